@@ -1,0 +1,44 @@
+# Each target says what it is for: `make help`.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help up down test bench docs lock format
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: .venv/ready ## Deploy the stack into an AWS on this machine, and show it at work
+	@$(BIN)/python -m local up
+
+down: .venv/ready ## End it, and leave nothing behind
+	@$(BIN)/python -m local down
+
+test: .venv/ready ## The whole bar: format, lint, types, import rules, tests
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ty check --quiet .
+	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
+	$(BIN)/pytest --quiet
+
+bench: .venv/ready ## Measure against a baseline in the same run; writes .local/bench.json
+	@$(BIN)/python -m tests.bench
+
+docs: .venv/ready ## Write the generated parts of the README and docs/ anew
+	@$(BIN)/python -m docs.generate
+
+format: .venv/ready ## Format the sources, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+lock: .venv/ready ## Pin the requirements anew, with hashes and without addresses
+	$(LOCK) --output-file requirements.txt pyproject.toml
+	$(LOCK) --output-file requirements-dev.txt --extra dev pyproject.toml
+
+# The stamp is written last: an installation that was cut short starts anew.
+.venv/ready: requirements-dev.txt
+	@echo "Installing the locked requirements into .venv (a minute or two, once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rotation-guard needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name one: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements-dev.txt
+	@touch .venv/ready

@@ -1,0 +1,129 @@
+"""Reads a stack's configuration into the settings of RotationGuard, and refuses what is wrong with it all at once."""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_origin
+
+import pulumi
+from pulumi.runtime import config as pulumi_config
+
+from .rotation_guard import RotationGuardArgs
+from .validation import InvalidSettings, complaints_about, shown
+
+_NESTED: Mapping[str, str] = {
+    "rawMessageDelivery": "raw_message_delivery",
+    "filterPolicy": "filter_policy",
+    "subscriptionRoleArn": "subscription_role_arn",
+    "eventPattern": "event_pattern",
+}
+"""Names inside a list's entries; everything deeper, such as an event pattern, is taken as it is."""
+
+
+def camel(name: str) -> str:
+    """A setting's name as a stack's configuration writes it."""
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
+
+
+def read(config: pulumi.Config) -> RotationGuardArgs:
+    """The settings that the stack's configuration gives; what it leaves out, or leaves empty, is absent.
+
+    Raises InvalidSettings with every complaint in one message, keys that nobody declared among them. A list that was
+    set as a secret stays one: its endpoints become secret outputs.
+    """
+    given = _given(config.name)
+    declared = {camel(name): name for name in RotationGuardArgs.__annotations__}
+    complaints = [_undeclared(key, declared) for key in given if key not in declared]
+    settings: dict[str, Any] = {}
+    hidden: set[str] = set()
+    for key, name in declared.items():
+        if key not in given or given[key] == "":
+            continue
+        secret = pulumi_config.is_config_secret(config.full_key(key))
+        if secret:
+            hidden.add(name)
+        try:
+            settings[name] = _parse(given[key], name)
+        except ValueError as problem:
+            complaints.append(f"{key} must be {problem}, got {'a secret value' if secret else shown(given[key])}")
+    complaints += complaints_about(settings, camel, frozenset(hidden))
+    if complaints:
+        raise InvalidSettings(complaints)
+    return _kept_secret(settings, hidden)  # ty: ignore[invalid-explicit-return]
+
+
+def _given(namespace: str) -> dict[str, Any]:
+    """Every key of this namespace with its text: also those that nobody declared, which pulumi.Config cannot list."""
+    everything = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+    prefix = f"{namespace}:"
+    return {key.removeprefix(prefix): value for key, value in everything.items() if key.startswith(prefix)}
+
+
+def _undeclared(key: str, declared: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(key, declared, n=1)
+    hint = f"; did you mean {near[0]}?" if near else f"; settings are {', '.join(sorted(declared))}"
+    return f"{key} is not a setting{hint}"
+
+
+def _parse(text: Any, name: str) -> Any:
+    """The value that this text stands for, by the type of the setting; ValueError says what it must be."""
+    if not isinstance(text, str):
+        return text
+    return _PARSERS[_kind(RotationGuardArgs.__annotations__[name])](text)
+
+
+def _kind(annotation: Any) -> type:
+    """The plain type behind NotRequired[...], Input[...] and generics."""
+    while get_args(annotation) and get_origin(annotation) not in (list, dict, Mapping):
+        annotation = get_args(annotation)[0]
+    origin = get_origin(annotation) or annotation
+    return origin if origin in _PARSERS else dict
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(r"-?\d+", text):
+        raise ValueError("a whole number")
+    return int(text)
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
+
+
+def _json(kind: type, what: str) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            raise ValueError(what) from None
+        if not isinstance(value, kind):
+            raise ValueError(what)
+        return [_renamed(entry) for entry in value] if isinstance(value, list) else value
+
+    return parse
+
+
+def _renamed(entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    return {_NESTED.get(key, key): value for key, value in entry.items()}
+
+
+_PARSERS: Mapping[type, Callable[[str], Any]] = {
+    int: _integer,
+    bool: _boolean,
+    str: str,
+    list: _json(list, "a list"),
+    dict: _json(dict, "a map"),
+}
+
+
+def _kept_secret(settings: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
+    if "subscriptions" in hidden:
+        settings["subscriptions"] = [
+            {**entry, "endpoint": pulumi.Output.secret(entry["endpoint"])} for entry in settings["subscriptions"]
+        ]
+    return settings

@@ -1,0 +1,49 @@
+"""What an endpoint has to look like for each protocol that SNS speaks."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import pulumi
+
+RAW_DELIVERY = ("sqs", "http", "https", "firehose")
+"""Protocols that can deliver the message alone
+(https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html)."""
+
+_ADDRESS = r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+"
+_ARN = r"arn:aws[\w-]*:{}:[\w-]+:\d{{12}}:{}"
+_SHAPES: Mapping[str, tuple[str, str]] = {
+    "http": (r"http://\S+", "a URL that begins with http://"),
+    "https": (r"https://\S+", "a URL that begins with https://"),
+    "email": (_ADDRESS, "an e-mail address"),
+    "email-json": (_ADDRESS, "an e-mail address"),
+    "sms": (r"\+[1-9]\d{6,14}", "a phone number with its country code, such as +15551234567"),
+    "sqs": (_ARN.format("sqs", r"(?!\S*\.fifo)[\w-]{1,80}"), "the ARN of a standard SQS queue"),
+    "lambda": (_ARN.format("lambda", r"function:[\w-]+(?::[\w$-]+)?"), "the ARN of a Lambda function"),
+    "application": (_ARN.format("sns", r"(?:endpoint|app)/\S+"), "the ARN of a mobile app or device"),
+    "firehose": (_ARN.format("firehose", r"deliverystream/[\w.-]+"), "the ARN of a Firehose stream"),
+}
+PROTOCOLS = tuple(_SHAPES)
+"""All that SNS takes (https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html). Slack is none of them."""
+
+
+def endpoint_complaint(protocol: Any, endpoint: Any) -> tuple[str, str] | None:
+    """Which of the two is wrong, `.protocol` or `.endpoint`, and what it must be; None when they fit."""
+    if not isinstance(protocol, str) or protocol not in _SHAPES:
+        return ".protocol", f"one of {', '.join(PROTOCOLS)}"
+    if isinstance(endpoint, pulumi.Output):
+        return None
+    shape, allowed = _SHAPES[protocol]
+    if not isinstance(endpoint, str) or not re.fullmatch(shape, endpoint) or not _names_host(protocol, endpoint):
+        return ".endpoint", f"{allowed} for protocol {protocol}"
+    return None
+
+
+def _names_host(protocol: str, endpoint: str) -> bool:
+    if protocol not in ("http", "https"):
+        return True
+    try:
+        return bool(urlsplit(endpoint).hostname)
+    except ValueError:  # a port or an IPv6 address that cannot be read
+        return False

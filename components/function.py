@@ -1,0 +1,159 @@
+"""One Lambda function with everything it needs to be run without surprises. For inside use."""
+
+from collections.abc import Callable, Mapping
+from typing import NotRequired, TypedDict
+
+import pulumi
+from pulumi import Output, ResourceOptions
+from pulumi_aws import cloudwatch, iam, lambda_
+
+from . import arns, iam_policies
+from .iam_policies import Statement
+from .lambda_code import lambda_code
+
+RUNTIME = "python3.13"
+ARCHITECTURE = "arm64"
+POWERTOOLS_ACCOUNT = "017000801446"
+POWERTOOLS_LAYER = "AWSLambdaPowertoolsPythonV3-python313-arm64:27"
+"""The layer that AWS publishes in each commercial Region; other partitions have other accounts
+(https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/)."""
+
+ASYNC_RETRIES = 2
+ASYNC_MAXIMUM_AGE_SECONDS = 3600
+
+
+class RuntimeArgs(TypedDict):
+    """What all functions of a stack have in common."""
+
+    log_retention_days: NotRequired[int]
+    """Days that logs are kept; 90 unless given."""
+    powertools_layer_arn: NotRequired[pulumi.Input[str]]
+    """Layer with Powertools for Python (V3, Python 3.13, arm64); the one AWS publishes in the Region unless given."""
+    kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer key of the topics and queues that functions use."""
+    tags: NotRequired[Mapping[str, str]]
+    """Tags for everything that can carry them."""
+
+
+class FunctionArgs(TypedDict):
+    """What one function is."""
+
+    handler: str
+    """Entry point inside the archive, such as `handlers.audit_writer.handler`."""
+    description: str
+    """What it does, in one line."""
+    statements: pulumi.Input[list[Statement]]
+    """What its role may do, from `iam_policies`; writing its log comes by itself."""
+    environment: NotRequired[Mapping[str, pulumi.Input[str]]]
+    """Environment values; those of Powertools come by themselves."""
+    timeout_seconds: NotRequired[int]
+    """How long it may run; 30 unless given."""
+    memory_mb: NotRequired[int]
+    """Its memory, and with it its share of a processor; 256 unless given."""
+    on_failure_arn: NotRequired[pulumi.Input[str]]
+    """Queue for invocations that fail for good: for every function that is called asynchronously."""
+    runtime: NotRequired[RuntimeArgs]
+    """What it has in common with the others."""
+
+
+class Function(pulumi.ComponentResource):
+    """A function, its role, its log group, and where its failed invocations go."""
+
+    arn: Output[str]
+    """The function."""
+    name: Output[str]
+    """Its name, for invoking it by hand."""
+    role_arn: Output[str]
+    """Its role, shared with nothing else."""
+
+    def __init__(self, name: str, args: FunctionArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("rotation-guard:index:Function", name, {**args}, opts)
+        runtime = args.get("runtime") or {}
+        tags = runtime.get("tags")
+        child = ResourceOptions(parent=self)
+
+        log_group = cloudwatch.LogGroup(
+            name, retention_in_days=runtime.get("log_retention_days", 90), tags=tags, opts=child
+        )
+        role = iam.Role(
+            name,
+            description=f"{args['description']} (rotation-guard)",
+            assume_role_policy=iam_policies.assumed_by("lambda.amazonaws.com"),
+            tags=tags,
+            opts=child,
+        )
+        policy = iam.RolePolicy(
+            name,
+            role=role.name,
+            policy=Output.all(
+                statements=args["statements"],
+                log_group=log_group.arn,
+                on_failure=args.get("on_failure_arn"),
+                key=runtime.get("kms_key_arn"),
+            ).apply(_policy),
+            opts=child,
+        )
+        layer = runtime.get("powertools_layer_arn") or _published_layer(log_group.arn)
+        function = lambda_.Function(
+            name,
+            description=args["description"],
+            code=lambda_code(),
+            handler=args["handler"],
+            runtime=RUNTIME,
+            architectures=[ARCHITECTURE],
+            role=role.arn,
+            layers=[layer],
+            timeout=args.get("timeout_seconds", 30),
+            memory_size=args.get("memory_mb", 256),
+            environment={
+                "variables": {
+                    "POWERTOOLS_SERVICE_NAME": name,
+                    "POWERTOOLS_METRICS_NAMESPACE": "rotation-guard",
+                    **args.get("environment", {}),
+                }
+            },
+            # A group of our own: one that Lambda makes by itself never expires.
+            logging_config={"log_format": "JSON", "log_group": log_group.name},
+            tags=tags,
+            # Its role must be able to do its work before the first event comes in.
+            opts=ResourceOptions(parent=self, depends_on=[policy]),
+        )
+        on_failure_arn = args.get("on_failure_arn")
+        if on_failure_arn is not None:
+            lambda_.FunctionEventInvokeConfig(
+                name,
+                function_name=function.name,
+                maximum_retry_attempts=ASYNC_RETRIES,
+                maximum_event_age_in_seconds=ASYNC_MAXIMUM_AGE_SECONDS,
+                destination_config={"on_failure": {"destination": on_failure_arn}},
+                opts=ResourceOptions(parent=self, depends_on=[policy]),
+            )
+
+        self.arn = function.arn
+        self.name = function.name
+        self.role_arn = role.arn
+        self.register_outputs({"arn": self.arn, "name": self.name, "role_arn": self.role_arn})
+
+
+def _policy(parts: dict) -> str:
+    statements = [*iam_policies.logging(parts["log_group"]), *parts["statements"]]
+    if parts["on_failure"]:
+        statements += iam_policies.failed_invocations(parts["on_failure"])
+    if parts["key"]:
+        statements += iam_policies.encrypted(parts["key"])
+    return iam_policies.document(*statements)
+
+
+def _published_layer(arn: Output[str]) -> Output[str]:
+    """The layer as published in the Region that this ARN lies in."""
+    region = arns.part(arn, arns.ArnPart.REGION)
+    partition = arns.part(arn, arns.ArnPart.PARTITION)
+    return Output.concat("arn:", partition, ":lambda:", region, f":{POWERTOOLS_ACCOUNT}:layer:{POWERTOOLS_LAYER}")
+
+
+StatementsOf = Callable[..., list[Statement]]
+
+
+def statements(of: StatementsOf, *parts: pulumi.Input[str]) -> Output[list[Statement]]:
+    """The statements that a function of `iam_policies` gives for these ARNs, once they are known."""
+    return Output.all(*parts).apply(lambda known: of(*known))

@@ -1,0 +1,250 @@
+"""Every policy document of the stack, in one place to be read: pure functions from ARNs to JSON.
+
+The documents of roles say what a function may do, those of queues and topics say who may send. `docs/permissions.md`
+is generated from them. Adapters declare the actions that they use, and a contract test holds the two together.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+Statement = dict[str, Any]
+
+
+def document(*statements: Statement) -> str:
+    """A policy document of these statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(actions: str | list[str], resources: str | list[str], condition: Statement | None = None) -> Statement:
+    """A statement for a role: these actions on these resources."""
+    statement: Statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def admit(service: str, action: str, resource: str, condition: Statement | None = None) -> Statement:
+    """A statement for a resource: this AWS service may do this to it."""
+    statement: Statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": action,
+        "Resource": resource,
+    }
+    return {**statement, "Condition": condition} if condition else statement
+
+
+# --- who may assume a role -------------------------------------------------------------------------------------------
+
+
+def assumed_by(service: str, condition: Statement | None = None) -> str:
+    """A trust policy: only this AWS service may assume the role, and only where the condition holds."""
+    trust: Statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return document({**trust, "Condition": condition} if condition else trust)
+
+
+def assumed_by_scheduler(account: str, group_arn: str) -> str:
+    """Scheduler may assume the role for schedules of this group in this account, and for nobody else's.
+
+    The ARN to compare with is the group's, not the schedule's
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html).
+    """
+    return assumed_by(
+        "scheduler.amazonaws.com",
+        {"StringEquals": {"aws:SourceAccount": account, "aws:SourceArn": group_arn}},
+    )
+
+
+def assumed_by_states(account: str, partition: str, region: str) -> str:
+    """Step Functions may assume the role for state machines of this account and Region.
+
+    (https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html)
+    """
+    return assumed_by(
+        "states.amazonaws.com",
+        {
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnLike": {"aws:SourceArn": f"arn:{partition}:states:{region}:{account}:stateMachine:*"},
+        },
+    )
+
+
+def assumed_by_rules(account: str, rule_arns: Sequence[str]) -> str:
+    """EventBridge may assume the role for these rules.
+
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html)
+    """
+    return assumed_by(
+        "events.amazonaws.com",
+        {"StringEquals": {"aws:SourceAccount": account}, "ArnEquals": {"aws:SourceArn": list(rule_arns)}},
+    )
+
+
+# --- what a role may do ----------------------------------------------------------------------------------------------
+
+
+def logging(log_group_arn: str) -> list[Statement]:
+    """Writes to its own log group, which is declared: it may not create one that never expires."""
+    return [allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{log_group_arn}:*")]
+
+
+def failed_invocations(queue_arn: str) -> list[Statement]:
+    """Sends invocations that failed for good to its dead letters."""
+    return [allow("sqs:SendMessage", queue_arn)]
+
+
+def encrypted(key_arn: str) -> list[Statement]:
+    """Uses the customer key of the topics and queues that it publishes to or reads."""
+    return [allow(["kms:Decrypt", "kms:GenerateDataKey"], key_arn)]
+
+
+def queue_consumption(queue_arn: str) -> list[Statement]:
+    """Lets Lambda read a queue on the function's behalf."""
+    return [allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue_arn)]
+
+
+def audit_writer(table_arn: str) -> list[Statement]:
+    """Adds events to the audit trail; it can read, change and delete nothing there."""
+    return [allow("dynamodb:PutItem", table_arn)]
+
+
+def rotation_check(
+    partition: str, region: str, account: str, audit_arn: str, status_arn: str, runs_arn: str
+) -> list[Statement]:
+    """Lists secrets and their versions, never a value, and writes what it found to its three tables.
+
+    ListSecrets has no resource-level permission
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html).
+    """
+    return [
+        allow("secretsmanager:ListSecrets", "*"),
+        allow("secretsmanager:ListSecretVersionIds", f"arn:{partition}:secretsmanager:{region}:{account}:secret:*"),
+        allow("dynamodb:BatchWriteItem", [audit_arn, status_arn]),
+        allow("dynamodb:BatchGetItem", status_arn),
+        allow("dynamodb:PutItem", runs_arn),
+    ]
+
+
+def remediation_claim(partition: str, region: str, account: str, incidents_arn: str) -> list[Statement]:
+    """Opens, extends and closes incidents, and reads a secret's labels, never a value."""
+    return [
+        allow("secretsmanager:DescribeSecret", f"arn:{partition}:secretsmanager:{region}:{account}:secret:*"),
+        allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            incidents_arn,
+        ),
+    ]
+
+
+def remediation_notify(topic_arn: str, incidents_arn: str) -> list[Statement]:
+    """Publishes the notice of an incident, and writes down that it did."""
+    return [
+        allow("sns:Publish", topic_arn),
+        allow("dynamodb:UpdateItem", incidents_arn),
+    ]
+
+
+def demo_rotation(secret_arn: str) -> list[Statement]:
+    """Rotates one demo secret: reads and writes its value, moves its labels, and makes passwords.
+
+    GetRandomPassword has no resource-level permission.
+    """
+    return [
+        allow(
+            [
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
+            secret_arn,
+        ),
+        allow("secretsmanager:GetRandomPassword", "*"),
+    ]
+
+
+def schedule(function_arn: str, dead_letters_arn: str) -> list[Statement]:
+    """Invokes the check function, and sends what could not be invoked to the dead letters.
+
+    Scheduler's dead letters are authorised on this role, not by a queue policy
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html).
+    """
+    return [
+        allow("lambda:InvokeFunction", function_arn),
+        allow("sqs:SendMessage", dead_letters_arn),
+    ]
+
+
+def state_machine(function_arns: list[str], critical_topic_arn: str, key_arn: str | None) -> list[Statement]:
+    """Invokes its own steps, tells people by itself when one of them fails for good, and logs its errors.
+
+    Log delivery has no resource-level permission
+    (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html).
+    """
+    return [
+        allow("lambda:InvokeFunction", function_arns),
+        allow("sns:Publish", critical_topic_arn),
+        *(encrypted(key_arn) if key_arn else []),
+        allow(
+            [
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ],
+            "*",
+        ),
+    ]
+
+
+def start_remediation(state_machine_arn: str) -> list[Statement]:
+    """Starts the remediation workflow, and nothing else."""
+    return [allow("states:StartExecution", state_machine_arn)]
+
+
+# --- who may send to a queue or a topic ------------------------------------------------------------------------------
+
+
+def fed_by_rules(queue_arn: str, rule_arns: Sequence[str]) -> str:
+    """EventBridge may send to this queue for these rules: as a target or as dead letters it needs the same.
+
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions)
+    """
+    return document(
+        admit(
+            "events.amazonaws.com",
+            "sqs:SendMessage",
+            queue_arn,
+            {"ArnEquals": {"aws:SourceArn": list(rule_arns)}},
+        )
+    )
+
+
+def fed_by_topics(queue_arn: str, topic_arns: Sequence[str]) -> str:
+    """SNS may send to this queue for these topics.
+
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-configure-dead-letter-queue.html)
+    """
+    return document(
+        admit("sns.amazonaws.com", "sqs:SendMessage", queue_arn, {"ArnEquals": {"aws:SourceArn": list(topic_arns)}})
+    )
+
+
+def published_by_events(topic_arn: str) -> str:
+    """EventBridge may publish to this topic. A condition cannot be set here: with one, the delivery fails.
+
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions)
+    """
+    return document(admit("events.amazonaws.com", "sns:Publish", topic_arn))
+
+
+def published_by_roles(topic_arn: str, account_root: str) -> str:
+    """Only roles of the account whose own policy says so may publish to this topic.
+
+    It takes the place of the policy that SNS gives a new topic, which lets in every principal of the account.
+    """
+    statement = {"Effect": "Allow", "Principal": {"AWS": account_root}, "Action": "sns:Publish", "Resource": topic_arn}
+    return document(statement)

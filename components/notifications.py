@@ -1,0 +1,163 @@
+"""Who is told: the topics, those who may publish to them, and their subscriptions."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+from pulumi import Output, ResourceOptions
+from pulumi_aws import lambda_, sns, sqs
+
+from . import arns, iam_policies
+from .queues import queue
+
+TOPICS = ("failures", "remediation", "critical")
+WITHOUT_DEAD_LETTERS = ("email", "email-json", "sms")
+"""Protocols for which dead letters of a subscription serve nobody: there is nothing to deliver again."""
+
+
+class SubscriptionArgs(TypedDict):
+    """One subscriber of one topic."""
+
+    topic: str
+    """`failures`, `remediation` or `critical`."""
+    protocol: str
+    """What SNS speaks to the endpoint: http, https, email, email-json, sms, sqs, lambda, application or firehose."""
+    endpoint: pulumi.Input[str]
+    """The address, number, URL or ARN."""
+    raw_message_delivery: NotRequired[bool]
+    """Delivers the message alone, without SNS's envelope: for sqs, http, https and firehose."""
+    filter_policy: NotRequired[Mapping[str, Any]]
+    """Delivers only messages whose body matches, as SNS writes filter policies."""
+    subscription_role_arn: NotRequired[pulumi.Input[str]]
+    """Role that SNS assumes to write to a firehose stream."""
+
+
+class NotificationsArgs(TypedDict):
+    """Who is told, and with which key."""
+
+    subscriptions: NotRequired[list[SubscriptionArgs]]
+    """Subscribers; none unless given."""
+    dead_letter_retention_days: NotRequired[int]
+    """Days that undeliverable notices are kept; 14 unless given."""
+    kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer key for the topics; its policy must let EventBridge and SNS use it. Unencrypted unless given: with
+    the key that AWS manages for SNS, EventBridge cannot publish."""
+    tags: NotRequired[Mapping[str, str]]
+    """Tags for everything that can carry them."""
+
+
+class Notifications(pulumi.ComponentResource):
+    """Three topics and their subscribers: what failed, what was done, and what needs someone now."""
+
+    failures_topic_arn: Output[str]
+    """Every failed rotation, as the whole event in JSON."""
+    remediation_topic_arn: Output[str]
+    """What remediation found and did, readable."""
+    critical_topic_arn: Output[str]
+    """What needs someone now."""
+    dead_letters_url: Output[str]
+    """Notices that could not be delivered."""
+
+    def __init__(self, name: str, args: NotificationsArgs | None = None, opts: ResourceOptions | None = None) -> None:
+        args = args or {}
+        super().__init__("rotation-guard:index:Notifications", name, {**args}, opts)
+        child = ResourceOptions(parent=self)
+        tags = args.get("tags")
+        key = args.get("kms_key_arn")
+
+        topics = {topic: sns.Topic(f"{name}-{topic}", kms_master_key_id=key, tags=tags, opts=child) for topic in TOPICS}
+        for topic, resource in topics.items():
+            policy = (
+                resource.arn.apply(iam_policies.published_by_events)
+                if topic == "failures"
+                else Output.all(resource.arn, _root(resource.arn)).apply(
+                    lambda parts: iam_policies.published_by_roles(*parts)
+                )
+            )
+            sns.TopicPolicy(f"{name}-{topic}", arn=resource.arn, policy=policy, opts=child)
+
+        dead_letters = queue(
+            f"{name}-dead-letters",
+            retention_days=args.get("dead_letter_retention_days", 14),
+            kms_key_arn=key,
+            tags=tags,
+            opts=child,
+        )
+        admission = sqs.QueuePolicy(
+            f"{name}-dead-letters",
+            queue_url=dead_letters.url,
+            policy=Output.all(dead_letters.arn, *(topic.arn for topic in topics.values())).apply(
+                lambda known: iam_policies.fed_by_topics(known[0], known[1:])
+            ),
+            opts=child,
+        )
+        for index, subscription in enumerate(args.get("subscriptions", [])):
+            self._subscribe(name, subscription, index, topics[subscription["topic"]], dead_letters, admission)
+
+        self.failures_topic_arn = topics["failures"].arn
+        self.remediation_topic_arn = topics["remediation"].arn
+        self.critical_topic_arn = topics["critical"].arn
+        self.dead_letters_url = dead_letters.url
+        self.register_outputs(
+            {
+                "failures_topic_arn": self.failures_topic_arn,
+                "remediation_topic_arn": self.remediation_topic_arn,
+                "critical_topic_arn": self.critical_topic_arn,
+                "dead_letters_url": self.dead_letters_url,
+            }
+        )
+
+    def _subscribe(
+        self,
+        name: str,
+        subscription: SubscriptionArgs,
+        index: int,
+        topic: sns.Topic,
+        dead_letters: sqs.Queue,
+        admission: sqs.QueuePolicy,
+    ) -> None:
+        protocol, endpoint = subscription["protocol"], subscription["endpoint"]
+        child_name = f"{name}-{subscription['topic']}-{protocol}-{_identity(endpoint, index)}"
+        if protocol == "lambda":
+            lambda_.Permission(
+                child_name,
+                action="lambda:InvokeFunction",
+                function=endpoint,
+                principal="sns.amazonaws.com",
+                source_arn=topic.arn,
+                opts=ResourceOptions(parent=self),
+            )
+        filter_policy = subscription.get("filter_policy")
+        has_dead_letters = protocol not in WITHOUT_DEAD_LETTERS
+        sns.TopicSubscription(
+            child_name,
+            topic=topic.arn,
+            protocol=protocol,
+            endpoint=endpoint,
+            raw_message_delivery=subscription.get("raw_message_delivery"),
+            filter_policy=None if filter_policy is None else json.dumps(filter_policy, sort_keys=True),
+            # The body is all there is to filter: EventBridge sets no message attributes.
+            filter_policy_scope=None if filter_policy is None else "MessageBody",
+            subscription_role_arn=subscription.get("subscription_role_arn"),
+            redrive_policy=(
+                dead_letters.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn}))
+                if has_dead_letters
+                else None
+            ),
+            opts=ResourceOptions(parent=self, depends_on=[admission]),
+        )
+
+
+def _root(arn: pulumi.Input[str]) -> Output[str]:
+    """The account that this ARN lies in, as a principal."""
+    partition = arns.part(arn, arns.ArnPart.PARTITION)
+    return Output.concat("arn:", partition, ":iam::", arns.part(arn, arns.ArnPart.ACCOUNT), ":root")
+
+
+def _identity(endpoint: pulumi.Input[str], index: int) -> str:
+    """A name for a subscriber that survives the reordering of the list, where its endpoint is known at once."""
+    if not isinstance(endpoint, str):
+        return str(index)
+    return hashlib.sha256(endpoint.encode()).hexdigest()[:8]

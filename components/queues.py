@@ -1,0 +1,34 @@
+"""Queues as this stack wants them: kept for a stated time and encrypted in a way that EventBridge and SNS can use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi_aws import sqs
+
+DAY = 86_400
+
+
+def queue(
+    name: str,
+    *,
+    retention_days: int,
+    kms_key_arn: pulumi.Input[str] | None,
+    tags: Mapping[str, str] | None,
+    opts: pulumi.ResourceOptions,
+    **more: Any,
+) -> sqs.Queue:
+    """A standard queue, encrypted by SQS itself, or with the customer key when one is given.
+
+    Never with the key that AWS manages for SQS, which shuts EventBridge and SNS out
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html).
+    """
+    return sqs.Queue(
+        name,
+        message_retention_seconds=retention_days * DAY,
+        kms_master_key_id=kms_key_arn,
+        sqs_managed_sse_enabled=None if kms_key_arn else True,
+        tags=tags,
+        opts=opts,
+        **more,
+    )

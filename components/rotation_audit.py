@@ -1,0 +1,210 @@
+"""What is audited: a schedule, the function that checks every secret, and the three tables of its answers."""
+
+import json
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
+
+import pulumi
+from pulumi import Output, ResourceOptions
+from pulumi_aws import iam, scheduler
+
+from . import arns, iam_policies
+from .function import Function, RuntimeArgs, statements
+from .queues import queue
+from .schedule_expression import shortest_period_seconds
+from .tables import table
+
+CHECK_TIMEOUT_SECONDS = 900
+MINIMUM_RETRY_SECONDS = 60
+"""The least that Scheduler takes as the age of an event."""
+SCHEDULE_INPUT = {"scheduled_time": "<aws.scheduler.scheduled-time>"}
+"""Scheduler puts the time in, the same for every retry of one run, which makes it the run's id
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html)."""
+
+
+class ManagedTagArgs(TypedDict):
+    """A tag that has to be on a secret, key and value both, to the letter."""
+
+    key: str
+    """Its key."""
+    value: str
+    """Its value."""
+
+
+MANAGED_TAG: ManagedTagArgs = {"key": "Managed", "value": "true"}
+"""The tag unless another is given."""
+
+
+class RotationAuditArgs(TypedDict):
+    """What is checked, and when."""
+
+    schedule_expression: NotRequired[str]
+    """`rate(...)` or `cron(...)`; `rate(1 hour)` unless given."""
+    schedule_timezone: NotRequired[str]
+    """IANA time zone of a cron expression; `UTC` unless given."""
+    schedule_flexible_minutes: NotRequired[int]
+    """Minutes by which Scheduler may delay a run; 0, which is off, unless given."""
+    max_age_days: NotRequired[int]
+    """A value older than this many days needs rotation; 30 unless given."""
+    managed_tag: NotRequired[ManagedTagArgs]
+    """The tag that puts a secret under audit; `Managed` = `true` unless given."""
+    history_days: NotRequired[int]
+    """Days until a row expires, 0 for never; 400 unless given."""
+    dead_letter_retention_days: NotRequired[int]
+    """Days that runs which could not be started or failed are kept; 14 unless given."""
+    kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer key for the dead letters; SSE-SQS unless given."""
+    runtime: NotRequired[RuntimeArgs]
+    """What the check function has in common with the other functions."""
+    tags: NotRequired[Mapping[str, str]]
+    """Tags for everything that can carry them."""
+
+
+class RotationAudit(pulumi.ComponentResource):
+    """Every period one run: each managed secret's age, judged and written down."""
+
+    function_name: Output[str]
+    """The check function; its answer is `run_id`, `checked`, `flagged`."""
+    schedule_name: Output[str]
+    """The schedule that runs it."""
+    schedule_expression: Output[str]
+    """How often."""
+    table_name: Output[str]
+    """One row per secret and run."""
+    status_table_name: Output[str]
+    """One row per secret: what is true now."""
+    runs_table_name: Output[str]
+    """One row per run."""
+    dead_letters_url: Output[str]
+    """Runs that could not be started, or failed for good."""
+
+    def __init__(self, name: str, args: RotationAuditArgs | None = None, opts: ResourceOptions | None = None) -> None:
+        args = args or {}
+        super().__init__("rotation-guard:index:RotationAudit", name, {**args}, opts)
+        child = ResourceOptions(parent=self)
+        tags = args.get("tags")
+        managed_tag = args.get("managed_tag", MANAGED_TAG)
+        expression = args.get("schedule_expression", "rate(1 hour)")
+
+        audit = table(f"{name}-history", hash_key="secret_name", range_key="run_id", tags=tags, opts=child)
+        status = table(
+            f"{name}-status",
+            hash_key="secret_name",
+            more_keys=("attention", "attention_since"),
+            # Sparse: only rows that have both attributes are in it, and those are the ones that need someone.
+            global_secondary_indexes=[
+                {
+                    "name": "attention",
+                    "hash_key": "attention",
+                    "range_key": "attention_since",
+                    "projection_type": "ALL",
+                }
+            ],
+            tags=tags,
+            opts=child,
+        )
+        runs = table(f"{name}-runs", hash_key="audit", range_key="run_id", tags=tags, opts=child)
+        dead_letters = queue(
+            f"{name}-dead-letters",
+            retention_days=args.get("dead_letter_retention_days", 14),
+            kms_key_arn=args.get("kms_key_arn"),
+            tags=tags,
+            opts=child,
+        )
+        group = scheduler.ScheduleGroup(name, tags=tags, opts=child)
+        partition, region, account = (
+            arns.part(group.arn, index) for index in (arns.ArnPart.PARTITION, arns.ArnPart.REGION, arns.ArnPart.ACCOUNT)
+        )
+        check = Function(
+            f"{name}-check",
+            {
+                "handler": "handlers.rotation_check.handler",
+                "description": "Checks which secrets are overdue for rotation",
+                "statements": statements(
+                    iam_policies.rotation_check, partition, region, account, audit.arn, status.arn, runs.arn
+                ),
+                "environment": {
+                    "TABLE_NAME": audit.name,
+                    "STATUS_TABLE_NAME": status.name,
+                    "RUNS_TABLE_NAME": runs.name,
+                    "MAX_AGE_DAYS": str(args.get("max_age_days", 30)),
+                    "MANAGED_TAG_KEY": managed_tag["key"],
+                    "MANAGED_TAG_VALUE": managed_tag["value"],
+                    "HISTORY_DAYS": str(args.get("history_days", 400)),
+                },
+                "timeout_seconds": CHECK_TIMEOUT_SECONDS,
+                "memory_mb": 512,
+                "on_failure_arn": dead_letters.arn,
+                "runtime": args.get("runtime", {}),
+            },
+            opts=child,
+        )
+        role = iam.Role(
+            f"{name}-schedule",
+            description="Starts the audit on schedule (rotation-guard)",
+            assume_role_policy=Output.all(account, group.arn).apply(
+                lambda known: iam_policies.assumed_by_scheduler(*known)
+            ),
+            tags=tags,
+            opts=child,
+        )
+        permitted = iam.RolePolicy(
+            f"{name}-schedule",
+            role=role.name,
+            policy=Output.all(check.arn, dead_letters.arn).apply(
+                lambda known: iam_policies.document(*iam_policies.schedule(*known))
+            ),
+            opts=child,
+        )
+        schedule = scheduler.Schedule(
+            name,
+            group_name=group.name,
+            description="Audits the rotation of every managed secret",
+            schedule_expression=expression,
+            schedule_expression_timezone=args.get("schedule_timezone", "UTC"),
+            flexible_time_window=_window(args.get("schedule_flexible_minutes", 0)),
+            state="ENABLED",
+            target={
+                "arn": check.arn,
+                "role_arn": role.arn,
+                "input": json.dumps(SCHEDULE_INPUT),
+                "dead_letter_config": {"arn": dead_letters.arn},
+                "retry_policy": _retry_policy(shortest_period_seconds(expression)),
+            },
+            # Scheduler checks at creation that it may assume the role.
+            opts=ResourceOptions(parent=self, depends_on=[permitted]),
+        )
+
+        self.function_name = check.name
+        self.schedule_name = schedule.name
+        self.schedule_expression = schedule.schedule_expression
+        self.table_name = audit.name
+        self.status_table_name = status.name
+        self.runs_table_name = runs.name
+        self.dead_letters_url = dead_letters.url
+        self.register_outputs(
+            {
+                "function_name": self.function_name,
+                "schedule_name": self.schedule_name,
+                "schedule_expression": self.schedule_expression,
+                "table_name": self.table_name,
+                "status_table_name": self.status_table_name,
+                "runs_table_name": self.runs_table_name,
+                "dead_letters_url": self.dead_letters_url,
+            }
+        )
+
+
+def _window(minutes: int) -> scheduler.ScheduleFlexibleTimeWindowArgsDict:
+    """Off at 0, which is not the same as a window of no length: Scheduler refuses that."""
+    return {"mode": "FLEXIBLE", "maximum_window_in_minutes": minutes} if minutes else {"mode": "OFF"}
+
+
+def _retry_policy(period_seconds: int) -> scheduler.ScheduleTargetRetryPolicyArgsDict:
+    """Retries until half the period is over, so that no run is still being tried when the next one starts.
+
+    Scheduler's own default is a day and 185 attempts. Where even its minimum would reach into the next period there
+    are no retries: the next run is the retry.
+    """
+    age = min(86_400, max(MINIMUM_RETRY_SECONDS, period_seconds // 2))
+    return {"maximum_event_age_in_seconds": age, "maximum_retry_attempts": 10 if age < period_seconds else 0}

@@ -1,0 +1,170 @@
+"""The whole product as one component: what another account or program reuses."""
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from .audit_trail import AuditTrail
+from .demo_secrets import DemoSecrets
+from .function import RuntimeArgs
+from .notifications import Notifications, SubscriptionArgs
+from .remediation import Remediation
+from .rotation_audit import ManagedTagArgs, RotationAudit
+from .rotation_events import ExtraRuleArgs, RotationEvents
+from .validation import refuse_invalid
+
+
+class RotationGuardArgs(TypedDict):
+    """Everything that can be set; each has a default."""
+
+    schedule_expression: NotRequired[str]
+    """How often secrets are audited, `rate(...)` or `cron(...)`; `rate(1 hour)` unless given."""
+    schedule_timezone: NotRequired[str]
+    """IANA time zone of a cron schedule; `UTC` unless given."""
+    schedule_flexible_minutes: NotRequired[int]
+    """Minutes by which Scheduler may delay an audit; 0, which is off, unless given."""
+    max_age_days: NotRequired[int]
+    """A value older than this many days needs rotation; 30 unless given."""
+    managed_tag: NotRequired[ManagedTagArgs]
+    """The tag that puts a secret under audit; `Managed` = `true` unless given."""
+    subscriptions: NotRequired[list[SubscriptionArgs]]
+    """Who is told; nobody unless given."""
+    queue_retention_days: NotRequired[int]
+    """Days that the audit queue keeps what is not yet recorded; 7 unless given."""
+    dead_letter_retention_days: NotRequired[int]
+    """Days that dead letters are kept; 14 unless given."""
+    history_days: NotRequired[int]
+    """Days until rows expire, 0 for never; 400 unless given."""
+    log_retention_days: NotRequired[int]
+    """Days that logs are kept; 90 unless given."""
+    remediation_mode: NotRequired[str]
+    """The most that remediation may do: `notify`, `retry` or `repair`; `notify` unless given."""
+    extra_rules: NotRequired[list[ExtraRuleArgs]]
+    """Other events for the same path; none unless given."""
+    powertools_layer_arn: NotRequired[pulumi.Input[str]]
+    """Layer with Powertools for Python; the one AWS publishes in the Region unless given."""
+    kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer key for topics and queues; none unless given."""
+    tags: NotRequired[Mapping[str, str]]
+    """Tags for everything that can carry them."""
+    demo: NotRequired[bool]
+    """Whether to add the demo secrets; not unless given."""
+    drill: NotRequired[bool]
+    """Whether the rules also accept events from `rotation-guard.drill`; not unless given."""
+
+
+class RotationGuard(pulumi.ComponentResource):
+    """Failed rotations heard, recorded and handled, and every secret's age audited, in one account and Region."""
+
+    function_name: Output[str]
+    """The check function."""
+    schedule_name: Output[str]
+    """The schedule of the audit."""
+    schedule_expression: Output[str]
+    """How often it runs."""
+    table_name: Output[str]
+    """The audit: one row per secret and run."""
+    status_table_name: Output[str]
+    """One row per secret: what is true now."""
+    runs_table_name: Output[str]
+    """One row per run."""
+    audit_trail_table_name: Output[str]
+    """Every event that was heard."""
+    incidents_table_name: Output[str]
+    """The incidents, open and closed."""
+    failures_topic_arn: Output[str]
+    """Every failed rotation, as the whole event in JSON."""
+    remediation_topic_arn: Output[str]
+    """What remediation found and did, readable."""
+    critical_topic_arn: Output[str]
+    """What needs someone now."""
+    state_machine_arn: Output[str]
+    """The remediation workflow."""
+    audit_queue_url: Output[str]
+    """Events that wait to be recorded."""
+    audit_dead_letters_url: Output[str]
+    """Events that could not be recorded."""
+    demo_secret_names: Mapping[str, Output[str]]
+    """The demo secrets by the name of their output; empty without them."""
+
+    def __init__(self, name: str, args: RotationGuardArgs | None = None, opts: ResourceOptions | None = None) -> None:
+        """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
+        args = args or {}
+        refuse_invalid(args)
+        super().__init__("rotation-guard:index:RotationGuard", name, {**args}, opts)
+        child = ResourceOptions(parent=self)
+        messages = _given(args, "dead_letter_retention_days", "kms_key_arn", "tags")
+        runtime: RuntimeArgs = _given(args, "log_retention_days", "powertools_layer_arn", "kms_key_arn", "tags")
+        functions = {**_given(args, "history_days", "tags"), "runtime": runtime}
+
+        notifications = Notifications(name, {**messages, **_given(args, "subscriptions")}, child)
+        trail = AuditTrail(f"{name}-trail", {**messages, **functions, **_given(args, "queue_retention_days")}, child)
+        remediation = Remediation(
+            f"{name}-remediation",
+            {
+                **functions,
+                **_given(args, "log_retention_days"),
+                "mode": args.get("remediation_mode", "notify"),
+                "remediation_topic_arn": notifications.remediation_topic_arn,
+                "critical_topic_arn": notifications.critical_topic_arn,
+            },
+            child,
+        )
+        RotationEvents(
+            f"{name}-events",
+            {
+                **messages,
+                **_given(args, "extra_rules", "drill"),
+                "failures_topic_arn": notifications.failures_topic_arn,
+                "audit_queue_arn": trail.queue_arn,
+                "audit_queue_url": trail.queue_url,
+                "state_machine_arn": remediation.state_machine_arn,
+            },
+            child,
+        )
+        audit = RotationAudit(
+            f"{name}-audit",
+            {
+                **messages,
+                **functions,
+                **_given(args, "schedule_expression", "schedule_timezone", "schedule_flexible_minutes"),
+                **_given(args, "max_age_days", "managed_tag"),
+            },
+            child,
+        )
+
+        self.function_name = audit.function_name
+        self.schedule_name = audit.schedule_name
+        self.schedule_expression = audit.schedule_expression
+        self.table_name = audit.table_name
+        self.status_table_name = audit.status_table_name
+        self.runs_table_name = audit.runs_table_name
+        self.audit_trail_table_name = trail.table_name
+        self.incidents_table_name = remediation.incidents_table_name
+        self.failures_topic_arn = notifications.failures_topic_arn
+        self.remediation_topic_arn = notifications.remediation_topic_arn
+        self.critical_topic_arn = notifications.critical_topic_arn
+        self.state_machine_arn = remediation.state_machine_arn
+        self.audit_queue_url = trail.queue_url
+        self.audit_dead_letters_url = trail.dead_letters_url
+        self.demo_secret_names = _demo(f"{name}-demo", args, runtime, child)
+        self.register_outputs(self.outputs())
+
+    def outputs(self) -> dict[str, Output[str]]:
+        """Everything above by name, the demo secrets' among them where there are any: the stack's outputs."""
+        names = [name for name in type(self).__annotations__ if name != "demo_secret_names"]
+        return {**{name: getattr(self, name) for name in names}, **self.demo_secret_names}
+
+
+def _demo(name: str, args: RotationGuardArgs, runtime: RuntimeArgs, opts: ResourceOptions) -> dict[str, Output[str]]:
+    if not args.get("demo"):
+        return {}
+    demo = DemoSecrets(name, {**_given(args, "tags", "managed_tag"), "runtime": runtime}, opts)
+    return {output: getattr(demo, output) for output in DemoSecrets.__annotations__}
+
+
+def _given(args: Mapping[str, Any], *names: str) -> Any:
+    """The settings among these that were given: what was not keeps the default of the component it belongs to."""
+    return {name: args[name] for name in names if name in args}

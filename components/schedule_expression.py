@@ -1,0 +1,106 @@
+"""Reads schedule expressions as EventBridge Scheduler does, so that a bad one is refused before anything is created."""
+
+import re
+from itertools import pairwise
+
+_RATE = re.compile(r"rate\((\d+) (minute|minutes|hour|hours|day|days)\)")
+_CRON = re.compile(r"cron\((.+)\)")
+_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
+_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+_FIELDS: dict[str, tuple[int, int, list[str]]] = {
+    "minutes": (0, 59, []),
+    "hours": (0, 23, []),
+    "day-of-month": (1, 31, []),
+    "month": (1, 12, _MONTHS),
+    "day-of-week": (1, 7, _DAYS),
+    "year": (1970, 2199, []),
+}
+
+ALLOWED = "rate(1 hour), rate(2 hours) and the like in minutes, hours or days, or cron(minutes hours day-of-month month day-of-week year)"  # noqa: E501
+
+
+class InvalidSchedule(ValueError):
+    """The expression is not one that Scheduler accepts; the message says what is wrong with it."""
+
+
+def shortest_period_seconds(expression: str) -> int:
+    """The least time between two runs, in seconds; for a cron expression never more than the true one.
+
+    Raises InvalidSchedule for what EventBridge Scheduler refuses
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html) and for `rate(1 hours)` and
+    `rate(2 hour)`, which rules refuse and Scheduler is not documented to take. `at(...)` runs once: not an audit.
+    """
+    if match := _RATE.fullmatch(expression):
+        return _rate_period(int(match[1]), match[2])
+    if match := _CRON.fullmatch(expression):
+        return _cron_period(match[1])
+    raise InvalidSchedule("it is neither")
+
+
+def _rate_period(value: int, unit: str) -> int:
+    if value < 1:
+        raise InvalidSchedule("a rate is at least 1")
+    singular = unit.removesuffix("s")
+    expected = singular if value == 1 else singular + "s"
+    if unit != expected:
+        raise InvalidSchedule(f"{value} goes with {expected!r}, not {unit!r}")
+    return value * _SECONDS[singular]
+
+
+def _cron_period(text: str) -> int:
+    fields = text.split(" ")
+    if len(fields) != len(_FIELDS):
+        raise InvalidSchedule(f"cron has six fields with one space between, not {len(fields)}")
+    values = {name: _values(name, field, *_FIELDS[name]) for name, field in zip(_FIELDS, fields, strict=True)}
+    if (fields[2] == "?") == (fields[4] == "?"):
+        raise InvalidSchedule("exactly one of day-of-month and day-of-week is '?'")
+    for name, size, seconds in (("minutes", 60, 60), ("hours", 24, 3600)):
+        if len(values[name]) > 1:
+            return _shortest_gap(values[name], size) * seconds
+    return _SECONDS["day"]
+
+
+def _shortest_gap(values: list[int], size: int) -> int:
+    around = [*values, values[0] + size]
+    return min(later - earlier for earlier, later in pairwise(around))
+
+
+def _values(name: str, field: str, low: int, high: int, names: list[str]) -> list[int]:
+    """The values a field stands for, in order; the special days (L, W, #) count as one value."""
+    if field == "?":
+        if name not in ("day-of-month", "day-of-week"):
+            raise InvalidSchedule(f"'?' cannot stand for {name}")
+        return []
+    found: set[int] = set()
+    for part in field.split(","):
+        found |= _part(name, part, low, high, names)
+    return sorted(found)
+
+
+def _part(name: str, part: str, low: int, high: int, names: list[str]) -> set[int]:
+    if name == "day-of-month" and re.fullmatch(r"L|LW|(?:[1-9]|[12]\d|3[01])W", part):
+        return {low}
+    if name == "day-of-week" and re.fullmatch(r"L|(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(?:L|#[1-5])", part):
+        return {low}
+    span, slash, step_text = part.partition("/")
+    if slash and not (step_text.isascii() and step_text.isdigit() and int(step_text) > 0):
+        raise InvalidSchedule(f"{part!r} is not a step for {name}")
+    if span == "*":
+        first, last = low, high
+    elif "-" in span:
+        first, last = (_number(name, end, low, high, names) for end in span.split("-", 1))
+        if first > last:
+            raise InvalidSchedule(f"{part!r} runs backwards in {name}")
+    else:
+        first = _number(name, span, low, high, names)
+        last = high if slash else first
+    return set(range(first, last + 1, int(step_text) if slash else 1))
+
+
+def _number(name: str, text: str, low: int, high: int, names: list[str]) -> int:
+    if text in names:
+        return names.index(text) + low
+    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+        raise InvalidSchedule(f"{text!r} is not a value for {name}, {low} to {high}")
+    return int(text)

@@ -1,0 +1,276 @@
+"""Refuses bad settings before anything is created: every complaint in one message.
+
+Each complaint names the setting, what is allowed, and what was given. Values that are known only later (Outputs) are
+left to AWS.
+"""
+
+import json
+import re
+import zoneinfo
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pulumi
+
+from . import schedule_expression
+from .endpoints import RAW_DELIVERY, endpoint_complaint
+from .event_patterns import pattern_complaint
+from .notifications import TOPICS
+from .rotation_events import DESTINATIONS
+
+MODES = ("notify", "retry", "repair")
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+"""What CloudWatch Logs offers
+(https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
+MAXIMUM_DAYS = 3650
+_EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
+_ARN = re.compile(r"arn:aws[\w-]*:(?P<service>[\w-]+):[\w-]+:\d{12}:(?P<resource>.+)")
+_TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
+
+Naming = Callable[[str], str]
+Check = Callable[[str, Any], Iterator[str]]
+
+
+class InvalidSettings(pulumi.RunError):
+    """The settings cannot be deployed; the message holds every complaint. Pulumi prints it without a traceback."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        self.complaints = complaints
+        count = "a setting that cannot" if len(complaints) == 1 else f"{len(complaints)} settings that cannot"
+        super().__init__("\n  ".join([f"rotation-guard has {count} be deployed:", *complaints]))
+
+
+def refuse_invalid(args: Mapping[str, Any]) -> None:
+    """Raises InvalidSettings when any of these settings, named as RotationGuardArgs names them, is wrong."""
+    complaints = list(complaints_about(args))
+    if complaints:
+        raise InvalidSettings(complaints)
+
+
+def complaints_about(args: Mapping[str, Any], named: Naming = str, hidden: frozenset[str] = frozenset()) -> list[str]:
+    """What is wrong with these settings, a sentence each.
+
+    `named` turns a setting's name into what its author wrote, such as camel case in a stack's configuration; the values
+    of the `hidden` ones, which are secret, are not repeated.
+    """
+    found: list[str] = []
+    for setting, check in _CHECKS.items():
+        if setting not in args or isinstance(args[setting], pulumi.Output):
+            continue
+        complaints = list(check(named, args[setting]))
+        if setting in hidden:
+            complaints = [_without_value(complaint) for complaint in complaints]
+        found += [f"{named(setting)}{complaint}" for complaint in complaints]
+    return found + list(_retention_order(args, named))
+
+
+def shown(value: Any) -> str:
+    """A value as the complaints show it: as JSON, shortened."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _without_value(complaint: str) -> str:
+    return complaint.rsplit(", got ", 1)[0] + ", got a secret value"
+
+
+def _got(allowed: str, value: Any) -> str:
+    return f" must be {allowed}, got {shown(value)}"
+
+
+def _days(low: int, high: int, more: str = "") -> Callable[[Naming, Any], Iterator[str]]:
+    def check(_: Naming, value: Any) -> Iterator[str]:
+        if not _is_integer(value) or not low <= value <= high:
+            yield _got(f"a whole number from {low} to {high}{more}", value)
+
+    return check
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _boolean(_: Naming, value: Any) -> Iterator[str]:
+    if not isinstance(value, bool):
+        yield _got("true or false", value)
+
+
+def _schedule(_: Naming, value: Any) -> Iterator[str]:
+    allowed = f"as EventBridge Scheduler takes it, {schedule_expression.ALLOWED}"
+    try:
+        schedule_expression.shortest_period_seconds(value if isinstance(value, str) else "")
+    except schedule_expression.InvalidSchedule as problem:
+        yield f"{_got(allowed, value)}: {problem}"
+
+
+def _timezone(_: Naming, value: Any) -> Iterator[str]:
+    if not isinstance(value, str) or value not in zoneinfo.available_timezones():
+        yield _got("an IANA time zone such as UTC or Europe/Berlin", value)
+
+
+def _log_retention(_: Naming, value: Any) -> Iterator[str]:
+    if not _is_integer(value) or value not in LOG_RETENTION_DAYS:
+        yield _got(f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}", value)
+
+
+def _mode(_: Naming, value: Any) -> Iterator[str]:
+    if value not in MODES:
+        yield _got(f"one of {', '.join(MODES)}", value)
+
+
+def _arn_of(service: str, resource: str, what: str) -> Callable[[Naming, Any], Iterator[str]]:
+    def check(_: Naming, value: Any) -> Iterator[str]:
+        match = _ARN.fullmatch(value) if isinstance(value, str) else None
+        if not match or match["service"] != service or not re.fullmatch(resource, match["resource"]):
+            yield _got(f"the ARN of {what}", value)
+
+    return check
+
+
+def _tag(path: str, key: Any, value: Any) -> Iterator[str]:
+    """AWS's limits for tags (https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html)."""
+    for part, text, low, high in (("key", key, 1, 128), ("value", value, 0, 256)):
+        if not isinstance(text, str) or not low <= len(text) <= high or not _TAG_TEXT.fullmatch(text):
+            yield path + _got(
+                f"a tag whose {part} is text (in quotes) of {low} to {high} letters, digits or _.:/=+-@", text
+            )
+    if isinstance(key, str) and key.lower().startswith("aws:"):
+        yield path + _got("a tag whose key does not begin with aws:", key)
+
+
+def _managed_tag(_: Naming, value: Any) -> Iterator[str]:
+    if not isinstance(value, Mapping) or set(value) != {"key", "value"}:
+        yield _got("a key and a value and nothing else", value)
+        return
+    yield from _tag("", value["key"], value["value"])
+
+
+def _tags(_: Naming, value: Any) -> Iterator[str]:
+    if not isinstance(value, Mapping):
+        yield _got("a map of keys to values", value)
+        return
+    if len(value) > 45:
+        yield f" must be at most 45 tags, as AWS takes 50 a resource, got {len(value)}"
+    for key, text in value.items():
+        yield from _tag(f".{key}", key, text)
+
+
+def _entries(
+    value: Any, fields: Mapping[str, bool], named: Naming
+) -> Iterator[tuple[str, Mapping[str, Any] | None, list[str]]]:
+    """Each entry of a list with its path, and what is wrong with its shape; None for an entry that cannot be read."""
+    if not isinstance(value, (list, tuple)):
+        yield "", None, [_got("a list", value)]
+        return
+    names = ", ".join(named(field) + ("" if needed else " (optional)") for field, needed in fields.items())
+    for index, entry in enumerate(value):
+        path = f"[{index}]"
+        if not isinstance(entry, Mapping):
+            yield path, None, [_got(f"a map of {names}", entry)]
+            continue
+        missing = [named(field) for field, needed in fields.items() if needed and field not in entry]
+        unknown = [named(str(field)) for field in entry if field not in fields]
+        problems = [
+            f" must have {field}; it takes {names}, got {shown(_as_written(entry, named))}" for field in missing
+        ]
+        problems += [
+            f" must not have {field}; it takes {names}, got {shown(_as_written(entry, named))}" for field in unknown
+        ]
+        yield path, (None if missing else entry), problems
+
+
+def _as_written(entry: Mapping[str, Any], named: Naming) -> dict[str, Any]:
+    return {named(str(field)): value for field, value in entry.items()}
+
+
+def _subscriptions(named: Naming, value: Any) -> Iterator[str]:
+    fields = {
+        "topic": True,
+        "protocol": True,
+        "endpoint": True,
+        "raw_message_delivery": False,
+        "filter_policy": False,
+        "subscription_role_arn": False,
+    }
+    seen: set[tuple] = set()
+    for path, entry, problems in _entries(value, fields, named):
+        yield from (path + problem for problem in problems)
+        if entry is None:
+            continue
+        if entry["topic"] not in TOPICS:
+            yield f"{path}.topic" + _got(f"one of {', '.join(TOPICS)}", entry["topic"])
+        yield from (path + complaint for complaint in _delivery(entry, named))
+        identity = (entry["topic"], entry["protocol"], entry["endpoint"])
+        if isinstance(entry["endpoint"], str) and identity in seen:
+            yield f"{path} must be there once, got {shown(list(identity))} again"
+        if isinstance(entry["endpoint"], str):
+            seen.add(tuple(map(str, identity)))
+
+
+def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
+    protocol, endpoint = entry["protocol"], entry["endpoint"]
+    complaint = endpoint_complaint(protocol, endpoint)
+    if complaint:
+        yield complaint[0] + _got(complaint[1], protocol if complaint[0] == ".protocol" else endpoint)
+    raw = entry.get("raw_message_delivery")
+    if raw is not None:
+        yield from (f".{named('raw_message_delivery')}{problem}" for problem in _boolean(named, raw))
+        if raw is True and protocol not in RAW_DELIVERY:
+            yield f".{named('raw_message_delivery')}" + _got(f"left out but for {', '.join(RAW_DELIVERY)}", raw)
+    policy = entry.get("filter_policy")
+    if policy is not None and (not isinstance(policy, Mapping) or not policy):
+        yield f".{named('filter_policy')}" + _got("a map of what to let through", policy)
+    if protocol == "firehose" and "subscription_role_arn" not in entry:
+        yield f".{named('subscription_role_arn')} must be the role that SNS assumes to write to firehose, got nothing"
+
+
+def _extra_rules(named: Naming, value: Any) -> Iterator[str]:
+    seen: set[str] = set()
+    for path, entry, problems in _entries(value, {"name": True, "event_pattern": True, "to": True}, named):
+        yield from (path + problem for problem in problems)
+        if entry is None:
+            continue
+        name = entry["name"]
+        if not isinstance(name, str) or not _EXTRA_RULE_NAME.fullmatch(name):
+            yield f"{path}.name" + _got("1 to 24 letters, digits, '.', '_' or '-'", name)
+        elif name in seen:
+            yield f"{path}.name" + _got("unique among the extra rules", name)
+        else:
+            seen.add(name)
+        if entry["to"] not in DESTINATIONS:
+            yield f"{path}.to" + _got(f"one of {', '.join(DESTINATIONS)}", entry["to"])
+        complaint = pattern_complaint(entry["event_pattern"])
+        if complaint:
+            yield f"{path}.{named('event_pattern')}" + _got(complaint, entry["event_pattern"])
+
+
+def _retention_order(args: Mapping[str, Any], named: Naming) -> Iterator[str]:
+    source, dead = args.get("queue_retention_days", 7), args.get("dead_letter_retention_days", 14)
+    if _is_integer(source) and _is_integer(dead) and dead < source:
+        yield (
+            f"{named('dead_letter_retention_days')} must be at least {named('queue_retention_days')}, {source}, "
+            f"because a message's age counts from its first queue, got {dead}"
+        )
+
+
+_CHECKS: Mapping[str, Callable[[Naming, Any], Iterator[str]]] = {
+    "schedule_expression": _schedule,
+    "schedule_timezone": _timezone,
+    "schedule_flexible_minutes": _days(0, 1440),
+    "max_age_days": _days(0, MAXIMUM_DAYS),
+    "managed_tag": _managed_tag,
+    "subscriptions": _subscriptions,
+    "queue_retention_days": _days(1, 14, ", which is the most that SQS keeps"),
+    "dead_letter_retention_days": _days(1, 14, ", which is the most that SQS keeps"),
+    "history_days": _days(0, MAXIMUM_DAYS),
+    "log_retention_days": _log_retention,
+    "remediation_mode": _mode,
+    "extra_rules": _extra_rules,
+    "powertools_layer_arn": _arn_of("lambda", r"layer:[\w-]+:\d+", "a version of a Lambda layer"),
+    "kms_key_arn": _arn_of("kms", r"key/[\w-]+", "a KMS key, not of an alias,"),
+    "tags": _tags,
+    "demo": _boolean,
+    "drill": _boolean,
+}

@@ -1,0 +1,53 @@
+"""Records every event that reaches the audit queue, once."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .adapters import audit_trail
+from .domain.history import expires_at
+from .domain.rotation import SECRETS_MANAGER_SOURCES
+from .events import parse
+from .settings import AuditWriterSettings
+
+ACTIONS = audit_trail.ACTIONS
+
+logger = Logger()
+metrics = Metrics()
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Answers which messages of the batch failed; those come again, and in the end go to the dead letters.
+
+    Raises when all of them failed, which brings all of them again.
+    """
+    settings = AuditWriterSettings.from_env()
+    trail = audit_trail.AuditTrail(settings.audit_trail_table_name)
+    now = datetime.now(UTC)
+
+    def record(message: SQSRecord) -> None:
+        body = json.loads(message.body)
+        heard = parse(body)
+        is_new = trail.append(heard, body, now, expires_at(now, settings.history_days))
+        metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
+        if heard.secret_arn is None and heard.source in SECRETS_MANAGER_SOURCES:
+            logger.warning("recorded an event without secret", extra={"kind": heard.kind, "identity": heard.identity})
+            metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)
+
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    with processor(records=event["Records"], handler=record, lambda_context=context):
+        outcomes = processor.process()
+    for status, problem, message in outcomes:
+        if status == "fail":
+            logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": problem})
+            metrics.add_metric("EventsUnrecorded", MetricUnit.Count, 1)
+    return processor.response()

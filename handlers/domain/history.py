@@ -1,0 +1,13 @@
+"""How long what is written down is kept."""
+
+from datetime import datetime, timedelta
+
+
+def expires_at(now: datetime, history_days: int) -> int | None:
+    """Epoch seconds after which a row of now may be deleted; None for a history of 0 days, which is kept for good."""
+    return int((now + timedelta(days=history_days)).timestamp()) if history_days else None
+
+
+def iso(moment: datetime) -> str:
+    """A moment in UTC as it is written everywhere: ISO 8601, to the second, with a Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

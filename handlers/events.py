@@ -1,0 +1,110 @@
+"""AWS's event shapes in domain words: the only file that knows CloudTrail's field names.
+
+Secrets Manager speaks in three shapes, and none keeps the secret in the place the tutorials say
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html): service events carry it in
+`detail.additionalEventData.SecretId`, with `requestParameters` null and `resources` empty; API calls carry it in their
+request or their answer; `Secret Label Updated` in `resources`. Other events are recorded under what they are about.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from .domain.rotation import RotationEvent
+
+_SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
+_ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
+_FAILED_STEP = re.compile(r"during (createSecret|setSecret|testSecret|finishSecret) step")
+
+
+class MalformedEvent(ValueError):
+    """What arrived is not an event as EventBridge delivers it; the message says what it lacks."""
+
+
+def parse(event: Any) -> RotationEvent:
+    """The event in domain words. Raises MalformedEvent for what has no identity or no time, and for nothing else."""
+    if not isinstance(event, Mapping):
+        raise MalformedEvent(f"an event is a JSON object, got {type(event).__name__}")
+    detail = _mapping(event.get("detail"))
+    # CloudTrail's own id is the same in every copy, where each delivery may have an envelope of its own.
+    identity = _text(detail.get("eventID")) or _text(event.get("id"))
+    if identity is None:
+        raise MalformedEvent("the event has neither detail.eventID nor id")
+    secret_arn = next((text for text in _secret_names(event, detail) if _SECRET_ARN.fullmatch(text)), None)
+    error_message = _text(detail.get("errorMessage"))
+    return RotationEvent(
+        kind=_text(detail.get("eventName")) or _text(event.get("detail-type")) or "unknown",
+        source=_text(event.get("source")) or "unknown",
+        identity=identity,
+        occurred_at=_time(detail.get("eventTime")) or _required_time(event.get("time")),
+        region=_text(event.get("region")) or "",
+        secret_arn=secret_arn,
+        subject=secret_arn or _subject(event, detail),
+        rotation_id=_rotation_id(detail.get("requestID")),
+        failed_step=_failed_step(error_message),
+        error_message=error_message,
+    )
+
+
+def _secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterator[str]:
+    """Every place where Secrets Manager is known to name the secret, the most telling first."""
+    answer = _mapping(detail.get("responseElements"))
+    places = [
+        _mapping(detail.get("additionalEventData")).get("SecretId"),
+        # One public report, for secrets that RDS manages.
+        _mapping(detail.get("serviceEventDetails")).get("secretId"),
+        _mapping(detail.get("requestParameters")).get("secretId"),
+        answer.get("arn"),
+        answer.get("aRN"),  # as it was written before February 2024
+        *_resources(event),
+    ]
+    yield from (text for text in map(_text, places) if text)
+
+
+def _subject(event: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
+    """What an event without a secret's ARN is about: the secret's name, the first resource, or else its source."""
+    names = [*_secret_names(event, detail), _text(event.get("source"))]
+    return next((name for name in names if name), "unknown")
+
+
+def _resources(event: Mapping[str, Any]) -> list[Any]:
+    resources = event.get("resources")
+    return resources if isinstance(resources, list) else []
+
+
+def _rotation_id(request_id: Any) -> str | None:
+    """The uuid that the events of one rotation share: there is no field for it, only `Rotation-<arn>-<uuid>`."""
+    match = _ROTATION_REQUEST.fullmatch(_text(request_id) or "")
+    return match[1].lower() if match else None
+
+
+def _failed_step(error_message: str | None) -> str | None:
+    match = _FAILED_STEP.search(error_message or "")
+    return match[1] if match else None
+
+
+def _required_time(value: Any) -> str:
+    time = _time(value)
+    if time is None:
+        raise MalformedEvent("the event has neither detail.eventTime nor time in ISO 8601")
+    return time
+
+
+def _time(value: Any) -> str | None:
+    text = _text(value)
+    if text is None:
+        return None
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return text
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

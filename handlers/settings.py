@@ -1,0 +1,71 @@
+"""The environment, as one frozen dataclass per function: a field's name in capitals is the variable's name.
+
+The values that Powertools reads for itself are its own.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+
+class InvalidEnvironment(RuntimeError):
+    """A variable is missing or cannot be read; the message names it."""
+
+
+class _FromEnvironment:
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The settings in this environment, the process's own unless given. Raises InvalidEnvironment."""
+        environment = os.environ if environment is None else environment
+        return cls(**{field.name: _read(field.name.upper(), field.type, environment) for field in fields(cls)})  # ty: ignore[invalid-argument-type]
+
+
+def _read(name: str, kind: object, environment: Mapping[str, str]) -> str | int:
+    text = environment.get(name)
+    if text is None:
+        raise InvalidEnvironment(f"{name} must be set in the function's environment, got nothing")
+    if kind is not int:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidEnvironment(f"{name} must be a whole number, got {text!r}") from None
+
+
+@dataclass(frozen=True)
+class AuditWriterSettings(_FromEnvironment):
+    """Where events are recorded, and for how long."""
+
+    audit_trail_table_name: str
+    history_days: int
+
+
+@dataclass(frozen=True)
+class RotationCheckSettings(_FromEnvironment):
+    """What is audited, and where the answers go."""
+
+    table_name: str
+    status_table_name: str
+    runs_table_name: str
+    max_age_days: int
+    managed_tag_key: str
+    managed_tag_value: str
+    history_days: int
+
+
+@dataclass(frozen=True)
+class RemediationClaimSettings(_FromEnvironment):
+    """Where incidents are kept, and for how long once they are closed."""
+
+    incidents_table_name: str
+    history_days: int
+
+
+@dataclass(frozen=True)
+class RemediationNotifySettings(_FromEnvironment):
+    """Whom to tell."""
+
+    incidents_table_name: str
+    remediation_topic_arn: str
+    remediation_mode: str
