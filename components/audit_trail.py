@@ -84,9 +84,10 @@ class AuditTrail(pulumi.ComponentResource):
                 "handler": "handlers.audit_writer.handler",
                 "description": "Records every rotation event",
                 "statements": Output.all(record.arn, events.arn).apply(
-                    lambda known: iam_policies.audit_writer(known[0]) + iam_policies.queue_consumption(known[1])
+                    lambda known: iam_policies.audit_writer(*known) + iam_policies.queue_consumption(known[1])
                 ),
                 "environment": {
+                    "AUDIT_QUEUE_URL": events.url,
                     "AUDIT_TRAIL_TABLE_NAME": record.name,
                     "HISTORY_DAYS": str(args.get("history_days", 400)),
                 },

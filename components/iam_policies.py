@@ -102,9 +102,9 @@ def queue_consumption(queue_arn: str) -> list[Statement]:
     return [allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue_arn)]
 
 
-def audit_writer(table_arn: str) -> list[Statement]:
-    """Adds events to the audit trail; it can read, change and delete nothing there."""
-    return [allow("dynamodb:PutItem", table_arn)]
+def audit_writer(table_arn: str, queue_arn: str) -> list[Statement]:
+    """Adds events to the audit trail, where it can read and delete nothing, and hurries what can never be recorded."""
+    return [allow("dynamodb:PutItem", table_arn), allow("sqs:ChangeMessageVisibility", queue_arn)]
 
 
 def rotation_check(

@@ -67,6 +67,8 @@ class RotationAudit(pulumi.ComponentResource):
     """The check function; its answer is `run_id`, `checked`, `flagged`."""
     schedule_name: Output[str]
     """The schedule that runs it."""
+    schedule_group_name: Output[str]
+    """The group that the schedule is in."""
     schedule_expression: Output[str]
     """How often."""
     table_name: Output[str]
@@ -177,6 +179,7 @@ class RotationAudit(pulumi.ComponentResource):
 
         self.function_name = check.name
         self.schedule_name = schedule.name
+        self.schedule_group_name = group.name
         self.schedule_expression = schedule.schedule_expression
         self.table_name = audit.name
         self.status_table_name = status.name
@@ -186,6 +189,7 @@ class RotationAudit(pulumi.ComponentResource):
             {
                 "function_name": self.function_name,
                 "schedule_name": self.schedule_name,
+                "schedule_group_name": self.schedule_group_name,
                 "schedule_expression": self.schedule_expression,
                 "table_name": self.table_name,
                 "status_table_name": self.status_table_name,

@@ -62,6 +62,8 @@ class RotationGuard(pulumi.ComponentResource):
     """The check function."""
     schedule_name: Output[str]
     """The schedule of the audit."""
+    schedule_group_name: Output[str]
+    """The group that the schedule is in."""
     schedule_expression: Output[str]
     """How often it runs."""
     table_name: Output[str]
@@ -137,6 +139,7 @@ class RotationGuard(pulumi.ComponentResource):
 
         self.function_name = audit.function_name
         self.schedule_name = audit.schedule_name
+        self.schedule_group_name = audit.schedule_group_name
         self.schedule_expression = audit.schedule_expression
         self.table_name = audit.table_name
         self.status_table_name = audit.status_table_name

@@ -11,32 +11,33 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import audit_trail
+from .adapters import audit_queue, audit_trail
 from .domain.history import expires_at
 from .domain.rotation import SECRETS_MANAGER_SOURCES
-from .events import parse
+from .events import MalformedEvent, parse
 from .settings import AuditWriterSettings
 
-ACTIONS = audit_trail.ACTIONS
+ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS
 
 logger = Logger()
 metrics = Metrics()
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Answers which messages of the batch failed; those come again, and in the end go to the dead letters.
-
-    Raises when all of them failed, which brings all of them again.
-    """
+    """Answers which messages of the batch failed; those come again, and in the end go to the dead letters."""
     settings = AuditWriterSettings.from_env()
     trail = audit_trail.AuditTrail(settings.audit_trail_table_name)
+    queue = audit_queue.AuditQueue(settings.audit_queue_url)
     now = datetime.now(UTC)
 
-    def record(message: SQSRecord) -> None:
-        body = json.loads(message.body)
-        heard = parse(body)
+    def write_down(record: SQSRecord) -> None:
+        try:
+            body = json.loads(record.body)
+            heard = parse(body)
+        except (json.JSONDecodeError, MalformedEvent):
+            queue.bring_again_at_once(record.receipt_handle)
+            raise
         is_new = trail.append(heard, body, now, expires_at(now, settings.history_days))
         metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
         if heard.secret_arn is None and heard.source in SECRETS_MANAGER_SOURCES:
@@ -44,10 +45,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)
 
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    with processor(records=event["Records"], handler=record, lambda_context=context):
+    with processor(records=event["Records"], handler=write_down, lambda_context=context):
         outcomes = processor.process()
     for status, problem, message in outcomes:
         if status == "fail":
             logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": problem})
             metrics.add_metric("EventsUnrecorded", MetricUnit.Count, 1)
+    # Here and not in a decorator, which would complain of a run that failed before it had any.
+    metrics.flush_metrics()
     return processor.response()

@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     for _ in range(ATTEMPTS):
         try:
-            match claim(register.open_for(failure.secret_arn), execution, secret):
+            match claim(register.open_for(failure.secret_arn), execution, failure, secret):
                 case OpenNew():
                     register.open(failure, secret, execution, opened_at)
                 case Supersede(before):

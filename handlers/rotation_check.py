@@ -19,7 +19,6 @@ metrics = Metrics()
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """One run: answers its `run_id`, and how many secrets were `checked` and `flagged`."""
     settings = RotationCheckSettings.from_env()
@@ -40,7 +39,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         findings = []
         for name, secret in managed.items():
             known = audit_tables.cached_value_date(before.get(name, {}), secret.current_version_id)
-            findings.append(judge(secret, known or vault.value_date(secret), settings.max_age_days, started_at))
+            value = known or vault.value_date(secret)
+            # Judged now: a value made since the run began is new, and not from the future.
+            findings.append(judge(secret, value, settings.max_age_days, datetime.now(UTC)))
         tables.write(run, started_at, findings, before, expiry)
         counts["checked"] += len(findings)
         counts["flagged"] += sum(finding.status == NEEDS_ROTATION for finding in findings)
@@ -50,4 +51,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.info("audit finished", extra={"run_id": run, **counts})
     for name, count in counts.items():
         metrics.add_metric(f"Secrets{name.capitalize()}", MetricUnit.Count, count)
+    # Here and not in a decorator, which would complain of a run that failed before it had any.
+    metrics.flush_metrics()
     return {"run_id": run, "checked": counts["checked"], "flagged": counts["flagged"]}

@@ -35,8 +35,9 @@ def _read(name: str, kind: object, environment: Mapping[str, str]) -> str | int:
 
 @dataclass(frozen=True)
 class AuditWriterSettings(_FromEnvironment):
-    """Where events are recorded, and for how long."""
+    """Where events wait, where they are recorded, and for how long."""
 
+    audit_queue_url: str
     audit_trail_table_name: str
     history_days: int
 

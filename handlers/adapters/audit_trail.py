@@ -31,7 +31,8 @@ class AuditTrail:
                         "recorded": f"{event.occurred_at}#{event.identity}",
                         "event_type": event.kind,
                         "timestamp": event.occurred_at,
-                        "full_event": json.dumps(body, separators=(",", ":")),
+                        # Not escaped: \u00e9 for each é could take an event over the 400 kB of a row.
+                        "full_event": json.dumps(body, separators=(",", ":"), ensure_ascii=False),
                         "recorded_at": iso(now),
                         "rotation_id": event.rotation_id,
                         "expires_at": expires_at,

@@ -38,7 +38,20 @@ class Incidents:
         if "Item" not in answer:
             return None
         held = row(answer["Item"])
-        return OpenIncident(held["incident_opened_at"], held["execution"], held.get("current_version_id"))
+        answer = self._dynamodb.get_item(
+            TableName=self._table_name,
+            Key=item({"secret_arn": secret_arn, "opened_at": held["incident_opened_at"]}),
+            ConsistentRead=True,
+            ProjectionExpression="event_ids, rotation_ids",
+        )
+        incident = row(answer.get("Item", {}))
+        return OpenIncident(
+            opened_at=held["incident_opened_at"],
+            execution=held["execution"],
+            current_version_id=held.get("current_version_id"),
+            event_ids=frozenset(incident.get("event_ids", ())),
+            rotation_ids=frozenset(incident.get("rotation_ids", ())),
+        )
 
     def open(self, failure: RotationEvent, secret: SecretState | None, execution: str, opened_at: str) -> None:
         """Opens an incident. Raises LostRace when one is open by now."""

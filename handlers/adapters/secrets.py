@@ -37,12 +37,10 @@ class Secrets:
         """When the version that holds AWSCURRENT was made. What cannot be read of one secret is told, not raised."""
         if secret.current_version_id is None:
             return ValueDate(None, "No version holds AWSCURRENT.")
-        pages = self._secretsmanager.get_paginator("list_secret_version_ids").paginate(SecretId=secret.arn)
         try:
-            for page in pages:
-                for version in page["Versions"]:
-                    if version["VersionId"] == secret.current_version_id:
-                        return ValueDate(version["CreatedDate"])
+            for version in self._versions(secret.arn):
+                if version["VersionId"] == secret.current_version_id:
+                    return ValueDate(version["CreatedDate"])
         except self._secretsmanager.exceptions.ResourceNotFoundException:
             return ValueDate(None, "The secret was gone when its versions were listed.")
         except ClientError as error:
@@ -50,6 +48,16 @@ class Secrets:
                 raise
             return ValueDate(None, "The secret's versions may not be listed: access denied.")
         return ValueDate(None, f"Version {secret.current_version_id}, which holds AWSCURRENT, is not in the list.")
+
+    def _versions(self, secret_arn: str) -> Iterator[Mapping[str, Any]]:
+        """Every version that holds a label, page by page: boto3 has no paginator for this call."""
+        position: dict[str, str] = {}
+        while True:
+            page = self._secretsmanager.list_secret_version_ids(SecretId=secret_arn, **position)
+            yield from page["Versions"]
+            if "NextToken" not in page:
+                return
+            position = {"NextToken": page["NextToken"]}
 
     def state(self, secret_arn: str) -> SecretState | None:
         """The secret's labels now; None where it is gone or may not be looked at."""

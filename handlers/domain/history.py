@@ -1,6 +1,6 @@
 """How long what is written down is kept."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def expires_at(now: datetime, history_days: int) -> int | None:
@@ -9,5 +9,8 @@ def expires_at(now: datetime, history_days: int) -> int | None:
 
 
 def iso(moment: datetime) -> str:
-    """A moment in UTC as it is written everywhere: ISO 8601, to the second, with a Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A moment as it is written everywhere: ISO 8601 in UTC, to the second, with a Z.
+
+    boto3 gives its dates in the machine's own time zone, so they are brought to UTC here.
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

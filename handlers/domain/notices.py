@@ -1,5 +1,6 @@
 """What people read when a rotation failed: short, and useful on a phone."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,9 @@ from urllib.parse import quote
 from .rotation import RotationEvent, name_of
 
 SUBJECT_LENGTH = 99
-"""SNS takes fewer than 100 characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+"""SNS takes fewer than 100 characters, printable ASCII (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 
+_UNPRINTABLE = re.compile(r"[^ -~]")
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -51,7 +53,11 @@ def failure_notice(
     lines.append(f"Execution: {_execution_link(execution)}")
     if opened_at:
         lines.append(f"Incident: {failure.secret_arn} opened {opened_at}")
-    return Notice(f"Rotation {happened}: {name}{step}"[:SUBJECT_LENGTH], "\n".join(lines))
+    return Notice(_subject(f"Rotation {happened}: {name}{step}"), "\n".join(lines))
+
+
+def _subject(text: str) -> str:
+    return _UNPRINTABLE.sub("?", text)[:SUBJECT_LENGTH]
 
 
 def _labels(versions: Mapping[str, Any] | None) -> str:

@@ -1,0 +1,84 @@
+"""The scenarios of the audit, on the local deployment."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from boto3.dynamodb.conditions import Key
+
+
+@pytest.fixture
+def check(story) -> dict[str, Any]:
+    answer = story.stack.client("lambda").invoke(FunctionName=story.stack.outputs["function_name"], Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    return json.loads(answer["Payload"].read())
+
+
+def test_the_audit_runs_every_hour_on_the_check_function(story):
+    outputs = story.stack.outputs
+    schedule = story.stack.client("scheduler").get_schedule(
+        GroupName=outputs["schedule_group_name"], Name=outputs["schedule_name"]
+    )
+
+    assert schedule["State"] == "ENABLED"
+    assert schedule["ScheduleExpression"] == outputs["schedule_expression"] == "rate(1 hour)"
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    function = story.stack.client("lambda").get_function(FunctionName=outputs["function_name"])
+    assert schedule["Target"]["Arn"] == function["Configuration"]["FunctionArn"]
+
+
+def test_a_run_checks_the_two_managed_secrets_and_flags_none(check):
+    assert (check["checked"], check["flagged"]) == (2, 0)
+
+
+def test_every_run_has_an_id_of_its_own(story, check):
+    again = story.stack.client("lambda").invoke(FunctionName=story.stack.outputs["function_name"], Payload=b"{}")
+
+    assert check["run_id"]
+    assert json.loads(again["Payload"].read())["run_id"] != check["run_id"]
+
+
+def test_a_run_writes_one_row_per_managed_secret_and_none_for_the_ignored(story, check):
+    outputs = story.stack.outputs
+    rows = [row for row in story.all_rows("table_name") if row["run_id"] == check["run_id"]]
+
+    assert {row["secret_name"] for row in rows} == {outputs["fresh_secret_name"], outputs["stale_secret_name"]}
+    assert len(rows) == 2
+    for row in rows:
+        assert row["status"] == "ok"
+        checked_at = datetime.fromisoformat(row["checked_at"])
+        assert checked_at.utcoffset() == timedelta(0)
+        assert abs(datetime.now(UTC) - checked_at) < timedelta(minutes=1)
+
+
+def test_a_row_is_found_by_both_its_keys(story, check):
+    name = story.stack.outputs["stale_secret_name"]
+    found = story._table("table_name").query(
+        KeyConditionExpression=Key("secret_name").eq(name) & Key("run_id").eq(check["run_id"])
+    )
+
+    assert [row["secret_name"] for row in found["Items"]] == [name]
+
+
+def test_the_schedules_time_is_the_run_and_a_repeated_run_rewrites_its_rows(story):
+    payload = json.dumps({"scheduled_time": "2026-03-01T00:00:00Z"})
+    for _ in range(2):
+        answer = story.stack.client("lambda").invoke(
+            FunctionName=story.stack.outputs["function_name"], Payload=payload
+        )
+        assert json.loads(answer["Payload"].read())["run_id"] == "2026-03-01T00:00:00Z"
+
+    rows = [row for row in story.all_rows("table_name") if row["run_id"] == "2026-03-01T00:00:00Z"]
+    assert len(rows) == 2
+
+
+def test_a_run_tells_that_it_is_complete_and_the_status_says_what_is_true_now(story, check):
+    runs = {row["run_id"]: row for row in story.all_rows("runs_table_name")}
+    statuses = {row["secret_name"]: row for row in story.all_rows("status_table_name")}
+
+    assert runs[check["run_id"]]["complete"] is True
+    assert runs[check["run_id"]]["checked"] == 2
+    outputs = story.stack.outputs
+    assert set(statuses) == {outputs["fresh_secret_name"], outputs["stale_secret_name"]}
+    assert all("attention" not in row for row in statuses.values())
