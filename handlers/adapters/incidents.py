@@ -90,7 +90,12 @@ class Incidents:
         self._transact(closing, put_claim, put_incident)
 
     def add(self, before: OpenIncident, failure: RotationEvent) -> bool:
-        """Counts another failure into the open incident. False when this very event is in it already."""
+        """Counts another failure into the open incident. False when this very event is in it already.
+
+        Raises LostRace when the incident was closed, or a copy of the event counted, since it was looked at.
+        """
+        if failure.identity in before.event_ids:
+            return False
         ids = {":event": {failure.identity}, ":one": 1, ":open": OPEN, ":id": failure.identity}
         if failure.rotation_id:
             ids[":rotation"] = {failure.rotation_id}
@@ -104,8 +109,8 @@ class Incidents:
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues=item(ids),
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            raise LostRace("another execution wrote this incident first") from error
         return True
 
     def note(self, secret_arn: str, opened_at: str, action: Mapping[str, Any]) -> None:

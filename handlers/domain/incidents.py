@@ -56,9 +56,7 @@ class Supersede:
 Claim = OpenNew | Resume | Add | Supersede
 
 
-def claim(
-    incident: OpenIncident | None, execution: str, failure: RotationEvent, secret: SecretState | None
-) -> Claim:
+def claim(incident: OpenIncident | None, execution: str, failure: RotationEvent, secret: SecretState | None) -> Claim:
     """What a failure does, given the incident that is open and the secret's labels, as far as they are known.
 
     Events come late and twice: one of a rotation that the incident holds is old news, whatever the labels say now.

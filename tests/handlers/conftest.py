@@ -1,0 +1,221 @@
+"""An AWS of its own for each test of a function: moto's, which also says what was asked of it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.awsrequest import AWSResponse
+from botocore.validate import validate_parameters
+from moto import mock_aws
+
+from handlers import audit_writer, rotation_check
+from handlers.adapters import clients
+
+TABLES = {
+    "audit-trail": ("secret_arn", "recorded"),
+    "history": ("secret_name", "run_id"),
+    "status": ("secret_name", None),
+    "runs": ("audit", "run_id"),
+    "incidents": ("secret_arn", "opened_at"),
+}
+INDEX = {
+    "IndexName": "attention",
+    "KeySchema": [
+        {"AttributeName": "attention", "KeyType": "HASH"},
+        {"AttributeName": "attention_since", "KeyType": "RANGE"},
+    ],
+    "Projection": {"ProjectionType": "ALL"},
+}
+ENVIRONMENT = {
+    "AUDIT_TRAIL_TABLE_NAME": "audit-trail",
+    "TABLE_NAME": "history",
+    "STATUS_TABLE_NAME": "status",
+    "RUNS_TABLE_NAME": "runs",
+    "INCIDENTS_TABLE_NAME": "incidents",
+    "REMEDIATION_MODE": "notify",
+    "MAX_AGE_DAYS": "30",
+    "MANAGED_TAG_KEY": "Managed",
+    "MANAGED_TAG_VALUE": "true",
+    "HISTORY_DAYS": "400",
+}
+
+
+class Refusal(Exception):
+    """An error as AWS answers it."""
+
+    def __init__(self, code: str, status: int = 400, **more: Any) -> None:
+        super().__init__(code)
+        self.status, self.body = status, {"Error": {"Code": code, "Message": code}, **more}
+
+
+Answer = Mapping[str, Any] | Refusal | None
+"""A response; None leaves it to moto."""
+
+
+class Aws:
+    """What the product asked, and what it is answered where moto would not answer as AWS does."""
+
+    Refusal = Refusal
+
+    def __init__(self, own: Callable[[str], Any]) -> None:
+        self._own = own
+        self._calls: list[tuple[str, dict[str, Any]]] = []
+        self._answers: dict[str, Callable[[dict[str, Any]], Answer]] = {}
+
+    def client(self, service: str) -> Any:
+        """A client for the test itself, whose calls are not counted."""
+        return self._own(service)
+
+    def asked(self, operation: str) -> list[dict[str, Any]]:
+        """The parameters of each call that the product made of this operation."""
+        return [parameters for name, parameters in self._calls if name == operation]
+
+    def forget(self) -> None:
+        """Counts from here."""
+        self._calls.clear()
+
+    def answer(self, operation: str, with_: Callable[[dict[str, Any]], Answer]) -> None:
+        """Gives the product's calls of this operation the answer that this returns, checked against AWS's model."""
+        self._answers[operation] = with_
+
+    def create_tables(self, *names: str) -> None:
+        """Creates these tables, as far as a function sees them."""
+        for name in names:
+            hash_key, range_key = TABLES[name]
+            _create_table(self.client("dynamodb"), name, hash_key, range_key)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table, as plain values."""
+        stored = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
+        return [{name: _plain(value) for name, value in row.items()} for row in stored]
+
+    def watch(self, client: Any) -> None:
+        client.meta.events.register("provide-client-params", self._asked, unique_id="asked")
+        client.meta.events.register("before-call", self._answered, unique_id="answered")
+
+    def unwatch(self, client: Any) -> None:
+        client.meta.events.unregister("provide-client-params", unique_id="asked")
+        client.meta.events.unregister("before-call", unique_id="answered")
+
+    def _asked(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        context["asked"] = params
+        self._calls.append((model.name, params))
+
+    def _answered(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, Any] | None:
+        answer = self._answers[model.name](context["asked"]) if model.name in self._answers else None
+        if answer is None:
+            return None
+        if isinstance(answer, Refusal):
+            return AWSResponse("", answer.status, {}, None), answer.body
+        validate_parameters(answer, model.output_shape)
+        return AWSResponse("", 200, {}, None), dict(answer)
+
+
+@dataclass
+class Context:
+    """What Lambda tells a function about its invocation."""
+
+    aws_request_id: str = "5f1d3f3e-0f0a-4a53-8f3c-3d1a6f4b9c11"
+    function_name: str = "function"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+    remaining: int = 30_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining
+
+
+@pytest.fixture
+def context() -> Any:
+    return Context()
+
+
+@pytest.fixture(scope="session")
+def shared_clients() -> Callable[[str, str], Any]:
+    """Clients by service and user: making one takes longer than most tests, and moto serves all that were ever made."""
+    make = boto3.client
+
+    @cache
+    def client(service: str, user: str) -> Any:
+        return make(service, config=clients._PATIENCE if user == "product" else None)
+
+    return client
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, shared_clients: Callable[[str, str], Any]) -> Iterator[Aws]:
+    """An empty account, and an environment that names the tables which a test may create in it."""
+    used = {}
+
+    def for_product(service: str, **_: Any) -> Any:
+        used[service] = shared_clients(service, "product")
+        account.watch(used[service])
+        return used[service]
+
+    with mock_aws():
+        account = Aws(lambda service: shared_clients(service, "test"))
+        clients.client.cache_clear()
+        monkeypatch.setattr(clients.boto3, "client", for_product)
+        for name, value in ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        for function in (audit_writer, rotation_check):
+            # Powertools reads this from the environment when the function is loaded.
+            monkeypatch.setattr(function.metrics, "namespace", "rotation-guard")
+            function.metrics.clear_metrics()
+        yield account
+        for client in used.values():
+            account.unwatch(client)
+        clients.client.cache_clear()
+
+
+@pytest.fixture
+def secret(aws: Aws) -> Callable[..., dict[str, Any]]:
+    """Makes a secret with a value and these tags; answers its ARN, Name and VersionId."""
+
+    def make(name: str = "orders/db", tags: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return aws.client("secretsmanager").create_secret(
+            Name=name,
+            SecretString=json.dumps({"username": "orders", "password": "first"}),
+            Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
+        )
+
+    return make
+
+
+@pytest.fixture
+def failed(recorded: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """The recorded failure, as it would have been for another secret, another rotation or as another event."""
+
+    def event(secret_arn: str, rotation: str | None = None, event_id: str | None = None) -> dict[str, Any]:
+        body = recorded("rotation-failed")
+        detail = body["detail"]
+        request_id = detail["requestID"].replace(detail["additionalEventData"]["SecretId"], secret_arn)
+        detail["requestID"] = request_id if rotation is None else f"Rotation-{secret_arn}-{rotation}"
+        detail["additionalEventData"]["SecretId"] = secret_arn
+        detail["eventID"] = event_id or detail["eventID"]
+        return body
+
+    return event
+
+
+def _plain(stored: Any) -> Any:
+    value = TypeDeserializer().deserialize(stored)
+    return int(value) if isinstance(value, Decimal) else value
+
+
+def _create_table(dynamodb: Any, name: str, hash_key: str, range_key: str | None) -> None:
+    keys = [hash_key, *([range_key] if range_key else [])]
+    attributes = [*keys, "attention", "attention_since"] if name == "status" else keys
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in attributes],
+        BillingMode="PAY_PER_REQUEST",
+        **({"GlobalSecondaryIndexes": [INDEX]} if name == "status" else {}),
+    )

@@ -1,0 +1,138 @@
+"""The demo secret's rotation, step by step."""
+
+import json
+
+import pytest
+from moto.backends import get_backend
+
+from handlers import demo_rotation
+
+STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+TOKEN = "7ac47c8c-f328-423b-9698-6926dd1f293e"
+
+
+@pytest.fixture
+def rotating(aws, secret):
+    """A secret whose rotation has begun: its pending version has a label, and no value yet."""
+    made = secret("demo/rotating", {"rotation-guard:remediation": "repair"})
+    # RotateSecret would do, if moto left the four steps to the test.
+    versions = get_backend("secretsmanager")["123456789012"]["eu-west-1"].secrets[made["ARN"]].versions
+    versions[TOKEN] = {"createdate": 1_772_326_220, "version_id": TOKEN, "version_stages": ["AWSPENDING"]}
+    return made
+
+
+@pytest.fixture
+def step(rotating, context):
+    def take(name, token=TOKEN):
+        demo_rotation.handler({"Step": name, "SecretId": rotating["ARN"], "ClientRequestToken": token}, context)
+
+    return take
+
+
+@pytest.fixture
+def value(aws, rotating):
+    def read(label):
+        answer = aws.client("secretsmanager").get_secret_value(SecretId=rotating["ARN"], VersionStage=label)
+        return answer["VersionId"], json.loads(answer["SecretString"])
+
+    return read
+
+
+def test_four_steps_make_a_new_value_current(aws, rotating, step, value):
+    for name in STEPS:
+        step(name)
+
+    version, new = value("AWSCURRENT")
+    assert version == TOKEN
+    assert new["username"] == "orders"
+    assert len(new["password"]) == 32
+    assert value("AWSPREVIOUS") == (rotating["VersionId"], {"username": "orders", "password": "first"})
+
+
+def test_the_value_in_use_stays_until_the_last_step(rotating, step, value):
+    for name in STEPS[:-1]:
+        step(name)
+
+    assert value("AWSCURRENT") == (rotating["VersionId"], {"username": "orders", "password": "first"})
+    assert value("AWSPENDING")[0] == TOKEN
+
+
+def test_a_step_taken_twice_changes_nothing_the_second_time(step, value):
+    step("createSecret")
+    made = value("AWSPENDING")
+    for name in ("createSecret", "setSecret", "setSecret", "testSecret", "testSecret", "finishSecret"):
+        step(name)
+
+    for name in STEPS:
+        step(name)
+
+    assert value("AWSCURRENT") == made
+
+
+def test_a_step_that_comes_after_the_end_is_quiet(aws, rotating, step, value):
+    for name in STEPS:
+        step(name)
+    # AWS leaves the label of a finished rotation on the version in use, or takes it away.
+    aws.client("secretsmanager").update_secret_version_stage(
+        SecretId=rotating["ARN"], VersionStage="AWSPENDING", RemoveFromVersionId=TOKEN
+    )
+    made = value("AWSCURRENT")
+
+    for name in STEPS:
+        step(name)
+
+    assert value("AWSCURRENT") == made
+
+
+@pytest.mark.parametrize("broken", STEPS)
+def test_a_rotation_breaks_where_it_is_told_to(aws, rotating, step, value, broken):
+    aws.client("secretsmanager").tag_resource(
+        SecretId=rotating["ARN"], Tags=[{"Key": demo_rotation.BREAK_TAG, "Value": broken}]
+    )
+    for name in STEPS[: STEPS.index(broken)]:
+        step(name)
+
+    with pytest.raises(
+        demo_rotation.DemoBreak, match=f"^told to break at {broken} by the tag {demo_rotation.BREAK_TAG}$"
+    ):
+        step(broken)
+
+    assert value("AWSCURRENT")[0] == rotating["VersionId"]
+
+
+def test_a_broken_rotation_goes_on_once_the_tag_is_gone(aws, rotating, step, value):
+    secretsmanager = aws.client("secretsmanager")
+    secretsmanager.tag_resource(SecretId=rotating["ARN"], Tags=[{"Key": demo_rotation.BREAK_TAG, "Value": "setSecret"}])
+    step("createSecret")
+    with pytest.raises(demo_rotation.DemoBreak):
+        step("setSecret")
+
+    secretsmanager.untag_resource(SecretId=rotating["ARN"], TagKeys=[demo_rotation.BREAK_TAG])
+    for name in STEPS:
+        step(name)
+
+    assert value("AWSCURRENT")[0] == TOKEN
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_version_that_is_not_pending_is_not_rotated_to(aws, step, value, rotating, name):
+    with pytest.raises(ValueError, match=r"^version other must hold AWSPENDING to be rotated to, it holds \[\]$"):
+        step(name, token="other")
+
+    assert value("AWSCURRENT")[0] == rotating["VersionId"]
+    assert aws.asked("PutSecretValue") == aws.asked("UpdateSecretVersionStage") == []
+
+
+def test_the_label_moves_away_from_the_version_that_holds_it(aws, rotating, step):
+    for name in STEPS:
+        step(name)
+
+    # Named on both sides it is a compare-and-swap, and AWS takes it in no other way.
+    assert aws.asked("UpdateSecretVersionStage") == [
+        {
+            "SecretId": rotating["ARN"],
+            "VersionStage": "AWSCURRENT",
+            "MoveToVersionId": TOKEN,
+            "RemoveFromVersionId": rotating["VersionId"],
+        }
+    ]
