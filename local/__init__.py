@@ -1,0 +1,1 @@
+"""The stack on this machine: the real program, run against an embedded AWS."""

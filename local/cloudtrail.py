@@ -1,0 +1,88 @@
+"""The events AWS sends about secrets through CloudTrail, put on the default bus of the embedded AWS.
+
+Runs inside the emulator. The source is `rotation-guard.drill`, since PutEvents refuses `aws.*`; the shapes are AWS's
+own, as recorded in tests/events. Each event is also noted in a journal, with the moment it was put: CloudTrail's
+`eventTime` has a resolution of one second, too coarse to measure milliseconds by.
+"""
+
+import json
+import os
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ministack.core.iam_evaluator import resolve_caller_identity
+from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import extract_access_key_id
+from ministack.services import eventbridge
+
+SOURCE = "rotation-guard.drill"
+JOURNAL_VARIABLE = "ROTATION_GUARD_JOURNAL"
+_SERVICE = "secretsmanager.amazonaws.com"
+_NEVER_RECORDED = {"SecretString", "SecretBinary", "RotationToken"}
+
+
+def service_event(name: str, secret_arn: str, rotation_id: str, error: str | None = None) -> None:
+    """Send an `AWS Service Event via CloudTrail`: what Secrets Manager itself did.
+
+    The secret is in `additionalEventData`, the request id is `Rotation-<arn>-<uuid>` and there is no other rotation id
+    (AWS Secrets Manager user guide, "Log AWS Secrets Manager events with CloudTrail").
+    """
+    detail = _detail(name, "AwsServiceEvent")
+    detail["userIdentity"] = {"accountId": get_account_id(), "invokedBy": _SERVICE}
+    detail["sourceIPAddress"] = detail["userAgent"] = _SERVICE
+    detail |= {"requestParameters": None, "responseElements": None}
+    detail["additionalEventData"] = {"SecretId": secret_arn}
+    detail["requestID"] = f"Rotation-{secret_arn}-{rotation_id}"
+    if error:
+        detail["errorMessage"] = error
+    _put("AWS Service Event via CloudTrail", detail, secret_arn)
+
+
+def api_event(action: str, request: dict[str, Any], secret_arn: str, headers: dict[str, str]) -> None:
+    """Send an `AWS API Call via CloudTrail`: what somebody asked of Secrets Manager. No secret value is in it."""
+    identity = resolve_caller_identity(extract_access_key_id(headers, {}) or "") or {}
+    detail = _detail(action, "AwsApiCall")
+    detail["userIdentity"] = {"arn": identity.get("userArn"), "accountId": get_account_id()}
+    detail["sourceIPAddress"] = "127.0.0.1"
+    detail["userAgent"] = headers.get("user-agent", "")
+    detail["requestParameters"] = _lower_camel({k: v for k, v in request.items() if k not in _NEVER_RECORDED})
+    detail["responseElements"] = {"arn": secret_arn}
+    detail["requestID"] = str(uuid.uuid4())
+    _put("AWS API Call via CloudTrail", detail, secret_arn)
+
+
+def _detail(name: str, event_type: str) -> dict[str, Any]:
+    return {
+        "eventVersion": "1.08",
+        "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "eventSource": _SERVICE,
+        "eventName": name,
+        "awsRegion": get_region(),
+        "eventID": str(uuid.uuid4()),
+        "readOnly": False,
+        "eventType": event_type,
+        "managementEvent": True,
+        "recipientAccountId": get_account_id(),
+        "eventCategory": "Management",
+    }
+
+
+def _lower_camel(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _lower_camel(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_lower_camel(inner) for inner in value]
+    return value
+
+
+def _put(detail_type: str, detail: dict[str, Any], secret_arn: str) -> None:
+    journal = os.environ.get(JOURNAL_VARIABLE)
+    if journal:
+        noted = {"put_at": time.time(), "event": detail["eventName"], "secret_arn": secret_arn, "id": detail["eventID"]}
+        with Path(journal).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(noted) + "\n")
+    entry = {"Source": SOURCE, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": []}
+    eventbridge._put_events({"Entries": [entry]})

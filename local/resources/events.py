@@ -1,0 +1,162 @@
+"""EventBridge rules, and EventBridge Scheduler."""
+
+from collections.abc import Iterable
+
+from ..aws import Aws
+from ..errors import LocalError
+from .entry import Created, Entry, Inputs, capitalised, given, tag_list, understands
+
+_DEFAULT_BUS = "default"
+_DEFAULT_GROUP = "default"
+
+
+def _create_rule(aws: Aws, inputs: Inputs) -> Created:
+    name, bus = inputs["name"], inputs.get("eventBusName") or _DEFAULT_BUS
+    arn = aws.client("events").put_rule(
+        Name=name,
+        EventBusName=bus,
+        State=inputs.get("state") or "ENABLED",
+        **given(inputs, EventPattern="eventPattern", Description="description"),
+        Tags=tag_list(inputs),
+    )["RuleArn"]
+    id_ = name if bus == _DEFAULT_BUS else f"{bus}/{name}"
+    return Created(id_, {"arn": arn, "name": name, "eventBusName": bus})
+
+
+def _delete_rule(aws: Aws, rule: Created) -> None:
+    aws.client("events").delete_rule(Name=rule.outputs["name"], EventBusName=rule.outputs["eventBusName"])
+
+
+def _list_rules(aws: Aws) -> Iterable[str]:
+    return (rule["Arn"] for rule in aws.client("events").list_rules()["Rules"])
+
+
+def _create_target(aws: Aws, inputs: Inputs) -> Created:
+    """MiniStack keeps the dead letters and the retry policy of a target, and delivers once: it plays neither."""
+    rule, bus, target_id = inputs["rule"], inputs.get("eventBusName") or _DEFAULT_BUS, inputs["targetId"]
+    target = given(inputs, Arn="arn", RoleArn="roleArn", Input="input", InputPath="inputPath")
+    if inputs.get("deadLetterConfig"):
+        target["DeadLetterConfig"] = capitalised(inputs["deadLetterConfig"])
+    if inputs.get("retryPolicy"):
+        target["RetryPolicy"] = capitalised(inputs["retryPolicy"])
+    if transformer := inputs.get("inputTransformer"):
+        target["InputTransformer"] = {
+            "InputPathsMap": transformer.get("inputPaths") or {},
+            "InputTemplate": transformer["inputTemplate"],
+        }
+    answer = aws.client("events").put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": target_id, **target}])
+    if answer["FailedEntryCount"]:
+        raise LocalError(f"EventBridge refused target {target_id}: {answer['FailedEntries'][0]['ErrorMessage']}")
+    return Created(f"{rule}-{target_id}", {"rule": rule, "eventBusName": bus, "targetId": target_id})
+
+
+def _delete_target(aws: Aws, target: Created) -> None:
+    outputs = target.outputs
+    aws.client("events").remove_targets(
+        Rule=outputs["rule"], EventBusName=outputs["eventBusName"], Ids=[outputs["targetId"]]
+    )
+
+
+def _create_schedule_group(aws: Aws, inputs: Inputs) -> Created:
+    name = inputs["name"]
+    answer = aws.client("scheduler").create_schedule_group(Name=name, Tags=tag_list(inputs))
+    return Created(name, {"arn": answer["ScheduleGroupArn"], "state": "ACTIVE"})
+
+
+def _delete_schedule_group(aws: Aws, group: Created) -> None:
+    aws.client("scheduler").delete_schedule_group(Name=group.id)
+
+
+def _list_schedule_groups(aws: Aws) -> Iterable[str]:
+    groups = aws.client("scheduler").list_schedule_groups()["ScheduleGroups"]
+    return (group["Arn"] for group in groups if group["Name"] != _DEFAULT_GROUP)
+
+
+def _create_schedule(aws: Aws, inputs: Inputs) -> Created:
+    """MiniStack runs schedules, but hands `<aws.scheduler.scheduled-time>` to the target as it stands."""
+    name, group = inputs["name"], inputs.get("groupName") or _DEFAULT_GROUP
+    arn = aws.client("scheduler").create_schedule(
+        Name=name,
+        GroupName=group,
+        FlexibleTimeWindow=capitalised(inputs["flexibleTimeWindow"]),
+        Target=capitalised(inputs["target"]),
+        State=inputs.get("state") or "ENABLED",
+        **given(
+            inputs,
+            ScheduleExpression="scheduleExpression",
+            ScheduleExpressionTimezone="scheduleExpressionTimezone",
+            Description="description",
+        ),
+    )["ScheduleArn"]
+    return Created(f"{group}/{name}", {"arn": arn, "name": name, "groupName": group})
+
+
+def _delete_schedule(aws: Aws, schedule: Created) -> None:
+    aws.client("scheduler").delete_schedule(Name=schedule.outputs["name"], GroupName=schedule.outputs["groupName"])
+
+
+def _list_schedules(aws: Aws) -> Iterable[str]:
+    return (schedule["Arn"] for schedule in aws.client("scheduler").list_schedules()["Schedules"])
+
+
+ENTRIES = (
+    Entry(
+        "aws:cloudwatch/eventRule:EventRule",
+        understands("name", "description", "eventPattern", "state", "eventBusName", "tags"),
+        _create_rule,
+        _delete_rule,
+        autonamed="name",
+        lists=_list_rules,
+    ),
+    Entry(
+        "aws:cloudwatch/eventTarget:EventTarget",
+        understands(
+            "rule",
+            "eventBusName",
+            "targetId",
+            "arn",
+            "roleArn",
+            "input",
+            "inputPath",
+            "inputTransformer.inputPaths",
+            "inputTransformer.inputTemplate",
+            "deadLetterConfig.arn",
+            "retryPolicy.maximumEventAgeInSeconds",
+            "retryPolicy.maximumRetryAttempts",
+        ),
+        _create_target,
+        _delete_target,
+        autonamed="targetId",
+    ),
+    Entry(
+        "aws:scheduler/scheduleGroup:ScheduleGroup",
+        understands("name", "tags"),
+        _create_schedule_group,
+        _delete_schedule_group,
+        autonamed="name",
+        lists=_list_schedule_groups,
+    ),
+    Entry(
+        "aws:scheduler/schedule:Schedule",
+        understands(
+            "name",
+            "groupName",
+            "description",
+            "scheduleExpression",
+            "scheduleExpressionTimezone",
+            "state",
+            "flexibleTimeWindow.mode",
+            "flexibleTimeWindow.maximumWindowInMinutes",
+            "target.arn",
+            "target.roleArn",
+            "target.input",
+            "target.deadLetterConfig.arn",
+            "target.retryPolicy.maximumEventAgeInSeconds",
+            "target.retryPolicy.maximumRetryAttempts",
+        ),
+        _create_schedule,
+        _delete_schedule,
+        autonamed="name",
+        lists=_list_schedules,
+    ),
+)

@@ -1,0 +1,238 @@
+"""The product at work on a running stack: one audit run, one rotation that fails on purpose, one event put by hand.
+
+Each story yields what happened, as it happens, and after how many milliseconds; what did not happen is a LocalError.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .deployment import RunningStack
+from .errors import LocalError
+from .journal import Journal, Sent
+from .waiting import eventually
+
+STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+BREAK_TAG = "rotation-guard:demo-break-at"
+SOURCE = "rotation-guard.drill"
+
+_PATIENCE_SECONDS = 30.0
+_GLANCE_SECONDS = 3.0
+_EVERY_SECONDS = 0.012
+# Long enough for the next look to see other messages, short enough for others to see these.
+_HIDDEN_SECONDS = 1
+
+Look = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One thing that happened."""
+
+    what: str
+    milliseconds: float | None = None
+
+
+def audit_run(stack: RunningStack) -> Iterator[Happened]:
+    """One run of the audit; of the demo secrets two are audited, and none is overdue."""
+    began = time.perf_counter()
+    answer = stack.client("lambda").invoke(FunctionName=_output(stack, "function_name"), Payload=b"{}")
+    took = _since(began)
+    told = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise LocalError(f"The audit run failed: {told.get('errorMessage', told)}")
+    found = (told.get("checked"), told.get("flagged"))
+    if found != (2, 0):
+        raise LocalError(
+            f"The audit run should have checked 2 and flagged 0, it checked {found[0]}, flagged {found[1]}."
+        )
+    yield Happened("audit run: checked 2, flagged 0", took)
+
+
+def failed_rotation(stack: RunningStack, step: str = "setSecret") -> Iterator[Happened]:
+    """The demo secret's rotation breaks at this step: who hears of it, and what is written down."""
+    secret = _rotating_secret(stack)
+    _settle(stack, secret)
+    manager = stack.client("secretsmanager")
+    manager.tag_resource(SecretId=secret["ARN"], Tags=[{"Key": BREAK_TAG, "Value": step}])
+    try:
+        sent = _rotate(stack, secret["ARN"], "RotationFailed")
+        yield Happened(f"{secret['Name']} broke at {step}, and AWS sent RotationFailed")
+        yield from _watch(
+            sent.put_at,
+            {
+                "notice on the failures topic": lambda: _message(stack, "failures", sent.id),
+                "row in the audit trail": lambda: _audit_row(stack, sent),
+                "incident": lambda: _incident(stack, sent),
+                "readable notice on the remediation topic": lambda: _message(
+                    stack, "remediation", secret["Name"], sent.put_at
+                ),
+            },
+        )
+    finally:
+        # So that the next rotation heals it.
+        manager.untag_resource(SecretId=secret["ARN"], TagKeys=[BREAK_TAG])
+
+
+def healthy_rotation(stack: RunningStack) -> Iterator[Happened]:
+    """The demo secret rotates: it is written down, and nobody is bothered."""
+    secret = _rotating_secret(stack)
+    _settle(stack, secret)
+    sent = _rotate(stack, secret["ARN"], "RotationSucceeded")
+    yield Happened(f"{secret['Name']} rotated, and AWS sent RotationSucceeded")
+    yield from _watch(sent.put_at, {"row in the audit trail": lambda: _audit_row(stack, sent)})
+
+
+def put_event(stack: RunningStack, event: Mapping[str, Any], copies: int = 1) -> Iterator[Happened]:
+    """Put an event on the bus, from the drill source where it is one of AWS's own, and see what becomes of it."""
+    source = str(event["source"])
+    entry = {
+        "Source": SOURCE if source.startswith("aws.") else source,
+        "DetailType": str(event["detail-type"]),
+        "Detail": json.dumps(event["detail"]),
+        "Resources": [str(resource) for resource in event.get("resources") or []],
+    }
+    began, put_at, ids = time.perf_counter(), time.time(), []
+    for start in range(0, copies, 10):
+        answer = stack.client("events").put_events(Entries=[entry] * min(10, copies - start))
+        for result in answer["Entries"]:
+            if "EventId" not in result:
+                raise LocalError(f"EventBridge refused the event: {result.get('ErrorMessage')}")
+            ids.append(result["EventId"])
+    yield Happened(f"EventBridge took {copies} {'copy' if copies == 1 else 'copies'}", _since(began))
+    # CloudTrail's own id is the same in every copy; without one, each copy is an event of its own.
+    known = {str(event["detail"].get("eventID"))} if event["detail"].get("eventID") else set(ids)
+    yield from _traces(stack, put_at, known)
+
+
+def _traces(stack: RunningStack, put_at: float, ids: set[str]) -> Iterator[Happened]:
+    """Whatever shows of these events; looks for as long as something more may come."""
+    table, deadline = _output(stack, "audit_trail_table_name"), time.time() + _GLANCE_SECONDS
+    rows: dict[str, float] = {}
+    notices: dict[str, float] = {}
+    while (now := time.time()) < deadline and (not rows or now < max(*rows.values(), *notices.values(), 0) + 0.4):
+        for item in _scan(stack, table):
+            if any(id_ in item["recorded"]["S"] for id_ in ids):
+                rows.setdefault(item["recorded"]["S"], now)
+        for message in _messages(stack, "failures"):
+            if any(id_ in message["Body"] for id_ in ids):
+                notices.setdefault(message["MessageId"], now)
+        time.sleep(_EVERY_SECONDS)
+    if not rows and not notices:
+        yield Happened(
+            f"nothing heard or recorded it within {_GLANCE_SECONDS:.0f} s: no rule matches it, or see the log"
+        )
+        return
+    for what, seen in (("rows in the audit trail", rows), ("notices on the failures topic", notices)):
+        yield Happened(f"{what}: {len(seen)}", (max(seen.values()) - put_at) * 1000 if seen else None)
+    incidents = [item for item in _scan(stack, _output(stack, "incidents_table_name")) if _mentions(item, ids)]
+    yield Happened(f"incidents that hold it: {len(incidents)}")
+
+
+def _watch(put_at: float, looks: dict[str, Look]) -> Iterator[Happened]:
+    """Each thing when it is first seen, counted from the moment its event was put."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while looks:
+        for what, look in list(looks.items()):
+            if look():
+                del looks[what]
+                yield Happened(what, (time.time() - put_at) * 1000)
+        if looks and time.monotonic() > deadline:
+            raise LocalError(f"Missing after {_PATIENCE_SECONDS:.0f} s: {', '.join(looks)}. `make up` starts anew.")
+        if looks:
+            time.sleep(_EVERY_SECONDS)
+
+
+def _rotating_secret(stack: RunningStack) -> dict[str, Any]:
+    return stack.client("secretsmanager").describe_secret(SecretId=_output(stack, "rotating_secret_name"))
+
+
+def _settle(stack: RunningStack, secret: Mapping[str, Any]) -> None:
+    """Bring a rotation that is running or stuck to its end, so that the next one is a new one."""
+    manager = stack.client("secretsmanager")
+
+    def settled() -> bool:
+        stages = manager.describe_secret(SecretId=secret["ARN"])["VersionIdsToStages"].values()
+        return all("AWSPENDING" not in labels or "AWSCURRENT" in labels for labels in stages)
+
+    if not settled():
+        with contextlib.suppress(manager.exceptions.InvalidRequestException):
+            manager.rotate_secret(SecretId=secret["ARN"])
+    eventually(settled, f"The end of the previous rotation of {secret['Name']}", _PATIENCE_SECONDS)
+
+
+def _rotate(stack: RunningStack, arn: str, ending: str) -> Sent:
+    emulator = stack.emulator
+    if emulator is None:
+        raise LocalError("The embedded AWS has gone: start it anew with `make up`.")
+    journal = Journal(emulator.journal)
+    stack.client("secretsmanager").rotate_secret(SecretId=arn)
+    return eventually(lambda: journal.find(ending, arn), f"{ending} of {arn}", _PATIENCE_SECONDS, 0.002)
+
+
+def _messages(stack: RunningStack, topic: str) -> list[dict[str, Any]]:
+    """Some messages of an inbox, left there."""
+    if topic not in stack.inbox:
+        raise LocalError(f"This stack has no inbox for {topic}: it exports no {topic}_topic_arn.")
+    return (
+        stack.client("sqs")
+        .receive_message(
+            QueueUrl=stack.inbox[topic],
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=_HIDDEN_SECONDS,
+            MessageSystemAttributeNames=["SentTimestamp"],
+        )
+        .get("Messages", [])
+    )
+
+
+def _message(stack: RunningStack, topic: str, text: str, since: float = 0.0) -> bool:
+    # A message's time is cut to the millisecond.
+    return any(
+        text in message["Body"] and int(message["Attributes"]["SentTimestamp"]) >= int(since * 1000)
+        for message in _messages(stack, topic)
+    )
+
+
+def _audit_row(stack: RunningStack, sent: Sent) -> bool:
+    rows = _of_secret(stack, "audit_trail_table_name", sent.secret_arn)
+    return any(sent.id in row["recorded"]["S"] for row in rows)
+
+
+def _incident(stack: RunningStack, sent: Sent) -> bool:
+    return any(_mentions(row, {sent.id}) for row in _of_secret(stack, "incidents_table_name", sent.secret_arn))
+
+
+def _of_secret(stack: RunningStack, table: str, secret_arn: str) -> list[dict[str, Any]]:
+    """The newest rows of a secret: both tables are keyed by secret and time."""
+    return stack.client("dynamodb").query(
+        TableName=_output(stack, table),
+        KeyConditionExpression="secret_arn = :arn",
+        ExpressionAttributeValues={":arn": {"S": secret_arn}},
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        Limit=20,
+    )["Items"]
+
+
+def _scan(stack: RunningStack, table: str) -> list[dict[str, Any]]:
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [item for page in pages for item in page["Items"]]
+
+
+def _mentions(item: Mapping[str, Any], ids: set[str]) -> bool:
+    text = json.dumps(item)
+    return any(id_ in text for id_ in ids)
+
+
+def _output(stack: RunningStack, name: str) -> str:
+    if name not in stack.outputs:
+        raise LocalError(f"Stack {stack.stack} has no output {name}: this needs a stack with `demo` and `drill` on.")
+    return stack.outputs[name]
+
+
+def _since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000

@@ -1,0 +1,145 @@
+"""What the tests of this room share: one embedded AWS, and a program of a few lines."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local import processes
+from local.aws import Aws
+from local.emulator import ACCOUNT_ID, Emulator
+
+REGION = "eu-west-1"
+
+ROTATION_FUNCTION = """
+import boto3
+
+manager = boto3.client("secretsmanager")
+
+
+def handler(event, context):
+    print(event["Step"])  # MiniStack waits 50 ms for a function that says nothing.
+    secret, version = event["SecretId"], event["ClientRequestToken"]
+    described = manager.describe_secret(SecretId=secret)
+    if {"Key": "break-at", "Value": event["Step"]} in described["Tags"]:
+        raise RuntimeError("told to")
+    if event["Step"] == "createSecret":
+        manager.put_secret_value(
+            SecretId=secret, ClientRequestToken=version, SecretString="rotated", VersionStages=["AWSPENDING"]
+        )
+    if event["Step"] == "finishSecret":
+        stages = described["VersionIdsToStages"]
+        current = next(version for version, labels in stages.items() if "AWSCURRENT" in labels)
+        manager.update_secret_version_stage(
+            SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=version, RemoveFromVersionId=current
+        )
+"""
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    emulator = Emulator.start(tmp_path_factory.mktemp("aws") / "emulator", REGION)
+    emulator.wait_until_ready()
+    yield emulator
+    assert emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def aws(emulator: Emulator) -> Aws:
+    return Aws(emulator.endpoint_url, REGION, ACCOUNT_ID)
+
+
+@pytest.fixture(scope="session")
+def events(aws: Aws) -> Callable[[], list[dict]]:
+    """Everything that was put on the default bus about secrets since it was last asked."""
+    queue = aws.client("sqs").create_queue(QueueName="all-events")["QueueUrl"]
+    pattern = json.dumps({"source": ["rotation-guard.drill", "aws.secretsmanager"]})
+    aws.client("events").put_rule(Name="all-events", EventPattern=pattern)
+    target = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:all-events"
+    aws.client("events").put_targets(Rule="all-events", Targets=[{"Id": "queue", "Arn": target}])
+
+    def received() -> list[dict]:
+        events = []
+        while messages := aws.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                events.append(json.loads(message["Body"]))
+                aws.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return events
+
+    return received
+
+
+@pytest.fixture(scope="session")
+def rotation_function(aws: Aws) -> str:
+    """A rotation function that breaks at the step named by the secret's tag `break-at`."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    may = {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}
+    iam = aws.client("iam")
+    role = iam.create_role(RoleName="rotates", AssumeRolePolicyDocument=_document(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="rotates", PolicyName="rotates", PolicyDocument=_document(may))
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("rotates.py", ROTATION_FUNCTION)
+    arn = aws.client("lambda").create_function(
+        FunctionName="rotates",
+        Runtime="python3.13",
+        Handler="rotates.handler",
+        Role=role,
+        Code={"ZipFile": code.getvalue()},
+        Timeout=30,
+    )["FunctionArn"]
+    aws.client("lambda").add_permission(
+        FunctionName="rotates",
+        StatementId="secrets-manager",
+        Action="lambda:InvokeFunction",
+        Principal="secretsmanager.amazonaws.com",
+    )
+    return arn
+
+
+def _document(statement: dict) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.fixture(scope="session")
+def write_program() -> Callable[..., Path]:
+    """Writes a project into a folder, with this program and these config files; the folder."""
+
+    def write(root: Path, body: str = "", declared: str = "", given: str = "") -> Path:
+        root.mkdir(exist_ok=True)
+        (root / "__main__.py").write_text(f"import pulumi\nfrom pulumi_aws import sns, sqs\n{body}\n")
+        (root / "Pulumi.yaml").write_text(
+            f"name: example\nruntime: python\nconfig:\n  first: {{default: 1}}\n{declared}"
+        )
+        (root / "Pulumi.dev.yaml").write_text(f"config:\n  aws:region: {REGION}\n{given}")
+        return root
+
+    return write
+
+
+@pytest.fixture
+def program(tmp_path: Path, write_program: Callable[..., Path]) -> Callable[..., Path]:
+    """Writes a project of this test's own."""
+    return lambda *texts: write_program(tmp_path / "project", *texts)
+
+
+@pytest.fixture
+def left_over(tmp_path: Path) -> Callable[[], list[str]]:
+    """Command lines of processes that were started from below this test's folder."""
+
+    def look() -> list[str]:
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (folder / "environ").read_bytes()
+                alive = processes._fields(int(folder.name))
+            except OSError:
+                continue
+            if alive and str(tmp_path).encode() in environment and b"MINISTACK_REGION" in environment:
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+        return found
+
+    return look

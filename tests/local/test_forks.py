@@ -1,0 +1,73 @@
+"""Functions that start as forks: as alone as processes of their own."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.forks import Forks
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used on Linux only")
+
+SCRIPT = """
+import json, os, sys
+given = json.loads(sys.stdin.readline())
+print(json.dumps([given, os.getcwd(), os.environ.get("MINE"), os.environ.get("HOME"), sys.argv, sys.path[0], __name__]))
+print("boto3" in sys.modules, file=sys.stderr)
+sys.stdout.flush()
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
+def start(forks: Forks, folder: Path, **environment: str):
+    folder.mkdir()
+    (folder / "worker.py").write_text(SCRIPT)
+    options = {"cwd": str(folder), "env": environment, "text": True}
+    return forks.Popen([sys.executable, str(folder / "worker.py")], **options)
+
+
+def end(fork) -> None:
+    for pipe in (fork.stdin, fork.stdout, fork.stderr):
+        pipe.close()
+
+
+def test_a_fork_has_its_own_script_folder_and_environment_and_boto3_at_once(forks, tmp_path):
+    first, second = (start(forks, tmp_path / name, MINE=name) for name in ("first", "second"))
+    for name, fork in (("second", second), ("first", first)):
+        fork.stdin.write(json.dumps(name) + "\n")
+        fork.stdin.flush()
+        folder = str(tmp_path / name)
+        script = f"{folder}/worker.py"
+        assert json.loads(fork.stdout.readline()) == [name, folder, name, None, [script], folder, "__main__"]
+        assert fork.stderr.readline() == "True\n"
+        assert fork.poll() is None
+    first.kill()
+    assert first.wait(timeout=5) is not None
+    assert second.poll() is None
+    end(second)
+    assert second.wait(timeout=5) is not None
+    end(first)
+
+
+def test_what_is_no_script_of_this_python_starts_as_ever(forks):
+    with forks.Popen(["/bin/echo", "hello"], stdout=forks.PIPE, text=True) as process:
+        assert process.stdout.read() == "hello\n"
+
+
+def test_without_the_forked_process_functions_start_as_ever(tmp_path):
+    forks = Forks()
+    forks.prepare()
+    forks.close()
+    options = {"stdin": forks.PIPE, "stdout": forks.PIPE, "cwd": str(tmp_path), "env": {}, "text": True}
+    (tmp_path / "script.py").write_text("print(1)")
+    with forks.Popen([sys.executable, str(tmp_path / "script.py")], **options) as process:
+        assert process.stdout.read() == "1\n"

@@ -1,0 +1,267 @@
+"""`up` and `down`, also when something is in the way: one sentence, no process left over, and the next `up` works."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local import deployment
+from local.__main__ import main
+from local.emulator import Emulator
+from local.errors import LocalError
+from local.waiting import eventually
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TOPIC = 'pulumi.export("failures_topic_arn", sns.Topic("failures").arn)'
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="left-over processes are sought in /proc")
+
+
+def emulators(left_over) -> int:
+    return sum("local.embedded" in line for line in left_over())
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, write_program):
+    """A stack for the tests that only look at it."""
+    folder = tmp_path_factory.mktemp("shared")
+    stack = deployment.up(folder / ".local", root=write_program(folder / "project", TOPIC))
+    yield stack
+    deployment.down(stack.directory)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    yield tmp_path / ".local"
+    # Quicker than `down`, which deletes every resource first.
+    for folder in (tmp_path / ".local").glob("emulator-*"):
+        if emulator := Emulator.in_folder(folder):
+            emulator.stop()
+
+
+@pytest.fixture
+def up(directory, program):
+    def up(body: str = TOPIC, **more) -> deployment.RunningStack:
+        return deployment.up(directory, root=program(body), **more)
+
+    return up
+
+
+def test_a_stack_describes_itself_for_its_owner_alone(shared):
+    described = shared.directory / "stack.json"
+    state = json.loads(described.read_text())
+    assert {"endpoint_url", "region", "account_id", "access_key_id", "secret_access_key"} < set(state)
+    assert state["outputs"] == shared.outputs
+    assert set(state["seconds"]) == {"start", "deploy"}
+    assert described.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_inbox_hears_what_a_topic_says(shared):
+    shared.client("sns").publish(TopicArn=shared.outputs["failures_topic_arn"], Message="failed")
+
+    def heard():
+        return shared.client("sqs").receive_message(QueueUrl=shared.inbox["failures"]).get("Messages")
+
+    [message] = eventually(heard, "the message")
+    assert json.loads(message["Body"])["Message"] == "failed"
+
+
+def test_the_environment_can_be_sourced(shared):
+    script = '. "$0/env"; echo "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID ${AWS_PROFILE-unset}"'
+    command = ["/bin/sh", "-c", script, str(shared.directory)]
+    told = subprocess.check_output(command, env={"AWS_PROFILE": "mine"}, text=True)
+    assert told.split() == [shared.endpoint_url, "test", "unset"]
+
+
+def test_a_developers_own_profile_and_proxy_are_never_used(shared, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    found = deployment.require_running(shared.directory)
+    assert found.client("sts").get_caller_identity()["Account"] == "111122223333"
+
+
+def test_status_tells_what_runs_and_how_many_messages_wait(shared, capsys):
+    assert main(["--directory", str(shared.directory), "status"]) == 0
+    said = capsys.readouterr().out
+    assert shared.endpoint_url in said
+    assert "inbox failures" in said
+
+
+def test_a_bad_event_is_one_sentence(shared, tmp_path, capsys):
+    bad = {
+        "no-such-event": (None, "There is no file or recorded event 'no-such-event'"),
+        "cut-short.json": ("{", "cut-short.json is not JSON"),
+        "list.json": (
+            "[]",
+            "list.json is not an event as EventBridge delivers it: it lacks detail, detail-type, source",
+        ),
+        "text.json": ('{"source": "a", "detail-type": "b", "detail": "c"}', "it has a detail that is no object"),
+    }
+    for name, (text, sentence) in bad.items():
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        with contextlib.chdir(tmp_path):
+            assert main(["--directory", str(shared.directory), "event", name]) == 1
+        said = capsys.readouterr().err
+        assert sentence in said
+        assert len(said.splitlines()) == 1
+
+
+def test_a_stack_is_replaced_only_by_one_that_stands(up, left_over):
+    first = up()
+    with pytest.raises(LocalError, match=r"^no$"):
+        up('sns.Topic("a")\nraise pulumi.RunError("no")')
+    assert first.alive()
+    assert emulators(left_over) == 1
+
+    port = int(first.endpoint_url.rpartition(":")[2])
+    second = up(port=port)
+    assert second.alive()
+    assert second.outputs != first.outputs
+    third = up()
+    assert third.alive()
+    assert not second.alive()
+    assert emulators(left_over) == 1
+
+
+def test_a_program_that_fails_leaves_nothing(directory, up, left_over):
+    with pytest.raises(LocalError, match=r"^no$"):
+        up('raise pulumi.RunError("no")')
+    assert left_over() == []
+    assert not directory.exists()
+
+
+def test_a_port_that_is_taken_is_named(up, directory):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(LocalError, match=rf"^Port {port} is taken"):
+            up(port=port)
+    assert not directory.exists()
+
+
+def test_a_second_up_or_down_meanwhile_is_told_to_wait(directory, up):
+    directory.mkdir()
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (up, lambda: deployment.down(directory)):
+            with pytest.raises(LocalError, match="Another `up` or `down` is at work"):
+                command()
+
+
+def test_an_emulator_that_died_is_noticed_and_replaced(directory, up, capsys, left_over):
+    stack = up()
+    os.kill(stack.emulator.process.pid, signal.SIGKILL)
+    eventually(lambda: not stack.alive(), "its death")
+    with pytest.raises(LocalError, match="has died: start it anew with `make up`"):
+        deployment.require_running(directory)
+    assert main(["--directory", str(directory), "status"]) == 1
+    assert "has died" in capsys.readouterr().out
+
+    os.kill(up().emulator.process.pid, signal.SIGKILL)
+    assert main(["--directory", str(directory), "down"]) == 0
+    assert "had died" in capsys.readouterr().out
+    assert not directory.exists()
+    assert left_over() == []
+
+
+def test_down_without_a_stack_says_so(directory, capsys):
+    assert main(["--directory", str(directory), "down"]) == 0
+    assert capsys.readouterr().out == "No stack was running; nothing is left behind.\n"
+    assert not directory.exists()
+
+
+def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(directory, up, left_over):
+    directory.mkdir()
+    (directory / "stack.json").write_text('{"endpoint_url": "http')
+    stray = Emulator.start(directory / "emulator-7", "eu-west-1")
+    # A process id that was ours in an earlier boot, and another that is somebody else's by now.
+    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    boot = stray.process.started.partition("/")[0]
+    for name, started in (("emulator-8", "an earlier boot/1"), ("emulator-9", f"{boot}/1")):
+        (directory / name).mkdir()
+        record = {"pid": bystander.pid, "started": started, "port": 1}
+        (directory / name / "process.json").write_text(json.dumps(record))
+    try:
+        assert up().alive()
+        assert bystander.poll() is None
+        assert not stray.process.leader_lives()
+        assert emulators(left_over) == 1
+        assert len(list(directory.glob("emulator-*"))) == 1
+    finally:
+        bystander.communicate(b"\n")
+
+
+def test_down_leaves_nothing_of_its_own_names_what_is_not_and_keeps_what_others_put_there(
+    directory, up, capsys, left_over
+):
+    up().client("sqs").create_queue(QueueName="made-by-hand")
+    (directory / "bench.json").write_text("{}")
+    assert main(["--directory", str(directory), "down"]) == 1
+    told = capsys.readouterr()
+    assert len(told.err.splitlines()) == 1
+    assert "made-by-hand" in told.err
+    assert "failures" not in told.err
+    assert left_over() == []
+    assert [path.name for path in directory.iterdir()] == ["bench.json"]
+
+
+@pytest.mark.parametrize("step", ["starting the embedded AWS", "deploying the stack"])
+def test_an_interruption_ends_what_was_started(up, directory, left_over, step):
+    def interrupt(now: str) -> None:
+        if now == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        up(progress=interrupt)
+    assert left_over() == []
+    assert not directory.exists()
+
+
+def test_ctrl_c_ends_the_command_without_a_traceback(directory, left_over):
+    command = [sys.executable, "-m", "local", "--directory", str(directory), "up", "--no-stories"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        eventually(lambda: list(directory.glob("emulator-*/process.json")), "the start of the emulator")
+        time.sleep(0.3)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=20)
+    assert (run.returncode, said) == (130, "Interrupted: what this command had started has ended.\n")
+    assert left_over() == []
+    assert not directory.exists()
+
+
+def test_an_emulator_that_cannot_start_is_told_with_its_last_words(tmp_path, monkeypatch):
+    monkeypatch.setattr("local.emulator._MODULE", "local.no_such_module")
+    emulator = Emulator.start(tmp_path / "emulator", "eu-west-1")
+    with pytest.raises(LocalError, match=r"ended while it started: .*no_such_module"):
+        emulator.wait_until_ready()
+    assert emulator.stop()
+
+
+@pytest.mark.parametrize("command", [["status"], ["drill"], ["event", "rotation-failed"], ["env"]])
+def test_every_command_says_when_no_stack_is_running(directory, capsys, command):
+    assert main(["--directory", str(directory), *command]) == 1
+    told = capsys.readouterr()
+    assert "No stack is running: start one with `make up`." in told.out + told.err
+
+
+def test_help_shows_the_six_commands(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert re.findall(r"^ {4}(\w+)", said, re.MULTILINE) == ["up", "down", "status", "event", "drill", "env"]
