@@ -1,0 +1,87 @@
+"""`make docs`: writes the parts of the README that have a source elsewhere; a test holds them to it."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+sys.path.insert(0, str(ROOT))
+
+from local.recording import Recording, deploy_program, stack_config  # noqa: E402 - the folders lie at the top
+
+
+def readme() -> str:
+    """The README with its generated parts as they should be."""
+    text = README.read_text()
+    for name, part in (("settings", settings()), ("permissions", permissions())):
+        text = re.sub(
+            rf"(<!-- begin {name}: [^\n]*-->\n).*?(<!-- end {name} -->)",
+            lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}",
+            text,
+            flags=re.DOTALL,
+        )
+    return text
+
+
+def settings() -> str:
+    """The table of settings, from Pulumi.yaml."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    rows = [(f"`{key}`", one["type"], _default(one["default"]), one["description"]) for key, one in declared.items()]
+    return _table(("key", "type", "default", "what it sets"), rows)
+
+
+def permissions() -> str:
+    """The table of permissions: every role of the prod stack, as the program asks for it."""
+    recording = deploy_program(stack_config("prod"), stack="prod")
+    return _table(("role", "for", "may", "on"), list(_permissions(recording)))
+
+
+def _permissions(recording: Recording) -> Iterator[tuple[str, ...]]:
+    roles = {role.name: role for role in recording.of_type("aws:iam/role:Role")}
+    for policy in sorted(recording.of_type("aws:iam/rolePolicy:RolePolicy"), key=lambda one: one.name):
+        role = roles[policy.name]
+        purpose = role.inputs["description"].removesuffix(" (rotation-guard)")
+        for number, statement in enumerate(policy.policy()):
+            yield (
+                f"`{role.name}`" if number == 0 else "",
+                purpose if number == 0 else "",
+                ", ".join(f"`{action}`" for action in _listed(statement["Action"])),
+                ", ".join(_what(resource, recording) for resource in _listed(statement["Resource"])),
+            )
+
+
+def _what(arn: str, recording: Recording) -> str:
+    """What an ARN stands for: a resource of the stack by its name, or else the ARN with placeholders."""
+    for resource in recording.custom():
+        if resource.outputs.get("arn") == arn.removesuffix(":*"):
+            kind = re.sub(r"(?<!^)([A-Z])", r" \1", resource.type.rpartition(":")[2]).lower()
+            return f"{kind} `{resource.name}`"
+    if arn == "*":
+        return "`*` (has no resource-level permission)"
+    anywhere = re.sub(r"^(arn:[^:]+:[^:]+):[^:]*:[^:]*", r"\1:REGION:ACCOUNT", arn)
+    return f"`{anywhere}`"
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _default(value: Any) -> str:
+    if value in ("", [], {}):
+        return "none"
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    README.write_text(readme())

@@ -1,0 +1,197 @@
+"""`make bench`: the figures that the product promises, each beside its bound or its baseline of the same run.
+
+Nothing here is asserted: a machine that is busy shows it in the table. It writes `.local/bench.json`.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from local import deployment, stories
+from local.deployment import RunningStack
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RESULT = ROOT / ".local" / "bench.json"
+IMPORTS = 7
+DEPLOYMENTS = 3
+DELIVERIES = 5
+HANDLERS = {
+    "audit_writer": ("dynamodb", "sqs"),
+    "rotation_check": ("secretsmanager", "dynamodb"),
+    "remediation_claim": ("dynamodb", "secretsmanager"),
+    "remediation_notify": ("sns", "dynamodb"),
+    "demo_rotation": ("secretsmanager",),
+}
+"""Each handler with the clients that it makes at its first event."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: the median of what was measured, and what it is held against."""
+
+    name: str
+    value: float
+    unit: str
+    bound: float | None = None
+    """The promise, in the same unit."""
+    baseline: float | None = None
+    """What the ratio is taken to, in the same unit."""
+    ratio_bound: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """The figure over its baseline."""
+        return self.value / self.baseline if self.baseline else None
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the promise holds in this run; None where nothing was promised."""
+        if self.ratio_bound is not None and self.ratio is not None:
+            return self.ratio <= self.ratio_bound
+        return None if self.bound is None else self.value <= self.bound
+
+
+def main() -> None:
+    """Measure, print and write."""
+    console = Console()
+    figures: list[Figure] = []
+    with console.status("measuring"):
+        for measure in (imports, whole_path, deliveries):
+            figures += measure()
+    console.print(_table(figures))
+    RESULT.parent.mkdir(exist_ok=True)
+    kept = [{**asdict(figure), "ratio": figure.ratio, "kept": figure.kept} for figure in figures]
+    RESULT.write_text(json.dumps({"figures": kept}, indent=2) + "\n")
+    console.print(f"Written to {RESULT.relative_to(ROOT)}")
+
+
+def imports() -> Iterator[Figure]:
+    """A cold start: importing a handler and making its clients, against boto3 and the same clients alone."""
+    for handler, services in HANDLERS.items():
+        bare = f"import boto3; [boto3.client(service) for service in {services!r}]"
+        whole = (
+            f"import handlers.{handler}; from handlers.adapters.clients import client; "
+            f"[client(service) for service in {services!r}]"
+        )
+        pairs = [(_python(bare), _python(whole)) for _ in range(IMPORTS)]
+        baseline, value = (statistics.median(column) for column in zip(*pairs, strict=True))
+        yield Figure(f"import {handler}", value, "s", baseline=baseline, ratio_bound=1.3)
+
+
+def whole_path() -> Iterator[Figure]:
+    """Start, deploy, the three scenarios of the audit, teardown; and what the deployment costs over bare calls."""
+    runs: list[dict[str, float]] = []
+    for _ in range(DEPLOYMENTS):
+        with tempfile.TemporaryDirectory() as directory:
+            runs.append(_one_path(Path(directory) / ".local"))
+    medians = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    yield Figure("start + deploy + scenarios A, B, C + teardown", medians["whole"], "s", bound=5)
+    yield Figure("deploy", medians["deploy"], "s", bound=2)
+    yield Figure(
+        "deploy, per resource, over one bare CreateQueue",
+        medians["per resource"],
+        "ms",
+        baseline=medians["bare call"],
+    )
+
+
+def _one_path(directory: Path) -> dict[str, float]:
+    began = time.perf_counter()
+    stack = deployment.up(directory)
+    try:
+        _scenarios(stack)
+        paused = time.perf_counter()
+        bare = _bare_calls(stack)
+        began += time.perf_counter() - paused  # not part of the path
+    finally:
+        stack.down()
+    return {
+        "whole": time.perf_counter() - began,
+        "deploy": stack.seconds["deploy"],
+        "per resource": stack.seconds["deploy"] * 1000 / len(stack.resources),
+        "bare call": bare,
+    }
+
+
+def _scenarios(stack: RunningStack) -> None:
+    """A the schedule, B a run, C its two rows."""
+    outputs = stack.outputs
+    stack.client("scheduler").get_schedule(GroupName=outputs["schedule_group_name"], Name=outputs["schedule_name"])
+    answer = stack.client("lambda").invoke(FunctionName=outputs["function_name"], Payload=b"{}")
+    run = json.loads(answer["Payload"].read())
+    rows = stack.client("dynamodb").scan(TableName=outputs["table_name"])["Items"]
+    found = [row for row in rows if row["run_id"]["S"] == run["run_id"]]
+    if (run["checked"], len(found)) != (2, 2):
+        raise RuntimeError(f"the audit should check and write 2 secrets, it answered {run} and wrote {len(found)}")
+
+
+def _bare_calls(stack: RunningStack, calls: int = 20) -> float:
+    """Milliseconds of one CreateQueue, with nothing around it."""
+    sqs = stack.client("sqs")
+    began = time.perf_counter()
+    urls = [sqs.create_queue(QueueName=f"bench-{number}")["QueueUrl"] for number in range(calls)]
+    took = (time.perf_counter() - began) * 1000 / calls
+    for url in urls:
+        sqs.delete_queue(QueueUrl=url)
+    return took
+
+
+def deliveries() -> Iterator[Figure]:
+    """From a failed rotation's event to the notice, the row and the incident: at the first, cold, and after that."""
+    with tempfile.TemporaryDirectory() as directory:
+        stack = deployment.up(Path(directory) / ".local")
+        try:
+            cold = _delivery(stack)
+            warm = [_delivery(stack) for _ in range(DELIVERIES)]
+        finally:
+            stack.down()
+    for what, milliseconds in cold.items():
+        yield Figure(f"event to {what}, cold functions", milliseconds / 1000, "s")
+    for what in ("notice on the failures topic", "row in the audit trail"):
+        median = statistics.median(delivery[what] for delivery in warm)
+        yield Figure(f"event to {what}", median / 1000, "s", bound=0.5)
+
+
+def _delivery(stack: RunningStack) -> dict[str, float]:
+    happened = list(stories.failed_rotation(stack))
+    # A healthy rotation in between, so that each failure opens an incident of its own.
+    list(stories.healthy_rotation(stack))
+    return {each.what: each.milliseconds for each in happened if each.milliseconds is not None}
+
+
+def _python(code: str) -> float:
+    """Seconds that this code takes in an interpreter of its own, measured inside."""
+    timed = f"import time; began = time.perf_counter()\n{code}\nprint(time.perf_counter() - began)"
+    environment = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    done = subprocess.run([sys.executable, "-c", timed], cwd=ROOT, env=environment, capture_output=True, check=True)
+    return float(done.stdout)
+
+
+def _table(figures: list[Figure]) -> Table:
+    table = Table("figure", "measured", "baseline", "ratio", "promise", "kept")
+    show: Callable[[Any], str] = lambda kept: {True: "yes", False: "NO", None: ""}[kept]  # noqa: E731
+    for figure in figures:
+        promise = f"{figure.ratio_bound} x" if figure.ratio_bound else f"{figure.bound} {figure.unit}"
+        table.add_row(
+            figure.name,
+            f"{figure.value:.3f} {figure.unit}",
+            f"{figure.baseline:.3f} {figure.unit}" if figure.baseline else "",
+            f"{figure.ratio:.2f}" if figure.ratio else "",
+            promise if figure.kept is not None else "",
+            show(figure.kept),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    main()
