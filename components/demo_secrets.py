@@ -47,12 +47,14 @@ class DemoSecrets(pulumi.ComponentResource):
         tags = args.get("tags") or {}
         managed = args.get("managed_tag", MANAGED_TAG)
 
-        audited = {kind: self._secret(name, kind, {**tags, managed["key"]: managed["value"]}) for kind in AUDITED}
+        audited = {kind: self._secret(name, kind, {**tags, managed["key"]: managed["value"]})[0] for kind in AUDITED}
         # The same key with another value: what a check for the key alone would take for managed.
         other_value = "true" if managed["value"] == "false" else "false"
-        ignored = self._secret(name, IGNORED, {**tags, managed["key"]: other_value})
-        rotating = self._secret(name, "rotating", {**tags, "rotation-guard:remediation": "repair"})
-        self._rotation(name, rotating, args.get("runtime", {}))
+        ignored, _ = self._secret(name, IGNORED, {**tags, managed["key"]: other_value})
+        # Not audited, whatever the tags for everything say: the audit's scenarios count on two.
+        unmanaged = {key: value for key, value in tags.items() if key != managed["key"]}
+        rotating, value = self._secret(name, "rotating", {**unmanaged, "rotation-guard:remediation": "repair"})
+        self._rotation(name, rotating, value, args.get("runtime", {}))
 
         self.fresh_secret_name = audited["fresh"].name
         self.stale_secret_name = audited["stale"].name
@@ -67,26 +69,33 @@ class DemoSecrets(pulumi.ComponentResource):
             }
         )
 
-    def _secret(self, name: str, kind: str, tags: Mapping[str, str]) -> secretsmanager.Secret:
+    def _secret(
+        self, name: str, kind: str, tags: Mapping[str, str]
+    ) -> tuple[secretsmanager.Secret, secretsmanager.SecretVersion]:
         secret = secretsmanager.Secret(
             f"{name}-{kind}",
             description=f"rotation-guard demo: {kind}",
             # Deleted at once, so that the stack can be made again under the same names.
             recovery_window_in_days=0,
             tags=tags,
-            # The tag that breaks the rotation comes and goes by hand.
             opts=ResourceOptions(parent=self),
         )
-        secretsmanager.SecretVersion(
+        value = secretsmanager.SecretVersion(
             f"{name}-{kind}",
             secret_id=secret.id,
             secret_string=VALUE,
             # A rotated value is not drift.
-            opts=ResourceOptions(parent=self, ignore_changes=["secretString"]),
+            opts=ResourceOptions(parent=self, ignore_changes=["secret_string"]),
         )
-        return secret
+        return secret, value
 
-    def _rotation(self, name: str, secret: secretsmanager.Secret, runtime: RuntimeArgs) -> None:
+    def _rotation(
+        self,
+        name: str,
+        secret: secretsmanager.Secret,
+        value: secretsmanager.SecretVersion,
+        runtime: RuntimeArgs,
+    ) -> None:
         function = Function(
             f"{name}-rotation",
             {
@@ -111,5 +120,6 @@ class DemoSecrets(pulumi.ComponentResource):
             rotation_lambda_arn=function.arn,
             rotation_rules={"automatically_after_days": ROTATION_DAYS},
             rotate_immediately=False,
-            opts=ResourceOptions(parent=self, depends_on=[permission]),
+            # AWS tests the rotation at once: the function must be allowed by then, and there must be a value.
+            opts=ResourceOptions(parent=self, depends_on=[permission, value]),
         )

@@ -1,7 +1,8 @@
 """Every policy document of the stack, in one place to be read: pure functions from ARNs to JSON.
 
-The documents of roles say what a function may do, those of queues and topics say who may send. `docs/permissions.md`
-is generated from them. Adapters declare the actions that they use, and a contract test holds the two together.
+The documents of roles say what a function may do, those of queues and topics say who may send. The README's table of
+permissions is generated from them. Adapters declare the actions that they use, and a contract test holds the two
+together.
 """
 
 import json
@@ -162,7 +163,7 @@ def demo_rotation(secret_arn: str) -> list[Statement]:
     ]
 
 
-def schedule(function_arn: str, dead_letters_arn: str) -> list[Statement]:
+def schedule(function_arn: str, dead_letters_arn: str, key_arn: str | None) -> list[Statement]:
     """Invokes the check function, and sends what could not be invoked to the dead letters.
 
     Scheduler's dead letters are authorised on this role, not by a queue policy
@@ -171,6 +172,7 @@ def schedule(function_arn: str, dead_letters_arn: str) -> list[Statement]:
     return [
         allow("lambda:InvokeFunction", function_arn),
         allow("sqs:SendMessage", dead_letters_arn),
+        *(encrypted(key_arn) if key_arn else []),
     ]
 
 

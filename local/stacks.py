@@ -12,6 +12,7 @@ from .errors import LocalError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository: where the program and its stacks lie."""
+PROJECT = "rotation-guard"
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,7 @@ def read_stack(name: str, overrides: Mapping[str, Any] | None = None, root: Path
     """
     project_file = _read(root / "Pulumi.yaml")
     project = project_file["name"]
-    values: dict[str, Any] = {}
-    for key, declared in (project_file.get("config") or {}).items():
-        default = declared if not isinstance(declared, dict) else declared.get("value", declared.get("default"))
-        values[_qualified(key, project)] = default
+    values = _declared(project_file)
     stack_file = root / f"Pulumi.{name}.yaml"
     if not stack_file.exists():
         raise LocalError(f"There is no stack {name!r}: {stack_file.name} is missing.")
@@ -53,6 +51,20 @@ def read_stack(name: str, overrides: Mapping[str, Any] | None = None, root: Path
         if isinstance(value, dict) and "secure" in value:
             raise LocalError(f"{key} is encrypted: the local deployment cannot read secure config values.")
     return Stack(root, project, name, {key: _as_text(value) for key, value in values.items() if value is not None})
+
+
+def defaults(root: Path = ROOT) -> dict[str, str]:
+    """The config of a stack whose file sets nothing."""
+    return {key: _as_text(value) for key, value in _declared(_read(root / "Pulumi.yaml")).items() if value is not None}
+
+
+def _declared(project_file: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        _qualified(key, project_file["name"]): declared.get("value", declared.get("default"))
+        if isinstance(declared, dict)
+        else declared
+        for key, declared in (project_file.get("config") or {}).items()
+    }
 
 
 def _qualified(key: str, project: str) -> str:

@@ -1,0 +1,93 @@
+"""Runs a Pulumi program to its end without the engine: Pulumi's mocks answer for every resource.
+
+Each run has a context, an event loop and a monitor of its own, so nothing of it is left for the next.
+"""
+
+import asyncio
+import concurrent.futures
+import contextvars
+import threading
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.stack import run_pulumi_func
+
+
+def run(
+    program: Callable[[], Any],
+    monitor: mocks.MockMonitor,
+    *,
+    project: str,
+    stack: str,
+    config: Mapping[str, str],
+    secret_keys: Collection[str] = (),
+    preview: bool = False,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Run the program, its Outputs included, and answer what it exported.
+
+    The config is as the engine hands it over: texts, the structured ones as JSON. The monitor's mocks are called from
+    this many threads at once. Whatever the program raises is raised here.
+    """
+
+    def alone() -> dict[str, Any]:
+        # Pulumi keeps its settings in context variables.
+        settings.SETTINGS.outputs = set()
+        settings.SETTINGS.lock = threading.Lock()
+        settings.set_root_resource(None)  # ty: ignore[invalid-argument-type]
+        with _event_loop(threads) as loop:
+            mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=preview, monitor=monitor)
+            set_all_config(dict(config), list(secret_keys))
+            loop.run_until_complete(run_pulumi_func(program))
+            return loop.run_until_complete(_exports())
+
+    return contextvars.copy_context().run(alone)
+
+
+def plain(value: Any) -> Any:
+    """An input without the marks of a secret, and whole numbers as such: on the wire every number is a double."""
+    value = rpc.unwrap_rpc_secret(value)
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+async def _exports() -> dict[str, Any]:
+    outputs = getattr(settings.get_root_resource(), "outputs", {})
+    return {name: await pulumi.Output.from_input(value).future() for name, value in outputs.items()}
+
+
+@contextmanager
+def _event_loop(threads: int) -> Generator[asyncio.AbstractEventLoop]:
+    """A loop whose calls to the mocks run in threads, each with a loop of its own, as the mocks want; all close."""
+    loop = asyncio.new_event_loop()
+    loops = [loop]
+
+    def new_thread() -> None:
+        own = asyncio.new_event_loop()
+        asyncio.set_event_loop(own)
+        loops.append(own)
+
+    pool = concurrent.futures.ThreadPoolExecutor(threads, "pulumi", initializer=new_thread)
+    loop.set_default_executor(pool)
+    asyncio.set_event_loop(loop)
+    try:
+        yield loop
+    finally:
+        # After a failure the tasks of all that depended on it are left: they are told, and what they say is not heard.
+        loop.set_exception_handler(lambda *_: None)
+        pool.shutdown(wait=True, cancel_futures=True)
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        if pending:
+            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        asyncio.set_event_loop(None)
+        for each in loops:
+            each.close()

@@ -1,0 +1,42 @@
+"""The generated parts of the documents are what their sources say."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def generate():
+    spec = importlib.util.spec_from_file_location("generate_documents", ROOT / "docs" / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_is_what_make_docs_would_write(generate):
+    assert generate.readme() == generate.README.read_text()
+
+
+def test_every_setting_and_every_role_is_in_the_readme(generate):
+    text = generate.README.read_text()
+
+    assert text.count("| `scheduleExpression` |") == 1
+    roles = [role.name for role in generate.deploy_program(generate.stack_config("prod")).of_type("aws:iam/role:Role")]
+    assert roles
+    for role in roles:
+        assert text.count(f"| `{role}` |") == 1
+
+
+def test_the_program_imports_pulumi_and_components_alone_and_has_no_branches():
+    tree = ast.parse((ROOT / "__main__.py").read_text())
+
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported == {"pulumi", "components", "components.rotation_guard"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.If, ast.IfExp, ast.Match, ast.Try))]
