@@ -1,6 +1,5 @@
 """Reads a stack's configuration into the settings of RotationGuard, and refuses what is wrong with it all at once."""
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ import pulumi
 from pulumi.runtime import config as pulumi_config
 
 from .rotation_guard import RotationGuardArgs
-from .validation import InvalidSettings, complaints_about, shown
+from .validation import KNOWN_LATER, InvalidSettings, complaints_about, shown, undeclared
 
 _NESTED: Mapping[str, str] = {
     "rawMessageDelivery": "raw_message_delivery",
@@ -30,11 +29,11 @@ def read(config: pulumi.Config) -> RotationGuardArgs:
     """The settings that the stack's configuration gives; what it leaves out, or leaves empty, is absent.
 
     Raises InvalidSettings with every complaint in one message, keys that nobody declared among them. A list that was
-    set as a secret stays one: its endpoints become secret outputs.
+    set as a secret stays one: its endpoints become secret outputs, as do ARNs that were set as secrets.
     """
     given = _given(config.name)
     declared = {camel(name): name for name in RotationGuardArgs.__annotations__}
-    complaints = [_undeclared(key, declared) for key in given if key not in declared]
+    complaints = [undeclared(key, declared) for key in given if key not in declared]
     settings: dict[str, Any] = {}
     hidden: set[str] = set()
     for key, name in declared.items():
@@ -60,12 +59,6 @@ def _given(namespace: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in everything.items() if key.startswith(prefix)}
 
 
-def _undeclared(key: str, declared: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(key, declared, n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; settings are {', '.join(sorted(declared))}"
-    return f"{key} is not a setting{hint}"
-
-
 def _parse(text: Any, name: str) -> Any:
     """The value that this text stands for, by the type of the setting; ValueError says what it must be."""
     if not isinstance(text, str):
@@ -82,7 +75,7 @@ def _kind(annotation: Any) -> type:
 
 
 def _integer(text: str) -> int:
-    if not re.fullmatch(r"-?\d+", text):
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
         raise ValueError("a whole number")
     return int(text)
 
@@ -96,14 +89,18 @@ def _boolean(text: str) -> bool:
 def _json(kind: type, what: str) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
+            value = json.loads(text, parse_constant=_not_json)
+        except (ValueError, RecursionError):
             raise ValueError(what) from None
         if not isinstance(value, kind):
             raise ValueError(what)
         return [_renamed(entry) for entry in value] if isinstance(value, list) else value
 
     return parse
+
+
+def _not_json(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _renamed(entry: Any) -> Any:
@@ -126,4 +123,4 @@ def _kept_secret(settings: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
         settings["subscriptions"] = [
             {**entry, "endpoint": pulumi.Output.secret(entry["endpoint"])} for entry in settings["subscriptions"]
         ]
-    return settings
+    return settings | {name: pulumi.Output.secret(settings[name]) for name in hidden.intersection(KNOWN_LATER)}

@@ -11,17 +11,18 @@ RAW_DELIVERY = ("sqs", "http", "https", "firehose")
 """Protocols that can deliver the message alone
 (https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html)."""
 
-_ADDRESS = r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+"
+_VISIBLE = r"[!-~]"
+_ADDRESS = r"[!-?A-~]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+"
 _ARN = r"arn:aws[\w-]*:{}:[\w-]+:\d{{12}}:{}"
 _SHAPES: Mapping[str, tuple[str, str]] = {
-    "http": (r"http://\S+", "a URL that begins with http://"),
-    "https": (r"https://\S+", "a URL that begins with https://"),
+    "http": (rf"http://{_VISIBLE}+", "a URL that begins with http://"),
+    "https": (rf"https://{_VISIBLE}+", "a URL that begins with https://"),
     "email": (_ADDRESS, "an e-mail address"),
     "email-json": (_ADDRESS, "an e-mail address"),
-    "sms": (r"\+[1-9]\d{6,14}", "a phone number with its country code, such as +15551234567"),
+    "sms": (r"\+[1-9][0-9]{6,14}", "a phone number with its country code, such as +15551234567"),
     "sqs": (_ARN.format("sqs", r"(?!\S*\.fifo)[\w-]{1,80}"), "the ARN of a standard SQS queue"),
     "lambda": (_ARN.format("lambda", r"function:[\w-]+(?::[\w$-]+)?"), "the ARN of a Lambda function"),
-    "application": (_ARN.format("sns", r"(?:endpoint|app)/\S+"), "the ARN of a mobile app or device"),
+    "application": (_ARN.format("sns", rf"(?:endpoint|app)/{_VISIBLE}+"), "the ARN of a mobile app or device"),
     "firehose": (_ARN.format("firehose", r"deliverystream/[\w.-]+"), "the ARN of a Firehose stream"),
 }
 PROTOCOLS = tuple(_SHAPES)
@@ -35,7 +36,11 @@ def endpoint_complaint(protocol: Any, endpoint: Any) -> tuple[str, str] | None:
     if isinstance(endpoint, pulumi.Output):
         return None
     shape, allowed = _SHAPES[protocol]
-    if not isinstance(endpoint, str) or not re.fullmatch(shape, endpoint) or not _names_host(protocol, endpoint):
+    if (
+        not isinstance(endpoint, str)
+        or not re.fullmatch(shape, endpoint, re.ASCII)
+        or not _names_host(protocol, endpoint)
+    ):
         return ".endpoint", f"{allowed} for protocol {protocol}"
     return None
 
@@ -44,6 +49,7 @@ def _names_host(protocol: str, endpoint: str) -> bool:
     if protocol not in ("http", "https"):
         return True
     try:
-        return bool(urlsplit(endpoint).hostname)
+        parts = urlsplit(endpoint)
+        return bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port or an IPv6 address that cannot be read
         return False

@@ -69,14 +69,23 @@ MAXIMUM_PATTERN_LENGTH = 2048
 
 def pattern_complaint(pattern: Any) -> str | None:
     """What an event pattern has to be, when this is not one; None when EventBridge would accept its shape."""
+    complaint = shape_complaint(pattern, "EventBridge writes event patterns")
+    if complaint is None and len(json.dumps(with_drills(pattern))) > MAXIMUM_PATTERN_LENGTH:
+        return f"an event pattern of at most {MAXIMUM_PATTERN_LENGTH} characters, the source of drills among them"
+    return complaint
+
+
+def shape_complaint(pattern: Any, writing: str) -> str | None:
+    """What the fields of a pattern have to be, when they are not, with whose `writing` it is."""
+    allowed = f"a map of fields to lists of values, as {writing}"
     if not isinstance(pattern, Mapping) or not pattern:
-        return "a map of fields to lists of values, as EventBridge writes event patterns"
-    if len(json.dumps(pattern)) > MAXIMUM_PATTERN_LENGTH:
-        return f"an event pattern of at most {MAXIMUM_PATTERN_LENGTH} characters"
-    field = _field_without_list(pattern)
-    if field:
-        return f"an event pattern whose values are lists (see {field})"
-    return None
+        return allowed
+    try:
+        json.dumps(pattern, allow_nan=False)
+        field = _field_without_list(pattern)
+    except (TypeError, ValueError, RecursionError):  # no JSON, or too deep
+        return f"{allowed}, of plain values and not too deep"
+    return f"{allowed} (see {json.dumps(field)})" if field else None
 
 
 def _field_without_list(pattern: Mapping[str, Any], path: str = "") -> str | None:

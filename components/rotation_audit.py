@@ -153,7 +153,7 @@ class RotationAudit(pulumi.ComponentResource):
         permitted = iam.RolePolicy(
             f"{name}-schedule",
             role=role.name,
-            policy=Output.all(check.arn, dead_letters.arn).apply(
+            policy=Output.all(check.arn, dead_letters.arn, args.get("kms_key_arn")).apply(
                 lambda known: iam_policies.document(*iam_policies.schedule(*known))
             ),
             opts=child,

@@ -3,8 +3,9 @@
 import re
 from itertools import pairwise
 
-_RATE = re.compile(r"rate\((\d+) (minute|minutes|hour|hours|day|days)\)")
+_RATE = re.compile(r"rate\(([0-9]{1,9}) (minute|minutes|hour|hours|day|days)\)")
 _CRON = re.compile(r"cron\((.+)\)")
+_DIGITS = re.compile(r"[0-9]{1,4}")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
@@ -84,7 +85,7 @@ def _part(name: str, part: str, low: int, high: int, names: list[str]) -> set[in
     if name == "day-of-week" and re.fullmatch(r"L|(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(?:L|#[1-5])", part):
         return {low}
     span, slash, step_text = part.partition("/")
-    if slash and not (step_text.isascii() and step_text.isdigit() and int(step_text) > 0):
+    if slash and (not _DIGITS.fullmatch(step_text) or int(step_text) == 0):
         raise InvalidSchedule(f"{part!r} is not a step for {name}")
     if span == "*":
         first, last = low, high
@@ -101,6 +102,6 @@ def _part(name: str, part: str, low: int, high: int, names: list[str]) -> set[in
 def _number(name: str, text: str, low: int, high: int, names: list[str]) -> int:
     if text in names:
         return names.index(text) + low
-    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+    if not _DIGITS.fullmatch(text) or not low <= int(text) <= high:
         raise InvalidSchedule(f"{text!r} is not a value for {name}, {low} to {high}")
     return int(text)

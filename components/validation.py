@@ -1,20 +1,22 @@
 """Refuses bad settings before anything is created: every complaint in one message.
 
 Each complaint names the setting, what is allowed, and what was given. Values that are known only later (Outputs) are
-left to AWS.
+left to AWS where they can be used, and refused elsewhere.
 """
 
+import difflib
 import json
 import re
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import pulumi
 
 from . import schedule_expression
 from .endpoints import RAW_DELIVERY, endpoint_complaint
-from .event_patterns import pattern_complaint
+from .event_patterns import pattern_complaint, shape_complaint
 from .notifications import TOPICS
 from .rotation_events import DESTINATIONS
 
@@ -25,9 +27,14 @@ LOG_RETENTION_DAYS = (
 """What CloudWatch Logs offers
 (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
 MAXIMUM_DAYS = 3650
+MAXIMUM_QUEUE_DAYS = 14
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
-_ARN = re.compile(r"arn:aws[\w-]*:(?P<service>[\w-]+):[\w-]+:\d{12}:(?P<resource>.+)")
-_TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
+_ARN = re.compile(r"arn:aws[\w-]*:(?P<service>[\w-]+):[\w-]+:\d{12}:(?P<resource>.+)", re.ASCII)
+_ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+_TAG_TEXT = re.compile(r"(?:(?![\t-\r\x1c-\x1f\x85])[\w\s.:/=+\-@])*")
+"""Letters and digits of any script, and spaces but not the control characters among them."""
+KNOWN_LATER = ("powertools_layer_arn", "kms_key_arn")
+"""Settings that may be Outputs; endpoints and roles of subscriptions may be, too."""
 
 Naming = Callable[[str], str]
 Check = Callable[[str, Any], Iterator[str]]
@@ -55,25 +62,45 @@ def complaints_about(args: Mapping[str, Any], named: Naming = str, hidden: froze
     `named` turns a setting's name into what its author wrote, such as camel case in a stack's configuration; the values
     of the `hidden` ones, which are secret, are not repeated.
     """
-    found: list[str] = []
+    found = [undeclared(named(str(name)), [named(known) for known in _CHECKS]) for name in args if name not in _CHECKS]
     for setting, check in _CHECKS.items():
-        if setting not in args or isinstance(args[setting], pulumi.Output):
+        if setting not in args or (setting in KNOWN_LATER and isinstance(args[setting], pulumi.Output)):
             continue
         complaints = list(check(named, args[setting]))
         if setting in hidden:
             complaints = [_without_value(complaint) for complaint in complaints]
         found += [f"{named(setting)}{complaint}" for complaint in complaints]
-    return found + list(_retention_order(args, named))
+    return found + list(_retention_order(args, named, hidden))
+
+
+def undeclared(name: str, declared: Collection[str]) -> str:
+    """The complaint about a setting that nobody declared, with the one that was probably meant."""
+    near = difflib.get_close_matches(name, declared, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"settings are {', '.join(sorted(declared))}"
+    return f"{_word(name)} is not a setting; {hint}"
 
 
 def shown(value: Any) -> str:
-    """A value as the complaints show it: as JSON, shortened."""
-    text = json.dumps(value, default=str)
+    """A value as the complaints show it: as JSON on one line, shortened."""
+    try:
+        text = json.dumps(value, default=_shown_otherwise)
+    except (TypeError, ValueError, RecursionError):  # keys that JSON does not know, a loop, too deep
+        text = f"a {type(value).__name__} that cannot be written as JSON"
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
+def _shown_otherwise(value: Any) -> str:
+    return "a value that is known only later" if isinstance(value, pulumi.Output) else repr(value)
+
+
+def _word(name: str) -> str:
+    """A name as it is where it can stand in a sentence, and as JSON where it cannot."""
+    return name if re.fullmatch(r"[!-~]{1,128}", name) else shown(name)
+
+
 def _without_value(complaint: str) -> str:
-    return complaint.rsplit(", got ", 1)[0] + ", got a secret value"
+    # The first one: what follows may hold the same words.
+    return complaint.partition(", got ")[0] + ", got a secret value"
 
 
 def _got(allowed: str, value: Any) -> str:
@@ -106,8 +133,13 @@ def _schedule(_: Naming, value: Any) -> Iterator[str]:
 
 
 def _timezone(_: Naming, value: Any) -> Iterator[str]:
-    if not isinstance(value, str) or value not in zoneinfo.available_timezones():
+    if not isinstance(value, str) or value not in _timezones():
         yield _got("an IANA time zone such as UTC or Europe/Berlin", value)
+
+
+@cache
+def _timezones() -> set[str]:
+    return zoneinfo.available_timezones()  # looks through a directory tree each time
 
 
 def _log_retention(_: Naming, value: Any) -> Iterator[str]:
@@ -134,7 +166,7 @@ def _tag(path: str, key: Any, value: Any) -> Iterator[str]:
     for part, text, low, high in (("key", key, 1, 128), ("value", value, 0, 256)):
         if not isinstance(text, str) or not low <= len(text) <= high or not _TAG_TEXT.fullmatch(text):
             yield path + _got(
-                f"a tag whose {part} is text (in quotes) of {low} to {high} letters, digits or _.:/=+-@", text
+                f"a tag whose {part} is text (in quotes) of {low} to {high} letters, digits, spaces or _.:/=+-@", text
             )
     if isinstance(key, str) and key.lower().startswith("aws:"):
         yield path + _got("a tag whose key does not begin with aws:", key)
@@ -154,7 +186,7 @@ def _tags(_: Naming, value: Any) -> Iterator[str]:
     if len(value) > 45:
         yield f" must be at most 45 tags, as AWS takes 50 a resource, got {len(value)}"
     for key, text in value.items():
-        yield from _tag(f".{key}", key, text)
+        yield from _tag(f".{_word(str(key))}", key, text)
 
 
 def _entries(
@@ -171,7 +203,7 @@ def _entries(
             yield path, None, [_got(f"a map of {names}", entry)]
             continue
         missing = [named(field) for field, needed in fields.items() if needed and field not in entry]
-        unknown = [named(str(field)) for field in entry if field not in fields]
+        unknown = [_word(named(str(field))) for field in entry if field not in fields]
         problems = [
             f" must have {field}; it takes {names}, got {shown(_as_written(entry, named))}" for field in missing
         ]
@@ -194,7 +226,7 @@ def _subscriptions(named: Naming, value: Any) -> Iterator[str]:
         "filter_policy": False,
         "subscription_role_arn": False,
     }
-    seen: set[tuple] = set()
+    seen: set[tuple[str, str, str]] = set()
     for path, entry, problems in _entries(value, fields, named):
         yield from (path + problem for problem in problems)
         if entry is None:
@@ -203,10 +235,11 @@ def _subscriptions(named: Naming, value: Any) -> Iterator[str]:
             yield f"{path}.topic" + _got(f"one of {', '.join(TOPICS)}", entry["topic"])
         yield from (path + complaint for complaint in _delivery(entry, named))
         identity = (entry["topic"], entry["protocol"], entry["endpoint"])
-        if isinstance(entry["endpoint"], str) and identity in seen:
+        if not all(isinstance(part, str) for part in identity):
+            continue
+        if identity in seen:
             yield f"{path} must be there once, got {shown(list(identity))} again"
-        if isinstance(entry["endpoint"], str):
-            seen.add(tuple(map(str, identity)))
+        seen.add(identity)
 
 
 def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
@@ -220,10 +253,21 @@ def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
         if raw is True and protocol not in RAW_DELIVERY:
             yield f".{named('raw_message_delivery')}" + _got(f"left out but for {', '.join(RAW_DELIVERY)}", raw)
     policy = entry.get("filter_policy")
-    if policy is not None and (not isinstance(policy, Mapping) or not policy):
-        yield f".{named('filter_policy')}" + _got("a map of what to let through", policy)
-    if protocol == "firehose" and "subscription_role_arn" not in entry:
-        yield f".{named('subscription_role_arn')} must be the role that SNS assumes to write to firehose, got nothing"
+    complaint = None if policy is None else shape_complaint(policy, "SNS writes filter policies")
+    if complaint:
+        yield f".{named('filter_policy')}" + _got(complaint, policy)
+    yield from (f".{named('subscription_role_arn')}{problem}" for problem in _delivery_role(entry))
+
+
+def _delivery_role(entry: Mapping[str, Any]) -> Iterator[str]:
+    role = entry.get("subscription_role_arn")
+    if entry["protocol"] != "firehose":
+        if role is not None:
+            yield _got("left out but for firehose", role)
+    elif role is None:
+        yield " must be the ARN of the role that SNS assumes to write to firehose, got nothing"
+    elif not isinstance(role, pulumi.Output) and not (isinstance(role, str) and _ROLE_ARN.fullmatch(role)):
+        yield _got("the ARN of the role that SNS assumes to write to firehose", role)
 
 
 def _extra_rules(named: Naming, value: Any) -> Iterator[str]:
@@ -239,19 +283,23 @@ def _extra_rules(named: Naming, value: Any) -> Iterator[str]:
             yield f"{path}.name" + _got("unique among the extra rules", name)
         else:
             seen.add(name)
-        if entry["to"] not in DESTINATIONS:
+        if not isinstance(entry["to"], str) or entry["to"] not in DESTINATIONS:
             yield f"{path}.to" + _got(f"one of {', '.join(DESTINATIONS)}", entry["to"])
         complaint = pattern_complaint(entry["event_pattern"])
         if complaint:
             yield f"{path}.{named('event_pattern')}" + _got(complaint, entry["event_pattern"])
 
 
-def _retention_order(args: Mapping[str, Any], named: Naming) -> Iterator[str]:
+def _retention_order(args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
     source, dead = args.get("queue_retention_days", 7), args.get("dead_letter_retention_days", 14)
-    if _is_integer(source) and _is_integer(dead) and dead < source:
+    if _is_integer(source) and _is_integer(dead) and 1 <= dead < source <= MAXIMUM_QUEUE_DAYS:
+        limit, given = (
+            "a secret value" if setting in hidden else value
+            for setting, value in (("queue_retention_days", source), ("dead_letter_retention_days", dead))
+        )
         yield (
-            f"{named('dead_letter_retention_days')} must be at least {named('queue_retention_days')}, {source}, "
-            f"because a message's age counts from its first queue, got {dead}"
+            f"{named('dead_letter_retention_days')} must be at least {named('queue_retention_days')}, {limit}, "
+            f"because a message's age counts from its first queue, got {given}"
         )
 
 
@@ -262,8 +310,8 @@ _CHECKS: Mapping[str, Callable[[Naming, Any], Iterator[str]]] = {
     "max_age_days": _days(0, MAXIMUM_DAYS),
     "managed_tag": _managed_tag,
     "subscriptions": _subscriptions,
-    "queue_retention_days": _days(1, 14, ", which is the most that SQS keeps"),
-    "dead_letter_retention_days": _days(1, 14, ", which is the most that SQS keeps"),
+    "queue_retention_days": _days(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
+    "dead_letter_retention_days": _days(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
     "history_days": _days(0, MAXIMUM_DAYS),
     "log_retention_days": _log_retention,
     "remediation_mode": _mode,

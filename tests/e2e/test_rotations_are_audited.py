@@ -64,9 +64,7 @@ def test_a_row_is_found_by_both_its_keys(story, check):
 def test_the_schedules_time_is_the_run_and_a_repeated_run_rewrites_its_rows(story):
     payload = json.dumps({"scheduled_time": "2026-03-01T00:00:00Z"})
     for _ in range(2):
-        answer = story.stack.client("lambda").invoke(
-            FunctionName=story.stack.outputs["function_name"], Payload=payload
-        )
+        answer = story.stack.client("lambda").invoke(FunctionName=story.stack.outputs["function_name"], Payload=payload)
         assert json.loads(answer["Payload"].read())["run_id"] == "2026-03-01T00:00:00Z"
 
     rows = [row for row in story.all_rows("table_name") if row["run_id"] == "2026-03-01T00:00:00Z"]

@@ -1,0 +1,68 @@
+"""Deploys components under Pulumi mocks, and gives what they asked for."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from components.rotation_guard import RotationGuard
+
+
+def _load(path: Path) -> ModuleType:
+    name = "recording_of_components"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec
+        assert spec.loader
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+recording = _load(Path(__file__).parent / "recording.py")
+
+
+@pytest.fixture(scope="session")
+def deploy():
+    """Deploys a component: `deploy(Component, "name", {args}, preview=...)` gives its Recording.
+
+    The same is deployed once, as nobody changes a record. Args that hold Outputs are made by a function.
+    """
+    made = {}
+
+    def deploy_once(component, name, *args, **how):
+        if any(map(callable, args)):
+            return recording.deploy(component, name, *args, **how)
+        key = (component, name, json.dumps([args, how], sort_keys=True))
+        if key not in made:
+            made[key] = recording.deploy(component, name, *args, **how)
+        return made[key]
+
+    return deploy_once
+
+
+@pytest.fixture(scope="session")
+def deploy_program():
+    """Runs `__main__.py` with this config and gives its Recording."""
+    return recording.deploy_program
+
+
+@pytest.fixture(scope="session")
+def stack_config():
+    """The config of a stack, or of the project's defaults alone, as the engine hands it to the program."""
+    return recording.stack_config
+
+
+@pytest.fixture(scope="session")
+def run():
+    """Runs any function as a Pulumi program and gives its Recording."""
+    return recording.run
+
+
+@pytest.fixture(scope="session")
+def guard(deploy):
+    """Deploys `RotationGuard("guard", settings)`."""
+    return lambda preview=False, **settings: deploy(RotationGuard, "guard", settings, preview=preview)

@@ -1,0 +1,139 @@
+"""One Lambda function with everything it needs."""
+
+import pulumi
+import pytest
+
+from components import iam_policies
+from components.function import Function
+
+FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+TABLE_ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/record"
+QUEUE_ARN = "arn:aws:sqs:eu-west-1:111122223333:dead"
+KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
+ARGS = {
+    "handler": "handlers.audit_writer.handler",
+    "description": "Records every rotation event",
+    "statements": [iam_policies.allow("dynamodb:PutItem", TABLE_ARN)],
+}
+
+
+@pytest.fixture(scope="module")
+def function(deploy):
+    return deploy(Function, "writer", ARGS)
+
+
+def inputs_of(recording):
+    return recording.named(FUNCTION, "writer").inputs
+
+
+def test_it_runs_the_archive_on_a_current_runtime(function):
+    inputs = inputs_of(function)
+
+    assert inputs["handler"] == "handlers.audit_writer.handler"
+    assert (inputs["runtime"], inputs["architectures"]) == ("python3.13", ["arm64"])
+    assert "handlers/audit_writer.py" in inputs["code"]
+
+
+@pytest.mark.parametrize(
+    ("given", "timeout", "memory"), [({}, 30, 256), ({"timeout_seconds": 900, "memory_mb": 512}, 900, 512)]
+)
+def test_it_has_the_time_and_memory_given(deploy, given, timeout, memory):
+    inputs = inputs_of(deploy(Function, "writer", {**ARGS, **given}))
+
+    assert (inputs["timeout"], inputs["memorySize"]) == (timeout, memory)
+
+
+@pytest.mark.parametrize(("runtime", "days"), [({}, 90), ({"log_retention_days": 1}, 1)])
+def test_its_log_group_is_declared_and_expires(deploy, runtime, days):
+    recording = deploy(Function, "writer", {**ARGS, "runtime": runtime})
+
+    log_group = recording.named(LOG_GROUP, "writer")
+    assert log_group.inputs["retentionInDays"] == days
+    assert inputs_of(recording)["loggingConfig"] == {"logFormat": "JSON", "logGroup": log_group.outputs["name"]}
+
+
+def test_its_role_is_its_own_and_does_what_was_said_and_writes_its_log(function):
+    role, policy = function.named(ROLE, "writer"), function.named(ROLE_POLICY, "writer")
+
+    assert inputs_of(function)["role"] == role.arn
+    assert role.policy("assumeRolePolicy") == [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ]
+    assert policy.inputs["role"] == role.outputs["name"]
+    assert policy.policy() == [
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": f"{function.named(LOG_GROUP, 'writer').arn}:*",
+        },
+        {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": TABLE_ARN},
+    ]
+    assert policy.urn in function.named(FUNCTION, "writer").depends_on
+
+
+def test_called_asynchronously_it_sends_what_fails_for_good_where_it_may(deploy):
+    recording = deploy(Function, "writer", {**ARGS, "on_failure_arn": QUEUE_ARN})
+
+    config = recording.named(INVOKE_CONFIG, "writer")
+    assert config.inputs["functionName"] == recording.named(FUNCTION, "writer").outputs["name"]
+    assert config.inputs["destinationConfig"] == {"onFailure": {"destination": QUEUE_ARN}}
+    assert config.inputs["maximumRetryAttempts"] == 2
+    assert config.inputs["maximumEventAgeInSeconds"] == 3600
+    policy = recording.named(ROLE_POLICY, "writer")
+    assert {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE_ARN} in policy.policy()
+    assert policy.urn in config.depends_on
+
+
+def test_not_called_asynchronously_it_has_no_destination_and_no_right_to_one(function):
+    assert function.of_type(INVOKE_CONFIG) == []
+    assert "sqs:SendMessage" not in function.named(ROLE_POLICY, "writer").inputs["policy"]
+
+
+@pytest.mark.parametrize("known_later", [False, True])
+def test_it_may_use_the_key_that_is_given(deploy, known_later):
+    def args():
+        key = pulumi.Output.from_input(KEY_ARN) if known_later else KEY_ARN
+        return {**ARGS, "runtime": {"kms_key_arn": key}}
+
+    *_, last = deploy(Function, "writer", args).named(ROLE_POLICY, "writer").policy()
+
+    assert last == {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": KEY_ARN}
+
+
+def test_powertools_comes_from_the_layer_that_aws_publishes_in_the_region(function):
+    [layer] = inputs_of(function)["layers"]
+
+    assert layer.startswith("arn:aws:lambda:eu-west-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:")
+    assert layer.rpartition(":")[2].isdigit()
+
+
+@pytest.mark.parametrize("known_later", [False, True])
+def test_another_layer_can_be_named(deploy, known_later):
+    arn = "arn:aws-cn:lambda:cn-north-1:498634801083:layer:powertools:7"
+
+    def args():
+        return {**ARGS, "runtime": {"powertools_layer_arn": pulumi.Output.from_input(arn) if known_later else arn}}
+
+    assert inputs_of(deploy(Function, "writer", args))["layers"] == [arn]
+
+
+def test_its_environment_is_what_was_given_and_powertools_names(deploy):
+    recording = deploy(Function, "writer", {**ARGS, "environment": {"HISTORY_DAYS": "0"}})
+
+    assert inputs_of(recording)["environment"]["variables"] == {
+        "HISTORY_DAYS": "0",
+        "POWERTOOLS_SERVICE_NAME": "writer",
+        "POWERTOOLS_METRICS_NAMESPACE": "rotation-guard",
+    }
+
+
+def test_the_outputs_lead_to_the_function_and_its_role(function):
+    made = function.named(FUNCTION, "writer")
+
+    assert function.outputs == {
+        "arn": made.arn,
+        "name": made.outputs["name"],
+        "role_arn": function.named(ROLE, "writer").arn,
+    }

@@ -1,0 +1,226 @@
+"""Who is told: topics, who may publish to them, and their subscribers."""
+
+import json
+
+import pulumi
+import pytest
+
+from components.notifications import Notifications
+
+TOPIC, TOPIC_POLICY = "aws:sns/topic:Topic", "aws:sns/topicPolicy:TopicPolicy"
+SUBSCRIPTION, QUEUE, QUEUE_POLICY = (
+    "aws:sns/topicSubscription:TopicSubscription",
+    "aws:sqs/queue:Queue",
+    "aws:sqs/queuePolicy:QueuePolicy",
+)
+PERMISSION = "aws:lambda/permission:Permission"
+TOPICS = ["failures", "remediation", "critical"]
+ACCOUNT = "eu-west-1:111122223333"
+ROLE = "arn:aws:iam::111122223333:role/sns-to-firehose"
+ENDPOINTS = {
+    "http": "http://example.com/hook",
+    "https": "https://example.com/hook",
+    "email": "team@example.com",
+    "email-json": "robot@example.com",
+    "sms": "+15551234567",
+    "sqs": f"arn:aws:sqs:{ACCOUNT}:inbox",
+    "lambda": f"arn:aws:lambda:{ACCOUNT}:function:pager",
+    "application": f"arn:aws:sns:{ACCOUNT}:endpoint/GCM/app/5e3e9847",
+    "firehose": f"arn:aws:firehose:{ACCOUNT}:deliverystream/archive",
+}
+HEARD_BY_A_MACHINE = sorted(set(ENDPOINTS) - {"email", "email-json", "sms"})
+
+
+def subscription(protocol, topic="failures", **more):
+    role = {"subscription_role_arn": ROLE} if protocol == "firehose" else {}
+    return {"topic": topic, "protocol": protocol, "endpoint": ENDPOINTS[protocol], **role, **more}
+
+
+def subscribed(recording):
+    [one] = recording.of_type(SUBSCRIPTION)
+    return one
+
+
+@pytest.fixture(scope="module")
+def everyone(deploy):
+    return deploy(Notifications, "told", {"subscriptions": [subscription(protocol) for protocol in ENDPOINTS]})
+
+
+def test_there_is_a_topic_for_each_kind_of_notice(deploy):
+    recording = deploy(Notifications, "told")
+
+    assert [topic.name for topic in recording.of_type(TOPIC)] == [f"told-{topic}" for topic in TOPICS]
+    assert recording.of_type(SUBSCRIPTION) == []
+    for topic in TOPICS:
+        assert recording.outputs[f"{topic}_topic_arn"] == recording.named(TOPIC, f"told-{topic}").arn
+
+
+def test_eventbridge_may_publish_failures_without_a_condition(everyone):
+    topic = everyone.named(TOPIC, "told-failures")
+    policy = everyone.named(TOPIC_POLICY, "told-failures")
+
+    assert policy.inputs["arn"] == topic.arn
+    assert policy.policy() == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic.arn,
+        }
+    ]
+
+
+@pytest.mark.parametrize("name", ["remediation", "critical"])
+def test_only_roles_of_the_account_publish_to_the_other_topics(everyone, name):
+    topic = everyone.named(TOPIC, f"told-{name}")
+
+    assert everyone.named(TOPIC_POLICY, f"told-{name}").policy() == [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+            "Action": "sns:Publish",
+            "Resource": topic.arn,
+        }
+    ]
+
+
+@pytest.mark.parametrize("protocol", ENDPOINTS)
+def test_a_subscriber_of_each_protocol_hears_its_topic(deploy, protocol):
+    recording = deploy(Notifications, "told", {"subscriptions": [subscription(protocol, "critical")]})
+
+    one = subscribed(recording)
+    assert one.inputs["topic"] == recording.named(TOPIC, "told-critical").arn
+    assert (one.inputs["protocol"], one.inputs["endpoint"]) == (protocol, ENDPOINTS[protocol])
+    assert one.name.startswith(f"told-critical-{protocol}-")
+    assert {"filterPolicy", "filterPolicyScope", "rawMessageDelivery"}.isdisjoint(one.inputs)
+    assert one.inputs.get("subscriptionRoleArn") == (ROLE if protocol == "firehose" else None)
+
+
+@pytest.mark.parametrize("protocol", HEARD_BY_A_MACHINE)
+def test_what_a_machine_cannot_take_goes_to_dead_letters(everyone, protocol):
+    [one] = [one for one in everyone.of_type(SUBSCRIPTION) if one.inputs["protocol"] == protocol]
+
+    dead_letters = everyone.named(QUEUE, "told-dead-letters")
+    assert json.loads(one.inputs["redrivePolicy"]) == {"deadLetterTargetArn": dead_letters.arn}
+    assert everyone.named(QUEUE_POLICY, "told-dead-letters").urn in one.depends_on
+
+
+@pytest.mark.parametrize("protocol", ["email", "email-json", "sms"])
+def test_what_a_person_does_not_get_has_no_dead_letters(everyone, protocol):
+    [one] = [one for one in everyone.of_type(SUBSCRIPTION) if one.inputs["protocol"] == protocol]
+
+    assert "redrivePolicy" not in one.inputs
+
+
+def test_dead_letters_admit_exactly_the_topics(everyone):
+    queue = everyone.named(QUEUE, "told-dead-letters")
+    policy = everyone.named(QUEUE_POLICY, "told-dead-letters")
+
+    assert policy.inputs["queueUrl"] == queue.outputs["url"]
+    assert policy.policy() == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue.arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": [topic.arn for topic in everyone.of_type(TOPIC)]}},
+        }
+    ]
+
+
+def test_a_subscribed_function_lets_its_topic_and_nobody_else_call_it(everyone):
+    [permission] = everyone.of_type(PERMISSION)
+
+    assert permission.inputs == {
+        "action": "lambda:InvokeFunction",
+        "function": ENDPOINTS["lambda"],
+        "principal": "sns.amazonaws.com",
+        "sourceArn": everyone.named(TOPIC, "told-failures").arn,
+    }
+
+
+def test_a_filter_reads_the_body_because_eventbridge_sets_no_attributes(deploy):
+    policy = {"detail": {"eventName": ["RotationFailed"]}, "account": ["111122223333"]}
+
+    recording = deploy(Notifications, "told", {"subscriptions": [subscription("sqs", filter_policy=policy)]})
+
+    assert json.loads(subscribed(recording).inputs["filterPolicy"]) == policy
+    assert subscribed(recording).inputs["filterPolicyScope"] == "MessageBody"
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_raw_delivery_is_passed_on_as_it_was_said(deploy, raw):
+    recording = deploy(Notifications, "told", {"subscriptions": [subscription("https", raw_message_delivery=raw)]})
+
+    assert subscribed(recording).inputs["rawMessageDelivery"] is raw
+
+
+def test_reordering_subscribers_renames_none_of_them(deploy):
+    subscriptions = [subscription(protocol) for protocol in ENDPOINTS] + [subscription("email", "critical")]
+
+    before = deploy(Notifications, "told", {"subscriptions": subscriptions})
+    after = deploy(Notifications, "told", {"subscriptions": [*reversed(subscriptions)]})
+
+    assert len(before.of_type(SUBSCRIPTION)) == len(subscriptions)
+    assert before.shape() == after.shape()
+
+
+def test_a_subscriber_more_leaves_the_others_as_they_were(deploy):
+    one, other = subscription("email"), {**subscription("email"), "endpoint": "other@example.com"}
+
+    before = deploy(Notifications, "told", {"subscriptions": [one]}).shape()
+    after = deploy(Notifications, "told", {"subscriptions": [other, one]}).shape()
+
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 1
+
+
+def test_a_secret_endpoint_stays_secret_and_shows_in_no_name(deploy):
+    def args():
+        endpoint = pulumi.Output.secret("https://example.com/token-1234")
+        return {"subscriptions": [{"topic": "critical", "protocol": "https", "endpoint": endpoint}]}
+
+    one = subscribed(deploy(Notifications, "told", args))
+
+    assert one.secret_inputs == {"endpoint"}
+    assert one.inputs["endpoint"] == "https://example.com/token-1234"
+    assert one.name == "told-critical-https-0"
+
+
+@pytest.mark.parametrize("known_later", [False, True])
+def test_a_key_encrypts_the_topics_and_the_dead_letters(deploy, known_later):
+    key = f"arn:aws:kms:{ACCOUNT}:key/7d0e"
+
+    recording = deploy(
+        Notifications, "told", lambda: {"kms_key_arn": pulumi.Output.from_input(key) if known_later else key}
+    )
+
+    assert [topic.inputs["kmsMasterKeyId"] for topic in recording.of_type(TOPIC)] == [key] * 3
+    queue = recording.named(QUEUE, "told-dead-letters").inputs
+    assert queue["kmsMasterKeyId"] == key
+    assert "sqsManagedSseEnabled" not in queue
+
+
+def test_without_a_key_queues_have_sse_and_topics_stay_reachable(everyone):
+    assert all("kmsMasterKeyId" not in topic.inputs for topic in everyone.of_type(TOPIC))
+    queue = everyone.named(QUEUE, "told-dead-letters").inputs
+    assert queue["sqsManagedSseEnabled"] is True
+    assert "kmsMasterKeyId" not in queue
+
+
+@pytest.mark.parametrize(("given", "seconds"), [({}, 14 * 86400), ({"dead_letter_retention_days": 1}, 86400)])
+def test_dead_letters_are_kept_as_long_as_said(deploy, given, seconds):
+    recording = deploy(Notifications, "told", given)
+
+    assert recording.named(QUEUE, "told-dead-letters").inputs["messageRetentionSeconds"] == seconds
+
+
+def test_a_preview_of_an_unknown_endpoint_works(deploy):
+    def args():
+        endpoint = pulumi.Output.from_input(pulumi.output.Unknown())
+        return {"subscriptions": [{"topic": "critical", "protocol": "lambda", "endpoint": endpoint}]}
+
+    recording = deploy(Notifications, "told", args, preview=True)
+
+    assert {"endpoint", "topic"} <= subscribed(recording).unknown_inputs
+    assert len(recording.of_type(PERMISSION)) == 1

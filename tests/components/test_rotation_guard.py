@@ -1,0 +1,355 @@
+"""The whole product as one component: what holds for everything in it."""
+
+import importlib
+import json
+from functools import cache
+
+import pulumi
+import pytest
+
+from components.rotation_guard import RotationGuard
+from components.validation import InvalidSettings
+
+QUEUE, TOPIC, TABLE = "aws:sqs/queue:Queue", "aws:sns/topic:Topic", "aws:dynamodb/table:Table"
+FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
+SCHEDULE, MACHINE = "aws:scheduler/schedule:Schedule", "aws:sfn/stateMachine:StateMachine"
+SECRET, SUBSCRIPTION = "aws:secretsmanager/secret:Secret", "aws:sns/topicSubscription:TopicSubscription"
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
+LAYER = "arn:aws:lambda:eu-west-1:111122223333:layer:powertools:7"
+INSTANCES = {"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"]}
+EVERYTHING = {
+    "schedule_expression": "cron(0 6 ? * * *)",
+    "schedule_timezone": "Europe/Berlin",
+    "schedule_flexible_minutes": 5,
+    "max_age_days": 90,
+    "managed_tag": {"key": "audit", "value": "yes"},
+    "subscriptions": [
+        {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"},
+        {"topic": "failures", "protocol": "sqs", "endpoint": "arn:aws:sqs:eu-west-1:111122223333:inbox"},
+    ],
+    "queue_retention_days": 2,
+    "dead_letter_retention_days": 3,
+    "history_days": 10,
+    "log_retention_days": 5,
+    "remediation_mode": "retry",
+    "extra_rules": [{"name": "instances", "event_pattern": INSTANCES, "to": "both"}],
+    "powertools_layer_arn": LAYER,
+    "kms_key_arn": KEY,
+    "tags": {"team": "platform"},
+    "demo": True,
+    "drill": True,
+}
+
+
+@pytest.fixture(scope="module")
+def plain(guard):
+    return guard()
+
+
+@pytest.fixture(scope="module")
+def full(guard):
+    return guard(**EVERYTHING)
+
+
+@cache
+def resource_class(token):
+    package, _, kind = token.removeprefix("aws:").partition("/")
+    module = importlib.import_module(f"pulumi_aws.{'lambda_' if package == 'lambda' else package}")
+    return getattr(module, kind.partition(":")[2])
+
+
+def test_every_setting_is_tried_here():
+    assert set(EVERYTHING) == set(RotationGuard.__init__.__annotations__["args"].__args__[0].__annotations__)
+
+
+def test_without_settings_everything_but_the_demo_is_there(plain):
+    counts = {kind: len(plain.of_type(kind)) for kind in (TOPIC, TABLE, FUNCTION, SCHEDULE, MACHINE, RULE, SECRET)}
+
+    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 4, SCHEDULE: 1, MACHINE: 1, RULE: 4, SECRET: 0}
+
+
+def test_everything_lies_under_the_component(full):
+    [root] = [one for one in full.resources if one.type == "rotation-guard:index:RotationGuard"]
+    parents = {one.urn: one.parent for one in full.resources}
+
+    assert len(parents) == len(full.resources) > 80
+    for resource in full.resources:
+        line = [resource.urn]
+        while line[-1] in parents:
+            line.append(parents[line[-1]])
+        assert root.urn in line
+        assert resource.name.startswith("guard")
+
+
+def test_names_leave_room_for_what_pulumi_adds(full):
+    longer = len("rotation-guard") - len("guard")
+    limits = {ROLE: 64, FUNCTION: 64, RULE: 64, SCHEDULE: 64, QUEUE: 80, MACHINE: 80}
+
+    for kind, limit in limits.items():
+        names = [one.name for one in full.of_type(kind)]
+        assert names
+        assert max(map(len, names)) + longer + len("-0123456") <= limit
+
+
+def test_each_function_has_a_role_and_a_log_group_of_its_own(full):
+    functions = full.of_type(FUNCTION)
+    roles = {one.inputs["role"] for one in functions}
+    groups = {one.inputs["loggingConfig"]["logGroup"] for one in functions}
+
+    assert len(functions) == len(roles) == len(groups) == 5
+    assert roles <= {one.arn for one in full.of_type(ROLE)}
+    assert groups <= {one.outputs["name"] for one in full.of_type(LOG_GROUP)}
+
+
+def test_each_role_has_one_policy_and_each_policy_a_role(full):
+    assert sorted(one.inputs["role"] for one in full.of_type(ROLE_POLICY)) == sorted(
+        one.outputs["name"] for one in full.of_type(ROLE)
+    )
+
+
+def test_each_role_is_assumed_by_one_service(full):
+    services = [
+        statement["Principal"]["Service"]
+        for role in full.of_type(ROLE)
+        for statement in role.policy("assumeRolePolicy")
+    ]
+
+    assert sorted(services) == ["events.amazonaws.com"] + ["lambda.amazonaws.com"] * 5 + [
+        "scheduler.amazonaws.com",
+        "states.amazonaws.com",
+    ]
+
+
+def test_no_role_may_do_everything_or_on_everything_but_what_aws_demands(full):
+    on_star = set()
+    for policy in full.of_type(ROLE_POLICY):
+        for statement in policy.policy():
+            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            assert not [action for action in actions if "*" in action]
+            assert "NotAction" not in statement
+            if statement["Resource"] == "*":
+                on_star |= {action for action in actions if not action.startswith("logs:")}
+
+    assert on_star == {"secretsmanager:ListSecrets", "secretsmanager:GetRandomPassword"}
+
+
+def test_every_function_that_is_called_asynchronously_has_a_destination(full):
+    asynchronous = {one.inputs["target"]["arn"] for one in full.of_type(SCHEDULE)}
+    asynchronous |= {one.inputs["arn"] for one in full.of_type(TARGET) if ":lambda:" in one.inputs["arn"]}
+    covered = {
+        full.named(FUNCTION, one.name).arn
+        for one in full.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+    }
+
+    assert len(asynchronous) == 1
+    assert asynchronous <= covered
+
+
+def test_all_log_groups_expire(full):
+    assert [one.inputs["retentionInDays"] for one in full.of_type(LOG_GROUP)] == [5] * 6
+
+
+def test_all_queues_have_sse_without_a_key(plain):
+    queues = plain.of_type(QUEUE)
+
+    assert len(queues) == 5
+    for queue in queues:
+        assert queue.inputs["sqsManagedSseEnabled"] is True
+        assert "kmsMasterKeyId" not in queue.inputs
+
+
+def test_all_queues_and_topics_have_the_key_that_is_given(full):
+    sealed = full.of_type(QUEUE) + full.of_type(TOPIC)
+
+    assert len(sealed) == 8
+    assert {one.inputs["kmsMasterKeyId"] for one in sealed} == {KEY}
+
+
+def test_every_role_that_sends_or_reads_may_use_the_key(full):
+    needing = {
+        one.name
+        for one in full.of_type(ROLE_POLICY)
+        for statement in one.policy()
+        if {"sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish"} & set(_listed(statement["Action"]))
+    }
+    using = {
+        one.name
+        for one in full.of_type(ROLE_POLICY)
+        for statement in one.policy()
+        if statement["Resource"] == KEY and "kms:Decrypt" in statement["Action"]
+    }
+
+    assert {"guard-audit-schedule", "guard-audit-check", "guard-trail-writer", "guard-remediation-notify"} <= needing
+    assert needing <= using
+
+
+def _listed(actions):
+    return [actions] if isinstance(actions, str) else actions
+
+
+def test_all_tables_can_be_restored_and_expire_and_are_paid_per_request(full):
+    tables = full.of_type(TABLE)
+
+    assert len(tables) == 5
+    for table in tables:
+        assert table.inputs["pointInTimeRecovery"] == {"enabled": True}
+        assert table.inputs["ttl"] == {"attributeName": "expires_at", "enabled": True}
+        assert table.inputs["billingMode"] == "PAY_PER_REQUEST"
+
+
+def test_all_dead_letters_are_kept_as_long_as_said_and_no_less_than_their_source(full):
+    kept = {one.name: one.inputs["messageRetentionSeconds"] // 86_400 for one in full.of_type(QUEUE)}
+
+    assert kept.pop("guard-trail-events") == 2
+    assert len(kept) == 4
+    assert set(kept.values()) == {3}
+
+
+def test_tags_reach_everything_that_can_carry_them(full):
+    taggable = [one for one in full.custom() if hasattr(resource_class(one.type), "tags")]
+
+    assert {QUEUE, TOPIC, TABLE, FUNCTION, LOG_GROUP, ROLE, RULE, SCHEDULE, MACHINE, SECRET} - {SCHEDULE} <= {
+        one.type for one in taggable
+    }
+    assert [one.urn for one in taggable if one.inputs.get("tags", {}).get("team") != "platform"] == []
+
+
+def test_the_layer_and_the_days_and_the_tag_reach_the_functions(full):
+    functions = {one.name: one.inputs for one in full.of_type(FUNCTION)}
+
+    assert {tuple(one["layers"]) for one in functions.values()} == {(LAYER,)}
+    check = functions["guard-audit-check"]["environment"]["variables"]
+    assert (check["MAX_AGE_DAYS"], check["MANAGED_TAG_KEY"], check["MANAGED_TAG_VALUE"]) == ("90", "audit", "yes")
+    days = {one["environment"]["variables"].get("HISTORY_DAYS") for one in functions.values()}
+    assert days == {"10", None}
+    notify = functions["guard-remediation-notify"]["environment"]["variables"]
+    assert notify["REMEDIATION_MODE"] == "retry"
+
+
+def test_schedule_subscriptions_rules_and_demo_are_those_given(full):
+    schedule = full.of_type(SCHEDULE)[0].inputs
+    assert schedule["scheduleExpression"] == "cron(0 6 ? * * *)"
+    assert schedule["scheduleExpressionTimezone"] == "Europe/Berlin"
+    assert schedule["flexibleTimeWindow"]["maximumWindowInMinutes"] == 5
+    assert [one.inputs["protocol"] for one in full.of_type(SUBSCRIPTION)] == ["email", "sqs"]
+    pattern = json.loads(full.named(RULE, "guard-events-extra-instances").inputs["eventPattern"])
+    assert pattern["source"] == ["aws.ec2", "rotation-guard.drill"]
+    assert full.named(SECRET, "guard-demo-fresh").inputs["tags"] == {"team": "platform", "audit": "yes"}
+
+
+def test_targets_reach_the_topic_the_queue_and_the_workflow_of_this_stack(plain):
+    reached = {one.inputs["arn"] for one in plain.of_type(TARGET)}
+
+    assert reached == {
+        plain.named(TOPIC, "guard-failures").arn,
+        plain.named(QUEUE, "guard-trail-events").arn,
+        plain.named(MACHINE, "guard-remediation").arn,
+    }
+
+
+def test_each_queue_has_at_most_one_policy(full):
+    urls = [one.inputs["queueUrl"] for one in full.of_type("aws:sqs/queuePolicy:QueuePolicy")]
+
+    assert len(urls) == 3
+    assert len(urls) == len(set(urls))
+
+
+def test_false_and_zero_are_not_absent(guard, plain):
+    settings = {"demo": False, "drill": False, "history_days": 0, "max_age_days": 0, "schedule_flexible_minutes": 0}
+    recording = guard(**settings)
+
+    assert recording.of_type(SECRET) == []
+    assert recording.named(RULE, "guard-events-failed").inputs == plain.named(RULE, "guard-events-failed").inputs
+    check = recording.named(FUNCTION, "guard-audit-check").inputs["environment"]["variables"]
+    assert (check["MAX_AGE_DAYS"], check["HISTORY_DAYS"]) == ("0", "0")
+
+
+def test_children_do_not_get_the_callers_options(run, plain):
+    opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="formerly")], ignore_changes=["tags"], protect=True)
+
+    recording = run(lambda: RotationGuard("guard", None, opts))
+
+    root, *children = recording.resources
+    assert (root.aliases, root.protect) == (("formerly",), True)
+    assert len(children) > 50
+    assert [one.urn for one in children if one.aliases or one.ignore_changes] == []
+    assert recording.shape() == plain.shape()
+    # Protection is what Pulumi itself hands down from a parent: nothing is protected unless the caller says so.
+    assert not [one.urn for one in plain.resources if one.protect]
+
+
+@pytest.mark.parametrize("settings", [{}, EVERYTHING], ids=["defaults", "everything"])
+def test_a_preview_before_the_first_deployment_works(guard, settings):
+    preview, real = guard(preview=True, **settings), guard(**settings)
+
+    assert {one.urn for one in preview.resources} == {one.urn for one in real.resources}
+    unknown = {one.name for one in preview.of_type(ROLE_POLICY) if "policy" in one.unknown_inputs}
+    assert unknown == {one.name for one in real.of_type(ROLE_POLICY)}
+    assert preview.outputs["function_name"] is None
+
+
+def test_a_preview_shows_the_inputs_that_are_known(guard):
+    preview, real = guard(preview=True, **EVERYTHING), guard(**EVERYTHING)
+
+    for kind in (TABLE, RULE, LOG_GROUP, TOPIC):
+        assert [one.inputs for one in preview.of_type(kind)] == [one.inputs for one in real.of_type(kind)] != []
+
+
+def test_a_key_that_is_made_in_the_same_program_is_not_missed_at_preview(deploy):
+    def args():
+        return {"kms_key_arn": pulumi.Output.from_input(pulumi.output.Unknown())}
+
+    recording = deploy(RotationGuard, "guard", args, preview=True)
+
+    queues = recording.of_type(QUEUE)
+    assert len(queues) == 5
+    assert all("kmsMasterKeyId" in one.unknown_inputs and "sqsManagedSseEnabled" not in one.inputs for one in queues)
+
+
+def test_two_guards_can_live_in_one_program(run):
+    def program():
+        RotationGuard("one")
+        RotationGuard("other")
+
+    urns = [one.urn for one in run(program).resources]
+
+    assert len(urns) == len(set(urns)) > 100
+
+
+def test_the_outputs_lead_to_what_was_made(full):
+    assert full.outputs["function_name"] == full.named(FUNCTION, "guard-audit-check").outputs["name"]
+    assert full.outputs["schedule_name"] == full.named(SCHEDULE, "guard-audit").outputs["name"]
+    assert full.outputs["schedule_expression"] == "cron(0 6 ? * * *)"
+    assert full.outputs["state_machine_arn"] == full.named(MACHINE, "guard-remediation").arn
+    for output, table in {
+        "table_name": "guard-audit-history",
+        "status_table_name": "guard-audit-status",
+        "runs_table_name": "guard-audit-runs",
+        "audit_trail_table_name": "guard-trail-record",
+        "incidents_table_name": "guard-remediation-incidents",
+    }.items():
+        assert full.outputs[output] == full.named(TABLE, table).outputs["name"]
+    for output, queue in {
+        "audit_queue_url": "guard-trail-events",
+        "audit_dead_letters_url": "guard-trail-dead-letters",
+    }.items():
+        assert full.outputs[output] == full.named(QUEUE, queue).outputs["url"]
+    for topic in ("failures", "remediation", "critical"):
+        assert full.outputs[f"{topic}_topic_arn"] == full.named(TOPIC, f"guard-{topic}").arn
+
+
+def test_bad_settings_are_refused_before_anything_is_made(run):
+    refused = []
+
+    def program():
+        try:
+            RotationGuard("guard", {"max_age_days": -1, "schedule_expression": "rate(0 hours)"})
+        except InvalidSettings as error:
+            refused.append(str(error))
+
+    assert run(program).resources == []
+    [message] = refused
+    assert "max_age_days must be a whole number from 0 to 3650, got -1" in message
+    assert "schedule_expression must be" in message

@@ -1,0 +1,194 @@
+"""The functions that components place and the handlers that run in them agree."""
+
+import dataclasses
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+from handlers import settings
+
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+PLATFORM = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+}
+"""What every role has and no adapter asks for: its log, and the key of topics and queues."""
+DELIVERED = {
+    "handlers.audit_writer.handler": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+    "handlers.rotation_check.handler": {"sqs:SendMessage"},
+}
+"""What Lambda does with a function's role: it reads its queue, and sends on what failed for good."""
+SETTINGS = {
+    "handlers.audit_writer.handler": settings.AuditWriterSettings,
+    "handlers.rotation_check.handler": settings.RotationCheckSettings,
+    "handlers.remediation_claim.handler": settings.RemediationClaimSettings,
+    "handlers.remediation_notify.handler": settings.RemediationNotifySettings,
+    "handlers.demo_rotation.handler": None,
+}
+ENTRY_POINTS = sorted(SETTINGS)
+PROBE = """
+import json, os, sys, importlib
+import boto3, botocore.session, aws_lambda_powertools
+from aws_lambda_powertools.utilities import batch, data_classes, typing
+
+archive, *entry_points = sys.argv[1:]
+read, made = [], []
+
+class Watched(dict):
+    def _note(self, key):
+        frame = sys._getframe(2)
+        while frame and (frame.f_code.co_filename.startswith("<") or frame.f_code.co_filename == os.__file__):
+            frame = frame.f_back
+        if frame and frame.f_code.co_filename.startswith(archive):
+            read.append(key)
+    def __getitem__(self, key):
+        self._note(key)
+        return super().__getitem__(key)
+    def get(self, key, default=None):
+        self._note(key)
+        return super().get(key, default)
+    def __contains__(self, key):
+        self._note(key)
+        return super().__contains__(key)
+
+os.environ = Watched(os.environ)
+for owner, name in ((boto3, "client"), (boto3, "resource"), (boto3.Session, "client"),
+                    (boto3.Session, "resource"), (botocore.session.Session, "create_client")):
+    setattr(owner, name, lambda *args, **kwargs: made.append(str(args)))
+sys.path.insert(0, archive)
+callable_ = {}
+for entry_point in entry_points:
+    module, _, function = entry_point.rpartition(".")
+    found = importlib.import_module(module)
+    callable_[entry_point] = callable(getattr(found, function, None)) and found.__file__.startswith(archive)
+pulumi = [name for name in sys.modules if name.partition(".")[0] in ("pulumi", "pulumi_aws", "components")]
+print(json.dumps({"callable": callable_, "read": read, "made": made, "pulumi": pulumi}))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported(functions, tmp_path_factory):
+    """What happened when every entry point was imported from the archive alone, as Lambda does."""
+    root = tmp_path_factory.mktemp("archive")
+    for name, path in functions[0][1].inputs["code"].items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(path.read_bytes())
+    answer = subprocess.run(  # -I: nothing of this repository can be found but the archive
+        [sys.executable, "-I", "-c", PROBE, str(root), *(entry_point for entry_point, _ in functions)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={},
+        cwd=root,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def granted(dev, function):
+    [role] = [one for one in dev.of_type(ROLE) if one.arn == function.inputs["role"]]
+    [policy] = [one for one in dev.of_type(ROLE_POLICY) if one.inputs["role"] == role.outputs["name"]]
+    actions = set()
+    for statement in policy.policy():
+        assert statement["Effect"] == "Allow"
+        actions |= {statement["Action"]} if isinstance(statement["Action"], str) else set(statement["Action"])
+    return actions
+
+
+def module_of(entry_point):
+    return importlib.import_module(entry_point.rpartition(".")[0])
+
+
+def function_of(functions, entry_point):
+    [function] = [one for name, one in functions if name == entry_point]
+    return function
+
+
+def test_every_function_of_the_stack_is_looked_at_here(functions):
+    assert sorted(entry_point for entry_point, _ in functions) == ENTRY_POINTS
+
+
+def test_every_function_runs_the_same_archive_of_all_handlers(functions, recording):
+    archives = [one.inputs["code"] for _, one in functions]
+    sources = {path.relative_to(recording.ROOT).as_posix() for path in (recording.ROOT / "handlers").rglob("*.py")}
+
+    assert all(archive == archives[0] for archive in archives)
+    assert set(archives[0]) == sources
+    assert len(sources) > 10
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_a_role_grants_exactly_what_its_handler_declares(dev, functions, entry_point):
+    actions = granted(dev, function_of(functions, entry_point))
+
+    declared = module_of(entry_point).ACTIONS
+    delivered = DELIVERED.get(entry_point, set())
+    assert declared
+    assert delivered <= actions
+    assert actions - PLATFORM - delivered == declared
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_every_entry_point_is_in_the_archive_and_can_be_called(imported, entry_point):
+    assert imported["callable"][entry_point] is True
+
+
+def test_importing_handlers_makes_no_client_and_reads_no_environment(imported):
+    assert imported["made"] == []
+    assert imported["read"] == []
+
+
+def test_handlers_run_without_pulumi(imported):
+    assert imported["pulumi"] == []
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_a_function_is_given_exactly_the_environment_that_its_settings_read(functions, entry_point):
+    variables = function_of(functions, entry_point).inputs["environment"]["variables"]
+
+    given = {name for name in variables if not name.startswith("POWERTOOLS_")}
+    kind = SETTINGS[entry_point]
+    assert given == ({field.name.upper() for field in dataclasses.fields(kind)} if kind else set())
+    if kind:
+        kind.from_env(variables)  # raises where a value cannot be read
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_a_handler_reads_its_own_settings_and_nothing_else_of_the_environment(entry_point):
+    module = module_of(entry_point)
+
+    own = {
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and value.__module__ == settings.__name__ and dataclasses.is_dataclass(value)
+    }
+    assert own == ({SETTINGS[entry_point]} if SETTINGS[entry_point] else set())
+    assert "environ" not in inspect.getsource(module)
+
+
+def test_every_settings_class_belongs_to_a_function():
+    classes = {value for value in vars(settings).values() if dataclasses.is_dataclass(value)}
+
+    assert classes == set(filter(None, SETTINGS.values()))
+    assert len(classes) == 4
+
+
+def test_the_steps_time_out_before_the_workflow_gives_up_on_them(dev, functions):
+    [machine] = dev.of_type("aws:sfn/stateMachine:StateMachine")
+    states = json.loads(machine.inputs["definition"])["States"].values()
+    limits = {
+        state["Parameters"]["FunctionName"]: state["TimeoutSeconds"]
+        for state in states
+        if "FunctionName" in state.get("Parameters", {})
+    }
+
+    assert len(limits) == 2
+    for _, function in functions:
+        if function.arn in limits:
+            assert function.inputs["timeout"] < limits[function.arn]

@@ -1,0 +1,155 @@
+"""The rules hear the events that AWS sends, each where it should be heard and nowhere else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+EVENTS = Path(__file__).resolve().parents[1] / "events"
+RULE = "aws:cloudwatch/eventRule:EventRule"
+HEARD = {
+    "rotation-failed": {"failed"},
+    "rotation-abandoned": {"failed"},
+    "test-rotation-failed": {"failed"},
+    "rotation-started": {"service-events"},
+    "rotation-succeeded": {"service-events"},
+    "put-secret-value": {"api-calls"},
+    "get-secret-value": set(),
+    "secret-label-updated": {"label-updates"},
+    "instance-stopped": {"extra-instance-state"},
+}
+"""Which rules hear each recorded event, in the dev stack."""
+TUTORIALS = {
+    "source": ["aws.secretsmanager"],
+    "detail-type": ["AWS API Call via CloudTrail"],
+    "detail": {
+        "eventSource": ["secretsmanager.amazonaws.com"],
+        "eventName": ["RotationFailed", "RotationSucceeded"],
+    },
+}
+"""What the tutorials listen for. EventBridge accepts it, and it never fires."""
+
+
+def matches(pattern, event):
+    """Whether EventBridge would match, for the operators that our patterns use; any other is an error."""
+    return all(_field(allowed, event.get(field)) for field, allowed in pattern.items())
+
+
+def _field(allowed, value):
+    if isinstance(allowed, dict):
+        return isinstance(value, dict) and matches(allowed, value)
+    values = value if isinstance(value, list) else [value]
+    return any(_one(condition, one) for condition in allowed for one in values)
+
+
+def _one(condition, value):
+    if not isinstance(condition, dict):
+        return condition == value and type(condition) is type(value)
+    [(operator, operand)] = condition.items()
+    if operator != "anything-but":
+        raise NotImplementedError(f"the matcher of this test does not know {operator}")
+    return value is not None and value not in operand
+
+
+def rules_of(deployed):
+    return {
+        rule.name.removeprefix("rotation-guard-events-"): json.loads(rule.inputs["eventPattern"])
+        for rule in deployed.of_type(RULE)
+    }
+
+
+def hearing(rules, event):
+    return {name for name, pattern in rules.items() if matches(pattern, event)}
+
+
+def test_every_recorded_event_is_looked_at_here():
+    assert {path.stem for path in EVENTS.glob("*.json")} == set(HEARD)
+
+
+def test_every_rule_of_the_stack_hears_something(dev):
+    assert set(rules_of(dev)) == set().union(*HEARD.values())
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_an_event_is_heard_by_the_rule_it_should_and_no_other(dev, recorded, name):
+    assert hearing(rules_of(dev), recorded(name)) == HEARD[name]
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_with_drill_the_same_event_is_heard_as_a_drill(dev, recorded, name):
+    drill = {**recorded(name), "source": "rotation-guard.drill"}
+
+    assert hearing(rules_of(dev), drill) == HEARD[name]
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_without_drill_no_drill_is_heard(prod, recorded, name):
+    expected = {rule for rule in HEARD[name] if not rule.startswith("extra-")}
+
+    assert hearing(rules_of(prod), recorded(name)) == expected
+    assert hearing(rules_of(prod), {**recorded(name), "source": "rotation-guard.drill"}) == set()
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_an_event_of_another_source_is_not_heard(dev, recorded, name):
+    assert hearing(rules_of(dev), {**recorded(name), "source": "custom.secretsmanager"}) == set()
+
+
+def test_a_service_event_that_aws_adds_one_day_is_recorded(dev, recorded):
+    event = recorded("rotation-started")
+    event["detail"]["eventName"] = "RotationPostponed"
+
+    assert hearing(rules_of(dev), event) == {"service-events"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "RotateSecret",
+        "CancelRotateSecret",
+        "PutSecretValue",
+        "UpdateSecret",
+        "UpdateSecretVersionStage",
+        "DeleteSecret",
+        "RestoreSecret",
+    ],
+)
+def test_every_call_that_changes_a_rotation_or_a_version_is_recorded(dev, recorded, call):
+    event = recorded("put-secret-value")
+    event["detail"]["eventName"] = call
+
+    assert hearing(rules_of(dev), event) == {"api-calls"}
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_the_tutorials_pattern_never_matches(recorded, name):
+    assert matches(TUTORIALS, recorded(name)) is False
+
+
+def test_the_tutorials_pattern_waits_for_the_right_words_in_the_wrong_place(dev, recorded):
+    failed, succeeded = recorded("rotation-failed"), recorded("rotation-succeeded")
+
+    assert hearing(rules_of(dev), failed) == {"failed"}
+    assert hearing(rules_of(dev), succeeded) == {"service-events"}
+    # With AWS's own detail-type in its place, their pattern would have matched both.
+    mended = {**TUTORIALS, "detail-type": ["AWS Service Event via CloudTrail"]}
+    assert matches(mended, failed)
+    assert matches(mended, succeeded)
+
+
+@pytest.mark.parametrize("name", sorted(set(HEARD) - {"instance-stopped"}))
+def test_recorded_events_have_the_shape_that_aws_documents(recorded, name):
+    event = recorded(name)
+
+    assert event["source"] == "aws.secretsmanager"
+    detail = event["detail"]
+    if event["detail-type"] == "AWS Service Event via CloudTrail":
+        assert detail["requestParameters"] is detail["responseElements"] is None
+        assert event["resources"] == []
+        assert detail["additionalEventData"]["SecretId"].startswith("arn:aws:secretsmanager:")
+        assert detail["requestID"].startswith(f"Rotation-{detail['additionalEventData']['SecretId']}-")
+    elif event["detail-type"] == "AWS API Call via CloudTrail":
+        assert detail["requestParameters"]["secretId"].startswith("arn:aws:secretsmanager:")
+        assert detail["eventType"] == "AwsApiCall"
+    else:
+        assert event["resources"][0].startswith("arn:aws:secretsmanager:")
