@@ -18,7 +18,7 @@ test: .venv/ready ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ty check --quiet .
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
-	$(BIN)/pytest --quiet
+	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal
 
 bench: .venv/ready ## Measure against a baseline in the same run; writes .local/bench.json
 	@$(BIN)/python -m tests.bench

@@ -32,7 +32,9 @@ def readme() -> str:
 def settings() -> str:
     """The table of settings, from Pulumi.yaml."""
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    rows = [(f"`{key}`", one["type"], _default(one["default"]), one["description"]) for key, one in declared.items()]
+    rows: list[tuple[str, ...]] = [
+        (f"`{key}`", one["type"], _default(one["default"]), one["description"]) for key, one in declared.items()
+    ]
     return _table(("key", "type", "default", "what it sets"), rows)
 
 

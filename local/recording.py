@@ -5,7 +5,9 @@ A run has ended, its Outputs included, before anybody looks at its record.
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -38,6 +40,8 @@ class Recorded:
     ignore_changes: tuple[str, ...]
     depends_on: frozenset[str]
     """URNs."""
+    property_dependencies: Mapping[str, frozenset[str]]
+    """Input -> URNs of the resources that its value comes from."""
     secret_inputs: frozenset[str]
     unknown_inputs: frozenset[str]
 
@@ -95,26 +99,36 @@ def run(
     """Run a program to its end. `preview` leaves what AWS computes unknown; `secret_keys` are secret in the config."""
     recording = Recording()
     program.prepare()
-    recording.outputs = engine.run(
-        code,
-        _Monitor(_Aws(preview), recording),
-        project=PROJECT,
-        stack=stack,
-        config=config or {},
-        secret_keys=secret_keys,
-        preview=preview,
-    )
+    monitor = _Monitor(_Aws(preview), recording)
+
+    def whole() -> dict[str, Any]:
+        return engine.run(
+            code,
+            monitor,
+            project=PROJECT,
+            stack=stack,
+            config=config or {},
+            secret_keys=secret_keys,
+            preview=preview,
+        )
+
+    # In a thread: Pulumi notes the whole stack of calls at every registration, and a caller's may be deep.
+    with ThreadPoolExecutor(1) as thread:
+        recording.outputs = thread.submit(whole).result()
     return recording
 
 
-def deploy(component: type, name: str, *args: Any, opts: Any = None, **how: Any) -> Recording:
-    """Deploy one component with these args, of which its Outputs become the record's outputs."""
+def deploy(component: type, name: str, *args: Any, **how: Any) -> Recording:
+    """Deploy one component with these args; its declared Outputs become the record's outputs.
+
+    Args that hold Outputs, which live in one program only, are made by a function.
+    """
 
     def code() -> None:
-        made = component(name, *args, opts=opts)
-        for output, value in vars(made).items():
-            if isinstance(value, pulumi.Output) and not output.startswith("_") and output != "urn":
-                pulumi.export(output, value)
+        made = component(name, *(one() if callable(one) else one for one in args))
+        for output in component.__annotations__:
+            if isinstance(getattr(made, output), pulumi.Output):
+                pulumi.export(output, getattr(made, output))
 
     return run(code, **how)
 
@@ -165,16 +179,19 @@ class _Monitor(mocks.MockMonitor):
                 Recorded(
                     type=request.type,
                     name=request.name,
-                    inputs=engine.plain(inputs),
+                    inputs=_written(inputs),
                     urn=response.urn,
                     parent=request.parent,
                     id=id_,
-                    outputs=engine.plain(state),
+                    outputs=_written(state),
                     custom=request.custom,
                     protect=request.protect,
                     aliases=tuple(alias.urn or alias.spec.name for alias in request.aliases),
                     ignore_changes=tuple(request.ignoreChanges),
                     depends_on=frozenset(request.dependencies),
+                    property_dependencies={
+                        key: frozenset(from_.urns) for key, from_ in request.propertyDependencies.items()
+                    },
                     secret_inputs=frozenset(key for key, value in inputs.items() if _holds(value, rpc.is_rpc_secret)),
                     unknown_inputs=frozenset(key for key, value in inputs.items() if _holds(value, _is_unknown)),
                 )
@@ -191,3 +208,12 @@ def _holds(value: Any, what: Callable[[Any], bool]) -> bool:
         return True
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(_holds(one, what) for one in inner)
+
+
+def _written(value: Any) -> Any:
+    """A value as it would be written down: archives as their files."""
+    if isinstance(value, pulumi.AssetArchive):
+        return {name: Path(asset.path) for name, asset in value.assets.items()}
+    if isinstance(value, dict) and not rpc.is_rpc_secret(value):
+        return {key: _written(inner) for key, inner in value.items()}
+    return engine.plain(value)

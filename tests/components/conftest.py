@@ -1,28 +1,11 @@
 """Deploys components under Pulumi mocks, and gives what they asked for."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from components.rotation_guard import RotationGuard
-
-
-def _load(path: Path) -> ModuleType:
-    name = "recording_of_components"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec
-        assert spec.loader
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-recording = _load(Path(__file__).parent / "recording.py")
+from local import recording
 
 
 @pytest.fixture(scope="session")

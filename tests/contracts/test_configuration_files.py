@@ -7,6 +7,7 @@ import yaml
 
 from components.configuration import camel
 from components.rotation_guard import RotationGuardArgs
+from local.recording import deploy_program, stack_config
 
 ROOT = Path(__file__).resolve().parents[2]
 TYPES = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
@@ -65,9 +66,9 @@ def test_each_key_has_a_type_a_default_of_it_and_one_line(declared):
         assert "secret" not in about, key
 
 
-def test_the_projects_defaults_are_the_components_defaults(recording):
-    with_defaults = recording.deploy_program(recording.stack_config(None))
-    without_any = recording.deploy_program({})
+def test_the_projects_defaults_are_the_components_defaults():
+    with_defaults = deploy_program(stack_config(None))
+    without_any = deploy_program({})
 
     def asked_for(recorded):  # no tags, and tags of which there are none, are the same
         shape = recorded.shape().items()
@@ -115,8 +116,8 @@ def test_the_dev_stack_is_for_trying_and_production_is_not(dev, prod):
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_stack_can_be_previewed_before_its_first_deployment(recording, request, stack):
-    preview = recording.deploy_program(recording.stack_config(stack), stack=stack, preview=True)
+def test_a_stack_can_be_previewed_before_its_first_deployment(request, stack):
+    preview = deploy_program(stack_config(stack), stack=stack, preview=True)
 
     foreseen = {one.urn for one in preview.resources}
     assert foreseen == {one.urn for one in request.getfixturevalue(stack).resources}

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from handlers import settings
+from local.stacks import ROOT
 
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 PLATFORM = {
@@ -114,9 +115,9 @@ def test_every_function_of_the_stack_is_looked_at_here(functions):
     assert sorted(entry_point for entry_point, _ in functions) == ENTRY_POINTS
 
 
-def test_every_function_runs_the_same_archive_of_all_handlers(functions, recording):
+def test_every_function_runs_the_same_archive_of_all_handlers(functions):
     archives = [one.inputs["code"] for _, one in functions]
-    sources = {path.relative_to(recording.ROOT).as_posix() for path in (recording.ROOT / "handlers").rglob("*.py")}
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "handlers").rglob("*.py")}
 
     assert all(archive == archives[0] for archive in archives)
     assert set(archives[0]) == sources

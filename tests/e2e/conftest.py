@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.dynamodb.conditions import Key
 
 from local import deployment
 from local.waiting import eventually
@@ -65,7 +66,7 @@ class Story:
     def rows(self, output: str, secret_arn: str) -> list[dict[str, Any]]:
         """The rows of a table for this secret."""
         table = self._table(output)
-        key = boto3.dynamodb.conditions.Key("secret_arn").eq(secret_arn)
+        key = Key("secret_arn").eq(secret_arn)
         return table.query(KeyConditionExpression=key, ConsistentRead=True)["Items"]
 
     def all_rows(self, output: str) -> list[dict[str, Any]]:

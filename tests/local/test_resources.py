@@ -43,7 +43,6 @@ def test_what_was_left_out_is_no_unknown_input():
 def test_a_name_is_generated_as_the_engine_does_unless_the_program_gives_one():
     entry = entry_for(QUEUE)
     assert re.fullmatch(r"orders-[0-9a-f]{7}", entry.named("orders", {})["name"])
-    assert re.fullmatch(r"orders-[0-9a-f]{7}\.fifo", entry.named("orders", {"fifoQueue": True})["name"])
     assert entry.named("orders", {"name": "mine"})["name"] == "mine"
 
 
