@@ -33,19 +33,28 @@ def run(
     The config is as the engine hands it over: texts, the structured ones as JSON. The monitor's mocks are called from
     this many threads at once. Whatever the program raises is raised here.
     """
+    loop, context = asyncio.new_event_loop(), contextvars.copy_context()
 
     def alone() -> dict[str, Any]:
         # Pulumi keeps its settings in context variables.
         settings.SETTINGS.outputs = set()
         settings.SETTINGS.lock = threading.Lock()
         settings.set_root_resource(None)  # ty: ignore[invalid-argument-type]
-        with _event_loop(threads) as loop:
+        with _current(loop, threads):
             mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=preview, monitor=monitor)
             set_all_config(dict(config), list(secret_keys))
             loop.run_until_complete(run_pulumi_func(program))
             return loop.run_until_complete(_exports())
 
-    return contextvars.copy_context().run(alone)
+    # In a thread of its own, for two reasons: a Ctrl-C that strikes inside Pulumi's code is swallowed there, and then
+    # the loop waits for ever; and Pulumi notes the whole stack of calls at every registration, which here is short.
+    with concurrent.futures.ThreadPoolExecutor(1, "program") as thread:
+        running = thread.submit(lambda: context.run(alone))
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(loop.stop)
+            raise
 
 
 def plain(value: Any) -> Any:
@@ -64,9 +73,8 @@ async def _exports() -> dict[str, Any]:
 
 
 @contextmanager
-def _event_loop(threads: int) -> Generator[asyncio.AbstractEventLoop]:
-    """A loop whose calls to the mocks run in threads, each with a loop of its own, as the mocks want; all close."""
-    loop = asyncio.new_event_loop()
+def _current(loop: asyncio.AbstractEventLoop, threads: int) -> Generator[None]:
+    """The loop with threads for its calls to the mocks, each with a loop of its own, as the mocks want; all close."""
     loops = [loop]
 
     def new_thread() -> None:
@@ -78,7 +86,7 @@ def _event_loop(threads: int) -> Generator[asyncio.AbstractEventLoop]:
     loop.set_default_executor(pool)
     asyncio.set_event_loop(loop)
     try:
-        yield loop
+        yield
     finally:
         # After a failure the tasks of all that depended on it are left: they are told, and what they say is not heard.
         loop.set_exception_handler(lambda *_: None)

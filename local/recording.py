@@ -5,7 +5,6 @@ A run has ended, its Outputs included, before anybody looks at its record.
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,20 +100,15 @@ def run(
     program.prepare()
     monitor = _Monitor(_Aws(preview), recording)
 
-    def whole() -> dict[str, Any]:
-        return engine.run(
-            code,
-            monitor,
-            project=PROJECT,
-            stack=stack,
-            config=config or {},
-            secret_keys=secret_keys,
-            preview=preview,
-        )
-
-    # In a thread: Pulumi notes the whole stack of calls at every registration, and a caller's may be deep.
-    with ThreadPoolExecutor(1) as thread:
-        recording.outputs = thread.submit(whole).result()
+    recording.outputs = engine.run(
+        code,
+        monitor,
+        project=PROJECT,
+        stack=stack,
+        config=config or {},
+        secret_keys=secret_keys,
+        preview=preview,
+    )
     return recording
 
 

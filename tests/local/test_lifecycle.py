@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local import deployment
-from local.__main__ import main
+from local.commands import main
 from local.emulator import Emulator
 from local.errors import LocalError
 from local.waiting import eventually

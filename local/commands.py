@@ -1,0 +1,175 @@
+"""The commands of `python -m local`."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import deployment, stories
+from .console import Screen
+from .deployment import DIRECTORY, RunningStack
+from .errors import LocalError
+from .stacks import ROOT
+
+_EVENTS = ROOT / "tests" / "events"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit code. What goes wrong is one sentence on standard error."""
+    options = _parser().parse_args(arguments)
+    screen = Screen()
+    try:
+        return options.command(options, screen)
+    except LocalError as error:
+        screen.error(str(error))
+        return 1
+    except (ClientError, BotoCoreError) as error:
+        screen.error(f"The embedded AWS refused or went away: {error}")
+        return 1
+
+
+def _up(options: argparse.Namespace, screen: Screen) -> int:
+    with screen.working("starting") as live:
+        stack = deployment.up(options.directory, options.stack, port=options.port, progress=live.says)
+    start, deploy = stack.seconds["start"], stack.seconds["deploy"]
+    screen.happened(stories.Happened(f"embedded AWS at {stack.endpoint_url}", start * 1000))
+    deployed = f"stack {stack.stack}: {len(stack.resources)} resources"
+    screen.happened(stories.Happened(deployed, deploy * 1000))
+    if options.stories and "rotating_secret_name" not in stack.outputs:
+        screen.line("This stack has no demo secrets, so there is no story to tell.")
+    elif options.stories:
+        screen.story(stories.audit_run(stack), "auditing the secrets")
+        screen.story(stories.failed_rotation(stack), "breaking a rotation")
+    screen.line()
+    screen.pairs("Outputs", stack.outputs)
+    screen.line()
+    screen.line(f"The stack runs at {stack.endpoint_url} until `make down`. Try next:", style="bold")
+    for arguments in ("status", "event rotation-failed", "drill --step testSecret"):
+        screen.line(f"  {_invocation(options)} {arguments}", style="cyan")
+    return 0
+
+
+def _down(options: argparse.Namespace, screen: Screen) -> int:
+    with screen.working("ending") as live:
+        ended = deployment.down(options.directory, live.says)
+    if ended.leftovers:
+        left = ", ".join(ended.leftovers)
+        raise LocalError(f"The embedded AWS was ended, but {len(ended.leftovers)} resources were left in it: {left}")
+    if not ended.was_running:
+        screen.line("No stack was running; nothing is left behind.")
+    elif ended.had_died:
+        screen.line("The embedded AWS had died, and its resources with it; nothing is left behind.")
+    else:
+        screen.line(f"Deleted {ended.deleted} resources and ended the embedded AWS; nothing is left behind.")
+    return 0
+
+
+def _status(options: argparse.Namespace, screen: Screen) -> int:
+    stack = deployment.running(options.directory)
+    if stack is None:
+        screen.line("No stack is running: start one with `make up`.")
+        return 1
+    if not stack.alive():
+        screen.line(f"The embedded AWS at {stack.endpoint_url} has died: start it anew with `make up`.")
+        return 1
+    screen.line(f"Stack {stack.stack} runs at {stack.endpoint_url} ({stack.region}, {len(stack.resources)} resources).")
+    screen.pairs("Outputs", stack.outputs)
+    screen.pairs("Messages", _message_counts(stack))
+    return 0
+
+
+def _message_counts(stack: RunningStack) -> dict[str, int]:
+    queues = {f"inbox {topic}": url for topic, url in stack.inbox.items()}
+    queues |= {
+        name.removesuffix("_url"): url for name, url in stack.outputs.items() if name.endswith("dead_letters_url")
+    }
+    counts = {}
+    for name, url in queues.items():
+        kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=kinds)["Attributes"]
+        counts[name] = sum(int(attributes[kind]) for kind in kinds)
+    return counts
+
+
+def _event(options: argparse.Namespace, screen: Screen) -> int:
+    stack = deployment.require_running(options.directory)
+    event = _read_event(options.event)
+    screen.story(stories.put_event(stack, event, options.copies), "putting the event")
+    return 0
+
+
+def _read_event(name: str) -> dict[str, Any]:
+    if name == "-":
+        text = sys.stdin.read()
+    else:
+        path = next((path for path in (Path(name), _EVENTS / f"{name}.json", _EVENTS / name) if path.is_file()), None)
+        if path is None:
+            known = ", ".join(sorted(path.stem for path in _EVENTS.glob("*.json"))) or "none"
+            raise LocalError(f"There is no file or recorded event {name!r}; recorded are: {known}.")
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        event = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise LocalError(f"{name} is not JSON: {error}.") from error
+    lacking = {"source", "detail-type", "detail"} - set(event if isinstance(event, dict) else ())
+    if lacking or not isinstance(event["detail"], dict):
+        lacks = f"lacks {', '.join(sorted(lacking))}" if lacking else "has a detail that is no object"
+        raise LocalError(f"{name} is not an event as EventBridge delivers it: it {lacks}.")
+    return event
+
+
+def _drill(options: argparse.Namespace, screen: Screen) -> int:
+    stack = deployment.require_running(options.directory)
+    if options.step == "none":
+        screen.story(stories.healthy_rotation(stack), "rotating")
+    else:
+        screen.story(stories.failed_rotation(stack, options.step), f"breaking a rotation at {options.step}")
+    return 0
+
+
+def _env(options: argparse.Namespace, screen: Screen) -> int:
+    # Not through the screen: a shell reads it.
+    sys.stdout.write(deployment.require_running(options.directory).shell())
+    return 0
+
+
+def _invocation(options: argparse.Namespace) -> str:
+    python = ".venv/bin/python" if Path(".venv/bin/python").exists() else "python"
+    where = "" if options.directory == DIRECTORY else f" --directory {options.directory}"
+    return f"{python} -m local{where}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m local", description="The stack on this machine, in an embedded AWS.")
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where it is remembered (default: .local)")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, says: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=says, description=says)
+        made.set_defaults(command=run)
+        return made
+
+    up = command("up", _up, "Deploy the stack, replacing the one that runs, and show it at work.")
+    up.add_argument("--stack", default="dev", help="the stack to deploy (default: dev)")
+    up.add_argument("--port", type=int, help="the port to listen on (default: a free one)")
+    up.add_argument("--no-stories", dest="stories", action="store_false", help="deploy only")
+    command("down", _down, "Delete everything, end the embedded AWS, and say that nothing was left behind.")
+    command("status", _status, "Tell what runs, where, and how many messages wait.")
+    event = command("event", _event, "Put a recorded event on the bus, and tell what became of it.")
+    event.add_argument("event", metavar="FILE", help="a JSON file, - for standard input, or a name in tests/events")
+    event.add_argument("--copies", type=_positive, default=1, help="how often to put it (default: 1)")
+    drill = command("drill", _drill, "Break the demo secret's rotation, and tell who heard of it.")
+    drill.add_argument(
+        "--step", choices=(*stories.STEPS, "none"), default="setSecret", help="where (default: setSecret)"
+    )
+    command("env", _env, "Print lines for a shell to source, so that aws and boto3 reach the stack.")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"copies must be between 1 and 1000, got {text}")
+    return int(text)
