@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -48,6 +48,14 @@ class NotificationsArgs(TypedDict):
     """Tags for everything that can carry them."""
 
 
+class DeadLetters(NamedTuple):
+    """A queue that topics can reach."""
+
+    arn: Output[str]
+    admission: sqs.QueuePolicy
+    """What lets them in: to be there before the first message."""
+
+
 class Notifications(pulumi.ComponentResource):
     """Three topics and their subscribers: what failed, what was done, and what needs someone now."""
 
@@ -57,8 +65,6 @@ class Notifications(pulumi.ComponentResource):
     """What remediation found and did, readable."""
     critical_topic_arn: Output[str]
     """What needs someone now."""
-    dead_letters_url: Output[str]
-    """Notices that could not be delivered."""
 
     def __init__(self, name: str, args: NotificationsArgs | None = None, opts: ResourceOptions | None = None) -> None:
         args = args or {}
@@ -78,45 +84,49 @@ class Notifications(pulumi.ComponentResource):
             )
             sns.TopicPolicy(f"{name}-{topic}", arn=resource.arn, policy=policy, opts=child)
 
-        dead_letters = queue(
-            f"{name}-dead-letters",
-            retention_days=args.get("dead_letter_retention_days", 14),
-            kms_key_arn=key,
-            tags=tags,
-            opts=child,
-        )
-        admission = sqs.QueuePolicy(
-            f"{name}-dead-letters",
-            queue_url=dead_letters.url,
-            policy=Output.all(dead_letters.arn, *(topic.arn for topic in topics.values())).apply(
-                lambda known: iam_policies.fed_by_topics(known[0], known[1:])
-            ),
-            opts=child,
-        )
-        for index, subscription in enumerate(args.get("subscriptions", [])):
-            self._subscribe(name, subscription, index, topics[subscription["topic"]], dead_letters, admission)
+        subscriptions = args.get("subscriptions", [])
+        # A queue that serves nobody would be one that nobody looks into.
+        dead_letters = None
+        if any(subscription["protocol"] not in WITHOUT_DEAD_LETTERS for subscription in subscriptions):
+            dead_letters = self._dead_letters(name, args, [topic.arn for topic in topics.values()])
+        for index, subscription in enumerate(subscriptions):
+            self._subscribe(name, subscription, index, topics[subscription["topic"]], dead_letters)
 
         self.failures_topic_arn = topics["failures"].arn
         self.remediation_topic_arn = topics["remediation"].arn
         self.critical_topic_arn = topics["critical"].arn
-        self.dead_letters_url = dead_letters.url
         self.register_outputs(
             {
                 "failures_topic_arn": self.failures_topic_arn,
                 "remediation_topic_arn": self.remediation_topic_arn,
                 "critical_topic_arn": self.critical_topic_arn,
-                "dead_letters_url": self.dead_letters_url,
             }
         )
 
+    def _dead_letters(self, name: str, args: NotificationsArgs, topic_arns: list[Output[str]]) -> DeadLetters:
+        """The queue of notices that could not be delivered."""
+        dead_letters = queue(
+            f"{name}-dead-letters",
+            retention_days=args.get("dead_letter_retention_days", 14),
+            kms_key_arn=args.get("kms_key_arn"),
+            tags=args.get("tags"),
+            opts=ResourceOptions(parent=self),
+        )
+        policy = Output.all(dead_letters.arn, *topic_arns).apply(
+            lambda known: iam_policies.fed_by_topics(known[0], known[1:])
+        )
+        return DeadLetters(
+            dead_letters.arn,
+            sqs.QueuePolicy(
+                f"{name}-dead-letters",
+                queue_url=dead_letters.url,
+                policy=policy,
+                opts=ResourceOptions(parent=self),
+            ),
+        )
+
     def _subscribe(
-        self,
-        name: str,
-        subscription: SubscriptionArgs,
-        index: int,
-        topic: sns.Topic,
-        dead_letters: sqs.Queue,
-        admission: sqs.QueuePolicy,
+        self, name: str, subscription: SubscriptionArgs, index: int, topic: sns.Topic, dead_letters: DeadLetters | None
     ) -> None:
         protocol, endpoint = subscription["protocol"], subscription["endpoint"]
         child_name = f"{name}-{subscription['topic']}-{protocol}-{_identity(endpoint, index)}"
@@ -130,7 +140,7 @@ class Notifications(pulumi.ComponentResource):
                 opts=ResourceOptions(parent=self),
             )
         filter_policy = subscription.get("filter_policy")
-        has_dead_letters = protocol not in WITHOUT_DEAD_LETTERS
+        redrive = dead_letters if protocol not in WITHOUT_DEAD_LETTERS else None
         sns.TopicSubscription(
             child_name,
             topic=topic.arn,
@@ -141,12 +151,8 @@ class Notifications(pulumi.ComponentResource):
             # The body is all there is to filter: EventBridge sets no message attributes.
             filter_policy_scope=None if filter_policy is None else "MessageBody",
             subscription_role_arn=subscription.get("subscription_role_arn"),
-            redrive_policy=(
-                dead_letters.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn}))
-                if has_dead_letters
-                else None
-            ),
-            opts=ResourceOptions(parent=self, depends_on=[admission]),
+            redrive_policy=redrive.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn})) if redrive else None,
+            opts=ResourceOptions(parent=self, depends_on=[redrive.admission] if redrive else None),
         )
 
 

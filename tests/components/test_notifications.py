@@ -191,9 +191,11 @@ def test_a_secret_endpoint_stays_secret_and_shows_in_no_name(deploy):
 def test_a_key_encrypts_the_topics_and_the_dead_letters(deploy, known_later):
     key = f"arn:aws:kms:{ACCOUNT}:key/7d0e"
 
-    recording = deploy(
-        Notifications, "told", lambda: {"kms_key_arn": pulumi.Output.from_input(key) if known_later else key}
-    )
+    def args():
+        given = pulumi.Output.from_input(key) if known_later else key
+        return {"kms_key_arn": given, "subscriptions": [subscription("https")]}
+
+    recording = deploy(Notifications, "told", args)
 
     assert [topic.inputs["kmsMasterKeyId"] for topic in recording.of_type(TOPIC)] == [key] * 3
     queue = recording.named(QUEUE, "told-dead-letters").inputs
@@ -210,9 +212,18 @@ def test_without_a_key_queues_have_sse_and_topics_stay_reachable(everyone):
 
 @pytest.mark.parametrize(("given", "seconds"), [({}, 14 * 86400), ({"dead_letter_retention_days": 1}, 86400)])
 def test_dead_letters_are_kept_as_long_as_said(deploy, given, seconds):
-    recording = deploy(Notifications, "told", given)
+    recording = deploy(Notifications, "told", {**given, "subscriptions": [subscription("https")]})
 
     assert recording.named(QUEUE, "told-dead-letters").inputs["messageRetentionSeconds"] == seconds
+
+
+def test_dead_letters_that_would_serve_nobody_are_not_made(deploy):
+    person = {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"}
+
+    for subscriptions in ([], [person]):
+        recording = deploy(Notifications, "told", {"subscriptions": subscriptions})
+
+        assert recording.of_type(QUEUE) + recording.of_type(QUEUE_POLICY) == []
 
 
 def test_a_preview_of_an_unknown_endpoint_works(deploy):

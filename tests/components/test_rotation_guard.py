@@ -154,7 +154,7 @@ def test_all_log_groups_expire(full):
 def test_all_queues_have_sse_without_a_key(plain):
     queues = plain.of_type(QUEUE)
 
-    assert len(queues) == 5
+    assert len(queues) == 4
     for queue in queues:
         assert queue.inputs["sqsManagedSseEnabled"] is True
         assert "kmsMasterKeyId" not in queue.inputs
@@ -304,7 +304,7 @@ def test_a_key_that_is_made_in_the_same_program_is_not_missed_at_preview(deploy)
     recording = deploy(RotationGuard, "guard", args, preview=True)
 
     queues = recording.of_type(QUEUE)
-    assert len(queues) == 5
+    assert len(queues) == 4
     assert all("kmsMasterKeyId" in one.unknown_inputs and "sqsManagedSseEnabled" not in one.inputs for one in queues)
 
 
