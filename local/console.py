@@ -6,7 +6,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
 from .stories import Happened
@@ -54,19 +53,12 @@ class Screen:
             yield Live(status)
 
     def pairs(self, title: str, values: Mapping[str, Any]) -> None:
-        """A compact table in a terminal, `name value` lines in a pipe."""
+        """A name and its value on each line; a long value is not folded, so that it can be copied whole."""
         self.line(title, style="bold")
-        if self._out.is_terminal:
-            table = Table.grid(padding=(0, 2))
-            table.add_column(style="cyan", no_wrap=True)
-            table.add_column(overflow="fold")
-            for name, value in values.items():
-                table.add_row(f"  {name}", str(value))
-            self._out.print(table, soft_wrap=False)
-            return
         width = max(map(len, values), default=0)
         for name, value in values.items():
-            self.line(f"  {name.ljust(width)}  {value}")
+            line = Text(f"  {name.ljust(width)}  ", style="cyan")
+            self._out.print(line.append(str(value), style="default"), soft_wrap=True)
 
     def error(self, sentence: str) -> None:
         """A sentence for standard error."""
