@@ -30,6 +30,8 @@ class AuditTrailArgs(TypedDict):
     """Days that unrecordable messages are kept, not less than in the queue; 14 unless given."""
     history_days: NotRequired[int]
     """Days until a recorded event expires, 0 for never; 400 unless given."""
+    deletion_protection: NotRequired[bool]
+    """Whether AWS refuses to delete the table; it does unless given."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
     """Customer key for the queues; SSE-SQS unless given."""
     runtime: NotRequired[RuntimeArgs]
@@ -77,7 +79,14 @@ class AuditTrail(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        record = table(f"{name}-record", hash_key="secret_arn", range_key="recorded", tags=tags, opts=child)
+        record = table(
+            f"{name}-record",
+            hash_key="secret_arn",
+            range_key="recorded",
+            deletion_protection=args.get("deletion_protection", True),
+            tags=tags,
+            opts=child,
+        )
         writer = Function(
             f"{name}-writer",
             {

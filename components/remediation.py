@@ -23,6 +23,8 @@ class RemediationArgs(TypedDict):
     """The most it may do: `notify`, `retry` or `repair`; `notify` unless given. This release only notifies."""
     history_days: NotRequired[int]
     """Days until a closed incident expires, 0 for never; 400 unless given."""
+    deletion_protection: NotRequired[bool]
+    """Whether AWS refuses to delete the table; it does unless given."""
     log_retention_days: NotRequired[int]
     """Days that the workflow's log is kept; 90 unless given."""
     runtime: NotRequired[RuntimeArgs]
@@ -46,7 +48,14 @@ class Remediation(pulumi.ComponentResource):
         runtime = args.get("runtime", {})
         mode = args.get("mode", "notify")
 
-        incidents = table(f"{name}-incidents", hash_key="secret_arn", range_key="opened_at", tags=tags, opts=child)
+        incidents = table(
+            f"{name}-incidents",
+            hash_key="secret_arn",
+            range_key="opened_at",
+            deletion_protection=args.get("deletion_protection", True),
+            tags=tags,
+            opts=child,
+        )
         partition, region, account = (
             arns.part(incidents.arn, index)
             for index in (arns.ArnPart.PARTITION, arns.ArnPart.REGION, arns.ArnPart.ACCOUNT)

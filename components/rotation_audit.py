@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -50,6 +50,8 @@ class RotationAuditArgs(TypedDict):
     """The tag that puts a secret under audit; `Managed` = `true` unless given."""
     history_days: NotRequired[int]
     """Days until a row expires, 0 for never; 400 unless given."""
+    deletion_protection: NotRequired[bool]
+    """Whether AWS refuses to delete the tables; it does unless given."""
     dead_letter_retention_days: NotRequired[int]
     """Days that runs which could not be started or failed are kept; 14 unless given."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
@@ -88,7 +90,12 @@ class RotationAudit(pulumi.ComponentResource):
         managed_tag = args.get("managed_tag", MANAGED_TAG)
         expression = args.get("schedule_expression", "rate(1 hour)")
 
-        audit = table(f"{name}-history", hash_key="secret_name", range_key="run_id", tags=tags, opts=child)
+        kept: dict[str, Any] = {
+            "deletion_protection": args.get("deletion_protection", True),
+            "tags": tags,
+            "opts": child,
+        }
+        audit = table(f"{name}-history", hash_key="secret_name", range_key="run_id", **kept)
         status = table(
             f"{name}-status",
             hash_key="secret_name",
@@ -102,10 +109,9 @@ class RotationAudit(pulumi.ComponentResource):
                     "projection_type": "ALL",
                 }
             ],
-            tags=tags,
-            opts=child,
+            **kept,
         )
-        runs = table(f"{name}-runs", hash_key="audit", range_key="run_id", tags=tags, opts=child)
+        runs = table(f"{name}-runs", hash_key="audit", range_key="run_id", **kept)
         dead_letters = queue(
             f"{name}-dead-letters",
             retention_days=args.get("dead_letter_retention_days", 14),

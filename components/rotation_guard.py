@@ -37,6 +37,8 @@ class RotationGuardArgs(TypedDict):
     """Days that dead letters are kept; 14 unless given."""
     history_days: NotRequired[int]
     """Days until rows expire, 0 for never; 400 unless given."""
+    deletion_protection: NotRequired[bool]
+    """Whether AWS refuses to delete the tables; it does unless given."""
     log_retention_days: NotRequired[int]
     """Days that logs are kept; 90 unless given."""
     remediation_mode: NotRequired[str]
@@ -99,7 +101,7 @@ class RotationGuard(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         messages = _given(args, "dead_letter_retention_days", "kms_key_arn", "tags")
         runtime: RuntimeArgs = _given(args, "log_retention_days", "powertools_layer_arn", "kms_key_arn", "tags")
-        functions = {**_given(args, "history_days", "tags"), "runtime": runtime}
+        functions = {**_given(args, "history_days", "deletion_protection", "tags"), "runtime": runtime}
 
         notifications = Notifications(name, {**messages, **_given(args, "subscriptions")}, child)
         trail = AuditTrail(f"{name}-trail", {**messages, **functions, **_given(args, "queue_retention_days")}, child)

@@ -313,6 +313,7 @@ _CHECKS: Mapping[str, Callable[[Naming, Any], Iterator[str]]] = {
     "queue_retention_days": _days(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
     "dead_letter_retention_days": _days(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
     "history_days": _days(0, MAXIMUM_DAYS),
+    "deletion_protection": _boolean,
     "log_retention_days": _log_retention,
     "remediation_mode": _mode,
     "extra_rules": _extra_rules,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..aws import Aws
-from .entry import Created, Entry, Inputs, tag_list, understands
+from .entry import Created, Entry, Inputs, given, tag_list, understands
 
 
 def _keys(holder: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -20,7 +20,9 @@ def _index(index: Mapping[str, Any]) -> dict[str, Any]:
 def _create_table(aws: Aws, inputs: Inputs) -> Created:
     name, client = inputs["name"], aws.client("dynamodb")
     indexes = [_index(index) for index in inputs.get("globalSecondaryIndexes") or []]
-    more: dict[str, Any] = {"GlobalSecondaryIndexes": indexes} if indexes else {}
+    more: dict[str, Any] = given(inputs, DeletionProtectionEnabled="deletionProtectionEnabled")
+    if indexes:
+        more["GlobalSecondaryIndexes"] = indexes
     table = client.create_table(
         TableName=name,
         AttributeDefinitions=[
@@ -42,7 +44,10 @@ def _create_table(aws: Aws, inputs: Inputs) -> Created:
 
 
 def _delete_table(aws: Aws, table: Created) -> None:
-    aws.client("dynamodb").delete_table(TableName=table.id)
+    """A protected table goes as well: what this room made, this room ends."""
+    client = aws.client("dynamodb")
+    client.update_table(TableName=table.id, DeletionProtectionEnabled=False)
+    client.delete_table(TableName=table.id)
 
 
 def _list_tables(aws: Aws) -> Iterable[str]:
@@ -67,6 +72,7 @@ ENTRIES = (
             "pointInTimeRecovery.enabled",
             "ttl.attributeName",
             "ttl.enabled",
+            "deletionProtectionEnabled",
             "tags",
         ),
         _create_table,

@@ -16,7 +16,7 @@ from components.validation import InvalidSettings
 
 KEYS = {configuration.camel(name): name for name in RotationGuardArgs.__annotations__}
 NUMBERS = [key for key, name in KEYS.items() if name.endswith(("_days", "_minutes"))]
-LISTS, MAPS, SWITCHES = ["subscriptions", "extraRules"], ["managedTag", "tags"], ["demo", "drill"]
+LISTS, MAPS, SWITCHES = ["subscriptions", "extraRules"], ["managedTag", "tags"], ["deletionProtection", "demo", "drill"]
 EMAIL = {"topic": "failures", "protocol": "email", "endpoint": "team@example.com"}
 KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
 LAYER_ARN = "arn:aws:lambda:eu-west-1:111122223333:layer:powertools:7"

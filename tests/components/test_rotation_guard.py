@@ -32,6 +32,7 @@ EVERYTHING = {
     "queue_retention_days": 2,
     "dead_letter_retention_days": 3,
     "history_days": 10,
+    "deletion_protection": False,
     "log_retention_days": 5,
     "remediation_mode": "retry",
     "extra_rules": [{"name": "instances", "event_pattern": INSTANCES, "to": "both"}],
@@ -187,6 +188,11 @@ def test_every_role_that_sends_or_reads_may_use_the_key(full):
 
 def _listed(actions):
     return [actions] if isinstance(actions, str) else actions
+
+
+def test_tables_are_protected_from_deletion_unless_said_otherwise(plain, full):
+    assert [table.inputs["deletionProtectionEnabled"] for table in plain.of_type(TABLE)] == [True] * 5
+    assert [table.inputs["deletionProtectionEnabled"] for table in full.of_type(TABLE)] == [False] * 5
 
 
 def test_all_tables_can_be_restored_and_expire_and_are_paid_per_request(full):

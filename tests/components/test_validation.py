@@ -104,6 +104,7 @@ GOOD = [
     ("queue_retention_days", [1, 7, 14]),
     ("dead_letter_retention_days", [7, 14]),
     ("history_days", [0, 400, 3650]),
+    ("deletion_protection", [True, False]),
     ("log_retention_days", [1, 90, 3653]),
     ("remediation_mode", ["notify", "retry", "repair"]),
     (
@@ -216,6 +217,7 @@ BAD = [
     ("dead_letter_retention_days", "a whole number from 1 to 14", [*NUMBERS, 0, 15]),
     ("dead_letter_retention_days", "at least queue_retention_days, 7,", [1, 6]),
     ("history_days", "a whole number from 0 to 3650", [*NUMBERS, 3651]),
+    ("deletion_protection", "true or false", [None, 0, 1, "true", "", []]),
     ("log_retention_days", "one of 1, 3, 5, 7", [*NUMBERS[:1], *NUMBERS[2:], 0, 2, 91, 3650]),
     ("remediation_mode", "one of notify, retry, repair", [None, "", "Notify", "off", 0, ["notify"], {}]),
     ("extra_rules", "a list", [None, "x", {}]),
@@ -374,7 +376,7 @@ def test_a_setting_that_nobody_declared_is_refused_with_the_one_that_was_meant()
     [far] = complaints_about({"7": 30})
 
     assert near == "max_age_day is not a setting; did you mean max_age_days?"
-    assert far.startswith("7 is not a setting; settings are dead_letter_retention_days, demo, drill, ")
+    assert far.startswith("7 is not a setting; settings are dead_letter_retention_days, deletion_protection, demo, drill, ")
 
 
 @pytest.mark.parametrize(
