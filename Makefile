@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up down test bench docs lock format
+.PHONY: help up down test policies bench docs lock format
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: .venv/ready ## Deploy the stack into an AWS on this machine, and show it at work
 	@$(BIN)/python -m local up
@@ -18,7 +18,11 @@ test: .venv/ready ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ty check --quiet .
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
+	$(BIN)/python -m local.own_policies > /dev/null || $(BIN)/python -m local.own_policies
 	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal
+
+policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
+	@$(BIN)/python -m local.own_policies
 
 bench: .venv/ready ## Measure against a baseline in the same run; writes .local/bench.json
 	@$(BIN)/python -m tests.bench
@@ -32,8 +36,9 @@ format: .venv/ready ## Format the sources, and mend what the linter can mend
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: .venv/ready ## Pin the requirements anew, with hashes and without addresses
-	$(LOCK) --output-file requirements.txt pyproject.toml
 	$(LOCK) --output-file requirements-dev.txt --extra dev pyproject.toml
+	$(LOCK) --output-file requirements.txt --constraint requirements-dev.txt pyproject.toml
+	$(LOCK) --output-file policies/requirements.txt --constraint requirements-dev.txt policies/requirements.in
 
 # The stamp is written last: an installation that was cut short starts anew.
 .venv/ready: requirements-dev.txt

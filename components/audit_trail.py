@@ -72,7 +72,8 @@ class AuditTrail(pulumi.ComponentResource):
             f"{name}-events",
             retention_days=args.get("queue_retention_days", 7),
             kms_key_arn=key,
-            tags=tags,
+            # Says that nothing may be filtered away on the way out of it, to our policies and to whoever reads.
+            tags={**(tags or {}), "rotation-guard:audit": "true"},
             visibility_timeout_seconds=VISIBILITY_SECONDS,
             redrive_policy=dead_letters.arn.apply(
                 lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAXIMUM_RECEIVES})

@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 sys.path.insert(0, str(ROOT))
 
-from local.recording import Recording, deploy_program, stack_config  # noqa: E402 - the folders lie at the top
+# The folders lie at the top.
+from docs import policies_page  # noqa: E402
+from local.recording import Recording, deploy_program, stack_config  # noqa: E402
 
 
 def readme() -> str:
@@ -87,3 +89,4 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 if __name__ == "__main__":
     README.write_text(readme())
+    policies_page.PAGE.write_text(policies_page.page())

@@ -376,7 +376,9 @@ def test_a_setting_that_nobody_declared_is_refused_with_the_one_that_was_meant()
     [far] = complaints_about({"7": 30})
 
     assert near == "max_age_day is not a setting; did you mean max_age_days?"
-    assert far.startswith("7 is not a setting; settings are dead_letter_retention_days, deletion_protection, demo, drill, ")
+    assert far.startswith(
+        "7 is not a setting; settings are dead_letter_retention_days, deletion_protection, demo, drill, "
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,10 @@ def test_the_readme_is_what_make_docs_would_write(generate):
     assert generate.readme() == generate.README.read_text()
 
 
+def test_the_page_of_policies_is_what_make_docs_would_write(generate):
+    assert generate.policies_page.page() == generate.policies_page.PAGE.read_text()
+
+
 def test_every_setting_and_every_role_is_in_the_readme(generate):
     text = generate.README.read_text()
 

@@ -1,0 +1,229 @@
+"""Decides whether AWS would let a service in: to a queue, topic or key by its policy, to a role by its trust.
+
+Every answer is yes, no, or Undecided: where a policy is unknown, or lies in another stack, nobody can tell. What a role
+may do is another question, of role_permissions.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from . import arns, kinds, policy_documents, values
+from .policy_documents import Condition, Statement
+from .stack import Resource, Stack
+from .values import Undecided
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a service is about to do, and for whom."""
+
+    service: str
+    """Such as `events.amazonaws.com`."""
+    action: str
+    resource: str | None
+    """ARN of what it is done to; None while unknown."""
+    source: str | None
+    """ARN of the resource that the service does it for; None while unknown."""
+
+
+def request(service: str, action: str, resource: Resource, source: str | None) -> Request:
+    """A request about a resource of this stack, as far as its ARN is known."""
+    return Request(service, action, known_arn(resource), source)
+
+
+def refusal(stack: Stack, resource: Resource, asked: Request) -> str | None:
+    """Why the policy of a queue, topic, key or bus does not let a service in; None where it does.
+
+    Raises Undecided where nobody can tell.
+    """
+    found = stack.once(policy_documents.statements_about, resource)
+    if found is None:
+        if resource.looked_up:
+            values.undecided(f"the policy of {resource.name} is not this program's")
+        return f"{resource.name} has no policy"
+    if any_of(found, partial(lets, asked=asked)) and not _denied(found, asked):
+        return None
+    return f"the policy of {resource.name} does not let {asked.service} {asked.action}" + (
+        f" for {asked.source}" if asked.source else ""
+    )
+
+
+def out_of_reach(
+    stack: Stack, holder: Resource, path: str, service: str, source: str | None, *, standard: bool = True
+) -> str | None:
+    """Why what a service sends to the dead letters at this path does not arrive there; None where it does.
+
+    `standard` says that they have to be a standard queue. Raises Undecided where nobody can tell.
+    """
+    try:
+        given = values.text(holder.value(path))
+    except Undecided:
+        given = None
+    found = arns.parts(given or "")
+    if found and found[1] != "sqs":
+        return f"{given} is no queue. Set the ARN of a standard queue"
+    queue = stack.target(holder, path, kinds.QUEUE)
+    if standard and ((given or "").endswith(".fifo") or (queue is not None and _is_fifo(queue))):
+        return f"{queue.name if queue else given} is a FIFO queue. Set the ARN of a standard queue"
+    if queue is None:
+        return None
+    why = refusal(stack, queue, request(service, "sqs:SendMessage", queue, source))
+    return why and f"{why}. Let {service} sqs:SendMessage there, with a condition on aws:SourceArn that holds"
+
+
+def _is_fifo(queue: Resource) -> bool:
+    try:
+        return queue.flag("fifoQueue", absent=False)
+    except Undecided:
+        return False
+
+
+def lets(statement: Statement, asked: Request) -> bool:
+    """Whether a statement of a resource's policy allows this."""
+    return (
+        statement.allows
+        and (asked.service in statement.services or statement.opens_to_anyone())
+        and statement.covers(asked.action)
+        and covers_resource(statement, asked.resource)
+        and all_of(statement.conditions, partial(holds, asked=asked))
+    )
+
+
+def _denied(found: Iterable[Statement], asked: Request) -> bool:
+    """Whether a Deny certainly stands against it; one that nobody can judge does not."""
+
+    def denies(statement: Statement) -> bool:
+        return (
+            statement.denies
+            and values.member(statement.raw, "NotPrincipal") is None
+            and (asked.service in statement.services or statement.opens_to_anyone())
+            and statement.covers(asked.action)
+            and covers_resource(statement, asked.resource)
+            and all_of(statement.conditions, partial(holds, asked=asked))
+        )
+
+    try:
+        return any_of(found, denies)
+    except Undecided:
+        return False
+
+
+def covers_resource(statement: Statement, arn: str | None) -> bool:
+    """Whether its Resource or NotResource takes in this ARN. One without either is about what it is attached to."""
+    if values.member(statement.raw, "NotResource") is not None:
+        return not any(like(pattern, _settled(arn)) for pattern in statement.not_resources)
+    patterns = statement.resources
+    if not patterns or "*" in patterns:
+        return True
+    return any(like(pattern, _settled(arn)) for pattern in patterns)
+
+
+def like(pattern: str, text: str) -> bool:
+    """Whether a text matches a pattern of IAM's for resources: `*` and `?`, and case counts."""
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == text
+    return re.fullmatch(_expression(pattern), text, re.DOTALL) is not None
+
+
+def _expression(pattern: str) -> str:
+    return "".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern)
+
+
+# --- conditions ------------------------------------------------------------------------------------------------------
+
+_OPERATOR = re.compile(
+    r"(?:foranyvalue:|forallvalues:)?(string|arn|bool)(not)?(equals|like|equalsignorecase)?(ifexists)?"
+)
+_ABSENT = frozenset({"aws:principalorgid", "aws:sourceowner"})
+"""Keys that a service that calls as itself does not bring along."""
+
+
+def holds(condition: Condition, asked: Request) -> bool:
+    """Whether a condition is true of a request of this service."""
+    present = _context(condition.key, asked)
+    if condition.operator == "null":
+        return [str(present is None).lower()] == condition.values
+    operator = _OPERATOR.fullmatch(condition.operator)
+    if operator is None:
+        values.undecided(f"the operator {condition.operator}")
+    kind, negated, comparison, if_exists = operator.groups()
+    if present is None:
+        return bool(negated or if_exists)
+    return _matches(kind, comparison, condition, present) is not bool(negated)
+
+
+def _matches(kind: str, comparison: str | None, condition: Condition, present: str) -> bool:
+    if kind == "bool" or comparison == "equalsignorecase":
+        return present.lower() in map(str.lower, condition.values)
+    if kind == "string" and comparison == "equals":
+        return present in condition.values
+    return present in condition.plain or any(
+        (_arn_like if kind == "arn" else like)(pattern, present) for pattern in condition.patterns
+    )
+
+
+def _context(key: str, asked: Request) -> str | None:
+    """What the request says of a key; None where it says nothing."""
+    if key in _ABSENT:
+        return None
+    if key == "aws:sourcearn":
+        return _settled(asked.source)
+    if key == "aws:sourceaccount":
+        found = arns.parts(_settled(asked.source))
+        return found[3] if found and found[3] else values.undecided("no account in the source")
+    known = {"aws:securetransport": "true", "aws:principalisawsservice": "true"} | {
+        "aws:principalservicename": asked.service
+    }
+    return known[key] if key in known else values.undecided(f"the key {key}")
+
+
+def _arn_like(pattern: str, arn: str) -> bool:
+    """As ArnEquals and ArnLike compare, which are the same: part by part, wildcards in each."""
+    patterns, found = pattern.split(":", 5), arn.split(":", 5)
+    if len(patterns) < len(found):
+        return like(pattern, arn)
+    return len(patterns) == len(found) and all(map(like, patterns, found))
+
+
+# --- roles -----------------------------------------------------------------------------------------------------------
+
+
+def trusts(role: Resource, service: str, source: str | None) -> bool:
+    """Whether a role lets this service assume it. Raises Undecided where nobody can tell."""
+    assuming = Request(service, "sts:AssumeRole", None, source)
+    return any_of(policy_documents.statements(role.value("assumeRolePolicy")), partial(lets, asked=assuming))
+
+
+# --- answers that may be open ----------------------------------------------------------------------------------------
+
+
+def any_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
+    """Whether the answer is yes for one; raises Undecided where it may be, and is certain for none."""
+    unsure: Undecided | None = None
+    for part in parts:
+        try:
+            if question(part):
+                return True
+        except Undecided as one:
+            unsure = one
+    if unsure is not None:
+        raise unsure
+    return False
+
+
+def all_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
+    """Whether the answer is yes for each; raises Undecided where it may be, and is no for none."""
+    return not any_of(parts, lambda part: not question(part))
+
+
+def _settled(arn: str | None) -> str:
+    return values.undecided("an ARN is not known yet") if arn is None else arn
+
+
+def known_arn(resource: Resource | None) -> str | None:
+    """The ARN of a resource; None where there is no such resource, or nobody knows its ARN yet."""
+    found = None if resource is None else resource.props.get("arn")
+    return found if isinstance(found, str) else None

@@ -1,0 +1,65 @@
+"""Finds which queues serve as dead letters, and whose: by every property in AWS that names such a queue."""
+
+from collections.abc import Iterator
+
+from . import kinds
+from .stack import Referring, Resource, Stack
+from .values import Undecided
+
+OF_QUEUES = (
+    ("redrivePolicy.deadLetterTargetArn", kinds.QUEUE),
+    ("redrivePolicy.deadLetterTargetArn", kinds.REDRIVE_POLICY),
+)
+OF_TOPICS = (("redrivePolicy.deadLetterTargetArn", kinds.TOPIC_SUBSCRIPTION),)
+OF_RULES = (("deadLetterConfig.arn", kinds.EVENT_TARGET), ("deadLetterConfig.arn", kinds.EVENT_BUS))
+OF_SCHEDULES = (("target.deadLetterConfig.arn", kinds.SCHEDULE),)
+OF_FUNCTIONS = (
+    ("destinationConfig.onFailure.destination", kinds.FUNCTION_INVOKE_CONFIG),
+    ("deadLetterConfig.targetArn", kinds.FUNCTION),
+    ("destinationConfig.onFailure.destinationArn", kinds.EVENT_SOURCE_MAPPING),
+)
+OF_PIPES = (
+    ("sourceParameters.kinesisStreamParameters.deadLetterConfig.arn", kinds.PIPE),
+    ("sourceParameters.dynamodbStreamParameters.deadLetterConfig.arn", kinds.PIPE),
+)
+EVERYWHERE = (*OF_QUEUES, *OF_TOPICS, *OF_RULES, *OF_SCHEDULES, *OF_FUNCTIONS, *OF_PIPES)
+"""Property and resource type, of everything that can have dead letters."""
+
+
+def serves(stack: Stack, queue: Resource) -> bool:
+    """Whether this queue is the dead letters of something. Raises Undecided where that may be, and nobody can tell."""
+    found = [stack.referring(queue, path, type_) for path, type_ in EVERYWHERE]
+    certain = tuple(one for each in found for one in each.certain)
+    return _declared(stack, queue) or Referring(certain, any(each.undecided for each in found)).some()
+
+
+def _declared(stack: Stack, queue: Resource) -> bool:
+    """Whether it says itself whose dead letters it takes: then its sources may lie in another stack."""
+    allowed = [queue, *stack.referring(queue, "queueUrl", kinds.REDRIVE_ALLOW_POLICY).certain]
+    for one in allowed:
+        try:
+            if one.text("redriveAllowPolicy.redrivePermission") == "byQueue":
+                return True
+        except Undecided:
+            continue
+    return False
+
+
+def sources(stack: Stack, queue: Resource) -> Iterator[Resource]:
+    """The queues whose dead letters this one takes, as far as that is decided."""
+    for path, type_ in OF_QUEUES:
+        for one in stack.referring(queue, path, type_).certain:
+            source = one if one.type == kinds.QUEUE else stack.target(one, "queueUrl", kinds.QUEUE)
+            if source is not None and source is not queue:
+                yield source
+
+
+def redrive(stack: Stack, queue: Resource) -> Resource | None:
+    """Where the redrive policy of a queue is written: itself or a RedrivePolicy. None where it has none.
+
+    Raises Undecided where one may be there that nobody can see yet.
+    """
+    if queue.has("redrivePolicy"):
+        return queue
+    others = stack.referring(queue, "queueUrl", kinds.REDRIVE_POLICY)
+    return others.certain[0] if others.some() else None

@@ -1,0 +1,192 @@
+"""Reads exemptions: which rule does not hold for which resource, on whose word, for which reason, and until when.
+
+There are two places for one: the configuration of the rule below, or tags on the resource. An exemption that is not
+in order exempts nothing, and is a complaint of its own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from .configuration import nearest
+from .rule import REGISTRY, Rule, Schema
+from .stack import Resource, Stack
+
+TAG_PREFIX = "rotation-guard:exempt-"
+TAG_UNTIL = "rotation-guard:exempt-until"
+TAG_OWNER = "rotation-guard:owner"
+_NOT_POLICIES = frozenset({"until", "reason"})
+"""What stands behind the prefix and is no policy; `exempt-reason` is read by the audit of secrets."""
+LONGEST_DAYS = 366
+
+NAME = "exemptions-are-in-order"
+_FIELDS = ("policy", "resource", "tag", "owner", "reason", "until")
+ENTRIES: Schema = {
+    "type": "array",
+    "description": "Each has policy, resource (pattern of URNs) or tag (key=value), owner, reason, until (a day).",
+    "default": [],
+    "items": {
+        "type": "object",
+        "properties": {field: {"type": "string"} for field in _FIELDS},
+        "additionalProperties": False,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """One, as it was written: in order or not."""
+
+    policy: str
+    resource: str
+    """Pattern of URNs."""
+    tag: str
+    """`key=value`."""
+    owner: str
+    reason: str
+    until: str
+    urn: str | None = None
+    """The resource that carries it as tags; None for one of the configuration."""
+
+    @property
+    def where(self) -> str:
+        """How a complaint calls it."""
+        place = f"resource {self.resource}" if self.resource else f"tag {self.tag}" if self.tag else "nothing"
+        return f"The exemption from {self.policy or 'no policy'} for {place}"
+
+    def concerns(self, resource: Resource) -> bool:
+        """Whether it is about this resource."""
+        if self.urn is not None:
+            return resource.urn == self.urn
+        if self.resource and not fnmatchcase(resource.urn, self.resource):
+            return False
+        if self.tag:
+            key, _, value = self.tag.partition("=")
+            return resource.tags.get(key) == value
+        return bool(self.resource)
+
+
+@dataclass(frozen=True)
+class InForce:
+    """An exemption that is in order, and a resource it is for."""
+
+    policy: str
+    urn: str
+    owner: str
+    reason: str
+    until: str
+    days_left: int
+
+
+def _exemptions_are_in_order(*_: Any, **__: Any) -> None:
+    """An exemption names a policy, a resource, an owner, a reason and a date within a year, and is for something."""
+
+
+RULE = Rule(
+    name=NAME,
+    description=(_exemptions_are_in_order.__doc__ or ""),
+    types=(),
+    severity="high",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/wellarchitected/latest/security-pillar/sec_securely_operate_control_objectives.html",
+    function=_exemptions_are_in_order,
+    of_stack=True,
+    parameters={"entries": ENTRIES},
+    subject="exemptions",
+)
+"""Judged here and not by its function: it is about the exemptions of a whole stack. Nothing is exempt from it."""
+REGISTRY[NAME] = RULE
+
+
+def today() -> date:
+    """The day, wherever this runs."""
+    return datetime.now(UTC).date()
+
+
+class Exemptions:
+    """All exemptions that a configuration and the tags of a stack hold, on a given day."""
+
+    def __init__(
+        self, stack: Stack, entries: Iterable[Mapping[str, Any]], rules: Mapping[str, Rule], day: date
+    ) -> None:
+        self._stack, self._rules, self._day = stack, rules, day
+        self._written = [*map(_entry, entries), *(one for each in stack.resources for one in _in_tags(each))]
+        self._valid: dict[str, list[Exemption]] = {}
+        for one in self._written:
+            if not any(self._problems(one)):
+                self._valid.setdefault(one.policy, []).append(one)
+
+    def exempt(self, rule: Rule, resource: Resource) -> bool:
+        """Whether this rule has nothing to say about this resource."""
+        return any(one.concerns(resource) for one in self._valid.get(rule.name, ()))
+
+    def in_force(self) -> Iterator[InForce]:
+        """Each exemption in order, for each resource it is for."""
+        for policy, found in self._valid.items():
+            for one in found:
+                left = (date.fromisoformat(one.until) - self._day).days
+                for resource in self._concerned(one):
+                    yield InForce(policy, resource.urn, one.owner, one.reason, one.until, left)
+
+    def complaints(self) -> Iterator[tuple[str | None, str]]:
+        """What is wrong with them, and the resource that carries them."""
+        for one in self._written:
+            problems = [*self._problems(one)]
+            if not problems and not any(self._concerned(one)):
+                problems = ["matches nothing: no resource that this policy judges is meant. Remove it, or mend it"]
+            for problem in problems:
+                yield one.urn, f"{one.where} {problem}."
+
+    def _concerned(self, one: Exemption) -> Iterator[Resource]:
+        judged = self._stack.of_type(*self._rules[one.policy].types)
+        return (resource for resource in judged if one.concerns(resource))
+
+    def _problems(self, one: Exemption) -> Iterator[str]:
+        if not one.policy:
+            yield "names no policy: set policy"
+        elif one.policy not in self._rules:
+            yield f"names a policy that does not exist: set policy to one that does{nearest(one.policy, self._rules)}"
+        elif one.policy == NAME:
+            yield "is from the rule about exemptions, from which nothing is exempt: remove it"
+        if not (one.resource or one.tag):
+            yield "names no resource: set resource to a pattern of URNs, or tag to key=value"
+        if not one.owner.strip():
+            yield f"has no owner: set {TAG_OWNER if one.urn else 'owner'}"
+        if not one.reason.strip():
+            yield "has no reason: say why in the tag's value" if one.urn else "has no reason: set reason"
+        yield from self._untimely(one)
+
+    def _untimely(self, one: Exemption) -> Iterator[str]:
+        key = TAG_UNTIL if one.urn else "until"
+        try:
+            until = date.fromisoformat(one.until)
+        except ValueError:
+            found = f"is {one.until!r}, no date" if one.until else "is not set"
+            yield f"does not end: {key} {found}; set it to a day within a year, such as 2030-12-31"
+            return
+        if until < self._day:
+            yield f"ended on {until}: put right what it is about, or have it renewed"
+        elif (until - self._day).days > LONGEST_DAYS:
+            yield f"ends over a year from now: set {key} to a day within a year, it is {until}"
+
+
+def _entry(given: Mapping[str, Any]) -> Exemption:
+    return Exemption(**{key: str(given.get(key) or "") for key in _FIELDS})
+
+
+def _in_tags(resource: Resource) -> Iterator[Exemption]:
+    tags = resource.tags
+    for key, value in tags.items():
+        policy = key.removeprefix(TAG_PREFIX)
+        if key.startswith(TAG_PREFIX) and policy not in _NOT_POLICIES:
+            yield Exemption(
+                policy=policy,
+                resource=resource.name,
+                tag="",
+                owner=tags.get(TAG_OWNER, ""),
+                reason=value,
+                until=tags.get(TAG_UNTIL, ""),
+                urn=resource.urn,
+            )

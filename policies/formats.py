@@ -1,0 +1,160 @@
+"""Writes a report down: for people, for programs, for code hosts (SARIF) and for test reports (JUnit)."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+from .evaluation import Complaint, Report
+from .rule import Rule
+from .rules import RULES
+
+_SECURITY_SEVERITY = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.0"}
+"""Code hosts sort by a number: over 9 is critical, from 7 high, from 4 medium."""
+_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_SARIF_LEVELS = {"mandatory": "error", "advisory": "warning"}
+
+
+def as_text(report: Report, checked: str) -> str:
+    """The complaints, the mandatory ones last, where the eye is; then a line of numbers."""
+    lines = []
+    for enforcement in ("advisory", "mandatory"):
+        lines += [_line(one) for one in report.complaints if one.enforcement == enforcement]
+    lines += [
+        f"exempt     {one.policy}: {_name(one.urn)}, until {one.until} ({_days(one.days_left)} left), "
+        f"{one.owner}: {one.reason}"
+        for one in report.exemptions
+    ]
+    mandatory = len(report.mandatory)
+    lines.append(
+        f"{checked}: {report.resources} resources, {report.rules} rules, {mandatory} mandatory and "
+        f"{len(report.complaints) - mandatory} advisory complaints, {len(report.exemptions)} exemptions, "
+        f"{report.seconds:.2f} s"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def as_json(report: Report, checked: str) -> str:
+    """Everything, as one object."""
+    return _json(
+        {
+            "complaints": [asdict(one) for one in report.complaints],
+            "exemptions": [
+                {"policy": one.policy, "urn": one.urn, "owner": one.owner, "reason": one.reason}
+                | {"until": one.until, "daysLeft": one.days_left}
+                for one in report.exemptions
+            ],
+            "resources": report.resources,
+            "rules": report.rules,
+            "notes": list(report.notes),
+            "seconds": round(report.seconds, 3),
+        }
+    )
+
+
+def as_sarif(report: Report, checked: str) -> str:
+    """SARIF 2.1.0. A resource is no line of a file: it is the logical location, the checked file the physical one."""
+    rules = list(RULES.values())
+    index = {rule.name: position for position, rule in enumerate(rules)}
+    location = {"artifactLocation": {"uri": quote(checked)}, "region": {"startLine": 1}}
+    results = [
+        {
+            "ruleId": one.policy,
+            "ruleIndex": index[one.policy],
+            "level": _SARIF_LEVELS[one.enforcement],
+            "message": {"text": one.message},
+            "locations": [{"physicalLocation": location} | _logical(one)],
+            "partialFingerprints": {"urnAndMessage/v1": f"{one.policy}|{one.urn}|{one.message}"},
+        }
+        for one in report.complaints
+    ]
+    driver = {"name": "rotation-guard", "rules": [_sarif_rule(rule) for rule in rules]}
+    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    return _json({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def as_junit(report: Report, checked: str) -> str:
+    """JUnit XML: one case for each rule, failed by mandatory complaints; what is advisory is its output."""
+    by_rule: dict[str, list[Complaint]] = {}
+    for one in report.complaints:
+        by_rule.setdefault(one.policy, []).append(one)
+    failed = {one.policy for one in report.mandatory}
+    suite = ElementTree.Element(
+        "testsuite",
+        {
+            "name": f"rotation-guard {checked}",
+            "tests": str(len(RULES)),
+            "failures": str(len(failed)),
+            "errors": "0",
+            "skipped": "0",
+            "time": f"{report.seconds:.3f}",
+        },
+    )
+    for rule in RULES.values():
+        case = ElementTree.SubElement(suite, "testcase", {"classname": rule.subject, "name": rule.name})
+        said = by_rule.get(rule.name, [])
+        if said:
+            mandatory = rule.name in failed
+            tag = "failure" if mandatory else "system-out"
+            about = {"message": f"{len(said)} complaints", "type": rule.severity} if mandatory else {}
+            ElementTree.SubElement(case, tag, about).text = _printable(
+                "\n".join(f"{one.urn}: {one.message}" for one in said)
+            )
+    suites = ElementTree.Element("testsuites")
+    suites.append(suite)
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[Report, str], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "sarif": as_sarif,
+    "junit": as_junit,
+}
+
+
+def _printable(text: str) -> str:
+    """Without the characters that XML has no way to write."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+
+
+def _line(one: Complaint) -> str:
+    return f"{one.enforcement:<10} {one.policy} ({one.severity}): {one.message}"
+
+
+def _name(urn: str | None) -> str:
+    return urn.split("::", 3)[-1] if urn else "the stack"
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def _logical(one: Complaint) -> dict[str, Any]:
+    if one.urn is None:
+        return {}
+    return {"logicalLocations": [{"fullyQualifiedName": one.urn, "name": _name(one.urn), "kind": "resource"}]}
+
+
+def _sarif_rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.name,
+        "name": "".join(word.capitalize() for word in rule.name.split("-")),
+        "shortDescription": {"text": rule.description},
+        "fullDescription": {"text": rule.description},
+        "helpUri": rule.link,
+        "help": {"text": f"{rule.description} {rule.link}"},
+        "defaultConfiguration": {"level": _SARIF_LEVELS.get(rule.enforcement, "error")},
+        "properties": {
+            "tags": ["security", rule.subject],
+            "security-severity": _SECURITY_SEVERITY[rule.severity],
+            "problem.severity": "error" if rule.enforcement == "mandatory" else "warning",
+        },
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2) + "\n"

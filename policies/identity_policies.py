@@ -1,0 +1,76 @@
+"""Finds what roles, users and groups may do: every place where a program writes that down."""
+
+from collections.abc import Iterator
+
+from . import kinds, values
+from .policy_documents import Statement, statements
+from .stack import Resource, Stack
+from .values import Undecided
+
+PLACES = {
+    kinds.ROLE_POLICY: "policy",
+    kinds.POLICY: "policy",
+    kinds.USER_POLICY: "policy",
+    kinds.GROUP_POLICY: "policy",
+    kinds.PERMISSION_SET_POLICY: "inlinePolicy",
+}
+"""Resources that are one policy document, and the property that holds it. A role may hold several, in
+`inlinePolicies`."""
+TYPES = (*PLACES, kinds.ROLE)
+_BOUNDED = (kinds.ROLE, kinds.USER)
+
+
+def allowed(stack: Stack, holder: Resource) -> list[Statement]:
+    """The Allow statements of one resource's documents, as far as they can be read.
+
+    None for a policy that serves as a permissions boundary: it allows nothing, it says what may be allowed.
+    """
+    return stack.once(_allowed, holder)
+
+
+def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
+    return [] if _is_boundary(stack, holder) else [one for one in read(holder) if allows(one)]
+
+
+def read(holder: Resource) -> list[Statement]:
+    """Every statement of one resource's documents, as far as they can be read."""
+    found: list[Statement] = []
+    for document in _documents(holder):
+        try:
+            found += statements(document)
+        except Undecided:
+            continue
+    return found
+
+
+def _documents(holder: Resource) -> Iterator[object]:
+    if holder.type in PLACES:
+        yield holder.value(PLACES[holder.type])
+        return
+    if holder.type != kinds.ROLE:
+        return
+    try:
+        inline = holder.items("inlinePolicies")
+    except Undecided:
+        return
+    for one in inline:
+        try:
+            yield values.at(one, "policy")
+        except Undecided:
+            continue
+
+
+def _is_boundary(stack: Stack, policy: Resource) -> bool:
+    if policy.type != kinds.POLICY:
+        return False
+    if any(stack.referring(policy, "policyArn", attachment).certain for attachment in kinds.POLICY_ATTACHMENTS):
+        return False
+    return stack.referring(policy, "permissionsBoundary", *_BOUNDED).some()
+
+
+def allows(statement: Statement) -> bool:
+    """Whether it is an Allow, as far as that can be read."""
+    try:
+        return statement.allows
+    except Undecided:
+        return False

@@ -1,0 +1,261 @@
+"""What a role may do, by everything in a stack that gives it permissions, and by the policy of what it does it to."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+
+from . import arns, kinds, policy_documents, values
+from .policy_documents import Statement
+from .stack import Resource, Stack
+from .values import Undecided
+
+_LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]}
+_READS_QUEUES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+_MANAGED: Mapping[str, tuple[Mapping[str, object], ...]] = {
+    "AdministratorAccess": ({"Effect": "Allow", "Action": "*"},),
+    "AmazonSQSFullAccess": ({"Effect": "Allow", "Action": "sqs:*"},),
+    "AmazonSNSFullAccess": ({"Effect": "Allow", "Action": "sns:*"},),
+    "AWSLambda_FullAccess": ({"Effect": "Allow", "Action": "lambda:*"},),
+    "AWSStepFunctionsFullAccess": ({"Effect": "Allow", "Action": "states:*"},),
+    "AWSLambdaRole": ({"Effect": "Allow", "Action": "lambda:InvokeFunction"},),
+    "AWSLambdaBasicExecutionRole": (_LOGS,),
+    "AWSLambdaVPCAccessExecutionRole": (_LOGS, {"Effect": "Allow", "Action": "ec2:*NetworkInterface*"}),
+    "AWSLambdaSQSQueueExecutionRole": (_LOGS, {"Effect": "Allow", "Action": _READS_QUEUES}),
+    "AWSLambdaDynamoDBExecutionRole": (_LOGS, {"Effect": "Allow", "Action": "dynamodb:*Stream*"}),
+    "AWSLambdaKinesisExecutionRole": (_LOGS, {"Effect": "Allow", "Action": "kinesis:*"}),
+    "AWSXRayDaemonWriteAccess": ({"Effect": "Allow", "Action": "xray:*"},),
+    "CloudWatchLambdaInsightsExecutionRolePolicy": (_LOGS,),
+}
+"""Policies that AWS wrote, as far as the answers here need them. Any other may allow anything."""
+
+_SOURCES = (
+    (kinds.ROLE_POLICY, "role"),
+    (kinds.ROLE_POLICY_ATTACHMENT, "role"),
+)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One statement that a role has, and where it is written."""
+
+    statement: Statement
+    holder: Resource
+    """The resource that the statement, or the attachment of its policy, is written in."""
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """All statements of a role that can be read."""
+
+    grants: tuple[Grant, ...]
+    complete: bool
+    """Whether there are no others."""
+
+
+def of(stack: Stack, role: Resource) -> Permissions:
+    """What this role is given in this stack."""
+    return stack.once(_collected, role)
+
+
+def may(stack: Stack, role: Resource, action: str, target: Resource | str) -> bool:
+    """Whether the role may do this to this resource, or to this ARN. Raises Undecided where nobody can tell.
+
+    A permissions boundary and conditions, which can only narrow it, are taken to agree.
+    """
+    given = of(stack, role)
+    answers = [_settled(partial(_allows, one.statement, action, target)) for one in given.grants]
+    denied = [_settled(partial(_denies, one.statement, action, target)) for one in given.grants]
+    if True in denied:
+        return False
+    if True in answers:
+        return True
+    if None in answers or not given.complete:
+        values.undecided(f"what {role.name} may do is unknown")
+    return isinstance(target, Resource) and _admitted(stack, role, action, target)
+
+
+def _collected(stack: Stack, role: Resource) -> Permissions:
+    grants: list[Grant] = []
+    complete = True
+    for holder, read in _places(stack, role):
+        try:
+            found = read()
+        except Undecided:
+            found = None
+        if found is None:
+            complete = False
+        else:
+            grants += [Grant(one, holder) for one in found]
+    return Permissions(tuple(grants), complete and not _may_have_more(stack, role))
+
+
+def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[], list[Statement] | None]]]:
+    """Everything that gives the role statements, each with a way to read them."""
+    for one in stack.referring(role, "role", kinds.ROLE_POLICY).certain:
+        yield one, partial(policy_documents.statements, one.value("policy"))
+    for one in stack.referring(role, "role", kinds.ROLE_POLICY_ATTACHMENT).certain:
+        yield one, partial(_attached, stack, one, "policyArn")
+    for one in stack.once(_attached_to_several).get(role.urn, ()):
+        yield one, partial(_attached, stack, one, "policyArn")
+    yield role, partial(_inline, role)
+    yield role, partial(_managed, stack, role)
+
+
+def _attached(stack: Stack, attachment: Resource, path: str) -> list[Statement] | None:
+    """The statements of the policy that an attachment names; None where that policy is not ours to read."""
+    found = stack.target(attachment, path, kinds.POLICY)
+    if found is not None:
+        return policy_documents.statements(found.value("policy"))
+    return _by_aws(attachment.text(path) or "")
+
+
+def _inline(role: Resource) -> list[Statement]:
+    return [
+        statement
+        for one in role.items("inlinePolicies")
+        for statement in policy_documents.statements((values.document(one) or {}).get("policy"))
+    ]
+
+
+def _managed(stack: Stack, role: Resource) -> list[Statement] | None:
+    found: list[Statement] = []
+    for arn in role.texts("managedPolicyArns"):
+        policy = stack.find(arn, kinds.POLICY)
+        statements = policy_documents.statements(policy.value("policy")) if policy is not None else _by_aws(arn)
+        if statements is None:
+            return None
+        found += statements
+    return found
+
+
+def _by_aws(arn: str) -> list[Statement] | None:
+    """What AWS wrote into a policy of its own; None where it is not known here."""
+    if ":iam::aws:policy/" not in arn:
+        return None
+    written = _MANAGED.get(arn.rpartition("/")[2])
+    return None if written is None else [Statement({"Resource": "*", **one}, i) for i, one in enumerate(written)]
+
+
+def _attached_to_several(stack: Stack) -> dict[str, list[Resource]]:
+    """The attachments that name several roles at once, by the role's URN."""
+    found: dict[str, list[Resource]] = {}
+    for one in stack.of_type(kinds.POLICY_ATTACHMENT):
+        for name in one.items("roles") if one.has("roles") and isinstance(one.value("roles"), list) else ():
+            role = stack.find(name, kinds.ROLE) if isinstance(name, str) else None
+            if role is not None:
+                found.setdefault(role.urn, []).append(one)
+    return found
+
+
+def _may_have_more(stack: Stack, role: Resource) -> bool:
+    """Whether something gives permissions to a role that nobody can name yet."""
+    if any(stack.referring(role, path, type_).undecided for type_, path in _SOURCES):
+        return True
+    return any(
+        isinstance(one.value("roles"), values.Mark) or any(isinstance(name, values.Mark) for name in one.items("roles"))
+        for one in stack.of_type(kinds.POLICY_ATTACHMENT)
+    )
+
+
+def _settled(question: partial[bool]) -> bool | None:
+    try:
+        return question()
+    except Undecided:
+        return None
+
+
+def _allows(statement: Statement, action: str, target: Resource | str) -> bool:
+    return statement.allows and statement.covers(action) and _takes_in(statement, target)
+
+
+def _denies(statement: Statement, action: str, target: Resource | str) -> bool:
+    return statement.denies and not statement.conditions and statement.covers(action) and _takes_in(statement, target)
+
+
+def _takes_in(statement: Statement, target: Resource | str) -> bool:
+    if values.member(statement.raw, "NotResource") is not None:
+        return not any(covers(pattern, target) for pattern in statement.not_resources)
+    listed = values.items(values.member(statement.raw, "Resource"))
+    answers = [None if isinstance(one, values.Mark) else _settled(partial(covers, str(one), target)) for one in listed]
+    if True in answers:
+        return True
+    if None in answers:
+        values.undecided("a resource is unknown")
+    return False
+
+
+def covers(pattern: str, target: Resource | str) -> bool:
+    """Whether a pattern in a policy takes in this resource. Raises Undecided while its ARN is unknown."""
+    if pattern == "*":
+        return True
+    arn = target if isinstance(target, str) else target.props.get("arn")
+    if isinstance(arn, str):
+        return matches(pattern, arn)
+    found = arns.parts(pattern)
+    if found is not None and isinstance(target, Resource) and found[1] not in ("*", arns.service_of(target.type)):
+        return False
+    return values.undecided("the ARN is not known yet")
+
+
+def matches(pattern: str, arn: str) -> bool:
+    """Whether a pattern of IAM's, in which `*` and `?` stand for anything, takes in an ARN."""
+    return fnmatchcase(arn, pattern.replace("[", "[[]"))
+
+
+def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bool:
+    """Whether the policy of the resource lets this role in by itself."""
+    if target.type not in policy_documents.RESOURCE_POLICIES:
+        return False
+    found = policy_documents.statements_about(stack, target) or []
+    answers = [_settled(partial(_names, one, role, action)) for one in found]
+    if True in answers:
+        return True
+    if None in answers:
+        values.undecided(f"the policy of {target.name} is unknown")
+    return False
+
+
+def _names(statement: Statement, role: Resource, action: str) -> bool:
+    if not (statement.allows and statement.covers(action)):
+        return False
+    if statement.opens_to_anyone():
+        return True
+    principals = statement.principals.get("AWS", [])
+    arn = role.props.get("arn")
+    if not isinstance(arn, str) and any(":role/" in one for one in principals):
+        values.undecided("the role's ARN is not known yet")
+    return arn in principals
+
+
+SENDING: Mapping[str, str] = {
+    kinds.QUEUE: "sqs:SendMessage",
+    kinds.TOPIC: "sns:Publish",
+    kinds.FUNCTION: "lambda:InvokeFunction",
+    kinds.FUNCTION_ALIAS: "lambda:InvokeFunction",
+    kinds.STATE_MACHINE: "states:StartExecution",
+    kinds.EVENT_BUS: "events:PutEvents",
+}
+"""What it takes to hand something over to a resource of this type."""
+_KEY_USES = ("kms:GenerateDataKey", "kms:Decrypt")
+
+
+def missing_to_send(stack: Stack, role: Resource, target: Resource) -> list[str]:
+    """The actions that a role lacks to hand something over to a resource, each with what it is lacking on.
+
+    Raises Undecided where nobody can tell.
+    """
+    action = SENDING[target.type]
+    missing = [] if may(stack, role, action, target) else [f"{action} on {target.name}"]
+    key = _key(stack, target)
+    if key is not None:
+        missing += [f"{use} on the key {key.name}" for use in _KEY_USES if not may(stack, role, use, key)]
+    return missing
+
+
+def _key(stack: Stack, target: Resource) -> Resource | None:
+    """The key of this stack that a queue or a topic is encrypted with."""
+    if target.type not in (kinds.QUEUE, kinds.TOPIC):
+        return None
+    found = stack.target(target, "kmsMasterKeyId", kinds.KEY, kinds.KEY_ALIAS)
+    return stack.target(found, "targetKeyId", kinds.KEY) if found and found.type == kinds.KEY_ALIAS else found

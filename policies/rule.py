@@ -1,0 +1,150 @@
+"""What a rule is: a function of one resource that returns its complaints, and what there is to know about it.
+
+    @rule(kinds.QUEUE, severity="medium", enforcement="advisory", link="https://docs.aws.amazon.com/...")
+    def queue_is_encrypted(queue: Resource) -> Complaints:
+        \"\"\"A queue is encrypted.\"\"\"
+
+The function's name with dashes is the policy's name, its docstring the description. A `stack_rule` gets the stack as
+its second argument. Parameters follow as keywords: `minRetentionDays` of the configuration is `min_retention_days`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .stack import Resource, Stack
+from .values import Undecided
+
+Severity = Literal["low", "medium", "high", "critical"]
+Enforcement = Literal["advisory", "mandatory", "remediate", "disabled"]
+Complaints = Iterable[str] | str | None
+"""One, several or none. Each names the resource, what was found and what to set."""
+Schema = Mapping[str, Any]
+
+_EXEMPT_PREFIX = 128 - len("rotation-guard:exempt-")
+"""A rule's name is part of a tag's key, and those have at most 128 characters."""
+
+
+@dataclass
+class Rule:
+    """One policy."""
+
+    name: str
+    description: str
+    types: tuple[str, ...]
+    severity: Severity
+    enforcement: Enforcement
+    """Its level unless the configuration says otherwise: mandatory for what loses messages, opens access or cannot
+    work, advisory for hygiene."""
+    link: str
+    """The page that says so."""
+    function: Callable[..., Complaints]
+    of_stack: bool
+    """Whether it needs the other resources: then it runs once all are known."""
+    parameters: Mapping[str, Schema] = field(default_factory=dict)
+    """JSON schemas by name; each has a default."""
+    subject: str = ""
+    """The module that it is written in, such as `queues`."""
+    remedy: Callable[..., Mapping[str, Any]] | None = None
+    """The inputs that would satisfy it, where it can be put right without asking anyone."""
+
+    def complaints(self, resource: Resource, stack: Stack, settings: Mapping[str, Any]) -> Iterator[str]:
+        """What it has to say about this resource; nothing where it cannot tell."""
+        try:
+            said = self.function(*((resource, stack) if self.of_stack else (resource,)), **self._keywords(settings))
+            if said:
+                yield from (said,) if isinstance(said, str) else said
+        except Undecided:
+            return
+
+    def mended(self, resource: Resource, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The inputs to change so that it has nothing to say any more; none where it has nothing to say."""
+        if self.remedy is None or not any(self.complaints(resource, Stack([resource]), settings)):
+            return {}
+        return self.remedy(resource, **self._keywords(settings))
+
+    def mends(self, function: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
+        """Decorates the function that says which inputs would satisfy this rule."""
+        self.remedy = function
+        return function
+
+    def defaults(self) -> dict[str, Any]:
+        """Its parameters as they are unless configured."""
+        return {name: schema["default"] for name, schema in self.parameters.items()}
+
+    def _keywords(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {_snake(name): value for name, value in (self.defaults() | dict(settings)).items()}
+
+
+REGISTRY: dict[str, Rule] = {}
+"""Every rule by its name, in the order of the modules and of the lines in them."""
+
+Decorator = Callable[[Callable[..., Complaints]], Rule]
+
+
+def rule(
+    *types: str,
+    severity: Severity,
+    enforcement: Enforcement,
+    link: str,
+    parameters: Mapping[str, Schema] | None = None,
+) -> Decorator:
+    """A rule about one resource by itself: it holds before the resource is made."""
+    return _decorator(types, False, severity, enforcement, link, parameters)
+
+
+def stack_rule(
+    *types: str,
+    severity: Severity,
+    enforcement: Enforcement,
+    link: str,
+    parameters: Mapping[str, Schema] | None = None,
+) -> Decorator:
+    """A rule about a resource among the others: its function takes the resource and the stack."""
+    return _decorator(types, True, severity, enforcement, link, parameters)
+
+
+def each(parts: Iterable[Any], judge: Callable[[Any], Complaints]) -> Iterator[str]:
+    """The complaints about several parts of one resource: a part that is unknown leaves the others to be judged."""
+    for part in parts:
+        try:
+            said = judge(part)
+            if said:
+                yield from (said,) if isinstance(said, str) else said
+        except Undecided:
+            continue
+
+
+def _decorator(
+    types: tuple[str, ...],
+    of_stack: bool,
+    severity: Severity,
+    enforcement: Enforcement,
+    link: str,
+    parameters: Mapping[str, Schema] | None,
+) -> Decorator:
+    def register(function: Callable[..., Complaints]) -> Rule:
+        name = getattr(function, "__name__", "").replace("_", "-")
+        if name in REGISTRY or len(name) > _EXEMPT_PREFIX:
+            raise ValueError(f"a rule's name must be its own and have at most {_EXEMPT_PREFIX} characters, got {name}")
+        made = Rule(
+            name=name,
+            description=" ".join((function.__doc__ or "").split()),
+            types=types,
+            severity=severity,
+            enforcement=enforcement,
+            link=link,
+            function=function,
+            of_stack=of_stack,
+            parameters=parameters or {},
+            subject=function.__module__.rpartition(".")[2],
+        )
+        REGISTRY[name] = made
+        return made
+
+    return register
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f"_{found[0].lower()}", name)

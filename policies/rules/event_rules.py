@@ -1,0 +1,94 @@
+"""Rules of EventBridge: what they wait for can come, and they have no more targets than there may be."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from .. import event_patterns, kinds, known_events, values
+from ..rule import Complaints, rule, stack_rule
+from ..stack import Resource, Stack
+
+TARGETS_PER_RULE = 5
+SEES_READS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+
+_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
+
+
+@rule(
+    kinds.EVENT_RULE,
+    severity="high",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html",
+    parameters={
+        "alsoKnown": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": [],
+            "description": "Event names and detail-types that Secrets Manager has got since this pack was made.",
+        }
+    },
+)
+def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]) -> Complaints:
+    """A rule waits for events that can come: EventBridge checks the syntax of a pattern and nothing else."""
+    given = values.settled(event_rule.value("eventPattern"))
+    if given is None or given == "":
+        if not event_rule.has("scheduleExpression"):
+            yield (
+                f"The rule {event_rule.name} waits for nothing: neither eventPattern nor scheduleExpression is there. "
+                "Set one of them."
+            )
+        return
+    pattern, fault = _read(given)
+    if fault:
+        yield (
+            f"The pattern of the rule {event_rule.name} is none that EventBridge takes: {fault}. Set eventPattern to a "
+            "JSON object of fields, each with a list of values."
+        )
+        return
+    reads = event_rule.value("state") is values.UNKNOWN or event_rule.value("state") == SEES_READS
+    for part in known_events.dead_parts(pattern, reads=reads, also_known=also_known):
+        yield f"The rule {event_rule.name} waits for what never comes: {part}"
+
+
+@stack_rule(
+    kinds.EVENT_RULE,
+    severity="medium",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/eb-quota.html",
+    parameters={
+        "maxTargets": {
+            "type": "integer",
+            "minimum": 1,
+            "default": TARGETS_PER_RULE,
+            "description": "How many targets a rule may have; EventBridge refuses a sixth unless its quota was raised.",
+        }
+    },
+)
+def event_rule_has_few_targets(event_rule: Resource, stack: Stack, *, max_targets: int) -> Complaints:
+    """A rule has at most 5 targets: EventBridge refuses more."""
+    targets = stack.referring(event_rule, "rule", kinds.EVENT_TARGET).certain
+    if len(targets) <= max_targets:
+        return None
+    return (
+        f"The rule {event_rule.name} has {len(targets)} targets, and EventBridge takes {max_targets}: "
+        f"{', '.join(one.name for one in targets)}. Set some of them on a second rule with the same pattern."
+    )
+
+
+def _read(given: Any) -> tuple[dict[str, Any], str | None]:
+    """A pattern, and what is wrong with it."""
+    try:
+        pattern = json.loads(given) if isinstance(given, str) else _known(given)
+    except (ValueError, RecursionError) as error:
+        return {}, f"it is no JSON ({error})"
+    fault = event_patterns.fault(pattern)
+    return (pattern if fault is None else {}), fault
+
+
+def _known(tree: Any) -> Any:
+    """The same tree; raises Undecided where some of it is unknown."""
+    if isinstance(tree, dict):
+        return {key: _known(inner) for key, inner in tree.items()}
+    if isinstance(tree, list):
+        return [_known(inner) for inner in tree]
+    return values.settled(tree)

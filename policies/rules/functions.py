@@ -1,0 +1,179 @@
+"""Functions: what they fail at is kept, what they log expires, and they hold no credential."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .. import arns, credentials, exemptions, kinds, runtimes, values
+from ..rule import Complaints, rule, stack_rule
+from ..stack import Resource, Stack
+from ..values import Mark
+
+DEFAULT_LOG_GROUP = "/aws/lambda/"
+_REFERENCES = (kinds.SECRET, "aws:ssm/parameter:Parameter", kinds.KEY, kinds.TABLE, kinds.QUEUE)
+"""What a variable may name, though its own name sounds like a credential."""
+_USES_OF_ROLES = (
+    (kinds.FUNCTION, "role"),
+    (kinds.STATE_MACHINE, "roleArn"),
+    (kinds.SCHEDULE, "target.roleArn"),
+    (kinds.EVENT_TARGET, "roleArn"),
+    (kinds.PIPE, "roleArn"),
+)
+RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""Days that CloudWatch takes."""
+
+_GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
+
+
+@stack_rule(
+    kinds.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/monitoring-cloudwatchlogs-loggroups.html"
+)
+def function_declares_its_log_group(function: Resource, stack: Stack) -> Complaints:
+    """The log group of a function is declared: one that Lambda makes by itself never expires."""
+    if function.has("loggingConfig.logGroup"):
+        return None
+    # Known, the name is compared as a whole: a group that is called like the function is not the one that Lambda takes.
+    made_of_it = stack.referring(function, "name", kinds.LOG_GROUP).certain
+    if any(isinstance(one.value("name"), Mark) for one in made_of_it):
+        return None
+    declared, undecided = stack.once(_names_of_log_groups)
+    name = function.value("name")
+    if isinstance(name, str) and f"{DEFAULT_LOG_GROUP}{name}" in declared:
+        return None
+    if undecided:
+        values.undecided("a log group's name is unknown")
+    where = f"a LogGroup named {DEFAULT_LOG_GROUP}{name if isinstance(name, str) else ' and the name of the function'}"
+    return (
+        f"The logs of the function {function.name} never expire: loggingConfig.logGroup is absent, and no log group "
+        f"is declared under the name that Lambda takes. Declare {where} with retentionInDays, or set "
+        "loggingConfig.logGroup to the name of one."
+    )
+
+
+@rule(
+    kinds.LOG_GROUP,
+    severity="low",
+    enforcement="advisory",
+    link="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html",
+    parameters={
+        "logRetentionDays": {
+            "type": "integer",
+            "enum": list(RETENTIONS),
+            "default": 90,
+            "description": "Days that logs are kept where the rule puts it right, which it does only if told to.",
+        }
+    },
+)
+def log_group_expires(group: Resource, *, log_retention_days: int) -> Complaints:
+    """What is logged expires some day."""
+    if group.number("retentionInDays", absent=0) > 0 or group.text("logGroupClass") == "DELIVERY":
+        return None
+    found = "is 0" if group.has("retentionInDays") else "is absent"
+    return (
+        f"The log group {group.name} keeps everything for ever: retentionInDays {found}. "
+        f"Set it to {log_retention_days}, or as long as the logs are needed."
+    )
+
+
+@log_group_expires.mends
+def let_it_expire(group: Resource, *, log_retention_days: int) -> Mapping[str, Any]:
+    """The retention that is configured."""
+    return {"retentionInDays": log_retention_days}
+
+
+@stack_rule(
+    kinds.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/lambda-intro-execution-role.html"
+)
+def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complaints:
+    """A function shares its role with nothing, so that it can do what it needs and no more."""
+    given = function.value("role")
+    if given is None:
+        return None
+    role = stack.target(function, "role", kinds.ROLE)
+    if role is not None:
+        users = [one for type_, path in _USES_OF_ROLES for one in stack.referring(role, path, type_).certain]
+    else:
+        users = stack.once(_users_by_arn).get(values.settled(given), [])
+    others = [one for one in users if one is not function]
+    if not others:
+        return None
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return (
+        f"The function {function.name} shares the role {role.name if role else given} with {others[0].name}{more}, "
+        "so each may do what the other needs. Set role to one that nothing else uses."
+    )
+
+
+@stack_rule(
+    kinds.FUNCTION, severity="critical", enforcement="mandatory", link=f"{_GUIDE}/configuration-envvars-encryption.html"
+)
+def function_environment_holds_no_credential(function: Resource, stack: Stack) -> Complaints:
+    """No credential stands in a function's environment, neither by its name nor by its shape."""
+    variables = values.document(function.value("environment.variables")) or {}
+    for name, value in variables.items():
+        found = _credential(stack, name, value)
+        if found:
+            yield (
+                f"The environment of the function {function.name} holds a credential that everyone reads who may see "
+                f"the function: {name} {found}. Keep it in Secrets Manager, and set the variable to the secret's ARN."
+            )
+
+
+@rule(kinds.FUNCTION, severity="medium", enforcement="mandatory", link=f"{_GUIDE}/lambda-runtimes.html")
+def function_runtime_is_supported(function: Resource) -> Complaints:
+    """A function's runtime is not past the end of its support, when it gets no more security updates."""
+    runtime = function.text("runtime")
+    ends = runtimes.ENDS.get(runtime) if runtime else None
+    if ends is None or ends >= exemptions.today():
+        return None
+    family = re.match(r"[a-z]+", str(runtime))
+    now = sorted((end, name) for name, end in runtimes.ENDS.items() if end >= exemptions.today())
+    newer = [name for _, name in now if family and re.fullmatch(rf"{family[0]}[\d.].*", name)]
+    advice = f"{newer[-1]} or another that is supported" if newer else "one that is supported"
+    return (
+        f"The function {function.name} runs on what gets no more security updates: runtime is {runtime}, whose support "
+        f"ended on {ends.isoformat()}. Set runtime to {advice}."
+    )
+
+
+def _names_of_log_groups(stack: Stack) -> tuple[set[str], bool]:
+    """The names that are known, and whether one is unknown of which nobody can tell whose it is."""
+    names = {one: one.value("name") for one in stack.of_type(kinds.LOG_GROUP)}
+    unknown = [one for one, name in names.items() if isinstance(name, Mark)]
+    return (
+        {name for name in names.values() if isinstance(name, str)},
+        any(not _is_of_a_function(stack, one) for one in unknown),
+    )
+
+
+def _is_of_a_function(stack: Stack, group: Resource) -> bool:
+    """Whether the unknown name of a log group is made of a function's."""
+    made_of = [stack.by_urn(urn) for urn in group.property_dependencies.get("name", ())]
+    return any(one is not None and one.type == kinds.FUNCTION for one in made_of)
+
+
+def _users_by_arn(stack: Stack) -> dict[str, list[Resource]]:
+    """The functions by the role that they name, for roles that are not in this stack."""
+    found: dict[str, list[Resource]] = {}
+    for one in stack.of_type(kinds.FUNCTION):
+        arn = one.value("role")
+        if isinstance(arn, str):
+            found.setdefault(arn, []).append(one)
+    return found
+
+
+def _credential(stack: Stack, name: str, value: Any) -> str | None:
+    """Why this variable holds a credential; None where it does not, or nobody can tell. Never the value itself."""
+    if value is Mark.SECRET:
+        return "is a secret of the program, by its name a credential" if credentials.is_named_so(name) else None
+    if isinstance(value, Mark | bool) or value is None:
+        return None
+    text = str(value)
+    found = credentials.shape(text)
+    if found:
+        return f"looks like {found}"
+    if not credentials.is_named_so(name) or not credentials.may_be_one(text):
+        return None
+    if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
+        return None
+    return "is one by its name, and its value is written out"

@@ -1,0 +1,213 @@
+"""How functions are called: what they fail at when nobody waits for the answer, and what they read from queues."""
+
+import re
+from collections.abc import Iterator
+
+from .. import arns, kinds, role_permissions, values
+from ..rule import Complaints, stack_rule
+from ..stack import Resource, Stack
+from ..values import Undecided
+
+DESTINATION = "destinationConfig.onFailure.destination"
+DEAD_LETTERS = "deadLetterConfig.targetArn"
+REPORT = "ReportBatchItemFailures"
+_NOT_WAITING = re.compile(r"(events|sns|s3|ses|iot|config|codecommit|logs|logs\.[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
+"""Services that call a function asynchronously (https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html)."""
+_CALLERS = (
+    (kinds.EVENT_TARGET, "arn"),
+    (kinds.SCHEDULE, "target.arn"),
+    (kinds.TOPIC_SUBSCRIPTION, "endpoint"),
+)
+_HANDED_OVER = (kinds.QUEUE, kinds.TOPIC, kinds.FUNCTION, kinds.FUNCTION_ALIAS, kinds.EVENT_BUS)
+_NO = ("false", "no", "0", "off", "none")
+
+_GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
+
+
+@stack_rule(
+    kinds.FUNCTION, severity="high", enforcement="mandatory", link=f"{_GUIDE}/invocation-async-retain-records.html"
+)
+def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -> Complaints:
+    """A function that is called asynchronously has a destination for the invocations that it fails at."""
+    if function.has(DEAD_LETTERS):
+        return None
+    caller = _asynchronous_caller(stack, function)
+    if caller is None:
+        return None
+    configs = [
+        stack.referring(one, "functionName", kinds.FUNCTION_INVOKE_CONFIG) for one in _called_as(stack, function)
+    ]
+    named = stack.once(_configs_by_qualified_name).get(str(function.value("name")), [])
+    if any(config.has(DESTINATION) for config in [*named, *(one for found in configs for one in found.certain)]):
+        return None
+    if any(found.undecided for found in configs):
+        values.undecided("an invoke config may be of this function")
+    return (
+        f"The function {function.name} is called asynchronously ({caller.name}), and an event that it fails at for "
+        f"good is lost: no FunctionEventInvokeConfig of it has {DESTINATION}. Set that to the ARN of a queue."
+    )
+
+
+@stack_rule(
+    kinds.FUNCTION_INVOKE_CONFIG,
+    kinds.FUNCTION,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/invocation-async-retain-records.html",
+)
+def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complaints:
+    """A function's role may send to where its failed invocations go, and that is no FIFO queue."""
+    path = DEAD_LETTERS if holder.type == kinds.FUNCTION else DESTINATION
+    if not holder.has(path):
+        return
+    function = holder if holder.type == kinds.FUNCTION else _function(stack, holder)
+    target = stack.target(holder, path, *_HANDED_OVER)
+    who = function.name if function is not None else holder.name
+    if target is None:
+        arn = holder.text(path)
+        if arn is not None and arn.endswith(".fifo"):
+            yield _fifo(who, arn, path)
+        return
+    if target.type in (kinds.QUEUE, kinds.TOPIC) and _is_fifo(target):
+        yield _fifo(who, target.name, path)
+    role = stack.target(function, "role", kinds.ROLE) if function is not None else None
+    missing = role_permissions.missing_to_send(stack, role, target) if role is not None else []
+    if role is not None and missing:
+        yield (
+            f"The function {who} cannot hand over what it fails at to {target.name} ({path} of {holder.name}): its "
+            f"role {role.name} lacks {' and '.join(missing)}. Allow it in a policy of the role."
+        )
+
+
+@stack_rule(
+    kinds.EVENT_SOURCE_MAPPING,
+    severity="medium",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/services-sqs-errorhandling.html",
+)
+def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Complaints:
+    """A function that reads a queue reports the messages that it fails at: else good ones fail with them."""
+    if not _reads_a_queue(stack, mapping) or mapping.number("batchSize") == 1:
+        return None
+    given = mapping.items("functionResponseTypes")
+    if REPORT in given:
+        return None
+    if any(isinstance(one, values.Mark) for one in given):
+        values.undecided("a response type is unknown")
+    return (
+        f"One bad message makes the whole batch of the event source mapping {mapping.name} fail, good messages with "
+        f"it: functionResponseTypes is {', '.join(map(str, given)) or 'absent'}. Set it to [{REPORT}], and let the "
+        "function answer with batchItemFailures."
+    )
+
+
+@stack_rule(
+    kinds.EVENT_SOURCE_MAPPING,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/with-sqs-filtering.html",
+    parameters={
+        "auditWords": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": ["audit"],
+            "description": "Words that mark a queue as audit: as a tag's key (also behind a prefix, as in "
+            "rotation-guard:audit) or value, or as a word of the queue's name.",
+        }
+    },
+)
+def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: list[str]) -> Complaints:
+    """Nothing is filtered away on a queue that is marked as audit: what a filter turns away is deleted."""
+    if not mapping.has("filterCriteria"):
+        return None
+    queue = stack.target(mapping, "eventSourceArn", kinds.QUEUE)
+    if queue is None or not _is_marked(queue, {word.lower() for word in audit_words}):
+        return None
+    if not mapping.items("filterCriteria.filters"):
+        return None
+    return (
+        f"The event source mapping {mapping.name} deletes unread what its filter turns away, and {queue.name} is "
+        "marked as audit: filterCriteria is set. Remove it, and let the function choose."
+    )
+
+
+def _asynchronous_caller(stack: Stack, function: Resource) -> Resource | None:
+    """Something that calls this function and does not wait, as far as that is decided."""
+    for one in _called_as(stack, function):
+        for type_, path in _CALLERS:
+            for caller in stack.referring(one, path, type_).certain:
+                if type_ != kinds.TOPIC_SUBSCRIPTION or _is_by(caller, "protocol", "lambda"):
+                    return caller
+        for permission in stack.referring(one, "function", kinds.FUNCTION_PERMISSION).certain:
+            if _is_by(permission, "principal", _NOT_WAITING):
+                return permission
+    return None
+
+
+def _called_as(stack: Stack, function: Resource) -> Iterator[Resource]:
+    """The function and its aliases."""
+    yield function
+    yield from stack.referring(function, "functionName", kinds.FUNCTION_ALIAS).certain
+
+
+def _function(stack: Stack, config: Resource) -> Resource | None:
+    """The function that an invoke config is about, be it by an alias or with a qualifier."""
+    found = stack.target(config, "functionName", kinds.FUNCTION, kinds.FUNCTION_ALIAS)
+    if found is not None and found.type == kinds.FUNCTION_ALIAS:
+        return stack.target(found, "functionName", kinds.FUNCTION)
+    return found
+
+
+def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool:
+    try:
+        found = resource.text(path) or ""
+    except Undecided:
+        return False
+    return bool(re.fullmatch(wanted, found))
+
+
+def _configs_by_qualified_name(stack: Stack) -> dict[str, list[Resource]]:
+    """The invoke configs that say `name:qualifier`, by the function's name."""
+    found: dict[str, list[Resource]] = {}
+    for one in stack.of_type(kinds.FUNCTION_INVOKE_CONFIG):
+        name = one.value("functionName")
+        if isinstance(name, str) and ":" in name and arns.parts(name) is None:
+            found.setdefault(name.partition(":")[0], []).append(one)
+    return found
+
+
+def _is_fifo(target: Resource) -> bool:
+    try:
+        return bool(target.flag("fifoQueue" if target.type == kinds.QUEUE else "fifoTopic", absent=False))
+    except Undecided:
+        return False
+
+
+def _fifo(function: str, target: str, path: str) -> str:
+    return (
+        f"The function {function} cannot hand over what it fails at to {target}, which is FIFO. "
+        f"Set {path} to a standard queue."
+    )
+
+
+def _reads_a_queue(stack: Stack, mapping: Resource) -> bool:
+    if stack.target(mapping, "eventSourceArn", kinds.QUEUE) is not None:
+        return True
+    value = mapping.value("eventSourceArn")
+    found = arns.parts(value) if isinstance(value, str) else None
+    return found is not None and found[1] == "sqs"
+
+
+def _is_marked(queue: Resource, words: set[str]) -> bool:
+    for key, value in queue.tags.items():
+        if value.lower() in words:
+            return True
+        if re.split(r"[:/.]", key.lower())[-1] in words and value.strip().lower() not in _NO:
+            return True
+    physical = queue.value("name")
+    names = [queue.name, physical if isinstance(physical, str) else ""]
+    return any(words & set(re.split(r"[^a-z0-9]+", _spaced(name))) for name in names)
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()

@@ -1,0 +1,321 @@
+"""Queues: nothing in them is lost, read twice, or read by strangers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import dead_letters, kinds, policy_documents
+from ..rule import Complaints, each, rule, stack_rule
+from ..stack import Resource, Stack
+from ..values import Undecided
+
+DAY = 86_400
+AWS_RETENTION_SECONDS = 4 * DAY
+AWS_VISIBILITY_SECONDS = 30
+AWS_TIMEOUT_SECONDS = 3
+AWS_RECEIVES = 10
+MAXIMUM_RECEIVES = 1000
+VISIBILITY_FACTOR = 6
+AWS_MANAGED_KEY = "alias/aws/sqs"
+KEYLESS_SENDERS = ("events.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.com")
+"""Services that send as themselves and not as a role: the key's policy has to name them."""
+KEY_USES = ("kms:Decrypt", "kms:GenerateDataKey")
+
+_GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sqs-dead-letter-queues.html",
+)
+def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
+    """A queue has dead letters, unless it serves as such itself."""
+    holder = dead_letters.redrive(stack, queue)
+    if holder is not None and (
+        not _readable(holder, "redrivePolicy") or holder.has("redrivePolicy.deadLetterTargetArn")
+    ):
+        return None
+    if dead_letters.serves(stack, queue):
+        return None
+    found = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
+    return (
+        f"The queue {queue.name} has no dead letters, so a message that fails is tried until it expires, and lost: "
+        f"{found}. Set redrivePolicy to the deadLetterTargetArn of a queue and a maxReceiveCount."
+    )
+
+
+@stack_rule(
+    kinds.QUEUE,
+    kinds.REDRIVE_POLICY,
+    severity="medium",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
+    parameters={
+        "minReceiveCount": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAXIMUM_RECEIVES,
+            "default": 3,
+            "description": "How often a message is received at least before it becomes a dead letter.",
+        },
+        "minReceiveCountOfFunctions": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAXIMUM_RECEIVES,
+            "default": 5,
+            "description": "The same where a Lambda function reads the queue: its throttling counts as a receive.",
+        },
+    },
+)
+def queue_retries_before_dead_letters(
+    holder: Resource, stack: Stack, *, min_receive_count: int, min_receive_count_of_functions: int
+) -> Complaints:
+    """A message is received 3 to 1000 times before it is a dead letter, at least 5 times where a function reads."""
+    if not holder.has("redrivePolicy.deadLetterTargetArn"):
+        return None
+    count = holder.number("redrivePolicy.maxReceiveCount", absent=AWS_RECEIVES)
+    most = f"The redrive policy of {holder.name} moves a message to the dead letters after {count} receives"
+    if count > MAXIMUM_RECEIVES:
+        return f"{most}, which SQS refuses. Set maxReceiveCount to {MAXIMUM_RECEIVES} or less."
+    if count < min_receive_count:
+        return f"{most}, so a short disturbance is enough. Set maxReceiveCount to {min_receive_count} or more."
+    if count < min_receive_count_of_functions:
+        queue = holder if holder.type == kinds.QUEUE else stack.target(holder, "queueUrl", kinds.QUEUE)
+        if queue is not None and _readers(stack, queue).some():
+            return (
+                f"{most}, and a Lambda function reads the queue, whose throttling counts too. "
+                f"Set maxReceiveCount to {min_receive_count_of_functions} or more."
+            )
+    return None
+
+
+@rule(
+    kinds.QUEUE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sqs-basic-architecture.html",
+    parameters={
+        "minRetentionDays": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 14,
+            "default": 7,
+            "description": "Days that a message is kept at least; SQS keeps it 14 at most.",
+        }
+    },
+)
+def queue_keeps_messages(queue: Resource, *, min_retention_days: float) -> Complaints:
+    """A queue keeps messages at least 7 days: a weekend, and time to mend what does not read them."""
+    seconds = queue.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
+    if seconds >= min_retention_days * DAY:
+        return None
+    found = "is absent, which means 4 days" if not queue.has("messageRetentionSeconds") else f"is {seconds}"
+    return (
+        f"The queue {queue.name} loses messages that are not read within {_days(seconds)}: messageRetentionSeconds "
+        f"{found}. Set it to {round(min_retention_days * DAY)} ({_days(min_retention_days * DAY)}) or more."
+    )
+
+
+@queue_keeps_messages.mends
+def keep_messages(queue: Resource, *, min_retention_days: float) -> Mapping[str, Any]:
+    """The least retention that is enough."""
+    return {"messageRetentionSeconds": round(min_retention_days * DAY)}
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/setting-up-dead-letter-queue-retention.html",
+)
+def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complaints:
+    """Dead letters are kept longer than in every queue that they come from: their age counts from their first day."""
+    kept = queue.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
+
+    def outlived(source: Resource) -> Complaints:
+        before = source.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
+        # In a FIFO queue the clock starts anew when a message becomes a dead letter.
+        if kept > before or source.flag("fifoQueue", absent=False):
+            return None
+        advice = "messageRetentionSeconds of the dead letters to more than that"
+        if before >= 14 * DAY:
+            advice = f"messageRetentionSeconds of {source.name} to less than 1209600, which is the most there is"
+        return (
+            f"The dead letters {queue.name} keep a message {_days(kept)}, counted from its first day in {source.name}, "
+            f"which keeps it {_days(before)}: it may be gone before anyone looks. Set {advice}."
+        )
+
+    yield from each(dict.fromkeys(dead_letters.sources(stack, queue)), outlived)
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="high",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
+)
+def queue_hides_messages_while_read(queue: Resource, stack: Stack) -> Complaints:
+    """A message stays invisible for 6 times the timeout of the function that reads it, and the batching window."""
+    visible_after = queue.number("visibilityTimeoutSeconds", absent=AWS_VISIBILITY_SECONDS)
+
+    def long_enough(mapping: Resource) -> Complaints:
+        function = _function(stack, mapping)
+        if function is None or mapping.flag("enabled", absent=True) is False:
+            return None
+        timeout = function.number("timeout", absent=AWS_TIMEOUT_SECONDS)
+        window = mapping.number("maximumBatchingWindowInSeconds", absent=0)
+        needed = VISIBILITY_FACTOR * timeout + window
+        if visible_after >= needed:
+            return None
+        return (
+            f"The queue {queue.name} shows a message again after {visible_after} s while {function.name}, whose "
+            f"timeout is {timeout} s with a batching window of {window} s, may still work on it or be throttled. "
+            f"Set visibilityTimeoutSeconds to {needed} or more."
+        )
+
+    yield from each(_readers(stack, queue).certain, long_enough)
+
+
+@rule(
+    kinds.QUEUE,
+    severity="medium",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sqs-server-side-encryption.html",
+)
+def queue_is_encrypted(queue: Resource) -> Complaints:
+    """A queue is encrypted, by SQS itself unless it has a key: encryption is not switched off."""
+    if queue.has("kmsMasterKeyId") or queue.flag("sqsManagedSseEnabled", absent=True):
+        return None
+    return (
+        f"The queue {queue.name} keeps messages unencrypted: sqsManagedSseEnabled is false and kmsMasterKeyId is "
+        "absent. Set sqsManagedSseEnabled to true, or kmsMasterKeyId to a key."
+    )
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sqs-key-management.html",
+)
+def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
+    """A queue is encrypted with a key that the services which send to it may use."""
+    given = queue.value("kmsMasterKeyId")
+    if given is None or given == "":
+        return
+    aws_managed = _is_aws_managed(queue)
+    key = None if aws_managed else _key(stack, queue)
+    if not aws_managed and key is None:
+        return
+    found = None if key is None else policy_documents.statements_about(stack, key)
+    for service, sender in _senders(stack, queue).items():
+        if aws_managed:
+            yield (
+                f"The queue {queue.name} cannot take what {service} sends ({sender}): kmsMasterKeyId is "
+                f"{AWS_MANAGED_KEY}, whose policy nobody can change. Set sqsManagedSseEnabled to true in its place, or "
+                f"kmsMasterKeyId to a key whose policy lets {service} use it."
+            )
+            continue
+        missing = [use for use in KEY_USES if not any(_lets_use(one, service, use) for one in found or ())]
+        if missing and key is not None:
+            state = "has no policy of its own" if found is None else "does not name it"
+            yield (
+                f"The queue {queue.name} cannot take what {service} sends ({sender}): the policy of its key {key.name} "
+                f"{state}. Let {service} {' and '.join(missing)} there."
+            )
+
+
+@rule(
+    kinds.QUEUE,
+    kinds.QUEUE_POLICY,
+    severity="critical",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sqs-security-best-practices.html",
+)
+def queue_policy_is_not_open(holder: Resource) -> Complaints:
+    """A queue is not open to the world: what is for everybody is held to a known account or source."""
+    for statement in policy_documents.open_statements(policy_documents.statements(holder.value("policy"))):
+        yield (
+            f"The policy of {holder.name} opens the queue to everybody: {statement.name} allows "
+            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
+            "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
+        )
+
+
+def _days(seconds: float) -> str:
+    """A time as people say it."""
+    return f"{seconds / DAY:g} days" if seconds >= DAY else f"{seconds:g} s"
+
+
+def _readable(resource: Resource, path: str) -> bool:
+    try:
+        return resource.document(path) is not None
+    except Undecided:
+        return False
+
+
+def _readers(stack: Stack, queue: Resource) -> Any:
+    """The event source mappings that read a queue."""
+    return stack.referring(queue, "eventSourceArn", kinds.EVENT_SOURCE_MAPPING)
+
+
+def _function(stack: Stack, mapping: Resource) -> Resource | None:
+    """The function that a mapping calls, be it by an alias."""
+    found = stack.target(mapping, "functionName", kinds.FUNCTION, kinds.FUNCTION_ALIAS)
+    if found is not None and found.type == kinds.FUNCTION_ALIAS:
+        return stack.target(found, "functionName", kinds.FUNCTION)
+    return found
+
+
+def _is_aws_managed(queue: Resource) -> bool:
+    try:
+        return (queue.text("kmsMasterKeyId") or "").endswith(AWS_MANAGED_KEY)
+    except Undecided:
+        return False
+
+
+def _key(stack: Stack, queue: Resource) -> Resource | None:
+    """The key of this stack that encrypts a queue, be it by an alias."""
+    found = stack.target(queue, "kmsMasterKeyId", kinds.KEY, kinds.KEY_ALIAS)
+    if found is not None and found.type == kinds.KEY_ALIAS:
+        return stack.target(found, "targetKeyId", kinds.KEY)
+    return found
+
+
+def _senders(stack: Stack, queue: Resource) -> dict[str, str]:
+    """The services that send to a queue as themselves, each with one resource that makes it."""
+    found: dict[str, str] = {}
+    for service, path, type_ in _SENDING:
+        for one in stack.referring(queue, path, type_).certain:
+            found.setdefault(service, one.name)
+    for service, name in _admitted(stack, queue):
+        found.setdefault(service, name)
+    return found
+
+
+_SENDING = (
+    ("events.amazonaws.com", "arn", kinds.EVENT_TARGET),
+    *(("events.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_RULES),
+    ("sns.amazonaws.com", "endpoint", kinds.TOPIC_SUBSCRIPTION),
+    *(("sns.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_TOPICS),
+)
+
+
+def _admitted(stack: Stack, queue: Resource) -> Iterator[tuple[str, str]]:
+    """The services that the queue's policy lets in, and where that is written."""
+    try:
+        for holder, path in policy_documents.attached(stack, queue):
+            for statement in policy_documents.statements(holder.value(path)):
+                if statement.allows and statement.covers("sqs:SendMessage"):
+                    yield from ((one, holder.name) for one in statement.services if one in KEYLESS_SENDERS)
+    except Undecided:
+        return
+
+
+def _lets_use(statement: policy_documents.Statement, service: str, use: str) -> bool:
+    if not statement.allows:
+        return False
+    if service not in statement.services and not statement.opens_to_anyone():
+        return False
+    return statement.covers(use)

@@ -1,0 +1,203 @@
+"""Secrets: each is rotated, can be had back, and is not read by those who only look after it."""
+
+from contextlib import suppress
+
+from .. import kinds, role_permissions, rotation_periods, values
+from ..policy_documents import Statement, matches, statements
+from ..rule import Complaints, each, rule, stack_rule
+from ..stack import Resource, Stack
+from ..values import Undecided
+
+AWS_RECOVERY_DAYS = 30
+READING = ("secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue")
+AUDITING_POLICIES = ("SecurityAudit", "ViewOnlyAccess", "AWSAuditManagerServiceRolePolicy")
+"""Policies of AWS's own for those who look at everything, and at no value."""
+
+_GUIDE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide"
+_CONTROLS = "https://docs.aws.amazon.com/securityhub/latest/userguide/secretsmanager-controls.html"
+
+
+@stack_rule(
+    kinds.SECRET,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_CONTROLS}#secretsmanager-1",
+)
+def secret_has_rotation(secret: Resource, stack: Stack) -> Complaints:
+    """A secret has a rotation: what is never changed is known to more people every year."""
+    if secret.has("rotationLambdaArn") or secret.has("rotationRules") or _is_rotated(stack, secret):
+        return None
+    return (
+        f"The secret {secret.name} is never rotated: no SecretRotation of this stack has it as its secretId. Set up a "
+        "SecretRotation with rotationRules for it, or an exemption with the reason."
+    )
+
+
+@rule(
+    kinds.SECRET_ROTATION,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_CONTROLS}#secretsmanager-4",
+    parameters={
+        "maxRotationDays": {
+            "type": "number",
+            "minimum": 1,
+            "maximum": 1000,
+            "default": 90,
+            "description": "Days that may lie between two rotations at most.",
+        }
+    },
+)
+def secret_rotates_often(rotation: Resource, *, max_rotation_days: float) -> Complaints:
+    """A secret is rotated at least every 90 days."""
+    days = rotation.number("rotationRules.automaticallyAfterDays")
+    expression = rotation.text("rotationRules.scheduleExpression")
+    if days is not None:
+        found, setting = f"automaticallyAfterDays is {days}", "automaticallyAfterDays"
+    elif expression is not None:
+        days = rotation_periods.longest(expression)
+        found, setting = (
+            f"scheduleExpression is {expression}, up to {days:g} days" if days else "",
+            "scheduleExpression",
+        )
+    else:
+        return (
+            f"The rotation {rotation.name} has no period: rotationRules is absent. Set rotationRules."
+            f"automaticallyAfterDays to {max_rotation_days:g} or less."
+        )
+    if days is None or days <= max_rotation_days:
+        return None
+    return (
+        f"The rotation {rotation.name} lets a value grow too old: rotationRules.{found}. Set rotationRules.{setting} "
+        f"to {max_rotation_days:g} days or less."
+    )
+
+
+@rule(
+    kinds.SECRET,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/manage_delete-secret.html",
+    parameters={
+        "stacksWithoutRecovery": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": ["dev"],
+            "description": "Stacks, or patterns of their names, whose secrets may be deleted at once.",
+        }
+    },
+)
+def secret_can_be_recovered(secret: Resource, *, stacks_without_recovery: list[str]) -> Complaints:
+    """A secret that was deleted can be had back for some days, but in stacks that are made to be thrown away."""
+    if secret.number("recoveryWindowInDays", absent=AWS_RECOVERY_DAYS) != 0:
+        return None
+    stack = secret.urn.removeprefix("urn:pulumi:").partition("::")[0]
+    if any(matches(pattern, stack) for pattern in stacks_without_recovery):
+        return None
+    return (
+        f"The secret {secret.name} is gone for good once it is deleted: recoveryWindowInDays is 0 in the stack "
+        f"{stack}. Set it to 7 to 30, or leave it out, which means 30."
+    )
+
+
+@stack_rule(
+    kinds.ROLE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/auth-and-access_iam-policies.html",
+    parameters={
+        "auditRoles": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": ["*audit*"],
+            "description": "Patterns of the names of roles that look after secrets and have no use for their values.",
+        }
+    },
+)
+def auditor_reads_no_secret(role: Resource, stack: Stack, *, audit_roles: list[str]) -> Complaints:
+    """A role that only audits does not read the value of a secret."""
+    if not _audits(stack, role, audit_roles):
+        return
+    given = [(grant.statement, grant.holder.name) for grant in role_permissions.of(stack, role).grants]
+    given += [(one, name) for one, name in stack.once(_of_secrets) if _is_for(one, role)]
+    if any(_denies_reading(one) for one, _ in given):
+        return
+
+    def judge(pair: tuple[Statement, str]) -> Complaints:
+        statement, where = pair
+        reading = [action for action in READING if statement.covers(action)]
+        if not statement.allows or not reading or not _may_mean_secrets(statement):
+            return None
+        return (
+            f"The role {role.name} audits and may read the value of secrets: {statement.name} in {where} allows "
+            f"{' and '.join(reading)}. Set Action to what tells of a secret, such as secretsmanager:DescribeSecret."
+        )
+
+    yield from each(given, judge)
+
+
+def _is_rotated(stack: Stack, secret: Resource) -> bool:
+    """Whether a rotation is for it, be it by way of its version. Raises Undecided where nobody can tell."""
+    referring = stack.referring(secret, "secretId", kinds.SECRET_ROTATION)
+    if referring.certain:
+        return True
+    versions = {one.urn for one in stack.referring(secret, "secretId", kinds.SECRET_VERSION).certain}
+    by_version = stack.once(_rotated_versions)
+    return not versions.isdisjoint(by_version) or referring.some()
+
+
+def _rotated_versions(stack: Stack) -> set[str]:
+    """URNs of what the rotations of this stack got their secrets from."""
+    rotations = stack.of_type(kinds.SECRET_ROTATION)
+    return {urn for one in rotations for urn in one.property_dependencies.get("secretId", ())}
+
+
+def _audits(stack: Stack, role: Resource, patterns: list[str]) -> bool:
+    """Whether a role is there to look, by its name or by a policy for auditors."""
+    names = [role.name, *(one for one in (role.props.get("name"),) if isinstance(one, str))]
+    if any(matches(pattern, name) for pattern in patterns for name in names):
+        return True
+    attached = [one.value("policyArn") for one in stack.referring(role, "role", kinds.ROLE_POLICY_ATTACHMENT).certain]
+    with suppress(Undecided):
+        attached += role.items("managedPolicyArns")
+    return any(isinstance(one, str) and one.rpartition("/")[2] in AUDITING_POLICIES for one in attached)
+
+
+def _of_secrets(stack: Stack) -> list[tuple[Statement, str]]:
+    """The statements of all policies of secrets, each with the name of its place."""
+    found = []
+    for one in stack.of_type(kinds.SECRET, kinds.SECRET_POLICY):
+        try:
+            found += [(statement, one.name) for statement in statements(one.value("policy"))]
+        except Undecided:
+            continue
+    return found
+
+
+def _is_for(statement: Statement, role: Resource) -> bool:
+    arn = role.props.get("arn")
+    try:
+        return isinstance(arn, str) and arn in statement.principals.get("AWS", [])
+    except Undecided:
+        return False
+
+
+def _denies_reading(statement: Statement) -> bool:
+    """Whether it forbids to read any secret at all."""
+    try:
+        return (
+            statement.denies
+            and not statement.conditions
+            and statement.covers(READING[0])
+            and any(one.rpartition("secret:")[2] == "*" for one in statement.resources)
+        )
+    except Undecided:
+        return False
+
+
+def _may_mean_secrets(statement: Statement) -> bool:
+    """Whether one of its resources can be a secret."""
+    return any(
+        isinstance(one, values.Mark) or one == "*" or ":secretsmanager:" in str(one)
+        for one in values.items(values.member(statement.raw, "Resource"))
+    )

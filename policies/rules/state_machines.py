@@ -1,0 +1,233 @@
+"""State machines: what goes wrong is logged, and the role does what the definition calls and no more."""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from .. import arns, kinds, role_permissions, state_language, values
+from ..policy_documents import matches
+from ..role_permissions import Grant
+from ..rule import Complaints, each, rule, stack_rule
+from ..stack import Resource, Stack
+from ..state_language import Calls
+from ..values import Undecided
+
+LEVELS = ("ERROR", "ALL")
+_LOGGING = (
+    "logs:CreateLogDelivery",
+    "logs:CreateLogStream",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutLogEvents",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
+"""What log delivery takes, which AWS holds to no resource."""
+_TRACING = (
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+)
+_KEYS = ("kms:Decrypt", "kms:GenerateDataKey*", "kms:Encrypt", "kms:DescribeKey", "kms:ReEncrypt*")
+_ALWAYS = (*_LOGGING, *_TRACING, *_KEYS)
+_CALLED = (kinds.FUNCTION, kinds.FUNCTION_ALIAS, kinds.TOPIC, kinds.QUEUE, kinds.TABLE, kinds.STATE_MACHINE)
+
+_GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
+
+
+@rule(kinds.STATE_MACHINE, severity="medium", enforcement="advisory", link=f"{_GUIDE}/cw-logs.html")
+def state_machine_logs_errors(machine: Resource) -> Complaints:
+    """A state machine logs its errors."""
+    level = machine.text("loggingConfiguration.level")
+    if level not in LEVELS:
+        return (
+            f"Nobody reads what goes wrong in the state machine {machine.name}: loggingConfiguration.level is "
+            f"{level or 'absent'}. Set it to ERROR, and logDestination to the ARN of a log group with :* behind it."
+        )
+    if not machine.has("loggingConfiguration.logDestination"):
+        return (
+            f"The state machine {machine.name} has nowhere to log to: loggingConfiguration.logDestination is absent. "
+            "Set it to the ARN of a log group with :* behind it."
+        )
+    destination = machine.text("loggingConfiguration.logDestination") or ""
+    if not destination.endswith(":*"):
+        return (
+            f"Step Functions refuses the log of the state machine {machine.name}: loggingConfiguration.logDestination "
+            f"is {destination}. Put :* behind the ARN of the log group."
+        )
+    return None
+
+
+@stack_rule(
+    kinds.STATE_MACHINE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/procedure-create-iam-role.html"
+)
+def state_machine_role_is_limited_to_its_calls(machine: Resource, stack: Stack) -> Complaints:
+    """The role of a state machine may do what the definition calls, on what it is called on, and nothing else."""
+    role = stack.target(machine, "roleArn", kinds.ROLE)
+    if role is None:
+        return
+    users = stack.referring(role, "roleArn", kinds.STATE_MACHINE).all()
+    # Of several that share the role the first speaks for all.
+    if machine is not users[0]:
+        return
+    called = _calls_of_all(stack, users)
+    for grant in role_permissions.of(stack, role).grants:
+        yield from each([grant], partial(_excess, machine, role, called))
+
+
+@stack_rule(
+    kinds.STATE_MACHINE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/procedure-create-iam-role.html"
+)
+def state_machine_role_may_make_its_calls(machine: Resource, stack: Stack) -> Complaints:
+    """The role of a state machine may do what the definition calls."""
+    role = stack.target(machine, "roleArn", kinds.ROLE)
+    if role is None:
+        return
+    called = [
+        (action, target)
+        for action, targets in stack.once(_calls, machine).actions.items()
+        for target in sorted(targets or ())
+    ]
+    yield from each(called, lambda one: _lack(stack, machine, role, *one))
+
+
+def _calls_of_all(stack: Stack, machines: Iterable[Resource]) -> Calls:
+    """What these call together. Raises Undecided where nobody can tell of one."""
+    found = Calls()
+    for one in machines:
+        found.join(stack.once(_calls, one))
+    return found
+
+
+def _calls(stack: Stack, machine: Resource) -> Calls:
+    definition = machine.document("definition")
+    if definition is None:
+        values.undecided("no definition")
+    return state_language.calls(definition)
+
+
+def _excess(machine: Resource, role: Resource, called: Calls, grant: Grant) -> Iterator[str]:
+    statement = grant.statement
+    if not statement.allows:
+        return
+    where = f"The role {role.name} of the state machine {machine.name}"
+    if values.member(statement.raw, "NotAction") is not None:
+        yield (
+            f"{where} may do nearly everything: {statement.name} of {grant.holder.name} has NotAction. "
+            "Set Action to what the definition calls."
+        )
+        return
+    used: list[str] = []
+    for pattern in statement.actions:
+        if _is_beside(pattern, called):
+            continue
+        if not any(pattern.lower() == action.lower() for action in called.actions):
+            covered = sorted({action for action in called.actions if matches(pattern, action)})
+            advice = f"Set Action to {', '.join(covered)}" if covered else "Remove it"
+            yield (
+                f"{where} may do what the definition does not call: {statement.name} of {grant.holder.name} allows "
+                f"{pattern}. {advice}."
+            )
+        else:
+            used.append(pattern)
+    if used and len(used) == len(statement.actions):
+        yield from _excess_of_resources(where, called, grant, used)
+
+
+def _excess_of_resources(where: str, called: Calls, grant: Grant, actions: list[str]) -> Iterator[str]:
+    """Resources on which no step does any of these actions, as far as the definition says on which it does them."""
+    wanted = {pattern.lower() for pattern in actions}
+    targets: set[str] = set()
+    for action, known in called.actions.items():
+        if action.lower() in wanted:
+            if known is None:
+                return
+            targets |= known
+    statement = grant.statement
+    for pattern in statement.resources:
+        if pattern in targets or (not _is_whole_type(pattern) and any(_may_be(pattern, target) for target in targets)):
+            continue
+        yield (
+            f"{where} may do more than the definition calls: {statement.name} of {grant.holder.name} allows "
+            f"{', '.join(actions)} on {pattern}. Set Resource to what is called, {_some(targets)}."
+        )
+
+
+def _some(targets: set[str]) -> str:
+    """The first few of them."""
+    listed = sorted(targets)
+    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
+
+
+def _is_beside(pattern: str, called: Calls) -> bool:
+    """Whether this action may be needed for what stands in no definition, or for a call nobody can look up here."""
+    service, _, _ = pattern.partition(":")
+    if service.lower() in called.services:
+        return True
+    # A wildcard may stand within these, such as logs:*LogDelivery, and reaches no further than its own service.
+    return any(matches(allowed, pattern) for allowed in (*_ALWAYS, *called.beside)) or (
+        service.lower() in ("logs", "xray") and "*" in pattern.partition(":")[2].rstrip("*")
+    )
+
+
+def _is_whole_type(pattern: str) -> bool:
+    """Whether a pattern takes in every resource of a type: nothing names one."""
+    found = arns.parts(pattern)
+    rest = found[4] if found else pattern
+    return rest.replace(":", "/").rstrip("/*?").rpartition("/")[2] in (
+        "",
+        "function",
+        "table",
+        "stateMachine",
+        "secret",
+    )
+
+
+def _may_be(pattern: str, target: str) -> bool:
+    """Whether a pattern of a policy takes in what a step names: by ARN, by URL or by name."""
+    if role_permissions.matches(pattern, target):
+        return True
+    ours, theirs = _bare(pattern), _bare(target)
+    if arns.parts(pattern) and arns.parts(target):
+        return role_permissions.matches(ours, theirs)
+    return role_permissions.matches(_name(ours), _name(theirs))
+
+
+def _bare(value: str) -> str:
+    """Without what comes behind the name: a function's version, a table's index."""
+    value = value.partition("/index/")[0]
+    if value.count(":") >= 7 and ":function:" in value:
+        return ":".join(value.split(":")[:7])
+    return value.removesuffix(":*") if value.count(":") >= 6 else value
+
+
+def _name(value: str) -> str:
+    return arns.name_in(value) or value.partition(":")[0]
+
+
+def _lack(stack: Stack, machine: Resource, role: Resource, action: str, called: str) -> Complaints:
+    target = stack.find(called, *_CALLED)
+    if target is None and arns.parts(called) is None:
+        return None
+    if role_permissions.may(stack, role, action, called if arns.parts(called) else target or called):
+        return None
+    if target is not None and target.type == kinds.FUNCTION and _permits(stack, target):
+        return None
+    return (
+        f"The state machine {machine.name} cannot do what its definition calls: its role {role.name} lacks {action} on "
+        f"{target.name if target else called}. Allow it in a policy of the role."
+    )
+
+
+def _permits(stack: Stack, function: Resource) -> bool:
+    """Whether the function itself lets roles in."""
+    for one in stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain:
+        try:
+            if not (one.text("principal") or "").endswith(".amazonaws.com"):
+                return True
+        except Undecided:
+            return True
+    return False

@@ -1,0 +1,189 @@
+"""Topics: who may publish to them, and what becomes of a notice that cannot be delivered."""
+
+from .. import admission, kinds, policy_documents
+from ..policy_documents import Statement
+from ..rule import Complaints, rule, stack_rule
+from ..stack import Resource, Stack
+from ..values import Undecided
+
+EVENTS = "events.amazonaws.com"
+SNS = "sns.amazonaws.com"
+PUBLISH = "sns:Publish"
+AWS_MANAGED_KEY = "alias/aws/sns"
+KEY_USES = ("kms:Decrypt", "kms:GenerateDataKey")
+KEYLESS_PUBLISHERS = (EVENTS, "cloudwatch.amazonaws.com", "s3.amazonaws.com")
+"""Services that publish as themselves and not as a role: the key's policy has to name them."""
+SOURCE_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount"})
+"""Conditions that EventBridge does not meet where it uses the key of a topic."""
+TO_PEOPLE = ("email", "email-json", "sms")
+"""Protocols for which dead letters serve nobody: there is nothing to deliver again."""
+
+_GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
+_EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"
+
+
+@rule(
+    kinds.TOPIC,
+    kinds.TOPIC_POLICY,
+    severity="critical",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sns-security-best-practices.html",
+)
+def topic_publishers_are_limited(holder: Resource) -> Complaints:
+    """Not everybody may publish to a topic: what is for everybody is held to a known account or source."""
+    found = policy_documents.statements(holder.value("policy"))
+    for statement in policy_documents.open_statements(found, PUBLISH):
+        yield (
+            f"The policy of {holder.name} lets everybody publish: {statement.name} allows "
+            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
+            "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
+        )
+
+
+@rule(
+    kinds.TOPIC,
+    kinds.TOPIC_POLICY,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_EVENTS_GUIDE}#eb-sns-permissions",
+)
+def topic_policy_for_events_has_no_condition(holder: Resource) -> Complaints:
+    """A topic's policy lets EventBridge publish without a condition: with one, AWS does not deliver."""
+    found = [one for one in policy_documents.statements(holder.value("policy")) if _is_for_events(one)]
+    conditional = [one for one in found if one.conditions]
+    if not conditional or len(conditional) < len(found):
+        return None
+    statement = conditional[0]
+    return (
+        f"The policy of {holder.name} keeps EventBridge out: {statement.name} lets {EVENTS} publish under a condition "
+        f"on {', '.join(sorted(statement.condition_keys()))}, and EventBridge meets none at a topic. "
+        f"Set a statement for {EVENTS} alone, without Condition."
+    )
+
+
+@stack_rule(
+    kinds.TOPIC,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sns-key-management.html",
+)
+def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
+    """A topic is encrypted with a key that the services which publish to it may use."""
+    if not topic.has("kmsMasterKeyId"):
+        return
+    aws_managed = _is_aws_managed(topic)
+    key = None if aws_managed else _key(stack, topic)
+    if not aws_managed and (key is None or key.looked_up):
+        return
+    found = None if key is None else stack.once(policy_documents.statements_about, key)
+    for service, publisher in _publishers(stack, topic).items():
+        if key is None:
+            yield (
+                f"The topic {topic.name} cannot take what {service} publishes ({publisher}): kmsMasterKeyId is "
+                f"{AWS_MANAGED_KEY}, whose policy nobody can change. Set kmsMasterKeyId to a key whose policy lets "
+                f"{service} use it."
+            )
+        elif missing := [use for use in KEY_USES if not _lets_use(found or [], service, use)]:
+            state = "does not name it" if found else "is AWS's own, which names no service"
+            if any(_may_use(one, service, use) for one in found or [] for use in missing):
+                state = "asks for aws:SourceArn or aws:SourceAccount, which EventBridge does not bring along here"
+            yield (
+                f"The topic {topic.name} cannot take what {service} publishes ({publisher}): the policy of its key "
+                f"{key.name} {state}. Let {service} {' and '.join(missing)} there"
+                + (", without a condition on aws:SourceArn or aws:SourceAccount." if service == EVENTS else ".")
+            )
+
+
+@rule(
+    kinds.TOPIC_SUBSCRIPTION,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sns-dead-letter-queues.html",
+)
+def topic_subscription_has_dead_letters(subscription: Resource) -> Complaints:
+    """A subscription has dead letters, unless it is for e-mail or SMS: SNS drops what it cannot deliver."""
+    protocol = subscription.text("protocol")
+    if protocol is None or protocol.lower() in TO_PEOPLE or subscription.has("redrivePolicy.deadLetterTargetArn"):
+        return None
+    return (
+        f"The subscription {subscription.name} loses notices that {protocol} does not take: "
+        "redrivePolicy.deadLetterTargetArn is absent. Set it to the ARN of a queue whose policy lets "
+        f"{SNS} send."
+    )
+
+
+@stack_rule(
+    kinds.TOPIC_SUBSCRIPTION,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sns-configure-dead-letter-queue.html",
+)
+def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Complaints:
+    """The dead letters of a subscription are a queue of the topic's kind, whose policy lets SNS send for this topic."""
+    topic, arn = _topic(stack, subscription)
+    why = admission.out_of_reach(
+        stack, subscription, "redrivePolicy.deadLetterTargetArn", SNS, arn, standard=_is_standard(topic, arn)
+    )
+    return why and f"The dead letters of the subscription {subscription.name} are lost: {why} for its topic."
+
+
+def _is_for_events(statement: Statement) -> bool:
+    return statement.allows and EVENTS in statement.services and statement.covers(PUBLISH)
+
+
+def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str | None]:
+    """The topic of a subscription, and its ARN, as far as they are known."""
+    try:
+        topic = stack.target(subscription, "topic", kinds.TOPIC)
+    except Undecided:
+        topic = None
+    given = subscription.value("topic")
+    return topic, given if isinstance(given, str) else admission.known_arn(topic)
+
+
+def _is_standard(topic: Resource | None, arn: str | None) -> bool:
+    """Whether a topic is certainly no FIFO topic."""
+    if topic is not None:
+        return not topic.flag("fifoTopic", absent=False)
+    return arn is not None and not arn.endswith(".fifo")
+
+
+def _is_aws_managed(topic: Resource) -> bool:
+    given = topic.value("kmsMasterKeyId")
+    return isinstance(given, str) and given.endswith(AWS_MANAGED_KEY)
+
+
+def _key(stack: Stack, topic: Resource) -> Resource | None:
+    """The key of this stack that encrypts a topic, be it by an alias."""
+    found = stack.target(topic, "kmsMasterKeyId", kinds.KEY, kinds.KEY_ALIAS)
+    if found is not None and found.type == kinds.KEY_ALIAS:
+        return stack.target(found, "targetKeyId", kinds.KEY)
+    return found
+
+
+def _publishers(stack: Stack, topic: Resource) -> dict[str, str]:
+    """The services that publish to a topic as themselves, each with one resource that makes it."""
+    targets = stack.referring(topic, "arn", kinds.EVENT_TARGET).certain
+    found = {EVENTS: targets[0].name} if targets else {}
+    try:
+        for holder, path in policy_documents.attached(stack, topic):
+            for statement in policy_documents.statements(holder.value(path)):
+                if statement.allows and statement.covers(PUBLISH):
+                    for service in statement.services:
+                        if service in KEYLESS_PUBLISHERS:
+                            found.setdefault(service, holder.name)
+    except Undecided:
+        pass
+    return found
+
+
+def _lets_use(found: list[Statement], service: str, use: str) -> bool:
+    return admission.any_of(
+        found,
+        lambda one: _may_use(one, service, use) and not (service == EVENTS and one.condition_keys() & SOURCE_KEYS),
+    )
+
+
+def _may_use(statement: Statement, service: str, use: str) -> bool:
+    """Whether a statement of a key's policy is for this use by this service, its conditions aside."""
+    return statement.allows and (service in statement.services or statement.opens_to_anyone()) and statement.covers(use)

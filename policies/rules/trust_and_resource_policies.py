@@ -1,0 +1,276 @@
+"""Policies that say who may come in: nobody is let in unknown, and no AWS service on a stranger's behalf."""
+
+from collections.abc import Iterable, Iterator
+
+from .. import arns, kinds
+from ..policy_documents import Statement, matches, open_statements, statements
+from ..rule import Complaints, each, rule
+from ..stack import Resource
+
+CLOSED = {
+    kinds.KEY: "policy",
+    kinds.KEY_POLICY: "policy",
+    kinds.SECRET: "policy",
+    kinds.SECRET_POLICY: "policy",
+    kinds.EVENT_BUS_POLICY: "policy",
+    kinds.BUCKET_POLICY: "policy",
+    kinds.REPOSITORY_POLICY: "policy",
+}
+"""Where policies of resources are written, but for queues and topics: these are another subject's."""
+GUARDED = CLOSED | {
+    kinds.QUEUE: "policy",
+    kinds.QUEUE_POLICY: "policy",
+    kinds.TOPIC: "policy",
+    kinds.TOPIC_POLICY: "policy",
+}
+"""The same, and queues and topics."""
+
+ASSUMING = frozenset(
+    {
+        "airflow-env",
+        "appsync",
+        "batch",
+        "bedrock",
+        "bedrock-agentcore",
+        "cloudtrail",
+        "codebuild",
+        "codepipeline",
+        "comprehend",
+        "config",
+        "datasync",
+        "ecs-tasks",
+        "events",
+        "fis",
+        "grafana",
+        "imagebuilder",
+        "iot",
+        "logs",
+        "pipes",
+        "sagemaker",
+        "scheduler",
+        "ses",
+        "ssm",
+        "states",
+        "transcribe",
+        "transfer",
+        "vpc-flow-logs",
+    }
+)
+"""Services that say for whom they assume a role, by their own pages on the confused deputy. Lambda and EC2 do not."""
+SENDING = frozenset(
+    {
+        "apigateway",
+        "budgets",
+        "cloudtrail",
+        "cloudwatch",
+        "lambda.alarms.cloudwatch",
+        "cognito-idp",
+        "config",
+        "costalerts",
+        "delivery.logs",
+        "elasticloadbalancing",
+        "events",
+        "events.rds",
+        "iot",
+        "lex",
+        "logs",
+        "s3",
+        "scheduler",
+        "secretsmanager",
+        "ses",
+        "sns",
+        "vpc-lattice",
+    }
+)
+"""Services that say for whom they call a resource."""
+USING_KEYS = frozenset({"delivery.logs", "logs", "s3", "sns"})
+"""Services that say for whom they use a key."""
+WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, kinds.KEY, kinds.KEY_POLICY})
+"""Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
+_SHARED_PROVIDERS = (
+    "token.actions.githubusercontent.com",
+    "gitlab.com",
+    "app.terraform.io",
+    "api.pulumi.com/oidc",
+    "agent.buildkite.com",
+    "accounts.google.com",
+)
+"""Identity providers that anybody can have a token from."""
+
+_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+
+
+@rule(
+    kinds.ROLE,
+    severity="critical",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/reference_policies_elements_principal.html",
+)
+def role_trust_is_not_open(role: Resource) -> Complaints:
+    """A role is not to be assumed by just anybody: principals are named, and identities from elsewhere are held to."""
+    found = statements(role.value("assumeRolePolicy"))
+    anybodys = {one.index for one in open_statements(found)}
+
+    def judge(statement: Statement) -> Complaints:
+        if not statement.allows:
+            return
+        if statement.index in anybodys or (statement.opens_to_anyone() and _tells_only_source(statement)):
+            yield (
+                f"The role {role.name} may be assumed by everybody: {statement.name} of assumeRolePolicy has "
+                "Principal * without a condition that says who. Set Principal to the service, role or account meant."
+            )
+        for provider in statement.principals.get("Federated", []):
+            wanted = _missing_claim(statement, provider)
+            if wanted:
+                yield (
+                    f"The role {role.name} may be assumed by everybody who has a token of {provider}: {statement.name} "
+                    f"of assumeRolePolicy does not say whose. Set Condition to StringEquals or StringLike of {wanted}."
+                )
+
+    yield from each(found, judge)
+
+
+@rule(
+    *CLOSED,
+    kinds.FUNCTION_PERMISSION,
+    kinds.EVENT_PERMISSION,
+    severity="critical",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/reference_policies_elements_principal.html",
+)
+def resource_policy_is_not_open(holder: Resource) -> Complaints:
+    """A key, secret, bus, bucket, repository or function is not open to the world."""
+    if holder.type in (kinds.FUNCTION_PERMISSION, kinds.EVENT_PERMISSION):
+        # A source's account alone does not say which service comes on its behalf.
+        held = any(map(holder.has, ("principalOrgId", "sourceArn", "condition")))
+        if holder.text("principal") == "*" and not held:
+            yield (
+                f"The permission {holder.name} lets everybody in: principal is * and nothing says who. Set principal "
+                "to an account, a role or a service."
+            )
+        return
+    for statement in open_statements(statements(holder.value(CLOSED[holder.type]))):
+        yield (
+            f"The policy of {holder.name} lets everybody in: {statement.name} allows "
+            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
+            "whose. Set Principal to an account, a role or a service."
+        )
+
+
+@rule(
+    kinds.ROLE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/confused-deputy.html",
+)
+def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
+    """A service that says for whom it assumes a role is held to a source: an account, an organisation or a resource."""
+
+    def judge(statement: Statement) -> Complaints:
+        services = [one for one in statement.services if _name(one) in ASSUMING]
+        if not services or not statement.allows or _has_source(statement):
+            return None
+        return (
+            f"The role {role.name} may be assumed by {' and '.join(services)} on anybody's behalf: {statement.name} of "
+            "assumeRolePolicy has no condition on its source. Set Condition to aws:SourceAccount, and to aws:SourceArn "
+            "where the resource is known."
+        )
+
+    yield from each(statements(role.value("assumeRolePolicy")), judge)
+
+
+@rule(
+    *GUARDED,
+    kinds.FUNCTION_PERMISSION,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/confused-deputy.html",
+)
+def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
+    """A service that says for whom it calls a resource is held to a source, but for EventBridge and topics."""
+    if holder.type == kinds.FUNCTION_PERMISSION:
+        yield from _permission(holder)
+        return
+
+    def judge(statement: Statement) -> Complaints:
+        honouring = USING_KEYS if holder.type in (kinds.KEY, kinds.KEY_POLICY) else SENDING
+        services = [
+            one
+            for one in statement.services
+            if _name(one) in honouring and not (_name(one) == "events" and holder.type in WITHOUT_CONDITION)
+        ]
+        if not services or not statement.allows or _has_source(statement):
+            return None
+        return (
+            f"The policy of {holder.name} lets {' and '.join(services)} in on anybody's behalf: {statement.name} has "
+            "no condition on its source. Set Condition to aws:SourceArn of the resource it comes from, or to "
+            "aws:SourceAccount."
+        )
+
+    yield from each(statements(holder.value(GUARDED[holder.type])), judge)
+
+
+def _permission(permission: Resource) -> Iterator[str]:
+    """The same, of what a Lambda permission has in the place of conditions."""
+    service = permission.text("principal") or ""
+    if _name(service) not in SENDING or any(map(permission.has, ("sourceAccount", "principalOrgId"))):
+        return
+    source = permission.text("sourceArn")
+    if source is None or not source.strip("*") or _is_anybodys(source):
+        found = "sourceArn and sourceAccount are absent" if source is None else f"sourceArn is {source}"
+        yield (
+            f"The permission {permission.name} lets {service} call the function on anybody's behalf: {found}. Set "
+            "sourceArn to the resource it comes from, or sourceAccount."
+        )
+
+
+def _is_anybodys(source: str) -> bool:
+    """Whether the account in an ARN is left open."""
+    found = arns.parts(source)
+    return found is not None and "*" in found[3]
+
+
+def _has_source(statement: Statement) -> bool:
+    """Whether its conditions hold the service to somebody."""
+    if statement.keeps_strangers_out():
+        return True
+    return any(_says_whose(condition.key, condition.values) for condition in statement.conditions)
+
+
+def _tells_only_source(statement: Statement) -> bool:
+    """Whether all that its conditions hold to is for whom a service acts, which does not say which service."""
+    return all(key.startswith(("aws:sourcearn", "aws:sourceacc", "aws:sourceo")) for key in statement.condition_keys())
+
+
+def _says_whose(key: str, given: Iterable[str]) -> bool:
+    if key.startswith("kms:encryptioncontext") or key == "sts:externalid":
+        return all(value.strip("*") for value in given)
+    return False
+
+
+def _name(service: str) -> str:
+    """`logs` of `logs.eu-west-1.amazonaws.com`."""
+    name = service.removesuffix(".cn").removesuffix(".amazonaws.com")
+    head, _, tail = name.rpartition(".")
+    return head if head and matches("*-*-?", tail) else name
+
+
+def _missing_claim(statement: Statement, provider: str) -> str | None:
+    """The claim of a web identity that a trust policy has to ask for, and does not."""
+    if ":saml-provider/" in provider or not any(
+        matches(action, "sts:AssumeRoleWithWebIdentity") for action in statement.actions
+    ):
+        return None
+    issuer = provider.partition("oidc-provider/")[2] or provider
+    if "*" in issuer:
+        return None
+    claims = [
+        condition
+        for condition in statement.conditions
+        if condition.limits
+        and condition.key.startswith(f"{issuer.lower()}:")
+        and any(value.strip("*:/") not in ("", "repo") for value in condition.values)
+    ]
+    if issuer.lower().startswith(_SHARED_PROVIDERS):
+        claims = [one for one in claims if not one.key.endswith(":aud") or issuer == "accounts.google.com"]
+    return None if claims else f"{issuer}:sub"

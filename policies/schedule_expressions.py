@@ -1,0 +1,187 @@
+"""Reads schedule expressions as EventBridge Scheduler does: whether it takes one, and how soon it comes round again."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import pairwise
+
+DAY = 86_400
+_SECONDS = {"minute": 60, "hour": 3600, "day": DAY}
+_RATE = re.compile(r"rate\((\d{1,9}) (minute|hour|day)(s?)\)")
+_CRON = re.compile(r"cron\((.*)\)", re.DOTALL)
+_AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_NAMES = ("minutes", "hours", "day-of-month", "month", "day-of-week", "year")
+_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
+_WORDS: tuple[tuple[str, ...], ...] = ((), (), (), _MONTHS, _WEEKDAYS, ())
+_SPECIAL = {2: re.compile(r"L|LW|(\d{1,2})W"), 4: re.compile(r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])")}
+_FIRST_YEAR = 2024
+
+
+class Refused(ValueError):
+    """Scheduler does not take the expression; the message says why."""
+
+
+@cache
+def shortest_period(expression: str) -> int | None:
+    """The least seconds between two runs; None where there is one run at most. Raises Refused.
+
+    From two days on it is not exact, but two days: what retries can reach is over by then.
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html)
+    """
+    if found := _AT.fullmatch(expression):
+        try:
+            datetime.fromisoformat(found[1])
+        except ValueError as problem:
+            raise Refused(f"there is no time {found[1]}") from problem
+        return None
+    if found := _RATE.fullmatch(expression):
+        return _of_rate(int(found[1]), found[2], found[3])
+    if found := _CRON.fullmatch(expression):
+        return _of_cron(found[1])
+    if expression.startswith("at("):
+        raise Refused("a time is written at(yyyy-mm-ddThh:mm:ss), without a zone")
+    if expression.startswith("rate("):
+        raise Refused("a rate is written rate(value unit), in minutes, hours or days")
+    raise Refused("it is neither rate(...) nor cron(...) nor at(...)")
+
+
+def _of_rate(value: int, unit: str, plural: str) -> int:
+    if value < 1:
+        raise Refused("a rate is at least 1")
+    expected = unit if value == 1 else f"{unit}s"
+    if unit + plural != expected:
+        raise Refused(f"{value} goes with {expected}, not {unit + plural}")
+    return value * _SECONDS[unit]
+
+
+def _of_cron(text: str) -> int | None:
+    fields = text.upper().split(" ")
+    if len(fields) != len(_NAMES) or "" in fields:
+        raise Refused(f"cron has six fields with one space between them, not {len(text.split())}")
+    if (fields[2] == "?") == (fields[4] == "?"):
+        raise Refused("exactly one of day-of-month and day-of-week has to be ?")
+    parsed = [_field(index, field) for index, field in enumerate(fields)]
+    times = sorted(hour * 3600 + minute * 60 for hour in parsed[1].values for minute in parsed[0].values)
+    within = min((later - earlier for earlier, later in pairwise(times)), default=2 * DAY)
+    overnight = times[0] + DAY - times[-1]
+    if overnight >= within:
+        return within
+    return min(within, overnight if _runs_on_two_days_in_a_row(parsed) else overnight + DAY)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """What one field of a cron expression stands for."""
+
+    values: frozenset[int]
+    special: tuple[str, ...]
+    """Such as `LW`, `15W`, `6L` or `2#1`."""
+    any_day: bool = False
+    """It is ?, and says nothing."""
+
+
+def _field(index: int, text: str) -> _Field:
+    if text == "?":
+        if index not in (2, 4):
+            raise Refused(f"? cannot stand for {_NAMES[index]}")
+        return _Field(frozenset(), (), any_day=True)
+    found: set[int] = set()
+    special: list[str] = []
+    for part in text.split(","):
+        if index in _SPECIAL and _SPECIAL[index].fullmatch(part):
+            special.append(part)
+        else:
+            found |= _values(index, part)
+    return _Field(frozenset(found), tuple(special))
+
+
+def _values(index: int, part: str) -> set[int]:
+    low, high = _LIMITS[index]
+    span, slash, step_text = part.partition("/")
+    if slash and (not step_text.isdecimal() or int(step_text) == 0):
+        raise Refused(f"{part} is no step for {_NAMES[index]}")
+    step = int(step_text) if slash else 1
+    if span == "*":
+        first, last = low, high
+    elif "-" in span:
+        first, last = (_number(index, end) for end in span.split("-", 1))
+    else:
+        first = _number(index, span)
+        last = high if slash else first
+    if first <= last:
+        return set(range(first, last + 1, step))
+    # AWS does not say whether a range may run over the end (FRI-MON): it is not refused here.
+    return {low + (value - low) % (high - low + 1) for value in range(first, last + high - low + 2, step)}
+
+
+def _number(index: int, text: str) -> int:
+    low, high = _LIMITS[index]
+    if text in _WORDS[index]:
+        return _WORDS[index].index(text) + low
+    if not re.fullmatch(r"\d{1,4}", text) or not low <= int(text) <= high:
+        raise Refused(f"{text or 'nothing'} is no value for {_NAMES[index]}, which goes from {low} to {high}")
+    return int(text)
+
+
+def _runs_on_two_days_in_a_row(parsed: list[_Field]) -> bool:
+    years = sorted(year for year in parsed[5].values if year >= _FIRST_YEAR)[:2] or [_FIRST_YEAR]
+    day, end = date(years[0], 1, 1), date(years[-1], 12, 31)
+    before = False
+    while day <= end:
+        now = _runs_on(parsed, day)
+        if now and before:
+            return True
+        before = now
+        day += timedelta(days=1)
+    return False
+
+
+def _runs_on(parsed: list[_Field], day: date) -> bool:
+    _, _, of_month, month, of_week, year = parsed
+    if day.month not in month.values or day.year not in year.values:
+        return False
+    if of_week.any_day:
+        return day.day in of_month.values or any(_is_day_of_month(one, day) for one in of_month.special)
+    return _weekday(day) in of_week.values or any(_is_day_of_week(one, day) for one in of_week.special)
+
+
+def _weekday(day: date) -> int:
+    """1 for Sunday to 7 for Saturday."""
+    return day.isoweekday() % 7 + 1
+
+
+def _last_of_month(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
+def _is_day_of_month(special: str, day: date) -> bool:
+    last = _last_of_month(day)
+    if special == "L":
+        return day == last
+    wanted = last if special == "LW" else last.replace(day=min(int(special[:-1]), last.day))
+    return day == _nearest_weekday(wanted, last.day)
+
+
+def _nearest_weekday(day: date, last: int) -> date:
+    if day.isoweekday() == 6:
+        return day - timedelta(days=1) if day.day > 1 else day + timedelta(days=2)
+    if day.isoweekday() == 7:
+        return day + timedelta(days=1) if day.day < last else day - timedelta(days=2)
+    return day
+
+
+_OF_WEEK: dict[str, Callable[[date, int], bool]] = {
+    "L": lambda day, _: day.day + 7 > _last_of_month(day).day,
+    "#": lambda day, count: (day.day - 1) // 7 + 1 == count,
+}
+
+
+def _is_day_of_week(special: str, day: date) -> bool:
+    if special == "L":
+        return _weekday(day) == 7
+    named, count = (special[:-1], 0) if special.endswith("L") else (special[:-2], int(special[-1]))
+    return _number(4, named) == _weekday(day) and _OF_WEEK["L" if special.endswith("L") else "#"](day, count)

@@ -1,0 +1,55 @@
+"""Checks a value against the part of JSON schema that parameters are written in."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "integer": ("a whole number", (int,)),
+    "number": ("a number", (int, float)),
+    "string": ("a text", (str,)),
+    "boolean": ("true or false", (bool,)),
+    "array": ("a list", (list,)),
+    "object": ("a map", (dict,)),
+}
+
+
+def complaints(value: Any, schema: Mapping[str, Any], where: str) -> Iterator[str]:
+    """What is wrong with this value, one sentence each."""
+    wanted = schema.get("type")
+    if wanted is not None and not _is(value, wanted):
+        yield f"{where} must be {_TYPES[wanted][0]}, got {shown(value)}"
+        return
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"{where} must be one of {', '.join(map(shown, schema['enum']))}, got {shown(value)}"
+    if "minimum" in schema and value < schema["minimum"]:
+        yield f"{where} must be at least {schema['minimum']}, got {shown(value)}"
+    if "maximum" in schema and value > schema["maximum"]:
+        yield f"{where} must be at most {schema['maximum']}, got {shown(value)}"
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        yield f"{where} must match {schema['pattern']}, got {shown(value)}"
+    if isinstance(value, list) and "items" in schema:
+        for index, inner in enumerate(value):
+            yield from complaints(inner, schema["items"], f"{where}[{index}]")
+    if isinstance(value, dict):
+        for key in schema.get("required", ()):
+            if key not in value:
+                yield f"{where} must have {key}"
+        for key, inner in value.items():
+            if key in schema.get("properties", {}):
+                yield from complaints(inner, schema["properties"][key], f"{where}.{key}")
+            elif schema.get("additionalProperties") is False:
+                yield f"{where} has no {key}; it has {', '.join(schema.get('properties', {}))}"
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it."""
+    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is(value: Any, wanted: str) -> bool:
+    if isinstance(value, bool):
+        return wanted == "boolean"
+    if wanted == "integer" and isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, _TYPES[wanted][1])

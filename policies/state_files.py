@@ -1,0 +1,140 @@
+"""Reads the resources of a stack out of a file: `pulumi stack export`, or `pulumi preview --json`."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .stack import Resource, asked_for
+from .values import plain
+
+_ENDING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace"})
+"""Steps after which a resource is gone."""
+_READING = frozenset({"read", "read-replacement"})
+_ROOT = "pulumi:pulumi:Stack"
+
+
+class NotAnExport(Exception):
+    """The file holds no resources that can be read; the message says what it is instead."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds."""
+
+    resources: tuple[Resource, ...]
+    missing: int = 0
+    """How many resources of the stack the file leaves out."""
+
+
+def read(data: bytes) -> Contents:
+    """The resources in the file. Raises NotAnExport with a sentence."""
+    if not data.strip():
+        raise NotAnExport("The file is empty.")
+    try:
+        found = json.loads(data)
+    except UnicodeDecodeError as problem:
+        raise NotAnExport("The file is no text.") from problem
+    except json.JSONDecodeError as problem:
+        what = "breaks off" if _breaks_off(problem) else "is not JSON"
+        raise NotAnExport(
+            f"The file {what} at line {problem.lineno}, column {problem.colno}: {problem.msg}."
+        ) from problem
+    except RecursionError as problem:
+        raise NotAnExport("The file is nested too deeply to be a Pulumi export.") from problem
+    if not isinstance(found, Mapping):
+        raise NotAnExport(f"{_FORMATS} It holds a {type(found).__name__}.")
+    deployment = _deployment(found)
+    if deployment is not None:
+        return _exported(deployment)
+    if isinstance(found.get("steps"), list) or "changeSummary" in found:
+        return _previewed(found)
+    keys = ", ".join(map(str, list(found)[:5])) or "nothing"
+    raise NotAnExport(f"{_FORMATS} It holds {keys}.")
+
+
+_FORMATS = "The file is neither the output of `pulumi stack export` nor of `pulumi preview --json`."
+
+
+def _breaks_off(problem: json.JSONDecodeError) -> bool:
+    """Whether the text was right as far as it goes."""
+    rest = problem.doc[problem.pos :].rstrip()
+    return problem.msg.startswith("Unterminated") or any(word.startswith(rest) for word in ("true", "false", "null"))
+
+
+def _deployment(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The part with the resources: in an export, in the file of a backend, or in an old checkpoint."""
+    checkpoint = found.get("checkpoint")
+    for place in (found.get("deployment"), checkpoint.get("latest") if isinstance(checkpoint, Mapping) else None):
+        if isinstance(place, Mapping):
+            return place
+    latest = found.get("latest")
+    if isinstance(latest, Mapping):
+        return latest
+    is_empty = "version" in found and "deployment" in found and found["deployment"] is None
+    return {} if is_empty else None
+
+
+def _exported(deployment: Mapping[str, Any]) -> Contents:
+    states = _listed(deployment.get("resources") or [], "resources")
+    # What waits to be deleted has been replaced already.
+    return Contents(_unique(_resource(one) for one in states if not one.get("delete")))
+
+
+def _previewed(found: Mapping[str, Any]) -> Contents:
+    steps = _listed(found.get("steps") or [], "steps")
+    after = [
+        _resource(state, looked_up=step.get("op") in _READING)
+        for step in steps
+        if step.get("op") not in _ENDING and isinstance(state := step.get("newState"), Mapping)
+    ]
+    return Contents(_unique(after), _unlisted(found.get("changeSummary"), steps))
+
+
+def _unlisted(summary: Any, steps: list[Mapping[str, Any]]) -> int:
+    """How many unchanged resources a preview leaves out: all of them, unless it was asked to show them."""
+    same = summary.get("same", 0) if isinstance(summary, Mapping) else 0
+    listed = sum(step.get("op") == "same" for step in steps)
+    root = any(f"::{_ROOT}::" in str(step.get("urn")) for step in steps)
+    return max(0, int(same) - listed - (0 if root else 1)) if isinstance(same, int | float) else 0
+
+
+def _listed(found: Any, what: str) -> list[Mapping[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        raise NotAnExport(f"{_FORMATS} Its {what} are no list of objects.")
+    return found
+
+
+def _resource(state: Mapping[str, Any], looked_up: bool = False) -> Resource:
+    urn, type_ = state.get("urn"), state.get("type")
+    if not isinstance(urn, str) or not isinstance(type_, str) or urn.count("::") < 3:
+        raise NotAnExport(f"{_FORMATS} One of its resources has no URN or no type.")
+    inputs, outputs = _properties(state, "inputs"), _properties(state, "outputs")
+    if isinstance(state.get("id"), str) and state["id"]:
+        outputs = {"id": plain(state["id"])} | outputs
+    made_of = {key: tuple(urns or ()) for key, urns in (state.get("propertyDependencies") or {}).items()}
+    external = looked_up or state.get("external") is True
+    return Resource(
+        type=type_,
+        name=urn.split("::", 3)[3],
+        urn=urn,
+        # What was looked up was not asked for: what is known of it are its outputs.
+        props=asked_for({} if external else inputs, outputs, made_of),
+        property_dependencies=made_of,
+        dependencies=tuple(state.get("dependencies") or ()),
+        parent=state.get("parent") or None,
+        provider=state.get("provider") or None,
+        looked_up=external,
+    )
+
+
+def _properties(state: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = plain(state.get(key) or {})
+    if not isinstance(found, dict):
+        raise NotAnExport(f"{_FORMATS} The {key} of {state['urn']} are no map.")
+    return found
+
+
+def _unique(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """One for each URN, the last: a replacement takes several steps."""
+    return tuple({one.urn: one for one in resources}.values())

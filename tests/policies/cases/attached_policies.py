@@ -1,0 +1,98 @@
+"""What the rules have to say about policies that AWS wrote, and about those of users."""
+
+from tests.policies.programs import UNKNOWN, Case, concat, make, policy, program, role
+
+attachment = make("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+exclusive = make("aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive")
+of_user = make("aws:iam/userPolicyAttachment:UserPolicyAttachment")
+of_several = make("aws:iam/policyAttachment:PolicyAttachment")
+user_policy = make("aws:iam/userPolicy:UserPolicy")
+group_policy = make("aws:iam/groupPolicy:GroupPolicy")
+managed_policy = make("aws:iam/policy:Policy")
+
+AWS = "arn:aws:iam::aws:policy"
+READS = policy({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"})
+app = role("app")
+own = managed_policy("own", policy=READS)
+
+FULL, USERS = "no-full-access-policy-is-attached", "user-has-no-inline-policy"
+
+CASES = [
+    # --- no-full-access-policy-is-attached
+    Case(
+        FULL,
+        "plain",
+        "an administrator",
+        program(app, attachment("app", role=app.name, policyArn=f"{AWS}/AdministratorAccess")),
+        {"app": ("AdministratorAccess", "Set policyArn")},
+    ),
+    Case(
+        FULL,
+        "wild",
+        "all of SQS, by the role itself, among others",
+        program(role("app", managedPolicyArns=[UNKNOWN, f"{AWS}/AmazonSQSFullAccess"])),
+        {"app": ("AmazonSQSFullAccess", "managedPolicyArns")},
+    ),
+    *(
+        Case(
+            FULL,
+            "wild",
+            name,
+            program(app, attachment("a", role=app.name, policyArn=f"arn:{partition}:iam::aws:policy/{name}")),
+            {"a": name.rpartition("/")[2]},
+        )
+        for partition, name in (
+            ("aws", "PowerUserAccess"),
+            ("aws", "AWSLambda_FullAccess"),
+            ("aws", "CloudWatchFullAccessV2"),
+            ("aws-us-gov", "IAMFullAccess"),
+            ("aws", "SecretsManagerReadWrite"),
+            ("aws", "job-function/SystemAdministrator"),
+        )
+    ),
+    Case(
+        FULL,
+        "wild",
+        "of a user, of several, and of all that a role has",
+        program(
+            of_user("u", user="u", policyArn=f"{AWS}/AdministratorAccess"),
+            of_several("s", roles=["app"], policyArn=f"{AWS}/AmazonS3FullAccess"),
+            exclusive("e", roleName="app", policyArns=[f"{AWS}/AmazonDynamoDBFullAccess"]),
+        ),
+        {"u": "AdministratorAccess", "s": "AmazonS3FullAccess", "e": "policyArns"},
+    ),
+    Case(FULL, "compliant", "our own", program(app, own, attachment("app", role=app.name, policyArn=own.arn))),
+    Case(FULL, "unknown", "which", program(app, attachment("app", role=app.name, policyArn=UNKNOWN))),
+    *(
+        Case(FULL, "near miss", what, program(app, attachment("app", role=app.name, policyArn=arn)))
+        for what, arn in {
+            "what every function has": f"{AWS}/service-role/AWSLambdaBasicExecutionRole",
+            "who may only look": f"{AWS}/ReadOnlyAccess",
+            "our own, called so": "arn:aws:iam::111122223333:policy/TeamFullAccess",
+            "a path of ours": concat("arn:aws:iam::111122223333:policy/aws/", "AdministratorAccess"),
+        }.items()
+    ),
+    # --- user-has-no-inline-policy
+    Case(
+        USERS,
+        "plain",
+        "one statement",
+        program(user_policy("ann", user="ann", policy=READS)),
+        {"ann": "Set it on a role"},
+    ),
+    Case(
+        USERS,
+        "wild",
+        "of a machine, by a name that is made",
+        program(user_policy("ci", user=UNKNOWN, policy=READS)),
+        {"ci": "written into a user"},
+    ),
+    Case(
+        USERS,
+        "compliant",
+        "attached",
+        program(own, of_user("ann", user="ann", policyArn=own.arn)),
+    ),
+    Case(USERS, "unknown", "a group's policy", program(group_policy("people", group="g", policy=UNKNOWN))),
+    Case(USERS, "near miss", "a group's", program(group_policy("people", group="g", policy=READS))),
+]

@@ -1,0 +1,147 @@
+"""What the rules have to say about actions that do not exist, wherever a policy is written."""
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    allow,
+    concat,
+    make,
+    permission,
+    policy,
+    program,
+    queue,
+    queue_policy,
+    role,
+    role_policy,
+    table,
+)
+
+managed_policy = make("aws:iam/policy:Policy")
+user = make("aws:iam/user:User")
+bucket_policy = make("aws:s3/bucketPolicy:BucketPolicy")
+
+LAMBDA = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
+app = role("app", assumeRolePolicy=LAMBDA)
+orders = queue("orders")
+notes = table("notes")
+ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+
+
+def may(action: object, resource: object, condition: object = None, **more: object) -> dict:
+    """One statement of an identity's policy."""
+    given = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return {**given, "Condition": condition} if condition else given
+
+
+def grants(*statements: dict):
+    """A role's policy of these statements."""
+    return role_policy("app", role=app.id, policy=policy(*statements))
+
+
+def arn(service: str, rest: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:{service}:{REGION}:{account}:{rest}"
+
+
+boundary = managed_policy("boundary", policy=policy(may("*", "*")))
+both = managed_policy("both", policy=policy(may("*", "*")))
+COMPLIANT = program(
+    app,
+    orders,
+    notes,
+    grants(
+        may(["sqs:SendMessage", "sqs:GetQueueAttributes"], orders.arn),
+        may(["dynamodb:Query", "dynamodb:PutItem"], [notes.arn, concat(notes.arn, "/index/*")]),
+        may("xray:PutTraceSegments", "*"),
+    ),
+)
+
+EXIST = "actions-exist"
+
+
+CASES = [
+    # --- actions-exist
+    Case(
+        EXIST,
+        "plain",
+        "a typo",
+        program(app, grants(may("sqs:SendMesage", arn("sqs", "a")))),
+        {"app": ("sqs:SendMesage", "did you mean SendMessage?")},
+    ),
+    Case(
+        EXIST,
+        "wild",
+        "what the API has, and IAM has not",
+        program(app, grants(may(["s3:ListObjects", "s3:GetObject"], "arn:aws:s3:::b"))),
+        {"app": "s3:ListObjects, which does not exist"},
+    ),
+    Case(
+        EXIST,
+        "wild",
+        "a pattern that matches nothing, in a queue's policy",
+        program(orders, queue_policy("orders", queueUrl="u", policy=policy(allow(ROOT, "sqs:Recieve*", "*")))),
+        {"orders": "matches no action"},
+    ),
+    Case(
+        EXIST,
+        "wild",
+        "another service, denied",
+        program(app, grants({"Effect": "Deny", "Action": "secretmanager:GetSecretValue", "Resource": "*"})),
+        {"app": "did you mean secretsmanager?"},
+    ),
+    Case(
+        EXIST,
+        "wild",
+        "no service, and of a permission",
+        program(app, grants(may("SendMessage", "*")), permission("p", action="lambda:Invoke", principal="x")),
+        {"app": "is no action", "p": "lambda:Invoke"},
+    ),
+    Case(
+        EXIST,
+        "wild",
+        "in a trust policy",
+        program(role("app", assumeRolePolicy=policy({**allow({"Service": "x"}, "sts:AsumeRole", "*")}))),
+        {"app": "did you mean AssumeRole?"},
+    ),
+    Case(
+        EXIST,
+        "wild",
+        "among those that are left out",
+        program(app, grants({"Effect": "Deny", "NotAction": ["iam:*", "sts:AsumeRole"], "Resource": "*"})),
+        {"app": "sts:AsumeRole"},
+    ),
+    Case(EXIST, "compliant", "all of them do", COMPLIANT),
+    Case(EXIST, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
+    Case(
+        EXIST,
+        "unknown",
+        "one action of several",
+        program(app, role_policy("app", role=app.id, policy={"Statement": [may([UNKNOWN, "sqs:Nothing"], "*")]})),
+    ),
+    Case(
+        EXIST,
+        "near miss",
+        "in another case, and patterns",
+        program(app, grants(may(["SQS:sendmessage", "s3:Get*", "dynamodb:*Item", "*"], "*"))),
+    ),
+    Case(
+        EXIST,
+        "near miss",
+        "what AWS itself writes into a topic's policy",
+        program(
+            make("aws:sns/topicPolicy:TopicPolicy")(
+                "t", arn="t", policy=policy(allow(ROOT, ["SNS:Publish", "SNS:Receive"], "*"))
+            )
+        ),
+    ),
+    Case(
+        EXIST,
+        "near miss",
+        "a function's permission, and a bucket's",
+        program(
+            permission("p", action="lambda:InvokeFunctionUrl", principal=ACCOUNT),
+            bucket_policy("b", bucket="b", policy=policy(allow(ROOT, "s3:PutObject", "*"))),
+        ),
+    ),
+]

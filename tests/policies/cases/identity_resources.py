@@ -1,0 +1,289 @@
+"""What the rules have to say about the resources that roles, users and groups may take them on."""
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    allow,
+    concat,
+    function,
+    make,
+    policy,
+    program,
+    queue,
+    queue_policy,
+    role,
+    role_policy,
+    table,
+)
+
+user = make("aws:iam/user:User")
+
+LAMBDA = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
+app = role("app", assumeRolePolicy=LAMBDA)
+orders = queue("orders")
+notes = table("notes")
+ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+TAGGED = {"StringEquals": {"aws:ResourceTag/team": "shop"}}
+
+
+def may(action: object, resource: object, condition: object = None, **more: object) -> dict:
+    """One statement of an identity's policy."""
+    given = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return {**given, "Condition": condition} if condition else given
+
+
+def grants(*statements: dict):
+    """A role's policy of these statements."""
+    return role_policy("app", role=app.id, policy=policy(*statements))
+
+
+def arn(service: str, rest: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:{service}:{REGION}:{account}:{rest}"
+
+
+COMPLIANT = program(
+    app,
+    orders,
+    notes,
+    grants(
+        may(["sqs:SendMessage", "sqs:GetQueueAttributes"], orders.arn),
+        may(["dynamodb:Query", "dynamodb:PutItem"], [notes.arn, concat(notes.arn, "/index/*")]),
+        may("xray:PutTraceSegments", "*"),
+    ),
+)
+
+RESOURCES, WHOLE = "policy-names-its-resources", "policy-covers-no-whole-type"
+ALONE = "actions-without-resources-stand-alone"
+
+
+CASES = [
+    # --- policy-names-its-resources
+    Case(
+        RESOURCES,
+        "plain",
+        "any queue",
+        program(app, grants(may("sqs:SendMessage", "*"))),
+        {"app": ("sqs:SendMessage", "Resource *")},
+    ),
+    Case(
+        RESOURCES,
+        "wild",
+        "one that can be held among those that cannot",
+        program(app, grants(may(["secretsmanager:ListSecrets", "secretsmanager:GetSecretValue"], ["*"]))),
+        {"app": "allows secretsmanager:GetSecretValue on every"},
+    ),
+    Case(
+        RESOURCES,
+        "wild",
+        "an ARN and * beside it",
+        program(app, grants(may("lambda:InvokeFunction", [arn("lambda", "function:f"), "*"]))),
+        {"app": "lambda:InvokeFunction"},
+    ),
+    Case(
+        RESOURCES,
+        "wild",
+        "several under a pattern",
+        program(app, grants(may("DynamoDB:Put*", "*"))),
+        {"app": "DynamoDB:Put*"},
+    ),
+    Case(
+        RESOURCES,
+        "wild",
+        "under a condition that says nothing of which",
+        program(app, grants(may("s3:GetObject", "*", {"StringEquals": {"aws:RequestedRegion": REGION}}))),
+        {"app": "s3:GetObject"},
+    ),
+    Case(
+        RESOURCES,
+        "wild",
+        "held by a tag, whatever it says",
+        program(app, grants(may("s3:GetObject", "*", {"StringLike": {"aws:ResourceTag/team": "*"}}))),
+        {"app": "s3:GetObject"},
+    ),
+    Case(RESOURCES, "compliant", "by ARN", COMPLIANT),
+    Case(RESOURCES, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
+    Case(
+        RESOURCES,
+        "unknown",
+        "the resource, in an object",
+        program(app, role_policy("app", role=app.id, policy={"Statement": [may("sqs:SendMessage", UNKNOWN)]})),
+    ),
+    *(
+        Case(RESOURCES, "near miss", f"{action}, which has no resources", program(app, grants(may(action, "*"))))
+        for action in (
+            "ecr:GetAuthorizationToken",
+            "secretsmanager:GetRandomPassword",
+            "cloudwatch:PutMetricData",
+            "logs:CreateLogDelivery",
+            "sts:GetCallerIdentity",
+            "s3:ListAllMyBuckets",
+            "ec2:Describe*",
+            "autoscaling:Describe*",
+        )
+    ),
+    Case(RESOURCES, "near miss", "held by a tag", program(app, grants(may("ec2:StopInstances", "*", TAGGED)))),
+    Case(
+        RESOURCES,
+        "near miss",
+        "a key by the service it is used through",
+        program(
+            app,
+            grants(may("kms:Decrypt", "*", {"StringEquals": {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"}})),
+        ),
+    ),
+    Case(
+        RESOURCES,
+        "near miss",
+        "denied everywhere",
+        program(app, grants({"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"})),
+    ),
+    Case(
+        RESOURCES,
+        "near miss",
+        "a queue's policy, where * is the queue",
+        program(
+            orders, queue_policy("orders", queueUrl=orders.url, policy=policy(allow(ROOT, "sqs:SendMessage", "*")))
+        ),
+    ),
+    # --- actions-without-resources-stand-alone
+    Case(
+        ALONE,
+        "plain",
+        "listing on one secret",
+        program(app, grants(may("secretsmanager:ListSecrets", arn("secretsmanager", "secret:db-1a2b3c")))),
+        {"app": ("secretsmanager:ListSecrets", "allows nothing", "Set Resource to *")},
+    ),
+    Case(
+        ALONE,
+        "wild",
+        "among those that are about a bucket",
+        program(app, grants(may(["s3:GetObject", "s3:ListAllMyBuckets"], ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]))),
+        {"app": "allows s3:ListAllMyBuckets on"},
+    ),
+    Case(
+        ALONE,
+        "wild",
+        "traces of one function, whose ARN is known in the end",
+        program(
+            app,
+            function("f"),
+            grants(may(["lambda:InvokeFunction", "xray:PutTraceSegments"], function("f").arn)),
+        ),
+        {"app": "xray:PutTraceSegments"},
+        silent_at_preview=True,
+    ),
+    Case(ALONE, "compliant", "apart", COMPLIANT),
+    Case(ALONE, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
+    Case(
+        ALONE,
+        "unknown",
+        "the resource, in an object",
+        program(
+            app, role_policy("app", role=app.id, policy={"Statement": [may("ecr:GetAuthorizationToken", UNKNOWN)]})
+        ),
+    ),
+    Case(
+        ALONE,
+        "near miss",
+        "on all of a service here, which some take for *",
+        program(app, grants(may("ssm:DescribeParameters", arn("ssm", "*")))),
+    ),
+    Case(
+        ALONE,
+        "near miss",
+        "one that may have a resource, and has",
+        program(app, grants(may("cloudwatch:PutMetricData", arn("cloudwatch", "dataset/d")))),
+    ),
+    Case(
+        ALONE,
+        "near miss",
+        "a pattern that takes in some without",
+        program(app, grants(may("secretsmanager:List*", arn("secretsmanager", "secret:db-1a2b3c")))),
+    ),
+    # --- policy-covers-no-whole-type
+    Case(
+        WHOLE,
+        "plain",
+        "every table",
+        program(app, grants(may("dynamodb:PutItem", arn("dynamodb", "table/*")))),
+        {"app": ("every dynamodb table", "table/*")},
+    ),
+    Case(
+        WHOLE,
+        "wild",
+        "every log group of every account",
+        program(app, grants(may(["logs:CreateLogGroup", "logs:PutLogEvents"], "arn:aws:logs:*:*:*"))),
+        {"app": "arn:aws:logs:*:*:*"},
+    ),
+    Case(
+        WHOLE,
+        "wild",
+        "every bucket and all in it",
+        program(app, grants(may("s3:GetObject", ["arn:aws:s3:::mine/*", "arn:aws:s3:::*/*"]))),
+        {"app": "arn:aws:s3:::*/*"},
+    ),
+    Case(
+        WHOLE,
+        "wild",
+        "the value of every secret",
+        program(
+            app,
+            grants(
+                may(
+                    ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+                    arn("secretsmanager", "secret:*"),
+                )
+            ),
+        ),
+        {"app": "every secretsmanager secret"},
+    ),
+    Case(
+        WHOLE,
+        "wild",
+        "every role, and a service that the reference does not have",
+        program(
+            app,
+            grants(may("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/*"), may("new:Do", arn("new", "thing/*"))),
+        ),
+        {"app": "on every"},
+    ),
+    Case(
+        WHOLE,
+        "plain",
+        "what is allowed no more",
+        program(app, grants(may("secretsmanager:DescribeSecret", arn("secretsmanager", "secret:*")))),
+        {"app": "secret:*"},
+        config={"allowedActions": []},
+    ),
+    Case(WHOLE, "compliant", "by name", COMPLIANT),
+    Case(WHOLE, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
+    *(
+        Case(WHOLE, "near miss", what, program(app, grants(may(action, resource))))
+        for what, action, resource in (
+            ("the indices of one table", "dynamodb:Query", arn("dynamodb", "table/notes/index/*")),
+            ("all in one bucket", "s3:GetObject", "arn:aws:s3:::mine/*"),
+            ("the beginning of a name", "secretsmanager:GetSecretValue", arn("secretsmanager", "secret:shop/*")),
+            ("the streams of one log group", "logs:PutLogEvents", arn("logs", "log-group:/aws/lambda/f:*")),
+            ("executions of one machine", "states:DescribeExecution", arn("states", "execution:orders:*")),
+            ("parameters under a path", "ssm:GetParameter", arn("ssm", "parameter/shop/*")),
+            ("one name in every Region", "sqs:SendMessage", "arn:aws:sqs:*:*:orders"),
+            ("taking stock of secrets", "secretsmanager:DescribeSecret", arn("secretsmanager", "secret:*")),
+            ("what has no name yet", "ssm:GetAutomationExecution", arn("ssm", "automation-execution/*")),
+        )
+    ),
+    Case(
+        WHOLE,
+        "near miss",
+        "held by a tag",
+        program(app, grants(may("ec2:StopInstances", arn("ec2", "instance/*"), TAGGED))),
+    ),
+    Case(
+        WHOLE,
+        "near miss",
+        "configured",
+        program(app, grants(may("kms:Decrypt", arn("kms", "key/*")))),
+        config={"allowedResources": ["arn:aws:kms:*:key/*"]},
+    ),
+]

@@ -1,0 +1,265 @@
+"""What the rules have to say about how functions are called: asynchronously, and with messages of a queue."""
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    alias,
+    concat,
+    event_target,
+    function,
+    invoke_config,
+    mapping,
+    permission,
+    policy,
+    program,
+    queue,
+    role,
+    role_policy,
+    schedule,
+    subscription,
+    topic,
+)
+
+KEEPS, REACHES = "asynchronous-function-keeps-its-failures", "failure-destination-is-reachable"
+REPORTS, WHOLE = "queue-reader-reports-item-failures", "audit-queue-is-read-whole"
+ELSEWHERE = f"arn:aws:sqs:{REGION}:444455556666:orders"
+PATTERN = {"filters": [{"pattern": '{"body": {"kind": ["paid"]}}'}]}
+
+failed = queue("failed")
+own = role("reader")
+reader = function("reader", role=own.arn)
+live = alias("live", functionName=reader.name, functionVersion="1")
+target = event_target("paid", rule="paid", arn=reader.arn)
+orders = queue("orders")
+audit = queue("orders", tags={"rotation-guard:audit": "true"})
+
+
+def config(function_name: object = reader.name, destination: object = failed.arn, **more: object):
+    """Where the failed invocations of a function go."""
+    return invoke_config(
+        "reader", functionName=function_name, destinationConfig={"onFailure": {"destination": destination}}, **more
+    )
+
+
+def sends(action: object = "sqs:SendMessage", resource: object = failed.arn):
+    """A policy of the function's role."""
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return role_policy("reader", role=own.id, policy=policy(statement))
+
+
+def reads(source: object = orders.arn, **more: object):
+    """An event source mapping of the function."""
+    return mapping("reads", eventSourceArn=source, functionName=reader.arn, **more)
+
+
+CASES = [
+    # --- asynchronous-function-keeps-its-failures
+    Case(KEEPS, "plain", "called by a rule", program(reader, target), {"reader": ("paid", "Set that to the ARN")}),
+    *(
+        Case(KEEPS, "wild", what, program(topic("t"), live, reader, *callers), {"reader": words})
+        for what, callers, words in [
+            ("by a schedule", [schedule("nightly", target={"arn": reader.arn})], "nightly"),
+            ("by a topic", [subscription("s", topic=topic("t").arn, protocol="lambda", endpoint=reader.arn)], "(s)"),
+            ("by an alias", [event_target("paid", arn=live.arn)], "paid"),
+            ("by a bucket", [permission("p", function=reader.name, principal="s3.amazonaws.com")], "(p)"),
+            ("by a rule elsewhere", [permission("p", function=reader.arn, principal="events.amazonaws.com")], "(p)"),
+            (
+                "with retries that are bounded, and then lost",
+                [target, invoke_config("reader", functionName=reader.name, maximumRetryAttempts=1)],
+                "destinationConfig.onFailure.destination",
+            ),
+            (
+                "what succeeds is kept",
+                [
+                    target,
+                    invoke_config("r", functionName=reader.name, destinationConfig={"onSuccess": {"destination": "x"}}),
+                ],
+                "onFailure",
+            ),
+            ("another function keeps its own", [target, config(function("other").name), function("other")], "paid"),
+        ]
+    ),
+    Case(KEEPS, "compliant", "a destination", program(failed, own, reader, target, config(), sends())),
+    Case(KEEPS, "unknown", "whose destination it is", program(reader, target, config(UNKNOWN))),
+    Case(KEEPS, "unknown", "who is called", program(reader, event_target("paid", arn=UNKNOWN))),
+    Case(KEEPS, "unknown", "the destination", program(reader, target, config(destination=UNKNOWN))),
+    *(
+        Case(KEEPS, "near miss", what, program(failed, reader, live, *given))
+        for what, given in {
+            "nobody calls it": (),
+            "an API calls it": (permission("p", function=reader.name, principal="apigateway.amazonaws.com"),),
+            "a queue calls it": (orders, reads()),
+            "the destination of its alias": (event_target("paid", arn=live.arn), config(live.arn)),
+            "by its ARN": (target, config(reader.arn)),
+            "a topic tells another": (subscription("s", protocol="sqs", endpoint=failed.arn),),
+        }.items()
+    ),
+    Case(
+        KEEPS,
+        "near miss",
+        "dead letters of its own",
+        program(
+            function("reader", deadLetterConfig={"targetArn": failed.arn}),
+            event_target("paid", arn=function("reader").arn),
+        ),
+    ),
+    Case(
+        KEEPS,
+        "near miss",
+        "by name and qualifier",
+        program(
+            function("reader", name="reader"),
+            event_target("paid", arn=function("reader", name="reader").arn),
+            config("reader:live"),
+        ),
+    ),
+    # --- failure-destination-is-reachable
+    Case(
+        REACHES,
+        "plain",
+        "the role may not",
+        program(failed, own, reader, config(), sends("sqs:ReceiveMessage")),
+        {"reader": ("failed", "lacks sqs:SendMessage on failed")},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "dead letters of the function, a role without policies",
+        program(failed, own, function("reader", role=own.arn, deadLetterConfig={"targetArn": failed.arn})),
+        {"reader": "deadLetterConfig.targetArn"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a topic, and the role may send to queues",
+        program(topic("alarms"), own, reader, config(destination=topic("alarms").arn), sends("sqs:*", "*")),
+        {"reader": "sns:Publish on alarms"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "FIFO",
+        program(own, reader, queue("failed", fifoQueue=True), config(), sends()),
+        {"reader": "which is FIFO"},
+    ),
+    Case(
+        REACHES, "wild", "FIFO elsewhere", program(reader, config(destination=f"{ELSEWHERE}.fifo")), {"reader": "FIFO"}
+    ),
+    Case(REACHES, "compliant", "the role may", program(failed, own, reader, config(), sends())),
+    Case(
+        REACHES,
+        "unknown",
+        "the role's policy",
+        program(failed, own, reader, config(), role_policy("r", role=own.name, policy=UNKNOWN)),
+    ),
+    Case(REACHES, "unknown", "the destination", program(own, reader, config(destination=UNKNOWN))),
+    Case(REACHES, "near miss", "elsewhere", program(own, reader, config(destination=ELSEWHERE))),
+    Case(
+        REACHES,
+        "near miss",
+        "a role elsewhere",
+        program(failed, function("reader", role=f"arn:aws:iam::{ACCOUNT}:role/r"), config()),
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "by the beginning of the name",
+        program(
+            failed, own, reader, config(live.arn), live, sends(["sqs:*"], concat(f"arn:aws:sqs:{REGION}:*:", "fail*"))
+        ),
+    ),
+    Case(
+        REACHES, "near miss", "retries alone", program(reader, own, invoke_config("reader", functionName=reader.name))
+    ),
+    # --- queue-reader-reports-item-failures
+    Case(
+        REPORTS,
+        "plain",
+        "nothing",
+        program(orders, reader, reads()),
+        {"reads": ("is absent", "ReportBatchItemFailures")},
+    ),
+    Case(
+        REPORTS,
+        "wild",
+        "an empty list, of a queue elsewhere",
+        program(reader, reads(ELSEWHERE, functionResponseTypes=[])),
+        {"reads": "good messages"},
+    ),
+    Case(
+        REPORTS,
+        "wild",
+        "ten at a time, said",
+        program(orders, reader, reads(batchSize=10)),
+        {"reads": "functionResponseTypes"},
+    ),
+    Case(
+        REPORTS,
+        "compliant",
+        "it does",
+        program(orders, reader, reads(functionResponseTypes=["ReportBatchItemFailures"])),
+    ),
+    Case(REPORTS, "unknown", "the source", program(reader, reads(UNKNOWN))),
+    Case(REPORTS, "unknown", "the types", program(orders, reader, reads(functionResponseTypes=UNKNOWN))),
+    Case(REPORTS, "unknown", "one type", program(orders, reader, reads(functionResponseTypes=[UNKNOWN]))),
+    Case(REPORTS, "near miss", "one at a time", program(orders, reader, reads(batchSize="1"))),
+    Case(REPORTS, "near miss", "a stream", program(reader, reads(f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"))),
+    Case(
+        REPORTS,
+        "near miss",
+        "as one text",
+        program(orders, reader, reads(functionResponseTypes="ReportBatchItemFailures")),
+    ),
+    # --- audit-queue-is-read-whole
+    Case(
+        WHOLE,
+        "plain",
+        "marked by a tag",
+        program(audit, reader, reads(audit.arn, filterCriteria=PATTERN)),
+        {"reads": ("orders", "filterCriteria")},
+    ),
+    *(
+        Case(
+            WHOLE,
+            "wild",
+            what,
+            program(marked, reader, reads(marked.arn, filterCriteria=PATTERN)),
+            {"reads": marked.title},
+        )
+        for what, marked in {
+            "by a tag's value": queue("orders", tags={"purpose": "Audit"}),
+            "by a tag alone": queue("orders", tags={"audit": ""}),
+            "by its name": queue("audit-events"),
+            "by its name, in camel case": queue("ordersAuditQueue"),
+            "by the name that it has in AWS": queue("q", name="shop_audit"),
+        }.items()
+    ),
+    Case(
+        WHOLE,
+        "wild",
+        "by a word of the configuration",
+        program(queue("ledger"), reader, reads(queue("ledger").arn, filterCriteria=PATTERN)),
+        {"reads": "ledger"},
+        config={"auditWords": ["ledger"]},
+    ),
+    Case(WHOLE, "compliant", "no filter", program(audit, reader, reads(audit.arn))),
+    Case(WHOLE, "unknown", "the filter", program(audit, reader, reads(audit.arn, filterCriteria=UNKNOWN))),
+    Case(WHOLE, "unknown", "the queue", program(audit, reader, reads(UNKNOWN, filterCriteria=PATTERN))),
+    Case(WHOLE, "near miss", "another queue", program(orders, reader, reads(filterCriteria=PATTERN))),
+    Case(
+        WHOLE,
+        "near miss",
+        "filters, but none",
+        program(audit, reader, reads(audit.arn, filterCriteria={"filters": []})),
+    ),
+    *(
+        Case(WHOLE, "near miss", what, program(other, reader, reads(other.arn, filterCriteria=PATTERN)))
+        for what, other in {
+            "marked as none": queue("orders", tags={"audit": "false"}),
+            "a word that begins likewise": queue("auditorium-tickets"),
+        }.items()
+    ),
+]

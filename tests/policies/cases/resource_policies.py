@@ -1,0 +1,287 @@
+"""What the rules have to say about who is let in by the policy of a resource."""
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    allow,
+    concat,
+    event_rule,
+    function,
+    json_of,
+    key,
+    make,
+    permission,
+    policy,
+    program,
+    queue,
+    queue_policy,
+    secret,
+    topic,
+    topic_policy,
+)
+
+bucket_policy = make("aws:s3/bucketPolicy:BucketPolicy")
+secret_policy = make("aws:secretsmanager/secretPolicy:SecretPolicy")
+key_policy = make("aws:kms/keyPolicy:KeyPolicy")
+bus_policy = make("aws:cloudwatch/eventBusPolicy:EventBusPolicy")
+event_permission = make("aws:cloudwatch/eventPermission:EventPermission")
+
+ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+rule = event_rule("paid", name="paid")
+orders = queue("orders")
+news = topic("news")
+
+
+def service(name: str) -> dict[str, str]:
+    return {"Service": f"{name}.amazonaws.com"}
+
+
+def of_queue(*statements: dict):
+    return queue_policy("orders", queueUrl=orders.url, policy=policy(*statements))
+
+
+PUBLIC, ADMITTED = "resource-policy-is-not-open", "admitted-service-acts-for-a-known-source"
+
+
+CASES = [
+    # --- resource-policy-is-not-open
+    Case(
+        PUBLIC,
+        "plain",
+        "a key",
+        program(key("own", policy=policy(allow("*", "kms:Decrypt", "*")))),
+        {"own": ("kms:Decrypt", "statement 1")},
+    ),
+    Case(
+        PUBLIC,
+        "wild",
+        "a secret, by AWS, in lower case",
+        program(
+            secret_policy(
+                "s",
+                secretArn="s",
+                policy=json_of(
+                    statement={
+                        "effect": "Allow",
+                        "principal": {"aws": ["*"]},
+                        "action": "secretsmanager:GetSecretValue",
+                    }
+                ),
+            )
+        ),
+        {"s": "secretsmanager:GetSecretValue"},
+    ),
+    Case(
+        PUBLIC,
+        "wild",
+        "a bucket, over TLS, and a bus",
+        program(
+            bucket_policy(
+                "b",
+                bucket="b",
+                policy=policy(allow("*", "s3:PutObject", "x", {"Bool": {"aws:SecureTransport": "true"}})),
+            ),
+            bus_policy("bus", eventBusName="x", policy=policy(allow({"AWS": "*"}, "events:PutEvents", "*"))),
+            event_permission("p", principal="*", statementId="all"),
+        ),
+        {"b": "s3:PutObject", "bus": "events:PutEvents", "p": "principal is *"},
+    ),
+    Case(
+        PUBLIC,
+        "wild",
+        "a function",
+        program(permission("p", function="f", action="lambda:InvokeFunction", principal="*")),
+        {"p": "lets everybody in"},
+    ),
+    Case(
+        PUBLIC,
+        "wild",
+        "a function, to whatever comes for this account",
+        program(permission("p", function="f", action="lambda:InvokeFunction", principal="*", sourceAccount=ACCOUNT)),
+        {"p": "principal is *"},
+    ),
+    Case(
+        PUBLIC,
+        "compliant",
+        "a key of the account",
+        program(key("own", policy=policy(allow(ROOT, "kms:*", "*")))),
+    ),
+    Case(
+        PUBLIC,
+        "unknown",
+        "the policy",
+        program(secret("s", policy=UNKNOWN), key_policy("k", keyId="k", policy=UNKNOWN)),
+    ),
+    Case(PUBLIC, "unknown", "the principal", program(permission("p", principal=UNKNOWN, function="f", action="x"))),
+    Case(
+        PUBLIC,
+        "near miss",
+        "everybody who comes by a service of this account",
+        program(
+            key(
+                "own",
+                policy=policy(
+                    allow(
+                        {"AWS": "*"},
+                        "kms:Decrypt",
+                        "*",
+                        {
+                            "StringEquals": {
+                                "kms:CallerAccount": ACCOUNT,
+                                "kms:ViaService": "sns.eu-west-1.amazonaws.com",
+                            }
+                        },
+                    )
+                ),
+            )
+        ),
+    ),
+    Case(
+        PUBLIC,
+        "near miss",
+        "everybody is denied without TLS",
+        program(
+            bucket_policy(
+                "b",
+                bucket="b",
+                policy=policy(
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "s3:*",
+                        "Resource": "*",
+                        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                    }
+                ),
+            )
+        ),
+    ),
+    Case(
+        PUBLIC,
+        "near miss",
+        "everybody in the organisation",
+        program(
+            permission("p", function="f", action="lambda:InvokeFunction", principal="*", principalOrgId="o-abcdefghij"),
+            event_permission(
+                "e", principal="*", condition={"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}
+            ),
+        ),
+    ),
+    # --- admitted-service-acts-for-a-known-source
+    Case(
+        ADMITTED,
+        "plain",
+        "EventBridge to a queue",
+        program(orders, of_queue(allow(service("events"), "sqs:SendMessage", orders.arn))),
+        {"orders": ("events.amazonaws.com", "aws:SourceArn")},
+        silent_at_preview=True,
+    ),
+    Case(
+        ADMITTED,
+        "wild",
+        "a bucket to a topic, from anywhere",
+        program(
+            topic_policy(
+                "news",
+                arn="t",
+                policy=policy(allow(service("s3"), "sns:Publish", "t", {"ArnLike": {"aws:SourceArn": "*"}})),
+            )
+        ),
+        {"news": "s3.amazonaws.com"},
+    ),
+    Case(
+        ADMITTED,
+        "wild",
+        "a rule and an API to a function",
+        program(
+            permission("rule", function="f", action="lambda:InvokeFunction", principal="events.amazonaws.com"),
+            permission(
+                "api",
+                function="f",
+                action="lambda:InvokeFunction",
+                principal="apigateway.amazonaws.com",
+                sourceArn="arn:aws:execute-api:eu-west-1:*:*/*",
+            ),
+        ),
+        {"rule": "sourceArn and sourceAccount are absent", "api": "sourceArn is arn"},
+    ),
+    Case(
+        ADMITTED,
+        "wild",
+        "SNS to a key",
+        program(key("own", policy=policy(allow(service("sns"), ["kms:Decrypt", "kms:GenerateDataKey*"], "*")))),
+        {"own": "sns.amazonaws.com"},
+    ),
+    Case(
+        ADMITTED,
+        "compliant",
+        "one rule",
+        program(
+            rule,
+            orders,
+            function("f"),
+            of_queue(
+                allow(service("events"), "sqs:SendMessage", orders.arn, {"ArnEquals": {"aws:SourceArn": rule.arn}})
+            ),
+            permission("p", function="f", action="x", principal="events.amazonaws.com", sourceArn=rule.arn),
+        ),
+    ),
+    Case(ADMITTED, "unknown", "the policy", program(queue_policy("orders", queueUrl="u", policy=UNKNOWN))),
+    Case(
+        ADMITTED,
+        "unknown",
+        "the source",
+        program(permission("p", function="f", action="x", principal="sns.amazonaws.com", sourceArn=UNKNOWN)),
+    ),
+    Case(
+        ADMITTED,
+        "near miss",
+        "EventBridge to a topic, where a condition would shut it out",
+        program(
+            news, topic_policy("news", arn=news.arn, policy=policy(allow(service("events"), "sns:Publish", news.arn)))
+        ),
+    ),
+    Case(
+        ADMITTED,
+        "near miss",
+        "EventBridge to the key of a topic",
+        program(key("own", policy=policy(allow(service("events"), ["kms:Decrypt", "kms:GenerateDataKey*"], "*")))),
+    ),
+    Case(
+        ADMITTED,
+        "near miss",
+        "logs to a key, for one group",
+        program(
+            key(
+                "own",
+                policy=policy(
+                    allow(
+                        service(f"logs.{REGION}"),
+                        "kms:Encrypt*",
+                        "*",
+                        {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": concat("arn:aws:logs:", REGION, ":1:g")}},
+                    )
+                ),
+            )
+        ),
+    ),
+    Case(
+        ADMITTED,
+        "near miss",
+        "a skill, which has a token, and a bucket, whose ARN has no account",
+        program(
+            permission("skill", function="f", action="x", principal="alexa-appkit.amazon.com", eventSourceToken="t"),
+            permission(
+                "bucket", function="f", action="x", principal="s3.amazonaws.com", sourceArn="arn:aws:s3:::uploads"
+            ),
+        ),
+    ),
+    Case(
+        ADMITTED,
+        "near miss",
+        "CloudTrail to a key, as its own page has it",
+        program(key("own", policy=policy(allow(service("cloudtrail"), "kms:GenerateDataKey*", "*")))),
+    ),
+]

@@ -1,0 +1,104 @@
+"""What the rules have to say about when schedules run: their expression, and retries that reach into the next run."""
+
+from tests.policies.programs import UNKNOWN, Case, make, program, schedule
+
+RETRIES, ACCEPTED = "schedule-retries-end-before-the-next-run", "schedule-expression-is-accepted"
+
+
+def every(expression: object, age: object = None, attempts: object = None):
+    """A schedule with these retries."""
+    given = {"maximumEventAgeInSeconds": age, "maximumRetryAttempts": attempts}
+    retry = {name: value for name, value in given.items() if value is not None}
+    return schedule("nightly", scheduleExpression=expression, target={"retryPolicy": retry} if retry else {})
+
+
+CASES = [
+    # --- schedule-retries-end-before-the-next-run
+    Case(
+        RETRIES,
+        "plain",
+        "left to AWS",
+        program(every("rate(1 hour)")),
+        {"nightly": ("every 3600 s", "is absent, which means 86400", "less than 3600, such as 1800")},
+    ),
+    Case(RETRIES, "plain", "a day, daily", program(every("cron(0 3 * * ? *)", 86400)), {"nightly": "86400"}),
+    Case(RETRIES, "wild", "as text", program(every("rate(30 minutes)", "1800")), {"nightly": "1800"}),
+    Case(
+        RETRIES, "wild", "every minute", program(every("rate(1 minute)", 60)), {"nightly": "maximumRetryAttempts to 0"}
+    ),
+    Case(
+        RETRIES, "wild", "twice in the night", program(every("cron(0 23,1 * * ? *)", 7200)), {"nightly": "every 7200 s"}
+    ),
+    Case(RETRIES, "wild", "on workdays", program(every("cron(0 9 ? * MON-FRI *)")), {"nightly": "every 86400 s"}),
+    Case(
+        RETRIES, "wild", "the last and the first", program(every("cron(0 9 1,L * ? *)")), {"nightly": "every 86400 s"}
+    ),
+    Case(RETRIES, "compliant", "half the period", program(every("rate(1 hour)", 1800, 10))),
+    Case(RETRIES, "unknown", "how often", program(every(UNKNOWN, 3600))),
+    Case(RETRIES, "unknown", "how long", program(every("rate(1 hour)", UNKNOWN))),
+    *(
+        Case(RETRIES, "near miss", what, program(every(*how)))
+        for what, how in {
+            "no retries": ("rate(1 minute)", 86400, 0),
+            "once": ("at(2030-01-01T03:00:00)",),
+            "every week": ("cron(0 3 ? * MON *)",),
+            "every week, by a rate": ("rate(7 days)",),
+            "on two days a week": ("cron(0 3 ? * 2,6 *)", 86400),
+            "the first Monday": ("cron(0 3 ? * 2#1 *)",),
+            "the last weekday of the month": ("cron(0 3 LW * ? *)",),
+            "no expression that anyone takes": ("rate(1 fortnight)",),
+            "a second less": ("rate(1 hour)", 3599),
+        }.items()
+    ),
+    # --- schedule-expression-is-accepted
+    *(
+        Case(
+            ACCEPTED,
+            kind,
+            expression or "empty parentheses",
+            program(schedule("nightly", scheduleExpression=expression)),
+            {"nightly": words},
+        )
+        for kind, expression, words in [
+            ("plain", "every hour", "neither"),
+            ("plain", "rate(10 seconds)", "minutes, hours or days"),
+            ("wild", "rate(10)", "value unit"),
+            ("wild", "rate(0 hours)", "at least 1"),
+            ("wild", "rate(1 hours)", "1 goes with hour, not hours"),
+            ("wild", "rate(2 hour)", "2 goes with hours"),
+            ("wild", "rate( 1 hour )", "rate"),
+            ("wild", "cron(0 3 * * * *)", "has to be ?"),
+            ("wild", "cron(0 3 ? * ? *)", "has to be ?"),
+            ("wild", "cron(0 3 * * ?)", "six fields"),
+            ("wild", "0 3 * * *", "neither"),
+            ("wild", "cron(0 24 * * ? *)", "24 is no value for hours"),
+            ("wild", "cron(0/0 3 * * ? *)", "no step"),
+            ("wild", "cron(? 3 * * ? *)", "cannot stand for minutes"),
+            ("wild", "cron(0 3 ? * 0 *)", "0 is no value for day-of-week"),
+            ("wild", "at(2030-01-01T03:00:00Z)", "without a zone"),
+            ("wild", "at(2030-02-30T03:00:00)", "there is no time"),
+        ]
+    ),
+    Case(ACCEPTED, "compliant", "hourly", program(schedule("nightly", scheduleExpression="rate(1 hour)"))),
+    Case(ACCEPTED, "unknown", "the expression", program(schedule("nightly", scheduleExpression=UNKNOWN))),
+    *(
+        Case(ACCEPTED, "near miss", expression, program(schedule("nightly", scheduleExpression=expression)))
+        for expression in (
+            "at(2030-01-01T03:00:00)",
+            "rate(90 days)",
+            "cron(0/15 8-18 ? * MON-FRI *)",
+            "cron(0 3 ? * mon *)",
+            "cron(0 3 L * ? 2030-2040)",
+            "cron(0 3 15W JAN,JUL ? *)",
+            "cron(0 3 ? * 6L *)",
+            "cron(*/5 * * * ? *)",
+            "cron(0 22 ? * FRI-MON *)",
+        )
+    ),
+    Case(
+        ACCEPTED,
+        "near miss",
+        "a rule's, which is no schedule",
+        program(make("aws:cloudwatch/eventRule:EventRule")("r", scheduleExpression="rate(1 hours)")),
+    ),
+]

@@ -1,0 +1,303 @@
+"""What the rules have to say about schedules: their dead letters, and what their role may do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    Made,
+    Secret,
+    allow,
+    concat,
+    function,
+    json_of,
+    key,
+    make,
+    policy,
+    program,
+    queue,
+    queue_policy,
+    role,
+    role_policy,
+    schedule,
+)
+
+group_of = make("aws:scheduler/scheduleGroup:ScheduleGroup")
+attachment = make("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+attached_to = make("aws:iam/policyAttachment:PolicyAttachment")
+own_policy = make("aws:iam/policy:Policy")
+
+SCHEDULER = {"Service": "scheduler.amazonaws.com"}
+ELSEWHERE = f"arn:aws:sqs:{REGION}:444455556666:shared-dead"
+
+
+def may(*statements: Mapping[str, Any], of: Made | None = None, name: str = "starts"):
+    """An inline policy of the schedule's role."""
+    return role_policy(name, role=(of or starter).name, policy=policy(*statements))
+
+
+def allowed(action: object, resource: object):
+    """One statement of a role."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
+
+
+group = group_of("nightly")
+dead = queue("dead")
+job = function("job")
+starter = role("starter")
+
+
+def at(of: Made | None = None, *, dead_letters: Made | str = dead):
+    """A schedule of the job."""
+    kept = dead_letters.arn if isinstance(dead_letters, Made) else dead_letters
+    target = {"arn": job.arn, "roleArn": (of or starter).arn, "deadLetterConfig": {"arn": kept}}
+    return schedule("nightly", groupName=group.name, scheduleExpression="rate(1 hour)", target=target)
+
+
+both = may(allowed("lambda:InvokeFunction", job.arn), allowed("sqs:SendMessage", dead.arn))
+encrypting = key("own", policy=policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "kms:*", "*")))
+encrypted = queue("dead", kmsMasterKeyId=encrypting.arn)
+sends = own_policy("sends", policy=policy(allowed("sqs:SendMessage", dead.arn)))
+
+LETTERS, REACHES = "schedule-has-dead-letters", "schedule-dead-letters-are-reachable"
+CALLS = "schedule-role-may-call-its-target"
+
+CASES = [
+    # --- schedule-has-dead-letters
+    Case(LETTERS, "plain", "none", program(schedule("nightly", target={"arn": job.arn})), {"nightly": "is absent"}),
+    Case(
+        LETTERS,
+        "wild",
+        "an empty block, in the list of an older provider",
+        program(schedule("nightly", target=[{"arn": job.arn, "deadLetterConfig": {}}])),
+        {"nightly": "target.deadLetterConfig.arn"},
+    ),
+    Case(
+        LETTERS,
+        "wild",
+        "no ARN",
+        program(schedule("nightly", target={"deadLetterConfig": {"arn": ""}})),
+        {"nightly": "Set"},
+    ),
+    Case(LETTERS, "compliant", "a queue", program(group, dead, job, starter, at())),
+    Case(LETTERS, "unknown", "the target", program(schedule("nightly", target=UNKNOWN))),
+    Case(
+        LETTERS, "unknown", "a secret one", program(schedule("nightly", target={"deadLetterConfig": Secret(UNKNOWN)}))
+    ),
+    Case(LETTERS, "near miss", "a queue elsewhere", program(at(dead_letters=ELSEWHERE))),
+    # --- schedule-dead-letters-are-reachable
+    Case(
+        REACHES,
+        "plain",
+        "the role may only call",
+        program(group, dead, job, starter, may(allowed("lambda:InvokeFunction", job.arn)), at()),
+        {"nightly": ("dead", "starter lacks sqs:SendMessage on dead")},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a queue policy for Scheduler, as rules have one",
+        program(
+            group,
+            dead,
+            job,
+            starter,
+            queue_policy("dead", queueUrl=dead.url, policy=policy(allow(SCHEDULER, "sqs:SendMessage", dead.arn))),
+            at(),
+        ),
+        {"nightly": "no queue policy"},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "the role has no policy at all",
+        program(group, dead, job, starter, at()),
+        {"nightly": "Allow it in a policy of the role"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "allowed on another queue, by a policy of AWS's for functions too",
+        program(
+            group,
+            dead,
+            job,
+            starter,
+            may(allowed(["sqs:SendMessage"], f"arn:aws:sqs:{REGION}:{ACCOUNT}:other")),
+            attachment(
+                "basic",
+                role=starter.name,
+                policyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+            ),
+            at(),
+        ),
+        {"nightly": "sqs:SendMessage on dead"},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a FIFO queue",
+        program(
+            group,
+            job,
+            starter,
+            queue("dead", name="dead.fifo", fifoQueue=True),
+            may(allowed("sqs:*", "*")),
+            at(dead_letters=queue("dead", name="dead.fifo", fifoQueue=True)),
+        ),
+        {"nightly": "FIFO"},
+    ),
+    Case(REACHES, "wild", "a topic", program(at(dead_letters="arn:aws:sns:eu-west-1:1:t")), {"nightly": "no queue"}),
+    Case(
+        REACHES,
+        "wild",
+        "a key that the role may not use",
+        program(
+            group,
+            encrypting,
+            encrypted,
+            job,
+            starter,
+            may(allowed("sqs:SendMessage", encrypted.arn)),
+            at(dead_letters=encrypted),
+        ),
+        {"nightly": "kms:GenerateDataKey on the key own and kms:Decrypt"},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "denied",
+        program(
+            group, dead, job, starter, may(allowed("sqs:*", "*"), {**allowed("sqs:*", "*"), "Effect": "Deny"}), at()
+        ),
+        {"nightly": "sqs:SendMessage"},
+    ),
+    Case(REACHES, "compliant", "the role may", program(group, dead, job, starter, both, at())),
+    Case(
+        REACHES,
+        "compliant",
+        "and use the key",
+        program(
+            group,
+            encrypting,
+            encrypted,
+            job,
+            starter,
+            may(
+                allowed("sqs:SendMessage", encrypted.arn),
+                allowed(["kms:Decrypt", "kms:GenerateDataKey*"], encrypting.arn),
+            ),
+            at(dead_letters=encrypted),
+        ),
+    ),
+    Case(
+        REACHES,
+        "unknown",
+        "a policy of the role",
+        program(group, dead, job, starter, role_policy("starts", role=starter.name, policy=UNKNOWN), at()),
+    ),
+    Case(REACHES, "unknown", "which role", program(dead, job, schedule("nightly", target={"roleArn": UNKNOWN}))),
+    Case(
+        REACHES,
+        "unknown",
+        "whose role a policy is",
+        program(group, dead, job, starter, role_policy("starts", role=UNKNOWN, policy=policy()), at()),
+    ),
+    *(
+        Case(REACHES, "near miss", what, program(group, dead, job, *given, at(of=given[0])))
+        for what, given in {
+            "a policy of its own, attached": (
+                starter,
+                sends,
+                attachment("sends", role=starter.name, policyArn=sends.arn),
+            ),
+            "attached to several": (starter, sends, attached_to("sends", roles=[starter.name], policyArn=sends.arn)),
+            "inline in the role": (
+                role("in", inlinePolicies=[{"name": "s", "policy": policy(allowed("sqs:SendMessage", dead.arn))}]),
+            ),
+            "managed, in the role": (role("in", managedPolicyArns=[sends.arn]), sends),
+            "a policy that nobody here can read": (
+                starter,
+                attachment("theirs", role=starter.name, policyArn=f"arn:aws:iam::{ACCOUNT}:policy/theirs"),
+            ),
+            "full access by AWS": (
+                starter,
+                attachment("full", role=starter.name, policyArn="arn:aws:iam::aws:policy/AmazonSQSFullAccess"),
+            ),
+            "by a wildcard in an ARN": (
+                starter,
+                may(allowed("SQS:Send*", concat("arn:aws:sqs:*:", ACCOUNT, ":dead-*"))),
+            ),
+            "the queue lets the role in": (
+                starter,
+                queue_policy(
+                    "dead", queueUrl=dead.url, policy=policy(allow({"AWS": starter.arn}, "sqs:SendMessage", dead.arn))
+                ),
+            ),
+            "lower case": (
+                starter,
+                role_policy(
+                    "starts",
+                    role=starter.id,
+                    policy=json_of(statement={"effect": "Allow", "action": "sqs:SendMessage", "resource": dead.arn}),
+                ),
+            ),
+        }.items()
+    ),
+    Case(REACHES, "near miss", "a queue of another stack", program(group, job, starter, at(dead_letters=ELSEWHERE))),
+    Case(REACHES, "near miss", "no dead letters, which another rule says", program(starter, schedule("nightly"))),
+    # --- schedule-role-may-call-its-target
+    Case(
+        CALLS,
+        "plain",
+        "the role may only send",
+        program(group, dead, job, starter, may(allowed("sqs:SendMessage", dead.arn)), at()),
+        {"nightly": ("job", "lambda:InvokeFunction")},
+        silent_at_preview=True,
+    ),
+    Case(
+        CALLS,
+        "wild",
+        "misspelt",
+        program(group, dead, job, starter, may(allowed(["lambda:Invoke", "sqs:*"], "*")), at()),
+        {"nightly": "lacks lambda:InvokeFunction"},
+        silent_at_preview=True,
+    ),
+    Case(CALLS, "compliant", "the role may", program(group, dead, job, starter, both, at())),
+    Case(
+        CALLS, "unknown", "the target", program(starter, schedule("n", target={"arn": UNKNOWN, "roleArn": starter.arn}))
+    ),
+    Case(
+        CALLS,
+        "unknown",
+        "the policy",
+        program(group, dead, job, starter, role_policy("starts", role=starter.name, policy=Secret(UNKNOWN)), at()),
+    ),
+    Case(
+        CALLS,
+        "near miss",
+        "an API by its name",
+        program(
+            starter,
+            schedule("n", target={"arn": "arn:aws:scheduler:::aws-sdk:ecs:updateService", "roleArn": starter.arn}),
+        ),
+    ),
+    Case(
+        CALLS,
+        "near miss",
+        "a function elsewhere, a role elsewhere",
+        program(
+            job,
+            starter,
+            schedule("a", target={"arn": "arn:aws:lambda:eu-west-1:1:function:f", "roleArn": starter.arn}),
+            schedule("b", target={"arn": job.arn, "roleArn": "arn:aws:iam::1:role/r"}),
+        ),
+    ),
+]

@@ -1,0 +1,376 @@
+"""What the rules have to say about state machines: their log, and a role that fits what they call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    Made,
+    alias,
+    concat,
+    function,
+    json_of,
+    make,
+    permission,
+    policy,
+    program,
+    queue,
+    role,
+    role_policy,
+    state_machine,
+    table,
+    topic,
+)
+
+attachment = make("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+log_group = make("aws:cloudwatch/logGroup:LogGroup")
+
+LOGS, LIMITED = "state-machine-logs-errors", "state-machine-role-is-limited-to-its-calls"
+ABLE = "state-machine-role-may-make-its-calls"
+
+own = role("flow")
+claim, notify, other = function("claim"), function("notify"), function("other")
+critical, jobs, incidents = topic("critical"), queue("jobs"), table("incidents")
+logs = log_group("flow")
+DELIVERY = ["logs:CreateLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeLogGroups"]
+
+
+def task(resource: object, **parameters: object):
+    """A state that calls something."""
+    return {"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True}
+
+
+def invoked(target: object):
+    """A state that calls a function."""
+    return task("arn:aws:states:::lambda:invoke", FunctionName=target)
+
+
+def flow(*states: object, of: Made = own, name: str = "flow"):
+    """A state machine of these states."""
+    return state_machine(
+        name, roleArn=of.arn, definition=json_of(StartAt="S0", States={f"S{i}": one for i, one in enumerate(states)})
+    )
+
+
+def allowed(action: object, resource: object):
+    """One statement of a role."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
+
+
+def may(*statements: Mapping[str, Any]):
+    """A policy of the state machine's role."""
+    return role_policy("steps", role=own.name, policy=policy(*statements))
+
+
+def logging(**settings: object):
+    """A state machine with this log."""
+    return state_machine("flow", loggingConfiguration=settings)
+
+
+calls_claim = allowed("lambda:InvokeFunction", claim.arn)
+everything = (own, claim, notify, other, critical, jobs, incidents)
+
+CASES = [
+    # --- state-machine-logs-errors
+    Case(LOGS, "plain", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set it to ERROR")}),
+    Case(LOGS, "plain", "switched off", program(logging(level="OFF")), {"flow": "level is OFF"}),
+    Case(
+        LOGS,
+        "wild",
+        "only what is fatal",
+        program(logs, logging(level="FATAL", logDestination=concat(logs.arn, ":*"))),
+        {"flow": "is FATAL"},
+    ),
+    Case(LOGS, "wild", "to nowhere", program(logging(level="ALL")), {"flow": "logDestination is absent"}),
+    Case(
+        LOGS,
+        "wild",
+        "to a group without :*",
+        program(logging(level="ERROR", logDestination=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flow")),
+        {"flow": "Put :* behind"},
+    ),
+    Case(LOGS, "compliant", "errors", program(logs, logging(level="ERROR", logDestination=concat(logs.arn, ":*")))),
+    Case(LOGS, "unknown", "the level", program(logging(level=UNKNOWN, logDestination="x:*"))),
+    Case(LOGS, "unknown", "the destination", program(logging(level="ERROR", logDestination=UNKNOWN))),
+    Case(
+        LOGS, "near miss", "all", program(logging(level="ALL", logDestination=f"arn:aws:logs:{REGION}:1:log-group:x:*"))
+    ),
+    # --- state-machine-role-is-limited-to-its-calls
+    Case(
+        LIMITED,
+        "plain",
+        "an action that no step takes",
+        program(*everything, flow(invoked(claim.arn)), may(calls_claim, allowed("sqs:SendMessage", jobs.arn))),
+        {"flow": ("statement 2 of steps allows sqs:SendMessage", "Remove it")},
+        silent_at_preview=True,
+    ),
+    Case(
+        LIMITED,
+        "plain",
+        "a function that no step calls",
+        program(*everything, flow(invoked(claim.arn)), may(allowed("lambda:InvokeFunction", [claim.arn, other.arn]))),
+        {"flow": "function:other"},
+        silent_at_preview=True,
+    ),
+    *(
+        Case(
+            LIMITED,
+            "wild",
+            what,
+            program(*everything, flow(invoked(claim.arn)), *given),
+            {"flow": words},
+            silent_at_preview=True,
+        )
+        for what, given, words in [
+            ("any function", [may(allowed("lambda:InvokeFunction", "*"))], "on *"),
+            (
+                "any function of the account",
+                [may(allowed("lambda:InvokeFunction", f"arn:aws:lambda:*:{ACCOUNT}:function:*"))],
+                "function:*",
+            ),
+            ("all of Lambda", [may(allowed("lambda:*", claim.arn))], "Set Action to lambda:InvokeFunction"),
+            ("everything", [may(allowed("*", "*"))], "allows *"),
+            ("all but something", [may({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})], "NotAction"),
+            (
+                "a policy of AWS's",
+                [attachment("all", role=own.name, policyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaRole")],
+                "on *",
+            ),
+            (
+                "all of the logs",
+                [may(calls_claim, allowed("logs:*", "*"))],
+                "logs:*",
+            ),
+        ]
+    ),
+    Case(
+        LIMITED,
+        "wild",
+        "reads a table that it writes",
+        program(
+            *everything,
+            flow(task("arn:aws:states:::dynamodb:putItem", TableName=incidents.name)),
+            may(allowed(["dynamodb:PutItem", "dynamodb:Scan"], incidents.arn)),
+        ),
+        {"flow": "dynamodb:Scan"},
+        silent_at_preview=True,
+    ),
+    Case(
+        LIMITED,
+        "compliant",
+        "what it calls, its log and its traces",
+        program(
+            *everything,
+            flow(
+                invoked(claim.arn),
+                task("arn:aws:states:::sns:publish", TopicArn=critical.arn),
+            ),
+            may(
+                calls_claim,
+                allowed("sns:Publish", critical.arn),
+                allowed(DELIVERY, "*"),
+                allowed(["xray:PutTraceSegments", "xray:GetSamplingRules"], "*"),
+                allowed(["kms:Decrypt", "kms:GenerateDataKey*"], f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"),
+            ),
+        ),
+    ),
+    Case(
+        LIMITED,
+        "unknown",
+        "the definition",
+        program(own, claim, state_machine("flow", roleArn=own.arn, definition=UNKNOWN), may(allowed("s3:*", "*"))),
+    ),
+    Case(
+        LIMITED,
+        "unknown",
+        "the policy",
+        program(own, claim, flow(invoked(claim.arn)), role_policy("steps", role=own.name, policy=UNKNOWN)),
+    ),
+    Case(
+        LIMITED,
+        "unknown",
+        "another state machine of the same role",
+        program(
+            *everything,
+            flow(invoked(claim.arn)),
+            state_machine("second", roleArn=own.arn, definition=UNKNOWN),
+            may(allowed("sqs:SendMessage", jobs.arn)),
+        ),
+    ),
+    *(
+        Case(LIMITED, "near miss", what, program(*everything, *given))
+        for what, given in {
+            "a function by its version": (
+                flow(invoked(concat(claim.arn, ":$LATEST"))),
+                may(allowed("lambda:InvokeFunction", [claim.arn, concat(claim.arn, ":*")])),
+            ),
+            "the function itself as the resource": (flow(task(claim.arn)), may(calls_claim)),
+            "functions by their beginning": (
+                flow(invoked(claim.arn)),
+                may(allowed("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:cl*")),
+            ),
+            "a function that is named as it runs": (
+                flow(task("arn:aws:states:::lambda:invoke", **{"FunctionName.$": "$.function"})),
+                may(allowed("lambda:InvokeFunction", [claim.arn, notify.arn])),
+            ),
+            "in JSONata": (
+                flow(
+                    {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::lambda:invoke",
+                        "Arguments": {"FunctionName": "{% $f %}"},
+                    }
+                ),
+                may(allowed("lambda:InvokeFunction", notify.arn)),
+            ),
+            "in branches and in a map": (
+                flow(
+                    {"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": invoked(claim.arn)}}]},
+                    {"Type": "Map", "ItemProcessor": {"StartAt": "B", "States": {"B": invoked(notify.arn)}}},
+                    {
+                        "Type": "Map",
+                        "Iterator": {
+                            "StartAt": "C",
+                            "States": {"C": task("arn:aws:states:::sqs:sendMessage", QueueUrl=jobs.url)},
+                        },
+                    },
+                ),
+                may(allowed("lambda:InvokeFunction", [claim.arn, notify.arn]), allowed("sqs:SendMessage", jobs.arn)),
+            ),
+            "a map of many executions": (
+                flow(
+                    {
+                        "Type": "Map",
+                        "ItemReader": {"Resource": "arn:aws:states:::s3:getObject"},
+                        "ItemProcessor": {
+                            "ProcessorConfig": {"Mode": "DISTRIBUTED"},
+                            "States": {"B": invoked(claim.arn)},
+                        },
+                    }
+                ),
+                may(
+                    calls_claim,
+                    allowed("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:flow"),
+                    allowed(["states:DescribeExecution", "states:StopExecution"], "*"),
+                    allowed(["s3:GetObject", "s3:ListBucket"], "arn:aws:s3:::lists/*"),
+                ),
+            ),
+            "waits for another": (
+                flow(
+                    task(
+                        "arn:aws:states:::states:startExecution.sync:2",
+                        StateMachineArn="arn:aws:states:eu-west-1:1:stateMachine:x",
+                    )
+                ),
+                may(
+                    allowed("states:StartExecution", "arn:aws:states:eu-west-1:1:stateMachine:x"),
+                    allowed(["states:DescribeExecution", "states:StopExecution"], "*"),
+                    allowed(["events:PutTargets", "events:PutRule", "events:DescribeRule"], "*"),
+                ),
+            ),
+            "by the SDK, under another name": (
+                flow(
+                    task(
+                        "arn:aws:states:::aws-sdk:sfn:startExecution",
+                        StateMachineArn="arn:aws:states:eu-west-1:1:stateMachine:x",
+                    )
+                ),
+                may(allowed("states:StartExecution", "arn:aws:states:eu-west-1:1:stateMachine:x")),
+            ),
+            "an API whose action is called otherwise": (
+                flow(task("arn:aws:states:::aws-sdk:s3:listObjectsV2", Bucket="lists")),
+                may(allowed("s3:ListBucket", "arn:aws:s3:::lists")),
+            ),
+            "a table and its index": (
+                flow(task("arn:aws:states:::aws-sdk:dynamodb:query", TableName=incidents.name)),
+                may(allowed("dynamodb:Query", [incidents.arn, concat(incidents.arn, "/index/*")])),
+            ),
+            "with the role of another account": (
+                flow(invoked(claim.arn) | {"Credentials": {"RoleArn": "arn:aws:iam::444455556666:role/theirs"}}),
+                may(allowed("sts:AssumeRole", "arn:aws:iam::444455556666:role/theirs")),
+            ),
+            "two that share a role": (
+                flow(invoked(claim.arn)),
+                flow(invoked(notify.arn), name="second"),
+                may(allowed("lambda:InvokeFunction", [claim.arn, notify.arn])),
+            ),
+            "denied besides": (flow(invoked(claim.arn)), may(calls_claim, {**allowed("s3:*", "*"), "Effect": "Deny"})),
+            "a policy that nobody here can read": (
+                flow(invoked(claim.arn)),
+                attachment("x", role=own.name, policyArn=f"arn:aws:iam::{ACCOUNT}:policy/x"),
+            ),
+        }.items()
+    ),
+    # --- state-machine-role-may-make-its-calls
+    Case(
+        ABLE,
+        "plain",
+        "a step is forgotten",
+        program(*everything, flow(invoked(claim.arn), invoked(notify.arn)), may(calls_claim)),
+        {"flow": "lacks lambda:InvokeFunction on notify"},
+        silent_at_preview=True,
+    ),
+    Case(
+        ABLE,
+        "wild",
+        "no policy at all",
+        program(*everything, flow(task("arn:aws:states:::sns:publish", TopicArn=critical.arn))),
+        {"flow": "sns:Publish on critical"},
+        silent_at_preview=True,
+    ),
+    Case(
+        ABLE,
+        "wild",
+        "only versions of the function",
+        program(*everything, flow(invoked(claim.arn)), may(allowed("lambda:InvokeFunction", concat(claim.arn, ":*")))),
+        {"flow": "on claim"},
+        silent_at_preview=True,
+    ),
+    Case(
+        ABLE,
+        "wild",
+        "reads where it writes, by name and by URL",
+        program(
+            *everything,
+            flow(
+                task("arn:aws:states:::dynamodb:putItem", TableName=incidents.name),
+                task("arn:aws:states:::sqs:sendMessage", QueueUrl=jobs.url),
+            ),
+            may(allowed("dynamodb:GetItem", incidents.arn), allowed("sqs:SendMessage", "*")),
+        ),
+        {"flow": "dynamodb:PutItem on incidents"},
+        silent_at_preview=True,
+    ),
+    Case(ABLE, "compliant", "it may", program(*everything, flow(invoked(claim.arn)), may(calls_claim))),
+    Case(
+        ABLE,
+        "unknown",
+        "the policy",
+        program(own, claim, flow(invoked(claim.arn)), role_policy("steps", role=own.name, policy=UNKNOWN)),
+    ),
+    Case(ABLE, "unknown", "the definition", program(own, state_machine("flow", roleArn=own.arn, definition=UNKNOWN))),
+    *(
+        Case(ABLE, "near miss", what, program(*everything, *given))
+        for what, given in {
+            "an activity, which needs nothing": (flow(task(f"arn:aws:states:{REGION}:{ACCOUNT}:activity:manual")),),
+            "with the role of another account": (
+                flow(invoked(claim.arn) | {"Credentials": {"RoleArn": "arn:aws:iam::444455556666:role/theirs"}}),
+                may(allowed("sts:AssumeRole", "arn:aws:iam::444455556666:role/theirs")),
+            ),
+            "by an alias": (
+                alias("live", functionName=claim.name, functionVersion="1"),
+                flow(invoked(alias("live", functionName=claim.name).arn)),
+                may(allowed("lambda:InvokeFunction", "*")),
+            ),
+            "a table elsewhere, by its name": (flow(task("arn:aws:states:::dynamodb:putItem", TableName="theirs")),),
+            "the function lets the role in": (
+                flow(invoked(claim.arn)),
+                permission("p", function=claim.name, principal=own.arn),
+            ),
+            "no tasks": (flow({"Type": "Wait", "Seconds": 1, "End": True}),),
+        }.items()
+    ),
+]

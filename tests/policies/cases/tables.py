@@ -1,0 +1,111 @@
+"""What the rules have to say about tables: how they are restored, protected, and rid of what is old."""
+
+from tests.policies.programs import UNKNOWN, Case, Secret, make, program, table
+
+RESTORED, PROTECTED = "table-is-restorable", "table-is-protected-from-deletion"
+EXPIRES = "table-of-history-expires"
+EVERYWHERE = {"developmentStacks": []}
+TTL = {"attributeName": "expires_at", "enabled": True}
+
+CASES = [
+    # --- table-is-restorable
+    Case(RESTORED, "plain", "not set", program(table("orders")), {"orders": "pointInTimeRecovery.enabled is absent"}),
+    Case(
+        RESTORED,
+        "plain",
+        "switched off",
+        program(table("orders", pointInTimeRecovery={"enabled": False})),
+        {"orders": "is false"},
+    ),
+    Case(
+        RESTORED,
+        "wild",
+        "off as text, in the list of an older provider",
+        program(table("orders", pointInTimeRecovery=[{"enabled": "false"}])),
+        {"orders": "Set it to true"},
+    ),
+    Case(
+        RESTORED,
+        "wild",
+        "days without being on",
+        program(table("orders", pointInTimeRecovery={"recoveryPeriodInDays": 7})),
+        {"orders": "is absent"},
+    ),
+    Case(RESTORED, "compliant", "on", program(table("orders", pointInTimeRecovery={"enabled": True}))),
+    Case(RESTORED, "unknown", "whether", program(table("orders", pointInTimeRecovery={"enabled": UNKNOWN}))),
+    Case(RESTORED, "near miss", "on as text", program(table("orders", pointInTimeRecovery={"enabled": "true"}))),
+    Case(RESTORED, "near miss", "looked up", program(looked_up=[table("theirs")])),
+    # --- table-is-protected-from-deletion
+    Case(
+        PROTECTED,
+        "plain",
+        "not set",
+        program(table("orders")),
+        {"orders": ("deletionProtectionEnabled is absent", "stack dev")},
+        config=EVERYWHERE,
+    ),
+    Case(
+        PROTECTED,
+        "wild",
+        "switched off as text, where only others are for development",
+        program(table("orders", deletionProtectionEnabled="false")),
+        {"orders": "is false"},
+        config={"developmentStacks": ["sandbox-*", "de"]},
+    ),
+    Case(
+        PROTECTED,
+        "compliant",
+        "protected",
+        program(table("orders", deletionProtectionEnabled=True)),
+        config=EVERYWHERE,
+    ),
+    Case(
+        PROTECTED,
+        "unknown",
+        "whether",
+        program(table("orders", deletionProtectionEnabled=UNKNOWN)),
+        config=EVERYWHERE,
+    ),
+    Case(PROTECTED, "near miss", "a stack for development", program(table("orders"))),
+    Case(
+        PROTECTED,
+        "near miss",
+        "a stack whose name is configured",
+        program(table("orders", deletionProtectionEnabled=False)),
+        config={"developmentStacks": ["d?v"]},
+    ),
+    # --- table-of-history-expires
+    Case(EXPIRES, "plain", "not set", program(table("order-history")), {"order-history": "ttl is absent"}),
+    *(
+        Case(EXPIRES, "wild", what, program(kept), {kept.title: words})
+        for what, kept, words in [
+            ("off", table("audit", ttl={"attributeName": "expires_at", "enabled": False}), "ttl.enabled is not true"),
+            ("an attribute alone", table("access-log", ttl={"attributeName": "expires_at"}), "ttl.enabled"),
+            ("in camel case, of a stack", table("AuditTrailTable-dev"), "ttl is absent"),
+            ("entries of it", table("audit_log_entries"), "ttl"),
+            ("by the name that it has in AWS", table("data", name="shop-history-prod"), "ttl"),
+        ]
+    ),
+    Case(
+        EXPIRES,
+        "wild",
+        "by a word of the configuration",
+        program(table("ledger")),
+        {"ledger": "ttl is absent"},
+        config={"historyWords": ["ledger"]},
+    ),
+    Case(EXPIRES, "compliant", "it expires", program(table("order-history", ttl=TTL))),
+    Case(EXPIRES, "unknown", "whether", program(table("order-history", ttl=UNKNOWN))),
+    Case(EXPIRES, "unknown", "a secret", program(table("audit", ttl=Secret(UNKNOWN)))),
+    *(
+        Case(EXPIRES, "near miss", what, program(kept))
+        for what, kept in {
+            "no history": table("orders"),
+            "a word that ends likewise": table("catalog"),
+            "a word in the middle": table("audit-users"),
+            "events that nothing calls history": table("events"),
+            "on as text": table("order-history", ttl={"attributeName": "expires_at", "enabled": "true"}),
+            "no table": make("aws:cloudwatch/logGroup:LogGroup")("history"),
+        }.items()
+    ),
+]

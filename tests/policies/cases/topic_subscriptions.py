@@ -1,0 +1,167 @@
+"""What the rules have to say about subscriptions: where notices go that cannot be delivered."""
+
+from typing import Any
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    Made,
+    Secret,
+    allow,
+    json_of,
+    make,
+    policy,
+    program,
+    queue,
+    queue_policy,
+    subscription,
+    topic,
+)
+
+LETTERS, REACHED = "topic-subscription-has-dead-letters", "topic-dead-letters-are-reachable"
+
+EVENTS, SNS = {"Service": "events.amazonaws.com"}, {"Service": "sns.amazonaws.com"}
+HOOK = "https://hook.example.com/x"
+
+news = topic("news")
+other = topic("other")
+dead = queue("dead")
+
+
+def subscribed(to: Made = news, protocol: Any = "https", **more: Any) -> Made:
+    """A subscription with dead letters."""
+    redrive = json_of(deadLetterTargetArn=dead.arn)
+    return subscription("hook", topic=to.arn, protocol=protocol, endpoint=HOOK, **{"redrivePolicy": redrive, **more})
+
+
+def admits(*statements: Any) -> Made:
+    """The policy of the dead letters."""
+    return queue_policy("dead", queueUrl=dead.url, policy=policy(*statements))
+
+
+def sends(source: Any, operator: str = "ArnEquals") -> dict[str, Any]:
+    """A statement that lets SNS send for this topic."""
+    return allow(SNS, "sqs:SendMessage", dead.arn, {operator: {"aws:SourceArn": source}})
+
+
+CASES = [
+    # --- topic-subscription-has-dead-letters
+    Case(
+        LETTERS,
+        "plain",
+        "none",
+        program(news, subscribed(redrivePolicy=None)),
+        {"hook": ("https", "redrivePolicy.deadLetterTargetArn is absent")},
+    ),
+    *(
+        Case(LETTERS, "wild", f"none for {one}", program(subscribed(protocol=one, redrivePolicy="")), {"hook": one})
+        for one in ("sqs", "lambda", "firehose", "application", "http")
+    ),
+    Case(LETTERS, "wild", "an empty policy", program(news, subscribed(redrivePolicy="{}")), {"hook": "absent"}),
+    Case(LETTERS, "compliant", "a queue", program(news, dead, subscribed())),
+    Case(LETTERS, "unknown", "the policy", program(news, subscribed(redrivePolicy=UNKNOWN))),
+    Case(LETTERS, "unknown", "the protocol", program(news, subscribed(protocol=UNKNOWN, redrivePolicy=None))),
+    Case(LETTERS, "unknown", "a secret one", program(news, subscribed(redrivePolicy=Secret(UNKNOWN)))),
+    *(
+        Case(LETTERS, "near miss", one, program(news, subscribed(protocol=one, redrivePolicy=None)))
+        for one in ("email", "email-json", "sms")
+    ),
+    Case(
+        LETTERS,
+        "near miss",
+        "an object in place of JSON",
+        program(news, dead, subscribed(redrivePolicy={"deadLetterTargetArn": dead.arn})),
+    ),
+    Case(
+        LETTERS,
+        "near miss",
+        "a subscription of another provider",
+        program(make("aws-native:sns:Subscription")("hook", protocol="https")),
+    ),
+    # --- topic-dead-letters-are-reachable
+    Case(REACHED, "plain", "no policy", program(news, dead, subscribed()), {"hook": ("dead has no policy", "sns.")}),
+    *(
+        Case(
+            REACHED,
+            "wild",
+            what,
+            program(news, other, dead, subscribed(), admits(statement)),
+            {"hook": "the policy of dead does not let sns.amazonaws.com sqs:SendMessage"},
+            silent_at_preview=True,
+        )
+        for what, statement in {
+            "for another topic": sends(other.arn),
+            "for rules": allow(EVENTS, "sqs:SendMessage", dead.arn),
+            "for another queue": allow(SNS, "sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:other"),
+            "a wildcard that is none": sends("arn:aws:sns:*:*:*", "StringEquals"),
+        }.items()
+    ),
+    Case(
+        REACHED,
+        "wild",
+        "a FIFO queue for a standard topic",
+        program(news, queue("dead", fifoQueue=True), subscribed(), admits(sends(news.arn))),
+        {"hook": "FIFO"},
+    ),
+    Case(
+        REACHED,
+        "wild",
+        "another topic",
+        program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
+        {"hook": "is no queue"},
+    ),
+    Case(REACHED, "compliant", "for this topic", program(news, dead, subscribed(), admits(sends(news.arn)))),
+    Case(REACHED, "unknown", "the queue", program(news, dead, subscribed(redrivePolicy=UNKNOWN))),
+    Case(
+        REACHED,
+        "unknown",
+        "the queue's policy",
+        program(news, dead, subscribed(), queue_policy("dead", queueUrl=dead.url, policy=UNKNOWN)),
+    ),
+    Case(
+        REACHED,
+        "near miss",
+        "a FIFO topic and a FIFO queue",
+        program(
+            topic("news", fifoTopic=True),
+            queue("dead", fifoQueue=True),
+            subscribed(protocol="sqs"),
+            admits(sends(news.arn)),
+        ),
+    ),
+    Case(
+        REACHED,
+        "near miss",
+        "for several topics",
+        program(news, other, dead, subscribed(), admits(sends([other.arn, news.arn]))),
+    ),
+    Case(
+        REACHED,
+        "near miss",
+        "for all topics of the account",
+        program(news, dead, subscribed(), admits(sends(f"arn:aws:sns:*:{ACCOUNT}:*", "ArnLike"))),
+    ),
+    Case(
+        REACHED,
+        "near miss",
+        "a queue of another stack",
+        program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"})),
+    ),
+    Case(
+        REACHED,
+        "near miss",
+        "a topic of another stack",
+        program(
+            dead,
+            subscription(
+                "hook",
+                topic=f"arn:aws:sns:{REGION}:{ACCOUNT}:theirs",
+                protocol="https",
+                redrivePolicy=json_of(deadLetterTargetArn=dead.arn),
+            ),
+            admits(sends(f"arn:aws:sns:{REGION}:{ACCOUNT}:theirs")),
+        ),
+    ),
+]

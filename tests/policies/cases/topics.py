@@ -1,0 +1,300 @@
+"""What the rules have to say about topics: who may publish, and with which key."""
+
+from typing import Any
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    Made,
+    allow,
+    event_rule,
+    event_target,
+    json_of,
+    key,
+    key_alias,
+    policy,
+    program,
+    topic,
+    topic_policy,
+)
+
+LIMITED, PLAIN = "topic-publishers-are-limited", "topic-policy-for-events-has-no-condition"
+KEYS = "topic-key-admits-publishers"
+
+EVENTS, ALARMS = {"Service": "events.amazonaws.com"}, {"Service": "cloudwatch.amazonaws.com"}
+
+news = topic("news")
+paid = event_rule("paid")
+to_news = event_target("to-news", rule=paid.name, arn=news.arn)
+
+
+def guarded(*statements: Any) -> Made:
+    """The policy of the topic."""
+    return topic_policy("guard", arn=news.arn, policy=policy(*statements))
+
+
+def for_everybody(condition: Any = None, principal: Any = "*", action: Any = "sns:Publish") -> Made:
+    """The topic's policy for everybody, under this condition."""
+    return guarded(allow(principal, action, news.arn, condition))
+
+
+def own_key(*statements: Any) -> Made:
+    """A key of this program, with these statements beside the account's."""
+    account = allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "kms:*", "*")
+    return key("own", policy=policy(account, *statements))
+
+
+def uses(principal: Any = EVENTS, condition: Any = None, action: Any = None) -> dict[str, Any]:
+    """A statement of a key's policy."""
+    return allow(principal, action or ["kms:Decrypt", "kms:GenerateDataKey*"], "*", condition)
+
+
+def encrypted(by: Made) -> Made:
+    """The topic under this key."""
+    return topic("news", kmsMasterKeyId=by.arn)
+
+
+SOURCE_ARN = {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/paid"}}
+TLS = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sns:Publish",
+    "Resource": "*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+STRANGERS = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sns:Publish",
+    "Resource": "*",
+    "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}},
+}
+
+CASES = [
+    # --- topic-publishers-are-limited
+    Case(
+        LIMITED,
+        "plain",
+        "everybody",
+        program(topic("news", policy=policy(allow("*", "sns:Publish", "*")))),
+        {"news": ("lets everybody publish", "statement 1")},
+    ),
+    Case(
+        LIMITED,
+        "wild",
+        "everybody by AWS, everything, over TLS",
+        program(
+            news, for_everybody({"Bool": {"aws:SecureTransport": "true"}}, principal={"AWS": ["*"]}, action="SNS:*")
+        ),
+        {"guard": "SNS:*"},
+        silent_at_preview=True,
+    ),
+    Case(
+        LIMITED,
+        "wild",
+        "everybody, from any bucket",
+        program(news, for_everybody({"ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:*"}})),
+        {"guard": "Principal *"},
+        silent_at_preview=True,
+    ),
+    Case(
+        LIMITED,
+        "wild",
+        "all but some actions, in lower case",
+        program(
+            topic("news", policy=json_of(statement={"effect": "Allow", "principal": "*", "notAction": "sns:Del*"}))
+        ),
+        {"news": "all but some actions"},
+    ),
+    Case(LIMITED, "compliant", "EventBridge", program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)))),
+    Case(
+        LIMITED,
+        "compliant",
+        "the account",
+        program(news, guarded(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "sns:Publish", news.arn))),
+    ),
+    Case(LIMITED, "unknown", "the policy", program(topic_policy("guard", arn=news.arn, policy=UNKNOWN))),
+    Case(
+        LIMITED,
+        "unknown",
+        "whom the condition names",
+        program(
+            topic("news", policy={"Statement": allow("*", "sns:Publish", "*", {"ArnLike": {"aws:SourceArn": UNKNOWN}})})
+        ),
+    ),
+    *(
+        Case(LIMITED, "near miss", f"everybody, held to {what}", program(news, for_everybody(condition)))
+        for what, condition in {
+            "the owner, as AWS's own policy does": {"StringEquals": {"AWS:SourceOwner": ACCOUNT}},
+            "a bucket": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::uploads"}},
+            "an account": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+            "an organisation": {"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}},
+        }.items()
+    ),
+    Case(
+        LIMITED,
+        "near miss",
+        "everybody may subscribe by https",
+        program(news, for_everybody({"StringEquals": {"sns:Protocol": "https"}}, action="sns:Subscribe")),
+    ),
+    Case(
+        LIMITED,
+        "near miss",
+        "everybody, and strangers denied",
+        program(news, guarded(allow("*", "sns:Publish", "*"), STRANGERS)),
+    ),
+    Case(LIMITED, "near miss", "no policy, for which AWS takes the owner", program(news)),
+    # --- topic-policy-for-events-has-no-condition
+    Case(
+        PLAIN,
+        "plain",
+        "held to a rule",
+        program(news, guarded(allow(EVENTS, "sns:Publish", news.arn, SOURCE_ARN))),
+        {"guard": ("aws:sourcearn", "without Condition")},
+        silent_at_preview=True,
+    ),
+    Case(
+        PLAIN,
+        "wild",
+        "together with another service",
+        program(
+            topic(
+                "news",
+                policy=policy(
+                    allow(
+                        {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+                        "SNS:*",
+                        "*",
+                        {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+                    )
+                ),
+            )
+        ),
+        {"news": "aws:sourceaccount"},
+    ),
+    Case(PLAIN, "compliant", "none", program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)))),
+    Case(PLAIN, "unknown", "the policy", program(topic_policy("guard", arn=news.arn, policy=UNKNOWN))),
+    Case(
+        PLAIN,
+        "near miss",
+        "held for another service",
+        program(
+            news,
+            guarded(
+                allow(EVENTS, "sns:Publish", news.arn),
+                allow(ALARMS, "sns:Publish", news.arn, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+            ),
+        ),
+    ),
+    Case(
+        PLAIN,
+        "near miss",
+        "held in one statement, and not in another",
+        program(
+            news,
+            guarded(allow(EVENTS, "sns:Publish", news.arn, SOURCE_ARN), allow(EVENTS, "sns:Publish", news.arn)),
+        ),
+    ),
+    Case(
+        PLAIN,
+        "near miss",
+        "a Deny of what is not encrypted",
+        program(news, guarded(allow(EVENTS, "sns:Publish", news.arn), TLS)),
+    ),
+    # --- topic-key-admits-publishers
+    Case(
+        KEYS,
+        "plain",
+        "AWS's key, and a rule",
+        program(paid, topic("news", kmsMasterKeyId="alias/aws/sns"), to_news),
+        {"news": ("events.amazonaws.com", "to-news", "alias/aws/sns")},
+    ),
+    Case(
+        KEYS,
+        "plain",
+        "a key that asks for the rule",
+        program(paid, own_key(uses(condition=SOURCE_ARN)), encrypted(key("own")), to_news),
+        {"news": ("aws:SourceArn", "own", "without a condition")},
+    ),
+    Case(
+        KEYS,
+        "wild",
+        "a key that names nobody",
+        program(paid, own_key(), encrypted(key("own")), to_news),
+        {"news": ("does not name it", "kms:Decrypt and kms:GenerateDataKey")},
+    ),
+    Case(
+        KEYS,
+        "wild",
+        "a key without a policy, by its alias",
+        program(
+            paid,
+            key("own"),
+            key_alias("a", name="alias/own", targetKeyId=key("own").keyId),
+            topic("news", kmsMasterKeyId="alias/own"),
+            to_news,
+        ),
+        {"news": "AWS's own"},
+    ),
+    Case(
+        KEYS,
+        "wild",
+        "AWS's key by its ARN, and alarms",
+        program(
+            topic("news", kmsMasterKeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/sns"),
+            guarded(allow(ALARMS, "sns:Publish", "*")),
+        ),
+        {"news": ("cloudwatch.amazonaws.com", "guard")},
+        silent_at_preview=False,
+    ),
+    Case(
+        KEYS,
+        "wild",
+        "a key that may only be used to read",
+        program(paid, own_key(uses(action="kms:Decrypt")), encrypted(key("own")), to_news),
+        {"news": "kms:GenerateDataKey there"},
+    ),
+    Case(
+        KEYS,
+        "compliant",
+        "a key for EventBridge",
+        program(paid, own_key(uses()), topic("news", kmsMasterKeyId=own_key(uses()).arn), to_news),
+    ),
+    Case(KEYS, "unknown", "the key", program(paid, topic("news", kmsMasterKeyId=UNKNOWN), to_news)),
+    Case(
+        KEYS, "unknown", "the key's policy", program(paid, key("own", policy=UNKNOWN), encrypted(key("own")), to_news)
+    ),
+    Case(
+        KEYS,
+        "near miss",
+        "a key held to the topic by its context",
+        program(
+            paid,
+            own_key(uses(condition={"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": "t"}})),
+            encrypted(key("own")),
+            to_news,
+        ),
+    ),
+    Case(
+        KEYS,
+        "near miss",
+        "a key that holds alarms to the account",
+        program(
+            own_key(uses(ALARMS, {"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
+            encrypted(key("own")),
+            guarded(allow(ALARMS, "sns:Publish", "*")),
+        ),
+    ),
+    Case(
+        KEYS, "near miss", "AWS's key, and only roles publish", program(topic("news", kmsMasterKeyId="alias/aws/sns"))
+    ),
+    Case(
+        KEYS,
+        "near miss",
+        "a key of another stack",
+        program(paid, topic("news", kmsMasterKeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"), to_news),
+    ),
+    Case(KEYS, "near miss", "no key", program(paid, news, to_news)),
+]

@@ -1,0 +1,227 @@
+"""A file is checked without credentials: the exit code for a pipeline, the report in the form it is asked for."""
+
+import io
+import json
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pytest
+
+from policies.check import main
+from policies.rules import RULES
+from tests.policies.programs import event_target, function, json_of, make, mapping, program, queue
+
+dead = queue("dead", messageRetentionSeconds=1_209_600)
+GOOD = program(
+    dead,
+    queue(
+        "orders",
+        messageRetentionSeconds=604_800,
+        redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5),
+    ),
+)
+BAD = program(dead, queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5)))
+
+
+@pytest.fixture
+def checked(tmp_path, capsys):
+    """Checks a file of this content, and gives exit code, standard output and standard error."""
+
+    def run(content, *arguments, config=None):
+        file = tmp_path / "stack.json"
+        file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        if config is not None:
+            settings = tmp_path / "config.json"
+            settings.write_text(config if isinstance(config, str) else json.dumps(config))
+            arguments = (*arguments, "--config", str(settings))
+        code = main([str(file), *arguments])
+        said = capsys.readouterr()
+        return SimpleNamespace(code=code, out=said.out, err=said.err)
+
+    return run
+
+
+@pytest.mark.parametrize("form", ["exported", "previewed"])
+def test_the_exit_code_tells_whether_something_mandatory_was_found(checked, form):
+    assert checked(getattr(GOOD, form)()).code == 0
+    assert checked(getattr(BAD, form)()).code == 1
+    assert checked(getattr(BAD, form)(), config={"all": "advisory"}).code == 0
+
+
+def test_the_text_has_each_complaint_and_the_numbers(checked):
+    said = checked(BAD.exported()).out
+    assert "mandatory  queue-keeps-messages (high): The queue orders loses" in said
+    assert "3 resources" in said
+    assert "1 mandatory and 0 advisory complaints" in said
+
+
+def test_the_json_has_everything(checked):
+    found = json.loads(checked(BAD.exported(), "--format", "json").out)
+    assert {"complaints", "exemptions", "resources", "seconds"} <= set(found)
+    [complaint] = found["complaints"]
+    assert set(complaint) == {"policy", "enforcement", "severity", "urn", "message"}
+    assert complaint["urn"].endswith("::aws:sqs/queue:Queue::orders")
+    assert found["resources"] == 3
+
+
+def test_sarif_is_what_code_hosts_read(checked):
+    found = json.loads(checked(BAD.exported(), "--format", "sarif").out)
+    assert found["version"] == "2.1.0"
+    [run] = found["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == list(RULES)
+    assert all(rule["helpUri"].startswith("https://") for rule in rules)
+    assert all(0 < float(rule["properties"]["security-severity"]) <= 10 for rule in rules)
+    [result] = run["results"]
+    assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == "queue-keeps-messages"
+    assert result["level"] == "error"
+    [location] = result["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"].endswith("stack.json")
+    assert location["logicalLocations"][0]["fullyQualifiedName"].endswith("::orders")
+    advisory = json.loads(checked(BAD.exported(), "--format", "sarif", config={"all": "advisory"}).out)
+    assert advisory["runs"][0]["results"][0]["level"] == "warning"
+
+
+def test_junit_fails_a_case_for_each_rule_that_complains(checked):
+    suite = ElementTree.fromstring(checked(BAD.exported(), "--format", "junit").out)[0]  # noqa: S314 - our own
+    assert suite.attrib["tests"] == str(len(RULES))
+    failed = [case.attrib["name"] for case in suite if case.find("failure") is not None]
+    assert failed == ["queue-keeps-messages"]
+    assert suite.attrib["failures"] == "1"
+
+
+def test_a_file_comes_from_standard_input(monkeypatch, capsys):
+    stdin = SimpleNamespace(buffer=io.BytesIO(json.dumps(BAD.exported()).encode()))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert main(["-"]) == 1
+    assert "stdin: 3 resources" in capsys.readouterr().out
+
+
+WHOLE = json.dumps(GOOD.exported()).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "The file is empty."),
+        (WHOLE[: len(WHOLE) // 2], "breaks off"),
+        (b"Previewing update (dev):", "is not JSON at line 1"),
+        (b"\xff\xfe\xfd\x00\x81", "is no text"),
+        (b"[" * 200_000, "nested too deeply"),
+        ([], "It holds a list."),
+        ({"Resources": {}}, "neither the output of `pulumi stack export`"),
+        ({"version": 3, "deployment": {"resources": {"a": 1}}}, "no list of objects"),
+        ({"version": 3, "deployment": {"resources": [{"urn": "orders"}]}}, "no URN or no type"),
+        ({"version": 3, "deployment": {"resources": [{"urn": "a::b::c::d", "type": "t", "inputs": "x"}]}}, "no map"),
+    ],
+)
+def test_a_file_that_is_no_export_is_refused_in_a_sentence(checked, content, sentence):
+    said = checked(content)
+    assert said.code == 2
+    assert sentence in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("length", range(1, len(WHOLE) - 1, 37))
+def test_a_file_that_was_cut_short_anywhere_breaks_off(checked, length):
+    said = checked(WHOLE[:length])
+    assert said.code == 2
+    assert "breaks off at line 1" in said.err
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ("{", "is not JSON"),
+        ("{}}", "is not JSON"),
+        ({"nonsense": "advisory"}, "There is no rule nonsense"),
+        ("7", "map"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_refused_in_a_sentence(checked, config, sentence):
+    said = checked(GOOD.exported(), config=config)
+    assert said.code == 2
+    assert sentence in said.err
+    assert "config.json" in said.err
+
+
+def test_a_file_that_is_not_there_is_refused(capsys, tmp_path):
+    assert main([str(tmp_path / "nowhere.json")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_an_encoding_with_a_mark_is_read(checked):
+    assert checked(json.dumps(BAD.exported()).encode("utf-16")).code == 1
+    assert checked(json.dumps(BAD.exported()).encode("utf-8-sig")).code == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"version": 3, "deployment": {"manifest": {}}},
+        {"version": 3, "deployment": None},
+        {"config": {}, "changeSummary": {}},
+        {"version": 3, "checkpoint": {"stack": "dev", "latest": GOOD.exported()["deployment"]}},
+        {"version": 1, "latest": GOOD.exported()["deployment"]},
+        program(make("azure-native:storage:StorageAccount")("theirs", queue="x")).exported(),
+        program(make("gcp:pubsub/topic:Topic")("theirs")).previewed(),
+    ],
+    ids=["empty", "destroyed", "no steps", "a backend's file", "an old checkpoint", "Azure", "Google"],
+)
+def test_stacks_of_any_kind_and_age_are_fine(checked, content):
+    assert checked(content).code == 0
+
+
+def test_what_is_deleted_is_not_judged(checked):
+    exported = BAD.exported()
+    for state in exported["deployment"]["resources"]:
+        state["delete"] = state["urn"].endswith("orders")
+    assert json.loads(checked(exported, "--format", "json").out)["resources"] == 2
+    previewed = BAD.previewed()
+    for step in previewed["steps"]:
+        step["op"] = "delete" if step["urn"].endswith("orders") else "same"
+    assert json.loads(checked(previewed, "--format", "json").out)["resources"] == 1
+
+
+def test_a_preview_that_leaves_out_what_is_unchanged_is_judged_resource_by_resource(checked):
+    previewed = program(queue("dead", messageRetentionSeconds=60)).previewed()
+    previewed["changeSummary"] = {"update": 1, "same": 12}
+    said = checked(previewed, "--format", "json")
+    assert [one["policy"] for one in json.loads(said.out)["complaints"]] == ["queue-keeps-messages"]
+    assert "--show-sames" in said.err
+    assert "11 unchanged resources" in said.err
+
+
+def test_secrets_are_never_shown(checked):
+    exported = program(queue("orders", messageRetentionSeconds="hunter2", policy="hunter2")).exported()
+    for state in exported["deployment"]["resources"]:
+        if "outputs" in state:
+            state["inputs"] = state["outputs"] = {
+                "policy": {
+                    "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+                    "plaintext": "hunter2",
+                }
+            }
+    for form in ("text", "json", "sarif", "junit"):
+        assert "hunter2" not in checked(exported, "--format", form).out
+
+
+def test_a_stack_of_thousands_is_fine(checked):
+    made = []
+    for index in range(1000):
+        letters = queue(f"dead-{index}", messageRetentionSeconds=1_209_600)
+        jobs = queue(
+            f"jobs-{index}",
+            messageRetentionSeconds=604_800,
+            visibilityTimeoutSeconds=180,
+            redrivePolicy=json_of(deadLetterTargetArn=letters.arn, maxReceiveCount=5),
+        )
+        reader = function(f"reader-{index}", timeout=30)
+        made += [letters, jobs, reader, mapping(f"reads-{index}", eventSourceArn=jobs.arn, functionName=reader.arn)]
+        made += [event_target(f"target-{index}", arn=jobs.arn, deadLetterConfig={"arn": letters.arn})]
+    for content in (program(*made).exported(), program(*made).previewed()):
+        found = json.loads(checked(content, "--format", "json").out)
+        assert found["resources"] >= 5000
+        # Others complain of what these readers and targets lack; there is nothing to say about the queues themselves.
+        assert [one for one in found["complaints"] if ":sqs/" in one["urn"]] == []
+        assert found["seconds"] < 10

@@ -1,0 +1,114 @@
+"""An exemption that is in order silences one rule for one resource; any other silences nothing and is a complaint."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from policies.evaluation import check
+from policies.exemptions import NAME
+from tests.policies.programs import program, queue
+
+DAY = date(2030, 1, 1)
+KEEPS = "queue-keeps-messages"
+ENTRY = {
+    "policy": KEEPS,
+    "resource": "*::aws:sqs/queue:Queue::orders",
+    "owner": "shop",
+    "reason": "read within minutes",
+    "until": "2030-06-30",
+}
+TAGS = {
+    f"rotation-guard:exempt-{KEEPS}": "read within minutes",
+    "rotation-guard:exempt-until": "2030-06-30",
+    "rotation-guard:owner": "shop",
+}
+
+
+def judged(*resources, entries=()):
+    config = {NAME: {"entries": list(entries)}, "queue-has-dead-letters": "disabled"}
+    return check(program(*resources).stack().resources, config, day=DAY)
+
+
+def policies_of(report):
+    return sorted(one.policy for one in report.complaints)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ENTRY,
+        {**ENTRY, "until": "2030-01-01"},
+        {**ENTRY, "until": "2031-01-01"},
+        {key: value for key, value in ENTRY.items() if key != "resource"} | {"tag": "team=shop"},
+    ],
+    ids=["by URN", "its last day", "a year away", "by tag"],
+)
+def test_an_entry_in_order_exempts(entry):
+    report = judged(queue("orders", tags={"team": "shop"}), entries=[entry])
+    assert policies_of(report) == []
+    [exemption] = report.exemptions
+    assert exemption.urn.endswith("::orders")
+    assert exemption.days_left == (date.fromisoformat(entry["until"]) - DAY).days
+
+
+def test_tags_in_order_exempt_their_resource_alone():
+    report = judged(queue("orders", tags=TAGS), queue("other"))
+    assert [(one.policy, one.urn.rpartition(":")[2]) for one in report.complaints] == [(KEEPS, "other")]
+    assert [one.reason for one in report.exemptions] == ["read within minutes"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"owner": " "}, "has no owner"),
+        ({"reason": ""}, "has no reason"),
+        ({"until": ""}, "until is not set"),
+        ({"until": "next summer"}, "'next summer', no date"),
+        ({"until": str(DAY - timedelta(days=1))}, "ended on 2029-12-31"),
+        ({"until": "2031-01-03"}, "over a year"),
+        ({"policy": "queue-keep-messages"}, "did you mean queue-keeps-messages?"),
+        ({"policy": ""}, "names no policy"),
+        ({"policy": NAME}, "nothing is exempt"),
+        ({"resource": ""}, "names no resource"),
+        ({"resource": "*::orders-of-old"}, "matches nothing"),
+    ],
+)
+def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
+    report = judged(queue("orders"), entries=[ENTRY | changed])
+    assert policies_of(report) == [NAME, KEEPS]
+    complaint = next(one for one in report.complaints if one.policy == NAME)
+    assert words in complaint.message
+    assert complaint.enforcement == "mandatory"
+    assert not report.exemptions
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"rotation-guard:owner": ""}, "set rotation-guard:owner"),
+        ({"rotation-guard:exempt-until": "2029-12-31"}, "ended on"),
+        ({f"rotation-guard:exempt-{KEEPS}": ""}, "has no reason"),
+    ],
+)
+def test_tags_that_are_not_in_order_exempt_nothing(changed, words):
+    report = judged(queue("orders", tags=TAGS | changed))
+    assert policies_of(report) == [NAME, KEEPS]
+    [complaint] = [one for one in report.complaints if one.policy == NAME]
+    assert words in complaint.message
+    assert str(complaint.urn).endswith("::orders")
+
+
+def test_a_tag_for_a_policy_that_does_not_judge_this_resource_matches_nothing():
+    tags = {key.replace(KEEPS, "queue-policy-is-not-opened"): value for key, value in TAGS.items()}
+    report = judged(queue("orders", tags=tags, messageRetentionSeconds=1209600))
+    assert "does not exist" in report.complaints[0].message
+
+
+def test_what_the_audit_of_secrets_reads_is_no_exemption_from_a_rule():
+    tags = {"rotation-guard:exempt-until": "2029-01-01", "rotation-guard:exempt-reason": "legacy"}
+    assert policies_of(judged(queue("orders", tags=tags, messageRetentionSeconds=1209600))) == []
+
+
+def test_an_exemption_from_one_rule_leaves_the_others():
+    report = judged(queue("orders", sqsManagedSseEnabled=False), entries=[ENTRY])
+    assert policies_of(report) == ["queue-is-encrypted"]

@@ -1,0 +1,152 @@
+"""Who refers to whom is read from values, else from what a value was made of, and else nothing is claimed."""
+
+import pytest
+
+from policies import kinds
+from policies.stack import Stack, asked_for
+from policies.values import UNKNOWN, Undecided
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    component,
+    event_target,
+    function,
+    json_of,
+    mapping,
+    program,
+    queue,
+    resource,
+    topic,
+)
+from tests.policies.programs import UNKNOWN as NOBODY_KNOWS
+
+DEAD = queue("dead", name="dead")
+
+
+def stack_and(*made, preview=False):
+    stack = program(*made).stack(preview=preview)
+    return stack, lambda one: stack.by_urn(one.urn)
+
+
+LETTERS = "redrivePolicy.deadLetterTargetArn"
+
+
+def redriven_to(target):
+    return queue("orders", redrivePolicy=json_of(deadLetterTargetArn=target, maxReceiveCount=5))
+
+
+@pytest.mark.parametrize(
+    ("target", "preview"),
+    [(DEAD.arn, False), (DEAD.arn, True), (f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead", False)],
+    ids=["output, at update", "output, at preview", "written out"],
+)
+def test_a_reference_is_found(target, preview):
+    orders = redriven_to(target)
+    stack, at = stack_and(DEAD, queue("other"), orders, preview=preview)
+    assert stack.target(at(orders), LETTERS, kinds.QUEUE) is at(DEAD)
+    assert stack.referring(at(DEAD), LETTERS, kinds.QUEUE).all() == (at(orders),)
+    assert not stack.referring(at(queue("other")), LETTERS, kinds.QUEUE).some()
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, "444455556666"])
+def test_an_arn_written_out_is_undecided_while_the_account_is_unknown(account):
+    orders = redriven_to(f"arn:aws:sqs:{REGION}:{account}:dead")
+    stack, at = stack_and(DEAD, queue("other"), orders, preview=True)
+    with pytest.raises(Undecided):
+        stack.target(at(orders), LETTERS, kinds.QUEUE)
+    with pytest.raises(Undecided):
+        stack.referring(at(DEAD), LETTERS, kinds.QUEUE).some()
+    assert not stack.referring(at(queue("other")), LETTERS, kinds.QUEUE).some()
+
+
+@pytest.mark.parametrize(
+    ("target", "preview"),
+    [
+        (None, False),
+        ("", True),
+        (f"arn:aws:sqs:{REGION}:444455556666:dead", False),
+        (f"arn:aws:sns:{REGION}:{ACCOUNT}:dead", False),
+        (f"arn:aws:sns:{REGION}:{ACCOUNT}:dead", True),
+    ],
+    ids=["absent", "empty", "another account", "another service", "another service, at preview"],
+)
+def test_what_is_not_in_the_stack_is_not_found(target, preview):
+    t = event_target("t", deadLetterConfig={"arn": target})
+    stack, at = stack_and(DEAD, t, preview=preview)
+    assert stack.target(at(t), "deadLetterConfig.arn", kinds.QUEUE) is None
+    assert not stack.referring(at(DEAD), "deadLetterConfig.arn", kinds.EVENT_TARGET).some()
+
+
+def test_what_was_made_of_two_is_undecided_between_them_alone():
+    t = event_target("t", deadLetterConfig={"arn": [DEAD.arn, queue("other").arn]})
+    third = queue("third")
+    stack, at = stack_and(DEAD, queue("other"), third, t, preview=True)
+    with pytest.raises(Undecided):
+        stack.target(at(t), "deadLetterConfig.arn", kinds.QUEUE)
+    with pytest.raises(Undecided):
+        stack.referring(at(DEAD), "deadLetterConfig.arn", kinds.EVENT_TARGET).some()
+    assert not stack.referring(at(third), "deadLetterConfig.arn", kinds.EVENT_TARGET).some()
+
+
+def test_what_was_made_of_nothing_may_refer_to_any():
+    t = event_target("t", deadLetterConfig={"arn": NOBODY_KNOWS})
+    stack, at = stack_and(DEAD, t, preview=True)
+    with pytest.raises(Undecided):
+        stack.referring(at(DEAD), "deadLetterConfig.arn", kinds.EVENT_TARGET).some()
+    with pytest.raises(Undecided):
+        stack.referring(at(DEAD), "deadLetterConfig.arn", kinds.EVENT_TARGET).all()
+
+
+def test_what_was_made_of_another_kind_refers_to_none_of_this_one():
+    t = event_target("t", arn=topic("t").arn)
+    stack, at = stack_and(DEAD, topic("t"), t, preview=True)
+    assert stack.target(at(t), "arn", kinds.QUEUE) is None
+    assert not stack.referring(at(DEAD), "arn", kinds.EVENT_TARGET).some()
+
+
+def test_what_was_made_of_a_component_refers_to_what_lies_in_it():
+    around = component("around")
+    inner = queue("inner", parent=around)
+    t = event_target("t", deadLetterConfig={"arn": around.deadLetters})
+    stack, at = stack_and(around, inner, t, preview=True)
+    assert stack.target(at(t), "deadLetterConfig.arn", kinds.QUEUE) is at(inner)
+
+
+@pytest.mark.parametrize("called", ["", ":live", ":7"])
+def test_a_function_is_found_by_the_arn_of_a_version_or_an_alias(called):
+    reader = function("reader", name="reader")
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:reader{called}"
+    reads = mapping("reads", functionName=arn)
+    stack, at = stack_and(reader, reads)
+    assert stack.target(at(reads), "functionName", kinds.FUNCTION) is at(reader)
+
+
+def test_a_name_that_two_resources_have_is_undecided():
+    twins = [resource(kinds.QUEUE, name, name="jobs") for name in ("here", "there")]
+    stack = Stack(twins)
+    with pytest.raises(Undecided):
+        stack.find("jobs", kinds.QUEUE)
+    assert stack.find("jobs", kinds.TOPIC) is None
+
+
+def test_inputs_count_and_outputs_say_only_what_a_resource_is_called():
+    outputs = {"arn": "arn:q", "policy": "set by another", "name": "old", "keyId": UNKNOWN}
+    assert asked_for({"name": "new"}, outputs, {}) == {"arn": "arn:q", "name": "new"}
+
+
+def test_an_unknown_output_that_was_made_of_nothing_is_absent():
+    outputs = {"policy": UNKNOWN, "redrivePolicy": UNKNOWN, "fifoQueue": False}
+    found = asked_for({}, outputs, {"redrivePolicy": ["urn:dead"], "fifoQueue": []})
+    assert found == {"redrivePolicy": UNKNOWN, "fifoQueue": False}
+
+
+def test_a_stack_answers_once_for_all():
+    asked = []
+    stack = Stack([])
+
+    def count(of: Stack, what: str) -> int:
+        asked.append(what)
+        return len(of.resources)
+
+    assert [stack.once(count, "a"), stack.once(count, "a"), stack.once(count, "b")] == [0, 0, 0]
+    assert asked == ["a", "b"]
