@@ -16,15 +16,18 @@ _NEEDED = ("sns", "sqs", "iam", "lambda_svc", "cloudwatch_logs", "dynamodb", "st
 def main() -> None:
     """Serve until a signal ends it."""
     secrets_manager.install()
-    forks.install()
     threading.Thread(target=_load_services, daemon=True).start()
     serve()
 
 
 def _load_services() -> None:
-    """MiniStack loads a service at its first call; these are called at once, so they are loaded while others wait."""
+    """MiniStack loads a service at its first call; these are called at once, so they are loaded while others wait.
+
+    So is what functions start from: whoever started this emulator is busy for as long with imports of its own.
+    """
     for name in _NEEDED:
         importlib.import_module(f"ministack.services.{name}")
+    forks.install()
 
 
 if __name__ == "__main__":

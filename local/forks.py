@@ -129,19 +129,13 @@ class _Fork:
 
 
 def install() -> None:
-    """Let functions start as forks from here on, where that is safe."""
+    """Let functions start as forks from here on, where that is safe, and start the process that is forked."""
     if sys.platform == "linux":
         from ministack.core import lambda_runtime
-        from ministack.services import lambda_svc
 
-        forks, create = Forks(), lambda_svc._create_function
-
-        def create_function(data: dict[str, Any]) -> Any:
-            forks.prepare()
-            return create(data)
-
+        forks = Forks()
+        forks.prepare()
         lambda_runtime.subprocess = forks  # ty: ignore[invalid-assignment]
-        lambda_svc._create_function = create_function  # ty: ignore[invalid-assignment]
 
 
 def _serve(asked: socket.socket) -> None:
