@@ -41,11 +41,12 @@ lock: .venv/ready ## Pin the requirements anew, with hashes and without addresse
 	$(LOCK) --output-file policies/requirements.txt --constraint requirements-dev.txt policies/requirements.in
 
 # The stamp is written last: an installation that was cut short starts anew.
-.venv/ready: requirements-dev.txt
+.venv/ready: requirements-dev.txt pyproject.toml
 	@echo "Installing the locked requirements into .venv (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rotation-guard needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name one: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@# Bytecode now and not at every start, but of the 270 MB of pulumi_aws only for what the program imports.
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q -j 0 -x '/pulumi_aws/' .venv/lib
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'from local import program; program.prepare()'

@@ -1,0 +1,1 @@
+"""What operators run: it reads what the stack wrote down, and speaks with AWS by the caller's own credentials."""

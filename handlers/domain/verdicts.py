@@ -1,0 +1,269 @@
+"""What the audit says of one secret: one verdict, the first in a table that holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from .exemptions import Exemption, exemption_of
+from .limits import AgeClass, Limit, limit_of
+from .secrets import ListedSecret, VersionDates
+
+OK, NEEDS_ROTATION, UNKNOWN = "ok", "needs_rotation", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """What is too old, and what is too late."""
+
+    max_age_days: int = 30
+    warn_days: int = 7
+    """Days before the limit from which on a value is due soon."""
+    stuck_hours: int = 24
+    """Hours that a rotation may be under way."""
+    missed_hours: int = 24
+    """Hours that a rotation may be late."""
+    classes: tuple[AgeClass, ...] = ()
+    """Limits of their own; the first that takes a secret in holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the audit says of one secret."""
+
+    secret: ListedSecret
+    dates: VersionDates
+    verdict: str
+    status: str
+    """`ok`, `needs_rotation`, or `unknown`, which is never counted as ok."""
+    reason: str
+    """Why, in a sentence or more."""
+    attention: bool
+    """Whether someone should look."""
+    age_days: int | None
+    """Whole days since the value in use was made."""
+    limit_days: int
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the value reaches its limit."""
+        made = self.dates.value_created_at
+        return None if made is None else made + timedelta(days=self.limit_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One secret with all that a verdict may rest on."""
+
+    secret: ListedSecret
+    dates: VersionDates
+    settings: AuditSettings
+    now: datetime
+    limit: Limit
+    exemption: Exemption | None
+    age: timedelta | None
+    overdue: bool
+
+    def of_age(self, more: str = "") -> str:
+        """The age of the value and its limit, as a sentence."""
+        limit = f"{self.limit.days}{f' by {self.limit.source}' if self.limit.source else ''}"
+        if self.overdue:
+            said = f"The value in use is {self._age()} old; the limit is {limit}."
+        else:
+            said = f"The value in use is {self._age()} old, within the limit of {limit}."
+        return " ".join(part for part in (more, said, self.dates.basis) if part)
+
+    def _age(self) -> str:
+        if self.age is None:
+            return "of unknown age, not"
+        beyond = self.age - timedelta(days=self.age.days)
+        # "30 days old; the limit is 30" would be a riddle.
+        exact = f" and {beyond}" if self.overdue and self.age.days == self.limit.days else ""
+        return f"{self.age.days} days{exact}"
+
+
+def judge(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, now: datetime) -> Finding:
+    """The finding for one secret: every secret gets one. An age equal to the limit is still within it.
+
+    Age is that of the value in use. The date of the last change would not do: any edit moves it, a tag included.
+    """
+    case = _case(secret, dates, settings, now)
+    verdict, reason, status, attention = _first(case, VERDICTS)
+    if case.limit.problem and verdict not in _LIMIT_IS_NO_MATTER:
+        reason, attention = f"{reason} {case.limit.problem}", True
+    age_days = None if case.age is None or case.age < timedelta(0) else case.age.days
+    return Finding(secret, dates, verdict, status, reason, attention, age_days, case.limit.days)
+
+
+def _case(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, now: datetime) -> Case:
+    now = now.replace(microsecond=0)
+    limit = limit_of(secret, settings.max_age_days, settings.classes)
+    age = None if dates.value_created_at is None else now - dates.value_created_at
+    overdue = age is not None and age > timedelta(days=limit.days)
+    return Case(secret, dates, settings, now, limit, exemption_of(secret, now), age, overdue)
+
+
+def _first(case: Case, table: tuple["Verdict", ...]) -> tuple[str, str, str, bool]:
+    for verdict in table:
+        reason = verdict.holds(case)
+        if reason is not None:
+            return verdict.name, reason, verdict.status(case), verdict.attention
+    raise AssertionError("the last verdict always holds")
+
+
+# --- when each verdict holds: its reason, or None --------------------------------------------------------------------
+
+
+def _pending_deletion(case: Case) -> str | None:
+    deleted = case.secret.deleted_at
+    return None if deleted is None else f"It is deleted, and gone for good some time after {deleted:%Y-%m-%d}."
+
+
+def _replica(case: Case) -> str | None:
+    primary = case.secret.primary_region
+    if primary is None or primary == case.secret.region:
+        return None
+    return f"It is a replica, and judged in {primary}, where its primary is."
+
+
+def _unknown(case: Case) -> str | None:
+    if case.age is None:
+        return case.dates.problem or "The date of the value in use is not known."
+    if case.age < timedelta(0):
+        return "The value in use has a date in the future."
+    latest = case.dates.latest
+    if case.overdue and latest is not None and case.now - latest <= timedelta(days=case.limit.days):
+        return f"The value in use may be older than the limit of {case.limit.days} days, or not. {case.dates.basis}"
+    return None
+
+
+def _exempt(case: Case) -> str | None:
+    exemption = case.exemption
+    if exemption is None or exemption.problem:
+        return None
+    return f"Exempt until {exemption.until} by {exemption.owner}: {exemption.reason}"
+
+
+def _exemption_invalid(case: Case) -> str | None:
+    if case.exemption is None:
+        return None
+    name, reason, _, _ = _first(case, _WITHOUT_EXEMPTION)
+    return f"{case.exemption.problem} Without it: {name}. {reason}"
+
+
+def _rotation_failing(case: Case) -> str | None:
+    since = case.dates.pending_since
+    if since is None or case.now - since <= timedelta(hours=case.settings.stuck_hours):
+        return None
+    said = f"A rotation is stuck since {_moment(since)}: version {case.secret.pending_version_id} holds AWSPENDING."
+    return case.of_age(said)
+
+
+def _rotation_missed(case: Case) -> str | None:
+    due = case.secret.next_rotation_at
+    if not case.secret.rotation_enabled or due is None:
+        return None
+    if case.now - due <= timedelta(hours=case.settings.missed_hours):
+        return None
+    return case.of_age(f"AWS should have rotated it by {_moment(due)}.")
+
+
+def _managed_elsewhere(case: Case) -> str | None:
+    owner = case.secret.owning_service or case.secret.type
+    return f"It is managed by {owner}, which rotates it." if owner else None
+
+
+def _never_rotated(case: Case) -> str | None:
+    if not case.overdue or not case.dates.is_first or case.secret.last_rotated_at is not None:
+        return None
+    return case.of_age("It has its first value, and was never rotated.")
+
+
+def _overdue(case: Case) -> str | None:
+    return case.of_age() if case.overdue else None
+
+
+def _rotation_disabled(case: Case) -> str | None:
+    secret = case.secret
+    rotated = secret.last_rotated_at is not None or (secret.rotation_configured and not case.dates.is_first)
+    if secret.rotation_enabled or not rotated:
+        return None
+    return case.of_age("AWS rotated it before, and rotation is off now.")
+
+
+def _due_soon(case: Case) -> str | None:
+    if case.age is None or timedelta(days=case.limit.days) - case.age > timedelta(days=case.settings.warn_days):
+        return None
+    return case.of_age()
+
+
+def _in_grace(case: Case) -> str | None:
+    if not case.dates.is_first or case.secret.last_rotated_at is not None:
+        return None
+    return case.of_age("It has its first value, and no rotation yet.")
+
+
+def _manual_only(case: Case) -> str | None:
+    if case.secret.rotation_enabled:
+        return None
+    return case.of_age("It is changed by hand, and rotation was never set up.")
+
+
+def _fresh(case: Case) -> str | None:
+    return case.of_age()
+
+
+class Verdict(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    holds: Callable[[Case], str | None]
+    """The reason where it holds."""
+    status: Callable[[Case], str]
+    attention: bool
+
+
+def _ok(_: Case) -> str:
+    return OK
+
+
+def _by_age(case: Case) -> str:
+    return NEEDS_ROTATION if case.overdue else OK
+
+
+def _as_without_exemption(case: Case) -> str:
+    return _first(case, _WITHOUT_EXEMPTION)[2]
+
+
+_BEFORE_EXEMPTIONS = (
+    Verdict("pending_deletion", _pending_deletion, _ok, False),
+    Verdict("replica", _replica, _ok, False),
+    Verdict("unknown", _unknown, lambda _: UNKNOWN, True),
+)
+_WITHOUT_EXEMPTION = (
+    Verdict("rotation_failing", _rotation_failing, _by_age, True),
+    Verdict("rotation_missed", _rotation_missed, _by_age, True),
+    # Before those that go by age: the service that manages a secret rotates it when it sees fit.
+    Verdict("managed_elsewhere", _managed_elsewhere, _ok, False),
+    Verdict("never_rotated", _never_rotated, _by_age, True),
+    Verdict("overdue", _overdue, _by_age, True),
+    Verdict("rotation_disabled", _rotation_disabled, _ok, True),
+    Verdict("due_soon", _due_soon, _ok, False),
+    Verdict("in_grace", _in_grace, _ok, False),
+    Verdict("manual_only", _manual_only, _ok, False),
+    Verdict("fresh", _fresh, _ok, False),
+)
+VERDICTS = (
+    *_BEFORE_EXEMPTIONS,
+    Verdict("exempt", _exempt, _ok, False),
+    Verdict("exemption_invalid", _exemption_invalid, _as_without_exemption, True),
+    *_WITHOUT_EXEMPTION,
+)
+"""Every verdict, in the order in which they are tried: the first that holds is it."""
+NAMES = tuple(verdict.name for verdict in VERDICTS)
+_LIMIT_IS_NO_MATTER = frozenset({"pending_deletion", "replica", "exempt"})
+"""Verdicts in which no limit plays a part, a malformed one neither."""
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
