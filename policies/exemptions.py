@@ -4,6 +4,7 @@ There are two places for one: the configuration of the rule below, or tags on th
 in order exempts nothing, and is a complaint of its own.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ TAG_UNTIL = "rotation-guard:exempt-until"
 TAG_OWNER = "rotation-guard:owner"
 _NOT_POLICIES = frozenset({"until", "reason"})
 """What stands behind the prefix and is no policy; `exempt-reason` is read by the audit of secrets."""
-LONGEST_DAYS = 366
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 NAME = "exemptions-are-in-order"
 _FIELDS = ("policy", "resource", "tag", "owner", "reason", "until")
@@ -112,7 +113,9 @@ class Exemptions:
         self, stack: Stack, entries: Iterable[Mapping[str, Any]], rules: Mapping[str, Rule], day: date
     ) -> None:
         self._stack, self._rules, self._day = stack, rules, day
-        self._written = [*map(_entry, entries), *(one for each in stack.resources for one in _in_tags(each))]
+        in_tags = (one for each in stack.resources for one in _in_tags(each))
+        # Said twice, one is still one.
+        self._written = [*dict.fromkeys((*map(_entry, entries), *in_tags))]
         self._valid: dict[str, list[Exemption]] = {}
         for one in self._written:
             if not any(self._problems(one)):
@@ -141,7 +144,7 @@ class Exemptions:
 
     def _concerned(self, one: Exemption) -> Iterator[Resource]:
         judged = self._stack.of_type(*self._rules[one.policy].types)
-        return (resource for resource in judged if one.concerns(resource))
+        return (resource for resource in judged if one.concerns(resource) and not resource.looked_up)
 
     def _problems(self, one: Exemption) -> Iterator[str]:
         if not one.policy:
@@ -152,6 +155,8 @@ class Exemptions:
             yield "is from the rule about exemptions, from which nothing is exempt: remove it"
         if not (one.resource or one.tag):
             yield "names no resource: set resource to a pattern of URNs, or tag to key=value"
+        elif one.tag and "=" not in one.tag:
+            yield f"names a tag without its value: set tag to key=value, it is {one.tag!r}"
         if not one.owner.strip():
             yield f"has no owner: set {TAG_OWNER if one.urn else 'owner'}"
         if not one.reason.strip():
@@ -160,16 +165,30 @@ class Exemptions:
 
     def _untimely(self, one: Exemption) -> Iterator[str]:
         key = TAG_UNTIL if one.urn else "until"
-        try:
-            until = date.fromisoformat(one.until)
-        except ValueError:
-            found = f"is {one.until!r}, no date" if one.until else "is not set"
-            yield f"does not end: {key} {found}; set it to a day within a year, such as 2030-12-31"
-            return
-        if until < self._day:
+        latest = _a_year_after(self._day)
+        until = _day(one.until)
+        if until is None:
+            found = f"is {one.until!r}, no date" if one.until.strip() else "is not set"
+            yield f"does not end: {key} {found}; set it to a day within a year, such as {latest}"
+        elif until < self._day:
             yield f"ended on {until}: put right what it is about, or have it renewed"
-        elif (until - self._day).days > LONGEST_DAYS:
-            yield f"ends over a year from now: set {key} to a day within a year, it is {until}"
+        elif until > latest:
+            yield f"ends over a year from now: set {key} to {latest} or earlier, it is {until}"
+
+
+def _day(text: str) -> date | None:
+    """The day that a text such as 2030-12-31 names; None where it names none, or names it in another way."""
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def _a_year_after(day: date) -> date:
+    try:
+        return day.replace(year=day.year + 1)
+    except ValueError:  # the 29th of February
+        return day.replace(year=day.year + 1, day=28)
 
 
 def _entry(given: Mapping[str, Any]) -> Exemption:
@@ -177,7 +196,8 @@ def _entry(given: Mapping[str, Any]) -> Exemption:
 
 
 def _in_tags(resource: Resource) -> Iterator[Exemption]:
-    tags = resource.tags
+    # A component hands its tags on to resources, which are judged; what was looked up is somebody else's.
+    tags = resource.tags if resource.type.startswith("aws:") and not resource.looked_up else {}
     for key, value in tags.items():
         policy = key.removeprefix(TAG_PREFIX)
         if key.startswith(TAG_PREFIX) and policy not in _NOT_POLICIES:

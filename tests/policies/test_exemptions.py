@@ -6,7 +6,7 @@ import pytest
 
 from policies.evaluation import check
 from policies.exemptions import NAME
-from tests.policies.programs import program, queue
+from tests.policies.programs import UNKNOWN, component, program, queue
 
 DAY = date(2030, 1, 1)
 KEEPS = "queue-keeps-messages"
@@ -65,12 +65,15 @@ def test_tags_in_order_exempt_their_resource_alone():
         ({"until": ""}, "until is not set"),
         ({"until": "next summer"}, "'next summer', no date"),
         ({"until": str(DAY - timedelta(days=1))}, "ended on 2029-12-31"),
-        ({"until": "2031-01-03"}, "over a year"),
+        ({"until": "2030-02-30"}, "'2030-02-30', no date"),
+        ({"until": "20300630"}, "'20300630', no date"),
+        ({"until": "2031-01-02"}, "set until to 2031-01-01 or earlier, it is 2031-01-02"),
         ({"policy": "queue-keep-messages"}, "did you mean queue-keeps-messages?"),
         ({"policy": ""}, "names no policy"),
         ({"policy": NAME}, "nothing is exempt"),
         ({"resource": ""}, "names no resource"),
         ({"resource": "*::orders-of-old"}, "matches nothing"),
+        ({"resource": "", "tag": "team"}, "set tag to key=value, it is 'team'"),
     ],
 )
 def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
@@ -112,3 +115,30 @@ def test_what_the_audit_of_secrets_reads_is_no_exemption_from_a_rule():
 def test_an_exemption_from_one_rule_leaves_the_others():
     report = judged(queue("orders", sqsManagedSseEnabled=False), entries=[ENTRY])
     assert policies_of(report) == ["queue-is-encrypted"]
+
+
+@pytest.mark.parametrize(
+    ("day", "last"), [("2027-03-01", "2028-03-01"), ("2028-02-29", "2029-02-28"), ("2028-02-28", "2029-02-28")]
+)
+def test_a_year_is_a_year_with_a_leap_day_or_without(day, last):
+    beyond = str(date.fromisoformat(last) + timedelta(days=1))
+    for until, complaints in ((last, []), (beyond, [NAME, KEEPS])):
+        config = {NAME: {"entries": [{**ENTRY, "until": until}]}, "queue-has-dead-letters": "disabled"}
+        stack = program(queue("orders")).stack()
+        assert policies_of(check(stack.resources, config, day=date.fromisoformat(day))) == complaints
+
+
+def test_an_exemption_that_is_said_twice_is_listed_once():
+    assert len(judged(queue("orders"), entries=[ENTRY, dict(ENTRY)]).exemptions) == 1
+
+
+def test_tags_of_a_component_and_of_what_was_looked_up_are_not_judged():
+    whole = program(component("shop", tags=TAGS), looked_up=[queue("theirs", tags=TAGS | {"rotation-guard:owner": ""})])
+    assert policies_of(check(whole.stack().resources, day=DAY)) == []
+
+
+def test_a_preview_that_does_not_know_a_value_keeps_the_exemption():
+    orders = queue("orders", messageRetentionSeconds=UNKNOWN, tags=TAGS)
+    report = check(program(orders).stack(preview=True).resources, {"queue-has-dead-letters": "disabled"}, day=DAY)
+    assert policies_of(report) == []
+    assert [one.days_left for one in report.exemptions] == [180]
