@@ -6,11 +6,16 @@ _SHAPES = {
     "an AWS access key": re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
     "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
     "a URL with a password": re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]*:(?![$<{%*])[^\s/@]+@[^\s/@]+"),
-    "a token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,}|[sr]k_live_[A-Za-z0-9]{16,})"),
+    "a connection string with a password": re.compile(
+        r"(?:^|[;?&\s])(?:password|pwd)=(?![$<{%*;&\s])[^;&\s]", re.IGNORECASE
+    ),
+    "a token": re.compile(
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,}|[sr]k_live_[A-Za-z0-9]{16,}"
+        r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,})"
+    ),
 }
 _ENDINGS = (
-    ("password",),
-    ("passwd",),
+    ("pass",),
     ("pwd",),
     ("passphrase",),
     ("secret",),
@@ -26,7 +31,9 @@ _ENDINGS = (
     ("encryption", "key"),
     ("access", "key", "id"),
 )
-"""The last words of a name that stands for a credential itself: DB_PASSWORD, and not PASSWORD_LENGTH or SECRET_ARN."""
+"""The last words of a name that stands for a credential itself: API_KEY, and not SECRET_ARN."""
+_PASSWORDS = ("password", "passwd")
+"""The same, also at the end of a word: DB_PASSWORD and PGPASSWORD, and not PASSWORD_LENGTH."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _REFERENCE = re.compile(
     r"arn:.*|/.*|(?i:https?://[^:@]*|\{\{resolve:.*|(?:ssm|secretsmanager|vault|kms|file|op)[:+].*)|\$\{.*\}|<.*>"
@@ -47,7 +54,9 @@ def is_named_so(name: str) -> bool:
     words = [found.lower() for found in _WORD.findall(name)]
     while words and words[-1].isdigit():
         words.pop()
-    return any(tuple(words[-len(ending) :]) == ending for ending in _ENDINGS)
+    return any(tuple(words[-len(ending) :]) == ending for ending in _ENDINGS) or any(
+        word.endswith(_PASSWORDS) for word in words[-1:]
+    )
 
 
 def may_be_one(value: str) -> bool:

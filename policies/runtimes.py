@@ -1,7 +1,7 @@
 """Until when AWS supports each runtime of Lambda.
 
-From https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html; a date that AWS has moved is the later one. A
-runtime that is not listed is newer than this list.
+From https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, as it was in July 2026; a date that AWS has
+moved is the later one. A runtime that is not listed is newer than this list.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from datetime import date
 ENDS: Mapping[str, date] = {
     "nodejs": date(2016, 10, 31),
     "nodejs4.3": date(2020, 3, 5),
+    "nodejs4.3-edge": date(2020, 3, 5),
     "nodejs6.10": date(2019, 8, 12),
     "nodejs8.10": date(2020, 3, 6),
     "nodejs10.x": date(2021, 7, 30),
@@ -32,8 +33,11 @@ ENDS: Mapping[str, date] = {
     "python3.14": date(2029, 6, 30),
     "java8": date(2024, 1, 8),
     "java8.al2": date(2027, 6, 30),
+    "java8.al2023": date(2029, 6, 30),
     "java11": date(2027, 6, 30),
+    "java11.al2023": date(2029, 6, 30),
     "java17": date(2027, 6, 30),
+    "java17.al2023": date(2029, 6, 30),
     "java21": date(2029, 6, 30),
     "java25": date(2029, 6, 30),
     "dotnetcore1.0": date(2019, 7, 30),
@@ -50,6 +54,7 @@ ENDS: Mapping[str, date] = {
     "ruby3.2": date(2026, 3, 31),
     "ruby3.3": date(2027, 3, 31),
     "ruby3.4": date(2028, 3, 31),
+    "ruby4.0": date(2029, 3, 31),
     "go1.x": date(2024, 1, 8),
     "provided": date(2024, 1, 8),
     "provided.al2": date(2026, 7, 31),

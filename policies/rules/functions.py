@@ -127,8 +127,11 @@ def function_runtime_is_supported(function: Resource) -> Complaints:
     if ends is None or ends >= exemptions.today():
         return None
     family = re.match(r"[a-z]+", str(runtime))
-    now = sorted((end, name) for name, end in runtimes.ENDS.items() if end >= exemptions.today())
-    newer = [name for _, name in now if family and re.fullmatch(rf"{family[0]}[\d.].*", name)]
+    supported = [name for name, end in runtimes.ENDS.items() if end >= exemptions.today()]
+    newer = sorted(
+        (name for name in supported if family and re.fullmatch(rf"{family[0]}[\d.].*", name)),
+        key=lambda name: [int(part) for part in re.findall(r"\d+", name)],
+    )
     advice = f"{newer[-1]} or another that is supported" if newer else "one that is supported"
     return (
         f"The function {function.name} runs on what gets no more security updates: runtime is {runtime}, whose support "

@@ -178,6 +178,11 @@ CASES = [
             ("a key of an API, numbered", {"STRIPE_API_KEY_2": "live-4242"}, "STRIPE_API_KEY_2"),
             ("a password of digits", {"DB_PASSWORD": 12345678}, "DB_PASSWORD"),
             ("a secret of the program", {"DB_PASSWORD": Secret("hunter2")}, "DB_PASSWORD"),
+            ("for short", {"DB_PASS": "hunter2"}, "DB_PASS"),
+            ("in one word, as PostgreSQL reads it", {"PGPASSWORD": "hunter2"}, "PGPASSWORD"),
+            ("a JDBC URL", {"URL": "jdbc:postgresql://db/shop?user=a&password=hunter2"}, "a connection string"),
+            ("a connection string", {"DB": "Server=db;User Id=app;Password=hunter2;"}, "a connection string"),
+            ("a signed token", {"ACCESS": f"eyJ{'a' * 20}.eyJ{'b' * 20}.{'c' * 43}"}, "a token"),
         ]
     ),
     Case(
@@ -205,7 +210,8 @@ CASES = [
             "a URL without a password": {"DATABASE_URL": "postgres://shop@db.example.com/shop"},
             "a URL of a token's address": {"AUTH_TOKEN": "https://login.example.com/oauth2/token"},
             "a placeholder": {"DATABASE_URL": "postgres://shop:${PASSWORD}@db.example.com/shop"},
-            "nothing": {"DB_PASSWORD": ""},
+            "nothing": {"DB_PASSWORD": "", "BYPASS": "orders"},
+            "a query, and a template": {"SQL": "where password = 'x'", "URL": "https://h/?password=${PASSWORD}"},
             "a secret of the program, not a credential": {"CUSTOMER_LIST": Secret("a,b")},
             "a time and an address": {"STARTS": "https://example.com:8443/a@b", "RUNS": "cron(0 3 * * ? *)"},
         }.items()
@@ -221,6 +227,13 @@ CASES = [
     *(
         Case(SUPPORTED, "wild", runtime, program(function("reader", runtime=runtime)), {"reader": runtime})
         for runtime in ("nodejs16.x", "go1.x", "provided", "java8", "dotnetcore3.1", "ruby2.7", "nodejs")
+    ),
+    Case(
+        SUPPORTED,
+        "wild",
+        "with the newest of its language to take, not another operating system",
+        program(function("reader", runtime="java8")),
+        {"reader": "Set runtime to java25"},
     ),
     Case(SUPPORTED, "compliant", "of today", program(function("reader", runtime="python3.13"))),
     Case(SUPPORTED, "unknown", "the runtime", program(function("reader", runtime=UNKNOWN))),
