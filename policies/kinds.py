@@ -16,6 +16,7 @@ EVENT_BUS_POLICY = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
 API_DESTINATION = "aws:cloudwatch/eventApiDestination:EventApiDestination"
 EVENT_PERMISSION = "aws:cloudwatch/eventPermission:EventPermission"
 PIPE = "aws:pipes/pipe:Pipe"
+ALARMS = ("aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm")
 
 SCHEDULE = "aws:scheduler/schedule:Schedule"
 SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
@@ -51,7 +52,9 @@ SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"  # noqa: S105 
 SECRET_ROTATION = "aws:secretsmanager/secretRotation:SecretRotation"  # noqa: S105 - a type
 
 TABLE = "aws:dynamodb/table:Table"
+TABLE_POLICY = "aws:dynamodb/resourcePolicy:ResourcePolicy"
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 REPOSITORY_POLICY = "aws:ecr/repositoryPolicy:RepositoryPolicy"
 BUCKET_NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"

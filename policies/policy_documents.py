@@ -255,8 +255,10 @@ def _is_known_to(key: str, value: str) -> bool:
         if found is None:
             return "*" not in value
         account, resource = found[3], found[4]
-        # Some ARNs, such as a bucket's, have no account: then the resource has to be named.
-        return re.fullmatch(r"\d{12}", account) is not None or (account == "" and not resource.startswith(ANYONE))
+        # Some ARNs have no account, such as a bucket's, which many write as arn:aws:s3:*:*:uploads: then the resource
+        # has to be named.
+        without = account == "" or (account == ANYONE and found[1] == "s3")
+        return re.fullmatch(r"\d{12}", account) is not None or (without and not resource.startswith(ANYONE))
     return value.replace("o-", "", 1).strip("*?/") != ""
 
 

@@ -1,5 +1,6 @@
 """Policies that say who may come in: nobody is let in unknown, and no AWS service on a stranger's behalf."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from .. import arns, kinds
@@ -13,8 +14,10 @@ CLOSED = {
     kinds.SECRET: "policy",
     kinds.SECRET_POLICY: "policy",
     kinds.EVENT_BUS_POLICY: "policy",
+    **dict.fromkeys(kinds.BUCKETS, "policy"),
     kinds.BUCKET_POLICY: "policy",
     kinds.REPOSITORY_POLICY: "policy",
+    kinds.TABLE_POLICY: "policy",
 }
 """Where policies of resources are written, but for queues and topics: these are another subject's."""
 GUARDED = CLOSED | {
@@ -32,23 +35,28 @@ ASSUMING = frozenset(
         "batch",
         "bedrock",
         "bedrock-agentcore",
-        "cloudtrail",
         "codebuild",
         "codepipeline",
         "comprehend",
         "config",
         "datasync",
+        "dms",
         "ecs-tasks",
         "events",
         "fis",
+        "frauddetector",
         "grafana",
-        "imagebuilder",
         "iot",
+        "iotevents",
+        "iotsitewise",
         "logs",
+        "personalize",
         "pipes",
+        "rds",
         "sagemaker",
         "scheduler",
         "ses",
+        "sms-voice",
         "ssm",
         "states",
         "transcribe",
@@ -56,11 +64,20 @@ ASSUMING = frozenset(
         "vpc-flow-logs",
     }
 )
-"""Services that say for whom they assume a role, by their own pages on the confused deputy. Lambda and EC2 do not."""
+"""Services that say for whom they assume a role: the trust policies on AWS's own pages have a condition on the source.
+
+Those are each service's "Cross-service confused deputy prevention" (such as
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/cross-service-confused-deputy-prevention.html), and the page of
+its role (such as https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html). On the pages of
+Lambda, EC2, API Gateway, Glue, Firehose, Backup, CodeDeploy and S3 replication there is none, CloudTrail's is about
+buckets alone, and EKS takes one for clusters and does without.
+"""
 SENDING = frozenset(
     {
         "apigateway",
+        "bedrock",
         "budgets",
+        "cloudfront",
         "cloudtrail",
         "cloudwatch",
         "lambda.alarms.cloudwatch",
@@ -73,6 +90,7 @@ SENDING = frozenset(
         "events.rds",
         "iot",
         "lex",
+        "logging.s3",
         "logs",
         "s3",
         "scheduler",
@@ -82,20 +100,20 @@ SENDING = frozenset(
         "vpc-lattice",
     }
 )
-"""Services that say for whom they call a resource."""
-USING_KEYS = frozenset({"delivery.logs", "logs", "s3", "sns"})
-"""Services that say for whom they use a key."""
+"""Services that say for whom they call a resource: AWS's own pages have a condition on the source, such as
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html."""
+USING_KEYS = frozenset({"cloudfront", "delivery.logs", "logs", "sns"})
+"""Services that say for whom they use a key. S3 and CloudTrail, by their own pages, are let in without
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
 WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, kinds.KEY, kinds.KEY_POLICY})
 """Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
 _SHARED_PROVIDERS = (
     "token.actions.githubusercontent.com",
     "gitlab.com",
     "app.terraform.io",
-    "api.pulumi.com/oidc",
     "agent.buildkite.com",
-    "accounts.google.com",
 )
-"""Identity providers that anybody can have a token from."""
+"""Identity providers that anybody can have a token from, of an audience that does not say whose."""
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 
@@ -109,7 +127,7 @@ _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 def role_trust_is_not_open(role: Resource) -> Complaints:
     """A role is not to be assumed by just anybody: principals are named, and identities from elsewhere are held to."""
     found = statements(role.value("assumeRolePolicy"))
-    anybodys = {one.index for one in open_statements(found)}
+    anybodys = {one.index for one in _open(found)}
 
     def judge(statement: Statement) -> Complaints:
         if not statement.allows:
@@ -139,7 +157,7 @@ def role_trust_is_not_open(role: Resource) -> Complaints:
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
 )
 def resource_policy_is_not_open(holder: Resource) -> Complaints:
-    """A key, secret, bus, bucket, repository or function is not open to the world."""
+    """A key, secret, bus, bucket, repository, table or function is not open to the world."""
     if holder.type in (kinds.FUNCTION_PERMISSION, kinds.EVENT_PERMISSION):
         # A source's account alone does not say which service comes on its behalf.
         held = any(map(holder.has, ("principalOrgId", "sourceArn", "condition")))
@@ -149,7 +167,7 @@ def resource_policy_is_not_open(holder: Resource) -> Complaints:
                 "to an account, a role or a service."
             )
         return
-    for statement in open_statements(statements(holder.value(CLOSED[holder.type]))):
+    for statement in _open(statements(holder.value(CLOSED[holder.type]))):
         yield (
             f"The policy of {holder.name} lets everybody in: {statement.name} allows "
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
@@ -210,6 +228,14 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
     yield from each(statements(holder.value(GUARDED[holder.type])), judge)
 
 
+def _open(found: list[Statement]) -> Iterator[Statement]:
+    """Those that let anyone in, but for what another statement denies to strangers."""
+    for one in open_statements(found):
+        actions = one.actions
+        if not actions or not all(any(other.shuts_strangers_out(action) for other in found) for action in actions):
+            yield one
+
+
 def _permission(permission: Resource) -> Iterator[str]:
     """The same, of what a Lambda permission has in the place of conditions."""
     service = permission.text("principal") or ""
@@ -239,7 +265,8 @@ def _has_source(statement: Statement) -> bool:
 
 def _tells_only_source(statement: Statement) -> bool:
     """Whether all that its conditions hold to is for whom a service acts, which does not say which service."""
-    return all(key.startswith(("aws:sourcearn", "aws:sourceacc", "aws:sourceo")) for key in statement.condition_keys())
+    keys = statement.condition_keys()
+    return bool(keys) and all(key.startswith(("aws:sourcearn", "aws:sourceacc", "aws:sourceo")) for key in keys)
 
 
 def _says_whose(key: str, given: Iterable[str]) -> bool:
@@ -269,8 +296,14 @@ def _missing_claim(statement: Statement, provider: str) -> str | None:
         for condition in statement.conditions
         if condition.limits
         and condition.key.startswith(f"{issuer.lower()}:")
-        and any(value.strip("*:/") not in ("", "repo") for value in condition.values)
+        and condition.values
+        and all(map(_says_who, condition.values))
     ]
     if issuer.lower().startswith(_SHARED_PROVIDERS):
-        claims = [one for one in claims if not one.key.endswith(":aud") or issuer == "accounts.google.com"]
+        claims = [one for one in claims if not one.key.endswith(":aud")]
     return None if claims else f"{issuer}:sub"
+
+
+def _says_who(claim: str) -> bool:
+    """Whether a claim begins with somebody, behind what it speaks of: `repo:shop/*` does, and `repo:*/orders` not."""
+    return re.sub(r"^\w+:", "", claim)[:1] not in ("", "*", "?")

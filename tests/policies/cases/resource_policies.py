@@ -22,7 +22,9 @@ from tests.policies.programs import (
     topic_policy,
 )
 
+bucket = make("aws:s3/bucket:Bucket")
 bucket_policy = make("aws:s3/bucketPolicy:BucketPolicy")
+table_policy = make("aws:dynamodb/resourcePolicy:ResourcePolicy")
 secret_policy = make("aws:secretsmanager/secretPolicy:SecretPolicy")
 key_policy = make("aws:kms/keyPolicy:KeyPolicy")
 bus_policy = make("aws:cloudwatch/eventBusPolicy:EventBusPolicy")
@@ -87,6 +89,37 @@ CASES = [
             event_permission("p", principal="*", statementId="all"),
         ),
         {"b": "s3:PutObject", "bus": "events:PutEvents", "p": "principal is *"},
+    ),
+    Case(
+        PUBLIC,
+        "wild",
+        "in a bucket itself, and of a table",
+        program(
+            bucket("b", policy=policy(allow("*", "s3:GetObject", "arn:aws:s3:::b/*"))),
+            table_policy("t", resourceArn="t", policy=policy(allow("*", "dynamodb:GetItem", "*"))),
+        ),
+        {"b": "s3:GetObject", "t": "dynamodb:GetItem"},
+    ),
+    Case(
+        PUBLIC,
+        "near miss",
+        "a Deny of the same action shuts out strangers",
+        program(
+            secret_policy(
+                "s",
+                secretArn="s",
+                policy=policy(
+                    allow("*", "secretsmanager:GetSecretValue", "*"),
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "secretsmanager:GetSecret*",
+                        "Resource": "*",
+                        "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}},
+                    },
+                ),
+            )
+        ),
     ),
     Case(
         PUBLIC,
@@ -281,7 +314,42 @@ CASES = [
     Case(
         ADMITTED,
         "near miss",
-        "CloudTrail to a key, as its own page has it",
-        program(key("own", policy=policy(allow(service("cloudtrail"), "kms:GenerateDataKey*", "*")))),
+        "CloudTrail and S3 to a key, as their own pages have it",
+        program(
+            key("own", policy=policy(allow(service("cloudtrail"), "kms:GenerateDataKey*", "*"))),
+            key("queues", policy=policy(allow(service("s3"), ["kms:GenerateDataKey", "kms:Decrypt"], "*"))),
+        ),
+    ),
+    Case(
+        ADMITTED,
+        "wild",
+        "anybody's distribution, and anybody's access log",
+        program(
+            bucket_policy("site", bucket="s", policy=policy(allow(service("cloudfront"), "s3:GetObject", "s/*"))),
+            bucket_policy("logs", bucket="l", policy=policy(allow(service("logging.s3"), "s3:PutObject", "l/*"))),
+        ),
+        {"site": "cloudfront.amazonaws.com", "logs": "logging.s3.amazonaws.com"},
+    ),
+    Case(
+        ADMITTED,
+        "near miss",
+        "a distribution, and a bucket with the stars of the documentation",
+        program(
+            bucket_policy(
+                "site",
+                bucket="s",
+                policy=policy(
+                    allow(
+                        service("cloudfront"),
+                        "s3:GetObject",
+                        "s/*",
+                        {"StringEquals": {"AWS:SourceArn": f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1"}},
+                    )
+                ),
+            ),
+            of_queue(
+                allow(service("s3"), "sqs:SendMessage", "*", {"ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:uploads"}})
+            ),
+        ),
     ),
 ]

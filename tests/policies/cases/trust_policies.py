@@ -64,6 +64,15 @@ CASES = [
         program(federated({"StringLike": {f"{GITHUB}:sub": "repo:*"}})),
         {"app": f"{GITHUB}:sub"},
     ),
+    *(
+        Case(OPEN, "wild", what, program(federated({"StringLike": {f"{issuer}:sub": claim}}, issuer)), {"app": issuer})
+        for what, issuer, claim in (
+            ("a repository of that name, whoever owns it", GITHUB, "repo:*/orders:*"),
+            ("one repository, or any", GITHUB, ["repo:shop/orders:*", "repo:*"]),
+            ("one branch of any", GITHUB, "*:ref:refs/heads/main"),
+            ("any project", "gitlab.com", "project_path:*"),
+        )
+    ),
     Case(
         OPEN,
         "wild",
@@ -107,6 +116,33 @@ CASES = [
         "near miss",
         "one repository",
         program(federated({"StringLike": {f"{GITHUB}:sub": "repo:shop/orders:*"}})),
+    ),
+    Case(
+        OPEN,
+        "near miss",
+        "an audience that says whose",
+        program(
+            federated({"StringEquals": {"api.pulumi.com/oidc:aud": "aws:shop"}}, "api.pulumi.com/oidc"),
+        ),
+    ),
+    Case(
+        OPEN,
+        "near miss",
+        "everybody, where a Deny shuts out strangers",
+        program(
+            role(
+                "app",
+                assumeRolePolicy=policy(
+                    {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"},
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "sts:AssumeRole",
+                        "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}},
+                    },
+                ),
+            )
+        ),
     ),
     Case(
         OPEN,
@@ -156,6 +192,7 @@ CASES = [
         program(trusting(service("events"), {"StringEquals": {"aws:RequestedRegion": REGION}})),
         {"app": "events.amazonaws.com"},
     ),
+    Case(TRUSTED, "wild", "a database's", program(trusting(service("rds"))), {"app": "rds.amazonaws.com"}),
     Case(TRUSTED, "compliant", "for this account", program(trusting(service("scheduler"), OURS))),
     Case(TRUSTED, "compliant", "for machines of this account", program(trusting(service("states"), MACHINES))),
     Case(TRUSTED, "unknown", "the document", program(role("app", assumeRolePolicy=UNKNOWN))),
@@ -176,5 +213,6 @@ CASES = [
     ),
     Case(TRUSTED, "near miss", "Lambda, which does not say", program(trusting(service("lambda")))),
     Case(TRUSTED, "near miss", "EC2, which does not say", program(trusting(service("ec2")))),
+    Case(TRUSTED, "near miss", "CloudTrail, whose page has none", program(trusting(service("cloudtrail")))),
     Case(TRUSTED, "near miss", "a person", program(trusting(ROOT))),
 ]
