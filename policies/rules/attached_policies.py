@@ -15,8 +15,8 @@ ATTACHING: Mapping[str, str] = {
 """What attaches policies, and the property that names them."""
 _FULL = re.compile(
     r"arn:aws[\w-]*:iam::aws:policy/(?:[\w+=,.@-]+/)*"
-    r"(AdministratorAccess[\w-]*|PowerUserAccess|\w*FullAccess\w*|SecretsManagerReadWrite"
-    r"|(?:System|Network|Database)Administrator)"
+    r"(AdministratorAccess[\w-]*|PowerUserAccess|\w*FullAccess\w*|\w+Admin(?:istrator)?(?:Access)?"
+    r"|SecretsManagerReadWrite)"
 )
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

@@ -20,11 +20,22 @@ DOCUMENTS = {
     kinds.SECRET: "policy",
     kinds.SECRET_POLICY: "policy",
     kinds.EVENT_BUS_POLICY: "policy",
+    **dict.fromkeys(kinds.BUCKETS, "policy"),
     kinds.BUCKET_POLICY: "policy",
+    kinds.REPOSITORY_POLICY: "policy",
+    kinds.TABLE_POLICY: "policy",
 }
 """Policies of other things than identities: their actions have to be named, and to exist, as well."""
 DELEGATING = frozenset(
-    {kinds.KEY, kinds.KEY_POLICY, kinds.QUEUE, kinds.QUEUE_POLICY, kinds.EVENT_BUS_POLICY, kinds.BUCKET_POLICY}
+    {
+        kinds.KEY,
+        kinds.KEY_POLICY,
+        kinds.QUEUE,
+        kinds.QUEUE_POLICY,
+        kinds.EVENT_BUS_POLICY,
+        *kinds.BUCKETS,
+        kinds.BUCKET_POLICY,
+    }
 )
 """Where AWS itself, and most people, give an account all actions: what its roles may do is then written with them."""
 TYPES = tuple(dict.fromkeys((*identity_policies.TYPES, *DOCUMENTS)))
@@ -35,6 +46,9 @@ _NARROWING = frozenset(
         "kms:viaservice",
         "secretsmanager:secretid",
         "secretsmanager:name",
+        "secretsmanager:resource/allowrotationlambdaarn",
+        "iam:awsservicename",
+        "ses:fromaddress",
         "ec2:vpc",
         "ec2:subnet",
         "ecs:cluster",
@@ -194,7 +208,11 @@ def actions_exist(holder: Resource) -> Complaints:
         for action in dict.fromkeys(actions):
             wrong = iam_actions.unknown(action)
             if wrong:
-                yield f"The policy {holder.name} has the action {action}, which {wrong}. Set Action to one that exists."
+                stop = "" if wrong.endswith("?") else "."
+                yield (
+                    f"The policy {holder.name} has the action {action}, which {wrong}{stop} Set Action to one that "
+                    "exists."
+                )
 
     if holder.type == kinds.FUNCTION_PERMISSION:
         yield from judge(holder.texts("action"))

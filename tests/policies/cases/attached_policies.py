@@ -61,6 +61,16 @@ CASES = [
         ),
         {"u": "AdministratorAccess", "s": "AmazonS3FullAccess", "e": "policyArns"},
     ),
+    Case(
+        FULL,
+        "wild",
+        "an administrator of one service",
+        program(
+            attachment("a", role="app", policyArn=f"{AWS}/AmazonAPIGatewayAdministrator"),
+            attachment("b", role="app", policyArn=f"{AWS}/AWSCodeBuildAdminAccess"),
+        ),
+        {"a": "AmazonAPIGatewayAdministrator", "b": "AWSCodeBuildAdminAccess"},
+    ),
     Case(FULL, "compliant", "our own", program(app, own, attachment("app", role=app.name, policyArn=own.arn))),
     Case(FULL, "unknown", "which", program(app, attachment("app", role=app.name, policyArn=UNKNOWN))),
     *(
@@ -68,6 +78,7 @@ CASES = [
         for what, arn in {
             "what every function has": f"{AWS}/service-role/AWSLambdaBasicExecutionRole",
             "who may only look": f"{AWS}/ReadOnlyAccess",
+            "an agent that reads its settings": f"{AWS}/CloudWatchAgentAdminPolicy",
             "our own, called so": "arn:aws:iam::111122223333:policy/TeamFullAccess",
             "a path of ours": concat("arn:aws:iam::111122223333:policy/aws/", "AdministratorAccess"),
         }.items()

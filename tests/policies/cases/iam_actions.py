@@ -67,7 +67,7 @@ CASES = [
         "plain",
         "a typo",
         program(app, grants(may("sqs:SendMesage", arn("sqs", "a")))),
-        {"app": ("sqs:SendMesage", "did you mean SendMessage?")},
+        {"app": ("sqs:SendMesage", "did you mean SendMessage? Set Action")},
     ),
     Case(
         EXIST,
@@ -110,6 +110,17 @@ CASES = [
         "among those that are left out",
         program(app, grants({"Effect": "Deny", "NotAction": ["iam:*", "sts:AsumeRole"], "Resource": "*"})),
         {"app": "sts:AsumeRole"},
+    ),
+    Case(
+        EXIST,
+        "wild",
+        "in the policy of a repository",
+        program(
+            make("aws:ecr/repositoryPolicy:RepositoryPolicy")(
+                "r", repository="r", policy=policy({"Effect": "Allow", "Principal": ROOT, "Action": "ecr:PullImage"})
+            )
+        ),
+        {"r": "ecr:PullImage"},
     ),
     Case(EXIST, "compliant", "all of them do", COMPLIANT),
     Case(EXIST, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),

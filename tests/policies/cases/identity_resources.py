@@ -136,6 +136,18 @@ CASES = [
     Case(
         RESOURCES,
         "near miss",
+        "a role by the service that has it, and an address by its name",
+        program(
+            app,
+            grants(
+                may("iam:CreateServiceLinkedRole", "*", {"StringEquals": {"iam:AWSServiceName": "ecs.amazonaws.com"}}),
+                may("ses:SendEmail", "*", {"StringEquals": {"ses:FromAddress": "orders@shop.example"}}),
+            ),
+        ),
+    ),
+    Case(
+        RESOURCES,
+        "near miss",
         "denied everywhere",
         program(app, grants({"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"})),
     ),
@@ -189,6 +201,12 @@ CASES = [
         "near miss",
         "on all of a service here, which some take for *",
         program(app, grants(may("ssm:DescribeParameters", arn("ssm", "*")))),
+    ),
+    Case(
+        ALONE,
+        "near miss",
+        "a call by HTTP, which Step Functions holds to a state machine",
+        program(app, grants(may("states:InvokeHTTPEndpoint", arn("states", "stateMachine:orders")))),
     ),
     Case(
         ALONE,
@@ -278,6 +296,21 @@ CASES = [
         "near miss",
         "held by a tag",
         program(app, grants(may("ec2:StopInstances", arn("ec2", "instance/*"), TAGGED))),
+    ),
+    Case(
+        WHOLE,
+        "near miss",
+        "secrets that this function rotates, as AWS's own template has it",
+        program(
+            app,
+            grants(
+                may(
+                    "secretsmanager:PutSecretValue",
+                    arn("secretsmanager", "secret:*"),
+                    {"StringEquals": {"secretsmanager:resource/AllowRotationLambdaArn": arn("lambda", "function:f")}},
+                )
+            ),
+        ),
     ),
     Case(
         WHOLE,
