@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import arns, values
+from . import arns, iam_actions, values
 
 _SERVICES = {
     "sfn": "states",
@@ -14,21 +14,27 @@ _SERVICES = {
     "elasticloadbalancingv2": "elasticloadbalancing",
     "cloudwatchevents": "events",
     "apigatewayv2": "apigateway",
+    "apigatewaymanagementapi": "execute-api",
     "dynamodbstreams": "dynamodb",
     "cognitoidentityprovider": "cognito-idp",
     "configservice": "config",
+    "costexplorer": "ce",
+    "databasemigration": "dms",
     "efs": "elasticfilesystem",
-    "emrserverless": "emr-serverless",
-    "emr-serverless": "emr-serverless",
-    "mediaconvert": "mediaconvert",
+    "emr": "elasticmapreduce",
+    "iotdataplane": "iot",
     "opensearch": "es",
+    "opensearchserverless": "aoss",
+    "resourcegroupstaggingapi": "tag",
+    "s3control": "s3",
     "servicecatalogappregistry": "servicecatalog",
+    "bedrockagent": "bedrock",
     "bedrockruntime": "bedrock",
     "bedrockagentruntime": "bedrock",
     "sagemakerruntime": "sagemaker",
 }
-"""Where the SDK calls a service otherwise than IAM."""
-_ONE_TO_ONE = frozenset({"lambda", "sns", "sqs", "dynamodb", "states", "events", "secretsmanager", "ssm", "ecs", "sts"})
+"""Where the SDK calls a service otherwise than IAM, and does not only leave out dashes."""
+ONE_TO_ONE = frozenset({"lambda", "sns", "sqs", "dynamodb", "states", "events", "secretsmanager", "ssm", "ecs", "sts"})
 """Services in which an API call needs the action of its own name, and mostly no other."""
 _OTHERWISE = {
     "lambda:Invoke": ("lambda:InvokeFunction",),
@@ -49,6 +55,13 @@ _OTHERWISE = {
     "ecs:RegisterTaskDefinition": ("ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"),
     "lambda:CreateFunction": ("lambda:CreateFunction", "lambda:TagResource", "iam:PassRole"),
     "ssm:StartAutomationExecution": ("ssm:StartAutomationExecution", "iam:PassRole"),
+    "lambda:UpdateFunctionCode": ("lambda:UpdateFunctionCode", "s3:GetObject", "s3:GetObjectVersion"),
+    "dynamodb:ExportTableToPointInTime": (
+        "dynamodb:ExportTableToPointInTime",
+        "s3:AbortMultipartUpload",
+        "s3:PutObject",
+        "s3:PutObjectAcl",
+    ),
     "events:PutTargets": ("events:PutTargets", "iam:PassRole"),
 }
 _ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
@@ -87,6 +100,8 @@ class Calls:
     """Actions that may be needed on top, and need not."""
     services: set[str] = field(default_factory=set)
     """Services of which nobody can tell here which actions the calls take."""
+    go_on: bool = False
+    """Whether such a call may go on to other services with the same permissions, as Athena does to Glue and S3."""
 
     def add(self, action: str, target: str | None) -> None:
         """It does this, to this."""
@@ -103,6 +118,7 @@ class Calls:
                 known |= targets
         self.beside |= other.beside
         self.services |= other.services
+        self.go_on |= other.go_on
 
 
 def calls(definition: Mapping[str, Any]) -> Calls:
@@ -173,15 +189,17 @@ def _integration(rest: str, parameters: Mapping[str, Any], found: Calls) -> None
     words = call.removeprefix("aws-sdk:").split(":")
     if len(words) != 2:
         values.undecided("what a task calls")
-    service = _SERVICES.get(words[0].lower(), words[0].lower())
+    if words[0] == "http":
+        found.services.update(("states", "secretsmanager", "events"))
+        return
+    service = _service(words[0])
     action = f"{service}:{words[1][:1].upper()}{words[1][1:]}"
     waits = pattern.startswith("sync")
     if waits:
         found.beside.update(_MANAGED_RULES, _WATCHING.get(service, ()))
-    if service == "http" or service not in _ONE_TO_ONE or (waits and service not in _WATCHING):
+    if service not in ONE_TO_ONE or (waits and service not in _WATCHING):
         found.services.add(service)
-        found.services.update({"states", "secretsmanager", "events"} if service == "http" else ())
-        found.beside.add("iam:PassRole")
+        found.go_on = True
         return
     if action in _MANY:
         found.beside.update(f"dynamodb:{one}" for one in _MANY[action])
@@ -189,6 +207,15 @@ def _integration(rest: str, parameters: Mapping[str, Any], found: Calls) -> None
     first, *others = _OTHERWISE.get(action, (action,))
     found.add(first, _target(service, parameters))
     found.beside.update(others)
+
+
+def _service(called: str) -> str:
+    """What IAM calls a service. Raises Undecided for one that it does not know by this name."""
+    return (
+        _SERVICES.get(called.lower())
+        or iam_actions.service_called(called)
+        or values.undecided(f"what IAM calls {called}")
+    )
 
 
 def _target(service: str, parameters: Mapping[str, Any]) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from .. import arns, kinds, role_permissions, state_language, values
+from .. import arns, iam_actions, kinds, role_permissions, state_language, values
 from ..policy_documents import matches
 from ..role_permissions import Grant
 from ..rule import Complaints, each, rule, stack_rule
@@ -166,6 +166,8 @@ def _is_beside(pattern: str, called: Calls) -> bool:
     """Whether this action may be needed for what stands in no definition, or for a call nobody can look up here."""
     service, _, _ = pattern.partition(":")
     if service.lower() in called.services:
+        return True
+    if called.go_on and service.lower() not in state_language.ONE_TO_ONE and not iam_actions.is_pattern(service):
         return True
     # A wildcard may stand within these, such as logs:*LogDelivery, and reaches no further than its own service.
     return any(matches(allowed, pattern) for allowed in (*_ALWAYS, *called.beside)) or (
