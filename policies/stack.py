@@ -235,8 +235,9 @@ class Stack:
         return _grouped(
             (identity, one)
             for one in self.resources
-            for identity in {one.props.get(key) for key in IDENTITIES}
-            if isinstance(identity, str) and identity
+            for identity in dict.fromkeys(
+                found for key in IDENTITIES if isinstance(found := one.props.get(key), str) and found
+            )
         )
 
 

@@ -71,7 +71,7 @@ def state_machine_role_is_limited_to_its_calls(machine: Resource, stack: Stack) 
         return
     users = stack.referring(role, "roleArn", kinds.STATE_MACHINE).all()
     # Of several that share the role the first speaks for all.
-    if machine is not users[0]:
+    if users[:1] != (machine,):
         return
     called = _calls_of_all(stack, users)
     for grant in role_permissions.of(stack, role).grants:
