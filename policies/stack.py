@@ -235,9 +235,8 @@ class Stack:
         return _grouped(
             (identity, one)
             for one in self.resources
-            for identity in dict.fromkeys(
-                found for key in IDENTITIES if isinstance(found := one.props.get(key), str) and found
-            )
+            for identity in {found for found in map(one.props.get, IDENTITIES) if isinstance(found, str)}
+            if identity
         )
 
 
