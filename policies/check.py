@@ -3,12 +3,16 @@
     python -m policies.check FILE [--format text|json|sarif|junit] [--config FILE]
 
 FILE is the output of `pulumi stack export` or of `pulumi preview --json`; `-` reads it from standard input. Ends with
-0 when nothing mandatory was found, 1 when something was, 2 when the file or the configuration is wrong.
+0 when nothing mandatory was found, 1 when something was, 2 when the file or the configuration is wrong, or is of a
+preview that failed.
 """
 
 import argparse
+import io
 import json
+import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,7 @@ from .configuration import InvalidConfiguration
 from .evaluation import Report
 from .evaluation import check as evaluate
 from .formats import FORMATS
-from .state_files import NotAnExport
+from .state_files import Contents, NotAnExport
 
 FINE, COMPLAINED, WRONG = 0, 1, 2
 
@@ -32,34 +36,42 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     checked = "stdin" if given.file == "-" else given.file
     try:
-        report = _checked(given.file, _configuration(given.config))
+        contents, report = _checked(given.file, _configuration(given.config))
     except (_Wrong, NotAnExport, InvalidConfiguration) as problem:
         about = given.config if isinstance(problem, InvalidConfiguration) else checked
-        sys.stderr.write(f"{about}: {problem}\n" if not isinstance(problem, _Wrong) else f"{problem}\n")
+        _tell(f"{about}: {problem}" if not isinstance(problem, _Wrong) else str(problem))
         return WRONG
     for note in report.notes:
-        sys.stderr.write(f"{checked}: {note}\n")
-    sys.stdout.write(FORMATS[given.format](report, checked))
-    return COMPLAINED if report.mandatory else FINE
+        _tell(f"{checked}: {note}")
+    _write(FORMATS[given.format](report, checked))
+    # What failed has not been seen whole, so that it cannot be fine.
+    return COMPLAINED if report.mandatory else WRONG if contents.failure else FINE
 
 
-def _checked(file: str, config: dict[str, Any]) -> Report:
+def _checked(file: str, config: dict[str, Any]) -> tuple[Contents, Report]:
     contents = state_files.read(_bytes(file))
-    report = evaluate(contents.resources, config, whole=not contents.missing)
-    if not contents.missing:
-        return report
-    note = (
-        f"{contents.missing} unchanged resources are not in this preview, so only the rules about single resources "
-        "were applied: make it with `pulumi preview --json --show-sames`, or check `pulumi stack export`."
-    )
-    return replace(report, notes=(note,))
+    notes = tuple(_notes(contents))
+    return contents, replace(evaluate(contents.resources, config, whole=not notes), notes=notes)
+
+
+def _notes(contents: Contents) -> Iterator[str]:
+    """Why the rules about the stack as a whole cannot be applied."""
+    single = "only the rules about single resources were applied"
+    if contents.failure:
+        yield f"The preview failed before it had seen the whole stack, so {single}: {contents.failure}"
+    if contents.missing:
+        yield (
+            f"{contents.missing} unchanged resources are not in this preview, so {single}: make it with "
+            "`pulumi preview --json --show-sames`, or check `pulumi stack export`."
+        )
 
 
 def _configuration(file: str | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        return json.loads(_bytes(file))
+        # An empty file configures nothing, as in CrossGuard.
+        return json.loads(_bytes(file).strip() or b"{}")
     except (ValueError, RecursionError) as problem:
         raise _Wrong(f"{file}: The configuration is not JSON: {problem}.") from problem
 
@@ -69,6 +81,21 @@ def _bytes(file: str) -> bytes:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as problem:
         raise _Wrong(f"{file}: The file cannot be read: {problem.strerror}.") from problem
+
+
+def _tell(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
+def _write(report: str) -> None:
+    """Write it out, whatever the terminal can show, and also to a reader that leaves early."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        sys.stdout.write(report)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

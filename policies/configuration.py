@@ -9,6 +9,8 @@ from . import schema
 from .rule import Enforcement, Rule
 
 ALL = "all"
+ENVIRONMENTS = "environments"
+"""Where CrossGuard's file names what the engine is to read besides: nothing that a rule is told."""
 LEVELS = get_args(Enforcement)
 _LEVEL = "enforcementLevel"
 
@@ -40,6 +42,7 @@ def read(given: Any, rules: Mapping[str, Rule]) -> Configuration:
     """
     if not isinstance(given, Mapping):
         raise InvalidConfiguration(f"The configuration must be a map from rules to settings, got {schema.shown(given)}")
+    given = {name: settings for name, settings in given.items() if name != ENVIRONMENTS}
     problems = [problem for name, settings in given.items() for problem in _problems(name, settings, rules)]
     if problems:
         raise InvalidConfiguration("\n".join(problems))

@@ -38,6 +38,8 @@ class Report:
     rules: int
     """How many were applied."""
     seconds: float
+    left_out: frozenset[str] = frozenset()
+    """Names of the rules that were not applied."""
     notes: tuple[str, ...] = field(default=())
     """What the reader should know of how it was found."""
 
@@ -60,7 +62,7 @@ def check(
     Raises InvalidConfiguration.
     """
     started = time.perf_counter()
-    configuration = read(config or {}, RULES)
+    configuration = read({} if config is None else config, RULES)
     stack = Stack(resources)
     exempted = exemptions_of(stack, configuration, day)
     applied = [
@@ -76,6 +78,7 @@ def check(
         exemptions=tuple(exempted.in_force()),
         resources=len(stack.resources),
         rules=len(applied),
+        left_out=frozenset(RULES) - {rule.name for rule in applied},
         seconds=time.perf_counter() - started,
     )
 

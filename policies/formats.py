@@ -1,8 +1,10 @@
 """Writes a report down: for people, for programs, for code hosts (SARIF) and for test reports (JUnit)."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -15,6 +17,7 @@ _SECURITY_SEVERITY = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": 
 """Code hosts sort by a number: over 9 is critical, from 7 high, from 4 medium."""
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _SARIF_LEVELS = {"mandatory": "error", "advisory": "warning"}
+_ABOUT = "https://www.pulumi.com/docs/insights/policy/"
 
 
 def as_text(report: Report, checked: str) -> str:
@@ -58,7 +61,7 @@ def as_sarif(report: Report, checked: str) -> str:
     """SARIF 2.1.0. A resource is no line of a file: it is the logical location, the checked file the physical one."""
     rules = list(RULES.values())
     index = {rule.name: position for position, rule in enumerate(rules)}
-    location = {"artifactLocation": {"uri": quote(checked)}, "region": {"startLine": 1}}
+    location = {"artifactLocation": {"uri": _uri(checked)}, "region": {"startLine": 1}}
     results = [
         {
             "ruleId": one.policy,
@@ -66,44 +69,57 @@ def as_sarif(report: Report, checked: str) -> str:
             "level": _SARIF_LEVELS[one.enforcement],
             "message": {"text": one.message},
             "locations": [{"physicalLocation": location} | _logical(one)],
-            "partialFingerprints": {"urnAndMessage/v1": f"{one.policy}|{one.urn}|{one.message}"},
+            "partialFingerprints": {"policyAndUrn/v1": _fingerprint(one)},
         }
         for one in report.complaints
     ]
-    driver = {"name": "rotation-guard", "rules": [_sarif_rule(rule) for rule in rules]}
-    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    driver = {
+        "name": "rotation-guard",
+        "semanticVersion": _version(),
+        "informationUri": _ABOUT,
+        "rules": [_sarif_rule(rule) for rule in rules],
+    }
+    notes = [{"level": "warning", "message": {"text": note}} for note in report.notes]
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+    }
     return _json({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def as_junit(report: Report, checked: str) -> str:
-    """JUnit XML: one case for each rule, failed by mandatory complaints; what is advisory is its output."""
+    """JUnit XML: one case for each rule, failed by mandatory complaints; what is advisory is its output.
+
+    A rule that was not applied is skipped, and does not pass.
+    """
     by_rule: dict[str, list[Complaint]] = {}
     for one in report.complaints:
         by_rule.setdefault(one.policy, []).append(one)
     failed = {one.policy for one in report.mandatory}
-    suite = ElementTree.Element(
-        "testsuite",
-        {
-            "name": f"rotation-guard {checked}",
-            "tests": str(len(RULES)),
-            "failures": str(len(failed)),
-            "errors": "0",
-            "skipped": "0",
-            "time": f"{report.seconds:.3f}",
-        },
-    )
+    numbers = {
+        "name": _printable(f"rotation-guard {checked}"),
+        "tests": str(len(RULES)),
+        "failures": str(len(failed)),
+        "errors": "0",
+        "skipped": str(len(report.left_out)),
+        "time": f"{report.seconds:.3f}",
+    }
+    suites = ElementTree.Element("testsuites", numbers)
+    suite = ElementTree.SubElement(suites, "testsuite", numbers)
     for rule in RULES.values():
         case = ElementTree.SubElement(suite, "testcase", {"classname": rule.subject, "name": rule.name})
         said = by_rule.get(rule.name, [])
-        if said:
+        if rule.name in report.left_out:
+            ElementTree.SubElement(case, "skipped", {"message": "not applied"})
+        elif said:
             mandatory = rule.name in failed
             tag = "failure" if mandatory else "system-out"
-            about = {"message": f"{len(said)} complaints", "type": rule.severity} if mandatory else {}
+            about = {"message": _printable(said[0].message), "type": rule.severity} if mandatory else {}
             ElementTree.SubElement(case, tag, about).text = _printable(
-                "\n".join(f"{one.urn}: {one.message}" for one in said)
+                "\n".join(f"{one.urn or 'the stack'}: {one.message}" for one in said)
             )
-    suites = ElementTree.Element("testsuites")
-    suites.append(suite)
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -119,6 +135,26 @@ FORMATS: Mapping[str, Callable[[Report, str], str]] = {
 def _printable(text: str) -> str:
     """Without the characters that XML has no way to write."""
     return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+
+
+def _uri(checked: str) -> str:
+    """The checked file as a link: from where this runs, as code hosts want it, or from the root of the machine."""
+    path = Path(checked)
+    if not path.is_absolute():
+        return quote(path.as_posix())
+    here = Path.cwd()
+    return quote(path.relative_to(here).as_posix()) if path.is_relative_to(here) else path.as_uri()
+
+
+def _version() -> str:
+    """The pack's version, as the engine reads it."""
+    lines = (Path(__file__).parent / "PulumiPolicy.yaml").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("version:"))
+
+
+def _fingerprint(one: Complaint) -> str:
+    """What stays the same from run to run, so that code hosts take it for the same finding."""
+    return hashlib.sha256(f"{one.policy}|{one.urn}|{one.message}".encode(errors="replace")).hexdigest()
 
 
 def _line(one: Complaint) -> str:

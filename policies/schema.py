@@ -1,5 +1,6 @@
 """Checks a value against the part of JSON schema that parameters are written in."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -44,7 +45,7 @@ def complaints(value: Any, schema: Mapping[str, Any], where: str) -> Iterator[st
 
 def shown(value: Any) -> str:
     """A value as a message shows it."""
-    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _is(value: Any, wanted: str) -> bool:

@@ -10,7 +10,13 @@ from .values import plain
 
 _ENDING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace"})
 """Steps after which a resource is gone."""
+_GONE = frozenset({"delete", "discard"})
+"""Those of them that no replacement follows or goes before."""
 _READING = frozenset({"read", "read-replacement"})
+_OF_PREVIEWS = frozenset(
+    {"config", "steps", "diagnostics", "duration", "changeSummary", "maybeCorrupt", "detailedDiff", "policyViolations"}
+)
+_OF_DEPLOYMENTS = frozenset({"manifest", "resources", "secrets_providers", "pending_operations", "metadata"})
 _ROOT = "pulumi:pulumi:Stack"
 
 
@@ -25,6 +31,8 @@ class Contents:
     resources: tuple[Resource, ...]
     missing: int = 0
     """How many resources of the stack the file leaves out."""
+    failure: str | None = None
+    """Why the preview failed, where it did: then it ended before it had seen the whole stack."""
 
 
 def read(data: bytes) -> Contents:
@@ -47,7 +55,7 @@ def read(data: bytes) -> Contents:
     deployment = _deployment(found)
     if deployment is not None:
         return _exported(deployment)
-    if isinstance(found.get("steps"), list) or "changeSummary" in found:
+    if set(found) & _OF_PREVIEWS and (set(found) <= _OF_PREVIEWS or isinstance(found.get("changeSummary"), Mapping)):
         return _previewed(found)
     keys = ", ".join(map(str, list(found)[:5])) or "nothing"
     raise NotAnExport(f"{_FORMATS} It holds {keys}.")
@@ -65,12 +73,10 @@ def _breaks_off(problem: json.JSONDecodeError) -> bool:
 def _deployment(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The part with the resources: in an export, in the file of a backend, or in an old checkpoint."""
     checkpoint = found.get("checkpoint")
-    for place in (found.get("deployment"), checkpoint.get("latest") if isinstance(checkpoint, Mapping) else None):
-        if isinstance(place, Mapping):
+    latest = checkpoint.get("latest") if isinstance(checkpoint, Mapping) else found.get("latest")
+    for place in (found.get("deployment"), latest):
+        if isinstance(place, Mapping) and ("version" in found or _OF_DEPLOYMENTS & set(place)):
             return place
-    latest = found.get("latest")
-    if isinstance(latest, Mapping):
-        return latest
     is_empty = "version" in found and "deployment" in found and found["deployment"] is None
     return {} if is_empty else None
 
@@ -83,20 +89,39 @@ def _exported(deployment: Mapping[str, Any]) -> Contents:
 
 def _previewed(found: Mapping[str, Any]) -> Contents:
     steps = _listed(found.get("steps") or [], "steps")
-    after = [
-        _resource(state, looked_up=step.get("op") in _READING)
-        for step in steps
-        if step.get("op") not in _ENDING and isinstance(state := step.get("newState"), Mapping)
-    ]
-    return Contents(_unique(after), _unlisted(found.get("changeSummary"), steps))
+    after: dict[str, Resource] = {}
+    for step in steps:
+        op, state, before = step.get("op"), step.get("newState"), step.get("oldState")
+        if not isinstance(op, str):
+            raise NotAnExport(f"{_FORMATS} One of its steps has no op.")
+        if op not in _ENDING and isinstance(state, Mapping):
+            one = _resource(state, looked_up=op in _READING)
+            # The last step for a URN counts: a refresh or a replacement takes several.
+            after[one.urn] = one
+        elif op in _GONE and not (isinstance(before, Mapping) and before.get("delete")):
+            after.pop(str(step.get("urn")), None)
+    return Contents(
+        tuple(after.values()), _unlisted(found.get("changeSummary"), steps), _failure(found.get("diagnostics"))
+    )
+
+
+def _failure(diagnostics: Any) -> str | None:
+    """The first line of the first error that a preview reports."""
+    for one in diagnostics if isinstance(diagnostics, list) else ():
+        if isinstance(one, Mapping) and one.get("severity") == "error":
+            return next(
+                (line.strip() for line in str(one.get("message")).splitlines() if line.strip()), "no reason given"
+            )
+    return None
 
 
 def _unlisted(summary: Any, steps: list[Mapping[str, Any]]) -> int:
     """How many unchanged resources a preview leaves out: all of them, unless it was asked to show them."""
     same = summary.get("same", 0) if isinstance(summary, Mapping) else 0
-    listed = sum(step.get("op") == "same" for step in steps)
-    root = any(f"::{_ROOT}::" in str(step.get("urn")) for step in steps)
-    return max(0, int(same) - listed - (0 if root else 1)) if isinstance(same, int | float) else 0
+    last = {str(step.get("urn")): step.get("op") for step in steps}
+    listed = sum(op in ("same", "refresh") for op in last.values())
+    root = any(f"::{_ROOT}::" in urn for urn in last)
+    return max(0, same - listed - (0 if root else 1)) if isinstance(same, int) else 0
 
 
 def _listed(found: Any, what: str) -> list[Mapping[str, Any]]:
@@ -112,7 +137,7 @@ def _resource(state: Mapping[str, Any], looked_up: bool = False) -> Resource:
     inputs, outputs = _properties(state, "inputs"), _properties(state, "outputs")
     if isinstance(state.get("id"), str) and state["id"]:
         outputs = {"id": plain(state["id"])} | outputs
-    made_of = {key: tuple(urns or ()) for key, urns in (state.get("propertyDependencies") or {}).items()}
+    made_of = _made_of(state)
     external = looked_up or state.get("external") is True
     return Resource(
         type=type_,
@@ -121,11 +146,20 @@ def _resource(state: Mapping[str, Any], looked_up: bool = False) -> Resource:
         # What was looked up was not asked for: what is known of it are its outputs.
         props=asked_for({} if external else inputs, outputs, made_of),
         property_dependencies=made_of,
-        dependencies=tuple(state.get("dependencies") or ()),
-        parent=state.get("parent") or None,
-        provider=state.get("provider") or None,
+        dependencies=_urns(state.get("dependencies")),
+        parent=next(iter(_urns([state.get("parent")])), None),
+        provider=next(iter(_urns([state.get("provider")])), None),
         looked_up=external,
     )
+
+
+def _made_of(state: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    given = state.get("propertyDependencies")
+    return {key: _urns(urns) for key, urns in given.items()} if isinstance(given, Mapping) else {}
+
+
+def _urns(given: Any) -> tuple[str, ...]:
+    return tuple(one for one in given if isinstance(one, str) and one) if isinstance(given, list) else ()
 
 
 def _properties(state: Mapping[str, Any], key: str) -> dict[str, Any]:

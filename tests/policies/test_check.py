@@ -2,6 +2,9 @@
 
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -11,6 +14,7 @@ from policies.check import main
 from policies.rules import RULES
 from tests.policies.programs import event_target, function, json_of, make, mapping, program, queue
 
+ROOT = Path(__file__).parents[2]
 dead = queue("dead", messageRetentionSeconds=1_209_600)
 GOOD = program(
     dead,
@@ -80,6 +84,24 @@ def test_sarif_is_what_code_hosts_read(checked):
     assert location["logicalLocations"][0]["fullyQualifiedName"].endswith("::orders")
     advisory = json.loads(checked(BAD.exported(), "--format", "sarif", config={"all": "advisory"}).out)
     assert advisory["runs"][0]["results"][0]["level"] == "warning"
+    assert run["tool"]["driver"]["semanticVersion"] == "0.1.0"
+    assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
+
+
+def test_sarif_names_the_file_from_where_the_check_runs(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a stack.json").write_text(json.dumps(BAD.exported()))
+    monkeypatch.chdir(tmp_path)
+    uris, fingerprints = [], []
+    for file in ("a stack.json", str(tmp_path / "a stack.json"), f"{tmp_path}/../{tmp_path.name}/a stack.json"):
+        main([file, "--format", "sarif"])
+        [result] = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+        uris.append(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+        fingerprints.append(result["partialFingerprints"])
+    assert uris[:2] == ["a%20stack.json", "a%20stack.json"]
+    assert fingerprints == [fingerprints[0]] * 3
+    monkeypatch.chdir("/")
+    main([str(tmp_path / "a stack.json"), "--format", "sarif"])
+    assert json.loads(capsys.readouterr().out)["runs"]
 
 
 def test_junit_fails_a_case_for_each_rule_that_complains(checked):
@@ -88,6 +110,21 @@ def test_junit_fails_a_case_for_each_rule_that_complains(checked):
     failed = [case.attrib["name"] for case in suite if case.find("failure") is not None]
     assert failed == ["queue-keeps-messages"]
     assert suite.attrib["failures"] == "1"
+    assert suite.attrib["skipped"] == "0"
+
+
+def test_junit_skips_what_was_not_applied(checked):
+    previewed = GOOD.previewed() | {"changeSummary": {"same": 7}}
+    suite = ElementTree.fromstring(checked(previewed, "--format", "junit").out)[0]  # noqa: S314 - our own
+    skipped = {case.attrib["name"] for case in suite if case.find("skipped") is not None}
+    assert skipped == {rule.name for rule in RULES.values() if rule.of_stack}
+    assert suite.attrib["skipped"] == str(len(skipped))
+
+
+def test_junit_says_what_is_wrong_with_the_stack_as_a_whole(checked):
+    config = {"exemptions-are-in-order": {"entries": [{"policy": "none\x01"}]}}
+    said = checked(GOOD.exported(), "--format", "junit", config=config)
+    assert "the stack: The exemption from none? for nothing names a policy that does not exist" in said.out
 
 
 def test_a_file_comes_from_standard_input(monkeypatch, capsys):
@@ -110,6 +147,15 @@ WHOLE = json.dumps(GOOD.exported()).encode()
         (b"[" * 200_000, "nested too deeply"),
         ([], "It holds a list."),
         ({"Resources": {}}, "neither the output of `pulumi stack export`"),
+        (
+            {"version": 4, "terraform_version": "1.9.0", "resources": []},
+            "It holds version, terraform_version, resources",
+        ),
+        ({"deployment": {"environment": "prod"}}, "It holds deployment"),
+        ({"latest": {"version": "1.2.3"}}, "It holds latest"),
+        ({"steps": [{"run": "make"}], "name": "build"}, "It holds steps, name"),
+        ({"steps": [{"run": "make"}]}, "One of its steps has no op"),
+        ({"valid": False, "diagnostics": []}, "It holds valid, diagnostics"),
         ({"version": 3, "deployment": {"resources": {"a": 1}}}, "no list of objects"),
         ({"version": 3, "deployment": {"resources": [{"urn": "orders"}]}}, "no URN or no type"),
         ({"version": 3, "deployment": {"resources": [{"urn": "a::b::c::d", "type": "t", "inputs": "x"}]}}, "no map"),
@@ -136,6 +182,17 @@ def test_a_file_that_was_cut_short_anywhere_breaks_off(checked, length):
         ("{}}", "is not JSON"),
         ({"nonsense": "advisory"}, "There is no rule nonsense"),
         ("7", "map"),
+        ("[]", "got []"),
+        ("false", "got false"),
+        ({"queue-keeps-messages": None}, "got null"),
+        (
+            {"queue-keeps-messages": "strict"},
+            "must be one of 'advisory', 'mandatory', 'remediate', 'disabled', got 'strict'",
+        ),
+        ({"queue-keeps-messages": {"minRetentionDays": "7"}}, "must be a number, got '7'"),
+        ({"queue-keeps-messages": {"minRetentionDays": None}}, "must be a number, got null"),
+        ({"all": {"minRetentionDays": 7}}, "all has no parameter minRetentionDays"),
+        ({"exemptions-are-in-order": {"entries": [{"owner": None}]}}, "entries[0].owner must be a text, got null"),
     ],
 )
 def test_a_configuration_that_is_wrong_is_refused_in_a_sentence(checked, config, sentence):
@@ -143,6 +200,46 @@ def test_a_configuration_that_is_wrong_is_refused_in_a_sentence(checked, config,
     assert said.code == 2
     assert sentence in said.err
     assert "config.json" in said.err
+
+
+@pytest.mark.parametrize(
+    "config", ["", " \n", "null", {}, {"all": {"enforcementLevel": "mandatory"}}, {"environments": ["acme/policies"]}]
+)
+def test_a_configuration_as_the_engine_takes_it_is_fine(checked, config):
+    assert checked(BAD.exported(), config=config).code == 1
+
+
+@pytest.mark.parametrize(("program_", "code"), [(GOOD, 2), (BAD, 1)])
+def test_a_preview_that_failed_is_never_fine(checked, program_, code):
+    failed = program_.previewed() | {
+        "diagnostics": [
+            {"message": "a warning", "severity": "warning"},
+            {"urn": "urn:x", "message": "error: Program failed\n  at line 3", "severity": "error"},
+        ]
+    }
+    said = checked(failed, "--format", "json")
+    assert said.code == code
+    assert "The preview failed before it had seen the whole stack" in said.err
+    assert "error: Program failed\n" in said.err
+    assert checked({"diagnostics": failed["diagnostics"]}).code == 2
+    assert checked(GOOD.previewed() | {"diagnostics": failed["diagnostics"][:1]}).code == 0
+
+
+def test_what_no_terminal_can_show_is_written_all_the_same(checked, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    file = tmp_path / "stack.json"
+    file.write_text(json.dumps(program(queue("bestellungen-\ud800-ü", messageRetentionSeconds=60)).exported()))
+    assert main([str(file)]) == 1
+    assert b"bestellungen-\\ud800-\\xfc" in sys.stdout.buffer.getvalue()
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    file = tmp_path / "stack.json"
+    file.write_text(json.dumps(program(*(queue(f"q-{index}") for index in range(2000))).exported()))
+    command = f"{sys.executable} -m policies.check {file} | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert done.stderr == ""
 
 
 def test_a_file_that_is_not_there_is_refused(capsys, tmp_path):
@@ -181,6 +278,35 @@ def test_what_is_deleted_is_not_judged(checked):
     for step in previewed["steps"]:
         step["op"] = "delete" if step["urn"].endswith("orders") else "same"
     assert json.loads(checked(previewed, "--format", "json").out)["resources"] == 1
+
+
+def test_what_a_refresh_shows_and_the_program_deletes_is_not_judged(checked):
+    previewed = BAD.previewed()
+    refreshed = [step | {"op": "refresh"} for step in previewed["steps"]]
+    gone = [{"op": "delete", "urn": step["urn"], "oldState": step["newState"]} for step in refreshed]
+    found = checked(previewed | {"steps": [*refreshed, *gone]}, "--format", "json")
+    assert json.loads(found.out)["resources"] == 0
+    # What waits for its deletion has a successor of the same URN.
+    for step in gone:
+        step["oldState"] = step["oldState"] | {"delete": True}
+    found = checked(previewed | {"steps": [*previewed["steps"], *gone]}, "--format", "json")
+    assert json.loads(found.out)["resources"] == 2
+
+
+def test_a_replacement_is_judged_once_in_whatever_order_it_takes_place(checked):
+    for ops in (
+        ("create-replacement", "replace", "delete-replaced"),
+        ("delete-replaced", "replace", "create-replacement"),
+    ):
+        previewed = BAD.previewed()
+        previewed["steps"] = [
+            {"op": op, "urn": step["urn"], "oldState" if op == "delete-replaced" else "newState": step["newState"]}
+            for step in previewed["steps"]
+            for op in ops
+        ]
+        found = json.loads(checked(previewed, "--format", "json").out)
+        assert found["resources"] == 2
+        assert len(found["complaints"]) == 1
 
 
 def test_a_preview_that_leaves_out_what_is_unchanged_is_judged_resource_by_resource(checked):
