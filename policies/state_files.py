@@ -16,6 +16,7 @@ _READING = frozenset({"read", "read-replacement"})
 _OF_PREVIEWS = frozenset(
     {"config", "steps", "diagnostics", "duration", "changeSummary", "maybeCorrupt", "detailedDiff", "policyViolations"}
 )
+_KINDS = {list: "a list", str: "a text", type(None): "null"}
 _OF_DEPLOYMENTS = frozenset({"manifest", "resources", "secrets_providers", "pending_operations", "metadata"})
 _ROOT = "pulumi:pulumi:Stack"
 
@@ -50,8 +51,10 @@ def read(data: bytes) -> Contents:
         ) from problem
     except RecursionError as problem:
         raise NotAnExport("The file is nested too deeply to be a Pulumi export.") from problem
+    except ValueError as problem:
+        raise NotAnExport(f"The file cannot be read as JSON: {problem}.") from problem
     if not isinstance(found, Mapping):
-        raise NotAnExport(f"{_FORMATS} It holds a {type(found).__name__}.")
+        raise NotAnExport(f"{_FORMATS} It holds {_KINDS.get(type(found), 'a number')}.")
     deployment = _deployment(found)
     if deployment is not None:
         return _exported(deployment)

@@ -146,6 +146,10 @@ WHOLE = json.dumps(GOOD.exported()).encode()
         (b"\xff\xfe\xfd\x00\x81", "is no text"),
         (b"[" * 200_000, "nested too deeply"),
         ([], "It holds a list."),
+        ("text", "It holds a text."),
+        (b"null", "It holds null."),
+        (b"7", "It holds a number."),
+        (b'{"version": ' + b"3" * 5000 + b"}", "The file cannot be read as JSON"),
         ({"Resources": {}}, "neither the output of `pulumi stack export`"),
         (
             {"version": 4, "terraform_version": "1.9.0", "resources": []},
@@ -226,11 +230,12 @@ def test_a_preview_that_failed_is_never_fine(checked, program_, code):
 
 
 def test_what_no_terminal_can_show_is_written_all_the_same(checked, monkeypatch, tmp_path):
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    shown = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(shown, encoding="ascii"))
     file = tmp_path / "stack.json"
     file.write_text(json.dumps(program(queue("bestellungen-\ud800-ü", messageRetentionSeconds=60)).exported()))
     assert main([str(file)]) == 1
-    assert b"bestellungen-\\ud800-\\xfc" in sys.stdout.buffer.getvalue()
+    assert b"bestellungen-\\ud800-\\xfc" in shown.getvalue()
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):
@@ -283,12 +288,12 @@ def test_what_is_deleted_is_not_judged(checked):
 def test_what_a_refresh_shows_and_the_program_deletes_is_not_judged(checked):
     previewed = BAD.previewed()
     refreshed = [step | {"op": "refresh"} for step in previewed["steps"]]
-    gone = [{"op": "delete", "urn": step["urn"], "oldState": step["newState"]} for step in refreshed]
+    gone = [{"op": "delete", "urn": step["urn"], "oldState": {**step["newState"]}} for step in refreshed]
     found = checked(previewed | {"steps": [*refreshed, *gone]}, "--format", "json")
     assert json.loads(found.out)["resources"] == 0
     # What waits for its deletion has a successor of the same URN.
     for step in gone:
-        step["oldState"] = step["oldState"] | {"delete": True}
+        step["oldState"]["delete"] = True
     found = checked(previewed | {"steps": [*previewed["steps"], *gone]}, "--format", "json")
     assert json.loads(found.out)["resources"] == 2
 
