@@ -29,6 +29,7 @@ _ENDINGS = (
     ("private", "key"),
     ("signing", "key"),
     ("encryption", "key"),
+    ("license", "key"),
     ("access", "key", "id"),
 )
 """The last words of a name that stands for a credential itself: API_KEY, and not SECRET_ARN."""

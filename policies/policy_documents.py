@@ -29,11 +29,12 @@ _ACCOUNT_KEYS = frozenset(
         "aws:vpceaccount",
         "aws:vpceorgid",
         "kms:calleraccount",
+        "s3:dataaccesspointaccount",
     }
 )
 """Keys that name an account, an organisation or a network: what they hold to is somebody known
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html)."""
-_ARN_KEYS = frozenset({"aws:sourcearn", "aws:principalarn"})
+_ARN_KEYS = frozenset({"aws:sourcearn", "aws:principalarn", "s3:dataaccesspointarn"})
 _LIMITING = re.compile(r"(foranyvalue:)?(string(equals|like|equalsignorecase)|arn(equals|like)|ipaddress)")
 _EXCLUDING = re.compile(
     r"(forallvalues:)?(stringnot(equals|like|equalsignorecase)|arnnot(equals|like)|notipaddress)(ifexists)?"

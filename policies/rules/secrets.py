@@ -82,7 +82,7 @@ def secret_rotates_often(rotation: Resource, *, max_rotation_days: float) -> Com
         "stacksWithoutRecovery": {
             "type": "array",
             "items": {"type": "string"},
-            "default": ["dev"],
+            "default": ["dev", "dev-*", "*-dev", "development"],
             "description": "Stacks, or patterns of their names, whose secrets may be deleted at once.",
         }
     },

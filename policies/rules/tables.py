@@ -35,7 +35,7 @@ def table_is_restorable(table: Resource) -> Complaints:
         "developmentStacks": {
             "type": "array",
             "items": {"type": "string"},
-            "default": ["dev", "dev-*", "*-dev"],
+            "default": ["dev", "dev-*", "*-dev", "development"],
             "description": "Stacks whose tables may be deleted with them; * stands for anything.",
         }
     },

@@ -179,6 +179,7 @@ CASES = [
             ("a password of digits", {"DB_PASSWORD": 12345678}, "DB_PASSWORD"),
             ("a secret of the program", {"DB_PASSWORD": Secret("hunter2")}, "DB_PASSWORD"),
             ("for short", {"DB_PASS": "hunter2"}, "DB_PASS"),
+            ("a licence", {"NEW_RELIC_LICENSE_KEY": "0123456789abcdef"}, "NEW_RELIC_LICENSE_KEY"),
             ("in one word, as PostgreSQL reads it", {"PGPASSWORD": "hunter2"}, "PGPASSWORD"),
             ("a JDBC URL", {"URL": "jdbc:postgresql://db/shop?user=a&password=hunter2"}, "a connection string"),
             ("a connection string", {"DB": "Server=db;User Id=app;Password=hunter2;"}, "a connection string"),

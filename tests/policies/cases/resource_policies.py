@@ -103,6 +103,20 @@ CASES = [
     Case(
         PUBLIC,
         "near miss",
+        "a bucket by the access points of one account",
+        program(
+            bucket_policy(
+                "b",
+                bucket="b",
+                policy=policy(
+                    allow({"AWS": "*"}, "s3:GetObject", "*", {"StringEquals": {"s3:DataAccessPointAccount": ACCOUNT}})
+                ),
+            )
+        ),
+    ),
+    Case(
+        PUBLIC,
+        "near miss",
         "a Deny of the same action shuts out strangers",
         program(
             secret_policy(
