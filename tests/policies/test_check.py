@@ -288,12 +288,11 @@ def test_what_is_deleted_is_not_judged(checked):
 def test_what_a_refresh_shows_and_the_program_deletes_is_not_judged(checked):
     previewed = BAD.previewed()
     refreshed = [step | {"op": "refresh"} for step in previewed["steps"]]
-    gone = [{"op": "delete", "urn": step["urn"], "oldState": {**step["newState"]}} for step in refreshed]
+    gone = [{"op": "delete", "urn": step["urn"], "oldState": step["newState"]} for step in refreshed]
     found = checked(previewed | {"steps": [*refreshed, *gone]}, "--format", "json")
     assert json.loads(found.out)["resources"] == 0
     # What waits for its deletion has a successor of the same URN.
-    for step in gone:
-        step["oldState"]["delete"] = True
+    gone = [{**step, "oldState": {"urn": step["urn"], "delete": True}} for step in gone]
     found = checked(previewed | {"steps": [*previewed["steps"], *gone]}, "--format", "json")
     assert json.loads(found.out)["resources"] == 2
 
