@@ -22,7 +22,11 @@ OF_PIPES = (
     ("sourceParameters.kinesisStreamParameters.deadLetterConfig.arn", kinds.PIPE),
     ("sourceParameters.dynamodbStreamParameters.deadLetterConfig.arn", kinds.PIPE),
 )
-EVERYWHERE = (*OF_QUEUES, *OF_TOPICS, *OF_RULES, *OF_SCHEDULES, *OF_FUNCTIONS, *OF_PIPES)
+OF_OTHERS = (
+    ("errorAction.sqs.queueUrl", "aws:iot/topicRule:TopicRule"),
+    ("s3Targets.dlqEventQueueArn", "aws:glue/crawler:Crawler"),
+)
+EVERYWHERE = (*OF_QUEUES, *OF_TOPICS, *OF_RULES, *OF_SCHEDULES, *OF_FUNCTIONS, *OF_PIPES, *OF_OTHERS)
 """Property and resource type, of everything that can have dead letters."""
 
 

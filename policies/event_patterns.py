@@ -3,6 +3,7 @@
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html)
 """
 
+import ipaddress
 import itertools
 import json
 import re
@@ -84,7 +85,14 @@ def _is_excluded(given: Any) -> bool:
         known = operator in ("prefix", "suffix", "equals-ignore-case", "wildcard")
         return known and all(_is_affix(one) for one in (inner if isinstance(inner, list) else [inner]))
     listed = given if isinstance(given, list) else [given]
-    return bool(listed) and all(_is_text(one) or _is_number(one) for one in listed)
+    return bool(listed) and (all(map(_is_text, listed)) or all(map(_is_number, listed)))
+
+
+def _is_network(given: Any) -> bool:
+    try:
+        return _is_text(given) and "/" in given and ipaddress.ip_network(given, strict=False) is not None
+    except ValueError:
+        return False
 
 
 def _is_range(given: Any) -> bool:
@@ -105,7 +113,7 @@ _OPERATORS = {
     "anything-but": _is_excluded,
     "numeric": _is_range,
     "exists": lambda given: isinstance(given, bool),
-    "cidr": _is_text,
+    "cidr": _is_network,
 }
 
 

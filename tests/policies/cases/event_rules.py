@@ -126,6 +126,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an empty list": (of(SERVICE_EVENT, eventName=[]), "detail.eventName is an empty list"),
     "an empty object": ({"source": SOURCE, "detail": {}}, "detail is an empty object"),
     "a list in a list": ({"source": [SOURCE]}, "a list lies in a list"),
+    "a network that is none": (of(SERVICE_EVENT, sourceIPAddress=[{"cidr": "10.0.0.0"}]), "cidr does not take"),
+    "texts and numbers left out together": (
+        of(SERVICE_EVENT, eventVersion=[{"anything-but": ["1.08", 1]}]),
+        "anything-but does not take",
+    ),
     "a comparison that there is not": (of(SERVICE_EVENT, eventName=[{"startsWith": "R"}]), "no comparison startsWith"),
     "two comparisons in one": ({"source": [{"prefix": "a", "suffix": "b"}]}, "one comparison"),
     "a range the wrong way round": ({"detail": {"n": [{"numeric": [">", 9, "<", 1]}]}}, "numeric does not take"),
