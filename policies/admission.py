@@ -14,6 +14,7 @@ from . import arns, kinds, policy_documents, values
 from .policy_documents import Condition, Statement
 from .stack import Resource, Stack
 from .values import Undecided
+from .wildcards import matches
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def out_of_reach(
 ) -> str | None:
     """Why what a service sends to the dead letters at this path does not arrive there; None where it does.
 
+    They lie in the Region of what they serve (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
+
     `standard` says that they have to be a standard queue. Raises Undecided where nobody can tell.
     """
     try:
@@ -68,10 +71,18 @@ def out_of_reach(
     queue = stack.target(holder, path, kinds.QUEUE)
     if standard and ((given or "").endswith(".fifo") or (queue is not None and _is_fifo(queue))):
         return f"{queue.name if queue else given} is a FIFO queue. Set the ARN of a standard queue"
+    here, there = _region(source), _region(known_arn(queue) or given)
+    if here and there and here != there:
+        return f"{queue.name if queue else given} is in {there}, and they have to be in {here}. Set a queue there"
     if queue is None:
         return None
     why = refusal(stack, queue, request(service, "sqs:SendMessage", queue, source))
     return why and f"{why}. Let {service} sqs:SendMessage there, with a condition on aws:SourceArn that holds"
+
+
+def _region(arn: str | None) -> str:
+    found = arns.parts(arn or "")
+    return found[2] if found else ""
 
 
 def _is_fifo(queue: Resource) -> bool:
@@ -114,22 +125,11 @@ def _denied(found: Iterable[Statement], asked: Request) -> bool:
 def covers_resource(statement: Statement, arn: str | None) -> bool:
     """Whether its Resource or NotResource takes in this ARN. One without either is about what it is attached to."""
     if values.member(statement.raw, "NotResource") is not None:
-        return not any(like(pattern, _settled(arn)) for pattern in statement.not_resources)
+        return not any(matches(pattern, _settled(arn)) for pattern in statement.not_resources)
     patterns = statement.resources
     if not patterns or "*" in patterns:
         return True
-    return any(like(pattern, _settled(arn)) for pattern in patterns)
-
-
-def like(pattern: str, text: str) -> bool:
-    """Whether a text matches a pattern of IAM's for resources: `*` and `?`, and case counts."""
-    if "*" not in pattern and "?" not in pattern:
-        return pattern == text
-    return re.fullmatch(_expression(pattern), text, re.DOTALL) is not None
-
-
-def _expression(pattern: str) -> str:
-    return "".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern)
+    return any(matches(pattern, _settled(arn)) for pattern in patterns)
 
 
 # --- conditions ------------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def _matches(kind: str, comparison: str | None, condition: Condition, present: s
     if kind == "string" and comparison == "equals":
         return present in condition.values
     return present in condition.plain or any(
-        (_arn_like if kind == "arn" else like)(pattern, present) for pattern in condition.patterns
+        (_arn_like if kind == "arn" else matches)(pattern, present) for pattern in condition.patterns
     )
 
 
@@ -184,8 +184,8 @@ def _arn_like(pattern: str, arn: str) -> bool:
     """As ArnEquals and ArnLike compare, which are the same: part by part, wildcards in each."""
     patterns, found = pattern.split(":", 5), arn.split(":", 5)
     if len(patterns) < len(found):
-        return like(pattern, arn)
-    return len(patterns) == len(found) and all(map(like, patterns, found))
+        return matches(pattern, arn)
+    return len(patterns) == len(found) and all(map(matches, patterns, found))
 
 
 # --- roles -----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import re
 
 _SERVICES = {"sfn": "states", "cloudwatch": "events"}
 """Where the service in a Pulumi type is not the one in an ARN."""
+_FUNCTION = re.compile(r"(arn:[^:]+:lambda:[^:]*:[^:]*:function:|\d{12}:function:)?([\w-]+)(?::(\$LATEST|[\w-]+))?")
 
 
 def service_of(resource_type: str) -> str:
@@ -22,10 +23,17 @@ def parts(arn: str) -> tuple[str, str, str, str, str] | None:
     return partition, service, region, account, resource
 
 
-def unqualified_function(value: str) -> str | None:
-    """The ARN of the function that a version's or an alias's ARN belongs to."""
-    found = re.fullmatch(r"(arn:[^:]+:lambda:[^:]*:[^:]*:function:[^:]+):[^:]+", value)
-    return found[1] if found else None
+def function(value: str) -> tuple[str, str | None] | None:
+    """What a function is called by here, its ARN or its name, and the version or alias that is meant.
+
+    Lambda takes `name`, `account:function:name` and the ARN, each with `:qualifier` behind it
+    (https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html).
+    """
+    found = _FUNCTION.fullmatch(value)
+    if found is None:
+        return None
+    start, name, qualifier = found.groups()
+    return (start if start and start.startswith("arn:") else "") + name, None if qualifier == "$LATEST" else qualifier
 
 
 def name_in(value: str) -> str | None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 
-from . import arns, kinds, policy_documents, values
+from . import arns, encryption, kinds, policy_documents, values
 from .policy_documents import Statement
 from .stack import Resource, Stack
 from .values import Undecided
+from .wildcards import matches
 
 _LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]}
 _READS_QUEUES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
@@ -32,6 +32,7 @@ _MANAGED: Mapping[str, tuple[Mapping[str, object], ...]] = {
 _SOURCES = (
     (kinds.ROLE_POLICY, "role"),
     (kinds.ROLE_POLICY_ATTACHMENT, "role"),
+    (kinds.POLICY_ATTACHMENT, "roles"),
 )
 
 
@@ -94,20 +95,19 @@ def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[
     """Everything that gives the role statements, each with a way to read them."""
     for one in stack.referring(role, "role", kinds.ROLE_POLICY).certain:
         yield one, partial(policy_documents.statements, one.value("policy"))
-    for one in stack.referring(role, "role", kinds.ROLE_POLICY_ATTACHMENT).certain:
-        yield one, partial(_attached, stack, one, "policyArn")
-    for one in stack.once(_attached_to_several).get(role.urn, ()):
-        yield one, partial(_attached, stack, one, "policyArn")
+    for type_, path in _SOURCES[1:]:
+        for one in stack.referring(role, path, type_).certain:
+            yield one, partial(_attached, stack, one)
     yield role, partial(_inline, role)
     yield role, partial(_managed, stack, role)
 
 
-def _attached(stack: Stack, attachment: Resource, path: str) -> list[Statement] | None:
+def _attached(stack: Stack, attachment: Resource) -> list[Statement] | None:
     """The statements of the policy that an attachment names; None where that policy is not ours to read."""
-    found = stack.target(attachment, path, kinds.POLICY)
+    found = stack.target(attachment, "policyArn", kinds.POLICY)
     if found is not None:
         return policy_documents.statements(found.value("policy"))
-    return _by_aws(attachment.text(path) or "")
+    return _by_aws(attachment.text("policyArn") or "")
 
 
 def _inline(role: Resource) -> list[Statement]:
@@ -137,25 +137,9 @@ def _by_aws(arn: str) -> list[Statement] | None:
     return None if written is None else [Statement({"Resource": "*", **one}, i) for i, one in enumerate(written)]
 
 
-def _attached_to_several(stack: Stack) -> dict[str, list[Resource]]:
-    """The attachments that name several roles at once, by the role's URN."""
-    found: dict[str, list[Resource]] = {}
-    for one in stack.of_type(kinds.POLICY_ATTACHMENT):
-        for name in one.items("roles") if one.has("roles") and isinstance(one.value("roles"), list) else ():
-            role = stack.find(name, kinds.ROLE) if isinstance(name, str) else None
-            if role is not None:
-                found.setdefault(role.urn, []).append(one)
-    return found
-
-
 def _may_have_more(stack: Stack, role: Resource) -> bool:
     """Whether something gives permissions to a role that nobody can name yet."""
-    if any(stack.referring(role, path, type_).undecided for type_, path in _SOURCES):
-        return True
-    return any(
-        isinstance(one.value("roles"), values.Mark) or any(isinstance(name, values.Mark) for name in one.items("roles"))
-        for one in stack.of_type(kinds.POLICY_ATTACHMENT)
-    )
+    return any(stack.referring(role, path, type_).undecided for type_, path in _SOURCES)
 
 
 def _settled(question: partial[bool]) -> bool | None:
@@ -198,11 +182,6 @@ def covers(pattern: str, target: Resource | str) -> bool:
     return values.undecided("the ARN is not known yet")
 
 
-def matches(pattern: str, arn: str) -> bool:
-    """Whether a pattern of IAM's, in which `*` and `?` stand for anything, takes in an ARN."""
-    return fnmatchcase(arn, pattern.replace("[", "[[]"))
-
-
 def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bool:
     """Whether the policy of the resource lets this role in by itself."""
     if target.type not in policy_documents.RESOURCE_POLICIES:
@@ -237,25 +216,22 @@ SENDING: Mapping[str, str] = {
     kinds.EVENT_BUS: "events:PutEvents",
 }
 """What it takes to hand something over to a resource of this type."""
-_KEY_USES = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
-def missing_to_send(stack: Stack, role: Resource, target: Resource) -> list[str]:
-    """The actions that a role lacks to hand something over to a resource, each with what it is lacking on.
+def missing_to_send(stack: Stack, role: Resource, holder: Resource, path: str, target: Resource) -> list[str]:
+    """The actions that a role lacks to hand something over to what a property names, each with what it lacks on.
 
     Raises Undecided where nobody can tell.
     """
     action = SENDING[target.type]
-    missing = [] if may(stack, role, action, target) else [f"{action} on {target.name}"]
-    key = _key(stack, target)
+    missing = [] if may(stack, role, action, _called(holder, path, target)) else [f"{action} on {target.name}"]
+    key = encryption.key(stack, target) if target.type in (kinds.QUEUE, kinds.TOPIC) else None
     if key is not None:
-        missing += [f"{use} on the key {key.name}" for use in _KEY_USES if not may(stack, role, use, key)]
+        missing += [f"{use} on the key {key.name}" for use in encryption.USES if not may(stack, role, use, key)]
     return missing
 
 
-def _key(stack: Stack, target: Resource) -> Resource | None:
-    """The key of this stack that a queue or a topic is encrypted with."""
-    if target.type not in (kinds.QUEUE, kinds.TOPIC):
-        return None
-    found = stack.target(target, "kmsMasterKeyId", kinds.KEY, kinds.KEY_ALIAS)
-    return stack.target(found, "targetKeyId", kinds.KEY) if found and found.type == kinds.KEY_ALIAS else found
+def _called(holder: Resource, path: str, target: Resource) -> Resource | str:
+    """What a policy has to name: of a function the version or alias that is called, and not the function."""
+    given = holder.value(path)
+    return given if target.type == kinds.FUNCTION and isinstance(given, str) and arns.parts(given) else target

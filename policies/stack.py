@@ -153,14 +153,12 @@ class Stack:
 
         Raises Undecided where it may mean one whose own ARN is not known yet, or several.
         """
-        found, certain = self._meant(value, types)
-        if len(found) > 1 or (found and not certain):
-            values.undecided(f"{value} may be {', '.join(one.name for one in found)}")
-        return found[0] if found else None
+        return _one(value, *self._meant(value, types))
 
     def _meant(self, value: str, types: tuple[str, ...]) -> tuple[list[Resource], bool]:
         """The resources that this may mean, and whether it means them for certain."""
-        for called in (value, arns.unqualified_function(value)):
+        function = arns.function(value)
+        for called in (value, function[0] if function else None):
             if called and (found := [one for one in self._by_identity.get(called, ()) if one.type in types]):
                 return found, True
         # At a preview a name may be known while the ARN, which somebody wrote out in full, is not: then the account is
@@ -179,19 +177,30 @@ class Stack:
         Decided by the value, else by what the property was made of. Raises Undecided where neither settles it.
         """
         value = _known(resource, path)
-        if not isinstance(value, Mark):
-            return self.find(value, *types) if value is not None else None
-        candidates = self._candidates(resource, path, types)
-        if candidates is None or len(candidates) > 1:
-            values.undecided(f"{path} of {resource.name} is unknown")
-        return candidates[0] if candidates else None
+        return (
+            None if value is None else _one(f"{path} of {resource.name}", *self._referred(resource, path, value, types))
+        )
 
     def referring(self, target: Resource, path: str, *types: str) -> Referring:
-        """The resources of these types whose property refers to this one."""
+        """The resources of these types whose property refers to this one, be it among others in a list."""
         key = (path, target.type, types)
         if key not in self._references:
             self._references[key] = _References(self, *key)
         return self._references[key].to(target)
+
+    def _referred(
+        self, resource: Resource, path: str, value: str | Mark, types: tuple[str, ...]
+    ) -> tuple[list[Resource] | None, bool]:
+        """Those of these types that a value may refer to, None where it may be any; and whether that is certain."""
+        made_of = self._candidates(resource, path, types)
+        if isinstance(value, Mark):
+            return made_of, True
+        found, certain = self._meant(value, types)
+        if len(found) > 1 or not certain:
+            # Two may be called the same, on two buses or in two Regions.
+            own = [one for one in found if one in (made_of or ())]
+            return (own, True) if len(own) == 1 else (found, certain)
+        return found, certain
 
     def _candidates(self, resource: Resource, path: str, types: tuple[str, ...]) -> list[Resource] | None:
         """Those of these types that an unknown property may refer to; None where it may be any.
@@ -251,22 +260,27 @@ class _References:
             self._add(stack, one, path, target_type)
 
     def _add(self, stack: Stack, one: Resource, path: str, target_type: str) -> None:
-        value = _known(one, path)
-        if value is None:
-            return
-        if isinstance(value, Mark):
-            candidates, certain = stack._candidates(one, path, (target_type,)), True
-        else:
-            candidates, certain = stack._meant(value, (target_type,))
-        if candidates is None:
-            self._to_any = True
-        elif certain and len(candidates) == 1:
-            self._certain.setdefault(candidates[0].urn, []).append(one)
-        else:
-            self._possible.update(candidate.urn for candidate in candidates)
+        certain: dict[str, Resource] = {}
+        for value in _known_all(one, path):
+            candidates, settled = stack._referred(one, path, value, (target_type,))
+            if candidates is None:
+                self._to_any = True
+            elif settled and len(candidates) == 1:
+                certain[candidates[0].urn] = one
+            else:
+                self._possible.update(candidate.urn for candidate in candidates)
+        for urn in certain:
+            self._certain.setdefault(urn, []).append(one)
 
     def to(self, target: Resource) -> Referring:
         return Referring(tuple(self._certain.get(target.urn, ())), self._to_any or target.urn in self._possible)
+
+
+def _one(what: str, found: list[Resource] | None, certain: bool) -> Resource | None:
+    """The one that was found, or none; raises Undecided where there are several, or it is not certain."""
+    if found is None or len(found) > 1 or (found and not certain):
+        values.undecided(f"{what} may be {', '.join(one.name for one in found or ()) or 'anything'}")
+    return found[0] if found else None
 
 
 def _known(resource: Resource, path: str) -> str | Mark | None:
@@ -275,6 +289,17 @@ def _known(resource: Resource, path: str) -> str | Mark | None:
         return values.text(resource.value(path))
     except Undecided:
         return Mark.UNKNOWN
+
+
+def _known_all(resource: Resource, path: str) -> list[str | Mark]:
+    """The texts at a path, through lists; a mark in the place of each that cannot be read."""
+    try:
+        found = list(values.every(resource.props, path))
+    except Undecided:
+        return [Mark.UNKNOWN]
+    return [
+        Mark.UNKNOWN if isinstance(one, Mark) else one for one in found if isinstance(one, str | Mark) and one != ""
+    ]
 
 
 def _grouped(pairs: Iterable[tuple[Any, Resource]]) -> dict[Any, list[Resource]]:

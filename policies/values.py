@@ -6,7 +6,7 @@ rule says nothing about that part: it is decided at the update, or not by us.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -113,6 +113,18 @@ def at(tree: Any, path: str) -> Any:
             undecided(f"{key} of what is no object")
         tree = member(tree, key)
     return tree
+
+
+def every(tree: Any, path: str) -> Iterator[Any]:
+    """All that lies at `a.b.c`, marks included, through every list on the way there and at its end."""
+    if isinstance(tree, list):
+        for inner in tree:
+            yield from every(inner, path)
+    elif not path or isinstance(tree, Mark):
+        yield tree
+    elif (found := document(tree)) is not None:
+        key, _, rest = path.partition(".")
+        yield from every(member(found, key), rest)
 
 
 def number(value: Any) -> int | float | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import admission, arns, kinds, policy_documents, role_permissions, values
+from .. import admission, arns, kinds, policy_documents, role_permissions, values, wildcards
 from ..admission import any_of, request
 from ..policy_documents import Statement
 from ..rule import Complaints, rule, stack_rule
@@ -166,7 +166,7 @@ def _permits(permission: Resource, stack: Stack, event_rule: Resource | None, ca
     given = permission.value("sourceArn")
     if isinstance(given, str):
         arn = admission.known_arn(event_rule)
-        return _may_be(given) if arn is None else admission.like(given, arn)
+        return _may_be(given) if arn is None else wildcards.matches(given, arn)
     found = stack.target(permission, "sourceArn", kinds.EVENT_RULE)
     if found is None or event_rule is None:
         values.undecided("the source of a permission")
@@ -197,7 +197,8 @@ def _qualifier_of_permission(permission: Resource) -> str | Mark | None:
 def _qualifier_in(value: Any) -> str | Mark | None:
     if not isinstance(value, str):
         return values.UNKNOWN
-    return value.rpartition(":")[2] if arns.unqualified_function(value) else None
+    found = arns.function(value)
+    return found[1] if found else None
 
 
 # --- the others: a role ----------------------------------------------------------------------------------------------
@@ -207,8 +208,8 @@ def _qualifier_in(value: Any) -> str | Mark | None:
 class Needed:
     """What a role has to allow for a target."""
 
-    kind: str
-    """How the target's ARN begins: service and kind of resource."""
+    arns: str
+    """Service and kind of resource in the target's ARN, as a pattern."""
     actions: tuple[str, ...]
     """One of them is enough."""
     elsewhere: bool = False
@@ -218,6 +219,7 @@ class Needed:
 _BY_ROLE: Mapping[str, Needed] = {
     kinds.STATE_MACHINE: Needed("states:stateMachine", ("states:StartExecution",)),
     kinds.API_DESTINATION: Needed("events:api-destination", ("events:InvokeApiDestination",)),
+    kinds.EVENT_BUS: Needed("events:event-bus", ("events:PutEvents",)),
     "aws:kinesis/stream:Stream": Needed("kinesis:stream", ("kinesis:PutRecord", "kinesis:PutRecords")),
     "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": Needed(
         "firehose:deliverystream", ("firehose:PutRecord", "firehose:PutRecordBatch")
@@ -225,6 +227,8 @@ _BY_ROLE: Mapping[str, Needed] = {
     "aws:ecs/cluster:Cluster": Needed("ecs:cluster", ("ecs:RunTask",), elsewhere=True),
     "aws:batch/jobQueue:JobQueue": Needed("batch:job-queue", ("batch:SubmitJob",), elsewhere=True),
     "aws:codebuild/project:Project": Needed("codebuild:project", ("codebuild:StartBuild",)),
+    "aws:codepipeline/pipeline:Pipeline": Needed("codepipeline:*", ("codepipeline:StartPipelineExecution",)),
+    "aws:ssm/document:Document": Needed("ssm:*", ("ssm:StartAutomationExecution", "ssm:SendCommand"), elsewhere=True),
 }
 
 
@@ -233,7 +237,7 @@ def _unpermitted_by_role(target: Resource, stack: Stack) -> str | None:
     to = stack.target(target, "arn", *_BY_ROLE)
     on = to or target.text("arn") or ""
     needed = _BY_ROLE[to.type] if to is not None else _needed(str(on))
-    if needed is None:
+    if needed is None or (needed is _BY_ROLE[kinds.EVENT_BUS] and _needs_none(stack, target, on)):
         return None
     action = needed.actions[0]
     short = f"The target {target.name} does not reach {to.name if to is not None else on}"
@@ -262,10 +266,22 @@ def _needed(arn: str) -> Needed | None:
         return None
     kind, _, name = found[4].replace(":", "/").partition("/")
     for needed in _BY_ROLE.values():
-        if needed.kind == f"{found[1]}:{kind}":
+        if wildcards.matches(needed.arns, f"{found[1]}:{kind}"):
             # Of a version or an alias of a state machine a policy may name either it or the state machine.
             return replace(needed, elsewhere=True) if found[1] == "states" and "/" in name else needed
     return None
+
+
+def _needs_none(stack: Stack, target: Resource, bus: Resource | str) -> bool:
+    """Whether a target is a bus beside the rule's own, which takes events without a role too."""
+    if target.has("roleArn"):
+        return False
+    places = [
+        (found[2], found[3])
+        for arn in (_rule_arn(stack, target), bus if isinstance(bus, str) else admission.known_arn(bus))
+        if (found := arns.parts(arn or ""))
+    ]
+    return len(places) < 2 or places[0] == places[1]
 
 
 def _trusts(role: Resource, stack: Stack, target: Resource) -> bool:

@@ -37,8 +37,7 @@ def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -
     configs = [
         stack.referring(one, "functionName", kinds.FUNCTION_INVOKE_CONFIG) for one in _called_as(stack, function)
     ]
-    named = stack.once(_configs_by_qualified_name).get(str(function.value("name")), [])
-    if any(config.has(DESTINATION) for config in [*named, *(one for found in configs for one in found.certain)]):
+    if any(config.has(DESTINATION) for found in configs for config in found.certain):
         return None
     if any(found.undecided for found in configs):
         values.undecided("an invoke config may be of this function")
@@ -71,7 +70,7 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
     if target.type in (kinds.QUEUE, kinds.TOPIC) and _is_fifo(target):
         yield _fifo(who, target.name, path)
     role = stack.target(function, "role", kinds.ROLE) if function is not None else None
-    missing = role_permissions.missing_to_send(stack, role, target) if role is not None else []
+    missing = role_permissions.missing_to_send(stack, role, holder, path, target) if role is not None else []
     if role is not None and missing:
         yield (
             f"The function {who} cannot hand over what it fails at to {target.name} ({path} of {holder.name}): its "
@@ -164,16 +163,6 @@ def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool
     except Undecided:
         return False
     return bool(re.fullmatch(wanted, found))
-
-
-def _configs_by_qualified_name(stack: Stack) -> dict[str, list[Resource]]:
-    """The invoke configs that say `name:qualifier`, by the function's name."""
-    found: dict[str, list[Resource]] = {}
-    for one in stack.of_type(kinds.FUNCTION_INVOKE_CONFIG):
-        name = one.value("functionName")
-        if isinstance(name, str) and ":" in name and arns.parts(name) is None:
-            found.setdefault(name.partition(":")[0], []).append(one)
-    return found
 
 
 def _is_fifo(target: Resource) -> bool:

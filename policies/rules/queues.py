@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .. import dead_letters, kinds, policy_documents
+from .. import dead_letters, encryption, kinds, policy_documents
+from ..admission import any_of
 from ..rule import Complaints, each, rule, stack_rule
-from ..stack import Resource, Stack
+from ..stack import Referring, Resource, Stack
 from ..values import Undecided
 
 DAY = 86_400
@@ -15,10 +16,8 @@ AWS_TIMEOUT_SECONDS = 3
 AWS_RECEIVES = 10
 MAXIMUM_RECEIVES = 1000
 VISIBILITY_FACTOR = 6
-AWS_MANAGED_KEY = "alias/aws/sqs"
 KEYLESS_SENDERS = ("events.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.com")
 """Services that send as themselves and not as a role: the key's policy has to name them."""
-KEY_USES = ("kms:Decrypt", "kms:GenerateDataKey")
 
 _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
 
@@ -82,7 +81,7 @@ def queue_retries_before_dead_letters(
         return f"{most}, so a short disturbance is enough. Set maxReceiveCount to {min_receive_count} or more."
     if count < min_receive_count_of_functions:
         queue = holder if holder.type == kinds.QUEUE else stack.target(holder, "queueUrl", kinds.QUEUE)
-        if queue is not None and _readers(stack, queue).some():
+        if queue is not None and _is_read(stack, queue):
             return (
                 f"{most}, and a Lambda function reads the queue, whose throttling counts too. "
                 f"Set maxReceiveCount to {min_receive_count_of_functions} or more."
@@ -201,24 +200,20 @@ def queue_is_encrypted(queue: Resource) -> Complaints:
 )
 def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
     """A queue is encrypted with a key that the services which send to it may use."""
-    given = queue.value("kmsMasterKeyId")
-    if given is None or given == "":
+    if not queue.has(encryption.PATH):
         return
-    aws_managed = _is_aws_managed(queue)
-    key = None if aws_managed else _key(stack, queue)
-    if not aws_managed and key is None:
+    key = None if encryption.is_by_aws(queue) else encryption.key(stack, queue)
+    if key is None and not encryption.is_by_aws(queue):
         return
-    found = None if key is None else policy_documents.statements_about(stack, key)
+    found = None if key is None else encryption.policy(stack, key)
     for service, sender in _senders(stack, queue).items():
-        if aws_managed:
+        if key is None:
             yield (
                 f"The queue {queue.name} cannot take what {service} sends ({sender}): kmsMasterKeyId is "
-                f"{AWS_MANAGED_KEY}, whose policy nobody can change. Set sqsManagedSseEnabled to true in its place, or "
-                f"kmsMasterKeyId to a key whose policy lets {service} use it."
+                f"{queue.value(encryption.PATH)}, whose policy nobody can change. Set sqsManagedSseEnabled to true in "
+                f"its place, or kmsMasterKeyId to a key whose policy lets {service} use it."
             )
-            continue
-        missing = [use for use in KEY_USES if not any(_lets_use(one, service, use) for one in found or ())]
-        if missing and key is not None:
+        elif missing := encryption.missing(found or (), service):
             state = "has no policy of its own" if found is None else "does not name it"
             yield (
                 f"The queue {queue.name} cannot take what {service} sends ({sender}): the policy of its key {key.name} "
@@ -255,9 +250,15 @@ def _readable(resource: Resource, path: str) -> bool:
         return False
 
 
-def _readers(stack: Stack, queue: Resource) -> Any:
-    """The event source mappings that read a queue."""
+def _readers(stack: Stack, queue: Resource) -> Referring:
+    """The event source mappings of a queue."""
     return stack.referring(queue, "eventSourceArn", kinds.EVENT_SOURCE_MAPPING)
+
+
+def _is_read(stack: Stack, queue: Resource) -> bool:
+    """Whether a function reads a queue now."""
+    found = _readers(stack, queue)
+    return found.some() and any_of(found.certain, lambda mapping: mapping.flag("enabled", absent=True))
 
 
 def _function(stack: Stack, mapping: Resource) -> Resource | None:
@@ -265,21 +266,6 @@ def _function(stack: Stack, mapping: Resource) -> Resource | None:
     found = stack.target(mapping, "functionName", kinds.FUNCTION, kinds.FUNCTION_ALIAS)
     if found is not None and found.type == kinds.FUNCTION_ALIAS:
         return stack.target(found, "functionName", kinds.FUNCTION)
-    return found
-
-
-def _is_aws_managed(queue: Resource) -> bool:
-    try:
-        return (queue.text("kmsMasterKeyId") or "").endswith(AWS_MANAGED_KEY)
-    except Undecided:
-        return False
-
-
-def _key(stack: Stack, queue: Resource) -> Resource | None:
-    """The key of this stack that encrypts a queue, be it by an alias."""
-    found = stack.target(queue, "kmsMasterKeyId", kinds.KEY, kinds.KEY_ALIAS)
-    if found is not None and found.type == kinds.KEY_ALIAS:
-        return stack.target(found, "targetKeyId", kinds.KEY)
     return found
 
 
@@ -299,6 +285,7 @@ _SENDING = (
     *(("events.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_RULES),
     ("sns.amazonaws.com", "endpoint", kinds.TOPIC_SUBSCRIPTION),
     *(("sns.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_TOPICS),
+    ("s3.amazonaws.com", "queues.queueArn", kinds.BUCKET_NOTIFICATION),
 )
 
 
@@ -311,11 +298,3 @@ def _admitted(stack: Stack, queue: Resource) -> Iterator[tuple[str, str]]:
                     yield from ((one, holder.name) for one in statement.services if one in KEYLESS_SENDERS)
     except Undecided:
         return
-
-
-def _lets_use(statement: policy_documents.Statement, service: str, use: str) -> bool:
-    if not statement.allows:
-        return False
-    if service not in statement.services and not statement.opens_to_anyone():
-        return False
-    return statement.covers(use)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from .. import arns, kinds, policy_documents, role_permissions
+from .. import admission, arns, kinds, policy_documents, role_permissions, wildcards
 from ..policy_documents import Condition, Statement
 from ..rule import Complaints, each, rule, stack_rule
 from ..schedule_expressions import Refused, shortest_period
@@ -41,7 +41,7 @@ def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Com
         return
     yield from each([queue], lambda one: _fifo(schedule, one))
     role = stack.target(schedule, "target.roleArn", kinds.ROLE)
-    missing = role_permissions.missing_to_send(stack, role, queue) if role is not None else []
+    missing = role_permissions.missing_to_send(stack, role, schedule, DEAD_LETTERS, queue) if role is not None else []
     if role is not None and missing:
         yield (
             f"The schedule {schedule.name} cannot send to its dead letters {queue.name}: its role {role.name} lacks "
@@ -52,18 +52,19 @@ def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Com
 
 @stack_rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/setting-up.html")
 def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Complaints:
-    """A schedule's role may call the target of the schedule."""
-    target = stack.target(schedule, "target.arn", *role_permissions.SENDING)
+    """A schedule's role is one that Scheduler may assume, and that may call the target of the schedule."""
     role = stack.target(schedule, "target.roleArn", kinds.ROLE)
-    if target is None or role is None:
-        return None
-    missing = role_permissions.missing_to_send(stack, role, target)
-    if not missing:
-        return None
-    return (
-        f"The schedule {schedule.name} cannot call its target {target.name}: its role {role.name} lacks "
-        f"{' and '.join(missing)}. Allow it in a policy of the role."
-    )
+    if role is None or role.looked_up:
+        return
+    # For which schedules it may be assumed is a rule of its own.
+    yield from each([role], lambda one: _untrusting(schedule, one))
+    target = stack.target(schedule, "target.arn", *role_permissions.SENDING)
+    missing = role_permissions.missing_to_send(stack, role, schedule, "target.arn", target) if target else []
+    if target is not None and missing:
+        yield (
+            f"The schedule {schedule.name} cannot call its target {target.name}: its role {role.name} lacks "
+            f"{' and '.join(missing)}. Allow it in a policy of the role."
+        )
 
 
 @rule(kinds.SCHEDULE, severity="medium", enforcement="advisory", link=f"{_GUIDE}/managing-schedule.html")
@@ -138,6 +139,15 @@ def schedule_expression_is_accepted(schedule: Resource) -> Complaints:
     return None
 
 
+def _untrusting(schedule: Resource, role: Resource) -> Complaints:
+    if not role.has("assumeRolePolicy") or admission.trusts(role, SERVICE, None):
+        return None
+    return (
+        f"The schedule {schedule.name} cannot start anything: the trust policy of its role {role.name} does not let "
+        f"{SERVICE} assume it. Allow sts:AssumeRole to the Service {SERVICE} there."
+    )
+
+
 def _not_a_queue(schedule: Resource, arn: str | None) -> Complaints:
     found = arns.parts(arn) if arn else None
     if found is not None and found[1] != "sqs":
@@ -201,7 +211,7 @@ def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Co
         name = group.name
     else:
         name = schedule.text("groupName") or DEFAULT_GROUP
-        held = any(role_permissions.matches(_resource(arn).rpartition("/")[2], name) for arn in listed)
+        held = any(wildcards.matches(_resource(arn).rpartition("/")[2], name) for arn in listed)
     if held:
         return None
     return (

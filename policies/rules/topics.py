@@ -1,6 +1,6 @@
 """Topics: who may publish to them, and what becomes of a notice that cannot be delivered."""
 
-from .. import admission, kinds, policy_documents
+from .. import admission, encryption, kinds, policy_documents
 from ..policy_documents import Statement
 from ..rule import Complaints, rule, stack_rule
 from ..stack import Resource, Stack
@@ -9,9 +9,8 @@ from ..values import Undecided
 EVENTS = "events.amazonaws.com"
 SNS = "sns.amazonaws.com"
 PUBLISH = "sns:Publish"
-AWS_MANAGED_KEY = "alias/aws/sns"
-KEY_USES = ("kms:Decrypt", "kms:GenerateDataKey")
-KEYLESS_PUBLISHERS = (EVENTS, "cloudwatch.amazonaws.com", "s3.amazonaws.com")
+ALARMS, S3 = "cloudwatch.amazonaws.com", "s3.amazonaws.com"
+KEYLESS_PUBLISHERS = (EVENTS, ALARMS, S3)
 """Services that publish as themselves and not as a role: the key's policy has to name them."""
 SOURCE_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount"})
 """Conditions that EventBridge does not meet where it uses the key of a topic."""
@@ -69,23 +68,22 @@ def topic_policy_for_events_has_no_condition(holder: Resource) -> Complaints:
 )
 def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
     """A topic is encrypted with a key that the services which publish to it may use."""
-    if not topic.has("kmsMasterKeyId"):
+    if not topic.has(encryption.PATH):
         return
-    aws_managed = _is_aws_managed(topic)
-    key = None if aws_managed else _key(stack, topic)
-    if not aws_managed and (key is None or key.looked_up):
+    key = None if encryption.is_by_aws(topic) else encryption.key(stack, topic)
+    if key is None and not encryption.is_by_aws(topic):
         return
-    found = None if key is None else stack.once(policy_documents.statements_about, key)
+    found = None if key is None else encryption.policy(stack, key)
     for service, publisher in _publishers(stack, topic).items():
         if key is None:
             yield (
                 f"The topic {topic.name} cannot take what {service} publishes ({publisher}): kmsMasterKeyId is "
-                f"{AWS_MANAGED_KEY}, whose policy nobody can change. Set kmsMasterKeyId to a key whose policy lets "
-                f"{service} use it."
+                f"{topic.value(encryption.PATH)}, whose policy nobody can change. Set kmsMasterKeyId to a key whose "
+                f"policy lets {service} use it."
             )
-        elif missing := [use for use in KEY_USES if not _lets_use(found or [], service, use)]:
+        elif missing := _missing(found or [], service):
             state = "does not name it" if found else "is AWS's own, which names no service"
-            if any(_may_use(one, service, use) for one in found or [] for use in missing):
+            if any(encryption.may_use(one, service, use) for one in found or [] for use in missing):
                 state = "asks for aws:SourceArn or aws:SourceAccount, which EventBridge does not bring along here"
             yield (
                 f"The topic {topic.name} cannot take what {service} publishes ({publisher}): the policy of its key "
@@ -148,23 +146,12 @@ def _is_standard(topic: Resource | None, arn: str | None) -> bool:
     return arn is not None and not arn.endswith(".fifo")
 
 
-def _is_aws_managed(topic: Resource) -> bool:
-    given = topic.value("kmsMasterKeyId")
-    return isinstance(given, str) and given.endswith(AWS_MANAGED_KEY)
-
-
-def _key(stack: Stack, topic: Resource) -> Resource | None:
-    """The key of this stack that encrypts a topic, be it by an alias."""
-    found = stack.target(topic, "kmsMasterKeyId", kinds.KEY, kinds.KEY_ALIAS)
-    if found is not None and found.type == kinds.KEY_ALIAS:
-        return stack.target(found, "targetKeyId", kinds.KEY)
-    return found
-
-
 def _publishers(stack: Stack, topic: Resource) -> dict[str, str]:
     """The services that publish to a topic as themselves, each with one resource that makes it."""
-    targets = stack.referring(topic, "arn", kinds.EVENT_TARGET).certain
-    found = {EVENTS: targets[0].name} if targets else {}
+    found: dict[str, str] = {}
+    for service, path, type_ in _PUBLISHING:
+        for one in stack.referring(topic, path, type_).certain:
+            found.setdefault(service, one.name)
     try:
         for holder, path in policy_documents.attached(stack, topic):
             for statement in policy_documents.statements(holder.value(path)):
@@ -177,13 +164,19 @@ def _publishers(stack: Stack, topic: Resource) -> dict[str, str]:
     return found
 
 
-def _lets_use(found: list[Statement], service: str, use: str) -> bool:
-    return admission.any_of(
-        found,
-        lambda one: _may_use(one, service, use) and not (service == EVENTS and one.condition_keys() & SOURCE_KEYS),
-    )
+_PUBLISHING = (
+    (EVENTS, "arn", kinds.EVENT_TARGET),
+    *(
+        (ALARMS, path, type_)
+        for path in ("alarmActions", "okActions", "insufficientDataActions")
+        for type_ in kinds.ALARMS
+    ),
+    (S3, "topics.topicArn", kinds.BUCKET_NOTIFICATION),
+)
 
 
-def _may_use(statement: Statement, service: str, use: str) -> bool:
-    """Whether a statement of a key's policy is for this use by this service, its conditions aside."""
-    return statement.allows and (service in statement.services or statement.opens_to_anyone()) and statement.covers(use)
+def _missing(found: list[Statement], service: str) -> list[str]:
+    """What the policy of a key does not let a service do for a topic."""
+    if service == EVENTS:
+        found = [one for one in found if not one.condition_keys() & SOURCE_KEYS]
+    return encryption.missing(found, service)

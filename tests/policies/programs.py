@@ -89,6 +89,9 @@ class Made:
         prefix = {"lambda": "function:", "events": "rule/", "iam": "role/", "kms": "key/", "dynamodb": "table/"}
         region = "" if service == "iam" else REGION
         separate = prefix.get(service, "stateMachine:" if service == "states" else "")
+        if self.token == "aws:lambda/alias:Alias":
+            called = arns.function(_resolved(self.inputs.get("functionName", "function"), False))
+            separate += f"{(called or ('',))[0].rpartition(':')[2]}:"
         arn = f"arn:aws:{service}:{region}:{ACCOUNT}:{separate}{name}"
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
         identity = url if service == "sqs" else arn if service in ("sns", "secretsmanager", "states") else name
@@ -251,10 +254,9 @@ def _resolved(value: Any, preview: bool) -> Any:
     if value is UNKNOWN:
         return UNKNOWN_TEXT
     if isinstance(value, Output):
-        known = not preview or value.key in value.of.inputs
-        return (
-            _resolved(value.of.inputs.get(value.key, value.of.outputs()[value.key]), preview) if known else UNKNOWN_TEXT
-        )
+        if value.key in value.of.inputs:
+            return _resolved(value.of.inputs[value.key], preview)
+        return UNKNOWN_TEXT if preview else value.of.outputs()[value.key]
     if isinstance(value, Text):
         inner = _resolved(list(value.parts) if value.tree is None else value.tree, preview)
         if _holds_unknown(inner):

@@ -12,6 +12,7 @@ from tests.policies.programs import (
     event_target,
     function,
     json_of,
+    make,
     mapping,
     program,
     queue,
@@ -150,3 +151,34 @@ def test_a_stack_answers_once_for_all():
 
     assert [stack.once(count, "a"), stack.once(count, "a"), stack.once(count, "b")] == [0, 0, 0]
     assert asked == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "called",
+    ["reader", "reader:live", "reader:$LATEST", f"{ACCOUNT}:function:reader", f"{ACCOUNT}:function:reader:live"]
+    + [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:reader{end}" for end in ("", ":live", ":7")],
+)
+def test_a_function_is_found_by_every_name_that_lambda_takes(called):
+    reader = function("reader", name="reader")
+    reads = mapping("reads", eventSourceArn="x", functionName=called)
+    stack, at = stack_and(reader, function("other", name="live"), reads)
+    assert stack.target(at(reads), "functionName", kinds.FUNCTION) is at(reader)
+
+
+def test_of_two_that_are_called_the_same_the_one_is_meant_that_the_value_was_made_of():
+    here, there = queue("here", name="dead"), queue("there", name="dead")
+    orders = redriven_to(there.arn)
+    stack, at = stack_and(here, there, orders)
+    assert stack.target(at(orders), LETTERS, kinds.QUEUE) is at(there)
+    assert stack.referring(at(there), LETTERS, kinds.QUEUE).all() == (at(orders),)
+    assert not stack.referring(at(here), LETTERS, kinds.QUEUE).some()
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_one_reference_among_others_in_a_list_is_found(preview):
+    orders, other = queue("orders"), queue("other")
+    listed = [{"queueArn": "arn:aws:sqs:eu-west-1:444455556666:theirs"}, {"queueArn": orders.arn}]
+    notices = make(kinds.BUCKET_NOTIFICATION)("photos", queues=listed)
+    stack, at = stack_and(orders, other, notices, preview=preview)
+    assert stack.referring(at(orders), "queues.queueArn", kinds.BUCKET_NOTIFICATION).all() == (at(notices),)
+    assert not stack.referring(at(other), "queues.queueArn", kinds.BUCKET_NOTIFICATION).some()

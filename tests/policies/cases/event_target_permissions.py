@@ -352,7 +352,6 @@ CASES = [
             "a queue of another stack": (to(ELSEWHERE),),
             "a function of another stack": (to(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"),),
             "a log group": (to(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/x"),),
-            "a bus of another account": (to(f"arn:aws:events:{REGION}:444455556666:event-bus/central"),),
             "a bus": (bus("central"), to(bus("central").arn)),
         }.items()
     ),

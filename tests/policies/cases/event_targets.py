@@ -241,6 +241,14 @@ CASES = [
     ),
     Case(REACHED, "near miss", "a queue that was looked up", program(paid, falls_to(dead), looked_up=[dead])),
     Case(REACHED, "near miss", "none at all, which another rule says", program(paid, to(news.arn))),
+    Case(
+        REACHED,
+        "wild",
+        "a queue of another Region",
+        program(news, paid, to(news.arn, deadLetterConfig={"arn": ELSEWHERE.replace(REGION, "us-east-1")})),
+        {"send": ("us-east-1", f"have to be in {REGION}")},
+        silent_at_preview=True,
+    ),
     # --- event-target-retries-are-bounded
     Case(BOUNDED, "plain", "left to AWS", program(to(news.arn)), {"send": ("86400 s", "185 times", "is absent")}),
     Case(

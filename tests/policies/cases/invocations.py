@@ -25,6 +25,7 @@ from tests.policies.programs import (
 KEEPS, REACHES = "asynchronous-function-keeps-its-failures", "failure-destination-is-reachable"
 REPORTS, WHOLE = "queue-reader-reports-item-failures", "audit-queue-is-read-whole"
 ELSEWHERE = f"arn:aws:sqs:{REGION}:444455556666:orders"
+MENDS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:mends:live"
 PATTERN = {"filters": [{"pattern": '{"body": {"kind": ["paid"]}}'}]}
 
 failed = queue("failed")
@@ -156,6 +157,18 @@ CASES = [
         program(failed, own, reader, config(), role_policy("r", role=own.name, policy=UNKNOWN)),
     ),
     Case(REACHES, "unknown", "the destination", program(own, reader, config(destination=UNKNOWN))),
+    Case(
+        REACHES,
+        "near miss",
+        "to an alias, which the role may call",
+        program(
+            own,
+            reader,
+            function("mends", name="mends"),
+            config(destination=MENDS),
+            sends("lambda:InvokeFunction", MENDS),
+        ),
+    ),
     Case(REACHES, "near miss", "elsewhere", program(own, reader, config(destination=ELSEWHERE))),
     Case(
         REACHES,

@@ -11,6 +11,7 @@ from tests.policies.programs import (
     json_of,
     key,
     key_alias,
+    make,
     policy,
     program,
     queue,
@@ -40,8 +41,28 @@ decrypt_key = key("own", policy=policy(KEY_ADMIN, allow({"Service": "events.amaz
 under_own_key = queue("orders", kmsMasterKeyId=customer_key.arn)
 to_orders = event_target("to-orders", rule=rule.name, arn=orders.arn)
 
+from_buckets = make("aws:s3/bucketNotification:BucketNotification")
+subscribed = subscription("news", topic=topic("news").arn, protocol="sqs", endpoint=orders.arn)
+
 
 CASES = [
+    Case(
+        KEYS,
+        "wild",
+        "a bucket's notices, which the policy lets in by the bucket and not by the service",
+        program(
+            queue("orders", kmsMasterKeyId="alias/aws/sqs"),
+            for_everybody({"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::photos"}}),
+            from_buckets("photos", bucket="photos", queues=[{"queueArn": orders.arn}, {"queueArn": "elsewhere"}]),
+        ),
+        {"orders": ("s3.amazonaws.com", "photos", "alias/aws/sqs")},
+    ),
+    Case(
+        KEYS,
+        "near miss",
+        "a key that was looked up",
+        program(under_own_key, topic("news"), subscribed, looked_up=[customer_key]),
+    ),
     # --- queue-is-encrypted
     Case(
         ENCRYPTED,

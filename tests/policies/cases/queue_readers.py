@@ -1,6 +1,7 @@
 """What the rules have to say about those who read a queue: how often they may try, and for how long."""
 
 from tests.policies.programs import (
+    ACCOUNT,
     REGION,
     UNKNOWN,
     Case,
@@ -105,7 +106,35 @@ CASES = [
         program(dead, redriven(3), orders, reader, mapping("reads", eventSourceArn=dead.arn, functionName="f")),
     ),
     Case(RECEIVES, "near miss", "no count, for which SQS takes ten", program(dead, redriven(None))),
+    Case(
+        RECEIVES,
+        "near miss",
+        "the function that reads is switched off",
+        program(
+            dead,
+            redriven(3),
+            reader,
+            mapping("reads", eventSourceArn=redriven(3).arn, functionName=reader.arn, enabled=False),
+        ),
+    ),
     # --- queue-hides-messages-while-read
+    *(
+        Case(
+            HIDES,
+            "wild",
+            f"read by {what}",
+            program(
+                visible_for(30),
+                function("reader", name="reader", timeout=30),
+                mapping("reads", eventSourceArn=orders.arn, functionName=called),
+            ),
+            {"orders": "180 or more"},
+        )
+        for what, called in {
+            "name:alias": "reader:live",
+            "account:function:name": f"{ACCOUNT}:function:reader",
+        }.items()
+    ),
     Case(
         HIDES,
         "plain",

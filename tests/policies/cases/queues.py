@@ -103,6 +103,10 @@ CASES = [
             "a function": function("f", deadLetterConfig={"targetArn": dead.arn}),
             "a subscription": subscription("s", protocol="https", redrivePolicy=json_of(deadLetterTargetArn=dead.arn)),
             "a bus": make("aws:cloudwatch/eventBus:EventBus")("bus", deadLetterConfig={"arn": dead.arn}),
+            "a rule of IoT": make("aws:iot/topicRule:TopicRule")("r", errorAction={"sqs": {"queueUrl": dead.url}}),
+            "one target of several": make("aws:glue/crawler:Crawler")(
+                "c", s3Targets=[{"path": "a"}, {"path": "b", "dlqEventQueueArn": dead.arn}]
+            ),
         }.items()
     ),
     Case(
@@ -215,7 +219,6 @@ CASES = [
             ),
         ),
         {"dead": "orders"},
-        silent_at_preview=True,
     ),
     Case(
         OUTLIVE,

@@ -57,6 +57,17 @@ def at(of: Made | None = None, *, dead_letters: Made | str = dead):
     return schedule("nightly", groupName=group.name, scheduleExpression="rate(1 hour)", target=target)
 
 
+def assumed(by: object) -> dict[str, Any]:
+    """A statement of the role's trust."""
+    return {"Effect": "Allow", "Principal": {"Service": by}, "Action": "sts:AssumeRole"}
+
+
+def calling(arn: str) -> Made:
+    """A schedule of what has this ARN."""
+    return schedule("nightly", target={"arn": arn, "roleArn": starter.arn})
+
+
+LIVE_JOB, LIVE = function("live-job", name="live-job"), f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:live-job"
 both = may(allowed("lambda:InvokeFunction", job.arn), allowed("sqs:SendMessage", dead.arn))
 encrypting = key("own", policy=policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "kms:*", "*")))
 encrypted = queue("dead", kmsMasterKeyId=encrypting.arn)
@@ -167,7 +178,7 @@ CASES = [
             may(allowed("sqs:SendMessage", encrypted.arn)),
             at(dead_letters=encrypted),
         ),
-        {"nightly": "kms:GenerateDataKey on the key own and kms:Decrypt"},
+        {"nightly": "kms:Decrypt on the key own and kms:GenerateDataKey"},
         silent_at_preview=True,
     ),
     Case(
@@ -269,6 +280,51 @@ CASES = [
         program(group, dead, job, starter, may(allowed(["lambda:Invoke", "sqs:*"], "*")), at()),
         {"nightly": "lacks lambda:InvokeFunction"},
         silent_at_preview=True,
+    ),
+    *(
+        Case(
+            CALLS,
+            "wild",
+            f"{what} may assume it",
+            program(dead, job, own := role("starter", assumeRolePolicy=policy(*trust)), both, at(own)),
+            {"nightly": "does not let scheduler.amazonaws.com assume it"},
+        )
+        for what, trust in {
+            "only EventBridge": (assumed("events.amazonaws.com"),),
+            "only functions, and a user": (
+                assumed("lambda.amazonaws.com"),
+                {**assumed(""), "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/ci"}},
+            ),
+        }.items()
+    ),
+    Case(
+        CALLS,
+        "wild",
+        "an alias is called, and the role may call the function",
+        program(dead, LIVE_JOB, starter, may(allowed("lambda:InvokeFunction", LIVE_JOB.arn)), calling(f"{LIVE}:live")),
+        {"nightly": "lacks lambda:InvokeFunction"},
+        silent_at_preview=True,
+    ),
+    *(
+        Case(
+            CALLS,
+            "near miss",
+            f"an alias is called, and the role may call {what}",
+            program(dead, LIVE_JOB, starter, may(allowed("lambda:InvokeFunction", named)), calling(f"{LIVE}:live")),
+        )
+        for what, named in {"it": f"{LIVE}:live", "all of them": [LIVE, f"{LIVE}:*"]}.items()
+    ),
+    Case(
+        CALLS,
+        "near miss",
+        "Scheduler may assume it, among others",
+        program(
+            dead,
+            job,
+            role("starter", assumeRolePolicy=policy(assumed(["lambda.amazonaws.com", "scheduler.amazonaws.com"]))),
+            both,
+            at(),
+        ),
     ),
     Case(CALLS, "compliant", "the role may", program(group, dead, job, starter, both, at())),
     Case(

@@ -145,6 +145,14 @@ CASES = [
     ),
     Case(
         REACHED,
+        "wild",
+        "a queue of another Region",
+        program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:theirs"})),
+        {"hook": ("us-east-1", f"have to be in {REGION}")},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHED,
         "near miss",
         "a queue of another stack",
         program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"})),

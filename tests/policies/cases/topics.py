@@ -14,6 +14,7 @@ from tests.policies.programs import (
     json_of,
     key,
     key_alias,
+    make,
     policy,
     program,
     topic,
@@ -27,6 +28,7 @@ EVENTS, ALARMS = {"Service": "events.amazonaws.com"}, {"Service": "cloudwatch.am
 
 news = topic("news")
 paid = event_rule("paid")
+raised = make("aws:cloudwatch/metricAlarm:MetricAlarm")("rings", alarmActions=[news.arn])
 to_news = event_target("to-news", rule=paid.name, arn=news.arn)
 
 
@@ -287,6 +289,17 @@ CASES = [
             guarded(allow(ALARMS, "sns:Publish", "*")),
         ),
     ),
+    *(
+        Case(KEYS, "wild", f"an alarm, and {what}", program(*by, raised), {"news": ("cloudwatch", "rings")})
+        for what, by in {
+            "AWS's key": (topic("news", kmsMasterKeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/sns"),),
+            "a key that does not name it": (own_key(uses(EVENTS)), encrypted(key("own"))),
+        }.items()
+    ),
+    Case(
+        KEYS, "compliant", "an alarm, and a key for it", program(own_key(uses(ALARMS)), encrypted(key("own")), raised)
+    ),
+    Case(KEYS, "near miss", "an alarm, and no key", program(news, raised)),
     Case(
         KEYS, "near miss", "AWS's key, and only roles publish", program(topic("news", kmsMasterKeyId="alias/aws/sns"))
     ),

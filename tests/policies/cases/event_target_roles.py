@@ -1,0 +1,152 @@
+"""What the rules have to say about targets that take a role, and about the names by which functions go."""
+
+from typing import Any
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    Made,
+    alias,
+    concat,
+    event_rule,
+    event_target,
+    function,
+    make,
+    permission,
+    policy,
+    program,
+    queue,
+    role,
+    role_policy,
+)
+
+PERMITTED = "event-target-is-permitted"
+CENTRAL = f"arn:aws:events:{REGION}:444455556666:event-bus/central"
+OVERSEAS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/central"
+PIPELINE = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:release"
+AUTOMATION = f"arn:aws:ssm:{REGION}:{ACCOUNT}:automation-definition/restart:$DEFAULT"
+
+bus = make("aws:cloudwatch/eventBus:EventBus")
+paid = event_rule("paid", name="paid")
+reader = function("reader", name="reader")
+live = alias("live", name="live", functionName=reader.arn, functionVersion="3")
+sender = role(
+    "sender",
+    assumeRolePolicy=policy(
+        {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ),
+)
+
+
+def to(arn: Any, **more: Any) -> Made:
+    """A target of the rule."""
+    return event_target("send", rule=paid.name, arn=arn, **more)
+
+
+def may(action: Any, resource: Any) -> Made:
+    """What the role may do."""
+    return role_policy(
+        "sender", role=sender.id, policy=policy({"Effect": "Allow", "Action": action, "Resource": resource})
+    )
+
+
+def invoked(function_name: Any, **more: Any) -> Made:
+    """A permission of the function for the rule."""
+    return permission(
+        "may-invoke",
+        action="lambda:InvokeFunction",
+        function=function_name,
+        principal="events.amazonaws.com",
+        sourceArn=paid.arn,
+        **more,
+    )
+
+
+CASES = [
+    *(
+        Case(
+            PERMITTED,
+            "wild",
+            f"{what}, without a role",
+            program(paid, to(arn)),
+            {"send": ("roleArn is absent", action)},
+            silent_at_preview="bus" in what,
+        )
+        for what, arn, action in (
+            ("a bus of another account", CENTRAL, "events:PutEvents"),
+            ("a bus of another Region", OVERSEAS, "events:PutEvents"),
+            ("a pipeline", PIPELINE, "codepipeline:StartPipelineExecution"),
+            ("an automation", AUTOMATION, "ssm:StartAutomationExecution"),
+        )
+    ),
+    Case(
+        PERMITTED,
+        "wild",
+        "a role for another bus",
+        program(
+            paid,
+            sender,
+            may("events:PutEvents", OVERSEAS.replace("central", "other")),
+            to(OVERSEAS, roleArn=sender.arn),
+        ),
+        {"send": "no policy of its role sender allows events:PutEvents"},
+    ),
+    Case(
+        PERMITTED,
+        "compliant",
+        "a role for a bus of another account",
+        program(paid, sender, may("events:PutEvents", CENTRAL), to(CENTRAL, roleArn=sender.arn)),
+    ),
+    Case(
+        PERMITTED,
+        "compliant",
+        "a role for an automation, whose document its policy names",
+        program(
+            paid,
+            sender,
+            may("ssm:StartAutomationExecution", f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/restart"),
+            to(AUTOMATION, roleArn=sender.arn),
+        ),
+    ),
+    Case(
+        PERMITTED,
+        "unknown",
+        "whose bus it is",
+        program(paid, bus("central"), to(UNKNOWN)),
+    ),
+    *(
+        Case(PERMITTED, "near miss", f"a permission that says {what}", program(paid, reader, live, to(called), given))
+        for what, called, given in (
+            ("name:alias", live.arn, invoked(concat(reader.name, ":live"))),
+            ("the alias's ARN", live.arn, invoked(live.arn)),
+            ("account:function:name", reader.arn, invoked(f"{ACCOUNT}:function:reader")),
+            ("$LATEST", reader.arn, invoked("reader:$LATEST")),
+        )
+    ),
+    Case(
+        PERMITTED,
+        "wild",
+        "a permission that says name:alias, and another alias is called",
+        program(
+            paid,
+            reader,
+            to(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:reader:blue"),
+            invoked("reader:live"),
+        ),
+        {"send": "no Permission of reader"},
+        silent_at_preview=True,
+    ),
+    Case(
+        PERMITTED,
+        "near miss",
+        "two buses with a rule of one name, and its queue lies elsewhere",
+        program(
+            event_rule("here", name="paid"),
+            event_rule("there", name="paid", eventBusName="shop"),
+            queue("orders"),
+            to(f"arn:aws:sqs:{REGION}:444455556666:orders"),
+        ),
+    ),
+]
