@@ -64,16 +64,21 @@ def may(stack: Stack, role: Resource, action: str, target: Resource | str) -> bo
 
     A permissions boundary and conditions, which can only narrow it, are taken to agree.
     """
+    answer = stack.once(_answer, role, action, target)
+    return values.undecided(f"what {role.name} may do is unknown") if answer is None else answer
+
+
+def _answer(stack: Stack, role: Resource, action: str, target: Resource | str) -> bool | None:
+    """The same, kept for those who share a role; None where nobody can tell."""
     given = of(stack, role)
-    answers = [_settled(partial(_allows, one.statement, action, target)) for one in given.grants]
-    denied = [_settled(partial(_denies, one.statement, action, target)) for one in given.grants]
-    if True in denied:
+    if any(_settled(partial(_denies, one.statement, action, target)) for one in given.grants):
         return False
+    answers = [_settled(partial(_allows, one.statement, action, target)) for one in given.grants]
     if True in answers:
         return True
     if None in answers or not given.complete:
-        values.undecided(f"what {role.name} may do is unknown")
-    return isinstance(target, Resource) and _admitted(stack, role, action, target)
+        return None
+    return isinstance(target, Resource) and _settled(partial(_admitted, stack, role, action, target))
 
 
 def _collected(stack: Stack, role: Resource) -> Permissions:

@@ -207,12 +207,8 @@ class Stack:
 
         What an input was made of is on record. Made of resources of other types alone, it refers to none of these.
         """
-        urns = resource.property_dependencies.get(path.partition(".")[0], ())
-        made_of = {one.urn: one for urn in urns for one in self._with_children(urn)}
-        found = [one for one in made_of.values() if one.type in types]
-        if found or any(one.type.startswith("aws:") for one in made_of.values()):
-            return found
-        return None
+        urns = tuple(resource.property_dependencies.get(path.partition(".")[0], ()))
+        return self.once(_made_of, urns, types)
 
     def _with_children(self, urn: str) -> Iterable[Resource]:
         """A resource, and in the place of a component what lies in it."""
@@ -247,6 +243,12 @@ class Stack:
             for identity in {found for found in map(one.props.get, IDENTITIES) if isinstance(found, str)}
             if identity
         )
+
+
+def _made_of(stack: Stack, urns: tuple[str, ...], types: tuple[str, ...]) -> list[Resource] | None:
+    made_of = {one.urn: one for urn in urns for one in stack._with_children(urn)}
+    found = [one for one in made_of.values() if one.type in types]
+    return found if found or any(one.type.startswith("aws:") for one in made_of.values()) else None
 
 
 class _References:

@@ -141,7 +141,8 @@ def _kept_out_of_function(target: Resource, stack: Stack, to: Resource) -> tuple
     called = _qualifier(target, to)
     found = [stack.referring(one, "function", kinds.FUNCTION_PERMISSION) for one in dict.fromkeys((function, to))]
     given = [permission for each in found for permission in each.certain]
-    if any_of(given, lambda permission: _permits(permission, stack, event_rule, called)):
+    about = [one for each in dict.fromkeys((function, to)) for one in _permissions_about(stack, each, event_rule)]
+    if any_of(about, lambda permission: _permits(permission, stack, event_rule, called)):
         return None, advice
     if function.looked_up or any(each.undecided for each in found):
         values.undecided("a permission may be elsewhere")
@@ -149,6 +150,41 @@ def _kept_out_of_function(target: Resource, stack: Stack, to: Resource) -> tuple
     if not given:
         return f"{function.name} has no Permission", advice
     return f"no Permission of {function.name} is for {EVENTS} and this rule (found: {names})", advice
+
+
+def _permissions_about(stack: Stack, function: Resource, event_rule: Resource | None) -> list[Resource]:
+    """The permissions of a function that may be for this rule: all but those that name another one."""
+    by_source = stack.once(_permissions_by_source, function)
+    arn = admission.known_arn(event_rule)
+    if event_rule is None or arn is None:
+        # At a preview, ARNs that are written out may be the rule's.
+        own = event_rule.urn if event_rule is not None else ""
+        return [
+            one
+            for source, found in by_source.items()
+            if not own or source == own or not source.startswith("urn:")
+            for one in found
+        ]
+    return [one for source in ("", arn, event_rule.urn) for one in by_source.get(source, ())]
+
+
+def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[Resource]]:
+    """By the ARN or the URN of the one rule that each names; those that name none, or several, by an empty text."""
+    found: dict[str, list[Resource]] = {}
+    for permission in stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain:
+        given = permission.value("sourceArn")
+        source = given if isinstance(given, str) and not {"*", "?"} & set(given) else ""
+        if isinstance(given, Mark):
+            source = getattr(_source(stack, permission), "urn", "")
+        found.setdefault(source, []).append(permission)
+    return found
+
+
+def _source(stack: Stack, permission: Resource) -> Resource | None:
+    try:
+        return stack.target(permission, "sourceArn", kinds.EVENT_RULE)
+    except Undecided:
+        return None
 
 
 def _permits(permission: Resource, stack: Stack, event_rule: Resource | None, called: str | Mark | None) -> bool:
