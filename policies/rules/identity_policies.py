@@ -58,6 +58,8 @@ _NARROWING = frozenset(
     }
 )
 """Keys of conditions that say which resource is meant, as an ARN would."""
+_NARROWING_BY_NAME = ("resourcetag/", "kms:encryptioncontext:")
+"""The same, of keys that go on with a name: of a tag, or of what is encrypted."""
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -275,7 +277,7 @@ def _is_narrowed(statement: Statement) -> bool:
     """Whether a condition says which resources are meant."""
     return any(
         condition.limits
-        and (condition.key in _NARROWING or "resourcetag/" in condition.key)
+        and (condition.key in _NARROWING or any(part in condition.key for part in _NARROWING_BY_NAME))
         and all(value.strip("*?") for value in condition.values)
         for condition in statement.conditions
     )

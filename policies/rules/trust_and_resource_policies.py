@@ -42,6 +42,7 @@ ASSUMING = frozenset(
         "datasync",
         "dms",
         "ecs-tasks",
+        "elasticmapreduce",
         "events",
         "fis",
         "frauddetector",
@@ -86,8 +87,10 @@ SENDING = frozenset(
         "costalerts",
         "delivery.logs",
         "elasticloadbalancing",
+        "emr-serverless",
         "events",
         "events.rds",
+        "guardduty",
         "iot",
         "lex",
         "logging.s3",
@@ -102,7 +105,7 @@ SENDING = frozenset(
 )
 """Services that say for whom they call a resource: AWS's own pages have a condition on the source, such as
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html."""
-USING_KEYS = frozenset({"cloudfront", "delivery.logs", "logs", "sns"})
+USING_KEYS = frozenset({"cloudfront", "delivery.logs", "guardduty", "logs", "sns"})
 """Services that say for whom they use a key. S3 and CloudTrail, by their own pages, are let in without
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
 WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, kinds.KEY, kinds.KEY_POLICY})

@@ -136,12 +136,13 @@ CASES = [
     Case(
         RESOURCES,
         "near miss",
-        "a role by the service that has it, and an address by its name",
+        "a role by its service, an address by its name, a key by what it encrypts",
         program(
             app,
             grants(
                 may("iam:CreateServiceLinkedRole", "*", {"StringEquals": {"iam:AWSServiceName": "ecs.amazonaws.com"}}),
                 may("ses:SendEmail", "*", {"StringEquals": {"ses:FromAddress": "orders@shop.example"}}),
+                may("kms:Decrypt", "*", {"StringEquals": {"kms:EncryptionContext:SecretARN": arn("x", "secret:a")}}),
             ),
         ),
     ),

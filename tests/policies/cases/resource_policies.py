@@ -337,12 +337,17 @@ CASES = [
     Case(
         ADMITTED,
         "wild",
-        "anybody's distribution, and anybody's access log",
+        "anybody's distribution, access log and findings",
         program(
             bucket_policy("site", bucket="s", policy=policy(allow(service("cloudfront"), "s3:GetObject", "s/*"))),
             bucket_policy("logs", bucket="l", policy=policy(allow(service("logging.s3"), "s3:PutObject", "l/*"))),
+            key("found", policy=policy(allow(service("guardduty"), "kms:GenerateDataKey", "*"))),
         ),
-        {"site": "cloudfront.amazonaws.com", "logs": "logging.s3.amazonaws.com"},
+        {
+            "site": "cloudfront.amazonaws.com",
+            "logs": "logging.s3.amazonaws.com",
+            "found": "guardduty.amazonaws.com",
+        },
     ),
     Case(
         ADMITTED,

@@ -192,7 +192,10 @@ CASES = [
         program(trusting(service("events"), {"StringEquals": {"aws:RequestedRegion": REGION}})),
         {"app": "events.amazonaws.com"},
     ),
-    Case(TRUSTED, "wild", "a database's", program(trusting(service("rds"))), {"app": "rds.amazonaws.com"}),
+    *(
+        Case(TRUSTED, "wild", what, program(trusting(service(name))), {"app": f"{name}.amazonaws.com"})
+        for what, name in (("a database's", "rds"), ("a cluster's", "elasticmapreduce"))
+    ),
     Case(TRUSTED, "compliant", "for this account", program(trusting(service("scheduler"), OURS))),
     Case(TRUSTED, "compliant", "for machines of this account", program(trusting(service("states"), MACHINES))),
     Case(TRUSTED, "unknown", "the document", program(role("app", assumeRolePolicy=UNKNOWN))),
