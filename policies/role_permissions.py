@@ -33,7 +33,9 @@ _SOURCES = (
     (kinds.ROLE_POLICY, "role"),
     (kinds.ROLE_POLICY_ATTACHMENT, "role"),
     (kinds.POLICY_ATTACHMENT, "roles"),
+    (kinds.ROLE_POLICY_ATTACHMENTS, "roleName"),
 )
+"""What gives permissions to a role, and where it names the role."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,13 @@ def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[
         for one in stack.referring(role, path, type_).certain:
             yield one, partial(_attached, stack, one)
     yield role, partial(_inline, role)
-    yield role, partial(_managed, stack, role)
+    yield role, partial(_listed, stack, role, "managedPolicyArns")
 
 
 def _attached(stack: Stack, attachment: Resource) -> list[Statement] | None:
-    """The statements of the policy that an attachment names; None where that policy is not ours to read."""
+    """The statements of the policies that an attachment names; None where one of them is not ours to read."""
+    if attachment.type == kinds.ROLE_POLICY_ATTACHMENTS:
+        return _listed(stack, attachment, "policyArns")
     found = stack.target(attachment, "policyArn", kinds.POLICY)
     if found is not None:
         return policy_documents.statements(found.value("policy"))
@@ -123,9 +127,10 @@ def _inline(role: Resource) -> list[Statement]:
     ]
 
 
-def _managed(stack: Stack, role: Resource) -> list[Statement] | None:
+def _listed(stack: Stack, holder: Resource, path: str) -> list[Statement] | None:
+    """The statements of the policies in a list; None where one of them is not ours to read."""
     found: list[Statement] = []
-    for arn in role.texts("managedPolicyArns"):
+    for arn in holder.texts(path):
         policy = stack.find(arn, kinds.POLICY)
         statements = policy_documents.statements(policy.value("policy")) if policy is not None else _by_aws(arn)
         if statements is None:

@@ -39,6 +39,10 @@ sender = role(
     ),
 )
 
+sends = make("aws:iam/policy:Policy")(
+    "sends", policy=policy({"Effect": "Allow", "Action": "events:PutEvents", "Resource": OVERSEAS})
+)
+
 
 def to(arn: Any, **more: Any) -> Made:
     """A target of the rule."""
@@ -109,6 +113,22 @@ CASES = [
             may("ssm:StartAutomationExecution", f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/restart"),
             to(AUTOMATION, roleArn=sender.arn),
         ),
+    ),
+    *(
+        Case(
+            PERMITTED,
+            "near miss",
+            f"the role has its policy by {what}",
+            program(paid, sender, sends, by, to(OVERSEAS, roleArn=sender.arn)),
+        )
+        for what, by in {
+            "a list of all that it has": make("aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive")(
+                "all", roleName=sender.name, policyArns=[sends.arn]
+            ),
+            "an attachment to several": make("aws:iam/policyAttachment:PolicyAttachment")(
+                "several", roles=["another", sender.name], policyArn=sends.arn
+            ),
+        }.items()
     ),
     Case(
         PERMITTED,
