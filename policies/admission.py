@@ -45,11 +45,40 @@ def refusal(stack: Stack, resource: Resource, asked: Request) -> str | None:
         if resource.looked_up:
             values.undecided(f"the policy of {resource.name} is not this program's")
         return f"{resource.name} has no policy"
-    if any_of(found, partial(lets, asked=asked)) and not _denied(found, asked):
+    about = _statements_about(stack, resource, asked.source)
+    if any_of(about, partial(lets, asked=asked)) and not _denied(about, asked):
         return None
     return f"the policy of {resource.name} does not let {asked.service} {asked.action}" + (
         f" for {asked.source}" if asked.source else ""
     )
+
+
+def _statements_about(stack: Stack, resource: Resource, source: str | None) -> list[Statement]:
+    """The statements of its policy that may be about this source: all but those that are for certain others."""
+    if source is None:
+        return stack.once(policy_documents.statements_about, resource) or []
+    by_source = stack.once(_statements_by_source, resource)
+    return [one for key in ("", source) for one in by_source.get(key, ())]
+
+
+def _statements_by_source(stack: Stack, resource: Resource) -> dict[str, list[Statement]]:
+    """By each ARN that a statement is held to; those that are held to none by an empty text."""
+    found: dict[str, list[Statement]] = {}
+    for statement in stack.once(policy_documents.statements_about, resource) or ():
+        for source in _sources(statement) or ("",):
+            found.setdefault(source, []).append(statement)
+    return found
+
+
+def _sources(statement: Statement) -> frozenset[str]:
+    try:
+        return next(
+            one.plain
+            for one in statement.conditions
+            if one.key == "aws:sourcearn" and one.limits and "ignorecase" not in one.operator and not one.patterns
+        )
+    except (Undecided, StopIteration):
+        return frozenset()
 
 
 def out_of_reach(
