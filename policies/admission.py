@@ -86,9 +86,22 @@ def out_of_reach(
 ) -> str | None:
     """Why what a service sends to the dead letters at this path does not arrive there; None where it does.
 
-    They lie in the Region of what they serve (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
-
     `standard` says that they have to be a standard queue. Raises Undecided where nobody can tell.
+    """
+    if why := unfit(stack, holder, path, source, standard=standard):
+        return why
+    queue = stack.target(holder, path, kinds.QUEUE)
+    if queue is None:
+        return None
+    why = refusal(stack, queue, request(service, "sqs:SendMessage", queue, source))
+    return why and f"{why}. Let {service} sqs:SendMessage there, with a condition on aws:SourceArn that holds"
+
+
+def unfit(stack: Stack, holder: Resource, path: str, source: str | None = None, *, standard: bool = True) -> str | None:
+    """Why nothing could ever be sent to the dead letters at this path; None where it could.
+
+    They are a queue in the Region of what they serve
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
     """
     try:
         given = values.text(holder.value(path))
@@ -103,10 +116,7 @@ def out_of_reach(
     here, there = _region(source), _region(known_arn(queue) or given)
     if here and there and here != there:
         return f"{queue.name if queue else given} is in {there}, and they have to be in {here}. Set a queue there"
-    if queue is None:
-        return None
-    why = refusal(stack, queue, request(service, "sqs:SendMessage", queue, source))
-    return why and f"{why}. Let {service} sqs:SendMessage there, with a condition on aws:SourceArn that holds"
+    return None
 
 
 def _region(arn: str | None) -> str:

@@ -58,3 +58,24 @@ BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 REPOSITORY_POLICY = "aws:ecr/repositoryPolicy:RepositoryPolicy"
 BUCKET_NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
+
+FIXED_TO_OTHERS = (
+    QUEUE_POLICY,
+    REDRIVE_POLICY,
+    REDRIVE_ALLOW_POLICY,
+    TOPIC_POLICY,
+    TOPIC_SUBSCRIPTION,
+    EVENT_TARGET,
+    FUNCTION_ALIAS,
+    FUNCTION_INVOKE_CONFIG,
+    FUNCTION_PERMISSION,
+    EVENT_SOURCE_MAPPING,
+    ROLE_POLICY,
+    ROLE_POLICY_ATTACHMENT,
+    KEY_ALIAS,
+    KEY_POLICY,
+    SECRET_POLICY,
+    SECRET_VERSION,
+    SECRET_ROTATION,
+)
+"""Parts of another resource, which have its name as an output: some refer to it by them, so as to come later."""

@@ -148,8 +148,8 @@ def _by_aws(arn: str) -> list[Statement] | None:
 
 
 def _may_have_more(stack: Stack, role: Resource) -> bool:
-    """Whether something gives permissions to a role that nobody can name yet."""
-    return any(stack.referring(role, path, type_).undecided for type_, path in _SOURCES)
+    """Whether something gives permissions to a role that nobody can name yet, or that this program does not make."""
+    return role.looked_up or any(stack.referring(role, path, type_).undecided for type_, path in _SOURCES)
 
 
 def _settled(question: partial[bool]) -> bool | None:
@@ -196,6 +196,8 @@ def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bo
     """Whether the policy of the resource lets this role in by itself."""
     if target.type not in policy_documents.RESOURCE_POLICIES:
         return False
+    if target.looked_up:
+        values.undecided(f"the policy of {target.name} is not this program's")
     found = policy_documents.statements_about(stack, target) or []
     answers = [_settled(partial(_names, one, role, action)) for one in found]
     if True in answers:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, overload
 
-from . import arns, values
+from . import arns, kinds, values
 from .values import Mark, Undecided
 
 IDENTITIES = ("arn", "id", "url", "name", "keyId", "qualifiedArn")
@@ -192,9 +192,9 @@ class Stack:
         self, resource: Resource, path: str, value: str | Mark, types: tuple[str, ...]
     ) -> tuple[list[Resource] | None, bool]:
         """Those of these types that a value may refer to, None where it may be any; and whether that is certain."""
-        made_of = self._candidates(resource, path, types)
+        made_of, direct = self._candidates(resource, path, types)
         if isinstance(value, Mark):
-            return made_of, True
+            return made_of, direct
         found, certain = self._meant(value, types)
         if len(found) > 1 or not certain:
             # Two may be called the same, on two buses or in two Regions.
@@ -202,13 +202,31 @@ class Stack:
             return (own, True) if len(own) == 1 else (found, certain)
         return found, certain
 
-    def _candidates(self, resource: Resource, path: str, types: tuple[str, ...]) -> list[Resource] | None:
-        """Those of these types that an unknown property may refer to; None where it may be any.
+    def _candidates(self, resource: Resource, path: str, types: tuple[str, ...]) -> tuple[list[Resource] | None, bool]:
+        """Those of these types that an unknown property may refer to, None where it may be any; and whether it does.
 
-        What an input was made of is on record. Made of resources of other types alone, it refers to none of these.
+        What an input was made of is on record. Made of resources of other types alone, it refers to none of these,
+        but for what is fixed to one of these: it may have handed on the name.
         """
-        urns = tuple(resource.property_dependencies.get(path.partition(".")[0], ()))
-        return self.once(_made_of, urns, types)
+        made_of = self._made_of(resource, path.partition(".")[0])
+        if found := [one for one in made_of if one.type in types]:
+            return found, True
+        fixed_to = {
+            each.urn: each
+            for one in made_of
+            if one.type in kinds.FIXED_TO_OTHERS
+            for key in one.property_dependencies
+            for each in self._made_of(one, key)
+            if each.type in types
+        }
+        if fixed_to or any(one.type.startswith("aws:") for one in made_of):
+            return list(fixed_to.values()), not fixed_to
+        return None, True
+
+    def _made_of(self, resource: Resource, key: str) -> list[Resource]:
+        """What one input was made of, in the place of a component what lies in it."""
+        urns = resource.property_dependencies.get(key, ())
+        return list({one.urn: one for urn in urns for one in self._with_children(urn)}.values())
 
     def _with_children(self, urn: str) -> Iterable[Resource]:
         """A resource, and in the place of a component what lies in it."""

@@ -1,6 +1,5 @@
 """Schedules: a run that cannot be started is kept, is over before the next one, and is started by nobody else's."""
 
-import re
 from collections.abc import Iterator
 
 from .. import admission, arns, kinds, policy_documents, role_permissions, wildcards
@@ -16,7 +15,6 @@ AWS_RETRIES = 185
 LEAST_EVENT_AGE_SECONDS = 60
 DEFAULT_GROUP = "default"
 DEAD_LETTERS = "target.deadLetterConfig.arn"
-_HOLDING = re.compile(r"(string|arn)(equals|like|equalsignorecase)")
 
 _GUIDE = "https://docs.aws.amazon.com/scheduler/latest/UserGuide"
 
@@ -35,11 +33,11 @@ def schedule_has_dead_letters(schedule: Resource) -> Complaints:
 @stack_rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/configuring-schedule-dlq.html")
 def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Complaints:
     """A schedule's dead letters are a standard queue, to which its own role may send."""
+    if why := admission.unfit(stack, schedule, DEAD_LETTERS):
+        yield f"The dead letters of the schedule {schedule.name} are lost: {why}."
     queue = stack.target(schedule, DEAD_LETTERS, kinds.QUEUE)
     if queue is None:
-        yield from each([schedule.text(DEAD_LETTERS)], lambda arn: _not_a_queue(schedule, arn))
         return
-    yield from each([queue], lambda one: _fifo(schedule, one))
     role = stack.target(schedule, "target.roleArn", kinds.ROLE)
     missing = role_permissions.missing_to_send(stack, role, schedule, DEAD_LETTERS, queue) if role is not None else []
     if role is not None and missing:
@@ -148,32 +146,9 @@ def _untrusting(schedule: Resource, role: Resource) -> Complaints:
     )
 
 
-def _not_a_queue(schedule: Resource, arn: str | None) -> Complaints:
-    found = arns.parts(arn) if arn else None
-    if found is not None and found[1] != "sqs":
-        return (
-            f"The dead letters of the schedule {schedule.name} are no queue: {DEAD_LETTERS} is {arn}. "
-            "Set it to the ARN of a standard queue."
-        )
-    if found is not None and found[4].endswith(".fifo"):
-        return _no_standard_queue(schedule, found[4])
-    return None
-
-
-def _fifo(schedule: Resource, queue: Resource) -> Complaints:
-    return _no_standard_queue(schedule, queue.name) if queue.flag("fifoQueue", absent=False) else None
-
-
-def _no_standard_queue(schedule: Resource, queue: str) -> str:
-    return (
-        f"The dead letters {queue} of the schedule {schedule.name} are a FIFO queue, to which Scheduler cannot send. "
-        f"Set {DEAD_LETTERS} to the ARN of a standard queue."
-    )
-
-
 def _holds(condition: Condition, key: str) -> bool:
     """Whether this condition holds a key to something in particular."""
-    if condition.key != key or not _HOLDING.fullmatch(condition.operator.removeprefix("foranyvalue:")):
+    if condition.key != key or not condition.limits:
         return False
     try:
         return all(value.strip("*?") for value in condition.values)

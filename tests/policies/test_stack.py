@@ -182,3 +182,14 @@ def test_one_reference_among_others_in_a_list_is_found(preview):
     stack, at = stack_and(orders, other, notices, preview=preview)
     assert stack.referring(at(orders), "queues.queueArn", kinds.BUCKET_NOTIFICATION).all() == (at(notices),)
     assert not stack.referring(at(other), "queues.queueArn", kinds.BUCKET_NOTIFICATION).some()
+
+
+def test_a_reference_by_way_of_a_policy_is_undecided_until_its_value_is_known():
+    orders = queue("orders")
+    guarded = make(kinds.QUEUE_POLICY)("orders", queueUrl=orders.url, policy="{}")
+    redrive = make(kinds.REDRIVE_POLICY)("orders", queueUrl=guarded.queueUrl, redrivePolicy="{}")
+    stack, at = stack_and(DEAD, orders, guarded, redrive, preview=True)
+    assert stack.referring(at(orders), "queueUrl", kinds.REDRIVE_POLICY).undecided
+    assert not stack.referring(at(DEAD), "queueUrl", kinds.REDRIVE_POLICY).undecided
+    stack, at = stack_and(DEAD, orders, guarded, redrive)
+    assert stack.referring(at(orders), "queueUrl", kinds.REDRIVE_POLICY).all() == (at(redrive),)

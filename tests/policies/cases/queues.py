@@ -112,6 +112,21 @@ CASES = [
     Case(
         LETTERS,
         "near miss",
+        "set by a resource of its own, which waits for the queue's policy",
+        program(
+            dead,
+            queue("orders"),
+            guarded := make("aws:sqs/queuePolicy:QueuePolicy")("g", queueUrl=queue("orders").url, policy="{}"),
+            redrive_policy(
+                "orders",
+                queueUrl=guarded.queueUrl,
+                redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5),
+            ),
+        ),
+    ),
+    Case(
+        LETTERS,
+        "near miss",
         "called by its whole ARN, while its own is unknown",
         program(
             queue("dead", name="dead"),

@@ -356,4 +356,16 @@ CASES = [
             schedule("b", target={"arn": job.arn, "roleArn": "arn:aws:iam::1:role/r"}),
         ),
     ),
+    Case(
+        CALLS,
+        "near miss",
+        "a role that was looked up",
+        program(dead, job, at(), looked_up=[role("starter", assumeRolePolicy=policy())]),
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "a role that was looked up",
+        program(dead, job, at(), looked_up=[role("starter", assumeRolePolicy=policy())]),
+    ),
 ]
