@@ -18,6 +18,24 @@ from .stacks import PROJECT, ROOT, defaults, read_stack
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 ONLY_IN_ACCOUNT = ("iam",)
 """Services whose ARNs have no Region."""
+SERVICES = {"sfn": "states", "cloudwatch/eventRule": "events", "cloudwatch/logGroup": "logs"}
+"""Where the service in an ARN is not the one in a resource's type."""
+NAMED = {
+    "cloudwatch/eventRule": "rule/",
+    "cloudwatch/logGroup": "log-group:",
+    "cloudwatch/metricAlarm": "alarm:",
+    "dynamodb/table": "table/",
+    "iam/role": "role/",
+    "kms/key": "key/",
+    "lambda/function": "function:",
+    "scheduler/schedule": "schedule/default/",
+    "scheduler/scheduleGroup": "schedule-group/",
+    "secretsmanager/secret": "secret:",
+    "sfn/stateMachine": "stateMachine:",
+    "sns/topic": "",
+    "sqs/queue": "",
+}
+"""What stands before the name in an ARN; of any other type, the type."""
 
 
 @dataclass(frozen=True)
@@ -149,10 +167,12 @@ class _Aws(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if not args.custom or self._preview:
             return "", args.inputs
-        service = args.typ.removeprefix("aws:").partition("/")[0]
+        kind = args.typ.removeprefix("aws:").partition(":")[0]
+        service = kind.partition("/")[0]
         physical = args.inputs.get("name") or f"{args.name}-0a1b2c3"
         region = "" if service in ONLY_IN_ACCOUNT else REGION
-        arn = f"arn:aws:{service}:{region}:{ACCOUNT}:{args.typ.rpartition(':')[2]}/{physical}"
+        named = NAMED.get(kind, f"{args.typ.rpartition(':')[2]}/")
+        arn = f"arn:aws:{SERVICES.get(kind, SERVICES.get(service, service))}:{region}:{ACCOUNT}:{named}{physical}"
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}"
         return physical, {"arn": arn, "name": physical, "url": url, **args.inputs}
 
