@@ -1,10 +1,11 @@
 """Finds the key that a queue or a topic is encrypted with, and whether a service that sends there may use it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from . import kinds, policy_documents, values
 from .policy_documents import Statement
 from .stack import Resource, Stack
+from .values import Undecided
 
 PATH = "kmsMasterKeyId"
 USES = ("kms:Decrypt", "kms:GenerateDataKey")
@@ -42,3 +43,24 @@ def missing(found: Iterable[Statement], service: str) -> list[str]:
     """The uses that no statement lets a service make."""
     listed = list(found)
     return [use for use in USES if not any(may_use(one, service, use) for one in listed)]
+
+
+def senders(
+    stack: Stack, holder: Resource, action: str, services: Collection[str], ways: Iterable[tuple[str, str, str]]
+) -> dict[str, str]:
+    """The services that send to a queue or a topic as themselves, each with one resource that makes it.
+
+    They show in what refers to it (a service, the property and the type), and in who its policy lets do this.
+    """
+    found: dict[str, str] = {}
+    for service, path, type_ in ways:
+        for one in stack.referring(holder, path, type_).certain:
+            found.setdefault(service, one.name)
+    try:
+        for at, path in policy_documents.attached(stack, holder):
+            for statement in policy_documents.statements(at.value(path)):
+                if statement.allows and statement.covers(action):
+                    found |= {one: at.name for one in statement.services if one in services and one not in found}
+    except Undecided:
+        pass
+    return found

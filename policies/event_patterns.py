@@ -76,7 +76,9 @@ def _is_number(given: Any) -> bool:
 
 
 def _is_affix(given: Any) -> bool:
-    return _is_text(given) or (isinstance(given, Mapping) and list(given) == ["equals-ignore-case"])
+    if isinstance(given, Mapping):
+        return list(given) == ["equals-ignore-case"] and _is_text(given["equals-ignore-case"])
+    return _is_text(given)
 
 
 def _is_excluded(given: Any) -> bool:

@@ -1,6 +1,6 @@
 """Queues: nothing in them is lost, read twice, or read by strangers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .. import dead_letters, encryption, kinds, policy_documents
@@ -206,7 +206,7 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
     if key is None and not encryption.is_by_aws(queue):
         return
     found = None if key is None else encryption.policy(stack, key)
-    for service, sender in _senders(stack, queue).items():
+    for service, sender in encryption.senders(stack, queue, "sqs:SendMessage", KEYLESS_SENDERS, _SENDING).items():
         if key is None:
             yield (
                 f"The queue {queue.name} cannot take what {service} sends ({sender}): kmsMasterKeyId is "
@@ -269,17 +269,6 @@ def _function(stack: Stack, mapping: Resource) -> Resource | None:
     return found
 
 
-def _senders(stack: Stack, queue: Resource) -> dict[str, str]:
-    """The services that send to a queue as themselves, each with one resource that makes it."""
-    found: dict[str, str] = {}
-    for service, path, type_ in _SENDING:
-        for one in stack.referring(queue, path, type_).certain:
-            found.setdefault(service, one.name)
-    for service, name in _admitted(stack, queue):
-        found.setdefault(service, name)
-    return found
-
-
 _SENDING = (
     ("events.amazonaws.com", "arn", kinds.EVENT_TARGET),
     *(("events.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_RULES),
@@ -287,14 +276,4 @@ _SENDING = (
     *(("sns.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_TOPICS),
     ("s3.amazonaws.com", "queues.queueArn", kinds.BUCKET_NOTIFICATION),
 )
-
-
-def _admitted(stack: Stack, queue: Resource) -> Iterator[tuple[str, str]]:
-    """The services that the queue's policy lets in, and where that is written."""
-    try:
-        for holder, path in policy_documents.attached(stack, queue):
-            for statement in policy_documents.statements(holder.value(path)):
-                if statement.allows and statement.covers("sqs:SendMessage"):
-                    yield from ((one, holder.name) for one in statement.services if one in KEYLESS_SENDERS)
-    except Undecided:
-        return
+"""A service that sends, and where what makes it send names the queue."""

@@ -74,7 +74,7 @@ def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
     if key is None and not encryption.is_by_aws(topic):
         return
     found = None if key is None else encryption.policy(stack, key)
-    for service, publisher in _publishers(stack, topic).items():
+    for service, publisher in encryption.senders(stack, topic, PUBLISH, KEYLESS_PUBLISHERS, _PUBLISHING).items():
         if key is None:
             yield (
                 f"The topic {topic.name} cannot take what {service} publishes ({publisher}): kmsMasterKeyId is "
@@ -146,24 +146,6 @@ def _is_standard(topic: Resource | None, arn: str | None) -> bool:
     return arn is not None and not arn.endswith(".fifo")
 
 
-def _publishers(stack: Stack, topic: Resource) -> dict[str, str]:
-    """The services that publish to a topic as themselves, each with one resource that makes it."""
-    found: dict[str, str] = {}
-    for service, path, type_ in _PUBLISHING:
-        for one in stack.referring(topic, path, type_).certain:
-            found.setdefault(service, one.name)
-    try:
-        for holder, path in policy_documents.attached(stack, topic):
-            for statement in policy_documents.statements(holder.value(path)):
-                if statement.allows and statement.covers(PUBLISH):
-                    for service in statement.services:
-                        if service in KEYLESS_PUBLISHERS:
-                            found.setdefault(service, holder.name)
-    except Undecided:
-        pass
-    return found
-
-
 _PUBLISHING = (
     (EVENTS, "arn", kinds.EVENT_TARGET),
     *(
@@ -173,6 +155,7 @@ _PUBLISHING = (
     ),
     (S3, "topics.topicArn", kinds.BUCKET_NOTIFICATION),
 )
+"""A service that publishes, and where what makes it publish names the topic."""
 
 
 def _missing(found: list[Statement], service: str) -> list[str]:

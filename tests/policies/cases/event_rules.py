@@ -127,6 +127,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an empty object": ({"source": SOURCE, "detail": {}}, "detail is an empty object"),
     "a list in a list": ({"source": [SOURCE]}, "a list lies in a list"),
     "a network that is none": (of(SERVICE_EVENT, sourceIPAddress=[{"cidr": "10.0.0.0"}]), "cidr does not take"),
+    "a number whose case is ignored": (
+        of(SERVICE_EVENT, eventVersion=[{"prefix": {"equals-ignore-case": 1}}]),
+        "prefix does not take",
+    ),
     "texts and numbers left out together": (
         of(SERVICE_EVENT, eventVersion=[{"anything-but": ["1.08", 1]}]),
         "anything-but does not take",
