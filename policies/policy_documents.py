@@ -4,11 +4,10 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from typing import Any
 
-from . import arns, kinds, values
+from . import arns, kinds, values, wildcards
 from .stack import Resource, Stack
 from .values import Undecided
 
@@ -240,7 +239,7 @@ def _settles(question: Any, *, unsettled: bool = False) -> bool:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether an action matches a pattern of IAM's: `*` and `?`, in whatever case."""
-    return fnmatchcase(text.lower(), pattern.lower().replace("[", "[[]"))
+    return wildcards.matches(pattern.lower(), text.lower())
 
 
 def _is_known_to(key: str, value: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from .. import arns, iam_actions, kinds, role_permissions, state_language, values
+from .. import arns, iam_actions, kinds, role_permissions, state_language, values, wildcards
 from ..policy_documents import matches
 from ..role_permissions import Grant
 from ..rule import Complaints, each, rule, stack_rule
@@ -190,12 +190,12 @@ def _is_whole_type(pattern: str) -> bool:
 
 def _may_be(pattern: str, target: str) -> bool:
     """Whether a pattern of a policy takes in what a step names: by ARN, by URL or by name."""
-    if role_permissions.matches(pattern, target):
+    if wildcards.matches(pattern, target):
         return True
     ours, theirs = _bare(pattern), _bare(target)
     if arns.parts(pattern) and arns.parts(target):
-        return role_permissions.matches(ours, theirs)
-    return role_permissions.matches(_name(ours), _name(theirs))
+        return wildcards.matches(ours, theirs)
+    return wildcards.matches(_name(ours), _name(theirs))
 
 
 def _bare(value: str) -> str:
