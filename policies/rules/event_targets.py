@@ -252,6 +252,7 @@ class Needed:
     """Whether they are done to something else than what the target names, such as a task definition."""
 
 
+_BY_DOCUMENT = ("ssm:StartAutomationExecution", "ssm:SendCommand")
 _BY_ROLE: Mapping[str, Needed] = {
     kinds.STATE_MACHINE: Needed("states:stateMachine", ("states:StartExecution",)),
     kinds.API_DESTINATION: Needed("events:api-destination", ("events:InvokeApiDestination",)),
@@ -264,8 +265,9 @@ _BY_ROLE: Mapping[str, Needed] = {
     "aws:batch/jobQueue:JobQueue": Needed("batch:job-queue", ("batch:SubmitJob",), elsewhere=True),
     "aws:codebuild/project:Project": Needed("codebuild:project", ("codebuild:StartBuild",)),
     "aws:codepipeline/pipeline:Pipeline": Needed("codepipeline:*", ("codepipeline:StartPipelineExecution",)),
-    "aws:ssm/document:Document": Needed("ssm:*", ("ssm:StartAutomationExecution", "ssm:SendCommand"), elsewhere=True),
+    "aws:ssm/document:Document": Needed("ssm:document", _BY_DOCUMENT, elsewhere=True),
 }
+_WITHOUT_A_TYPE = (Needed("ssm:automation-definition", _BY_DOCUMENT, elsewhere=True),)
 
 
 def _unpermitted_by_role(target: Resource, stack: Stack) -> str | None:
@@ -301,7 +303,7 @@ def _needed(arn: str) -> Needed | None:
     if found is None:
         return None
     kind, _, name = found[4].replace(":", "/").partition("/")
-    for needed in _BY_ROLE.values():
+    for needed in (*_BY_ROLE.values(), *_WITHOUT_A_TYPE):
         if wildcards.matches(needed.arns, f"{found[1]}:{kind}"):
             # Of a version or an alias of a state machine a policy may name either it or the state machine.
             return replace(needed, elsewhere=True) if found[1] == "states" and "/" in name else needed

@@ -48,6 +48,20 @@ class Secret:
     value: Any
 
 
+_BEFORE_NAMES = {
+    "dynamodb": "table/",
+    "events": "rule/",
+    "aws:cloudwatch/eventBus:EventBus": "event-bus/",
+    "iam": "role/",
+    "aws:iam/policy:Policy": "policy/",
+    "kms": "key/",
+    "lambda": "function:",
+    "scheduler": "schedule-group/",
+    "states": "stateMachine:",
+}
+"""What stands before the name in an ARN, by type or else by service."""
+
+
 class _Unknown:
     """A value that nobody knows at a preview, made of no resource of this program."""
 
@@ -86,13 +100,12 @@ class Made:
             return {}
         service = arns.service_of(self.token)
         name = str(self.inputs.get("name") or f"{self.title}-0a1b2c3")
-        prefix = {"lambda": "function:", "events": "rule/", "iam": "role/", "kms": "key/", "dynamodb": "table/"}
         region = "" if service == "iam" else REGION
-        separate = prefix.get(service, "stateMachine:" if service == "states" else "")
+        before = _BEFORE_NAMES.get(self.token, _BEFORE_NAMES.get(service, ""))
         if self.token == "aws:lambda/alias:Alias":
             called = arns.function(_resolved(self.inputs.get("functionName", "function"), False))
-            separate += f"{(called or ('',))[0].rpartition(':')[2]}:"
-        arn = f"arn:aws:{service}:{region}:{ACCOUNT}:{separate}{name}"
+            before += f"{(called or ('',))[0].rpartition(':')[2]}:"
+        arn = f"arn:aws:{service}:{region}:{ACCOUNT}:{before}{name}"
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
         identity = url if service == "sqs" else arn if service in ("sns", "secretsmanager", "states") else name
         return {"arn": arn, "name": name, "url": url, "id": identity, "keyId": name}

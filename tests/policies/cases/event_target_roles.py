@@ -132,6 +132,17 @@ CASES = [
     ),
     Case(
         PERMITTED,
+        "near miss",
+        "what else Systems Manager does for a rule",
+        program(
+            paid,
+            sender,
+            may("ssm:CreateOpsItem", "*"),
+            to(f"arn:aws:ssm:{REGION}:{ACCOUNT}:opsitem", roleArn=sender.arn),
+        ),
+    ),
+    Case(
+        PERMITTED,
         "unknown",
         "whose bus it is",
         program(paid, bus("central"), to(UNKNOWN)),
