@@ -199,6 +199,13 @@ def _without_a_sender(branch: Pattern) -> Iterator[str]:
                 f"an event of the detail-type {json.dumps(given)} never has the source {', '.join(map(str, sources))}. "
                 f"Set source to {' or '.join(owners)}."
             )
+    names = alternatives(branch, "detail", "eventName")
+    of_aws = all(isinstance(one, str) and one.startswith("aws.") for one in sources)
+    if names and of_aws and SECRETS_MANAGER not in sources and all(one in SERVICE_EVENTS for one in names):
+        yield (
+            f"{', '.join(names)} never has the source {', '.join(sources)}: Secrets Manager alone reports it. "
+            f"Set source to {SECRETS_MANAGER}."
+        )
     if len(sources) > 1 and all(isinstance(one, str) and one in SOURCES for one in types):
         owners = {owner for one in types for owner in SOURCES[one]}
         for source in _texts(branch, "source"):

@@ -93,6 +93,10 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
         of(API_CALL, source=["aws.cloudtrail"], eventSource=["secretsmanager.amazonaws.com"]),
         "Set source to aws.secretsmanager",
     ),
+    "a rotation from S3": (
+        of(SERVICE_EVENT, source=["aws.s3"], eventName=["RotationFailed"]),
+        "RotationFailed never has the source aws.s3",
+    ),
     "the label's detail-type from S3": (of("Secret Label Updated", source=["aws.s3"]), "never has the source aws.s3"),
     "an instance's state from S3": (
         of("EC2 Instance State-change Notification", source=["aws.s3"]),
