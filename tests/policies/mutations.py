@@ -6,68 +6,88 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from policies import kinds
 from policies.stack import Resource
+
+from .loosened_documents import loosened
+from .loosened_patterns import loosened as loosened_pattern
 
 LONG_AGO = "python3.7"
 AWS_KEY = "AKIAQQQQQQQQQQQQQQQQ"
+FIFO = "arn:aws:sqs:eu-west-1:111122223333:elsewhere.fifo"
+EVERYTHING = '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}'
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 TRUST = "assumeRolePolicy"
 DOCUMENTS = ("policy", TRUST)
+HANDING_OVER = {"sqs:SendMessage", "sns:Publish", "lambda:InvokeFunction", "states:StartExecution"}
+"""What it takes to bring a message, an event or a failure to where it goes."""
+
 DROPPED: Mapping[str, tuple[str, ...]] = {
-    "aws:sqs/queue:Queue": ("redrivePolicy", "messageRetentionSeconds", "visibilityTimeoutSeconds"),
-    "aws:cloudwatch/eventTarget:EventTarget": ("deadLetterConfig", "retryPolicy", "roleArn"),
-    "aws:sns/topicSubscription:TopicSubscription": ("redrivePolicy",),
-    "aws:scheduler/schedule:Schedule": ("target.deadLetterConfig", "target.retryPolicy"),
-    "aws:lambda/eventSourceMapping:EventSourceMapping": ("functionResponseTypes",),
-    "aws:lambda/function:Function": ("loggingConfig",),
-    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": ("destinationConfig",),
-    "aws:cloudwatch/logGroup:LogGroup": ("retentionInDays",),
-    "aws:dynamodb/table:Table": ("pointInTimeRecovery", "ttl"),
-    "aws:sfn/stateMachine:StateMachine": ("loggingConfiguration",),
-    "aws:secretsmanager/secretRotation:SecretRotation": ("rotationRules",),
+    kinds.QUEUE: ("redrivePolicy", "messageRetentionSeconds", "visibilityTimeoutSeconds"),
+    kinds.EVENT_TARGET: ("deadLetterConfig", "retryPolicy", "roleArn"),
+    kinds.TOPIC_SUBSCRIPTION: ("redrivePolicy",),
+    kinds.SCHEDULE: ("target.deadLetterConfig", "target.retryPolicy", "groupName"),
+    kinds.EVENT_SOURCE_MAPPING: ("functionResponseTypes",),
+    kinds.FUNCTION: ("loggingConfig",),
+    kinds.FUNCTION_INVOKE_CONFIG: ("destinationConfig",),
+    kinds.FUNCTION_PERMISSION: ("sourceAccount", "sourceArn"),
+    kinds.LOG_GROUP: ("retentionInDays",),
+    kinds.TABLE: ("pointInTimeRecovery", "ttl", "deletionProtectionEnabled"),
+    kinds.STATE_MACHINE: ("loggingConfiguration",),
+    kinds.SECRET_ROTATION: ("rotationRules",),
 }
-"""Safety properties to take away."""
+"""Safety properties to take away, where they are there."""
 CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
-    "aws:sqs/queue:Queue": (
+    kinds.QUEUE: (
         ("messageRetentionSeconds", 3600),
-        ("visibilityTimeoutSeconds", 10),
         ("sqsManagedSseEnabled", False),
-        ("kmsMasterKeyId", "alias/aws/sqs"),
+        ("policy", EVERYTHING),
     ),
-    "aws:sns/topic:Topic": (("kmsMasterKeyId", "alias/aws/sns"),),
-    "aws:cloudwatch/eventTarget:EventTarget": (("retryPolicy", {"maximumEventAgeInSeconds": 86400}),),
-    "aws:cloudwatch/eventRule:EventRule": (
-        ("eventPattern", '{"source": ["aws.secretsmanager"], "detail-type": ["aws api call via cloudtrail"]}'),
-        ("eventPattern", '{"source": '),
+    kinds.TOPIC: (("policy", EVERYTHING),),
+    kinds.TOPIC_SUBSCRIPTION: (("redrivePolicy", json.dumps({"deadLetterTargetArn": FIFO})),),
+    kinds.EVENT_TARGET: (
+        ("retryPolicy", {"maximumEventAgeInSeconds": 86400}),
+        ("deadLetterConfig.arn", FIFO),
     ),
-    "aws:scheduler/schedule:Schedule": (
+    kinds.EVENT_RULE: (("eventPattern", '{"source": '),),
+    kinds.SCHEDULE: (
         ("target.retryPolicy.maximumEventAgeInSeconds", 86_400),
+        ("target.deadLetterConfig.arn", FIFO),
         ("scheduleExpression", "rate(1 hours)"),
     ),
-    "aws:lambda/function:Function": (
+    kinds.FUNCTION: (
         ("runtime", LONG_AGO),
-        ("timeout", 900),
         ("environment.variables.AWS_SECRET", AWS_KEY),
         ("environment.variables.DB_PASSWORD", "hunter2hunter2"),
+        ("environment.variables.SIGNING", "-----BEGIN RSA PRIVATE KEY-----"),
+        ("environment.variables.STORE", "postgres://app:hunter2hunter2@db/app"),
     ),
-    "aws:lambda/permission:Permission": (("sourceAccount", None), ("principal", "*")),
-    "aws:lambda/eventSourceMapping:EventSourceMapping": (
+    kinds.FUNCTION_INVOKE_CONFIG: (("destinationConfig.onFailure.destination", FIFO),),
+    kinds.FUNCTION_PERMISSION: (("principal", "*"), ("principal", "s3.amazonaws.com")),
+    kinds.EVENT_SOURCE_MAPPING: (
         ("functionResponseTypes", []),
         ("filterCriteria", {"filters": [{"pattern": '{"body": {"detail": {"eventName": ["RotationFailed"]}}}'}]}),
         ("maximumBatchingWindowInSeconds", 300),
+        ("enabled", False),
     ),
-    "aws:cloudwatch/logGroup:LogGroup": (("retentionInDays", 0),),
-    "aws:dynamodb/table:Table": (("pointInTimeRecovery.enabled", False), ("ttl.enabled", False)),
-    "aws:sfn/stateMachine:StateMachine": (("loggingConfiguration.level", "OFF"),),
-    "aws:secretsmanager/secretRotation:SecretRotation": (("rotationRules.automaticallyAfterDays", 999),),
+    kinds.LOG_GROUP: (("retentionInDays", 0),),
+    kinds.ROLE: (
+        ("managedPolicyArns", [ADMINISTRATOR]),
+        ("inlinePolicies", [{"name": "all", "policy": EVERYTHING.replace('"Principal": "*", ', "")}]),
+    ),
+    kinds.SECRET: (("policy", EVERYTHING),),
+    kinds.TABLE: (("pointInTimeRecovery.enabled", False), ("ttl.enabled", False)),
+    kinds.STATE_MACHINE: (("loggingConfiguration.level", "OFF"),),
+    kinds.SECRET_ROTATION: (("rotationRules.automaticallyAfterDays", 999),),
 }
 """Safety properties to loosen: path and worse value."""
 REMOVED = (
-    "aws:sqs/queuePolicy:QueuePolicy",
-    "aws:sns/topicPolicy:TopicPolicy",
-    "aws:iam/rolePolicy:RolePolicy",
-    "aws:lambda/permission:Permission",
-    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
-    "aws:secretsmanager/secretRotation:SecretRotation",
+    kinds.QUEUE_POLICY,
+    kinds.TOPIC_POLICY,
+    kinds.ROLE_POLICY,
+    kinds.FUNCTION_PERMISSION,
+    kinds.FUNCTION_INVOKE_CONFIG,
+    kinds.SECRET_ROTATION,
 )
 """Resources whose whole purpose is safety."""
 
@@ -81,98 +101,136 @@ class Mutation:
     resources: tuple[Resource, ...]
 
 
+Worse = Iterator[tuple[str, Resource | None]]
+"""What was done, and the resource after it; None where it is gone."""
+
+
 def mutations(stack: tuple[Resource, ...]) -> Iterator[Mutation]:
     """Every way that is known here, once for each resource that it can be done to."""
     for index, resource in enumerate(stack):
-        for what, worse in _worse(resource):
+        for what, worse in _worse(resource, stack):
             changed = (*stack[:index], *([worse] if worse else []), *stack[index + 1 :])
             yield Mutation(f"{resource.type.rpartition(':')[2]} {resource.name}: {what}", changed)
 
 
-def _makes_no_difference(resource: Resource, path: str) -> bool:
-    """Whether the property is no safety for this resource: the stack is as safe without it."""
-    if path == "visibilityTimeoutSeconds":  # nobody reads dead letters
-        return "redrivePolicy" not in resource.props
-    if path == "timeout":  # only a reader of a queue has to end before its messages come again
-        return not resource.name.endswith("-writer")
-    if path == "kmsMasterKeyId":  # AWS's own key shuts EventBridge and SNS out, and no role
-        sent_by_roles = ("-trail-dead-letters", "-audit-dead-letters", "-remediation", "-critical")
-        return resource.name.endswith(sent_by_roles)
-    if path == "removed":  # without a policy, a topic that roles publish to is open to its own account
-        return resource.type.endswith("TopicPolicy") and not resource.name.endswith("-failures")
-    return path.startswith("ttl") and resource.name.endswith("-status")  # what is true now does not expire
-
-
-def _worse(resource: Resource) -> Iterator[tuple[str, Resource | None]]:
-    if resource.type in REMOVED and not _makes_no_difference(resource, "removed"):
+def _worse(resource: Resource, stack: tuple[Resource, ...]) -> Worse:
+    if resource.type in REMOVED and (resource.type != kinds.ROLE_POLICY or _hands_over(resource)):
         yield "removed", None
     for path in DROPPED.get(resource.type, ()):
-        if resource.value(path) is not None and not _makes_no_difference(resource, path):
+        if resource.has(path) and resource.value(path) is not False:
             yield f"without {path}", _with(resource, path, None)
     for path, value in CHANGED.get(resource.type, ()):
-        if not _makes_no_difference(resource, path):
-            yield f"{path} = {json.dumps(value)}", _with(resource, path, value)
-    redrive = resource.props.get("redrivePolicy")
-    if isinstance(redrive, str) and "maxReceiveCount" in redrive:
-        yield "one receive", _with(resource, "redrivePolicy", json.dumps({**json.loads(redrive), "maxReceiveCount": 1}))
+        yield f"{path} = {json.dumps(value)}", _with(resource, path, value)
+    for worse in _OF_TYPES.get(resource.type, ()):
+        yield from worse(resource, stack)
     for key in DOCUMENTS:
         document = resource.props.get(key)
         if isinstance(document, str):
-            for what, text in _looser(json.loads(document), trust=key == TRUST):
+            for what, text in loosened(json.loads(document), trust=key == TRUST):
                 yield f"{key}: {what}", _with(resource, key, text)
 
 
-def _looser(document: dict[str, Any], trust: bool) -> Iterator[tuple[str, str]]:
+# --- what takes a look at the others ---------------------------------------------------------------------------------
+
+
+def _queue(queue: Resource, stack: tuple[Resource, ...]) -> Worse:
+    if queue.has("visibilityTimeoutSeconds"):
+        for seconds in (queue.number("visibilityTimeoutSeconds", 0) // 2, 10):
+            yield f"a visibility of {seconds} s", _with(queue, "visibilityTimeoutSeconds", seconds)
+    if _admits_a_service(queue, stack):
+        yield "a key that shuts services out", _with(queue, "kmsMasterKeyId", "alias/aws/sqs")
+    sources = [
+        one for one in stack if one.type == kinds.QUEUE and queue.props["arn"] in str(one.props.get("redrivePolicy"))
+    ]
+    for source in sources:
+        seconds = source.number("messageRetentionSeconds")
+        yield f"kept no longer than {source.name}", _with(queue, "messageRetentionSeconds", seconds)
+    redrive = queue.document("redrivePolicy")
+    for count in (1, 2000) if redrive else ():
+        yield (
+            f"{count} receives",
+            _with(queue, "redrivePolicy", json.dumps({**(redrive or {}), "maxReceiveCount": count})),
+        )
+
+
+def _topic(topic: Resource, stack: tuple[Resource, ...]) -> Worse:
+    if _admits_a_service(topic, stack):
+        yield "a key that shuts services out", _with(topic, "kmsMasterKeyId", "alias/aws/sns")
+
+
+def _admits_a_service(resource: Resource, stack: tuple[Resource, ...]) -> bool:
+    documents = [one.document("policy") or {} for one in stack if one.type in (kinds.QUEUE_POLICY, kinds.TOPIC_POLICY)]
+    statements = [one for document in documents for one in document["Statement"]]
+    return any(one["Resource"] == resource.props["arn"] and "Service" in one["Principal"] for one in statements)
+
+
+def _pattern(event_rule: Resource, stack: tuple[Resource, ...]) -> Worse:
+    for what, text in loosened_pattern(json.loads(event_rule.text("eventPattern") or "{}")):
+        yield f"eventPattern: {what}", _with(event_rule, "eventPattern", text)
+
+
+def _role_policy(role_policy: Resource, stack: tuple[Resource, ...]) -> Worse:
+    """One permission fewer, where a service or a failure needs it. What its code needs besides, only its code knows."""
+    document = role_policy.document("policy") or {}
     for number, statement in enumerate(document["Statement"]):
-        for what, loosen in _LOOSENINGS.items():
-            loose = loosen(copy.deepcopy(statement), trust)
-            if loose is not None and loose != statement:
-                changed = [*document["Statement"]]
-                changed[number] = loose
-                yield f"statement {number} {what}", json.dumps({**document, "Statement": changed})
+        if _actions(statement) & HANDING_OVER and len(document["Statement"]) > 1:
+            left = [one for one in document["Statement"] if one is not statement]
+            text = json.dumps({**document, "Statement": left})
+            yield f"without statement {number}, {', '.join(_actions(statement))}", _with(role_policy, "policy", text)
+    passing = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}
+    text = json.dumps({**document, "Statement": [*document["Statement"], passing]})
+    yield "may pass every role", _with(role_policy, "policy", text)
 
 
-def _any_action(statement: dict[str, Any], trust: bool) -> dict[str, Any] | None:
-    return None if trust else {**statement, "Action": "*"}
+def _hands_over(role_policy: Resource) -> bool:
+    return any(_actions(one) & HANDING_OVER for one in (role_policy.document("policy") or {})["Statement"])
 
 
-def _whole_service(statement: dict[str, Any], trust: bool) -> dict[str, Any] | None:
-    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-    return None if trust else {**statement, "Action": f"{actions[0].partition(':')[0]}:*"}
+def _actions(statement: Mapping[str, Any]) -> set[str]:
+    return set(statement["Action"]) if isinstance(statement["Action"], list) else {statement["Action"]}
 
 
-def _misspelt(statement: dict[str, Any], trust: bool) -> dict[str, Any] | None:
-    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-    return None if trust else {**statement, "Action": [*actions[1:], f"{actions[0]}s"]}
+def _elsewhere(path: str) -> Callable[[Resource, tuple[Resource, ...]], Worse]:
+    """Sends dead letters to another queue of the stack, which nobody let the sender into."""
+
+    def worse(resource: Resource, stack: tuple[Resource, ...]) -> Worse:
+        now = resource.text(path)
+        for queue in stack:
+            if queue.type == kinds.QUEUE and queue.name.endswith("-dead-letters") and queue.props["arn"] != now:
+                yield f"its dead letters in {queue.name}", _with(resource, path, queue.props["arn"])
+
+    return worse
 
 
-def _any_resource(statement: dict[str, Any], trust: bool) -> dict[str, Any] | None:
-    return {**statement, "Resource": "*"} if "Resource" in statement and "Principal" not in statement else None
+def _target(target: Resource, stack: tuple[Resource, ...]) -> Worse:
+    """Sends events to another queue of the stack, which nobody let EventBridge into."""
+    now = target.text("arn") or ""
+    for queue in stack:
+        if (
+            queue.type == kinds.QUEUE
+            and ":sqs:" in now
+            and queue.name.endswith(("-audit-dead-letters", "-trail-dead-letters"))
+        ):
+            yield f"its events in {queue.name}", _with(target, "arn", queue.props["arn"])
 
 
-def _any_principal(statement: dict[str, Any], trust: bool) -> dict[str, Any] | None:
-    return {**statement, "Principal": "*"} if "Principal" in statement else None
+def _function(function: Resource, stack: tuple[Resource, ...]) -> Worse:
+    reads = {one.text("functionName") for one in stack if one.type == kinds.EVENT_SOURCE_MAPPING}
+    if function.text("arn") in reads:
+        yield "a timeout of 900 s", _with(function, "timeout", 900)
+    other = next(one for one in stack if one.type == kinds.FUNCTION and one is not function)
+    yield "the role of another", _with(function, "role", other.props["role"])
 
 
-def _unconditional(statement: dict[str, Any], trust: bool) -> dict[str, Any] | None:
-    return {key: value for key, value in statement.items() if key != "Condition"}
-
-
-def _denied_inside_out(statement: dict[str, Any], trust: bool) -> dict[str, Any] | None:
-    if trust or "Principal" in statement:
-        return None
-    action = statement["Action"]
-    return {**{key: value for key, value in statement.items() if key != "Action"}, "NotAction": action}
-
-
-_LOOSENINGS: Mapping[str, Callable[[dict[str, Any], bool], dict[str, Any] | None]] = {
-    "allows every action": _any_action,
-    "allows its whole service": _whole_service,
-    "has a misspelt action": _misspelt,
-    "is for every resource": _any_resource,
-    "is for every principal": _any_principal,
-    "has no condition": _unconditional,
-    "allows all but its actions": _denied_inside_out,
+_OF_TYPES: Mapping[str, tuple[Callable[[Resource, tuple[Resource, ...]], Worse], ...]] = {
+    kinds.QUEUE: (_queue,),
+    kinds.TOPIC: (_topic,),
+    kinds.EVENT_RULE: (_pattern,),
+    kinds.ROLE_POLICY: (_role_policy,),
+    kinds.FUNCTION: (_function,),
+    kinds.EVENT_TARGET: (_elsewhere("deadLetterConfig.arn"), _target),
+    kinds.SCHEDULE: (_elsewhere("target.deadLetterConfig.arn"),),
+    kinds.FUNCTION_INVOKE_CONFIG: (_elsewhere("destinationConfig.onFailure.destination"),),
 }
 
 

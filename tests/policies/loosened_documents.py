@@ -1,0 +1,154 @@
+"""Ways to make a policy document worse: each takes away or loosens one thing in one of its statements."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+STRANGER = "arn:aws:iam::999999999999:root"
+_ASKED_FIRST = ("lambda.amazonaws.com", "states.amazonaws.com")
+"""Services that refuse a role which they may not assume: it cannot be deployed."""
+OTHER_SERVICE = "s3.amazonaws.com"
+
+Statement = dict[str, Any]
+
+
+def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str, str]]:
+    """What was done, and the document after it. `trust` is one that says who may assume a role."""
+    statements = document["Statement"]
+    for number, statement in enumerate(statements):
+        worse = [(what, [one]) for what, one in _worse(statement, trust)]
+        # A permission fewer is no loosening of what a role may do; a document of no statement at all is refused.
+        if "Principal" in statement and len(statements) > 1:
+            worse.append(("is gone", []))
+        for what, put in worse:
+            changed = [*statements[:number], *put, *statements[number + 1 :]]
+            yield f"statement {number} {what}", json.dumps({**document, "Statement": changed})
+
+
+def _worse(statement: Statement, trust: bool) -> Iterator[tuple[str, Statement]]:
+    for what, loosen in _LOOSENINGS.items():
+        if (loose := loosen(copy.deepcopy(statement))) and loose != statement and not (trust and what in _NOT_OF_TRUST):
+            yield what, loose
+    yield from _without_one_condition(statement)
+    yield from _with_wide_conditions(statement)
+    yield from _without_one_action(statement) if "Principal" in statement else _with_a_wide_resource(statement)
+
+
+def _without_one_action(statement: Statement) -> Iterator[tuple[str, Statement]]:
+    actions = _list(statement["Action"])
+    for action in actions if len(actions) > 1 else ():
+        yield f"lacks {action}", {**statement, "Action": [one for one in actions if one != action]}
+
+
+def _without_one_condition(statement: Statement) -> Iterator[tuple[str, Statement]]:
+    for operator, keys in statement.get("Condition", {}).items():
+        for key in keys:
+            left = {name: {**inner} for name, inner in statement["Condition"].items()}
+            del left[operator][key]
+            left = {name: inner for name, inner in left.items() if inner}
+            bare = {name: value for name, value in statement.items() if name != "Condition"}
+            yield f"lacks the condition {key}", {**bare, "Condition": left} if left else bare
+
+
+def _with_wide_conditions(statement: Statement) -> Iterator[tuple[str, Statement]]:
+    if "Condition" in statement:
+        keys = [key for inner in statement["Condition"].values() for key in inner]
+        yield f"takes any {' and '.join(keys)}", {**statement, "Condition": {"StringLike": dict.fromkeys(keys, "*")}}
+
+
+def _with_a_wide_resource(statement: Statement) -> Iterator[tuple[str, Statement]]:
+    listed = _list(statement.get("Resource", []))
+    for number, arn in enumerate(listed):
+        wide = _whole_type(arn)
+        if wide != arn:
+            changed = [*listed[:number], wide, *listed[number + 1 :]]
+            yield f"is for {wide}", {**statement, "Resource": changed}
+
+
+def _whole_type(arn: str) -> str:
+    """Everything of the kind that an ARN is of: of its service, Region and account."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6:
+        return arn
+    *head, resource = parts
+    kind = next((resource[: resource.index(one) + 1] for one in resource if one in ":/"), "")
+    return ":".join([*head, f"{kind}*"])
+
+
+def _any_action(statement: Statement) -> Statement:
+    return {**statement, "Action": "*"}
+
+
+def _whole_service(statement: Statement) -> Statement:
+    return {**statement, "Action": f"{_list(statement['Action'])[0].partition(':')[0]}:*"}
+
+
+def _misspelt(statement: Statement) -> Statement:
+    first, *others = _list(statement["Action"])
+    return {**statement, "Action": [*others, f"{first}s"]}
+
+
+def _all_but_its_actions(statement: Statement) -> Statement | None:
+    if "Principal" in statement:
+        return None
+    action = statement["Action"]
+    return {**{key: value for key, value in statement.items() if key != "Action"}, "NotAction": action}
+
+
+def _any_resource(statement: Statement) -> Statement | None:
+    return {**statement, "Resource": "*"} if "Resource" in statement and "Principal" not in statement else None
+
+
+def _all_but_its_resources(statement: Statement) -> Statement | None:
+    if "Resource" not in statement or "Principal" in statement:
+        return None
+    resource = statement["Resource"]
+    return {**{key: value for key, value in statement.items() if key != "Resource"}, "NotResource": resource}
+
+
+def _any_principal(statement: Statement) -> Statement | None:
+    return {**statement, "Principal": "*"} if "Principal" in statement else None
+
+
+def _any_principal_unconditionally(statement: Statement) -> Statement | None:
+    return _unconditional({**statement, "Principal": "*"}) if "Principal" in statement else None
+
+
+def _stranger(statement: Statement) -> Statement | None:
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict):
+        return None
+    # What a service brings along a stranger does not: the conditions would keep it out.
+    return _unconditional({**statement, "Principal": {**principal, "AWS": STRANGER}})
+
+
+def _other_service(statement: Statement) -> Statement | None:
+    principal = statement.get("Principal")
+    served = principal.get("Service") if isinstance(principal, dict) else None
+    return {**statement, "Principal": {"Service": OTHER_SERVICE}} if served and served not in _ASKED_FIRST else None
+
+
+def _unconditional(statement: Statement) -> Statement:
+    return {key: value for key, value in statement.items() if key != "Condition"}
+
+
+def _list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+_LOOSENINGS: Mapping[str, Callable[[Statement], Statement | None]] = {
+    "allows every action": _any_action,
+    "allows its whole service": _whole_service,
+    "has a misspelt action": _misspelt,
+    "allows all but its actions": _all_but_its_actions,
+    "is for every resource": _any_resource,
+    "is for all but its resources": _all_but_its_resources,
+    "is for every principal": _any_principal,
+    "is for every principal, without condition": _any_principal_unconditionally,
+    "is for a stranger too": _stranger,
+    "is for another service": _other_service,
+    "has no condition": _unconditional,
+}
+_NOT_OF_TRUST = frozenset({"allows every action", "allows its whole service", "has a misspelt action"})
+"""AWS refuses a trust policy that has other actions than those of STS."""
