@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from local.emulator import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Emulator
+
 PULUMI = shutil.which("pulumi")
 PACK = Path(__file__).resolve().parents[2] / "policies"
 PROGRAM = """
@@ -25,21 +27,33 @@ resources:
         fn::toJSON: { deadLetterTargetArn: "${dead.arn}", maxReceiveCount: 5 }
 """
 LOST = "  lost:\n    type: aws:sqs:Queue\n"
+SHORT = "  short:\n    type: aws:sqs:Queue\n    properties: { messageRetentionSeconds: 60 }\n"
 OFFLINE = {
     "aws:region": "eu-west-1",
     "aws:skipCredentialsValidation": "true",
     "aws:skipRequestingAccountId": "true",
     "aws:skipMetadataApiCheck": "true",
-    "aws:accessKey": "none",
-    "aws:secretKey": "none",
+    "aws:accessKey": ACCESS_KEY_ID,
+    "aws:secretKey": SECRET_ACCESS_KEY,
 }
 
 pytestmark = pytest.mark.skipif(PULUMI is None, reason="no `pulumi` on the PATH: the pack is not run by the engine")
 
 
 @pytest.fixture
-def preview(tmp_path):
-    """Previews a program under the pack, with a state and a home of its own."""
+def aws(tmp_path):
+    """An AWS on this machine, for updates."""
+    emulator = Emulator.start(tmp_path / "aws", "eu-west-1")
+    try:
+        emulator.wait_until_ready()
+        yield emulator
+    finally:
+        emulator.stop()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a command of the engine on a program under the pack, with a state and a home of its own."""
     home = tmp_path / "home"
     environment = {
         **os.environ,
@@ -54,30 +68,46 @@ def preview(tmp_path):
     settings = (pack / "PulumiPolicy.yaml").read_text()
     (pack / "PulumiPolicy.yaml").write_text(settings[: settings.index("runtime:")] + "runtime: python\n")
 
-    def run(program: str) -> subprocess.CompletedProcess[str]:
+    def run(program: str, *command: str, endpoint: str | None = None) -> subprocess.CompletedProcess[str]:
         project = tmp_path / "project"
         project.mkdir()
         (project / "Pulumi.yaml").write_text(program)
-        command = [str(PULUMI), "--cwd", str(project), "--non-interactive"]
-        subprocess.run([*command, "stack", "init", "test"], env=environment, check=True, capture_output=True)
+        pulumi = [str(PULUMI), "--cwd", str(project), "--non-interactive"]
+        subprocess.run([*pulumi, "stack", "init", "test"], env=environment, check=True, capture_output=True)
         for key, value in OFFLINE.items():
-            subprocess.run([*command, "config", "set", key, value], env=environment, check=True, capture_output=True)
+            subprocess.run([*pulumi, "config", "set", key, value], env=environment, check=True, capture_output=True)
+        if endpoint:
+            at = ["config", "set", "--path", "aws:endpoints[0].sqs", endpoint]
+            subprocess.run([*pulumi, *at], env=environment, check=True, capture_output=True)
         return subprocess.run(
-            [*command, "preview", "--policy-pack", str(pack)], env=environment, capture_output=True, text=True
+            [*pulumi, *command, "--policy-pack", str(pack)], env=environment, capture_output=True, text=True
         )
 
     return run
 
 
-def test_a_compliant_program_passes(preview):
-    done = preview(PROGRAM)
+def test_a_compliant_program_passes_its_preview(run):
+    done = run(PROGRAM, "preview")
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_queue_without_dead_letters_stops_the_preview(preview):
-    done = preview(PROGRAM + LOST)
+def test_a_queue_without_dead_letters_stops_the_preview(run):
+    done = run(PROGRAM + LOST, "preview")
 
     assert done.returncode != 0
     assert "queue-has-dead-letters" in done.stdout
     assert "lost has no dead letters" in done.stdout
+
+
+def test_a_compliant_program_passes_its_update(run, aws):
+    done = run(PROGRAM, "up", "--yes", "--skip-preview", endpoint=aws.endpoint_url)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_update_stops_before_a_queue_that_keeps_too_little_is_made(run):
+    done = run(PROGRAM[: PROGRAM.index("  dead:")] + SHORT, "up", "--yes", "--skip-preview")
+
+    assert done.returncode != 0
+    assert "queue-keeps-messages" in done.stdout
