@@ -26,7 +26,7 @@ def as_text(report: Report, checked: str) -> str:
     for enforcement in ("advisory", "mandatory"):
         lines += [_line(one) for one in report.complaints if one.enforcement == enforcement]
     lines += [
-        f"exempt     {one.policy}: {_name(one.urn)}, until {one.until} ({_days(one.days_left)} left), "
+        f"exempt     {one.policy}: {_name(one.urn)}, until {one.until} ({days(one.days_left)} left), "
         f"{one.owner}: {one.reason}"
         for one in report.exemptions
     ]
@@ -165,8 +165,9 @@ def _name(urn: str | None) -> str:
     return urn.split("::", 3)[-1] if urn else "the stack"
 
 
-def _days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
+def days(count: int) -> str:
+    """A number of days, in words."""
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _logical(one: Complaint) -> dict[str, Any]:

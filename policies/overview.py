@@ -6,6 +6,7 @@ Whoever runs the program brings the resources; this room knows nothing of how th
 from collections.abc import Mapping
 
 from .evaluation import Report
+from .formats import days
 from .rules import RULES
 
 
@@ -28,7 +29,7 @@ def table(reports: Mapping[str, Report]) -> str:
     for name, report in reports.items():
         lines += [f"{name}: {one.enforcement} {one.policy}: {one.message}" for one in report.complaints]
         lines += [
-            f"{name}: exempt from {one.policy}: {one.urn}, {one.owner}, {one.days_left} days left: {one.reason}"
+            f"{name}: exempt from {one.policy}: {one.urn}, {one.owner}, {days(one.days_left)} left: {one.reason}"
             for one in report.exemptions
         ]
     return "\n".join(lines) + "\n"
