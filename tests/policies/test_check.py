@@ -12,7 +12,7 @@ import pytest
 
 from policies.check import main
 from policies.rules import RULES
-from tests.policies.programs import event_target, function, json_of, make, mapping, program, queue
+from tests.policies.programs import json_of, make, program, queue
 
 ROOT = Path(__file__).parents[2]
 dead = queue("dead", messageRetentionSeconds=1_209_600)
@@ -334,24 +334,3 @@ def test_secrets_are_never_shown(checked):
             }
     for form in ("text", "json", "sarif", "junit"):
         assert "hunter2" not in checked(exported, "--format", form).out
-
-
-def test_a_stack_of_thousands_is_fine(checked):
-    made = []
-    for index in range(1000):
-        letters = queue(f"dead-{index}", messageRetentionSeconds=1_209_600)
-        jobs = queue(
-            f"jobs-{index}",
-            messageRetentionSeconds=604_800,
-            visibilityTimeoutSeconds=180,
-            redrivePolicy=json_of(deadLetterTargetArn=letters.arn, maxReceiveCount=5),
-        )
-        reader = function(f"reader-{index}", timeout=30)
-        made += [letters, jobs, reader, mapping(f"reads-{index}", eventSourceArn=jobs.arn, functionName=reader.arn)]
-        made += [event_target(f"target-{index}", arn=jobs.arn, deadLetterConfig={"arn": letters.arn})]
-    for content in (program(*made).exported(), program(*made).previewed()):
-        found = json.loads(checked(content, "--format", "json").out)
-        assert found["resources"] >= 5000
-        # Others complain of what these readers and targets lack; there is nothing to say about the queues themselves.
-        assert [one for one in found["complaints"] if ":sqs/" in one["urn"]] == []
-        assert found["seconds"] < 10
