@@ -1,0 +1,96 @@
+"""The way to AWS, with the caller's own credentials, and what stands in it told in a sentence."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
+
+from .problems import Unreachable
+
+CONNECTIONS = 16
+"""Calls that one command has under way at once."""
+DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
+THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
+_PATIENCE = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=CONNECTIONS,
+    # Adaptive: it slows down before it is throttled, as the account's quotas are shared with applications.
+    retries={"mode": "adaptive", "total_max_attempts": 10},
+)
+_NEARBY = Config(
+    connect_timeout=2,
+    read_timeout=30,
+    max_pool_connections=CONNECTIONS,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    # The developer's proxy knows no way to this machine.
+    proxies={},
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How an account is reached."""
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    """Where the local deployment listens; None for AWS itself."""
+    access_key_id: str | None = field(default=None, repr=False)
+    secret_access_key: str | None = field(default=None, repr=False)
+
+    @property
+    def description(self) -> str:
+        """In words for messages."""
+        if self.endpoint_url:
+            return f"The local deployment at {self.endpoint_url}"
+        return f"AWS in {self.region or 'the Region of the profile'}"
+
+    def client(self, service: str) -> Any:
+        """A client of this service."""
+        with said(self):
+            session = boto3.Session(
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self.secret_access_key,
+                profile_name=self.profile,
+                region_name=self.region,
+            )
+            config = _NEARBY if self.endpoint_url else _PATIENCE
+            try:
+                return session.client(service, endpoint_url=self.endpoint_url, config=config)
+            except ValueError as error:  # an endpoint that is no address
+                raise Unreachable(f"{self.description} cannot be reached: {error}") from None
+
+
+@contextmanager
+def said(way: Way, doing: str = "") -> Generator[None]:
+    """Turns what AWS and boto3 raise meanwhile into a sentence."""
+    try:
+        yield
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        told = " ".join(str(answer.get("Message") or "").split())
+        what = f"{doing}: " if doing else ""
+        raise Unreachable(f"{what}{error.operation_name} was refused: {answer.get('Code')}: {told}") from None
+    except EndpointConnectionError:
+        more = " `make up` starts one." if way.endpoint_url else ""
+        raise Unreachable(f"{way.description} does not answer.{more}") from None
+    except NoRegionError:
+        raise Unreachable("No Region is known: give --region, or set AWS_REGION or the profile's region.") from None
+    except NoCredentialsError:
+        raise Unreachable("No AWS credentials are known: give --profile, or log in as the AWS CLI does.") from None
+    except ProfileNotFound:
+        raise Unreachable(f"--profile must be a profile of the AWS configuration, got {way.profile!r}.") from None
+    except BotoCoreError as error:
+        raise Unreachable(f"{way.description} cannot be reached: {' '.join(str(error).split())}") from None

@@ -1,0 +1,110 @@
+"""The output of `aws secretsmanager list-secrets`, as a file has it: anything may be in it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rotation_guard.handlers.domain.secrets import ListedSecret, VersionDates, dated, estimated, listed
+
+from .files import read_json
+from .moments import read
+from .problems import Misused
+
+_DATES = ("CreatedDate", "DeletedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate")
+_TEXTS = ("OwningService", "PrimaryRegion", "Type", "RotationLambdaARN")
+_OPTION = "--from"
+_KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The secrets of a file, each once, with what is known of the dates of their versions."""
+
+    secrets: tuple[tuple[ListedSecret, VersionDates], ...]
+    is_cut_short: bool
+    """Whether AWS had more to list."""
+
+
+def read_listing(name: str) -> Listing:
+    """The secrets of a file, or of standard input."""
+    content = read_json(_OPTION, name)
+    entries = content.get("SecretList") if isinstance(content, dict) else content
+    if not isinstance(entries, list):
+        raise Misused(f"{_OPTION} must hold a SecretList, or a list of its entries, got {_kind(content)}.")
+    secrets = {one.arn: (one, dates) for one, dates in _read(entries)}
+    return Listing(tuple(secrets.values()), isinstance(content, dict) and bool(content.get("NextToken")))
+
+
+def _read(entries: list[Any]) -> Iterator[tuple[ListedSecret, VersionDates]]:
+    for index, entry in enumerate(entries):
+        where = f"{_OPTION}: entry {index + 1}"
+        if not isinstance(entry, dict):
+            raise Misused(f"{where} must be an object, got {_kind(entry)}.")
+        name, arn = (_text(entry, field, where, required=True) for field in ("Name", "ARN"))
+        where = f"{where}, {name},"
+        secret = listed({**_clean(entry, where), "Name": name, "ARN": arn})
+        dates = entry.get("VersionCreatedDates")
+        yield secret, estimated(secret) if dates is None else dated(secret, _version_dates(dates, where))
+
+
+def _clean(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The entry as boto3 would give it."""
+    rotates = entry.get("RotationEnabled")
+    if rotates is not None and not isinstance(rotates, bool):
+        raise Misused(f"{where} must have true or false as RotationEnabled, got {rotates!r}.")
+    rules = entry.get("RotationRules")
+    return {
+        **{field: _date(entry[field], field, where) for field in _DATES if entry.get(field) is not None},
+        **{field: text for field in _TEXTS if (text := _text(entry, field, where))},
+        "RotationEnabled": rotates,
+        "RotationRules": rules if rules else None,
+        "Tags": _tags(entry.get("Tags"), where),
+        "SecretVersionsToStages": _stages(entry.get("SecretVersionsToStages"), where),
+    }
+
+
+def _version_dates(dates: Any, where: str) -> dict[str, datetime]:
+    if not isinstance(dates, dict):
+        raise Misused(f"{where} must have a date for each version id as VersionCreatedDates, got {_kind(dates)}.")
+    return {version: _date(date, f"VersionCreatedDates of {version}", where) for version, date in dates.items()}
+
+
+def _stages(stages: Any, where: str) -> dict[str, list[str]]:
+    if stages is None:
+        return {}
+    if isinstance(stages, dict) and all(
+        isinstance(labels, list) and all(isinstance(label, str) for label in labels) for labels in stages.values()
+    ):
+        return stages
+    raise Misused(f"{where} must have a list of labels for each version id as SecretVersionsToStages, got {stages!r}.")
+
+
+def _tags(tags: Any, where: str) -> list[dict[str, str]]:
+    if tags is None:
+        return []
+    if isinstance(tags, list) and all(_is_tag(tag) for tag in tags):
+        return [{"Key": tag["Key"], "Value": tag.get("Value") or ""} for tag in tags]
+    raise Misused(f"{where} must have a list of Key and Value as Tags, got {tags!r}.")
+
+
+def _is_tag(tag: Any) -> bool:
+    return isinstance(tag, dict) and isinstance(tag.get("Key"), str) and isinstance(tag.get("Value") or "", str)
+
+
+def _date(value: Any, field: str, where: str) -> datetime:
+    try:
+        return read(value)
+    except ValueError:
+        raise Misused(f"{where} must have a date or epoch seconds as {field}, got {value!r}.") from None
+
+
+def _text(entry: Mapping[str, Any], field: str, where: str, required: bool = False) -> str:
+    text = entry.get(field)
+    if (text is None and not required) or (isinstance(text, str) and (text or not required)):
+        return text or ""
+    raise Misused(f"{where} must have a text as {field}, got {_kind(text)}.")
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "a number")

@@ -1,0 +1,104 @@
+"""`rotation-guard report`: what the audit of a deployment wrote down."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import past
+from .answers import Answer
+from .deployment import found
+from .formats import Format
+from .moments import past_moment
+from .options import DueWithin, ExitCode, OlderThan, Owners, Profile, Region, Verdicts, Written, give
+from .problems import Misused
+from .records import Record, Records
+from .runs import Runs, runs_until
+from .secret_rows import Change, SecretRow, of_record, urgent_first
+from .selection import selection
+
+StackOutputs = Annotated[
+    str | None,
+    typer.Option(help="Output of `pulumi stack output --json`; - for standard input.", metavar="FILE"),
+]
+Attention = Annotated[bool, typer.Option("--attention", help="Only secrets that need someone.")]
+AsOf = Annotated[
+    str | None, typer.Option(help="What was true then: a moment, or the end of a day, in UTC.", metavar="DATE")
+]
+Since = Annotated[str | None, typer.Option(help="Only what changed since then, and how it was.", metavar="DATE")]
+
+
+def report(
+    older_than: OlderThan = None,
+    verdicts: Verdicts = [],  # noqa: B006 - typer's default of a list, which it copies
+    owners: Owners = [],  # noqa: B006
+    attention: Attention = False,
+    due_within: DueWithin = None,
+    as_of: AsOf = None,
+    since: Since = None,
+    stack_outputs: StackOutputs = None,
+    profile: Profile = None,
+    region: Region = None,
+    written: Written = Format.TABLE,
+    exit_code: ExitCode = False,
+) -> None:
+    """Tell what the audit found: which secrets are overdue, why, and what needs someone.
+
+    It asks the local deployment that `make up` started here, or with --stack-outputs the stack in an account.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    at = now if as_of is None else past_moment("--as-of", as_of, now)
+    start = None if since is None else past_moment("--since", since, now)
+    if start is not None and start >= at:
+        raise Misused(f"--since must be before {'now' if as_of is None else f'--as-of {as_of}'}, got {since}.")
+    chosen = selection(verdicts, owners, older_than, due_within, attention)
+    deployment = found(stack_outputs, profile, region, Path())
+    records = Records(deployment)
+    runs = runs_until(records, at, now, deployment.outputs.get("schedule_expression"))
+    warnings = runs.warnings()
+
+    changes: Mapping[str, Change] | None = None
+    if start is None and as_of is None and attention:
+        rows = _rows(records.needing_someone(), at)
+    elif start is None and as_of is None:
+        rows = _rows(records.statuses(), at)
+    else:
+        statuses = records.statuses()
+        rows = _rows(statuses if as_of is None else past.state(records, statuses, runs).values(), at)
+        if start is not None:
+            before = runs_until(records, start, now)
+            if before.last is None:
+                warnings.append(f"No run of the audit has ended until {start:%Y-%m-%d %H:%M:%S} UTC: all is new since.")
+            changes = _changes(_rows(past.state(records, statuses, before).values(), start), rows)
+            rows = [change.row for change in changes.values()]
+    unclear = chosen.cannot_tell(rows, at)
+    answer = Answer(
+        source=deployment.source,
+        generated_at=now,
+        at=at,
+        settings=_settings(deployment.outputs, runs),
+        filters=chosen.written(),
+        rows=urgent_first(chosen.of(rows, at)),
+        warnings=[*warnings, *([unclear] if unclear else [])],
+        run=runs.told(),
+        changes=changes,
+        since=start,
+    )
+    give(answer, written, exit_code)
+
+
+def _rows(found: Any, at: datetime) -> list[SecretRow]:
+    return [of_record(record, at) for record in found if not record.get("gone_since")]
+
+
+def _changes(before: Sequence[SecretRow], after: Sequence[SecretRow]) -> dict[str, Change]:
+    then, now = ({row.secret_name: row for row in rows} for rows in (before, after))
+    changes = {name: Change(then.get(name), now.get(name)) for name in then | now}
+    return {name: change for name, change in changes.items() if change.kinds}
+
+
+def _settings(outputs: Mapping[str, Any], runs: Runs) -> dict[str, Any]:
+    run: Record = runs.last or {}
+    return {"schedule_expression": outputs.get("schedule_expression"), "history": run.get("history_mode")}
