@@ -17,14 +17,14 @@ _WHOLE_RUNS = 3
 """Runs whose rows are fetched by key, before every secret that is missing is asked for by itself."""
 
 
-def state(records: Records, statuses: Iterable[Record], runs: Runs) -> dict[str, Record]:
-    """The rows that held at the moment until which these runs are, by secret."""
+def state(records: Records, statuses: Iterable[Record], runs: Runs) -> list[Record]:
+    """The rows that held at the moment until which these runs are."""
     names = [one["secret_name"] for one in statuses if not _gone_before(one, runs.until)]
     found = _of_whole_runs(records, names, runs.runs)
     missing = [name for name in names if name not in found]
     if missing:
         found |= _one_by_one(records, missing, runs.until)
-    return {name: row for name, row in found.items() if not runs.saw_all_after(row)}
+    return [row for row in found.values() if not runs.saw_all_after(row)]
 
 
 def _of_whole_runs(records: Records, names: Sequence[str], runs: Sequence[Record]) -> dict[str, Record]:

@@ -1,6 +1,6 @@
 """`rotation-guard report`: what the audit of a deployment wrote down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,20 +59,16 @@ def report(
     runs = runs_until(records, at, now, deployment.outputs.get("schedule_expression"))
     warnings = runs.warnings()
 
-    changes: Mapping[str, Change] | None = None
-    if start is None and as_of is None and attention:
-        rows = _rows(records.needing_someone(), at)
-    elif start is None and as_of is None:
-        rows = _rows(records.statuses(), at)
+    changes = None
+    if start is not None:
+        before = runs_until(records, start, now)
+        warnings += before.doubts()
+        changes = _changes(records, before, None if as_of is None else runs, at)
+        rows = [change.row for change in changes.values()]
+    elif as_of is not None:
+        rows = _rows(past.state(records, records.whereabouts(), runs), at)
     else:
-        statuses = records.statuses()
-        rows = _rows(statuses if as_of is None else past.state(records, statuses, runs).values(), at)
-        if start is not None:
-            before = runs_until(records, start, now)
-            if before.last is None:
-                warnings.append(f"No run of the audit has ended until {start:%Y-%m-%d %H:%M:%S} UTC: all is new since.")
-            changes = _changes(_rows(past.state(records, statuses, before).values(), start), rows)
-            rows = [change.row for change in changes.values()]
+        rows = _rows(records.needing_someone() if attention else records.statuses(), at)
     unclear = chosen.cannot_tell(rows, at)
     answer = Answer(
         source=deployment.source,
@@ -89,12 +85,16 @@ def report(
     give(answer, written, exit_code)
 
 
-def _rows(found: Any, at: datetime) -> list[SecretRow]:
+def _rows(found: Iterable[Record], at: datetime) -> list[SecretRow]:
     return [of_record(record, at) for record in found if not record.get("gone_since")]
 
 
-def _changes(before: Sequence[SecretRow], after: Sequence[SecretRow]) -> dict[str, Change]:
-    then, now = ({row.secret_name: row for row in rows} for rows in (before, after))
+def _changes(records: Records, before: Runs, after: Runs | None, at: datetime) -> dict[str, Change]:
+    """What changed between two moments; between one and now where there is no second."""
+    statuses = records.statuses() if after is None else records.whereabouts()
+    last = _rows(statuses if after is None else past.state(records, statuses, after), at)
+    first = _rows(past.state(records, statuses, before), before.until)
+    then, now = ({row.secret_name: row for row in rows} for rows in (first, last))
     changes = {name: Change(then.get(name), now.get(name)) for name in then | now}
     return {name: change for name, change in changes.items() if change.kinds}
 

@@ -71,17 +71,15 @@ class Runs:
         return None if run is None else {"checked": 0, **{name: run[name] for name in _TOLD if name in run}}
 
     def warnings(self) -> list[str]:
-        """Why the report cannot be relied upon, a sentence each."""
+        """Why a report that rests on them cannot be relied upon, a sentence each."""
         run = self.last
         lost = [
             one for one in self.runs if self._is_lost(one) and (run is None or one["started_at"] > run["started_at"])
         ]
         said = [f"The run {one['run_id']} began at {one['started_at']} and was never finished." for one in lost[:1]]
+        said += self.doubts()
         if run is None:
-            return [*said, f"No run of the audit has ended until {self.until:%Y-%m-%d %H:%M:%S} UTC."]
-        if not run.get("complete"):
-            because = " ".join(run.get("incomplete_because") or ["It does not say why."])
-            said.append(f"The run {run['run_id']} is incomplete. {because}")
+            return said
         age, period = self.until - read(run["started_at"]), self._period(run)
         if age > 2 * period:
             said.append(
@@ -89,6 +87,16 @@ class Runs:
                 f"{_in_words(period)}: the audit may have stopped."
             )
         return said
+
+    def doubts(self) -> list[str]:
+        """Why the last of them may not have seen every secret, in a sentence."""
+        run = self.last
+        if run is None:
+            return [f"No run of the audit had ended by {self.until:%Y-%m-%d %H:%M:%S} UTC."]
+        if run.get("complete"):
+            return []
+        because = " ".join(run.get("incomplete_because") or ["It does not say why."])
+        return [f"The run {run['run_id']} is incomplete. {because}"]
 
     def _is_lost(self, run: Mapping[str, Any]) -> bool:
         if run.get("finished_at"):
