@@ -14,3 +14,7 @@ class ArnPart:
 def part(arn: pulumi.Input[str], index: int) -> pulumi.Output[str]:
     """One part of an ARN, by an index of ArnPart; unknown at preview where the ARN is."""
     return pulumi.Output.from_input(arn).apply(lambda text: text.split(":")[index])
+
+
+PLACE = (ArnPart.PARTITION, ArnPart.REGION, ArnPart.ACCOUNT)
+"""The parts that say where something is."""

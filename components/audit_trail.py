@@ -8,7 +8,8 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import lambda_
 
-from . import iam_policies
+from . import arns, iam_policies
+from .audit_status import AuditStatus
 from .function import Function, RuntimeArgs
 from .queues import queue
 from .tables import table
@@ -24,6 +25,8 @@ BATCH_SIZE = 10
 class AuditTrailArgs(TypedDict):
     """How long the record and what is not yet recorded are kept."""
 
+    status: NotRequired[AuditStatus]
+    """Where the writer notes whose value moved, for the next audit; nowhere unless given."""
     queue_retention_days: NotRequired[int]
     """Days that the queue keeps an event that is not yet recorded; 7 unless given."""
     dead_letter_retention_days: NotRequired[int]
@@ -60,6 +63,7 @@ class AuditTrail(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         key = args.get("kms_key_arn")
+        status = args.get("status")
 
         dead_letters = queue(
             f"{name}-dead-letters",
@@ -93,12 +97,16 @@ class AuditTrail(pulumi.ComponentResource):
             {
                 "handler": "handlers.audit_writer.handler",
                 "description": "Records every rotation event",
-                "statements": Output.all(record.arn, events.arn).apply(
-                    lambda known: iam_policies.audit_writer(*known) + iam_policies.queue_consumption(known[1])
-                ),
+                "statements": Output.all(
+                    *(arns.part(record.arn, index) for index in arns.PLACE),
+                    record.arn,
+                    events.arn,
+                    status.table_arn if status else None,
+                ).apply(lambda known: iam_policies.audit_writer(*known) + iam_policies.queue_consumption(known[4])),
                 "environment": {
                     "AUDIT_QUEUE_URL": events.url,
                     "AUDIT_TRAIL_TABLE_NAME": record.name,
+                    "STATUS_TABLE_NAME": status.table_name if status else "",
                     "HISTORY_DAYS": str(args.get("history_days", 400)),
                 },
                 "timeout_seconds": WRITER_TIMEOUT_SECONDS,

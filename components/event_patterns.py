@@ -55,6 +55,12 @@ LABEL_UPDATES: Pattern = {
     "detail-type": [LABEL_UPDATED],
 }
 
+STUCK_ROTATIONS: Pattern = {
+    "source": ["rotation-guard"],
+    "detail-type": ["Rotation Stuck"],
+}
+"""What the audit tells of a rotation that is under way for too long, and of which no failure was heard."""
+
 
 def with_drills(pattern: Pattern) -> Pattern:
     """The same pattern, accepting drills in place of whatever sources it names; unchanged when it names none."""

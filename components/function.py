@@ -65,6 +65,8 @@ class Function(pulumi.ComponentResource):
     """Its name, for invoking it by hand."""
     role_arn: Output[str]
     """Its role, shared with nothing else."""
+    role_name: Output[str]
+    """The same role, to give it what is known only once the function is there."""
 
     def __init__(self, name: str, args: FunctionArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("rotation-guard:index:Function", name, {**args}, opts)
@@ -132,7 +134,10 @@ class Function(pulumi.ComponentResource):
         self.arn = function.arn
         self.name = function.name
         self.role_arn = role.arn
-        self.register_outputs({"arn": self.arn, "name": self.name, "role_arn": self.role_arn})
+        self.role_name = role.name
+        self.register_outputs(
+            {"arn": self.arn, "name": self.name, "role_arn": self.role_arn, "role_name": self.role_name}
+        )
 
 
 def _policy(parts: dict) -> str:

@@ -103,37 +103,79 @@ def queue_consumption(queue_arn: str) -> list[Statement]:
     return [allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue_arn)]
 
 
-def audit_writer(table_arn: str, queue_arn: str) -> list[Statement]:
-    """Adds events to the audit trail, where it can read and delete nothing, and hurries what can never be recorded."""
-    return [allow("dynamodb:PutItem", table_arn), allow("sqs:ChangeMessageVisibility", queue_arn)]
+def audit_writer(
+    partition: str, region: str, account: str, table_arn: str, queue_arn: str, status_arn: str | None
+) -> list[Statement]:
+    """Adds events to the audit trail, where it can read and delete nothing, and hurries what can never be recorded.
+
+    Of a secret whose value moved it reads when its versions were made, and notes that for the next audit.
+    """
+    return [
+        allow("dynamodb:PutItem", table_arn),
+        allow("sqs:ChangeMessageVisibility", queue_arn),
+        *(
+            [
+                allow("secretsmanager:ListSecretVersionIds", _all_secrets(partition, region, account)),
+                allow("dynamodb:UpdateItem", status_arn),
+            ]
+            if status_arn
+            else []
+        ),
+    ]
 
 
 def rotation_check(
-    partition: str, region: str, account: str, audit_arn: str, status_arn: str, runs_arn: str
+    partition: str,
+    region: str,
+    account: str,
+    audit_arn: str,
+    status_arn: str,
+    runs_arn: str,
+    trail_arn: str | None,
+    incidents_arn: str | None,
 ) -> list[Statement]:
     """Lists secrets and their versions, never a value, and writes what it found to its three tables.
 
-    ListSecrets has no resource-level permission
+    It looks up what was heard of a secret and whether it has an incident, counts the account's secrets, and tells of
+    rotations that are stuck. ListSecrets and GetMetricStatistics have no resource-level permission
     (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html).
     """
     return [
         allow("secretsmanager:ListSecrets", "*"),
-        allow("secretsmanager:ListSecretVersionIds", f"arn:{partition}:secretsmanager:{region}:{account}:secret:*"),
+        allow("cloudwatch:GetMetricStatistics", "*"),
+        allow("secretsmanager:ListSecretVersionIds", _all_secrets(partition, region, account)),
         allow("dynamodb:BatchWriteItem", [audit_arn, status_arn]),
-        allow("dynamodb:BatchGetItem", status_arn),
-        allow("dynamodb:PutItem", runs_arn),
+        allow(["dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"], status_arn),
+        allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], runs_arn),
+        *([allow("dynamodb:Query", trail_arn)] if trail_arn else []),
+        *([allow("dynamodb:GetItem", incidents_arn)] if incidents_arn else []),
+        allow(
+            "events:PutEvents",
+            f"arn:{partition}:events:{region}:{account}:event-bus/default",
+            # PutEvents always says its source; emulators do not know the key.
+            {"StringEqualsIfExists": {"events:source": "rotation-guard"}},
+        ),
     ]
+
+
+def continuation(function_arn: str) -> list[Statement]:
+    """Invokes itself, to go on with a run that takes longer than a function may."""
+    return [allow("lambda:InvokeFunction", function_arn)]
 
 
 def remediation_claim(partition: str, region: str, account: str, incidents_arn: str) -> list[Statement]:
     """Opens, extends and closes incidents, and reads a secret's labels, never a value."""
     return [
-        allow("secretsmanager:DescribeSecret", f"arn:{partition}:secretsmanager:{region}:{account}:secret:*"),
+        allow("secretsmanager:DescribeSecret", _all_secrets(partition, region, account)),
         allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
             incidents_arn,
         ),
     ]
+
+
+def _all_secrets(partition: str, region: str, account: str) -> str:
+    return f"arn:{partition}:secretsmanager:{region}:{account}:secret:*"
 
 
 def remediation_notify(topic_arn: str, incidents_arn: str) -> list[Statement]:
@@ -243,10 +285,24 @@ def published_by_events(topic_arn: str) -> str:
     return document(admit("events.amazonaws.com", "sns:Publish", topic_arn))
 
 
+def published_by_roles_and_alarms(topic_arn: str, account_root: str, account: str) -> str:
+    """The same, and alarms of the account, which CloudWatch publishes for it.
+
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html)
+    """
+    alarms = admit(
+        "cloudwatch.amazonaws.com", "sns:Publish", topic_arn, {"StringEquals": {"aws:SourceAccount": account}}
+    )
+    return document(*_by_roles(topic_arn, account_root), alarms)
+
+
 def published_by_roles(topic_arn: str, account_root: str) -> str:
     """Only roles of the account whose own policy says so may publish to this topic.
 
     It takes the place of the policy that SNS gives a new topic, which lets in every principal of the account.
     """
-    statement = {"Effect": "Allow", "Principal": {"AWS": account_root}, "Action": "sns:Publish", "Resource": topic_arn}
-    return document(statement)
+    return document(*_by_roles(topic_arn, account_root))
+
+
+def _by_roles(topic_arn: str, account_root: str) -> list[Statement]:
+    return [{"Effect": "Allow", "Principal": {"AWS": account_root}, "Action": "sns:Publish", "Resource": topic_arn}]

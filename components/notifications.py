@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import pulumi
@@ -75,14 +75,7 @@ class Notifications(pulumi.ComponentResource):
 
         topics = {topic: sns.Topic(f"{name}-{topic}", kms_master_key_id=key, tags=tags, opts=child) for topic in TOPICS}
         for topic, resource in topics.items():
-            policy = (
-                resource.arn.apply(iam_policies.published_by_events)
-                if topic == "failures"
-                else Output.all(resource.arn, _root(resource.arn)).apply(
-                    lambda parts: iam_policies.published_by_roles(*parts)
-                )
-            )
-            sns.TopicPolicy(f"{name}-{topic}", arn=resource.arn, policy=policy, opts=child)
+            sns.TopicPolicy(f"{name}-{topic}", arn=resource.arn, policy=_PUBLISHERS[topic](resource.arn), opts=child)
 
         subscriptions = args.get("subscriptions", [])
         # A queue that serves nobody would be one that nobody looks into.
@@ -160,6 +153,23 @@ def _root(arn: pulumi.Input[str]) -> Output[str]:
     """The account that this ARN lies in, as a principal."""
     partition = arns.part(arn, arns.ArnPart.PARTITION)
     return Output.concat("arn:", partition, ":iam::", arns.part(arn, arns.ArnPart.ACCOUNT), ":root")
+
+
+def _by_roles(arn: Output[str]) -> Output[str]:
+    return Output.all(arn, _root(arn)).apply(lambda parts: iam_policies.published_by_roles(*parts))
+
+
+def _by_roles_and_alarms(arn: Output[str]) -> Output[str]:
+    account = arns.part(arn, arns.ArnPart.ACCOUNT)
+    return Output.all(arn, _root(arn), account).apply(lambda parts: iam_policies.published_by_roles_and_alarms(*parts))
+
+
+_PUBLISHERS: Mapping[str, Callable[[Output[str]], Output[str]]] = {
+    "failures": lambda arn: arn.apply(iam_policies.published_by_events),
+    "remediation": _by_roles,
+    "critical": _by_roles_and_alarms,
+}
+"""Who may publish to each topic."""
 
 
 def _identity(endpoint: pulumi.Input[str], index: int) -> str:

@@ -40,6 +40,8 @@ class Remediation(pulumi.ComponentResource):
     """The workflow; its input is the event as EventBridge delivers it."""
     incidents_table_name: Output[str]
     """The incidents, open and closed."""
+    incidents_table_arn: Output[str]
+    """The same table, for the policies of those who read it."""
 
     def __init__(self, name: str, args: RemediationArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("rotation-guard:index:Remediation", name, {**args}, opts)
@@ -128,6 +130,11 @@ class Remediation(pulumi.ComponentResource):
 
         self.state_machine_arn = state_machine.arn
         self.incidents_table_name = incidents.name
+        self.incidents_table_arn = incidents.arn
         self.register_outputs(
-            {"state_machine_arn": self.state_machine_arn, "incidents_table_name": self.incidents_table_name}
+            {
+                "state_machine_arn": self.state_machine_arn,
+                "incidents_table_name": self.incidents_table_name,
+                "incidents_table_arn": self.incidents_table_arn,
+            }
         )

@@ -6,15 +6,18 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import iam, scheduler
+from pulumi_aws import cloudwatch, iam, lambda_, scheduler
 
-from . import arns, iam_policies
-from .function import Function, RuntimeArgs, statements
+from . import age_classes, arns, iam_policies
+from .audit_status import AuditStatus
+from .function import Function, RuntimeArgs
 from .queues import queue
-from .schedule_expression import shortest_period_seconds
+from .schedule_expression import longest_period_seconds, shortest_period_seconds
 from .tables import table
 
 CHECK_TIMEOUT_SECONDS = 900
+LONGEST_ALARM_SECONDS = 7 * 86_400
+"""The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 MINIMUM_RETRY_SECONDS = 60
 """The least that Scheduler takes as the age of an event."""
 SCHEDULE_INPUT = {"scheduled_time": "<aws.scheduler.scheduled-time>"}
@@ -35,9 +38,41 @@ MANAGED_TAG: ManagedTagArgs = {"key": "Managed", "value": "true"}
 """The tag unless another is given."""
 
 
+class TagArgs(TypedDict):
+    """A tag, or with its key alone a tag with any value."""
+
+    key: str
+    """Its key."""
+    value: NotRequired[str]
+    """Its value; any unless given."""
+
+
+class MaxAgeClassArgs(TypedDict):
+    """Secrets with a limit of their own, by name, by tag, or by both."""
+
+    days: int
+    """Their limit."""
+    name: NotRequired[str]
+    """A pattern of their names, in which `*` stands for anything, `?` for one character, `[...]` for one of these."""
+    tag: NotRequired[TagArgs]
+    """A tag that they have."""
+
+
 class RotationAuditArgs(TypedDict):
     """What is checked, and when."""
 
+    status: NotRequired[AuditStatus]
+    """What is true now of each secret; one of its own unless given."""
+    audit_trail_table_name: NotRequired[pulumi.Input[str]]
+    """Where events are recorded, to be held against what is found; nothing is unless given."""
+    audit_trail_table_arn: NotRequired[pulumi.Input[str]]
+    """The same table; given with its name."""
+    incidents_table_name: NotRequired[pulumi.Input[str]]
+    """Where incidents are, so that a stuck rotation opens one; it does not unless given."""
+    incidents_table_arn: NotRequired[pulumi.Input[str]]
+    """The same table; given with its name."""
+    critical_topic_arn: NotRequired[pulumi.Input[str]]
+    """Who hears that no run was complete for three periods: a topic that admits CloudWatch; nobody unless given."""
     schedule_expression: NotRequired[str]
     """`rate(...)` or `cron(...)`; `rate(1 hour)` unless given."""
     schedule_timezone: NotRequired[str]
@@ -46,8 +81,18 @@ class RotationAuditArgs(TypedDict):
     """Minutes by which Scheduler may delay a run; 0, which is off, unless given."""
     max_age_days: NotRequired[int]
     """A value older than this many days needs rotation; 30 unless given."""
+    max_age_classes: NotRequired[list[MaxAgeClassArgs]]
+    """Limits of their own, the first that takes a secret in holds; none unless given."""
+    warn_days: NotRequired[int]
+    """Days before its limit from which on a value is due soon; 7 unless given."""
+    stuck_hours: NotRequired[int]
+    """Hours that a rotation may be under way; 24 unless given."""
+    missed_hours: NotRequired[int]
+    """Hours that a rotation may be late; 24 unless given."""
     managed_tag: NotRequired[ManagedTagArgs]
     """The tag that puts a secret under audit; `Managed` = `true` unless given."""
+    history: NotRequired[str]
+    """`everyRun`, or `changes` for a row when a verdict or version changes and one a day; `everyRun` unless given."""
     history_days: NotRequired[int]
     """Days until a row expires, 0 for never; 400 unless given."""
     deletion_protection: NotRequired[bool]
@@ -96,21 +141,8 @@ class RotationAudit(pulumi.ComponentResource):
             "opts": child,
         }
         audit = table(f"{name}-history", hash_key="secret_name", range_key="run_id", **kept)
-        status = table(
-            f"{name}-status",
-            hash_key="secret_name",
-            more_keys=("attention", "attention_since"),
-            # Sparse: only rows that have both attributes are in it, and those are the ones that need someone.
-            global_secondary_indexes=[
-                {
-                    "name": "attention",
-                    "hash_key": "attention",
-                    "range_key": "attention_since",
-                    "projection_type": "ALL",
-                }
-            ],
-            **kept,
-        )
+        own_status: Any = {key: args[key] for key in ("deletion_protection", "tags") if key in args}
+        status = args.get("status") or AuditStatus(f"{name}-status", own_status, child)
         runs = table(f"{name}-runs", hash_key="audit", range_key="run_id", **kept)
         dead_letters = queue(
             f"{name}-dead-letters",
@@ -120,25 +152,33 @@ class RotationAudit(pulumi.ComponentResource):
             opts=child,
         )
         group = scheduler.ScheduleGroup(name, tags=tags, opts=child)
-        partition, region, account = (
-            arns.part(group.arn, index) for index in (arns.ArnPart.PARTITION, arns.ArnPart.REGION, arns.ArnPart.ACCOUNT)
-        )
+        partition, region, account = (arns.part(group.arn, index) for index in arns.PLACE)
+        trail, incidents = args.get("audit_trail_table_arn"), args.get("incidents_table_arn")
+        longest = longest_period_seconds(expression)
         check = Function(
             f"{name}-check",
             {
                 "handler": "handlers.rotation_check.handler",
                 "description": "Checks which secrets are overdue for rotation",
-                "statements": statements(
-                    iam_policies.rotation_check, partition, region, account, audit.arn, status.arn, runs.arn
-                ),
+                "statements": Output.all(
+                    partition, region, account, audit.arn, status.table_arn, runs.arn, trail, incidents
+                ).apply(lambda known: iam_policies.rotation_check(*known)),
                 "environment": {
                     "TABLE_NAME": audit.name,
-                    "STATUS_TABLE_NAME": status.name,
+                    "STATUS_TABLE_NAME": status.table_name,
                     "RUNS_TABLE_NAME": runs.name,
+                    "AUDIT_TRAIL_TABLE_NAME": args.get("audit_trail_table_name", ""),
+                    "INCIDENTS_TABLE_NAME": args.get("incidents_table_name", ""),
                     "MAX_AGE_DAYS": str(args.get("max_age_days", 30)),
+                    "MAX_AGE_CLASSES": age_classes.written(args.get("max_age_classes", [])),
+                    "WARN_DAYS": str(args.get("warn_days", 7)),
+                    "STUCK_HOURS": str(args.get("stuck_hours", 24)),
+                    "MISSED_HOURS": str(args.get("missed_hours", 24)),
                     "MANAGED_TAG_KEY": managed_tag["key"],
                     "MANAGED_TAG_VALUE": managed_tag["value"],
+                    "HISTORY_MODE": args.get("history", "everyRun"),
                     "HISTORY_DAYS": str(args.get("history_days", 400)),
+                    "PERIOD_SECONDS": str(longest),
                 },
                 "timeout_seconds": CHECK_TIMEOUT_SECONDS,
                 "memory_mb": 512,
@@ -147,6 +187,17 @@ class RotationAudit(pulumi.ComponentResource):
             },
             opts=child,
         )
+        # A policy of its own: the function's name is not known before the function is.
+        iam.RolePolicy(
+            f"{name}-check-continue",
+            role=check.role_name,
+            policy=check.arn.apply(lambda arn: iam_policies.document(*iam_policies.continuation(arn))),
+            opts=child,
+        )
+        # Lambda stops a function that invokes itself after some sixteen times; a run of many secrets may need more.
+        lambda_.FunctionRecursionConfig(f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child)
+        if "critical_topic_arn" in args and 3 * longest <= LONGEST_ALARM_SECONDS:
+            _alarm(f"{name}-incomplete", f"{name}-check", longest, args["critical_topic_arn"], tags, child)
         role = iam.Role(
             f"{name}-schedule",
             description="Starts the audit on schedule (rotation-guard)",
@@ -188,7 +239,7 @@ class RotationAudit(pulumi.ComponentResource):
         self.schedule_group_name = group.name
         self.schedule_expression = schedule.schedule_expression
         self.table_name = audit.name
-        self.status_table_name = status.name
+        self.status_table_name = status.table_name
         self.runs_table_name = runs.name
         self.dead_letters_url = dead_letters.url
         self.register_outputs(
@@ -203,6 +254,35 @@ class RotationAudit(pulumi.ComponentResource):
                 "dead_letters_url": self.dead_letters_url,
             }
         )
+
+
+def _alarm(
+    name: str,
+    service: str,
+    period_seconds: int,
+    topic_arn: pulumi.Input[str],
+    tags: Mapping[str, str] | None,
+    opts: ResourceOptions,
+) -> None:
+    """Rings when no run was complete for three periods: a run that never began says nothing, so silence rings too."""
+    evaluated = min(86_400, -(-period_seconds // 60) * 60)
+    cloudwatch.MetricAlarm(
+        name,
+        alarm_description="No audit of rotations was complete for three periods (rotation-guard)",
+        namespace="rotation-guard",
+        metric_name="AuditRunsComplete",
+        dimensions={"service": service},
+        statistic="Sum",
+        comparison_operator="LessThanThreshold",
+        threshold=1,
+        period=evaluated,
+        evaluation_periods=-(-3 * period_seconds // evaluated),
+        treat_missing_data="breaching",
+        alarm_actions=[topic_arn],
+        ok_actions=[topic_arn],
+        tags=tags,
+        opts=opts,
+    )
 
 
 def _window(minutes: int) -> scheduler.ScheduleFlexibleTimeWindowArgsDict:

@@ -6,12 +6,13 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 from pulumi import Output, ResourceOptions
 
+from .audit_status import AuditStatus
 from .audit_trail import AuditTrail
 from .demo_secrets import DemoSecrets
 from .function import RuntimeArgs
 from .notifications import Notifications, SubscriptionArgs
 from .remediation import Remediation
-from .rotation_audit import ManagedTagArgs, RotationAudit
+from .rotation_audit import ManagedTagArgs, MaxAgeClassArgs, RotationAudit
 from .rotation_events import ExtraRuleArgs, RotationEvents
 from .validation import refuse_invalid
 
@@ -27,6 +28,14 @@ class RotationGuardArgs(TypedDict):
     """Minutes by which Scheduler may delay an audit; 0, which is off, unless given."""
     max_age_days: NotRequired[int]
     """A value older than this many days needs rotation; 30 unless given."""
+    max_age_classes: NotRequired[list[MaxAgeClassArgs]]
+    """Limits of their own, the first that takes a secret in; none unless given."""
+    warn_days: NotRequired[int]
+    """Days before its limit from which on a value is due soon; 7 unless given."""
+    stuck_hours: NotRequired[int]
+    """Hours that a rotation may be under way; 24 unless given."""
+    missed_hours: NotRequired[int]
+    """Hours that a rotation may be late; 24 unless given."""
     managed_tag: NotRequired[ManagedTagArgs]
     """The tag that puts a secret under audit; `Managed` = `true` unless given."""
     subscriptions: NotRequired[list[SubscriptionArgs]]
@@ -35,6 +44,8 @@ class RotationGuardArgs(TypedDict):
     """Days that the audit queue keeps what is not yet recorded; 7 unless given."""
     dead_letter_retention_days: NotRequired[int]
     """Days that dead letters are kept; 14 unless given."""
+    history: NotRequired[str]
+    """`everyRun`, or `changes` for a row when something changes and one a day; `everyRun` unless given."""
     history_days: NotRequired[int]
     """Days until rows expire, 0 for never; 400 unless given."""
     deletion_protection: NotRequired[bool]
@@ -104,7 +115,12 @@ class RotationGuard(pulumi.ComponentResource):
         functions = {**_given(args, "history_days", "deletion_protection", "tags"), "runtime": runtime}
 
         notifications = Notifications(name, {**messages, **_given(args, "subscriptions")}, child)
-        trail = AuditTrail(f"{name}-trail", {**messages, **functions, **_given(args, "queue_retention_days")}, child)
+        status = AuditStatus(f"{name}-audit-status", _given(args, "deletion_protection", "tags"), child)
+        trail = AuditTrail(
+            f"{name}-trail",
+            {**messages, **functions, **_given(args, "queue_retention_days"), "status": status},
+            child,
+        )
         remediation = Remediation(
             f"{name}-remediation",
             {
@@ -133,8 +149,15 @@ class RotationGuard(pulumi.ComponentResource):
             {
                 **messages,
                 **functions,
+                "status": status,
                 **_given(args, "schedule_expression", "schedule_timezone", "schedule_flexible_minutes"),
-                **_given(args, "max_age_days", "managed_tag"),
+                **_given(args, "max_age_days", "max_age_classes", "warn_days", "stuck_hours", "missed_hours"),
+                **_given(args, "managed_tag", "history"),
+                "audit_trail_table_name": trail.table_name,
+                "audit_trail_table_arn": trail.table_arn,
+                "incidents_table_name": remediation.incidents_table_name,
+                "incidents_table_arn": remediation.incidents_table_arn,
+                "critical_topic_arn": notifications.critical_topic_arn,
             },
             child,
         )
@@ -144,7 +167,7 @@ class RotationGuard(pulumi.ComponentResource):
         self.schedule_group_name = audit.schedule_group_name
         self.schedule_expression = audit.schedule_expression
         self.table_name = audit.table_name
-        self.status_table_name = audit.status_table_name
+        self.status_table_name = status.table_name
         self.runs_table_name = audit.runs_table_name
         self.audit_trail_table_name = trail.table_name
         self.incidents_table_name = remediation.incidents_table_name

@@ -35,8 +35,19 @@ def shortest_period_seconds(expression: str) -> int:
     if match := _RATE.fullmatch(expression):
         return _rate_period(int(match[1]), match[2])
     if match := _CRON.fullmatch(expression):
-        return _cron_period(match[1])
+        return _shortest_cron_period(_cron_values(match[1]))
     raise InvalidSchedule("it is neither")
+
+
+def longest_period_seconds(expression: str) -> int:
+    """The most time between two runs, in seconds: of a schedule that rests at night or on Sundays, over that.
+
+    Of a cron expression for certain days of a month it is what it would be if every month had 31. Raises
+    InvalidSchedule as shortest_period_seconds does.
+    """
+    if match := _CRON.fullmatch(expression):
+        return _longest_cron_period(_cron_values(match[1]), once_a_month=_once_a_month(match[1]))
+    return shortest_period_seconds(expression)
 
 
 def _rate_period(value: int, unit: str) -> int:
@@ -49,22 +60,43 @@ def _rate_period(value: int, unit: str) -> int:
     return value * _SECONDS[singular]
 
 
-def _cron_period(text: str) -> int:
+def _cron_values(text: str) -> dict[str, list[int]]:
     fields = text.split(" ")
     if len(fields) != len(_FIELDS):
         raise InvalidSchedule(f"cron has six fields with one space between, not {len(fields)}")
     values = {name: _values(name, field, *_FIELDS[name]) for name, field in zip(_FIELDS, fields, strict=True)}
     if (fields[2] == "?") == (fields[4] == "?"):
         raise InvalidSchedule("exactly one of day-of-month and day-of-week is '?'")
+    return values
+
+
+def _shortest_cron_period(values: dict[str, list[int]]) -> int:
     for name, size, seconds in (("minutes", 60, 60), ("hours", 24, 3600)):
         if len(values[name]) > 1:
-            return _shortest_gap(values[name], size) * seconds
+            return min(_gaps(values[name], size)) * seconds
     return _SECONDS["day"]
 
 
-def _shortest_gap(values: list[int], size: int) -> int:
-    around = [*values, values[0] + size]
-    return min(later - earlier for earlier, later in pairwise(around))
+def _longest_cron_period(values: dict[str, list[int]], *, once_a_month: bool) -> int:
+    times = sorted(3600 * hour + 60 * minute for hour in values["hours"] for minute in values["minutes"])
+    months = max(_gaps(values["month"], 12))
+    if months > 1 or once_a_month:
+        days = 31 * months
+    elif values["day-of-week"]:
+        days = max(_gaps(values["day-of-week"], 7))
+    else:
+        days = max(_gaps(values["day-of-month"], 31))
+    return max(_gaps(times, days * _SECONDS["day"]))
+
+
+def _once_a_month(text: str) -> bool:
+    """Whether it names a day of the week such as the third or the last Friday."""
+    return re.search(r"#|\wL", text.split(" ")[4]) is not None
+
+
+def _gaps(values: list[int], size: int) -> list[int]:
+    """How far each is from the next, the last from the first one of the next round."""
+    return [later - earlier for earlier, later in pairwise([*values, values[0] + size])]
 
 
 def _values(name: str, field: str, low: int, high: int, names: list[str]) -> list[int]:

@@ -14,10 +14,11 @@ from typing import Any
 
 import pulumi
 
-from . import schedule_expression
+from . import age_classes, schedule_expression
 from .endpoints import RAW_DELIVERY, endpoint_complaint
 from .event_patterns import pattern_complaint, shape_complaint
 from .notifications import TOPICS
+from .rotation_audit import MANAGED_TAG
 from .rotation_events import DESTINATIONS
 
 MODES = ("notify", "retry", "repair")
@@ -27,7 +28,9 @@ LOG_RETENTION_DAYS = (
 """What CloudWatch Logs offers
 (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
 MAXIMUM_DAYS = 3650
+MAXIMUM_HOURS = 8760
 MAXIMUM_QUEUE_DAYS = 14
+HISTORIES = ("everyRun", "changes")
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
 _ARN = re.compile(r"arn:aws[\w-]*:(?P<service>[\w-]+):[\w-]+:\d{12}:(?P<resource>.+)", re.ASCII)
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
@@ -70,7 +73,7 @@ def complaints_about(args: Mapping[str, Any], named: Naming = str, hidden: froze
         if setting in hidden:
             complaints = [_without_value(complaint) for complaint in complaints]
         found += [f"{named(setting)}{complaint}" for complaint in complaints]
-    return found + list(_retention_order(args, named, hidden))
+    return found + list(_retention_order(args, named, hidden)) + list(_void_classes(args, named, hidden))
 
 
 def undeclared(name: str, declared: Collection[str]) -> str:
@@ -152,6 +155,11 @@ def _mode(_: Naming, value: Any) -> Iterator[str]:
         yield _got(f"one of {', '.join(MODES)}", value)
 
 
+def _history(_: Naming, value: Any) -> Iterator[str]:
+    if value not in HISTORIES:
+        yield _got(f"one of {', '.join(HISTORIES)}", value)
+
+
 def _arn_of(service: str, resource: str, what: str) -> Callable[[Naming, Any], Iterator[str]]:
     def check(_: Naming, value: Any) -> Iterator[str]:
         match = _ARN.fullmatch(value) if isinstance(value, str) else None
@@ -215,6 +223,41 @@ def _entries(
 
 def _as_written(entry: Mapping[str, Any], named: Naming) -> dict[str, Any]:
     return {named(str(field)): value for field, value in entry.items()}
+
+
+def _age_classes(named: Naming, value: Any) -> Iterator[str]:
+    for path, entry, problems in _entries(value, {"days": True, "name": False, "tag": False}, named):
+        yield from (path + problem for problem in problems)
+        if entry is None:
+            continue
+        yield from (f"{path}.days{problem}" for problem in _days(0, MAXIMUM_DAYS)(named, entry["days"]))
+        if entry.get("name") is None and entry.get("tag") is None:
+            yield path + _got("a class by name, by tag, or by both", dict(entry))
+        if entry.get("name") is not None and not age_classes.can_match(entry["name"]):
+            yield f"{path}.name" + _got(age_classes.NAME_ALLOWED, entry["name"])
+        if entry.get("tag") is not None:
+            yield from (f"{path}.tag{problem}" for problem in _class_tag(entry["tag"]))
+
+
+def _class_tag(value: Any) -> Iterator[str]:
+    if not isinstance(value, Mapping) or not {"key"} <= set(value) <= {"key", "value"}:
+        yield _got("a key, and optionally a value", value)
+        return
+    yield from _tag("", value["key"], "" if value.get("value") is None else value["value"])
+
+
+def _void_classes(args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
+    classes, managed_tag = args.get("max_age_classes", []), args.get("managed_tag", MANAGED_TAG)
+    if list(_age_classes(named, classes)) or list(_managed_tag(named, managed_tag)):
+        return
+    setting, secret = named("max_age_classes"), not hidden.isdisjoint({"max_age_classes", "managed_tag"})
+    for index, reason in age_classes.void(classes, managed_tag):
+        got = "a secret value" if secret else f"{shown(dict(classes[index]))}: {reason}"
+        yield f"{setting}[{index}] must be a class that a secret can get into, got {got}"
+    length, limit = len(age_classes.written(classes)), age_classes.MAXIMUM_TEXT
+    if length > limit:
+        got = "a secret value" if secret else length
+        yield f"{setting} must be at most {limit} characters as a function's environment holds them, got {got}"
 
 
 def _subscriptions(named: Naming, value: Any) -> Iterator[str]:
@@ -308,10 +351,15 @@ _CHECKS: Mapping[str, Callable[[Naming, Any], Iterator[str]]] = {
     "schedule_timezone": _timezone,
     "schedule_flexible_minutes": _days(0, 1440),
     "max_age_days": _days(0, MAXIMUM_DAYS),
+    "max_age_classes": _age_classes,
+    "warn_days": _days(0, MAXIMUM_DAYS),
+    "stuck_hours": _days(1, MAXIMUM_HOURS),
+    "missed_hours": _days(1, MAXIMUM_HOURS),
     "managed_tag": _managed_tag,
     "subscriptions": _subscriptions,
     "queue_retention_days": _days(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
     "dead_letter_retention_days": _days(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
+    "history": _history,
     "history_days": _days(0, MAXIMUM_DAYS),
     "deletion_protection": _boolean,
     "log_retention_days": _log_retention,

@@ -11,13 +11,14 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import audit_queue, audit_trail
+from .adapters import audit_queue, audit_tables, audit_trail, secrets
 from .domain.history import expires_at
-from .domain.rotation import SECRETS_MANAGER_SOURCES
+from .domain.rotation import SECRETS_MANAGER_SOURCES, RotationEvent, name_of, tells_of_new_value
+from .domain.statuses import announcement, as_fed
 from .events import MalformedEvent, parse
 from .settings import AuditWriterSettings
 
-ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS
+ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.DATING_ACTIONS | audit_tables.NOTING_ACTIONS
 
 logger = Logger()
 metrics = Metrics()
@@ -40,6 +41,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             raise
         is_new = trail.append(heard, body, now, expires_at(now, settings.history_days))
         metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
+        if settings.status_table_name and heard.secret_arn is not None and tells_of_new_value(heard):
+            _tell_the_audit(heard, heard.secret_arn, audit_tables.HeardOfSecrets(settings.status_table_name))
         if heard.secret_arn is None and heard.source in SECRETS_MANAGER_SOURCES:
             logger.warning("recorded an event without secret", extra={"kind": heard.kind, "identity": heard.identity})
             metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)
@@ -54,3 +57,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     # Here and not in a decorator, which would complain of a run that failed before it had any.
     metrics.flush_metrics()
     return processor.response()
+
+
+def _tell_the_audit(heard: RotationEvent, secret_arn: str, statuses: audit_tables.HeardOfSecrets) -> None:
+    """Note that a value moved, and how old the new one is: then the next audit need not ask for it."""
+    name, at = name_of(secret_arn), datetime.fromisoformat(heard.occurred_at)
+    if statuses.note(name, at, announcement(at, heard.current_version_id)):
+        statuses.note(name, at, as_fed(*secrets.Secrets().current(secret_arn)))

@@ -44,6 +44,7 @@ def parse(event: Any) -> RotationEvent:
         rotation_id=_rotation_id(detail.get("requestID")),
         failed_step=_failed_step(error_message),
         error_message=error_message,
+        current_version_id=_text(detail.get("versionId")) if detail.get("labelUpdated") == "AWSCURRENT" else None,
     )
 
 

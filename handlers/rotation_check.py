@@ -1,5 +1,10 @@
-"""Checks which secrets are overdue for rotation, and writes down what it found."""
+"""Checks which secrets are overdue for rotation, and writes down what it found.
 
+One run lists every secret once, page by page. An invocation that nears its end hands the rest of the run to the next
+one; what a run has counted so far lies in its row, and the right to work on it is a lease that nobody else can take.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,12 +12,37 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import audit_tables, secrets
-from .domain.audit import NEEDS_ROTATION, UNKNOWN, judge, run_id
-from .domain.history import expires_at
+from .adapters import (
+    audit_runs,
+    audit_tables,
+    audit_trail,
+    event_bus,
+    incidents,
+    next_invocation,
+    secret_count,
+    secrets,
+)
+from .adapters.audit_runs import AuditRuns, Lease, lease_until
+from .adapters.audit_tables import AuditTables
+from .adapters.audit_trail import AuditTrail
+from .audit_page import PageAudit
+from .domain.audit import EVERY_RUN, incomplete_because, run_id, vanished
+from .domain.history import expires_at, iso
+from .domain.reconciliation import KINDS, LATE, TELLS_OF_END, VANISHED, Discrepancy
 from .settings import RotationCheckSettings
 
-ACTIONS = secrets.LISTING_ACTIONS | audit_tables.ACTIONS
+ACTIONS = (
+    secrets.LISTING_ACTIONS
+    | audit_tables.ACTIONS
+    | audit_runs.ACTIONS
+    | audit_trail.LOOKING_ACTIONS
+    | incidents.LOOKING_ACTIONS
+    | event_bus.ACTIONS
+    | secret_count.ACTIONS
+    | next_invocation.ACTIONS
+)
+SPARE_MILLISECONDS = 25_000
+"""What an invocation keeps for its last page, and for ending or handing over the run."""
 
 logger = Logger()
 metrics = Metrics()
@@ -20,37 +50,133 @@ metrics = Metrics()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """One run: answers its `run_id`, and how many secrets were `checked` and `flagged`."""
+    """One run, or one part of it: answers its `run_id`, and how many secrets were `checked` and `flagged` so far."""
     settings = RotationCheckSettings.from_env()
-    vault = secrets.Secrets()
-    tables = audit_tables.AuditTables(settings.table_name, settings.status_table_name, settings.runs_table_name)
-    run = run_id(event.get("scheduled_time"), context.aws_request_id)
-    started_at = datetime.now(UTC)
-    expiry = expires_at(started_at, settings.history_days)
-    counts = {"checked": 0, "flagged": 0, "unknown": 0}
+    runs = AuditRuns(settings.runs_table_name)
+    now = datetime.now(UTC)
+    run, part = str(event.get("run_id") or run_id(event.get("scheduled_time"), context.aws_request_id)), _part(event)
+    lease = runs.take(run, part, context.aws_request_id, now, lease_until(now, context.get_remaining_time_in_millis()))
+    if lease is None:
+        return _at_work_elsewhere(runs, run, context)
 
-    for page in vault.tagged(settings.managed_tag_key):
-        managed = {
-            secret.name: secret
-            for secret in page
-            if secret.carries(settings.managed_tag_key, settings.managed_tag_value)
-        }
-        before = tables.statuses(managed)
-        findings = []
-        for name, secret in managed.items():
-            known = audit_tables.cached_value_date(before.get(name, {}), secret.current_version_id)
-            value = known or vault.value_date(secret)
-            # Judged now: a value made since the run began is new, and not from the future.
-            findings.append(judge(secret, value, settings.max_age_days, datetime.now(UTC)))
-        tables.write(run, started_at, findings, before, expiry)
-        counts["checked"] += len(findings)
-        counts["flagged"] += sum(finding.status == NEEDS_ROTATION for finding in findings)
-        counts["unknown"] += sum(finding.status == UNKNOWN for finding in findings)
+    tables = AuditTables(settings.table_name, settings.status_table_name)
+    page_audit = PageAudit(settings, lease, runs, tables)
+    token = _audit_pages(page_audit, lease, context)
+    lease.progress.seconds += (datetime.now(UTC) - now).total_seconds()
+    if token is not None:
+        if runs.hand_over(lease, token, lease_until(datetime.now(UTC), 900_000)):
+            _continue(run, lease.part + 1, context)
+    else:
+        _finish(settings, runs, tables, lease, page_audit.seen_in)
+    return {"run_id": run, "checked": lease.progress.checked, "flagged": lease.progress.flagged}
 
-    tables.finish(run, started_at, datetime.now(UTC), counts, expiry)
-    logger.info("audit finished", extra={"run_id": run, **counts})
+
+def _part(event: dict[str, Any]) -> int:
+    part = event.get("part", 0)
+    return part if isinstance(part, int) and "run_id" in event else 0
+
+
+def _audit_pages(page_audit: PageAudit, lease: Lease, context: LambdaContext) -> str | None:
+    """Audit page after page, the next one being listed meanwhile; the token of the first that there is no time for."""
+    vault, progress = secrets.Secrets(), lease.progress
+    with ThreadPoolExecutor(1) as ahead:
+        listing = ahead.submit(vault.page, lease.token)
+        while True:
+            page, token = listing.result()
+            progress.pages += 1
+            progress.calls += 1
+            progress.listed += len(page)
+            in_time = context.get_remaining_time_in_millis() > SPARE_MILLISECONDS
+            if token is not None and in_time:
+                listing = ahead.submit(vault.page, token)
+            page_audit.audit(page)
+            if token is None or not in_time:
+                return token
+
+
+def _continue(run: str, part: int, context: LambdaContext) -> None:
+    logger.info("handing over", extra={"run_id": run, "part": part})
+    next_invocation.start(context.invoked_function_arn, {"run_id": run, "part": part})
+
+
+def _at_work_elsewhere(runs: AuditRuns, run: str, context: LambdaContext) -> dict[str, Any]:
+    """Nothing to do: another invocation has the run. A part that nobody has taken up is handed over once more."""
+    part = runs.waiting_part(run)
+    if part is not None:
+        _continue(run, part, context)
+    logger.warning("another invocation works on this run", extra={"run_id": run})
+    known = runs.read(run) or {}
+    return {"run_id": run, "checked": int(known.get("checked", 0)), "flagged": int(known.get("flagged", 0))}
+
+
+def _finish(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, lease: Lease, seen_in: str) -> None:
+    """End a run: was everything seen, has anything vanished, and was a run before it lost?"""
+    now, progress = datetime.now(UTC), lease.progress
+    earlier = runs.before(lease.run_id, lease.started_at)
+    lost = [one for one in earlier if "finished_at" not in one and runs.give_up(one["run_id"], now, _LOST)]
+    previous = next((one for one in earlier if "finished_at" in one and not one.get("lost")), None)
+    counted = _counted(now)
+    reasons = incomplete_because(progress, counted, previous)
+    if not reasons and _may_have_lost_some(settings, lease, previous):
+        progress.note(_vanished(settings, tables, lease, seen_in, now))
+    outcome = {
+        "complete": not reasons,
+        "incomplete_because": reasons or None,
+        "counted": counted,
+        "period_seconds": settings.period_seconds,
+        "history_mode": settings.history_mode,
+        "expires_at": expires_at(lease.started_at, settings.history_days),
+    }
+    if not runs.finish(lease, now, outcome):
+        logger.error("the run was taken by another invocation before it ended", extra={"run_id": lease.run_id})
+        return
+    counts = {"checked": progress.checked, "flagged": progress.flagged, "unknown": progress.unknown}
+    logger.info("audit finished", extra={"run_id": lease.run_id, **counts, "complete": not reasons, "lost": len(lost)})
+    for reason in reasons:
+        logger.error("the audit is incomplete", extra={"run_id": lease.run_id, "reason": reason})
     for name, count in counts.items():
         metrics.add_metric(f"Secrets{name.capitalize()}", MetricUnit.Count, count)
+    metrics.add_metric("AuditRunsComplete", MetricUnit.Count, int(not reasons))
+    metrics.add_metric("AuditRunsLost", MetricUnit.Count, len(lost))
+    for kind in KINDS:
+        name = "".join(word.capitalize() for word in kind.split("_"))
+        metrics.add_metric(f"Discrepancies{name}", MetricUnit.Count, progress.discrepancies.get(kind, 0))
     # Here and not in a decorator, which would complain of a run that failed before it had any.
     metrics.flush_metrics()
-    return {"run_id": run, "checked": counts["checked"], "flagged": counts["flagged"]}
+
+
+def _counted(now: datetime) -> int | None:
+    """The account's own count; an audit that is whole does not fail for want of it."""
+    try:
+        return secret_count.counted(now)
+    except secret_count.NotCounted as problem:
+        logger.warning("the account's secrets were not counted", extra={"problem": str(problem)})
+        return None
+
+
+_LOST = "The run was never finished: it failed, or what it handed over did not arrive."
+
+
+def _may_have_lost_some(settings: RotationCheckSettings, lease: Lease, previous: dict[str, Any] | None) -> bool:
+    if settings.history_mode == EVERY_RUN:
+        return vanished(lease.progress, previous)
+    # A history of changes says once a day of every secret that it is there: that is when it shows which is not.
+    return previous is None or not previous["complete"] or previous["started_at"][:10] != iso(lease.started_at)[:10]
+
+
+def _vanished(
+    settings: RotationCheckSettings, tables: AuditTables, lease: Lease, seen_in: str, now: datetime
+) -> list[Discrepancy]:
+    """Secrets that were under audit and are not any more: out of what is true now, and told where no event did."""
+    trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
+    found = []
+    for status in tables.not_seen_in(seen_in):
+        name, was_deleted = status["secret_name"], status["verdict"] == "pending_deletion"
+        if trail is not None and not was_deleted:
+            since = datetime.fromisoformat(status["checked_at"]) - LATE
+            was_deleted = bool(trail.heard_since(status["secret_arn"], since) & TELLS_OF_END)
+        if not was_deleted:
+            detail = "It is no longer listed with its tag, and no event told of its deletion."
+            found.append(Discrepancy(VANISHED, name, detail))
+        tables.mark_gone(name, iso(now), expires_at(now, settings.history_days))
+    return found

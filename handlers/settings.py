@@ -3,10 +3,14 @@
 The values that Powertools reads for itself are its own.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
+
+from .domain.limits import AgeClass
+from .domain.verdicts import AuditSettings
 
 
 class InvalidEnvironment(RuntimeError):
@@ -39,6 +43,7 @@ class AuditWriterSettings(_FromEnvironment):
 
     audit_queue_url: str
     audit_trail_table_name: str
+    status_table_name: str
     history_days: int
 
 
@@ -49,10 +54,28 @@ class RotationCheckSettings(_FromEnvironment):
     table_name: str
     status_table_name: str
     runs_table_name: str
+    audit_trail_table_name: str
+    """Where events are recorded; empty where nothing records them, and then nothing is held against them."""
+    incidents_table_name: str
+    """Where incidents are; empty where there are none."""
     max_age_days: int
+    max_age_classes: str
+    """JSON: a list of `days` with `name`, or `tag_key` and perhaps `tag_value`."""
+    warn_days: int
+    stuck_hours: int
+    missed_hours: int
     managed_tag_key: str
     managed_tag_value: str
+    history_mode: str
+    """`everyRun` or `changes`."""
     history_days: int
+    period_seconds: int
+    """How far apart the runs are."""
+
+    def audit(self) -> AuditSettings:
+        """What is too old, and what is too late."""
+        classes = tuple(AgeClass(**one) for one in json.loads(self.max_age_classes))
+        return AuditSettings(self.max_age_days, self.warn_days, self.stuck_hours, self.missed_hours, classes)
 
 
 @dataclass(frozen=True)

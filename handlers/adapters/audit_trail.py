@@ -8,9 +8,10 @@ from typing import Any
 from ..domain.history import iso
 from ..domain.rotation import RotationEvent
 from .clients import client
-from .items import item
+from .items import item, row
 
 ACTIONS = frozenset({"dynamodb:PutItem"})
+LOOKING_ACTIONS = frozenset({"dynamodb:Query"})
 
 
 class AuditTrail:
@@ -43,3 +44,13 @@ class AuditTrail:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def heard_since(self, secret_arn: str, moment: datetime) -> set[str]:
+        """The types of the events about this secret that happened at this moment or later."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table_name,
+            KeyConditionExpression="secret_arn = :arn AND recorded >= :since",
+            ExpressionAttributeValues=item({":arn": secret_arn, ":since": iso(moment)}),
+            ProjectionExpression="event_type",
+        )
+        return {row(stored)["event_type"] for page in pages for stored in page["Items"]}

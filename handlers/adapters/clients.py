@@ -6,14 +6,19 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+CONNECTIONS = 16
+"""Calls that one client may have under way at once, from as many threads."""
 _PATIENCE = Config(
     connect_timeout=5,
     read_timeout=20,
+    max_pool_connections=CONNECTIONS,
     retries={"mode": "standard", "total_max_attempts": 6},
 )
+_LONG_PATIENCE = {"secretsmanager": _PATIENCE.merge(Config(retries={"mode": "standard", "total_max_attempts": 10}))}
+"""Secrets Manager throttles an account as a whole, so others' calls count: a minute is waited before that is told."""
 
 
 @cache
 def client(service: str) -> Any:
     """The client of this service, in the Region and with the role that Lambda gives."""
-    return boto3.client(service, config=_PATIENCE)
+    return boto3.client(service, config=_LONG_PATIENCE.get(service, _PATIENCE))

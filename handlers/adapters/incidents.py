@@ -15,6 +15,7 @@ from .clients import client
 from .items import item, row
 
 CLAIMING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
+LOOKING_ACTIONS = frozenset({"dynamodb:GetItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
 _CLAIM = "claim"
 
@@ -29,6 +30,13 @@ class Incidents:
     def __init__(self, table_name: str) -> None:
         self._table_name = table_name
         self._dynamodb = client("dynamodb")
+
+    def is_open_for(self, secret_arn: str) -> bool:
+        """Whether an incident is open for this secret."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table_name, Key=item(_claim_key(secret_arn)), ConsistentRead=True
+        )
+        return "Item" in answer
 
     def open_for(self, secret_arn: str) -> OpenIncident | None:
         """The incident that is open for this secret."""

@@ -1,18 +1,21 @@
 """Secrets Manager, for those who look at secrets and never at a value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..domain.audit import AuditedSecret, ValueDate
-from ..domain.rotation import SecretState
+from ..domain.rotation import SecretState, name_of
+from ..domain.secrets import ListedSecret, VersionDates, dated, listed, without_current
 from .clients import client
 
 LISTING_ACTIONS = frozenset({"secretsmanager:ListSecrets", "secretsmanager:ListSecretVersionIds"})
+DATING_ACTIONS = frozenset({"secretsmanager:ListSecretVersionIds"})
 DESCRIBING_ACTIONS = frozenset({"secretsmanager:DescribeSecret"})
 PAGE_SIZE = 100
 _DENIED = ("AccessDeniedException", "AccessDenied")
+_THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 
 
 class Secrets:
@@ -21,42 +24,56 @@ class Secrets:
     def __init__(self) -> None:
         self._secretsmanager = client("secretsmanager")
 
-    def tagged(self, key: str) -> Iterator[list[AuditedSecret]]:
-        """Pages of the secrets with a tag whose key begins with this one: the filter matches prefixes.
+    def page(self, token: str | None) -> tuple[list[ListedSecret], str | None]:
+        """A page of all secrets, those that are to be deleted among them, and the token of the next one.
 
-        A page may be empty and not be the last
+        Not only those with the tag: the filter matches prefixes, and what is not listed cannot be held against the
+        account's own count. A page may be empty and not be the last
         (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html).
         """
-        pages = self._secretsmanager.get_paginator("list_secrets").paginate(
-            Filters=[{"Key": "tag-key", "Values": [key]}], PaginationConfig={"PageSize": PAGE_SIZE}
-        )
-        for page in pages:
-            yield [_audited(entry) for entry in page["SecretList"]]
+        position = {"NextToken": token} if token else {}
+        answer = self._secretsmanager.list_secrets(MaxResults=PAGE_SIZE, IncludePlannedDeletion=True, **position)
+        return [listed(entry) for entry in answer["SecretList"]], answer.get("NextToken") or None
 
-    def value_date(self, secret: AuditedSecret) -> ValueDate:
-        """When the version that holds AWSCURRENT was made. What cannot be read of one secret is told, not raised."""
+    def version_dates(self, secret: ListedSecret) -> VersionDates:
+        """When its versions were made. What cannot be read of one secret is told, not raised."""
         if secret.current_version_id is None:
-            return ValueDate(None, "No version holds AWSCURRENT.")
-        try:
-            for version in self._versions(secret.arn):
-                if version["VersionId"] == secret.current_version_id:
-                    return ValueDate(version["CreatedDate"])
-        except self._secretsmanager.exceptions.ResourceNotFoundException:
-            return ValueDate(None, "The secret was gone when its versions were listed.")
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _DENIED:
-                raise
-            return ValueDate(None, "The secret's versions may not be listed: access denied.")
-        return ValueDate(None, f"Version {secret.current_version_id}, which holds AWSCURRENT, is not in the list.")
+            return without_current()
+        versions, problem = self._readable_versions(secret.arn)
+        return VersionDates(None, problem=problem) if problem else dated(secret, _created(versions))
 
-    def _versions(self, secret_arn: str) -> Iterator[Mapping[str, Any]]:
+    def current(self, secret_arn: str) -> tuple[str | None, VersionDates]:
+        """The version that holds AWSCURRENT now and the dates, of a secret that is known by its ARN alone."""
+        versions, problem = self._readable_versions(secret_arn)
+        stages = {one["VersionId"]: one.get("VersionStages", []) for one in versions}
+        secret = listed({"Name": name_of(secret_arn), "ARN": secret_arn, "SecretVersionsToStages": stages})
+        if problem:
+            return None, VersionDates(None, problem=problem)
+        return secret.current_version_id, dated(secret, _created(versions))
+
+    def _readable_versions(self, secret_arn: str) -> tuple[list[Mapping[str, Any]], str]:
+        """Its versions, or why they cannot be had."""
+        try:
+            return self._versions(secret_arn), ""
+        except self._secretsmanager.exceptions.ResourceNotFoundException:
+            return [], "The secret was gone when its versions were listed."
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _DENIED:
+                return [], "The secret's versions may not be listed: access denied."
+            if code in _THROTTLED:
+                return [], "The secret's versions could not be listed: throttled to the end."
+            raise
+
+    def _versions(self, secret_arn: str) -> list[Mapping[str, Any]]:
         """Every version that holds a label, page by page: boto3 has no paginator for this call."""
+        versions: list[Mapping[str, Any]] = []
         position: dict[str, str] = {}
         while True:
             page = self._secretsmanager.list_secret_version_ids(SecretId=secret_arn, **position)
-            yield from page["Versions"]
-            if "NextToken" not in page:
-                return
+            versions += page["Versions"]
+            if not page.get("NextToken"):
+                return versions
             position = {"NextToken": page["NextToken"]}
 
     def state(self, secret_arn: str) -> SecretState | None:
@@ -73,11 +90,5 @@ class Secrets:
         return SecretState(described["Name"], {version: tuple(stages) for version, stages in labels.items()})
 
 
-def _audited(entry: Mapping[str, Any]) -> AuditedSecret:
-    versions = entry.get("SecretVersionsToStages", {})
-    return AuditedSecret(
-        name=entry["Name"],
-        arn=entry["ARN"],
-        tags={tag["Key"]: tag.get("Value", "") for tag in entry.get("Tags", [])},
-        current_version_id=next((version for version, labels in versions.items() if "AWSCURRENT" in labels), None),
-    )
+def _created(versions: list[Mapping[str, Any]]) -> dict[str, datetime]:
+    return {version["VersionId"]: version["CreatedDate"] for version in versions}

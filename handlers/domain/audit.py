@@ -1,74 +1,22 @@
-"""Which secrets are overdue."""
+"""A run of the audit: what it has counted, what it may hand over, and whether it saw everything."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
 
-OK, NEEDS_ROTATION, UNKNOWN = "ok", "needs_rotation", "unknown"
+from .reconciliation import Discrepancy
+from .verdicts import NEEDS_ROTATION, UNKNOWN, Finding
+
 AUDIT = "rotation"
 """Key of the runs of this audit."""
+EVERY_RUN, CHANGES = "everyRun", "changes"
+"""What the history keeps: each run, or a row when a verdict or a version changes, and one a day."""
+SHOWN = 100
+"""Discrepancies that a run's row lists at most; all of them are counted."""
 
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
-
-
-@dataclass(frozen=True)
-class AuditedSecret:
-    """A secret as the list of all secrets shows it."""
-
-    name: str
-    arn: str
-    tags: Mapping[str, str]
-    current_version_id: str | None
-    """The version that holds AWSCURRENT, if one does."""
-
-    def carries(self, key: str, value: str) -> bool:
-        """Whether it has exactly this tag: AWS's filters match prefixes, so the exact pair is checked here."""
-        return self.tags.get(key) == value
-
-
-@dataclass(frozen=True)
-class ValueDate:
-    """When the value in use was made, or why that is not known."""
-
-    created_at: datetime | None
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one run found about one secret."""
-
-    secret: AuditedSecret
-    status: str
-    """`ok`, `needs_rotation`, or `unknown`, which is never counted as ok."""
-    reason: str
-    """Why, in a sentence."""
-    value_created_at: datetime | None
-    age_days: int | None
-    """Whole days since the value in use was made."""
-
-    @property
-    def attention(self) -> bool:
-        """Whether someone should look."""
-        return self.status != OK
-
-
-def judge(secret: AuditedSecret, value: ValueDate, max_age_days: int, now: datetime) -> Finding:
-    """The finding for one secret. An age equal to the limit is still within it.
-
-    Age is that of the value in use. The date of the last change would not do: any edit moves it, a tag included.
-    """
-    if value.created_at is None:
-        return Finding(secret, UNKNOWN, value.problem, None, None)
-    age = now - value.created_at
-    if age < timedelta(0):
-        return Finding(secret, UNKNOWN, "The value in use has a date in the future.", value.created_at, None)
-    if age > timedelta(days=max_age_days):
-        reason = f"The value in use is {age.days} days old; the limit is {max_age_days}."
-        return Finding(secret, NEEDS_ROTATION, reason, value.created_at, age.days)
-    reason = f"The value in use is {age.days} days old, within the limit of {max_age_days}."
-    return Finding(secret, OK, reason, value.created_at, age.days)
 
 
 def run_id(scheduled_time: object, request_id: str) -> str:
@@ -76,3 +24,86 @@ def run_id(scheduled_time: object, request_id: str) -> str:
     if isinstance(scheduled_time, str) and _TIMESTAMP.fullmatch(scheduled_time):
         return scheduled_time
     return request_id
+
+
+@dataclass
+class Progress:
+    """What a run has counted so far: plain values, so that it can be written down and taken up again."""
+
+    checked: int = 0
+    flagged: int = 0
+    unknown: int = 0
+    listed: int = 0
+    """All secrets that were listed, under audit or not."""
+    added: int = 0
+    """Secrets that no run before had seen."""
+    pages: int = 0
+    calls: int = 0
+    """Calls to Secrets Manager."""
+    seconds: float = 0
+    """Spent by the invocations before this one."""
+    verdicts: dict[str, int] = field(default_factory=dict)
+    discrepancies: dict[str, int] = field(default_factory=dict)
+    """By kind."""
+    findings: list[dict[str, str]] = field(default_factory=list)
+    """The first of them."""
+
+    def count(self, findings: Iterable[Finding]) -> None:
+        """Add what was found of some secrets."""
+        for finding in findings:
+            self.checked += 1
+            self.flagged += finding.status == NEEDS_ROTATION
+            self.unknown += finding.status == UNKNOWN
+            self.verdicts[finding.verdict] = self.verdicts.get(finding.verdict, 0) + 1
+
+    def note(self, found: Iterable[Discrepancy]) -> bool:
+        """Add discrepancies, each once; whether there was a new one."""
+        new = False
+        for one in found:
+            as_written = asdict(one)
+            if as_written in self.findings:
+                continue
+            new = True
+            self.discrepancies[one.kind] = self.discrepancies.get(one.kind, 0) + 1
+            if len(self.findings) < SHOWN:
+                self.findings.append(as_written)
+        return new
+
+    def written(self) -> dict[str, Any]:
+        """As a row holds it."""
+        return asdict(self) | {"seconds": Decimal(str(round(self.seconds, 3)))}
+
+
+def resumed(row: Mapping[str, Any]) -> Progress:
+    """The progress that a run's row holds."""
+    progress = Progress()
+    for name in ("checked", "flagged", "unknown", "listed", "added", "pages", "calls"):
+        setattr(progress, name, int(row.get(name, 0)))
+    progress.seconds = float(row.get("seconds", 0))
+    progress.verdicts = {name: int(count) for name, count in row.get("verdicts", {}).items()}
+    return with_findings(progress, row)
+
+
+def with_findings(progress: Progress, row: Mapping[str, Any]) -> Progress:
+    """The same with the discrepancies that a run's row holds: they are noted once, and survive a new start."""
+    progress.discrepancies = {name: int(count) for name, count in row.get("discrepancies", {}).items()}
+    progress.findings = [dict(one) for one in row.get("findings", [])]
+    return progress
+
+
+def incomplete_because(progress: Progress, counted: int | None, before: Mapping[str, Any] | None) -> list[str]:
+    """Why a run that came to its end cannot have seen everything, a sentence each; empty where it can."""
+    reasons = []
+    if counted is not None and progress.listed < counted:
+        reasons.append(f"CloudWatch counts {counted} secrets in the account, and {progress.listed} were listed.")
+    checked_before = int(before.get("checked", 0)) if before else 0
+    if progress.checked * 2 < checked_before:
+        reasons.append(f"The run before checked {checked_before} secrets, and this one {progress.checked}.")
+    return reasons
+
+
+def vanished(progress: Progress, before: Mapping[str, Any] | None) -> bool:
+    """Whether some secret of the run before cannot be among those of this run; yes where that run does not tell."""
+    if before is None:
+        return False
+    return not before.get("complete") or progress.checked < int(before.get("checked", 0)) + progress.added

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from .rotation import RotationEvent, name_of
+from .rotation import SECRETS_MANAGER_SOURCES, RotationEvent, name_of
 
 SUBJECT_LENGTH = 99
 """SNS takes fewer than 100 characters, printable ASCII (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
@@ -21,6 +21,7 @@ _HAPPENED = {
     "RotationFailed": "failed",
     "RotationAbandoned": "was abandoned",
     "TestRotationFailed": "failed its test",
+    "Rotation Stuck": "is stuck",
 }
 
 
@@ -43,7 +44,7 @@ def failure_notice(
         f"The rotation of {name} {happened}{step}.",
         "",
         f"When: {failure.occurred_at} ({failure.kind})",
-        f"AWS says: {failure.error_message or 'nothing about the cause'}",
+        f"{_speaker(failure)}: {failure.error_message or 'nothing about the cause'}",
         f"Done so far: nothing but this notice (remediation mode {mode}, which this release does not act on).",
         f"Now: {_labels(versions)}",
         f"Next: {_advice(failure)}",
@@ -54,6 +55,10 @@ def failure_notice(
     if opened_at:
         lines.append(f"Incident: {failure.secret_arn} opened {opened_at}")
     return Notice(_subject(f"Rotation {happened}: {name}{step}"), "\n".join(lines))
+
+
+def _speaker(failure: RotationEvent) -> str:
+    return "AWS says" if failure.source in SECRETS_MANAGER_SOURCES else "The audit says"
 
 
 def _subject(text: str) -> str:

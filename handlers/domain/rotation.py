@@ -29,6 +29,8 @@ class RotationEvent:
     """Which of the four steps failed, where AWS says so."""
     error_message: str | None
     """AWS's words about the failure: the step, and nothing of the cause."""
+    current_version_id: str | None = None
+    """The version that AWSCURRENT moved to, where the event says so."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class SecretState:
     def version_with(self, label: str) -> str | None:
         """The version that holds this staging label, if one does."""
         return next((version for version, labels in self.versions.items() if label in labels), None)
+
+
+def tells_of_new_value(event: RotationEvent) -> bool:
+    """Whether AWSCURRENT is on another version after this event: moved by anybody, or by a rotation."""
+    return event.kind == "RotationSucceeded" or event.current_version_id is not None
 
 
 def name_of(secret_arn: str) -> str:

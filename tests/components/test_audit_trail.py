@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from components.audit_status import AuditStatus
 from components.audit_trail import AuditTrail
 
 QUEUE, TABLE = "aws:sqs/queue:Queue", "aws:dynamodb/table:Table"
@@ -80,9 +81,27 @@ def test_the_writer_is_told_where_to_record_and_for_how_long(deploy, given, days
     assert variables["AUDIT_TRAIL_TABLE_NAME"] == recording.named(TABLE, "trail-record").outputs["name"]
     assert variables["AUDIT_QUEUE_URL"] == recording.named(QUEUE, "trail-events").outputs["url"]
     assert variables["HISTORY_DAYS"] == days
+    assert variables["STATUS_TABLE_NAME"] == ""
 
 
-def test_the_writer_adds_to_the_record_and_reads_its_queue_and_may_do_nothing_else(trail):
+def test_the_writer_notes_in_the_status_whose_value_moved_and_reads_labels_and_no_values(deploy):
+    recording = deploy(AuditTrail, "trail", lambda: {"status": AuditStatus("status")})
+
+    status = recording.named(TABLE, "status")
+    variables = recording.named(FUNCTION, "trail-writer").inputs["environment"]["variables"]
+    assert variables["STATUS_TABLE_NAME"] == status.outputs["name"]
+    statements = recording.named(ROLE_POLICY, "trail-writer").policy()
+    assert {"Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": status.arn} in statements
+    assert [one for one in statements if "secretsmanager" in json.dumps(one["Action"])] == [
+        {
+            "Effect": "Allow",
+            "Action": "secretsmanager:ListSecretVersionIds",
+            "Resource": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:*",
+        }
+    ]
+
+
+def test_without_a_status_the_writer_adds_to_the_record_and_reads_its_queue_and_may_do_nothing_else(trail):
     log, *rest = trail.named(ROLE_POLICY, "trail-writer").policy()
 
     assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]

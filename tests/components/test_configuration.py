@@ -15,8 +15,9 @@ from components.rotation_guard import RotationGuardArgs
 from components.validation import InvalidSettings
 
 KEYS = {configuration.camel(name): name for name in RotationGuardArgs.__annotations__}
-NUMBERS = [key for key, name in KEYS.items() if name.endswith(("_days", "_minutes"))]
-LISTS, MAPS, SWITCHES = ["subscriptions", "extraRules"], ["managedTag", "tags"], ["deletionProtection", "demo", "drill"]
+NUMBERS = [key for key, name in KEYS.items() if name.endswith(("_days", "_minutes", "_hours"))]
+LISTS, MAPS = ["maxAgeClasses", "subscriptions", "extraRules"], ["managedTag", "tags"]
+SWITCHES = ["deletionProtection", "demo", "drill"]
 EMAIL = {"topic": "failures", "protocol": "email", "endpoint": "team@example.com"}
 KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
 LAYER_ARN = "arn:aws:lambda:eu-west-1:111122223333:layer:powertools:7"
@@ -66,6 +67,11 @@ def test_a_key_that_is_left_empty_is_absent(read, key):
         ("scheduleFlexibleMinutes", "0", 0),
         ("maxAgeDays", "0", 0),
         ("maxAgeDays", "90", 90),
+        ("maxAgeClasses", "[]", []),
+        ("warnDays", "0", 0),
+        ("stuckHours", "1", 1),
+        ("missedHours", "48", 48),
+        ("history", "changes", "changes"),
         ("managedTag", '{"key": "audit", "value": "yes"}', {"key": "audit", "value": "yes"}),
         ("subscriptions", "[]", []),
         ("queueRetentionDays", "3", 3),
@@ -104,6 +110,12 @@ def test_names_inside_lists_are_written_in_camel_case_and_patterns_are_left_alon
         "subscriptions": [EMAIL, {**inbox, "raw_message_delivery": True, "filter_policy": policy}],
         "extra_rules": [{"name": "x", "event_pattern": pattern, "to": "both"}],
     }
+
+
+def test_a_class_is_taken_as_it_is_written_with_its_tag_nested(read):
+    classes = [{"days": 7, "name": "prod/*", "tag": {"key": "tierName", "value": "gold"}}, {"days": 0, "name": "*"}]
+
+    assert read(maxAgeClasses=classes) == {"max_age_classes": classes}
 
 
 @pytest.mark.parametrize("key", NUMBERS)
@@ -167,6 +179,13 @@ def test_an_entry_that_is_none_is_refused_by_its_place(refused, key, entries):
         ({"subscriptions": [EMAIL, {"topic": "failures"}]}, "subscriptions[1] must have protocol; it takes topic, "),
         ({"subscriptions": [{**EMAIL, "rawDelivery": True}]}, "subscriptions[0] must not have rawDelivery; it takes "),
         ({"extraRules": [{"name": "x", "eventPattern": {}, "to": "both"}]}, "extraRules[0].eventPattern must be "),
+        (
+            {"maxAgeClasses": [{"days": "7", "name": "x"}]},
+            "maxAgeClasses[0].days must be a whole number from 0 to 3650",
+        ),
+        ({"maxAgeClasses": [{"days": 7, "tag": "x"}]}, "maxAgeClasses[0].tag must be a key, and optionally a value"),
+        ({"maxAgeClasses": [{"days": 7, "name": "*"}] * 2}, "maxAgeClasses[1] must be a class that a secret can get"),
+        ({"stuckHours": 0}, "stuckHours must be a whole number from 1 to 8760"),
         ({"deadLetterRetentionDays": 1}, "deadLetterRetentionDays must be at least queueRetentionDays, 7,"),
         ({"tags": {"a": 1}}, "tags.a must be a tag whose value is text (in quotes)"),
         ({"managedTag": {"key": "a", "value": True}}, "managedTag must be a tag whose value is text (in quotes)"),
@@ -203,6 +222,7 @@ def test_everything_that_is_wrong_is_in_one_message(refused):
         "scheduleExpression": "rate(0 hours)",
         "scheduleTimezone": "Mars/Olympus",
         "remediationMode": "off",
+        "history": "never",
         "powertoolsLayerArn": "x",
         "kmsKeyArn": "alias/aws/sqs",
         "nobody": "x",
@@ -232,6 +252,10 @@ SECRET = "s3cr3t"
         ("subscriptions", json.dumps([{**EMAIL, "endpoint": f"{SECRET}@example.com"}] * 2)),
         ("subscriptions", json.dumps([{**EMAIL, "filterPolicy": {"a": SECRET}}])),
         ("extraRules", json.dumps([{"name": "x", "to": SECRET, "eventPattern": {"a": SECRET}}])),
+        ("maxAgeClasses", json.dumps([{"days": SECRET, "name": f"{SECRET} "}])),
+        ("maxAgeClasses", json.dumps([{"days": 1, "name": SECRET}] * 2)),
+        ("maxAgeClasses", json.dumps([{"days": 1, "tag": {"key": f"{SECRET}, got *"}}])),
+        ("maxAgeClasses", json.dumps([{"days": 1, "name": SECRET + str(number)} for number in range(100)])),
         ("subscriptions", json.dumps([SECRET])),
         ("subscriptions", f"[{SECRET}"),
     ],
@@ -244,6 +268,14 @@ def test_a_secret_value_is_refused_without_repeating_it(refused, key, text):
         assert complaint.startswith(key)
         assert SECRET not in complaint
         assert complaint.endswith(", got a secret value")
+
+
+def test_a_secret_tag_is_not_repeated_in_a_complaint_about_a_class(refused):
+    tag, classes = {"key": "audit", "value": SECRET}, [{"days": 1, "tag": {"key": "audit", "value": "no"}}]
+
+    assert refused(secret=["managedTag"], managedTag=tag, maxAgeClasses=classes) == [
+        "maxAgeClasses[0] must be a class that a secret can get into, got a secret value"
+    ]
 
 
 @pytest.mark.parametrize("secret", [["queueRetentionDays"], ["deadLetterRetentionDays"]])

@@ -136,4 +136,5 @@ def test_the_outputs_lead_to_the_function_and_its_role(function):
         "arn": made.arn,
         "name": made.outputs["name"],
         "role_arn": function.named(ROLE, "writer").arn,
+        "role_name": function.named(ROLE, "writer").outputs["name"],
     }

@@ -70,17 +70,37 @@ def test_eventbridge_may_publish_failures_without_a_condition(everyone):
     ]
 
 
-@pytest.mark.parametrize("name", ["remediation", "critical"])
-def test_only_roles_of_the_account_publish_to_the_other_topics(everyone, name):
-    topic = everyone.named(TOPIC, f"told-{name}")
+def by_roles(topic):
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "sns:Publish",
+        "Resource": topic.arn,
+    }
 
-    assert everyone.named(TOPIC_POLICY, f"told-{name}").policy() == [
+
+def test_only_roles_of_the_account_publish_to_the_topic_of_remediation(everyone):
+    topic = everyone.named(TOPIC, "told-remediation")
+    policy = everyone.named(TOPIC_POLICY, "told-remediation")
+
+    assert policy.inputs["arn"] == topic.arn
+    assert policy.policy() == [by_roles(topic)]
+
+
+def test_only_roles_and_alarms_of_the_account_publish_to_the_critical_topic(everyone):
+    topic = everyone.named(TOPIC, "told-critical")
+    policy = everyone.named(TOPIC_POLICY, "told-critical")
+
+    assert policy.inputs["arn"] == topic.arn
+    assert policy.policy() == [
+        by_roles(topic),
         {
             "Effect": "Allow",
-            "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
             "Action": "sns:Publish",
             "Resource": topic.arn,
-        }
+            "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}},
+        },
     ]
 
 

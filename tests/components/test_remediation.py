@@ -159,3 +159,13 @@ def test_the_step_that_claims_sees_labels_and_no_values(remediation):
     assert "GetSecretValue" not in json.dumps(statements)
     [describing] = [one for one in statements if one["Action"] == "secretsmanager:DescribeSecret"]
     assert describing["Resource"] == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:*"
+
+
+def test_the_outputs_lead_to_the_workflow_and_the_incidents(remediation):
+    incidents = remediation.named(TABLE, "mend-incidents")
+
+    assert remediation.outputs == {
+        "state_machine_arn": remediation.named(MACHINE, "mend").arn,
+        "incidents_table_name": incidents.outputs["name"],
+        "incidents_table_arn": incidents.arn,
+    }

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from components.audit_status import AuditStatus
 from components.rotation_audit import RotationAudit
 
 SCHEDULE, GROUP = "aws:scheduler/schedule:Schedule", "aws:scheduler/scheduleGroup:ScheduleGroup"
@@ -11,12 +12,31 @@ QUEUE, QUEUE_POLICY = "aws:sqs/queue:Queue", "aws:sqs/queuePolicy:QueuePolicy"
 TABLE, FUNCTION = "aws:dynamodb/table:Table", "aws:lambda/function:Function"
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+RECURSION = "aws:lambda/functionRecursionConfig:FunctionRecursionConfig"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:critical"
+ELSEWHERE = {
+    "audit_trail_table_name": "record",
+    "audit_trail_table_arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/record",
+    "incidents_table_name": "incidents",
+    "incidents_table_arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/incidents",
+}
 
 
 @pytest.fixture(scope="module")
 def audit(deploy):
     return deploy(RotationAudit, "audit")
+
+
+@pytest.fixture(scope="module")
+def within(deploy):
+    """The audit as part of a whole, which records events and opens incidents."""
+    return deploy(RotationAudit, "audit", ELSEWHERE)
+
+
+def variables_of(recording):
+    return recording.named(FUNCTION, "audit-check").inputs["environment"]["variables"]
 
 
 def schedule_of(recording):
@@ -159,37 +179,211 @@ def test_the_status_has_a_sparse_index_of_what_needs_someone(audit):
     ("given", "expected"),
     [
         ({}, {"MAX_AGE_DAYS": "30", "MANAGED_TAG_KEY": "Managed", "MANAGED_TAG_VALUE": "true", "HISTORY_DAYS": "400"}),
+        ({}, {"WARN_DAYS": "7", "STUCK_HOURS": "24", "MISSED_HOURS": "24"}),
+        ({}, {"MAX_AGE_CLASSES": "[]", "HISTORY_MODE": "everyRun", "PERIOD_SECONDS": "3600"}),
         ({"max_age_days": 0}, {"MAX_AGE_DAYS": "0"}),
+        ({"warn_days": 0}, {"WARN_DAYS": "0"}),
+        ({"stuck_hours": 1, "missed_hours": 2}, {"STUCK_HOURS": "1", "MISSED_HOURS": "2"}),
+        ({"history": "changes"}, {"HISTORY_MODE": "changes"}),
         ({"history_days": 0}, {"HISTORY_DAYS": "0"}),
         ({"managed_tag": {"key": "audit", "value": ""}}, {"MANAGED_TAG_KEY": "audit", "MANAGED_TAG_VALUE": ""}),
+        # The next run after Friday's is Monday's: by then the report is not late.
+        ({"schedule_expression": "cron(0 6 ? * MON-FRI *)"}, {"PERIOD_SECONDS": str(3 * DAY)}),
     ],
 )
 def test_the_check_is_told_what_to_look_for_and_zero_is_not_absent(deploy, given, expected):
-    recording = deploy(RotationAudit, "audit", given)
+    variables = variables_of(deploy(RotationAudit, "audit", given))
 
-    variables = recording.named(FUNCTION, "audit-check").inputs["environment"]["variables"]
     assert expected.items() <= variables.items()
 
 
-def test_the_check_is_told_its_tables(audit):
-    variables = audit.named(FUNCTION, "audit-check").inputs["environment"]["variables"]
+def test_the_check_is_told_each_class_and_of_it_what_was_given_alone(deploy):
+    classes = [
+        {"days": 0, "name": "prod/*"},
+        {"days": 365, "tag": {"key": "slow"}},
+        {"days": 7, "name": "db-?", "tag": {"key": "tier", "value": ""}},
+        {"days": 8, "name": None, "tag": {"key": "tier", "value": None}},
+        {"days": 9, "name": "x", "tag": None},
+    ]
 
-    told = {key: value for key, value in variables.items() if key.endswith("TABLE_NAME")}
-    assert told == {
+    recording = deploy(RotationAudit, "audit", {"max_age_classes": classes})
+
+    assert json.loads(variables_of(recording)["MAX_AGE_CLASSES"]) == [
+        {"days": 0, "name": "prod/*"},
+        {"days": 365, "tag_key": "slow"},
+        {"days": 7, "name": "db-?", "tag_key": "tier", "tag_value": ""},
+        {"days": 8, "tag_key": "tier"},
+        {"days": 9, "name": "x"},
+    ]
+
+
+def told_tables(recording):
+    return {key: value for key, value in variables_of(recording).items() if key.endswith("TABLE_NAME")}
+
+
+def test_on_its_own_the_check_is_told_its_tables_and_that_there_are_no_others(audit):
+    assert told_tables(audit) == {
         "TABLE_NAME": audit.named(TABLE, "audit-history").outputs["name"],
         "STATUS_TABLE_NAME": audit.named(TABLE, "audit-status").outputs["name"],
         "RUNS_TABLE_NAME": audit.named(TABLE, "audit-runs").outputs["name"],
+        "AUDIT_TRAIL_TABLE_NAME": "",
+        "INCIDENTS_TABLE_NAME": "",
     }
 
 
-def test_the_check_reads_no_values_and_lists_secrets_on_star_alone(audit):
+def test_as_part_of_a_whole_the_check_is_told_where_events_and_incidents_are(within):
+    told = told_tables(within)
+
+    assert (told["AUDIT_TRAIL_TABLE_NAME"], told["INCIDENTS_TABLE_NAME"]) == ("record", "incidents")
+
+
+def test_a_status_that_is_given_takes_the_place_of_its_own(deploy):
+    recording = deploy(RotationAudit, "audit", lambda: {"status": AuditStatus("shared")})
+
+    status = recording.named(TABLE, "shared")
+    assert [table.name for table in recording.of_type(TABLE)] == ["shared", "audit-history", "audit-runs"]
+    assert told_tables(recording)["STATUS_TABLE_NAME"] == status.outputs["name"]
+    assert recording.outputs["status_table_name"] == status.outputs["name"]
+    writing = [one for one in recording.named(ROLE_POLICY, "audit-check").policy() if status.arn in one["Resource"]]
+    assert len(writing) == 2
+
+
+def test_on_its_own_its_status_is_kept_as_its_other_tables_are(deploy):
+    recording = deploy(RotationAudit, "audit", {"deletion_protection": False, "tags": {"team": "platform"}})
+
+    tables = recording.of_type(TABLE)
+    assert len(tables) == 3
+    for table in tables:
+        assert table.inputs["deletionProtectionEnabled"] is False
+        assert table.inputs["tags"] == {"team": "platform"}
+
+
+def test_the_check_reads_no_values_and_does_on_star_alone_what_has_no_resource(audit):
     statements = audit.named(ROLE_POLICY, "audit-check").policy()
 
     on_star = [one["Action"] for one in statements if one["Resource"] == "*"]
-    assert on_star == ["secretsmanager:ListSecrets"]
+    assert on_star == ["secretsmanager:ListSecrets", "cloudwatch:GetMetricStatistics"]
     assert "GetSecretValue" not in json.dumps(statements)
     [listing] = [one for one in statements if one["Action"] == "secretsmanager:ListSecretVersionIds"]
     assert listing["Resource"] == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:*"
+
+
+def test_the_check_deletes_nothing_from_its_tables(audit):
+    history, status, runs = (audit.named(TABLE, f"audit-{table}").arn for table in ("history", "status", "runs"))
+
+    statements = audit.named(ROLE_POLICY, "audit-check").policy()
+    assert [one for one in statements if "dynamodb:" in json.dumps(one["Action"])] == [
+        {"Effect": "Allow", "Action": "dynamodb:BatchWriteItem", "Resource": [history, status]},
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+            "Resource": status,
+        },
+        {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], "Resource": runs},
+    ]
+
+
+def test_as_part_of_a_whole_the_check_reads_the_record_and_the_incidents_and_no_more(audit, within):
+    alone, more = (recording.named(ROLE_POLICY, "audit-check").policy() for recording in (audit, within))
+
+    assert [one for one in more if one not in alone] == [
+        {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": ELSEWHERE["audit_trail_table_arn"]},
+        {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": ELSEWHERE["incidents_table_arn"]},
+    ]
+
+
+def test_the_check_puts_events_of_its_own_source_on_the_default_bus_alone(audit):
+    statements = audit.named(ROLE_POLICY, "audit-check").policy()
+
+    assert [one for one in statements if "events:" in json.dumps(one["Action"])] == [
+        {
+            "Effect": "Allow",
+            "Action": "events:PutEvents",
+            "Resource": "arn:aws:events:eu-west-1:111122223333:event-bus/default",
+            "Condition": {"StringEqualsIfExists": {"events:source": "rotation-guard"}},
+        }
+    ]
+
+
+def test_the_check_may_invoke_itself_and_nothing_else(audit):
+    policies = [one for one in audit.of_type(ROLE_POLICY) if one.name.startswith("audit-check")]
+
+    role = audit.named(ROLE, "audit-check").outputs["name"]
+    assert [(one.name, one.inputs["role"]) for one in policies] == [
+        ("audit-check", role),
+        ("audit-check-continue", role),
+    ]
+    invoking = [one for policy in policies for one in policy.policy() if "lambda:" in json.dumps(one["Action"])]
+    assert invoking == [
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": audit.named(FUNCTION, "audit-check").arn}
+    ]
+
+
+def test_lambda_does_not_take_a_long_run_for_a_loop(audit):
+    [config] = audit.of_type(RECURSION)
+
+    assert config.inputs == {
+        "functionName": audit.named(FUNCTION, "audit-check").outputs["name"],
+        "recursiveLoop": "Allow",
+    }
+
+
+def alarm_of(deploy, **given):
+    [alarm] = deploy(RotationAudit, "audit", {"critical_topic_arn": TOPIC, **given}).of_type(ALARM)
+    return alarm.inputs
+
+
+def test_the_alarm_watches_the_metric_that_the_check_writes_and_rings_the_critical_topic(deploy):
+    recording = deploy(RotationAudit, "audit", {"critical_topic_arn": TOPIC})
+    [alarm] = recording.of_type(ALARM)
+    variables = variables_of(recording)
+
+    assert alarm.name == "audit-incomplete"
+    assert alarm.inputs["namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    assert alarm.inputs["dimensions"] == {"service": variables["POWERTOOLS_SERVICE_NAME"]}
+    assert (alarm.inputs["metricName"], alarm.inputs["statistic"]) == ("AuditRunsComplete", "Sum")
+    assert (alarm.inputs["comparisonOperator"], alarm.inputs["threshold"]) == ("LessThanThreshold", 1)
+    assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [TOPIC]
+
+
+def test_runs_that_never_began_ring_too(deploy):
+    assert alarm_of(deploy)["treatMissingData"] == "breaching"
+
+
+@pytest.mark.parametrize(
+    ("expression", "period", "count"),
+    [
+        ("rate(1 minute)", MINUTE, 3),
+        ("rate(1 hour)", HOUR, 3),
+        ("rate(1 day)", DAY, 3),
+        ("rate(30 hours)", DAY, 4),
+        ("rate(2 days)", DAY, 6),
+        ("rate(56 hours)", DAY, 7),
+        ("cron(*/40 * * * ? *)", 40 * MINUTE, 3),
+        # At night it rests: three times fourteen hours, and not three hours, after which it would ring every evening.
+        ("cron(0 8-18 * * ? *)", 14 * HOUR, 3),
+        ("cron(0 6 ? * MON,WED,FRI,SUN *)", DAY, 6),
+    ],
+)
+def test_the_alarm_looks_back_three_periods_and_no_more_than_aws_allows(deploy, expression, period, count):
+    alarm = alarm_of(deploy, schedule_expression=expression)
+
+    assert (alarm["period"], alarm["evaluationPeriods"]) == (period, count)
+    assert period % MINUTE == 0
+    assert period * count <= (7 * DAY if period >= HOUR else DAY)
+
+
+@pytest.mark.parametrize(
+    "expression", ["rate(57 hours)", "rate(3 days)", "cron(0 6 ? * MON *)", "cron(0 6 ? * MON-FRI *)"]
+)
+def test_a_period_of_which_three_are_more_than_a_week_has_no_alarm(deploy, expression):
+    given = {"critical_topic_arn": TOPIC, "schedule_expression": expression}
+
+    assert deploy(RotationAudit, "audit", given).of_type(ALARM) == []
+
+
+def test_without_a_topic_there_is_no_alarm(audit):
+    assert audit.of_type(ALARM) == []
 
 
 @pytest.mark.parametrize(("given", "seconds"), [({}, 14 * DAY), ({"dead_letter_retention_days": 3}, 3 * DAY)])

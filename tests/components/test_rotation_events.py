@@ -31,6 +31,7 @@ EXTRA = [
 ]
 ROUTES = {
     "failed": {"failures", "audit", "remediation"},
+    "stuck": {"failures", "audit", "remediation"},
     "service-events": {"audit"},
     "api-calls": {"audit"},
     "label-updates": {"audit"},
@@ -42,6 +43,7 @@ EXTRA_ROUTES = {
 }
 PATTERNS = {
     "failed": event_patterns.ROTATION_FAILURES,
+    "stuck": event_patterns.STUCK_ROTATIONS,
     "service-events": event_patterns.OTHER_SERVICE_EVENTS,
     "api-calls": event_patterns.API_CALLS,
     "label-updates": event_patterns.LABEL_UPDATES,
@@ -76,7 +78,7 @@ def rules_to(recording, destination):
     return [rule.arn for rule in recording.of_type(RULE) if rule.name.removeprefix("heard-") in names]
 
 
-def test_failures_go_everywhere_at_once_and_the_rest_to_the_record_alone(plain):
+def test_failed_and_stuck_rotations_go_everywhere_at_once_and_the_rest_to_the_record_alone(plain):
     assert routes(plain) == ROUTES
 
 
@@ -87,7 +89,7 @@ def test_extra_rules_go_where_they_were_told_to(extended):
 def test_every_rule_is_enabled_and_says_what_it_is_for(extended):
     rules = extended.of_type(RULE)
 
-    assert len(rules) == 7
+    assert len(rules) == 8
     for rule in rules:
         assert rule.inputs["state"] == "ENABLED"
         assert rule.inputs["description"]
@@ -95,7 +97,7 @@ def test_every_rule_is_enabled_and_says_what_it_is_for(extended):
 
 
 @pytest.mark.parametrize("route", PATTERNS)
-def test_without_drill_a_rule_listens_for_aws_alone(extended, route):
+def test_without_drill_a_rule_listens_for_its_own_sources_alone(extended, route):
     assert json.loads(extended.named(RULE, f"heard-{route}").inputs["eventPattern"]) == PATTERNS[route]
 
 
@@ -114,6 +116,7 @@ def test_drills_leave_the_patterns_themselves_as_they_were(deploy):
     deploy(RotationEvents, "heard", {**WHERE, "extra_rules": EXTRA, "drill": True})
 
     assert event_patterns.ROTATION_FAILURES["source"] == ["aws.secretsmanager"]
+    assert event_patterns.STUCK_ROTATIONS["source"] == ["rotation-guard"]
     assert EC2["source"] == ["aws.ec2"]
 
 
@@ -124,7 +127,7 @@ def test_every_target_has_dead_letters_and_a_bounded_retry(deploy, given):
     dead_letters = recording.named(QUEUE, "heard-dead-letters")
     admission = recording.named(QUEUE_POLICY, "heard-dead-letters")
     targets = recording.of_type(TARGET)
-    assert len(targets) == sum(len(to) for to in routes(recording).values()) > 5
+    assert len(targets) == sum(len(to) for to in routes(recording).values()) > 8
     for target in targets:
         assert target.inputs["deadLetterConfig"] == {"arn": dead_letters.arn}
         retry = target.inputs["retryPolicy"]
@@ -169,18 +172,18 @@ def test_the_audit_queue_admits_exactly_the_rules_that_feed_it(deploy, given):
     assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", WHERE["audit_queue_arn"])
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rules_to(recording, "audit")}}
     feeding = [one for one in recording.of_type(TARGET) if one.inputs["arn"] == WHERE["audit_queue_arn"]]
-    assert len(feeding) == len(rules_to(recording, "audit")) >= 4
+    assert len(feeding) == len(rules_to(recording, "audit")) >= 5
     assert all(policy.urn in target.depends_on for target in feeding)
 
 
-def test_a_role_starts_remediation_for_the_failures_rule_and_nothing_else(extended):
+def test_a_role_starts_remediation_for_failed_and_stuck_rotations_and_nothing_else(extended):
     role = extended.named(ROLE, "heard-start-remediation")
     [trust] = role.policy("assumeRolePolicy")
 
     assert trust["Principal"] == {"Service": "events.amazonaws.com"}
     assert trust["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "111122223333"},
-        "ArnEquals": {"aws:SourceArn": [extended.named(RULE, "heard-failed").arn]},
+        "ArnEquals": {"aws:SourceArn": [extended.named(RULE, f"heard-{route}").arn for route in ("failed", "stuck")]},
     }
     assert extended.named(ROLE_POLICY, "heard-start-remediation").policy() == [
         {"Effect": "Allow", "Action": "states:StartExecution", "Resource": WHERE["state_machine_arn"]}
@@ -191,10 +194,10 @@ def test_only_the_state_machine_is_reached_through_a_role(extended):
     roles = {target.name: target.inputs.get("roleArn") for target in extended.of_type(TARGET)}
 
     starter = extended.named(ROLE, "heard-start-remediation")
-    assert roles.pop("heard-failed-remediation") == starter.arn
+    for name in ("heard-failed-remediation", "heard-stuck-remediation"):
+        assert roles.pop(name) == starter.arn
+        assert extended.named(ROLE_POLICY, "heard-start-remediation").urn in extended.named(TARGET, name).depends_on
     assert set(roles.values()) == {None}
-    target = extended.named(TARGET, "heard-failed-remediation")
-    assert extended.named(ROLE_POLICY, "heard-start-remediation").urn in target.depends_on
 
 
 def test_reordering_extra_rules_renames_none_of_them(deploy):

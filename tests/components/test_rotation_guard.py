@@ -15,7 +15,9 @@ FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:L
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 SCHEDULE, MACHINE = "aws:scheduler/schedule:Schedule", "aws:sfn/stateMachine:StateMachine"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 SECRET, SUBSCRIPTION = "aws:secretsmanager/secret:Secret", "aws:sns/topicSubscription:TopicSubscription"
+KINDS = (TOPIC, TABLE, FUNCTION, SCHEDULE, MACHINE, RULE, ALARM, SECRET)
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
 LAYER = "arn:aws:lambda:eu-west-1:111122223333:layer:powertools:7"
 INSTANCES = {"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"]}
@@ -24,6 +26,14 @@ EVERYTHING = {
     "schedule_timezone": "Europe/Berlin",
     "schedule_flexible_minutes": 5,
     "max_age_days": 90,
+    "max_age_classes": [
+        {"days": 7, "name": "prod/*", "tag": {"key": "tier", "value": "gold"}},
+        {"days": 365, "tag": {"key": "slow"}},
+    ],
+    "warn_days": 14,
+    "stuck_hours": 2,
+    "missed_hours": 48,
+    "history": "changes",
     "managed_tag": {"key": "audit", "value": "yes"},
     "subscriptions": [
         {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"},
@@ -66,9 +76,9 @@ def test_every_setting_is_tried_here():
 
 
 def test_without_settings_everything_but_the_demo_is_there(plain):
-    counts = {kind: len(plain.of_type(kind)) for kind in (TOPIC, TABLE, FUNCTION, SCHEDULE, MACHINE, RULE, SECRET)}
+    counts = {kind: len(plain.of_type(kind)) for kind in KINDS}
 
-    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 4, SCHEDULE: 1, MACHINE: 1, RULE: 4, SECRET: 0}
+    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 4, SCHEDULE: 1, MACHINE: 1, RULE: 5, ALARM: 1, SECRET: 0}
 
 
 def test_everything_lies_under_the_component(full):
@@ -104,10 +114,11 @@ def test_each_function_has_a_role_and_a_log_group_of_its_own(full):
     assert groups <= {one.outputs["name"] for one in full.of_type(LOG_GROUP)}
 
 
-def test_each_role_has_one_policy_and_each_policy_a_role(full):
-    assert sorted(one.inputs["role"] for one in full.of_type(ROLE_POLICY)) == sorted(
-        one.outputs["name"] for one in full.of_type(ROLE)
-    )
+def test_each_role_has_one_policy_and_the_checks_a_second_that_needs_its_own_arn(full):
+    policies = {one.name: one.inputs["role"] for one in full.of_type(ROLE_POLICY)}
+
+    assert policies.pop("guard-audit-check-continue") == full.named(ROLE, "guard-audit-check").outputs["name"]
+    assert sorted(policies.values()) == sorted(one.outputs["name"] for one in full.of_type(ROLE))
 
 
 def test_each_role_is_assumed_by_one_service(full):
@@ -133,7 +144,11 @@ def test_no_role_may_do_everything_or_on_everything_but_what_aws_demands(full):
             if statement["Resource"] == "*":
                 on_star |= {action for action in actions if not action.startswith("logs:")}
 
-    assert on_star == {"secretsmanager:ListSecrets", "secretsmanager:GetRandomPassword"}
+    assert on_star == {
+        "secretsmanager:ListSecrets",
+        "secretsmanager:GetRandomPassword",
+        "cloudwatch:GetMetricStatistics",
+    }
 
 
 def test_every_function_that_is_called_asynchronously_has_a_destination(full):
@@ -228,6 +243,9 @@ def test_the_layer_and_the_days_and_the_tag_reach_the_functions(full):
     assert {tuple(one["layers"]) for one in functions.values()} == {(LAYER,)}
     check = functions["guard-audit-check"]["environment"]["variables"]
     assert (check["MAX_AGE_DAYS"], check["MANAGED_TAG_KEY"], check["MANAGED_TAG_VALUE"]) == ("90", "audit", "yes")
+    assert (check["WARN_DAYS"], check["STUCK_HOURS"], check["MISSED_HOURS"]) == ("14", "2", "48")
+    assert check["HISTORY_MODE"] == "changes"
+    assert [one["days"] for one in json.loads(check["MAX_AGE_CLASSES"])] == [7, 365]
     days = {one["environment"]["variables"].get("HISTORY_DAYS") for one in functions.values()}
     assert days == {"10", None}
     notify = functions["guard-remediation-notify"]["environment"]["variables"]
@@ -255,6 +273,38 @@ def test_targets_reach_the_topic_the_queue_and_the_workflow_of_this_stack(plain)
     }
 
 
+def test_writer_and_audit_share_one_status(plain):
+    status = plain.named(TABLE, "guard-audit-status")
+    functions = {name: plain.named(FUNCTION, f"guard-{name}").inputs for name in ("trail-writer", "audit-check")}
+
+    told = {one["environment"]["variables"]["STATUS_TABLE_NAME"] for one in functions.values()}
+    assert told == {status.outputs["name"]}
+    for name in functions:
+        granted = plain.named(ROLE_POLICY, f"guard-{name}").policy()
+        assert any(status.arn in _listed(one["Resource"]) for one in granted)
+
+
+def test_the_audit_looks_into_the_record_and_the_incidents_of_this_stack(plain):
+    record, incidents = plain.named(TABLE, "guard-trail-record"), plain.named(TABLE, "guard-remediation-incidents")
+    variables = plain.named(FUNCTION, "guard-audit-check").inputs["environment"]["variables"]
+
+    assert variables["AUDIT_TRAIL_TABLE_NAME"] == record.outputs["name"]
+    assert variables["INCIDENTS_TABLE_NAME"] == incidents.outputs["name"]
+    statements = plain.named(ROLE_POLICY, "guard-audit-check").policy()
+    assert {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": record.arn} in statements
+    assert {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": incidents.arn} in statements
+
+
+def test_the_alarm_rings_the_critical_topic_which_admits_it(plain):
+    [alarm] = plain.of_type(ALARM)
+    topic = plain.named(TOPIC, "guard-critical")
+
+    assert alarm.inputs["alarmActions"] == [topic.arn]
+    admitted = plain.named("aws:sns/topicPolicy:TopicPolicy", "guard-critical").policy()
+    services = [one["Principal"].get("Service") for one in admitted if one["Resource"] == topic.arn]
+    assert "cloudwatch.amazonaws.com" in services
+
+
 def test_each_queue_has_at_most_one_policy(full):
     urls = [one.inputs["queueUrl"] for one in full.of_type("aws:sqs/queuePolicy:QueuePolicy")]
 
@@ -264,12 +314,13 @@ def test_each_queue_has_at_most_one_policy(full):
 
 def test_false_and_zero_are_not_absent(guard, plain):
     settings = {"demo": False, "drill": False, "history_days": 0, "max_age_days": 0, "schedule_flexible_minutes": 0}
-    recording = guard(**settings)
+    recording = guard(**settings, warn_days=0, max_age_classes=[])
 
     assert recording.of_type(SECRET) == []
     assert recording.named(RULE, "guard-events-failed").inputs == plain.named(RULE, "guard-events-failed").inputs
     check = recording.named(FUNCTION, "guard-audit-check").inputs["environment"]["variables"]
-    assert (check["MAX_AGE_DAYS"], check["HISTORY_DAYS"]) == ("0", "0")
+    assert (check["MAX_AGE_DAYS"], check["HISTORY_DAYS"], check["WARN_DAYS"]) == ("0", "0", "0")
+    assert check["MAX_AGE_CLASSES"] == "[]"
 
 
 def test_children_do_not_get_the_callers_options(run, plain):
@@ -300,7 +351,8 @@ def test_a_preview_shows_the_inputs_that_are_known(guard):
     preview, real = guard(preview=True, **EVERYTHING), guard(**EVERYTHING)
 
     for kind in (TABLE, RULE, LOG_GROUP, TOPIC):
-        assert [one.inputs for one in preview.of_type(kind)] == [one.inputs for one in real.of_type(kind)] != []
+        shown = {one.urn: one.inputs for one in preview.of_type(kind)}  # in whatever order they were asked for
+        assert shown == {one.urn: one.inputs for one in real.of_type(kind)} != {}
 
 
 def test_a_key_that_is_made_in_the_same_program_is_not_missed_at_preview(deploy):

@@ -1,8 +1,13 @@
 """Which schedules EventBridge Scheduler takes, and how often they run."""
 
-import pytest
+from datetime import datetime, timedelta
+from itertools import pairwise
 
-from components.schedule_expression import InvalidSchedule, shortest_period_seconds
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.schedule_expression import InvalidSchedule, longest_period_seconds, shortest_period_seconds
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
@@ -85,7 +90,61 @@ def test_a_schedule_that_scheduler_takes_has_a_shortest_period(expression, secon
     ],
 )
 def test_a_schedule_that_scheduler_refuses_is_refused(expression):
-    with pytest.raises(InvalidSchedule) as refusal:
-        shortest_period_seconds(expression)
+    for period in (shortest_period_seconds, longest_period_seconds):
+        with pytest.raises(InvalidSchedule) as refusal:
+            period(expression)
 
-    assert str(refusal.value)
+        assert str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "seconds"),
+    [
+        ("rate(1 minute)", MINUTE),
+        ("rate(12 hours)", 12 * HOUR),
+        ("rate(7 days)", 7 * DAY),
+        ("cron(* * * * ? *)", MINUTE),
+        ("cron(0 * * * ? *)", HOUR),
+        ("cron(*/40 * * * ? *)", 40 * MINUTE),
+        ("cron(0 6 * * ? *)", DAY),
+        ("cron(30 6,18 * * ? *)", 12 * HOUR),
+        ("cron(0 0,23 * * ? *)", 23 * HOUR),
+        ("cron(0 8-18 * * ? *)", 14 * HOUR),
+        ("cron(0,10 6 * * ? *)", DAY - 10 * MINUTE),
+        ("cron(0 6 ? * MON *)", 7 * DAY),
+        ("cron(0 6 ? * L *)", 7 * DAY),
+        ("cron(0 6 ? * MON-FRI *)", 3 * DAY),
+        ("cron(0 9-17 ? * MON-FRI *)", 3 * DAY - 8 * HOUR),
+        ("cron(0 6 1 * ? *)", 31 * DAY),
+        ("cron(0 6 L * ? *)", 31 * DAY),
+        ("cron(0 6 15W * ? *)", 31 * DAY),
+        ("cron(0 6 1,15 * ? *)", 17 * DAY),
+        ("cron(0 6 ? * 6#3 *)", 31 * DAY),
+        ("cron(0 6 ? * FRIL *)", 31 * DAY),
+        ("cron(0 6 1 JAN,JUL ? 2026-2030)", 6 * 31 * DAY),
+    ],
+)
+def test_a_schedule_that_scheduler_takes_has_a_longest_period(expression, seconds):
+    assert longest_period_seconds(expression) == seconds
+
+
+def some(low, high):
+    return st.lists(st.integers(low, high), min_size=1, max_size=4, unique=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(minutes=some(0, 59), hours=some(0, 23), days=some(1, 7))
+def test_the_longest_period_of_a_weekly_schedule_is_the_one_that_a_calendar_shows(minutes, hours, days):
+    fields = [",".join(map(str, values)) for values in (minutes, hours, days)]
+
+    longest = longest_period_seconds(f"cron({fields[0]} {fields[1]} ? * {fields[2]} *)")
+
+    sunday = datetime(2026, 3, 1)
+    runs = sorted(
+        sunday + timedelta(weeks=week, days=day - 1, hours=hour, minutes=minute)
+        for week in range(3)
+        for day in days
+        for hour in hours
+        for minute in minutes
+    )
+    assert longest == max((later - earlier).total_seconds() for earlier, later in pairwise(runs))

@@ -66,6 +66,10 @@ def rule(**changes):
     return {"name": "instances", "event_pattern": {"source": ["aws.ec2"]}, "to": "both", **changes}
 
 
+def age_class(**changes):
+    return {"days": 30, "name": "prod/*", **changes}
+
+
 def sqs(name="inbox"):
     return f"arn:aws:sqs:{ACCOUNT}:{name}"
 
@@ -75,6 +79,24 @@ GOOD = [
     ("schedule_timezone", ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"]),
     ("schedule_flexible_minutes", [0, 1, 1440]),
     ("max_age_days", [0, 1, 30, 3650]),
+    (
+        "max_age_classes",
+        [
+            [],
+            [age_class()],
+            [age_class(days=0), age_class(days=3650, name="*")],
+            [age_class(tag={"key": "tier"})],
+            [{"days": 1, "tag": {"key": "tier", "value": ""}}, {"days": 1, "tag": {"key": "tier", "value": "gold"}}],
+            [{"days": 1, "tag": {"key": "Managed"}}],
+            [age_class(name="a?"), age_class(name="a*"), age_class(name="[b-d]?!_+=.@-")],
+            [age_class(name="rds!*"), age_class(name="x" * 512)],
+            [age_class(name=None, tag={"key": "tier", "value": None}), age_class(tag=None)],
+            [age_class(name=f"team-{number}/*") for number in range(50)],
+        ],
+    ),
+    ("warn_days", [0, 1, 7, 3650]),
+    ("stuck_hours", [1, 24, 8760]),
+    ("missed_hours", [1, 24, 8760]),
     ("managed_tag", [{"key": "Managed", "value": "true"}, {"key": "Überwacht", "value": ""}]),
     (
         "subscriptions",
@@ -103,6 +125,7 @@ GOOD = [
     ),
     ("queue_retention_days", [1, 7, 14]),
     ("dead_letter_retention_days", [7, 14]),
+    ("history", ["everyRun", "changes"]),
     ("history_days", [0, 400, 3650]),
     ("deletion_protection", [True, False]),
     ("log_retention_days", [1, 90, 3653]),
@@ -134,6 +157,48 @@ BAD = [
     ("schedule_timezone", "an IANA time zone", ["", "Mars/Olympus", "utc ", "../UTC", None, 1, ["UTC"], {}]),
     ("schedule_flexible_minutes", "a whole number from 0 to 1440", [*NUMBERS, 1441]),
     ("max_age_days", "a whole number from 0 to 3650", [*NUMBERS, 3651]),
+    ("max_age_classes", "a list", [None, "x", 1, {}, age_class()]),
+    ("max_age_classes", "a map of days, name (optional), tag (optional)", [[None], ["prod/*"], [[]]]),
+    ("max_age_classes", "have days", [[without(age_class(), "days")], [{}]]),
+    ("max_age_classes", "not have nmae", [[age_class(nmae="x")]]),
+    ("max_age_classes", "a whole number from 0 to 3650", [[age_class(days=x)] for x in (*NUMBERS, 3651)]),
+    ("max_age_classes", "a class by name, by tag, or by both", [[{"days": 1}], [{"days": 1, "name": None}]]),
+    (
+        "max_age_classes",
+        "a pattern of secret names",
+        [[age_class(name=x)] for x in ("", "a b", "prod\\*", "a[b", "ü*", "x" * 513, "x\n", 1, True, ["x"], {})],
+    ),
+    (
+        "max_age_classes",
+        "a key, and optionally a value",
+        [[age_class(tag=x)] for x in ("tier", {}, [], {"value": "x"}, {"key": "a", "vlaue": "x"}, {"key": 1, 2: 3})],
+    ),
+    ("max_age_classes", "a tag whose key is text", [[age_class(tag={"key": x})] for x in ("", "k" * 129, 1, None)]),
+    (
+        "max_age_classes",
+        "a tag whose value is text",
+        [[age_class(tag={"key": "k", "value": x})] for x in (True, 1, "v" * 257, "a*")],
+    ),
+    ("max_age_classes", "does not begin with aws:", [[age_class(tag={"key": "aws:x"})]]),
+    (
+        "max_age_classes",
+        "a class that a secret can get into",
+        [
+            [age_class(), age_class(days=7)],
+            [age_class(name="*"), age_class()],
+            [{"days": 1, "tag": {"key": "tier"}}, {"days": 1, "tag": {"key": "tier", "value": "gold"}}],
+            [{"days": 1, "tag": {"key": "Managed", "value": "false"}}],
+            [{"days": 1, "tag": {"key": "Managed", "value": "true"}}, age_class()],
+        ],
+    ),
+    (
+        "max_age_classes",
+        "at most 2048 characters as a function's environment holds them",
+        [[age_class(name=f"team-{number}/*") for number in range(100)]],
+    ),
+    ("warn_days", "a whole number from 0 to 3650", [*NUMBERS, 3651]),
+    ("stuck_hours", "a whole number from 1 to 8760", [*NUMBERS, 0, 8761]),
+    ("missed_hours", "a whole number from 1 to 8760", [*NUMBERS, 0, 8761]),
     ("managed_tag", "a key and a value and nothing else", [None, "Managed", [], {}, {"key": "a"}, {"Key": 1}]),
     ("managed_tag", "a tag whose key is text", [{"key": "", "value": "x"}, {"key": "k" * 129, "value": "x"}]),
     ("managed_tag", "a tag whose value is text", [{"key": "k", "value": x} for x in (True, None, 1, "v" * 257, "\n")]),
@@ -216,6 +281,7 @@ BAD = [
     ("queue_retention_days", "a whole number from 1 to 14", [*NUMBERS, 0, 15]),
     ("dead_letter_retention_days", "a whole number from 1 to 14", [*NUMBERS, 0, 15]),
     ("dead_letter_retention_days", "at least queue_retention_days, 7,", [1, 6]),
+    ("history", "one of everyRun, changes", [None, "", "every_run", "Changes", 0, True, ["changes"], {}]),
     ("history_days", "a whole number from 0 to 3650", [*NUMBERS, 3651]),
     ("deletion_protection", "true or false", [None, 0, 1, "true", "", []]),
     ("log_retention_days", "one of 1, 3, 5, 7", [*NUMBERS[:1], *NUMBERS[2:], 0, 2, 91, 3650]),
@@ -345,6 +411,44 @@ def test_an_optional_field_of_null_is_as_absent():
 @pytest.mark.parametrize("setting", ["kms_key_arn", "powertools_layer_arn"])
 def test_what_may_be_known_later_is_left_to_aws(setting):
     assert complaints_about({setting: pulumi.Output.from_input("anything")}) == []
+
+
+def test_a_class_that_no_secret_gets_into_is_refused_with_why():
+    everything, some = {"days": 30, "name": "*"}, {"days": 7, "name": "prod/*"}
+    elsewhere = {"days": 1, "tag": {"key": "audit", "value": "no"}}
+
+    assert complaints_about({"max_age_classes": [elsewhere, everything, some]}) == [
+        'max_age_classes[2] must be a class that a secret can get into, got {"days": 7, "name": "prod/*"}: '
+        "the class [1] before it takes in the same secrets"
+    ]
+    given = {"max_age_classes": [elsewhere], "managed_tag": {"key": "audit", "value": "yes"}}
+    assert complaints_about(given) == [
+        "max_age_classes[0] must be a class that a secret can get into, got "
+        '{"days": 1, "tag": {"key": "audit", "value": "no"}}: every secret under audit has the tag audit=yes'
+    ]
+
+
+def test_classes_are_not_compared_before_each_of_them_and_the_managed_tag_are_right():
+    classes = [age_class(), age_class()]
+
+    [complaint] = complaints_about({"max_age_classes": [*classes, age_class(days=-1)]})
+    assert complaint.startswith("max_age_classes[2].days must be ")
+    [complaint] = complaints_about({"max_age_classes": classes, "managed_tag": {"key": "x"}})
+    assert complaint.startswith("managed_tag must be ")
+
+
+@pytest.mark.parametrize("secret", ["max_age_classes", "managed_tag"])
+def test_a_complaint_about_classes_repeats_nothing_that_is_secret(secret):
+    given = {
+        "max_age_classes": [{"days": 1, "tag": {"key": "s3cr3t", "value": "s3cr3t-too"}}, age_class(), age_class()],
+        "managed_tag": {"key": "s3cr3t", "value": "yes"},
+    }
+
+    complaints = complaints_about(given, hidden=frozenset({secret}))
+
+    assert len(complaints) == 2
+    for complaint in complaints:
+        assert complaint.endswith(" must be a class that a secret can get into, got a secret value")
 
 
 def test_endpoints_and_roles_may_be_known_later():

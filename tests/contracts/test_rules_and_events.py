@@ -1,9 +1,16 @@
-"""The rules hear the events that AWS sends, each where it should be heard and nowhere else."""
+"""The rules hear the events that AWS and the audit send, each where it should be heard and nowhere else."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from handlers import audit_page
+from handlers.adapters import event_bus
+from handlers.domain.secrets import VersionDates, listed
+from handlers.domain.verdicts import AuditSettings, judge
+from handlers.events import parse
 
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 RULE = "aws:cloudwatch/eventRule:EventRule"
@@ -11,6 +18,7 @@ HEARD = {
     "rotation-failed": {"failed"},
     "rotation-abandoned": {"failed"},
     "test-rotation-failed": {"failed"},
+    "rotation-stuck": {"stuck"},
     "rotation-started": {"service-events"},
     "rotation-succeeded": {"service-events"},
     "put-secret-value": {"api-calls"},
@@ -137,7 +145,48 @@ def test_the_tutorials_pattern_waits_for_the_right_words_in_the_wrong_place(dev,
     assert matches(mended, succeeded)
 
 
-@pytest.mark.parametrize("name", sorted(set(HEARD) - {"instance-stopped"}))
+def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded, monkeypatch):
+    event, entries = recorded("rotation-stuck"), []
+
+    class Bus:
+        def put_events(self, **asked):
+            entries.extend(asked["Entries"])
+            return {"FailedEntryCount": 0, "Entries": [{"EventId": event["id"]}]}
+
+    monkeypatch.setattr(event_bus, "client", lambda _: Bus())
+    secret = listed(
+        {
+            "Name": "orders/db",
+            "ARN": event["resources"][0],
+            "SecretVersionsToStages": {"before": ["AWSCURRENT"], event["detail"]["versionId"]: ["AWSPENDING"]},
+        }
+    )
+    began = datetime(2026, 3, 1, 1, 17, 14, tzinfo=UTC)
+    now = datetime.fromisoformat(event["time"])
+    finding = judge(secret, VersionDates(began, pending_since=began), AuditSettings(), now)
+
+    event_bus.put(audit_page.STUCK, secret.arn, audit_page._stuck(finding))
+
+    assert finding.verdict == "rotation_failing"
+    [entry] = entries
+    assert json.loads(entry.pop("Detail")) == event["detail"]
+    assert entry == {"Source": event["source"], "DetailType": event["detail-type"], "Resources": event["resources"]}
+
+
+def test_a_stuck_rotation_opens_an_incident_of_its_secret(recorded):
+    event = recorded("rotation-stuck")
+
+    heard = parse(event)
+
+    assert (heard.kind, heard.source) == ("Rotation Stuck", "rotation-guard")
+    assert heard.secret_arn == heard.subject == event["resources"][0]
+    assert heard.identity == event["detail"]["eventID"]
+    assert heard.occurred_at == event["time"]
+    # It is no news of a value that moved: the version that it names is the one that is stuck.
+    assert heard.current_version_id is None
+
+
+@pytest.mark.parametrize("name", sorted(set(HEARD) - {"instance-stopped", "rotation-stuck"}))
 def test_recorded_events_have_the_shape_that_aws_documents(recorded, name):
     event = recorded(name)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -43,6 +44,12 @@ ENVIRONMENT = {
     "MANAGED_TAG_KEY": "Managed",
     "MANAGED_TAG_VALUE": "true",
     "HISTORY_DAYS": "400",
+    "HISTORY_MODE": "everyRun",
+    "MAX_AGE_CLASSES": "[]",
+    "WARN_DAYS": "7",
+    "STUCK_HOURS": "24",
+    "MISSED_HOURS": "24",
+    "PERIOD_SECONDS": "3600",
 }
 
 
@@ -202,6 +209,74 @@ def failed(recorded: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str,
         return body
 
     return event
+
+
+@pytest.fixture
+def run(context):
+    """Runs the audit; by hand unless told what the schedule sends."""
+    return lambda event=None: rotation_check.handler(event or {}, context)
+
+
+@pytest.fixture
+def dates(aws):
+    """When versions were made: version id -> date. Moto says of every version that it was made now."""
+    made = {}
+
+    def versions(asked):
+        answer = aws.client("secretsmanager").list_secret_version_ids(SecretId=asked["SecretId"])
+        for version in answer["Versions"]:
+            version["CreatedDate"] = made.get(version["VersionId"], version["CreatedDate"])
+        return {"ARN": asked["SecretId"], "Name": answer["Name"], "Versions": answer["Versions"]}
+
+    aws.answer("ListSecretVersionIds", versions)
+    return made
+
+
+@pytest.fixture
+def aged(secret, dates):
+    """Makes a secret under audit, with a value of this many days."""
+
+    def make(name, days=0, tags=None):
+        made = secret(name, {"Managed": "true"} if tags is None else tags)
+        dates[made["VersionId"]] = datetime.now(UTC) - timedelta(days=days)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def history(aws):
+    """The rows of history, by secret."""
+
+    def read():
+        rows = aws.rows("history")
+        found = {row["secret_name"]: row for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    return read
+
+
+@pytest.fixture
+def status(aws):
+    """What is true now, by secret."""
+    return lambda: {row["secret_name"]: row for row in aws.rows("status")}
+
+
+@pytest.fixture
+def needs_someone(aws):
+    """The secrets in the index of what needs someone."""
+
+    def query():
+        answer = aws.client("dynamodb").query(
+            TableName="status",
+            IndexName="attention",
+            KeyConditionExpression="attention = :yes",
+            ExpressionAttributeValues={":yes": {"S": "yes"}},
+        )
+        return {row["secret_name"]["S"] for row in answer["Items"]}
+
+    return query
 
 
 def _plain(stored: Any) -> Any:

@@ -14,7 +14,7 @@ LONG = 110_000
 
 @pytest.fixture(autouse=True)
 def tables(aws):
-    aws.create_tables("audit-trail")
+    aws.create_tables("audit-trail", "status")
 
 
 @pytest.fixture

@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 
 from handlers import settings
+from handlers.domain.limits import AgeClass
+from handlers.domain.verdicts import AuditSettings
 
-KINDS = [kind for kind in vars(settings).values() if isinstance(kind, type) and kind.__name__.endswith("Settings")]
+KINDS = [
+    kind
+    for kind in vars(settings).values()
+    # What the module only imports, such as the audit's own settings, is read from no environment.
+    if isinstance(kind, type) and kind.__name__.endswith("Settings") and kind.__module__ == settings.__name__
+]
 VARIABLES = [(kind, field.name.upper()) for kind in KINDS for field in fields(kind)]
 NUMBERS = [(kind, field.name.upper()) for kind in KINDS for field in fields(kind) if field.type is int]
 
@@ -18,8 +25,13 @@ def complete(kind: Any) -> dict[str, str]:
 
 
 def test_there_are_settings_to_test():
-    assert len(KINDS) >= 4
-    assert len(NUMBERS) >= 4
+    assert {kind.__name__ for kind in KINDS} == {
+        "AuditWriterSettings",
+        "RotationCheckSettings",
+        "RemediationClaimSettings",
+        "RemediationNotifySettings",
+    }
+    assert len(NUMBERS) >= 8
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,3 +69,18 @@ def test_a_number_that_is_none_is_named_with_what_was_given(kind, name, text):
 
     assert str(raised.value) == f"{name} must be a whole number, got {text!r}"
     assert raised.value.__suppress_context__
+
+
+def test_the_audits_own_settings_are_numbers_and_classes():
+    environment = complete(settings.RotationCheckSettings) | {
+        "MAX_AGE_DAYS": "30",
+        "WARN_DAYS": "1",
+        "STUCK_HOURS": "2",
+        "MISSED_HOURS": "3",
+        "MAX_AGE_CLASSES": '[{"days":7,"name":"prod/*"},{"days":0,"tag_key":"tier","tag_value":""}]',
+    }
+
+    audit = settings.RotationCheckSettings.from_env(environment).audit()
+
+    classes = (AgeClass(7, name="prod/*"), AgeClass(0, tag_key="tier", tag_value=""))
+    assert audit == AuditSettings(max_age_days=30, warn_days=1, stuck_hours=2, missed_hours=3, classes=classes)

@@ -1,82 +1,85 @@
-"""Which secrets are overdue: the rule alone."""
+"""What a run is known by, what it counts, and when it cannot have seen everything."""
 
-from datetime import UTC, datetime, timedelta
+import json
 
 import pytest
 
-from handlers.domain.audit import NEEDS_ROTATION, OK, UNKNOWN, AuditedSecret, ValueDate, judge, run_id
-
-NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-SECRET = AuditedSecret("orders/db", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd", {}, "v1")
-SECOND = timedelta(seconds=1)
+from handlers.domain.audit import SHOWN, Progress, incomplete_because, resumed, run_id, vanished, with_findings
+from handlers.domain.reconciliation import Discrepancy
 
 
-@pytest.mark.parametrize(
-    ("age", "max_age_days", "status", "age_days"),
-    [
-        (timedelta(0), 30, OK, 0),
-        (timedelta(days=1) - SECOND, 30, OK, 0),
-        (timedelta(days=30) - SECOND, 30, OK, 29),
-        (timedelta(days=30), 30, OK, 30),
-        (timedelta(days=30) + SECOND, 30, NEEDS_ROTATION, 30),
-        (timedelta(days=31), 30, NEEDS_ROTATION, 31),
-        (timedelta(0), 0, OK, 0),
-        (SECOND, 0, NEEDS_ROTATION, 0),
-        (-SECOND, 30, UNKNOWN, None),
-    ],
-)
-def test_a_value_is_overdue_from_the_second_after_its_limit(age, max_age_days, status, age_days):
-    finding = judge(SECRET, ValueDate(NOW - age), max_age_days, NOW)
-
-    assert (finding.status, finding.age_days, finding.value_created_at) == (status, age_days, NOW - age)
+def a_run(**more):
+    return {"checked": 10, "complete": True, **more}
 
 
-@pytest.mark.parametrize(
-    ("age_days", "reason"),
-    [
-        (29, "The value in use is 29 days old, within the limit of 30."),
-        (31, "The value in use is 31 days old; the limit is 30."),
-        (-1, "The value in use has a date in the future."),
-    ],
-)
-def test_a_finding_says_why(age_days, reason):
-    assert judge(SECRET, ValueDate(NOW - timedelta(days=age_days)), 30, NOW).reason == reason
+def test_what_was_counted_survives_being_written_down():
+    progress = Progress(checked=3, flagged=1, unknown=1, listed=9, added=2, pages=1, calls=4, seconds=1.25)
+    progress.verdicts = {"fresh": 2, "overdue": 1}
+    progress.note([Discrepancy("vanished", "orders", "It is gone.")])
+
+    assert resumed(progress.written()) == progress
 
 
-def test_a_value_without_a_date_is_unknown_for_the_reason_given():
-    finding = judge(SECRET, ValueDate(None, "No version holds AWSCURRENT."), 30, NOW)
+def test_a_discrepancy_is_noted_once():
+    progress = Progress()
+    one = Discrepancy("vanished", "orders", "It is gone.")
 
-    assert (finding.status, finding.reason) == (UNKNOWN, "No version holds AWSCURRENT.")
-    assert (finding.value_created_at, finding.age_days) == (None, None)
+    assert progress.note([one, one]) is True
+    assert progress.note([one]) is False
+    assert progress.discrepancies == {"vanished": 1}
+    assert progress.findings == [{"kind": "vanished", "secret_name": "orders", "detail": "It is gone."}]
 
 
-@pytest.mark.parametrize(
-    ("value", "attention"),
-    [
-        (ValueDate(NOW), False),
-        (ValueDate(NOW - timedelta(days=31)), True),
-        (ValueDate(None, "The secret's versions may not be listed: access denied."), True),
-    ],
-)
-def test_everything_but_ok_needs_someone(value, attention):
-    assert judge(SECRET, value, 30, NOW).attention is attention
+def test_a_run_lists_some_discrepancies_and_counts_them_all():
+    progress = Progress()
+    progress.note(Discrepancy("vanished", f"secret-{number}", "It is gone.") for number in range(SHOWN + 5))
+
+    assert len(progress.findings) == SHOWN
+    assert progress.discrepancies == {"vanished": SHOWN + 5}
+    assert len(json.dumps(progress.findings)) < 400_000
+
+
+def test_a_new_start_keeps_the_discrepancies_and_counts_anew():
+    before = Progress(checked=5)
+    before.note([Discrepancy("vanished", "orders", "It is gone.")])
+
+    progress = with_findings(Progress(), before.written())
+
+    assert progress.checked == 0
+    assert progress.findings == before.findings
 
 
 @pytest.mark.parametrize(
-    ("tags", "carries"),
+    ("listed", "counted", "complete"), [(10, None, True), (10, 10, True), (10, 9, True), (10, 11, False)]
+)
+def test_a_run_that_listed_fewer_than_there_are_is_incomplete(listed, counted, complete):
+    reasons = incomplete_because(Progress(checked=10, listed=listed), counted, None)
+
+    assert (reasons == []) is complete
+
+
+@pytest.mark.parametrize(
+    ("checked", "before", "complete"), [(5, 10, True), (4, 10, False), (0, 1, False), (0, 0, True), (20, 10, True)]
+)
+def test_a_run_that_checked_less_than_half_of_the_one_before_is_incomplete(checked, before, complete):
+    reasons = incomplete_because(Progress(checked=checked), None, a_run(checked=before))
+
+    assert (reasons == []) is complete
+
+
+@pytest.mark.parametrize(
+    ("checked", "added", "before", "some"),
     [
-        ({"Managed": "true"}, True),
-        ({"Managed": "true", "team": "orders"}, True),
-        ({}, False),
-        ({"Managed": "True"}, False),
-        ({"Managed": "true "}, False),
-        ({"Managed": ""}, False),
-        ({"managed": "true"}, False),
-        ({"ManagedBy": "true"}, False),
+        (10, 0, a_run(), False),
+        (9, 0, a_run(), True),
+        (10, 1, a_run(), True),  # one came, so one went
+        (11, 1, a_run(), False),
+        (10, 10, None, False),  # the first run misses nothing
+        (10, 0, a_run(complete=False), True),  # cannot be told
     ],
 )
-def test_a_tag_counts_to_the_letter(tags, carries):
-    assert AuditedSecret("orders/db", SECRET.arn, tags, "v1").carries("Managed", "true") is carries
+def test_whether_a_secret_vanished_shows_in_the_counts(checked, added, before, some):
+    assert vanished(Progress(checked=checked, added=added), before) is some
 
 
 @pytest.mark.parametrize("scheduled_time", ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00.123Z"])

@@ -1,0 +1,158 @@
+"""The table of runs: who works on one, up to where, and how it ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..domain.audit import AUDIT, Progress, resumed, with_findings
+from ..domain.history import iso
+from .clients import client
+from .items import item, row
+
+ACTIONS = frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query"})
+_HELD = "holder = :me"
+_STARTABLE = "attribute_not_exists(run_id) OR attribute_exists(finished_at) OR holder = :me OR lease_until < :now"
+_FREE = (
+    "part = :expected AND attribute_not_exists(finished_at) AND "
+    "(attribute_not_exists(holder) OR holder = :me OR lease_until < :now)"
+)
+_LOST = "attribute_not_exists(finished_at) AND lease_until < :now"
+_PLACE = ("holder", "lease_until", "next_token")
+_OUTCOME = (
+    "finished_at",
+    "complete",
+    "lost",
+    "incomplete_because",
+    "counted",
+    "discrepancies",
+    "findings",
+    "next_token",
+)
+_LOOKED_AT = 10
+"""Runs before this one among which those are looked for that were never finished."""
+
+
+@dataclass
+class Lease:
+    """The right to work on a run, which nobody else has until it is over."""
+
+    run_id: str
+    holder: str
+    part: int
+    started_at: datetime
+    token: str | None
+    """Where the list of secrets goes on; None for its beginning."""
+    progress: Progress
+
+
+class AuditRuns:
+    """The table of this name."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._dynamodb = client("dynamodb")
+
+    def take(self, run_id: str, part: int, holder: str, now: datetime, until: datetime) -> Lease | None:
+        """Start a run, or go on with a part that was handed over; None while or where somebody else does.
+
+        The first part may be started again by the invocation that began it, by anyone once its time is up, and where
+        the run was finished. The discrepancies that it had found stay.
+        """
+        before = self.read(run_id) or {}
+        anew = part == 0 and ("started_at" not in before or "finished_at" in before)
+        changes: dict[str, Any] = {"holder": holder, "lease_until": iso(until), "part": part}
+        if anew:
+            changes["started_at"] = iso(now)
+        condition = _FREE if part else _STARTABLE
+        values = {":me": holder, ":now": iso(now), **({":expected": part} if part else {})}
+        if not self._update(run_id, changes, condition, values, remove=_OUTCOME if anew else ()):
+            return None
+        if anew:
+            return Lease(run_id, holder, 0, now.replace(microsecond=0), None, Progress())
+        started_at = datetime.fromisoformat(before["started_at"])
+        if part:
+            return Lease(run_id, holder, part, started_at, before["next_token"], resumed(before))
+        return Lease(run_id, holder, 0, started_at, None, with_findings(Progress(), before))
+
+    def waiting_part(self, run_id: str) -> int | None:
+        """The part of a run that was handed over and that nobody has taken up; None where there is none."""
+        known = self.read(run_id) or {}
+        waits = "part" in known and "holder" not in known and "finished_at" not in known
+        return int(known["part"]) if waits else None
+
+    def note(self, lease: Lease) -> bool:
+        """Write down the discrepancies found so far, before what they were found by is written over.
+
+        Like the two below False where the run is no longer the holder's: its time was up, and another took it.
+        """
+        written = lease.progress.written()
+        changes = {name: written[name] for name in ("discrepancies", "findings")}
+        return self._update(lease.run_id, changes, _HELD, {":me": lease.holder})
+
+    def hand_over(self, lease: Lease, token: str, until: datetime) -> bool:
+        """Leave the rest of the run to whoever takes the next part."""
+        place = {"part": lease.part + 1, "next_token": token, "lease_until": iso(until)}
+        changes = {**lease.progress.written(), **place}
+        return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=("holder",))
+
+    def finish(self, lease: Lease, finished_at: datetime, outcome: Mapping[str, Any]) -> bool:
+        """The end of a run, and how it went."""
+        changes = {**lease.progress.written(), **outcome, "finished_at": iso(finished_at)}
+        changes = {name: value for name, value in changes.items() if value is not None}
+        return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=_PLACE)
+
+    def before(self, run_id: str, started_at: datetime) -> list[dict[str, Any]]:
+        """The last runs but this one that began no later, newest first."""
+        found = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="audit = :audit",
+            ExpressionAttributeValues=item({":audit": AUDIT}),
+            ScanIndexForward=False,
+            Limit=_LOOKED_AT,
+            ConsistentRead=True,
+        )["Items"]
+        runs = [row(stored) for stored in found]
+        earlier = [one for one in runs if one["run_id"] != run_id and one["started_at"] <= iso(started_at)]
+        return sorted(earlier, key=lambda one: one["started_at"], reverse=True)
+
+    def give_up(self, run_id: str, now: datetime, because: str) -> bool:
+        """End a run that was lost; False where it is not: finished after all, or at work."""
+        changes = {"finished_at": iso(now), "complete": False, "lost": True, "incomplete_because": [because]}
+        return self._update(run_id, changes, _LOST, {":now": iso(now)}, remove=_PLACE)
+
+    def read(self, run_id: str) -> dict[str, Any] | None:
+        """A run's row."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_key(run_id), ConsistentRead=True)
+        return row(answer["Item"]) if "Item" in answer else None
+
+    def _update(
+        self,
+        run_id: str,
+        changes: Mapping[str, Any],
+        condition: str,
+        values: Mapping[str, Any],
+        remove: Sequence[str] = (),
+    ) -> bool:
+        removed = f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(run_id),
+                UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in changes)}{removed}",
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in (*changes, *remove)},
+                ExpressionAttributeValues=item({**values, **{f":{name}": value for name, value in changes.items()}}),
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def lease_until(now: datetime, remaining_milliseconds: int) -> datetime:
+    """When an invocation that has so long to live can be taken for dead."""
+    return now + timedelta(milliseconds=remaining_milliseconds, seconds=60)
+
+
+def _key(run_id: str) -> dict[str, Any]:
+    return item({"audit": AUDIT, "run_id": run_id})

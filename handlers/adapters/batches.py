@@ -1,0 +1,75 @@
+"""DynamoDB's batches: as many at a time as it takes, several at once, and what it left again."""
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .clients import client
+from .items import Item
+
+WRITE_BATCH = 25
+READ_BATCH = 100
+"""The most that one call takes (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html)."""
+ATTEMPTS = 8
+AT_ONCE = 8
+"""Batches under way at the same time."""
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Throttled(RuntimeError):
+    """DynamoDB did not take or give every row, however often it was asked."""
+
+
+class Batches:
+    """Reads and writes of many rows."""
+
+    def __init__(self) -> None:
+        self._dynamodb = client("dynamodb")
+        self._threads = ThreadPoolExecutor(AT_ONCE)
+
+    def put(self, rows: Iterable[tuple[str, Item]]) -> None:
+        """Write rows, each with the table it belongs to; in one table no key may come twice.
+
+        Raises Throttled, with some of the rows written.
+        """
+        list(self._threads.map(self._put, _cut(list(rows), WRITE_BATCH)))
+
+    def get(self, table: str, keys: Iterable[Item]) -> Iterator[Item]:
+        """The rows of these keys that are there. Raises Throttled."""
+        for found in self._threads.map(lambda some: self._get(table, some), _cut(list(keys), READ_BATCH)):
+            yield from found
+
+    def _put(self, rows: Sequence[tuple[str, Item]]) -> None:
+        pending: dict[str, list[Item]] = {}
+        for table, row in rows:
+            pending.setdefault(table, []).append({"PutRequest": {"Item": row}})
+        for attempt in range(ATTEMPTS):
+            pending = self._dynamodb.batch_write_item(RequestItems=pending).get("UnprocessedItems", {})
+            if not pending:
+                return
+            _pause(attempt)
+        raise Throttled(f"DynamoDB left rows of {', '.join(pending)} unwritten after {ATTEMPTS} attempts")
+
+    def _get(self, table: str, keys: Sequence[Item]) -> list[Item]:
+        found: list[Item] = []
+        pending: Mapping[str, Any] = {table: {"Keys": list(keys)}}
+        for attempt in range(ATTEMPTS):
+            answer = self._dynamodb.batch_get_item(RequestItems=pending)
+            found += answer["Responses"].get(table, [])
+            pending = answer.get("UnprocessedKeys", {})
+            if not pending:
+                return found
+            _pause(attempt)
+        raise Throttled(f"DynamoDB left rows of {table} unread after {ATTEMPTS} attempts")
+
+
+def _cut(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(entries), size):
+        yield entries[start : start + size]
+
+
+def _pause(attempt: int) -> None:
+    """Full jitter, doubling, up to some seconds: what DynamoDB advises for rows it did not take."""
+    time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.05 * 2**attempt)))  # noqa: S311

@@ -1,0 +1,14 @@
+"""A function's next invocation of itself."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .clients import client
+
+ACTIONS = frozenset({"lambda:InvokeFunction"})
+
+
+def start(function_name: str, event: Mapping[str, Any]) -> None:
+    """Invoke a function asynchronously: Lambda retries it, and in the end sends the event to its dead letters."""
+    client("lambda").invoke(FunctionName=function_name, InvocationType="Event", Payload=json.dumps(dict(event)))

@@ -1,0 +1,149 @@
+"""Audits the secrets of one page of the list: reads what it has to, judges, reconciles, and writes it down."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from .adapters import event_bus
+from .adapters.audit_runs import AuditRuns, Lease
+from .adapters.audit_tables import AuditTables
+from .adapters.audit_trail import AuditTrail
+from .adapters.incidents import Incidents
+from .adapters.secrets import Secrets
+from .domain import reconciliation
+from .domain.audit import EVERY_RUN
+from .domain.history import expires_at, iso
+from .domain.reconciliation import Account, Discrepancy
+from .domain.secrets import ListedSecret, VersionDates
+from .domain.statuses import Row, cached_dates, history_row, says_something_new, status_row
+from .domain.verdicts import Finding, judge
+from .settings import RotationCheckSettings
+
+STUCK = "Rotation Stuck"
+"""Detail-type of the event that opens an incident for a rotation of which no failure was heard."""
+_AT_ONCE = 8
+"""Secrets whose versions are listed at the same time."""
+_REMEMBERED = 5000
+"""Names that are remembered, so that a secret which the list shows on two pages counts once."""
+_NOT_RECONCILED = frozenset({"replica", "pending_deletion", "unknown"})
+
+
+class PageAudit:
+    """The audit of one run's pages, for as long as one invocation works on it."""
+
+    def __init__(self, settings: RotationCheckSettings, lease: Lease, runs: AuditRuns, tables: AuditTables) -> None:
+        self._settings, self._lease, self._runs, self._tables = settings, lease, runs, tables
+        self._limits = settings.audit()
+        self._vault = Secrets()
+        self._trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
+        self._incidents = Incidents(settings.incidents_table_name) if settings.incidents_table_name else None
+        self._threads = ThreadPoolExecutor(_AT_ONCE)
+        self._seen: dict[str, None] = {}
+        self._expiry = expires_at(lease.started_at, settings.history_days)
+
+    def audit(self, page: Iterable[ListedSecret]) -> None:
+        """Judge the secrets of a page that are under audit, and write down what was found."""
+        progress, secrets = self._lease.progress, self._under_audit(page)
+        known = self._tables.statuses(secrets)
+        before = {name: {} if "gone_since" in known.get(name, {}) else known.get(name, {}) for name in secrets}
+        dates = self._dates(secrets, before)
+        # Judged now: a value made since the run began is new, and not from the future.
+        now = datetime.now(UTC)
+        findings = {name: judge(secret, dates[name], self._limits, now) for name, secret in secrets.items()}
+        rows: list[dict[str, Any]] = []
+        discrepancies: list[Discrepancy] = []
+        for name, finding in findings.items():
+            account, disagreements = self._reconciled(finding, before[name], now)
+            told_stuck, stuck = self._told_stuck(finding, before[name])
+            discrepancies += [*disagreements, *stuck]
+            started_at, seen_in = self._lease.started_at, self.seen_in
+            rows.append(status_row(finding, before[name], account, started_at, seen_in, told_stuck))
+        if progress.note(discrepancies):
+            self._runs.note(self._lease)
+        self._write(findings, rows, before)
+        progress.count(findings.values())
+        progress.added += sum(row["first_seen"] == iso(self._lease.started_at) for row in rows)
+
+    @property
+    def seen_in(self) -> str:
+        """What every secret's status says once this run, or with a history of changes this day, has seen it."""
+        every_run = self._settings.history_mode == EVERY_RUN
+        return self._lease.run_id if every_run else iso(self._lease.started_at)[:10]
+
+    def _under_audit(self, page: Iterable[ListedSecret]) -> dict[str, ListedSecret]:
+        key, value = self._settings.managed_tag_key, self._settings.managed_tag_value
+        secrets = {one.name: one for one in page if one.carries(key, value) and one.name not in self._seen}
+        self._seen |= dict.fromkeys(secrets)
+        for name in list(self._seen)[: max(0, len(self._seen) - _REMEMBERED)]:
+            del self._seen[name]
+        return secrets
+
+    def _dates(self, secrets: Mapping[str, ListedSecret], before: Mapping[str, Row]) -> dict[str, VersionDates]:
+        """The dates of all: those on record, and read for those of which there is none of these versions."""
+        cached = {name: cached_dates(before[name], secret) for name, secret in secrets.items()}
+        unread = [name for name, dates in cached.items() if dates is None]
+        read = self._threads.map(lambda name: self._vault.version_dates(secrets[name]), unread)
+        self._lease.progress.calls += sum(secrets[name].current_version_id is not None for name in unread)
+        return {name: dates for name, dates in cached.items() if dates is not None} | dict(
+            zip(unread, read, strict=True)
+        )
+
+    def _reconciled(self, finding: Finding, before: Row, now: datetime) -> tuple[Account, list[Discrepancy]]:
+        """The record of what is accounted for, and where it does not agree with what was heard."""
+        secret = finding.secret
+        account = reconciliation.account_of(before, secret, now)
+        if finding.verdict in _NOT_RECONCILED or self._trail is None:
+            return account, []
+        found = []
+        if reconciliation.has_moved(account, secret):
+            if reconciliation.is_heard(account, secret):
+                return reconciliation.settled(secret, now), []
+            if not reconciliation.was_there_before(before, secret, self._lease.started_at):
+                return account, []
+            since = datetime.fromisoformat(account.at) - reconciliation.LATE
+            if not self._trail.heard_since(secret.arn, since) & reconciliation.TELLS_OF_MOVE:
+                detail = f"AWSCURRENT is on version {secret.current_version_id}, and no event told of it."
+                found.append(Discrepancy(reconciliation.MOVED_UNHEARD, secret.name, detail))
+            account = reconciliation.moved_on(account, secret, now)
+        in_vain = reconciliation.heard_in_vain(account, secret, now)
+        if in_vain:
+            found.append(Discrepancy(reconciliation.HEARD_UNMOVED, secret.name, in_vain))
+        return reconciliation.without_old_news(account, now), found
+
+    def _told_stuck(self, finding: Finding, before: Row) -> tuple[str | None, list[Discrepancy]]:
+        """The stuck version that there is an incident about: one is opened where no failure was heard."""
+        secret, told = finding.secret, before.get("told_stuck_version_id")
+        if finding.verdict != "rotation_failing" or self._incidents is None:
+            return None, []
+        if told == secret.pending_version_id or self._incidents.is_open_for(secret.arn):
+            return secret.pending_version_id, []
+        event_bus.put(STUCK, secret.arn, _stuck(finding))
+        return secret.pending_version_id, [
+            Discrepancy(reconciliation.STUCK_WITHOUT_INCIDENT, secret.name, finding.reason)
+        ]
+
+    def _write(self, findings: Mapping[str, Finding], rows: list[dict[str, Any]], before: Mapping[str, Row]) -> None:
+        every_run = self._settings.history_mode == EVERY_RUN
+        told = [row for row in rows if every_run or _belongs_in_history(row, before[row["secret_name"]])]
+        history = [
+            history_row(self._lease.run_id, findings[row["secret_name"]], self._lease.started_at, self._expiry)
+            for row in told
+        ]
+        new = [row for row in rows if every_run or says_something_new(row, before[row["secret_name"]])]
+        self._tables.write(history, new)
+
+
+def _belongs_in_history(row: Row, before: Row) -> bool:
+    return any(row.get(name) != before.get(name) for name in ("verdict", "current_version_id", "seen_in"))
+
+
+def _stuck(finding: Finding) -> dict[str, Any]:
+    """What the event says: the identity is the same however often it is sent."""
+    secret = finding.secret
+    return {
+        "eventID": f"rotation-stuck-{secret.pending_version_id}",
+        "name": secret.name,
+        "versionId": secret.pending_version_id,
+        "errorMessage": finding.reason,
+    }

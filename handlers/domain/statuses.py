@@ -1,0 +1,131 @@
+"""What the audit writes down of one secret: a row of history, and what is true now."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from .history import iso
+from .reconciliation import Account
+from .secrets import ListedSecret, VersionDates
+from .verdicts import Finding
+
+Row = Mapping[str, Any]
+_MEANT_ANEW = (
+    "verdict",
+    "status",
+    "attention",
+    "current_version_id",
+    "value_created_at",
+    "pending_version_id",
+    "pending_since",
+    "limit_days",
+    "owner",
+    "accounted_version_id",
+    "accounted_at",
+    "heard_version_id",
+    "heard_at",
+    "told_stuck_version_id",
+    "gone_since",
+    "seen_in",
+)
+"""Attributes of a status that say something new when they change; an age and when it was looked at do not."""
+
+
+def history_row(run_id: str, finding: Finding, started_at: datetime, expires_at: int | None) -> dict[str, Any]:
+    """One secret in one run."""
+    return {
+        **_common(finding, started_at),
+        "run_id": run_id,
+        "attention": finding.attention,
+        "expires_at": expires_at,
+    }
+
+
+def status_row(
+    finding: Finding, before: Row, account: Account, started_at: datetime, seen_in: str, told_stuck: str | None
+) -> dict[str, Any]:
+    """What is true of a secret now, and since when."""
+    now = iso(started_at)
+    secret, dates = finding.secret, finding.dates
+    same = before.get("verdict") == finding.verdict
+    return {
+        **_common(finding, started_at),
+        **account.row(),
+        "due_at": when(finding.due_at),
+        "since": before["since"] if same else now,
+        "first_seen": before.get("first_seen", now),
+        "is_first_version": dates.is_first,
+        "pending_version_id": secret.pending_version_id,
+        "pending_since": when(dates.pending_since),
+        "told_stuck_version_id": told_stuck,
+        "seen_in": seen_in,
+        # The index on these two is sparse: it holds what needs someone, and nothing else.
+        "attention": "yes" if finding.attention else None,
+        "attention_since": before.get("attention_since", now) if finding.attention else None,
+    }
+
+
+def says_something_new(row: Row, before: Row) -> bool:
+    """Whether a status differs from the one before in more than the time at which it was looked at."""
+    return any(row.get(name) != before.get(name) for name in _MEANT_ANEW)
+
+
+def cached_dates(before: Row, secret: ListedSecret) -> VersionDates | None:
+    """The dates that an earlier reading found, where it was of the same versions: a version's date never changes.
+
+    That reading was a run's, or that of whoever heard that the value moved.
+    """
+    current = secret.current_version_id
+    if before.get("current_version_id") == current and before.get("pending_version_id") == secret.pending_version_id:
+        return _dates(before, "value_created_at", "is_first_version", before.get("pending_since"))
+    if before.get("fed_version_id") == current and secret.pending_version_id is None:
+        return _dates(before, "fed_value_created_at", "fed_is_first_version", None)
+    return None
+
+
+def _dates(row: Row, created: str, first: str, pending: str | None) -> VersionDates | None:
+    if row.get(created) is None:
+        return None
+    return VersionDates(
+        datetime.fromisoformat(row[created]),
+        is_first=bool(row.get(first, False)),
+        pending_since=datetime.fromisoformat(pending) if pending else None,
+    )
+
+
+def announcement(at: datetime, version_id: str | None) -> dict[str, Any]:
+    """What is noted when an event tells that the value of a secret moved, perhaps to this version."""
+    return {"heard_at": iso(at), **({"heard_version_id": version_id} if version_id else {})}
+
+
+def as_fed(current: str | None, dates: VersionDates) -> dict[str, Any]:
+    """What is noted of the new value, so that the next run need not read it; nothing where it could not be read."""
+    if current is None or dates.value_created_at is None:
+        return {}
+    return {
+        "fed_version_id": current,
+        "fed_value_created_at": iso(dates.value_created_at),
+        "fed_is_first_version": dates.is_first,
+    }
+
+
+def when(moment: datetime | None) -> str | None:
+    """A moment as rows hold it, where there is one."""
+    return iso(moment) if moment else None
+
+
+def _common(finding: Finding, started_at: datetime) -> dict[str, Any]:
+    secret = finding.secret
+    return {
+        "secret_name": secret.name,
+        "secret_arn": secret.arn,
+        "status": finding.status,
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "checked_at": iso(started_at),
+        "age_days": finding.age_days,
+        "limit_days": finding.limit_days,
+        "current_version_id": secret.current_version_id,
+        "value_created_at": when(finding.dates.value_created_at),
+        "owner": secret.owner,
+    }

@@ -1,0 +1,122 @@
+"""The component that takes classes of secrets and the audit that sorts secrets into them agree."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.age_classes import MAXIMUM_TEXT, can_match, void, written
+from components.rotation_audit import RotationAudit
+from components.validation import complaints_about
+from handlers.domain.limits import AgeClass
+from handlers.domain.secrets import ListedSecret
+from handlers.settings import RotationCheckSettings
+from local.recording import deploy
+
+MANAGED = {"key": "Managed", "value": "true"}
+NAMES = ["".join(letters) for length in range(1, 6) for letters in product("abc", repeat=length)]
+"""Letters that the patterns below name, and one that none does."""
+SECRETS = [
+    ListedSecret(name, "arn", {"Managed": "true"} | tags)
+    for name in NAMES[:39]
+    for tags in ({}, {"tier": "gold"}, {"tier": ""}, {"slow": "yes"}, {"tier": "gold", "slow": "no"})
+]
+CLASSES = [
+    {"days": 0, "name": "prod/*"},
+    {"days": 3650, "name": "[!a]?", "tag": {"key": "tier", "value": "gold"}},
+    {"days": 7, "tag": {"key": "tier", "value": ""}},
+    {"days": 8, "tag": {"key": "Überwacht"}},
+]
+
+
+def as_read(classes):
+    """The classes as the check function has them, by way of its environment."""
+    [function] = deploy(RotationAudit, "audit", {"max_age_classes": classes}).of_type("aws:lambda/function:Function")
+    return RotationCheckSettings.from_env(function.inputs["environment"]["variables"]).audit().classes
+
+
+def test_the_check_reads_the_classes_that_were_given():
+    assert as_read(CLASSES) == (
+        AgeClass(0, name="prod/*"),
+        AgeClass(3650, name="[!a]?", tag_key="tier", tag_value="gold"),
+        AgeClass(7, tag_key="tier", tag_value=""),
+        AgeClass(8, tag_key="Überwacht"),
+    )
+
+
+def test_without_classes_the_check_has_none():
+    assert as_read([]) == ()
+
+
+patterns = st.text("ab*?[]!-", min_size=1, max_size=6).filter(can_match)
+tags = st.one_of(
+    st.builds(lambda key: {"key": key}, st.sampled_from(["tier", "slow", "Managed"])),
+    st.builds(
+        lambda key, value: {"key": key, "value": value},
+        st.sampled_from(["tier", "Managed"]),
+        st.sampled_from(["gold", "", "true"]),
+    ),
+)
+age_classes = st.one_of(
+    st.builds(lambda name: {"days": 1, "name": name}, patterns),
+    st.builds(lambda tag: {"days": 1, "tag": tag}, tags),
+    st.builds(lambda name, tag: {"days": 1, "name": name, "tag": tag}, patterns, tags),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(age_classes, min_size=1, max_size=5))
+def test_no_class_that_a_secret_gets_into_is_called_void(given_classes):
+    classes = [AgeClass(one["days"], one.get("name"), *tag_of(one)) for one in given_classes]
+
+    refused = dict(void(given_classes, MANAGED))
+
+    for secret in SECRETS:
+        first = next((index for index, one in enumerate(classes) if one.takes_in(secret)), None)
+        assert first not in refused, (secret, refused)
+
+
+def tag_of(one):
+    tag = one.get("tag", {})
+    return tag.get("key"), tag.get("value")
+
+
+@pytest.fixture(scope="module")
+def names_of():
+    """Which names each pattern of up to three signs takes in, by the audit's own reading."""
+    patterns = ["".join(signs) for length in (1, 2, 3) for signs in product("ab*?", repeat=length)]
+    return {
+        pattern: {name for name in NAMES if AgeClass(1, name=pattern).takes_in(ListedSecret(name, "arn", {}))}
+        for pattern in patterns
+    }
+
+
+def test_a_class_is_void_exactly_when_the_one_before_it_takes_in_every_name_of_it(names_of):
+    assert len(names_of) == 84
+
+    for wide, narrow in product(names_of, repeat=2):
+        refused = dict(void([{"days": 1, "name": wide}, {"days": 1, "name": narrow}], MANAGED))
+        assert (1 in refused) is (names_of[narrow] <= names_of[wide]), (wide, narrow)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("ab*?[]!-", min_size=1, max_size=6))
+def test_a_pattern_that_is_refused_takes_in_no_name(pattern):
+    if not can_match(pattern):
+        assert not [name for name in NAMES if AgeClass(1, name=pattern).takes_in(ListedSecret(name, "arn", {}))]
+
+
+def test_the_longest_settings_that_are_taken_fit_into_a_functions_environment():
+    classes = []
+    while len(written([*classes, longest := {"days": 1, "name": f"{len(classes)}-*"}])) <= MAXIMUM_TEXT:
+        classes.append(longest)
+    tag = {"key": "ü" * 128, "value": "ü" * 256}
+    given_settings = {"max_age_classes": classes, "managed_tag": tag}
+    assert complaints_about(given_settings) == []
+
+    [function] = deploy(RotationAudit, "audit", given_settings).of_type("aws:lambda/function:Function")
+
+    variables = function.inputs["environment"]["variables"]
+    named = sum("TABLE_NAME" in name for name in variables) * 60  # what Pulumi makes of the names of tables
+    assert sum(len(f"{name}{value}".encode()) for name, value in variables.items()) + named < 4096
