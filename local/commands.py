@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,20 @@ def _drill(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
+def _report(options: argparse.Namespace, screen: Screen) -> int:
+    """The audit of a portfolio, as its owners would see it: the stack that runs gets it, or one that is started."""
+    stack = deployment.running(options.directory)
+    if stack is None or not stack.alive():
+        with screen.working("starting") as live:
+            stack = deployment.up(options.directory, progress=live.says)
+    screen.story(stories.portfolio_audit(stack), "auditing a portfolio")
+    screen.line()
+    command = [sys.executable, "-m", "rotation_guard.cli", "report", *options.arguments]
+    where = options.directory.resolve().parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.run(command, cwd=where, env=environment, check=False).returncode
+
+
 def _env(options: argparse.Namespace, screen: Screen) -> int:
     # Not through the screen: a shell reads it.
     sys.stdout.write(deployment.require_running(options.directory).shell())
@@ -165,6 +181,8 @@ def _parser() -> argparse.ArgumentParser:
     drill.add_argument(
         "--step", choices=(*stories.STEPS, "none"), default="setSecret", help="where (default: setSecret)"
     )
+    report = command("report", _report, "Audit a portfolio of some sixty secrets of every verdict, and report on it.")
+    report.add_argument("arguments", nargs="*", help="options of `rotation-guard report`, behind --")
     command("env", _env, "Print lines for a shell to source, so that aws and boto3 reach the stack.")
     return parser
 

@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,13 @@ class RunningStack:
     def down(self) -> list[str]:
         """Delete and stop everything; the names of what was left over."""
         return down(self.directory).leftovers
+
+    def adopt(self, resources: Iterable[Resource]) -> None:
+        """Let these be deleted with the stack, as its own are."""
+        known = {(resource["token"], resource["id"]) for resource in self.resources}
+        new = [one for one in resources if (one.token, one.id) not in known]
+        self.resources += [dataclasses.asdict(one) for one in new]
+        _remember(self)
 
     def environment(self) -> dict[str, str]:
         """What `aws` and boto3 need to find it."""

@@ -7,6 +7,7 @@ say, so that function is the seam: `install` puts ours in its place and ours cal
 import json
 import time
 import uuid
+from datetime import datetime
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
@@ -27,8 +28,11 @@ _RECORDED = {
     "DeleteSecret",
     "RestoreSecret",
 }
+_DATES = ("CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate", "DeletedDate")
 _KNOWN_WHEN_ROTATING = ("LastRotatedDate", "NextRotationDate")
-_ALWAYS_KNOWN = ("RotationLambdaARN", "RotationRules", "OwningService")
+_ALWAYS_KNOWN = ("RotationLambdaARN", "RotationRules", "OwningService", "Type")
+
+_SEED = "RotationGuardSeed"
 
 _answer_of_ministack = store.handle_request
 _put_by_ministack = store._put_secret_value
@@ -49,6 +53,8 @@ async def handle_request(
     except json.JSONDecodeError:
         return await _answer_of_ministack(method, path, headers, body, query_params)
 
+    if action == _SEED:
+        return seed(request)
     _, secret = store._resolve(request.get("SecretId"))
     if action in _PLAYED and secret is not None:
         answer = _PLAYED[action](secret, request)
@@ -61,6 +67,34 @@ async def handle_request(
         if action in _RECORDED and secret is not None:
             cloudtrail.api_event(action, request, secret["ARN"], headers)
     return answer
+
+
+def seed(request: Request) -> Answer:
+    """Puts secrets into the store as they are described: no call of AWS's could set their dates back."""
+    for entry in request["Secrets"]:
+        dates = {version: _epoch(date) for version, date in entry["VersionCreatedDates"].items()}
+        store._secrets[entry["Name"]] = {
+            "ARN": entry["ARN"],
+            "Name": entry["Name"],
+            "Description": "",
+            "Tags": entry["Tags"],
+            "KmsKeyId": None,
+            "RotationEnabled": entry["RotationEnabled"],
+            "Versions": {
+                version: {
+                    "SecretString": "seeded",
+                    "SecretBinary": None,
+                    "CreatedDate": dates[version],
+                    "Stages": labels,
+                }
+                for version, labels in entry["SecretVersionsToStages"].items()
+            },
+            "LastAccessedDate": None,
+            "_PrimaryRegion": entry.get("PrimaryRegion"),
+            **{name: entry[name] for name in ("RotationLambdaARN", "OwningService", "Type") if name in entry},
+            **{name: _epoch(entry[name]) for name in _DATES if name in entry},
+        }
+    return json_response({"Seeded": len(request["Secrets"])})
 
 
 def rotate_secret(secret: Secret, request: Request) -> Answer:
@@ -201,6 +235,10 @@ def _rotation_facts(secret_id: str) -> dict[str, Any]:
     _, secret = store._resolve(secret_id)
     known = _ALWAYS_KNOWN + (_KNOWN_WHEN_ROTATING if secret["RotationEnabled"] else ())
     return {key: secret[key] for key in known if secret.get(key)}
+
+
+def _epoch(date: str) -> int:
+    return int(datetime.fromisoformat(date).timestamp())
 
 
 def _has_value(version: dict[str, Any]) -> bool:

@@ -8,8 +8,10 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from . import portfolio
 from .deployment import RunningStack
 from .errors import LocalError
 from .journal import Journal, Sent
@@ -50,6 +52,30 @@ def audit_run(stack: RunningStack) -> Iterator[Happened]:
             f"The audit run should have checked 2 and flagged 0, it checked {found[0]}, flagged {found[1]}."
         )
     yield Happened("audit run: checked 2, flagged 0", took)
+
+
+def portfolio_audit(stack: RunningStack) -> Iterator[Happened]:
+    """Some sixty secrets whose dates lie in the past, and one run of the audit: it finds every verdict it should."""
+    secrets = list(portfolio.entries(stack, datetime.now(UTC)))
+    began = time.perf_counter()
+    portfolio.seed(stack, secrets)
+    yield Happened(f"portfolio: {len(secrets)} secrets, {len(portfolio.VERDICTS)} verdicts", _since(began))
+    began = time.perf_counter()
+    answer = stack.client("lambda").invoke(FunctionName=_output(stack, "function_name"), Payload=b"{}")
+    took, told = _since(began), json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise LocalError(f"The audit run failed: {told.get('errorMessage', told)}")
+    run = stack.client("dynamodb").get_item(
+        TableName=_output(stack, "runs_table_name"),
+        Key={"audit": {"S": "rotation"}, "run_id": {"S": told["run_id"]}},
+        ConsistentRead=True,
+    )["Item"]
+    missing = set(portfolio.VERDICTS) - set(run["verdicts"]["M"])
+    if missing:
+        raise LocalError(
+            f"The audit run should have found every verdict, it did not find {', '.join(sorted(missing))}."
+        )
+    yield Happened(f"audit run: checked {told['checked']}, flagged {told['flagged']}", took)
 
 
 def failed_rotation(stack: RunningStack, step: str = "setSecret") -> Iterator[Happened]:

@@ -116,6 +116,12 @@ def _delete_event_invoke_config(aws: Aws, config: Created) -> None:
     aws.client("lambda").delete_function_event_invoke_config(FunctionName=config.id)
 
 
+def _create_recursion_config(aws: Aws, inputs: Inputs) -> Created:
+    name = inputs["functionName"]
+    aws.client("lambda").put_function_recursion_config(FunctionName=name, RecursiveLoop=inputs["recursiveLoop"])
+    return Created(name, {})
+
+
 def _create_event_source_mapping(aws: Aws, inputs: Inputs) -> Created:
     scaling = inputs.get("scalingConfig")
     mapping = aws.client("lambda").create_event_source_mapping(
@@ -200,6 +206,11 @@ ENTRIES = (
         ),
         _create_event_invoke_config,
         _delete_event_invoke_config,
+    ),
+    Entry(
+        "aws:lambda/functionRecursionConfig:FunctionRecursionConfig",
+        understands("functionName", "recursiveLoop"),
+        _create_recursion_config,
     ),
     Entry(
         "aws:lambda/eventSourceMapping:EventSourceMapping",
