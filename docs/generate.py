@@ -47,11 +47,11 @@ def permissions() -> str:
 
 
 def _permissions(recording: Recording) -> Iterator[tuple[str, ...]]:
-    roles = {role.name: role for role in recording.of_type("aws:iam/role:Role")}
-    for policy in sorted(recording.of_type("aws:iam/rolePolicy:RolePolicy"), key=lambda one: one.name):
-        role = roles[policy.name]
+    policies = sorted(recording.of_type("aws:iam/rolePolicy:RolePolicy"), key=lambda one: one.name)
+    for role in sorted(recording.of_type("aws:iam/role:Role"), key=lambda one: one.name):
         purpose = role.inputs["description"].removesuffix(" (rotation-guard)")
-        for number, statement in enumerate(policy.policy()):
+        given = [one for policy in policies if policy.inputs["role"] == role.outputs["name"] for one in policy.policy()]
+        for number, statement in enumerate(given):
             yield (
                 f"`{role.name}`" if number == 0 else "",
                 purpose if number == 0 else "",
