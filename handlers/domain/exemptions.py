@@ -1,7 +1,7 @@
 """Exemptions from the audit: with a reason, an owner and an end, or not at all."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from .secrets import OWNER_TAG, ListedSecret
 
@@ -26,7 +26,8 @@ def exemption_of(secret: ListedSecret, now: datetime) -> Exemption | None:
     tags = secret.tags
     if UNTIL_TAG not in tags and REASON_TAG not in tags:
         return None
-    reason, until = tags.get(REASON_TAG, "").strip(), tags.get(UNTIL_TAG, "").strip()
+    # A tag may hold separators of lines (any \p{Z}), and a reason is one line.
+    reason, until = " ".join(tags.get(REASON_TAG, "").split()), " ".join(tags.get(UNTIL_TAG, "").split())
     owner = secret.owner or ""
     lacking = [tag for tag, text in ((REASON_TAG, reason), (OWNER_TAG, owner), (UNTIL_TAG, until)) if not text]
     if lacking:
@@ -62,4 +63,4 @@ def _in_a_year(day: date) -> date:
     try:
         return day.replace(year=day.year + 1)
     except ValueError:  # the 29th of February
-        return day + timedelta(days=366)
+        return day.replace(year=day.year + 1, day=28)

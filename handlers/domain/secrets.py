@@ -48,7 +48,7 @@ class ListedSecret:
     @property
     def owner(self) -> str | None:
         """Who answers for it, by its tag."""
-        return self.tags.get(OWNER_TAG, "").strip() or None
+        return " ".join(self.tags.get(OWNER_TAG, "").split()) or None
 
     def carries(self, key: str, value: str) -> bool:
         """Whether it has exactly this tag: AWS's filters match prefixes, so the exact pair is checked here."""
@@ -135,15 +135,16 @@ def without_current() -> VersionDates:
 def estimated(secret: ListedSecret) -> VersionDates:
     """What the entry alone says of the dates, where the versions are not to be had: the oldest that they can be.
 
-    A value cannot be older than its secret or than the last rotation that AWS completed, nor younger than the last
-    edit. A rotation that is under way has been so at least since the last edit.
+    A value is not older than its secret, nor than the last rotation that AWS completed (but for the minutes that one
+    takes, and labels that were moved back by hand); it is not younger than the last edit. In between somebody may have
+    changed it by hand. A rotation that is under way has been so at least since the last edit.
     """
     if secret.current_version_id is None:
         return without_current()
     pending = secret.changed_at if secret.pending_version_id else None
     if secret.last_rotated_at is not None:
-        basis = "It rests on LastRotatedDate, for want of the version's own date."
-        return VersionDates(secret.last_rotated_at, pending_since=pending, basis=basis)
+        basis = "It rests on LastRotatedDate and LastChangedDate, for want of the version's own date."
+        return VersionDates(secret.last_rotated_at, pending_since=pending, basis=basis, latest=secret.changed_at)
     if secret.created_at is None:
         return VersionDates(None, problem="Neither the date of the version nor that of the secret is known.")
     if _is_first(secret):

@@ -63,11 +63,15 @@ class Case:
     exemption: Exemption | None
     age: timedelta | None
     overdue: bool
+    uncertain: bool
+    """Whether the value may be over the limit or within it: of its date only bounds are known, one on either side."""
 
     def of_age(self, more: str = "") -> str:
         """The age of the value and its limit, as a sentence."""
         limit = f"{self.limit.days}{f' by {self.limit.source}' if self.limit.source else ''}"
-        if self.overdue:
+        if self.uncertain:
+            said = f"The value in use may be older than the limit of {limit}, or not."
+        elif self.overdue:
             said = f"The value in use is {self._age()} old; the limit is {limit}."
         else:
             said = f"The value in use is {self._age()} old, within the limit of {limit}."
@@ -99,8 +103,10 @@ def _case(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, no
     now = now.replace(microsecond=0)
     limit = limit_of(secret, settings.max_age_days, settings.classes)
     age = None if dates.value_created_at is None else now - dates.value_created_at
-    overdue = age is not None and age > timedelta(days=limit.days)
-    return Case(secret, dates, settings, now, limit, exemption_of(secret, now), age, overdue)
+    allowed = timedelta(days=limit.days)
+    overdue = age is not None and age > allowed
+    uncertain = overdue and dates.latest is not None and now - dates.latest <= allowed
+    return Case(secret, dates, settings, now, limit, exemption_of(secret, now), age, overdue, uncertain)
 
 
 def _first(case: Case, table: tuple["Verdict", ...]) -> tuple[str, str, str, bool]:
@@ -131,9 +137,6 @@ def _unknown(case: Case) -> str | None:
         return case.dates.problem or "The date of the value in use is not known."
     if case.age < timedelta(0):
         return "The value in use has a date in the future."
-    latest = case.dates.latest
-    if case.overdue and latest is not None and case.now - latest <= timedelta(days=case.limit.days):
-        return f"The value in use may be older than the limit of {case.limit.days} days, or not. {case.dates.basis}"
     return None
 
 
@@ -171,6 +174,17 @@ def _rotation_missed(case: Case) -> str | None:
 def _managed_elsewhere(case: Case) -> str | None:
     owner = case.secret.owning_service or case.secret.type
     return f"It is managed by {owner}, which rotates it." if owner else None
+
+
+def _perhaps_stuck(case: Case) -> str | None:
+    # Without the version's own date only the last edit bounds it, and a tag that is edited every day is edited.
+    if case.secret.pending_version_id is None or not case.dates.basis:
+        return None
+    return case.of_age("A rotation is under way; whether it is stuck is not known.")
+
+
+def _perhaps_overdue(case: Case) -> str | None:
+    return case.of_age() if case.uncertain else None
 
 
 def _never_rotated(case: Case) -> str | None:
@@ -227,7 +241,13 @@ def _ok(_: Case) -> str:
     return OK
 
 
+def _not_known(_: Case) -> str:
+    return UNKNOWN
+
+
 def _by_age(case: Case) -> str:
+    if case.uncertain:
+        return UNKNOWN
     return NEEDS_ROTATION if case.overdue else OK
 
 
@@ -238,13 +258,16 @@ def _as_without_exemption(case: Case) -> str:
 _BEFORE_EXEMPTIONS = (
     Verdict("pending_deletion", _pending_deletion, _ok, False),
     Verdict("replica", _replica, _ok, False),
-    Verdict("unknown", _unknown, lambda _: UNKNOWN, True),
+    Verdict("unknown", _unknown, _not_known, True),
 )
 _WITHOUT_EXEMPTION = (
     Verdict("rotation_failing", _rotation_failing, _by_age, True),
     Verdict("rotation_missed", _rotation_missed, _by_age, True),
+    Verdict("unknown", _perhaps_stuck, _not_known, True),
     # Before those that go by age: the service that manages a secret rotates it when it sees fit.
     Verdict("managed_elsewhere", _managed_elsewhere, _ok, False),
+    # Not above: what is exempt or managed elsewhere is so at any age.
+    Verdict("unknown", _perhaps_overdue, _not_known, True),
     Verdict("never_rotated", _never_rotated, _by_age, True),
     Verdict("overdue", _overdue, _by_age, True),
     Verdict("rotation_disabled", _rotation_disabled, _ok, True),
@@ -260,7 +283,7 @@ VERDICTS = (
     *_WITHOUT_EXEMPTION,
 )
 """Every verdict, in the order in which they are tried: the first that holds is it."""
-NAMES = tuple(verdict.name for verdict in VERDICTS)
+NAMES = tuple(dict.fromkeys(verdict.name for verdict in VERDICTS))
 _LIMIT_IS_NO_MATTER = frozenset({"pending_deletion", "replica", "exempt"})
 """Verdicts in which no limit plays a part, a malformed one neither."""
 
