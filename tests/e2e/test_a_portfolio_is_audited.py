@@ -101,7 +101,8 @@ def test_a_part_that_was_handed_over_and_lost_is_taken_up_by_a_retry(audited):
         FunctionName=stack.outputs["function_name"], Payload=json.dumps({"scheduled_time": run})
     )
 
-    finished = eventually(lambda: "finished_at" in (row := run_row(stack, run)) and row, "the end of the run")
+    eventually(lambda: "finished_at" in run_row(stack, run), "the end of the run")
+    finished = run_row(stack, run)
     assert finished["complete"]["BOOL"] is True
     assert finished["checked"]["N"] == "62"
 
