@@ -140,7 +140,9 @@ class Records:
             position = {"Segment": number, "TotalSegments": SEGMENTS}
             return list(self._pages("scan", TableName=self._status, **position, **attributes))
 
-        return [record for part in self._at_once(segment, range(SEGMENTS)) for record in part]
+        parts = self._at_once(segment, range(SEGMENTS))
+        # By name: not every double of DynamoDB divides a table.
+        return list({record["secret_name"]: record for part in parts for record in part}.values())
 
     def _pages(self, operation: str, **asked: Any) -> Iterator[Record]:
         """Everything, page by page."""

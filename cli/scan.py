@@ -75,7 +75,6 @@ def scan(
 
     It needs secretsmanager:ListSecrets and secretsmanager:ListSecretVersionIds, and never reads a value.
     """
-    started_at = datetime.now(UTC).replace(microsecond=0)
     settings = AuditSettings(
         _within("--max-age-days", max_age_days, 0, MOST_DAYS),
         _within("--warn-days", warn_days, 0, MOST_DAYS),
@@ -85,7 +84,7 @@ def scan(
     )
     chosen = selection(verdicts, owners, older_than, due_within)
     tag = None if managed_tag is None else _tag(managed_tag)
-    at = started_at if now is None else moment("--now", now)
+    given = None if now is None else moment("--now", now)
     if listing is not None and (profile is not None or region is not None):
         raise Misused("--profile and --region are for an account, and --from reads a file: give one or the other.")
 
@@ -101,13 +100,16 @@ def scan(
     else:
         account = Account(Way(profile, region))
         secrets = [one for one in account.secrets() if tag is None or one.carries(*tag)]
-        judged = account.with_dates(secrets)
+        judged = list(account.with_dates(secrets))
         source = {"kind": "account", "description": _place(secrets, account.region), "region": account.region}
+    # The time after reading: a value that was made meanwhile is new, and not from the future.
+    read_at = datetime.now(UTC).replace(microsecond=0)
+    at = given or read_at
     rows = [of_finding(judge(secret, dates, settings, at)) for secret, dates in judged]
     unclear = chosen.cannot_tell(rows, at)
     answer = Answer(
         source=source,
-        generated_at=started_at,
+        generated_at=read_at,
         at=at,
         settings=_written(settings, managed_tag),
         filters=chosen.written(),

@@ -1,0 +1,215 @@
+"""The command line, run in this process: on a file, or on moto's AWS with the audit's tables in it."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from rotation_guard.cli.__main__ import app
+from rotation_guard.handlers.domain.history import iso
+
+NOW = "2026-03-01T12:00:00Z"
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
+_TABLES = {"history": ("secret_name", "run_id"), "status": ("secret_name",), "runs": ("audit", "run_id")}
+_INDEX = {
+    "IndexName": "attention",
+    "KeySchema": [
+        {"AttributeName": "attention", "KeyType": "HASH"},
+        {"AttributeName": "attention_since", "KeyType": "RANGE"},
+    ],
+    "Projection": {"ProjectionType": "ALL"},
+}
+
+
+@pytest.fixture
+def run() -> Callable[..., Any]:
+    """Runs a command; its result has `exit_code`, `stdout` and `stderr`."""
+
+    def invoke(*arguments: str, stdin: str | bytes | None = None, **environment: str) -> Any:
+        result = CliRunner().invoke(app, arguments, input=stdin, env={"COLUMNS": "80", **environment})
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def answered(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs a command that has an answer; it as JSON has it."""
+
+    def read(*arguments: str, **more: Any) -> Any:
+        result = run(*arguments, "--format", "json", **more)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return read
+
+
+def entry(name: str, days: float = 10, /, **more: Any) -> dict[str, Any]:
+    """An entry of a list whose value was made so many days before NOW, and its version's date with it."""
+    made = iso(datetime.fromisoformat(NOW) - timedelta(days=days))
+    return {
+        "Name": name,
+        "ARN": f"{ARN}:{name}-AbCdEf",
+        "CreatedDate": made,
+        "SecretVersionsToStages": {"v1": ["AWSCURRENT"]},
+        "VersionCreatedDates": {"v1": made},
+        **more,
+    }
+
+
+def tags(**pairs: str) -> list[dict[str, str]]:
+    """Tags as a list gives them; of our own ones only the end is to be given."""
+    ours = {"max_age_days", "exempt_until", "exempt_reason", "owner"}
+    named = {f"rotation-guard:{key.replace('_', '-')}" if key in ours else key: value for key, value in pairs.items()}
+    return [{"Key": key, "Value": value} for key, value in named.items()]
+
+
+@pytest.fixture
+def listing(tmp_path: Path) -> Callable[..., str]:
+    """Writes these entries to a file as the AWS CLI does; its path."""
+
+    def write(*entries: Any, **more: Any) -> str:
+        path = tmp_path / "secrets.json"
+        path.write_text(json.dumps({"SecretList": entries, **more}), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+class Audited:
+    """A stack in an account, whose audit wrote down what a test says."""
+
+    def __init__(self, directory: Path) -> None:
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self._table = boto3.resource("dynamodb").Table
+        self.outputs = directory / "outputs.json"
+        self.outputs.write_text(
+            json.dumps(
+                {
+                    "table_name": "history",
+                    "status_table_name": "status",
+                    "runs_table_name": "runs",
+                    "schedule_expression": "rate(1 hour)",
+                    "function_arn": "arn:aws:lambda:eu-west-1:123456789012:function:check",
+                }
+            )
+        )
+
+    def ago(self, **span: float) -> str:
+        """A moment before now, as rows have it."""
+        return iso(self.now - timedelta(**span))
+
+    def run(self, run_id: str | None = None, hours: float = 0.5, **more: Any) -> str:
+        """A run that began so many hours ago; complete unless told otherwise. Its id."""
+        began = self.ago(hours=hours)
+        row = {
+            "audit": "rotation",
+            "run_id": run_id or began,
+            "started_at": began,
+            "finished_at": self.ago(hours=hours - 0.01),
+            "complete": True,
+            "checked": 3,
+            "history_mode": "everyRun",
+            "period_seconds": 3600,
+            **more,
+        }
+        self._put("runs", row)
+        return row["run_id"]
+
+    def status(self, name: str, days: int = 10, **more: Any) -> None:
+        """What is true of a secret now."""
+        self._put("status", {**self._row(name, days, 0.5), "since": self.ago(days=2), **more})
+
+    def needy(self, name: str, days: int = 50, **more: Any) -> None:
+        """A secret that needs someone now."""
+        more = {"attention": "yes", "attention_since": self.ago(days=1), **more}
+        self.status(name, days, status="needs_rotation", verdict="overdue", reason="It is old.", **more)
+
+    def history(self, name: str, run_id: str, hours: float, days: int = 10, **more: Any) -> None:
+        """What a run found of a secret, whose value is so many days old now."""
+        row = self._row(name, days, hours)
+        self._put("history", {**row, "run_id": run_id, "attention": False, "expires_at": 2**40, **more})
+
+    def _row(self, name: str, days: int, hours: float) -> dict[str, Any]:
+        return {
+            "secret_name": name,
+            "secret_arn": f"{ARN}:{name}-AbCdEf",
+            "status": "ok",
+            "verdict": "fresh",
+            "reason": "It is fresh.",
+            "checked_at": self.ago(hours=hours),
+            "current_version_id": f"{name}-1",
+            "value_created_at": self.ago(days=days),
+            "age_days": days,
+            "limit_days": 30,
+            "owner": "payments",
+        }
+
+    def _put(self, table: str, row: dict[str, Any]) -> None:
+        self._table(table).put_item(Item={name: value for name, value in row.items() if value is not None})
+
+    def put_many(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Rows, as they are."""
+        with self._table(table).batch_writer() as batch:
+            for row in rows:
+                batch.put_item(Item=row)
+
+    def asked(self, operation: str, table: str | None = None) -> list[dict[str, Any]]:
+        """The product's calls of this operation."""
+        return [asked for name, asked in self.calls if name == operation and table in (None, asked.get("TableName"))]
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """An empty account."""
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def audited(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Audited:
+    """A stack whose tables are empty; calls count from the end of the test's own preparation of clients."""
+    dynamodb = boto3.client("dynamodb")
+    for name, keys in _TABLES.items():
+        attributes = [*keys, "attention", "attention_since"] if name == "status" else keys
+        dynamodb.create_table(
+            TableName=name,
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in attributes],
+            BillingMode="PAY_PER_REQUEST",
+            **({"GlobalSecondaryIndexes": [_INDEX]} if name == "status" else {}),
+        )
+    stack = Audited(tmp_path)
+    make = boto3.Session.client
+
+    def watched(session: boto3.Session, *arguments: Any, **more: Any) -> Any:
+        client = make(session, *arguments, **more)
+        client.meta.events.register(
+            "provide-client-params", lambda params, model, **_: stack.calls.append((model.name, params))
+        )
+        return client
+
+    monkeypatch.setattr(boto3.Session, "client", watched)
+    return stack
+
+
+@pytest.fixture
+def reported(audited: Audited, answered: Callable[..., Any]) -> Callable[..., Any]:
+    """Reports on that stack, with these options; the answer as JSON has it."""
+    return lambda *options: answered("report", "--stack-outputs", str(audited.outputs), *options)
+
+
+def names(answer: Any) -> list[str]:
+    """The secrets of an answer, in order."""
+    return [secret["secret_name"] for secret in answer["secrets"]]

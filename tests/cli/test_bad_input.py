@@ -1,0 +1,152 @@
+"""What cannot be used is named, with what is allowed and what was given; never a traceback."""
+
+import json
+
+import pytest
+
+from .conftest import ARN, entry
+
+GOOD = entry("a")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--now", "yesterday"], "--now must be a date such as 2026-03-01 or 2026-03-01T12:00:00Z, got 'yesterday'."),
+        (["--now", "0001-01-01T00:00:00+14:00"], "--now must be a date"),
+        (["--max-age-days", "-1"], "--max-age-days must be between 0 and 3650, got -1."),
+        (["--max-age-days", "3651"], "--max-age-days must be between 0 and 3650, got 3651."),
+        (["--warn-days", "9999"], "--warn-days must be between 0 and 3650, got 9999."),
+        (["--stuck-hours", "0"], "--stuck-hours must be between 1 and 87600, got 0."),
+        (["--missed-hours", "0"], "--missed-hours must be between 1 and 87600, got 0."),
+        (["--managed-tag", "Managed"], "--managed-tag must be KEY=VALUE, such as Managed=true, got 'Managed'."),
+        (["--managed-tag", "=true"], "--managed-tag must be KEY=VALUE"),
+        (["--older-than", "30"], "--older-than must be a span of time such as 30d, 12h or 2w, at most 3650 days"),
+        (["--older-than", "-3d"], "got '-3d'."),
+        (["--older-than", "999999w"], "at most 3650 days, got '999999w'."),
+        (["--due-within", "soon"], "--due-within must be a span of time"),
+        (["--verdict", "late"], "--verdict must be one of pending_deletion, replica"),
+        (["--max-age-class", "prod/*=30"], "--max-age-class must be name:PATTERN=DAYS, tag:KEY=DAYS or"),
+        (["--max-age-class", "name:prod"], "got 'name:prod'."),
+        (["--max-age-class", "name:=30"], "--max-age-class must be"),
+        (["--max-age-class", "tag:=30"], "--max-age-class must be"),
+        (["--max-age-class", "tag:=gold=30"], "--max-age-class must be"),
+        (["--max-age-class", "=30"], "--max-age-class must be"),
+        (["--max-age-class", "name:a b=30"], "--max-age-class must be"),
+        (
+            ["--max-age-class", "tag:tier=gold"],
+            "--max-age-class must end with = and 0 to 3650 days, got 'tag:tier=gold'.",
+        ),
+        (["--max-age-class", "tag:tier=1e3"], "must end with"),
+        (["--max-age-class", "tag:tier=3651"], "must end with"),
+        (["--max-age-class", "tag:tier=-1"], "must end with"),
+        (["--profile", "me"], "--profile and --region are for an account, and --from reads a file"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named(run, listing, options, said):
+    result = run("scan", "--from", listing(GOOD), *options)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("options", [["--format", "xml"], ["--max-age-days", "many"], ["--nonsense"], ["--from"]])
+def test_what_the_parser_of_options_refuses_ends_with_the_same_code(run, options):
+    assert run("scan", *options).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "--from must be JSON"),
+        (b"not json", "--from must be JSON"),
+        (b"\xff\xfe\x00", "--from must be JSON"),
+        (b"\x80\x81", "--from must be JSON"),
+        (b"[" * 100_000, "--from must be JSON"),
+        (b'{"SecretList": [NaN]}', "NaN is not JSON"),
+        (b"{}", "--from must hold a SecretList, or a list of its entries, got an object."),
+        (b'"text"', "--from must hold a SecretList, or a list of its entries, got text."),
+        (b"3", "got a number."),
+        (b"null", "got null."),
+        (b'{"SecretList": {}}', "--from must hold a SecretList"),
+    ],
+)
+def test_a_file_that_is_no_list_is_named(run, content, said):
+    result = run("scan", "--from", "-", stdin=content)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (3, "--from: entry 2 must be an object, got a number."),
+        ({"Name": "b"}, "--from: entry 2 must have a text as ARN, got null."),
+        ({"ARN": ARN}, "--from: entry 2 must have a text as Name, got null."),
+        ({**GOOD, "Name": ""}, "must have a text as Name"),
+        (
+            {**GOOD, "CreatedDate": "soon"},
+            "--from: entry 2, a, must have a date or epoch seconds as CreatedDate, got 'soon'.",
+        ),
+        ({**GOOD, "CreatedDate": True}, "as CreatedDate, got True."),
+        ({**GOOD, "CreatedDate": 1e30}, "as CreatedDate, got 1e+30."),
+        ({**GOOD, "NextRotationDate": 1767225600000}, "as NextRotationDate"),
+        ({**GOOD, "DeletedDate": []}, "as DeletedDate"),
+        ({**GOOD, "VersionCreatedDates": ["v1"]}, "a date for each version id as VersionCreatedDates, got a list."),
+        ({**GOOD, "VersionCreatedDates": {"v1": None}}, "as VersionCreatedDates of v1, got None."),
+        ({**GOOD, "SecretVersionsToStages": {"v1": "AWSCURRENT"}}, "a list of labels for each version id"),
+        ({**GOOD, "SecretVersionsToStages": ["v1"]}, "a list of labels for each version id"),
+        ({**GOOD, "Tags": {"Managed": "true"}}, "a list of Key and Value as Tags"),
+        ({**GOOD, "Tags": [{"Key": "a", "Value": 3}]}, "a list of Key and Value as Tags"),
+        ({**GOOD, "RotationEnabled": "false"}, "true or false as RotationEnabled, got 'false'."),
+        ({**GOOD, "OwningService": 3}, "a text as OwningService, got a number."),
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_named(run, listing, entry, said):
+    result = run("scan", "--from", listing(GOOD, entry))
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_file_that_is_not_there_is_named(run, tmp_path):
+    missing, folder = str(tmp_path / "missing"), str(tmp_path)
+
+    assert (
+        f"--from must be a file that can be read, got {missing}: No such file" in run("scan", "--from", missing).stderr
+    )
+    assert run("scan", "--from", folder).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Tags": None, "SecretVersionsToStages": None, "CreatedDate": None, "RotationEnabled": None},
+        {"VersionCreatedDates": {}},
+        {"VersionCreatedDates": {"v1": "9999-12-31T23:59:59Z"}},
+        {"VersionCreatedDates": {"v1": "0001-01-01T00:00:00Z"}},
+        {"VersionCreatedDates": {"v1": 0}},
+        {"VersionCreatedDates": {"v1": -1.5}},
+        {"CreatedDate": "9999-12-31T23:59:59.999999Z", "VersionCreatedDates": None},
+        {"NextRotationDate": "9999-12-31", "RotationEnabled": True},
+        {"Tags": [{"Key": f"k{index}", "Value": "v"} for index in range(50)]},
+        {"Tags": [{"Key": "rotation-guard:max-age-days"}]},
+        {"Tags": [{"Key": "rotation-guard:max-age-days", "Value": "1e3"}]},
+        {"Tags": [{"Key": "rotation-guard:exempt-until", "Value": "0001-01-01T00:00:00+14:00"}]},
+        {"Name": "/_+=.@-0aA" * 51},
+        {"Name": "\ud800", "ARN": "\ud800"},
+        {"ARN": "no arn"},
+        {"SomethingNew": {"deep": [1]}},
+    ],
+)
+@pytest.mark.parametrize("written", ["table", "json", "csv", "markdown"])
+def test_an_odd_entry_gets_a_verdict_in_every_format(run, listing, odd, written):
+    result = run("scan", "--from", listing({**GOOD, **odd}), "--format", written, "--now", "2026-03-01")
+
+    assert result.exit_code == 0
+    assert result.stdout
+    if written == "json":
+        assert json.loads(result.stdout)["secrets"][0]["verdict"]

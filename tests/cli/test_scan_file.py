@@ -1,0 +1,259 @@
+"""`rotation-guard scan --from`: the list that the AWS CLI gives, judged."""
+
+import json
+
+import pytest
+
+from .conftest import ARN, NOW, entry, names, tags
+
+
+def test_a_list_gets_the_audits_verdicts(answered, listing):
+    path = listing(
+        entry("fresh", 3, RotationEnabled=True, LastRotatedDate="2026-02-26T12:00:00Z"),
+        entry("old", 31),
+        entry("gone", 31, DeletedDate="2026-03-05T00:00:00Z"),
+    )
+
+    answer = answered("scan", "--from", path, "--now", NOW)
+
+    found = {one["secret_name"]: (one["verdict"], one["status"], one["attention"]) for one in answer["secrets"]}
+    assert found == {
+        "fresh": ("fresh", "ok", False),
+        "old": ("never_rotated", "needs_rotation", True),
+        "gone": ("pending_deletion", "ok", False),
+    }
+    assert answer["version"] == 1
+    assert answer["summary"] == {
+        "total": 3,
+        "attention": 1,
+        "status": {"ok": 2, "needs_rotation": 1, "unknown": 0},
+        "verdicts": {"pending_deletion": 1, "never_rotated": 1, "fresh": 1},
+    }
+
+
+def test_each_secret_has_the_documented_fields(answered, listing):
+    path = listing(entry("old", 31.5, Tags=tags(owner="payments")))
+
+    answer = answered("scan", "--from", path, "--now", NOW)
+
+    assert answer["secrets"] == [
+        {
+            "secret_name": "old",
+            "secret_arn": f"{ARN}:old-AbCdEf",
+            "status": "needs_rotation",
+            "verdict": "never_rotated",
+            "attention": True,
+            "reason": (
+                "It has its first value, and was never rotated. The value in use is 31 days old; the limit is 30."
+            ),
+            "age_days": 31,
+            "limit_days": 30,
+            "value_created_at": "2026-01-29T00:00:00Z",
+            "due_at": "2026-02-28T00:00:00Z",
+            "since": None,
+            "owner": "payments",
+            "current_version_id": "v1",
+            "checked_at": None,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "2026-01-01T00:00:00+00:00",
+        "2026-01-01T01:00:00+01:00",
+        "2026-01-01T00:00:00Z",
+        "2026-01-01",
+        1767225600,
+        1767225600.25,
+    ],
+)
+def test_dates_are_read_as_the_cli_writes_them(answered, listing, date):
+    path = listing(entry("one", VersionCreatedDates={"v1": date}))
+
+    answer = answered("scan", "--from", path, "--now", NOW)
+
+    assert answer["secrets"][0]["value_created_at"] == "2026-01-01T00:00:00Z"
+
+
+def test_without_dates_of_versions_the_reason_says_what_it_rests_on(answered, listing):
+    path = listing({**entry("old", 40), "VersionCreatedDates": None})
+
+    answer = answered("scan", "--from", path, "--now", NOW)
+
+    assert "It rests on CreatedDate" in answer["secrets"][0]["reason"]
+
+
+def test_a_bare_list_on_standard_input_is_read_too(answered):
+    answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("a"), entry("b")]))
+
+    assert sorted(names(answer)) == ["a", "b"]
+    assert answer["source"] == {"kind": "file", "description": "The list of secrets in standard input", "name": "-"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_list_may_come_from_a_windows_shell(answered, encoding):
+    answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("café")]).encode(encoding))
+
+    assert names(answer) == ["café"]
+
+
+def test_an_empty_account_is_an_answer(answered, run, listing):
+    answer = answered("scan", "--from", listing(), "--exit-code")
+
+    assert answer["secrets"] == []
+    assert answer["summary"]["total"] == 0
+    assert "No secret answers to this." in run("scan", "--from", listing()).stdout
+
+
+def test_a_secret_that_is_listed_twice_counts_once(answered, listing):
+    assert names(answered("scan", "--from", listing(entry("a"), entry("a")), "--now", NOW)) == ["a"]
+
+
+def test_a_list_that_was_cut_short_is_told(run, answered, listing):
+    path = listing(entry("a"), NextToken="more")
+
+    assert "NextToken" in answered("scan", "--from", path, "--now", NOW)["warnings"][0]
+    assert run("scan", "--from", path, "--now", NOW, "--exit-code").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"),
+    [
+        (["--max-age-days", "9"], "never_rotated"),
+        (["--max-age-days", "10"], "due_soon"),
+        (["--warn-days", "20"], "due_soon"),
+        (["--warn-days", "19"], "in_grace"),
+        (["--max-age-class", "name:prod/*=5"], "never_rotated"),
+        (["--max-age-class", "name:test/*=5"], "in_grace"),
+        (["--max-age-class", "tag:tier=5"], "never_rotated"),
+        (["--max-age-class", "tag:tier=gold=5"], "never_rotated"),
+        (["--max-age-class", "tag:tier=a=b=5"], "in_grace"),
+        (["--max-age-class", "tag:tier=silver=5", "--max-age-class", "tag:tier=gold=6"], "never_rotated"),
+        (["--max-age-class", "name:prod/* tag:tier=gold=5"], "never_rotated"),
+        (["--max-age-class", "name:prod/* tag:tier=silver=5"], "in_grace"),
+    ],
+)
+def test_settings_are_options(answered, listing, options, verdict):
+    path = listing(entry("prod/db", 10, Tags=tags(tier="gold")))
+
+    answer = answered("scan", "--from", path, "--now", NOW, *options)
+
+    assert answer["secrets"][0]["verdict"] == verdict
+
+
+def test_the_settings_are_part_of_the_answer(answered, listing):
+    options = ["--max-age-days", "90", "--max-age-class", "tag:tier=gold=7", "--managed-tag", "Managed=true"]
+
+    answer = answered("scan", "--from", listing(), "--now", NOW, *options)
+
+    assert answer["settings"] == {
+        "max_age_days": 90,
+        "warn_days": 7,
+        "stuck_hours": 24,
+        "missed_hours": 24,
+        "max_age_classes": [{"class": "tag tier=gold", "days": 7}],
+        "managed_tag": "Managed=true",
+    }
+    assert answer["as_of"] == NOW
+
+
+def test_the_hours_that_a_rotation_may_be_late_and_under_way_are_options(answered, listing):
+    late = entry("late", RotationEnabled=True, NextRotationDate="2026-03-01T00:00:00Z")
+    stuck = entry("stuck", SecretVersionsToStages={"v1": ["AWSCURRENT"], "v2": ["AWSPENDING"]})
+    stuck["VersionCreatedDates"] |= {"v2": "2026-03-01T00:00:00Z"}
+
+    def verdicts(*options):
+        answer = answered("scan", "--from", listing(late, stuck), "--now", NOW, *options)
+        return {one["secret_name"]: one["verdict"] for one in answer["secrets"]}
+
+    assert verdicts() == {"late": "in_grace", "stuck": "in_grace"}
+    assert verdicts("--missed-hours", "11", "--stuck-hours", "11") == {
+        "late": "rotation_missed",
+        "stuck": "rotation_failing",
+    }
+
+
+def test_only_the_secrets_with_the_managed_tag_are_judged_where_one_is_given(answered, listing):
+    path = listing(
+        entry("ours", Tags=tags(Managed="true")), entry("near", Tags=tags(ManagedBy="true")), entry("none", Tags=None)
+    )
+
+    assert names(answered("scan", "--from", path, "--managed-tag", "Managed=true")) == ["ours"]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ([], ["oldest", "older", "young", "soon"]),
+        (["--verdict", "never_rotated"], ["oldest", "older"]),
+        (["--verdict", "due_soon", "--verdict", "in_grace"], ["soon", "young"]),
+        (["--owner", "payments"], ["older", "young"]),
+        (["--owner", "payments", "--owner", "search"], ["oldest", "older", "young"]),
+        (["--owner", "pay"], []),
+        (["--older-than", "31d"], ["oldest"]),
+        (["--older-than", "743h"], ["oldest", "older"]),
+        (["--older-than", "2w"], ["oldest", "older", "soon"]),
+        (["--due-within", "5d"], ["soon"]),
+        (["--due-within", "30d"], ["soon", "young"]),
+        (["--owner", "payments", "--older-than", "30d"], ["older"]),
+    ],
+)
+def test_filters_hold_together(answered, listing, options, found):
+    path = listing(
+        entry("oldest", 40, Tags=tags(owner="search")),
+        entry("older", 31, Tags=tags(owner="payments")),
+        entry("soon", 25),
+        entry("young", 3, Tags=tags(owner="payments")),
+    )
+
+    answer = answered("scan", "--from", path, "--now", NOW, *options)
+
+    assert sorted(names(answer)) == sorted(found)
+
+
+def test_what_falls_due_nowhere_or_elsewhere_is_not_among_what_becomes_due(answered, listing):
+    exempt = tags(owner="me", exempt_reason="a vendor", exempt_until="2026-06-01")
+    path = listing(
+        entry("deleted", 26, DeletedDate=NOW),
+        entry("replica", 26, PrimaryRegion="us-east-1"),
+        entry("managed", 26, OwningService="rds"),
+        entry("exempt", 26, Tags=exempt),
+        entry("overdue", 31),
+        entry("at-the-limit", 30),
+    )
+
+    assert names(answered("scan", "--from", path, "--now", NOW, "--due-within", "14d")) == ["at-the-limit"]
+
+
+def test_what_needs_someone_comes_first_and_of_that_the_oldest(answered, listing):
+    path = listing(entry("b", 3), entry("c", 40), entry("a", 20), entry("d", 50))
+
+    assert names(answered("scan", "--from", path, "--now", NOW)) == ["d", "c", "a", "b"]
+
+
+def test_secrets_of_unknown_age_are_not_passed_over_in_silence(run, answered, listing):
+    path = listing(entry("young"), entry("lost", SecretVersionsToStages={}))
+
+    answer = answered("scan", "--from", path, "--now", NOW, "--older-than", "30d")
+
+    assert names(answer) == []
+    assert answer["warnings"] == [
+        "The age of 1 secret is not known, so the answer may lack some: --verdict unknown shows them."
+    ]
+    assert run("scan", "--from", path, "--now", NOW, "--older-than", "30d", "--exit-code").exit_code == 1
+
+
+def test_the_exit_code_says_on_demand_whether_something_needs_attention(run, listing):
+    path = listing(entry("old", 40, Tags=tags(owner="search")), entry("young", 2, Tags=tags(owner="payments")))
+
+    assert run("scan", "--from", path, "--now", NOW).exit_code == 0
+    assert run("scan", "--from", path, "--now", NOW, "--exit-code").exit_code == 1
+    assert run("scan", "--from", path, "--now", NOW, "--exit-code", "--owner", "payments").exit_code == 0
+
+
+def test_five_thousand_secrets_are_judged(answered, listing):
+    answer = answered("scan", "--from", listing(*(entry(f"s/{i}", i % 60) for i in range(5000))), "--now", NOW)
+
+    assert len(answer["secrets"]) == answer["summary"]["total"] == 5000
