@@ -61,6 +61,7 @@ def account(monkeypatch):
 def test_every_secret_of_the_account_gets_a_verdict(answered, secret, account):
     for index in range(101):
         secret(f"s/{index}")
+    account.calls.clear()
 
     answer = answered("scan")
 
@@ -153,7 +154,7 @@ def test_credentials_that_have_expired_end_the_scan(run, secret, account, operat
         (["--profile", "nobody"], {}, "--profile must be a profile of the AWS configuration, got 'nobody'."),
         (["--region", "not a region"], {}, "cannot be reached"),
         ([], {"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "No Region is known"),
-        ([], {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "does not answer"),
+        ([], {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}, "does not answer"),
         ([], {"AWS_ENDPOINT_URL": "nonsense"}, "cannot be reached"),
         (
             [],

@@ -24,14 +24,14 @@ def imports(source: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             # `from package import module` names a module, too.
-            yield from (f"{module}.{name.name}" for name in node.names)
+            yield from (f"{module.removesuffix('.')}.{name.name}" for name in node.names)
 
 
 def complaint(module: str) -> str | None:
     """What is wrong with an import of the command line's; None for nothing."""
     if module.startswith(".."):
         return "leaves the room by a relative import"
-    if module.startswith(".") or module == DOMAIN or module.startswith(f"{DOMAIN}."):
+    if module.startswith((".", f"{DOMAIN}.")) or module == DOMAIN:
         return None
     top = module.partition(".")[0]
     return None if top in PACKAGES or top in sys.stdlib_module_names else "is none of the domain's"
