@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from boto3.dynamodb.types import TypeSerializer
+from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from typer.testing import CliRunner
 
@@ -16,6 +19,7 @@ from rotation_guard.handlers.domain.history import iso
 
 NOW = "2026-03-01T12:00:00Z"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
+_serialize = TypeSerializer().serialize
 _TABLES = {"history": ("secret_name", "run_id"), "status": ("secret_name",), "runs": ("audit", "run_id")}
 _INDEX = {
     "IndexName": "attention",
@@ -87,10 +91,12 @@ def listing(tmp_path: Path) -> Callable[..., str]:
 class Audited:
     """A stack in an account, whose audit wrote down what a test says."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, dynamodb: Any) -> None:
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self._table = boto3.resource("dynamodb").Table
+        self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+        """What the product is answered where that is not left to moto, by operation."""
+        self._dynamodb = dynamodb
         self.outputs = directory / "outputs.json"
         self.outputs.write_text(
             json.dumps(
@@ -155,17 +161,38 @@ class Audited:
         }
 
     def _put(self, table: str, row: dict[str, Any]) -> None:
-        self._table(table).put_item(Item={name: value for name, value in row.items() if value is not None})
+        item = {name: _serialize(value) for name, value in row.items() if value is not None}
+        self._dynamodb.put_item(TableName=table, Item=item)
 
-    def put_many(self, table: str, rows: list[dict[str, Any]]) -> None:
-        """Rows, as they are."""
-        with self._table(table).batch_writer() as batch:
-            for row in rows:
-                batch.put_item(Item=row)
+    def note(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        context["asked"] = params
+        self.calls.append((model.name, params))
+
+    def answer(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        if model.name not in self.answers:
+            return None
+        return AWSResponse("", 200, {}, None), self.answers[model.name](context["asked"])
 
     def asked(self, operation: str, table: str | None = None) -> list[dict[str, Any]]:
         """The product's calls of this operation."""
         return [asked for name, asked in self.calls if name == operation and table in (None, asked.get("TableName"))]
+
+
+@pytest.fixture(scope="session")
+def shared_client() -> Callable[..., Any]:
+    """Clients by service and place: making one takes longer than most tests, and moto serves all that were ever made.
+
+    The tests' own is another than the product's, whose calls count.
+    """
+    make = boto3.Session.client
+
+    @cache
+    def client(service: str, region: str | None = None, endpoint_url: str | None = None) -> Any:
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        region = region or "eu-west-1"
+        return make(boto3.Session(), service, region_name=region, endpoint_url=endpoint_url, **keys)
+
+    return client
 
 
 @pytest.fixture
@@ -176,9 +203,11 @@ def aws() -> Iterator[None]:
 
 
 @pytest.fixture
-def audited(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Audited:
+def audited(
+    aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_client: Callable[..., Any]
+) -> Iterator[Audited]:
     """A stack whose tables are empty; calls count from the end of the test's own preparation of clients."""
-    dynamodb = boto3.client("dynamodb")
+    dynamodb = shared_client("dynamodb")
     for name, keys in _TABLES.items():
         attributes = [*keys, "attention", "attention_since"] if name == "status" else keys
         dynamodb.create_table(
@@ -190,18 +219,21 @@ def audited(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Audit
             BillingMode="PAY_PER_REQUEST",
             **({"GlobalSecondaryIndexes": [_INDEX]} if name == "status" else {}),
         )
-    stack = Audited(tmp_path)
-    make = boto3.Session.client
+    stack = Audited(tmp_path, dynamodb)
+    used = []
 
-    def watched(session: boto3.Session, *arguments: Any, **more: Any) -> Any:
-        client = make(session, *arguments, **more)
-        client.meta.events.register(
-            "provide-client-params", lambda params, model, **_: stack.calls.append((model.name, params))
-        )
+    def watched(session: boto3.Session, service: str, **more: Any) -> Any:
+        client = shared_client(service, session.region_name, more["endpoint_url"])
+        client.meta.events.register("provide-client-params", stack.note, unique_id="note")
+        client.meta.events.register("before-call", stack.answer, unique_id="answer")
+        used.append(client)
         return client
 
     monkeypatch.setattr(boto3.Session, "client", watched)
-    return stack
+    yield stack
+    for client in used:
+        client.meta.events.unregister("provide-client-params", unique_id="note")
+        client.meta.events.unregister("before-call", unique_id="answer")
 
 
 @pytest.fixture
