@@ -1,0 +1,92 @@
+"""The console script as it is started: a process of its own, from anywhere."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rotation_guard.cli import __main__ as console
+
+from .conftest import NOW, entry
+
+SCRIPT = Path(sys.executable).with_name("rotation-guard")
+MODULE = [sys.executable, "-m", "rotation_guard.cli"]
+
+
+def started(command, *arguments, cwd, stdin=b"", **environment):
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("command", [MODULE, [str(SCRIPT)]], ids=["module", "script"])
+def test_it_runs_from_any_directory(command, tmp_path):
+    if command != MODULE and not SCRIPT.exists():
+        pytest.skip("the package is not installed here")
+    stdin = json.dumps([entry("ü", 40)]).encode()
+
+    done = started(command, "scan", "--from", "-", "--now", NOW, "--exit-code", cwd=tmp_path, stdin=stdin)
+
+    assert done.returncode == 1
+    assert "never_rotated" in done.stdout.decode()
+    assert done.stderr == b""
+
+
+def test_its_help_names_every_command(tmp_path):
+    done = started(MODULE, "--help", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert [command.__name__ for command in console.COMMANDS] == ["report", "scan"]
+    assert all(command.__name__ in done.stdout.decode() for command in console.COMMANDS)
+
+
+def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path):
+    done = started(MODULE, "report", cwd=tmp_path)
+
+    assert done.returncode == 3
+    assert done.stderr.decode().startswith("No deployment is known")
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_terminal_of_one_language_gets_the_others_by_number(tmp_path):
+    stdin = json.dumps([entry("日", 3)]).encode()
+    scan = ["scan", "--from", "-", "--now", NOW]
+
+    table = started(MODULE, *scan, cwd=tmp_path, stdin=stdin, PYTHONIOENCODING="latin-1")
+    comma = started(MODULE, *scan, "--format", "csv", cwd=tmp_path, stdin=stdin, PYTHONIOENCODING="latin-1")
+
+    assert b"\\u65e5" in table.stdout
+    assert "日" in comma.stdout.decode()
+
+
+@pytest.mark.parametrize("chosen", ["table", "csv"])
+def test_who_stops_reading_hears_no_complaint(tmp_path, chosen):
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([entry(f"s/{index}", 40) for index in range(3000)]))
+    command = [*MODULE, "scan", "--from", str(path), "--format", chosen]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
+
+
+def test_an_interruption_has_its_own_exit_code(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(console, "app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        console.main()
+    assert ended.value.code == 130

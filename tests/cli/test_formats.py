@@ -1,0 +1,150 @@
+"""The formats: what a program, a spreadsheet, a ticket and a terminal get of the same answer."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from rotation_guard.cli.formats import COLUMNS, Format
+
+from .conftest import NOW, entry, tags
+
+LONG = "prod/" + "a-very-long-path/" * 10 + "db"
+
+
+@pytest.fixture
+def written(run, listing):
+    """What these entries come to in a format."""
+
+    def scan(chosen, *entries, **more):
+        result = run("scan", "--from", listing(*entries), "--now", NOW, "--format", chosen, **more)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout_bytes.decode()
+
+    return scan
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@"])
+def test_a_cell_that_a_spreadsheet_would_compute_is_disarmed(written, first):
+    owner = f"{first}cmd|' /C calc'!A0"
+
+    rows = list(csv.DictReader(io.StringIO(written("csv", entry(f"{first}name", 3, Tags=tags(owner=owner))))))
+
+    assert (rows[0]["secret_name"], rows[0]["owner"]) == (f"'{first}name", f"'{owner}")
+
+
+@pytest.mark.parametrize("first", ["\t", "\r", "\n"])
+def test_so_is_one_that_begins_with_what_it_drops(written, first):
+    text = written("csv", entry(f"{first}=1", 3))
+
+    assert next(csv.DictReader(io.StringIO(text, newline="")))["secret_name"] == f"'{first}=1"
+
+
+def test_csv_is_that_of_rfc_4180(written):
+    text = written("csv", entry('a "quoted", name', 40), entry("line\nbreak", 3))
+
+    assert text.startswith(",".join(COLUMNS) + "\r\n")
+    assert '"a ""quoted"", name",needs_rotation,never_rotated,yes,' in text
+    assert '"line\nbreak",ok,in_grace,no,' in text
+    assert text.endswith("\r\n")
+    assert [row["secret_name"] for row in csv.DictReader(io.StringIO(text, newline=""))] == [
+        'a "quoted", name',
+        "line\nbreak",
+    ]
+
+
+def test_an_empty_answer_in_csv_is_its_head(written):
+    assert written("csv") == ",".join(COLUMNS) + "\r\n"
+
+
+@pytest.mark.parametrize("chosen", [one.value for one in Format])
+def test_letters_of_any_script_are_written(written, chosen):
+    assert "geheim/schlüssel-日本語-🔑" in written(chosen, entry("geheim/schlüssel-日本語-🔑"))
+
+
+def test_markdown_cells_do_not_break_the_table_nor_become_markup(written):
+    lines = written("markdown", entry("a|b `c` <d> *e* [f] _g_ h_i\\j\nk", 40)).splitlines()
+
+    row = next(line for line in lines if line.startswith("| a"))
+    assert row.startswith(r"| a\|b \`c\` \<d\> \*e\* \[f\] \_g\_ h_i\\j k | never_rotated | yes | 40 | 30 |")
+    assert len(re.findall(r"(?<!\\)\|", row)) == len(re.findall(r"(?<!\\)\|", lines[4])) == 9
+
+
+def test_json_is_versioned_and_holds_what_was_asked(run, listing):
+    options = ["--verdict", "in_grace", "--older-than", "12h", "--due-within", "4w", "--owner", "a"]
+
+    answer = json.loads(run("scan", "--from", listing(), "--now", NOW, "--format", "json", *options).stdout)
+
+    assert list(answer) == [
+        "version",
+        "generated_at",
+        "as_of",
+        "source",
+        "run",
+        "warnings",
+        "settings",
+        "filters",
+        "summary",
+        "secrets",
+    ]
+    assert answer["version"] == 1
+    assert answer["filters"] == {
+        "verdict": ["in_grace"],
+        "owner": ["a"],
+        "attention": False,
+        "older_than_days": 0.5,
+        "due_within_days": 28,
+    }
+
+
+@pytest.mark.parametrize("columns", ["80", "100", "200"])
+def test_no_line_of_the_table_is_wider_than_the_terminal(written, columns):
+    entries = [entry(LONG, 40, Tags=tags(owner="payments")), entry("日本語" * 40, 40), entry("short", 3)]
+
+    lines = written("table", *entries, COLUMNS=columns).splitlines()
+
+    assert len(lines) > 8
+    assert max(cell_len(line) for line in lines) <= int(columns)
+
+
+def test_a_long_name_is_whole_and_a_short_one_stands_in_its_row(written):
+    table = written("table", entry(LONG, 40), entry("short", 3))
+
+    assert LONG in table.replace("\n", "")
+    assert re.search(r"^short +in_grace +3 +30 2026-03-28$", table, re.MULTILINE)
+
+
+def test_the_table_says_why_of_what_needs_someone(written):
+    table = written("table", entry("old", 40, Tags=tags(owner="payments")), entry("young", 3))
+
+    assert "The value in use is 40 days" in table
+    assert "Owner: payments." in table
+    assert "3 days old" not in table
+    assert "2 secrets: never_rotated 1, in_grace 1. 1 needs someone." in table
+
+
+def test_there_is_colour_on_a_terminal_alone(written):
+    assert "\x1b" not in written("table", entry("old", 40))
+    coloured = written("table", entry("old", 40), FORCE_COLOR="1", TERM="xterm-256color")
+    assert "\x1b[31mnever_rotated" in coloured
+    assert "\x1b" not in written("json", entry("old", 40), FORCE_COLOR="1")
+
+
+def test_what_would_steer_the_terminal_is_shown_and_not_obeyed(written):
+    table = written("table", entry("a\x1b[2J\x9b31m\u202eb", 40, Tags=tags(owner="\x1b]0;title\x07")))
+
+    assert "\x1b" not in table
+    assert "\x9b" not in table
+    assert r"a\x1b[2J\x9b31m\u202eb" in table
+
+
+def test_the_warning_of_a_long_table_is_said_below_it_too(run, listing):
+    long, short = ([entry(f"s/{index}", 3) for index in range(count)] for count in (21, 20))
+
+    def told(entries):
+        return run("scan", "--from", listing(*entries, NextToken="more"), "--now", NOW).stdout.count("WARNING")
+
+    assert (told(short), told(long)) == (1, 2)
