@@ -44,8 +44,8 @@ def test_its_help_names_every_command(tmp_path):
     done = started(MODULE, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    assert [command.__name__ for command in console.COMMANDS] == ["report", "scan"]
-    assert all(command.__name__ in done.stdout.decode() for command in console.COMMANDS)
+    assert len(console.COMMANDS) == 2
+    assert all(f" {command} " in done.stdout.decode() for command in ("report", "scan"))
 
 
 def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path):

@@ -4,14 +4,17 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-from rotation_guard.cli.formats import COLUMNS, Format
+from rotation_guard.cli import problems
+from rotation_guard.cli.formats import CHANGE_COLUMNS, COLUMNS, Format
 
 from .conftest import NOW, entry, tags
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reports.md"
 LONG = "prod/" + "a-very-long-path/" * 10 + "db"
 
 
@@ -98,6 +101,15 @@ def test_json_is_versioned_and_holds_what_was_asked(run, listing):
         "older_than_days": 0.5,
         "due_within_days": 28,
     }
+
+
+def test_the_document_names_every_field_format_and_exit_code(run, listing):
+    text = DOCUMENT.read_text(encoding="utf-8")
+
+    for name in (*COLUMNS, *CHANGE_COLUMNS, *json.loads(run("scan", "--from", listing(), "--format", "json").stdout)):
+        assert f"`{name}`" in text
+    for code in (problems.NEEDS_SOMEONE, problems.USAGE, problems.UNREACHABLE, problems.LISTING_DENIED):
+        assert f"\n| {code} | " in text
 
 
 @pytest.mark.parametrize("columns", ["80", "100", "200"])
