@@ -65,6 +65,8 @@ def _takes_in(one: Class, other: Class, managed_tag: Mapping[str, str]) -> bool:
 
 def _covers(wide: Tokens, narrow: Tokens) -> bool:
     """Whether no name fits the narrow pattern alone: looked for letter by letter, in both patterns at once."""
+    if wide == narrow:
+        return True
     letters = _of_each_kind((*wide, *narrow))
     ahead = [(place, _skipping(wide, {0})) for place in _skipping(narrow, {0})]
     seen = set(ahead)

@@ -57,8 +57,8 @@ class PageAudit:
             account, disagreements = self._reconciled(finding, before[name], now)
             told_stuck, stuck = self._told_stuck(finding, before[name])
             discrepancies += [*disagreements, *stuck]
-            started_at, seen_in = self._lease.started_at, self.seen_in
-            rows.append(status_row(finding, before[name], account, started_at, seen_in, told_stuck))
+            started_at = self._lease.started_at
+            rows.append(status_row(finding, before[name], account, started_at, self.seen_on, told_stuck))
         if progress.note(discrepancies):
             self._runs.note(self._lease)
         self._write(findings, rows, before)
@@ -66,10 +66,9 @@ class PageAudit:
         progress.added += sum(row["first_seen"] == iso(self._lease.started_at) for row in rows)
 
     @property
-    def seen_in(self) -> str:
-        """What every secret's status says once this run, or with a history of changes this day, has seen it."""
-        every_run = self._settings.history_mode == EVERY_RUN
-        return self._lease.run_id if every_run else iso(self._lease.started_at)[:10]
+    def seen_on(self) -> str:
+        """The day that the status of every secret which this run has seen bears."""
+        return iso(self._lease.started_at)[:10]
 
     def _under_audit(self, page: Iterable[ListedSecret]) -> dict[str, ListedSecret]:
         key, value = self._settings.managed_tag_key, self._settings.managed_tag_value
@@ -130,12 +129,12 @@ class PageAudit:
             history_row(self._lease.run_id, findings[row["secret_name"]], self._lease.started_at, self._expiry)
             for row in told
         ]
-        new = [row for row in rows if every_run or says_something_new(row, before[row["secret_name"]])]
+        new = [row for row in rows if says_something_new(row, before[row["secret_name"]], ages=every_run)]
         self._tables.write(history, new)
 
 
 def _belongs_in_history(row: Row, before: Row) -> bool:
-    return any(row.get(name) != before.get(name) for name in ("verdict", "current_version_id", "seen_in"))
+    return any(row.get(name) != before.get(name) for name in ("verdict", "current_version_id", "seen_on"))
 
 
 def _stuck(finding: Finding) -> dict[str, Any]:

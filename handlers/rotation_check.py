@@ -67,7 +67,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if runs.hand_over(lease, token, lease_until(datetime.now(UTC), 900_000)):
             _continue(run, lease.part + 1, context)
     else:
-        _finish(settings, runs, tables, lease, page_audit.seen_in)
+        _finish(settings, runs, tables, lease, page_audit.seen_on)
     return {"run_id": run, "checked": lease.progress.checked, "flagged": lease.progress.flagged}
 
 
@@ -109,7 +109,7 @@ def _at_work_elsewhere(runs: AuditRuns, run: str, context: LambdaContext) -> dic
     return {"run_id": run, "checked": int(known.get("checked", 0)), "flagged": int(known.get("flagged", 0))}
 
 
-def _finish(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, lease: Lease, seen_in: str) -> None:
+def _finish(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, lease: Lease, seen_on: str) -> None:
     """End a run: was everything seen, has anything vanished, and was a run before it lost?"""
     now, progress = datetime.now(UTC), lease.progress
     earlier = runs.before(lease.run_id, lease.started_at)
@@ -118,7 +118,7 @@ def _finish(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTable
     counted = _counted(now)
     reasons = incomplete_because(progress, counted, previous)
     if not reasons and _may_have_lost_some(settings, lease, previous):
-        progress.note(_vanished(settings, tables, lease, seen_in, now))
+        progress.note(_vanished(settings, tables, lease, seen_on, now))
     outcome = {
         "complete": not reasons,
         "incomplete_because": reasons or None,
@@ -165,12 +165,14 @@ def _may_have_lost_some(settings: RotationCheckSettings, lease: Lease, previous:
 
 
 def _vanished(
-    settings: RotationCheckSettings, tables: AuditTables, lease: Lease, seen_in: str, now: datetime
+    settings: RotationCheckSettings, tables: AuditTables, lease: Lease, seen_on: str, now: datetime
 ) -> list[Discrepancy]:
     """Secrets that were under audit and are not any more: out of what is true now, and told where no event did."""
     trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
     found = []
-    for status in tables.not_seen_in(seen_in):
+    every_run = settings.history_mode == EVERY_RUN
+    unseen = tables.without_history_of(lease.run_id) if every_run else tables.not_seen_on(seen_on)
+    for status in unseen:
         name, was_deleted = status["secret_name"], status["verdict"] == "pending_deletion"
         if trail is not None and not was_deleted:
             since = datetime.fromisoformat(status["checked_at"]) - LATE

@@ -35,12 +35,14 @@ _ALWAYS_KNOWN = ("RotationLambdaARN", "RotationRules", "OwningService", "Type")
 _SEED = "RotationGuardSeed"
 
 _answer_of_ministack = store.handle_request
+_resolved_by_ministack = store._resolve
 _put_by_ministack = store._put_secret_value
 
 
 def install() -> None:
     """Answer Secrets Manager's calls from here on."""
     store.handle_request = handle_request  # ty: ignore[invalid-assignment]
+    store._resolve = resolve  # ty: ignore[invalid-assignment]
 
 
 async def handle_request(
@@ -95,6 +97,16 @@ def seed(request: Request) -> Answer:
             **{name: _epoch(entry[name]) for name in _DATES if name in entry},
         }
     return json_response({"Seeded": len(request["Secrets"])})
+
+
+def resolve(secret_id: str | None, **scope: Any) -> tuple[str | None, Secret | None]:
+    """The secret of an ARN or a name; MiniStack looks at every secret for an ARN, which is long for thousands."""
+    if secret_id and secret_id.startswith("arn:"):
+        name = secret_id.split(":", 6)[-1].rpartition("-")[0]
+        found = store._secrets.get(name)
+        if found and found["ARN"] == secret_id:
+            return name, found
+    return _resolved_by_ministack(secret_id, **scope)
 
 
 def rotate_secret(secret: Secret, request: Request) -> Answer:

@@ -37,15 +37,27 @@ class AuditTables:
         self._batches.put((self._history, item(new)) for new in history)
         self._batches.put((self._status, item(new)) for new in statuses)
 
-    def not_seen_in(self, seen_in: str) -> Iterator[dict[str, Any]]:
-        """What is on record of secrets that were there once, and not in this run or day. Reads the whole table."""
+    def not_seen_on(self, day: str) -> Iterator[dict[str, Any]]:
+        """What is on record of secrets that were there once, and not on this day. Reads the whole table."""
+        for page in self._known():
+            yield from (status for status in page if status["seen_on"] != day)
+
+    def without_history_of(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """What is on record of secrets that were there once, and not in this run, of which every secret has a row.
+
+        Reads the whole table, and as many keys of the history.
+        """
+        for page in self._known():
+            keys = [item({"secret_name": status["secret_name"], "run_id": run_id}) for status in page]
+            seen = {row(stored)["secret_name"] for stored in self._batches.get(self._history, keys)}
+            yield from (status for status in page if status["secret_name"] not in seen)
+
+    def _known(self) -> Iterator[list[dict[str, Any]]]:
         pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._status,
-            FilterExpression="seen_in <> :seen AND attribute_not_exists(gone_since)",
-            ExpressionAttributeValues=item({":seen": seen_in}),
+            TableName=self._status, FilterExpression="attribute_not_exists(gone_since)"
         )
         for page in pages:
-            yield from (row(stored) for stored in page["Items"])
+            yield [row(stored) for stored in page["Items"]]
 
     def mark_gone(self, secret_name: str, since: str, expires_at: int | None) -> None:
         """Take a secret out of what is true now; its row stays, so that its history can be found."""

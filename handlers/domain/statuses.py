@@ -26,9 +26,11 @@ _MEANT_ANEW = (
     "heard_at",
     "told_stuck_version_id",
     "gone_since",
-    "seen_in",
+    "seen_on",
 )
-"""Attributes of a status that say something new when they change; an age and when it was looked at do not."""
+"""Attributes of a status that say something new when they change; when it was looked at does not."""
+_AGES = ("age_days",)
+"""Those that change by themselves, once a day."""
 
 
 def history_row(run_id: str, finding: Finding, started_at: datetime, expires_at: int | None) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def history_row(run_id: str, finding: Finding, started_at: datetime, expires_at:
 
 
 def status_row(
-    finding: Finding, before: Row, account: Account, started_at: datetime, seen_in: str, told_stuck: str | None
+    finding: Finding, before: Row, account: Account, started_at: datetime, seen_on: str, told_stuck: str | None
 ) -> dict[str, Any]:
     """What is true of a secret now, and since when."""
     now = iso(started_at)
@@ -58,16 +60,19 @@ def status_row(
         "pending_version_id": secret.pending_version_id,
         "pending_since": when(dates.pending_since),
         "told_stuck_version_id": told_stuck,
-        "seen_in": seen_in,
+        "seen_on": seen_on,
         # The index on these two is sparse: it holds what needs someone, and nothing else.
         "attention": "yes" if finding.attention else None,
         "attention_since": before.get("attention_since", now) if finding.attention else None,
     }
 
 
-def says_something_new(row: Row, before: Row) -> bool:
-    """Whether a status differs from the one before in more than the time at which it was looked at."""
-    return any(row.get(name) != before.get(name) for name in _MEANT_ANEW)
+def says_something_new(row: Row, before: Row, *, ages: bool) -> bool:
+    """Whether a status differs from the one before in more than the time at which it was looked at.
+
+    With `ages` a value that has become a day older is something new as well.
+    """
+    return any(row.get(name) != before.get(name) for name in (*_MEANT_ANEW, *(_AGES if ages else ())))
 
 
 def cached_dates(before: Row, secret: ListedSecret) -> VersionDates | None:

@@ -273,12 +273,12 @@ def test_the_check_deletes_nothing_from_its_tables(audit):
 
     statements = audit.named(ROLE_POLICY, "audit-check").policy()
     assert [one for one in statements if "dynamodb:" in json.dumps(one["Action"])] == [
-        {"Effect": "Allow", "Action": "dynamodb:BatchWriteItem", "Resource": [history, status]},
         {
             "Effect": "Allow",
-            "Action": ["dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
-            "Resource": status,
+            "Action": ["dynamodb:BatchWriteItem", "dynamodb:BatchGetItem"],
+            "Resource": [history, status],
         },
+        {"Effect": "Allow", "Action": ["dynamodb:Scan", "dynamodb:UpdateItem"], "Resource": status},
         {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], "Resource": runs},
     ]
 

@@ -226,7 +226,7 @@ def dates(aws):
         answer = aws.client("secretsmanager").list_secret_version_ids(SecretId=asked["SecretId"])
         for version in answer["Versions"]:
             version["CreatedDate"] = made.get(version["VersionId"], version["CreatedDate"])
-        return {"ARN": asked["SecretId"], "Name": answer["Name"], "Versions": answer["Versions"]}
+        return {"Name": answer["Name"], "Versions": answer["Versions"]}
 
     aws.answer("ListSecretVersionIds", versions)
     return made

@@ -8,7 +8,7 @@ import pytest
 from handlers import audit_page, rotation_check
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
-HOURS = 49
+HOURS = 48
 HOUR = timedelta(hours=1)
 
 
@@ -22,7 +22,7 @@ HAPPENS = {
     "rotated-twice": [(0, 1, 31), (10, 2, 0), (11, 3, 0)],
     "comes-later": [(30, 1, 0)],
     "goes": [(0, 1, 5), (24, None, 0)],
-    **{f"one-of-many/{number}": [(0, 1, 3)] for number in range(7)},
+    **{f"one-of-many/{number}": [(0, 1, 3)] for number in range(16)},
 }
 """What becomes of each secret: from which hour on it has which version, and how many days old that is then."""
 

@@ -15,8 +15,8 @@ DATES = VersionDates(NOW - timedelta(days=31))
 ACCOUNT = Account("v2", "2026-03-01T11:00:00Z")
 
 
-def a_status(secret=SECRET, dates=DATES, before=None, seen_in="run", at=NOW):
-    return status_row(judge(secret, dates, AuditSettings(), at), before or {}, ACCOUNT, at, seen_in, None)
+def a_status(secret=SECRET, dates=DATES, before=None, seen_on="2026-03-01", at=NOW):
+    return status_row(judge(secret, dates, AuditSettings(), at), before or {}, ACCOUNT, at, seen_on, None)
 
 
 def without_nothing(row):
@@ -57,7 +57,7 @@ def test_a_verdict_lasts_from_the_run_that_found_it_first():
 
 
 def test_the_same_an_hour_later_is_nothing_new():
-    assert not says_something_new(a_status(at=NOW + timedelta(hours=1)), without_nothing(a_status()))
+    assert not says_something_new(a_status(at=NOW + timedelta(hours=1)), without_nothing(a_status()), ages=True)
 
 
 def test_another_verdict_version_owner_day_or_limit_is_something_new():
@@ -67,9 +67,9 @@ def test_another_verdict_version_owner_day_or_limit_is_something_new():
         a_status(secret=replace(SECRET, current_version_id="v3")),
         a_status(secret=replace(SECRET, tags={})),
         a_status(secret=replace(SECRET, tags={**SECRET.tags, "rotation-guard:max-age-days": "20"})),
-        a_status(seen_in="2026-03-02"),
+        a_status(seen_on="2026-03-02"),
     ]
-    assert [says_something_new(other, before) for other in others] == [True] * len(others)
+    assert [says_something_new(other, before, ages=False) for other in others] == [True] * len(others)
 
 
 def test_a_date_is_taken_from_the_record_for_the_same_versions_alone():
@@ -97,3 +97,10 @@ def test_a_date_that_was_heard_of_is_taken_for_that_version():
 def test_nothing_is_noted_of_a_value_that_could_not_be_read():
     assert as_fed("v3", VersionDates(None, problem="denied")) == {}
     assert as_fed(None, VersionDates(NOW)) == {}
+
+
+def test_a_value_that_became_a_day_older_is_something_new_to_who_keeps_ages():
+    older, before = a_status(at=NOW + timedelta(days=1)), without_nothing(a_status())
+
+    assert says_something_new(older, before, ages=True)
+    assert not says_something_new(older, before, ages=False)
