@@ -118,3 +118,16 @@ def test_a_value_that_moved_is_told_to_the_audit(audited):
 
     row = eventually(fed, "the new value in the status table")
     assert row["heard_version_id"]["S"] == version
+
+
+def test_a_secret_that_vanished_is_found_by_the_next_run(audited):
+    stack, _ = audited
+    name = "portfolio/fresh/db/orders"
+    stack.client("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+    answer = stack.client("lambda").invoke(FunctionName=stack.outputs["function_name"], Payload=b"{}")
+    told = json.loads(answer["Payload"].read())
+
+    assert told["checked"] == 61
+    [row] = [row for row in rows(stack, "status_table_name") if row["secret_name"]["S"] == name]
+    assert "gone_since" in row
