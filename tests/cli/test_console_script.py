@@ -67,6 +67,16 @@ def test_a_terminal_of_one_language_gets_the_others_by_number(tmp_path):
     assert "日" in comma.stdout.decode()
 
 
+def test_a_date_without_a_zone_is_in_utc_wherever_the_machine_is(tmp_path):
+    stdin = json.dumps([entry("one", VersionCreatedDates={"v1": "2026-01-01"})]).encode()
+    scan = ["scan", "--from", "-", "--now", "2026-03-01", "--format", "json"]
+
+    answer = json.loads(started(MODULE, *scan, cwd=tmp_path, stdin=stdin, TZ="America/New_York").stdout)
+
+    assert answer["as_of"] == "2026-03-01T00:00:00Z"
+    assert answer["secrets"][0]["value_created_at"] == "2026-01-01T00:00:00Z"
+
+
 @pytest.mark.parametrize("chosen", ["table", "csv"])
 def test_who_stops_reading_hears_no_complaint(tmp_path, chosen):
     path = tmp_path / "list.json"

@@ -85,6 +85,13 @@ def test_without_dates_of_versions_the_reason_says_what_it_rests_on(answered, li
     assert "It rests on CreatedDate" in answer["secrets"][0]["reason"]
 
 
+def test_dates_of_versions_that_lack_the_one_in_use_are_not_made_up_for(answered, listing):
+    answer = answered("scan", "--from", listing(entry("one", VersionCreatedDates={})), "--now", NOW)
+
+    assert answer["secrets"][0]["verdict"] == "unknown"
+    assert "is not in the list of versions" in answer["secrets"][0]["reason"]
+
+
 def test_a_bare_list_on_standard_input_is_read_too(answered):
     answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("a"), entry("b")]))
 
@@ -228,9 +235,10 @@ def test_what_falls_due_nowhere_or_elsewhere_is_not_among_what_becomes_due(answe
 
 
 def test_what_needs_someone_comes_first_and_of_that_the_oldest(answered, listing):
-    path = listing(entry("b", 3), entry("c", 40), entry("a", 20), entry("d", 50))
+    managed = entry("managed", 90, OwningService="rds")
+    path = listing(entry("b", 3), entry("c", 40), managed, entry("a", 20), entry("d", 50))
 
-    assert names(answered("scan", "--from", path, "--now", NOW)) == ["d", "c", "a", "b"]
+    assert names(answered("scan", "--from", path, "--now", NOW)) == ["d", "c", "managed", "a", "b"]
 
 
 def test_secrets_of_unknown_age_are_not_passed_over_in_silence(run, answered, listing):
