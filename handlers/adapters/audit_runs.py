@@ -30,7 +30,11 @@ _OUTCOME = (
     "next_token",
 )
 _LOOKED_AT = 10
-"""Runs before this one among which those are looked for that were never finished."""
+"""Scheduled runs before this one among which those are looked for that were never finished."""
+_SCHEDULED = ("20", "21")
+"""Between these are the ids that begin with a year."""
+_BY_HAND = (("0", "2"), ("21", "~"))
+"""Between these are the ids of invocations, which begin with a digit or a letter from a to f."""
 
 
 @dataclass
@@ -103,18 +107,34 @@ class AuditRuns:
         return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=_PLACE)
 
     def before(self, run_id: str, started_at: datetime) -> list[dict[str, Any]]:
-        """The last runs but this one that began no later, newest first."""
-        found = self._dynamodb.query(
-            TableName=self._table,
-            KeyConditionExpression="audit = :audit",
-            ExpressionAttributeValues=item({":audit": AUDIT}),
-            ScanIndexForward=False,
-            Limit=_LOOKED_AT,
-            ConsistentRead=True,
-        )["Items"]
-        runs = [row(stored) for stored in found]
-        earlier = [one for one in runs if one["run_id"] != run_id and one["started_at"] <= iso(started_at)]
+        """The last runs but this one that began no later, newest first.
+
+        Scheduled runs are in the order of their ids. Those by hand are in none, so all of these are looked through: they
+        are few.
+        """
+        found = self._between(*_SCHEDULED, Limit=_LOOKED_AT)
+        for first, last in _BY_HAND:
+            found += self._between(first, last)
+        earlier = [one for one in found if one["run_id"] != run_id and one["started_at"] <= iso(started_at)]
         return sorted(earlier, key=lambda one: one["started_at"], reverse=True)
+
+    def _between(self, first: str, last: str, **more: Any) -> list[dict[str, Any]]:
+        position: dict[str, Any] = {}
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="audit = :audit AND run_id BETWEEN :first AND :last",
+                ExpressionAttributeValues=item({":audit": AUDIT, ":first": first, ":last": last}),
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                **position,
+                **more,
+            )
+            found += [row(stored) for stored in answer["Items"]]
+            if more or "LastEvaluatedKey" not in answer:
+                return found
+            position = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def give_up(self, run_id: str, now: datetime, because: str) -> bool:
         """End a run that was lost; False where it is not: finished after all, or at work."""

@@ -343,3 +343,34 @@ def test_neither_the_order_nor_the_pages_of_the_list_change_what_a_run_finds(
     assert invoke(SCHEDULED) == {"run_id": RUN, "checked": 7, "flagged": 7}
 
     assert names(aws.rows("history")) == names(aws.rows("status")) == expected
+
+
+def test_runs_by_hand_do_not_hide_the_scheduled_ones(aws, everything, invoke):
+    every_page = aws._answers["ListSecrets"]
+    aws.answer("ListSecrets", lambda _: {"SecretList": entries_of(0)})
+    for number in range(12):
+        invoke({}, request=f"f{number:07x}-0000-4000-8000-000000000000")
+    for row in aws.rows("runs"):
+        aws.client("dynamodb").update_item(  # long ago
+            TableName="runs",
+            Key={"audit": {"S": "rotation"}, "run_id": {"S": row["run_id"]}},
+            UpdateExpression="SET started_at = :past",
+            ExpressionAttributeValues={":past": {"S": "2026-01-01T12:00:00Z"}},
+        )
+    aws.answer("ListSecrets", every_page)
+    invoke({"scheduled_time": "2026-03-01T11:00:00Z"}, request="request-1")
+    aws.answer("ListSecrets", lambda _: {"SecretList": entries_of(0)})
+
+    invoke(SCHEDULED, request="request-2")
+
+    assert run_row(aws)["incomplete_because"] == ["The run before checked 9 secrets, and this one 3."]
+
+
+@pytest.mark.parametrize("request_id", ["0a0c328f-d024-4808-b43a-2eba13cc04cd", "f0a0c328-d024-4808-b43a-2eba13cc04cd"])
+def test_a_run_by_hand_counts_as_one_before(aws, everything, invoke, request_id):
+    invoke({}, request=request_id)
+    aws.answer("ListSecrets", lambda _: {"SecretList": entries_of(0)})
+
+    invoke(SCHEDULED, request="request-2")
+
+    assert run_row(aws)["complete"] is False
