@@ -14,14 +14,14 @@ README = ROOT / "README.md"
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
-from docs import policies_page  # noqa: E402
+from docs import costs, policies_page  # noqa: E402
 from local.recording import Recording, deploy_program, stack_config  # noqa: E402
 
 
 def readme() -> str:
     """The README with its generated parts as they should be."""
     text = README.read_text()
-    for name, part in (("settings", settings()), ("permissions", permissions())):
+    for name, part in (("settings", settings()), ("costs", month()), ("permissions", permissions())):
         text = re.sub(
             rf"(<!-- begin {name}: [^\n]*-->\n).*?(<!-- end {name} -->)",
             lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}",
@@ -38,6 +38,11 @@ def settings() -> str:
         (f"`{key}`", one["type"], _default(one["default"]), one["description"]) for key, one in declared.items()
     ]
     return _table(("key", "type", "default", "what it sets"), rows)
+
+
+def month() -> str:
+    """The table of what the audit costs a month."""
+    return _table(costs.HEADS, list(costs.rows()))
 
 
 def permissions() -> str:

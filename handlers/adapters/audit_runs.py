@@ -109,8 +109,8 @@ class AuditRuns:
     def before(self, run_id: str, started_at: datetime) -> list[dict[str, Any]]:
         """The last runs but this one that began no later, newest first.
 
-        Scheduled runs are in the order of their ids. Those by hand are in none, so all of these are looked through: they
-        are few.
+        Scheduled runs are in the order of their ids. Those by hand are in none, so all of these, which are few, are
+        looked through.
         """
         found = self._between(*_SCHEDULED, Limit=_LOOKED_AT)
         for first, last in _BY_HAND:

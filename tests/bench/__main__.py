@@ -9,16 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from local import deployment, stories
 from local.deployment import RunningStack
+
+from . import audit
+from .figures import Figure, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULT = ROOT / ".local" / "bench.json"
@@ -35,40 +36,15 @@ HANDLERS = {
 """Each handler with the clients that it makes at its first event."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One figure: the median of what was measured, and what it is held against."""
-
-    name: str
-    value: float
-    unit: str
-    bound: float | None = None
-    """The promise, in the same unit."""
-    baseline: float | None = None
-    """What the ratio is taken to, in the same unit."""
-    ratio_bound: float | None = None
-
-    @property
-    def ratio(self) -> float | None:
-        """The figure over its baseline."""
-        return self.value / self.baseline if self.baseline else None
-
-    @property
-    def kept(self) -> bool | None:
-        """Whether the promise holds in this run; None where nothing was promised."""
-        if self.ratio_bound is not None and self.ratio is not None:
-            return self.ratio <= self.ratio_bound
-        return None if self.bound is None else self.value <= self.bound
-
-
 def main() -> None:
     """Measure, print and write."""
     console = Console()
     figures: list[Figure] = []
-    with console.status("measuring"):
-        for measure in (imports, whole_path, deliveries):
+    measures = (imports, whole_path, deliveries, audit.beside_the_tutorial, audit.half_a_million)
+    for measure in (*measures, audit.classification, audit.month):
+        with console.status(f"measuring: {(measure.__doc__ or '').rstrip('.')}"):
             figures += measure()
-    console.print(_table(figures))
+    console.print(table(figures))
     RESULT.parent.mkdir(exist_ok=True)
     kept = [{**asdict(figure), "ratio": figure.ratio, "kept": figure.kept} for figure in figures]
     RESULT.write_text(json.dumps({"figures": kept}, indent=2) + "\n")
@@ -175,22 +151,6 @@ def _python(code: str) -> float:
     environment = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     done = subprocess.run([sys.executable, "-c", timed], cwd=ROOT, env=environment, capture_output=True, check=True)
     return float(done.stdout)
-
-
-def _table(figures: list[Figure]) -> Table:
-    table = Table("figure", "measured", "baseline", "ratio", "promise", "kept")
-    show: Callable[[Any], str] = lambda kept: {True: "yes", False: "NO", None: ""}[kept]  # noqa: E731
-    for figure in figures:
-        promise = f"{figure.ratio_bound} x" if figure.ratio_bound else f"{figure.bound} {figure.unit}"
-        table.add_row(
-            figure.name,
-            f"{figure.value:.3f} {figure.unit}",
-            f"{figure.baseline:.3f} {figure.unit}" if figure.baseline else "",
-            f"{figure.ratio:.2f}" if figure.ratio else "",
-            promise if figure.kept is not None else "",
-            show(figure.kept),
-        )
-    return table
 
 
 if __name__ == "__main__":
