@@ -1,20 +1,16 @@
 """What was true of every secret at a moment: the last row of its history until then.
 
-In a history of changes a secret has a row only where its verdict or version changed and once a day; in one of every run
-the last run has a row of each. Ids of runs by hand are in no order of time, so their rows are fetched by their keys.
+In a history of changes a secret has a row only where its verdict or version changed and once a day, and each run lists
+which have; in one of every run the last run has a row of each. Ids of runs by hand are in no order of time, so their
+rows are fetched by their keys.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rotation_guard.handlers.domain.audit import CHANGES
-
 from .moments import read
 from .records import Record, Records
-from .runs import Runs
-
-_WHOLE_RUNS = 3
-"""Runs whose rows are fetched by key, before every secret that is missing is asked for by itself."""
+from .runs import Runs, lists_changed
 
 
 def state(records: Records, statuses: Iterable[Record], runs: Runs) -> list[Record]:
@@ -30,11 +26,13 @@ def state(records: Records, statuses: Iterable[Record], runs: Runs) -> list[Reco
 def _of_whole_runs(records: Records, names: Sequence[str], runs: Sequence[Record]) -> dict[str, Record]:
     """From the newest run on: the first of them that has a row of a secret has its last one."""
     found: dict[str, Record] = {}
-    for run in runs[:_WHOLE_RUNS]:
+    for run in runs:
         missing = [name for name in names if name not in found]
-        if run.get("history_mode") == CHANGES or not missing:
+        if not missing:
             break
-        found |= records.of_run(missing, run["run_id"])
+        changed = lists_changed(run)
+        asked = missing if changed is None else [name for name in missing if name in changed]
+        found |= records.of_run(asked, run["run_id"]) if asked else {}
     return found
 
 

@@ -38,7 +38,7 @@ _TOLD = (
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs until a moment, newest first, as far back as the last complete one."""
+    """The runs until a moment, newest first, as far back as the last complete one that has a row of every secret."""
 
     runs: Sequence[Record]
     until: datetime
@@ -121,11 +121,20 @@ def runs_until(records: Records, until: datetime, now: datetime, schedule: objec
     return Runs(found, until, now, schedule if isinstance(schedule, str) else "")
 
 
+def lists_changed(run: Mapping[str, Any]) -> set[str] | None:
+    """The secrets of which a run has a row, where it lists them; None where it may have one of every secret."""
+    changed = run.get("changed", ())
+    if run.get("history_mode") != CHANGES or run.get("recorded", -1) != len(changed):
+        return None
+    return set(changed)
+
+
 def _up_to_a_complete_one(runs: Iterable[Record]) -> list[Record]:
     found: list[Record] = []
     for run in runs:
         found.append(run)
-        if (run.get("finished_at") and run.get("complete")) or len(found) == _LOOKED_AT:
+        ended = run.get("finished_at") and run.get("complete")
+        if (ended and lists_changed(run) is None) or len(found) == _LOOKED_AT:
             break
     return found
 

@@ -12,7 +12,7 @@ from .adapters.audit_trail import AuditTrail
 from .adapters.incidents import Incidents
 from .adapters.secrets import Secrets
 from .domain import reconciliation
-from .domain.audit import EVERY_RUN
+from .domain.audit import CHANGES, EVERY_RUN
 from .domain.history import expires_at, iso
 from .domain.reconciliation import Account, Discrepancy
 from .domain.secrets import ListedSecret, VersionDates
@@ -59,9 +59,13 @@ class PageAudit:
             discrepancies += [*disagreements, *stuck]
             started_at = self._lease.started_at
             rows.append(status_row(finding, before[name], account, started_at, self.seen_on, told_stuck))
-        if progress.note(discrepancies):
+        history = self._history(findings, rows, before)
+        recorded = [row["secret_name"] for row in history] if self._settings.history_mode == CHANGES else []
+        if progress.note(discrepancies) | progress.record(recorded):
             self._runs.note(self._lease)
-        self._write(findings, rows, before)
+        ages = self._settings.history_mode == EVERY_RUN
+        news = [row for row in rows if says_something_new(row, before[row["secret_name"]], ages=ages)]
+        self._tables.write(history, news)
         progress.count(findings.values())
         progress.added += sum(row["first_seen"] == iso(self._lease.started_at) for row in rows)
 
@@ -122,15 +126,14 @@ class PageAudit:
             Discrepancy(reconciliation.STUCK_WITHOUT_INCIDENT, secret.name, finding.reason)
         ]
 
-    def _write(self, findings: Mapping[str, Finding], rows: list[dict[str, Any]], before: Mapping[str, Row]) -> None:
+    def _history(
+        self, findings: Mapping[str, Finding], rows: list[dict[str, Any]], before: Mapping[str, Row]
+    ) -> list[dict[str, Any]]:
+        """The rows of history of this page: all, or in a history of changes those that say something new."""
         every_run = self._settings.history_mode == EVERY_RUN
         told = [row for row in rows if every_run or _belongs_in_history(row, before[row["secret_name"]])]
-        history = [
-            history_row(self._lease.run_id, findings[row["secret_name"]], self._lease.started_at, self._expiry)
-            for row in told
-        ]
-        new = [row for row in rows if says_something_new(row, before[row["secret_name"]], ages=every_run)]
-        self._tables.write(history, new)
+        lease = self._lease
+        return [history_row(lease.run_id, findings[row["secret_name"]], lease.started_at, self._expiry) for row in told]
 
 
 def _belongs_in_history(row: Row, before: Row) -> bool:

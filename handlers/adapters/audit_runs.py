@@ -27,6 +27,8 @@ _OUTCOME = (
     "counted",
     "discrepancies",
     "findings",
+    "recorded",
+    "changed",
     "next_token",
 )
 _LOOKED_AT = 10
@@ -86,12 +88,12 @@ class AuditRuns:
         return int(known["part"]) if waits else None
 
     def note(self, lease: Lease) -> bool:
-        """Write down the discrepancies found so far, before what they were found by is written over.
+        """Write down the discrepancies and the changes so far, before what they were found by is written over.
 
         Like the two below False where the run is no longer the holder's: its time was up, and another took it.
         """
         written = lease.progress.written()
-        changes = {name: written[name] for name in ("discrepancies", "findings")}
+        changes = {name: written[name] for name in ("discrepancies", "findings", "recorded", "changed")}
         return self._update(lease.run_id, changes, _HELD, {":me": lease.holder})
 
     def hand_over(self, lease: Lease, token: str, until: datetime) -> bool:

@@ -14,7 +14,7 @@ AUDIT = "rotation"
 EVERY_RUN, CHANGES = "everyRun", "changes"
 """What the history keeps: each run, or a row when a verdict or a version changes, and one a day."""
 SHOWN = 100
-"""Discrepancies that a run's row lists at most; all of them are counted."""
+"""Discrepancies, and secrets with a row of history, that a run's row lists at most; all of them are counted."""
 
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
 
@@ -47,6 +47,10 @@ class Progress:
     """By kind."""
     findings: list[dict[str, str]] = field(default_factory=list)
     """The first of them."""
+    recorded: int = 0
+    """Rows that a history of changes got."""
+    changed: list[str] = field(default_factory=list)
+    """The secrets that got them, where these are few: whoever looks for a row need not ask every secret."""
 
     def count(self, findings: Iterable[Finding]) -> None:
         """Add what was found of some secrets."""
@@ -69,6 +73,14 @@ class Progress:
                 self.findings.append(as_written)
         return new
 
+    def record(self, secret_names: Iterable[str]) -> bool:
+        """Add secrets that get a row of a history of changes, each once; whether the list of them has grown."""
+        new = [name for name in secret_names if name not in self.changed]
+        self.recorded += len(new)
+        grown = new[: SHOWN - len(self.changed)]
+        self.changed += grown
+        return bool(grown)
+
     def written(self) -> dict[str, Any]:
         """As a row holds it."""
         return asdict(self) | {"seconds": Decimal(str(round(self.seconds, 3)))}
@@ -85,9 +97,10 @@ def resumed(row: Mapping[str, Any]) -> Progress:
 
 
 def with_findings(progress: Progress, row: Mapping[str, Any]) -> Progress:
-    """The same with the discrepancies that a run's row holds: they are noted once, and survive a new start."""
+    """The same with what a run's row holds for good, whatever was begun anew: discrepancies, and what has a row."""
     progress.discrepancies = {name: int(count) for name, count in row.get("discrepancies", {}).items()}
     progress.findings = [dict(one) for one in row.get("findings", [])]
+    progress.recorded, progress.changed = int(row.get("recorded", 0)), list(row.get("changed", []))
     return progress
 
 

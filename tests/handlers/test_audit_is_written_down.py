@@ -143,6 +143,8 @@ def test_a_run_is_written_down_with_its_counts(aws, aged, run):
         "verdicts": {"in_grace": 1, "never_rotated": 1, "unknown": 1},
         "discrepancies": {},
         "findings": [],
+        "recorded": 0,
+        "changed": [],
         "history_mode": "everyRun",
         "period_seconds": 3600,
         "complete": True,

@@ -152,3 +152,14 @@ def test_a_secret_that_goes_at_noon_shows_in_a_history_of_changes_with_the_first
 
     [gone] = [row for row in changes["status"] if "gone_since" in row]
     assert (gone["secret_name"], gone["gone_since"]) == ("goes", moment(24))
+
+
+def test_each_run_of_a_history_of_changes_lists_which_secrets_got_a_row(two_days):
+    changes, _ = two_days("changes", hours=30)
+
+    runs = {row["run_id"]: row for row in changes["runs"]}
+    rows = {run: {row["secret_name"] for row in changes["history"] if row["run_id"] == run} for run in runs}
+    assert {run: set(row["changed"]) for run, row in runs.items()} == rows
+    assert all(row["recorded"] == len(row["changed"]) for row in runs.values())
+    assert rows[moment(10)] == {"rotated-twice"}
+    assert len(rows[moment(24)]) > 15

@@ -102,3 +102,14 @@ def test_a_scheduled_run_is_known_by_the_time_it_was_scheduled_for(scheduled_tim
 )
 def test_a_run_without_a_scheduled_time_is_known_by_its_request(scheduled_time):
     assert run_id(scheduled_time, "request") == "request"
+
+
+def test_a_run_lists_some_secrets_with_a_row_and_counts_them_all():
+    progress = Progress()
+
+    assert progress.record(["orders", "search"]) is True
+    assert progress.record(["orders"]) is False
+    assert (progress.recorded, progress.changed) == (2, ["orders", "search"])
+    assert progress.record(f"secret-{number}" for number in range(SHOWN)) is True
+    assert progress.record(["another"]) is False
+    assert (progress.recorded, len(progress.changed)) == (SHOWN + 3, SHOWN)
