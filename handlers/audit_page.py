@@ -1,7 +1,8 @@
 """Audits the secrets of one page of the list: reads what it has to, judges, reconciles, and writes it down."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,8 @@ STUCK = "Rotation Stuck"
 """Detail-type of the event that opens an incident for a rotation of which no failure was heard."""
 _AT_ONCE = 8
 """Secrets whose versions are listed at the same time."""
+_PAGES_AT_ONCE = 3
+"""Pages that are read, and pages that are written, while another one is judged."""
 _REMEMBERED = 5000
 """Names that are remembered, so that a secret which the list shows on two pages counts once."""
 _NOT_RECONCILED = frozenset({"replica", "pending_deletion", "unknown"})
@@ -39,13 +42,29 @@ class PageAudit:
         self._trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
         self._incidents = Incidents(settings.incidents_table_name) if settings.incidents_table_name else None
         self._threads = ThreadPoolExecutor(_AT_ONCE)
+        self._readers, self._writers = ThreadPoolExecutor(_PAGES_AT_ONCE), ThreadPoolExecutor(_PAGES_AT_ONCE)
+        self._read: deque[tuple[dict[str, ListedSecret], Future[dict[str, dict[str, Any]]]]] = deque()
+        self._written: deque[Future[None]] = deque()
         self._seen: dict[str, None] = {}
         self._expiry = expires_at(lease.started_at, settings.history_days)
 
     def audit(self, page: Iterable[ListedSecret]) -> None:
-        """Judge the secrets of a page that are under audit, and write down what was found."""
-        progress, secrets = self._lease.progress, self._under_audit(page)
-        known = self._tables.statuses(secrets)
+        """Judge the secrets of a page under audit, and write down what was found, at the latest by `settle`."""
+        secrets = self._under_audit(page)
+        self._read.append((secrets, self._readers.submit(self._tables.statuses, secrets)))
+        if len(self._read) > _PAGES_AT_ONCE:
+            self._audit_next()
+
+    def settle(self) -> None:
+        """Everything is judged and written."""
+        while self._read:
+            self._audit_next()
+        while self._written:
+            self._written.popleft().result()
+
+    def _audit_next(self) -> None:
+        secrets, reading = self._read.popleft()
+        known, progress = reading.result(), self._lease.progress
         before = {name: {} if "gone_since" in known.get(name, {}) else known.get(name, {}) for name in secrets}
         dates = self._dates(secrets, before)
         # Judged now: a value made since the run began is new, and not from the future.
@@ -65,7 +84,9 @@ class PageAudit:
             self._runs.note(self._lease)
         ages = self._settings.history_mode == EVERY_RUN
         news = [row for row in rows if says_something_new(row, before[row["secret_name"]], ages=ages)]
-        self._tables.write(history, news)
+        self._written.append(self._writers.submit(self._tables.write, history, news))
+        if len(self._written) > _PAGES_AT_ONCE:
+            self._written.popleft().result()
         progress.count(findings.values())
         progress.added += sum(row["first_seen"] == iso(self._lease.started_at) for row in rows)
 

@@ -91,6 +91,7 @@ def _audit_pages(page_audit: PageAudit, lease: Lease, context: LambdaContext) ->
                 listing = ahead.submit(vault.page, token)
             page_audit.audit(page)
             if token is None or not in_time:
+                page_audit.settle()
                 return token
 
 

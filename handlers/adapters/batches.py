@@ -1,9 +1,11 @@
 """DynamoDB's batches: as many at a time as it takes, several at once, and what it left again."""
 
+import json
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any
 
 from .clients import client
@@ -27,6 +29,7 @@ class Batches:
 
     def __init__(self) -> None:
         self._dynamodb = client("dynamodb")
+        self._dynamodb.meta.events.register("before-parse.dynamodb.BatchGetItem", _take_rows, unique_id="rows")
         self._threads = ThreadPoolExecutor(AT_ONCE)
 
     def put(self, rows: Iterable[tuple[str, Item]]) -> None:
@@ -73,3 +76,12 @@ def _cut(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 def _pause(attempt: int) -> None:
     """Full jitter, doubling, up to some seconds: what DynamoDB advises for rows it did not take."""
     time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.05 * 2**attempt)))  # noqa: S311
+
+
+def _take_rows(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Keeps rows from botocore's parser, which looks up the shape of every value: four fifths of a reading's time."""
+    if response_dict["status_code"] != HTTPStatus.OK:
+        return
+    answer = json.loads(response_dict["body"])
+    customized_response_dict["Responses"] = answer.pop("Responses", {})
+    response_dict["body"] = json.dumps(answer).encode()

@@ -83,7 +83,7 @@ class Case:
         beyond = self.age - timedelta(days=self.age.days)
         # "30 days old; the limit is 30" would be a riddle.
         exact = f" and {beyond}" if self.overdue and self.age.days == self.limit.days else ""
-        return f"{self.age.days} days{exact}"
+        return f"{self.age.days} day{'' if self.age.days == 1 else 's'}{exact}"
 
 
 def judge(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, now: datetime) -> Finding:

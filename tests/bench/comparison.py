@@ -1,0 +1,113 @@
+"""Our audit and the tutorial's, of the same secrets in the same embedded AWS: in a process of its own.
+
+`python -m tests.bench.comparison SIZE` answers in JSON.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from handlers import rotation_check
+from handlers.adapters.clients import client
+from local import deployment, portfolio
+from local.deployment import RunningStack
+from tests.handlers.conftest import Context
+
+from . import population, tutorial
+
+DELAY_SECONDS = 0.01
+PARTS = 5
+"""One of them is measured where the tutorial would take minutes."""
+SERVICES = ("secretsmanager", "dynamodb", "cloudwatch", "events", "lambda")
+
+
+class Network:
+    """Between the clients and AWS: counts the calls, and takes its time."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.delay_seconds = 0.0
+        for service in SERVICES:
+            client(service).meta.events.register("before-send", self._sent)
+
+    def _sent(self, event_name: str, **_more: Any) -> None:
+        _, service, operation = event_name.split(".")
+        self.calls[f"{service}:{operation}"] += 1
+        if self.delay_seconds:
+            time.sleep(self.delay_seconds)
+
+    def time(self, audit: Callable[[], Any], delay_seconds: float = 0.0) -> dict[str, Any]:
+        """What an audit took, with this much more for every call."""
+        self.calls.clear()
+        self.delay_seconds = delay_seconds
+        began, busy = time.perf_counter(), time.process_time()
+        answer = audit()
+        return {
+            "seconds": time.perf_counter() - began,
+            "cpu_seconds": time.process_time() - busy,
+            "calls": dict(self.calls),
+            "checked": answer["checked"],
+        }
+
+
+def compared(size: int) -> dict[str, Any]:
+    """Our first run, which reads the date of every version, and one of each after that, without delays and with."""
+    with tempfile.TemporaryDirectory() as directory:
+        stack = deployment.up(Path(directory) / ".local", config={"demo": False})
+        try:
+            with patch.dict(os.environ, _environment(stack)):
+                return _compared(stack, size)
+        finally:
+            # At once: to delete every secret by itself takes longer than to measure.
+            if stack.emulator:
+                stack.emulator.stop()
+
+
+def _compared(stack: RunningStack, size: int) -> dict[str, Any]:
+    now = datetime.now(UTC).replace(microsecond=0)
+    portfolio.seed(stack, (_seeded(number, now) for number in range(size)))
+    tutorial.create_table(client("dynamodb"))
+    network, runs = Network(), iter(range(100))
+
+    def ours() -> Any:
+        context: Any = Context(f"bench-{next(runs)}", remaining=900_000)
+        return rotation_check.handler({}, context)
+
+    def theirs(pages: int | None = None) -> Any:
+        return tutorial.audit(client("secretsmanager"), client("dynamodb"), pages)
+
+    return {
+        "first": network.time(ours),
+        "ours": network.time(ours),
+        "tutorial": network.time(theirs),
+        "ours, delayed": network.time(ours, DELAY_SECONDS),
+        "tutorial, delayed": _whole(network.time(lambda: theirs(size // 100 // PARTS), DELAY_SECONDS)),
+    }
+
+
+def _whole(part: dict[str, Any]) -> dict[str, Any]:
+    """What all of the secrets would have taken: the tutorial's calls follow one another, minutes of them."""
+    return part | {"seconds": part["seconds"] * PARTS}
+
+
+def _environment(stack: RunningStack) -> dict[str, str]:
+    """The function's own, so that it runs here as it does there."""
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["function_name"])
+    return function["Environment"]["Variables"] | stack.environment()
+
+
+def _seeded(number: int, now: datetime) -> dict[str, Any]:
+    listed = population.entry(number, now) | {"VersionCreatedDates": population.version_dates(number, now)}
+    return json.loads(json.dumps(listed, default=datetime.isoformat))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(compared(int(sys.argv[1]))) + "\n")

@@ -1,0 +1,62 @@
+"""What the README says of costs follows from prices and from the rows that the audit writes."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from handlers.domain.audit import CHANGES, EVERY_RUN
+
+SOURCE = Path(__file__).resolve().parents[2] / "docs" / "costs.py"
+
+
+@pytest.fixture(scope="module")
+def costs():
+    spec = importlib.util.spec_from_file_location("costs_of_the_audit", SOURCE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_each_part_of_a_month_is_its_units_times_their_price(costs):
+    written = costs.Written(history_bytes=1024, status_bytes=1025, history_rows=730, status_rows=100)
+
+    month = costs.monthly(1_000_000, written)
+
+    # One unit for each row of history, two for each status, and as many for the one in twenty that is in the index.
+    assert month.writes == pytest.approx((730 + 2 * 100 * 1.05) * 0.625)
+    assert month.reads == pytest.approx(730 / 2 * 0.125)
+    assert month.storage == pytest.approx((24 * 400 * 1124 + 1.05 * 1125) / 1000 * 0.45)
+    assert month.secrets_manager == pytest.approx((10_000 * 730 + 1_000_000) / 10_000 * 0.05)
+    assert month.function == pytest.approx(10_000 * 730 * 0.2 * 0.5 * 0.0000133334)
+    assert month.metrics == pytest.approx(2.70)
+    assert month.total == pytest.approx(
+        month.writes + month.reads + month.storage + month.secrets_manager + month.function + month.metrics
+    )
+
+
+def test_a_page_that_is_begun_is_a_call(costs):
+    written = costs.written(EVERY_RUN)
+
+    assert costs.monthly(101, written).function == pytest.approx(2 * costs.monthly(100, written).function)
+
+
+def test_a_row_is_as_large_as_dynamodb_says(costs):
+    row = {"name": {"S": "é"}, "age": {"N": "120"}, "on": {"BOOL": True}}
+
+    assert costs.item_bytes(row) == len("name") + 2 + len("age") + 3 + len("on") + 1
+
+
+def test_each_row_of_the_audit_takes_one_unit(costs):
+    written = costs.written(EVERY_RUN)
+
+    assert 0 < written.history_bytes <= costs.WRITE_BYTES
+    assert 0 < written.status_bytes <= costs.WRITE_BYTES
+
+
+def test_a_history_of_changes_takes_under_a_tenth_of_the_writes(costs):
+    every_run, changes = (costs.monthly(100_000, costs.written(mode)) for mode in (EVERY_RUN, CHANGES))
+
+    assert changes.writes < every_run.writes / 10
