@@ -233,15 +233,18 @@ def _incident(stack: RunningStack, sent: Sent) -> bool:
 
 
 def _of_secret(stack: RunningStack, table: str, secret_arn: str) -> list[dict[str, Any]]:
-    """The newest rows of a secret: both tables are keyed by secret and time."""
-    return stack.client("dynamodb").query(
-        TableName=_output(stack, table),
-        KeyConditionExpression="secret_arn = :arn",
-        ExpressionAttributeValues={":arn": {"S": secret_arn}},
-        ScanIndexForward=False,
-        ConsistentRead=True,
-        Limit=20,
-    )["Items"]
+    """The rows of a secret, all of them: more than a few may bear the same second."""
+    pages = (
+        stack.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=_output(stack, table),
+            KeyConditionExpression="secret_arn = :arn",
+            ExpressionAttributeValues={":arn": {"S": secret_arn}},
+            ConsistentRead=True,
+        )
+    )
+    return [item for page in pages for item in page["Items"]]
 
 
 def _scan(stack: RunningStack, table: str) -> list[dict[str, Any]]:
