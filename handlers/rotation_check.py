@@ -43,6 +43,11 @@ ACTIONS = (
 )
 SPARE_MILLISECONDS = 25_000
 """What an invocation keeps for its last page, and for ending or handing over the run."""
+MANY_SECRETS = 10_000
+ENDING_MILLISECONDS = 300_000
+"""What the end of a run of so many secrets may take: it may have to look through all that is on record."""
+END = "end"
+"""In the place of a token: all is listed, and the run is to be ended. No token of AWS's is that short."""
 
 logger = Logger()
 metrics = Metrics()
@@ -61,7 +66,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     tables = AuditTables(settings.table_name, settings.status_table_name)
     page_audit = PageAudit(settings, lease, runs, tables)
-    token = _audit_pages(page_audit, lease, context)
+    token = None if lease.token == END else _audit_pages(page_audit, lease, context)
+    if token is None and _is_late_to_end(lease, context):
+        token = END
     lease.progress.seconds += (datetime.now(UTC) - now).total_seconds()
     if token is not None:
         if runs.hand_over(lease, token, lease_until(datetime.now(UTC), 900_000)):
@@ -93,6 +100,12 @@ def _audit_pages(page_audit: PageAudit, lease: Lease, context: LambdaContext) ->
             if token is None or not in_time:
                 page_audit.settle()
                 return token
+
+
+def _is_late_to_end(lease: Lease, context: LambdaContext) -> bool:
+    """Whether the next invocation had better end the run; one that was started for that does."""
+    late = context.get_remaining_time_in_millis() < ENDING_MILLISECONDS
+    return late and lease.progress.listed > MANY_SECRETS and lease.token != END
 
 
 def _continue(run: str, part: int, context: LambdaContext) -> None:

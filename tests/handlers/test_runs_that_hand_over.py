@@ -374,3 +374,20 @@ def test_a_run_by_hand_counts_as_one_before(aws, everything, invoke, request_id)
     invoke(SCHEDULED, request="request-2")
 
     assert run_row(aws)["complete"] is False
+
+
+def test_a_run_of_many_secrets_leaves_its_end_to_an_invocation_that_has_the_time(
+    aws, everything, invoke, handed_over, monkeypatch
+):
+    monkeypatch.setattr(rotation_check, "MANY_SECRETS", 5)
+
+    invoke(SCHEDULED, remaining=100_000)
+    assert "finished_at" not in run_row(aws)
+    assert handed_over == [{"run_id": RUN, "part": 1}]
+    aws.forget()
+    answer = invoke(handed_over[0], request="request-2", remaining=100_000)
+
+    assert answer == {"run_id": RUN, "checked": 9, "flagged": 9}
+    assert aws.asked("ListSecrets") == []
+    assert len(handed_over) == 1
+    assert run_row(aws)["complete"] is True
