@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from .adapters import event_bus
 from .adapters.audit_runs import AuditRuns, Lease
@@ -48,6 +48,14 @@ class PageAudit:
         self._seen: dict[str, None] = {}
         self._expiry = expires_at(lease.started_at, settings.history_days)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is under way any more, also where something failed: a retry must not meet what was left behind."""
+        for threads in (self._readers, self._writers, self._threads):
+            threads.shutdown(cancel_futures=True)
+
     def audit(self, page: Iterable[ListedSecret]) -> None:
         """Judge the secrets of a page under audit, and write down what was found, at the latest by `settle`."""
         secrets = self._under_audit(page)
@@ -77,7 +85,7 @@ class PageAudit:
             told_stuck, stuck = self._told_stuck(finding, before[name])
             discrepancies += [*disagreements, *stuck]
             started_at = self._lease.started_at
-            rows.append(status_row(finding, before[name], account, started_at, self.seen_on, told_stuck))
+            rows.append(status_row(finding, before[name], account, started_at, iso(started_at)[:10], told_stuck))
         history = self._history(findings, rows, before)
         recorded = [row["secret_name"] for row in history] if self._settings.history_mode == CHANGES else []
         if progress.note(discrepancies) | progress.record(recorded):
@@ -89,11 +97,6 @@ class PageAudit:
             self._written.popleft().result()
         progress.count(findings.values())
         progress.added += sum(row["first_seen"] == iso(self._lease.started_at) for row in rows)
-
-    @property
-    def seen_on(self) -> str:
-        """The day that the status of every secret which this run has seen bears."""
-        return iso(self._lease.started_at)[:10]
 
     def _under_audit(self, page: Iterable[ListedSecret]) -> dict[str, ListedSecret]:
         key, value = self._settings.managed_tag_key, self._settings.managed_tag_value

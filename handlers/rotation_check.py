@@ -24,11 +24,10 @@ from .adapters import (
 )
 from .adapters.audit_runs import AuditRuns, Lease, lease_until
 from .adapters.audit_tables import AuditTables
-from .adapters.audit_trail import AuditTrail
+from .audit_ending import Ending, end
 from .audit_page import PageAudit
-from .domain.audit import EVERY_RUN, incomplete_because, run_id, vanished
-from .domain.history import expires_at, iso
-from .domain.reconciliation import KINDS, LATE, TELLS_OF_END, VANISHED, Discrepancy
+from .domain.audit import run_id
+from .domain.reconciliation import KINDS
 from .settings import RotationCheckSettings
 
 ACTIONS = (
@@ -46,6 +45,8 @@ SPARE_MILLISECONDS = 25_000
 MANY_SECRETS = 10_000
 ENDING_MILLISECONDS = 300_000
 """What the end of a run of so many secrets may take: it may have to look through all that is on record."""
+TAKEN_UP_MILLISECONDS = 900_000
+"""How long a part that was handed over may wait for whoever takes it up."""
 END = "end"
 """In the place of a token: all is listed, and the run is to be ended. No token of AWS's is that short."""
 
@@ -71,10 +72,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         token = END
     lease.progress.seconds += (datetime.now(UTC) - now).total_seconds()
     if token is not None:
-        if runs.hand_over(lease, token, lease_until(datetime.now(UTC), 900_000)):
+        if runs.hand_over(lease, token, lease_until(datetime.now(UTC), TAKEN_UP_MILLISECONDS)):
             _continue(run, lease.part + 1, context)
+    elif ending := end(settings, runs, tables, lease):
+        _tell(lease, ending)
     else:
-        _finish(settings, runs, tables, lease, page_audit.seen_on)
+        logger.error("the run was taken by another invocation before it ended", extra={"run_id": run})
     return {"run_id": run, "checked": lease.progress.checked, "flagged": lease.progress.flagged}
 
 
@@ -86,7 +89,7 @@ def _part(event: dict[str, Any]) -> int:
 def _audit_pages(page_audit: PageAudit, lease: Lease, context: LambdaContext) -> str | None:
     """Audit page after page, the next one being listed meanwhile; the token of the first that there is no time for."""
     vault, progress = secrets.Secrets(), lease.progress
-    with ThreadPoolExecutor(1) as ahead:
+    with ThreadPoolExecutor(1) as ahead, page_audit:
         listing = ahead.submit(vault.page, lease.token)
         while True:
             page, token = listing.result()
@@ -123,76 +126,22 @@ def _at_work_elsewhere(runs: AuditRuns, run: str, context: LambdaContext) -> dic
     return {"run_id": run, "checked": int(known.get("checked", 0)), "flagged": int(known.get("flagged", 0))}
 
 
-def _finish(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, lease: Lease, seen_on: str) -> None:
-    """End a run: was everything seen, has anything vanished, and was a run before it lost?"""
-    now, progress = datetime.now(UTC), lease.progress
-    earlier = runs.before(lease.run_id, lease.started_at)
-    lost = [one for one in earlier if "finished_at" not in one and runs.give_up(one["run_id"], now, _LOST)]
-    previous = next((one for one in earlier if "finished_at" in one and not one.get("lost")), None)
-    counted = _counted(now)
-    reasons = incomplete_because(progress, counted, previous)
-    if not reasons and _may_have_lost_some(settings, lease, previous):
-        progress.note(_vanished(settings, tables, lease, seen_on, now))
-    outcome = {
-        "complete": not reasons,
-        "incomplete_because": reasons or None,
-        "counted": counted,
-        "period_seconds": settings.period_seconds,
-        "history_mode": settings.history_mode,
-        "expires_at": expires_at(lease.started_at, settings.history_days),
-    }
-    if not runs.finish(lease, now, outcome):
-        logger.error("the run was taken by another invocation before it ended", extra={"run_id": lease.run_id})
-        return
+def _tell(lease: Lease, ending: Ending) -> None:
+    """The end of a run, in the log and on the dashboard."""
+    progress = lease.progress
     counts = {"checked": progress.checked, "flagged": progress.flagged, "unknown": progress.unknown}
-    logger.info("audit finished", extra={"run_id": lease.run_id, **counts, "complete": not reasons, "lost": len(lost)})
-    for reason in reasons:
+    said = {"run_id": lease.run_id, **counts, "complete": ending.complete, "lost": ending.lost}
+    logger.info("audit finished", extra=said)
+    for reason in ending.reasons:
         logger.error("the audit is incomplete", extra={"run_id": lease.run_id, "reason": reason})
+    if ending.uncounted:
+        logger.warning("the account's secrets were not counted", extra={"problem": ending.uncounted})
     for name, count in counts.items():
         metrics.add_metric(f"Secrets{name.capitalize()}", MetricUnit.Count, count)
-    metrics.add_metric("AuditRunsComplete", MetricUnit.Count, int(not reasons))
-    metrics.add_metric("AuditRunsLost", MetricUnit.Count, len(lost))
+    metrics.add_metric("AuditRunsComplete", MetricUnit.Count, int(ending.complete))
+    metrics.add_metric("AuditRunsLost", MetricUnit.Count, ending.lost)
     for kind in KINDS:
         name = "".join(word.capitalize() for word in kind.split("_"))
         metrics.add_metric(f"Discrepancies{name}", MetricUnit.Count, progress.discrepancies.get(kind, 0))
     # Here and not in a decorator, which would complain of a run that failed before it had any.
     metrics.flush_metrics()
-
-
-def _counted(now: datetime) -> int | None:
-    """The account's own count; an audit that is whole does not fail for want of it."""
-    try:
-        return secret_count.counted(now)
-    except secret_count.NotCounted as problem:
-        logger.warning("the account's secrets were not counted", extra={"problem": str(problem)})
-        return None
-
-
-_LOST = "The run was never finished: it failed, or what it handed over did not arrive."
-
-
-def _may_have_lost_some(settings: RotationCheckSettings, lease: Lease, previous: dict[str, Any] | None) -> bool:
-    if settings.history_mode == EVERY_RUN:
-        return vanished(lease.progress, previous)
-    # A history of changes says once a day of every secret that it is there: that is when it shows which is not.
-    return previous is None or not previous["complete"] or previous["started_at"][:10] != iso(lease.started_at)[:10]
-
-
-def _vanished(
-    settings: RotationCheckSettings, tables: AuditTables, lease: Lease, seen_on: str, now: datetime
-) -> list[Discrepancy]:
-    """Secrets that were under audit and are not any more: out of what is true now, and told where no event did."""
-    trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
-    found = []
-    every_run = settings.history_mode == EVERY_RUN
-    unseen = tables.without_history_of(lease.run_id) if every_run else tables.not_seen_on(seen_on)
-    for status in unseen:
-        name, was_deleted = status["secret_name"], status["verdict"] == "pending_deletion"
-        if trail is not None and not was_deleted:
-            since = datetime.fromisoformat(status["checked_at"]) - LATE
-            was_deleted = bool(trail.heard_since(status["secret_arn"], since) & TELLS_OF_END)
-        if not was_deleted:
-            detail = "It is no longer listed with its tag, and no event told of its deletion."
-            found.append(Discrepancy(VANISHED, name, detail))
-        tables.mark_gone(name, iso(now), expires_at(now, settings.history_days))
-    return found

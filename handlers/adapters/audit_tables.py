@@ -66,7 +66,6 @@ class AuditTables:
             TableName=self._status,
             Key=item({"secret_name": secret_name}),
             UpdateExpression=f"SET gone_since = :since{expiry} REMOVE attention, attention_since",
-            ConditionExpression="attribute_not_exists(gone_since)",
             ExpressionAttributeValues=item({":since": since, ":expires_at": expires_at}),
         )
 

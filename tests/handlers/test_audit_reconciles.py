@@ -384,3 +384,19 @@ def test_a_run_does_not_fail_for_want_of_the_accounts_count(aws, secret, audit):
     found = audit()
 
     assert (found["complete"], "counted" in found) == (True, False)
+
+
+def test_a_secret_that_vanished_is_told_though_the_run_dies_of_it(aws, secret, audit, context):
+    made = secret("orders", {"Managed": "true"})
+    secret("stays", {"Managed": "true"})
+    audit()
+    aws.client("secretsmanager").delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
+    refusal = aws.Refusal("InternalServerError", 400)
+    aws.answer("UpdateItem", lambda asked: refusal if asked["TableName"] == "status" else None)
+    context.aws_request_id = scheduled = "2026-03-01T01:00:00Z"
+    with pytest.raises(ClientError):
+        rotation_check.handler({"scheduled_time": scheduled}, context)
+    aws.answer("UpdateItem", lambda _: None)
+
+    assert kinds(audit()) == [("vanished", "orders")]
+    assert [row["secret_name"] for row in aws.rows("status") if "gone_since" in row] == ["orders"]

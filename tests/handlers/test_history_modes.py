@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers import audit_page, rotation_check
+from handlers import audit_ending, audit_page, rotation_check
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 HOURS = 48
@@ -78,7 +78,7 @@ def two_days(aws, context, monkeypatch):
         def now(cls, tz=None):
             return account.now()
 
-    for module in (rotation_check, audit_page):
+    for module in (rotation_check, audit_page, audit_ending):
         monkeypatch.setattr(module, "datetime", Clock)
     aws.answer("ListSecrets", account.page)
     aws.answer("ListSecretVersionIds", account.versions)
