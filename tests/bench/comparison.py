@@ -1,6 +1,6 @@
 """Our audit and the tutorial's, of the same secrets in the same embedded AWS: in a process of its own.
 
-`python -m tests.bench.comparison SIZE` answers in JSON.
+`python -m tests.bench.comparison SIZE` answers in JSON, in the environment that `audit` gives it.
 """
 
 import json
