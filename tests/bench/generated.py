@@ -1,6 +1,7 @@
 """The audit of any number of secrets through generated clients, which keep none of them: in a process of its own.
 
-`python -m tests.bench.generated SIZE` answers in JSON, in the environment that `audit` gives it. What the generated clients take themselves is not counted.
+`python -m tests.bench.generated SIZE` answers in JSON, in the environment that `audit` gives it. What the generated
+clients take themselves is not counted.
 """
 
 import functools

@@ -279,6 +279,35 @@ def needs_someone(aws):
     return query
 
 
+@pytest.fixture
+def audit(aws, context):
+    """Runs the audit as the schedule does, an hour later each time; answers the row of the run."""
+    runs = iter(range(1000))
+
+    def run():
+        number = next(runs)
+        scheduled = f"2026-03-{1 + number // 24:02d}T{number % 24:02d}:00:00Z"
+        context.aws_request_id = scheduled
+        rotation_check.handler({"scheduled_time": scheduled}, context)
+        _set_back(aws, timedelta(hours=1))
+        [row] = [row for row in aws.rows("runs") if row["run_id"] == scheduled]
+        return row
+
+    return run
+
+
+def _set_back(aws, by):
+    """Lets time pass: sets back what the last run wrote of itself."""
+    dynamodb = aws.client("dynamodb")
+    for table, moments in (("status", ("checked_at", "accounted_at", "first_seen")), ("runs", ("started_at",))):
+        for row in dynamodb.scan(TableName=table)["Items"]:
+            for name in moments:
+                if name in row:
+                    then = datetime.fromisoformat(row[name]["S"]) - by
+                    row[name] = {"S": then.strftime("%Y-%m-%dT%H:%M:%SZ")}
+            dynamodb.put_item(TableName=table, Item=row)
+
+
 def _plain(stored: Any) -> Any:
     value = TypeDeserializer().deserialize(stored)
     return int(value) if isinstance(value, Decimal) else value
