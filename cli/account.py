@@ -8,9 +8,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rotation_guard.handlers.domain.secrets import ListedSecret, VersionDates, dated, listed, without_current
+from rotation_guard.handlers.domain.secrets import (
+    DENIED,
+    ListedSecret,
+    VersionDates,
+    dated,
+    listed,
+    unreadable,
+    without_current,
+)
 
-from .aws import CONNECTIONS, DENIED, THROTTLED, Way, said
+from .aws import CONNECTIONS, Way, said
 from .problems import ListingDenied
 
 _PAGE = 100
@@ -78,7 +86,7 @@ class Account:
             code = error.response["Error"]["Code"]
             if code in _NOBODY:
                 raise
-            return VersionDates(None, problem=_why(code))
+            return VersionDates(None, problem=unreadable(code) or f"The secret's versions could not be listed: {code}.")
 
     def _created(self, secret_arn: str) -> Iterator[tuple[str, datetime]]:
         position: dict[str, str] = {}
@@ -88,13 +96,3 @@ class Account:
             if not page.get("NextToken"):
                 return
             position = {"NextToken": page["NextToken"]}
-
-
-def _why(code: str) -> str:
-    if code in DENIED:
-        return "The secret's versions may not be listed: access denied."
-    if code in THROTTLED:
-        return "The secret's versions could not be listed: throttled to the end."
-    if code == "ResourceNotFoundException":
-        return "The secret was gone when its versions were listed."
-    return f"The secret's versions could not be listed: {code}."

@@ -20,8 +20,6 @@ from .problems import Unreachable
 
 CONNECTIONS = 16
 """Calls that one command has under way at once."""
-DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
-THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 _PATIENCE = Config(
     connect_timeout=5,
     read_timeout=30,

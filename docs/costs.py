@@ -124,8 +124,8 @@ def _day() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for hour in range(-1, 24):
         now = _MIDNIGHT + timedelta(hours=hour, minutes=5)
         finding = judge(secret, dates, AuditSettings(), now)
-        before = status_row(finding, before, account_of(before, secret, now), now, iso(now)[:10], None)
-        yield history_row(iso(now), finding, now, int(now.timestamp())), dict(before)
+        before = status_row(finding, before, account_of(before, secret, now), now, None)
+        yield history_row(iso(now), before, int(now.timestamp())), dict(before)
 
 
 def item_bytes(row: Item) -> int:

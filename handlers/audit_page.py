@@ -1,5 +1,6 @@
 """Audits the secrets of one page of the list: reads what it has to, judges, reconciles, and writes it down."""
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,10 +15,10 @@ from .adapters.incidents import Incidents
 from .adapters.secrets import Secrets
 from .domain import reconciliation
 from .domain.audit import CHANGES, EVERY_RUN
-from .domain.history import expires_at, iso
+from .domain.history import expires_at
 from .domain.reconciliation import Account, Discrepancy
 from .domain.secrets import ListedSecret, VersionDates
-from .domain.statuses import Row, cached_dates, history_row, says_something_new, status_row
+from .domain.statuses import Row, belongs_in_history, cached_dates, history_row, says_something_new, status_row
 from .domain.verdicts import Finding, judge
 from .settings import RotationCheckSettings
 
@@ -84,9 +85,8 @@ class PageAudit:
             account, disagreements = self._reconciled(finding, before[name], now)
             told_stuck, stuck = self._told_stuck(finding, before[name])
             discrepancies += [*disagreements, *stuck]
-            started_at = self._lease.started_at
-            rows.append(status_row(finding, before[name], account, started_at, iso(started_at)[:10], told_stuck))
-        history = self._history(findings, rows, before)
+            rows.append(status_row(finding, before[name], account, self._lease.started_at, told_stuck))
+        history = self._history(rows, before)
         recorded = [row["secret_name"] for row in history] if self._settings.history_mode == CHANGES else []
         if progress.note(discrepancies) | progress.record(recorded):
             self._runs.note(self._lease)
@@ -96,13 +96,13 @@ class PageAudit:
         if len(self._written) > _PAGES_AT_ONCE:
             self._written.popleft().result()
         progress.count(findings.values())
-        progress.added += sum(row["first_seen"] == iso(self._lease.started_at) for row in rows)
+        progress.added += sum(row["first_seen"] == row["checked_at"] for row in rows)
 
     def _under_audit(self, page: Iterable[ListedSecret]) -> dict[str, ListedSecret]:
         key, value = self._settings.managed_tag_key, self._settings.managed_tag_value
         secrets = {one.name: one for one in page if one.carries(key, value) and one.name not in self._seen}
         self._seen |= dict.fromkeys(secrets)
-        for name in list(self._seen)[: max(0, len(self._seen) - _REMEMBERED)]:
+        for name in list(itertools.islice(self._seen, max(0, len(self._seen) - _REMEMBERED))):
             del self._seen[name]
         return secrets
 
@@ -150,18 +150,11 @@ class PageAudit:
             Discrepancy(reconciliation.STUCK_WITHOUT_INCIDENT, secret.name, finding.reason)
         ]
 
-    def _history(
-        self, findings: Mapping[str, Finding], rows: list[dict[str, Any]], before: Mapping[str, Row]
-    ) -> list[dict[str, Any]]:
+    def _history(self, rows: list[dict[str, Any]], before: Mapping[str, Row]) -> list[dict[str, Any]]:
         """The rows of history of this page: all, or in a history of changes those that say something new."""
         every_run = self._settings.history_mode == EVERY_RUN
-        told = [row for row in rows if every_run or _belongs_in_history(row, before[row["secret_name"]])]
-        lease = self._lease
-        return [history_row(lease.run_id, findings[row["secret_name"]], lease.started_at, self._expiry) for row in told]
-
-
-def _belongs_in_history(row: Row, before: Row) -> bool:
-    return any(row.get(name) != before.get(name) for name in ("verdict", "current_version_id", "seen_on"))
+        told = [row for row in rows if every_run or belongs_in_history(row, before[row["secret_name"]])]
+        return [history_row(self._lease.run_id, row, self._expiry) for row in told]
 
 
 def _stuck(finding: Finding) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ..domain.audit import AUDIT, Progress, resumed, with_findings
 from ..domain.history import iso
 from .clients import client
 from .items import item, row
+from .updates import update
 
 ACTIONS = frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query"})
 _HELD = "holder = :me"
@@ -105,7 +106,6 @@ class AuditRuns:
     def finish(self, lease: Lease, finished_at: datetime, outcome: Mapping[str, Any]) -> bool:
         """The end of a run, and how it went."""
         changes = {**lease.progress.written(), **outcome, "finished_at": iso(finished_at)}
-        changes = {name: value for name, value in changes.items() if value is not None}
         return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=_PLACE)
 
     def before(self, run_id: str, started_at: datetime) -> list[dict[str, Any]]:
@@ -156,19 +156,7 @@ class AuditRuns:
         values: Mapping[str, Any],
         remove: Sequence[str] = (),
     ) -> bool:
-        removed = f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(run_id),
-                UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in changes)}{removed}",
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in (*changes, *remove)},
-                ExpressionAttributeValues=item({**values, **{f":{name}": value for name, value in changes.items()}}),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return update(self._table, _key(run_id), changes, remove=remove, condition=condition, values=values)
 
 
 def lease_until(now: datetime, remaining_milliseconds: int) -> datetime:

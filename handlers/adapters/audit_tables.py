@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from ..domain.history import iso
+from ..domain.statuses import seen_on
 from .batches import Batches
 from .clients import client
 from .items import item, row
+from .updates import update
 
 ACTIONS = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
@@ -40,7 +42,7 @@ class AuditTables:
     def not_seen_on(self, day: str) -> Iterator[dict[str, Any]]:
         """What is on record of secrets that were there once, and not on this day. Reads the whole table."""
         for page in self._known():
-            yield from (status for status in page if status["seen_on"] != day)
+            yield from (status for status in page if seen_on(status) != day)
 
     def without_history_of(self, run_id: str) -> Iterator[dict[str, Any]]:
         """What is on record of secrets that were there once, and not in this run, of which every secret has a row.
@@ -61,13 +63,8 @@ class AuditTables:
 
     def mark_gone(self, secret_name: str, since: str, expires_at: int | None) -> None:
         """Take a secret out of what is true now; its row stays, so that its history can be found."""
-        expiry = ", expires_at = :expires_at" if expires_at is not None else ""
-        self._dynamodb.update_item(
-            TableName=self._status,
-            Key=item({"secret_name": secret_name}),
-            UpdateExpression=f"SET gone_since = :since{expiry} REMOVE attention, attention_since",
-            ExpressionAttributeValues=item({":since": since, ":expires_at": expires_at}),
-        )
+        changes = {"gone_since": since, "expires_at": expires_at}
+        update(self._status, item({"secret_name": secret_name}), changes, remove=("attention", "attention_since"))
 
 
 class HeardOfSecrets:
@@ -75,24 +72,12 @@ class HeardOfSecrets:
 
     def __init__(self, status: str) -> None:
         self._status = status
-        self._dynamodb = client("dynamodb")
 
     def note(self, secret_name: str, at: datetime, news: Row) -> bool:
         """Write down what was heard of a secret; False where the audit does not know it, or has heard later news."""
-        if not news:
-            return False
-        try:
-            self._dynamodb.update_item(
-                TableName=self._status,
-                Key=item({"secret_name": secret_name}),
-                UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in news)}",
-                ConditionExpression=(
-                    "attribute_exists(secret_name) AND attribute_not_exists(gone_since) "
-                    "AND (attribute_not_exists(heard_at) OR heard_at <= :at)"
-                ),
-                ExpressionAttributeNames={f"#{name}": name for name in news},
-                ExpressionAttributeValues=item({":at": iso(at), **{f":{name}": value for name, value in news.items()}}),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        condition = (
+            "attribute_exists(secret_name) AND attribute_not_exists(gone_since) "
+            "AND (attribute_not_exists(heard_at) OR heard_at <= :at)"
+        )
+        key = item({"secret_name": secret_name})
+        return bool(news) and update(self._status, key, news, condition=condition, values={":at": iso(at)})

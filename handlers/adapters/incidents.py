@@ -33,19 +33,13 @@ class Incidents:
 
     def is_open_for(self, secret_arn: str) -> bool:
         """Whether an incident is open for this secret."""
-        answer = self._dynamodb.get_item(
-            TableName=self._table_name, Key=item(_claim_key(secret_arn)), ConsistentRead=True
-        )
-        return "Item" in answer
+        return self._claim_on(secret_arn) is not None
 
     def open_for(self, secret_arn: str) -> OpenIncident | None:
         """The incident that is open for this secret."""
-        answer = self._dynamodb.get_item(
-            TableName=self._table_name, Key=item(_claim_key(secret_arn)), ConsistentRead=True
-        )
-        if "Item" not in answer:
+        held = self._claim_on(secret_arn)
+        if held is None:
             return None
-        held = row(answer["Item"])
         answer = self._dynamodb.get_item(
             TableName=self._table_name,
             Key=item({"secret_arn": secret_arn, "opened_at": held["incident_opened_at"]}),
@@ -130,6 +124,12 @@ class Incidents:
             ConditionExpression="attribute_exists(secret_arn)",
             ExpressionAttributeValues=item({":none": [], ":action": [dict(action)]}),
         )
+
+    def _claim_on(self, secret_arn: str) -> dict[str, Any] | None:
+        answer = self._dynamodb.get_item(
+            TableName=self._table_name, Key=item(_claim_key(secret_arn)), ConsistentRead=True
+        )
+        return row(answer["Item"]) if "Item" in answer else None
 
     def _opening(
         self, failure: RotationEvent, secret: SecretState | None, execution: str, opened_at: str

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..domain.rotation import SecretState, name_of
-from ..domain.secrets import ListedSecret, VersionDates, dated, listed, without_current
+from ..domain.secrets import DENIED, ListedSecret, VersionDates, dated, listed, unreadable, without_current
 from .clients import client
 
 LISTING_ACTIONS = frozenset({"secretsmanager:ListSecrets", "secretsmanager:ListSecretVersionIds"})
@@ -17,8 +17,6 @@ DATING_ACTIONS = frozenset({"secretsmanager:ListSecretVersionIds"})
 DESCRIBING_ACTIONS = frozenset({"secretsmanager:DescribeSecret"})
 PAGE_SIZE = 100
 _DATES = ("CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate", "DeletedDate")
-_DENIED = ("AccessDeniedException", "AccessDenied")
-_THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 
 
 class Secrets:
@@ -61,15 +59,11 @@ class Secrets:
         """Its versions, or why they cannot be had."""
         try:
             return self._versions(secret_arn), ""
-        except self._secretsmanager.exceptions.ResourceNotFoundException:
-            return [], "The secret was gone when its versions were listed."
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _DENIED:
-                return [], "The secret's versions may not be listed: access denied."
-            if code in _THROTTLED:
-                return [], "The secret's versions could not be listed: throttled to the end."
-            raise
+            problem = unreadable(error.response["Error"]["Code"])
+            if problem is None:
+                raise
+            return [], problem
 
     def _versions(self, secret_arn: str) -> list[Mapping[str, Any]]:
         """Every version that holds a label, page by page: boto3 has no paginator for this call."""
@@ -89,7 +83,7 @@ class Secrets:
         except self._secretsmanager.exceptions.ResourceNotFoundException:
             return None
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _DENIED:
+            if error.response["Error"]["Code"] not in DENIED:
                 raise
             return None
         labels = described.get("VersionIdsToStages", {})

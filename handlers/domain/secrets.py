@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
+DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
+THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
+"""AWS's codes for a caller who may not, and for one who asks too much."""
 OWNER_TAG = "rotation-guard:owner"
 
 
@@ -125,6 +128,15 @@ def dated(secret: ListedSecret, created: Mapping[str, datetime]) -> VersionDates
         is_first=_is_first(secret) and not older,
         pending_since=to_the_second(created.get(secret.pending_version_id or "")),
     )
+
+
+def unreadable(code: str) -> str | None:
+    """Why a secret's versions cannot be listed, by AWS's error code; None where that is no matter of the secret."""
+    if code in DENIED:
+        return "The secret's versions may not be listed: access denied."
+    if code in THROTTLED:
+        return "The secret's versions could not be listed: throttled to the end."
+    return "The secret was gone when its versions were listed." if code == "ResourceNotFoundException" else None
 
 
 def without_current() -> VersionDates:

@@ -25,33 +25,55 @@ _MEANT_ANEW = (
     "heard_version_id",
     "heard_at",
     "told_stuck_version_id",
-    "gone_since",
-    "seen_on",
 )
-"""Attributes of a status that say something new when they change; when it was looked at does not."""
+"""Attributes of a status that say something new when they change; the hour at which it was looked at does not."""
 _AGES = ("age_days",)
 """Those that change by themselves, once a day."""
+_TOLD = (
+    "secret_name",
+    "secret_arn",
+    "status",
+    "verdict",
+    "reason",
+    "checked_at",
+    "age_days",
+    "limit_days",
+    "current_version_id",
+    "value_created_at",
+    "owner",
+)
+"""Attributes that a row of history repeats."""
 
 
-def history_row(run_id: str, finding: Finding, started_at: datetime, expires_at: int | None) -> dict[str, Any]:
-    """One secret in one run."""
+def history_row(run_id: str, status: Row, expires_at: int | None) -> dict[str, Any]:
+    """One secret in one run, of what is true of it then."""
     return {
-        **_common(finding, started_at),
+        **{name: status[name] for name in _TOLD},
         "run_id": run_id,
-        "attention": finding.attention,
+        "attention": status["attention"] is not None,
         "expires_at": expires_at,
     }
 
 
 def status_row(
-    finding: Finding, before: Row, account: Account, started_at: datetime, seen_on: str, told_stuck: str | None
+    finding: Finding, before: Row, account: Account, started_at: datetime, told_stuck: str | None
 ) -> dict[str, Any]:
     """What is true of a secret now, and since when."""
     now = iso(started_at)
     secret, dates = finding.secret, finding.dates
     same = before.get("verdict") == finding.verdict
     return {
-        **_common(finding, started_at),
+        "secret_name": secret.name,
+        "secret_arn": secret.arn,
+        "status": finding.status,
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "checked_at": now,
+        "age_days": finding.age_days,
+        "limit_days": finding.limit_days,
+        "current_version_id": secret.current_version_id,
+        "value_created_at": when(dates.value_created_at),
+        "owner": secret.owner,
         **account.row(),
         "due_at": when(finding.due_at),
         "since": before["since"] if same else now,
@@ -60,7 +82,6 @@ def status_row(
         "pending_version_id": secret.pending_version_id,
         "pending_since": when(dates.pending_since),
         "told_stuck_version_id": told_stuck,
-        "seen_on": seen_on,
         # The index on these two is sparse: it holds what needs someone, and nothing else.
         "attention": "yes" if finding.attention else None,
         "attention_since": before.get("attention_since", now) if finding.attention else None,
@@ -68,11 +89,24 @@ def status_row(
 
 
 def says_something_new(row: Row, before: Row, *, ages: bool) -> bool:
-    """Whether a status differs from the one before in more than the time at which it was looked at.
+    """Whether a status differs from the one before in more than the hour at which it was looked at.
 
-    With `ages` a value that has become a day older is something new as well.
+    It is written down once a day in any case. With `ages` a value that has become a day older is something new as well.
     """
-    return any(row.get(name) != before.get(name) for name in (*_MEANT_ANEW, *(_AGES if ages else ())))
+    names = (*_MEANT_ANEW, *(_AGES if ages else ()))
+    return seen_on(row) != seen_on(before) or any(row.get(name) != before.get(name) for name in names)
+
+
+def belongs_in_history(row: Row, before: Row) -> bool:
+    """Whether a history of changes gets a row: for another verdict or version, and the first time in a day."""
+    return seen_on(row) != seen_on(before) or any(
+        row.get(name) != before.get(name) for name in ("verdict", "current_version_id")
+    )
+
+
+def seen_on(status: Row) -> str:
+    """The day on which a status was written down last; every secret that is there is seen once a day."""
+    return status.get("checked_at", "")[:10]
 
 
 def cached_dates(before: Row, secret: ListedSecret) -> VersionDates | None:
@@ -117,20 +151,3 @@ def as_fed(current: str | None, dates: VersionDates) -> dict[str, Any]:
 def when(moment: datetime | None) -> str | None:
     """A moment as rows hold it, where there is one."""
     return iso(moment) if moment else None
-
-
-def _common(finding: Finding, started_at: datetime) -> dict[str, Any]:
-    secret = finding.secret
-    return {
-        "secret_name": secret.name,
-        "secret_arn": secret.arn,
-        "status": finding.status,
-        "verdict": finding.verdict,
-        "reason": finding.reason,
-        "checked_at": iso(started_at),
-        "age_days": finding.age_days,
-        "limit_days": finding.limit_days,
-        "current_version_id": secret.current_version_id,
-        "value_created_at": when(finding.dates.value_created_at),
-        "owner": secret.owner,
-    }

@@ -160,7 +160,7 @@ def _status_before(number: int, now: datetime) -> dict[str, Any]:
     before = now - timedelta(hours=1)
     secret = listed(population.entry(number, now))
     finding = judge(secret, dated(secret, population.version_dates(number, now)), AuditSettings(), before)
-    return item(status_row(finding, {}, account_of({}, secret, before), before, "the run before", None))
+    return item(status_row(finding, {}, account_of({}, secret, before), before, None))
 
 
 @dataclass

@@ -15,8 +15,8 @@ DATES = VersionDates(NOW - timedelta(days=31))
 ACCOUNT = Account("v2", "2026-03-01T11:00:00Z")
 
 
-def a_status(secret=SECRET, dates=DATES, before=None, seen_on="2026-03-01", at=NOW):
-    return status_row(judge(secret, dates, AuditSettings(), at), before or {}, ACCOUNT, at, seen_on, None)
+def a_status(secret=SECRET, dates=DATES, before=None, at=NOW):
+    return status_row(judge(secret, dates, AuditSettings(), at), before or {}, ACCOUNT, at, None)
 
 
 def without_nothing(row):
@@ -24,7 +24,7 @@ def without_nothing(row):
 
 
 def test_a_row_of_history_says_all_that_the_questions_ask_for():
-    row = history_row("run", judge(SECRET, DATES, AuditSettings(), NOW), NOW, 1_800_000_000)
+    row = history_row("run", a_status(), 1_800_000_000)
 
     assert row == {
         "secret_name": "orders/db",
@@ -67,7 +67,7 @@ def test_another_verdict_version_owner_day_or_limit_is_something_new():
         a_status(secret=replace(SECRET, current_version_id="v3")),
         a_status(secret=replace(SECRET, tags={})),
         a_status(secret=replace(SECRET, tags={**SECRET.tags, "rotation-guard:max-age-days": "20"})),
-        a_status(seen_on="2026-03-02"),
+        a_status(at=NOW + timedelta(hours=12)),
     ]
     assert [says_something_new(other, before, ages=False) for other in others] == [True] * len(others)
 
@@ -100,7 +100,7 @@ def test_nothing_is_noted_of_a_value_that_could_not_be_read():
 
 
 def test_a_value_that_became_a_day_older_is_something_new_to_who_keeps_ages():
-    older, before = a_status(at=NOW + timedelta(days=1)), without_nothing(a_status())
+    older, before = a_status(), without_nothing(a_status(at=NOW - timedelta(hours=1)))
 
     assert says_something_new(older, before, ages=True)
     assert not says_something_new(older, before, ages=False)
