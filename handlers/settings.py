@@ -79,7 +79,61 @@ class RotationCheckSettings(_FromEnvironment):
 
 
 @dataclass(frozen=True)
+class RemediationStartSettings(_FromEnvironment):
+    """What is started for an event."""
+
+    state_machine_arn: str
+
+
+@dataclass(frozen=True)
 class RemediationClaimSettings(_FromEnvironment):
+    """Where incidents are kept, and how long AWS is given to recover by itself."""
+
+    incidents_table_name: str
+    history_days: int
+    settle_minutes: int
+    remediation_mode: str
+    restart_targets: str
+    """JSON: the ARNs of what may be restarted."""
+
+
+@dataclass(frozen=True)
+class RemediationDiagnoseSettings(_FromEnvironment):
+    """What a secret may opt in to."""
+
+    incidents_table_name: str
+    remediation_mode: str
+    probe_functions: str
+    """JSON: the ARNs of the functions that may be asked which version works."""
+    restart_targets: str
+    """JSON: the ARNs of what may be restarted."""
+
+
+@dataclass(frozen=True)
+class RemediationDecideSettings(_FromEnvironment):
+    """How often, how much, and when."""
+
+    incidents_table_name: str
+    kill_switch_parameter_name: str
+    max_retries: int
+    retry_base_minutes: int
+    retry_cap_minutes: int
+    breaker_threshold: int
+    breaker_window_hours: int
+    max_actions_per_hour: int
+    change_window: str
+    """JSON: `days`, `start` and `end` in UTC; an empty map for any time."""
+
+
+@dataclass(frozen=True)
+class RemediationActSettings(_FromEnvironment):
+    """Where an action is written down before it is done."""
+
+    incidents_table_name: str
+
+
+@dataclass(frozen=True)
+class RemediationEndSettings(_FromEnvironment):
     """Where incidents are kept, and for how long once they are closed."""
 
     incidents_table_name: str
