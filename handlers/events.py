@@ -6,16 +6,19 @@ Secrets Manager speaks in three shapes, and none keeps the secret in the place t
 request or their answer; `Secret Label Updated` in `resources`. Other events are recorded under what they are about.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from .domain.rotation import RotationEvent
+from .domain.history import iso
+from .domain.rotation import FAILURES, STEPS, Heard, RotationEvent, tells_of_new_value
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
-_FAILED_STEP = re.compile(r"during (createSecret|setSecret|testSecret|finishSecret) step")
+_FAILED_STEP = re.compile(rf"during ({'|'.join(STEPS)}) step")
+_PLAIN = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 
 
 class MalformedEvent(ValueError):
@@ -46,6 +49,37 @@ def parse(event: Any) -> RotationEvent:
         error_message=error_message,
         current_version_id=_text(detail.get("versionId")) if detail.get("labelUpdated") == "AWSCURRENT" else None,
     )
+
+
+def heard(event: Any) -> Heard | None:
+    """What remediation is told of an event, in its own words; None where it has nothing to do with it.
+
+    Raises MalformedEvent as `parse` does. AWS writes no value of a secret into an event; what others put on the bus may
+    hold anything, so every word is one of ours or has a form of its own.
+    """
+    told = parse(event)
+    if told.kind not in FAILURES and not tells_of_new_value(told):
+        return None
+    return Heard(
+        kind=told.kind if told.kind in (*FAILURES, "RotationSucceeded") else "Secret Label Updated",
+        source=_plain(told.source),
+        identity=_plain(told.identity),
+        occurred_at=_utc(told.occurred_at),
+        secret_arn=told.secret_arn,
+        rotation_id=told.rotation_id,
+        failed_step=told.failed_step,
+        current_version_id=_plain(told.current_version_id) if told.current_version_id else None,
+    )
+
+
+def _plain(text: str) -> str:
+    """An identifier as it is, and anything else as its hash: still the same in every copy."""
+    return text if _PLAIN.fullmatch(text) else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _utc(time: str) -> str:
+    moment = datetime.fromisoformat(time)
+    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterator[str]:

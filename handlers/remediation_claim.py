@@ -1,57 +1,173 @@
-"""Claims the incident of a failed rotation: the first step of remediation."""
+"""Claims the incident of an event: the first step of remediation."""
 
+import json
+import random
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import incidents, secrets
-from .domain.history import expires_at
-from .domain.incidents import Add, OpenNew, Resume, Supersede, claim
-from .events import parse
+from .adapters import incidents, secrets, standings
+from .domain import restarts
+from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
+from .domain.history import iso
+from .domain.incidents import Claimed, Does, Incident, Outcome, claim_failure, claim_success
+from .domain.rotation import Heard
 from .settings import RemediationClaimSettings
 
-ACTIONS = secrets.DESCRIBING_ACTIONS | incidents.CLAIMING_ACTIONS
+ACTIONS = (
+    secrets.DESCRIBING_ACTIONS | incidents.CLAIMING_ACTIONS | standings.READING_ACTIONS | standings.WRITING_ACTIONS
+)
 ATTEMPTS = 5
 """How often to look again when another execution was faster: each loss means that one of them won."""
+PATIENCE_SECONDS = 3600
+"""How long after its next step is due a workflow counts as dead."""
+_SPREAD = 0.2
+"""By how much of itself the first wait is spread: what fails at once is not to be looked at all at once."""
 
 logger = Logger()
 
+Answer = dict[str, Any]
+
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers the `outcome`: `opened`, `known` when people were told already, or `unidentified` without a secret.
+def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
+    """Takes what was `heard`, the `execution` and when that `started_at`, and answers the `outcome`.
 
-    The input is the `event`, the `execution` and when that `started_at`, which becomes the incident's opening time, so
-    that a step that runs twice claims the same incident twice.
+    `opened` a new incident, whose opening time is when the execution started, so that a step that runs twice claims the
+    same one twice; `known`, one is open; `late`, it tells of what is over; `recovered`, a new value ends the open one;
+    `moved`, a new value whose dependents are to be restarted; `quiet`, a new value; `unidentified`, no secret is named.
     """
     settings = RemediationClaimSettings.from_env()
-    failure = parse(event["event"])
-    execution, opened_at = event["execution"], event["started_at"]
-    if failure.secret_arn is None:
-        return {"outcome": "unidentified", "incident": {"opened_at": None, "versions": None}}
+    heard, execution, opened_at = Heard(**event["heard"]), event["execution"], event["started_at"]
+    if heard.secret_arn is None:
+        return _answer("unidentified")
     register = incidents.Incidents(settings.incidents_table_name)
-    secret = secrets.Secrets().state(failure.secret_arn)
-    versions = {version: list(labels) for version, labels in secret.versions.items()} if secret else None
-
+    described = secrets.Secrets().described(heard.secret_arn)
+    step = _Claim(
+        settings, register, heard, execution, opened_at, described if isinstance(described, Described) else None
+    )
     for _ in range(ATTEMPTS):
         try:
-            match claim(register.open_for(failure.secret_arn), execution, failure, secret):
-                case OpenNew():
-                    register.open(failure, secret, execution, opened_at)
-                case Supersede(before):
-                    now = datetime.now(UTC)
-                    expiry = expires_at(now, settings.history_days)
-                    register.supersede(before, failure, secret, execution, opened_at, now, expiry)
-                case Resume():
-                    logger.info("claimed by this execution before")
-                case Add(before):
-                    is_new = register.add(before, failure)
-                    logger.info("incident is open already", extra={"opened_at": before.opened_at, "counted": is_new})
-                    return {"outcome": "known", "incident": {"opened_at": before.opened_at, "versions": versions}}
+            answer = step.failure() if heard.is_failure else step.new_value()
         except incidents.LostRace:
             continue
-        logger.info("incident opened", extra={"secret_arn": failure.secret_arn, "opened_at": opened_at})
-        return {"outcome": "opened", "incident": {"opened_at": opened_at, "versions": versions}}
-    raise incidents.LostRace(f"{ATTEMPTS} attempts to claim the incident of {failure.secret_arn} lost to others")
+        logger.info("claimed", extra={"outcome": answer["outcome"], "incident": answer["incident"]})
+        return answer
+    raise incidents.LostRace(f"{ATTEMPTS} attempts to claim the incident of {heard.secret_arn} lost to others")
+
+
+class _Claim:
+    """One event's claim, with what it rests on."""
+
+    def __init__(
+        self,
+        settings: RemediationClaimSettings,
+        register: incidents.Incidents,
+        heard: Heard,
+        execution: str,
+        opened_at: str,
+        described: Described | None,
+    ) -> None:
+        self._settings, self._register, self._heard = settings, register, heard
+        self._execution, self._opened_at, self._described = execution, opened_at, described
+        self._arn = heard.secret_arn or ""
+        self._standings = standings.Standings(settings.incidents_table_name)
+        self._now = datetime.now(UTC)
+
+    def failure(self) -> Answer:
+        """A failure opens an incident, or belongs to one that is open or over."""
+        before = self._register.open_for(self._arn)
+        latest = None if before else self._register.latest(self._arn)
+        claimed = claim_failure(
+            before, latest, self._heard, self._execution, self._new_value_at(), int(self._now.timestamp())
+        )
+        if claimed.does in (Does.OPENS, Does.REPLACES):
+            return self._open(claimed.incident)
+        incident = claimed.incident
+        if claimed.does is Does.JOINS and incident:
+            self._register.add(incident, self._heard)
+        return {
+            Does.RESUMES: lambda: _answer("opened", incident, wait_seconds=self._wait()),
+            Does.JOINS: lambda: _answer("known", incident),
+            Does.IS_LATE: lambda: _answer("late", incident),
+        }[claimed.does]()
+
+    def new_value(self) -> Answer:
+        """A new value ends what is open; dependents may be waiting for it all the same."""
+        self._standings.succeeded(self._arn, self._heard.occurred_at)
+        is_stuck = self._described is not None and self._described.secret.pending_version_id is not None
+        claimed = claim_success(self._register.open_for(self._arn), self._heard, is_stuck)
+        if claimed.does is Does.ENDS and claimed.incident:
+            return self._recovered(claimed)
+        if claimed.does is Does.JOINS and claimed.incident:
+            self._register.add(claimed.incident, self._heard)
+            return _answer("known", claimed.incident)
+        return self._passed()
+
+    def _open(self, replaced: Incident | None) -> Answer:
+        wait = self._wait()
+        alive_until = int(self._now.timestamp()) + self._settings.settle_minutes * 120 + PATIENCE_SECONDS
+        self._register.open(
+            self._heard,
+            self._described,
+            self._execution,
+            self._opened_at,
+            alive_until,
+            replaced=replaced,
+            now=self._now,
+        )
+        return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=wait)
+
+    def _recovered(self, claimed: Claimed) -> Answer:
+        ours = claimed.outcome is Outcome.RECOVERED_BY_RETRY
+        wanted = self._plan() if ours or self._restarts_on_rotation() else []
+        ending = {
+            "outcome": claimed.outcome,
+            "reason": f"A new value is in use since {self._heard.occurred_at} ({self._heard.kind}).",
+            "restarts": wanted,
+            "version": self._version(),
+        }
+        return _answer("recovered", claimed.incident, ending=ending)
+
+    def _passed(self) -> Answer:
+        """Restarts dependents once for each version, whichever of its two events comes first."""
+        version, planned = self._version(), self._plan()
+        if not (self._restarts_on_rotation() and self._described and version and planned):
+            return _answer("quiet")
+        if not self._register.take_version(self._arn, version, self._execution):
+            return _answer("quiet")
+        moment = int(self._now.timestamp() * 1000)
+        self._register.begin_restarts(self._heard, self._described, self._execution, self._opened_at, planned, moment)
+        ending = {
+            "outcome": Outcome.RESTARTED,
+            "reason": f"A new value is in use since {self._heard.occurred_at}.",
+            "restarts": planned,
+            "version": version,
+        }
+        return _answer("moved", Incident(self._arn, self._opened_at), ending=ending)
+
+    def _new_value_at(self) -> str:
+        """When the secret last got a new value: by what was heard, or by what AWS says of its rotation."""
+        rotated = self._described.secret.last_rotated_at if self._described else None
+        return max(self._standings.of(self._arn).succeeded_at, iso(rotated) if rotated else "")
+
+    def _version(self) -> str | None:
+        return self._described.secret.current_version_id if self._described else self._heard.current_version_id
+
+    def _restarts_on_rotation(self) -> bool:
+        return self._described is not None and restarts_on_rotation(self._described.secret)
+
+    def _plan(self) -> list[dict[str, str]]:
+        tag = self._described.secret.tags.get(RESTART_TAG, "") if self._described else ""
+        return restarts.plan(tag, self._arn, json.loads(self._settings.restart_targets))
+
+    def _wait(self) -> int:
+        settle = self._settings.settle_minutes * 60
+        return settle + int(settle * _SPREAD * random.random())  # noqa: S311 - a spread, not a secret
+
+
+def _answer(outcome: str, incident: Incident | None = None, **more: Any) -> Answer:
+    key = {"secret_arn": incident.secret_arn, "opened_at": incident.opened_at} if incident else None
+    return {"outcome": outcome, "incident": key, "wait_seconds": 0, "ending": {}, **more}

@@ -1,27 +1,37 @@
 """The incidents: at most one open per secret, held by a row of its own that only one writer can put there.
 
 The table is keyed by secret and opening time, so a condition on the incident's own row could not see another one. The
-row that holds the claim has the key `open#<secret arn>`, and is written in the same transaction as the incident.
+row that holds the claim has the key `open#<secret arn>`, and is written and deleted in one transaction with the
+incident's own row: what is open is claimed, and nothing else is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..domain.diagnosis import Described
 from ..domain.history import iso
-from ..domain.incidents import CLOSED, OPEN, RECOVERED, OpenIncident
-from ..domain.rotation import RotationEvent, SecretState, name_of
+from ..domain.incidents import CLOSED, OPEN, RESTARTING, Incident, Outcome
+from ..domain.rotation import Heard, name_of
 from .clients import client
 from .items import item, row
+from .updates import update
 
-CLAIMING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
 LOOKING_ACTIONS = frozenset({"dynamodb:GetItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
+CLAIMING_ACTIONS = frozenset(
+    {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"}
+)
+ENDING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
+COUNTING_ACTIONS = frozenset({"dynamodb:Query"})
 _CLAIM = "claim"
+_LOST = {"ConditionalCheckFailed", "TransactionConflict"}
+
+Row = dict[str, Any]
 
 
 class LostRace(RuntimeError):
-    """Another execution claimed, closed or extended the incident in between: look again."""
+    """Another execution wrote the incident in between: look again."""
 
 
 class Incidents:
@@ -35,134 +45,231 @@ class Incidents:
         """Whether an incident is open for this secret."""
         return self._claim_on(secret_arn) is not None
 
-    def open_for(self, secret_arn: str) -> OpenIncident | None:
-        """The incident that is open for this secret."""
+    def open_for(self, secret_arn: str) -> Incident | None:
+        """The incident that is open for this secret. Raises LostRace when it was closed while it was looked up."""
         held = self._claim_on(secret_arn)
         if held is None:
             return None
+        found = self.row(secret_arn, held["incident_opened_at"])
+        if found is None or found["state"] != OPEN:
+            raise LostRace("the incident was closed in between")
+        return Incident.of(found)
+
+    def row(self, secret_arn: str, opened_at: str) -> Row | None:
+        """An incident with everything that is written in it."""
         answer = self._dynamodb.get_item(
+            TableName=self._table_name, Key=_key(secret_arn, opened_at), ConsistentRead=True
+        )
+        return row(answer["Item"]) if "Item" in answer else None
+
+    def latest(self, secret_arn: str) -> Incident | None:
+        """The incident of this secret that was opened last, whatever its state."""
+        answer = self._dynamodb.query(
             TableName=self._table_name,
-            Key=item({"secret_arn": secret_arn, "opened_at": held["incident_opened_at"]}),
+            KeyConditionExpression="secret_arn = :arn",
+            ExpressionAttributeValues=item({":arn": secret_arn}),
+            ScanIndexForward=False,
+            Limit=1,
             ConsistentRead=True,
-            ProjectionExpression="event_ids, rotation_ids",
         )
-        incident = row(answer.get("Item", {}))
-        return OpenIncident(
-            opened_at=held["incident_opened_at"],
-            execution=held["execution"],
-            current_version_id=held.get("current_version_id"),
-            event_ids=frozenset(incident.get("event_ids", ())),
-            rotation_ids=frozenset(incident.get("rotation_ids", ())),
+        return next((Incident.of(row(stored)) for stored in answer["Items"]), None)
+
+    def count_since(self, secret_arn: str, since: str, but: str) -> int:
+        """How many incidents with a failure this secret has had after this moment, ISO 8601, but for one."""
+        answer = self._dynamodb.query(
+            TableName=self._table_name,
+            KeyConditionExpression="secret_arn = :arn AND opened_at > :since",
+            FilterExpression="failures > :none",
+            ExpressionAttributeValues=item({":arn": secret_arn, ":since": since, ":none": 0}),
+            ConsistentRead=True,
         )
+        return sum(row(stored)["opened_at"] != but for stored in answer["Items"])
 
-    def open(self, failure: RotationEvent, secret: SecretState | None, execution: str, opened_at: str) -> None:
-        """Opens an incident. Raises LostRace when one is open by now."""
-        self._transact(*self._opening(failure, secret, execution, opened_at))
-
-    def supersede(
+    def open(
         self,
-        before: OpenIncident,
-        failure: RotationEvent,
-        secret: SecretState | None,
+        failure: Heard,
+        described: Described | None,
         execution: str,
         opened_at: str,
-        now: datetime,
-        expires_at: int | None,
+        alive_until: int,
+        *,
+        replaced: Incident | None = None,
+        now: datetime | None = None,
     ) -> None:
-        """Closes the open incident as recovered and opens another, both or neither. Raises LostRace."""
-        arn = failure.secret_arn or failure.subject
-        closing = {
-            "Update": {
-                "TableName": self._table_name,
-                "Key": item({"secret_arn": arn, "opened_at": before.opened_at}),
-                "UpdateExpression": "SET #state = :closed, outcome = :outcome, closed_at = :now"
-                + (", expires_at = :expires" if expires_at else ""),
-                "ConditionExpression": "#state = :open",
-                "ExpressionAttributeNames": {"#state": "state"},
-                "ExpressionAttributeValues": item(
-                    {":closed": CLOSED, ":open": OPEN, ":outcome": RECOVERED, ":now": iso(now), ":expires": expires_at}
-                ),
-            }
+        """Opens an incident, and closes in its place one whose workflow has died. Raises LostRace."""
+        arn = failure.secret_arn or ""
+        current = described.secret.current_version_id if described else None
+        claim = {**_claim_key(arn), "incident_opened_at": opened_at, "execution": execution}
+        incident = {
+            "secret_arn": arn,
+            "opened_at": opened_at,
+            "state": OPEN,
+            "secret_name": described.secret.name if described else name_of(arn),
+            "execution": execution,
+            "event_type": failure.kind,
+            "source": failure.source,
+            "occurred_at": failure.occurred_at,
+            "last_failure_at": failure.occurred_at,
+            "failed_step": failure.failed_step,
+            "current_version_id": current,
+            "versions": {version: list(labels) for version, labels in described.versions.items()}
+            if described
+            else None,
+            "failures": 1,
+            "attempts": 0,
+            "rounds": 0,
+            "alive_until": alive_until,
+            "event_ids": {failure.identity},
+            "rotation_ids": {failure.rotation_id} if failure.rotation_id else None,
+            "actions": [],
         }
-        put_claim, put_incident = self._opening(failure, secret, execution, opened_at)
-        put_claim["Put"] |= {
+        if replaced is None:
+            self._transact(self._new(claim), self._new(incident))
+            return
+        closing = self._change(
+            arn,
+            replaced.opened_at,
+            {
+                "state": CLOSED,
+                "outcome": Outcome.ESCALATED,
+                "closed_at": iso(now) if now else None,
+                "reason": "Its workflow ended without a word, and a new failure opened another incident.",
+            },
+            "#state = :open",
+            {":open": OPEN},
+        )
+        taking = self._new(claim)
+        taking["Put"] |= {
             "ConditionExpression": "incident_opened_at = :before",
-            "ExpressionAttributeValues": item({":before": before.opened_at}),
+            "ExpressionAttributeValues": item({":before": replaced.opened_at}),
         }
-        self._transact(closing, put_claim, put_incident)
+        self._transact(closing, taking, self._new(incident))
 
-    def add(self, before: OpenIncident, failure: RotationEvent) -> bool:
-        """Counts another failure into the open incident. False when this very event is in it already.
+    def add(self, incident: Incident, heard: Heard) -> bool:
+        """Puts another event into the open incident, and counts it if it is a failure. False when it is in it already.
 
         Raises LostRace when the incident was closed, or a copy of the event counted, since it was looked at.
         """
-        if failure.identity in before.event_ids:
+        if heard.identity in incident.event_ids:
             return False
-        ids = {":event": {failure.identity}, ":one": 1, ":open": OPEN, ":id": failure.identity}
-        if failure.rotation_id:
-            ids[":rotation"] = {failure.rotation_id}
+        counted = heard.is_failure
+        latest = max(incident.last_failure_at, heard.occurred_at) if counted else incident.last_failure_at
+        values: Row = {":event": {heard.identity}, ":one": int(counted), ":open": OPEN, ":id": heard.identity}
+        values[":latest"] = latest
+        if counted and heard.rotation_id:
+            values[":rotation"] = {heard.rotation_id}
         try:
             self._dynamodb.update_item(
                 TableName=self._table_name,
-                Key=item({"secret_arn": failure.secret_arn, "opened_at": before.opened_at}),
-                UpdateExpression="ADD failures :one, event_ids :event"
-                + (", rotation_ids :rotation" if failure.rotation_id else ""),
+                Key=_key(incident.secret_arn, incident.opened_at),
+                UpdateExpression="SET last_failure_at = :latest ADD failures :one, event_ids :event"
+                + (", rotation_ids :rotation" if ":rotation" in values else ""),
                 ConditionExpression="#state = :open AND NOT contains(event_ids, :id)",
                 ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=item(ids),
+                ExpressionAttributeValues=item(values),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             raise LostRace("another execution wrote this incident first") from error
         return True
 
-    def note(self, secret_arn: str, opened_at: str, action: Mapping[str, Any]) -> None:
-        """Writes an action and its outcome into an incident."""
-        self._dynamodb.update_item(
+    def begin_restarts(
+        self,
+        heard: Heard,
+        described: Described,
+        execution: str,
+        opened_at: str,
+        restarts: Sequence[Mapping[str, Any]],
+        wanted_at: int,
+    ) -> None:
+        """Writes the row under which dependents are restarted after a rotation that succeeded; nothing is claimed."""
+        self._dynamodb.put_item(
             TableName=self._table_name,
-            Key=item({"secret_arn": secret_arn, "opened_at": opened_at}),
-            UpdateExpression="SET actions = list_append(if_not_exists(actions, :none), :action)",
-            ConditionExpression="attribute_exists(secret_arn)",
-            ExpressionAttributeValues=item({":none": [], ":action": [dict(action)]}),
+            Item=item(
+                {
+                    "secret_arn": described.secret.arn,
+                    "opened_at": opened_at,
+                    "state": RESTARTING,
+                    "outcome": Outcome.RESTARTED,
+                    "secret_name": described.secret.name,
+                    "execution": execution,
+                    "ended_by": execution,
+                    "event_type": heard.kind,
+                    "source": heard.source,
+                    "occurred_at": heard.occurred_at,
+                    "current_version_id": described.secret.current_version_id,
+                    "versions": {version: list(labels) for version, labels in described.versions.items()},
+                    "failures": 0,
+                    "attempts": 0,
+                    "event_ids": {heard.identity},
+                    "restarts": [dict(entry) for entry in restarts],
+                    "restarts_wanted_at": wanted_at,
+                    "actions": [],
+                }
+            ),
         )
 
-    def _claim_on(self, secret_arn: str) -> dict[str, Any] | None:
+    def change(
+        self,
+        secret_arn: str,
+        opened_at: str,
+        changes: Mapping[str, Any],
+        *actions: Mapping[str, Any],
+        condition: str = "attribute_exists(secret_arn)",
+        values: Mapping[str, Any] | None = None,
+        remove: Sequence[str] = (),
+        names: Sequence[str] = (),
+    ) -> bool:
+        """Changes an incident and writes down these actions in one write, as `updates.update` does it."""
+        return update(
+            self._table_name,
+            _key(secret_arn, opened_at),
+            changes,
+            append={"actions": [dict(action) for action in actions]} if actions else None,
+            remove=remove,
+            condition=condition,
+            values=values,
+            names=names,
+        )
+
+    def end(self, incident: Row, changes: Mapping[str, Any]) -> bool:
+        """Ends an open incident and releases the claim, both or neither; False when it is open no more."""
+        arn, opened_at = incident["secret_arn"], incident["opened_at"]
+        ending = self._change(arn, opened_at, changes, "#state = :was_open", {":was_open": OPEN})
+        releasing = {
+            "Delete": {
+                "TableName": self._table_name,
+                "Key": item(_claim_key(arn)),
+                "ConditionExpression": "incident_opened_at = :mine",
+                "ExpressionAttributeValues": item({":mine": opened_at}),
+            }
+        }
+        try:
+            self._transact(ending, releasing)
+        except LostRace:
+            return False
+        return True
+
+    def note(self, secret_arn: str, opened_at: str, *actions: Mapping[str, Any]) -> None:
+        """Writes actions and their outcomes into an incident."""
+        self.change(secret_arn, opened_at, {}, *actions)
+
+    def take_version(self, secret_arn: str, version: str, execution: str) -> bool:
+        """Whether this execution is the one that restarts the dependents for this version of the secret, for good."""
+        return update(
+            self._table_name,
+            item({"secret_arn": f"restart#{secret_arn}", "opened_at": version}),
+            {"holder": execution},
+            condition="attribute_not_exists(holder) OR holder = :mine",
+            values={":mine": execution},
+        )
+
+    def _claim_on(self, secret_arn: str) -> Row | None:
         answer = self._dynamodb.get_item(
             TableName=self._table_name, Key=item(_claim_key(secret_arn)), ConsistentRead=True
         )
         return row(answer["Item"]) if "Item" in answer else None
 
-    def _opening(
-        self, failure: RotationEvent, secret: SecretState | None, execution: str, opened_at: str
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        arn = failure.secret_arn or failure.subject
-        current = secret.version_with("AWSCURRENT") if secret else None
-        claim = {
-            **_claim_key(arn),
-            "incident_opened_at": opened_at,
-            "execution": execution,
-            "current_version_id": current,
-        }
-        incident = {
-            "secret_arn": arn,
-            "opened_at": opened_at,
-            "state": OPEN,
-            "secret_name": secret.name if secret else name_of(arn),
-            "execution": execution,
-            "event_type": failure.kind,
-            "occurred_at": failure.occurred_at,
-            "failed_step": failure.failed_step,
-            "error_message": failure.error_message,
-            "current_version_id": current,
-            "versions": {version: list(labels) for version, labels in secret.versions.items()} if secret else None,
-            "failures": 1,
-            "attempts": 0,
-            "event_ids": {failure.identity},
-            "rotation_ids": {failure.rotation_id} if failure.rotation_id else None,
-            "actions": [],
-        }
-        return self._put(claim), self._put(incident)
-
-    def _put(self, new: Mapping[str, Any]) -> dict[str, Any]:
+    def _new(self, new: Mapping[str, Any]) -> Row:
         return {
             "Put": {
                 "TableName": self._table_name,
@@ -171,14 +278,33 @@ class Incidents:
             }
         }
 
-    def _transact(self, *writes: dict[str, Any]) -> None:
+    def _change(
+        self, secret_arn: str, opened_at: str, changes: Mapping[str, Any], condition: str, values: Mapping[str, Any]
+    ) -> Row:
+        given = {name: value for name, value in changes.items() if value is not None}
+        return {
+            "Update": {
+                "TableName": self._table_name,
+                "Key": _key(secret_arn, opened_at),
+                "UpdateExpression": f"SET {', '.join(f'#{name} = :{name}' for name in given)}",
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {f"#{name}": name for name in given},
+                "ExpressionAttributeValues": item({**values, **{f":{name}": given[name] for name in given}}),
+            }
+        }
+
+    def _transact(self, *writes: Row) -> None:
         try:
             self._dynamodb.transact_write_items(TransactItems=list(writes))
         except self._dynamodb.exceptions.TransactionCanceledException as error:
             codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-            if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
+            if codes & _LOST:
                 raise LostRace("another execution wrote this incident first") from error
             raise
+
+
+def _key(secret_arn: str, opened_at: str) -> Row:
+    return item({"secret_arn": secret_arn, "opened_at": opened_at})
 
 
 def _claim_key(secret_arn: str) -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..domain.rotation import SecretState, name_of
+from ..domain.diagnosis import Described, Unreadable
+from ..domain.rotation import name_of
 from ..domain.secrets import DENIED, ListedSecret, VersionDates, dated, listed, unreadable, without_current
 from .clients import client
 
@@ -16,6 +17,10 @@ LISTING_ACTIONS = frozenset({"secretsmanager:ListSecrets", "secretsmanager:ListS
 DATING_ACTIONS = frozenset({"secretsmanager:ListSecretVersionIds"})
 DESCRIBING_ACTIONS = frozenset({"secretsmanager:DescribeSecret"})
 PAGE_SIZE = 100
+_UNREADABLE = {
+    "ResourceNotFoundException": "Secrets Manager does not know it: it is gone.",
+    **dict.fromkeys(DENIED, "It may not be looked at: access denied, perhaps by its own policy."),
+}
 _DATES = ("CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate", "DeletedDate")
 
 
@@ -76,18 +81,26 @@ class Secrets:
                 return versions
             position = {"NextToken": page["NextToken"]}
 
-    def state(self, secret_arn: str) -> SecretState | None:
-        """The secret's labels now; None where it is gone or may not be looked at."""
+    def created(self, secret_arn: str) -> Mapping[str, datetime]:
+        """Version id -> when it was made; empty where that cannot be read."""
+        versions, _ = self._readable_versions(secret_arn)
+        return _created(versions)
+
+    def described(self, secret_arn: str) -> Described | Unreadable:
+        """The secret with its labels and tags. Raises ClientError for passing troubles, which are worth another try."""
         try:
-            described = self._secretsmanager.describe_secret(SecretId=secret_arn)
-        except self._secretsmanager.exceptions.ResourceNotFoundException:
-            return None
+            answer = self._secretsmanager.describe_secret(SecretId=secret_arn)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in DENIED:
+            code = error.response["Error"]["Code"]
+            if code not in _UNREADABLE:
                 raise
-            return None
-        labels = described.get("VersionIdsToStages", {})
-        return SecretState(described["Name"], {version: tuple(stages) for version, stages in labels.items()})
+            return Unreadable(_UNREADABLE[code])
+        labels = answer.get("VersionIdsToStages") or {}
+        return Described(
+            listed(answer | {"SecretVersionsToStages": labels}),
+            {version: tuple(stages) for version, stages in labels.items()},
+            answer.get("RotationLambdaARN"),
+        )
 
 
 def _created(versions: list[Mapping[str, Any]]) -> dict[str, datetime]:

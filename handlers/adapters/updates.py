@@ -12,24 +12,30 @@ def update(
     key: Item,
     changes: Mapping[str, Any],
     *,
+    append: Mapping[str, Sequence[Any]] | None = None,
     remove: Sequence[str] = (),
     condition: str | None = None,
     values: Mapping[str, Any] | None = None,
+    names: Sequence[str] = (),
 ) -> bool:
-    """Set and remove attributes of a row, under a condition on these `values`; False where that does not hold.
+    """Set, extend and remove attributes of a row, under a condition on these `values`; False where it does not hold.
 
-    Changes to None are none.
+    Changes to None are none. The condition writes the attributes that are changed, and those in `names`, with a `#`.
     """
     dynamodb = client("dynamodb")
     given = {name: value for name, value in changes.items() if value is not None}
+    added = dict(append or {})
+    sets = [f"#{name} = :{name}" for name in given]
+    sets += [f"#{name} = list_append(if_not_exists(#{name}, :nothing), :{name})" for name in added]
     removed = f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
+    written = {f":{name}": value for name, value in {**given, **added}.items()}
     try:
         dynamodb.update_item(
             TableName=table,
             Key=key,
-            UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in given)}{removed}",
-            ExpressionAttributeNames={f"#{name}": name for name in (*given, *remove)},
-            ExpressionAttributeValues=item({**(values or {}), **{f":{name}": given[name] for name in given}}),
+            UpdateExpression=f"SET {', '.join(sets)}{removed}",
+            ExpressionAttributeNames={f"#{name}": name for name in (*given, *added, *remove, *names)},
+            ExpressionAttributeValues=item({**(values or {}), **written, **({":nothing": []} if added else {})}),
             **({"ConditionExpression": condition} if condition else {}),
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:

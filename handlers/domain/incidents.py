@@ -1,73 +1,141 @@
-"""Incidents: one open per secret, however many failures belong to it."""
+"""Incidents: one open per secret, however many failures belong to it, and however late and often they are told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
-from .rotation import RotationEvent, SecretState
+from .rotation import Heard
 
-OPEN, CLOSED = "open", "closed"
-RECOVERED = "recovered by AWS"
+OPEN, RESTARTING, CLOSED = "open", "restarting", "closed"
+
+
+class Outcome(StrEnum):
+    """How an incident ended."""
+
+    RECOVERED_BY_AWS = "recovered by AWS"
+    RECOVERED_BY_RETRY = "recovered by retry"
+    ROLLED_FORWARD = "rolled forward"
+    FALLEN_BACK = "fallen back"
+    ESCALATED = "escalated"
+    HELD = "held"
+    RESTARTED = "restarted"
+    """No rotation had failed: its dependents were restarted after one that succeeded."""
+
+
+RECOVERIES = (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY, Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK)
 
 
 @dataclass(frozen=True)
-class OpenIncident:
-    """The incident that is open for a secret."""
+class Incident:
+    """What of an incident's row the claim rests on."""
 
+    secret_arn: str
     opened_at: str
-    execution: str
+    state: str = OPEN
+    execution: str = ""
     """The execution that opened it, which may ask twice."""
-    current_version_id: str | None
+    last_failure_at: str = ""
+    """When the latest of its failures happened, ISO 8601."""
+    alive_until: int = 0
+    """Until when its workflow has said that it would be heard of again, epoch seconds."""
+    attempts: int = 0
+    """RotateSecret calls that it made."""
+    moved: Mapping[str, Any] | None = None
+    """How it moved AWSCURRENT, or was about to."""
+    current_version_id: str | None = None
     """The version that held AWSCURRENT when it was opened."""
     event_ids: frozenset[str] = frozenset()
-    """The events that are in it."""
     rotation_ids: frozenset[str] = frozenset()
-    """The rotations that they belong to."""
 
-    def holds(self, failure: RotationEvent) -> bool:
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Incident":
+        """The incident that this row holds."""
+        return cls(
+            secret_arn=row["secret_arn"],
+            opened_at=row["opened_at"],
+            state=row.get("state", OPEN),
+            execution=row.get("execution", ""),
+            last_failure_at=row.get("last_failure_at", ""),
+            alive_until=int(row.get("alive_until", 0)),
+            attempts=int(row.get("attempts", 0)),
+            moved=row.get("moved"),
+            current_version_id=row.get("current_version_id"),
+            event_ids=frozenset(row.get("event_ids", ())),
+            rotation_ids=frozenset(row.get("rotation_ids", ())),
+        )
+
+    def holds(self, failure: Heard) -> bool:
         """Whether this failure, or another of its rotation, is in it already."""
         return failure.identity in self.event_ids or failure.rotation_id in self.rotation_ids
 
 
-@dataclass(frozen=True)
-class OpenNew:
-    """Nothing is open: this failure opens an incident."""
+class Does(StrEnum):
+    """What an event does."""
+
+    OPENS = "opens"
+    """Nothing is open: a new incident."""
+    REPLACES = "replaces"
+    """One is open whose workflow has died without a word: it is closed, and another opened."""
+    RESUMES = "resumes"
+    """This execution did it already, and its answer was lost: the answer is the same again."""
+    JOINS = "joins"
+    """An incident is open, and this belongs to it."""
+    IS_LATE = "is late"
+    """It tells of what is over: nothing is done twice."""
+    ENDS = "ends"
+    """The secret has a new value: the open incident is over."""
+    PASSES = "passes"
+    """The secret has a new value, and no incident was open."""
 
 
 @dataclass(frozen=True)
-class Resume:
-    """This execution opened it already, and its answer was lost: the answer is the same again."""
+class Claimed:
+    """What an event does to the incidents of its secret."""
 
-    incident: OpenIncident
-
-
-@dataclass(frozen=True)
-class Add:
-    """An incident is open, and this failure belongs to it."""
-
-    incident: OpenIncident
+    does: Does
+    incident: Incident | None = None
+    """The one that it is about."""
+    outcome: Outcome | None = None
+    """How that one ends, if it does."""
 
 
-@dataclass(frozen=True)
-class Supersede:
-    """The open one is over, since the secret got a new value in the meantime: close it and open another."""
+def claim_failure(
+    incident: Incident | None,
+    latest: Incident | None,
+    failure: Heard,
+    execution: str,
+    new_value_at: str,
+    now: int,
+) -> Claimed:
+    """What a failure does, given the open incident, the latest one of any state, and when the secret got a new value.
 
-    incident: OpenIncident
+    `new_value_at` is ISO 8601, empty where it is not known; `now` is in epoch seconds. Event times have whole seconds:
+    a failure of the same second as the new value counts as later, since nothing may be lost.
+    """
+    if incident is not None:
+        if incident.execution == execution:
+            return Claimed(Does.RESUMES, incident)
+        if incident.alive_until < now:
+            return Claimed(Does.REPLACES, incident)
+        return Claimed(Does.JOINS, incident)
+    if latest is not None and latest.holds(failure):
+        return Claimed(Does.IS_LATE, latest)
+    if failure.occurred_at < new_value_at:
+        return Claimed(Does.IS_LATE, latest)
+    return Claimed(Does.OPENS)
 
 
-Claim = OpenNew | Resume | Add | Supersede
+def claim_success(incident: Incident | None, success: Heard, is_stuck: bool) -> Claimed:
+    """What a new value does to the open incident; `is_stuck` says that a rotation is unfinished right now.
 
-
-def claim(incident: OpenIncident | None, execution: str, failure: RotationEvent, secret: SecretState | None) -> Claim:
-    """What a failure does, given the incident that is open and the secret's labels, as far as they are known.
-
-    Events come late and twice: one of a rotation that the incident holds is old news, whatever the labels say now.
+    What moves AWSCURRENT in the middle of our own move is that move: its incident ends itself, after a proof.
     """
     if incident is None:
-        return OpenNew()
-    if incident.execution == execution:
-        return Resume(incident)
-    current = secret.version_with("AWSCURRENT") if secret else None
-    if incident.holds(failure):
-        return Add(incident)
-    if current and incident.current_version_id and current != incident.current_version_id:
-        return Supersede(incident)
-    return Add(incident)
+        return Claimed(Does.PASSES)
+    older = success.occurred_at < incident.last_failure_at
+    as_old = success.occurred_at == incident.last_failure_at
+    if older or (as_old and is_stuck) or incident.moved is not None:
+        return Claimed(Does.JOINS, incident)
+    outcome = Outcome.RECOVERED_BY_RETRY if incident.attempts else Outcome.RECOVERED_BY_AWS
+    return Claimed(Does.ENDS, incident, outcome)

@@ -33,20 +33,35 @@ class RotationEvent:
     """The version that AWSCURRENT moved to, where the event says so."""
 
 
+FAILURES = ("RotationFailed", "RotationAbandoned", "TestRotationFailed", "Rotation Stuck")
+"""What opens an incident, or belongs to one."""
+STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+"""The four steps of a rotation (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html)."""
+
+
 @dataclass(frozen=True)
-class SecretState:
-    """A secret's labels at one moment; never its value."""
+class Heard:
+    """What remediation is told of an event: its own words, and none of the texts that others wrote into it.
 
-    name: str
-    versions: dict[str, tuple[str, ...]]
-    """Version id -> its staging labels."""
+    This is all that enters an execution's history, which anybody with the console may read.
+    """
 
-    def version_with(self, label: str) -> str | None:
-        """The version that holds this staging label, if one does."""
-        return next((version for version, labels in self.versions.items() if label in labels), None)
+    kind: str
+    source: str
+    identity: str
+    occurred_at: str
+    secret_arn: str | None = None
+    rotation_id: str | None = None
+    failed_step: str | None = None
+    current_version_id: str | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it opens an incident, or belongs to one."""
+        return self.kind in FAILURES
 
 
-def tells_of_new_value(event: RotationEvent) -> bool:
+def tells_of_new_value(event: RotationEvent | Heard) -> bool:
     """Whether AWSCURRENT is on another version after this event: moved by anybody, or by a rotation."""
     return event.kind == "RotationSucceeded" or event.current_version_id is not None
 

@@ -1,0 +1,190 @@
+"""Decides what is done about an incident, and writes down why before anything is done."""
+
+import json
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .adapters import action_slots, incidents, kill_switch, standings
+from .domain.decisions import Action, Decision, Mode, Proof, Situation, decide
+from .domain.diagnosis import Diagnosis
+from .domain.history import iso
+from .domain.incidents import OPEN, Outcome
+from .domain.patience import ChangeWindow, backoff_seconds
+from .settings import RemediationDecideSettings
+
+ACTIONS = (
+    incidents.LOOKING_ACTIONS
+    | incidents.NOTING_ACTIONS
+    | incidents.COUNTING_ACTIONS
+    | standings.READING_ACTIONS
+    | standings.WRITING_ACTIONS
+    | action_slots.ACTIONS
+    | kill_switch.ACTIONS
+)
+ROUNDS = 10
+"""Decisions about one incident beyond its retries: lost races and change windows are what they are for."""
+PATIENCE_SECONDS = 3600
+"""How long after its next step is due a workflow counts as dead."""
+
+logger = Logger()
+
+Row = dict[str, Any]
+_ACTING = (Action.RETRY, Action.ROLL_FORWARD, Action.FALL_BACK)
+_MOVES = {Action.ROLL_FORWARD: Outcome.ROLLED_FORWARD, Action.FALL_BACK: Outcome.FALLEN_BACK}
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> Row:
+    """Takes the `incident`, its `diagnosis`, whether it has `recovered`, and the `proofs` of a probe, if there is one.
+
+    Answers the `action`, `end` with an `outcome`, `retry`, `move`, `wait`, or `over` when the incident is open no more;
+    the `reason`; for how many seconds to wait for the change window, and for how many after a retry that failed.
+    """
+    settings = RemediationDecideSettings.from_env()
+    register = incidents.Incidents(settings.incidents_table_name)
+    row = register.row(event["incident"]["secret_arn"], event["incident"]["opened_at"])
+    if row is None or row["state"] != OPEN:
+        return {**_NOTHING, "action": "over"}
+    diagnosis, now = Diagnosis.of(event["diagnosis"]), datetime.now(UTC)
+    window = ChangeWindow.from_mapping(json.loads(settings.change_window))
+    wait = window.seconds_until_open(now) if window else 0
+    mode, recovered = Mode(diagnosis.mode), bool(event["recovered"])
+    situation = Situation(
+        mode=mode,
+        failed_step=diagnosis.failed_step,
+        users=diagnosis.users,
+        recovered=recovered,
+        untouchable=diagnosis.untouchable,
+        test_only=diagnosis.test_only,
+        rotation_on=diagnosis.rotation_on,
+        fallback_allowed=diagnosis.fallback,
+        attempts=int(row["attempts"]),
+        max_retries=settings.max_retries,
+        moved=_moved(row, diagnosis),
+        stopped=kill_switch.says_stop(settings.kill_switch_parameter_name),
+        orphaned=_is_orphaned(row, register, settings, now, counts=not recovered and mode is not Mode.NOTIFY),
+        window_open=wait == 0,
+        exhausted=row["rounds"] >= settings.max_retries + ROUNDS,
+        **_proofs(event.get("proofs") or {}, diagnosis),
+    )
+    decision = decide(situation)
+    if decision.action in _ACTING and not _may_act(decision, row, settings, now):
+        decision = decide(replace(situation, capped=True))
+    answer = _answer(decision, row, diagnosis, settings, wait)
+    if not _write_down(answer, decision, row, event.get("proofs") or {}, register, now):
+        return {**_NOTHING, "action": "over"}
+    logger.info("decided", extra={"action": answer["action"], "outcome": answer["outcome"], "rule": decision.rule})
+    return answer
+
+
+_NOTHING: Row = {
+    "action": "",
+    "outcome": "",
+    "reason": "",
+    "number": 0,
+    "how": "",
+    "from": "",
+    "to": "",
+    "wait_seconds": 0,
+    "backoff_seconds": 0,
+    "restarts": [],
+    "version": "",
+}
+
+
+def _proofs(proofs: Row, diagnosis: Diagnosis) -> dict[str, Proof]:
+    """What the probe said of each version; without one, nothing is proven, and what is not there is absent."""
+    held = {"current": diagnosis.current, "pending": diagnosis.pending, "previous": diagnosis.previous}
+    return {
+        label: Proof(proofs.get(label, Proof.UNKNOWN)) if version else Proof.ABSENT for label, version in held.items()
+    }
+
+
+def _moved(row: Row, diagnosis: Diagnosis) -> str:
+    """Whether this incident has moved AWSCURRENT, and it is still where it was moved to."""
+    moved = row.get("moved")
+    if moved is None:
+        return ""
+    return "holds" if diagnosis.current == moved["to"] else "gone"
+
+
+def _is_orphaned(
+    row: Row, register: incidents.Incidents, settings: RemediationDecideSettings, now: datetime, *, counts: bool
+) -> bool:
+    """Whether the breaker is open for the secret, or opens with this incident, if that `counts`."""
+    shelf, arn = standings.Standings(settings.incidents_table_name), row["secret_arn"]
+    standing = shelf.of(arn)
+    if standing.is_orphaned or not counts:
+        return standing.is_orphaned
+    since = max(standing.fresh_since, iso(now - timedelta(hours=settings.breaker_window_hours)))
+    if register.count_since(arn, since, but=row["opened_at"]) < settings.breaker_threshold:
+        return False
+    shelf.orphan(arn, iso(now))
+    return True
+
+
+def _may_act(decision: Decision, row: Row, settings: RemediationDecideSettings, now: datetime) -> bool:
+    """Whether the account has room for another action in this hour, which is taken with the question."""
+    slots = action_slots.ActionSlots(settings.incidents_table_name, settings.max_actions_per_hour)
+    holder = f"{row['secret_arn']}#{row['opened_at']}#{decision.action}#{row['attempts']}"
+    return slots.take(holder, int(now.timestamp()))
+
+
+def _answer(decision: Decision, row: Row, diagnosis: Diagnosis, settings: RemediationDecideSettings, wait: int) -> Row:
+    number, plan = int(row["attempts"]) + 1, list(diagnosis.restarts)
+    recovered = Outcome.RECOVERED_BY_RETRY if row["attempts"] else Outcome.RECOVERED_BY_AWS
+    due = plan if row["attempts"] or diagnosis.restart_on_rotation else []
+    chance = random.random()  # noqa: S311 - jitter, not a secret
+    does: dict[Action, Row] = {
+        Action.RECOVERED: {"action": "end", "outcome": recovered, "restarts": due},
+        Action.FINISH: {"action": "end", "outcome": (row.get("moved") or {}).get("how", ""), "restarts": plan},
+        Action.RETRY: {
+            "action": "retry",
+            "number": number,
+            "backoff_seconds": backoff_seconds(number, settings.retry_base_minutes, settings.retry_cap_minutes, chance),
+        },
+        Action.ROLL_FORWARD: {"action": "move", "from": diagnosis.current, "to": diagnosis.pending},
+        Action.FALL_BACK: {"action": "move", "from": diagnosis.current, "to": diagnosis.previous},
+        Action.WAIT: {"action": "wait", "wait_seconds": wait},
+        Action.HOLD: {"action": "end", "outcome": Outcome.HELD},
+        Action.ESCALATE: {"action": "end", "outcome": Outcome.ESCALATED},
+    }
+    return {
+        **_NOTHING,
+        "reason": decision.reason,
+        "how": _MOVES.get(decision.action, ""),
+        "version": diagnosis.current or "",
+        **does[decision.action],
+    }
+
+
+def _write_down(
+    answer: Row, decision: Decision, row: Row, proofs: Row, register: incidents.Incidents, now: datetime
+) -> bool:
+    """Notes the decision with its evidence; False when the incident was ended in between."""
+    due = int(now.timestamp()) + answer["wait_seconds"] + answer["backoff_seconds"]
+    return register.change(
+        row["secret_arn"],
+        row["opened_at"],
+        {
+            "rounds": int(row["rounds"]) + 1,
+            "alive_until": due + PATIENCE_SECONDS,
+            "evidence": proofs or None,
+        },
+        {
+            "action": "decide",
+            "at": iso(now),
+            "outcome": answer["outcome"] or answer["how"] or answer["action"],
+            "rule": decision.rule,
+            "reason": decision.reason,
+            "evidence": proofs,
+        },
+        condition="#state = :open",
+        values={":open": OPEN},
+        names=["state"],
+    )

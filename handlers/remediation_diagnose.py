@@ -1,0 +1,90 @@
+"""Looks at the secret of an incident: labels, dates and tags, and never a value."""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .adapters import incidents, secrets
+from .domain import restarts
+from .domain.diagnosis import (
+    RESTART_TAG,
+    Described,
+    Diagnosis,
+    Unreadable,
+    diagnose,
+    has_recovered,
+    unreadable_diagnosis,
+)
+from .domain.incidents import OPEN
+from .settings import RemediationDiagnoseSettings
+
+ACTIONS = secrets.DESCRIBING_ACTIONS | secrets.DATING_ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
+
+logger = Logger()
+
+Row = dict[str, Any]
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answers the `diagnosis` of the `incident`, the `probe` to ask, and whether the secret has `recovered`.
+
+    `state` is `over` when the incident is open no more, and then nothing else is said. `rotation` tells what became of
+    the rotation that was asked for last: `succeeded`, `failed`, or `under way` as far as anybody has heard.
+    """
+    settings = RemediationDiagnoseSettings.from_env()
+    arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]
+    register = incidents.Incidents(settings.incidents_table_name)
+    row = register.row(arn, opened_at)
+    if row is None or row["state"] != OPEN:
+        return {"state": "over", "recovered": False, "rotation": "under way", "probe": "", "diagnosis": {}}
+    shelf = secrets.Secrets()
+    found = shelf.described(arn)
+    diagnosis = _diagnosis(found, row, settings, shelf)
+    recovered = isinstance(found, Described) and has_recovered(
+        found.secret, row.get("current_version_id"), row["last_failure_at"]
+    )
+    register.change(
+        arn,
+        opened_at,
+        {"versions": diagnosis.versions, "mode": diagnosis.mode},
+        condition="#state = :open",
+        values={":open": OPEN},
+        names=["state"],
+    )
+    logger.info("diagnosed", extra={"secret_arn": arn, "recovered": recovered, "pending": diagnosis.pending})
+    return {
+        "state": "mine",
+        "recovered": recovered,
+        "rotation": _rotation(row, recovered),
+        "probe": diagnosis.probe,
+        "diagnosis": diagnosis.as_dict(),
+    }
+
+
+def _diagnosis(
+    found: Described | Unreadable, row: Row, settings: RemediationDiagnoseSettings, shelf: secrets.Secrets
+) -> Diagnosis:
+    match found:
+        case Unreadable():
+            return unreadable_diagnosis(row["secret_arn"], found)
+        case Described(secret=secret):
+            targets = json.loads(settings.restart_targets)
+            return diagnose(
+                found,
+                kind=row["event_type"],
+                failed_step=row.get("failed_step"),
+                cap=settings.remediation_mode,
+                probes=json.loads(settings.probe_functions),
+                restarts=restarts.plan(secret.tags.get(RESTART_TAG, ""), secret.arn, targets),
+                created=shelf.created(secret.arn),
+            )
+
+
+def _rotation(row: Row, recovered: bool) -> str:
+    """A failure that was heard since the last request is taken for its own."""
+    if recovered:
+        return "succeeded"
+    return "failed" if row["failures"] > row.get("failures_when_asked", row["failures"]) else "under way"

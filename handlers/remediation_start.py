@@ -1,0 +1,39 @@
+"""Starts remediation for what was heard of a rotation: the entry that keeps the event itself out of the history."""
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .adapters import executions
+from .domain.rotation import Heard
+from .events import heard
+from .settings import RemediationStartSettings
+
+ACTIONS = executions.ACTIONS
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Takes an event as EventBridge delivers it, and answers the `outcome`: `started`, `known` or `passed`.
+
+    The execution's name comes from the event, so that all its copies are one execution. Raises MalformedEvent for what
+    is no event; Lambda then tries again, and sends it to the dead letters.
+    """
+    settings = RemediationStartSettings.from_env()
+    told = heard(event)
+    if told is None:
+        return {"outcome": "passed"}
+    started = executions.start(settings.state_machine_arn, execution_name(told), {"heard": asdict(told)})
+    logger.info("heard", extra={"kind": told.kind, "secret_arn": told.secret_arn, "started": started})
+    return {"outcome": "started" if started else "known"}
+
+
+def execution_name(told: Heard) -> str:
+    """What the execution for this event is called: readable, and the same for every copy of it."""
+    identity = hashlib.sha256(f"{told.source}|{told.kind}|{told.identity}|{told.secret_arn}".encode()).hexdigest()[:32]
+    return f"{told.kind.replace(' ', '')}-{identity}"
