@@ -147,3 +147,18 @@ class RemediationNotifySettings(_FromEnvironment):
     incidents_table_name: str
     remediation_topic_arn: str
     remediation_mode: str
+
+
+@dataclass(frozen=True)
+class RemediationRestartSettings(_FromEnvironment):
+    """Where restarts are written down, and what may stop them."""
+
+    incidents_table_name: str
+    kill_switch_parameter_name: str
+
+
+@dataclass(frozen=True)
+class RemediationWatchSettings(_FromEnvironment):
+    """Where it is written down how restarts went."""
+
+    incidents_table_name: str

@@ -16,11 +16,15 @@ _PATIENCE = Config(
     parameter_validation=False,
     retries={"mode": "standard", "total_max_attempts": 6},
 )
-_LONG_PATIENCE = {"secretsmanager": _PATIENCE.merge(Config(retries={"mode": "standard", "total_max_attempts": 10}))}
-"""Secrets Manager throttles an account as a whole, so others' calls count: a minute is waited before that is told."""
+_OWN_PATIENCE = {
+    # Secrets Manager throttles an account as a whole, so others' calls count: a minute is waited before that is told.
+    "secretsmanager": _PATIENCE.merge(Config(retries={"mode": "standard", "total_max_attempts": 10})),
+    # A deployment takes no token: a call whose answer was lost is not repeated before somebody has looked.
+    "ecs": _PATIENCE.merge(Config(retries={"mode": "standard", "total_max_attempts": 1})),
+}
 
 
 @cache
 def client(service: str) -> Any:
     """The client of this service, in the Region and with the role that Lambda gives."""
-    return boto3.client(service, config=_LONG_PATIENCE.get(service, _PATIENCE))
+    return boto3.client(service, config=_OWN_PATIENCE.get(service, _PATIENCE))
