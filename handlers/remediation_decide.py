@@ -4,7 +4,7 @@ import json
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -105,7 +105,7 @@ def _proofs(proofs: Row, diagnosis: Diagnosis) -> dict[str, Proof]:
     }
 
 
-def _moved(row: Row, diagnosis: Diagnosis) -> str:
+def _moved(row: Row, diagnosis: Diagnosis) -> Literal["", "holds", "gone"]:
     """Whether this incident has moved AWSCURRENT, and it is still where it was moved to."""
     moved = row.get("moved")
     if moved is None:
@@ -154,9 +154,10 @@ def _answer(decision: Decision, row: Row, diagnosis: Diagnosis, settings: Remedi
         Action.HOLD: {"action": "end", "outcome": Outcome.HELD},
         Action.ESCALATE: {"action": "end", "outcome": Outcome.ESCALATED},
     }
+    note = {"notify": diagnosis.mode_note, "retries used up": diagnosis.probe_note}.get(decision.rule, "")
     return {
         **_NOTHING,
-        "reason": decision.reason,
+        "reason": f"{decision.reason} {note}".strip(),
         "how": _MOVES.get(decision.action, ""),
         "version": diagnosis.current or "",
         **does[decision.action],
@@ -181,7 +182,7 @@ def _write_down(
             "at": iso(now),
             "outcome": answer["outcome"] or answer["how"] or answer["action"],
             "rule": decision.rule,
-            "reason": decision.reason,
+            "reason": answer["reason"],
             "evidence": proofs,
         },
         condition="#state = :open",
