@@ -1,0 +1,160 @@
+"""Dependents that hold an old value until they are restarted: which ones a secret names, and how a restart stands."""
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+_RESOURCES = {
+    "ecs": ("service/", re.compile(r"[A-Za-z0-9_-]{1,255}/[A-Za-z0-9_-]{1,255}")),
+    "lambda": ("function:", re.compile(r"[A-Za-z0-9_-]{1,140}")),
+    "ssm": ("document/", re.compile(r"[A-Za-z0-9_.-]{3,128}")),
+}
+"""Kind, which is also the service's name in an ARN -> what stands in the ARN before the name, and what a name looks
+like. A version or an alias of a function is no target: it keeps the configuration that it was published with."""
+_OWNED_BY_AWS = re.compile(r"(arn:[^:]*:ssm:[^:]*):[^:]*:(document/(?:aws|amazon|amzn).*)", re.IGNORECASE)
+"""A document whose name begins so is AWS's own (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html),
+and its ARN names no account (https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-identity-based-policies.html)."""
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "rotation-guard:restart")
+_MALFORMED = "It names nothing that can be restarted: ecs:cluster/service, lambda:function or ssm:document."
+_ELSEWHERE = "It lies in another account or Region than the secret."
+_NOT_LISTED = "It is not among the restartTargets of the stack, so it is not restarted."
+
+
+class State(StrEnum):
+    """How a restart stands that an incident has asked for."""
+
+    WANTED = "wanted"
+    REFUSED = "refused"
+    """It is not tried: not allowed, not understood, or stopped by hand."""
+    STARTED = "started"
+    COVERED = "covered"
+    """Another incident has begun one since this one's value was in use."""
+    SETTLED = "settled"
+    FAILED = "failed"
+
+
+UNDER_WAY = (State.STARTED, State.COVERED)
+"""What is watched until it is one of the others."""
+
+
+class CannotBeRestarted(RuntimeError):
+    """There is no use in trying again; the message is a sentence that holds no words of others."""
+
+
+class PassingTrouble(RuntimeError):
+    """AWS could not answer this time; the message is its error code, and nothing of its text."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What became of a restart that was started."""
+
+    state: State
+    """STARTED while it is under way, SETTLED or FAILED."""
+    why: str = ""
+    """A sentence, where there is something to say."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that can be restarted."""
+
+    kind: str
+    """`ecs`, `lambda` or `ssm`."""
+    name: str
+    """Cluster and service with a slash between, a function, or a document."""
+    arn: str
+
+    @property
+    def label(self) -> str:
+        """As a tag names it, such as `ecs:cluster/service`."""
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Restart:
+    """One entry of an incident's `restarts`."""
+
+    target: str
+    arn: str
+    state: str
+    why: str = ""
+    handle: str = ""
+    """What the restart is watched by, as its service names it."""
+
+    @classmethod
+    def of(cls, written: Mapping[str, Any]) -> Self:
+        """The restart that `as_dict` has written, or a plan."""
+        return cls(**written)
+
+    def as_dict(self) -> dict[str, str]:
+        """As it stands in the incident's row."""
+        return asdict(self)
+
+
+def plan(tag_value: str, secret_arn: str, allowed_arns: Iterable[str]) -> list[dict[str, str]]:
+    """The restarts that a secret's tag asks for, in its order and each once, as entries of an incident.
+
+    Entries are separated by spaces or commas. What is not allowed, or cannot be understood, is told as `refused`.
+    """
+    allowed = {_canonical(arn) for arn in allowed_arns}
+    planned: dict[str, Restart] = {}
+    for entry in filter(None, re.split(r"[\s,]+", tag_value)):
+        try:
+            target = target_of(entry, secret_arn)
+        except CannotBeRestarted as problem:
+            planned.setdefault(entry, Restart(entry, "", State.REFUSED, str(problem)))
+            continue
+        refused = target.arn not in allowed
+        state, why = (State.REFUSED, _NOT_LISTED) if refused else (State.WANTED, "")
+        planned.setdefault(target.arn, Restart(target.label, target.arn, state, why))
+    return [{"target": one.target, "arn": one.arn, "state": str(one.state), "why": one.why} for one in planned.values()]
+
+
+def target_of(entry: str, secret_arn: str) -> Target:
+    """The target that an entry names, by label or ARN, in the account and Region of the secret.
+
+    Raises CannotBeRestarted.
+    """
+    _, partition, _, region, account = (*secret_arn.split(":"), *[""] * 5)[:5]
+    _, _, kind, _, _, resource = (*entry.split(":", 5), *[""] * 6)[:6]
+    if not entry.startswith("arn:"):
+        kind, _, name = entry.partition(":")
+        resource = _RESOURCES[kind][0] + name if kind in _RESOURCES else ""
+    prefix, names = _RESOURCES.get(kind, ("", re.compile("(?!)")))
+    name = resource.removeprefix(prefix)
+    if not resource.startswith(prefix) or not names.fullmatch(name):
+        raise CannotBeRestarted(_MALFORMED)
+    arn = _canonical(f"arn:{partition}:{kind}:{region}:{account}:{resource}")
+    if entry.startswith("arn:") and _canonical(entry) != arn:
+        raise CannotBeRestarted(_ELSEWHERE)
+    return Target(kind, name, arn)
+
+
+def kind_of(target_arn: str) -> str:
+    """The kind of a target, out of its ARN."""
+    return target_arn.split(":")[2]
+
+
+def token(secret_arn: str, opened_at: str, version: str | None, target_arn: str) -> str:
+    """What one restart goes by wherever it is asked for: a UUID made of what it is for, so that it is the same again.
+
+    The incident belongs to it: a version that comes back, after a fallback from it, is picked up by another restart.
+    """
+    return str(uuid.uuid5(_NAMESPACE, " ".join((secret_arn, opened_at, version or "", target_arn))))
+
+
+def together(restarts: Iterable[Restart]) -> str:
+    """How an incident's restarts stand together: `failed` once one has failed, `waiting` while one is under way."""
+    states = {restart.state for restart in restarts}
+    if State.FAILED in states:
+        return "failed"
+    return "waiting" if states.intersection(UNDER_WAY) else "settled"
+
+
+def _canonical(arn: str) -> str:
+    owned = _OWNED_BY_AWS.fullmatch(arn)
+    return f"{owned[1]}::{owned[2]}" if owned else arn
