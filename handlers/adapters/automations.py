@@ -1,0 +1,63 @@
+"""Automations of Systems Manager, for whatever is restarted by a document of the user's."""
+
+from ..domain.restarts import CannotBeRestarted, Standing, State
+from .clients import client
+from .refusals import told
+
+STARTING_ACTIONS = frozenset({"ssm:StartAutomationExecution", "iam:PassRole"})
+WATCHING_ACTIONS = frozenset({"ssm:GetAutomationExecution"})
+_FOR_GOOD = frozenset(
+    {
+        "AccessDeniedException",
+        "AutomationDefinitionNotFoundException",
+        "AutomationDefinitionVersionNotFoundException",
+        "AutomationExecutionNotFoundException",
+        "InvalidAutomationExecutionParametersException",
+        "InvalidTarget",
+    }
+)
+"""https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html"""
+_SETTLED = ("Success", "CompletedWithSuccess")
+_FAILED = (
+    "Failed",
+    "TimedOut",
+    "Cancelled",
+    "Rejected",
+    "CompletedWithFailure",
+    "ChangeCalendarOverrideRejected",
+    "Exited",
+)
+"""How an automation ends (https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-statuses.html); all
+other statuses are on the way there."""
+_STATES = {status: Standing(State.SETTLED) for status in _SETTLED} | {
+    status: Standing(State.FAILED, f"Its automation ended as {status}.") for status in _FAILED
+}
+_LOST = "It was started, but the answer was lost, so it cannot be watched: look at the document's automations."
+
+
+class Automations:
+    """The automations of this account and Region."""
+
+    def __init__(self) -> None:
+        self._ssm = client("ssm")
+
+    def start(self, target_arn: str, token: str, not_before: int) -> str:
+        """Starts an automation of the document, in its default version and without parameters, and answers its id.
+
+        The token starts one and no more. AWS says that it cannot be reused, and not whether a second call is answered
+        with the first one's automation or refused: both will do. Raises CannotBeRestarted and PassingTrouble.
+        """
+        name = target_arn.rpartition("/")[2]
+        with told(_FOR_GOOD):
+            try:
+                return self._ssm.start_automation_execution(DocumentName=name, ClientToken=token)[
+                    "AutomationExecutionId"
+                ]
+            except self._ssm.exceptions.IdempotentParameterMismatch:
+                raise CannotBeRestarted(_LOST) from None
+
+    def state(self, target_arn: str, handle: str) -> Standing:
+        """How the automation of this id stands. Raises as `start` does."""
+        with told(_FOR_GOOD):
+            answer = self._ssm.get_automation_execution(AutomationExecutionId=handle)
+        return _STATES.get(answer["AutomationExecution"]["AutomationExecutionStatus"], Standing(State.STARTED))

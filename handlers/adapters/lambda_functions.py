@@ -1,0 +1,81 @@
+"""Lambda functions, which a change of their configuration makes start anew.
+
+Their environment may hold anything: it is kept as it is, and never logged, answered or written down.
+"""
+
+from ..domain.restarts import CannotBeRestarted, PassingTrouble, Standing, State
+from .clients import client
+from .refusals import told
+
+STARTING_ACTIONS = frozenset({"lambda:GetFunctionConfiguration", "lambda:UpdateFunctionConfiguration"})
+WATCHING_ACTIONS = frozenset({"lambda:GetFunctionConfiguration"})
+VARIABLE = "ROTATION_GUARD_RESTARTED_FOR"
+"""The variable that is changed."""
+ATTEMPTS = 3
+"""How often to look again when somebody else changed the function in between."""
+_FOR_GOOD = frozenset(
+    {
+        "AccessDeniedException",
+        "CodeSigningConfigNotFoundException",
+        "CodeVerificationFailedException",
+        "InvalidCodeSignatureException",
+        "InvalidParameterValueException",
+        "ResourceNotFoundException",
+    }
+)
+"""https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html"""
+_UNREADABLE = (
+    "Its environment variables cannot be decrypted by this stack, so they could not be kept: restart it by hand."
+)
+
+
+class LambdaFunctions:
+    """The functions of this account and Region."""
+
+    def __init__(self) -> None:
+        self._lambda = client("lambda")
+
+    def start(self, target_arn: str, token: str, not_before: int) -> str:
+        """Sets a variable to the token, which ends all running environments, unless that is done; answers the token.
+
+        All variables are replaced at once, so the revision that they were read with has to be the latest still.
+        Raises CannotBeRestarted and PassingTrouble.
+        """
+        for _ in range(ATTEMPTS):
+            if self._is_set(target_arn, token):
+                return token
+        raise PassingTrouble("PreconditionFailedException")
+
+    def state(self, target_arn: str, handle: str) -> Standing:
+        """How the latest update of the function stands, this or a newer one. Raises as `start` does.
+
+        (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)
+        """
+        with told(_FOR_GOOD):
+            configuration = self._lambda.get_function_configuration(FunctionName=target_arn)
+        code = configuration.get("LastUpdateStatusReasonCode", "without a code")
+        standings = {
+            "Successful": Standing(State.SETTLED),
+            "Failed": Standing(State.FAILED, f"Its update failed: {code}."),
+        }
+        return standings.get(configuration["LastUpdateStatus"], Standing(State.STARTED))
+
+    def _is_set(self, target_arn: str, token: str) -> bool:
+        """Whether the variable is set now; False when another was faster."""
+        with told(_FOR_GOOD):
+            configuration = self._lambda.get_function_configuration(FunctionName=target_arn)
+            environment = configuration.get("Environment", {})
+            if "Error" in environment:
+                raise CannotBeRestarted(_UNREADABLE)
+            variables = environment.get("Variables", {})
+            if variables.get(VARIABLE) == token:
+                return True
+            try:
+                self._lambda.update_function_configuration(
+                    FunctionName=target_arn,
+                    RevisionId=configuration["RevisionId"],
+                    Environment={"Variables": {**variables, VARIABLE: token}},
+                )
+            except self._lambda.exceptions.PreconditionFailedException:
+                return False
+        return True

@@ -1,0 +1,38 @@
+"""Who restarts what, by the kind of target."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from ..domain.restarts import Standing, kind_of
+from . import automations, ecs_services, lambda_functions
+
+STARTING_ACTIONS = ecs_services.STARTING_ACTIONS | lambda_functions.STARTING_ACTIONS | automations.STARTING_ACTIONS
+WATCHING_ACTIONS = ecs_services.WATCHING_ACTIONS | lambda_functions.WATCHING_ACTIONS | automations.WATCHING_ACTIONS
+
+
+class Restarter(Protocol):
+    """One AWS service's way to restart something, and to tell how that went."""
+
+    def start(self, target_arn: str, token: str, not_before: int) -> str:
+        """Starts a restart, or finds the one that the same call has started; answers what it is watched by.
+
+        `not_before`, epoch milliseconds, was written down before the first try. Raises CannotBeRestarted, and
+        PassingTrouble when it is worth another try.
+        """
+        ...
+
+    def state(self, target_arn: str, handle: str) -> Standing:
+        """How a restart stands. Raises as `start` does."""
+        ...
+
+
+_RESTARTERS: Mapping[str, type[Restarter]] = {
+    "ecs": ecs_services.EcsServices,
+    "lambda": lambda_functions.LambdaFunctions,
+    "ssm": automations.Automations,
+}
+
+
+def restarter_of(target_arn: str) -> Restarter:
+    """Who restarts this target."""
+    return _RESTARTERS[kind_of(target_arn)]()
