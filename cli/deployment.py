@@ -23,8 +23,8 @@ class Deployment:
     source: Mapping[str, Any]
     """What a report says of it."""
 
-    def table(self, output: str) -> str:
-        """The name of a table."""
+    def named(self, output: str) -> str:
+        """The name of a table or a parameter, as the stack's outputs give it."""
         name = self.outputs.get(output)
         if isinstance(name, str) and name:
             return name

@@ -1,13 +1,7 @@
 """The formats of an answer: one function each. A further one, such as a page in HTML, is one more of them."""
 
-import csv
-import io
-import json
-import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from rotation_guard.handlers.domain.history import iso
@@ -15,9 +9,8 @@ from rotation_guard.handlers.domain.history import iso
 from . import screen
 from .answers import Answer
 from .secret_rows import Change, SecretRow
+from .writing import VERSION, Format, escaped, in_csv, in_json, in_markdown, put
 
-VERSION = 1
-"""Of the JSON shape: it grows by fields within a version, and loses or changes none."""
 COLUMNS = (
     "secret_name",
     "status",
@@ -35,19 +28,6 @@ COLUMNS = (
     "checked_at",
 )
 CHANGE_COLUMNS = ("changed", "verdict_before", "value_created_at_before")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet takes a cell that begins so for a formula, or drops what it begins with and looks again
-(https://owasp.org/www-community/attacks/CSV_Injection)."""
-_MARKUP = re.compile(r"[\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-
-
-class Format(StrEnum):
-    """What an answer is written as."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
 
 
 def write(answer: Answer, chosen: Format) -> None:
@@ -55,14 +35,7 @@ def write(answer: Answer, chosen: Format) -> None:
     if chosen is Format.TABLE:
         screen.show(answer)
         return
-    if chosen is Format.CSV:
-        for warning in answer.warnings:
-            sys.stderr.write(f"Warning: {warning}\n")
-    # In UTF-8 whatever the terminal has: what is written here is read by programs.
-    written = _WRITERS[chosen](answer).encode("utf-8", "backslashreplace")
-    sys.stdout.flush()
-    sys.stdout.buffer.write(written)
-    sys.stdout.buffer.flush()
+    put(_WRITERS[chosen](answer), answer.warnings if chosen is Format.CSV else ())
 
 
 def as_json(answer: Answer) -> str:
@@ -90,24 +63,13 @@ def as_json(answer: Answer) -> str:
         },
         "secrets": secrets,
     }
-    return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+    return in_json(body)
 
 
 def as_csv(answer: Answer) -> str:
-    """RFC 4180, and safe to open in a spreadsheet."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    changes = answer.changes
-    writer.writerow((*COLUMNS, *(CHANGE_COLUMNS if changes is not None else ())))
-    for row in answer.rows:
-        plain = _plain(row)
-        cells = [plain[name] for name in COLUMNS]
-        if changes is not None:
-            change = changes[row.secret_name]
-            before = {} if change.before is None else _plain(change.before)
-            cells += [" ".join(change.kinds), before.get("verdict"), before.get("value_created_at")]
-        writer.writerow([_cell(value) for value in cells])
-    return text.getvalue()
+    """A line for each secret."""
+    more = CHANGE_COLUMNS if answer.changes is not None else ()
+    return in_csv((*COLUMNS, *more), _lines(answer))
 
 
 def as_markdown(answer: Answer) -> str:
@@ -115,24 +77,36 @@ def as_markdown(answer: Answer) -> str:
     return "\n".join(_markdown(answer)) + "\n"
 
 
+def _lines(answer: Answer) -> Iterator[list[object]]:
+    for row in answer.rows:
+        plain = _plain(row)
+        cells = [plain[name] for name in COLUMNS]
+        if answer.changes is not None:
+            change = answer.changes[row.secret_name]
+            before = {} if change.before is None else _plain(change.before)
+            cells += [" ".join(change.kinds), before.get("verdict"), before.get("value_created_at")]
+        yield cells
+
+
 def _markdown(answer: Answer) -> Iterator[str]:
-    yield f"**{_escaped(screen.headline(answer))}**"
+    yield f"**{escaped(screen.headline(answer))}**"
     yield ""
     for warning in answer.warnings:
-        yield f"> **Warning:** {_escaped(warning)}"
+        yield f"> **Warning:** {escaped(warning)}"
         yield ""
-    yield f"{_escaped(screen.totals(answer))}"
+    yield f"{escaped(screen.totals(answer))}"
     yield ""
     if not answer.rows:
         return
-    changes = answer.changes
     columns = ["secret", "verdict", "attention", "age", "limit", "due", "owner", "reason"]
-    if changes is not None:
+    if answer.changes is not None:
         columns.insert(1, "changed")
-    yield f"| {' | '.join(columns)} |"
-    yield f"|{' --- |' * len(columns)}"
+    yield from in_markdown(columns, _markdown_cells(answer))
+
+
+def _markdown_cells(answer: Answer) -> Iterator[list[object]]:
     for row in answer.rows:
-        cells = [
+        cells: list[object] = [
             row.secret_name,
             row.verdict,
             "yes" if row.attention else "",
@@ -142,9 +116,9 @@ def _markdown(answer: Answer) -> Iterator[str]:
             row.owner,
             row.reason,
         ]
-        if changes is not None:
-            cells.insert(1, screen.changed(changes[row.secret_name]))
-        yield f"| {' | '.join(_escaped(cell) for cell in cells)} |"
+        if answer.changes is not None:
+            cells.insert(1, screen.changed(answer.changes[row.secret_name]))
+        yield cells
 
 
 def _plain(row: SecretRow) -> dict[str, Any]:
@@ -153,17 +127,6 @@ def _plain(row: SecretRow) -> dict[str, Any]:
 
 def _change(change: Change) -> Mapping[str, Any]:
     return {"kinds": list(change.kinds), "before": None if change.before is None else _plain(change.before)}
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _escaped(value: object) -> str:
-    text = "" if value is None else " ".join(str(value).split())
-    return _MARKUP.sub(lambda match: f"\\{match[0]}", text)
 
 
 _WRITERS: Mapping[Format, Callable[[Answer], str]] = {

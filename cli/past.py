@@ -8,8 +8,9 @@ rows are fetched by their keys.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from .dynamodb import Record
 from .moments import read
-from .records import Record, Records
+from .records import Records
 from .runs import Runs, lists_changed
 
 

@@ -3,20 +3,19 @@
 docs/reports.md has what each of them costs.
 """
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any, TypeVar
 
 from rotation_guard.handlers.domain.audit import AUDIT
 from rotation_guard.handlers.domain.history import iso
 
-from .aws import CONNECTIONS, said
+from .aws import CONNECTIONS
 from .deployment import Deployment
+from .dynamodb import DynamoDB, Record, kept
 from .problems import Unreachable
 
 SEGMENTS = 4
@@ -31,7 +30,6 @@ _BATCH = 100
 _TRIES = 8
 _WHEREABOUTS = {"ProjectionExpression": "secret_name, gone_since, expires_at"}
 
-Record = dict[str, Any]
 _Asked = TypeVar("_Asked")
 _Answered = TypeVar("_Answered")
 
@@ -40,13 +38,10 @@ class Records:
     """The three tables of the audit."""
 
     def __init__(self, deployment: Deployment) -> None:
-        self._deployment = deployment
         self._history, self._status, self._runs = (
-            deployment.table(output) for output in ("table_name", "status_table_name", "runs_table_name")
+            deployment.named(output) for output in ("table_name", "status_table_name", "runs_table_name")
         )
-        self._dynamodb = deployment.way.client("dynamodb")
-        for operation in ("Scan", "Query", "BatchGetItem"):
-            self._dynamodb.meta.events.register(f"before-parse.dynamodb.{operation}", _take_rows)
+        self._dynamodb = DynamoDB(deployment)
 
     def statuses(self) -> list[Record]:
         """What is true now of every secret, and was last of those that are gone: the whole status table."""
@@ -59,7 +54,7 @@ class Records:
     def needing_someone(self) -> list[Record]:
         """What is true now of the secrets that need someone: one Query of the sparse index."""
         return list(
-            self._pages(
+            self._dynamodb.pages(
                 "query",
                 TableName=self._status,
                 IndexName="attention",
@@ -71,7 +66,7 @@ class Records:
     def scheduled_runs(self, until: datetime) -> Iterator[Record]:
         """The runs of the schedule that began no later, newest first; read as far as they are looked at."""
         # A run never starts before the time in its id.
-        found = self._pages(
+        found = self._dynamodb.pages(
             "query", Limit=_RUNS, ScanIndexForward=False, **self._run_keys("run_id <= :until", until=iso(until))
         )
         return (run for run in found if run.get("started_at", "9") <= iso(until))
@@ -100,7 +95,7 @@ class Records:
             }
             for keys in ranges
         ]
-        read = self._at_once(lambda keys: list(self._pages("query", **keys)), asked)
+        read = self._at_once(lambda keys: list(self._dynamodb.pages("query", **keys)), asked)
         return [run for part in read for run in part]
 
     def of_run(self, secret_names: Sequence[str], run_id: str) -> dict[str, Record]:
@@ -113,7 +108,7 @@ class Records:
         """The last row of each secret that a run of the schedule wrote until this moment, by secret."""
 
         def last(secret_name: str) -> Record | None:
-            rows = self._pages(
+            rows = self._dynamodb.pages(
                 "query",
                 TableName=self._history,
                 KeyConditionExpression="secret_name = :name AND run_id <= :until",
@@ -138,30 +133,18 @@ class Records:
     def _scan(self, attributes: Mapping[str, Any]) -> list[Record]:
         def segment(number: int) -> list[Record]:
             position = {"Segment": number, "TotalSegments": SEGMENTS}
-            return list(self._pages("scan", TableName=self._status, **position, **attributes))
+            return list(self._dynamodb.pages("scan", TableName=self._status, **position, **attributes))
 
         parts = self._at_once(segment, range(SEGMENTS))
         # By name: not every double of DynamoDB divides a table.
         return list({record["secret_name"]: record for part in parts for record in part}.values())
 
-    def _pages(self, operation: str, **asked: Any) -> Iterator[Record]:
-        """Everything, page by page."""
-        position: Mapping[str, Any] = {}
-        while True:
-            with said(self._deployment.way, f"{self._deployment.source['description']}, table {asked['TableName']}"):
-                page = getattr(self._dynamodb, operation)(**asked, **position)
-            yield from _kept(page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            position = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
     def _batch(self, keys: list[dict[str, Any]]) -> list[Record]:
         records: list[Record] = []
         asked: dict[str, Any] = {self._history: {"Keys": keys}}
         for attempt in range(_TRIES):
-            with said(self._deployment.way, f"{self._deployment.source['description']}, table {self._history}"):
-                answer = self._dynamodb.batch_get_item(RequestItems=asked)
-            records += _kept(answer["Responses"].get(self._history, ()))
+            answer = self._dynamodb.ask(self._history, "batch_get_item", RequestItems=asked)
+            records += kept(answer["Responses"].get(self._history, ()))
             asked = answer.get("UnprocessedKeys") or {}
             if not asked:
                 return records
@@ -171,39 +154,3 @@ class Records:
     def _at_once(self, read: Callable[[_Asked], _Answered], asked: Iterable[_Asked]) -> list[_Answered]:
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             return list(threads.map(read, asked))
-
-
-def _take_rows(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """Keeps the rows of an answer from botocore's parser, which looks up the shape of every value in them.
-
-    Reading 5 000 rows takes a second with it, and a tenth without. This event of botocore is there for it.
-    """
-    if response_dict["status_code"] != HTTPStatus.OK:
-        return
-    answer = json.loads(response_dict["body"])
-    customized_response_dict.update({name: answer.pop(name) for name in ("Items", "Responses") if name in answer})
-    response_dict["body"] = json.dumps(answer).encode()
-
-
-def _kept(items: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
-    """Items as plain rows, without those that have expired: DynamoDB takes days to delete them."""
-    now = time.time()
-    for item in items:
-        record = {name: _value(value) for name, value in item.items()}
-        if record.get("expires_at", now) >= now:
-            yield record
-
-
-def _value(stored: Mapping[str, Any]) -> Any:
-    if "S" in stored:
-        return stored["S"]
-    if "BOOL" in stored:
-        return stored["BOOL"]
-    if "N" in stored:
-        number = float(stored["N"])
-        return int(number) if number.is_integer() else number
-    if "M" in stored:
-        return {name: _value(value) for name, value in stored["M"].items()}
-    if "L" in stored:
-        return [_value(value) for value in stored["L"]]
-    return None

@@ -10,11 +10,12 @@ import typer
 from . import past
 from .answers import Answer
 from .deployment import found
+from .dynamodb import Record
 from .formats import Format
 from .moments import past_moment
 from .options import DueWithin, ExitCode, OlderThan, Owners, Profile, Region, Verdicts, Written, give
 from .problems import Misused
-from .records import Record, Records
+from .records import Records
 from .runs import Runs, runs_until
 from .secret_rows import Change, SecretRow, of_record, urgent_first
 from .selection import selection

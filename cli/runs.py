@@ -8,8 +8,9 @@ from typing import Any
 
 from rotation_guard.handlers.domain.audit import CHANGES
 
+from .dynamodb import Record
 from .moments import read
-from .records import Record, Records
+from .records import Records
 
 _RATE = re.compile(r"rate\(([0-9]{1,6}) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
