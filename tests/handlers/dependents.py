@@ -1,0 +1,136 @@
+"""Dependents of a secret as AWS plays them: what was restarted, how often, and how that goes on."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from botocore.exceptions import ClientError
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
+OPENED_AT = "2026-03-01T00:00:00.000Z"
+SERVICE = "arn:aws:ecs:eu-west-1:123456789012:service/shop/orders"
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-api"
+DOCUMENT = "arn:aws:ssm:eu-west-1:123456789012:document/restart-orders"
+LABELS = {SERVICE: "ecs:shop/orders", FUNCTION: "lambda:orders-api", DOCUMENT: "ssm:restart-orders"}
+AUTOMATION = "4105a4fc-f944-11e6-9d32-00000000000"
+PASSWORD = "hunter2"
+WRITES = ("UpdateItem", "UpdateService", "UpdateFunctionConfiguration", "StartAutomationExecution")
+
+
+class Crash(Exception):
+    """The function is gone, between two calls."""
+
+
+class Dependents:
+    """One service, one function and the automations of an account, answered in AWS's own shape."""
+
+    def __init__(self, aws):
+        self.aws = aws
+        self.started = Counter()
+        """Restarts that really began, by target."""
+        self.tells_whole_seconds = False
+        """Whether ECS says when a deployment began to the second only."""
+        self.repeats_automations = True
+        """Whether a client token that is used again answers the first automation, or is refused."""
+        self.service = {"status": "ACTIVE", "events": [], "deployments": [self.deployment("ecs-svc/1", 3600)]}
+        self.function = {
+            "RevisionId": "revision-0",
+            "LastUpdateStatus": "Successful",
+            "Environment": {"Variables": {"DB_PASSWORD": PASSWORD}},
+        }
+        self.automations = {}
+        self._tokens = {}
+        self._crash = (0, "")
+        self._writes = 0
+        answers = {
+            "DescribeServices": self.describe_services,
+            "UpdateService": self.update_service,
+            "GetFunctionConfiguration": lambda asked: json.loads(json.dumps(self.function)),
+            "UpdateFunctionConfiguration": self.update_function,
+            "StartAutomationExecution": self.start_automation,
+            "GetAutomationExecution": self.get_automation,
+            "UpdateItem": self.update_item,
+        }
+        for operation, answer in answers.items():
+            aws.answer(operation, self._crashing(answer) if operation in WRITES else answer)
+
+    def crash(self, number, when):
+        """The function is to end `before` or `after` its write of this number."""
+        self._crash, self._writes = (number, when), 0
+
+    def deployment(self, deployment_id, seconds_ago=0.0, status="PRIMARY", rollout="COMPLETED", **more):
+        """A deployment as DescribeServices tells it."""
+        created = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        if self.tells_whole_seconds:
+            created = created.replace(microsecond=0)
+        state = {"rolloutState": rollout} if rollout else {}
+        counts = {"desiredCount": 2, "runningCount": 2}
+        return {"id": deployment_id, "status": status, "createdAt": created, **counts, **state, **more}
+
+    def describe_services(self, asked):
+        assert (asked["cluster"], asked["services"]) == ("shop", ["orders"])
+        return {"services": [self.service], "failures": []}
+
+    def update_service(self, asked):
+        assert asked == {"cluster": "shop", "service": "orders", "forceNewDeployment": True}
+        self.started[SERVICE] += 1
+        for one in self.service["deployments"]:
+            one["status"] = "ACTIVE"
+        number = len(self.service["deployments"]) + 1
+        self.service["deployments"].insert(0, self.deployment(f"ecs-svc/{number}", rollout="IN_PROGRESS"))
+        return {"service": self.service}
+
+    def update_function(self, asked):
+        if asked["RevisionId"] != self.function["RevisionId"]:
+            return self.aws.Refusal("PreconditionFailedException", 412)
+        self.started[FUNCTION] += 1
+        self.function |= {
+            "RevisionId": f"revision-{self.started[FUNCTION]}",
+            "LastUpdateStatus": "InProgress",
+            "Environment": asked["Environment"],
+        }
+        return dict(self.function)
+
+    def start_automation(self, asked):
+        token = asked["ClientToken"]
+        assert asked == {"DocumentName": "restart-orders", "ClientToken": token}
+        if token in self._tokens and not self.repeats_automations:
+            return self.aws.Refusal("IdempotentParameterMismatch")
+        if token not in self._tokens:
+            self.started[DOCUMENT] += 1
+            self._tokens[token] = AUTOMATION + str(len(self._tokens) + 1)
+            self.automations[self._tokens[token]] = "InProgress"
+        return {"AutomationExecutionId": self._tokens[token]}
+
+    def get_automation(self, asked):
+        status = self.automations.get(asked["AutomationExecutionId"])
+        if status is None:
+            return self.aws.Refusal("AutomationExecutionNotFoundException")
+        return {"AutomationExecution": {"AutomationExecutionStatus": status}}
+
+    def update_item(self, asked):
+        try:
+            answer = self.aws.client("dynamodb").update_item(**asked)
+        except ClientError as error:
+            return self.aws.Refusal(error.response["Error"]["Code"])
+        return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+    def _crashing(self, answer):
+        def answered(asked):
+            self._writes += 1
+            crash, when = self._crash
+            if self._writes == crash and when == "before":
+                raise Crash
+            given = answer(asked)
+            if self._writes == crash:
+                raise Crash
+            return given
+
+        return answered
+
+
+def refusal(aws, code, status=400):
+    """AWS's refusal, in words that nobody is to read."""
+    answer = aws.Refusal(code, status)
+    answer.body["Error"]["Message"] = f"Value {PASSWORD} is not allowed"
+    return answer
