@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from .history import iso
 from .rotation import Heard
 
 OPEN, RESTARTING, CLOSED = "open", "restarting", "closed"
+_ROTATION_WINDOW = timedelta(days=1)
+"""No rotation window is longer, as it ends with its day at the latest
+(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html)."""
 
 
 class Outcome(StrEnum):
@@ -65,9 +70,17 @@ class Incident:
             rotation_ids=frozenset(row.get("rotation_ids", ())),
         )
 
-    def holds(self, failure: Heard) -> bool:
-        """Whether this failure, or another of its rotation, is in it already."""
-        return failure.identity in self.event_ids or failure.rotation_id in self.rotation_ids
+    def covers(self, failure: Heard) -> bool:
+        """Whether this failure is in it already, is older than one that is, or is a repeat of its rotation.
+
+        A rotation that is asked for anew may go by its old id, for as long as it is unfinished: what comes after the
+        window in which AWS repeats it by itself is news.
+        """
+        if failure.identity in self.event_ids or failure.occurred_at < self.last_failure_at:
+            return True
+        if failure.rotation_id not in self.rotation_ids:
+            return False
+        return failure.occurred_at < iso(datetime.fromisoformat(self.last_failure_at) + _ROTATION_WINDOW)
 
 
 class Does(StrEnum):
@@ -119,7 +132,7 @@ def claim_failure(
         if incident.alive_until < now:
             return Claimed(Does.REPLACES, incident)
         return Claimed(Does.JOINS, incident)
-    if latest is not None and latest.holds(failure):
+    if latest is not None and latest.covers(failure):
         return Claimed(Does.IS_LATE, latest)
     if failure.occurred_at < new_value_at:
         return Claimed(Does.IS_LATE, latest)

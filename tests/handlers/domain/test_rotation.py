@@ -1,8 +1,8 @@
-"""A secret's name and labels."""
+"""What is heard of rotations, and a secret's name."""
 
 import pytest
 
-from handlers.domain.rotation import SecretState, name_of
+from handlers.domain.rotation import Heard, name_of, tells_of_new_value
 
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
 
@@ -24,9 +24,20 @@ def test_a_name_is_the_arn_without_what_secrets_manager_added(secret_arn, name):
     assert name_of(secret_arn) == name
 
 
-def test_a_label_leads_to_its_version():
-    secret = SecretState("orders/db", {"v1": ("AWSPREVIOUS",), "v2": ("AWSCURRENT", "AWSPENDING"), "v3": ()})
+@pytest.mark.parametrize(
+    ("kind", "version", "is_failure", "is_new_value"),
+    [
+        ("RotationFailed", None, True, False),
+        ("RotationAbandoned", None, True, False),
+        ("TestRotationFailed", None, True, False),
+        ("Rotation Stuck", None, True, False),
+        ("RotationSucceeded", None, False, True),
+        ("Secret Label Updated", "v2", False, True),
+        ("Secret Label Updated", None, False, False),
+        ("RotationStarted", None, False, False),
+    ],
+)
+def test_a_kind_tells_of_a_failure_or_of_a_new_value(kind, version, is_failure, is_new_value):
+    heard = Heard(kind, "aws.secretsmanager", "event-1", "2026-03-01T00:50:20Z", current_version_id=version)
 
-    assert secret.version_with("AWSCURRENT") == "v2"
-    assert secret.version_with("AWSPENDING") == "v2"
-    assert secret.version_with("blue") is None
+    assert (heard.is_failure, tells_of_new_value(heard)) == (is_failure, is_new_value)
