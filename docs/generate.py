@@ -1,4 +1,4 @@
-"""`make docs`: writes the parts of the README that have a source elsewhere; a test holds them to it."""
+"""`make docs`: writes the parts of the documents that have a source elsewhere; a test holds them to it."""
 
 import json
 import re
@@ -11,24 +11,24 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+REMEDIATION = ROOT / "docs" / "remediation.md"
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
-from docs import costs, policies_page  # noqa: E402
+from docs import costs, decision_table, policies_page  # noqa: E402
+from docs.markdown import filled, table  # noqa: E402
 from local.recording import Recording, deploy_program, stack_config  # noqa: E402
 
 
 def readme() -> str:
     """The README with its generated parts as they should be."""
-    text = README.read_text()
-    for name, part in (("settings", settings()), ("costs", month()), ("permissions", permissions())):
-        text = re.sub(
-            rf"(<!-- begin {name}: [^\n]*-->\n).*?(<!-- end {name} -->)",
-            lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}",
-            text,
-            flags=re.DOTALL,
-        )
-    return text
+    return filled(README.read_text(), {"settings": settings(), "costs": month(), "permissions": permissions()})
+
+
+def remediation() -> str:
+    """The page of remediation with its generated parts as they should be."""
+    parts = {"guards": decision_table.guards(), "evidence": decision_table.evidence()}
+    return filled(REMEDIATION.read_text(), parts)
 
 
 def settings() -> str:
@@ -37,18 +37,18 @@ def settings() -> str:
     rows: list[tuple[str, ...]] = [
         (f"`{key}`", one["type"], _default(one["default"]), one["description"]) for key, one in declared.items()
     ]
-    return _table(("key", "type", "default", "what it sets"), rows)
+    return table(("key", "type", "default", "what it sets"), rows)
 
 
 def month() -> str:
     """The table of what the audit costs a month."""
-    return _table(costs.HEADS, list(costs.rows()))
+    return table(costs.HEADS, list(costs.rows()))
 
 
 def permissions() -> str:
     """The table of permissions: every role of the prod stack, as the program asks for it."""
     recording = deploy_program(stack_config("prod"), stack="prod")
-    return _table(("role", "for", "may", "on"), list(_permissions(recording)))
+    return table(("role", "for", "may", "on"), list(_permissions(recording)))
 
 
 def _permissions(recording: Recording) -> Iterator[tuple[str, ...]]:
@@ -87,11 +87,7 @@ def _default(value: Any) -> str:
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
 if __name__ == "__main__":
     README.write_text(readme())
+    REMEDIATION.write_text(remediation())
     policies_page.PAGE.write_text(policies_page.page())

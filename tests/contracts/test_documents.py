@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import itertools
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,28 @@ def generate():
 
 def test_the_readme_is_what_make_docs_would_write(generate):
     assert generate.readme() == generate.README.read_text()
+
+
+def test_the_page_of_remediation_is_what_make_docs_would_write(generate):
+    assert generate.remediation() == generate.REMEDIATION.read_text()
+
+
+def test_the_page_of_remediation_decides_as_the_workflow_does(generate):
+    columns = generate.decision_table.COLUMNS
+    lines = generate.decision_table.evidence().splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+    for values in itertools.product(*columns.values()):
+        actions = [row[-1] for row in rows if all(map(_says, row, values))]
+        assert actions == [generate.decision_table.decided(*values)], values
+
+
+def _says(cell, value):
+    """Whether a cell such as `any`, `works or unknown`, `any but works` is about this value."""
+    if cell == "any":
+        return True
+    listed = value in cell.removeprefix("any but ").split(" or ")
+    return listed is not cell.startswith("any but ")
 
 
 def test_the_page_of_policies_is_what_make_docs_would_write(generate):
