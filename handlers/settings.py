@@ -110,6 +110,13 @@ class RemediationDiagnoseSettings(_FromEnvironment):
 
 
 @dataclass(frozen=True)
+class RemediationProbeSettings(_FromEnvironment):
+    """How long a probe may take."""
+
+    probe_timeout_seconds: int
+
+
+@dataclass(frozen=True)
 class RemediationDecideSettings(_FromEnvironment):
     """How often, how much, and when."""
 
@@ -162,3 +169,10 @@ class RemediationWatchSettings(_FromEnvironment):
     """Where it is written down how restarts went."""
 
     incidents_table_name: str
+
+
+@dataclass(frozen=True)
+class DemoDatabaseSettings(_FromEnvironment):
+    """What the demo's functions take for a database."""
+
+    demo_database_parameter_name: str

@@ -25,6 +25,16 @@ _OWN_PATIENCE = {
 
 
 @cache
-def client(service: str) -> Any:
-    """The client of this service, in the Region and with the role that Lambda gives."""
-    return boto3.client(service, config=_OWN_PATIENCE.get(service, _PATIENCE))
+def client(service: str, answers_within: int | None = None) -> Any:
+    """The client of this service, in the Region and with the role that Lambda gives.
+
+    Where `answers_within` is given, a call that has no answer after so many seconds is given up, and none is repeated.
+    """
+    patience = _OWN_PATIENCE.get(service, _PATIENCE)
+    if answers_within is not None:
+        patience = patience.merge(
+            Config(
+                connect_timeout=2, read_timeout=answers_within, retries={"mode": "standard", "total_max_attempts": 1}
+            )
+        )
+    return boto3.client(service, config=patience)
