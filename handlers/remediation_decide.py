@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Row:
     diagnosis, now = Diagnosis.of(event["diagnosis"]), datetime.now(UTC)
     window = ChangeWindow.from_mapping(json.loads(settings.change_window))
     wait = window.seconds_until_open(now) if window else 0
-    mode, recovered = Mode(diagnosis.mode), bool(event["recovered"])
+    mode, recovered, proofs = Mode(diagnosis.mode), bool(event["recovered"]), event.get("proofs") or {}
     situation = Situation(
         mode=mode,
         failed_step=diagnosis.failed_step,
@@ -70,13 +70,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Row:
         orphaned=_is_orphaned(row, register, settings, now, counts=not recovered and mode is not Mode.NOTIFY),
         window_open=wait == 0,
         exhausted=row["rounds"] >= settings.max_retries + ROUNDS,
-        **_proofs(event.get("proofs") or {}, diagnosis),
+        current=_proof(proofs, "current", diagnosis.current),
+        pending=_proof(proofs, "pending", diagnosis.pending),
+        previous=_proof(proofs, "previous", diagnosis.previous),
     )
     decision = decide(situation)
     if decision.action in _ACTING and not _may_act(decision, row, settings, now):
         decision = decide(replace(situation, capped=True))
     answer = _answer(decision, row, diagnosis, settings, wait)
-    if not _write_down(answer, decision, row, event.get("proofs") or {}, register, now):
+    if not _write_down(answer, decision, row, proofs, register, now):
         return {**_NOTHING, "action": "over"}
     logger.info("decided", extra={"action": answer["action"], "outcome": answer["outcome"], "rule": decision.rule})
     return answer
@@ -97,18 +99,15 @@ _NOTHING: Row = {
 }
 
 
-def _proofs(proofs: Row, diagnosis: Diagnosis) -> dict[str, Proof]:
-    """What the probe said of each version; without one, nothing is proven, and what is not there is absent."""
-    held = {"current": diagnosis.current, "pending": diagnosis.pending, "previous": diagnosis.previous}
-    return {
-        label: Proof(proofs.get(label, Proof.UNKNOWN)) if version else Proof.ABSENT for label, version in held.items()
-    }
+def _proof(proofs: Row, label: str, version: str | None) -> Proof:
+    """What the probe said of a version; without one, nothing is proven, and what is not there is absent."""
+    return Proof(proofs.get(label, Proof.UNKNOWN)) if version else Proof.ABSENT
 
 
 def _moved(row: Row, diagnosis: Diagnosis) -> Literal["", "holds", "gone"]:
     """Whether this incident has moved AWSCURRENT, and it is still where it was moved to."""
     moved = row.get("moved")
-    if moved is None:
+    if moved is None or (moved["outcome"] == "asked" and diagnosis.current == moved["from"]):
         return ""
     return "holds" if diagnosis.current == moved["to"] else "gone"
 
