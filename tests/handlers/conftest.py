@@ -10,13 +10,14 @@ from typing import Any
 
 import boto3
 import pytest
-from boto3.dynamodb.types import TypeDeserializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.awsrequest import AWSResponse
 from botocore.validate import validate_parameters
 from moto import mock_aws
 
 from handlers import audit_writer, rotation_check
 from handlers.adapters import clients
+from tests.handlers.scene import Scene
 
 TABLES = {
     "audit-trail": ("secret_arn", "recorded"),
@@ -50,15 +51,46 @@ ENVIRONMENT = {
     "STUCK_HOURS": "24",
     "MISSED_HOURS": "24",
     "PERIOD_SECONDS": "3600",
+    "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:remediation",
+    "REMEDIATION_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:remediation",
+    "CRITICAL_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:critical",
+    "RUNBOOK_URL": "",
+    "KILL_SWITCH_PARAMETER_NAME": "/rotation-guard/kill-switch",
+    "SETTLE_MINUTES": "15",
+    "MAX_RETRIES": "3",
+    "RETRY_BASE_MINUTES": "5",
+    "RETRY_CAP_MINUTES": "60",
+    "BREAKER_THRESHOLD": "3",
+    "BREAKER_WINDOW_HOURS": "24",
+    "MAX_ACTIONS_PER_HOUR": "10",
+    "CHANGE_WINDOW": "{}",
+    "PROBE_FUNCTIONS": "[]",
+    "PROBE_TIMEOUT_SECONDS": "10",
+    "RESTART_TARGETS": "[]",
 }
+WRITES = frozenset(
+    {
+        "PutItem",
+        "UpdateItem",
+        "TransactWriteItems",
+        "RotateSecret",
+        "UpdateSecretVersionStage",
+        "StartExecution",
+    }
+)
+"""What changes something, and may be the last that a function does."""
+
+
+class Crash(Exception):
+    """The function is gone, between two calls."""
 
 
 class Refusal(Exception):
     """An error as AWS answers it."""
 
-    def __init__(self, code: str, status: int = 400, **more: Any) -> None:
+    def __init__(self, code: str, status: int = 400, message: str | None = None, **more: Any) -> None:
         super().__init__(code)
-        self.status, self.body = status, {"Error": {"Code": code, "Message": code}, **more}
+        self.status, self.body = status, {"Error": {"Code": code, "Message": message or code}, **more}
 
 
 Answer = Mapping[str, Any] | Refusal | None
@@ -68,10 +100,11 @@ Answer = Mapping[str, Any] | Refusal | None
 class Aws:
     """What the product asked, and what it is answered where moto would not answer as AWS does."""
 
-    Refusal = Refusal
+    Refusal, Crash = Refusal, Crash
 
     def __init__(self, own: Callable[[str], Any]) -> None:
         self._own = own
+        self._crash, self._writes = (0, ""), 0
         self._calls: list[tuple[str, dict[str, Any]]] = []
         self._answers: dict[str, Callable[[dict[str, Any]], Answer]] = {}
 
@@ -91,6 +124,15 @@ class Aws:
         """Gives the product's calls of this operation the answer that this returns, checked against AWS's model."""
         self._answers[operation] = with_
 
+    def crash(self, number: int, when: str) -> None:
+        """Ends the function `before` or `after` its write of this number, counted from here; 0 is never."""
+        self._crash, self._writes = (number, when), 0
+
+    def put(self, table: str, row: Mapping[str, Any]) -> None:
+        """Writes a row as it is, as somebody else might have."""
+        stored = {name: TypeSerializer().serialize(value) for name, value in row.items()}
+        self.client("dynamodb").put_item(TableName=table, Item=stored)
+
     def create_tables(self, *names: str) -> None:
         """Creates these tables, as far as a function sees them."""
         for name in names:
@@ -105,16 +147,23 @@ class Aws:
     def watch(self, client: Any) -> None:
         client.meta.events.register("provide-client-params", self._asked, unique_id="asked")
         client.meta.events.register("before-call", self._answered, unique_id="answered")
+        client.meta.events.register("after-call", self._done, unique_id="done")
 
     def unwatch(self, client: Any) -> None:
         client.meta.events.unregister("provide-client-params", unique_id="asked")
         client.meta.events.unregister("before-call", unique_id="answered")
+        client.meta.events.unregister("after-call", unique_id="done")
 
     def _asked(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         context["asked"] = params
         self._calls.append((model.name, params))
 
     def _answered(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, Any] | None:
+        if model.name in WRITES:
+            self._writes += 1
+            context["write"] = self._writes
+            if self._crash == (self._writes, "before"):
+                raise Crash
         answer = self._answers[model.name](context["asked"]) if model.name in self._answers else None
         if answer is None:
             return None
@@ -122,6 +171,10 @@ class Aws:
             return AWSResponse("", answer.status, {}, None), answer.body
         validate_parameters(answer, model.output_shape)
         return AWSResponse("", 200, {}, None), dict(answer)
+
+    def _done(self, context: dict[str, Any], **_: Any) -> None:
+        if self._crash == (context.get("write"), "after"):
+            raise Crash
 
 
 @dataclass
@@ -209,6 +262,12 @@ def failed(recorded: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str,
         return body
 
     return event
+
+
+@pytest.fixture
+def scene(aws, context):
+    """Secrets and their incidents."""
+    return Scene(aws, context)
 
 
 @pytest.fixture
