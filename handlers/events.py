@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .domain.history import iso
-from .domain.rotation import FAILURES, STEPS, Heard, RotationEvent, tells_of_new_value
+from .domain.rotation import FAILURES, SOURCES, STEPS, Heard, RotationEvent, tells_of_new_value
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
@@ -62,7 +62,7 @@ def heard(event: Any) -> Heard | None:
         return None
     return Heard(
         kind=told.kind if told.kind in (*FAILURES, "RotationSucceeded") else "Secret Label Updated",
-        source=_plain(told.source),
+        source=told.source if told.source in SOURCES else "unknown",
         identity=_plain(told.identity),
         occurred_at=_utc(told.occurred_at),
         secret_arn=told.secret_arn,
@@ -74,12 +74,15 @@ def heard(event: Any) -> Heard | None:
 
 def _plain(text: str) -> str:
     """An identifier as it is, and anything else as its hash: still the same in every copy."""
-    return text if _PLAIN.fullmatch(text) else hashlib.sha256(text.encode()).hexdigest()
+    return text if _PLAIN.fullmatch(text) else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _utc(time: str) -> str:
     moment = datetime.fromisoformat(time)
-    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    try:
+        return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except OverflowError:
+        raise MalformedEvent("the event's time is beyond the years that there are") from None
 
 
 def _secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterator[str]:

@@ -35,5 +35,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def execution_name(told: Heard) -> str:
     """What the execution for this event is called: readable, and the same for every copy of it."""
-    identity = hashlib.sha256(f"{told.source}|{told.kind}|{told.identity}|{told.secret_arn}".encode()).hexdigest()[:32]
-    return f"{told.kind.replace(' ', '')}-{identity}"
+    what = f"{told.source}|{told.kind}|{told.identity}|{told.secret_arn}"
+    return f"{told.kind.replace(' ', '')}-{hashlib.sha256(what.encode(errors='surrogatepass')).hexdigest()[:32]}"

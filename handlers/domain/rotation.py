@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 SECRETS_MANAGER_SOURCES = ("aws.secretsmanager", "rotation-guard.drill")
+SOURCES = (*SECRETS_MANAGER_SOURCES, "rotation-guard")
+"""Who may be heard of rotations: AWS, what plays it in a drill, and the product itself."""
 
 
 @dataclass(frozen=True)
