@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import remediation_restart
+from handlers.adapters import clients
 from handlers.adapters.incidents import LostRace
 from handlers.adapters.items import item
 from handlers.domain.restarts import PassingTrouble
@@ -188,6 +189,57 @@ def _forget(aws, dependents):
     for stored in aws.client("dynamodb").scan(TableName="incidents")["Items"]:
         key = {name: stored[name] for name in ("secret_arn", "opened_at")}
         aws.client("dynamodb").delete_item(TableName="incidents", Key=key)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_deployment_is_found_again_however_late_the_function_comes_back(
+    aws, dependents, wanted, restart, row, number
+):
+    wanted(SERVICE)
+    dependents.crash(number, "after")
+    with pytest.raises(Crash):
+        restart()
+    dependents.crash(0, "")
+    dependents.service["deployments"][0] = dependents.deployment("ecs-svc/2", 300)
+    aws.client("dynamodb").update_item(
+        TableName="incidents",
+        Key=item({"secret_arn": f"target#{SERVICE}", "opened_at": "restart"}),
+        UpdateExpression="SET started_at = :then",
+        ExpressionAttributeValues=item({":then": ms(300)}),
+    )
+
+    assert restart() == "waiting"
+
+    assert dependents.started == {SERVICE: 1}
+    assert row()["restarts"][0]["handle"] == "ecs-svc/2"
+
+
+def test_an_automation_that_is_written_down_is_not_asked_for_again(aws, dependents, wanted, restart, row):
+    dependents.repeats_automations = False
+    wanted(DOCUMENT)
+    dependents.crash(3, "after")
+    with pytest.raises(Crash):
+        restart()
+    dependents.crash(0, "")
+
+    assert restart() == "waiting"
+
+    assert row()["restarts"][0]["handle"] == f"{AUTOMATION}1"
+
+
+def test_what_could_not_be_started_and_then_could_covers_others_after_all(aws, dependents, wanted, restart, row):
+    aws.answer("StartAutomationExecution", lambda asked: aws.Refusal("AccessDeniedException"))
+    wanted(DOCUMENT)
+    dependents.crash(3, "before")
+    with pytest.raises(Crash):
+        restart()
+    dependents.crash(0, "")
+    aws.answer("StartAutomationExecution", dependents.start_automation)
+
+    assert restart() == "waiting"
+
+    assert "problem" not in row(f"target#{DOCUMENT}")
+    assert row(f"target#{DOCUMENT}")["handle"] == f"{AUTOMATION}1"
 
 
 def test_an_automation_whose_answer_was_lost_is_told(aws, dependents, wanted, restart, row):
@@ -436,6 +488,7 @@ def test_a_deployment_is_asked_for_once_however_the_call_ends(aws, dependents, w
         restart()
 
     assert len(aws.asked("UpdateService")) == 1
+    assert clients._OWN_PATIENCE["ecs"].retries["total_max_attempts"] == 1
 
 
 def test_what_is_refused_already_stays_so_and_asks_aws_nothing(aws, dependents, restart, row):
