@@ -149,11 +149,13 @@ class RemediationEndSettings(_FromEnvironment):
 
 @dataclass(frozen=True)
 class RemediationNotifySettings(_FromEnvironment):
-    """Whom to tell."""
+    """Whom to tell, and where they read on."""
 
     incidents_table_name: str
     remediation_topic_arn: str
-    remediation_mode: str
+    critical_topic_arn: str
+    runbook_url: str
+    """Empty for the one in this repository."""
 
 
 @dataclass(frozen=True)
