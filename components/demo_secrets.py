@@ -1,21 +1,24 @@
 """Four secrets to try the product on: for dev stacks only."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import lambda_, secretsmanager
+from pulumi_aws import iam, lambda_, secretsmanager, ssm
 
-from . import arns, iam_policies
+from . import arns, demo_policies, iam_policies
 from .function import Function, RuntimeArgs, statements
+from .iam_policies import Statement
 from .rotation_audit import MANAGED_TAG, ManagedTagArgs
 
 AUDITED = ("fresh", "stale")
 IGNORED = "ignored"
 ROTATION_DAYS = 30
-VALUE = json.dumps({"username": "demo", "password": "not-a-password"})
+PASSWORD = "not-a-password"  # noqa: S105 - it says so
+VALUE = json.dumps({"username": "demo", "password": PASSWORD})
 
 
 class DemoSecretsArgs(TypedDict):
@@ -24,13 +27,16 @@ class DemoSecretsArgs(TypedDict):
     managed_tag: NotRequired[ManagedTagArgs]
     """The tag that puts a secret under audit; `Managed` = `true` unless given."""
     runtime: NotRequired[RuntimeArgs]
-    """What the rotation function has in common with the other functions."""
+    """What the demo's functions have in common with the others."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for everything that can carry them."""
 
 
 class DemoSecrets(pulumi.ComponentResource):
-    """`fresh` and `stale` are audited, `ignored` is not, and `rotating` has a rotation that can be told to fail."""
+    """`fresh` and `stale` are audited, `ignored` is not, and `rotating` has a rotation that can be told to fail.
+
+    What `rotating` opens is a parameter that holds the hash of one password: its probe looks there.
+    """
 
     fresh_secret_name: Output[str]
     """Managed and new."""
@@ -40,6 +46,10 @@ class DemoSecrets(pulumi.ComponentResource):
     """Carries the managed tag with another value."""
     rotating_secret_name: Output[str]
     """Rotated by a function that breaks at the step named in the tag `rotation-guard:demo-break-at`."""
+    rotation_function_arn: Output[str]
+    """Rotates `rotating`."""
+    probe_function_arn: Output[str]
+    """Tells which version of `rotating` works."""
 
     def __init__(self, name: str, args: DemoSecretsArgs | None = None, opts: ResourceOptions | None = None) -> None:
         args = args or {}
@@ -53,24 +63,54 @@ class DemoSecrets(pulumi.ComponentResource):
         ignored, _ = self._secret(name, IGNORED, {**tags, managed["key"]: other_value})
         # Not audited, whatever the tags for everything say: the audit's scenarios count on two.
         unmanaged = {key: value for key, value in tags.items() if key != managed["key"]}
-        rotating, value = self._secret(name, "rotating", {**unmanaged, "rotation-guard:remediation": "repair"})
-        self._rotation(name, rotating, value, args.get("runtime", {}))
+        runtime = args.get("runtime", {})
+        database = self._database(name, tags)
+        probe = self._function(
+            name,
+            "probe",
+            "Tells which version of the demo secret works",
+            database,
+            runtime,
+            statements(demo_policies.probe, database.arn),
+        )
+        repaired = {"rotation-guard:remediation": "repair", "rotation-guard:probe": probe.name}
+        rotating, value = self._secret(name, "rotating", {**unmanaged, **repaired})
+        # A policy of its own: the secret has the probe's name in its tag, and so is made after it.
+        iam.RolePolicy(
+            f"{name}-probe-secret",
+            role=probe.role_name,
+            policy=rotating.arn.apply(lambda arn: iam_policies.document(*demo_policies.probed_secret(arn))),
+            opts=ResourceOptions(parent=self),
+        )
+        rotation = self._function(
+            name,
+            "rotation",
+            "Rotates the demo secret, or breaks where it is told to",
+            database,
+            runtime,
+            statements(demo_policies.rotation, rotating.arn, database.arn),
+        )
+        self._rotate(name, rotating, value, rotation)
 
         self.fresh_secret_name = audited["fresh"].name
         self.stale_secret_name = audited["stale"].name
         self.ignored_secret_name = ignored.name
         self.rotating_secret_name = rotating.name
+        self.rotation_function_arn = rotation.arn
+        self.probe_function_arn = probe.arn
         self.register_outputs(
             {
                 "fresh_secret_name": self.fresh_secret_name,
                 "stale_secret_name": self.stale_secret_name,
                 "ignored_secret_name": self.ignored_secret_name,
                 "rotating_secret_name": self.rotating_secret_name,
+                "rotation_function_arn": self.rotation_function_arn,
+                "probe_function_arn": self.probe_function_arn,
             }
         )
 
     def _secret(
-        self, name: str, kind: str, tags: Mapping[str, str]
+        self, name: str, kind: str, tags: Mapping[str, pulumi.Input[str]]
     ) -> tuple[secretsmanager.Secret, secretsmanager.SecretVersion]:
         secret = secretsmanager.Secret(
             f"{name}-{kind}",
@@ -89,23 +129,41 @@ class DemoSecrets(pulumi.ComponentResource):
         )
         return secret, value
 
-    def _rotation(
+    def _database(self, name: str, tags: Mapping[str, str]) -> ssm.Parameter:
+        return ssm.Parameter(
+            f"{name}-database",
+            description="rotation-guard demo: the hash of the password that is taken now",
+            type="String",
+            value=hashlib.sha256(PASSWORD.encode()).hexdigest(),
+            tags=tags,
+            # A password that a rotation has set is not drift.
+            opts=ResourceOptions(parent=self, ignore_changes=["value"]),
+        )
+
+    def _function(
         self,
         name: str,
-        secret: secretsmanager.Secret,
-        value: secretsmanager.SecretVersion,
+        kind: str,
+        does: str,
+        database: ssm.Parameter,
         runtime: RuntimeArgs,
-    ) -> None:
-        function = Function(
-            f"{name}-rotation",
+        may: pulumi.Input[list[Statement]],
+    ) -> Function:
+        return Function(
+            f"{name}-{kind}",
             {
-                "handler": "handlers.demo_rotation.handler",
-                "description": "Rotates the demo secret, or breaks where it is told to",
-                "statements": statements(iam_policies.demo_rotation, secret.arn),
+                "handler": f"handlers.demo_{kind}.handler",
+                "description": does,
+                "statements": may,
+                "environment": {"DEMO_DATABASE_PARAMETER_NAME": database.name},
                 "runtime": runtime,
             },
             opts=ResourceOptions(parent=self),
         )
+
+    def _rotate(
+        self, name: str, secret: secretsmanager.Secret, value: secretsmanager.SecretVersion, function: Function
+    ) -> None:
         permission = lambda_.Permission(
             f"{name}-rotation",
             action="lambda:InvokeFunction",

@@ -186,25 +186,6 @@ def remediation_notify(topic_arn: str, incidents_arn: str) -> list[Statement]:
     ]
 
 
-def demo_rotation(secret_arn: str) -> list[Statement]:
-    """Rotates one demo secret: reads and writes its value, moves its labels, and makes passwords.
-
-    GetRandomPassword has no resource-level permission.
-    """
-    return [
-        allow(
-            [
-                "secretsmanager:DescribeSecret",
-                "secretsmanager:GetSecretValue",
-                "secretsmanager:PutSecretValue",
-                "secretsmanager:UpdateSecretVersionStage",
-            ],
-            secret_arn,
-        ),
-        allow("secretsmanager:GetRandomPassword", "*"),
-    ]
-
-
 def schedule(function_arn: str, dead_letters_arn: str, key_arn: str | None) -> list[Statement]:
     """Invokes the check function, and sends what could not be invoked to the dead letters.
 

@@ -1,8 +1,8 @@
 """The rotation function of the demo secret, which breaks where it is told to.
 
 It follows AWS's template for a rotation function
-(https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html); there is no database
-behind it, so two of its four steps have nothing to do.
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html), for a single user:
+once the password is set, the one in AWSCURRENT opens nothing until the rotation has come to its end.
 """
 
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import rotating_secret
+from .adapters import demo_database, rotating_secret
+from .settings import DemoDatabaseSettings
 
-ACTIONS = rotating_secret.ACTIONS
+ACTIONS = rotating_secret.ACTIONS | demo_database.READING_ACTIONS | demo_database.WRITING_ACTIONS
 BREAK_TAG = "rotation-guard:demo-break-at"
-"""Tag on the secret that names the step to break at."""
+"""Tag on the secret that names the step to break at, before anything of it is done."""
 
 logger = Logger()
 
@@ -23,9 +24,16 @@ class DemoBreak(RuntimeError):
     """The rotation was told to break here."""
 
 
+class LoginRefused(RuntimeError):
+    """The database does not take the password that was set."""
+
+
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """One step of a rotation: `{"Step", "SecretId", "ClientRequestToken"}`. Raises DemoBreak where told to."""
+    """One step of a rotation: `{"Step", "SecretId", "ClientRequestToken"}`.
+
+    Raises DemoBreak where told to, and LoginRefused where the pending password does not work.
+    """
     step, token = event["Step"], event["ClientRequestToken"]
     secret = rotating_secret.RotatingSecret(event["SecretId"], token)
     if "AWSCURRENT" in secret.labels():
@@ -36,8 +44,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         raise DemoBreak(f"told to break at {step} by the tag {BREAK_TAG}")
 
     logger.info("rotation step", extra={"step": step})
+    database = demo_database.DemoDatabase(DemoDatabaseSettings.from_env().demo_database_parameter_name)
     match step:
         case "createSecret":
             secret.make_pending_value()
+        case "setSecret":
+            database.set_password(secret.pending_password())
+        case "testSecret":
+            if not database.takes(secret.pending_password()):
+                raise LoginRefused("the database does not take the pending password")
         case "finishSecret":
             secret.make_current()

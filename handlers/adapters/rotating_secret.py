@@ -1,4 +1,4 @@
-"""One secret under rotation, for its rotation function: the only code here that handles a value."""
+"""One secret under rotation, for the demo's functions: the only code here that handles a value."""
 
 import json
 
@@ -13,6 +13,13 @@ ACTIONS = frozenset(
         "secretsmanager:GetRandomPassword",
     }
 )
+READING_ACTIONS = frozenset({"secretsmanager:GetSecretValue"})
+
+
+def password(secret_id: str, version: str, label: str) -> str:
+    """The password of a version that holds this label. Raises ClientError where it does not, or has no value."""
+    secret = client("secretsmanager").get_secret_value(SecretId=secret_id, VersionId=version, VersionStage=label)
+    return json.loads(secret["SecretString"])["password"]
 
 
 class RotatingSecret:
@@ -39,15 +46,17 @@ class RotatingSecret:
         except self._secretsmanager.exceptions.ResourceNotFoundException:
             pass
         current = self._secretsmanager.get_secret_value(SecretId=self._secret_id, VersionStage="AWSCURRENT")
-        password = self._secretsmanager.get_random_password(PasswordLength=32, ExcludePunctuation=True)[
-            "RandomPassword"
-        ]
+        made = self._secretsmanager.get_random_password(PasswordLength=32, ExcludePunctuation=True)
         self._secretsmanager.put_secret_value(
             SecretId=self._secret_id,
             ClientRequestToken=self._token,
-            SecretString=json.dumps({**json.loads(current["SecretString"]), "password": password}),
+            SecretString=json.dumps({**json.loads(current["SecretString"]), "password": made["RandomPassword"]}),
             VersionStages=["AWSPENDING"],
         )
+
+    def pending_password(self) -> str:
+        """The password that this rotation is to bring in."""
+        return password(self._secret_id, self._token, "AWSPENDING")
 
     def make_current(self) -> None:
         """Moves AWSCURRENT to the pending version, away from the one that holds it."""

@@ -1,24 +1,33 @@
-"""The demo secret's rotation, step by step."""
+"""The demo secret's rotation, step by step, what it opens meanwhile, and what its probe says of that."""
 
+import hashlib
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
-from handlers import demo_rotation
+from handlers import demo_probe, demo_rotation
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 TOKEN = "7ac47c8c-f328-423b-9698-6926dd1f293e"
+DATABASE = "demo-database"
 
 
 @pytest.fixture
-def rotating(aws, secret):
+def rotating(aws, secret, monkeypatch):
     """A secret whose rotation has begun: its pending version has a label, and no value yet."""
+    monkeypatch.setenv("DEMO_DATABASE_PARAMETER_NAME", DATABASE)
+    aws.client("ssm").put_parameter(Name=DATABASE, Value=hashed("first"), Type="String")
     made = secret("demo/rotating", {"rotation-guard:remediation": "repair"})
     # RotateSecret would do, if moto left the four steps to the test.
     versions = get_backend("secretsmanager")["123456789012"]["eu-west-1"].secrets[made["ARN"]].versions
     versions[TOKEN] = {"createdate": 1_772_326_220, "version_id": TOKEN, "version_stages": ["AWSPENDING"]}
     return made
+
+
+def hashed(password):
+    return hashlib.sha256(password.encode()).hexdigest()
 
 
 @pytest.fixture
@@ -36,6 +45,36 @@ def value(aws, rotating):
         return answer["VersionId"], json.loads(answer["SecretString"])
 
     return read
+
+
+@pytest.fixture
+def taken(aws, value):
+    """The label whose password the database takes."""
+
+    def look():
+        takes = aws.client("ssm").get_parameter(Name=DATABASE)["Parameter"]["Value"]
+        return [label for label in ("AWSCURRENT", "AWSPENDING") if _takes(takes, label)]
+
+    def _takes(takes, label):
+        try:
+            return hashed(value(label)[1]["password"]) == takes
+        except ClientError:
+            return False
+
+    return look
+
+
+@pytest.fixture
+def probe(aws, rotating, context):
+    """What the probe answers of the version that holds a label."""
+
+    def ask(label):
+        stages = aws.client("secretsmanager").describe_secret(SecretId=rotating["ARN"])["VersionIdsToStages"]
+        version = next(version for version, labels in stages.items() if label in labels)
+        event = {"SecretId": rotating["ARN"], "VersionId": version, "VersionStage": label}
+        return demo_probe.handler(event, context)
+
+    return ask
 
 
 def test_four_steps_make_a_new_value_current(aws, rotating, step, value):
@@ -84,8 +123,16 @@ def test_a_step_that_comes_after_the_end_is_quiet(aws, rotating, step, value):
     assert value("AWSCURRENT") == made
 
 
-@pytest.mark.parametrize("broken", STEPS)
-def test_a_rotation_breaks_where_it_is_told_to(aws, rotating, step, value, broken):
+@pytest.mark.parametrize(
+    ("broken", "works"),
+    [
+        ("createSecret", {"AWSCURRENT": True}),
+        ("setSecret", {"AWSCURRENT": True, "AWSPENDING": False}),
+        ("testSecret", {"AWSCURRENT": False, "AWSPENDING": True}),
+        ("finishSecret", {"AWSCURRENT": False, "AWSPENDING": True}),
+    ],
+)
+def test_a_rotation_breaks_where_it_is_told_to(aws, rotating, step, value, taken, probe, broken, works):
     aws.client("secretsmanager").tag_resource(
         SecretId=rotating["ARN"], Tags=[{"Key": demo_rotation.BREAK_TAG, "Value": broken}]
     )
@@ -98,6 +145,40 @@ def test_a_rotation_breaks_where_it_is_told_to(aws, rotating, step, value, broke
         step(broken)
 
     assert value("AWSCURRENT")[0] == rotating["VersionId"]
+    assert taken() == [label for label, does in works.items() if does]
+    assert {label: probe(label) for label in works} == {label: {"works": does} for label, does in works.items()}
+
+
+def test_a_version_without_a_value_is_neither_yes_nor_no(rotating, probe):
+    with pytest.raises(ClientError):
+        probe("AWSPENDING")
+
+
+def test_a_version_that_has_lost_its_label_is_neither_yes_nor_no(rotating, context):
+    event = {"SecretId": rotating["ARN"], "VersionId": rotating["VersionId"], "VersionStage": "AWSPENDING"}
+
+    with pytest.raises(ClientError):
+        demo_probe.handler(event, context)
+
+
+def test_a_password_that_was_not_set_fails_its_test(step):
+    step("createSecret")
+
+    with pytest.raises(demo_rotation.LoginRefused, match=r"^the database does not take the pending password$"):
+        step("testSecret")
+
+
+def test_no_password_is_ever_said(step, value, probe, capsys):
+    for name in STEPS[:-1]:
+        step(name)
+    probe("AWSCURRENT")
+    probe("AWSPENDING")
+
+    told = capsys.readouterr()
+    for label in ("AWSCURRENT", "AWSPENDING"):
+        password = value(label)[1]["password"]
+        assert password not in told.out + told.err
+        assert hashed(password) not in told.out + told.err
 
 
 def test_a_broken_rotation_goes_on_once_the_tag_is_gone(aws, rotating, step, value):
