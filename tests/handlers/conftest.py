@@ -1,6 +1,7 @@
 """An AWS of its own for each test of a function: moto's, which also says what was asked of it."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -194,6 +195,15 @@ class Context:
 @pytest.fixture
 def context() -> Any:
     return Context()
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """Everything that was logged, extras and exceptions too.
+
+    `capsys` does not see it: a Powertools logger writes to what standard output was when its module was imported.
+    """
+    return lambda: repr([(vars(record), logging.Formatter().format(record)) for record in caplog.records])
 
 
 @pytest.fixture(scope="session")

@@ -168,17 +168,25 @@ def test_a_password_that_was_not_set_fails_its_test(step):
         step("testSecret")
 
 
-def test_no_password_is_ever_said(step, value, probe, capsys):
+def test_no_password_is_ever_said(step, value, probe, logged):
     for name in STEPS[:-1]:
         step(name)
     probe("AWSCURRENT")
     probe("AWSPENDING")
 
-    told = capsys.readouterr()
+    assert "testSecret" in logged()
     for label in ("AWSCURRENT", "AWSPENDING"):
         password = value(label)[1]["password"]
-        assert password not in told.out + told.err
-        assert hashed(password) not in told.out + told.err
+        assert f"'{password}'" not in logged()
+        assert hashed(password) not in logged()
+
+
+def test_the_probe_reads_the_very_version_that_it_is_asked_about(aws, rotating, probe):
+    probe("AWSCURRENT")
+
+    assert aws.asked("GetSecretValue") == [
+        {"SecretId": rotating["ARN"], "VersionId": rotating["VersionId"], "VersionStage": "AWSCURRENT"}
+    ]
 
 
 def test_a_broken_rotation_goes_on_once_the_tag_is_gone(aws, rotating, step, value):

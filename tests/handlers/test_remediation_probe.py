@@ -122,11 +122,12 @@ def test_what_is_not_there_is_absent_and_not_asked_for(probe, asked):
     assert asked() == []
 
 
-def test_more_than_the_answer_is_passed_over(probe, capsys):
+def test_more_than_the_answer_is_passed_over(probe, logged):
     answer = probe({"AWSPENDING": said({"works": True, "password": PLANTED}), "AWSCURRENT": broken()})
 
     assert answer == {"current": "broken", "pending": "works", "previous": "unknown", "notes": []}
-    assert PLANTED not in capsys.readouterr().out
+    assert "probed" in logged()
+    assert PLANTED not in logged()
 
 
 def refused(code):
@@ -165,7 +166,7 @@ def refused(code):
         (lambda _: said({"statusCode": 200, "body": '{"works": true}'}), UNANSWERED),
     ],
 )
-def test_whatever_is_no_answer_is_unknown_and_said_in_our_words_alone(aws, probe, capsys, answer, why):
+def test_whatever_is_no_answer_is_unknown_and_said_in_our_words_alone(aws, probe, logged, answer, why):
     found = probe({"AWSPENDING": answer(aws), "AWSCURRENT": works()})
 
     assert found == {
@@ -174,8 +175,7 @@ def test_whatever_is_no_answer_is_unknown_and_said_in_our_words_alone(aws, probe
         "previous": "unknown",
         "notes": [f"The probe of AWSPENDING {why}."],
     }
-    told = capsys.readouterr()
-    assert PLANTED not in told.out + told.err
+    assert PLANTED not in logged()
     assert len(aws.asked("Invoke")) == 2
 
 
@@ -190,7 +190,7 @@ def test_every_question_that_is_not_answered_has_a_note(probe):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(JSON)
-def test_whatever_a_probe_answers_only_plain_words_count_and_none_is_repeated(probe, capsys, answer):
+def test_whatever_a_probe_answers_only_plain_words_count_and_none_is_repeated(probe, logged, answer):
     plain = isinstance(answer, dict) and answer.get("works") in (True, False) and isinstance(answer["works"], bool)
     expected = {True: "works", False: "broken"}[answer["works"]] if plain else "unknown"
 
@@ -200,8 +200,7 @@ def test_whatever_a_probe_answers_only_plain_words_count_and_none_is_repeated(pr
     assert found["notes"] == [
         f"The probe of {label} {UNANSWERED}." for label in (["AWSCURRENT"] if plain else ["AWSPENDING", "AWSCURRENT"])
     ]
-    told = capsys.readouterr()
-    assert PLANTED not in told.out + told.err
+    assert PLANTED not in logged()
 
 
 @given(st.binary(max_size=200) | st.text().map(str.encode))
