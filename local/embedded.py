@@ -8,14 +8,28 @@ import threading
 
 from ministack.app import main as serve
 
-from . import forks, secrets_manager
+from . import automations, forks, named_resources, secrets_manager
 
-_NEEDED = ("sns", "sqs", "iam", "lambda_svc", "cloudwatch_logs", "dynamodb", "stepfunctions", "cloudwatch", "sts")
+_NEEDED = (
+    "sns",
+    "sqs",
+    "iam",
+    "lambda_svc",
+    "cloudwatch_logs",
+    "dynamodb",
+    "stepfunctions",
+    "cloudwatch",
+    "sts",
+    "ssm",
+    "ecs",
+)
 
 
 def main() -> None:
     """Serve until a signal ends it."""
     secrets_manager.install()
+    automations.install()
+    named_resources.install()
     threading.Thread(target=_load_services, daemon=True).start()
     serve()
 

@@ -100,7 +100,7 @@ def plan(tag_value: str, secret_arn: str, allowed_arns: Iterable[str]) -> list[d
 
     Entries are separated by spaces or commas. What is not allowed, or cannot be understood, is told as `refused`.
     """
-    allowed = {_canonical(arn) for arn in allowed_arns}
+    allowed = {canonical(arn) for arn in allowed_arns}
     planned: dict[str, Restart] = {}
     for entry in filter(None, re.split(r"[\s,]+", tag_value)):
         try:
@@ -128,8 +128,8 @@ def target_of(entry: str, secret_arn: str) -> Target:
     name = resource.removeprefix(prefix)
     if not resource.startswith(prefix) or not names.fullmatch(name):
         raise CannotBeRestarted(_MALFORMED)
-    arn = _canonical(f"arn:{partition}:{kind}:{region}:{account}:{resource}")
-    if entry.startswith("arn:") and _canonical(entry) != arn:
+    arn = canonical(f"arn:{partition}:{kind}:{region}:{account}:{resource}")
+    if entry.startswith("arn:") and canonical(entry) != arn:
         raise CannotBeRestarted(_ELSEWHERE)
     return Target(kind, name, arn)
 
@@ -155,6 +155,7 @@ def together(restarts: Iterable[Restart]) -> str:
     return "waiting" if states.intersection(UNDER_WAY) else "settled"
 
 
-def _canonical(arn: str) -> str:
+def canonical(arn: str) -> str:
+    """The ARN that a target has in policies: without an account for a document of AWS's own."""
     owned = _OWNED_BY_AWS.fullmatch(arn)
     return f"{owned[1]}::{owned[2]}" if owned else arn
