@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from .adapters import incidents, secrets, standings
 from .domain import restarts
 from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
-from .domain.history import iso
+from .domain.history import expires_at, iso
 from .domain.incidents import Claimed, Does, Incident, Outcome, claim_failure, claim_success
 from .domain.rotation import Heard
 from .settings import RemediationClaimSettings
@@ -117,6 +117,7 @@ class _Claim:
             alive_until,
             replaced=replaced,
             now=self._now,
+            keep_until=expires_at(self._now, self._settings.history_days),
         )
         return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=wait)
 

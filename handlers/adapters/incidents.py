@@ -95,8 +95,12 @@ class Incidents:
         *,
         replaced: Incident | None = None,
         now: datetime | None = None,
+        keep_until: int | None = None,
     ) -> None:
-        """Opens an incident, and closes in its place one whose workflow has died. Raises LostRace."""
+        """Opens an incident, and closes in its place one whose workflow has died. Raises LostRace.
+
+        What is closed is so since `now`, and kept until then, in epoch seconds.
+        """
         arn = failure.secret_arn or ""
         current = described.secret.current_version_id if described else None
         claim = {**_claim_key(arn), "incident_opened_at": opened_at, "execution": execution}
@@ -133,6 +137,7 @@ class Incidents:
                 "state": CLOSED,
                 "outcome": Outcome.ESCALATED,
                 "closed_at": iso(now) if now else None,
+                "expires_at": keep_until,
                 "reason": "Its workflow ended without a word, and a new failure opened another incident.",
             },
             "#state = :open",
@@ -148,23 +153,28 @@ class Incidents:
     def add(self, incident: Incident, heard: Heard) -> bool:
         """Puts another event into the open incident, and counts it if it is a failure. False when it is in it already.
 
-        Raises LostRace when the incident was closed, or a copy of the event counted, since it was looked at.
+        Raises LostRace when the incident was closed, or another event put into it, since it was looked at.
         """
         if heard.identity in incident.event_ids:
             return False
-        counted = heard.is_failure
-        latest = max(incident.last_failure_at, heard.occurred_at) if counted else incident.last_failure_at
+        seen, counted = incident.last_failure_at, heard.is_failure
+        latest = max(seen, heard.occurred_at) if counted else seen
         values: Row = {":event": {heard.identity}, ":one": int(counted), ":open": OPEN, ":id": heard.identity}
-        values[":latest"] = latest
+        values |= {":latest": latest, ":seen": seen}
+        sets, adds = "last_failure_at = :latest", "failures :one, event_ids :event"
         if counted and heard.rotation_id:
             values[":rotation"] = {heard.rotation_id}
+            adds += ", rotation_ids :rotation"
+        if counted and heard.failed_step:
+            values[":step"] = heard.failed_step
+            newest = latest == heard.occurred_at
+            sets += f", failed_step = {':step' if newest else 'if_not_exists(failed_step, :step)'}"
         try:
             self._dynamodb.update_item(
                 TableName=self._table_name,
                 Key=_key(incident.secret_arn, incident.opened_at),
-                UpdateExpression="SET last_failure_at = :latest ADD failures :one, event_ids :event"
-                + (", rotation_ids :rotation" if ":rotation" in values else ""),
-                ConditionExpression="#state = :open AND NOT contains(event_ids, :id)",
+                UpdateExpression=f"SET {sets} ADD {adds}",
+                ConditionExpression="#state = :open AND last_failure_at = :seen AND NOT contains(event_ids, :id)",
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues=item(values),
             )
@@ -181,32 +191,39 @@ class Incidents:
         restarts: Sequence[Mapping[str, Any]],
         wanted_at: int,
     ) -> None:
-        """Writes the row under which dependents are restarted after a rotation that succeeded; nothing is claimed."""
-        self._dynamodb.put_item(
-            TableName=self._table_name,
-            Item=item(
-                {
-                    "secret_arn": described.secret.arn,
-                    "opened_at": opened_at,
-                    "state": RESTARTING,
-                    "outcome": Outcome.RESTARTED,
-                    "secret_name": described.secret.name,
-                    "execution": execution,
-                    "ended_by": execution,
-                    "event_type": heard.kind,
-                    "source": heard.source,
-                    "occurred_at": heard.occurred_at,
-                    "current_version_id": described.secret.current_version_id,
-                    "versions": {version: list(labels) for version, labels in described.versions.items()},
-                    "failures": 0,
-                    "attempts": 0,
-                    "event_ids": {heard.identity},
-                    "restarts": [dict(entry) for entry in restarts],
-                    "restarts_wanted_at": wanted_at,
-                    "actions": [],
-                }
-            ),
-        )
+        """Writes the row under which dependents are restarted after a rotation that succeeded; nothing is claimed.
+
+        Raises LostRace when another execution opened an incident in the same instant.
+        """
+        new = {
+            "secret_arn": described.secret.arn,
+            "opened_at": opened_at,
+            "state": RESTARTING,
+            "outcome": Outcome.RESTARTED,
+            "secret_name": described.secret.name,
+            "execution": execution,
+            "ended_by": execution,
+            "event_type": heard.kind,
+            "source": heard.source,
+            "occurred_at": heard.occurred_at,
+            "current_version_id": described.secret.current_version_id,
+            "versions": {version: list(labels) for version, labels in described.versions.items()},
+            "failures": 0,
+            "attempts": 0,
+            "event_ids": {heard.identity},
+            "restarts": [dict(entry) for entry in restarts],
+            "restarts_wanted_at": wanted_at,
+            "actions": [],
+        }
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table_name,
+                Item=item(new),
+                ConditionExpression="attribute_not_exists(secret_arn) OR execution = :mine",
+                ExpressionAttributeValues=item({":mine": execution}),
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            raise LostRace("another execution wrote this incident first") from error
 
     def change(
         self,
