@@ -7,7 +7,7 @@ from itertools import count
 from handlers import remediation_claim
 
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:remediation:RotationFailed-1"
-FAILED_AT = "2026-03-01T00:50:20Z"
+FAILED_AT, SUCCEEDED_AT = "2026-03-01T00:50:20Z", "2026-03-01T01:17:16Z"
 OPENED_AT = "2026-03-01T00:51:00.000Z"
 UNFINISHED = "A previous rotation isn't complete. That rotation will be reattempted."
 """AWS's words where a rotation is asked for that is under way, or stuck."""
@@ -23,6 +23,16 @@ def told(secret_arn, kind="RotationFailed", at=FAILED_AT, event="event-1", rotat
     said = {"failed_step": "setSecret" if kind == "RotationFailed" else None, "current_version_id": None, **more}
     heard = {"kind": kind, "source": "aws.secretsmanager", "identity": event, "occurred_at": at}
     return {**heard, "secret_arn": secret_arn, "rotation_id": rotation, **said}
+
+
+def succeeded(secret_arn, at=SUCCEEDED_AT, event="success-1", rotation="rotation-1"):
+    """What was heard of a rotation of this secret that succeeded."""
+    return told(secret_arn, "RotationSucceeded", at, event, rotation)
+
+
+def moved(secret_arn, version, at=SUCCEEDED_AT, event="move-1"):
+    """What was heard of AWSCURRENT, which is on this version of the secret since."""
+    return told(secret_arn, "Secret Label Updated", at, event, None, current_version_id=version)
 
 
 class Scene:
@@ -100,6 +110,12 @@ class Scene:
         row = {**self.row(incident), **changes}
         self.aws.put("incidents", {name: value for name, value in row.items() if value is not None})
 
+    def close(self, incident, state="closed"):
+        """Ends an incident from outside, and releases its claim."""
+        self.change(incident, state=state)
+        key = {"secret_arn": {"S": f"open#{incident['secret_arn']}"}, "opened_at": {"S": "claim"}}
+        self.aws.client("dynamodb").delete_item(TableName="incidents", Key=key)
+
     def row(self, incident):
         """An incident's row."""
         key = (incident["secret_arn"], incident["opened_at"])
@@ -127,6 +143,8 @@ class Scene:
     def _describe(self, asked):
         known = self._secretsmanager.describe_secret(SecretId=asked["SecretId"])
         del known["ResponseMetadata"]
+        # Moto keeps versions that hold no label in this list; AWS does not.
+        known["VersionIdsToStages"] = {one: held for one, held in known["VersionIdsToStages"].items() if held}
         return {**known, **self.stated.get(known["ARN"], {})}
 
     def _rotate(self, asked):
@@ -145,6 +163,23 @@ class Scene:
         self.shift(arn, asked["MoveToVersionId"])
         self.moves.append((current, asked["MoveToVersionId"]))
         return {"ARN": arn}
+
+
+def once(aws, operation, first, number=1):
+    """Something happens just before the call of this number."""
+    calls = count(1)
+
+    def happen(_):
+        if next(calls) == number:
+            aws.answer(operation, lambda _: None)
+            first()
+
+    aws.answer(operation, happen)
+
+
+def cancelled(aws, *codes):
+    """A transaction that DynamoDB did not carry out, and why not."""
+    return aws.Refusal("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in codes])
 
 
 def crashes(aws, prepare):

@@ -1,364 +1,289 @@
-"""Who claims the incident of a failed rotation, and what it holds then."""
+"""Whose incident an event is: one is open per secret, and what comes twice, late or out of order changes nothing."""
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from boto3.dynamodb.types import TypeSerializer
-from botocore.exceptions import ClientError
 
-from handlers import remediation_claim
-from handlers.adapters.incidents import LostRace
-from handlers.events import MalformedEvent
-from handlers.settings import InvalidEnvironment
+from handlers.adapters.standings import Standings
+from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, moved, once, succeeded, told
 
-FIRST = "7ac47c8c-f328-423b-9698-6926dd1f293e"
-SECOND = "8bd58d9d-a439-534c-a7a9-7a37ee2a3a4f"
-GONE = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gone-Ab12Cd"
+EARLIER, LATER, STILL_LATER = "2026-03-01T00:40:00Z", "2026-03-01T01:17:16Z", "2026-03-01T02:00:00Z"
+SECOND, SECOND_AT = f"{EXECUTION}-2", "2026-03-01T01:20:00.000Z"
 
 
-@pytest.fixture(autouse=True)
-def tables(aws):
-    aws.create_tables("incidents")
+def test_a_failure_opens_an_incident(scene):
+    arn = scene.secret(pending=True)
+    before = datetime.now(UTC)
 
+    answer = scene.claim(told(arn))
 
-@pytest.fixture
-def claim(context):
-    """Has this execution claim the incident; it started at this minute."""
-
-    def ask(event, execution, minute):
-        started_at = f"2026-03-01T00:{minute:02}:00.000Z"
-        return remediation_claim.handler({"event": event, "execution": execution, "started_at": started_at}, context)
-
-    return ask
-
-
-@pytest.fixture
-def incidents(aws):
-    """The incidents in the order of their opening, and what lies beside them: the rows that hold a claim."""
-
-    def read():
-        rows = sorted(aws.rows("incidents"), key=lambda row: row["opened_at"])
-        held = {row["secret_arn"]: row for row in rows if row["secret_arn"].startswith("open#")}
-        return [row for row in rows if row["secret_arn"] not in held], held
-
-    return read
-
-
-@pytest.fixture
-def move(aws):
-    """Gives a secret a new value, which takes AWSCURRENT; answers its version."""
-
-    def put(made):
-        return aws.client("secretsmanager").put_secret_value(SecretId=made["ARN"], SecretString="new")["VersionId"]
-
-    return put
-
-
-def cancelled(aws, *codes):
-    """A transaction that DynamoDB did not carry out, and why not."""
-    return aws.Refusal("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in codes])
-
-
-def test_a_failure_opens_an_incident(secret, failed, claim, incidents):
-    made = secret()
-    labels = {made["VersionId"]: ["AWSCURRENT"]}
-
-    answer = claim(failed(made["ARN"]), "execution-1", 50)
-
-    opened_at = "2026-03-01T00:50:00.000Z"
-    assert answer == {"outcome": "opened", "incident": {"opened_at": opened_at, "versions": labels}}
-    [incident], held = incidents()
+    assert answer.pop("incident") == {"secret_arn": arn, "opened_at": OPENED_AT}
+    assert 15 * 60 <= answer.pop("wait_seconds") <= 18 * 60
+    assert answer == {"outcome": "opened", "ending": {}}
+    [incident] = scene.incidents(arn)
+    assert 0 <= incident.pop("alive_until") - (int(before.timestamp()) + 30 * 60 + 3600) < 60
     assert incident == {
-        "secret_arn": made["ARN"],
-        "opened_at": opened_at,
+        "secret_arn": arn,
+        "opened_at": OPENED_AT,
         "state": "open",
-        "secret_name": "orders/db",
-        "execution": "execution-1",
+        "secret_name": "orders/db-1",
+        "execution": EXECUTION,
         "event_type": "RotationFailed",
-        "occurred_at": "2026-03-01T00:50:20Z",
-        "failed_step": "createSecret",
-        "error_message": failed(made["ARN"])["detail"]["errorMessage"],
-        "current_version_id": made["VersionId"],
-        "versions": labels,
+        "source": "aws.secretsmanager",
+        "occurred_at": FAILED_AT,
+        "last_failure_at": FAILED_AT,
+        "failed_step": "setSecret",
+        "current_version_id": scene.version(arn),
+        "versions": {scene.version(arn): ["AWSCURRENT"], scene.version(arn, "AWSPENDING"): ["AWSPENDING"]},
         "failures": 1,
         "attempts": 0,
-        "event_ids": {"e3b69cfe-b70e-4c94-baa9-9decc3c150b9"},
-        "rotation_ids": {FIRST},
+        "rounds": 0,
+        "event_ids": {"event-1"},
+        "rotation_ids": {"rotation-1"},
         "actions": [],
     }
-    assert set(held) == {f"open#{made['ARN']}"}
+    held = scene.claimed(arn)
+    assert (held["incident_opened_at"], held["execution"]) == (OPENED_AT, EXECUTION)
 
 
-def test_five_copies_of_a_failure_are_one_incident_with_one_failure(secret, failed, claim, incidents):
-    made = secret()
+@pytest.mark.parametrize("kind", ["RotationAbandoned", "TestRotationFailed", "Rotation Stuck"])
+def test_other_failures_open_one_too(scene, kind):
+    arn = scene.secret()
 
-    answers = [claim(failed(made["ARN"]), f"execution-{number}", number) for number in range(5)]
+    assert scene.claim(told(arn, kind, rotation=None))["outcome"] == "opened"
+
+    [incident] = scene.incidents(arn)
+    assert incident["event_type"] == kind
+    assert not {"failed_step", "rotation_ids"} & set(incident)
+
+
+def test_five_failures_of_a_rotation_are_one_incident(scene):
+    arn = scene.secret()
+
+    answers = [
+        scene.claim(told(arn, event=f"event-{n}"), f"execution-{n}", f"2026-03-01T00:5{n}:00Z") for n in range(5)
+    ]
 
     assert [answer["outcome"] for answer in answers] == ["opened", "known", "known", "known", "known"]
-    assert {answer["incident"]["opened_at"] for answer in answers} == {"2026-03-01T00:00:00.000Z"}
-    [incident], _ = incidents()
-    assert incident["failures"] == 1
+    assert {answer["incident"]["opened_at"] for answer in answers} == {"2026-03-01T00:50:00Z"}
+    [incident] = scene.incidents(arn)
+    assert incident["failures"] == 5
 
 
-@pytest.mark.parametrize(("rotation", "rotations"), [(FIRST, {FIRST}), (SECOND, {FIRST, SECOND})])
-def test_another_failure_is_counted_into_the_open_incident(secret, failed, claim, incidents, rotation, rotations):
-    made = secret()
-    claim(failed(made["ARN"]), "execution-1", 1)
+def test_a_copy_is_counted_once(scene):
+    arn = scene.secret()
 
-    answer = claim(failed(made["ARN"], rotation, event_id="another"), "execution-2", 2)
+    answers = [scene.claim(told(arn), f"execution-{n}") for n in range(3)]
 
-    assert answer["outcome"] == "known"
-    [incident], _ = incidents()
-    assert incident["failures"] == 2
-    assert incident["event_ids"] == {"e3b69cfe-b70e-4c94-baa9-9decc3c150b9", "another"}
-    assert incident["rotation_ids"] == rotations
+    assert [answer["outcome"] for answer in answers] == ["opened", "known", "known"]
+    assert scene.incidents(arn)[0]["failures"] == 1
 
 
-def test_a_failure_of_an_unknown_rotation_opens_and_joins_too(secret, failed, claim, incidents):
-    made = secret()
-    for number in (1, 2):
-        event = failed(made["ARN"], event_id=f"event-{number}")
-        event["detail"]["requestID"] = None
-        claim(event, f"execution-{number}", number)
+def test_what_joins_tells_the_incident_of_its_rotation_its_step_and_its_time(scene):
+    arn = scene.secret()
+    scene.claim(told(arn, "RotationAbandoned"))
+    scene.claim(told(arn, at=LATER, event="event-2", rotation="rotation-2", failed_step="testSecret"), SECOND)
+    scene.claim(told(arn, "RotationAbandoned", at=LATER, event="event-3", rotation=None), SECOND)
+    scene.claim(told(arn, at=EARLIER, event="event-4", failed_step="createSecret"), SECOND)
 
-    [incident], _ = incidents()
-    assert (incident["failures"], incident["event_ids"]) == (2, {"event-1", "event-2"})
-    assert "rotation_ids" not in incident
-
-
-def test_failures_of_two_secrets_are_two_incidents(secret, failed, claim, incidents):
-    for name in ("orders/db", "orders/queue"):
-        claim(failed(secret(name)["ARN"]), f"execution-{name}", 1)
-
-    opened, held = incidents()
-    assert {incident["secret_name"] for incident in opened} == {"orders/db", "orders/queue"}
-    assert len(held) == 2
+    [incident] = scene.incidents(arn)
+    assert (incident["failures"], incident["last_failure_at"], incident["failed_step"]) == (4, LATER, "testSecret")
+    assert incident["event_ids"] == {"event-1", "event-2", "event-3", "event-4"}
+    assert incident["rotation_ids"] == {"rotation-1", "rotation-2"}
+    assert incident["occurred_at"] == FAILED_AT
 
 
-def test_an_execution_that_asks_twice_is_answered_the_same(secret, failed, claim, incidents):
-    made = secret()
+def test_a_step_that_is_told_late_is_better_than_none(scene):
+    arn = scene.secret()
+    scene.claim(told(arn, "RotationAbandoned", at=LATER))
+    scene.claim(told(arn, event="event-2", failed_step="createSecret"), SECOND)
 
-    first = claim(failed(made["ARN"]), "execution-1", 1)
-    before = incidents()
-    second = claim(failed(made["ARN"]), "execution-1", 1)
-
-    assert first == second
-    assert first["outcome"] == "opened"
-    assert incidents() == before
+    assert scene.incidents(arn)[0]["failed_step"] == "createSecret"
 
 
-def test_a_failure_after_a_new_value_closes_the_old_incident_and_opens_another(secret, failed, claim, incidents, move):
-    made = secret()
-    claim(failed(made["ARN"]), "execution-1", 1)
-    version = move(made)
+def test_incidents_of_two_secrets_are_no_matter_of_each_other(scene):
+    arns = [scene.secret(), scene.secret()]
 
-    before = datetime.now(UTC).replace(microsecond=0)
-    answer = claim(failed(made["ARN"], SECOND, event_id="another"), "execution-2", 2)
-
-    assert answer["outcome"] == "opened"
-    assert answer["incident"]["opened_at"] == "2026-03-01T00:02:00.000Z"
-    (old, new), held = incidents()
-    assert (old["state"], old["outcome"], old["failures"]) == ("closed", "recovered by AWS", 1)
-    closed_at = datetime.fromisoformat(old["closed_at"])
-    assert before <= closed_at <= datetime.now(UTC)
-    assert 0 <= old["expires_at"] - (closed_at + timedelta(days=400)).timestamp() < 2
-    assert (new["state"], new["failures"], new["current_version_id"]) == ("open", 1, version)
-    assert (new["event_ids"], new["rotation_ids"]) == ({"another"}, {SECOND})
-    assert "expires_at" not in new
-    [claimed] = held.values()
-    assert (claimed["incident_opened_at"], claimed["execution"]) == (new["opened_at"], "execution-2")
-    assert claimed["current_version_id"] == version
+    assert [scene.claim(told(arn))["outcome"] for arn in arns] == ["opened", "opened"]
 
 
-def test_a_closed_incident_is_kept_for_good_where_history_is(secret, failed, claim, incidents, move, monkeypatch):
-    monkeypatch.setenv("HISTORY_DAYS", "0")
-    made = secret()
-    claim(failed(made["ARN"]), "execution-1", 1)
-    move(made)
-    claim(failed(made["ARN"], SECOND, event_id="another"), "execution-2", 2)
+def test_an_execution_that_asks_twice_is_answered_the_same(scene):
+    arn = scene.secret()
+    first = scene.claim(told(arn))
+    before = scene.incidents(arn)
 
-    (old, _), _ = incidents()
-    assert old["state"] == "closed"
-    assert "expires_at" not in old
+    second = scene.claim(told(arn))
+
+    assert first | {"wait_seconds": 0} == second | {"wait_seconds": 0}
+    assert scene.incidents(arn) == before
+
+
+# --- the end of an incident, and what comes after it ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("event_id", "failures"), [(None, 1), ("another", 2)], ids=["a copy", "another of the same rotation"]
+    ("attempts", "outcome"), [(0, "recovered by AWS"), (1, "recovered by retry"), (2, "recovered by retry")]
 )
-def test_what_an_incident_holds_opens_no_other_however_late_it_comes(
-    secret, failed, claim, incidents, move, event_id, failures
-):
-    made = secret()
-    claim(failed(made["ARN"]), "execution-1", 1)
-    move(made)
+def test_a_success_ends_the_open_incident(scene, attempts, outcome):
+    arn = scene.secret(pending=True)
+    incident = scene.open(arn, attempts=attempts)
+    scene.finish(arn)
 
-    answer = claim(failed(made["ARN"], event_id=event_id), "execution-2", 2)
+    answer = scene.claim(succeeded(arn), SECOND, SECOND_AT)
 
-    assert answer["outcome"] == "known"
-    [incident], _ = incidents()
-    assert (incident["state"], incident["failures"]) == ("open", failures)
-
-
-def test_of_two_that_claim_at_once_one_opens_and_the_other_joins(aws, secret, failed, claim, incidents):
-    made = secret()
-    winner = failed(made["ARN"], event_id="the-winner")
-
-    def be_faster(_):
-        aws.answer("TransactWriteItems", lambda _: None)
-        assert claim(winner, "execution-1", 1)["outcome"] == "opened"
-
-    aws.answer("TransactWriteItems", be_faster)
-
-    assert claim(failed(made["ARN"]), "execution-2", 2)["outcome"] == "known"
-
-    [incident], held = incidents()
-    assert (incident["execution"], incident["failures"]) == ("execution-1", 2)
-    assert len(held) == 1
+    assert answer == {
+        "outcome": "recovered",
+        "incident": incident,
+        "wait_seconds": 0,
+        "ending": {
+            "outcome": outcome,
+            "reason": f"A new value is in use since {LATER} (RotationSucceeded).",
+            "restarts": [],
+            "version": scene.version(arn),
+        },
+    }
+    # The next step takes its end: this one may be asked again.
+    assert scene.row(incident)["state"] == "open"
+    assert scene.claim(succeeded(arn), SECOND, SECOND_AT) == answer
 
 
-def test_of_two_that_supersede_at_once_one_opens_and_the_other_joins(aws, secret, failed, claim, incidents, move):
-    made = secret()
-    claim(failed(made["ARN"]), "execution-1", 1)
-    move(made)
+def test_a_moved_label_ends_it_too(scene):
+    arn = scene.secret(pending=True)
+    incident = scene.open(arn)
+    scene.finish(arn)
 
-    def be_faster(_):
-        aws.answer("TransactWriteItems", lambda _: None)
-        assert claim(failed(made["ARN"], SECOND, event_id="the-winner"), "execution-2", 2)["outcome"] == "opened"
+    answer = scene.claim(moved(arn, scene.version(arn)), SECOND, SECOND_AT)
 
-    aws.answer("TransactWriteItems", be_faster)
-
-    assert claim(failed(made["ARN"], SECOND, event_id="the-loser"), "execution-3", 3)["outcome"] == "known"
-
-    (old, new), _ = incidents()
-    assert (old["state"], old["execution"]) == ("closed", "execution-1")
-    assert (new["state"], new["execution"], new["failures"]) == ("open", "execution-2", 2)
+    assert (answer["outcome"], answer["incident"]) == ("recovered", incident)
 
 
-def test_an_incident_closed_between_look_and_count_is_looked_for_again(aws, secret, failed, claim, incidents):
-    made = secret()
-    claim(failed(made["ARN"]), "execution-1", 1)
+def test_a_late_success_of_an_older_rotation_does_not_end_a_newer_failure(scene):
+    arn = scene.secret(pending=True)
+    incident = scene.open(arn, told(arn, at=LATER))
 
-    def close_first(_):
-        aws.answer("UpdateItem", lambda _: None)
-        close(aws, incidents())
+    answer = scene.claim(succeeded(arn, EARLIER), SECOND, SECOND_AT)
 
-    aws.answer("UpdateItem", close_first)
-
-    answer = claim(failed(made["ARN"], SECOND, event_id="another"), "execution-2", 2)
-
-    assert answer["outcome"] == "opened"
-    assert [incident["state"] for incident in incidents()[0]] == ["closed", "open"]
-
-
-def test_of_two_copies_at_once_one_is_counted(aws, secret, failed, claim, incidents):
-    made = secret()
-    claim(failed(made["ARN"]), "execution-1", 1)
-    copy = failed(made["ARN"], SECOND, event_id="another")
-
-    def be_faster(_):
-        aws.answer("UpdateItem", lambda _: None)
-        assert claim(copy, "execution-2", 2)["outcome"] == "known"
-
-    aws.answer("UpdateItem", be_faster)
-
-    assert claim(copy, "execution-3", 3)["outcome"] == "known"
-
-    assert [incident["failures"] for incident in incidents()[0]] == [2]
+    assert (answer["outcome"], answer["ending"]) == ("known", {})
+    row = scene.row(incident)
+    assert (row["failures"], row["last_failure_at"]) == (1, LATER)
+    assert row["event_ids"] == {"event-1", "success-1"}
+    # Nor does it once more, when it is told twice.
+    assert scene.claim(succeeded(arn, EARLIER), SECOND, SECOND_AT) == answer
+    assert scene.row(incident) == row
 
 
-@pytest.mark.parametrize("code", ["ConditionalCheckFailed", "TransactionConflict"])
-def test_a_race_is_lost_five_times_before_the_step_gives_up(aws, secret, failed, claim, incidents, code):
-    made = secret()
-    aws.answer("TransactWriteItems", lambda _: cancelled(aws, "None", code))
+def test_our_own_move_is_not_taken_for_somebody_elses(scene):
+    arn = scene.secret(pending=True)
+    incident = scene.open(arn, moved={"to": "v2", "outcome": "asked"})
+    scene.finish(arn)
 
-    with pytest.raises(LostRace, match=f"^5 attempts to claim the incident of {made['ARN']} lost to others$"):
-        claim(failed(made["ARN"]), "execution-1", 1)
-
-    assert len(aws.asked("TransactWriteItems")) == 5
-    assert incidents() == ([], {})
+    assert scene.claim(moved(arn, scene.version(arn)), SECOND, SECOND_AT)["outcome"] == "known"
+    assert scene.row(incident)["state"] == "open"
 
 
-def test_a_race_lost_once_is_run_again(aws, secret, failed, claim, incidents):
-    made = secret()
-    answers = iter([cancelled(aws, "TransactionConflict", "None")])
-    aws.answer("TransactWriteItems", lambda _: next(answers, None))
+def test_a_success_before_its_failure_leaves_nothing_to_open(scene):
+    arn = scene.secret()
 
-    assert claim(failed(made["ARN"]), "execution-1", 1)["outcome"] == "opened"
+    assert scene.claim(succeeded(arn), EXECUTION)["outcome"] == "quiet"
+    assert scene.claim(told(arn), SECOND, SECOND_AT)["outcome"] == "late"
 
-    assert len(incidents()[0]) == 1
-
-
-def test_a_transaction_that_failed_for_another_reason_is_no_race(aws, secret, failed, claim):
-    made = secret()
-    aws.answer("TransactWriteItems", lambda _: cancelled(aws, "ThrottlingError", "None"))
-
-    with pytest.raises(ClientError, match="TransactionCanceledException"):
-        claim(failed(made["ARN"]), "execution-1", 1)
-
-    assert len(aws.asked("TransactWriteItems")) == 1
+    assert scene.incidents(arn) == []
 
 
-def test_an_event_without_a_secret_claims_nothing(aws, failed, claim):
-    event = failed(GONE)
-    event["detail"]["additionalEventData"] = None
+def test_a_success_that_nobody_told_of_is_read_from_aws(scene):
+    arn = scene.secret()
+    scene.stated[arn]["LastRotatedDate"] = datetime.fromisoformat(LATER)
 
-    answer = claim(event, "execution-1", 1)
-
-    assert answer == {"outcome": "unidentified", "incident": {"opened_at": None, "versions": None}}
-    assert aws.rows("incidents") == []
+    assert scene.claim(told(arn))["outcome"] == "late"
+    assert scene.claim(told(arn, at=STILL_LATER, event="event-2", rotation="rotation-2"))["outcome"] == "opened"
 
 
-def test_the_incident_of_a_deleted_secret_is_opened_without_its_labels(failed, claim, incidents):
-    answer = claim(failed(GONE), "execution-1", 1)
+@pytest.mark.parametrize("state", ["closed", "restarting"])
+@pytest.mark.parametrize(
+    ("heard", "outcome"),
+    [
+        ({}, "late"),
+        ({"event": "event-2"}, "late"),
+        ({"event": "event-2", "rotation": None, "at": EARLIER}, "late"),
+        ({"event": "event-2", "rotation": "rotation-2", "at": LATER}, "opened"),
+        ({"event": "event-2", "at": "2026-03-02T00:50:21Z"}, "opened"),
+    ],
+)
+def test_after_an_incident_only_news_opens_another(scene, state, heard, outcome):
+    arn = scene.secret()
+    scene.close(scene.open(arn), state)
 
-    assert (answer["outcome"], answer["incident"]["versions"]) == ("opened", None)
-    [incident], _ = incidents()
-    assert incident["secret_name"] == "gone"
-    assert not {"versions", "current_version_id"} & set(incident)
+    assert scene.claim(told(arn, **heard), SECOND, SECOND_AT)["outcome"] == outcome
 
-
-def test_the_incident_of_a_secret_that_may_not_be_described_is_opened_too(aws, secret, failed, claim, incidents):
-    made = secret()
-    aws.answer("DescribeSecret", lambda _: aws.Refusal("AccessDeniedException"))
-
-    first = claim(failed(made["ARN"]), "execution-1", 1)
-    second = claim(failed(made["ARN"], SECOND, event_id="another"), "execution-2", 2)
-
-    assert (first["outcome"], first["incident"]["versions"]) == ("opened", None)
-    assert second["outcome"] == "known"
-    assert [incident["failures"] for incident in incidents()[0]] == [2]
-
-
-def test_a_trouble_of_secrets_manager_is_for_the_workflow_to_retry(aws, secret, failed, claim):
-    made = secret()
-    aws.answer("DescribeSecret", lambda _: aws.Refusal("InternalServiceError", 500))
-
-    with pytest.raises(ClientError, match="InternalServiceError"):
-        claim(failed(made["ARN"]), "execution-1", 1)
-
-    assert aws.rows("incidents") == []
+    assert len(scene.incidents(arn)) == (2 if outcome == "opened" else 1)
 
 
-def test_what_is_no_event_is_refused(claim, aws):
-    with pytest.raises(MalformedEvent):
-        claim({"detail": None}, "execution-1", 1)
+def test_a_failure_of_yesterday_after_the_repair_of_today_is_late(scene):
+    arn = scene.secret()
+    Standings("incidents").succeeded(arn, "2026-03-02T09:00:00Z")
+
+    assert scene.claim(told(arn), SECOND, "2026-03-02T09:30:00.000Z")["outcome"] == "late"
+    assert scene.incidents(arn) == []
 
 
-def test_an_incomplete_environment_is_told_as_what_it_is(aws, failed, claim, monkeypatch):
-    monkeypatch.delenv("INCIDENTS_TABLE_NAME")
+@pytest.mark.parametrize("seed", range(12))
+def test_in_whatever_order_events_come_one_incident_is_opened_at_most(scene, seed):
+    arn, story = scene.secret(), random.Random(seed)  # noqa: S311 - an order, not a secret
+    rotation = [told(arn, at=f"2026-03-01T00:5{n}:00Z", event=f"event-{n}") for n in range(3)] + [succeeded(arn)]
+    events = story.choices(rotation, k=4) + rotation * 2
+    story.shuffle(events)
 
-    with pytest.raises(InvalidEnvironment, match=r"^INCIDENTS_TABLE_NAME must be set"):
-        claim(failed(GONE), "execution-1", 1)
+    outcomes = [
+        scene.claim(heard, f"execution-{n}", f"2026-03-01T02:0{n}:00Z")["outcome"] for n, heard in enumerate(events)
+    ]
+
+    assert len(scene.incidents(arn)) <= 1
+    assert outcomes.count("opened") == len(scene.incidents(arn))
+    first_success = events.index(rotation[-1])
+    assert set(outcomes[:first_success]) <= {"opened", "known"}
+    assert set(outcomes[first_success:]) <= ({"recovered", "known"} if first_success else {"quiet", "late"})
 
 
-def close(aws, incidents):
-    """What will end an incident one day: its row says so, and the claim is gone."""
-    (incident,), held = incidents
-    write = TypeSerializer().serialize
-    dynamodb = aws.client("dynamodb")
-    dynamodb.put_item(
-        TableName="incidents",
-        Item={name: write(value) for name, value in (incident | {"state": "closed"}).items() if value},
-    )
-    [row] = held.values()
-    dynamodb.delete_item(TableName="incidents", Key={name: write(row[name]) for name in ("secret_arn", "opened_at")})
+# --- a workflow that has died -----------------------------------------------------------------------------------------
+
+
+def test_an_incident_whose_workflow_died_is_closed_and_another_opened(scene):
+    arn = scene.secret()
+    dead = scene.open(arn, alive_until=int(datetime.now(UTC).timestamp()) - 1)
+    before = datetime.now(UTC).replace(microsecond=0)
+
+    answer = scene.claim(told(arn, event="event-2"), SECOND, SECOND_AT)
+
+    assert (answer["outcome"], answer["incident"]["opened_at"]) == ("opened", SECOND_AT)
+    old, new = scene.incidents(arn)
+    assert (old["state"], old["outcome"], old["failures"]) == ("closed", "escalated", 1)
+    assert "without a word" in old["reason"]
+    closed_at = datetime.fromisoformat(old["closed_at"])
+    assert before <= closed_at <= datetime.now(UTC)
+    assert 0 <= old["expires_at"] - (closed_at + timedelta(days=400)).timestamp() < 2
+    assert (new["state"], new["failures"], scene.claimed(arn)["execution"]) == ("open", 1, SECOND)
+    assert old["opened_at"] == dead["opened_at"]
+    assert scene.claim(told(arn, event="event-2"), SECOND, SECOND_AT)["outcome"] == "opened"
+
+
+def test_a_history_that_is_kept_for_good_keeps_it_too(scene, monkeypatch):
+    monkeypatch.setenv("HISTORY_DAYS", "0")
+    arn = scene.secret()
+    scene.open(arn, alive_until=0)
+
+    scene.claim(told(arn, event="event-2"), SECOND, SECOND_AT)
+
+    assert [row["state"] for row in scene.incidents(arn)] == ["closed", "open"]
+    assert "expires_at" not in scene.incidents(arn)[0]
+
+
+def test_of_two_that_find_it_dead_one_replaces_it_and_the_other_joins(aws, scene):
+    arn = scene.secret()
+    scene.open(arn, alive_until=0)
+    once(aws, "TransactWriteItems", lambda: scene.claim(told(arn, event="event-2"), SECOND, SECOND_AT))
+
+    assert scene.claim(told(arn, event="event-3"), "execution-3", "2026-03-01T01:30:00.000Z")["outcome"] == "known"
+
+    old, new = scene.incidents(arn)
+    assert (old["state"], new["state"], new["execution"], new["failures"]) == ("closed", "open", SECOND, 2)
