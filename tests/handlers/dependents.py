@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -32,8 +33,12 @@ class Dependents:
         """Whether ECS says when a deployment began to the second only."""
         self.repeats_automations = True
         """Whether a client token that is used again answers the first automation, or is refused."""
-        self.service = {"status": "ACTIVE", "events": [], "deployments": [self.deployment("ecs-svc/1", 3600)]}
-        self.function = {
+        self.service: dict[str, Any] = {
+            "status": "ACTIVE",
+            "events": [],
+            "deployments": [self.deployment("ecs-svc/1", 3600)],
+        }
+        self.function: dict[str, Any] = {
             "RevisionId": "revision-0",
             "LastUpdateStatus": "Successful",
             "Environment": {"Variables": {"DB_PASSWORD": PASSWORD}},
