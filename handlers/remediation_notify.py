@@ -1,34 +1,122 @@
-"""Tells people about an incident, once, in words."""
+"""Tells of an incident at one of its turns: people by a notice, programs by an event, each once."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import incidents, topics
+from .adapters import event_bus, held, incidents, topics
+from .domain.facts import (
+    ESCALATED,
+    HELD,
+    HELD_BURST,
+    OPENED,
+    RECOVERED,
+    RESTARTED,
+    RETRIED,
+    UNIDENTIFIED,
+    facts_of,
+)
 from .domain.history import iso
-from .domain.notices import failure_notice
-from .events import parse
+from .domain.notices import Notice, notice_of
 from .settings import RemediationNotifySettings
 
-ACTIONS = topics.ACTIONS | incidents.NOTING_ACTIONS
+ACTIONS = topics.ACTIONS | event_bus.ACTIONS | held.ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
+CRITICAL, REMEDIATION, BUS, BURST = "critical topic", "remediation topic", "event bus", "held burst"
+WAYS = {
+    OPENED: (REMEDIATION, BUS),
+    RETRIED: (BUS,),
+    RECOVERED: (REMEDIATION, BUS),
+    RESTARTED: (REMEDIATION,),
+    ESCALATED: (CRITICAL, REMEDIATION, BUS),
+    HELD: (BURST, BUS),
+    HELD_BURST: (CRITICAL, REMEDIATION),
+    UNIDENTIFIED: (REMEDIATION,),
+}
+"""A turn -> who is told, people first."""
 
 logger = Logger()
+
+Row = dict[str, Any]
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Publishes the notice for the `event`, notes that in the `incident`, and answers the `outcome` `told`."""
-    settings = RemediationNotifySettings.from_env()
-    failure, incident = parse(event["event"]), event["incident"]
+    """Tells of this `turn` of the `incident`, in the `execution`; `heard` opened it, and an `error` broke a step of it.
 
-    notice = failure_notice(
-        failure, incident["versions"], event["execution"], incident["opened_at"], settings.remediation_mode
+    Answers the `outcome` `told`, and `teller`: whether this execution is the one to tell of all that are held. Whoever
+    was told of this turn is noted in the incident, and not told again when the step runs again.
+    """
+    settings = RemediationNotifySettings.from_env()
+    turn, execution, key = event["turn"], event["execution"], event.get("incident") or {}
+    register, burst = incidents.Incidents(settings.incidents_table_name), held.Held(settings.incidents_table_name)
+    incident = _read(register, key)
+    gathered = burst.gather(execution) if turn == HELD_BURST else []
+    if turn == HELD_BURST and not gathered:
+        return {"outcome": "told", "teller": False}
+    notice = notice_of(
+        facts_of(
+            turn,
+            execution,
+            {} if gathered else incident or key,
+            heard=event.get("heard"),
+            error=event.get("error"),
+            held=gathered,
+            runbook_url=settings.runbook_url,
+        )
     )
-    message_id = topics.Topic(settings.remediation_topic_arn).publish(notice)
-    logger.info("told people", extra={"subject": notice.subject, "message_id": message_id})
-    if failure.secret_arn and incident["opened_at"]:
-        action = {"action": "notify", "at": iso(datetime.now(UTC)), "outcome": "told", "message_id": message_id}
-        incidents.Incidents(settings.incidents_table_name).note(failure.secret_arn, incident["opened_at"], action)
-    return {"outcome": "told", "incident": incident}
+    ways = _ways(settings, burst, notice, key)
+    # A burst is what is there to be told: whoever has joined since the last attempt was not in it.
+    for way in [way for way in WAYS[turn] if gathered or not _is_told(incident, _about(notice), way)]:
+        sent = ways[way]()
+        logger.info("told", extra={"turn": turn, "to": way, **sent, "subject": notice.subject})
+        if incident:
+            action = {"action": "notify", **_about(notice), "to": way, "at": iso(datetime.now(UTC)), "outcome": "told"}
+            register.note(key["secret_arn"], key["opened_at"], {**action, **sent})
+    burst.forget(gathered)
+    is_teller = turn == HELD and burst.becomes_teller(execution, int(datetime.now(UTC).timestamp()))
+    return {"outcome": "told", "teller": is_teller}
+
+
+def _read(register: incidents.Incidents, key: Mapping[str, Any]) -> Row | None:
+    """The incident's row; None where it cannot be read, which keeps nobody from being told what is known without it."""
+    if not key:
+        return None
+    try:
+        return register.row(key["secret_arn"], key["opened_at"])
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason for silence
+        logger.warning("the incident cannot be read", extra={"error": type(error).__name__})
+        return None
+
+
+def _ways(
+    settings: RemediationNotifySettings, burst: held.Held, notice: Notice, key: Mapping[str, Any]
+) -> dict[str, Callable[[], Row]]:
+    """How each is told; the answer is what the message goes by there."""
+
+    def publish(topic_arn: str) -> Row:
+        return {"message_id": topics.Topic(topic_arn).publish(notice)}
+
+    def join() -> Row:
+        burst.join(key["secret_arn"], key["opened_at"], notice.facts["secret_name"])
+        return {}
+
+    return {
+        CRITICAL: lambda: publish(settings.critical_topic_arn),
+        REMEDIATION: lambda: publish(settings.remediation_topic_arn),
+        BUS: lambda: {"event_id": event_bus.put_turn(notice.facts)},
+        BURST: join,
+    }
+
+
+def _about(notice: Notice) -> Row:
+    """Which turn this is, and of the retries which one."""
+    facts = notice.facts
+    return {"turn": facts["turn"], **({"number": facts["attempts"]} if facts["turn"] == RETRIED else {})}
+
+
+def _is_told(incident: Row | None, about: Row, way: str) -> bool:
+    wanted = {"action": "notify", **about, "to": way}
+    return any(wanted.items() <= action.items() for action in (incident or {}).get("actions", []))

@@ -1,6 +1,7 @@
-"""The default event bus, on which the product tells what it found out by itself."""
+"""The default event bus, on which the product tells what it found out by itself, and what it does."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +9,31 @@ from .clients import client
 
 ACTIONS = frozenset({"events:PutEvents"})
 SOURCE = "rotation-guard"
+TURNS = {
+    "opened": "Rotation Incident Opened",
+    "retried": "Rotation Incident Retried",
+    "recovered": "Rotation Incident Recovered",
+    "escalated": "Rotation Incident Escalated",
+    "held": "Rotation Incident Held",
+}
+"""A turn of an incident -> the detail-type of its event."""
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "rotation-guard:incident")
 
 
 class NotTaken(RuntimeError):
     """EventBridge did not take an event."""
+
+
+def put_turn(facts: Mapping[str, Any]) -> str:
+    """Put the event of an incident's turn on the bus, and answer its `eventID`. Raises NotTaken.
+
+    The detail is the facts, and that id, which a copy shares: one for each turn of an incident, and for each retry.
+    """
+    about = [facts["secret_arn"], facts["opened_at"], facts["turn"]]
+    number = [facts["attempts"]] if facts["turn"] == "retried" else []
+    event_id = str(uuid.uuid5(_NAMESPACE, json.dumps([*about, *number])))
+    put(TURNS[facts["turn"]], facts["secret_arn"], {**facts, "eventID": event_id})
+    return event_id
 
 
 def put(detail_type: str, secret_arn: str, detail: Mapping[str, Any]) -> None:

@@ -1,104 +1,174 @@
-"""What people read when a rotation failed: short, and useful on a phone."""
+"""What people read about an incident: short, and useful on a phone. All of it is made of the facts."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
 
-from .rotation import SECRETS_MANAGER_SOURCES, RotationEvent, name_of
+from .advice import advice
+from .facts import HELD_BURST, NEW_VALUES, OPENED, RECOVERED, RESTARTED, RETRIED, Facts
+from .incidents import Outcome
+from .restarts import State
 
 SUBJECT_LENGTH = 99
 """SNS takes fewer than 100 characters, printable ASCII (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+LINES = 30
+"""The most lines about what was done: the latest are kept."""
+_NAME_LENGTH = 100
+"""Of a name in a list of many."""
 
-_UNPRINTABLE = re.compile(r"[^ -~]")
-_CONSOLES = {
-    "aws": "console.aws.amazon.com",
-    "aws-cn": "console.amazonaws.cn",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-}
 _HAPPENED = {
     "RotationFailed": "failed",
     "RotationAbandoned": "was abandoned",
     "TestRotationFailed": "failed its test",
     "Rotation Stuck": "is stuck",
 }
+_PROVEN = {"works": "works", "broken": "does not work"}
+_LABELS = {"current": "AWSCURRENT", "pending": "AWSPENDING", "previous": "AWSPREVIOUS"}
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A subject of one line, and a text."""
+    """One notice, for people and for machines."""
 
     subject: str
+    """One line, fewer than 100 characters of printable ASCII."""
     text: str
+    facts: Facts
+    """As `facts.facts_of` describes them, with what to do `next`."""
 
 
-def failure_notice(
-    failure: RotationEvent, versions: Mapping[str, Any] | None, execution: str, opened_at: str | None, mode: str
-) -> Notice:
-    """The notice for a failed rotation; `versions` are the secret's labels by version, where they are known."""
-    name = name_of(failure.secret_arn) if failure.secret_arn else "an unnamed secret"
-    happened = _HAPPENED.get(failure.kind, f"reported {failure.kind}")
-    step = f" at {failure.failed_step}" if failure.failed_step else ""
+def notice_of(facts: Facts) -> Notice:
+    """The notice of these facts."""
+    known = {**facts, "next": advice(facts)}
+    lines = [_headline(known), "", *_body(known), f"Next: {known['next']}", "", *_links(known)]
+    return Notice(_subject(known), "\n".join(lines), known)
+
+
+def _subject(facts: Facts) -> str:
+    step = f" at {facts['failed_step']}" if facts["failed_step"] else ""
+    if facts["turn"] == HELD_BURST:
+        count = facts["held"]["count"]
+        what, step = f"{count} failed {'rotation' if count == 1 else 'rotations'} held", ""
+    elif facts["turn"] == RESTARTED:
+        what, step = f"Dependents {_restarted(facts)}", ""
+    else:
+        ended = _ended(facts)
+        what = f"Rotation {ended or _happened(facts)}"
+        step = step if ended in ("", Outcome.ESCALATED) else ""
+    return f"{what}: {_cut(_who(facts), SUBJECT_LENGTH - len(what) - len(step) - 2)}{step}"
+
+
+def _headline(facts: Facts) -> str:
+    if facts["turn"] == HELD_BURST:
+        count = facts["held"]["count"]
+        return f"{count} {'secret whose rotation' if count == 1 else 'secrets whose rotations'} failed: not touched."
+    who, step = _who(facts), facts["failed_step"]
+    if facts["turn"] == RESTARTED:
+        return f"{who} has a new value; its dependents were {_restarted(facts)}."
+    failed = f"The rotation of {who} {_happened(facts)}{f' at {step}' if step else ''}"
+    if facts["kind"] in NEW_VALUES:
+        failed = f"{who} has a new value"
+    return f"{failed}: {_ended(facts)}." if _ended(facts) else f"{failed}."
+
+
+def _who(facts: Facts) -> str:
+    """Whom it is about, in few words."""
+    if facts["held"]:
+        first, more = facts["held"]["secrets"][0]["secret_name"] or "?", facts["held"]["count"] - 1
+        return f"{_cut(first, 50)} and {more} more" if more else first
+    return facts["secret_name"] or "an unnamed secret"
+
+
+def _ended(facts: Facts) -> str:
+    """How it ended, as far as that is known; empty where it has not."""
+    return facts["outcome"] or {RECOVERED: "recovered", RETRIED: "retried"}.get(facts["turn"], "")
+
+
+def _happened(facts: Facts) -> str:
+    return _HAPPENED.get(facts["kind"] or "", "failed")
+
+
+def _restarted(facts: Facts) -> str:
+    states = {entry["state"] for entry in facts["restarts"]}
+    return "not restarted" if states == {State.REFUSED} else "restarted"
+
+
+def _body(facts: Facts) -> list[str]:
+    if facts["held"]:
+        return _burst(facts)
+    lines = [_when(facts)] if facts["occurred_at"] else []
+    if facts["error"]:
+        lines.append(f"A step of the workflow failed for good: {facts['error']}.")
+    elif facts["reason"]:
+        lines.append(f"Why: {facts['reason']}")
+    lines += _done(facts)
+    if facts["secret_arn"]:
+        lines.append(f"Now: {_labels(facts['now'])}")
+    if facts["now"]["evidence"]:
+        lines.append(f"Probe: {_said(facts['now']['evidence'])}")
+    return lines
+
+
+def _burst(facts: Facts) -> list[str]:
+    """Many of the same kind, told once."""
+    names = [_cut(one["secret_name"] or "?", _NAME_LENGTH) for one in facts["held"]["secrets"]]
+    more = facts["held"]["count"] - len(names)
     lines = [
-        f"The rotation of {name} {happened}{step}.",
-        "",
-        f"When: {failure.occurred_at} ({failure.kind})",
-        f"{_speaker(failure)}: {failure.error_message or 'nothing about the cause'}",
-        f"Done so far: nothing but this notice (remediation mode {mode}, which this release does not act on).",
-        f"Now: {_labels(versions)}",
-        f"Next: {_advice(failure)}",
+        *(f"- {name}" for name in names),
+        *([f"- and {more} more: rotation-guard incidents list --outcome held"] if more else []),
     ]
-    if failure.secret_arn:
-        lines.append(f"Secret: {_secret_link(failure.secret_arn)}")
-    lines.append(f"Execution: {_execution_link(execution)}")
-    if opened_at:
-        lines.append(f"Incident: {failure.secret_arn} opened {opened_at}")
-    return Notice(_subject(f"Rotation {happened}: {name}{step}"), "\n".join(lines))
+    return [f"Why: {facts['reason']}", *lines]
 
 
-def _speaker(failure: RotationEvent) -> str:
-    return "AWS says" if failure.source in SECRETS_MANAGER_SOURCES else "The audit says"
+def _when(facts: Facts) -> str:
+    failures, last = facts["failures"] or 1, facts["last_failure_at"]
+    repeats = f"; {failures} failures, the last at {last}" if failures > 1 and last else ""
+    return f"When: {facts['occurred_at']} ({facts['kind'] or 'an event'}){repeats}"
 
 
-def _subject(text: str) -> str:
-    return _UNPRINTABLE.sub("?", text)[:SUBJECT_LENGTH]
+def _done(facts: Facts) -> list[str]:
+    """Each action in a few words with its time; what has two entries, before and after, is one line."""
+    done: dict[str, tuple[str, str]] = {}
+    for one in facts["actions"]:
+        if one["action"] in ("decide", "restart"):
+            continue
+        number, to = one.get("number"), one.get("to")
+        what = f"{one['action']}{f' {number}' if number else ''}{f', AWSCURRENT to version {to}' if to else ''}"
+        begun, _ = done.get(what, (one["at"], ""))
+        done[what] = (begun or "?", one["outcome"] or "?")
+    lines = [f"- {at} {what}: {outcome}" for what, (at, outcome) in done.items()]
+    times = {one.get("target"): one["at"] for one in facts["actions"] if one["action"] == "restart"}
+    lines += [_restart(one, times.get(one["target"])) for one in facts["restarts"]]
+    if not lines:
+        return ["Done: nothing yet."] if facts["turn"] == OPENED else ["Done: nothing but telling."]
+    return ["Done:", *lines[-LINES:]]
 
 
-def _labels(versions: Mapping[str, Any] | None) -> str:
-    if versions is None:
-        return "the secret's labels could not be read."
-    held = {label: version for version, labels in versions.items() for label in labels}
-    if "AWSCURRENT" not in held:
+def _restart(entry: Facts, at: str | None) -> str:
+    why = f": {entry['why']}" if entry["why"] else ""
+    if entry["state"] == State.REFUSED:
+        return f"- not restarted: {entry['target']}{why}"
+    return f"- {f'{at} ' if at else ''}restart of {entry['target']}: {entry['state']}{why}"
+
+
+def _labels(now: Facts) -> str:
+    if not any(now[label] for label in _LABELS):
+        return "the labels were not looked at."
+    if not now["current"]:
         return "no version holds AWSCURRENT."
-    parts = [f"AWSCURRENT is on version {held['AWSCURRENT']}, which is what applications read"]
-    pending = held.get("AWSPENDING")
-    if pending and pending != held["AWSCURRENT"]:
-        parts.append(f"AWSPENDING is on version {pending}: the rotation is unfinished")
+    parts = [f"AWSCURRENT is on version {now['current']}, which is what applications read"]
+    if now["pending"]:
+        parts.append(f"AWSPENDING is on version {now['pending']}: the rotation is unfinished")
     return "; ".join(parts) + "."
 
 
-def _advice(failure: RotationEvent) -> str:
-    if failure.secret_arn is None:
-        return "look into the event on the failures topic: it does not name its secret."
-    if failure.failed_step in (None, "createSecret"):
-        return "read the log of the rotation function. AWS tries again by itself within the rotation window."
-    return (
-        "read the log of the rotation function, and do not clear AWSPENDING: it may hold the only copy of a password "
-        "that is live already. AWS tries again by itself within the rotation window."
-    )
+def _said(evidence: Facts) -> str:
+    proven = [f"{name} {_PROVEN[evidence[label]]}" for label, name in _LABELS.items() if evidence.get(label) in _PROVEN]
+    return " ".join([f"{', '.join(proven) or 'nothing is proven'}.", *evidence["notes"]])
 
 
-def _console(arn: str) -> tuple[str, str]:
-    _, partition, _, region, *_ = arn.split(":")
-    return f"https://{region}.{_CONSOLES.get(partition, _CONSOLES['aws'])}", region
+def _links(facts: Facts) -> list[str]:
+    names = {"secret": "Secret", "execution": "Execution", "runbook": "Runbook"}
+    return [f"{name}: {facts['links'][kind]}" for kind, name in names.items() if facts["links"][kind]]
 
 
-def _secret_link(secret_arn: str) -> str:
-    host, region = _console(secret_arn)
-    return f"{host}/secretsmanager/secret?name={quote(name_of(secret_arn), safe='')}&region={region}"
-
-
-def _execution_link(execution: str) -> str:
-    host, region = _console(execution)
-    return f"{host}/states/home?region={region}#/v2/executions/details/{execution}"
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
