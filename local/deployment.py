@@ -17,7 +17,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .aws import Aws
-from .emulator import ACCESS_KEY_ID, ACCOUNT_ID, SECRET_ACCESS_KEY, Emulator
+from .emulator import ACCESS_KEY_ID, ACCOUNT_ID, SECRET_ACCESS_KEY, WAIT_SCALE, Emulator
 from .errors import LocalError
 from .resources import SERVICES, TABLE, Resource
 from .stacks import ROOT, read_stack
@@ -110,10 +110,12 @@ def up(
     port: int | None = None,
     root: Path = ROOT,
     progress: Progress = lambda step: None,
+    wait_scale: float = WAIT_SCALE,
 ) -> RunningStack:
     """Start the embedded AWS and deploy the stack into it; one that runs already is replaced once the new one stands.
 
-    `config` overrides values of the stack's file. Raises LocalError, with everything ended that was started.
+    `config` overrides values of the stack's file; a second of a workflow's waits takes `wait_scale` seconds.
+    Raises LocalError, with everything ended that was started.
     """
     directory = Path(directory)
     with _only_one(directory):
@@ -124,7 +126,7 @@ def up(
             _forget(directory, previous)
         progress("starting the embedded AWS")
         described = read_stack(stack, config, root)
-        emulator = Emulator.start(_new_folder(directory), described.region, port)
+        emulator = Emulator.start(_new_folder(directory), described.region, port, wait_scale)
         try:
             from . import program  # Pulumi takes half a second to import: as long as the emulator takes to start.
 

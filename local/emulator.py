@@ -18,6 +18,8 @@ from .processes import ProcessGroup
 ACCOUNT_ID = "111122223333"
 ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105 - no secret: it opens nothing but this emulator
 """The emulator takes this key for the account's root user (AUTH=true)."""
+WAIT_SCALE = 0.02
+"""Seconds that a second takes of a workflow's waits and of the intervals between its retries."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MODULE = "local.embedded"
@@ -54,7 +56,7 @@ class Emulator:
         return self.folder / "journal.jsonl"
 
     @classmethod
-    def start(cls, folder: Path, region: str, port: int | None = None) -> "Emulator":
+    def start(cls, folder: Path, region: str, port: int | None = None, wait_scale: float = WAIT_SCALE) -> "Emulator":
         """Start one in this folder, on a free port unless one is given; `wait_until_ready` is to follow.
 
         Raises LocalError when the port is taken.
@@ -66,7 +68,7 @@ class Emulator:
             process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
                 cwd=_ROOT,
-                env=_environment(folder, region, port),
+                env=_environment(folder, region, port, wait_scale),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -136,7 +138,7 @@ def _free_port(wanted: int | None) -> int:
         return probe.getsockname()[1]
 
 
-def _environment(folder: Path, region: str, port: int) -> dict[str, str]:
+def _environment(folder: Path, region: str, port: int, wait_scale: float) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         "AUTH": "true",
@@ -149,6 +151,7 @@ def _environment(folder: Path, region: str, port: int) -> dict[str, str]:
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
         "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",
+        "SFN_WAIT_SCALE": str(wait_scale),
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         "AWS_DEFAULT_REGION": region,

@@ -4,17 +4,12 @@ A secret is written as an entry of ListSecrets with `VersionCreatedDates`, as `r
 """
 
 import itertools
-import json
-import urllib.request
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
+from . import own_actions
 from .deployment import RunningStack
 from .errors import LocalError
 from .resources import Resource
@@ -41,18 +36,7 @@ def entries(stack: RunningStack, now: datetime) -> Iterator[Entry]:
 def seed(stack: RunningStack, secrets: Iterable[Entry]) -> int:
     """Put these secrets into the embedded AWS; those of the same names are replaced. How many there were."""
     secrets = list(secrets)
-    body = json.dumps({"Secrets": secrets})
-    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"secretsmanager.{SEED}"}
-    request = AWSRequest("POST", stack.endpoint_url, data=body, headers=headers)
-    credentials = Credentials(stack.access_key_id, stack.secret_access_key)
-    SigV4Auth(credentials, "secretsmanager", stack.region).add_auth(request)
-    prepared = request.prepare()
-    sent = urllib.request.Request(  # noqa: S310 - the address of the embedded AWS, on this machine
-        prepared.url, data=body.encode(), headers=dict(prepared.headers.items()), method="POST"
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(sent, timeout=60) as answer:
-        told = json.loads(answer.read())
+    told = own_actions.ask(stack.aws, SEED, {"Secrets": secrets})
     if "Seeded" not in told:
         raise LocalError(f"The embedded AWS did not take the secrets: {told}")
     stack.adopt(Resource(_SECRET, secret["Name"], secret["ARN"], {"recoveryWindowInDays": 0}) for secret in secrets)

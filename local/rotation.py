@@ -2,7 +2,8 @@
 
 Runs inside the emulator, on its event loop: a rotation is a task, so nothing it changes can interleave with a request.
 What it does is told in the user guide, "Rotate AWS Secrets Manager secrets" and "Lambda rotation functions". AWS also
-tries a failed rotation again several times by itself; here a rotation is tried once, and again when it is asked for.
+tries a failed rotation again several times by itself; here a rotation is tried once, and again when RotateSecret asks
+for it or `aws_retries.py` plays AWS.
 
 Everything this module knows lies on MiniStack's own record of the secret (`LastRotatedDate`, `NextRotationDate`), and
 dates are plain epoch seconds there: what wants a secret to be older than it is sets them back in that one place.

@@ -32,8 +32,6 @@ _DATES = ("CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate
 _KNOWN_WHEN_ROTATING = ("LastRotatedDate", "NextRotationDate")
 _ALWAYS_KNOWN = ("RotationLambdaARN", "RotationRules", "OwningService", "Type")
 
-_SEED = "RotationGuardSeed"
-
 _answer_of_ministack = store.handle_request
 _resolved_by_ministack = store._resolve
 _put_by_ministack = store._put_secret_value
@@ -55,8 +53,8 @@ async def handle_request(
     except json.JSONDecodeError:
         return await _answer_of_ministack(method, path, headers, body, query_params)
 
-    if action == _SEED:
-        return seed(request)
+    if action in _OWN:
+        return _OWN[action](request)
     if action == "ListSecrets":
         return _listed(list_secrets(request))
     _, secret = store._resolve(request.get("SecretId"))
@@ -99,6 +97,18 @@ def seed(request: Request) -> Answer:
             **{name: _epoch(entry[name]) for name in _DATES if name in entry},
         }
     return json_response({"Seeded": len(request["Secrets"])})
+
+
+def retry(request: Request) -> Answer:
+    """Plays AWS, which tries a failed rotation again by itself, all its steps and several times.
+
+    (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html)
+    """
+    _, secret = store._resolve(request["SecretId"])
+    pending = rotation.stuck_version(secret) if secret and secret["RotationEnabled"] else None
+    if secret and pending:
+        rotation.attempt_again(secret, pending)
+    return json_response({"Retried": pending is not None})
 
 
 def resolve(secret_id: str | None, **scope: Any) -> tuple[str | None, Secret | None]:
@@ -195,16 +205,36 @@ def _refusal(action: str, secret: Secret | None, request: Request) -> Answer | N
         return None
     if action == "GetSecretValue" and not secret.get("DeletedDate"):
         return _refused_read(secret, request)
-    if (
-        action == "UpdateSecretVersionStage"
-        and request.get("VersionStage") == "AWSCURRENT"
-        and not request.get("MoveToVersionId")
-    ):
-        return error_response_json(
-            "InvalidParameterException",
-            "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.",
-        )
+    if action == "UpdateSecretVersionStage" and not _unchangeable(secret):
+        return _refused_move(secret, request)
     return None
+
+
+def _refused_move(secret: Secret, request: Request) -> Answer | None:
+    """A label moves only from the version that holds it, and that has to be named: compare and swap.
+
+    (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html; the words are
+    those that people quote who were refused.)
+    """
+    label, to, away_from = (request.get(key) for key in ("VersionStage", "MoveToVersionId", "RemoveFromVersionId"))
+    holder, _ = store._find_stage_version(secret, label)
+    if label == "AWSCURRENT" and not to:
+        refusal = (
+            f"You can only move staging label {label} to a different secret version. It can't be completely removed."
+        )
+    elif not to or holder in (None, to, away_from) or {to, away_from} - {None, *secret["Versions"]}:
+        return None
+    elif not away_from:
+        refusal = (
+            f"The parameter RemoveFromVersionId can't be empty. Staging label {label} is currently attached to version "
+            f"{holder}, so you must explicitly reference that version in RemoveFromVersionId."
+        )
+    else:
+        refusal = (
+            f"When you move staging label {label}, if you specify RemoveFromVersionId, it must be set to the version "
+            f"that currently has the staging label {label}."
+        )
+    return error_response_json("InvalidParameterException", refusal)
 
 
 def _refused_read(secret: Secret, request: Request) -> Answer | None:
@@ -303,6 +333,8 @@ def _invalid_request(message: str) -> Answer:
     return error_response_json("InvalidRequestException", message)
 
 
+_OWN = {"RotationGuardSeed": seed, "RotationGuardRetry": retry}
+"""Actions of the embedded AWS, and of no other."""
 _PLAYED = {
     "RotateSecret": rotate_secret,
     "CancelRotateSecret": cancel_rotate_secret,

@@ -34,7 +34,7 @@ def emulators(left_over) -> int:
 def shared(tmp_path_factory, write_program):
     """A stack for the tests that only look at it."""
     folder = tmp_path_factory.mktemp("shared")
-    stack = deployment.up(folder / ".local", root=write_program(folder / "project", TOPIC))
+    stack = deployment.up(folder / ".local", root=write_program(folder / "project", TOPIC), wait_scale=0.001)
     yield stack
     deployment.down(stack.directory)
 
@@ -73,6 +73,24 @@ def test_the_inbox_hears_what_a_topic_says(shared):
 
     [message] = eventually(heard, "the message")
     assert json.loads(message["Body"])["Message"] == "failed"
+
+
+def test_a_workflow_waits_as_long_as_its_waits_are_scaled_to(shared):
+    states = shared.client("stepfunctions")
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = shared.client("iam").create_role(
+        RoleName="waits", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    machine = states.create_state_machine(
+        name="waits",
+        roleArn=role["Role"]["Arn"],
+        definition=json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 300, "End": True}}}),
+    )["stateMachineArn"]
+
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+    eventually(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED", "the end of it")
+    states.delete_state_machine(stateMachineArn=machine)
+    shared.client("iam").delete_role(RoleName="waits")
 
 
 def test_the_environment_can_be_sourced(shared):

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
+from local import aws_retries
+from local.errors import LocalError
 from local.stories import STEPS
 from local.waiting import eventually
 
@@ -117,6 +119,32 @@ def test_a_stuck_rotation_is_refused_and_tried_again(manager, secret, story, rot
     assert first.startswith(f"Rotation-{secret}-")
 
 
+def test_aws_tries_a_failed_rotation_again_when_it_is_told_to(aws, manager, secret, story, rotation_function):
+    with pytest.raises(LocalError, match=r"has no rotation of .* to try again"):
+        aws_retries.retry(aws, secret)
+    manager.tag_resource(SecretId=secret, Tags=[{"Key": "break-at", "Value": "finishSecret"}])
+    version = rotate(manager, secret, rotation_function)
+    story("RotationFailed")
+
+    aws_retries.retry(aws, secret)
+    assert story("RotationFailed").order.count("RotateSecret") == 0
+
+    manager.untag_resource(SecretId=secret, TagKeys=["break-at"])
+    aws_retries.retry(aws, manager.describe_secret(SecretId=secret)["Name"])
+    story("RotationSucceeded")
+    assert stages(manager, secret)["AWSCURRENT"] == version
+
+
+def test_a_rotation_that_is_off_is_not_tried_again(aws, manager, secret, story, rotation_function):
+    manager.tag_resource(SecretId=secret, Tags=[{"Key": "break-at", "Value": "setSecret"}])
+    rotate(manager, secret, rotation_function)
+    story("RotationFailed")
+    manager.cancel_rotate_secret(SecretId=secret)
+
+    with pytest.raises(LocalError, match="or its rotation is off"):
+        aws_retries.retry(aws, secret)
+
+
 def test_events_of_a_failed_rotation_have_the_shape_of_the_recorded_one(
     manager, secret, story, rotation_function, recorded
 ):
@@ -190,6 +218,52 @@ def test_current_cannot_be_removed_without_a_destination(manager, secret):
         manager.update_secret_version_stage, SecretId=secret, VersionStage="AWSCURRENT", RemoveFromVersionId=current
     ).startswith("InvalidParameterException")
     assert stages(manager, secret)["AWSCURRENT"] == current
+
+
+def test_current_moves_only_from_the_version_that_holds_it_and_that_is_named(manager, secret):
+    first = stages(manager, secret)["AWSCURRENT"]
+    second = manager.put_secret_value(SecretId=secret, SecretString="second")["VersionId"]
+    third = manager.put_secret_value(SecretId=secret, SecretString="third", VersionStages=["candidate"])["VersionId"]
+    before = stages(manager, secret)
+
+    def move(**named):
+        return refused(
+            manager.update_secret_version_stage, SecretId=secret, VersionStage="AWSCURRENT", **named
+        ).partition(": ")
+
+    code, _, told = move(MoveToVersionId=third)
+    assert code == "InvalidParameterException"
+    assert told == (
+        "The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is currently attached to version "
+        f"{second}, so you must explicitly reference that version in RemoveFromVersionId."
+    )
+    code, _, told = move(MoveToVersionId=third, RemoveFromVersionId=first)
+    assert code == "InvalidParameterException"
+    assert told.endswith("it must be set to the version that currently has the staging label AWSCURRENT.")
+    code, _, _ = move(MoveToVersionId=str(uuid.uuid4()), RemoveFromVersionId=first)
+    assert code == "ResourceNotFoundException"
+    assert stages(manager, secret) == before
+
+    manager.update_secret_version_stage(
+        SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=third, RemoveFromVersionId=second
+    )
+    assert stages(manager, secret) == {"AWSCURRENT": third, "AWSPREVIOUS": second, "candidate": third}
+
+
+def test_a_label_that_moved_is_told_as_aws_tells_it(manager, secret, story, recorded):
+    put = manager.put_secret_value(SecretId=secret, SecretString="second")["VersionId"]
+    by_value = story("Secret Label Updated").events["Secret Label Updated"]
+    first = stages(manager, secret)["AWSPREVIOUS"]
+    manager.update_secret_version_stage(
+        SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=first, RemoveFromVersionId=put
+    )
+    by_hand = story("Secret Label Updated").events["Secret Label Updated"]
+
+    assert shape(by_value) == shape(by_hand) == shape(recorded("secret-label-updated"))
+    assert [told["detail"]["versionId"] for told in (by_value, by_hand)] == [put, first]
+    for told in (by_value, by_hand):
+        assert (told["source"], told["resources"]) == ("aws.secretsmanager", [secret])
+        assert told["detail"]["labelUpdated"] == "AWSCURRENT"
 
 
 def test_a_pending_value_moves_the_label_and_is_never_rewritten(manager, secret):
