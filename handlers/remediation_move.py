@@ -50,16 +50,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     refused = None
     if resumed is None or _current(arn) != wanted["to"]:
         refused = rotations.move_current(arn, wanted["to"], wanted["from"])
-    answer = {"outcome": "moved", "reason": ""} if refused is None else _not_moved(arn, wanted, refused, resumed)
+    answer = {"outcome": "moved", "reason": ""} if refused is None else _not_moved(arn, wanted, refused)
     _write_down(register, arn, opened_at, wanted, answer)
     logger.info("moved AWSCURRENT", extra={"secret_arn": arn, **_ends(wanted), "outcome": answer["outcome"]})
     return answer
 
 
-def _not_moved(arn: str, wanted: Row, refused: rotations.Refused, resumed: Row | None) -> dict[str, Any]:
-    """What a refusal means: our own move of before, somebody else's, or a no."""
+def _not_moved(arn: str, wanted: Row, refused: rotations.Refused) -> dict[str, Any]:
+    """What a refusal means: our own move, somebody else's, or a no."""
     current = _current(arn)
-    if resumed is not None and current == wanted["to"]:
+    if current == wanted["to"]:
+        # An answer that is lost on the way is asked for again, by this step or by boto3, and refused as it is done.
         return {"outcome": "moved", "reason": ""}
     if current != wanted["from"]:
         return {"outcome": "lost", "reason": ""}

@@ -107,7 +107,7 @@ class Aws:
         self._own = own
         self._crash, self._writes = (0, ""), 0
         self._calls: list[tuple[str, dict[str, Any]]] = []
-        self._answers: dict[str, Callable[[dict[str, Any]], Answer]] = {}
+        self.answers: dict[str, Callable[[dict[str, Any]], Answer]] = {}
 
     def client(self, service: str) -> Any:
         """A client for the test itself, whose calls are not counted."""
@@ -123,7 +123,7 @@ class Aws:
 
     def answer(self, operation: str, with_: Callable[[dict[str, Any]], Answer]) -> None:
         """Gives the product's calls of this operation the answer that this returns, checked against AWS's model."""
-        self._answers[operation] = with_
+        self.answers[operation] = with_
 
     def crash(self, number: int, when: str) -> None:
         """Ends the function `before` or `after` its write of this number, counted from here; 0 is never."""
@@ -165,7 +165,7 @@ class Aws:
             context["write"] = self._writes
             if self._crash == (self._writes, "before"):
                 raise Crash
-        answer = self._answers[model.name](context["asked"]) if model.name in self._answers else None
+        answer = self.answers[model.name](context["asked"]) if model.name in self.answers else None
         if answer is None:
             return None
         if isinstance(answer, Refusal):

@@ -166,13 +166,14 @@ class Scene:
 
 
 def once(aws, operation, first, number=1):
-    """Something happens just before the call of this number."""
-    calls = count(1)
+    """Something happens just before the call of this number, which is answered as it would have been."""
+    calls, answer = count(1), aws.answers.get(operation, lambda _: None)
 
-    def happen(_):
+    def happen(asked):
         if next(calls) == number:
-            aws.answer(operation, lambda _: None)
+            aws.answer(operation, answer)
             first()
+        return answer(asked)
 
     aws.answer(operation, happen)
 

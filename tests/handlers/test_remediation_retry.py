@@ -1,0 +1,205 @@
+"""A rotation is asked for again, once for each number, whatever is lost on the way."""
+
+from datetime import UTC, datetime
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers import remediation_retry
+from handlers.settings import InvalidEnvironment
+from tests.handlers.scene import crashes, once, told
+
+ASKED, OVER = {"outcome": "asked", "reason": ""}, {"outcome": "over", "reason": ""}
+
+
+@pytest.fixture
+def retry(context):
+    """Makes the retry of this number."""
+
+    def run(incident, number=1):
+        event = {"execution": "execution-1", "incident": incident, "decision": {"action": "retry", "number": number}}
+        return remediation_retry.handler(event, context)
+
+    return run
+
+
+@pytest.fixture
+def incident(scene):
+    """Opens the incident of a secret, whose rotation is stuck unless said otherwise."""
+    return lambda pending=True, **changes: scene.open(scene.secret(pending, remediation="retry"), **changes)
+
+
+def test_a_rotation_is_asked_for_by_the_secret_alone(aws, scene, incident, retry):
+    opened = incident(pending=False)
+
+    assert retry(opened) == ASKED
+
+    [asked] = aws.asked("RotateSecret")
+    assert set(asked) - {"ClientRequestToken"} == {"SecretId"}
+    assert asked["SecretId"] == opened["secret_arn"]
+    assert scene.row(opened)["attempts"] == 1
+    assert scene.actions(opened) == [
+        {"action": "retry", "number": 1, "outcome": "asked"},
+        {"action": "retry", "number": 1, "outcome": "started"},
+    ]
+
+
+def test_a_stuck_rotation_is_tried_again_by_aws_and_that_is_no_failure(scene, incident, retry):
+    opened = incident()
+
+    assert retry(opened) == ASKED
+
+    assert scene.actions(opened)[-1]["outcome"] == "reattempted"
+    assert not scene.rotations
+
+
+def test_it_is_written_down_before_it_is_asked_for(aws, scene, incident, retry):
+    opened = incident()
+    seen = []
+    aws.answer("RotateSecret", lambda asked: seen.append(scene.row(opened)) or {"ARN": asked["SecretId"]})
+
+    retry(opened)
+
+    [row] = seen
+    assert (row["attempts"], row["failures_when_asked"]) == (1, 1)
+    assert row["actions"][-1]["outcome"] == "asked"
+
+
+@pytest.mark.parametrize("pending", [True, False])
+def test_a_retry_that_is_cut_short_begins_one_rotation_at_most(aws, scene, incident, retry, pending):
+    opened = []
+
+    def prepare():
+        opened.append(incident(pending))
+        return lambda: retry(opened[-1])
+
+    answers = list(crashes(aws, prepare))
+
+    assert len(answers) == 6
+    for (where, answer), one in zip(answers, opened, strict=False):
+        assert answer == ASKED, where
+        assert scene.row(one)["attempts"] == 1, where
+        assert scene.rotations[one["secret_arn"]] == (0 if pending else 1), where
+
+
+def test_a_retry_that_is_cut_short_is_not_made_again_once_it_has_worked(aws, scene, incident, retry):
+    opened = incident()
+    aws.crash(2, "after")
+    with pytest.raises(aws.Crash):
+        retry(opened)
+    aws.crash(0, "")
+    scene.finish(opened["secret_arn"])
+    aws.forget()
+
+    assert retry(opened) == ASKED
+
+    assert aws.asked("RotateSecret") == []
+    assert not scene.rotations
+
+
+def test_it_does_so_too_where_aws_tells_of_it_by_a_date(aws, scene, incident, retry):
+    opened = incident(pending=False, attempts=1)
+    scene.stated[opened["secret_arn"]]["LastRotatedDate"] = datetime(2026, 3, 2, tzinfo=UTC)
+
+    assert retry(opened) == ASKED
+    assert aws.asked("RotateSecret") == []
+
+
+def test_the_next_retry_is_another(scene, incident, retry):
+    opened = incident()
+    retry(opened, 1)
+    scene.claim(told(opened["secret_arn"], event="event-2"), "execution-2")
+
+    assert retry(opened, 2) == ASKED
+
+    row = scene.row(opened)
+    assert (row["attempts"], row["failures_when_asked"]) == (2, 2)
+
+
+@pytest.mark.parametrize(("attempts", "number"), [(0, 2), (1, 3), (2, 1)])
+def test_a_number_that_is_not_due_asks_for_nothing(aws, incident, retry, attempts, number):
+    assert retry(incident(attempts=attempts), number) == OVER
+    assert aws.asked("RotateSecret") == []
+
+
+@pytest.mark.parametrize("state", ["closed", "restarting"])
+def test_an_incident_that_is_over_asks_for_nothing(aws, incident, retry, state):
+    assert retry(incident(state=state)) == OVER
+    assert aws.asked("RotateSecret") == []
+
+
+def test_an_incident_that_is_gone_asks_for_nothing(aws, scene, retry):
+    assert retry({"secret_arn": scene.secret(), "opened_at": "never"}) == OVER
+    assert aws.asked("RotateSecret") == []
+
+
+def test_an_incident_that_ends_in_between_asks_for_nothing(aws, scene, incident, retry):
+    opened = incident()
+    once(aws, "UpdateItem", lambda: scene.close(opened))
+
+    assert retry(opened) == OVER
+
+    assert aws.asked("RotateSecret") == []
+    assert scene.row(opened)["attempts"] == 0
+
+
+def test_of_two_at_once_one_asks(aws, incident, retry):
+    opened = incident(pending=False)
+    once(aws, "UpdateItem", lambda: retry(opened))
+
+    assert retry(opened) == OVER
+
+    assert len(aws.asked("RotateSecret")) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("InvalidRequestException", "Secrets Manager cannot do it to this secret as it is now"),
+        ("InvalidParameterException", "Secrets Manager does not take the request"),
+        ("ResourceNotFoundException", "the secret or its version is gone"),
+        ("AccessDeniedException", "access denied"),
+        ("AccessDenied", "access denied"),
+    ],
+)
+def test_a_no_is_told_in_words_of_ours_and_noted(aws, scene, incident, retry, code, why):
+    opened = incident()
+    aws.answer("RotateSecret", lambda _: aws.Refusal(code, message="hunter2"))
+
+    answer = retry(opened)
+
+    assert answer["outcome"] == "refused"
+    assert answer["reason"].startswith(f"RotateSecret was refused: {why}")
+    assert f"({code})" in answer["reason"]
+    assert scene.actions(opened)[-1] == {"action": "retry", "number": 1, "outcome": answer["reason"]}
+    assert "hunter2" not in str(aws.rows("incidents"))
+    assert retry(opened) == answer
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError", "LimitExceededException"])
+def test_a_passing_trouble_is_for_the_workflow_to_try_again(aws, scene, incident, retry, code):
+    opened = incident()
+    refusals = iter([aws.Refusal(code)])
+    aws.answer("RotateSecret", lambda asked: next(refusals, {"ARN": asked["SecretId"]}))
+
+    with pytest.raises(ClientError, match=code):
+        retry(opened)
+
+    assert retry(opened) == ASKED
+    assert scene.row(opened)["attempts"] == 1
+
+
+def test_a_secret_that_cannot_be_looked_at_is_asked_for_again(aws, scene, incident, retry):
+    opened = incident(attempts=1)
+    aws.answer("DescribeSecret", lambda _: aws.Refusal("AccessDeniedException"))
+
+    assert retry(opened) == ASKED
+    assert len(aws.asked("RotateSecret")) == 1
+
+
+def test_an_incomplete_environment_is_told_as_what_it_is(scene, incident, retry, monkeypatch):
+    opened = incident()
+    monkeypatch.delenv("INCIDENTS_TABLE_NAME")
+
+    with pytest.raises(InvalidEnvironment, match=r"^INCIDENTS_TABLE_NAME must be set"):
+        retry(opened)
