@@ -1,5 +1,6 @@
 """Ends an incident: takes it from everybody else, releases its claim, closes it once its dependents have settled."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from .adapters import incidents, standings
 from .domain.history import expires_at, iso
 from .domain.incidents import CLOSED, OPEN, RECOVERIES, RESTARTING
+from .domain.restarts import State
 from .settings import RemediationEndSettings
 
 ACTIONS = incidents.ENDING_ACTIONS | standings.WRITING_ACTIONS
+ATTEMPTS = 5
+"""How often to try again while others write into the incident."""
 
 logger = Logger()
 
@@ -23,15 +27,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Takes the `ending` of the `incident`: its `outcome`, the `reason`, and which `restarts` are due.
 
     Answers `state`: `mine`, so that this execution is the one to tell of it, or `over` when another was faster; and
-    `restarts`, whether dependents are to be restarted before it is closed. With restarts of `False` it is the second
+    `restarts`, whether dependents are to be restarted before it is closed. Without any restarts it may be the second
     call, which closes what the first has left open for them. A step that runs twice gets the same answer twice.
     """
     settings = RemediationEndSettings.from_env()
     ending, execution, now = event["ending"], event["execution"], datetime.now(UTC)
     register = incidents.Incidents(settings.incidents_table_name)
     row = register.row(event["incident"]["secret_arn"], event["incident"]["opened_at"])
-    if row is None:
-        return _OVER
     closing = {
         "state": CLOSED,
         "outcome": ending["outcome"],
@@ -40,42 +42,52 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "ended_by": execution,
         "expires_at": expires_at(now, settings.history_days),
     }
-    if row["state"] == OPEN:
-        return _take(register, row, ending, closing, settings)
-    if row.get("ended_by") != execution:
-        return _OVER
-    if row["state"] == RESTARTING and ending.get("restarts"):
-        return {"state": "mine", "restarts": True}
-    if row["state"] == RESTARTING:
-        register.change(row["secret_arn"], row["opened_at"], closing)
-    return {"state": "mine", "restarts": False}
+    restarts = [dict(entry) for entry in ending.get("restarts") or []]
+    if row is not None and row["state"] == OPEN:
+        row = _taken(register, row, closing, restarts, now, settings)
+    if row is None or row.get("ended_by") != execution:
+        return {"state": "over", "restarts": False}
+    due = row["state"] == RESTARTING and _restarts(register, row, restarts, ending.get("version"), closing)
+    logger.info("ended", extra={"secret_arn": row["secret_arn"], "outcome": ending["outcome"], "restarts": due})
+    return {"state": "mine", "restarts": due}
 
 
-_OVER = {"state": "over", "restarts": False}
-
-
-def _take(
-    register: incidents.Incidents, row: Row, ending: Row, closing: Row, settings: RemediationEndSettings
-) -> dict[str, Any]:
-    """Takes an open incident: nobody else ends it from here on, and a failure from here on opens another."""
-    if ending["outcome"] in RECOVERIES:
+def _taken(
+    register: incidents.Incidents,
+    row: Row,
+    closing: Row,
+    restarts: Sequence[Row],
+    now: datetime,
+    settings: RemediationEndSettings,
+) -> Row | None:
+    """The row once it is ended, by us or another: from here on nobody else ends it, and a failure opens another."""
+    arn, opened_at = row["secret_arn"], row["opened_at"]
+    if closing["outcome"] in RECOVERIES:
         # Before the claim goes: what is told of until then belongs to what is over.
         at = (row.get("moved") or {}).get("at") or row["last_failure_at"]
-        standings.Standings(settings.incidents_table_name).succeeded(row["secret_arn"], at)
-    restarts = [dict(entry) for entry in ending.get("restarts") or []]
-    version = ending.get("version")
-    wanted = any(entry["state"] == "wanted" for entry in restarts)
-    if wanted and version and not register.take_version(row["secret_arn"], version, closing["ended_by"]):
-        why = "Another event of the same rotation has restarted it."
-        restarts = [{**entry, "state": "covered", "why": why} for entry in restarts]
-        wanted = False
+        standings.Standings(settings.incidents_table_name).succeeded(arn, at)
     changes = {**closing, "restarts": restarts or None}
-    if wanted:
-        moment = int(datetime.now(UTC).timestamp() * 1000)
+    if any(entry["state"] == State.WANTED for entry in restarts):
+        moment = int(now.timestamp() * 1000)
         changes |= {"state": RESTARTING, "closed_at": None, "expires_at": None, "restarts_wanted_at": moment}
-    if not register.end(row, changes):
-        found = register.row(row["secret_arn"], row["opened_at"])
-        if found is None or found.get("ended_by") != closing["ended_by"]:
-            return _OVER
-    logger.info("ended", extra={"secret_arn": row["secret_arn"], "outcome": ending["outcome"], "restarts": wanted})
-    return {"state": "mine", "restarts": wanted}
+    for _ in range(ATTEMPTS):
+        # A failure that joins at the same moment is in the way, and has not ended it.
+        if register.end(row, changes):
+            return {**row, **changes}
+        found = register.row(arn, opened_at)
+        if found is None or found["state"] != OPEN:
+            return found
+    raise incidents.LostRace(f"{ATTEMPTS} attempts to end the incident of {arn} lost to others")
+
+
+def _restarts(
+    register: incidents.Incidents, row: Row, restarts: Sequence[Row], version: str | None, closing: Row
+) -> bool:
+    """Whether dependents are to be restarted, by this execution alone for a version; closes the incident if not."""
+    arn, opened_at = row["secret_arn"], row["opened_at"]
+    if restarts and (not version or register.take_version(arn, version, closing["ended_by"])):
+        return True
+    covered = {"state": str(State.COVERED), "why": "Another event of the same rotation has restarted it."}
+    left = [{**entry, **covered} if entry["state"] == State.WANTED else entry for entry in restarts]
+    register.change(arn, opened_at, {**closing, "restarts": left or None})
+    return False
