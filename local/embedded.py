@@ -8,7 +8,7 @@ import threading
 
 from ministack.app import main as serve
 
-from . import automations, forks, named_resources, secrets_manager
+from . import automations, forks, named_resources, secrets_manager, turns
 
 _NEEDED = (
     "sns",
@@ -42,6 +42,7 @@ def _load_services() -> None:
     for name in _NEEDED:
         importlib.import_module(f"ministack.services.{name}")
     forks.install()
+    turns.install()
 
 
 if __name__ == "__main__":

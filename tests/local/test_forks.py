@@ -20,6 +20,12 @@ sys.stdout.flush()
 sys.stdin.readline()
 """
 
+ASKING = """
+import boto3
+client = boto3.client("sns")
+print(boto3.Session().get_credentials().access_key, client._get_credentials().access_key, client.meta.region_name)
+"""
+
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
@@ -28,9 +34,9 @@ def forks() -> Iterator[Forks]:
     forks.close()
 
 
-def start(forks: Forks, folder: Path, **environment: str):
+def start(forks: Forks, folder: Path, script: str = SCRIPT, **environment: str):
     folder.mkdir()
-    (folder / "worker.py").write_text(SCRIPT)
+    (folder / "worker.py").write_text(script)
     options = {"cwd": str(folder), "env": environment, "text": True}
     return forks.Popen([sys.executable, str(folder / "worker.py")], **options)
 
@@ -56,6 +62,14 @@ def test_a_fork_has_its_own_script_folder_and_environment_and_boto3_at_once(fork
     end(second)
     assert second.wait(timeout=5) is not None
     end(first)
+
+
+def test_a_fork_has_its_own_credentials_and_region_though_the_session_is_made(forks, tmp_path):
+    for name in ("first", "second"):
+        keys = {"AWS_ACCESS_KEY_ID": name, "AWS_SECRET_ACCESS_KEY": name, "AWS_DEFAULT_REGION": f"eu-{name}-1"}
+        fork = start(forks, tmp_path / name, ASKING, **keys)
+        assert fork.stdout.readline() == f"{name} {name} eu-{name}-1\n"
+        end(fork)
 
 
 def test_what_is_no_script_of_this_python_starts_as_ever(forks):
