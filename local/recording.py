@@ -34,6 +34,7 @@ NAMED = {
     "sfn/stateMachine": "stateMachine:",
     "sns/topic": "",
     "sqs/queue": "",
+    "ssm/parameter": "parameter/",
 }
 """What stands before the name in an ARN; of any other type, the type."""
 

@@ -9,17 +9,19 @@ from typing import Any
 
 from ..aws import Aws
 from ..errors import LocalError
-from . import alarms, compute, events, identity, messaging, secrets, storage, workflows
+from . import alarms, compute, events, identity, messaging, parameters, secrets, storage, workflows
 from .entry import Created, Entry, Inputs
 
 __all__ = ["SERVICES", "TABLE", "Created", "Entry", "Inputs", "Resource", "entry_for"]
 
 TABLE: Mapping[str, Entry] = {
     entry.token: entry
-    for module in (alarms, messaging, events, compute, identity, storage, secrets, workflows)
+    for module in (alarms, messaging, events, compute, identity, storage, secrets, parameters, workflows)
     for entry in module.ENTRIES
 }
-SERVICES = ("sns", "sqs", "iam", "lambda", "events", "logs", "dynamodb", "secretsmanager", "scheduler", "stepfunctions")
+SERVICES = (
+    "sns", "sqs", "iam", "lambda", "events", "logs", "dynamodb", "secretsmanager", "ssm", "scheduler", "stepfunctions",
+)  # fmt: skip
 """The services whose clients a deployment needs in any case."""
 
 
