@@ -8,8 +8,10 @@ from typing import Any, get_args, get_origin
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
+from .checks import shown
+from .remediation_settings import LISTS_OF_ARNS
 from .rotation_guard import RotationGuardArgs
-from .validation import KNOWN_LATER, InvalidSettings, complaints_about, shown, undeclared
+from .validation import KNOWN_LATER, InvalidSettings, complaints_about, undeclared
 
 _NESTED: Mapping[str, str] = {
     "rawMessageDelivery": "raw_message_delivery",
@@ -29,7 +31,7 @@ def read(config: pulumi.Config) -> RotationGuardArgs:
     """The settings that the stack's configuration gives; what it leaves out, or leaves empty, is absent.
 
     Raises InvalidSettings with every complaint in one message, keys that nobody declared among them. A list that was
-    set as a secret stays one: its endpoints become secret outputs, as do ARNs that were set as secrets.
+    set as a secret stays one: its endpoints or ARNs become secret outputs, as do ARNs that were set as secrets.
     """
     given = _given(config.name)
     declared = {camel(name): name for name in RotationGuardArgs.__annotations__}
@@ -123,4 +125,6 @@ def _kept_secret(settings: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
         settings["subscriptions"] = [
             {**entry, "endpoint": pulumi.Output.secret(entry["endpoint"])} for entry in settings["subscriptions"]
         ]
+    for name in hidden.intersection(LISTS_OF_ARNS):
+        settings[name] = [pulumi.Output.secret(arn) for arn in settings[name]]
     return settings | {name: pulumi.Output.secret(settings[name]) for name in hidden.intersection(KNOWN_LATER)}

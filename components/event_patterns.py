@@ -45,6 +45,11 @@ OTHER_SERVICE_EVENTS: Pattern = {
     # All but the failures, so that a service event AWS adds one day is recorded too.
     "detail": {"eventName": [{"anything-but": FAILURES}]},
 }
+ROTATION_SUCCESSES: Pattern = {
+    "source": [SECRETS_MANAGER],
+    "detail-type": [SERVICE_EVENT],
+    "detail": {"eventName": ["RotationSucceeded"]},
+}
 API_CALLS: Pattern = {
     "source": [SECRETS_MANAGER],
     "detail-type": [API_CALL],
@@ -53,6 +58,12 @@ API_CALLS: Pattern = {
 LABEL_UPDATES: Pattern = {
     "source": [SECRETS_MANAGER],
     "detail-type": [LABEL_UPDATED],
+}
+
+NEW_VALUES: Pattern = {
+    "source": [SECRETS_MANAGER],
+    "detail-type": [LABEL_UPDATED],
+    "detail": {"labelUpdated": ["AWSCURRENT"]},
 }
 
 STUCK_ROTATIONS: Pattern = {

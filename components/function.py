@@ -1,7 +1,7 @@
 """One Lambda function with everything it needs to be run without surprises. For inside use."""
 
 from collections.abc import Callable, Mapping
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -159,6 +159,6 @@ def _published_layer(arn: Output[str]) -> Output[str]:
 StatementsOf = Callable[..., list[Statement]]
 
 
-def statements(of: StatementsOf, *parts: pulumi.Input[str]) -> Output[list[Statement]]:
-    """The statements that a function of `iam_policies` gives for these ARNs, once they are known."""
+def statements(of: StatementsOf, *parts: Any) -> Output[list[Statement]]:
+    """The statements that a function of policies gives for these ARNs, or lists of them, once they are known."""
     return Output.all(*parts).apply(lambda known: of(*known))

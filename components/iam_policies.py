@@ -1,8 +1,8 @@
-"""Every policy document of the stack, in one place to be read: pure functions from ARNs to JSON.
+"""The policy documents of the stack, in one place to be read: pure functions from ARNs to JSON.
 
-The documents of roles say what a function may do, those of queues and topics say who may send. The README's table of
-permissions is generated from them. Adapters declare the actions that they use, and a contract test holds the two
-together.
+The documents of roles say what a function may do, those of queues and topics say who may send; what the steps of
+remediation may do is in `remediation_policies`. The README's table of permissions is generated from them. Adapters
+declare the actions that they use, and a contract test holds the two together.
 """
 
 import json
@@ -69,17 +69,6 @@ def assumed_by_states(account: str, partition: str, region: str) -> str:
     )
 
 
-def assumed_by_rules(account: str, rule_arns: Sequence[str]) -> str:
-    """EventBridge may assume the role for these rules.
-
-    (https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html)
-    """
-    return assumed_by(
-        "events.amazonaws.com",
-        {"StringEquals": {"aws:SourceAccount": account}, "ArnEquals": {"aws:SourceArn": list(rule_arns)}},
-    )
-
-
 # --- what a role may do ----------------------------------------------------------------------------------------------
 
 
@@ -115,7 +104,7 @@ def audit_writer(
         allow("sqs:ChangeMessageVisibility", queue_arn),
         *(
             [
-                allow("secretsmanager:ListSecretVersionIds", _all_secrets(partition, region, account)),
+                allow("secretsmanager:ListSecretVersionIds", all_secrets(partition, region, account)),
                 allow("dynamodb:UpdateItem", status_arn),
             ]
             if status_arn
@@ -143,19 +132,24 @@ def rotation_check(
     return [
         allow("secretsmanager:ListSecrets", "*"),
         allow("cloudwatch:GetMetricStatistics", "*"),
-        allow("secretsmanager:ListSecretVersionIds", _all_secrets(partition, region, account)),
+        allow("secretsmanager:ListSecretVersionIds", all_secrets(partition, region, account)),
         allow(["dynamodb:BatchWriteItem", "dynamodb:BatchGetItem"], [audit_arn, status_arn]),
         allow(["dynamodb:Scan", "dynamodb:UpdateItem"], status_arn),
         allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], runs_arn),
         *([allow("dynamodb:Query", trail_arn)] if trail_arn else []),
         *([allow("dynamodb:GetItem", incidents_arn)] if incidents_arn else []),
-        allow(
-            "events:PutEvents",
-            f"arn:{partition}:events:{region}:{account}:event-bus/default",
-            # PutEvents always says its source; emulators do not know the key.
-            {"StringEqualsIfExists": {"events:source": "rotation-guard"}},
-        ),
+        own_events(partition, region, account),
     ]
+
+
+def own_events(partition: str, region: str, account: str) -> Statement:
+    """Puts events on the default bus, with this product as their source and no other."""
+    return allow(
+        "events:PutEvents",
+        f"arn:{partition}:events:{region}:{account}:event-bus/default",
+        # PutEvents always says its source; emulators do not know the key.
+        {"StringEqualsIfExists": {"events:source": "rotation-guard"}},
+    )
 
 
 def continuation(function_arn: str) -> list[Statement]:
@@ -163,27 +157,9 @@ def continuation(function_arn: str) -> list[Statement]:
     return [allow("lambda:InvokeFunction", function_arn)]
 
 
-def remediation_claim(partition: str, region: str, account: str, incidents_arn: str) -> list[Statement]:
-    """Opens, extends and closes incidents, and reads a secret's labels, never a value."""
-    return [
-        allow("secretsmanager:DescribeSecret", _all_secrets(partition, region, account)),
-        allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
-            incidents_arn,
-        ),
-    ]
-
-
-def _all_secrets(partition: str, region: str, account: str) -> str:
+def all_secrets(partition: str, region: str, account: str) -> str:
+    """The ARN that takes in every secret of an account in its Region."""
     return f"arn:{partition}:secretsmanager:{region}:{account}:secret:*"
-
-
-def remediation_notify(topic_arn: str, incidents_arn: str) -> list[Statement]:
-    """Publishes the notice of an incident, and writes down that it did."""
-    return [
-        allow("sns:Publish", topic_arn),
-        allow("dynamodb:UpdateItem", incidents_arn),
-    ]
 
 
 def schedule(function_arn: str, dead_letters_arn: str, key_arn: str | None) -> list[Statement]:
@@ -223,11 +199,6 @@ def state_machine(function_arns: list[str], critical_topic_arn: str, key_arn: st
             "*",
         ),
     ]
-
-
-def start_remediation(state_machine_arn: str) -> list[Statement]:
-    """Starts the remediation workflow, and nothing else."""
-    return [allow("states:StartExecution", state_machine_arn)]
 
 
 # --- who may send to a queue or a topic ------------------------------------------------------------------------------

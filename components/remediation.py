@@ -5,28 +5,81 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import cloudwatch, iam, sfn
+from pulumi_aws import cloudwatch, iam, sfn, ssm
 
-from . import arns, iam_policies, remediation_workflow
+from . import arns, iam_policies, remediation_policies
 from .function import Function, RuntimeArgs, statements
+from .queues import queue
+from .remediation_steps import RESTART_DEBOUNCE_SECONDS, RESTART_MINUTES, probe_seconds, steps
+from .remediation_workflow import Workflow
 from .tables import table
+
+GO = "go"
+"""What the kill switch says until somebody stops remediation: any other word stops it."""
+
+
+class ChangeWindowArgs(TypedDict):
+    """When remediation may act; empty for any time."""
+
+    days: NotRequired[list[str]]
+    """On which days it begins: `mon` to `sun`; on each unless given."""
+    start: NotRequired[str]
+    """When it begins, such as `22:00`, in UTC."""
+    end: NotRequired[str]
+    """When it ends, in UTC; on the next day where that is not later."""
 
 
 class RemediationArgs(TypedDict):
-    """Whom to tell, and how far to go."""
+    """Whom to tell, how far to go, and what may be touched."""
 
     remediation_topic_arn: pulumi.Input[str]
     """Topic for readable notices."""
     critical_topic_arn: pulumi.Input[str]
-    """Topic for what the workflow cannot handle."""
+    """Topic for what needs somebody: one that admits CloudWatch."""
     mode: NotRequired[str]
-    """The most it may do: `notify`, `retry` or `repair`; `notify` unless given. This release only notifies."""
+    """The most it may do: `notify`, `retry` or `repair`; `notify` unless given."""
+    settle_minutes: NotRequired[int]
+    """Minutes that AWS is given to recover by itself; 15 unless given."""
+    retry_base_minutes: NotRequired[int]
+    """The most that is waited after a retry that failed, twice that after the next one; 5 unless given."""
+    retry_cap_minutes: NotRequired[int]
+    """The most that is waited after any retry; 60 unless given."""
+    max_retries: NotRequired[int]
+    """How often an incident's rotation is retried; 3 unless given."""
+    breaker_threshold: NotRequired[int]
+    """Incidents without a success after which a secret is told and no longer touched; 3 unless given."""
+    breaker_window_hours: NotRequired[int]
+    """Hours over which these incidents count; 24 unless given."""
+    max_actions_per_hour: NotRequired[int]
+    """Retries and moves in an hour, over all secrets; 10 unless given."""
+    change_window: NotRequired[ChangeWindowArgs]
+    """When remediation may act; at any time unless given."""
+    probe_functions: NotRequired[list[pulumi.Input[str]]]
+    """ARNs of the functions that may be asked whether a version works; none unless given."""
+    probe_timeout_seconds: NotRequired[int]
+    """Seconds that a probe may take for one version; 10 unless given."""
+    rotation_functions: NotRequired[list[pulumi.Input[str]]]
+    """ARNs of the rotation functions that a retry needs to be allowed to invoke; none unless given."""
+    restart_targets: NotRequired[list[pulumi.Input[str]]]
+    """ARNs of the ECS services, Lambda functions and SSM documents that may be restarted; none unless given."""
+    restart_role_arns: NotRequired[list[pulumi.Input[str]]]
+    """ARNs of the roles that SSM documents among them run as; none unless given."""
+    restart_debounce_seconds: NotRequired[int]
+    """Seconds to wait before dependents are restarted; 60 unless given."""
+    restart_timeout_minutes: NotRequired[int]
+    """Minutes that a restart may take to settle; 30 unless given."""
+    runbook_url: NotRequired[str]
+    """Where the runbook is that notices lead to; the one of this project unless given."""
     history_days: NotRequired[int]
     """Days until a closed incident expires, 0 for never; 400 unless given."""
     deletion_protection: NotRequired[bool]
     """Whether AWS refuses to delete the table; it does unless given."""
+    dead_letter_retention_days: NotRequired[int]
+    """Days that events are kept for which no execution could be started; 14 unless given."""
     log_retention_days: NotRequired[int]
     """Days that the workflow's log is kept; 90 unless given."""
+    kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer key for the dead letters; SSE-SQS unless given."""
     runtime: NotRequired[RuntimeArgs]
     """What the steps have in common with the other functions."""
     tags: NotRequired[Mapping[str, str]]
@@ -34,21 +87,28 @@ class RemediationArgs(TypedDict):
 
 
 class Remediation(pulumi.ComponentResource):
-    """One incident per secret at a time: claimed, written down, told once."""
+    """One incident per secret at a time: claimed, told, mended as far as that is allowed, and closed."""
 
+    start_function_arn: Output[str]
+    """The function that starts the workflow, for what EventBridge hands it."""
+    start_function_name: Output[str]
+    """The same function, to let rules call it."""
     state_machine_arn: Output[str]
-    """The workflow; its input is the event as EventBridge delivers it."""
+    """The workflow."""
+    kill_switch_parameter_name: Output[str]
+    """The parameter that stops every action while it says anything but `go`."""
     incidents_table_name: Output[str]
     """The incidents, open and closed."""
     incidents_table_arn: Output[str]
     """The same table, for the policies of those who read it."""
+    dead_letters_url: Output[str]
+    """Events for which no execution could be started."""
 
     def __init__(self, name: str, args: RemediationArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("rotation-guard:index:Remediation", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         runtime = args.get("runtime", {})
-        mode = args.get("mode", "notify")
 
         incidents = table(
             f"{name}-incidents",
@@ -58,39 +118,68 @@ class Remediation(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        partition, region, account = (
-            arns.part(incidents.arn, index)
-            for index in (arns.ArnPart.PARTITION, arns.ArnPart.REGION, arns.ArnPart.ACCOUNT)
+        kill_switch = ssm.Parameter(
+            f"{name}-kill-switch",
+            description="Any word but go stops the actions of remediation; notices go on (rotation-guard)",
+            type="String",
+            value=GO,
+            tags=tags,
+            # Whoever stops it is not to be overruled by the next deployment.
+            opts=ResourceOptions(parent=self, ignore_changes=["value"]),
         )
-        claim = Function(
-            f"{name}-claim",
-            {
-                "handler": "handlers.remediation_claim.handler",
-                "description": "Claims the incident of a failed rotation",
-                "statements": statements(iam_policies.remediation_claim, partition, region, account, incidents.arn),
-                "environment": {
-                    "INCIDENTS_TABLE_NAME": incidents.name,
-                    "HISTORY_DAYS": str(args.get("history_days", 400)),
+        functions = {
+            step: Function(
+                f"{name}-{step}",
+                {
+                    "handler": f"handlers.remediation_{step}.handler",
+                    "description": what.description,
+                    "statements": what.statements,
+                    "environment": what.environment,
+                    "timeout_seconds": what.timeout_seconds,
+                    "runtime": runtime,
                 },
+                opts=child,
+            )
+            for step, what in steps(args, incidents, kill_switch).items()
+        }
+        state_machine = self._workflow(name, args, incidents.arn, {step: one.arn for step, one in functions.items()})
+        dead_letters = queue(
+            f"{name}-dead-letters",
+            retention_days=args.get("dead_letter_retention_days", 14),
+            kms_key_arn=args.get("kms_key_arn"),
+            tags=tags,
+            opts=child,
+        )
+        start = Function(
+            f"{name}-start",
+            {
+                "handler": "handlers.remediation_start.handler",
+                "description": "Starts remediation for what is heard of a rotation",
+                "statements": statements(remediation_policies.start, state_machine.arn),
+                "environment": {"STATE_MACHINE_ARN": state_machine.arn},
+                # EventBridge does not wait for its answer.
+                "on_failure_arn": dead_letters.arn,
                 "runtime": runtime,
             },
             opts=child,
         )
-        notify = Function(
-            f"{name}-notify",
-            {
-                "handler": "handlers.remediation_notify.handler",
-                "description": "Tells people about an incident",
-                "statements": statements(iam_policies.remediation_notify, args["remediation_topic_arn"], incidents.arn),
-                "environment": {
-                    "INCIDENTS_TABLE_NAME": incidents.name,
-                    "REMEDIATION_TOPIC_ARN": args["remediation_topic_arn"],
-                    "REMEDIATION_MODE": mode,
-                },
-                "runtime": runtime,
-            },
-            opts=child,
-        )
+
+        self.start_function_arn = start.arn
+        self.start_function_name = start.name
+        self.state_machine_arn = state_machine.arn
+        self.kill_switch_parameter_name = kill_switch.name
+        self.incidents_table_name = incidents.name
+        self.incidents_table_arn = incidents.arn
+        self.dead_letters_url = dead_letters.url
+        self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
+
+    def _workflow(
+        self, name: str, args: RemediationArgs, place: Output[str], functions: Mapping[str, Output[str]]
+    ) -> sfn.StateMachine:
+        """The state machine, its role and its log; `place` is an ARN of where all this is."""
+        child, tags = ResourceOptions(parent=self), args.get("tags")
+        topic_arn = args["critical_topic_arn"]
+        partition, region, account = (arns.part(place, index) for index in arns.PLACE)
         log_group = cloudwatch.LogGroup(
             f"{name}-workflow", retention_in_days=args.get("log_retention_days", 90), tags=tags, opts=child
         )
@@ -106,35 +195,47 @@ class Remediation(pulumi.ComponentResource):
         permitted = iam.RolePolicy(
             f"{name}-workflow",
             role=role.name,
-            policy=Output.all(claim.arn, notify.arn, args["critical_topic_arn"], runtime.get("kms_key_arn")).apply(
-                lambda known: iam_policies.document(*iam_policies.state_machine(known[:2], known[2], known[3]))
+            policy=Output.all([*functions.values()], topic_arn, args.get("runtime", {}).get("kms_key_arn")).apply(
+                lambda known: iam_policies.document(*iam_policies.state_machine(*known))
             ),
             opts=child,
         )
         state_machine = sfn.StateMachine(
             name,
             role_arn=role.arn,
-            definition=Output.all(partition, claim.arn, notify.arn, args["critical_topic_arn"]).apply(
-                lambda known: remediation_workflow.definition(*known)
+            definition=Output.all(partition, dict(functions), topic_arn).apply(
+                lambda known: Workflow(
+                    *known,
+                    probe_seconds=probe_seconds(args),
+                    debounce_seconds=args.get("restart_debounce_seconds", RESTART_DEBOUNCE_SECONDS),
+                    restart_minutes=args.get("restart_timeout_minutes", RESTART_MINUTES),
+                ).definition()
             ),
             type="STANDARD",
             logging_configuration={
                 "level": "ERROR",
-                # The event may say what it should not: names and outcomes are enough to follow an execution.
+                # Names and outcomes are enough to follow an execution.
                 "include_execution_data": False,
                 "log_destination": log_group.arn.apply(lambda arn: f"{arn}:*"),
             },
             tags=tags,
             opts=ResourceOptions(parent=self, depends_on=[permitted]),
         )
-
-        self.state_machine_arn = state_machine.arn
-        self.incidents_table_name = incidents.name
-        self.incidents_table_arn = incidents.arn
-        self.register_outputs(
-            {
-                "state_machine_arn": self.state_machine_arn,
-                "incidents_table_name": self.incidents_table_name,
-                "incidents_table_arn": self.incidents_table_arn,
-            }
+        # What was escalated is told already; this one also hears of an execution that AWS ended.
+        cloudwatch.MetricAlarm(
+            f"{name}-failed",
+            alarm_description="An execution of remediation failed: what it was about needs somebody (rotation-guard)",
+            namespace="AWS/States",
+            metric_name="ExecutionsFailed",
+            dimensions={"StateMachineArn": state_machine.arn},
+            statistic="Sum",
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=1,
+            period=300,
+            evaluation_periods=1,
+            treat_missing_data="notBreaching",
+            alarm_actions=[topic_arn],
+            tags=tags,
+            opts=child,
         )
+        return state_machine

@@ -1,110 +1,295 @@
-"""What happens when a rotation fails, as data: the definition of the state machine, in Amazon States Language.
+"""What happens after a rotation has failed, as data: the definition of the state machine.
 
-The steps answer what happened in `outcome`, and the definition chooses. Waiting and trying again belong here and not
-in a function that would pay for its sleep.
+The steps answer what happened in words, and the definition chooses. Waiting and trying again belong here and not in a
+function that would pay for its sleep. There is no path on which an incident ends unheard: a step that fails for reasons
+of its own is tried again, then the incident is escalated for it, and where even that fails the critical topic is told
+without any function. Every text in an execution's data is one of ours: `$.error.Cause`, which is not, is never read.
 """
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-# Lambda's own passing troubles, as AWS lists them
-# (https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html), and a step that ran out of time.
-_PASSING = {
-    "ErrorEquals": [
-        "Lambda.ServiceException",
-        "Lambda.AWSLambdaException",
-        "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
-        "Lambda.Unknown",
-        "States.Timeout",
-        "States.TaskFailed",
-    ],
-    "IntervalSeconds": 2,
-    "BackoffRate": 2,
-    "MaxAttempts": 5,
-    "MaxDelaySeconds": 60,
-    "JitterStrategy": "FULL",
-}
-_UNHEARD = {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Escalate"}
+from .workflow_states import (
+    State,
+    States,
+    choice,
+    count,
+    fail,
+    make,
+    publish,
+    put,
+    step,
+    succeed,
+    wait,
+    when,
+    when_at_least,
+    when_there,
+    when_true,
+)
 
-STEP_TIMEOUT_SECONDS = 60
+STEP_SECONDS = 60
+"""How long a step may take, its start and its own retries of AWS's refusals included."""
+LOOK_SECONDS, LOOKS = 30, 10
+"""How often is looked at a rotation that was asked for again: five minutes, after which it counts as failed."""
+WATCH_SECONDS, WATCHES = 15, 240
+"""How often is looked at restarts that were begun, less often where that would be too many times: AWS ends an execution
+whose history has more than 25,000 events
+(https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
+GATHER_SECONDS = 60
+"""How long held incidents are gathered for one notice."""
+
+INCIDENT = {"incident.$": "$.incident"}
+HEARD = {"heard.$": "$.heard"}
 
 
-def definition(partition: str, claim_arn: str, notify_arn: str, critical_topic_arn: str) -> str:
-    """The workflow, as JSON: claim the incident, tell people once, and end.
+@dataclass(frozen=True)
+class Workflow:
+    """What the definition is made of; steps that it has no function for are left out, and so is what leads to them."""
 
-    Its input is the event as EventBridge delivers it. There is no path on which a failure ends unheard: a step that
-    fails for reasons of its own is tried again, and in the end the workflow tells the critical topic by itself, without
-    any function, and ends as failed.
-    """
-    return json.dumps(
-        {
-            "Comment": "rotation-guard: a rotation failed",
-            "StartAt": "Claim",
-            "States": {
-                "Claim": _step(
-                    partition,
-                    claim_arn,
-                    {
-                        "event.$": "$$.Execution.Input",
-                        "execution.$": "$$.Execution.Id",
-                        "started_at.$": "$$.Execution.StartTime",
-                    },
-                    {"ResultPath": "$.claim", "Next": "WhoTells"},
-                ),
-                "WhoTells": {
-                    "Type": "Choice",
-                    "Choices": [
-                        {"Variable": "$.claim.outcome", "StringEquals": "opened", "Next": "Notify"},
-                        {"Variable": "$.claim.outcome", "StringEquals": "unidentified", "Next": "Notify"},
-                    ],
-                    "Default": "Known",
-                },
-                "Known": {"Type": "Succeed", "Comment": "The incident is open already, and people were told."},
-                "Notify": _step(
-                    partition,
-                    notify_arn,
-                    {
-                        "event.$": "$$.Execution.Input",
-                        "execution.$": "$$.Execution.Id",
-                        "incident.$": "$.claim.incident",
-                    },
-                    {"ResultPath": "$.notice", "Next": "Told"},
-                ),
-                "Told": {"Type": "Succeed"},
-                "Escalate": {
-                    "Type": "Task",
-                    "Resource": f"arn:{partition}:states:::sns:publish",
-                    "Parameters": {
-                        "TopicArn": critical_topic_arn,
-                        "Subject": "rotation-guard could not handle a failed rotation",
-                        "Message.$": (
-                            "States.Format('A rotation failed, and the workflow that handles it failed too: {}: {} "
-                            "Execution: {}', $.error.Error, $.error.Cause, $$.Execution.Id)"
-                        ),
-                    },
-                    "Retry": [{**_PASSING, "ErrorEquals": ["States.ALL"]}],
-                    "ResultPath": None,
-                    "Next": "Unhandled",
-                },
-                "Unhandled": {
-                    "Type": "Fail",
-                    "Error": "StepFailed",
-                    "Cause": "A step failed for good; the critical topic was told.",
-                },
-            },
+    partition: str
+    functions: Mapping[str, str]
+    """Step -> ARN of its function."""
+    critical_topic_arn: str
+    probe_seconds: int
+    """How long the step may take that asks a probe about three versions."""
+    debounce_seconds: int
+    """How long to wait before dependents are restarted."""
+    restart_minutes: int
+    """How long a restart may take to settle."""
+
+    def definition(self) -> str:
+        """The definition, as JSON. The execution's input is `heard`: what was heard, in words of ours."""
+        parts = [self._claiming(), self._diagnosing(), self._deciding(), self._ending(), self._telling()]
+        parts += [part() for name, part in self._optional().items() if name in self.functions]
+        states = {name: state for part in (*parts, self._breaking()) for name, state in part.items()}
+        return json.dumps({"Comment": "rotation-guard: a rotation failed", "StartAt": "Claim", "States": states})
+
+    def _optional(self) -> Mapping[str, Callable[[], States]]:
+        return {
+            "probe": self._probing,
+            "retry": self._retrying,
+            "move": self._moving,
+            "restart": self._restarting,
         }
+
+    def _has(self, name: str, *rules: State) -> Sequence[State]:
+        """These rules where there is a function for this step, and else none."""
+        return rules if name in self.functions else ()
+
+    def _step(
+        self,
+        name: str,
+        payload: Mapping[str, Any],
+        *,
+        result: str | None,
+        then: str,
+        otherwise: str = "Broken",
+        seconds: int = STEP_SECONDS,
+    ) -> State:
+        return step(self.functions[name], payload, result=result, then=then, otherwise=otherwise, seconds=seconds)
+
+    def _tell(
+        self,
+        turn: str,
+        then: str,
+        about: Mapping[str, Any] = INCIDENT,
+        *,
+        otherwise: str = "Unheard",
+        result: str | None = None,
+    ) -> State:
+        return self._step("notify", {"turn": turn, **about}, result=result, then=then, otherwise=otherwise)
+
+    def _claiming(self) -> States:
+        """Whose incident is it, and is there one at all?"""
+        started = {"started_at.$": "$$.Execution.StartTime"}
+        taken = {**HEARD, "incident.$": "$.claim.incident", "decision.$": "$.claim.ending"}
+        return {
+            "Claim": self._step("claim", {**HEARD, **started}, result="$.claim", then="Claimed", otherwise="Unheard"),
+            "Claimed": choice(
+                when("$.claim.outcome", "opened", "Begin"),
+                when("$.claim.outcome", "recovered", "TakeEnding"),
+                *self._has("restart", when("$.claim.outcome", "moved", "TakeMoved")),
+                when("$.claim.outcome", "unidentified", "TellUnidentified"),
+                otherwise="Done",
+            ),
+            "Begin": make({**HEARD, "incident.$": "$.claim.incident", "claim.$": "$.claim"}, "$", "TellOpened"),
+            "TellOpened": self._tell("opened", "Settle", {**INCIDENT, **HEARD}, otherwise="Broken"),
+            # AWS tries a failed rotation again by itself.
+            "Settle": wait("$.claim.wait_seconds", "Diagnose"),
+            "TakeEnding": make(taken, "$", "End"),
+            **({"TakeMoved": make(taken, "$", "Debounce")} if "restart" in self.functions else {}),
+            "TellUnidentified": self._tell("unidentified", "Done", {"incident": None, **HEARD}),
+            "Done": succeed(),
+        }
+
+    def _diagnosing(self) -> States:
+        """What is true of the secret now?"""
+        asked = "probe" in self.functions
+        return {
+            "Diagnose": self._step("diagnose", INCIDENT, result="$.look", then="Diagnosed"),
+            "Diagnosed": choice(
+                when("$.look.state", "over", "Done"),
+                *self._has("probe", when("$.look.probe", "", "NoProofs")),
+                otherwise="Probe" if asked else "NoProofs",
+            ),
+            "NoProofs": put({}, "$.proofs", "Decide"),
+        }
+
+    def _probing(self) -> States:
+        asked = {**INCIDENT, "diagnosis.$": "$.look.diagnosis", "probe.$": "$.look.probe"}
+        return {
+            "Probe": self._step("probe", asked, result="$.proofs", then="Decide", seconds=self.probe_seconds),
+        }
+
+    def _deciding(self) -> States:
+        """What is to be done about it, and is now the time?"""
+        known = {
+            **INCIDENT,
+            "diagnosis.$": "$.look.diagnosis",
+            "recovered.$": "$.look.recovered",
+            "proofs.$": "$.proofs",
+        }
+        return {
+            "Decide": self._step("decide", known, result="$.decision", then="Decided"),
+            "Decided": choice(
+                when("$.decision.action", "end", "End"),
+                *self._has("retry", when("$.decision.action", "retry", "Retry")),
+                *self._has("move", when("$.decision.action", "move", "Move")),
+                when("$.decision.action", "wait", "AwaitWindow"),
+                when("$.decision.action", "over", "Done"),
+                otherwise="Unforeseen",
+            ),
+            "AwaitWindow": wait("$.decision.wait_seconds", "Diagnose"),
+        }
+
+    def _retrying(self) -> States:
+        """A rotation is asked for, and what becomes of it is looked at for some minutes."""
+        return {
+            "Retry": self._step("retry", {**INCIDENT, "decision.$": "$.decision"}, result="$.retried", then="Retried"),
+            "Retried": choice(
+                when("$.retried.outcome", "asked", "TellRetried"),
+                when("$.retried.outcome", "refused", "RetryRefused"),
+                when("$.retried.outcome", "over", "Done"),
+                otherwise="Unforeseen",
+            ),
+            "TellRetried": self._tell("retried", "FirstLook", otherwise="Broken"),
+            "FirstLook": put({"count": 1}, "$.looks", "WatchRotation"),
+            "WatchRotation": wait(LOOK_SECONDS, "Look"),
+            "Look": self._step("diagnose", INCIDENT, result="$.look", then="Looked"),
+            "Looked": choice(
+                when("$.look.state", "over", "Done"),
+                when("$.look.rotation", "succeeded", "Diagnose"),
+                when("$.look.rotation", "failed", "BackOff"),
+                when_at_least("$.looks.count", LOOKS, "BackOff"),
+                otherwise="CountLook",
+            ),
+            "CountLook": count("$.looks", "WatchRotation"),
+            "BackOff": wait("$.decision.backoff_seconds", "Diagnose"),
+            "RetryRefused": _escalation({"reason.$": "$.retried.reason"}),
+        }
+
+    def _moving(self) -> States:
+        """AWSCURRENT is moved; the diagnosis, the probe and the decision that follow prove that it holds."""
+        return {
+            "Move": self._step("move", {**INCIDENT, "decision.$": "$.decision"}, result="$.move", then="Moved"),
+            "Moved": choice(
+                when("$.move.outcome", "moved", "Diagnose"),
+                when("$.move.outcome", "lost", "Diagnose"),
+                when("$.move.outcome", "refused", "MoveRefused"),
+                when("$.move.outcome", "over", "Done"),
+                otherwise="Unforeseen",
+            ),
+            "MoveRefused": _escalation({"reason.$": "$.move.reason"}),
+        }
+
+    def _ending(self) -> States:
+        """The incident is taken from everybody else, and closed once its dependents have settled."""
+        ending = {name: f"$.decision.{name[:-2]}" for name in ("outcome.$", "reason.$", "restarts.$", "version.$")}
+        return {
+            "End": self._step("end", {**INCIDENT, "ending": ending}, result="$.end", then="Ended", otherwise="Unheard"),
+            "Ended": choice(
+                when("$.end.state", "over", "Done"),
+                *self._has("restart", when_true("$.end.restarts", "Debounce")),
+                when_there("$.error", "TellBroken"),
+                when("$.decision.outcome", "escalated", "TellEscalated"),
+                when("$.decision.outcome", "held", "TellHeld"),
+                *self._has("restart", when("$.decision.outcome", "restarted", "TellRestarted")),
+                otherwise="TellRecovered",
+            ),
+        }
+
+    def _restarting(self) -> States:
+        """Dependents still hold the value of before: they are restarted, and watched until they settle."""
+        patience = self.restart_minutes * 60
+        pause = max(WATCH_SECONDS, -(-patience // WATCHES))
+        failed = "A restart of what uses the secret failed."
+        late = f"A restart of what uses the secret has not settled within {self.restart_minutes} minutes."
+        return {
+            "Debounce": wait(self.debounce_seconds, "Restart"),
+            "Restart": self._step(
+                "restart", {**INCIDENT, "version.$": "$.decision.version"}, result="$.restart", then="Restarted"
+            ),
+            "Restarted": choice(
+                when("$.restart.state", "settled", "Settled"),
+                when("$.restart.state", "failed", "RestartFailed"),
+                otherwise="FirstWatch",
+            ),
+            "FirstWatch": put({"count": 1}, "$.watches", "WatchRestarts"),
+            "WatchRestarts": wait(pause, "Watch"),
+            "Watch": self._step("watch", INCIDENT, result="$.restart", then="Watched"),
+            "Watched": choice(
+                when("$.restart.state", "settled", "Settled"),
+                when("$.restart.state", "failed", "RestartFailed"),
+                when_at_least("$.watches.count", -(-patience // pause), "RestartLate"),
+                otherwise="CountWatch",
+            ),
+            "CountWatch": count("$.watches", "WatchRestarts"),
+            "Settled": put([], "$.decision.restarts", "End"),
+            "RestartFailed": _escalation({"reason": failed}),
+            "RestartLate": _escalation({"reason": late}),
+            "TellRestarted": self._tell("restarted", "Done"),
+        }
+
+    def _telling(self) -> States:
+        """Once it has ended: whoever tells of it, tells once."""
+        return {
+            "TellRecovered": self._tell("recovered", "Done"),
+            "TellHeld": self._tell("held", "Teller", result="$.told"),
+            # One execution tells of all that were held within a minute.
+            "Teller": choice(when_true("$.told.teller", "Gather"), otherwise="Done"),
+            "Gather": wait(GATHER_SECONDS, "TellBurst"),
+            "TellBurst": self._tell("held_burst", "Done"),
+            "TellEscalated": self._tell("escalated", "Escalated"),
+            "Escalated": fail("Escalated", "Somebody has to look: the critical topic was told."),
+        }
+
+    def _breaking(self) -> States:
+        """A step failed for good: the incident is escalated for it, or at last a topic is told without any function."""
+        reason = "States.Format('A step of the workflow failed for good: {}.', $.error.Error)"
+        decision = {"outcome": "escalated", "reason.$": reason, "restarts": [], "version": ""}
+        return {
+            # An execution waits with the definition that it began with, while its functions are deployed anew.
+            "Unforeseen": put({"Error": "UnforeseenAnswer"}, "$.error", "Broken"),
+            "Broken": make({**HEARD, **INCIDENT, "error.$": "$.error.Error", "decision": decision}, "$", "End"),
+            "TellBroken": self._tell("escalated", "Escalated", {**INCIDENT, "error.$": "$.error"}),
+            "Unheard": publish(
+                self.partition,
+                self.critical_topic_arn,
+                "rotation-guard could not handle what it heard of a rotation",
+                (
+                    "States.Format('The workflow that handles failed rotations failed itself: {}. What it had heard: "
+                    "{} Execution: {}', $.error.Error, States.JsonToString($.heard), $$.Execution.Id)"
+                ),
+                then="Unhandled",
+            ),
+            "Unhandled": fail("StepFailed", "A step failed for good; the critical topic was told."),
+        }
+
+
+def _escalation(reason: Mapping[str, str]) -> State:
+    """Ends the incident as escalated, for this reason."""
+    return make(
+        {"outcome": "escalated", **reason, "restarts": [], "version.$": "$.decision.version"}, "$.decision", "End"
     )
-
-
-def _step(partition: str, function_arn: str, payload: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Type": "Task",
-        "Resource": f"arn:{partition}:states:::lambda:invoke",
-        "Parameters": {"FunctionName": function_arn, "Payload": payload},
-        "ResultSelector": {"outcome.$": "$.Payload.outcome", "incident.$": "$.Payload.incident"},
-        "TimeoutSeconds": STEP_TIMEOUT_SECONDS,
-        "Retry": [_PASSING],
-        "Catch": [_UNHEARD],
-        **then,
-    }

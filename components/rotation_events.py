@@ -6,9 +6,9 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import cloudwatch, iam, sqs
+from pulumi_aws import cloudwatch, lambda_, sqs
 
-from . import arns, event_patterns, iam_policies
+from . import event_patterns, iam_policies
 from .event_patterns import Pattern
 from .queues import queue
 
@@ -41,8 +41,10 @@ class RotationEventsArgs(TypedDict):
     """Queue for everything that is recorded."""
     audit_queue_url: pulumi.Input[str]
     """The same queue, to set its policy: it admits these rules and nobody else."""
-    state_machine_arn: pulumi.Input[str]
-    """Workflow that is started for failed rotations."""
+    start_function_arn: pulumi.Input[str]
+    """Function that starts remediation for what it hears of a rotation."""
+    start_function_name: pulumi.Input[str]
+    """The same function, to let these rules call it."""
     extra_rules: NotRequired[list[ExtraRuleArgs]]
     """Rules for other events; none unless given."""
     drill: NotRequired[bool]
@@ -83,6 +85,9 @@ class RotationEvents(pulumi.ComponentResource):
             "service-events": ("What else a rotation reports", event_patterns.OTHER_SERVICE_EVENTS, ("audit",)),
             "api-calls": ("Calls that change a rotation or a version", event_patterns.API_CALLS, ("audit",)),
             "label-updates": ("Labels that moved to another version", event_patterns.LABEL_UPDATES, ("audit",)),
+            # Both ways to hear of a new value: the one needs a trail, the other does not.
+            "succeeded": ("Rotations that succeeded", event_patterns.ROTATION_SUCCESSES, ("remediation",)),
+            "moved": ("AWSCURRENT moved to another version", event_patterns.NEW_VALUES, ("remediation",)),
         }
         for extra in args.get("extra_rules", []):
             description = f"Extra rule {extra['name']} of the configuration"
@@ -127,42 +132,40 @@ class RotationEvents(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        starter = iam.Role(
-            f"{name}-start-remediation",
-            description="Starts remediation for failed rotations (rotation-guard)",
-            assume_role_policy=Output.all(
-                arns.part(dead_letters.arn, arns.ArnPart.ACCOUNT), *rules_to("remediation")
-            ).apply(lambda known: iam_policies.assumed_by_rules(known[0], known[1:])),
-            tags=tags,
-            opts=child,
-        )
-        may_start = iam.RolePolicy(
-            f"{name}-start-remediation",
-            role=starter.name,
-            policy=Output.from_input(args["state_machine_arn"]).apply(
-                lambda arn: iam_policies.document(*iam_policies.start_remediation(arn))
-            ),
-            opts=child,
-        )
+        admitted = {
+            route: lambda_.Permission(
+                f"{name}-{route}-remediation",
+                action="lambda:InvokeFunction",
+                function=args["start_function_name"],
+                principal="events.amazonaws.com",
+                source_arn=rules[route].arn,
+                opts=child,
+            )
+            for route, (_, _, to) in routes.items()
+            if "remediation" in to
+        }
 
-        destinations: dict[str, tuple[pulumi.Input[str], pulumi.Input[str] | None, list[pulumi.Resource]]] = {
-            "failures": (args["failures_topic_arn"], None, []),
-            "audit": (args["audit_queue_arn"], None, [audit_admission]),
-            # Topics and queues admit EventBridge by their own policies; a state machine needs a role.
-            "remediation": (args["state_machine_arn"], starter.arn, [may_start]),
+        destinations: dict[str, pulumi.Input[str]] = {
+            "failures": args["failures_topic_arn"],
+            "audit": args["audit_queue_arn"],
+            # A function and not the workflow: the event itself, which may say what it should not, would stand in the
+            # history of the execution.
+            "remediation": args["start_function_arn"],
         }
         for route, (_, _, to) in routes.items():
+            permitted: dict[str, list[pulumi.Resource]] = {
+                "audit": [audit_admission],
+                "remediation": [admitted[route]] if route in admitted else [],
+            }
             for destination in to:
-                arn, role_arn, permitted = destinations[destination]
                 cloudwatch.EventTarget(
                     f"{name}-{route}-{destination}",
                     rule=rules[route].name,
                     target_id=destination,
-                    arn=arn,
-                    role_arn=role_arn,
+                    arn=destinations[destination],
                     dead_letter_config={"arn": dead_letters.arn},
                     retry_policy={**RETRY_POLICY},
-                    opts=ResourceOptions(parent=self, depends_on=[admission, *permitted]),
+                    opts=ResourceOptions(parent=self, depends_on=[admission, *permitted.get(destination, [])]),
                 )
 
         self.dead_letters_arn = dead_letters.arn

@@ -11,10 +11,15 @@ from .audit_trail import AuditTrail
 from .demo_secrets import DemoSecrets
 from .function import RuntimeArgs
 from .notifications import Notifications, SubscriptionArgs
-from .remediation import Remediation
+from .remediation import ChangeWindowArgs, Remediation
+from .remediation_settings import REMEDIATION_CHECKS
 from .rotation_audit import ManagedTagArgs, MaxAgeClassArgs, RotationAudit
 from .rotation_events import ExtraRuleArgs, RotationEvents
 from .validation import refuse_invalid
+
+REMEDIATION_SETTINGS = tuple(name for name in REMEDIATION_CHECKS if name != "remediation_mode")
+"""Settings that Remediation calls as they are called here."""
+DEMO_OUTPUTS = ("fresh_secret_name", "stale_secret_name", "ignored_secret_name", "rotating_secret_name")
 
 
 class RotationGuardArgs(TypedDict):
@@ -54,6 +59,38 @@ class RotationGuardArgs(TypedDict):
     """Days that logs are kept; 90 unless given."""
     remediation_mode: NotRequired[str]
     """The most that remediation may do: `notify`, `retry` or `repair`; `notify` unless given."""
+    settle_minutes: NotRequired[int]
+    """Minutes that AWS is given to recover by itself before a failed rotation is looked at; 15 unless given."""
+    retry_base_minutes: NotRequired[int]
+    """The most that is waited after a retry that failed, twice that after the next one; 5 unless given."""
+    retry_cap_minutes: NotRequired[int]
+    """The most that is waited after any retry; 60 unless given."""
+    max_retries: NotRequired[int]
+    """How often an incident's rotation is retried; 3 unless given."""
+    breaker_threshold: NotRequired[int]
+    """Incidents without a success after which a secret is told and no longer touched; 3 unless given."""
+    breaker_window_hours: NotRequired[int]
+    """Hours over which these incidents count; 24 unless given."""
+    max_actions_per_hour: NotRequired[int]
+    """Retries and moves in an hour, over all secrets; 10 unless given."""
+    change_window: NotRequired[ChangeWindowArgs]
+    """When remediation may act; notices do not wait for it. At any time unless given."""
+    probe_functions: NotRequired[list[pulumi.Input[str]]]
+    """ARNs of the functions that may be asked whether a version works; none unless given."""
+    probe_timeout_seconds: NotRequired[int]
+    """Seconds that a probe may take for one version; 10 unless given."""
+    rotation_functions: NotRequired[list[pulumi.Input[str]]]
+    """ARNs of the rotation functions that a retry needs to be allowed to invoke; none unless given."""
+    restart_targets: NotRequired[list[pulumi.Input[str]]]
+    """ARNs of the ECS services, Lambda functions and SSM documents that may be restarted; none unless given."""
+    restart_role_arns: NotRequired[list[pulumi.Input[str]]]
+    """ARNs of the roles that SSM documents among them run as; none unless given."""
+    restart_debounce_seconds: NotRequired[int]
+    """Seconds to wait before dependents are restarted, so that several moves are one restart; 60 unless given."""
+    restart_timeout_minutes: NotRequired[int]
+    """Minutes that a restart may take to settle; 30 unless given."""
+    runbook_url: NotRequired[str]
+    """Where the runbook is that notices lead to; the one of this project unless given."""
     extra_rules: NotRequired[list[ExtraRuleArgs]]
     """Other events for the same path; none unless given."""
     powertools_layer_arn: NotRequired[pulumi.Input[str]]
@@ -97,6 +134,8 @@ class RotationGuard(pulumi.ComponentResource):
     """What needs someone now."""
     state_machine_arn: Output[str]
     """The remediation workflow."""
+    kill_switch_parameter_name: Output[str]
+    """The parameter that stops every action of remediation while it says anything but `go`."""
     audit_queue_url: Output[str]
     """Events that wait to be recorded."""
     audit_dead_letters_url: Output[str]
@@ -121,11 +160,14 @@ class RotationGuard(pulumi.ComponentResource):
             {**messages, **functions, **_given(args, "queue_retention_days"), "status": status},
             child,
         )
+        demo = _demo(f"{name}-demo", args, runtime, child)
         remediation = Remediation(
             f"{name}-remediation",
             {
+                **messages,
                 **functions,
-                **_given(args, "log_retention_days"),
+                **_given(args, "log_retention_days", *REMEDIATION_SETTINGS),
+                **_with_demo(args, demo),
                 "mode": args.get("remediation_mode", "notify"),
                 "remediation_topic_arn": notifications.remediation_topic_arn,
                 "critical_topic_arn": notifications.critical_topic_arn,
@@ -140,7 +182,8 @@ class RotationGuard(pulumi.ComponentResource):
                 "failures_topic_arn": notifications.failures_topic_arn,
                 "audit_queue_arn": trail.queue_arn,
                 "audit_queue_url": trail.queue_url,
-                "state_machine_arn": remediation.state_machine_arn,
+                "start_function_arn": remediation.start_function_arn,
+                "start_function_name": remediation.start_function_name,
             },
             child,
         )
@@ -175,9 +218,10 @@ class RotationGuard(pulumi.ComponentResource):
         self.remediation_topic_arn = notifications.remediation_topic_arn
         self.critical_topic_arn = notifications.critical_topic_arn
         self.state_machine_arn = remediation.state_machine_arn
+        self.kill_switch_parameter_name = remediation.kill_switch_parameter_name
         self.audit_queue_url = trail.queue_url
         self.audit_dead_letters_url = trail.dead_letters_url
-        self.demo_secret_names = _demo(f"{name}-demo", args, runtime, child)
+        self.demo_secret_names = {output: getattr(demo, output) for output in DEMO_OUTPUTS} if demo else {}
         self.register_outputs(self.outputs())
 
     def outputs(self) -> dict[str, Output[str]]:
@@ -186,11 +230,18 @@ class RotationGuard(pulumi.ComponentResource):
         return {**{name: getattr(self, name) for name in names}, **self.demo_secret_names}
 
 
-def _demo(name: str, args: RotationGuardArgs, runtime: RuntimeArgs, opts: ResourceOptions) -> dict[str, Output[str]]:
+def _demo(name: str, args: RotationGuardArgs, runtime: RuntimeArgs, opts: ResourceOptions) -> DemoSecrets | None:
     if not args.get("demo"):
-        return {}
-    demo = DemoSecrets(name, {**_given(args, "tags", "managed_tag"), "runtime": runtime}, opts)
-    return {output: getattr(demo, output) for output in DemoSecrets.__annotations__}
+        return None
+    return DemoSecrets(name, {**_given(args, "tags", "managed_tag"), "runtime": runtime}, opts)
+
+
+def _with_demo(args: RotationGuardArgs, demo: DemoSecrets | None) -> dict[str, list[pulumi.Input[str]]]:
+    """The functions that remediation may call, those of the demo among them."""
+    own: dict[str, list[pulumi.Input[str]]] = {"probe_functions": [], "rotation_functions": []}
+    if demo:
+        own = {"probe_functions": [demo.probe_function_arn], "rotation_functions": [demo.rotation_function_arn]}
+    return {setting: [*args.get(setting, []), *more] for setting, more in own.items()}
 
 
 def _given(args: Mapping[str, Any], *names: str) -> Any:

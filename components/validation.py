@@ -5,23 +5,38 @@ left to AWS where they can be used, and refused elsewhere.
 """
 
 import difflib
-import json
 import re
 import zoneinfo
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import pulumi
 
 from . import age_classes, schedule_expression
+from .checks import (
+    Check,
+    Crossing,
+    Naming,
+    boolean,
+    entries,
+    got,
+    is_arn,
+    is_integer,
+    is_role_arn,
+    one_of,
+    shown,
+    tag,
+    whole_number,
+    word,
+)
 from .endpoints import RAW_DELIVERY, endpoint_complaint
 from .event_patterns import pattern_complaint, shape_complaint
 from .notifications import TOPICS
+from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
 from .rotation_audit import MANAGED_TAG
 from .rotation_events import DESTINATIONS
 
-MODES = ("notify", "retry", "repair")
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
@@ -32,15 +47,8 @@ MAXIMUM_HOURS = 8760
 MAXIMUM_QUEUE_DAYS = 14
 HISTORIES = ("everyRun", "changes")
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
-_ARN = re.compile(r"arn:aws[\w-]*:(?P<service>[\w-]+):[\w-]+:\d{12}:(?P<resource>.+)", re.ASCII)
-_ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
-_TAG_TEXT = re.compile(r"(?:(?![\t-\r\x1c-\x1f\x85])[\w\s.:/=+\-@])*")
-"""Letters and digits of any script, and spaces but not the control characters among them."""
 KNOWN_LATER = ("powertools_layer_arn", "kms_key_arn")
-"""Settings that may be Outputs; endpoints and roles of subscriptions may be, too."""
-
-Naming = Callable[[str], str]
-Check = Callable[[str, Any], Iterator[str]]
+"""Settings that may be Outputs; endpoints and roles of subscriptions may be, too, and the entries of lists of ARNs."""
 
 
 class InvalidSettings(pulumi.RunError):
@@ -73,32 +81,16 @@ def complaints_about(args: Mapping[str, Any], named: Naming = str, hidden: froze
         if setting in hidden:
             complaints = [_without_value(complaint) for complaint in complaints]
         found += [f"{named(setting)}{complaint}" for complaint in complaints]
-    return found + list(_retention_order(args, named, hidden)) + list(_void_classes(args, named, hidden))
+    for crossing in _CROSSINGS:
+        found += crossing(args, named, hidden)
+    return found
 
 
 def undeclared(name: str, declared: Collection[str]) -> str:
     """The complaint about a setting that nobody declared, with the one that was probably meant."""
     near = difflib.get_close_matches(name, declared, n=1)
     hint = f"did you mean {near[0]}?" if near else f"settings are {', '.join(sorted(declared))}"
-    return f"{_word(name)} is not a setting; {hint}"
-
-
-def shown(value: Any) -> str:
-    """A value as the complaints show it: as JSON on one line, shortened."""
-    try:
-        text = json.dumps(value, default=_shown_otherwise)
-    except (TypeError, ValueError, RecursionError):  # keys that JSON does not know, a loop, too deep
-        text = f"a {type(value).__name__} that cannot be written as JSON"
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def _shown_otherwise(value: Any) -> str:
-    return "a value that is known only later" if isinstance(value, pulumi.Output) else repr(value)
-
-
-def _word(name: str) -> str:
-    """A name as it is where it can stand in a sentence, and as JSON where it cannot."""
-    return name if re.fullmatch(r"[!-~]{1,128}", name) else shown(name)
+    return f"{word(name)} is not a setting; {hint}"
 
 
 def _without_value(complaint: str) -> str:
@@ -106,38 +98,17 @@ def _without_value(complaint: str) -> str:
     return complaint.partition(", got ")[0] + ", got a secret value"
 
 
-def _got(allowed: str, value: Any) -> str:
-    return f" must be {allowed}, got {shown(value)}"
-
-
-def _days(low: int, high: int, more: str = "") -> Callable[[Naming, Any], Iterator[str]]:
-    def check(_: Naming, value: Any) -> Iterator[str]:
-        if not _is_integer(value) or not low <= value <= high:
-            yield _got(f"a whole number from {low} to {high}{more}", value)
-
-    return check
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _boolean(_: Naming, value: Any) -> Iterator[str]:
-    if not isinstance(value, bool):
-        yield _got("true or false", value)
-
-
 def _schedule(_: Naming, value: Any) -> Iterator[str]:
     allowed = f"as EventBridge Scheduler takes it, {schedule_expression.ALLOWED}"
     try:
         schedule_expression.shortest_period_seconds(value if isinstance(value, str) else "")
     except schedule_expression.InvalidSchedule as problem:
-        yield f"{_got(allowed, value)}: {problem}"
+        yield f"{got(allowed, value)}: {problem}"
 
 
 def _timezone(_: Naming, value: Any) -> Iterator[str]:
     if not isinstance(value, str) or value not in _timezones():
-        yield _got("an IANA time zone such as UTC or Europe/Berlin", value)
+        yield got("an IANA time zone such as UTC or Europe/Berlin", value)
 
 
 @cache
@@ -146,104 +117,54 @@ def _timezones() -> set[str]:
 
 
 def _log_retention(_: Naming, value: Any) -> Iterator[str]:
-    if not _is_integer(value) or value not in LOG_RETENTION_DAYS:
-        yield _got(f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}", value)
+    if not is_integer(value) or value not in LOG_RETENTION_DAYS:
+        yield got(f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}", value)
 
 
-def _mode(_: Naming, value: Any) -> Iterator[str]:
-    if value not in MODES:
-        yield _got(f"one of {', '.join(MODES)}", value)
-
-
-def _history(_: Naming, value: Any) -> Iterator[str]:
-    if value not in HISTORIES:
-        yield _got(f"one of {', '.join(HISTORIES)}", value)
-
-
-def _arn_of(service: str, resource: str, what: str) -> Callable[[Naming, Any], Iterator[str]]:
+def _arn_of(service: str, resource: str, what: str) -> Check:
     def check(_: Naming, value: Any) -> Iterator[str]:
-        match = _ARN.fullmatch(value) if isinstance(value, str) else None
-        if not match or match["service"] != service or not re.fullmatch(resource, match["resource"]):
-            yield _got(f"the ARN of {what}", value)
+        if not is_arn(value, service, resource):
+            yield got(f"the ARN of {what}", value)
 
     return check
 
 
-def _tag(path: str, key: Any, value: Any) -> Iterator[str]:
-    """AWS's limits for tags (https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html)."""
-    for part, text, low, high in (("key", key, 1, 128), ("value", value, 0, 256)):
-        if not isinstance(text, str) or not low <= len(text) <= high or not _TAG_TEXT.fullmatch(text):
-            yield path + _got(
-                f"a tag whose {part} is text (in quotes) of {low} to {high} letters, digits, spaces or _.:/=+-@", text
-            )
-    if isinstance(key, str) and key.lower().startswith("aws:"):
-        yield path + _got("a tag whose key does not begin with aws:", key)
-
-
 def _managed_tag(_: Naming, value: Any) -> Iterator[str]:
     if not isinstance(value, Mapping) or set(value) != {"key", "value"}:
-        yield _got("a key and a value and nothing else", value)
+        yield got("a key and a value and nothing else", value)
         return
-    yield from _tag("", value["key"], value["value"])
+    yield from tag("", value["key"], value["value"])
 
 
 def _tags(_: Naming, value: Any) -> Iterator[str]:
     if not isinstance(value, Mapping):
-        yield _got("a map of keys to values", value)
+        yield got("a map of keys to values", value)
         return
     if len(value) > 45:
         yield f" must be at most 45 tags, as AWS takes 50 a resource, got {len(value)}"
     for key, text in value.items():
-        yield from _tag(f".{_word(str(key))}", key, text)
-
-
-def _entries(
-    value: Any, fields: Mapping[str, bool], named: Naming
-) -> Iterator[tuple[str, Mapping[str, Any] | None, list[str]]]:
-    """Each entry of a list with its path, and what is wrong with its shape; None for an entry that cannot be read."""
-    if not isinstance(value, (list, tuple)):
-        yield "", None, [_got("a list", value)]
-        return
-    names = ", ".join(named(field) + ("" if needed else " (optional)") for field, needed in fields.items())
-    for index, entry in enumerate(value):
-        path = f"[{index}]"
-        if not isinstance(entry, Mapping):
-            yield path, None, [_got(f"a map of {names}", entry)]
-            continue
-        missing = [named(field) for field, needed in fields.items() if needed and field not in entry]
-        unknown = [_word(named(str(field))) for field in entry if field not in fields]
-        problems = [
-            f" must have {field}; it takes {names}, got {shown(_as_written(entry, named))}" for field in missing
-        ]
-        problems += [
-            f" must not have {field}; it takes {names}, got {shown(_as_written(entry, named))}" for field in unknown
-        ]
-        yield path, (None if missing else entry), problems
-
-
-def _as_written(entry: Mapping[str, Any], named: Naming) -> dict[str, Any]:
-    return {named(str(field)): value for field, value in entry.items()}
+        yield from tag(f".{word(str(key))}", key, text)
 
 
 def _age_classes(named: Naming, value: Any) -> Iterator[str]:
-    for path, entry, problems in _entries(value, {"days": True, "name": False, "tag": False}, named):
+    for path, entry, problems in entries(value, {"days": True, "name": False, "tag": False}, named):
         yield from (path + problem for problem in problems)
         if entry is None:
             continue
-        yield from (f"{path}.days{problem}" for problem in _days(0, MAXIMUM_DAYS)(named, entry["days"]))
+        yield from (f"{path}.days{problem}" for problem in whole_number(0, MAXIMUM_DAYS)(named, entry["days"]))
         if entry.get("name") is None and entry.get("tag") is None:
-            yield path + _got("a class by name, by tag, or by both", dict(entry))
+            yield path + got("a class by name, by tag, or by both", dict(entry))
         if entry.get("name") is not None and not age_classes.can_match(entry["name"]):
-            yield f"{path}.name" + _got(age_classes.NAME_ALLOWED, entry["name"])
+            yield f"{path}.name" + got(age_classes.NAME_ALLOWED, entry["name"])
         if entry.get("tag") is not None:
             yield from (f"{path}.tag{problem}" for problem in _class_tag(entry["tag"]))
 
 
 def _class_tag(value: Any) -> Iterator[str]:
     if not isinstance(value, Mapping) or not {"key"} <= set(value) <= {"key", "value"}:
-        yield _got("a key, and optionally a value", value)
+        yield got("a key, and optionally a value", value)
         return
-    yield from _tag("", value["key"], "" if value.get("value") is None else value["value"])
+    yield from tag("", value["key"], "" if value.get("value") is None else value["value"])
 
 
 def _void_classes(args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
@@ -270,12 +191,12 @@ def _subscriptions(named: Naming, value: Any) -> Iterator[str]:
         "subscription_role_arn": False,
     }
     seen: set[tuple[str, str, str]] = set()
-    for path, entry, problems in _entries(value, fields, named):
+    for path, entry, problems in entries(value, fields, named):
         yield from (path + problem for problem in problems)
         if entry is None:
             continue
         if entry["topic"] not in TOPICS:
-            yield f"{path}.topic" + _got(f"one of {', '.join(TOPICS)}", entry["topic"])
+            yield f"{path}.topic" + got(f"one of {', '.join(TOPICS)}", entry["topic"])
         yield from (path + complaint for complaint in _delivery(entry, named))
         identity = (entry["topic"], entry["protocol"], entry["endpoint"])
         if not all(isinstance(part, str) for part in identity):
@@ -289,16 +210,16 @@ def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
     protocol, endpoint = entry["protocol"], entry["endpoint"]
     complaint = endpoint_complaint(protocol, endpoint)
     if complaint:
-        yield complaint[0] + _got(complaint[1], protocol if complaint[0] == ".protocol" else endpoint)
+        yield complaint[0] + got(complaint[1], protocol if complaint[0] == ".protocol" else endpoint)
     raw = entry.get("raw_message_delivery")
     if raw is not None:
-        yield from (f".{named('raw_message_delivery')}{problem}" for problem in _boolean(named, raw))
+        yield from (f".{named('raw_message_delivery')}{problem}" for problem in boolean(named, raw))
         if raw is True and protocol not in RAW_DELIVERY:
-            yield f".{named('raw_message_delivery')}" + _got(f"left out but for {', '.join(RAW_DELIVERY)}", raw)
+            yield f".{named('raw_message_delivery')}" + got(f"left out but for {', '.join(RAW_DELIVERY)}", raw)
     policy = entry.get("filter_policy")
     complaint = None if policy is None else shape_complaint(policy, "SNS writes filter policies")
     if complaint:
-        yield f".{named('filter_policy')}" + _got(complaint, policy)
+        yield f".{named('filter_policy')}" + got(complaint, policy)
     yield from (f".{named('subscription_role_arn')}{problem}" for problem in _delivery_role(entry))
 
 
@@ -306,36 +227,36 @@ def _delivery_role(entry: Mapping[str, Any]) -> Iterator[str]:
     role = entry.get("subscription_role_arn")
     if entry["protocol"] != "firehose":
         if role is not None:
-            yield _got("left out but for firehose", role)
+            yield got("left out but for firehose", role)
     elif role is None:
         yield " must be the ARN of the role that SNS assumes to write to firehose, got nothing"
-    elif not isinstance(role, pulumi.Output) and not (isinstance(role, str) and _ROLE_ARN.fullmatch(role)):
-        yield _got("the ARN of the role that SNS assumes to write to firehose", role)
+    elif not isinstance(role, pulumi.Output) and not is_role_arn(role):
+        yield got("the ARN of the role that SNS assumes to write to firehose", role)
 
 
 def _extra_rules(named: Naming, value: Any) -> Iterator[str]:
     seen: set[str] = set()
-    for path, entry, problems in _entries(value, {"name": True, "event_pattern": True, "to": True}, named):
+    for path, entry, problems in entries(value, {"name": True, "event_pattern": True, "to": True}, named):
         yield from (path + problem for problem in problems)
         if entry is None:
             continue
         name = entry["name"]
         if not isinstance(name, str) or not _EXTRA_RULE_NAME.fullmatch(name):
-            yield f"{path}.name" + _got("1 to 24 letters, digits, '.', '_' or '-'", name)
+            yield f"{path}.name" + got("1 to 24 letters, digits, '.', '_' or '-'", name)
         elif name in seen:
-            yield f"{path}.name" + _got("unique among the extra rules", name)
+            yield f"{path}.name" + got("unique among the extra rules", name)
         else:
             seen.add(name)
         if not isinstance(entry["to"], str) or entry["to"] not in DESTINATIONS:
-            yield f"{path}.to" + _got(f"one of {', '.join(DESTINATIONS)}", entry["to"])
+            yield f"{path}.to" + got(f"one of {', '.join(DESTINATIONS)}", entry["to"])
         complaint = pattern_complaint(entry["event_pattern"])
         if complaint:
-            yield f"{path}.{named('event_pattern')}" + _got(complaint, entry["event_pattern"])
+            yield f"{path}.{named('event_pattern')}" + got(complaint, entry["event_pattern"])
 
 
 def _retention_order(args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
     source, dead = args.get("queue_retention_days", 7), args.get("dead_letter_retention_days", 14)
-    if _is_integer(source) and _is_integer(dead) and 1 <= dead < source <= MAXIMUM_QUEUE_DAYS:
+    if is_integer(source) and is_integer(dead) and 1 <= dead < source <= MAXIMUM_QUEUE_DAYS:
         limit, given = (
             "a secret value" if setting in hidden else value
             for setting, value in (("queue_retention_days", source), ("dead_letter_retention_days", dead))
@@ -346,28 +267,30 @@ def _retention_order(args: Mapping[str, Any], named: Naming, hidden: frozenset[s
         )
 
 
-_CHECKS: Mapping[str, Callable[[Naming, Any], Iterator[str]]] = {
+_CHECKS: Mapping[str, Check] = {
     "schedule_expression": _schedule,
     "schedule_timezone": _timezone,
-    "schedule_flexible_minutes": _days(0, 1440),
-    "max_age_days": _days(0, MAXIMUM_DAYS),
+    "schedule_flexible_minutes": whole_number(0, 1440),
+    "max_age_days": whole_number(0, MAXIMUM_DAYS),
     "max_age_classes": _age_classes,
-    "warn_days": _days(0, MAXIMUM_DAYS),
-    "stuck_hours": _days(1, MAXIMUM_HOURS),
-    "missed_hours": _days(1, MAXIMUM_HOURS),
+    "warn_days": whole_number(0, MAXIMUM_DAYS),
+    "stuck_hours": whole_number(1, MAXIMUM_HOURS),
+    "missed_hours": whole_number(1, MAXIMUM_HOURS),
     "managed_tag": _managed_tag,
     "subscriptions": _subscriptions,
-    "queue_retention_days": _days(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
-    "dead_letter_retention_days": _days(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
-    "history": _history,
-    "history_days": _days(0, MAXIMUM_DAYS),
-    "deletion_protection": _boolean,
+    "queue_retention_days": whole_number(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
+    "dead_letter_retention_days": whole_number(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
+    "history": one_of(*HISTORIES),
+    "history_days": whole_number(0, MAXIMUM_DAYS),
+    "deletion_protection": boolean,
     "log_retention_days": _log_retention,
-    "remediation_mode": _mode,
+    **REMEDIATION_CHECKS,
     "extra_rules": _extra_rules,
     "powertools_layer_arn": _arn_of("lambda", r"layer:[\w-]+:\d+", "a version of a Lambda layer"),
     "kms_key_arn": _arn_of("kms", r"key/[\w-]+", "a KMS key, not of an alias,"),
     "tags": _tags,
-    "demo": _boolean,
-    "drill": _boolean,
+    "demo": boolean,
+    "drill": boolean,
 }
+_CROSSINGS: tuple[Crossing, ...] = (_retention_order, _void_classes, remediation_crossings)
+"""What two settings ask of each other, once each of them is right by itself."""

@@ -5,6 +5,7 @@ import json
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -15,12 +16,14 @@ from components.rotation_guard import RotationGuardArgs
 from components.validation import InvalidSettings
 
 KEYS = {configuration.camel(name): name for name in RotationGuardArgs.__annotations__}
-NUMBERS = [key for key, name in KEYS.items() if name.endswith(("_days", "_minutes", "_hours"))]
-LISTS, MAPS = ["maxAgeClasses", "subscriptions", "extraRules"], ["managedTag", "tags"]
-SWITCHES = ["deletionProtection", "demo", "drill"]
+KINDS = {key: configuration._kind(RotationGuardArgs.__annotations__[name]) for key, name in KEYS.items()}
+NUMBERS, LISTS, MAPS, SWITCHES = ([key for key in KEYS if KINDS[key] is kind] for kind in (int, list, dict, bool))
+ARNS = ["probeFunctions", "rotationFunctions", "restartTargets", "restartRoleArns"]
 EMAIL = {"topic": "failures", "protocol": "email", "endpoint": "team@example.com"}
 KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
 LAYER_ARN = "arn:aws:lambda:eu-west-1:111122223333:layer:powertools:7"
+
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:probe"
 
 
 @pytest.fixture
@@ -48,6 +51,13 @@ def refused(read):
         return refusal.value.complaints
 
     return complaints
+
+
+def test_each_setting_is_read_by_its_type():
+    assert len(NUMBERS) == 19
+    assert ["maxAgeClasses", "subscriptions", *ARNS, "extraRules"] == LISTS
+    assert MAPS == ["managedTag", "changeWindow", "tags"]
+    assert SWITCHES == ["deletionProtection", "demo", "drill"]
 
 
 def test_without_config_everything_is_absent(read):
@@ -79,6 +89,15 @@ def test_a_key_that_is_left_empty_is_absent(read, key):
         ("historyDays", "0", 0),
         ("logRetentionDays", "1", 1),
         ("remediationMode", "repair", "repair"),
+        ("settleMinutes", "0", 0),
+        ("maxRetries", "0", 0),
+        ("maxActionsPerHour", "0", 0),
+        ("restartDebounceSeconds", "0", 0),
+        ("changeWindow", "{}", {}),
+        ("changeWindow", '{"start": "22:00", "end": "04:00"}', {"start": "22:00", "end": "04:00"}),
+        ("probeFunctions", "[]", []),
+        ("restartTargets", f'["{FUNCTION_ARN}"]', [FUNCTION_ARN]),
+        ("runbookUrl", "https://example.com/", "https://example.com/"),
         ("extraRules", "[]", []),
         ("powertoolsLayerArn", LAYER_ARN, LAYER_ARN),
         ("kmsKeyArn", KEY_ARN, KEY_ARN),
@@ -186,6 +205,10 @@ def test_an_entry_that_is_none_is_refused_by_its_place(refused, key, entries):
         ({"maxAgeClasses": [{"days": 7, "tag": "x"}]}, "maxAgeClasses[0].tag must be a key, and optionally a value"),
         ({"maxAgeClasses": [{"days": 7, "name": "*"}] * 2}, "maxAgeClasses[1] must be a class that a secret can get"),
         ({"stuckHours": 0}, "stuckHours must be a whole number from 1 to 8760"),
+        ({"restartTargets": [FUNCTION_ARN, "x"]}, "restartTargets[1] must be the ARN of an ECS service"),
+        ({"changeWindow": {"start": "22:00"}}, "changeWindow must have end; it takes days (optional), start, end"),
+        ({"changeWindow": {"start": "22:00", "end": 240}}, "changeWindow.end must be a time of day in UTC"),
+        ({"retryBaseMinutes": 90}, "retryCapMinutes must be at least retryBaseMinutes, 90,"),
         ({"deadLetterRetentionDays": 1}, "deadLetterRetentionDays must be at least queueRetentionDays, 7,"),
         ({"tags": {"a": 1}}, "tags.a must be a tag whose value is text (in quotes)"),
         ({"managedTag": {"key": "a", "value": True}}, "managedTag must be a tag whose value is text (in quotes)"),
@@ -223,6 +246,7 @@ def test_everything_that_is_wrong_is_in_one_message(refused):
         "scheduleTimezone": "Mars/Olympus",
         "remediationMode": "off",
         "history": "never",
+        "runbookUrl": "docs/runbook.md",
         "powertoolsLayerArn": "x",
         "kmsKeyArn": "alias/aws/sqs",
         "nobody": "x",
@@ -256,6 +280,10 @@ SECRET = "s3cr3t"
         ("maxAgeClasses", json.dumps([{"days": 1, "name": SECRET}] * 2)),
         ("maxAgeClasses", json.dumps([{"days": 1, "tag": {"key": f"{SECRET}, got *"}}])),
         ("maxAgeClasses", json.dumps([{"days": 1, "name": SECRET + str(number)} for number in range(100)])),
+        ("probeFunctions", json.dumps([FUNCTION_ARN, f"{SECRET}, got {SECRET}"])),
+        ("restartRoleArns", json.dumps([f"arn:aws:iam::111122223333:role/{SECRET}"] * 2)),
+        ("changeWindow", json.dumps({"start": SECRET, "end": SECRET})),
+        ("runbookUrl", f"http://{SECRET}, got {SECRET}"),
         ("subscriptions", json.dumps([SECRET])),
         ("subscriptions", f"[{SECRET}"),
     ],
@@ -308,6 +336,20 @@ def test_secret_endpoints_and_arns_stay_secret(run):
         "endpoint is secret": True,
     }
     assert found["subscriptions"][0]["topic"] == "failures"
+
+
+@pytest.mark.parametrize("key", ARNS)
+def test_arns_in_a_secret_list_stay_secret(run, key):
+    arn = FUNCTION_ARN if key != "restartRoleArns" else "arn:aws:iam::111122223333:role/automation"
+
+    def program():
+        settings: dict[str, Any] = {**configuration.read(pulumi.Config())}
+        [found] = settings[KEYS[key]]
+        pulumi.export("arn", found)
+        pulumi.export("secret", found.is_secret())
+
+    config = {f"rotation-guard:{key}": json.dumps([arn])}
+    assert run(program, config=config, secret_keys=tuple(config)).outputs == {"arn": arn, "secret": True}
 
 
 def test_the_program_refuses_bad_config_before_anything_is_made(run):

@@ -1,7 +1,8 @@
-"""What is done about a failed rotation: the workflow, its steps and their incidents."""
+"""What is done about a failed rotation: the workflow, its steps, its incidents, and what stops it."""
 
 import json
 
+import pulumi
 import pytest
 
 from components.remediation import Remediation
@@ -9,25 +10,86 @@ from components.remediation import Remediation
 MACHINE, TABLE = "aws:sfn/stateMachine:StateMachine", "aws:dynamodb/table:Table"
 FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+QUEUE, PARAMETER = "aws:sqs/queue:Queue", "aws:ssm/parameter:Parameter"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+HERE = "eu-west-1:111122223333"
 TOPICS = {
-    "remediation_topic_arn": "arn:aws:sns:eu-west-1:111122223333:remediation",
-    "critical_topic_arn": "arn:aws:sns:eu-west-1:111122223333:critical",
+    "remediation_topic_arn": f"arn:aws:sns:{HERE}:remediation",
+    "critical_topic_arn": f"arn:aws:sns:{HERE}:critical",
 }
-STEPS = ("claim", "notify")
+PROBE, ROTATION, API = (f"arn:aws:lambda:{HERE}:function:{name}" for name in ("probe", "rotation", "api"))
+SERVICE, DOCUMENT = f"arn:aws:ecs:{HERE}:service/shop/orders", f"arn:aws:ssm:{HERE}:document/restart"
+ROLE_ARN = "arn:aws:iam::111122223333:role/automation"
+EVERYTHING = {
+    **TOPICS,
+    "mode": "repair",
+    "settle_minutes": 1,
+    "retry_base_minutes": 2,
+    "retry_cap_minutes": 3,
+    "max_retries": 4,
+    "breaker_threshold": 5,
+    "breaker_window_hours": 6,
+    "max_actions_per_hour": 7,
+    "change_window": {"start": "22:00", "end": "04:00"},
+    "probe_functions": [PROBE],
+    "probe_timeout_seconds": 20,
+    "rotation_functions": [ROTATION],
+    "restart_targets": [SERVICE, API, DOCUMENT],
+    "restart_role_arns": [ROLE_ARN],
+    "restart_debounce_seconds": 9,
+    "restart_timeout_minutes": 10,
+    "runbook_url": "https://example.com/runbook",
+    "history_days": 12,
+}
+ALWAYS = {"start", "claim", "diagnose", "decide", "end", "notify"}
+KEY = f"arn:aws:kms:{HERE}:key/7d0e"
 
 
 @pytest.fixture(scope="module")
-def remediation(deploy):
+def plain(deploy):
     return deploy(Remediation, "mend", TOPICS)
 
 
-def states_of(recording):
-    return json.loads(recording.named(MACHINE, "mend").inputs["definition"])["States"]
+@pytest.fixture(scope="module")
+def full(deploy):
+    return deploy(Remediation, "mend", EVERYTHING)
 
 
-def test_the_workflow_is_a_standard_one_that_logs_errors_without_the_event(remediation):
-    machine = remediation.named(MACHINE, "mend").inputs
-    log_group = remediation.named(LOG_GROUP, "mend-workflow")
+def functions_of(recording):
+    return {one.name.removeprefix("mend-"): one.inputs for one in recording.of_type(FUNCTION)}
+
+
+def told(recording, step):
+    variables = functions_of(recording)[step]["environment"]["variables"]
+    return {name: value for name, value in variables.items() if not name.startswith("POWERTOOLS")}
+
+
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [
+        ({}, set()),
+        ({"mode": "notify"}, set()),
+        ({"mode": "retry"}, {"retry"}),
+        ({"mode": "repair"}, {"retry", "move"}),
+        ({"probe_functions": [PROBE]}, {"probe"}),
+        ({"restart_targets": [SERVICE]}, {"restart", "watch"}),
+        ({"rotation_functions": [ROTATION], "restart_role_arns": [ROLE_ARN]}, set()),
+    ],
+)
+def test_a_mode_has_the_functions_that_it_needs_and_no_other(deploy, given, more):
+    recording = deploy(Remediation, "mend", {**TOPICS, **given})
+
+    functions = functions_of(recording)
+    assert set(functions) == ALWAYS | more
+    assert all(one["handler"] == f"handlers.remediation_{step}.handler" for step, one in functions.items())
+    roles = {one.name for one in recording.of_type(ROLE)}
+    assert roles == {f"mend-{step}" for step in functions} | {"mend-workflow"}
+
+
+def test_the_workflow_is_a_standard_one_that_logs_errors_without_what_it_handles(plain):
+    machine = plain.named(MACHINE, "mend").inputs
+    log_group = plain.named(LOG_GROUP, "mend-workflow")
 
     assert machine["type"] == "STANDARD"
     assert machine["loggingConfiguration"] == {
@@ -37,57 +99,27 @@ def test_the_workflow_is_a_standard_one_that_logs_errors_without_the_event(remed
     }
 
 
-def test_the_workflow_calls_its_own_steps_and_tells_the_critical_topic(remediation):
-    states = states_of(remediation)
+@pytest.mark.parametrize("given", [TOPICS, EVERYTHING], ids=["plain", "full"])
+def test_the_workflow_calls_all_its_steps_and_the_critical_topic(deploy, given):
+    recording = deploy(Remediation, "mend", given)
 
-    called = {name: states[name]["Parameters"]["FunctionName"] for name in ("Claim", "Notify")}
-    assert called == {
-        "Claim": remediation.named(FUNCTION, "mend-claim").arn,
-        "Notify": remediation.named(FUNCTION, "mend-notify").arn,
-    }
-    assert states["Escalate"]["Parameters"]["TopicArn"] == TOPICS["critical_topic_arn"]
-
-
-def test_a_step_that_fails_for_good_is_heard_by_the_critical_topic(remediation):
-    states = states_of(remediation)
-
-    tasks = {name: state for name, state in states.items() if "FunctionName" in state.get("Parameters", {})}
-    assert set(tasks) == {"Claim", "Notify"}
-    for state in tasks.values():
-        [catch] = state["Catch"]
-        assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "Escalate")
-        assert state["TimeoutSeconds"] > 30
-        [retry] = state["Retry"]
-        assert {"States.TaskFailed", "States.Timeout"} <= set(retry["ErrorEquals"])
-        assert retry["MaxAttempts"] > 0
-        assert retry["BackoffRate"] > 1
-    assert states[states["Escalate"]["Next"]]["Type"] == "Fail"
+    states = json.loads(recording.named(MACHINE, "mend").inputs["definition"])["States"].values()
+    called = {state["Resource"] for state in states if state["Type"] == "Task"}
+    steps = {one.arn for one in recording.of_type(FUNCTION) if one.name != "mend-start"}
+    assert called == steps | {"arn:aws:states:::sns:publish"}
+    assert TOPICS["critical_topic_arn"] in recording.named(MACHINE, "mend").inputs["definition"]
 
 
-def test_every_state_can_be_reached_and_every_next_exists(remediation):
-    definition = json.loads(remediation.named(MACHINE, "mend").inputs["definition"])
-    states, reached, ahead = definition["States"], set(), {definition["StartAt"]}
-    while ahead:
-        name = ahead.pop()
-        reached.add(name)
-        exits = [states[name], *states[name].get("Choices", []), *states[name].get("Catch", [])]
-        ahead |= {one[way] for one in exits for way in ("Next", "Default") if way in one} - reached
+def test_what_is_waited_for_is_what_was_set(full):
+    states = json.loads(full.named(MACHINE, "mend").inputs["definition"])["States"]
 
-    assert reached == set(states)
-    assert len(reached) > 5
+    assert states["Debounce"]["Seconds"] == 9
+    assert states["Probe"]["TimeoutSeconds"] == 3 * 20 + 15
+    assert functions_of(full)["probe"]["timeout"] == 3 * 20 + 10
+    assert [rule for rule in states["Watched"]["Choices"] if rule.get("NumericGreaterThanEquals") == 40]
 
 
-def test_people_are_told_of_a_new_incident_and_of_one_without_a_secret_and_of_no_other(remediation):
-    choice = states_of(remediation)["WhoTells"]
-
-    assert {one["StringEquals"]: one["Next"] for one in choice["Choices"]} == {
-        "opened": "Notify",
-        "unidentified": "Notify",
-    }
-    assert states_of(remediation)[choice["Default"]]["Type"] == "Succeed"
-
-
-@pytest.mark.parametrize("key", [None, "arn:aws:kms:eu-west-1:111122223333:key/7d0e"])
+@pytest.mark.parametrize("key", [None, KEY])
 def test_the_workflows_role_invokes_its_steps_and_tells_people_and_uses_the_key(deploy, key):
     given = {**TOPICS, "runtime": {"kms_key_arn": key}} if key else TOPICS
 
@@ -96,9 +128,10 @@ def test_the_workflows_role_invokes_its_steps_and_tells_people_and_uses_the_key(
     *rest, logs = recording.named(ROLE_POLICY, "mend-workflow").policy()
     assert logs["Resource"] == "*"
     assert all(action.startswith("logs:") for action in logs["Action"])
-    steps = [recording.named(FUNCTION, f"mend-{step}").arn for step in STEPS]
+    steps = {recording.named(FUNCTION, f"mend-{step}").arn for step in ALWAYS - {"start"}}
+    assert set(rest[0].pop("Resource")) == steps
     expected = [
-        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": steps},
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction"},
         {"Effect": "Allow", "Action": "sns:Publish", "Resource": TOPICS["critical_topic_arn"]},
     ]
     if key:
@@ -106,8 +139,8 @@ def test_the_workflows_role_invokes_its_steps_and_tells_people_and_uses_the_key(
     assert rest == expected
 
 
-def test_only_state_machines_of_this_account_and_region_may_use_the_role(remediation):
-    [trust] = remediation.named(ROLE, "mend-workflow").policy("assumeRolePolicy")
+def test_only_state_machines_of_this_account_and_region_may_use_the_role(plain):
+    [trust] = plain.named(ROLE, "mend-workflow").policy("assumeRolePolicy")
 
     assert trust["Principal"] == {"Service": "states.amazonaws.com"}
     assert trust["Condition"] == {
@@ -116,34 +149,128 @@ def test_only_state_machines_of_this_account_and_region_may_use_the_role(remedia
     }
 
 
-def test_the_workflow_waits_until_its_role_may_do_its_work(remediation):
-    machine = remediation.named(MACHINE, "mend")
+def test_the_workflow_waits_until_its_role_may_do_its_work(plain):
+    machine = plain.named(MACHINE, "mend")
 
-    assert remediation.named(ROLE_POLICY, "mend-workflow").urn in machine.depends_on
-    assert machine.inputs["roleArn"] == remediation.named(ROLE, "mend-workflow").arn
+    assert plain.named(ROLE_POLICY, "mend-workflow").urn in machine.depends_on
+    assert machine.inputs["roleArn"] == plain.named(ROLE, "mend-workflow").arn
 
 
-def test_incidents_are_keyed_by_secret_and_opening_time(remediation):
-    table = remediation.named(TABLE, "mend-incidents").inputs
+def test_what_starts_the_workflow_may_do_that_alone_and_keeps_what_it_fails_at(plain):
+    machine, dead_letters = plain.named(MACHINE, "mend"), plain.named(QUEUE, "mend-dead-letters")
+
+    assert told(plain, "start") == {"STATE_MACHINE_ARN": machine.arn}
+    _, starting, sending = plain.named(ROLE_POLICY, "mend-start").policy()
+    assert starting == {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine.arn}
+    assert sending == {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": dead_letters.arn}
+    [config] = plain.of_type(INVOKE_CONFIG)
+    assert config.inputs["functionName"] == plain.named(FUNCTION, "mend-start").outputs["name"]
+    assert config.inputs["destinationConfig"] == {"onFailure": {"destination": dead_letters.arn}}
+
+
+@pytest.mark.parametrize(("given", "days"), [({}, 14), ({"dead_letter_retention_days": 2}, 2)])
+def test_what_could_not_be_started_is_kept_as_long_as_said(deploy, given, days):
+    queue = deploy(Remediation, "mend", {**TOPICS, **given}).named(QUEUE, "mend-dead-letters")
+
+    assert queue.inputs["messageRetentionSeconds"] == days * 86_400
+    assert queue.inputs["sqsManagedSseEnabled"] is True
+
+
+def test_an_execution_that_fails_rings_the_critical_topic(plain):
+    alarm = plain.named(ALARM, "mend-failed").inputs
+
+    assert (alarm["namespace"], alarm["metricName"]) == ("AWS/States", "ExecutionsFailed")
+    assert alarm["dimensions"] == {"StateMachineArn": plain.named(MACHINE, "mend").arn}
+    assert (alarm["statistic"], alarm["threshold"], alarm["treatMissingData"]) == ("Sum", 1, "notBreaching")
+    assert alarm["alarmActions"] == [TOPICS["critical_topic_arn"]]
+
+
+def test_the_kill_switch_says_go_until_somebody_stops_it_and_no_deployment_sets_it_back(plain):
+    switch = plain.named(PARAMETER, "mend-kill-switch")
+
+    assert (switch.inputs["type"], switch.inputs["value"]) == ("String", "go")
+    assert switch.ignore_changes == ("value",)
+    assert told(plain, "decide")["KILL_SWITCH_PARAMETER_NAME"] == switch.outputs["name"]
+
+
+def test_incidents_are_keyed_by_secret_and_opening_time(plain):
+    table = plain.named(TABLE, "mend-incidents").inputs
 
     assert (table["hashKey"], table["rangeKey"]) == ("secret_arn", "opened_at")
 
 
-@pytest.mark.parametrize(("given", "mode"), [({}, "notify"), ({"mode": "repair"}, "repair")])
-def test_the_notice_says_how_far_remediation_may_go(deploy, given, mode):
-    recording = deploy(Remediation, "mend", {**TOPICS, **given})
+def test_each_step_is_told_what_was_set(full):
+    table = {"INCIDENTS_TABLE_NAME": full.named(TABLE, "mend-incidents").outputs["name"]}
+    targets = {"RESTART_TARGETS": json.dumps([SERVICE, API, DOCUMENT])}
+    switch = {"KILL_SWITCH_PARAMETER_NAME": full.named(PARAMETER, "mend-kill-switch").outputs["name"]}
 
-    variables = recording.named(FUNCTION, "mend-notify").inputs["environment"]["variables"]
-    assert variables["REMEDIATION_MODE"] == mode
-    assert variables["REMEDIATION_TOPIC_ARN"] == TOPICS["remediation_topic_arn"]
-    assert variables["INCIDENTS_TABLE_NAME"] == recording.named(TABLE, "mend-incidents").outputs["name"]
+    assert told(full, "claim") == {
+        **table,
+        **targets,
+        "HISTORY_DAYS": "12",
+        "SETTLE_MINUTES": "1",
+        "REMEDIATION_MODE": "repair",
+    }
+    assert told(full, "diagnose") == {
+        **table,
+        **targets,
+        "REMEDIATION_MODE": "repair",
+        "PROBE_FUNCTIONS": json.dumps([PROBE]),
+    }
+    assert told(full, "probe") == {"PROBE_TIMEOUT_SECONDS": "20"}
+    assert told(full, "decide") == {
+        **table,
+        **switch,
+        "MAX_RETRIES": "4",
+        "RETRY_BASE_MINUTES": "2",
+        "RETRY_CAP_MINUTES": "3",
+        "BREAKER_THRESHOLD": "5",
+        "BREAKER_WINDOW_HOURS": "6",
+        "MAX_ACTIONS_PER_HOUR": "7",
+        "CHANGE_WINDOW": json.dumps({"start": "22:00", "end": "04:00"}),
+    }
+    assert told(full, "retry") == told(full, "move") == told(full, "watch") == table
+    assert told(full, "end") == {**table, "HISTORY_DAYS": "12"}
+    assert told(full, "restart") == {**table, **switch}
+    assert told(full, "notify") == {
+        **table,
+        "REMEDIATION_TOPIC_ARN": TOPICS["remediation_topic_arn"],
+        "CRITICAL_TOPIC_ARN": TOPICS["critical_topic_arn"],
+        "RUNBOOK_URL": "https://example.com/runbook",
+    }
 
 
-@pytest.mark.parametrize(("given", "days"), [({}, "400"), ({"history_days": 0}, "0")])
-def test_closed_incidents_expire_after_the_days_given_and_zero_is_never(deploy, given, days):
-    recording = deploy(Remediation, "mend", {**TOPICS, **given})
+def test_what_was_not_set_has_its_default(plain):
+    assert told(plain, "claim") | told(plain, "diagnose") | told(plain, "decide") | told(plain, "end") == {
+        "INCIDENTS_TABLE_NAME": plain.named(TABLE, "mend-incidents").outputs["name"],
+        "KILL_SWITCH_PARAMETER_NAME": plain.named(PARAMETER, "mend-kill-switch").outputs["name"],
+        "HISTORY_DAYS": "400",
+        "SETTLE_MINUTES": "15",
+        "REMEDIATION_MODE": "notify",
+        "RESTART_TARGETS": "[]",
+        "PROBE_FUNCTIONS": "[]",
+        "MAX_RETRIES": "3",
+        "RETRY_BASE_MINUTES": "5",
+        "RETRY_CAP_MINUTES": "60",
+        "BREAKER_THRESHOLD": "3",
+        "BREAKER_WINDOW_HOURS": "24",
+        "MAX_ACTIONS_PER_HOUR": "10",
+        "CHANGE_WINDOW": "{}",
+    }
+    assert told(plain, "notify")["RUNBOOK_URL"] == ""
 
-    assert recording.named(FUNCTION, "mend-claim").inputs["environment"]["variables"]["HISTORY_DAYS"] == days
+
+def test_arns_that_are_known_only_later_reach_steps_and_permissions(deploy):
+    def args():
+        later = {name: pulumi.Output.from_input(arn) for name, arn in (("probe", PROBE), ("service", SERVICE))}
+        return {**TOPICS, "probe_functions": [later["probe"]], "restart_targets": [later["service"]]}
+
+    recording = deploy(Remediation, "mend", args)
+
+    assert told(recording, "diagnose")["PROBE_FUNCTIONS"] == json.dumps([PROBE])
+    assert told(recording, "claim")["RESTART_TARGETS"] == json.dumps([SERVICE])
+    assert recording.named(ROLE_POLICY, "mend-probe").policy()[1]["Resource"] == [PROBE, f"{PROBE}:*"]
+    assert recording.named(ROLE_POLICY, "mend-watch").policy()[2]["Resource"] == [SERVICE]
 
 
 @pytest.mark.parametrize(("given", "days"), [({}, 90), ({"log_retention_days": 7}, 7)])
@@ -153,19 +280,15 @@ def test_the_workflows_log_expires(deploy, given, days):
     assert recording.named(LOG_GROUP, "mend-workflow").inputs["retentionInDays"] == days
 
 
-def test_the_step_that_claims_sees_labels_and_no_values(remediation):
-    statements = remediation.named(ROLE_POLICY, "mend-claim").policy()
+def test_the_outputs_lead_to_what_was_made(plain):
+    incidents, start = plain.named(TABLE, "mend-incidents"), plain.named(FUNCTION, "mend-start")
 
-    assert "GetSecretValue" not in json.dumps(statements)
-    [describing] = [one for one in statements if one["Action"] == "secretsmanager:DescribeSecret"]
-    assert describing["Resource"] == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:*"
-
-
-def test_the_outputs_lead_to_the_workflow_and_the_incidents(remediation):
-    incidents = remediation.named(TABLE, "mend-incidents")
-
-    assert remediation.outputs == {
-        "state_machine_arn": remediation.named(MACHINE, "mend").arn,
+    assert plain.outputs == {
+        "start_function_arn": start.arn,
+        "start_function_name": start.outputs["name"],
+        "state_machine_arn": plain.named(MACHINE, "mend").arn,
+        "kill_switch_parameter_name": plain.named(PARAMETER, "mend-kill-switch").outputs["name"],
         "incidents_table_name": incidents.outputs["name"],
         "incidents_table_arn": incidents.arn,
+        "dead_letters_url": plain.named(QUEUE, "mend-dead-letters").outputs["url"],
     }

@@ -9,17 +9,18 @@ from components.rotation_events import RotationEvents
 
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 QUEUE, QUEUE_POLICY = "aws:sqs/queue:Queue", "aws:sqs/queuePolicy:QueuePolicy"
-ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+ROLE, PERMISSION = "aws:iam/role:Role", "aws:lambda/permission:Permission"
 WHERE = {
     "failures_topic_arn": "arn:aws:sns:eu-west-1:111122223333:failures",
     "audit_queue_arn": "arn:aws:sqs:eu-west-1:111122223333:audit",
     "audit_queue_url": "https://sqs.eu-west-1.amazonaws.com/111122223333/audit",
-    "state_machine_arn": "arn:aws:states:eu-west-1:111122223333:stateMachine:remediation",
+    "start_function_arn": "arn:aws:lambda:eu-west-1:111122223333:function:start-0a1b2c3",
+    "start_function_name": "start-0a1b2c3",
 }
 DESTINATIONS = {
     "failures": WHERE["failures_topic_arn"],
     "audit": WHERE["audit_queue_arn"],
-    "remediation": WHERE["state_machine_arn"],
+    "remediation": WHERE["start_function_arn"],
 }
 EC2 = {"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"]}
 FROM_RDS = {"source": ["aws.rds"], "detail": {"EventID": ["RDS-EVENT-0049"]}}
@@ -35,6 +36,8 @@ ROUTES = {
     "service-events": {"audit"},
     "api-calls": {"audit"},
     "label-updates": {"audit"},
+    "succeeded": {"remediation"},
+    "moved": {"remediation"},
 }
 EXTRA_ROUTES = {
     "extra-instances": {"failures", "audit"},
@@ -47,6 +50,8 @@ PATTERNS = {
     "service-events": event_patterns.OTHER_SERVICE_EVENTS,
     "api-calls": event_patterns.API_CALLS,
     "label-updates": event_patterns.LABEL_UPDATES,
+    "succeeded": event_patterns.ROTATION_SUCCESSES,
+    "moved": event_patterns.NEW_VALUES,
     "extra-instances": EC2,
     "extra-failover": FROM_RDS,
     "extra-lambda.errors": WITHOUT_SOURCE,
@@ -78,7 +83,7 @@ def rules_to(recording, destination):
     return [rule.arn for rule in recording.of_type(RULE) if rule.name.removeprefix("heard-") in names]
 
 
-def test_failed_and_stuck_rotations_go_everywhere_at_once_and_the_rest_to_the_record_alone(plain):
+def test_failed_and_stuck_rotations_go_everywhere_new_values_to_remediation_and_the_rest_to_the_record(plain):
     assert routes(plain) == ROUTES
 
 
@@ -89,7 +94,7 @@ def test_extra_rules_go_where_they_were_told_to(extended):
 def test_every_rule_is_enabled_and_says_what_it_is_for(extended):
     rules = extended.of_type(RULE)
 
-    assert len(rules) == 8
+    assert len(rules) == 10
     for rule in rules:
         assert rule.inputs["state"] == "ENABLED"
         assert rule.inputs["description"]
@@ -176,28 +181,28 @@ def test_the_audit_queue_admits_exactly_the_rules_that_feed_it(deploy, given):
     assert all(policy.urn in target.depends_on for target in feeding)
 
 
-def test_a_role_starts_remediation_for_failed_and_stuck_rotations_and_nothing_else(extended):
-    role = extended.named(ROLE, "heard-start-remediation")
-    [trust] = role.policy("assumeRolePolicy")
+def test_remediation_is_started_by_exactly_the_rules_that_lead_to_it(extended):
+    feeding = [one for one in extended.of_type(TARGET) if one.inputs["arn"] == WHERE["start_function_arn"]]
 
-    assert trust["Principal"] == {"Service": "events.amazonaws.com"}
-    assert trust["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": "111122223333"},
-        "ArnEquals": {"aws:SourceArn": [extended.named(RULE, f"heard-{route}").arn for route in ("failed", "stuck")]},
-    }
-    assert extended.named(ROLE_POLICY, "heard-start-remediation").policy() == [
-        {"Effect": "Allow", "Action": "states:StartExecution", "Resource": WHERE["state_machine_arn"]}
-    ]
+    permissions = {one.inputs["sourceArn"]: one for one in extended.of_type(PERMISSION)}
+    assert sorted(permissions) == sorted(rules_to(extended, "remediation"))
+    assert len(feeding) == len(permissions) == 4
+    for one in permissions.values():
+        assert (one.inputs["action"], one.inputs["principal"]) == ("lambda:InvokeFunction", "events.amazonaws.com")
+        assert one.inputs["function"] == WHERE["start_function_name"]
+    for target in feeding:
+        [rule] = [one for one in extended.of_type(RULE) if one.outputs["name"] == target.inputs["rule"]]
+        assert permissions[rule.arn].urn in target.depends_on
 
 
-def test_only_the_state_machine_is_reached_through_a_role(extended):
-    roles = {target.name: target.inputs.get("roleArn") for target in extended.of_type(TARGET)}
+def test_no_target_is_reached_through_a_role(extended):
+    assert extended.of_type(ROLE) == []
+    assert {target.inputs.get("roleArn") for target in extended.of_type(TARGET)} == {None}
 
-    starter = extended.named(ROLE, "heard-start-remediation")
-    for name in ("heard-failed-remediation", "heard-stuck-remediation"):
-        assert roles.pop(name) == starter.arn
-        assert extended.named(ROLE_POLICY, "heard-start-remediation").urn in extended.named(TARGET, name).depends_on
-    assert set(roles.values()) == {None}
+
+def test_what_is_heard_of_a_new_value_is_that_awscurrent_moved_and_not_any_label():
+    assert event_patterns.NEW_VALUES["detail"] == {"labelUpdated": ["AWSCURRENT"]}
+    assert event_patterns.ROTATION_SUCCESSES["detail"] == {"eventName": ["RotationSucceeded"]}
 
 
 def test_reordering_extra_rules_renames_none_of_them(deploy):

@@ -7,8 +7,12 @@ from functools import cache
 import pulumi
 import pytest
 
+from components.remediation_settings import REMEDIATION_CHECKS
 from components.rotation_guard import RotationGuard
 from components.validation import InvalidSettings
+
+from .samples.everything import EVERYTHING, KEY, LAYER
+from .statements import listed
 
 QUEUE, TOPIC, TABLE = "aws:sqs/queue:Queue", "aws:sns/topic:Topic", "aws:dynamodb/table:Table"
 FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
@@ -18,40 +22,6 @@ SCHEDULE, MACHINE = "aws:scheduler/schedule:Schedule", "aws:sfn/stateMachine:Sta
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 SECRET, SUBSCRIPTION = "aws:secretsmanager/secret:Secret", "aws:sns/topicSubscription:TopicSubscription"
 KINDS = (TOPIC, TABLE, FUNCTION, SCHEDULE, MACHINE, RULE, ALARM, SECRET)
-KEY = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
-LAYER = "arn:aws:lambda:eu-west-1:111122223333:layer:powertools:7"
-INSTANCES = {"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"]}
-EVERYTHING = {
-    "schedule_expression": "cron(0 6 ? * * *)",
-    "schedule_timezone": "Europe/Berlin",
-    "schedule_flexible_minutes": 5,
-    "max_age_days": 90,
-    "max_age_classes": [
-        {"days": 7, "name": "prod/*", "tag": {"key": "tier", "value": "gold"}},
-        {"days": 365, "tag": {"key": "slow"}},
-    ],
-    "warn_days": 14,
-    "stuck_hours": 2,
-    "missed_hours": 48,
-    "history": "changes",
-    "managed_tag": {"key": "audit", "value": "yes"},
-    "subscriptions": [
-        {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"},
-        {"topic": "failures", "protocol": "sqs", "endpoint": "arn:aws:sqs:eu-west-1:111122223333:inbox"},
-    ],
-    "queue_retention_days": 2,
-    "dead_letter_retention_days": 3,
-    "history_days": 10,
-    "deletion_protection": False,
-    "log_retention_days": 5,
-    "remediation_mode": "retry",
-    "extra_rules": [{"name": "instances", "event_pattern": INSTANCES, "to": "both"}],
-    "powertools_layer_arn": LAYER,
-    "kms_key_arn": KEY,
-    "tags": {"team": "platform"},
-    "demo": True,
-    "drill": True,
-}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +48,7 @@ def test_every_setting_is_tried_here():
 def test_without_settings_everything_but_the_demo_is_there(plain):
     counts = {kind: len(plain.of_type(kind)) for kind in KINDS}
 
-    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 4, SCHEDULE: 1, MACHINE: 1, RULE: 5, ALARM: 1, SECRET: 0}
+    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 8, SCHEDULE: 1, MACHINE: 1, RULE: 7, ALARM: 2, SECRET: 0}
 
 
 def test_everything_lies_under_the_component(full):
@@ -104,73 +74,14 @@ def test_names_leave_room_for_what_pulumi_adds(full):
         assert max(map(len, names)) + longer + len("-0123456") <= limit
 
 
-def test_each_function_has_a_role_and_a_log_group_of_its_own(full):
-    functions = full.of_type(FUNCTION)
-    roles = {one.inputs["role"] for one in functions}
-    groups = {one.inputs["loggingConfig"]["logGroup"] for one in functions}
-
-    assert len(functions) == len(roles) == len(groups) == 5
-    assert roles <= {one.arn for one in full.of_type(ROLE)}
-    assert groups <= {one.outputs["name"] for one in full.of_type(LOG_GROUP)}
-
-
-def test_each_role_has_one_policy_and_the_checks_a_second_that_needs_its_own_arn(full):
-    policies = {one.name: one.inputs["role"] for one in full.of_type(ROLE_POLICY)}
-
-    assert policies.pop("guard-audit-check-continue") == full.named(ROLE, "guard-audit-check").outputs["name"]
-    assert sorted(policies.values()) == sorted(one.outputs["name"] for one in full.of_type(ROLE))
-
-
-def test_each_role_is_assumed_by_one_service(full):
-    services = [
-        statement["Principal"]["Service"]
-        for role in full.of_type(ROLE)
-        for statement in role.policy("assumeRolePolicy")
-    ]
-
-    assert sorted(services) == ["events.amazonaws.com"] + ["lambda.amazonaws.com"] * 5 + [
-        "scheduler.amazonaws.com",
-        "states.amazonaws.com",
-    ]
-
-
-def test_no_role_may_do_everything_or_on_everything_but_what_aws_demands(full):
-    on_star = set()
-    for policy in full.of_type(ROLE_POLICY):
-        for statement in policy.policy():
-            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-            assert not [action for action in actions if "*" in action]
-            assert "NotAction" not in statement
-            if statement["Resource"] == "*":
-                on_star |= {action for action in actions if not action.startswith("logs:")}
-
-    assert on_star == {
-        "secretsmanager:ListSecrets",
-        "secretsmanager:GetRandomPassword",
-        "cloudwatch:GetMetricStatistics",
-    }
-
-
-def test_every_function_that_is_called_asynchronously_has_a_destination(full):
-    asynchronous = {one.inputs["target"]["arn"] for one in full.of_type(SCHEDULE)}
-    asynchronous |= {one.inputs["arn"] for one in full.of_type(TARGET) if ":lambda:" in one.inputs["arn"]}
-    covered = {
-        full.named(FUNCTION, one.name).arn
-        for one in full.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
-    }
-
-    assert len(asynchronous) == 1
-    assert asynchronous <= covered
-
-
 def test_all_log_groups_expire(full):
-    assert [one.inputs["retentionInDays"] for one in full.of_type(LOG_GROUP)] == [5] * 6
+    assert [one.inputs["retentionInDays"] for one in full.of_type(LOG_GROUP)] == [5] * 16
 
 
 def test_all_queues_have_sse_without_a_key(plain):
     queues = plain.of_type(QUEUE)
 
-    assert len(queues) == 4
+    assert len(queues) == 5
     for queue in queues:
         assert queue.inputs["sqsManagedSseEnabled"] is True
         assert "kmsMasterKeyId" not in queue.inputs
@@ -179,30 +90,8 @@ def test_all_queues_have_sse_without_a_key(plain):
 def test_all_queues_and_topics_have_the_key_that_is_given(full):
     sealed = full.of_type(QUEUE) + full.of_type(TOPIC)
 
-    assert len(sealed) == 8
+    assert len(sealed) == 9
     assert {one.inputs["kmsMasterKeyId"] for one in sealed} == {KEY}
-
-
-def test_every_role_that_sends_or_reads_may_use_the_key(full):
-    needing = {
-        one.name
-        for one in full.of_type(ROLE_POLICY)
-        for statement in one.policy()
-        if {"sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish"} & set(_listed(statement["Action"]))
-    }
-    using = {
-        one.name
-        for one in full.of_type(ROLE_POLICY)
-        for statement in one.policy()
-        if statement["Resource"] == KEY and "kms:Decrypt" in statement["Action"]
-    }
-
-    assert {"guard-audit-schedule", "guard-audit-check", "guard-trail-writer", "guard-remediation-notify"} <= needing
-    assert needing <= using
-
-
-def _listed(actions):
-    return [actions] if isinstance(actions, str) else actions
 
 
 def test_tables_are_protected_from_deletion_unless_said_otherwise(plain, full):
@@ -224,7 +113,7 @@ def test_all_dead_letters_are_kept_as_long_as_said_and_no_less_than_their_source
     kept = {one.name: one.inputs["messageRetentionSeconds"] // 86_400 for one in full.of_type(QUEUE)}
 
     assert kept.pop("guard-trail-events") == 2
-    assert len(kept) == 4
+    assert len(kept) == 5
     assert set(kept.values()) == {3}
 
 
@@ -248,8 +137,21 @@ def test_the_layer_and_the_days_and_the_tag_reach_the_functions(full):
     assert [one["days"] for one in json.loads(check["MAX_AGE_CLASSES"])] == [7, 365]
     days = {one["environment"]["variables"].get("HISTORY_DAYS") for one in functions.values()}
     assert days == {"10", None}
-    notify = functions["guard-remediation-notify"]["environment"]["variables"]
-    assert notify["REMEDIATION_MODE"] == "retry"
+    claim = functions["guard-remediation-claim"]["environment"]["variables"]
+    assert (claim["REMEDIATION_MODE"], claim["SETTLE_MINUTES"]) == ("repair", "1")
+
+
+def test_remediation_gets_all_that_is_set_for_it_and_the_functions_of_the_demo_besides(full):
+    root = next(one for one in full.resources if one.type == "rotation-guard:index:RotationGuard").inputs
+    inputs = next(one for one in full.resources if one.type == "rotation-guard:index:Remediation").inputs
+
+    settings = [name for name in EVERYTHING if name in REMEDIATION_CHECKS and name != "remediation_mode"]
+    assert len(settings) == 16
+    lists = {"probe_functions": "guard-demo-probe", "rotation_functions": "guard-demo-rotation"}
+    for name in settings:
+        more = [full.named(FUNCTION, lists[name]).arn] if name in lists else []
+        assert inputs[name] == (root[name] + more if more else root[name]), name
+    assert inputs["mode"] == "repair"
 
 
 def test_schedule_subscriptions_rules_and_demo_are_those_given(full):
@@ -269,7 +171,7 @@ def test_targets_reach_the_topic_the_queue_and_the_workflow_of_this_stack(plain)
     assert reached == {
         plain.named(TOPIC, "guard-failures").arn,
         plain.named(QUEUE, "guard-trail-events").arn,
-        plain.named(MACHINE, "guard-remediation").arn,
+        plain.named(FUNCTION, "guard-remediation-start").arn,
     }
 
 
@@ -281,7 +183,7 @@ def test_writer_and_audit_share_one_status(plain):
     assert told == {status.outputs["name"]}
     for name in functions:
         granted = plain.named(ROLE_POLICY, f"guard-{name}").policy()
-        assert any(status.arn in _listed(one["Resource"]) for one in granted)
+        assert any(status.arn in listed(one["Resource"]) for one in granted)
 
 
 def test_the_audit_looks_into_the_record_and_the_incidents_of_this_stack(plain):
@@ -295,11 +197,12 @@ def test_the_audit_looks_into_the_record_and_the_incidents_of_this_stack(plain):
     assert {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": incidents.arn} in statements
 
 
-def test_the_alarm_rings_the_critical_topic_which_admits_it(plain):
-    [alarm] = plain.of_type(ALARM)
+def test_alarms_ring_the_critical_topic_which_admits_them(plain):
+    alarms = plain.of_type(ALARM)
     topic = plain.named(TOPIC, "guard-critical")
 
-    assert alarm.inputs["alarmActions"] == [topic.arn]
+    assert {one.name for one in alarms} == {"guard-audit-incomplete", "guard-remediation-failed"}
+    assert all(one.inputs["alarmActions"] == [topic.arn] for one in alarms)
     admitted = plain.named("aws:sns/topicPolicy:TopicPolicy", "guard-critical").policy()
     services = [one["Principal"].get("Service") for one in admitted if one["Resource"] == topic.arn]
     assert "cloudwatch.amazonaws.com" in services
@@ -331,7 +234,8 @@ def test_children_do_not_get_the_callers_options(run, plain):
     root, *children = recording.resources
     assert (root.aliases, root.protect) == (("formerly",), True)
     assert len(children) > 50
-    assert [one.urn for one in children if one.aliases or one.ignore_changes] == []
+    # The kill switch alone has options of its own: what people set it to stays.
+    assert [one.name for one in children if one.aliases or one.ignore_changes] == ["guard-remediation-kill-switch"]
     assert recording.shape() == plain.shape()
     # Protection is what Pulumi itself hands down from a parent: nothing is protected unless the caller says so.
     assert not [one.urn for one in plain.resources if one.protect]
@@ -362,7 +266,7 @@ def test_a_key_that_is_made_in_the_same_program_is_not_missed_at_preview(deploy)
     recording = deploy(RotationGuard, "guard", args, preview=True)
 
     queues = recording.of_type(QUEUE)
-    assert len(queues) == 4
+    assert len(queues) == 5
     assert all("kmsMasterKeyId" in one.unknown_inputs and "sqsManagedSseEnabled" not in one.inputs for one in queues)
 
 
@@ -381,6 +285,8 @@ def test_the_outputs_lead_to_what_was_made(full):
     assert full.outputs["schedule_name"] == full.named(SCHEDULE, "guard-audit").outputs["name"]
     assert full.outputs["schedule_expression"] == "cron(0 6 ? * * *)"
     assert full.outputs["state_machine_arn"] == full.named(MACHINE, "guard-remediation").arn
+    switch = full.named("aws:ssm/parameter:Parameter", "guard-remediation-kill-switch")
+    assert full.outputs["kill_switch_parameter_name"] == switch.outputs["name"]
     for output, table in {
         "table_name": "guard-audit-history",
         "status_table_name": "guard-audit-status",

@@ -1,14 +1,32 @@
 """The stacks as they would be deployed."""
 
+import json
+
 import pytest
 
 from local.recording import deploy_program, stack_config
 
+HERE = "eu-west-1:111122223333"
+TARGETS = [
+    f"arn:aws:ecs:{HERE}:service/shop/orders",
+    f"arn:aws:lambda:{HERE}:function:api",
+    f"arn:aws:ssm:{HERE}:document/restart",
+]
+"""One of each kind of what may be restarted, which the dev stack has none of."""
+
 
 @pytest.fixture(scope="session")
 def dev():
-    """The dev stack, which has all that there is, as it would be deployed."""
+    """The dev stack, with the demo, as it would be deployed."""
     return deploy_program(stack_config("dev"), stack="dev")
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """The dev stack with all that can be configured: every function that there is, with all that its role may do."""
+    more = {"restartTargets": TARGETS, "restartRoleArns": ["arn:aws:iam::111122223333:role/automation"]}
+    config = {f"rotation-guard:{key}": json.dumps(value) for key, value in more.items()}
+    return deploy_program({**stack_config("dev"), **config}, stack="dev")
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +36,6 @@ def prod():
 
 
 @pytest.fixture(scope="session")
-def functions(dev):
+def functions(whole):
     """Every Lambda function by its entry point: one that is deployed twice is looked at twice."""
-    return [(one.inputs["handler"], one) for one in dev.of_type("aws:lambda/function:Function")]
+    return [(one.inputs["handler"], one) for one in whole.of_type("aws:lambda/function:Function")]

@@ -25,6 +25,7 @@ OUTPUTS = {
     "remediation_topic_arn",
     "critical_topic_arn",
     "state_machine_arn",
+    "kill_switch_parameter_name",
     "audit_queue_url",
     "audit_dead_letters_url",
 }

@@ -23,14 +23,25 @@ PLATFORM = {
 DELIVERED = {
     "handlers.audit_writer.handler": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
     "handlers.rotation_check.handler": {"sqs:SendMessage"},
+    "handlers.remediation_start.handler": {"sqs:SendMessage"},
 }
 """What Lambda does with a function's role: it reads its queue, and sends on what failed for good."""
 SETTINGS = {
     "handlers.audit_writer.handler": settings.AuditWriterSettings,
     "handlers.rotation_check.handler": settings.RotationCheckSettings,
+    "handlers.remediation_start.handler": settings.RemediationStartSettings,
     "handlers.remediation_claim.handler": settings.RemediationClaimSettings,
+    "handlers.remediation_diagnose.handler": settings.RemediationDiagnoseSettings,
+    "handlers.remediation_probe.handler": settings.RemediationProbeSettings,
+    "handlers.remediation_decide.handler": settings.RemediationDecideSettings,
+    "handlers.remediation_retry.handler": settings.RemediationActSettings,
+    "handlers.remediation_move.handler": settings.RemediationActSettings,
+    "handlers.remediation_end.handler": settings.RemediationEndSettings,
+    "handlers.remediation_restart.handler": settings.RemediationRestartSettings,
+    "handlers.remediation_watch.handler": settings.RemediationWatchSettings,
     "handlers.remediation_notify.handler": settings.RemediationNotifySettings,
-    "handlers.demo_rotation.handler": None,
+    "handlers.demo_rotation.handler": settings.DemoDatabaseSettings,
+    "handlers.demo_probe.handler": settings.DemoDatabaseSettings,
 }
 ENTRY_POINTS = sorted(SETTINGS)
 PROBE = """
@@ -92,9 +103,9 @@ def imported(functions, tmp_path_factory):
     return json.loads(answer.stdout.splitlines()[-1])
 
 
-def granted(dev, function):
-    [role] = [one for one in dev.of_type(ROLE) if one.arn == function.inputs["role"]]
-    policies = [one for one in dev.of_type(ROLE_POLICY) if one.inputs["role"] == role.outputs["name"]]
+def granted(whole, function):
+    [role] = [one for one in whole.of_type(ROLE) if one.arn == function.inputs["role"]]
+    policies = [one for one in whole.of_type(ROLE_POLICY) if one.inputs["role"] == role.outputs["name"]]
     assert policies
     actions = set()
     for statement in (statement for policy in policies for statement in policy.policy()):
@@ -126,8 +137,8 @@ def test_every_function_runs_the_same_archive_of_all_handlers(functions):
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_a_role_grants_exactly_what_its_handler_declares(dev, functions, entry_point):
-    actions = granted(dev, function_of(functions, entry_point))
+def test_a_role_grants_exactly_what_its_handler_declares(whole, functions, entry_point):
+    actions = granted(whole, function_of(functions, entry_point))
 
     declared = module_of(entry_point).ACTIONS
     delivered = DELIVERED.get(entry_point, set())
@@ -183,19 +194,15 @@ def test_every_settings_class_belongs_to_a_function():
     }
 
     assert classes == set(filter(None, SETTINGS.values()))
-    assert len(classes) == 4
+    assert len(classes) == 13
 
 
-def test_the_steps_time_out_before_the_workflow_gives_up_on_them(dev, functions):
-    [machine] = dev.of_type("aws:sfn/stateMachine:StateMachine")
+def test_the_steps_time_out_before_the_workflow_gives_up_on_them(whole, functions):
+    [machine] = whole.of_type("aws:sfn/stateMachine:StateMachine")
     states = json.loads(machine.inputs["definition"])["States"].values()
-    limits = {
-        state["Parameters"]["FunctionName"]: state["TimeoutSeconds"]
-        for state in states
-        if "FunctionName" in state.get("Parameters", {})
-    }
+    limits = {state["Resource"]: state["TimeoutSeconds"] for state in states if "TimeoutSeconds" in state}
+    given = {one.arn: one.inputs["timeout"] for _, one in functions if one.arn in limits}
 
-    assert len(limits) == 2
-    for _, function in functions:
-        if function.arn in limits:
-            assert function.inputs["timeout"] < limits[function.arn]
+    assert set(given) == set(limits)
+    assert len(limits) == 10
+    assert all(given[arn] < limit for arn, limit in limits.items())

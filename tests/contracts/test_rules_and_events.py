@@ -20,10 +20,10 @@ HEARD = {
     "test-rotation-failed": {"failed"},
     "rotation-stuck": {"stuck"},
     "rotation-started": {"service-events"},
-    "rotation-succeeded": {"service-events"},
+    "rotation-succeeded": {"service-events", "succeeded"},
     "put-secret-value": {"api-calls"},
     "get-secret-value": set(),
-    "secret-label-updated": {"label-updates"},
+    "secret-label-updated": {"label-updates", "moved"},
     "instance-stopped": {"extra-instance-state"},
 }
 """Which rules hear each recorded event, in the dev stack."""
@@ -129,6 +129,13 @@ def test_every_call_that_changes_a_rotation_or_a_version_is_recorded(dev, record
     assert hearing(rules_of(dev), event) == {"api-calls"}
 
 
+def test_a_label_of_ones_own_is_recorded_and_no_new_value(dev, recorded):
+    event = recorded("secret-label-updated")
+    event["detail"]["labelUpdated"] = "BLUE"
+
+    assert hearing(rules_of(dev), event) == {"label-updates"}
+
+
 @pytest.mark.parametrize("name", HEARD)
 def test_the_tutorials_pattern_never_matches(recorded, name):
     assert matches(TUTORIALS, recorded(name)) is False
@@ -138,7 +145,7 @@ def test_the_tutorials_pattern_waits_for_the_right_words_in_the_wrong_place(dev,
     failed, succeeded = recorded("rotation-failed"), recorded("rotation-succeeded")
 
     assert hearing(rules_of(dev), failed) == {"failed"}
-    assert hearing(rules_of(dev), succeeded) == {"service-events"}
+    assert hearing(rules_of(dev), succeeded) == {"service-events", "succeeded"}
     # With AWS's own detail-type in its place, their pattern would have matched both.
     mended = {**TUTORIALS, "detail-type": ["AWS Service Event via CloudTrail"]}
     assert matches(mended, failed)

@@ -1,0 +1,157 @@
+"""What any setting can be checked for: each check gives sentences that begin behind the setting's name.
+
+A sentence says what is allowed and then what was given. Values that are known only later (Outputs) are refused here;
+where they may stand, whoever asks leaves them out.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import pulumi
+
+Naming = Callable[[str], str]
+"""Turns the name of a setting or a field into what its author wrote, such as camel case in a configuration."""
+Check = Callable[[Naming, Any], Iterator[str]]
+
+Crossing = Callable[[Mapping[str, Any], Naming, frozenset[str]], Iterator[str]]
+"""Looks at several settings, the values of the hidden ones not to be repeated, and gives whole sentences."""
+
+_ARN = re.compile(r"arn:aws[\w-]*:(?P<service>[\w-]+):[\w-]+:(?P<account>\d{12}|):(?P<resource>.+)", re.ASCII)
+_ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+_TAG_TEXT = re.compile(r"(?:(?![\t-\r\x1c-\x1f\x85])[\w\s.:/=+\-@])*")
+"""Letters and digits of any script, and spaces but not the control characters among them."""
+
+
+def got(allowed: str, value: Any) -> str:
+    """The end of a complaint: what must be, and what there is."""
+    return f" must be {allowed}, got {shown(value)}"
+
+
+def shown(value: Any) -> str:
+    """A value as the complaints show it: as JSON on one line, shortened."""
+    try:
+        text = json.dumps(value, default=_shown_otherwise)
+    except (TypeError, ValueError, RecursionError):  # keys that JSON does not know, a loop, too deep
+        text = f"a {type(value).__name__} that cannot be written as JSON"
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _shown_otherwise(value: Any) -> str:
+    return "a value that is known only later" if isinstance(value, pulumi.Output) else repr(value)
+
+
+def word(name: str) -> str:
+    """A name as it is where it can stand in a sentence, and as JSON where it cannot."""
+    return name if re.fullmatch(r"[!-~]{1,128}", name) else shown(name)
+
+
+def is_integer(value: Any) -> bool:
+    """Whether it is a whole number, which true and false are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def whole_number(low: int, high: int, more: str = "") -> Check:
+    """A number from `low` to `high`, both of which are allowed; `more` says why it ends there."""
+
+    def check(_: Naming, value: Any) -> Iterator[str]:
+        if not is_integer(value) or not low <= value <= high:
+            yield got(f"a whole number from {low} to {high}{more}", value)
+
+    return check
+
+
+def boolean(_: Naming, value: Any) -> Iterator[str]:
+    """True or false."""
+    if not isinstance(value, bool):
+        yield got("true or false", value)
+
+
+def one_of(*allowed: str) -> Check:
+    """One of these words."""
+
+    def check(_: Naming, value: Any) -> Iterator[str]:
+        if not isinstance(value, str) or value not in allowed:
+            yield got(f"one of {', '.join(allowed)}", value)
+
+    return check
+
+
+def is_arn(value: Any, service: str, resource: str, *, of_aws: bool = False) -> bool:
+    """Whether it is the ARN of something of this service whose last part is as this pattern says.
+
+    It names an account; with `of_aws` it names none, as what belongs to AWS itself does.
+    """
+    match = _ARN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match["service"] != service or bool(match["account"]) is of_aws:
+        return False
+    return bool(re.fullmatch(resource, match["resource"], re.ASCII))
+
+
+def is_role_arn(value: Any) -> bool:
+    """Whether it is the ARN of an IAM role."""
+    return isinstance(value, str) and bool(_ROLE_ARN.fullmatch(value))
+
+
+def tag(path: str, key: Any, value: Any) -> Iterator[str]:
+    """AWS's limits for tags (https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html)."""
+    for part, text, low, high in (("key", key, 1, 128), ("value", value, 0, 256)):
+        if not isinstance(text, str) or not low <= len(text) <= high or not _TAG_TEXT.fullmatch(text):
+            yield path + got(
+                f"a tag whose {part} is text (in quotes) of {low} to {high} letters, digits, spaces or _.:/=+-@", text
+            )
+    if isinstance(key, str) and key.lower().startswith("aws:"):
+        yield path + got("a tag whose key does not begin with aws:", key)
+
+
+def entries(
+    value: Any, fields: Mapping[str, bool], named: Naming
+) -> Iterator[tuple[str, Mapping[str, Any] | None, list[str]]]:
+    """Each entry of a list with its path, and what is wrong with its shape; None for an entry that cannot be read."""
+    if not isinstance(value, (list, tuple)):
+        yield "", None, [got("a list", value)]
+        return
+    for index, entry in enumerate(value):
+        problems = list(shape(entry, fields, named))
+        readable = isinstance(entry, Mapping) and all(field in entry for field, needed in fields.items() if needed)
+        yield f"[{index}]", (entry if readable else None), problems
+
+
+def shape(entry: Any, fields: Mapping[str, bool], named: Naming) -> Iterator[str]:
+    """What is wrong with the names in a map; `fields` says of each that it may have whether it must."""
+    names = ", ".join(named(field) + ("" if needed else " (optional)") for field, needed in fields.items())
+    if not isinstance(entry, Mapping):
+        yield got(f"a map of {names}", entry)
+        return
+    given = shown({named(str(field)): value for field, value in entry.items()})
+    missing = [named(field) for field, needed in fields.items() if needed and field not in entry]
+    unknown = [word(named(str(field))) for field in entry if field not in fields]
+    yield from (f" must have {field}; it takes {names}, got {given}" for field in missing)
+    yield from (f" must not have {field}; it takes {names}, got {given}" for field in unknown)
+
+
+def list_of(what: str, accepts: Callable[[Any], bool]) -> Check:
+    """A list whose entries are all different, each `what`, or known only later."""
+
+    def check(_: Naming, value: Any) -> Iterator[str]:
+        if not isinstance(value, (list, tuple)):
+            yield got("a list", value)
+            return
+        seen: set[str] = set()
+        for index, entry in enumerate(value):
+            if isinstance(entry, pulumi.Output):
+                continue
+            if not accepts(entry):
+                yield f"[{index}]" + got(what, entry)
+            elif entry in seen:
+                yield f"[{index}] must be there once, got {shown(entry)} again"
+            else:
+                seen.add(entry)
+
+    return check
+
+
+def known_texts(value: Any) -> Collection[str]:
+    """The texts among the entries of a list; nothing for what is no list."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, (list, tuple)) else []

@@ -1,0 +1,128 @@
+"""The steps of remediation, as data: what each does, what it is told, and what it may do. For inside use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi import Output
+from pulumi_aws import dynamodb, ssm
+
+from . import arns, remediation_policies
+from .function import statements
+from .iam_policies import Statement
+from .remediation_settings import RETRY_BASE_MINUTES, RETRY_CAP_MINUTES
+
+PROBE_SECONDS = 10
+RESTART_DEBOUNCE_SECONDS = 60
+RESTART_MINUTES = 30
+VERSIONS = 3
+"""A probe is asked about AWSCURRENT, AWSPENDING and AWSPREVIOUS, one after another."""
+
+Environment = Mapping[str, pulumi.Input[str]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its function is called after it, and runs `handlers.remediation_<its name>`."""
+
+    description: str
+    statements: Output[list[Statement]]
+    environment: Environment
+    timeout_seconds: int = 30
+
+
+def probe_seconds(args: Mapping[str, Any]) -> int:
+    """How long the step may take that asks a probe about each version."""
+    return VERSIONS * args.get("probe_timeout_seconds", PROBE_SECONDS) + 15
+
+
+def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.Parameter) -> dict[str, Step]:
+    """The steps by their names, those alone that these settings, of Remediation, need.
+
+    In mode `notify` nothing exists that could ask for a rotation, and only in mode `repair` what can move a label.
+    """
+    mode = args.get("mode", "notify")
+    place = [arns.part(incidents.arn, index) for index in arns.PLACE]
+    table: Environment = {"INCIDENTS_TABLE_NAME": incidents.name}
+    capped: Environment = {"REMEDIATION_MODE": mode}
+    kept: Environment = {"HISTORY_DAYS": str(args.get("history_days", 400))}
+    switch: Environment = {"KILL_SWITCH_PARAMETER_NAME": kill_switch.name}
+    probes, rotations = args.get("probe_functions", []), args.get("rotation_functions", [])
+    targets, roles = args.get("restart_targets", []), args.get("restart_role_arns", [])
+    restarts: Environment = {"RESTART_TARGETS": Output.json_dumps(targets)}
+    topics = [args["remediation_topic_arn"], args["critical_topic_arn"]]
+
+    found = {
+        "claim": Step(
+            "Claims the incident of a failed rotation",
+            statements(remediation_policies.claim, place, incidents.arn),
+            {**table, **kept, **capped, **restarts, "SETTLE_MINUTES": str(args.get("settle_minutes", 15))},
+        ),
+        "diagnose": Step(
+            "Looks at the labels of a secret whose rotation failed",
+            statements(remediation_policies.diagnose, place, incidents.arn),
+            {**table, **capped, **restarts, "PROBE_FUNCTIONS": Output.json_dumps(probes)},
+        ),
+        "decide": Step(
+            "Decides what is done about a failed rotation",
+            statements(remediation_policies.decide, incidents.arn, kill_switch.arn),
+            {
+                **table,
+                **switch,
+                "MAX_RETRIES": str(args.get("max_retries", 3)),
+                "RETRY_BASE_MINUTES": str(args.get("retry_base_minutes", RETRY_BASE_MINUTES)),
+                "RETRY_CAP_MINUTES": str(args.get("retry_cap_minutes", RETRY_CAP_MINUTES)),
+                "BREAKER_THRESHOLD": str(args.get("breaker_threshold", 3)),
+                "BREAKER_WINDOW_HOURS": str(args.get("breaker_window_hours", 24)),
+                "MAX_ACTIONS_PER_HOUR": str(args.get("max_actions_per_hour", 10)),
+                "CHANGE_WINDOW": Output.json_dumps(args.get("change_window", {})),
+            },
+        ),
+        "end": Step(
+            "Ends the incident of a failed rotation",
+            statements(remediation_policies.end, incidents.arn),
+            {**table, **kept},
+        ),
+        "notify": Step(
+            "Tells people about an incident",
+            statements(remediation_policies.notify, place, incidents.arn, topics),
+            {
+                **table,
+                "REMEDIATION_TOPIC_ARN": topics[0],
+                "CRITICAL_TOPIC_ARN": topics[1],
+                "RUNBOOK_URL": args.get("runbook_url", ""),
+            },
+        ),
+    }
+    if mode in ("retry", "repair"):
+        found["retry"] = Step(
+            "Asks for the rotation of a secret again",
+            statements(remediation_policies.retry, place, incidents.arn, rotations),
+            table,
+        )
+    if mode == "repair":
+        found["move"] = Step(
+            "Moves AWSCURRENT to a version that was proven to work",
+            statements(remediation_policies.move, place, incidents.arn),
+            table,
+        )
+    if probes:
+        found["probe"] = Step(
+            "Asks a probe which version of a secret works",
+            statements(remediation_policies.probe, probes),
+            {"PROBE_TIMEOUT_SECONDS": str(args.get("probe_timeout_seconds", PROBE_SECONDS))},
+            probe_seconds(args) - 5,
+        )
+    if targets:
+        found["restart"] = Step(
+            "Restarts what uses a secret that has a new value",
+            statements(remediation_policies.restart, place, incidents.arn, kill_switch.arn, targets, roles),
+            {**table, **switch},
+        )
+        found["watch"] = Step(
+            "Watches restarts until they settle",
+            statements(remediation_policies.watch, place, incidents.arn, targets),
+            table,
+        )
+    return found

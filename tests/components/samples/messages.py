@@ -1,0 +1,177 @@
+"""Settings of what is heard, kept and told that are right, and such that are not."""
+
+from .wrong import ACCOUNT, ARABIC_7, ARABIC_12, DEEP, FAR_TOO_DEEP, LOOP, NUMBERS, without
+
+ROLE = "arn:aws:iam::111122223333:role/sns-to-firehose"
+
+
+def subscription(**changes):
+    return {"topic": "failures", "protocol": "email", "endpoint": "team@example.com", **changes}
+
+
+def rule(**changes):
+    return {"name": "instances", "event_pattern": {"source": ["aws.ec2"]}, "to": "both", **changes}
+
+
+def sqs(name="inbox"):
+    return f"arn:aws:sqs:{ACCOUNT}:{name}"
+
+
+GOOD = [
+    (
+        "subscriptions",
+        [
+            [],
+            [subscription()],
+            [subscription(), subscription(topic="critical"), subscription(endpoint="other@example.com")],
+            [subscription(protocol="email-json")],
+            [subscription(protocol="sms", endpoint="+4915112345678")],
+            [subscription(protocol="https", endpoint="https://user:secret@example.com:8443/hook?x=1#y")],
+            [subscription(protocol="http", endpoint="http://[2001:db8::1]:80/")],
+            [subscription(protocol="sqs", endpoint=sqs(), raw_message_delivery=True)],
+            [subscription(protocol="sqs", endpoint="arn:aws-us-gov:sqs:us-gov-west-1:111122223333:inbox")],
+            [subscription(raw_message_delivery=False)],
+            [subscription(filter_policy={"detail": {"eventName": ["RotationFailed", {"prefix": "Rot"}]}})],
+            [subscription(protocol="lambda", endpoint=f"arn:aws:lambda:{ACCOUNT}:function:pager:live")],
+            [subscription(protocol="application", endpoint=f"arn:aws:sns:{ACCOUNT}:endpoint/GCM/app/5e3e")],
+            [
+                subscription(
+                    protocol="firehose",
+                    endpoint=f"arn:aws:firehose:{ACCOUNT}:deliverystream/archive",
+                    subscription_role_arn=ROLE,
+                )
+            ],
+        ],
+    ),
+    ("queue_retention_days", [1, 7, 14]),
+    ("dead_letter_retention_days", [7, 14]),
+    (
+        "extra_rules",
+        [
+            [],
+            [rule()],
+            [rule(), rule(name="Failover_2.x-y", to="audit"), rule(name="z", to="failures")],
+            [rule(event_pattern={"detail": {"state": [{"anything-but": ["running"]}], "code": [1, True, None]}})],
+            [rule(event_pattern={"$or": [{"source": ["a"]}, {"detail-type": ["b"]}]})],
+        ],
+    ),
+]
+BAD = [
+    ("subscriptions", "a list", [None, "x", 1, {}, {"topic": "failures"}]),
+    ("subscriptions", "a map of topic, protocol, endpoint", [[None], ["team@example.com"], [[]]]),
+    ("subscriptions", "have endpoint", [[without(subscription(), "endpoint")]]),
+    ("subscriptions", "not have endpiont", [[subscription(endpiont="x")]]),
+    (
+        "subscriptions",
+        "one of failures, remediation, critical",
+        [[subscription(topic=x)] for x in (None, "", "Failures", ["failures"], {}, 1)],
+    ),
+    (
+        "subscriptions",
+        "one of http, https, email, email-json, sms, sqs, lambda, application, firehose",
+        [[subscription(protocol=x)] for x in (None, "", "slack", "HTTPS", ["email"], {}, 1, True)],
+    ),
+    (
+        "subscriptions",
+        "an e-mail address for protocol email",
+        [[subscription(endpoint=x)] for x in (None, "", "team", "a@b", "a b@example.com", "a@b@c.de", "ä@c.de", ["a"])]
+        + [[subscription(endpoint="team@example.com\n")], [subscription(endpoint={"a": DEEP})]],
+    ),
+    (
+        "subscriptions",
+        "a URL that begins with https://",
+        [
+            [subscription(protocol="https", endpoint=x)]
+            for x in ("http://example.com", "https://", "https://a b", "https://[::1", "https://x:99999", "https://x\n")
+        ],
+    ),
+    (
+        "subscriptions",
+        "a phone number",
+        [
+            [subscription(protocol="sms", endpoint=x)]
+            for x in ("015112345678", "+0151", "+1555", "+1" + ARABIC_7 * 9, 15551234567)
+        ],
+    ),
+    (
+        "subscriptions",
+        "the ARN of a standard SQS queue",
+        [
+            [subscription(protocol="sqs", endpoint=x)]
+            for x in (sqs("in.fifo"), sqs("ünbox"), sqs("x" * 81), f"arn:aws:sqs:eu-west-1:{ARABIC_12}:inbox", "inbox")
+        ],
+    ),
+    ("subscriptions", "the ARN of a Lambda function", [[subscription(protocol="lambda", endpoint=sqs())]]),
+    (
+        "subscriptions",
+        "true or false",
+        [[subscription(protocol="sqs", endpoint=sqs(), raw_message_delivery=x)] for x in ("true", 1, [])],
+    ),
+    ("subscriptions", "left out but for sqs, http, https, firehose", [[subscription(raw_message_delivery=True)]]),
+    (
+        "subscriptions",
+        "as SNS writes filter policies",
+        [
+            [subscription(filter_policy=x)]
+            for x in ({}, [], "x", {"a": "b"}, {"a": {"b": 1}}, {"a": []}, {"a": {1, 2}}, FAR_TOO_DEEP, LOOP)
+        ],
+    ),
+    ("subscriptions", "left out but for firehose", [[subscription(subscription_role_arn=ROLE)]]),
+    (
+        "subscriptions",
+        "the ARN of the role that SNS assumes",
+        [
+            [
+                subscription(
+                    protocol="firehose",
+                    endpoint=f"arn:aws:firehose:{ACCOUNT}:deliverystream/archive",
+                    **({} if x == "absent" else {"subscription_role_arn": x}),
+                )
+            ]
+            for x in ("absent", None, "", "archive", 1, sqs(), [ROLE])
+        ],
+    ),
+    ("subscriptions", "be there once", [[subscription(), subscription(filter_policy={"a": ["b"]})]]),
+    ("queue_retention_days", "a whole number from 1 to 14", [*NUMBERS, 0, 15]),
+    ("dead_letter_retention_days", "a whole number from 1 to 14", [*NUMBERS, 0, 15]),
+    ("dead_letter_retention_days", "at least queue_retention_days, 7,", [1, 6]),
+    ("extra_rules", "a list", [None, "x", {}]),
+    ("extra_rules", "a map of name, event_pattern, to", [[None], ["x"], [[]]]),
+    ("extra_rules", "have to", [[without(rule(), "to")]]),
+    ("extra_rules", "not have state", [[rule(state="DISABLED")]]),
+    (
+        "extra_rules",
+        "1 to 24 letters",
+        [[rule(name=x)] for x in (None, "", "a b", "x" * 25, "ä", "x\n", 1, ["x"], "a/b")],
+    ),
+    ("extra_rules", "unique among the extra rules", [[rule(), rule(to="audit")]]),
+    ("extra_rules", "one of failures, audit, both", [[rule(to=x)] for x in (None, "", "queue", ["audit"], {}, 1)]),
+    (
+        "extra_rules",
+        "as EventBridge writes event patterns",
+        [
+            [rule(event_pattern=x)]
+            for x in (
+                None,
+                {},
+                [],
+                '{"source": ["aws.ec2"]}',
+                {"source": "aws.ec2"},
+                {"source": []},
+                {"detail": {}},
+                {"detail": {"state": "x"}},
+                {"detail": {"state": None}},
+                {"source": [float("nan")]},
+                {"source": [{1}]},
+                {("a", "b"): ["c"]},
+                FAR_TOO_DEEP,
+                LOOP,
+            )
+        ],
+    ),
+    (
+        "extra_rules",
+        "at most 2048 characters",
+        [[rule(event_pattern={"source": ["x" * 2049]})], [rule(event_pattern={"source": ["x" * 2030]})]],
+    ),
+]

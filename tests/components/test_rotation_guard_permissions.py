@@ -1,0 +1,101 @@
+"""The whole product as one component: what its roles may do."""
+
+import pytest
+
+from .samples.everything import EVERYTHING, KEY
+from .statements import listed
+
+FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+SCHEDULE, TARGET = "aws:scheduler/schedule:Schedule", "aws:cloudwatch/eventTarget:EventTarget"
+
+
+@pytest.fixture(scope="module")
+def full(guard):
+    return guard(**EVERYTHING)
+
+
+def test_each_function_has_a_role_and_a_log_group_of_its_own(full):
+    functions = full.of_type(FUNCTION)
+    roles = {one.inputs["role"] for one in functions}
+    groups = {one.inputs["loggingConfig"]["logGroup"] for one in functions}
+
+    assert len(functions) == len(roles) == len(groups) == 15
+    assert roles <= {one.arn for one in full.of_type(ROLE)}
+    assert groups <= {one.outputs["name"] for one in full.of_type(LOG_GROUP)}
+
+
+@pytest.mark.parametrize(
+    ("second", "role"),
+    [("guard-audit-check-continue", "guard-audit-check"), ("guard-demo-probe-secret", "guard-demo-probe")],
+)
+def test_a_role_has_a_second_policy_where_that_needs_what_is_made_after_it(full, second, role):
+    policies = {one.name: one.inputs["role"] for one in full.of_type(ROLE_POLICY)}
+
+    assert policies[second] == full.named(ROLE, role).outputs["name"]
+
+
+def test_each_role_has_one_policy_but_these(full):
+    policies = {one.name: one.inputs["role"] for one in full.of_type(ROLE_POLICY)}
+
+    assert policies.pop("guard-audit-check-continue")
+    assert policies.pop("guard-demo-probe-secret")
+    assert sorted(policies.values()) == sorted(one.outputs["name"] for one in full.of_type(ROLE))
+
+
+def test_each_role_is_assumed_by_one_service(full):
+    services = [
+        statement["Principal"]["Service"]
+        for role in full.of_type(ROLE)
+        for statement in role.policy("assumeRolePolicy")
+    ]
+
+    assert sorted(services) == ["lambda.amazonaws.com"] * 15 + ["scheduler.amazonaws.com", "states.amazonaws.com"]
+
+
+def test_no_role_may_do_everything_or_on_everything_but_what_aws_demands(full):
+    on_star = set()
+    for policy in full.of_type(ROLE_POLICY):
+        for statement in policy.policy():
+            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            assert not [action for action in actions if "*" in action]
+            assert "NotAction" not in statement
+            if statement["Resource"] == "*":
+                on_star |= {action for action in actions if not action.startswith("logs:")}
+
+    assert on_star == {
+        "secretsmanager:ListSecrets",
+        "secretsmanager:GetRandomPassword",
+        "cloudwatch:GetMetricStatistics",
+    }
+
+
+def test_every_function_that_is_called_asynchronously_has_a_destination(full):
+    asynchronous = {one.inputs["target"]["arn"] for one in full.of_type(SCHEDULE)}
+    asynchronous |= {one.inputs["arn"] for one in full.of_type(TARGET) if ":lambda:" in one.inputs["arn"]}
+    covered = {
+        full.named(FUNCTION, one.name).arn
+        for one in full.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+    }
+
+    assert len(asynchronous) == 2
+    assert asynchronous <= covered
+
+
+def test_every_role_that_sends_or_reads_may_use_the_key(full):
+    needing = {
+        one.name
+        for one in full.of_type(ROLE_POLICY)
+        for statement in one.policy()
+        if {"sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish"} & set(listed(statement["Action"]))
+    }
+    using = {
+        one.name
+        for one in full.of_type(ROLE_POLICY)
+        for statement in one.policy()
+        if statement["Resource"] == KEY and "kms:Decrypt" in statement["Action"]
+    }
+
+    remediation = {f"guard-remediation-{step}" for step in ("start", "notify", "workflow")}
+    assert remediation | {"guard-audit-schedule", "guard-audit-check", "guard-trail-writer"} <= needing
+    assert needing <= using
