@@ -85,8 +85,9 @@ def _whole_service(statement: Statement) -> Statement:
 
 
 def _misspelt(statement: Statement) -> Statement:
+    # No letter that makes another action of it, as an s does of ssm:GetParameter.
     first, *others = _list(statement["Action"])
-    return {**statement, "Action": [*others, f"{first}s"]}
+    return {**statement, "Action": [*others, f"{first}x"]}
 
 
 def _all_but_its_actions(statement: Statement) -> Statement | None:

@@ -17,19 +17,25 @@ OWN_ACCOUNT = "without it AWS lets the topic's own account publish, and that is 
 ALARMS = "that alarms reach a topic is no subject of the pack"
 STATUS = "what is true now is written over, and is no history that has to expire"
 OWN_BUS = "which of its own events a function may send, its code says as well: the condition is more than is asked for"
+OPT_IN = "its condition on the tag by which a secret opts in says which secrets are meant"
+STRICTER = "the tag opts in, and the condition holds what is done to less than that"
 CODE = "what a function's code calls, only its code knows: the contract tests hold it to that"
 
+STEPS = ("claim", "diagnose", "probe", "decide", "retry", "move", "end", "restart", "watch", "notify")
+FUNCTIONS = (
+    "audit-check",
+    "trail-writer",
+    "demo-rotation",
+    "demo-probe",
+    "remediation-start",
+    *(f"remediation-{step}" for step in STEPS),
+)
 FOR_A_STRANGER = "assumeRolePolicy: statement 0 is for a stranger too"
 SURVIVORS: dict[str, str] = {
-    f"Role rotation-guard-audit-check: {FOR_A_STRANGER}": NAMED,
-    f"Role rotation-guard-demo-rotation: {FOR_A_STRANGER}": NAMED,
-    f"Role rotation-guard-remediation-claim: {FOR_A_STRANGER}": NAMED,
-    f"Role rotation-guard-remediation-notify: {FOR_A_STRANGER}": NAMED,
-    f"Role rotation-guard-trail-writer: {FOR_A_STRANGER}": NAMED,
+    **{f"Role rotation-guard-{function}: {FOR_A_STRANGER}": NAMED for function in FUNCTIONS},
     "TopicPolicy rotation-guard-critical: policy: statement 0 is for a stranger too": NAMED,
     "TopicPolicy rotation-guard-failures: policy: statement 0 is for a stranger too": NAMED,
     "TopicPolicy rotation-guard-remediation: policy: statement 0 is for a stranger too": NAMED,
-    "Role rotation-guard-events-start-remediation: assumeRolePolicy: statement 0 lacks the condition *": ONE_IS_ENOUGH,
     "Role rotation-guard-remediation-workflow: assumeRolePolicy: statement 0 lacks the condition *": ONE_IS_ENOUGH,
     "QueuePolicy rotation-guard-dead-letters: policy: statement 0 is for every principal": HELD,
     "QueuePolicy rotation-guard-events-audit: policy: statement 0 is for every principal": HELD,
@@ -46,8 +52,24 @@ SURVIVORS: dict[str, str] = {
     "RolePolicy rotation-guard-audit-check: policy: statement 9 lacks the condition events:source": OWN_BUS,
     "RolePolicy rotation-guard-audit-check: policy: statement 9 takes any events:source": OWN_BUS,
     "RolePolicy rotation-guard-audit-check-continue: removed": CODE,
+    "RolePolicy rotation-guard-remediation-notify: policy: statement 2 has no condition": OWN_BUS,
+    "RolePolicy rotation-guard-remediation-notify: policy: statement 2 lacks the condition events:source": OWN_BUS,
+    "RolePolicy rotation-guard-remediation-notify: policy: statement 2 takes any events:source": OWN_BUS,
     "RolePolicy rotation-guard-remediation-notify: removed": CODE,
     "RolePolicy rotation-guard-remediation-notify: without statement 1, sns:Publish": CODE,
+    "RolePolicy rotation-guard-remediation-probe: removed": CODE,
+    "RolePolicy rotation-guard-remediation-probe: without statement 1, lambda:InvokeFunction": CODE,
+    "RolePolicy rotation-guard-remediation-retry: removed": CODE,
+    "RolePolicy rotation-guard-remediation-retry: without statement 2, lambda:InvokeFunction": CODE,
+    "RolePolicy rotation-guard-remediation-start: without statement 1, states:StartExecution": CODE,
+    "RolePolicy rotation-guard-remediation-retry: policy: statement 1 is for every resource": OPT_IN,
+    "RolePolicy rotation-guard-remediation-move: policy: statement 1 is for every resource": OPT_IN,
+    "RolePolicy rotation-guard-remediation-retry: policy: statement 1 lacks the condition secretsmanager:*": STRICTER,
+    "RolePolicy rotation-guard-remediation-move: policy: statement 1 lacks the condition secretsmanager:*": STRICTER,
+    **{
+        f'Permission rotation-guard-events-{route}-remediation: principal = "*"': HELD
+        for route in ("failed", "stuck", "succeeded", "moved")
+    },
     "Permission rotation-guard-demo-rotation: removed": (
         "AWS refuses to set up a rotation whose function Secrets Manager may not call: it cannot be deployed"
     ),
@@ -76,8 +98,16 @@ def _survivors(stack, mutated):
 @pytest.fixture(scope="module")
 def dev():
     """Our own stack, with all that can be configured."""
+    here = "eu-west-1:111122223333"
     return _stack(
-        "dev", subscriptions=[{"topic": "critical", "protocol": "https", "endpoint": "https://example.com/h"}]
+        "dev",
+        subscriptions=[{"topic": "critical", "protocol": "https", "endpoint": "https://example.com/h"}],
+        restartTargets=[
+            f"arn:aws:ecs:{here}:service/shop/orders",
+            f"arn:aws:lambda:{here}:function:api",
+            f"arn:aws:ssm:{here}:document/restart",
+        ],
+        restartRoleArns=["arn:aws:iam::111122223333:role/automation"],
     )
 
 
