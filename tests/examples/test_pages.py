@@ -1,0 +1,39 @@
+"""The pages of the examples: their snippets are programs that Pulumi takes, and grant no more than they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from local import recording
+
+PAGES = sorted((Path(__file__).resolve().parents[2] / "examples" / "probe").glob("*/README.md"))
+FUNCTION, SECRET = "aws:lambda/function:Function", "aws:secretsmanager/secret:Secret"
+CONFIG = {f"{recording.PROJECT}:{key}": '["one"]' for key in ("subnetIds", "securityGroupIds")}
+
+
+@pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.parent.name)
+def deployed(request):
+    [snippet] = re.findall(r"```python\n(.*?)```", request.param.read_text(), re.DOTALL)
+    program = compile(snippet, str(request.param), "exec")
+    return recording.run(lambda: exec(program, {}), config=CONFIG)  # noqa: S102 - it is ours
+
+
+def test_there_are_pages_to_try():
+    assert [page.parent.name for page in PAGES] == ["https", "postgresql"]
+
+
+def test_a_snippet_makes_a_probe_that_its_secret_names_and_the_stack_tells(deployed):
+    [function], [secret] = deployed.of_type(FUNCTION), deployed.of_type(SECRET)
+
+    assert secret.inputs["tags"]["rotation-guard:probe"] == function.inputs["name"]
+    assert deployed.outputs == {"probe_function_arn": function.arn}
+    assert function.inputs["handler"] == "probe.handler"
+    assert function.inputs["timeout"] < 10
+
+
+def test_a_snippet_grants_the_value_of_that_secret_and_nothing_else(deployed):
+    [secret] = deployed.of_type(SECRET)
+    [policy] = deployed.of_type("aws:iam/rolePolicy:RolePolicy")
+
+    assert policy.policy() == [{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret.arn}]
