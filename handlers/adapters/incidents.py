@@ -11,7 +11,7 @@ from typing import Any
 
 from ..domain.diagnosis import Described
 from ..domain.history import iso
-from ..domain.incidents import CLOSED, OPEN, RESTARTING, Incident, Outcome
+from ..domain.incidents import CLOSED, OPEN, RECOVERIES, RESTARTING, Incident, Outcome
 from ..domain.rotation import Heard, name_of
 from .clients import client
 from .items import item, row
@@ -75,7 +75,7 @@ class Incidents:
         return next((Incident.of(row(stored)) for stored in answer["Items"]), None)
 
     def count_since(self, secret_arn: str, since: str, but: str) -> int:
-        """How many incidents with a failure this secret has had after this moment, ISO 8601, but for one."""
+        """How many incidents that did not recover this secret has had after this moment, ISO 8601, but for one."""
         answer = self._dynamodb.query(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :arn AND opened_at > :since",
@@ -83,7 +83,8 @@ class Incidents:
             ExpressionAttributeValues=item({":arn": secret_arn, ":since": since, ":none": 0}),
             ConsistentRead=True,
         )
-        return sum(row(stored)["opened_at"] != but for stored in answer["Items"])
+        found = [row(stored) for stored in answer["Items"]]
+        return sum(one["opened_at"] != but and one.get("outcome") not in RECOVERIES for one in found)
 
     def open(
         self,

@@ -4,7 +4,8 @@ import uuid
 from collections import Counter
 from itertools import count
 
-from handlers import remediation_claim
+from handlers import remediation_claim, remediation_decide
+from handlers.domain.diagnosis import Diagnosis
 
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:remediation:RotationFailed-1"
 FAILED_AT, SUCCEEDED_AT = "2026-03-01T00:50:20Z", "2026-03-01T01:17:16Z"
@@ -109,6 +110,14 @@ class Scene:
         """Changes an incident's row from outside; None takes an attribute away."""
         row = {**self.row(incident), **changes}
         self.aws.put("incidents", {name: value for name, value in row.items() if value is not None})
+
+    def decide(self, incident, proofs=None, recovered=False, **found):
+        """Has the next step decided, by what was found: a stuck secret that opts in to repair unless said otherwise."""
+        known = {"name": "orders/db", "current": "v2", "pending": "v3", "previous": "v1", "mode": "repair"}
+        rest = {"failed_step": "setSecret", "rotation_on": True}
+        diagnosis = Diagnosis(incident["secret_arn"], **{**known, **rest, **found}).as_dict()
+        event = {"incident": incident, "diagnosis": diagnosis, "recovered": recovered, "proofs": proofs or {}}
+        return remediation_decide.handler({"execution": EXECUTION, **event}, self._context)
 
     def close(self, incident, state="closed"):
         """Ends an incident from outside, and releases its claim."""
