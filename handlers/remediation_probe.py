@@ -35,8 +35,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         notes.extend([told.note] if told.note else [])
         return told.proof
 
-    pending = asked(diagnosis.pending, "AWSPENDING")
+    # A try of AWS's own may pass between the two questions, and turn the old password into the new one: asked in this
+    # order that shows as both working, in the other as neither.
     current = asked(diagnosis.current, "AWSCURRENT")
+    pending = asked(diagnosis.pending, "AWSPENDING")
     # Each question is a login, and some systems lock out who fails often: nothing is asked that would change nothing.
     if current is Proof.BROKEN and pending is not Proof.WORKS and diagnosis.fallback:
         previous = asked(diagnosis.previous, "AWSPREVIOUS")

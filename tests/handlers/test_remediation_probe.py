@@ -76,13 +76,13 @@ def asked(aws):
     return lambda: [json.loads(one["Payload"]) for one in aws.asked("Invoke")]
 
 
-def test_the_probe_is_asked_for_pending_first_and_then_for_current(aws, probe, asked):
+def test_the_probe_is_asked_for_current_first_and_then_for_pending(aws, probe, asked):
     answer = probe({"AWSPENDING": works(), "AWSCURRENT": broken()})
 
     assert answer == {"current": "broken", "pending": "works", "previous": "unknown", "notes": []}
     assert asked() == [
-        {"SecretId": SECRET, "VersionId": "pending-id", "VersionStage": "AWSPENDING"},
         {"SecretId": SECRET, "VersionId": "current-id", "VersionStage": "AWSCURRENT"},
+        {"SecretId": SECRET, "VersionId": "pending-id", "VersionStage": "AWSPENDING"},
     ]
     # Anything else that Lambda is asked for, such as the end of the function's log, would bring its text here.
     assert [set(call) for call in aws.asked("Invoke")] == [{"FunctionName", "Payload"}] * 2
@@ -183,8 +183,8 @@ def test_every_question_that_is_not_answered_has_a_note(probe):
     answer = probe({"AWSPENDING": failed(), "AWSCURRENT": said({})})
 
     assert answer["notes"] == [
-        "The probe of AWSPENDING ended with an error.",
         f"The probe of AWSCURRENT {UNANSWERED}.",
+        "The probe of AWSPENDING ended with an error.",
     ]
 
 
@@ -198,7 +198,7 @@ def test_whatever_a_probe_answers_only_plain_words_count_and_none_is_repeated(pr
 
     assert (found["pending"], found["current"]) == (expected, "unknown")
     assert found["notes"] == [
-        f"The probe of {label} {UNANSWERED}." for label in (["AWSCURRENT"] if plain else ["AWSPENDING", "AWSCURRENT"])
+        f"The probe of {label} {UNANSWERED}." for label in (["AWSCURRENT"] if plain else ["AWSCURRENT", "AWSPENDING"])
     ]
     assert PLANTED not in logged()
 
