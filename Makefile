@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up down report test policies bench docs lock format
+.PHONY: help up down drill report test policies bench docs lock format
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ up: .venv/ready ## Deploy the stack into an AWS on this machine, and show it at 
 
 down: .venv/ready ## End it, and leave nothing behind
 	@$(BIN)/python -m local down
+
+drill: .venv/ready ## Break a rotation in it on purpose, and watch it heal; STEP=setSecret for one step of four
+	@$(BIN)/python -m local drill --step '$(STEP)'
 
 report: .venv/ready ## Audit a portfolio of sixty secrets in it, and print the report
 	@$(BIN)/python -m local report

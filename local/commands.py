@@ -5,16 +5,18 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import deployment, stories
+from . import deployment, drill, promises, stories
 from .console import Screen
 from .deployment import DIRECTORY, RunningStack
 from .errors import LocalError
 from .stacks import ROOT
+from .timeline import moments
 
 _EVENTS = ROOT / "tests" / "events"
 
@@ -49,7 +51,7 @@ def _up(options: argparse.Namespace, screen: Screen) -> int:
     screen.pairs("Outputs", stack.outputs)
     screen.line()
     screen.line(f"The stack runs at {stack.endpoint_url} until `make down`. Try next:", style="bold")
-    for arguments in ("status", "event rotation-failed", "drill --step testSecret"):
+    for arguments in ("status", "event rotation-failed", "drill"):
         screen.line(f"  {_invocation(options)} {arguments}", style="cyan")
     return 0
 
@@ -124,11 +126,23 @@ def _read_event(name: str) -> dict[str, Any]:
 
 
 def _drill(options: argparse.Namespace, screen: Screen) -> int:
+    steps = drill.steps(options.step)
     stack = deployment.require_running(options.directory)
-    if options.step == "none":
-        screen.story(stories.healthy_rotation(stack), "rotating")
-    else:
-        screen.story(stories.failed_rotation(stack, options.step), f"breaking a rotation at {options.step}")
+    for step in steps:
+        screen.line(f"{step}: {drill.STORIES[step]}", style="bold")
+        with screen.timeline() as timeline:
+            trace = drill.run(
+                stack,
+                step,
+                lambda trace, waits: timeline.shows(moments(trace), time.time() - trace.began_at, waits),
+            )
+            timeline.shows(moments(trace), time.time() - trace.began_at, "")
+        judged = promises.judged(trace)
+        for promise, broken in judged:
+            screen.kept(promise.says, broken)
+        screen.line()
+        if told := [broken for _, broken in judged if broken]:
+            raise LocalError(f"Broken at {step}, and not every promise was kept: {' '.join(told)}")
     return 0
 
 
@@ -177,10 +191,8 @@ def _parser() -> argparse.ArgumentParser:
     event = command("event", _event, "Put a recorded event on the bus, and tell what became of it.")
     event.add_argument("event", metavar="FILE", help="a JSON file, - for standard input, or a name in tests/events")
     event.add_argument("--copies", type=_positive, default=1, help="how often to put it (default: 1)")
-    drill = command("drill", _drill, "Break the demo secret's rotation, and tell who heard of it.")
-    drill.add_argument(
-        "--step", choices=(*stories.STEPS, "none"), default="setSecret", help="where (default: setSecret)"
-    )
+    breaking = command("drill", _drill, "Break the demo secret's rotation, and look on while it is healed.")
+    breaking.add_argument("--step", default="", help="createSecret, setSecret, ... (default: all four in turn)")
     report = command("report", _report, "Audit a portfolio of some sixty secrets of every verdict, and report on it.")
     report.add_argument("arguments", nargs="*", help="options of `rotation-guard report`, behind --")
     command("env", _env, "Print lines for a shell to source, so that aws and boto3 reach the stack.")

@@ -9,8 +9,12 @@ from rich.status import Status
 from rich.text import Text
 
 from .stories import Happened
+from .timeline import Moment
 
 _WIDTH = 76
+_LATE_SECONDS = 0.2
+"""How much later than another a moment may be heard of that came before it."""
+_COLOURS = {"AWS": "yellow", "healed": "bold green", "moved": "magenta", "opened": "red", "broken": "bold red"}
 
 
 class Screen:
@@ -42,6 +46,24 @@ class Screen:
         with self.working(waiting):
             for happened in happenings:
                 self.happened(happened)
+
+    def kept(self, says: str, broken: str | None) -> None:
+        """A promise, ticked when it was kept, and else how it was broken."""
+        self._out.print(
+            Text("✗ " if broken else "✓ ", style="bold red" if broken else "green")
+            .append(says, style="default")
+            .append(f": {broken}" if broken else "", style="bold red")
+        )
+
+    @contextmanager
+    def timeline(self) -> Generator["Timeline"]:
+        """Moments as they come, each printed once; while more are awaited, a line that lives."""
+        with self.working("") as live:
+            timeline = Timeline(self._out, live)
+            try:
+                yield timeline
+            finally:
+                timeline.end()
 
     @contextmanager
     def working(self, what: str) -> Generator["Live"]:
@@ -75,3 +97,31 @@ class Live:
         """Change what it says."""
         if self._status:
             self._status.update(what)
+
+
+class Timeline:
+    """Moments, in their order: one is printed once nothing can come any more that was before it."""
+
+    def __init__(self, out: Console, live: Live) -> None:
+        self._out, self._live = out, live
+        self._waiting: set[Moment] = set()
+        self._printed: set[Moment] = set()
+
+    def shows(self, moments: Iterable[Moment], now: float, waits: str) -> None:
+        """Take in every moment that is known at this one, in seconds, and say what is waited for."""
+        self._waiting |= set(moments) - self._printed
+        self._print(now - _LATE_SECONDS)
+        self._live.says(f"{now:8.3f} s  waiting for {waits}")
+
+    def end(self) -> None:
+        """Print what is left."""
+        self._print(float("inf"))
+
+    def _print(self, until: float) -> None:
+        for moment in sorted(self._waiting):
+            if moment.seconds <= until:
+                line = Text(f"{moment.seconds:8.3f} s  ", style="dim")
+                line.append(f"{moment.who:20}", style=_COLOURS.get(moment.who, "cyan"))
+                self._out.print(line.append(moment.what, style="default"))
+                self._waiting.remove(moment)
+                self._printed.add(moment)

@@ -61,6 +61,12 @@ class RunningStack:
         """A boto3 client of the stack's account, as its root user."""
         return self.aws.client(service)
 
+    def output(self, name: str) -> Any:
+        """One of its outputs; raises LocalError where it has none of this name."""
+        if name not in self.outputs:
+            raise LocalError(f"Stack {self.stack} has no output {name}: this needs a stack with `demo` and `drill` on.")
+        return self.outputs[name]
+
     def alive(self) -> bool:
         """Whether its emulator is up and answers."""
         return (emulator := self.emulator) is not None and emulator.answers()

@@ -3,7 +3,6 @@
 Each story yields what happened, as it happens, and after how many milliseconds; what did not happen is a LocalError.
 """
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,13 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from . import portfolio
+from .demo_secret import DemoSecret
 from .deployment import RunningStack
 from .errors import LocalError
-from .journal import Journal, Sent
-from .waiting import eventually
+from .journal import Sent
 
-STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
-BREAK_TAG = "rotation-guard:demo-break-at"
 SOURCE = "rotation-guard.drill"
 
 _PATIENCE_SECONDS = 30.0
@@ -41,7 +38,7 @@ class Happened:
 def audit_run(stack: RunningStack) -> Iterator[Happened]:
     """One run of the audit; of the demo secrets two are audited, and none is overdue."""
     began = time.perf_counter()
-    answer = stack.client("lambda").invoke(FunctionName=_output(stack, "function_name"), Payload=b"{}")
+    answer = stack.client("lambda").invoke(FunctionName=stack.output("function_name"), Payload=b"{}")
     took = _since(began)
     told = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
@@ -61,12 +58,12 @@ def portfolio_audit(stack: RunningStack) -> Iterator[Happened]:
     portfolio.seed(stack, secrets)
     yield Happened(f"portfolio: {len(secrets)} secrets, {len(portfolio.VERDICTS)} verdicts", _since(began))
     began = time.perf_counter()
-    answer = stack.client("lambda").invoke(FunctionName=_output(stack, "function_name"), Payload=b"{}")
+    answer = stack.client("lambda").invoke(FunctionName=stack.output("function_name"), Payload=b"{}")
     took, told = _since(began), json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise LocalError(f"The audit run failed: {told.get('errorMessage', told)}")
     run = stack.client("dynamodb").get_item(
-        TableName=_output(stack, "runs_table_name"),
+        TableName=stack.output("runs_table_name"),
         Key={"audit": {"S": "rotation"}, "run_id": {"S": told["run_id"]}},
         ConsistentRead=True,
     )["Item"]
@@ -79,37 +76,24 @@ def portfolio_audit(stack: RunningStack) -> Iterator[Happened]:
 
 
 def failed_rotation(stack: RunningStack, step: str = "setSecret") -> Iterator[Happened]:
-    """The demo secret's rotation breaks at this step: who hears of it, and what is written down."""
-    secret = _rotating_secret(stack)
-    _settle(stack, secret)
-    manager = stack.client("secretsmanager")
-    manager.tag_resource(SecretId=secret["ARN"], Tags=[{"Key": BREAK_TAG, "Value": step}])
-    try:
-        sent = _rotate(stack, secret["ARN"], "RotationFailed")
-        yield Happened(f"{secret['Name']} broke at {step}, and AWS sent RotationFailed")
-        yield from _watch(
-            sent.put_at,
-            {
-                "notice on the failures topic": lambda: _message(stack, "failures", sent.id),
-                "row in the audit trail": lambda: _audit_row(stack, sent),
-                "incident": lambda: _incident(stack, sent),
-                "readable notice on the remediation topic": lambda: _message(
-                    stack, "remediation", secret["Name"], sent.put_at
-                ),
-            },
-        )
-    finally:
-        # So that the next rotation heals it.
-        manager.untag_resource(SecretId=secret["ARN"], TagKeys=[BREAK_TAG])
-
-
-def healthy_rotation(stack: RunningStack) -> Iterator[Happened]:
-    """The demo secret rotates: it is written down, and nobody is bothered."""
-    secret = _rotating_secret(stack)
-    _settle(stack, secret)
-    sent = _rotate(stack, secret["ARN"], "RotationSucceeded")
-    yield Happened(f"{secret['Name']} rotated, and AWS sent RotationSucceeded")
-    yield from _watch(sent.put_at, {"row in the audit trail": lambda: _audit_row(stack, sent)})
+    """The demo secret's rotation breaks once, at this step: who hears of it, what is written down, that it heals."""
+    secret = DemoSecret(stack)
+    secret.settle()
+    with secret.broken_at(step):
+        sent = secret.rotated("RotationFailed")
+    yield Happened(f"{secret.name} broke at {step}, and AWS sent RotationFailed")
+    yield from _watch(
+        sent.put_at,
+        {
+            "notice on the failures topic": lambda: _message(stack, "failures", sent.id),
+            "row in the audit trail": lambda: _audit_row(stack, sent),
+            "incident": lambda: _incident(stack, sent),
+            "readable notice on the remediation topic": lambda: _message(
+                stack, "remediation", secret.name, sent.put_at
+            ),
+            "healed, and its incident closed": lambda: _incident(stack, sent, "closed") and secret.works(),
+        },
+    )
 
 
 def put_event(stack: RunningStack, event: Mapping[str, Any], copies: int = 1) -> Iterator[Happened]:
@@ -136,7 +120,7 @@ def put_event(stack: RunningStack, event: Mapping[str, Any], copies: int = 1) ->
 
 def _traces(stack: RunningStack, put_at: float, ids: set[str]) -> Iterator[Happened]:
     """Whatever shows of these events; looks for as long as something more may come."""
-    table, deadline = _output(stack, "audit_trail_table_name"), time.time() + _GLANCE_SECONDS
+    table, deadline = stack.output("audit_trail_table_name"), time.time() + _GLANCE_SECONDS
     rows: dict[str, float] = {}
     notices: dict[str, float] = {}
     while (now := time.time()) < deadline and (not rows or now < max(*rows.values(), *notices.values(), 0) + 0.4):
@@ -154,7 +138,7 @@ def _traces(stack: RunningStack, put_at: float, ids: set[str]) -> Iterator[Happe
         return
     for what, seen in (("rows in the audit trail", rows), ("notices on the failures topic", notices)):
         yield Happened(f"{what}: {len(seen)}", (max(seen.values()) - put_at) * 1000 if seen else None)
-    incidents = [item for item in _scan(stack, _output(stack, "incidents_table_name")) if _mentions(item, ids)]
+    incidents = [item for item in _scan(stack, stack.output("incidents_table_name")) if _mentions(item, ids)]
     yield Happened(f"incidents that hold it: {len(incidents)}")
 
 
@@ -170,33 +154,6 @@ def _watch(put_at: float, looks: dict[str, Look]) -> Iterator[Happened]:
             raise LocalError(f"Missing after {_PATIENCE_SECONDS:.0f} s: {', '.join(looks)}. `make up` starts anew.")
         if looks:
             time.sleep(_EVERY_SECONDS)
-
-
-def _rotating_secret(stack: RunningStack) -> dict[str, Any]:
-    return stack.client("secretsmanager").describe_secret(SecretId=_output(stack, "rotating_secret_name"))
-
-
-def _settle(stack: RunningStack, secret: Mapping[str, Any]) -> None:
-    """Bring a rotation that is running or stuck to its end, so that the next one is a new one."""
-    manager = stack.client("secretsmanager")
-
-    def settled() -> bool:
-        stages = manager.describe_secret(SecretId=secret["ARN"])["VersionIdsToStages"].values()
-        return all("AWSPENDING" not in labels or "AWSCURRENT" in labels for labels in stages)
-
-    if not settled():
-        with contextlib.suppress(manager.exceptions.InvalidRequestException):
-            manager.rotate_secret(SecretId=secret["ARN"])
-    eventually(settled, f"The end of the previous rotation of {secret['Name']}", _PATIENCE_SECONDS)
-
-
-def _rotate(stack: RunningStack, arn: str, ending: str) -> Sent:
-    emulator = stack.emulator
-    if emulator is None:
-        raise LocalError("The embedded AWS has gone: start it anew with `make up`.")
-    journal = Journal(emulator.journal)
-    stack.client("secretsmanager").rotate_secret(SecretId=arn)
-    return eventually(lambda: journal.find(ending, arn), f"{ending} of {arn}", _PATIENCE_SECONDS, 0.002)
 
 
 def _messages(stack: RunningStack, topic: str) -> list[dict[str, Any]]:
@@ -228,8 +185,9 @@ def _audit_row(stack: RunningStack, sent: Sent) -> bool:
     return any(sent.id in row["recorded"]["S"] for row in rows)
 
 
-def _incident(stack: RunningStack, sent: Sent) -> bool:
-    return any(_mentions(row, {sent.id}) for row in _of_secret(stack, "incidents_table_name", sent.secret_arn))
+def _incident(stack: RunningStack, sent: Sent, state: str = "") -> bool:
+    rows = _of_secret(stack, "incidents_table_name", sent.secret_arn)
+    return any(_mentions(row, {sent.id}) and state in row["state"]["S"] for row in rows)
 
 
 def _of_secret(stack: RunningStack, table: str, secret_arn: str) -> list[dict[str, Any]]:
@@ -238,7 +196,7 @@ def _of_secret(stack: RunningStack, table: str, secret_arn: str) -> list[dict[st
         stack.client("dynamodb")
         .get_paginator("query")
         .paginate(
-            TableName=_output(stack, table),
+            TableName=stack.output(table),
             KeyConditionExpression="secret_arn = :arn",
             ExpressionAttributeValues={":arn": {"S": secret_arn}},
             ConsistentRead=True,
@@ -255,12 +213,6 @@ def _scan(stack: RunningStack, table: str) -> list[dict[str, Any]]:
 def _mentions(item: Mapping[str, Any], ids: set[str]) -> bool:
     text = json.dumps(item)
     return any(id_ in text for id_ in ids)
-
-
-def _output(stack: RunningStack, name: str) -> str:
-    if name not in stack.outputs:
-        raise LocalError(f"Stack {stack.stack} has no output {name}: this needs a stack with `demo` and `drill` on.")
-    return stack.outputs[name]
 
 
 def _since(began: float) -> float:

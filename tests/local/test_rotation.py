@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import aws_retries
+from local.demo_secret import STEPS
 from local.errors import LocalError
-from local.stories import STEPS
 from local.waiting import eventually
 
 RECORDED = {"AWS Service Event via CloudTrail", "AWS API Call via CloudTrail"}

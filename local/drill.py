@@ -1,0 +1,191 @@
+"""A drill: a rotation is broken on purpose, and the whole path heals it while somebody looks on."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from .demo_secret import STEPS, DemoSecret
+from .deployment import RunningStack
+from .ears import Ears, listening
+from .errors import LocalError
+from .trace import Execution, Left, Row, Trace
+
+PASSING = ("createSecret", "setSecret")
+"""What breaks at these is gone after the first failure, so that a retry heals it; at the others it stays."""
+STORIES = {
+    "createSecret": "there is no new value yet, and what broke it passes: a retry heals it",
+    "setSecret": "there is a new value that nobody uses, and what broke it passes: a retry heals it",
+    "testSecret": "the database takes the new value alone, and it stays broken: AWSCURRENT has to be rolled forward",
+    "finishSecret": "the new value was tested, and it stays broken: AWSCURRENT has to be rolled forward",
+}
+"""A step -> what is true after it broke, and what is to come."""
+PATIENCE_SECONDS = 60.0
+_QUIET_SECONDS = 0.5
+"""How long nothing more may come before a drill is over: several times what a delivery takes."""
+_EVERY_SECONDS = 0.03
+_READ = TypeDeserializer().deserialize
+
+Shows = Callable[[Trace, str], None]
+"""Is told what is known so far, and what is waited for."""
+
+
+def steps(named: str | None) -> tuple[str, ...]:
+    """The steps to break at: the named one, or all four; raises LocalError for one that there is not."""
+    if not named:
+        return STEPS
+    if named not in STEPS:
+        raise LocalError(f"There is no step {named!r} to break at: STEP is one of {', '.join(STEPS)}.")
+    return (named,)
+
+
+def run(stack: RunningStack, step: str, shows: Shows = lambda trace, waits: None) -> Trace:
+    """Break the demo secret's rotation at this step, and look on until it is healed and nothing more comes.
+
+    Raises LocalError, saying what did not happen, when it takes too long; the break is removed in any case.
+    """
+    secret = DemoSecret(stack)
+    secret.settle()
+    with listening(stack) as ears, secret.broken_at(step) as mend:
+        watch = _Watch(stack, secret, ears, step)
+        secret.rotate()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while waits := watch.waits_for():
+            if time.monotonic() > deadline:
+                raise LocalError(f"Broken at {step}: {waits} is missing after {PATIENCE_SECONDS:.0f} s.")
+            time.sleep(_EVERY_SECONDS)
+            watch.look()
+            if step in PASSING and watch.trace.failure and not watch.trace.mended_at:
+                mend()
+                watch.trace = replace(watch.trace, mended_at=time.time())
+            shows(watch.trace, waits)
+        return watch.whole()
+
+
+class _Watch:
+    """Whoever looks on: the trace, which grows."""
+
+    def __init__(self, stack: RunningStack, secret: DemoSecret, ears: Ears, step: str) -> None:
+        self._stack, self._secret, self._ears = stack, secret, ears
+        self._executions = _Executions(stack, secret.arn)
+        self._values: dict[str, str] = {}
+        versions = secret.versions()
+        [before] = [version for version, labels in versions.items() if "AWSCURRENT" in labels]
+        self.trace = Trace(step, secret.arn, time.time(), before, versions, works=True)
+        self._changed_at = time.monotonic()
+        self._read_values(versions)
+
+    def look(self) -> None:
+        """See what has come since."""
+        before, versions = self.trace, self._secret.versions()
+        self._read_values(versions)
+        trace = replace(
+            before,
+            versions=versions,
+            works=self._secret.works(),
+            messages=(*before.messages, *self._ears.heard(before.secret_arn)),
+            executions=tuple(self._executions.since(before.began_at)),
+            rows=tuple(self._rows("incidents_table_name", "opened_at", before.began_at)),
+        )
+        if trace.is_healed and trace.failure and not trace.healed_at:
+            trace = replace(trace, healed_at=time.time())
+        if (trace.messages, trace.executions) != (before.messages, before.executions):
+            self._changed_at = time.monotonic()
+        self.trace = trace
+
+    def waits_for(self) -> str:
+        """What is still to come; empty when nothing is."""
+        trace = self.trace
+        if not trace.failure:
+            return "AWS's RotationFailed"
+        if not trace.rows:
+            return "an incident"
+        if any(row["state"] != "closed" for row in trace.rows):
+            return f"the end of the incident, which is in {self._executions.state() or 'no state'},"
+        if any(execution.status == "RUNNING" for execution in trace.executions):
+            return "the end of its executions"
+        return "" if time.monotonic() - self._changed_at > _QUIET_SECONDS else "silence"
+
+    def whole(self) -> Trace:
+        """The trace, with everything else in which a value might be found."""
+        trail = self._rows("audit_trail_table_name", "recorded", self.trace.began_at)
+        texts = {"the audit trail": json.dumps(list(trail), default=str)}
+        if emulator := self._stack.emulator:
+            texts["a log"] = emulator.log.read_text(encoding="utf-8", errors="replace")
+        return replace(self.trace, values=frozenset(self._values_and_passwords()), texts=texts)
+
+    def _read_values(self, versions: Mapping[str, Any]) -> None:
+        for version in versions:
+            if version not in self._values and (value := self._secret.value(version)):
+                self._values[version] = value
+
+    def _values_and_passwords(self) -> Iterator[str]:
+        for value in self._values.values():
+            yield value
+            yield json.loads(value)["password"]
+
+    def _rows(self, table: str, key: str, since: float) -> Iterator[Row]:
+        """The rows of the secret that are not older."""
+        pages = (
+            self._stack.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._stack.output(table),
+                KeyConditionExpression=f"secret_arn = :arn AND {key} >= :since",
+                ExpressionAttributeValues={":arn": {"S": self._secret.arn}, ":since": {"S": _moment(since)}},
+                ConsistentRead=True,
+            )
+        )
+        for page in pages:
+            yield from ({name: _READ(value) for name, value in item.items()} for item in page["Items"])
+
+
+class _Executions:
+    """The executions of the workflow that are about one secret."""
+
+    def __init__(self, stack: RunningStack, secret_arn: str) -> None:
+        self._states, self._machine = stack.client("stepfunctions"), stack.output("state_machine_arn")
+        self._secret_arn = secret_arn
+        self._is_ours: dict[str, bool] = {}
+        self._known: dict[str, Execution] = {}
+
+    def since(self, began_at: float) -> Iterator[Execution]:
+        """Those that were started from then on, in their order."""
+        listed = self._states.list_executions(stateMachineArn=self._machine)["executions"]
+        for entry in reversed(listed):
+            if entry["startDate"].timestamp() >= began_at and self._about_it(entry["executionArn"]):
+                yield self._read(entry["executionArn"], entry["status"])
+
+    def state(self) -> str:
+        """The state that the first of them is in, or left last."""
+        first = next(iter(self._known.values()), None)
+        return first.left[-1].state if first and first.left else ""
+
+    def _about_it(self, arn: str) -> bool:
+        if arn not in self._is_ours:
+            self._is_ours[arn] = self._secret_arn in self._states.describe_execution(executionArn=arn)["input"]
+        return self._is_ours[arn]
+
+    def _read(self, arn: str, status: str) -> Execution:
+        known = self._known.get(arn)
+        if known is None or known.status == "RUNNING":
+            pages = self._states.get_paginator("get_execution_history").paginate(executionArn=arn)
+            events = [event for page in pages for event in page["events"]]
+            left = (event for event in events if "stateExitedEventDetails" in event)
+            raw = json.dumps(events, default=datetime.isoformat)
+            self._known[arn] = Execution(arn, status, tuple(map(_left, left)), raw)
+        return self._known[arn]
+
+
+def _left(event: Mapping[str, Any]) -> Left:
+    exited = event["stateExitedEventDetails"]
+    return Left(event["timestamp"].timestamp(), exited["name"], json.loads(exited["output"]))
+
+
+def _moment(seconds: float) -> str:
+    """As the tables write it, to the second: what is of the same second counts as later."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
