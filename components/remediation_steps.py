@@ -16,6 +16,8 @@ from .remediation_settings import RETRY_BASE_MINUTES, RETRY_CAP_MINUTES
 PROBE_SECONDS = 10
 RESTART_DEBOUNCE_SECONDS = 60
 RESTART_MINUTES = 30
+RESTART_SECONDS = 50
+"""How long it may take to ask for a restart of each dependent, or to look at it: under the minute that a step has."""
 VERSIONS = 3
 """A probe is asked about AWSCURRENT, AWSPENDING and AWSPREVIOUS, one after another."""
 
@@ -119,10 +121,12 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
             "Restarts what uses a secret that has a new value",
             statements(remediation_policies.restart, place, incidents.arn, kill_switch.arn, targets, roles),
             {**table, **switch},
+            RESTART_SECONDS,
         )
         found["watch"] = Step(
             "Watches restarts until they settle",
             statements(remediation_policies.watch, place, incidents.arn, targets),
             table,
+            RESTART_SECONDS,
         )
     return found
