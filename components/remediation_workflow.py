@@ -110,7 +110,7 @@ class Workflow:
             "Claimed": choice(
                 when("$.claim.outcome", "opened", "Begin"),
                 when("$.claim.outcome", "recovered", "TakeEnding"),
-                *self._has("restart", when("$.claim.outcome", "moved", "TakeMoved")),
+                when("$.claim.outcome", "moved", "TakeMoved"),
                 when("$.claim.outcome", "unidentified", "TellUnidentified"),
                 otherwise="Done",
             ),
@@ -119,7 +119,8 @@ class Workflow:
             # AWS tries a failed rotation again by itself.
             "Settle": wait("$.claim.wait_seconds", "Diagnose"),
             "TakeEnding": make(taken, "$", "End"),
-            **({"TakeMoved": make(taken, "$", "Debounce")} if "restart" in self.functions else {}),
+            # Where nothing can be restarted, that is what is told.
+            "TakeMoved": make(taken, "$", "Debounce" if "restart" in self.functions else "Settled"),
             "TellUnidentified": self._tell("unidentified", "Done", {"incident": None, **HEARD}),
             "Done": succeed(),
         }
@@ -215,9 +216,10 @@ class Workflow:
                 when_there("$.error", "TellBroken"),
                 when("$.decision.outcome", "escalated", "TellEscalated"),
                 when("$.decision.outcome", "held", "TellHeld"),
-                *self._has("restart", when("$.decision.outcome", "restarted", "TellRestarted")),
+                when("$.decision.outcome", "restarted", "TellRestarted"),
                 otherwise="TellRecovered",
             ),
+            "Settled": put([], "$.decision.restarts", "End"),
         }
 
     def _restarting(self) -> States:
@@ -246,16 +248,15 @@ class Workflow:
                 otherwise="CountWatch",
             ),
             "CountWatch": count("$.watches", "WatchRestarts"),
-            "Settled": put([], "$.decision.restarts", "End"),
             "RestartFailed": _escalation({"reason": failed}),
             "RestartLate": _escalation({"reason": late}),
-            "TellRestarted": self._tell("restarted", "Done"),
         }
 
     def _telling(self) -> States:
         """Once it has ended: whoever tells of it, tells once."""
         return {
             "TellRecovered": self._tell("recovered", "Done"),
+            "TellRestarted": self._tell("restarted", "Done"),
             "TellHeld": self._tell("held", "Teller", result="$.told"),
             # One execution tells of all that were held within a minute.
             "Teller": choice(when_true("$.told.teller", "Gather"), otherwise="Done"),
