@@ -21,6 +21,7 @@ _LOG = "Read the log of the rotation function"
 _KEEP = "Do not clear AWSPENDING: it may be the only copy of a password that is live already."
 _SETTING = ("setSecret", "testSecret", "finishSecret")
 """From here on the password may be another one already, and AWSPENDING alone knows it."""
+_BROKEN = "A step of the workflow failed for good"
 _REFUSALS = ("RotateSecret was refused", "UpdateSecretVersionStage was refused")
 
 
@@ -64,10 +65,10 @@ def _held(facts: Facts) -> str:
 
 
 def _escalated(facts: Facts) -> str:
-    if facts["error"]:
+    if facts["error"] or (facts["reason"] or "").startswith(_BROKEN):
         return (
-            f"Look in the execution for the step that failed ({facts['error']}); mostly it lacks a permission. "
-            "The next failure of this secret opens a new incident."
+            "Look in the execution for the step that failed; mostly it lacks a permission. The next failure of this "
+            "secret opens a new incident."
         )
     if any(entry["state"] not in (State.SETTLED, State.REFUSED) for entry in facts["restarts"]):
         return (

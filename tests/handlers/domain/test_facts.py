@@ -1,0 +1,236 @@
+"""What programs are told of an incident, and what nobody is."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.domain.facts import NAMED, facts_of
+from handlers.domain.notices import notice_of
+from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, TURNS, decided, held, incident, repaired
+
+MARKER = "hunter2"
+SMALL = {"max_size": 4}
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.decimals() | st.binary(**SMALL),
+    lambda inner: st.lists(inner, **SMALL) | st.dictionaries(st.text(**SMALL), inner, **SMALL),
+    max_leaves=8,
+)
+NAMES = sorted({*repaired(), "evidence", "notes"})
+ROWS = st.dictionaries(st.sampled_from(NAMES), ANYTHING)
+
+
+def test_the_facts_are_what_the_row_says():
+    facts = facts_of("recovered", EXECUTION, repaired(), runbook_url="https://example.com/book")
+
+    assert facts == {
+        "schema": "rotation-guard/1",
+        "turn": "recovered",
+        "secret_arn": ARN,
+        "secret_name": "orders/db",
+        "opened_at": OPENED_AT,
+        "execution": EXECUTION,
+        "outcome": "rolled forward",
+        "reason": "AWSCURRENT is on the version that this incident moved it to, and a probe proved that it works.",
+        "closed_at": "2026-03-01T01:20:00Z",
+        "kind": "RotationFailed",
+        "occurred_at": "2026-03-01T00:50:20Z",
+        "failed_step": "setSecret",
+        "failures": 5,
+        "last_failure_at": "2026-03-01T01:15:00Z",
+        "mode": "repair",
+        "attempts": 1,
+        "error": None,
+        "actions": [
+            {
+                "action": "decide",
+                "at": "2026-03-01T01:06:00Z",
+                "outcome": None,
+                "rule": "retry",
+                "reason": "Retry 1 of 3: no probe tells.",
+            },
+            {"action": "retry", "at": "2026-03-01T01:06:01Z", "number": 1, "outcome": "asked"},
+            {"action": "retry", "at": "2026-03-01T01:06:02Z", "number": 1, "outcome": "reattempted"},
+            {"action": "rolled forward", "at": "2026-03-01T01:16:01Z", "from": "v1", "to": "v2", "outcome": "asked"},
+            {"action": "rolled forward", "at": "2026-03-01T01:16:02Z", "from": "v1", "to": "v2", "outcome": "done"},
+            {"action": "restart", "at": "2026-03-01T01:17:00Z", "target": "ecs:shop/orders", "outcome": "started"},
+            {"action": "restart", "at": "2026-03-01T01:19:00Z", "target": "ecs:shop/orders", "outcome": "settled"},
+        ],
+        "now": {
+            "current": "v2",
+            "pending": None,
+            "previous": "v1",
+            "evidence": {"current": "works", "pending": "absent", "previous": "unknown", "notes": []},
+        },
+        "restarts": [
+            {"target": "ecs:shop/orders", "arn": "arn:ecs", "state": "settled", "why": None},
+            {"target": "lambda:api", "arn": "arn:lambda", "state": "refused", "why": "It is not among them."},
+        ],
+        "held": None,
+        "links": {
+            "execution": facts["links"]["execution"],
+            "secret": facts["links"]["secret"],
+            "runbook": "https://example.com/book#rolled-forward",
+        },
+        "next": None,
+    }
+    assert facts["links"]["execution"].endswith(EXECUTION)
+    assert "name=orders%2Fdb" in facts["links"]["secret"]
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("row", [{}, incident(), repaired(), {"secret_arn": ARN, "opened_at": OPENED_AT}])
+def test_every_turn_has_the_same_fields(turn, row):
+    facts = facts_of(turn, EXECUTION, row)
+
+    assert facts.keys() == facts_of("recovered", EXECUTION, repaired()).keys()
+    assert facts["now"].keys() == {"current", "pending", "previous", "evidence"}
+    assert facts["links"].keys() == {"execution", "secret", "runbook"}
+    assert json.loads(json.dumps(facts)) == facts
+
+
+@pytest.mark.parametrize(
+    ("turn", "outcome", "expected"),
+    [
+        ("opened", None, None),
+        ("retried", None, None),
+        ("recovered", "recovered by AWS", "recovered by AWS"),
+        ("recovered", "recovered by retry", "recovered by retry"),
+        ("recovered", "fallen back", "fallen back"),
+        ("recovered", None, None),
+        ("recovered", "escalated", None),
+        ("restarted", "restarted", "restarted"),
+        ("escalated", "restarted", "escalated"),
+        ("escalated", None, "escalated"),
+        ("held", "held", "held"),
+        ("held_burst", None, "held"),
+        ("unidentified", None, None),
+    ],
+)
+def test_the_outcome_is_the_turns_own_where_it_has_one(turn, outcome, expected):
+    assert facts_of(turn, EXECUTION, incident(outcome=outcome))["outcome"] == expected
+
+
+def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
+    heard = {"kind": "Rotation Stuck", "occurred_at": "2026-03-01T00:50:20Z", "failed_step": None, "secret_arn": ARN}
+
+    facts = facts_of("opened", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, heard=heard)
+
+    assert (facts["kind"], facts["occurred_at"], facts["secret_name"]) == (
+        "Rotation Stuck",
+        "2026-03-01T00:50:20Z",
+        "orders/db",
+    )
+    assert facts["failures"] is facts["mode"] is None
+
+
+def test_a_secret_that_only_the_event_names_is_named():
+    assert facts_of("unidentified", EXECUTION, {}, heard={"secret_arn": ARN})["secret_name"] == "orders/db"
+
+
+@pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])
+def test_labels_of_before_a_new_value_are_not_called_those_of_now(outcome):
+    row = incident(outcome=outcome, evidence={"current": "broken"})
+
+    assert set(facts_of("recovered", EXECUTION, row)["now"].values()) == {None}
+
+
+def test_labels_that_show_no_unfinished_rotation_are_those_of_now():
+    row = incident(outcome="recovered by AWS", versions={"v2": ["AWSCURRENT", "AWSPENDING"], "v1": ["AWSPREVIOUS"]})
+
+    now = facts_of("recovered", EXECUTION, row)["now"]
+
+    assert (now["current"], now["pending"], now["previous"]) == ("v2", None, "v1")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("States.Timeout", "States.Timeout"),
+        ("ClientError", "ClientError"),
+        ("the password is hunter2", "unknown"),
+        ({"Cause": "hunter2"}, "unknown"),
+    ],
+)
+def test_an_error_is_told_by_its_name_alone(error, expected):
+    assert facts_of("escalated", EXECUTION, incident(), error=error)["error"] == expected
+
+
+def test_counts_are_numbers_whatever_dynamodb_makes_of_them():
+    facts = facts_of("opened", EXECUTION, incident(failures=Decimal("5"), attempts=Decimal("2")))
+
+    assert (facts["failures"], facts["attempts"]) == (5, 2)
+
+
+def test_a_burst_is_counted_and_the_first_of_it_are_named():
+    burst = held(200)
+
+    facts = facts_of("held_burst", EXECUTION, {}, held=burst)
+
+    assert facts["held"] == {"count": 200, "secrets": burst[:NAMED]}
+    assert facts["outcome"] == "held"
+    assert "maxActionsPerHour" in facts["reason"]
+    assert facts["secret_arn"] is facts["opened_at"] is None
+
+
+def test_the_latest_actions_are_kept_where_there_are_too_many():
+    actions = [decided("retry", number=number, reason="r" * 300) for number in range(1000)]
+
+    kept = facts_of("escalated", EXECUTION, incident(actions=actions))["actions"]
+
+    assert [one["number"] for one in kept] == list(range(1000 - len(kept), 1000))
+    assert 10 < len(kept) < 30
+
+
+def planted():
+    """Rows and events with a marker wherever nobody has foreseen it, and where there should be a word."""
+    more = {"SecretString": MARKER, MARKER: MARKER, "more": [{"value": MARKER}]}
+    words = dict.fromkeys(("event_type", "failed_step", "mode", "occurred_at", "last_failure_at", "closed_at"), MARKER)
+    evidence = {"current": MARKER, "pending": "works", "previous": [MARKER], **more}
+    row = repaired(
+        **more,
+        error_message=MARKER,
+        full_event={"detail": MARKER},
+        moved={"how": MARKER},
+        event_ids={MARKER},
+    )
+    row |= words | {
+        "outcome": MARKER,
+        "evidence": evidence,
+        "versions": {f"{MARKER} v": ["AWSCURRENT"], "v1": [MARKER]},
+    }
+    row["actions"] = [{**one, "evidence": evidence, "at": MARKER, **more} for one in row["actions"]]
+    row["actions"] += [{"action": MARKER, "outcome": MARKER}, {"action": "retry", "number": MARKER, "to": f"{MARKER}!"}]
+    row["restarts"] = [{**one, "state": MARKER, "handle": MARKER, **more} for one in row["restarts"]]
+    heard = {"kind": MARKER, "source": MARKER, "identity": MARKER, "occurred_at": MARKER, "failed_step": MARKER, **more}
+    return row, heard
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_nothing_that_nobody_has_foreseen_is_told(turn):
+    row, heard = planted()
+    assert MARKER in json.dumps(row, default=str)
+
+    notice = notice_of(facts_of(turn, EXECUTION, row, heard=heard, error=f"{MARKER}!"))
+
+    assert MARKER not in json.dumps([notice.subject, notice.text, notice.facts])
+
+
+@given(row=ROWS, heard=st.none() | ROWS, error=ANYTHING, turn=st.sampled_from(TURNS))
+def test_whatever_a_row_holds_the_facts_are_plain_words_on_one_line(row, heard, error, turn):
+    facts = facts_of(turn, EXECUTION, row, heard=heard, error=error)
+
+    def walk(value):
+        if isinstance(value, str):
+            yield value
+        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from walk(inner)
+
+    for text in walk(facts):
+        assert (text.isascii() and text.isprintable()) or not text
+        assert not {'"', "\\"} & {*text}
+    assert json.loads(json.dumps(facts)) == facts

@@ -1,0 +1,67 @@
+"""Where a notice leads."""
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from handlers.domain.incidents import Outcome
+from handlers.domain.links import execution_link, runbook_link, secret_link
+
+RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "host"),
+    [
+        ("aws", "eu-west-1", "eu-west-1.console.aws.amazon.com"),
+        ("aws", "ap-southeast-4", "ap-southeast-4.console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
+    ],
+)
+def test_links_lead_to_the_console_of_their_partition(partition, region, host):
+    execution = f"arn:{partition}:states:{region}:111122223333:execution:remediation:RotationFailed-0d9f6a1e"
+
+    to_secret = urlsplit(secret_link(f"arn:{partition}:secretsmanager:{region}:111122223333:secret:a b&c/d-Ab12Cd"))
+    to_execution = urlsplit(execution_link(execution))
+
+    assert (to_secret.scheme, to_secret.netloc, to_secret.path) == ("https", host, "/secretsmanager/secret")
+    assert parse_qs(to_secret.query) == {"name": ["a b&c/d"], "region": [region]}
+    assert (to_execution.scheme, to_execution.netloc, to_execution.path) == ("https", host, "/states/home")
+    assert to_execution.query == f"region={region}"
+    assert to_execution.fragment == f"/v2/executions/details/{execution}"
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "",
+        "execution-1",
+        "arn:aws",
+        "arn:aws:states:evil.example/:1:execution:x",
+        "arn:aws:states::1:execution:x",
+        "arn:aws-new:states:eu-west-1:1:execution:x",
+    ],
+)
+def test_what_is_no_arn_of_a_console_leads_nowhere(arn):
+    assert execution_link(arn) == secret_link(arn) == ""
+
+
+@pytest.mark.parametrize("about", [*Outcome, "opened", "retried", "unidentified"])
+def test_every_outcome_has_its_heading_in_the_runbook(about):
+    headings = {match.replace(" ", "-") for match in re.findall(r"^## (.+)$", RUNBOOK.read_text(), re.MULTILINE)}
+
+    page, _, anchor = runbook_link("", about).partition("#")
+
+    assert page == "docs/runbook.md"
+    assert anchor in headings
+
+
+def test_another_runbook_may_be_configured():
+    assert runbook_link("https://example.com/book", Outcome.HELD) == "https://example.com/book#held"
+
+
+def test_a_turn_without_a_heading_leads_to_the_runbooks_beginning():
+    assert runbook_link("", "recovered") == "docs/runbook.md"
