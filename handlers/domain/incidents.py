@@ -28,7 +28,9 @@ class Outcome(StrEnum):
     """No rotation had failed: its dependents were restarted after one that succeeded."""
 
 
-RECOVERIES = (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY, Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK)
+_BY_A_NEW_VALUE = (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)
+"""A new value that came from wherever: the rotation that had failed may be unfinished still."""
+RECOVERIES = (*_BY_A_NEW_VALUE, Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Incident:
     secret_arn: str
     opened_at: str
     state: str = OPEN
+    outcome: str = ""
+    """How it ended, once it has."""
     execution: str = ""
     """The execution that opened it, which may ask twice."""
     last_failure_at: str = ""
@@ -60,6 +64,7 @@ class Incident:
             secret_arn=row["secret_arn"],
             opened_at=row["opened_at"],
             state=row.get("state", OPEN),
+            outcome=row.get("outcome", ""),
             execution=row.get("execution", ""),
             last_failure_at=row.get("last_failure_at", ""),
             alive_until=int(row.get("alive_until", 0)),
@@ -74,11 +79,11 @@ class Incident:
         """Whether this failure is in it already, is older than one that is, or is a repeat of its rotation.
 
         A rotation that is asked for anew may go by its old id, for as long as it is unfinished: what comes after the
-        window in which AWS repeats it by itself is news.
+        window in which AWS repeats it by itself is news. So is whatever fails after people were told that all is well.
         """
         if failure.identity in self.event_ids or failure.occurred_at < self.last_failure_at:
             return True
-        if failure.rotation_id not in self.rotation_ids:
+        if failure.rotation_id not in self.rotation_ids or self.outcome in _BY_A_NEW_VALUE:
             return False
         return failure.occurred_at < iso(datetime.fromisoformat(self.last_failure_at) + _ROTATION_WINDOW)
 
@@ -132,6 +137,8 @@ def claim_failure(
         if incident.alive_until < now:
             return Claimed(Does.REPLACES, incident)
         return Claimed(Does.JOINS, incident)
+    if latest is not None and latest.execution == execution:
+        return Claimed(Does.RESUMES, latest)  # A new value was faster than the second try, and nobody was told yet.
     if latest is not None and latest.covers(failure):
         return Claimed(Does.IS_LATE, latest)
     if failure.occurred_at < new_value_at:

@@ -22,6 +22,7 @@ OPEN = Incident(
     rotation_ids=frozenset({"rotation-1"}),
 )
 CLOSED = replace(OPEN, state="closed")
+RECOVERED = replace(CLOSED, outcome="recovered by AWS")
 RESTARTING = replace(OPEN, state="restarting")
 MINE, OTHERS = "execution-1", "execution-2"
 
@@ -46,6 +47,8 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
         pytest.param(None, CLOSED, failure("event-1", None), "", Does.IS_LATE, id="a copy once it is closed"),
         pytest.param(None, RESTARTING, failure("event-1"), "", Does.IS_LATE, id="a copy while dependents restart"),
         pytest.param(None, CLOSED, failure(rotation="rotation-1"), "", Does.IS_LATE, id="a repeat once it is closed"),
+        pytest.param(None, RECOVERED, failure("event-1"), AT, Does.IS_LATE, id="a copy once it has recovered"),
+        pytest.param(None, RECOVERED, failure(rotation="rotation-1"), AT, Does.OPENS, id="fails though all was well"),
         pytest.param(None, CLOSED, failure(), "", Does.OPENS, id="the next rotation fails too"),
         pytest.param(None, CLOSED, failure(rotation=None), "", Does.OPENS, id="a later failure, rotation unknown"),
         pytest.param(None, CLOSED, failure(), AT, Does.OPENS, id="fails after a new value"),
@@ -72,6 +75,10 @@ def test_a_failure_opens_joins_or_is_late(incident, latest, heard, new_value_at,
 @pytest.mark.parametrize("now", [NOW, NOW + 1_000_000])
 def test_an_execution_that_opened_one_and_asks_again_gets_the_same(heard, new_value_at, now):
     assert claim_failure(OPEN, None, heard, MINE, new_value_at, now) == Claimed(Does.RESUMES, OPEN)
+
+
+def test_it_gets_the_same_even_when_a_new_value_was_faster_and_has_closed_it():
+    assert claim_failure(None, CLOSED, failure(), CLOSED.execution, AFTER, NOW) == Claimed(Does.RESUMES, CLOSED)
 
 
 @pytest.mark.parametrize(("now", "does"), [(NOW - 1, Does.JOINS), (NOW, Does.JOINS), (NOW + 1, Does.REPLACES)])
