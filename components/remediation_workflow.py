@@ -37,8 +37,8 @@ WATCH_SECONDS, WATCHES = 15, 240
 """How often is looked at restarts that were begun, less often where that would be too many times: AWS ends an execution
 whose history has more than 25,000 events
 (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
-GATHER_SECONDS = 60
-"""How long held incidents are gathered for one notice."""
+GATHER_SECONDS = 180
+"""How long held incidents are gathered for one notice: what failed at once is looked at within two minutes."""
 
 INCIDENT = {"incident.$": "$.incident"}
 HEARD = {"heard.$": "$.heard"}

@@ -23,8 +23,9 @@ ATTEMPTS = 5
 """How often to look again when another execution was faster: each loss means that one of them won."""
 PATIENCE_SECONDS = 3600
 """How long after its next step is due a workflow counts as dead."""
-_SPREAD = 0.2
-"""By how much of itself the first wait is spread: what fails at once is not to be looked at all at once."""
+_SPREAD, _SPREAD_SECONDS = 0.2, 120
+"""By how much the first wait is spread, of itself and at most: what fails at once is not to be looked at all at once,
+and yet be gathered in one notice where it is held."""
 
 logger = Logger()
 
@@ -100,7 +101,7 @@ class _Claim:
         is_stuck = self._described is not None and self._described.secret.pending_version_id is not None
         claimed = claim_success(self._register.open_for(self._arn), self._heard, is_stuck)
         if claimed.does is Does.ENDS and claimed.incident:
-            return self._recovered(claimed)
+            return self._recovered(claimed, claimed.incident)
         if claimed.does is Does.JOINS and claimed.incident:
             self._register.add(claimed.incident, self._heard)
             return _answer("known", claimed.incident)
@@ -121,7 +122,11 @@ class _Claim:
         )
         return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=wait)
 
-    def _recovered(self, claimed: Claimed) -> Answer:
+    def _recovered(self, claimed: Claimed, incident: Incident) -> Answer:
+        if self._described:
+            seen = {version: list(labels) for version, labels in self._described.versions.items()}
+            # What a probe said belongs to the labels of before.
+            self._register.change(self._arn, incident.opened_at, {"versions": seen}, remove=["evidence"])
         ours = claimed.outcome is Outcome.RECOVERED_BY_RETRY
         wanted = self._plan() if ours or self._restarts_on_rotation() else []
         ending = {
@@ -130,7 +135,7 @@ class _Claim:
             "restarts": wanted,
             "version": self._version(),
         }
-        return _answer("recovered", claimed.incident, ending=ending)
+        return _answer("recovered", incident, ending=ending)
 
     def _passed(self) -> Answer:
         """Restarts dependents once for each version, whichever of its two events comes first."""
@@ -166,7 +171,8 @@ class _Claim:
 
     def _wait(self) -> int:
         settle = self._settings.settle_minutes * 60
-        return settle + int(settle * _SPREAD * random.random())  # noqa: S311 - a spread, not a secret
+        spread = min(settle * _SPREAD, _SPREAD_SECONDS)
+        return settle + int(spread * random.random())  # noqa: S311 - a spread, not a secret
 
 
 def _answer(outcome: str, incident: Incident | None = None, **more: Any) -> Answer:

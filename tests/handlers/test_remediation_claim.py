@@ -19,7 +19,7 @@ def test_a_failure_opens_an_incident(scene):
     answer = scene.claim(told(arn))
 
     assert answer.pop("incident") == {"secret_arn": arn, "opened_at": OPENED_AT}
-    assert 15 * 60 <= answer.pop("wait_seconds") <= 18 * 60
+    assert 15 * 60 <= answer.pop("wait_seconds") <= 17 * 60
     assert answer == {"outcome": "opened", "ending": {}}
     [incident] = scene.incidents(arn)
     assert 0 <= incident.pop("alive_until") - (int(before.timestamp()) + 30 * 60 + 3600) < 60
@@ -148,6 +148,19 @@ def test_a_success_ends_the_open_incident(scene, attempts, outcome):
     assert scene.claim(succeeded(arn), SECOND, SECOND_AT) == answer
 
 
+def test_what_ends_an_incident_shows_the_labels_as_they_are_then(scene):
+    arn = scene.secret(pending=True)
+    incident = scene.open(arn, evidence={"current": "broken"})
+    scene.finish(arn)
+
+    scene.claim(succeeded(arn), SECOND, SECOND_AT)
+
+    row = scene.row(incident)
+    assert "AWSCURRENT" in row["versions"][scene.version(arn)]
+    # What a probe said was of other labels.
+    assert "evidence" not in row
+
+
 def test_a_moved_label_ends_it_too(scene):
     arn = scene.secret(pending=True)
     incident = scene.open(arn)
@@ -162,15 +175,25 @@ def test_a_late_success_of_an_older_rotation_does_not_end_a_newer_failure(scene)
     arn = scene.secret(pending=True)
     incident = scene.open(arn, told(arn, at=LATER))
 
-    answer = scene.claim(succeeded(arn, EARLIER), SECOND, SECOND_AT)
+    older = succeeded(arn, EARLIER, rotation="rotation-0")
+
+    answer = scene.claim(older, SECOND, SECOND_AT)
 
     assert (answer["outcome"], answer["ending"]) == ("known", {})
     row = scene.row(incident)
     assert (row["failures"], row["last_failure_at"]) == (1, LATER)
-    assert row["event_ids"] == {"event-1", "success-1"}
+    assert (row["event_ids"], row["rotation_ids"]) == ({"event-1", "success-1"}, {"rotation-1"})
     # Nor does it once more, when it is told twice.
-    assert scene.claim(succeeded(arn, EARLIER), SECOND, SECOND_AT) == answer
+    assert scene.claim(older, SECOND, SECOND_AT) == answer
     assert scene.row(incident) == row
+
+
+@pytest.mark.parametrize(("pending", "outcome"), [(True, "known"), (False, "recovered")])
+def test_a_success_in_the_second_of_the_failure_ends_it_unless_a_rotation_is_stuck(scene, pending, outcome):
+    arn = scene.secret(pending)
+    scene.open(arn)
+
+    assert scene.claim(succeeded(arn, FAILED_AT), SECOND, SECOND_AT)["outcome"] == outcome
 
 
 def test_our_own_move_is_not_taken_for_somebody_elses(scene):
@@ -217,6 +240,16 @@ def test_after_an_incident_only_news_opens_another(scene, state, heard, outcome)
     assert scene.claim(told(arn, **heard), SECOND, SECOND_AT)["outcome"] == outcome
 
     assert len(scene.incidents(arn)) == (2 if outcome == "opened" else 1)
+
+
+def test_of_two_incidents_the_one_that_was_opened_last_tells_what_is_late(scene):
+    arn = scene.secret()
+    scene.close(scene.open(arn))
+    second = told(arn, at=LATER, event="event-2", rotation="rotation-2")
+    scene.close(scene.open(arn, second, SECOND_AT, SECOND))
+
+    assert scene.claim(second, "execution-3", "2026-03-01T03:00:00.000Z")["outcome"] == "late"
+    assert scene.claim(told(arn), "execution-4", "2026-03-01T03:00:00.000Z")["outcome"] == "late"
 
 
 def test_a_failure_of_yesterday_after_the_repair_of_today_is_late(scene):
@@ -287,3 +320,17 @@ def test_of_two_that_find_it_dead_one_replaces_it_and_the_other_joins(aws, scene
 
     old, new = scene.incidents(arn)
     assert (old["state"], new["state"], new["execution"], new["failures"]) == ("closed", "open", SECOND, 2)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "least", "most"), [(0, 0, 0), (1, 60, 72), (15, 900, 1020), (1440, 86_400, 86_520)]
+)
+@pytest.mark.parametrize("chance", [0.0, 0.999])
+def test_the_first_wait_is_spread_by_two_minutes_at_most(scene, monkeypatch, minutes, least, most, chance):
+    monkeypatch.setenv("SETTLE_MINUTES", str(minutes))
+    monkeypatch.setattr(random, "random", lambda: chance)
+
+    waited = scene.claim(told(scene.secret()))["wait_seconds"]
+
+    assert least <= waited <= most
+    assert chance or waited == least
