@@ -13,7 +13,7 @@ from local.waiting import eventually
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory):
     """A deployment of its own, with the portfolio in it, after one run."""
-    running = deployment.up(tmp_path_factory.mktemp("portfolio") / ".local")
+    running = deployment.up(tmp_path_factory.mktemp("portfolio") / ".local", wait_scale=0.2)
     portfolio.seed(running, portfolio.entries(running, datetime.now(UTC)))
     answer = running.client("lambda").invoke(FunctionName=running.outputs["function_name"], Payload=b"{}")
     told = json.loads(answer["Payload"].read())
@@ -75,11 +75,13 @@ def test_a_rotation_that_is_stuck_opens_an_incident_and_people_are_told(audited)
 
     def notice():
         answer = stack.client("sqs").receive_message(QueueUrl=stack.inbox["remediation"], MaxNumberOfMessages=10)
-        texts = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
-        return next((text for text in texts if text["Subject"].startswith("Rotation is stuck: portfolio/")), None)
+        envelopes = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        notices = [json.loads(one["Message"]) | {"subject": one["Subject"]} for one in envelopes]
+        return next((one for one in notices if one["secret_arn"] == arn), None)
 
     told = eventually(notice, "a notice about a stuck rotation")
-    assert "The audit says: A rotation is stuck since" in told["Message"]
+    assert (told["turn"], told["kind"], told["opened_at"]) == ("opened", "Rotation Stuck", opened["opened_at"]["S"])
+    assert told["subject"].startswith("Rotation is stuck: portfolio/")
 
 
 def test_a_part_that_was_handed_over_and_lost_is_taken_up_by_a_retry(audited):

@@ -27,6 +27,7 @@ def test_a_failed_rotation_reaches_people_the_record_and_an_incident(story, name
     (told,) = story.heard("remediation", secret)
     assert len(told["Subject"]) < 100
     assert told["Subject"].startswith("Rotation ")
+    assert json.loads(told["Message"])["turn"] == "opened"
 
 
 @pytest.mark.parametrize("name", ["rotation-succeeded", "secret-label-updated"])
