@@ -1,0 +1,68 @@
+"""The deployments that remediation is told on, each made once: one repairs, one only retries, one only tells."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local import deployment
+from tests.e2e.remediation.dependents import TARGETS
+from tests.e2e.remediation.estate import FUNCTIONS
+from tests.e2e.remediation.world import World
+
+WAIT_SCALE = 0.01
+"""A minute of the workflow's waits takes 0.6 s here."""
+FAST = {
+    "settleMinutes": 1,
+    "retryBaseMinutes": 1,
+    "retryCapMinutes": 1,
+    "maxRetries": 2,
+    # A function's first call takes a second where others are at work.
+    "probeTimeoutSeconds": 4,
+    "rotationFunctions": [FUNCTIONS["rotate"]],
+    "probeFunctions": [FUNCTIONS["probe"], FUNCTIONS["hang"], FUNCTIONS["gone"]],
+}
+
+
+@pytest.fixture(scope="session")
+def repairing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """As far as it goes, for secrets that are broken a few at a time; the breaker opens after two incidents."""
+    yield from _deployed(
+        tmp_path_factory,
+        {
+            **FAST,
+            "remediationMode": "repair",
+            "maxActionsPerHour": 50,
+            "breakerThreshold": 2,
+            "restartTargets": TARGETS,
+            "restartTimeoutMinutes": 1,
+            # Long enough for two incidents to want the same, however busy this machine is.
+            "restartDebounceSeconds": 300,
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def retrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Retries alone, and six of them in an hour."""
+    config = {**FAST, "remediationMode": "retry", "maxActionsPerHour": 6, "settleMinutes": 0}
+    # Time enough for many to be held before they are told together.
+    yield from _deployed(tmp_path_factory, config, wait_scale=0.1)
+
+
+@pytest.fixture(scope="session")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """As it is deployed unless somebody says more."""
+    yield from _deployed(tmp_path_factory, {**FAST, "remediationMode": "notify"})
+
+
+def _deployed(
+    tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any], wait_scale: float = WAIT_SCALE
+) -> Iterator[World]:
+    stack = deployment.up(tmp_path_factory.mktemp("remediation") / ".local", config=config, wait_scale=wait_scale)
+    try:
+        yield World(stack)
+    finally:
+        # Its end is all that is asked here: other stories hold `down` to leaving nothing behind.
+        if emulator := stack.emulator:
+            emulator.stop()

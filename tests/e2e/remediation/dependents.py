@@ -1,0 +1,44 @@
+"""What uses a team's secrets: services, functions and documents, among them some whose restart never settles."""
+
+from typing import Any
+
+from local.deployment import RunningStack
+
+from .estate import ACCOUNT, REGION, Estate
+
+WORKERS = ("team-worker", "team-shared", "team-consumer")
+TARGETS = [
+    *(f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/team/{service}" for service in ("api", "stuck")),
+    *(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{worker}" for worker in WORKERS),
+    *(
+        f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/team-{document}"
+        for document in ("reload", "reload-never", "reload-fails")
+    ),
+]
+"""What the stack may restart, by ARN."""
+
+
+class Dependents:
+    """They, in the account of a running stack; documents are not made there, their names say how they end."""
+
+    def __init__(self, stack: RunningStack, estate: Estate) -> None:
+        self._ecs, self._lambda = stack.client("ecs"), stack.client("lambda")
+        for worker in (*WORKERS, "team-unlisted"):
+            estate.function(worker, "idle")
+        self._ecs.create_cluster(clusterName="team")
+        self._ecs.register_task_definition(
+            family="api", containerDefinitions=[{"name": "api", "image": "none", "memory": 64}]
+        )
+        # A task definition that does not exist never comes to run: its deployment goes on for ever.
+        for service, runs in (("api", "api"), ("stuck", "none:1")):
+            self._ecs.create_service(cluster="team", serviceName=service, taskDefinition=runs, desiredCount=1)
+
+    def deployment(self, service: str) -> str:
+        """The id of the latest deployment of a service."""
+        [found] = self._ecs.describe_services(cluster="team", services=[service])["services"]
+        return next(one["id"] for one in found["deployments"] if one["status"] == "PRIMARY")
+
+    def configuration(self, worker: str) -> dict[str, Any]:
+        """What a restart changes of a function."""
+        known = self._lambda.get_function_configuration(FunctionName=worker)
+        return {"revision": known["RevisionId"], "variables": known.get("Environment", {}).get("Variables", {})}
