@@ -1,0 +1,62 @@
+"""Many rotations that fail at once, and few that may be retried in an hour; two hundred of them are in `make bench`."""
+
+from collections import Counter
+
+import pytest
+
+MANY, ALLOWED = 30, 6
+"""How many fail, and `maxActionsPerHour` of the stack."""
+API_LIMIT = 50
+"""RotateSecret in a second
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)."""
+
+
+@pytest.fixture(scope="module")
+def ended(retrying):
+    """How all of them ended: what broke them has passed by then."""
+    arns = [retrying.estate.untag(retrying.estate.secret(), "probe") for _ in range(MANY)]
+    for arn in arns:
+        retrying.estate.breaks(arn, "createSecret", times=1)
+    return retrying.ears.all_ended(arns)
+
+
+def test_as_many_as_may_be_are_retried_and_the_others_are_held(ended):
+    assert Counter(one.row["outcome"] for one in ended) == {"recovered by retry": ALLOWED, "held": MANY - ALLOWED}
+    assert Counter(one.row["attempts"] for one in ended) == {1: ALLOWED, 0: MANY - ALLOWED}
+
+
+def test_nothing_is_lost(retrying, ended):
+    assert len({one.row["secret_arn"] for one in ended}) == MANY
+    assert all(len(retrying.ears.rows(one.row["secret_arn"])) == 1 for one in ended)
+    assert all(one.turns[0] == "opened" for one in ended)
+    assert Counter(tuple(one.detail_types) for one in ended) == {
+        ("Opened", "Retried", "Recovered"): ALLOWED,
+        ("Opened", "Held"): MANY - ALLOWED,
+    }
+    assert {status for one in ended for status in one.executions.values()} == {"SUCCEEDED"}
+
+
+def test_one_notice_tells_of_all_that_were_held(retrying, ended):
+    bursts = [notice for notice in retrying.ears.notices if notice.told.get("turn") == "held_burst"]
+
+    assert sorted(notice.topic for notice in bursts) == ["critical", "remediation"]
+    assert {notice.told["held"]["count"] for notice in bursts} == {MANY - ALLOWED}
+    assert all(one.turns == ["opened"] for one in ended if one.row["outcome"] == "held")
+
+
+def test_what_was_held_is_as_it_was(retrying, ended):
+    for one in ended:
+        if one.row["outcome"] == "held":
+            assert retrying.estate.labels(one.row["secret_arn"])["AWSCURRENT"] == one.row["current_version_id"]
+            assert one.done == []
+
+
+def test_no_second_sees_more_retries_than_secrets_manager_takes(ended):
+    asked = Counter(
+        action["at"]
+        for one in ended
+        for action in one.row["actions"]
+        if (action["action"], action["outcome"]) == ("retry", "asked")
+    )
+    assert sum(asked.values()) == ALLOWED
+    assert max(asked.values()) <= API_LIMIT
