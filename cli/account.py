@@ -1,7 +1,7 @@
 """The secrets of an account, read and nothing else: neither a value nor anything that leaves a trace in it."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ from .aws import CONNECTIONS, Way, said
 from .problems import ListingDenied
 
 _PAGE = 100
+_NO_SUCH_SECRET = ("ResourceNotFoundException", "ValidationException", "InvalidParameterException")
+"""What AWS answers to a name that no secret has, or could have."""
 _NOBODY = frozenset(
     {
         "ExpiredToken",
@@ -56,6 +58,16 @@ class Account:
             if not page.get("NextToken"):
                 return list(found.values())
             position = {"NextToken": page["NextToken"]}
+
+    def described(self, secret_id: str) -> Mapping[str, Any] | None:
+        """What DescribeSecret answers of the secret of this name or ARN; None where it may not, or there is none."""
+        with said(self._way):
+            try:
+                return self._secretsmanager.describe_secret(SecretId=secret_id)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in (*DENIED, *_NO_SUCH_SECRET):
+                    raise
+                return None
 
     def with_dates(self, secrets: Iterable[ListedSecret]) -> Iterator[tuple[ListedSecret, VersionDates]]:
         """Each secret with the dates of its versions, which is a call for each whose verdict may rest on them."""

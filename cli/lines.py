@@ -42,6 +42,11 @@ class Row:
     notes: str = ""
 
 
+def say(sentence: str) -> None:
+    """Prints one sentence or some, and leaves their breaking to the terminal."""
+    sys.stdout.write(f"{printable(sentence)}\n")
+
+
 def show(lines: Callable[[int], Iterator[Line]]) -> None:
     """Prints the lines of the width that there is."""
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)

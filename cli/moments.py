@@ -45,6 +45,21 @@ def past_moment(option: str, text: str, now: datetime) -> datetime:
     return found
 
 
+def start(option: str, text: str, now: datetime) -> datetime:
+    """A moment until now, or a span before now: a date alone is its first moment."""
+    if _SPAN.fullmatch(text.strip()):
+        return now - span(option, text)
+    try:
+        found = read(text)
+    except ValueError:
+        raise Misused(
+            f"{option} must be a span of time such as 7d, or a date such as 2026-03-01, got {text!r}."
+        ) from None
+    if found > now:
+        raise Misused(f"{option} must not lie in the future, got {text}.")
+    return found.replace(microsecond=0)
+
+
 def span(option: str, text: str) -> timedelta:
     """A span such as `30d`, `12h` or `2w`."""
     match = _SPAN.fullmatch(text.strip())

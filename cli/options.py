@@ -5,9 +5,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from .answers import Answer
-from .formats import Format, write
+from .formats import write
 from .problems import NEEDS_SOMEONE
+from .writing import Format
 
+StackOutputs = Annotated[
+    str | None,
+    typer.Option(help="Output of `pulumi stack output --json`; - for standard input.", metavar="FILE"),
+]
 Profile = Annotated[str | None, typer.Option(help="Profile of the AWS configuration.", metavar="NAME")]
 Region = Annotated[str | None, typer.Option(help="AWS Region.", metavar="REGION")]
 Verdicts = Annotated[

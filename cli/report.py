@@ -11,19 +11,15 @@ from . import past
 from .answers import Answer
 from .deployment import found
 from .dynamodb import Record
-from .formats import Format
 from .moments import past_moment
-from .options import DueWithin, ExitCode, OlderThan, Owners, Profile, Region, Verdicts, Written, give
+from .options import DueWithin, ExitCode, OlderThan, Owners, Profile, Region, StackOutputs, Verdicts, Written, give
 from .problems import Misused
 from .records import Records
 from .runs import Runs, runs_until
 from .secret_rows import Change, SecretRow, of_record, urgent_first
 from .selection import selection
+from .writing import Format
 
-StackOutputs = Annotated[
-    str | None,
-    typer.Option(help="Output of `pulumi stack output --json`; - for standard input.", metavar="FILE"),
-]
 Attention = Annotated[bool, typer.Option("--attention", help="Only secrets that need someone.")]
 AsOf = Annotated[
     str | None, typer.Option(help="What was true then: a moment, or the end of a day, in UTC.", metavar="DATE")

@@ -14,13 +14,13 @@ from .account import Account
 from .age_classes import age_class
 from .answers import Answer
 from .aws import Way
-from .formats import Format
 from .listing import read_listing
 from .moments import moment
 from .options import DueWithin, ExitCode, OlderThan, Owners, Profile, Region, Verdicts, Written, give
 from .problems import Misused
 from .secret_rows import of_finding, urgent_first
 from .selection import selection
+from .writing import Format
 
 _MOST_HOURS = MOST_DAYS * 24
 _DEFAULTS = AuditSettings()

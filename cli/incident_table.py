@@ -1,0 +1,140 @@
+"""The Incidents table, as operators read it: incidents by secret, and what is remembered of each secret between them.
+
+It has no index: what is open is found by reading all of it, which is small, as its rows expire. Helper rows, such as
+the claim on a secret, have keys that are no ARN. docs/reports.md has what each question costs.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rotation_guard.handlers.domain.history import iso
+from rotation_guard.handlers.domain.incidents import CLOSED
+
+from .deployment import Deployment
+from .dynamodb import DynamoDB, Record
+
+_STANDING = "secret#"
+_INCIDENT = "arn:"
+_AT_ONCE = 25
+"""Incidents of one secret that are read at once: mostly the newest is the one that was asked for."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is remembered of a secret; every moment is ISO 8601, and empty where there was none."""
+
+    secret_arn: str
+    succeeded_at: str = ""
+    """When it last got a new value."""
+    orphaned_at: str = ""
+    """When it was given up, after too many incidents without a success in between."""
+    released_at: str = ""
+    """When somebody has released it."""
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Whether it is told and not touched, until somebody releases it."""
+        return bool(self.orphaned_at) and self.released_at < self.orphaned_at
+
+
+class IncidentTable:
+    """The table of one deployment."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._name = deployment.named("incidents_table_name")
+        self._dynamodb = DynamoDB(deployment)
+
+    def since(self, moment: datetime) -> tuple[list[Record], dict[str, Standing]]:
+        """The incidents that are open, were opened or were closed since; and by ARN what is remembered of secrets."""
+        rows = self._scan(
+            "(begins_with(secret_arn, :incident) "
+            "AND (#state <> :closed OR opened_at >= :since OR closed_at >= :since)) "
+            "OR begins_with(secret_arn, :standing)",
+            {":incident": _INCIDENT, ":closed": CLOSED, ":since": iso(moment), ":standing": _STANDING},
+            {"#state": "state"},
+        )
+        found: list[Record] = []
+        standings: dict[str, Standing] = {}
+        for row in rows:
+            if row["secret_arn"].startswith(_STANDING):
+                standing = _standing(row)
+                standings[standing.secret_arn] = standing
+            else:
+                found.append(row)
+        return found, standings
+
+    def of(self, secret_arn: str) -> Iterator[Record]:
+        """The incidents of one secret, newest first; read as far as they are looked at."""
+        return self._dynamodb.pages(
+            "query",
+            TableName=self._name,
+            KeyConditionExpression="secret_arn = :arn",
+            ExpressionAttributeValues=_texts({":arn": secret_arn}),
+            ScanIndexForward=False,
+            Limit=_AT_ONCE,
+            ConsistentRead=True,
+        )
+
+    def arns_of(self, secret_name: str) -> list[str]:
+        """The secrets that had this name when they had an incident: more than one where it was made anew."""
+        rows = self._scan(
+            "begins_with(secret_arn, :incident) AND secret_name = :name",
+            {":incident": _INCIDENT, ":name": secret_name},
+        )
+        return sorted({row["secret_arn"] for row in rows})
+
+    def standing(self, secret_arn: str) -> Standing:
+        """What is remembered of one secret."""
+        answer = self._dynamodb.ask(
+            self._name, "get_item", TableName=self._name, Key=_standing_key(secret_arn), ConsistentRead=True
+        )
+        texts = {name: value.get("S", "") for name, value in answer.get("Item", {}).items()}
+        return _standing({**texts, "secret_arn": f"{_STANDING}{secret_arn}"})
+
+    def orphaned(self) -> list[Standing]:
+        """The secrets that are told and not touched, the one that has been so for longest first."""
+        rows = self._scan(
+            "begins_with(secret_arn, :standing) AND attribute_exists(orphaned_at)", {":standing": _STANDING}
+        )
+        found = [standing for row in rows if (standing := _standing(row)).is_orphaned]
+        return sorted(found, key=lambda one: (one.orphaned_at, one.secret_arn))
+
+    def release(self, standing: Standing, now: datetime) -> Standing:
+        """Lets a secret be touched again, and counts its incidents anew from here on."""
+        # Never before it was orphaned: this machine's clock may be behind the one that says so.
+        at = max(iso(now), standing.orphaned_at)
+        self._dynamodb.ask(
+            self._name,
+            "update_item",
+            TableName=self._name,
+            Key=_standing_key(standing.secret_arn),
+            UpdateExpression="SET released_at = :at",
+            ExpressionAttributeValues=_texts({":at": at}),
+        )
+        return Standing(standing.secret_arn, standing.succeeded_at, standing.orphaned_at, at)
+
+    def _scan(
+        self, condition: str, values: Mapping[str, str], names: Mapping[str, str] | None = None
+    ) -> Iterator[Record]:
+        return self._dynamodb.pages(
+            "scan",
+            TableName=self._name,
+            FilterExpression=condition,
+            ExpressionAttributeValues=_texts(values),
+            **({"ExpressionAttributeNames": dict(names)} if names else {}),
+        )
+
+
+def _standing(row: Record) -> Standing:
+    moments = {name: row[name] for name in ("succeeded_at", "orphaned_at", "released_at") if name in row}
+    return Standing(row["secret_arn"].removeprefix(_STANDING), **moments)
+
+
+def _standing_key(secret_arn: str) -> dict[str, Any]:
+    return _texts({"secret_arn": f"{_STANDING}{secret_arn}", "opened_at": "standing"})
+
+
+def _texts(values: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"S": value} for name, value in values.items()}
