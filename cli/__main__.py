@@ -1,19 +1,46 @@
-"""`rotation-guard`, the console script: one command per module."""
+"""`rotation-guard`, the console script: one command, or one group of them, per module."""
 
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
+from . import incidents, remediation
 from .problems import Problem
 from .report import report
 from .scan import scan
 
 INTERRUPTED = 130
 COMMANDS: tuple[Callable[..., None], ...] = (report, scan)
+_HELP = ["-h", "--help"]
+
+
+class _ListsUnlessTold(TyperGroup):
+    """A group whose command `list` may be left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What to run, where an option stands first or nothing at all."""
+        if not args or (args[0].startswith("-") and args[0] not in _HELP):
+            args = [incidents.DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+def _groups() -> tuple[tuple[typer.Typer, Mapping[str, Callable[..., None]]], ...]:
+    return (
+        (
+            typer.Typer(name="incidents", help="What is open, and what was done about it.", cls=_ListsUnlessTold),
+            incidents.COMMANDS,
+        ),
+        (
+            typer.Typer(name="remediation", help="Stop all repairs, and let them go on.", no_args_is_help=True),
+            remediation.COMMANDS,
+        ),
+    )
 
 
 def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
@@ -33,14 +60,18 @@ def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
 def _app() -> typer.Typer:
     app = typer.Typer(
         name="rotation-guard",
-        help="Which secrets are overdue for rotation, by the true age of the value in use.",
+        help="Which secrets are overdue for rotation, by the true age of the value in use, and what is done about it.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": _HELP},
     )
     for command in COMMANDS:
         app.command()(_in_sentences(command))
+    for group, commands in _groups():
+        for name, command in commands.items():
+            group.command(name)(_in_sentences(command))
+        app.add_typer(group)
     return app
 
 

@@ -19,6 +19,7 @@ from rotation_guard.handlers.domain.history import iso
 
 NOW = "2026-03-01T12:00:00Z"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
+EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:remediation:e-1"
 _serialize = TypeSerializer().serialize
 _TABLES = {"history": ("secret_name", "run_id"), "status": ("secret_name",), "runs": ("audit", "run_id")}
 _INDEX = {
@@ -95,7 +96,7 @@ class Audited:
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-        """What the product is answered where that is not left to moto, by operation."""
+        """What the product is answered where that is not left to moto, by operation; with `Error`, a refusal."""
         self._dynamodb = dynamodb
         self.outputs = directory / "outputs.json"
         self.outputs.write_text(
@@ -171,7 +172,8 @@ class Audited:
     def answer(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
         if model.name not in self.answers:
             return None
-        return AWSResponse("", 200, {}, None), self.answers[model.name](context["asked"])
+        answer = self.answers[model.name](context["asked"])
+        return AWSResponse("", 400 if "Error" in answer else 200, {}, None), answer
 
     def asked(self, operation: str, table: str | None = None) -> list[dict[str, Any]]:
         """The product's calls of this operation."""
@@ -236,10 +238,124 @@ def audited(
         client.meta.events.unregister("before-call", unique_id="answer")
 
 
+class Remediated:
+    """The same stack, with the table of its incidents, its secrets and its kill switch."""
+
+    KILL_SWITCH = "/rotation-guard/kill-switch"
+
+    def __init__(self, audited: Audited, shared_client: Callable[..., Any]) -> None:
+        self.now, self.ago, self.outputs, self.asked = audited.now, audited.ago, audited.outputs, audited.asked
+        self.answers = audited.answers
+        self._dynamodb, self._secrets, self._ssm = map(shared_client, ("dynamodb", "secretsmanager", "ssm"))
+        self._dynamodb.create_table(
+            TableName="incidents",
+            KeySchema=[
+                {"AttributeName": "secret_arn", "KeyType": "HASH"},
+                {"AttributeName": "opened_at", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("secret_arn", "opened_at")
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self._ssm.put_parameter(Name=self.KILL_SWITCH, Value="go", Type="String")
+        self.name({"incidents_table_name": "incidents", "kill_switch_parameter_name": self.KILL_SWITCH})
+
+    def name(self, outputs: dict[str, str]) -> None:
+        """Adds outputs to those of the stack."""
+        self.outputs.write_text(json.dumps({**json.loads(self.outputs.read_text()), **outputs}))
+
+    def incident(self, name: str, hours: float = 1, **more: Any) -> dict[str, Any]:
+        """An incident of a secret that was opened so many hours ago, open unless told otherwise; its row."""
+        began = self.ago(hours=hours)
+        row = {
+            "secret_arn": f"{ARN}:{name}-AbCdEf",
+            "opened_at": began.replace("Z", ".123Z"),
+            "state": "open",
+            "secret_name": name,
+            "execution": EXECUTION,
+            "event_type": "RotationFailed",
+            "source": "aws.secretsmanager",
+            "occurred_at": began,
+            "last_failure_at": began,
+            "failed_step": "setSecret",
+            "current_version_id": "v1",
+            "failures": 1,
+            "attempts": 0,
+            "rounds": 0,
+            "alive_until": int(self.now.timestamp()) + 3600,
+            "event_ids": {"e-1"},
+            "actions": [],
+            **more,
+        }
+        self.put(row)
+        return row
+
+    def ended(self, name: str, outcome: str, hours: float = 1, **more: Any) -> dict[str, Any]:
+        """One that has ended."""
+        closed = {"state": "closed", "closed_at": self.ago(hours=hours - 0.5), "reason": f"It was {outcome}."}
+        return self.incident(name, hours, outcome=outcome, **{**closed, **more})
+
+    def standing(self, name: str, **moments: str) -> str:
+        """What is remembered of a secret; its ARN."""
+        arn = f"{ARN}:{name}-AbCdEf"
+        self.put({"secret_arn": f"secret#{arn}", "opened_at": "standing", **moments})
+        return arn
+
+    def put(self, row: dict[str, Any]) -> None:
+        item = {name: _serialize(value) for name, value in row.items() if value is not None}
+        self._dynamodb.put_item(TableName="incidents", Item=item)
+
+    def row(self, arn: str, opened_at: str = "standing") -> dict[str, str]:
+        """The texts of a row."""
+        answer = self._dynamodb.get_item(
+            TableName="incidents", Key={"secret_arn": {"S": arn}, "opened_at": {"S": opened_at}}
+        )
+        return {name: value["S"] for name, value in answer.get("Item", {}).items() if "S" in value}
+
+    def secret(self, name: str) -> str:
+        """A secret that is there; its ARN."""
+        return self._secrets.create_secret(Name=name, SecretString="{}")["ARN"]
+
+    def switch(self) -> str:
+        """What the kill switch says."""
+        return self._ssm.get_parameter(Name=self.KILL_SWITCH)["Parameter"]["Value"]
+
+    def turn(self, value: str | None) -> None:
+        """Has the kill switch say this; None takes it away."""
+        if value is None:
+            self._ssm.delete_parameter(Name=self.KILL_SWITCH)
+        else:
+            self._ssm.put_parameter(Name=self.KILL_SWITCH, Value=value, Overwrite=True)
+
+
+@pytest.fixture
+def remediated(audited: Audited, shared_client: Callable[..., Any]) -> Remediated:
+    """A stack that has had no incident yet."""
+    return Remediated(audited, shared_client)
+
+
 @pytest.fixture
 def reported(audited: Audited, answered: Callable[..., Any]) -> Callable[..., Any]:
     """Reports on that stack, with these options; the answer as JSON has it."""
     return lambda *options: answered("report", "--stack-outputs", str(audited.outputs), *options)
+
+
+@pytest.fixture
+def told(remediated: Remediated, answered: Callable[..., Any]) -> Callable[..., Any]:
+    """Asks about incidents of that stack, with these words; the answer as JSON has it."""
+    return lambda *words: answered("incidents", *words, "--stack-outputs", str(remediated.outputs))
+
+
+@pytest.fixture
+def ask(remediated: Remediated, run: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs a command on that stack; its result."""
+    return lambda *words, **more: run(*words, "--stack-outputs", str(remediated.outputs), **more)
+
+
+def refused(code: str) -> dict[str, Any]:
+    """An answer that is a refusal."""
+    return {"Error": {"Code": code, "Message": "No."}, "ResponseMetadata": {"HTTPStatusCode": 400}}
 
 
 def names(answer: Any) -> list[str]:

@@ -45,11 +45,23 @@ def test_its_help_names_every_command(tmp_path):
 
     assert done.returncode == 0
     assert len(console.COMMANDS) == 2
-    assert all(f" {command} " in done.stdout.decode() for command in ("report", "scan"))
+    assert all(f" {command} " in done.stdout.decode() for command in ("report", "scan", "incidents", "remediation"))
 
 
-def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path):
-    done = started(MODULE, "report", cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("group", "commands"),
+    [("incidents", ["list", "show", "release", "orphaned"]), ("remediation", ["stop", "go", "status"])],
+)
+def test_the_help_of_a_group_names_its_commands(tmp_path, group, commands):
+    done = started(MODULE, group, "--help", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert all(f" {command} " in done.stdout.decode() for command in commands)
+
+
+@pytest.mark.parametrize("command", [["report"], ["incidents"], ["incidents", "show", "a"], ["remediation", "stop"]])
+def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path, command):
+    done = started(MODULE, *command, cwd=tmp_path)
 
     assert done.returncode == 3
     assert done.stderr.decode().startswith("No deployment is known")

@@ -1,0 +1,127 @@
+"""Secrets that were given up: which they are, and how they are released."""
+
+import csv
+import io
+
+import pytest
+
+from rotation_guard.cli.incident_table import Standing
+from rotation_guard.handlers.adapters import standings
+
+from .conftest import ARN, refused
+
+
+def test_orphaned_secrets_are_listed_with_the_time_since_when(remediated, told, ask):
+    remediated.standing("new/db", orphaned_at=remediated.ago(hours=1), succeeded_at=remediated.ago(days=9))
+    remediated.standing("old/db", orphaned_at=remediated.ago(days=3), released_at=remediated.ago(days=5))
+    remediated.standing("released", orphaned_at=remediated.ago(days=3), released_at=remediated.ago(days=2))
+    remediated.standing("fine", succeeded_at=remediated.ago(days=2))
+    remediated.incident("open")
+
+    answer = told("orphaned")
+
+    assert answer["secrets"] == [
+        {
+            "secret_name": "old/db",
+            "orphaned_at": remediated.ago(days=3),
+            "succeeded_at": None,
+            "released_at": remediated.ago(days=5),
+            "secret_arn": f"{ARN}:old/db-AbCdEf",
+        },
+        {
+            "secret_name": "new/db",
+            "orphaned_at": remediated.ago(hours=1),
+            "succeeded_at": remediated.ago(days=9),
+            "released_at": None,
+            "secret_arn": f"{ARN}:new/db-AbCdEf",
+        },
+    ]
+    table = ask("incidents", "orphaned")
+    assert "2 secrets are told of and not touched" in table.stdout
+    assert f"old/db {remediated.ago(days=3)[:16].replace('T', ' ')} not known\n" in table.stdout
+    assert [
+        row["secret_name"]
+        for row in csv.DictReader(io.StringIO(ask("incidents", "orphaned", "--format", "csv").stdout))
+    ] == [
+        "old/db",
+        "new/db",
+    ]
+
+
+def test_the_exit_code_says_on_demand_whether_there_are_any(remediated, ask):
+    assert "No secret is orphaned." in ask("incidents", "orphaned").stdout
+    assert ask("incidents", "orphaned", "--exit-code").exit_code == 0
+
+    remediated.standing("a", orphaned_at=remediated.ago(hours=1))
+    assert ask("incidents", "orphaned").exit_code == 0
+    assert ask("incidents", "orphaned", "--exit-code").exit_code == 1
+
+
+def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, told):
+    since, before = remediated.ago(hours=3), remediated.ago(days=9)
+    arn = remediated.standing("orders/db", orphaned_at=since, succeeded_at=before)
+
+    result = ask("incidents", "release", arn)
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("orders/db is released at ")
+    row = remediated.row(f"secret#{arn}")
+    assert row["released_at"] >= remediated.ago(seconds=0)
+    assert row == {
+        "secret_arn": f"secret#{arn}",
+        "opened_at": "standing",
+        "orphaned_at": since,
+        "succeeded_at": before,
+        "released_at": row["released_at"],
+    }
+    assert standings.Standing(before, since, row["released_at"]).is_orphaned is False
+    assert told("orphaned")["secrets"] == []
+
+
+def test_a_second_release_changes_nothing(remediated, ask):
+    released = remediated.ago(hours=1)
+    arn = remediated.standing("a", orphaned_at=remediated.ago(hours=3), released_at=released)
+
+    result = ask("incidents", "release", arn)
+
+    assert result.exit_code == 0
+    assert "a is not orphaned, so there is nothing to release; it was released at " in result.stdout
+    assert remediated.row(f"secret#{arn}")["released_at"] == released
+    assert remediated.asked("UpdateItem") == []
+
+
+def test_nothing_is_made_for_a_secret_that_was_never_orphaned(remediated, ask):
+    arn = remediated.secret("fine")
+
+    result = ask("incidents", "release", "fine")
+
+    assert (result.exit_code, result.stdout) == (0, "fine is not orphaned, so there is nothing to release.\n")
+    assert remediated.row(f"secret#{arn}") == {}
+
+
+def test_a_clock_that_is_behind_releases_all_the_same(remediated, ask, told):
+    ahead = remediated.ago(hours=-1)
+    arn = remediated.standing("a", orphaned_at=ahead)
+
+    ask("incidents", "release", arn)
+
+    assert remediated.row(f"secret#{arn}")["released_at"] == ahead
+    assert told("orphaned")["secrets"] == []
+
+
+def test_a_release_that_is_refused_is_a_sentence(remediated, ask):
+    arn = remediated.standing("a", orphaned_at=remediated.ago(hours=1))
+    remediated.answers["UpdateItem"] = lambda asked: refused("AccessDeniedException")
+
+    result = ask("incidents", "release", arn)
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "UpdateItem was refused: AccessDeniedException" in result.stderr
+
+
+@pytest.mark.parametrize("orphaned", ["", "2026-01-02T00:00:00Z"])
+@pytest.mark.parametrize("released", ["", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"])
+def test_it_is_orphaned_here_where_the_workflow_says_so(orphaned, released):
+    ours = Standing("arn", orphaned_at=orphaned, released_at=released)
+
+    assert ours.is_orphaned == standings.Standing(orphaned_at=orphaned, released_at=released).is_orphaned

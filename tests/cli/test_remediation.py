@@ -1,0 +1,92 @@
+"""`rotation-guard remediation`: the kill switch."""
+
+import pytest
+
+from rotation_guard.handlers.adapters import kill_switch
+
+from .conftest import refused
+
+
+@pytest.fixture
+def stops(remediated, shared_client, monkeypatch):
+    """What the workflow makes of the switch."""
+    monkeypatch.setattr(kill_switch, "client", shared_client)
+    return lambda: kill_switch.says_stop(remediated.KILL_SWITCH)
+
+
+def test_stop_stops_and_go_lets_go_on(remediated, ask, stops):
+    stopped = ask("remediation", "stop")
+    assert (stopped.exit_code, remediated.switch(), stops()) == (0, "stop", True)
+    assert "nothing is retried, moved or restarted" in stopped.stdout
+    assert "the notices go on" in stopped.stdout
+
+    going = ask("remediation", "go")
+    assert (going.exit_code, remediated.switch(), stops()) == (0, "go", False)
+    assert "as far as their tags and remediationMode allow" in going.stdout
+
+
+@pytest.mark.parametrize("word", ["stop", "go"])
+def test_either_may_be_said_twice(remediated, ask, word):
+    assert [ask("remediation", word).exit_code for _ in range(2)] == [0, 0]
+    assert remediated.switch() == word
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("go", "Remediation may act: the parameter /rotation-guard/kill-switch says go, since 20"),
+        (" GO ", "Remediation may act: "),
+        ("stop", "Remediation is stopped: the parameter /rotation-guard/kill-switch says 'stop', since 20"),
+        ("gone fishing", "Remediation is stopped: the parameter /rotation-guard/kill-switch says 'gone fishing'"),
+        ("\x1b[2J", r"says '\x1b[2J'"),
+        (None, "Remediation is stopped: the parameter /rotation-guard/kill-switch is not there.\n"),
+    ],
+)
+def test_the_status_is_what_the_workflow_makes_of_it(remediated, ask, stops, value, said):
+    remediated.turn(value)
+
+    result = ask("remediation", "status")
+
+    assert said in result.stdout
+    assert result.exit_code == 0
+    assert ask("remediation", "status", "--exit-code").exit_code == stops()
+
+
+@pytest.mark.parametrize("word", ["stop", "go"])
+def test_a_switch_that_is_gone_is_not_made_by_hand(remediated, ask, word):
+    # AWS wants to know the type of what it is to make, and moto does not.
+    remediated.answers["PutParameter"] = lambda asked: refused(
+        "ParameterNotFound" if "Type" in asked else "ValidationException"
+    )
+
+    result = ask("remediation", word)
+
+    assert result.exit_code == 3
+    assert "The parameter /rotation-guard/kill-switch is not there, so remediation is stopped" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(("word", "operation"), [("stop", "PutParameter"), ("status", "GetParameter")])
+def test_a_refusal_is_a_sentence(remediated, ask, word, operation):
+    remediated.answers[operation] = lambda asked: refused("AccessDeniedException")
+
+    result = ask("remediation", word)
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert (
+        f"parameter /rotation-guard/kill-switch: {operation} was refused: AccessDeniedException: No." in result.stderr
+    )
+
+
+def test_stopping_needs_no_leave_to_read(remediated, ask):
+    remediated.answers["GetParameter"] = lambda asked: refused("AccessDeniedException")
+
+    assert ask("remediation", "stop").exit_code == 0
+
+
+@pytest.mark.parametrize("word", ["stop", "go", "status"])
+def test_a_stack_without_the_switch_is_named(audited, run, word):
+    result = run("remediation", word, "--stack-outputs", str(audited.outputs))
+
+    assert result.exit_code == 3
+    assert "must have kill_switch_parameter_name, got " in result.stderr
