@@ -272,12 +272,15 @@ class Incidents:
         self.change(secret_arn, opened_at, {}, *actions)
 
     def take_version(self, secret_arn: str, version: str, execution: str) -> bool:
-        """Whether this execution is the one that restarts the dependents for this version of the secret, for good."""
+        """Whether this execution is the one that restarts the dependents, now that this version is in use.
+
+        One row remembers for which version that was done last: a version that comes back needs it again.
+        """
         return update(
             self._table_name,
-            item({"secret_arn": f"restart#{secret_arn}", "opened_at": version}),
-            {"holder": execution},
-            condition="attribute_not_exists(holder) OR holder = :mine",
+            item({"secret_arn": f"restart#{secret_arn}", "opened_at": "latest"}),
+            {"version": version, "holder": execution},
+            condition="attribute_not_exists(#version) OR #version <> :version OR #holder = :mine",
             values={":mine": execution},
         )
 

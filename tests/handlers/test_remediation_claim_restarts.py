@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from handlers.adapters.incidents import Incidents
 from tests.handlers.scene import EXECUTION, OPENED_AT, crashes, moved, once, succeeded, told
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -148,3 +149,14 @@ def test_an_incident_that_was_opened_in_the_same_instant_is_not_written_over(aws
 
     [row] = scene.incidents(arn)
     assert (row["state"], row["execution"]) == ("open", SECOND)
+
+
+def test_a_version_that_comes_back_is_picked_up_by_another_restart(scene):
+    register = Incidents("incidents")
+    arn = scene.secret()
+
+    taken = [register.take_version(arn, version, by) for version, by in (("v2", "a"), ("v2", "b"), ("v2", "a"))]
+    back = [register.take_version(arn, version, by) for version, by in (("v1", "c"), ("v1", "d"), ("v2", "e"))]
+
+    assert taken == [True, False, True]
+    assert back == [True, False, True]
