@@ -58,6 +58,19 @@ def test_an_incident_that_is_closed_between_look_and_count_is_looked_for_again(a
     assert [row["state"] for row in scene.incidents(arn)] == ["closed", "open"]
 
 
+@pytest.mark.parametrize("heard", [told, succeeded])
+def test_an_incident_that_is_closed_between_two_looks_is_looked_for_again(aws, scene, heard):
+    arn = scene.secret()
+    incident = scene.open(arn)
+    # Before the row is read, and after the row that holds the claim was.
+    once(aws, "GetItem", lambda: scene.close(incident), 2)
+
+    answer = scene.claim(heard(arn, event="event-2"), SECOND, SECOND_AT)
+
+    assert answer["outcome"] == ("late" if heard is told else "quiet")
+    assert len(scene.incidents(arn)) == 1
+
+
 @pytest.mark.parametrize("code", ["ConditionalCheckFailed", "TransactionConflict"])
 def test_a_race_is_lost_five_times_before_the_step_gives_up(aws, scene, code):
     arn = scene.secret()
@@ -147,7 +160,7 @@ def test_a_success_that_is_cut_short_ends_the_incident_all_the_same(aws, scene):
 
     answers = list(crashes(aws, prepare))
 
-    assert len(answers) == 2
+    assert len(answers) == 4
     assert {answer["outcome"] for _, answer in answers} == {"recovered"}
 
 

@@ -192,9 +192,15 @@ def test_what_another_event_of_the_rotation_restarts_is_covered(scene, end, monk
     assert end(opened, restarts=[WANTED, REFUSED], version=scene.version(arn)) == ENDED
 
 
-def test_without_a_version_each_incident_restarts_for_itself(incident, end):
-    assert end(incident(), "rolled forward", [WANTED], version="") == RESTARTS
-    assert end(incident(), "rolled forward", [WANTED], version="") == RESTARTS
+def test_without_a_version_each_incident_restarts_for_itself(aws, scene, incident, end):
+    opened = incident()
+    arn = opened["secret_arn"]
+    assert end(opened, "rolled forward", [WANTED], version="") == RESTARTS
+    another = scene.open(arn, told(arn, at="2026-03-05T00:00:00Z", event="event-2"), "2026-03-05T00:01:00Z", OTHERS)
+
+    assert end(another, "rolled forward", [WANTED], version="", execution=OTHERS) == RESTARTS
+
+    assert not [row for row in aws.rows("incidents") if row["secret_arn"] == f"restart#{arn}"]
 
 
 def test_of_two_that_end_it_at_once_one_restarts(aws, scene, incident, end):

@@ -227,6 +227,18 @@ def test_an_incident_that_is_over_moves_nothing(aws, stuck, move, state):
     assert aws.asked("UpdateSecretVersionStage") == []
 
 
+def test_a_move_that_was_cut_short_is_not_made_once_the_incident_is_over(aws, scene, stuck, move):
+    incident, forward, _ = stuck()
+    aws.crash(1, "after")
+    with pytest.raises(aws.Crash):
+        move(incident, forward)
+    aws.crash(0, "")
+    scene.close(incident)
+
+    assert move(incident, forward) == OVER
+    assert scene.moves == []
+
+
 def test_an_incident_that_is_gone_moves_nothing(scene, move):
     decision = {"how": "rolled forward", "from": "v1", "to": "v2"}
 

@@ -122,9 +122,10 @@ def test_a_number_that_is_not_due_asks_for_nothing(aws, incident, retry, attempt
     assert aws.asked("RotateSecret") == []
 
 
+@pytest.mark.parametrize("attempts", [0, 1], ids=["not begun", "cut short"])
 @pytest.mark.parametrize("state", ["closed", "restarting"])
-def test_an_incident_that_is_over_asks_for_nothing(aws, incident, retry, state):
-    assert retry(incident(state=state)) == OVER
+def test_an_incident_that_is_over_asks_for_nothing(aws, incident, retry, state, attempts):
+    assert retry(incident(state=state, attempts=attempts)) == OVER
     assert aws.asked("RotateSecret") == []
 
 
