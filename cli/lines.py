@@ -100,7 +100,8 @@ def wrapped(text: str, width: int, style: Style, indent: str = "") -> Iterator[L
     if len(indent) + len(text) <= width and text.isascii():
         yield [Segment(indent + text, style)]
         return
-    for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent):
+    # Not at hyphens: a version or an ARN that is cut there cannot be copied.
+    for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False):
         # textwrap counts characters, and some take two cells.
         for part in chop_cells(line, width):
             yield [Segment(part, style)]

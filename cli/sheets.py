@@ -36,7 +36,7 @@ class Sheet:
     facts: Sequence[tuple[str, str]] = ()
     """What is said before the table: a word, and what there is to it."""
     links: Sequence[tuple[str, str]] = ()
-    """Where more of it is, whole, so that it can be followed."""
+    """Where more of it is: addresses and ARNs, each in one line, however long, so that it can be followed or copied."""
     advice: str = ""
     """What to do next."""
     warnings: Sequence[str] = ()
@@ -100,7 +100,7 @@ def _markdown(sheet: Sheet) -> Iterator[str]:
     for word, text in sheet.facts:
         yield f"- {word}: {escaped(text)}"
     for word, link in sheet.links:
-        yield f"- {word}: <{link}>"
+        yield f"- {word}: <{link}>" if "://" in link else f"- {word}: {escaped(link)}"
     if sheet.facts or sheet.links:
         yield ""
     yield escaped(f"{sheet.totals} Next: {sheet.advice}" if sheet.advice else sheet.totals)

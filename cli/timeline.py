@@ -19,8 +19,8 @@ from .named_secret import NamedSecret
 from .sheets import Sheet, body
 
 COLUMNS = ("at", "action", "outcome", "reason", "evidence", "details")
-_SUBJECTS = ("number", "turn", "target")
-"""What an action is about: which retry, which notice, which dependent."""
+_SUBJECTS = ("turn", "number", "target")
+"""What an action is about: which notice, which retry, which dependent."""
 _SAID = ("at", "action", "outcome", "reason", "evidence")
 _HELD = {"current": "AWSCURRENT", "pending": "AWSPENDING", "previous": "AWSPREVIOUS"}
 
@@ -35,14 +35,18 @@ def incident_sheet(
 ) -> Sheet:
     """A sheet of the incident that this record holds."""
     entries = list(_entries(record))
-    links, what_next = _links(row, record), _next(row, record)
+    links, what_next, function = _links(row, record), _next(row, record), _function(secret)
     step = f", failed at {row.failed_step}" if row.failed_step else ""
     said = (silence(row), row.reason)
     return Sheet(
         headline=f"{deployment.source['description']}, as of {now:%Y-%m-%d %H:%M:%S} UTC, one incident.",
         title=f"{row.secret_name}: {row.stands}{step}. {' '.join(text for text in said if text)}".rstrip(),
         facts=list(_facts(row, record, standing, secret)),
-        links=[(_LINKS[word], link) for word, link in links.items()],
+        links=[
+            ("Secret", row.secret_arn),
+            *([("Rotation function", function)] if function else []),
+            *((_LINKS[word], link) for word, link in links.items()),
+        ],
         advice=what_next,
         name="WHEN, UTC",
         columns=(Column("WHAT"), Column("OUTCOME")),
@@ -55,7 +59,7 @@ def incident_sheet(
             incident={**plain(row), **_rest(record, plain(row))},
             orphaned_at=standing.orphaned_at if standing.is_orphaned else None,
             labels=_labels_now(secret),
-            rotation_function=_function(secret),
+            rotation_function=function,
             links=links,
             next=what_next or None,
             timeline=entries,
@@ -100,7 +104,6 @@ def _next(row: IncidentRow, record: Record) -> str:
 
 
 def _facts(row: IncidentRow, record: Record, standing: Standing, secret: NamedSecret) -> Iterator[tuple[str, str]]:
-    yield "Secret", row.secret_arn
     if standing.is_orphaned:
         yield "Orphaned", f"since {to_the_second(standing.orphaned_at)} UTC: told and not touched, until it is released"
     often = "once" if row.failures == 1 else f"{row.failures} times"
@@ -121,8 +124,6 @@ def _facts(row: IncidentRow, record: Record, standing: Standing, secret: NamedSe
     for restart in record.get("restarts") or ():
         why = f": {restart['why']}" if restart.get("why") else ""
         yield "Restart", f"{restart.get('target')}, {restart.get('state')}{why}"
-    if function := _function(secret):
-        yield "Rotation function", function
 
 
 def _entries(record: Record) -> Iterator[dict[str, Any]]:

@@ -36,6 +36,7 @@ def healed(remediated):
         actions=[
             {"action": "notify", "at": ago(hours=2), "turn": "opened", "outcome": "told", "message_id": "m-1"},
             {"action": "retry", "at": ago(hours=1.8), "number": 1, "outcome": "asked"},
+            {"action": "notify", "at": ago(hours=1.8), "turn": "retried", "number": 1, "outcome": "told"},
             {
                 "action": "decide",
                 "at": ago(hours=1.7),
@@ -59,6 +60,7 @@ def test_the_timeline_has_every_action_in_order_with_its_end_before_the_last_not
         "open",
         "notify",
         "retry",
+        "notify",
         "decide",
         "rolled forward",
         "restart",
@@ -72,8 +74,8 @@ def test_the_timeline_has_every_action_in_order_with_its_end_before_the_last_not
         "reason": None,
     }
     assert timeline[1]["at"] == healed["opened_at"]
-    assert timeline[4] == healed["actions"][2]
-    assert timeline[7]["reason"] == healed["reason"]
+    assert timeline[5] == healed["actions"][3]
+    assert timeline[8]["reason"] == healed["reason"]
 
 
 def test_the_incident_is_whole(healed, told):
@@ -106,7 +108,13 @@ def test_the_table_tells_it_to_somebody_who_was_woken(healed, ask):
         "It needs no one.",
     ):
         assert f"\n{line}" in said, line
-    for what in ("notify opened +told", "retry 1 +asked", "restart ecs:shop/web +settled", "close +rolled forward"):
+    for what in (
+        "notify opened +told",
+        "retry 1 +asked",
+        "notify retried 1 +told",
+        "restart ecs:shop/web +settled",
+        "close +rolled forward",
+    ):
         assert re.search(rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d {what}$", said, re.MULTILINE), what
 
 
@@ -121,6 +129,16 @@ def test_links_are_whole_so_that_they_can_be_followed(healed, ask, told, columns
     lines = ask("incidents", "show", "orders/db", COLUMNS=columns).stdout.splitlines()
     assert f"  Execution: {execution}" in lines
     assert f"  Secret in the console: {secret}" in lines
+    assert f"  Secret: {healed['secret_arn']}" in lines
+
+
+def test_a_version_is_not_cut_in_two(remediated, ask):
+    versions = [f"{number}0a1b2c3-d4e5-4f60-8a7b-9c8d7e6f5a4b" for number in range(8)]
+    remediated.incident("a", versions={version: [f"LABEL-{version[0]}"] for version in versions})
+
+    said = ask("incidents", "show", "a").stdout
+
+    assert all(version in said for version in versions)
 
 
 def test_another_execution_that_ended_it_is_linked_too(remediated, told):
@@ -156,10 +174,11 @@ def test_it_says_what_to_do_next_as_the_notice_did(remediated, healed, ask, told
 def test_csv_and_markdown_have_the_timeline(healed, ask):
     rows = list(csv.DictReader(io.StringIO(ask("incidents", "show", "orders/db", "--format", "csv").stdout)))
 
-    assert [row["action"] for row in rows][2:5] == ["notify", "retry", "decide"]
-    assert [row["details"] for row in rows][2:6] == [
+    assert [row["action"] for row in rows][2:6] == ["notify", "retry", "notify", "decide"]
+    assert [row["details"] for row in rows][2:7] == [
         "turn opened, message_id m-1",
         "number 1",
+        "turn retried, number 1",
         "rule roll forward",
         "from v1, to v2",
     ]
