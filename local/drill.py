@@ -105,10 +105,10 @@ class _Watch:
         if not trace.rows:
             return "an incident"
         if any(row["state"] != "closed" for row in trace.rows):
-            return f"the end of the incident, which is in {self._executions.state() or 'no state'},"
+            return f"the end of the incident, now past {self._executions.state() or 'nothing'},"
         if any(execution.status == "RUNNING" for execution in trace.executions):
             return "the end of its executions"
-        return "" if time.monotonic() - self._changed_at > _QUIET_SECONDS else "silence"
+        return "" if time.monotonic() - self._changed_at > _QUIET_SECONDS else "what may still come"
 
     def whole(self) -> Trace:
         """The trace, with everything else in which a value might be found."""
@@ -161,7 +161,7 @@ class _Executions:
                 yield self._read(entry["executionArn"], entry["status"])
 
     def state(self) -> str:
-        """The state that the first of them is in, or left last."""
+        """The state that the first of them left last; empty when it left none."""
         first = next(iter(self._known.values()), None)
         return first.left[-1].state if first and first.left else ""
 

@@ -15,17 +15,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import deployment, stories
+from local import deployment
 from local.deployment import RunningStack
 
-from . import audit
+from . import audit, incidents
 from .figures import Figure, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULT = ROOT / ".local" / "bench.json"
 IMPORTS = 7
 DEPLOYMENTS = 3
-DELIVERIES = 5
 HANDLERS = {
     "audit_writer": ("dynamodb", "sqs"),
     "rotation_check": ("secretsmanager", "dynamodb"),
@@ -40,8 +39,17 @@ def main() -> None:
     """Measure, print and write."""
     console = Console()
     figures: list[Figure] = []
-    measures = (imports, whole_path, deliveries, audit.beside_the_tutorial, audit.half_a_million)
-    for measure in (*measures, audit.classification, audit.month):
+    for measure in (
+        imports,
+        whole_path,
+        incidents.deliveries,
+        incidents.repairs,
+        incidents.burst,
+        audit.beside_the_tutorial,
+        audit.half_a_million,
+        audit.classification,
+        audit.month,
+    ):
         with console.status(f"measuring: {(measure.__doc__ or '').rstrip('.')}"):
             figures += measure()
     console.print(table(figures))
@@ -120,29 +128,6 @@ def _bare_calls(stack: RunningStack, calls: int = 20) -> float:
     for url in urls:
         sqs.delete_queue(QueueUrl=url)
     return took
-
-
-def deliveries() -> Iterator[Figure]:
-    """From a failed rotation's event to the notice, the row and the incident: at the first, cold, and after that."""
-    with tempfile.TemporaryDirectory() as directory:
-        stack = deployment.up(Path(directory) / ".local")
-        try:
-            cold = _delivery(stack)
-            warm = [_delivery(stack) for _ in range(DELIVERIES)]
-        finally:
-            stack.down()
-    for what, milliseconds in cold.items():
-        yield Figure(f"event to {what}, cold functions", milliseconds / 1000, "s")
-    for what in ("notice on the failures topic", "row in the audit trail"):
-        median = statistics.median(delivery[what] for delivery in warm)
-        yield Figure(f"event to {what}", median / 1000, "s", bound=0.5)
-
-
-def _delivery(stack: RunningStack) -> dict[str, float]:
-    happened = list(stories.failed_rotation(stack))
-    # A healthy rotation in between, so that each failure opens an incident of its own.
-    list(stories.healthy_rotation(stack))
-    return {each.what: each.milliseconds for each in happened if each.milliseconds is not None}
 
 
 def _python(code: str) -> float:

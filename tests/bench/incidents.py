@@ -1,0 +1,196 @@
+"""Remediation's figures: how soon people hear, how long a repair takes, and what two hundred incidents at once do."""
+
+import statistics
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components.remediation_workflow import GATHER_SECONDS
+from local import deployment, portfolio, stories
+from local.demo_secret import DemoSecret
+from local.deployment import RunningStack
+from local.ears import Ears, listening
+from local.trace import CRITICAL, OURS, REMEDIATION, Message
+from local.waiting import eventually
+from tests.e2e.remediation.estate import FUNCTIONS
+from tests.e2e.remediation.world import World
+
+from .figures import Figure
+
+DELIVERIES = REPAIRS = ALONE = 5
+AT_ONCE, CAP = 200, 50
+"""Secrets whose rotations fail in the same second, and the most actions that an hour can be given."""
+CALLS_A_SECOND = 50
+"""What Secrets Manager takes of RotateSecret
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)."""
+GATHERED_SECONDS = 45
+"""How long held incidents are gathered here, for one notice: until the last of them is there."""
+PATIENCE_SECONDS = 120.0
+_NOTHING_TO_WAIT_FOR = {"settleMinutes": 0}
+_ENDS = ("Rotation Incident Recovered", "Rotation Incident Held", "Rotation Incident Escalated")
+
+
+def deliveries() -> Iterator[Figure]:
+    """From a failed rotation's event to everything that it is to lead to: at the first, cold, and after that."""
+    with _stack(_NOTHING_TO_WAIT_FOR) as stack:
+        cold, *warm = [_delivery(stack) for _ in range(1 + DELIVERIES)]
+    for what, milliseconds in cold.items():
+        yield Figure(f"event to {what}, cold functions", milliseconds / 1000, "s")
+    medians = {what: statistics.median(delivery[what] for delivery in warm) / 1000 for what in cold}
+    row, opened = "row in the audit trail", "readable notice on the remediation topic"
+    for what in ("notice on the failures topic", row):
+        yield Figure(f"event to {what}", medians[what], "s", bound=0.5)
+    yield Figure(
+        f"event to {opened}, by three functions, beside the row's one",
+        medians[opened],
+        "s",
+        baseline=medians[row],
+        ratio_bound=4,
+    )
+
+
+def repairs() -> Iterator[Figure]:
+    """From a failure to the notice that it is mended, without waits, beside a rotation of the same secret."""
+    with _stack(_NOTHING_TO_WAIT_FOR) as stack:
+        secret = DemoSecret(stack)
+        with listening(stack) as ears:
+            for step in ("setSecret", "testSecret"):
+                _repair(secret, ears, step)  # while the functions are cold
+            rotations = [_rotation(secret) for _ in range(REPAIRS)]
+            retried, moved = (
+                statistics.median(_repair(secret, ears, step) for _ in range(REPAIRS))
+                for step in ("setSecret", "testSecret")
+            )
+    beside = {"baseline": statistics.median(rotations)}
+    # By calls of functions: thirteen, four of them another rotation, and eleven, beside a rotation's four.
+    yield Figure("failure to retried, proven and told, beside a rotation", retried, "s", **beside, ratio_bound=5)
+    yield Figure("failure to rolled forward, proven and told, beside a rotation", moved, "s", **beside, ratio_bound=4)
+
+
+def burst() -> Iterator[Figure]:
+    """Two hundred incidents at once, beside one alone."""
+    config = {
+        **_NOTHING_TO_WAIT_FOR,
+        "remediationMode": "retry",
+        "maxActionsPerHour": CAP,
+        "rotationFunctions": [FUNCTIONS["rotate"]],
+    }
+    with _stack(config, wait_scale=GATHERED_SECONDS / GATHER_SECONDS) as stack, listening(stack) as ears:
+        world = World(stack)
+        alone = [_failures(world, ears, 1)[0] for _ in range(1 + ALONE)][1:]
+        seconds, messages, arns = _failures(world, ears, AT_ONCE)
+        told = eventually(lambda: _bursts(messages, ears), "the notice of all that are held", PATIENCE_SECONDS, 0.5)
+        rows = [row for arn in arns for row in world.ears.rows(arn)]
+    opened = [one for one in messages if (one.source, one.body.get("turn")) == (REMEDIATION, "opened")]
+    yield Figure(
+        f"{AT_ONCE} incidents at once, each, beside one alone",
+        seconds / AT_ONCE,
+        "s",
+        baseline=statistics.median(alone),
+        ratio_bound=1,
+    )
+    yield Figure("all of them", seconds, "s")
+    yield Figure("incidents that are not closed, or twice there", abs(AT_ONCE - len(rows)) + _open(rows), "", exactly=0)
+    yield Figure("opened notices", len(opened), "", exactly=AT_ONCE)
+    outcomes = Counter(row.get("outcome") for row in rows)
+    acted = CAP - 1 - ALONE
+    yield Figure("recovered by retry, up to the cap", outcomes["recovered by retry"], "", exactly=acted)
+    yield Figure("held beyond it", outcomes["held"], "", exactly=AT_ONCE - acted)
+    yield Figure("notices of those that are held", len(told), "", exactly=1)
+    yield Figure("RotateSecret calls in the busiest second", _busiest(rows), "", bound=CALLS_A_SECOND)
+
+
+@contextmanager
+def _stack(config: dict[str, Any], wait_scale: float = 0.01) -> Generator[RunningStack]:
+    with tempfile.TemporaryDirectory() as directory:
+        stack = deployment.up(Path(directory) / ".local", config=config, wait_scale=wait_scale)
+        try:
+            yield stack
+        finally:
+            if emulator := stack.emulator:
+                emulator.stop()
+
+
+def _delivery(stack: RunningStack) -> dict[str, float]:
+    happened = list(stories.failed_rotation(stack))
+    return {each.what: each.milliseconds for each in happened if each.milliseconds is not None}
+
+
+def _rotation(secret: DemoSecret) -> float:
+    began = time.time()
+    return secret.rotated("RotationSucceeded").put_at - began
+
+
+def _repair(secret: DemoSecret, ears: Ears, step: str) -> float:
+    """Seconds from the event of a failure at this step to the notice that closes its incident."""
+    secret.settle()
+    with secret.broken_at(step):
+        sent = secret.rotated("RotationFailed")
+    heard: list[Message] = []
+
+    def closed() -> Message | None:
+        heard.extend(ears.heard(secret.arn))
+        return next((one for one in heard if (one.source, one.body.get("turn")) == (REMEDIATION, "recovered")), None)
+
+    return eventually(closed, f"the end of the failure at {step}", PATIENCE_SECONDS).at - sent.put_at
+
+
+def _failures(world: World, ears: Ears, count: int) -> tuple[float, list[Message], list[str]]:
+    """Seconds from so many failures at once to the last event of an end; all that was heard; the secrets."""
+    now = datetime.now(UTC)
+    entries = [_entry(number, now) for number in range(count)]
+    arns = [entry["ARN"] for entry in entries]
+    portfolio.seed(world.stack, entries)
+    for arn in arns:
+        world.estate.set(arn, takes="")
+    failures = [world.event("rotation-failed", arn) for arn in arns]
+    heard: list[Message] = []
+
+    def ended() -> list[float]:
+        heard.extend(ears.heard("bench/"))
+        ends = [one.at for one in heard if one.source == OURS and one.subject in _ENDS]
+        return ends if len(ends) >= count else []
+
+    began = time.time()
+    world.put(*failures)
+    ends = eventually(ended, f"the end of {count} incidents", PATIENCE_SECONDS, 0.05)
+    return max(ends) - began, heard, arns
+
+
+def _entry(number: int, now: datetime) -> dict[str, Any]:
+    """A secret that may be retried, in the middle of a rotation."""
+    current, pending = str(uuid.uuid4()), str(uuid.uuid4())
+    name, made = f"bench/{uuid.uuid4()}", now.isoformat()
+    return {
+        "Name": name,
+        "ARN": f"arn:aws:secretsmanager:eu-west-1:111122223333:secret:{name}-Bn{number:04}",
+        "Tags": [{"Key": "rotation-guard:remediation", "Value": "retry"}],
+        "SecretVersionsToStages": {current: ["AWSCURRENT"], pending: ["AWSPENDING"]},
+        "VersionCreatedDates": {current: made, pending: made},
+        "CreatedDate": made,
+        "LastChangedDate": made,
+        "RotationEnabled": True,
+        "RotationLambdaARN": FUNCTIONS["rotate"],
+    }
+
+
+def _bursts(messages: list[Message], ears: Ears) -> list[Message]:
+    messages.extend(ears.heard("bench/"))
+    return [one for one in messages if one.source == CRITICAL and one.body.get("turn") == "held_burst"]
+
+
+def _open(rows: list[dict[str, Any]]) -> int:
+    return sum(row["state"] != "closed" for row in rows)
+
+
+def _busiest(rows: list[dict[str, Any]]) -> int:
+    """The most requests for a rotation that were made in one second."""
+    actions = [action for row in rows for action in row["actions"]]
+    asked = Counter(one["at"] for one in actions if (one["action"], one["outcome"]) == ("retry", "asked"))
+    return max(asked.values(), default=0)
