@@ -12,7 +12,7 @@ from .adapters import incidents, secrets, standings
 from .domain import restarts
 from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
 from .domain.history import expires_at, iso
-from .domain.incidents import Claimed, Does, Incident, Outcome, claim_failure, claim_success
+from .domain.incidents import OPEN, Claimed, Does, Incident, Outcome, claim_failure, claim_success
 from .domain.rotation import Heard
 from .settings import RemediationClaimSettings
 
@@ -81,6 +81,8 @@ class _Claim:
         """A failure opens an incident, or belongs to one that is open or over."""
         before = self._register.open_for(self._arn)
         latest = None if before else self._register.latest(self._arn)
+        if latest and latest.state == OPEN:
+            raise incidents.LostRace("another execution opened the incident in between")
         claimed = claim_failure(
             before, latest, self._heard, self._execution, self._new_value_at(), int(self._now.timestamp())
         )
@@ -138,7 +140,13 @@ class _Claim:
         return _answer("recovered", incident, ending=ending)
 
     def _passed(self) -> Answer:
-        """Restarts dependents once for each version, whichever of its two events comes first."""
+        """Restarts dependents once for each version, whichever of its two events comes first.
+
+        A step that died after it had begun does not look again: by now the secret may be on yet another version.
+        """
+        begun = self._register.row(self._arn, self._opened_at)
+        if begun and begun["execution"] == self._execution:
+            return self._moved(begun["restarts"], begun["current_version_id"])
         version, planned = self._version(), self._plan()
         if not (self._restarts_on_rotation() and self._described and version and planned):
             return _answer("quiet")
@@ -146,10 +154,13 @@ class _Claim:
             return _answer("quiet")
         moment = int(self._now.timestamp() * 1000)
         self._register.begin_restarts(self._heard, self._described, self._execution, self._opened_at, planned, moment)
+        return self._moved(planned, version)
+
+    def _moved(self, restarts: list[dict[str, Any]], version: str) -> Answer:
         ending = {
             "outcome": Outcome.RESTARTED,
             "reason": f"A new value is in use since {self._heard.occurred_at}.",
-            "restarts": planned,
+            "restarts": restarts,
             "version": version,
         }
         return _answer("moved", Incident(self._arn, self._opened_at), ending=ending)
