@@ -1,0 +1,27 @@
+"""An account for each test of whole histories, and a place for what Hypothesis leaves behind."""
+
+import random
+from collections.abc import Generator
+
+import pytest
+from hypothesis import configuration
+
+from tests.remediation.world import Settings, World
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    configuration.set_hypothesis_home_dir(config.rootpath / ".pytest_cache" / "hypothesis")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Those of a stack that may repair; a test that wants others has them as its parameter."""
+    return Settings()
+
+
+@pytest.fixture
+def world(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Generator[World]:
+    """A world with a stack of these settings, in which chance is the same in every run."""
+    monkeypatch.setattr(random, "random", random.Random(6).random)  # noqa: S311 - jitter, not a secret
+    with World(settings).installed() as made:
+        yield made

@@ -1,0 +1,81 @@
+"""Events as EventBridge delivers them, made of the recorded ones; others' texts in them hold a canary."""
+
+import copy
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FAILURES = ("RotationFailed", "RotationAbandoned", "TestRotationFailed", "Rotation Stuck")
+_FILES = {
+    "RotationFailed": "rotation-failed",
+    "RotationAbandoned": "rotation-abandoned",
+    "TestRotationFailed": "test-rotation-failed",
+    "RotationSucceeded": "rotation-succeeded",
+    "Rotation Stuck": "rotation-stuck",
+    "Secret Label Updated": "secret-label-updated",
+}
+
+
+@dataclass
+class Happened:
+    """One event, before and after it is delivered."""
+
+    number: int
+    kind: str
+    secret_arn: str
+    occurred_at: str
+    rotation: str | None
+    body: dict[str, Any]
+    deliveries: int = 0
+    is_dropped: bool = False
+
+    @property
+    def is_failure(self) -> bool:
+        return self.kind in FAILURES
+
+    @property
+    def identity(self) -> str:
+        """What every copy of it shares."""
+        return self.body["detail"].get("eventID") or self.body["id"]
+
+    def copy(self) -> dict[str, Any]:
+        """As it is delivered this time: CloudTrail's copies have envelopes of their own."""
+        body = copy.deepcopy(self.body)
+        if "eventID" in body["detail"]:
+            body["id"] = f"00000000-0000-4000-8000-{self.number:06x}{self.deliveries:06x}"
+        return body
+
+
+def happened(
+    number: int,
+    kind: str,
+    secret_arn: str,
+    occurred_at: str,
+    rotation: str | None = None,
+    step: str | None = None,
+    version: str | None = None,
+) -> Happened:
+    """An event of this kind."""
+    body = copy.deepcopy(_recorded(_FILES[kind]))
+    body["time"], body["id"] = occurred_at, f"00000000-0000-4000-8000-{number:06x}ffffff"
+    detail = body["detail"]
+    if body["resources"]:
+        body["resources"] = [secret_arn]
+    if kind == "Secret Label Updated":
+        detail["versionId"] = version
+    elif kind == "Rotation Stuck":
+        detail |= {"eventID": f"rotation-stuck-{version}", "versionId": version, "errorMessage": "CANARY"}
+    else:
+        detail |= {"eventTime": occurred_at, "eventID": f"11111111-0000-4000-8000-{number:012x}"}
+        detail["additionalEventData"]["SecretId"] = secret_arn
+        detail["requestID"] = f"Rotation-{secret_arn}-{rotation}"
+        during = f" during {step} step" if step else " CANARY"
+        detail["errorMessage"] = f"Error when executing lambda CANARY{during}"
+    return Happened(number, kind, secret_arn, occurred_at, rotation, body)
+
+
+@cache
+def _recorded(name: str) -> dict[str, Any]:
+    return json.loads((Path(__file__).parent.parent / "events" / f"{name}.json").read_text())

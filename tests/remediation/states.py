@@ -1,0 +1,253 @@
+"""Amazon States Language, as much of it as the workflow is written in, one state at a time and in virtual time.
+
+(https://states-language.net/spec.html, https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html)
+What AWS would end an execution for, such as a path that leads nowhere, ends it here too, with the error States.Runtime.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.remediation.clock import Clock, stamp_of_execution
+
+RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
+_WORD = re.compile(r"\s*('(?:[^'\\]|\\.)*'|\$[\w.$]*|States\.\w+|-?\d+|[(),])")
+_NOT_FOUND = object()
+
+State = Mapping[str, Any]
+
+
+class RuntimeFailure(Exception):
+    """The definition cannot go on with the data that it has."""
+
+
+class TaskFailed(Exception):
+    """A task has failed; `error` is its name as Catch and Retry know it."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass
+class Execution:
+    """One execution, between two of its states."""
+
+    arn: str
+    given: str
+    """Its input, as it was sent."""
+    started_at: datetime
+    data: Any
+    state: str
+    due: datetime
+    """When its next state is to be entered, or its task to be tried again."""
+    tries: int = 0
+    """How often the task of the state has failed."""
+    status: str = RUNNING
+    error: str = ""
+    trail: list[str] = field(default_factory=list)
+    """The states that it has been in."""
+
+    @property
+    def name(self) -> str:
+        """Its name, without the state machine's."""
+        return self.arn.rpartition(":")[2]
+
+
+class StateMachine:
+    """A definition; `task` runs what a Task names, given its resource, its payload and the execution."""
+
+    def __init__(self, definition: str, clock: Clock, task: Callable[[str, Any, Execution], Any]) -> None:
+        machine = json.loads(definition)
+        self.start_at: str = machine["StartAt"]
+        self.states: Mapping[str, State] = machine["States"]
+        self._clock, self._task = clock, task
+
+    def begin(self, arn: str, given: str) -> Execution:
+        """A new execution with this input."""
+        return Execution(arn, given, self._clock.now, json.loads(given), self.start_at, self._clock.now)
+
+    def step(self, execution: Execution) -> None:
+        """Enters the state that the execution is at, and leaves it unless its task is to be tried again."""
+        state = self.states[execution.state]
+        execution.trail.append(execution.state)
+        try:
+            _STATES[state["Type"]](self, state, execution)
+        except RuntimeFailure as failure:
+            execution.status, execution.error = FAILED, f"States.Runtime: {failure} in {execution.state}"
+
+    def _run_task(self, state: State, execution: Execution) -> None:
+        payload = self._made(state["Parameters"], execution)
+        try:
+            answer = self._task(state["Resource"], payload, execution)
+        except TaskFailed as failure:
+            self._try_again(state, execution, failure.error)
+            return
+        self._leave(state, execution, answer)
+
+    def _try_again(self, state: State, execution: Execution, error: str) -> None:
+        for rule in state.get("Retry", []):
+            if _matches(rule, error) and execution.tries < rule["MaxAttempts"]:
+                seconds = rule["IntervalSeconds"] * rule["BackoffRate"] ** execution.tries
+                execution.tries += 1
+                execution.due = self._clock.now + timedelta(seconds=min(seconds, rule["MaxDelaySeconds"]))
+                return
+        for rule in state.get("Catch", []):
+            if _matches(rule, error):
+                # The cause may hold anything, so whoever lets it out is to be seen.
+                told = {"Error": error, "Cause": "CANARY of a cause"}
+                self._leave(rule, execution, told)
+                return
+        execution.status, execution.error = FAILED, error
+
+    def _pass(self, state: State, execution: Execution) -> None:
+        answer = state.get("Result", execution.data)
+        if "Parameters" in state:
+            answer = self._made(state["Parameters"], execution)
+        self._leave(state, execution, answer)
+
+    def _choose(self, state: State, execution: Execution) -> None:
+        found = next((rule["Next"] for rule in state["Choices"] if self._holds(rule, execution)), state.get("Default"))
+        if found is None:
+            raise RuntimeFailure("no choice")
+        self._go(found, execution)
+
+    def _wait(self, state: State, execution: Execution) -> None:
+        seconds = self._read(state["SecondsPath"], execution) if "SecondsPath" in state else state["Seconds"]
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 0:
+            raise RuntimeFailure(f"waits for {seconds!r}")
+        self._go(state["Next"], execution)
+        execution.due = self._clock.now + timedelta(seconds=seconds)
+
+    def _succeed(self, state: State, execution: Execution) -> None:
+        execution.status = SUCCEEDED
+
+    def _fail(self, state: State, execution: Execution) -> None:
+        execution.status, execution.error = FAILED, state["Error"]
+
+    def _leave(self, state: State, execution: Execution, answer: Any) -> None:
+        execution.data = _written(execution.data, state.get("ResultPath", "$"), answer)
+        self._go(state["Next"], execution)
+
+    def _go(self, to: str, execution: Execution) -> None:
+        execution.state, execution.tries, execution.due = to, 0, self._clock.now
+
+    def _holds(self, rule: State, execution: Execution) -> bool:
+        found = self._found(rule["Variable"], execution)
+        if "IsPresent" in rule:
+            return (found is not _NOT_FOUND) == rule["IsPresent"]
+        if found is _NOT_FOUND:
+            raise RuntimeFailure(f"nothing at {rule['Variable']}")
+        [(kind, wanted)] = ((name, value) for name, value in rule.items() if name not in ("Variable", "Next"))
+        is_number = isinstance(found, int | float) and not isinstance(found, bool)
+        return {
+            "StringEquals": lambda: isinstance(found, str) and found == wanted,
+            "BooleanEquals": lambda: isinstance(found, bool) and found is wanted,
+            "NumericGreaterThanEquals": lambda: is_number and found >= wanted,
+        }[kind]()
+
+    def _made(self, template: Any, execution: Execution) -> Any:
+        """A payload, with what stands elsewhere in its fields that end in `.$`."""
+        if isinstance(template, Mapping):
+            return {
+                name.removesuffix(".$"): self._evaluated(value, execution)
+                if name.endswith(".$")
+                else self._made(value, execution)
+                for name, value in template.items()
+            }
+        return [self._made(one, execution) for one in template] if isinstance(template, list) else template
+
+    def _evaluated(self, text: str, execution: Execution) -> Any:
+        words = _words(text)
+        answer = self._value(words, execution)
+        if words:
+            raise RuntimeFailure(f"cannot be read: {text}")
+        return answer
+
+    def _value(self, words: list[str], execution: Execution) -> Any:
+        word = words.pop(0)
+        if word.startswith("$"):
+            return self._read(word, execution)
+        if word.startswith("'"):
+            return re.sub(r"\\(.)", r"\1", word[1:-1])
+        if not word.startswith("States."):
+            return int(word)
+        arguments = []
+        while words.pop(0) in ("(", ","):
+            arguments.append(self._value(words, execution))
+        try:
+            return _FUNCTIONS[word](*arguments)
+        except (KeyError, TypeError, IndexError) as problem:
+            raise RuntimeFailure(f"{word}: {problem}") from None
+
+    def _read(self, path: str, execution: Execution) -> Any:
+        found = self._found(path, execution)
+        if found is _NOT_FOUND:
+            raise RuntimeFailure(f"nothing at {path}")
+        return found
+
+    def _found(self, path: str, execution: Execution) -> Any:
+        root = execution.data
+        if path.startswith("$$."):
+            root = {"Execution": {"Id": execution.arn, "StartTime": stamp_of_execution(execution.started_at)}}
+        for name in path.lstrip("$").split(".")[1:]:
+            if not isinstance(root, Mapping) or name not in root:
+                return _NOT_FOUND
+            root = root[name]
+        return root
+
+
+_STATES: Mapping[str, Callable[[StateMachine, State, Execution], None]] = {
+    "Task": StateMachine._run_task,
+    "Pass": StateMachine._pass,
+    "Choice": StateMachine._choose,
+    "Wait": StateMachine._wait,
+    "Succeed": StateMachine._succeed,
+    "Fail": StateMachine._fail,
+}
+
+
+def _matches(rule: State, error: str) -> bool:
+    """Whether the rule is for this error: States.TaskFailed takes in all but time-outs."""
+    wanted = rule["ErrorEquals"]
+    return error in wanted or "States.ALL" in wanted or ("States.TaskFailed" in wanted and error != "States.Timeout")
+
+
+def _written(data: Any, path: str | None, answer: Any) -> Any:
+    if path is None:
+        return data
+    names = path.lstrip("$").split(".")[1:]
+    if not names:
+        return answer
+    first, *rest = names
+    held = data if isinstance(data, Mapping) else {}
+    return {**held, first: _written(held.get(first, {}), ".".join(["$", *rest]), answer)}
+
+
+def _words(text: str) -> list[str]:
+    words, position = [], 0
+    while position < len(text):
+        found = _WORD.match(text, position)
+        if found is None:
+            raise RuntimeFailure(f"cannot be read: {text}")
+        words.append(found[1])
+        position = found.end()
+    return words
+
+
+def _format(template: str, *values: Any) -> str:
+    parts = template.split("{}")
+    if len(parts) != len(values) + 1 or not all(isinstance(value, str | int | float | None) for value in values):
+        raise TypeError("States.Format takes as many texts or numbers as it has places for")
+    texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
+    return "".join(text for pair in zip(parts, [*texts, ""], strict=True) for text in pair)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "States.Format": _format,
+    "States.MathAdd": lambda one, other: one + other,
+    "States.JsonToString": lambda value: json.dumps(value, separators=(",", ":")),
+}

@@ -1,0 +1,413 @@
+"""Histories that are likely, each told to its end on the real workflow: who mended it, what was done, who was told."""
+
+import itertools
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.domain.rotation import STEPS
+from tests.remediation.account import AFTER, Plan
+from tests.remediation.clock import stamp
+from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS, Fault
+from tests.remediation.world import CRITICAL, DEPENDENTS, NOTICES, TABLE, Settings
+
+FALLBACK = {"rotation-guard:fallback": "allowed"}
+RESTART = {"rotation-guard:restart": DEPENDENTS}
+OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+
+
+@pytest.fixture
+def told(world, caplog):
+    """Runs everything to its end, holds it to every promise, and answers the one incident and the turns it was told."""
+
+    def run():
+        world.run()
+        world.promises.at_the_end()
+        assert "CANARY" not in caplog.text
+        [incident] = world.rows()
+        return incident, heard(world)
+
+    return run
+
+
+def heard(world, topic=NOTICES):
+    """The turns that a topic has told, in order."""
+    return [one.turn for one in world.journal.notices if one.topic == topic]
+
+
+def fails(world, secret, step, after=False, times=1):
+    """Its rotation begins, and fails at this step, so many times."""
+    secret.fault = Fault(step, after, times)
+    world.secrets_manager.start_rotation(secret.arn)
+    world.secrets_manager.go_on(secret.arn)
+
+
+def asked(world):
+    """What was asked of Secrets Manager that changes anything."""
+    return [one.kind for one in world.journal.actions]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_aws_mends_it_while_it_settles(world, told, step):
+    secret = world.secret()
+    fails(world, secret, step)
+    world.run(until=world.clock.now + timedelta(minutes=5))
+    world.secrets_manager.go_on(secret.arn)
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "recovered by AWS"
+    assert turns == ["opened", "recovered"]
+    assert asked(world) == []
+    assert secret.works(secret.labels[CURRENT])
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("users", ["single", "alternating"])
+def test_a_retry_mends_what_left_the_value_in_use_alone(world, told, step, users):
+    secret = world.secret(users=users)
+    # Of a single user's password setSecret changes the live one: from there on another remedy is better.
+    fails(world, secret, step if users == "alternating" else "createSecret", after=True)
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "recovered by retry"
+    assert turns == ["opened", "recovered"]
+    assert asked(world) == ["rotate_secret"]
+    assert secret.works(secret.labels[CURRENT])
+
+
+@pytest.mark.parametrize(("step", "after"), [("setSecret", True), ("testSecret", False), ("finishSecret", False)])
+def test_rolling_forward_mends_what_has_changed_the_password(world, told, step, after):
+    secret = world.secret()
+    fails(world, secret, step, after, times=9)
+    before, pending = secret.labels[CURRENT], secret.labels[PENDING]
+    assert not secret.works(before)
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "rolled forward"
+    assert turns == ["opened", "recovered"]
+    assert asked(world) == ["update_secret_version_stage"]
+    assert secret.labels == {CURRENT: pending, PENDING: pending, PREVIOUS: before}
+    assert secret.works(pending)
+
+
+def test_falling_back_mends_a_new_value_that_does_not_work(world, told):
+    secret = world.secret(tags=OPTED_IN | FALLBACK)
+    before = secret.labels[CURRENT]
+    world.secrets_manager.start_rotation(secret.arn)
+    world.secrets_manager.go_on(secret.arn)
+    world.run()
+    # Somebody has set the password of before again, so that the new one fails, and so does the next rotation.
+    secret.live["app"] = secret.versions[before].password
+    fails(world, secret, "createSecret", times=9)
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "fallen back"
+    assert turns == ["opened", "recovered"]
+    assert asked(world) == ["update_secret_version_stage"]
+    assert secret.labels[CURRENT] == before
+
+
+def test_five_failures_are_one_incident_that_is_told_twice(world, told):
+    secret = world.secret()
+    fails(world, secret, "createSecret", times=9)
+    for _ in range(4):
+        world.run(until=world.clock.now + timedelta(minutes=2))
+        world.secrets_manager.go_on(secret.arn)
+    secret.fault = None
+
+    incident, turns = told()
+
+    assert incident["failures"] == 5
+    assert turns == ["opened", "recovered"]
+
+
+def test_retries_come_to_an_end(world, told):
+    secret = world.secret()
+    fails(world, secret, "createSecret", times=99)
+
+    incident, turns = told()
+
+    assert (incident["outcome"], incident["attempts"]) == ("escalated", 3)
+    assert turns == ["opened", "escalated"]
+    assert heard(world, CRITICAL) == ["escalated"]
+    assert asked(world) == ["rotate_secret"] * 3
+    times = [one.at for one in world.journal.actions]
+    waits = [later - earlier for earlier, later in itertools.pairwise(times)]
+    # Some time to look how each went, and at most 5 and 10 minutes of waiting.
+    assert waits[0] < timedelta(minutes=12)
+    assert waits[1] < timedelta(minutes=17)
+
+
+def test_a_lost_race_is_diagnosed_again(world, told):
+    secret = world.secret()
+    fails(world, secret, "setSecret", after=True, times=9)
+    pending, previous = secret.labels[PENDING], secret.labels[PREVIOUS]
+    execution = run_up_to(world, "Move")
+    # Where the step asks for the move, somebody has just made another.
+    world.step(execution, Plan(meanwhile={2: lambda: world.secrets_manager.move_by_hand(secret.arn, previous)}))
+
+    assert execution.data["move"]["outcome"] == "lost"
+    for event in world.waiting:
+        event.is_dropped = True
+    incident, turns = told()
+
+    assert incident["outcome"] == "rolled forward"
+    assert turns == ["opened", "recovered"]
+    assert [one.refused for one in world.journal.actions] == ["InvalidParameterException", ""]
+    assert secret.labels[CURRENT] == pending
+
+
+def test_a_probe_that_lied_is_found_out_and_told(world, told):
+    secret = world.secret()
+    fails(world, secret, "createSecret", after=True, times=9)
+    world.functions.manner = "liar"
+    execution = run_up_to(world, "Move")
+    world.step(execution)
+    world.functions.manner = "honest"
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "escalated"
+    assert turns == ["opened", "escalated"]
+    assert asked(world) == ["update_secret_version_stage"]
+    assert "does not work on the version that it was moved to" in incident["reason"]
+
+
+@pytest.mark.parametrize("manner", ["hangs", "rambles", "breaks", "gone"])
+def test_a_probe_that_cannot_tell_moves_nothing(world, told, manner):
+    secret = world.secret()
+    fails(world, secret, "setSecret", after=True, times=99)
+    world.functions.manner = manner
+
+    incident, _ = told()
+
+    assert incident["outcome"] == "escalated"
+    assert set(asked(world)) == {"rotate_secret"}
+
+
+def test_what_did_not_opt_in_is_told_and_not_touched(world, told):
+    secret = world.secret(tags={"rotation-guard:probe": "probe"})
+    fails(world, secret, "setSecret", after=True, times=9)
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "escalated"
+    assert turns == ["opened", "escalated"]
+    assert asked(world) == []
+    assert "no tag rotation-guard:remediation" in incident["reason"]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"OwningService": "rds"}, "belongs to the service rds"),
+        ({"PrimaryRegion": "us-east-1"}, "is a replica"),
+        ({"Type": "Partner"}, "managed external secret"),
+    ],
+)
+def test_what_belongs_to_others_is_told_and_not_touched(world, told, more, why):
+    secret = world.secret(more=more)
+    fails(world, secret, "setSecret", after=True, times=9)
+
+    incident, _ = told()
+
+    assert incident["outcome"] == "escalated"
+    assert why in incident["reason"]
+    assert asked(world) == []
+
+
+def test_the_kill_switch_stops_everything_but_telling(world, told):
+    secret = world.secret()
+    fails(world, secret, "setSecret", after=True, times=9)
+    world.run(until=world.clock.now + timedelta(minutes=5))
+    world.ssm.switch = "stop"
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "escalated"
+    assert turns == ["opened", "escalated"]
+    assert asked(world) == []
+    assert "kill switch" in incident["reason"]
+
+
+def test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released(world):
+    secret = world.secret()
+    for _ in range(4):
+        world.pass_time(7200)
+        # Its rotation is begun anew each time, as after a change by hand.
+        secret.labels.pop(PENDING, None)
+        fails(world, secret, "createSecret", times=99)
+        world.run()
+    assert [row["attempts"] for row in world.rows()] == [3, 3, 3, 0]
+    assert "until it is released" in world.rows()[-1]["reason"]
+
+    world.pass_time(7200)
+    release(world, secret)
+    secret.labels.pop(PENDING)
+    fails(world, secret, "createSecret", times=1)
+    world.run()
+
+    world.promises.at_the_end()
+    assert world.rows()[-1]["outcome"] == "recovered by retry"
+
+
+@pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=2)])
+def test_beyond_the_cap_they_are_held_and_told_in_one_notice(world):
+    for number in range(6):
+        fails(world, world.secret(f"secret-{number}"), "createSecret", times=1)
+    world.run()
+    world.promises.at_the_end()
+
+    outcomes = Counter(row["outcome"] for row in world.rows())
+    assert outcomes == {"held": 4, "recovered by retry": 2}
+    assert asked(world) == ["rotate_secret"] * 2
+    [burst] = [one for one in world.journal.notices if one.turn == "held_burst" and one.topic == NOTICES]
+    assert len(burst.about) == 4
+    assert Counter(heard(world)) == {"opened": 6, "recovered": 2, "held_burst": 1}
+    assert heard(world, CRITICAL) == ["held_burst"]
+
+
+@pytest.mark.parametrize("settings", [Settings(change_window={"days": ["wed"], "start": "22:00", "end": "04:00"})])
+def test_an_action_waits_for_the_change_window_and_a_notice_does_not(world, told):
+    secret = world.secret()
+    fails(world, secret, "setSecret", after=True, times=9)
+
+    incident, _ = told()
+
+    assert incident["outcome"] == "rolled forward"
+    [move] = world.journal.actions
+    wednesday = datetime(2026, 3, 4, 22, tzinfo=UTC)
+    assert wednesday <= move.at < wednesday + timedelta(minutes=5)
+    assert incident["actions"][0]["at"] < "2026-03-02T00:01:00Z"
+
+
+def test_dependents_are_restarted_once_after_a_repair_and_watched(world, told):
+    secret = world.secret(tags=OPTED_IN | RESTART)
+    world.services.ends = world.ssm.ends = "IN_PROGRESS"
+    fails(world, secret, "setSecret", after=True, times=9)
+    world.run(until=world.clock.now + timedelta(minutes=25))
+    [incident] = world.rows()
+    assert (incident["state"], heard(world)) == ("restarting", ["opened"])
+    world.services.ends, world.ssm.ends = "COMPLETED", "Success"
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "rolled forward"
+    assert turns == ["opened", "recovered"]
+    assert [entry["state"] for entry in incident["restarts"]] == ["settled", "settled"]
+    assert sorted(target for _, _, target in world.journal.restarts) == ["orders", "restart-orders"]
+
+
+def test_a_restart_that_never_settles_is_escalated(world, told):
+    secret = world.secret(tags=OPTED_IN | RESTART)
+    world.services.ends = "IN_PROGRESS"
+    fails(world, secret, "setSecret", after=True, times=9)
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "escalated"
+    assert turns == ["opened", "escalated"]
+    assert "has not settled within 30 minutes" in incident["reason"]
+    assert incident["moved"]["outcome"] == "done"
+
+
+@pytest.mark.parametrize("kind", ["RotationSucceeded", "Secret Label Updated"])
+def test_after_any_rotation_dependents_are_restarted_by_whichever_event_comes(world, told, kind):
+    secret = world.secret(tags=RESTART | {"rotation-guard:restart-on": "rotation"})
+    world.secrets_manager.start_rotation(secret.arn)
+    world.secrets_manager.go_on(secret.arn)
+    for event in world.events:
+        event.is_dropped = event.kind != kind
+
+    incident, turns = told()
+
+    assert (incident["outcome"], turns) == ("restarted", ["restarted"])
+    assert len(world.journal.restarts) == 2
+
+
+def test_a_restart_begins_though_the_secret_has_gone_on_when_its_claim_is_tried_again(world):
+    secret = world.secret(tags=RESTART | {"rotation-guard:restart-on": "rotation"})
+    world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
+    world.deliver(world.events[0])
+    [execution] = world.running
+    # It dies after it has written the row; and then the next event is faster.
+    world.step(execution, Plan(crash=(2, AFTER)))
+    world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
+    world.deliver(world.events[1])
+    world.step(world.running[0])
+
+    world.run()
+
+    world.promises.at_the_end()
+    assert [row["state"] for row in world.rows()] == ["closed", "closed"]
+
+
+def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, told):
+    secret = world.secret()
+    fails(world, secret, "createSecret", times=2)
+    world.secrets_manager.go_on(secret.arn)
+    for event in world.events:
+        world.deliver(event)
+    first, second = world.running
+    # Between its look for an open incident and that for the latest one.
+    world.step(second, Plan(meanwhile={2: lambda: world.step(first)}))
+
+    assert second.data["claim"]["outcome"] == "known"
+    incident, _ = told()
+
+    assert incident["failures"] == 2
+
+
+def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world, told):
+    secret = world.secret()
+    fails(world, secret, "createSecret")
+    world.deliver(world.events[0])
+    [execution] = world.running
+    world.step(execution, Plan(crash=(0, AFTER)))
+    world.secrets_manager.go_on(secret.arn)
+    for event in world.waiting:
+        world.deliver(event)
+    for other in [one for one in world.running if one is not execution]:
+        while other in world.running:
+            world.step(other)
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "recovered by AWS"
+    assert Counter(turns) == {"opened": 1, "recovered": 1}
+
+
+@pytest.mark.parametrize("step", [*Settings().steps, "publish"])
+def test_a_step_that_dies_for_good_is_heard_all_the_same(world, step):
+    secret = world.secret(tags=OPTED_IN | RESTART | FALLBACK)
+    fails(world, secret, "setSecret", after=True, times=9)
+    world.deliver(world.events[0])
+    [execution] = world.running
+    world.doomed.add((execution.name, step))
+
+    world.run()
+
+    world.promises.at_the_end()
+    dies = step not in ("retry", "publish")  # This incident takes no such step.
+    assert len(heard(world, CRITICAL)) == (1 if dies else 0)
+    assert execution.status == ("FAILED" if dies else "SUCCEEDED")
+
+
+def run_up_to(world, state):
+    """Delivers what has happened, and runs until an execution is at this state."""
+    for event in world.waiting:
+        world.deliver(event)
+    while world.running[0].state != state:
+        world.run_next()
+    return world.running[0]
+
+
+def release(world, secret):
+    """Somebody releases the secret, as the command line does."""
+    key = (f"secret#{secret.arn}", "standing")
+    world.tables.items[TABLE][key]["released_at"] = {"S": stamp(world.clock.now)}

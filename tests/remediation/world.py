@@ -1,0 +1,283 @@
+"""Everything together: the real definition with the real functions, in an account of their own and in virtual time."""
+
+import importlib
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from components.remediation_workflow import Workflow
+from handlers import remediation_start
+from handlers.adapters.items import row
+from tests.remediation.account import Account, Crash, Plan
+from tests.remediation.clock import Clock, stamp
+from tests.remediation.events import Happened, happened
+from tests.remediation.journal import Journal, Knowledge
+from tests.remediation.promises import Promises
+from tests.remediation.secrets_manager import PENDING, Secret, SecretsManager
+from tests.remediation.services import Bus, Executions, Functions, Services, Ssm, Topics
+from tests.remediation.states import RUNNING, Execution, StateMachine, TaskFailed
+from tests.remediation.tables import Tables
+
+PLACE = "eu-west-1:123456789012"
+MACHINE = f"arn:aws:states:{PLACE}:stateMachine:remediation"
+TABLE, NOTICES, CRITICAL = "incidents", f"arn:aws:sns:{PLACE}:remediation", f"arn:aws:sns:{PLACE}:critical"
+PROBE = f"arn:aws:lambda:{PLACE}:function:probe"
+SERVICE, DOCUMENT = f"arn:aws:ecs:{PLACE}:service/shop/orders", f"arn:aws:ssm:{PLACE}:document/restart-orders"
+DEPENDENTS = "ecs:shop/orders ssm:restart-orders"
+ASKED_SECONDS = 20
+"""How long AWS takes, when time is let pass, until it goes on with a rotation that was asked for."""
+LATE_SECONDS = 30
+"""How late the state machine enters a state at most."""
+MOST_STEPS = 3000
+TRIES = 3
+"""How often Lambda runs a function for an event that fails (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html)."""
+
+CONTEXT: Any = SimpleNamespace(
+    aws_request_id="request",
+    function_name="function",
+    memory_limit_in_mb=256,
+    invoked_function_arn=f"arn:aws:lambda:{PLACE}:function:function",
+    get_remaining_time_in_millis=lambda: 30_000,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a stack that matter here."""
+
+    mode: str = "repair"
+    settle_minutes: int = 15
+    max_retries: int = 3
+    max_actions_per_hour: int = 10
+    breaker_threshold: int = 3
+    breaker_window_hours: int = 24
+    change_window: Mapping[str, Any] = field(default_factory=dict)
+    has_probe: bool = True
+    has_targets: bool = True
+
+    @property
+    def steps(self) -> list[str]:
+        """The steps that have a function with these settings."""
+        found = ["claim", "diagnose", "decide", "end", "notify"]
+        found += ["retry"] if self.mode in ("retry", "repair") else []
+        found += ["move"] if self.mode == "repair" else []
+        found += ["probe"] if self.has_probe else []
+        return found + (["restart", "watch"] if self.has_targets else [])
+
+    def environment(self) -> dict[str, str]:
+        """What all functions are told together."""
+        return {
+            "STATE_MACHINE_ARN": MACHINE,
+            "INCIDENTS_TABLE_NAME": TABLE,
+            "HISTORY_DAYS": "400",
+            "SETTLE_MINUTES": str(self.settle_minutes),
+            "RESTART_TARGETS": json.dumps([SERVICE, DOCUMENT] if self.has_targets else []),
+            "REMEDIATION_MODE": self.mode,
+            "PROBE_FUNCTIONS": json.dumps([PROBE] if self.has_probe else []),
+            "PROBE_TIMEOUT_SECONDS": "10",
+            "KILL_SWITCH_PARAMETER_NAME": "/rotation-guard/kill-switch",
+            "MAX_RETRIES": str(self.max_retries),
+            "RETRY_BASE_MINUTES": "5",
+            "RETRY_CAP_MINUTES": "60",
+            "BREAKER_THRESHOLD": str(self.breaker_threshold),
+            "BREAKER_WINDOW_HOURS": str(self.breaker_window_hours),
+            "MAX_ACTIONS_PER_HOUR": str(self.max_actions_per_hour),
+            "CHANGE_WINDOW": json.dumps(dict(self.change_window)),
+            "REMEDIATION_TOPIC_ARN": NOTICES,
+            "CRITICAL_TOPIC_ARN": CRITICAL,
+            "RUNBOOK_URL": "https://example.com/runbook",
+        }
+
+    def definition(self) -> str:
+        """The real definition."""
+        functions = {step: f"arn:aws:lambda:{PLACE}:function:{step}" for step in self.steps}
+        return Workflow("aws", functions, CRITICAL, 45, 60, 30).definition()
+
+
+class World:
+    """Secrets, events, executions, and all that was done."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.clock = Clock()
+        self.secrets_manager = SecretsManager(self.clock, self._happens)
+        self.tables, self.topics, self.bus, self.ssm = Tables(), Topics(), Bus(), Ssm()
+        self.functions, self.services = Functions(self.secrets_manager), Services(self.clock)
+        services = {
+            "dynamodb": self.tables,
+            "secretsmanager": self.secrets_manager,
+            "sns": self.topics,
+            "events": self.bus,
+            "ssm": self.ssm,
+            "lambda": self.functions,
+            "ecs": self.services,
+            "stepfunctions": Executions(self._begin, self._known),
+        }
+        self.account = Account(self.clock, services)
+        self.machine = StateMachine(self.settings.definition(), self.clock, self._task)
+        self._handlers = {
+            step: importlib.import_module(f"handlers.remediation_{step}").handler for step in self.settings.steps
+        }
+        self.executions: dict[str, Execution] = {}
+        self._stepping: set[str] = set()
+        self._planned = Plan()
+        self.events: list[Happened] = []
+        self._told_stuck: set[str] = set()
+        self.doomed: set[tuple[str, str]] = set()
+        """Executions and their steps that die whenever they run."""
+        self.journal = Journal(self)
+        self.promises = Promises(self)
+
+    @contextmanager
+    def installed(self) -> Generator["World"]:
+        """Has the product run in it."""
+        with self.account.installed(self.settings.environment()):
+            yield self
+
+    def secret(self, name: str = "orders/db", tags: Mapping[str, str] | None = None, **more: Any) -> Secret:
+        """A secret that may be repaired and has a probe, unless said otherwise."""
+        arn = f"arn:aws:secretsmanager:{PLACE}:secret:{name}-Ab12Cd"
+        opted_in = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+        return self.secrets_manager.add(Secret(arn, dict(opted_in if tags is None else tags), **more))
+
+    # --- events ---
+
+    def _happens(self, arn: str, kind: str, **more: Any) -> None:
+        self.events.append(happened(len(self.events), kind, arn, stamp(self.clock.now), **more))
+
+    def find_stuck(self, arn: str) -> None:
+        """The hourly audit finds a rotation that is stuck, and says so once, unless an incident is open."""
+        secret = self.secrets_manager.secrets[arn]
+        version = secret.labels.get(PENDING, "")
+        if secret.is_stuck and version not in self._told_stuck and not self._is_open(secret):
+            self._happens(arn, "Rotation Stuck", version=version)
+        self._told_stuck.add(version)
+
+    def _is_open(self, secret: Secret) -> bool:
+        return any(one["state"] == "open" for one in self.rows(secret))
+
+    def deliver(self, event: Happened, plan: Plan | None = None) -> None:
+        """EventBridge brings an event, once more perhaps; Lambda runs the function again when it dies."""
+        plans = [plan or Plan(), *(Plan() for _ in range(TRIES - 1))]
+        for one in plans:
+            try:
+                with self._invocation(one, Knowledge("start", "")):
+                    remediation_start.handler(event.copy(), CONTEXT)
+            except Crash:
+                continue
+            event.deliveries += 1
+            return
+
+    @property
+    def waiting(self) -> list[Happened]:
+        """Events that were not delivered yet, and are not lost."""
+        return [event for event in self.events if not event.deliveries and not event.is_dropped]
+
+    def _known(self, name: str) -> tuple[str, bool] | None:
+        found = self.executions.get(name)
+        return (found.given, found.status == RUNNING) if found else None
+
+    def _begin(self, name: str, given: str) -> None:
+        arn = f"arn:aws:states:{PLACE}:execution:remediation:{name}"
+        self.executions[name] = self.machine.begin(arn, given)
+
+    # --- executions ---
+
+    @property
+    def running(self) -> list[Execution]:
+        """Those that are neither over nor in the middle of a step, the one that is due first before the others."""
+        return sorted(
+            (one for one in self.executions.values() if one.status == RUNNING and one.name not in self._stepping),
+            key=lambda one: (one.due, one.arn),
+        )
+
+    def step(self, execution: Execution, plan: Plan | None = None) -> None:
+        """Enters the next state of an execution, when its time has come."""
+        self.clock.until(execution.due)
+        before = self._planned
+        self._planned = plan or Plan()
+        self._stepping.add(execution.name)
+        try:
+            self.machine.step(execution)
+        finally:
+            self._planned = before
+            self._stepping.remove(execution.name)
+
+    def _task(self, resource: str, payload: Any, execution: Execution) -> Any:
+        kind = resource.rpartition(":")[2]
+        planned = Plan(is_dead=True) if (execution.name, kind) in self.doomed else self._planned
+        knowledge = self.journal.enter(execution, kind, payload)
+        try:
+            with self._invocation(planned, knowledge):
+                if resource.endswith(":::sns:publish"):
+                    return self.account.call("sns", "publish", payload)
+                return json.loads(json.dumps(self._handlers[kind](json.loads(json.dumps(payload)), CONTEXT)))
+        except Crash:
+            self.journal.died(knowledge)
+            raise TaskFailed("Lambda.Unknown") from None
+        except Exception as error:
+            self.journal.raised(knowledge, error)
+            raise TaskFailed(type(error).__name__) from error
+
+    @contextmanager
+    def _invocation(self, plan: Plan, knowledge: Knowledge) -> Generator[None]:
+        before = self.account.plan, self.journal.actor
+        self.account.plan, self.journal.actor = plan, knowledge
+        try:
+            yield
+        finally:
+            self.account.plan, self.journal.actor = before
+
+    # --- time ---
+
+    def pass_time(self, seconds: float) -> None:
+        """Lets time pass: what falls due is done, and AWS goes on with what it was asked for."""
+        end = self.clock.now + timedelta(seconds=seconds)
+        while self.running and self.running[0].due + timedelta(seconds=LATE_SECONDS) < end:
+            self.run_next()
+        if seconds >= ASKED_SECONDS:
+            self._go_on()
+        self.clock.until(end)
+
+    def run_next(self, plan: Plan | None = None) -> Execution:
+        """Enters the state that is due first; AWS has gone on with rotations when that takes a while."""
+        execution = self.running[0]
+        if execution.due - self.clock.now >= timedelta(seconds=ASKED_SECONDS):
+            self._go_on()
+            execution = self.running[0]
+        self.step(execution, plan)
+        return execution
+
+    def run(self, until: datetime | None = None) -> None:
+        """Delivers every event as it happens, and runs every execution to its end, or until then."""
+        for _ in range(MOST_STEPS):
+            for event in self.waiting:
+                self.deliver(event)
+            if not self.running or (until and self.running[0].due > until):
+                if until is None and any(one.is_asked for one in self.secrets_manager.secrets.values()):
+                    self._go_on()
+                    continue
+                break
+            self.run_next()
+        else:
+            raise AssertionError(f"executions do not end: {[one.trail[-9:] for one in self.running]}")
+        if until:
+            self.clock.until(until)
+
+    def _go_on(self) -> None:
+        for arn, secret in self.secrets_manager.secrets.items():
+            if secret.is_asked:
+                self.secrets_manager.go_on(arn)
+
+    # --- what is written down ---
+
+    def rows(self, secret: Secret | None = None) -> list[dict[str, Any]]:
+        """Incidents, of this secret or of all, in the order of their opening; no other rows of the table."""
+        stored = [row(one) for one in self.tables.items.get(TABLE, {}).values()]
+        found = [one for one in stored if one["secret_arn"].startswith("arn:")]
+        chosen = [one for one in found if secret is None or one["secret_arn"] == secret.arn]
+        return sorted(chosen, key=lambda one: one["opened_at"])
