@@ -68,7 +68,7 @@ def repairs() -> Iterator[Figure]:
                 for step in ("setSecret", "testSecret")
             )
     beside = {"baseline": statistics.median(rotations)}
-    # By calls of functions: thirteen, four of them another rotation, and eleven, beside a rotation's four.
+    # Seventeen calls of functions, another rotation's among them, and fifteen, beside the four of a rotation.
     yield Figure("failure to retried, proven and told, beside a rotation", retried, "s", **beside, ratio_bound=5)
     yield Figure("failure to rolled forward, proven and told, beside a rotation", moved, "s", **beside, ratio_bound=4)
 

@@ -255,7 +255,8 @@ def stack(tmp_path_factory):
     """The dev stack, in a hurry."""
     running = deployment.up(tmp_path_factory.mktemp("drill") / ".local", wait_scale=0.005)
     yield running
-    running.emulator.stop()
+    if emulator := running.emulator:
+        emulator.stop()
 
 
 def left_behind(stack: deployment.RunningStack) -> list[str]:
