@@ -78,6 +78,15 @@ def test_after_the_last_retry_a_human_is_asked_and_told_why_nothing_was_proven(s
     assert answer["reason"].endswith("It has no tag rotation-guard:probe.")
 
 
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_how_many_retries_there_are_is_a_setting(scene, incident, monkeypatch, allowed):
+    monkeypatch.setenv("MAX_RETRIES", str(allowed))
+
+    answers = [scene.decide(incident(attempts=attempts))["action"] for attempts in range(2)]
+
+    assert answers == ["retry"] * allowed + ["end"] * (2 - allowed)
+
+
 def test_awscurrent_rolls_forward_to_what_is_proven(scene, incident):
     answer = scene.decide(incident(), FORWARD)
 
