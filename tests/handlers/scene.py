@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from itertools import count
+from typing import Any
 
 from handlers import remediation_claim, remediation_decide
 from handlers.domain.diagnosis import Diagnosis
@@ -113,9 +114,15 @@ class Scene:
 
     def decide(self, incident, proofs=None, recovered=False, **found):
         """Has the next step decided, by what was found: a stuck secret that opts in to repair unless said otherwise."""
-        known = {"name": "orders/db", "current": "v2", "pending": "v3", "previous": "v1", "mode": "repair"}
-        rest = {"failed_step": "setSecret", "rotation_on": True}
-        diagnosis = Diagnosis(incident["secret_arn"], **{**known, **rest, **found}).as_dict()
+        known: dict[str, Any] = {
+            "name": "orders/db",
+            "current": "v2",
+            "pending": "v3",
+            "previous": "v1",
+            "mode": "repair",
+        }
+        known |= {"failed_step": "setSecret", "rotation_on": True, **found}
+        diagnosis = Diagnosis(incident["secret_arn"], **known).as_dict()
         event = {"incident": incident, "diagnosis": diagnosis, "recovered": recovered, "proofs": proofs or {}}
         return remediation_decide.handler({"execution": EXECUTION, **event}, self._context)
 

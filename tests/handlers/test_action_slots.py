@@ -86,11 +86,13 @@ def test_of_two_that_want_the_same_the_other_gets_the_next(aws, holders):
 
 def test_a_limit_that_was_lowered_counts_those_beyond_it():
     for number in range(5):
-        assert ActionSlots("incidents", 5).take(f"holder-{number}", NOW)
+        assert ActionSlots("incidents", 5).take(f"holder-{number}", NOW if number == 0 else NOW + 1800)
 
-    assert not ActionSlots("incidents", 2).take("another", NOW + 1)
-    assert ActionSlots("incidents", 2).take("holder-4", NOW + 1)
-    assert ActionSlots("incidents", 6).take("another", NOW + 1)
+    # The first slot is free by then, and four others are not.
+    now = NOW + HOUR
+    assert not ActionSlots("incidents", 2).take("another", now)
+    assert ActionSlots("incidents", 2).take("holder-4", now)
+    assert ActionSlots("incidents", 5).take("another", now)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

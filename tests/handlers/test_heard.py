@@ -4,13 +4,15 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers import events
 from handlers.domain.rotation import FAILURES, Heard
-from handlers.events import MalformedEvent, heard
+from handlers.events import MalformedEvent
 from handlers.remediation_start import execution_name
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -20,6 +22,11 @@ ROTATION = "7ac47c8c-f328-423b-9698-6926dd1f293e"
 NAMED = {"id", "time", "eventID", "eventTime", "eventName", "SecretId", "secretId", "arn", "versionId"}
 """Ids, times and the secret: what remediation is told as it stands."""
 MARKERS = ["hunter2", "correct horse battery staple", '{"password": "hunter2"}', "arn:aws:s3:::hunter2", "hünter2\n"]
+
+
+def heard(event) -> Any:
+    """What is heard; which one is asked for, if any, each test knows."""
+    return events.heard(event)
 
 
 def texts(value, here=()):

@@ -23,7 +23,7 @@ def clock(monkeypatch):
         moment = NOON
 
         @classmethod
-        def now(cls, _=None):
+        def now(cls, tz=None):
             return cls.moment
 
     monkeypatch.setattr(remediation_decide, "datetime", Clock)

@@ -66,8 +66,10 @@ def test_an_event_starts_an_execution_whose_input_is_what_was_heard(aws, recorde
     [asked] = aws.asked("StartExecution")
     assert asked["stateMachineArn"] == MACHINE
     [(execution, given)] = started.items()
-    assert json.loads(given) == {"heard": asdict(heard(event))}
-    assert execution.startswith(heard(event).kind.replace(" ", ""))
+    told = heard(event)
+    assert told is not None
+    assert json.loads(given) == {"heard": asdict(told)}
+    assert execution.startswith(told.kind.replace(" ", ""))
     assert len(execution) <= 80
 
 
