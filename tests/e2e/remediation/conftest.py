@@ -43,6 +43,12 @@ def repairing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
+def patient(stack: deployment.RunningStack) -> World:
+    """It gives AWS 12 seconds before it looks, which are enough however busy this machine is."""
+    return World(stack)
+
+
+@pytest.fixture(scope="session")
 def retrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Retries alone, and six of them in an hour."""
     config = {**FAST, "remediationMode": "retry", "maxActionsPerHour": 6, "settleMinutes": 0}

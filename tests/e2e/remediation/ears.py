@@ -12,6 +12,7 @@ from local.deployment import RunningStack
 from local.waiting import eventually
 
 TOPICS = ("remediation", "critical")
+EXECUTIONS = ("execution", "ended_by")
 PATIENCE_SECONDS = 60.0
 GLANCE_SECONDS = 0.05
 QUIET_SECONDS = 0.1
@@ -114,10 +115,13 @@ class Ears:
         """The incident of this number of a secret, once it is over and nobody is at work on it."""
         return self.all_ended([arn], number)[0]
 
-    def all_ended(self, arns: Sequence[str], number: int = 1) -> list[Ended]:
-        """The incidents of this number of these secrets, once all are over and nothing more is heard."""
+    def all_ended(self, arns: Sequence[str], number: int = 1, *, by: Sequence[str] = EXECUTIONS) -> list[Ended]:
+        """The incidents of this number of these secrets, once all are over and nothing more is heard.
+
+        So are the executions that the rows name under `by`: the one that opened it, and the one that ended it.
+        """
         rows = [self._closed(arn, number) for arn in arns]
-        executions = [{name: self._end_of(name) for name in {row["execution"], row["ended_by"]}} for row in rows]
+        executions = [{name: self._end_of(name) for name in {row[key] for key in by}} for row in rows]
         self._listen_until_quiet()
         return [self._told(row, ends) for row, ends in zip(rows, executions, strict=True)]
 

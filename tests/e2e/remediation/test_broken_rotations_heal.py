@@ -42,13 +42,29 @@ def healed(repairing) -> dict[tuple[str, str], Healed]:
         # The database was restored from yesterday's backup.
         team.takes(arn, "AWSPREVIOUS")
         breaks(way, "createSecret", arn)
-    for step in STEPS:
-        breaks("aws", step, team.secret(), times=1)
-        team.aws_tries_again(broken["aws", step][0])
     ended = repairing.ears.all_ended([arn for arn, _ in broken.values()])
     return {
         name: Healed(arn, before, team.labels(arn), team.works(arn), one)
         for (name, (arn, before)), one in zip(broken.items(), ended, strict=True)
+    }
+
+
+@pytest.fixture(scope="module")
+def mended_by_aws(patient) -> dict[str, Healed]:
+    """A rotation broken at each step, and tried again by AWS while the workflow leaves it alone."""
+    team, broken = patient.estate, {}
+    for step in STEPS:
+        arn = patient.breaks(team.secret(), step, times=1)
+        broken[step] = (arn, team.labels(arn))
+    for arn, _ in broken.values():
+        # A success that is heard of first would leave nothing to open.
+        patient.ears.row(arn)
+        team.aws_tries_again(arn)
+    # Who opened them is waiting still.
+    ended = patient.ears.all_ended([arn for arn, _ in broken.values()], by=["ended_by"])
+    return {
+        step: Healed(arn, before, team.labels(arn), team.works(arn), one)
+        for (step, (arn, before)), one in zip(broken.items(), ended, strict=True)
     }
 
 
@@ -62,8 +78,8 @@ def told(one: Healed) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_rotation_that_aws_mends_by_itself_is_told_and_not_touched(healed, step):
-    one = healed["aws", step]
+def test_a_rotation_that_aws_mends_by_itself_is_told_and_not_touched(mended_by_aws, step):
+    one = mended_by_aws[step]
 
     assert one.ended.row["outcome"] == "recovered by AWS"
     assert (one.ended.row["failed_step"], one.ended.row["attempts"], one.ended.done) == (step, 0, [])

@@ -94,6 +94,30 @@ def test_a_success_before_its_failures_leaves_nothing_open_and_nothing_done(repa
         assert (row["outcome"], ended.done, ended.turns) == ("recovered by AWS", [], ["opened", "recovered"])
 
 
+def test_a_failure_that_comes_after_the_success_that_followed_it_opens_nothing(repairing):
+    arn = repairing.estate.secret()
+    late = shuffled(failures(repairing, arn), seed=1)
+    repairing.put(*successes(repairing, arn))
+    repairing.at_rest(arn, 2)
+
+    repairing.put(*late)
+
+    repairing.at_rest(arn, 5)
+    assert repairing.ears.rows(arn) == []
+
+
+def test_a_rotation_that_people_were_told_of_opens_nothing_when_it_fails_again(repairing):
+    arn = repairing.estate.untag(repairing.estate.secret(), "remediation")
+    first, second, last = failures(repairing, arn)
+    repairing.put(second)
+    assert repairing.ears.ended(arn).row["outcome"] == "escalated"
+
+    repairing.put(last, first, second)
+
+    repairing.at_rest(arn, 3)
+    assert len(repairing.ears.rows(arn)) == 1
+
+
 def test_a_failure_of_yesterday_after_the_repair_of_today_changes_nothing(repairing, rolled_forward):
     _, ended = rolled_forward[None]
     arn = ended.row["secret_arn"]
