@@ -173,7 +173,7 @@ def test_a_part_that_failed_is_started_again_by_its_own_retry(aws, everything, i
 
 
 def test_a_hand_over_that_could_not_be_sent_is_sent_by_the_retry(aws, everything, invoke, handed_over):
-    take = aws._answers["Invoke"]
+    take = aws.answers["Invoke"]
     aws.answer("Invoke", lambda _: aws.Refusal("ServiceException", 500))
     with pytest.raises(ClientError):
         invoke(SCHEDULED, remaining=1_000)
@@ -298,7 +298,7 @@ def test_whoever_lost_a_run_to_another_does_not_end_it(aws, everything, invoke, 
 
 
 def test_a_secret_that_the_list_shows_on_two_pages_counts_once(aws, everything, invoke):
-    page = aws._answers["ListSecrets"]
+    page = aws.answers["ListSecrets"]
 
     def overlapping(asked):
         answer = page(asked)
@@ -346,7 +346,7 @@ def test_neither_the_order_nor_the_pages_of_the_list_change_what_a_run_finds(
 
 
 def test_runs_by_hand_do_not_hide_the_scheduled_ones(aws, everything, invoke):
-    every_page = aws._answers["ListSecrets"]
+    every_page = aws.answers["ListSecrets"]
     aws.answer("ListSecrets", lambda _: {"SecretList": entries_of(0)})
     for number in range(12):
         invoke({}, request=f"f{number:07x}-0000-4000-8000-000000000000")
