@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     )
     for _ in range(ATTEMPTS):
         try:
-            answer = step.failure() if heard.is_failure else step.new_value()
+            answer = step.again() or (step.failure() if heard.is_failure else step.new_value())
         except incidents.LostRace:
             continue
         logger.info("claimed", extra={"outcome": answer["outcome"], "incident": answer["incident"]})
@@ -77,22 +77,28 @@ class _Claim:
         self._standings = standings.Standings(settings.incidents_table_name)
         self._now = datetime.now(UTC)
 
+    def again(self) -> Answer | None:
+        """The answer of this step when it has written its row before and died, whatever has become of that since."""
+        begun = self._register.row(self._arn, self._opened_at)
+        if begun is None or begun["execution"] != self._execution:
+            return None
+        if begun["failures"]:
+            return _answer("opened", Incident.of(begun), wait_seconds=self._wait())
+        return self._moved(begun["restarts"], begun["current_version_id"])
+
     def failure(self) -> Answer:
         """A failure opens an incident, or belongs to one that is open or over."""
         before = self._register.open_for(self._arn)
         latest = None if before else self._register.latest(self._arn)
         if latest and latest.state == OPEN:
             raise incidents.LostRace("another execution opened the incident in between")
-        claimed = claim_failure(
-            before, latest, self._heard, self._execution, self._new_value_at(), int(self._now.timestamp())
-        )
+        claimed = claim_failure(before, latest, self._heard, self._new_value_at(), int(self._now.timestamp()))
         if claimed.does in (Does.OPENS, Does.REPLACES):
             return self._open(claimed.incident)
         incident = claimed.incident
         if claimed.does is Does.JOINS and incident:
             self._register.add(incident, self._heard)
         return {
-            Does.RESUMES: lambda: _answer("opened", incident, wait_seconds=self._wait()),
             Does.JOINS: lambda: _answer("known", incident),
             Does.IS_LATE: lambda: _answer("late", incident),
         }[claimed.does]()
@@ -140,13 +146,7 @@ class _Claim:
         return _answer("recovered", incident, ending=ending)
 
     def _passed(self) -> Answer:
-        """Restarts dependents once for each version, whichever of its two events comes first.
-
-        A step that died after it had begun does not look again: by now the secret may be on yet another version.
-        """
-        begun = self._register.row(self._arn, self._opened_at)
-        if begun and begun["execution"] == self._execution:
-            return self._moved(begun["restarts"], begun["current_version_id"])
+        """Restarts dependents once for each version, whichever of its two events comes first."""
         version, planned = self._version(), self._plan()
         if not (self._restarts_on_rotation() and self._described and version and planned):
             return _answer("quiet")

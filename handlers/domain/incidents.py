@@ -42,8 +42,6 @@ class Incident:
     state: str = OPEN
     outcome: str = ""
     """How it ended, once it has."""
-    execution: str = ""
-    """The execution that opened it, which may ask twice."""
     last_failure_at: str = ""
     """When the latest of its failures happened, ISO 8601."""
     alive_until: int = 0
@@ -65,7 +63,6 @@ class Incident:
             opened_at=row["opened_at"],
             state=row.get("state", OPEN),
             outcome=row.get("outcome", ""),
-            execution=row.get("execution", ""),
             last_failure_at=row.get("last_failure_at", ""),
             alive_until=int(row.get("alive_until", 0)),
             attempts=int(row.get("attempts", 0)),
@@ -95,8 +92,6 @@ class Does(StrEnum):
     """Nothing is open: a new incident."""
     REPLACES = "replaces"
     """One is open whose workflow has died without a word: it is closed, and another opened."""
-    RESUMES = "resumes"
-    """This execution did it already, and its answer was lost: the answer is the same again."""
     JOINS = "joins"
     """An incident is open, and this belongs to it."""
     IS_LATE = "is late"
@@ -122,7 +117,6 @@ def claim_failure(
     incident: Incident | None,
     latest: Incident | None,
     failure: Heard,
-    execution: str,
     new_value_at: str,
     now: int,
 ) -> Claimed:
@@ -132,13 +126,9 @@ def claim_failure(
     a failure of the same second as the new value counts as later, since nothing may be lost.
     """
     if incident is not None:
-        if incident.execution == execution:
-            return Claimed(Does.RESUMES, incident)
         if incident.alive_until < now:
             return Claimed(Does.REPLACES, incident)
         return Claimed(Does.JOINS, incident)
-    if latest is not None and latest.execution == execution:
-        return Claimed(Does.RESUMES, latest)  # A new value was faster than the second try, and nobody was told yet.
     if latest is not None and latest.covers(failure):
         return Claimed(Does.IS_LATE, latest)
     if failure.occurred_at < new_value_at:

@@ -2,15 +2,15 @@
 
 import logging
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from handlers.domain.rotation import STEPS
 from tests.remediation.account import AFTER, BEFORE, Plan
-from tests.remediation.secrets_manager import Fault, Secret
+from tests.remediation.secrets_manager import CREATE, FINISH, PREVIOUS, SET, TEST, Fault, Secret
 from tests.remediation.services import PROBES
 from tests.remediation.states import Execution
 from tests.remediation.world import DEPENDENTS, Settings, World
@@ -24,37 +24,41 @@ repeatable = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-NIGHT = {"start": "22:00", "end": "04:00"}
+NIGHT, NAP = {"start": "22:00", "end": "04:00"}, {"start": "03:00", "end": "03:30"}
+
+
+def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
+    """The usual value, and now and then another."""
+    return st.sampled_from([usual] * 6 * len(others) + list(others))
+
+
 stacks = st.builds(
     Settings,
-    mode=st.sampled_from(["repair", "repair", "repair", "retry", "notify"]),
+    mode=mostly("repair", "retry", "notify"),
     settle_minutes=st.sampled_from([15, 0]),
     max_retries=st.sampled_from([3, 1, 0]),
-    max_actions_per_hour=st.sampled_from([10, 1, 2, 0]),
+    max_actions_per_hour=mostly(10, 1, 0),
     breaker_threshold=st.sampled_from([3, 1]),
-    change_window=st.sampled_from([{}, {}, NIGHT, {"start": "03:00", "end": "03:30"}]),
-    has_probe=st.sampled_from([True, True, True, False]),
-    has_targets=st.booleans(),
+    change_window=mostly({}, NIGHT, NAP),
+    has_probe=mostly(True, False),
+    has_targets=mostly(True, False),
 )
 tags = st.fixed_dictionaries(
-    {"rotation-guard:remediation": st.sampled_from(["repair", "repair", "repair", "retry", "notify", ""])},
-    optional={
-        "rotation-guard:probe": st.just("probe"),
-        "rotation-guard:fallback": st.just("allowed"),
-        "rotation-guard:restart": st.just(DEPENDENTS),
-        "rotation-guard:restart-on": st.just("rotation"),
-    },
+    {
+        "rotation-guard:remediation": mostly("repair", "retry", "notify", ""),
+        "rotation-guard:probe": mostly("probe", ""),
+        "rotation-guard:fallback": st.sampled_from(["allowed", ""]),
+        "rotation-guard:restart": st.sampled_from([DEPENDENTS, ""]),
+        "rotation-guard:restart-on": st.sampled_from(["rotation", ""]),
+    }
 )
-foreign = st.sampled_from(
-    [{}, {}, {}, {}, {"OwningService": "rds"}, {"PrimaryRegion": "us-east-1"}, {"Type": "Partner"}]
-)
-kinds = st.tuples(tags, st.sampled_from(["single", "alternating"]), foreign)
+foreign = mostly({}, {"OwningService": "rds"}, {"PrimaryRegion": "us-east-1"}, {"Type": "Partner"})
+kinds = st.tuples(tags, mostly("single", "alternating"), foreign)
 faults = st.builds(
-    Fault,
-    step=st.sampled_from(STEPS),
-    after=st.booleans(),
-    times=st.sampled_from([1, 2, 9]),
-    is_named=st.sampled_from([True, True, False]),
+    lambda place, times, is_named: Fault(*place, times, is_named),
+    st.sampled_from([(SET, True), (TEST, False), (FINISH, False), (CREATE, False), (SET, False), (FINISH, True)]),
+    st.sampled_from([9, 2, 1]),
+    mostly(True, False),
 )
 whiches = st.integers(0, 3)
 writes = st.tuples(st.integers(0, 3), st.sampled_from([AFTER, BEFORE]))
@@ -80,28 +84,34 @@ class AnySequence(RuleBasedStateMachine):
 
     # --- AWS ---
 
-    @rule(which=whiches, fault=faults)
-    def breaks(self, which: int, fault: Fault) -> None:
-        """A rotation begins, and fails."""
+    @rule(which=whiches, fault=faults, is_heard=st.booleans())
+    def breaks(self, which: int, fault: Fault, is_heard: bool) -> None:
+        """A rotation begins, or is tried again, and fails."""
         secret = self._secret(which)
         secret.fault = Fault(fault.step, fault.after, fault.times, fault.is_named)
         self.world.secrets_manager.start_rotation(secret.arn)
         self.world.secrets_manager.go_on(secret.arn)
+        if is_heard:
+            self.all_are_delivered_now()
 
     @precondition(lambda self: any(one.rotation for one in self._secrets))
-    @rule(which=whiches)
-    def aws_goes_on(self, which: int) -> None:
-        self.world.secrets_manager.go_on(self._secret(which).arn)
+    @rule(which=whiches, is_mended=st.booleans())
+    def is_tried_again(self, which: int, is_mended: bool) -> None:
+        """AWS tries by itself, or because it was asked to."""
+        secret = next(one for one in (self._secret(which), *self._secrets) if one.rotation)
+        if is_mended:
+            secret.fault = None
+        self.world.secrets_manager.go_on(secret.arn)
 
     @precondition(lambda self: any(one.is_stuck for one in self._secrets))
-    @rule(which=whiches)
-    def aws_gives_up(self, which: int) -> None:
-        self.world.secrets_manager.abandon(self._secret(which).arn)
-
-    @precondition(lambda self: any(one.fault for one in self._secrets))
-    @rule(which=whiches)
-    def is_mended(self, which: int) -> None:
-        self._secret(which).fault = None
+    @rule(which=whiches, is_found=st.booleans())
+    def is_given_up(self, which: int, is_found: bool) -> None:
+        """AWS gives a rotation up; or the audit finds it stuck."""
+        secret = next(one for one in (self._secret(which), *self._secrets) if one.is_stuck)
+        if is_found:
+            self.world.find_stuck(secret.arn)
+        else:
+            self.world.secrets_manager.abandon(secret.arn)
 
     # --- events ---
 
@@ -114,18 +124,16 @@ class AnySequence(RuleBasedStateMachine):
     @precondition(lambda self: self.world.waiting)
     @rule(crash=st.none() | writes)
     def all_are_delivered(self, crash: Any) -> None:
+        self.all_are_delivered_now(crash)
+
+    def all_are_delivered_now(self, crash: Any = None) -> None:
         for event in self.world.waiting:
             self.world.deliver(event, Plan(crash=crash))
 
     @precondition(lambda self: self.world.waiting)
     @rule(which=whiches)
-    def is_dropped(self, which: int) -> None:
+    def is_lost(self, which: int) -> None:
         self.world.waiting[which % len(self.world.waiting)].is_dropped = True
-
-    @precondition(lambda self: any(one.is_stuck for one in self._secrets))
-    @rule(which=whiches)
-    def is_found_stuck(self, which: int) -> None:
-        self.world.find_stuck(self._secret(which).arn)
 
     # --- executions ---
 
@@ -135,7 +143,7 @@ class AnySequence(RuleBasedStateMachine):
         self.world.step(self._due(which))
 
     @precondition(lambda self: self.world.running)
-    @rule(number=st.integers(1, 25))
+    @rule(number=st.integers(1, 30))
     def take_steps(self, number: int) -> None:
         for _ in range(number):
             if self.world.running:
@@ -147,16 +155,16 @@ class AnySequence(RuleBasedStateMachine):
         self.world.step(self._due(which), Plan(crash=crash))
 
     @precondition(lambda self: self.world.running)
-    @rule(number=st.integers(1, 20), crash=writes)
+    @rule(number=st.integers(1, 30), crash=writes)
     def die_on_and_on(self, number: int, crash: Any) -> None:
         """Every step dies once on its way."""
         for _ in range(number):
             if self.world.running:
-                execution = self.world.running[0]
-                self.world.run_next(Plan(crash=crash) if not execution.tries else None)
+                is_first = not self.world.running[0].tries
+                self.world.run_next(Plan(crash=crash) if is_first else None)
 
     @precondition(lambda self: self.world.running)
-    @rule(which=whiches, call=st.integers(0, 5), other=whiches, number=st.integers(1, 6))
+    @rule(which=whiches, call=st.integers(0, 5), other=whiches, number=st.integers(1, 12))
     def is_overtaken(self, which: int, call: int, other: int, number: int) -> None:
         """In the middle of a step others take some of theirs."""
 
@@ -168,25 +176,20 @@ class AnySequence(RuleBasedStateMachine):
         self.world.step(self._due(which), Plan(meanwhile={call: overtake}))
 
     @precondition(lambda self: self.world.running)
-    @rule(which=whiches, call=st.integers(0, 5), to=whiches)
-    def is_moved_meanwhile(self, which: int, call: int, to: int) -> None:
-        """In the middle of a step somebody moves the label of its secret, or AWS does."""
-        execution = self._due(which)
-        secret = self._secret_of(execution)
-        versions = list(secret.labels.values())
+    @rule(number=st.integers(1, 12), call=st.integers(0, 5), to=whiches)
+    def is_moved_meanwhile(self, number: int, call: int, to: int) -> None:
+        """Some steps are taken, and in the middle of each somebody moves the label of its secret, or AWS does."""
+        for _ in range(number):
+            if self.world.running:
+                secret = self._secret_of(self.world.running[0])
+                self.world.run_next(Plan(meanwhile={call: partial(self._move, secret, to)}))
 
-        def move() -> None:
-            if to:
-                self.world.secrets_manager.move_by_hand(secret.arn, versions[to % len(versions)])
-            else:
-                self.world.secrets_manager.go_on(secret.arn)
-
-        self.world.step(execution, Plan(meanwhile={call: move}))
-
-    @precondition(lambda self: self.world.running)
-    @rule(which=whiches, step=st.sampled_from([*Settings().steps, "publish"]))
-    def dies_for_good(self, which: int, step: str) -> None:
-        self.world.doomed.add((self._due(which).name, step))
+    def _move(self, secret: Secret, to: int) -> None:
+        if to:
+            versions = list(secret.labels.values())
+            self.world.secrets_manager.move_by_hand(secret.arn, versions[to % len(versions)])
+        else:
+            self.world.secrets_manager.go_on(secret.arn)
 
     @rule(seconds=st.sampled_from([1, 30, 300, 1200, 3600, 9000, 90_000]))
     def time_passes(self, seconds: int) -> None:
@@ -194,38 +197,37 @@ class AnySequence(RuleBasedStateMachine):
 
     # --- people ---
 
-    @rule(which=whiches, to=whiches)
+    @rule(which=whiches, to=st.integers(1, 3))
     def is_moved_by_hand(self, which: int, to: int) -> None:
-        secret = self._secret(which)
-        versions = list(secret.labels.values())
-        self.world.secrets_manager.move_by_hand(secret.arn, versions[to % len(versions)])
+        self._move(self._secret(which), to)
 
-    @rule(which=whiches, for_good=st.booleans())
-    def is_deleted(self, which: int, for_good: bool) -> None:
-        secret = self._secret(which)
-        secret.deleted_at, secret.is_gone = self.world.clock.now, for_good
-
-    @precondition(lambda self: any(one.deleted_at for one in self._secrets))
-    @rule(which=whiches)
-    def is_restored(self, which: int) -> None:
-        self._secret(which).deleted_at = None
-
-    @rule(which=whiches, tag=st.sampled_from(["", "retry", "repair"]))
-    def is_tagged(self, which: int, tag: str) -> None:
-        self._secret(which).tags["rotation-guard:remediation"] = tag
-
-    @rule(value=st.sampled_from(["stop", "go"]))
-    def switch_is_flipped(self, value: str) -> None:
-        self.world.ssm.switch = value
-
-    @rule(manner=st.sampled_from(PROBES))
-    def probe_becomes(self, manner: str) -> None:
+    @rule(manner=mostly("honest", *PROBES), is_well=mostly(True, False, None))
+    def others_become(self, manner: str, is_well: bool | None) -> None:
+        """How the probe answers from here on, and how restarts end."""
         self.world.functions.manner = manner
-
-    @rule(is_well=st.sampled_from([True, False, None]))
-    def restarts_become(self, is_well: bool | None) -> None:
         self.world.ssm.ends = {True: "Success", False: "Failed", None: "InProgress"}[is_well]
         self.world.services.ends = {True: "COMPLETED", False: "FAILED", None: "IN_PROGRESS"}[is_well]
+
+    @rule(which=whiches, what=mostly("reset", "deleted", "gone", "restored", "", "retry", "repair", "stop", "go"))
+    def is_treated(self, which: int, what: str) -> None:
+        """Somebody sets the old password in the database, deletes a secret, tags it anew, or turns the kill switch."""
+        secret = self._secret(which)
+        if what == "reset":
+            old = secret.versions[secret.labels[PREVIOUS]]
+            secret.live[old.user] = old.password
+        elif what in ("stop", "go"):
+            self.world.ssm.switch = what
+        elif what in ("", "retry", "repair"):
+            secret.tags["rotation-guard:remediation"] = what
+        else:
+            secret.deleted_at = None if what == "restored" else self.world.clock.now
+            secret.is_gone = secret.is_gone or what == "gone"
+
+    @precondition(lambda self: self.world.running)
+    @rule(which=whiches, step=st.sampled_from([*Settings().steps, "publish"]))
+    def dies_for_good(self, which: int, step: str) -> None:
+        """A step of an execution dies whenever it runs."""
+        self.world.doomed.add((self._due(which).name, step))
 
     # --- promises ---
 

@@ -372,14 +372,33 @@ def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world
     world.secrets_manager.go_on(secret.arn)
     for event in world.waiting:
         world.deliver(event)
-    for other in [one for one in world.running if one is not execution]:
-        while other in world.running:
-            world.step(other)
+    run_without(world, execution)
 
     incident, turns = told()
 
     assert incident["outcome"] == "recovered by AWS"
     assert Counter(turns) == {"opened": 1, "recovered": 1}
+
+
+def test_and_so_it_is_when_the_next_incident_is_open_already(world):
+    secret = world.secret()
+    fails(world, secret, "createSecret")
+    world.deliver(world.events[0])
+    [execution] = world.running
+    world.step(execution, Plan(crash=(0, AFTER)))
+    world.secrets_manager.go_on(secret.arn)
+    for event in world.waiting:
+        world.deliver(event)
+    run_without(world, execution)
+    fails(world, secret, "createSecret")
+    world.deliver(world.events[-1])
+    world.step(world.running[-1])
+
+    world.run()
+
+    world.promises.at_the_end()
+    assert [row["outcome"] for row in world.rows()] == ["recovered by AWS", "recovered by retry"]
+    assert Counter(heard(world)) == {"opened": 2, "recovered": 2}
 
 
 @pytest.mark.parametrize("step", [*Settings().steps, "publish"])
@@ -405,6 +424,13 @@ def run_up_to(world, state):
     while world.running[0].state != state:
         world.run_next()
     return world.running[0]
+
+
+def run_without(world, execution):
+    """Runs all other executions to their end, while the next try of this one is not due yet."""
+    for other in [one for one in world.running if one is not execution]:
+        while other in world.running:
+            world.step(other)
 
 
 def release(world, secret):

@@ -14,7 +14,6 @@ TOMORROW = "2026-03-02T01:30:00Z"
 OPEN = Incident(
     ARN,
     "2026-03-01T00:52:30.000Z",
-    execution="execution-1",
     last_failure_at=AT,
     alive_until=NOW,
     current_version_id="v1",
@@ -24,7 +23,6 @@ OPEN = Incident(
 CLOSED = replace(OPEN, state="closed")
 RECOVERED = replace(CLOSED, outcome="recovered by AWS")
 RESTARTING = replace(OPEN, state="restarting")
-MINE, OTHERS = "execution-1", "execution-2"
 
 
 def failure(event="event-2", rotation="rotation-2", at=AFTER, kind="RotationFailed"):
@@ -63,27 +61,16 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
     ],
 )
 def test_a_failure_opens_joins_or_is_late(incident, latest, heard, new_value_at, does):
-    claimed = claim_failure(incident, latest, heard, OTHERS, new_value_at, NOW)
+    claimed = claim_failure(incident, latest, heard, new_value_at, NOW)
 
     assert claimed.does is does
     assert claimed.incident == (incident if does is Does.JOINS else latest if does is Does.IS_LATE else None)
     assert claimed.outcome is None
 
 
-@pytest.mark.parametrize("heard", [failure("event-1", "rotation-1", at=AT), failure()])
-@pytest.mark.parametrize("new_value_at", ["", AFTER])
-@pytest.mark.parametrize("now", [NOW, NOW + 1_000_000])
-def test_an_execution_that_opened_one_and_asks_again_gets_the_same(heard, new_value_at, now):
-    assert claim_failure(OPEN, None, heard, MINE, new_value_at, now) == Claimed(Does.RESUMES, OPEN)
-
-
-def test_it_gets_the_same_even_when_a_new_value_was_faster_and_has_closed_it():
-    assert claim_failure(None, CLOSED, failure(), CLOSED.execution, AFTER, NOW) == Claimed(Does.RESUMES, CLOSED)
-
-
 @pytest.mark.parametrize(("now", "does"), [(NOW - 1, Does.JOINS), (NOW, Does.JOINS), (NOW + 1, Does.REPLACES)])
 def test_an_incident_whose_workflow_is_overdue_is_replaced(now, does):
-    assert claim_failure(OPEN, None, failure(), OTHERS, "", now) == Claimed(does, OPEN)
+    assert claim_failure(OPEN, None, failure(), "", now) == Claimed(does, OPEN)
 
 
 @pytest.mark.parametrize(
