@@ -115,8 +115,18 @@ class _Watch:
         trail = self._rows("audit_trail_table_name", "recorded", self.trace.began_at)
         texts = {"the audit trail": json.dumps(list(trail), default=str)}
         if emulator := self._stack.emulator:
-            texts["a log"] = emulator.log.read_text(encoding="utf-8", errors="replace")
-        return replace(self.trace, values=frozenset(self._values_and_passwords()), texts=texts)
+            # The beginnings of what people are told are there, too.
+            texts["the log of the embedded AWS"] = emulator.log.read_text(encoding="utf-8", errors="replace")
+        values = frozenset(self._values_and_passwords())
+        return replace(self.trace, values=values, logs=dict(self._logs()), texts=texts)
+
+    def _logs(self) -> Iterator[tuple[str, str]]:
+        """What the functions have logged since: log group, and all of it."""
+        logs, since = self._stack.client("logs"), int(self.trace.began_at * 1000)
+        for page in logs.get_paginator("describe_log_groups").paginate():
+            for name in (group["logGroupName"] for group in page["logGroups"]):
+                written = logs.get_paginator("filter_log_events").paginate(logGroupName=name, startTime=since)
+                yield name, "".join(event["message"] for events in written for event in events["events"])
 
     def _read_values(self, versions: Mapping[str, Any]) -> None:
         for version in versions:

@@ -19,6 +19,8 @@ _ACTIONS = {
     BY_RETRY: [("decide", "retry"), ("retry", "asked")],
     ROLLED_FORWARD: [("decide", ROLLED_FORWARD), (ROLLED_FORWARD, "asked"), (ROLLED_FORWARD, "done")],
 }
+_LOGGED = ("claimed", "decided", "told")
+"""What the workflow's functions always log: without it, a value was not sought where it could be."""
 _TURNS = {BY_RETRY: ("Opened", "Retried", "Recovered"), ROLLED_FORWARD: ("Opened", "Recovered")}
 
 
@@ -117,6 +119,8 @@ def _events(trace: Trace) -> str | None:
 def _values(trace: Trace) -> str | None:
     if not trace.values:
         return "No value of the secret could be read, so that none could be sought."
+    if silent := [word for word in _LOGGED if not any(f'"message":"{word}"' in text for text in trace.logs.values())]:
+        return f"No function has logged {_listed(silent)}, so that the logs are not where values were sought."
     found = (where for where, text in _texts(trace) if any(value in text for value in trace.values))
     return next((f"A value of the secret is in {where}." for where in found), None)
 
@@ -129,6 +133,8 @@ def _texts(trace: Trace) -> Iterator[tuple[str, str]]:
         yield f"execution {_name(execution.arn)}", execution.raw
     for row in trace.rows:
         yield "the incident's row", json.dumps(row, default=str)
+    for group, text in trace.logs.items():
+        yield f"the log {group}", text
     yield from trace.texts.items()
 
 

@@ -86,6 +86,8 @@ class Trace:
     """The incidents that were opened."""
     values: frozenset[str] = field(default=frozenset(), repr=False)
     """Every value and password that a version of the secret has had."""
+    logs: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Log group -> what its function has logged."""
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Where else a value might turn up -> all that is written there."""
 

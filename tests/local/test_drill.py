@@ -61,7 +61,8 @@ KEPT = Trace(
     executions=(Execution(EXECUTION, "SUCCEEDED", raw="[]"),),
     rows=(row(*RETRIED),),
     values=frozenset({f'{{"password": "{PASSWORD}"}}', PASSWORD}),
-    texts={"a log": "nothing of note"},
+    logs={"remediation": '{"message":"claimed"} {"message":"decided"} {"message":"told"}'},
+    texts={"the audit trail": "nothing of note"},
 )
 ROLLED_FORWARD = replace(
     KEPT,
@@ -146,7 +147,18 @@ BROKEN = {
         {"rows": ({**KEPT.rows[0], "reason": f"it is {PASSWORD}"},)},
         "A value of the secret is in the incident's row.",
     ),
-    "a value in a log": ({"texts": {"a log": f"it is {PASSWORD}"}}, "A value of the secret is in a log."),
+    "a value in a log": (
+        {"logs": {**KEPT.logs, "probe": f"it is {PASSWORD}"}},
+        "A value of the secret is in the log probe.",
+    ),
+    "a value elsewhere": (
+        {"texts": {"the audit trail": f"it is {PASSWORD}"}},
+        "A value of the secret is in the audit trail.",
+    ),
+    "no log to seek in": (
+        {"logs": {"probe": '{"message":"told"}'}},
+        "No function has logged claimed, decided, so that",
+    ),
     "no value to seek": ({"values": frozenset()}, "No value of the secret could be read"),
 }
 
@@ -300,6 +312,25 @@ def test_a_drill_while_the_kill_switch_says_stop_fails_and_says_so(stack, capsys
     [line] = capsys.readouterr().err.splitlines()
     assert "It ended as escalated, not as recovered by retry: " in line
     assert "FAILED, not SUCCEEDED" in line
+
+
+def test_a_drill_hears_what_nobody_may_do(stack):
+    secret, topic = DemoSecret(stack), stack.outputs["remediation_topic_arn"]
+    done = []
+
+    def interfere(trace: Trace, waits: str) -> None:
+        if trace.healed_at and not done:
+            done.append(True)
+            stack.client("secretsmanager").cancel_rotate_secret(SecretId=secret.arn)
+            told = f"{secret.arn} is {secret.value(trace.current[0])}"
+            stack.client("sns").publish(TopicArn=topic, Subject="Told", Message=told)
+
+    judged = promises.judged(drill.run(stack, "testSecret", interfere))
+    secret.rotate()  # which switches rotation on again
+    broken = " ".join(sentence for _, sentence in judged if sentence)
+    assert "CancelRotateSecret was called by somebody." in broken
+    assert "A value of the secret is in a message of remediation: Told." in broken
+    assert "The notices were None, opened, recovered, not one opened and one recovered." in broken
 
 
 def test_what_takes_too_long_is_named(stack, monkeypatch):
