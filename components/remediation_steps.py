@@ -47,7 +47,6 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
     mode = args.get("mode", "notify")
     place = [arns.part(incidents.arn, index) for index in arns.PLACE]
     table: Environment = {"INCIDENTS_TABLE_NAME": incidents.name}
-    capped: Environment = {"REMEDIATION_MODE": mode}
     kept: Environment = {"HISTORY_DAYS": str(args.get("history_days", 400))}
     switch: Environment = {"KILL_SWITCH_PARAMETER_NAME": kill_switch.name}
     probes, rotations = args.get("probe_functions", []), args.get("rotation_functions", [])
@@ -59,12 +58,12 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
         "claim": Step(
             "Claims the incident of a failed rotation",
             statements(remediation_policies.claim, place, incidents.arn),
-            {**table, **kept, **capped, **restarts, "SETTLE_MINUTES": str(args.get("settle_minutes", 15))},
+            {**table, **kept, **restarts, "SETTLE_MINUTES": str(args.get("settle_minutes", 15))},
         ),
         "diagnose": Step(
             "Looks at the labels of a secret whose rotation failed",
             statements(remediation_policies.diagnose, place, incidents.arn),
-            {**table, **capped, **restarts, "PROBE_FUNCTIONS": Output.json_dumps(probes)},
+            {**table, **restarts, "REMEDIATION_MODE": mode, "PROBE_FUNCTIONS": Output.json_dumps(probes)},
         ),
         "decide": Step(
             "Decides what is done about a failed rotation",

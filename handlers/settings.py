@@ -92,7 +92,6 @@ class RemediationClaimSettings(_FromEnvironment):
     incidents_table_name: str
     history_days: int
     settle_minutes: int
-    remediation_mode: str
     restart_targets: str
     """JSON: the ARNs of what may be restarted."""
 

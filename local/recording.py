@@ -94,13 +94,6 @@ class Recording:
         """All but the components."""
         return [one for one in self.resources if one.custom]
 
-    def by_arn(self, arn: str) -> Recorded:
-        """The one resource with this ARN."""
-        found = [one for one in self.custom() if one.outputs.get("arn") == arn]
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} resources have the ARN {arn}")
-        return found[0]
-
     def shape(self) -> dict[str, Mapping[str, Any]]:
         """What was asked for, by URN: two runs that ask for the same have the same shape."""
         return {one.urn: one.inputs for one in self.custom()}

@@ -209,7 +209,6 @@ def test_each_step_is_told_what_was_set(full):
         **targets,
         "HISTORY_DAYS": "12",
         "SETTLE_MINUTES": "1",
-        "REMEDIATION_MODE": "repair",
     }
     assert told(full, "diagnose") == {
         **table,

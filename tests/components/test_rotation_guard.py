@@ -137,8 +137,9 @@ def test_the_layer_and_the_days_and_the_tag_reach_the_functions(full):
     assert [one["days"] for one in json.loads(check["MAX_AGE_CLASSES"])] == [7, 365]
     days = {one["environment"]["variables"].get("HISTORY_DAYS") for one in functions.values()}
     assert days == {"10", None}
-    claim = functions["guard-remediation-claim"]["environment"]["variables"]
-    assert (claim["REMEDIATION_MODE"], claim["SETTLE_MINUTES"]) == ("repair", "1")
+    claim, diagnose = (functions[f"guard-remediation-{step}"]["environment"] for step in ("claim", "diagnose"))
+    assert claim["variables"]["SETTLE_MINUTES"] == "1"
+    assert diagnose["variables"]["REMEDIATION_MODE"] == "repair"
 
 
 def test_remediation_gets_all_that_is_set_for_it_and_the_functions_of_the_demo_besides(full):
