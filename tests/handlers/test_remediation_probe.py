@@ -4,6 +4,7 @@ import io
 import json
 import socket
 import threading
+from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
@@ -20,7 +21,7 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-probe"
 PLANTED = "hunter2"
 UNANSWERED = "answered neither works: true nor works: false"
-FOUND = {"current": "current-id", "pending": "pending-id", "previous": "previous-id"}
+FOUND: dict[str, Any] = {"current": "current-id", "pending": "pending-id", "previous": "previous-id"}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(PLANTED),
     lambda inner: (

@@ -25,11 +25,20 @@ def complete(kind: Any) -> dict[str, str]:
 
 
 def test_there_are_settings_to_test():
-    assert {kind.__name__ for kind in KINDS} == {
-        "AuditWriterSettings",
-        "RotationCheckSettings",
-        "RemediationClaimSettings",
-        "RemediationNotifySettings",
+    assert {kind.__name__.removesuffix("Settings") for kind in KINDS} == {
+        "AuditWriter",
+        "RotationCheck",
+        "RemediationStart",
+        "RemediationClaim",
+        "RemediationDiagnose",
+        "RemediationProbe",
+        "RemediationDecide",
+        "RemediationAct",
+        "RemediationEnd",
+        "RemediationNotify",
+        "RemediationRestart",
+        "RemediationWatch",
+        "DemoDatabase",
     }
     assert len(NUMBERS) >= 8
 
@@ -47,7 +56,7 @@ def test_settings_come_from_the_process_unless_given(monkeypatch):
     monkeypatch.setenv("INCIDENTS_TABLE_NAME", "incidents")
     monkeypatch.setenv("HISTORY_DAYS", "0")
 
-    assert settings.RemediationClaimSettings.from_env() == settings.RemediationClaimSettings("incidents", 0)
+    assert settings.RemediationEndSettings.from_env() == settings.RemediationEndSettings("incidents", 0)
 
 
 @pytest.mark.parametrize(("kind", "name"), VARIABLES)

@@ -12,7 +12,7 @@ class Processes:
     def __init__(self):
         self.taken, self.most_at_once = set(), 0
 
-    def acquire(self, func_name, config, code_zip, max_concurrency=None):
+    def acquire(self, func_name, config, code_zip, max_concurrency=0):
         free = [number for number in range(max_concurrency) if number not in self.taken]
         if not free:
             return None, "func_cap"

@@ -12,10 +12,10 @@ from handlers.domain.notices import notice_of
 from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, TURNS, decided, held, incident, repaired
 
 MARKER = "hunter2"
-SMALL = {"max_size": 4}
+SMALL = 4
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.decimals() | st.binary(**SMALL),
-    lambda inner: st.lists(inner, **SMALL) | st.dictionaries(st.text(**SMALL), inner, **SMALL),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.decimals() | st.binary(max_size=SMALL),
+    lambda inner: st.lists(inner, max_size=SMALL) | st.dictionaries(st.text(max_size=SMALL), inner, max_size=SMALL),
     max_leaves=8,
 )
 NAMES = sorted({*repaired(), "evidence", "notes"})
