@@ -12,8 +12,9 @@ from .conftest import ARN, refused
 
 
 def test_orphaned_secrets_are_listed_with_the_time_since_when(remediated, told, ask):
-    remediated.standing("new/db", orphaned_at=remediated.ago(hours=1), succeeded_at=remediated.ago(days=9))
-    remediated.standing("old/db", orphaned_at=remediated.ago(days=3), released_at=remediated.ago(days=5))
+    old = {"released_at": remediated.ago(days=5), "succeeded_at": remediated.ago(days=9)}
+    remediated.standing("new/db", orphaned_at=remediated.ago(hours=1))
+    remediated.standing("old/db", orphaned_at=remediated.ago(days=3), **old)
     remediated.standing("released", orphaned_at=remediated.ago(days=3), released_at=remediated.ago(days=2))
     remediated.standing("fine", succeeded_at=remediated.ago(days=2))
     remediated.incident("open")
@@ -24,21 +25,20 @@ def test_orphaned_secrets_are_listed_with_the_time_since_when(remediated, told, 
         {
             "secret_name": "old/db",
             "orphaned_at": remediated.ago(days=3),
-            "succeeded_at": None,
-            "released_at": remediated.ago(days=5),
+            **old,
             "secret_arn": f"{ARN}:old/db-AbCdEf",
         },
         {
             "secret_name": "new/db",
             "orphaned_at": remediated.ago(hours=1),
-            "succeeded_at": remediated.ago(days=9),
+            "succeeded_at": None,
             "released_at": None,
             "secret_arn": f"{ARN}:new/db-AbCdEf",
         },
     ]
     table = ask("incidents", "orphaned")
     assert "2 secrets are told of and not touched" in table.stdout
-    assert f"old/db {remediated.ago(days=3)[:16].replace('T', ' ')} not known\n" in table.stdout
+    assert f"new/db {remediated.ago(hours=1)[:16].replace('T', ' ')} not known\n" in table.stdout
     assert [
         row["secret_name"]
         for row in csv.DictReader(io.StringIO(ask("incidents", "orphaned", "--format", "csv").stdout))
