@@ -67,8 +67,8 @@ def _held(facts: Facts) -> str:
 def _escalated(facts: Facts) -> str:
     if facts["error"] or (facts["reason"] or "").startswith(_BROKEN):
         return (
-            "Look in the execution for the step that failed; mostly it lacks a permission. The next failure of this "
-            "secret opens a new incident."
+            "Look in the execution for the step that failed; mostly it lacks a permission. The next rotation of this "
+            "secret that fails opens a new incident."
         )
     if any(entry["state"] not in (State.SETTLED, State.REFUSED) for entry in facts["restarts"]):
         return (

@@ -244,7 +244,7 @@ def test_an_action_waits_for_the_change_window_and_is_decided_anew(walk):
 
 
 @pytest.mark.parametrize(("teller", "turns"), [(False, ["opened", "held"]), (True, ["opened", "held", "held_burst"])])
-def test_of_all_that_are_held_one_tells_after_a_minute(walk, teller, turns):
+def test_of_all_that_are_held_one_tells_after_some_minutes(walk, teller, turns):
     told = [TOLD, {"outcome": "told", "teller": teller}]
     steps = Steps(**{**BASIC, "notify": told}, decide=decided("end", outcome="held"))
 
@@ -252,7 +252,7 @@ def test_of_all_that_are_held_one_tells_after_a_minute(walk, teller, turns):
 
     assert run["ended"] == "Done"
     assert steps.turns == turns
-    assert run["waits"] == [900, *([60] if teller else [])]
+    assert run["waits"] == [900, *([180] if teller else [])]
 
 
 def test_what_somebody_has_to_look_at_is_told_and_fails(walk):
