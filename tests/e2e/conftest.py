@@ -15,8 +15,8 @@ from boto3.dynamodb.conditions import Key
 from local import deployment
 from local.waiting import eventually
 
-SETTLING = 0.2
-"""How long a second of the workflow's waits takes where incidents are looked at while they are open: 12 s to settle."""
+UNHURRIED = 1.0
+"""How long a second of the workflow's waits takes where incidents are looked at while they are open."""
 QUIET_SECONDS = 0.6
 """How long to listen before calling something silent: several times what a delivery takes."""
 
@@ -24,7 +24,7 @@ QUIET_SECONDS = 0.6
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.RunningStack]:
     """The dev stack on this machine, deployed once."""
-    running = deployment.up(tmp_path_factory.mktemp("deployment") / ".local", wait_scale=SETTLING)
+    running = deployment.up(tmp_path_factory.mktemp("deployment") / ".local", wait_scale=UNHURRIED)
     yield running
     running.down()
 

@@ -13,7 +13,7 @@ from local.waiting import eventually
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory):
     """A deployment of its own, with the portfolio in it, after one run."""
-    running = deployment.up(tmp_path_factory.mktemp("portfolio") / ".local", wait_scale=0.2)
+    running = deployment.up(tmp_path_factory.mktemp("portfolio") / ".local", wait_scale=1.0)
     portfolio.seed(running, portfolio.entries(running, datetime.now(UTC)))
     answer = running.client("lambda").invoke(FunctionName=running.outputs["function_name"], Payload=b"{}")
     told = json.loads(answer["Payload"].read())

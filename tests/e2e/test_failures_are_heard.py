@@ -62,7 +62,9 @@ def test_the_failures_of_one_secret_belong_to_one_incident(story):
     story.put(*failures)
 
     assert len(story.heard("remediation", secret)) == 1
-    eventually(lambda: story.rows("incidents_table_name", secret)[0]["failures"] == 3, "the third failure counted")
+    eventually(
+        lambda: story.rows("incidents_table_name", secret)[0]["failures"] == 3, "the third failure counted", seconds=30
+    )
     (incident,) = story.rows("incidents_table_name", secret)
     assert incident["event_ids"] == {failure["detail"]["eventID"] for failure in failures}
     assert len(story.rows("audit_trail_table_name", secret)) == 3

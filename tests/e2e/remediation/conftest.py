@@ -44,7 +44,7 @@ def repairing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def patient(stack: deployment.RunningStack) -> World:
-    """It gives AWS 12 seconds before it looks, which are enough however busy this machine is."""
+    """It gives AWS a minute before it looks, which is enough however busy this machine is."""
     return World(stack)
 
 

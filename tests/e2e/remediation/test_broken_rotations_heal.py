@@ -72,7 +72,8 @@ def told(one: Healed) -> dict[str, Any]:
     """What was told of an incident, and how its executions ended."""
     return {
         "notices": one.ended.turns,
-        "events": one.ended.detail_types,
+        # A rotation that was asked for may be done before it is told that it was.
+        "events": sorted(one.ended.detail_types),
         "executions": set(one.ended.executions.values()),
     }
 
@@ -108,7 +109,7 @@ def test_what_passes_is_mended_by_one_retry(healed, way, step):
     ]
     assert told(one) == {
         "notices": ["opened", "recovered"],
-        "events": ["Opened", "Retried", "Recovered"],
+        "events": ["Opened", "Recovered", "Retried"],
         "executions": {"SUCCEEDED"},
     }
     assert one.now["AWSCURRENT"] == one.before["AWSPENDING"]
@@ -154,7 +155,7 @@ def test_what_may_not_fall_back_is_retried_as_often_as_that_is_allowed_and_then_
     assert one.now == one.before
     assert told(one) == {
         "notices": ["opened", "escalated", "escalated"],
-        "events": ["Opened", "Retried", "Retried", "Escalated"],
+        "events": ["Escalated", "Opened", "Retried", "Retried"],
         "executions": {"FAILED"},
     }
     assert [notice.topic for notice in one.ended.notices if notice.told["turn"] == "escalated"] == [

@@ -29,9 +29,9 @@ def test_nothing_is_lost(retrying, ended):
     assert len({one.row["secret_arn"] for one in ended}) == MANY
     assert all(len(retrying.ears.rows(one.row["secret_arn"])) == 1 for one in ended)
     assert all(one.turns[0] == "opened" for one in ended)
-    assert Counter(tuple(one.detail_types) for one in ended) == {
-        ("Opened", "Retried", "Recovered"): ALLOWED,
-        ("Opened", "Held"): MANY - ALLOWED,
+    assert Counter(tuple(sorted(one.detail_types)) for one in ended) == {
+        ("Opened", "Recovered", "Retried"): ALLOWED,
+        ("Held", "Opened"): MANY - ALLOWED,
     }
     assert {status for one in ended for status in one.executions.values()} == {"SUCCEEDED"}
 
