@@ -31,8 +31,9 @@ from .workflow_states import (
 
 STEP_SECONDS = 60
 """How long a step may take, its start and its own retries of AWS's refusals included."""
-LOOK_SECONDS, LOOKS = 30, 10
-"""How often is looked at a rotation that was asked for again: five minutes, after which it counts as failed."""
+LOOK_SECONDS, LOOKS = 30, 60
+"""How often is looked at a rotation that was asked for again, until it is heard of: half an hour, after which it counts
+as failed. A step of it may take fifteen minutes, and the event that tells of it comes some minutes later."""
 WATCH_SECONDS, WATCHES = 15, 240
 """How often is looked at restarts that were begun, less often where that would be too many times: AWS ends an execution
 whose history has more than 25,000 events
@@ -114,7 +115,11 @@ class Workflow:
                 when("$.claim.outcome", "unidentified", "TellUnidentified"),
                 otherwise="Done",
             ),
-            "Begin": make({**HEARD, "incident.$": "$.claim.incident", "claim.$": "$.claim"}, "$", "TellOpened"),
+            "Begin": make({**HEARD, "incident.$": "$.claim.incident", "claim.$": "$.claim"}, "$", "InPlaceOf"),
+            "InPlaceOf": choice(when_there("$.claim.replaced", "TellReplaced"), otherwise="TellOpened"),
+            "TellReplaced": self._tell(
+                "escalated", "TellOpened", {"incident.$": "$.claim.replaced"}, otherwise="Broken"
+            ),
             "TellOpened": self._tell("opened", "Settle", {**INCIDENT, **HEARD}, otherwise="Broken"),
             # AWS tries a failed rotation again by itself.
             "Settle": wait("$.claim.wait_seconds", "Diagnose"),

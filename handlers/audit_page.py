@@ -143,7 +143,8 @@ class PageAudit:
         secret, told = finding.secret, before.get("told_stuck_version_id")
         if finding.verdict != "rotation_failing" or self._incidents is None:
             return None, []
-        if told == secret.pending_version_id or self._incidents.is_open_for(secret.arn):
+        now = int(datetime.now(UTC).timestamp())
+        if told == secret.pending_version_id or self._incidents.is_open_for(secret.arn, now):
             return secret.pending_version_id, []
         event_bus.put(STUCK, secret.arn, _stuck(finding))
         return secret.pending_version_id, [

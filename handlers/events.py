@@ -18,7 +18,10 @@ from .domain.rotation import FAILURES, SOURCES, STEPS, Heard, RotationEvent, tel
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
 _FAILED_STEP = re.compile(rf"during ({'|'.join(STEPS)}) step")
-_PLAIN = re.compile(r"[\w.:-]{1,100}", re.ASCII)
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_PLAIN = re.compile(rf"(?:rotation-stuck-)?{_UUID}", re.IGNORECASE | re.ASCII)
+"""What AWS's ids look like, and the audit's; a looser form would let a password through."""
+_PLAIN_ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:[a-z0-9-]{1,40}:\d{12}:secret:[\w/+=.@!-]{1,540}", re.ASCII)
 
 
 class MalformedEvent(ValueError):
@@ -65,7 +68,7 @@ def heard(event: Any) -> Heard | None:
         source=told.source if told.source in SOURCES else "unknown",
         identity=_plain(told.identity),
         occurred_at=_utc(told.occurred_at),
-        secret_arn=told.secret_arn,
+        secret_arn=told.secret_arn if _PLAIN_ARN.fullmatch(told.secret_arn or "") else None,
         rotation_id=told.rotation_id,
         failed_step=told.failed_step,
         current_version_id=_plain(told.current_version_id) if told.current_version_id else None,

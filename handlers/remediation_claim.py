@@ -76,6 +76,7 @@ class _Claim:
         self._arn = heard.secret_arn or ""
         self._standings = standings.Standings(settings.incidents_table_name)
         self._now = datetime.now(UTC)
+        self._seconds = int(self._now.timestamp())
 
     def again(self) -> Answer | None:
         """The answer of this step when it has written its row before and died, whatever has become of that since."""
@@ -83,7 +84,7 @@ class _Claim:
         if begun is None or begun["execution"] != self._execution:
             return None
         if begun["failures"]:
-            return _answer("opened", Incident.of(begun), wait_seconds=self._wait())
+            return self._opened(begun.get("replaces"))
         return self._moved(begun["restarts"], begun["current_version_id"])
 
     def failure(self) -> Answer:
@@ -92,7 +93,7 @@ class _Claim:
         latest = None if before else self._register.latest(self._arn)
         if latest and latest.state == OPEN:
             raise incidents.LostRace("another execution opened the incident in between")
-        claimed = claim_failure(before, latest, self._heard, self._new_value_at(), int(self._now.timestamp()))
+        claimed = claim_failure(before, latest, self._heard, self._new_value_at(), self._seconds)
         if claimed.does in (Does.OPENS, Does.REPLACES):
             return self._open(claimed.incident)
         incident = claimed.incident
@@ -107,7 +108,7 @@ class _Claim:
         """A new value ends what is open; dependents may be waiting for it all the same."""
         self._standings.succeeded(self._arn, self._heard.occurred_at)
         is_stuck = self._described is not None and self._described.secret.pending_version_id is not None
-        claimed = claim_success(self._register.open_for(self._arn), self._heard, is_stuck)
+        claimed = claim_success(self._register.open_for(self._arn), self._heard, is_stuck, self._seconds)
         if claimed.does is Does.ENDS and claimed.incident:
             return self._recovered(claimed, claimed.incident)
         if claimed.does is Does.JOINS and claimed.incident:
@@ -116,8 +117,7 @@ class _Claim:
         return self._passed()
 
     def _open(self, replaced: Incident | None) -> Answer:
-        wait = self._wait()
-        alive_until = int(self._now.timestamp()) + self._settings.settle_minutes * 120 + PATIENCE_SECONDS
+        alive_until = self._seconds + self._settings.settle_minutes * 120 + PATIENCE_SECONDS
         self._register.open(
             self._heard,
             self._described,
@@ -128,7 +128,12 @@ class _Claim:
             now=self._now,
             keep_until=expires_at(self._now, self._settings.history_days),
         )
-        return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=wait)
+        return self._opened(replaced.opened_at if replaced else None)
+
+    def _opened(self, replaces: str | None) -> Answer:
+        """With `replaced`, where there is one: that its workflow died is still to be told."""
+        replaced = {"replaced": {"secret_arn": self._arn, "opened_at": replaces}} if replaces else {}
+        return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=self._wait(), **replaced)
 
     def _recovered(self, claimed: Claimed, incident: Incident) -> Answer:
         if self._described:

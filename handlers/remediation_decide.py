@@ -175,6 +175,7 @@ def _write_down(
             "rounds": int(row["rounds"]) + 1,
             "alive_until": due + PATIENCE_SECONDS,
             "evidence": proofs or None,
+            "rule": decision.rule,
         },
         {
             "action": "decide",

@@ -69,12 +69,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     ways = _ways(settings, burst, notice, key)
     # A burst is what is there to be told: whoever has joined since the last attempt was not in it.
+    troubles: list[Exception] = []
     for way in [way for way in WAYS[turn] if gathered or not _is_told(incident, _about(notice), way)]:
-        sent = ways[way]()
+        try:
+            sent = ways[way]()
+        except Exception as trouble:  # noqa: BLE001 - raised below, once everybody else was told
+            logger.warning("not told", extra={"turn": turn, "to": way, "error": type(trouble).__name__})
+            troubles.append(trouble)
+            continue
         logger.info("told", extra={"turn": turn, "to": way, **sent, "subject": notice.subject})
         if incident:
             action = {"action": "notify", **_about(notice), "to": way, "at": iso(datetime.now(UTC)), "outcome": "told"}
-            register.note(key["secret_arn"], key["opened_at"], {**action, **sent})
+            _note(register, key, {**action, **sent})
+    if troubles:
+        raise troubles[0]
     burst.forget(gathered)
     is_teller = turn == HELD and burst.becomes_teller(execution, int(datetime.now(UTC).timestamp()))
     return {"outcome": "told", "teller": is_teller}
@@ -89,6 +97,14 @@ def _read(register: incidents.Incidents, key: Mapping[str, Any]) -> Row | None:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason for silence
         logger.warning("the incident cannot be read", extra={"error": type(error).__name__})
         return None
+
+
+def _note(register: incidents.Incidents, key: Mapping[str, Any], action: Row) -> None:
+    """Notes that somebody was told. Where that cannot be written, to be told once is worth more than the note."""
+    try:
+        register.note(key["secret_arn"], key["opened_at"], action)
+    except Exception as error:  # noqa: BLE001 - another try of the step would tell it again
+        logger.warning("what was told cannot be noted", extra={"error": type(error).__name__, "to": action["to"]})
 
 
 def _ways(

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import incidents, rotations, secrets
-from .domain.diagnosis import Described, has_recovered
+from .domain.diagnosis import Described, Unreadable, has_recovered
 from .domain.history import iso
 from .domain.incidents import OPEN
 from .settings import RemediationActSettings
@@ -31,7 +31,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     row = register.row(arn, opened_at)
     if row is None or row["state"] != OPEN or row["attempts"] not in (number - 1, number):
         return {"outcome": "over", "reason": ""}
-    if row["attempts"] == number and _has_recovered(row):
+    found = secrets.Secrets().described(arn)
+    if isinstance(found, Described) and not found.secret.rotation_enabled:
+        # RotateSecret would switch it on again.
+        return {"outcome": "refused", "reason": "Rotation was switched off while this was decided."}
+    if row["attempts"] == number and _has_recovered(found, row):
         return {"outcome": "asked", "reason": ""}
     begun = row["attempts"] == number or register.change(
         arn,
@@ -55,8 +59,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"outcome": outcome, "reason": reason}
 
 
-def _has_recovered(row: dict[str, Any]) -> bool:
-    found = secrets.Secrets().described(row["secret_arn"])
+def _has_recovered(found: Described | Unreadable, row: dict[str, Any]) -> bool:
     return isinstance(found, Described) and has_recovered(
         found.secret, row.get("current_version_id"), row["last_failure_at"]
     )

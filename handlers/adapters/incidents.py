@@ -11,8 +11,8 @@ from typing import Any
 
 from ..domain.diagnosis import Described
 from ..domain.history import iso
-from ..domain.incidents import CLOSED, OPEN, RECOVERIES, RESTARTING, Incident, Outcome
-from ..domain.rotation import Heard, name_of
+from ..domain.incidents import CLOSED, OPEN, RECOVERIES, RESTARTING, UNTRIED, Incident, Outcome
+from ..domain.rotation import TESTED, Heard, name_of
 from .clients import client
 from .items import item, row
 from .updates import update
@@ -41,9 +41,13 @@ class Incidents:
         self._table_name = table_name
         self._dynamodb = client("dynamodb")
 
-    def is_open_for(self, secret_arn: str) -> bool:
-        """Whether an incident is open for this secret."""
-        return self._claim_on(secret_arn) is not None
+    def is_open_for(self, secret_arn: str, now: int) -> bool:
+        """Whether an incident is open for this secret whose workflow may still be heard of; `now` is epoch seconds."""
+        try:
+            incident = self.open_for(secret_arn)
+        except LostRace:
+            return False
+        return incident is not None and incident.alive_until >= now
 
     def open_for(self, secret_arn: str) -> Incident | None:
         """The incident that is open for this secret. Raises LostRace when it was closed while it was looked up."""
@@ -75,7 +79,10 @@ class Incidents:
         return next((Incident.of(row(stored)) for stored in answer["Items"]), None)
 
     def count_since(self, secret_arn: str, since: str, but: str) -> int:
-        """How many incidents that did not recover this secret has had after this moment, ISO 8601, but for one."""
+        """How many incidents this secret has had after this moment, ISO 8601, but for one, that did not recover.
+
+        One in which nothing could be tried says nothing of whether a repair holds.
+        """
         answer = self._dynamodb.query(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :arn AND opened_at > :since",
@@ -84,7 +91,10 @@ class Incidents:
             ConsistentRead=True,
         )
         found = [row(stored) for stored in answer["Items"]]
-        return sum(one["opened_at"] != but and one.get("outcome") not in RECOVERIES for one in found)
+        return sum(
+            one["opened_at"] != but and one.get("outcome") not in RECOVERIES and one.get("rule") not in UNTRIED
+            for one in found
+        )
 
     def open(
         self,
@@ -126,6 +136,7 @@ class Incidents:
             "alive_until": alive_until,
             "event_ids": {failure.identity},
             "rotation_ids": {failure.rotation_id} if failure.rotation_id else None,
+            "replaces": replaced.opened_at if replaced else None,
             "actions": [],
         }
         if replaced is None:
@@ -166,6 +177,10 @@ class Incidents:
         if counted and heard.rotation_id:
             values[":rotation"] = {heard.rotation_id}
             adds += ", rotation_ids :rotation"
+        if counted and incident.event_type == TESTED:
+            # A test that failed has rotated nothing; whatever joins it may have.
+            values[":kind"] = heard.kind
+            sets += ", event_type = :kind"
         if counted and heard.failed_step:
             values[":step"] = heard.failed_step
             newest = latest == heard.occurred_at

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from .decisions import Mode
 from .history import iso
-from .rotation import name_of
+from .rotation import TESTED, name_of
 from .secrets import ListedSecret
 
 MODE_TAG = "rotation-guard:remediation"
@@ -109,8 +109,9 @@ def untouchable(secret: ListedSecret) -> str:
 
 def effective_mode(secret: ListedSecret, cap: str) -> tuple[Mode, str]:
     """How far the secret's tag and the stack allow to go, and why no further."""
-    tag = secret.tags.get(MODE_TAG, "").strip().lower()
-    if not tag:
+    # To the letter, as IAM reads it.
+    tag = secret.tags.get(MODE_TAG, "")
+    if not tag.strip():
         return Mode.NOTIFY, f"It has no tag {MODE_TAG}, so it is told and never touched."
     if tag not in _MODES:
         return Mode.NOTIFY, f"Its tag {MODE_TAG} says neither retry nor repair, so it is told and never touched."
@@ -188,7 +189,7 @@ def diagnose(
         probe=probe,
         probe_note=probe_note,
         fallback=secret.tags.get(FALLBACK_TAG, "").strip().lower() == "allowed",
-        test_only=kind == "TestRotationFailed",
+        test_only=kind == TESTED,
         restart_on_rotation=restarts_on_rotation(secret),
         restarts=list(restarts),
     )

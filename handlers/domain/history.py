@@ -13,4 +13,5 @@ def iso(moment: datetime) -> str:
 
     boto3 gives its dates in the machine's own time zone, so they are brought to UTC here.
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not by strftime, which writes the year 33 with two digits.
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     """No rotation had failed: its dependents were restarted after one that succeeded."""
 
 
+UNTRIED = ("stopped", "held", "test only")
+"""Rules of `decisions` by which an incident ends without a try."""
 _BY_A_NEW_VALUE = (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)
 """A new value that came from wherever: the rotation that had failed may be unfinished still."""
 RECOVERIES = (*_BY_A_NEW_VALUE, Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK)
@@ -42,6 +44,11 @@ class Incident:
     state: str = OPEN
     outcome: str = ""
     """How it ended, once it has."""
+    closed_at: str = ""
+    event_type: str = ""
+    """What kind of failure opened it."""
+    replaces: str = ""
+    """When the incident was opened in whose place this one is, because its workflow had died."""
     last_failure_at: str = ""
     """When the latest of its failures happened, ISO 8601."""
     alive_until: int = 0
@@ -63,6 +70,9 @@ class Incident:
             opened_at=row["opened_at"],
             state=row.get("state", OPEN),
             outcome=row.get("outcome", ""),
+            closed_at=row.get("closed_at", ""),
+            event_type=row.get("event_type", ""),
+            replaces=row.get("replaces", ""),
             last_failure_at=row.get("last_failure_at", ""),
             alive_until=int(row.get("alive_until", 0)),
             attempts=int(row.get("attempts", 0)),
@@ -76,11 +86,14 @@ class Incident:
         """Whether this failure is in it already, is older than one that is, or is a repeat of its rotation.
 
         A rotation that is asked for anew may go by its old id, for as long as it is unfinished: what comes after the
-        window in which AWS repeats it by itself is news. So is whatever fails after people were told that all is well.
+        window in which AWS repeats it by itself is news. So is whatever fails after people were told that all is well,
+        or that it was held. What failed before somebody was paged is what that was for.
         """
         if failure.identity in self.event_ids or failure.occurred_at < self.last_failure_at:
             return True
-        if failure.rotation_id not in self.rotation_ids or self.outcome in _BY_A_NEW_VALUE:
+        if self.outcome == Outcome.ESCALATED and failure.occurred_at < self.closed_at:
+            return True
+        if failure.rotation_id not in self.rotation_ids or self.outcome in (*_BY_A_NEW_VALUE, Outcome.HELD):
             return False
         return failure.occurred_at < iso(datetime.fromisoformat(self.last_failure_at) + _ROTATION_WINDOW)
 
@@ -136,16 +149,17 @@ def claim_failure(
     return Claimed(Does.OPENS)
 
 
-def claim_success(incident: Incident | None, success: Heard, is_stuck: bool) -> Claimed:
-    """What a new value does to the open incident; `is_stuck` says that a rotation is unfinished right now.
+def claim_success(incident: Incident | None, success: Heard, is_stuck: bool, now: int) -> Claimed:
+    """What a new value does to the open incident; `is_stuck` says that a rotation is unfinished.
 
-    What moves AWSCURRENT in the middle of our own move is that move: its incident ends itself, after a proof.
+    `now` is in epoch seconds. What moves AWSCURRENT in the middle of our own move is that move: its incident ends itself, after a proof.
     """
     if incident is None:
         return Claimed(Does.PASSES)
     older = success.occurred_at < incident.last_failure_at
     as_old = success.occurred_at == incident.last_failure_at
-    if older or (as_old and is_stuck) or incident.moved is not None:
+    is_moving = incident.moved is not None and incident.alive_until >= now
+    if older or (as_old and is_stuck) or is_moving:
         return Claimed(Does.JOINS, incident)
     outcome = Outcome.RECOVERED_BY_RETRY if incident.attempts else Outcome.RECOVERED_BY_AWS
     return Claimed(Does.ENDS, incident, outcome)

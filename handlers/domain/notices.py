@@ -59,7 +59,7 @@ def _subject(facts: Facts) -> str:
 def _headline(facts: Facts) -> str:
     if facts["turn"] == HELD_BURST:
         count = facts["held"]["count"]
-        return f"{count} {'secret whose rotation' if count == 1 else 'secrets whose rotations'} failed: not touched."
+        return f"{count} {'secret whose rotation' if count == 1 else 'secrets whose rotations'} failed: held."
     who, step = _who(facts), facts["failed_step"]
     if facts["turn"] == RESTARTED:
         return f"{who} has a new value; its dependents were {_restarted(facts)}."

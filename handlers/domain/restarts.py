@@ -148,11 +148,11 @@ def token(secret_arn: str, opened_at: str, version: str | None, target_arn: str)
 
 
 def together(restarts: Iterable[Restart]) -> str:
-    """How an incident's restarts stand together: `failed` once one has failed, `waiting` while one is under way."""
+    """How an incident's restarts stand together: `waiting` while one is under way, then `failed` if one has."""
     states = {restart.state for restart in restarts}
-    if State.FAILED in states:
-        return "failed"
-    return "waiting" if states.intersection(UNDER_WAY) else "settled"
+    if states.intersection(UNDER_WAY):
+        return "waiting"
+    return "failed" if State.FAILED in states else "settled"
 
 
 def canonical(arn: str) -> str:

@@ -35,7 +35,8 @@ class RotationEvent:
     """The version that AWSCURRENT moved to, where the event says so."""
 
 
-FAILURES = ("RotationFailed", "RotationAbandoned", "TestRotationFailed", "Rotation Stuck")
+TESTED = "TestRotationFailed"
+FAILURES = ("RotationFailed", "RotationAbandoned", TESTED, "Rotation Stuck")
 """What opens an incident, or belongs to one."""
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 """The four steps of a rotation (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html)."""

@@ -82,7 +82,7 @@ WRITES = frozenset(
 """What changes something, and may be the last that a function does."""
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """The function is gone, between two calls."""
 
 

@@ -211,10 +211,25 @@ def test_a_stuck_rotation_without_an_incident_opens_one_once(aws, stuck, audit, 
     assert (row["verdict"], row["attention"]) == ("rotation_failing", "yes")
 
 
+def open_incident(aws, arn, alive_until):
+    """An incident as remediation writes it, whose workflow will be heard of again until then."""
+    opened = "2026-03-01T00:00:00.000Z"
+    aws.put("incidents", {"secret_arn": f"open#{arn}", "opened_at": "claim", "incident_opened_at": opened})
+    incident = {"secret_arn": arn, "opened_at": opened, "state": "open", "alive_until": alive_until}
+    aws.put("incidents", incident)
+
+
+def test_an_incident_whose_workflow_has_died_does_not_keep_the_audit_silent(aws, stuck, audit, put_events):
+    made, _ = stuck(25)
+    open_incident(aws, made["ARN"], alive_until=1)
+
+    assert kinds(audit()) == [("stuck_without_incident", "orders")]
+    assert len(put_events) == 1
+
+
 def test_a_stuck_rotation_with_an_open_incident_opens_none(aws, stuck, audit, put_events):
     made, _ = stuck(25)
-    claim = {"secret_arn": {"S": f"open#{made['ARN']}"}, "opened_at": {"S": "claim"}}
-    aws.client("dynamodb").put_item(TableName="incidents", Item=claim)
+    open_incident(aws, made["ARN"], alive_until=4_000_000_000)
 
     assert kinds(audit()) == []
     assert put_events == []
@@ -246,8 +261,7 @@ def test_what_a_run_found_survives_its_death(aws, stuck, audit, put_events, cont
     with pytest.raises(ClientError):
         rotation_check.handler({"scheduled_time": scheduled}, context)
     aws.answer("BatchWriteItem", lambda _: None)
-    claim = {"secret_arn": {"S": f"open#{put_events[0]['Resources'][0]}"}, "opened_at": {"S": "claim"}}
-    aws.client("dynamodb").put_item(TableName="incidents", Item=claim)
+    open_incident(aws, put_events[0]["Resources"][0], alive_until=4_000_000_000)
 
     assert kinds(audit()) == [("stuck_without_incident", "orders")]
     assert len(put_events) == 1

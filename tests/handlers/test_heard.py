@@ -158,7 +158,9 @@ def test_no_text_of_others_gets_through_beside_what_makes_it_an_event(name):
 
 
 @pytest.mark.parametrize("name", ["rotation-failed", "rotation-succeeded"])
-@pytest.mark.parametrize("text", ["correct horse battery staple", "x" * 101, "é", "\ud800", "a\nb"])
+@pytest.mark.parametrize(
+    "text", ["correct horse battery staple", "hunter2:topsecret.value", "x" * 101, "é", "\ud800", "a\nb"]
+)
 def test_an_id_that_is_none_is_heard_as_its_hash_in_every_copy(name, text):
     event = RECORDED[name]
     copies = [{**event, "id": copy, "detail": {**event["detail"], "eventID": text}} for copy in ("a", "b")]

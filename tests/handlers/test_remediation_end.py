@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from handlers import remediation_end
 from handlers.adapters.incidents import LostRace
 from handlers.adapters.standings import Standings
+from handlers.domain.history import iso
 from handlers.settings import InvalidEnvironment
 from tests.handlers.scene import EXECUTION, FAILED_AT, cancelled, crashes, once, succeeded, told
 
@@ -99,7 +100,9 @@ def test_the_next_failure_opens_another(scene, incident, end):
     opened = incident()
     end(opened, "escalated")
 
-    late = told(opened["secret_arn"], event="event-2", rotation="rotation-2", at="2026-03-01T02:00:00Z")
+    # It was paged by the clock: what failed before that is what somebody was paged for.
+    later = iso(datetime.now(UTC) + timedelta(seconds=2))
+    late = told(opened["secret_arn"], event="event-2", rotation="rotation-2", at=later)
     assert scene.claim(late, OTHERS, "2026-03-01T02:00:01.000Z")["outcome"] == "opened"
 
 

@@ -185,14 +185,38 @@ def test_a_bus_that_takes_nothing_keeps_nobody_from_being_told_once(aws, tell, t
     assert topics() == ["remediation"]
 
 
-def test_nothing_is_noted_of_a_notice_that_sns_did_not_take(aws, tell, noted):
+def test_nothing_is_noted_of_a_notice_that_sns_did_not_take_and_everybody_else_is_told(aws, tell, noted):
     aws.put("incidents", incident())
     aws.answer("Publish", lambda _: aws.Refusal("InternalError", 500))
 
     with pytest.raises(ClientError, match="InternalError"):
         tell("opened")
 
-    assert noted() == []
+    assert [action["to"] for action in noted()] == ["event bus"]
+    aws.answer("Publish", lambda _: None)
+    tell("opened")
+    assert [action["to"] for action in noted()] == ["event bus", "remediation topic"]
+    assert len(aws.asked("PutEvents")) == 1
+
+
+def test_with_the_critical_topic_out_of_reach_an_escalation_is_told_to_the_others(aws, tell, noted):
+    aws.put("incidents", incident(state="closed", outcome="escalated"))
+    gone = aws.Refusal("NotFound", 404)
+    aws.answer("Publish", lambda asked: gone if asked["TopicArn"].endswith("critical") else None)
+
+    with pytest.raises(ClientError, match="NotFound"):
+        tell("escalated")
+
+    assert [action["to"] for action in noted()] == ["remediation topic", "event bus"]
+
+
+def test_what_was_told_and_cannot_be_noted_is_not_told_again(aws, tell):
+    aws.put("incidents", incident())
+    aws.answer("UpdateItem", lambda _: aws.Refusal("AccessDeniedException"))
+
+    tell("opened")
+
+    assert len(aws.asked("Publish")) == 1
 
 
 def test_an_incident_that_was_just_claimed_is_told_as_it_is(aws, scene, tell):

@@ -204,3 +204,13 @@ def test_an_incomplete_environment_is_told_as_what_it_is(scene, incident, retry,
 
     with pytest.raises(InvalidEnvironment, match=r"^INCIDENTS_TABLE_NAME must be set"):
         retry(opened)
+
+
+def test_a_rotation_that_was_switched_off_in_the_meantime_is_not_switched_on_again(aws, scene, incident, retry):
+    opened = incident()
+    scene.stated[opened["secret_arn"]]["RotationEnabled"] = False
+
+    assert retry(opened) == {"outcome": "refused", "reason": "Rotation was switched off while this was decided."}
+
+    assert aws.asked("RotateSecret") == []
+    assert scene.row(opened)["attempts"] == 0

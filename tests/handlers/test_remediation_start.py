@@ -175,3 +175,14 @@ def test_the_words_of_an_error_are_no_secret_either(recorded, start):
         start(recorded("rotation-failed") | {"time": SECRET, "detail": {"eventName": SECRET}})
 
     assert "hunter2" not in str(raised.value)
+
+
+def test_what_says_that_it_comes_from_the_future_happened_now(recorded, start, started):
+    event = recorded("rotation-failed")
+    event["detail"]["eventTime"] = "2036-03-01T00:50:20Z"
+    before = datetime.now(UTC).replace(microsecond=0)
+
+    start(event)
+
+    [given] = started.values()
+    assert before <= datetime.fromisoformat(json.loads(given)["heard"]["occurred_at"]) <= datetime.now(UTC)

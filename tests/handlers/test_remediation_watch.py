@@ -110,14 +110,17 @@ def test_restarts_have_settled_when_the_last_one_has(dependents, started, watch,
     ]
 
 
-def test_one_that_failed_is_told_at_once(dependents, started, watch, row):
-    started(SERVICE, DOCUMENT)
+def test_one_that_failed_is_told_once_the_others_have_settled(dependents, started, watch, row):
+    started(FUNCTION, DOCUMENT)
     dependents.automations[f"{AUTOMATION}1"] = "Failed"
 
-    assert watch() == "failed"
-
+    assert watch() == "waiting"
     assert [one["state"] for one in row()["restarts"]] == ["started", "failed"]
     assert row()["actions"][0]["reason"] == "Its automation ended as Failed."
+
+    dependents.function["LastUpdateStatus"] = "Successful"
+    assert watch() == "failed"
+    assert [one["state"] for one in row()["restarts"]] == ["settled", "failed"]
 
 
 def test_nothing_started_has_settled(dependents, write, watch):

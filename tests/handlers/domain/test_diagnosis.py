@@ -46,7 +46,9 @@ def tagged(**tags):
         ("retry,repair", "repair", Mode.NOTIFY, "neither retry nor repair"),
         ("notify", "repair", Mode.NOTIFY, ""),
         ("retry", "repair", Mode.RETRY, ""),
-        (" Retry ", "repair", Mode.RETRY, ""),
+        # As IAM's condition reads it: what it would refuse is not opted in.
+        (" retry", "repair", Mode.NOTIFY, "neither retry nor repair"),
+        ("Retry", "repair", Mode.NOTIFY, "neither retry nor repair"),
         ("repair", "repair", Mode.REPAIR, ""),
         ("repair", "retry", Mode.RETRY, "allows repair; the stack's remediationMode allows no more than retry"),
         ("repair", "notify", Mode.NOTIFY, "allows no more than notify"),

@@ -22,6 +22,8 @@ OPEN = Incident(
 )
 CLOSED = replace(OPEN, state="closed")
 RECOVERED = replace(CLOSED, outcome="recovered by AWS")
+ESCALATED = replace(CLOSED, outcome="escalated", closed_at=AFTER)
+HELD = replace(CLOSED, outcome="held", closed_at=AFTER)
 RESTARTING = replace(OPEN, state="restarting")
 
 
@@ -56,6 +58,11 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
         pytest.param(None, CLOSED, failure(at=BEFORE), "", Does.IS_LATE, id="older than what was closed"),
         pytest.param(None, CLOSED, failure(at=AT), "", Does.OPENS, id="as old as what was closed"),
         pytest.param(
+            None, ESCALATED, failure(at="2026-03-01T00:52:59Z"), "", Does.IS_LATE, id="somebody was paged for it"
+        ),
+        pytest.param(None, ESCALATED, failure(), "", Does.OPENS, id="fails after somebody was paged"),
+        pytest.param(None, HELD, failure(rotation="rotation-1"), "", Does.OPENS, id="a repeat of what was held"),
+        pytest.param(
             None, CLOSED, failure(rotation="rotation-1", at=TOMORROW), "", Does.OPENS, id="the same rotation again"
         ),
     ],
@@ -87,14 +94,21 @@ def test_an_incident_whose_workflow_is_overdue_is_replaced(now, does):
     ],
 )
 def test_a_new_value_ends_what_is_older(incident, heard, is_stuck, does):
-    claimed = claim_success(incident, heard, is_stuck)
+    claimed = claim_success(incident, heard, is_stuck, NOW)
 
     assert (claimed.does, claimed.incident) == (does, incident)
     assert claimed.outcome == (Outcome.RECOVERED_BY_AWS if does is Does.ENDS else None)
 
 
+def test_a_move_whose_workflow_has_died_is_ended_by_the_value_that_it_gave():
+    moving = replace(OPEN, moved={"to": "v2"})
+
+    assert claim_success(moving, success(), False, NOW).does is Does.JOINS
+    assert claim_success(moving, success(), False, NOW + 1).does is Does.ENDS
+
+
 def test_a_new_value_after_a_retry_is_the_retrys():
-    assert claim_success(replace(OPEN, attempts=1), success(), False).outcome is Outcome.RECOVERED_BY_RETRY
+    assert claim_success(replace(OPEN, attempts=1), success(), False, NOW).outcome is Outcome.RECOVERED_BY_RETRY
 
 
 def test_an_incident_is_read_out_of_its_row():

@@ -214,7 +214,7 @@ def test_a_burst_is_one_notice():
     assert notice.subject == "187 failed rotations held: orders/db-1 and 186 more"
     lines = notice.text.splitlines()
     assert lines[:4] == [
-        "187 secrets whose rotations failed: not touched.",
+        "187 secrets whose rotations failed: held.",
         "",
         "Why: This account's maxActionsPerHour are used up.",
         "- orders/db-1",
@@ -227,7 +227,7 @@ def test_a_burst_of_one_is_told_as_one():
     notice = told("held_burst", {}, held=held(1))
 
     assert notice.subject == "1 failed rotation held: orders/db-1"
-    assert notice.text.splitlines()[0] == "1 secret whose rotation failed: not touched."
+    assert notice.text.splitlines()[0] == "1 secret whose rotation failed: held."
     assert "more" not in notice.text
 
 

@@ -141,7 +141,8 @@ def test_a_token_is_a_uuid_of_what_it_is_for():
         ([State.SETTLED, State.REFUSED], "settled"),
         ([State.SETTLED, State.STARTED], "waiting"),
         ([State.COVERED], "waiting"),
-        ([State.STARTED, State.FAILED], "failed"),
+        ([State.STARTED, State.FAILED], "waiting"),
+        ([State.SETTLED, State.FAILED], "failed"),
     ],
 )
 def test_restarts_have_settled_when_none_is_under_way_and_failed_when_one_has(stand, expected):
