@@ -56,7 +56,7 @@ def test_the_status_is_what_the_workflow_makes_of_it(remediated, ask, stops, val
 def test_a_switch_that_is_gone_is_not_made_by_hand(remediated, ask, word):
     # AWS wants to know the type of what it is to make, and moto does not.
     remediated.answers["PutParameter"] = lambda asked: refused(
-        "ParameterNotFound" if "Type" in asked else "ValidationException"
+        "ParameterAlreadyExists" if "Type" in asked else "ValidationException"
     )
 
     result = ask("remediation", word)
