@@ -221,7 +221,7 @@ class Remediation(pulumi.ComponentResource):
             tags=tags,
             opts=ResourceOptions(parent=self, depends_on=[permitted]),
         )
-        # What was escalated is told already; this one also hears of an execution that AWS ended.
+        # What was escalated is told already; this one also hears where the telling failed.
         cloudwatch.MetricAlarm(
             f"{name}-failed",
             alarm_description="An execution of remediation failed: what it was about needs somebody (rotation-guard)",

@@ -183,7 +183,7 @@ class Workflow:
             "TellRetried": self._tell("retried", "FirstLook", otherwise="Broken"),
             "FirstLook": put({"count": 1}, "$.looks", "WatchRotation"),
             "WatchRotation": wait(LOOK_SECONDS, "Look"),
-            "Look": self._step("diagnose", INCIDENT, result="$.look", then="Looked"),
+            "Look": self._step("diagnose", {**INCIDENT, "is_look": True}, result="$.look", then="Looked"),
             "Looked": choice(
                 when("$.look.state", "over", "Done"),
                 when("$.look.rotation", "succeeded", "Diagnose"),
@@ -217,7 +217,7 @@ class Workflow:
             "End": self._step("end", {**INCIDENT, "ending": ending}, result="$.end", then="Ended", otherwise="Unheard"),
             "Ended": choice(
                 when("$.end.state", "over", "Done"),
-                *self._has("restart", when_true("$.end.restarts", "Debounce")),
+                when_true("$.end.restarts", "Debounce" if "restart" in self.functions else "Settled"),
                 when_there("$.error", "TellBroken"),
                 when("$.decision.outcome", "escalated", "TellEscalated"),
                 when("$.decision.outcome", "held", "TellHeld"),
@@ -263,7 +263,7 @@ class Workflow:
             "TellRecovered": self._tell("recovered", "Done"),
             "TellRestarted": self._tell("restarted", "Done"),
             "TellHeld": self._tell("held", "Teller", result="$.told"),
-            # One execution tells of all that were held within a minute.
+            # One execution tells of all that were held within that time.
             "Teller": choice(when_true("$.told.teller", "Gather"), otherwise="Done"),
             "Gather": wait(GATHER_SECONDS, "TellBurst"),
             "TellBurst": self._tell("held_burst", "Done"),

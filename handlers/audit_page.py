@@ -143,10 +143,11 @@ class PageAudit:
         secret, told = finding.secret, before.get("told_stuck_version_id")
         if finding.verdict != "rotation_failing" or self._incidents is None:
             return None, []
-        now = int(datetime.now(UTC).timestamp())
-        if told == secret.pending_version_id or self._incidents.is_open_for(secret.arn, now):
+        incident = self._incidents.claimed_for(secret.arn)
+        has_died = incident is not None and incident.alive_until < datetime.now(UTC).timestamp()
+        if not has_died and (incident is not None or told == secret.pending_version_id):
             return secret.pending_version_id, []
-        event_bus.put(STUCK, secret.arn, _stuck(finding))
+        event_bus.put(STUCK, secret.arn, _stuck(finding, incident.opened_at if incident else ""))
         return secret.pending_version_id, [
             Discrepancy(reconciliation.STUCK_WITHOUT_INCIDENT, secret.name, finding.reason)
         ]
@@ -158,11 +159,11 @@ class PageAudit:
         return [history_row(self._lease.run_id, row, self._expiry) for row in told]
 
 
-def _stuck(finding: Finding) -> dict[str, Any]:
-    """What the event says: the identity is the same however often it is sent."""
+def _stuck(finding: Finding, died: str) -> dict[str, Any]:
+    """What the event says: the identity is the same however often it is sent, unless an incident has `died` since."""
     secret = finding.secret
     return {
-        "eventID": f"rotation-stuck-{secret.pending_version_id}",
+        "eventID": f"rotation-stuck-{secret.pending_version_id}{f'-{died}' if died else ''}",
         "name": secret.name,
         "versionId": secret.pending_version_id,
         "errorMessage": finding.reason,

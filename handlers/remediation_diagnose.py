@@ -1,6 +1,8 @@
 """Looks at the secret of an incident: labels, dates and tags, and never a value."""
 
 import json
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -31,8 +33,10 @@ Row = dict[str, Any]
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers the `diagnosis` of the `incident`, the `probe` to ask, and whether the secret has `recovered`.
 
-    `state` is `over` when the incident is open no more, and then nothing else is said. `rotation` tells what became of
-    the rotation that was asked for last: `succeeded`, `failed`, or `under way` as far as anybody has heard.
+    One that is only a look at a rotation that was asked for (`is_look`) reads no dates, of which AWS gives fewer a
+    second than of anything else. `state` is `over` when the incident is open no more, and then nothing else is said.
+    `rotation` tells what became of the rotation that was asked for last: `succeeded`, `failed`, or `under way` as far
+    as anybody has heard.
     """
     settings = RemediationDiagnoseSettings.from_env()
     arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]
@@ -42,14 +46,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"state": "over", "recovered": False, "rotation": "under way", "probe": "", "diagnosis": {}}
     shelf = secrets.Secrets()
     found = shelf.described(arn)
-    diagnosis = _diagnosis(found, row, settings, shelf)
+    created = {} if event.get("is_look") or isinstance(found, Unreadable) else shelf.created(arn)
+    diagnosis = _diagnosis(found, row, settings, created)
     recovered = isinstance(found, Described) and has_recovered(
         found.secret, row.get("current_version_id"), row["last_failure_at"]
     )
     register.change(
         arn,
         opened_at,
-        {"versions": diagnosis.versions, "mode": diagnosis.mode},
+        {
+            "versions": diagnosis.versions,
+            "mode": diagnosis.mode,
+            "users": diagnosis.users,
+            "created": diagnosis.created or None,
+            "pending_has_value": diagnosis.pending_has_value if diagnosis.pending else None,
+        },
         condition="#state = :open",
         values={":open": OPEN},
         names=["state"],
@@ -65,7 +76,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _diagnosis(
-    found: Described | Unreadable, row: Row, settings: RemediationDiagnoseSettings, shelf: secrets.Secrets
+    found: Described | Unreadable, row: Row, settings: RemediationDiagnoseSettings, created: Mapping[str, datetime]
 ) -> Diagnosis:
     match found:
         case Unreadable():
@@ -79,7 +90,7 @@ def _diagnosis(
                 cap=settings.remediation_mode,
                 probes=json.loads(settings.probe_functions),
                 restarts=restarts.plan(secret.tags.get(RESTART_TAG, ""), secret.arn, targets),
-                created=shelf.created(secret.arn),
+                created=created,
             )
 
 

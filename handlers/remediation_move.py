@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if resumed is None or _current(arn) != wanted["to"]:
         refused = rotations.move_current(arn, wanted["to"], wanted["from"])
     answer = {"outcome": "moved", "reason": ""} if refused is None else _not_moved(arn, wanted, refused)
-    _write_down(register, arn, opened_at, wanted, answer)
+    _write_down(register, arn, opened_at, wanted, answer, resumed)
     logger.info("moved AWSCURRENT", extra={"secret_arn": arn, **_ends(wanted), "outcome": answer["outcome"]})
     return answer
 
@@ -67,14 +67,18 @@ def _not_moved(arn: str, wanted: Row, refused: rotations.Refused) -> dict[str, A
     return {"outcome": "refused", "reason": f"UpdateSecretVersionStage was refused: {refused.reason}."}
 
 
-def _write_down(register: incidents.Incidents, arn: str, opened_at: str, wanted: Row, answer: dict[str, Any]) -> None:
+def _write_down(
+    register: incidents.Incidents, arn: str, opened_at: str, wanted: Row, answer: dict[str, Any], resumed: Row | None
+) -> None:
+    """Notes what came of it. A move that may have been made, and was lost since, stays the one of this incident."""
     now = iso(datetime.now(UTC))
     outcome = answer["reason"] or {"moved": "done", "lost": "lost the race"}[answer["outcome"]]
     action = {"action": wanted["how"], "at": now, **_ends(wanted), "outcome": outcome}
     if answer["outcome"] == "moved":
         register.change(arn, opened_at, {"moved": {**wanted, "outcome": "done", "at": now}}, action)
     else:
-        register.change(arn, opened_at, {}, action, remove=["moved"])
+        may_have_moved = resumed is not None and answer["outcome"] == "lost"
+        register.change(arn, opened_at, {}, action, remove=[] if may_have_moved else ["moved"])
 
 
 def _ends(wanted: Row) -> dict[str, str]:

@@ -34,7 +34,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     found = secrets.Secrets().described(arn)
     if isinstance(found, Described) and not found.secret.rotation_enabled:
         # RotateSecret would switch it on again.
-        return {"outcome": "refused", "reason": "Rotation was switched off while this was decided."}
+        reason = "Rotation was switched off while this was decided."
+        note = {"action": "retry", "at": iso(datetime.now(UTC)), "number": number, "outcome": reason}
+        register.note(arn, opened_at, note)
+        return {"outcome": "refused", "reason": reason}
     if row["attempts"] == number and _has_recovered(found, row):
         return {"outcome": "asked", "reason": ""}
     begun = row["attempts"] == number or register.change(

@@ -41,13 +41,12 @@ class Incidents:
         self._table_name = table_name
         self._dynamodb = client("dynamodb")
 
-    def is_open_for(self, secret_arn: str, now: int) -> bool:
-        """Whether an incident is open for this secret whose workflow may still be heard of; `now` is epoch seconds."""
+    def claimed_for(self, secret_arn: str) -> Incident | None:
+        """The incident that is open for this secret, or was a moment ago, for those who only look."""
         try:
-            incident = self.open_for(secret_arn)
+            return self.open_for(secret_arn)
         except LostRace:
-            return False
-        return incident is not None and incident.alive_until >= now
+            return None
 
     def open_for(self, secret_arn: str) -> Incident | None:
         """The incident that is open for this secret. Raises LostRace when it was closed while it was looked up."""
@@ -83,14 +82,14 @@ class Incidents:
 
         One in which nothing could be tried says nothing of whether a repair holds.
         """
-        answer = self._dynamodb.query(
+        pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :arn AND opened_at > :since",
             FilterExpression="failures > :none",
             ExpressionAttributeValues=item({":arn": secret_arn, ":since": since, ":none": 0}),
             ConsistentRead=True,
         )
-        found = [row(stored) for stored in answer["Items"]]
+        found = [row(stored) for page in pages for stored in page["Items"]]
         return sum(
             one["opened_at"] != but and one.get("outcome") not in RECOVERIES and one.get("rule") not in UNTRIED
             for one in found

@@ -22,6 +22,7 @@ _KEEP = "Do not clear AWSPENDING: it may be the only copy of a password that is 
 _SETTING = ("setSecret", "testSecret", "finishSecret")
 """From here on the password may be another one already, and AWSPENDING alone knows it."""
 _BROKEN = "A step of the workflow failed for good"
+_OFF = "Rotation was switched off"
 _REFUSALS = ("RotateSecret was refused", "UpdateSecretVersionStage was refused")
 
 
@@ -76,6 +77,8 @@ def _escalated(facts: Facts) -> str:
             "by hand."
         )
     last = next((one for one in reversed(facts["actions"]) if one["action"] != "restart"), {"action": ""})
+    if (last.get("outcome") or "").startswith(_OFF):
+        return _RULES["rotation off"](facts)
     if (last.get("outcome") or "").startswith(_REFUSALS):
         return (
             "If access was denied: look at the secret's tag, at its own policy, and for a retry whether its rotation "

@@ -215,10 +215,17 @@ RULES = (
     ),
     Rule(
         "untouchable",
-        "the secret belongs to a service or a partner, is a replica, is deleted, cannot be read or has no AWSCURRENT",
+        "the secret belongs to a service or a partner, is a replica, is deleted, or cannot be read",
         lambda s: bool(s.untouchable),
         Action.ESCALATE,
         lambda s: s.untouchable,
+    ),
+    Rule(
+        "no AWSCURRENT",
+        "no version holds AWSCURRENT",
+        lambda s: s.current is Proof.ABSENT,
+        Action.ESCALATE,
+        lambda _: "No version holds AWSCURRENT, so there is nothing that it could be moved away from.",
     ),
     Rule(
         "test only",
@@ -256,13 +263,6 @@ RULES = (
         lambda s: s.mode is Mode.NOTIFY,
         Action.ESCALATE,
         lambda _: "Nothing may be done about this secret but tell: its mode is notify.",
-    ),
-    Rule(
-        "no AWSCURRENT",
-        "no version holds AWSCURRENT",
-        lambda s: s.current is Proof.ABSENT,
-        Action.ESCALATE,
-        lambda _: "No version holds AWSCURRENT, so there is nothing that it could be moved away from.",
     ),
     Rule(
         "nothing works",

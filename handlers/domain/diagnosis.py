@@ -102,8 +102,6 @@ def untouchable(secret: ListedSecret) -> str:
         return f"It is a managed external secret ({secret.type}), which its partner rotates."
     if secret.primary_region and secret.primary_region != secret.region:
         return f"It is a replica: its primary is in {secret.primary_region}, and is repaired there."
-    if secret.current_version_id is None:
-        return "No version holds AWSCURRENT."
     return ""
 
 

@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     """No rotation had failed: its dependents were restarted after one that succeeded."""
 
 
-UNTRIED = ("stopped", "held", "test only")
+UNTRIED = ("notify", "untouchable", "stopped", "held", "test only")
 """Rules of `decisions` by which an incident ends without a try."""
 _BY_A_NEW_VALUE = (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)
 """A new value that came from wherever: the rotation that had failed may be unfinished still."""
@@ -152,7 +152,8 @@ def claim_failure(
 def claim_success(incident: Incident | None, success: Heard, is_stuck: bool, now: int) -> Claimed:
     """What a new value does to the open incident; `is_stuck` says that a rotation is unfinished.
 
-    `now` is in epoch seconds. What moves AWSCURRENT in the middle of our own move is that move: its incident ends itself, after a proof.
+    `now` is in epoch seconds. What moves AWSCURRENT in the middle of our own move is that move: its incident ends
+    itself, after a proof.
     """
     if incident is None:
         return Claimed(Does.PASSES)

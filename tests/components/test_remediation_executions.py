@@ -194,7 +194,7 @@ def test_a_retry_that_works_is_seen_at_the_next_look(walk):
     assert steps.payloads("retry")[0]["decision"]["number"] == 1
 
 
-@pytest.mark.parametrize(("rotation", "looked"), [("failed", 1), ("under way", 10)])
+@pytest.mark.parametrize(("rotation", "looked"), [("failed", 1), ("under way", 60)])
 def test_a_retry_that_fails_or_shows_nothing_backs_off_before_the_next_decision(walk, rotation, looked):
     looks = [look(), *[look(rotation=rotation)] * looked, look()]
     steps = Steps(

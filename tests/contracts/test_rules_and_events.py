@@ -172,7 +172,7 @@ def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded,
     now = datetime.fromisoformat(event["time"])
     finding = judge(secret, VersionDates(began, pending_since=began), AuditSettings(), now)
 
-    event_bus.put(audit_page.STUCK, secret.arn, audit_page._stuck(finding))
+    event_bus.put(audit_page.STUCK, secret.arn, audit_page._stuck(finding, ""))
 
     assert finding.verdict == "rotation_failing"
     [entry] = entries

@@ -227,6 +227,22 @@ def test_an_incident_whose_workflow_has_died_does_not_keep_the_audit_silent(aws,
     assert len(put_events) == 1
 
 
+def test_a_workflow_that_dies_between_two_runs_is_told_of_by_the_second_as_another_event(aws, stuck, audit, put_events):
+    made, _ = stuck(25)
+    open_incident(aws, made["ARN"], alive_until=4_000_000_000)
+    audit()
+    assert put_events == []
+
+    open_incident(aws, made["ARN"], alive_until=1)
+    audit()
+
+    [event] = put_events
+    identity = json.loads(event["Detail"])["eventID"]
+    # Not the one of a stuck rotation without any incident, of which there has been an execution already.
+    assert identity.startswith("rotation-stuck-")
+    assert identity.endswith("-2026-03-01T00:00:00.000Z")
+
+
 def test_a_stuck_rotation_with_an_open_incident_opens_none(aws, stuck, audit, put_events):
     made, _ = stuck(25)
     open_incident(aws, made["ARN"], alive_until=4_000_000_000)

@@ -93,7 +93,6 @@ def test_a_secret_opts_in_and_the_stack_caps_it(scene, diagnose, monkeypatch, ta
         ({"OwningService": "rds"}, "belongs to the service rds"),
         ({"Type": "SalesforceClientSecret"}, "managed external secret"),
         ({"PrimaryRegion": "us-east-1"}, "replica: its primary is in us-east-1"),
-        ({"VersionIdsToStages": {}}, "No version holds AWSCURRENT"),
     ],
 )
 def test_what_is_not_ours_is_told_and_why(scene, repair, diagnose, stated, why):

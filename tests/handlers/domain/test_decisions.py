@@ -23,7 +23,17 @@ FORBIDS = {
     "orphaned": True,
 }
 MODE_RULES = {
-    NOTIFY: {"moved in vain", "moved", "recovered", "untouchable", "test only", "exhausted", "stopped", "orphaned"}
+    NOTIFY: {
+        "moved in vain",
+        "moved",
+        "recovered",
+        "untouchable",
+        "no AWSCURRENT",
+        "test only",
+        "exhausted",
+        "stopped",
+        "orphaned",
+    }
     | {"notify"},
     RETRY: {rule.name for rule in RULES} - {"notify", "roll forward", "fall back"},
     REPAIR: {rule.name for rule in RULES} - {"notify"},
