@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from .history import iso
-from .rotation import Heard
+from .rotation import TESTED, Heard
 
 OPEN, RESTARTING, CLOSED = "open", "restarting", "closed"
 _ROTATION_WINDOW = timedelta(days=1)
@@ -89,7 +89,12 @@ class Incident:
         window in which AWS repeats it by itself is news. So is whatever fails after people were told that all is well,
         or that it was held. What failed before somebody was paged is what that was for.
         """
-        if failure.identity in self.event_ids or failure.occurred_at < self.last_failure_at:
+        if failure.identity in self.event_ids:
+            return True
+        # A restart that failed says nothing of a rotation, and neither does a test of one.
+        if not self.last_failure_at or (self.event_type == TESTED and failure.kind != TESTED):
+            return False
+        if failure.occurred_at < self.last_failure_at:
             return True
         if self.outcome == Outcome.ESCALATED and failure.occurred_at < self.closed_at:
             return True

@@ -125,5 +125,9 @@ class Client:
         self.exceptions = Refusals()
         self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
 
+    def get_paginator(self, operation: str) -> Any:
+        """All that there is comes in one page."""
+        return SimpleNamespace(paginate=lambda **asked: [getattr(self, operation)(**asked)])
+
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         return lambda **asked: self._account.call(self._service, operation, asked)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.remediation.account import Call
-from tests.remediation.secrets_manager import Secret
+from tests.remediation.secrets_manager import PENDING, Secret
 from tests.remediation.states import Execution
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Knowledge:
     incident: Key | None = None
     tags: dict[str, str] = field(default_factory=dict)
     """Of the secret, when it was looked at last."""
+    pending: str | None = None
+    """The version that held AWSPENDING then."""
     is_touchable: bool = False
     proofs: dict[str, bool | None] = field(default_factory=dict)
     """Version -> what the probe said, since it was looked at last."""
@@ -36,8 +38,10 @@ class Knowledge:
     """What the kill switch said when it was read last."""
     decided_at: datetime | None = None
     """When the decision under way was first asked for."""
+    asked_at: datetime | None = None
+    """When it was asked for last: a step that dies is tried again."""
     published: list[str] = field(default_factory=list)
-    """Topics that this invocation has told."""
+    """Topics that this invocation has told, and not written down yet."""
 
 
 @dataclass
@@ -102,8 +106,9 @@ class Journal:
         incident = payload.get("incident")
         if incident and incident.get("opened_at"):
             known.incident = (incident["secret_arn"], incident["opened_at"])
-        if step == "decide" and not execution.tries:
-            known.decided_at = self._world.clock.now
+        if step == "decide":
+            known.asked_at = self._world.clock.now
+            known.decided_at = known.decided_at if execution.tries else known.asked_at
         return known
 
     def died(self, known: Knowledge) -> None:
@@ -123,6 +128,10 @@ class Journal:
                 self._looked(known, call.asked["SecretId"])
             case "rotate_secret" | "update_secret_version_stage":
                 self._acted(known, call)
+            case "update_item" | "transact_write_items" if known.step == "notify":
+                # Those in a burst are forgotten together, after all topics have heard of them.
+                if (self._turn(known) == "held_burst") == (call.operation == "transact_write_items"):
+                    known.published = []
             case "publish":
                 known.published.append(call.asked["TopicArn"])
                 about = _about(call.asked) or ([known.incident] if known.incident else [])
@@ -138,6 +147,7 @@ class Journal:
     def _looked(self, known: Knowledge, arn: str) -> None:
         secret = self._world.secrets_manager.secrets[arn]
         known.tags, known.is_touchable, known.proofs = dict(secret.tags), _is_touchable(secret), {}
+        known.pending = secret.labels.get(PENDING)
 
     def _acted(self, known: Knowledge, call: Call) -> None:
         if known.incident is None or known.decided_at is None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.remediation.clock import stamp
+from tests.remediation.events import Happened
 from tests.remediation.journal import Action, Key, Knowledge
 from tests.remediation.secrets_manager import CURRENT
 from tests.remediation.states import FAILED, Execution
@@ -20,6 +21,8 @@ TURNS = {"escalated": "escalated", "held": "held_burst", "restarted": "restarted
 NOTICES, CRITICAL = (f"arn:aws:sns:eu-west-1:123456789012:{name}" for name in ("remediation", "critical"))
 HOUR = timedelta(hours=1)
 DECISIONS_BEYOND_RETRIES = 12
+UNTRIED = ("stopped", "held", "test only")
+"""Rules by which an incident ends without a try."""
 ROTATION_WINDOW = timedelta(days=1)
 
 
@@ -38,6 +41,9 @@ class Promises:
         assert asked["SecretId"] == secret.arn
         assert known.is_touchable, f"untouchable: {action}"
         assert known.switch == "go", f"the switch said {known.switch}: {action}"
+        assert self._is_open_at(known.asked_at), f"outside the change window: {action}"
+        assert not self._is_of_a_test(action), f"nothing was rotated: {action}"
+        assert self._failed_before(action) < self._world.settings.breaker_threshold, f"given up: {action}"
         if action.kind == "rotate_secret":
             assert set(asked) == {"SecretId"}
             assert tag in ("retry", "repair")
@@ -48,6 +54,32 @@ class Promises:
         assert asked["VersionStage"] == CURRENT
         assert known.proofs.get(asked["MoveToVersionId"]) is True, f"not proven: {action} {known.proofs}"
         assert known.proofs.get(asked["RemoveFromVersionId"]) is False, f"not disproved: {action} {known.proofs}"
+        is_allowed = asked["MoveToVersionId"] == known.pending or known.tags.get("rotation-guard:fallback") == "allowed"
+        assert is_allowed, f"fell back: {action}"
+
+    def _is_open_at(self, moment: datetime | None) -> bool:
+        """Whether the change window is open; on which days is left to its own tests."""
+        window = self._world.settings.change_window
+        if moment is None or not window or "days" in window:
+            return moment is not None
+        now, start, end = f"{moment:%H:%M}", window["start"], window["end"]
+        return start <= now < end if start < end else now >= start or now < end
+
+    def _is_of_a_test(self, action: Action) -> bool:
+        """Whether nothing was heard but that tests of a rotation failed."""
+        [row] = [one for one in self._world.rows() if (one["secret_arn"], one["opened_at"]) == action.incident]
+        own = [event for event in self._world.events if event.identity in row["event_ids"] and event.is_failure]
+        return all(event.kind == "TestRotationFailed" for event in own)
+
+    def _failed_before(self, action: Action) -> int:
+        """How many incidents of the secret came to nothing before this one, though tried, since its last new value."""
+        world, (arn, opened_at) = self._world, action.incident
+        window = timedelta(hours=world.settings.breaker_window_hours)
+        fresh = [*self._new_values(world.secrets_manager.secrets[arn]), *filter(None, [world.released.get(arn)])]
+        since = max([action.decided_at - window, *fresh])
+        escalated = [row for row in world.rows() if row["secret_arn"] == arn and row.get("outcome") == "escalated"]
+        failed = [row for row in escalated if row["failures"] and row.get("rule") not in UNTRIED]
+        return sum(stamp(since) < row["opened_at"] < opened_at for row in failed)
 
     # --- after every step ---
 
@@ -109,8 +141,7 @@ class Promises:
 
     def _closed(self, row: dict[str, Any]) -> None:
         """An incident has ended, and was told of when it began and when it ended."""
-        own = [one for one in self._world.executions.values() if one.arn in (row["execution"], row.get("ended_by"))]
-        gave_up = any(one.error == "StepFailed" for one in own)
+        gave_up = any(one.error == "StepFailed" for one in self._tellers(row))
         if row["state"] != "closed":
             # Who was to close it has died, and the topic was told; the next failure closes it.
             assert gave_up, row
@@ -118,13 +149,11 @@ class Promises:
         assert row["outcome"] in OUTCOMES, row
         if row["failures"]:
             self._told_once(row, "opened", NOTICES, gave_up)
-        if "ended_by" not in row:
-            return  # Its workflow had died, and the next failure has closed it.
         self._told_once(row, TURNS.get(row["outcome"], "recovered"), NOTICES, gave_up)
         if row["outcome"] == "escalated":
             self._told_once(row, "escalated", CRITICAL, gave_up)
-            [by] = [one for one in own if one.arn == row["ended_by"]]
-            assert by.status == FAILED, (by, row)
+            # One whose workflow had died was closed by the next failure's.
+            assert all(one.status == FAILED for one in self._tellers(row) if one.arn == row.get("ended_by")), row
 
     def _told_once(self, row: dict[str, Any], turn: str, topic: str, gave_up: bool) -> None:
         """Told once of a turn, and once more at most for each time that the function died after it had."""
@@ -134,9 +163,15 @@ class Promises:
         deaths = [one for one in journal.deaths if one.turn == turn and topic in one.published]
         repeats = [one for one in deaths if turn == "held_burst" or one.incident == incident]
         doomed = {execution for execution, step in self._world.doomed if step == "notify"}
-        by = {one.name for one in self._world.executions.values() if one.arn in (row["execution"], row.get("ended_by"))}
+        by = {one.name for one in self._tellers(row)}
         least = 0 if gave_up or doomed & by else 1
         assert least <= len(told) <= 1 + len(repeats), (turn, topic, told, row)
+
+    def _tellers(self, row: dict[str, Any]) -> list[Execution]:
+        """The executions that have something to tell of an incident: its own, who ended it, and who took its place."""
+        arns = {one["execution"] for one in self._world.rows() if one.get("replaces") == row["opened_at"]}
+        arns |= {row["execution"], row.get("ended_by")}
+        return [one for one in self._world.executions.values() if one.arn in arns]
 
     def _critical(self, execution: Execution) -> bool:
         notices = self._world.journal.notices
@@ -155,21 +190,25 @@ class Promises:
             if any(event.occurred_at < stamp(moment) for moment in self._new_values(secret)):
                 continue
             rows = self._world.rows(secret)
-            is_heard = any(
-                event.identity in row.get("event_ids", ())
-                or event.occurred_at < row.get("last_failure_at", "")
-                or (event.rotation in row.get("rotation_ids", ()) and self._told(event.occurred_at, row))
-                for row in rows
-            )
+            is_heard = any(self._told(event, row) for row in rows if row["failures"])
             executions = [one for one in self._world.executions.values() if event.identity in one.given]
             assert is_heard or any(one.error == "StepFailed" for one in executions), (event, rows)
 
-    def _told(self, occurred_at: str, row: dict[str, Any]) -> bool:
-        """Whether people know of the rotation's failure: an incident that recovered by itself says that it is over."""
-        if row.get("outcome") in RECOVERED:
+    def _told(self, event: Happened, row: dict[str, Any]) -> bool:
+        """Whether people know of this failure from what they were told of an incident."""
+        if event.identity in row["event_ids"]:
+            return True
+        if row["event_type"] == "TestRotationFailed" != event.kind:
             return False
+        if event.occurred_at < row["last_failure_at"]:
+            return True
+        if row.get("outcome") in (*RECOVERED, "held"):
+            return False  # They were told that all is well, or that nothing was done.
+        if row.get("outcome") == "escalated" and event.occurred_at < row["closed_at"]:
+            return True
         last = datetime.fromisoformat(row["last_failure_at"])
-        return datetime.fromisoformat(occurred_at) < last + ROTATION_WINDOW
+        is_repeat = event.rotation in row.get("rotation_ids", ())
+        return is_repeat and datetime.fromisoformat(event.occurred_at) < last + ROTATION_WINDOW
 
     def _new_values(self, secret: Any) -> list[datetime]:
         return [*secret.moved_at, *([secret.last_rotated_at] if secret.last_rotated_at else [])]

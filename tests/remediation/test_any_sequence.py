@@ -103,6 +103,10 @@ class AnySequence(RuleBasedStateMachine):
             secret.fault = None
         self.world.secrets_manager.go_on(secret.arn)
 
+    @rule(which=whiches)
+    def fails_its_test(self, which: int) -> None:
+        self.world.test_rotation(self._secret(which).arn)
+
     @precondition(lambda self: any(one.is_stuck for one in self._secrets))
     @rule(which=whiches, is_found=st.booleans())
     def is_given_up(self, which: int, is_found: bool) -> None:

@@ -8,9 +8,8 @@ import pytest
 
 from handlers.domain.rotation import STEPS
 from tests.remediation.account import AFTER, Plan
-from tests.remediation.clock import stamp
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS, Fault
-from tests.remediation.world import CRITICAL, DEPENDENTS, NOTICES, TABLE, Settings
+from tests.remediation.world import CRITICAL, DEPENDENTS, NOTICES, Settings
 
 FALLBACK = {"rotation-guard:fallback": "allowed"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
@@ -247,7 +246,7 @@ def test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released(w
     assert "until it is released" in world.rows()[-1]["reason"]
 
     world.pass_time(7200)
-    release(world, secret)
+    world.release(secret)
     secret.labels.pop(PENDING)
     fails(world, secret, "createSecret", times=1)
     world.run()
@@ -431,9 +430,3 @@ def run_without(world, execution):
     for other in [one for one in world.running if one is not execution]:
         while other in world.running:
             world.step(other)
-
-
-def release(world, secret):
-    """Somebody releases the secret, as the command line does."""
-    key = (f"secret#{secret.arn}", "standing")
-    world.tables.items[TABLE][key]["released_at"] = {"S": stamp(world.clock.now)}

@@ -32,7 +32,7 @@ ASKED_SECONDS = 20
 """How long AWS takes, when time is let pass, until it goes on with a rotation that was asked for."""
 LATE_SECONDS = 30
 """How late the state machine enters a state at most."""
-MOST_STEPS = 3000
+MOST_STEPS = 20_000
 TRIES = 3
 """How often Lambda runs a function for an event that fails (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html)."""
 
@@ -127,6 +127,7 @@ class World:
         self._planned = Plan()
         self.events: list[Happened] = []
         self._told_stuck: set[str] = set()
+        self.released: dict[str, datetime] = {}
         self.doomed: set[tuple[str, str]] = set()
         """Executions and their steps that die whenever they run."""
         self.journal = Journal(self)
@@ -156,6 +157,16 @@ class World:
         if secret.is_stuck and version not in self._told_stuck and not self._is_open(secret):
             self._happens(arn, "Rotation Stuck", version=version)
         self._told_stuck.add(version)
+
+    def test_rotation(self, arn: str) -> None:
+        """Somebody changes how a secret is rotated, and AWS's test of that fails: nothing is rotated."""
+        self._happens(arn, "TestRotationFailed", rotation=f"test-{len(self.events)}", step="testSecret")
+
+    def release(self, secret: Secret) -> None:
+        """Somebody releases a secret that was given up, as the command line does."""
+        self.released[secret.arn] = self.clock.now
+        standing = self.tables.items[TABLE][f"secret#{secret.arn}", "standing"]
+        standing["released_at"] = {"S": stamp(self.clock.now)}
 
     def _is_open(self, secret: Secret) -> bool:
         return any(one["state"] == "open" for one in self.rows(secret))

@@ -23,6 +23,8 @@ OPEN = Incident(
 CLOSED = replace(OPEN, state="closed")
 RECOVERED = replace(CLOSED, outcome="recovered by AWS")
 ESCALATED = replace(CLOSED, outcome="escalated", closed_at=AFTER)
+OF_A_TEST = replace(ESCALATED, event_type="TestRotationFailed")
+RESTARTED = Incident(ARN, OPEN.opened_at, "closed", "escalated", closed_at=AFTER)
 HELD = replace(CLOSED, outcome="held", closed_at=AFTER)
 RESTARTING = replace(OPEN, state="restarting")
 
@@ -61,6 +63,16 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
             None, ESCALATED, failure(at="2026-03-01T00:52:59Z"), "", Does.IS_LATE, id="somebody was paged for it"
         ),
         pytest.param(None, ESCALATED, failure(), "", Does.OPENS, id="fails after somebody was paged"),
+        pytest.param(None, RESTARTED, failure(at=BEFORE), "", Does.OPENS, id="somebody was paged for a restart"),
+        pytest.param(None, OF_A_TEST, failure(at=BEFORE), "", Does.OPENS, id="somebody was paged for a test"),
+        pytest.param(
+            None,
+            OF_A_TEST,
+            failure(at=BEFORE, kind="TestRotationFailed"),
+            "",
+            Does.IS_LATE,
+            id="another test before it",
+        ),
         pytest.param(None, HELD, failure(rotation="rotation-1"), "", Does.OPENS, id="a repeat of what was held"),
         pytest.param(
             None, CLOSED, failure(rotation="rotation-1", at=TOMORROW), "", Does.OPENS, id="the same rotation again"
