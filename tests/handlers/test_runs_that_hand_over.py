@@ -154,7 +154,7 @@ def test_a_run_that_is_started_twice_is_worked_on_once(aws, everything, invoke, 
 
     assert invoke(SCHEDULED)["checked"] == 9
 
-    assert meanwhile[1] <= 1  # the page that the first lists ahead
+    assert meanwhile[1] < 3  # of four pages, those that the first lists ahead
     assert run_row(aws)["checked"] == 9
 
 
