@@ -7,10 +7,10 @@ from rich.style import Style
 
 from rotation_guard.handlers.domain.incidents import RECOVERIES
 from rotation_guard.handlers.domain.rotation import name_of
+from rotation_guard.handlers.domain.standing import Standing
 
 from .deployment import Deployment
 from .incident_rows import COLUMNS, IncidentRow, counted, plain, to_the_minute
-from .incident_table import Standing
 from .lines import GREEN, PLAIN, RED, YELLOW, Column, Row
 from .sheets import Sheet, body
 

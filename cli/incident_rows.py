@@ -9,9 +9,9 @@ from typing import Any
 from rotation_guard.handlers.domain.history import iso
 from rotation_guard.handlers.domain.incidents import CLOSED, OPEN, Outcome
 from rotation_guard.handlers.domain.rotation import name_of
+from rotation_guard.handlers.domain.standing import Standing
 
 from .dynamodb import Record
-from .incident_table import Standing
 from .moments import read
 
 _FOR_SOMEONE = (Outcome.ESCALATED, Outcome.HELD)

@@ -5,12 +5,12 @@ the claim on a secret, have keys that are no ARN. docs/reports.md has what each 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from rotation_guard.handlers.domain.history import iso
 from rotation_guard.handlers.domain.incidents import CLOSED
+from rotation_guard.handlers.domain.standing import Standing
 
 from .deployment import Deployment
 from .dynamodb import DynamoDB, Record
@@ -19,24 +19,6 @@ _STANDING = "secret#"
 _INCIDENT = "arn:"
 _AT_ONCE = 25
 """Incidents of one secret that are read at once: mostly the newest is the one that was asked for."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What is remembered of a secret; every moment is ISO 8601, and empty where there was none."""
-
-    secret_arn: str
-    succeeded_at: str = ""
-    """When it last got a new value."""
-    orphaned_at: str = ""
-    """When it was given up, after too many incidents without a success in between."""
-    released_at: str = ""
-    """When somebody has released it."""
-
-    @property
-    def is_orphaned(self) -> bool:
-        """Whether it is told and not touched, until somebody releases it."""
-        return bool(self.orphaned_at) and self.released_at < self.orphaned_at
 
 
 class IncidentTable:

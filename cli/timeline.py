@@ -8,12 +8,12 @@ from rotation_guard.handlers.domain import facts
 from rotation_guard.handlers.domain.advice import advice
 from rotation_guard.handlers.domain.incidents import OPEN, RECOVERIES
 from rotation_guard.handlers.domain.links import execution_link, runbook_link, secret_link
+from rotation_guard.handlers.domain.standing import Standing
 
 from .deployment import Deployment
 from .dynamodb import Record
 from .incident_list import colour, silence
 from .incident_rows import IncidentRow, from_epoch, plain, to_the_second
-from .incident_table import Standing
 from .lines import PLAIN, Column, Row
 from .named_secret import NamedSecret
 from .sheets import Sheet, body

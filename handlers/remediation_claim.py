@@ -13,6 +13,7 @@ from .domain import restarts
 from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
 from .domain.history import expires_at, iso
 from .domain.incidents import OPEN, Claimed, Does, Incident, Outcome, claim_failure, claim_success
+from .domain.patience import WORKFLOW_SECONDS
 from .domain.rotation import Heard
 from .settings import RemediationClaimSettings
 
@@ -21,8 +22,6 @@ ACTIONS = (
 )
 ATTEMPTS = 5
 """How often to look again when another execution was faster: each loss means that one of them won."""
-PATIENCE_SECONDS = 3600
-"""How long after its next step is due a workflow counts as dead."""
 _SPREAD, _SPREAD_SECONDS = 0.2, 120
 """By how much the first wait is spread, of itself and at most: what fails at once is not to be looked at all at once,
 and yet be gathered in one notice where it is held."""
@@ -117,7 +116,7 @@ class _Claim:
         return self._passed()
 
     def _open(self, replaced: Incident | None) -> Answer:
-        alive_until = self._seconds + self._settings.settle_minutes * 120 + PATIENCE_SECONDS
+        alive_until = self._seconds + self._settings.settle_minutes * 120 + WORKFLOW_SECONDS
         self._register.open(
             self._heard,
             self._described,

@@ -14,7 +14,7 @@ from .domain.decisions import Action, Decision, Mode, Proof, Situation, decide
 from .domain.diagnosis import Diagnosis
 from .domain.history import iso
 from .domain.incidents import OPEN, Outcome
-from .domain.patience import ChangeWindow, backoff_seconds
+from .domain.patience import WORKFLOW_SECONDS, ChangeWindow, backoff_seconds
 from .settings import RemediationDecideSettings
 
 ACTIONS = (
@@ -28,8 +28,6 @@ ACTIONS = (
 )
 ROUNDS = 10
 """Decisions about one incident beyond its retries: lost races and change windows are what they are for."""
-PATIENCE_SECONDS = 3600
-"""How long after its next step is due a workflow counts as dead."""
 
 logger = Logger()
 
@@ -173,7 +171,7 @@ def _write_down(
         row["opened_at"],
         {
             "rounds": int(row["rounds"]) + 1,
-            "alive_until": due + PATIENCE_SECONDS,
+            "alive_until": due + WORKFLOW_SECONDS,
             "evidence": proofs or None,
             "rule": decision.rule,
         },

@@ -3,10 +3,7 @@
 import csv
 import io
 
-import pytest
-
-from rotation_guard.cli.incident_table import Standing
-from rotation_guard.handlers.adapters import standings
+from rotation_guard.handlers.domain.standing import Standing
 
 from .conftest import ARN, refused
 
@@ -74,7 +71,7 @@ def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, to
         "succeeded_at": before,
         "released_at": row["released_at"],
     }
-    assert standings.Standing(before, since, row["released_at"]).is_orphaned is False
+    assert Standing(arn, before, since, row["released_at"]).is_orphaned is False
     assert told("orphaned")["secrets"] == []
 
 
@@ -117,11 +114,3 @@ def test_a_release_that_is_refused_is_a_sentence(remediated, ask):
 
     assert (result.exit_code, result.stdout) == (3, "")
     assert "UpdateItem was refused: AccessDeniedException" in result.stderr
-
-
-@pytest.mark.parametrize("orphaned", ["", "2026-01-02T00:00:00Z"])
-@pytest.mark.parametrize("released", ["", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"])
-def test_it_is_orphaned_here_where_the_workflow_says_so(orphaned, released):
-    ours = Standing("arn", orphaned_at=orphaned, released_at=released)
-
-    assert ours.is_orphaned == standings.Standing(orphaned_at=orphaned, released_at=released).is_orphaned

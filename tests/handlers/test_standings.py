@@ -2,7 +2,8 @@
 
 import pytest
 
-from handlers.adapters.standings import Standing, Standings
+from handlers.adapters.standings import Standings
+from handlers.domain.standing import Standing
 from tests.handlers.scene import once
 
 ARN, OTHER = (f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-Ab12Cd" for name in ("orders", "others"))
@@ -28,7 +29,7 @@ def release(aws):
 def test_of_a_secret_that_nothing_has_happened_to_nothing_is_known(standings):
     standing = standings.of(ARN)
 
-    assert standing == Standing()
+    assert standing == Standing(ARN)
     assert (standing.is_orphaned, standing.fresh_since) == (False, "")
 
 
@@ -37,8 +38,8 @@ def test_the_latest_success_is_known_whatever_order_they_are_told_in(standings, 
     for at in told:
         standings.succeeded(ARN, at)
 
-    assert standings.of(ARN) == Standing(succeeded_at=LATE)
-    assert standings.of(OTHER) == Standing()
+    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE)
+    assert standings.of(OTHER) == Standing(OTHER)
 
 
 def test_an_older_success_that_is_told_at_once_is_not_remembered(aws, standings):
@@ -54,7 +55,7 @@ def test_a_secret_that_is_left_alone_is_so_whatever_succeeds(standings):
     standings.orphan(ARN, AT)
     standings.succeeded(ARN, LATE)
 
-    assert standings.of(ARN) == Standing(succeeded_at=LATE, orphaned_at=AT)
+    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, orphaned_at=AT)
     assert standings.of(ARN).is_orphaned
 
 
