@@ -68,9 +68,10 @@ def repairs() -> Iterator[Figure]:
                 for step in ("setSecret", "testSecret")
             )
     beside = {"baseline": statistics.median(rotations)}
-    # Seventeen calls of functions, another rotation's among them, and fifteen, beside the four of a rotation.
-    yield Figure("failure to retried, proven and told, beside a rotation", retried, "s", **beside, ratio_bound=6)
-    yield Figure("failure to rolled forward, proven and told, beside a rotation", moved, "s", **beside, ratio_bound=4)
+    # Seventeen calls of functions, another rotation's among them, and fifteen, beside the four of a rotation; and the
+    # emulator lets each execution wait for 0.15 s before it begins, which is longer than a rotation takes.
+    yield Figure("failure to retried, proven and told, beside a rotation", retried, "s", **beside, ratio_bound=8)
+    yield Figure("failure to rolled forward, proven and told, beside a rotation", moved, "s", **beside, ratio_bound=6)
 
 
 def burst() -> Iterator[Figure]:
