@@ -222,7 +222,7 @@ def audited(size: int) -> dict[str, Any]:
 
 
 def forced_hand_overs(size: int) -> int:
-    """How many more invocations than one it takes at so many milliseconds a page, with one to end a run that is late."""
+    """How many more invocations than one it takes at so many milliseconds a page, one to end a run that is late."""
     pages = -(-size // PAGE)
     pages_in_time = -(-(LIMIT_MILLISECONDS - rotation_check.SPARE_MILLISECONDS) // PAGE_MILLISECONDS)
     hand_overs = -(-pages // pages_in_time) - 1
