@@ -45,8 +45,10 @@ class Plan:
     """It dies before or after its write of this number, counted from 0."""
     is_dead: bool = False
     """It dies of its first call."""
-    meanwhile: Mapping[int, Callable[[], None]] = field(default_factory=dict)
-    """Something else happens before its call of this number."""
+    meanwhile: Mapping[int | str, Callable[[], None]] = field(default_factory=dict)
+    """Something else happens before its call of this number, or before its first call of this operation."""
+    done: set[str] = field(default_factory=set)
+    """The operations that it has called."""
     calls: int = 0
     writes: int = 0
 
@@ -76,8 +78,10 @@ class Account:
         """Answers one call as AWS would, unless the invocation dies of it."""
         plan = self.plan
         self.clock.pass_by(CALL_SECONDS)
-        meanwhile = plan.meanwhile.get(plan.calls)
+        key = plan.calls if operation in plan.done or operation not in plan.meanwhile else operation
+        meanwhile = plan.meanwhile.get(key)
         plan.calls += 1
+        plan.done.add(operation)
         if meanwhile:
             meanwhile()
             self.plan = plan

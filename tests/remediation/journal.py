@@ -140,9 +140,7 @@ class Journal:
                     Notice(call.asked["TopicArn"], known.step, turn, known.execution, about, call.asked)
                 )
             case "start_automation_execution" | "update_service":
-                target = call.asked.get("DocumentName") or call.asked["service"]
-                if known.incident:
-                    self.restarts.append((known.execution, known.incident, target))
+                self._restarted(known, call.asked.get("DocumentName") or call.asked["service"])
 
     def _looked(self, known: Knowledge, arn: str) -> None:
         secret = self._world.secrets_manager.secrets[arn]
@@ -166,6 +164,12 @@ class Journal:
             )
         )
         self._world.promises.acted(self.actions[-1], known)
+
+    def _restarted(self, known: Knowledge, target: str) -> None:
+        if known.incident is None or known.switch != "go":
+            self.strange.append(f"{target} is restarted for {known.incident}, and the switch said {known.switch}")
+            return
+        self.restarts.append((known.execution, known.incident, target))
 
     def _answered(self, version: str, works: bool | None) -> None:
         self.actor.proofs[version] = works

@@ -16,7 +16,7 @@ from tests.remediation.states import Execution
 from tests.remediation.world import DEPENDENTS, Settings, World
 
 repeatable = settings(
-    max_examples=60,
+    max_examples=250,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
@@ -34,10 +34,10 @@ def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
 
 stacks = st.builds(
     Settings,
-    mode=mostly("repair", "retry", "notify"),
+    mode=st.sampled_from(["repair"] * 6 + ["retry", "notify"]),
     settle_minutes=st.sampled_from([15, 0]),
     max_retries=st.sampled_from([3, 1, 0]),
-    max_actions_per_hour=mostly(10, 1, 0),
+    max_actions_per_hour=st.sampled_from([10, 10, 10, 1, 0]),
     breaker_threshold=st.sampled_from([3, 1]),
     change_window=mostly({}, NIGHT, NAP),
     has_probe=mostly(True, False),
@@ -48,7 +48,7 @@ tags = st.fixed_dictionaries(
         "rotation-guard:remediation": mostly("repair", "retry", "notify", ""),
         "rotation-guard:probe": mostly("probe", ""),
         "rotation-guard:fallback": st.sampled_from(["allowed", ""]),
-        "rotation-guard:restart": st.sampled_from([DEPENDENTS, ""]),
+        "rotation-guard:restart": st.sampled_from([DEPENDENTS, DEPENDENTS, ""]),
         "rotation-guard:restart-on": st.sampled_from(["rotation", ""]),
     }
 )
@@ -60,8 +60,27 @@ faults = st.builds(
     st.sampled_from([9, 2, 1]),
     mostly(True, False),
 )
+TREATMENTS = (*["reset"] * 8, "stop", "go", "", "retry", "repair", "deleted", "restored", "gone")
 whiches = st.integers(0, 3)
 writes = st.tuples(st.integers(0, 3), st.sampled_from([AFTER, BEFORE]))
+
+
+able = st.builds(
+    Settings,
+    settle_minutes=st.just(0),
+    max_retries=st.sampled_from([3, 1, 0]),
+    max_actions_per_hour=st.sampled_from([10, 10, 1]),
+    breaker_threshold=st.sampled_from([3, 1]),
+    change_window=mostly({}, NIGHT),
+)
+opted_in = st.fixed_dictionaries(
+    {
+        "rotation-guard:remediation": st.just("repair"),
+        "rotation-guard:probe": st.just("probe"),
+        "rotation-guard:fallback": st.sampled_from(["allowed", ""]),
+        "rotation-guard:restart": st.just(DEPENDENTS),
+    }
+)
 
 
 class AnySequence(RuleBasedStateMachine):
@@ -74,6 +93,9 @@ class AnySequence(RuleBasedStateMachine):
 
     @initialize(stack=stacks, secrets=st.lists(kinds, min_size=1, max_size=2))
     def deploy(self, stack: Settings, secrets: list[Any]) -> None:
+        self.set_up(stack, secrets)
+
+    def set_up(self, stack: Settings, secrets: list[Any]) -> None:
         # What they would say takes as long as what they do; the stories look at it.
         logging.disable(logging.INFO)
         self._stack.callback(logging.disable, logging.NOTSET)
@@ -103,19 +125,17 @@ class AnySequence(RuleBasedStateMachine):
             secret.fault = None
         self.world.secrets_manager.go_on(secret.arn)
 
-    @rule(which=whiches)
-    def fails_its_test(self, which: int) -> None:
-        self.world.test_rotation(self._secret(which).arn)
-
     @precondition(lambda self: any(one.is_stuck for one in self._secrets))
-    @rule(which=whiches, is_found=st.booleans())
-    def is_given_up(self, which: int, is_found: bool) -> None:
-        """AWS gives a rotation up; or the audit finds it stuck."""
+    @rule(which=whiches, how=st.sampled_from(["found", "abandoned", "found", "abandoned", "tested"]))
+    def is_given_up(self, which: int, how: str) -> None:
+        """The audit finds a rotation stuck, or AWS gives it up, or somebody tests how it would be rotated, in vain."""
         secret = next(one for one in (self._secret(which), *self._secrets) if one.is_stuck)
-        if is_found:
+        if how == "found":
             self.world.find_stuck(secret.arn)
-        else:
+        elif how == "abandoned":
             self.world.secrets_manager.abandon(secret.arn)
+        else:
+            self.world.test_rotation(secret.arn)
 
     # --- events ---
 
@@ -152,6 +172,11 @@ class AnySequence(RuleBasedStateMachine):
         for _ in range(number):
             if self.world.running:
                 self.world.run_next()
+
+    @precondition(lambda self: self.world.running or self.world.waiting)
+    @rule()
+    def all_comes_to_its_end(self) -> None:
+        self.world.run()
 
     @precondition(lambda self: self.world.running)
     @rule(which=whiches, crash=writes)
@@ -212,7 +237,7 @@ class AnySequence(RuleBasedStateMachine):
         self.world.ssm.ends = {True: "Success", False: "Failed", None: "InProgress"}[is_well]
         self.world.services.ends = {True: "COMPLETED", False: "FAILED", None: "IN_PROGRESS"}[is_well]
 
-    @rule(which=whiches, what=mostly("reset", "deleted", "gone", "restored", "", "retry", "repair", "stop", "go"))
+    @rule(which=whiches, what=st.sampled_from(TREATMENTS))
     def is_treated(self, which: int, what: str) -> None:
         """Somebody sets the old password in the database, deletes a secret, tags it anew, or turns the kill switch."""
         secret = self._secret(which)
@@ -250,8 +275,18 @@ class AnySequence(RuleBasedStateMachine):
     def _replay(self) -> None:
         """Whatever was delivered comes once more, in its order: none of it, and so no prefix of it, changes a thing."""
         world = self.world
+        delivered = [one for one in world.events if one.deliveries]
         with world.promises.nothing_changes():
-            for event in [one for one in world.events if one.deliveries]:
+            for event in delivered:
+                world.deliver(event)
+            world.run()
+        # And so do failures of the latest incidents when even the executions' names are forgotten.
+        world.forget_names()
+        latest = {row["secret_arn"]: row for row in world.rows()}
+        closed = [row for row in latest.values() if row["failures"] and row["state"] == "closed"]
+        known = {identity for row in closed for identity in row["event_ids"]}
+        with world.promises.nothing_changes():
+            for event in [one for one in delivered if one.is_failure and one.identity in known]:
                 world.deliver(event)
             world.run()
 
@@ -273,5 +308,17 @@ class AnySequence(RuleBasedStateMachine):
         return due[which % len(due)] if due else running[0]
 
 
+class AnyRepair(AnySequence):
+    """The same where nearly everything may be done."""
+
+    @initialize(
+        stack=able, secrets=st.lists(st.tuples(opted_in, mostly("single", "alternating")), min_size=1, max_size=2)
+    )
+    def deploy(self, stack: Settings, secrets: list[Any]) -> None:
+        self.set_up(stack, [(*one, {}) for one in secrets])
+
+
 TestAnySequence = AnySequence.TestCase
 TestAnySequence.settings = repeatable
+TestAnyRepair = AnyRepair.TestCase
+TestAnyRepair.settings = repeatable

@@ -147,8 +147,12 @@ def test_a_lost_race_is_diagnosed_again(world, told):
     fails(world, secret, "setSecret", after=True, times=9)
     pending, previous = secret.labels[PENDING], secret.labels[PREVIOUS]
     execution = run_up_to(world, "Move")
-    # Where the step asks for the move, somebody has just made another.
-    world.step(execution, Plan(meanwhile={2: lambda: world.secrets_manager.move_by_hand(secret.arn, previous)}))
+
+    def move():
+        """Somebody has just made another."""
+        world.secrets_manager.move_by_hand(secret.arn, previous)
+
+    world.step(execution, Plan(meanwhile={"update_secret_version_stage": move}))
 
     assert execution.data["move"]["outcome"] == "lost"
     for event in world.waiting:
@@ -270,6 +274,14 @@ def test_beyond_the_cap_they_are_held_and_told_in_one_notice(world):
     assert Counter(heard(world)) == {"opened": 6, "recovered": 2, "held_burst": 1}
     assert heard(world, CRITICAL) == ["held_burst"]
 
+    for number in range(3):
+        fails(world, world.secret(f"another-{number}"), "createSecret", times=1)
+    world.run()
+    world.promises.at_the_end()
+
+    *_, burst = [one for one in world.journal.notices if one.turn == "held_burst" and one.topic == NOTICES]
+    assert len(burst.about) == 3
+
 
 @pytest.mark.parametrize("settings", [Settings(change_window={"days": ["wed"], "start": "22:00", "end": "04:00"})])
 def test_an_action_waits_for_the_change_window_and_a_notice_does_not(world, told):
@@ -354,7 +366,7 @@ def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, t
         world.deliver(event)
     first, second = world.running
     # Between its look for an open incident and that for the latest one.
-    world.step(second, Plan(meanwhile={2: lambda: world.step(first)}))
+    world.step(second, Plan(meanwhile={"query": lambda: world.step(first)}))
 
     assert second.data["claim"]["outcome"] == "known"
     incident, _ = told()

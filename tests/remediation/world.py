@@ -123,6 +123,7 @@ class World:
             step: importlib.import_module(f"handlers.remediation_{step}").handler for step in self.settings.steps
         }
         self.executions: dict[str, Execution] = {}
+        self._known_names: dict[str, Execution] = {}
         self._stepping: set[str] = set()
         self._planned = Plan()
         self.events: list[Happened] = []
@@ -188,13 +189,18 @@ class World:
         """Events that were not delivered yet, and are not lost."""
         return [event for event in self.events if not event.deliveries and not event.is_dropped]
 
+    def forget_names(self) -> None:
+        """Step Functions forgets the names of executions, as it does after 90 days."""
+        self._known_names.clear()
+
     def _known(self, name: str) -> tuple[str, bool] | None:
-        found = self.executions.get(name)
+        found = self._known_names.get(name)
         return (found.given, found.status == RUNNING) if found else None
 
     def _begin(self, name: str, given: str) -> None:
         arn = f"arn:aws:states:{PLACE}:execution:remediation:{name}"
-        self.executions[name] = self.machine.begin(arn, given)
+        again = f"-{len(self.executions)}" if name in self.executions else ""
+        self._known_names[name] = self.executions[name + again] = self.machine.begin(arn + again, given)
 
     # --- executions ---
 
