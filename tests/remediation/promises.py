@@ -76,7 +76,8 @@ class Promises:
         world, (arn, opened_at) = self._world, action.incident
         window = timedelta(hours=world.settings.breaker_window_hours)
         fresh = [*self._new_values(world.secrets_manager.secrets[arn]), *filter(None, [world.released.get(arn)])]
-        since = max([action.decided_at - window, *fresh])
+        # What is written down of a success is some seconds later, and has whole seconds.
+        since = max([action.decided_at - window, *fresh]) + timedelta(seconds=5)
         escalated = [row for row in world.rows() if row["secret_arn"] == arn and row.get("outcome") == "escalated"]
         failed = [row for row in escalated if row["failures"] and row.get("rule") not in UNTRIED]
         return sum(stamp(since) < row["opened_at"] < opened_at for row in failed)
