@@ -1,11 +1,13 @@
 """An account for each test of whole histories, and a place for what Hypothesis leaves behind."""
 
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import Any
 
 import pytest
 from hypothesis import configuration
 
+from tests.remediation.story import heard
 from tests.remediation.world import Settings, World
 
 
@@ -25,3 +27,17 @@ def world(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Generator[Worl
     monkeypatch.setattr(random, "random", random.Random(6).random)  # noqa: S311 - jitter, not a secret
     with World(settings).installed() as made:
         yield made
+
+
+@pytest.fixture
+def told(world: World, caplog: pytest.LogCaptureFixture) -> Callable[[], tuple[dict[str, Any], list[str]]]:
+    """Runs everything to its end, holds it to every promise, and answers the one incident and the turns it was told."""
+
+    def run() -> tuple[dict[str, Any], list[str]]:
+        world.run()
+        world.promises.at_the_end()
+        assert "CANARY" not in caplog.text
+        [incident] = world.rows()
+        return incident, heard(world)
+
+    return run

@@ -67,6 +67,8 @@ class Secret:
     is_gone: bool = False
     rotation: str = ""
     """The version that a rotation which is not over is making."""
+    known_as: str = ""
+    """What the events of that rotation share: the version's id, until it is given up and begun once more."""
     is_asked: bool = False
     """Whether somebody has asked AWS to go on with it."""
     fault: Fault | None = None
@@ -183,7 +185,7 @@ class SecretsManager:
         if not secret.rotation or secret.deleted_at or secret.is_gone:
             return
         failed = self._failed_step(secret)
-        rotation = secret.rotation
+        rotation = secret.known_as
         if failed is None:
             secret.rotation = ""
             secret.last_rotated_at = self._clock.now
@@ -197,7 +199,8 @@ class SecretsManager:
         secret = self.secrets[arn]
         if secret.rotation and secret.is_stuck:
             secret.is_asked = False
-            self._tell(arn, "RotationAbandoned", rotation=secret.rotation)
+            self._tell(arn, "RotationAbandoned", rotation=secret.known_as)
+            secret.known_as = self._new_version(secret)
 
     def move_by_hand(self, arn: str, to: str) -> None:
         """Somebody moves AWSCURRENT, in the console."""
@@ -246,7 +249,7 @@ class SecretsManager:
         return True
 
     def _begin(self, secret: Secret) -> None:
-        secret.rotation = self._new_version(secret)
+        secret.rotation = secret.known_as = self._new_version(secret)
         secret.versions[secret.rotation] = Version(self._clock.now)
         secret.labels[PENDING] = secret.rotation
 

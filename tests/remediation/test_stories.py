@@ -7,44 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from handlers.domain.rotation import STEPS
-from tests.remediation.account import AFTER, Plan
-from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS, Fault
+from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
+from tests.remediation.story import asked, fails, heard, run_up_to
 from tests.remediation.world import CRITICAL, DEPENDENTS, NOTICES, Settings
 
 FALLBACK = {"rotation-guard:fallback": "allowed"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
-
-
-@pytest.fixture
-def told(world, caplog):
-    """Runs everything to its end, holds it to every promise, and answers the one incident and the turns it was told."""
-
-    def run():
-        world.run()
-        world.promises.at_the_end()
-        assert "CANARY" not in caplog.text
-        [incident] = world.rows()
-        return incident, heard(world)
-
-    return run
-
-
-def heard(world, topic=NOTICES):
-    """The turns that a topic has told, in order."""
-    return [one.turn for one in world.journal.notices if one.topic == topic]
-
-
-def fails(world, secret, step, after=False, times=1):
-    """Its rotation begins, and fails at this step, so many times."""
-    secret.fault = Fault(step, after, times)
-    world.secrets_manager.start_rotation(secret.arn)
-    world.secrets_manager.go_on(secret.arn)
-
-
-def asked(world):
-    """What was asked of Secrets Manager that changes anything."""
-    return [one.kind for one in world.journal.actions]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -140,29 +109,6 @@ def test_retries_come_to_an_end(world, told):
     # Some time to look how each went, and at most 5 and 10 minutes of waiting.
     assert waits[0] < timedelta(minutes=12)
     assert waits[1] < timedelta(minutes=17)
-
-
-def test_a_lost_race_is_diagnosed_again(world, told):
-    secret = world.secret()
-    fails(world, secret, "setSecret", after=True, times=9)
-    pending, previous = secret.labels[PENDING], secret.labels[PREVIOUS]
-    execution = run_up_to(world, "Move")
-
-    def move():
-        """Somebody has just made another."""
-        world.secrets_manager.move_by_hand(secret.arn, previous)
-
-    world.step(execution, Plan(meanwhile={"update_secret_version_stage": move}))
-
-    assert execution.data["move"]["outcome"] == "lost"
-    for event in world.waiting:
-        event.is_dropped = True
-    incident, turns = told()
-
-    assert incident["outcome"] == "rolled forward"
-    assert turns == ["opened", "recovered"]
-    assert [one.refused for one in world.journal.actions] == ["InvalidParameterException", ""]
-    assert secret.labels[CURRENT] == pending
 
 
 def test_a_probe_that_lied_is_found_out_and_told(world, told):
@@ -339,106 +285,3 @@ def test_after_any_rotation_dependents_are_restarted_by_whichever_event_comes(wo
 
     assert (incident["outcome"], turns) == ("restarted", ["restarted"])
     assert len(world.journal.restarts) == 2
-
-
-def test_a_restart_begins_though_the_secret_has_gone_on_when_its_claim_is_tried_again(world):
-    secret = world.secret(tags=RESTART | {"rotation-guard:restart-on": "rotation"})
-    world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
-    world.deliver(world.events[0])
-    [execution] = world.running
-    # It dies after it has written the row; and then the next event is faster.
-    world.step(execution, Plan(crash=(2, AFTER)))
-    world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
-    world.deliver(world.events[1])
-    world.step(world.running[0])
-
-    world.run()
-
-    world.promises.at_the_end()
-    assert [row["state"] for row in world.rows()] == ["closed", "closed"]
-
-
-def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, told):
-    secret = world.secret()
-    fails(world, secret, "createSecret", times=2)
-    world.secrets_manager.go_on(secret.arn)
-    for event in world.events:
-        world.deliver(event)
-    first, second = world.running
-    # Between its look for an open incident and that for the latest one.
-    world.step(second, Plan(meanwhile={"query": lambda: world.step(first)}))
-
-    assert second.data["claim"]["outcome"] == "known"
-    incident, _ = told()
-
-    assert incident["failures"] == 2
-
-
-def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world, told):
-    secret = world.secret()
-    fails(world, secret, "createSecret")
-    world.deliver(world.events[0])
-    [execution] = world.running
-    world.step(execution, Plan(crash=(0, AFTER)))
-    world.secrets_manager.go_on(secret.arn)
-    for event in world.waiting:
-        world.deliver(event)
-    run_without(world, execution)
-
-    incident, turns = told()
-
-    assert incident["outcome"] == "recovered by AWS"
-    assert Counter(turns) == {"opened": 1, "recovered": 1}
-
-
-def test_and_so_it_is_when_the_next_incident_is_open_already(world):
-    secret = world.secret()
-    fails(world, secret, "createSecret")
-    world.deliver(world.events[0])
-    [execution] = world.running
-    world.step(execution, Plan(crash=(0, AFTER)))
-    world.secrets_manager.go_on(secret.arn)
-    for event in world.waiting:
-        world.deliver(event)
-    run_without(world, execution)
-    fails(world, secret, "createSecret")
-    world.deliver(world.events[-1])
-    world.step(world.running[-1])
-
-    world.run()
-
-    world.promises.at_the_end()
-    assert [row["outcome"] for row in world.rows()] == ["recovered by AWS", "recovered by retry"]
-    assert Counter(heard(world)) == {"opened": 2, "recovered": 2}
-
-
-@pytest.mark.parametrize("step", [*Settings().steps, "publish"])
-def test_a_step_that_dies_for_good_is_heard_all_the_same(world, step):
-    secret = world.secret(tags=OPTED_IN | RESTART | FALLBACK)
-    fails(world, secret, "setSecret", after=True, times=9)
-    world.deliver(world.events[0])
-    [execution] = world.running
-    world.doomed.add((execution.name, step))
-
-    world.run()
-
-    world.promises.at_the_end()
-    dies = step not in ("retry", "publish")  # This incident takes no such step.
-    assert len(heard(world, CRITICAL)) == (1 if dies else 0)
-    assert execution.status == ("FAILED" if dies else "SUCCEEDED")
-
-
-def run_up_to(world, state):
-    """Delivers what has happened, and runs until an execution is at this state."""
-    for event in world.waiting:
-        world.deliver(event)
-    while world.running[0].state != state:
-        world.run_next()
-    return world.running[0]
-
-
-def run_without(world, execution):
-    """Runs all other executions to their end, while the next try of this one is not due yet."""
-    for other in [one for one in world.running if one is not execution]:
-        while other in world.running:
-            world.step(other)

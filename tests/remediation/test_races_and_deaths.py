@@ -1,0 +1,141 @@
+"""Histories in which steps overtake each other or die at the one moment that matters; what was found is kept here."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from tests.remediation.account import AFTER, Plan
+from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
+from tests.remediation.story import fails, heard, run_up_to, run_without
+from tests.remediation.world import CRITICAL, DEPENDENTS, Settings
+
+OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+FALLBACK = {"rotation-guard:fallback": "allowed"}
+RESTART = {"rotation-guard:restart": DEPENDENTS}
+
+
+def test_a_lost_race_is_diagnosed_again(world, told):
+    secret = world.secret()
+    fails(world, secret, "setSecret", after=True, times=9)
+    pending, previous = secret.labels[PENDING], secret.labels[PREVIOUS]
+    execution = run_up_to(world, "Move")
+
+    def move():
+        """Somebody has just made another."""
+        world.secrets_manager.move_by_hand(secret.arn, previous)
+
+    world.step(execution, Plan(meanwhile={"update_secret_version_stage": move}))
+
+    assert execution.data["move"]["outcome"] == "lost"
+    for event in world.waiting:
+        event.is_dropped = True
+    incident, turns = told()
+
+    assert incident["outcome"] == "rolled forward"
+    assert turns == ["opened", "recovered"]
+    assert [one.refused for one in world.journal.actions] == ["InvalidParameterException", ""]
+    assert secret.labels[CURRENT] == pending
+
+
+def test_a_restart_begins_though_the_secret_has_gone_on_when_its_claim_is_tried_again(world):
+    secret = world.secret(tags=RESTART | {"rotation-guard:restart-on": "rotation"})
+    world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
+    world.deliver(world.events[0])
+    [execution] = world.running
+    # It dies after it has written the row; and then the next event is faster.
+    world.step(execution, Plan(crash=(2, AFTER)))
+    world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
+    world.deliver(world.events[1])
+    world.step(world.running[0])
+
+    world.run()
+
+    world.promises.at_the_end()
+    assert [row["state"] for row in world.rows()] == ["closed", "closed"]
+
+
+def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, told):
+    secret = world.secret()
+    fails(world, secret, "createSecret", times=2)
+    world.secrets_manager.go_on(secret.arn)
+    for event in world.events:
+        world.deliver(event)
+    first, second = world.running
+    # Between its look for an open incident and that for the latest one.
+    world.step(second, Plan(meanwhile={"query": lambda: world.step(first)}))
+
+    assert second.data["claim"]["outcome"] == "known"
+    incident, _ = told()
+
+    assert incident["failures"] == 2
+
+
+def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world, told):
+    secret = world.secret()
+    fails(world, secret, "createSecret")
+    world.deliver(world.events[0])
+    [execution] = world.running
+    world.step(execution, Plan(crash=(0, AFTER)))
+    world.secrets_manager.go_on(secret.arn)
+    for event in world.waiting:
+        world.deliver(event)
+    run_without(world, execution)
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "recovered by AWS"
+    assert Counter(turns) == {"opened": 1, "recovered": 1}
+
+
+def test_and_so_it_is_when_the_next_incident_is_open_already(world):
+    secret = world.secret()
+    fails(world, secret, "createSecret")
+    world.deliver(world.events[0])
+    [execution] = world.running
+    world.step(execution, Plan(crash=(0, AFTER)))
+    world.secrets_manager.go_on(secret.arn)
+    for event in world.waiting:
+        world.deliver(event)
+    run_without(world, execution)
+    fails(world, secret, "createSecret")
+    world.deliver(world.events[-1])
+    world.step(world.running[-1])
+
+    world.run()
+
+    world.promises.at_the_end()
+    assert [row["outcome"] for row in world.rows()] == ["recovered by AWS", "recovered by retry"]
+    assert Counter(heard(world)) == {"opened": 2, "recovered": 2}
+
+
+@pytest.mark.parametrize("step", [*Settings().steps, "publish"])
+def test_a_step_that_dies_for_good_is_heard_all_the_same(world, step):
+    secret = world.secret(tags=OPTED_IN | RESTART | FALLBACK)
+    fails(world, secret, "setSecret", after=True, times=9)
+    world.deliver(world.events[0])
+    [execution] = world.running
+    world.doomed.add((execution.name, step))
+
+    world.run()
+
+    world.promises.at_the_end()
+    dies = step not in ("retry", "publish")  # This incident takes no such step.
+    assert len(heard(world, CRITICAL)) == (1 if dies else 0)
+    assert execution.status == ("FAILED" if dies else "SUCCEEDED")
+
+
+def test_a_rotation_that_fails_again_after_somebody_moved_the_label_is_news(world):
+    secret = world.secret(tags={"rotation-guard:remediation": "notify"})
+    fails(world, secret, "createSecret", times=9)
+    world.run(until=world.clock.now + timedelta(minutes=2))
+    world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
+    world.run(until=world.clock.now + timedelta(minutes=2))
+    assert heard(world) == ["opened", "recovered"]
+
+    # The rotation is unfinished all the while, and goes by the same id.
+    world.secrets_manager.go_on(secret.arn)
+    world.run()
+
+    world.promises.at_the_end()
+    assert heard(world) == ["opened", "recovered", "opened", "escalated"]
