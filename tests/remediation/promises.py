@@ -21,7 +21,7 @@ TURNS = {"escalated": "escalated", "held": "held_burst", "restarted": "restarted
 NOTICES, CRITICAL = (f"arn:aws:sns:eu-west-1:123456789012:{name}" for name in ("remediation", "critical"))
 HOUR = timedelta(hours=1)
 DECISIONS_BEYOND_RETRIES = 12
-UNTRIED = ("stopped", "held", "test only")
+UNTRIED = ("notify", "untouchable", "stopped", "held", "test only")
 """Rules by which an incident ends without a try."""
 ROTATION_WINDOW = timedelta(days=1)
 

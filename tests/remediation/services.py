@@ -14,9 +14,9 @@ from tests.remediation.refusals import refused
 from tests.remediation.secrets_manager import SecretsManager
 
 Asked = dict[str, Any]
-HONEST, LIAR, HANGS, RAMBLES, BREAKS, GONE = "honest", "liar", "hangs", "rambles", "breaks", "gone"
-PROBES = (HONEST, LIAR, HANGS, RAMBLES, BREAKS, GONE)
-"""How a probe may be."""
+HONEST, LIAR, SHY, HANGS, RAMBLES, BREAKS, GONE = "honest", "liar", "shy", "hangs", "rambles", "breaks", "gone"
+PROBES = (HONEST, LIAR, SHY, HANGS, RAMBLES, BREAKS, GONE)
+"""How a probe may be; a shy one cannot tell of AWSCURRENT, and is honest otherwise."""
 
 
 class Topics:
@@ -80,8 +80,11 @@ class Functions:
         assert set(given) == {"SecretId", "VersionId", "VersionStage"}
         is_readable = version in secret.versions and secret.versions[version].has_value and not secret.is_gone
         works = is_readable and secret.works(version)
-        self.answered(version, {HONEST: works, LIAR: not works}.get(self.manner) if is_readable else None)
-        match self.manner:
+        manner = self.manner
+        if manner == SHY:
+            manner = HANGS if given["VersionStage"] == "AWSCURRENT" else HONEST
+        self.answered(version, {HONEST: works, LIAR: not works}.get(manner) if is_readable else None)
+        match manner:
             case "hangs":
                 raise ReadTimeoutError(endpoint_url="https://lambda")
             case "gone":
@@ -92,7 +95,7 @@ class Functions:
                 return _answer('{"errorMessage": "CANARY of a probe"}', FunctionError="Unhandled")
         if not is_readable:
             return _answer('{"errorMessage": "CANARY of a probe"}', FunctionError="Unhandled")
-        return _answer(json.dumps({"works": works if self.manner == HONEST else not works}))
+        return _answer(json.dumps({"works": works if manner == HONEST else not works}))
 
 
 def _answer(body: str, **more: Any) -> Asked:

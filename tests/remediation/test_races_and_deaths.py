@@ -15,7 +15,8 @@ FALLBACK = {"rotation-guard:fallback": "allowed"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 
 
-def test_a_lost_race_is_diagnosed_again(world, told):
+@pytest.mark.parametrize("call", ["get_item", "update_secret_version_stage"])
+def test_a_lost_race_is_diagnosed_again(world, told, call):
     secret = world.secret()
     fails(world, secret, "setSecret", after=True, times=9)
     pending, previous = secret.labels[PENDING], secret.labels[PREVIOUS]
@@ -25,7 +26,7 @@ def test_a_lost_race_is_diagnosed_again(world, told):
         """Somebody has just made another."""
         world.secrets_manager.move_by_hand(secret.arn, previous)
 
-    world.step(execution, Plan(meanwhile={"update_secret_version_stage": move}))
+    world.step(execution, Plan(meanwhile={call: move}))
 
     assert execution.data["move"]["outcome"] == "lost"
     for event in world.waiting:
@@ -123,6 +124,22 @@ def test_a_step_that_dies_for_good_is_heard_all_the_same(world, step):
     dies = step not in ("retry", "publish")  # This incident takes no such step.
     assert len(heard(world, CRITICAL)) == (1 if dies else 0)
     assert execution.status == ("FAILED" if dies else "SUCCEEDED")
+
+
+def test_who_ends_an_incident_first_is_the_one_to_tell_of_it(world, told):
+    secret = world.secret(tags={"rotation-guard:remediation": "notify"})
+    fails(world, secret, "createSecret")
+    execution = run_up_to(world, "End")
+    world.secrets_manager.go_on(secret.arn)
+    for event in world.waiting:
+        world.deliver(event)
+    # It has looked whether the incident is open; and then a new value ends it.
+    world.step(execution, Plan(meanwhile={"transact_write_items": lambda: run_without(world, execution)}))
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "recovered by AWS"
+    assert turns == ["opened", "recovered"]
 
 
 def test_a_rotation_that_fails_again_after_somebody_moved_the_label_is_news(world):

@@ -26,6 +26,7 @@ def test_aws_mends_it_while_it_settles(world, told, step):
     incident, turns = told()
 
     assert incident["outcome"] == "recovered by AWS"
+    assert incident["closed_at"] < "2026-03-02T00:06:00Z"
     assert turns == ["opened", "recovered"]
     assert asked(world) == []
     assert secret.works(secret.labels[CURRENT])
@@ -62,8 +63,11 @@ def test_rolling_forward_mends_what_has_changed_the_password(world, told, step, 
     assert secret.works(pending)
 
 
-def test_falling_back_mends_a_new_value_that_does_not_work(world, told):
-    secret = world.secret(tags=OPTED_IN | FALLBACK)
+@pytest.mark.parametrize(
+    ("tags", "outcome"), [(OPTED_IN | FALLBACK, "fallen back"), (OPTED_IN, "escalated")], ids=["allowed", "not allowed"]
+)
+def test_falling_back_mends_a_new_value_that_does_not_work(world, told, tags, outcome):
+    secret = world.secret(tags=tags)
     before = secret.labels[CURRENT]
     world.secrets_manager.start_rotation(secret.arn)
     world.secrets_manager.go_on(secret.arn)
@@ -74,10 +78,11 @@ def test_falling_back_mends_a_new_value_that_does_not_work(world, told):
 
     incident, turns = told()
 
-    assert incident["outcome"] == "fallen back"
-    assert turns == ["opened", "recovered"]
-    assert asked(world) == ["update_secret_version_stage"]
-    assert secret.labels[CURRENT] == before
+    is_allowed = outcome == "fallen back"
+    assert incident["outcome"] == outcome
+    assert turns == ["opened", "recovered" if is_allowed else "escalated"]
+    assert ("update_secret_version_stage" in asked(world)) is is_allowed
+    assert (secret.labels[CURRENT] == before) is is_allowed
 
 
 def test_five_failures_are_one_incident_that_is_told_twice(world, told):
@@ -127,7 +132,7 @@ def test_a_probe_that_lied_is_found_out_and_told(world, told):
     assert "does not work on the version that it was moved to" in incident["reason"]
 
 
-@pytest.mark.parametrize("manner", ["hangs", "rambles", "breaks", "gone"])
+@pytest.mark.parametrize("manner", ["hangs", "rambles", "breaks", "gone", "shy"])
 def test_a_probe_that_cannot_tell_moves_nothing(world, told, manner):
     secret = world.secret()
     fails(world, secret, "setSecret", after=True, times=99)
@@ -137,6 +142,32 @@ def test_a_probe_that_cannot_tell_moves_nothing(world, told, manner):
 
     assert incident["outcome"] == "escalated"
     assert set(asked(world)) == {"rotate_secret"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "did"),
+    [(Settings(mode="retry"), {"rotate_secret"}), (Settings(mode="notify"), set())],
+    ids=["retry", "notify"],
+)
+def test_a_secret_that_opts_in_to_more_than_the_stack_allows_gets_no_more(world, told, did):
+    secret = world.secret()
+    fails(world, secret, "setSecret", after=True, times=99)
+
+    incident, _ = told()
+
+    assert incident["outcome"] == "escalated"
+    assert set(asked(world)) == did
+
+
+def test_a_test_that_failed_is_told_and_nothing_is_done(world, told):
+    secret = world.secret()
+    world.test_rotation(secret.arn)
+
+    incident, turns = told()
+
+    assert (incident["outcome"], incident["rule"]) == ("escalated", "test only")
+    assert turns == ["opened", "escalated"]
+    assert asked(world) == []
 
 
 def test_what_did_not_opt_in_is_told_and_not_touched(world, told):
@@ -220,6 +251,7 @@ def test_beyond_the_cap_they_are_held_and_told_in_one_notice(world):
     assert Counter(heard(world)) == {"opened": 6, "recovered": 2, "held_burst": 1}
     assert heard(world, CRITICAL) == ["held_burst"]
 
+    world.pass_time(900)
     for number in range(3):
         fails(world, world.secret(f"another-{number}"), "createSecret", times=1)
     world.run()
@@ -271,6 +303,20 @@ def test_a_restart_that_never_settles_is_escalated(world, told):
     assert turns == ["opened", "escalated"]
     assert "has not settled within 30 minutes" in incident["reason"]
     assert incident["moved"]["outcome"] == "done"
+
+
+def test_the_kill_switch_stops_a_restart_too(world, told):
+    secret = world.secret(tags=OPTED_IN | RESTART)
+    fails(world, secret, "setSecret", after=True, times=9)
+    run_up_to(world, "Restart")
+    world.ssm.switch = "stop"
+
+    incident, turns = told()
+
+    assert incident["outcome"] == "rolled forward"
+    assert turns == ["opened", "recovered"]
+    assert [entry["state"] for entry in incident["restarts"]] == ["refused", "refused"]
+    assert world.journal.restarts == []
 
 
 @pytest.mark.parametrize("kind", ["RotationSucceeded", "Secret Label Updated"])
