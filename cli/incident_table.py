@@ -5,6 +5,7 @@ the claim on a secret, have keys that are no ARN. docs/reports.md has what each 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from .dynamodb import DynamoDB, Record
 
 _STANDING = "secret#"
 _INCIDENT = "arn:"
+_MOMENTS = ("succeeded_at", "verified_at", "orphaned_at", "released_at")
 _AT_ONCE = 25
 """Incidents of one secret that are read at once: mostly the newest is the one that was asked for."""
 
@@ -29,10 +31,10 @@ class IncidentTable:
         self._dynamodb = DynamoDB(deployment)
 
     def since(self, moment: datetime) -> tuple[list[Record], dict[str, Standing]]:
-        """The incidents that are open, were opened or were closed since; and by ARN what is remembered of secrets."""
+        """The incidents that are open, or were opened, closed or resolved since; and what is remembered, by ARN."""
         rows = self._scan(
             "(begins_with(secret_arn, :incident) "
-            "AND (#state <> :closed OR opened_at >= :since OR closed_at >= :since)) "
+            "AND (#state <> :closed OR opened_at >= :since OR closed_at >= :since OR resolved_at >= :since)) "
             "OR begins_with(secret_arn, :standing)",
             {":incident": _INCIDENT, ":closed": CLOSED, ":since": iso(moment), ":standing": _STANDING},
             {"#state": "state"},
@@ -95,7 +97,7 @@ class IncidentTable:
             UpdateExpression="SET released_at = :at",
             ExpressionAttributeValues=_texts({":at": at}),
         )
-        return Standing(standing.secret_arn, standing.succeeded_at, standing.orphaned_at, at)
+        return replace(standing, released_at=at)
 
     def _scan(
         self, condition: str, values: Mapping[str, str], names: Mapping[str, str] | None = None
@@ -110,7 +112,7 @@ class IncidentTable:
 
 
 def _standing(row: Record) -> Standing:
-    moments = {name: row[name] for name in ("succeeded_at", "orphaned_at", "released_at") if name in row}
+    moments = {name: row[name] for name in _MOMENTS if name in row}
     return Standing(row["secret_arn"].removeprefix(_STANDING), **moments)
 
 

@@ -133,8 +133,13 @@ def _entries(record: Record) -> Iterator[dict[str, Any]]:
     if failed_at:
         yield _entry({"at": failed_at, "action": kind, "outcome": record.get("failed_step")})
     yield _entry({"at": opened_at, "action": "open"})
-    closing = {"at": closed_at, "action": "close", "outcome": record.get("outcome"), "reason": record.get("reason")}
+    ended_as = record.get("resolved_outcome") or record.get("outcome")
+    closing = {"at": closed_at, "action": "close", "outcome": ended_as, "reason": record.get("reason")}
     actions: list[Record] = [*(record.get("actions") or ())]
+    if resolved_at := record.get("resolved_at"):
+        resolving = {"at": resolved_at, "action": "resolve", "outcome": "resolved"}
+        after = next((index for index, one in enumerate(actions) if _comes_after(one, resolved_at)), len(actions))
+        actions.insert(after, {**resolving, "reason": f"A new value is in use ({record.get('resolved_by')})."})
     if closed_at:
         after = next((index for index, one in enumerate(actions) if _comes_after(one, closed_at)), len(actions))
         actions.insert(after, closing)

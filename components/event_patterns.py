@@ -72,6 +72,12 @@ STUCK_ROTATIONS: Pattern = {
 }
 """What the audit tells of a rotation that is under way for too long, and of which no failure was heard."""
 
+STALLED_INCIDENTS: Pattern = {
+    "source": ["rotation-guard"],
+    "detail-type": ["Rotation Incident Stalled"],
+}
+"""What the audit, or the next event of its secret, tells of an incident whose execution has died."""
+
 
 def with_drills(pattern: Pattern) -> Pattern:
     """The same pattern, accepting drills in place of whatever sources it names; unchanged when it names none."""

@@ -14,6 +14,9 @@ from .remediation_steps import RESTART_DEBOUNCE_SECONDS, RESTART_MINUTES, probe_
 from .remediation_workflow import Workflow
 from .tables import table
 
+UNTOLD_ENDINGS = {"failed": "ExecutionsFailed", "aborted": "ExecutionsAborted", "timed-out": "ExecutionsTimedOut"}
+"""How an execution may end without a notice, and the metric that counts it
+(https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html)."""
 GO = "go"
 """What the kill switch says until somebody stops remediation: any other word stops it."""
 
@@ -47,9 +50,7 @@ class RemediationArgs(TypedDict):
     max_retries: NotRequired[int]
     """How often an incident's rotation is retried; 3 unless given."""
     breaker_threshold: NotRequired[int]
-    """Incidents without a success after which a secret is told and no longer touched; 3 unless given."""
-    breaker_window_hours: NotRequired[int]
-    """Hours over which these incidents count; 24 unless given."""
+    """Failed incidents in a row, without a verified success, after which repairs are suspended; 3 unless given."""
     max_actions_per_hour: NotRequired[int]
     """Retries and moves in an hour, over all secrets; 10 unless given."""
     change_window: NotRequired[ChangeWindowArgs]
@@ -221,21 +222,22 @@ class Remediation(pulumi.ComponentResource):
             tags=tags,
             opts=ResourceOptions(parent=self, depends_on=[permitted]),
         )
-        # What was escalated is told already; this one also hears where the telling failed.
-        cloudwatch.MetricAlarm(
-            f"{name}-failed",
-            alarm_description="An execution of remediation failed: what it was about needs somebody (rotation-guard)",
-            namespace="AWS/States",
-            metric_name="ExecutionsFailed",
-            dimensions={"StateMachineArn": state_machine.arn},
-            statistic="Sum",
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            threshold=1,
-            period=300,
-            evaluation_periods=1,
-            treat_missing_data="notBreaching",
-            alarm_actions=[topic_arn],
-            tags=tags,
-            opts=child,
-        )
+        # An escalation is told and its execution succeeds: these are for what nobody was told.
+        for ending, metric in UNTOLD_ENDINGS.items():
+            cloudwatch.MetricAlarm(
+                f"{name}-{ending}",
+                alarm_description=f"An execution of remediation {ending}: look what it was about (rotation-guard)",
+                namespace="AWS/States",
+                metric_name=metric,
+                dimensions={"StateMachineArn": state_machine.arn},
+                statistic="Sum",
+                comparison_operator="GreaterThanOrEqualToThreshold",
+                threshold=1,
+                period=300,
+                evaluation_periods=1,
+                treat_missing_data="notBreaching",
+                alarm_actions=[topic_arn],
+                tags=tags,
+                opts=child,
+            )
         return state_machine

@@ -24,7 +24,7 @@ def start(state_machine_arn: str) -> list[Statement]:
 
 
 def claim(place: Place, incidents_arn: str) -> list[Statement]:
-    """Opens, extends and closes incidents, and reads a secret's labels, never a value."""
+    """Opens, extends and takes over incidents, and reads a secret's labels, never a value; reports what is stalled."""
     return [
         allow("secretsmanager:DescribeSecret", all_secrets(*place)),
         allow(
@@ -37,6 +37,7 @@ def claim(place: Place, incidents_arn: str) -> list[Statement]:
             ],
             incidents_arn,
         ),
+        own_events(*place),
     ]
 
 
@@ -95,9 +96,7 @@ def move(place: Place, incidents_arn: str) -> list[Statement]:
 
 def end(incidents_arn: str) -> list[Statement]:
     """Ends incidents and releases their claims."""
-    return [
-        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], incidents_arn)
-    ]
+    return [allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], incidents_arn)]
 
 
 def restart(

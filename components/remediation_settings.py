@@ -94,7 +94,6 @@ REMEDIATION_CHECKS: Mapping[str, Check] = {
     "retry_cap_minutes": whole_number(1, MOST_MINUTES),
     "max_retries": whole_number(0, 10),
     "breaker_threshold": whole_number(1, 100),
-    "breaker_window_hours": whole_number(1, 8760),
     "max_actions_per_hour": whole_number(0, MOST_ACTIONS_PER_HOUR, ", which is what Secrets Manager takes in a second"),
     "change_window": _change_window,
     "probe_functions": list_of(_FUNCTION, is_function),

@@ -58,7 +58,7 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
         "claim": Step(
             "Claims the incident of a failed rotation",
             statements(remediation_policies.claim, place, incidents.arn),
-            {**table, **kept, **restarts, "SETTLE_MINUTES": str(args.get("settle_minutes", 15))},
+            {**table, **restarts, "SETTLE_MINUTES": str(args.get("settle_minutes", 15))},
         ),
         "diagnose": Step(
             "Looks at the labels of a secret whose rotation failed",
@@ -75,7 +75,6 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
                 "RETRY_BASE_MINUTES": str(args.get("retry_base_minutes", RETRY_BASE_MINUTES)),
                 "RETRY_CAP_MINUTES": str(args.get("retry_cap_minutes", RETRY_CAP_MINUTES)),
                 "BREAKER_THRESHOLD": str(args.get("breaker_threshold", 3)),
-                "BREAKER_WINDOW_HOURS": str(args.get("breaker_window_hours", 24)),
                 "MAX_ACTIONS_PER_HOUR": str(args.get("max_actions_per_hour", 10)),
                 "CHANGE_WINDOW": Output.json_dumps(args.get("change_window", {})),
             },

@@ -107,22 +107,30 @@ class Workflow:
         started = {"started_at.$": "$$.Execution.StartTime"}
         taken = {**HEARD, "incident.$": "$.claim.incident", "decision.$": "$.claim.ending"}
         return {
-            "Claim": self._step("claim", {**HEARD, **started}, result="$.claim", then="Claimed", otherwise="Unheard"),
+            "Claim": self._step("claim", {**HEARD, **started}, result="$.claim", then="Missing", otherwise="Unheard"),
+            "Missing": choice(when_there("$.claim.missing", "TellMissing"), otherwise="Claimed"),
+            "TellMissing": self._tell("missing", "Claimed", {"incident.$": "$.claim.missing"}),
             "Claimed": choice(
                 when("$.claim.outcome", "opened", "Begin"),
                 when("$.claim.outcome", "recovered", "TakeEnding"),
                 when("$.claim.outcome", "moved", "TakeMoved"),
+                when("$.claim.outcome", "resumed", "Resumed"),
+                when("$.claim.outcome", "reminder", "TellReminder"),
                 when("$.claim.outcome", "unidentified", "TellUnidentified"),
                 otherwise="Done",
             ),
-            "Begin": make({**HEARD, "incident.$": "$.claim.incident", "claim.$": "$.claim"}, "$", "InPlaceOf"),
-            "InPlaceOf": choice(when_there("$.claim.replaced", "TellReplaced"), otherwise="TellOpened"),
-            "TellReplaced": self._tell(
-                "escalated", "TellOpened", {"incident.$": "$.claim.replaced"}, otherwise="Broken"
-            ),
+            "Begin": make({**HEARD, "incident.$": "$.claim.incident", "claim.$": "$.claim"}, "$", "TellOpened"),
             "TellOpened": self._tell("opened", "Settle", {**INCIDENT, **HEARD}, otherwise="Broken"),
             # AWS tries a failed rotation again by itself.
             "Settle": wait("$.claim.wait_seconds", "Diagnose"),
+            "Resumed": choice(
+                when("$.claim.resume_at", "diagnose", "Begin"),
+                when("$.claim.resume_at", "restart", "TakeRestarts"),
+                otherwise="TakeNotice",
+            ),
+            "TakeRestarts": make(taken, "$", "Restart" if "restart" in self.functions else "Settled"),
+            "TakeNotice": make(taken, "$", "Tell"),
+            "TellReminder": self._tell("reminder", "Done", {"incident.$": "$.claim.incident"}),
             "TakeEnding": make(taken, "$", "End"),
             # Where nothing can be restarted, that is what is told.
             "TakeMoved": make(taken, "$", "Debounce" if "restart" in self.functions else "Settled"),
@@ -219,8 +227,12 @@ class Workflow:
                 when("$.end.state", "over", "Done"),
                 when_true("$.end.restarts", "Debounce" if "restart" in self.functions else "Settled"),
                 when_there("$.error", "TellBroken"),
+                otherwise="Tell",
+            ),
+            "Tell": choice(
                 when("$.decision.outcome", "escalated", "TellEscalated"),
                 when("$.decision.outcome", "held", "TellHeld"),
+                when("$.decision.outcome", "resolved", "TellResolved"),
                 when("$.decision.outcome", "restarted", "TellRestarted"),
                 otherwise="TellRecovered",
             ),
@@ -262,13 +274,14 @@ class Workflow:
         return {
             "TellRecovered": self._tell("recovered", "Done"),
             "TellRestarted": self._tell("restarted", "Done"),
+            "TellResolved": self._tell("resolved", "Done"),
             "TellHeld": self._tell("held", "Teller", result="$.told"),
             # One execution tells of all that were held within that time.
             "Teller": choice(when_true("$.told.teller", "Gather"), otherwise="Done"),
             "Gather": wait(GATHER_SECONDS, "TellBurst"),
             "TellBurst": self._tell("held_burst", "Done"),
-            "TellEscalated": self._tell("escalated", "Escalated"),
-            "Escalated": fail("Escalated", "Somebody has to look: the critical topic was told."),
+            # The execution succeeds: an alarm on failed ones would page a second time.
+            "TellEscalated": self._tell("escalated", "Done"),
         }
 
     def _breaking(self) -> States:
@@ -279,7 +292,7 @@ class Workflow:
             # An execution waits with the definition that it began with, while its functions are deployed anew.
             "Unforeseen": put({"Error": "UnforeseenAnswer"}, "$.error", "Broken"),
             "Broken": make({**HEARD, **INCIDENT, "error.$": "$.error.Error", "decision": decision}, "$", "End"),
-            "TellBroken": self._tell("escalated", "Escalated", {**INCIDENT, "error.$": "$.error"}),
+            "TellBroken": self._tell("escalated", "Done", {**INCIDENT, "error.$": "$.error"}),
             "Unheard": publish(
                 self.partition,
                 self.critical_topic_arn,

@@ -82,6 +82,7 @@ class RotationEvents(pulumi.ComponentResource):
                 event_patterns.STUCK_ROTATIONS,
                 ("failures", "audit", "remediation"),
             ),
+            "stalled": ("Incidents whose execution has died", event_patterns.STALLED_INCIDENTS, ("remediation",)),
             "service-events": ("What else a rotation reports", event_patterns.OTHER_SERVICE_EVENTS, ("audit",)),
             "api-calls": ("Calls that change a rotation or a version", event_patterns.API_CALLS, ("audit",)),
             "label-updates": ("Labels that moved to another version", event_patterns.LABEL_UPDATES, ("audit",)),

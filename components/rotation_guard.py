@@ -68,9 +68,7 @@ class RotationGuardArgs(TypedDict):
     max_retries: NotRequired[int]
     """How often an incident's rotation is retried; 3 unless given."""
     breaker_threshold: NotRequired[int]
-    """Incidents without a success after which a secret is told and no longer touched; 3 unless given."""
-    breaker_window_hours: NotRequired[int]
-    """Hours over which these incidents count; 24 unless given."""
+    """Failed incidents in a row, without a verified success, after which repairs are suspended; 3 unless given."""
     max_actions_per_hour: NotRequired[int]
     """Retries and moves in an hour, over all secrets; 10 unless given."""
     change_window: NotRequired[ChangeWindowArgs]

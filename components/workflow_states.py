@@ -10,8 +10,8 @@ from typing import Any
 State = dict[str, Any]
 States = dict[str, State]
 
-EXECUTION = {"execution.$": "$$.Execution.Id"}
-"""Which execution asks: with each step's payload."""
+EXECUTION = {"execution.$": "$$.Execution.Id", "entered_at.$": "$$.State.EnteredTime"}
+"""Which execution asks, and when by AWS's clock: with each step's payload."""
 
 # Lambda's own passing troubles, as AWS lists them
 # (https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html), and a step that ran out of time.

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .domain.history import iso
-from .domain.rotation import FAILURES, SOURCES, STEPS, Heard, RotationEvent, tells_of_new_value
+from .domain.rotation import FAILURES, SOURCES, STALLED, STEPS, STUCK, Heard, RotationEvent, tells_of_new_value
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
@@ -21,6 +21,8 @@ _FAILED_STEP = re.compile(rf"during ({'|'.join(STEPS)}) step")
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PLAIN = re.compile(rf"(?:rotation-stuck-)?{_UUID}", re.IGNORECASE | re.ASCII)
 """What AWS's ids look like, and the audit's; a looser form would let a password through."""
+_OPENING = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
+"""When an execution started, as Step Functions writes it: that is what incidents go by."""
 _PLAIN_ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:[a-z0-9-]{1,40}:\d{12}:secret:[\w/+=.@!-]{1,540}", re.ASCII)
 
 
@@ -51,6 +53,8 @@ def parse(event: Any) -> RotationEvent:
         failed_step=_failed_step(error_message),
         error_message=error_message,
         current_version_id=_text(detail.get("versionId")) if detail.get("labelUpdated") == "AWSCURRENT" else None,
+        pending_version_id=_text(detail.get("versionId")) if event.get("detail-type") == STUCK else None,
+        opened_at=_text(detail.get("opened_at")) if event.get("detail-type") == STALLED else None,
     )
 
 
@@ -61,10 +65,10 @@ def heard(event: Any) -> Heard | None:
     hold anything, so every word is one of ours or has a form of its own.
     """
     told = parse(event)
-    if told.kind not in FAILURES and not tells_of_new_value(told):
+    if told.kind not in (*FAILURES, STALLED) and not tells_of_new_value(told):
         return None
     return Heard(
-        kind=told.kind if told.kind in (*FAILURES, "RotationSucceeded") else "Secret Label Updated",
+        kind=told.kind if told.kind in (*FAILURES, STALLED, "RotationSucceeded") else "Secret Label Updated",
         source=told.source if told.source in SOURCES else "unknown",
         identity=_plain(told.identity),
         occurred_at=_utc(told.occurred_at),
@@ -72,6 +76,8 @@ def heard(event: Any) -> Heard | None:
         rotation_id=told.rotation_id,
         failed_step=told.failed_step,
         current_version_id=_plain(told.current_version_id) if told.current_version_id else None,
+        pending_version_id=_plain(told.pending_version_id) if told.pending_version_id else None,
+        opened_at=told.opened_at if _OPENING.fullmatch(told.opened_at or "") else None,
     )
 
 

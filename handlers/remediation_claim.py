@@ -2,29 +2,44 @@
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import incidents, secrets, standings
+from . import stalled_incidents
+from .adapters import incidents, secrets, standings, unfinished_incidents
 from .domain import restarts
 from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
-from .domain.history import expires_at, iso
-from .domain.incidents import OPEN, Claimed, Does, Incident, Outcome, claim_failure, claim_success
-from .domain.patience import WORKFLOW_SECONDS
-from .domain.rotation import Heard
+from .domain.history import iso, state_entered_at
+from .domain.incidents import (
+    ALIVE_SECONDS,
+    OPEN,
+    RESTARTING,
+    Claimed,
+    Does,
+    Incident,
+    Outcome,
+    claim_failure,
+    claim_success,
+)
+from .domain.rotation import STALLED, Heard
 from .settings import RemediationClaimSettings
 
 ACTIONS = (
-    secrets.DESCRIBING_ACTIONS | incidents.CLAIMING_ACTIONS | standings.READING_ACTIONS | standings.WRITING_ACTIONS
+    secrets.DESCRIBING_ACTIONS
+    | incidents.CLAIMING_ACTIONS
+    | standings.READING_ACTIONS
+    | standings.WRITING_ACTIONS
+    | stalled_incidents.ACTIONS
 )
 ATTEMPTS = 5
-"""How often to look again when another execution was faster: each loss means that one of them won."""
+"""Optimistic-lock retries: every lost race means that another execution made progress."""
 _SPREAD, _SPREAD_SECONDS = 0.2, 120
-"""By how much the first wait is spread, of itself and at most: what fails at once is not to be looked at all at once,
-and yet be gathered in one notice where it is held."""
+"""Jitter on the first wait, of itself and at most: what fails at once is not to be looked at all at once, and yet be
+gathered in one notice where it is rate limited."""
 
 logger = Logger()
 
@@ -36,26 +51,37 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """Takes what was `heard`, the `execution` and when that `started_at`, and answers the `outcome`.
 
     `opened` a new incident, whose opening time is when the execution started, so that a step that runs twice claims the
-    same one twice; `known`, one is open; `late`, it tells of what is over; `recovered`, a new value ends the open one;
-    `moved`, a new value whose dependents are to be restarted; `quiet`, a new value; `unidentified`, no secret is named.
+    same one twice; `known`, one is open; `late`, it tells of what is over; `reminder`, what was escalated still fails;
+    `recovered`, a new value ends the open one; `moved`, a new value whose dependents are to be restarted; `quiet`, a
+    new value; `resumed`, an unfinished incident is taken over, to go on at `resume_at`; `unidentified`, no secret is
+    named. With `missing`, an incident whose row is gone: it can only be told.
     """
     settings = RemediationClaimSettings.from_env()
     heard, execution, opened_at = Heard(**event["heard"]), event["execution"], event["started_at"]
-    if heard.secret_arn is None:
+    arn = heard.secret_arn
+    if arn is None:
         return _answer("unidentified")
+    # What says that it comes from the future would make everything until then old news.
+    heard = replace(heard, occurred_at=min(heard.occurred_at, iso(datetime.fromisoformat(opened_at))))
     register = incidents.Incidents(settings.incidents_table_name)
-    described = secrets.Secrets().described(heard.secret_arn)
+    described = secrets.Secrets().described(arn)
     step = _Claim(
-        settings, register, heard, execution, opened_at, described if isinstance(described, Described) else None
+        settings,
+        register,
+        heard,
+        execution,
+        opened_at,
+        described if isinstance(described, Described) else None,
+        state_entered_at(event, datetime.now(UTC)),
     )
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
-            answer = step.again() or (step.failure() if heard.is_failure else step.new_value())
+            answer = step.run(is_last_attempt=attempt == ATTEMPTS - 1)
         except incidents.LostRace:
             continue
         logger.info("claimed", extra={"outcome": answer["outcome"], "incident": answer["incident"]})
         return answer
-    raise incidents.LostRace(f"{ATTEMPTS} attempts to claim the incident of {heard.secret_arn} lost to others")
+    raise incidents.LostRace(f"{ATTEMPTS} attempts to claim the incident of {arn} lost to others")
 
 
 class _Claim:
@@ -69,70 +95,139 @@ class _Claim:
         execution: str,
         opened_at: str,
         described: Described | None,
+        now: datetime,
     ) -> None:
         self._settings, self._register, self._heard = settings, register, heard
         self._execution, self._opened_at, self._described = execution, opened_at, described
         self._arn = heard.secret_arn or ""
         self._standings = standings.Standings(settings.incidents_table_name)
-        self._now = datetime.now(UTC)
-        self._seconds = int(self._now.timestamp())
+        self._unfinished = unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name)
+        self._now = now
+        self._seconds = int(now.timestamp())
+        self._missing: unfinished_incidents.Stalled | None = None
 
-    def again(self) -> Answer | None:
+    def run(self, *, is_last_attempt: bool) -> Answer:
+        """The answer to this event. Raises LostRace where another execution was faster."""
+        if self._heard.kind == STALLED:
+            return self._resumed(is_last_attempt)
+        before = self._again()
+        if before is None:
+            self._open_incident = self._claimed_incident(is_last_attempt)
+            before = self._failure() if self._heard.is_failure else self._new_value()
+        # Another execution goes on with what nobody works on: this one has an event of its own.
+        stalled_incidents.report(self._unfinished, self._seconds, self._arn, but=self._missing)
+        return before if self._missing is None else {**before, "missing": self._missing._asdict()}
+
+    def _again(self) -> Answer | None:
         """The answer of this step when it has written its row before and died, whatever has become of that since."""
         begun = self._register.row(self._arn, self._opened_at)
         if begun is None or begun["execution"] != self._execution:
             return None
         if begun["failures"]:
-            return self._opened(begun.get("replaces"))
+            return self._opened()
         return self._moved(begun["restarts"], begun["current_version_id"])
 
-    def failure(self) -> Answer:
+    def _claimed_incident(self, is_last_attempt: bool) -> Incident | None:
+        """The open incident of this secret, its claim and its row agreeing; what a crash of neither leaves is mended.
+
+        Raises LostRace where the two are not of one moment, or the row is this execution's own.
+        """
+        opened_at = self._register.claimed_at(self._arn)
+        if opened_at is None:
+            latest = next(self._register.of_secret(self._arn), None)
+            if latest and latest.state == OPEN:
+                # Opened in between, or its claim was deleted by hand, which a look at the claim cannot tell apart.
+                self._register.restore_claim(self._arn, latest.opened_at, self._execution)
+                return latest
+            return None
+        known = self._register.row(self._arn, opened_at)
+        if known is None and is_last_attempt and self._register.release_claim(self._arn, opened_at):
+            # Deleted by hand, or lost with a table that was restored: it would keep every later failure from opening.
+            self._missing = unfinished_incidents.Stalled(self._arn, opened_at)
+            return None
+        if known is None or known["state"] != OPEN or opened_at == self._opened_at:
+            raise incidents.LostRace("the incident was opened or closed in between")
+        return Incident.of(known)
+
+    def _resumed(self, is_last_attempt: bool) -> Answer:
+        """Takes over an incident that nobody has been heard of in time, where it is still so."""
+        opened_at = self._heard.opened_at or ""
+        known = self._register.row(self._arn, opened_at)
+        if known is None and not is_last_attempt:
+            raise incidents.LostRace("the incident has no row")
+        if known is None:
+            self._register.release_claim(self._arn, opened_at)
+            return {**_answer("quiet"), "missing": {"secret_arn": self._arn, "opened_at": opened_at}}
+        if known.get("resumed_by") != self._execution and not self._register.resume(
+            known, self._execution, self._seconds, self._seconds + ALIVE_SECONDS
+        ):
+            return _answer("known", Incident.of(known))
+        ending = {
+            "outcome": known.get("outcome", ""),
+            "reason": known.get("reason", ""),
+            "restarts": known.get("restarts", []),
+            "version": known.get("restart_version") or known.get("current_version_id") or "",
+        }
+        resume_at = {OPEN: "diagnose", RESTARTING: "restart"}.get(known["state"], "tell")
+        return _answer("resumed", Incident.of(known), ending=ending, resume_at=resume_at)
+
+    def _failure(self) -> Answer:
         """A failure opens an incident, or belongs to one that is open or over."""
-        before = self._register.open_for(self._arn)
-        latest = None if before else self._register.latest(self._arn)
+        before = self._open_incident
+        latest = None if before else next(self._register.of_secret(self._arn), None)
         if latest and latest.state == OPEN:
             raise incidents.LostRace("another execution opened the incident in between")
-        claimed = claim_failure(before, latest, self._heard, self._new_value_at(), self._seconds)
-        if claimed.does in (Does.OPENS, Does.REPLACES):
-            return self._open(claimed.incident)
+        claimed = claim_failure(before, latest, self._heard, self._new_value_at(), self._now)
         incident = claimed.incident
         if claimed.does is Does.JOINS and incident:
-            self._register.add(incident, self._heard)
-        return {
-            Does.JOINS: lambda: _answer("known", incident),
-            Does.IS_LATE: lambda: _answer("late", incident),
-        }[claimed.does]()
+            self._join(incident)
+            return _answer("known", incident)
+        if claimed.does is Does.REMINDS:
+            return _answer("reminder", incident)
+        if claimed.does is Does.IS_LATE:
+            return _answer("late", incident)
+        alive_until = self._seconds + self._settings.settle_minutes * 120 + ALIVE_SECONDS
+        self._register.open(self._heard, self._described, self._execution, self._opened_at, alive_until)
+        return self._opened()
 
-    def new_value(self) -> Answer:
-        """A new value ends what is open; dependents may be waiting for it all the same."""
-        self._standings.succeeded(self._arn, self._heard.occurred_at)
-        is_stuck = self._described is not None and self._described.secret.pending_version_id is not None
-        claimed = claim_success(self._register.open_for(self._arn), self._heard, is_stuck, self._seconds)
+    def _new_value(self) -> Answer:
+        """A new value ends what is open and resolves what was escalated; dependents may be waiting for it."""
+        self._standings.succeeded(self._arn, self._heard.occurred_at, is_verified=self._is_verified())
+        self._resolve()
+        secret = self._described.secret if self._described else None
+        # What cannot be read may be stuck.
+        is_stuck = secret is None or secret.pending_version_id is not None
+        claimed = claim_success(self._open_incident, self._heard, is_stuck)
         if claimed.does is Does.ENDS and claimed.incident:
             return self._recovered(claimed, claimed.incident)
         if claimed.does is Does.JOINS and claimed.incident:
-            self._register.add(claimed.incident, self._heard)
+            self._join(claimed.incident)
             return _answer("known", claimed.incident)
         return self._passed()
 
-    def _open(self, replaced: Incident | None) -> Answer:
-        alive_until = self._seconds + self._settings.settle_minutes * 120 + WORKFLOW_SECONDS
-        self._register.open(
-            self._heard,
-            self._described,
-            self._execution,
-            self._opened_at,
-            alive_until,
-            replaced=replaced,
-            now=self._now,
-            keep_until=expires_at(self._now, self._settings.history_days),
-        )
-        return self._opened(replaced.opened_at if replaced else None)
+    def _join(self, incident: Incident) -> None:
+        self._register.add(incident, self._heard)
+        if incident.alive_until < self._seconds:
+            # One that was opened by an earlier version of this product is not listed yet.
+            self._unfinished.add(self._arn, incident.opened_at)
 
-    def _opened(self, replaces: str | None) -> Answer:
-        """With `replaced`, where there is one: that its workflow died is still to be told."""
-        replaced = {"replaced": {"secret_arn": self._arn, "opened_at": replaces}} if replaces else {}
-        return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=self._wait(), **replaced)
+    def _is_verified(self) -> bool:
+        """Whether AWS has completed a rotation, which tests the new value: a label that moved proves nothing."""
+        rotated = self._described.secret.last_rotated_at if self._described else None
+        is_rotated = rotated is not None and iso(rotated) >= self._heard.occurred_at
+        return self._heard.kind == "RotationSucceeded" or is_rotated
+
+    def _resolve(self) -> None:
+        """Marks what was escalated or held, and has a new value now; each is told by an execution of its own."""
+        current = self._described.secret.current_version_id if self._described else None
+        for incident in self._register.of_secret(self._arn):
+            if incident.is_resolved_by(self._heard, current):
+                self._register.resolve(incident, self._heard.occurred_at, self._heard.kind)
+            elif not incident.is_unresolved and incident.failures and incident.state != OPEN:
+                return  # Whatever came before that was resolved then.
+
+    def _opened(self) -> Answer:
+        return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=self._wait())
 
     def _recovered(self, claimed: Claimed, incident: Incident) -> Answer:
         if self._described:
@@ -156,8 +251,15 @@ class _Claim:
             return _answer("quiet")
         if not self._register.take_version(self._arn, version, self._execution):
             return _answer("quiet")
-        moment = int(self._now.timestamp() * 1000)
-        self._register.begin_restarts(self._heard, self._described, self._execution, self._opened_at, planned, moment)
+        self._register.begin_restarts(
+            self._heard,
+            self._described,
+            self._execution,
+            self._opened_at,
+            planned,
+            int(self._now.timestamp() * 1000),
+            self._seconds + ALIVE_SECONDS,
+        )
         return self._moved(planned, version)
 
     def _moved(self, restarts: list[dict[str, Any]], version: str) -> Answer:

@@ -3,7 +3,7 @@
 import json
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
@@ -13,14 +13,14 @@ from .adapters import action_slots, incidents, kill_switch, standings
 from .domain.decisions import Action, Decision, Mode, Proof, Situation, decide
 from .domain.diagnosis import Diagnosis
 from .domain.history import iso
-from .domain.incidents import OPEN, Outcome
-from .domain.patience import WORKFLOW_SECONDS, ChangeWindow, backoff_seconds
+from .domain.incidents import ALIVE_SECONDS, OPEN, Outcome
+from .domain.patience import ChangeWindow, backoff_seconds
 from .settings import RemediationDecideSettings
 
 ACTIONS = (
     incidents.LOOKING_ACTIONS
     | incidents.NOTING_ACTIONS
-    | incidents.COUNTING_ACTIONS
+    | incidents.LISTING_ACTIONS
     | standings.READING_ACTIONS
     | standings.WRITING_ACTIONS
     | action_slots.ACTIONS
@@ -40,13 +40,14 @@ _MOVES = {Action.ROLL_FORWARD: Outcome.ROLLED_FORWARD, Action.FALL_BACK: Outcome
 def handler(event: dict[str, Any], context: LambdaContext) -> Row:
     """Takes the `incident`, its `diagnosis`, whether it has `recovered`, and the `proofs` of a probe, if there is one.
 
-    Answers the `action`, `end` with an `outcome`, `retry`, `move`, `wait`, or `over` when the incident is open no more;
-    the `reason`; for how many seconds to wait for the change window, and for how many after a retry that failed.
+    Answers the `action`, `end` with an `outcome`, `retry`, `move`, `wait`, or `over` when the incident is open no more
+    or another execution's; the `reason`; for how many seconds to wait for the change window, and for how many after a
+    retry that failed.
     """
     settings = RemediationDecideSettings.from_env()
     register = incidents.Incidents(settings.incidents_table_name)
-    row = register.row(event["incident"]["secret_arn"], event["incident"]["opened_at"])
-    if row is None or row["state"] != OPEN:
+    row = register.own(event["incident"]["secret_arn"], event["incident"]["opened_at"], event["execution"])
+    if row is None:
         return {**_NOTHING, "action": "over"}
     diagnosis, now = Diagnosis.of(event["diagnosis"]), datetime.now(UTC)
     window = ChangeWindow.from_mapping(json.loads(settings.change_window))
@@ -65,7 +66,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Row:
         max_retries=settings.max_retries,
         moved=_moved(row, diagnosis),
         stopped=kill_switch.says_stop(settings.kill_switch_parameter_name),
-        orphaned=_is_orphaned(row, register, settings, now, counts=not recovered and mode is not Mode.NOTIFY),
+        orphaned=_is_orphaned(row, register, settings, diagnosis, counts=not recovered and mode is not Mode.NOTIFY),
         window_open=wait == 0,
         exhausted=row["rounds"] >= settings.max_retries + ROUNDS,
         current=_proof(proofs, "current", diagnosis.current),
@@ -76,7 +77,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Row:
     if decision.action in _ACTING and not _may_act(decision, row, settings, now):
         decision = decide(replace(situation, capped=True))
     answer = _answer(decision, row, diagnosis, settings, wait)
-    if not _write_down(answer, decision, row, proofs, register, now):
+    is_verified = _is_verified(decision, row, diagnosis, proofs)
+    if not _write_down(answer, decision, row, proofs, register, now, is_verified=is_verified):
         return {**_NOTHING, "action": "over"}
     logger.info("decided", extra={"action": answer["action"], "outcome": answer["outcome"], "rule": decision.rule})
     return answer
@@ -111,18 +113,30 @@ def _moved(row: Row, diagnosis: Diagnosis) -> Literal["", "holds", "gone"]:
 
 
 def _is_orphaned(
-    row: Row, register: incidents.Incidents, settings: RemediationDecideSettings, now: datetime, *, counts: bool
+    row: Row,
+    register: incidents.Incidents,
+    settings: RemediationDecideSettings,
+    diagnosis: Diagnosis,
+    *,
+    counts: bool,
 ) -> bool:
-    """Whether the breaker is open for the secret, or opens with this incident, if that `counts`."""
-    shelf, arn = standings.Standings(settings.incidents_table_name), row["secret_arn"]
-    standing = shelf.of(arn)
+    """Whether the circuit breaker is open for the secret, or opens with this incident, if that `counts`."""
+    remembered, arn = standings.Standings(settings.incidents_table_name), row["secret_arn"]
+    standing = remembered.of(arn)
     if standing.is_orphaned or not counts:
         return standing.is_orphaned
-    since = max(standing.fresh_since, iso(now - timedelta(hours=settings.breaker_window_hours)))
-    if register.count_since(arn, since, but=row["opened_at"]) < settings.breaker_threshold:
-        return False
-    shelf.orphan(arn, iso(now))
-    return True
+    verified_at = max(standing.verified_at, diagnosis.last_rotated_at or "")
+    failed = 0
+    for incident in register.of_secret(arn):
+        if incident.opened_at == row["opened_at"]:
+            continue
+        if incident.opened_at <= standing.released_at or incident.last_failure_at <= verified_at:
+            break
+        failed += incident.is_failed_repair
+        if failed >= settings.breaker_threshold:
+            remembered.orphan(arn, iso(datetime.now(UTC)))
+            return True
+    return False
 
 
 def _may_act(decision: Decision, row: Row, settings: RemediationDecideSettings, now: datetime) -> bool:
@@ -136,14 +150,13 @@ def _answer(decision: Decision, row: Row, diagnosis: Diagnosis, settings: Remedi
     number, plan = int(row["attempts"]) + 1, list(diagnosis.restarts)
     recovered = Outcome.RECOVERED_BY_RETRY if row["attempts"] else Outcome.RECOVERED_BY_AWS
     due = plan if row["attempts"] or diagnosis.restart_on_rotation else []
-    chance = random.random()  # noqa: S311 - jitter, not a secret
     does: dict[Action, Row] = {
         Action.RECOVERED: {"action": "end", "outcome": recovered, "restarts": due},
         Action.FINISH: {"action": "end", "outcome": (row.get("moved") or {}).get("how", ""), "restarts": plan},
         Action.RETRY: {
             "action": "retry",
             "number": number,
-            "backoff_seconds": backoff_seconds(number, settings.retry_base_minutes, settings.retry_cap_minutes, chance),
+            "backoff_seconds": _backoff(number, settings),
         },
         Action.ROLL_FORWARD: {"action": "move", "from": diagnosis.current, "to": diagnosis.pending},
         Action.FALL_BACK: {"action": "move", "from": diagnosis.current, "to": diagnosis.previous},
@@ -161,8 +174,31 @@ def _answer(decision: Decision, row: Row, diagnosis: Diagnosis, settings: Remedi
     }
 
 
+def _backoff(number: int, settings: RemediationDecideSettings) -> int:
+    """Seconds to wait once this retry has failed; none after the last one, since then somebody is paged."""
+    if number >= settings.max_retries:
+        return 0
+    chance = random.random()  # noqa: S311 - jitter, not a secret
+    return backoff_seconds(number, settings.retry_base_minutes, settings.retry_cap_minutes, chance)
+
+
+def _is_verified(decision: Decision, row: Row, diagnosis: Diagnosis, proofs: Row) -> bool:
+    """Whether the incident ends well by a proof: the probe's, or AWS's, which has completed a rotation since."""
+    if decision.action not in (Action.RECOVERED, Action.FINISH):
+        return False
+    is_proven = _proof(proofs, "current", diagnosis.current) is Proof.WORKS
+    return is_proven or (diagnosis.last_rotated_at or "") >= row["last_failure_at"]
+
+
 def _write_down(
-    answer: Row, decision: Decision, row: Row, proofs: Row, register: incidents.Incidents, now: datetime
+    answer: Row,
+    decision: Decision,
+    row: Row,
+    proofs: Row,
+    register: incidents.Incidents,
+    now: datetime,
+    *,
+    is_verified: bool,
 ) -> bool:
     """Notes the decision with its evidence; False when the incident was ended in between."""
     due = int(now.timestamp()) + answer["wait_seconds"] + answer["backoff_seconds"]
@@ -171,9 +207,10 @@ def _write_down(
         row["opened_at"],
         {
             "rounds": int(row["rounds"]) + 1,
-            "alive_until": due + WORKFLOW_SECONDS,
+            "alive_until": due + ALIVE_SECONDS,
             "evidence": proofs or None,
             "rule": decision.rule,
+            "verified": is_verified,
         },
         {
             "action": "decide",

@@ -34,15 +34,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers the `diagnosis` of the `incident`, the `probe` to ask, and whether the secret has `recovered`.
 
     One that is only a look at a rotation that was asked for (`is_look`) reads no dates, of which AWS gives fewer a
-    second than of anything else. `state` is `over` when the incident is open no more, and then nothing else is said.
+    second than of anything else. `state` is `over` when the incident is open no more, or another execution has taken it
+    over, and then nothing else is said.
     `rotation` tells what became of the rotation that was asked for last: `succeeded`, `failed`, or `under way` as far
     as anybody has heard.
     """
     settings = RemediationDiagnoseSettings.from_env()
     arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]
     register = incidents.Incidents(settings.incidents_table_name)
-    row = register.row(arn, opened_at)
-    if row is None or row["state"] != OPEN:
+    row = register.own(arn, opened_at, event["execution"])
+    if row is None:
         return {"state": "over", "recovered": False, "rotation": "under way", "probe": "", "diagnosis": {}}
     shelf = secrets.Secrets()
     found = shelf.described(arn)

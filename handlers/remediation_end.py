@@ -8,8 +8,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import incidents, standings
-from .domain.history import expires_at, iso
-from .domain.incidents import CLOSED, OPEN, RECOVERIES, RESTARTING
+from .domain.history import expires_at, iso, state_entered_at
+from .domain.incidents import ALIVE_SECONDS, CLOSED, OPEN, RECOVERIES, RESTARTING
 from .domain.restarts import State
 from .settings import RemediationEndSettings
 
@@ -28,24 +28,27 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Answers `state`: `mine`, so that this execution is the one to tell of it, or `over` when another was faster; and
     `restarts`, whether dependents are to be restarted before it is closed. Without any restarts it may be the second
-    call, which closes what the first has left open for them. A step that runs twice gets the same answer twice.
+    call, which closes what the first has left open for them. A step that runs twice gets the same answer twice. Raises
+    IncidentMissing. The incident stays listed as unfinished until it was told how it ended.
     """
     settings = RemediationEndSettings.from_env()
-    ending, execution, now = event["ending"], event["execution"], datetime.now(UTC)
+    ending, execution = event["ending"], event["execution"]
+    now = state_entered_at(event, datetime.now(UTC))
     register = incidents.Incidents(settings.incidents_table_name)
-    row = register.row(event["incident"]["secret_arn"], event["incident"]["opened_at"])
+    row = register.existing(event["incident"]["secret_arn"], event["incident"]["opened_at"])
     closing = {
         "state": CLOSED,
         "outcome": ending["outcome"],
         "reason": ending["reason"],
         "closed_at": iso(now),
         "ended_by": execution,
+        "alive_until": int(now.timestamp()) + ALIVE_SECONDS,
         "expires_at": expires_at(now, settings.history_days),
     }
     restarts = [dict(entry) for entry in ending.get("restarts") or []]
-    if row is not None and row["state"] == OPEN:
-        row = _taken(register, row, closing, restarts, now, settings)
-    if row is None or row.get("ended_by") != execution:
+    if row["state"] == OPEN:
+        row = _taken(register, row, closing, restarts, ending.get("version"), now, settings)
+    if row.get("ended_by") != execution:
         return {"state": "over", "restarts": False}
     due = row["state"] == RESTARTING and _restarts(register, row, restarts, ending.get("version"), closing)
     logger.info("ended", extra={"secret_arn": row["secret_arn"], "outcome": ending["outcome"], "restarts": due})
@@ -57,26 +60,29 @@ def _taken(
     row: Row,
     closing: Row,
     restarts: Sequence[Row],
+    version: str | None,
     now: datetime,
     settings: RemediationEndSettings,
-) -> Row | None:
+) -> Row:
     """The row once it is ended, by us or another: from here on nobody else ends it, and a failure opens another."""
     arn, opened_at = row["secret_arn"], row["opened_at"]
     if closing["outcome"] in RECOVERIES:
         # Before the claim goes: what is told of until then belongs to what is over.
         at = (row.get("moved") or {}).get("at") or row["last_failure_at"]
-        standings.Standings(settings.incidents_table_name).succeeded(arn, at)
+        is_verified = bool(row.get("verified"))
+        standings.Standings(settings.incidents_table_name).succeeded(arn, at, is_verified=is_verified)
     changes = {**closing, "restarts": restarts or None}
     if any(entry["state"] == State.WANTED for entry in restarts):
         moment = int(now.timestamp() * 1000)
         changes |= {"state": RESTARTING, "closed_at": None, "expires_at": None, "restarts_wanted_at": moment}
+        changes["restart_version"] = version or None
     for _ in range(ATTEMPTS):
         # A failure that joins at the same moment is in the way, and has not ended it.
         if register.end(row, changes):
             return {**row, **changes}
-        found = register.row(arn, opened_at)
-        if found is None or found["state"] != OPEN:
-            return found
+        known = register.existing(arn, opened_at)
+        if known["state"] != OPEN:
+            return known
     raise incidents.LostRace(f"{ATTEMPTS} attempts to end the incident of {arn} lost to others")
 
 

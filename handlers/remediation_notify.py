@@ -7,23 +7,34 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import event_bus, held, incidents, topics
+from .adapters import event_bus, held, incidents, topics, unfinished_incidents
 from .domain.facts import (
     ESCALATED,
     HELD,
     HELD_BURST,
+    MISSING,
     OPENED,
     RECOVERED,
+    REMINDER,
+    RESOLVED,
     RESTARTED,
     RETRIED,
     UNIDENTIFIED,
     facts_of,
 )
 from .domain.history import iso
+from .domain.incidents import Outcome
 from .domain.notices import Notice, notice_of
 from .settings import RemediationNotifySettings
 
-ACTIONS = topics.ACTIONS | event_bus.ACTIONS | held.ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
+ACTIONS = (
+    topics.ACTIONS
+    | event_bus.ACTIONS
+    | held.ACTIONS
+    | incidents.LOOKING_ACTIONS
+    | incidents.NOTING_ACTIONS
+    | unfinished_incidents.REMOVING_ACTIONS
+)
 CRITICAL, REMEDIATION, BUS, BURST = "critical topic", "remediation topic", "event bus", "held burst"
 WAYS = {
     OPENED: (REMEDIATION, BUS),
@@ -33,9 +44,14 @@ WAYS = {
     ESCALATED: (CRITICAL, REMEDIATION, BUS),
     HELD: (BURST, BUS),
     HELD_BURST: (CRITICAL, REMEDIATION),
+    REMINDER: (CRITICAL, REMEDIATION),
+    RESOLVED: (CRITICAL, REMEDIATION, BUS),
+    MISSING: (CRITICAL, REMEDIATION),
     UNIDENTIFIED: (REMEDIATION,),
 }
 """A turn -> who is told, people first."""
+FINAL = (RECOVERED, RESTARTED, ESCALATED, RESOLVED, MISSING)
+"""Turns after which an incident is finished; one that is held is so when the burst is told."""
 
 logger = Logger()
 
@@ -67,10 +83,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             runbook_url=settings.runbook_url,
         )
     )
-    ways = _ways(settings, burst, notice, key)
+    ways, about = _ways(settings, burst, notice, key), _about(notice, event)
     # A burst is what is there to be told: whoever has joined since the last attempt was not in it.
     troubles: list[Exception] = []
-    for way in [way for way in WAYS[turn] if gathered or not _is_told(incident, _about(notice), way)]:
+    for way in [way for way in _recipients(turn, incident) if gathered or not _is_told(incident, about, way)]:
         try:
             sent = ways[way]()
         except Exception as trouble:  # noqa: BLE001 - raised below, once everybody else was told
@@ -79,11 +95,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             continue
         logger.info("told", extra={"turn": turn, "to": way, **sent, "subject": notice.subject})
         if incident:
-            action = {"action": "notify", **_about(notice), "to": way, "at": iso(datetime.now(UTC)), "outcome": "told"}
+            action = {"action": "notify", **about, "to": way, "at": iso(datetime.now(UTC)), "outcome": "told"}
             _note(register, key, {**action, **sent})
     if troubles:
         raise troubles[0]
     burst.forget(gathered)
+    if turn in FINAL:
+        unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name).remove(
+            key["secret_arn"], key["opened_at"]
+        )
     is_teller = turn == HELD and burst.becomes_teller(execution, int(datetime.now(UTC).timestamp()))
     return {"outcome": "told", "teller": is_teller}
 
@@ -127,9 +147,18 @@ def _ways(
     }
 
 
-def _about(notice: Notice) -> Row:
-    """Which turn this is, and of the retries which one."""
+def _recipients(turn: str, incident: Row | None) -> tuple[str, ...]:
+    """Who is told; what was held was told on the critical topic for all of them together, and is not resolved there."""
+    if turn == RESOLVED and (incident or {}).get("resolved_outcome") == Outcome.HELD:
+        return (REMEDIATION, BUS)
+    return WAYS[turn]
+
+
+def _about(notice: Notice, event: Mapping[str, Any]) -> Row:
+    """Which turn this is, of the retries which one, and of the reminders whose."""
     facts = notice.facts
+    if facts["turn"] == REMINDER:
+        return {"turn": REMINDER, "execution": event["execution"]}
     return {"turn": facts["turn"], **({"number": facts["attempts"]} if facts["turn"] == RETRIED else {})}
 
 

@@ -7,62 +7,97 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import incidents, rotations, secrets
-from .domain.diagnosis import Described, Unreadable, has_recovered
+from .domain.diagnosis import Unreadable, has_recovered
 from .domain.history import iso
 from .domain.incidents import OPEN
+from .domain.secrets import ListedSecret
 from .settings import RemediationActSettings
 
 ACTIONS = rotations.ROTATING_ACTIONS | secrets.DESCRIBING_ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
+_ASKED = "asked"
+_SWITCHED_OFF = "Rotation was switched off while this was decided."
 
 logger = Logger()
 
+Row = dict[str, Any]
+Answer = dict[str, Any]
+
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """Makes the retry of this `number` for the `incident`; answers `asked`, `refused` with the `reason`, or `over`.
 
-    It is written down before it is asked for. A step that died in between asks again, unless the secret has recovered:
-    while a rotation is unfinished AWS takes the second request for the first.
+    It is written down before it is asked for. An invocation that finds it written down by an earlier one, which died or
+    is still at work, answers what that one has noted; where that has noted nothing it asks again, unless the secret has
+    recovered: while a rotation is unfinished AWS takes the second request for the first. `over` says that the incident
+    is closed, or another execution's. Raises LostRace where another invocation was faster, which is worth another try.
     """
     settings = RemediationActSettings.from_env()
     arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]
     number = event["decision"]["number"]
     register = incidents.Incidents(settings.incidents_table_name)
-    row = register.row(arn, opened_at)
-    if row is None or row["state"] != OPEN or row["attempts"] not in (number - 1, number):
-        return {"outcome": "over", "reason": ""}
-    found = secrets.Secrets().described(arn)
-    if isinstance(found, Described) and not found.secret.rotation_enabled:
+    row = register.own(arn, opened_at, event["execution"])
+    if row is None or row["attempts"] not in (number - 1, number):
+        return _answer("over")
+    is_begun = row["attempts"] == number
+    if is_begun and (noted := _noted(row, number)):
+        return noted
+    described = secrets.Secrets().described(arn)
+    if isinstance(described, Unreadable):
+        # Whether it may be touched is not known, and never taken for a yes.
+        return _refused(register, row, number, f"RotateSecret was not called: {described.reason}")
+    if not described.secret.rotation_enabled:
         # RotateSecret would switch it on again.
-        reason = "Rotation was switched off while this was decided."
-        note = {"action": "retry", "at": iso(datetime.now(UTC)), "number": number, "outcome": reason}
-        register.note(arn, opened_at, note)
-        return {"outcome": "refused", "reason": reason}
-    if row["attempts"] == number and _has_recovered(found, row):
-        return {"outcome": "asked", "reason": ""}
-    begun = row["attempts"] == number or register.change(
-        arn,
-        opened_at,
+        return _refused(register, row, number, _SWITCHED_OFF)
+    if is_begun and _has_recovered(described.secret, row):
+        return _answer(_ASKED)
+    if not is_begun and not _begin(register, row, number):
+        raise incidents.LostRace("another invocation has begun this retry, or the incident was closed")
+    started = rotations.rotate(arn)
+    if isinstance(started, rotations.Refused):
+        return _refused(register, row, number, f"RotateSecret was refused: {started.reason}.")
+    _note(register, row, number, started)
+    return _answer(_ASKED)
+
+
+def _begin(register: incidents.Incidents, row: Row, number: int) -> bool:
+    """Writes the retry down; False where the incident is not as it was read."""
+    return register.change(
+        row["secret_arn"],
+        row["opened_at"],
         {"attempts": number, "failures_when_asked": row["failures"]},
-        {"action": "retry", "at": iso(datetime.now(UTC)), "number": number, "outcome": "asked"},
+        _action(number, _ASKED),
         condition="#state = :open AND #attempts = :before",
         values={":open": OPEN, ":before": number - 1},
         names=["state"],
     )
-    if not begun:
-        return {"outcome": "over", "reason": ""}
-    answer = rotations.rotate(arn)
-    if isinstance(answer, rotations.Refused):
-        outcome, reason = "refused", f"RotateSecret was refused: {answer.reason}."
-    else:
-        outcome, reason = "asked", ""
-    note = {"action": "retry", "at": iso(datetime.now(UTC)), "number": number, "outcome": reason or answer}
-    register.note(arn, opened_at, note)
-    logger.info("asked for a rotation", extra={"secret_arn": arn, "number": number, "outcome": note["outcome"]})
+
+
+def _noted(row: Row, number: int) -> Answer | None:
+    """The answer of an earlier invocation of this step, where it came so far as to note one."""
+    noted = [one["outcome"] for one in row["actions"] if one["action"] == "retry" and one.get("number") == number]
+    if noted[-1:] in ([], [_ASKED]):
+        return None
+    return _answer(_ASKED) if noted[-1] in rotations.STARTED else _answer("refused", noted[-1])
+
+
+def _refused(register: incidents.Incidents, row: Row, number: int, reason: str) -> Answer:
+    _note(register, row, number, reason)
+    return _answer("refused", reason)
+
+
+def _note(register: incidents.Incidents, row: Row, number: int, outcome: str) -> None:
+    register.note(row["secret_arn"], row["opened_at"], _action(number, outcome))
+    logger.info("retry", extra={"secret_arn": row["secret_arn"], "number": number, "outcome": outcome})
+
+
+def _action(number: int, outcome: str) -> Row:
+    return {"action": "retry", "at": iso(datetime.now(UTC)), "number": number, "outcome": outcome}
+
+
+def _answer(outcome: str, reason: str = "") -> Answer:
     return {"outcome": outcome, "reason": reason}
 
 
-def _has_recovered(found: Described | Unreadable, row: dict[str, Any]) -> bool:
-    return isinstance(found, Described) and has_recovered(
-        found.secret, row.get("current_version_id"), row["last_failure_at"]
-    )
+def _has_recovered(secret: ListedSecret, row: Row) -> bool:
+    return has_recovered(secret, row.get("current_version_id"), row["last_failure_at"])

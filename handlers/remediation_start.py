@@ -1,15 +1,13 @@
 """Starts remediation for what was heard of a rotation: the entry that keeps the event itself out of the history."""
 
 import hashlib
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import executions
-from .domain.history import iso
 from .domain.rotation import Heard
 from .events import heard
 from .settings import RemediationStartSettings
@@ -30,8 +28,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     told = heard(event)
     if told is None:
         return {"outcome": "passed"}
-    # What says that it comes from the future would make everything until then old news.
-    told = replace(told, occurred_at=min(told.occurred_at, iso(datetime.now(UTC))))
     started = executions.start(settings.state_machine_arn, execution_name(told), {"heard": asdict(told)})
     logger.info("heard", extra={"kind": told.kind, "secret_arn": told.secret_arn, "started": started})
     return {"outcome": "started" if started else "known"}

@@ -90,7 +90,6 @@ class RemediationClaimSettings(_FromEnvironment):
     """Where incidents are kept, and how long AWS is given to recover by itself."""
 
     incidents_table_name: str
-    history_days: int
     settle_minutes: int
     restart_targets: str
     """JSON: the ARNs of what may be restarted."""
@@ -125,7 +124,6 @@ class RemediationDecideSettings(_FromEnvironment):
     retry_base_minutes: int
     retry_cap_minutes: int
     breaker_threshold: int
-    breaker_window_hours: int
     max_actions_per_hour: int
     change_window: str
     """JSON: `days`, `start` and `end` in UTC; an empty map for any time."""

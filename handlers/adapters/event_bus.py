@@ -15,6 +15,7 @@ TURNS = {
     "recovered": "Rotation Incident Recovered",
     "escalated": "Rotation Incident Escalated",
     "held": "Rotation Incident Held",
+    "resolved": "Rotation Incident Resolved",
 }
 """A turn of an incident -> the detail-type of its event."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "rotation-guard:incident")

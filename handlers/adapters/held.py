@@ -8,6 +8,7 @@ no teller, and becomes the next one's. Whatever dies on the way, a row goes only
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import unfinished_incidents
 from .clients import client
 from .items import item, row
 from .updates import update
@@ -16,8 +17,8 @@ ACTIONS = frozenset({"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"
 TELLER_SECONDS = 900
 """For how long nobody else asks to be the teller: far longer than it gathers and is tried again. If it has died, the
 next incident that is held has the one that tells of all."""
-AT_ONCE = 100
-"""The most that one transaction takes
+AT_ONCE = 50
+"""Incidents, of which each is two of the 100 writes that one transaction takes
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)."""
 _PARTITION, _TELLER = "held", "teller"
 
@@ -74,9 +75,12 @@ class Held:
                 ]
 
     def forget(self, told: Sequence[Mapping[str, Any]]) -> None:
-        """Deletes what was told."""
+        """Deletes what was told; none of it is unfinished any more."""
         for start in range(0, len(told), AT_ONCE):
-            keys = [item(_key(one["secret_arn"], one["opened_at"])) for one in told[start : start + AT_ONCE]]
+            keys = []
+            for one in told[start : start + AT_ONCE]:
+                keys.append(item(_key(one["secret_arn"], one["opened_at"])))
+                keys.append(unfinished_incidents.key(one["secret_arn"], one["opened_at"]))
             self._dynamodb.transact_write_items(
                 TransactItems=[{"Delete": {"TableName": self._table_name, "Key": key}} for key in keys]
             )

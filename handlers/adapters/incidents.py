@@ -2,17 +2,17 @@
 
 The table is keyed by secret and opening time, so a condition on the incident's own row could not see another one. The
 row that holds the claim has the key `open#<secret arn>`, and is written and deleted in one transaction with the
-incident's own row: what is open is claimed, and nothing else is.
+incident's own row: what is open is claimed, and nothing else is. In the same transaction an incident is listed as
+unfinished (`unfinished_incidents`), which it stays until people were told how it ended.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..domain.diagnosis import Described
-from ..domain.history import iso
-from ..domain.incidents import CLOSED, OPEN, RECOVERIES, RESTARTING, UNTRIED, Incident, Outcome
+from ..domain.incidents import OPEN, RESTARTING, Incident, Outcome
 from ..domain.rotation import TESTED, Heard, name_of
+from . import unfinished_incidents
 from .clients import client
 from .items import item, row
 from .updates import update
@@ -22,9 +22,11 @@ NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
 CLAIMING_ACTIONS = frozenset(
     {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"}
 )
-ENDING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
-COUNTING_ACTIONS = frozenset({"dynamodb:Query"})
+ENDING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
+LISTING_ACTIONS = frozenset({"dynamodb:Query"})
 _CLAIM = "claim"
+_PAGE = 10
+"""Incidents of a secret that are read at once."""
 _LOST = {"ConditionalCheckFailed", "TransactionConflict"}
 
 Row = dict[str, Any]
@@ -32,6 +34,10 @@ Row = dict[str, Any]
 
 class LostRace(RuntimeError):
     """Another execution wrote the incident in between: look again."""
+
+
+class IncidentMissing(RuntimeError):
+    """An incident that is worked on has no row, which says neither that it is open nor that it is over."""
 
 
 class Incidents:
@@ -43,20 +49,47 @@ class Incidents:
 
     def claimed_for(self, secret_arn: str) -> Incident | None:
         """The incident that is open for this secret, or was a moment ago, for those who only look."""
-        try:
-            return self.open_for(secret_arn)
-        except LostRace:
-            return None
+        claimed = self.claimed_at(secret_arn)
+        known = self.row(secret_arn, claimed) if claimed else None
+        return Incident.of(known) if known and known["state"] == OPEN else None
 
-    def open_for(self, secret_arn: str) -> Incident | None:
-        """The incident that is open for this secret. Raises LostRace when it was closed while it was looked up."""
-        held = self._claim_on(secret_arn)
-        if held is None:
-            return None
-        found = self.row(secret_arn, held["incident_opened_at"])
-        if found is None or found["state"] != OPEN:
-            raise LostRace("the incident was closed in between")
-        return Incident.of(found)
+    def claimed_at(self, secret_arn: str) -> str | None:
+        """The opening time of the incident that has the claim on this secret."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table_name, Key=item(_claim_key(secret_arn)), ConsistentRead=True
+        )
+        return row(answer["Item"])["incident_opened_at"] if "Item" in answer else None
+
+    def release_claim(self, secret_arn: str, opened_at: str) -> bool:
+        """Deletes the claim of an incident that has no row; False where it is not its claim any more."""
+        try:
+            self._dynamodb.delete_item(**_release(self._table_name, secret_arn, opened_at))
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def restore_claim(self, secret_arn: str, opened_at: str, execution: str) -> None:
+        """Puts the claim of an open incident that has none. Raises LostRace when there is one after all."""
+        claim = {**_claim_key(secret_arn), "incident_opened_at": opened_at, "execution": execution}
+        try:
+            self._dynamodb.put_item(**self._new(claim)["Put"])
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            raise LostRace("another execution has claimed this secret") from error
+
+    def existing(self, secret_arn: str, opened_at: str) -> Row:
+        """The row of an incident that has one. Raises IncidentMissing: no answer is no reason to stop in silence."""
+        known = self.row(secret_arn, opened_at)
+        if known is None:
+            raise IncidentMissing(f"the incident of {secret_arn} that was opened at {opened_at} has no row")
+        return known
+
+    def own(self, secret_arn: str, opened_at: str, execution: str) -> Row | None:
+        """The open incident that this execution works on; None where it is over, or another execution works on it.
+
+        Raises IncidentMissing.
+        """
+        known = self.existing(secret_arn, opened_at)
+        return known if known["state"] == OPEN and known["execution"] == execution else None
 
     def row(self, secret_arn: str, opened_at: str) -> Row | None:
         """An incident with everything that is written in it."""
@@ -77,23 +110,17 @@ class Incidents:
         )
         return next((Incident.of(row(stored)) for stored in answer["Items"]), None)
 
-    def count_since(self, secret_arn: str, since: str, but: str) -> int:
-        """How many incidents this secret has had after this moment, ISO 8601, but for one, that did not recover.
-
-        One in which nothing could be tried says nothing of whether a repair holds.
-        """
+    def of_secret(self, secret_arn: str) -> Iterator[Incident]:
+        """The incidents of this secret, newest first; read as far as they are looked at."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table_name,
-            KeyConditionExpression="secret_arn = :arn AND opened_at > :since",
-            FilterExpression="failures > :none",
-            ExpressionAttributeValues=item({":arn": secret_arn, ":since": since, ":none": 0}),
+            KeyConditionExpression="secret_arn = :arn",
+            ExpressionAttributeValues=item({":arn": secret_arn}),
+            ScanIndexForward=False,
             ConsistentRead=True,
+            PaginationConfig={"PageSize": _PAGE},
         )
-        found = [row(stored) for page in pages for stored in page["Items"]]
-        return sum(
-            one["opened_at"] != but and one.get("outcome") not in RECOVERIES and one.get("rule") not in UNTRIED
-            for one in found
-        )
+        return (Incident.of(row(stored)) for page in pages for stored in page["Items"])
 
     def open(
         self,
@@ -102,15 +129,8 @@ class Incidents:
         execution: str,
         opened_at: str,
         alive_until: int,
-        *,
-        replaced: Incident | None = None,
-        now: datetime | None = None,
-        keep_until: int | None = None,
     ) -> None:
-        """Opens an incident, and closes in its place one whose workflow has died. Raises LostRace.
-
-        What is closed is so since `now`, and kept until then, in epoch seconds.
-        """
+        """Opens an incident. Raises LostRace."""
         arn = failure.secret_arn or ""
         current = described.secret.current_version_id if described else None
         claim = {**_claim_key(arn), "incident_opened_at": opened_at, "execution": execution}
@@ -135,31 +155,9 @@ class Incidents:
             "alive_until": alive_until,
             "event_ids": {failure.identity},
             "rotation_ids": {failure.rotation_id} if failure.rotation_id else None,
-            "replaces": replaced.opened_at if replaced else None,
             "actions": [],
         }
-        if replaced is None:
-            self._transact(self._new(claim), self._new(incident))
-            return
-        closing = self._change(
-            arn,
-            replaced.opened_at,
-            {
-                "state": CLOSED,
-                "outcome": Outcome.ESCALATED,
-                "closed_at": iso(now) if now else None,
-                "expires_at": keep_until,
-                "reason": "Its workflow ended without a word, and a new failure opened another incident.",
-            },
-            "#state = :open",
-            {":open": OPEN},
-        )
-        taking = self._new(claim)
-        taking["Put"] |= {
-            "ConditionExpression": "incident_opened_at = :before",
-            "ExpressionAttributeValues": item({":before": replaced.opened_at}),
-        }
-        self._transact(closing, taking, self._new(incident))
+        self._transact(self._new(claim), self._new(incident), self._listed(arn, opened_at))
 
     def add(self, incident: Incident, heard: Heard) -> bool:
         """Puts another event into the open incident, and counts it if it is a failure. False when it is in it already.
@@ -205,6 +203,7 @@ class Incidents:
         opened_at: str,
         restarts: Sequence[Mapping[str, Any]],
         wanted_at: int,
+        alive_until: int,
     ) -> None:
         """Writes the row under which dependents are restarted after a rotation that succeeded; nothing is claimed.
 
@@ -228,17 +227,38 @@ class Incidents:
             "event_ids": {heard.identity},
             "restarts": [dict(entry) for entry in restarts],
             "restarts_wanted_at": wanted_at,
+            "alive_until": alive_until,
             "actions": [],
         }
+        self._transact(self._new(new), self._listed(described.secret.arn, opened_at))
+
+    def resume(self, known: Row, execution: str, now: int, alive_until: int) -> bool:
+        """Takes over an incident whose execution has not been heard of in time; False where it has, or is another's.
+
+        Epoch seconds. What runs twice takes it over once.
+        """
+        role = "execution" if known["state"] == OPEN else "ended_by"
+        return self.change(
+            known["secret_arn"],
+            known["opened_at"],
+            {role: execution, "resumed_by": execution, "alive_until": alive_until},
+            condition="#state = :state AND (attribute_not_exists(#alive_until) OR #alive_until < :now)",
+            values={":state": known["state"], ":now": now},
+            names=["state"],
+        )
+
+    def resolve(self, incident: Incident, at: str, by: str) -> bool:
+        """Marks an incident that was escalated or held as resolved, which is still to be told; False where it is so."""
+        changes: Row = {"outcome": Outcome.RESOLVED, "resolved_outcome": incident.outcome, "resolved_at": at}
+        changes |= {"resolved_by": by, "alive_until": 0}
+        resolving = self._change(
+            incident.secret_arn, incident.opened_at, changes, "#outcome = :before", {":before": incident.outcome}
+        )
         try:
-            self._dynamodb.put_item(
-                TableName=self._table_name,
-                Item=item(new),
-                ConditionExpression="attribute_not_exists(secret_arn) OR execution = :mine",
-                ExpressionAttributeValues=item({":mine": execution}),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise LostRace("another execution wrote this incident first") from error
+            self._transact(resolving, self._listed(incident.secret_arn, incident.opened_at))
+        except LostRace:
+            return False
+        return True
 
     def change(
         self,
@@ -267,16 +287,8 @@ class Incidents:
         """Ends an open incident and releases the claim, both or neither; False when it is open no more."""
         arn, opened_at = incident["secret_arn"], incident["opened_at"]
         ending = self._change(arn, opened_at, changes, "#state = :was_open", {":was_open": OPEN})
-        releasing = {
-            "Delete": {
-                "TableName": self._table_name,
-                "Key": item(_claim_key(arn)),
-                "ConditionExpression": "incident_opened_at = :mine",
-                "ExpressionAttributeValues": item({":mine": opened_at}),
-            }
-        }
         try:
-            self._transact(ending, releasing)
+            self._transact(ending, {"Delete": _release(self._table_name, arn, opened_at)})
         except LostRace:
             return False
         return True
@@ -298,12 +310,6 @@ class Incidents:
             values={":mine": execution},
         )
 
-    def _claim_on(self, secret_arn: str) -> Row | None:
-        answer = self._dynamodb.get_item(
-            TableName=self._table_name, Key=item(_claim_key(secret_arn)), ConsistentRead=True
-        )
-        return row(answer["Item"]) if "Item" in answer else None
-
     def _new(self, new: Mapping[str, Any]) -> Row:
         return {
             "Put": {
@@ -312,6 +318,10 @@ class Incidents:
                 "ConditionExpression": "attribute_not_exists(secret_arn)",
             }
         }
+
+    def _listed(self, secret_arn: str, opened_at: str) -> Row:
+        listing = unfinished_incidents.listing(secret_arn, opened_at)
+        return {"Put": {"TableName": self._table_name, "Item": item(listing)}}
 
     def _change(
         self, secret_arn: str, opened_at: str, changes: Mapping[str, Any], condition: str, values: Mapping[str, Any]
@@ -340,6 +350,15 @@ class Incidents:
 
 def _key(secret_arn: str, opened_at: str) -> Row:
     return item({"secret_arn": secret_arn, "opened_at": opened_at})
+
+
+def _release(table_name: str, secret_arn: str, opened_at: str) -> Row:
+    return {
+        "TableName": table_name,
+        "Key": item(_claim_key(secret_arn)),
+        "ConditionExpression": "incident_opened_at = :mine",
+        "ExpressionAttributeValues": item({":mine": opened_at}),
+    }
 
 
 def _claim_key(secret_arn: str) -> dict[str, str]:

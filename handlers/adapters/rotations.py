@@ -11,6 +11,8 @@ ROTATING_ACTIONS = frozenset({"secretsmanager:RotateSecret", "lambda:InvokeFunct
 """RotateSecret also asks for permission to invoke the rotation function
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)."""
 MOVING_ACTIONS = frozenset({"secretsmanager:UpdateSecretVersionStage"})
+STARTED = ("started", "reattempted")
+"""What `rotate` answers where AWS carries a rotation out."""
 _UNFINISHED = "previous rotation isn't complete"
 _REFUSALS = {
     "InvalidRequestException": "Secrets Manager cannot do it to this secret as it is now",

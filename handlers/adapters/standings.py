@@ -7,6 +7,7 @@ from .updates import update
 
 READING_ACTIONS = frozenset({"dynamodb:GetItem"})
 WRITING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
+_MOMENTS = ("succeeded_at", "verified_at", "orphaned_at", "released_at")
 
 
 class Standings:
@@ -21,17 +22,18 @@ class Standings:
             TableName=self._table_name, Key=item(_key(secret_arn)), ConsistentRead=True
         )
         known = row(answer.get("Item", {}))
-        moments = {name: known[name] for name in ("succeeded_at", "orphaned_at", "released_at") if name in known}
+        moments = {name: known[name] for name in _MOMENTS if name in known}
         return Standing(secret_arn, **moments)
 
-    def succeeded(self, secret_arn: str, at: str) -> None:
-        """Remembers that it got a new value then, unless a later one is known."""
-        update(
-            self._table_name,
-            item(_key(secret_arn)),
-            {"succeeded_at": at},
-            condition="attribute_not_exists(#succeeded_at) OR #succeeded_at < :succeeded_at",
-        )
+    def succeeded(self, secret_arn: str, at: str, *, is_verified: bool) -> None:
+        """Remembers that it got a new value then, and whether that was verified, unless a later one is known."""
+        for name in ("succeeded_at", *(["verified_at"] if is_verified else [])):
+            update(
+                self._table_name,
+                item(_key(secret_arn)),
+                {name: at},
+                condition=f"attribute_not_exists(#{name}) OR #{name} < :{name}",
+            )
 
     def orphan(self, secret_arn: str, at: str) -> None:
         """Leaves it alone from then on."""

@@ -7,8 +7,11 @@ from .facts import (
     ESCALATED,
     HELD,
     HELD_BURST,
+    MISSING,
     OPENED,
     RECOVERED,
+    REMINDER,
+    RESOLVED,
     RESTARTED,
     RETRIED,
     UNIDENTIFIED,
@@ -35,7 +38,7 @@ def advice(facts: Facts) -> str:
 def _keep(facts: Facts) -> str:
     """The warning that costs nothing, wherever somebody might tidy up."""
     is_at_risk = facts["now"]["pending"] or facts["failed_step"] in _SETTING
-    return _KEEP if is_at_risk and facts["turn"] in (OPENED, ESCALATED, HELD) else ""
+    return _KEEP if is_at_risk and facts["turn"] in (OPENED, ESCALATED, HELD, REMINDER) else ""
 
 
 def _not_restarted(facts: Facts) -> str:
@@ -85,6 +88,13 @@ def _escalated(facts: Facts) -> str:
             f"function is in rotationFunctions. Then: {_rotate(facts)}."
         )
     return _RULES.get(last.get("rule") or "", _mend)(facts)
+
+
+def _missing(facts: Facts) -> str:
+    return (
+        "Check which version works, and whether a rotation is unfinished: aws secretsmanager describe-secret "
+        f"--secret-id {_name(facts)}. Find out who deleted the row. The next failure opens a new incident."
+    )
 
 
 def _mend(facts: Facts) -> str:
@@ -140,6 +150,9 @@ _TURNS: dict[str, Callable[[Facts], str]] = {
     RECOVERED: _recovered,
     RESTARTED: lambda _: "Nothing: no rotation failed.",
     ESCALATED: _escalated,
+    REMINDER: _escalated,
+    RESOLVED: lambda _: "No action required.",
+    MISSING: _missing,
     HELD: _held,
     HELD_BURST: _held,
     UNIDENTIFIED: lambda _: (

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 
@@ -61,6 +61,8 @@ class Diagnosis:
     failed_step: str | None = None
     rotation_on: bool = False
     rotation_function: str | None = None
+    last_rotated_at: str | None = None
+    """When AWS last completed a rotation, ISO 8601, where it says."""
     untouchable: str = ""
     """Why the secret is not to be touched, whatever it opts in to."""
     mode: str = Mode.NOTIFY
@@ -83,8 +85,9 @@ class Diagnosis:
 
     @classmethod
     def of(cls, written: Mapping[str, Any]) -> Self:
-        """The diagnosis that `as_dict` has written."""
-        return cls(**written)
+        """The diagnosis that `as_dict` has written, perhaps by another version of the product."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in written.items() if name in known})
 
 
 def unreadable_diagnosis(secret_arn: str, why: Unreadable) -> Diagnosis:
@@ -181,6 +184,7 @@ def diagnose(
         failed_step=failed_step,
         rotation_on=secret.rotation_enabled,
         rotation_function=described.rotation_function,
+        last_rotated_at=None if secret.last_rotated_at is None else iso(secret.last_rotated_at),
         untouchable=untouchable(secret),
         mode=mode,
         mode_note=mode_note,

@@ -19,6 +19,7 @@ from .secrets import CURRENT, PENDING, PREVIOUS
 SCHEMA = "rotation-guard/1"
 OPENED, RETRIED, RECOVERED, RESTARTED = "opened", "retried", "recovered", "restarted"
 ESCALATED, HELD, HELD_BURST, UNIDENTIFIED = "escalated", "held", "held_burst", "unidentified"
+REMINDER, RESOLVED, MISSING = "reminder", "resolved", "missing"
 NEW_VALUES = ("RotationSucceeded", "Secret Label Updated")
 NAMED = 20
 """How many of the secrets in a burst are named."""
@@ -31,8 +32,17 @@ Facts = dict[str, Any]
 
 _KINDS = (*FAILURES, *NEW_VALUES)
 _ACTIONS = ("decide", "retry", Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK, "restart")
-_ENDED = {ESCALATED: Outcome.ESCALATED, HELD: Outcome.HELD, HELD_BURST: Outcome.HELD, RESTARTED: Outcome.RESTARTED}
+_ENDED = {
+    ESCALATED: Outcome.ESCALATED,
+    REMINDER: Outcome.ESCALATED,
+    MISSING: Outcome.ESCALATED,
+    HELD: Outcome.HELD,
+    HELD_BURST: Outcome.HELD,
+    RESOLVED: Outcome.RESOLVED,
+    RESTARTED: Outcome.RESTARTED,
+}
 _CAPPED = "This account's maxActionsPerHour are used up."
+_MISSING = "Its row is missing from the Incidents table, so what was done about it is not known."
 _PROVEN = ("current", "pending", "previous")
 _FOREIGN = re.compile(r"[^ !#-\[\]-~]")
 _VERSION = re.compile(r"[\w-]{1,64}", re.ASCII)
@@ -59,7 +69,8 @@ def facts_of(
     good; `held` are the incidents in a burst. A JSON object that has each of these, null where nothing is known:
 
     - `schema`: `rotation-guard/1`. `turn`: `opened`, `retried`, `recovered`, `restarted`, `escalated`, `held`,
-      `held_burst` or `unidentified`.
+      `held_burst`, `reminder` (still escalated, a day later), `resolved` (escalated or held, and a new value since),
+      `missing` (the incident's row is gone) or `unidentified`.
     - `secret_arn`, `secret_name`, `opened_at`: the incident. `execution`: an ARN, the one that tells.
     - `outcome`: how it ended, one of `incidents.Outcome`, and `reason`: why so, in a sentence. `closed_at`.
     - `kind`: what opened it, such as `RotationFailed`; `occurred_at`, `failed_step`; `failures`: how many there were,
@@ -86,7 +97,7 @@ def facts_of(
         "opened_at": _moment(incident.get("opened_at")),
         "execution": _text(execution, _ARN_LENGTH),
         "outcome": str(outcome) if outcome else None,
-        "reason": _CAPPED if held else _text(incident.get("reason"), _SENTENCE_LENGTH),
+        "reason": _reason(turn, incident, held),
         "closed_at": _moment(incident.get("closed_at")),
         "kind": _one_of(_KINDS, incident.get("event_type") or opening.get("kind")),
         "occurred_at": _moment(incident.get("occurred_at") or opening.get("occurred_at")),
@@ -103,10 +114,19 @@ def facts_of(
         "links": {
             "execution": execution_link(execution),
             "secret": secret_link(arn) if arn else "",
-            "runbook": runbook_link(runbook_url, outcome or turn),
+            "runbook": runbook_link(runbook_url, turn if turn == MISSING else outcome or turn),
         },
         "next": None,
     }
+
+
+def _reason(turn: str, incident: Mapping[str, Any], held: Sequence[Mapping[str, Any]]) -> str | None:
+    if turn == RESOLVED and (at := _moment(incident.get("resolved_at"))):
+        by = _one_of(_KINDS, incident.get("resolved_by"))
+        return f"A new value is in use since {at}{f' ({by})' if by else ''}."
+    if turn == MISSING:
+        return _MISSING
+    return _CAPPED if held else _text(incident.get("reason"), _SENTENCE_LENGTH)
 
 
 def _actions(incident: Mapping[str, Any]) -> list[Facts]:
@@ -153,7 +173,7 @@ def _now(incident: Mapping[str, Any], outcome: str | None) -> Facts:
     held = {str(label): _version(version) for version, labels in versions.items() for label in _list(labels)}
     current, pending = held.get(CURRENT), held.get(PENDING)
     pending = None if pending == current else pending
-    if pending and outcome in (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY):
+    if outcome == Outcome.RESOLVED or (pending and outcome in (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)):
         return dict.fromkeys((*_PROVEN, "evidence"))
     evidence = _evidence(incident.get("evidence"))
     return {"current": current, "pending": pending, "previous": held.get(PREVIOUS), "evidence": evidence}

@@ -1,6 +1,8 @@
 """How long what is written down is kept."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 
 def expires_at(now: datetime, history_days: int) -> int | None:
@@ -15,3 +17,14 @@ def iso(moment: datetime) -> str:
     """
     # Not by strftime, which writes the year 33 with two digits.
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def state_entered_at(event: Mapping[str, Any], now: datetime) -> datetime:
+    """When Step Functions entered the state that calls a step, by AWS's clock; `now` where the definition does not say.
+
+    Times of events are AWS's, and a function's own clock may be minutes off: what is held against them is this. It is
+    a little too early, so that in doubt an event counts as later
+    (https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html).
+    """
+    entered_at = event.get("entered_at")
+    return datetime.fromisoformat(entered_at) if isinstance(entered_at, str) else now

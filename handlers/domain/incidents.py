@@ -7,12 +7,17 @@ from enum import StrEnum
 from typing import Any
 
 from .history import iso
-from .rotation import TESTED, Heard
+from .rotation import STUCK, TESTED, Heard
+from .secrets import CURRENT, PENDING
 
 OPEN, RESTARTING, CLOSED = "open", "restarting", "closed"
+ALIVE_SECONDS = 3600
+"""Grace period after which an execution that has not been heard of when it should have been is presumed dead."""
 _ROTATION_WINDOW = timedelta(days=1)
 """No rotation window is longer, as it ends with its day at the latest
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html)."""
+_REMINDER_INTERVAL = timedelta(hours=23)
+"""At least so long between two notices about one unresolved incident: once a day, though audits are an hour apart."""
 
 
 class Outcome(StrEnum):
@@ -24,12 +29,16 @@ class Outcome(StrEnum):
     FALLEN_BACK = "fallen back"
     ESCALATED = "escalated"
     HELD = "held"
+    RESOLVED = "resolved"
+    """It was escalated or held, and its secret has a new value since."""
     RESTARTED = "restarted"
     """No rotation had failed: its dependents were restarted after one that succeeded."""
 
 
-UNTRIED = ("notify", "untouchable", "stopped", "held", "test only")
+UNTRIED = ("notify", "untouchable", "stopped", "held", "test only", "orphaned")
 """Rules of `decisions` by which an incident ends without a try."""
+UNRESOLVED = (Outcome.ESCALATED, Outcome.HELD)
+"""How an incident ends that needs somebody until the secret has a new value."""
 _BY_A_NEW_VALUE = (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)
 """A new value that came from wherever: the rotation that had failed may be unfinished still."""
 RECOVERIES = (*_BY_A_NEW_VALUE, Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK)
@@ -44,63 +53,119 @@ class Incident:
     state: str = OPEN
     outcome: str = ""
     """How it ended, once it has."""
+    rule: str = ""
+    """The rule of `decisions` that was applied last."""
     closed_at: str = ""
+    resolved_at: str = ""
+    """When its secret got a new value after it was escalated or held."""
+    notified_at: str = ""
+    """When people were last told that it needs somebody."""
     event_type: str = ""
     """What kind of failure opened it."""
-    replaces: str = ""
-    """When the incident was opened in whose place this one is, because its workflow had died."""
     last_failure_at: str = ""
     """When the latest of its failures happened, ISO 8601."""
     alive_until: int = 0
-    """Until when its workflow has said that it would be heard of again, epoch seconds."""
+    """Until when its execution has said that it would be heard of again, epoch seconds."""
     attempts: int = 0
     """RotateSecret calls that it made."""
+    failures: int = 0
     moved: Mapping[str, Any] | None = None
     """How it moved AWSCURRENT, or was about to."""
     current_version_id: str | None = None
-    """The version that held AWSCURRENT when it was opened."""
+    """The version that held AWSCURRENT when it was looked at last."""
+    pending_version_id: str | None = None
+    """The version that held AWSPENDING then."""
     event_ids: frozenset[str] = frozenset()
     rotation_ids: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Incident":
         """The incident that this row holds."""
+        versions = row.get("versions") or {}
+        notices = [action for action in row.get("actions", ()) if action.get("turn") in ("escalated", "reminder")]
         return cls(
             secret_arn=row["secret_arn"],
             opened_at=row["opened_at"],
             state=row.get("state", OPEN),
             outcome=row.get("outcome", ""),
+            rule=row.get("rule", ""),
             closed_at=row.get("closed_at", ""),
+            resolved_at=row.get("resolved_at", ""),
+            notified_at=max((action.get("at", "") for action in notices), default=row.get("closed_at", "")),
             event_type=row.get("event_type", ""),
-            replaces=row.get("replaces", ""),
             last_failure_at=row.get("last_failure_at", ""),
             alive_until=int(row.get("alive_until", 0)),
             attempts=int(row.get("attempts", 0)),
+            failures=int(row.get("failures", 0)),
             moved=row.get("moved"),
-            current_version_id=row.get("current_version_id"),
+            current_version_id=_holder(versions, CURRENT) or row.get("current_version_id"),
+            pending_version_id=_holder(versions, PENDING),
             event_ids=frozenset(row.get("event_ids", ())),
             rotation_ids=frozenset(row.get("rotation_ids", ())),
         )
 
-    def covers(self, failure: Heard) -> bool:
-        """Whether this failure is in it already, is older than one that is, or is a repeat of its rotation.
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether it ended with people, and its secret had no new value since."""
+        return self.state == CLOSED and self.outcome in UNRESOLVED and self.failures > 0
+
+    @property
+    def is_failed_repair(self) -> bool:
+        """Whether something was tried in vain: the circuit breaker counts these in a row."""
+        was_escalated = self.outcome in (Outcome.ESCALATED, Outcome.RESOLVED)
+        return was_escalated and self.failures > 0 and self.rule not in UNTRIED
+
+    def is_repeat(self, failure: Heard) -> bool:
+        """Whether this failure is in it already, is older than one that is, or repeats its rotation.
 
         A rotation that is asked for anew may go by its old id, for as long as it is unfinished: what comes after the
-        window in which AWS repeats it by itself is news. So is whatever fails after people were told that all is well,
-        or that it was held. What failed before somebody was paged is what that was for.
+        window in which AWS repeats it by itself is news, unless the incident was escalated and nothing has been
+        resolved since. So is whatever fails after people were told that all is well, or that it was held. What failed
+        before somebody was paged is what that was for.
         """
         if failure.identity in self.event_ids:
             return True
         # A restart that failed says nothing of a rotation, and neither does a test of one.
         if not self.last_failure_at or (self.event_type == TESTED and failure.kind != TESTED):
             return False
-        if failure.occurred_at < self.last_failure_at:
+        if failure.occurred_at < max(self.last_failure_at, self.resolved_at):
             return True
         if self.outcome == Outcome.ESCALATED and failure.occurred_at < self.closed_at:
             return True
-        if failure.rotation_id not in self.rotation_ids or self.outcome in (*_BY_A_NEW_VALUE, Outcome.HELD):
+        if not self._is_same_rotation(failure) or self.outcome in (*_BY_A_NEW_VALUE, Outcome.HELD, Outcome.RESOLVED):
             return False
+        # Repairs that were stopped by hand may be allowed again.
+        if self.outcome == Outcome.ESCALATED and self.rule != "stopped":
+            return True
         return failure.occurred_at < iso(datetime.fromisoformat(self.last_failure_at) + _ROTATION_WINDOW)
+
+    def _is_same_rotation(self, failure: Heard) -> bool:
+        if failure.kind == STUCK:
+            return failure.pending_version_id is not None and failure.pending_version_id == self.pending_version_id
+        return failure.rotation_id in self.rotation_ids
+
+    def is_reminder_due(self, failure: Heard, now: datetime) -> bool:
+        """Whether people are to be told again that it needs somebody, now that its rotation has failed once more."""
+        if self.outcome != Outcome.ESCALATED or not self._is_same_rotation(failure):
+            return False
+        return failure.occurred_at > self.notified_at <= iso(now - _REMINDER_INTERVAL)
+
+    def is_resolved_by(self, success: Heard, current_version_id: str | None) -> bool:
+        """Whether this news of a new value resolves it; `current_version_id` holds AWSCURRENT now, if that is known.
+
+        The news of this incident's own move resolves nothing, however late it comes, and neither does what was true
+        when the incident was looked at last.
+        """
+        if not self.is_unresolved:
+            return False
+        version = current_version_id or success.current_version_id
+        if version is None:
+            return success.occurred_at > max(self.last_failure_at, self.closed_at)
+        return version not in (self.current_version_id, (self.moved or {}).get("to"))
+
+
+def _holder(versions: Mapping[str, Any], label: str) -> str | None:
+    return next((str(version) for version, labels in versions.items() if label in labels), None)
 
 
 class Does(StrEnum):
@@ -108,12 +173,12 @@ class Does(StrEnum):
 
     OPENS = "opens"
     """Nothing is open: a new incident."""
-    REPLACES = "replaces"
-    """One is open whose workflow has died without a word: it is closed, and another opened."""
     JOINS = "joins"
     """An incident is open, and this belongs to it."""
     IS_LATE = "is late"
     """It tells of what is over: nothing is done twice."""
+    REMINDS = "reminds"
+    """It tells of what was escalated a day ago, and is still so."""
     ENDS = "ends"
     """The secret has a new value: the open incident is over."""
     PASSES = "passes"
@@ -136,36 +201,33 @@ def claim_failure(
     latest: Incident | None,
     failure: Heard,
     new_value_at: str,
-    now: int,
+    now: datetime,
 ) -> Claimed:
     """What a failure does, given the open incident, the latest one of any state, and when the secret got a new value.
 
-    `new_value_at` is ISO 8601, empty where it is not known; `now` is in epoch seconds. Event times have whole seconds:
-    a failure of the same second as the new value counts as later, since nothing may be lost.
+    `new_value_at` is ISO 8601, empty where it is not known. All times are AWS's. Event times have whole seconds: a
+    failure of the same second as the new value counts as later, since nothing may be lost.
     """
     if incident is not None:
-        if incident.alive_until < now:
-            return Claimed(Does.REPLACES, incident)
         return Claimed(Does.JOINS, incident)
-    if latest is not None and latest.covers(failure):
-        return Claimed(Does.IS_LATE, latest)
+    if latest is not None and latest.is_repeat(failure):
+        return Claimed(Does.REMINDS if latest.is_reminder_due(failure, now) else Does.IS_LATE, latest)
     if failure.occurred_at < new_value_at:
         return Claimed(Does.IS_LATE, latest)
     return Claimed(Does.OPENS)
 
 
-def claim_success(incident: Incident | None, success: Heard, is_stuck: bool, now: int) -> Claimed:
-    """What a new value does to the open incident; `is_stuck` says that a rotation is unfinished.
+def claim_success(incident: Incident | None, success: Heard, is_stuck: bool) -> Claimed:
+    """What a new value does to the open incident; `is_stuck` says that a rotation is unfinished, or may be.
 
-    `now` is in epoch seconds. What moves AWSCURRENT in the middle of our own move is that move: its incident ends
-    itself, after a proof.
+    What moves AWSCURRENT once our own move is written down is that move: its incident ends itself, after a proof, and
+    restarts dependents.
     """
     if incident is None:
         return Claimed(Does.PASSES)
     older = success.occurred_at < incident.last_failure_at
     as_old = success.occurred_at == incident.last_failure_at
-    is_moving = incident.moved is not None and incident.alive_until >= now
-    if older or (as_old and is_stuck) or is_moving:
+    if older or (as_old and is_stuck) or incident.moved is not None:
         return Claimed(Does.JOINS, incident)
     outcome = Outcome.RECOVERED_BY_RETRY if incident.attempts else Outcome.RECOVERED_BY_AWS
     return Claimed(Does.ENDS, incident, outcome)

@@ -21,8 +21,10 @@ _ANCHORS = {
     Outcome.FALLEN_BACK: "fallen-back",
     Outcome.ESCALATED: "escalated",
     Outcome.HELD: "held",
+    Outcome.RESOLVED: "resolved",
     Outcome.RESTARTED: "restarted",
     "opened": "opened",
+    "missing": "missing",
     "retried": "opened",
     "unidentified": "unidentified",
 }

@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 
 from .advice import advice
-from .facts import HELD_BURST, NEW_VALUES, OPENED, RECOVERED, RESTARTED, RETRIED, Facts
+from .facts import (
+    HELD_BURST,
+    MISSING,
+    NEW_VALUES,
+    OPENED,
+    RECOVERED,
+    REMINDER,
+    RESOLVED,
+    RESTARTED,
+    RETRIED,
+    Facts,
+)
 from .incidents import Outcome
 from .restarts import State
 
@@ -49,6 +60,10 @@ def _subject(facts: Facts) -> str:
         what, step = f"{count} failed {'rotation' if count == 1 else 'rotations'} held", ""
     elif facts["turn"] == RESTARTED:
         what, step = f"Dependents {_restarted(facts)}", ""
+    elif facts["turn"] == REMINDER:
+        what = "Rotation still escalated"
+    elif facts["turn"] == MISSING:
+        what, step = "Incident lost", ""
     else:
         ended = _ended(facts)
         what = f"Rotation {ended or _happened(facts)}"
@@ -63,6 +78,12 @@ def _headline(facts: Facts) -> str:
     who, step = _who(facts), facts["failed_step"]
     if facts["turn"] == RESTARTED:
         return f"{who} has a new value; its dependents were {_restarted(facts)}."
+    if facts["turn"] == RESOLVED:
+        return f"{who}: resolved."
+    if facts["turn"] == REMINDER:
+        return f"The rotation of {who} still fails{f' at {step}' if step else ''}: escalated, and not resolved since."
+    if facts["turn"] == MISSING:
+        return f"The incident of {who} is lost: escalated."
     failed = f"The rotation of {who} {_happened(facts)}{f' at {step}' if step else ''}"
     if facts["kind"] in NEW_VALUES:
         failed = f"{who} has a new value"

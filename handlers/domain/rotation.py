@@ -33,10 +33,18 @@ class RotationEvent:
     """AWS's words about the failure: the step, and nothing of the cause."""
     current_version_id: str | None = None
     """The version that AWSCURRENT moved to, where the event says so."""
+    pending_version_id: str | None = None
+    """The version that a stuck rotation is making, where the event says so."""
+    opened_at: str | None = None
+    """The incident that a stalled incident's event is about, by its opening time."""
 
 
 TESTED = "TestRotationFailed"
-FAILURES = ("RotationFailed", "RotationAbandoned", TESTED, "Rotation Stuck")
+STUCK = "Rotation Stuck"
+"""The audit found a rotation that has been under way for too long."""
+STALLED = "Rotation Incident Stalled"
+"""An incident is unfinished, and no execution that works on it has been heard of in time."""
+FAILURES = ("RotationFailed", "RotationAbandoned", TESTED, STUCK)
 """What opens an incident, or belongs to one."""
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 """The four steps of a rotation (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html)."""
@@ -57,6 +65,8 @@ class Heard:
     rotation_id: str | None = None
     failed_step: str | None = None
     current_version_id: str | None = None
+    pending_version_id: str | None = None
+    opened_at: str | None = None
 
     @property
     def is_failure(self) -> bool:

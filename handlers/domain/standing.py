@@ -9,18 +9,15 @@ class Standing:
 
     secret_arn: str
     succeeded_at: str = ""
-    """When it last got a new value, as far as events and repairs tell."""
+    """When it last got a new value, as far as events and repairs tell: whether that works is another question."""
+    verified_at: str = ""
+    """When a new value was last verified: AWS completed a rotation, whose own test passed, or a probe proved it."""
     orphaned_at: str = ""
-    """When the breaker opened, after too many incidents without a success in between."""
+    """When the circuit breaker opened: too many incidents in a row without a verified success."""
     released_at: str = ""
     """When somebody has released it."""
 
     @property
     def is_orphaned(self) -> bool:
-        """Whether it is told and not touched, until somebody releases it."""
+        """Whether repairs are suspended until an operator releases the secret."""
         return bool(self.orphaned_at) and self.released_at < self.orphaned_at
-
-    @property
-    def fresh_since(self) -> str:
-        """Since when incidents count against it."""
-        return max(self.succeeded_at, self.released_at)

@@ -29,7 +29,6 @@ EVERYTHING = {
     "retry_cap_minutes": 3,
     "max_retries": 4,
     "breaker_threshold": 5,
-    "breaker_window_hours": 6,
     "max_actions_per_hour": 7,
     "change_window": {"start": "22:00", "end": "04:00"},
     "probe_functions": [PROBE],
@@ -224,7 +223,6 @@ def test_each_step_is_told_what_was_set(full):
         "RETRY_BASE_MINUTES": "2",
         "RETRY_CAP_MINUTES": "3",
         "BREAKER_THRESHOLD": "5",
-        "BREAKER_WINDOW_HOURS": "6",
         "MAX_ACTIONS_PER_HOUR": "7",
         "CHANGE_WINDOW": json.dumps({"start": "22:00", "end": "04:00"}),
     }
@@ -252,7 +250,6 @@ def test_what_was_not_set_has_its_default(plain):
         "RETRY_BASE_MINUTES": "5",
         "RETRY_CAP_MINUTES": "60",
         "BREAKER_THRESHOLD": "3",
-        "BREAKER_WINDOW_HOURS": "24",
         "MAX_ACTIONS_PER_HOUR": "10",
         "CHANGE_WINDOW": "{}",
     }

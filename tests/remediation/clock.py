@@ -17,6 +17,8 @@ class Clock:
 
     def __init__(self, now: real.datetime = MIDNIGHT) -> None:
         self.now = now
+        self.skew = real.timedelta()
+        """By how much the clock of the functions is ahead of AWS's."""
 
     def pass_by(self, seconds: float) -> None:
         """Lets this much time pass."""
@@ -34,7 +36,7 @@ class Clock:
         class Datetime(real.datetime):
             @classmethod
             def now(cls, tz: real.tzinfo | None = None) -> Self:
-                return cls.fromtimestamp(clock.now.timestamp(), tz)
+                return cls.fromtimestamp((clock.now + clock.skew).timestamp(), tz)
 
         modules = [one for one in _modules() if getattr(one, "datetime", None) is real.datetime]
         patches = [patch.object(module, "datetime", Datetime) for module in modules]

@@ -14,6 +14,7 @@ _FILES = {
     "TestRotationFailed": "test-rotation-failed",
     "RotationSucceeded": "rotation-succeeded",
     "Rotation Stuck": "rotation-stuck",
+    "Rotation Incident Stalled": "incident-stalled",
     "Secret Label Updated": "secret-label-updated",
 }
 
@@ -56,9 +57,12 @@ def happened(
     rotation: str | None = None,
     step: str | None = None,
     version: str | None = None,
+    days: int = 0,
+    detail: dict[str, Any] | None = None,
 ) -> Happened:
-    """An event of this kind."""
+    """An event of this kind; `days` that a rotation has been stuck for, and the `detail` of one of our own."""
     body = copy.deepcopy(_recorded(_FILES[kind]))
+    body["detail"] |= detail or {}
     body["time"], body["id"] = occurred_at, f"00000000-0000-4000-8000-{number:06x}ffffff"
     detail = body["detail"]
     if body["resources"]:
@@ -66,7 +70,10 @@ def happened(
     if kind == "Secret Label Updated":
         detail["versionId"] = version
     elif kind == "Rotation Stuck":
-        detail |= {"eventID": f"rotation-stuck-{version}", "versionId": version, "errorMessage": "CANARY"}
+        identity = f"rotation-stuck-{version}{f'-{days}' if days else ''}"
+        detail |= {"eventID": identity, "versionId": version, "errorMessage": "CANARY"}
+    elif kind == "Rotation Incident Stalled":
+        pass
     else:
         detail |= {"eventTime": occurred_at, "eventID": f"11111111-0000-4000-8000-{number:012x}"}
         detail["additionalEventData"]["SecretId"] = secret_arn

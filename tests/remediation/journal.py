@@ -111,6 +111,13 @@ class Journal:
             known.decided_at = known.decided_at if execution.tries else known.asked_at
         return known
 
+    def repeated(self, execution: Execution, payload: Any) -> None:
+        """A step is invoked once more than its execution knows: what it does to each topic may be there twice."""
+        incident = payload.get("incident") or {}
+        key = (incident["secret_arn"], incident["opened_at"]) if incident.get("opened_at") else None
+        topics = [f"arn:aws:sns:eu-west-1:123456789012:{name}" for name in ("remediation", "critical")]
+        self.deaths.append(Death(execution.name, execution.state, key, payload.get("turn", ""), topics))
+
     def died(self, known: Knowledge) -> None:
         """The invocation under way has died."""
         self.deaths.append(Death(known.execution, known.step, known.incident, self._turn(known), known.published))

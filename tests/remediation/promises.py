@@ -9,19 +9,19 @@ from tests.remediation.clock import stamp
 from tests.remediation.events import Happened
 from tests.remediation.journal import Action, Key, Knowledge
 from tests.remediation.secrets_manager import CURRENT
-from tests.remediation.states import FAILED, Execution
+from tests.remediation.states import Execution
 
 if TYPE_CHECKING:
     from tests.remediation.world import World
 
 RECOVERED = ("recovered by AWS", "recovered by retry")
-OUTCOMES = (*RECOVERED, "rolled forward", "fallen back", "escalated", "held", "restarted")
-TURNS = {"escalated": "escalated", "held": "held_burst", "restarted": "restarted"}
+OUTCOMES = (*RECOVERED, "rolled forward", "fallen back", "escalated", "held", "restarted", "resolved")
+TURNS = {"escalated": "escalated", "held": "held_burst", "restarted": "restarted", "resolved": "resolved"}
 """Outcome -> the turn at which people are told of it, where that is not `recovered`."""
 NOTICES, CRITICAL = (f"arn:aws:sns:eu-west-1:123456789012:{name}" for name in ("remediation", "critical"))
 HOUR = timedelta(hours=1)
 DECISIONS_BEYOND_RETRIES = 12
-UNTRIED = ("notify", "untouchable", "stopped", "held", "test only")
+UNTRIED = ("notify", "untouchable", "stopped", "held", "test only", "orphaned")
 """Rules by which an incident ends without a try."""
 ROTATION_WINDOW = timedelta(days=1)
 
@@ -72,15 +72,20 @@ class Promises:
         return all(event.kind == "TestRotationFailed" for event in own)
 
     def _failed_before(self, action: Action) -> int:
-        """How many incidents of the secret came to nothing before this one, though tried, since its last new value."""
+        """How many incidents in a row came to nothing before this one, though tried, without a verified success.
+
+        What is verified is known by the database and by AWS, whatever anybody was told. A probe that says of a broken
+        version that it works is beyond what can be noticed.
+        """
         world, (arn, opened_at) = self._world, action.incident
-        window = timedelta(hours=world.settings.breaker_window_hours)
-        fresh = [*self._new_values(world.secrets_manager.secrets[arn]), *filter(None, [world.released.get(arn)])]
+        if arn in world.functions.lies:
+            return 0
+        verified = [*world.secrets_manager.secrets[arn].verified_at, *filter(None, [world.released.get(arn)])]
         # What is written down of a success is some seconds later, and has whole seconds.
-        since = max([action.decided_at - window, *fresh]) + timedelta(seconds=5)
-        escalated = [row for row in world.rows() if row["secret_arn"] == arn and row.get("outcome") == "escalated"]
+        since = stamp(max(verified) + timedelta(seconds=5)) if verified else ""
+        escalated = [row for row in world.rows() if row["secret_arn"] == arn and was_escalated(row)]
         failed = [row for row in escalated if row["failures"] and row.get("rule") not in UNTRIED]
-        return sum(stamp(since) < row["opened_at"] < opened_at for row in failed)
+        return sum(since < row["last_failure_at"] and row["opened_at"] < opened_at for row in failed)
 
     # --- after every step ---
 
@@ -90,7 +95,15 @@ class Promises:
         for secret in self._world.secrets_manager.secrets.values():
             assert secret.labels[CURRENT] in secret.versions
         self._one_open_incident()
+        self._listed_as_unfinished()
         self._few_actions()
+
+    def _listed_as_unfinished(self) -> None:
+        """Whatever is not closed is found by the next audit, should everybody die now."""
+        items = self._world.tables.items.get("incidents", {})
+        listed = {row["opened_at"]["S"] for (arn, _), row in items.items() if arn == "unfinished"}
+        states = {f"{arn}#{opened_at}": row["state"]["S"] for (arn, opened_at), row in items.items() if "state" in row}
+        assert {key for key, state in states.items() if state != "closed"} <= listed
 
     def _one_open_incident(self) -> None:
         items = self._world.tables.items.get("incidents", {})
@@ -123,9 +136,13 @@ class Promises:
     # --- when everything is over ---
 
     def at_the_end(self) -> None:
-        """What holds once no execution runs any more."""
+        """What holds once no execution runs any more, and audits have found whatever was left behind."""
         self.always()
         assert not self._world.running
+        self._world.audit_until_finished()
+        self.always()
+        items = self._world.tables.items.get("incidents", {})
+        assert not [key for arn, key in items if arn == "unfinished"]
         for execution in self._world.executions.values():
             self._ended(execution)
         for row in self._world.rows():
@@ -135,7 +152,8 @@ class Promises:
         self._kept_to_itself()
 
     def _ended(self, execution: Execution) -> None:
-        assert execution.error in ("", "Escalated", "StepFailed"), execution
+        # One that was told ends well: an alarm on those that failed would page for it once more.
+        assert execution.error in ("", "StepFailed", "Aborted"), execution
         most = self._world.settings.max_retries + DECISIONS_BEYOND_RETRIES
         assert execution.trail.count("Move") + execution.trail.count("Retry") <= 3 * most
         if execution.error == "StepFailed":
@@ -143,36 +161,37 @@ class Promises:
 
     def _closed(self, row: dict[str, Any]) -> None:
         """An incident has ended, and was told of when it began and when it ended."""
-        gave_up = any(one.error == "StepFailed" for one in self._tellers(row))
-        if row["state"] != "closed":
-            # Who was to close it has died, and the topic was told; the next failure closes it.
-            assert gave_up, row
-            return
+        assert row["state"] == "closed", row
         assert row["outcome"] in OUTCOMES, row
         if row["failures"]:
-            self._told_once(row, "opened", NOTICES, gave_up)
-        self._told_once(row, TURNS.get(row["outcome"], "recovered"), NOTICES, gave_up)
-        if row["outcome"] == "escalated":
-            self._told_once(row, "escalated", CRITICAL, gave_up)
-            # One whose workflow had died was closed by the next failure's.
-            assert all(one.status == FAILED for one in self._tellers(row) if one.arn == row.get("ended_by")), row
+            self._told_once(row, "opened", NOTICES)
+        if was_escalated(row):
+            self._told_once(row, "escalated", CRITICAL)
+            self._told_once(row, "escalated", NOTICES)
+        self._told_once(row, TURNS.get(row["outcome"], "recovered"), NOTICES)
+        if row.get("resolved_outcome") == "escalated":
+            self._told_once(row, "resolved", CRITICAL)
 
-    def _told_once(self, row: dict[str, Any], turn: str, topic: str, gave_up: bool) -> None:
+    def _told_once(self, row: dict[str, Any], turn: str, topic: str) -> None:
         """Told once of a turn, and once more at most for each time that the function died after it had."""
         incident = (row["secret_arn"], row["opened_at"])
         journal = self._world.journal
         told = [one for one in journal.notices if one.topic == topic and one.turn == turn and incident in one.about]
         deaths = [one for one in journal.deaths if one.turn == turn and topic in one.published]
         repeats = [one for one in deaths if turn == "held_burst" or one.incident == incident]
-        doomed = {execution for execution, step in self._world.doomed if step == "notify"}
-        by = {one.name for one in self._tellers(row)}
-        least = 0 if gave_up or doomed & by else 1
-        assert least <= len(told) <= 1 + len(repeats), (turn, topic, told, row)
+        assert self._least(row, turn) <= len(told) <= 1 + len(repeats), (turn, topic, told, row)
+
+    def _least(self, row: dict[str, Any], turn: str) -> int:
+        """How often it has to be told: its end always, and not what was overtaken by it before it could be told."""
+        if turn != "opened" and (turn != "escalated" or row["outcome"] != "resolved"):
+            return 1
+        incident = (row["secret_arn"], row["opened_at"])
+        died = any(one.incident == incident and one.turn == turn for one in self._world.journal.deaths)
+        return 0 if died or any(one.error in ("Aborted", "StepFailed") for one in self._tellers(row)) else 1
 
     def _tellers(self, row: dict[str, Any]) -> list[Execution]:
-        """The executions that have something to tell of an incident: its own, who ended it, and who took its place."""
-        arns = {one["execution"] for one in self._world.rows() if one.get("replaces") == row["opened_at"]}
-        arns |= {row["execution"], row.get("ended_by")}
+        """The executions that have something to tell of an incident: its own, and who ended it."""
+        arns = {row["execution"], row.get("ended_by")}
         return [one for one in self._world.executions.values() if one.arn in arns]
 
     def _critical(self, execution: Execution) -> bool:
@@ -194,7 +213,7 @@ class Promises:
             rows = self._world.rows(secret)
             is_heard = any(self._told(event, row) for row in rows if row["failures"])
             executions = [one for one in self._world.executions.values() if event.identity in one.given]
-            assert is_heard or any(one.error == "StepFailed" for one in executions), (event, rows)
+            assert is_heard or any(one.error in ("StepFailed", "Aborted") for one in executions), (event, rows)
 
     def _told(self, event: Happened, row: dict[str, Any]) -> bool:
         """Whether people know of this failure from what they were told of an incident."""
@@ -206,11 +225,16 @@ class Promises:
             return True
         if row.get("outcome") in (*RECOVERED, "held"):
             return False  # They were told that all is well, or that nothing was done.
+        if row.get("outcome") == "resolved":
+            return event.occurred_at <= row["resolved_at"]
         if row.get("outcome") == "escalated" and event.occurred_at < row["closed_at"]:
             return True
         last = datetime.fromisoformat(row["last_failure_at"])
+        is_unresolved = row.get("outcome") == "escalated" and row["rule"] != "stopped"
+        if event.kind == "Rotation Stuck":
+            return is_unresolved and event.body["detail"]["versionId"] in row["versions"]
         is_repeat = event.rotation in row.get("rotation_ids", ())
-        return is_repeat and datetime.fromisoformat(event.occurred_at) < last + ROTATION_WINDOW
+        return is_repeat and (is_unresolved or datetime.fromisoformat(event.occurred_at) < last + ROTATION_WINDOW)
 
     def _new_values(self, secret: Any) -> list[datetime]:
         return [*secret.moved_at, *([secret.last_rotated_at] if secret.last_rotated_at else [])]
@@ -238,6 +262,11 @@ class Promises:
     def nothing_changes(self) -> "Unchanged":
         """Holds what comes within it to changing nothing and telling nobody."""
         return Unchanged(self._world)
+
+
+def was_escalated(row: dict[str, Any]) -> bool:
+    """Whether somebody was paged for an incident, whatever has become of it since."""
+    return "escalated" in (row.get("outcome"), row.get("resolved_outcome"))
 
 
 class Unchanged:

@@ -65,6 +65,8 @@ class Secret:
     last_rotated_at: datetime | None = None
     deleted_at: datetime | None = None
     is_gone: bool = False
+    denies_description: bool = False
+    """Whether its own policy denies DescribeSecret."""
     rotation: str = ""
     """The version that a rotation which is not over is making."""
     known_as: str = ""
@@ -74,6 +76,9 @@ class Secret:
     fault: Fault | None = None
     moved_at: list[datetime] = field(default_factory=list)
     """When AWSCURRENT moved, whoever did it."""
+    verified_at: list[datetime] = field(default_factory=list)
+    """When a new value came into use that the database takes, whoever moved the label, and when AWS completed a
+    rotation: what a repair may at most be told to have achieved."""
 
     @property
     def name(self) -> str:
@@ -116,6 +121,8 @@ class SecretsManager:
 
     def describe_secret(self, asked: dict[str, Any]) -> dict[str, Any]:
         secret = self._found(asked)
+        if secret.denies_description:
+            raise refused("AccessDeniedException", "with an explicit deny in a resource-based policy")
         known: dict[str, Any] = {
             "ARN": secret.arn,
             "Name": secret.name,
@@ -189,6 +196,7 @@ class SecretsManager:
         if failed is None:
             secret.rotation = ""
             secret.last_rotated_at = self._clock.now
+            secret.verified_at.append(self._clock.now)
             self._tell(arn, "RotationSucceeded", rotation=rotation)
         else:
             named = secret.fault is None or secret.fault.is_named
@@ -259,6 +267,8 @@ class SecretsManager:
         if label == CURRENT and before is not None:
             secret.labels[PREVIOUS] = before
             secret.moved_at.append(self._clock.now)
+            if secret.works(to):
+                secret.verified_at.append(self._clock.now)
             self._tell(secret.arn, "Secret Label Updated", version=to)
 
     def _found(self, asked: dict[str, Any]) -> Secret:

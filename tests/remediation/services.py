@@ -40,9 +40,13 @@ class Bus:
 
     def __init__(self) -> None:
         self.put: list[Asked] = []
+        self.delivers: Callable[[Asked], None] = lambda entry: None
+        """Is told what was put, to bring it to whom the rules lead."""
 
     def put_events(self, asked: Asked) -> Asked:
         self.put += asked["Entries"]
+        for entry in asked["Entries"]:
+            self.delivers(entry)
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "event"} for _ in asked["Entries"]]}
 
 
@@ -70,6 +74,8 @@ class Functions:
     def __init__(self, secrets_manager: SecretsManager) -> None:
         self._secrets_manager = secrets_manager
         self.manner = HONEST
+        self.lies: list[str] = []
+        """Secrets of which it has said that a version works that does not."""
         self.answered: Callable[[str, bool | None], None] = lambda version, works: None
         """Is told what was answered about a version."""
 
@@ -95,6 +101,8 @@ class Functions:
                 return _answer('{"errorMessage": "CANARY of a probe"}', FunctionError="Unhandled")
         if not is_readable:
             return _answer('{"errorMessage": "CANARY of a probe"}', FunctionError="Unhandled")
+        if manner == LIAR and not works:
+            self.lies.append(given["SecretId"])
         return _answer(json.dumps({"works": works if manner == HONEST else not works}))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.remediation.clock import Clock, stamp_of_execution
 
-RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
+RUNNING, SUCCEEDED, FAILED, ABORTED = "RUNNING", "SUCCEEDED", "FAILED", "ABORTED"
 _WORD = re.compile(r"\s*('(?:[^'\\]|\\.)*'|\$[\w.$]*|States\.\w+|-?\d+|[(),])")
 _NOT_FOUND = object()
 
@@ -44,6 +44,8 @@ class Execution:
     state: str
     due: datetime
     """When its next state is to be entered, or its task to be tried again."""
+    entered_at: datetime
+    """When it entered the state that it is in; a task that is tried again has entered it once."""
     tries: int = 0
     """How often the task of the state has failed."""
     status: str = RUNNING
@@ -68,25 +70,39 @@ class StateMachine:
 
     def begin(self, arn: str, given: str) -> Execution:
         """A new execution with this input."""
-        return Execution(arn, given, self._clock.now, json.loads(given), self.start_at, self._clock.now)
+        now = self._clock.now
+        return Execution(arn, given, now, json.loads(given), self.start_at, now, now)
 
     def step(self, execution: Execution) -> None:
         """Enters the state that the execution is at, and leaves it unless its task is to be tried again."""
         state = self.states[execution.state]
         execution.trail.append(execution.state)
+        if not execution.tries:
+            execution.entered_at = self._clock.now
         try:
             _STATES[state["Type"]](self, state, execution)
         except RuntimeFailure as failure:
             execution.status, execution.error = FAILED, f"States.Runtime: {failure} in {execution.state}"
+
+    def payload(self, execution: Execution) -> tuple[str, Any]:
+        """What the task that the execution is at calls, and with what."""
+        state = self.states[execution.state]
+        return state["Resource"], self._made(state["Parameters"], execution)
+
+    def abort(self, execution: Execution) -> None:
+        """Somebody stops the execution, between two states or in the middle of a task."""
+        execution.status, execution.error = ABORTED, "Aborted"
 
     def _run_task(self, state: State, execution: Execution) -> None:
         payload = self._made(state["Parameters"], execution)
         try:
             answer = self._task(state["Resource"], payload, execution)
         except TaskFailed as failure:
-            self._try_again(state, execution, failure.error)
+            if execution.status == RUNNING:
+                self._try_again(state, execution, failure.error)
             return
-        self._leave(state, execution, answer)
+        if execution.status == RUNNING:
+            self._leave(state, execution, answer)
 
     def _try_again(self, state: State, execution: Execution, error: str) -> None:
         for rule in state.get("Retry", []):
@@ -192,7 +208,10 @@ class StateMachine:
     def _found(self, path: str, execution: Execution) -> Any:
         root = execution.data
         if path.startswith("$$."):
-            root = {"Execution": {"Id": execution.arn, "StartTime": stamp_of_execution(execution.started_at)}}
+            root = {
+                "Execution": {"Id": execution.arn, "StartTime": stamp_of_execution(execution.started_at)},
+                "State": {"EnteredTime": stamp_of_execution(execution.entered_at)},
+            }
         for name in path.lstrip("$").split(".")[1:]:
             if not isinstance(root, Mapping) or name not in root:
                 return _NOT_FOUND

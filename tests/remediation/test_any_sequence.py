@@ -258,6 +258,36 @@ class AnySequence(RuleBasedStateMachine):
         """A step of an execution dies whenever it runs."""
         self.world.doomed.add((self._due(which).name, step))
 
+    @precondition(lambda self: self.world.running)
+    @rule(which=whiches)
+    def is_aborted(self, which: int) -> None:
+        """Somebody stops an execution in the console."""
+        self.world.machine.abort(self._due(which))
+
+    @precondition(lambda self: self._at_a_task)
+    @rule(which=whiches, call=st.integers(0, 8), number=st.integers(1, 3))
+    def is_invoked_twice(self, which: int, call: int, number: int) -> None:
+        """An invocation is slow or its answer is lost, so that Step Functions invokes the step once more."""
+        at_task = self._at_a_task
+        execution = at_task[which % len(at_task)]
+
+        def again() -> None:
+            for _ in range(number):
+                self.world.invoke_again(execution)
+
+        self.world.step(execution, Plan(meanwhile={call: again}))
+
+    @property
+    def _at_a_task(self) -> list[Execution]:
+        """Executions that are to run a function, but for restarts: ECS takes no token, so that two at once are two."""
+        machine, running = self.world.machine, self.world.running
+        return [one for one in running if machine.states[one.state]["Type"] == "Task" and one.state != "Restart"]
+
+    @rule()
+    def is_audited(self) -> None:
+        """The hourly audit looks for incidents that nobody goes on with."""
+        self.world.audit()
+
     # --- promises ---
 
     @invariant()

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from components.remediation_workflow import Workflow
-from handlers import remediation_start
+from handlers import remediation_start, stalled_incidents
+from handlers.adapters import unfinished_incidents
 from handlers.adapters.items import row
 from tests.remediation.account import Account, Crash, Plan
 from tests.remediation.clock import Clock, stamp
@@ -54,7 +55,6 @@ class Settings:
     max_retries: int = 3
     max_actions_per_hour: int = 10
     breaker_threshold: int = 3
-    breaker_window_hours: int = 24
     change_window: Mapping[str, Any] = field(default_factory=dict)
     has_probe: bool = True
     has_targets: bool = True
@@ -84,7 +84,6 @@ class Settings:
             "RETRY_BASE_MINUTES": "5",
             "RETRY_CAP_MINUTES": "60",
             "BREAKER_THRESHOLD": str(self.breaker_threshold),
-            "BREAKER_WINDOW_HOURS": str(self.breaker_window_hours),
             "MAX_ACTIONS_PER_HOUR": str(self.max_actions_per_hour),
             "CHANGE_WINDOW": json.dumps(dict(self.change_window)),
             "REMEDIATION_TOPIC_ARN": NOTICES,
@@ -122,12 +121,13 @@ class World:
         self._handlers = {
             step: importlib.import_module(f"handlers.remediation_{step}").handler for step in self.settings.steps
         }
+        self.bus.delivers = self._is_put
         self.executions: dict[str, Execution] = {}
         self._known_names: dict[str, Execution] = {}
         self._stepping: set[str] = set()
         self._planned = Plan()
         self.events: list[Happened] = []
-        self._told_stuck: set[str] = set()
+        self._told_stuck: set[tuple[str, int]] = set()
         self.released: dict[str, datetime] = {}
         self.doomed: set[tuple[str, str]] = set()
         """Executions and their steps that die whenever they run."""
@@ -152,12 +152,35 @@ class World:
         self.events.append(happened(len(self.events), kind, arn, stamp(self.clock.now), **more))
 
     def find_stuck(self, arn: str) -> None:
-        """The hourly audit finds a rotation that is stuck, and says so once, unless an incident is open."""
+        """The hourly audit finds a rotation that is stuck, and says so once a day, unless an incident is open."""
         secret = self.secrets_manager.secrets[arn]
         version = secret.labels.get(PENDING, "")
-        if secret.is_stuck and version not in self._told_stuck and not self._is_open(secret):
-            self._happens(arn, "Rotation Stuck", version=version)
-        self._told_stuck.add(version)
+        if not secret.is_stuck:
+            return
+        days = (self.clock.now - secret.versions[version].created).days
+        if (version, days) not in self._told_stuck and not self._is_open(secret):
+            self._happens(arn, "Rotation Stuck", version=version, days=days)
+        self._told_stuck.add((version, days))
+
+    def audit(self) -> None:
+        """The hourly audit looks for incidents that nobody goes on with."""
+        unfinished = unfinished_incidents.UnfinishedIncidents(TABLE)
+        with self._invocation(Plan(), Knowledge("audit", "")):
+            stalled_incidents.report(unfinished, int(self.clock.now.timestamp()))
+
+    def audit_until_finished(self) -> None:
+        """Whatever hindered the steps is over; hours pass, and audits find what was left behind."""
+        self.doomed.clear()
+        for _ in range(5):
+            if not any(arn == "unfinished" for arn, _ in self.tables.items.get(TABLE, {})):
+                return
+            self.clock.pass_by(2 * 3600)
+            self.audit()
+            self.run()
+
+    def _is_put(self, entry: dict[str, Any]) -> None:
+        if entry["DetailType"] == "Rotation Incident Stalled":
+            self._happens(entry["Resources"][0], entry["DetailType"], detail=json.loads(entry["Detail"]))
 
     def test_rotation(self, arn: str) -> None:
         """Somebody changes how a secret is rotated, and AWS's test of that fails: nothing is rotated."""
@@ -223,6 +246,19 @@ class World:
         finally:
             self._planned = before
             self._stepping.remove(execution.name)
+
+    def invoke_again(self, execution: Execution, plan: Plan | None = None) -> None:
+        """Runs the task that an execution is at to its end: one more invocation, whose answer is lost."""
+        resource, payload = self.machine.payload(execution)
+        self.journal.repeated(execution, payload)
+        before = self._planned
+        self._planned = plan or Plan()
+        try:
+            self._task(resource, payload, execution)
+        except TaskFailed:
+            return
+        finally:
+            self._planned = before
 
     def _task(self, resource: str, payload: Any, execution: Execution) -> Any:
         kind = resource.rpartition(":")[2]

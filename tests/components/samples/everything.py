@@ -34,7 +34,6 @@ EVERYTHING = {
     "retry_cap_minutes": 3,
     "max_retries": 4,
     "breaker_threshold": 5,
-    "breaker_window_hours": 6,
     "max_actions_per_hour": 7,
     "change_window": {"start": "22:00", "end": "04:00", "days": ["sat", "sun"]},
     "probe_functions": [PROBE],

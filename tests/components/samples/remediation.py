@@ -34,7 +34,6 @@ GOOD = [
     ("retry_cap_minutes", [5, 60, 1440]),
     ("max_retries", [0, 3, 10]),
     ("breaker_threshold", [1, 3, 100]),
-    ("breaker_window_hours", [1, 24, 8760]),
     ("max_actions_per_hour", [0, 10, 50]),
     (
         "change_window",
@@ -63,7 +62,6 @@ BAD = [
     ("retry_cap_minutes", "at least retry_base_minutes, 5,", [1, 4]),
     ("max_retries", "a whole number from 0 to 10", [*NUMBERS, 11]),
     ("breaker_threshold", "a whole number from 1 to 100", [*NUMBERS, 0, 101]),
-    ("breaker_window_hours", "a whole number from 1 to 8760", [*NUMBERS, 0, 8761]),
     ("max_actions_per_hour", "a whole number from 0 to 50, which is what Secrets Manager takes", [*NUMBERS, 51]),
     ("change_window", "a map of days (optional), start, end", [None, "22:00-04:00", [], 1, True]),
     ("change_window", "have end", [{"start": "22:00"}]),

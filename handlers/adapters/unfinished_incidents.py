@@ -1,0 +1,86 @@
+"""Incidents that are unfinished: each is listed from its opening until people were told how it ended.
+
+An execution may be aborted between any two states. What it was working on is then found here, by the next event of the
+secret or by the next audit, and resumed by another execution. Each is a row in the table of the incidents.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .clients import client
+from .items import Item, item, row
+
+LOOKING_ACTIONS = frozenset({"dynamodb:Query", "dynamodb:GetItem"})
+REMOVING_ACTIONS = frozenset({"dynamodb:DeleteItem"})
+_PARTITION = "unfinished"
+
+
+class Stalled(NamedTuple):
+    """An incident that nobody has been heard of in time."""
+
+    secret_arn: str
+    opened_at: str
+
+
+class UnfinishedIncidents:
+    """The rows of that kind, in the table of this name."""
+
+    def __init__(self, table_name: str) -> None:
+        self._table_name = table_name
+        self._dynamodb = client("dynamodb")
+
+    def stalled(self, now: int, secret_arn: str | None = None) -> Iterator[Stalled]:
+        """Those whose execution should have been heard of before `now`, epoch seconds; of one secret, or of all.
+
+        One whose own row is missing is among them.
+        """
+        for listed in self._listed(secret_arn):
+            known = self._alive_until(listed)
+            if known is None or known < now:
+                yield listed
+
+    def _listed(self, secret_arn: str | None) -> Iterator[Stalled]:
+        of_secret = " AND begins_with(opened_at, :prefix)" if secret_arn else ""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table_name,
+            KeyConditionExpression=f"secret_arn = :unfinished{of_secret}",
+            ExpressionAttributeValues=item(
+                {":unfinished": _PARTITION, **({":prefix": f"{secret_arn}#"} if secret_arn else {})}
+            ),
+            ConsistentRead=True,
+        )
+        for page in pages:
+            for stored in page["Items"]:
+                known = row(stored)
+                yield Stalled(known["incident_arn"], known["incident_opened_at"])
+
+    def _alive_until(self, incident: Stalled) -> int | None:
+        answer = self._dynamodb.get_item(
+            TableName=self._table_name,
+            Key=item({"secret_arn": incident.secret_arn, "opened_at": incident.opened_at}),
+            ProjectionExpression="alive_until",
+            ConsistentRead=True,
+        )
+        return int(row(answer["Item"]).get("alive_until", 0)) if "Item" in answer else None
+
+    def add(self, secret_arn: str, opened_at: str) -> None:
+        """Lists one; once more changes nothing."""
+        self._dynamodb.put_item(TableName=self._table_name, Item=item(listing(secret_arn, opened_at)))
+
+    def remove(self, secret_arn: str, opened_at: str) -> None:
+        """Takes one from the list: people were told how it ended."""
+        self._dynamodb.delete_item(TableName=self._table_name, Key=key(secret_arn, opened_at))
+
+
+def listing(secret_arn: str, opened_at: str) -> dict[str, Any]:
+    """The row that lists an incident."""
+    return {**_key(secret_arn, opened_at), "incident_arn": secret_arn, "incident_opened_at": opened_at}
+
+
+def key(secret_arn: str, opened_at: str) -> Item:
+    """The key of that row."""
+    return item(_key(secret_arn, opened_at))
+
+
+def _key(secret_arn: str, opened_at: str) -> dict[str, str]:
+    return {"secret_arn": _PARTITION, "opened_at": f"{secret_arn}#{opened_at}"}
