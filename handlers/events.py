@@ -4,16 +4,21 @@ Secrets Manager speaks in three shapes, and none keeps the secret in the place t
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html): service events carry it in
 `detail.additionalEventData.SecretId`, with `requestParameters` null and `resources` empty; API calls carry it in their
 request or their answer; `Secret Label Updated` in `resources`. Other events are recorded under what they are about.
+
+A call may name its secret by its name or by a partial ARN; its answer, once it succeeded, has the complete ARN
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen). So an answer says
+more than a request, and a complete ARN, wherever it stands, more than a partial one.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from .domain.history import iso
-from .domain.rotation import FAILURES, SOURCES, STEPS, Heard, RotationEvent, tells_of_new_value
+from .domain.rotation import FAILURES, SOURCES, STEPS, Heard, RotationEvent, is_complete, tells_of_new_value
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
@@ -23,9 +28,50 @@ _PLAIN = re.compile(rf"(?:rotation-stuck-)?{_UUID}", re.IGNORECASE | re.ASCII)
 """What AWS's ids look like, and the audit's; a looser form would let a password through."""
 _PLAIN_ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:[a-z0-9-]{1,40}:\d{12}:secret:[\w/+=.@!-]{1,540}", re.ASCII)
 
+_DEEPEST = 100
+"""Levels of nesting that are read: far more than AWS's events have, and far fewer than Python's parser bears."""
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]}]', re.DOTALL)
+
 
 class MalformedEvent(ValueError):
     """What arrived is not an event as EventBridge delivers it; the message says what it lacks."""
+
+
+def parse_text(text: str) -> RotationEvent:
+    """The event that is written in this JSON text, however deep or long its values are.
+
+    Raises MalformedEvent as `parse` does, and for what is no JSON.
+    """
+    try:
+        try:
+            event = _from_json(text)
+        except RecursionError:
+            event = _from_json(_without_deep_values(text))
+    except json.JSONDecodeError as error:
+        raise MalformedEvent(f"an event is JSON, got something else: {error}") from None
+    return parse(event)
+
+
+def _from_json(text: str) -> Any:
+    # As a float, because Python refuses integers of over 4 300 digits. No number of an event is used.
+    return json.loads(text, parse_int=float)
+
+
+def _without_deep_values(text: str) -> str:
+    """The same JSON with null for everything that is nested deeper than is read."""
+    kept: list[str] = []
+    depth = start = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        if match[0] in ("[", "{"):
+            depth += 1
+            if depth == _DEEPEST + 1:
+                kept += [text[start : match.start()], "null"]
+        elif match[0] in ("]", "}"):
+            if depth == _DEEPEST + 1:
+                start = match.end()
+            depth -= 1
+    # Where brackets are left open there is no end, and the parser will say so.
+    return "".join(kept) if depth > _DEEPEST else "".join([*kept, text[start:]])
 
 
 def parse(event: Any) -> RotationEvent:
@@ -37,7 +83,9 @@ def parse(event: Any) -> RotationEvent:
     identity = _text(detail.get("eventID")) or _text(event.get("id"))
     if identity is None:
         raise MalformedEvent("the event has neither detail.eventID nor id")
-    secret_arn = next((text for text in _secret_names(event, detail) if _SECRET_ARN.fullmatch(text)), None)
+    arns = [text for text in _secret_names(event, detail) if _SECRET_ARN.fullmatch(text)]
+    # A partial one alone stays as it is: only a call that failed has no answer, and that changed nothing.
+    secret_arn = next(filter(is_complete, arns), next(iter(arns), None))
     error_message = _text(detail.get("errorMessage"))
     return RotationEvent(
         kind=_text(detail.get("eventName")) or _text(event.get("detail-type")) or "unknown",
@@ -95,9 +143,9 @@ def _secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterat
         _mapping(detail.get("additionalEventData")).get("SecretId"),
         # One public report, for secrets that RDS manages.
         _mapping(detail.get("serviceEventDetails")).get("secretId"),
-        _mapping(detail.get("requestParameters")).get("secretId"),
         answer.get("arn"),
         answer.get("aRN"),  # as it was written before February 2024
+        _mapping(detail.get("requestParameters")).get("secretId"),
         *_resources(event),
     ]
     yield from (text for text in map(_text, places) if text)

@@ -1,10 +1,18 @@
 """Rotations and what is heard of them."""
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 SECRETS_MANAGER_SOURCES = ("aws.secretsmanager", "rotation-guard.drill")
 SOURCES = (*SECRETS_MANAGER_SOURCES, "rotation-guard")
 """Who may be heard of rotations: AWS, what plays it in a drill, and the product itself."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much the clocks of two machines may differ. An event's time is a claim: nothing happens later than that."""
+NEWS_PERIOD = timedelta(minutes=45)
+"""How old an event may be to be news for the next run of the audit; of older ones the audit trail tells."""
+_SUFFIX = re.compile(r"-[0-9A-Za-z]{6}\Z")
+"""What Secrets Manager adds to a name to make an ARN of it."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,42 @@ def tells_of_new_value(event: RotationEvent | Heard) -> bool:
     return event.kind == "RotationSucceeded" or event.current_version_id is not None
 
 
+def is_complete(secret_arn: str) -> bool:
+    """Whether an ARN ends as Secrets Manager ends it. One that does not is partial, as callers may write it.
+
+    A partial ARN of a secret whose name ends in a hyphen and six characters looks complete, and AWS takes it for
+    complete as well
+    (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
+    """
+    return _SUFFIX.search(secret_arn) is not None
+
+
 def name_of(secret_arn: str) -> str:
-    """A secret's name out of its ARN, without the six characters that Secrets Manager puts behind it."""
-    name = secret_arn.split(":secret:", 1)[-1]
-    stem, dash, suffix = name.rpartition("-")
-    return stem if dash and len(suffix) == 6 else name
+    """A secret's name out of its ARN, without the suffix that Secrets Manager puts behind it; a name as it is.
+
+    It serves to show and to look up, not to identify: secrets of other Regions and accounts, and those that were
+    deleted, may bear the same name.
+    """
+    _, mark, name = secret_arn.partition(":secret:")
+    return _SUFFIX.sub("", name) if mark else secret_arn
+
+
+def utc(time: str) -> datetime:
+    """A time in ISO 8601 in UTC, where one without an offset is taken to be; the first or last second where none is."""
+    moment = datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        limit = datetime.min if moment.year == datetime.min.year else datetime.max
+        return limit.replace(microsecond=0, tzinfo=UTC)
+
+
+def time_of_news(event: RotationEvent, now: datetime) -> datetime | None:
+    """When an event happened that may still be news to the audit; None where it is too old, or cannot have happened.
+
+    What comes from the future would make everything until then old news.
+    """
+    at = utc(event.occurred_at)
+    return min(at, now) if now - NEWS_PERIOD <= at <= now + CLOCK_SKEW else None
