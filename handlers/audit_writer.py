@@ -95,7 +95,7 @@ def _return_failures(messages: Iterable[SQSRecord], unrecordable: set[str], queu
     """Set when each message comes again: at once what can never be recorded, the others later each time."""
     queue = audit_queue.AuditQueue(queue_url)
     for message in messages:
-        receives = int(message.get("attributes", {}).get("ApproximateReceiveCount", 1))
+        receives = int(message.raw_event.get("attributes", {}).get("ApproximateReceiveCount", 1))
         seconds = 0 if message.message_id in unrecordable else audit_queue.pause_after(receives)
         if seconds is None or not has_time(audit_queue.RETURN_SECONDS):
             continue  # It comes when the queue's own time-out is over.
