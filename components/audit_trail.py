@@ -18,7 +18,8 @@ WRITER_TIMEOUT_SECONDS = 30
 VISIBILITY_SECONDS = 6 * WRITER_TIMEOUT_SECONDS
 """Six times the function's timeout, as Lambda asks
 (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
-MAXIMUM_RECEIVES = 5
+MAXIMUM_RECEIVES = 20
+"""So that a message outlasts a disturbance of an hour, and one of hours where the writer can say when it comes again."""
 BATCH_SIZE = 10
 
 
