@@ -19,7 +19,10 @@ VISIBILITY_SECONDS = 6 * WRITER_TIMEOUT_SECONDS
 """Six times the function's timeout, as Lambda asks
 (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
 MAXIMUM_RECEIVES = 20
-"""So that a message outlasts a disturbance of an hour, and one of hours where the writer can say when it comes again."""
+"""Enough to outlast an hour without a working writer, or hours of errors, after which the writer delays retries.
+
+Messages that can never be recorded use up all receives within seconds.
+"""
 BATCH_SIZE = 10
 
 

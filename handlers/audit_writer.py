@@ -1,8 +1,8 @@
 """Records every event that reaches the audit queue, once.
 
-Recording comes first and waits for nothing else. What is done with events beyond that (hastening what can never be
-recorded, noting for the audit whose value moved) takes the time that is left, with little patience, and may fail.
-Nothing is begun for which there may not be time enough, so that the function always answers before Lambda ends it.
+All events of a batch are recorded first. Everything else (delaying retries, noting for the audit whose value moved) is
+optional: it uses the remaining time, with short timeouts, and its failure fails no message. No call is started unless
+its maximum duration fits into the remaining time, so that the function always answers before Lambda stops it.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,115 +18,122 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import audit_queue, audit_tables, audit_trail, secrets
 from .domain.history import expires_at
-from .domain.rotation import SECRETS_MANAGER_SOURCES, RotationEvent, tells_of_new_value, time_of_news
+from .domain.rotation import SECRETS_MANAGER_SOURCES, RotationEvent, date_news, tells_of_new_value
 from .domain.statuses import announcement, as_fed
 from .events import parse_text
 from .settings import AuditWriterSettings
 
 ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.DATING_ACTIONS | audit_tables.NOTING_ACTIONS
 ANSWER_SECONDS = 1
-"""Kept for the answer itself."""
+"""Reserved for the answer."""
 
 logger = Logger()
 metrics = Metrics()
 
 HasTime = Callable[[int], bool]
-"""Whether something that takes so many seconds at most would still be over in time."""
+"""Whether a call of this maximum duration, in seconds, fits into the remaining time."""
 
 
 class OutOfTime(RuntimeError):
-    """A message was not tried: the function would have been ended meanwhile."""
+    """A message was not tried, because Lambda might have stopped the function meanwhile."""
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Answers which messages of the batch failed; those come again, and in the end go to the dead letters.
+    """Answers which messages of the batch failed; they are retried, and end in the dead-letter queue.
 
-    A batch is up to 10 messages of together 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
+    A batch has up to 10 messages and 6 MB
+    (https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html).
     """
     settings = AuditWriterSettings.from_env()
     trail = audit_trail.AuditTrail(settings.audit_trail_table_name)
     now = datetime.now(UTC)
-    recorded: list[RotationEvent] = []
-    unrecordable: set[str] = set()
+    unrecordable_ids: set[str] = set()
 
     def has_time(seconds: int) -> bool:
         return context.get_remaining_time_in_millis() >= (seconds + ANSWER_SECONDS) * 1000
 
-    def record_event(record: SQSRecord) -> None:
+    def record_event(record: SQSRecord) -> tuple[RotationEvent, bool]:
         if not has_time(audit_trail.APPEND_SECONDS):
-            raise OutOfTime("not tried, for want of time")
+            raise OutOfTime("not tried, because too little time remained")
         try:
             rotation_event = parse_text(record.body)
-            is_new = trail.append(rotation_event, record.body, now, expires_at(now, settings.history_days))
-        except audit_trail.PASSING_TROUBLE:
+            return rotation_event, trail.append(
+                rotation_event, record.body, now, expires_at(now, settings.history_days)
+            )
+        except audit_trail.RETRYABLE_ERRORS:
             raise
         except Exception:
-            # Whatever is not AWS's trouble lies in the message, and will lie there the next time.
-            unrecordable.add(record.message_id)
+            # Not an error of AWS or the network, so it is caused by the message and will be the same next time.
+            unrecordable_ids.add(record.message_id)
             raise
-        _count(rotation_event, is_new=is_new)
-        if is_new:
-            recorded.append(rotation_event)
 
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
     with processor(records=event["Records"], handler=record_event, lambda_context=context):
         outcomes = processor.process()
-    failures = [(message, problem) for status, problem, message in outcomes if status == "fail"]
-    for message, problem in failures:
-        logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": problem})
-        metrics.add_metric("EventsUnrecorded", MetricUnit.Count, 1)
-    _return_failures([message for message, _ in failures], unrecordable, settings.audit_queue_url, has_time)
+    events = [outcome for status, outcome, _ in outcomes if status == "success"]
+    failures = [(message, error) for status, error, message in outcomes if status == "fail"]
+    _report(events, failures)
+    _delay_retries([message for message, _ in failures], unrecordable_ids, settings.audit_queue_url, has_time)
     if settings.status_table_name:
-        _note_news(recorded, now, audit_tables.HeardOfSecrets(settings.status_table_name), has_time)
+        new_events = [rotation_event for rotation_event, is_new in events if is_new]
+        _note_news(new_events, now, audit_tables.HeardOfSecrets(settings.status_table_name), has_time)
     # Here and not in a decorator, which would complain of a run that failed before it had any.
     metrics.flush_metrics()
     return processor.response()
 
 
-def _count(event: RotationEvent, *, is_new: bool) -> None:
-    metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
-    if event.secret_arn is None and event.source in SECRETS_MANAGER_SOURCES:
-        logger.warning("recorded an event without secret", extra={"kind": event.kind, "identity": event.identity})
-        metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)
+def _report(events: Iterable[tuple[RotationEvent, bool]], failures: Iterable[tuple[SQSRecord, str]]) -> None:
+    """Count and log what became of each message."""
+    for event, is_new in events:
+        metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
+        if event.secret_arn is None and event.source in SECRETS_MANAGER_SOURCES:
+            logger.warning("recorded an event without secret", extra={"kind": event.kind, "identity": event.identity})
+            metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)
+    for message, error in failures:
+        logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": error})
+        metrics.add_metric("EventsUnrecorded", MetricUnit.Count, 1)
 
 
-def _return_failures(messages: Iterable[SQSRecord], unrecordable: set[str], queue_url: str, has_time: HasTime) -> None:
-    """Set when each message comes again: at once what can never be recorded, the others later each time."""
+def _delay_retries(
+    messages: Iterable[SQSRecord], unrecordable_ids: set[str], queue_url: str, has_time: HasTime
+) -> None:
+    """Set when each message is retried: at once if it can never be recorded, else later with each receive."""
     queue = audit_queue.AuditQueue(queue_url)
     for message in messages:
-        receives = int(message.raw_event.get("attributes", {}).get("ApproximateReceiveCount", 1))
-        seconds = 0 if message.message_id in unrecordable else audit_queue.pause_after(receives)
-        if seconds is None or not has_time(audit_queue.RETURN_SECONDS):
-            continue  # It comes when the queue's own time-out is over.
         try:
-            queue.return_message(message.receipt_handle, seconds)
+            receives = int(message.raw_event.get("attributes", {}).get("ApproximateReceiveCount", 1))
+            is_unrecordable = message.message_id in unrecordable_ids
+            seconds = 0 if is_unrecordable else audit_queue.choose_retry_delay(receives)
+            if seconds is not None and has_time(audit_queue.CALL_SECONDS):
+                queue.delay_retry(message.receipt_handle, seconds)
         except Exception:
-            logger.exception("cannot say when a message comes again", extra={"message_id": message.message_id})
+            # It is retried after the queue's visibility timeout.
+            logger.exception("cannot set when a message is retried", extra={"message_id": message.message_id})
 
 
 def _note_news(
     events: Iterable[RotationEvent], now: datetime, statuses: audit_tables.HeardOfSecrets, has_time: HasTime
 ) -> None:
-    """Note for the next audit whose value moved, and how old the new ones are: then it need not ask for that.
+    """Note for the next audit run whose value moved, and the new value's dates, which it then need not read.
 
-    It finds the events themselves in the audit trail, so a note that is missing costs it a call, or an hour.
+    Without a note the audit finds the event in the audit trail.
     """
     for event in events:
-        at = time_of_news(event, now)
-        if event.secret_arn is None or at is None or not tells_of_new_value(event):
-            continue
         try:
+            at = date_news(event, now)
+            if event.secret_arn is None or at is None or not tells_of_new_value(event):
+                continue
             if has_time(audit_tables.NOTE_SECONDS) and statuses.note(
                 event.secret_arn, at, announcement(at, event.current_version_id)
             ):
                 _note_dates(event.secret_arn, at, statuses, has_time)
         except Exception:
-            # The event is recorded: nothing that goes wrong from here on may bring it again.
+            # The event is recorded, so no error from here on may fail its message.
             logger.exception("cannot note whose value moved", extra={"secret_arn": event.secret_arn})
             metrics.add_metric("EventsNotNoted", MetricUnit.Count, 1)
 
 
 def _note_dates(secret_arn: str, at: datetime, statuses: audit_tables.HeardOfSecrets, has_time: HasTime) -> None:
     if has_time(secrets.DATING_SECONDS + audit_tables.NOTE_SECONDS):
-        statuses.note(secret_arn, at, as_fed(*secrets.current_dates(secret_arn)))
+        statuses.note(secret_arn, at, as_fed(*secrets.read_current_dates(secret_arn)))

@@ -5,9 +5,9 @@ Secrets Manager speaks in three shapes, and none keeps the secret in the place t
 `detail.additionalEventData.SecretId`, with `requestParameters` null and `resources` empty; API calls carry it in their
 request or their answer; `Secret Label Updated` in `resources`. Other events are recorded under what they are about.
 
-A call may name its secret by its name or by a partial ARN; its answer, once it succeeded, has the complete ARN
-(https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen). So an answer says
-more than a request, and a complete ARN, wherever it stands, more than a partial one.
+An API call may name its secret by name or by partial ARN, and the response has the complete ARN
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen). So the response
+takes precedence over the request, and a complete ARN over a partial one.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .domain.history import iso
-from .domain.rotation import FAILURES, SOURCES, STEPS, Heard, RotationEvent, is_complete, tells_of_new_value
+from .domain.rotation import FAILURES, SOURCES, STEPS, Heard, RotationEvent, is_complete_arn, tells_of_new_value
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
@@ -29,7 +29,7 @@ _PLAIN = re.compile(rf"(?:rotation-stuck-)?{_UUID}", re.IGNORECASE | re.ASCII)
 _PLAIN_ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:[a-z0-9-]{1,40}:\d{12}:secret:[\w/+=.@!-]{1,540}", re.ASCII)
 
 _DEEPEST = 100
-"""Levels of nesting that are read: far more than AWS's events have, and far fewer than Python's parser bears."""
+"""Levels of nesting that are parsed: far more than AWS's events have, and far fewer than Python's parser supports."""
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]}]', re.DOTALL)
 
 
@@ -38,27 +38,27 @@ class MalformedEvent(ValueError):
 
 
 def parse_text(text: str) -> RotationEvent:
-    """The event that is written in this JSON text, however deep or long its values are.
+    """The event in this JSON text, however deep its nesting or long its numbers.
 
-    Raises MalformedEvent as `parse` does, and for what is no JSON.
+    Raises MalformedEvent as `parse` does, and for text that is not JSON.
     """
     try:
         try:
-            event = _from_json(text)
+            event = _load_json(text)
         except RecursionError:
-            event = _from_json(_without_deep_values(text))
+            event = _load_json(_drop_deep_values(text))
     except json.JSONDecodeError as error:
-        raise MalformedEvent(f"an event is JSON, got something else: {error}") from None
+        raise MalformedEvent(f"an event is a JSON object, got text that is not JSON: {error}") from None
     return parse(event)
 
 
-def _from_json(text: str) -> Any:
-    # As a float, because Python refuses integers of over 4 300 digits. No number of an event is used.
+def _load_json(text: str) -> Any:
+    # Python refuses integers of more than 4300 digits, but no float. No number in an event is used.
     return json.loads(text, parse_int=float)
 
 
-def _without_deep_values(text: str) -> str:
-    """The same JSON with null for everything that is nested deeper than is read."""
+def _drop_deep_values(text: str) -> str:
+    """The same JSON with null in place of each value that is nested too deeply to be parsed."""
     kept: list[str] = []
     depth = start = 0
     for match in _STRING_OR_BRACKET.finditer(text):
@@ -70,7 +70,7 @@ def _without_deep_values(text: str) -> str:
             if depth == _DEEPEST + 1:
                 start = match.end()
             depth -= 1
-    # Where brackets are left open there is no end, and the parser will say so.
+    # If a deep bracket is never closed, neither is the object around it: the parser will reject the text.
     return "".join(kept) if depth > _DEEPEST else "".join([*kept, text[start:]])
 
 
@@ -84,8 +84,8 @@ def parse(event: Any) -> RotationEvent:
     if identity is None:
         raise MalformedEvent("the event has neither detail.eventID nor id")
     arns = [text for text in _secret_names(event, detail) if _SECRET_ARN.fullmatch(text)]
-    # A partial one alone stays as it is: only a call that failed has no answer, and that changed nothing.
-    secret_arn = next(filter(is_complete, arns), next(iter(arns), None))
+    # If there is only a partial ARN, it is used as it is: a call without a response failed and changed nothing.
+    secret_arn = next(filter(is_complete_arn, arns), next(iter(arns), None))
     error_message = _text(detail.get("errorMessage"))
     return RotationEvent(
         kind=_text(detail.get("eventName")) or _text(event.get("detail-type")) or "unknown",
@@ -137,7 +137,7 @@ def _utc(time: str) -> str:
 
 
 def _secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterator[str]:
-    """Every place where Secrets Manager is known to name the secret, the most telling first."""
+    """Every place where Secrets Manager is known to name the secret, in order of precedence."""
     answer = _mapping(detail.get("responseElements"))
     places = [
         _mapping(detail.get("additionalEventData")).get("SecretId"),

@@ -3,17 +3,18 @@
 from .clients import client
 
 ACTIONS = frozenset({"sqs:ChangeMessageVisibility"})
-RETURN_SECONDS = 4
-"""How long a `return_message` takes at most: 2 s to connect and 2 s to be answered, once."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 180, 1800
+CALL_SECONDS = 4
+"""Maximum duration of `delay_retry`: one attempt of 2 s to connect and 2 s to read."""
+_FIRST_DELAY, _LONGEST_DELAY = 180, 1800
+"""Seconds."""
 
 
-def pause_after(receives: int) -> int | None:
-    """Seconds until a message comes again that met passing trouble at this receive; None for the queue's own time-out.
+def choose_retry_delay(receives: int) -> int | None:
+    """Seconds until a message is retried after a temporary error; None to leave it to the queue's visibility timeout.
 
-    The pauses double up to half an hour, so that the receives which a message has outlast a disturbance of hours.
+    The delay doubles with each receive up to half an hour, so that a message's receives outlast an outage of hours.
     """
-    return None if receives < 2 else min(_LONGEST_PAUSE, _FIRST_PAUSE << min(receives - 1, 10))
+    return None if receives < 2 else min(_LONGEST_DELAY, _FIRST_DELAY << min(receives - 1, 10))
 
 
 class AuditQueue:
@@ -22,12 +23,12 @@ class AuditQueue:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def return_message(self, receipt_handle: str, after_seconds: int) -> None:
-        """Lets a message that failed come again after so many seconds, counted from now.
+    def delay_retry(self, receipt_handle: str, seconds: int) -> None:
+        """Makes a message visible again after so many seconds from now.
 
-        After none for what can never be recorded: it uses up its receives in seconds, and lies in the dead letters
-        while someone still wonders where it is.
+        With 0 seconds, a message that can never be recorded uses up its receives and is in the dead-letter queue within
+        seconds.
         """
         client("sqs", answers_within=2).change_message_visibility(
-            QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=after_seconds
+            QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )

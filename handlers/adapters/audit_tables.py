@@ -15,7 +15,7 @@ from .updates import update
 ACTIONS = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
 NOTE_SECONDS = 4
-"""How long a `note` takes at most: 2 s to connect and 2 s to be answered, once."""
+"""Maximum duration of `note`: one attempt of 2 s to connect and 2 s to read."""
 
 Row = Mapping[str, Any]
 
@@ -71,15 +71,15 @@ class AuditTables:
 
 
 class HeardOfSecrets:
-    """The same table for those who hear of secrets between two runs. What they note is optional: each call is short."""
+    """The same status table, for notes about events between two runs; these are optional, so timeouts are short."""
 
     def __init__(self, status: str) -> None:
         self._status = status
 
     def note(self, secret_arn: str, at: datetime, news: Row) -> bool:
-        """Write down what was heard of a secret that has this very ARN, and when it happened.
+        """Note an event about the secret with exactly this ARN, and when it happened.
 
-        False where the audit knows no such secret, has accounted for what happened then, or has heard later news.
+        False if the audit does not know the secret, has accounted for a later state, or has a note of a later event.
         """
         condition = (
             "secret_arn = :arn AND attribute_not_exists(gone_since) "

@@ -6,26 +6,26 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..domain.history import iso
 from ..domain.rotation import CLOCK_SKEW, RotationEvent
-from ..domain.trail_rows import trail_row
+from ..domain.trail_rows import build_trail_row
 from .clients import client
 from .items import item, row
 
 ACTIONS = frozenset({"dynamodb:PutItem"})
 LOOKING_ACTIONS = frozenset({"dynamodb:Query"})
 APPEND_SECONDS = 14
-"""How long an `append` takes at most: twice 2 s to connect and 2 s to be answered, and the pause between.
+"""Maximum duration of `append`: two attempts of 2 s to connect and 2 s to read, and the backoff between them.
 
-That is a second at most, or six where DynamoDB asks for them (botocore's retry mode `standard`).
+The backoff is at most 1 s, or 6 s if DynamoDB sends a retry-after header (botocore's retry mode `standard`).
 """
-PASSING_TROUBLE = (BotoCoreError, ClientError)
-"""What AWS or the network may answer now and not later. An event that cannot be recorded is not among it."""
-_NEVER_TAKEN = frozenset({"ValidationException", "SerializationException"})
-"""What DynamoDB answers to an item that it will not take another time either
+RETRYABLE_ERRORS = (BotoCoreError, ClientError)
+"""Errors of AWS or the network, after which a later attempt may succeed."""
+_PERMANENT_ERRORS = frozenset({"ValidationException", "SerializationException"})
+"""Error codes with which DynamoDB rejects the item itself
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
 
 class Unrecordable(ValueError):
-    """DynamoDB takes no such row, now or later; the message is DynamoDB's code."""
+    """DynamoDB rejects the row itself; the message is DynamoDB's error code."""
 
 
 class AuditTrail:
@@ -35,30 +35,30 @@ class AuditTrail:
         self._table_name = table_name
 
     def append(self, event: RotationEvent, text: str, now: datetime, expires_at: int | None) -> bool:
-        """Writes down the event that came as this text. False when it is there already: a copy changes nothing.
+        """Records the event that was received as this text. False if it is already recorded: a copy changes nothing.
 
-        Raises Unrecordable, or one of PASSING_TROUBLE.
+        Raises Unrecordable, or one of RETRYABLE_ERRORS.
         """
         dynamodb = client("dynamodb", answers_within=2, attempts=2)
         try:
             dynamodb.put_item(
                 TableName=self._table_name,
-                Item=item(trail_row(event, text, now, expires_at)),
+                Item=item(build_trail_row(event, text, now, expires_at)),
                 ConditionExpression="attribute_not_exists(secret_arn)",
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code not in _NEVER_TAKEN:
+            if code not in _PERMANENT_ERRORS:
                 raise
             raise Unrecordable(code) from None
         return True
 
     def heard_since(self, secret_arn: str, moment: datetime, now: datetime | None = None) -> set[str]:
-        """The types of the events about this secret that happened from this moment until now.
+        """The types of this secret's events from this moment until now; events that claim a future time are left out.
 
-        What claims to come from the future tells nothing. A row that was written before is seen: absence is concluded.
+        The read is strongly consistent, because callers conclude from what is absent.
         """
         until = (now or datetime.now(UTC)) + CLOCK_SKEW
         pages = (

@@ -18,7 +18,7 @@ DATING_ACTIONS = frozenset({"secretsmanager:ListSecretVersionIds"})
 DESCRIBING_ACTIONS = frozenset({"secretsmanager:DescribeSecret"})
 PAGE_SIZE = 100
 DATING_SECONDS = 4
-"""How long `current_dates` takes at most: 2 s to connect and 2 s to be answered, once."""
+"""Maximum duration of `read_current_dates`: one attempt of 2 s to connect and 2 s to read."""
 _UNREADABLE = {
     "ResourceNotFoundException": "Secrets Manager does not know it: it is gone.",
     **dict.fromkeys(DENIED, "It may not be looked at: access denied, perhaps by its own policy."),
@@ -96,16 +96,16 @@ class Secrets:
         )
 
 
-def current_dates(secret_arn: str) -> tuple[str | None, VersionDates]:
-    """The version that holds AWSCURRENT now and the dates, of a secret that is known by its ARN alone.
+def read_current_dates(secret_arn: str) -> tuple[str | None, VersionDates]:
+    """The version with AWSCURRENT and its dates, for callers that have only the ARN and little time.
 
-    For those who have little time: one call, of one page, which holds more versions than a secret has labels (20:
-    https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html). Nothing is known where AWS gives
-    more pages. Raises what the call raises.
+    One call reads one page, which has room for more versions than a secret has labels (20:
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html). If there are more pages, the
+    dates are unknown. Raises what the call raises.
     """
     page = client("secretsmanager", answers_within=2).list_secret_version_ids(SecretId=secret_arn, MaxResults=PAGE_SIZE)
     if page.get("NextToken"):
-        return None, VersionDates(None, problem="Its versions are more than a page.")
+        return None, VersionDates(None, problem="It has more than one page of versions.")
     stages = {version["VersionId"]: version.get("VersionStages", []) for version in page["Versions"]}
     secret = listed({"Name": name_of(secret_arn), "ARN": secret_arn, "SecretVersionsToStages": stages})
     return secret.current_version_id, dated(secret, _created(page["Versions"]))

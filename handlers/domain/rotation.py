@@ -8,11 +8,11 @@ SECRETS_MANAGER_SOURCES = ("aws.secretsmanager", "rotation-guard.drill")
 SOURCES = (*SECRETS_MANAGER_SOURCES, "rotation-guard")
 """Who may be heard of rotations: AWS, what plays it in a drill, and the product itself."""
 CLOCK_SKEW = timedelta(minutes=5)
-"""By how much the clocks of two machines may differ. An event's time is a claim: nothing happens later than that."""
+"""How far an event's time may lie in the future. It is the sender's claim, and clocks differ a little."""
 NEWS_PERIOD = timedelta(minutes=45)
-"""How old an event may be to be news for the next run of the audit; of older ones the audit trail tells."""
+"""Maximum age of an event that is noted for the next audit run. Older events are in the audit trail only."""
 _SUFFIX = re.compile(r"-[0-9A-Za-z]{6}\Z")
-"""What Secrets Manager adds to a name to make an ARN of it."""
+"""What Secrets Manager appends to a secret's name in its ARN."""
 
 
 @dataclass(frozen=True)
@@ -77,28 +77,26 @@ def tells_of_new_value(event: RotationEvent | Heard) -> bool:
     return event.kind == "RotationSucceeded" or event.current_version_id is not None
 
 
-def is_complete(secret_arn: str) -> bool:
-    """Whether an ARN ends as Secrets Manager ends it. One that does not is partial, as callers may write it.
+def is_complete_arn(secret_arn: str) -> bool:
+    """Whether an ARN ends in a hyphen and six characters, which Secrets Manager appends. Callers may leave them out.
 
-    A partial ARN of a secret whose name ends in a hyphen and six characters looks complete, and AWS takes it for
-    complete as well
+    A partial ARN of a secret whose own name ends like that is taken for complete, as AWS does
     (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
     """
     return _SUFFIX.search(secret_arn) is not None
 
 
 def name_of(secret_arn: str) -> str:
-    """A secret's name out of its ARN, without the suffix that Secrets Manager puts behind it; a name as it is.
+    """The name in a secret's ARN, without the suffix that Secrets Manager appends; a plain name is returned unchanged.
 
-    It serves to show and to look up, not to identify: secrets of other Regions and accounts, and those that were
-    deleted, may bear the same name.
+    A name does not identify a secret: another Region or account may have one of the same name, and so may the past.
     """
     _, mark, name = secret_arn.partition(":secret:")
     return _SUFFIX.sub("", name) if mark else secret_arn
 
 
-def utc(time: str) -> datetime:
-    """A time in ISO 8601 in UTC, where one without an offset is taken to be; the first or last second where none is."""
+def to_utc(time: str) -> datetime:
+    """A time in ISO 8601, in UTC. One without an offset is UTC; one beyond the years 1 to 9999 is clamped to them."""
     moment = datetime.fromisoformat(time)
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
@@ -109,10 +107,10 @@ def utc(time: str) -> datetime:
         return limit.replace(microsecond=0, tzinfo=UTC)
 
 
-def time_of_news(event: RotationEvent, now: datetime) -> datetime | None:
-    """When an event happened that may still be news to the audit; None where it is too old, or cannot have happened.
+def date_news(event: RotationEvent, now: datetime) -> datetime | None:
+    """When an event happened, never later than now; None if it is too old to be news, or claims a future time.
 
-    What comes from the future would make everything until then old news.
+    A future time would make every event until then look outdated.
     """
-    at = utc(event.occurred_at)
+    at = to_utc(event.occurred_at)
     return min(at, now) if now - NEWS_PERIOD <= at <= now + CLOCK_SKEW else None

@@ -6,7 +6,7 @@ import pytest
 
 from components.audit_status import AuditStatus
 from components.audit_trail import AuditTrail
-from handlers.adapters.audit_queue import pause_after
+from handlers.adapters.audit_queue import choose_retry_delay
 
 QUEUE, TABLE = "aws:sqs/queue:Queue", "aws:dynamodb/table:Table"
 FUNCTION, MAPPING = "aws:lambda/function:Function", "aws:lambda/eventSourceMapping:EventSourceMapping"
@@ -44,7 +44,7 @@ def test_no_pause_between_two_receives_is_longer_than_sqs_takes_or_a_message_is_
     queue = deploy(AuditTrail, "trail", {"queue_retention_days": 1}).named(QUEUE, "trail-events").inputs
     receives = range(1, json.loads(queue["redrivePolicy"])["maxReceiveCount"] + 1)
 
-    pauses = [pause_after(receive) or queue["visibilityTimeoutSeconds"] for receive in receives]
+    pauses = [choose_retry_delay(receive) or queue["visibilityTimeoutSeconds"] for receive in receives]
 
     assert pauses == sorted(pauses)
     assert pauses[-1] <= 12 * 3600  # of one receive, says SQS

@@ -262,7 +262,7 @@ def test_no_call_takes_longer_than_is_kept_for_it(world):
     most = {
         "dynamodb": {audit_trail.APPEND_SECONDS, audit_tables.NOTE_SECONDS},
         "secretsmanager": {secrets.DATING_SECONDS},
-        "sqs": {audit_queue.RETURN_SECONDS},
+        "sqs": {audit_queue.CALL_SECONDS},
     }
     assert set(world.limits.made) == set(most)
     for service, configurations in world.limits.made.items():

@@ -4,7 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.domain.rotation import Heard, RotationEvent, is_complete, name_of, tells_of_new_value, time_of_news, utc
+from handlers.domain.rotation import (
+    Heard,
+    RotationEvent,
+    date_news,
+    is_complete_arn,
+    name_of,
+    tells_of_new_value,
+    to_utc,
+)
 
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
 
@@ -65,7 +73,7 @@ def test_a_kind_tells_of_a_failure_or_of_a_new_value(kind, version, is_failure, 
     ],
 )
 def test_an_arn_without_what_secrets_manager_adds_is_partial(name, complete):
-    assert is_complete(f"{ARN}{name}") is complete
+    assert is_complete_arn(f"{ARN}{name}") is complete
 
 
 @pytest.mark.parametrize(
@@ -80,7 +88,7 @@ def test_an_arn_without_what_secrets_manager_adds_is_partial(name, complete):
     ],
 )
 def test_every_time_is_a_moment(time, moment):
-    assert abs(utc(time) - moment) < timedelta(seconds=1)
+    assert abs(to_utc(time) - moment) < timedelta(seconds=1)
 
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -104,4 +112,4 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def test_news_is_what_has_just_happened(time, news_at):
     event = RotationEvent("RotationSucceeded", "aws.secretsmanager", "1", time, "", None, "s", None, None, None)
 
-    assert time_of_news(event, NOW) == news_at
+    assert date_news(event, NOW) == news_at

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.domain.rotation import RotationEvent
-from handlers.domain.trail_rows import trail_row
+from handlers.domain.trail_rows import build_trail_row
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
@@ -43,7 +43,7 @@ def event(subject=ARN, identity="e3b69cfe", kind="RotationFailed", occurred_at="
 
 
 def row_of(text="{}", **changes):
-    return trail_row(event(**changes), text, NOW, 1_900_000_000)
+    return build_trail_row(event(**changes), text, NOW, 1_900_000_000)
 
 
 def assert_fits(row):
@@ -53,7 +53,7 @@ def assert_fits(row):
 
 
 def test_an_ordinary_row_is_as_it_always_was():
-    assert trail_row(event(), '{"id": "x"}', NOW, None) == {
+    assert build_trail_row(event(), '{"id": "x"}', NOW, None) == {
         "secret_arn": ARN,
         "recorded": "2026-03-01T00:50:20Z#e3b69cfe",
         "event_type": "RotationFailed",
