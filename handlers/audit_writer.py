@@ -30,12 +30,12 @@ ANSWER_SECONDS = 1
 logger = Logger()
 metrics = Metrics()
 
-HasTime = Callable[[int], bool]
-"""Whether a call of this maximum duration, in seconds, fits into the remaining time."""
+RequireTime = Callable[[int], None]
+"""Raises OutOfTime unless a call of this maximum duration, in seconds, fits into the remaining time."""
 
 
 class OutOfTime(RuntimeError):
-    """A message was not tried, because Lambda might have stopped the function meanwhile."""
+    """A call was not started, because Lambda might have stopped the function meanwhile."""
 
 
 @logger.inject_lambda_context
@@ -50,12 +50,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     now = datetime.now(UTC)
     unrecordable_ids: set[str] = set()
 
-    def has_time(seconds: int) -> bool:
-        return context.get_remaining_time_in_millis() >= (seconds + ANSWER_SECONDS) * 1000
+    def require_time(seconds: int) -> None:
+        remaining = context.get_remaining_time_in_millis()
+        if remaining < (seconds + ANSWER_SECONDS) * 1000:
+            raise OutOfTime(f"not started: it may take {seconds} s, and {remaining} ms remain")
 
     def record_event(record: SQSRecord) -> tuple[RotationEvent, bool]:
-        if not has_time(audit_trail.APPEND_SECONDS):
-            raise OutOfTime("not tried, because too little time remained")
+        require_time(audit_trail.APPEND_SECONDS)
         try:
             rotation_event = parse_text(record.body)
             return rotation_event, trail.append(
@@ -74,10 +75,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     events = [outcome for status, outcome, _ in outcomes if status == "success"]
     failures = [(message, error) for status, error, message in outcomes if status == "fail"]
     _report(events, failures)
-    _delay_retries([message for message, _ in failures], unrecordable_ids, settings.audit_queue_url, has_time)
+    _delay_retries([message for message, _ in failures], unrecordable_ids, settings.audit_queue_url, require_time)
     if settings.status_table_name:
         new_events = [rotation_event for rotation_event, is_new in events if is_new]
-        _note_news(new_events, now, audit_tables.HeardOfSecrets(settings.status_table_name), has_time)
+        _note_news(new_events, now, audit_tables.HeardOfSecrets(settings.status_table_name), require_time)
     # Here and not in a decorator, which would complain of a run that failed before it had any.
     metrics.flush_metrics()
     return processor.response()
@@ -96,7 +97,7 @@ def _report(events: Iterable[tuple[RotationEvent, bool]], failures: Iterable[tup
 
 
 def _delay_retries(
-    messages: Iterable[SQSRecord], unrecordable_ids: set[str], queue_url: str, has_time: HasTime
+    messages: Iterable[SQSRecord], unrecordable_ids: set[str], queue_url: str, require_time: RequireTime
 ) -> None:
     """Set when each message is retried: at once if it can never be recorded, else later with each receive."""
     queue = audit_queue.AuditQueue(queue_url)
@@ -105,7 +106,8 @@ def _delay_retries(
             receives = int(message.raw_event.get("attributes", {}).get("ApproximateReceiveCount", 1))
             is_unrecordable = message.message_id in unrecordable_ids
             seconds = 0 if is_unrecordable else audit_queue.choose_retry_delay(receives)
-            if seconds is not None and has_time(audit_queue.CALL_SECONDS):
+            if seconds is not None:
+                require_time(audit_queue.CALL_SECONDS)
                 queue.delay_retry(message.receipt_handle, seconds)
         except Exception:
             # It is retried after the queue's visibility timeout.
@@ -113,7 +115,7 @@ def _delay_retries(
 
 
 def _note_news(
-    events: Iterable[RotationEvent], now: datetime, statuses: audit_tables.HeardOfSecrets, has_time: HasTime
+    events: Iterable[RotationEvent], now: datetime, statuses: audit_tables.HeardOfSecrets, require_time: RequireTime
 ) -> None:
     """Note for the next audit run whose value moved, and the new value's dates, which it then need not read.
 
@@ -124,16 +126,11 @@ def _note_news(
             at = date_news(event, now)
             if event.secret_arn is None or at is None or not tells_of_new_value(event):
                 continue
-            if has_time(audit_tables.NOTE_SECONDS) and statuses.note(
-                event.secret_arn, at, announcement(at, event.current_version_id)
-            ):
-                _note_dates(event.secret_arn, at, statuses, has_time)
+            require_time(audit_tables.NOTE_SECONDS)
+            if statuses.note(event.secret_arn, at, announcement(at, event.current_version_id)):
+                require_time(secrets.DATING_SECONDS + audit_tables.NOTE_SECONDS)
+                statuses.note(event.secret_arn, at, as_fed(*secrets.read_current_dates(event.secret_arn)))
         except Exception:
             # The event is recorded, so no error from here on may fail its message.
             logger.exception("cannot note whose value moved", extra={"secret_arn": event.secret_arn})
             metrics.add_metric("EventsNotNoted", MetricUnit.Count, 1)
-
-
-def _note_dates(secret_arn: str, at: datetime, statuses: audit_tables.HeardOfSecrets, has_time: HasTime) -> None:
-    if has_time(secrets.DATING_SECONDS + audit_tables.NOTE_SECONDS):
-        statuses.note(secret_arn, at, as_fed(*secrets.read_current_dates(secret_arn)))

@@ -1,7 +1,8 @@
 """Builds the audit trail's row for an event, within DynamoDB's limits.
 
-An event has up to 1 MB (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html) of text that others
-chose. An item has up to 400 KB of UTF-8, attribute names included
+An event has up to 1 MB of text that others chose
+(https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb/). An item
+has up to 400 KB of UTF-8, attribute names included
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 """
 

@@ -248,6 +248,17 @@ def test_nothing_is_begun_that_might_not_be_over_in_time(aws, world, seconds):
     assert failed == list(world.records)
 
 
+@pytest.mark.parametrize("fault", [throttle, deny, fail, hang, lose])
+@pytest.mark.parametrize(("operation", "events"), [("UpdateItem", 9), ("ListSecretVersionIds", 6)])
+def test_a_note_that_could_not_be_made_is_counted(world, operation, events, fault, capsys):
+    world.answers(operation, fault, lambda _: True)
+
+    world.deliver()
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"CloudWatchMetrics"' in line]
+    assert sum(sum(line["EventsNotNoted"]) for line in lines) == events
+
+
 def test_what_could_not_be_tried_comes_again_and_is_no_dead_letter(aws, world):
     failed = world.deliver(seconds=audit_trail.APPEND_SECONDS)
 
