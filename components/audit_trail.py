@@ -18,7 +18,11 @@ WRITER_TIMEOUT_SECONDS = 30
 VISIBILITY_SECONDS = 6 * WRITER_TIMEOUT_SECONDS
 """Six times the function's timeout, as Lambda asks
 (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
-MAXIMUM_RECEIVES = 5
+MAXIMUM_RECEIVES = 20
+"""Enough to outlast an hour without a working writer, or hours of errors, after which the writer delays retries.
+
+Messages that can never be recorded use up all receives within seconds.
+"""
 BATCH_SIZE = 10
 
 

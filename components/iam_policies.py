@@ -95,7 +95,7 @@ def queue_consumption(queue_arn: str) -> list[Statement]:
 def audit_writer(
     partition: str, region: str, account: str, table_arn: str, queue_arn: str, status_arn: str | None
 ) -> list[Statement]:
-    """Adds events to the audit trail, where it can read and delete nothing, and hurries what can never be recorded.
+    """Adds events to the audit trail, where it can read and delete nothing, and sets when a failed message is retried.
 
     Of a secret whose value moved it reads when its versions were made, and notes that for the next audit.
     """

@@ -7,6 +7,11 @@ import pulumi
 from pulumi_aws import sqs
 
 DAY = 86_400
+MAXIMUM_MESSAGE_BYTES = 1_048_576
+"""As much as SQS and EventBridge take since January 2026
+(https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb/). The
+provider's own default is 262144: a queue would refuse larger events, and so would the dead-letter queue behind it.
+"""
 
 
 def queue(
@@ -26,6 +31,7 @@ def queue(
     return sqs.Queue(
         name,
         message_retention_seconds=retention_days * DAY,
+        max_message_size=MAXIMUM_MESSAGE_BYTES,
         kms_master_key_id=kms_key_arn,
         sqs_managed_sse_enabled=None if kms_key_arn else True,
         tags=tags,

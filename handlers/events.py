@@ -4,16 +4,31 @@ Secrets Manager speaks in three shapes, and none keeps the secret in the place t
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html): service events carry it in
 `detail.additionalEventData.SecretId`, with `requestParameters` null and `resources` empty; API calls carry it in their
 request or their answer; `Secret Label Updated` in `resources`. Other events are recorded under what they are about.
+
+An API call may name its secret by name or by partial ARN, and the response has the complete ARN
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen). So the response
+takes precedence over the request, and a complete ARN over a partial one.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from .domain.history import iso
-from .domain.rotation import FAILURES, SOURCES, STALLED, STEPS, STUCK, Heard, RotationEvent, tells_of_new_value
+from .domain.rotation import (
+    FAILURES,
+    SOURCES,
+    STALLED,
+    STEPS,
+    STUCK,
+    Heard,
+    RotationEvent,
+    is_complete_arn,
+    tells_of_new_value,
+)
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
@@ -25,9 +40,50 @@ _OPENING = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII
 """When an execution started, as Step Functions writes it: that is what incidents go by."""
 _PLAIN_ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:[a-z0-9-]{1,40}:\d{12}:secret:[\w/+=.@!-]{1,540}", re.ASCII)
 
+_DEEPEST = 100
+"""Levels of nesting that are parsed: far more than AWS's events have, and far fewer than Python's parser supports."""
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]}]', re.DOTALL)
+
 
 class MalformedEvent(ValueError):
     """What arrived is not an event as EventBridge delivers it; the message says what it lacks."""
+
+
+def parse_text(text: str) -> RotationEvent:
+    """The event in this JSON text, however deep its nesting or long its numbers.
+
+    Raises MalformedEvent as `parse` does, and for text that is not JSON.
+    """
+    try:
+        try:
+            event = _load_json(text)
+        except RecursionError:
+            event = _load_json(_drop_deep_values(text))
+    except json.JSONDecodeError as error:
+        raise MalformedEvent(f"an event is a JSON object, got text that is not JSON: {error}") from None
+    return parse(event)
+
+
+def _load_json(text: str) -> Any:
+    # Python refuses integers of more than 4300 digits, but no float. No number in an event is used.
+    return json.loads(text, parse_int=float)
+
+
+def _drop_deep_values(text: str) -> str:
+    """The same JSON with null in place of each value that is nested too deeply to be parsed."""
+    kept: list[str] = []
+    depth = start = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        if match[0] in ("[", "{"):
+            depth += 1
+            if depth == _DEEPEST + 1:
+                kept += [text[start : match.start()], "null"]
+        elif match[0] in ("]", "}"):
+            if depth == _DEEPEST + 1:
+                start = match.end()
+            depth -= 1
+    # If a deep bracket is never closed, neither is the object around it: the parser will reject the text.
+    return "".join(kept) if depth > _DEEPEST else "".join([*kept, text[start:]])
 
 
 def parse(event: Any) -> RotationEvent:
@@ -39,7 +95,9 @@ def parse(event: Any) -> RotationEvent:
     identity = _text(detail.get("eventID")) or _text(event.get("id"))
     if identity is None:
         raise MalformedEvent("the event has neither detail.eventID nor id")
-    secret_arn = next((text for text in _secret_names(event, detail) if _SECRET_ARN.fullmatch(text)), None)
+    arns = [text for text in _secret_names(event, detail) if _SECRET_ARN.fullmatch(text)]
+    # If there is only a partial ARN, it is used as it is: a call without a response failed and changed nothing.
+    secret_arn = next(filter(is_complete_arn, arns), next(iter(arns), None))
     error_message = _text(detail.get("errorMessage"))
     return RotationEvent(
         kind=_text(detail.get("eventName")) or _text(event.get("detail-type")) or "unknown",
@@ -95,15 +153,15 @@ def _utc(time: str) -> str:
 
 
 def _secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterator[str]:
-    """Every place where Secrets Manager is known to name the secret, the most telling first."""
+    """Every place where Secrets Manager is known to name the secret, in order of precedence."""
     answer = _mapping(detail.get("responseElements"))
     places = [
         _mapping(detail.get("additionalEventData")).get("SecretId"),
         # One public report, for secrets that RDS manages.
         _mapping(detail.get("serviceEventDetails")).get("secretId"),
-        _mapping(detail.get("requestParameters")).get("secretId"),
         answer.get("arn"),
         answer.get("aRN"),  # as it was written before February 2024
+        _mapping(detail.get("requestParameters")).get("secretId"),
         *_resources(event),
     ]
     yield from (text for text in map(_text, places) if text)

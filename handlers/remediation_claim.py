@@ -151,7 +151,9 @@ class _Claim:
 
     def _resumed(self, is_last_attempt: bool) -> Answer:
         """Takes over an incident that nobody has been heard of in time, where it is still so."""
-        opened_at = self._heard.opened_at or ""
+        opened_at = self._heard.opened_at
+        if opened_at is None:
+            return _answer("quiet")  # Whoever put this on the bus did not say which incident it is about.
         known = self._register.row(self._arn, opened_at)
         if known is None and not is_last_attempt:
             raise incidents.LostRace("the incident has no row")

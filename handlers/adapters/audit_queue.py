@@ -3,6 +3,18 @@
 from .clients import client
 
 ACTIONS = frozenset({"sqs:ChangeMessageVisibility"})
+CALL_SECONDS = 4
+"""Maximum duration of `delay_retry`: one attempt of 2 s to connect and 2 s to read."""
+_FIRST_DELAY, _LONGEST_DELAY = 180, 1800
+"""Seconds."""
+
+
+def choose_retry_delay(receives: int) -> int | None:
+    """Seconds until a message is retried after a temporary error; None to leave it to the queue's visibility timeout.
+
+    The delay doubles with each receive up to half an hour, so that a message's receives outlast an outage of hours.
+    """
+    return None if receives < 2 else min(_LONGEST_DELAY, _FIRST_DELAY << min(receives - 1, 10))
 
 
 class AuditQueue:
@@ -10,12 +22,13 @@ class AuditQueue:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._sqs = client("sqs")
 
-    def bring_again_at_once(self, receipt_handle: str) -> None:
-        """Lets a message come again now and not when its visibility timeout is over.
+    def delay_retry(self, receipt_handle: str, seconds: int) -> None:
+        """Makes a message visible again after so many seconds from now.
 
-        For what can never be recorded: it uses up its receives in seconds, and lies in the dead letters while someone
-        still wonders where it is.
+        With 0 seconds, a message that can never be recorded uses up its receives and is in the dead-letter queue within
+        seconds.
         """
-        self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=0)
+        client("sqs", answers_within=2).change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )

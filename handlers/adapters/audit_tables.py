@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ..domain.history import iso
+from ..domain.rotation import name_of
 from ..domain.statuses import seen_on
 from .batches import Batches
 from .clients import client
@@ -13,6 +14,8 @@ from .updates import update
 
 ACTIONS = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
+NOTE_SECONDS = 4
+"""Maximum duration of `note`: one attempt of 2 s to connect and 2 s to read."""
 
 Row = Mapping[str, Any]
 
@@ -68,16 +71,21 @@ class AuditTables:
 
 
 class HeardOfSecrets:
-    """The same table for those who hear of secrets between two runs."""
+    """The same status table, for notes about events between two runs; these are optional, so timeouts are short."""
 
     def __init__(self, status: str) -> None:
         self._status = status
 
-    def note(self, secret_name: str, at: datetime, news: Row) -> bool:
-        """Write down what was heard of a secret; False where the audit does not know it, or has heard later news."""
+    def note(self, secret_arn: str, at: datetime, news: Row) -> bool:
+        """Note an event about the secret with exactly this ARN, and when it happened.
+
+        False if the audit does not know the secret, has accounted for a later state, or has a note of a later event.
+        """
         condition = (
-            "attribute_exists(secret_name) AND attribute_not_exists(gone_since) "
+            "secret_arn = :arn AND attribute_not_exists(gone_since) "
+            "AND (attribute_not_exists(accounted_at) OR accounted_at <= :at) "
             "AND (attribute_not_exists(heard_at) OR heard_at <= :at)"
         )
-        key = item({"secret_name": secret_name})
-        return bool(news) and update(self._status, key, news, condition=condition, values={":at": iso(at)})
+        values = {":arn": secret_arn, ":at": iso(at)}
+        key = item({"secret_name": name_of(secret_arn)})
+        return bool(news) and update(self._status, key, news, condition=condition, values=values, answers_within=2)

@@ -1,17 +1,31 @@
 """The audit trail: a table of events that is added to and never changed."""
 
-import json
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..domain.history import iso
-from ..domain.rotation import RotationEvent
+from ..domain.rotation import CLOCK_SKEW, RotationEvent
+from ..domain.trail_rows import build_trail_row
 from .clients import client
 from .items import item, row
 
 ACTIONS = frozenset({"dynamodb:PutItem"})
 LOOKING_ACTIONS = frozenset({"dynamodb:Query"})
+APPEND_SECONDS = 14
+"""Maximum duration of `append`: two attempts of 2 s to connect and 2 s to read, and the backoff between them.
+
+The backoff is at most 1 s, or 6 s if DynamoDB sends a retry-after header (botocore's retry mode `standard`).
+"""
+RETRYABLE_ERRORS = (BotoCoreError, ClientError)
+"""Errors of AWS or the network, after which a later attempt may succeed."""
+_PERMANENT_ERRORS = frozenset({"ValidationException", "SerializationException"})
+"""Error codes with which DynamoDB rejects the item itself
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
+
+
+class Unrecordable(ValueError):
+    """DynamoDB rejects the row itself; the message is DynamoDB's error code."""
 
 
 class AuditTrail:
@@ -19,38 +33,43 @@ class AuditTrail:
 
     def __init__(self, table_name: str) -> None:
         self._table_name = table_name
-        self._dynamodb = client("dynamodb")
 
-    def append(self, event: RotationEvent, body: Mapping[str, Any], now: datetime, expires_at: int | None) -> bool:
-        """Writes the event down, whole. False when it is there already: a copy changes nothing, not even its times."""
+    def append(self, event: RotationEvent, text: str, now: datetime, expires_at: int | None) -> bool:
+        """Records the event that was received as this text. False if it is already recorded: a copy changes nothing.
+
+        Raises Unrecordable, or one of RETRYABLE_ERRORS.
+        """
+        dynamodb = client("dynamodb", answers_within=2, attempts=2)
         try:
-            self._dynamodb.put_item(
+            dynamodb.put_item(
                 TableName=self._table_name,
-                Item=item(
-                    {
-                        "secret_arn": event.subject,
-                        "recorded": f"{event.occurred_at}#{event.identity}",
-                        "event_type": event.kind,
-                        "timestamp": event.occurred_at,
-                        # Not escaped: \u00e9 for each é could take an event over the 400 kB of a row.
-                        "full_event": json.dumps(body, separators=(",", ":"), ensure_ascii=False),
-                        "recorded_at": iso(now),
-                        "rotation_id": event.rotation_id,
-                        "expires_at": expires_at,
-                    }
-                ),
+                Item=item(build_trail_row(event, text, now, expires_at)),
                 ConditionExpression="attribute_not_exists(secret_arn)",
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+        except dynamodb.exceptions.ConditionalCheckFailedException:
             return False
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code not in _PERMANENT_ERRORS:
+                raise
+            raise Unrecordable(code) from None
         return True
 
-    def heard_since(self, secret_arn: str, moment: datetime) -> set[str]:
-        """The types of the events about this secret that happened at this moment or later."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table_name,
-            KeyConditionExpression="secret_arn = :arn AND recorded >= :since",
-            ExpressionAttributeValues=item({":arn": secret_arn, ":since": iso(moment)}),
-            ProjectionExpression="event_type",
+    def heard_since(self, secret_arn: str, moment: datetime, now: datetime | None = None) -> set[str]:
+        """The types of this secret's events from this moment until now; events that claim a future time are left out.
+
+        The read is strongly consistent, because callers conclude from what is absent.
+        """
+        until = (now or datetime.now(UTC)) + CLOCK_SKEW
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._table_name,
+                KeyConditionExpression="secret_arn = :arn AND recorded BETWEEN :since AND :until",
+                ExpressionAttributeValues=item({":arn": secret_arn, ":since": iso(moment), ":until": iso(until)}),
+                ProjectionExpression="event_type",
+                ConsistentRead=True,
+            )
         )
         return {row(stored)["event_type"] for page in pages for stored in page["Items"]}

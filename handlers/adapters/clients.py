@@ -25,16 +25,19 @@ _OWN_PATIENCE = {
 
 
 @cache
-def client(service: str, answers_within: int | None = None) -> Any:
+def client(service: str, answers_within: int | None = None, attempts: int = 1) -> Any:
     """The client of this service, in the Region and with the role that Lambda gives.
 
-    Where `answers_within` is given, a call that has no answer after so many seconds is given up, and none is repeated.
+    Where `answers_within` is given, a call that has no answer after so many seconds is given up; it is made up to
+    `attempts` times.
     """
     patience = _OWN_PATIENCE.get(service, _PATIENCE)
     if answers_within is not None:
         patience = patience.merge(
             Config(
-                connect_timeout=2, read_timeout=answers_within, retries={"mode": "standard", "total_max_attempts": 1}
+                connect_timeout=2,
+                read_timeout=answers_within,
+                retries={"mode": "standard", "total_max_attempts": attempts},
             )
         )
     return boto3.client(service, config=patience)

@@ -17,6 +17,8 @@ LISTING_ACTIONS = frozenset({"secretsmanager:ListSecrets", "secretsmanager:ListS
 DATING_ACTIONS = frozenset({"secretsmanager:ListSecretVersionIds"})
 DESCRIBING_ACTIONS = frozenset({"secretsmanager:DescribeSecret"})
 PAGE_SIZE = 100
+DATING_SECONDS = 4
+"""Maximum duration of `read_current_dates`: one attempt of 2 s to connect and 2 s to read."""
 _UNREADABLE = {
     "ResourceNotFoundException": "Secrets Manager does not know it: it is gone.",
     **dict.fromkeys(DENIED, "It may not be looked at: access denied, perhaps by its own policy."),
@@ -50,15 +52,6 @@ class Secrets:
             return without_current()
         versions, problem = self._readable_versions(secret.arn)
         return VersionDates(None, problem=problem) if problem else dated(secret, _created(versions))
-
-    def current(self, secret_arn: str) -> tuple[str | None, VersionDates]:
-        """The version that holds AWSCURRENT now and the dates, of a secret that is known by its ARN alone."""
-        versions, problem = self._readable_versions(secret_arn)
-        stages = {one["VersionId"]: one.get("VersionStages", []) for one in versions}
-        secret = listed({"Name": name_of(secret_arn), "ARN": secret_arn, "SecretVersionsToStages": stages})
-        if problem:
-            return None, VersionDates(None, problem=problem)
-        return secret.current_version_id, dated(secret, _created(versions))
 
     def _readable_versions(self, secret_arn: str) -> tuple[list[Mapping[str, Any]], str]:
         """Its versions, or why they cannot be had."""
@@ -101,6 +94,21 @@ class Secrets:
             {version: tuple(stages) for version, stages in labels.items()},
             answer.get("RotationLambdaARN"),
         )
+
+
+def read_current_dates(secret_arn: str) -> tuple[str | None, VersionDates]:
+    """The version with AWSCURRENT and its dates, for callers that have only the ARN and little time.
+
+    One call reads one page, which has room for more versions than a secret has labels (20:
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html). If there are more pages, the
+    dates are unknown. Raises what the call raises.
+    """
+    page = client("secretsmanager", answers_within=2).list_secret_version_ids(SecretId=secret_arn, MaxResults=PAGE_SIZE)
+    if page.get("NextToken"):
+        return None, VersionDates(None, problem="It has more than one page of versions.")
+    stages = {version["VersionId"]: version.get("VersionStages", []) for version in page["Versions"]}
+    secret = listed({"Name": name_of(secret_arn), "ARN": secret_arn, "SecretVersionsToStages": stages})
+    return secret.current_version_id, dated(secret, _created(page["Versions"]))
 
 
 def _created(versions: list[Mapping[str, Any]]) -> dict[str, datetime]:

@@ -17,12 +17,14 @@ def update(
     condition: str | None = None,
     values: Mapping[str, Any] | None = None,
     names: Sequence[str] = (),
+    answers_within: int | None = None,
 ) -> bool:
     """Set, extend and remove attributes of a row, under a condition on these `values`; False where it does not hold.
 
     Changes to None are none. The condition writes the attributes that are changed, and those in `names`, with a `#`.
+    `answers_within` is the client's.
     """
-    dynamodb = client("dynamodb")
+    dynamodb = client("dynamodb", answers_within)
     given = {name: value for name, value in changes.items() if value is not None}
     added = dict(append or {})
     sets = [f"#{name} = :{name}" for name in given]

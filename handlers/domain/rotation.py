@@ -1,10 +1,18 @@
 """Rotations and what is heard of them."""
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 SECRETS_MANAGER_SOURCES = ("aws.secretsmanager", "rotation-guard.drill")
 SOURCES = (*SECRETS_MANAGER_SOURCES, "rotation-guard")
 """Who may be heard of rotations: AWS, what plays it in a drill, and the product itself."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far an event's time may lie in the future. It is the sender's claim, and clocks differ a little."""
+NEWS_PERIOD = timedelta(minutes=45)
+"""Maximum age of an event that is noted for the next audit run. Older events are in the audit trail only."""
+_SUFFIX = re.compile(r"-[0-9A-Za-z]{6}\Z")
+"""What Secrets Manager appends to a secret's name in its ARN."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,40 @@ def tells_of_new_value(event: RotationEvent | Heard) -> bool:
     return event.kind == "RotationSucceeded" or event.current_version_id is not None
 
 
+def is_complete_arn(secret_arn: str) -> bool:
+    """Whether an ARN ends in a hyphen and six characters, which Secrets Manager appends. Callers may leave them out.
+
+    A partial ARN of a secret whose own name ends like that is taken for complete, as AWS does
+    (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
+    """
+    return _SUFFIX.search(secret_arn) is not None
+
+
 def name_of(secret_arn: str) -> str:
-    """A secret's name out of its ARN, without the six characters that Secrets Manager puts behind it."""
-    name = secret_arn.split(":secret:", 1)[-1]
-    stem, dash, suffix = name.rpartition("-")
-    return stem if dash and len(suffix) == 6 else name
+    """The name in a secret's ARN, without the suffix that Secrets Manager appends; a plain name is returned unchanged.
+
+    A name does not identify a secret: another Region or account may have one of the same name, and so may the past.
+    """
+    _, mark, name = secret_arn.partition(":secret:")
+    return _SUFFIX.sub("", name) if mark else secret_arn
+
+
+def to_utc(time: str) -> datetime:
+    """A time in ISO 8601, in UTC. One without an offset is UTC; one beyond the years 1 to 9999 is clamped to them."""
+    moment = datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        limit = datetime.min if moment.year == datetime.min.year else datetime.max
+        return limit.replace(microsecond=0, tzinfo=UTC)
+
+
+def date_news(event: RotationEvent, now: datetime) -> datetime | None:
+    """When an event happened, never later than now; None if it is too old to be news, or claims a future time.
+
+    A future time would make every event until then look outdated.
+    """
+    at = to_utc(event.occurred_at)
+    return min(at, now) if now - NEWS_PERIOD <= at <= now + CLOCK_SKEW else None

@@ -63,6 +63,7 @@ def _list_subscriptions(aws: Aws) -> Iterable[str]:
 def _create_queue(aws: Aws, inputs: Inputs) -> Created:
     attributes = given(
         inputs,
+        MaximumMessageSize="maxMessageSize",
         MessageRetentionPeriod="messageRetentionSeconds",
         VisibilityTimeout="visibilityTimeoutSeconds",
         RedrivePolicy="redrivePolicy",
@@ -125,6 +126,7 @@ ENTRIES = (
         "aws:sqs/queue:Queue",
         understands(
             "name",
+            "maxMessageSize",
             "messageRetentionSeconds",
             "visibilityTimeoutSeconds",
             "redrivePolicy",

@@ -6,6 +6,7 @@ import pytest
 
 from components.audit_status import AuditStatus
 from components.audit_trail import AuditTrail
+from handlers.adapters.audit_queue import choose_retry_delay
 
 QUEUE, TABLE = "aws:sqs/queue:Queue", "aws:dynamodb/table:Table"
 FUNCTION, MAPPING = "aws:lambda/function:Function", "aws:lambda/eventSourceMapping:EventSourceMapping"
@@ -26,10 +27,28 @@ def test_the_queue_waits_six_times_as_long_as_the_function_may_run(trail):
     assert queue.inputs["visibilityTimeoutSeconds"] >= 6 * function.inputs["timeout"] + window
 
 
-def test_a_message_that_fails_five_times_goes_to_the_dead_letters(trail):
+def test_a_message_that_fails_twenty_times_goes_to_the_dead_letters(trail):
     redrive = json.loads(trail.named(QUEUE, "trail-events").inputs["redrivePolicy"])
 
-    assert redrive == {"deadLetterTargetArn": trail.named(QUEUE, "trail-dead-letters").arn, "maxReceiveCount": 5}
+    assert redrive == {"deadLetterTargetArn": trail.named(QUEUE, "trail-dead-letters").arn, "maxReceiveCount": 20}
+
+
+def test_a_message_outlasts_an_hour_in_which_the_function_cannot_run(trail):
+    queue = trail.named(QUEUE, "trail-events").inputs
+
+    receives = json.loads(queue["redrivePolicy"])["maxReceiveCount"]
+    assert 3600 <= receives * queue["visibilityTimeoutSeconds"] < queue["messageRetentionSeconds"]
+
+
+def test_no_pause_between_two_receives_is_longer_than_sqs_takes_or_a_message_is_kept(deploy):
+    queue = deploy(AuditTrail, "trail", {"queue_retention_days": 1}).named(QUEUE, "trail-events").inputs
+    receives = range(1, json.loads(queue["redrivePolicy"])["maxReceiveCount"] + 1)
+
+    pauses = [choose_retry_delay(receive) or queue["visibilityTimeoutSeconds"] for receive in receives]
+
+    assert pauses == sorted(pauses)
+    assert pauses[-1] <= 12 * 3600  # of one receive, says SQS
+    assert sum(pauses) < queue["messageRetentionSeconds"]
 
 
 @pytest.mark.parametrize(

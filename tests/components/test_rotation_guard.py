@@ -87,6 +87,11 @@ def test_all_queues_have_sse_without_a_key(plain):
         assert "kmsMasterKeyId" not in queue.inputs
 
 
+def test_all_queues_accept_events_of_the_maximum_size(plain):
+    # An EventBridge event has up to 1 MB, and the provider's default for a queue is 256 KB.
+    assert {queue.inputs["maxMessageSize"] for queue in plain.of_type(QUEUE)} == {1_048_576}
+
+
 def test_all_queues_and_topics_have_the_key_that_is_given(full):
     sealed = full.of_type(QUEUE) + full.of_type(TOPIC)
 

@@ -119,6 +119,20 @@ def test_a_large_event_is_recorded_whole(story):
     assert json.loads(row["full_event"])["detail"] == failure["detail"]
 
 
+def test_an_event_that_is_larger_than_a_row_is_recorded_with_its_key_type_and_time(story):
+    secret = story.secret()
+    failure = story.event("rotation-succeeded", secret)
+    failure["detail"]["additionalEventData"]["padding"] = "x" * 600_000
+
+    story.put(failure)
+
+    (row,) = story.eventually_rows("audit_trail_table_name", secret)
+    assert row["recorded"].endswith(failure["detail"]["eventID"])
+    assert row["event_type"] == "RotationSucceeded"
+    assert row["truncated"] is True
+    assert row["original_bytes"] > 600_000
+
+
 def test_an_extra_rules_event_is_recorded_and_heard(story):
     instance = f"arn:aws:ec2:eu-west-1:111122223333:instance/i-{uuid.uuid4().hex[:17]}"
 

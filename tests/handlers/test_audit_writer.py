@@ -1,6 +1,8 @@
 """What the audit trail holds after a batch of messages."""
 
+import hashlib
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -206,6 +208,140 @@ def test_a_long_event_is_recorded_in_any_script(aws, padded, batch, failures):
 
     [row] = aws.rows("audit-trail")
     assert json.loads(row["full_event"]) == event
+
+
+@pytest.mark.parametrize("size", [262_144, 450_000, 1_000_000])
+@pytest.mark.parametrize("character", ["x", "é", "漢", "😀"])
+def test_an_event_of_up_to_a_megabyte_is_recorded_with_its_key_type_and_time(
+    aws, padded, batch, failures, character, size
+):
+    event = padded(character * (size // len(character.encode())))
+
+    assert failures(batch(event)) == []
+
+    [row] = aws.rows("audit-trail")
+    text = json.dumps(event, ensure_ascii=False)
+    assert row["recorded"] == f"{event['detail']['eventTime']}#{event['detail']['eventID']}"
+    assert (row["event_type"], row["timestamp"]) == ("RotationSucceeded", event["detail"]["eventTime"])
+    assert text.startswith(row["full_event"])
+    if size > 400_000:
+        assert (row["truncated"], row["original_bytes"]) == (True, len(text.encode()))
+        assert row["original_sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    else:
+        assert row["full_event"] == text
+
+
+def test_copies_of_a_large_event_are_one_row(aws, padded, batch, failures):
+    event = padded("x" * 500_000)
+
+    assert failures(batch(event, event | {"id": "another-delivery"})) == []
+
+    assert len(aws.rows("audit-trail")) == 1
+
+
+def in_detail(text):
+    """The recorded failure with this JSON text in its detail."""
+    return lambda event: json.dumps(event).replace('"awsRegion": ', f'{text}, "awsRegion": ')
+
+
+def replacing(name, text):
+    """The recorded failure with this JSON text for the value of this name."""
+    return lambda event: re.sub(rf'"{name}": "[^"]*"', lambda _: f'"{name}": {text}', json.dumps(event))
+
+
+EXTREMES = {
+    "5 000 levels": in_detail(f'"x": {"[" * 5_000}{"]" * 5_000}'),
+    "an integer of 5 000 digits": in_detail(f'"x": {"9" * 5_000}'),
+    "NaN": in_detail('"x": NaN, "y": -Infinity'),
+    "equal keys": in_detail('"eventVersion": "another"'),
+    "a lone surrogate": in_detail(r'"x": "\ud800"'),
+    "a lone surrogate in a key": in_detail(r'"\udfff": 1'),
+    "an id with a lone surrogate": replacing("eventID", r'"\ud800"'),
+    "an id of a newline": replacing("eventID", r'"\n"'),
+    "an id of 2 000 characters": replacing("eventID", f'"{"x" * 2_000}"'),
+    "a secret of 3 000 characters": replacing("SecretId", f'"arn:aws:secretsmanager:eu-west-1:1:secret:{"x" * 3_000}"'),
+    "a secret with a lone surrogate": replacing("SecretId", r'"arn:aws:secretsmanager:eu-west-1:1:secret:x\ud800"'),
+    "a kind of 500 000 characters": replacing("eventName", f'"{"x" * 500_000}"'),
+    "a kind with a lone surrogate": replacing("eventName", r'"\ud800"'),
+    "year 9999 with an offset": replacing("eventTime", '"9999-12-31T23:59:59-10:00"'),
+    "year 9999": replacing("eventTime", '"9999-12-31T23:59:59Z"'),
+    "year 1 with an offset": replacing("eventTime", '"0001-01-01T00:00:00+10:00"'),
+    "year 1": replacing("eventTime", '"0001-01-01T00:00:00Z"'),
+    "1970": replacing("eventTime", '"1970-01-01T00:00:00Z"'),
+    "year 2099": replacing("eventTime", '"2099-01-01T00:00:00Z"'),
+    "a time without offset": replacing("eventTime", '"2026-03-01T00:50:20"'),
+    "a fraction of 500 000 digits": replacing("eventTime", f'"2026-03-01T00:50:20.{"1" * 500_000}Z"'),
+    "a time with a lone surrogate": replacing("eventTime", r'"2026-03-01\ud80000:50:20"'),
+    "no time but the envelope's": replacing("eventTime", '"yesterday"'),
+    "numbers for texts": replacing("errorMessage", "7"),
+    "a list for a request id": replacing("requestID", "[7]"),
+}
+
+
+@pytest.mark.parametrize("name", ["rotation-failed", "rotation-succeeded"])
+@pytest.mark.parametrize("extreme", EXTREMES)
+def test_whatever_is_extreme_in_an_event_it_is_recorded_at_once(aws, recorded, batch, failures, extreme, name):
+    text = EXTREMES[extreme](recorded(name))
+    assert text != json.dumps(recorded(name)) or name == "rotation-succeeded"
+
+    assert failures(batch(text, recorded("secret-label-updated"))) == []
+
+    assert len(aws.rows("audit-trail")) == 2
+    [item] = [one["Item"] for one in aws.asked("PutItem") if one["Item"]["event_type"] != {"S": "Secret Label Updated"}]
+    assert len(item["secret_arn"]["S"].encode()) <= 2048
+    assert len(item["recorded"]["S"].encode()) <= 1024
+    assert all(value["S"].encode() for value in item.values() if "S" in value)  # no lone surrogate, and not empty
+    if len(text) < 400_000:
+        assert item["full_event"]["S"] == text
+
+
+def test_a_lone_surrogate_in_the_message_itself_is_recorded_as_its_escape(aws, recorded, queue_url, failures):
+    # No queue delivers one, for SQS takes no such character.
+    text = json.dumps(recorded("rotation-failed")).replace('"awsRegion"', '"x": "\ud800", "awsRegion"')
+
+    assert failures({"Records": [{"messageId": "1", "receiptHandle": "1", "body": text}]}) == []
+
+    [row] = aws.rows("audit-trail")
+    assert json.loads(row["full_event"]) == json.loads(text)
+
+
+def test_the_text_of_an_event_is_recorded_as_it_came(aws, recorded, batch, failures):
+    text = json.dumps(recorded("rotation-failed"), indent=2).replace('"eventName"', '"eventName": "first", "eventName"')
+
+    assert failures(batch(text)) == []
+
+    assert [row["full_event"] for row in aws.rows("audit-trail")] == [text]
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])
+def test_an_item_that_dynamodb_will_never_take_goes_to_the_dead_letters_in_seconds(
+    aws, recorded, queue_url, batch, failures, code
+):
+    aws.answer("PutItem", lambda _: aws.Refusal(code))
+
+    assert failures(batch(recorded("rotation-failed"))) == [0]
+
+    assert [asked["VisibilityTimeout"] for asked in aws.asked("ChangeMessageVisibility")] == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("put-secret-value", {}),
+        ("put-secret-value", {"eventName": "UpdateSecret"}),
+        ("put-secret-value", {"eventName": "UpdateSecretVersionStage"}),
+    ],
+)
+@pytest.mark.parametrize("asked", ["orders/db", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db"])
+def test_a_call_is_recorded_under_the_complete_arn(aws, recorded, batch, failures, name, change, asked):
+    event = recorded(name)
+    event["detail"] |= change
+    event["detail"]["requestParameters"]["secretId"] = asked
+
+    assert failures(batch(event)) == []
+
+    [row] = aws.rows("audit-trail")
+    assert row["secret_arn"] == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 
 
 def test_what_dynamodb_does_not_take_comes_again(aws, recorded, batch, failures):

@@ -1,6 +1,7 @@
 """AWS's events in domain words."""
 
 import copy
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from handlers.events import MalformedEvent, parse
+from handlers.events import MalformedEvent, parse, parse_text
 
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 OTHERS = [f"arn:aws:secretsmanager:eu-west-1:111122223333:secret:other-{n}-Ab12Cd" for n in range(6)]
@@ -20,12 +21,12 @@ RECORDED = sorted(path.stem for path in (Path(__file__).parents[1] / "events").g
 PLACES = [
     ("detail", "additionalEventData", "SecretId"),
     ("detail", "serviceEventDetails", "secretId"),
-    ("detail", "requestParameters", "secretId"),
     ("detail", "responseElements", "arn"),
     ("detail", "responseElements", "aRN"),
+    ("detail", "requestParameters", "secretId"),
     ("resources",),
 ]
-"""Where Secrets Manager names the secret, the most telling place first."""
+"""Where Secrets Manager names the secret, the most telling place first: its answer, and then what a caller wrote."""
 
 ODDITIES = [None, [], {}, 1, 1.5, True, "", " ", "x" * 100_000, "\ud800", "\n", ["x"], {"x": 1}, [None], float("nan")]
 """What nobody promised would not be there."""
@@ -119,6 +120,52 @@ def test_a_secret_named_without_its_arn_is_recorded_under_its_name(nameless):
     heard = parse(nameless)
 
     assert (heard.secret_arn, heard.subject) == (None, "orders/db")
+
+
+PARTIAL = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db"
+
+
+@pytest.mark.parametrize("answer", ["arn", "aRN"])
+@pytest.mark.parametrize("asked", [PARTIAL, "orders/db", None, 7])
+def test_a_call_is_about_the_secret_that_its_answer_names(recorded, asked, answer):
+    event = recorded("put-secret-value")
+    event["detail"] |= {"requestParameters": {"secretId": asked}, "responseElements": {answer: ARN}}
+
+    heard = parse(event)
+
+    assert (heard.secret_arn, heard.subject) == (ARN, ARN)
+
+
+def test_the_answer_counts_also_where_a_partial_arn_looks_complete(recorded):
+    # The secret's name is orders-abcdef, so AWS itself takes this partial ARN for a complete one.
+    asked = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-abcdef"
+    event = recorded("put-secret-value")
+    event["detail"] |= {"requestParameters": {"secretId": asked}, "responseElements": {"arn": f"{asked}-Ab12Cd"}}
+
+    assert parse(event).secret_arn == f"{asked}-Ab12Cd"
+
+
+@pytest.mark.parametrize(
+    ("partial", "complete"), [*combinations(PLACES, 2), *((b, a) for a, b in combinations(PLACES, 2))]
+)
+def test_a_complete_arn_anywhere_says_more_than_a_partial_one(nameless, partial, complete):
+    put(nameless, partial, PARTIAL)
+    put(nameless, complete, ARN)
+
+    assert parse(nameless).secret_arn == ARN
+
+
+def test_a_call_that_failed_is_recorded_under_the_partial_arn_that_it_gave(recorded):
+    event = recorded("put-secret-value")
+    event["detail"] |= {
+        "errorCode": "AccessDenied",
+        "requestParameters": {"secretId": PARTIAL},
+        "responseElements": None,
+    }
+
+    heard = parse(event)
+
+    assert (heard.secret_arn, heard.subject) == (PARTIAL, PARTIAL)
 
 
 def test_a_secret_is_known_in_every_partition(nameless):
@@ -260,6 +307,69 @@ def test_what_is_not_an_object_is_malformed(event):
 def test_the_empty_event_is_malformed():
     with pytest.raises(MalformedEvent):
         parse({})
+
+
+NESTED = [100, 900, 1_000, 5_000, 50_000]
+
+
+@pytest.mark.parametrize("levels", NESTED)
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x":', "}"), ('[{"]}":', "}]")])
+def test_an_event_is_understood_however_deep_its_values_are(recorded, levels, opening, closing):
+    event = recorded("rotation-failed")
+    text = json.dumps(event).replace('"awsRegion": ', f'"deep": {opening * levels}1{closing * levels}, "awsRegion": ')
+    assert text != json.dumps(event)
+
+    assert parse_text(text) == parse(event)
+
+
+def test_what_follows_a_deep_value_is_read(recorded):
+    event = recorded("rotation-failed")
+    deep = "[" * 5_000 + "]" * 5_000
+    text = f'{{"first": {deep}, "second": [{deep}, "]", {deep}], {json.dumps(event)[1:]}'
+
+    assert parse_text(text) == parse(event)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"x":' * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        "[" * 5_000 + "]" * 6_000,
+        "[" * 5_000 + '"' + "]" * 5_000,
+        '{"id": "x", "time": "2026-03-01T00:50:20Z", "x": ' + "[" * 5_000 + "}" * 4_999,
+        "]" * 5_000 + "[" * 5_000,
+    ],
+    ids=lambda text: f"{text[:8]}{len(text)}",
+)
+def test_deep_nonsense_is_malformed(text):
+    with pytest.raises(MalformedEvent):
+        parse_text(text)
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "-" + "9" * 300_000, "1e999999", "NaN", "-Infinity", "1.5", "-0"])
+def test_an_event_is_understood_whatever_numbers_are_in_it(recorded, number):
+    event = recorded("rotation-failed")
+    text = json.dumps(event).replace('"awsRegion": ', f'"number": {number}, "awsRegion": ')
+
+    assert parse_text(text) == parse(event)
+
+
+@pytest.mark.parametrize("number", ["7", "9" * 5_000, "1.5", "NaN"])
+def test_a_number_is_no_text(recorded, number):
+    event = recorded("rotation-failed")
+    text = json.dumps(event).replace('"e3b69cfe-b70e-4c94-baa9-9decc3c150b9"', number)
+    assert number in text
+
+    assert parse_text(text).identity == event["id"]
+
+
+def test_of_two_equal_keys_the_last_counts(recorded):
+    event = recorded("rotation-failed")
+    text = json.dumps(event).replace('"eventName": ', '"eventName": "RotationSucceeded", "eventName": ')
+
+    assert parse_text(text).kind == "RotationFailed"
 
 
 def test_there_are_events_to_vary():
