@@ -54,6 +54,15 @@ class Plan:
 
 
 @dataclass
+class Disturbance:
+    """What goes wrong with one call."""
+
+    error: BaseException
+    is_carried_out: bool = False
+    """Whether AWS has done what it was asked for, and only the answer is lost."""
+
+
+@dataclass
 class Call:
     """One call that was answered, whatever the answer."""
 
@@ -73,6 +82,8 @@ class Account:
         self.plan = Plan()
         self.calls: list[Call] = []
         self.seen: Callable[[Call], None] = lambda call: None
+        self.disturb: Callable[[int, str, str], Disturbance | None] = lambda number, service, operation: None
+        """Is asked before each call of an invocation, counted from 0, what is to go wrong with it."""
 
     def call(self, service: str, operation: str, asked: dict[str, Any]) -> Any:
         """Answers one call as AWS would, unless the invocation dies of it."""
@@ -87,6 +98,9 @@ class Account:
             self.plan = plan
         if plan.is_dead:
             raise Crash
+        disturbance = self.disturb(plan.calls - 1, service, operation)
+        if disturbance and not disturbance.is_carried_out:
+            raise disturbance.error
         is_write = operation in WRITES
         number = plan.writes
         plan.writes += is_write
@@ -94,7 +108,10 @@ class Account:
             raise Crash
         call = Call(service, operation, asked)
         try:
-            return getattr(self.services[service], operation)(asked)
+            answer = getattr(self.services[service], operation)(asked)
+            if disturbance:
+                raise disturbance.error
+            return answer
         except Exception as error:
             call.refused = _code_of(error)
             raise

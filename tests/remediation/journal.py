@@ -42,6 +42,8 @@ class Knowledge:
     """When it was asked for last: a step that dies is tried again."""
     published: list[str] = field(default_factory=list)
     """Topics that this invocation has told, and not written down yet."""
+    unanswered: list[str] = field(default_factory=list)
+    """Topics that it has told without knowing: the answer was lost."""
 
 
 @dataclass
@@ -93,6 +95,8 @@ class Journal:
         self.restarts: list[tuple[str, Key, str]] = []
         """Execution, incident and target of each restart that began."""
         self.deaths: list[Death] = []
+        self.is_disturbed = False
+        """Whether calls fail on purpose, so that steps may fail of anything."""
         self.strange: list[str] = []
         """What should never happen, as it happened."""
         world.account.seen = self._seen
@@ -102,7 +106,7 @@ class Journal:
     def enter(self, execution: Execution, step: str, payload: Any) -> Knowledge:
         """An execution runs a step, for the first time or again."""
         known = self.known.setdefault(execution.name, Knowledge(step, execution.name))
-        known.step, known.payload, known.published = step, payload, []
+        known.step, known.payload, known.published, known.unanswered = step, payload, [], []
         incident = payload.get("incident")
         if incident and incident.get("opened_at"):
             known.incident = (incident["secret_arn"], incident["opened_at"])
@@ -120,11 +124,12 @@ class Journal:
 
     def died(self, known: Knowledge) -> None:
         """The invocation under way has died."""
-        self.deaths.append(Death(known.execution, known.step, known.incident, self._turn(known), known.published))
+        published = [*known.published, *known.unanswered]
+        self.deaths.append(Death(known.execution, known.step, known.incident, self._turn(known), published))
 
     def raised(self, known: Knowledge, error: Exception) -> None:
         """The invocation under way has failed by itself."""
-        if type(error).__name__ not in EXPECTED:
+        if type(error).__name__ not in EXPECTED and not self.is_disturbed:
             self.strange.append(f"{known.step} raised {error!r}")
         self.died(known)
 
@@ -140,7 +145,7 @@ class Journal:
                 if (self._turn(known) == "held_burst") == (call.operation == "transact_write_items"):
                     known.published = []
             case "publish":
-                known.published.append(call.asked["TopicArn"])
+                (known.unanswered if call.refused else known.published).append(call.asked["TopicArn"])
                 about = _about(call.asked) or ([known.incident] if known.incident else [])
                 turn = self._turn(known)
                 self.notices.append(

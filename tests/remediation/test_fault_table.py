@@ -1,0 +1,167 @@
+"""Every call that remediation makes, times every way in which it may fail: nothing is done twice, and nobody is forgotten.
+
+What is right is told by the model of Secrets Manager, by the notices and by the rows, and not by the code: a label moves
+once, a rotation begins once, a dependent is restarted once; and once the trouble is over, every incident is closed and
+told, if need be by what the next audit finds.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
+from tests.remediation.account import Crash, Disturbance
+from tests.remediation.refusals import refused
+from tests.remediation.story import fails, heard
+from tests.remediation.world import CRITICAL, DEPENDENTS, Settings, World
+
+OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+RESTART = {"rotation-guard:restart": DEPENDENTS}
+FALLBACK = {"rotation-guard:fallback": "allowed"}
+
+
+# --- histories that between them pass every step ---------------------------------------------------------------------
+
+
+def retried(world):
+    fails(world, world.secret(tags=OPTED_IN | RESTART), "createSecret", times=1)
+
+
+def rolled_forward(world):
+    fails(world, world.secret(tags=OPTED_IN | RESTART | FALLBACK), "setSecret", after=True, times=9)
+
+
+def escalated_and_resolved(world):
+    secret = world.secret(tags={"rotation-guard:remediation": "retry"})
+    fails(world, secret, "createSecret", times=9)
+    world.run()
+    secret.fault = None
+    world.secrets_manager.start_rotation(secret.arn)
+    world.secrets_manager.go_on(secret.arn)
+
+
+def rate_limited(world):
+    for number in range(2):
+        fails(world, world.secret(f"secret-{number}", tags=OPTED_IN), "createSecret", times=9)
+
+
+def restarted(world):
+    secret = world.secret(tags=RESTART | {"rotation-guard:restart-on": "rotation"})
+    world.secrets_manager.start_rotation(secret.arn)
+    world.secrets_manager.go_on(secret.arn)
+
+
+STORIES: dict[str, tuple[Callable[[World], None], Settings]] = {
+    "retried": (retried, Settings()),
+    "rolled forward": (rolled_forward, Settings()),
+    "escalated and resolved": (escalated_and_resolved, Settings(max_retries=1)),
+    "rate limited": (rate_limited, Settings(max_actions_per_hour=0)),
+    "restarted": (restarted, Settings()),
+}
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+_URL = {"endpoint_url": "https://aws"}
+_THROTTLED = {
+    "dynamodb": "ProvisionedThroughputExceededException",
+    "lambda": "TooManyRequestsException",
+    "sns": "Throttled",
+}
+ONCE: dict[str, Callable[[str], Disturbance]] = {
+    "the function dies before it": lambda _: Disturbance(Crash()),
+    "the function dies after it": lambda _: Disturbance(Crash(), is_carried_out=True),
+    "its answer is lost": lambda _: Disturbance(ConnectionClosedError(**_URL), is_carried_out=True),
+    "it cannot be reached": lambda _: Disturbance(EndpointConnectionError(**_URL)),
+}
+FOR_EVER: dict[str, Callable[[str], Disturbance]] = {
+    "it is throttled for ever": lambda service: Disturbance(refused(_THROTTLED.get(service, "ThrottlingException"))),
+    "it is denied for ever": lambda _: Disturbance(refused("AccessDeniedException")),
+    "it fails for ever": lambda _: Disturbance(refused("InternalServerError")),
+    "it hangs for ever": lambda _: Disturbance(ReadTimeoutError(**_URL)),
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """One call: of which step, how many came before it in its invocation, and what is called."""
+
+    story: str
+    step: str
+    number: int
+    service: str
+    operation: str
+
+    def __str__(self) -> str:
+        return f"{self.step}-{self.number}-{self.operation}"
+
+
+@cache
+def sites() -> list[Site]:
+    """Every call of every step, each in the first history that makes it."""
+    known: dict[tuple[str, int, str], Site] = {}
+    for story in STORIES:
+        for step, number, service, operation in calls_of(story):
+            known.setdefault((step, number, operation), Site(story, step, number, service, operation))
+    return list(known.values())
+
+
+def calls_of(story: str) -> Iterator[tuple[str, int, str, str]]:
+    tell, settings = STORIES[story]
+    calls: list[tuple[str, int, str, str]] = []
+    with World(settings).installed() as world:
+
+        def note(number: int, service: str, operation: str) -> None:
+            calls.append((world.journal.actor.step, number, service, operation))
+
+        world.account.disturb = note
+        tell(world)
+        world.run()
+    return (call for call in calls if call[0] != "start")
+
+
+def disturb(world: World, site: Site, fault: str) -> None:
+    """Has this fault happen at this call: the first time, or each time until it is lifted."""
+    is_over = False
+
+    def at(number: int, service: str, operation: str) -> Disturbance | None:
+        nonlocal is_over
+        here = (world.journal.actor.step, number, operation) == (site.step, site.number, site.operation)
+        if fault in FOR_EVER:
+            # What a role lacks, it lacks at every such call of the step.
+            same = (world.journal.actor.step, operation) == (site.step, site.operation) and number >= site.number
+            return FOR_EVER[fault](service) if same else None
+        if is_over or not here:
+            return None
+        is_over = True
+        return ONCE[fault](service)
+
+    world.account.disturb, world.journal.is_disturbed = at, True
+
+
+@pytest.mark.parametrize("fault", [*ONCE, *FOR_EVER])
+@pytest.mark.parametrize("site", sites(), ids=str)
+def test_whatever_fails_nothing_is_done_twice_and_everybody_is_told(site, fault, monkeypatch):
+    monkeypatch.setattr(random, "random", random.Random(6).random)  # noqa: S311 - jitter, not a secret
+    tell, settings = STORIES[site.story]
+    with World(settings).installed() as world:
+        disturb(world, site, fault)
+        tell(world)
+        world.run()
+        world.account.disturb = lambda number, service, operation: None
+
+        world.promises.at_the_end()
+        for secret in world.secrets_manager.secrets.values():
+            assert len(secret.moved_at) <= 1
+        began = [(incident, target) for _, incident, target in world.journal.restarts if target == "orders"]
+        assert len(began) == len(set(began))
+        assert all(row["state"] == "closed" for row in world.rows())
+        assert heard(world) or heard(world, CRITICAL)
+
+
+def test_the_table_is_as_long_as_it_was():
+    assert len(sites()) >= 65
+    assert {site.step for site in sites()} == {*Settings().steps}
