@@ -57,7 +57,8 @@ class Plan:
 class Disturbance:
     """What goes wrong with one call."""
 
-    error: BaseException
+    error: BaseException | None
+    """None for an answer that is empty."""
     is_carried_out: bool = False
     """Whether AWS has done what it was asked for, and only the answer is lost."""
 
@@ -99,7 +100,9 @@ class Account:
         if plan.is_dead:
             raise Crash
         disturbance = self.disturb(plan.calls - 1, service, operation)
-        if disturbance and not disturbance.is_carried_out:
+        if disturbance and disturbance.error is None:
+            return {}
+        if disturbance and disturbance.error and not disturbance.is_carried_out:
             raise disturbance.error
         is_write = operation in WRITES
         number = plan.writes
@@ -109,7 +112,7 @@ class Account:
         call = Call(service, operation, asked)
         try:
             answer = getattr(self.services[service], operation)(asked)
-            if disturbance:
+            if disturbance and disturbance.error:
                 raise disturbance.error
             return answer
         except Exception as error:
