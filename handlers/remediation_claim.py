@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import incidents, secrets, standings
+from .adapters import clients, incidents, secrets, standings
 from .domain import restarts
 from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
 from .domain.history import expires_at, iso
@@ -32,6 +32,7 @@ Answer = dict[str, Any]
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """Takes what was `heard`, the `execution` and when that `started_at`, and answers the `outcome`.
 

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import event_bus, held, incidents, topics
+from .adapters import clients, event_bus, held, incidents, topics
 from .domain.facts import (
     ESCALATED,
     HELD,
@@ -43,6 +43,7 @@ Row = dict[str, Any]
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tells of this `turn` of the `incident`, in the `execution`; `heard` opened it, and an `error` broke a step of it.
 

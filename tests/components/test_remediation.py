@@ -114,7 +114,7 @@ def test_what_is_waited_for_is_what_was_set(full):
     states = json.loads(full.named(MACHINE, "mend").inputs["definition"])["States"]
 
     assert states["Debounce"]["Seconds"] == 9
-    assert states["Probe"]["TimeoutSeconds"] == 3 * 20 + 15
+    assert states["Probe"]["TimeoutSeconds"] == 3 * 20 + 10 + 10
     assert functions_of(full)["probe"]["timeout"] == 3 * 20 + 10
     assert [rule for rule in states["Watched"]["Choices"] if rule.get("NumericGreaterThanEquals") == 40]
 
