@@ -145,7 +145,7 @@ def _policy(parts: dict) -> str:
     if parts["on_failure"]:
         statements += iam_policies.failed_invocations(parts["on_failure"])
     if parts["key"]:
-        statements += iam_policies.encrypted(parts["key"])
+        statements += iam_policies.encrypted_messages(parts["key"], statements)
     return iam_policies.document(*statements)
 
 

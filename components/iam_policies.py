@@ -23,6 +23,10 @@ def allow(actions: str | list[str], resources: str | list[str], condition: State
     return {**statement, "Condition": condition} if condition else statement
 
 
+def _listed(actions: str | list[str]) -> list[str]:
+    return [actions] if isinstance(actions, str) else actions
+
+
 def admit(service: str, action: str, resource: str, condition: Statement | None = None) -> Statement:
     """A statement for a resource: this AWS service may do this to it."""
     statement: Statement = {
@@ -83,8 +87,20 @@ def failed_invocations(queue_arn: str) -> list[Statement]:
 
 
 def encrypted(key_arn: str) -> list[Statement]:
-    """Uses the customer key of the topics and queues that it publishes to or reads."""
+    """Uses the customer key of the topics and queues that it sends to."""
     return [allow(["kms:Decrypt", "kms:GenerateDataKey"], key_arn)]
+
+
+def encrypted_messages(key_arn: str, statements: Sequence[Statement]) -> list[Statement]:
+    """Uses the customer key as far as these statements send messages or receive them; those of others do not need it.
+
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html)
+    """
+    actions = {action for statement in statements for action in _listed(statement["Action"])}
+    if actions.intersection({"sns:Publish", "sqs:SendMessage"}):
+        return encrypted(key_arn)
+    return [allow("kms:Decrypt", key_arn)] if "sqs:ReceiveMessage" in actions else []
 
 
 def queue_consumption(queue_arn: str) -> list[Statement]:

@@ -24,19 +24,10 @@ def start(state_machine_arn: str) -> list[Statement]:
 
 
 def claim(place: Place, incidents_arn: str) -> list[Statement]:
-    """Opens, extends and closes incidents, and reads a secret's labels, never a value."""
+    """Opens and extends incidents, and reads a secret's labels, never a value."""
     return [
         allow("secretsmanager:DescribeSecret", all_secrets(*place)),
-        allow(
-            [
-                "dynamodb:GetItem",
-                "dynamodb:PutItem",
-                "dynamodb:UpdateItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:Query",
-            ],
-            incidents_arn,
-        ),
+        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"], incidents_arn),
     ]
 
 
@@ -95,9 +86,7 @@ def move(place: Place, incidents_arn: str) -> list[Statement]:
 
 def end(incidents_arn: str) -> list[Statement]:
     """Ends incidents and releases their claims."""
-    return [
-        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], incidents_arn)
-    ]
+    return [allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], incidents_arn)]
 
 
 def restart(

@@ -19,10 +19,10 @@ from .updates import update
 
 LOOKING_ACTIONS = frozenset({"dynamodb:GetItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
-CLAIMING_ACTIONS = frozenset(
-    {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"}
-)
-ENDING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
+CLAIMING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"})
+ENDING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
+"""A transaction is authorised by the writes in it
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html)."""
 COUNTING_ACTIONS = frozenset({"dynamodb:Query"})
 _CLAIM = "claim"
 _LOST = {"ConditionalCheckFailed", "TransactionConflict"}
