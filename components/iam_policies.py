@@ -191,8 +191,10 @@ def schedule(function_arn: str, dead_letters_arn: str, key_arn: str | None) -> l
     ]
 
 
-def state_machine(function_arns: list[str], critical_topic_arn: str, key_arn: str | None) -> list[Statement]:
-    """Invokes its own steps, tells people by itself when one of them fails for good, and logs its errors.
+def state_machine(
+    function_arns: list[str], critical_topic_arn: str, incidents_arn: str, key_arn: str | None
+) -> list[Statement]:
+    """Invokes its own steps, tells people by itself when one fails for good, once an hour, and logs its errors.
 
     Log delivery has no resource-level permission
     (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html).
@@ -200,6 +202,7 @@ def state_machine(function_arns: list[str], critical_topic_arn: str, key_arn: st
     return [
         allow("lambda:InvokeFunction", function_arns),
         allow("sns:Publish", critical_topic_arn),
+        allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn),
         *(encrypted(key_arn) if key_arn else []),
         allow(
             [

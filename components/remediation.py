@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import cloudwatch, iam, sfn, ssm
+from pulumi_aws import cloudwatch, dynamodb, iam, sfn, ssm
 
 from . import arns, iam_policies, remediation_policies
 from .function import Function, RuntimeArgs, statements
@@ -142,7 +142,7 @@ class Remediation(pulumi.ComponentResource):
             )
             for step, what in steps(args, incidents, kill_switch).items()
         }
-        state_machine = self._workflow(name, args, incidents.arn, {step: one.arn for step, one in functions.items()})
+        state_machine = self._workflow(name, args, incidents, {step: one.arn for step, one in functions.items()})
         dead_letters = queue(
             f"{name}-dead-letters",
             retention_days=args.get("dead_letter_retention_days", 14),
@@ -174,12 +174,12 @@ class Remediation(pulumi.ComponentResource):
         self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
 
     def _workflow(
-        self, name: str, args: RemediationArgs, place: Output[str], functions: Mapping[str, Output[str]]
+        self, name: str, args: RemediationArgs, incidents: dynamodb.Table, functions: Mapping[str, Output[str]]
     ) -> sfn.StateMachine:
-        """The state machine, its role and its log; `place` is an ARN of where all this is."""
+        """The state machine, its role and its log."""
         child, tags = ResourceOptions(parent=self), args.get("tags")
         topic_arn = args["critical_topic_arn"]
-        partition, region, account = (arns.part(place, index) for index in arns.PLACE)
+        partition, region, account = (arns.part(incidents.arn, index) for index in arns.PLACE)
         log_group = cloudwatch.LogGroup(
             f"{name}-workflow", retention_in_days=args.get("log_retention_days", 90), tags=tags, opts=child
         )
@@ -195,15 +195,15 @@ class Remediation(pulumi.ComponentResource):
         permitted = iam.RolePolicy(
             f"{name}-workflow",
             role=role.name,
-            policy=Output.all([*functions.values()], topic_arn, args.get("runtime", {}).get("kms_key_arn")).apply(
-                lambda known: iam_policies.document(*iam_policies.state_machine(*known))
-            ),
+            policy=Output.all(
+                [*functions.values()], topic_arn, incidents.arn, args.get("runtime", {}).get("kms_key_arn")
+            ).apply(lambda known: iam_policies.document(*iam_policies.state_machine(*known))),
             opts=child,
         )
         state_machine = sfn.StateMachine(
             name,
             role_arn=role.arn,
-            definition=Output.all(partition, dict(functions), topic_arn).apply(
+            definition=Output.all(partition, dict(functions), topic_arn, incidents.name).apply(
                 lambda known: Workflow(
                     *known,
                     probe_seconds=probe_seconds(args),

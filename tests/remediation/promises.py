@@ -139,7 +139,8 @@ class Promises:
         most = self._world.settings.max_retries + DECISIONS_BEYOND_RETRIES
         assert execution.trail.count("Move") + execution.trail.count("Retry") <= 3 * most
         if execution.error == "StepFailed":
-            assert self._critical(execution) or self._is_doomed(execution), "a step failed for good, and nobody heard"
+            told = self._critical(execution) or self._shares_notice(execution)
+            assert told or self._is_doomed(execution), "a step failed for good, and nobody heard"
 
     def _closed(self, row: dict[str, Any]) -> None:
         """An incident has ended, and was told of when it began and when it ended."""
@@ -178,6 +179,11 @@ class Promises:
     def _critical(self, execution: Execution) -> bool:
         notices = self._world.journal.notices
         return any(one.execution == execution.name and one.topic == CRITICAL for one in notices)
+
+    def _shares_notice(self, execution: Execution) -> bool:
+        """Whether another execution has told, within an hour, that there may be more of its kind."""
+        notices = [one for one in self._world.journal.notices if one.topic == CRITICAL and one.step == "publish"]
+        return any(abs(one.at - execution.due) < HOUR and "list-executions" in one.asked["Message"] for one in notices)
 
     def _is_doomed(self, execution: Execution) -> bool:
         """Whether not even the topic could be told."""

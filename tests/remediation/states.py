@@ -46,6 +46,8 @@ class Execution:
     """When its next state is to be entered, or its task to be tried again."""
     tries: int = 0
     """How often the task of the state has failed."""
+    retries: dict[int, int] = field(default_factory=dict)
+    """How often each rule of the state has had its task tried again."""
     status: str = RUNNING
     error: str = ""
     trail: list[str] = field(default_factory=list)
@@ -89,12 +91,18 @@ class StateMachine:
         self._leave(state, execution, answer)
 
     def _try_again(self, state: State, execution: Execution, error: str) -> None:
-        for rule in state.get("Retry", []):
-            if _matches(rule, error) and execution.tries < rule["MaxAttempts"]:
-                seconds = rule["IntervalSeconds"] * rule["BackoffRate"] ** execution.tries
-                execution.tries += 1
-                execution.due = self._clock.now + timedelta(seconds=min(seconds, rule["MaxDelaySeconds"]))
-                return
+        execution.tries += 1
+        # The first rule for the error decides, and counts for itself
+        # (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-examples).
+        number, rule = next(
+            ((number, rule) for number, rule in enumerate(state.get("Retry", [])) if _matches(rule, error)), (0, None)
+        )
+        retries = execution.retries.get(number, 0)
+        if rule and retries < rule["MaxAttempts"]:
+            seconds = rule["IntervalSeconds"] * rule["BackoffRate"] ** retries
+            execution.retries[number] = retries + 1
+            execution.due = self._clock.now + timedelta(seconds=min(seconds, rule["MaxDelaySeconds"]))
+            return
         for rule in state.get("Catch", []):
             if _matches(rule, error):
                 # The cause may hold anything, so whoever lets it out is to be seen.
@@ -133,7 +141,8 @@ class StateMachine:
         self._go(state["Next"], execution)
 
     def _go(self, to: str, execution: Execution) -> None:
-        execution.state, execution.tries, execution.due = to, 0, self._clock.now
+        execution.state, execution.due = to, self._clock.now
+        execution.tries, execution.retries = 0, {}
 
     def _holds(self, rule: State, execution: Execution) -> bool:
         found = self._found(rule["Variable"], execution)
@@ -141,6 +150,8 @@ class StateMachine:
             return (found is not _NOT_FOUND) == rule["IsPresent"]
         if found is _NOT_FOUND:
             raise RuntimeFailure(f"nothing at {rule['Variable']}")
+        if "StringEqualsPath" in rule:
+            return found == self._read(rule["StringEqualsPath"], execution)
         [(kind, wanted)] = ((name, value) for name, value in rule.items() if name not in ("Variable", "Next"))
         is_number = isinstance(found, int | float) and not isinstance(found, bool)
         return {
@@ -192,7 +203,10 @@ class StateMachine:
     def _found(self, path: str, execution: Execution) -> Any:
         root = execution.data
         if path.startswith("$$."):
-            root = {"Execution": {"Id": execution.arn, "StartTime": stamp_of_execution(execution.started_at)}}
+            root = {
+                "Execution": {"Id": execution.arn, "StartTime": stamp_of_execution(execution.started_at)},
+                "State": {"EnteredTime": stamp_of_execution(self._clock.now)},
+            }
         for name in path.lstrip("$").split(".")[1:]:
             if not isinstance(root, Mapping) or name not in root:
                 return _NOT_FOUND
@@ -249,5 +263,9 @@ def _format(template: str, *values: Any) -> str:
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "States.Format": _format,
     "States.MathAdd": lambda one, other: one + other,
+    # An empty part between two of the characters is none
+    # (https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html#intrinsic-function-stringsplit).
+    "States.StringSplit": lambda text, characters: [part for part in re.split(f"[{characters}]", text) if part],
+    "States.ArrayGetItem": lambda values, index: values[index],
     "States.JsonToString": lambda value: json.dumps(value, separators=(",", ":")),
 }
