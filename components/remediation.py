@@ -52,6 +52,8 @@ class RemediationArgs(TypedDict):
     """Hours over which these incidents count; 24 unless given."""
     max_actions_per_hour: NotRequired[int]
     """Retries and moves in an hour, over all secrets; 10 unless given."""
+    reserved_concurrency: NotRequired[int]
+    """Concurrent executions reserved for each function of remediation; 0, which reserves none, unless given."""
     change_window: NotRequired[ChangeWindowArgs]
     """When remediation may act; at any time unless given."""
     probe_functions: NotRequired[list[pulumi.Input[str]]]
@@ -109,6 +111,7 @@ class Remediation(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         runtime = args.get("runtime", {})
+        reserved = args.get("reserved_concurrency", 0)
 
         incidents = table(
             f"{name}-incidents",
@@ -136,6 +139,7 @@ class Remediation(pulumi.ComponentResource):
                     "statements": what.statements,
                     "environment": what.environment,
                     "timeout_seconds": what.timeout_seconds,
+                    "reserved_concurrency": reserved,
                     "runtime": runtime,
                 },
                 opts=child,
@@ -159,6 +163,7 @@ class Remediation(pulumi.ComponentResource):
                 "environment": {"STATE_MACHINE_ARN": state_machine.arn},
                 # EventBridge does not wait for its answer.
                 "on_failure_arn": dead_letters.arn,
+                "reserved_concurrency": reserved,
                 "runtime": runtime,
             },
             opts=child,
