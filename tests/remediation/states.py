@@ -15,6 +15,8 @@ from tests.remediation.clock import Clock, stamp_of_execution
 
 RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
 _WORD = re.compile(r"\s*('(?:[^'\\]|\\.)*'|\$[\w.$]*|States\.\w+|-?\d+|[(),])")
+NOT_RUN = "Lambda.TooManyRequestsException"
+"""The error of a task that Lambda has not run."""
 _NOT_FOUND = object()
 
 State = Mapping[str, Any]
@@ -45,7 +47,7 @@ class Execution:
     due: datetime
     """When its next state is to be entered, or its task to be tried again."""
     tries: int = 0
-    """How often the task of the state has failed."""
+    """How often the task of the state has run and failed."""
     retries: dict[int, int] = field(default_factory=dict)
     """How often each rule of the state has had its task tried again."""
     status: str = RUNNING
@@ -91,7 +93,7 @@ class StateMachine:
         self._leave(state, execution, answer)
 
     def _try_again(self, state: State, execution: Execution, error: str) -> None:
-        execution.tries += 1
+        execution.tries += error != NOT_RUN
         # The first rule for the error decides, and counts for itself
         # (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-examples).
         number, rule = next(

@@ -21,7 +21,7 @@ from tests.remediation.journal import Journal, Knowledge
 from tests.remediation.promises import Promises
 from tests.remediation.secrets_manager import PENDING, Secret, SecretsManager
 from tests.remediation.services import Bus, Executions, Functions, Services, Ssm, Topics
-from tests.remediation.states import RUNNING, Execution, StateMachine, TaskFailed
+from tests.remediation.states import NOT_RUN, RUNNING, Execution, StateMachine, TaskFailed
 from tests.remediation.tables import Tables
 
 PLACE = "eu-west-1:123456789012"
@@ -231,7 +231,7 @@ class World:
     def _task(self, resource: str, payload: Any, execution: Execution) -> Any:
         kind = resource.rpartition(":")[2]
         if kind in self._handlers and self.clock.now < self.throttled_until:
-            raise TaskFailed("Lambda.TooManyRequestsException")
+            raise TaskFailed(NOT_RUN)
         planned = Plan(is_dead=True) if (execution.name, kind) in self.doomed else self._planned
         knowledge = self.journal.enter(execution, kind, payload)
         try:
