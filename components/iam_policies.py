@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from .remediation_workflow import NOTICES
+
 Statement = dict[str, Any]
 
 
@@ -196,13 +198,19 @@ def state_machine(
 ) -> list[Statement]:
     """Invokes its own steps, tells people by itself when one fails for good, once an hour, and logs its errors.
 
+    Of the incidents' table it may read and write the rows about notices alone
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html).
     Log delivery has no resource-level permission
     (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html).
     """
     return [
         allow("lambda:InvokeFunction", function_arns),
         allow("sns:Publish", critical_topic_arn),
-        allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn),
+        allow(
+            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            incidents_arn,
+            {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": NOTICES}},
+        ),
         *(encrypted(key_arn) if key_arn else []),
         allow(
             [

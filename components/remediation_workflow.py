@@ -46,6 +46,8 @@ GATHER_SECONDS = 180
 
 NOTICE_SECONDS = 120
 """How long the first execution that nobody can be told of may take to publish a notice for all of them."""
+NOTICES = "limit#notices"
+"""Key of the rows that say who publishes the notice of an hour, in the table of the incidents."""
 URGENT = ("end", "notify", "watch")
 """Steps before which nobody should wait for long: somebody is to be told, or they are taken many times."""
 
@@ -316,7 +318,7 @@ class Workflow:
         hour = "States.ArrayGetItem(States.StringSplit($$.State.EnteredTime, ':'), 0)"
         first = {
             **table,
-            "Key": {"secret_arn": {"S": "limit#notices"}, "opened_at": {"S.$": hour}},
+            "Key": {"secret_arn": {"S": NOTICES}, "opened_at": {"S.$": hour}},
             "UpdateExpression": "SET holder = if_not_exists(holder, :execution) ADD executions :one",
             "ExpressionAttributeValues": {":execution": {"S.$": "$$.Execution.Id"}, ":one": {"N": "1"}},
             "ReturnValues": "ALL_NEW",

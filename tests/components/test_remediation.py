@@ -154,6 +154,7 @@ def test_the_workflows_role_invokes_its_steps_and_tells_people_and_uses_the_key(
             "Effect": "Allow",
             "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
             "Resource": recording.named(TABLE, "mend-incidents").arn,
+            "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "limit#notices"}},
         },
     ]
     if key:
