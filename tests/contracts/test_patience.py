@@ -204,9 +204,11 @@ def test_everybody_is_told_by_one_invocation_though_the_table_hangs(clock, monke
     context.function_name = context.aws_request_id = context.invoked_function_arn = "notify"
     context.memory_limit_in_mb = 256
 
+    begun = clock.now
     answer = remediation_notify.handler({"turn": "escalated", "execution": "execution", "incident": incident}, context)
 
     assert answer == {"outcome": "told", "teller": False}
+    assert clock.now - begun < 30
     assert told[:2] == topics
     assert [one["DetailType"] for one in told[2:]] == ["Rotation Incident Escalated"]
 
