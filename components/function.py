@@ -50,6 +50,8 @@ class FunctionArgs(TypedDict):
     """How long it may run; 30 unless given."""
     memory_mb: NotRequired[int]
     """Its memory, and with it its share of a processor; 256 unless given."""
+    reserved_concurrency: NotRequired[int]
+    """How many of it may always run at once, and no more; 0, which shares what the account has, unless given."""
     on_failure_arn: NotRequired[pulumi.Input[str]]
     """Queue for invocations that fail for good: for every function that is called asynchronously."""
     runtime: NotRequired[RuntimeArgs]
@@ -107,6 +109,8 @@ class Function(pulumi.ComponentResource):
             layers=[layer],
             timeout=args.get("timeout_seconds", 30),
             memory_size=args.get("memory_mb", 256),
+            # For Lambda, 0 would mean that it never runs.
+            reserved_concurrent_executions=args.get("reserved_concurrency") or None,
             environment={
                 "variables": {
                     "POWERTOOLS_SERVICE_NAME": name,
@@ -145,7 +149,7 @@ def _policy(parts: dict) -> str:
     if parts["on_failure"]:
         statements += iam_policies.failed_invocations(parts["on_failure"])
     if parts["key"]:
-        statements += iam_policies.encrypted(parts["key"])
+        statements += iam_policies.encrypted_messages(parts["key"], statements)
     return iam_policies.document(*statements)
 
 

@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from .remediation_workflow import NOTICES
+
 Statement = dict[str, Any]
 
 
@@ -21,6 +23,10 @@ def allow(actions: str | list[str], resources: str | list[str], condition: State
     """A statement for a role: these actions on these resources."""
     statement: Statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
     return {**statement, "Condition": condition} if condition else statement
+
+
+def _listed(actions: str | list[str]) -> list[str]:
+    return [actions] if isinstance(actions, str) else actions
 
 
 def admit(service: str, action: str, resource: str, condition: Statement | None = None) -> Statement:
@@ -83,8 +89,20 @@ def failed_invocations(queue_arn: str) -> list[Statement]:
 
 
 def encrypted(key_arn: str) -> list[Statement]:
-    """Uses the customer key of the topics and queues that it publishes to or reads."""
+    """Uses the customer key of the topics and queues that it sends to."""
     return [allow(["kms:Decrypt", "kms:GenerateDataKey"], key_arn)]
+
+
+def encrypted_messages(key_arn: str, statements: Sequence[Statement]) -> list[Statement]:
+    """Uses the customer key as far as these statements send messages or receive them; those of others do not need it.
+
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html)
+    """
+    actions = {action for statement in statements for action in _listed(statement["Action"])}
+    if actions.intersection({"sns:Publish", "sqs:SendMessage"}):
+        return encrypted(key_arn)
+    return [allow("kms:Decrypt", key_arn)] if "sqs:ReceiveMessage" in actions else []
 
 
 def queue_consumption(queue_arn: str) -> list[Statement]:
@@ -175,15 +193,24 @@ def schedule(function_arn: str, dead_letters_arn: str, key_arn: str | None) -> l
     ]
 
 
-def state_machine(function_arns: list[str], critical_topic_arn: str, key_arn: str | None) -> list[Statement]:
-    """Invokes its own steps, tells people by itself when one of them fails for good, and logs its errors.
+def state_machine(
+    function_arns: list[str], critical_topic_arn: str, incidents_arn: str, key_arn: str | None
+) -> list[Statement]:
+    """Invokes its own steps, tells people by itself when one fails for good, once an hour, and logs its errors.
 
+    Of the incidents' table it may read and write the rows about notices alone
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html).
     Log delivery has no resource-level permission
     (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html).
     """
     return [
         allow("lambda:InvokeFunction", function_arns),
         allow("sns:Publish", critical_topic_arn),
+        allow(
+            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            incidents_arn,
+            {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": NOTICES}},
+        ),
         *(encrypted(key_arn) if key_arn else []),
         allow(
             [

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import cloudwatch, iam, sfn, ssm
+from pulumi_aws import cloudwatch, dynamodb, iam, sfn, ssm
 
 from . import arns, iam_policies, remediation_policies
 from .function import Function, RuntimeArgs, statements
@@ -53,6 +53,8 @@ class RemediationArgs(TypedDict):
     """Failed incidents in a row, without a verified success, after which repairs are suspended; 3 unless given."""
     max_actions_per_hour: NotRequired[int]
     """Retries and moves in an hour, over all secrets; 10 unless given."""
+    reserved_concurrency: NotRequired[int]
+    """Concurrent executions reserved for each function of remediation; 0, which reserves none, unless given."""
     change_window: NotRequired[ChangeWindowArgs]
     """When remediation may act; at any time unless given."""
     probe_functions: NotRequired[list[pulumi.Input[str]]]
@@ -110,6 +112,7 @@ class Remediation(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         runtime = args.get("runtime", {})
+        reserved = args.get("reserved_concurrency", 0)
 
         incidents = table(
             f"{name}-incidents",
@@ -137,13 +140,14 @@ class Remediation(pulumi.ComponentResource):
                     "statements": what.statements,
                     "environment": what.environment,
                     "timeout_seconds": what.timeout_seconds,
+                    "reserved_concurrency": reserved,
                     "runtime": runtime,
                 },
                 opts=child,
             )
             for step, what in steps(args, incidents, kill_switch).items()
         }
-        state_machine = self._workflow(name, args, incidents.arn, {step: one.arn for step, one in functions.items()})
+        state_machine = self._workflow(name, args, incidents, {step: one.arn for step, one in functions.items()})
         dead_letters = queue(
             f"{name}-dead-letters",
             retention_days=args.get("dead_letter_retention_days", 14),
@@ -160,6 +164,7 @@ class Remediation(pulumi.ComponentResource):
                 "environment": {"STATE_MACHINE_ARN": state_machine.arn},
                 # EventBridge does not wait for its answer.
                 "on_failure_arn": dead_letters.arn,
+                "reserved_concurrency": reserved,
                 "runtime": runtime,
             },
             opts=child,
@@ -175,12 +180,12 @@ class Remediation(pulumi.ComponentResource):
         self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
 
     def _workflow(
-        self, name: str, args: RemediationArgs, place: Output[str], functions: Mapping[str, Output[str]]
+        self, name: str, args: RemediationArgs, incidents: dynamodb.Table, functions: Mapping[str, Output[str]]
     ) -> sfn.StateMachine:
-        """The state machine, its role and its log; `place` is an ARN of where all this is."""
+        """The state machine, its role and its log."""
         child, tags = ResourceOptions(parent=self), args.get("tags")
         topic_arn = args["critical_topic_arn"]
-        partition, region, account = (arns.part(place, index) for index in arns.PLACE)
+        partition, region, account = (arns.part(incidents.arn, index) for index in arns.PLACE)
         log_group = cloudwatch.LogGroup(
             f"{name}-workflow", retention_in_days=args.get("log_retention_days", 90), tags=tags, opts=child
         )
@@ -196,15 +201,15 @@ class Remediation(pulumi.ComponentResource):
         permitted = iam.RolePolicy(
             f"{name}-workflow",
             role=role.name,
-            policy=Output.all([*functions.values()], topic_arn, args.get("runtime", {}).get("kms_key_arn")).apply(
-                lambda known: iam_policies.document(*iam_policies.state_machine(*known))
-            ),
+            policy=Output.all(
+                [*functions.values()], topic_arn, incidents.arn, args.get("runtime", {}).get("kms_key_arn")
+            ).apply(lambda known: iam_policies.document(*iam_policies.state_machine(*known))),
             opts=child,
         )
         state_machine = sfn.StateMachine(
             name,
             role_arn=role.arn,
-            definition=Output.all(partition, dict(functions), topic_arn).apply(
+            definition=Output.all(partition, dict(functions), topic_arn, incidents.name).apply(
                 lambda known: Workflow(
                     *known,
                     probe_seconds=probe_seconds(args),

@@ -29,6 +29,9 @@ RETRY_BASE_MINUTES, RETRY_CAP_MINUTES = 5, 60
 MOST_ACTIONS_PER_HOUR = 50
 """Secrets Manager takes 50 rotations a second in an account, and as many moved labels: that much may come at once
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)."""
+MOST_RESERVED = 100
+"""Of each function: they are a dozen, and an account has 1,000 unless it asks for more, of which Lambda keeps 100 for
+functions that reserve nothing (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html)."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOST_LISTED = 3000
 """Characters of the ARNs that one function is told of: its whole environment has 4 KB
@@ -95,6 +98,7 @@ REMEDIATION_CHECKS: Mapping[str, Check] = {
     "max_retries": whole_number(0, 10),
     "breaker_threshold": whole_number(1, 100),
     "max_actions_per_hour": whole_number(0, MOST_ACTIONS_PER_HOUR, ", which is what Secrets Manager takes in a second"),
+    "reserved_concurrency": whole_number(0, MOST_RESERVED),
     "change_window": _change_window,
     "probe_functions": list_of(_FUNCTION, is_function),
     "probe_timeout_seconds": whole_number(1, 30),

@@ -18,6 +18,9 @@ RESTART_DEBOUNCE_SECONDS = 60
 RESTART_MINUTES = 30
 RESTART_SECONDS = 50
 """How long it may take to ask for a restart of each dependent, or to look at it: under the minute that a step has."""
+START_SECONDS = 10
+"""How long Lambda lets a function start before it is called
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib)."""
 VERSIONS = 3
 """A probe is asked about AWSCURRENT, AWSPENDING and AWSPREVIOUS, one after another."""
 
@@ -35,8 +38,13 @@ class Step:
 
 
 def probe_seconds(args: Mapping[str, Any]) -> int:
-    """How long the step may take that asks a probe about each version."""
-    return VERSIONS * args.get("probe_timeout_seconds", PROBE_SECONDS) + 15
+    """How long the step may take that asks a probe about each version: its function, and a new environment's start."""
+    return probe_function_seconds(args) + START_SECONDS
+
+
+def probe_function_seconds(args: Mapping[str, Any]) -> int:
+    """How long its function may run: each time the probe may hang, and then there is still something to be answered."""
+    return VERSIONS * args.get("probe_timeout_seconds", PROBE_SECONDS) + 10
 
 
 def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.Parameter) -> dict[str, Step]:
@@ -112,7 +120,7 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
             "Asks a probe which version of a secret works",
             statements(remediation_policies.probe, probes),
             {"PROBE_TIMEOUT_SECONDS": str(args.get("probe_timeout_seconds", PROBE_SECONDS))},
-            probe_seconds(args) - 5,
+            probe_function_seconds(args),
         )
     if targets:
         found["restart"] = Step(

@@ -12,19 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from .workflow_states import (
+    UNAVAILABLE_ATTEMPTS,
+    URGENT_ATTEMPTS,
     State,
     States,
+    call,
     choice,
     count,
     fail,
     make,
-    publish,
     put,
     step,
     succeed,
     wait,
     when,
     when_at_least,
+    when_same,
     when_there,
     when_true,
 )
@@ -41,6 +44,13 @@ whose history has more than 25,000 events
 GATHER_SECONDS = 180
 """How long held incidents are gathered for one notice: what failed at once is looked at within two minutes."""
 
+NOTICE_SECONDS = 120
+"""How long the first execution that nobody can be told of may take to publish a notice for all of them."""
+NOTICES = "limit#notices"
+"""Key of the rows that say who publishes the notice of an hour, in the table of the incidents."""
+URGENT = ("end", "notify", "watch")
+"""Steps before which nobody should wait for long: somebody is to be told, or they are taken many times."""
+
 INCIDENT = {"incident.$": "$.incident"}
 HEARD = {"heard.$": "$.heard"}
 
@@ -53,6 +63,7 @@ class Workflow:
     functions: Mapping[str, str]
     """Step -> ARN of its function."""
     critical_topic_arn: str
+    incidents_table_name: str
     probe_seconds: int
     """How long the step may take that asks a probe about three versions."""
     debounce_seconds: int
@@ -64,7 +75,8 @@ class Workflow:
         """The definition, as JSON. The execution's input is `heard`: what was heard, in words of ours."""
         parts = [self._claiming(), self._diagnosing(), self._deciding(), self._ending(), self._telling()]
         parts += [part() for name, part in self._optional().items() if name in self.functions]
-        states = {name: state for part in (*parts, self._breaking()) for name, state in part.items()}
+        parts += [self._breaking(), self._noticing()]
+        states = {name: state for part in parts for name, state in part.items()}
         return json.dumps({"Comment": "rotation-guard: a rotation failed", "StartAt": "Claim", "States": states})
 
     def _optional(self) -> Mapping[str, Callable[[], States]]:
@@ -89,7 +101,16 @@ class Workflow:
         otherwise: str = "Broken",
         seconds: int = STEP_SECONDS,
     ) -> State:
-        return step(self.functions[name], payload, result=result, then=then, otherwise=otherwise, seconds=seconds)
+        is_urgent = name in URGENT or "is_look" in payload
+        return step(
+            self.functions[name],
+            payload,
+            result=result,
+            then=then,
+            otherwise=otherwise,
+            seconds=seconds,
+            unavailable_attempts=URGENT_ATTEMPTS if is_urgent else UNAVAILABLE_ATTEMPTS,
+        )
 
     def _tell(
         self,
@@ -97,7 +118,7 @@ class Workflow:
         then: str,
         about: Mapping[str, Any] = INCIDENT,
         *,
-        otherwise: str = "Unheard",
+        otherwise: str = "TakeNotice",
         result: str | None = None,
     ) -> State:
         return self._step("notify", {"turn": turn, **about}, result=result, then=then, otherwise=otherwise)
@@ -107,7 +128,9 @@ class Workflow:
         started = {"started_at.$": "$$.Execution.StartTime"}
         taken = {**HEARD, "incident.$": "$.claim.incident", "decision.$": "$.claim.ending"}
         return {
-            "Claim": self._step("claim", {**HEARD, **started}, result="$.claim", then="Missing", otherwise="Unheard"),
+            "Claim": self._step(
+                "claim", {**HEARD, **started}, result="$.claim", then="Missing", otherwise="TakeNotice"
+            ),
             "Missing": choice(when_there("$.claim.missing", "TellMissing"), otherwise="Claimed"),
             "TellMissing": self._tell("missing", "Claimed", {"incident.$": "$.claim.missing"}),
             "Claimed": choice(
@@ -126,10 +149,10 @@ class Workflow:
             "Resumed": choice(
                 when("$.claim.resume_at", "diagnose", "Begin"),
                 when("$.claim.resume_at", "restart", "TakeRestarts"),
-                otherwise="TakeNotice",
+                otherwise="TakeOutcome",
             ),
             "TakeRestarts": make(taken, "$", "Restart" if "restart" in self.functions else "Settled"),
-            "TakeNotice": make(taken, "$", "Tell"),
+            "TakeOutcome": make(taken, "$", "Tell"),
             "TellReminder": self._tell("reminder", "Done", {"incident.$": "$.claim.incident"}),
             "TakeEnding": make(taken, "$", "End"),
             # Where nothing can be restarted, that is what is told.
@@ -222,7 +245,9 @@ class Workflow:
         """The incident is taken from everybody else, and closed once its dependents have settled."""
         ending = {name: f"$.decision.{name[:-2]}" for name in ("outcome.$", "reason.$", "restarts.$", "version.$")}
         return {
-            "End": self._step("end", {**INCIDENT, "ending": ending}, result="$.end", then="Ended", otherwise="Unheard"),
+            "End": self._step(
+                "end", {**INCIDENT, "ending": ending}, result="$.end", then="Ended", otherwise="TakeNotice"
+            ),
             "Ended": choice(
                 when("$.end.state", "over", "Done"),
                 when_true("$.end.restarts", "Debounce" if "restart" in self.functions else "Settled"),
@@ -293,17 +318,62 @@ class Workflow:
             "Unforeseen": put({"Error": "UnforeseenAnswer"}, "$.error", "Broken"),
             "Broken": make({**HEARD, **INCIDENT, "error.$": "$.error.Error", "decision": decision}, "$", "End"),
             "TellBroken": self._tell("escalated", "Done", {**INCIDENT, "error.$": "$.error"}),
-            "Unheard": publish(
-                self.partition,
-                self.critical_topic_arn,
-                "rotation-guard could not handle what it heard of a rotation",
-                (
-                    "States.Format('The workflow that handles failed rotations failed itself: {}. What it had heard: "
-                    "{} Execution: {}', $.error.Error, States.JsonToString($.heard), $$.Execution.Id)"
-                ),
-                then="Unhandled",
+        }
+
+    def _noticing(self) -> States:
+        """The last resort, without any function: one notice an hour, for as many executions as there are.
+
+        The first of an hour publishes, and writes down that it has. The others wait for that, and publish as well where
+        it is not written down, or where nothing can be written or read.
+        """
+        table, integration = {"TableName": self.incidents_table_name}, f"arn:{self.partition}:states:::"
+        written = {name: {"S.$": f"$.notice.Attributes.{name}.S"} for name in ("secret_arn", "opened_at")}
+        hour = "States.ArrayGetItem(States.StringSplit($$.State.EnteredTime, ':'), 0)"
+        first = {
+            **table,
+            "Key": {"secret_arn": {"S": NOTICES}, "opened_at": {"S.$": hour}},
+            "UpdateExpression": "SET holder = if_not_exists(holder, :execution) ADD executions :one",
+            "ExpressionAttributeValues": {":execution": {"S.$": "$$.Execution.Id"}, ":one": {"N": "1"}},
+            "ReturnValues": "ALL_NEW",
+        }
+        told = {
+            **table,
+            "Key": written,
+            "UpdateExpression": "SET told_at = :now",
+            "ExpressionAttributeValues": {":now": {"S.$": "$$.State.EnteredTime"}},
+        }
+        text = (
+            "States.Format('The workflow that handles failed rotations failed itself: {}. What it had heard: {} "
+            "Execution: {}. Others that fail within the hour publish no notice of their own: aws stepfunctions "
+            "list-executions with --status-filter FAILED shows them.', "
+            "$.error.Error, States.JsonToString($.heard), $$.Execution.Id)"
+        )
+        notice = {
+            "TopicArn": self.critical_topic_arn,
+            "Subject": "rotation-guard could not handle what it heard of a rotation",
+            "Message.$": text,
+        }
+        return {
+            "TakeNotice": call(
+                f"{integration}dynamodb:updateItem", first, result="$.notice", then="NoticeTaken", otherwise="Unheard"
             ),
-            "Unhandled": fail("StepFailed", "A step failed for good; the critical topic was told."),
+            "NoticeTaken": choice(
+                when_same("$.notice.Attributes.holder.S", "$$.Execution.Id", "Unheard"), otherwise="AwaitNotice"
+            ),
+            "AwaitNotice": wait(NOTICE_SECONDS, "ReadNotice"),
+            "ReadNotice": call(
+                f"{integration}dynamodb:getItem",
+                {**table, "Key": written, "ConsistentRead": True},
+                result="$.read",
+                then="NoticeRead",
+                otherwise="Unheard",
+            ),
+            "NoticeRead": choice(when_there("$.read.Item.told_at", "Unhandled"), otherwise="Unheard"),
+            "Unheard": call(f"{integration}sns:publish", notice, result=None, then="Published", otherwise="Unhandled"),
+            # Whoever has published ends well: an alarm on executions that failed would page a second time.
+            "Published": choice(when_there("$.notice", "NoteNotice"), otherwise="Done"),
+            "NoteNotice": call(f"{integration}dynamodb:updateItem", told, result=None, then="Done", otherwise="Done"),
+            "Unhandled": fail("StepFailed", "A step failed for good, and nobody was told of this execution by itself."),
         }
 
 

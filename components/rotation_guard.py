@@ -71,6 +71,8 @@ class RotationGuardArgs(TypedDict):
     """Failed incidents in a row, without a verified success, after which repairs are suspended; 3 unless given."""
     max_actions_per_hour: NotRequired[int]
     """Retries and moves in an hour, over all secrets; 10 unless given."""
+    reserved_concurrency: NotRequired[int]
+    """Concurrent executions reserved for each function of remediation; 0, which reserves none, unless given."""
     change_window: NotRequired[ChangeWindowArgs]
     """When remediation may act; notices do not wait for it. At any time unless given."""
     probe_functions: NotRequired[list[pulumi.Input[str]]]

@@ -13,33 +13,43 @@ States = dict[str, State]
 EXECUTION = {"execution.$": "$$.Execution.Id", "entered_at.$": "$$.State.EnteredTime"}
 """Which execution asks, and when by AWS's clock: with each step's payload."""
 
-# Lambda's own passing troubles, as AWS lists them
-# (https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html), and a step that ran out of time.
-_PASSING = {
-    "ErrorEquals": [
-        "Lambda.ServiceException",
-        "Lambda.AWSLambdaException",
-        "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
-        "Lambda.Unknown",
-        "States.Timeout",
-        "States.TaskFailed",
-    ],
-    "IntervalSeconds": 2,
-    "BackoffRate": 2,
-    "MaxAttempts": 5,
-    "MaxDelaySeconds": 60,
-    "JitterStrategy": "FULL",
-}
+UNAVAILABLE = [
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+]
+"""Lambda throttles, or has trouble of its own
+(https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html)."""
+FAILED = ["Lambda.Unknown", "States.Timeout", "States.TaskFailed"]
+"""The function itself has failed, has been ended, or has run out of time."""
+FAILED_ATTEMPTS = 5
+"""Retries of a function that fails: in about a minute."""
+UNAVAILABLE_ATTEMPTS = 34
+"""Retries while Lambda is unavailable: for a quarter of an hour on average, and half an hour at most. Others may use up
+what the account may run at once, and waiting costs nothing."""
+URGENT_ATTEMPTS = 19
+"""The same where somebody is to be told next, or where a step is taken again and again: half as long."""
+_BACKOFF = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
 
 
 def step(
-    function_arn: str, payload: Mapping[str, Any], *, result: str | None, then: str, otherwise: str, seconds: int
+    function_arn: str,
+    payload: Mapping[str, Any],
+    *,
+    result: str | None,
+    then: str,
+    otherwise: str,
+    seconds: int,
+    unavailable_attempts: int = UNAVAILABLE_ATTEMPTS,
 ) -> State:
     """Calls a function, and keeps its answer at `result`, or nothing of it.
 
-    What fails for reasons of its own is tried again, five times in about a minute, and then goes on at `otherwise`, the
-    error's name at `$.error.Error`.
+    A function that fails is called again, five times in about a minute, and one that Lambda does not run as often as
+    `unavailable_attempts` says. Then it goes on at `otherwise`, the error's name at `$.error.Error`. The first rule
+    that names an error decides, and each has attempts of its own
+    (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html).
     """
     return {
         "Type": "Task",
@@ -47,22 +57,25 @@ def step(
         "Resource": function_arn,
         "Parameters": {**EXECUTION, **payload},
         "TimeoutSeconds": seconds,
-        "Retry": [_PASSING],
+        "Retry": [
+            {"ErrorEquals": UNAVAILABLE, "MaxAttempts": unavailable_attempts, **_BACKOFF},
+            {"ErrorEquals": FAILED, "MaxAttempts": FAILED_ATTEMPTS, **_BACKOFF},
+        ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": otherwise}],
         "ResultPath": result,
         "Next": then,
     }
 
 
-def publish(partition: str, topic_arn: str, subject: str, message: str, *, then: str) -> State:
-    """Tells a topic without any function; `message` is an expression. It ends at `then`, whether it could or not."""
+def call(resource: str, parameters: Mapping[str, Any], *, result: str | None, then: str, otherwise: str) -> State:
+    """Calls a service without any function; what fails is tried again for a minute, and then goes on at `otherwise`."""
     return {
         "Type": "Task",
-        "Resource": f"arn:{partition}:states:::sns:publish",
-        "Parameters": {"TopicArn": topic_arn, "Subject": subject, "Message.$": message},
-        "Retry": [{**_PASSING, "ErrorEquals": ["States.ALL"]}],
-        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": then}],
-        "ResultPath": None,
+        "Resource": resource,
+        "Parameters": dict(parameters),
+        "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": FAILED_ATTEMPTS, **_BACKOFF}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": otherwise}],
+        "ResultPath": result,
         "Next": then,
     }
 
@@ -75,6 +88,11 @@ def choice(*rules: State, otherwise: str) -> State:
 def when(path: str, word: str, then: str) -> State:
     """A rule: this word stands at this path."""
     return {"Variable": path, "StringEquals": word, "Next": then}
+
+
+def when_same(path: str, other: str, then: str) -> State:
+    """A rule: the same word stands at both paths."""
+    return {"Variable": path, "StringEqualsPath": other, "Next": then}
 
 
 def when_true(path: str, then: str) -> State:

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import audit_queue, audit_tables, audit_trail, secrets
+from .adapters import audit_queue, audit_tables, audit_trail, clients, secrets
 from .domain.history import expires_at
 from .domain.rotation import SECRETS_MANAGER_SOURCES, RotationEvent, date_news, tells_of_new_value
 from .domain.statuses import announcement, as_fed
@@ -39,6 +39,7 @@ class OutOfTime(RuntimeError):
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Answers which messages of the batch failed; they are retried, and end in the dead-letter queue.
 

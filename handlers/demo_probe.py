@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import demo_database, rotating_secret
+from .adapters import clients, demo_database, rotating_secret
 from .settings import DemoDatabaseSettings
 
 ACTIONS = rotating_secret.READING_ACTIONS | demo_database.READING_ACTIONS
@@ -17,6 +17,7 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, bool]:
     """Whether the version works that `{"SecretId", "VersionId", "VersionStage"}` name.
 

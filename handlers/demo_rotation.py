@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import demo_database, rotating_secret
+from .adapters import clients, demo_database, rotating_secret
 from .settings import DemoDatabaseSettings
 
 ACTIONS = rotating_secret.ACTIONS | demo_database.READING_ACTIONS | demo_database.WRITING_ACTIONS
@@ -29,6 +29,7 @@ class LoginRefused(RuntimeError):
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """One step of a rotation: `{"Step", "SecretId", "ClientRequestToken"}`.
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from . import stalled_incidents
-from .adapters import incidents, secrets, standings, unfinished_incidents
+from .adapters import clients, incidents, secrets, standings, unfinished_incidents
 from .domain import restarts
 from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
 from .domain.history import iso, state_entered_at
@@ -47,6 +47,7 @@ Answer = dict[str, Any]
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """Takes what was `heard`, the `execution` and when that `started_at`, and answers the `outcome`.
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import action_slots, incidents, kill_switch, standings
+from .adapters import action_slots, clients, incidents, kill_switch, standings
 from .domain.decisions import Action, Decision, Mode, Proof, Situation, decide
 from .domain.diagnosis import Diagnosis
 from .domain.history import iso
@@ -37,6 +37,7 @@ _MOVES = {Action.ROLL_FORWARD: Outcome.ROLLED_FORWARD, Action.FALL_BACK: Outcome
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> Row:
     """Takes the `incident`, its `diagnosis`, whether it has `recovered`, and the `proofs` of a probe, if there is one.
 

@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import incidents, secrets
+from .adapters import clients, incidents, secrets
 from .domain import restarts
 from .domain.diagnosis import (
     RESTART_TAG,
@@ -30,6 +30,7 @@ Row = dict[str, Any]
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers the `diagnosis` of the `incident`, the `probe` to ask, and whether the secret has `recovered`.
 

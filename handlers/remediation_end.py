@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import incidents, standings
+from .adapters import clients, incidents, standings
 from .domain.history import expires_at, iso, state_entered_at
 from .domain.incidents import ALIVE_SECONDS, CLOSED, OPEN, RECOVERIES, RESTARTING
 from .domain.restarts import State
@@ -23,6 +23,7 @@ Row = dict[str, Any]
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Takes the `ending` of the `incident`: its `outcome`, the `reason`, and which `restarts` are due.
 

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import incidents, rotations, secrets
+from .adapters import clients, incidents, rotations, secrets
 from .domain.diagnosis import Unreadable
 from .domain.history import iso, state_entered_at
 from .domain.incidents import OPEN
@@ -22,6 +22,7 @@ Row = dict[str, Any]
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Makes the move of the `decision`, `from` one version `to` another, once in the life of an incident.
 

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import probes
+from .adapters import clients, probes
 from .domain.decisions import Proof
 from .domain.diagnosis import Diagnosis
 from .settings import RemediationProbeSettings
@@ -16,6 +16,7 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Takes the `diagnosis` of a secret and the ARN of its `probe`.
 

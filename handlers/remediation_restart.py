@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import kill_switch, restart_log, restarters
+from .adapters import clients, kill_switch, restart_log, restarters
 from .domain.history import iso
 from .domain.restarts import CannotBeRestarted, PassingTrouble, Restart, State, together, token
 from .settings import RemediationRestartSettings
@@ -20,6 +20,7 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Starts what is `wanted` in the `incident` for this `version`, on behalf of the `execution`.
 

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import incidents, rotations, secrets
+from .adapters import clients, incidents, rotations, secrets
 from .domain.diagnosis import Unreadable, has_recovered
 from .domain.history import iso
 from .domain.incidents import OPEN
@@ -24,6 +24,7 @@ Answer = dict[str, Any]
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """Makes the retry of this `number` for the `incident`; answers `asked`, `refused` with the `reason`, or `over`.
 

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import executions
+from .adapters import clients, executions
 from .domain.rotation import Heard
 from .events import heard
 from .settings import RemediationStartSettings
@@ -18,6 +18,7 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Takes an event as EventBridge delivers it, and answers the `outcome`: `started`, `known` or `passed`.
 

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .adapters import restart_log, restarters
+from .adapters import clients, restart_log, restarters
 from .domain.history import iso
 from .domain.restarts import UNDER_WAY, CannotBeRestarted, PassingTrouble, Restart, Standing, State, together
 from .settings import RemediationWatchSettings
@@ -18,6 +18,7 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Looks at what was started in the `incident`, or is covered by another's, and writes down what is over.
 

@@ -16,6 +16,7 @@ from .adapters import (
     audit_runs,
     audit_tables,
     audit_trail,
+    clients,
     event_bus,
     incidents,
     next_invocation,
@@ -55,6 +56,7 @@ metrics = Metrics()
 
 
 @logger.inject_lambda_context
+@clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """One run, or one part of it: answers its `run_id`, and how many secrets were `checked` and `flagged` so far."""
     settings = RotationCheckSettings.from_env()

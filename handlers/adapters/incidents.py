@@ -23,6 +23,8 @@ CLAIMING_ACTIONS = frozenset(
     {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"}
 )
 ENDING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
+"""A transaction is authorised by the writes in it
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html)."""
 LISTING_ACTIONS = frozenset({"dynamodb:Query"})
 _CLAIM = "claim"
 _PAGE = 10

@@ -11,8 +11,9 @@ from .rotation import STUCK, TESTED, Heard
 from .secrets import CURRENT, PENDING
 
 OPEN, RESTARTING, CLOSED = "open", "restarting", "closed"
-ALIVE_SECONDS = 3600
-"""Grace period after which an execution that has not been heard of when it should have been is presumed dead."""
+ALIVE_SECONDS = 7200
+"""Grace period after which an execution that has not been heard of when it should have been is presumed dead: longer
+than the state machine waits for a throttled Lambda between two steps that write into the incident."""
 _ROTATION_WINDOW = timedelta(days=1)
 """No rotation window is longer, as it ends with its day at the latest
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html)."""

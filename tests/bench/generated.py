@@ -169,6 +169,11 @@ class Functions:
 
     generator: Generator
 
+    @property
+    def meta(self) -> Any:
+        """Where the deadline is kept, as moto's client has it."""
+        return _moto("lambda").meta
+
     def invoke(self, **asked: Any) -> dict[str, Any]:
         """Wait for the turn."""
         self.generator.handed_over.append(json.loads(asked["Payload"]))
@@ -181,6 +186,11 @@ class Metrics:
 
     generator: Generator
 
+    @property
+    def meta(self) -> Any:
+        """Where the deadline is kept, as moto's client has it."""
+        return _moto("cloudwatch").meta
+
     def get_metric_statistics(self, **_: Any) -> dict[str, Any]:
         """As many as there are."""
         return {"Datapoints": [{"Minimum": float(self.generator.size)}]}
@@ -188,9 +198,9 @@ class Metrics:
 
 @dataclass
 class Hurried(Context):
-    """An invocation whose time falls by that of a page whenever it is asked for; for the lease it is asked first."""
+    """An invocation whose time falls by that of a page whenever it is asked for, first of all for the deadline."""
 
-    remaining: int = LIMIT_MILLISECONDS
+    remaining: int = LIMIT_MILLISECONDS + PAGE_MILLISECONDS
 
     def get_remaining_time_in_millis(self) -> int:
         """What is left."""

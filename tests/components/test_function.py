@@ -92,12 +92,36 @@ def test_not_called_asynchronously_it_has_no_destination_and_no_right_to_one(fun
 
 
 @pytest.mark.parametrize("known_later", [False, True])
-def test_it_may_use_the_key_that_is_given(deploy, known_later):
+@pytest.mark.parametrize(
+    ("calls", "uses"),
+    [
+        ("sns:Publish", ["kms:Decrypt", "kms:GenerateDataKey"]),
+        (["dynamodb:GetItem", "sqs:SendMessage"], ["kms:Decrypt", "kms:GenerateDataKey"]),
+        (["sqs:ReceiveMessage", "sqs:DeleteMessage"], "kms:Decrypt"),
+    ],
+)
+def test_it_may_use_the_key_for_the_messages_that_it_sends_or_receives(deploy, known_later, calls, uses):
     def args():
         key = pulumi.Output.from_input(KEY_ARN) if known_later else KEY_ARN
-        return {**ARGS, "runtime": {"kms_key_arn": key}}
+        statements = [iam_policies.allow(calls, "arn:aws:sqs:eu-west-1:111122223333:events")]
+        return {**ARGS, "statements": statements, "runtime": {"kms_key_arn": key}}
 
     *_, last = deploy(Function, "writer", args).named(ROLE_POLICY, "writer").policy()
+
+    assert last == {"Effect": "Allow", "Action": uses, "Resource": KEY_ARN}
+
+
+def test_it_may_not_use_the_key_where_it_sends_and_receives_nothing(deploy):
+    recording = deploy(Function, "writer", lambda: {**ARGS, "runtime": {"kms_key_arn": KEY_ARN}})
+
+    assert "kms:" not in recording.named(ROLE_POLICY, "writer").inputs["policy"]
+
+
+def test_what_fails_for_good_is_sent_with_the_key(deploy):
+    queue_arn = "arn:aws:sqs:eu-west-1:111122223333:dead-letters"
+    given = {**ARGS, "on_failure_arn": queue_arn, "runtime": {"kms_key_arn": KEY_ARN}}
+
+    *_, last = deploy(Function, "writer", lambda: given).named(ROLE_POLICY, "writer").policy()
 
     assert last == {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": KEY_ARN}
 

@@ -30,6 +30,7 @@ EVERYTHING = {
     "max_retries": 4,
     "breaker_threshold": 5,
     "max_actions_per_hour": 7,
+    "reserved_concurrency": 4,
     "change_window": {"start": "22:00", "end": "04:00"},
     "probe_functions": [PROBE],
     "probe_timeout_seconds": 20,
@@ -105,15 +106,31 @@ def test_the_workflow_calls_all_its_steps_and_the_critical_topic(deploy, given):
     states = json.loads(recording.named(MACHINE, "mend").inputs["definition"])["States"].values()
     called = {state["Resource"] for state in states if state["Type"] == "Task"}
     steps = {one.arn for one in recording.of_type(FUNCTION) if one.name != "mend-start"}
-    assert called == steps | {"arn:aws:states:::sns:publish"}
+    own = {f"arn:aws:states:::{one}" for one in ("sns:publish", "dynamodb:getItem", "dynamodb:updateItem")}
+    assert called == steps | own
     assert TOPICS["critical_topic_arn"] in recording.named(MACHINE, "mend").inputs["definition"]
+
+
+def test_each_function_of_remediation_has_the_concurrency_that_is_reserved(full):
+    functions = full.of_type(FUNCTION)
+
+    assert {one.inputs["reservedConcurrentExecutions"] for one in functions} == {4}
+    assert len(functions) == 11
+
+
+@pytest.mark.parametrize("given", [{}, {"reserved_concurrency": 0}])
+def test_unless_it_is_asked_for_no_concurrency_is_reserved(deploy, given):
+    """A function with 0 of it would never run, and an account with a low limit could deploy nothing."""
+    functions = deploy(Remediation, "mend", {**TOPICS, **given}).of_type(FUNCTION)
+
+    assert [one.name for one in functions if "reservedConcurrentExecutions" in one.inputs] == []
 
 
 def test_what_is_waited_for_is_what_was_set(full):
     states = json.loads(full.named(MACHINE, "mend").inputs["definition"])["States"]
 
     assert states["Debounce"]["Seconds"] == 9
-    assert states["Probe"]["TimeoutSeconds"] == 3 * 20 + 15
+    assert states["Probe"]["TimeoutSeconds"] == 3 * 20 + 10 + 10
     assert functions_of(full)["probe"]["timeout"] == 3 * 20 + 10
     assert [rule for rule in states["Watched"]["Choices"] if rule.get("NumericGreaterThanEquals") == 40]
 
@@ -132,6 +149,12 @@ def test_the_workflows_role_invokes_its_steps_and_tells_people_and_uses_the_key(
     expected = [
         {"Effect": "Allow", "Action": "lambda:InvokeFunction"},
         {"Effect": "Allow", "Action": "sns:Publish", "Resource": TOPICS["critical_topic_arn"]},
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            "Resource": recording.named(TABLE, "mend-incidents").arn,
+            "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "limit#notices"}},
+        },
     ]
     if key:
         expected.append({"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": key})

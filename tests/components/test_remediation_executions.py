@@ -6,9 +6,11 @@ import json
 import sys
 
 import pytest
+from botocore import xform_name
 from ministack.core import responses
 
 from components.remediation_workflow import Workflow
+from tests.remediation.tables import Tables
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 CRITICAL = f"arn:aws:sns:{REGION}:{ACCOUNT}:critical"
@@ -18,7 +20,7 @@ HEARD = {"kind": "RotationFailed", "secret_arn": SECRET, "identity": "e-1"}
 INCIDENT = {"secret_arn": SECRET, "opened_at": "2026-03-01T01:17:16Z"}
 ENDING = {"outcome": "recovered by AWS", "reason": "", "restarts": [], "version": "v2"}
 FUNCTIONS = {step: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{step}" for step in STEPS}
-WORKFLOW = Workflow("aws", FUNCTIONS, CRITICAL, probe_seconds=45, debounce_seconds=60, restart_minutes=1)
+WORKFLOW = Workflow("aws", FUNCTIONS, CRITICAL, "incidents", probe_seconds=45, debounce_seconds=60, restart_minutes=1)
 
 
 def _imported(name):
@@ -60,6 +62,8 @@ class Steps:
 def walk(monkeypatch):
     """Runs an execution to its end: through which states it went, how long it waited, what it published itself."""
 
+    tables = Tables()
+
     def run(steps):
         definition, waits, published = json.loads(WORKFLOW.definition()), [], []
         monkeypatch.setattr(stepfunctions, "_call_lambda", steps.call)
@@ -69,6 +73,12 @@ def walk(monkeypatch):
             "arn:aws:states:::sns:publish",
             lambda _, given: published.append(given) or {},
         )
+        for operation in ("updateItem", "getItem"):
+            monkeypatch.setitem(
+                stepfunctions._SERVICE_DISPATCH,
+                f"arn:aws:states:::dynamodb:{operation}",
+                lambda _, given, operation=operation: getattr(tables, xform_name(operation))(given),
+            )
         # In a context of its own, where the emulator keeps whose account it is.
         path = contextvars.copy_context().run(_walk, definition)
         return {"path": path, "ended": path[-1], "waits": waits, "published": published}
@@ -82,7 +92,7 @@ def _walk(definition):
     context = {"Execution": {"Id": "arn:execution", "StartTime": "2026-03-01T01:17:16.000Z"}}
     data, path = {"heard": HEARD}, [definition["StartAt"]]
     while (state := definition["States"][path[-1]])["Type"] not in ("Succeed", "Fail"):
-        context["State"] = {"Name": path[-1]}
+        context["State"] = {"Name": path[-1], "EnteredTime": "2026-03-01T02:17:16.000Z"}
         execute = getattr(stepfunctions, f"_execute_{state['Type'].lower()}")
         of_tasks = [{"events": []}] if state["Type"] == "Task" else []
         data, following = execute(state, data, *of_tasks, context)
@@ -348,7 +358,7 @@ def test_where_not_even_that_can_be_told_the_critical_topic_hears_it_from_the_wo
 
     run = walk(steps)
 
-    assert run["ended"] == "Unhandled"
+    assert run["ended"] == "Done"
     [message] = run["published"]
     assert message["TopicArn"] == CRITICAL
     assert "LookupError" in message["Message"]
@@ -363,7 +373,7 @@ def test_an_end_that_nobody_can_be_told_of_is_told_by_the_workflow(walk, outcome
 
     run = walk(steps)
 
-    assert run["ended"] == "Unhandled"
+    assert run["ended"] == "Done"
     assert len(run["published"]) == 1
     # It has ended as it has: that the notice failed does not change what became of the secret.
     assert [one["ending"]["outcome"] for one in steps.payloads("end")] == [outcome]

@@ -22,7 +22,7 @@ FULL = VARIANTS["repair with probes and restarts"]
 def define(steps=FULL, **changes):
     functions = {step: f"arn:aws:lambda:eu-west-1:111122223333:function:{step}" for step in steps}
     limits = {"probe_seconds": 45, "debounce_seconds": 60, "restart_minutes": 1, **changes}
-    return json.loads(Workflow("aws", functions, CRITICAL, **limits).definition())
+    return json.loads(Workflow("aws", functions, CRITICAL, "incidents", **limits).definition())
 
 
 @pytest.fixture(params=VARIANTS)
@@ -102,13 +102,49 @@ def test_each_task_is_tried_again_and_what_it_fails_at_for_good_is_caught(states
 
     assert len(tasks) > 8
     for name, state in tasks.items():
-        [retry], [catch] = state["Retry"], state["Catch"]
-        assert {"States.TaskFailed", "States.Timeout"} <= set(retry["ErrorEquals"]) or name == "Unheard"
+        *_, retry = state["Retry"]
+        [catch] = state["Catch"]
+        assert {"States.TaskFailed", "States.Timeout"} <= set(retry["ErrorEquals"]) or name in LAST_RESORT
         assert (retry["MaxAttempts"], retry["BackoffRate"], retry["JitterStrategy"]) == (5, 2, "FULL")
         assert catch["ErrorEquals"] == ["States.ALL"]
-        assert catch["Next"] in ("Broken", "Unheard", "Unhandled")
+        assert catch["Next"] in ("Broken", "TakeNotice") or name in LAST_RESORT
 
 
+def test_a_busy_lambda_is_waited_for_longer_than_a_function_that_fails_and_not_for_hours(states):
+    """https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html"""
+    steps = {name: state for name, state in states.items() if ":function:" in state.get("Resource", "")}
+
+    for name, state in steps.items():
+        busy, _ = state["Retry"]
+        assert {"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.SdkClientException"} <= set(
+            busy["ErrorEquals"]
+        )
+        # Until somebody is told at last: this step may wait, the end of the incident, and the notice of that.
+        assert 600 <= longest_wait(busy) <= 1900, name
+        if name in ("End", "Look", "Watch") or name.startswith("Tell"):
+            assert longest_wait(busy) <= 1000, name
+    assert len(steps) >= 8
+
+
+def test_as_many_tries_as_there_may_be_leave_room_in_an_executions_history():
+    """A try of a function is three events, and its state two more; an execution may have 25,000
+    (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
+    states = define(restart_minutes=720)["States"]
+    looks = [rule["NumericGreaterThanEquals"] for rule in states["Looked"]["Choices"] if "Numeric" in str(rule)]
+    watches = [rule["NumericGreaterThanEquals"] for rule in states["Watched"]["Choices"] if "Numeric" in str(rule)]
+
+    tries = 1 + sum(rule["MaxAttempts"] for rule in states["Watch"]["Retry"])
+    assert watches[0] * (3 * tries + 8) < 25_000
+    assert looks[0] * (3 * tries + 8) * 3 < 25_000  # for each of three retries
+
+
+def longest_wait(rule):
+    """Seconds that a rule may wait over all of its attempts."""
+    waits = (rule["IntervalSeconds"] * rule["BackoffRate"] ** number for number in range(rule["MaxAttempts"]))
+    return sum(min(wait, rule["MaxDelaySeconds"]) for wait in waits)
+
+
+LAST_RESORT = {"TakeNotice", "ReadNotice", "Unheard", "NoteNotice"}
 BEFORE_THE_END = {"TellReplaced", "TellOpened", "TellRetried"}
 
 
@@ -116,8 +152,15 @@ def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_i
     caught = {name: state["Catch"][0]["Next"] for name, state in states.items() if state["Type"] == "Task"}
 
     nobodys = {"Claim", "End"} | {name for name in caught if name.startswith("Tell")} - BEFORE_THE_END
-    assert caught.pop("Unheard") == "Unhandled"
-    assert {name for name, next_ in caught.items() if next_ == "Unheard"} == nobodys
+    # Where nothing can be written or read, it is told all the same.
+    last = {name: caught.pop(name) for name in LAST_RESORT}
+    assert last == {
+        "TakeNotice": "Unheard",
+        "ReadNotice": "Unheard",
+        "Unheard": "Unhandled",
+        "NoteNotice": "Done",
+    }
+    assert {name for name, next_ in caught.items() if next_ == "TakeNotice"} == nobodys
     assert {name for name, next_ in caught.items() if next_ == "Broken"} == set(caught) - nobodys
     assert states["Unheard"]["Parameters"]["TopicArn"] == CRITICAL
     assert states["Unheard"]["Resource"] == "arn:aws:states:::sns:publish"
@@ -128,7 +171,8 @@ def test_only_wait_states_wait(states):
     waits = {name for name, state in states.items() if state["Type"] == "Wait"}
 
     assert {"Settle", "AwaitWindow", "Gather"} <= waits
-    assert waits <= {"Settle", "AwaitWindow", "Gather", "WatchRotation", "BackOff", "Debounce", "WatchRestarts"}
+    in_some = {"WatchRotation", "BackOff", "Debounce", "WatchRestarts"}
+    assert waits <= {"Settle", "AwaitWindow", "Gather", "AwaitNotice"} | in_some
     assert all(state["TimeoutSeconds"] <= 60 for name, state in states.items() if "TimeoutSeconds" in state) or (
         "Probe" in states
     )
@@ -149,7 +193,7 @@ def test_an_errors_cause_which_may_hold_anything_is_read_nowhere(definition):
 def test_only_intrinsic_functions_that_all_interpreters_know_are_used(definition):
     used = {name for text in texts(definition) for name in re.findall(r"States\.(\w+)\(", text)}
 
-    assert used <= {"Format", "JsonToString", "MathAdd"}
+    assert used <= {"Format", "JsonToString", "MathAdd", "StringSplit", "ArrayGetItem"}
 
 
 def _reads(state):

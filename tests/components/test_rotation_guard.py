@@ -152,7 +152,7 @@ def test_remediation_gets_all_that_is_set_for_it_and_the_functions_of_the_demo_b
     inputs = next(one for one in full.resources if one.type == "rotation-guard:index:Remediation").inputs
 
     settings = [name for name in EVERYTHING if name in REMEDIATION_CHECKS and name != "remediation_mode"]
-    assert len(settings) == 16
+    assert len(settings) == 17
     lists = {"probe_functions": "guard-demo-probe", "rotation_functions": "guard-demo-rotation"}
     for name in settings:
         more = [full.named(FUNCTION, lists[name]).arn] if name in lists else []

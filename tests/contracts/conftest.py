@@ -13,6 +13,8 @@ TARGETS = [
     f"arn:aws:ssm:{HERE}:document/restart",
 ]
 """One of each kind of what may be restarted, which the dev stack has none of."""
+EVERYTHING = {"restartTargets": TARGETS, "restartRoleArns": ["arn:aws:iam::111122223333:role/automation"]}
+"""Settings with which the dev stack has every function, with all that its role may do."""
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +26,7 @@ def dev():
 @pytest.fixture(scope="session")
 def whole():
     """The dev stack with all that can be configured: every function that there is, with all that its role may do."""
-    more = {"restartTargets": TARGETS, "restartRoleArns": ["arn:aws:iam::111122223333:role/automation"]}
-    config = {f"rotation-guard:{key}": json.dumps(value) for key, value in more.items()}
+    config = {f"rotation-guard:{key}": json.dumps(value) for key, value in EVERYTHING.items()}
     return deploy_program({**stack_config("dev"), **config}, stack="dev")
 
 

@@ -12,20 +12,6 @@ import pytest
 from handlers import settings
 from local.stacks import ROOT
 
-ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
-PLATFORM = {
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-    "kms:Decrypt",
-    "kms:GenerateDataKey",
-}
-"""What every role has and no adapter asks for: its log, and the key of topics and queues."""
-DELIVERED = {
-    "handlers.audit_writer.handler": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
-    "handlers.rotation_check.handler": {"sqs:SendMessage"},
-    "handlers.remediation_start.handler": {"sqs:SendMessage"},
-}
-"""What Lambda does with a function's role: it reads its queue, and sends on what failed for good."""
 SETTINGS = {
     "handlers.audit_writer.handler": settings.AuditWriterSettings,
     "handlers.rotation_check.handler": settings.RotationCheckSettings,
@@ -103,17 +89,6 @@ def imported(functions, tmp_path_factory):
     return json.loads(answer.stdout.splitlines()[-1])
 
 
-def granted(whole, function):
-    [role] = [one for one in whole.of_type(ROLE) if one.arn == function.inputs["role"]]
-    policies = [one for one in whole.of_type(ROLE_POLICY) if one.inputs["role"] == role.outputs["name"]]
-    assert policies
-    actions = set()
-    for statement in (statement for policy in policies for statement in policy.policy()):
-        assert statement["Effect"] == "Allow"
-        actions |= {statement["Action"]} if isinstance(statement["Action"], str) else set(statement["Action"])
-    return actions
-
-
 def module_of(entry_point):
     return importlib.import_module(entry_point.rpartition(".")[0])
 
@@ -134,17 +109,6 @@ def test_every_function_runs_the_same_archive_of_all_handlers(functions):
     assert all(archive == archives[0] for archive in archives)
     assert set(archives[0]) == sources
     assert len(sources) > 10
-
-
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_a_role_grants_exactly_what_its_handler_declares(whole, functions, entry_point):
-    actions = granted(whole, function_of(functions, entry_point))
-
-    declared = module_of(entry_point).ACTIONS
-    delivered = DELIVERED.get(entry_point, set())
-    assert declared
-    assert delivered <= actions
-    assert actions - PLATFORM - delivered == declared
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

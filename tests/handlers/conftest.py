@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from moto import mock_aws
 
 from handlers import audit_writer, rotation_check
 from handlers.adapters import clients
+from tests import used_permissions
 from tests.handlers.scene import Scene
 
 TABLES = {
@@ -189,6 +190,19 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining
+
+
+def pytest_sessionfinish() -> None:
+    used_permissions.write()
+
+
+@pytest.fixture(autouse=True)
+def permitted() -> Generator[None]:
+    """No function makes a call that it does not declare, and so may not make."""
+    used_permissions.listen()
+    before = used_permissions.undeclared()
+    yield
+    assert used_permissions.undeclared() == before
 
 
 @pytest.fixture

@@ -99,12 +99,12 @@ def everything(pages):
 
 
 def test_a_run_hands_over_until_every_secret_is_in_one_row(aws, everything, invoke, handed_over):
-    answer = invoke(SCHEDULED, remaining=1_000)
+    answer = invoke(SCHEDULED, remaining=20_000)
     assert answer == {"run_id": RUN, "checked": 3, "flagged": 3}
     assert "complete" not in run_row(aws)
     for number in range(1, PAGES):
         assert handed_over[-1] == {"run_id": RUN, "part": number}
-        answer = invoke(handed_over[-1], request=f"request-{number + 1}", remaining=1_000)
+        answer = invoke(handed_over[-1], request=f"request-{number + 1}", remaining=20_000)
 
     assert len(handed_over) == PAGES - 1
     assert answer == {"run_id": RUN, "checked": 9, "flagged": 9}
@@ -125,7 +125,7 @@ def test_with_time_enough_nothing_is_handed_over(aws, everything, invoke, handed
 
 
 def test_a_hand_over_that_arrives_twice_is_taken_up_once(aws, everything, invoke, handed_over):
-    invoke(SCHEDULED, remaining=1_000)
+    invoke(SCHEDULED, remaining=20_000)
     [part] = handed_over
     invoke(part, request="request-2")
     aws.forget()
@@ -159,7 +159,7 @@ def test_a_run_that_is_started_twice_is_worked_on_once(aws, everything, invoke, 
 
 
 def test_a_part_that_failed_is_started_again_by_its_own_retry(aws, everything, invoke, handed_over):
-    invoke(SCHEDULED, remaining=1_000)
+    invoke(SCHEDULED, remaining=20_000)
     [part] = handed_over
     aws.answer("BatchWriteItem", lambda _: aws.Refusal("InternalServerError", 500))
     with pytest.raises(ClientError):
@@ -176,10 +176,10 @@ def test_a_hand_over_that_could_not_be_sent_is_sent_by_the_retry(aws, everything
     take = aws.answers["Invoke"]
     aws.answer("Invoke", lambda _: aws.Refusal("ServiceException", 500))
     with pytest.raises(ClientError):
-        invoke(SCHEDULED, remaining=1_000)
+        invoke(SCHEDULED, remaining=20_000)
     aws.answer("Invoke", take)
 
-    invoke(SCHEDULED, remaining=1_000)
+    invoke(SCHEDULED, remaining=20_000)
     assert handed_over == [{"run_id": RUN, "part": 1}]
     assert invoke(handed_over[0], request="request-2")["checked"] == 9
 
@@ -187,7 +187,7 @@ def test_a_hand_over_that_could_not_be_sent_is_sent_by_the_retry(aws, everything
 
 
 def test_a_hand_over_that_is_lost_is_noticed_and_mended_by_the_next_run(aws, everything, invoke, handed_over):
-    invoke(SCHEDULED, remaining=1_000)
+    invoke(SCHEDULED, remaining=20_000)
     aws.client("dynamodb").update_item(  # an hour later
         TableName="runs",
         Key={"audit": {"S": "rotation"}, "run_id": {"S": RUN}},
@@ -270,8 +270,8 @@ def _timeless(rows):
 
 
 def test_a_part_that_arrives_after_the_next_one_was_handed_over_is_not_taken_up(aws, everything, invoke, handed_over):
-    invoke(SCHEDULED, remaining=1_000)
-    invoke(handed_over[0], request="request-2", remaining=1_000)
+    invoke(SCHEDULED, remaining=20_000)
+    invoke(handed_over[0], request="request-2", remaining=20_000)
     aws.forget()
 
     invoke(handed_over[0], request="request-3")
@@ -293,7 +293,7 @@ def test_whoever_lost_a_run_to_another_does_not_end_it(aws, everything, invoke, 
     invoke(SCHEDULED)
     assert "finished_at" not in run_row(aws)
 
-    invoke(SCHEDULED, remaining=1_000)
+    invoke(SCHEDULED, remaining=20_000)
     assert handed_over == []
 
 

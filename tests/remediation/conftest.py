@@ -7,12 +7,26 @@ from typing import Any
 import pytest
 from hypothesis import configuration
 
+from tests import used_permissions
 from tests.remediation.story import heard
 from tests.remediation.world import Settings, World
 
 
 def pytest_configure(config: pytest.Config) -> None:
     configuration.set_hypothesis_home_dir(config.rootpath / ".pytest_cache" / "hypothesis")
+
+
+def pytest_sessionfinish() -> None:
+    used_permissions.write()
+
+
+@pytest.fixture(autouse=True)
+def permitted() -> Generator[None]:
+    """No function makes a call that it does not declare, and so may not make."""
+    used_permissions.listen()
+    before = used_permissions.undeclared()
+    yield
+    assert used_permissions.undeclared() == before
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ class Notice:
     execution: str
     about: list[Key]
     asked: dict[str, Any]
+    at: datetime
 
 
 class Journal:
@@ -149,7 +150,15 @@ class Journal:
                 about = _about(call.asked) or ([known.incident] if known.incident else [])
                 turn = self._turn(known)
                 self.notices.append(
-                    Notice(call.asked["TopicArn"], known.step, turn, known.execution, about, call.asked)
+                    Notice(
+                        call.asked["TopicArn"],
+                        known.step,
+                        turn,
+                        known.execution,
+                        about,
+                        call.asked,
+                        self._world.clock.now,
+                    )
                 )
             case "start_automation_execution" | "update_service":
                 self._restarted(known, call.asked.get("DocumentName") or call.asked["service"])

@@ -157,7 +157,8 @@ class Promises:
         most = self._world.settings.max_retries + DECISIONS_BEYOND_RETRIES
         assert execution.trail.count("Move") + execution.trail.count("Retry") <= 3 * most
         if execution.error == "StepFailed":
-            assert self._critical(execution) or self._is_doomed(execution), "a step failed for good, and nobody heard"
+            told = self._critical(execution) or self._shares_notice(execution)
+            assert told or self._is_doomed(execution), "a step failed for good, and nobody heard"
 
     def _closed(self, row: dict[str, Any]) -> None:
         """An incident has ended, and was told of when it began and when it ended."""
@@ -198,6 +199,11 @@ class Promises:
         notices = self._world.journal.notices
         return any(one.execution == execution.name and one.topic == CRITICAL for one in notices)
 
+    def _shares_notice(self, execution: Execution) -> bool:
+        """Whether another execution has told, within an hour, that there may be more of its kind."""
+        notices = [one for one in self._world.journal.notices if one.topic == CRITICAL and one.step == "publish"]
+        return any(abs(one.at - execution.due) < HOUR and "list-executions" in one.asked["Message"] for one in notices)
+
     def _is_doomed(self, execution: Execution) -> bool:
         """Whether not even the topic could be told."""
         return (execution.name, "publish") in self._world.doomed
@@ -213,7 +219,8 @@ class Promises:
             rows = self._world.rows(secret)
             is_heard = any(self._told(event, row) for row in rows if row["failures"])
             executions = [one for one in self._world.executions.values() if event.identity in one.given]
-            assert is_heard or any(one.error in ("StepFailed", "Aborted") for one in executions), (event, rows)
+            is_told = any(one.error in ("StepFailed", "Aborted") or "Unheard" in one.trail for one in executions)
+            assert is_heard or is_told, (event, rows)
 
     def _told(self, event: Happened, row: dict[str, Any]) -> bool:
         """Whether people know of this failure from what they were told of an incident."""

@@ -15,6 +15,8 @@ from tests.remediation.clock import Clock, stamp_of_execution
 
 RUNNING, SUCCEEDED, FAILED, ABORTED = "RUNNING", "SUCCEEDED", "FAILED", "ABORTED"
 _WORD = re.compile(r"\s*('(?:[^'\\]|\\.)*'|\$[\w.$]*|States\.\w+|-?\d+|[(),])")
+NOT_RUN = "Lambda.TooManyRequestsException"
+"""The error of a task that Lambda has not run."""
 _NOT_FOUND = object()
 
 State = Mapping[str, Any]
@@ -47,7 +49,9 @@ class Execution:
     entered_at: datetime
     """When it entered the state that it is in; a task that is tried again has entered it once."""
     tries: int = 0
-    """How often the task of the state has failed."""
+    """How often the task of the state has run and failed."""
+    retries: dict[int, int] = field(default_factory=dict)
+    """How often each rule of the state has had its task tried again."""
     status: str = RUNNING
     error: str = ""
     trail: list[str] = field(default_factory=list)
@@ -77,7 +81,7 @@ class StateMachine:
         """Enters the state that the execution is at, and leaves it unless its task is to be tried again."""
         state = self.states[execution.state]
         execution.trail.append(execution.state)
-        if not execution.tries:
+        if not execution.tries and not execution.retries:
             execution.entered_at = self._clock.now
         try:
             _STATES[state["Type"]](self, state, execution)
@@ -105,12 +109,18 @@ class StateMachine:
             self._leave(state, execution, answer)
 
     def _try_again(self, state: State, execution: Execution, error: str) -> None:
-        for rule in state.get("Retry", []):
-            if _matches(rule, error) and execution.tries < rule["MaxAttempts"]:
-                seconds = rule["IntervalSeconds"] * rule["BackoffRate"] ** execution.tries
-                execution.tries += 1
-                execution.due = self._clock.now + timedelta(seconds=min(seconds, rule["MaxDelaySeconds"]))
-                return
+        execution.tries += error != NOT_RUN
+        # The first rule for the error decides, and counts for itself
+        # (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-examples).
+        number, rule = next(
+            ((number, rule) for number, rule in enumerate(state.get("Retry", [])) if _matches(rule, error)), (0, None)
+        )
+        retries = execution.retries.get(number, 0)
+        if rule and retries < rule["MaxAttempts"]:
+            seconds = rule["IntervalSeconds"] * rule["BackoffRate"] ** retries
+            execution.retries[number] = retries + 1
+            execution.due = self._clock.now + timedelta(seconds=min(seconds, rule["MaxDelaySeconds"]))
+            return
         for rule in state.get("Catch", []):
             if _matches(rule, error):
                 # The cause may hold anything, so whoever lets it out is to be seen.
@@ -149,7 +159,8 @@ class StateMachine:
         self._go(state["Next"], execution)
 
     def _go(self, to: str, execution: Execution) -> None:
-        execution.state, execution.tries, execution.due = to, 0, self._clock.now
+        execution.state, execution.due = to, self._clock.now
+        execution.tries, execution.retries = 0, {}
 
     def _holds(self, rule: State, execution: Execution) -> bool:
         found = self._found(rule["Variable"], execution)
@@ -157,6 +168,8 @@ class StateMachine:
             return (found is not _NOT_FOUND) == rule["IsPresent"]
         if found is _NOT_FOUND:
             raise RuntimeFailure(f"nothing at {rule['Variable']}")
+        if "StringEqualsPath" in rule:
+            return found == self._read(rule["StringEqualsPath"], execution)
         [(kind, wanted)] = ((name, value) for name, value in rule.items() if name not in ("Variable", "Next"))
         is_number = isinstance(found, int | float) and not isinstance(found, bool)
         return {
@@ -268,5 +281,9 @@ def _format(template: str, *values: Any) -> str:
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "States.Format": _format,
     "States.MathAdd": lambda one, other: one + other,
+    # An empty part between two of the characters is none
+    # (https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html#intrinsic-function-stringsplit).
+    "States.StringSplit": lambda text, characters: [part for part in re.split(f"[{characters}]", text) if part],
+    "States.ArrayGetItem": lambda values, index: values[index],
     "States.JsonToString": lambda value: json.dumps(value, separators=(",", ":")),
 }

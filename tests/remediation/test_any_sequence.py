@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -192,6 +193,11 @@ class AnySequence(RuleBasedStateMachine):
                 is_first = not self.world.running[0].tries
                 self.world.run_next(Plan(crash=crash) if is_first else None)
 
+    @rule(minutes=st.sampled_from([3, 12, 45, 180]))
+    def lambda_is_busy(self, minutes: int) -> None:
+        """Others use up what the account may run at once."""
+        self.world.throttled_until = self.world.clock.now + timedelta(minutes=minutes)
+
     @precondition(lambda self: self.world.running)
     @rule(which=whiches, call=st.integers(0, 5), other=whiches, number=st.integers(1, 12))
     def is_overtaken(self, which: int, call: int, other: int, number: int) -> None:
@@ -305,6 +311,7 @@ class AnySequence(RuleBasedStateMachine):
     def _replay(self) -> None:
         """Whatever was delivered comes once more, in its order: none of it, and so no prefix of it, changes a thing."""
         world = self.world
+        world.throttled_until = world.clock.now
         delivered = [one for one in world.events if one.deliveries]
         with world.promises.nothing_changes():
             for event in delivered:

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from botocore import xform_name
+
 from components.remediation_workflow import Workflow
 from handlers import remediation_start, stalled_incidents
 from handlers.adapters import unfinished_incidents
@@ -20,7 +22,7 @@ from tests.remediation.journal import Journal, Knowledge
 from tests.remediation.promises import Promises
 from tests.remediation.secrets_manager import PENDING, Secret, SecretsManager
 from tests.remediation.services import Bus, Executions, Functions, Services, Ssm, Topics
-from tests.remediation.states import RUNNING, Execution, StateMachine, TaskFailed
+from tests.remediation.states import NOT_RUN, RUNNING, Execution, StateMachine, TaskFailed
 from tests.remediation.tables import Tables
 
 PLACE = "eu-west-1:123456789012"
@@ -94,7 +96,7 @@ class Settings:
     def definition(self) -> str:
         """The real definition."""
         functions = {step: f"arn:aws:lambda:{PLACE}:function:{step}" for step in self.steps}
-        return Workflow("aws", functions, CRITICAL, 45, 60, 30).definition()
+        return Workflow("aws", functions, CRITICAL, TABLE, 45, 60, 30).definition()
 
 
 class World:
@@ -131,6 +133,8 @@ class World:
         self.released: dict[str, datetime] = {}
         self.doomed: set[tuple[str, str]] = set()
         """Executions and their steps that die whenever they run."""
+        self.throttled_until = self.clock.now
+        """Until then Lambda runs no function of the workflow: others use up what the account may run at once."""
         self.journal = Journal(self)
         self.promises = Promises(self)
 
@@ -174,7 +178,7 @@ class World:
         for _ in range(5):
             if not any(arn == "unfinished" for arn, _ in self.tables.items.get(TABLE, {})):
                 return
-            self.clock.pass_by(2 * 3600)
+            self.clock.pass_by(3 * 3600)
             self.audit()
             self.run()
 
@@ -262,12 +266,15 @@ class World:
 
     def _task(self, resource: str, payload: Any, execution: Execution) -> Any:
         kind = resource.rpartition(":")[2]
+        if kind in self._handlers and self.clock.now < self.throttled_until:
+            raise TaskFailed(NOT_RUN)
         planned = Plan(is_dead=True) if (execution.name, kind) in self.doomed else self._planned
         knowledge = self.journal.enter(execution, kind, payload)
         try:
             with self._invocation(planned, knowledge):
-                if resource.endswith(":::sns:publish"):
-                    return self.account.call("sns", "publish", payload)
+                if ":::" in resource:
+                    service = resource.split(":")[-2]
+                    return self.account.call(service, xform_name(kind), payload)
                 return json.loads(json.dumps(self._handlers[kind](json.loads(json.dumps(payload)), CONTEXT)))
         except Crash:
             self.journal.died(knowledge)

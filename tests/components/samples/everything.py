@@ -35,6 +35,7 @@ EVERYTHING = {
     "max_retries": 4,
     "breaker_threshold": 5,
     "max_actions_per_hour": 7,
+    "reserved_concurrency": 2,
     "change_window": {"start": "22:00", "end": "04:00", "days": ["sat", "sun"]},
     "probe_functions": [PROBE],
     "probe_timeout_seconds": 5,

@@ -35,6 +35,7 @@ GOOD = [
     ("max_retries", [0, 3, 10]),
     ("breaker_threshold", [1, 3, 100]),
     ("max_actions_per_hour", [0, 10, 50]),
+    ("reserved_concurrency", [0, 5, 100]),
     (
         "change_window",
         [
@@ -63,6 +64,7 @@ BAD = [
     ("max_retries", "a whole number from 0 to 10", [*NUMBERS, 11]),
     ("breaker_threshold", "a whole number from 1 to 100", [*NUMBERS, 0, 101]),
     ("max_actions_per_hour", "a whole number from 0 to 50, which is what Secrets Manager takes", [*NUMBERS, 51]),
+    ("reserved_concurrency", "a whole number from 0 to 100", [*NUMBERS, 101]),
     ("change_window", "a map of days (optional), start, end", [None, "22:00-04:00", [], 1, True]),
     ("change_window", "have end", [{"start": "22:00"}]),
     ("change_window", "not have from", [{**NIGHT, "from": "22:00"}]),

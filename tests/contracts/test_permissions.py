@@ -1,0 +1,175 @@
+"""What a role grants is what its holder declares, and what it uses: no more, and no less."""
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from local.recording import deploy_program, stack_config
+from local.stacks import ROOT
+from tests import used_permissions
+from tests.contracts.conftest import EVERYTHING
+
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
+STORIES = (
+    "tests/remediation/test_stories.py",
+    "tests/remediation/test_races_and_deaths.py",
+    "tests/handlers/test_audit_writer.py",
+    "tests/handlers/test_audit_reconciles.py",
+    "tests/handlers/test_audit_completes.py",
+    "tests/handlers/test_demo_rotation.py",
+    "tests/handlers/test_runs_that_hand_over.py::test_a_run_hands_over_until_every_secret_is_in_one_row",
+    "tests/handlers/test_remediation_restart.py::test_a_function_keeps_all_its_other_variables_and_nobody_sees_them",
+    "tests/handlers/test_remediation_watch.py::test_restarts_have_settled_when_the_last_one_has",
+)
+"""Tests in which every function makes every kind of call that it can make. In all other tests of functions, a call that
+is not declared fails the test that it is made in."""
+LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
+"""https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html#monitoring-cloudwatchlogs-prereqs"""
+POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+"""What Lambda does with a function's role to read its queue
+(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
+LOG_DELIVERY = {
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+}
+"""https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy"""
+NEEDS_OF_KEY = {
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    "sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"},
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
+    "sqs:ReceiveMessage": {"kms:Decrypt"},
+}
+"""What AWS asks of a caller for messages that a customer key encrypts; the tables and parameters have no such key."""
+
+
+@pytest.fixture(scope="session")
+def used(tmp_path_factory):
+    """Entry point -> what it uses when the stories are told."""
+    file = tmp_path_factory.mktemp("used") / "permissions.json"
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *STORIES],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, used_permissions.FILE: str(file)},
+    )
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+    return {name: set(actions) for name, actions in json.loads(file.read_text()).items()}
+
+
+@pytest.fixture(scope="session")
+def encrypted():
+    """The whole stack with a customer key for its topics and queues."""
+    config = {f"rotation-guard:{key}": json.dumps(value) for key, value in EVERYTHING.items()}
+    return deploy_program({**stack_config("dev"), **config, "rotation-guard:kmsKeyArn": KEY}, stack="dev")
+
+
+def granted(recording, role_arn):
+    """The actions of a role, which are all allowed."""
+    [role] = [one for one in recording.of_type(ROLE) if one.arn == role_arn]
+    policies = [one for one in recording.of_type(ROLE_POLICY) if one.inputs["role"] == role.outputs["name"]]
+    assert policies
+    statements = [statement for policy in policies for statement in policy.policy()]
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    return {action for one in statements for action in listed(one["Action"])}
+
+
+def listed(value):
+    return [value] if isinstance(value, str) else value
+
+
+def served(recording, function):
+    """What Lambda does with a function's role: writes its log, reads its queue, and sends on what failed for good."""
+    arn, name = function.arn, function.outputs["name"]
+    polled = recording.of_type("aws:lambda/eventSourceMapping:EventSourceMapping")
+    configured = recording.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+    assert polled
+    assert configured
+    actions = set(LOGGING)
+    if any(one.inputs["functionName"] == arn for one in polled):
+        actions |= POLLING
+    if any(one.inputs["functionName"] == name for one in configured):
+        actions |= {"sqs:SendMessage"}
+    return actions
+
+
+def deployed(recording):
+    """Every function by its entry point."""
+    return {one.inputs["handler"]: one for one in recording.of_type("aws:lambda/function:Function")}
+
+
+def test_every_function_uses_what_its_role_grants_and_declares_it(whole, used):
+    functions = deployed(whole)
+    assert set(functions) == set(used)
+
+    for entry_point, function in functions.items():
+        declared = importlib.import_module(entry_point.rpartition(".")[0]).ACTIONS
+        grants = granted(whole, function.inputs["role"]) - served(whole, function)
+        assert grants == used[entry_point], f"{entry_point}: what its role grants is not what it uses"
+        assert declared == used[entry_point], f"{entry_point}: what it declares is not what it uses"
+
+
+def test_what_lambda_does_with_a_functions_role_is_granted(whole):
+    for function in deployed(whole).values():
+        assert served(whole, function) <= granted(whole, function.inputs["role"])
+
+
+def test_only_who_sends_or_receives_encrypted_messages_may_use_the_key(whole, encrypted, used):
+    functions = deployed(encrypted)
+    plain = deployed(whole)
+    with_key = set()
+
+    for entry_point, function in functions.items():
+        calls = used[entry_point] | served(encrypted, function)
+        needed = set().union(*(NEEDS_OF_KEY.get(action, set()) for action in calls))
+        grants = granted(encrypted, function.inputs["role"])
+        assert {action for action in grants if action.startswith("kms:")} == needed, entry_point
+        assert grants - needed == granted(whole, plain[entry_point].inputs["role"])
+        with_key |= {entry_point} if needed else set()
+
+    assert with_key == {
+        f"handlers.{name}.handler"
+        for name in ("audit_writer", "rotation_check", "remediation_start", "remediation_notify")
+    }
+
+
+def test_the_key_is_granted_where_it_is_used_and_nowhere_else(encrypted):
+    for policy in encrypted.of_type(ROLE_POLICY):
+        for statement in policy.policy():
+            names_key = KEY in listed(statement["Resource"])
+            assert names_key == all(action.startswith("kms:") for action in listed(statement["Action"]))
+
+
+@pytest.mark.parametrize("stack", ["whole", "encrypted"])
+def test_the_workflow_may_do_what_its_definition_does(stack, request):
+    recording = request.getfixturevalue(stack)
+    [machine] = recording.of_type("aws:sfn/stateMachine:StateMachine")
+    states = json.loads(machine.inputs["definition"])["States"].values()
+    resources = {state["Resource"] for state in states if state["Type"] == "Task"}
+
+    actions = {_integrated(resource) for resource in resources}
+    needed = set().union(*(NEEDS_OF_KEY.get(action, set()) for action in actions)) if stack == "encrypted" else set()
+    assert granted(recording, machine.inputs["roleArn"]) == actions | needed | LOG_DELIVERY
+
+
+def _integrated(resource):
+    """What a task asks of IAM: arn:aws:states:::dynamodb:updateItem is dynamodb:UpdateItem, and a function is invoked.
+
+    (https://docs.aws.amazon.com/step-functions/latest/dg/service-integration-iam-templates.html)
+    """
+    match = re.fullmatch(r"arn:[\w-]+:states:::(\w+):(\w)(\w+)", resource)
+    return f"{match[1]}:{match[2].upper()}{match[3]}" if match else "lambda:InvokeFunction"
