@@ -1,12 +1,18 @@
 """A drill: it keeps its word on a running stack, and says which promise was broken when one was."""
 
 import io
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from local import commands, deployment, drill, promises
+from local import commands, deployment, drill, promises, timeline
 from local.console import Live, Timeline
 from local.demo_secret import BREAK_TAG, STEPS, DemoSecret
 from local.errors import LocalError
@@ -17,6 +23,7 @@ ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:demo-Ab12Cd"
 EXECUTION = "arn:aws:states:eu-west-1:111122223333:execution:remediation:RotationFailed-1"
 OLD, NEW = "11111111-aaaa", "22222222-bbbb"
 PASSWORD = "hunter2-0815"
+NAMES = ("heard", "claim", "look", "diagnosis", "proofs", "decision", "retried", "move", "end", "restart", "error")
 EVIDENCE = {"current": "works", "pending": "unknown", "previous": "absent", "notes": []}
 
 
@@ -248,6 +255,129 @@ def test_a_timeline_is_in_the_order_of_what_happened():
     assert told[9].what == "AWSCURRENT from 11111111 to 22222222, by rotates"
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=6),
+    max_leaves=12,
+)
+"""What may be in an execution's data, by names that our steps use and by any."""
+
+
+@given(state=st.sampled_from(sorted(timeline._STATES)), data=JSON)
+def test_whatever_a_state_has_left_can_be_told(state, data):
+    trace = replace(KEPT, executions=(Execution(EXECUTION, "FAILED", (Left(1.5, state, data),)),))
+    for moment in moments(trace):
+        assert isinstance(moment.who, str)
+        assert isinstance(moment.what, str)
+
+
+def event(kind: str, seconds: float = 1.5, **details: Any) -> dict[str, Any]:
+    return {"type": kind, "timestamp": datetime.fromtimestamp(seconds, UTC), **details}
+
+
+def exited(state: str, **more: Any) -> dict[str, Any]:
+    return event("TaskStateExited", stateExitedEventDetails={"name": state, **more})
+
+
+CAUGHT = json.dumps({"heard": {"kind": "RotationFailed"}, "error": {"Error": "States.Timeout", "Cause": "60 seconds"}})
+ENDS = {
+    "failed": ("ExecutionFailed", "executionFailedEventDetails", {"error": "Escalated", "cause": "Look."}),
+    "aborted": ("ExecutionAborted", "executionAbortedEventDetails", {"cause": "by hand"}),
+    "timed out": ("ExecutionTimedOut", "executionTimedOutEventDetails", {}),
+}
+HISTORIES = {
+    "a state without output": ([exited("Decide")], "Decide; the history does not say how"),
+    "an output that is cut off": (
+        [exited("Decide", output=CAUGHT[:20], outputDetails={"truncated": True})],
+        "Decide; the history does not say how",
+    ),
+    "an output that is no map": ([exited("Decide", output="[1]")], "Decide; the history does not say how"),
+    "a step that failed for good": ([exited("Decide", output=CAUGHT)], "Decide: States.Timeout"),
+    "the states after it": (
+        [exited("Claim", output=CAUGHT), exited("Unheard", output=CAUGHT)],
+        "Claim: States.Timeout",
+    ),
+    "a state that was cut short": ([event("TaskStateAborted")], None),
+    "an event without details": ([event("LambdaFunctionFailed"), event("TaskFailed")], None),
+}
+
+
+class Histories:
+    """Step Functions with one execution, and this history of it."""
+
+    def __init__(self, status: str, events: list[dict[str, Any]], **described: Any) -> None:
+        self.status, self.events, self.described = status, events, described
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def output(self, name: str) -> str:
+        return name
+
+    def get_paginator(self, operation: str) -> Any:
+        pages = {"list_executions": [{"executions": [page]} for page in self._listed()]}
+        pages["get_execution_history"] = [{"events": self.events[:1]}, {"events": self.events[1:]}]
+        return SimpleNamespace(paginate=lambda **_: iter(pages[operation]))
+
+    def _listed(self) -> list[dict[str, Any]]:
+        """The latest first, as AWS lists them: those that have ended by when that was."""
+        began, ended = ({"startDate": datetime.fromtimestamp(second, UTC)} for second in (1.2, 0.1))
+        long_ago = {"executionArn": "long ago", "status": "SUCCEEDED", **ended}
+        begun_before = {**long_ago, "executionArn": "begun before", "stopDate": datetime.fromtimestamp(1.4, UTC)}
+        return [begun_before, {"executionArn": EXECUTION, "status": self.status, **began}, long_ago]
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        described = {"input": json.dumps({"heard": {"secret_arn": ARN}}), **self.described}
+        return {name: value for name, value in described.items() if value is not None}
+
+
+def read(histories: Any) -> Trace:
+    return replace(KEPT, executions=tuple(drill._Executions(histories, ARN).since(1.0)))
+
+
+@pytest.mark.parametrize("ends", [*ENDS, None])
+@pytest.mark.parametrize("found", HISTORIES)
+def test_a_history_of_any_shape_is_told_and_judged(found, ends):
+    events, tells = HISTORIES[found]
+    status, last = "RUNNING", []
+    if ends:
+        kind, key, details = ENDS[ends]
+        status = kind.removeprefix("Execution").replace("TimedOut", "TIMED_OUT").upper()
+        last = [event(kind, 2.5, **({key: details} if details else {}))]  # AWS may leave them out.
+    trace = read(Histories(status, [*events, *last]))
+    told = [moment for moment in moments(trace) if moment.who in ("left", "step failed", *ENDS)]
+    assert [moment.what for moment in told if moment.who not in ENDS] == ([tells] if tells else [])
+    assert [moment.who for moment in told if moment.who in ENDS] == ([ends] if ends else [])
+    broken = [sentence for _, sentence in promises.judged(trace) if sentence]
+    assert any(sentence.startswith(f"Execution RotationFailed-1 is {status}, not SUCCEEDED.") for sentence in broken)
+
+
+def test_an_execution_whose_input_is_left_out_belongs_to_nobody():
+    assert read(Histories("SUCCEEDED", [], input=None)).executions == ()
+
+
+@pytest.mark.parametrize("lost", ["state", "outcome", "actions", "execution", "reason"])
+def test_a_row_that_lacks_something_is_judged(lost):
+    kept = {name: value for name, value in KEPT.rows[0].items() if name != lost}
+    promises.judged(replace(KEPT, rows=(kept,)))
+
+
+@pytest.mark.parametrize("lost", ["action", "at", "outcome"])
+def test_an_action_that_lacks_something_is_a_broken_promise(lost):
+    actions = [{name: value for name, value in action.items() if name != lost} for action in KEPT.rows[0]["actions"]]
+    judged = promises.judged(replace(KEPT, rows=({**KEPT.rows[0], "actions": actions},)))
+    assert any(sentence and f"without {lost}" in sentence for _, sentence in judged)
+
+
+def test_what_was_healed_and_is_not_any_more_can_be_told():
+    [healed] = [
+        moment
+        for moment in moments(replace(KEPT, healed_at=2.0, versions={NEW: ["AWSPREVIOUS"]}))
+        if moment.who == "healed"
+    ]
+    assert healed.what.startswith("AWSCURRENT is on no version")
+
+
 def test_a_moment_that_is_heard_of_late_is_shown_in_its_place_and_once():
     text = io.StringIO()
     timeline = Timeline(Console(file=text, width=200), Live())
@@ -331,6 +461,36 @@ def test_a_drill_hears_what_nobody_may_do(stack):
     assert "CancelRotateSecret was called by somebody." in broken
     assert "A value of the secret is in a message of remediation: Told." in broken
     assert "The notices were None, opened, recovered, not one opened and one recovered." in broken
+
+
+def release_the_secret(stack: deployment.RunningStack) -> None:
+    """Deletes its claim, which a workflow that could not end its incident has left."""
+    key = {"secret_arn": {"S": f"open#{DemoSecret(stack).arn}"}, "opened_at": {"S": "claim"}}
+    stack.client("dynamodb").delete_item(TableName=stack.outputs["incidents_table_name"], Key=key)
+
+
+@pytest.mark.parametrize("broken", ["claim", "diagnose", "decide", "end"])
+def test_a_step_that_fails_for_good_is_a_verdict_and_no_traceback(stack, broken, capsys):
+    functions = stack.client("lambda")
+    pages = functions.get_paginator("list_functions").paginate()
+    [name] = [
+        function["FunctionName"]
+        for page in pages
+        for function in page["Functions"]
+        if function["FunctionName"].startswith(f"rotation-guard-remediation-{broken}-")
+    ]
+    handler = functions.get_function_configuration(FunctionName=name)["Handler"]
+    functions.update_function_configuration(FunctionName=name, Handler="gone.handler")
+    try:
+        assert commands.main(["--directory", str(stack.directory), "drill", "--step", "testSecret"]) == 1
+    finally:
+        functions.update_function_configuration(FunctionName=name, Handler=handler)
+        release_the_secret(stack)
+    said = capsys.readouterr()
+    [line] = said.err.splitlines()
+    assert line.startswith("Broken at testSecret")
+    assert "is FAILED, not SUCCEEDED." in line
+    assert f"{'step failed':20}{broken.capitalize()}: " in said.out
 
 
 def test_what_takes_too_long_is_named(stack, monkeypatch):
