@@ -151,12 +151,14 @@ def numbers(events: list[dict[str, Any]]) -> Counter[int]:
     return Counter(event["detail"]["number"] for event in events)
 
 
-def test_more_events_at_once_than_an_account_may_run_each_reach_their_function_once(aws, gated, rule):
-    source = rule({"Arn": gated.arn})
+def test_more_events_at_once_than_an_account_may_run_each_reach_every_target_once(aws, gated, rule, queue):
+    url, arn = queue()
+    source = rule({"Arn": gated.arn}, {"Arn": arn})
     put(aws, source, AT_ONCE)
     gated.open()
     eventually(lambda: len(gated.seen()) >= AT_ONCE, f"{AT_ONCE} events", 60, 0.1)
     assert numbers(gated.seen()) == Counter(range(AT_ONCE))
+    assert numbers([json.loads(message["Body"]) for message in messages(aws, url, AT_ONCE)]) == Counter(range(AT_ONCE))
 
 
 def test_an_asynchronous_invocation_beyond_a_functions_limit_is_accepted_and_runs_later(aws, gated):
