@@ -1,81 +1,31 @@
 """A drill: it keeps its word on a running stack, and says which promise was broken when one was."""
 
 import io
-import json
 from dataclasses import replace
-from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
-from local import commands, deployment, drill, promises, timeline
+from local import commands, deployment, drill, promises
 from local.console import Live, Timeline
 from local.demo_secret import BREAK_TAG, STEPS, DemoSecret
 from local.errors import LocalError
 from local.timeline import Moment, moments
-from local.trace import AWS, CRITICAL, OURS, REMEDIATION, Execution, Left, Message, Trace
-
-ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:demo-Ab12Cd"
-EXECUTION = "arn:aws:states:eu-west-1:111122223333:execution:remediation:RotationFailed-1"
-OLD, NEW = "11111111-aaaa", "22222222-bbbb"
-PASSWORD = "hunter2-0815"
-NAMES = ("heard", "claim", "look", "diagnosis", "proofs", "decision", "retried", "move", "end", "restart", "error")
-EVIDENCE = {"current": "works", "pending": "unknown", "previous": "absent", "notes": []}
-
-
-def notice(turn: str, topic: str = REMEDIATION) -> Message:
-    return Message(3.0, topic, f"Rotation {turn}: demo", {"turn": turn}, f'{{"turn": "{turn}"}}')
-
-
-def turn(name: str) -> Message:
-    return Message(3.0, OURS, f"Rotation Incident {name}", {}, "{}")
-
-
-def call(name: str, role: str = "rotates-1234567", **request: str) -> Message:
-    identity = {"arn": f"arn:aws:sts::111122223333:assumed-role/{role}/session"}
-    return Message(3.0, AWS, name, {"userIdentity": identity, "requestParameters": request})
-
-
-def move(label: str = "AWSCURRENT", away_from: str = OLD, **more: str) -> Message:
-    moved = {"versionStage": label, "removeFromVersionId": away_from, "moveToVersionId": NEW}
-    return call("UpdateSecretVersionStage", **moved, **more)
-
-
-def row(*actions: tuple[str, str], outcome: str = promises.BY_RETRY) -> dict:
-    decided = {"reason": "because", "rule": "retry", "evidence": EVIDENCE}
-    written = [
-        {"action": action, "at": "2026-11-25T08:40:26Z", "outcome": ended, **(decided if action == "decide" else {})}
-        for action, ended in actions
-    ]
-    ends = {"execution": EXECUTION, "ended_by": EXECUTION}
-    return {"state": "closed", "outcome": outcome, "reason": "why so", "actions": written, **ends}
-
-
-RETRIED = (("notify", "told"), ("decide", "retry"), ("retry", "asked"), ("retry", "reattempted"))
-MOVED = (("decide", "rolled forward"), ("rolled forward", "asked"), ("rolled forward", "done"))
-KEPT = Trace(
-    step="setSecret",
-    secret_arn=ARN,
-    began_at=1.0,
-    before=OLD,
-    versions={NEW: ["AWSCURRENT", "AWSPENDING"], OLD: ["AWSPREVIOUS"]},
-    works=True,
-    messages=(notice("opened"), move(), notice("recovered"), turn("Opened"), turn("Retried"), turn("Recovered")),
-    executions=(Execution(EXECUTION, "SUCCEEDED", raw="[]"),),
-    rows=(row(*RETRIED),),
-    values=frozenset({f'{{"password": "{PASSWORD}"}}', PASSWORD}),
-    logs={"remediation": '{"message":"claimed"} {"message":"decided"} {"message":"told"}'},
-    texts={"the audit trail": "nothing of note"},
-)
-ROLLED_FORWARD = replace(
+from local.trace import AWS, CRITICAL, Execution, Left, Message, Trace
+from tests.local.traces import (
+    EVIDENCE,
+    EXECUTION,
     KEPT,
-    step="testSecret",
-    messages=(notice("opened"), move(), notice("recovered"), turn("Opened"), turn("Recovered")),
-    rows=(row(*MOVED, outcome=promises.ROLLED_FORWARD),),
+    NEW,
+    OLD,
+    PASSWORD,
+    RETRIED,
+    ROLLED_FORWARD,
+    call,
+    move,
+    notice,
+    row,
+    turn,
 )
 
 
@@ -255,129 +205,6 @@ def test_a_timeline_is_in_the_order_of_what_happened():
     assert told[9].what == "AWSCURRENT from 11111111 to 22222222, by rotates"
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=6),
-    max_leaves=12,
-)
-"""What may be in an execution's data, by names that our steps use and by any."""
-
-
-@given(state=st.sampled_from(sorted(timeline._STATES)), data=JSON)
-def test_whatever_a_state_has_left_can_be_told(state, data):
-    trace = replace(KEPT, executions=(Execution(EXECUTION, "FAILED", (Left(1.5, state, data),)),))
-    for moment in moments(trace):
-        assert isinstance(moment.who, str)
-        assert isinstance(moment.what, str)
-
-
-def event(kind: str, seconds: float = 1.5, **details: Any) -> dict[str, Any]:
-    return {"type": kind, "timestamp": datetime.fromtimestamp(seconds, UTC), **details}
-
-
-def exited(state: str, **more: Any) -> dict[str, Any]:
-    return event("TaskStateExited", stateExitedEventDetails={"name": state, **more})
-
-
-CAUGHT = json.dumps({"heard": {"kind": "RotationFailed"}, "error": {"Error": "States.Timeout", "Cause": "60 seconds"}})
-ENDS = {
-    "failed": ("ExecutionFailed", "executionFailedEventDetails", {"error": "Escalated", "cause": "Look."}),
-    "aborted": ("ExecutionAborted", "executionAbortedEventDetails", {"cause": "by hand"}),
-    "timed out": ("ExecutionTimedOut", "executionTimedOutEventDetails", {}),
-}
-HISTORIES = {
-    "a state without output": ([exited("Decide")], "Decide; the history does not say how"),
-    "an output that is cut off": (
-        [exited("Decide", output=CAUGHT[:20], outputDetails={"truncated": True})],
-        "Decide; the history does not say how",
-    ),
-    "an output that is no map": ([exited("Decide", output="[1]")], "Decide; the history does not say how"),
-    "a step that failed for good": ([exited("Decide", output=CAUGHT)], "Decide: States.Timeout"),
-    "the states after it": (
-        [exited("Claim", output=CAUGHT), exited("Unheard", output=CAUGHT)],
-        "Claim: States.Timeout",
-    ),
-    "a state that was cut short": ([event("TaskStateAborted")], None),
-    "an event without details": ([event("LambdaFunctionFailed"), event("TaskFailed")], None),
-}
-
-
-class Histories:
-    """Step Functions with one execution, and this history of it."""
-
-    def __init__(self, status: str, events: list[dict[str, Any]], **described: Any) -> None:
-        self.status, self.events, self.described = status, events, described
-
-    def client(self, service: str) -> Any:
-        return self
-
-    def output(self, name: str) -> str:
-        return name
-
-    def get_paginator(self, operation: str) -> Any:
-        pages = {"list_executions": [{"executions": [page]} for page in self._listed()]}
-        pages["get_execution_history"] = [{"events": self.events[:1]}, {"events": self.events[1:]}]
-        return SimpleNamespace(paginate=lambda **_: iter(pages[operation]))
-
-    def _listed(self) -> list[dict[str, Any]]:
-        """The latest first, as AWS lists them: those that have ended by when that was."""
-        began, ended = ({"startDate": datetime.fromtimestamp(second, UTC)} for second in (1.2, 0.1))
-        long_ago = {"executionArn": "long ago", "status": "SUCCEEDED", **ended}
-        begun_before = {**long_ago, "executionArn": "begun before", "stopDate": datetime.fromtimestamp(1.4, UTC)}
-        return [begun_before, {"executionArn": EXECUTION, "status": self.status, **began}, long_ago]
-
-    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        described = {"input": json.dumps({"heard": {"secret_arn": ARN}}), **self.described}
-        return {name: value for name, value in described.items() if value is not None}
-
-
-def read(histories: Any) -> Trace:
-    return replace(KEPT, executions=tuple(drill._Executions(histories, ARN).since(1.0)))
-
-
-@pytest.mark.parametrize("ends", [*ENDS, None])
-@pytest.mark.parametrize("found", HISTORIES)
-def test_a_history_of_any_shape_is_told_and_judged(found, ends):
-    events, tells = HISTORIES[found]
-    status, last = "RUNNING", []
-    if ends:
-        kind, key, details = ENDS[ends]
-        status = kind.removeprefix("Execution").replace("TimedOut", "TIMED_OUT").upper()
-        last = [event(kind, 2.5, **({key: details} if details else {}))]  # AWS may leave them out.
-    trace = read(Histories(status, [*events, *last]))
-    told = [moment for moment in moments(trace) if moment.who in ("left", "step failed", *ENDS)]
-    assert [moment.what for moment in told if moment.who not in ENDS] == ([tells] if tells else [])
-    assert [moment.who for moment in told if moment.who in ENDS] == ([ends] if ends else [])
-    broken = [sentence for _, sentence in promises.judged(trace) if sentence]
-    assert any(sentence.startswith(f"Execution RotationFailed-1 is {status}, not SUCCEEDED.") for sentence in broken)
-
-
-def test_an_execution_whose_input_is_left_out_belongs_to_nobody():
-    assert read(Histories("SUCCEEDED", [], input=None)).executions == ()
-
-
-@pytest.mark.parametrize("lost", ["state", "outcome", "actions", "execution", "reason"])
-def test_a_row_that_lacks_something_is_judged(lost):
-    kept = {name: value for name, value in KEPT.rows[0].items() if name != lost}
-    promises.judged(replace(KEPT, rows=(kept,)))
-
-
-@pytest.mark.parametrize("lost", ["action", "at", "outcome"])
-def test_an_action_that_lacks_something_is_a_broken_promise(lost):
-    actions = [{name: value for name, value in action.items() if name != lost} for action in KEPT.rows[0]["actions"]]
-    judged = promises.judged(replace(KEPT, rows=({**KEPT.rows[0], "actions": actions},)))
-    assert any(sentence and f"without {lost}" in sentence for _, sentence in judged)
-
-
-def test_what_was_healed_and_is_not_any_more_can_be_told():
-    [healed] = [
-        moment
-        for moment in moments(replace(KEPT, healed_at=2.0, versions={NEW: ["AWSPREVIOUS"]}))
-        if moment.who == "healed"
-    ]
-    assert healed.what.startswith("AWSCURRENT is on no version")
-
-
 def test_a_moment_that_is_heard_of_late_is_shown_in_its_place_and_once():
     text = io.StringIO()
     timeline = Timeline(Console(file=text, width=200), Live())
@@ -469,7 +296,7 @@ def release_the_secret(stack: deployment.RunningStack) -> None:
     stack.client("dynamodb").delete_item(TableName=stack.outputs["incidents_table_name"], Key=key)
 
 
-@pytest.mark.parametrize("broken", ["claim", "diagnose", "decide", "end"])
+@pytest.mark.parametrize("broken", ["claim", "decide", "end"])
 def test_a_step_that_fails_for_good_is_a_verdict_and_no_traceback(stack, broken, capsys):
     functions = stack.client("lambda")
     pages = functions.get_paginator("list_functions").paginate()
