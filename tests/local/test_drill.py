@@ -320,6 +320,24 @@ def test_a_step_that_fails_for_good_is_a_verdict_and_no_traceback(stack, broken,
     assert f"{'step failed':20}{broken.capitalize()}: " in said.out
 
 
+def test_an_execution_that_somebody_stops_is_a_verdict_as_well(stack):
+    stopped = []
+
+    def stop(trace: Trace, waits: str) -> None:
+        if trace.executions and trace.rows and not stopped:
+            stopped.append(trace.executions[0].arn)
+            stack.client("stepfunctions").stop_execution(executionArn=stopped[0], error="Stopped", cause="by hand")
+
+    try:
+        trace = drill.run(stack, "testSecret", stop)
+    finally:
+        release_the_secret(stack)
+    broken = " ".join(sentence for _, sentence in promises.judged(trace) if sentence)
+    assert f"Execution {stopped[0].rpartition(':')[2]} is ABORTED, not SUCCEEDED." in broken
+    assert "It ended with Stopped: by hand." in broken
+    assert "aborted" in [moment.who for moment in moments(trace)]
+
+
 def test_what_takes_too_long_is_named(stack, monkeypatch):
     monkeypatch.setattr(drill, "PATIENCE_SECONDS", 0.0)
     with pytest.raises(LocalError, match=r"^Broken at createSecret: AWS's RotationFailed is missing after 0 s\.$"):
