@@ -290,10 +290,15 @@ def test_a_drill_hears_what_nobody_may_do(stack):
     assert "The notices were None, opened, recovered, not one opened and one recovered." in broken
 
 
-def release_the_secret(stack: deployment.RunningStack) -> None:
-    """Deletes its claim, which a workflow that could not end its incident has left."""
-    key = {"secret_arn": {"S": f"open#{DemoSecret(stack).arn}"}, "opened_at": {"S": "claim"}}
-    stack.client("dynamodb").delete_item(TableName=stack.outputs["incidents_table_name"], Key=key)
+def forget_open_incidents(stack: deployment.RunningStack) -> None:
+    """Deletes the secret's claim and its incidents, which a workflow that could not end them has left."""
+    table, client = stack.outputs["incidents_table_name"], stack.client("dynamodb")
+    arn = DemoSecret(stack).arn
+    asked = {"KeyConditionExpression": "secret_arn = :arn", "ExpressionAttributeValues": {":arn": {"S": arn}}}
+    rows = client.query(TableName=table, ConsistentRead=True, **asked)["Items"]
+    keys = [{name: row[name] for name in ("secret_arn", "opened_at")} for row in rows]
+    for key in [*keys, {"secret_arn": {"S": f"open#{arn}"}, "opened_at": {"S": "claim"}}]:
+        client.delete_item(TableName=table, Key=key)
 
 
 @pytest.mark.parametrize("broken", ["claim", "decide", "end"])
@@ -312,7 +317,7 @@ def test_a_step_that_fails_for_good_is_a_verdict_and_no_traceback(stack, broken,
         assert commands.main(["--directory", str(stack.directory), "drill", "--step", "testSecret"]) == 1
     finally:
         functions.update_function_configuration(FunctionName=name, Handler=handler)
-        release_the_secret(stack)
+        forget_open_incidents(stack)
     said = capsys.readouterr()
     [line] = said.err.splitlines()
     assert line.startswith("Broken at testSecret")
@@ -331,7 +336,7 @@ def test_an_execution_that_somebody_stops_is_a_verdict_as_well(stack):
     try:
         trace = drill.run(stack, "testSecret", stop)
     finally:
-        release_the_secret(stack)
+        forget_open_incidents(stack)
     broken = " ".join(sentence for _, sentence in promises.judged(trace) if sentence)
     assert f"Execution {stopped[0].rpartition(':')[2]} is ABORTED, not SUCCEEDED." in broken
     assert "It ended with Stopped: by hand." in broken
