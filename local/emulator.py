@@ -162,6 +162,5 @@ def _environment(folder: Path, region: str, port: int, wait_scale: float) -> dic
         "AWS_EC2_METADATA_DISABLED": "true",
         "TMPDIR": str(folder.resolve() / "tmp"),
         "PYTHONUNBUFFERED": "1",
-        "T0": str(time.time()),
         _JOURNAL_VARIABLE: str(folder.resolve() / "journal.jsonl"),
     }
