@@ -1,19 +1,22 @@
 """A drill: a rotation is broken on purpose, and the whole path heals it while somebody looks on."""
 
+import contextlib
+import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from . import promises
 from .demo_secret import STEPS, DemoSecret
 from .deployment import RunningStack
 from .ears import Ears, listening
 from .errors import LocalError
-from .trace import Execution, Left, Row, Trace
+from .trace import Ended, Execution, Left, Row, Trace
 
 PASSING = ("createSecret", "setSecret")
 """What breaks at these is gone after the first failure, so that a retry heals it; at the others it stays."""
@@ -27,8 +30,12 @@ STORIES = {
 PATIENCE_SECONDS = 60.0
 _QUIET_SECONDS = 0.5
 """How long nothing more may come before a drill is over: several times what a delivery takes."""
+_GIVEN_UP_SECONDS = 2.0
+"""The same where an execution has failed: what it has left open, nobody will close."""
 _EVERY_SECONDS = 0.03
 _READ = TypeDeserializer().deserialize
+_ENDS = {"ExecutionFailed": "failed", "ExecutionAborted": "aborted", "ExecutionTimedOut": "timed out"}
+"""An event of an execution's history -> how it ended."""
 
 Shows = Callable[[Trace, str], None]
 """Is told what is known so far, and what is waited for."""
@@ -56,7 +63,8 @@ def run(stack: RunningStack, step: str, shows: Shows = lambda trace, waits: None
         deadline = time.monotonic() + PATIENCE_SECONDS
         while waits := watch.waits_for():
             if time.monotonic() > deadline:
-                raise LocalError(f"Broken at {step}: {waits} is missing after {PATIENCE_SECONDS:.0f} s.")
+                missing = f"{waits} is missing after {PATIENCE_SECONDS:.0f} s."
+                raise LocalError(" ".join([f"Broken at {step}: {missing}", *watch.failed_executions()]))
             time.sleep(_EVERY_SECONDS)
             watch.look()
             if step in PASSING and watch.trace.failure and not watch.trace.mended_at:
@@ -74,7 +82,9 @@ class _Watch:
         self._executions = _Executions(stack, secret.arn)
         self._values: dict[str, str] = {}
         versions = secret.versions()
-        [before] = [version for version, labels in versions.items() if "AWSCURRENT" in labels]
+        before = next((version for version, labels in versions.items() if "AWSCURRENT" in labels), None)
+        if before is None:
+            raise LocalError(f"{secret.name} has no version with AWSCURRENT: start the stack anew with `make up`.")
         self.trace = Trace(step, secret.arn, time.time(), before, versions, works=True)
         self._changed_at = time.monotonic()
         self._read_values(versions)
@@ -102,13 +112,25 @@ class _Watch:
         trace = self.trace
         if not trace.failure:
             return "AWS's RotationFailed"
+        if self._is_given_up():
+            return ""
         if not trace.rows:
             return "an incident"
-        if any(row["state"] != "closed" for row in trace.rows):
+        if any(row.get("state") != "closed" for row in trace.rows):
             return f"the end of the incident, now past {self._executions.state() or 'nothing'},"
         if any(execution.status == "RUNNING" for execution in trace.executions):
             return "the end of its executions"
         return "" if time.monotonic() - self._changed_at > _QUIET_SECONDS else "what may still come"
+
+    def _is_given_up(self) -> bool:
+        """Whether nobody works on it any more: an execution failed, none runs, and nothing has come for a while."""
+        ended = [execution.status for execution in self.trace.executions]
+        has_failed = bool(ended) and "RUNNING" not in ended and set(ended) != {"SUCCEEDED"}
+        return has_failed and time.monotonic() - self._changed_at > _GIVEN_UP_SECONDS
+
+    def failed_executions(self) -> list[str]:
+        """A sentence on each execution that did not succeed."""
+        return [sentence for execution in self.trace.executions if (sentence := promises.failure(execution))]
 
     def whole(self) -> Trace:
         """The trace, with everything else in which a value might be found."""
@@ -136,7 +158,8 @@ class _Watch:
     def _values_and_passwords(self) -> Iterator[str]:
         for value in self._values.values():
             yield value
-            yield json.loads(value)["password"]
+            with contextlib.suppress(ValueError, LookupError, TypeError):  # Not as the demo writes it: no password.
+                yield json.loads(value)["password"]
 
     def _rows(self, table: str, key: str, since: float) -> Iterator[Row]:
         """The rows of the secret that are not older."""
@@ -165,10 +188,14 @@ class _Executions:
 
     def since(self, began_at: float) -> Iterator[Execution]:
         """Those that were started from then on, in their order."""
-        listed = self._states.list_executions(stateMachineArn=self._machine)["executions"]
-        for entry in reversed(listed):
-            if entry["startDate"].timestamp() >= began_at and self._about_it(entry["executionArn"]):
-                yield self._read(entry["executionArn"], entry["status"])
+        pages = self._states.get_paginator("list_executions").paginate(stateMachineArn=self._machine)
+        listed = (entry for page in pages for entry in page["executions"])
+        # AWS lists the latest first: by when they ended, and those that run by when they began.
+        recent = itertools.takewhile(lambda entry: _latest(entry) >= began_at, listed)
+        started = ((entry["startDate"].timestamp(), entry["executionArn"], entry["status"]) for entry in recent)
+        for at, arn, status in sorted(started):
+            if at >= began_at and self._about_it(arn):
+                yield self._read(arn, status)
 
     def state(self) -> str:
         """The state that the first of them left last; empty when it left none."""
@@ -177,7 +204,8 @@ class _Executions:
 
     def _about_it(self, arn: str) -> bool:
         if arn not in self._is_ours:
-            self._is_ours[arn] = self._secret_arn in self._states.describe_execution(executionArn=arn)["input"]
+            described = self._states.describe_execution(executionArn=arn)
+            self._is_ours[arn] = self._secret_arn in described.get("input", "")
         return self._is_ours[arn]
 
     def _read(self, arn: str, status: str) -> Execution:
@@ -187,13 +215,32 @@ class _Executions:
             events = [event for page in pages for event in page["events"]]
             left = (event for event in events if "stateExitedEventDetails" in event)
             raw = json.dumps(events, default=datetime.isoformat)
-            self._known[arn] = Execution(arn, status, tuple(map(_left, left)), raw)
+            ended = None if status == "RUNNING" else _ended(events)
+            self._known[arn] = Execution(arn, status, tuple(map(_left, left)), raw, ended)
         return self._known[arn]
+
+
+def _latest(entry: Mapping[str, Any]) -> float:
+    return (entry.get("stopDate") or entry["startDate"]).timestamp()
 
 
 def _left(event: Mapping[str, Any]) -> Left:
     exited = event["stateExitedEventDetails"]
-    return Left(event["timestamp"].timestamp(), exited["name"], json.loads(exited["output"]))
+    try:
+        data = json.loads(exited.get("output") or "null")
+    except ValueError:
+        data = None
+    return Left(event["timestamp"].timestamp(), exited.get("name", ""), data)
+
+
+def _ended(events: Sequence[Mapping[str, Any]]) -> Ended | None:
+    """How it ended, by the last such event: one that was redriven has several."""
+    for event in reversed(events):
+        if how := _ENDS.get(event["type"]):
+            details = event.get(f"{event['type'][0].lower()}{event['type'][1:]}EventDetails") or {}
+            said = ": ".join(word for word in (details.get("error"), details.get("cause")) if word)
+            return Ended(event["timestamp"].timestamp(), how, said)
+    return None
 
 
 def _moment(seconds: float) -> str:

@@ -32,7 +32,7 @@ class Ears:
         at, raw = int(received["Attributes"]["SentTimestamp"]) / 1000, received["Body"]
         body = json.loads(raw)
         if topic := self._topics.get(body.get("TopicArn")):
-            return Message(at, topic, body["Subject"], _twin(body["Message"]), raw)
+            return Message(at, topic, body.get("Subject") or "", _twin(body["Message"]), raw)
         name = body["detail-type"] if body["source"] == OURS else body["detail"].get("eventName", "")
         return Message(at, body["source"], name, body["detail"], raw)
 
@@ -40,9 +40,10 @@ class Ears:
 def _twin(message: str) -> dict[str, Any]:
     """A notice for machines; empty for what the workflow tells where no function could write one."""
     try:
-        return json.loads(message)
+        twin = json.loads(message)
     except ValueError:
         return {}
+    return twin if isinstance(twin, dict) else {}
 
 
 @contextmanager

@@ -8,41 +8,34 @@ import threading
 
 from ministack.app import main as serve
 
-from . import automations, forks, named_resources, secrets_manager, turns
-
-_NEEDED = (
-    "sns",
-    "sqs",
-    "iam",
-    "lambda_svc",
-    "cloudwatch_logs",
-    "dynamodb",
-    "stepfunctions",
-    "cloudwatch",
-    "sts",
-    "ssm",
-    "ecs",
+from . import (
+    automations,
+    deliveries,
+    forks,
+    lambda_service,
+    named_resources,
+    queue_lock,
+    secrets_manager,
+    workflow_tasks,
 )
+
+_NEEDED = ("iam", "cloudwatch_logs", "dynamodb", "cloudwatch", "sts", "ecs")
 
 
 def main() -> None:
     """Serve until a signal ends it."""
-    secrets_manager.install()
-    automations.install()
+    forks.install()
+    for module in (queue_lock, lambda_service, deliveries, workflow_tasks, secrets_manager, automations):
+        module.install()
     named_resources.install()
     threading.Thread(target=_load_services, daemon=True).start()
     serve()
 
 
 def _load_services() -> None:
-    """MiniStack loads a service at its first call; these are called at once, so they are loaded while others wait.
-
-    So is what functions start from: whoever started this emulator is busy for as long with imports of its own.
-    """
+    """MiniStack loads a service at its first call; these are called at once, so they are loaded while others wait."""
     for name in _NEEDED:
         importlib.import_module(f"ministack.services.{name}")
-    forks.install()
-    turns.install()
 
 
 if __name__ == "__main__":

@@ -149,6 +149,8 @@ def _environment(folder: Path, region: str, port: int, wait_scale: float) -> dic
         "PERSIST_STATE": "0",
         "MINISTACK_REGION": region,
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+        # AWS's default quota; MiniStack would take what fits into the memory of this machine.
+        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
         "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",
         "SFN_WAIT_SCALE": str(wait_scale),

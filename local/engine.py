@@ -5,10 +5,10 @@ Each run has a context, an event loop and a monitor of its own, so nothing of it
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import pulumi
@@ -53,7 +53,8 @@ def run(
         try:
             return running.result()
         except KeyboardInterrupt:
-            loop.call_soon_threadsafe(loop.stop)
+            with contextlib.suppress(RuntimeError):  # It has struck when the loop was closed already.
+                loop.call_soon_threadsafe(loop.stop)
             raise
 
 
@@ -72,7 +73,7 @@ async def _exports() -> dict[str, Any]:
     return {name: await pulumi.Output.from_input(value).future() for name, value in outputs.items()}
 
 
-@contextmanager
+@contextlib.contextmanager
 def _current(loop: asyncio.AbstractEventLoop, threads: int) -> Generator[None]:
     """The loop with threads for its calls to the mocks, each with a loop of its own, as the mocks want; all close."""
     loops = [loop]
@@ -91,11 +92,14 @@ def _current(loop: asyncio.AbstractEventLoop, threads: int) -> Generator[None]:
         # After a failure the tasks of all that depended on it are left: they are told, and what they say is not heard.
         loop.set_exception_handler(lambda *_: None)
         pool.shutdown(wait=True, cancel_futures=True)
-        pending = asyncio.all_tasks(loop)
-        for task in pending:
-            task.cancel()
-        if pending:
-            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        asyncio.set_event_loop(None)
-        for each in loops:
-            each.close()
+        try:
+            pending = asyncio.all_tasks(loop)
+            for task in pending:
+                task.cancel()
+            if pending:
+                loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        finally:
+            # A Ctrl-C that strikes here stops the loop, which is to be closed all the same.
+            asyncio.set_event_loop(None)
+            for each in loops:
+                each.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .timeline import short
-from .trace import AWS, CRITICAL, OURS, REMEDIATION, Message, Row, Trace
+from .trace import AWS, CRITICAL, OURS, REMEDIATION, Execution, Message, Row, Trace
 
 BY_RETRY, ROLLED_FORWARD = "recovered by retry", "rolled forward"
 EXPECTED = {
@@ -37,6 +37,14 @@ def judged(trace: Trace) -> list[tuple[Promise, str | None]]:
     return [(promise, promise.broken(trace)) for promise in PROMISES]
 
 
+def failure(execution: Execution) -> str | None:
+    """A sentence on an execution that did not succeed; None on one that did."""
+    if execution.status == "SUCCEEDED":
+        return None
+    why = f" It ended with {execution.ended.error.rstrip('.')}." if execution.ended and execution.ended.error else ""
+    return f"Execution {execution.name} is {execution.status}, not SUCCEEDED.{why}"
+
+
 def _notices(trace: Trace) -> str | None:
     turns = sorted(str(notice.body.get("turn")) for notice in trace.of(REMEDIATION))
     if turns != ["opened", "recovered"]:
@@ -51,7 +59,9 @@ def _outcome(trace: Trace) -> str | None:
         return f"There were {len(trace.rows)} incidents, not one."
     [row] = trace.rows
     if row.get("outcome") != EXPECTED[trace.step]:
-        return f"It ended as {row.get('outcome', row['state'])}, not as {EXPECTED[trace.step]}: {row.get('reason')}"
+        return (
+            f"It ended as {row.get('outcome') or row.get('state')}, not as {EXPECTED[trace.step]}: {row.get('reason')}"
+        )
     return None
 
 
@@ -88,26 +98,26 @@ def _cancelled(trace: Trace) -> str | None:
 
 
 def _executions(trace: Trace) -> str | None:
-    others = [execution for execution in trace.executions if execution.status != "SUCCEEDED"]
-    if others:
-        return f"Execution {_name(others[0].arn)} is {others[0].status}, not SUCCEEDED."
+    if failures := [sentence for execution in trace.executions if (sentence := failure(execution))]:
+        return failures[0]
     known = {execution.arn for execution in trace.executions}
     lost = {row[name] for row in trace.rows for name in ("execution", "ended_by") if name in row} - known
-    return f"The row names an execution that is not there: {_name(min(lost))}." if lost else None
+    return f"The row names an execution that is not there: {min(lost).rpartition(':')[2]}." if lost else None
 
 
 def _written(trace: Trace) -> str | None:
     actions: list[Row] = [action for row in trace.rows for action in row.get("actions", ())]
     for action in actions:
-        lacking = [name for name in _HAVE.get(action["action"], ("at", "outcome")) if not action.get(name)]
+        lacking = [name for name in _HAVE.get(action.get("action"), _HAVE[None]) if not action.get(name)]
         if lacking:
-            return f"The row has an action {action['action']} without {_listed(lacking)}."
+            return f"The row has an action {action.get('action')} without {_listed(lacking)}."
     found = [(action["action"], action["outcome"]) for action in actions]
     lost = [" ".join(wanted) for wanted in _ACTIONS[EXPECTED[trace.step]] if wanted not in found]
     return f"The row does not have: {_listed(lost)}." if lost else None
 
 
-_HAVE = {"decide": ("at", "outcome", "reason", "rule", "evidence")}
+_HAVE = {None: ("action", "at", "outcome"), "decide": ("at", "outcome", "reason", "rule", "evidence")}
+"""What an action of the row has: of this kind, and of all others."""
 
 
 def _events(trace: Trace) -> str | None:
@@ -130,7 +140,7 @@ def _texts(trace: Trace) -> Iterator[tuple[str, str]]:
     for message in trace.messages:
         yield f"a message of {message.source}: {message.subject}", message.raw
     for execution in trace.executions:
-        yield f"execution {_name(execution.arn)}", execution.raw
+        yield f"execution {execution.name}", execution.raw
     for row in trace.rows:
         yield "the incident's row", json.dumps(row, default=str)
     for group, text in trace.logs.items():
@@ -155,10 +165,6 @@ PROMISES = (
 def _moves_of(trace: Trace, label: str) -> list[Message]:
     calls = trace.of(AWS, "UpdateSecretVersionStage")
     return [call for call in calls if call.request.get("versionStage") == label]
-
-
-def _name(execution_arn: str) -> str:
-    return execution_arn.rpartition(":")[2]
 
 
 def _listed(words: list[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .trace import AWS, CRITICAL, REMEDIATION, Execution, Left, Message, Trace
+from .trace import AWS, CRITICAL, REMEDIATION, Execution, Left, Message, Row, Trace
 
 _PROVEN = ("current", "pending", "previous")
 _SHORT = 8
@@ -53,55 +53,72 @@ def _told(message: Message) -> tuple[str, str] | None:
 
 
 def _done(execution: Execution) -> Iterator[tuple[float, str, str]]:
+    known_error: Row = {}
     for left in execution.left:
-        if (tells := _STATES.get(left.state)) and (told := tells(left)):
+        # The error stays in the execution's data for the states that follow.
+        error, known_error = left.row("error") != known_error and left.word("error", "Error"), left.row("error")
+        if told := ("step failed", f"{left.state}: {error}") if error else _told_of(left):
             yield (left.at, *told)
+    if ended := execution.ended:
+        yield ended.at, ended.how, f"execution {execution.name}{': ' if ended.error else ''}{ended.error}"
+
+
+def _told_of(left: Left) -> tuple[str, str] | None:
+    tells = _STATES.get(left.state)
+    if tells is None or isinstance(left.data, dict):
+        return tells(left) if tells else None
+    return "left", f"{left.state}; the history does not say how"
 
 
 def _opened(left: Left) -> tuple[str, str] | None:
-    heard = left.data["heard"]
-    step = f" at {heard['failed_step']}" if heard["failed_step"] else ""
-    return ("opened", f"an incident: {heard['kind']}{step}") if left.data["claim"]["outcome"] == "opened" else None
+    step = left.word("heard", "failed_step")
+    what = f"an incident: {left.word('heard', 'kind')}{' at ' if step else ''}{step}"
+    return ("opened", what) if left.word("claim", "outcome") == "opened" else None
 
 
 def _settled(left: Left) -> tuple[str, str]:
-    return "settled", f"AWS had {left.data['claim']['wait_seconds']} s to try again by itself, as the stack counts them"
+    seconds = left.word("claim", "wait_seconds")
+    return "settled", f"AWS had {seconds} s to try again by itself, as the stack counts them"
 
 
 def _diagnosed(left: Left) -> tuple[str, str]:
-    proofs, diagnosis = left.data["proofs"], left.data["look"]["diagnosis"]
-    said = [f"AWS{label.upper()} {short(diagnosis[label])} {proofs[label]}" for label in _PROVEN if diagnosis[label]]
+    proofs, diagnosis = left.row("proofs"), left.row("look", "diagnosis")
+    said = [
+        f"AWS{label.upper()} {short(str(diagnosis[label]))} {proofs.get(label, 'unknown')}"
+        for label in _PROVEN
+        if diagnosis.get(label)
+    ]
     return "diagnosed", f"the probe says: {', '.join(said) or 'nothing'}"
 
 
 def _decided(left: Left) -> tuple[str, str] | None:
-    decision = left.data["decision"]
-    if decision["action"] == "over":
-        return None
-    return "decided", f"{decision['outcome'] or decision['how'] or decision['action']}: {decision['reason']}"
+    action, outcome, how, reason = (left.word("decision", name) for name in ("action", "outcome", "how", "reason"))
+    return None if action == "over" else ("decided", f"{outcome or how or action}: {reason}")
 
 
 def _retried(left: Left) -> tuple[str, str]:
-    return f"retry {left.data['decision']['number']}", left.data["retried"]["reason"] or "RotateSecret was asked"
+    return f"retry {left.word('decision', 'number')}", left.word("retried", "reason") or "RotateSecret was asked"
 
 
 def _moved(left: Left) -> tuple[str, str] | None:
     # That it was moved is told by whoever heard of it.
-    return None if left.data["move"]["outcome"] == "moved" else ("not moved", left.data["move"]["outcome"])
+    outcome = left.word("move", "outcome")
+    return None if outcome == "moved" else ("not moved", outcome)
 
 
 def _ended(left: Left) -> tuple[str, str] | None:
-    decision = left.data["decision"]
-    return (decision["outcome"], decision["reason"]) if left.data["end"]["state"] == "mine" else None
+    if left.word("end", "state") != "mine":
+        return None
+    return left.word("decision", "outcome"), left.word("decision", "reason")
 
 
 def _restarted(left: Left) -> tuple[str, str] | None:
-    state = left.data["restart"]["state"]
+    state = left.word("restart", "state")
     return None if state == "waiting" else ("dependents", f"their restart {state}")
 
 
 def _broken(left: Left) -> tuple[str, str]:
-    return "broken", f"a step of the workflow: {left.data['error']}"
+    return "broken", f"a step of the workflow: {left.word('error')}"
 
 
 _STATES: dict[str, Callable[[Left], tuple[str, str] | None]] = {
@@ -112,7 +129,7 @@ _STATES: dict[str, Callable[[Left], tuple[str, str] | None]] = {
     "Decide": _decided,
     "AwaitWindow": lambda left: ("waited", "for the change window"),
     "Retry": _retried,
-    "BackOff": lambda left: ("waited", f"{left.data['decision']['backoff_seconds']} s, before the next look"),
+    "BackOff": lambda left: ("waited", f"{left.word('decision', 'backoff_seconds')} s, before the next look"),
     "Move": _moved,
     "End": _ended,
     "Restart": _restarted,
@@ -123,5 +140,6 @@ _STATES: dict[str, Callable[[Left], tuple[str, str] | None]] = {
 
 
 def _labels(trace: Trace) -> str:
-    [current] = trace.current
-    return f"AWSCURRENT is on {short(current)} and the database takes it; AWSPENDING is on no other version"
+    # As it is by now: somebody may have moved a label since.
+    current = ", ".join(map(short, trace.current)) or "no version"
+    return f"AWSCURRENT is on {current} and the database takes it; AWSPENDING is on no other version"

@@ -1,7 +1,7 @@
 """What became of one rotation that was broken on purpose: all that was heard, done and written, as plain data."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,11 +45,44 @@ class Message:
 
 @dataclass(frozen=True)
 class Left:
-    """A state that an execution has left, and the execution's data then."""
+    """A state that an execution has left, and the execution's data then.
+
+    Nothing is sure to be in it: a state that failed has the error in the place of its answer, and a history may leave
+    out or cut off what is large
+    (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StateExitedEventDetails.html).
+    """
 
     at: float
     state: str
-    data: Row
+    data: Any = None
+    """None where the history does not say, or not whole."""
+
+    def row(self, *path: str) -> Row:
+        """The map at this path; empty where there is none."""
+        found = self._find(path)
+        return found if isinstance(found, dict) else {}
+
+    def word(self, *path: str) -> str:
+        """What is at this path, as text; empty where there is nothing."""
+        found = self._find(path)
+        return "" if found is None else str(found)
+
+    def _find(self, path: Sequence[str]) -> Any:
+        found = self.data
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an execution ended that did not succeed."""
+
+    at: float
+    how: str
+    """Failed, aborted or timed out."""
+    error: str = ""
+    """Its name and cause, as far as the history knows them."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +94,13 @@ class Execution:
     left: tuple[Left, ...] = ()
     raw: str = field(default="", repr=False)
     """Its whole history."""
+    ended: Ended | None = None
+    """None while it runs, and where it succeeded."""
+
+    @property
+    def name(self) -> str:
+        """Its name, by which the console knows it."""
+        return self.arn.rpartition(":")[2]
 
 
 @dataclass(frozen=True)

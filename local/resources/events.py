@@ -32,7 +32,7 @@ def _list_rules(aws: Aws) -> Iterable[str]:
 
 
 def _create_target(aws: Aws, inputs: Inputs) -> Created:
-    """MiniStack keeps the dead letters and the retry policy of a target, and delivers once: it plays neither."""
+    """Its dead letters and its retry policy are played by `deliveries.py`; no policy of a queue is asked for them."""
     rule, bus, target_id = inputs["rule"], inputs.get("eventBusName") or _DEFAULT_BUS, inputs["targetId"]
     target = given(inputs, Arn="arn", RoleArn="roleArn", Input="input", InputPath="inputPath")
     if inputs.get("deadLetterConfig"):

@@ -18,7 +18,7 @@ from rich.console import Console
 from local import deployment
 from local.deployment import RunningStack
 
-from . import audit, incidents
+from . import audit, burst, incidents
 from .figures import Figure, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -45,6 +45,7 @@ def main() -> None:
         incidents.deliveries,
         incidents.repairs,
         incidents.burst,
+        burst.deliveries,
         audit.beside_the_tutorial,
         audit.half_a_million,
         audit.classification,

@@ -11,64 +11,21 @@ from local.console import Live, Timeline
 from local.demo_secret import BREAK_TAG, STEPS, DemoSecret
 from local.errors import LocalError
 from local.timeline import Moment, moments
-from local.trace import AWS, CRITICAL, OURS, REMEDIATION, Execution, Left, Message, Trace
-
-ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:demo-Ab12Cd"
-EXECUTION = "arn:aws:states:eu-west-1:111122223333:execution:remediation:RotationFailed-1"
-OLD, NEW = "11111111-aaaa", "22222222-bbbb"
-PASSWORD = "hunter2-0815"
-EVIDENCE = {"current": "works", "pending": "unknown", "previous": "absent", "notes": []}
-
-
-def notice(turn: str, topic: str = REMEDIATION) -> Message:
-    return Message(3.0, topic, f"Rotation {turn}: demo", {"turn": turn}, f'{{"turn": "{turn}"}}')
-
-
-def turn(name: str) -> Message:
-    return Message(3.0, OURS, f"Rotation Incident {name}", {}, "{}")
-
-
-def call(name: str, role: str = "rotates-1234567", **request: str) -> Message:
-    identity = {"arn": f"arn:aws:sts::111122223333:assumed-role/{role}/session"}
-    return Message(3.0, AWS, name, {"userIdentity": identity, "requestParameters": request})
-
-
-def move(label: str = "AWSCURRENT", away_from: str = OLD, **more: str) -> Message:
-    moved = {"versionStage": label, "removeFromVersionId": away_from, "moveToVersionId": NEW}
-    return call("UpdateSecretVersionStage", **moved, **more)
-
-
-def row(*actions: tuple[str, str], outcome: str = promises.BY_RETRY) -> dict:
-    decided = {"reason": "because", "rule": "retry", "evidence": EVIDENCE}
-    written = [
-        {"action": action, "at": "2026-11-25T08:40:26Z", "outcome": ended, **(decided if action == "decide" else {})}
-        for action, ended in actions
-    ]
-    ends = {"execution": EXECUTION, "ended_by": EXECUTION}
-    return {"state": "closed", "outcome": outcome, "reason": "why so", "actions": written, **ends}
-
-
-RETRIED = (("notify", "told"), ("decide", "retry"), ("retry", "asked"), ("retry", "reattempted"))
-MOVED = (("decide", "rolled forward"), ("rolled forward", "asked"), ("rolled forward", "done"))
-KEPT = Trace(
-    step="setSecret",
-    secret_arn=ARN,
-    began_at=1.0,
-    before=OLD,
-    versions={NEW: ["AWSCURRENT", "AWSPENDING"], OLD: ["AWSPREVIOUS"]},
-    works=True,
-    messages=(notice("opened"), move(), notice("recovered"), turn("Opened"), turn("Retried"), turn("Recovered")),
-    executions=(Execution(EXECUTION, "SUCCEEDED", raw="[]"),),
-    rows=(row(*RETRIED),),
-    values=frozenset({f'{{"password": "{PASSWORD}"}}', PASSWORD}),
-    logs={"remediation": '{"message":"claimed"} {"message":"decided"} {"message":"told"}'},
-    texts={"the audit trail": "nothing of note"},
-)
-ROLLED_FORWARD = replace(
+from local.trace import AWS, CRITICAL, Execution, Left, Message, Trace
+from tests.local.traces import (
+    EVIDENCE,
+    EXECUTION,
     KEPT,
-    step="testSecret",
-    messages=(notice("opened"), move(), notice("recovered"), turn("Opened"), turn("Recovered")),
-    rows=(row(*MOVED, outcome=promises.ROLLED_FORWARD),),
+    NEW,
+    OLD,
+    PASSWORD,
+    RETRIED,
+    ROLLED_FORWARD,
+    call,
+    move,
+    notice,
+    row,
+    turn,
 )
 
 
@@ -331,6 +288,59 @@ def test_a_drill_hears_what_nobody_may_do(stack):
     assert "CancelRotateSecret was called by somebody." in broken
     assert "A value of the secret is in a message of remediation: Told." in broken
     assert "The notices were None, opened, recovered, not one opened and one recovered." in broken
+
+
+def forget_open_incidents(stack: deployment.RunningStack) -> None:
+    """Deletes the secret's claim and its incidents, which a workflow that could not end them has left."""
+    table, client = stack.outputs["incidents_table_name"], stack.client("dynamodb")
+    arn = DemoSecret(stack).arn
+    asked = {"KeyConditionExpression": "secret_arn = :arn", "ExpressionAttributeValues": {":arn": {"S": arn}}}
+    rows = client.query(TableName=table, ConsistentRead=True, **asked)["Items"]
+    keys = [{name: row[name] for name in ("secret_arn", "opened_at")} for row in rows]
+    for key in [*keys, {"secret_arn": {"S": f"open#{arn}"}, "opened_at": {"S": "claim"}}]:
+        client.delete_item(TableName=table, Key=key)
+
+
+@pytest.mark.parametrize("broken", ["claim", "decide", "end"])
+def test_a_step_that_fails_for_good_is_a_verdict_and_no_traceback(stack, broken, capsys):
+    functions = stack.client("lambda")
+    pages = functions.get_paginator("list_functions").paginate()
+    [name] = [
+        function["FunctionName"]
+        for page in pages
+        for function in page["Functions"]
+        if function["FunctionName"].startswith(f"rotation-guard-remediation-{broken}-")
+    ]
+    handler = functions.get_function_configuration(FunctionName=name)["Handler"]
+    functions.update_function_configuration(FunctionName=name, Handler="gone.handler")
+    try:
+        assert commands.main(["--directory", str(stack.directory), "drill", "--step", "testSecret"]) == 1
+    finally:
+        functions.update_function_configuration(FunctionName=name, Handler=handler)
+        forget_open_incidents(stack)
+    said = capsys.readouterr()
+    [line] = said.err.splitlines()
+    assert line.startswith("Broken at testSecret")
+    assert "is FAILED, not SUCCEEDED." in line
+    assert f"{'step failed':20}{broken.capitalize()}: " in said.out
+
+
+def test_an_execution_that_somebody_stops_is_a_verdict_as_well(stack):
+    stopped = []
+
+    def stop(trace: Trace, waits: str) -> None:
+        if trace.executions and trace.rows and not stopped:
+            stopped.append(trace.executions[0].arn)
+            stack.client("stepfunctions").stop_execution(executionArn=stopped[0], error="Stopped", cause="by hand")
+
+    try:
+        trace = drill.run(stack, "testSecret", stop)
+    finally:
+        forget_open_incidents(stack)
+    broken = " ".join(sentence for _, sentence in promises.judged(trace) if sentence)
+    assert f"Execution {stopped[0].rpartition(':')[2]} is ABORTED, not SUCCEEDED." in broken
+    assert "It ended with Stopped: by hand." in broken
+    assert "aborted" in [moment.who for moment in moments(trace)]
 
 
 def test_what_takes_too_long_is_named(stack, monkeypatch):

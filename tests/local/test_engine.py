@@ -1,5 +1,6 @@
 """The stand-in for Pulumi's engine."""
 
+import concurrent.futures
 import os
 import signal
 import time
@@ -54,3 +55,16 @@ def test_ctrl_c_ends_a_run_wherever_it_strikes():
 
     with pytest.raises(KeyboardInterrupt):
         run(program)
+
+
+def test_ctrl_c_after_the_end_of_a_run_is_a_ctrl_c(monkeypatch):
+    """It may strike when the loop is closed already, and nobody has been told of the end."""
+    ends = concurrent.futures.Future.result
+
+    def interrupted(future, timeout=None):
+        ends(future)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(concurrent.futures.Future, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(lambda: pulumi.export("done", 1))

@@ -1,0 +1,156 @@
+"""Lambda as AWS admits its calls, where MiniStack refuses or drops them.
+
+Runs inside the emulator. MiniStack counts a call against the account's and the function's limits from the moment it
+comes, then looks for a process; and whoever delivers events to functions does not look at a refusal, so that events
+were lost in bursts. Here:
+
+- A call waits for a process before it counts. There are few processes because this machine is small, which is no limit
+  of AWS's: there, the call would long have run.
+- A synchronous call beyond a limit is refused with TooManyRequestsException (429), as by AWS.
+- An asynchronous one is accepted, and waits in the function's queue (`async_queue.py`).
+- A batch of a queue waits for as long as its messages are invisible: "the extra time allows Lambda to retry if your
+  function is throttled while processing a previous batch"
+  (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+"""
+
+import contextvars
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import lambda_svc
+
+from . import dead_letters
+from .async_queue import AGE_SECONDS, RETRIES, AsyncQueue, Invocation, Outcome, Settings
+from .worker_limit import MOST, WorkerLimit
+
+Function = dict[str, Any]
+Result = dict[str, Any]
+
+on_start: contextvars.ContextVar[Callable[[], object] | None] = contextvars.ContextVar("on_start", default=None)
+"""Is called when the call that is made in this context has a process: waiting for one is no part of its time."""
+
+_LOOK_AGAIN_SECONDS = 0.1
+_execute_by_ministack = lambda_svc._execute_function
+_run_batch_by_ministack = lambda_svc._run_sqs_batch
+_limit = WorkerLimit()
+
+
+def install() -> None:
+    """Admit Lambda's calls from here on."""
+    lambda_svc._execute_function = execute  # ty: ignore[invalid-assignment]
+    lambda_svc.invoke_async_with_retry = invoke_async  # ty: ignore[invalid-assignment]
+    lambda_svc._run_sqs_batch = run_sqs_batch  # ty: ignore[invalid-assignment]
+
+
+def execute(function: Function, event: Any) -> Result:
+    """Run a function once a process is free, or refuse the call where a limit of AWS's is reached."""
+    config = _config(function)
+    if lambda_svc._function_config_scope_mismatch(config):
+        return lambda_svc._run_with_function_config_scope(config, execute, function, event)
+    # A function's own call does not wait: its caller has a process, maybe the one that it would wait for.
+    if lambda_svc._invoke_depth.get() > 1 or _is_refused(function):
+        return _start(function, event)
+    with _limit.place(config["FunctionArn"]):
+        return _start(function, event)
+
+
+def invoke_async(function: Function, event: Any) -> None:
+    """Accept an asynchronous invocation."""
+    _queue.accept(_config(function)["FunctionArn"], event)
+
+
+def run_sqs_batch(
+    mapping: dict[str, Any], function: Function, event: Any, batch: list[dict[str, Any]], *queue: str
+) -> None:
+    """Hand a batch to its function, after a throttle again until its messages are visible again."""
+    until = min(message["visible_at"] for message in batch)
+    while _is_refused(function) and time.time() + _LOOK_AGAIN_SECONDS < until:
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    _run_batch_by_ministack(mapping, function, event, batch, *queue)
+
+
+class _Lambda:
+    """What the queue of asynchronous invocations needs to know and to do."""
+
+    def settings(self, function_arn: str) -> Settings:
+        wanted = self._invoke_config(function_arn)
+        retries, age = wanted.get("MaximumRetryAttempts"), wanted.get("MaximumEventAgeInSeconds")
+        return Settings(RETRIES if retries is None else retries, AGE_SECONDS if age is None else age)
+
+    def run(self, function_arn: str, event: Any) -> Outcome:
+        function, _ = self._find(function_arn)
+        if function is None:
+            return Outcome(error=True, result={"body": {"errorMessage": f"Function not found: {function_arn}"}})
+        with _limit.place(function_arn):
+            result = lambda_svc._run_with_function_config_scope(function, _start, function, event)
+        return Outcome(bool(result.get("error")), bool(result.get("throttle")), result)
+
+    def give_up(self, invocation: Invocation, condition: str, outcome: Outcome) -> None:
+        arn = invocation.function_arn
+        function, name = self._find(arn)
+        destination = (self._invoke_config(arn).get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
+        queue = (_config(function).get("DeadLetterConfig") or {}).get("TargetArn") if function else None
+        result = {**outcome.result}
+        if destination and ":sqs:" in destination:
+            dead_letters.send(destination, json.dumps(_invocation_record(invocation, condition, result)))
+        elif queue and ":sqs:" in queue:
+            # A function's own dead-letter queue gets the event alone.
+            body = result.get("body")
+            why = body.get("errorMessage", "") if isinstance(body, dict) else str(body)
+            dead_letters.send(queue, json.dumps(invocation.event), {"ErrorCode": "200", "ErrorMessage": why[:1024]})
+        elif other := destination or queue:
+            lambda_svc._route_async_failure(other, name, invocation.event, result)
+
+    def _find(self, function_arn: str) -> tuple[Function | None, str]:
+        """The function as it is now: its limits may have changed since the event was accepted."""
+        function, config, name = lambda_svc._get_func_record_for_ref(function_arn)
+        found = lambda_svc._execution_record_for_config(function, config) if function and config else None
+        return found, name
+
+    def _invoke_config(self, function_arn: str) -> dict[str, Any]:
+        function, _ = self._find(function_arn)
+        known = function or {}
+        return known.get("event_invoke_config") or (known.get("event_invoke_configs") or {}).get("$LATEST") or {}
+
+
+_queue = AsyncQueue(
+    _Lambda(), MOST, lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS, lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS
+)
+
+
+def _invocation_record(invocation: Invocation, condition: str, result: Result) -> dict[str, Any]:
+    """What a destination is told (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html)."""
+    return {
+        "version": "1.0",
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
+        "requestContext": {
+            "functionArn": f"{invocation.function_arn}:$LATEST",
+            "condition": condition,
+            "approximateInvokeCount": invocation.attempts,
+        },
+        "requestPayload": invocation.event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": result.get("body"),
+    }
+
+
+def _start(function: Function, event: Any) -> Result:
+    if started := on_start.get():
+        started()
+    return _execute_by_ministack(function, event)
+
+
+def _config(function: Function) -> dict[str, Any]:
+    return function.get("config") or function
+
+
+def _is_refused(function: Function) -> bool:
+    """Whether AWS would refuse a call now: as many run as are reserved for the function, or allowed to the account."""
+    config = _config(function)
+    reserved = lambda_svc._reserved_concurrency(function, config)
+    running, by_function = lambda_svc.executions_in_flight()
+    allowed = lambda_svc._ACCOUNT_CONCURRENCY_CAP
+    mine = by_function.get(lambda_svc._inflight_key(config), 0)
+    return (reserved is not None and mine >= reserved) or 0 < allowed <= running
