@@ -16,13 +16,16 @@ class Restarter(Protocol):
     def start(self, target_arn: str, token: str, not_before: int) -> str:
         """Starts a restart, or finds the one that the same call has started; answers what it is watched by.
 
-        `not_before`, epoch milliseconds, was written down before the first try. Raises CannotBeRestarted, and
-        PassingTrouble when it is worth another try.
+        `not_before`, epoch milliseconds, was written down before the first try. Raises CannotBeRestarted,
+        NotReady while AWS is busy with the target, and PassingTrouble when it is worth another try.
         """
         ...
 
-    def state(self, target_arn: str, handle: str) -> Standing:
-        """How a restart stands. Raises as `start` does."""
+    def state(self, target_arn: str, handle: str, started_at: int) -> Standing:
+        """How a restart stands that has been under way since `started_at`, epoch milliseconds, or 0 if unknown.
+
+        Raises as `start` does, but for NotReady.
+        """
         ...
 
 
