@@ -21,7 +21,7 @@ logger = Logger()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Starts what is `wanted` in the `incident`, on behalf of the `execution`.
+    """Starts what is `wanted` in the `incident` for its new `version`, on behalf of the `execution`.
 
     Answers the `state`: `wanted` while AWS is busy with one of them, `waiting` for some to settle, `settled` when there
     is nothing to wait for, `failed` when one could not be started, `not_owned` when another execution carries them out.
@@ -51,7 +51,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             asked = log.write(asked, index, begun, iso(datetime.now(UTC)))
         except Exception as problem:  # noqa: BLE001 - as above
             problems.append(problem)
-        logger.info("restart", extra={"target_arn": begun.arn, "state": begun.state, "why": begun.why})
+        fields = {"target_arn": begun.arn, "state": begun.state, "why": begun.why, "version": event.get("version")}
+        logger.info("restart", extra=fields)
     if problems:
         logger.warning("not all restarts were begun", extra={"problems": [type(one).__name__ for one in problems]})
         raise problems[0]
