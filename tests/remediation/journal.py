@@ -139,8 +139,9 @@ class Journal:
                 self.notices.append(
                     Notice(call.asked["TopicArn"], known.step, turn, known.execution, about, call.asked)
                 )
-            case "start_automation_execution" | "update_service":
-                self._restarted(known, call.asked.get("DocumentName") or call.asked["service"])
+            case "start_automation_execution" | "update_service" | "update_function_configuration" if not call.refused:
+                names = ("DocumentName", "service", "FunctionName")
+                self._restarted(known, next(call.asked[name] for name in names if name in call.asked))
 
     def _looked(self, known: Knowledge, arn: str) -> None:
         secret = self._world.secrets_manager.secrets[arn]
