@@ -73,20 +73,24 @@ def _begin(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Resta
     """Starts one, unless that is done: who holds the claim and what it is watched by is written down on the way."""
     own = token(asked.secret_arn, asked.opened_at, asked.since, restart.arn)
     claim = log.claim(restart.arn, asked, own, _milliseconds(datetime.now(UTC)))
-    begun = replace(restart, handle=claim.handle, started_at=claim.started_at)
+    begun = replace(restart, handle=claim.handle, before=claim.before or ())
     if not claim.is_for(asked):
         return replace(begun, state=State.COVERED, why=_COVERED)
     if claim.handle:
         return replace(begun, state=State.STARTED, why="")
+    restarter = restarters.restarter_of(restart.arn)
     try:
-        handle = restarters.restarter_of(restart.arn).start(restart.arn, claim.token or own, claim.started_at)
+        before = restarter.look(restart.arn) if claim.before is None else None
+        if before is not None:
+            claim = log.note_before(restart.arn, claim, before)
+        handle = restarter.start(restart.arn, claim.token or own, claim.before or ())
     except NotReady as reason:
         return replace(restart, why=str(reason))
     except CannotBeRestarted as problem:
         log.give_up(restart.arn, claim, str(problem))
         return replace(restart, state=State.FAILED, why=str(problem))
     log.note(restart.arn, claim, handle)
-    return replace(begun, state=State.STARTED, handle=handle, why="")
+    return replace(restart, state=State.STARTED, handle=handle, before=claim.before or (), why="")
 
 
 def _milliseconds(moment: datetime) -> int:

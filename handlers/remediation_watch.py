@@ -54,17 +54,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _look(log: restart_log.RestartLog, restart: Restart, now: int) -> Standing:
     """How one stands; what covers it may not have been started yet, or not at all."""
-    handle, started_at = restart.handle, restart.started_at
+    handle, before = restart.handle, restart.before
     if not handle:
         claim = log.claim_on(restart.arn)
         if claim.problem:
             return Standing(State.FAILED, claim.problem)
         if log.is_abandoned(claim, now):
             return Standing(State.WANTED)
-        handle, started_at = claim.handle, claim.started_at
+        handle, before = claim.handle, claim.before or ()
     if not handle:
         return Standing(State.COVERED)
     try:
-        return restarters.restarter_of(restart.arn).state(restart.arn, handle, started_at)
+        return restarters.restarter_of(restart.arn).state(restart.arn, handle, before)
     except CannotBeRestarted as problem:
         return Standing(State.FAILED, str(problem))

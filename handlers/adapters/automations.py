@@ -42,7 +42,10 @@ class Automations:
     def __init__(self) -> None:
         self._ssm = client("ssm", CALL_SECONDS)
 
-    def start(self, target_arn: str, token: str, not_before: int) -> str:
+    def look(self, target_arn: str) -> None:
+        """Nothing: the token tells."""
+
+    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
         """Starts an automation of the document, in its default version and without parameters, and answers its id.
 
         The token starts one and no more. AWS says that it cannot be reused, and not whether a second call is answered
@@ -58,7 +61,7 @@ class Automations:
             except self._ssm.exceptions.IdempotentParameterMismatch:
                 raise CannotBeRestarted(_LOST) from None
 
-    def state(self, target_arn: str, handle: str, started_at: int) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
         """How the automation of this id stands. Raises as `start` does."""
         with translate_client_errors(_FOR_GOOD):
             answer = self._ssm.get_automation_execution(AutomationExecutionId=handle)

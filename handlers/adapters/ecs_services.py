@@ -22,8 +22,6 @@ _FOR_GOOD = frozenset(
     }
 )
 """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html"""
-_MARGIN_SECONDS = 1
-"""Between the clocks of two machines, one of which may tell whole seconds."""
 _ROLLED_BACK = Standing(State.FAILED, "Its deployment failed, and ECS rolled it back.")
 _STATES = {
     "COMPLETED": Standing(State.SETTLED),
@@ -40,15 +38,20 @@ class EcsServices:
     def __init__(self) -> None:
         self._ecs = client("ecs", CALL_SECONDS)
 
-    def start(self, target_arn: str, token: str, not_before: int) -> str:
-        """Begins a new deployment and answers its id, or the id of one that began at `not_before`, epoch ms, or later.
+    def look(self, target_arn: str) -> tuple[str, ...]:
+        """The ids of the deployments that there are. Raises CannotBeRestarted and PassingTrouble."""
+        with translate_client_errors(_FOR_GOOD):
+            return tuple(one["id"] for one in self._described(target_arn)["deployments"])
 
-        UpdateService takes no token, so a call whose answer was lost is found by its deployment.
-        Raises CannotBeRestarted and PassingTrouble.
+    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
+        """Begins a new deployment and answers its id, or the id of the newest, where that is none of those `before`.
+
+        UpdateService takes no token, so a call whose answer was lost is found by its deployment: one that nobody had
+        seen before the call, whatever the clocks say. Raises CannotBeRestarted and PassingTrouble.
         """
         with translate_client_errors(_FOR_GOOD):
             newest = _newest(self._described(target_arn))
-            if newest is None or _is_older(newest, not_before):
+            if newest is None or newest["id"] in before:
                 cluster, service = _names(target_arn)
                 answer = self._ecs.update_service(cluster=cluster, service=service, forceNewDeployment=True)
                 newest = _newest(answer["service"])
@@ -56,7 +59,7 @@ class EcsServices:
             raise CannotBeRestarted("Its deployments are not made by ECS itself.")
         return newest["id"]
 
-    def state(self, target_arn: str, handle: str, started_at: int) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
         """How the deployment of this id stands, or what has replaced it. Raises as `start` does.
 
         The one that failed stays in the list while its tasks end; once it is gone, the service's events tell of it, or
@@ -72,7 +75,7 @@ class EcsServices:
         if own is not primary and (
             own.get("rolloutState") == "FAILED"
             or _rolls_back(primary)
-            or (not own and _is_older(primary, started_at))
+            or (not own and primary.get("id") in before)
             or _has_failed(service, handle)
         ):
             return _ROLLED_BACK
@@ -100,11 +103,6 @@ def _names(target_arn: str) -> list[str]:
 
 def _primary(service: Service) -> Deployment | None:
     return next((one for one in service["deployments"] if one["status"] == "PRIMARY"), None)
-
-
-def _is_older(deployment: Deployment, moment: int) -> bool:
-    """Whether it was made before this moment, epoch milliseconds."""
-    return "createdAt" in deployment and deployment["createdAt"].timestamp() < moment / 1000 - _MARGIN_SECONDS
 
 
 def _shifts_traffic(service: Service) -> bool:

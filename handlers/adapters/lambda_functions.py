@@ -42,7 +42,10 @@ class LambdaFunctions:
     def __init__(self) -> None:
         self._lambda = client("lambda", CALL_SECONDS)
 
-    def start(self, target_arn: str, token: str, not_before: int) -> str:
+    def look(self, target_arn: str) -> None:
+        """Nothing: the token tells."""
+
+    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
         """Sets a variable to the token, which ends all running environments, unless that is done; answers the token.
 
         All variables are replaced at once, so the revision that they were read with has to be the latest still.
@@ -53,7 +56,7 @@ class LambdaFunctions:
                 return token
         raise PassingTrouble("PreconditionFailedException")
 
-    def state(self, target_arn: str, handle: str, started_at: int) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
         """How the latest update of the function stands, this or a newer one. Raises as `start` does.
 
         (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)

@@ -71,6 +71,8 @@ class Claim:
     """Epoch milliseconds, before it was asked for."""
     token: str = ""
     """What it goes by; empty in what an older release has written."""
+    before: tuple[str, ...] | None = None
+    """What was there before it, once somebody has looked."""
     handle: str = ""
     """What it is watched by; empty until that is known."""
     problem: str = ""
@@ -81,7 +83,8 @@ class Claim:
         """The claim that a row holds; one of nobody where there is no row."""
         names = ("holder", "incident", "token", "handle", "problem")
         known = {name: written[name] for name in names if name in written}
-        return cls(**known, started_at=int(written.get("started_at", 0)))
+        before = tuple(written["before"]) if "before" in written else None
+        return cls(**known, started_at=int(written.get("started_at", 0)), before=before)
 
     def is_for(self, asked: Asked) -> bool:
         """Whether it was made for this incident."""
@@ -182,10 +185,9 @@ class RestartLog:
             covers = known.started_at >= asked.since and not known.problem
             if known.is_for(asked) or (covers and not self.is_abandoned(known, now // 1000)):
                 return known
-            goes_on = covers and known.token
-            taken = Claim(
-                asked.execution, asked.key, known.started_at if goes_on else now, known.token if goes_on else token
-            )
+            taken = Claim(asked.execution, asked.key, now, token)
+            if covers and known.token:
+                taken = replace(known, holder=asked.execution, incident=asked.key)
             condition = _MINE if known.holder else "attribute_not_exists(#holder)"
             values = {":mine": known.holder, ":then": known.started_at} if known.holder else {}
             changes = {
@@ -193,17 +195,38 @@ class RestartLog:
                 "incident": taken.incident,
                 "started_at": taken.started_at,
                 "token": taken.token,
+                "before": None if taken.before is None else [*taken.before],
             }
             if update(
                 self._table_name,
                 _key(target_arn),
                 changes,
-                remove=("handle", "problem"),
+                remove=("handle", "problem", *(("before",) if taken.before is None else ())),
                 condition=condition,
                 values=values,
             ):
                 return taken
         raise LostRace(f"{ATTEMPTS} attempts to claim the restart of {target_arn} lost to others")
+
+    def note_before(self, target_arn: str, claim: Claim, before: tuple[str, ...]) -> Claim:
+        """Writes down what was there before the restart, unless another invocation has; answers the claim with it.
+
+        Raises LostRace when another has claimed the target since.
+        """
+        is_first = update(
+            self._table_name,
+            _key(target_arn),
+            {"before": [*before]},
+            condition=f"{_MINE} AND attribute_not_exists(#before)",
+            values={":mine": claim.holder, ":then": claim.started_at},
+            names=("holder", "started_at"),
+        )
+        if is_first:
+            return replace(claim, before=before)
+        known = self.claim_on(target_arn)
+        if (known.holder, known.started_at) != (claim.holder, claim.started_at) or known.before is None:
+            raise LostRace(f"another execution has claimed the restart of {target_arn}")
+        return known
 
     def note(self, target_arn: str, claim: Claim, handle: str) -> None:
         """Writes down what the restart is watched by, unless another has been claimed since."""

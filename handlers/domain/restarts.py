@@ -92,18 +92,18 @@ class Restart:
     why: str = ""
     handle: str = ""
     """What the restart is watched by, as its service names it."""
-    started_at: int = 0
-    """Since when it has been under way, epoch milliseconds, and no later; 0 where that is not known."""
+    before: tuple[str, ...] = ()
+    """What was there before it, where its service tells that from what the restart has made."""
 
     @classmethod
     def of(cls, written: Mapping[str, Any]) -> Self:
         """The restart that `as_dict` has written, or a plan."""
-        known: dict[str, Any] = {**written, "started_at": int(written.get("started_at", 0))}
+        known: dict[str, Any] = {**written, "before": tuple(written.get("before", ()))}
         return cls(**known)
 
     def as_dict(self) -> dict[str, Any]:
         """As it stands in the incident's row."""
-        return asdict(self)
+        return {**asdict(self), "before": [*self.before]}
 
 
 def plan(tag_value: str, secret_arn: str, allowed_arns: Iterable[str]) -> list[dict[str, str]]:

@@ -43,8 +43,8 @@ class Dependents:
         self.aws = aws
         self.started = Counter()
         """Restarts that really began, by target."""
-        self.tells_whole_seconds = False
-        """Whether ECS says when a deployment began to the second only."""
+        self.is_ahead = timedelta(0)
+        """By how much the clock of ECS is ahead of the function's."""
         self.repeats_automations = True
         """Whether a client token that is used again answers the first automation, or is refused."""
         self.service: dict[str, Any] = {}
@@ -96,9 +96,7 @@ class Dependents:
 
     def deployment(self, deployment_id, seconds_ago=0.0, status="PRIMARY", rollout="COMPLETED", **more):
         """A deployment as DescribeServices tells it."""
-        created = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-        if self.tells_whole_seconds:
-            created = created.replace(microsecond=0)
+        created = datetime.now(UTC) - timedelta(seconds=seconds_ago) + self.is_ahead
         state = {"rolloutState": rollout} if rollout else {}
         counts = {"desiredCount": 2, "runningCount": 2}
         return {"id": deployment_id, "status": status, "createdAt": created, **counts, **state, **more}

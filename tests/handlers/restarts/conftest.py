@@ -21,6 +21,7 @@ from tests.handlers.dependents import (
 )
 
 HANDLES = {SERVICE: "ecs-svc/2", FUNCTION: "token", DOCUMENT: f"{AUTOMATION}1"}
+BEFORE = {SERVICE: ["ecs-svc/1"], FUNCTION: [], DOCUMENT: []}
 
 
 @pytest.fixture
@@ -128,11 +129,11 @@ def write(aws):
 
 
 @pytest.fixture
-def started(write, ms):
-    """Writes the row of an incident that has started these, half a minute ago."""
+def started(write):
+    """Writes the row of an incident that has started these."""
 
     def run(*arns):
-        write(*({**entry(arn, "started", HANDLES[arn]), "started_at": ms(30)} for arn in arns))
+        write(*({**entry(arn, "started", HANDLES[arn]), "before": BEFORE[arn]} for arn in arns))
 
     return run
 

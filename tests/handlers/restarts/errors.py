@@ -92,11 +92,13 @@ WATCHING = [("ecs", "DescribeServices"), ("lambda", "GetFunctionConfiguration"),
 
 
 def cases(operations, *kinds):
-    """Service, operation and code of each error of these kinds; the common ones once for each service."""
-    last = dict(operations)
+    """Service, operation and code of each error of these kinds; those of all operations for the last one."""
     return [
         (service, operation, code)
         for service, operation in operations
-        for code, kind in {**(COMMON if last[service] == operation else {}), **OPERATIONS[service, operation]}.items()
+        for code, kind in {
+            **(COMMON if (service, operation) == operations[-1] else {}),
+            **OPERATIONS[service, operation],
+        }.items()
         if kind in kinds
     ]

@@ -89,15 +89,6 @@ def test_a_function_that_is_changed_all_the_time_is_tried_again_later(aws, depen
     assert states() == {"lambda:orders-api": "wanted"}
 
 
-def test_a_deployment_of_before_is_not_taken_for_the_restart(dependents, wanted, restart):
-    dependents.service["deployments"] = [dependents.deployment("ecs-svc/1", 5)]
-    wanted(SERVICE)
-
-    restart()
-
-    assert dependents.started == {SERVICE: 1}
-
-
 def test_what_is_refused_already_stays_so_and_asks_aws_nothing(aws, dependents, restart, row):
     entry = {"target": "ecs:shop/x", "arn": SERVICE, "state": "refused", "why": "It is not listed."}
     stored = {"secret_arn": SECRET, "opened_at": OPENED_AT, "restarts": [entry]}

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -15,8 +16,9 @@ ALL = (SERVICE, FUNCTION, DOCUMENT)
 ONCE = dict.fromkeys(ALL, 1)
 LATER = 7200
 """Seconds after which a workflow that has said nothing is overdue."""
-WRITES = 1 + 4 * len(ALL)
-"""Until when it will be heard of; for each target its claim, the restart itself, its handle, and the incident's row."""
+WRITES = 1 + 4 * len(ALL) + 1
+"""Until when it will be heard of; for each target its claim, the restart itself, its handle, and the incident's row;
+and for the service, which deployments there were before."""
 MOMENTS = list(itertools.product(range(1, WRITES + 1), ("before", "after")))
 
 
@@ -67,12 +69,12 @@ def test_the_moments_at_which_it_may_be_cut_short_are_all_there_are(dependents, 
 
 
 @pytest.mark.parametrize(("number", "when"), MOMENTS)
-@pytest.mark.parametrize(("repeats_automations", "tells_whole_seconds"), [(True, True), (False, False)])
+@pytest.mark.parametrize(("repeats_automations", "minutes_ahead"), [(True, 3), (False, -3)])
 def test_a_crash_before_or_after_any_write_restarts_nothing_twice(
-    dependents, cut_short, restart, row, states, repeats_automations, tells_whole_seconds, number, when
+    dependents, cut_short, restart, row, states, repeats_automations, minutes_ahead, number, when
 ):
     dependents.repeats_automations = repeats_automations
-    dependents.tells_whole_seconds = tells_whole_seconds
+    dependents.is_ahead = timedelta(minutes=minutes_ahead)
     cut_short(number, when)
 
     assert restart() == "waiting"
@@ -254,27 +256,50 @@ def test_a_step_says_until_when_the_workflow_will_be_heard_of(request, dependent
     assert row()["alive_until"] == first
 
 
-@pytest.mark.parametrize("number", [3, 4])
-def test_a_deployment_is_found_again_however_late_the_function_comes_back(
-    aws, dependents, wanted, restart, row, ms, number
-):
+@pytest.mark.parametrize("number", [4, 5])
+def test_a_deployment_is_found_again_however_late_the_function_comes_back(dependents, wanted, restart, row, number):
     wanted(SERVICE)
     dependents.crash(number, "after")
     with pytest.raises(Crash):
         restart()
     dependents.crash(0, "")
-    dependents.service["deployments"][0] = dependents.deployment("ecs-svc/2", 300)
-    aws.client("dynamodb").update_item(
-        TableName="incidents",
-        Key=item({"secret_arn": f"target#{SERVICE}", "opened_at": "restart"}),
-        UpdateExpression="SET started_at = :then",
-        ExpressionAttributeValues=item({":then": ms(300)}),
-    )
+    dependents.service["deployments"][0] = dependents.deployment("ecs-svc/2", 3000)
 
     assert restart() == "waiting"
 
     assert dependents.started == {SERVICE: 1}
     assert row()["restarts"][0]["handle"] == "ecs-svc/2"
+
+
+@pytest.mark.parametrize("minutes_ahead", [-3, 0, 3])
+def test_a_deployment_of_before_is_not_taken_for_the_restart_whatever_the_clocks_say(
+    dependents, wanted, restart, minutes_ahead
+):
+    dependents.is_ahead = timedelta(minutes=minutes_ahead)
+    dependents.service["deployments"] = [dependents.deployment("ecs-svc/1", 5)]
+    wanted(SERVICE)
+
+    assert restart() == "waiting"
+
+    assert dependents.started == {SERVICE: 1}
+
+
+def test_two_invocations_at_once_begin_one_deployment(aws, dependents, wanted, restart, states):
+    wanted(SERVICE)
+    answers = []
+
+    def overtaken(asked):
+        if not answers:
+            answers.append(None)
+            answers[0] = restart()
+        return dependents.describe_services(asked)
+
+    aws.answer("DescribeServices", overtaken)
+    answers.append(restart())
+
+    assert answers == ["waiting", "waiting"]
+    assert dependents.started == {SERVICE: 1}
+    assert states() == {"ecs:shop/orders": "started"}
 
 
 def test_an_automation_that_is_written_down_is_not_asked_for_again(aws, dependents, wanted, restart, row):
