@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from handlers.adapters.restart_log import RestartLog
 from tests.remediation.account import AFTER, BEFORE, Plan
 from tests.remediation.story import fails, heard, run_up_to
-from tests.remediation.world import DEPENDENTS, Settings
+from tests.remediation.world import DEPENDENTS, MACHINE, TABLE, Settings
 
 OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 RESTART = {"rotation-guard:restart": f"{DEPENDENTS} lambda:orders-api"}
@@ -135,4 +136,50 @@ def test_a_restart_step_that_dies_at_any_write_restarts_each_once(world, told, r
 
     assert turns == ["opened", "recovered"]
     assert states(incident) == dict.fromkeys(TARGETS, "settled")
+    assert counts(world) == [1, 1, 1]
+
+
+def take_over(world):
+    """Another execution goes on with the restarts, at the state where the first had begun with them."""
+    [incident] = world.rows()
+    second = world.machine.begin(f"{MACHINE}:second", "{}")
+    now = int(world.clock.now.timestamp())
+    key = {"secret_arn": incident["secret_arn"], "opened_at": incident["opened_at"]}
+    if not RestartLog(TABLE).take_over(*key.values(), second.arn, now, now + 3600):
+        return
+    ending = {"outcome": incident["outcome"], "reason": incident["reason"], "restarts": [], "version": "version"}
+    second.state, second.data = "Debounce", {"heard": {}, "incident": key, "decision": ending}
+    world.executions[second.name] = second
+
+
+@pytest.mark.parametrize("state", ["Debounce", "Restart", "WatchRestarts", "Watch"])
+def test_another_execution_goes_on_with_what_an_aborted_one_has_left(world, told, state):
+    secret = world.secret(tags=OPTED_IN | RESTART)
+    fails(world, secret, "setSecret", after=True, times=9)
+    first = run_up_to(world, state)
+    first.status = "ABORTED"
+    take_over(world)
+    assert "second" not in world.executions
+    world.pass_time(2 * 3600)
+
+    take_over(world)
+    incident, turns = told()
+
+    assert turns == ["opened", "recovered"]
+    assert (incident["state"], incident["outcome"]) == ("closed", "rolled forward")
+    assert states(incident) == dict.fromkeys(TARGETS, "settled")
+    assert counts(world) == [1, 1, 1]
+
+
+def test_an_execution_that_was_only_late_leaves_the_restarts_to_the_one_that_took_them_over(world, told, repaired):
+    [first] = world.running
+    first.due += timedelta(hours=3)
+    world.pass_time(2 * 3600)
+
+    take_over(world)
+    incident, turns = told()
+
+    assert turns == ["opened", "recovered"]
+    assert first.trail[-1] == "Done"
+    assert incident["ended_by"] == f"{MACHINE}:second"
     assert counts(world) == [1, 1, 1]
