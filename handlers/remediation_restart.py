@@ -49,6 +49,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             continue
         try:
             asked = log.write(asked, index, begun, iso(datetime.now(UTC)))
+        except restart_log.TakenOver:
+            return {"state": "not_owned"}
         except Exception as problem:  # noqa: BLE001 - as above
             problems.append(problem)
         fields = {"target_arn": begun.arn, "state": begun.state, "why": begun.why, "version": event.get("version")}

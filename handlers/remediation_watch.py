@@ -42,6 +42,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 continue
             seen = replace(restart, state=standing.state, why=standing.why or restart.why)
             asked = log.write(asked, index, seen, iso(now))
+        except restart_log.TakenOver:
+            return {"state": "not_owned"}
         except Exception as problem:  # noqa: BLE001 - the others have their turn before it is raised
             logger.warning("not looked at", extra={"target_arn": restart.arn, "problem": type(problem).__name__})
             problems.append(problem)

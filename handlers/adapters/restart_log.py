@@ -32,6 +32,10 @@ _OWNED = (
 Row = dict[str, Any]
 
 
+class TakenOver(RuntimeError):
+    """Another execution carries the restarts of this incident out now: this one is to do nothing more."""
+
+
 class MissingIncident(RuntimeError):
     """The incident has no row, although a workflow restarts its dependents."""
 
@@ -146,7 +150,8 @@ class RestartLog:
         """Writes down what became of one restart, with the action if its state has changed; answers what stands there.
 
         What another invocation has written of it meanwhile stays; of the others it is taken over.
-        Raises LostRace when this execution is no longer the one to write there, or others were faster time and again.
+        Raises TakenOver when this execution is no longer the one to write there, and LostRace when others were faster
+        time and again.
         """
         action = {"action": "restart", "target": restart.target, "at": at, "outcome": str(restart.state)}
         if restart.why:
@@ -167,7 +172,7 @@ class RestartLog:
                 return replace(asked, written=changed)
             written = self._row(asked.secret_arn, asked.opened_at)
             if not _is_owned(written, asked.execution):
-                raise LostRace("another execution has taken these restarts over")
+                raise TakenOver(f"another execution carries out the restarts of {asked.secret_arn}")
             before, asked = asked, replace(asked, written=written.get("restarts", []))
             if asked.written[index] != before.written[index]:
                 return asked

@@ -162,12 +162,13 @@ def test_an_execution_that_was_replaced_does_nothing_more(dependents, wanted, re
     assert dependents.started == {}
 
 
-def test_an_execution_that_is_replaced_in_the_middle_writes_nothing_more(aws, dependents, wanted, restart, expire):
-    taken = []
+@pytest.fixture
+def replaced_in_the_middle(aws, dependents):
+    """Another execution takes the restarts over just before this one first writes what became of one of them."""
 
     def taken_over(asked):
-        if asked["Key"]["secret_arn"]["S"] == SECRET and ":read" in asked["ExpressionAttributeValues"] and not taken:
-            taken.append(None)
+        if asked["Key"]["secret_arn"]["S"] == SECRET and ":read" in asked["ExpressionAttributeValues"]:
+            aws.answer("UpdateItem", dependents.update_item)
             aws.client("dynamodb").update_item(
                 TableName="incidents",
                 Key=asked["Key"],
@@ -176,16 +177,35 @@ def test_an_execution_that_is_replaced_in_the_middle_writes_nothing_more(aws, de
             )
         return dependents.update_item(asked)
 
-    aws.answer("UpdateItem", taken_over)
-    wanted(FUNCTION)
+    return lambda: aws.answer("UpdateItem", taken_over)
 
-    with pytest.raises(Exception, match="taken these restarts over"):
-        restart()
 
-    aws.answer("UpdateItem", dependents.update_item)
+def test_an_execution_that_is_replaced_while_it_restarts_does_nothing_more(
+    dependents, wanted, restart, replaced_in_the_middle, row
+):
+    wanted(*ALL)
+    replaced_in_the_middle()
+
     assert restart() == "not_owned"
-    assert restart("execution-2") == "waiting"
-    assert dependents.started == {FUNCTION: 1}
+
+    assert dependents.started == {SERVICE: 1}
+    assert "actions" not in row()
+    assert [restart(), restart("execution-2")] == ["not_owned", "waiting"]
+    assert dependents.started == ONCE
+
+
+def test_an_execution_that_is_replaced_while_it_watches_writes_nothing_more(
+    dependents, wanted, restart, watch, replaced_in_the_middle, states
+):
+    wanted(*ALL)
+    restart()
+    dependents.settle()
+    replaced_in_the_middle()
+
+    assert watch() == "not_owned"
+
+    assert set(states().values()) == {"started"}
+    assert watch("execution-2") == "settled"
 
 
 @pytest.mark.parametrize("state", ["open", "closed"])
