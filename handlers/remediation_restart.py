@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for index in _in_turn(asked.restarts):
         restart = asked.restarts[index]
         try:
-            begun = _refuse(restart) if is_stopped else _begin(log, asked, restart)
+            begun = _refuse(log, asked, restart) if is_stopped else _begin(log, asked, restart)
         except PassingTrouble as trouble:
             problems.append(trouble)
             begun = replace(restart, why=f"AWS could not answer: {trouble}.")
@@ -67,7 +67,11 @@ def _in_turn(restarts: list[Restart]) -> list[int]:
     return sorted(wanted, key=lambda index: bool(restarts[index].why))
 
 
-def _refuse(restart: Restart) -> Restart:
+def _refuse(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Restart) -> Restart:
+    """Starts nothing; what was started before the stop, by a step that died of it, is watched all the same."""
+    claim = log.claim_on(restart.arn)
+    if claim.is_for(asked) and claim.handle:
+        return replace(restart, state=State.STARTED, handle=claim.handle, before=claim.before or (), why="")
     return replace(restart, state=State.REFUSED, why=_STOPPED)
 
 

@@ -17,6 +17,7 @@ from tests.handlers.dependents import (
     SECRET,
     SERVICE,
     WRITES,
+    Crash,
 )
 
 OTHER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing/db-Ab12Cd"
@@ -145,3 +146,19 @@ def test_what_was_started_before_the_stop_is_waited_for(aws, dependents, wanted,
     aws.answer("GetParameter", lambda asked: {"Parameter": {"Value": "stop"}})
 
     assert restart() == "waiting"
+
+
+def test_what_was_started_by_a_step_that_died_before_the_stop_is_not_said_to_be_refused(
+    aws, dependents, wanted, restart, states
+):
+    wanted(FUNCTION)
+    dependents.crash(5, "before")
+    with pytest.raises(Crash):
+        restart()
+    dependents.crash(0, "")
+    assert (dependents.started, states()) == ({FUNCTION: 1}, {"lambda:orders-api": "wanted"})
+    aws.answer("GetParameter", lambda asked: {"Parameter": {"Value": "stop"}})
+
+    assert restart() == "waiting"
+
+    assert states() == {"lambda:orders-api": "started"}
