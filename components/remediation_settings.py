@@ -32,6 +32,9 @@ MOST_ACTIONS_PER_HOUR = 50
 MOST_RESERVED = 100
 """Of each function: they are a dozen, and an account has 1,000 unless it asks for more, of which Lambda keeps 100 for
 functions that reserve nothing (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html)."""
+MOST_RESTART_MINUTES = 3 * 1440
+"""A canary deployment may bake for a day before all traffic is shifted, and for another before it is over
+(https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html); tasks have to start, too."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOST_LISTED = 3000
 """Characters of the ARNs that one function is told of: its whole environment has 4 KB
@@ -106,7 +109,7 @@ REMEDIATION_CHECKS: Mapping[str, Check] = {
     "restart_targets": list_of(_TARGET, _is_target),
     "restart_role_arns": list_of("the ARN of an IAM role, without a wildcard", is_role_arn),
     "restart_debounce_seconds": whole_number(0, 3600),
-    "restart_timeout_minutes": whole_number(1, 720),
+    "restart_timeout_minutes": whole_number(1, MOST_RESTART_MINUTES),
     "runbook_url": _runbook_url,
 }
 

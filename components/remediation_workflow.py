@@ -151,7 +151,7 @@ class Workflow:
                 when("$.claim.resume_at", "restart", "TakeRestarts"),
                 otherwise="TakeOutcome",
             ),
-            "TakeRestarts": make(taken, "$", "Restart" if "restart" in self.functions else "Settled"),
+            "TakeRestarts": make(taken, "$", "FirstWatch" if "restart" in self.functions else "Settled"),
             "TakeOutcome": make(taken, "$", "Tell"),
             "TellReminder": self._tell("reminder", "Done", {"incident.$": "$.claim.incident"}),
             "TakeEnding": make(taken, "$", "End"),
@@ -265,30 +265,36 @@ class Workflow:
         }
 
     def _restarting(self) -> States:
-        """Dependents still hold the value of before: they are restarted, and watched until they settle."""
+        """Dependents still hold the value of before: they are restarted, and watched until they settle.
+
+        One that AWS is too busy to restart is asked for again after each look at the others.
+        """
         patience = self.restart_minutes * 60
         pause = max(WATCH_SECONDS, -(-patience // WATCHES))
         failed = "A restart of what uses the secret failed."
         late = f"A restart of what uses the secret has not settled within {self.restart_minutes} minutes."
+        over = (
+            when("$.restart.state", "settled", "Settled"),
+            when("$.restart.state", "failed", "RestartFailed"),
+            # Another execution has taken the restarts over, and will tell how they went.
+            when("$.restart.state", "not_owned", "Done"),
+        )
         return {
-            "Debounce": wait(self.debounce_seconds, "Restart"),
+            "Debounce": wait(self.debounce_seconds, "FirstWatch"),
+            "FirstWatch": put({"count": 1}, "$.watches", "Restart"),
             "Restart": self._step(
                 "restart", {**INCIDENT, "version.$": "$.decision.version"}, result="$.restart", then="Restarted"
             ),
-            "Restarted": choice(
-                when("$.restart.state", "settled", "Settled"),
-                when("$.restart.state", "failed", "RestartFailed"),
-                otherwise="FirstWatch",
-            ),
-            "FirstWatch": put({"count": 1}, "$.watches", "WatchRestarts"),
+            "Restarted": choice(*over, otherwise="WatchRestarts"),
             "WatchRestarts": wait(pause, "Watch"),
             "Watch": self._step("watch", INCIDENT, result="$.restart", then="Watched"),
             "Watched": choice(
-                when("$.restart.state", "settled", "Settled"),
-                when("$.restart.state", "failed", "RestartFailed"),
+                *over,
                 when_at_least("$.watches.count", -(-patience // pause), "RestartLate"),
+                when("$.restart.state", "wanted", "CountRestart"),
                 otherwise="CountWatch",
             ),
+            "CountRestart": count("$.watches", "Restart"),
             "CountWatch": count("$.watches", "WatchRestarts"),
             "RestartFailed": _escalation({"reason": failed}),
             "RestartLate": _escalation({"reason": late}),

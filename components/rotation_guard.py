@@ -88,7 +88,7 @@ class RotationGuardArgs(TypedDict):
     restart_debounce_seconds: NotRequired[int]
     """Seconds to wait before dependents are restarted, so that several moves are one restart; 60 unless given."""
     restart_timeout_minutes: NotRequired[int]
-    """Minutes that a restart may take to settle; 30 unless given."""
+    """Minutes that a restart may take to settle, longer than the bake time of a deployment; 30 unless given."""
     runbook_url: NotRequired[str]
     """Where the runbook is that notices lead to; the one of this project unless given."""
     extra_rules: NotRequired[list[ExtraRuleArgs]]

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, restart_log, restarters
 from .domain.history import iso
-from .domain.restarts import UNDER_WAY, CannotBeRestarted, PassingTrouble, Restart, Standing, State, together
+from .domain.restarts import UNDER_WAY, CannotBeRestarted, Restart, Standing, State, together
 from .settings import RemediationWatchSettings
 
 ACTIONS = restart_log.ACTIONS | restarters.WATCHING_ACTIONS
@@ -22,44 +22,52 @@ logger = Logger()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Looks at what was started in the `incident`, or is covered by another's, and writes down what is over.
 
-    Answers the `state`: `waiting` while some are under way, `settled`, or `failed` as soon as one has failed. One that
-    AWS could not answer for keeps no other from being looked at; then the step fails, and is to be tried again.
+    Answers the `state`: `wanted` while one is still to be started, `waiting` while some are under way, `settled`, or
+    `failed` when one has failed; `not_owned` when another `execution` carries them out. Whatever goes wrong with one
+    keeps no other from being looked at; then the step fails, and is to be tried again.
     """
     settings = RemediationWatchSettings.from_env()
     log = restart_log.RestartLog(settings.incidents_table_name)
     incident, now = event["incident"], datetime.now(UTC)
-    asked = log.asked(incident["secret_arn"], incident["opened_at"], int(now.timestamp() * 1000))
-    troubles: list[PassingTrouble] = []
+    milliseconds = int(now.timestamp() * 1000)
+    asked = log.asked(incident["secret_arn"], incident["opened_at"], event["execution"], milliseconds)
+    if asked is None:
+        return {"state": "not_owned"}
+    problems: list[Exception] = []
     for index, restart in enumerate(asked.restarts):
         if restart.state not in UNDER_WAY:
             continue
         try:
-            standing = _look(log, restart)
-        except PassingTrouble as trouble:
-            logger.warning("not looked at yet", extra={"target_arn": restart.arn, "code": str(trouble)})
-            troubles.append(trouble)
+            standing = _look(log, restart, milliseconds // 1000)
+            if standing.state in UNDER_WAY:
+                continue
+            seen = replace(restart, state=standing.state, why=standing.why or restart.why)
+            asked = log.write(asked, index, seen, iso(now))
+        except restart_log.TakenOver:
+            return {"state": "not_owned"}
+        except Exception as problem:  # noqa: BLE001 - the others have their turn before it is raised
+            logger.warning("not looked at", extra={"target_arn": restart.arn, "problem": type(problem).__name__})
+            problems.append(problem)
             continue
-        if standing.state in UNDER_WAY:
-            continue
-        seen = replace(restart, state=standing.state, why=standing.why or restart.why)
-        asked = log.write(asked, index, seen, iso(now))
         logger.info("restart", extra={"target_arn": seen.arn, "state": seen.state, "why": seen.why})
-    if troubles:
-        raise troubles[0]
+    if problems:
+        raise problems[0]
     return {"state": together(asked.restarts)}
 
 
-def _look(log: restart_log.RestartLog, restart: Restart) -> Standing:
+def _look(log: restart_log.RestartLog, restart: Restart, now: int) -> Standing:
     """How one stands; what covers it may not have been started yet, or not at all."""
-    handle = restart.handle
+    handle, before = restart.handle, restart.before
     if not handle:
         claim = log.claim_on(restart.arn)
         if claim.problem:
             return Standing(State.FAILED, claim.problem)
-        handle = claim.handle
+        if log.is_abandoned(claim, now):
+            return Standing(State.WANTED)
+        handle, before = claim.handle, claim.before or ()
     if not handle:
         return Standing(State.COVERED)
     try:
-        return restarters.restarter_of(restart.arn).state(restart.arn, handle)
+        return restarters.restarter_of(restart.arn).state(restart.arn, handle, before)
     except CannotBeRestarted as problem:
         return Standing(State.FAILED, str(problem))

@@ -2,13 +2,12 @@
 
 from ..domain.restarts import CannotBeRestarted, Standing, State
 from .clients import client
-from .refusals import told
+from .refusals import CALL_SECONDS, translate_client_errors
 
 STARTING_ACTIONS = frozenset({"ssm:StartAutomationExecution", "iam:PassRole"})
 WATCHING_ACTIONS = frozenset({"ssm:GetAutomationExecution"})
 _FOR_GOOD = frozenset(
     {
-        "AccessDeniedException",
         "AutomationDefinitionNotFoundException",
         "AutomationDefinitionVersionNotFoundException",
         "AutomationExecutionNotFoundException",
@@ -17,6 +16,8 @@ _FOR_GOOD = frozenset(
     }
 )
 """https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html"""
+_IN_PROGRESS = frozenset({"AutomationExecutionLimitExceededException"})
+"""As many automations as are allowed at a time are running: one has to end first (the same page)."""
 _SETTLED = ("Success", "CompletedWithSuccess")
 _FAILED = (
     "Failed",
@@ -39,16 +40,20 @@ class Automations:
     """The automations of this account and Region."""
 
     def __init__(self) -> None:
-        self._ssm = client("ssm")
+        self._ssm = client("ssm", CALL_SECONDS)
 
-    def start(self, target_arn: str, token: str, not_before: int) -> str:
+    def look(self, target_arn: str) -> None:
+        """Nothing: the token tells."""
+
+    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
         """Starts an automation of the document, in its default version and without parameters, and answers its id.
 
         The token starts one and no more. AWS says that it cannot be reused, and not whether a second call is answered
-        with the first one's automation or refused: both will do. Raises CannotBeRestarted and PassingTrouble.
+        with the first one's automation or refused: both will do. Raises CannotBeRestarted, NotReady
+        and PassingTrouble.
         """
         name = target_arn.rpartition("/")[2]
-        with told(_FOR_GOOD):
+        with translate_client_errors(_FOR_GOOD, _IN_PROGRESS):
             try:
                 return self._ssm.start_automation_execution(DocumentName=name, ClientToken=token)[
                     "AutomationExecutionId"
@@ -56,8 +61,8 @@ class Automations:
             except self._ssm.exceptions.IdempotentParameterMismatch:
                 raise CannotBeRestarted(_LOST) from None
 
-    def state(self, target_arn: str, handle: str) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
         """How the automation of this id stands. Raises as `start` does."""
-        with told(_FOR_GOOD):
+        with translate_client_errors(_FOR_GOOD):
             answer = self._ssm.get_automation_execution(AutomationExecutionId=handle)
         return _STATES.get(answer["AutomationExecution"]["AutomationExecutionStatus"], Standing(State.STARTED))

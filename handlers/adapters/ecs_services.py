@@ -4,13 +4,12 @@ from typing import Any
 
 from ..domain.restarts import CannotBeRestarted, Standing, State
 from .clients import client
-from .refusals import told
+from .refusals import CALL_SECONDS, translate_client_errors
 
 STARTING_ACTIONS = frozenset({"ecs:DescribeServices", "ecs:UpdateService"})
 WATCHING_ACTIONS = frozenset({"ecs:DescribeServices"})
 _FOR_GOOD = frozenset(
     {
-        "AccessDeniedException",
         "ClientException",
         "ClusterNotFoundException",
         "InvalidParameterException",
@@ -23,8 +22,6 @@ _FOR_GOOD = frozenset(
     }
 )
 """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html"""
-_MARGIN_SECONDS = 1
-"""Between the clocks of two machines, one of which may tell whole seconds."""
 _ROLLED_BACK = Standing(State.FAILED, "Its deployment failed, and ECS rolled it back.")
 _STATES = {
     "COMPLETED": Standing(State.SETTLED),
@@ -39,41 +36,51 @@ class EcsServices:
     """The services of this account and Region."""
 
     def __init__(self) -> None:
-        self._ecs = client("ecs")
+        self._ecs = client("ecs", CALL_SECONDS)
 
-    def start(self, target_arn: str, token: str, not_before: int) -> str:
-        """Begins a new deployment and answers its id, or the id of one that began at `not_before`, epoch ms, or later.
+    def look(self, target_arn: str) -> tuple[str, ...]:
+        """The ids of the deployments that there are. Raises CannotBeRestarted and PassingTrouble."""
+        with translate_client_errors(_FOR_GOOD):
+            return tuple(one["id"] for one in self._described(target_arn)["deployments"])
 
-        UpdateService takes no token, so a call whose answer was lost is found by its deployment.
-        Raises CannotBeRestarted and PassingTrouble.
+    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
+        """Begins a new deployment and answers its id, or the id of the newest, where that is none of those `before`.
+
+        UpdateService takes no token, so a call whose answer was lost is found by its deployment: one that nobody had
+        seen before the call, whatever the clocks say. Raises CannotBeRestarted and PassingTrouble.
         """
-        with told(_FOR_GOOD):
-            primary = _primary(self._described(target_arn))
-            if primary is None or primary["createdAt"].timestamp() < not_before / 1000 - _MARGIN_SECONDS:
+        with translate_client_errors(_FOR_GOOD):
+            newest = _newest(self._described(target_arn))
+            if newest is None or newest["id"] in before:
                 cluster, service = _names(target_arn)
                 answer = self._ecs.update_service(cluster=cluster, service=service, forceNewDeployment=True)
-                primary = _primary(answer["service"])
-        if primary is None:
+                newest = _newest(answer["service"])
+        if newest is None:
             raise CannotBeRestarted("Its deployments are not made by ECS itself.")
-        return primary["id"]
+        return newest["id"]
 
-    def state(self, target_arn: str, handle: str) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
         """How the deployment of this id stands, or what has replaced it. Raises as `start` does.
 
-        A roll back is a deployment of its own, and the one that failed stays in the list while its tasks end; once it
-        is gone only the service's events tell of it
-        (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html).
+        The one that failed stays in the list while its tasks end; once it is gone, the service's events tell of it, or
+        what is deployed instead: a deployment that rolls back, or one from before, as a roll back deploys the last
+        revision that succeeded (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-revision.html).
         """
-        with told(_FOR_GOOD):
+        with translate_client_errors(_FOR_GOOD):
             service = self._described(target_arn)
         if service["status"] != "ACTIVE":
             raise CannotBeRestarted("The service is no longer active.")
         own = next((one for one in service["deployments"] if one["id"] == handle), {})
         primary = _primary(service) or {}
-        if own.get("rolloutState") == "FAILED" and own is not primary:
+        if own is not primary and (
+            own.get("rolloutState") == "FAILED"
+            or _rolls_back(primary)
+            or (not own and primary.get("id") in before)
+            or _has_failed(service, handle)
+        ):
             return _ROLLED_BACK
-        if own is not primary and (_rolls_back(primary) or _has_failed(service, handle)):
-            return _ROLLED_BACK
+        if _shifts_traffic(service):
+            return Standing(State.STARTED)
         if "rolloutState" in primary:
             return _STATES.get(primary["rolloutState"], Standing(State.STARTED))
         # Behind a Classic Load Balancer there is no such state
@@ -96,6 +103,23 @@ def _names(target_arn: str) -> list[str]:
 
 def _primary(service: Service) -> Deployment | None:
     return next((one for one in service["deployments"] if one["status"] == "PRIMARY"), None)
+
+
+def _shifts_traffic(service: Service) -> bool:
+    """Whether a deployment that is no rolling update still has the tasks of before beside its own.
+
+    They run until the traffic has been shifted and the bake time is over, which may take a day for each
+    (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html). What its
+    rollout state says meanwhile is not documented.
+    """
+    is_rolling = service.get("deploymentConfiguration", {}).get("strategy", "ROLLING") == "ROLLING"
+    others = (one for one in service["deployments"] if one["status"] != "PRIMARY")
+    return not is_rolling and any(one.get("runningCount") or one.get("pendingCount") for one in others)
+
+
+def _newest(service: Service) -> Deployment | None:
+    deployments: list[Deployment] = service["deployments"]
+    return max(deployments, key=lambda one: one["createdAt"]) if deployments else None
 
 
 def _rolls_back(deployment: Deployment) -> bool:

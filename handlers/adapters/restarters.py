@@ -13,16 +13,20 @@ WATCHING_ACTIONS = ecs_services.WATCHING_ACTIONS | lambda_functions.WATCHING_ACT
 class Restarter(Protocol):
     """One AWS service's way to restart something, and to tell how that went."""
 
-    def start(self, target_arn: str, token: str, not_before: int) -> str:
-        """Starts a restart, or finds the one that the same call has started; answers what it is watched by.
+    def look(self, target_arn: str) -> tuple[str, ...] | None:
+        """What is there before a restart, to be written down first; None where a token is enough. Raises as `start`."""
+        ...
 
-        `not_before`, epoch milliseconds, was written down before the first try. Raises CannotBeRestarted, and
-        PassingTrouble when it is worth another try.
+    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
+        """Starts a restart, or finds the one that was started before; answers what it is watched by.
+
+        `before` is what `look` has answered, before the first try. Raises CannotBeRestarted, NotReady while AWS is busy
+        with the target, and PassingTrouble when it is worth another try.
         """
         ...
 
-    def state(self, target_arn: str, handle: str) -> Standing:
-        """How a restart stands. Raises as `start` does."""
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
+        """How a restart stands, with what was there before it. Raises as `start` does, but for NotReady."""
         ...
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from .incidents import RESTARTING
+
 _RESOURCES = {
     "ecs": ("service/", re.compile(r"[A-Za-z0-9_-]{1,255}/[A-Za-z0-9_-]{1,255}")),
     "lambda": ("function:", re.compile(r"[A-Za-z0-9_-]{1,140}")),
@@ -38,6 +40,8 @@ class State(StrEnum):
 
 UNDER_WAY = (State.STARTED, State.COVERED)
 """What is watched until it is one of the others."""
+UNFINISHED = (State.WANTED, *UNDER_WAY)
+"""What the incident waits for."""
 
 
 class CannotBeRestarted(RuntimeError):
@@ -45,7 +49,11 @@ class CannotBeRestarted(RuntimeError):
 
 
 class PassingTrouble(RuntimeError):
-    """AWS could not answer this time; the message is its error code, and nothing of its text."""
+    """AWS could not answer this time; the message is its error code or the error's class, and nothing of its text."""
+
+
+class NotReady(RuntimeError):
+    """AWS is busy with the target, which can be restarted later; the message is a sentence without words of others."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Standing:
     """What became of a restart that was started."""
 
     state: State
-    """STARTED while it is under way, SETTLED or FAILED."""
+    """STARTED or COVERED while it is under way, SETTLED or FAILED; WANTED when it has to be started after all."""
     why: str = ""
     """A sentence, where there is something to say."""
 
@@ -84,15 +92,18 @@ class Restart:
     why: str = ""
     handle: str = ""
     """What the restart is watched by, as its service names it."""
+    before: tuple[str, ...] = ()
+    """What was there before it, where its service tells that from what the restart has made."""
 
     @classmethod
     def of(cls, written: Mapping[str, Any]) -> Self:
         """The restart that `as_dict` has written, or a plan."""
-        return cls(**written)
+        known: dict[str, Any] = {**written, "before": tuple(written.get("before", ()))}
+        return cls(**known)
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """As it stands in the incident's row."""
-        return asdict(self)
+        return {**asdict(self), "before": [*self.before]}
 
 
 def plan(tag_value: str, secret_arn: str, allowed_arns: Iterable[str]) -> list[dict[str, str]]:
@@ -139,20 +150,34 @@ def kind_of(target_arn: str) -> str:
     return target_arn.split(":")[2]
 
 
-def token(secret_arn: str, opened_at: str, version: str | None, target_arn: str) -> str:
+def token(secret_arn: str, opened_at: str, wanted_at: int, target_arn: str) -> str:
     """What one restart goes by wherever it is asked for: a UUID made of what it is for, so that it is the same again.
 
-    The incident belongs to it: a version that comes back, after a fallback from it, is picked up by another restart.
+    `wanted_at`, epoch milliseconds, is when the incident asked for its restarts. Which execution asks is no part of it:
+    another may go on where one has died.
     """
-    return str(uuid.uuid5(_NAMESPACE, " ".join((secret_arn, opened_at, version or "", target_arn))))
+    return str(uuid.uuid5(_NAMESPACE, " ".join((secret_arn, opened_at, str(wanted_at), target_arn))))
 
 
 def together(restarts: Iterable[Restart]) -> str:
-    """How an incident's restarts stand together: `waiting` while one is under way, then `failed` if one has."""
+    """How an incident's restarts stand together.
+
+    `wanted` while one is to be started, `waiting` while one is under way, then `failed` if one has, or else `settled`.
+    """
     states = {restart.state for restart in restarts}
+    if State.WANTED in states:
+        return "wanted"
     if states.intersection(UNDER_WAY):
         return "waiting"
     return "failed" if State.FAILED in states else "settled"
+
+
+def is_abandoned(incident: Mapping[str, Any], now: int) -> bool:
+    """Whether the restarts of this incident's row are unfinished, and their workflow is overdue.
+
+    `now` is in epoch seconds, as is the row's `alive_until`, by which its workflow had said that it would be heard of.
+    """
+    return incident.get("state") == RESTARTING and int(incident.get("alive_until") or 0) < now
 
 
 def canonical(arn: str) -> str:

@@ -314,6 +314,43 @@ def test_a_restart_that_fails_or_never_settles_is_escalated(walk, restart, watch
     assert run["path"].count("Watch") == watched
 
 
+def test_what_cannot_be_restarted_yet_is_tried_again_after_each_watch(walk):
+    watched = [{"state": "wanted"}, {"state": "waiting"}, {"state": "wanted"}, {"state": "settled"}]
+    restarted = [{"state": "wanted"}, {"state": "wanted"}, {"state": "waiting"}]
+    steps = Steps(**{**BASIC, "end": list(WANTED)}, decide=MOVED, restart=restarted, watch=watched)
+
+    run = walk(steps)
+
+    assert [state for state in run["path"] if state in ("Restart", "Watch")] == [
+        "Restart", "Watch", "Restart", "Watch", "Watch", "Restart", "Watch",
+    ]  # fmt: skip
+    assert run["waits"] == [900, 60, 15, 15, 15, 15]
+    assert steps.turns == ["opened", "recovered"]
+
+
+def test_what_can_never_be_restarted_is_told_as_late_as_what_never_settles(walk):
+    answers = {**BASIC, "end": list(WANTED), "restart": {"state": "wanted"}, "watch": {"state": "wanted"}}
+    steps = Steps(**answers, decide=MOVED)
+
+    run = walk(steps)
+
+    assert run["path"].count("Watch") == 4
+    assert steps.payloads("end")[-1]["ending"]["reason"].endswith("has not settled within 1 minutes.")
+    assert run["ended"] == "Escalated"
+
+
+@pytest.mark.parametrize("step", ["restart", "watch"])
+def test_restarts_that_another_execution_has_taken_over_are_left_to_it(walk, step):
+    answers = {"restart": {"state": "waiting"}, "watch": {"state": "waiting"}, step: {"state": "not_owned"}}
+    steps = Steps(**{**BASIC, "end": list(WANTED)}, decide=MOVED, **answers)
+
+    run = walk(steps)
+
+    assert run["ended"] == "Done"
+    assert len(steps.payloads("end")) == 1
+    assert steps.turns == ["opened"]
+
+
 def test_a_new_value_restarts_dependents_though_there_was_no_incident(walk):
     ending = {**ENDING, "outcome": "restarted"}
     steps = Steps(claim=claimed("moved", ending=ending), restart={"state": "settled"}, end=MINE, notify=TOLD)

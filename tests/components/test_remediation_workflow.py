@@ -252,3 +252,25 @@ def test_a_long_watch_looks_less_often_so_that_its_history_does_not_burst():
     assert pause_and_looks(30) == (15, 120)
     assert pause_and_looks(720) == (180, 240)
     assert pause_and_looks(61) == (16, 229)
+    assert pause_and_looks(4320) == (1080, 240)
+
+
+DAY = 1440
+"""Minutes: the longest bake time of a deployment, and so of each shift of a canary deployment's traffic
+(https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html)."""
+LONGEST_HISTORY = 25_000
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2}
+"""How many events a state adds to the history at most: it is entered and left, and a function that a task names by its
+ARN is scheduled, started and succeeds (https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html)."""
+
+
+@pytest.mark.parametrize("minutes", [2 * DAY, 4320])
+def test_the_longest_watch_of_a_deployment_fits_into_a_history(minutes):
+    states = define(restart_minutes=minutes)["States"]
+    [late] = [rule for rule in states["Watched"]["Choices"] if "NumericGreaterThanEquals" in rule]
+    looks = late["NumericGreaterThanEquals"]
+    round_ = ("Restart", "Restarted", "WatchRestarts", "Watch", "Watched", "CountRestart")
+
+    assert looks * states["WatchRestarts"]["Seconds"] >= minutes * 60
+    assert looks * sum(EVENTS[states[name]["Type"]] for name in round_) < LONGEST_HISTORY / 2

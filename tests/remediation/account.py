@@ -27,6 +27,7 @@ WRITES = frozenset(
         "start_execution",
         "start_automation_execution",
         "update_service",
+        "update_function_configuration",
     }
 )
 BEFORE, AFTER = "before", "after"

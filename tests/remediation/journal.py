@@ -160,8 +160,9 @@ class Journal:
                         self._world.clock.now,
                     )
                 )
-            case "start_automation_execution" | "update_service":
-                self._restarted(known, call.asked.get("DocumentName") or call.asked["service"])
+            case "start_automation_execution" | "update_service" | "update_function_configuration" if not call.refused:
+                names = ("DocumentName", "service", "FunctionName")
+                self._restarted(known, next(call.asked[name] for name in names if name in call.asked))
 
     def _looked(self, known: Knowledge, arn: str) -> None:
         secret = self._world.secrets_manager.secrets[arn]

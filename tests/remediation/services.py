@@ -4,10 +4,10 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from tests.remediation.clock import Clock
 from tests.remediation.refusals import refused
@@ -68,16 +68,69 @@ class Executions:
         return {"executionArn": name}
 
 
-class Functions:
-    """Lambda, for the one function that is called: a probe, which may be honest or not, and may not answer."""
+@dataclass
+class Function:
+    """A function that uses a secret: an update of its configuration takes a while, and until then refuses the next.
 
-    def __init__(self, secrets_manager: SecretsManager) -> None:
+    (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)
+    """
+
+    clock: Clock
+    update_seconds: int = 5
+    revision: int = 0
+    variables: dict[str, str] = field(default_factory=lambda: {"LOG_LEVEL": "INFO"})
+    busy_until: datetime | None = None
+    updates: list[datetime] = field(default_factory=list)
+    """When it was restarted."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an update is in progress."""
+        return self.busy_until is not None and self.clock.now < self.busy_until
+
+    def be_busy(self, minutes: float) -> None:
+        """Somebody else updates it, which takes so long."""
+        self.busy_until = self.clock.now + timedelta(minutes=minutes)
+        self.revision += 1
+
+    def get(self) -> Asked:
+        """GetFunctionConfiguration."""
+        return {
+            "State": "Active",
+            "LastUpdateStatus": "InProgress" if self.is_busy else "Successful",
+            "RevisionId": f"revision-{self.revision}",
+            "Environment": {"Variables": dict(self.variables)},
+        }
+
+    def update(self, asked: Asked) -> Asked:
+        """UpdateFunctionConfiguration (https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html)."""
+        if self.is_busy:
+            raise refused("ResourceConflictException", "CANARY: an update is in progress for resource")
+        if asked["RevisionId"] != f"revision-{self.revision}":
+            raise refused("PreconditionFailedException", "CANARY: another revision")
+        self.be_busy(self.update_seconds / 60)
+        self.variables = dict(asked["Environment"]["Variables"])
+        self.updates.append(self.clock.now)
+        return self.get()
+
+
+class Functions:
+    """Lambda, for a function that uses a secret, and a probe, which may be honest or not, and may not answer."""
+
+    def __init__(self, secrets_manager: SecretsManager, clock: Clock) -> None:
         self._secrets_manager = secrets_manager
+        self.dependent = Function(clock)
         self.manner = HONEST
         self.lies: list[str] = []
         """Secrets of which it has said that a version works that does not."""
         self.answered: Callable[[str, bool | None], None] = lambda version, works: None
         """Is told what was answered about a version."""
+
+    def get_function_configuration(self, asked: Asked) -> Asked:
+        return self.dependent.get()
+
+    def update_function_configuration(self, asked: Asked) -> Asked:
+        return self.dependent.update(asked)
 
     def invoke(self, asked: Asked) -> Asked:
         given = json.loads(asked["Payload"])
@@ -121,12 +174,17 @@ class Ssm:
         """Is told what was read of the switch."""
         self.started: dict[str, str] = {}
         """Client token -> document."""
+        self.running, self.most_running = 0, 100
+        """How many automations of others run, and how many may at once
+        (https://docs.aws.amazon.com/systems-manager/latest/userguide/adaptive-concurrency.html)."""
 
     def get_parameter(self, asked: Asked) -> Asked:
         self.read(self.switch)
         return {"Parameter": {"Name": asked["Name"], "Value": self.switch}}
 
     def start_automation_execution(self, asked: Asked) -> Asked:
+        if self.running >= self.most_running and asked["ClientToken"] not in self.started:
+            raise refused("AutomationExecutionLimitExceededException", "CANARY: too many automations")
         self.started.setdefault(asked["ClientToken"], asked["DocumentName"])
         return {"AutomationExecutionId": f"automation-{asked['ClientToken']}"}
 
@@ -142,24 +200,64 @@ class Deployment:
 
 @dataclass
 class Services:
-    """ECS, with one service whose deployments end as they are told to."""
+    """ECS, with one service whose deployments end as they are told to.
+
+    A deployment that is no rolling update leaves the tasks of before running until it has baked. One that is rolled
+    back then leaves those alone, in the deployment that they always were
+    (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html,
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-revision.html).
+    """
 
     clock: Clock
     ends: str = "COMPLETED"
     """How deployments end: `COMPLETED`, `FAILED`, or `IN_PROGRESS` for never."""
+    strategy: str = "ROLLING"
+    bake_minutes: int = 0
+    unreachable_until: datetime | None = None
+    """Until when its endpoint is not reached."""
     deployments: list[Deployment] = field(default_factory=list)
+    """Those that were asked for."""
 
     def update_service(self, asked: Asked) -> Asked:
+        self._reach()
         self.deployments.append(Deployment(len(self.deployments) + 1, self.clock.now))
         return {"service": self._described()}
 
     def describe_services(self, asked: Asked) -> Asked:
+        self._reach()
         return {"services": [self._described()], "failures": []}
+
+    def _reach(self) -> None:
+        if self.unreachable_until is not None and self.clock.now < self.unreachable_until:
+            raise EndpointConnectionError(endpoint_url="https://ecs.CANARY")
 
     def _described(self) -> Asked:
         latest = self.deployments[-1:]
+        before = self.deployments[-2:-1] or [Deployment(0, datetime(2026, 1, 1, tzinfo=UTC))]
+        bakes = bool(latest) and self.clock.now < latest[0].created + timedelta(minutes=self.bake_minutes)
+        is_shifting = self.strategy != "ROLLING" and bakes
+        if is_shifting:
+            shown = [(latest[0], "PRIMARY", "IN_PROGRESS"), (before[0], "ACTIVE", "COMPLETED")]
+        elif self.strategy != "ROLLING" and self.ends == "FAILED":
+            shown = [(before[0], "PRIMARY", "COMPLETED")]
+        else:
+            shown = [((latest or before)[0], "PRIMARY", self.ends if latest else "COMPLETED")]
         deployments = [
-            {"id": f"ecs-svc/{one.number}", "status": "PRIMARY", "createdAt": one.created, "rolloutState": self.ends}
-            for one in latest
+            {
+                "id": f"ecs-svc/{one.number}",
+                "status": status,
+                "createdAt": one.created,
+                "rolloutState": rollout,
+                "desiredCount": 1,
+                "runningCount": 1,
+                "pendingCount": 0,
+            }
+            for one, status, rollout in shown
         ]
-        return {"status": "ACTIVE", "events": [], "deployments": deployments}
+        configuration = {"strategy": self.strategy, "bakeTimeInMinutes": self.bake_minutes}
+        return {
+            "status": "ACTIVE",
+            "events": [],
+            "deploymentConfiguration": configuration,
+            "deployments": deployments,
+        }

@@ -285,9 +285,10 @@ class AnySequence(RuleBasedStateMachine):
 
     @property
     def _at_a_task(self) -> list[Execution]:
-        """Executions that are to run a function, but for restarts: ECS takes no token, so that two at once are two."""
+        """Executions that are to run a function."""
         machine, running = self.world.machine, self.world.running
-        return [one for one in running if machine.states[one.state]["Type"] == "Task" and one.state != "Restart"]
+        tasks = [one for one in running if machine.states[one.state]["Type"] == "Task"]
+        return [one for one in tasks if ":function:" in machine.states[one.state]["Resource"]]
 
     @rule()
     def is_audited(self) -> None:

@@ -30,6 +30,7 @@ MACHINE = f"arn:aws:states:{PLACE}:stateMachine:remediation"
 TABLE, NOTICES, CRITICAL = "incidents", f"arn:aws:sns:{PLACE}:remediation", f"arn:aws:sns:{PLACE}:critical"
 PROBE = f"arn:aws:lambda:{PLACE}:function:probe"
 SERVICE, DOCUMENT = f"arn:aws:ecs:{PLACE}:service/shop/orders", f"arn:aws:ssm:{PLACE}:document/restart-orders"
+FUNCTION = f"arn:aws:lambda:{PLACE}:function:orders-api"
 DEPENDENTS = "ecs:shop/orders ssm:restart-orders"
 ASKED_SECONDS = 20
 """How long AWS takes, when time is let pass, until it goes on with a rotation that was asked for."""
@@ -60,6 +61,7 @@ class Settings:
     change_window: Mapping[str, Any] = field(default_factory=dict)
     has_probe: bool = True
     has_targets: bool = True
+    restart_minutes: int = 30
 
     @property
     def steps(self) -> list[str]:
@@ -77,7 +79,7 @@ class Settings:
             "INCIDENTS_TABLE_NAME": TABLE,
             "HISTORY_DAYS": "400",
             "SETTLE_MINUTES": str(self.settle_minutes),
-            "RESTART_TARGETS": json.dumps([SERVICE, DOCUMENT] if self.has_targets else []),
+            "RESTART_TARGETS": json.dumps([SERVICE, DOCUMENT, FUNCTION] if self.has_targets else []),
             "REMEDIATION_MODE": self.mode,
             "PROBE_FUNCTIONS": json.dumps([PROBE] if self.has_probe else []),
             "PROBE_TIMEOUT_SECONDS": "10",
@@ -96,7 +98,7 @@ class Settings:
     def definition(self) -> str:
         """The real definition."""
         functions = {step: f"arn:aws:lambda:{PLACE}:function:{step}" for step in self.steps}
-        return Workflow("aws", functions, CRITICAL, TABLE, 45, 60, 30).definition()
+        return Workflow("aws", functions, CRITICAL, TABLE, 45, 60, self.restart_minutes).definition()
 
 
 class World:
@@ -107,7 +109,7 @@ class World:
         self.clock = Clock()
         self.secrets_manager = SecretsManager(self.clock, self._happens)
         self.tables, self.topics, self.bus, self.ssm = Tables(), Topics(), Bus(), Ssm()
-        self.functions, self.services = Functions(self.secrets_manager), Services(self.clock)
+        self.functions, self.services = Functions(self.secrets_manager, self.clock), Services(self.clock)
         services = {
             "dynamodb": self.tables,
             "secretsmanager": self.secrets_manager,

@@ -52,7 +52,7 @@ GOOD = [
     ("restart_targets", [[], [SERVICE, FUNCTION, DOCUMENT, OF_AWS], [f"arn:aws:ecs:{ACCOUNT}:service/a-1/b_2"]]),
     ("restart_role_arns", [[], [ROLE], [ROLE, "arn:aws:iam::111122223333:role/x"]]),
     ("restart_debounce_seconds", [0, 60, 3600]),
-    ("restart_timeout_minutes", [1, 30, 720]),
+    ("restart_timeout_minutes", [1, 30, 1441, 4320]),
     ("runbook_url", ["https://wiki.example.com/runbook?x=1#rotation", "https://[2001:db8::1]:8443/"]),
 ]
 BAD = [
@@ -119,7 +119,7 @@ BAD = [
     ),
     ("restart_role_arns", "be there once", [[ROLE, ROLE]]),
     ("restart_debounce_seconds", "a whole number from 0 to 3600", [*NUMBERS, 3601]),
-    ("restart_timeout_minutes", "a whole number from 1 to 720", [*NUMBERS, 0, 721]),
+    ("restart_timeout_minutes", "a whole number from 1 to 4320", [*NUMBERS, 0, 4321]),
     (
         "runbook_url",
         "a URL that begins with https://",

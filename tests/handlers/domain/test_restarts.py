@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.domain.restarts import CannotBeRestarted, Restart, State, plan, target_of, together, token
+from handlers.domain.restarts import CannotBeRestarted, Restart, State, is_abandoned, plan, target_of, together, token
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
 SERVICE = "arn:aws:ecs:eu-west-1:123456789012:service/shop/orders"
@@ -119,18 +119,17 @@ def test_malformed_arns_of_a_secret_make_no_target_raise():
 
 
 def test_a_token_is_a_uuid_of_what_it_is_for():
-    own = token(SECRET, "2026-03-01T00:00:00.000Z", "version-1", SERVICE)
+    own = token(SECRET, "2026-03-01T00:00:00.000Z", 1000, SERVICE)
 
     assert uuid.UUID(own).version == 5
-    assert own == token(SECRET, "2026-03-01T00:00:00.000Z", "version-1", SERVICE)
+    assert own == token(SECRET, "2026-03-01T00:00:00.000Z", 1000, SERVICE)
     others = {
-        token(SECRET + "x", "2026-03-01T00:00:00.000Z", "version-1", SERVICE),
-        token(SECRET, "2026-03-02T00:00:00.000Z", "version-1", SERVICE),
-        token(SECRET, "2026-03-01T00:00:00.000Z", "version-2", SERVICE),
-        token(SECRET, "2026-03-01T00:00:00.000Z", None, SERVICE),
-        token(SECRET, "2026-03-01T00:00:00.000Z", "version-1", FUNCTION),
+        token(SECRET + "x", "2026-03-01T00:00:00.000Z", 1000, SERVICE),
+        token(SECRET, "2026-03-02T00:00:00.000Z", 1000, SERVICE),
+        token(SECRET, "2026-03-01T00:00:00.000Z", 1001, SERVICE),
+        token(SECRET, "2026-03-01T00:00:00.000Z", 1000, FUNCTION),
     }
-    assert len(others | {own}) == 6
+    assert len(others | {own}) == 5
 
 
 @pytest.mark.parametrize(
@@ -143,9 +142,11 @@ def test_a_token_is_a_uuid_of_what_it_is_for():
         ([State.COVERED], "waiting"),
         ([State.STARTED, State.FAILED], "waiting"),
         ([State.SETTLED, State.FAILED], "failed"),
+        ([State.WANTED], "wanted"),
+        ([State.WANTED, State.STARTED, State.FAILED], "wanted"),
     ],
 )
-def test_restarts_have_settled_when_none_is_under_way_and_failed_when_one_has(stand, expected):
+def test_restarts_have_settled_when_none_is_wanted_or_under_way_and_failed_when_one_has(stand, expected):
     assert together(Restart("lambda:orders-api", FUNCTION, state) for state in stand) == expected
 
 
@@ -154,3 +155,18 @@ def test_a_restart_is_what_its_row_says():
 
     assert Restart.of(restart.as_dict()) == restart
     assert Restart.of(plan("lambda:orders-api", SECRET, ALL)[0]).handle == ""
+
+
+@pytest.mark.parametrize(
+    ("incident", "expected"),
+    [
+        ({"state": "restarting", "alive_until": 999}, True),
+        ({"state": "restarting", "alive_until": 1000}, False),
+        ({"state": "restarting"}, True),
+        ({"state": "open", "alive_until": 1}, False),
+        ({"state": "closed", "alive_until": 1}, False),
+        ({}, False),
+    ],
+)
+def test_restarts_are_abandoned_when_their_workflow_has_not_been_heard_of_in_time(incident, expected):
+    assert is_abandoned(incident, 1000) is expected
