@@ -246,10 +246,11 @@ class Workflow:
         ending = {name: f"$.decision.{name[:-2]}" for name in ("outcome.$", "reason.$", "restarts.$", "version.$")}
         return {
             "End": self._step(
-                "end", {**INCIDENT, "ending": ending}, result="$.end", then="Ended", otherwise="TakeNotice"
+                "end", {**INCIDENT, **HEARD, "ending": ending}, result="$.end", then="Ended", otherwise="TakeNotice"
             ),
             "Ended": choice(
                 when("$.end.state", "over", "Done"),
+                when("$.end.state", "stale", "Diagnose"),
                 when_true("$.end.restarts", "Debounce" if "restart" in self.functions else "Settled"),
                 when_there("$.error", "TellBroken"),
                 otherwise="Tell",

@@ -212,6 +212,7 @@ def _write_down(
             "evidence": proofs or None,
             "rule": decision.rule,
             "verified": is_verified,
+            "decided_failure_at": row["last_failure_at"],
         },
         {
             "action": "decide",

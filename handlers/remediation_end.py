@@ -27,10 +27,12 @@ Row = dict[str, Any]
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Takes the `ending` of the `incident`: its `outcome`, the `reason`, and which `restarts` are due.
 
-    Answers `state`: `mine`, so that this execution is the one to tell of it, or `over` when another was faster; and
-    `restarts`, whether dependents are to be restarted before it is closed. Without any restarts it may be the second
-    call, which closes what the first has left open for them. A step that runs twice gets the same answer twice. Raises
-    IncidentMissing. The incident stays listed as unfinished until it was told how it ended.
+    Answers `state`: `mine`, so that this execution is the one to tell of it; `over` when another was faster, or when
+    what was `heard` of a new value is older than the latest failure; `stale` when a failure was heard since this
+    execution decided that the secret has recovered, which is to be decided anew. And `restarts`, whether dependents are
+    to be restarted before it is closed. Without any restarts it may be the second call, which closes what the first has
+    left open for them. A step that runs twice gets the same answer twice. Raises IncidentMissing. The incident stays
+    listed as unfinished until it was told how it ended.
     """
     settings = RemediationEndSettings.from_env()
     ending, execution = event["ending"], event["execution"]
@@ -48,7 +50,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     }
     restarts = [dict(entry) for entry in ending.get("restarts") or []]
     if row["state"] == OPEN:
-        row = _taken(register, row, closing, restarts, ending.get("version"), now, settings)
+        row = _taken(register, row, event, closing, restarts, now, settings)
+    if row["state"] == OPEN:
+        return {"state": "stale" if row["execution"] == execution else "over", "restarts": False}
     if row.get("ended_by") != execution:
         return {"state": "over", "restarts": False}
     due = row["state"] == RESTARTING and _restarts(register, row, restarts, ending.get("version"), closing)
@@ -59,14 +63,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _taken(
     register: incidents.Incidents,
     row: Row,
+    event: Row,
     closing: Row,
     restarts: Sequence[Row],
-    version: str | None,
     now: datetime,
     settings: RemediationEndSettings,
 ) -> Row:
-    """The row once it is ended, by us or another: from here on nobody else ends it, and a failure opens another."""
-    arn, opened_at = row["secret_arn"], row["opened_at"]
+    """The row once it is ended, by us or another: from here on nobody else ends it, and a failure opens another.
+
+    It is open still where a failure has come since that what it ends with does not know of.
+    """
+    arn, opened_at, version = row["secret_arn"], row["opened_at"], event["ending"].get("version")
+    if _is_outdated(row, event):
+        return row
     if closing["outcome"] in RECOVERIES:
         # Before the claim goes: what is told of until then belongs to what is over.
         at = (row.get("moved") or {}).get("at") or row["last_failure_at"]
@@ -81,10 +90,21 @@ def _taken(
         # A failure that joins at the same moment is in the way, and has not ended it.
         if register.end(row, changes):
             return {**row, **changes}
-        known = register.existing(arn, opened_at)
-        if known["state"] != OPEN:
-            return known
+        row = register.existing(arn, opened_at)
+        if row["state"] != OPEN or _is_outdated(row, event):
+            return row
     raise incidents.LostRace(f"{ATTEMPTS} attempts to end the incident of {arn} lost to others")
+
+
+def _is_outdated(row: Row, event: Row) -> bool:
+    """Whether a failure of this incident is newer than the recovery that it is to end with."""
+    # A definition of before does not know what to do about it.
+    if event["ending"]["outcome"] not in RECOVERIES or "entered_at" not in event:
+        return False
+    if row["execution"] == event["execution"]:
+        return row["last_failure_at"] > row.get("decided_failure_at", row["last_failure_at"])
+    heard = event.get("heard") or {}
+    return row["last_failure_at"] > heard.get("occurred_at", row["last_failure_at"])
 
 
 def _restarts(

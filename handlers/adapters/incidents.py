@@ -286,9 +286,18 @@ class Incidents:
         )
 
     def end(self, incident: Row, changes: Mapping[str, Any]) -> bool:
-        """Ends an open incident and releases the claim, both or neither; False when it is open no more."""
-        arn, opened_at = incident["secret_arn"], incident["opened_at"]
-        ending = self._change(arn, opened_at, changes, "#state = :was_open", {":was_open": OPEN})
+        """Ends an open incident and releases the claim, both or neither; False when it is open no more, or has changed.
+
+        What matters is a failure: one that joined it since it was read may be news.
+        """
+        arn, opened_at, seen = incident["secret_arn"], incident["opened_at"], incident["last_failure_at"]
+        ending = self._change(
+            arn,
+            opened_at,
+            changes,
+            "#state = :was_open AND last_failure_at = :seen",
+            {":was_open": OPEN, ":seen": seen},
+        )
         try:
             self._transact(ending, {"Delete": _release(self._table_name, arn, opened_at)})
         except LostRace:

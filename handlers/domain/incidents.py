@@ -114,7 +114,8 @@ class Incident:
     def is_failed_repair(self) -> bool:
         """Whether something was tried in vain: the circuit breaker counts these in a row."""
         was_escalated = self.outcome in (Outcome.ESCALATED, Outcome.RESOLVED)
-        return was_escalated and self.failures > 0 and self.rule not in UNTRIED
+        # Without a rule nothing was decided: a step failed before.
+        return was_escalated and self.failures > 0 and self.rule not in ("", *UNTRIED)
 
     def is_repeat(self, failure: Heard) -> bool:
         """Whether this failure is in it already, is older than one that is, or repeats its rotation.

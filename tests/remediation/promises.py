@@ -84,7 +84,7 @@ class Promises:
         # What is written down of a success is some seconds later, and has whole seconds.
         since = stamp(max(verified) + timedelta(seconds=5)) if verified else ""
         escalated = [row for row in world.rows() if row["secret_arn"] == arn and was_escalated(row)]
-        failed = [row for row in escalated if row["failures"] and row.get("rule") not in UNTRIED]
+        failed = [row for row in escalated if row["failures"] and row.get("rule", UNTRIED[0]) not in UNTRIED]
         return sum(since < row["last_failure_at"] and row["opened_at"] < opened_at for row in failed)
 
     # --- after every step ---
@@ -166,6 +166,10 @@ class Promises:
         assert row["outcome"] in OUTCOMES, row
         if row["failures"]:
             self._told_once(row, "opened", NOTICES)
+        if row["outcome"] in RECOVERED:
+            # A failure after the new value is news, however late the step came that closed the incident.
+            values = self._new_values(self._world.secrets_manager.secrets[row["secret_arn"]])
+            assert any(stamp(moment) >= row["last_failure_at"] for moment in values), row
         if was_escalated(row):
             self._told_once(row, "escalated", CRITICAL)
             self._told_once(row, "escalated", NOTICES)
@@ -188,7 +192,8 @@ class Promises:
             return 1
         incident = (row["secret_arn"], row["opened_at"])
         died = any(one.incident == incident and one.turn == turn for one in self._world.journal.deaths)
-        return 0 if died or any(one.error in ("Aborted", "StepFailed") for one in self._tellers(row)) else 1
+        gave_up = any(one.error in ("Aborted", "StepFailed") or "Unheard" in one.trail for one in self._tellers(row))
+        return 0 if died or gave_up else 1
 
     def _tellers(self, row: dict[str, Any]) -> list[Execution]:
         """The executions that have something to tell of an incident: its own, and who ended it."""
@@ -237,7 +242,7 @@ class Promises:
         if row.get("outcome") == "escalated" and event.occurred_at < row["closed_at"]:
             return True
         last = datetime.fromisoformat(row["last_failure_at"])
-        is_unresolved = row.get("outcome") == "escalated" and row["rule"] != "stopped"
+        is_unresolved = row.get("outcome") == "escalated" and row.get("rule") != "stopped"
         if event.kind == "Rotation Stuck":
             return is_unresolved and event.body["detail"]["versionId"] in row["versions"]
         is_repeat = event.rotation in row.get("rotation_ids", ())
