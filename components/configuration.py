@@ -139,11 +139,11 @@ def _with_secrets(subscriptions: list[dict[str, Any]], config: pulumi.Config) ->
     written = _given(config.name)["subscriptions"]
     entries = json.loads(written) if isinstance(written, str) else written
     is_marked = find_marks(key, entries)
-    kept = []
+    with_secrets = []
     for position, (subscription, entry) in enumerate(zip(subscriptions, entries, strict=True)):
         marked = {_NESTED.get(field, field) for field in entry if is_marked(position, field)}
         secrets = {field: pulumi.Output.secret(subscription[field]) for field in _MAY_BE_SECRET if field in marked}
         # Its text is known here, and so the name that it has while it is not secret.
         name = {"name": hash_endpoint(subscription["endpoint"])} if "endpoint" in secrets else {}
-        kept.append({**name, **subscription, **secrets})
-    return kept
+        with_secrets.append({**name, **subscription, **secrets})
+    return with_secrets

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import pulumi
-from pulumi import Output, ResourceHookBinding, ResourceOptions
+from pulumi import Output, ResourceOptions
 from pulumi_aws import lambda_, sns, sqs
 
 from . import arns, iam_policies
 from .queues import queue
-from .subscription_names import NAMES_OUTPUT, list_aliases, name_subscription, refuse_renames
+from .subscription_names import NAMES_OUTPUT, RenameCheck, list_aliases, name_subscription
 
 TOPICS = ("failures", "remediation", "critical")
 WITHOUT_DEAD_LETTERS = ("email", "email-json", "sms")
@@ -72,7 +72,8 @@ class Notifications(pulumi.ComponentResource):
     def __init__(self, name: str, args: NotificationsArgs | None = None, opts: ResourceOptions | None = None) -> None:
         args = args or {}
         subscriptions = args.get("subscriptions", [])
-        super().__init__("rotation-guard:index:Notifications", name, {**args}, _guarded(name, subscriptions, opts))
+        check = RenameCheck(name, subscriptions)
+        super().__init__("rotation-guard:index:Notifications", name, {**args}, _checked(check, subscriptions, opts))
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         key = args.get("kms_key_arn")
@@ -98,12 +99,24 @@ class Notifications(pulumi.ComponentResource):
                 "failures_topic_arn": self.failures_topic_arn,
                 "remediation_topic_arn": self.remediation_topic_arn,
                 "critical_topic_arn": self.critical_topic_arn,
-                # Known once they all exist: an update that fails half-way does not claim names for them.
-                NAMES_OUTPUT: Output.all(*(one.urn for one in subscribed)).apply(
-                    lambda _: [name_subscription(subscription) for subscription in subscriptions]
-                ),
+                NAMES_OUTPUT: self._record_names(check, subscriptions, subscribed),
             }
         )
+
+    def _record_names(
+        self,
+        check: RenameCheck,
+        subscriptions: list[SubscriptionArgs],
+        subscribed: list[sns.TopicSubscription],
+    ) -> Output[list[str]]:
+        """The names of the subscriptions, the first time only once all have them.
+
+        An update that fails before then does not claim them for what the state may still hold under former names.
+        """
+        renamed = self.urn.apply(
+            lambda _: Output.all(*(one.urn for one in subscribed)) if check.may_have_former_names else None
+        )
+        return renamed.apply(lambda _: [name_subscription(subscription) for subscription in subscriptions])
 
     def _dead_letters(self, name: str, args: NotificationsArgs, topic_arns: list[Output[str]]) -> DeadLetters:
         """The queue of notices that could not be delivered."""
@@ -170,12 +183,13 @@ class Notifications(pulumi.ComponentResource):
         )
 
 
-def _guarded(name: str, subscriptions: list[SubscriptionArgs], opts: ResourceOptions | None) -> ResourceOptions | None:
-    """The caller's options, with the check that no update renames a subscription that stays."""
+def _checked(
+    check: RenameCheck, subscriptions: list[SubscriptionArgs], opts: ResourceOptions | None
+) -> ResourceOptions | None:
+    """The caller's options, with the check before an update."""
     if not subscriptions:
         return opts
-    hooks = ResourceHookBinding(before_update=[refuse_renames(name, subscriptions)])
-    return ResourceOptions.merge(opts, ResourceOptions(hooks=hooks))
+    return ResourceOptions.merge(opts, ResourceOptions(hooks=check.hooks()))
 
 
 def _write_policy(filter_policy: pulumi.Input[Mapping[str, Any]]) -> pulumi.Input[str]:

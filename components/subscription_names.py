@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pulumi
-from pulumi import Alias, Output, ResourceHook, ResourceHookArgs, ResourceHookOptions
+from pulumi import Alias, Output, ResourceHook, ResourceHookArgs, ResourceHookBinding, ResourceHookOptions
 
 from .endpoints import normalize_endpoint
 
@@ -100,29 +100,55 @@ def find_renamed(
             yield old, name
 
 
-def refuse_renames(component: str, subscriptions: Sequence[Mapping[str, Any]]) -> ResourceHook:
-    """What the component runs before its update: fails the preview and the update that would end a subscription."""
+class RenameCheck:
+    """What a component runs before its update: fails the preview and the update that would end a subscription."""
 
-    async def refuse(args: ResourceHookArgs) -> None:
+    def __init__(self, component: str, subscriptions: Sequence[Mapping[str, Any]]) -> None:
+        self.may_have_former_names = True
+        """Whether the state may hold subscriptions under names of the first revisions; known once the component is
+        registered."""
+        self._component = component
+        self._subscriptions = subscriptions
+
+    async def refuse_renames(self, args: ResourceHookArgs) -> None:
+        """Raises RunError where a subscription that stays would be renamed."""
         former = Output.from_input((args.old_inputs or {}).get("subscriptions") or [])
         names = await Output.from_input((args.old_outputs or {}).get(NAMES_OUTPUT)).future()
-        previous = PreviousList(await former.future() or [], names, await former.is_secret())
-        endpoints = [await Output.from_input(one["endpoint"]).future() for one in subscriptions]
-        renamed = list(find_renamed(previous, subscriptions, endpoints))
+        listed = await former.future() or []
+        # A record of another list: the update before this one failed between taking its list and recording it.
+        names = names if names is not None and len(names) == len(listed) else None
+        self.may_have_former_names = names is None
+        previous = PreviousList(listed, names, await former.is_secret())
+        endpoints = [await Output.from_input(one["endpoint"]).future() for one in self._subscriptions]
+        renamed = list(find_renamed(previous, self._subscriptions, endpoints))
         if renamed:
             raise pulumi.RunError(
                 "\n  ".join(
                     [
                         "a subscription must keep its logical name while its endpoint stays, or SNS ends it:",
-                        *(f"{component}-{old} must keep its name, got {component}-{name}" for old, name in renamed),
+                        *(
+                            f"{self._component}-{old} must keep its name, got {self._component}-{name}"
+                            for old, name in renamed
+                        ),
                         "Deploy the list of subscriptions as it was before, then edit it. To give a subscription "
                         "another name, remove it in one update and add it in the next.",
                     ]
                 )
             )
 
-    # Unique in the program, as the engine wants it: components with different parents may have the same name.
-    return ResourceHook(f"{component}-subscriptions-{uuid.uuid4()}", refuse, ResourceHookOptions(on_dry_run=True))
+    def note_creation(self, _: ResourceHookArgs) -> None:
+        """What is created now has been under no other name."""
+        self.may_have_former_names = False
+
+    def hooks(self) -> ResourceHookBinding:
+        """The check as the engine runs it, in previews too."""
+        options = ResourceHookOptions(on_dry_run=True)
+        # Unique in the program, as the engine wants it: components with different parents may have the same name.
+        name = f"{self._component}-subscriptions-{uuid.uuid4()}"
+        return ResourceHookBinding(
+            before_create=[ResourceHook(f"{name}-created", self.note_creation, options)],
+            before_update=[ResourceHook(name, self.refuse_renames, options)],
+        )
 
 
 def _kind(subscription: Mapping[str, Any]) -> str:

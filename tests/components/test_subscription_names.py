@@ -7,7 +7,7 @@ import pulumi
 import pytest
 from pulumi import Output, ResourceHookArgs
 
-from components.subscription_names import refuse_renames
+from components.subscription_names import RenameCheck
 
 A, B, C = ({"topic": "failures", "protocol": "email", "endpoint": f"{who}@example.com"} for who in "abc")
 # printf %s a@example.com | sha256sum | cut -c -8
@@ -24,6 +24,11 @@ def from_config(subscription):
     return {**secret(subscription), "name": HASHES[subscription["endpoint"][0]]}
 
 
+def hook_args(inputs, outputs=None):
+    """What the engine hands to the check: the component as the last update left it."""
+    return ResourceHookArgs(urn="urn", id="", name="told", type="type", old_inputs=inputs, old_outputs=outputs)
+
+
 @pytest.fixture
 def refusal(run):
     """What is said about an update of these subscriptions to those; empty where it may go on.
@@ -32,17 +37,10 @@ def refusal(run):
     """
 
     def complaint(before, after, names=None):
-        async def ask(hook, subscriptions):
-            args = ResourceHookArgs(
-                urn="urn",
-                id="",
-                name="told",
-                type="type",
-                old_inputs={"subscriptions": subscriptions},
-                old_outputs={} if names is None else {"subscription_names": names},
-            )
+        async def ask(check, subscriptions):
+            args = hook_args({"subscriptions": subscriptions}, {} if names is None else {"subscription_names": names})
             try:
-                await hook(args)
+                await check.refuse_renames(args)
             except pulumi.RunError as error:
                 return str(error)
             return ""
@@ -51,7 +49,7 @@ def refusal(run):
             # As the SDK hands over a list with something secret in it: an Output of the whole.
             listed = before()
             is_secret = any(isinstance(one["endpoint"], Output) for one in listed)
-            pulumi.export("said", ask(refuse_renames("told", after()), Output.all(*listed) if is_secret else listed))
+            pulumi.export("said", ask(RenameCheck("told", after()), Output.all(*listed) if is_secret else listed))
 
         return run(program).outputs["said"]
 
@@ -157,13 +155,36 @@ def test_a_subscription_of_which_the_endpoint_is_not_known_yet_is_let_by(refusal
 
 
 def test_a_component_that_is_new_or_had_no_list_has_nothing_to_rename(run):
-    async def ask(hook, args):
-        await hook(args)
+    async def ask(check, args):
+        await check.refuse_renames(args)
         return "went on"
 
     def program():
         for number, inputs in enumerate((None, {}, {"subscriptions": None})):
-            args = ResourceHookArgs(urn="urn", id="", name="told", type="type", old_inputs=inputs)
-            pulumi.export(str(number), ask(refuse_renames("told", [A]), args))
+            pulumi.export(str(number), ask(RenameCheck("told", [A]), hook_args(inputs)))
 
     assert run(program).outputs == {"0": "went on", "1": "went on", "2": "went on"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "former"),
+    [
+        (None, True),
+        ({}, True),
+        ({"subscription_names": []}, True),
+        ({"subscription_names": ["failures-email-08168cd8"]}, False),
+    ],
+)
+def test_names_are_recorded_at_once_where_none_can_be_left_from_before(run, outputs, former):
+    """Otherwise a list whose last update failed at a bad entry could not be mended: nothing would be on record."""
+
+    async def ask(check):
+        said = [check.may_have_former_names]
+        await check.refuse_renames(hook_args({"subscriptions": [A]}, outputs))
+        said.append(check.may_have_former_names)
+        check.note_creation(hook_args(None))
+        return [*said, check.may_have_former_names]
+
+    said = run(lambda: pulumi.export("said", ask(RenameCheck("told", [A])))).outputs["said"]
+
+    assert said == [True, former, False]
