@@ -11,6 +11,8 @@ from pulumi.runtime import config as pulumi_config
 from .checks import shown
 from .remediation_settings import LISTS_OF_ARNS
 from .rotation_guard import RotationGuardArgs
+from .secret_marks import find_marks
+from .subscription_names import hash_endpoint
 from .validation import KNOWN_LATER, InvalidSettings, complaints_about, undeclared
 
 _NESTED: Mapping[str, str] = {
@@ -20,6 +22,8 @@ _NESTED: Mapping[str, str] = {
     "eventPattern": "event_pattern",
 }
 """Names inside a list's entries; everything deeper, such as an event pattern, is taken as it is."""
+_MAY_BE_SECRET = ("endpoint", "filter_policy", "subscription_role_arn")
+"""Fields of a subscription that may be Outputs."""
 
 
 def camel(name: str) -> str:
@@ -30,8 +34,9 @@ def camel(name: str) -> str:
 def read(config: pulumi.Config) -> RotationGuardArgs:
     """The settings that the stack's configuration gives; what it leaves out, or leaves empty, is absent.
 
-    Raises InvalidSettings with every complaint in one message, keys that nobody declared among them. A list that was
-    set as a secret stays one: its endpoints or ARNs become secret outputs, as do ARNs that were set as secrets.
+    Raises InvalidSettings with every complaint in one message, keys that nobody declared among them. What was set as a
+    secret becomes a secret output: of a subscription what is marked, or all that can be where nothing says which; of
+    a list of ARNs each; and single ARNs.
     """
     given = _given(config.name)
     declared = {camel(name): name for name in RotationGuardArgs.__annotations__}
@@ -51,7 +56,7 @@ def read(config: pulumi.Config) -> RotationGuardArgs:
     complaints += complaints_about(settings, camel, frozenset(hidden))
     if complaints:
         raise InvalidSettings(complaints)
-    return _kept_secret(settings, hidden)  # ty: ignore[invalid-explicit-return]
+    return _kept_secret(settings, hidden, config)  # ty: ignore[invalid-explicit-return]
 
 
 def _given(namespace: str) -> dict[str, Any]:
@@ -120,11 +125,25 @@ _PARSERS: Mapping[type, Callable[[str], Any]] = {
 }
 
 
-def _kept_secret(settings: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
+def _kept_secret(settings: dict[str, Any], hidden: set[str], config: pulumi.Config) -> dict[str, Any]:
     if "subscriptions" in hidden:
-        settings["subscriptions"] = [
-            {**entry, "endpoint": pulumi.Output.secret(entry["endpoint"])} for entry in settings["subscriptions"]
-        ]
+        settings["subscriptions"] = _with_secrets(settings["subscriptions"], config)
     for name in hidden.intersection(LISTS_OF_ARNS):
         settings[name] = [pulumi.Output.secret(arn) for arn in settings[name]]
     return settings | {name: pulumi.Output.secret(settings[name]) for name in hidden.intersection(KNOWN_LATER)}
+
+
+def _with_secrets(subscriptions: list[dict[str, Any]], config: pulumi.Config) -> list[dict[str, Any]]:
+    """The subscriptions with what is marked as secret in secret outputs, under the names that they have without."""
+    key = config.full_key("subscriptions")
+    written = _given(config.name)["subscriptions"]
+    entries = json.loads(written) if isinstance(written, str) else written
+    is_marked = find_marks(key, entries)
+    with_secrets = []
+    for position, (subscription, entry) in enumerate(zip(subscriptions, entries, strict=True)):
+        marked = {_NESTED.get(field, field) for field in entry if is_marked(position, field)}
+        secrets = {field: pulumi.Output.secret(subscription[field]) for field in _MAY_BE_SECRET if field in marked}
+        # Its text is known here, and so the name that it has while it is not secret.
+        name = {"name": hash_endpoint(subscription["endpoint"])} if "endpoint" in secrets else {}
+        with_secrets.append({**name, **subscription, **secrets})
+    return with_secrets

@@ -45,6 +45,17 @@ def endpoint_complaint(protocol: Any, endpoint: Any) -> tuple[str, str] | None:
     return None
 
 
+def normalize_endpoint(protocol: str, endpoint: str) -> str:
+    """The endpoint without differences that SNS may not see: the case of e-mail addresses and of a URL's host."""
+    if protocol in ("email", "email-json"):
+        return endpoint.lower()
+    if protocol in ("http", "https"):
+        scheme, separator, rest = endpoint.partition("://")
+        host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+        return scheme + separator + host.lower() + rest[len(host) :]
+    return endpoint
+
+
 def _names_host(protocol: str, endpoint: str) -> bool:
     if protocol not in ("http", "https"):
         return True

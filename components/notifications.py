@@ -1,6 +1,5 @@
 """Who is told: the topics, those who may publish to them, and their subscriptions."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NotRequired, TypedDict
@@ -11,6 +10,7 @@ from pulumi_aws import lambda_, sns, sqs
 
 from . import arns, iam_policies
 from .queues import queue
+from .subscription_names import NAMES_OUTPUT, RenameCheck, list_aliases, name_subscription
 
 TOPICS = ("failures", "remediation", "critical")
 WITHOUT_DEAD_LETTERS = ("email", "email-json", "sms")
@@ -26,9 +26,12 @@ class SubscriptionArgs(TypedDict):
     """What SNS speaks to the endpoint: http, https, email, email-json, sms, sqs, lambda, application or firehose."""
     endpoint: pulumi.Input[str]
     """The address, number, URL or ARN."""
+    name: NotRequired[str]
+    """What tells it from the others of its topic and protocol, in its logical name: needed where two of them have
+    endpoints that are Outputs, and good where a hash of the endpoint would say too much; that hash unless given."""
     raw_message_delivery: NotRequired[bool]
     """Delivers the message alone, without SNS's envelope: for sqs, http, https and firehose."""
-    filter_policy: NotRequired[Mapping[str, Any]]
+    filter_policy: NotRequired[pulumi.Input[Mapping[str, Any]]]
     """Delivers only messages whose body matches, as SNS writes filter policies."""
     subscription_role_arn: NotRequired[pulumi.Input[str]]
     """Role that SNS assumes to write to a firehose stream."""
@@ -68,7 +71,9 @@ class Notifications(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NotificationsArgs | None = None, opts: ResourceOptions | None = None) -> None:
         args = args or {}
-        super().__init__("rotation-guard:index:Notifications", name, {**args}, opts)
+        subscriptions = args.get("subscriptions", [])
+        check = RenameCheck(name, subscriptions)
+        super().__init__("rotation-guard:index:Notifications", name, {**args}, _checked(check, subscriptions, opts))
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         key = args.get("kms_key_arn")
@@ -77,13 +82,14 @@ class Notifications(pulumi.ComponentResource):
         for topic, resource in topics.items():
             sns.TopicPolicy(f"{name}-{topic}", arn=resource.arn, policy=_PUBLISHERS[topic](resource.arn), opts=child)
 
-        subscriptions = args.get("subscriptions", [])
         # A queue that serves nobody would be one that nobody looks into.
         dead_letters = None
         if any(subscription["protocol"] not in WITHOUT_DEAD_LETTERS for subscription in subscriptions):
             dead_letters = self._dead_letters(name, args, [topic.arn for topic in topics.values()])
-        for index, subscription in enumerate(subscriptions):
-            self._subscribe(name, subscription, index, topics[subscription["topic"]], dead_letters)
+        subscribed = [
+            self._subscribe(name, subscription, position, topics[subscription["topic"]], dead_letters)
+            for position, subscription in enumerate(subscriptions)
+        ]
 
         self.failures_topic_arn = topics["failures"].arn
         self.remediation_topic_arn = topics["remediation"].arn
@@ -93,8 +99,24 @@ class Notifications(pulumi.ComponentResource):
                 "failures_topic_arn": self.failures_topic_arn,
                 "remediation_topic_arn": self.remediation_topic_arn,
                 "critical_topic_arn": self.critical_topic_arn,
+                NAMES_OUTPUT: self._record_names(check, subscriptions, subscribed),
             }
         )
+
+    def _record_names(
+        self,
+        check: RenameCheck,
+        subscriptions: list[SubscriptionArgs],
+        subscribed: list[sns.TopicSubscription],
+    ) -> Output[list[str]]:
+        """The names of the subscriptions, the first time only once all have them.
+
+        An update that fails before then does not claim them for what the state may still hold under former names.
+        """
+        renamed = self.urn.apply(
+            lambda _: Output.all(*(one.urn for one in subscribed)) if check.may_have_former_names else None
+        )
+        return renamed.apply(lambda _: [name_subscription(subscription) for subscription in subscriptions])
 
     def _dead_letters(self, name: str, args: NotificationsArgs, topic_arns: list[Output[str]]) -> DeadLetters:
         """The queue of notices that could not be delivered."""
@@ -119,10 +141,16 @@ class Notifications(pulumi.ComponentResource):
         )
 
     def _subscribe(
-        self, name: str, subscription: SubscriptionArgs, index: int, topic: sns.Topic, dead_letters: DeadLetters | None
-    ) -> None:
+        self,
+        name: str,
+        subscription: SubscriptionArgs,
+        position: int,
+        topic: sns.Topic,
+        dead_letters: DeadLetters | None,
+    ) -> sns.TopicSubscription:
         protocol, endpoint = subscription["protocol"], subscription["endpoint"]
-        child_name = f"{name}-{subscription['topic']}-{protocol}-{_identity(endpoint, index)}"
+        child_name = f"{name}-{name_subscription(subscription)}"
+        aliases = list_aliases(name, subscription, position)
         if protocol == "lambda":
             lambda_.Permission(
                 child_name,
@@ -130,23 +158,44 @@ class Notifications(pulumi.ComponentResource):
                 function=endpoint,
                 principal="sns.amazonaws.com",
                 source_arn=topic.arn,
-                opts=ResourceOptions(parent=self),
+                opts=ResourceOptions(parent=self, aliases=aliases),
             )
         filter_policy = subscription.get("filter_policy")
         redrive = dead_letters if protocol not in WITHOUT_DEAD_LETTERS else None
-        sns.TopicSubscription(
+        return sns.TopicSubscription(
             child_name,
             topic=topic.arn,
             protocol=protocol,
             endpoint=endpoint,
             raw_message_delivery=subscription.get("raw_message_delivery"),
-            filter_policy=None if filter_policy is None else json.dumps(filter_policy, sort_keys=True),
+            filter_policy=None if filter_policy is None else _write_policy(filter_policy),
             # The body is all there is to filter: EventBridge sets no message attributes.
             filter_policy_scope=None if filter_policy is None else "MessageBody",
             subscription_role_arn=subscription.get("subscription_role_arn"),
             redrive_policy=redrive.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn})) if redrive else None,
-            opts=ResourceOptions(parent=self, depends_on=[redrive.admission] if redrive else None),
+            opts=ResourceOptions(
+                parent=self,
+                aliases=aliases,
+                # A replacement that is created first is the old subscription itself, which the delete then ends.
+                delete_before_replace=True,
+                depends_on=[redrive.admission] if redrive else None,
+            ),
         )
+
+
+def _checked(
+    check: RenameCheck, subscriptions: list[SubscriptionArgs], opts: ResourceOptions | None
+) -> ResourceOptions | None:
+    """The caller's options, with the check before an update."""
+    if not subscriptions:
+        return opts
+    return ResourceOptions.merge(opts, ResourceOptions(hooks=check.hooks()))
+
+
+def _write_policy(filter_policy: pulumi.Input[Mapping[str, Any]]) -> pulumi.Input[str]:
+    if isinstance(filter_policy, Output):
+        return filter_policy.apply(lambda policy: json.dumps(policy, sort_keys=True))
+    return json.dumps(filter_policy, sort_keys=True)
 
 
 def _root(arn: pulumi.Input[str]) -> Output[str]:
@@ -170,10 +219,3 @@ _PUBLISHERS: Mapping[str, Callable[[Output[str]], Output[str]]] = {
     "critical": _by_roles_and_alarms,
 }
 """Who may publish to each topic."""
-
-
-def _identity(endpoint: pulumi.Input[str], index: int) -> str:
-    """A name for a subscriber that survives the reordering of the list, where its endpoint is known at once."""
-    if not isinstance(endpoint, str):
-        return str(index)
-    return hashlib.sha256(endpoint.encode()).hexdigest()[:8]

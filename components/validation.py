@@ -30,12 +30,13 @@ from .checks import (
     whole_number,
     word,
 )
-from .endpoints import RAW_DELIVERY, endpoint_complaint
+from .endpoints import RAW_DELIVERY, endpoint_complaint, normalize_endpoint
 from .event_patterns import pattern_complaint, shape_complaint
 from .notifications import TOPICS
 from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
 from .rotation_audit import MANAGED_TAG
 from .rotation_events import DESTINATIONS
+from .subscription_names import name_subscription
 
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -47,8 +48,10 @@ MAXIMUM_HOURS = 8760
 MAXIMUM_QUEUE_DAYS = 14
 HISTORIES = ("everyRun", "changes")
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
+_SUBSCRIPTION_NAME = re.compile(r"(?![0-9]{1,7}$)[A-Za-z0-9._-]{1,24}")
+"""Not what was once a position in the list; 8 digits may be the hash of an endpoint."""
 KNOWN_LATER = ("powertools_layer_arn", "kms_key_arn")
-"""Settings that may be Outputs; endpoints and roles of subscriptions may be, too, and the entries of lists of ARNs."""
+"""Settings that may be Outputs; so may endpoints, filters and roles of subscriptions, and entries of lists of ARNs."""
 
 
 class InvalidSettings(pulumi.RunError):
@@ -186,11 +189,13 @@ def _subscriptions(named: Naming, value: Any) -> Iterator[str]:
         "topic": True,
         "protocol": True,
         "endpoint": True,
+        "name": False,
         "raw_message_delivery": False,
         "filter_policy": False,
         "subscription_role_arn": False,
     }
     seen: set[tuple[str, str, str]] = set()
+    names: set[str] = set()
     for path, entry, problems in entries(value, fields, named):
         yield from (path + problem for problem in problems)
         if entry is None:
@@ -198,12 +203,32 @@ def _subscriptions(named: Naming, value: Any) -> Iterator[str]:
         if entry["topic"] not in TOPICS:
             yield f"{path}.topic" + got(f"one of {', '.join(TOPICS)}", entry["topic"])
         yield from (path + complaint for complaint in _delivery(entry, named))
-        identity = (entry["topic"], entry["protocol"], entry["endpoint"])
-        if not all(isinstance(part, str) for part in identity):
-            continue
-        if identity in seen:
-            yield f"{path} must be there once, got {shown(list(identity))} again"
-        seen.add(identity)
+        topic, protocol, endpoint = identity = (entry["topic"], entry["protocol"], entry["endpoint"])
+        if all(isinstance(part, str) for part in identity):
+            recipient = (topic, protocol, normalize_endpoint(protocol, endpoint))
+            if recipient in seen:
+                yield f"{path} must be there once, got {shown(list(identity))} again"
+                continue
+            seen.add(recipient)
+        yield from (f"{path}.name{complaint}" for complaint in _subscription_name(entry, names))
+
+
+def _subscription_name(entry: Mapping[str, Any], names: set[str]) -> Iterator[str]:
+    """What is wrong with the name of a subscription, after those whose logical names are these; adds its own."""
+    name, endpoint = entry.get("name"), entry["endpoint"]
+    if name is not None and not (isinstance(name, str) and _SUBSCRIPTION_NAME.fullmatch(name)):
+        yield got("1 to 24 letters, digits, '.', '_' or '-', and not a number of up to 7 digits", name)
+        return
+    if not all(isinstance(entry[field], str) for field in ("topic", "protocol")):
+        return
+    if not isinstance(endpoint, (str, pulumi.Output)):
+        return
+    logical_name = name_subscription(entry)
+    if logical_name in names and name is None:
+        yield f" must be given where {logical_name} has an endpoint that is known only later, too, got nothing"
+    elif logical_name in names:
+        yield got("one that no other subscription of its topic and protocol has", name)
+    names.add(logical_name)
 
 
 def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
@@ -217,7 +242,11 @@ def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
         if raw is True and protocol not in RAW_DELIVERY:
             yield f".{named('raw_message_delivery')}" + got(f"left out but for {', '.join(RAW_DELIVERY)}", raw)
     policy = entry.get("filter_policy")
-    complaint = None if policy is None else shape_complaint(policy, "SNS writes filter policies")
+    complaint = (
+        None
+        if policy is None or isinstance(policy, pulumi.Output)
+        else shape_complaint(policy, "SNS writes filter policies")
+    )
     if complaint:
         yield f".{named('filter_policy')}" + got(complaint, policy)
     yield from (f".{named('subscription_role_arn')}{problem}" for problem in _delivery_role(entry))

@@ -56,6 +56,9 @@ class Recorded:
     protect: bool
     aliases: tuple[str, ...]
     ignore_changes: tuple[str, ...]
+    delete_before_replace: bool
+    has_update_check: bool
+    """Whether something runs before an update, which may refuse it."""
     depends_on: frozenset[str]
     """URNs."""
     property_dependencies: Mapping[str, frozenset[str]]
@@ -196,6 +199,8 @@ class _Monitor(mocks.MockMonitor):
                     protect=request.protect,
                     aliases=tuple(alias.urn or alias.spec.name for alias in request.aliases),
                     ignore_changes=tuple(request.ignoreChanges),
+                    delete_before_replace=request.deleteBeforeReplace,
+                    has_update_check=bool(request.hooks.before_update),
                     depends_on=frozenset(request.dependencies),
                     property_dependencies={
                         key: frozenset(from_.urns) for key, from_ in request.propertyDependencies.items()

@@ -48,9 +48,17 @@ def read_stack(name: str, overrides: Mapping[str, Any] | None = None, root: Path
     given |= {_qualified(key, project): value for key, value in (overrides or {}).items()}
     values |= {key: value for key, value in given.items() if value is not None}
     for key, value in values.items():
-        if isinstance(value, dict) and "secure" in value:
+        if _holds_ciphertext(value):
             raise LocalError(f"{key} is encrypted: the local deployment cannot read secure config values.")
     return Stack(root, project, name, {key: _as_text(value) for key, value in values.items() if value is not None})
+
+
+def _holds_ciphertext(value: Any) -> bool:
+    """Whether the CLI encrypted it or a part of it, as `pulumi config set --secret --path` does."""
+    if isinstance(value, dict) and list(value) == ["secure"]:
+        return True
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(_holds_ciphertext, parts))
 
 
 def defaults(root: Path = ROOT) -> dict[str, str]:

@@ -195,16 +195,92 @@ def test_a_subscriber_more_leaves_the_others_as_they_were(deploy):
     assert len(after) == len(before) + 1
 
 
+HOOK = "https://example.com/token-1234"
+HOOK_SHA = "c7603f9f"
+"""`printf %s https://example.com/token-1234 | sha256sum | cut -c -8`"""
+
+
+def hook(endpoint=HOOK, **more):
+    return {"topic": "critical", "protocol": "https", "endpoint": endpoint, **more}
+
+
 def test_a_secret_endpoint_stays_secret_and_shows_in_no_name(deploy):
+    one = subscribed(deploy(Notifications, "told", lambda: {"subscriptions": [hook(pulumi.Output.secret(HOOK))]}))
+
+    assert one.secret_inputs == {"endpoint"}
+    assert one.inputs["endpoint"] == HOOK
+    assert one.name == "told-critical-https"
+
+
+def test_a_secret_filter_stays_secret(deploy):
+    policy = {"account": ["111122223333"]}
+
     def args():
-        endpoint = pulumi.Output.secret("https://example.com/token-1234")
-        return {"subscriptions": [{"topic": "critical", "protocol": "https", "endpoint": endpoint}]}
+        return {"subscriptions": [hook(filter_policy=pulumi.Output.secret(policy))]}
 
     one = subscribed(deploy(Notifications, "told", args))
 
-    assert one.secret_inputs == {"endpoint"}
-    assert one.inputs["endpoint"] == "https://example.com/token-1234"
-    assert one.name == "told-critical-https-0"
+    assert "filterPolicy" in one.secret_inputs
+    assert json.loads(one.inputs["filterPolicy"]) == policy
+
+
+def test_a_name_stands_where_the_hash_of_the_endpoint_would(deploy):
+    def named():
+        return {"subscriptions": [hook(pulumi.Output.secret(HOOK), name="pager"), hook("https://example.com/x")]}
+
+    names = [one.name for one in deploy(Notifications, "told", named).of_type(SUBSCRIPTION)]
+
+    assert "told-critical-https-pager" in names
+    assert (
+        subscribed(deploy(Notifications, "told", {"subscriptions": [hook()]})).name == f"told-critical-https-{HOOK_SHA}"
+    )
+
+
+@pytest.mark.parametrize("protocol", ENDPOINTS)
+@pytest.mark.parametrize("position", [0, 2])
+def test_a_subscription_that_was_named_by_its_position_is_recognized(deploy, protocol, position):
+    others = [subscription("email", "remediation"), subscription("sms", "remediation")]
+    listed = [*others[:position], subscription(protocol, "critical")]
+
+    recording = deploy(Notifications, "told", {"subscriptions": listed})
+
+    found = [one for one in recording.of_type(SUBSCRIPTION) + recording.of_type(PERMISSION) if "critical" in one.name]
+    assert len(found) == (2 if protocol == "lambda" else 1)
+    assert all(f"told-critical-{protocol}-{position}" in one.aliases for one in found)
+
+
+def test_a_subscription_that_gets_a_name_or_becomes_secret_is_recognized(deploy):
+    hashed = f"told-critical-https-{HOOK_SHA}"
+
+    def secret(**more):
+        return lambda: {"subscriptions": [hook(pulumi.Output.secret(HOOK), **more)]}
+
+    for args in ({"subscriptions": [hook(name="pager")]}, secret(name="pager"), secret()):
+        assert hashed in subscribed(deploy(Notifications, "told", args)).aliases
+
+
+def test_no_alias_is_a_subscription_of_its_own(deploy):
+    """The engine refuses two resources that claim one of the state."""
+    recording = deploy(Notifications, "told", {"subscriptions": [subscription(protocol) for protocol in ENDPOINTS]})
+
+    subscriptions = recording.of_type(SUBSCRIPTION)
+    names = {one.name for one in subscriptions}
+    claimed = [alias for one in subscriptions for alias in one.aliases]
+    assert len(claimed) == len(ENDPOINTS)
+    assert names.isdisjoint(claimed)
+    assert len(set(claimed)) == len(claimed)
+
+
+def test_a_replaced_subscription_is_ended_before_its_successor_is_asked_for(everyone):
+    """SNS would answer with the one that is about to be ended."""
+    assert all(one.delete_before_replace for one in everyone.of_type(SUBSCRIPTION))
+
+
+def test_an_update_that_would_rename_a_subscription_is_looked_at_before_it_runs(everyone, deploy):
+    component = "rotation-guard:index:Notifications"
+
+    assert everyone.named(component, "told").has_update_check
+    assert not deploy(Notifications, "told").named(component, "told").has_update_check
 
 
 @pytest.mark.parametrize("known_later", [False, True])

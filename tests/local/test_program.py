@@ -53,8 +53,12 @@ def test_a_config_file_that_is_no_yaml_is_refused_in_one_line(program):
         read_stack("dev", root=root)
 
 
-def test_an_encrypted_value_is_refused_by_its_key(program):
-    root = program("", "", "  example:token:\n    secure: AAABAM\n")
+@pytest.mark.parametrize(
+    "value",
+    ["{secure: AAABAM}", "[{protocol: https, endpoint: {secure: AAABAM}}]", "{a: {b: [c, {secure: AAABAM}]}}"],
+)
+def test_an_encrypted_value_is_refused_by_its_key(program, value):
+    root = program("", "", f"  example:token: {value}\n")
     with pytest.raises(LocalError, match=r"example:token is encrypted"):
         read_stack("dev", root=root)
 

@@ -31,6 +31,8 @@ GOOD = [
             [subscription(protocol="sqs", endpoint=sqs(), raw_message_delivery=True)],
             [subscription(protocol="sqs", endpoint="arn:aws-us-gov:sqs:us-gov-west-1:111122223333:inbox")],
             [subscription(raw_message_delivery=False)],
+            [subscription(name="On-call_1.x")],
+            [subscription(name="0a1b2c3d"), subscription(name="12345678", endpoint="other@example.com")],
             [subscription(filter_policy={"detail": {"eventName": ["RotationFailed", {"prefix": "Rot"}]}})],
             [subscription(protocol="lambda", endpoint=f"arn:aws:lambda:{ACCOUNT}:function:pager:live")],
             [subscription(protocol="application", endpoint=f"arn:aws:sns:{ACCOUNT}:endpoint/GCM/app/5e3e")],
@@ -130,6 +132,11 @@ BAD = [
             ]
             for x in ("absent", None, "", "archive", 1, sqs(), [ROLE])
         ],
+    ),
+    (
+        "subscriptions",
+        "1 to 24 letters, digits, '.', '_' or '-', and not a number of up to 7 digits",
+        [[subscription(name=x)] for x in ("", "a b", "x" * 25, "ä", "x\n", 1, ["x"], "a/b", "0", "12", "1234567")],
     ),
     ("subscriptions", "be there once", [[subscription(), subscription(filter_policy={"a": ["b"]})]]),
     ("queue_retention_days", "a whole number from 1 to 14", [*NUMBERS, 0, 15]),

@@ -1,0 +1,99 @@
+"""What is called how depends neither on the order of a list, nor on what is secret, nor on an edit elsewhere.
+
+A logical name that changes has Pulumi make the resource anew and delete the old one.
+"""
+
+import json
+
+import pytest
+
+from components import configuration
+from components.rotation_guard import RotationGuardArgs
+
+from .samples.everything import EVERYTHING
+
+ACCOUNT = "eu-west-1:111122223333"
+FUNCTIONS = [f"arn:aws:lambda:{ACCOUNT}:function:{name}" for name in ("a", "b", "c")]
+LISTS = {
+    "max_age_classes": [{"days": days, "name": f"{days}/*"} for days in (1, 2, 3)],
+    "subscriptions": [
+        {"topic": "failures", "protocol": "email", "endpoint": "a@example.com"},
+        {"topic": "failures", "protocol": "email", "endpoint": "b@example.com"},
+        {"topic": "critical", "protocol": "email", "endpoint": "a@example.com"},
+        {"topic": "critical", "protocol": "https", "endpoint": "https://example.com/a", "filterPolicy": {"x": ["y"]}},
+        {"topic": "critical", "protocol": "https", "endpoint": "https://example.com/b"},
+        {"topic": "remediation", "protocol": "lambda", "endpoint": FUNCTIONS[0]},
+        {"topic": "critical", "protocol": "lambda", "endpoint": FUNCTIONS[0]},
+        {"topic": "failures", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{ACCOUNT}:x", "name": "inbox"},
+    ],
+    "probe_functions": FUNCTIONS,
+    "rotation_functions": FUNCTIONS,
+    "restart_targets": [
+        *FUNCTIONS,
+        f"arn:aws:ecs:{ACCOUNT}:service/shop/orders",
+        f"arn:aws:ssm:{ACCOUNT}:document/restart-orders",
+    ],
+    "restart_role_arns": [f"arn:aws:iam::111122223333:role/{name}" for name in ("a", "b", "c")],
+    "extra_rules": [
+        {"name": name, "eventPattern": {"source": [name]}, "to": to}
+        for name, to in (("a", "both"), ("a-audit", "audit"), ("b", "failures"), ("audit", "both"))
+    ],
+}
+SETTINGS = {**EVERYTHING, **LISTS}
+
+
+@pytest.fixture(scope="session")
+def program(deploy_program):
+    """The URNs of all that `__main__.py` asks for with every setting given, but these, and the keys that are secret."""
+    made = {}
+
+    def urns(secret=(), **changes):
+        settings = {name: value for name, value in {**SETTINGS, **changes}.items() if value is not None}
+        config = {
+            f"rotation-guard:{configuration.camel(name)}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in settings.items()
+        }
+        keys = tuple(f"rotation-guard:{configuration.camel(name)}" for name in secret)
+        once = (json.dumps(config, sort_keys=True), keys)
+        if once not in made:
+            made[once] = {one.urn for one in deploy_program(config, secret_keys=keys).resources}
+        return made[once]
+
+    return urns
+
+
+def test_every_list_has_entries_here():
+    """So that the next list is not forgotten."""
+    annotations = RotationGuardArgs.__annotations__
+
+    assert set(LISTS) == {name for name in annotations if configuration._kind(annotations[name]) is list}
+    assert all(len(entries) >= 3 for entries in LISTS.values())
+    assert set(SETTINGS) == set(annotations)
+
+
+@pytest.mark.parametrize("order", [lambda entries: [*reversed(entries)], lambda entries: entries[1:] + entries[:1]])
+def test_the_order_of_lists_names_nothing(program, order):
+    assert program(**{setting: order(entries) for setting, entries in LISTS.items()}) == program()
+
+
+@pytest.mark.parametrize("secret", [["subscriptions"], [*SETTINGS]])
+def test_what_is_secret_is_called_as_it_is_when_it_is_plain(program, secret):
+    assert program(secret=secret) == program()
+
+
+@pytest.mark.parametrize("setting", LISTS)
+def test_without_the_first_entry_of_a_list_the_others_are_called_as_before(program, setting):
+    first, *others = LISTS[setting]
+
+    assert program(**{setting: others}) <= program()
+    assert program() - program(**{setting: others}) <= program(**{setting: [first]})
+
+
+@pytest.mark.parametrize("secret", [[], [*LISTS]])
+def test_what_one_list_lacks_renames_nothing_that_another_makes(program, secret):
+    """With the first entry of every list gone, what is gone is what goes with each of them alone."""
+    less = {setting: entries[1:] for setting, entries in LISTS.items()}
+
+    gone = set().union(*(program() - program(**{setting: others}) for setting, others in less.items()))
+    assert gone
+    assert program(secret, **less) == program() - gone
