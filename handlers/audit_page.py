@@ -4,7 +4,8 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from .adapters import event_bus
@@ -13,13 +14,25 @@ from .adapters.audit_tables import AuditTables
 from .adapters.audit_trail import AuditTrail
 from .adapters.incidents import Incidents
 from .adapters.secrets import Secrets
+from .audit_vanished import find_unannounced
 from .domain import reconciliation
-from .domain.audit import CHANGES, EVERY_RUN
+from .domain.audit import BUSY, CHANGES, EVERY_RUN
 from .domain.history import expires_at
+from .domain.incidents import Incident
 from .domain.reconciliation import Account, Discrepancy
-from .domain.secrets import ListedSecret, VersionDates
-from .domain.statuses import Row, belongs_in_history, cached_dates, history_row, says_something_new, status_row
-from .domain.verdicts import Finding, judge
+from .domain.secrets import ListedSecret, VersionDates, unanswered_dates
+from .domain.statuses import (
+    Row,
+    belongs_in_history,
+    cached_dates,
+    history_row,
+    is_of_another,
+    known_of,
+    says_something_new,
+    status_row,
+    with_pending_since,
+)
+from .domain.verdicts import Finding, describe_stuck, judge
 from .settings import RotationCheckSettings
 
 STUCK = "Rotation Stuck"
@@ -30,6 +43,9 @@ _PAGES_AT_ONCE = 3
 """Pages that are read, and pages that are written, while another one is judged."""
 _REMEMBERED = 5000
 """Names that are remembered, so that a secret which the list shows on two pages counts once."""
+_BUSY_AT_MOST = 16
+"""Secrets of which AWS lets an invocation wait in vain for the versions, before it asks for no more."""
+_NOT_ASKED = unanswered_dates("not asked, as it had not answered for others")
 _NOT_RECONCILED = frozenset({"replica", "pending_deletion", "unknown"})
 
 
@@ -47,6 +63,8 @@ class PageAudit:
         self._read: deque[tuple[dict[str, ListedSecret], Future[dict[str, dict[str, Any]]]]] = deque()
         self._written: deque[Future[None]] = deque()
         self._seen: dict[str, None] = {}
+        self._unanswered = 0
+        self._sample: ListedSecret | None = None
         self._expiry = expires_at(lease.started_at, settings.history_days)
 
     def __enter__(self) -> Self:
@@ -68,28 +86,35 @@ class PageAudit:
         """Everything is judged and written."""
         while self._read:
             self._audit_next()
+        self._try_sample()
         while self._written:
             self._written.popleft().result()
 
     def _audit_next(self) -> None:
         secrets, reading = self._read.popleft()
         known, progress = reading.result(), self._lease.progress
-        before = {name: {} if "gone_since" in known.get(name, {}) else known.get(name, {}) for name in secrets}
+        before = {name: known_of(known.get(name), secret) for name, secret in secrets.items()}
         dates = self._dates(secrets, before)
         # Judged now: a value made since the run began is new, and not from the future.
         now = datetime.now(UTC)
         findings = {name: judge(secret, dates[name], self._limits, now) for name, secret in secrets.items()}
         rows: list[dict[str, Any]] = []
-        discrepancies: list[Discrepancy] = []
+        stuck: list[Stuck] = []
+        discrepancies = find_unannounced(self._trail, _replaced(known, secrets))
         for name, finding in findings.items():
             account, disagreements = self._reconciled(finding, before[name], now)
-            told_stuck, stuck = self._told_stuck(finding, before[name])
-            discrepancies += [*disagreements, *stuck]
+            told_stuck, unheard = self._told_stuck(finding, before[name])
+            discrepancies += disagreements
+            stuck += unheard
             rows.append(status_row(finding, before[name], account, self._lease.started_at, told_stuck))
+        discrepancies += [one.discrepancy for one in stuck]
         history = self._history(rows, before)
         recorded = [row["secret_name"] for row in history] if self._settings.history_mode == CHANGES else []
+        # Noted before anything is done about it: a run that dies in between finds no more what was told already.
         if progress.note(discrepancies) | progress.record(recorded):
             self._runs.note(self._lease)
+        for one in stuck:
+            event_bus.put(STUCK, one.secret_arn, one.detail, one.at)
         ages = self._settings.history_mode == EVERY_RUN
         news = [row for row in rows if says_something_new(row, before[row["secret_name"]], ages=ages)]
         self._written.append(self._writers.submit(self._tables.write, history, news))
@@ -110,11 +135,31 @@ class PageAudit:
         """The dates of all: those on record, and read for those of which there is none of these versions."""
         cached = {name: cached_dates(before[name], secret) for name, secret in secrets.items()}
         unread = [name for name, dates in cached.items() if dates is None]
-        read = self._threads.map(lambda name: self._vault.version_dates(secrets[name]), unread)
-        self._lease.progress.calls += sum(secrets[name].current_version_id is not None for name in unread)
-        return {name: dates for name, dates in cached.items() if dates is not None} | dict(
-            zip(unread, read, strict=True)
-        )
+        read = dict(zip(unread, self._threads.map(lambda name: self._read_dates(secrets[name]), unread), strict=True))
+        self._sample = self._sample or next((secrets[name] for name in secrets if name not in read), None)
+        for name, dates in read.items():
+            if secrets[name].current_version_id is not None:
+                self._lease.progress.calls += 1
+                self._lease.progress.count_answer(dates)
+        return {
+            name: with_pending_since(dates or read[name], secrets[name], before[name], self._lease.started_at)
+            for name, dates in cached.items()
+        }
+
+    def _read_dates(self, secret: ListedSecret) -> VersionDates:
+        if self._unanswered >= _BUSY_AT_MOST:
+            # Each waits for a minute or more, and the run has others to judge, by the dates on record.
+            return _NOT_ASKED
+        dates = self._vault.version_dates(secret)
+        self._unanswered += dates.refused in BUSY
+        return dates
+
+    def _try_sample(self) -> None:
+        """Where AWS refused all that were asked, ask for one that was readable before: is it they, or is it us?"""
+        progress = self._lease.progress
+        if progress.refused and not progress.answered and self._sample is not None:
+            progress.calls += 1
+            progress.count_answer(self._read_dates(self._sample))
 
     def _reconciled(self, finding: Finding, before: Row, now: datetime) -> tuple[Account, list[Discrepancy]]:
         """The record of what is accounted for, and where it does not agree with what was heard."""
@@ -122,24 +167,25 @@ class PageAudit:
         account = reconciliation.account_of(before, secret, now)
         if finding.verdict in _NOT_RECONCILED or self._trail is None:
             return account, []
-        found = []
+        found: list[Discrepancy] = []
         if reconciliation.has_moved(account, secret):
-            if reconciliation.is_heard(account, secret):
-                return reconciliation.settled(secret, now), []
+            if reconciliation.is_heard(account, secret, now):
+                return reconciliation.settled(account, secret, now), []
             if not reconciliation.was_there_before(before, secret, self._lease.started_at):
                 return account, []
-            since = datetime.fromisoformat(account.at) - reconciliation.LATE
-            if not self._trail.heard_since(secret.arn, since) & reconciliation.TELLS_OF_MOVE:
+            heard = self._trail.heard_since(secret.arn, reconciliation.news_begins_at(account))
+            told_at = [at for kind, at in heard.items() if kind in reconciliation.TELLS_OF_MOVE]
+            if not told_at:
                 detail = f"AWSCURRENT is on version {secret.current_version_id}, and no event told of it."
                 found.append(Discrepancy(reconciliation.MOVED_UNHEARD, secret.name, detail))
-            account = reconciliation.moved_on(account, secret, now)
+            account = reconciliation.moved_on(account, secret, now, max(told_at, default=None))
         in_vain = reconciliation.heard_in_vain(account, secret, now)
         if in_vain:
             found.append(Discrepancy(reconciliation.HEARD_UNMOVED, secret.name, in_vain))
         return reconciliation.without_old_news(account, now), found
 
-    def _told_stuck(self, finding: Finding, before: Row) -> tuple[str | None, list[Discrepancy]]:
-        """The stuck version that there is an incident about: one is opened where no failure was heard."""
+    def _told_stuck(self, finding: Finding, before: Row) -> tuple[str | None, list["Stuck"]]:
+        """The stuck version that there is an incident about, and what is to open one where no failure was heard."""
         secret, told = finding.secret, before.get("told_stuck_version_id")
         if finding.verdict != "rotation_failing" or self._incidents is None:
             return None, []
@@ -147,16 +193,41 @@ class PageAudit:
         has_died = incident is not None and incident.alive_until < datetime.now(UTC).timestamp()
         if not has_died and (incident is not None or told == secret.pending_version_id):
             return secret.pending_version_id, []
-        event_bus.put(STUCK, secret.arn, _stuck(finding, incident.opened_at if incident else ""))
-        return secret.pending_version_id, [
-            Discrepancy(reconciliation.STUCK_WITHOUT_INCIDENT, secret.name, finding.reason)
-        ]
+        return secret.pending_version_id, [self._stuck_event(finding, incident)]
+
+    def _stuck_event(self, finding: Finding, died: Incident | None) -> "Stuck":
+        """The event of a stuck rotation: of one identity, time and text, however often and late it is put on the bus.
+
+        It is as of when the rotation came to count as stuck, or, where an incident has `died` since, as of when that
+        did.
+        """
+        secret, dates = finding.secret, finding.dates
+        at = (dates.pending_since or self._lease.started_at) + timedelta(hours=self._limits.stuck_hours, seconds=1)
+        if died is not None:
+            at = max(at, datetime.fromtimestamp(died.alive_until, UTC))
+        then = judge(secret, dates, self._limits, at)
+        if then.verdict != finding.verdict:
+            then = replace(finding, reason=describe_stuck(secret, dates))
+        found = Discrepancy(reconciliation.STUCK_WITHOUT_INCIDENT, secret.name, finding.reason)
+        return Stuck(secret.arn, _stuck(then, died.opened_at if died else ""), at, found)
 
     def _history(self, rows: list[dict[str, Any]], before: Mapping[str, Row]) -> list[dict[str, Any]]:
         """The rows of history of this page: all, or in a history of changes those that say something new."""
         every_run = self._settings.history_mode == EVERY_RUN
         told = [row for row in rows if every_run or belongs_in_history(row, before[row["secret_name"]])]
         return [history_row(self._lease.run_id, row, self._expiry) for row in told]
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A stuck rotation that opens an incident."""
+
+    secret_arn: str
+    detail: dict[str, Any]
+    """What its event says."""
+    at: datetime
+    """When that happened."""
+    discrepancy: Discrepancy
 
 
 def _stuck(finding: Finding, died: str) -> dict[str, Any]:
@@ -168,3 +239,8 @@ def _stuck(finding: Finding, died: str) -> dict[str, Any]:
         "versionId": secret.pending_version_id,
         "errorMessage": finding.reason,
     }
+
+
+def _replaced(known: Mapping[str, Row], secrets: Mapping[str, ListedSecret]) -> list[Row]:
+    """What is on record of secrets that were deleted, and whose names others have now."""
+    return [row for name, row in known.items() if "gone_since" not in row and is_of_another(row, secrets[name])]

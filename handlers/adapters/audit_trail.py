@@ -45,12 +45,16 @@ class AuditTrail:
             return False
         return True
 
-    def heard_since(self, secret_arn: str, moment: datetime) -> set[str]:
-        """The types of the events about this secret that happened at this moment or later."""
+    def heard_since(self, secret_arn: str, moment: datetime) -> dict[str, str]:
+        """The types of the events about this secret that happened at this moment or later, each with its last time."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :arn AND recorded >= :since",
             ExpressionAttributeValues=item({":arn": secret_arn, ":since": iso(moment)}),
-            ProjectionExpression="event_type",
+            ProjectionExpression="event_type, #timestamp",
+            ExpressionAttributeNames={"#timestamp": "timestamp"},
+            # Whoever asks concludes something from an event that is missing.
+            ConsistentRead=True,
         )
-        return {row(stored)["event_type"] for page in pages for stored in page["Items"]}
+        found = (row(stored) for page in pages for stored in page["Items"])
+        return {one["event_type"]: one["timestamp"] for one in found}

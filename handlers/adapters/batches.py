@@ -40,7 +40,7 @@ class Batches:
         list(self._threads.map(self._put, _cut(list(rows), WRITE_BATCH)))
 
     def get(self, table: str, keys: Iterable[Item]) -> Iterator[Item]:
-        """The rows of these keys that are there. Raises Throttled."""
+        """The rows of these keys that are there by now: what is missing is not there. Raises Throttled."""
         for found in self._threads.map(lambda some: self._get(table, some), _cut(list(keys), READ_BATCH)):
             yield from found
 
@@ -57,7 +57,7 @@ class Batches:
 
     def _get(self, table: str, keys: Sequence[Item]) -> list[Item]:
         found: list[Item] = []
-        pending: Mapping[str, Any] = {table: {"Keys": list(keys)}}
+        pending: Mapping[str, Any] = {table: {"Keys": list(keys), "ConsistentRead": True}}
         for attempt in range(ATTEMPTS):
             answer = self._dynamodb.batch_get_item(RequestItems=pending)
             found += answer["Responses"].get(table, [])

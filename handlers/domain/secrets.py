@@ -188,9 +188,17 @@ def unreadable(code: str) -> str | None:
     return "The secret was gone when its versions were listed." if code == "ResourceNotFoundException" else None
 
 
-def refused_dates(refusal: str, problem: str) -> VersionDates:
-    """What is known of a secret whose versions AWS refused to list, for a reason that may concern others as well."""
-    return VersionDates(None, problem=problem, refused=refusal)
+def unreadable_dates(code: str) -> VersionDates | None:
+    """What is known where AWS refused with this code to list a secret's versions; None where it is no refusal."""
+    problem = unreadable(code)
+    refused = "access denied" if code in DENIED else "throttled" if code in THROTTLED else ""
+    return None if problem is None else VersionDates(None, problem=problem, refused=refused)
+
+
+def unanswered_dates(trouble: str) -> VersionDates:
+    """What is known where AWS could not be asked for a secret's versions, with the name of the trouble."""
+    problem = f"The secret's versions could not be listed: AWS gave no answer ({trouble})."
+    return VersionDates(None, problem=problem, refused="no answer")
 
 
 def without_current() -> VersionDates:

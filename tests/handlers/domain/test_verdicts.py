@@ -10,7 +10,7 @@ import pytest
 from handlers.domain.exemptions import exemption_of
 from handlers.domain.limits import AgeClass, limit_of
 from handlers.domain.ownership import describe_owner, is_rotated_by_owner
-from handlers.domain.secrets import ListedSecret, VersionDates, dated, estimated, listed, read_date, refused_dates
+from handlers.domain.secrets import ListedSecret, VersionDates, dated, estimated, listed, read_date, unreadable_dates
 from handlers.domain.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, VERDICTS, AuditSettings, judge
 
 CORPUS = {path.stem: path for path in sorted((Path(__file__).parents[2] / "events" / "secrets").glob("*.json"))}
@@ -363,7 +363,9 @@ def test_a_version_of_before_the_service_is_old_and_one_of_before_aws_has_no_dat
 
 def refused(hours, **more):
     secret = replace(SECRET, pending_version_id="v3", **more)
-    dates = replace(refused_dates("access denied", "Denied."), pending_since=NOW - timedelta(hours=hours))
+    unread = unreadable_dates("AccessDeniedException")
+    assert unread is not None
+    dates = replace(unread, pending_since=NOW - timedelta(hours=hours))
     return judge(secret, dates, AuditSettings(), NOW)
 
 
@@ -371,7 +373,10 @@ def test_a_rotation_that_was_seen_to_be_under_way_for_long_is_stuck_though_no_ve
     finding = refused(25)
 
     assert (finding.verdict, finding.status, finding.attention) == ("rotation_failing", UNKNOWN, True)
-    assert finding.reason == "A rotation is stuck since 2026-02-28 11:00 UTC: version v3 holds AWSPENDING. Denied."
+    assert finding.reason == (
+        "A rotation is stuck since 2026-02-28 11:00 UTC: version v3 holds AWSPENDING. "
+        "The secret's versions may not be listed: access denied."
+    )
 
 
 def test_a_rotation_that_was_seen_lately_or_lies_elsewhere_leaves_the_secret_unknown():
