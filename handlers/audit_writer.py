@@ -54,6 +54,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         if status == "fail":
             logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": problem})
             metrics.add_metric("EventsUnrecorded", MetricUnit.Count, 1)
+    # The service is of the same name in every stack of an account; the function is not.
+    metrics.add_dimension("function_name", context.function_name)
     # Here and not in a decorator, which would complain of a run that failed before it had any.
     metrics.flush_metrics()
     return processor.response()

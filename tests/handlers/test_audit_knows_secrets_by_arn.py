@@ -102,9 +102,29 @@ def test_what_is_read_to_conclude_an_absence_is_read_consistently(aws, secret, a
     aws.forget()
     audit()
 
-    tables = [asked for asked in aws.asked("BatchGetItem") for asked in asked["RequestItems"].values()]
     queries = [asked for asked in aws.asked("Query") if "IndexName" not in asked]
-    read = [*tables, *queries, *aws.asked("Scan"), *aws.asked("GetItem")]
-    assert len(aws.asked("Query")) == len(queries)
     assert {"audit-trail", "runs"} <= {asked["TableName"] for asked in queries}
+    assert len(aws.asked("Query")) == len(queries)
+    read = [*queries, *aws.asked("Scan"), *aws.asked("GetItem")]
     assert all(asked.get("ConsistentRead") is True for asked in read), read
+
+
+def test_a_table_that_shows_what_was_written_only_to_consistent_reads_loses_no_secret(aws, secret, audit):
+    """As DynamoDB may do for a moment, and here does for ever."""
+    made = [secret(f"orders-{number}", MANAGED) for number in range(3)]
+    secret("stays", MANAGED)
+
+    def forgetful(asked):
+        if any(table.get("ConsistentRead") for table in asked["RequestItems"].values()):
+            return None
+        return {"Responses": {table: [] for table in asked["RequestItems"]}, "UnprocessedKeys": {}}
+
+    aws.answer("BatchGetItem", forgetful)
+    aws.answer("Scan", lambda asked: None if asked.get("ConsistentRead") else {"Items": [], "Count": 0})
+    runs = [audit(), audit()]
+    aws.client("secretsmanager").delete_secret(SecretId=made[0]["ARN"], ForceDeleteWithoutRecovery=True)
+    runs.append(audit())
+
+    assert [run["added"] for run in runs] == [4, 0, 0]
+    assert [kinds(run) for run in runs] == [[], [], [("vanished", "orders-0")]]
+    assert [row["secret_name"] for row in aws.rows("status") if "gone_since" in row] == ["orders-0"]
