@@ -211,6 +211,25 @@ def test_a_stuck_rotation_without_an_incident_opens_one_once(aws, stuck, audit, 
     assert (row["verdict"], row["attention"]) == ("rotation_failing", "yes")
 
 
+def test_a_stuck_rotation_is_one_event_however_often_and_late_it_is_put_on_the_bus(
+    aws, stuck, audit, put_events, dates
+):
+    stuck(30)
+    audit()
+    for hours in (1, 40):
+        [row] = aws.rows("status")
+        del row["told_stuck_version_id"]  # as when the run died before it was written, or a run could not read it
+        aws.put("status", row)
+        for version, made in dates.items():
+            assert made < NOW - timedelta(hours=29), (version, hours)
+        audit()
+
+    first, *others = put_events
+    assert others == [first] * 2
+    # Since when the rotation counts as stuck, and not when somebody looked.
+    assert timedelta(0) <= first["Time"] - (NOW - timedelta(hours=30 - 24)) <= timedelta(seconds=2)
+
+
 def open_incident(aws, arn, alive_until):
     """An incident as remediation writes it, whose workflow will be heard of again until then."""
     opened = "2026-03-01T00:00:00.000Z"
