@@ -89,7 +89,7 @@ class Account:
     def _dates(self, secret: ListedSecret) -> VersionDates:
         if secret.current_version_id is None:
             return without_current()
-        if secret.deleted_at is not None or secret.primary_region not in (None, secret.region):
+        if secret.deleted_at is not None:
             # Its verdict rests on that alone.
             return VersionDates(None, problem="The versions were not asked for.")
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rotation_guard.handlers.domain.ownership import LONGEST_PERIOD
 from rotation_guard.handlers.domain.secrets import ListedSecret, VersionDates, dated, estimated, listed
 
 from .files import read_json
@@ -14,6 +15,7 @@ from .problems import Misused
 _DATES = ("CreatedDate", "DeletedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate")
 _TEXTS = ("OwningService", "PrimaryRegion", "Type", "RotationLambdaARN")
 _OPTION = "--from"
+_LAST_YEAR = datetime.max.year
 _KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
 
 
@@ -53,12 +55,11 @@ def _clean(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
     rotates = entry.get("RotationEnabled")
     if rotates is not None and not isinstance(rotates, bool):
         raise Misused(f"{where} must have true or false as RotationEnabled, got {rotates!r}.")
-    rules = entry.get("RotationRules")
     return {
         **{field: _date(entry[field], field, where) for field in _DATES if entry.get(field) is not None},
         **{field: text for field in _TEXTS if (text := _text(entry, field, where))},
         "RotationEnabled": rotates,
-        "RotationRules": rules if rules else None,
+        "RotationRules": _rules(entry.get("RotationRules"), where),
         "Tags": _tags(entry.get("Tags"), where),
         "SecretVersionsToStages": _stages(entry.get("SecretVersionsToStages"), where),
     }
@@ -67,7 +68,21 @@ def _clean(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _version_dates(dates: Any, where: str) -> dict[str, datetime]:
     if not isinstance(dates, dict):
         raise Misused(f"{where} must have a date for each version id as VersionCreatedDates, got {_kind(dates)}.")
-    return {version: _date(date, f"VersionCreatedDates of {version}", where) for version, date in dates.items()}
+    read_dates = {version: _date(date, f"VersionCreatedDates of {version}", where) for version, date in dates.items()}
+    return {version: date for version, date in read_dates.items() if date is not None}
+
+
+def _rules(rules: Any, where: str) -> dict[str, Any]:
+    if not rules:
+        return {}
+    days = rules.get("AutomaticallyAfterDays") if isinstance(rules, dict) else None
+    if not isinstance(rules, dict) or isinstance(days, bool) or not isinstance(days or 0, int):
+        raise Misused(f"{where} must have a whole number of AutomaticallyAfterDays in RotationRules, got {rules!r}.")
+    if not 0 <= (days or 0) <= LONGEST_PERIOD.days:
+        raise Misused(
+            f"{where} must have 0 to {LONGEST_PERIOD.days} as AutomaticallyAfterDays in RotationRules, got {days}."
+        )
+    return rules
 
 
 def _stages(stages: Any, where: str) -> dict[str, list[str]]:
@@ -92,11 +107,22 @@ def _is_tag(tag: Any) -> bool:
     return isinstance(tag, dict) and isinstance(tag.get("Key"), str) and isinstance(tag.get("Value") or "", str)
 
 
-def _date(value: Any, field: str, where: str) -> datetime:
+def _date(value: Any, field: str, where: str) -> datetime | None:
+    """A date; None for one that stands for none, where it cannot even be brought to UTC."""
     try:
         return read(value)
     except ValueError:
+        if _is_at_the_edge_of_all_dates(value):
+            return None
         raise Misused(f"{where} must have a date or epoch seconds as {field}, got {value!r}.") from None
+
+
+def _is_at_the_edge_of_all_dates(value: Any) -> bool:
+    """Whether it is the first or the last moment of some time zone, as .NET writes none and never."""
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value.strip()).year in (datetime.min.year, _LAST_YEAR)
+    except ValueError:
+        return False
 
 
 def _text(entry: Mapping[str, Any], field: str, where: str, required: bool = False) -> str:

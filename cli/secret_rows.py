@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from rotation_guard.handlers.domain.secrets import read_version_date
 from rotation_guard.handlers.domain.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, Finding
 
 from .moments import later, read
@@ -116,7 +117,8 @@ def of_finding(finding: Finding) -> SecretRow:
 
 def of_record(record: Mapping[str, Any], at: datetime) -> SecretRow:
     """What an audit wrote down, the age being that of the value at this moment."""
-    made, limit = _moment(record, "value_created_at"), record.get("limit_days")
+    # A row of before such dates were known to stand for none may hold one.
+    made, limit = read_version_date(_moment(record, "value_created_at")), record.get("limit_days")
     days = None if made is None else (at - made).days
     return SecretRow(
         secret_name=record["secret_name"],

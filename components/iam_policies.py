@@ -155,7 +155,7 @@ def rotation_check(
         allow(["dynamodb:Scan", "dynamodb:UpdateItem"], status_arn),
         allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], runs_arn),
         *([allow("dynamodb:Query", trail_arn)] if trail_arn else []),
-        *([allow("dynamodb:GetItem", incidents_arn)] if incidents_arn else []),
+        *([allow(["dynamodb:GetItem", "dynamodb:Query"], incidents_arn)] if incidents_arn else []),
         own_events(partition, region, account),
     ]
 

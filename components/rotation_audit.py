@@ -197,7 +197,8 @@ class RotationAudit(pulumi.ComponentResource):
         # Lambda stops a function that invokes itself after some sixteen times; a run of many secrets may need more.
         lambda_.FunctionRecursionConfig(f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child)
         if "critical_topic_arn" in args and 3 * longest <= LONGEST_ALARM_SECONDS:
-            _alarm(f"{name}-incomplete", f"{name}-check", longest, args["critical_topic_arn"], tags, child)
+            dimensions = {"service": f"{name}-check", "function_name": check.name}
+            _alarm(f"{name}-incomplete", dimensions, longest, args["critical_topic_arn"], tags, child)
         role = iam.Role(
             f"{name}-schedule",
             description="Starts the audit on schedule (rotation-guard)",
@@ -258,7 +259,7 @@ class RotationAudit(pulumi.ComponentResource):
 
 def _alarm(
     name: str,
-    service: str,
+    dimensions: Mapping[str, pulumi.Input[str]],
     period_seconds: int,
     topic_arn: pulumi.Input[str],
     tags: Mapping[str, str] | None,
@@ -271,7 +272,7 @@ def _alarm(
         alarm_description="No audit of rotations was complete for three periods (rotation-guard)",
         namespace="rotation-guard",
         metric_name="AuditRunsComplete",
-        dimensions={"service": service},
+        dimensions=dimensions,
         statistic="Sum",
         comparison_operator="LessThanThreshold",
         threshold=1,

@@ -1,19 +1,30 @@
 """Ends a run of the audit: whether it saw everything, what has vanished, and which run before it was lost."""
 
-from collections.abc import Iterable
+import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .adapters import secret_count
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import stalled_incidents
+from .adapters import event_bus, secret_count
 from .adapters.audit_runs import AuditRuns, Lease
 from .adapters.audit_tables import AuditTables
 from .adapters.audit_trail import AuditTrail
+from .adapters.unfinished_incidents import UnfinishedIncidents
+from .audit_vanished import find_unannounced
 from .domain.audit import EVERY_RUN, incomplete_because, vanished
 from .domain.history import expires_at, iso
-from .domain.reconciliation import LATE, TELLS_OF_END, VANISHED, Discrepancy
 from .settings import RotationCheckSettings
 
+logger = Logger()
+
+_COUNT_IS_BEHIND = timedelta(hours=3)
+"""How long CloudWatch may still count a secret that was purged."""
+_MOST_RUNS = 250
+"""Runs that are looked at for how many secrets there were in that time: enough for one a minute."""
 _LOST = "The run was never finished: it failed, or what it handed over did not arrive."
 
 
@@ -37,22 +48,48 @@ class Ending:
 def end(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, lease: Lease) -> Ending | None:
     """Write down the end of a run whose pages are all audited; None where another invocation has it by now."""
     now, progress = datetime.now(UTC), lease.progress
-    earlier = runs.before(lease.run_id, lease.started_at)
+    period = timedelta(seconds=settings.period_seconds)
+    earlier = runs.before(lease.run_id, lease.started_at, min(_MOST_RUNS, math.ceil(_COUNT_IS_BEHIND / period) + 2))
     lost = [one for one in earlier if "finished_at" not in one and runs.give_up(one["run_id"], now, _LOST)]
-    previous = next((one for one in earlier if "finished_at" in one and not one.get("lost")), None)
+    finished = [one for one in earlier if "finished_at" in one and not one.get("lost")]
+    previous = next(iter(finished), None)
+    # A purge shows in the list at once, and in the count by and by: fewer than lately are no fewer than there are.
+    lately = [one for one in finished if datetime.fromisoformat(one["started_at"]) > now - _COUNT_IS_BEHIND - period]
     counted, uncounted = _counted(now)
-    reasons = incomplete_because(progress, counted, previous)
-    if not reasons and _may_have_lost_some(settings, lease, previous):
+    reasons = incomplete_because(
+        progress,
+        counted,
+        previous,
+        complete_before=next((one for one in finished if one["complete"]), None),
+        listed_lately=max((int(one.get("listed", 0)) for one in lately), default=0),
+    )
+    # Where the count is behind, some may be missing from the list after all: nothing is taken out before they agree.
+    shortfall = max(0, (counted or 0) - progress.listed)
+    if not reasons and not shortfall and _may_have_lost_some(settings, lease, previous):
         _take_out(settings, runs, tables, lease, now)
+    reasons += _report_stalled(settings, now)
     outcome = {
         "complete": not reasons,
         "incomplete_because": reasons or None,
         "counted": counted,
+        "shortfall": shortfall or None,
         "period_seconds": settings.period_seconds,
         "history_mode": settings.history_mode,
         "expires_at": expires_at(lease.started_at, settings.history_days),
     }
     return Ending(reasons, len(lost), uncounted) if runs.finish(lease, now, outcome) else None
+
+
+def _report_stalled(settings: RotationCheckSettings, now: datetime) -> list[str]:
+    """Reports incidents that nobody goes on with; why that could not be done, as a reason why a run is incomplete."""
+    if not settings.incidents_table_name:
+        return []
+    try:
+        stalled_incidents.report(UnfinishedIncidents(settings.incidents_table_name), int(now.timestamp()))
+    except (BotoCoreError, ClientError, event_bus.NotTaken) as error:
+        logger.exception("stalled incidents were not reported")
+        return [f"Stalled incidents could not be reported ({type(error).__name__})."]
+    return []
 
 
 def _counted(now: datetime) -> tuple[int | None, str]:
@@ -67,7 +104,9 @@ def _may_have_lost_some(settings: RotationCheckSettings, lease: Lease, previous:
     if settings.history_mode == EVERY_RUN:
         return vanished(lease.progress, previous)
     # A history of changes says once a day of every secret that it is there: that is when it shows which is not.
-    return previous is None or not previous["complete"] or previous["started_at"][:10] != iso(lease.started_at)[:10]
+    if previous is None or not previous["complete"] or "shortfall" in previous:
+        return True
+    return previous["started_at"][:10] != iso(lease.started_at)[:10]
 
 
 def _take_out(
@@ -77,21 +116,8 @@ def _take_out(
     every_run, day = settings.history_mode == EVERY_RUN, iso(lease.started_at)[:10]
     gone = list(tables.without_history_of(lease.run_id) if every_run else tables.not_seen_on(day))
     # Noted first: once they are taken out, nobody finds them again.
-    if lease.progress.note(_untold(settings, gone)):
+    trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
+    if lease.progress.note(find_unannounced(trail, gone)):
         runs.note(lease)
     for status in gone:
         tables.mark_gone(status["secret_name"], iso(now), expires_at(now, settings.history_days))
-
-
-def _untold(settings: RotationCheckSettings, gone: Iterable[dict[str, Any]]) -> list[Discrepancy]:
-    trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
-    found = []
-    for status in gone:
-        was_told = status["verdict"] == "pending_deletion"
-        if trail is not None and not was_told:
-            since = datetime.fromisoformat(status["checked_at"]) - LATE
-            was_told = bool(trail.heard_since(status["secret_arn"], since) & TELLS_OF_END)
-        if not was_told:
-            detail = "It is no longer listed with its tag, and no event told of its deletion."
-            found.append(Discrepancy(VANISHED, status["secret_name"], detail))
-    return found

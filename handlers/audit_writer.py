@@ -80,6 +80,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     if settings.status_table_name:
         new_events = [rotation_event for rotation_event, is_new in events if is_new]
         _note_news(new_events, now, audit_tables.HeardOfSecrets(settings.status_table_name), require_time)
+    # The service is of the same name in every stack of an account; the function is not.
+    metrics.add_dimension("function_name", context.function_name)
     # Here and not in a decorator, which would complain of a run that failed before it had any.
     metrics.flush_metrics()
     return processor.response()

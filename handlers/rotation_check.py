@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from . import stalled_incidents
 from .adapters import (
     audit_runs,
     audit_tables,
@@ -37,6 +38,8 @@ ACTIONS = (
     | audit_runs.ACTIONS
     | audit_trail.LOOKING_ACTIONS
     | incidents.LOOKING_ACTIONS
+    | incidents.LISTING_ACTIONS
+    | stalled_incidents.ACTIONS
     | event_bus.ACTIONS
     | secret_count.ACTIONS
     | next_invocation.ACTIONS
@@ -77,7 +80,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if runs.hand_over(lease, token, lease_until(datetime.now(UTC), TAKEN_UP_MILLISECONDS)):
             _continue(run, lease.part + 1, context)
     elif ending := end(settings, runs, tables, lease):
-        _tell(lease, ending)
+        _tell(lease, ending, context.function_name)
     else:
         logger.error("the run was taken by another invocation before it ended", extra={"run_id": run})
     return {"run_id": run, "checked": lease.progress.checked, "flagged": lease.progress.flagged}
@@ -128,7 +131,7 @@ def _at_work_elsewhere(runs: AuditRuns, run: str, context: LambdaContext) -> dic
     return {"run_id": run, "checked": int(known.get("checked", 0)), "flagged": int(known.get("flagged", 0))}
 
 
-def _tell(lease: Lease, ending: Ending) -> None:
+def _tell(lease: Lease, ending: Ending, function_name: str) -> None:
     """The end of a run, in the log and on the dashboard."""
     progress = lease.progress
     counts = {"checked": progress.checked, "flagged": progress.flagged, "unknown": progress.unknown}
@@ -145,5 +148,7 @@ def _tell(lease: Lease, ending: Ending) -> None:
     for kind in KINDS:
         name = "".join(word.capitalize() for word in kind.split("_"))
         metrics.add_metric(f"Discrepancies{name}", MetricUnit.Count, progress.discrepancies.get(kind, 0))
+    # The service is of the same name in every stack of an account; the function is not.
+    metrics.add_dimension("function_name", function_name)
     # Here and not in a decorator, which would complain of a run that failed before it had any.
     metrics.flush_metrics()

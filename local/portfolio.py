@@ -91,7 +91,7 @@ def _said(text: str) -> Any:
 _ROTATED: Mapping[str, Any] = {"rotation": "on", "changed": True}
 _LIKE: Mapping[str, Mapping[str, Any]] = {
     "pending_deletion": {"age": 50 * _DAY, "deleted": True},
-    "replica": {"age": 90 * _DAY, "replica": True},
+    "replica": {"age": 10 * _DAY, "replica": True},
     "unknown": {"age": 20 * _DAY, "empty": True},
     "exempt": {
         "age": 200 * _DAY,

@@ -19,21 +19,13 @@ _FREE = (
     "(attribute_not_exists(holder) OR holder = :me OR lease_until < :now)"
 )
 _LOST = "attribute_not_exists(finished_at) AND lease_until < :now"
-_PLACE = ("holder", "lease_until", "next_token")
-_OUTCOME = (
-    "finished_at",
-    "complete",
-    "lost",
-    "incomplete_because",
-    "counted",
-    "discrepancies",
-    "findings",
-    "recorded",
-    "changed",
-    "next_token",
-)
+_PLACE = ("holder", "lease_until", "next_token", "answered")
+_OUTCOME = ("finished_at", "complete", "lost", "incomplete_because", "counted", "shortfall", "refused", "next_token")
+"""What a run that is started again has not come to yet. What it found is not among it: nobody finds that again."""
 _LOOKED_AT = 10
-"""Scheduled runs before this one among which those are looked for that were never finished."""
+"""Scheduled runs before this one that are looked at in any case: some may never have been finished, or not complete."""
+_SAME_RUN = timedelta(hours=1)
+"""For so long after its end, as long as Lambda retries, a run that is started again is the same one."""
 _SCHEDULED = ("20", "21")
 """Between these are the ids that begin with a year."""
 _BY_HAND = (("0", "2"), ("21", "~"))
@@ -64,20 +56,19 @@ class AuditRuns:
         """Start a run, or go on with a part that was handed over; None while or where somebody else does.
 
         The first part may be started again by the invocation that began it, by anyone once its time is up, and where
-        the run was finished. The discrepancies that it had found stay.
+        the run was finished: the invocation may have died before it told so. The discrepancies that it found stay.
         """
         before = self.read(run_id) or {}
-        anew = part == 0 and ("started_at" not in before or "finished_at" in before)
+        again = part == 0 and "finished_at" in before
+        anew = part == 0 and ("started_at" not in before or (again and _ended_long_before(before, now)))
         changes: dict[str, Any] = {"holder": holder, "lease_until": iso(until), "part": part}
         if anew:
             changes["started_at"] = iso(now)
         condition = _FREE if part else _STARTABLE
         values = {":me": holder, ":now": iso(now), **({":expected": part} if part else {})}
-        if not self._update(run_id, changes, condition, values, remove=_OUTCOME if anew else ()):
+        if not self._update(run_id, changes, condition, values, remove=_OUTCOME if anew or again else ()):
             return None
-        if anew:
-            return Lease(run_id, holder, 0, now.replace(microsecond=0), None, Progress())
-        started_at = datetime.fromisoformat(before["started_at"])
+        started_at = now.replace(microsecond=0) if anew else datetime.fromisoformat(before["started_at"])
         if part:
             return Lease(run_id, holder, part, started_at, before["next_token"], resumed(before))
         return Lease(run_id, holder, 0, started_at, None, with_findings(Progress(), before))
@@ -100,21 +91,22 @@ class AuditRuns:
     def hand_over(self, lease: Lease, token: str, until: datetime) -> bool:
         """Leave the rest of the run to whoever takes the next part."""
         place = {"part": lease.part + 1, "next_token": token, "lease_until": iso(until)}
-        changes = {**lease.progress.written(), **place}
+        changes = {**lease.progress.written(), "answered": lease.progress.answered, **place}
         return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=("holder",))
 
     def finish(self, lease: Lease, finished_at: datetime, outcome: Mapping[str, Any]) -> bool:
         """The end of a run, and how it went."""
         changes = {**lease.progress.written(), **outcome, "finished_at": iso(finished_at)}
-        return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=_PLACE)
+        remove = _PLACE if lease.progress.refused else (*_PLACE, "refused")
+        return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=remove)
 
-    def before(self, run_id: str, started_at: datetime) -> list[dict[str, Any]]:
-        """The last runs but this one that began no later, newest first.
+    def before(self, run_id: str, started_at: datetime, scheduled: int = 0) -> list[dict[str, Any]]:
+        """The last runs but this one that began no later, newest first: so many `scheduled` ones, or some more.
 
         Scheduled runs are in the order of their ids. Those by hand are in none, so all of these, which are few, are
         looked through.
         """
-        found = self._between(*_SCHEDULED, Limit=_LOOKED_AT)
+        found = self._between(*_SCHEDULED, Limit=max(_LOOKED_AT, scheduled))
         for first, last in _BY_HAND:
             found += self._between(first, last)
         earlier = [one for one in found if one["run_id"] != run_id and one["started_at"] <= iso(started_at)]
@@ -162,6 +154,10 @@ class AuditRuns:
 def lease_until(now: datetime, remaining_milliseconds: int) -> datetime:
     """When an invocation that has so long to live can be taken for dead."""
     return now + timedelta(milliseconds=remaining_milliseconds, seconds=60)
+
+
+def _ended_long_before(run: Mapping[str, Any], now: datetime) -> bool:
+    return now - datetime.fromisoformat(run["finished_at"]) > _SAME_RUN
 
 
 def _key(run_id: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class AuditTables:
 
     def _known(self) -> Iterator[list[dict[str, Any]]]:
         pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._status, FilterExpression="attribute_not_exists(gone_since)"
+            TableName=self._status, FilterExpression="attribute_not_exists(gone_since)", ConsistentRead=True
         )
         for page in pages:
             yield [row(stored) for stored in page["Items"]]

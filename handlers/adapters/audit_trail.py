@@ -55,10 +55,11 @@ class AuditTrail:
             raise Unrecordable(code) from None
         return True
 
-    def heard_since(self, secret_arn: str, moment: datetime, now: datetime | None = None) -> set[str]:
-        """The types of this secret's events from this moment until now; events that claim a future time are left out.
+    def heard_since(self, secret_arn: str, moment: datetime, now: datetime | None = None) -> dict[str, str]:
+        """The types of this secret's events from this moment until now, each with its last time, ISO 8601 in UTC.
 
-        The read is strongly consistent, because callers conclude from what is absent.
+        Events that claim a future time are left out. The read is strongly consistent, because callers conclude from
+        what is absent.
         """
         until = (now or datetime.now(UTC)) + CLOCK_SKEW
         pages = (
@@ -68,8 +69,9 @@ class AuditTrail:
                 TableName=self._table_name,
                 KeyConditionExpression="secret_arn = :arn AND recorded BETWEEN :since AND :until",
                 ExpressionAttributeValues=item({":arn": secret_arn, ":since": iso(moment), ":until": iso(until)}),
-                ProjectionExpression="event_type",
+                ProjectionExpression="event_type, recorded",
                 ConsistentRead=True,
             )
         )
-        return {row(stored)["event_type"] for page in pages for stored in page["Items"]}
+        events = (row(stored) for page in pages for stored in page["Items"])
+        return {event["event_type"]: event["recorded"].partition("#")[0] for event in events}

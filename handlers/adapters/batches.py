@@ -40,8 +40,19 @@ class Batches:
         list(self._threads.map(self._put, _cut(list(rows), WRITE_BATCH)))
 
     def get(self, table: str, keys: Iterable[Item]) -> Iterator[Item]:
-        """The rows of these keys that are there. Raises Throttled."""
-        for found in self._threads.map(lambda some: self._get(table, some), _cut(list(keys), READ_BATCH)):
+        """The rows of these keys that are there: what is missing is not there. Raises Throttled.
+
+        An eventually consistent read, which costs half, may miss a row that was written a moment ago. So those that it
+        did not find are asked for again, consistently.
+        """
+        asked = list(keys)
+        missing = {_identify(key): key for key in asked}
+        for found in self._threads.map(lambda some: self._get(table, some, False), _cut(asked, READ_BATCH)):
+            for row in found:
+                missing.pop(_identify({name: row[name] for name in asked[0]}), None)
+            yield from found
+        again = _cut(list(missing.values()), READ_BATCH)
+        for found in self._threads.map(lambda some: self._get(table, some, True), again):
             yield from found
 
     def _put(self, rows: Sequence[tuple[str, Item]]) -> None:
@@ -55,9 +66,9 @@ class Batches:
             _pause(attempt)
         raise Throttled(f"DynamoDB left rows of {', '.join(pending)} unwritten after {ATTEMPTS} attempts")
 
-    def _get(self, table: str, keys: Sequence[Item]) -> list[Item]:
+    def _get(self, table: str, keys: Sequence[Item], consistent: bool) -> list[Item]:
         found: list[Item] = []
-        pending: Mapping[str, Any] = {table: {"Keys": list(keys)}}
+        pending: Mapping[str, Any] = {table: {"Keys": list(keys), "ConsistentRead": consistent}}
         for attempt in range(ATTEMPTS):
             answer = self._dynamodb.batch_get_item(RequestItems=pending)
             found += answer["Responses"].get(table, [])
@@ -66,6 +77,11 @@ class Batches:
                 return found
             _pause(attempt)
         raise Throttled(f"DynamoDB left rows of {table} unread after {ATTEMPTS} attempts")
+
+
+def _identify(key: Item) -> tuple[tuple[str, str], ...]:
+    """A key as one value: the keys of our tables are strings."""
+    return tuple(sorted((name, value["S"]) for name, value in key.items()))
 
 
 def _cut(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from .clients import client
@@ -37,13 +38,10 @@ def put_turn(facts: Mapping[str, Any]) -> str:
     return event_id
 
 
-def put(detail_type: str, secret_arn: str, detail: Mapping[str, Any]) -> None:
-    """Put one event about a secret on the bus. Raises NotTaken."""
-    answer = client("events").put_events(
-        Entries=[
-            {"Source": SOURCE, "DetailType": detail_type, "Resources": [secret_arn], "Detail": json.dumps(dict(detail))}
-        ]
-    )
+def put(detail_type: str, secret_arn: str, detail: Mapping[str, Any], at: datetime | None = None) -> None:
+    """Put one event about a secret on the bus, as of this time, or else of now. Raises NotTaken."""
+    entry = {"Source": SOURCE, "DetailType": detail_type, "Resources": [secret_arn], "Detail": json.dumps(dict(detail))}
+    answer = client("events").put_events(Entries=[entry if at is None else {**entry, "Time": at}])
     if answer["FailedEntryCount"]:
         [refused] = answer["Entries"]
         raise NotTaken(f"EventBridge did not take {detail_type}: {refused.get('ErrorMessage', refused)}")

@@ -2,18 +2,20 @@
 
 from datetime import datetime, timedelta
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from .clients import client
 
 ACTIONS = frozenset({"cloudwatch:GetMetricStatistics"})
 _DIMENSIONS = {"Service": "Secrets Manager", "Type": "Resource", "Resource": "SecretCount", "Class": "None"}
 _LOOKED_BACK = timedelta(hours=3)
+_ANSWERS_WITHIN_SECONDS = 10
+"""An audit that is whole does not wait for its count."""
 _HOUR = 3600
 
 
 class NotCounted(RuntimeError):
-    """CloudWatch did not answer; the message says why."""
+    """CloudWatch refused to answer, or could not be reached; the message says why."""
 
 
 def counted(now: datetime) -> int | None:
@@ -25,7 +27,7 @@ def counted(now: datetime) -> int | None:
     Raises NotCounted.
     """
     try:
-        answer = client("cloudwatch").get_metric_statistics(
+        answer = client("cloudwatch", _ANSWERS_WITHIN_SECONDS).get_metric_statistics(
             Namespace="AWS/SecretsManager",
             MetricName="ResourceCount",
             Dimensions=[{"Name": name, "Value": value} for name, value in _DIMENSIONS.items()],
@@ -34,7 +36,7 @@ def counted(now: datetime) -> int | None:
             Period=_HOUR,
             Statistics=["Minimum"],
         )
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
         raise NotCounted(str(error)) from error
     found = [point["Minimum"] for point in answer.get("Datapoints", [])]
     return int(min(found)) if found else None

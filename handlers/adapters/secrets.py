@@ -6,11 +6,20 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..domain.diagnosis import Described, Unreadable
 from ..domain.rotation import name_of
-from ..domain.secrets import DENIED, ListedSecret, VersionDates, dated, listed, unreadable, without_current
+from ..domain.secrets import (
+    DENIED,
+    ListedSecret,
+    VersionDates,
+    dated,
+    listed,
+    unanswered_dates,
+    unreadable_dates,
+    without_current,
+)
 from .clients import client
 
 LISTING_ACTIONS = frozenset({"secretsmanager:ListSecrets", "secretsmanager:ListSecretVersionIds"})
@@ -50,18 +59,20 @@ class Secrets:
         """When its versions were made. What cannot be read of one secret is told, not raised."""
         if secret.current_version_id is None:
             return without_current()
-        versions, problem = self._readable_versions(secret.arn)
-        return VersionDates(None, problem=problem) if problem else dated(secret, _created(versions))
+        versions, unread = self._readable_versions(secret.arn)
+        return unread or dated(secret, _created(versions))
 
-    def _readable_versions(self, secret_arn: str) -> tuple[list[Mapping[str, Any]], str]:
+    def _readable_versions(self, secret_arn: str) -> tuple[list[Mapping[str, Any]], VersionDates | None]:
         """Its versions, or why they cannot be had."""
         try:
-            return self._versions(secret_arn), ""
+            return self._versions(secret_arn), None
         except ClientError as error:
-            problem = unreadable(error.response["Error"]["Code"])
-            if problem is None:
+            unread = unreadable_dates(error.response["Error"]["Code"])
+            if unread is None:
                 raise
-            return [], problem
+            return [], unread
+        except BotoCoreError as error:
+            return [], unanswered_dates(type(error).__name__)
 
     def _versions(self, secret_arn: str) -> list[Mapping[str, Any]]:
         """Every version that holds a label, page by page: boto3 has no paginator for this call."""
@@ -112,7 +123,8 @@ def read_current_dates(secret_arn: str) -> tuple[str | None, VersionDates]:
 
 
 def _created(versions: list[Mapping[str, Any]]) -> dict[str, datetime]:
-    return {version["VersionId"]: version["CreatedDate"] for version in versions}
+    """Version id -> its date, where AWS gives one."""
+    return {version["VersionId"]: version["CreatedDate"] for version in versions if version.get("CreatedDate")}
 
 
 def _take_entries(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from .reconciliation import Discrepancy
+from .secrets import VersionDates
 from .verdicts import NEEDS_ROTATION, UNKNOWN, Finding
 
 AUDIT = "rotation"
@@ -15,6 +16,13 @@ EVERY_RUN, CHANGES = "everyRun", "changes"
 """What the history keeps: each run, or a row when a verdict or a version changes, and one a day."""
 SHOWN = 100
 """Discrepancies, and secrets with a row of history, that a run's row lists at most; all of them are counted."""
+
+BUSY = ("throttled", "no answer")
+"""Why AWS does not answer where that is no matter of any one secret."""
+_REFUSED_PART = 3
+"""A run in which one in so many secrets was refused has not seen everything."""
+_UNKNOWN_PART = 20
+"""By more than one in so many, and more than one, the secrets that are unknown may not grow."""
 
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
 
@@ -40,6 +48,10 @@ class Progress:
     pages: int = 0
     calls: int = 0
     """Calls to Secrets Manager."""
+    answered: int = 0
+    """Secrets whose versions AWS listed when they were asked for, for as long as the run lasts."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Those whose versions it did not list, by the reason."""
     seconds: float = 0
     """Spent by the invocations before this one."""
     verdicts: dict[str, int] = field(default_factory=dict)
@@ -60,17 +72,26 @@ class Progress:
             self.unknown += finding.status == UNKNOWN
             self.verdicts[finding.verdict] = self.verdicts.get(finding.verdict, 0) + 1
 
+    def count_answer(self, dates: VersionDates) -> None:
+        """Add whether AWS answered for the versions of one secret."""
+        if dates.refused:
+            self.refused[dates.refused] = self.refused.get(dates.refused, 0) + 1
+        else:
+            self.answered += 1
+
     def note(self, found: Iterable[Discrepancy]) -> bool:
         """Add discrepancies, each once; whether there was a new one."""
         new = False
+        known = {(one["kind"], one["secret_name"]) for one in self.findings}
         for one in found:
-            as_written = asdict(one)
-            if as_written in self.findings:
+            # The detail may tell an age, which differs when a run that died is started again.
+            if (one.kind, one.secret_name) in known:
                 continue
             new = True
+            known.add((one.kind, one.secret_name))
             self.discrepancies[one.kind] = self.discrepancies.get(one.kind, 0) + 1
             if len(self.findings) < SHOWN:
-                self.findings.append(as_written)
+                self.findings.append(asdict(one))
         return new
 
     def record(self, secret_names: Iterable[str]) -> bool:
@@ -82,17 +103,20 @@ class Progress:
         return bool(grown)
 
     def written(self) -> dict[str, Any]:
-        """As a row holds it."""
-        return asdict(self) | {"seconds": Decimal(str(round(self.seconds, 3)))}
+        """As a row holds it; without what only the next part of the run needs."""
+        written = asdict(self) | {"seconds": Decimal(str(round(self.seconds, 3))), "refused": self.refused or None}
+        del written["answered"]
+        return written
 
 
 def resumed(row: Mapping[str, Any]) -> Progress:
     """The progress that a run's row holds."""
     progress = Progress()
-    for name in ("checked", "flagged", "unknown", "listed", "added", "pages", "calls"):
+    for name in ("checked", "flagged", "unknown", "listed", "added", "pages", "calls", "answered"):
         setattr(progress, name, int(row.get(name, 0)))
     progress.seconds = float(row.get("seconds", 0))
     progress.verdicts = {name: int(count) for name, count in row.get("verdicts", {}).items()}
+    progress.refused = {name: int(count) for name, count in (row.get("refused") or {}).items()}
     return with_findings(progress, row)
 
 
@@ -104,19 +128,55 @@ def with_findings(progress: Progress, row: Mapping[str, Any]) -> Progress:
     return progress
 
 
-def incomplete_because(progress: Progress, counted: int | None, before: Mapping[str, Any] | None) -> list[str]:
-    """Why a run that came to its end cannot have seen everything, a sentence each; empty where it can."""
+def incomplete_because(
+    progress: Progress,
+    counted: int | None,
+    before: Mapping[str, Any] | None,
+    *,
+    complete_before: Mapping[str, Any] | None = None,
+    listed_lately: int = 0,
+) -> list[str]:
+    """Why a run that came to its end cannot have seen everything, a sentence each; empty where it can.
+
+    `before` is the run before, `complete_before` the last that was complete, and `listed_lately` the most secrets that
+    a run has listed in the hours for which CloudWatch may still count what was purged since.
+    """
     reasons = []
-    if counted is not None and progress.listed < counted:
+    if counted is not None and counted > max(progress.listed, listed_lately):
         reasons.append(f"CloudWatch counts {counted} secrets in the account, and {progress.listed} were listed.")
     checked_before = int(before.get("checked", 0)) if before else 0
     if progress.checked * 2 < checked_before:
         reasons.append(f"The run before checked {checked_before} secrets, and this one {progress.checked}.")
-    return reasons
+    return reasons + _unread(progress, complete_before)
+
+
+def _unread(progress: Progress, complete_before: Mapping[str, Any] | None) -> list[str]:
+    """Why a run cannot have judged what it listed.
+
+    A secret whose own policy denies its versions is unknown and nothing more. What one policy does not explain is that
+    AWS answered for none, that it refused a good part of all, or that it was too busy to answer for several.
+    """
+    refused, busy = sum(progress.refused.values()), sum(progress.refused.get(reason, 0) for reason in BUSY)
+    by_reason = ", ".join(f"{reason} {count}" for reason, count in sorted(progress.refused.items()))
+    if refused and not progress.answered:
+        return [f"AWS listed the versions of none of the {refused} secrets that it was asked for: {by_reason}."]
+    if busy > 1 or (refused > 1 and refused * _REFUSED_PART >= progress.checked):
+        return [f"AWS did not list the versions of {refused} of {progress.checked} secrets: {by_reason}."]
+    if complete_before is not None:
+        unknown = int(complete_before.get("unknown", 0))
+        if progress.unknown - unknown > max(1, progress.checked // _UNKNOWN_PART):
+            now = f"{progress.unknown} of {progress.checked} secrets are unknown"
+            return [f"{now}; in the last complete run {unknown} were."]
+    return []
 
 
 def vanished(progress: Progress, before: Mapping[str, Any] | None) -> bool:
     """Whether some secret of the run before cannot be among those of this run; yes where that run does not tell."""
     if before is None:
         return False
-    return not before.get("complete") or progress.checked < int(before.get("checked", 0)) + progress.added
+    # Nothing was taken out by a run that listed fewer secrets than CloudWatch counted.
+    return (
+        not before.get("complete")
+        or "shortfall" in before
+        or progress.checked < int(before.get("checked", 0)) + progress.added
+    )

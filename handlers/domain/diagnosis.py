@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from .decisions import Mode
 from .history import iso
+from .ownership import describe_owner, is_replica
 from .rotation import TESTED, name_of
 from .secrets import ListedSecret
 
@@ -99,11 +100,9 @@ def untouchable(secret: ListedSecret) -> str:
     """Why nobody but its owner may repair this secret, in a sentence; empty where we may."""
     if secret.deleted_at is not None:
         return "It is marked for deletion."
-    if secret.owning_service:
-        return f"It belongs to the service {secret.owning_service}, which rotates it by itself."
-    if secret.type:
-        return f"It is a managed external secret ({secret.type}), which its partner rotates."
-    if secret.primary_region and secret.primary_region != secret.region:
+    if owner := describe_owner(secret):
+        return owner
+    if is_replica(secret):
         return f"It is a replica: its primary is in {secret.primary_region}, and is repaired there."
     return ""
 

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,8 @@ STUCK_WITHOUT_INCIDENT, VANISHED = "stuck_without_incident", "vanished"
 KINDS = (MOVED_UNHEARD, HEARD_UNMOVED, STUCK_WITHOUT_INCIDENT, VANISHED)
 LATE = timedelta(minutes=15)
 """How late an event, or the list of all secrets, may be: AWS says minutes for both."""
+_SAME_MOVE = timedelta(minutes=2)
+"""How far apart the events of one move are at most: of the label, of the rotation and of the call."""
 TELLS_OF_MOVE = frozenset(
     {
         "Secret Label Updated",
@@ -48,6 +50,8 @@ class Account:
     at: str
     heard_version_id: str | None = None
     heard_at: str | None = None
+    event_at: str | None = None
+    """When the event happened that told of this version, where one was heard."""
 
     def row(self) -> dict[str, Any]:
         """As the status table keeps it."""
@@ -56,6 +60,7 @@ class Account:
             "accounted_at": self.at,
             "heard_version_id": self.heard_version_id,
             "heard_at": self.heard_at,
+            "accounted_event_at": self.event_at,
         }
 
 
@@ -68,24 +73,28 @@ def account_of(before: Mapping[str, Any], secret: ListedSecret, now: datetime) -
         before["accounted_at"],
         before.get("heard_version_id"),
         before.get("heard_at"),
+        before.get("accounted_event_at"),
     )
 
 
-def settled(secret: ListedSecret, now: datetime) -> Account:
-    """The record once what the secret holds now is accounted for."""
-    return Account(secret.current_version_id, iso(now))
+def settled(account: Account, secret: ListedSecret, now: datetime) -> Account:
+    """The record once what the secret holds now is accounted for by what was heard."""
+    return Account(secret.current_version_id, iso(now), event_at=account.heard_at)
 
 
-def moved_on(account: Account, secret: ListedSecret, now: datetime) -> Account:
-    """The record once a move that nobody announced is accounted for: what was heard before still stands."""
-    return Account(secret.current_version_id, iso(now), account.heard_version_id, account.heard_at)
+def moved_on(account: Account, secret: ListedSecret, now: datetime, event_at: str | None = None) -> Account:
+    """The record once a move is accounted for that the row did not hear of, but perhaps the audit trail did."""
+    return Account(secret.current_version_id, iso(now), account.heard_version_id, account.heard_at, event_at)
 
 
 def without_old_news(account: Account, now: datetime) -> Account:
-    """The record without what was heard so long ago that it has either come true or been told."""
-    if account.heard_at is None or now - datetime.fromisoformat(account.heard_at) < LATE:
+    """The record without what was heard so long ago that it has either come true or been told.
+
+    Nor is there any use for what is said to happen later: its clock is wrong.
+    """
+    if account.heard_at is None or abs(now - datetime.fromisoformat(account.heard_at)) < LATE:
         return account
-    return Account(account.version_id, account.at)
+    return replace(account, heard_version_id=None, heard_at=None)
 
 
 def has_moved(account: Account, secret: ListedSecret) -> bool:
@@ -93,9 +102,21 @@ def has_moved(account: Account, secret: ListedSecret) -> bool:
     return secret.current_version_id != account.version_id
 
 
-def is_heard(account: Account, secret: ListedSecret) -> bool:
+def news_begins_at(account: Account) -> datetime:
+    """From when on an event can tell of a move that is not accounted for: what is older was delivered late, or again.
+
+    A move is told by two events or more, seconds apart. The list that it was seen in may have been minutes old.
+    """
+    if account.event_at is not None:
+        return datetime.fromisoformat(account.event_at) + _SAME_MOVE
+    return datetime.fromisoformat(account.at) - LATE
+
+
+def is_heard(account: Account, secret: ListedSecret, now: datetime) -> bool:
     """Whether the move was announced: to this version, or by a rotation, which does not name its version."""
-    return account.heard_at is not None and account.heard_version_id in (None, secret.current_version_id)
+    if account.heard_at is None or account.heard_version_id not in (None, secret.current_version_id):
+        return False
+    return news_begins_at(account) <= datetime.fromisoformat(account.heard_at) < now + LATE
 
 
 def was_there_before(before: Mapping[str, Any], secret: ListedSecret, started_at: datetime) -> bool:
@@ -108,7 +129,8 @@ def heard_in_vain(account: Account, secret: ListedSecret, now: datetime) -> str 
     if account.heard_at is None:
         return None
     heard_at = datetime.fromisoformat(account.heard_at)
-    if now - heard_at < LATE:
+    # What happened before the secret was last accounted for has come true since, or was overtaken.
+    if now - heard_at < LATE or heard_at < datetime.fromisoformat(account.at):
         return None
     if account.heard_version_id is not None:
         if account.heard_version_id == secret.current_version_id:

@@ -1,8 +1,9 @@
 """A secret as the list of all secrets shows it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
@@ -10,6 +11,18 @@ DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 """AWS's codes for a caller who may not, and for one who asks too much."""
 OWNER_TAG = "rotation-guard:owner"
+LAUNCHED_AT = datetime(2018, 4, 4, tzinfo=UTC)
+"""When Secrets Manager began (https://aws.amazon.com/about-aws/whats-new/2018/04/introducing-aws-secrets-manager/): an
+earlier date is how some SDKs write that there is none, such as the year 1 of .NET or the 0 of 1970."""
+_SENTINELS_UNTIL = datetime(2006, 3, 14, tzinfo=UTC)
+"""When AWS began. A version's date is absent only before this: one between the two is as good as any to say that the
+value is old, and what is absent says nothing."""
+_NEVER = 9999
+"""The year in which .NET and others end: a date in it says never."""
+_FIRST_VALUE_WITHIN = timedelta(days=30)
+"""How long after the secret its first value may have been put. A single listed version that is younger has replaced
+others, which AWS no longer lists once they have no label."""
+_RATE = re.compile(r"rate\(([0-9]{1,5}) (hour|day)s?\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,8 @@ class ListedSecret:
     rotation_enabled: bool = False
     rotation_configured: bool = False
     """Whether a rotation is or once was set up: its function and rules stay when it is switched off."""
+    rotation_period: timedelta | None = None
+    """How far apart its rules put two rotations; None where they do not say, as in a cron expression."""
     last_rotated_at: datetime | None = None
     """When AWS last completed a rotation; a change by hand does not count, and with rotation off AWS may not say."""
     next_rotation_at: datetime | None = None
@@ -68,6 +83,8 @@ def listed(entry: Mapping[str, Any]) -> ListedSecret:
             pending = version
         if PREVIOUS in labels:
             previous = version
+    rules = entry.get("RotationRules") or {}
+    rotates = _ask_for_rotation(rules)
     return ListedSecret(
         name=entry["Name"],
         arn=entry["ARN"],
@@ -75,22 +92,46 @@ def listed(entry: Mapping[str, Any]) -> ListedSecret:
         current_version_id=current,
         pending_version_id=pending,
         previous_version_id=previous,
-        primary_region=entry.get("PrimaryRegion"),
-        owning_service=entry.get("OwningService"),
-        type=entry.get("Type"),
-        rotation_enabled=bool(entry.get("RotationEnabled")),
-        rotation_configured=bool(entry.get("RotationLambdaARN") or entry.get("RotationRules")),
-        last_rotated_at=to_the_second(entry.get("LastRotatedDate")),
-        next_rotation_at=to_the_second(entry.get("NextRotationDate")),
-        deleted_at=to_the_second(entry.get("DeletedDate")),
-        created_at=to_the_second(entry.get("CreatedDate")),
-        changed_at=to_the_second(entry.get("LastChangedDate")),
+        primary_region=entry.get("PrimaryRegion") or None,
+        owning_service=entry.get("OwningService") or None,
+        type=entry.get("Type") or None,
+        rotation_enabled=bool(entry.get("RotationEnabled")) and rotates is not False,
+        rotation_configured=bool(entry.get("RotationLambdaARN") or rotates),
+        rotation_period=_read_period(rules),
+        last_rotated_at=read_date(entry.get("LastRotatedDate")),
+        next_rotation_at=read_date(entry.get("NextRotationDate")),
+        deleted_at=read_date(entry.get("DeletedDate")),
+        created_at=read_date(entry.get("CreatedDate")),
+        changed_at=read_date(entry.get("LastChangedDate")),
     )
 
 
-def to_the_second(moment: datetime | None) -> datetime | None:
-    """In UTC, without the fraction: ages are exact to the second."""
-    return None if moment is None else moment.astimezone(UTC).replace(microsecond=0)
+def read_date(moment: datetime | None, earliest: datetime = LAUNCHED_AT) -> datetime | None:
+    """In UTC, without the fraction, as ages are exact to the second; None for a date that stands for none."""
+    # By the year first: the first hours of year 1 and the last of 9999 cannot be brought to UTC from every time zone.
+    if moment is None or not earliest.year - 1 <= moment.year < _NEVER:
+        return None
+    moment = moment.astimezone(UTC).replace(microsecond=0)
+    return moment if moment >= earliest else None
+
+
+def read_version_date(moment: datetime | None) -> datetime | None:
+    """The same of a version."""
+    return read_date(moment, _SENTINELS_UNTIL)
+
+
+def _ask_for_rotation(rules: Mapping[str, Any]) -> bool | None:
+    """Whether these rules ask for a rotation; None where there are none. 0 days are how some SDKs write that."""
+    given = {name: value for name, value in rules.items() if value not in (None, "")}
+    return bool(given.get("ScheduleExpression") or given.get("AutomaticallyAfterDays", True)) if given else None
+
+
+def _read_period(rules: Mapping[str, Any]) -> timedelta | None:
+    days = rules.get("AutomaticallyAfterDays")
+    if days:
+        return timedelta(days=int(days))
+    match = _RATE.fullmatch(str(rules.get("ScheduleExpression") or ""))
+    return None if match is None else int(match[1]) * timedelta(**{f"{match[2]}s": 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +150,9 @@ class VersionDates:
     """What the first rests on where it is not the version's own date, in a sentence."""
     latest: datetime | None = None
     """Where it is only known between two dates: the later one, the first being the earlier one."""
+    refused: str = ""
+    """Why AWS did not answer for the versions, where that may be no matter of this secret alone: `access denied`,
+    `throttled` or `no answer`."""
 
 
 def dated(secret: ListedSecret, created: Mapping[str, datetime]) -> VersionDates:
@@ -121,12 +165,17 @@ def dated(secret: ListedSecret, created: Mapping[str, datetime]) -> VersionDates
         return without_current()
     if current not in created:
         return VersionDates(None, problem=f"Version {current}, which holds AWSCURRENT, is not in the list of versions.")
-    value = created[current].astimezone(UTC)
-    older = any(date < value for version, date in created.items() if version != current)
+    value = read_version_date(created[current])
+    if value is None:
+        return VersionDates(None, problem=f"Version {current}, which holds AWSCURRENT, has no date.")
+    older = any(
+        date < created[current] for version, date in created.items() if version != current and read_version_date(date)
+    )
+    late = secret.created_at is not None and value - secret.created_at > _FIRST_VALUE_WITHIN
     return VersionDates(
-        to_the_second(value),
-        is_first=_is_first(secret) and not older,
-        pending_since=to_the_second(created.get(secret.pending_version_id or "")),
+        value,
+        is_first=_is_first(secret) and not older and not late,
+        pending_since=read_version_date(created.get(secret.pending_version_id or "")),
     )
 
 
@@ -137,6 +186,19 @@ def unreadable(code: str) -> str | None:
     if code in THROTTLED:
         return "The secret's versions could not be listed: throttled to the end."
     return "The secret was gone when its versions were listed." if code == "ResourceNotFoundException" else None
+
+
+def unreadable_dates(code: str) -> VersionDates | None:
+    """What is known where AWS refused with this code to list a secret's versions; None where it is no refusal."""
+    problem = unreadable(code)
+    refused = "access denied" if code in DENIED else "throttled" if code in THROTTLED else ""
+    return None if problem is None else VersionDates(None, problem=problem, refused=refused)
+
+
+def unanswered_dates(trouble: str) -> VersionDates:
+    """What is known where AWS could not be asked for a secret's versions, with the name of the trouble."""
+    problem = f"The secret's versions could not be listed: AWS gave no answer ({trouble})."
+    return VersionDates(None, problem=problem, refused="no answer")
 
 
 def without_current() -> VersionDates:

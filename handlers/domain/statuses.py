@@ -1,12 +1,13 @@
 """What the audit writes down of one secret: a row of history, and what is true now."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from .history import iso
 from .reconciliation import Account
-from .secrets import ListedSecret, VersionDates
+from .secrets import ListedSecret, VersionDates, read_version_date
 from .verdicts import Finding
 
 Row = Mapping[str, Any]
@@ -43,6 +44,27 @@ _TOLD = (
     "owner",
 )
 """Attributes that a row of history repeats."""
+
+
+def is_of_another(row: Row, secret: ListedSecret) -> bool:
+    """Whether what is on record under this secret's name is of another: one that was deleted, and had the name before.
+
+    The ARN is the identity, which ends in six characters that no two secrets of a name share.
+    """
+    return row.get("secret_arn", secret.arn) != secret.arn
+
+
+def known_of(row: Row | None, secret: ListedSecret) -> Row:
+    """What is on record of this very secret; nothing where it is new, was gone, or another had its name."""
+    return {} if row is None or "gone_since" in row or is_of_another(row, secret) else row
+
+
+def with_pending_since(dates: VersionDates, secret: ListedSecret, before: Row, now: datetime) -> VersionDates:
+    """The dates, and where AWS does not tell that of the pending version, since when the audit sees it."""
+    if secret.pending_version_id is None or dates.pending_since is not None:
+        return dates
+    same = before.get("pending_version_id") == secret.pending_version_id and before.get("pending_since")
+    return replace(dates, pending_since=datetime.fromisoformat(same) if same else now.replace(microsecond=0))
 
 
 def history_row(run_id: str, status: Row, expires_at: int | None) -> dict[str, Any]:
@@ -123,12 +145,14 @@ def cached_dates(before: Row, secret: ListedSecret) -> VersionDates | None:
 
 
 def _dates(row: Row, created: str, first: str, pending: str | None) -> VersionDates | None:
-    if row.get(created) is None:
+    # A row of before such dates were known to stand for none may hold one.
+    made = read_version_date(datetime.fromisoformat(row[created])) if row.get(created) else None
+    if made is None:
         return None
     return VersionDates(
-        datetime.fromisoformat(row[created]),
+        made,
         is_first=bool(row.get(first, False)),
-        pending_since=datetime.fromisoformat(pending) if pending else None,
+        pending_since=read_version_date(datetime.fromisoformat(pending)) if pending else None,
     )
 
 

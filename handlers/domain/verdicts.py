@@ -7,9 +7,13 @@ from typing import NamedTuple
 
 from .exemptions import Exemption, exemption_of
 from .limits import AgeClass, Limit, limit_of
+from .ownership import LONGEST_PERIOD, describe_owner, is_replica, is_rotated_by_owner
 from .secrets import ListedSecret, VersionDates
 
 OK, NEEDS_ROTATION, UNKNOWN = "ok", "needs_rotation", "unknown"
+_SKIPPED_PERIODS = 4
+"""Periods after which a value that its owner should rotate is not on schedule, whatever date AWS names for the next
+rotation: a schedule may have been changed since, but not that much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +70,29 @@ class Case:
     uncertain: bool
     """Whether the value may be over the limit or within it: of its date only bounds are known, one on either side."""
 
+    @property
+    def next_rotation_at(self) -> datetime | None:
+        """When AWS says that it will rotate it; None where it does not, or names a date that no schedule has."""
+        due = self.secret.next_rotation_at
+        return None if due is None or due - self.now > LONGEST_PERIOD else due
+
     def of_age(self, more: str = "") -> str:
         """The age of the value and its limit, as a sentence."""
         limit = f"{self.limit.days}{f' by {self.limit.source}' if self.limit.source else ''}"
-        if self.uncertain:
+        if self.age is None:
+            said = self.dates.problem or "The date of the value in use is not known."
+        elif self.uncertain:
             said = f"The value in use may be older than the limit of {limit}, or not."
         elif self.overdue:
             said = f"The value in use is {self._age()} old; the limit is {limit}."
         else:
             said = f"The value in use is {self._age()} old, within the limit of {limit}."
-        return " ".join(part for part in (more, said, self.dates.basis) if part)
+        owner = "" if is_rotated_by_owner(self.secret) else describe_owner(self.secret)
+        return " ".join(part for part in (more, owner, said, self.dates.basis) if part)
 
     def _age(self) -> str:
         if self.age is None:
-            return "of unknown age, not"
+            raise AssertionError("an age that is not known is not told")
         beyond = self.age - timedelta(days=self.age.days)
         # "30 days old; the limit is 30" would be a riddle.
         exact = f" and {beyond}" if self.overdue and self.age.days == self.limit.days else ""
@@ -126,18 +139,33 @@ def _pending_deletion(case: Case) -> str | None:
 
 
 def _replica(case: Case) -> str | None:
-    primary = case.secret.primary_region
-    if primary is None or primary == case.secret.region:
+    if not is_replica(case.secret) or case.age is None or case.age < timedelta(0) or case.overdue:
         return None
-    return f"It is a replica, and judged in {primary}, where its primary is."
+    return case.of_age(f"It is a replica, and judged in {case.secret.primary_region}, where its primary is.")
+
+
+def _old_replica(case: Case) -> str | None:
+    # An exemption holds here as well: its tags are those of the primary. One that does not is told where that is.
+    if not is_replica(case.secret) or not case.overdue or (case.exemption and not case.exemption.problem):
+        return None
+    primary = case.secret.primary_region
+    return case.of_age(f"It is a replica of a secret in {primary}; a replication that failed leaves it an old value.")
 
 
 def _unknown(case: Case) -> str | None:
     if case.age is None:
-        return case.dates.problem or "The date of the value in use is not known."
+        if _is_known_to_be_stuck(case):
+            return None
+        replica = f"It is a replica of a secret in {case.secret.primary_region}." if is_replica(case.secret) else ""
+        return " ".join(part for part in (replica, case.of_age()) if part)
     if case.age < timedelta(0):
         return "The value in use has a date in the future."
     return None
+
+
+def _is_known_to_be_stuck(case: Case) -> bool:
+    """Whether a rotation is stuck though AWS did not tell the dates: no exemption covers what cannot be read."""
+    return bool(case.dates.refused) and not case.exemption and not is_replica(case.secret) and _is_stuck(case)
 
 
 def _exempt(case: Case) -> str | None:
@@ -154,26 +182,48 @@ def _exemption_invalid(case: Case) -> str | None:
     return f"{case.exemption.problem} Without it: {name}. {reason}"
 
 
-def _rotation_failing(case: Case) -> str | None:
+def _is_stuck(case: Case) -> bool:
     since = case.dates.pending_since
-    if since is None or case.now - since <= timedelta(hours=case.settings.stuck_hours):
+    return since is not None and case.now - since > timedelta(hours=case.settings.stuck_hours)
+
+
+def _rotation_failing(case: Case) -> str | None:
+    if not _is_stuck(case):
         return None
-    said = f"A rotation is stuck since {_moment(since)}: version {case.secret.pending_version_id} holds AWSPENDING."
-    return case.of_age(said)
+    return case.of_age(describe_stuck(case.secret, case.dates))
+
+
+def describe_stuck(secret: ListedSecret, dates: VersionDates) -> str:
+    """Which rotation is under way and since when, in a sentence that is the same whenever it is asked for."""
+    since = "" if dates.pending_since is None else f" since {_moment(dates.pending_since)}"
+    return f"A rotation is stuck{since}: version {secret.pending_version_id} holds AWSPENDING."
 
 
 def _rotation_missed(case: Case) -> str | None:
-    due = case.secret.next_rotation_at
-    if not case.secret.rotation_enabled or due is None:
+    secret, due, late = case.secret, case.next_rotation_at, timedelta(hours=case.settings.missed_hours)
+    if not secret.rotation_enabled:
         return None
-    if case.now - due <= timedelta(hours=case.settings.missed_hours):
+    if due is not None and case.now - due > late:
+        return case.of_age(f"AWS should have rotated it by {_moment(due)}.")
+    # A secret of the account's own has its limit as well; for one that its owner rotates, the schedule is all there is.
+    period = secret.rotation_period if is_rotated_by_owner(secret) else None
+    if period is None or case.age is None or case.uncertain:
         return None
-    return case.of_age(f"AWS should have rotated it by {_moment(due)}.")
+    allowed = period if due is None else _SKIPPED_PERIODS * period
+    if case.age - late <= allowed:
+        return None
+    return case.of_age(f"{describe_owner(secret)} Its schedule rotates it every {_in_words(period)}.")
 
 
 def _managed_elsewhere(case: Case) -> str | None:
-    owner = case.secret.owning_service or case.secret.type
-    return f"It is managed by {owner}, which rotates it." if owner else None
+    if not is_rotated_by_owner(case.secret):
+        return None
+    due, period = case.next_rotation_at, case.secret.rotation_period
+    if due is None and (case.uncertain or (case.overdue and period is None)):
+        # Nothing says that it is on schedule, so it is judged by its limit like any other.
+        return None
+    by = "" if due is None else f" The next rotation is due by {_moment(due)}."
+    return case.of_age(f"{describe_owner(case.secret)}{by}")
 
 
 def _perhaps_stuck(case: Case) -> str | None:
@@ -245,8 +295,12 @@ def _not_known(_: Case) -> str:
     return UNKNOWN
 
 
+def _ok_if_certain(case: Case) -> str:
+    return UNKNOWN if case.uncertain else OK
+
+
 def _by_age(case: Case) -> str:
-    if case.uncertain:
+    if case.uncertain or case.age is None:
         return UNKNOWN
     return NEEDS_ROTATION if case.overdue else OK
 
@@ -258,6 +312,8 @@ def _as_without_exemption(case: Case) -> str:
 _BEFORE_EXEMPTIONS = (
     Verdict("pending_deletion", _pending_deletion, _ok, False),
     Verdict("replica", _replica, _ok, False),
+    # It is not rotated here, so that is not what it needs: somebody has to look at the replication.
+    Verdict("replica", _old_replica, _ok_if_certain, True),
     Verdict("unknown", _unknown, _not_known, True),
 )
 _WITHOUT_EXEMPTION = (
@@ -290,3 +346,8 @@ _LIMIT_IS_NO_MATTER = frozenset({"pending_deletion", "replica", "exempt"})
 
 def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _in_words(period: timedelta) -> str:
+    count, unit = (period.days, "day") if period.days else (int(period.total_seconds()) // 3600, "hour")
+    return f"{count} {unit}{'' if count == 1 else 's'}"

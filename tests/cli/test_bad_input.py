@@ -103,6 +103,12 @@ def test_a_file_that_is_no_list_is_named(run, content, said):
         ({**GOOD, "Tags": [{"Key": "a", "Value": 3}]}, "a list of Key and Value as Tags"),
         ({**GOOD, "RotationEnabled": "false"}, "true or false as RotationEnabled, got 'false'."),
         ({**GOOD, "OwningService": 3}, "a text as OwningService, got a number."),
+        ({**GOOD, "RotationRules": {"AutomaticallyAfterDays": "30"}}, "a whole number of AutomaticallyAfterDays"),
+        (
+            {**GOOD, "RotationRules": {"AutomaticallyAfterDays": 10**30}},
+            "must have 0 to 1000 as AutomaticallyAfterDays",
+        ),
+        ({**GOOD, "RotationRules": "rate(30 days)"}, "a whole number of AutomaticallyAfterDays in RotationRules"),
     ],
 )
 def test_an_entry_that_cannot_be_read_is_named(run, listing, entry, said):

@@ -105,6 +105,17 @@ def test_a_secret_that_is_to_be_deleted_is_listed_and_not_asked_for(answered, se
     assert account.asked("ListSecretVersionIds") == []
 
 
+def test_a_replica_is_asked_how_old_its_own_value_is(answered, aws, account):
+    elsewhere = boto3.client("secretsmanager", region_name="us-east-1")
+    elsewhere.create_secret(Name="copied", SecretString="x", AddReplicaRegions=[{"Region": "eu-west-1"}])
+    account.calls.clear()
+
+    [secret] = answered("scan")["secrets"]
+
+    assert (secret["verdict"], secret["age_days"], secret["attention"]) == ("replica", 0, False)
+    assert len(account.asked("ListSecretVersionIds")) == 1
+
+
 @pytest.mark.parametrize(
     ("code", "because"),
     [

@@ -225,7 +225,7 @@ def test_what_falls_due_nowhere_or_elsewhere_is_not_among_what_becomes_due(answe
     path = listing(
         entry("deleted", 26, DeletedDate=NOW),
         entry("replica", 26, PrimaryRegion="us-east-1"),
-        entry("managed", 26, OwningService="rds"),
+        entry("managed", 26, OwningService="rds", RotationEnabled=True, RotationRules={"AutomaticallyAfterDays": 30}),
         entry("exempt", 26, Tags=exempt),
         entry("overdue", 31),
         entry("at-the-limit", 30),
@@ -235,10 +235,58 @@ def test_what_falls_due_nowhere_or_elsewhere_is_not_among_what_becomes_due(answe
 
 
 def test_what_needs_someone_comes_first_and_of_that_the_oldest(answered, listing):
-    managed = entry("managed", 90, OwningService="rds")
+    rules = {"AutomaticallyAfterDays": 90}
+    managed = entry("managed", 90, OwningService="rds", RotationEnabled=True, RotationRules=rules)
     path = listing(entry("b", 3), entry("c", 40), managed, entry("a", 20), entry("d", 50))
 
     assert names(answered("scan", "--from", path, "--now", NOW)) == ["d", "c", "managed", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    "none",
+    [
+        "0001-01-01T00:00:00",
+        "0001-01-01T00:00:00+01:00",
+        "1601-01-01T00:00:00Z",
+        "1900-01-01",
+        0,
+        -62135596800,
+        "1970-01-01T00:00:00+00:00",
+        "2018-04-03T23:59:59Z",
+        "9999-12-31T23:59:59.9999999",
+        "9999-12-31T23:59:59-08:00",
+    ],
+)
+def test_a_date_that_stands_for_none_is_none_wherever_it_is_written(answered, listing, none):
+    dates = ("DeletedDate", "LastRotatedDate", "NextRotationDate")
+    [without] = answered("scan", "--from", listing(entry("orders", 40)), "--now", NOW)["secrets"]
+
+    [secret] = answered("scan", "--from", listing(entry("orders", 40, **dict.fromkeys(dates, none))), "--now", NOW)[
+        "secrets"
+    ]
+
+    assert secret == without
+    assert secret["status"] == "needs_rotation"
+
+
+def test_a_secret_of_which_every_date_stands_for_none_is_unknown(answered, listing):
+    dates = ("DeletedDate", "LastRotatedDate", "NextRotationDate", "CreatedDate", "LastChangedDate")
+    none = entry("orders", 40, **dict.fromkeys(dates, "0001-01-01T00:00:00+01:00"))
+    del none["VersionCreatedDates"]
+    version = entry("orders", 40)
+    version["VersionCreatedDates"] = dict.fromkeys(version["SecretVersionsToStages"], 0)
+
+    for secret in (none, version):
+        [found] = answered("scan", "--from", listing(secret), "--now", NOW)["secrets"]
+        assert (found["verdict"], found["attention"]) == ("unknown", True), found
+
+
+@pytest.mark.parametrize("owner", ["events", "appflow", "aws-datasync", "directconnect", "databrew", "sqlworkbench"])
+def test_a_service_that_only_stores_its_secrets_here_excuses_none(answered, listing, owner):
+    [secret] = answered("scan", "--from", listing(entry("orders", 1417, OwningService=owner)), "--now", NOW)["secrets"]
+
+    assert (secret["status"], secret["attention"]) == ("needs_rotation", True)
+    assert f"It belongs to the service {owner}, which does not rotate it." in secret["reason"]
 
 
 def test_secrets_of_unknown_age_are_not_passed_over_in_silence(run, answered, listing):

@@ -340,7 +340,10 @@ def test_the_alarm_watches_the_metric_that_the_check_writes_and_rings_the_critic
 
     assert alarm.name == "audit-incomplete"
     assert alarm.inputs["namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
-    assert alarm.inputs["dimensions"] == {"service": variables["POWERTOOLS_SERVICE_NAME"]}
+    assert alarm.inputs["dimensions"] == {
+        "service": variables["POWERTOOLS_SERVICE_NAME"],
+        "function_name": recording.named(FUNCTION, "audit-check").outputs["name"],
+    }
     assert (alarm.inputs["metricName"], alarm.inputs["statistic"]) == ("AuditRunsComplete", "Sum")
     assert (alarm.inputs["comparisonOperator"], alarm.inputs["threshold"]) == ("LessThanThreshold", 1)
     assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [TOPIC]

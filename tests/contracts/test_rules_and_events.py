@@ -172,7 +172,8 @@ def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded,
     now = datetime.fromisoformat(event["time"])
     finding = judge(secret, VersionDates(began, pending_since=began), AuditSettings(), now)
 
-    event_bus.put(audit_page.STUCK, secret.arn, audit_page._stuck(finding, ""))
+    detail = audit_page.stuck_detail(secret, event["detail"]["versionId"], finding.reason)
+    event_bus.put("Rotation Stuck", secret.arn, detail)
 
     assert finding.verdict == "rotation_failing"
     [entry] = entries

@@ -211,23 +211,51 @@ def test_a_stuck_rotation_without_an_incident_opens_one_once(aws, stuck, audit, 
     assert (row["verdict"], row["attention"]) == ("rotation_failing", "yes")
 
 
+def test_a_stuck_rotation_is_one_event_however_often_and_late_it_is_put_on_the_bus(
+    aws, stuck, audit, put_events, dates
+):
+    stuck(30)
+    audit()
+    for hours in (1, 40):
+        [row] = aws.rows("status")
+        del row["told_stuck_version_id"]  # as when the run died before it was written, or a run could not read it
+        aws.put("status", row)
+        for version, made in dates.items():
+            assert made < NOW - timedelta(hours=29), (version, hours)
+        audit()
+
+    first, *others = put_events
+    assert others == [first] * 2
+    # Since when the rotation counts as stuck, and not when somebody looked.
+    assert timedelta(0) <= first["Time"] - (NOW - timedelta(hours=30 - 24)) <= timedelta(seconds=2)
+
+
+OPENED_AT = "2026-03-01T00:00:00.000Z"
+
+
 def open_incident(aws, arn, alive_until):
     """An incident as remediation writes it, whose workflow will be heard of again until then."""
-    opened = "2026-03-01T00:00:00.000Z"
-    aws.put("incidents", {"secret_arn": f"open#{arn}", "opened_at": "claim", "incident_opened_at": opened})
-    incident = {"secret_arn": arn, "opened_at": opened, "state": "open", "alive_until": alive_until}
+    aws.put("incidents", {"secret_arn": f"open#{arn}", "opened_at": "claim", "incident_opened_at": OPENED_AT})
+    incident = {"secret_arn": arn, "opened_at": OPENED_AT, "state": "open", "alive_until": alive_until}
     aws.put("incidents", incident)
+    listing = {"secret_arn": "unfinished", "opened_at": f"{arn}#{OPENED_AT}", "incident_arn": arn}
+    aws.put("incidents", {**listing, "incident_opened_at": OPENED_AT})
 
 
-def test_an_incident_whose_workflow_has_died_does_not_keep_the_audit_silent(aws, stuck, audit, put_events):
-    made, _ = stuck(25)
+@pytest.mark.parametrize("hours", [0, 25])
+def test_an_incident_whose_execution_has_died_is_reported_whether_its_rotation_is_stuck_or_not(
+    aws, stuck, audit, put_events, hours
+):
+    made, _ = stuck(hours)
     open_incident(aws, made["ARN"], alive_until=1)
 
-    assert kinds(audit()) == [("stuck_without_incident", "orders")]
-    assert len(put_events) == 1
+    assert kinds(audit()) == []
+    [event] = put_events
+    assert (event["DetailType"], event["Resources"]) == ("Rotation Incident Stalled", [made["ARN"]])
+    assert json.loads(event["Detail"])["opened_at"] == OPENED_AT
 
 
-def test_a_workflow_that_dies_between_two_runs_is_told_of_by_the_second_as_another_event(aws, stuck, audit, put_events):
+def test_an_execution_that_dies_between_two_runs_is_reported_by_the_second(aws, stuck, audit, put_events):
     made, _ = stuck(25)
     open_incident(aws, made["ARN"], alive_until=4_000_000_000)
     audit()
@@ -236,11 +264,55 @@ def test_a_workflow_that_dies_between_two_runs_is_told_of_by_the_second_as_anoth
     open_incident(aws, made["ARN"], alive_until=1)
     audit()
 
+    assert [event["DetailType"] for event in put_events] == ["Rotation Incident Stalled"]
+
+
+def test_a_run_that_could_not_report_stalled_incidents_is_incomplete(aws, stuck, audit, put_events):
+    made, _ = stuck(1)
+    open_incident(aws, made["ARN"], alive_until=1)
+    aws.answer("PutEvents", lambda _: aws.Refusal("InternalFailure", 500))
+
+    run = audit()
+
+    assert run["complete"] is False
+    assert "Stalled incidents could not be reported (ClientError)." in run["incomplete_because"]
+
+
+def escalated(aws, arn, version, outcome="escalated"):
+    """An incident about this pending version that ended with people, or otherwise."""
+    row = {"secret_arn": arn, "opened_at": OPENED_AT, "state": "closed", "outcome": outcome, "failures": 1}
+    aws.put("incidents", row | {"versions": {"v1": ["AWSCURRENT"], version: ["AWSPENDING"]}})
+
+
+@pytest.mark.parametrize(("hours", "day"), [(25, ""), (24 + 25, "-1"), (24 * 5 + 1, "-4")])
+def test_what_was_escalated_and_is_still_stuck_is_announced_once_a_day_and_is_no_discrepancy(
+    aws, stuck, audit, put_events, hours, day
+):
+    made, pending = stuck(hours)
+    escalated(aws, made["ARN"], pending)
+
+    assert kinds(audit()) == []
+    assert kinds(audit()) == []
+
     [event] = put_events
-    identity = json.loads(event["Detail"])["eventID"]
-    # Not the one of a stuck rotation without any incident, of which there has been an execution already.
-    assert identity.startswith("rotation-stuck-")
-    assert identity.endswith("-2026-03-01T00:00:00.000Z")
+    assert event["DetailType"] == "Rotation Stuck"
+    assert json.loads(event["Detail"])["eventID"] == f"rotation-stuck-{pending}{day}"
+
+
+def test_a_rotation_whose_incident_has_ended_otherwise_is_not_announced(aws, stuck, audit, put_events):
+    made, pending = stuck(49)
+    escalated(aws, made["ARN"], pending, outcome="recovered by AWS")
+
+    assert kinds(audit()) == []
+    assert put_events == []
+
+
+def test_an_old_incident_about_another_version_does_not_keep_the_audit_silent(aws, stuck, audit, put_events):
+    made, _ = stuck(49)
+    escalated(aws, made["ARN"], "another-version")
+
+    assert kinds(audit()) == [("stuck_without_incident", "orders")]
+    assert len(put_events) == 1
 
 
 def test_a_stuck_rotation_with_an_open_incident_opens_none(aws, stuck, audit, put_events):

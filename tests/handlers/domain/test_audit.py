@@ -113,3 +113,74 @@ def test_a_run_lists_some_secrets_with_a_row_and_counts_them_all():
     assert progress.record(f"secret-{number}" for number in range(SHOWN)) is True
     assert progress.record(["another"]) is False
     assert (progress.recorded, len(progress.changed)) == (SHOWN + 3, SHOWN)
+
+
+def refused(checked, answered=0, unknown=None, **by_reason):
+    refusals = {name.replace("_", " "): count for name, count in by_reason.items()}
+    unknown = sum(refusals.values()) if unknown is None else unknown
+    return Progress(checked=checked, listed=checked, unknown=unknown, answered=answered, refused=refusals)
+
+
+@pytest.mark.parametrize(
+    ("progress", "complete"),
+    [
+        (refused(6), True),
+        (refused(6, access_denied=6), False),
+        (refused(1, access_denied=1), False),
+        (refused(6, answered=5, access_denied=1), True),
+        (refused(6, answered=4, access_denied=2), False),
+        (refused(7, answered=5, access_denied=2), True),
+        (refused(1000, answered=1, access_denied=30), True),
+        (refused(1000, answered=666, access_denied=334), False),
+        (refused(1000, answered=999, throttled=1), True),
+        (refused(1000, answered=998, throttled=2), False),
+        (refused(1000, answered=998, throttled=1, no_answer=1), False),
+    ],
+)
+def test_a_run_that_was_refused_by_more_than_some_policies_is_incomplete(progress, complete):
+    assert (incomplete_because(progress, None, None) == []) is complete
+
+
+@pytest.mark.parametrize(
+    ("checked", "unknown", "before", "complete"),
+    [
+        (6, 1, 0, True),
+        (6, 2, 0, False),
+        (6, 3, 2, True),
+        (100, 5, 0, True),
+        (100, 6, 0, False),
+        (100, 40, 40, True),
+        (100, 0, 40, True),
+    ],
+)
+def test_a_run_with_more_unknown_secrets_than_the_last_complete_one_by_a_margin_is_incomplete(
+    checked, unknown, before, complete
+):
+    progress = Progress(checked=checked, listed=checked, unknown=unknown)
+
+    reasons = incomplete_because(progress, None, None, complete_before=a_run(unknown=before))
+
+    assert (reasons == []) is complete
+
+
+@pytest.mark.parametrize(("lately", "complete"), [(0, False), (10, False), (11, False), (12, True), (20, True)])
+def test_what_was_listed_lately_explains_a_count_that_is_behind(lately, complete):
+    reasons = incomplete_because(Progress(checked=10, listed=10), 12, None, listed_lately=lately)
+
+    assert (reasons == []) is complete
+
+
+def test_what_was_refused_survives_being_handed_over_and_is_not_there_where_nothing_was():
+    progress = refused(6, answered=4, access_denied=2)
+
+    assert resumed(progress.written() | {"answered": progress.answered}) == progress
+    assert Progress().written()["refused"] is None
+    assert "answered" not in progress.written()
+
+
+def test_a_discrepancy_whose_words_tell_an_age_is_noted_once():
+    progress = Progress()
+
+    assert progress.note([Discrepancy("stuck_without_incident", "orders", "2 days old.")]) is True
+    assert progress.note([Discrepancy("stuck_without_incident", "orders", "3 days old.")]) is False
+    assert progress.note([Discrepancy("moved_unheard", "orders", "It moved.")]) is True

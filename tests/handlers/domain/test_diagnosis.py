@@ -77,8 +77,11 @@ def test_what_a_malformed_tag_says_is_not_repeated():
         (SECRET, ""),
         (replace(SECRET, primary_region=None), ""),
         (replace(SECRET, deleted_at=datetime(2026, 3, 1, tzinfo=UTC)), "marked for deletion"),
-        (replace(SECRET, owning_service="rds"), "belongs to the service rds"),
-        (replace(SECRET, type="SalesforceClientSecret"), "managed external secret (SalesforceClientSecret)"),
+        (replace(SECRET, owning_service="rds"), "belongs to the service rds, which rotates it by itself"),
+        (replace(SECRET, owning_service="rds", rotation_enabled=False), "service rds; its rotation is off."),
+        (replace(SECRET, owning_service="appflow"), "belongs to the service appflow, which does not rotate it."),
+        (replace(SECRET, type="SalesforceClientSecret"), "external secret (SalesforceClientSecret), which its partner"),
+        (replace(SECRET, type="Partner", rotation_enabled=False), "external secret (Partner); its rotation is off."),
         (replace(SECRET, primary_region="us-east-1"), "replica: its primary is in us-east-1"),
         # Nothing to move away from, and nobody else's: a rule of the decision's own.
         (replace(SECRET, current_version_id=None), ""),

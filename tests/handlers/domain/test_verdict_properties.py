@@ -137,6 +137,40 @@ def test_a_value_over_its_limit_is_ok_only_where_another_answers_for_it(entry, r
     assert (finding.status == OK) is answered
 
 
+NOBODY_ROTATES = ["appflow", "events", "aws-datasync", "directconnect", "databrew", "sqlworkbench", "of-tomorrow"]
+"""Owning services of which AWS documents no rotation
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html)."""
+
+
+@repeatable
+@given(entries, audit_settings, st.integers(1, 100_000_000), st.sampled_from([*NOBODY_ROTATES, "rotation off"]))
+def test_an_owner_that_does_not_rotate_excuses_no_value_over_its_limit(entry, rules, beyond, owner):
+    if owner == "rotation off":
+        entry |= {"OwningService": "rds", "RotationEnabled": False}
+    else:
+        entry["OwningService"] = owner
+    entry["SecretVersionsToStages"][CURRENT] = ["AWSCURRENT"]
+    limit = timedelta(days=found(entry, {}, rules).limit_days)
+
+    finding = found(entry, {CURRENT: NOW - limit - timedelta(seconds=beyond)}, rules)
+
+    assert finding.attention or finding.verdict in {"pending_deletion", "exempt"}
+    assert "which rotates it" not in finding.reason
+
+
+NONE = [datetime(1, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
+
+
+@repeatable
+@given(entries, versions, audit_settings, st.sampled_from(NONE), zones)
+def test_a_date_that_stands_for_none_is_as_good_as_none(entry, created, rules, none, zone):
+    names = ("LastRotatedDate", "NextRotationDate", "DeletedDate", "LastChangedDate", "CreatedDate")
+    without = {name: value for name, value in entry.items() if name not in names}
+    written = without | dict.fromkeys(names, none.replace(tzinfo=zone))
+
+    assert found(written, created, rules) == found(without, created, rules)
+
+
 @repeatable
 @given(entries, audit_settings, st.integers(0, 100_000_000))
 def test_a_value_within_its_limit_is_ok(entry, rules, left):

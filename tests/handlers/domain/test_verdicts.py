@@ -9,7 +9,8 @@ import pytest
 
 from handlers.domain.exemptions import exemption_of
 from handlers.domain.limits import AgeClass, limit_of
-from handlers.domain.secrets import ListedSecret, VersionDates, dated, estimated, listed
+from handlers.domain.ownership import describe_owner, is_rotated_by_owner
+from handlers.domain.secrets import ListedSecret, VersionDates, dated, estimated, listed, read_date, unreadable_dates
 from handlers.domain.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, VERDICTS, AuditSettings, judge
 
 CORPUS = {path.stem: path for path in sorted((Path(__file__).parents[2] / "events" / "secrets").glob("*.json"))}
@@ -314,3 +315,104 @@ def test_a_secret_without_any_date_is_unknown():
 )
 def test_a_first_value_has_no_version_before_it_and_no_rotation(versions, more, first):
     assert dated(replace(SECRET, **more), versions).is_first is first
+
+
+@pytest.mark.parametrize(("days", "first"), [(0, True), (7, True), (30, True), (31, False), (3 * 365, False)])
+def test_the_only_listed_version_is_the_first_one_if_it_was_put_soon_after_the_secret(days, first):
+    secret = replace(SECRET, created_at=NOW - timedelta(days=days + 5))
+
+    assert dated(secret, {"v2": NOW - timedelta(days=5)}).is_first is first
+
+
+def test_a_version_whose_date_stands_for_none_is_not_older():
+    assert dated(SECRET, {"v2": NOW, "v1": datetime(1, 1, 1, tzinfo=UTC)}).is_first is True
+
+
+# --- dates that stand for none ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moment", "date"),
+    [
+        (None, None),
+        (datetime(1, 1, 1, tzinfo=UTC), None),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), None),
+        (datetime(1601, 1, 1, tzinfo=UTC), None),
+        (datetime(1970, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))), None),
+        (datetime(2018, 4, 3, 23, 59, 59, tzinfo=UTC), None),
+        (datetime(2018, 4, 4, 1, tzinfo=timezone(timedelta(hours=2))), None),
+        (datetime(2018, 4, 4, tzinfo=UTC), datetime(2018, 4, 4, tzinfo=UTC)),
+        (datetime(2026, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC), NOW),
+        (datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))), None),
+    ],
+)
+def test_no_date_of_a_secret_is_older_than_secrets_manager(moment, date):
+    assert read_date(moment) == date
+
+
+def test_a_version_of_before_the_service_is_old_and_one_of_before_aws_has_no_date():
+    old, none = (dated(SECRET, {"v2": moment}) for moment in (datetime(2016, 1, 1, tzinfo=UTC), datetime.min))
+
+    assert judge(SECRET, old, AuditSettings(), NOW).status == NEEDS_ROTATION
+    finding = judge(SECRET, none, AuditSettings(), NOW)
+    assert (finding.verdict, finding.reason) == ("unknown", "Version v2, which holds AWSCURRENT, has no date.")
+
+
+# --- what cannot be read, and is stuck -------------------------------------------------------------------------------
+
+
+def refused(hours, **more):
+    secret = replace(SECRET, pending_version_id="v3", **more)
+    unread = unreadable_dates("AccessDeniedException")
+    assert unread is not None
+    dates = replace(unread, pending_since=NOW - timedelta(hours=hours))
+    return judge(secret, dates, AuditSettings(), NOW)
+
+
+def test_a_rotation_that_was_seen_to_be_under_way_for_long_is_stuck_though_no_version_can_be_listed():
+    finding = refused(25)
+
+    assert (finding.verdict, finding.status, finding.attention) == ("rotation_failing", UNKNOWN, True)
+    assert finding.reason == (
+        "A rotation is stuck since 2026-02-28 11:00 UTC: version v3 holds AWSPENDING. "
+        "The secret's versions may not be listed: access denied."
+    )
+
+
+def test_a_rotation_that_was_seen_lately_or_lies_elsewhere_leaves_the_secret_unknown():
+    assert refused(24).verdict == "unknown"
+    assert refused(25, primary_region="us-east-1").verdict == "unknown"
+    assert refused(25, tags={UNTIL: "2026-09-30"}).verdict == "unknown"
+
+
+# --- who rotates what ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "rotates"),
+    [
+        ({}, False),
+        ({"owning_service": "rds"}, False),
+        ({"owning_service": "rds", "rotation_enabled": True}, True),
+        ({"owning_service": "docdb", "rotation_enabled": True}, True),
+        ({"owning_service": "redshift", "rotation_enabled": True}, True),
+        ({"owning_service": "ecs-sc", "rotation_enabled": True}, True),
+        ({"owning_service": "appflow", "rotation_enabled": True}, False),
+        ({"owning_service": "events", "type": "SalesforceClientSecret", "rotation_enabled": True}, False),
+        ({"type": "SalesforceClientSecret"}, False),
+        ({"type": "SalesforceClientSecret", "rotation_enabled": True}, True),
+    ],
+)
+def test_only_an_owner_that_aws_documents_rotates_and_only_while_rotation_is_on(more, rotates):
+    secret = replace(SECRET, **more)
+
+    assert is_rotated_by_owner(secret) is rotates
+    said = describe_owner(secret)
+    assert ("which rotates it by itself" in said or "which its partner rotates" in said) is rotates
+
+
+def test_a_date_of_the_next_rotation_that_no_schedule_has_excuses_nothing():
+    far = replace(SECRET, owning_service="rds", rotation_enabled=True, next_rotation_at=NOW + timedelta(days=1001))
+
+    assert aged(60, far).verdict == "overdue"
+    assert aged(60, replace(far, next_rotation_at=NOW + timedelta(days=5))).verdict == "managed_elsewhere"

@@ -1,0 +1,98 @@
+"""CloudWatch counts a secret for hours after it was purged: that is no gap in the list, and a gap is told still."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+MANAGED = {"Managed": "true"}
+
+
+@pytest.fixture(autouse=True)
+def tables(aws):
+    aws.create_tables("history", "status", "runs", "audit-trail", "incidents")
+
+
+@pytest.fixture
+def count(aws):
+    """Has CloudWatch count so many secrets from now on."""
+
+    def secrets(number):
+        point = {"Timestamp": datetime.now(UTC), "Minimum": float(number), "Unit": "Count"}
+        aws.answer("GetMetricStatistics", lambda _: {"Label": "ResourceCount", "Datapoints": [point]})
+
+    return secrets
+
+
+@pytest.fixture
+def purge(aws):
+    def secrets(*made):
+        for one in made:
+            aws.client("secretsmanager").delete_secret(SecretId=one["ARN"], ForceDeleteWithoutRecovery=True)
+
+    return secrets
+
+
+def kinds(run):
+    return sorted((found["kind"], found["secret_name"]) for found in run["findings"])
+
+
+def test_a_count_that_still_has_what_was_purged_makes_no_run_incomplete(secret, audit, count, purge):
+    made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
+    count(5)
+    audit()
+    purge(*made[:2])
+
+    runs = [audit() for _ in range(3)]
+
+    assert [(run["complete"], run["listed"], run["counted"]) for run in runs] == [(True, 3, 5)] * 3
+    assert [run["shortfall"] for run in runs] == [2] * 3
+    # Whether they are gone, or missing from the list, shows when the count has followed.
+    assert [kinds(run) for run in runs] == [[]] * 3
+    count(3)
+    assert kinds(audit()) == [("vanished", "orders-0"), ("vanished", "orders-1")]
+    assert kinds(audit()) == []
+
+
+def test_a_count_that_does_not_follow_is_a_gap(secret, audit, count, purge):
+    made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
+    count(5)
+    audit()
+    purge(*made[:2])
+
+    runs = [audit() for _ in range(5)]
+
+    assert [run["complete"] for run in runs] == [True, True, True, False, False]
+    assert runs[3]["incomplete_because"] == ["CloudWatch counts 5 secrets in the account, and 3 were listed."]
+    assert [kinds(run) for run in runs] == [[]] * 5
+
+
+def test_a_gap_that_no_purge_explains_is_told_at_once(secret, audit, count, purge):
+    made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
+    count(5)
+    audit()
+    count(7)
+    assert audit()["complete"] is False
+
+    purge(made[0])
+    found = audit()
+
+    assert found["incomplete_because"] == ["CloudWatch counts 7 secrets in the account, and 4 were listed."]
+
+
+def test_purges_one_after_another_are_each_given_their_time(secret, audit, count, purge):
+    made = [secret(f"orders-{number}", MANAGED) for number in range(9)]
+    there_were = [9]
+    for one in made[:6]:
+        count(there_were[max(0, len(there_were) - 3)])  # as of two hours ago
+        assert audit()["complete"] is True, there_were
+        purge(one)
+        there_were.append(there_were[-1] - 1)
+
+
+def test_a_secret_that_is_new_takes_no_other_ones_place_in_the_count(secret, audit, count):
+    secret("orders-0", MANAGED)
+    count(1)
+    audit()
+    secret("orders-1", MANAGED)
+
+    assert audit()["complete"] is True
