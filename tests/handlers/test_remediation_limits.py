@@ -113,7 +113,7 @@ def test_a_success_lets_it_begin_anew(clock, scene, had, success, answer):
     arn = scene.secret()
     for number in (3, 2, 1):
         had(arn, number)
-    Standings("incidents").succeeded(arn, success)
+    Standings("incidents").succeeded(arn, success, is_verified=True)
 
     assert decided(scene, had(arn, 0, outcome="")) == answer
 
@@ -142,7 +142,7 @@ def test_it_is_left_alone_until_it_is_released_whatever_succeeds(aws, clock, sce
     assert decided(scene, incident) == "orphaned"
 
     clock.moment = NOON + timedelta(days=60)
-    Standings("incidents").succeeded(arn, "2026-05-01T12:00:00Z")
+    Standings("incidents").succeeded(arn, "2026-05-01T12:00:00Z", is_verified=True)
     assert decided(scene, incident) == "orphaned"
     assert Standings("incidents").of(arn).orphaned_at == "2026-03-04T12:00:00Z"
 
