@@ -77,7 +77,9 @@ def decided(scene, incident, **more):
     ],
     ids=str,
 )
-def test_after_so_many_failed_incidents_in_a_row_repairs_are_suspended_however_far_apart_they_are(clock, scene, had, hours, answer):
+def test_after_so_many_failed_incidents_in_a_row_repairs_are_suspended_however_far_apart_they_are(
+    clock, scene, had, hours, answer
+):
     arn = scene.secret()
     for number in hours:
         had(arn, number)
