@@ -61,8 +61,9 @@ def parse(event: Any) -> RotationEvent:
 def heard(event: Any) -> Heard | None:
     """What remediation is told of an event, in its own words; None where it has nothing to do with it.
 
-    Raises MalformedEvent as `parse` does, and for a stalled incident that does not say which. AWS writes no value of a secret into an event; what others put on the bus may
-    hold anything, so every word is one of ours or has a form of its own.
+    Raises MalformedEvent as `parse` does, and for a stalled incident that does not say which. AWS writes no value of a
+    secret into an event; what others put on the bus may hold anything, so every word is one of ours or has a form of
+    its own.
     """
     told = parse(event)
     if told.kind not in (*FAILURES, STALLED) and not tells_of_new_value(told):

@@ -208,7 +208,7 @@ def test_a_version_that_is_none_is_heard_as_its_hash(name, of):
 def test_a_stalled_incident_that_does_not_say_which_is_malformed(opened_at):
     event = RECORDED["incident-stalled"]
 
-    with pytest.raises(MalformedEvent, match="detail.opened_at") as raised:
+    with pytest.raises(MalformedEvent, match=r"detail\.opened_at") as raised:
         heard({**event, "detail": {**event["detail"], "opened_at": opened_at}})
 
     assert "hunter2" not in str(raised.value)

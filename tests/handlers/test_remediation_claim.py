@@ -7,7 +7,7 @@ import pytest
 
 from handlers import remediation_claim
 from handlers.adapters.standings import Standings
-from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, moved, once, succeeded, told
+from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, moved, succeeded, told
 
 EARLIER, LATER, STILL_LATER = "2026-03-01T00:40:00Z", "2026-03-01T01:17:16Z", "2026-03-01T02:00:00Z"
 SECOND, SECOND_AT = f"{EXECUTION}-2", "2026-03-01T01:20:00.000Z"

@@ -254,7 +254,7 @@ def test_an_incident_of_another_execution_is_not_decided(aws, scene, incident):
 
 
 def test_an_incident_without_a_row_is_an_error(scene):
-    with pytest.raises(IncidentMissing, match="that was opened at never has no row$"):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
         scene.decide({"secret_arn": scene.secret(), "opened_at": "never"})
 
 

@@ -233,7 +233,7 @@ def test_an_incident_of_another_execution_is_not_looked_at(aws, scene, diagnose)
 
 
 def test_an_incident_without_a_row_is_an_error(scene, diagnose):
-    with pytest.raises(IncidentMissing, match="that was opened at never has no row$"):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
         diagnose({"secret_arn": scene.secret(), "opened_at": "never"})
 
 

@@ -84,7 +84,7 @@ def test_another_that_ends_it_too_is_told_that_it_is_over(scene, incident, end):
 
 
 def test_an_incident_without_a_row_is_an_error(scene, end):
-    with pytest.raises(IncidentMissing, match="that was opened at never has no row$"):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
         end({"secret_arn": scene.secret(), "opened_at": "never"})
 
 

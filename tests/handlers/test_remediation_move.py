@@ -255,7 +255,7 @@ def test_an_incident_of_another_execution_moves_nothing(aws, stuck, move):
 def test_an_incident_without_a_row_is_an_error_and_moves_nothing(aws, scene, move):
     decision = {"how": "rolled forward", "from": "v1", "to": "v2"}
 
-    with pytest.raises(IncidentMissing, match="that was opened at never has no row$"):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
         move({"secret_arn": scene.secret(), "opened_at": "never"}, decision)
 
     assert aws.asked("UpdateSecretVersionStage") == []

@@ -137,7 +137,7 @@ def test_an_incident_of_another_execution_asks_for_nothing(aws, incident, retry)
 
 
 def test_an_incident_without_a_row_is_an_error_and_asks_for_nothing(aws, scene, retry):
-    with pytest.raises(IncidentMissing, match="that was opened at never has no row$"):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
         retry({"secret_arn": scene.secret(), "opened_at": "never"})
 
     assert aws.asked("RotateSecret") == []
