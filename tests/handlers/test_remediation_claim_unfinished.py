@@ -10,6 +10,7 @@ from tests.handlers.scene import (
     FAILED_AT,
     OPENED_AT,
     SUCCEEDED_AT,
+    cancelled,
     crashes,
     moved,
     once,
@@ -322,6 +323,32 @@ def test_a_resolution_that_is_cut_short_is_told_once(aws, scene, escalated):
     assert {scene.row(one)["outcome"] for one in incidents} == {"resolved"}
     for one in incidents:
         assert scene.unfinished(one["secret_arn"]) == [one["opened_at"]]
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ConditionalCheckFailed"])
+def test_a_write_into_the_incident_at_the_same_moment_does_not_leave_it_unresolved(aws, scene, escalated, code):
+    incident = escalated()
+    arn = incident["secret_arn"]
+    scene.finish(arn)
+    refusals = iter([cancelled(aws, code, "None")])
+    aws.answer("TransactWriteItems", lambda _: next(refusals, None))
+
+    assert claim(scene, succeeded(arn, NEXT_FAILURE))["outcome"] == "quiet"
+
+    assert scene.row(incident)["outcome"] == "resolved"
+    assert scene.unfinished(arn) == reports(aws) == [OPENED_AT]
+
+
+def test_two_events_at_once_that_resolve_it_resolve_it_once(aws, scene, escalated):
+    incident = escalated()
+    arn = incident["secret_arn"]
+    scene.finish(arn)
+    by_label = moved(arn, scene.version(arn), NEXT_FAILURE)
+    once(aws, "TransactWriteItems", lambda: claim(scene, by_label, THIRD))
+
+    assert claim(scene, succeeded(arn, NEXT_FAILURE))["outcome"] == "quiet"
+
+    assert scene.row(incident)["resolved_by"] == "Secret Label Updated"
 
 
 def test_every_incident_that_waits_for_the_new_value_is_resolved_and_older_ones_are_not(scene, escalated):
