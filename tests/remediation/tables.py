@@ -58,8 +58,9 @@ class Tables:
         return {}
 
     def query(self, asked: Asked) -> dict[str, Any]:
-        """A page is full at the limit, before the filter, and then says where the next one begins, if there is one or not:
-        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html.
+        """A page is full at the limit, before the filter, and then says where another would begin, though none may.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
         """
         check_words(asked)
         is_backward, limit = not asked.get("ScanIndexForward", True), asked.get("Limit")
