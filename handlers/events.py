@@ -119,12 +119,16 @@ def parse(event: Any) -> RotationEvent:
 def heard(event: Any) -> Heard | None:
     """What remediation is told of an event, in its own words; None where it has nothing to do with it.
 
-    Raises MalformedEvent as `parse` does. AWS writes no value of a secret into an event; what others put on the bus may
-    hold anything, so every word is one of ours or has a form of its own.
+    Raises MalformedEvent as `parse` does, and for a stalled incident that does not say which. AWS writes no value of a
+    secret into an event; what others put on the bus may hold anything, so every word is one of ours or has a form of
+    its own.
     """
     told = parse(event)
     if told.kind not in (*FAILURES, STALLED) and not tells_of_new_value(told):
         return None
+    opened_at = told.opened_at if _OPENING.fullmatch(told.opened_at or "") else None
+    if told.kind == STALLED and opened_at is None:
+        raise MalformedEvent("a stalled incident's event has no detail.opened_at as Step Functions writes times")
     return Heard(
         kind=told.kind if told.kind in (*FAILURES, STALLED, "RotationSucceeded") else "Secret Label Updated",
         source=told.source if told.source in SOURCES else "unknown",
@@ -135,7 +139,7 @@ def heard(event: Any) -> Heard | None:
         failed_step=told.failed_step,
         current_version_id=_plain(told.current_version_id) if told.current_version_id else None,
         pending_version_id=_plain(told.pending_version_id) if told.pending_version_id else None,
-        opened_at=told.opened_at if _OPENING.fullmatch(told.opened_at or "") else None,
+        opened_at=opened_at,
     )
 
 

@@ -131,7 +131,7 @@ class _Claim:
     def _claimed_incident(self, is_last_attempt: bool) -> Incident | None:
         """The open incident of this secret, its claim and its row agreeing; what a crash of neither leaves is mended.
 
-        Raises LostRace where the two are not of one moment, or the row is this execution's own.
+        Raises LostRace where the two are not of one moment, or another invocation of this step has opened it since.
         """
         opened_at = self._register.claimed_at(self._arn)
         if opened_at is None:
@@ -146,7 +146,7 @@ class _Claim:
             # Deleted by hand, or lost with a table that was restored: it would keep every later failure from opening.
             self._missing = unfinished_incidents.Stalled(self._arn, opened_at)
             return None
-        if known is None or known["state"] != OPEN or opened_at == self._opened_at:
+        if known is None or known["state"] != OPEN or known["execution"] == self._execution:
             raise incidents.LostRace("the incident was opened or closed in between")
         return Incident.of(known)
 

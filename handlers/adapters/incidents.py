@@ -249,18 +249,17 @@ class Incidents:
             names=["state"],
         )
 
-    def resolve(self, incident: Incident, at: str, by: str) -> bool:
-        """Marks an incident that was escalated or held as resolved, which is still to be told; False where it is so."""
+    def resolve(self, incident: Incident, at: str, by: str) -> None:
+        """Marks an incident that was escalated or held as resolved, which is still to be told.
+
+        Raises LostRace where it was written in between, perhaps by another who resolves it.
+        """
         changes: Row = {"outcome": Outcome.RESOLVED, "resolved_outcome": incident.outcome, "resolved_at": at}
         changes |= {"resolved_by": by, "alive_until": 0}
         resolving = self._change(
             incident.secret_arn, incident.opened_at, changes, "#outcome = :before", {":before": incident.outcome}
         )
-        try:
-            self._transact(resolving, self._listed(incident.secret_arn, incident.opened_at))
-        except LostRace:
-            return False
-        return True
+        self._transact(resolving, self._listed(incident.secret_arn, incident.opened_at))
 
     def change(
         self,

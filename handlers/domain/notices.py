@@ -158,6 +158,8 @@ def _done(facts: Facts) -> list[str]:
     lines = [f"- {at} {what}: {outcome}" for what, (at, outcome) in done.items()]
     times = {one.get("target"): one["at"] for one in facts["actions"] if one["action"] == "restart"}
     lines += [_restart(one, times.get(one["target"])) for one in facts["restarts"]]
+    if facts["turn"] == MISSING:
+        return ["Done: not known."]
     if not lines:
         return ["Done: nothing yet."] if facts["turn"] == OPENED else ["Done: nothing but telling."]
     return ["Done:", *lines[-LINES:]]

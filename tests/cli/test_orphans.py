@@ -71,7 +71,8 @@ def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, to
         "succeeded_at": before,
         "released_at": row["released_at"],
     }
-    assert Standing(arn, before, since, row["released_at"]).is_orphaned is False
+    standing = Standing(arn, succeeded_at=before, orphaned_at=since, released_at=row["released_at"])
+    assert standing.is_orphaned is False
     assert told("orphaned")["secrets"] == []
 
 

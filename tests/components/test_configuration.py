@@ -54,7 +54,7 @@ def refused(read):
 
 
 def test_each_setting_is_read_by_its_type():
-    assert len(NUMBERS) == 20
+    assert len(NUMBERS) == 19
     assert ["maxAgeClasses", "subscriptions", *ARNS, "extraRules"] == LISTS
     assert MAPS == ["managedTag", "changeWindow", "tags"]
     assert SWITCHES == ["deletionProtection", "demo", "drill"]

@@ -198,10 +198,18 @@ def test_what_could_not_be_started_is_kept_as_long_as_said(deploy, given, days):
     assert queue.inputs["sqsManagedSseEnabled"] is True
 
 
-def test_an_execution_that_fails_rings_the_critical_topic(plain):
-    alarm = plain.named(ALARM, "mend-failed").inputs
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("mend-failed", "ExecutionsFailed"),
+        ("mend-aborted", "ExecutionsAborted"),
+        ("mend-timed-out", "ExecutionsTimedOut"),
+    ],
+)
+def test_an_execution_that_ends_without_a_notice_rings_the_critical_topic(plain, name, metric):
+    alarm = plain.named(ALARM, name).inputs
 
-    assert (alarm["namespace"], alarm["metricName"]) == ("AWS/States", "ExecutionsFailed")
+    assert (alarm["namespace"], alarm["metricName"]) == ("AWS/States", metric)
     assert alarm["dimensions"] == {"StateMachineArn": plain.named(MACHINE, "mend").arn}
     assert (alarm["statistic"], alarm["threshold"], alarm["treatMissingData"]) == ("Sum", 1, "notBreaching")
     assert alarm["alarmActions"] == [TOPICS["critical_topic_arn"]]
@@ -229,7 +237,6 @@ def test_each_step_is_told_what_was_set(full):
     assert told(full, "claim") == {
         **table,
         **targets,
-        "HISTORY_DAYS": "12",
         "SETTLE_MINUTES": "1",
     }
     assert told(full, "diagnose") == {

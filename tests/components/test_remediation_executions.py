@@ -17,6 +17,9 @@ CRITICAL = f"arn:aws:sns:{REGION}:{ACCOUNT}:critical"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders/db-Ab12Cd"
 STEPS = ("claim", "diagnose", "decide", "end", "notify", "retry", "move", "probe", "restart", "watch")
 HEARD = {"kind": "RotationFailed", "secret_arn": SECRET, "identity": "e-1"}
+STARTED_AT, ENTERED_AT = "2026-03-01T01:17:16.000Z", "2026-03-01T01:17:17.000Z"
+EXECUTION = {"execution": "arn:execution", "entered_at": ENTERED_AT}
+"""What each step is told of its execution."""
 INCIDENT = {"secret_arn": SECRET, "opened_at": "2026-03-01T01:17:16Z"}
 ENDING = {"outcome": "recovered by AWS", "reason": "", "restarts": [], "version": "v2"}
 FUNCTIONS = {step: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{step}" for step in STEPS}
@@ -32,6 +35,10 @@ def _imported(name):
 
 
 stepfunctions = _imported("ministack.services.stepfunctions")
+
+
+class LostRace(Exception):
+    """What a step raises where another invocation of it was faster."""
 
 
 class Steps:
@@ -89,10 +96,10 @@ def walk(monkeypatch):
 def _walk(definition):
     responses.set_request_account_id(ACCOUNT)
     responses.set_request_region(REGION)
-    context = {"Execution": {"Id": "arn:execution", "StartTime": "2026-03-01T01:17:16.000Z"}}
+    context = {"Execution": {"Id": "arn:execution", "StartTime": STARTED_AT}}
     data, path = {"heard": HEARD}, [definition["StartAt"]]
     while (state := definition["States"][path[-1]])["Type"] not in ("Succeed", "Fail"):
-        context["State"] = {"Name": path[-1], "EnteredTime": "2026-03-01T02:17:16.000Z"}
+        context["State"] = {"Name": path[-1], "EnteredTime": ENTERED_AT}
         execute = getattr(stepfunctions, f"_execute_{state['Type'].lower()}")
         of_tasks = [{"events": []}] if state["Type"] == "Task" else []
         data, following = execute(state, data, *of_tasks, context)
@@ -132,11 +139,10 @@ def test_what_aws_mends_by_itself_is_one_notice_of_its_beginning_and_one_of_its_
     assert run["ended"] == "Done"
     assert steps.turns == ["opened", "recovered"]
     assert run["waits"] == [900]
-    assert steps.payloads("claim") == [
-        {"execution": "arn:execution", "heard": HEARD, "started_at": "2026-03-01T01:17:16.000Z"}
-    ]
+    assert steps.payloads("claim") == [{**EXECUTION, "heard": HEARD, "started_at": STARTED_AT}]
     assert steps.payloads("decide")[0]["proofs"] == {}
-    assert steps.payloads("end") == [{"execution": "arn:execution", "incident": INCIDENT, "ending": ENDING}]
+    assert steps.payloads("end") == [{**EXECUTION, "incident": INCIDENT, "ending": ENDING}]
+    assert all(EXECUTION.items() <= payload.items() for _, payload in steps.asked)
     assert steps.payloads("notify")[0]["heard"] == HEARD
 
 
@@ -144,7 +150,8 @@ def test_what_aws_mends_by_itself_is_one_notice_of_its_beginning_and_one_of_its_
 def test_what_is_known_already_tells_nobody(walk, outcome):
     steps = Steps(claim=claimed(outcome, incident=None))
 
-    assert walk(steps)["path"] == ["Claim", "Claimed", "Done"]
+    assert walk(steps)["path"] == ["Claim", "Missing", "Claimed", "Done"]
+    assert steps.turns == []
 
 
 def test_a_failure_that_names_no_secret_is_told_all_the_same(walk):
@@ -152,7 +159,7 @@ def test_a_failure_that_names_no_secret_is_told_all_the_same(walk):
 
     assert walk(steps)["ended"] == "Done"
     [told] = steps.payloads("notify")
-    assert told == {"execution": "arn:execution", "turn": "unidentified", "incident": None, "heard": HEARD}
+    assert told == {**EXECUTION, "turn": "unidentified", "incident": None, "heard": HEARD}
 
 
 def test_a_success_that_is_heard_ends_the_incident_at_once(walk):
@@ -216,7 +223,7 @@ def test_a_retry_that_fails_or_shows_nothing_backs_off_before_the_next_decision(
     run = walk(steps)
 
     assert run["waits"] == [900, *[30] * looked, 77]
-    assert run["ended"] == "Escalated"
+    assert run["ended"] == "Done"
 
 
 @pytest.mark.parametrize("step", ["retry", "move"])
@@ -226,7 +233,7 @@ def test_an_action_that_aws_refuses_is_escalated_with_the_reason(walk, step):
 
     run = walk(steps)
 
-    assert run["ended"] == "Escalated"
+    assert run["ended"] == "Done"
     [end] = steps.payloads("end")
     assert end["ending"] == {"outcome": "escalated", "reason": "It was refused.", "restarts": [], "version": "v2"}
     assert steps.turns == ["opened", "escalated"]
@@ -265,12 +272,88 @@ def test_of_all_that_are_held_one_tells_after_some_minutes(walk, teller, turns):
     assert run["waits"] == [900, *([180] if teller else [])]
 
 
-def test_what_somebody_has_to_look_at_is_told_and_fails(walk):
+def test_what_somebody_has_to_look_at_is_told_and_its_execution_succeeds_so_that_no_alarm_pages_once_more(walk):
     steps = Steps(**BASIC, decide=decided("end", outcome="escalated"))
 
-    assert walk(steps)["ended"] == "Escalated"
+    assert walk(steps)["ended"] == "Done"
     assert steps.turns == ["opened", "escalated"]
     assert "error" not in steps.payloads("notify")[-1]
+
+
+LOST = {"secret_arn": SECRET, "opened_at": "2026-02-01T01:17:16Z"}
+
+
+@pytest.mark.parametrize(("outcome", "turns"), [("quiet", []), ("opened", ["opened", "recovered"]), ("known", [])])
+def test_an_incident_whose_row_is_gone_is_told_before_all_else(walk, outcome, turns):
+    steps = Steps(**{**BASIC, "claim": claimed(outcome, missing=LOST)}, decide=decided("end"))
+
+    assert walk(steps)["ended"] == "Done"
+
+    assert steps.turns == ["missing", *turns]
+    assert steps.payloads("notify")[0] == {**EXECUTION, "turn": "missing", "incident": LOST}
+
+
+def test_what_still_fails_a_day_after_it_was_escalated_is_reminded_of_and_nothing_is_done(walk):
+    steps = Steps(claim=claimed("reminder"), notify=TOLD)
+
+    run = walk(steps)
+
+    assert (run["ended"], run["waits"]) == ("Done", [])
+    assert steps.payloads("notify") == [{**EXECUTION, "turn": "reminder", "incident": INCIDENT}]
+
+
+def resumed(resume_at, **ending):
+    return claimed("resumed", wait_seconds=0, resume_at=resume_at, ending={**ENDING, **ending})
+
+
+def test_an_open_incident_is_resumed_with_a_diagnosis_at_once(walk):
+    steps = Steps(**{**BASIC, "claim": resumed("diagnose", outcome="")}, decide=decided("end"))
+
+    run = walk(steps)
+
+    assert (run["ended"], run["waits"]) == ("Done", [])
+    # Whoever was told that it opened is not told again: the step knows from the row.
+    assert steps.turns == ["opened", "recovered"]
+
+
+def test_restarts_are_resumed_without_a_wait_and_then_the_incident_is_closed(walk):
+    claim = resumed("restart", outcome="rolled forward", restarts=[{"state": "wanted"}])
+    steps = Steps(**{**BASIC, "claim": claim}, restart={"state": "settled"})
+
+    run = walk(steps)
+
+    assert (run["ended"], run["waits"], steps.turns) == ("Done", [], ["recovered"])
+    assert steps.payloads("restart") == [{**EXECUTION, "incident": INCIDENT, "version": "v2"}]
+    assert [one["ending"]["restarts"] for one in steps.payloads("end")] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "turns"),
+    [
+        *((outcome, ["recovered"]) for outcome in ("recovered by AWS", "rolled forward", "fallen back")),
+        ("escalated", ["escalated"]),
+        ("resolved", ["resolved"]),
+        ("restarted", ["restarted"]),
+        ("held", ["held", "held_burst"]),
+    ],
+)
+def test_a_notice_that_is_owed_is_sent_and_nothing_else_is_done(walk, outcome, turns):
+    steps = Steps(claim=resumed("tell", outcome=outcome), notify={"outcome": "told", "teller": True})
+
+    assert walk(steps)["ended"] == "Done"
+
+    assert {step for step, _ in steps.asked} == {"claim", "notify"}
+    assert steps.turns == turns
+
+
+def test_a_step_that_lost_a_race_against_its_own_earlier_invocation_is_tried_again(walk):
+    steps = Steps(**BASIC, decide=[decided("move"), decided("end")], move=[LostRace(), {"outcome": "moved"}])
+
+    run = walk(steps)
+
+    assert run["ended"] == "Done"
+    assert run["path"].count("Move") == 1
+    assert steps.turns == ["opened", "recovered"]
 
 
 WANTED = [{"state": "mine", "restarts": True}, MINE]
@@ -304,7 +387,7 @@ def test_a_restart_that_fails_or_never_settles_is_escalated(walk, restart, watch
 
     run = walk(steps)
 
-    assert run["ended"] == "Escalated"
+    assert run["ended"] == "Done"
     assert steps.payloads("end")[-1]["ending"] == {
         "outcome": "escalated",
         "reason": reason,
@@ -378,7 +461,7 @@ def test_a_step_that_breaks_for_good_escalates_the_incident_by_the_errors_name_a
 
     run = walk(steps)
 
-    assert run["ended"] == "Escalated"
+    assert run["ended"] == "Done"
     assert len(steps.payloads(step)) == 6
     end = steps.payloads("end")[-1]["ending"]
     assert end["outcome"] == "escalated"
@@ -424,7 +507,7 @@ def test_an_end_that_nobody_can_be_told_of_is_told_by_the_workflow(walk, outcome
 def test_a_word_that_the_definition_does_not_know_is_escalated(walk, answers):
     steps = Steps(**BASIC, **answers)
 
-    assert walk(steps)["ended"] == "Escalated"
+    assert walk(steps)["ended"] == "Done"
     assert steps.payloads("end")[-1]["ending"]["reason"].endswith("UnforeseenAnswer.")
 
 

@@ -41,7 +41,7 @@ CHANGING = {
     "iam:PassRole": {"restart"},
     "states:StartExecution": {"start"},
     "sns:Publish": {"notify"},
-    "events:PutEvents": {"notify"},
+    "events:PutEvents": {"claim", "notify"},
 }
 """Who may change or tell anything; rows of incidents aside."""
 

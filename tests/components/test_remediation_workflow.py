@@ -145,7 +145,7 @@ def longest_wait(rule):
 
 
 LAST_RESORT = {"TakeNotice", "ReadNotice", "Unheard", "NoteNotice"}
-BEFORE_THE_END = {"TellReplaced", "TellOpened", "TellRetried"}
+BEFORE_THE_END = {"TellOpened", "TellRetried"}
 
 
 def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_is_told_without_a_function(states):
@@ -165,6 +165,19 @@ def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_i
     assert states["Unheard"]["Parameters"]["TopicArn"] == CRITICAL
     assert states["Unheard"]["Resource"] == "arn:aws:states:::sns:publish"
     assert len(states["Unheard"]["Parameters"]["Subject"]) < 100
+
+
+def test_each_task_says_which_execution_asks_and_when_it_was_entered_by_the_clock_of_aws(states):
+    steps = [state for state in states.values() if "function:" in state.get("Resource", "")]
+
+    assert len(steps) > 8
+    for state in steps:
+        asks = state["Parameters"]
+        assert (asks["execution.$"], asks["entered_at.$"]) == ("$$.Execution.Id", "$$.State.EnteredTime")
+
+
+def test_an_execution_ends_badly_only_where_no_function_could_tell_of_it(states):
+    assert {name for name, state in states.items() if state["Type"] == "Fail"} == {"Unhandled"}
 
 
 def test_only_wait_states_wait(states):

@@ -33,6 +33,7 @@ EXTRA = [
 ROUTES = {
     "failed": {"failures", "audit", "remediation"},
     "stuck": {"failures", "audit", "remediation"},
+    "stalled": {"remediation"},
     "service-events": {"audit"},
     "api-calls": {"audit"},
     "label-updates": {"audit"},
@@ -47,6 +48,7 @@ EXTRA_ROUTES = {
 PATTERNS = {
     "failed": event_patterns.ROTATION_FAILURES,
     "stuck": event_patterns.STUCK_ROTATIONS,
+    "stalled": event_patterns.STALLED_INCIDENTS,
     "service-events": event_patterns.OTHER_SERVICE_EVENTS,
     "api-calls": event_patterns.API_CALLS,
     "label-updates": event_patterns.LABEL_UPDATES,
@@ -94,7 +96,7 @@ def test_extra_rules_go_where_they_were_told_to(extended):
 def test_every_rule_is_enabled_and_says_what_it_is_for(extended):
     rules = extended.of_type(RULE)
 
-    assert len(rules) == 10
+    assert len(rules) == 11
     for rule in rules:
         assert rule.inputs["state"] == "ENABLED"
         assert rule.inputs["description"]
@@ -186,7 +188,7 @@ def test_remediation_is_started_by_exactly_the_rules_that_lead_to_it(extended):
 
     permissions = {one.inputs["sourceArn"]: one for one in extended.of_type(PERMISSION)}
     assert sorted(permissions) == sorted(rules_to(extended, "remediation"))
-    assert len(feeding) == len(permissions) == 4
+    assert len(feeding) == len(permissions) == 5
     for one in permissions.values():
         assert (one.inputs["action"], one.inputs["principal"]) == ("lambda:InvokeFunction", "events.amazonaws.com")
         assert one.inputs["function"] == WHERE["start_function_name"]

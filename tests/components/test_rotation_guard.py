@@ -48,7 +48,7 @@ def test_every_setting_is_tried_here():
 def test_without_settings_everything_but_the_demo_is_there(plain):
     counts = {kind: len(plain.of_type(kind)) for kind in KINDS}
 
-    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 8, SCHEDULE: 1, MACHINE: 1, RULE: 7, ALARM: 2, SECRET: 0}
+    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 8, SCHEDULE: 1, MACHINE: 1, RULE: 8, ALARM: 4, SECRET: 0}
 
 
 def test_everything_lies_under_the_component(full):
@@ -152,7 +152,7 @@ def test_remediation_gets_all_that_is_set_for_it_and_the_functions_of_the_demo_b
     inputs = next(one for one in full.resources if one.type == "rotation-guard:index:Remediation").inputs
 
     settings = [name for name in EVERYTHING if name in REMEDIATION_CHECKS and name != "remediation_mode"]
-    assert len(settings) == 17
+    assert len(settings) == 16
     lists = {"probe_functions": "guard-demo-probe", "rotation_functions": "guard-demo-rotation"}
     for name in settings:
         more = [full.named(FUNCTION, lists[name]).arn] if name in lists else []
@@ -207,7 +207,10 @@ def test_alarms_ring_the_critical_topic_which_admits_them(plain):
     alarms = plain.of_type(ALARM)
     topic = plain.named(TOPIC, "guard-critical")
 
-    assert {one.name for one in alarms} == {"guard-audit-incomplete", "guard-remediation-failed"}
+    assert {one.name for one in alarms} == {
+        "guard-audit-incomplete",
+        *(f"guard-remediation-{ending}" for ending in ("failed", "aborted", "timed-out")),
+    }
     assert all(one.inputs["alarmActions"] == [topic.arn] for one in alarms)
     admitted = plain.named("aws:sns/topicPolicy:TopicPolicy", "guard-critical").policy()
     services = [one["Principal"].get("Service") for one in admitted if one["Resource"] == topic.arn]

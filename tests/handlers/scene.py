@@ -37,6 +37,12 @@ def moved(secret_arn, version, at=SUCCEEDED_AT, event="move-1"):
     return told(secret_arn, "Secret Label Updated", at, event, None, current_version_id=version)
 
 
+def stalled(incident, at="2026-03-01T04:00:00Z", event="stalled-1"):
+    """What was heard of an incident that nobody goes on with."""
+    heard = told(incident["secret_arn"], "Rotation Incident Stalled", at, event, None, opened_at=incident["opened_at"])
+    return {**heard, "source": "rotation-guard"}
+
+
 class Scene:
     """One account's secrets and incidents."""
 
@@ -96,9 +102,10 @@ class Scene:
             SecretId=arn, VersionStage="AWSPENDING", RemoveFromVersionId=pending
         )
 
-    def claim(self, heard, execution=EXECUTION, started_at=OPENED_AT):
-        """Has an execution claim what was heard."""
-        event = {"heard": heard, "execution": execution, "started_at": started_at}
+    def claim(self, heard, execution=EXECUTION, started_at=OPENED_AT, **more):
+        """Has an execution claim what was heard; it starts after its event, whatever was asked for."""
+        started_at = max(started_at, heard["occurred_at"].replace("Z", ".500Z"))
+        event = {"heard": heard, "execution": execution, "started_at": started_at, **more}
         return remediation_claim.handler(event, self._context)
 
     def open(self, arn, heard=None, started_at=OPENED_AT, execution=EXECUTION, **changes):
@@ -141,6 +148,12 @@ class Scene:
         """All incidents of this secret, by when they were opened."""
         rows = [row for row in self.aws.rows("incidents") if row["secret_arn"] == arn]
         return sorted(rows, key=lambda row: row["opened_at"])
+
+    def unfinished(self, arn):
+        """Opening times of the incidents of this secret that are listed as unfinished."""
+        rows = [row for row in self.aws.rows("incidents") if row["secret_arn"] == "unfinished"]
+        assert all(row["opened_at"] == f"{row['incident_arn']}#{row['incident_opened_at']}" for row in rows)
+        return sorted(row["incident_opened_at"] for row in rows if row["incident_arn"] == arn)
 
     def claimed(self, arn):
         """The row that holds the claim on this secret."""

@@ -33,6 +33,7 @@ def put(aws):
         ("recovered", "Rotation Incident Recovered"),
         ("escalated", "Rotation Incident Escalated"),
         ("held", "Rotation Incident Held"),
+        ("resolved", "Rotation Incident Resolved"),
     ],
 )
 def test_a_turn_is_an_event_with_the_facts(put, turn, detail_type):
@@ -56,6 +57,7 @@ def test_copies_of_an_event_share_their_id_and_others_do_not(put):
         event_id("opened", secret_arn=f"{ARN}2"),
         event_id("retried", attempts=1),
         event_id("retried", attempts=2),
+        event_id("resolved"),
     ]
 
     assert len(set(ids)) == len(ids)

@@ -94,7 +94,14 @@ def planted(event, marker, spared=NAMED):
         ),
         (
             "rotation-stuck",
-            Heard("Rotation Stuck", "rotation-guard", f"rotation-stuck-{ROTATION}", "2026-03-03T02:00:07Z", ARN),
+            Heard(
+                "Rotation Stuck",
+                "rotation-guard",
+                f"rotation-stuck-{ROTATION}",
+                "2026-03-03T02:00:07Z",
+                ARN,
+                pending_version_id=ROTATION,
+            ),
         ),
         (
             "rotation-succeeded",
@@ -116,6 +123,17 @@ def planted(event, marker, spared=NAMED):
                 "2026-03-01T01:17:15Z",
                 ARN,
                 current_version_id=ROTATION,
+            ),
+        ),
+        (
+            "incident-stalled",
+            Heard(
+                "Rotation Incident Stalled",
+                "rotation-guard",
+                "0b0b7d0e-64c5-5c43-9a83-7f0b6a1f4a55",
+                "2026-03-03T02:00:07Z",
+                "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd",
+                opened_at="2026-03-03T00:51:00.000Z",
             ),
         ),
         ("rotation-started", None),
@@ -146,7 +164,9 @@ def test_no_text_of_others_gets_through(name, marker):
     assert "hunter2" not in json.dumps(told and asdict(told))
     if told:
         assert "hunter2" not in execution_name(told)
-    assert (told is None) == (before is None or before.kind in ("Rotation Stuck", "Secret Label Updated"))
+    # What makes these an event of ours is a text, too.
+    by_text = ("Rotation Stuck", "Secret Label Updated", "Rotation Incident Stalled")
+    assert (told is None) == (before is None or before.kind in by_text)
 
 
 @pytest.mark.parametrize("name", ["secret-label-updated", "rotation-stuck"])
@@ -173,12 +193,32 @@ def test_an_id_that_is_none_is_heard_as_its_hash_in_every_copy(name, text):
     assert one.identity != heard(event).identity
 
 
-def test_a_version_that_is_none_is_heard_as_its_hash():
-    event = RECORDED["secret-label-updated"]
+@pytest.mark.parametrize(
+    ("name", "of"), [("secret-label-updated", "current_version_id"), ("rotation-stuck", "pending_version_id")]
+)
+def test_a_version_that_is_none_is_heard_as_its_hash(name, of):
+    event = RECORDED[name]
 
     told = heard({**event, "detail": {**event["detail"], "versionId": "correct horse battery staple"}})
 
-    assert (len(told.current_version_id), "horse" in told.current_version_id) == (64, False)
+    assert (len(getattr(told, of)), "horse" in getattr(told, of)) == (64, False)
+
+
+@pytest.mark.parametrize("opened_at", [None, "", "hunter2", "2026-03-03", "2026-03-03T00:51:00+01:00", 7, ["then"]])
+def test_a_stalled_incident_that_does_not_say_which_is_malformed(opened_at):
+    event = RECORDED["incident-stalled"]
+
+    with pytest.raises(MalformedEvent, match=r"detail\.opened_at") as raised:
+        heard({**event, "detail": {**event["detail"], "opened_at": opened_at}})
+
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("opened_at", ["2026-03-03T00:51:00Z", "2026-03-03T00:51:00.5Z", "2026-03-03T00:51:00.123456Z"])
+def test_an_incident_goes_by_when_its_execution_started_to_the_letter(opened_at):
+    event = RECORDED["incident-stalled"]
+
+    assert heard({**event, "detail": {**event["detail"], "opened_at": opened_at}}).opened_at == opened_at
 
 
 @pytest.mark.parametrize(
@@ -229,12 +269,13 @@ def test_whatever_stands_in_an_event_all_that_is_heard_has_a_form_of_its_own(dat
         return
     if told is None:
         return
-    assert told.kind in (*FAILURES, "RotationSucceeded", "Secret Label Updated")
+    assert told.kind in (*FAILURES, "RotationSucceeded", "Secret Label Updated", "Rotation Incident Stalled")
+    assert (told.kind == "Rotation Incident Stalled") == (told.opened_at is not None)
     assert told.source in ("aws.secretsmanager", "rotation-guard", "rotation-guard.drill", "unknown")
     assert told.failed_step in ("createSecret", "setSecret", "testSecret", "finishSecret", None)
     assert told.rotation_id is None or len(told.rotation_id) == 36
     assert datetime.fromisoformat(told.occurred_at).strftime("%Y-%m-%dT%H:%M:%SZ") == told.occurred_at
-    for plain in filter(None, (told.identity, told.current_version_id)):
+    for plain in filter(None, (told.identity, told.current_version_id, told.pending_version_id, told.opened_at)):
         assert plain.isascii()
         assert len(plain) <= 100
         assert not set(plain) & set(' "{}\\/\n')

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import remediation_notify
-from handlers.adapters.held import AT_ONCE, TELLER_SECONDS, Held
+from handlers.adapters.held import TELLER_SECONDS, Held
 from tests.handlers.scene import crashes, once
 from tests.handlers.turns import held, incident
 
@@ -153,7 +153,8 @@ def test_more_than_one_transaction_takes_are_one_notice_with_their_number(aws, b
     subjects = [asked["Subject"] for asked in aws.asked("Publish")]
     assert subjects == ["110 failed rotations held: orders/db-1 and 109 more"] * 2
     assert waiting(aws) == []
-    assert [len(asked["TransactItems"]) for asked in aws.asked("TransactWriteItems")] == [AT_ONCE, 10]
+    # Of each, the row in the burst and the one in the list of what is unfinished: 100 writes to a transaction.
+    assert [len(asked["TransactItems"]) for asked in aws.asked("TransactWriteItems")] == [100, 100, 20]
 
 
 def test_all_pages_are_read(aws, burst):

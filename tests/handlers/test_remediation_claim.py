@@ -1,12 +1,13 @@
 """Whose incident an event is: one is open per secret, and what comes twice, late or out of order changes nothing."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
+from handlers import remediation_claim
 from handlers.adapters.standings import Standings
-from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, moved, once, succeeded, told
+from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, moved, succeeded, told
 
 EARLIER, LATER, STILL_LATER = "2026-03-01T00:40:00Z", "2026-03-01T01:17:16Z", "2026-03-01T02:00:00Z"
 SECOND, SECOND_AT = f"{EXECUTION}-2", "2026-03-01T01:20:00.000Z"
@@ -45,6 +46,7 @@ def test_a_failure_opens_an_incident(scene):
     }
     held = scene.claimed(arn)
     assert (held["incident_opened_at"], held["execution"]) == (OPENED_AT, EXECUTION)
+    assert scene.unfinished(arn) == [OPENED_AT]
 
 
 @pytest.mark.parametrize("kind", ["RotationAbandoned", "TestRotationFailed", "Rotation Stuck"])
@@ -62,11 +64,11 @@ def test_five_failures_of_a_rotation_are_one_incident(scene):
     arn = scene.secret()
 
     answers = [
-        scene.claim(told(arn, event=f"event-{n}"), f"execution-{n}", f"2026-03-01T00:5{n}:00Z") for n in range(5)
+        scene.claim(told(arn, event=f"event-{n}"), f"execution-{n}", f"2026-03-01T00:5{n + 1}:00Z") for n in range(5)
     ]
 
     assert [answer["outcome"] for answer in answers] == ["opened", "known", "known", "known", "known"]
-    assert {answer["incident"]["opened_at"] for answer in answers} == {"2026-03-01T00:50:00Z"}
+    assert {answer["incident"]["opened_at"] for answer in answers} == {"2026-03-01T00:51:00Z"}
     [incident] = scene.incidents(arn)
     assert incident["failures"] == 5
 
@@ -205,6 +207,44 @@ def test_our_own_move_is_not_taken_for_somebody_elses(scene):
     assert scene.row(incident)["state"] == "open"
 
 
+def test_what_moves_the_label_once_our_move_is_done_is_our_move_too(scene):
+    arn = scene.secret(pending=True)
+    incident = scene.open(arn, moved={"to": "v2", "outcome": "done"}, alive_until=0)
+    scene.finish(arn)
+
+    assert scene.claim(moved(arn, scene.version(arn)), SECOND, SECOND_AT)["outcome"] == "known"
+    assert scene.row(incident)["state"] == "open"
+
+
+def test_an_event_that_says_it_comes_from_the_future_happened_when_its_execution_started(scene, context):
+    arn = scene.secret()
+    heard = told(arn, at="2099-03-01T00:50:20Z")
+
+    remediation_claim.handler({"heard": heard, "execution": EXECUTION, "started_at": OPENED_AT}, context)
+
+    [incident] = scene.incidents(arn)
+    assert (incident["occurred_at"], incident["last_failure_at"]) == ("2026-03-01T00:51:00Z",) * 2
+
+
+@pytest.mark.parametrize(
+    ("heard", "stated", "is_verified"),
+    [
+        ("RotationSucceeded", {}, True),
+        ("Secret Label Updated", {}, False),
+        ("Secret Label Updated", {"LastRotatedDate": datetime.fromisoformat(LATER)}, True),
+        ("Secret Label Updated", {"LastRotatedDate": datetime.fromisoformat(EARLIER)}, False),
+    ],
+)
+def test_a_new_value_is_verified_where_aws_has_completed_a_rotation(scene, heard, stated, is_verified):
+    arn = scene.secret()
+    scene.stated[arn] |= stated
+
+    scene.claim(told(arn, heard, LATER))
+
+    standing = Standings("incidents").of(arn)
+    assert (standing.succeeded_at, standing.verified_at) == (LATER, LATER if is_verified else "")
+
+
 def test_a_success_before_its_failure_leaves_nothing_to_open(scene):
     arn = scene.secret()
 
@@ -254,7 +294,7 @@ def test_of_two_incidents_the_one_that_was_opened_last_tells_what_is_late(scene)
 
 def test_a_failure_of_yesterday_after_the_repair_of_today_is_late(scene):
     arn = scene.secret()
-    Standings("incidents").succeeded(arn, "2026-03-02T09:00:00Z")
+    Standings("incidents").succeeded(arn, "2026-03-02T09:00:00Z", is_verified=False)
 
     assert scene.claim(told(arn), SECOND, "2026-03-02T09:30:00.000Z")["outcome"] == "late"
     assert scene.incidents(arn) == []
@@ -268,7 +308,7 @@ def test_in_whatever_order_events_come_one_incident_is_opened_at_most(scene, see
     story.shuffle(events)
 
     outcomes = [
-        scene.claim(heard, f"execution-{n}", f"2026-03-01T02:0{n}:00Z")["outcome"] for n, heard in enumerate(events)
+        scene.claim(heard, f"execution-{n}", f"2026-03-01T02:{n:02d}:00Z")["outcome"] for n, heard in enumerate(events)
     ]
 
     assert len(scene.incidents(arn)) <= 1
@@ -276,53 +316,6 @@ def test_in_whatever_order_events_come_one_incident_is_opened_at_most(scene, see
     first_success = events.index(rotation[-1])
     assert set(outcomes[:first_success]) <= {"opened", "known"}
     assert set(outcomes[first_success:]) <= ({"recovered", "known"} if first_success else {"quiet", "late"})
-
-
-# --- a workflow that has died -----------------------------------------------------------------------------------------
-
-
-def test_an_incident_whose_workflow_died_is_closed_and_another_opened(scene):
-    arn = scene.secret()
-    dead = scene.open(arn, alive_until=int(datetime.now(UTC).timestamp()) - 1)
-    before = datetime.now(UTC).replace(microsecond=0)
-
-    answer = scene.claim(told(arn, event="event-2"), SECOND, SECOND_AT)
-
-    assert (answer["outcome"], answer["incident"]["opened_at"]) == ("opened", SECOND_AT)
-    old, new = scene.incidents(arn)
-    assert (old["state"], old["outcome"], old["failures"]) == ("closed", "escalated", 1)
-    assert "without a word" in old["reason"]
-    closed_at = datetime.fromisoformat(old["closed_at"])
-    assert before <= closed_at <= datetime.now(UTC)
-    assert 0 <= old["expires_at"] - (closed_at + timedelta(days=400)).timestamp() < 2
-    assert (new["state"], new["failures"], scene.claimed(arn)["execution"]) == ("open", 1, SECOND)
-    assert old["opened_at"] == dead["opened_at"]
-    # The death of the old one is still to be told, also by a step that died itself on the way.
-    assert answer["replaced"] == dead
-    again = scene.claim(told(arn, event="event-2"), SECOND, SECOND_AT)
-    assert (again["outcome"], again["replaced"]) == ("opened", dead)
-
-
-def test_a_history_that_is_kept_for_good_keeps_it_too(scene, monkeypatch):
-    monkeypatch.setenv("HISTORY_DAYS", "0")
-    arn = scene.secret()
-    scene.open(arn, alive_until=0)
-
-    scene.claim(told(arn, event="event-2"), SECOND, SECOND_AT)
-
-    assert [row["state"] for row in scene.incidents(arn)] == ["closed", "open"]
-    assert "expires_at" not in scene.incidents(arn)[0]
-
-
-def test_of_two_that_find_it_dead_one_replaces_it_and_the_other_joins(aws, scene):
-    arn = scene.secret()
-    scene.open(arn, alive_until=0)
-    once(aws, "TransactWriteItems", lambda: scene.claim(told(arn, event="event-2"), SECOND, SECOND_AT))
-
-    assert scene.claim(told(arn, event="event-3"), "execution-3", "2026-03-01T01:30:00.000Z")["outcome"] == "known"
-
-    old, new = scene.incidents(arn)
-    assert (old["state"], new["state"], new["execution"], new["failures"]) == ("closed", "open", SECOND, 2)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,16 @@ def test_of_two_that_claim_at_once_one_opens_and_the_other_joins(aws, scene):
     assert (incident["execution"], incident["failures"]) == (EXECUTION, 2)
 
 
+def test_an_execution_that_started_in_the_same_instant_joins(aws, scene):
+    arn = scene.secret()
+    scene.open(arn)
+
+    assert scene.claim(told(arn, event="event-2"), SECOND)["outcome"] == "known"
+
+    [incident] = scene.incidents(arn)
+    assert (incident["execution"], incident["failures"]) == (EXECUTION, 2)
+
+
 def test_of_two_copies_at_once_one_is_counted(aws, scene):
     arn = scene.secret()
     scene.open(arn)
@@ -118,22 +128,6 @@ def test_a_claim_that_is_cut_short_opens_one_incident(aws, scene):
     assert [[row["failures"] for row in scene.incidents(arn)] for arn in arns] == [[1]] * len(arns)
 
 
-def test_a_claim_that_is_cut_short_replaces_a_dead_incident_once(aws, scene):
-    arns = []
-
-    def prepare():
-        arns.append(scene.secret())
-        scene.open(arns[-1], alive_until=0)
-        return lambda: scene.claim(told(arns[-1], event="event-2"), SECOND, SECOND_AT)
-
-    answers = list(crashes(aws, prepare))
-
-    assert len(answers) == 2
-    assert {answer["outcome"] for _, answer in answers} == {"opened"}
-    for arn in arns:
-        assert [(row["state"], row["failures"]) for row in scene.incidents(arn)] == [("closed", 1), ("open", 1)]
-
-
 @pytest.mark.parametrize(
     ("heard", "failures"), [(told, 2), (lambda arn, **more: succeeded(arn, "2026-03-01T00:40:00Z", **more), 1)]
 )
@@ -147,7 +141,8 @@ def test_what_joins_and_is_cut_short_joins_once(aws, scene, heard, failures):
 
     answers = list(crashes(aws, prepare))
 
-    assert len(answers) == (2 if failures == 2 else 4)
+    # A success is also remembered of the secret, and that AWS has verified it.
+    assert len(answers) == (2 if failures == 2 else 6)
     assert {answer["outcome"] for _, answer in answers} == {"known"}
     assert [[row["failures"] for row in scene.incidents(arn)] for arn in arns] == [[failures]] * len(arns)
 
@@ -160,7 +155,7 @@ def test_a_success_that_is_cut_short_ends_the_incident_all_the_same(aws, scene):
 
     answers = list(crashes(aws, prepare))
 
-    assert len(answers) == 4
+    assert len(answers) == 6
     assert {answer["outcome"] for _, answer in answers} == {"recovered"}
 
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from handlers.adapters.incidents import Incidents
-from tests.handlers.scene import EXECUTION, OPENED_AT, crashes, moved, once, succeeded, told
+from tests.handlers.scene import EXECUTION, crashes, moved, once, succeeded, told
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 WANTED = {"target": "lambda:orders", "arn": FUNCTION, "state": "wanted", "why": ""}
+STARTED_AT = "2026-03-01T01:17:16.500Z"
 SECOND, SECOND_AT = f"{EXECUTION}-2", "2026-03-01T01:20:00.000Z"
 
 
@@ -43,7 +44,7 @@ def test_a_rotation_that_succeeded_has_dependents_to_restart(scene, rotated, kin
 
     assert answer == {
         "outcome": "moved",
-        "incident": {"secret_arn": arn, "opened_at": OPENED_AT},
+        "incident": {"secret_arn": arn, "opened_at": STARTED_AT},
         "wait_seconds": 0,
         "ending": {
             "outcome": "restarted",
@@ -58,6 +59,7 @@ def test_a_rotation_that_succeeded_has_dependents_to_restart(scene, rotated, kin
     assert row["restarts"] == [WANTED]
     assert before <= row["restarts_wanted_at"] <= datetime.now(UTC).timestamp() * 1000
     assert scene.claimed(arn) is None
+    assert scene.unfinished(arn) == [STARTED_AT]
 
 
 @pytest.mark.parametrize("first", ["RotationSucceeded", "Secret Label Updated"])
@@ -125,7 +127,7 @@ def test_a_restart_that_is_cut_short_is_wanted_once(aws, scene, rotated):
 
     answers = list(crashes(aws, prepare))
 
-    assert len(answers) == 6
+    assert len(answers) == 8
     assert {answer["outcome"] for _, answer in answers} == {"moved"}
     assert [len(scene.incidents(arn)) for arn in arns] == [1] * len(arns)
 
@@ -141,11 +143,11 @@ def test_of_two_events_at_once_one_restarts(aws, scene, rotated):
 
 
 def test_an_incident_that_was_opened_in_the_same_instant_is_not_written_over(aws, scene, rotated):
-    arn = rotated()
+    arn, instant = rotated(), "2026-03-01T02:00:01.000Z"
     late = told(arn, at="2026-03-01T02:00:00Z", event="event-2")
-    once(aws, "PutItem", lambda: scene.claim(late, SECOND))
+    once(aws, "TransactWriteItems", lambda: scene.claim(late, SECOND, instant))
 
-    assert scene.claim(succeeded(arn))["outcome"] == "known"
+    assert scene.claim(succeeded(arn), started_at=instant)["outcome"] == "known"
 
     [row] = scene.incidents(arn)
     assert (row["state"], row["execution"]) == ("open", SECOND)

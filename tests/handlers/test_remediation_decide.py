@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import remediation_decide
+from handlers.adapters.incidents import IncidentMissing
 from handlers.settings import InvalidEnvironment
-from tests.handlers.scene import crashes, once
+from tests.handlers.scene import EXECUTION, crashes, once
 
 FORWARD = {"current": "broken", "pending": "works", "previous": "broken", "notes": []}
 BACK = {"current": "broken", "pending": "broken", "previous": "works", "notes": []}
@@ -58,7 +59,9 @@ def test_without_a_proof_the_rotation_is_asked_for_again(scene, incident):
 @pytest.mark.parametrize(
     ("attempts", "number", "backoff"), [(0, 1, 150), (1, 2, 300), (2, 3, 600)], ids=["first", "second", "third"]
 )
-def test_each_retry_has_its_number_and_a_longer_wait(scene, incident, attempts, number, backoff):
+def test_each_retry_has_its_number_and_a_longer_wait(scene, incident, monkeypatch, attempts, number, backoff):
+    monkeypatch.setenv("MAX_RETRIES", "4")
+
     answer = scene.decide(incident(attempts=attempts), WORKS)
 
     assert said(answer) == {"action": "retry", "number": number, "backoff_seconds": backoff}
@@ -66,8 +69,22 @@ def test_each_retry_has_its_number_and_a_longer_wait(scene, incident, attempts, 
 
 def test_the_wait_grows_up_to_its_cap(scene, incident, monkeypatch):
     monkeypatch.setenv("RETRY_CAP_MINUTES", "7")
+    monkeypatch.setenv("MAX_RETRIES", "4")
 
     assert scene.decide(incident(attempts=2))["backoff_seconds"] == 210
+
+
+@pytest.mark.parametrize("allowed", [1, 3, 10])
+def test_there_is_no_wait_after_the_last_retry(scene, incident, monkeypatch, allowed):
+    monkeypatch.setenv("MAX_RETRIES", str(allowed))
+    monkeypatch.setenv("RETRY_CAP_MINUTES", "1440")
+    opened = incident(attempts=allowed - 1)
+    before = int(datetime.now(UTC).timestamp())
+
+    assert said(scene.decide(opened)) == {"action": "retry", "number": allowed}
+
+    # So it is missed when its look at the rotation is overdue, and no later.
+    assert 0 <= scene.row(opened)["alive_until"] - (before + 3600) < 60
 
 
 def test_after_the_last_retry_a_human_is_asked_and_told_why_nothing_was_proven(scene, incident):
@@ -228,8 +245,50 @@ def test_an_incident_that_is_over_is_not_decided(aws, scene, incident, state):
     assert aws.asked("UpdateItem") == []
 
 
-def test_an_incident_that_is_gone_is_not_decided(scene):
-    assert scene.decide({"secret_arn": scene.secret(), "opened_at": "never"})["action"] == "over"
+def test_an_incident_of_another_execution_is_not_decided(aws, scene, incident):
+    opened = incident(execution=f"{EXECUTION}-2")
+    aws.forget()
+
+    assert scene.decide(opened)["action"] == "over"
+    assert aws.asked("UpdateItem") == []
+
+
+def test_an_incident_without_a_row_is_an_error(scene):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
+        scene.decide({"secret_arn": scene.secret(), "opened_at": "never"})
+
+
+FAILED_BEFORE, AT_THE_FAILURE = "2026-03-01T00:50:19Z", "2026-03-01T00:50:20Z"
+
+
+@pytest.mark.parametrize(
+    ("recovered", "proofs", "found", "is_verified"),
+    [
+        (True, WORKS, {}, True),
+        (True, {}, {"last_rotated_at": AT_THE_FAILURE}, True),
+        (True, {}, {"last_rotated_at": FAILED_BEFORE}, False),
+        (True, {}, {}, False),
+        (False, WORKS, {}, False),
+        (False, FORWARD, {}, False),
+    ],
+    ids=["a probe proved it", "AWS completed a rotation", "AWS did so before", "a label moved", "a retry", "a move"],
+)
+def test_only_a_proof_makes_the_end_of_an_incident_a_verified_success(
+    scene, incident, recovered, proofs, found, is_verified
+):
+    opened = incident()
+
+    scene.decide(opened, proofs, recovered, **found)
+
+    assert scene.row(opened)["verified"] is is_verified
+
+
+def test_the_proof_of_a_label_that_is_on_no_version_verifies_nothing(scene, incident):
+    opened = incident()
+
+    scene.decide(opened, WORKS, recovered=True, current=None)
+
+    assert scene.row(opened)["verified"] is False
 
 
 def test_an_incident_that_ends_in_between_is_over(aws, scene, incident):

@@ -7,9 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import remediation_diagnose
+from handlers.adapters.incidents import IncidentMissing
 from handlers.domain.diagnosis import Diagnosis
 from handlers.settings import InvalidEnvironment
-from tests.handlers.scene import FAILED_AT, crashes, once, succeeded, told
+from tests.handlers.scene import EXECUTION, FAILED_AT, crashes, once, succeeded, told
 
 PROBE = "arn:aws:lambda:eu-west-1:123456789012:function:can-login"
 ROTATION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-SingleUser"
@@ -20,7 +21,12 @@ OVER = {"state": "over", "recovered": False, "rotation": "under way", "probe": "
 
 @pytest.fixture
 def diagnose(context):
-    return lambda incident: remediation_diagnose.handler({"execution": "execution-1", "incident": incident}, context)
+    """Looks at the secret of an incident."""
+
+    def run(incident, execution=EXECUTION):
+        return remediation_diagnose.handler({"execution": execution, "incident": incident}, context)
+
+    return run
 
 
 @pytest.fixture
@@ -218,8 +224,17 @@ def test_an_incident_that_is_over_is_not_looked_at(aws, scene, diagnose, state):
     assert aws.asked("DescribeSecret") == []
 
 
-def test_an_incident_that_is_gone_is_over(scene, diagnose):
-    assert diagnose({"secret_arn": scene.secret(), "opened_at": "never"}) == OVER
+def test_an_incident_of_another_execution_is_not_looked_at(aws, scene, diagnose):
+    incident = scene.open(scene.secret())
+    aws.forget()
+
+    assert diagnose(incident, f"{EXECUTION}-2") == OVER
+    assert aws.asked("DescribeSecret") == []
+
+
+def test_an_incident_without_a_row_is_an_error(scene, diagnose):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
+        diagnose({"secret_arn": scene.secret(), "opened_at": "never"})
 
 
 def test_what_was_ended_in_between_is_not_written_into(aws, scene, diagnose):

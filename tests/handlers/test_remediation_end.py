@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import remediation_end
-from handlers.adapters.incidents import LostRace
+from handlers.adapters.incidents import IncidentMissing, LostRace
 from handlers.adapters.standings import Standings
 from handlers.domain.history import iso
 from handlers.settings import InvalidEnvironment
@@ -28,9 +28,9 @@ OTHERS = f"{EXECUTION}-2"
 def end(context):
     """Ends an incident."""
 
-    def run(incident, outcome="recovered by AWS", restarts=(), version="v2", execution=EXECUTION):
+    def run(incident, outcome="recovered by AWS", restarts=(), version="v2", execution=EXECUTION, **more):
         ending = {"outcome": outcome, "reason": "So it ended.", "restarts": list(restarts), "version": version}
-        event = {"execution": execution, "incident": incident, "ending": ending}
+        event = {"execution": execution, "incident": incident, "ending": ending, **more}
         return remediation_end.handler(event, context)
 
     return run
@@ -83,17 +83,46 @@ def test_another_that_ends_it_too_is_told_that_it_is_over(scene, incident, end):
     assert (row["outcome"], row["ended_by"]) == ("recovered by AWS", EXECUTION)
 
 
-def test_an_incident_that_was_replaced_is_over(scene, incident, end):
-    opened = incident(alive_until=0)
-    scene.claim(told(opened["secret_arn"], event="event-2"), OTHERS, "2026-03-01T02:00:00.000Z")
-
-    assert end(opened) == OVER
-
-    assert scene.claimed(opened["secret_arn"])["execution"] == OTHERS
+def test_an_incident_without_a_row_is_an_error(scene, end):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
+        end({"secret_arn": scene.secret(), "opened_at": "never"})
 
 
-def test_an_incident_that_is_gone_is_over(scene, end):
-    assert end({"secret_arn": scene.secret(), "opened_at": "never"}) == OVER
+@pytest.mark.parametrize("restarts", [[], [WANTED]], ids=["closed", "restarting"])
+@pytest.mark.parametrize("outcome", ["rolled forward", "escalated"])
+def test_it_stays_unfinished_until_it_is_told_how_it_ended(scene, incident, end, outcome, restarts):
+    opened = incident()
+
+    end(opened, outcome, restarts, entered_at="2026-03-01T02:20:00.123Z")
+
+    assert scene.unfinished(opened["secret_arn"]) == [opened["opened_at"]]
+    # Who tells of it has an hour, by AWS's clock.
+    assert scene.row(opened)["alive_until"] == int(datetime(2026, 3, 1, 3, 20, tzinfo=UTC).timestamp())
+
+
+def test_it_is_closed_by_the_clock_of_aws(scene, incident, end):
+    opened = incident()
+
+    end(opened, entered_at="2026-03-01T02:20:00.123Z")
+
+    assert scene.row(opened)["closed_at"] == "2026-03-01T02:20:00Z"
+
+
+def test_an_execution_with_the_definition_of_before_ends_its_incident(scene, incident, end):
+    opened = incident()
+    before = datetime.now(UTC).replace(microsecond=0)
+
+    # It sends no `entered_at`: the function's own clock has to do.
+    assert end(opened) == ENDED
+
+    assert before <= datetime.fromisoformat(scene.row(opened)["closed_at"]) <= datetime.now(UTC)
+
+
+def test_a_step_that_broke_in_an_execution_that_lost_its_incident_ends_it_no_more(scene, incident, end):
+    opened = incident()
+    end(opened, execution=OTHERS)
+
+    assert end(opened, "escalated") == OVER
 
 
 def test_the_next_failure_opens_another(scene, incident, end):
@@ -116,9 +145,19 @@ def test_a_recovery_makes_what_happened_before_it_late(scene, incident, end, out
 
     end(opened, outcome)
 
-    assert Standings("incidents").of(arn).succeeded_at == FAILED_AT
+    standing = Standings("incidents").of(arn)
+    assert (standing.succeeded_at, standing.verified_at) == (FAILED_AT, "")
     before = told(arn, event="event-2", rotation="rotation-0", at="2026-03-01T00:50:19Z")
     assert scene.claim(before, OTHERS, "2026-03-01T02:00:01.000Z")["outcome"] == "late"
+
+
+@pytest.mark.parametrize("outcome", RECOVERIES)
+def test_a_recovery_that_was_verified_is_remembered_as_such(incident, end, outcome):
+    opened = incident(verified=True)
+
+    end(opened, outcome)
+
+    assert Standings("incidents").of(opened["secret_arn"]).verified_at == FAILED_AT
 
 
 def test_a_repair_counts_from_when_it_was_made(incident, end):

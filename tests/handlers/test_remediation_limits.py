@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from handlers import remediation_decide
 from handlers.adapters.standings import Standings
-from tests.handlers.scene import EXECUTION, once, told
+from tests.handlers.scene import once, told
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday
 FORWARD = {"current": "broken", "pending": "works", "previous": "broken"}
@@ -48,7 +48,7 @@ def had(scene):
     def make(arn, hours, outcome="escalated", **changes):
         at = NOON - timedelta(hours=hours)
         heard = told(arn, at=at.strftime("%Y-%m-%dT%H:%M:%SZ"), event=f"event-{hours}", rotation=f"rotation-{hours}")
-        opened = scene.open(arn, heard, at.strftime("%Y-%m-%dT%H:%M:%S.500Z"), f"{EXECUTION}-{hours}", **changes)
+        opened = scene.open(arn, heard, at.strftime("%Y-%m-%dT%H:%M:%S.500Z"), **changes)
         if outcome:
             scene.change(opened, outcome=outcome)
             scene.close(opened)
@@ -72,12 +72,14 @@ def decided(scene, incident, **more):
         ([2, 1], "move"),
         ([3, 2, 1], "orphaned"),
         ([5, 4, 3, 2, 1], "orphaned"),
-        ([23, 2, 1], "orphaned"),
-        ([25, 2, 1], "move"),  # one of them is older than the window
+        ([72, 48, 24], "orphaned"),
+        ([240, 120, 1], "orphaned"),
     ],
     ids=str,
 )
-def test_after_so_many_incidents_without_a_success_a_secret_is_left_alone(clock, scene, had, hours, answer):
+def test_after_so_many_failed_incidents_in_a_row_repairs_are_suspended_however_far_apart_they_are(
+    clock, scene, had, hours, answer
+):
     arn = scene.secret()
     for number in hours:
         had(arn, number)
@@ -92,7 +94,40 @@ def test_it_may_be_given_up_after_the_first(clock, scene, had, monkeypatch):
     monkeypatch.setenv("BREAKER_THRESHOLD", "1")
     arn = scene.secret()
     assert decided(scene, had(arn, 1, outcome="")) == "move"
-    scene.close({"secret_arn": arn, "opened_at": "2026-03-04T11:00:00.500Z"})
+    first = {"secret_arn": arn, "opened_at": "2026-03-04T11:00:00.500Z"}
+    scene.change(first, outcome="escalated")
+    scene.close(first)
+
+    assert decided(scene, had(arn, 0, outcome="")) == "orphaned"
+
+
+@pytest.mark.parametrize("rule", ["retries used up", "nothing works", "moved in vain", "exhausted"])
+def test_an_incident_counts_in_which_something_was_tried_in_vain(clock, scene, had, rule):
+    arn = scene.secret()
+    for number in (3, 2, 1):
+        had(arn, number, rule=rule)
+
+    assert decided(scene, had(arn, 0, outcome="")) == "orphaned"
+
+
+@pytest.mark.parametrize("rule", ["notify", "untouchable", "stopped", "held", "test only", "orphaned"])
+def test_an_incident_in_which_nothing_was_tried_neither_counts_nor_closes_the_breaker(clock, scene, had, rule):
+    arn = scene.secret()
+    for number in (6, 4, 2):
+        had(arn, number, rule="retries used up")
+    had(arn, 1, rule=rule)
+    assert decided(scene, had(arn, 0, outcome="")) == "orphaned"
+
+    other = scene.secret()
+    for number in (3, 2, 1):
+        had(other, number, rule=rule)
+    assert decided(scene, had(other, 0, outcome="")) == "move"
+
+
+def test_one_that_was_resolved_by_hand_counts(clock, scene, had):
+    arn = scene.secret()
+    for number in (3, 2, 1):
+        had(arn, number, "resolved")
 
     assert decided(scene, had(arn, 0, outcome="")) == "orphaned"
 
@@ -109,13 +144,45 @@ def test_an_incident_that_recovered_does_not_count(clock, scene, had, monkeypatc
 @pytest.mark.parametrize(
     ("success", "answer"), [("2026-03-04T10:30:00Z", "move"), ("2026-03-04T08:30:00Z", "orphaned")]
 )
-def test_a_success_lets_it_begin_anew(clock, scene, had, success, answer):
+def test_a_verified_success_lets_it_begin_anew(clock, scene, had, success, answer):
     arn = scene.secret()
     for number in (3, 2, 1):
         had(arn, number)
-    Standings("incidents").succeeded(arn, success)
+    Standings("incidents").succeeded(arn, success, is_verified=True)
 
     assert decided(scene, had(arn, 0, outcome="")) == answer
+
+
+def test_a_label_that_moved_is_no_verified_success(clock, scene, had):
+    arn = scene.secret()
+    for number in (3, 2, 1):
+        had(arn, number)
+        Standings("incidents").succeeded(arn, f"2026-03-04T{12 - number:02d}:30:00Z", is_verified=False)
+
+    assert decided(scene, had(arn, 0, outcome="")) == "orphaned"
+
+
+@pytest.mark.parametrize(
+    ("rotated_at", "answer"), [("2026-03-04T10:30:00Z", "move"), ("2026-03-04T08:30:00Z", "orphaned")]
+)
+def test_a_rotation_that_aws_has_completed_is_one_though_nobody_heard_of_it(clock, scene, had, rotated_at, answer):
+    arn = scene.secret()
+    for number in (3, 2, 1):
+        had(arn, number)
+
+    assert decided(scene, had(arn, 0, outcome=""), last_rotated_at=rotated_at) == answer
+
+
+def test_what_was_released_begins_anew(aws, clock, scene, had):
+    arn = scene.secret()
+    for number in (5, 4, 3):
+        had(arn, number)
+    standing = {"secret_arn": f"secret#{arn}", "opened_at": "standing"}
+    aws.put("incidents", {**standing, "orphaned_at": "2026-03-04T09:10:00Z", "released_at": "2026-03-04T09:30:00Z"})
+    for number in (2, 1):
+        had(arn, number)
+
+    assert decided(scene, had(arn, 0, outcome="")) == "move"
 
 
 def test_a_row_of_restarts_is_no_incident(clock, scene, had):
@@ -142,7 +209,7 @@ def test_it_is_left_alone_until_it_is_released_whatever_succeeds(aws, clock, sce
     assert decided(scene, incident) == "orphaned"
 
     clock.moment = NOON + timedelta(days=60)
-    Standings("incidents").succeeded(arn, "2026-05-01T12:00:00Z")
+    Standings("incidents").succeeded(arn, "2026-05-01T12:00:00Z", is_verified=True)
     assert decided(scene, incident) == "orphaned"
     assert Standings("incidents").of(arn).orphaned_at == "2026-03-04T12:00:00Z"
 

@@ -4,8 +4,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import remediation_move
+from handlers.adapters.incidents import IncidentMissing, LostRace
 from handlers.settings import InvalidEnvironment
-from tests.handlers.scene import crashes, once
+from tests.handlers.scene import EXECUTION, crashes, once
 
 MOVED, LOST, OVER = ({"outcome": outcome, "reason": ""} for outcome in ("moved", "lost", "over"))
 
@@ -14,8 +15,8 @@ MOVED, LOST, OVER = ({"outcome": outcome, "reason": ""} for outcome in ("moved",
 def move(context):
     """Makes a move of AWSCURRENT."""
 
-    def run(incident, decision):
-        event = {"execution": "execution-1", "incident": incident, "decision": {"action": "move", **decision}}
+    def run(incident, decision, execution=EXECUTION, **more):
+        event = {"execution": execution, "incident": incident, "decision": {"action": "move", **decision}, **more}
         return remediation_move.handler(event, context)
 
     return run
@@ -197,12 +198,16 @@ def test_a_no_is_told_in_words_of_ours_and_noted(aws, scene, stuck, move, code, 
     assert "hunter2" not in str(aws.rows("incidents"))
 
 
-def test_a_secret_that_is_gone_is_a_lost_race(aws, scene, stuck, move):
+def test_a_secret_that_is_gone_is_a_refusal(aws, scene, stuck, move):
     incident, forward, _ = stuck()
     for operation in ("UpdateSecretVersionStage", "DescribeSecret"):
         aws.answer(operation, lambda _: aws.Refusal("ResourceNotFoundException"))
 
-    assert move(incident, forward) == LOST
+    answer = move(incident, forward)
+
+    assert answer["outcome"] == "refused"
+    assert "the secret or its version is gone" in answer["reason"]
+    assert "moved" not in scene.row(incident)
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError", "LimitExceededException"])
@@ -240,29 +245,70 @@ def test_a_move_that_was_cut_short_is_not_made_once_the_incident_is_over(aws, sc
     assert scene.moves == []
 
 
-def test_an_incident_that_is_gone_moves_nothing(scene, move):
+def test_an_incident_of_another_execution_moves_nothing(aws, stuck, move):
+    incident, forward, _ = stuck()
+
+    assert move(incident, forward, f"{EXECUTION}-2") == OVER
+    assert aws.asked("UpdateSecretVersionStage") == []
+
+
+def test_an_incident_without_a_row_is_an_error_and_moves_nothing(aws, scene, move):
     decision = {"how": "rolled forward", "from": "v1", "to": "v2"}
 
-    assert move({"secret_arn": scene.secret(), "opened_at": "never"}, decision) == OVER
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
+        move({"secret_arn": scene.secret(), "opened_at": "never"}, decision)
+
+    assert aws.asked("UpdateSecretVersionStage") == []
 
 
 def test_an_incident_that_ends_in_between_moves_nothing(aws, scene, stuck, move):
     incident, forward, _ = stuck()
     once(aws, "UpdateItem", lambda: scene.close(incident))
 
-    assert move(incident, forward) == OVER
+    # Whether it was ended or another invocation was faster, the next try of the step can tell.
+    with pytest.raises(LostRace):
+        move(incident, forward)
 
+    assert move(incident, forward) == OVER
     assert aws.asked("UpdateSecretVersionStage") == []
     assert "moved" not in scene.row(incident)
 
 
-def test_of_two_at_once_one_moves(aws, scene, stuck, move):
+def test_of_two_invocations_at_once_one_moves_and_both_answer_the_same(aws, scene, stuck, move):
     incident, forward, _ = stuck()
-    once(aws, "UpdateItem", lambda: move(incident, forward))
+    answers = []
+    once(aws, "UpdateItem", lambda: answers.append(move(incident, forward)))
 
-    assert move(incident, forward) == OVER
+    # The state machine tries this one again.
+    with pytest.raises(LostRace):
+        move(incident, forward)
+    answers.append(move(incident, forward))
 
+    assert answers == [MOVED, MOVED]
     assert len(aws.asked("UpdateSecretVersionStage")) == 1
+
+
+def test_a_move_that_was_cut_short_is_not_made_again_while_the_secret_cannot_be_looked_at(aws, scene, stuck, move):
+    incident, forward, _ = stuck()
+    aws.crash(1, "after")
+    with pytest.raises(aws.Crash):
+        move(incident, forward)
+    aws.crash(0, "")
+    aws.answer("DescribeSecret", lambda _: aws.Refusal("AccessDeniedException"))
+
+    answer = move(incident, forward)
+
+    assert answer["outcome"] == "refused"
+    assert answer["reason"].startswith("AWSCURRENT was not moved: ")
+    assert aws.asked("UpdateSecretVersionStage") == []
+
+
+def test_a_move_is_dated_by_the_clock_of_aws(scene, stuck, move):
+    incident, forward, _ = stuck()
+
+    move(incident, forward, entered_at="2026-03-01T01:10:00.123Z")
+
+    assert scene.row(incident)["moved"]["at"] == "2026-03-01T01:10:00Z"
 
 
 def test_an_incomplete_environment_is_told_as_what_it_is(stuck, move, monkeypatch):

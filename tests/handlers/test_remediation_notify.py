@@ -12,7 +12,7 @@ from handlers import remediation_notify
 from handlers.domain.notices import SUBJECT_LENGTH
 from tests.handlers.scene import crashes
 from tests.handlers.scene import told as heard_of
-from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, incident, repaired, told
+from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, incident, repaired, resolved, told
 
 KEY = {"secret_arn": ARN, "opened_at": OPENED_AT}
 MARKER = "hunter2"
@@ -23,6 +23,16 @@ TOLD = {
     "restarted": (["remediation"], None),
     "escalated": (["critical", "remediation"], "Rotation Incident Escalated"),
     "held": ([], "Rotation Incident Held"),
+    "reminder": (["critical", "remediation"], None),
+    "resolved": (["critical", "remediation"], "Rotation Incident Resolved"),
+    "missing": (["critical", "remediation"], None),
+}
+FINISHED = ("recovered", "restarted", "escalated", "resolved", "missing")
+LISTED = {
+    "secret_arn": "unfinished",
+    "opened_at": f"{ARN}#{OPENED_AT}",
+    "incident_arn": ARN,
+    "incident_opened_at": OPENED_AT,
 }
 
 
@@ -92,6 +102,49 @@ def test_each_turn_has_its_topics_and_its_event(aws, tell, topics, events, turn)
         detail = json.loads(entry["Detail"])
         assert detail.pop("eventID")
         assert detail == notice.facts
+
+
+@pytest.mark.parametrize("turn", TOLD)
+def test_an_incident_is_unfinished_until_people_were_told_how_it_ended(aws, scene, tell, turn):
+    aws.put("incidents", incident())
+    aws.put("incidents", LISTED)
+
+    tell(turn)
+
+    assert scene.unfinished(ARN) == ([] if turn in FINISHED else [OPENED_AT])
+
+
+@pytest.mark.parametrize("turn", FINISHED)
+def test_it_stays_so_while_somebody_could_not_be_told(aws, scene, tell, turn):
+    aws.put("incidents", incident())
+    aws.put("incidents", LISTED)
+    aws.answer("Publish", lambda _: aws.Refusal("InternalError", 500))
+
+    with pytest.raises(ClientError, match="InternalError"):
+        tell(turn)
+
+    assert scene.unfinished(ARN) == [OPENED_AT]
+
+
+@pytest.mark.parametrize(
+    ("before", "topics_told"), [("escalated", ["critical", "remediation"]), ("held", ["remediation"])]
+)
+def test_what_is_resolved_is_told_where_it_was_told_by_itself(aws, tell, topics, events, before, topics_told):
+    aws.put("incidents", resolved() | {"resolved_outcome": before})
+
+    tell("resolved")
+
+    assert topics() == topics_told
+    assert [entry["DetailType"] for entry in events()] == ["Rotation Incident Resolved"]
+
+
+def test_each_reminder_is_told_once(aws, tell, topics):
+    aws.put("incidents", incident(outcome="escalated", state="closed"))
+
+    for execution in ("first", "first", "second", "first"):
+        tell("reminder", execution=execution)
+
+    assert topics() == ["critical", "remediation"] * 2
 
 
 def test_people_are_told_before_programs(aws, tell):

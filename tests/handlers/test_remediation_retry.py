@@ -6,18 +6,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import remediation_retry
+from handlers.adapters.incidents import IncidentMissing, LostRace
 from handlers.settings import InvalidEnvironment
-from tests.handlers.scene import crashes, once, told
+from tests.handlers.scene import EXECUTION, OPENED_AT, crashes, once, told
 
 ASKED, OVER = {"outcome": "asked", "reason": ""}, {"outcome": "over", "reason": ""}
+REFUSED = {"outcome": "refused", "reason": "No."}
 
 
 @pytest.fixture
 def retry(context):
     """Makes the retry of this number."""
 
-    def run(incident, number=1):
-        event = {"execution": "execution-1", "incident": incident, "decision": {"action": "retry", "number": number}}
+    def run(incident, number=1, execution=EXECUTION):
+        event = {"execution": execution, "incident": incident, "decision": {"action": "retry", "number": number}}
         return remediation_retry.handler(event, context)
 
     return run
@@ -129,8 +131,15 @@ def test_an_incident_that_is_over_asks_for_nothing(aws, incident, retry, state, 
     assert aws.asked("RotateSecret") == []
 
 
-def test_an_incident_that_is_gone_asks_for_nothing(aws, scene, retry):
-    assert retry({"secret_arn": scene.secret(), "opened_at": "never"}) == OVER
+def test_an_incident_of_another_execution_asks_for_nothing(aws, incident, retry):
+    assert retry(incident(), execution=f"{EXECUTION}-2") == OVER
+    assert aws.asked("RotateSecret") == []
+
+
+def test_an_incident_without_a_row_is_an_error_and_asks_for_nothing(aws, scene, retry):
+    with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
+        retry({"secret_arn": scene.secret(), "opened_at": "never"})
+
     assert aws.asked("RotateSecret") == []
 
 
@@ -138,19 +147,38 @@ def test_an_incident_that_ends_in_between_asks_for_nothing(aws, scene, incident,
     opened = incident()
     once(aws, "UpdateItem", lambda: scene.close(opened))
 
-    assert retry(opened) == OVER
+    # Whether it was ended or another invocation was faster, the next try of the step can tell.
+    with pytest.raises(LostRace):
+        retry(opened)
 
+    assert retry(opened) == OVER
     assert aws.asked("RotateSecret") == []
     assert scene.row(opened)["attempts"] == 0
 
 
-def test_of_two_at_once_one_asks(aws, incident, retry):
-    opened = incident(pending=False)
-    once(aws, "UpdateItem", lambda: retry(opened))
+def test_of_two_invocations_at_once_one_asks_and_both_answer_the_same(aws, incident, retry):
+    opened, answers = incident(pending=False), []
+    once(aws, "UpdateItem", lambda: answers.append(retry(opened)))
 
-    assert retry(opened) == OVER
+    # The state machine tries this one again.
+    with pytest.raises(LostRace):
+        retry(opened)
+    answers.append(retry(opened))
 
+    assert answers == [ASKED, ASKED]
     assert len(aws.asked("RotateSecret")) == 1
+
+
+@pytest.mark.parametrize(("outcome", "answer"), [("started", ASKED), ("reattempted", ASKED), ("No.", REFUSED)])
+def test_a_second_invocation_answers_what_the_first_has_noted(aws, incident, retry, outcome, answer):
+    noted = [{"action": "retry", "number": 1, "at": OPENED_AT, "outcome": one} for one in ("asked", outcome)]
+    other = {"action": "retry", "number": 2, "at": OPENED_AT, "outcome": "started"}
+    opened = incident(pending=False, attempts=1, actions=[*noted, other])
+    aws.forget()
+
+    assert retry(opened) == answer
+
+    assert aws.asked("RotateSecret") == aws.asked("DescribeSecret") == []
 
 
 @pytest.mark.parametrize(
@@ -174,7 +202,9 @@ def test_a_no_is_told_in_words_of_ours_and_noted(aws, scene, incident, retry, co
     assert f"({code})" in answer["reason"]
     assert scene.actions(opened)[-1] == {"action": "retry", "number": 1, "outcome": answer["reason"]}
     assert "hunter2" not in str(aws.rows("incidents"))
+    # Once more it answers what is noted, and asks nobody.
     assert retry(opened) == answer
+    assert len(aws.asked("RotateSecret")) == 1
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError", "LimitExceededException"])
@@ -190,12 +220,20 @@ def test_a_passing_trouble_is_for_the_workflow_to_try_again(aws, scene, incident
     assert scene.row(opened)["attempts"] == 1
 
 
-def test_a_secret_that_cannot_be_looked_at_is_asked_for_again(aws, scene, incident, retry):
-    opened = incident(attempts=1)
-    aws.answer("DescribeSecret", lambda _: aws.Refusal("AccessDeniedException"))
+@pytest.mark.parametrize("attempts", [0, 1], ids=["not begun", "cut short"])
+@pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied", "ResourceNotFoundException"])
+def test_a_secret_that_cannot_be_looked_at_is_not_rotated(aws, scene, incident, retry, attempts, code):
+    opened = incident(attempts=attempts)
+    aws.answer("DescribeSecret", lambda _: aws.Refusal(code, message="hunter2"))
 
-    assert retry(opened) == ASKED
-    assert len(aws.asked("RotateSecret")) == 1
+    answer = retry(opened)
+
+    assert answer["outcome"] == "refused"
+    assert answer["reason"].startswith("RotateSecret was not called: ")
+    assert "hunter2" not in answer["reason"]
+    assert scene.actions(opened)[-1] == {"action": "retry", "number": 1, "outcome": answer["reason"]}
+    assert aws.asked("RotateSecret") == []
+    assert scene.row(opened)["attempts"] == attempts
 
 
 def test_an_incomplete_environment_is_told_as_what_it_is(scene, incident, retry, monkeypatch):

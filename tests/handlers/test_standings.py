@@ -30,32 +30,48 @@ def test_of_a_secret_that_nothing_has_happened_to_nothing_is_known(standings):
     standing = standings.of(ARN)
 
     assert standing == Standing(ARN)
-    assert (standing.is_orphaned, standing.fresh_since) == (False, "")
+    assert standing.is_orphaned is False
 
 
 @pytest.mark.parametrize("told", [(EARLY, AT, LATE), (LATE, AT, EARLY), (AT, LATE, AT), (LATE, LATE)])
 def test_the_latest_success_is_known_whatever_order_they_are_told_in(standings, told):
     for at in told:
-        standings.succeeded(ARN, at)
+        standings.succeeded(ARN, at, is_verified=False)
 
     assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE)
     assert standings.of(OTHER) == Standing(OTHER)
 
 
 def test_an_older_success_that_is_told_at_once_is_not_remembered(aws, standings):
-    once(aws, "UpdateItem", lambda: standings.succeeded(ARN, LATE))
+    once(aws, "UpdateItem", lambda: standings.succeeded(ARN, LATE, is_verified=True))
 
-    standings.succeeded(ARN, AT)
+    standings.succeeded(ARN, AT, is_verified=True)
 
-    assert standings.of(ARN).succeeded_at == LATE
+    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, verified_at=LATE)
+
+
+@pytest.mark.parametrize("told", [(EARLY, LATE), (LATE, EARLY)])
+def test_a_success_that_nobody_verified_leaves_the_latest_one_that_was(standings, told):
+    for at in told:
+        standings.succeeded(ARN, at, is_verified=at == EARLY)
+
+    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, verified_at=EARLY)
+
+
+@pytest.mark.parametrize("told", [(EARLY, AT, LATE), (LATE, AT, EARLY), (AT, LATE, AT)])
+def test_the_latest_verified_success_is_known_whatever_order_they_are_told_in(standings, told):
+    for at in told:
+        standings.succeeded(ARN, at, is_verified=True)
+
+    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, verified_at=LATE)
 
 
 def test_a_secret_that_is_left_alone_is_so_whatever_succeeds(standings):
-    standings.succeeded(ARN, EARLY)
+    standings.succeeded(ARN, EARLY, is_verified=True)
     standings.orphan(ARN, AT)
-    standings.succeeded(ARN, LATE)
+    standings.succeeded(ARN, LATE, is_verified=True)
 
-    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, orphaned_at=AT)
+    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, verified_at=LATE, orphaned_at=AT)
     assert standings.of(ARN).is_orphaned
 
 
@@ -71,10 +87,3 @@ def test_what_was_released_may_be_left_alone_again(standings, release):
     standings.orphan(ARN, LATE)
 
     assert standings.of(ARN).is_orphaned
-
-
-@pytest.mark.parametrize(("succeeded_at", "since"), [(EARLY, AT), (AT, AT), (LATE, LATE)])
-def test_incidents_count_since_the_last_success_or_release(standings, release, succeeded_at, since):
-    release(AT, succeeded_at=succeeded_at)
-
-    assert standings.of(ARN).fresh_since == since

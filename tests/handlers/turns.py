@@ -6,7 +6,10 @@ from handlers.domain.notices import notice_of
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:remediation:RotationFailed-1"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
 OPENED_AT = "2026-03-01T00:51:00.000Z"
-TURNS = ("opened", "retried", "recovered", "restarted", "escalated", "held", "unidentified")
+TURNS = (
+    *("opened", "retried", "recovered", "restarted", "escalated", "held"),
+    *("reminder", "resolved", "missing", "unidentified"),
+)
 SETTLED = {"target": "ecs:shop/orders", "arn": "arn:ecs", "state": "settled", "why": "", "handle": "ecs-svc/2"}
 NOT_LISTED = {"target": "lambda:api", "arn": "arn:lambda", "state": "refused", "why": "It is not among them."}
 
@@ -60,6 +63,13 @@ def repaired(**changes):
         restarts=[SETTLED, NOT_LISTED],
         **changes,
     )
+
+
+def resolved(**changes):
+    """The row of an incident that was escalated, and whose secret was rotated by hand since."""
+    closed = {"state": "closed", "reason": "AWSCURRENT is broken.", "closed_at": "2026-03-01T01:20:00Z"}
+    since = {"resolved_at": "2026-03-01T09:00:00Z", "resolved_by": "RotationSucceeded"}
+    return incident(outcome="resolved", resolved_outcome="escalated", **closed, **since, **changes)
 
 
 def decided(rule, **more):

@@ -1,7 +1,7 @@
 """An account in memory: every call that the product makes passes here, is written down, and may be where it dies."""
 
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -151,8 +151,19 @@ class Client:
         self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
 
     def get_paginator(self, operation: str) -> Any:
-        """All that there is comes in one page."""
-        return SimpleNamespace(paginate=lambda **asked: [getattr(self, operation)(**asked)])
+        """Asks for one page after another, as they are read, as boto3 does where DynamoDB says that there is more."""
+
+        def paginate(PaginationConfig: Mapping[str, int] | None = None, **asked: Any) -> Iterator[Any]:  # noqa: N803
+            page_size = (PaginationConfig or {}).get("PageSize")
+            asked |= {"Limit": page_size} if page_size else {}
+            while True:
+                page = getattr(self, operation)(**asked)
+                yield page
+                if "LastEvaluatedKey" not in page:
+                    return
+                asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+        return SimpleNamespace(paginate=paginate)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         return lambda **asked: self._account.call(self._service, operation, asked)

@@ -19,7 +19,10 @@ class Tables:
 
     def get_item(self, asked: Asked) -> dict[str, Any]:
         found = self._table(asked).get(_key_of(asked["Key"]))
-        return {} if found is None else {"Item": _sent(found)}
+        if found is None:
+            return {}
+        names = asked.get("ProjectionExpression", "").replace(",", " ").split() or found
+        return {"Item": _sent({name: found[name] for name in names if name in found})}
 
     def put_item(self, asked: Asked) -> dict[str, Any]:
         self._write("Put", asked)()
@@ -55,16 +58,26 @@ class Tables:
         return {}
 
     def query(self, asked: Asked) -> dict[str, Any]:
+        """A page is full at the limit, before the filter, and then says where another would begin, though none may.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
+        """
         check_words(asked)
-        found = []
-        for key in sorted(self._table(asked), reverse=not asked.get("ScanIndexForward", True)):
-            stored = self._table(asked)[key]
-            if self._holds(asked, stored, "KeyConditionExpression"):
-                found.append(_sent(stored))
-        found = found[: asked.get("Limit")]
+        is_backward, limit = not asked.get("ScanIndexForward", True), asked.get("Limit")
+        start = _key_of(asked["ExclusiveStartKey"]) if "ExclusiveStartKey" in asked else None
+        keys = []
+        for key in sorted(self._table(asked), reverse=is_backward):
+            is_ahead = start is None or (key < start if is_backward else key > start)
+            if is_ahead and self._holds(asked, self._table(asked)[key], "KeyConditionExpression"):
+                keys.append(key)
+        keys = keys[:limit]
+        found = [_sent(self._table(asked)[key]) for key in keys]
         if "FilterExpression" in asked:
             found = [stored for stored in found if self._holds(asked, stored, "FilterExpression")]
-        return {"Items": found, "Count": len(found)}
+        page = {"Items": found, "Count": len(found)}
+        if limit is not None and len(keys) == limit:
+            page["LastEvaluatedKey"] = {name: {"S": value} for name, value in zip(KEY, keys[-1], strict=True)}
+        return page
 
     def _write(self, kind: str, asked: Asked) -> Any:
         """What carries the write out, once its condition has been found to hold."""

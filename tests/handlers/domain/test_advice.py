@@ -83,7 +83,23 @@ def test_a_call_that_was_refused_before_is_not_what_stopped_it_in_the_end():
     assert "incidents release" in advised("escalated", actions=actions)
 
 
-@pytest.mark.parametrize("turn", ["opened", "escalated", "held"])
+@pytest.mark.parametrize("rule", ESCALATING)
+def test_a_reminder_says_what_the_escalation_said(rule):
+    assert advised("reminder", actions=[decided(rule)]) == escalated(rule)
+
+
+def test_what_is_resolved_asks_for_nothing():
+    assert advised("resolved", actions=[decided("notify")]) == "No action required."
+
+
+def test_a_lost_incident_leads_to_the_secret_and_to_who_deleted_its_row():
+    said = advised("missing")
+
+    assert "aws secretsmanager describe-secret --secret-id orders/db" in said
+    assert "who deleted the row" in said
+
+
+@pytest.mark.parametrize("turn", ["opened", "escalated", "held", "reminder"])
 @pytest.mark.parametrize(
     ("step", "pending", "warned"),
     [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.domain.facts import NAMED, facts_of
 from handlers.domain.notices import notice_of
-from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, TURNS, decided, held, incident, repaired
+from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, TURNS, decided, held, incident, repaired, resolved
 
 MARKER = "hunter2"
 SMALL = 4
@@ -106,6 +106,9 @@ def test_every_turn_has_the_same_fields(turn, row):
         ("escalated", None, "escalated"),
         ("held", "held", "held"),
         ("held_burst", None, "held"),
+        ("reminder", "escalated", "escalated"),
+        ("resolved", "resolved", "resolved"),
+        ("missing", None, "escalated"),
         ("unidentified", None, None),
     ],
 )
@@ -128,6 +131,29 @@ def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
 
 def test_a_secret_that_only_the_event_names_is_named():
     assert facts_of("unidentified", EXECUTION, {}, heard={"secret_arn": ARN})["secret_name"] == "orders/db"
+
+
+def test_what_was_resolved_says_since_when_and_by_what_and_nothing_of_the_labels_of_before():
+    facts = facts_of("resolved", EXECUTION, resolved(evidence={"current": "broken"}))
+
+    assert facts["reason"] == "A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded)."
+    assert facts["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
+    assert facts["closed_at"] == "2026-03-01T01:20:00Z"
+
+
+@pytest.mark.parametrize("by", [None, "hunter2"])
+def test_by_what_it_was_resolved_is_one_of_our_words_or_none(by):
+    facts = facts_of("resolved", EXECUTION, resolved() | {"resolved_by": by})
+
+    assert facts["reason"] == "A new value is in use since 2026-03-01T09:00:00Z."
+
+
+def test_of_an_incident_whose_row_is_gone_only_its_secret_is_known():
+    facts = facts_of("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT})
+
+    assert (facts["secret_name"], facts["opened_at"], facts["kind"]) == ("orders/db", OPENED_AT, None)
+    assert facts["reason"].startswith("Its row is missing from the Incidents table")
+    assert facts["links"]["runbook"] == "docs/runbook.md#missing"
 
 
 @pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])

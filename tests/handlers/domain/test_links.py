@@ -49,7 +49,7 @@ def test_what_is_no_arn_of_a_console_leads_nowhere(arn):
     assert execution_link(arn) == secret_link(arn) == ""
 
 
-@pytest.mark.parametrize("about", [*Outcome, "opened", "retried", "unidentified"])
+@pytest.mark.parametrize("about", [*Outcome, "opened", "retried", "missing", "unidentified"])
 def test_every_outcome_has_its_heading_in_the_runbook(about):
     headings = {match.replace(" ", "-") for match in re.findall(r"^## (.+)$", RUNBOOK.read_text(), re.MULTILINE)}
 

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 
 from handlers.adapters.topics import messages
 from handlers.domain.notices import SUBJECT_LENGTH
-from tests.handlers.turns import ARN, EXECUTION, NOT_LISTED, SETTLED, TURNS, decided, held, incident, repaired, told
+from tests.handlers.turns import (
+    ARN,
+    EXECUTION,
+    NOT_LISTED,
+    SETTLED,
+    TURNS,
+    decided,
+    held,
+    incident,
+    repaired,
+    resolved,
+    told,
+)
 
 LINKS = [
     "Secret: https://eu-west-1.console.aws.amazon.com/secretsmanager/secret?name=orders%2Fdb&region=eu-west-1",
@@ -118,6 +130,20 @@ def test_the_facts_say_what_to_do_next_as_the_text_does():
         ),
         ("held", {}, "Rotation held: orders/db", None),
         (
+            "reminder",
+            {"outcome": "escalated"},
+            "Rotation still escalated: orders/db at setSecret",
+            "The rotation of orders/db still fails at setSecret: escalated, and not resolved since.",
+        ),
+        (
+            "reminder",
+            {"outcome": "escalated", "failed_step": None},
+            "Rotation still escalated: orders/db",
+            "The rotation of orders/db still fails: escalated, and not resolved since.",
+        ),
+        ("resolved", {"outcome": "resolved"}, "Rotation resolved: orders/db", "orders/db: resolved."),
+        ("missing", {}, "Incident lost: orders/db", "The incident of orders/db is lost: escalated."),
+        (
             "restarted",
             {"restarts": [SETTLED, NOT_LISTED]},
             "Dependents restarted: orders/db",
@@ -136,6 +162,33 @@ def test_a_subject_names_the_secret_and_what_happened(turn, changes, subject, he
 
     assert notice.subject == subject
     assert headline in (None, notice.text.splitlines()[0])
+
+
+def test_a_notice_of_what_was_resolved_tells_by_what_and_asks_for_nothing():
+    assert told("resolved", resolved()).text.splitlines() == [
+        "orders/db: resolved.",
+        "",
+        "When: 2026-03-01T00:50:20Z (RotationFailed)",
+        "Why: A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded).",
+        "Done: nothing but telling.",
+        "Now: the labels were not looked at.",
+        "Next: No action required.",
+        "",
+        *LINKS,
+        "Runbook: docs/runbook.md#resolved",
+    ]
+
+
+def test_a_notice_of_an_incident_whose_row_is_gone_claims_to_know_nothing():
+    lines = told("missing", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}).text.splitlines()
+
+    assert lines[:4] == [
+        "The incident of orders/db is lost: escalated.",
+        "",
+        "Why: Its row is missing from the Incidents table, so what was done about it is not known.",
+        "Done: not known.",
+    ]
+    assert "aws secretsmanager describe-secret --secret-id orders/db" in lines[5]
 
 
 def test_a_failure_without_a_secret_is_told_all_the_same():
@@ -239,7 +292,7 @@ def test_a_subject_uses_what_sns_allows_and_keeps_the_step(turn):
 
     assert len(subject) == SUBJECT_LENGTH == 99
     assert "nnn..." in subject
-    assert subject.endswith(" at setSecret") is (turn in ("opened", "escalated", "unidentified"))
+    assert subject.endswith(" at setSecret") is (turn in ("opened", "escalated", "reminder", "unidentified"))
 
 
 NAMES = st.text(max_size=600) | st.sampled_from(
