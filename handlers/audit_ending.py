@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
 
 from . import stalled_incidents
-from .adapters import event_bus, secret_count
+from .adapters import clients, event_bus, secret_count
 from .adapters.audit_runs import AuditRuns, Lease
 from .adapters.audit_tables import AuditTables
 from .adapters.audit_trail import AuditTrail
@@ -86,7 +85,7 @@ def _report_stalled(settings: RotationCheckSettings, now: datetime) -> list[str]
         return []
     try:
         stalled_incidents.report(UnfinishedIncidents(settings.incidents_table_name), int(now.timestamp()))
-    except (BotoCoreError, ClientError, event_bus.NotTaken) as error:
+    except (*clients.CALL_ERRORS, event_bus.NotTaken) as error:
         logger.exception("stalled incidents were not reported")
         return [f"Stalled incidents could not be reported ({type(error).__name__})."]
     return []

@@ -13,8 +13,10 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
+CALL_ERRORS = (BotoCoreError, ClientError)
+"""What a call raises: AWS could not be reached or did not answer, or it refused."""
 CONNECTIONS = 16
 """Calls that one client may have under way at once, from as many threads."""
 LONGEST_CALL_SECONDS = 60.0
