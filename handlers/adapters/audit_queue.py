@@ -3,7 +3,7 @@
 from .clients import client
 
 ACTIONS = frozenset({"sqs:ChangeMessageVisibility"})
-CALL_SECONDS = 4
+CALL_SECONDS = 3
 """Maximum duration of `delay_retry`: one attempt of 2 s to connect and 2 s to read."""
 _FIRST_DELAY, _LONGEST_DELAY = 180, 1800
 """Seconds."""

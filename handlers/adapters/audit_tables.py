@@ -14,7 +14,7 @@ from .updates import update
 
 ACTIONS = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
-NOTE_SECONDS = 4
+NOTE_SECONDS = 3
 """Maximum duration of `note`: one attempt of 2 s to connect and 2 s to read."""
 
 Row = Mapping[str, Any]

@@ -12,7 +12,7 @@ from .items import item, row
 
 ACTIONS = frozenset({"dynamodb:PutItem"})
 LOOKING_ACTIONS = frozenset({"dynamodb:Query"})
-APPEND_SECONDS = 14
+APPEND_SECONDS = 12
 """Maximum duration of `append`: two attempts of 2 s to connect and 2 s to read, and the backoff between them.
 
 The backoff is at most 1 s, or 6 s if DynamoDB sends a retry-after header (botocore's retry mode `standard`).

@@ -26,7 +26,7 @@ LISTING_ACTIONS = frozenset({"secretsmanager:ListSecrets", "secretsmanager:ListS
 DATING_ACTIONS = frozenset({"secretsmanager:ListSecretVersionIds"})
 DESCRIBING_ACTIONS = frozenset({"secretsmanager:DescribeSecret"})
 PAGE_SIZE = 100
-DATING_SECONDS = 4
+DATING_SECONDS = 3
 """Maximum duration of `read_current_dates`: one attempt of 2 s to connect and 2 s to read."""
 _UNREADABLE = {
     "ResourceNotFoundException": "Secrets Manager does not know it: it is gone.",

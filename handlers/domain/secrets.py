@@ -228,5 +228,12 @@ def estimated(secret: ListedSecret) -> VersionDates:
     return VersionDates(secret.created_at, pending_since=pending, basis=basis, latest=secret.changed_at)
 
 
+def may_have_replaced_others(secret: ListedSecret) -> bool:
+    """Whether a single listed version, of unknown date, may be too much younger than its secret to be the first."""
+    if secret.created_at is None or secret.changed_at is None:
+        return True
+    return secret.changed_at - secret.created_at > _FIRST_VALUE_WITHIN
+
+
 def _is_first(secret: ListedSecret) -> bool:
     return secret.last_rotated_at is None and secret.previous_version_id in (None, secret.current_version_id)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .exemptions import Exemption, exemption_of
 from .limits import AgeClass, Limit, limit_of
 from .ownership import LONGEST_PERIOD, describe_owner, is_replica, is_rotated_by_owner
-from .secrets import ListedSecret, VersionDates
+from .secrets import ListedSecret, VersionDates, may_have_replaced_others
 
 OK, NEEDS_ROTATION, UNKNOWN = "ok", "needs_rotation", "unknown"
 _SKIPPED_PERIODS = 4
@@ -248,11 +248,14 @@ def _overdue(case: Case) -> str | None:
 
 
 def _rotation_disabled(case: Case) -> str | None:
-    secret = case.secret
-    rotated = secret.last_rotated_at is not None or (secret.rotation_configured and not case.dates.is_first)
-    if secret.rotation_enabled or not rotated:
+    secret, dates = case.secret, case.dates
+    if secret.rotation_enabled:
         return None
-    return case.of_age("AWS rotated it before, and rotation is off now.")
+    if secret.last_rotated_at is not None or (secret.rotation_configured and not dates.is_first):
+        return case.of_age("AWS rotated it before, and rotation is off now.")
+    if secret.rotation_configured and dates.basis and may_have_replaced_others(secret):
+        return case.of_age("Rotation was set up, and is off now; whether AWS ever rotated it is not known.")
+    return None
 
 
 def _due_soon(case: Case) -> str | None:

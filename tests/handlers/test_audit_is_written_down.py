@@ -12,7 +12,7 @@ LONG_AGO = "2026-01-01T00:00:00Z"
 
 @pytest.fixture(autouse=True)
 def tables(aws):
-    aws.create_tables("history", "status", "runs")
+    aws.create_tables("history", "status", "runs", "incidents")
 
 
 def test_a_repeated_run_rewrites_its_rows(aws, aged, run):

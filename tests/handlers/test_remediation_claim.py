@@ -23,7 +23,7 @@ def test_a_failure_opens_an_incident(scene):
     assert 15 * 60 <= answer.pop("wait_seconds") <= 17 * 60
     assert answer == {"outcome": "opened", "ending": {}}
     [incident] = scene.incidents(arn)
-    assert 0 <= incident.pop("alive_until") - (int(before.timestamp()) + 30 * 60 + 3600) < 60
+    assert 0 <= incident.pop("alive_until") - (int(before.timestamp()) + 30 * 60 + 7200) < 60
     assert incident == {
         "secret_arn": arn,
         "opened_at": OPENED_AT,

@@ -56,7 +56,7 @@ def test_an_incident_that_nobody_goes_on_with_is_resumed_where_it_stopped(scene,
     row = scene.row(incident)
     assert (row[role], row["resumed_by"]) == (SECOND, SECOND)
     # It is missed again after an hour, unless it is heard of before.
-    assert row["alive_until"] == int(NOW.timestamp()) + 3600
+    assert row["alive_until"] == int(NOW.timestamp()) + 7200
     assert (row["state"], row["failures"]) == (state, 1)
 
 

@@ -84,7 +84,7 @@ def test_there_is_no_wait_after_the_last_retry(scene, incident, monkeypatch, all
     assert said(scene.decide(opened)) == {"action": "retry", "number": allowed}
 
     # So it is missed when its look at the rotation is overdue, and no later.
-    assert 0 <= scene.row(opened)["alive_until"] - (before + 3600) < 60
+    assert 0 <= scene.row(opened)["alive_until"] - (before + 7200) < 60
 
 
 def test_after_the_last_retry_a_human_is_asked_and_told_why_nothing_was_proven(scene, incident):
@@ -203,7 +203,7 @@ def test_a_decision_is_written_down_with_its_evidence(scene, incident):
 
     row = scene.row(opened)
     assert (row["rounds"], row["evidence"]) == (1, WORKS)
-    assert 0 <= row["alive_until"] - (before + 150 + 3600) < 60
+    assert 0 <= row["alive_until"] - (before + 150 + 7200) < 60
     [action] = scene.actions(opened)
     assert action == {
         "action": "decide",

@@ -97,7 +97,7 @@ def test_it_stays_unfinished_until_it_is_told_how_it_ended(scene, incident, end,
 
     assert scene.unfinished(opened["secret_arn"]) == [opened["opened_at"]]
     # Who tells of it has an hour, by AWS's clock.
-    assert scene.row(opened)["alive_until"] == int(datetime(2026, 3, 1, 3, 20, tzinfo=UTC).timestamp())
+    assert scene.row(opened)["alive_until"] == int(datetime(2026, 3, 1, 4, 20, tzinfo=UTC).timestamp())
 
 
 def test_it_is_closed_by_the_clock_of_aws(scene, incident, end):

@@ -48,7 +48,8 @@ def had(scene):
     def make(arn, hours, outcome="escalated", **changes):
         at = NOON - timedelta(hours=hours)
         heard = told(arn, at=at.strftime("%Y-%m-%dT%H:%M:%SZ"), event=f"event-{hours}", rotation=f"rotation-{hours}")
-        opened = scene.open(arn, heard, at.strftime("%Y-%m-%dT%H:%M:%S.500Z"), **changes)
+        tried = {"rule": "retries used up", **changes}
+        opened = scene.open(arn, heard, at.strftime("%Y-%m-%dT%H:%M:%S.500Z"), **tried)
         if outcome:
             scene.change(opened, outcome=outcome)
             scene.close(opened)
@@ -388,7 +389,7 @@ def test_an_action_waits_for_the_window(clock, scene, monkeypatch, window, actio
 
     assert (answer["action"], answer["wait_seconds"]) == (action, wait)
     # It will be heard of again when the window opens, and is no dead one until then.
-    assert scene.row(incident)["alive_until"] == int(NOON.timestamp()) + wait + 3600
+    assert scene.row(incident)["alive_until"] == int(NOON.timestamp()) + wait + 7200
 
 
 @pytest.mark.parametrize(("found", "outcome"), [({"mode": "notify"}, "escalated"), ({}, "recovered by AWS")])

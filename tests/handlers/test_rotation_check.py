@@ -13,7 +13,7 @@ MANAGED = {"Managed": "true"}
 
 @pytest.fixture(autouse=True)
 def tables(aws):
-    aws.create_tables("history", "status", "runs")
+    aws.create_tables("history", "status", "runs", "incidents")
 
 
 def test_a_run_answers_and_writes_what_it_found(aged, run, history, context):

@@ -121,7 +121,7 @@ def write(aws):
             "opened_at": OPENED_AT,
             "state": "restarting",
             "ended_by": execution,
-            "alive_until": int(time.time()) + 3600,
+            "alive_until": int(time.time()) + 7200,
             "restarts": list(entries),
         }
         aws.client("dynamodb").put_item(TableName="incidents", Item=item(row | more))

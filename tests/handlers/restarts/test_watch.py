@@ -174,7 +174,7 @@ def test_one_that_is_covered_is_watched_by_the_restart_of_before_a_newer_one(dep
 
 
 def test_one_is_covered_by_a_restart_whose_function_crashed_and_came_back(dependents, wanted, restart, watch):
-    alive = {"alive_until": int(time.time()) + 3600}
+    alive = {"alive_until": int(time.time()) + 7200}
     wanted(DOCUMENT, secret=OTHER, execution="execution-2", **alive)
     wanted(DOCUMENT, **alive)
     # After the claim, and before the automation is started.
