@@ -102,7 +102,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     burst.forget(gathered)
     if turn in FINAL:
         unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name).remove(
-            key["secret_arn"], key["opened_at"]
+            key["secret_arn"], key["opened_at"], is_resolution_told=turn in (RESOLVED, MISSING)
         )
     is_teller = turn == HELD and burst.becomes_teller(execution, int(datetime.now(UTC).timestamp()))
     return {"outcome": "told", "teller": is_teller}
