@@ -112,6 +112,11 @@ class Trace:
         return next(iter(self.of(AWS, "RotationFailed")), None)
 
     def of(self, source: str, subject: str | None = None) -> list[Message]:
-        """What was heard from this source, and by this name if one is given."""
+        """What was heard from this source, and by this name if one is given.
+
+        Not what is about an older incident: a new value also resolves what was escalated before.
+        """
+        own = {row["opened_at"] for row in self.rows if "opened_at" in row}
         heard = [message for message in self.messages if message.source == source]
+        heard = [message for message in heard if not own or message.body.get("opened_at") in (None, *own)]
         return [message for message in heard if subject in (None, message.subject)]

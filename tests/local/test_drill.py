@@ -193,6 +193,19 @@ def test_a_broken_promise_is_named_and_fails_the_drill(on, capsys, name):
     assert said.err.startswith("Broken at setSecret, and not every promise was kept: ")
 
 
+def test_that_an_older_incident_is_resolved_breaks_no_promise(on):
+    told_to = (REMEDIATION, CRITICAL, OURS)
+    older, own = {"opened_at": "2026-11-25T08:00:00.000Z"}, {"opened_at": "2026-11-25T08:40:00.000Z"}
+    resolved = [Message(3.0, source, "Rotation resolved: demo", {"turn": "resolved", **older}) for source in told_to]
+    messages = [
+        replace(message, body={**message.body, **own}) for message in KEPT.messages if message.source in told_to
+    ]
+    calls = [message for message in KEPT.messages if message.source not in told_to]
+    trace = replace(KEPT, messages=(*messages, *calls, *resolved), rows=({**KEPT.rows[0], **own},))
+
+    assert on(trace, "--step", "setSecret") == 0
+
+
 def test_every_promise_can_be_broken(on):
     broken = {
         promise.says
@@ -311,7 +324,9 @@ def test_a_drill_while_the_kill_switch_says_stop_fails_and_says_so(stack, capsys
         stack.client("ssm").put_parameter(**switch, Value="go")
     [line] = capsys.readouterr().err.splitlines()
     assert "It ended as escalated, not as recovered by retry: " in line
-    assert "FAILED, not SUCCEEDED" in line
+    # The execution succeeds: it has told of the escalation.
+    assert "The notices were escalated, opened, not one opened and one recovered." in line
+    assert "SUCCEEDED" not in line
 
 
 def test_a_drill_hears_what_nobody_may_do(stack):
