@@ -102,7 +102,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         raise troubles[0]
     burst.forget(gathered)
     if turn in FINAL:
-        _finish(unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name), key)
+        _finish(unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name), key, turn)
     is_teller = turn == HELD and burst.becomes_teller(execution, int(datetime.now(UTC).timestamp()))
     return {"outcome": "told", "teller": is_teller}
 
@@ -126,10 +126,10 @@ def _note(register: incidents.Incidents, key: Mapping[str, Any], action: Row) ->
         logger.warning("what was told cannot be noted", extra={"error": type(error).__name__, "to": action["to"]})
 
 
-def _finish(unfinished: unfinished_incidents.UnfinishedIncidents, key: Mapping[str, Any]) -> None:
+def _finish(unfinished: unfinished_incidents.UnfinishedIncidents, key: Mapping[str, Any], turn: str) -> None:
     """Takes the incident from the list of unfinished ones. Where that fails, the next audit finds it, already told."""
     try:
-        unfinished.remove(key["secret_arn"], key["opened_at"])
+        unfinished.remove(key["secret_arn"], key["opened_at"], is_resolution_told=turn in (RESOLVED, MISSING))
     except Exception as error:  # noqa: BLE001 - another try of the step might tell it again
         logger.warning("the incident is still listed as unfinished", extra={"error": type(error).__name__})
 

@@ -259,7 +259,7 @@ class Incidents:
         resolving = self._change(
             incident.secret_arn, incident.opened_at, changes, "#outcome = :before", {":before": incident.outcome}
         )
-        self._transact(resolving, self._listed(incident.secret_arn, incident.opened_at))
+        self._transact(resolving, self._listed(incident.secret_arn, incident.opened_at, is_resolved=True))
 
     def change(
         self,
@@ -329,8 +329,8 @@ class Incidents:
             }
         }
 
-    def _listed(self, secret_arn: str, opened_at: str) -> Row:
-        listing = unfinished_incidents.listing(secret_arn, opened_at)
+    def _listed(self, secret_arn: str, opened_at: str, *, is_resolved: bool = False) -> Row:
+        listing = unfinished_incidents.listing(secret_arn, opened_at, is_resolved=is_resolved)
         return {"Put": {"TableName": self._table_name, "Item": item(listing)}}
 
     def _change(

@@ -1,7 +1,8 @@
 """Incidents that are unfinished: each is listed from its opening until people were told how it ended.
 
 An execution may be aborted between any two states. What it was working on is then found here, by the next event of the
-secret or by the next audit, and resumed by another execution. Each is a row in the table of the incidents.
+secret or by the next audit, and resumed by another execution. Each is a row in the table of the incidents. That an
+incident was resolved is a row of its own: the notice of how it ended may be sent after that, and settles only itself.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from .items import Item, item, row
 
 LOOKING_ACTIONS = frozenset({"dynamodb:Query", "dynamodb:GetItem"})
 REMOVING_ACTIONS = frozenset({"dynamodb:DeleteItem"})
-_PARTITION = "unfinished"
+_PARTITION, _RESOLVED = "unfinished", "resolved"
 
 
 class Stalled(NamedTuple):
@@ -49,10 +50,14 @@ class UnfinishedIncidents:
             ),
             ConsistentRead=True,
         )
+        before = None
         for page in pages:
             for stored in page["Items"]:
                 known = row(stored)
-                yield Stalled(known["incident_arn"], known["incident_opened_at"])
+                listed = Stalled(known["incident_arn"], known["incident_opened_at"])
+                if listed != before:
+                    yield listed
+                before = listed
 
     def _alive_until(self, incident: Stalled) -> int | None:
         answer = self._dynamodb.get_item(
@@ -67,20 +72,22 @@ class UnfinishedIncidents:
         """Lists one; once more changes nothing."""
         self._dynamodb.put_item(TableName=self._table_name, Item=item(listing(secret_arn, opened_at)))
 
-    def remove(self, secret_arn: str, opened_at: str) -> None:
-        """Takes one from the list: people were told how it ended."""
-        self._dynamodb.delete_item(TableName=self._table_name, Key=key(secret_arn, opened_at))
+    def remove(self, secret_arn: str, opened_at: str, *, is_resolution_told: bool = False) -> None:
+        """Takes one from the list, as people were told how it ended; or also that it is resolved."""
+        for is_resolved in (False, True) if is_resolution_told else (False,):
+            self._dynamodb.delete_item(TableName=self._table_name, Key=item(_key(secret_arn, opened_at, is_resolved)))
 
 
-def listing(secret_arn: str, opened_at: str) -> dict[str, Any]:
-    """The row that lists an incident."""
-    return {**_key(secret_arn, opened_at), "incident_arn": secret_arn, "incident_opened_at": opened_at}
+def listing(secret_arn: str, opened_at: str, *, is_resolved: bool = False) -> dict[str, Any]:
+    """The row that lists an incident, or that it was resolved."""
+    return {**_key(secret_arn, opened_at, is_resolved), "incident_arn": secret_arn, "incident_opened_at": opened_at}
 
 
 def key(secret_arn: str, opened_at: str) -> Item:
-    """The key of that row."""
+    """The key of the row that lists an incident."""
     return item(_key(secret_arn, opened_at))
 
 
-def _key(secret_arn: str, opened_at: str) -> dict[str, str]:
-    return {"secret_arn": _PARTITION, "opened_at": f"{secret_arn}#{opened_at}"}
+def _key(secret_arn: str, opened_at: str, is_resolved: bool = False) -> dict[str, str]:
+    parts = (secret_arn, opened_at, _RESOLVED) if is_resolved else (secret_arn, opened_at)
+    return {"secret_arn": _PARTITION, "opened_at": "#".join(parts)}

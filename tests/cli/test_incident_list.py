@@ -23,6 +23,11 @@ HELPERS = [
     {"secret_arn": "held", "opened_at": "teller", "holder": "x"},
     {"secret_arn": "held", "opened_at": f"2026-01-01T00:00:00Z#{ARN}:a-AbCdEf"},
     {"secret_arn": f"restart#{ARN}:a-AbCdEf", "opened_at": "v1", "holder": "x"},
+    {
+        "secret_arn": "unfinished",
+        "opened_at": f"{ARN}:a-AbCdEf#2026-01-01T00:00:00Z",
+        "incident_arn": f"{ARN}:a-AbCdEf",
+    },
     {"secret_arn": "target#arn:aws:ecs:eu-west-1:123456789012:service/a/b", "opened_at": "restart", "started_at": 1},
 ]
 
@@ -55,6 +60,15 @@ def test_rows_that_are_no_incidents_are_left_out(remediated, told, row):
     remediated.put(row)
 
     assert shown(told()) == []
+
+
+def test_what_was_resolved_of_late_is_shown_however_long_ago_it_ended(remediated, told):
+    for name, days in (("lately", 1), ("long ago", 20)):
+        ended = {"closed_at": remediated.ago(days=29), "resolved_outcome": "held", "resolved_by": "RotationSucceeded"}
+        remediated.ended(name, "resolved", 24 * 30, resolved_at=remediated.ago(days=days), **ended)
+
+    assert shown(told()) == ["lately"]
+    assert shown(told("--since", "21d", "--outcome", "resolved")) == ["lately", "long ago"]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,53 @@ def test_the_timeline_has_every_action_in_order_with_its_end_before_the_last_not
     assert timeline[8]["reason"] == healed["reason"]
 
 
+@pytest.fixture
+def resolved(remediated):
+    """An incident that was escalated, and whose secret was rotated by hand since; its row."""
+    ago = remediated.ago
+    return remediated.ended(
+        "mended",
+        "resolved",
+        5,
+        closed_at=ago(hours=4),
+        reason="No retry is left (3 made of 3).",
+        resolved_outcome="escalated",
+        resolved_at=ago(hours=2),
+        resolved_by="RotationSucceeded",
+        actions=[
+            {"action": "decide", "at": ago(hours=4), "rule": "retries used up", "outcome": "escalated"},
+            {"action": "notify", "at": ago(hours=4), "turn": "escalated", "outcome": "told"},
+            {"action": "notify", "at": ago(hours=3), "turn": "reminder", "outcome": "told"},
+            {"action": "notify", "at": ago(hours=2), "turn": "resolved", "outcome": "told"},
+        ],
+    )
+
+
+def test_the_timeline_shows_how_it_ended_and_that_it_was_resolved_each_before_its_notice(resolved, told):
+    timeline = told("show", "mended")["timeline"]
+
+    assert [(one["action"], one["outcome"], one.get("turn")) for one in timeline[2:]] == [
+        ("decide", "escalated", None),
+        ("close", "escalated", None),
+        ("notify", "told", "escalated"),
+        ("notify", "told", "reminder"),
+        ("resolve", "resolved", None),
+        ("notify", "told", "resolved"),
+    ]
+    assert timeline[3]["reason"] == resolved["reason"]
+    assert timeline[6]["at"] == resolved["resolved_at"]
+    assert timeline[6]["reason"] == "A new value is in use (RotationSucceeded)."
+
+
+def test_what_was_resolved_needs_no_one(resolved, ask, told):
+    incident = told("show", "mended")["incident"]
+
+    assert (incident["outcome"], incident["attention"]) == ("resolved", False)
+    assert "mended: resolved, failed at setSecret." in ask("incidents", "show", "mended", COLUMNS="120").stdout
+    assert ask("incidents", "show", "mended", "--exit-code").exit_code == 0
+    assert told("show", "mended")["next"] is None
+
+
 def test_the_incident_is_whole(healed, told):
     answer = told("show", "orders/db")
 

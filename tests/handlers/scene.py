@@ -152,8 +152,8 @@ class Scene:
     def unfinished(self, arn):
         """Opening times of the incidents of this secret that are listed as unfinished."""
         rows = [row for row in self.aws.rows("incidents") if row["secret_arn"] == "unfinished"]
-        assert all(row["opened_at"] == f"{row['incident_arn']}#{row['incident_opened_at']}" for row in rows)
-        return sorted(row["incident_opened_at"] for row in rows if row["incident_arn"] == arn)
+        assert all(row["opened_at"].startswith(f"{row['incident_arn']}#{row['incident_opened_at']}") for row in rows)
+        return sorted({row["incident_opened_at"] for row in rows if row["incident_arn"] == arn})
 
     def claimed(self, arn):
         """The row that holds the claim on this secret."""

@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import remediation_notify
+from handlers.adapters.held import Held
 from handlers.domain.notices import SUBJECT_LENGTH
-from tests.handlers.scene import crashes
+from tests.handlers.scene import crashes, succeeded
 from tests.handlers.scene import told as heard_of
 from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, incident, repaired, resolved, told
 
@@ -112,6 +113,26 @@ def test_an_incident_is_unfinished_until_people_were_told_how_it_ended(aws, scen
     tell(turn)
 
     assert scene.unfinished(ARN) == ([] if turn in FINISHED else [OPENED_AT])
+
+
+@pytest.mark.parametrize("turn", ["escalated", "held_burst"])
+def test_a_resolution_is_owed_whatever_is_told_of_before_it(aws, scene, context, turn):
+    """A new value comes between the end of the incident and the notice of that."""
+    arn = scene.secret(pending=True)
+    key = scene.open(arn)
+    scene.change(key, outcome="escalated" if turn == "escalated" else "held", closed_at="2026-03-01T01:00:00Z")
+    scene.close(key)
+    if turn == "held_burst":
+        Held("incidents").join(**key, secret_name="orders/db")
+    scene.finish(arn)
+    scene.claim(succeeded(arn), f"{EXECUTION}-2")
+
+    remediation_notify.handler({"execution": EXECUTION, "turn": turn, "incident": key}, context)
+
+    assert scene.unfinished(arn) == [key["opened_at"]]
+    for _ in range(2):
+        remediation_notify.handler({"execution": f"{EXECUTION}-3", "turn": "resolved", "incident": key}, context)
+    assert scene.unfinished(arn) == []
 
 
 @pytest.mark.parametrize("turn", FINISHED)

@@ -6,7 +6,7 @@ import pytest
 
 from handlers import stalled_incidents
 from handlers.adapters.event_bus import NotTaken
-from handlers.adapters.unfinished_incidents import Stalled, UnfinishedIncidents
+from handlers.adapters.unfinished_incidents import Stalled, UnfinishedIncidents, listing
 from handlers.events import heard
 
 ORDERS, OTHERS = (f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-Ab12Cd" for name in ("orders", "o"))
@@ -86,6 +86,18 @@ def test_one_that_is_listed_twice_is_removed_at_once(unfinished, begun):
     unfinished.remove(ORDERS, FIRST)
     unfinished.remove(ORDERS, FIRST)
 
+    assert list(unfinished.stalled(NOW)) == [Stalled(ORDERS, SECOND)]
+
+
+def test_one_that_ended_and_was_resolved_is_one_until_both_are_told(aws, unfinished, begun):
+    incident = begun()
+    aws.put("incidents", listing(*incident, is_resolved=True))
+    begun(opened_at=SECOND)
+
+    assert list(unfinished.stalled(NOW)) == [incident, Stalled(ORDERS, SECOND)]
+    unfinished.remove(*incident)
+    assert list(unfinished.stalled(NOW, ORDERS)) == [incident, Stalled(ORDERS, SECOND)]
+    unfinished.remove(*incident, is_resolution_told=True)
     assert list(unfinished.stalled(NOW)) == [Stalled(ORDERS, SECOND)]
 
 

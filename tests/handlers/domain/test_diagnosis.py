@@ -228,6 +228,27 @@ def test_a_diagnosis_holds_all_that_a_decision_rests_on_and_goes_through_json():
     assert Diagnosis.of(json.loads(json.dumps(diagnosis.as_dict()))) == diagnosis
 
 
+def test_a_diagnosis_that_another_version_of_the_product_wrote_is_read_as_far_as_it_is_known():
+    """An execution waits for hours with what one version has written, while another is deployed."""
+    diagnosis = Diagnosis(ARN, name="orders/db", current="v2", last_rotated_at=FAILED_AT)
+    written = diagnosis.as_dict()
+
+    assert Diagnosis.of({**written, "a_field_of_tomorrow": True}) == diagnosis
+    del written["last_rotated_at"]
+    assert Diagnosis.of(written) == replace(diagnosis, last_rotated_at=None)
+
+
+def test_a_diagnosis_says_when_aws_last_completed_a_rotation():
+    rotated_at = datetime(2026, 3, 1, 0, 50, 20, tzinfo=UTC)
+    found = Described(replace(SECRET, last_rotated_at=rotated_at), {})
+
+    diagnosis = diagnose(
+        found, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
+    )
+
+    assert diagnosis.last_rotated_at == FAILED_AT
+
+
 @pytest.mark.parametrize(("tag", "answer"), [(None, False), ("allowed", True), ("yes", False), ("not allowed", False)])
 def test_falling_back_is_allowed_by_one_word(tag, answer):
     secret = SECRET if tag is None else tagged(fallback=tag)
