@@ -226,8 +226,8 @@ class _Claim:
         for incident in self._register.of_secret(self._arn):
             if incident.is_resolved_by(self._heard, current):
                 self._register.resolve(incident, self._heard.occurred_at, self._heard.kind)
-            elif not incident.is_unresolved and incident.failures and incident.state != OPEN:
-                return  # Whatever came before that was resolved then.
+            elif incident.outcome == Outcome.RESOLVED and incident.resolved_at < self._heard.occurred_at:
+                return  # Whatever came before that was resolved then. One that recovered has resolved none but itself.
 
     def _opened(self) -> Answer:
         return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=self._wait())

@@ -155,14 +155,18 @@ class Incident:
     def is_resolved_by(self, success: Heard, current_version_id: str | None) -> bool:
         """Whether this news of a new value resolves it; `current_version_id` holds AWSCURRENT now, if that is known.
 
+        A rotation that AWS completes after its end does, though AWSCURRENT may have moved before that rotation failed.
         The news of this incident's own move resolves nothing, however late it comes, and neither does what was true
         when the incident was looked at last.
         """
         if not self.is_unresolved:
             return False
+        if success.kind == "RotationSucceeded" and success.occurred_at > max(self.last_failure_at, self.closed_at):
+            return True
         version = current_version_id or success.current_version_id
-        if version is None:
-            return success.occurred_at > max(self.last_failure_at, self.closed_at)
+        is_late = current_version_id is None and success.occurred_at <= self.last_failure_at
+        if version is None or is_late:
+            return False
         return version not in (self.current_version_id, (self.moved or {}).get("to"))
 
 

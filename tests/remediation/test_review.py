@@ -35,84 +35,6 @@ def audits(world, days, every_hours=1):
 # --- resolved ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_rotation_that_aws_finishes_after_its_label_had_moved_resolves_what_was_escalated(world):
-    secret = world.secret(tags=NOTIFY)
-    fails(world, secret, "finishSecret", after=True, times=1)
-    world.run()
-    assert heard(world, CRITICAL) == ["escalated"]
-
-    world.clock.pass_by(3600)
-    world.secrets_manager.go_on(secret.arn)
-    world.run()
-
-    assert heard(world, CRITICAL) == ["escalated", "resolved"]
-
-
-@pytest.mark.parametrize("write", range(12))
-@pytest.mark.parametrize("when", [BEFORE, AFTER])
-def test_two_escalated_incidents_are_both_resolved_whenever_the_claim_dies(world, write, when):
-    secret = world.secret(tags=NOTIFY)
-    for _ in range(2):
-        secret.labels.pop(PENDING, None)
-        fails(world, secret, "createSecret", times=9)
-        world.run()
-        world.clock.pass_by(30 * 3600)
-    rotate_by_hand(world, secret)
-    for event in world.waiting:
-        world.deliver(event)
-    world.step(world.running[0], Plan(crash=(write, when)))
-    world.run()
-    for _ in range(4):
-        world.clock.pass_by(3 * 3600)
-        world.audit()
-        world.run()
-
-    assert [row["outcome"] for row in world.rows()] == ["resolved", "resolved"]
-
-
-def test_an_escalation_is_resolved_though_the_next_incident_recovered_before_any_news_of_it(world):
-    secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=99)
-    world.run()
-    world.clock.pass_by(30 * 3600)
-    secret.labels.pop(PENDING, None)
-    fails(world, secret, "createSecret", times=1)
-    late = []
-    for _ in range(10_000):
-        for event in world.waiting:
-            if event.is_failure:
-                world.deliver(event)
-            else:
-                event.is_dropped = True
-                late.append(event)
-        if not world.running:
-            break
-        world.run_next()
-    assert [row["outcome"] for row in world.rows()] == ["escalated", "recovered by retry"]
-
-    for event in late:
-        event.is_dropped = False
-    world.run()
-    assert [row["outcome"] for row in world.rows()] == ["resolved", "recovered by retry"]
-
-
-def test_late_news_of_the_value_of_before_resolves_nothing_of_a_secret_that_cannot_be_read(world):
-    secret = world.secret(tags=NOTIFY)
-    rotate_by_hand(world, secret)
-    late = world.waiting
-    for event in late:
-        event.is_dropped = True
-    world.clock.pass_by(60)
-    secret.denies_description = True
-    fails(world, secret, "createSecret", times=9)
-    world.run()
-    assert heard(world, CRITICAL) == ["escalated"]
-    for event in late:
-        event.is_dropped = False
-    world.run()
-    assert world.rows()[0]["outcome"] == "escalated"
-
-
 @pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=0)])
 def test_what_was_held_is_resolved_on_the_topics_that_were_told(world):
     secret = world.secret(tags=RETRY)
@@ -303,26 +225,6 @@ def untagged(world, secret):
     secret.tags.pop("rotation-guard:remediation")
 
 
-@pytest.mark.parametrize("change", [deleted, switched_off, stopped, denied, untagged])
-def test_nobody_waits_for_a_back_off_before_an_escalation_that_nothing_can_prevent(world, change):
-    secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=99)
-    execution = run_up_to(world, "Look")
-    while execution.state == "Look":
-        world.run_next()
-        world._go_on()
-        for event in world.waiting:
-            world.deliver(event)
-        while execution.state not in ("Look", "BackOff"):
-            world.run_next()
-    change(world, secret)
-    world.run()
-    assert heard(world, CRITICAL) == ["escalated"]
-    assert "BackOff" not in execution.trail or all(
-        world.machine.states for _ in ()
-    )
-
-
 # --- clocks -------------------------------------------------------------------------------------------------------------
 
 
@@ -365,22 +267,3 @@ def test_failure_success_failure_within_minutes_though_a_clock_is_off(world, ste
     fails(world, secret, "createSecret", times=99)
     world.run()
     assert heard(world, CRITICAL) == ["escalated"]
-
-
-@pytest.mark.parametrize("minutes", [-10, 10])
-def test_a_release_within_minutes_of_the_breaker_counts_though_a_clock_is_off(world, minutes):
-    skewed(world, "decide", minutes)
-    secret = world.secret(tags=RETRY)
-    for _ in range(4):
-        secret.labels.pop(PENDING, None)
-        fails(world, secret, "createSecret", times=99)
-        world.run()
-        world.clock.pass_by(60)
-    assert world.rows()[-1]["rule"] == "orphaned"
-    calls = len(asked(world))
-    world.release(secret)
-    world.clock.pass_by(60)
-    secret.labels.pop(PENDING, None)
-    fails(world, secret, "createSecret", times=1)
-    world.run()
-    assert len(asked(world)) > calls
