@@ -19,6 +19,9 @@ _ROTATION_WINDOW = timedelta(days=1)
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html)."""
 _REMINDER_INTERVAL = timedelta(hours=23)
 """At least so long between two notices about one unresolved incident: once a day, though audits are an hour apart."""
+_STUCK_REMINDER_INTERVAL = timedelta(hours=13)
+"""The same where the audit says that it is stuck, which it says once a day by itself: the first time may be less than a
+day after the escalation, and the next one is a day later."""
 
 
 class Outcome(StrEnum):
@@ -111,6 +114,11 @@ class Incident:
         return self.state == CLOSED and self.outcome in UNRESOLVED and self.failures > 0
 
     @property
+    def is_about_rotation(self) -> bool:
+        """Whether a rotation had failed: not only a test of one, or a restart after one that succeeded."""
+        return self.failures > 0 and self.event_type != TESTED
+
+    @property
     def is_failed_repair(self) -> bool:
         """Whether something was tried in vain: the circuit breaker counts these in a row."""
         was_escalated = self.outcome in (Outcome.ESCALATED, Outcome.RESOLVED)
@@ -150,7 +158,8 @@ class Incident:
         """Whether people are to be told again that it needs somebody, now that its rotation has failed once more."""
         if self.outcome != Outcome.ESCALATED or not self._is_same_rotation(failure):
             return False
-        return failure.occurred_at > self.notified_at <= iso(now - _REMINDER_INTERVAL)
+        interval = _STUCK_REMINDER_INTERVAL if failure.kind == STUCK else _REMINDER_INTERVAL
+        return failure.occurred_at > self.notified_at <= iso(now - interval)
 
     def is_resolved_by(self, success: Heard, current_version_id: str | None) -> bool:
         """Whether this news of a new value resolves it; `current_version_id` holds AWSCURRENT now, if that is known.

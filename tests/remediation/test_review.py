@@ -64,34 +64,6 @@ def test_a_restart_that_was_escalated_is_resolved_by_the_next_one_that_settles(w
 # --- the same rotation is the same incident -----------------------------------------------------------------------------
 
 
-def test_a_test_that_failed_in_between_does_not_make_the_stuck_rotation_news(world):
-    secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=999)
-    world.run()
-    calls = len(asked(world))
-    world.clock.pass_by(3600)
-    world.test_rotation(secret.arn)
-    world.run()
-    audits(world, 3)
-
-    assert len(asked(world)) == calls
-    assert len(world.rows()) == 2
-    assert heard(world, CRITICAL).count("reminder") >= 1
-
-
-def test_a_restart_in_between_does_not_make_the_stuck_rotation_news(world):
-    secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=999)
-    world.run()
-    calls = len(asked(world))
-    world.clock.pass_by(3600)
-    secret.tags |= ON_ROTATION
-    world._happens(secret.arn, "Secret Label Updated", version=secret.labels[CURRENT])
-    world.run()
-    audits(world, 3)
-    assert len(asked(world)) == calls
-
-
 def test_a_stuck_rotation_that_was_escalated_and_then_fails_again_is_no_second_incident(world):
     secret = world.secret(tags=RETRY)
     fails(world, secret, "createSecret", times=999)
@@ -115,20 +87,6 @@ def test_a_secret_that_cannot_be_read_is_one_incident_while_it_is_stuck(world):
     world.run()
     audits(world, 5)
     assert len(world.rows()) == 1
-
-
-@pytest.mark.parametrize("every", [1, 6])
-@pytest.mark.parametrize("delay", [0.3, 2, 5, 12])
-def test_reminders_come_daily(world, every, delay):
-    secret = world.secret(tags=NOTIFY)
-    fails(world, secret, "createSecret", times=999)
-    world.clock.pass_by(delay * 3600)
-    world.run()
-    audits(world, 7, every)
-    times = [one.at for one in world.journal.notices if one.topic == CRITICAL]
-    gaps = [(later - earlier).total_seconds() / 3600 for earlier, later in zip(times, times[1:])]
-    print(every, delay, gaps)
-    assert all(gap <= 24 + every + 1 for gap in gaps), gaps
 
 
 def test_a_secret_that_was_released_is_repaired_again_though_its_rotation_is_the_same(world):
