@@ -64,31 +64,6 @@ def test_a_restart_that_was_escalated_is_resolved_by_the_next_one_that_settles(w
 # --- the same rotation is the same incident -----------------------------------------------------------------------------
 
 
-def test_a_stuck_rotation_that_was_escalated_and_then_fails_again_is_no_second_incident(world):
-    secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=999)
-    for event in world.waiting:
-        event.is_dropped = True
-    world.clock.pass_by(25 * 3600)
-    world.find_stuck(secret.arn)
-    world.run()
-    calls = len(asked(world))
-    world.clock.pass_by(3600)
-    world.secrets_manager.go_on(secret.arn)
-    world.run()
-    assert len(world.rows()) == 1
-    assert len(asked(world)) == calls
-
-
-def test_a_secret_that_cannot_be_read_is_one_incident_while_it_is_stuck(world):
-    secret = world.secret(tags=RETRY)
-    secret.denies_description = True
-    fails(world, secret, "createSecret", times=999)
-    world.run()
-    audits(world, 5)
-    assert len(world.rows()) == 1
-
-
 def test_a_secret_that_was_released_is_repaired_again_though_its_rotation_is_the_same(world):
     secret = world.secret(tags=RETRY)
     for _ in range(4):
@@ -195,20 +170,6 @@ def skewed(world, step, minutes):
         return original(execution, kind, payload)
 
     world.journal.enter = enter
-
-
-@pytest.mark.parametrize("minutes", [-10, 10])
-@pytest.mark.parametrize("step", ["claim", "diagnose", "decide", "end", "notify", "retry", "move", "probe", "restart", "watch"])
-def test_two_secrets_of_one_dependent_each_have_it_restarted_though_a_clock_is_off(world, step, minutes):
-    skewed(world, step, minutes)
-    one, other = world.secret("one", tags=ON_ROTATION), world.secret("other", tags=ON_ROTATION)
-    rotate_by_hand(world, one)
-    world.run()
-    assert len(world.services.deployments) == 1
-    world.clock.pass_by(120)
-    rotate_by_hand(world, other)
-    world.run()
-    assert len(world.services.deployments) == 2
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
