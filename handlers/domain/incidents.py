@@ -1,7 +1,7 @@
 """Incidents: one open per secret, however many failures belong to it, and however late and often they are told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -79,6 +79,10 @@ class Incident:
     """The version that held AWSCURRENT when it was looked at last."""
     pending_version_id: str | None = None
     """The version that held AWSPENDING then."""
+    is_looked_at: bool = field(default=True, compare=False)
+    """Whether its labels are known."""
+    is_verified: bool | None = field(default=None, compare=False)
+    """Whether a probe, or a rotation that AWS completed, proved what it ended with; None where nobody has written it."""
     event_ids: frozenset[str] = frozenset()
     rotation_ids: frozenset[str] = frozenset()
 
@@ -104,6 +108,8 @@ class Incident:
             moved=row.get("moved"),
             current_version_id=_holder(versions, CURRENT) or row.get("current_version_id"),
             pending_version_id=_holder(versions, PENDING),
+            is_looked_at=bool(versions),
+            is_verified=row.get("verified"),
             event_ids=frozenset(row.get("event_ids", ())),
             rotation_ids=frozenset(row.get("rotation_ids", ())),
         )
@@ -120,10 +126,11 @@ class Incident:
 
     @property
     def is_failed_repair(self) -> bool:
-        """Whether something was tried in vain: the circuit breaker counts these in a row."""
+        """Whether something was tried in vain, or without a proof: the circuit breaker counts these in a row."""
         was_escalated = self.outcome in (Outcome.ESCALATED, Outcome.RESOLVED)
+        is_unproven = self.outcome in (Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK) and self.is_verified is False
         # Without a rule nothing was decided: a step failed before.
-        return was_escalated and self.failures > 0 and self.rule not in ("", *UNTRIED)
+        return (was_escalated or is_unproven) and self.failures > 0 and self.rule not in ("", *UNTRIED)
 
     def is_repeat(self, failure: Heard) -> bool:
         """Whether this failure is in it already, is older than one that is, or repeats its rotation.
@@ -151,7 +158,9 @@ class Incident:
 
     def _is_same_rotation(self, failure: Heard) -> bool:
         if failure.kind == STUCK:
-            return failure.pending_version_id is not None and failure.pending_version_id == self.pending_version_id
+            is_same = failure.pending_version_id is not None and failure.pending_version_id == self.pending_version_id
+            # What could not be looked at may be the same: it is not told anew each day.
+            return is_same or not self.is_looked_at
         return failure.rotation_id in self.rotation_ids
 
     def is_reminder_due(self, failure: Heard, now: datetime) -> bool:

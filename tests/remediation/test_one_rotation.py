@@ -74,3 +74,16 @@ def test_what_was_escalated_hours_after_it_began_is_told_again_a_day_later(world
     assert len(times) in (7, 8)
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert all(timedelta(hours=12) < gap < timedelta(hours=38) for gap in gaps)
+
+
+def test_a_secret_that_cannot_be_read_is_one_incident_while_it_is_stuck(world):
+    secret = world.secret(tags=RETRY)
+    secret.denies_description = True
+    fails(world, secret, "createSecret", times=999)
+    world.run()
+
+    audit_for(world, days=5)
+
+    assert len(world.rows()) == 1
+    assert heard(world, CRITICAL).count("escalated") == 1
+    assert heard(world, CRITICAL).count("reminder") in (4, 5)
