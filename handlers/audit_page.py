@@ -198,7 +198,8 @@ class PageAudit:
         mark = f"{version}-{days}" if days > 0 else f"{version}"
         if before.get("told_stuck_version_id") == mark or self._incidents.claimed_for(secret.arn) is not None:
             return mark, []
-        latest = next(self._incidents.of_secret(secret.arn), None)
+        # A test that failed since, or a restart, says nothing of this rotation.
+        latest = next((one for one in self._incidents.of_secret(secret.arn) if one.is_about_rotation), None)
         is_known = latest is not None and latest.pending_version_id == version
         if is_known and latest.outcome not in UNRESOLVED:
             return mark, []

@@ -25,7 +25,7 @@ from .domain.incidents import (
     claim_failure,
     claim_success,
 )
-from .domain.rotation import STALLED, Heard
+from .domain.rotation import STALLED, TESTED, Heard
 from .settings import RemediationClaimSettings
 
 ACTIONS = (
@@ -177,9 +177,7 @@ class _Claim:
     def _failure(self) -> Answer:
         """A failure opens an incident, or belongs to one that is open or over."""
         before = self._open_incident
-        latest = None if before else next(self._register.of_secret(self._arn), None)
-        if latest and latest.state == OPEN:
-            raise incidents.LostRace("another execution opened the incident in between")
+        latest = None if before else self._latest()
         claimed = claim_failure(before, latest, self._heard, self._new_value_at(), self._now)
         incident = claimed.incident
         if claimed.does is Does.JOINS and incident:
@@ -192,6 +190,18 @@ class _Claim:
         alive_until = self._seconds + self._settings.settle_minutes * 120 + ALIVE_SECONDS
         self._register.open(self._heard, self._described, self._execution, self._opened_at, alive_until)
         return self._opened()
+
+    def _latest(self) -> Incident | None:
+        """The last incident that this failure may belong to: a test that failed since, or a restart, hides no rotation.
+
+        Raises LostRace where another execution has opened one.
+        """
+        for incident in self._register.of_secret(self._arn):
+            if incident.state == OPEN:
+                raise incidents.LostRace("another execution opened the incident in between")
+            if incident.is_about_rotation or (incident.failures and self._heard.kind == TESTED):
+                return incident
+        return None
 
     def _new_value(self) -> Answer:
         """A new value ends what is open and resolves what was escalated; dependents may be waiting for it."""
@@ -226,8 +236,8 @@ class _Claim:
         for incident in self._register.of_secret(self._arn):
             if incident.is_resolved_by(self._heard, current):
                 self._register.resolve(incident, self._heard.occurred_at, self._heard.kind)
-            elif not incident.is_unresolved and incident.failures and incident.state != OPEN:
-                return  # Whatever came before that was resolved then.
+            elif incident.outcome == Outcome.RESOLVED and incident.resolved_at < self._heard.occurred_at:
+                return  # Whatever came before that was resolved then. One that recovered has resolved none but itself.
 
     def _opened(self) -> Answer:
         return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=self._wait())

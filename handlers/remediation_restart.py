@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, kill_switch, restart_log, restarters
-from .domain.history import iso
+from .domain.history import iso, state_entered_at
 from .domain.restarts import CannotBeRestarted, NotReady, PassingTrouble, Restart, State, together, token
 from .settings import RemediationRestartSettings
 
@@ -32,6 +32,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     log = restart_log.RestartLog(settings.incidents_table_name)
     is_stopped = kill_switch.says_stop(settings.kill_switch_parameter_name)
     incident, now = event["incident"], datetime.now(UTC)
+    # By AWS's clock, as is since when others want theirs: one that begins after that covers them.
+    entered_at = _milliseconds(state_entered_at(event, now))
     asked = log.asked(incident["secret_arn"], incident["opened_at"], event["execution"], _milliseconds(now))
     if asked is None:
         return {"state": "not_owned"}
@@ -39,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for index in _in_turn(asked.restarts):
         restart = asked.restarts[index]
         try:
-            begun = _refuse(log, asked, restart) if is_stopped else _begin(log, asked, restart)
+            begun = _refuse(log, asked, restart) if is_stopped else _begin(log, asked, restart, entered_at)
         except PassingTrouble as trouble:
             problems.append(trouble)
             begun = replace(restart, why=f"AWS could not answer: {trouble}.")
@@ -76,10 +78,13 @@ def _refuse(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Rest
     return replace(restart, state=State.REFUSED, why=_STOPPED)
 
 
-def _begin(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Restart) -> Restart:
-    """Starts one, unless that is done: who holds the claim and what it is watched by is written down on the way."""
+def _begin(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Restart, at: int) -> Restart:
+    """Starts one, unless that is done: who holds the claim and what it is watched by is written down on the way.
+
+    `at` is when, epoch milliseconds.
+    """
     own = token(asked.secret_arn, asked.opened_at, asked.since, restart.arn)
-    claim = log.claim(restart.arn, asked, own, _milliseconds(datetime.now(UTC)))
+    claim = log.claim(restart.arn, asked, own, at)
     begun = replace(restart, handle=claim.handle, before=claim.before or ())
     if not claim.is_for(asked):
         return replace(begun, state=State.COVERED, why=_COVERED)

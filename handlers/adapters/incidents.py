@@ -287,7 +287,8 @@ class Incidents:
     def end(self, incident: Row, changes: Mapping[str, Any]) -> bool:
         """Ends an open incident and releases the claim, both or neither; False when it is open no more, or has changed.
 
-        What matters is a failure: one that joined it since it was read may be news.
+        What matters is a failure: one that joined it since it was read may be news. A claim that somebody has deleted is
+        released already.
         """
         arn, opened_at, seen = incident["secret_arn"], incident["opened_at"], incident["last_failure_at"]
         ending = self._change(
@@ -298,7 +299,9 @@ class Incidents:
             {":was_open": OPEN, ":seen": seen},
         )
         try:
-            self._transact(ending, {"Delete": _release(self._table_name, arn, opened_at)})
+            release = _release(self._table_name, arn, opened_at)
+            release["ConditionExpression"] = f"attribute_not_exists(secret_arn) OR {release['ConditionExpression']}"
+            self._transact(ending, {"Delete": release})
         except LostRace:
             return False
         return True

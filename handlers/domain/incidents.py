@@ -1,7 +1,7 @@
 """Incidents: one open per secret, however many failures belong to it, and however late and often they are told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -19,6 +19,9 @@ _ROTATION_WINDOW = timedelta(days=1)
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html)."""
 _REMINDER_INTERVAL = timedelta(hours=23)
 """At least so long between two notices about one unresolved incident: once a day, though audits are an hour apart."""
+_STUCK_REMINDER_INTERVAL = timedelta(hours=13)
+"""The same where the audit says that it is stuck, which it says once a day by itself: the first time may be less than a
+day after the escalation, and the next one is a day later."""
 
 
 class Outcome(StrEnum):
@@ -76,6 +79,10 @@ class Incident:
     """The version that held AWSCURRENT when it was looked at last."""
     pending_version_id: str | None = None
     """The version that held AWSPENDING then."""
+    is_looked_at: bool = field(default=True, compare=False)
+    """Whether its labels are known."""
+    is_verified: bool | None = field(default=None, compare=False)
+    """Whether a probe, or a rotation that AWS completed, proved what it ended with; None where nobody has written it."""
     event_ids: frozenset[str] = frozenset()
     rotation_ids: frozenset[str] = frozenset()
 
@@ -101,6 +108,8 @@ class Incident:
             moved=row.get("moved"),
             current_version_id=_holder(versions, CURRENT) or row.get("current_version_id"),
             pending_version_id=_holder(versions, PENDING),
+            is_looked_at=bool(versions),
+            is_verified=row.get("verified"),
             event_ids=frozenset(row.get("event_ids", ())),
             rotation_ids=frozenset(row.get("rotation_ids", ())),
         )
@@ -111,11 +120,17 @@ class Incident:
         return self.state == CLOSED and self.outcome in UNRESOLVED and self.failures > 0
 
     @property
+    def is_about_rotation(self) -> bool:
+        """Whether a rotation had failed: not only a test of one, or a restart after one that succeeded."""
+        return self.failures > 0 and self.event_type != TESTED
+
+    @property
     def is_failed_repair(self) -> bool:
-        """Whether something was tried in vain: the circuit breaker counts these in a row."""
+        """Whether something was tried in vain, or without a proof: the circuit breaker counts these in a row."""
         was_escalated = self.outcome in (Outcome.ESCALATED, Outcome.RESOLVED)
+        is_unproven = self.outcome in (Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK) and self.is_verified is False
         # Without a rule nothing was decided: a step failed before.
-        return was_escalated and self.failures > 0 and self.rule not in ("", *UNTRIED)
+        return (was_escalated or is_unproven) and self.failures > 0 and self.rule not in ("", *UNTRIED)
 
     def is_repeat(self, failure: Heard) -> bool:
         """Whether this failure is in it already, is older than one that is, or repeats its rotation.
@@ -143,26 +158,33 @@ class Incident:
 
     def _is_same_rotation(self, failure: Heard) -> bool:
         if failure.kind == STUCK:
-            return failure.pending_version_id is not None and failure.pending_version_id == self.pending_version_id
+            is_same = failure.pending_version_id is not None and failure.pending_version_id == self.pending_version_id
+            # What could not be looked at may be the same: it is not told anew each day.
+            return is_same or not self.is_looked_at
         return failure.rotation_id in self.rotation_ids
 
     def is_reminder_due(self, failure: Heard, now: datetime) -> bool:
         """Whether people are to be told again that it needs somebody, now that its rotation has failed once more."""
         if self.outcome != Outcome.ESCALATED or not self._is_same_rotation(failure):
             return False
-        return failure.occurred_at > self.notified_at <= iso(now - _REMINDER_INTERVAL)
+        interval = _STUCK_REMINDER_INTERVAL if failure.kind == STUCK else _REMINDER_INTERVAL
+        return failure.occurred_at > self.notified_at <= iso(now - interval)
 
     def is_resolved_by(self, success: Heard, current_version_id: str | None) -> bool:
         """Whether this news of a new value resolves it; `current_version_id` holds AWSCURRENT now, if that is known.
 
+        A rotation that AWS completes after its end does, though AWSCURRENT may have moved before that rotation failed.
         The news of this incident's own move resolves nothing, however late it comes, and neither does what was true
         when the incident was looked at last.
         """
         if not self.is_unresolved:
             return False
+        if success.kind == "RotationSucceeded" and success.occurred_at > max(self.last_failure_at, self.closed_at):
+            return True
         version = current_version_id or success.current_version_id
-        if version is None:
-            return success.occurred_at > max(self.last_failure_at, self.closed_at)
+        is_late = current_version_id is None and success.occurred_at <= self.last_failure_at
+        if version is None or is_late:
+            return False
         return version not in (self.current_version_id, (self.moved or {}).get("to"))
 
 

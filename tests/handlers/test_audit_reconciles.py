@@ -230,6 +230,7 @@ def test_a_stuck_rotation_is_one_event_however_often_and_late_it_is_put_on_the_b
     assert timedelta(0) <= first["Time"] - (NOW - timedelta(hours=30 - 24)) <= timedelta(seconds=2)
 
 
+LATER = "2026-03-01T02:00:00.000Z"
 OPENED_AT = "2026-03-01T00:00:00.000Z"
 
 
@@ -297,6 +298,17 @@ def test_what_was_escalated_and_is_still_stuck_is_announced_once_a_day_and_is_no
     [event] = put_events
     assert event["DetailType"] == "Rotation Stuck"
     assert json.loads(event["Detail"])["eventID"] == f"rotation-stuck-{pending}{day}"
+
+
+@pytest.mark.parametrize("since", [{"failures": 0, "outcome": "restarted"}, {"event_type": "TestRotationFailed"}])
+def test_a_restart_or_a_failed_test_since_does_not_keep_the_audit_silent(aws, stuck, audit, put_events, since):
+    made, pending = stuck(49)
+    escalated(aws, made["ARN"], pending)
+    row = {"secret_arn": made["ARN"], "opened_at": LATER, "state": "closed", "outcome": "escalated", "failures": 1}
+    aws.put("incidents", row | {"versions": {"v1": ["AWSCURRENT"], pending: ["AWSPENDING"]}} | since)
+
+    assert kinds(audit()) == []
+    assert [event["DetailType"] for event in put_events] == ["Rotation Stuck"]
 
 
 def test_a_rotation_whose_incident_has_ended_otherwise_is_not_announced(aws, stuck, audit, put_events):

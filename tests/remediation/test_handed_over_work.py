@@ -8,7 +8,7 @@ import pytest
 from components.remediation_workflow import LOOK_SECONDS
 from tests.remediation.account import Plan
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
-from tests.remediation.services import LIAR
+from tests.remediation.services import HANGS, LIAR
 from tests.remediation.story import asked, fails, heard, run_up_to
 from tests.remediation.world import CRITICAL, DEPENDENTS, Settings
 
@@ -119,6 +119,27 @@ def test_a_label_that_somebody_moved_proves_nothing(world):
 
     world.promises.at_the_end()
     assert [row["attempts"] for row in world.rows()] == [3, 3, 3, 0, 0]
+
+
+def test_moves_that_nobody_proves_do_not_go_on_for_ever(world):
+    secret = world.secret(tags=OPTED_IN)
+    for _ in range(6):
+        secret.labels.pop(PENDING, None)
+        secret.live["app"] = secret.versions[secret.labels[CURRENT]].password
+        fails(world, secret, "setSecret", after=True, times=9)
+        for event in world.waiting:
+            world.deliver(event)
+        while world.running and world.running[0].state != "Move":
+            world.run_next()
+        # The probe that had the label moved says nothing of the version that it was moved to.
+        world.functions.manner = HANGS
+        world.run()
+        world.functions.manner = "honest"
+        world.clock.pass_by(3600)
+
+    world.promises.at_the_end()
+    assert asked(world) == ["update_secret_version_stage"] * 3
+    assert [row["rule"] for row in world.rows()] == ["moved"] * 3 + ["orphaned"] * 3
 
 
 # --- a step that runs twice ------------------------------------------------------------------------------------------
@@ -422,6 +443,19 @@ def test_an_open_incident_whose_claim_was_deleted_is_claimed_again(world):
     assert heard(world) == ["opened", "recovered"]
 
 
+@pytest.mark.parametrize("state", ["Settle", "Diagnose", "Decide", "End"])
+def test_an_incident_whose_claim_was_deleted_ends_though_nothing_more_is_heard(world, state):
+    secret = world.secret(tags=NOTIFY)
+    fails(world, secret, "createSecret", times=9)
+    run_up_to(world, state)
+    del world.tables.items["incidents"][f"open#{secret.arn}", "claim"]
+    world.run()
+
+    world.promises.at_the_end()
+    assert [row["outcome"] for row in world.rows()] == ["escalated"]
+    assert heard(world, CRITICAL) == ["escalated"]
+
+
 # --- what cannot be read is not safe ---------------------------------------------------------------------------------
 
 
@@ -462,3 +496,28 @@ def test_a_function_whose_clock_is_minutes_off_misses_no_failure(world, minutes)
     world.run()
 
     assert heard(world, CRITICAL) == ["escalated", "escalated"]
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+@pytest.mark.parametrize("step", Settings().steps)
+def test_secrets_that_share_a_dependent_each_have_it_restarted_though_a_clock_is_off(world, step, minutes):
+    skew(world, step, minutes)
+    for name in ("one", "other"):
+        secret = world.secret(name, tags=RESTART | {"rotation-guard:restart-on": "rotation"})
+        rotate_by_hand(world, secret)
+        world.run()
+        # The first restart is over before the second value is there.
+        world.clock.pass_by(120)
+
+    assert len(world.services.deployments) == 2
+
+
+def skew(world, step, minutes):
+    """Has the clock of this function alone be off."""
+    enter = world.journal.enter
+
+    def skewed(execution, kind, payload):
+        world.clock.skew = timedelta(minutes=minutes if kind == step else 0)
+        return enter(execution, kind, payload)
+
+    world.journal.enter = skewed

@@ -1,0 +1,89 @@
+"""However long a rotation stays unfinished, it is one incident and one reminder a day, whatever happens beside it."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from tests.remediation.secrets_manager import CURRENT
+from tests.remediation.story import asked, fails, heard
+from tests.remediation.world import CRITICAL, DEPENDENTS
+
+RETRY = {"rotation-guard:remediation": "retry"}
+NOTIFY = {"rotation-guard:remediation": "notify"}
+ON_ROTATION = {"rotation-guard:restart": DEPENDENTS, "rotation-guard:restart-on": "rotation"}
+
+
+def audit_for(world, days, every_hours=1):
+    """Audits look, so many hours apart."""
+    for _ in range(days * 24 // every_hours):
+        world.clock.pass_by(every_hours * 3600)
+        for arn in world.secrets_manager.secrets:
+            world.find_stuck(arn)
+        world.audit()
+        world.run()
+
+
+def test_a_test_that_failed_since_does_not_make_the_stuck_rotation_news(world):
+    secret = world.secret(tags=RETRY)
+    fails(world, secret, "createSecret", times=999)
+    world.run()
+    calls = len(asked(world))
+    world.clock.pass_by(3600)
+    world.test_rotation(secret.arn)
+    world.run()
+
+    audit_for(world, days=3)
+
+    world.promises.at_the_end()
+    assert len(asked(world)) == calls
+    assert [row["event_type"] for row in world.rows()] == ["RotationFailed", "TestRotationFailed"]
+    assert heard(world, CRITICAL).count("reminder") in (2, 3)
+
+
+def test_a_restart_since_does_not_make_the_stuck_rotation_news(world):
+    secret = world.secret(tags=RETRY)
+    fails(world, secret, "createSecret", times=999)
+    world.run()
+    calls = len(asked(world))
+    world.clock.pass_by(3600)
+    secret.tags |= ON_ROTATION
+    # An event of the value that is in use comes late.
+    world._happens(secret.arn, "Secret Label Updated", version=secret.labels[CURRENT])
+    secret.moved_at.append(world.clock.now)
+    world.run()
+    assert [row["outcome"] for row in world.rows()] == ["escalated", "restarted"]
+
+    audit_for(world, days=3)
+
+    assert len(asked(world)) == calls
+    assert len(world.rows()) == 2
+
+
+@pytest.mark.parametrize("every_hours", [1, 6])
+@pytest.mark.parametrize("delay_hours", [0.3, 2, 5, 12])
+def test_what_was_escalated_hours_after_it_began_is_told_again_a_day_later(world, every_hours, delay_hours):
+    secret = world.secret(tags=NOTIFY)
+    fails(world, secret, "createSecret", times=999)
+    world.clock.pass_by(delay_hours * 3600)
+    world.run()
+
+    audit_for(world, days=7, every_hours=every_hours)
+
+    times = [one.at for one in world.journal.notices if one.topic == CRITICAL]
+    assert len(times) in (7, 8)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert all(timedelta(hours=12) < gap < timedelta(hours=38) for gap in gaps)
+
+
+def test_a_secret_that_cannot_be_read_is_one_incident_while_it_is_stuck(world):
+    secret = world.secret(tags=RETRY)
+    secret.denies_description = True
+    fails(world, secret, "createSecret", times=999)
+    world.run()
+
+    audit_for(world, days=5)
+
+    assert len(world.rows()) == 1
+    assert heard(world, CRITICAL).count("escalated") == 1
+    assert heard(world, CRITICAL).count("reminder") in (4, 5)
