@@ -7,10 +7,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from handlers import audit_writer
-from handlers.domain.secrets import dated, listed
-from handlers.domain.verdicts import AuditSettings, judge
 
-NOW = datetime(2026, 11, 28, tzinfo=UTC)
 MANAGED = {"Managed": "true"}
 
 
@@ -24,8 +21,12 @@ def tables(aws, monkeypatch):
 def hear(context):
     def record(*bodies):
         records = [
-            {"messageId": str(n), "receiptHandle": "x", "eventSource": "aws:sqs",
-             "body": body if isinstance(body, str) else json.dumps(body)}
+            {
+                "messageId": str(n),
+                "receiptHandle": "x",
+                "eventSource": "aws:sqs",
+                "body": body if isinstance(body, str) else json.dumps(body),
+            }
             for n, body in enumerate(bodies)
         ]
         answer = audit_writer.handler({"Records": records}, context)
@@ -38,42 +39,18 @@ def kinds(run):
     return [(found["kind"], found["secret_name"]) for found in run["findings"]]
 
 
-def entry(**more):
-    return {
-        "Name": "x", "ARN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:x-AbCdEf",
-        "CreatedDate": NOW - timedelta(days=1417),
-        "SecretVersionsToStages": {"v1": ["AWSCURRENT"]}, **more,
-    }
-
-
-def judged(age, **more):
-    secret = listed(entry(**more))
-    return judge(secret, dated(secret, {"v1": NOW - timedelta(days=age)}), AuditSettings(), NOW)
-
-
-@pytest.mark.parametrize("rules", [
-    {"ScheduleExpression": "cron(0 8 1 * ? *)"}, {"ScheduleExpression": "cron(0 8 ? * MON *)", "Duration": "3h"}, {}, {"Duration": "2h"},
-    {"ScheduleExpression": "cron(0 8 1 1/3 ? *)"},
-])
-def test_old_managed(rules):
-    found = judged(1417, OwningService="rds", RotationEnabled=True, RotationRules=rules, NextRotationDate=NOW + timedelta(days=3))
-    assert found.attention
-
-
-def test_old_managed_400_days_monthly():
-    found = judged(400, OwningService="rds", RotationEnabled=True, RotationRules={"ScheduleExpression": "cron(0 8 1 * ? *)"}, NextRotationDate=NOW + timedelta(days=3))
-    assert found.attention
-
-
-def test_rate_of_zero_days():
-    assert judged(5, RotationEnabled=True, RotationRules={"ScheduleExpression": "rate(0 days)"}).verdict == "manual_only"
-
-
 def call(recorded, name, arn, at=None, **detail):
     body = recorded("put-secret-value")
     at = (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     body["time"] = at
-    body["detail"] |= {"eventName": name, "eventTime": at, "eventID": f"id-{name}-{at}", "requestParameters": {"secretId": arn}, "responseElements": {"arn": arn}, **detail}
+    body["detail"] |= {
+        "eventName": name,
+        "eventTime": at,
+        "eventID": f"id-{name}-{at}",
+        "requestParameters": {"secretId": arn},
+        "responseElements": {"arn": arn},
+        **detail,
+    }
     return body
 
 
@@ -88,12 +65,15 @@ def test_denied_delete_hides_vanished(aws, secret, audit, hear, recorded):
 
 
 @pytest.mark.usefixtures("tables")
-@pytest.mark.parametrize(("name", "detail"), [
-    ("PutSecretValue", {"errorCode": "AccessDenied", "responseElements": None}),
-    ("UpdateSecretVersionStage", {"errorCode": "InvalidParameterException", "responseElements": None}),
-    ("PutSecretValue", {"asked": {"versionStages": ["AWSPENDING"]}}),
-    ("UpdateSecretVersionStage", {"asked": {"versionStage": "green"}}),
-])
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("PutSecretValue", {"errorCode": "AccessDenied", "responseElements": None}),
+        ("UpdateSecretVersionStage", {"errorCode": "InvalidParameterException", "responseElements": None}),
+        ("PutSecretValue", {"asked": {"versionStages": ["AWSPENDING"]}}),
+        ("UpdateSecretVersionStage", {"asked": {"versionStage": "green"}}),
+    ],
+)
 def test_call_without_effect_hides_move(aws, secret, audit, hear, recorded, name, detail):
     made = secret("orders", MANAGED)
     audit()
@@ -122,14 +102,20 @@ def test_it_does_not_get_used_to_refusals(aws, secret, audit):
     assert audit()["complete"] is True
     for arn in arns[:5]:
         aws.client("secretsmanager").put_secret_value(SecretId=arn, SecretString="next")
-    aws.answer("ListSecretVersionIds", lambda asked: aws.Refusal("AccessDeniedException") if asked["SecretId"] in arns[:5] else None)
+    aws.answer(
+        "ListSecretVersionIds",
+        lambda asked: aws.Refusal("AccessDeniedException") if asked["SecretId"] in arns[:5] else None,
+    )
     assert [audit()["complete"] for _ in range(15)] == [False] * 15
 
 
 @pytest.mark.usefixtures("tables")
 def test_internal_error_of_one(aws, secret, audit):
     arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(9)]
-    aws.answer("ListSecretVersionIds", lambda asked: aws.Refusal("InternalServiceError", 500) if asked["SecretId"] == arns[0] else None)
+    aws.answer(
+        "ListSecretVersionIds",
+        lambda asked: aws.Refusal("InternalServiceError", 500) if asked["SecretId"] == arns[0] else None,
+    )
     found = audit()
     assert (found["checked"], found["unknown"]) == (9, 1)
 
@@ -139,10 +125,16 @@ def test_stuck_behind_ended_exemption(aws, secret, audit, monkeypatch):
     put = []
     aws.answer("PutEvents", lambda asked: put.extend(asked["Entries"]) or {"FailedEntryCount": 0, "Entries": []})
     monkeypatch.setenv("STUCK_HOURS", "1")
-    tags = {"rotation-guard:exempt-until": "2025-01-31", "rotation-guard:exempt-reason": "x", "rotation-guard:owner": "me"}
+    tags = {
+        "rotation-guard:exempt-until": "2025-01-31",
+        "rotation-guard:exempt-reason": "x",
+        "rotation-guard:owner": "me",
+    }
     made = secret("orders", MANAGED | tags)
     audit()
-    aws.client("secretsmanager").put_secret_value(SecretId=made["ARN"], SecretString="next", VersionStages=["AWSPENDING"])
+    aws.client("secretsmanager").put_secret_value(
+        SecretId=made["ARN"], SecretString="next", VersionStages=["AWSPENDING"]
+    )
     versions = aws.client("secretsmanager").list_secret_version_ids(SecretId=made["ARN"])["Versions"]
     for one in versions:
         one["CreatedDate"] = datetime.now(UTC) - timedelta(hours=9)
@@ -177,8 +169,14 @@ ODD = [
     '{"id":"e","time":"2026-03-01T00:00:00Z","detail":{"n":' + "9" * 6000 + ',"f":1e999999,"m":-' + "8" * 5000 + "}}",
     '{"id":"f","time":"2026-03-01T00:00:00Z","detail":{"n":' + "[" * 6000 + "]" * 6000 + "}}",
     '{"id":"g","time":"2026-03-01T00:00:00Z","detail":{"' + "\u20ac" * 300_000 + '":"x"}}',
-    '{"id":"' + "\u20ac" * 900 + '","time":"2026-03-01T00:00:00Z","resources":["arn:aws:secretsmanager:eu-west-1:1:secret:' + "\u00e9" * 1100 + '"],"detail":{}}',
-    '{"id":"h","time":"2026-03-01T00:00:00Z","detail":{"eventTime":"2026-02-30T00:00:00Z","eventName":"' + "\U0001f600" * 5000 + '"}}',
+    '{"id":"'
+    + "\u20ac" * 900
+    + '","time":"2026-03-01T00:00:00Z","resources":["arn:aws:secretsmanager:eu-west-1:1:secret:'
+    + "\u00e9" * 1100
+    + '"],"detail":{}}',
+    '{"id":"h","time":"2026-03-01T00:00:00Z","detail":{"eventTime":"2026-02-30T00:00:00Z","eventName":"'
+    + "\U0001f600" * 5000
+    + '"}}',
     '{"id":"i","time":"2026-03-01T00:00:00.123456789+00:00","detail":{"labelUpdated":"AWSCURRENT","versionId":"\\ud800"},"source":"aws.secretsmanager","resources":["arn:aws:secretsmanager:eu-west-1:111122223333:secret:o-Ab12Cd"]}',
 ]
 
@@ -192,7 +190,9 @@ def test_odd_events(aws, hear):
 @pytest.mark.usefixtures("tables")
 def test_odd_news(aws, hear):
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    aws.put("status", {"secret_name": "o", "secret_arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:o-Ab12Cd"})
+    aws.put(
+        "status", {"secret_name": "o", "secret_arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:o-Ab12Cd"}
+    )
     assert hear(ODD[-1].replace("2026-03-01T00:00:00.123456789+00:00", now)) == []
 
 
@@ -201,7 +201,17 @@ def test_one_of_ten_throttled(aws, hear, recorded):
     bodies = [recorded("rotation-failed") for _ in range(10)]
     for n, body in enumerate(bodies):
         body["detail"]["eventID"] = f"id-{n}"
-    aws.answer("PutItem", lambda asked: aws.Refusal("ThrottlingException") if "id-3" in asked["Item"]["recorded"]["S"] else None)
+    aws.answer(
+        "PutItem",
+        lambda asked: aws.Refusal("ThrottlingException") if "id-3" in asked["Item"]["recorded"]["S"] else None,
+    )
     assert hear(*bodies) == [3]
-    aws.answer("PutItem", lambda asked: (_ for _ in ()).throw(EndpointConnectionError(endpoint_url="x")) if "id-3" in asked["Item"]["recorded"]["S"] else None)
+    aws.answer(
+        "PutItem",
+        lambda asked: (
+            (_ for _ in ()).throw(EndpointConnectionError(endpoint_url="x"))
+            if "id-3" in asked["Item"]["recorded"]["S"]
+            else None
+        ),
+    )
     assert hear(*bodies) == [3]
