@@ -39,63 +39,6 @@ def kinds(run):
     return [(found["kind"], found["secret_name"]) for found in run["findings"]]
 
 
-def call(recorded, name, arn, at=None, **detail):
-    body = recorded("put-secret-value")
-    at = (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    body["time"] = at
-    body["detail"] |= {
-        "eventName": name,
-        "eventTime": at,
-        "eventID": f"id-{name}-{at}",
-        "requestParameters": {"secretId": arn},
-        "responseElements": {"arn": arn},
-        **detail,
-    }
-    return body
-
-
-@pytest.mark.usefixtures("tables")
-def test_denied_delete_hides_vanished(aws, secret, audit, hear, recorded):
-    made = secret("orders", MANAGED)
-    secret("stays", MANAGED)
-    audit()
-    assert hear(call(recorded, "DeleteSecret", made["ARN"], errorCode="AccessDenied", responseElements=None)) == []
-    aws.client("secretsmanager").delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
-    assert kinds(audit()) == [("vanished", "orders")]
-
-
-@pytest.mark.usefixtures("tables")
-@pytest.mark.parametrize(
-    ("name", "detail"),
-    [
-        ("PutSecretValue", {"errorCode": "AccessDenied", "responseElements": None}),
-        ("UpdateSecretVersionStage", {"errorCode": "InvalidParameterException", "responseElements": None}),
-        ("PutSecretValue", {"asked": {"versionStages": ["AWSPENDING"]}}),
-        ("UpdateSecretVersionStage", {"asked": {"versionStage": "green"}}),
-    ],
-)
-def test_call_without_effect_hides_move(aws, secret, audit, hear, recorded, name, detail):
-    made = secret("orders", MANAGED)
-    audit()
-    detail = dict(detail)
-    asked = {"secretId": made["ARN"], **detail.pop("asked", {})}
-    aws.client("secretsmanager").put_secret_value(SecretId=made["ARN"], SecretString="next")
-    assert hear(call(recorded, name, made["ARN"], **{"requestParameters": asked, **detail})) == []
-    assert [kinds(audit()) for _ in range(2)] == [[], [("moved_unheard", "orders")]]
-
-
-@pytest.mark.usefixtures("tables")
-def test_other_label_hides_move(aws, secret, audit, hear, recorded):
-    made = secret("orders", MANAGED)
-    audit()
-    aws.client("secretsmanager").put_secret_value(SecretId=made["ARN"], SecretString="next")
-    body = recorded("secret-label-updated")
-    body |= {"resources": [made["ARN"]], "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    body["detail"] |= {"labelUpdated": "green", "versionId": "11111111-2222-4333-8444-555555555555"}
-    hear(body)
-    assert [kinds(audit()) for _ in range(2)] == [[], [("moved_unheard", "orders")]]
-
-
 @pytest.mark.usefixtures("tables")
 def test_it_does_not_get_used_to_refusals(aws, secret, audit):
     arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(16)]
