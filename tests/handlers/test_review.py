@@ -40,30 +40,6 @@ def kinds(run):
 
 
 @pytest.mark.usefixtures("tables")
-def test_it_does_not_get_used_to_refusals(aws, secret, audit):
-    arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(16)]
-    assert audit()["complete"] is True
-    for arn in arns[:5]:
-        aws.client("secretsmanager").put_secret_value(SecretId=arn, SecretString="next")
-    aws.answer(
-        "ListSecretVersionIds",
-        lambda asked: aws.Refusal("AccessDeniedException") if asked["SecretId"] in arns[:5] else None,
-    )
-    assert [audit()["complete"] for _ in range(15)] == [False] * 15
-
-
-@pytest.mark.usefixtures("tables")
-def test_internal_error_of_one(aws, secret, audit):
-    arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(9)]
-    aws.answer(
-        "ListSecretVersionIds",
-        lambda asked: aws.Refusal("InternalServiceError", 500) if asked["SecretId"] == arns[0] else None,
-    )
-    found = audit()
-    assert (found["checked"], found["unknown"]) == (9, 1)
-
-
-@pytest.mark.usefixtures("tables")
 def test_stuck_behind_ended_exemption(aws, secret, audit, monkeypatch):
     put = []
     aws.answer("PutEvents", lambda asked: put.extend(asked["Entries"]) or {"FailedEntryCount": 0, "Entries": []})
