@@ -47,6 +47,8 @@ class Finding:
     age_days: int | None
     """Whole days since the value in use was made."""
     limit_days: int
+    without_exemption: str
+    """The verdict, or what it would be without an exemption that does not hold."""
 
     @property
     def due_at(self) -> datetime | None:
@@ -109,7 +111,8 @@ def judge(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, no
     if case.limit.problem and verdict not in _LIMIT_IS_NO_MATTER:
         reason, attention = f"{reason} {case.limit.problem}", True
     age_days = None if case.age is None or case.age < timedelta(0) else case.age.days
-    return Finding(secret, dates, verdict, status, reason, attention, age_days, case.limit.days)
+    without_exemption = _first(case, _WITHOUT_EXEMPTION)[0] if verdict == "exemption_invalid" else verdict
+    return Finding(secret, dates, verdict, status, reason, attention, age_days, case.limit.days, without_exemption)
 
 
 def _case(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, now: datetime) -> Case:
