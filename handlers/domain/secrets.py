@@ -187,10 +187,9 @@ def dated(secret: ListedSecret, created: Mapping[str, datetime]) -> VersionDates
     older = any(
         date < created[current] for version, date in created.items() if version != current and read_version_date(date)
     )
-    late = secret.created_at is not None and value - secret.created_at > _FIRST_VALUE_WITHIN
     return VersionDates(
         value,
-        is_first=_is_first(secret) and not older and not late,
+        is_first=_is_first(secret) and not older and not has_replaced_others(secret, value),
         pending_since=read_version_date(created.get(secret.pending_version_id or "")),
     )
 
@@ -242,6 +241,11 @@ def estimated(secret: ListedSecret) -> VersionDates:
         return VersionDates(secret.created_at, is_first=True, pending_since=pending, basis=basis)
     basis = "It rests on CreatedDate and LastChangedDate, for want of the version's own date."
     return VersionDates(secret.created_at, pending_since=pending, basis=basis, latest=secret.changed_at)
+
+
+def has_replaced_others(secret: ListedSecret, value_created_at: datetime) -> bool:
+    """Whether the value in use is too much younger than its secret to be the first, whatever else is listed."""
+    return secret.created_at is not None and value_created_at - secret.created_at > _FIRST_VALUE_WITHIN
 
 
 def may_have_replaced_others(secret: ListedSecret) -> bool:

@@ -1,7 +1,7 @@
 """Inputs of the same classes as the issue's, as an operator would meet them."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -37,47 +37,6 @@ def hear(context):
 
 def kinds(run):
     return [(found["kind"], found["secret_name"]) for found in run["findings"]]
-
-
-@pytest.mark.usefixtures("tables")
-def test_stuck_behind_ended_exemption(aws, secret, audit, monkeypatch):
-    put = []
-    aws.answer("PutEvents", lambda asked: put.extend(asked["Entries"]) or {"FailedEntryCount": 0, "Entries": []})
-    monkeypatch.setenv("STUCK_HOURS", "1")
-    tags = {
-        "rotation-guard:exempt-until": "2025-01-31",
-        "rotation-guard:exempt-reason": "x",
-        "rotation-guard:owner": "me",
-    }
-    made = secret("orders", MANAGED | tags)
-    audit()
-    aws.client("secretsmanager").put_secret_value(
-        SecretId=made["ARN"], SecretString="next", VersionStages=["AWSPENDING"]
-    )
-    versions = aws.client("secretsmanager").list_secret_version_ids(SecretId=made["ARN"])["Versions"]
-    for one in versions:
-        one["CreatedDate"] = datetime.now(UTC) - timedelta(hours=9)
-    aws.answer("ListSecretVersionIds", lambda _: {"Versions": versions})
-    found = audit()
-    assert kinds(found) == [("stuck_without_incident", "orders")]
-    assert len(put) == 1
-
-
-@pytest.mark.usefixtures("tables")
-def test_first_release_row(aws, secret, audit, dates):
-    made = secret("orders", MANAGED)
-    dates[made["VersionId"]] = datetime.now(UTC) - timedelta(days=99)
-    audit()
-    [row] = aws.rows("status")
-    assert row["verdict"] == "never_rotated"
-    listing = aws.client("secretsmanager").list_secrets()["SecretList"]
-    listing[0]["CreatedDate"] = datetime.now(UTC) - timedelta(days=999)
-    for one in listing:
-        one.pop("LastChangedDate", None)
-    aws.answer("ListSecrets", lambda _: {"SecretList": listing})
-    audit()
-    [row] = aws.rows("status")
-    assert row["verdict"] == "overdue"
 
 
 ODD = [
