@@ -140,9 +140,12 @@ def _with_secrets(subscriptions: list[dict[str, Any]], config: pulumi.Config) ->
     entries = json.loads(written) if isinstance(written, str) else written
     is_marked = find_marks(key, entries)
     with_secrets = []
-    for position, (subscription, entry) in enumerate(zip(subscriptions, entries, strict=True)):
+    for position, (fields, entry) in enumerate(zip(subscriptions, entries, strict=True)):
+        # What is null is left out: an Output of nothing would be a filter, and no name is the hash.
+        subscription = {field: value for field, value in fields.items() if value is not None}
         marked = {_NESTED.get(field, field) for field in entry if is_marked(position, field)}
-        secrets = {field: pulumi.Output.secret(subscription[field]) for field in _MAY_BE_SECRET if field in marked}
+        hidden = marked & subscription.keys()
+        secrets = {field: pulumi.Output.secret(subscription[field]) for field in _MAY_BE_SECRET if field in hidden}
         # Its text is known here, and so the name that it has while it is not secret.
         name = {"name": hash_endpoint(subscription["endpoint"])} if "endpoint" in secrets else {}
         with_secrets.append({**name, **subscription, **secrets})

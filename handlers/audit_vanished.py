@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from .adapters.audit_trail import AuditTrail
-from .domain.reconciliation import LATE, TELLS_OF_END, VANISHED, Discrepancy
+from .domain.reconciliation import LATE, VANISHED, Discrepancy, tells_of_end
 
 
 def find_unannounced(trail: AuditTrail | None, gone: Iterable[Mapping[str, Any]]) -> list[Discrepancy]:
@@ -20,4 +20,4 @@ def _is_told(trail: AuditTrail | None, status: Mapping[str, Any]) -> bool:
     if trail is None:
         return False
     since = datetime.fromisoformat(status["checked_at"]) - LATE
-    return bool(trail.heard_since(status["secret_arn"], since).keys() & TELLS_OF_END)
+    return tells_of_end(trail.heard_since(status["secret_arn"], since))

@@ -19,7 +19,9 @@ from typing import Any
 
 from .domain.history import iso
 from .domain.rotation import (
+    FAILED_CALL,
     FAILURES,
+    OTHER_LABELS,
     SOURCES,
     STALLED,
     STEPS,
@@ -114,7 +116,7 @@ def parse(event: Any) -> RotationEvent:
         current_version_id=_text(detail.get("versionId")) if detail.get("labelUpdated") == CURRENT else None,
         pending_version_id=_text(detail.get("versionId")) if event.get("detail-type") == STUCK else None,
         opened_at=_text(detail.get("opened_at")) if event.get("detail-type") == STALLED else None,
-        changes_nothing=_changes_nothing(detail),
+        without_effect=_without_effect(detail),
     )
 
 
@@ -195,7 +197,7 @@ def _failed_step(error_message: str | None) -> str | None:
     return match[1] if match else None
 
 
-def _changes_nothing(detail: Mapping[str, Any]) -> bool:
+def _without_effect(detail: Mapping[str, Any]) -> str | None:
     """Whether a call failed, which CloudTrail reports as well, or names labels and AWSCURRENT is not among them.
 
     createSecret of every rotation function puts its value under AWSPENDING alone
@@ -205,7 +207,9 @@ def _changes_nothing(detail: Mapping[str, Any]) -> bool:
     several = asked.get("versionStages")
     named = [detail.get("labelUpdated"), asked.get("versionStage"), *(several if isinstance(several, list) else ())]
     labels = [label for label in map(_text, named) if label]
-    return _text(detail.get("errorCode")) is not None or (bool(labels) and CURRENT not in labels)
+    if _text(detail.get("errorCode")):
+        return FAILED_CALL
+    return OTHER_LABELS if labels and CURRENT not in labels else None
 
 
 def _required_time(value: Any) -> str:

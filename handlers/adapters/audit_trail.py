@@ -69,7 +69,7 @@ class AuditTrail:
                 TableName=self._table_name,
                 KeyConditionExpression="secret_arn = :arn AND recorded BETWEEN :since AND :until",
                 ExpressionAttributeValues=item({":arn": secret_arn, ":since": iso(moment), ":until": iso(until)}),
-                FilterExpression="attribute_not_exists(changes_nothing)",
+                FilterExpression="attribute_not_exists(without_effect)",
                 ProjectionExpression="event_type, recorded",
                 ConsistentRead=True,
             )

@@ -31,6 +31,8 @@ TELLS_OF_MOVE = frozenset(
 """Events that go with a value that changes."""
 TELLS_OF_END = frozenset({"DeleteSecret", "EndSecretVersionDelete"})
 """Events that go with a secret that is gone."""
+_TAKES_END_BACK = frozenset({"RestoreSecret", "CancelSecretVersionDelete"})
+"""Events that go with a secret that was deleted and is there again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,17 @@ def account_of(before: Mapping[str, Any], secret: ListedSecret, now: datetime) -
         before.get("heard_at"),
         before.get("accounted_event_at"),
     )
+
+
+def tells_of_end(heard: Mapping[str, str]) -> bool:
+    """Whether a secret's events, each with its last time, tell that it was deleted, and not that it was restored since.
+
+    Of two events in the same second the one that tells of the end holds.
+    """
+    end, back = (
+        max((heard[kind] for kind in kinds & heard.keys()), default="") for kinds in (TELLS_OF_END, _TAKES_END_BACK)
+    )
+    return end != "" and end >= back
 
 
 def settled(account: Account, secret: ListedSecret, now: datetime) -> Account:

@@ -45,10 +45,12 @@ class RotationEvent:
     """The version that a stuck rotation is making, where the event says so."""
     opened_at: str | None = None
     """The incident that a stalled incident's event is about, by its opening time."""
-    changes_nothing: bool = False
-    """Whether it certainly did not move AWSCURRENT or delete a secret: a failed call, or one about other labels."""
+    without_effect: str | None = None
+    """Why it certainly neither moved AWSCURRENT nor deleted a secret: FAILED_CALL or OTHER_LABELS."""
 
 
+FAILED_CALL, OTHER_LABELS = "failed call", "other labels"
+"""Why an event changed no value: CloudTrail reports calls that failed as well, and labels are not only AWSCURRENT."""
 TESTED = "TestRotationFailed"
 STUCK = "Rotation Stuck"
 """The audit found a rotation that has been under way for too long."""

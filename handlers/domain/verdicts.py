@@ -360,5 +360,6 @@ def _moment(moment: datetime) -> str:
 
 
 def _in_words(period: timedelta) -> str:
-    count, unit = (period.days, "day") if period.days else (int(period.total_seconds()) // 3600, "hour")
+    rest = period % timedelta(days=1)
+    count, unit = (period // timedelta(hours=1), "hour") if rest else (period.days, "day")
     return f"{count} {unit}{'' if count == 1 else 's'}"

@@ -123,6 +123,30 @@ def test_a_secret_endpoint_has_the_name_that_it_has_when_it_is_plain(run):
     assert names() == names(secret_keys=[KEY])
 
 
+@pytest.mark.parametrize("file", [marked((1, "endpoint")), CIPHERTEXT], ids=["a mark", "the whole list"])
+def test_what_is_null_is_left_out_of_a_secret_subscription_as_of_a_plain_one(run, tmp_path, monkeypatch, file):
+    monkeypatch.chdir(tmp_path)
+    nothing = {"name": None, "filterPolicy": None, "rawMessageDelivery": None}
+    given = [{**PLAIN, **nothing}, {**HOOK, **nothing}, {**HOOK, "topic": "failures", **nothing}]
+    if isinstance(file, list):
+        file = [{**given[0]}, {**given[1], "endpoint": CIPHERTEXT}, {**given[2], "endpoint": CIPHERTEXT}]
+    (tmp_path / "Pulumi.prod.yaml").write_text(json.dumps({"config": {KEY: file}}), encoding="utf-8")
+
+    def program():
+        from components.notifications import Notifications
+
+        Notifications("told", {"subscriptions": configuration.read(pulumi.Config())["subscriptions"]})
+
+    def subscriptions(entries, **how):
+        recording = run(program, config={KEY: json.dumps(entries)}, stack="prod", **how)
+        found = [one for one in recording.resources if one.type == "aws:sns/topicSubscription:TopicSubscription"]
+        assert not any("filterPolicy" in one.inputs for one in found)
+        return sorted(one.name for one in found)
+
+    plain = [{key: value for key, value in one.items() if value is not None} for one in given]
+    assert subscriptions(given, secret_keys=[KEY]) == subscriptions(plain)
+
+
 def test_a_name_that_was_given_is_kept(run):
     found = []
     config = {KEY: json.dumps([{**HOOK, "name": "pager"}])}

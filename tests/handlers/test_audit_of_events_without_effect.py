@@ -6,7 +6,7 @@ rotation puts its value under AWSPENDING first.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,10 +24,10 @@ def tables(aws, monkeypatch):
 
 @pytest.fixture
 def hear(context):
-    """Has the writer record an event that happens now."""
+    """Has the writer record an event that happens now, or so long ago."""
 
-    def record(body):
-        body["time"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def record(body, ago=timedelta()):
+        body["time"] = (datetime.now(UTC) - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
         if "eventTime" in body["detail"]:
             body["detail"]["eventTime"] = body["time"]
         message = {"messageId": "1", "receiptHandle": "x", "body": json.dumps(body), "eventSource": "aws:sqs"}
@@ -115,6 +115,27 @@ def test_only_the_label_of_the_value_in_use_tells_of_a_move(aws, secret, audit, 
     move(aws, made["ARN"])
     audit()
     hear(labelled(made["ARN"], label))
+
+    assert kinds(audit()) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("DeleteSecret", "RestoreSecret"), [("vanished", "orders")]),
+        (("RestoreSecret", "DeleteSecret"), []),
+        (("RestoreSecret", "EndSecretVersionDelete"), []),
+        (("CancelSecretVersionDelete", "DeleteSecret"), []),
+        (("DeleteSecret", "CancelSecretVersionDelete"), [("vanished", "orders")]),
+    ],
+)
+def test_a_deletion_that_was_taken_back_told_of_no_end(aws, secret, audit, hear, called, names, found):
+    made = secret("orders", MANAGED)
+    secret("stays", MANAGED)
+    audit()
+    for minutes, name in zip((9, 4), names, strict=True):
+        hear(called(name, made["ARN"], eventID=name), ago=timedelta(minutes=minutes))
+    aws.client("secretsmanager").delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
 
     assert kinds(audit()) == found
 

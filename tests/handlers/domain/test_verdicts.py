@@ -442,6 +442,22 @@ def test_a_date_ahead_excuses_no_value_that_is_older_than_any_schedule_of_its_ki
     assert f"{days} days old" in finding.reason
 
 
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("rate(4 hours)", "every 4 hours."),
+        ("rate(36 hours)", "every 36 hours."),
+        ("rate(48 hours)", "every 2 days."),
+        ("rate(1 day)", "every 1 day."),
+    ],
+)
+def test_a_missed_schedule_is_told_as_it_is(expression, said):
+    secret = replace(SECRET, owning_service="rds", rotation_enabled=True)
+    period = listed({"Name": "x", "ARN": "x", "RotationRules": {"ScheduleExpression": expression}}).rotation_period
+
+    assert said in aged(20, replace(secret, rotation_period=period)).reason
+
+
 @pytest.mark.parametrize("expression", ["rate(0 days)", "rate(0 hours)"])
 def test_a_rate_of_nothing_is_no_rotation(expression):
     rules = {"ScheduleExpression": expression}
