@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = {signal.SIGTERM: 1.0, signal.SIGKILL: 3.0}
+"""How long to wait after each signal. The embedded AWS has nothing to save, and functions at work may hold it up."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ class ProcessGroup:
 
     def end(self) -> bool:
         """End every process of the group, politely and then not; whether none is left."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number, seconds in _GRACE_SECONDS.items():
             members = self._members()
             for pid in members:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, number)
-            deadline = time.monotonic() + _GRACE_SECONDS
+            deadline = time.monotonic() + seconds
             while members and time.monotonic() < deadline:
                 time.sleep(0.005)
                 # The leader may be a child of this very process; whoever else is its parent waits for it there.

@@ -306,13 +306,16 @@ def test_a_drill_hears_what_nobody_may_do(stack):
 
 
 def forget_open_incidents(stack: deployment.RunningStack) -> None:
-    """Deletes the secret's claim and its incidents, which a workflow that could not end them has left."""
+    """Deletes the secret's claim and its incidents, as if there had been none, where no workflow could end them."""
     table, client = stack.outputs["incidents_table_name"], stack.client("dynamodb")
     arn = DemoSecret(stack).arn
     asked = {"KeyConditionExpression": "secret_arn = :arn", "ExpressionAttributeValues": {":arn": {"S": arn}}}
     rows = client.query(TableName=table, ConsistentRead=True, **asked)["Items"]
     keys = [{name: row[name] for name in ("secret_arn", "opened_at")} for row in rows]
-    for key in [*keys, {"secret_arn": {"S": f"open#{arn}"}, "opened_at": {"S": "claim"}}]:
+    unfinished = [
+        {"secret_arn": {"S": "unfinished"}, "opened_at": {"S": f"{arn}#{key['opened_at']['S']}"}} for key in keys
+    ]
+    for key in [*keys, *unfinished, {"secret_arn": {"S": f"open#{arn}"}, "opened_at": {"S": "claim"}}]:
         client.delete_item(TableName=table, Key=key)
 
 

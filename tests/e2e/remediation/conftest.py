@@ -52,8 +52,8 @@ def patient(stack: deployment.RunningStack) -> World:
 def retrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Retries alone, and six of them in an hour."""
     config = {**FAST, "remediationMode": "retry", "maxActionsPerHour": 6, "settleMinutes": 0}
-    # Time enough for many to be held before they are told together.
-    yield from _deployed(tmp_path_factory, config, wait_scale=0.1)
+    # Many are held before they are told together: within some seconds, where they are gathered for eleven.
+    yield from _deployed(tmp_path_factory, config, wait_scale=0.06)
 
 
 @pytest.fixture(scope="session")
