@@ -243,9 +243,12 @@ class Promises:
             return True
         last = datetime.fromisoformat(row["last_failure_at"])
         is_unresolved = row.get("outcome") == "escalated" and row.get("rule") != "stopped"
-        if event.kind == "Rotation Stuck":
-            return is_unresolved and event.body["detail"]["versionId"] in row["versions"]
-        is_repeat = event.rotation in row.get("rotation_ids", ())
+        is_stuck = event.kind == "Rotation Stuck"
+        is_repeat = (
+            event.body["detail"]["versionId"] in row["versions"]
+            if is_stuck
+            else event.rotation in row.get("rotation_ids", ())
+        )
         return is_repeat and (is_unresolved or datetime.fromisoformat(event.occurred_at) < last + ROTATION_WINDOW)
 
     def _new_values(self, secret: Any) -> list[datetime]:
