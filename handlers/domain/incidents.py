@@ -82,7 +82,7 @@ class Incident:
     is_looked_at: bool = field(default=True, compare=False)
     """Whether its labels are known."""
     is_verified: bool | None = field(default=None, compare=False)
-    """Whether a probe, or a rotation that AWS completed, proved what it ended with; None where nobody has written it."""
+    """Whether a probe, or a rotation that AWS completed, proved what it ended with; None where nobody has said."""
     event_ids: frozenset[str] = frozenset()
     rotation_ids: frozenset[str] = frozenset()
 
@@ -162,6 +162,13 @@ class Incident:
             # What could not be looked at may be the same: it is not told anew each day.
             return is_same or not self.is_looked_at
         return failure.rotation_id in self.rotation_ids
+
+    def is_released_for(self, failure: Heard, released_at: str) -> bool:
+        """Whether an operator released the secret after the circuit breaker ended this, and before the failure.
+
+        Repairs may go on then, though it is the same rotation.
+        """
+        return self.rule == "orphaned" and self.closed_at < released_at < failure.occurred_at
 
     def is_reminder_due(self, failure: Heard, now: datetime) -> bool:
         """Whether people are to be told again that it needs somebody, now that its rotation has failed once more."""

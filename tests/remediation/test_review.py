@@ -64,23 +64,6 @@ def test_a_restart_that_was_escalated_is_resolved_by_the_next_one_that_settles(w
 # --- the same rotation is the same incident -----------------------------------------------------------------------------
 
 
-def test_a_secret_that_was_released_is_repaired_again_though_its_rotation_is_the_same(world):
-    secret = world.secret(tags=RETRY)
-    for _ in range(4):
-        secret.labels.pop(PENDING, None)
-        fails(world, secret, "createSecret", times=99)
-        world.run()
-        world.clock.pass_by(3600)
-    assert world.rows()[-1]["rule"] == "orphaned"
-    calls = len(asked(world))
-    world.release(secret)
-    world.clock.pass_by(3600)
-    secret.fault.times = 1
-    world.secrets_manager.go_on(secret.arn)
-    world.run()
-    assert len(asked(world)) > calls
-
-
 # --- rows that somebody deleted ----------------------------------------------------------------------------------------
 
 
