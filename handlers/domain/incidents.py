@@ -137,8 +137,8 @@ class Incident:
 
         A rotation that is asked for anew may go by its old id, for as long as it is unfinished: what comes after the
         window in which AWS repeats it by itself is news, unless the incident was escalated and nothing has been
-        resolved since. So is whatever fails after people were told that all is well, or that it was held. What failed
-        before somebody was paged is what that was for.
+        resolved since. So is whatever fails after people were told that all is well, by whatever repair, or that it was
+        held. What failed before somebody was paged is what that was for.
         """
         if failure.identity in self.event_ids:
             return True
@@ -154,6 +154,8 @@ class Incident:
         # Repairs that were stopped by hand may be allowed again.
         if self.outcome == Outcome.ESCALATED and self.rule != "stopped":
             return True
+        if self.outcome in RECOVERIES and self.state == CLOSED and failure.occurred_at > self.closed_at:
+            return False
         return failure.occurred_at < iso(datetime.fromisoformat(self.last_failure_at) + _ROTATION_WINDOW)
 
     def _is_same_rotation(self, failure: Heard) -> bool:

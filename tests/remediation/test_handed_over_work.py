@@ -378,6 +378,24 @@ def test_what_was_escalated_and_is_stuck_is_told_again_each_day_and_not_retried(
     assert heard(world, CRITICAL).count("reminder") in (4, 5)
 
 
+def test_what_breaks_again_after_people_were_told_that_all_is_well_is_news(world):
+    secret = world.secret(tags=OPTED_IN | {"rotation-guard:fallback": "allowed"})
+    fails(world, secret, "createSecret", times=9)
+    secret.live["app"] = secret.versions[secret.labels[PREVIOUS]].password
+    world.run()
+    assert [row["outcome"] for row in world.rows()] == ["fallen back"]
+
+    # AWS goes on with the same rotation, which sets a password that is never put into use.
+    world.clock.pass_by(2 * 3600)
+    fails(world, secret, "setSecret", after=True, times=99)
+    assert not secret.works(secret.labels[CURRENT])
+    world.run()
+
+    world.promises.at_the_end()
+    assert [row["outcome"] for row in world.rows()] == ["fallen back", "rolled forward"]
+    assert secret.works(secret.labels[CURRENT])
+
+
 # --- a page is not late, and comes once ------------------------------------------------------------------------------
 
 
