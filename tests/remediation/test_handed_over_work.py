@@ -414,6 +414,28 @@ def test_nobody_waits_for_a_back_off_after_the_last_retry(world):
     assert waited < timedelta(seconds=3 * LOOK_SECONDS)
 
 
+RULED_OUT = {
+    "marked for deletion": lambda secret, now: setattr(secret, "deleted_at", now),
+    "rotation switched off": lambda secret, _: setattr(secret, "rotation_on", False),
+    "access denied": lambda secret, _: setattr(secret, "denies_description", True),
+    "not opted in any more": lambda secret, _: secret.tags.pop("rotation-guard:remediation"),
+}
+
+
+@pytest.mark.parametrize("change", RULED_OUT.values(), ids=RULED_OUT)
+def test_nobody_waits_for_a_back_off_where_no_other_retry_is_allowed(world, change):
+    secret = world.secret(tags={"rotation-guard:remediation": "retry"})
+    fails(world, secret, "createSecret", times=99)
+    execution = run_up_to(world, "WatchRotation")
+    world.secrets_manager.go_on(secret.arn)
+    change(secret, world.clock.now)
+    world.run()
+
+    world.promises.at_the_end()
+    assert heard(world, CRITICAL) == ["escalated"]
+    assert "BackOff" not in execution.trail
+
+
 def test_an_escalation_does_not_fail_its_execution(world):
     secret = world.secret(tags=NOTIFY)
     fails(world, secret, "createSecret", times=9)
