@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.handlers.domain.ownership import LONGEST_PERIOD
-from rotation_guard.handlers.domain.secrets import ListedSecret, VersionDates, dated, estimated, listed
+from rotation_guard.handlers.domain.secrets import LONGEST_PERIOD, ListedSecret, VersionDates, dated, estimated, listed
 
 from .files import read_json
 from .moments import read

@@ -61,7 +61,9 @@ def _rate_period(value: int, unit: str) -> int:
 
 
 def _cron_values(text: str) -> dict[str, list[int]]:
-    fields = text.split(" ")
+    # Names of days and months are not case-sensitive
+    # (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html).
+    fields = text.upper().split(" ")
     if len(fields) != len(_FIELDS):
         raise InvalidSchedule(f"cron has six fields with one space between, not {len(fields)}")
     values = {name: _values(name, field, *_FIELDS[name]) for name, field in zip(_FIELDS, fields, strict=True)}
@@ -91,7 +93,7 @@ def _longest_cron_period(values: dict[str, list[int]], *, once_a_month: bool) ->
 
 def _once_a_month(text: str) -> bool:
     """Whether it names a day of the week such as the third or the last Friday."""
-    return re.search(r"#|\wL", text.split(" ")[4]) is not None
+    return re.search(r"#|\wL", text.upper().split(" ")[4]) is not None
 
 
 def _gaps(values: list[int], size: int) -> list[int]:

@@ -14,7 +14,13 @@ from .adapters.audit_tables import AuditTables
 from .adapters.audit_trail import AuditTrail
 from .adapters.unfinished_incidents import UnfinishedIncidents
 from .audit_vanished import find_unannounced
-from .domain.audit import EVERY_RUN, incomplete_because, vanished
+from .domain.audit import (
+    EVERY_RUN,
+    UNKNOWN_WHEN_COMPLETE,
+    incomplete_because,
+    unknown_when_complete,
+    vanished,
+)
 from .domain.history import expires_at, iso
 from .settings import RotationCheckSettings
 
@@ -55,11 +61,12 @@ def end(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, l
     # A purge shows in the list at once, and in the count by and by: fewer than lately are no fewer than there are.
     lately = [one for one in finished if datetime.fromisoformat(one["started_at"]) > now - _COUNT_IS_BEHIND - period]
     counted, uncounted = _counted(now)
+    complete_before = next((one for one in finished if one["complete"] or UNKNOWN_WHEN_COMPLETE in one), None)
     reasons = incomplete_because(
         progress,
         counted,
         previous,
-        complete_before=next((one for one in finished if one["complete"]), None),
+        complete_before=complete_before,
         listed_lately=max((int(one.get("listed", 0)) for one in lately), default=0),
     )
     # Where the count is behind, some may be missing from the list after all: nothing is taken out before they agree.
@@ -70,6 +77,7 @@ def end(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, l
     outcome = {
         "complete": not reasons,
         "incomplete_because": reasons or None,
+        UNKNOWN_WHEN_COMPLETE: unknown_when_complete(complete_before) if reasons and progress.refused else None,
         "counted": counted,
         "shortfall": shortfall or None,
         "period_seconds": settings.period_seconds,

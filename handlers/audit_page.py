@@ -192,7 +192,7 @@ class PageAudit:
         stalled.
         """
         secret, version = finding.secret, finding.secret.pending_version_id
-        if finding.verdict != "rotation_failing" or self._incidents is None:
+        if finding.without_exemption != "rotation_failing" or self._incidents is None:
             return None, []
         days = (datetime.now(UTC) - self._stuck_at(finding)) // timedelta(days=1)
         mark = f"{version}-{days}" if days > 0 else f"{version}"

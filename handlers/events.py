@@ -29,6 +29,7 @@ from .domain.rotation import (
     is_complete_arn,
     tells_of_new_value,
 )
+from .domain.secrets import CURRENT
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
@@ -110,9 +111,10 @@ def parse(event: Any) -> RotationEvent:
         rotation_id=_rotation_id(detail.get("requestID")),
         failed_step=_failed_step(error_message),
         error_message=error_message,
-        current_version_id=_text(detail.get("versionId")) if detail.get("labelUpdated") == "AWSCURRENT" else None,
+        current_version_id=_text(detail.get("versionId")) if detail.get("labelUpdated") == CURRENT else None,
         pending_version_id=_text(detail.get("versionId")) if event.get("detail-type") == STUCK else None,
         opened_at=_text(detail.get("opened_at")) if event.get("detail-type") == STALLED else None,
+        changes_nothing=_changes_nothing(detail),
     )
 
 
@@ -191,6 +193,19 @@ def _rotation_id(request_id: Any) -> str | None:
 def _failed_step(error_message: str | None) -> str | None:
     match = _FAILED_STEP.search(error_message or "")
     return match[1] if match else None
+
+
+def _changes_nothing(detail: Mapping[str, Any]) -> bool:
+    """Whether a call failed, which CloudTrail reports as well, or names labels and AWSCURRENT is not among them.
+
+    createSecret of every rotation function puts its value under AWSPENDING alone
+    (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
+    """
+    asked = _mapping(detail.get("requestParameters"))
+    several = asked.get("versionStages")
+    named = [detail.get("labelUpdated"), asked.get("versionStage"), *(several if isinstance(several, list) else ())]
+    labels = [label for label in map(_text, named) if label]
+    return _text(detail.get("errorCode")) is not None or (bool(labels) and CURRENT not in labels)
 
 
 def _required_time(value: Any) -> str:

@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 60.0
 _QUIET_SECONDS = 0.5
 """How long nothing more may come before a drill is over: several times what a delivery takes."""
 _GIVEN_UP_SECONDS = 2.0
-"""The same where an execution has failed: what it has left open, nobody will close."""
+"""The same where no execution runs any more: an incident that they have left open, nobody will close."""
 _EVERY_SECONDS = 0.03
 _READ = TypeDeserializer().deserialize
 _ENDS = {"ExecutionFailed": "failed", "ExecutionAborted": "aborted", "ExecutionTimedOut": "timed out"}
@@ -123,13 +123,16 @@ class _Watch:
         return "" if time.monotonic() - self._changed_at > _QUIET_SECONDS else "what may still come"
 
     def _is_given_up(self) -> bool:
-        """Whether nobody works on it any more: an execution failed, none runs, and nothing has come for a while."""
-        ended = [execution.status for execution in self.trace.executions]
-        has_failed = bool(ended) and "RUNNING" not in ended and set(ended) != {"SUCCEEDED"}
-        return has_failed and time.monotonic() - self._changed_at > _GIVEN_UP_SECONDS
+        """Whether nobody works on it any more: all executions have ended, and nothing has come for a while.
+
+        One whose step failed for good has succeeded, where it could tell people so.
+        """
+        statuses = [execution.status for execution in self.trace.executions]
+        is_over = bool(statuses) and "RUNNING" not in statuses
+        return is_over and time.monotonic() - self._changed_at > _GIVEN_UP_SECONDS
 
     def failed_executions(self) -> list[str]:
-        """A sentence on each execution that did not succeed."""
+        """A sentence on each execution that failed, or a step of which did."""
         return [sentence for execution in self.trace.executions if (sentence := promises.failure(execution))]
 
     def whole(self) -> Trace:

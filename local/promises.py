@@ -38,19 +38,21 @@ def judged(trace: Trace) -> list[tuple[Promise, str | None]]:
 
 
 def failure(execution: Execution) -> str | None:
-    """A sentence on an execution that did not succeed; None on one that did."""
-    if execution.status == "SUCCEEDED":
+    """A sentence on an execution that did not succeed, or a step of which failed for good; None on any other."""
+    step, is_succeeded = execution.failed_step, execution.status == "SUCCEEDED"
+    if is_succeeded and not step:
         return None
     why = f" It ended with {execution.ended.error.rstrip('.')}." if execution.ended and execution.ended.error else ""
-    return f"Execution {execution.name} is {execution.status}, not SUCCEEDED.{why}"
+    what = f" A step failed for good: {step}." if step else ""
+    return f"Execution {execution.name} is {execution.status}{'' if is_succeeded else ', not SUCCEEDED'}.{why}{what}"
 
 
 def _notices(trace: Trace) -> str | None:
-    turns = sorted(str(notice.body.get("turn")) for notice in trace.of(REMEDIATION))
+    turns = sorted(str(notice.body.get("turn")) for notice in trace.about_it(REMEDIATION))
     if turns != ["opened", "recovered"]:
         return f"The notices were {_listed(turns)}, not one opened and one recovered."
-    if trace.of(CRITICAL):
-        return f"The critical topic was told: {trace.of(CRITICAL)[0].subject}."
+    if critical := trace.about_it(CRITICAL):
+        return f"The critical topic was told: {critical[0].subject}."
     return None
 
 
@@ -121,7 +123,7 @@ _HAVE = {None: ("action", "at", "outcome"), "decide": ("at", "outcome", "reason"
 
 
 def _events(trace: Trace) -> str | None:
-    heard = sorted(message.subject.removeprefix("Rotation Incident ") for message in trace.of(OURS))
+    heard = sorted(message.subject.removeprefix("Rotation Incident ") for message in trace.about_it(OURS))
     wanted = sorted(_TURNS[EXPECTED[trace.step]])
     return None if heard == wanted else f"The events on the bus were {_listed(heard)}, not {_listed(wanted)}."
 
@@ -155,7 +157,7 @@ PROMISES = (
     Promise("AWSCURRENT was moved once, away from the version that held it", _moves),
     Promise("AWSPENDING is not stuck, and nobody cleared it", _pending),
     Promise("nobody called CancelRotateSecret", _cancelled),
-    Promise("every execution succeeded", _executions),
+    Promise("every execution succeeded, with all of its steps", _executions),
     Promise("the row has each action with its time, its evidence and its outcome", _written),
     Promise("each turn was on the bus, once", _events),
     Promise("no value of the secret is in a notice, an event, a row, an execution or a log", _values),

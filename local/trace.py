@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 AWS = "rotation-guard.drill"
@@ -41,6 +42,12 @@ class Message:
     def request(self) -> Row:
         """What was asked for, of a call."""
         return self.body.get("requestParameters") or {}
+
+    @property
+    def opened_at(self) -> float | None:
+        """When the incident was opened that this is about; None where it names none."""
+        opened_at = self.body.get("opened_at")
+        return datetime.fromisoformat(opened_at).timestamp() if opened_at else None
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,14 @@ class Execution:
         """Its name, by which the console knows it."""
         return self.arn.rpartition(":")[2]
 
+    @property
+    def failed_step(self) -> str:
+        """The first state that failed for good, with its error; empty where none did.
+
+        The execution may have succeeded nevertheless: it does once people were told.
+        """
+        return next((f"{left.state}: {error}" for left in self.left if (error := left.word("error", "Error"))), "")
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -155,3 +170,7 @@ class Trace:
         """What was heard from this source, and by this name if one is given."""
         heard = [message for message in self.messages if message.source == source]
         return [message for message in heard if subject in (None, message.subject)]
+
+    def about_it(self, source: str) -> list[Message]:
+        """What was heard from this source, but for what is about an incident from before this rotation."""
+        return [message for message in self.of(source) if (message.opened_at or self.began_at) >= self.began_at]

@@ -1,6 +1,7 @@
 """Reads the resources of a stack out of a file: `pulumi stack export`, or `pulumi preview --json`."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,9 @@ def read(data: bytes) -> Contents:
     except UnicodeDecodeError as problem:
         raise NotAnExport("The file is no text.") from problem
     except json.JSONDecodeError as problem:
+        found = _embedded(problem.doc)
+        if found is not None:
+            return _contents(found)
         what = "breaks off" if _breaks_off(problem) else "is not JSON"
         raise NotAnExport(
             f"The file {what} at line {problem.lineno}, column {problem.colno}: {problem.msg}."
@@ -53,18 +57,39 @@ def read(data: bytes) -> Contents:
         raise NotAnExport("The file is nested too deeply to be a Pulumi export.") from problem
     except ValueError as problem:
         raise NotAnExport(f"The file cannot be read as JSON: {problem}.") from problem
+    return _contents(found)
+
+
+def _embedded(text: str) -> Mapping[str, Any] | None:
+    """The export or preview in a text that has other lines around it, as the CLI prints them with a policy pack."""
+    for line in re.finditer(r"^\{", text, re.MULTILINE):
+        try:
+            found, _ = json.JSONDecoder().raw_decode(text, line.start())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, Mapping) and (_deployment(found) is not None or _is_preview(found)):
+            return found
+    return None
+
+
+def _contents(found: Any) -> Contents:
     if not isinstance(found, Mapping):
         raise NotAnExport(f"{_FORMATS} It holds {_KINDS.get(type(found), 'a number')}.")
     deployment = _deployment(found)
     if deployment is not None:
         return _exported(deployment)
-    if set(found) & _OF_PREVIEWS and (set(found) <= _OF_PREVIEWS or isinstance(found.get("changeSummary"), Mapping)):
+    if _is_preview(found):
         return _previewed(found)
     keys = ", ".join(map(str, list(found)[:5])) or "nothing"
     raise NotAnExport(f"{_FORMATS} It holds {keys}.")
 
 
 _FORMATS = "The file is neither the output of `pulumi stack export` nor of `pulumi preview --json`."
+
+
+def _is_preview(found: Mapping[str, Any]) -> bool:
+    keys = set(found)
+    return bool(keys & _OF_PREVIEWS) and (keys <= _OF_PREVIEWS or isinstance(found.get("changeSummary"), Mapping))
 
 
 def _breaks_off(problem: json.JSONDecodeError) -> bool:
@@ -81,7 +106,9 @@ def _deployment(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if isinstance(place, Mapping) and ("version" in found or _OF_DEPLOYMENTS & set(place)):
             return place
     is_empty = "version" in found and "deployment" in found and found["deployment"] is None
-    return {} if is_empty else None
+    # As a backend of files writes a stack that never had a resource.
+    is_new = "version" in found and isinstance(checkpoint, Mapping) and latest is None
+    return {} if is_empty or is_new else None
 
 
 def _exported(deployment: Mapping[str, Any]) -> Contents:

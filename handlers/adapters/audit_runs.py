@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..domain.audit import AUDIT, Progress, resumed, with_findings
+from ..domain.audit import AUDIT, UNKNOWN_WHEN_COMPLETE, Progress, resumed, with_findings
 from ..domain.history import iso
 from .clients import client
 from .items import item, row
@@ -20,7 +20,17 @@ _FREE = (
 )
 _LOST = "attribute_not_exists(finished_at) AND lease_until < :now"
 _PLACE = ("holder", "lease_until", "next_token", "answered")
-_OUTCOME = ("finished_at", "complete", "lost", "incomplete_because", "counted", "shortfall", "refused", "next_token")
+_OUTCOME = (
+    "finished_at",
+    "complete",
+    "lost",
+    "incomplete_because",
+    UNKNOWN_WHEN_COMPLETE,
+    "counted",
+    "shortfall",
+    "refused",
+    "next_token",
+)
 """What a run that is started again has not come to yet. What it found is not among it: nobody finds that again."""
 _LOOKED_AT = 10
 """Scheduled runs before this one that are looked at in any case: some may never have been finished, or not complete."""

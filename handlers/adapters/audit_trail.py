@@ -58,8 +58,8 @@ class AuditTrail:
     def heard_since(self, secret_arn: str, moment: datetime, now: datetime | None = None) -> dict[str, str]:
         """The types of this secret's events from this moment until now, each with its last time, ISO 8601 in UTC.
 
-        Events that claim a future time are left out. The read is strongly consistent, because callers conclude from
-        what is absent.
+        Events that claim a future time are left out, and those that changed nothing. The read is strongly consistent,
+        because callers conclude from what is absent.
         """
         until = (now or datetime.now(UTC)) + CLOCK_SKEW
         pages = (
@@ -69,6 +69,7 @@ class AuditTrail:
                 TableName=self._table_name,
                 KeyConditionExpression="secret_arn = :arn AND recorded BETWEEN :since AND :until",
                 ExpressionAttributeValues=item({":arn": secret_arn, ":since": iso(moment), ":until": iso(until)}),
+                FilterExpression="attribute_not_exists(changes_nothing)",
                 ProjectionExpression="event_type, recorded",
                 ConsistentRead=True,
             )

@@ -17,6 +17,9 @@ EVERY_RUN, CHANGES = "everyRun", "changes"
 SHOWN = 100
 """Discrepancies, and secrets with a row of history, that a run's row lists at most; all of them are counted."""
 
+UNKNOWN_WHEN_COMPLETE = "unknown_when_complete"
+"""Attribute of an incomplete run in which AWS refused something: how many secrets were unknown in the last complete
+one. It is handed on from run to run, or what is refused for long would be taken for usual."""
 BUSY = ("throttled", "no answer")
 """Why AWS does not answer where that is no matter of any one secret."""
 _REFUSED_PART = 3
@@ -138,8 +141,8 @@ def incomplete_because(
 ) -> list[str]:
     """Why a run that came to its end cannot have seen everything, a sentence each; empty where it can.
 
-    `before` is the run before, `complete_before` the last that was complete, and `listed_lately` the most secrets that
-    a run has listed in the hours for which CloudWatch may still count what was purged since.
+    `before` is the run before, `complete_before` the last that was complete, or that knows of it, and `listed_lately`
+    the most secrets that a run has listed in the hours for which CloudWatch may still count what was purged since.
     """
     reasons = []
     if counted is not None and counted > max(progress.listed, listed_lately):
@@ -162,12 +165,16 @@ def _unread(progress: Progress, complete_before: Mapping[str, Any] | None) -> li
         return [f"AWS listed the versions of none of the {refused} secrets that it was asked for: {by_reason}."]
     if busy > 1 or (refused > 1 and refused * _REFUSED_PART >= progress.checked):
         return [f"AWS did not list the versions of {refused} of {progress.checked} secrets: {by_reason}."]
-    if complete_before is not None:
-        unknown = int(complete_before.get("unknown", 0))
-        if progress.unknown - unknown > max(1, progress.checked // _UNKNOWN_PART):
-            now = f"{progress.unknown} of {progress.checked} secrets are unknown"
-            return [f"{now}; in the last complete run {unknown} were."]
+    unknown = unknown_when_complete(complete_before)
+    if unknown is not None and progress.unknown - unknown > max(1, progress.checked // _UNKNOWN_PART):
+        now = f"{progress.unknown} of {progress.checked} secrets are unknown"
+        return [f"{now}; in the last complete run {unknown} were."]
     return []
+
+
+def unknown_when_complete(run: Mapping[str, Any] | None) -> int | None:
+    """How many secrets were unknown in the last complete run, as this run's row has it; None without a row."""
+    return None if run is None else int(run.get(UNKNOWN_WHEN_COMPLETE, run.get("unknown", 0)))
 
 
 def vanished(progress: Progress, before: Mapping[str, Any] | None) -> bool:

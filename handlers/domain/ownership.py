@@ -1,7 +1,5 @@
 """Who answers for a secret that is not simply ours, and whether that owner rotates it: the one list of who does."""
 
-from datetime import timedelta
-
 from .secrets import ListedSecret
 
 ROTATING_SERVICES = frozenset({"rds", "docdb", "redshift", "ecs-sc"})
@@ -12,9 +10,6 @@ https://docs.aws.amazon.com/documentdb/latest/developerguide/docdb-secrets-manag
 (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-tls.html), all of them listed in
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_managed.html. Every other service only
 stores its secrets here, and rotates none that AWS documents."""
-LONGEST_PERIOD = timedelta(days=1000)
-"""The most that AWS takes as a rotation period
-(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html)."""
 
 
 def is_replica(secret: ListedSecret) -> bool:

@@ -45,6 +45,8 @@ class RotationEvent:
     """The version that a stuck rotation is making, where the event says so."""
     opened_at: str | None = None
     """The incident that a stalled incident's event is about, by its opening time."""
+    changes_nothing: bool = False
+    """Whether it certainly did not move AWSCURRENT or delete a secret: a failed call, or one about other labels."""
 
 
 TESTED = "TestRotationFailed"

@@ -23,6 +23,12 @@ _FIRST_VALUE_WITHIN = timedelta(days=30)
 """How long after the secret its first value may have been put. A single listed version that is younger has replaced
 others, which AWS no longer lists once they have no label."""
 _RATE = re.compile(r"rate\(([0-9]{1,5}) (hour|day)s?\)")
+_EVERY_MONTH = re.compile(r"cron\(\S+ \S+ \S+ \* \S+ \S+\)")
+LONGEST_PERIOD = timedelta(days=1000)
+"""The most that AWS takes as a rotation period
+(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html)."""
+_LONGEST_GAP_OF_EVERY_MONTH = timedelta(days=124)
+"""Four months: the fifth Monday, which not every month has, may be further apart than the 31st."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,9 @@ class ListedSecret:
     """Whether a rotation is or once was set up: its function and rules stay when it is switched off."""
     rotation_period: timedelta | None = None
     """How far apart its rules put two rotations; None where they do not say, as in a cron expression."""
+    longest_gap: timedelta = LONGEST_PERIOD
+    """The most that can be between two rotations where the period is not known: that of every month of a cron
+    expression, else what AWS takes at all."""
     last_rotated_at: datetime | None = None
     """When AWS last completed a rotation; a change by hand does not count, and with rotation off AWS may not say."""
     next_rotation_at: datetime | None = None
@@ -98,6 +107,7 @@ def listed(entry: Mapping[str, Any]) -> ListedSecret:
         rotation_enabled=bool(entry.get("RotationEnabled")) and rotates is not False,
         rotation_configured=bool(entry.get("RotationLambdaARN") or rotates),
         rotation_period=_read_period(rules),
+        longest_gap=_read_longest_gap(rules),
         last_rotated_at=read_date(entry.get("LastRotatedDate")),
         next_rotation_at=read_date(entry.get("NextRotationDate")),
         deleted_at=read_date(entry.get("DeletedDate")),
@@ -123,7 +133,8 @@ def read_version_date(moment: datetime | None) -> datetime | None:
 def _ask_for_rotation(rules: Mapping[str, Any]) -> bool | None:
     """Whether these rules ask for a rotation; None where there are none. 0 days are how some SDKs write that."""
     given = {name: value for name, value in rules.items() if value not in (None, "")}
-    return bool(given.get("ScheduleExpression") or given.get("AutomaticallyAfterDays", True)) if given else None
+    days, expression = given.get("AutomaticallyAfterDays", True), given.get("ScheduleExpression")
+    return (_read_period(rules) != timedelta(0) if expression else bool(days)) if given else None
 
 
 def _read_period(rules: Mapping[str, Any]) -> timedelta | None:
@@ -132,6 +143,11 @@ def _read_period(rules: Mapping[str, Any]) -> timedelta | None:
         return timedelta(days=int(days))
     match = _RATE.fullmatch(str(rules.get("ScheduleExpression") or ""))
     return None if match is None else int(match[1]) * timedelta(**{f"{match[2]}s": 1})
+
+
+def _read_longest_gap(rules: Mapping[str, Any]) -> timedelta:
+    is_every_month = _EVERY_MONTH.fullmatch(str(rules.get("ScheduleExpression") or ""))
+    return _LONGEST_GAP_OF_EVERY_MONTH if is_every_month else LONGEST_PERIOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +187,9 @@ def dated(secret: ListedSecret, created: Mapping[str, datetime]) -> VersionDates
     older = any(
         date < created[current] for version, date in created.items() if version != current and read_version_date(date)
     )
-    late = secret.created_at is not None and value - secret.created_at > _FIRST_VALUE_WITHIN
     return VersionDates(
         value,
-        is_first=_is_first(secret) and not older and not late,
+        is_first=_is_first(secret) and not older and not has_replaced_others(secret, value),
         pending_since=read_version_date(created.get(secret.pending_version_id or "")),
     )
 
@@ -226,6 +241,11 @@ def estimated(secret: ListedSecret) -> VersionDates:
         return VersionDates(secret.created_at, is_first=True, pending_since=pending, basis=basis)
     basis = "It rests on CreatedDate and LastChangedDate, for want of the version's own date."
     return VersionDates(secret.created_at, pending_since=pending, basis=basis, latest=secret.changed_at)
+
+
+def has_replaced_others(secret: ListedSecret, value_created_at: datetime) -> bool:
+    """Whether the value in use is too much younger than its secret to be the first, whatever else is listed."""
+    return secret.created_at is not None and value_created_at - secret.created_at > _FIRST_VALUE_WITHIN
 
 
 def may_have_replaced_others(secret: ListedSecret) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .history import iso
 from .reconciliation import Account
-from .secrets import ListedSecret, VersionDates, read_version_date
+from .secrets import ListedSecret, VersionDates, has_replaced_others, read_version_date
 from .verdicts import Finding
 
 Row = Mapping[str, Any]
@@ -138,20 +138,21 @@ def cached_dates(before: Row, secret: ListedSecret) -> VersionDates | None:
     """
     current = secret.current_version_id
     if before.get("current_version_id") == current and before.get("pending_version_id") == secret.pending_version_id:
-        return _dates(before, "value_created_at", "is_first_version", before.get("pending_since"))
+        return _dates(secret, before, "value_created_at", "is_first_version", before.get("pending_since"))
     if before.get("fed_version_id") == current and secret.pending_version_id is None:
-        return _dates(before, "fed_value_created_at", "fed_is_first_version", None)
+        return _dates(secret, before, "fed_value_created_at", "fed_is_first_version", None)
     return None
 
 
-def _dates(row: Row, created: str, first: str, pending: str | None) -> VersionDates | None:
+def _dates(secret: ListedSecret, row: Row, created: str, first: str, pending: str | None) -> VersionDates | None:
     # A row of before such dates were known to stand for none may hold one.
     made = read_version_date(datetime.fromisoformat(row[created])) if row.get(created) else None
     if made is None:
         return None
     return VersionDates(
         made,
-        is_first=bool(row.get(first, False)),
+        # Who noted it may not have known when the secret was made.
+        is_first=bool(row.get(first, False)) and not has_replaced_others(secret, made),
         pending_since=read_version_date(datetime.fromisoformat(pending)) if pending else None,
     )
 

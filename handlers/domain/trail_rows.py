@@ -43,6 +43,7 @@ def build_trail_row(event: RotationEvent, text: str, now: datetime, expires_at: 
         "recorded_at": iso(now),
         "rotation_id": event.rotation_id,
         "expires_at": expires_at,
+        **({"changes_nothing": True} if event.changes_nothing else {}),
     }
     original = _encode(text)
     room = MAXIMUM_ITEM_BYTES - _count_bytes(row) - len("full_event")

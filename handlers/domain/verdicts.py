@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from .exemptions import Exemption, exemption_of
 from .limits import AgeClass, Limit, limit_of
-from .ownership import LONGEST_PERIOD, describe_owner, is_replica, is_rotated_by_owner
-from .secrets import ListedSecret, VersionDates, may_have_replaced_others
+from .ownership import describe_owner, is_replica, is_rotated_by_owner
+from .secrets import LONGEST_PERIOD, ListedSecret, VersionDates, may_have_replaced_others
 
 OK, NEEDS_ROTATION, UNKNOWN = "ok", "needs_rotation", "unknown"
 _SKIPPED_PERIODS = 4
@@ -47,6 +47,8 @@ class Finding:
     age_days: int | None
     """Whole days since the value in use was made."""
     limit_days: int
+    without_exemption: str
+    """The verdict, or what it would be without an exemption that does not hold."""
 
     @property
     def due_at(self) -> datetime | None:
@@ -109,7 +111,8 @@ def judge(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, no
     if case.limit.problem and verdict not in _LIMIT_IS_NO_MATTER:
         reason, attention = f"{reason} {case.limit.problem}", True
     age_days = None if case.age is None or case.age < timedelta(0) else case.age.days
-    return Finding(secret, dates, verdict, status, reason, attention, age_days, case.limit.days)
+    without_exemption = _first(case, _WITHOUT_EXEMPTION)[0] if verdict == "exemption_invalid" else verdict
+    return Finding(secret, dates, verdict, status, reason, attention, age_days, case.limit.days, without_exemption)
 
 
 def _case(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, now: datetime) -> Case:
@@ -206,11 +209,16 @@ def _rotation_missed(case: Case) -> str | None:
     if due is not None and case.now - due > late:
         return case.of_age(f"AWS should have rotated it by {_moment(due)}.")
     # A secret of the account's own has its limit as well; for one that its owner rotates, the schedule is all there is.
-    period = secret.rotation_period if is_rotated_by_owner(secret) else None
-    if period is None or case.age is None or case.uncertain:
+    if not is_rotated_by_owner(secret) or case.age is None or case.uncertain:
         return None
-    allowed = period if due is None else _SKIPPED_PERIODS * period
-    if case.age - late <= allowed:
+    period = secret.rotation_period
+    if period is None:
+        # Without a date for the next rotation either, the limit holds.
+        is_late = due is not None and case.age - late > secret.longest_gap
+        return (
+            case.of_age(f"{describe_owner(secret)} No schedule of its kind leaves a value so old.") if is_late else None
+        )
+    if case.age - late <= (period if due is None else _SKIPPED_PERIODS * period):
         return None
     return case.of_age(f"{describe_owner(secret)} Its schedule rotates it every {_in_words(period)}.")
 

@@ -92,6 +92,32 @@ def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
             )
 
 
+@stack_rule(
+    kinds.TOPIC,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sns-access-policy-use-cases.html",
+)
+def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
+    """A topic that an alarm notifies has a policy that lets CloudWatch publish, or the one that AWS gives it."""
+    if not stack.once(policy_documents.statements_about, topic):
+        return
+    alarms = {
+        alarm.name: alarm
+        for service, path, type_ in _PUBLISHING
+        if service == ALARMS
+        for alarm in stack.referring(topic, path, type_).certain
+    }
+    for alarm in alarms.values():
+        asked = admission.request(ALARMS, PUBLISH, topic, admission.known_arn(alarm))
+        why = admission.refusal(stack, topic, asked)
+        if why and not _is_open_to_its_account(stack, topic):
+            yield (
+                f"The topic {topic.name} does not get what the alarm {alarm.name} says: {why}. "
+                f"Let {ALARMS} sns:Publish there, with a condition on aws:SourceArn that holds for the alarm."
+            )
+
+
 @rule(
     kinds.TOPIC_SUBSCRIPTION,
     severity="high",
@@ -127,6 +153,14 @@ def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Co
 
 def _is_for_events(statement: Statement) -> bool:
     return statement.allows and EVENTS in statement.services and statement.covers(PUBLISH)
+
+
+def _is_open_to_its_account(stack: Stack, topic: Resource) -> bool:
+    """Whether a statement is like that of the policy that AWS gives a topic, which alarms of its account pass."""
+    return any(
+        one.allows and one.opens_to_anyone() and one.covers(PUBLISH) and "aws:sourceowner" in one.condition_keys()
+        for one in stack.once(policy_documents.statements_about, topic) or ()
+    )
 
 
 def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str | None]:

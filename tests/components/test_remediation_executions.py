@@ -141,7 +141,7 @@ def test_what_aws_mends_by_itself_is_one_notice_of_its_beginning_and_one_of_its_
     assert run["waits"] == [900]
     assert steps.payloads("claim") == [{**EXECUTION, "heard": HEARD, "started_at": STARTED_AT}]
     assert steps.payloads("decide")[0]["proofs"] == {}
-    assert steps.payloads("end") == [{**EXECUTION, "incident": INCIDENT, "ending": ENDING}]
+    assert steps.payloads("end") == [{**EXECUTION, "incident": INCIDENT, "heard": HEARD, "ending": ENDING}]
     assert all(EXECUTION.items() <= payload.items() for _, payload in steps.asked)
     assert steps.payloads("notify")[0]["heard"] == HEARD
 
@@ -419,7 +419,7 @@ def test_what_can_never_be_restarted_is_told_as_late_as_what_never_settles(walk)
 
     assert run["path"].count("Watch") == 4
     assert steps.payloads("end")[-1]["ending"]["reason"].endswith("has not settled within 1 minutes.")
-    assert run["ended"] == "Escalated"
+    assert run["ended"] == "Done"
 
 
 @pytest.mark.parametrize("step", ["restart", "watch"])

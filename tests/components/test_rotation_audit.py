@@ -288,7 +288,11 @@ def test_as_part_of_a_whole_the_check_reads_the_record_and_the_incidents_and_no_
 
     assert [one for one in more if one not in alone] == [
         {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": ELSEWHERE["audit_trail_table_arn"]},
-        {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": ELSEWHERE["incidents_table_arn"]},
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:Query"],
+            "Resource": ELSEWHERE["incidents_table_arn"],
+        },
     ]
 
 

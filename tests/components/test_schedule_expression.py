@@ -23,6 +23,11 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
         ("rate(7 days)", 7 * DAY),
         ("cron(0 6 * * ? *)", DAY),
         ("cron(0 6 ? * MON-FRI *)", DAY),
+        # "Names of days and months are not case-sensitive", says EventBridge's page on cron expressions.
+        ("cron(0 6 ? * mon-fri *)", DAY),
+        ("cron(0 6 1 jan,Jul ? *)", DAY),
+        ("cron(0 6 ? * friL *)", DAY),
+        ("cron(0 6 ? * fri#2 *)", DAY),
         ("cron(0 6 L * ? *)", DAY),
         ("cron(0 6 15W * ? *)", DAY),
         ("cron(0 6 ? * 6#3 *)", DAY),
@@ -125,6 +130,8 @@ def test_a_schedule_that_scheduler_refuses_is_refused(expression):
     ],
 )
 def test_a_schedule_that_scheduler_takes_has_a_longest_period(expression, seconds):
+    assert longest_period_seconds(expression.lower()) == seconds
+
     assert longest_period_seconds(expression) == seconds
 
 

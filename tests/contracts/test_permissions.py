@@ -17,18 +17,21 @@ from tests.contracts.conftest import EVERYTHING
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
 STORIES = (
-    "tests/remediation/test_stories.py",
     "tests/remediation/test_races_and_deaths.py",
-    "tests/handlers/test_audit_writer.py",
-    "tests/handlers/test_audit_reconciles.py",
-    "tests/handlers/test_audit_completes.py",
-    "tests/handlers/test_demo_rotation.py",
-    "tests/handlers/test_runs_that_hand_over.py::test_a_run_hands_over_until_every_secret_is_in_one_row",
-    "tests/handlers/test_remediation_restart.py::test_a_function_keeps_all_its_other_variables_and_nobody_sees_them",
-    "tests/handlers/test_remediation_watch.py::test_restarts_have_settled_when_the_last_one_has",
+    "tests/remediation/test_stories.py::test_beyond_the_cap_they_are_held_and_told_in_one_notice",
+    "tests/remediation/test_stories.py::test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released",
+    "tests/remediation/test_restarts.py::test_each_is_restarted_once_and_told_when_all_have_settled",
+    "tests/remediation/test_handed_over_work.py::test_a_claim_without_its_incident_is_released_and_told_once",
+    "tests/handlers/test_audit_writer_faults.py::test_an_event_outlasts_hours_of_trouble",
+    "tests/handlers/test_audit_completes.py::test_a_secret_that_vanished_is_told_though_the_run_dies_of_it",
+    "tests/handlers/test_runs_that_hand_over.py::test_a_hand_over_that_arrives_twice_is_taken_up_once",
+    "tests/handlers/test_audit_reconciles.py::"
+    "test_an_incident_whose_execution_has_died_is_reported_whether_its_rotation_is_stuck_or_not",
+    "tests/handlers/test_demo_rotation.py::test_the_label_moves_away_from_the_version_that_holds_it",
+    "tests/handlers/test_demo_rotation.py::test_no_password_is_ever_said",
 )
-"""Tests in which every function makes every kind of call that it can make. In all other tests of functions, a call that
-is not declared fails the test that it is made in."""
+"""The fewest tests in which every function makes every kind of call that it can make. In all other tests of functions,
+a call that is not declared fails the test that it is made in."""
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html#monitoring-cloudwatchlogs-prereqs"""
 POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}

@@ -131,6 +131,22 @@ def test_more_unknown_secrets_than_in_the_last_complete_run_make_a_run_incomplet
     assert found["incomplete_because"] == ["2 of 11 secrets are unknown; in the last complete run 0 were."]
 
 
+def test_a_few_that_come_to_be_refused_are_never_taken_for_usual(aws, secret, audit, refuse):
+    arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(16)]
+    assert audit()["complete"] is True
+    for arn in arns[:5]:
+        change(aws, arn)
+    refuse("AccessDeniedException", arns[:5])
+
+    # More than the runs that are looked at in any case.
+    found = [audit() for _ in range(13)]
+
+    assert [run["complete"] for run in found] == [False] * 13
+    assert found[-1]["incomplete_because"] == ["5 of 16 secrets are unknown; in the last complete run 0 were."]
+    aws.answer("ListSecretVersionIds", lambda _: None)
+    assert "unknown_when_complete" not in audit()
+
+
 def test_a_run_is_complete_again_once_aws_answers(aws, six, audit, refuse):
     refuse("AccessDeniedException")
     assert audit()["complete"] is False

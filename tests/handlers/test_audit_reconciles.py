@@ -166,6 +166,26 @@ def test_a_value_that_was_heard_of_is_not_read_again(aws, secret, audit, hear, m
     assert (row["current_version_id"], row["age_days"], row["verdict"]) == (version, 12, "manual_only")
 
 
+@pytest.mark.parametrize("noted", ["is_first_version", "fed_is_first_version"])
+def test_a_value_that_was_put_years_after_its_secret_is_not_the_first_whoever_noted_it(aws, secret, audit, noted):
+    made = secret("orders", {"Managed": "true"})
+    audit()
+    [row] = aws.rows("status")
+    long_ago = (NOW - timedelta(days=99)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if noted == "is_first_version":
+        aws.put("status", {**row, "value_created_at": long_ago, noted: True})
+    else:
+        fed = {"fed_version_id": made["VersionId"], "fed_value_created_at": long_ago, noted: True}
+        aws.put("status", {**row, "current_version_id": "v0", **fed})
+    listed = aws.client("secretsmanager").list_secrets()["SecretList"]
+    aws.answer("ListSecrets", lambda _: {"SecretList": [{**listed[0], "CreatedDate": NOW - timedelta(days=999)}]})
+
+    audit()
+
+    [row] = aws.rows("status")
+    assert (row["verdict"], row["is_first_version"], row["age_days"]) == ("overdue", False, 99)
+
+
 def test_nothing_is_asked_about_a_secret_that_is_not_under_audit(aws, secret, audit, hear, moved):
     made = secret("other")
     hear(moved(made["ARN"], made["VersionId"]))
@@ -343,6 +363,20 @@ def test_a_stuck_rotation_with_an_open_incident_opens_none(aws, stuck, audit, pu
 
     assert kinds(audit()) == []
     assert put_events == []
+
+
+@pytest.mark.parametrize(("days", "found"), [(-1, ["stuck_without_incident"]), (1, [])])
+def test_only_an_exemption_that_holds_covers_a_stuck_rotation(aws, stuck, audit, put_events, days, found):
+    made, pending = stuck(25)
+    until = (NOW + timedelta(days=days)).strftime("%Y-%m-%d")
+    tags = {"exempt-until": until, "exempt-reason": "It is being moved.", "owner": "payments"}
+    aws.client("secretsmanager").tag_resource(
+        SecretId=made["ARN"], Tags=[{"Key": f"rotation-guard:{key}", "Value": value} for key, value in tags.items()]
+    )
+
+    assert [kind for kind, _ in kinds(audit())] == found
+    assert [json.loads(event["Detail"])["versionId"] for event in put_events] == [pending] * len(found)
+    assert kinds(audit()) == []
 
 
 def test_a_rotation_that_is_under_way_is_left_alone(stuck, audit, put_events):

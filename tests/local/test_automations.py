@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.adapters import clients, restarters
-from handlers.domain.restarts import CannotBeRestarted, State
+from handlers.domain.restarts import CannotBeRestarted, NotReady, State
 from local.waiting import eventually
 
 
@@ -178,53 +178,72 @@ def test_who_may_restart_a_service_may_restart_that_service_alone(service, holde
 
 @pytest.fixture
 def product(aws, monkeypatch):
-    monkeypatch.setattr(clients, "client", aws.client)
-    for module in (restarters.automations, restarters.ecs_services, restarters.lambda_functions):
-        monkeypatch.setattr(module, "client", aws.client)
+    def client(service, answers_within=None, attempts=1):
+        return aws.client(service)
+
+    for module in (clients, restarters.automations, restarters.ecs_services, restarters.lambda_functions):
+        monkeypatch.setattr(module, "client", client)
     return restarters.restarter_of
 
 
-def test_a_service_is_restarted_once_and_settles(aws, product, service):
+def settles(restarter, target, restart_id, before=()):
+    """Waits until a restart has settled."""
+    eventually(
+        lambda: restarter.state(target, restart_id, before).state == State.SETTLED, f"{target} to settle", seconds=5
+    )
+
+
+def test_a_service_is_restarted_once_and_settles(product, service):
     arn = service()
-    cluster, name = arn.split("/")[-2:]
-    [before] = aws.client("ecs").describe_services(cluster=cluster, services=[name])["services"][0]["deployments"]
-    since = int(before["createdAt"].timestamp() * 1000) + 2000
+    restarter = product(arn)
+    before = restarter.look(arn)
 
-    first = product(arn).start(arn, "token", since)
+    first = restarter.start(arn, "token", before)
 
-    assert first != before["id"]
-    eventually(lambda: product(arn).state(arn, first).state == State.SETTLED, "a settled service", seconds=5)
+    assert first not in before
+    assert restarter.start(arn, "token", before) == first
+    settles(restarter, arn, first, before)
 
 
 def test_a_service_without_its_task_definition_never_settles(product, service):
     arn = service(definition="nobody-made-it:1")
+    restarter = product(arn)
+    before = restarter.look(arn)
 
-    handle = product(arn).start(arn, "token", 4_102_444_800_000)
+    restart_id = restarter.start(arn, "token", before)
 
-    assert product(arn).state(arn, handle).state == State.STARTED
+    assert restarter.state(arn, restart_id, before).state == State.STARTED
 
 
 def test_a_function_is_restarted_once_and_settles(aws, product, rotation_function):
     token = str(uuid.uuid4())
-    revisions = [aws.client("lambda").get_function_configuration(FunctionName=rotation_function)["RevisionId"]]
+    restarter = product(rotation_function)
 
+    def start():
+        try:
+            return restarter.start(rotation_function, token, ())
+        except NotReady:
+            return None
+
+    revisions = [aws.client("lambda").get_function_configuration(FunctionName=rotation_function)["RevisionId"]]
     for _ in range(2):
-        assert product(rotation_function).start(rotation_function, token, 0) == token
+        # Where it was deployed a moment ago, that is still under way.
+        assert eventually(start, "a function that is ready to be restarted", seconds=5) == token
         configuration = aws.client("lambda").get_function_configuration(FunctionName=rotation_function)
         revisions.append(configuration["RevisionId"])
 
     assert revisions[0] != revisions[1] == revisions[2]
-    state = product(rotation_function).state
-    eventually(lambda: state(rotation_function, token).state == State.SETTLED, "a settled function", seconds=5)
+    settles(restarter, rotation_function, token)
 
 
 def test_an_automation_is_started_once_and_settles(product, arn):
     document, token = arn("ssm", "document/restart-orders"), str(uuid.uuid4())
+    restarter = product(document)
 
-    first, again = (product(document).start(document, token, 0) for _ in range(2))
+    first, again = (restarter.start(document, token, ()) for _ in range(2))
 
     assert first == again
-    assert [product(document).state(document, first).state for _ in range(2)] == [State.STARTED, State.SETTLED]
+    assert [restarter.state(document, first, ()).state for _ in range(2)] == [State.STARTED, State.SETTLED]
 
 
 def test_what_is_not_there_cannot_be_restarted(product, arn):
@@ -234,4 +253,4 @@ def test_what_is_not_there_cannot_be_restarted(product, arn):
         arn("ssm", "document/restart-missing"),
     ):
         with pytest.raises(CannotBeRestarted):
-            product(target).start(target, str(uuid.uuid4()), 0)
+            product(target).start(target, str(uuid.uuid4()), ())

@@ -14,8 +14,8 @@ Statement = dict[str, Any]
 
 
 def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str, str]]:
-    """What was done, and the document after it. `trust` is one that says who may assume a role."""
-    statements = document["Statement"]
+    """What was done, and the document after it, each document once. `trust` is one that says who may assume a role."""
+    statements, done = document["Statement"], set()
     for number, statement in enumerate(statements):
         worse = [(what, [one]) for what, one in _worse(statement, trust)]
         # A permission fewer is no loosening of what a role may do; a document of no statement at all is refused.
@@ -23,7 +23,10 @@ def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str,
             worse.append(("is gone", []))
         for what, put in worse:
             changed = [*statements[:number], *put, *statements[number + 1 :]]
-            yield f"statement {number} {what}", json.dumps({**document, "Statement": changed})
+            text = json.dumps({**document, "Statement": changed})
+            if text not in done:
+                done.add(text)
+                yield f"statement {number} {what}", text
 
 
 def _worse(statement: Statement, trust: bool) -> Iterator[tuple[str, Statement]]:

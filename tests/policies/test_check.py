@@ -172,6 +172,23 @@ def test_a_file_that_is_no_export_is_refused_in_a_sentence(checked, content, sen
     assert said.out == ""
 
 
+_BEFORE = "Installing policy pack acme-aws 0.0.7...\n{ is no beginning of JSON here\n\n"
+_AFTER = "\n\nPolicies:\n    acme-aws@v0.0.7\n"
+
+
+@pytest.mark.parametrize(("before", "after"), [(_BEFORE, ""), ("", _AFTER), (_BEFORE, _AFTER)])
+@pytest.mark.parametrize("indent", [None, 4])
+@pytest.mark.parametrize("form", ["previewed", "exported"])
+def test_lines_around_the_json_are_passed_over(checked, before, after, indent, form):
+    """The CLI prints its policy packs before and after the JSON."""
+    text = json.dumps(getattr(BAD, form)(), indent=indent)
+
+    said = checked(f"{before}{text}{after}".encode())
+
+    assert said.code == 1
+    assert said.out.splitlines()[:-1] == checked(text.encode()).out.splitlines()[:-1]
+
+
 @pytest.mark.parametrize("length", range(1, len(WHOLE) - 1, 37))
 def test_a_file_that_was_cut_short_anywhere_breaks_off(checked, length):
     said = checked(WHOLE[:length])
@@ -265,10 +282,22 @@ def test_an_encoding_with_a_mark_is_read(checked):
         {"config": {}, "changeSummary": {}},
         {"version": 3, "checkpoint": {"stack": "dev", "latest": GOOD.exported()["deployment"]}},
         {"version": 1, "latest": GOOD.exported()["deployment"]},
+        {"version": 3, "checkpoint": {"stack": "dev"}},
+        {"version": 3, "checkpoint": {"stack": "dev", "latest": None}},
         program(make("azure-native:storage:StorageAccount")("theirs", queue="x")).exported(),
         program(make("gcp:pubsub/topic:Topic")("theirs")).previewed(),
     ],
-    ids=["empty", "destroyed", "no steps", "a backend's file", "an old checkpoint", "Azure", "Google"],
+    ids=[
+        "empty",
+        "destroyed",
+        "no steps",
+        "a backend's file",
+        "an old checkpoint",
+        "new",
+        "never deployed",
+        "Azure",
+        "Google",
+    ],
 )
 def test_stacks_of_any_kind_and_age_are_fine(checked, content):
     assert checked(content).code == 0

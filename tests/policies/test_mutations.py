@@ -14,9 +14,9 @@ NAMED = "an account that is named is no open principal: whom a program trusts, i
 ONE_IS_ENOUGH = "the other of the two conditions keeps strangers out as well"
 HELD = "held by its condition to our own topics, rules or account, so that nobody else is let in"
 OWN_ACCOUNT = "without it AWS lets the topic's own account publish, and that is who does"
-ALARMS = "that alarms reach a topic is no subject of the pack"
 STATUS = "what is true now is written over, and is no history that has to expire"
 OWN_BUS = "which of its own events a function may send, its code says as well: the condition is more than is asked for"
+OWN_ROWS = "which rows of a table a role may read and write is more than the pack asks for"
 OPT_IN = "its condition on the tag by which a secret opts in says which secrets are meant"
 STRICTER = "the tag opts in, and the condition holds what is done to less than that"
 CODE = "what a function's code calls, only its code knows: the contract tests hold it to that"
@@ -44,16 +44,14 @@ SURVIVORS: dict[str, str] = {
     "TopicPolicy rotation-guard-critical: removed": OWN_ACCOUNT,
     "TopicPolicy rotation-guard-critical: policy: statement 0 is gone": OWN_ACCOUNT,
     "TopicPolicy rotation-guard-remediation: removed": OWN_ACCOUNT,
-    "TopicPolicy rotation-guard-critical: policy: statement 1 is for another service": ALARMS,
-    "TopicPolicy rotation-guard-critical: policy: statement 1 is gone": ALARMS,
     "Table rotation-guard-audit-status: without ttl": STATUS,
     "Table rotation-guard-audit-status: ttl.enabled = false": STATUS,
     "RolePolicy rotation-guard-audit-check: policy: statement 9 has no condition": OWN_BUS,
-    "RolePolicy rotation-guard-audit-check: policy: statement 9 lacks the condition events:source": OWN_BUS,
     "RolePolicy rotation-guard-audit-check: policy: statement 9 takes any events:source": OWN_BUS,
     "RolePolicy rotation-guard-audit-check-continue: removed": CODE,
+    "RolePolicy rotation-guard-remediation-claim: policy: statement 3 has no condition": OWN_BUS,
+    "RolePolicy rotation-guard-remediation-claim: policy: statement 3 takes any events:source": OWN_BUS,
     "RolePolicy rotation-guard-remediation-notify: policy: statement 2 has no condition": OWN_BUS,
-    "RolePolicy rotation-guard-remediation-notify: policy: statement 2 lacks the condition events:source": OWN_BUS,
     "RolePolicy rotation-guard-remediation-notify: policy: statement 2 takes any events:source": OWN_BUS,
     "RolePolicy rotation-guard-remediation-notify: removed": CODE,
     "RolePolicy rotation-guard-remediation-notify: without statement 1, sns:Publish": CODE,
@@ -62,13 +60,15 @@ SURVIVORS: dict[str, str] = {
     "RolePolicy rotation-guard-remediation-retry: removed": CODE,
     "RolePolicy rotation-guard-remediation-retry: without statement 2, lambda:InvokeFunction": CODE,
     "RolePolicy rotation-guard-remediation-start: without statement 1, states:StartExecution": CODE,
+    "RolePolicy rotation-guard-remediation-workflow: policy: statement 2 has no condition": OWN_ROWS,
+    "RolePolicy rotation-guard-remediation-workflow: policy: statement 2 takes any dynamodb:LeadingKeys": OWN_ROWS,
     "RolePolicy rotation-guard-remediation-retry: policy: statement 1 is for every resource": OPT_IN,
     "RolePolicy rotation-guard-remediation-move: policy: statement 1 is for every resource": OPT_IN,
     "RolePolicy rotation-guard-remediation-retry: policy: statement 1 lacks the condition secretsmanager:*": STRICTER,
     "RolePolicy rotation-guard-remediation-move: policy: statement 1 lacks the condition secretsmanager:*": STRICTER,
     **{
         f'Permission rotation-guard-events-{route}-remediation: principal = "*"': HELD
-        for route in ("failed", "stuck", "succeeded", "moved")
+        for route in ("failed", "stuck", "stalled", "succeeded", "moved")
     },
     "Permission rotation-guard-demo-rotation: removed": (
         "AWS refuses to set up a rotation whose function Secrets Manager may not call: it cannot be deployed"

@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 Item = dict[str, Any]
@@ -30,7 +31,7 @@ class Expression:
     """One expression on one item, with the names and values that it may use."""
 
     def __init__(self, text: str, stored: Item, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
-        self._tokens = _tokens(text)
+        self._tokens = list(_tokens(text))
         self._stored, self._names, self._values = stored, names, values
 
     def holds(self) -> bool:
@@ -207,7 +208,8 @@ def plain(stored: Any) -> Any:
     return content
 
 
-def _tokens(text: str) -> list[str]:
+@cache
+def _tokens(text: str) -> tuple[str, ...]:
     tokens, position = [], 0
     while text[position:].strip():
         found = _TOKEN.match(text, position)
@@ -215,4 +217,4 @@ def _tokens(text: str) -> list[str]:
             raise Malformed(f"cannot be read: {text[position:]}")
         tokens.append(found[1])
         position = found.end()
-    return tokens
+    return tuple(tokens)

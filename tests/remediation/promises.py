@@ -243,9 +243,9 @@ class Promises:
             return True
         last = datetime.fromisoformat(row["last_failure_at"])
         is_unresolved = row.get("outcome") == "escalated" and row.get("rule") != "stopped"
-        if event.kind == "Rotation Stuck":
-            return is_unresolved and event.body["detail"]["versionId"] in row["versions"]
         is_repeat = event.rotation in row.get("rotation_ids", ())
+        if event.kind == "Rotation Stuck":
+            is_repeat = "AWSPENDING" in row["versions"].get(event.body["detail"]["versionId"], ())
         return is_repeat and (is_unresolved or datetime.fromisoformat(event.occurred_at) < last + ROTATION_WINDOW)
 
     def _new_values(self, secret: Any) -> list[datetime]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from tests.remediation.clock import Clock, stamp_of_execution
@@ -190,7 +191,7 @@ class StateMachine:
         return [self._made(one, execution) for one in template] if isinstance(template, list) else template
 
     def _evaluated(self, text: str, execution: Execution) -> Any:
-        words = _words(text)
+        words = list(_words(text))
         answer = self._value(words, execution)
         if words:
             raise RuntimeFailure(f"cannot be read: {text}")
@@ -259,7 +260,8 @@ def _written(data: Any, path: str | None, answer: Any) -> Any:
     return {**held, first: _written(held.get(first, {}), ".".join(["$", *rest]), answer)}
 
 
-def _words(text: str) -> list[str]:
+@cache
+def _words(text: str) -> tuple[str, ...]:
     words, position = [], 0
     while position < len(text):
         found = _WORD.match(text, position)
@@ -267,7 +269,7 @@ def _words(text: str) -> list[str]:
             raise RuntimeFailure(f"cannot be read: {text}")
         words.append(found[1])
         position = found.end()
-    return words
+    return tuple(words)
 
 
 def _format(template: str, *values: Any) -> str:

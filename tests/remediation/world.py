@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -97,8 +98,13 @@ class Settings:
 
     def definition(self) -> str:
         """The real definition."""
-        functions = {step: f"arn:aws:lambda:{PLACE}:function:{step}" for step in self.steps}
-        return Workflow("aws", functions, CRITICAL, TABLE, 45, 60, self.restart_minutes).definition()
+        return _definition(tuple(self.steps), self.restart_minutes)
+
+
+@cache
+def _definition(steps: tuple[str, ...], restart_minutes: int) -> str:
+    functions = {step: f"arn:aws:lambda:{PLACE}:function:{step}" for step in steps}
+    return Workflow("aws", functions, CRITICAL, TABLE, 45, 60, restart_minutes).definition()
 
 
 class World:

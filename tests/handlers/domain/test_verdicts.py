@@ -416,3 +416,35 @@ def test_a_date_of_the_next_rotation_that_no_schedule_has_excuses_nothing():
 
     assert aged(60, far).verdict == "overdue"
     assert aged(60, replace(far, next_rotation_at=NOW + timedelta(days=5))).verdict == "managed_elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("rules", "days", "verdict"),
+    [
+        ({"ScheduleExpression": "cron(0 8 1 * ? *)"}, 40, "managed_elsewhere"),
+        ({"ScheduleExpression": "cron(0 8 ? * 2#5 *)", "Duration": "3h"}, 119, "managed_elsewhere"),  # a fifth Monday
+        ({"ScheduleExpression": "cron(0 8 1 * ? *)"}, 400, "rotation_missed"),
+        ({"ScheduleExpression": "cron(0 8 1 1 ? *)"}, 400, "managed_elsewhere"),
+        ({"ScheduleExpression": "cron(0 8 1 1 ? *)"}, 1417, "rotation_missed"),
+        ({"Duration": "3h"}, 1417, "rotation_missed"),
+        ({}, 900, "managed_elsewhere"),
+        ({}, 1417, "rotation_missed"),
+    ],
+)
+def test_a_date_ahead_excuses_no_value_that_is_older_than_any_schedule_of_its_kind_leaves_it(rules, days, verdict):
+    entry = {"Name": "orders/db", "ARN": SECRET.arn, "SecretVersionsToStages": {"v2": ["AWSCURRENT"]}}
+    ahead = {"NextRotationDate": NOW + timedelta(days=3), "RotationEnabled": True, "RotationRules": rules}
+    secret = listed({**entry, **ahead, "OwningService": "rds"})
+
+    finding = aged(days, secret)
+
+    assert (finding.verdict, finding.attention) == (verdict, verdict == "rotation_missed")
+    assert f"{days} days old" in finding.reason
+
+
+@pytest.mark.parametrize("expression", ["rate(0 days)", "rate(0 hours)"])
+def test_a_rate_of_nothing_is_no_rotation(expression):
+    rules = {"ScheduleExpression": expression}
+    secret = listed({"Name": "orders/db", "ARN": SECRET.arn, "RotationEnabled": True, "RotationRules": rules})
+
+    assert (secret.rotation_enabled, secret.rotation_configured) == (False, False)

@@ -22,13 +22,15 @@ from tests.policies.programs import (
 )
 
 LIMITED, PLAIN = "topic-publishers-are-limited", "topic-policy-for-events-has-no-condition"
-KEYS = "topic-key-admits-publishers"
+KEYS, ALARMED = "topic-key-admits-publishers", "topic-policy-admits-alarms"
 
 EVENTS, ALARMS = {"Service": "events.amazonaws.com"}, {"Service": "cloudwatch.amazonaws.com"}
 
 news = topic("news")
 paid = event_rule("paid")
 raised = make("aws:cloudwatch/metricAlarm:MetricAlarm")("rings", alarmActions=[news.arn])
+over = make("aws:cloudwatch/metricAlarm:MetricAlarm")("over", okActions=[news.arn])
+composite = make("aws:cloudwatch/compositeAlarm:CompositeAlarm")("both", alarmActions=[news.arn])
 to_news = event_target("to-news", rule=paid.name, arn=news.arn)
 
 
@@ -204,6 +206,71 @@ CASES = [
         "near miss",
         "a Deny of what is not encrypted",
         program(news, guarded(allow(EVENTS, "sns:Publish", news.arn), TLS)),
+    ),
+    # --- topic-policy-admits-alarms
+    Case(
+        ALARMED,
+        "plain",
+        "a policy for EventBridge alone, and an alarm",
+        program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)), raised),
+        {"news": ("rings", "cloudwatch.amazonaws.com")},
+        silent_at_preview=True,
+    ),
+    Case(
+        ALARMED,
+        "wild",
+        "a policy in the topic, and an alarm that rings when it is over",
+        program(topic("news", policy=policy(allow(EVENTS, "sns:Publish", "*"))), over),
+        {"news": "over"},
+    ),
+    Case(
+        ALARMED,
+        "wild",
+        "a composite alarm, and a condition on another account",
+        program(
+            news,
+            guarded(allow(ALARMS, "sns:Publish", news.arn, {"StringEquals": {"aws:SourceAccount": "999999999999"}})),
+            composite,
+        ),
+        {"news": "both"},
+        silent_at_preview=True,
+    ),
+    Case(
+        ALARMED,
+        "wild",
+        "an alarm, and a policy that lets CloudWatch read",
+        program(news, guarded(allow(ALARMS, "sns:GetTopicAttributes", news.arn)), raised),
+        {"news": "sns:Publish"},
+        silent_at_preview=True,
+    ),
+    Case(
+        ALARMED,
+        "compliant",
+        "a policy for the alarms of the account",
+        program(
+            news,
+            guarded(
+                allow(EVENTS, "sns:Publish", news.arn),
+                allow(ALARMS, "sns:Publish", news.arn, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+            ),
+            raised,
+        ),
+    ),
+    Case(
+        ALARMED,
+        "unknown",
+        "the policy",
+        program(news, topic_policy("guard", arn=news.arn, policy=UNKNOWN), raised),
+    ),
+    Case(ALARMED, "near miss", "no policy but AWS's", program(news, raised)),
+    Case(
+        ALARMED,
+        "near miss",
+        "a policy like AWS's",
+        program(news, for_everybody({"StringEquals": {"AWS:SourceOwner": ACCOUNT}}, {"AWS": "*"}), raised),
+    ),
+    Case(
+        ALARMED, "near miss", "no alarm", program(paid, news, guarded(allow(EVENTS, "sns:Publish", news.arn)), to_news)
     ),
     # --- topic-key-admits-publishers
     Case(
