@@ -218,10 +218,12 @@ class Workflow:
             "Looked": choice(
                 when("$.look.state", "over", "Done"),
                 when("$.look.rotation", "succeeded", "Diagnose"),
-                when("$.look.rotation", "failed", "BackOff"),
-                when_at_least("$.looks.count", LOOKS, "BackOff"),
+                when("$.look.rotation", "failed", "RetryFailed"),
+                when_at_least("$.looks.count", LOOKS, "RetryFailed"),
                 otherwise="CountLook",
             ),
+            # Nobody waits for a next retry that there will not be.
+            "RetryFailed": choice(when_there("$.look.rules_out_retry", "Diagnose"), otherwise="BackOff"),
             "CountLook": count("$.looks", "WatchRotation"),
             "BackOff": wait("$.decision.backoff_seconds", "Diagnose"),
             "RetryRefused": _escalation({"reason.$": "$.retried.reason"}),

@@ -18,7 +18,7 @@ from .audit_vanished import find_unannounced
 from .domain import reconciliation
 from .domain.audit import BUSY, CHANGES, EVERY_RUN
 from .domain.history import expires_at
-from .domain.incidents import UNRESOLVED
+from .domain.incidents import UNRESOLVED, Outcome
 from .domain.reconciliation import Account, Discrepancy
 from .domain.rotation import STUCK
 from .domain.secrets import ListedSecret, VersionDates, unanswered_dates
@@ -201,7 +201,8 @@ class PageAudit:
         # A test that failed since, or a restart, says nothing of this rotation.
         latest = next((one for one in self._incidents.of_secret(secret.arn) if one.is_about_rotation), None)
         is_known = latest is not None and latest.pending_version_id == version
-        if is_known and latest.outcome not in UNRESOLVED:
+        # A label that somebody moved has resolved an incident, and not its rotation.
+        if is_known and latest.outcome not in (*UNRESOLVED, Outcome.RESOLVED):
             return mark, []
         at = self._stuck_at(finding) + timedelta(days=max(0, days))
         then = judge(secret, finding.dates, self._limits, at)

@@ -26,6 +26,7 @@ from .domain.incidents import (
     claim_success,
 )
 from .domain.rotation import STALLED, TESTED, Heard
+from .domain.standing import Standing
 from .settings import RemediationClaimSettings
 
 ACTIONS = (
@@ -178,7 +179,10 @@ class _Claim:
         """A failure opens an incident, or belongs to one that is open or over."""
         before = self._open_incident
         latest = None if before else self._latest()
-        claimed = claim_failure(before, latest, self._heard, self._new_value_at(), self._now)
+        standing = self._standings.of(self._arn)
+        if latest and latest.is_released_for(self._heard, standing.released_at):
+            latest = None
+        claimed = claim_failure(before, latest, self._heard, self._new_value_at(standing), self._now)
         incident = claimed.incident
         if claimed.does is Does.JOINS and incident:
             self._join(incident)
@@ -284,10 +288,10 @@ class _Claim:
         }
         return _answer("moved", Incident(self._arn, self._opened_at), ending=ending)
 
-    def _new_value_at(self) -> str:
+    def _new_value_at(self, standing: Standing) -> str:
         """When the secret last got a new value: by what was heard, or by what AWS says of its rotation."""
         rotated = self._described.secret.last_rotated_at if self._described else None
-        return max(self._standings.of(self._arn).succeeded_at, iso(rotated) if rotated else "")
+        return max(standing.succeeded_at, iso(rotated) if rotated else "")
 
     def _version(self) -> str | None:
         return self._described.secret.current_version_id if self._described else self._heard.current_version_id

@@ -287,8 +287,8 @@ class Incidents:
     def end(self, incident: Row, changes: Mapping[str, Any]) -> bool:
         """Ends an open incident and releases the claim, both or neither; False when it is open no more, or has changed.
 
-        What matters is a failure: one that joined it since it was read may be news. A claim that somebody has deleted is
-        released already.
+        What matters is a failure: one that joined it since it was read may be news. A claim that somebody has deleted
+        is released already.
         """
         arn, opened_at, seen = incident["secret_arn"], incident["opened_at"], incident["last_failure_at"]
         ending = self._change(

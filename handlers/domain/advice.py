@@ -19,6 +19,7 @@ from .facts import (
 )
 from .incidents import Outcome
 from .restarts import State
+from .rotation import TESTED
 
 _LOG = "Read the log of the rotation function"
 _KEEP = "Do not clear AWSPENDING: it may be the only copy of a password that is live already."
@@ -37,7 +38,9 @@ def advice(facts: Facts) -> str:
 
 def _keep(facts: Facts) -> str:
     """The warning that costs nothing, wherever somebody might tidy up."""
-    is_at_risk = facts["now"]["pending"] or facts["failed_step"] in _SETTING
+    # The test of a rotation sets no password.
+    is_tested = facts["kind"] == TESTED
+    is_at_risk = facts["now"]["pending"] or (facts["failed_step"] in _SETTING and not is_tested)
     return _KEEP if is_at_risk and facts["turn"] in (OPENED, ESCALATED, HELD, REMINDER) else ""
 
 
@@ -48,7 +51,7 @@ def _not_restarted(facts: Facts) -> str:
 
 
 def _opened(facts: Facts) -> str:
-    if facts["kind"] == "TestRotationFailed":
+    if facts["kind"] == TESTED:
         return f"Nothing was rotated. {_LOG}, mend what it says, and test again."
     return f"{_LOG}, if it cannot wait. AWS tries again by itself; you are told once more, when this is over."
 

@@ -82,7 +82,7 @@ class Incident:
     is_looked_at: bool = field(default=True, compare=False)
     """Whether its labels are known."""
     is_verified: bool | None = field(default=None, compare=False)
-    """Whether a probe, or a rotation that AWS completed, proved what it ended with; None where nobody has written it."""
+    """Whether a probe, or a rotation that AWS completed, proved what it ended with; None where nobody has said."""
     event_ids: frozenset[str] = frozenset()
     rotation_ids: frozenset[str] = frozenset()
 
@@ -137,8 +137,8 @@ class Incident:
 
         A rotation that is asked for anew may go by its old id, for as long as it is unfinished: what comes after the
         window in which AWS repeats it by itself is news, unless the incident was escalated and nothing has been
-        resolved since. So is whatever fails after people were told that all is well, or that it was held. What failed
-        before somebody was paged is what that was for.
+        resolved since. So is whatever fails after people were told that all is well, by whatever repair, or that it was
+        held. What failed before somebody was paged is what that was for.
         """
         if failure.identity in self.event_ids:
             return True
@@ -154,6 +154,8 @@ class Incident:
         # Repairs that were stopped by hand may be allowed again.
         if self.outcome == Outcome.ESCALATED and self.rule != "stopped":
             return True
+        if self.outcome in RECOVERIES and self.state == CLOSED and failure.occurred_at > self.closed_at:
+            return False
         return failure.occurred_at < iso(datetime.fromisoformat(self.last_failure_at) + _ROTATION_WINDOW)
 
     def _is_same_rotation(self, failure: Heard) -> bool:
@@ -162,6 +164,13 @@ class Incident:
             # What could not be looked at may be the same: it is not told anew each day.
             return is_same or not self.is_looked_at
         return failure.rotation_id in self.rotation_ids
+
+    def is_released_for(self, failure: Heard, released_at: str) -> bool:
+        """Whether an operator released the secret after the circuit breaker ended this, and before the failure.
+
+        Repairs may go on then, though it is the same rotation.
+        """
+        return self.rule == "orphaned" and self.closed_at < released_at < failure.occurred_at
 
     def is_reminder_due(self, failure: Heard, now: datetime) -> bool:
         """Whether people are to be told again that it needs somebody, now that its rotation has failed once more."""

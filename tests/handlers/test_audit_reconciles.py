@@ -339,6 +339,16 @@ def test_a_rotation_whose_incident_has_ended_otherwise_is_not_announced(aws, stu
     assert put_events == []
 
 
+def test_a_rotation_that_is_stuck_still_is_announced_though_a_label_moved_by_hand_has_resolved_its_incident(
+    aws, stuck, audit, put_events
+):
+    made, pending = stuck(49)
+    escalated(aws, made["ARN"], pending, outcome="resolved")
+
+    assert kinds(audit()) == []
+    assert [event["DetailType"] for event in put_events] == ["Rotation Stuck"]
+
+
 def test_an_old_incident_about_another_version_does_not_keep_the_audit_silent(aws, stuck, audit, put_events):
     made, _ = stuck(49)
     escalated(aws, made["ARN"], "another-version")

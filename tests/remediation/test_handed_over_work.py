@@ -378,6 +378,24 @@ def test_what_was_escalated_and_is_stuck_is_told_again_each_day_and_not_retried(
     assert heard(world, CRITICAL).count("reminder") in (4, 5)
 
 
+def test_what_breaks_again_after_people_were_told_that_all_is_well_is_news(world):
+    secret = world.secret(tags=OPTED_IN | {"rotation-guard:fallback": "allowed"})
+    fails(world, secret, "createSecret", times=9)
+    secret.live["app"] = secret.versions[secret.labels[PREVIOUS]].password
+    world.run()
+    assert [row["outcome"] for row in world.rows()] == ["fallen back"]
+
+    # AWS goes on with the same rotation, which sets a password that is never put into use.
+    world.clock.pass_by(2 * 3600)
+    fails(world, secret, "setSecret", after=True, times=99)
+    assert not secret.works(secret.labels[CURRENT])
+    world.run()
+
+    world.promises.at_the_end()
+    assert [row["outcome"] for row in world.rows()] == ["fallen back", "rolled forward"]
+    assert secret.works(secret.labels[CURRENT])
+
+
 # --- a page is not late, and comes once ------------------------------------------------------------------------------
 
 
@@ -394,6 +412,28 @@ def test_nobody_waits_for_a_back_off_after_the_last_retry(world):
     # One look at the rotation, and no more.
     waited = datetime.fromisoformat(escalated_at) - datetime.fromisoformat(failed_at)
     assert waited < timedelta(seconds=3 * LOOK_SECONDS)
+
+
+RULED_OUT = {
+    "marked for deletion": lambda secret, now: setattr(secret, "deleted_at", now),
+    "rotation switched off": lambda secret, _: setattr(secret, "rotation_on", False),
+    "access denied": lambda secret, _: setattr(secret, "denies_description", True),
+    "not opted in any more": lambda secret, _: secret.tags.pop("rotation-guard:remediation"),
+}
+
+
+@pytest.mark.parametrize("change", RULED_OUT.values(), ids=RULED_OUT)
+def test_nobody_waits_for_a_back_off_where_no_other_retry_is_allowed(world, change):
+    secret = world.secret(tags={"rotation-guard:remediation": "retry"})
+    fails(world, secret, "createSecret", times=99)
+    execution = run_up_to(world, "WatchRotation")
+    world.secrets_manager.go_on(secret.arn)
+    change(secret, world.clock.now)
+    world.run()
+
+    world.promises.at_the_end()
+    assert heard(world, CRITICAL) == ["escalated"]
+    assert "BackOff" not in execution.trail
 
 
 def test_an_escalation_does_not_fail_its_execution(world):

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.remediation.secrets_manager import CURRENT
+from tests.remediation.secrets_manager import CURRENT, PENDING
 from tests.remediation.story import asked, fails, heard
 from tests.remediation.world import CRITICAL, DEPENDENTS
 
@@ -87,3 +87,24 @@ def test_a_secret_that_cannot_be_read_is_one_incident_while_it_is_stuck(world):
     assert len(world.rows()) == 1
     assert heard(world, CRITICAL).count("escalated") == 1
     assert heard(world, CRITICAL).count("reminder") in (4, 5)
+
+
+def test_a_secret_that_was_released_is_repaired_again_though_its_rotation_is_the_same(world):
+    secret = world.secret(tags=RETRY)
+    for _ in range(4):
+        secret.labels.pop(PENDING, None)
+        fails(world, secret, "createSecret", times=99)
+        world.run()
+        world.clock.pass_by(3600)
+    assert world.rows()[-1]["rule"] == "orphaned"
+    calls = len(asked(world))
+
+    world.release(secret)
+    world.clock.pass_by(3600)
+    secret.fault.times = 1
+    world.secrets_manager.go_on(secret.arn)
+    world.run()
+
+    world.promises.at_the_end()
+    assert len(asked(world)) == calls + 1
+    assert world.rows()[-1]["outcome"] == "recovered by retry"
