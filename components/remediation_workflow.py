@@ -203,11 +203,13 @@ class Workflow:
 
     def _retrying(self) -> States:
         """A rotation is asked for, and what becomes of it is looked at for some minutes."""
+        decided = {**INCIDENT, "decision.$": "$.decision", "recovered.$": "$.look.recovered"}
         return {
-            "Retry": self._step("retry", {**INCIDENT, "decision.$": "$.decision"}, result="$.retried", then="Retried"),
+            "Retry": self._step("retry", decided, result="$.retried", then="Retried"),
             "Retried": choice(
                 when("$.retried.outcome", "asked", "TellRetried"),
                 when("$.retried.outcome", "refused", "RetryRefused"),
+                when("$.retried.outcome", "recovered", "Diagnose"),
                 when("$.retried.outcome", "over", "Done"),
                 otherwise="Unforeseen",
             ),

@@ -23,7 +23,6 @@ from .domain.facts import (
     facts_of,
 )
 from .domain.history import iso
-from .domain.incidents import Outcome
 from .domain.notices import Notice, notice_of
 from .settings import RemediationNotifySettings
 
@@ -33,6 +32,7 @@ ACTIONS = (
     | held.ACTIONS
     | incidents.LOOKING_ACTIONS
     | incidents.NOTING_ACTIONS
+    | unfinished_incidents.LOOKING_ACTIONS
     | unfinished_incidents.REMOVING_ACTIONS
 )
 CRITICAL, REMEDIATION, BUS, BURST = "critical topic", "remediation topic", "event bus", "held burst"
@@ -69,6 +69,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = RemediationNotifySettings.from_env()
     turn, execution, key = event["turn"], event["execution"], event.get("incident") or {}
     register, burst = incidents.Incidents(settings.incidents_table_name), held.Held(settings.incidents_table_name)
+    unfinished = unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name)
     incident = _read(register, key)
     gathered = burst.gather(execution) if turn == HELD_BURST else []
     if turn == HELD_BURST and not gathered:
@@ -87,7 +88,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     ways, about = _ways(settings, burst, notice, key), _about(notice, event)
     # A burst is what is there to be told: whoever has joined since the last attempt was not in it.
     troubles: list[Exception] = []
-    for way in [way for way in _recipients(turn, incident) if gathered or not _is_told(incident, about, way)]:
+    told = {way for way in WAYS[turn] if not gathered and _is_told(incident, about, way)}
+    if BURST in told and unfinished.lists(key["secret_arn"], key["opened_at"]):
+        told.remove(BURST)  # What has joined is listed until the burst is told; its row may be gone.
+    for way in [way for way in WAYS[turn] if way not in told]:
         try:
             sent = ways[way]()
         except Exception as trouble:  # noqa: BLE001 - raised below, once everybody else was told
@@ -102,7 +106,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         raise troubles[0]
     burst.forget(gathered)
     if turn in FINAL:
-        _finish(unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name), key, turn)
+        _finish(unfinished, key, turn)
     is_teller = turn == HELD and burst.becomes_teller(execution, int(datetime.now(UTC).timestamp()))
     return {"outcome": "told", "teller": is_teller}
 
@@ -152,13 +156,6 @@ def _ways(
         BUS: lambda: {"event_id": event_bus.put_turn(notice.facts)},
         BURST: join,
     }
-
-
-def _recipients(turn: str, incident: Row | None) -> tuple[str, ...]:
-    """Who is told; what was held was told on the critical topic for all of them together, and is not resolved there."""
-    if turn == RESOLVED and (incident or {}).get("resolved_outcome") == Outcome.HELD:
-        return (REMEDIATION, BUS)
-    return WAYS[turn]
 
 
 def _about(notice: Notice, event: Mapping[str, Any]) -> Row:

@@ -26,12 +26,15 @@ Answer = dict[str, Any]
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
-    """Makes the retry of this `number` for the `incident`; answers `asked`, `refused` with the `reason`, or `over`.
+    """Makes the retry of this `number` for the `incident`.
+
+    Answers `asked`, `refused` with the `reason`, `recovered` when AWS has completed the rotation since the decision,
+    which knew of none (`recovered` of the event), or `over`: the incident is closed, or another execution's.
 
     It is written down before it is asked for. An invocation that finds it written down by an earlier one, which died or
     is still at work, answers what that one has noted; where that has noted nothing it asks again, unless the secret has
-    recovered: while a rotation is unfinished AWS takes the second request for the first. `over` says that the incident
-    is closed, or another execution's. Raises LostRace where another invocation was faster, which is worth another try.
+    recovered: while a rotation is unfinished AWS takes the second request for the first. Raises LostRace where another
+    invocation was faster, which is worth another try.
     """
     settings = RemediationActSettings.from_env()
     arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]
@@ -50,8 +53,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     if not described.secret.rotation_enabled:
         # RotateSecret would switch it on again.
         return _refused(register, row, number, _SWITCHED_OFF)
-    if is_begun and _has_recovered(described.secret, row):
-        return _answer(_ASKED)
+    if _has_recovered(described.secret, row):
+        if is_begun:
+            return _answer(_ASKED)
+        # What the decision knew, it has weighed: AWSCURRENT may be disproved. An older definition does not say.
+        if event.get("recovered") is False:
+            return _answer("recovered")
     if not is_begun and not _begin(register, row, number):
         raise incidents.LostRace("another invocation has begun this retry, or the incident was closed")
     started = rotations.rotate(arn)

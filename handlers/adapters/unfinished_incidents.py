@@ -68,6 +68,13 @@ class UnfinishedIncidents:
         )
         return int(row(answer["Item"]).get("alive_until", 0)) if "Item" in answer else None
 
+    def lists(self, secret_arn: str, opened_at: str) -> bool:
+        """Whether this one is unfinished."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table_name, Key=key(secret_arn, opened_at), ConsistentRead=True
+        )
+        return "Item" in answer
+
     def add(self, secret_arn: str, opened_at: str) -> None:
         """Lists one; once more changes nothing."""
         self._dynamodb.put_item(TableName=self._table_name, Item=item(listing(secret_arn, opened_at)))

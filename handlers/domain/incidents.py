@@ -117,7 +117,7 @@ class Incident:
     @property
     def is_unresolved(self) -> bool:
         """Whether it ended with people, and its secret had no new value since."""
-        return self.state == CLOSED and self.outcome in UNRESOLVED and self.failures > 0
+        return self.state == CLOSED and self.outcome in UNRESOLVED
 
     @property
     def is_about_rotation(self) -> bool:

@@ -18,8 +18,9 @@ REFUSED = {"outcome": "refused", "reason": "No."}
 def retry(context):
     """Makes the retry of this number."""
 
-    def run(incident, number=1, execution=EXECUTION):
-        event = {"execution": execution, "incident": incident, "decision": {"action": "retry", "number": number}}
+    def run(incident, number=1, execution=EXECUTION, **known):
+        decision = {"action": "retry", "number": number}
+        event = {"execution": execution, "incident": incident, "decision": decision} | known
         return remediation_retry.handler(event, context)
 
     return run
@@ -105,6 +106,24 @@ def test_it_does_so_too_where_aws_tells_of_it_by_a_date(aws, scene, incident, re
 
     assert retry(opened) == ASKED
     assert aws.asked("RotateSecret") == []
+
+
+@pytest.mark.parametrize(
+    ("known", "outcome", "asks"),
+    [
+        pytest.param({"recovered": False}, "recovered", 0, id="since the decision"),
+        pytest.param({"recovered": True}, "asked", 1, id="before the decision, which asks for a retry all the same"),
+        pytest.param({}, "asked", 1, id="an older workflow knows no such answer"),
+    ],
+)
+def test_what_aws_has_completed_since_the_decision_is_not_asked_for(aws, scene, incident, retry, known, outcome, asks):
+    opened = incident(pending=False)
+    scene.stated[opened["secret_arn"]]["LastRotatedDate"] = datetime(2026, 3, 2, tzinfo=UTC)
+
+    assert retry(opened, **known) == {"outcome": outcome, "reason": ""}
+
+    assert len(aws.asked("RotateSecret")) == asks
+    assert scene.row(opened)["attempts"] == asks
 
 
 def test_the_next_retry_is_another(scene, incident, retry):

@@ -174,7 +174,7 @@ class Promises:
             self._told_once(row, "escalated", CRITICAL)
             self._told_once(row, "escalated", NOTICES)
         self._told_once(row, TURNS.get(row["outcome"], "recovered"), NOTICES)
-        if row.get("resolved_outcome") == "escalated":
+        if row["outcome"] == "resolved":
             self._told_once(row, "resolved", CRITICAL)
 
     def _told_once(self, row: dict[str, Any], turn: str, topic: str) -> None:

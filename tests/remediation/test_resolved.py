@@ -5,9 +5,10 @@ import pytest
 from tests.remediation.account import AFTER, BEFORE, Plan
 from tests.remediation.secrets_manager import PENDING
 from tests.remediation.story import fails, heard
-from tests.remediation.world import CRITICAL
+from tests.remediation.world import CRITICAL, DEPENDENTS, Settings
 
 RETRY = {"rotation-guard:remediation": "retry"}
+ON_ROTATION = {"rotation-guard:restart": DEPENDENTS, "rotation-guard:restart-on": "rotation"}
 NOTIFY = {"rotation-guard:remediation": "notify"}
 
 
@@ -104,3 +105,29 @@ def test_late_news_of_the_value_of_before_resolves_nothing_of_a_secret_that_cann
 
     world.promises.at_the_end()
     assert world.rows()[0]["outcome"] == "escalated"
+
+
+@pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=0)])
+def test_what_was_held_is_resolved_on_the_topics_that_were_told(world):
+    secret = world.secret(tags=RETRY)
+    fails(world, secret, "createSecret", times=9)
+    world.run()
+    assert heard(world, CRITICAL) == ["held_burst"]
+    world.clock.pass_by(3600)
+    rotate_by_hand(world, secret)
+    world.run()
+    assert heard(world) == ["opened", "held_burst", "resolved"]
+    assert heard(world, CRITICAL) == ["held_burst", "resolved"]
+
+
+def test_a_restart_that_was_escalated_is_resolved_by_the_next_one_that_settles(world):
+    secret = world.secret(tags=ON_ROTATION)
+    world.ssm.ends = "Failed"
+    rotate_by_hand(world, secret)
+    world.run()
+    assert heard(world, CRITICAL) == ["escalated"]
+    world.clock.pass_by(3600)
+    world.ssm.ends = "Success"
+    rotate_by_hand(world, secret)
+    world.run()
+    assert heard(world, CRITICAL) == ["escalated", "resolved"]

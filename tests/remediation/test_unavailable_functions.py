@@ -7,7 +7,7 @@ import pytest
 from tests.remediation.account import BEFORE, Plan
 from tests.remediation.secrets_manager import CREATE
 from tests.remediation.states import FAILED
-from tests.remediation.story import fails, heard
+from tests.remediation.story import fails, heard, run_up_to
 from tests.remediation.world import CRITICAL, NOTICES
 
 MANY = 40
@@ -157,3 +157,15 @@ def test_everything_that_failed_meanwhile_is_heard_of_once_lambda_is_back(world,
         about for one in world.journal.notices if one.topic == NOTICES and one.turn == "opened" for about in one.about
     }
     assert len({arn for arn, _ in opened}) == MANY
+
+
+def test_a_retry_is_not_made_when_aws_has_finished_the_rotation_since_the_decision(world):
+    secret = world.secret(tags=OFTEN)
+    fails(world, secret, "createSecret", times=1)
+    execution = run_up_to(world, "Retry")
+    # Lambda is throttled for some minutes, and AWS's own try succeeds meanwhile.
+    world.secrets_manager.go_on(secret.arn)
+    world.step(execution)
+    world.run()
+
+    assert len(secret.moved_at) == 1

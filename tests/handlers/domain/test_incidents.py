@@ -213,7 +213,8 @@ def test_a_failed_repair_is_one_that_was_tried_and_ended_with_people(incident, i
         pytest.param(RESOLVED, success(), "v2", False, id="it was before"),
         pytest.param(RECOVERED, success(), "v2", False, id="it had recovered"),
         pytest.param(OPEN, success(), "v2", False, id="it is open"),
-        pytest.param(RESTARTED, success(), "v2", False, id="no rotation had failed"),
+        pytest.param(RESTARTED, success(), "v2", True, id="a restart had failed"),
+        pytest.param(replace(RESTARTED, outcome="restarted"), success(), "v2", False, id="a restart had ended well"),
         pytest.param(replace(ESCALATED, state="restarting"), success(), "v2", False, id="dependents restart"),
     ],
 )
