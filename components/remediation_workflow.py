@@ -145,7 +145,7 @@ class Workflow:
             "Begin": make({**HEARD, "incident.$": "$.claim.incident", "claim.$": "$.claim"}, "$", "TellOpened"),
             "TellOpened": self._tell("opened", "Settle", {**INCIDENT, **HEARD}, otherwise="Broken"),
             # AWS tries a failed rotation again by itself.
-            "Settle": wait("$.claim.wait_seconds", "Diagnose"),
+            "Settle": wait("$.claim.wait_seconds", "RetryIsDue"),
             "Resumed": choice(
                 when("$.claim.resume_at", "diagnose", "Begin"),
                 when("$.claim.resume_at", "restart", "TakeRestarts"),
@@ -165,6 +165,7 @@ class Workflow:
         """What is true of the secret now?"""
         asked = "probe" in self.functions
         return {
+            "RetryIsDue": put({"seconds": 0}, "$.backoff", "Diagnose"),
             "Diagnose": self._step("diagnose", INCIDENT, result="$.look", then="Diagnosed"),
             "Diagnosed": choice(
                 when("$.look.state", "over", "Done"),
@@ -187,6 +188,7 @@ class Workflow:
             "diagnosis.$": "$.look.diagnosis",
             "recovered.$": "$.look.recovered",
             "proofs.$": "$.proofs",
+            "backoff_seconds.$": "$.backoff.seconds",
         }
         return {
             "Decide": self._step("decide", known, result="$.decision", then="Decided"),
@@ -195,6 +197,7 @@ class Workflow:
                 *self._has("retry", when("$.decision.action", "retry", "Retry")),
                 *self._has("move", when("$.decision.action", "move", "Move")),
                 when("$.decision.action", "wait", "AwaitWindow"),
+                *self._has("retry", when("$.decision.action", "back off", "BackOff")),
                 when("$.decision.action", "over", "Done"),
                 otherwise="Unforeseen",
             ),
@@ -224,10 +227,10 @@ class Workflow:
                 when_at_least("$.looks.count", LOOKS, "RetryFailed"),
                 otherwise="CountLook",
             ),
-            # Nobody waits for a next retry that there will not be.
-            "RetryFailed": choice(when_there("$.look.rules_out_retry", "Diagnose"), otherwise="BackOff"),
+            # Only another retry is worth the wait, and that is for the next decision to say: nobody waits for a page.
+            "RetryFailed": make({"seconds.$": "$.decision.backoff_seconds"}, "$.backoff", "Diagnose"),
             "CountLook": count("$.looks", "WatchRotation"),
-            "BackOff": wait("$.decision.backoff_seconds", "Diagnose"),
+            "BackOff": wait("$.decision.wait_seconds", "RetryIsDue"),
             "RetryRefused": _escalation({"reason.$": "$.retried.reason"}),
         }
 
@@ -254,7 +257,7 @@ class Workflow:
             ),
             "Ended": choice(
                 when("$.end.state", "over", "Done"),
-                when("$.end.state", "stale", "Diagnose"),
+                when("$.end.state", "stale", "RetryIsDue"),
                 when_true("$.end.restarts", "Debounce" if "restart" in self.functions else "Settled"),
                 when_there("$.error", "TellBroken"),
                 otherwise="Tell",

@@ -27,7 +27,7 @@ ACTIONS = (
     | kill_switch.ACTIONS
 )
 ROUNDS = 10
-"""Decisions about one incident beyond its retries: lost races and change windows are what they are for."""
+"""Decisions about one incident beyond two for each retry: lost races and change windows are what they are for."""
 
 logger = Logger()
 
@@ -41,9 +41,12 @@ _MOVES = {Action.ROLL_FORWARD: Outcome.ROLLED_FORWARD, Action.FALL_BACK: Outcome
 def handler(event: dict[str, Any], context: LambdaContext) -> Row:
     """Takes the `incident`, its `diagnosis`, whether it has `recovered`, and the `proofs` of a probe, if there is one.
 
-    Answers the `action`, `end` with an `outcome`, `retry`, `move`, `wait`, or `over` when the incident is open no more
-    or another execution's; the `reason`; for how many seconds to wait for the change window, and for how many after a
-    retry that failed.
+    A retry that has failed leaves a back-off of so many seconds (`backoff_seconds` of the event), which is due before
+    the next retry and before nothing else.
+
+    Answers the `action`: `end` with an `outcome`, `retry`, `move`, `wait` for the change window, `back off`, or `over`
+    when the incident is open no more or another execution's; the `reason`; for how many seconds to wait; and how many
+    to back off once this retry has failed.
     """
     settings = RemediationDecideSettings.from_env()
     register = incidents.Incidents(settings.incidents_table_name)
@@ -53,6 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Row:
     diagnosis, now = Diagnosis.of(event["diagnosis"]), datetime.now(UTC)
     window = ChangeWindow.from_mapping(json.loads(settings.change_window))
     wait = window.seconds_until_open(now) if window else 0
+    backoff = int(event.get("backoff_seconds", 0))  # An older workflow has waited before it asks.
     mode, recovered, proofs = Mode(diagnosis.mode), bool(event["recovered"]), event.get("proofs") or {}
     situation = Situation(
         mode=mode,
@@ -68,8 +72,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Row:
         moved=_moved(row, diagnosis),
         stopped=kill_switch.says_stop(settings.kill_switch_parameter_name),
         orphaned=_is_orphaned(row, register, settings, diagnosis, counts=not recovered and mode is not Mode.NOTIFY),
+        backing_off=backoff > 0,
         window_open=wait == 0,
-        exhausted=row["rounds"] >= settings.max_retries + ROUNDS,
+        exhausted=row["rounds"] >= 2 * settings.max_retries + ROUNDS,
         current=_proof(proofs, "current", diagnosis.current),
         pending=_proof(proofs, "pending", diagnosis.pending),
         previous=_proof(proofs, "previous", diagnosis.previous),
@@ -77,7 +82,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Row:
     decision = decide(situation)
     if decision.action in _ACTING and not _may_act(decision, row, settings, now):
         decision = decide(replace(situation, capped=True))
-    answer = _answer(decision, row, diagnosis, settings, wait)
+    answer = _answer(decision, row, diagnosis, settings, {Action.WAIT: wait, Action.BACK_OFF: backoff})
     is_verified = _is_verified(decision, row, diagnosis, proofs)
     if not _write_down(answer, decision, row, proofs, register, now, is_verified=is_verified):
         return {**_NOTHING, "action": "over"}
@@ -147,7 +152,13 @@ def _may_act(decision: Decision, row: Row, settings: RemediationDecideSettings, 
     return slots.take(holder, int(now.timestamp()))
 
 
-def _answer(decision: Decision, row: Row, diagnosis: Diagnosis, settings: RemediationDecideSettings, wait: int) -> Row:
+def _answer(
+    decision: Decision,
+    row: Row,
+    diagnosis: Diagnosis,
+    settings: RemediationDecideSettings,
+    waits: dict[Action, int],
+) -> Row:
     number, plan = int(row["attempts"]) + 1, list(diagnosis.restarts)
     recovered = Outcome.RECOVERED_BY_RETRY if row["attempts"] else Outcome.RECOVERED_BY_AWS
     due = plan if row["attempts"] or diagnosis.restart_on_rotation else []
@@ -161,7 +172,8 @@ def _answer(decision: Decision, row: Row, diagnosis: Diagnosis, settings: Remedi
         },
         Action.ROLL_FORWARD: {"action": "move", "from": diagnosis.current, "to": diagnosis.pending},
         Action.FALL_BACK: {"action": "move", "from": diagnosis.current, "to": diagnosis.previous},
-        Action.WAIT: {"action": "wait", "wait_seconds": wait},
+        Action.WAIT: {"action": "wait", "wait_seconds": waits[Action.WAIT]},
+        Action.BACK_OFF: {"action": "back off", "wait_seconds": waits[Action.BACK_OFF]},
         Action.HOLD: {"action": "end", "outcome": Outcome.HELD},
         Action.ESCALATE: {"action": "end", "outcome": Outcome.ESCALATED},
     }

@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     second than of anything else. `state` is `over` when the incident is open no more, or another execution has taken it
     over, and then nothing else is said.
     `rotation` tells what became of the rotation that was asked for last: `succeeded`, `failed`, or `under way` as far
-    as anybody has heard. `rules_out_retry` is there where the secret as it is now allows no other retry.
+    as anybody has heard.
     """
     settings = RemediationDiagnoseSettings.from_env()
     arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]
@@ -74,7 +74,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "rotation": _rotation(row, recovered),
         "probe": diagnosis.probe,
         "diagnosis": diagnosis.as_dict(),
-        **({"rules_out_retry": True} if diagnosis.rules_out_retry else {}),
     }
 
 

@@ -129,7 +129,7 @@ _STATES: dict[str, Callable[[Left], tuple[str, str] | None]] = {
     "Decide": _decided,
     "AwaitWindow": lambda left: ("waited", "for the change window"),
     "Retry": _retried,
-    "BackOff": lambda left: ("waited", f"{left.word('decision', 'backoff_seconds')} s, before the next look"),
+    "BackOff": lambda left: ("waited", f"{left.word('decision', 'wait_seconds')} s, before the next retry"),
     "Move": _moved,
     "End": _ended,
     "Restart": _restarted,

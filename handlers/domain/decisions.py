@@ -46,6 +46,8 @@ class Action(StrEnum):
     """AWSCURRENT moves to the version that holds AWSPREVIOUS."""
     WAIT = "wait"
     """Until the change window opens; then everything is looked at anew."""
+    BACK_OFF = "back off"
+    """Until the next retry is due; then everything is looked at anew."""
     HOLD = "hold"
     """The incident ends without what it needed, as one of too many."""
     ESCALATE = "escalate"
@@ -78,6 +80,8 @@ class Situation:
     """`holds` or `gone` once this incident has moved AWSCURRENT: it is still there, or somebody has moved it on."""
     stopped: bool = False
     orphaned: bool = False
+    backing_off: bool = False
+    """Whether a retry has just failed, and the next one is not due yet."""
     window_open: bool = True
     capped: bool = False
     """Whether the account's actions of this hour are used up."""
@@ -284,6 +288,13 @@ RULES = (
         lambda s: wanted(s) is Action.RETRY and s.attempts >= s.max_retries,
         Action.ESCALATE,
         lambda s: f"No retry is left ({s.attempts} made of {s.max_retries}): {_standing(s)}.",
+    ),
+    Rule(
+        "backing off",
+        "a retry is wanted, and the one before has just failed",
+        lambda s: wanted(s) is Action.RETRY and s.backing_off,
+        Action.BACK_OFF,
+        lambda s: f"Retry {s.attempts + 1} of {s.max_retries} is made after a back-off: {_standing(s)}.",
     ),
     Rule(
         "window closed",

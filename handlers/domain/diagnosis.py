@@ -80,11 +80,6 @@ class Diagnosis:
     restarts: Sequence[Mapping[str, str]] = ()
     """Which dependents its tag names, as `restarts.plan` writes them."""
 
-    @property
-    def rules_out_retry(self) -> bool:
-        """Whether it allows no retry, whatever a probe says."""
-        return bool(self.untouchable) or self.mode == Mode.NOTIFY or not self.rotation_on
-
     def as_dict(self) -> dict[str, Any]:
         """As it goes from step to step."""
         return asdict(self)

@@ -212,17 +212,22 @@ def test_a_retry_that_works_is_seen_at_the_next_look(walk):
 
 
 @pytest.mark.parametrize(("rotation", "looked"), [("failed", 1), ("under way", 60)])
-def test_a_retry_that_fails_or_shows_nothing_backs_off_before_the_next_decision(walk, rotation, looked):
-    looks = [look(), *[look(rotation=rotation)] * looked, look()]
+def test_a_retry_that_fails_or_shows_nothing_backs_off_only_if_another_is_wanted(walk, rotation, looked):
+    looks = [look(), *[look(rotation=rotation)] * looked, look(), look()]
     steps = Steps(
         **{**BASIC, "diagnose": looks},
-        decide=[decided("retry", backoff_seconds=77), decided("end", outcome="escalated")],
+        decide=[
+            decided("retry", backoff_seconds=77),
+            decided("back off", wait_seconds=77),
+            decided("end", outcome="escalated"),
+        ],
         retry={"outcome": "asked"},
     )
 
     run = walk(steps)
 
     assert run["waits"] == [900, *[30] * looked, 77]
+    assert [one["backoff_seconds"] for one in steps.payloads("decide")] == [0, 77, 0]
     assert run["ended"] == "Done"
 
 

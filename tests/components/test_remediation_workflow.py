@@ -243,7 +243,7 @@ def test_each_state_reads_only_what_every_way_to_it_has_written(definition, stat
 
     missing = {name: _reads(state) - there[name] for name, state in states.items()}
     assert {name: fields for name, fields in missing.items() if fields} == {}
-    assert _reads(states["Decide"]) == {"incident", "look", "proofs"}
+    assert _reads(states["Decide"]) == {"incident", "look", "proofs", "backoff"}
 
 
 def test_what_a_mode_has_no_step_for_stands_nowhere_in_it():

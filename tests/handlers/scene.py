@@ -119,7 +119,7 @@ class Scene:
         row = {**self.row(incident), **changes}
         self.aws.put("incidents", {name: value for name, value in row.items() if value is not None})
 
-    def decide(self, incident, proofs=None, recovered=False, **found):
+    def decide(self, incident, proofs=None, recovered=False, backoff_seconds=0, **found):
         """Has the next step decided, by what was found: a stuck secret that opts in to repair unless said otherwise."""
         known: dict[str, Any] = {
             "name": "orders/db",
@@ -131,6 +131,7 @@ class Scene:
         known |= {"failed_step": "setSecret", "rotation_on": True, **found}
         diagnosis = Diagnosis(incident["secret_arn"], **known).as_dict()
         event = {"incident": incident, "diagnosis": diagnosis, "recovered": recovered, "proofs": proofs or {}}
+        event["backoff_seconds"] = backoff_seconds
         return remediation_decide.handler({"execution": EXECUTION, **event}, self._context)
 
     def close(self, incident, state="closed"):

@@ -67,6 +67,25 @@ def test_each_retry_has_its_number_and_a_longer_wait(scene, incident, monkeypatc
     assert said(answer) == {"action": "retry", "number": number, "backoff_seconds": backoff}
 
 
+def test_a_retry_that_failed_is_followed_by_another_after_its_back_off(aws, scene, incident):
+    opened = incident(attempts=1)
+
+    answer = scene.decide(opened, WORKS, backoff_seconds=150)
+
+    assert said(answer) == {"action": "back off", "wait_seconds": 150}
+    assert scene.row(opened)["alive_until"] - int(datetime.now(UTC).timestamp()) > 150
+    # It has made nothing, and so it has used up nothing.
+    assert [row for row in aws.rows("incidents") if row["secret_arn"] == "limit#actions"] == []
+
+
+@pytest.mark.parametrize(
+    ("attempts", "proofs", "does"),
+    [(3, WORKS, "end"), (1, FORWARD, "move"), (1, FORWARD | {"pending": "broken"}, "end")],
+)
+def test_nothing_but_a_retry_waits_for_a_back_off(scene, incident, attempts, proofs, does):
+    assert scene.decide(incident(attempts=attempts), proofs, backoff_seconds=150)["action"] == does
+
+
 def test_the_wait_grows_up_to_its_cap(scene, incident, monkeypatch):
     monkeypatch.setenv("RETRY_CAP_MINUTES", "7")
     monkeypatch.setenv("MAX_RETRIES", "4")
@@ -186,7 +205,7 @@ def test_after_a_move_that_somebody_undid_there_is_no_other(scene, incident):
 
 
 def test_an_incident_that_never_comes_to_an_end_is_ended(scene, incident):
-    opened = incident(rounds=12)
+    opened = incident(rounds=15)
 
     assert scene.decide(opened, FORWARD)["action"] == "move"
     assert said(scene.decide(opened, FORWARD)) == {"action": "end", "outcome": "escalated"}

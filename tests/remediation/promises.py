@@ -245,7 +245,9 @@ class Promises:
         is_unresolved = row.get("outcome") == "escalated" and row.get("rule") != "stopped"
         is_repeat = event.rotation in row.get("rotation_ids", ())
         if event.kind == "Rotation Stuck":
-            is_repeat = "AWSPENDING" in row["versions"].get(event.body["detail"]["versionId"], ())
+            # Of a secret that could not be described nobody knows which version is pending.
+            version = event.body["detail"]["versionId"]
+            is_repeat = not row["versions"] or "AWSPENDING" in row["versions"].get(version, ())
         return is_repeat and (is_unresolved or datetime.fromisoformat(event.occurred_at) < last + ROTATION_WINDOW)
 
     def _new_values(self, secret: Any) -> list[datetime]:

@@ -1,5 +1,6 @@
 """Work is handed over to a person, a later step or another execution: none of it is lost, whoever stops midway."""
 
+import random
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -400,13 +401,13 @@ def test_what_breaks_again_after_people_were_told_that_all_is_well_is_news(world
 
 
 @pytest.mark.parametrize("settings", [Settings(max_retries=1), Settings(max_retries=3)])
-def test_nobody_waits_for_a_back_off_after_the_last_retry(world):
+def test_nobody_waits_for_a_back_off_after_the_last_retry(world, settings):
     secret = world.secret(tags=OPTED_IN)
     fails(world, secret, "createSecret", times=99)
     execution = run_up_to(world, "Settle")
     world.run()
 
-    assert "BackOff" in execution.trail
+    assert execution.trail.count("BackOff") == settings.max_retries - 1
     escalated_at = max(one["at"] for one in world.rows()[0]["actions"] if one.get("turn") == "escalated")
     failed_at = world.events[-1].occurred_at
     # One look at the rotation, and no more.
@@ -433,6 +434,30 @@ def test_nobody_waits_for_a_back_off_where_no_other_retry_is_allowed(world, chan
 
     world.promises.at_the_end()
     assert heard(world, CRITICAL) == ["escalated"]
+    assert "BackOff" not in execution.trail
+
+
+@pytest.mark.parametrize("settings", [Settings(mode="repair")])
+@pytest.mark.parametrize(
+    ("change", "ends"),
+    [
+        (lambda world, _: setattr(world.ssm, "switch", "stop"), "escalated"),
+        (lambda _, secret: secret.live.update(app="of nobody"), "escalated"),
+        (lambda _, secret: secret.live.update(app=secret.versions[secret.labels[PENDING]].password), "rolled forward"),
+    ],
+    ids=["the kill switch is set", "no password works any more", "AWSPENDING alone works"],
+)
+def test_nobody_waits_for_a_back_off_when_something_else_is_decided(world, monkeypatch, change, ends):
+    monkeypatch.setattr(random, "random", lambda: 0.99)
+    secret = world.secret(tags=OPTED_IN)
+    fails(world, secret, "setSecret", times=99)
+    execution = run_up_to(world, "WatchRotation")
+    world.secrets_manager.go_on(secret.arn)
+    change(world, secret)
+    world.run()
+
+    world.promises.at_the_end()
+    assert [row["outcome"] for row in world.rows()] == [ends]
     assert "BackOff" not in execution.trail
 
 

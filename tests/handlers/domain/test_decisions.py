@@ -14,6 +14,7 @@ BOTH = (False, True)
 STEPS = (None, "createSecret", "setSecret", "testSecret", "finishSecret")
 USERS = ("unknown", "single", "alternating")
 TELLS_OR_ENDS = {Action.ESCALATE, Action.RECOVERED, Action.FINISH}
+WAITS_OR_ENDS = TELLS_OR_ENDS | {Action.WAIT, Action.BACK_OFF, Action.HOLD}
 MOVES_TO = {Action.ROLL_FORWARD: "pending", Action.FALL_BACK: "previous"}
 FORBIDS = {
     "untouchable": "It is a replica: its primary is in us-east-1, and is repaired there.",
@@ -47,7 +48,7 @@ def situations(mode, forbids):
     for current, pending, previous, recovered, rotation, fallback, attempts, moved, window, capped in product(
         Proof, Proof, Proof, BOTH, BOTH, BOTH, (0, 2, 3), ("", "holds", "gone"), BOTH, BOTH
     ):
-        for forbid in forbids:
+        for backing_off, forbid in product(BOTH, forbids):
             yield Situation(
                 mode,
                 "setSecret",
@@ -61,6 +62,7 @@ def situations(mode, forbids):
                 moved=moved,
                 window_open=window,
                 capped=capped,
+                backing_off=backing_off,
                 **forbid,
             )
 
@@ -102,7 +104,7 @@ def a_retry_has_something_to_begin_with(one, decision):
 
 
 def nothing_is_done_outside_the_window_or_beyond_the_cap(one, decision):
-    return decision.action in TELLS_OR_ENDS | {Action.WAIT, Action.HOLD} or (one.window_open and not one.capped)
+    return decision.action in WAITS_OR_ENDS or (one.window_open and not one.capped)
 
 
 def it_waits_for_the_window_and_is_held_by_the_cap(one, decision):
@@ -115,6 +117,13 @@ def it_waits_or_is_held_only_with_something_to_do(one, decision):
     if decision.action not in (Action.WAIT, Action.HOLD):
         return True
     return decide(replace(one, window_open=True, capped=False)).action in (Action.RETRY, *MOVES_TO)
+
+
+def it_backs_off_before_a_retry_and_before_nothing_else(one, decision):
+    if decision.action is Action.RETRY:
+        return not one.backing_off
+    later = decide(replace(one, backing_off=False, window_open=True, capped=False))
+    return decision.action is not Action.BACK_OFF or (one.backing_off and later.action is Action.RETRY)
 
 
 def it_ends_well_only_for_a_cause_and_never_on_what_is_disproved(one, decision):
@@ -142,6 +151,7 @@ PROMISES = (
     nothing_is_done_outside_the_window_or_beyond_the_cap,
     it_waits_for_the_window_and_is_held_by_the_cap,
     it_waits_or_is_held_only_with_something_to_do,
+    it_backs_off_before_a_retry_and_before_nothing_else,
     it_ends_well_only_for_a_cause_and_never_on_what_is_disproved,
     what_was_moved_and_holds_ends_it,
     it_says_why_in_a_sentence,
