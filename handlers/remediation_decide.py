@@ -188,7 +188,10 @@ def _answer(
 
 
 def _backoff(number: int, settings: RemediationDecideSettings) -> int:
-    """Seconds to wait once this retry has failed; none after the last one, since then somebody is paged."""
+    """Seconds to wait before another retry once this one has failed; none after the last.
+
+    An execution of an older workflow waits for them before it asks what comes next, which is then a page.
+    """
     if number >= settings.max_retries:
         return 0
     chance = random.random()  # noqa: S311 - jitter, not a secret

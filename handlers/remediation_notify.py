@@ -87,10 +87,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     ways, about = _ways(settings, burst, notice, key), _about(notice, event)
     # A burst is what is there to be told: whoever has joined since the last attempt was not in it.
-    troubles: list[Exception] = []
     told = {way for way in WAYS[turn] if not gathered and _is_told(incident, about, way)}
     if BURST in told and unfinished.lists(key["secret_arn"], key["opened_at"]):
         told.remove(BURST)  # What has joined is listed until the burst is told; its row may be gone.
+    troubles: list[Exception] = []
     for way in [way for way in WAYS[turn] if way not in told]:
         try:
             sent = ways[way]()
