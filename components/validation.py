@@ -31,7 +31,8 @@ from .checks import (
     word,
 )
 from .endpoints import RAW_DELIVERY, endpoint_complaint, normalize_endpoint
-from .event_patterns import pattern_complaint, shape_complaint
+from .event_patterns import complain_about_pattern
+from .filter_policies import complain_about_filter
 from .notifications import TOPICS
 from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
 from .rotation_audit import MANAGED_TAG
@@ -233,22 +234,19 @@ def _subscription_name(entry: Mapping[str, Any], names: set[str]) -> Iterator[st
 
 def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
     protocol, endpoint = entry["protocol"], entry["endpoint"]
-    complaint = endpoint_complaint(protocol, endpoint)
-    if complaint:
-        yield complaint[0] + got(complaint[1], protocol if complaint[0] == ".protocol" else endpoint)
+    problem = endpoint_complaint(protocol, endpoint)
+    if problem:
+        field, allowed = problem
+        yield field + got(allowed, protocol if field == ".protocol" else endpoint)
     raw = entry.get("raw_message_delivery")
     if raw is not None:
         yield from (f".{named('raw_message_delivery')}{problem}" for problem in boolean(named, raw))
         if raw is True and protocol not in RAW_DELIVERY:
             yield f".{named('raw_message_delivery')}" + got(f"left out but for {', '.join(RAW_DELIVERY)}", raw)
     policy = entry.get("filter_policy")
-    complaint = (
-        None
-        if policy is None or isinstance(policy, pulumi.Output)
-        else shape_complaint(policy, "SNS writes filter policies")
-    )
+    complaint = None if policy is None or isinstance(policy, pulumi.Output) else complain_about_filter(policy)
     if complaint:
-        yield f".{named('filter_policy')}" + got(complaint, policy)
+        yield f".{named('filter_policy')}{complaint}"
     yield from (f".{named('subscription_role_arn')}{problem}" for problem in _delivery_role(entry))
 
 
@@ -278,9 +276,9 @@ def _extra_rules(named: Naming, value: Any) -> Iterator[str]:
             seen.add(name)
         if not isinstance(entry["to"], str) or entry["to"] not in DESTINATIONS:
             yield f"{path}.to" + got(f"one of {', '.join(DESTINATIONS)}", entry["to"])
-        complaint = pattern_complaint(entry["event_pattern"])
+        complaint = complain_about_pattern(entry["event_pattern"])
         if complaint:
-            yield f"{path}.{named('event_pattern')}" + got(complaint, entry["event_pattern"])
+            yield f"{path}.{named('event_pattern')}{complaint}"
 
 
 def _retention_order(args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
