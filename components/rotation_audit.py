@@ -20,6 +20,8 @@ LONGEST_ALARM_SECONDS = 7 * 86_400
 """The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 MINIMUM_RETRY_SECONDS = 60
 """The least that Scheduler takes as the age of an event."""
+SCHEDULE_EXPRESSION = "rate(1 hour)"
+"""How often unless another is given."""
 SCHEDULE_INPUT = {"scheduled_time": "<aws.scheduler.scheduled-time>"}
 """Scheduler puts the time in, the same for every retry of one run, which makes it the run's id
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html)."""
@@ -133,7 +135,7 @@ class RotationAudit(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         managed_tag = args.get("managed_tag", MANAGED_TAG)
-        expression = args.get("schedule_expression", "rate(1 hour)")
+        expression = args.get("schedule_expression", SCHEDULE_EXPRESSION)
 
         kept: dict[str, Any] = {
             "deletion_protection": args.get("deletion_protection", True),

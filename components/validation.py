@@ -35,7 +35,7 @@ from .event_patterns import complain_about_pattern
 from .filter_policies import complain_about_filter
 from .notifications import TOPICS
 from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
-from .rotation_audit import MANAGED_TAG
+from .rotation_audit import MANAGED_TAG, SCHEDULE_EXPRESSION
 from .rotation_events import DESTINATIONS
 from .subscription_names import name_subscription
 
@@ -47,6 +47,7 @@ LOG_RETENTION_DAYS = (
 MAXIMUM_DAYS = 3650
 MAXIMUM_HOURS = 8760
 MAXIMUM_QUEUE_DAYS = 14
+MOST_FLEXIBLE_MINUTES = 1440
 HISTORIES = ("everyRun", "changes")
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
 _SUBSCRIPTION_NAME = re.compile(r"(?![0-9]{1,7}$)[A-Za-z0-9._-]{1,24}")
@@ -294,10 +295,31 @@ def _retention_order(args: Mapping[str, Any], named: Naming, hidden: frozenset[s
         )
 
 
+def _flexible_window(args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
+    """Scheduler delays a run by the whole window at most, so a longer one reaches into the next run.
+
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html)
+    """
+    expression = args.get("schedule_expression", SCHEDULE_EXPRESSION)
+    minutes = args.get("schedule_flexible_minutes", 0)
+    if list(_schedule(named, expression)) or not is_integer(minutes) or not 0 < minutes <= MOST_FLEXIBLE_MINUTES:
+        return
+    most = schedule_expression.shortest_period_seconds(expression) // 60
+    if minutes > most:
+        limit, given = (
+            "a secret value" if setting in hidden else value
+            for setting, value in (("schedule_expression", most), ("schedule_flexible_minutes", minutes))
+        )
+        yield (
+            f"{named('schedule_flexible_minutes')} must be at most {limit}, the minutes between two runs by "
+            f"{named('schedule_expression')}, got {given}"
+        )
+
+
 _CHECKS: Mapping[str, Check] = {
     "schedule_expression": _schedule,
     "schedule_timezone": _timezone,
-    "schedule_flexible_minutes": whole_number(0, 1440),
+    "schedule_flexible_minutes": whole_number(0, MOST_FLEXIBLE_MINUTES),
     "max_age_days": whole_number(0, MAXIMUM_DAYS),
     "max_age_classes": _age_classes,
     "warn_days": whole_number(0, MAXIMUM_DAYS),
@@ -319,5 +341,5 @@ _CHECKS: Mapping[str, Check] = {
     "demo": boolean,
     "drill": boolean,
 }
-_CROSSINGS: tuple[Crossing, ...] = (_retention_order, _void_classes, remediation_crossings)
+_CROSSINGS: tuple[Crossing, ...] = (_flexible_window, _retention_order, _void_classes, remediation_crossings)
 """What two settings ask of each other, once each of them is right by itself."""
