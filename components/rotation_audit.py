@@ -11,6 +11,7 @@ from pulumi_aws import cloudwatch, iam, lambda_, scheduler
 from . import age_classes, arns, iam_policies
 from .audit_status import AuditStatus
 from .function import Function, RuntimeArgs
+from .placement import PROVIDER, detects_loops, find_region
 from .queues import queue
 from .schedule_expression import longest_period_seconds, shortest_period_seconds
 from .tables import table
@@ -197,7 +198,10 @@ class RotationAudit(pulumi.ComponentResource):
             opts=child,
         )
         # Lambda stops a function that invokes itself after some sixteen times; a run of many secrets may need more.
-        lambda_.FunctionRecursionConfig(f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child)
+        if detects_loops(find_region(self.get_provider(PROVIDER), {**args.get("runtime", {}), **args})):
+            lambda_.FunctionRecursionConfig(
+                f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child
+            )
         if "critical_topic_arn" in args and 3 * longest <= LONGEST_ALARM_SECONDS:
             dimensions = {"service": f"{name}-check", "function_name": check.name}
             _alarm(f"{name}-incomplete", dimensions, longest, args["critical_topic_arn"], tags, child)

@@ -7,13 +7,14 @@ left to AWS where they can be used, and refused elsewhere.
 import difflib
 import re
 import zoneinfo
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import pulumi
 
 from . import age_classes, schedule_expression
+from .audit_trail import AUDIT_TAG
 from .checks import (
     Check,
     Crossing,
@@ -33,7 +34,10 @@ from .checks import (
 from .endpoints import RAW_DELIVERY, endpoint_complaint, normalize_endpoint
 from .event_patterns import complain_about_pattern
 from .filter_policies import complain_about_filter
+from .name_lengths import complain_about_names
 from .notifications import TOPICS
+from .placement import Placement, complain_about_placement
+from .policy_sizes import complain_about_policy_sizes
 from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
 from .rotation_audit import MANAGED_TAG, SCHEDULE_EXPRESSION
 from .rotation_events import DESTINATIONS
@@ -48,12 +52,20 @@ MAXIMUM_DAYS = 3650
 MAXIMUM_HOURS = 8760
 MAXIMUM_QUEUE_DAYS = 14
 MOST_FLEXIBLE_MINUTES = 1440
+OWN_TAG_KEYS = (AUDIT_TAG,)
+"""Keys of tags that the components set themselves."""
 HISTORIES = ("everyRun", "changes")
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
 _SUBSCRIPTION_NAME = re.compile(r"(?![0-9]{1,7}$)[A-Za-z0-9._-]{1,24}")
 """Not what was once a position in the list; 8 digits may be the hash of an endpoint."""
 KNOWN_LATER = ("powertools_layer_arn", "kms_key_arn")
 """Settings that may be Outputs; so may endpoints, filters and roles of subscriptions, and entries of lists of ARNs."""
+
+
+COMPONENT = "rotation-guard"
+"""What the component of the stack is called."""
+ANYWHERE = Placement()
+"""Where nothing is known of the place before the deployment."""
 
 
 class InvalidSettings(pulumi.RunError):
@@ -65,29 +77,46 @@ class InvalidSettings(pulumi.RunError):
         super().__init__("\n  ".join([f"rotation-guard has {count} be deployed:", *complaints]))
 
 
-def refuse_invalid(args: Mapping[str, Any]) -> None:
-    """Raises InvalidSettings when any of these settings, named as RotationGuardArgs names them, is wrong."""
-    complaints = list(complaints_about(args))
+def refuse_invalid(args: Mapping[str, Any], component: str = COMPONENT, placement: Placement = ANYWHERE) -> None:
+    """Raises InvalidSettings when any of these settings, named as RotationGuardArgs names them, is wrong.
+
+    They are for a component of this name, in this place.
+    """
+    complaints = complaints_about(args, component=component, placement=placement)
     if complaints:
         raise InvalidSettings(complaints)
 
 
-def complaints_about(args: Mapping[str, Any], named: Naming = str, hidden: frozenset[str] = frozenset()) -> list[str]:
-    """What is wrong with these settings, a sentence each.
+def complaints_about(
+    args: Mapping[str, Any],
+    named: Naming = str,
+    hidden: frozenset[str] = frozenset(),
+    *,
+    component: str = COMPONENT,
+    placement: Placement = ANYWHERE,
+) -> list[str]:
+    """What is wrong with these settings for a component of this name in this place, a sentence each.
 
     `named` turns a setting's name into what its author wrote, such as camel case in a stack's configuration; the values
     of the `hidden` ones, which are secret, are not repeated.
     """
     found = [undeclared(named(str(name)), [named(known) for known in _CHECKS]) for name in args if name not in _CHECKS]
+    wrong: set[str] = set()
     for setting, check in _CHECKS.items():
         if setting not in args or (setting in KNOWN_LATER and isinstance(args[setting], pulumi.Output)):
             continue
         complaints = list(check(named, args[setting]))
+        if complaints:
+            wrong.add(setting)
         if setting in hidden:
             complaints = [_without_value(complaint) for complaint in complaints]
         found += [f"{named(setting)}{complaint}" for complaint in complaints]
     for crossing in _CROSSINGS:
         found += crossing(args, named, hidden)
+    right = {setting: value for setting, value in args.items() if setting not in wrong}
+    found += complain_about_placement(right, named, hidden, placement)
+    found += complain_about_names(component, right, named, hidden)
+    found += complain_about_policy_sizes(component, right, named, hidden)
     return found
 
 
@@ -149,6 +178,18 @@ def _tags(_: Naming, value: Any) -> Iterator[str]:
         yield f" must be at most 45 tags, as AWS takes 50 a resource, got {len(value)}"
     for key, text in value.items():
         yield from tag(f".{word(str(key))}", key, text)
+    yield from _keys_that_differ_in_case([key for key in value if isinstance(key, str)])
+
+
+def _keys_that_differ_in_case(keys: Sequence[str]) -> Iterator[str]:
+    """IAM takes such keys for one (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html)."""
+    known: dict[str, str] = {key.lower(): key for key in OWN_TAG_KEYS}
+    for key in keys:
+        other = known.setdefault(key.lower(), key)
+        if other in OWN_TAG_KEYS:
+            yield f".{word(key)} must be another key than {other}, which the component sets itself, got it"
+        elif other != key:
+            yield f".{word(key)} must differ from {word(other)} in more than case, as IAM takes them for one, got both"
 
 
 def _age_classes(named: Naming, value: Any) -> Iterator[str]:
