@@ -1,4 +1,4 @@
-"""Whether the lists among the settings fit into the policies of the roles that they end in."""
+"""Whether the lists among the settings fit into the policies of roles and queues that they end in."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,12 +8,14 @@ import pulumi
 
 from . import remediation_policies
 from .checks import Naming, known_texts
-from .iam_policies import Statement, write_function_policy
+from .iam_policies import Statement, fed_by_rules, write_function_policy
 from .name_lengths import ADDED_BY_PULUMI
 
 MOST_CHARACTERS = 10_240
 """Of all inline policies of a role, white space not counted
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+MOST_QUEUE_POLICY_BYTES = 8192
+"""(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html)."""
 LISTS = ("probe_functions", "rotation_functions", "restart_targets", "restart_role_arns")
 _POLICIES = {
     "probe": ("probe_functions",),
@@ -24,6 +26,9 @@ _POLICIES = {
 """The steps of remediation whose roles take in a list, or two."""
 _DEMO = {"probe_functions": "demo-probe", "rotation_functions": "demo-rotation"}
 """The functions that the demo adds."""
+_ROUTES = ("failed", "stuck", "stalled", "service-events", "api-calls", "label-updates", "succeeded", "moved")
+"""The component's own rules."""
+_SHORT_REGION = "eu-west-1"
 _LONGEST_PLACE = ("aws-us-gov", "ap-southeast-1", "1" * 12)
 
 
@@ -62,6 +67,25 @@ def complain_about_policy_sizes(
             given = "a secret value" if not hidden.isdisjoint(settings) else characters
             limit = f"at most {MOST_CHARACTERS} characters as a role's policy holds them"
             yield f"{named(longest)} must be{together} {limit}, got {given}"
+
+
+def complain_about_queue_policy(
+    component: str, args: Mapping[str, Any], named: Naming, hidden: frozenset[str], region: str | None
+) -> Iterator[str]:
+    """Whether the policy of the dead letters holds all rules of a component of this name, the extra ones among them.
+
+    Where the Region is not known it counts as one with a short name.
+    """
+    extra = args.get("extra_rules") or ()
+    place = ("aws", region or _SHORT_REGION, "1" * 12)
+    routes = [*_ROUTES, *(f"extra-{rule['name']}" for rule in extra)]
+    rules = [_arn(place, "events", f"rule/{_lengthen(component, f'events-{route}')}") for route in routes]
+    queue = _arn(place, "sqs", _lengthen(component, "events-dead-letters"))
+    size = len(fed_by_rules(queue, rules).encode())
+    if extra and size > MOST_QUEUE_POLICY_BYTES:
+        given = "a secret value" if "extra_rules" in hidden else size
+        limit = f"at most {MOST_QUEUE_POLICY_BYTES} bytes as the policy of their queue names them"
+        yield f"{named('extra_rules')} must be {limit}, got {given}"
 
 
 def _write_policy(step: str, component: str, place: Sequence[str], lists: Mapping[str, list[str]], key: Any) -> str:

@@ -37,7 +37,7 @@ from .filter_policies import complain_about_filter
 from .name_lengths import complain_about_names
 from .notifications import TOPICS
 from .placement import Placement, complain_about_placement
-from .policy_sizes import complain_about_policy_sizes
+from .policy_sizes import complain_about_policy_sizes, complain_about_queue_policy
 from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
 from .rotation_audit import MANAGED_TAG, SCHEDULE_EXPRESSION
 from .rotation_events import DESTINATIONS
@@ -117,6 +117,7 @@ def complaints_about(
     found += complain_about_placement(right, named, hidden, placement)
     found += complain_about_names(component, right, named, hidden)
     found += complain_about_policy_sizes(component, right, named, hidden)
+    found += complain_about_queue_policy(component, right, named, hidden, placement.region)
     return found
 
 

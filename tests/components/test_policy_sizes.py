@@ -10,6 +10,8 @@ from components.remediation import Remediation
 from components.rotation_guard import RotationGuard
 from components.validation import complaints_about
 
+from .samples.messages import rule
+
 QUOTA = 10_240
 """Characters without white space, of all inline policies of a role
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
@@ -75,6 +77,24 @@ def test_a_list_that_does_not_fit_is_refused(setting, make, limit):
     assert complaint.startswith(f"{setting}{limit}")
     assert int(complaint.rpartition(" ")[2]) > QUOTA
     assert hidden == f"{setting}{limit}a secret value"
+
+
+def rules(count):
+    return [rule(name=f"r{number:04}") for number in range(count)]
+
+
+def test_extra_rules_may_be_as_many_as_the_policy_of_their_queue_holds(deploy):
+    """8,192 bytes (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html)."""
+    most = find_most("extra_rules", rules)
+    recording = deploy(RotationGuard, "rotation-guard", {"extra_rules": rules(most)})
+    policies = {one.name: len(one.inputs["policy"]) for one in recording.of_type("aws:sqs/queuePolicy:QueuePolicy")}
+    of_a_rule = len(', "arn:aws:events:eu-west-1:111122223333:rule/rotation-guard-events-extra-r0001-0a1b2c3"')
+
+    assert 8192 - of_a_rule - 30 < max(policies.values()) <= 8192
+
+    [complaint] = complaints_about({"extra_rules": rules(most + 1)})
+
+    assert complaint.startswith("extra_rules must be at most 8192 bytes as the policy of their queue names them, got 8")
 
 
 def test_the_functions_of_the_demo_and_a_key_count_as_well():
