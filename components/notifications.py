@@ -151,7 +151,7 @@ class Notifications(pulumi.ComponentResource):
     ) -> sns.TopicSubscription:
         protocol, endpoint = subscription["protocol"], subscription["endpoint"]
         child_name = f"{name}-{name_subscription(subscription)}"
-        topic_arn = _hold_together(topic.arn, endpoint, child_name) if protocol in WITH_ARN else topic.arn
+        topic_arn = _require_same_place(topic.arn, endpoint, child_name) if protocol in WITH_ARN else topic.arn
         aliases = list_aliases(name, subscription, position)
         if protocol == "lambda":
             lambda_.Permission(
@@ -201,7 +201,7 @@ def _map(value: pulumi.Input[str], change: Callable[[str], Any]) -> Any:
     return value.apply(change) if isinstance(value, Output) else change(str(value))
 
 
-def _hold_together(topic_arn: Output[str], endpoint: pulumi.Input[str], name: str) -> Output[str]:
+def _require_same_place(topic_arn: Output[str], endpoint: pulumi.Input[str], name: str) -> Output[str]:
     """The topic's ARN, which fails the deployment before it subscribes an endpoint that is elsewhere."""
     if not isinstance(endpoint, Output):
         return topic_arn.apply(lambda topic: require_same_place(topic, str(endpoint), name))

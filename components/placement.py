@@ -25,7 +25,7 @@ POWERTOOLS_ACCOUNTS = {
     "us-gov-west-1": "165093116878",
 }
 """Who publishes it elsewhere, by Region; nobody in the Regions of other partitions that are not here."""
-HELD_TO_REGION = {
+REGIONAL = {
     "powertools_layer_arn": "Lambda takes layers of its own Region alone",
     "kms_key_arn": "queues and topics use keys of their own Region alone",
 }
@@ -33,6 +33,8 @@ HELD_TO_REGION = {
 SUBSCRIBED_BY_OWNER = "whoever owns an endpoint elsewhere has to subscribe it"
 """SNS subscribes a queue or a function of another account for its owner alone
 (https://docs.aws.amazon.com/sns/latest/dg/sns-send-message-to-sqs-cross-account.html)."""
+EMULATOR_ACCOUNT = "000000000000"
+"""Of emulators, in which a stack is tried with the endpoints of its real account; nobody's at AWS."""
 WITH_ARN = ("sqs", "lambda", "application", "firehose")
 """Protocols whose endpoints are resources of an account and a Region."""
 
@@ -55,8 +57,16 @@ def find_placement(provider: pulumi.ProviderResource | None) -> Placement:
         return Placement()
     config = pulumi.Config("aws")
     region = config.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    accounts = config.get_object("allowedAccountIds") or ()
-    return Placement(region or None, frozenset(map(str, accounts)))
+    return Placement(region or None, _read_accounts(config))
+
+
+def _read_accounts(config: pulumi.Config) -> frozenset[str]:
+    """The account of the role that the provider assumes, the last one of several, or those that it is allowed."""
+    roles = config.get_object("assumeRoles") or [config.get_object("assumeRole")]
+    role = roles[-1] if isinstance(roles, list) else None
+    account = _read_account(role.get("roleArn")) if isinstance(role, Mapping) else ""
+    allowed = config.get_object("allowedAccountIds")
+    return frozenset([account] if account else map(str, allowed if isinstance(allowed, list) else ()))
 
 
 def find_provider(opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResource | None:
@@ -73,8 +83,8 @@ def find_provider(opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResourc
 
 def find_region(provider: pulumi.ProviderResource | None, args: Mapping[str, Any]) -> str | None:
     """The stack's Region: of the provider, or of one of these settings that must be in it; None where neither tells."""
-    told = (args.get(setting) for setting in HELD_TO_REGION)
-    return find_placement(provider).region or next((arn.split(":")[3] for arn in told if isinstance(arn, str)), None)
+    regions = (_read_place(args.get(setting))[0] for setting in REGIONAL)
+    return find_placement(provider).region or next(filter(None, regions), None)
 
 
 def is_commercial(region: str) -> bool:
@@ -99,8 +109,8 @@ def complain_about_placement(
 
     The settings have been checked by themselves before; what is no ARN is left out.
     """
-    for setting, reason in HELD_TO_REGION.items():
-        region = _place(args.get(setting))[0]
+    for setting, reason in REGIONAL.items():
+        region = _read_place(args.get(setting))[0]
         if region and placement.region and region != placement.region:
             given = "a secret value" if setting in hidden else shown(args[setting])
             yield f"{named(setting)} must be in the stack's Region, {placement.region}, as {reason}, got {given}"
@@ -115,8 +125,10 @@ def complain_about_placement(
 
 def require_same_place(topic_arn: str, endpoint: str, subscription: str) -> str:
     """The topic's ARN, once it is known where the endpoint is; raises RunError where SNS would not subscribe it."""
-    region, account = place = _place(topic_arn)
-    if _place(endpoint)[0] and _place(endpoint) != place:
+    region, account = _read_place(topic_arn)
+    other_region, other_account = _read_place(endpoint)
+    is_elsewhere = other_region != region or other_account != account != EMULATOR_ACCOUNT
+    if other_region and is_elsewhere:
         # The endpoint may be secret.
         raise pulumi.RunError(
             f"the endpoint of {subscription} must be in the account and Region of its topic, {account} and {region}, "
@@ -134,7 +146,7 @@ def _complain_about_endpoints(
         if not isinstance(subscription, Mapping) or subscription.get("protocol") not in WITH_ARN:
             continue
         endpoint, path = subscription.get("endpoint"), f"{named('subscriptions')}[{index}].endpoint"
-        region, account = place = _place(endpoint)
+        region, account = place = _read_place(endpoint)
         allowed = None
         if not region:
             continue
@@ -152,7 +164,13 @@ def _complain_about_endpoints(
             first = path, place
 
 
-def _place(arn: Any) -> tuple[str, str]:
+def _read_account(arn: Any) -> str:
+    """The account in an ARN, also in one without a Region; empty for what is none."""
+    parts = arn.split(":", 5) if isinstance(arn, str) else []
+    return parts[4] if len(parts) == 6 and parts[0] == "arn" else ""
+
+
+def _read_place(arn: Any) -> tuple[str, str]:
     """Region and account of an ARN; empty for what is none."""
     parts = arn.split(":", 5) if isinstance(arn, str) else []
     return (parts[3], parts[4]) if len(parts) == 6 and parts[0] == "arn" else ("", "")

@@ -10,13 +10,13 @@ from . import remediation_policies
 from .checks import Naming, known_texts
 from .iam_policies import Statement, fed_by_rules, write_function_policy
 from .name_lengths import ADDED_BY_PULUMI
+from .remediation_settings import LISTS_OF_ARNS
 
 MOST_CHARACTERS = 10_240
 """Of all inline policies of a role, white space not counted
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 MOST_QUEUE_POLICY_BYTES = 8192
 """(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html)."""
-LISTS = ("probe_functions", "rotation_functions", "restart_targets", "restart_role_arns")
 _POLICIES = {
     "probe": ("probe_functions",),
     "retry": ("rotation_functions",),
@@ -54,11 +54,11 @@ def complain_about_policy_sizes(
 
     The lists have been checked by themselves before. Entries that are known only later are left to the deployment.
     """
-    lists = {setting: list(known_texts(args.get(setting, []))) for setting in LISTS}
+    lists = {setting: list(known_texts(args.get(setting, []))) for setting in LISTS_OF_ARNS}
     place = _find_place(lists)
     for setting, role in _DEMO.items():
         if args.get("demo") is True:
-            lists[setting].append(_arn(place, "lambda", f"function:{_lengthen(component, role)}"))
+            lists[setting].append(_write_arn(place, "lambda", f"function:{_lengthen(component, role)}"))
     for step, settings in _POLICIES.items():
         characters = count_characters(_write_policy(step, component, place, lists, args.get("kms_key_arn")))
         if characters > MOST_CHARACTERS:
@@ -79,8 +79,8 @@ def complain_about_queue_policy(
     extra = args.get("extra_rules") or ()
     place = ("aws", region or _SHORT_REGION, "1" * 12)
     routes = [*_ROUTES, *(f"extra-{rule['name']}" for rule in extra)]
-    rules = [_arn(place, "events", f"rule/{_lengthen(component, f'events-{route}')}") for route in routes]
-    queue = _arn(place, "sqs", _lengthen(component, "events-dead-letters"))
+    rules = [_write_arn(place, "events", f"rule/{_lengthen(component, f'events-{route}')}") for route in routes]
+    queue = _write_arn(place, "sqs", _lengthen(component, "events-dead-letters"))
     size = len(fed_by_rules(queue, rules).encode())
     if extra and size > MOST_QUEUE_POLICY_BYTES:
         given = "a secret value" if "extra_rules" in hidden else size
@@ -90,8 +90,8 @@ def complain_about_queue_policy(
 
 def _write_policy(step: str, component: str, place: Sequence[str], lists: Mapping[str, list[str]], key: Any) -> str:
     """The policy of a step's role, as the component of this name will make it."""
-    incidents = _arn(place, "dynamodb", f"table/{_lengthen(component, 'remediation-incidents')}")
-    switch = _arn(place, "ssm", f"parameter/{_lengthen(component, 'remediation-kill-switch')}")
+    incidents = _write_arn(place, "dynamodb", f"table/{_lengthen(component, 'remediation-incidents')}")
+    switch = _write_arn(place, "ssm", f"parameter/{_lengthen(component, 'remediation-kill-switch')}")
     targets = lists["restart_targets"]
     statements: Mapping[str, list[Statement]] = {
         "probe": remediation_policies.probe(lists["probe_functions"]),
@@ -99,7 +99,7 @@ def _write_policy(step: str, component: str, place: Sequence[str], lists: Mappin
         "restart": remediation_policies.restart(place, incidents, switch, targets, lists["restart_role_arns"]),
         "watch": remediation_policies.watch(place, incidents, targets),
     }
-    log_group = _arn(place, "logs", f"log-group:/aws/lambda/{_lengthen(component, f'remediation-{step}')}")
+    log_group = _write_arn(place, "logs", f"log-group:/aws/lambda/{_lengthen(component, f'remediation-{step}')}")
     return write_function_policy(statements[step], log_group, None, key if isinstance(key, str) else None)
 
 
@@ -113,7 +113,7 @@ def _find_place(lists: Mapping[str, list[str]]) -> Sequence[str]:
     return _LONGEST_PLACE
 
 
-def _arn(place: Sequence[str], service: str, resource: str) -> str:
+def _write_arn(place: Sequence[str], service: str, resource: str) -> str:
     partition, region, account = place
     return f"arn:{partition}:{service}:{region}:{account}:{resource}"
 

@@ -71,7 +71,7 @@ def _cron_values(text: str) -> dict[str, list[int]]:
 
 
 def _shortest_cron_period(values: dict[str, list[int]], text: str) -> int:
-    times = _times(values)
+    times = _list_times(values)
     *within_a_day, overnight = _gaps(times, _SECONDS["day"])
     return min([*within_a_day, overnight if _may_run_on_consecutive_days(values, text) else _SECONDS["day"]])
 
@@ -87,13 +87,13 @@ def _may_run_on_consecutive_days(values: dict[str, list[int]], text: str) -> boo
     return 1 in _gaps(days, size) or (size == 31 and days[0] == 1 and days[-1] >= 28)
 
 
-def _times(values: dict[str, list[int]]) -> list[int]:
+def _list_times(values: dict[str, list[int]]) -> list[int]:
     """The seconds of a day at which it runs, in order."""
     return sorted(3600 * hour + 60 * minute for hour in values["hours"] for minute in values["minutes"])
 
 
 def _longest_cron_period(values: dict[str, list[int]], *, once_a_month: bool) -> int:
-    times = _times(values)
+    times = _list_times(values)
     months = max(_gaps(values["month"], 12))
     if months > 1 or once_a_month:
         days = 31 * months

@@ -64,8 +64,8 @@ KNOWN_LATER = ("powertools_layer_arn", "kms_key_arn")
 
 COMPONENT = "rotation-guard"
 """What the component of the stack is called."""
-ANYWHERE = Placement()
-"""Where nothing is known of the place before the deployment."""
+UNKNOWN_PLACEMENT = Placement()
+"""Where only the deployment can tell."""
 
 
 class InvalidSettings(pulumi.RunError):
@@ -77,7 +77,9 @@ class InvalidSettings(pulumi.RunError):
         super().__init__("\n  ".join([f"rotation-guard has {count} be deployed:", *complaints]))
 
 
-def refuse_invalid(args: Mapping[str, Any], component: str = COMPONENT, placement: Placement = ANYWHERE) -> None:
+def refuse_invalid(
+    args: Mapping[str, Any], component: str = COMPONENT, placement: Placement = UNKNOWN_PLACEMENT
+) -> None:
     """Raises InvalidSettings when any of these settings, named as RotationGuardArgs names them, is wrong.
 
     They are for a component of this name, in this place.
@@ -93,7 +95,7 @@ def complaints_about(
     hidden: frozenset[str] = frozenset(),
     *,
     component: str = COMPONENT,
-    placement: Placement = ANYWHERE,
+    placement: Placement = UNKNOWN_PLACEMENT,
 ) -> list[str]:
     """What is wrong with these settings for a component of this name in this place, a sentence each.
 
@@ -179,10 +181,10 @@ def _tags(_: Naming, value: Any) -> Iterator[str]:
         yield f" must be at most 45 tags, as AWS takes 50 a resource, got {len(value)}"
     for key, text in value.items():
         yield from tag(f".{word(str(key))}", key, text)
-    yield from _keys_that_differ_in_case([key for key in value if isinstance(key, str)])
+    yield from _find_keys_that_differ_in_case([key for key in value if isinstance(key, str)])
 
 
-def _keys_that_differ_in_case(keys: Sequence[str]) -> Iterator[str]:
+def _find_keys_that_differ_in_case(keys: Sequence[str]) -> Iterator[str]:
     """IAM takes such keys for one (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html)."""
     known: dict[str, str] = {key.lower(): key for key in OWN_TAG_KEYS}
     for key in keys:

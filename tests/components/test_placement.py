@@ -9,7 +9,7 @@ import pytest
 
 from components import configuration
 from components.notifications import Notifications
-from components.placement import Placement, find_placement, find_provider
+from components.placement import Placement, find_placement, find_provider, require_same_place
 from components.rotation_guard import RotationGuard
 from components.validation import InvalidSettings, complaints_about
 
@@ -131,10 +131,21 @@ def test_the_region_is_that_of_the_default_provider(run, monkeypatch, config, va
     assert found == [Placement(region, frozenset())]
 
 
-def test_the_account_is_one_of_those_that_the_provider_allows(run):
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("allowedAccountIds", ["111122223333"]),
+        ("assumeRole", {"roleArn": "arn:aws:iam::111122223333:role/deploy"}),
+        (
+            "assumeRoles",
+            [{"roleArn": f"arn:aws:iam::{account}:role/deploy"} for account in ("444455556666", "111122223333")],
+        ),
+    ],
+)
+def test_the_account_is_the_one_that_the_provider_is_configured_with(run, key, value):
     found = []
 
-    run(lambda: found.append(find_placement(None)), config={"aws:allowedAccountIds": '["111122223333"]'})
+    run(lambda: found.append(find_placement(None)), config={f"aws:{key}": json.dumps(value)})
 
     assert found == [HERE]
 
@@ -203,6 +214,14 @@ def test_what_only_the_deployment_can_tell_fails_it_in_one_sentence_before_sns_i
     [sentence] = str(refusal.value).splitlines()
     assert "must be in the account and Region of its topic, 111122223333 and eu-west-1, " + OWNER in sentence
     assert "444455556666" not in sentence
+
+
+def test_the_account_of_an_emulator_is_no_other_account():
+    topic = "arn:aws:sns:eu-west-1:000000000000:told"
+
+    assert require_same_place(topic, endpoint("sqs"), "told-failures-sqs") == topic
+    with pytest.raises(pulumi.RunError):
+        require_same_place(topic, endpoint("sqs", region="us-east-1"), "told-failures-sqs")
 
 
 def test_an_endpoint_that_is_here_is_subscribed_and_its_topic_is_no_secret(run):
