@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pulumi
+
 from .checks import Naming, shown, word
 
 ADDED_BY_PULUMI = len("-1234567")
@@ -32,14 +34,16 @@ def complain_about_names(name: str, args: Mapping[str, Any], named: Naming, hidd
     if not _CHARACTERS.fullmatch(name):
         yield f"the component's name must be letters, digits, '_' or '-', got {shown(name)}"
         return
-    if len(name) > LONGEST_NAME:
+    # Other names than Pulumi's own may be as short as the logical ones.
+    spared = ADDED_BY_PULUMI if pulumi.Config("pulumi").get("autonaming") else 0
+    if len(name) > LONGEST_NAME + spared:
         kind, (most, end) = min(MOST_CHARACTERS.items(), key=lambda item: item[1][0] - len(item[1][1]))
         yield (
-            f"the component's name must be at most {LONGEST_NAME} characters, as the name of {kind} has at most {most} "
-            f"and ends in {end} and {ADDED_BY_PULUMI} of Pulumi's, got {word(name)} with {len(name)}"
+            f"the component's name must be at most {LONGEST_NAME + spared} characters, as the name of {kind} has at "
+            f"most {most}, with {end} and what Pulumi adds at its end, got {word(name)} with {len(name)}"
         )
         return
-    most = LONGEST_RULE_NAME - len(name) - len(BEFORE_EXTRA_RULE) - ADDED_BY_PULUMI
+    most = LONGEST_RULE_NAME - len(name) - len(BEFORE_EXTRA_RULE) - ADDED_BY_PULUMI + spared
     rules = args.get("extra_rules")
     for index, rule in enumerate(rules if isinstance(rules, (list, tuple)) else ()):
         rule_name = rule.get("name") if isinstance(rule, Mapping) else None

@@ -65,8 +65,9 @@ def _read_accounts(config: pulumi.Config) -> frozenset[str]:
     roles = config.get_object("assumeRoles") or [config.get_object("assumeRole")]
     role = roles[-1] if isinstance(roles, list) else None
     account = _read_account(role.get("roleArn")) if isinstance(role, Mapping) else ""
-    allowed = config.get_object("allowedAccountIds")
-    return frozenset([account] if account else map(str, allowed if isinstance(allowed, list) else ()))
+    allowed = config.get_object("allowedAccountIds") or []
+    # YAML takes an account without quotes for a number, and drops its zeros.
+    return frozenset([account] if account else (f"{one:0>12}" for one in allowed))
 
 
 def find_provider(opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResource | None:
@@ -127,7 +128,7 @@ def require_same_place(topic_arn: str, endpoint: str, subscription: str) -> str:
     """The topic's ARN, once it is known where the endpoint is; raises RunError where SNS would not subscribe it."""
     region, account = _read_place(topic_arn)
     other_region, other_account = _read_place(endpoint)
-    is_elsewhere = other_region != region or other_account != account != EMULATOR_ACCOUNT
+    is_elsewhere = other_region != region or (other_account != account and account != EMULATOR_ACCOUNT)
     if other_region and is_elsewhere:
         # The endpoint may be secret.
         raise pulumi.RunError(

@@ -89,6 +89,16 @@ def test_the_name_of_an_extra_rule_fits_into_that_of_its_component(component, mo
     assert complaint.startswith(f"extra_rules[0].name must be at most {most} characters in the component {component}, ")
 
 
+@pytest.mark.parametrize(("autonaming", "is_refused"), [(None, True), ('{"mode": "verbatim"}', False)])
+def test_where_the_stack_has_names_of_its_own_kind_pulumi_adds_nothing_that_is_known(run, autonaming, is_refused):
+    complaints = []
+    config = {"pulumi:autonaming": autonaming} if autonaming else {}
+
+    run(lambda: complaints.extend(complaints_about({}, component="n" * (LONGEST_NAME + 1))), config=config)
+
+    assert bool(complaints) is is_refused
+
+
 def test_a_secret_rules_name_is_not_repeated():
     given = {"extra_rules": [rule(name="r" * 20)]}
 

@@ -135,6 +135,7 @@ def test_the_region_is_that_of_the_default_provider(run, monkeypatch, config, va
     ("key", "value"),
     [
         ("allowedAccountIds", ["111122223333"]),
+        ("allowedAccountIds", [111122223333]),
         ("assumeRole", {"roleArn": "arn:aws:iam::111122223333:role/deploy"}),
         (
             "assumeRoles",
@@ -148,6 +149,14 @@ def test_the_account_is_the_one_that_the_provider_is_configured_with(run, key, v
     run(lambda: found.append(find_placement(None)), config={f"aws:{key}": json.dumps(value)})
 
     assert found == [HERE]
+
+
+def test_an_account_that_yaml_takes_for_a_number_keeps_its_zeros(run):
+    found = []
+
+    run(lambda: found.append(find_placement(None).accounts), config={"aws:allowedAccountIds": "[12345678901]"})
+
+    assert found == [{"012345678901"}]
 
 
 def test_of_a_provider_of_the_programs_own_nothing_is_taken_for_granted(run):
