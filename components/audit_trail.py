@@ -24,6 +24,8 @@ MAXIMUM_RECEIVES = 20
 Messages that can never be recorded use up all receives within seconds.
 """
 BATCH_SIZE = 10
+AUDIT_TAG = "rotation-guard:audit"
+"""Says of a queue that nothing may be filtered away on the way out of it, to our policies and to whoever reads."""
 
 
 class AuditTrailArgs(TypedDict):
@@ -80,8 +82,7 @@ class AuditTrail(pulumi.ComponentResource):
             f"{name}-events",
             retention_days=args.get("queue_retention_days", 7),
             kms_key_arn=key,
-            # Says that nothing may be filtered away on the way out of it, to our policies and to whoever reads.
-            tags={**(tags or {}), "rotation-guard:audit": "true"},
+            tags={**(tags or {}), AUDIT_TAG: "true"},
             visibility_timeout_seconds=VISIBILITY_SECONDS,
             redrive_policy=dead_letters.arn.apply(
                 lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAXIMUM_RECEIVES})

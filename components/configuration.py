@@ -9,6 +9,7 @@ import pulumi
 from pulumi.runtime import config as pulumi_config
 
 from .checks import shown
+from .placement import find_placement
 from .remediation_settings import LISTS_OF_ARNS
 from .rotation_guard import RotationGuardArgs
 from .secret_marks import find_marks
@@ -53,7 +54,7 @@ def read(config: pulumi.Config) -> RotationGuardArgs:
             settings[name] = _parse(given[key], name)
         except ValueError as problem:
             complaints.append(f"{key} must be {problem}, got {'a secret value' if secret else shown(given[key])}")
-    complaints += complaints_about(settings, camel, frozenset(hidden))
+    complaints += complaints_about(settings, camel, frozenset(hidden), placement=find_placement(None))
     if complaints:
         raise InvalidSettings(complaints)
     return _kept_secret(settings, hidden, config)  # ty: ignore[invalid-explicit-return]

@@ -12,6 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from .checks import got
+from .event_pattern_syntax import find_fault
+
 Pattern = Mapping[str, Any]
 
 SECRETS_MANAGER = "aws.secretsmanager"
@@ -81,7 +84,7 @@ STALLED_INCIDENTS: Pattern = {
 
 def with_drills(pattern: Pattern) -> Pattern:
     """The same pattern, accepting drills in place of whatever sources it names; unchanged when it names none."""
-    if "source" not in pattern:
+    if not isinstance(pattern.get("source"), (list, tuple)):
         return pattern
     return {**pattern, "source": [*pattern["source"], DRILL]}
 
@@ -90,34 +93,20 @@ MAXIMUM_PATTERN_LENGTH = 2048
 """Characters of a pattern (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html)."""
 
 
-def pattern_complaint(pattern: Any) -> str | None:
-    """What an event pattern has to be, when this is not one; None when EventBridge would accept its shape."""
-    complaint = shape_complaint(pattern, "EventBridge writes event patterns")
-    if complaint is None and len(json.dumps(with_drills(pattern))) > MAXIMUM_PATTERN_LENGTH:
-        return f"an event pattern of at most {MAXIMUM_PATTERN_LENGTH} characters, the source of drills among them"
-    return complaint
+def complain_about_pattern(pattern: Any) -> str | None:
+    """The end of a complaint about what is not an event pattern; None where EventBridge accepts it.
 
-
-def shape_complaint(pattern: Any, writing: str) -> str | None:
-    """What the fields of a pattern have to be, when they are not, with whose `writing` it is."""
-    allowed = f"a map of fields to lists of values, as {writing}"
-    if not isinstance(pattern, Mapping) or not pattern:
-        return allowed
+    What is wrong follows what was given: it repeats parts of it, which may be secret.
+    """
+    allowed = "a map of fields to lists of values, as EventBridge writes event patterns"
     try:
-        json.dumps(pattern, allow_nan=False)
-        field = _field_without_list(pattern)
+        length = len(json.dumps(with_drills(pattern), allow_nan=False)) if isinstance(pattern, Mapping) else 0
+        fault = find_fault(pattern)
     except (TypeError, ValueError, RecursionError):  # no JSON, or too deep
-        return f"{allowed}, of plain values and not too deep"
-    return f"{allowed} (see {json.dumps(field)})" if field else None
-
-
-def _field_without_list(pattern: Mapping[str, Any], path: str = "") -> str | None:
-    for field, value in pattern.items():
-        here = f"{path}.{field}" if path else str(field)
-        if isinstance(value, Mapping):
-            found = _field_without_list(value, here) if value else here
-            if found:
-                return found
-        elif not isinstance(value, (list, tuple)) or not value:
-            return here
+        return got(f"{allowed}, of plain values and not too deep", pattern)
+    if fault:
+        return f"{got(allowed, pattern)}: {fault}"
+    if length > MAXIMUM_PATTERN_LENGTH:
+        limit = f"an event pattern of at most {MAXIMUM_PATTERN_LENGTH} characters, the source of drills among them"
+        return f"{got(limit, pattern)}: it has {length}"
     return None

@@ -10,12 +10,13 @@ from pulumi_aws import cloudwatch, iam, lambda_
 from . import arns, iam_policies
 from .iam_policies import Statement
 from .lambda_code import lambda_code
+from .placement import find_powertools_account
+from .policy_sizes import require_fitting_policy
 
 RUNTIME = "python3.13"
 ARCHITECTURE = "arm64"
-POWERTOOLS_ACCOUNT = "017000801446"
 POWERTOOLS_LAYER = "AWSLambdaPowertoolsPythonV3-python313-arm64:27"
-"""The layer that AWS publishes in each commercial Region; other partitions have other accounts
+"""The layer that AWS publishes, of the same version in all partitions
 (https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/)."""
 
 ASYNC_RETRIES = 2
@@ -90,11 +91,11 @@ class Function(pulumi.ComponentResource):
             name,
             role=role.name,
             policy=Output.all(
-                statements=args["statements"],
-                log_group=log_group.arn,
-                on_failure=args.get("on_failure_arn"),
-                key=runtime.get("kms_key_arn"),
-            ).apply(_policy),
+                args["statements"],
+                log_group.arn,
+                args.get("on_failure_arn"),
+                runtime.get("kms_key_arn"),
+            ).apply(lambda known: require_fitting_policy(iam_policies.write_function_policy(*known), name)),
             opts=child,
         )
         layer = runtime.get("powertools_layer_arn") or _published_layer(log_group.arn)
@@ -144,20 +145,20 @@ class Function(pulumi.ComponentResource):
         )
 
 
-def _policy(parts: dict) -> str:
-    statements = [*iam_policies.logging(parts["log_group"]), *parts["statements"]]
-    if parts["on_failure"]:
-        statements += iam_policies.failed_invocations(parts["on_failure"])
-    if parts["key"]:
-        statements += iam_policies.encrypted_messages(parts["key"], statements)
-    return iam_policies.document(*statements)
-
-
 def _published_layer(arn: Output[str]) -> Output[str]:
-    """The layer as published in the Region that this ARN lies in."""
-    region = arns.part(arn, arns.ArnPart.REGION)
-    partition = arns.part(arn, arns.ArnPart.PARTITION)
-    return Output.concat("arn:", partition, ":lambda:", region, f":{POWERTOOLS_ACCOUNT}:layer:{POWERTOOLS_LAYER}")
+    """The layer as published in the Region that this ARN lies in; raises RunError where there is none."""
+    partition, region = (arns.part(arn, part) for part in (arns.ArnPart.PARTITION, arns.ArnPart.REGION))
+    return Output.all(partition, region).apply(lambda known: _name_layer(*known))
+
+
+def _name_layer(partition: str, region: str) -> str:
+    account = find_powertools_account(region)
+    if account is None:
+        raise pulumi.RunError(
+            f"powertools_layer_arn must be given in {region}, where nobody publishes the layer with Powertools, got "
+            "nothing"
+        )
+    return f"arn:{partition}:lambda:{region}:{account}:layer:{POWERTOOLS_LAYER}"
 
 
 StatementsOf = Callable[..., list[Statement]]

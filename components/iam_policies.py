@@ -228,6 +228,18 @@ def state_machine(
     ]
 
 
+def write_function_policy(
+    statements: Sequence[Statement], log_group_arn: str, on_failure_arn: str | None, key_arn: str | None
+) -> str:
+    """The policy of a function's role: these statements, and what each function needs besides."""
+    found = [*logging(log_group_arn), *statements]
+    if on_failure_arn:
+        found += failed_invocations(on_failure_arn)
+    if key_arn:
+        found += encrypted_messages(key_arn, found)
+    return document(*found)
+
+
 # --- who may send to a queue or a topic ------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import lambda_, sns, sqs
 
 from . import arns, iam_policies
+from .placement import WITH_ARN, require_same_place
 from .queues import queue
 from .subscription_names import NAMES_OUTPUT, RenameCheck, list_aliases, name_subscription
 
@@ -150,21 +151,24 @@ class Notifications(pulumi.ComponentResource):
     ) -> sns.TopicSubscription:
         protocol, endpoint = subscription["protocol"], subscription["endpoint"]
         child_name = f"{name}-{name_subscription(subscription)}"
+        topic_arn = _require_same_place(topic.arn, endpoint, child_name) if protocol in WITH_ARN else topic.arn
         aliases = list_aliases(name, subscription, position)
         if protocol == "lambda":
             lambda_.Permission(
                 child_name,
                 action="lambda:InvokeFunction",
-                function=endpoint,
+                # Apart, as the provider reads them: an ARN with both would be replaced by every update.
+                function=_map(endpoint, lambda arn: ":".join(arn.split(":")[:7])),
+                qualifier=_map(endpoint, lambda arn: arn.split(":", 7)[7] if arn.count(":") > 6 else None),
                 principal="sns.amazonaws.com",
-                source_arn=topic.arn,
+                source_arn=topic_arn,
                 opts=ResourceOptions(parent=self, aliases=aliases),
             )
         filter_policy = subscription.get("filter_policy")
         redrive = dead_letters if protocol not in WITHOUT_DEAD_LETTERS else None
         return sns.TopicSubscription(
             child_name,
-            topic=topic.arn,
+            topic=topic_arn,
             protocol=protocol,
             endpoint=endpoint,
             raw_message_delivery=subscription.get("raw_message_delivery"),
@@ -190,6 +194,19 @@ def _checked(
     if not subscriptions:
         return opts
     return ResourceOptions.merge(opts, ResourceOptions(hooks=check.hooks()))
+
+
+def _map(value: pulumi.Input[str], change: Callable[[str], Any]) -> Any:
+    """What becomes of a text, now or once it is known."""
+    return value.apply(change) if isinstance(value, Output) else change(str(value))
+
+
+def _require_same_place(topic_arn: Output[str], endpoint: pulumi.Input[str], name: str) -> Output[str]:
+    """The topic's ARN, which fails the deployment before it subscribes an endpoint that is elsewhere."""
+    if not isinstance(endpoint, Output):
+        return topic_arn.apply(lambda topic: require_same_place(topic, str(endpoint), name))
+    both = Output.all(topic_arn, endpoint)
+    return Output.unsecret(both.apply(lambda known: require_same_place(*known, name)))
 
 
 def _write_policy(filter_policy: pulumi.Input[Mapping[str, Any]]) -> pulumi.Input[str]:

@@ -11,6 +11,7 @@ from pulumi_aws import cloudwatch, iam, lambda_, scheduler
 from . import age_classes, arns, iam_policies
 from .audit_status import AuditStatus
 from .function import Function, RuntimeArgs
+from .placement import PROVIDER, detects_loops, find_region
 from .queues import queue
 from .schedule_expression import longest_period_seconds, shortest_period_seconds
 from .tables import table
@@ -20,6 +21,8 @@ LONGEST_ALARM_SECONDS = 7 * 86_400
 """The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 MINIMUM_RETRY_SECONDS = 60
 """The least that Scheduler takes as the age of an event."""
+SCHEDULE_EXPRESSION = "rate(1 hour)"
+"""How often unless another is given."""
 SCHEDULE_INPUT = {"scheduled_time": "<aws.scheduler.scheduled-time>"}
 """Scheduler puts the time in, the same for every retry of one run, which makes it the run's id
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html)."""
@@ -133,7 +136,7 @@ class RotationAudit(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         managed_tag = args.get("managed_tag", MANAGED_TAG)
-        expression = args.get("schedule_expression", "rate(1 hour)")
+        expression = args.get("schedule_expression", SCHEDULE_EXPRESSION)
 
         kept: dict[str, Any] = {
             "deletion_protection": args.get("deletion_protection", True),
@@ -195,7 +198,10 @@ class RotationAudit(pulumi.ComponentResource):
             opts=child,
         )
         # Lambda stops a function that invokes itself after some sixteen times; a run of many secrets may need more.
-        lambda_.FunctionRecursionConfig(f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child)
+        if detects_loops(find_region(self.get_provider(PROVIDER), {**args.get("runtime", {}), **args})):
+            lambda_.FunctionRecursionConfig(
+                f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child
+            )
         if "critical_topic_arn" in args and 3 * longest <= LONGEST_ALARM_SECONDS:
             dimensions = {"service": f"{name}-check", "function_name": check.name}
             _alarm(f"{name}-incomplete", dimensions, longest, args["critical_topic_arn"], tags, child)

@@ -11,6 +11,7 @@ from .audit_trail import AuditTrail
 from .demo_secrets import DemoSecrets
 from .function import RuntimeArgs
 from .notifications import Notifications, SubscriptionArgs
+from .placement import find_placement, find_provider
 from .remediation import ChangeWindowArgs, Remediation
 from .remediation_settings import REMEDIATION_CHECKS
 from .rotation_audit import ManagedTagArgs, MaxAgeClassArgs, RotationAudit
@@ -146,7 +147,7 @@ class RotationGuard(pulumi.ComponentResource):
     def __init__(self, name: str, args: RotationGuardArgs | None = None, opts: ResourceOptions | None = None) -> None:
         """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
         args = args or {}
-        refuse_invalid(args)
+        refuse_invalid(args, name, find_placement(find_provider(opts)))
         super().__init__("rotation-guard:index:RotationGuard", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         messages = _given(args, "dead_letter_retention_days", "kms_key_arn", "tags")

@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-_RATE = re.compile(r"rate\(([0-9]{1,9}) (minute|minutes|hour|hours|day|days)\)")
+_RATE = re.compile(r"rate\(([0-9]{1,9}) (minute|hour|day)s?\)")
 _CRON = re.compile(r"cron\((.+)\)")
 _DIGITS = re.compile(r"[0-9]{1,4}")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
@@ -26,16 +26,16 @@ class InvalidSchedule(ValueError):
 
 
 def shortest_period_seconds(expression: str) -> int:
-    """The least time between two runs, in seconds; for a cron expression never more than the true one.
+    """The least time between two runs, in seconds; for a cron expression that rests for days, a day.
 
     Raises InvalidSchedule for what EventBridge Scheduler refuses
-    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html) and for `rate(1 hours)` and
-    `rate(2 hour)`, which rules refuse and Scheduler is not documented to take. `at(...)` runs once: not an audit.
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html). `rate(1 hours)` is not among it: only
+    EventBridge's rules tell singular and plural apart. `at(...)` runs once: not an audit.
     """
     if match := _RATE.fullmatch(expression):
         return _rate_period(int(match[1]), match[2])
     if match := _CRON.fullmatch(expression):
-        return _shortest_cron_period(_cron_values(match[1]))
+        return _shortest_cron_period(_cron_values(match[1]), match[1])
     raise InvalidSchedule("it is neither")
 
 
@@ -53,14 +53,12 @@ def longest_period_seconds(expression: str) -> int:
 def _rate_period(value: int, unit: str) -> int:
     if value < 1:
         raise InvalidSchedule("a rate is at least 1")
-    singular = unit.removesuffix("s")
-    expected = singular if value == 1 else singular + "s"
-    if unit != expected:
-        raise InvalidSchedule(f"{value} goes with {expected!r}, not {unit!r}")
-    return value * _SECONDS[singular]
+    return value * _SECONDS[unit]
 
 
 def _cron_values(text: str) -> dict[str, list[int]]:
+    if not text.isascii():  # some letters become those of a name when they are capitalised
+        raise InvalidSchedule("cron has characters other than ASCII")
     # Names of days and months are not case-sensitive
     # (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html).
     fields = text.upper().split(" ")
@@ -72,15 +70,30 @@ def _cron_values(text: str) -> dict[str, list[int]]:
     return values
 
 
-def _shortest_cron_period(values: dict[str, list[int]]) -> int:
-    for name, size, seconds in (("minutes", 60, 60), ("hours", 24, 3600)):
-        if len(values[name]) > 1:
-            return min(_gaps(values[name], size)) * seconds
-    return _SECONDS["day"]
+def _shortest_cron_period(values: dict[str, list[int]], text: str) -> int:
+    times = _list_times(values)
+    *within_a_day, overnight = _gaps(times, _SECONDS["day"])
+    return min([*within_a_day, overnight if _may_run_on_consecutive_days(values, text) else _SECONDS["day"]])
+
+
+def _may_run_on_consecutive_days(values: dict[str, list[int]], text: str) -> bool:
+    """Whether it may run on a day and on the next: where special days (L, W, #) are among others, it may."""
+    _, _, of_month, _, of_week, _ = text.upper().split(" ")
+    parts = (of_month if of_week == "?" else of_week).split(",")
+    if any(part.endswith(("L", "W")) or "#" in part for part in parts):
+        return len(parts) > 1
+    days, size = (values["day-of-month"], 31) if of_week == "?" else (values["day-of-week"], 7)
+    # A month ends on its 28th day at the earliest.
+    return 1 in _gaps(days, size) or (size == 31 and days[0] == 1 and days[-1] >= 28)
+
+
+def _list_times(values: dict[str, list[int]]) -> list[int]:
+    """The seconds of a day at which it runs, in order."""
+    return sorted(3600 * hour + 60 * minute for hour in values["hours"] for minute in values["minutes"])
 
 
 def _longest_cron_period(values: dict[str, list[int]], *, once_a_month: bool) -> int:
-    times = sorted(3600 * hour + 60 * minute for hour in values["hours"] for minute in values["minutes"])
+    times = _list_times(values)
     months = max(_gaps(values["month"], 12))
     if months > 1 or once_a_month:
         days = 31 * months

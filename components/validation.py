@@ -7,13 +7,14 @@ left to AWS where they can be used, and refused elsewhere.
 import difflib
 import re
 import zoneinfo
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import pulumi
 
 from . import age_classes, schedule_expression
+from .audit_trail import AUDIT_TAG
 from .checks import (
     Check,
     Crossing,
@@ -31,10 +32,14 @@ from .checks import (
     word,
 )
 from .endpoints import RAW_DELIVERY, endpoint_complaint, normalize_endpoint
-from .event_patterns import pattern_complaint, shape_complaint
+from .event_patterns import complain_about_pattern
+from .filter_policies import complain_about_filter
+from .name_lengths import complain_about_names
 from .notifications import TOPICS
+from .placement import Placement, complain_about_placement
+from .policy_sizes import complain_about_policy_sizes, complain_about_queue_policy
 from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
-from .rotation_audit import MANAGED_TAG
+from .rotation_audit import MANAGED_TAG, SCHEDULE_EXPRESSION
 from .rotation_events import DESTINATIONS
 from .subscription_names import name_subscription
 
@@ -46,12 +51,21 @@ LOG_RETENTION_DAYS = (
 MAXIMUM_DAYS = 3650
 MAXIMUM_HOURS = 8760
 MAXIMUM_QUEUE_DAYS = 14
+MOST_FLEXIBLE_MINUTES = 1440
+OWN_TAG_KEYS = (AUDIT_TAG,)
+"""Keys of tags that the components set themselves."""
 HISTORIES = ("everyRun", "changes")
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
 _SUBSCRIPTION_NAME = re.compile(r"(?![0-9]{1,7}$)[A-Za-z0-9._-]{1,24}")
 """Not what was once a position in the list; 8 digits may be the hash of an endpoint."""
 KNOWN_LATER = ("powertools_layer_arn", "kms_key_arn")
 """Settings that may be Outputs; so may endpoints, filters and roles of subscriptions, and entries of lists of ARNs."""
+
+
+COMPONENT = "rotation-guard"
+"""What the component of the stack is called."""
+UNKNOWN_PLACEMENT = Placement()
+"""Where only the deployment can tell."""
 
 
 class InvalidSettings(pulumi.RunError):
@@ -63,29 +77,49 @@ class InvalidSettings(pulumi.RunError):
         super().__init__("\n  ".join([f"rotation-guard has {count} be deployed:", *complaints]))
 
 
-def refuse_invalid(args: Mapping[str, Any]) -> None:
-    """Raises InvalidSettings when any of these settings, named as RotationGuardArgs names them, is wrong."""
-    complaints = list(complaints_about(args))
+def refuse_invalid(
+    args: Mapping[str, Any], component: str = COMPONENT, placement: Placement = UNKNOWN_PLACEMENT
+) -> None:
+    """Raises InvalidSettings when any of these settings, named as RotationGuardArgs names them, is wrong.
+
+    They are for a component of this name, in this place.
+    """
+    complaints = complaints_about(args, component=component, placement=placement)
     if complaints:
         raise InvalidSettings(complaints)
 
 
-def complaints_about(args: Mapping[str, Any], named: Naming = str, hidden: frozenset[str] = frozenset()) -> list[str]:
-    """What is wrong with these settings, a sentence each.
+def complaints_about(
+    args: Mapping[str, Any],
+    named: Naming = str,
+    hidden: frozenset[str] = frozenset(),
+    *,
+    component: str = COMPONENT,
+    placement: Placement = UNKNOWN_PLACEMENT,
+) -> list[str]:
+    """What is wrong with these settings for a component of this name in this place, a sentence each.
 
     `named` turns a setting's name into what its author wrote, such as camel case in a stack's configuration; the values
     of the `hidden` ones, which are secret, are not repeated.
     """
     found = [undeclared(named(str(name)), [named(known) for known in _CHECKS]) for name in args if name not in _CHECKS]
+    wrong: set[str] = set()
     for setting, check in _CHECKS.items():
         if setting not in args or (setting in KNOWN_LATER and isinstance(args[setting], pulumi.Output)):
             continue
         complaints = list(check(named, args[setting]))
+        if complaints:
+            wrong.add(setting)
         if setting in hidden:
             complaints = [_without_value(complaint) for complaint in complaints]
         found += [f"{named(setting)}{complaint}" for complaint in complaints]
     for crossing in _CROSSINGS:
         found += crossing(args, named, hidden)
+    right = {setting: value for setting, value in args.items() if setting not in wrong}
+    found += complain_about_placement(right, named, hidden, placement)
+    found += complain_about_names(component, right, named, hidden)
+    found += complain_about_policy_sizes(component, right, named, hidden)
+    found += complain_about_queue_policy(component, right, named, hidden, placement.region)
     return found
 
 
@@ -147,6 +181,18 @@ def _tags(_: Naming, value: Any) -> Iterator[str]:
         yield f" must be at most 45 tags, as AWS takes 50 a resource, got {len(value)}"
     for key, text in value.items():
         yield from tag(f".{word(str(key))}", key, text)
+    yield from _find_keys_that_differ_in_case([key for key in value if isinstance(key, str)])
+
+
+def _find_keys_that_differ_in_case(keys: Sequence[str]) -> Iterator[str]:
+    """IAM takes such keys for one (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html)."""
+    known: dict[str, str] = {key.lower(): key for key in OWN_TAG_KEYS}
+    for key in keys:
+        other = known.setdefault(key.lower(), key)
+        if other in OWN_TAG_KEYS:
+            yield f".{word(key)} must be another key than {other}, which the component sets itself, got it"
+        elif other != key:
+            yield f".{word(key)} must differ from {word(other)} in more than case, as IAM takes them for one, got both"
 
 
 def _age_classes(named: Naming, value: Any) -> Iterator[str]:
@@ -233,22 +279,19 @@ def _subscription_name(entry: Mapping[str, Any], names: set[str]) -> Iterator[st
 
 def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
     protocol, endpoint = entry["protocol"], entry["endpoint"]
-    complaint = endpoint_complaint(protocol, endpoint)
-    if complaint:
-        yield complaint[0] + got(complaint[1], protocol if complaint[0] == ".protocol" else endpoint)
+    problem = endpoint_complaint(protocol, endpoint)
+    if problem:
+        field, allowed = problem
+        yield field + got(allowed, protocol if field == ".protocol" else endpoint)
     raw = entry.get("raw_message_delivery")
     if raw is not None:
         yield from (f".{named('raw_message_delivery')}{problem}" for problem in boolean(named, raw))
         if raw is True and protocol not in RAW_DELIVERY:
             yield f".{named('raw_message_delivery')}" + got(f"left out but for {', '.join(RAW_DELIVERY)}", raw)
     policy = entry.get("filter_policy")
-    complaint = (
-        None
-        if policy is None or isinstance(policy, pulumi.Output)
-        else shape_complaint(policy, "SNS writes filter policies")
-    )
+    complaint = None if policy is None or isinstance(policy, pulumi.Output) else complain_about_filter(policy)
     if complaint:
-        yield f".{named('filter_policy')}" + got(complaint, policy)
+        yield f".{named('filter_policy')}{complaint}"
     yield from (f".{named('subscription_role_arn')}{problem}" for problem in _delivery_role(entry))
 
 
@@ -278,9 +321,9 @@ def _extra_rules(named: Naming, value: Any) -> Iterator[str]:
             seen.add(name)
         if not isinstance(entry["to"], str) or entry["to"] not in DESTINATIONS:
             yield f"{path}.to" + got(f"one of {', '.join(DESTINATIONS)}", entry["to"])
-        complaint = pattern_complaint(entry["event_pattern"])
+        complaint = complain_about_pattern(entry["event_pattern"])
         if complaint:
-            yield f"{path}.{named('event_pattern')}" + got(complaint, entry["event_pattern"])
+            yield f"{path}.{named('event_pattern')}{complaint}"
 
 
 def _retention_order(args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
@@ -296,10 +339,31 @@ def _retention_order(args: Mapping[str, Any], named: Naming, hidden: frozenset[s
         )
 
 
+def _flexible_window(args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
+    """Scheduler delays a run by the whole window at most, so a longer one reaches into the next run.
+
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html)
+    """
+    expression = args.get("schedule_expression", SCHEDULE_EXPRESSION)
+    minutes = args.get("schedule_flexible_minutes", 0)
+    if list(_schedule(named, expression)) or not is_integer(minutes) or not 0 < minutes <= MOST_FLEXIBLE_MINUTES:
+        return
+    most = schedule_expression.shortest_period_seconds(expression) // 60
+    if minutes > most:
+        limit, given = (
+            "a secret value" if setting in hidden else value
+            for setting, value in (("schedule_expression", most), ("schedule_flexible_minutes", minutes))
+        )
+        yield (
+            f"{named('schedule_flexible_minutes')} must be at most {limit}, the minutes between two runs by "
+            f"{named('schedule_expression')}, got {given}"
+        )
+
+
 _CHECKS: Mapping[str, Check] = {
     "schedule_expression": _schedule,
     "schedule_timezone": _timezone,
-    "schedule_flexible_minutes": whole_number(0, 1440),
+    "schedule_flexible_minutes": whole_number(0, MOST_FLEXIBLE_MINUTES),
     "max_age_days": whole_number(0, MAXIMUM_DAYS),
     "max_age_classes": _age_classes,
     "warn_days": whole_number(0, MAXIMUM_DAYS),
@@ -321,5 +385,5 @@ _CHECKS: Mapping[str, Check] = {
     "demo": boolean,
     "drill": boolean,
 }
-_CROSSINGS: tuple[Crossing, ...] = (_retention_order, _void_classes, remediation_crossings)
+_CROSSINGS: tuple[Crossing, ...] = (_flexible_window, _retention_order, _void_classes, remediation_crossings)
 """What two settings ask of each other, once each of them is right by itself."""

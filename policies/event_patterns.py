@@ -1,15 +1,15 @@
-"""Reads event patterns: whether EventBridge takes one, and whether it can match an event of a known shape.
+"""Whether an event pattern that EventBridge accepts can match an event of a known shape.
 
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html)
 """
 
-import ipaddress
 import itertools
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
+
+from .event_pattern_syntax import OR
 
 Pattern = Mapping[str, Any]
 
@@ -17,109 +17,8 @@ ENVELOPE = frozenset(
     {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail", "replay-name"}
 )
 """All that an event has at its top."""
-OR = "$or"
 MOST_BRANCHES = 256
-"""Combinations of alternatives that are looked at; EventBridge itself refuses more than 1 000."""
-
-
-# --- whether it is a pattern -----------------------------------------------------------------------------------------
-
-
-def fault(pattern: Any) -> str | None:
-    """What EventBridge would refuse in a pattern; None where it would take it."""
-    if not isinstance(pattern, Mapping):
-        return "it is no JSON object"
-    if not pattern:
-        return "it is empty"
-    return next(_faults(pattern, ""), None)
-
-
-def _faults(pattern: Pattern, path: str) -> Iterator[str]:
-    for key, value in pattern.items():
-        here = f"{path}.{key}" if path else str(key)
-        if key == OR and isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
-            if len(value) < 2:
-                yield f"{here} needs two alternatives or more"
-            for one in value:
-                yield from _faults(one, path) if one else [f"an alternative of {here} is empty"]
-        elif isinstance(value, Mapping):
-            yield from _faults(value, here) if value else [f"{here} is an empty object"]
-        elif not isinstance(value, list):
-            yield f"{here} is {json.dumps(value)}, and has to be a list of values: [{json.dumps(value)}]"
-        elif not value:
-            yield f"{here} is an empty list"
-        else:
-            yield from (f"{here}: {found}" for one in value for found in _wrong_alternative(one))
-
-
-def _wrong_alternative(one: Any) -> Iterator[str]:
-    if isinstance(one, list):
-        yield "a list lies in a list"
-    if not isinstance(one, Mapping):
-        return
-    if len(one) != 1:
-        yield f"{json.dumps(one)} has to be one comparison"
-        return
-    ((operator, given),) = one.items()
-    if operator not in _OPERATORS:
-        yield f"there is no comparison {operator}"
-    elif not _OPERATORS[operator](given):
-        yield f"{operator} does not take {json.dumps(given)}"
-
-
-def _is_text(given: Any) -> bool:
-    return isinstance(given, str)
-
-
-def _is_number(given: Any) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool)
-
-
-def _is_affix(given: Any) -> bool:
-    if isinstance(given, Mapping):
-        return list(given) == ["equals-ignore-case"] and _is_text(given["equals-ignore-case"])
-    return _is_text(given)
-
-
-def _is_excluded(given: Any) -> bool:
-    if isinstance(given, Mapping):
-        ((operator, inner),) = given.items() if len(given) == 1 else (("", None),)
-        known = operator in ("prefix", "suffix", "equals-ignore-case", "wildcard")
-        return known and all(_is_affix(one) for one in (inner if isinstance(inner, list) else [inner]))
-    listed = given if isinstance(given, list) else [given]
-    return bool(listed) and (all(map(_is_text, listed)) or all(map(_is_number, listed)))
-
-
-def _is_network(given: Any) -> bool:
-    try:
-        return _is_text(given) and "/" in given and ipaddress.ip_network(given, strict=False) is not None
-    except ValueError:
-        return False
-
-
-def _is_range(given: Any) -> bool:
-    if not isinstance(given, list) or len(given) not in (2, 4):
-        return False
-    if not all(_is_number(one) for one in given[1::2]):
-        return False
-    if len(given) == 2:
-        return given[0] in ("=", "<", "<=", ">", ">=")
-    return given[0] in (">", ">=") and given[2] in ("<", "<=") and given[1] < given[3]
-
-
-_OPERATORS = {
-    "prefix": _is_affix,
-    "suffix": _is_affix,
-    "equals-ignore-case": _is_text,
-    "wildcard": lambda given: _is_text(given) and "**" not in given,
-    "anything-but": _is_excluded,
-    "numeric": _is_range,
-    "exists": lambda given: isinstance(given, bool),
-    "cidr": _is_network,
-}
-
-
-# --- what it can match -----------------------------------------------------------------------------------------------
+"""Combinations of alternatives that are looked at; EventBridge itself accepts 1 000."""
 
 
 class Field(Enum):
@@ -235,6 +134,8 @@ def _compares_text(operator: str, given: Any, value: str) -> bool:
         return value.endswith(given)
     if operator == "equals-ignore-case":
         return value.lower() == given.lower()
+    if operator == "exactly":
+        return value == given
     if operator == "wildcard" and "\\" not in given:
         return re.fullmatch(".*".join(map(re.escape, given.split("*"))), value, re.DOTALL) is not None
     return operator == "wildcard"

@@ -20,7 +20,7 @@ def longest(expression: str) -> float | None:
     cron = re.fullmatch(r"\s*cron\(\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+(\S+))?\s*\)\s*", expression)
     if not cron or (cron[6] or "*") not in ("*", "?"):
         return None
-    day_of_month, month, day_of_week = cron[3], cron[4], cron[5]
+    day_of_month, month, day_of_week = (field.upper() for field in cron.group(3, 4, 5))
     if month in ("*", "1/1", "*/1"):
         return _within_months(day_of_month, day_of_week)
     months = _listed_months(month)
@@ -51,7 +51,7 @@ def _within_months(day_of_month: str, day_of_week: str) -> float:
 def _listed_months(field: str) -> list[int] | None:
     """The months that a field of a cron expression stands for, in their order; None for what is none."""
     found: set[int] = set()
-    for part in field.upper().split(","):
+    for part in field.split(","):
         step = re.fullmatch(r"(\*|\w+)/(\d+)", part)
         span = re.fullmatch(r"(\w+)-(\w+)", part)
         if step:

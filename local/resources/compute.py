@@ -89,13 +89,17 @@ def _create_permission(aws: Aws, inputs: Inputs) -> Created:
         StatementId=statement,
         Action=inputs["action"],
         Principal=inputs["principal"],
-        **given(inputs, SourceArn="sourceArn", SourceAccount="sourceAccount"),
+        **given(inputs, Qualifier="qualifier", SourceArn="sourceArn", SourceAccount="sourceAccount"),
     )
-    return Created(statement, {"function": inputs["function"]})
+    return Created(statement, {"function": inputs["function"], "qualifier": inputs.get("qualifier")})
 
 
 def _delete_permission(aws: Aws, permission: Created) -> None:
-    aws.client("lambda").remove_permission(FunctionName=permission.outputs["function"], StatementId=permission.id)
+    aws.client("lambda").remove_permission(
+        FunctionName=permission.outputs["function"],
+        StatementId=permission.id,
+        **given(permission.outputs, Qualifier="qualifier"),
+    )
 
 
 def _create_event_invoke_config(aws: Aws, inputs: Inputs) -> Created:
@@ -190,7 +194,7 @@ ENTRIES = (
     ),
     Entry(
         "aws:lambda/permission:Permission",
-        understands("statementId", "action", "function", "principal", "sourceArn", "sourceAccount"),
+        understands("statementId", "action", "function", "qualifier", "principal", "sourceArn", "sourceAccount"),
         _create_permission,
         _delete_permission,
         autonamed="statementId",

@@ -4,7 +4,8 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from .. import event_patterns, kinds, known_events, values
+from .. import kinds, known_events, values
+from ..event_pattern_syntax import find_fault
 from ..rule import Complaints, rule, stack_rule
 from ..stack import Resource, Stack
 
@@ -78,11 +79,16 @@ def event_rule_has_few_targets(event_rule: Resource, stack: Stack, *, max_target
 def _read(given: Any) -> tuple[dict[str, Any], str | None]:
     """A pattern, and what is wrong with it."""
     try:
-        pattern = json.loads(given) if isinstance(given, str) else _known(given)
+        pattern = json.loads(given, parse_constant=_refuse_constant) if isinstance(given, str) else _known(given)
     except (ValueError, RecursionError) as error:
         return {}, f"it is no JSON ({error})"
-    fault = event_patterns.fault(pattern)
+    fault = find_fault(pattern)
     return (pattern if fault is None else {}), fault
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(f"it holds {name}")
 
 
 def _known(tree: Any) -> Any:

@@ -4,7 +4,7 @@ import pulumi
 import pytest
 
 from components import iam_policies
-from components.function import Function
+from components.function import Function, _published_layer
 
 FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
@@ -131,6 +131,34 @@ def test_powertools_comes_from_the_layer_that_aws_publishes_in_the_region(functi
 
     assert layer.startswith("arn:aws:lambda:eu-west-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:")
     assert layer.rpartition(":")[2].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "account"),
+    [
+        ("aws", "eu-west-1", "017000801446"),
+        ("aws", "mx-central-1", "017000801446"),
+        ("aws-us-gov", "us-gov-east-1", "165087284144"),
+        ("aws-us-gov", "us-gov-west-1", "165093116878"),
+        ("aws-cn", "cn-north-1", "498634801083"),
+    ],
+)
+def test_the_layer_is_that_of_the_partition(run, partition, region, account):
+    """As https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/ lists them."""
+    log_group = f"arn:{partition}:logs:{region}:111122223333:log-group:writer"
+
+    recording = run(lambda: pulumi.export("layer", _published_layer(pulumi.Output.from_input(log_group))))
+
+    layer = f"arn:{partition}:lambda:{region}:{account}:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:27"
+    assert recording.outputs == {"layer": layer}
+
+
+@pytest.mark.parametrize("region", ["cn-northwest-1", "us-iso-east-1", "eusc-de-east-1"])
+def test_a_deployment_where_nobody_publishes_the_layer_says_so_in_one_sentence(run, region):
+    log_group = f"arn:aws-x:logs:{region}:111122223333:log-group:writer"
+
+    with pytest.raises(pulumi.RunError, match=f"^powertools_layer_arn must be given in {region}, .*, got nothing$"):
+        run(lambda: pulumi.export("layer", _published_layer(pulumi.Output.from_input(log_group))))
 
 
 @pytest.mark.parametrize("known_later", [False, True])

@@ -1,7 +1,10 @@
 """What is audited: the schedule, the check function and its tables."""
 
 import json
+from typing import Any
 
+import pulumi
+import pulumi_aws
 import pytest
 
 from components.audit_status import AuditStatus
@@ -330,6 +333,43 @@ def test_lambda_does_not_take_a_long_run_for_a_loop(audit):
         "functionName": audit.named(FUNCTION, "audit-check").outputs["name"],
         "recursiveLoop": "Allow",
     }
+
+
+@pytest.mark.parametrize(
+    ("region", "is_there"),
+    [
+        ("eu-west-1", True),
+        ("ap-southeast-7", True),
+        ("mx-central-1", False),
+        ("ap-southeast-6", False),
+        ("us-gov-west-1", False),
+        ("cn-north-1", False),
+        ("us-iso-east-1", False),
+    ],
+)
+def test_nothing_is_configured_where_lambda_detects_no_loops(deploy, region, is_there):
+    """All commercial Regions but two have it
+    (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-regions)."""
+    recording = deploy(RotationAudit, "audit", {}, config={"aws:region": region})
+
+    assert bool(recording.of_type(RECURSION)) is is_there
+
+
+@pytest.mark.parametrize("setting", ["powertools_layer_arn", "kms_key_arn"])
+def test_with_a_provider_of_the_programs_own_an_arn_tells_the_region(run, setting):
+    service, resource = {"powertools_layer_arn": ("lambda", "layer:p:7"), "kms_key_arn": ("kms", "key/1")}[setting]
+
+    def deploy_with(region):
+        def program():
+            opts = pulumi.ResourceOptions(providers=[pulumi_aws.Provider("own", region=region)])
+            arn = f"arn:aws-x:{service}:{region}:111122223333:{resource}"
+            given: Any = {"runtime": {setting: arn}} if setting == "powertools_layer_arn" else {setting: arn}
+            RotationAudit("audit", given, opts)
+
+        return run(program, config={"aws:region": "us-gov-west-1"})
+
+    assert deploy_with("eu-west-1").of_type(RECURSION)
+    assert not deploy_with("cn-north-1").of_type(RECURSION)
 
 
 def alarm_of(deploy, **given):

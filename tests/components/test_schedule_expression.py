@@ -21,6 +21,10 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
         ("rate(12 hours)", 12 * HOUR),
         ("rate(1 day)", DAY),
         ("rate(7 days)", 7 * DAY),
+        # Pulumi's own example for a schedule of Scheduler.
+        ("rate(1 hours)", HOUR),
+        ("rate(1 minutes)", MINUTE),
+        ("rate(2 day)", 2 * DAY),
         ("cron(0 6 * * ? *)", DAY),
         ("cron(0 6 ? * MON-FRI *)", DAY),
         # "Names of days and months are not case-sensitive", says EventBridge's page on cron expressions.
@@ -40,6 +44,14 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
         ("cron(0 0/8 * * ? *)", 8 * HOUR),
         ("cron(0 9,17 * * ? *)", 8 * HOUR),
         ("cron(0 0,23 * * ? *)", HOUR),
+        ("cron(0,50 6 * * ? *)", 50 * MINUTE),
+        ("cron(0 0,23 ? * MON *)", 23 * HOUR),
+        ("cron(0 0,23 1,15 * ? *)", 23 * HOUR),
+        ("cron(0 0,23 L,1 * ? *)", HOUR),
+        ("cron(0 0,23 1,28 * ? *)", HOUR),
+        ("cron(0 0,23 ? * friL *)", 23 * HOUR),
+        ("cron(0 0,23 ? * friL,sat *)", HOUR),
+        ("cron(0 0,23 ? * wed,fri *)", 23 * HOUR),
     ],
 )
 def test_a_schedule_that_scheduler_takes_has_a_shortest_period(expression, seconds):
@@ -54,8 +66,6 @@ def test_a_schedule_that_scheduler_takes_has_a_shortest_period(expression, secon
         "rate(10)",
         "rate(0 hours)",
         "rate(0 minute)",
-        "rate(1 hours)",
-        "rate(2 hour)",
         "rate(10 seconds)",
         "rate(-1 hours)",
         "rate(1.5 hours)",
@@ -83,6 +93,8 @@ def test_a_schedule_that_scheduler_takes_has_a_shortest_period(expression, secon
         "cron(0 6 * 13 ? *)",
         "cron(0 6 ? * 8 *)",
         "cron(0 6 ? * MOON *)",
+        # What str.upper() makes SUN of.
+        "cron(0 6 ? * \u017fun *)",
         "cron(0 6 * * ? 1969)",
         "cron(0/0 6 * * ? *)",
         "cron(0/x 6 * * ? *)",
@@ -141,10 +153,11 @@ def some(low, high):
 
 @settings(max_examples=60, deadline=None)
 @given(minutes=some(0, 59), hours=some(0, 23), days=some(1, 7))
-def test_the_longest_period_of_a_weekly_schedule_is_the_one_that_a_calendar_shows(minutes, hours, days):
+def test_the_periods_of_a_weekly_schedule_are_those_that_a_calendar_shows(minutes, hours, days):
     fields = [",".join(map(str, values)) for values in (minutes, hours, days)]
 
-    longest = longest_period_seconds(f"cron({fields[0]} {fields[1]} ? * {fields[2]} *)")
+    expression = f"cron({fields[0]} {fields[1]} ? * {fields[2]} *)"
+    longest, shortest = longest_period_seconds(expression), shortest_period_seconds(expression)
 
     sunday = datetime(2026, 3, 1)
     runs = sorted(
@@ -154,4 +167,7 @@ def test_the_longest_period_of_a_weekly_schedule_is_the_one_that_a_calendar_show
         for hour in hours
         for minute in minutes
     )
-    assert longest == max((later - earlier).total_seconds() for earlier, later in pairwise(runs))
+    periods = [(later - earlier).total_seconds() for earlier, later in pairwise(runs)]
+    assert longest == max(periods)
+    # From a day on it is not exact, but a day.
+    assert shortest == min(*periods, DAY)

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from typing import Any
 
 import pulumi
 import pytest
@@ -56,6 +57,32 @@ def test_what_is_created_is_listed_until_it_is_deleted(aws):
 
     Resource(QUEUE, "listed", created.id, created.outputs).delete(aws)
     assert created.id not in set(entry.lists(aws))
+
+
+def test_a_permission_of_an_alias_is_given_and_taken_back_with_its_qualifier():
+    calls = []
+
+    class Recorder:
+        def client(self, _):
+            return self
+
+        def add_permission(self, **given):
+            calls.append(given)
+
+        def remove_permission(self, **given):
+            calls.append(given)
+
+    entry = entry_for("aws:lambda/permission:Permission")
+    given = {"function": "pager", "qualifier": "live", "action": "lambda:InvokeFunction", "principal": "sns"}
+    entry.refuse_unknown(given)
+    aws: Any = Recorder()
+    created = entry.create(aws, {**given, "statementId": "told"})
+    Resource(entry.token, "told", created.id, created.outputs).delete(aws)
+
+    assert [(call["FunctionName"], call["Qualifier"], call["StatementId"]) for call in calls] == [
+        ("pager", "live", "told"),
+        ("pager", "live", "told"),
+    ]
 
 
 def test_every_entry_stands_under_its_own_token_and_says_what_it_understands():

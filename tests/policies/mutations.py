@@ -53,7 +53,7 @@ CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
     kinds.SCHEDULE: (
         ("target.retryPolicy.maximumEventAgeInSeconds", 86_400),
         ("target.deadLetterConfig.arn", FIFO),
-        ("scheduleExpression", "rate(1 hours)"),
+        ("scheduleExpression", "rate(0 hours)"),
     ),
     kinds.FUNCTION: (
         ("runtime", LONG_AGO),

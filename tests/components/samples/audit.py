@@ -8,9 +8,12 @@ def age_class(**changes):
 
 
 GOOD = [
-    ("schedule_expression", ["rate(1 hour)", "rate(2 hours)", "cron(0 6 ? * MON *)"]),
+    (
+        "schedule_expression",
+        ["rate(1 hour)", "rate(2 hours)", "rate(1 hours)", "cron(0 6 ? * MON *)", "cron(0 8 ? * mon-fri *)"],
+    ),
     ("schedule_timezone", ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"]),
-    ("schedule_flexible_minutes", [0, 1, 1440]),
+    ("schedule_flexible_minutes", [0, 1, 60]),
     ("max_age_days", [0, 1, 30, 3650]),
     (
         "max_age_classes",
@@ -37,7 +40,7 @@ BAD = [
     (
         "schedule_expression",
         "as EventBridge Scheduler takes it",
-        ["rate(0 hours)", "rate(1 hours)", "rate(10 seconds)", "cron(0 6 * * * *)", "", None, 5, ["rate(1 hour)"]],
+        ["rate(0 hours)", "rate(0 hour)", "rate(10 seconds)", "cron(0 6 * * * *)", "", None, 5, ["rate(1 hour)"]],
     ),
     ("schedule_timezone", "an IANA time zone", ["", "Mars/Olympus", "utc ", "../UTC", None, 1, ["UTC"], {}]),
     ("schedule_flexible_minutes", "a whole number from 0 to 1440", [*NUMBERS, 1441]),

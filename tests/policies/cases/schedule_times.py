@@ -64,8 +64,7 @@ CASES = [
             ("plain", "rate(10 seconds)", "minutes, hours or days"),
             ("wild", "rate(10)", "value unit"),
             ("wild", "rate(0 hours)", "at least 1"),
-            ("wild", "rate(1 hours)", "1 goes with hour, not hours"),
-            ("wild", "rate(2 hour)", "2 goes with hours"),
+            ("wild", "cron(0 3 ? * \u017fun *)", "other than ASCII"),
             ("wild", "rate( 1 hour )", "rate"),
             ("wild", "cron(0 3 * * * *)", "has to be ?"),
             ("wild", "cron(0 3 ? * ? *)", "has to be ?"),
@@ -86,6 +85,9 @@ CASES = [
         for expression in (
             "at(2030-01-01T03:00:00)",
             "rate(90 days)",
+            "rate(1 hours)",
+            "rate(2 hour)",
+            "cron(0 8 ? jan-mar mon-fri *)",
             "cron(0/15 8-18 ? * MON-FRI *)",
             "cron(0 3 ? * mon *)",
             "cron(0 3 L * ? 2030-2040)",
@@ -99,6 +101,6 @@ CASES = [
         ACCEPTED,
         "near miss",
         "a rule's, which is no schedule",
-        program(make("aws:cloudwatch/eventRule:EventRule")("r", scheduleExpression="rate(1 hours)")),
+        program(make("aws:cloudwatch/eventRule:EventRule")("r", scheduleExpression="rate(0 hours)")),
     ),
 ]

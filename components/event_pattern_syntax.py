@@ -1,0 +1,1 @@
+../policies/event_pattern_syntax.py

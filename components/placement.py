@@ -1,0 +1,177 @@
+"""Where a stack is deployed, as far as a program knows it without a lookup, and what has to be there as well."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pulumi
+
+from .checks import Naming, shown
+
+PROVIDER = "aws:index/provider:Provider"
+"""What a resource is asked for its provider by."""
+OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
+"""How the names of Regions begin that are in no commercial partition
+(https://docs.aws.amazon.com/general/latest/gr/rande.html)."""
+WITHOUT_LOOP_DETECTION = ("mx-central-1", "ap-southeast-6")
+"""Commercial Regions in which Lambda detects no recursive loops, so that there is nothing to configure
+(https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-regions)."""
+POWERTOOLS_ACCOUNT = "017000801446"
+"""Who publishes Powertools for Python in the commercial Regions
+(https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/)."""
+POWERTOOLS_ACCOUNTS = {
+    "cn-north-1": "498634801083",
+    "us-gov-east-1": "165087284144",
+    "us-gov-west-1": "165093116878",
+}
+"""Who publishes it elsewhere, by Region; nobody in the Regions of other partitions that are not here."""
+REGIONAL = {
+    "powertools_layer_arn": "Lambda takes layers of its own Region alone",
+    "kms_key_arn": "queues and topics use keys of their own Region alone",
+}
+"""Single ARNs among the settings that tell the stack's Region, each with why."""
+SUBSCRIBED_BY_OWNER = "whoever owns an endpoint elsewhere has to subscribe it"
+"""SNS subscribes a queue or a function of another account for its owner alone
+(https://docs.aws.amazon.com/sns/latest/dg/sns-send-message-to-sqs-cross-account.html)."""
+EMULATOR_ACCOUNT = "000000000000"
+"""Of emulators, in which a stack is tried with the endpoints of its real account; nobody's at AWS."""
+WITH_ARN = ("sqs", "lambda", "application", "firehose")
+"""Protocols whose endpoints are resources of an account and a Region."""
+
+
+class Placement(NamedTuple):
+    """The Region and the account of a stack."""
+
+    region: str | None = None
+    """None where only the deployment can tell."""
+    accounts: frozenset[str] = frozenset()
+    """Those that it may be; none where only the deployment can tell."""
+
+
+def find_placement(provider: pulumi.ProviderResource | None) -> Placement:
+    """Where the default provider deploys to, by its configuration; of a provider of the program's own, nothing.
+
+    (https://www.pulumi.com/registry/packages/aws/installation-configuration/)
+    """
+    if provider is not None:
+        return Placement()
+    config = pulumi.Config("aws")
+    region = config.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return Placement(region or None, _read_accounts(config))
+
+
+def _read_accounts(config: pulumi.Config) -> frozenset[str]:
+    """The account of the role that the provider assumes, the last one of several, or those that it is allowed."""
+    roles = config.get_object("assumeRoles") or [config.get_object("assumeRole")]
+    role = roles[-1] if isinstance(roles, list) else None
+    account = _read_account(role.get("roleArn")) if isinstance(role, Mapping) else ""
+    allowed = config.get_object("allowedAccountIds") or []
+    # YAML takes an account without quotes for a number, and drops its zeros.
+    return frozenset([account] if account else (f"{one:0>12}" for one in allowed))
+
+
+def find_provider(opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResource | None:
+    """The provider for AWS that a component gets by these options; None for the default one."""
+    if opts is None:
+        return None
+    several: Any = opts.providers or []
+    listed = several.values() if isinstance(several, Mapping) else several if isinstance(several, list) else [several]
+    for provider in (opts.provider, *listed):
+        if isinstance(provider, pulumi.ProviderResource) and provider.package == "aws":
+            return provider
+    return opts.parent.get_provider(PROVIDER) if opts.parent else None
+
+
+def find_region(provider: pulumi.ProviderResource | None, args: Mapping[str, Any]) -> str | None:
+    """The stack's Region: of the provider, or of one of these settings that must be in it; None where neither tells."""
+    regions = (_read_place(args.get(setting))[0] for setting in REGIONAL)
+    return find_placement(provider).region or next(filter(None, regions), None)
+
+
+def is_commercial(region: str) -> bool:
+    """Whether a Region is in the partition `aws`."""
+    return not region.startswith(OTHER_PARTITIONS)
+
+
+def detects_loops(region: str | None) -> bool:
+    """Whether Lambda detects recursive loops in this Region; taken for granted where it is not known."""
+    return region is None or (is_commercial(region) and region not in WITHOUT_LOOP_DETECTION)
+
+
+def find_powertools_account(region: str) -> str | None:
+    """Who publishes the layer with Powertools in this Region; None where nobody does."""
+    return POWERTOOLS_ACCOUNT if is_commercial(region) else POWERTOOLS_ACCOUNTS.get(region)
+
+
+def complain_about_placement(
+    args: Mapping[str, Any], named: Naming, hidden: frozenset[str], placement: Placement
+) -> Iterator[str]:
+    """What is not in the stack's account and Region, and would fail there, or what they ask for and is not there.
+
+    The settings have been checked by themselves before; what is no ARN is left out.
+    """
+    for setting, reason in REGIONAL.items():
+        region = _read_place(args.get(setting))[0]
+        if region and placement.region and region != placement.region:
+            given = "a secret value" if setting in hidden else shown(args[setting])
+            yield f"{named(setting)} must be in the stack's Region, {placement.region}, as {reason}, got {given}"
+    has_layer = args.get("powertools_layer_arn") is not None
+    if placement.region and find_powertools_account(placement.region) is None and not has_layer:
+        yield (
+            f"{named('powertools_layer_arn')} must be given in {placement.region}, where nobody publishes the layer "
+            "with Powertools, got nothing"
+        )
+    yield from _complain_about_endpoints(args.get("subscriptions"), named, "subscriptions" in hidden, placement)
+
+
+def require_same_place(topic_arn: str, endpoint: str, subscription: str) -> str:
+    """The topic's ARN, once it is known where the endpoint is; raises RunError where SNS would not subscribe it."""
+    region, account = _read_place(topic_arn)
+    other_region, other_account = _read_place(endpoint)
+    is_elsewhere = other_region != region or (other_account != account and account != EMULATOR_ACCOUNT)
+    if other_region and is_elsewhere:
+        # The endpoint may be secret.
+        raise pulumi.RunError(
+            f"the endpoint of {subscription} must be in the account and Region of its topic, {account} and {region}, "
+            f"because {SUBSCRIBED_BY_OWNER}, got one that is not"
+        )
+    return topic_arn
+
+
+def _complain_about_endpoints(
+    subscriptions: Any, named: Naming, is_hidden: bool, placement: Placement
+) -> Iterator[str]:
+    """Which endpoints are elsewhere than the stack; where that is not known, elsewhere than the first of them."""
+    first: tuple[str, tuple[str, str]] | None = None
+    for index, subscription in enumerate(subscriptions if isinstance(subscriptions, (list, tuple)) else ()):
+        if not isinstance(subscription, Mapping) or subscription.get("protocol") not in WITH_ARN:
+            continue
+        endpoint, path = subscription.get("endpoint"), f"{named('subscriptions')}[{index}].endpoint"
+        region, account = place = _read_place(endpoint)
+        allowed = None
+        if not region:
+            continue
+        if placement.region and region != placement.region:
+            allowed = f"in the stack's Region, {placement.region}"
+        elif placement.accounts and account not in placement.accounts:
+            allowed = f"in the stack's account, {' or '.join(sorted(placement.accounts))}"
+        elif first and place != first[1]:
+            where = "" if is_hidden else f", {first[1][1]} and {first[1][0]}"
+            allowed = f"in the account and Region of {first[0]}{where}, as both have to be in the stack's"
+        if allowed:
+            given = "a secret value" if is_hidden else shown(endpoint)
+            yield f"{path} must be {allowed}, because {SUBSCRIBED_BY_OWNER}, got {given}"
+        elif first is None:
+            first = path, place
+
+
+def _read_account(arn: Any) -> str:
+    """The account in an ARN, also in one without a Region; empty for what is none."""
+    parts = arn.split(":", 5) if isinstance(arn, str) else []
+    return parts[4] if len(parts) == 6 and parts[0] == "arn" else ""
+
+
+def _read_place(arn: Any) -> tuple[str, str]:
+    """Region and account of an ARN; empty for what is none."""
+    parts = arn.split(":", 5) if isinstance(arn, str) else []
+    return (parts[3], parts[4]) if len(parts) == 6 and parts[0] == "arn" else ("", "")

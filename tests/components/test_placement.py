@@ -1,0 +1,275 @@
+"""What has to be in the stack's account and Region is refused where it is not, before anything is made if possible."""
+
+import json
+from typing import Any
+
+import pulumi
+import pulumi_aws
+import pytest
+
+from components import configuration
+from components.notifications import Notifications
+from components.placement import Placement, find_placement, find_provider, require_same_place
+from components.rotation_guard import RotationGuard
+from components.validation import InvalidSettings, complaints_about
+
+from .samples.messages import ROLE, subscription
+
+HERE = Placement("eu-west-1", frozenset({"111122223333"}))
+SUBSCRIPTION, PERMISSION = "aws:sns/topicSubscription:TopicSubscription", "aws:lambda/permission:Permission"
+OWNER = "because whoever owns an endpoint elsewhere has to subscribe it"
+
+
+def endpoint(protocol, region="eu-west-1", account="111122223333"):
+    service, resource = {
+        "sqs": ("sqs", "inbox"),
+        "lambda": ("lambda", "function:pager:live"),
+        "application": ("sns", "endpoint/GCM/app/5e3e"),
+        "firehose": ("firehose", "deliverystream/archive"),
+    }[protocol]
+    return f"arn:aws:{service}:{region}:{account}:{resource}"
+
+
+def subscribe(protocol, **place):
+    role = {"subscription_role_arn": ROLE} if protocol == "firehose" else {}
+    return subscription(protocol=protocol, endpoint=endpoint(protocol, **place), **role)
+
+
+@pytest.mark.parametrize("protocol", ["sqs", "lambda", "application", "firehose"])
+@pytest.mark.parametrize(
+    ("place", "limit"),
+    [
+        ({}, None),
+        ({"region": "eu-central-1"}, "in the stack's Region, eu-west-1"),
+        ({"account": "444455556666"}, "in the stack's account, 111122223333"),
+    ],
+)
+def test_an_endpoint_is_in_the_stacks_account_and_region(protocol, place, limit):
+    given = {"subscriptions": [subscription(), subscribe(protocol, **place)]}
+
+    complaints = complaints_about(given, placement=HERE)
+
+    got = json.dumps(given["subscriptions"][1]["endpoint"])
+    assert complaints == ([f"subscriptions[1].endpoint must be {limit}, {OWNER}, got {got}"] if limit else [])
+
+
+@pytest.mark.parametrize("place", [{"region": "eu-central-1"}, {"account": "444455556666"}])
+def test_endpoints_are_in_one_account_and_region_wherever_the_stack_is(place):
+    given = {"subscriptions": [subscribe("sqs"), subscribe("lambda", **place), subscribe("application")]}
+
+    [complaint] = complaints_about(given)
+
+    assert complaint.startswith(
+        "subscriptions[1].endpoint must be in the account and Region of subscriptions[0].endpoint, 111122223333 and "
+        f"eu-west-1, as both have to be in the stack's, {OWNER}, got "
+    )
+
+
+@pytest.mark.parametrize("placement", [HERE, Placement()])
+def test_a_secret_endpoint_is_not_repeated(placement):
+    given = {"subscriptions": [subscribe("sqs"), subscribe("sqs", account="444455556666")]}
+
+    [complaint] = complaints_about(given, hidden=frozenset({"subscriptions"}), placement=placement)
+
+    assert complaint.endswith(", got a secret value")
+    assert "444455556666" not in complaint
+    assert "inbox" not in complaint
+
+
+@pytest.mark.parametrize(
+    ("setting", "arn"),
+    [
+        ("powertools_layer_arn", "arn:aws:lambda:us-east-1:111122223333:layer:powertools:7"),
+        ("kms_key_arn", "arn:aws:kms:us-east-1:111122223333:key/7d0e-11"),
+    ],
+)
+def test_a_layer_and_a_key_are_in_the_stacks_region(setting, arn):
+    assert complaints_about({setting: arn}, placement=Placement("us-east-1", HERE.accounts)) == []
+
+    [complaint] = complaints_about({setting: arn}, placement=HERE)
+
+    assert complaint.startswith(f"{setting} must be in the stack's Region, eu-west-1, as ")
+    assert complaint.endswith(f'got "{arn}"')
+
+
+@pytest.mark.parametrize(
+    ("region", "is_published"), [("us-gov-west-1", True), ("cn-north-1", True), ("cn-northwest-1", False)]
+)
+def test_where_nobody_publishes_powertools_a_layer_has_to_be_given(region, is_published):
+    complaints = complaints_about({}, placement=Placement(region))
+
+    assert complaints == (
+        []
+        if is_published
+        else [
+            f"powertools_layer_arn must be given in {region}, where nobody publishes the layer with Powertools, got "
+            "nothing"
+        ]
+    )
+    own = f"arn:aws-cn:lambda:{region}:111122223333:layer:powertools:1"
+    assert complaints_about({"powertools_layer_arn": own}, placement=Placement(region)) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "variables", "region"),
+    [
+        ({"aws:region": "us-east-1"}, {"AWS_REGION": "eu-west-1"}, "us-east-1"),
+        ({}, {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-1"),
+        ({}, {"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({}, {}, None),
+    ],
+)
+def test_the_region_is_that_of_the_default_provider(run, monkeypatch, config, variables, region):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = []
+
+    run(lambda: found.append(find_placement(None)), config=config)
+
+    assert found == [Placement(region, frozenset())]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("allowedAccountIds", ["111122223333"]),
+        ("allowedAccountIds", [111122223333]),
+        ("assumeRole", {"roleArn": "arn:aws:iam::111122223333:role/deploy"}),
+        (
+            "assumeRoles",
+            [{"roleArn": f"arn:aws:iam::{account}:role/deploy"} for account in ("444455556666", "111122223333")],
+        ),
+    ],
+)
+def test_the_account_is_the_one_that_the_provider_is_configured_with(run, key, value):
+    found = []
+
+    run(lambda: found.append(find_placement(None)), config={f"aws:{key}": json.dumps(value)})
+
+    assert found == [HERE]
+
+
+def test_an_account_that_yaml_takes_for_a_number_keeps_its_zeros(run):
+    found = []
+
+    run(lambda: found.append(find_placement(None).accounts), config={"aws:allowedAccountIds": "[12345678901]"})
+
+    assert found == [{"012345678901"}]
+
+
+def test_of_a_provider_of_the_programs_own_nothing_is_taken_for_granted(run):
+    found = []
+
+    def program():
+        own = pulumi_aws.Provider("own", region="us-east-1")
+        parent = pulumi.ComponentResource("x:y:Z", "parent", opts=pulumi.ResourceOptions(providers=[own]))
+        for opts in (
+            pulumi.ResourceOptions(provider=own),
+            pulumi.ResourceOptions(providers=[own]),
+            pulumi.ResourceOptions(providers={"aws": own}),
+            pulumi.ResourceOptions(parent=parent),
+        ):
+            found.append((find_provider(opts) is own, find_placement(find_provider(opts))))
+        found.append(
+            (find_provider(None), find_provider(pulumi.ResourceOptions(parent=pulumi.runtime.get_root_resource())))
+        )
+
+    run(program)
+
+    assert found == [(True, Placement())] * 4 + [(None, None)]
+
+
+def test_a_component_refuses_an_endpoint_in_another_region_before_anything_is_made(run):
+    made = []
+
+    def program():
+        with pytest.raises(InvalidSettings, match="in the stack's Region, eu-west-1"):
+            RotationGuard("guard", {"subscriptions": [subscribe("sqs", region="us-east-1")]})
+        made.append(True)
+
+    recording = run(program, config={"aws:region": "eu-west-1"})
+
+    assert made
+    assert recording.resources == []
+
+
+def test_the_stacks_configuration_is_held_to_its_region(run):
+    config = {
+        "aws:region": "eu-west-1",
+        "rotation-guard:subscriptions": json.dumps([subscribe("sqs", region="us-east-1")]),
+    }
+
+    with pytest.raises(InvalidSettings, match="in the stack's Region, eu-west-1"):
+        run(lambda: configuration.read(pulumi.Config("rotation-guard")), config=config)
+
+
+@pytest.mark.parametrize("known_later", [False, True])
+@pytest.mark.parametrize("place", [{"account": "444455556666"}, {"region": "eu-central-1"}])
+def test_what_only_the_deployment_can_tell_fails_it_in_one_sentence_before_sns_is_asked(
+    deploy, run, known_later, place
+):
+    def program():
+        given = subscribe("lambda", **place)
+        if known_later:
+            given["endpoint"] = pulumi.Output.secret(given["endpoint"])
+            given["name"] = "pager"
+        Notifications("told", {"subscriptions": [given]})
+
+    with pytest.raises(pulumi.RunError) as refusal:
+        run(program)
+
+    [sentence] = str(refusal.value).splitlines()
+    assert "must be in the account and Region of its topic, 111122223333 and eu-west-1, " + OWNER in sentence
+    assert "444455556666" not in sentence
+
+
+def test_the_account_of_an_emulator_is_no_other_account():
+    topic = "arn:aws:sns:eu-west-1:000000000000:told"
+
+    assert require_same_place(topic, endpoint("sqs"), "told-failures-sqs") == topic
+    with pytest.raises(pulumi.RunError):
+        require_same_place(topic, endpoint("sqs", region="us-east-1"), "told-failures-sqs")
+
+
+def test_an_endpoint_that_is_here_is_subscribed_and_its_topic_is_no_secret(run):
+    def program():
+        given: Any = {**subscribe("sqs"), "endpoint": pulumi.Output.secret(endpoint("sqs"))}
+        Notifications("told", {"subscriptions": [given]})
+
+    [subscribed] = run(program).of_type(SUBSCRIPTION)
+
+    assert subscribed.secret_inputs == {"endpoint"}
+    assert subscribed.inputs["topic"] == "arn:aws:sns:eu-west-1:111122223333:told-failures-0a1b2c3"
+
+
+@pytest.mark.parametrize("known_later", [False, True])
+@pytest.mark.parametrize(
+    ("qualified", "parts"),
+    [
+        ("function:pager:live", ("function:pager", "live")),
+        ("function:pager:7", ("function:pager", "7")),
+        ("function:pager:$LATEST", ("function:pager", "$LATEST")),
+        ("function:pager", ("function:pager", None)),
+    ],
+)
+def test_a_permission_names_function_and_alias_apart_as_the_provider_reads_them(run, known_later, qualified, parts):
+    """Given as one ARN, both are read back apart and the permission is replaced by every update.
+
+    (https://github.com/hashicorp/terraform-provider-aws/issues/38558)
+    """
+    prefix = "arn:aws:lambda:eu-west-1:111122223333:"
+
+    def program():
+        arn = prefix + qualified
+        given = subscription(protocol="lambda", endpoint=pulumi.Output.from_input(arn) if known_later else arn)
+        Notifications("told", {"subscriptions": [given]})
+
+    recording = run(program)
+    [permission], [subscribed] = recording.of_type(PERMISSION), recording.of_type(SUBSCRIPTION)
+
+    function, alias = parts
+    assert permission.inputs["function"] == prefix + function
+    assert permission.inputs.get("qualifier") == alias
+    assert subscribed.inputs["endpoint"] == prefix + qualified
