@@ -19,6 +19,7 @@ Anomaly detection, Metrics Insights and PromQL are not evaluated: such an alarm 
 """
 
 import functools
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,8 @@ from .alarm_states import ALARM, BREACHING, COMPARISONS, MISSING, AlarmRule, cho
 Alarm = dict[str, Any]
 Point = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
+MetricKey = tuple[str, str, str]
+"""Namespace, name and dimensions of a metric, as MiniStack keeps them."""
 
 ALARM_TIME_SCALE = 0.02
 """Seconds that a second takes for alarms."""
@@ -53,10 +56,13 @@ _CHANGES = (
 _WAIT, _EXTENSION = "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"
 lock = threading.RLock()
 """Whoever adds data or changes an alarm holds it."""
+_watched: Any = AccountRegionScopedDict()
+"""Name of a metric alarm -> keys of the metrics that it watches."""
 _suppressors: Any = AccountRegionScopedDict()
 """Name of a composite alarm -> what PutCompositeAlarm said about its suppressor."""
 _held_actions: Any = AccountRegionScopedDict()
 """Name of a composite alarm -> HeldActions."""
+_log = logging.getLogger("alarms")
 _put_metric_alarm_by_ministack = cloudwatch._put_metric_alarm
 _put_composite_alarm_by_ministack = cloudwatch._put_composite_alarm
 _dispatch_by_ministack = cloudwatch._dispatch_alarm_actions
@@ -79,10 +85,13 @@ def evaluate_each_minute(before: Callable[[], None]) -> None:
     def run() -> None:
         while True:
             time.sleep(EVALUATION_SECONDS)
-            before()
-            for account_id, region in {(scope[0], scope[1]) for scope, _ in cloudwatch._alarms.all_items()}:
-                with request_scope(account_id, region):
-                    evaluate_all()
+            try:
+                before()
+                for account_id, region in {(scope[0], scope[1]) for scope, _ in cloudwatch._alarms.all_items()}:
+                    with request_scope(account_id, region):
+                        evaluate_all()
+            except Exception:  # noqa: BLE001 - without this thread every alarm would be silent
+                _log.exception("alarms could not be evaluated")
 
     threading.Thread(target=run, daemon=True, name="alarms").start()
 
@@ -95,11 +104,11 @@ def evaluate_all() -> None:
         _perform_held_actions()
 
 
-def evaluate_watching(namespace: str, name: str, dimensions_key: str) -> None:
+def evaluate_watching(key: MetricKey) -> None:
     """Evaluate the alarms that watch this metric: it has new data."""
     with lock:
-        for alarm in cloudwatch._alarms.values():
-            if any(_key(stat) == (namespace, name, dimensions_key) for stat in _metric_stats(alarm)):
+        for name, keys in _watched.items():
+            if key in keys and (alarm := cloudwatch._alarms.get(name)):
                 evaluate(alarm)
 
 
@@ -166,7 +175,7 @@ def _metric_stats(alarm: Alarm) -> list[dict[str, Any]]:
     return [{"Metric": metric, "Period": alarm["Period"], "Stat": stat, "Unit": alarm.get("Unit")}]
 
 
-def _key(stat: dict[str, Any]) -> tuple[str, str, str]:
+def _key(stat: dict[str, Any]) -> MetricKey:
     metric = stat["Metric"]
     dimensions = cloudwatch._dims_from_list(metric.get("Dimensions") or [])
     return metric["Namespace"], metric["MetricName"], cloudwatch._dims_key(dimensions)
@@ -174,30 +183,37 @@ def _key(stat: dict[str, Any]) -> tuple[str, str, str]:
 
 def put_metric_alarm(params: dict[str, Any], request: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:
     """Answer PutMetricAlarm: `Metrics` is kept too, and what cannot be evaluated here is refused."""
-    queries = request.get("Metrics")
+    given = _given(params, request, "AlarmName", "ComparisonOperator", "Statistic", "ExtendedStatistic", "Metrics")
+    queries = given.get("Metrics")
     try:
-        _require_evaluable(request)
+        if any(name.startswith("Metrics.") for name in params):
+            raise ValueError("Metrics is not read from the Query protocol here: use JSON or CBOR")
+        _require_evaluable(given)
     except ValueError as error:
         return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
     answer = _put_metric_alarm_by_ministack(params, request, is_cbor, is_json)
-    if queries and answer[0] == 200:
-        alarm = cloudwatch._alarms[request["AlarmName"]]
-        for field in ("Namespace", "MetricName", "Statistic", "ExtendedStatistic", "Period", "Dimensions"):
-            del alarm[field]
-        alarm["Metrics"] = queries
+    if answer[0] == 200:
+        alarm = cloudwatch._alarms[given["AlarmName"]]
+        if "ExtendedStatistic" in given:
+            del alarm["Statistic"]
+        if queries:
+            for field in ("Namespace", "MetricName", "Statistic", "ExtendedStatistic", "Period", "Dimensions"):
+                alarm.pop(field, None)
+            alarm["Metrics"] = queries
+        _watched[alarm["AlarmName"]] = {_key(stat) for stat in _metric_stats(alarm)}
         evaluate(alarm)
     return answer
 
 
-def _require_evaluable(request: dict[str, Any]) -> None:
+def _require_evaluable(given: dict[str, Any]) -> None:
     """Raise ValueError for an alarm that AWS evaluates and this does not."""
-    comparison = request.get("ComparisonOperator")
+    comparison = given.get("ComparisonOperator")
     if comparison not in COMPARISONS:
         raise ValueError(f"ComparisonOperator must be one of {', '.join(COMPARISONS)} here, got {comparison}")
-    queries = request.get("Metrics") or []
+    queries = given.get("Metrics") or []
     metric_math.check(queries)
-    names = [query["MetricStat"]["Stat"] for query in queries if query.get("MetricStat")]
-    for name in names or [request.get("ExtendedStatistic") or request.get("Statistic")]:
+    stats = [query["MetricStat"]["Stat"] for query in queries if query.get("MetricStat")]
+    for name in stats if queries else [given.get("ExtendedStatistic") or given.get("Statistic")]:
         if name not in STATISTICS and not cloudwatch._is_percentile_stat(name):
             raise ValueError(f"the statistic must be one of {', '.join(STATISTICS)} or a percentile here, got {name}")
 
@@ -206,8 +222,9 @@ def put_composite_alarm(
     params: dict[str, Any], request: dict[str, Any], is_cbor: bool, is_json: bool = False
 ) -> Answer:
     """Answer PutCompositeAlarm: its suppressor is kept too."""
-    name = request.get("AlarmName", "")
-    given = {key: request[key] for key in ("ActionsSuppressor", _WAIT, _EXTENSION) if request.get(key) is not None}
+    given = _given(params, request, "AlarmName", "ActionsSuppressor", _WAIT, _EXTENSION)
+    name = given.pop("AlarmName", "")
+    given |= {period: int(given[period]) for period in (_WAIT, _EXTENSION) if period in given}
     before = _suppressors.get(name)
     # MiniStack performs the first actions before it answers.
     _suppressors[name] = given
@@ -217,6 +234,12 @@ def put_composite_alarm(
     else:
         _suppressors[name] = before or {}
     return answer
+
+
+def _given(params: dict[str, Any], request: dict[str, Any], *names: str) -> dict[str, Any]:
+    """These fields of a request in any of CloudWatch's protocols, without those that are absent."""
+    found = {name: request.get(name) if request else cloudwatch._p(params, name) for name in names}
+    return {name: value for name, value in found.items() if value not in (None, "")}
 
 
 @dataclass

@@ -134,7 +134,7 @@ class _Evaluation:
         return chosen
 
     def _each(self, operate: Callable[[float, float], float], left: Value, right: Value) -> Value:
-        if not isinstance(left, Sequence) and not isinstance(right, Sequence):
+        if not isinstance(left, Sequence) and not isinstance(right, Sequence) and not _is_undefined(operate, right):
             return float(operate(left, right))
         pairs = zip(self._spread(left), self._spread(right), strict=True)
         return [None if a is None or b is None or _is_undefined(operate, b) else float(operate(a, b)) for a, b in pairs]

@@ -36,4 +36,4 @@ def publish(
         points.append(point)
         if len(points) > 2 * _MOST_POINTS:
             del points[:-_MOST_POINTS]
-        alarms.evaluate_watching(namespace, name, key)
+        alarms.evaluate_watching((namespace, name, key))

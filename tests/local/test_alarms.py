@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
@@ -249,6 +250,36 @@ def test_an_alarm_that_cannot_be_evaluated_is_refused_and_not_silent(scene):
         scene.alarm(ComparisonOperator="GreaterThanUpperThreshold")
     with pytest.raises(ClientError, match="statistic"):
         scene.alarm(ExtendedStatistic="tm90")
+
+
+def test_an_alarm_that_is_put_by_the_query_protocol_is_evaluated_too(scene):
+    session = botocore.session.get_session()
+    session.set_credentials(scene.aws.access_key_id, scene.aws.secret_access_key)
+    loader = session.get_component("data_loader")
+    load = loader.load_service_model
+
+    def load_by_query(service: str, kind: str, api_version: str | None = None) -> dict[str, Any]:
+        model = load(service, kind, api_version)
+        if kind == "service-2":
+            model = model | {"metadata": model["metadata"] | {"protocol": "query", "protocols": ["query"]}}
+        return model
+
+    loader.load_service_model = load_by_query
+    client = session.create_client("cloudwatch", scene.aws.region, endpoint_url=scene.aws.endpoint_url)
+    client.put_metric_alarm(
+        AlarmName=scene.name,
+        Namespace="Test",
+        MetricName=scene.name,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+
+    scene.put(1)
+
+    assert scene.state(scene.name) == "ALARM"
 
 
 def test_a_message_in_a_queue_rings_and_its_end_is_told_too(scene):

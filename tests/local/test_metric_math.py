@@ -24,6 +24,7 @@ def result(expression, **more):
     [
         ("m1 + m2", [3, None, 4]),
         ("m1 / m2", [0.5, None, None]),
+        ("1 / 0", [None, None, None]),
         ("-m1 * 2", [-2, None, -8]),
         ("FILL(m1, 0) + m2", [3, 3, 4]),
         ("FILL(m1, m2)", [1, 3, 4]),
