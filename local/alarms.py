@@ -125,13 +125,13 @@ def evaluate(alarm: Alarm) -> None:
             alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"],
             alarm.get("TreatMissingData") or MISSING,
         )
-        values = _values(alarm, rule)
+        values = _read_values(alarm, rule)
         new = choose_state(values, rule, old)
         if new == old:
             return
         latest = next((value for value in values if value is not None), None)
-        found = "there is no data" if latest is None else f"the latest data point is {latest:g}"
-        reason = f"{found}; the alarm is for {rule.comparison} {rule.threshold:g}"
+        observation = "there is no data" if latest is None else f"the latest data point is {latest:g}"
+        reason = f"{observation}; the alarm is for {rule.comparison} {rule.threshold:g}"
         alarm["StateValue"], alarm["StateReason"] = new, reason
         alarm["StateUpdatedTimestamp"] = int(time.time())
         cloudwatch._record_history(alarm["AlarmName"], old, new, reason)
@@ -139,34 +139,36 @@ def evaluate(alarm: Alarm) -> None:
         cloudwatch._evaluate_parent_alarms(alarm)
 
 
-def _values(alarm: Alarm, rule: AlarmRule) -> list[float | None]:
+def _read_values(alarm: Alarm, rule: AlarmRule) -> list[float | None]:
     """One value for each period of the evaluation range, the latest first."""
     if queries := alarm.get("Metrics"):
         series = {
-            query["Id"]: _series(query["MetricStat"], rule) for query in queries if query.get("MetricStat") is not None
+            query["Id"]: _read_series(query["MetricStat"], rule)
+            for query in queries
+            if query.get("MetricStat") is not None
         }
         return metric_math.evaluate(queries, series, rule.evaluation_range)
-    [stat] = _metric_stats(alarm)
-    return _series(stat, rule)
+    [stat] = _list_metric_stats(alarm)
+    return _read_series(stat, rule)
 
 
-def _series(stat: dict[str, Any], rule: AlarmRule) -> list[float | None]:
-    points, now = cloudwatch._metrics.get(_key(stat)) or [], time.time()
+def _read_series(stat: dict[str, Any], rule: AlarmRule) -> list[float | None]:
+    points, now = cloudwatch._metrics.get(_build_key(stat)) or [], time.time()
     seconds = stat["Period"] * (1 if rule.treat_missing_data == BREACHING else ALARM_TIME_SCALE)
     windows: list[list[Point]] = [[] for _ in range(rule.evaluation_range)]
     for point in points:
         age = (now - point["Timestamp"]) / seconds
         if 0 <= age < len(windows) and stat.get("Unit") in (None, point["Unit"]):
             windows[int(age)].append(point)
-    return [_statistic(window, stat["Stat"]) for window in windows]
+    return [_compute_statistic(window, stat["Stat"]) for window in windows]
 
 
-def _statistic(points: list[Point], name: str) -> float | None:
+def _compute_statistic(points: list[Point], name: str) -> float | None:
     stats = cloudwatch._calc_stats(points)
     return cloudwatch._stat_value(stats, name, points) if stats else None
 
 
-def _metric_stats(alarm: Alarm) -> list[dict[str, Any]]:
+def _list_metric_stats(alarm: Alarm) -> list[dict[str, Any]]:
     """The metrics that an alarm watches, as `MetricStat` of the API."""
     if queries := alarm.get("Metrics"):
         return [query["MetricStat"] for query in queries if query.get("MetricStat")]
@@ -175,7 +177,7 @@ def _metric_stats(alarm: Alarm) -> list[dict[str, Any]]:
     return [{"Metric": metric, "Period": alarm["Period"], "Stat": stat, "Unit": alarm.get("Unit")}]
 
 
-def _key(stat: dict[str, Any]) -> MetricKey:
+def _build_key(stat: dict[str, Any]) -> MetricKey:
     metric = stat["Metric"]
     dimensions = cloudwatch._dims_from_list(metric.get("Dimensions") or [])
     return metric["Namespace"], metric["MetricName"], cloudwatch._dims_key(dimensions)
@@ -183,37 +185,39 @@ def _key(stat: dict[str, Any]) -> MetricKey:
 
 def put_metric_alarm(params: dict[str, Any], request: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:
     """Answer PutMetricAlarm: `Metrics` is kept too, and what cannot be evaluated here is refused."""
-    given = _given(params, request, "AlarmName", "ComparisonOperator", "Statistic", "ExtendedStatistic", "Metrics")
-    queries = given.get("Metrics")
+    fields = _read_fields(
+        params, request, "AlarmName", "ComparisonOperator", "Statistic", "ExtendedStatistic", "Metrics"
+    )
+    queries = fields.get("Metrics")
     try:
         if any(name.startswith("Metrics.") for name in params):
             raise ValueError("Metrics is not read from the Query protocol here: use JSON or CBOR")
-        _require_evaluable(given)
+        _require_evaluable(fields)
     except ValueError as error:
         return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
     answer = _put_metric_alarm_by_ministack(params, request, is_cbor, is_json)
     if answer[0] == 200:
-        alarm = cloudwatch._alarms[given["AlarmName"]]
-        if "ExtendedStatistic" in given:
+        alarm = cloudwatch._alarms[fields["AlarmName"]]
+        if "ExtendedStatistic" in fields:
             del alarm["Statistic"]
         if queries:
             for field in ("Namespace", "MetricName", "Statistic", "ExtendedStatistic", "Period", "Dimensions"):
                 alarm.pop(field, None)
             alarm["Metrics"] = queries
-        _watched[alarm["AlarmName"]] = {_key(stat) for stat in _metric_stats(alarm)}
+        _watched[alarm["AlarmName"]] = {_build_key(stat) for stat in _list_metric_stats(alarm)}
         evaluate(alarm)
     return answer
 
 
-def _require_evaluable(given: dict[str, Any]) -> None:
+def _require_evaluable(fields: dict[str, Any]) -> None:
     """Raise ValueError for an alarm that AWS evaluates and this does not."""
-    comparison = given.get("ComparisonOperator")
+    comparison = fields.get("ComparisonOperator")
     if comparison not in COMPARISONS:
         raise ValueError(f"ComparisonOperator must be one of {', '.join(COMPARISONS)} here, got {comparison}")
-    queries = given.get("Metrics") or []
+    queries = fields.get("Metrics") or []
     metric_math.check(queries)
     stats = [query["MetricStat"]["Stat"] for query in queries if query.get("MetricStat")]
-    for name in stats if queries else [given.get("ExtendedStatistic") or given.get("Statistic")]:
+    for name in stats if queries else [fields.get("ExtendedStatistic") or fields.get("Statistic")]:
         if name not in STATISTICS and not cloudwatch._is_percentile_stat(name):
             raise ValueError(f"the statistic must be one of {', '.join(STATISTICS)} or a percentile here, got {name}")
 
@@ -222,24 +226,24 @@ def put_composite_alarm(
     params: dict[str, Any], request: dict[str, Any], is_cbor: bool, is_json: bool = False
 ) -> Answer:
     """Answer PutCompositeAlarm: its suppressor is kept too."""
-    given = _given(params, request, "AlarmName", "ActionsSuppressor", _WAIT, _EXTENSION)
-    name = given.pop("AlarmName", "")
-    given |= {period: int(given[period]) for period in (_WAIT, _EXTENSION) if period in given}
+    fields = _read_fields(params, request, "AlarmName", "ActionsSuppressor", _WAIT, _EXTENSION)
+    name = fields.pop("AlarmName", "")
+    fields |= {period: int(fields[period]) for period in (_WAIT, _EXTENSION) if period in fields}
     before = _suppressors.get(name)
     # MiniStack performs the first actions before it answers.
-    _suppressors[name] = given
+    _suppressors[name] = fields
     answer = _put_composite_alarm_by_ministack(params, request, is_cbor, is_json)
     if answer[0] == 200:
-        cloudwatch._composite_alarms[name].update(given)
+        cloudwatch._composite_alarms[name].update(fields)
     else:
         _suppressors[name] = before or {}
     return answer
 
 
-def _given(params: dict[str, Any], request: dict[str, Any], *names: str) -> dict[str, Any]:
+def _read_fields(params: dict[str, Any], request: dict[str, Any], *names: str) -> dict[str, Any]:
     """These fields of a request in any of CloudWatch's protocols, without those that are absent."""
-    found = {name: request.get(name) if request else cloudwatch._p(params, name) for name in names}
-    return {name: value for name, value in found.items() if value not in (None, "")}
+    observation = {name: request.get(name) if request else cloudwatch._p(params, name) for name in names}
+    return {name: value for name, value in observation.items() if value not in (None, "")}
 
 
 @dataclass

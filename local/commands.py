@@ -82,7 +82,7 @@ def _status(options: argparse.Namespace, screen: Screen) -> int:
     screen.line(f"Stack {stack.stack} runs at {stack.endpoint_url} ({stack.region}, {len(stack.resources)} resources).")
     screen.pairs("Outputs", stack.outputs)
     screen.pairs("Messages", status.count_messages(stack))
-    ringing, number = status.alarms_in_alarm(stack)
+    ringing, number = status.list_ringing_alarms(stack)
     if ringing:
         screen.pairs(f"Alarms: {len(ringing)} of {number} in ALARM", ringing)
     else:

@@ -58,7 +58,7 @@ def evaluate(queries: Sequence[Query], series: Mapping[str, Series], periods: in
     if len(returned) != 1:
         raise ValueError(f"exactly one of Metrics must return data, got {len(returned)}")
     expressions = {query["Id"]: query["Expression"] for query in queries if query.get("Expression")}
-    value = _Evaluation(expressions, series, periods).of(returned[0]["Id"])
+    value = _Evaluation(expressions, series, periods).evaluate_query(returned[0]["Id"])
     return list(value) if isinstance(value, Sequence) else [value] * periods
 
 
@@ -67,7 +67,7 @@ class _Evaluation:
         self._expressions, self._series, self._periods = expressions, series, periods
         self._entered: list[str] = []
 
-    def of(self, query: str) -> Value:
+    def evaluate_query(self, query: str) -> Value:
         if query in self._series:
             return self._series[query]
         if query not in self._expressions or query in self._entered:
@@ -76,64 +76,66 @@ class _Evaluation:
         text = self._expressions[query]
         try:
             python = re.sub(r"&&|\bAND\b", " and ", re.sub(r"\|\||\bOR\b", " or ", text)).strip()
-            return self._value(ast.parse(python, mode="eval").body)
+            return self._evaluate(ast.parse(python, mode="eval").body)
         except (SyntaxError, KeyError):
             raise ValueError(f"the expression {text!r} is not evaluated by the embedded AWS") from None
         finally:
             self._entered.pop()
 
-    def _value(self, node: ast.expr) -> Value:
+    def _evaluate(self, node: ast.expr) -> Value:
         match node:
             case ast.Constant(value=int() | float() as number):
                 return float(number)
             case ast.Name(id=name):
-                return self.of(name)
+                return self.evaluate_query(name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return self._each(operator.mul, -1.0, self._value(operand))
+                return self._combine(operator.mul, -1.0, self._evaluate(operand))
             case ast.BinOp(left=left, op=op, right=right):
-                return self._each(_OPERATORS[type(op)], self._value(left), self._value(right))
+                return self._combine(_OPERATORS[type(op)], self._evaluate(left), self._evaluate(right))
             case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return self._each(_OPERATORS[type(op)], self._value(left), self._value(right))
+                return self._combine(_OPERATORS[type(op)], self._evaluate(left), self._evaluate(right))
             case ast.BoolOp(op=op, values=[first, *others]):
-                value = self._value(first)
+                value = self._evaluate(first)
                 for other in others:
-                    value = self._each(_OPERATORS[type(op)], value, self._value(other))
+                    value = self._combine(_OPERATORS[type(op)], value, self._evaluate(other))
                 return value
             case ast.Call(func=ast.Name(id=name), args=arguments):
-                return self._call(name.upper(), arguments)
+                return self._call_function(name.upper(), arguments)
         raise KeyError(ast.dump(node))
 
-    def _call(self, name: str, arguments: list[ast.expr]) -> Value:
+    def _call_function(self, name: str, arguments: list[ast.expr]) -> Value:
         match name, arguments:
             case "IF", [condition, *branches] if len(branches) in (1, 2):
-                chosen = [self._value(branch) for branch in branches]
-                return self._if(self._value(condition), chosen[0], chosen[1] if len(chosen) == 2 else None)
+                chosen = [self._evaluate(branch) for branch in branches]
+                return self._choose(self._evaluate(condition), chosen[0], chosen[1] if len(chosen) == 2 else None)
             case "FILL", [metric, filling]:
-                filler = self._value(filling)
+                filler = self._evaluate(filling)
                 return [
-                    self._at(filler, period) if value is None else value
-                    for period, value in enumerate(self._spread(self._value(metric)))
+                    self._pick(filler, period) if value is None else value
+                    for period, value in enumerate(self._spread(self._evaluate(metric)))
                 ]
-        reducer, [argument] = _REDUCERS[name], arguments
-        match argument:
+        reducer = _REDUCERS[name]
+        if len(arguments) != 1:
+            raise KeyError(name)
+        match arguments[0]:
             case ast.List(elts=items):
-                many = [self._spread(self._value(item)) for item in items]
+                many = [self._spread(self._evaluate(item)) for item in items]
             case ast.Call(func=ast.Name(id="METRICS"), args=[]):
                 many = list(self._series.values())
-            case _:
-                known = [value for value in self._spread(self._value(argument)) if value is not None]
+            case argument:
+                known = [value for value in self._spread(self._evaluate(argument)) if value is not None]
                 return reducer(known) if known else [None] * self._periods
         columns = [[value for value in column if value is not None] for column in zip(*many, strict=True)]
         return [reducer(column) if column else None for column in columns]
 
-    def _if(self, condition: Value, then: Value, otherwise: Value | None) -> Value:
+    def _choose(self, condition: Value, then: Value, otherwise: Value | None) -> Value:
         chosen: list[float | None] = []
         for period, holds in enumerate(self._spread(condition)):
             branch = then if holds else otherwise
-            chosen.append(None if holds is None or branch is None else self._at(branch, period))
+            chosen.append(None if holds is None or branch is None else self._pick(branch, period))
         return chosen
 
-    def _each(self, operate: Callable[[float, float], float], left: Value, right: Value) -> Value:
+    def _combine(self, operate: Callable[[float, float], float], left: Value, right: Value) -> Value:
         if not isinstance(left, Sequence) and not isinstance(right, Sequence) and not _is_undefined(operate, right):
             return float(operate(left, right))
         pairs = zip(self._spread(left), self._spread(right), strict=True)
@@ -142,7 +144,7 @@ class _Evaluation:
     def _spread(self, value: Value) -> Series:
         return value if isinstance(value, Sequence) else [value] * self._periods
 
-    def _at(self, value: Value, period: int) -> float | None:
+    def _pick(self, value: Value, period: int) -> float | None:
         return value[period] if isinstance(value, Sequence) else value
 
 

@@ -10,10 +10,10 @@ _GONE = "the queue does not exist"
 
 def count_messages(stack: RunningStack) -> dict[str, int | str]:
     """Return the messages in each inbox and each dead-letter queue, received ones included; by what is in them."""
-    return {name: _count(stack, url) for name, url in (_inboxes(stack) | dead_letter_queues(stack)).items()}
+    return {name: _count(stack, url) for name, url in (_list_inboxes(stack) | list_dead_letter_queues(stack)).items()}
 
 
-def dead_letter_queues(stack: RunningStack) -> dict[str, str]:
+def list_dead_letter_queues(stack: RunningStack) -> dict[str, str]:
     """Return the URL of every dead-letter queue among the outputs, under one name each."""
     urls = {name: url for name, url in stack.outputs.items() if name.endswith(_DEAD_LETTERS) and url}
     newer = {url for name, url in urls.items() if name not in _OLDER_NAMES}
@@ -24,7 +24,7 @@ def dead_letter_queues(stack: RunningStack) -> dict[str, str]:
     }
 
 
-def alarms_in_alarm(stack: RunningStack) -> tuple[dict[str, str], int]:
+def list_ringing_alarms(stack: RunningStack) -> tuple[dict[str, str], int]:
     """Return the alarms that ring, with what each means, those that page first; and how many alarms there are."""
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(
         AlarmTypes=["CompositeAlarm", "MetricAlarm"]
@@ -39,7 +39,7 @@ def alarms_in_alarm(stack: RunningStack) -> tuple[dict[str, str], int]:
     return meanings, len(alarms)
 
 
-def _inboxes(stack: RunningStack) -> dict[str, str]:
+def _list_inboxes(stack: RunningStack) -> dict[str, str]:
     return {f"inbox {topic}": url for topic, url in stack.inbox.items()}
 
 

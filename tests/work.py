@@ -6,7 +6,7 @@ from types import FrameType
 from typing import Any
 
 
-def lines_run(function: Callable[[], object]) -> int:
+def count_lines(function: Callable[[], object]) -> int:
     """How many lines of Python are run by this call; each turn of a loop counts anew, what C code does does not."""
     lines = 0
 

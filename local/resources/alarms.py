@@ -13,8 +13,8 @@ _METRIC = ("namespace", "metricName", "dimensions", "period", "stat", "unit")
 
 def _create_metric_alarm(aws: Aws, inputs: Inputs) -> Created:
     """Create an alarm: it is evaluated over what happens in the embedded AWS, see `local/alarms.py`."""
-    queries = [_query(query) for query in inputs.get("metricQueries") or []]
-    more: dict[str, Any] = {"Metrics": queries} if queries else {"Dimensions": _dimensions(inputs)}
+    queries = [_build_query(query) for query in inputs.get("metricQueries") or []]
+    more: dict[str, Any] = {"Metrics": queries} if queries else {"Dimensions": _build_dimensions(inputs)}
     aws.client("cloudwatch").put_metric_alarm(
         AlarmName=inputs["name"],
         Tags=tag_list(inputs),
@@ -39,22 +39,22 @@ def _create_metric_alarm(aws: Aws, inputs: Inputs) -> Created:
             InsufficientDataActions="insufficientDataActions",
         ),
     )
-    return Created(inputs["name"], {"arn": _alarm_arn(aws, inputs["name"])})
+    return Created(inputs["name"], {"arn": _build_alarm_arn(aws, inputs["name"])})
 
 
-def _query(query: Inputs) -> dict[str, Any]:
-    found: dict[str, Any] = given(query, Id="id", Expression="expression", Label="label", Period="period")
+def _build_query(query: Inputs) -> dict[str, Any]:
+    api_query: dict[str, Any] = given(query, Id="id", Expression="expression", Label="label", Period="period")
     if metric := query.get("metric"):
-        measured = {"Namespace": metric["namespace"], "MetricName": metric["metricName"]}
-        found["MetricStat"] = {
-            "Metric": measured | {"Dimensions": _dimensions(metric)},
+        metric_name = {"Namespace": metric["namespace"], "MetricName": metric["metricName"]}
+        api_query["MetricStat"] = {
+            "Metric": metric_name | {"Dimensions": _build_dimensions(metric)},
             **given(metric, Period="period", Stat="stat", Unit="unit"),
         }
     # The API takes what is not said for yes, the provider for no.
-    return {**found, "ReturnData": bool(query.get("returnData"))}
+    return {**api_query, "ReturnData": bool(query.get("returnData"))}
 
 
-def _dimensions(metric: Inputs) -> list[dict[str, str]]:
+def _build_dimensions(metric: Inputs) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in (metric.get("dimensions") or {}).items()]
 
 
@@ -79,10 +79,10 @@ def _create_composite_alarm(aws: Aws, inputs: Inputs) -> Created:
             ActionsSuppressorExtensionPeriod="extensionPeriod",
         ),
     )
-    return Created(inputs["alarmName"], {"arn": _alarm_arn(aws, inputs["alarmName"])})
+    return Created(inputs["alarmName"], {"arn": _build_alarm_arn(aws, inputs["alarmName"])})
 
 
-def _alarm_arn(aws: Aws, name: str) -> str:
+def _build_alarm_arn(aws: Aws, name: str) -> str:
     return f"arn:aws:cloudwatch:{aws.region}:{aws.account_id}:alarm:{name}"
 
 

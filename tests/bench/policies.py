@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from policies import state_files
 from policies.evaluation import check
-from tests.policies.large_stacks import many_pipelines, much_shared, written
+from tests.policies.large_stacks import build_pipelines, build_sharing, write_shapes
 
 from .figures import Figure
 
@@ -16,8 +16,8 @@ RUNS = 3
 
 def large_stacks() -> Iterator[Figure]:
     """Reading and judging stacks of thousands, by the resource."""
-    for stack in (many_pipelines, much_shared):
-        contents = [written(stack(size)) for size in (FEW, MANY)]
+    for stack in (build_pipelines, build_sharing):
+        contents = [write_shapes(stack(size)) for size in (FEW, MANY)]
         for shape in contents[0]:
             runs = [[_microseconds(content[shape]) for content in contents] for _ in range(RUNS)]
             few, many = (statistics.median(column) for column in zip(*runs, strict=True))

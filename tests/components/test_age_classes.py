@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.age_classes import can_match, void, written
-from tests.work import lines_run
+from tests.work import count_lines
 
 MANAGED = {"key": "Managed", "value": "true"}
 SHADOWED = "the class [0] before it takes in the same secrets"
@@ -150,7 +150,7 @@ def test_patterns_that_are_made_to_be_hard_to_compare_are_let_pass_after_little_
     hard = [of("*a" + "?" * 40), of("*aa" + "?" * 39), of("[!a]" * 100 + "*")]
 
     found = []
-    lines = lines_run(lambda: found.append(reasons(*hard)))
+    lines = count_lines(lambda: found.append(reasons(*hard)))
 
     assert found == [{}]
     # Comparing them to the end would be some 2 ** 40.

@@ -75,13 +75,13 @@ def wait_until_quiet(stack: RunningStack, names: set[str]) -> None:
             _give_back_or_delete(stack, message, names)
 
 
-def next_page(stack: RunningStack, names: set[str], state: str) -> dict[str, Any]:
+def wait_for_page(stack: RunningStack, names: set[str], state: str) -> dict[str, Any]:
     """What the critical topic says next of one of these alarms in this state; other messages stay in the inbox."""
     sqs, inbox = stack.client("sqs"), stack.inbox["critical"]
 
     def look() -> dict[str, Any] | None:
         for message in sqs.receive_message(QueueUrl=inbox, MaxNumberOfMessages=10).get("Messages", []):
-            alarm = _alarm(message, names)
+            alarm = _read_alarm(message, names)
             if alarm and alarm["NewStateValue"] == state:
                 sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
                 return alarm
@@ -93,13 +93,13 @@ def next_page(stack: RunningStack, names: set[str], state: str) -> dict[str, Any
 
 def _give_back_or_delete(stack: RunningStack, message: dict[str, Any], names: set[str]) -> None:
     sqs, which = stack.client("sqs"), {"QueueUrl": stack.inbox["critical"], "ReceiptHandle": message["ReceiptHandle"]}
-    if _alarm(message, names):
+    if _read_alarm(message, names):
         sqs.delete_message(**which)
     else:
         sqs.change_message_visibility(**which, VisibilityTimeout=1)
 
 
-def _alarm(message: dict[str, Any], names: set[str]) -> dict[str, Any] | None:
+def _read_alarm(message: dict[str, Any], names: set[str]) -> dict[str, Any] | None:
     """The alarm that a message of the critical topic is about; None where it is about something else."""
     try:
         said = json.loads(json.loads(message["Body"])["Message"])
@@ -109,7 +109,7 @@ def _alarm(message: dict[str, Any], names: set[str]) -> dict[str, Any] | None:
 
 
 @contextmanager
-def broken_trail_writer(stack: RunningStack) -> Generator[None]:
+def break_trail_writer(stack: RunningStack) -> Generator[None]:
     """Take the trail writer's permission on its table away, and the queue's patience, which is hours."""
     functions = stack.client("lambda").get_paginator("list_functions").paginate()
     handlers = {function["Handler"]: function for found in functions for function in found["Functions"]}
@@ -139,16 +139,16 @@ def test_a_trail_writer_that_cannot_write_pages_by_its_dead_letters_and_their_en
     wait_until_quiet(stack, pages)
     secret = story.secret()
 
-    with broken_trail_writer(stack):
+    with break_trail_writer(stack):
         story.put(story.event("rotation-succeeded", secret))
-        rang = next_page(stack, pages, "ALARM")
-    assert rang["OldStateValue"] == "OK"
+        ringing = wait_for_page(stack, pages, "ALARM")
+    assert ringing["OldStateValue"] == "OK"
     [letter] = stack.client("sqs").receive_message(QueueUrl=dead_letters, VisibilityTimeout=0)["Messages"]
     assert secret in letter["Body"]
     assert story.rows("audit_trail_table_name", secret) == []
 
     stack.client("sqs").purge_queue(QueueUrl=dead_letters)
-    assert next_page(stack, {rang["AlarmName"]}, "OK")["OldStateValue"] == "ALARM"
+    assert wait_for_page(stack, {ringing["AlarmName"]}, "OK")["OldStateValue"] == "ALARM"
 
 
 def test_a_rule_whose_target_cannot_be_invoked_pages(story, stack, page):
@@ -164,12 +164,12 @@ def test_a_rule_whose_target_cannot_be_invoked_pages(story, stack, page):
     events.put_targets(Rule=rule, Targets=[{"Id": "gone", "Arn": gone, "DeadLetterConfig": letters}])
     try:
         story.put(event)
-        rang = next_page(stack, pages, "ALARM")
+        ringing = wait_for_page(stack, pages, "ALARM")
     finally:
         events.remove_targets(Rule=rule, Ids=["gone"])
         url = stack.client("sqs").get_queue_url(QueueName=letters["Arn"].rpartition(":")[2])["QueueUrl"]
         stack.client("sqs").purge_queue(QueueUrl=url)
 
-    assert rang["NewStateValue"] == "ALARM"
+    assert ringing["NewStateValue"] == "ALARM"
     # The other target of the rule got the event all the same.
     assert len(story.eventually_rows("audit_trail_table_name", event["detail"]["additionalEventData"]["SecretId"])) == 1

@@ -78,15 +78,15 @@ class Scene:
         datum["Dimensions"] = [{"Name": key, "Value": text} for key, text in dimensions.items()]
         self.aws.client("cloudwatch").put_metric_data(Namespace="Test", MetricData=[datum])
 
-    def heard(self) -> list[tuple[str, str]]:
+    def messages(self) -> list[tuple[str, str]]:
         """What the topic said since it was last asked: alarm and new state."""
-        told, sqs = [], self.aws.client("sqs")
+        changes, sqs = [], self.aws.client("sqs")
         while messages := sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 alarm = json.loads(json.loads(message["Body"])["Message"])
-                told.append((alarm["AlarmName"], alarm["NewStateValue"]))
+                changes.append((alarm["AlarmName"], alarm["NewStateValue"]))
                 sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
-        return told
+        return changes
 
     def metric(self, namespace: str, name: str, statistic: str = "Sum", **dimensions: str) -> tuple[float, str] | None:
         """One metric over the last hour, with its unit; None where there is none."""
@@ -155,10 +155,10 @@ def test_an_alarm_rings_again_only_after_it_was_in_another_state(scene):
 
     for _ in range(3):
         scene.put(1)
-    assert scene.heard() == [(alarm, "ALARM")]
+    assert scene.messages() == [(alarm, "ALARM")]
 
     scene.put(0)
-    assert scene.heard() == [(alarm, "OK")]
+    assert scene.messages() == [(alarm, "OK")]
 
 
 @pytest.mark.parametrize(
@@ -198,18 +198,18 @@ def test_an_alarm_whose_actions_are_off_rings_without_a_message(scene):
     scene.put(1)
 
     assert scene.has_rung(alarm)
-    assert scene.heard() == []
+    assert scene.messages() == []
 
 
 def test_a_composite_alarm_tells_of_its_children_once(scene):
     one, other = (scene.alarm(suffix, AlarmActions=[], OKActions=[], Period=10) for suffix in ("-one", "-other"))
     composite = scene.composite("-both", f'ALARM("{one}") OR ALARM("{other}")')
-    assert scene.heard() == [(composite, "OK")]
+    assert scene.messages() == [(composite, "OK")]
 
     scene.put(1)
     scene.becomes(composite, "OK")
 
-    assert scene.heard() == [(composite, "ALARM"), (composite, "OK")]
+    assert scene.messages() == [(composite, "ALARM"), (composite, "OK")]
 
 
 def test_a_suppressor_that_rings_holds_back_the_actions_of_a_composite_alarm(scene):
@@ -217,7 +217,7 @@ def test_a_suppressor_that_rings_holds_back_the_actions_of_a_composite_alarm(sce
     suppressor = scene.alarm("-suppressor", AlarmActions=[], OKActions=[], MetricName="never")
     periods = {"ActionsSuppressorWaitPeriod": 10, "ActionsSuppressorExtensionPeriod": 10}
     composite = scene.composite("-composite", f'ALARM("{child}")', ActionsSuppressor=suppressor, **periods)
-    eventually(scene.heard, "the message of the first state")
+    eventually(scene.messages, "the message of the first state")
     cloudwatch = scene.aws.client("cloudwatch")
 
     # Set by hand it would be evaluated away within the minute: a metric holds it.
@@ -225,10 +225,10 @@ def test_a_suppressor_that_rings_holds_back_the_actions_of_a_composite_alarm(sce
     scene.put(1)
     assert (scene.state(suppressor), scene.state(composite)) == ("ALARM", "ALARM")
     scene.becomes(scene.alarm("-clock", Period=10, TreatMissingData="notBreaching", OKActions=[]), "OK")
-    assert (f"{composite}", "ALARM") not in scene.heard()
+    assert (f"{composite}", "ALARM") not in scene.messages()
 
     scene.alarm("-suppressor", AlarmActions=[], OKActions=[], MetricName="never")
-    eventually(lambda: (composite, "ALARM") in scene.heard(), "the message after the extension")
+    eventually(lambda: (composite, "ALARM") in scene.messages(), "the message after the extension")
     described = cloudwatch.describe_alarms(AlarmNames=[composite], AlarmTypes=["CompositeAlarm"])
     assert described["CompositeAlarms"][0]["ActionsSuppressor"] == suppressor
 
@@ -301,7 +301,7 @@ def test_a_message_in_a_queue_rings_and_its_end_is_told_too(scene):
     sqs.send_message(QueueUrl=queue, MessageBody="{}")
     for alarm in (letters, late):
         scene.becomes(alarm, "ALARM")
-    assert {(letters, "ALARM"), (late, "ALARM")} <= set(scene.heard())
+    assert {(letters, "ALARM"), (late, "ALARM")} <= set(scene.messages())
     _, unit = scene.metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName=f"{scene.name}-letters")
     assert unit == "Seconds"
 

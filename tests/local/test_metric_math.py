@@ -44,7 +44,7 @@ def test_an_expression_has_one_value_for_each_period(expression, values):
 
 
 @pytest.mark.parametrize(
-    "expression", ["ANOMALY_DETECTION_BAND(m1)", "SELECT MAX(m) FROM n", "m3 + 1", "m1.real", "e1"]
+    "expression", ["ANOMALY_DETECTION_BAND(m1)", "SELECT MAX(m) FROM n", "m3 + 1", "m1.real", "MAX(m1, m2)", "e1"]
 )
 def test_an_expression_that_is_not_evaluated_is_refused(expression):
     with pytest.raises(ValueError, match=r"is not evaluated|is no metric"):

@@ -24,7 +24,7 @@ from tests.policies.programs import (
 _TRUST = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
 
 
-def many_pipelines(size: int) -> Program:
+def build_pipelines(size: int) -> Program:
     """As many queues with dead letters, readers and targets, five resources each, that have nothing in common."""
     made: list[Any] = []
     for index in range(size):
@@ -41,7 +41,7 @@ def many_pipelines(size: int) -> Program:
     return program(*made)
 
 
-def much_shared(size: int) -> Program:
+def build_sharing(size: int) -> Program:
     """As many rules, targets, permissions and functions, six resources each, with one function, queue and role."""
     letters = queue("dead", messageRetentionSeconds=1_209_600)
     shared = role("shared", assumeRolePolicy=_TRUST)
@@ -80,6 +80,6 @@ def much_shared(size: int) -> Program:
     return program(*made)
 
 
-def written(stack: Program) -> dict[str, bytes]:
+def write_shapes(stack: Program) -> dict[str, bytes]:
     """What `pulumi stack export` and `pulumi preview --json` write of it, by the name of the shape."""
     return {"export": json.dumps(stack.exported()).encode(), "preview": json.dumps(stack.previewed()).encode()}

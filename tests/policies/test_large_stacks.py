@@ -7,8 +7,8 @@ import pytest
 
 from policies import state_files
 from policies.evaluation import check
-from tests.policies.large_stacks import many_pipelines, much_shared, written
-from tests.work import lines_run
+from tests.policies.large_stacks import build_pipelines, build_sharing, write_shapes
+from tests.work import count_lines
 
 SMALL, LARGE = 20, 80
 
@@ -19,7 +19,7 @@ def judged(content):
 
 @pytest.mark.parametrize("shape", ["export", "preview"])
 def test_a_large_stack_of_pipelines_is_judged_whole(shape):
-    found = judged(written(many_pipelines(200))[shape])
+    found = judged(write_shapes(build_pipelines(200))[shape])
 
     assert found.resources >= 1000
     # Others complain of what these readers and targets lack; there is nothing to say about the queues themselves.
@@ -28,18 +28,18 @@ def test_a_large_stack_of_pipelines_is_judged_whole(shape):
 
 @pytest.mark.parametrize("shape", ["export", "preview"])
 def test_a_large_stack_that_shares_a_function_a_queue_and_a_role_is_judged_whole(shape):
-    found = judged(written(much_shared(200))[shape])
+    found = judged(write_shapes(build_sharing(200))[shape])
 
     assert found.resources > 1200
     assert [one for one in found.complaints if "EventTarget" in str(one.urn) and one.severity != "low"] == []
 
 
 @pytest.mark.parametrize("shape", ["export", "preview"])
-@pytest.mark.parametrize("stack", [many_pipelines, much_shared])
+@pytest.mark.parametrize("stack", [build_pipelines, build_sharing])
 def test_a_stack_of_four_times_the_size_is_four_times_the_work(stack, shape):
-    contents = [written(stack(size))[shape] for size in (SMALL, LARGE)]
+    contents = [write_shapes(stack(size))[shape] for size in (SMALL, LARGE)]
 
-    few, many = (lines_run(lambda content=content: judged(content)) for content in contents)
+    few, many = (count_lines(lambda content=content: judged(content)) for content in contents)
 
     # In proportion to the square it would be sixteen.
     assert many / few < 5
