@@ -11,9 +11,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import deployment, drill, promises, stories
+from . import deployment, drill, promises, status, stories
 from .console import Screen
-from .deployment import DIRECTORY, RunningStack
+from .deployment import DIRECTORY
 from .errors import LocalError
 from .stacks import ROOT
 from .timeline import moments
@@ -81,21 +81,13 @@ def _status(options: argparse.Namespace, screen: Screen) -> int:
         return 1
     screen.line(f"Stack {stack.stack} runs at {stack.endpoint_url} ({stack.region}, {len(stack.resources)} resources).")
     screen.pairs("Outputs", stack.outputs)
-    screen.pairs("Messages", _message_counts(stack))
+    screen.pairs("Messages", status.count_messages(stack))
+    ringing, number = status.list_ringing_alarms(stack)
+    if ringing:
+        screen.pairs(f"Alarms: {len(ringing)} of {number} in ALARM", ringing)
+    else:
+        screen.line(f"None of {number} alarms is in ALARM.")
     return 0
-
-
-def _message_counts(stack: RunningStack) -> dict[str, int]:
-    queues = {f"inbox {topic}": url for topic, url in stack.inbox.items()}
-    queues |= {
-        name.removesuffix("_url"): url for name, url in stack.outputs.items() if name.endswith("dead_letters_url")
-    }
-    counts = {}
-    for name, url in queues.items():
-        kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        attributes = stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=kinds)["Attributes"]
-        counts[name] = sum(int(attributes[kind]) for kind in kinds)
-    return counts
 
 
 def _event(options: argparse.Namespace, screen: Screen) -> int:
@@ -187,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--port", type=int, help="the port to listen on (default: a free one)")
     up.add_argument("--no-stories", dest="stories", action="store_false", help="deploy only")
     command("down", _down, "Delete everything, end the embedded AWS, and say that nothing was left behind.")
-    command("status", _status, "Tell what runs, where, and how many messages wait.")
+    command("status", _status, "Say what runs, where, how many messages wait, and which alarms ring.")
     event = command("event", _event, "Put a recorded event on the bus, and tell what became of it.")
     event.add_argument("event", metavar="FILE", help="a JSON file, - for standard input, or a name in tests/events")
     event.add_argument("--copies", type=_positive, default=1, help="how often to put it (default: 1)")

@@ -8,6 +8,11 @@ Runs inside the emulator. MiniStack tries once, and what does not arrive is gone
 - SNS: an endpoint that does not exist or lets nobody in is a client-side error, and goes to the subscription's
   dead-letter queue at once (https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html).
 
+Each of them publishes the metrics that its service has of that: AWS/Events by rule
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html), AWS/Scheduler by group
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html), AWS/SNS by topic
+(https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html).
+
 What has no dead-letter queue is dropped, as by AWS, and the log says so. A function that exists takes every event: what
 becomes of it is Lambda's (`lambda_service.py`).
 """
@@ -27,6 +32,7 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.services import eventbridge, lambda_svc, sns, sqs, stepfunctions
 
 from . import dead_letters, lambda_service
+from .metrics import publish
 from .queue_lock import hold_lock
 
 Target = dict[str, Any]
@@ -59,6 +65,17 @@ class Delivery:
     rule_arn: str
     began_at: float = field(default_factory=time.time)
     attempts: int = 0
+
+    def publish(self, of_rule: str | None, of_schedule: str | None) -> None:
+        """Count one under the name that EventBridge, or Scheduler, has for it; None where it has none."""
+        resource = self.rule_arn.split(":", 5)[-1].split("/")
+        match resource:
+            case ["schedule", group, _] if of_schedule:
+                publish("AWS/Scheduler", of_schedule, 1, dimensions={"ScheduleGroup": group})
+            case ["rule", name] if of_rule:
+                publish("AWS/Events", of_rule, 1, dimensions={"RuleName": name})
+            case ["rule", bus, name] if of_rule:
+                publish("AWS/Events", of_rule, 1, dimensions={"EventBusName": bus, "RuleName": name})
 
 
 _current: contextvars.ContextVar[Delivery] = contextvars.ContextVar("delivery")
@@ -95,10 +112,13 @@ def _attempt(deliver: Callable[..., None], target: Any, payload: str, *options: 
     delivery.attempts += 1
     try:
         deliver(target, payload, *options)
+        delivery.publish("Invocations", None)
     except Undeliverable as error:
+        delivery.publish(None, "TargetErrorCount")
         _give_up(delivery, payload, NO_RESOURCE, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it was, the event is not dropped for it
         _log.exception("delivery to %s failed", target)
+        delivery.publish(None, "TargetErrorCount")
         policy = delivery.target.get("RetryPolicy") or {}
         retries = policy.get("MaximumRetryAttempts", ATTEMPTS)
         age = policy.get("MaximumEventAgeInSeconds", AGE_SECONDS)
@@ -115,10 +135,15 @@ def _attempt(deliver: Callable[..., None], target: Any, payload: str, *options: 
 def _give_up(delivery: Delivery, payload: str, code: str, why: str) -> None:
     arn, retries = delivery.target.get("Arn", ""), delivery.attempts - 1
     _log.warning("%s: not delivered to %s after %d retries: %s", delivery.rule_arn, arn, retries, why)
+    delivery.publish("Invocations", "InvocationDroppedCount")
+    delivery.publish("FailedInvocations", None)
     queue = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
     if queue:
         named = {"RULE_ARN": delivery.rule_arn, "TARGET_ARN": arn, "ERROR_CODE": code, "ERROR_MESSAGE": why}
-        dead_letters.send(queue, payload, {**named, "RETRY_ATTEMPTS": str(retries)})
+        if dead_letters.send(queue, payload, {**named, "RETRY_ATTEMPTS": str(retries)}):
+            delivery.publish("InvocationsSentToDlq", "InvocationsSentToDeadLetterCount")
+        else:
+            delivery.publish("InvocationsFailedToBeSentToDlq", "InvocationsFailedToBeSentToDeadLetterCount")
 
 
 def _invoke(arn: str, payload: str) -> None:
@@ -190,8 +215,12 @@ async def deliver_to_url(endpoint: str, payload: str) -> None:
 
 def _give_up_notice(topic_arn: str, endpoint: str, body: str, why: str) -> None:
     _log.warning("%s: not delivered to %s: %s", topic_arn, endpoint, why)
+    dimensions = {"TopicName": topic_arn.rpartition(":")[2]}
+    publish("AWS/SNS", "NumberOfNotificationsFailed", 1, dimensions=dimensions)
     if queue := _dead_letters_of(topic_arn, endpoint):
-        dead_letters.send(queue, body, {"ErrorMessage": why})
+        is_sent = dead_letters.send(queue, body, {"ErrorMessage": why})
+        redriven = "NumberOfNotificationsRedrivenToDlq" if is_sent else "NumberOfNotificationsFailedToRedriveToDlq"
+        publish("AWS/SNS", redriven, 1, dimensions=dimensions)
 
 
 def _dead_letters_of(topic_arn: str, endpoint: str) -> str | None:

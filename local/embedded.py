@@ -9,12 +9,14 @@ import threading
 from ministack.app import main as serve
 
 from . import (
+    alarms,
     automations,
     deliveries,
     forks,
     lambda_service,
     named_resources,
     queue_lock,
+    queue_metrics,
     secrets_manager,
     workflow_tasks,
 )
@@ -25,9 +27,10 @@ _NEEDED = ("iam", "cloudwatch_logs", "dynamodb", "cloudwatch", "sts", "ecs")
 def main() -> None:
     """Serve until a signal ends it."""
     forks.install()
-    for module in (queue_lock, lambda_service, deliveries, workflow_tasks, secrets_manager, automations):
+    for module in (queue_lock, alarms, lambda_service, deliveries, workflow_tasks, secrets_manager, automations):
         module.install()
     named_resources.install()
+    alarms.evaluate_each_minute(before=queue_metrics.publish_all)
     threading.Thread(target=_load_services, daemon=True).start()
     serve()
 

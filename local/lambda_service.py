@@ -8,6 +8,9 @@ were lost in bursts. Here:
   of AWS's: there, the call would long have run.
 - A synchronous call beyond a limit is refused with TooManyRequestsException (429), as by AWS.
 - An asynchronous one is accepted, and waits in the function's queue (`async_queue.py`).
+- An invocation, its error or its throttle is counted where it happens, once
+  (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html); MiniStack counts none of those that
+  events, queues and workflows make. What a function logs in the embedded metric format becomes a metric.
 - A batch of a queue waits for as long as its messages are invisible: "the extra time allows Lambda to retry if your
   function is throttled while processing a previous batch"
   (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
@@ -21,8 +24,9 @@ from typing import Any
 
 from ministack.services import lambda_svc
 
-from . import dead_letters
+from . import dead_letters, embedded_metrics
 from .async_queue import AGE_SECONDS, RETRIES, AsyncQueue, Invocation, Outcome, Settings
+from .metrics import COUNT, MILLISECONDS, publish
 from .worker_limit import MOST, WorkerLimit
 
 Function = dict[str, Any]
@@ -34,6 +38,7 @@ on_start: contextvars.ContextVar[Callable[[], object] | None] = contextvars.Cont
 _LOOK_AGAIN_SECONDS = 0.1
 _execute_by_ministack = lambda_svc._execute_function
 _run_batch_by_ministack = lambda_svc._run_sqs_batch
+_log_by_ministack = lambda_svc._emit_lambda_logs
 _limit = WorkerLimit()
 
 
@@ -42,6 +47,8 @@ def install() -> None:
     lambda_svc._execute_function = execute  # ty: ignore[invalid-assignment]
     lambda_svc.invoke_async_with_retry = invoke_async  # ty: ignore[invalid-assignment]
     lambda_svc._run_sqs_batch = run_sqs_batch  # ty: ignore[invalid-assignment]
+    lambda_svc._emit_lambda_metrics = lambda *_, **__: None  # ty: ignore[invalid-assignment]
+    lambda_svc._emit_lambda_logs = write_logs  # ty: ignore[invalid-assignment]
 
 
 def execute(function: Function, event: Any) -> Result:
@@ -71,6 +78,14 @@ def run_sqs_batch(
     _run_batch_by_ministack(mapping, function, event, batch, *queue)
 
 
+def write_logs(function: Function, request_id: str, text: str, *details: Any, **options: Any) -> None:
+    """Write what a function printed into its log group, and publish the metrics in it."""
+    _log_by_ministack(function, request_id, text, *details, **options)
+    for line in (text or "").splitlines():
+        for datum in embedded_metrics.read_line(line):
+            publish(datum.namespace, datum.name, datum.value, datum.unit, dict(datum.dimensions), datum.timestamp)
+
+
 class _Lambda:
     """What the queue of asynchronous invocations needs to know and to do."""
 
@@ -93,13 +108,17 @@ class _Lambda:
         destination = (self._invoke_config(arn).get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
         queue = (_config(function).get("DeadLetterConfig") or {}).get("TargetArn") if function else None
         result = {**outcome.result}
+        _publish(name, "AsyncEventsDropped", 1)
         if destination and ":sqs:" in destination:
-            dead_letters.send(destination, json.dumps(_invocation_record(invocation, condition, result)))
+            if not dead_letters.send(destination, json.dumps(_invocation_record(invocation, condition, result))):
+                _publish(name, "DestinationDeliveryFailures", 1)
         elif queue and ":sqs:" in queue:
             # A function's own dead-letter queue gets the event alone.
             body = result.get("body")
             why = body.get("errorMessage", "") if isinstance(body, dict) else str(body)
-            dead_letters.send(queue, json.dumps(invocation.event), {"ErrorCode": "200", "ErrorMessage": why[:1024]})
+            attributes = {"ErrorCode": "200", "ErrorMessage": why[:1024]}
+            if not dead_letters.send(queue, json.dumps(invocation.event), attributes):
+                _publish(name, "DeadLetterErrors", 1)
         elif other := destination or queue:
             lambda_svc._route_async_failure(other, name, invocation.event, result)
 
@@ -139,7 +158,22 @@ def _invocation_record(invocation: Invocation, condition: str, result: Result) -
 def _start(function: Function, event: Any) -> Result:
     if started := on_start.get():
         started()
-    return _execute_by_ministack(function, event)
+    name, began = _config(function)["FunctionName"], time.time()
+    result = _execute_by_ministack(function, event)
+    throttled = bool(result.get("throttle"))
+    _publish(name, "Throttles", throttled)
+    if not throttled:
+        # Both belong to the time at which the invocation began.
+        _publish(name, "Invocations", 1, timestamp=began)
+        _publish(name, "Errors", bool(result.get("error")), timestamp=began)
+        _publish(name, "Duration", (time.time() - began) * 1000, MILLISECONDS, began)
+    return result
+
+
+def _publish(function_name: str, metric: str, value: float, unit: str = COUNT, timestamp: float | None = None) -> None:
+    """Publish a metric of one function, and of all together."""
+    for dimensions in ({"FunctionName": function_name}, {}):
+        publish("AWS/Lambda", metric, value, unit, dimensions, timestamp)
 
 
 def _config(function: Function) -> dict[str, Any]:

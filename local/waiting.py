@@ -9,7 +9,7 @@ from .errors import LocalError
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], what: str, seconds: float = 10.0, every: float = 0.01) -> T:
+def eventually(look: Callable[[], T | None], what: str, seconds: float = 30.0, every: float = 0.01) -> T:
     """Look until there is something to see, and return it; raises LocalError, saying what did not happen."""
     deadline = time.monotonic() + seconds
     while True:

@@ -1,4 +1,8 @@
-"""Lambda tasks of Step Functions as AWS runs them, where MiniStack differs. Runs inside the emulator."""
+"""Lambda tasks of Step Functions as AWS runs them, where MiniStack differs. Runs inside the emulator.
+
+How executions end is published as AWS/States does
+(https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html). MiniStack never times one out.
+"""
 
 import contextvars
 import json
@@ -10,15 +14,32 @@ from typing import Any
 from ministack.services import stepfunctions
 
 from . import lambda_service
+from .metrics import publish
 
 _THROTTLE = "TooManyRequestsException"
+_METRICS = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "ABORTED": "ExecutionsAborted",
+    "TIMED_OUT": "ExecutionsTimedOut",
+}
 _call_by_ministack = stepfunctions._call_lambda
+_announce_by_ministack = stepfunctions._emit_execution_status_event
 
 
 def install() -> None:
     """Run the tasks of workflows from here on."""
     stepfunctions._call_lambda = call_lambda  # ty: ignore[invalid-assignment]
     stepfunctions._invoke_resource_with_timeout = invoke_with_timeout  # ty: ignore[invalid-assignment]
+    stepfunctions._emit_execution_status_event = announce  # ty: ignore[invalid-assignment]
+
+
+def announce(execution: dict[str, Any]) -> None:
+    """Put the event of an execution's new status on the bus, and count it."""
+    _announce_by_ministack(execution)
+    dimensions = {"StateMachineArn": execution["stateMachineArn"]}
+    publish("AWS/States", _METRICS[execution["status"]], 1, dimensions=dimensions)
 
 
 def call_lambda(function: str, event: Any) -> Any:

@@ -21,6 +21,7 @@ TABLE: Mapping[str, Entry] = {
 }
 SERVICES = (
     "sns", "sqs", "iam", "lambda", "events", "logs", "dynamodb", "secretsmanager", "ssm", "scheduler", "stepfunctions",
+    "cloudwatch",
 )  # fmt: skip
 """The services whose clients a deployment needs in any case."""
 

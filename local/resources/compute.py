@@ -158,10 +158,11 @@ def _list_event_source_mappings(aws: Aws) -> Iterable[str]:
 ENTRIES = (
     Entry(
         "aws:cloudwatch/logGroup:LogGroup",
-        understands("name", "retentionInDays", "kmsKeyId", "tags"),
+        understands("name", "namePrefix", "retentionInDays", "kmsKeyId", "tags"),
         _create_log_group,
         _delete_log_group,
         autonamed="name",
+        prefix="namePrefix",
         lists=_list_log_groups,
     ),
     Entry(

@@ -42,6 +42,8 @@ class Entry:
     delete: Callable[[Aws, Created], None] = _goes_with_its_parent
     autonamed: str | None = None
     """The input that gets `<logical name>-<7 hex digits>` when the program leaves it out, as the engine does."""
+    prefix: str | None = None
+    """The input that a generated name begins with, before 26 digits, as the provider does."""
     lists: Callable[[Aws], Iterable[str]] = _lists_nothing
     """Names of all resources of this type that exist."""
 
@@ -49,6 +51,8 @@ class Entry:
         """The inputs with a physical name, generated unless the program gave one."""
         if self.autonamed is None or inputs.get(self.autonamed) is not None:
             return dict(inputs)
+        if self.prefix and inputs.get(self.prefix):
+            return {**inputs, self.autonamed: f"{inputs[self.prefix]}{secrets.token_hex(13)}"}
         name = f"{logical_name}-{secrets.token_hex(4)[:7]}"
         return {**inputs, self.autonamed: name}
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from local import deployment
 from local.deployment import RunningStack
 
-from . import audit, burst, incidents
+from . import audit, burst, incidents, policies
 from .figures import Figure, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -50,6 +50,7 @@ def main() -> None:
         audit.half_a_million,
         audit.classification,
         audit.month,
+        policies.large_stacks,
     ):
         with console.status(f"measuring: {(measure.__doc__ or '').rstrip('.')}"):
             figures += measure()

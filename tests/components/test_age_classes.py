@@ -1,11 +1,11 @@
 """Which classes of secrets no secret can be in."""
 
 import json
-import time
 
 import pytest
 
 from components.age_classes import can_match, void, written
+from tests.work import count_lines
 
 MANAGED = {"key": "Managed", "value": "true"}
 SHADOWED = "the class [0] before it takes in the same secrets"
@@ -146,14 +146,15 @@ def test_an_optional_field_of_null_is_as_absent():
     assert reasons({"days": 1, "name": "a*", "tag": None}, of("ab")) == {1: SHADOWED}
 
 
-def test_patterns_that_are_made_to_be_hard_to_compare_are_let_pass_in_time():
+def test_patterns_that_are_made_to_be_hard_to_compare_are_let_pass_after_little_work():
     hard = [of("*a" + "?" * 40), of("*aa" + "?" * 39), of("[!a]" * 100 + "*")]
 
-    before = time.process_time()
-    found = reasons(*hard)
+    found = []
+    lines = count_lines(lambda: found.append(reasons(*hard)))
 
-    assert found == {}
-    assert time.process_time() - before < 5
+    assert found == [{}]
+    # Comparing them to the end would be some 2 ** 40.
+    assert lines < 1_000_000
 
 
 def test_what_is_written_is_as_short_as_it_can_be():

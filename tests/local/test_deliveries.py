@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ministack.core import responses
-from ministack.services import eventbridge, scheduler, sns, sqs
+from ministack.services import cloudwatch, eventbridge, scheduler, sns, sqs
 
 from local import deliveries
 from local.waiting import eventually
@@ -32,8 +32,8 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     deliveries.install()
     monkeypatch.setattr(deliveries, "_first_wait", 0.001)
     with responses.request_scope(ACCOUNT, REGION):
-        sqs.reset()
-        sns.reset()
+        for service in (sqs, sns, cloudwatch):
+            service.reset()
         for arn in (QUEUE, DEAD_LETTERS):
             sqs._act_create_queue({"QueueName": arn.rpartition(":")[2]}, "")
         yield
@@ -172,3 +172,57 @@ def test_a_post_that_an_address_cannot_take_now_is_made_again(posted, answer):
 def test_a_post_that_never_arrives_is_a_dead_letter(posted, answer, posts):
     assert len(posted(answer)) == posts
     assert [notice["Message"] for notice in bodies(DEAD_LETTERS)] == ["heard"]
+
+
+def sum_metrics(namespace: str, **dimensions: str) -> dict[str, float]:
+    """The sum of each metric with exactly these dimensions."""
+    key = "|".join(f"{name}={value}" for name, value in sorted(dimensions.items()))
+    points_by_name = {
+        name: points for (of, name, its), points in cloudwatch._metrics.items() if (of, its) == (namespace, key)
+    }
+    return {name: sum(point["Value"] for point in points) for name, points in points_by_name.items()}
+
+
+def test_what_a_retry_has_delivered_is_no_failed_invocation(failing):
+    """(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html)"""
+    failing(2)
+    eventbridge._invoke_target(target(), EVENT, RULE)
+    eventually(lambda: sum_metrics("AWS/Events", RuleName="failures"), "the metrics")
+    assert sum_metrics("AWS/Events", RuleName="failures") == {"Invocations": 1}
+
+
+def test_a_rule_of_a_bus_of_its_own_is_counted_under_both_names(failing):
+    failing(99)
+    rule = {"Name": "orders", "Arn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/shop/orders"}
+    eventbridge._invoke_target(target(MaximumRetryAttempts=0), EVENT, rule)
+    eventually(lambda: bodies(DEAD_LETTERS), "the dead letter")
+    expected = {"Invocations": 1, "FailedInvocations": 1, "InvocationsSentToDlq": 1}
+    eventually(lambda: sum_metrics("AWS/Events", EventBusName="shop", RuleName="orders") == expected, "the metrics")
+    assert sum_metrics("AWS/Events", RuleName="orders") == {}
+
+
+def test_a_schedule_is_counted_by_its_group(failing):
+    """(https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html)"""
+    failing(99)
+    schedule = {"Name": "hourly", "Arn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/audit/hourly"}
+    eventbridge._invoke_target(target(MaximumRetryAttempts=1), EVENT, schedule)
+    expected = {"TargetErrorCount": 2, "InvocationDroppedCount": 1, "InvocationsSentToDeadLetterCount": 1}
+    eventually(lambda: sum_metrics("AWS/Scheduler", ScheduleGroup="audit") == expected, "the metrics")
+    assert sum_metrics("AWS/Events", RuleName="hourly") == {}
+
+
+@pytest.mark.parametrize(
+    ("letters", "redriven"),
+    [
+        (DEAD_LETTERS, "NumberOfNotificationsRedrivenToDlq"),
+        (f"{DEAD_LETTERS}-gone", "NumberOfNotificationsFailedToRedriveToDlq"),
+    ],
+)
+def test_a_notice_that_cannot_be_delivered_is_counted_by_its_topic(letters, redriven):
+    """(https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html)"""
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:critical"
+    policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": letters})}
+    subscription = {"endpoint": f"{QUEUE}-gone", "protocol": "sqs", "confirmed": True, "attributes": policy}
+    sns._topics[topic] = {"arn": topic, "subscriptions": [subscription]}
+    sns._fanout(topic, "1", "notice", "subject")
+    assert sum_metrics("AWS/SNS", TopicName="critical") == {"NumberOfNotificationsFailed": 1, redriven: 1}

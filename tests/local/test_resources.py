@@ -1,6 +1,7 @@
 """The table: what it creates, and what it refuses to pass over."""
 
 import io
+import json
 import re
 import zipfile
 from typing import Any
@@ -106,3 +107,92 @@ def test_the_zip_of_an_archive_is_the_same_bytes_for_the_same_contents(tmp_path)
 def test_an_archive_from_elsewhere_is_refused():
     with pytest.raises(LocalError, match="RemoteArchive"):
         zipped(pulumi.RemoteArchive("https://example.com/code.zip"))
+
+
+def test_a_name_begins_with_the_prefix_that_the_program_gives():
+    entry = entry_for("aws:cloudwatch/logGroup:LogGroup")
+    prefix = "/aws/vendedlogs/states/rotation-guard-"
+    assert re.fullmatch(re.escape(prefix) + "[0-9a-f]{26}", entry.named("group", {"namePrefix": prefix})["name"])
+    assert entry.named("group", {"name": "/aws/lambda/orders"})["name"] == "/aws/lambda/orders"
+
+
+def test_alarms_log_groups_and_a_dashboard_are_created_as_given_and_deleted_again(aws):
+    created: list[Resource] = []
+
+    def create(token: str, logical_name: str, **inputs: object) -> dict:
+        entry = entry_for(token)
+        entry.refuse_unknown(inputs)
+        named = entry.named(logical_name, inputs)
+        resource = entry.create(aws, named)
+        created.append(Resource(token, logical_name, resource.id, resource.outputs))
+        return named | resource.outputs
+
+    metric = {"namespace": "AWS/SQS", "metricName": "NumberOfMessagesSent", "period": 60, "stat": "Sum"}
+    queries = [
+        {"id": "m1", "metric": metric | {"dimensions": {"QueueName": "orders"}}, "returnData": False},
+        {"id": "e1", "expression": "FILL(m1, 0)", "label": "sent", "returnData": True},
+    ]
+    decided = {"comparisonOperator": "GreaterThanThreshold", "threshold": 1, "evaluationPeriods": 3}
+    child = create(
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "sent",
+        metricQueries=queries,
+        datapointsToAlarm=2,
+        actionsEnabled=False,
+        insufficientDataActions=[],
+        tags={"owner": "orders"},
+        **decided,
+    )
+    slow = create(
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "slow",
+        namespace="AWS/Lambda",
+        metricName="Duration",
+        extendedStatistic="p99",
+        period=60,
+        **decided,
+    )
+    parent = create(
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        "either",
+        alarmName="either",
+        alarmDescription="Either of them.",
+        alarmRule=f'ALARM("{child["name"]}") OR ALARM("{slow["name"]}")',
+        alarmActions=[],
+        okActions=[],
+        actionsEnabled=True,
+        actionsSuppressor={"alarm": slow["name"], "waitPeriod": 60, "extensionPeriod": 120},
+        tags={"owner": "orders"},
+    )
+    body = json.dumps({"widgets": []})
+    dashboard = create("aws:cloudwatch/dashboard:Dashboard", "on-call", dashboardName="on-call", dashboardBody=body)
+    group = create("aws:cloudwatch/logGroup:LogGroup", "group", name="/aws/lambda/orders", retentionInDays=14)
+
+    cloudwatch = aws.client("cloudwatch")
+    answer = cloudwatch.describe_alarms(
+        AlarmNames=[child["name"], slow["name"], "either"], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    )
+    sent, late = answer["MetricAlarms"]
+    assert (sent["Metrics"][0]["MetricStat"]["Metric"]["MetricName"], sent["DatapointsToAlarm"]) == (
+        "NumberOfMessagesSent",
+        2,
+    )
+    assert (sent["Metrics"][1]["Expression"], sent["ActionsEnabled"]) == ("FILL(m1, 0)", False)
+    assert late["ExtendedStatistic"] == "p99"
+    [either] = answer["CompositeAlarms"]
+    assert either["AlarmArn"] == parent["arn"]
+    assert (either["ActionsSuppressor"], either["ActionsSuppressorWaitPeriod"]) == (slow["name"], 60)
+    assert cloudwatch.get_dashboard(DashboardName="on-call")["DashboardArn"] == dashboard["dashboardArn"]
+    assert group["arn"].endswith(":log-group:/aws/lambda/orders")
+
+    left = {resource.id for resource in created}
+    assert left <= {name for entry in TABLE.values() for name in entry.lists(aws)}
+    for resource in reversed(created):
+        resource.delete(aws)
+    assert not left & {name for entry in TABLE.values() for name in entry.lists(aws)}
+
+
+def test_a_dashboard_whose_body_is_no_json_is_refused(aws):
+    entry = entry_for("aws:cloudwatch/dashboard:Dashboard")
+    with pytest.raises(LocalError, match=r"dashboard on-call: dashboardBody is not JSON"):
+        entry.create(aws, {"dashboardName": "on-call", "dashboardBody": "{"})

@@ -138,11 +138,13 @@ class World:
         history = states.get_paginator("get_execution_history").paginate
         return {name: json.dumps([*history(executionArn=name)], default=str) for name in names}
 
-    def logs(self, prefix: str) -> dict[str, str]:
-        """What has been logged: log group -> all of it."""
+    def logs(self, part: str) -> dict[str, str]:
+        """What has been logged in the log groups with this in their name, wherever they are: log group -> all of it."""
         logs = self.stack.client("logs")
-        groups = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
-        names = [group["logGroupName"] for page in groups for group in page["logGroups"]]
+        groups = logs.get_paginator("describe_log_groups").paginate()
+        names = [
+            group["logGroupName"] for page in groups for group in page["logGroups"] if part in group["logGroupName"]
+        ]
         events = logs.get_paginator("filter_log_events").paginate
         return {
             name: "".join(e["message"] for page in events(logGroupName=name) for e in page["events"]) for name in names
