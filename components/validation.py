@@ -46,6 +46,7 @@ LOG_RETENTION_DAYS = (
 MAXIMUM_DAYS = 3650
 MAXIMUM_HOURS = 8760
 MAXIMUM_QUEUE_DAYS = 14
+MAXIMUM_SECRETS = 1_000_000
 HISTORIES = ("everyRun", "changes")
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
 _SUBSCRIPTION_NAME = re.compile(r"(?![0-9]{1,7}$)[A-Za-z0-9._-]{1,24}")
@@ -309,6 +310,7 @@ _CHECKS: Mapping[str, Check] = {
     "subscriptions": _subscriptions,
     "queue_retention_days": whole_number(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
     "dead_letter_retention_days": whole_number(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
+    "max_overdue": whole_number(-1, MAXIMUM_SECRETS, "; -1 switches the alarm off"),
     "history": one_of(*HISTORIES),
     "history_days": whole_number(0, MAXIMUM_DAYS),
     "deletion_protection": boolean,
