@@ -111,9 +111,7 @@ class Alarms:
             subject, terms, like, describe(meaning, self._runbook, heading), [self._topic_arn], suppressor
         )
 
-    def _grouped(
-        self, subject: str, causes: Mapping[str, cloudwatch.MetricAlarm], reserved: int
-    ) -> "list[_Named]":
+    def _grouped(self, subject: str, causes: Mapping[str, cloudwatch.MetricAlarm], reserved: int) -> "list[_Named]":
         """The alarms of one rule; where they are more than it can have, an alarm for each part of them."""
         parts = split([f"{self._name}-{what}" for what in causes], reserved)
         named = [_Named(alarm.name) for alarm in causes.values()]
@@ -139,11 +137,13 @@ class Alarms:
         suppressor: cloudwatch.CompositeAlarm | None = None,
     ) -> cloudwatch.CompositeAlarm:
         name = f"{self._name}-{subject}"
-        suppressed_by = suppressor and {
-            "alarm": suppressor.alarm_name,
-            "wait_period": SUPPRESSOR_WAIT_SECONDS,
-            "extension_period": SUPPRESSOR_WAIT_SECONDS,
-        }
+        suppressed_by: cloudwatch.CompositeAlarmActionsSuppressorArgsDict | None = None
+        if suppressor is not None:
+            suppressed_by = {
+                "alarm": suppressor.alarm_name,
+                "wait_period": SUPPRESSOR_WAIT_SECONDS,
+                "extension_period": SUPPRESSOR_WAIT_SECONDS,
+            }
         return cloudwatch.CompositeAlarm(
             name,
             alarm_name=name_like(name, like.name),

@@ -26,7 +26,6 @@ OUTCOMES = {
     "IncidentsFallenBack": "fallen back",
     "IncidentsEscalated": "escalated",
     "IncidentsHeld": "held",
-    "IncidentsRestarted": "restarted",
 }
 """The metrics that count how incidents end, and what each counts."""
 GRID_COLUMNS = 24

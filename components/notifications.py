@@ -221,10 +221,9 @@ def _checked(
 
 def _to_alarms(subscription: SubscriptionArgs) -> SubscriptionArgs:
     """The same subscriber for alarms; without its filter, which is about notices: no alarm would pass it."""
-    return {
-        **{field: value for field, value in subscription.items() if field != "filter_policy"},
-        "topic": ALARMS,
-    }  # ty: ignore[invalid-return-type]
+    heard: SubscriptionArgs = {**subscription, "topic": ALARMS}
+    heard.pop("filter_policy", None)
+    return heard
 
 
 def _write_policy(filter_policy: pulumi.Input[Mapping[str, Any]]) -> pulumi.Input[str]:

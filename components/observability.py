@@ -1,4 +1,4 @@
-"""What tells people that the product itself fails: alarms, one page for each cause, and the dashboard of the on-call."""
+"""What tells people that the product itself fails: alarms, one page for each cause, and the on-call dashboard."""
 
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
@@ -15,14 +15,17 @@ from .schedule_expression import longest_period_seconds
 from .workflow_states import FAILED_ATTEMPTS
 
 NAMESPACE = "rotation-guard"
+MAXIMUM_SECRETS = 500_000
+"""As many as AWS keeps in a Region, so that no more are overdue: the alarm about that is off
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)."""
 LONGEST_ALARM_SECONDS = 7 * 86_400
 """The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 ENDINGS = {"failed": "ExecutionsFailed", "aborted": "ExecutionsAborted", "timed-out": "ExecutionsTimedOut"}
 """How an execution may end without a notice, and the metric that counts it
 (https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html)."""
 OLDEST_MESSAGE_SECONDS = 300
-"""The writer has failed twice by then: a message is seen again after three minutes. A limit of ten minutes or more would
-never be reached, as SQS leaves a message that was received three times out of the age of the oldest
+"""The writer has failed twice by then: a message is seen again after three minutes. Ten minutes would never be reached:
+SQS leaves a message that was received more than three times out of the age of the oldest
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html)."""
 THROTTLES = 5
 """In five minutes: Lambda and Step Functions try a throttled call again at once and soon, which a burst may need."""
@@ -35,7 +38,8 @@ _PERMANENT = Condition()
 they send nothing."""
 _ERRORS = Condition(period=900)
 _REPEATED = Condition(periods=2)
-"""In two periods in a row: the queue hands a message out again within one, so once is what a retry may have repaired."""
+"""In two periods in a row: the queue hands a message out again within one, so a retry may have repaired what is only in
+one."""
 
 
 class ObservabilityArgs(TypedDict):
@@ -72,7 +76,7 @@ class ObservabilityArgs(TypedDict):
     schedule_expression: NotRequired[str]
     """How often secrets are audited; `rate(1 hour)` unless given."""
     max_overdue: NotRequired[int]
-    """How many secrets may be over their limit before an alarm rings; -1, which is off, unless given."""
+    """How many secrets may be over their limit before an alarm rings; 500000, which is off, unless given."""
     runbook_url: NotRequired[str]
     """The runbook that alarms lead to; the one of this project unless given."""
     tags: NotRequired[Mapping[str, str]]
@@ -283,8 +287,8 @@ class Observability(pulumi.ComponentResource):
         return self._alarms.page("notices-not-delivered", causes, "A subscriber does not get notices.", heading)
 
     def _overdue_secrets(self) -> list[cloudwatch.CompositeAlarm]:
-        limit = self._args.get("max_overdue", -1)
-        if limit < 0:
+        limit = self._args.get("max_overdue", MAXIMUM_SECRETS)
+        if limit >= MAXIMUM_SECRETS:
             return []
         heading = "too-many-secrets-are-overdue"
         meaning = f"More than {limit} secrets are over their maximum age."
@@ -325,7 +329,7 @@ class Observability(pulumi.ComponentResource):
         return min(86_400, -(-self._longest_period() // 60) * 60)
 
     def _audit_window(self) -> tuple[int, int] | None:
-        """Period and number of periods that take in three audits; None where that is more than an alarm may look back."""
+        """Period and number of periods that take in three audits; None where no alarm may look back that far."""
         longest, period = self._longest_period(), self._audit_period()
         return (period, -(-3 * longest // period)) if 3 * longest <= LONGEST_ALARM_SECONDS else None
 
@@ -364,6 +368,7 @@ class Observability(pulumi.ComponentResource):
                 {
                     "opened": _own_metric("IncidentsOpened", claim),
                     **{outcome: _own_metric(metric, end) for metric, outcome in dashboard.OUTCOMES.items()},
+                    "resolved": _own_metric("IncidentsResolved", claim),
                 },
             ),
             dashboard.Chart(

@@ -215,7 +215,7 @@ class Remediation(pulumi.ComponentResource):
             ).apply(lambda known: iam_policies.document(*iam_policies.state_machine(*known))),
             opts=child,
         )
-        state_machine = sfn.StateMachine(
+        return sfn.StateMachine(
             name,
             role_arn=role.arn,
             definition=Output.all(partition, dict(functions), topic_arn, incidents.name).apply(
@@ -236,4 +236,3 @@ class Remediation(pulumi.ComponentResource):
             tags=tags,
             opts=ResourceOptions(parent=self, depends_on=[permitted]),
         )
-        return state_machine

@@ -51,7 +51,7 @@ class RotationGuardArgs(TypedDict):
     dead_letter_retention_days: NotRequired[int]
     """Days that dead letters are kept; 14 unless given."""
     max_overdue: NotRequired[int]
-    """How many secrets may be over their limit before an alarm rings; -1, which is off, unless given."""
+    """How many secrets may be over their limit before an alarm rings; 500000, which is off, unless given."""
     history: NotRequired[str]
     """`everyRun`, or `changes` for a row when something changes and one a day; `everyRun` unless given."""
     history_days: NotRequired[int]
@@ -154,7 +154,7 @@ class RotationGuard(pulumi.ComponentResource):
     undelivered_notices_dead_letters_url: Output[str] | None
     """Notices that a subscriber did not take; None where no subscriber has dead letters."""
     alarms_topic_arn: Output[str] | None
-    """Alarms about the product itself, unencrypted; None without a customer key, as then the critical topic has them."""
+    """Alarms about the product itself, unencrypted; None without a customer key: then the critical topic has them."""
     dashboard_url: Output[str]
     """The dashboard in the CloudWatch console."""
     demo_secret_names: Mapping[str, Output[str]]

@@ -33,6 +33,7 @@ from .checks import (
 from .endpoints import RAW_DELIVERY, endpoint_complaint, normalize_endpoint
 from .event_patterns import pattern_complaint, shape_complaint
 from .notifications import TOPICS
+from .observability import MAXIMUM_SECRETS
 from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
 from .rotation_audit import MANAGED_TAG
 from .rotation_events import DESTINATIONS
@@ -46,7 +47,6 @@ LOG_RETENTION_DAYS = (
 MAXIMUM_DAYS = 3650
 MAXIMUM_HOURS = 8760
 MAXIMUM_QUEUE_DAYS = 14
-MAXIMUM_SECRETS = 1_000_000
 HISTORIES = ("everyRun", "changes")
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
 _SUBSCRIPTION_NAME = re.compile(r"(?![0-9]{1,7}$)[A-Za-z0-9._-]{1,24}")
@@ -310,7 +310,7 @@ _CHECKS: Mapping[str, Check] = {
     "subscriptions": _subscriptions,
     "queue_retention_days": whole_number(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
     "dead_letter_retention_days": whole_number(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
-    "max_overdue": whole_number(-1, MAXIMUM_SECRETS, "; -1 switches the alarm off"),
+    "max_overdue": whole_number(0, MAXIMUM_SECRETS, ", which switches the alarm off"),
     "history": one_of(*HISTORIES),
     "history_days": whole_number(0, MAXIMUM_DAYS),
     "deletion_protection": boolean,
