@@ -159,7 +159,7 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
 )
 def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
     """A queue that takes dead letters has an alarm on the messages that are visible in it."""
-    if not dead_letters.serves(stack, queue) or _is_counted_by_query(stack):
+    if not dead_letters.serves(stack, queue) or stack.once(_is_counted_by_query):
         return None
     found = [stack.referring(queue, path, kinds.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
     alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)

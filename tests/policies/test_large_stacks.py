@@ -21,6 +21,7 @@ from tests.policies.programs import (
     queue_policy,
     role,
     role_policy,
+    watched,
 )
 
 TRUST = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
@@ -44,7 +45,8 @@ def test_a_stack_of_thousands_is_fine():
             redrivePolicy=json_of(deadLetterTargetArn=letters.arn, maxReceiveCount=5),
         )
         reader = function(f"reader-{index}", timeout=30)
-        made += [letters, jobs, reader, mapping(f"reads-{index}", eventSourceArn=jobs.arn, functionName=reader.arn)]
+        made += [letters, watched(letters), jobs, reader]
+        made += [mapping(f"reads-{index}", eventSourceArn=jobs.arn, functionName=reader.arn)]
         made += [event_target(f"target-{index}", arn=jobs.arn, deadLetterConfig={"arn": letters.arn})]
     for content in (program(*made).exported(), program(*made).previewed()):
         found = _checked(content)
