@@ -359,6 +359,8 @@ def test_whoever_knows_a_function_finds_its_log(full):
     for function in functions:
         name = f"/aws/lambda/{function.outputs['name']}"
         assert function.inputs["loggingConfig"]["logGroup"] == name
+        # Both have the name that Pulumi gave the role: here, unlike in AWS, all that it names would end the same way.
+        assert function.property_dependencies["name"] == groups[name].property_dependencies["name"] != frozenset()
         # Before the function, so that no invocation can find it missing.
         assert groups[name].urn in function.property_dependencies["loggingConfig"]
     assert len(groups) == len(functions) + 1
