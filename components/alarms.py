@@ -11,6 +11,10 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
+from .function import WatchedFunctionArgs
+
+NAMESPACE = "rotation-guard"
+"""Of the metrics that the functions here write."""
 DESCRIPTION_CHARACTERS = 1024
 """(https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)"""
 RULE_CHARACTERS, RULE_ALARMS = 10_240, 100
@@ -30,6 +34,12 @@ class Metric:
     namespace: str
     name: str
     dimensions: Mapping[str, pulumi.Input[str]]
+
+
+def build_own_metric(metric: str, function: WatchedFunctionArgs) -> Metric:
+    """A metric that a function of ours writes, as Powertools names its dimensions."""
+    dimensions = {"service": function["service"], "function_name": function["function_name"]}
+    return Metric(NAMESPACE, metric, dimensions)
 
 
 @dataclass(frozen=True)
@@ -101,17 +111,17 @@ class Alarms:
         """
         pending = only_after or {}
         alone = {what: alarm for what, alarm in causes.items() if what not in pending}
-        terms = [_in_alarm(alarm.name) for alarm in self._grouped(subject, alone, reserved=len(pending))]
+        terms = [_write_term(alarm.name) for alarm in self._group(subject, alone, reserved=len(pending))]
         terms += [
-            Output.concat("(", _in_alarm(causes[what].name), ' AND OK("', other.name, '"))')
+            Output.concat("(", _write_term(causes[what].name), ' AND OK("', other.name, '"))')
             for what, other in pending.items()
         ]
         like = next(iter(causes.values()))
-        return self._composite(
+        return self._create_composite(
             subject, terms, like, describe(meaning, self._runbook, heading), [self._topic_arn], suppressor
         )
 
-    def _grouped(self, subject: str, causes: Mapping[str, cloudwatch.MetricAlarm], reserved: int) -> "list[_Named]":
+    def _group(self, subject: str, causes: Mapping[str, cloudwatch.MetricAlarm], reserved: int) -> "list[_Named]":
         """The alarms of one rule; where they are more than it can have, an alarm for each part of them."""
         parts = split([f"{self._name}-{what}" for what in causes], reserved)
         named = [_Named(alarm.name) for alarm in causes.values()]
@@ -121,13 +131,15 @@ class Alarms:
         alarms = list(causes.values())
         for number, size in enumerate(parts, start=1):
             part = alarms[start : start + size]
-            terms = [_in_alarm(alarm.name) for alarm in part]
-            group = self._composite(f"{subject}-{number}", terms, part[0], f"Part of {subject} (rotation-guard)", [])
+            terms = [_write_term(alarm.name) for alarm in part]
+            group = self._create_composite(
+                f"{subject}-{number}", terms, part[0], f"Part of {subject} (rotation-guard)", []
+            )
             groups.append(_Named(group.alarm_name))
             start += size
         return groups
 
-    def _composite(
+    def _create_composite(
         self,
         subject: str,
         terms: Sequence[Output[str]],
@@ -202,5 +214,5 @@ def name_like(logical_name: str, autonamed: pulumi.Input[str]) -> Output[str]:
     return Output.concat(logical_name, "-", suffix)
 
 
-def _in_alarm(name: Output[str]) -> Output[str]:
+def _write_term(name: Output[str]) -> Output[str]:
     return Output.concat('ALARM("', name, '")')

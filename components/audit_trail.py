@@ -10,7 +10,7 @@ from pulumi_aws import lambda_
 
 from . import arns, iam_policies
 from .audit_status import AuditStatus
-from .function import Function, RuntimeArgs, watched
+from .function import Function, RuntimeArgs, describe_for_alarms
 from .queues import queue
 from .tables import table
 
@@ -136,7 +136,11 @@ class AuditTrail(pulumi.ComponentResource):
         self.table_name = record.name
         self.table_arn = record.arn
         # For Observability, in the same program.
-        self.queue_name, self.dead_letters_name, self.writer = events.name, dead_letters.name, watched(writer)
+        self.queue_name, self.dead_letters_name, self.writer = (
+            events.name,
+            dead_letters.name,
+            describe_for_alarms(writer),
+        )
         self.register_outputs(
             {
                 "queue_arn": self.queue_arn,

@@ -10,15 +10,15 @@ from urllib.parse import quote
 
 import pulumi
 
-from .alarms import Metric
+from .alarms import Metric, build_own_metric
 
 CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
-"""The console of each partition, as AWS's sign-in pages name it
-(https://docs.aws.amazon.com/general/latest/gr/console-service.html)."""
+"""The console of each partition; that of the commercial one is documented
+(https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html)."""
 OUTCOMES = {
     "IncidentsRecoveredByAws": "recovered by AWS",
     "IncidentsRecoveredByRetry": "recovered by retry",
@@ -47,7 +47,7 @@ class Chart:
     """Each with its label."""
 
 
-def console_url(partition: str, region: str, dashboard_name: str) -> str:
+def build_console_url(partition: str, region: str, dashboard_name: str) -> str:
     """Where the dashboard opens: in the commercial console where the partition is none that is known here."""
     host = CONSOLES.get(partition, CONSOLES["aws"])
     return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{quote(dashboard_name)}"
@@ -60,12 +60,12 @@ def write_body(
     head: list[Widget] = [
         {
             "type": "text",
-            **_place(0, 0, GRID_COLUMNS, 2),
+            **_position(0, 0, GRID_COLUMNS, 2),
             "properties": {"markdown": f"**rotation-guard**: what each alarm means is in the [runbook]({runbook})."},
         },
         {
             "type": "alarm",
-            **_place(0, 2, GRID_COLUMNS, 3),
+            **_position(0, 2, GRID_COLUMNS, 3),
             "properties": {"title": "Alarms", "alarms": list(alarm_arns)},
         },
     ]
@@ -73,7 +73,7 @@ def write_body(
     body = [
         {
             "type": "metric",
-            **_place(number % 2 * half, 5 + number // 2 * _HEIGHT, half, _HEIGHT),
+            **_position(number % 2 * half, 5 + number // 2 * _HEIGHT, half, _HEIGHT),
             "properties": {
                 "title": chart.title,
                 "region": region,
@@ -90,10 +90,73 @@ def write_body(
     return {"widgets": [*head, *body]}
 
 
+def list_charts(args: Mapping[str, Any]) -> list[Chart]:
+    """What the on-call engineer asks for first, of what Observability watches by these args."""
+    writer, check, claim, end = args["writer"], args["check"], args["steps"]["claim"], args["steps"]["end"]
+    dead_letters = {
+        "undelivered events": args["undelivered_events_queue_name"],
+        "unrecorded events": args["unrecorded_events_queue_name"],
+        "unstarted remediations": args["unstarted_remediations_queue_name"],
+        "failed audits": args["failed_audits_queue_name"],
+    }
+    if (notices := args.get("undelivered_notices_queue_name")) is not None:
+        dead_letters["undelivered notices"] = notices
+    return [
+        Chart("Open incidents at each audit", "Maximum", {"open": build_own_metric("IncidentsOpen", check)}),
+        Chart(
+            "Incidents opened, and how they ended",
+            "Sum",
+            {
+                "opened": build_own_metric("IncidentsOpened", claim),
+                **{outcome: build_own_metric(metric, end) for metric, outcome in OUTCOMES.items()},
+                "resolved": build_own_metric("IncidentsResolved", claim),
+            },
+        ),
+        Chart(
+            "Seconds to recovery",
+            "Average",
+            {"from opening to the end": build_own_metric("SecondsToRecovery", end)},
+        ),
+        Chart(
+            "Rotations",
+            "Sum",
+            {
+                "failed": build_own_metric("RotationsFailed", writer),
+                "succeeded": build_own_metric("RotationsSucceeded", writer),
+            },
+        ),
+        Chart(
+            "Secrets over their limit, and unknown",
+            "Maximum",
+            {
+                "overdue": build_own_metric("SecretsFlagged", check),
+                "unknown": build_own_metric("SecretsUnknown", check),
+            },
+        ),
+        Chart("Complete audits", "Sum", {"complete": build_own_metric("AuditRunsComplete", check)}),
+        Chart(
+            "Seconds that the oldest message has waited",
+            "Maximum",
+            {
+                queue: Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue_name})
+                for queue, queue_name in {"to be recorded": args["audit_queue_name"], **dead_letters}.items()
+            },
+        ),
+        Chart(
+            "Dead letters",
+            "Maximum",
+            {
+                queue: Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue_name})
+                for queue, queue_name in dead_letters.items()
+            },
+        ),
+    ]
+
+
 def _list_metric(label: str, metric: Metric) -> list[Any]:
     dimensions = (part for pair in metric.dimensions.items() for part in pair)
     return [metric.namespace, metric.name, *dimensions, {"label": label}]
 
 
-def _place(x: int, y: int, width: int, height: int) -> dict[str, int]:
+def _position(x: int, y: int, width: int, height: int) -> dict[str, int]:
     return {"x": x, "y": y, "width": width, "height": height}

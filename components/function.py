@@ -167,7 +167,7 @@ class Function(pulumi.ComponentResource):
         )
 
 
-def watched(function: Function) -> WatchedFunctionArgs:
+def describe_for_alarms(function: Function) -> WatchedFunctionArgs:
     """What Observability wants to know of a function."""
     return {"function_name": function.name, "service": function.service}
 

@@ -108,7 +108,7 @@ class Notifications(pulumi.ComponentResource):
         if key is not None:
             for position, subscription in enumerate(subscriptions):
                 if subscription["topic"] == "critical":
-                    self._subscribe(name, _to_alarms(subscription), position, topics[ALARMS], dead_letters)
+                    self._subscribe(name, _copy_for_alarms(subscription), position, topics[ALARMS], dead_letters)
 
         self.failures_topic_arn = topics["failures"].arn
         self.remediation_topic_arn = topics["remediation"].arn
@@ -219,7 +219,7 @@ def _checked(
     return ResourceOptions.merge(opts, ResourceOptions(hooks=check.hooks()))
 
 
-def _to_alarms(subscription: SubscriptionArgs) -> SubscriptionArgs:
+def _copy_for_alarms(subscription: SubscriptionArgs) -> SubscriptionArgs:
     """The same subscriber for alarms; without its filter, which is about notices: no alarm would pass it."""
     heard: SubscriptionArgs = {**subscription, "topic": ALARMS}
     heard.pop("filter_policy", None)

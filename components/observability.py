@@ -8,13 +8,12 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
 from . import arns, dashboard
-from .alarms import Alarms, Condition, Metric, name_like
+from .alarms import Alarms, Condition, Metric, build_own_metric, name_like
 from .function import ASYNC_RETRIES, WatchedFunctionArgs
 from .release import resolve_runbook
 from .schedule_expression import longest_period_seconds
 from .workflow_states import FAILED_ATTEMPTS
 
-NAMESPACE = "rotation-guard"
 MAXIMUM_SECRETS = 500_000
 """As many as AWS keeps in a Region, so that no more are overdue: the alarm about that is off
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)."""
@@ -98,20 +97,20 @@ class Observability(pulumi.ComponentResource):
         runbook = resolve_runbook(args.get("runbook_url", ""))
         self._alarms = Alarms(name, runbook, args["alarms_topic_arn"], args.get("tags"), self)
 
-        throttled = self._throttled_functions()
+        throttled = self._page_throttled_functions()
         pages = [
             throttled,
-            self._undelivered_events(),
-            self._unrecorded_events(throttled),
-            self._failed_audits(throttled),
-            self._stopped_remediation(throttled),
-            self._undelivered_notices(),
-            *self._overdue_secrets(),
+            self._page_undelivered_events(),
+            self._page_unrecorded_events(throttled),
+            self._page_failed_audits(throttled),
+            self._page_stopped_remediation(throttled),
+            self._page_undelivered_notices(),
+            *self._page_overdue_secrets(),
         ]
-        self.dashboard_url = self._dashboard(name, runbook, pages)
+        self.dashboard_url = self._create_dashboard(name, runbook, pages)
         self.register_outputs({"dashboard_url": self.dashboard_url})
 
-    def _throttled_functions(self) -> cloudwatch.CompositeAlarm:
+    def _page_throttled_functions(self) -> cloudwatch.CompositeAlarm:
         """Functions share the account's concurrency, so this is one cause that would show in several subjects."""
         functions = {"writer": self._args["writer"], "check": self._args["check"], **self._args["steps"]}
         causes = {
@@ -131,10 +130,12 @@ class Observability(pulumi.ComponentResource):
             "functions-are-throttled",
         )
 
-    def _undelivered_events(self) -> cloudwatch.CompositeAlarm:
+    def _page_undelivered_events(self) -> cloudwatch.CompositeAlarm:
         heading = "rotation-events-are-not-delivered"
         causes = {
-            "undelivered-events": self._dead_letters("undelivered-events", self._args["undelivered_events_queue_name"])
+            "undelivered-events": self._watch_dead_letters(
+                "undelivered-events", self._args["undelivered_events_queue_name"]
+            )
         }
         for short, rule_name in self._args["rule_names"].items():
             for what, metric, meaning in (
@@ -159,11 +160,13 @@ class Observability(pulumi.ComponentResource):
             heading,
         )
 
-    def _unrecorded_events(self, throttled: cloudwatch.CompositeAlarm) -> cloudwatch.CompositeAlarm:
+    def _page_unrecorded_events(self, throttled: cloudwatch.CompositeAlarm) -> cloudwatch.CompositeAlarm:
         heading, writer = "events-are-not-recorded", self._args["writer"]
         queue = {"QueueName": self._args["audit_queue_name"]}
         causes = {
-            "unrecorded-events": self._dead_letters("unrecorded-events", self._args["unrecorded_events_queue_name"]),
+            "unrecorded-events": self._watch_dead_letters(
+                "unrecorded-events", self._args["unrecorded_events_queue_name"]
+            ),
             "oldest-event": self._alarms.watch(
                 "oldest-event",
                 Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", queue),
@@ -171,17 +174,17 @@ class Observability(pulumi.ComponentResource):
                 f"An event has waited for {OLDEST_MESSAGE_SECONDS // 60} minutes to be recorded.",
                 heading,
             ),
-            "writer-errors": self._errors("writer", writer, attempts=3),
+            "writer-errors": self._watch_errors("writer", writer, attempts=3),
             "events-unrecorded": self._alarms.watch(
                 "events-unrecorded",
-                _own_metric("EventsUnrecorded", writer),
+                build_own_metric("EventsUnrecorded", writer),
                 _REPEATED,
                 "The writer keeps failing to record events.",
                 heading,
             ),
             "events-without-secret": self._alarms.watch(
                 "events-without-secret",
-                _own_metric("EventsWithoutSecret", writer),
+                build_own_metric("EventsWithoutSecret", writer),
                 Condition(),
                 "An event of Secrets Manager was recorded that names no secret: nothing else heard of it.",
                 "an-event-names-no-secret",
@@ -195,12 +198,12 @@ class Observability(pulumi.ComponentResource):
             suppressor=throttled,
         )
 
-    def _failed_audits(self, throttled: cloudwatch.CompositeAlarm) -> cloudwatch.CompositeAlarm:
+    def _page_failed_audits(self, throttled: cloudwatch.CompositeAlarm) -> cloudwatch.CompositeAlarm:
         heading, check = "the-audit-does-not-run", self._args["check"]
         group = {"ScheduleGroup": self._args["schedule_group_name"]}
         causes = {
-            "failed-audits": self._dead_letters("failed-audits", self._args["failed_audits_queue_name"]),
-            "check-errors": self._errors("check", check, attempts=ASYNC_RETRIES + 1),
+            "failed-audits": self._watch_dead_letters("failed-audits", self._args["failed_audits_queue_name"]),
+            "check-errors": self._watch_errors("check", check, attempts=ASYNC_RETRIES + 1),
         }
         for what, metric, meaning in (
             ("dropped", "InvocationDroppedCount", "Scheduler has given up starting an audit."),
@@ -214,9 +217,9 @@ class Observability(pulumi.ComponentResource):
                 f"schedule-{what}", Metric("AWS/Scheduler", metric, group), _PERMANENT, meaning, heading
             )
         only_after = {}
-        if (window := self._audit_window()) is not None:
+        if (window := self._find_audit_window()) is not None:
             period, periods = window
-            complete = _own_metric("AuditRunsComplete", check)
+            complete = build_own_metric("AuditRunsComplete", check)
             causes["no-complete-audit"] = self._alarms.watch(
                 "no-complete-audit",
                 complete,
@@ -242,10 +245,10 @@ class Observability(pulumi.ComponentResource):
             suppressor=throttled,
         )
 
-    def _stopped_remediation(self, throttled: cloudwatch.CompositeAlarm) -> cloudwatch.CompositeAlarm:
+    def _page_stopped_remediation(self, throttled: cloudwatch.CompositeAlarm) -> cloudwatch.CompositeAlarm:
         heading = "remediation-does-not-act"
         causes = {
-            "unstarted-remediations": self._dead_letters(
+            "unstarted-remediations": self._watch_dead_letters(
                 "unstarted-remediations", self._args["unstarted_remediations_queue_name"]
             )
         }
@@ -260,7 +263,7 @@ class Observability(pulumi.ComponentResource):
             )
         for short, function in self._args["steps"].items():
             attempts = (ASYNC_RETRIES if short == "start" else FAILED_ATTEMPTS) + 1
-            causes[f"{short}-errors"] = self._errors(short, function, attempts)
+            causes[f"{short}-errors"] = self._watch_errors(short, function, attempts)
         return self._alarms.page(
             "remediation-not-acting",
             causes,
@@ -269,7 +272,7 @@ class Observability(pulumi.ComponentResource):
             suppressor=throttled,
         )
 
-    def _undelivered_notices(self) -> cloudwatch.CompositeAlarm:
+    def _page_undelivered_notices(self) -> cloudwatch.CompositeAlarm:
         heading = "notices-are-not-delivered"
         causes = {
             f"topic-{short}-failed": self._alarms.watch(
@@ -283,10 +286,10 @@ class Observability(pulumi.ComponentResource):
         }
         queue_name = self._args.get("undelivered_notices_queue_name")
         if queue_name is not None:
-            causes["undelivered-notices"] = self._dead_letters("undelivered-notices", queue_name)
+            causes["undelivered-notices"] = self._watch_dead_letters("undelivered-notices", queue_name)
         return self._alarms.page("notices-not-delivered", causes, "A subscriber does not get notices.", heading)
 
-    def _overdue_secrets(self) -> list[cloudwatch.CompositeAlarm]:
+    def _page_overdue_secrets(self) -> list[cloudwatch.CompositeAlarm]:
         limit = self._args.get("max_overdue", MAXIMUM_SECRETS)
         if limit >= MAXIMUM_SECRETS:
             return []
@@ -294,15 +297,15 @@ class Observability(pulumi.ComponentResource):
         meaning = f"More than {limit} secrets are over their maximum age."
         overdue = self._alarms.watch(
             "overdue-secrets",
-            _own_metric("SecretsFlagged", self._args["check"]),
+            build_own_metric("SecretsFlagged", self._args["check"]),
             # Between two audits nothing is known that was not known before.
-            Condition(limit, "Maximum", "GreaterThanThreshold", period=self._audit_period(), missing="ignore"),
+            Condition(limit, "Maximum", "GreaterThanThreshold", period=self._find_audit_period(), missing="ignore"),
             meaning,
             heading,
         )
         return [self._alarms.page("too-many-overdue", {"overdue-secrets": overdue}, meaning, heading)]
 
-    def _dead_letters(self, what: str, queue_name: pulumi.Input[str]) -> cloudwatch.MetricAlarm:
+    def _watch_dead_letters(self, what: str, queue_name: pulumi.Input[str]) -> cloudwatch.MetricAlarm:
         return self._alarms.watch(
             what,
             Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue_name}),
@@ -311,7 +314,7 @@ class Observability(pulumi.ComponentResource):
             "dead-letters",
         )
 
-    def _errors(self, short: str, function: WatchedFunctionArgs, attempts: int) -> cloudwatch.MetricAlarm:
+    def _watch_errors(self, short: str, function: WatchedFunctionArgs, attempts: int) -> cloudwatch.MetricAlarm:
         """As many errors as one event gets attempts: what a later attempt has repaired rings nobody.
 
         An event that all attempts failed for is a dead letter or a failed execution, and rings as that in any case.
@@ -324,90 +327,29 @@ class Observability(pulumi.ComponentResource):
             "a-function-fails",
         )
 
-    def _audit_period(self) -> int:
+    def _find_audit_period(self) -> int:
         """The period of the audit, as alarms take it: whole minutes, and no more than a day."""
-        return min(86_400, -(-self._longest_period() // 60) * 60)
+        return min(86_400, -(-self._find_longest_period() // 60) * 60)
 
-    def _audit_window(self) -> tuple[int, int] | None:
+    def _find_audit_window(self) -> tuple[int, int] | None:
         """Period and number of periods that take in three audits; None where no alarm may look back that far."""
-        longest, period = self._longest_period(), self._audit_period()
+        longest, period = self._find_longest_period(), self._find_audit_period()
         return (period, -(-3 * longest // period)) if 3 * longest <= LONGEST_ALARM_SECONDS else None
 
-    def _longest_period(self) -> int:
+    def _find_longest_period(self) -> int:
         return longest_period_seconds(self._args.get("schedule_expression", "rate(1 hour)"))
 
-    def _dashboard(self, name: str, runbook: str, pages: list[cloudwatch.CompositeAlarm]) -> Output[str]:
+    def _create_dashboard(self, name: str, runbook: str, pages: list[cloudwatch.CompositeAlarm]) -> Output[str]:
         """The dashboard; answers its URL."""
         machine_arn = self._args["state_machine_arn"]
         partition, region = (arns.part(machine_arn, part) for part in (arns.ArnPart.PARTITION, arns.ArnPart.REGION))
-        body = dashboard.write_body(region, runbook, [page.arn for page in pages], self._charts())
+        body = dashboard.write_body(region, runbook, [page.arn for page in pages], dashboard.list_charts(self._args))
         made = cloudwatch.Dashboard(
             name,
             dashboard_name=name_like(name, pages[0].alarm_name),
             dashboard_body=Output.json_dumps(body),
             opts=ResourceOptions(parent=self),
         )
-        return Output.all(partition, region, made.dashboard_name).apply(lambda known: dashboard.console_url(*known))
-
-    def _charts(self) -> list[dashboard.Chart]:
-        args = self._args
-        writer, check, claim, end = args["writer"], args["check"], args["steps"]["claim"], args["steps"]["end"]
-        dead_letters = {
-            "undelivered events": args["undelivered_events_queue_name"],
-            "unrecorded events": args["unrecorded_events_queue_name"],
-            "unstarted remediations": args["unstarted_remediations_queue_name"],
-            "failed audits": args["failed_audits_queue_name"],
-        }
-        if (notices := args.get("undelivered_notices_queue_name")) is not None:
-            dead_letters["undelivered notices"] = notices
-        return [
-            dashboard.Chart("Open incidents at each audit", "Maximum", {"open": _own_metric("IncidentsOpen", check)}),
-            dashboard.Chart(
-                "Incidents opened, and how they ended",
-                "Sum",
-                {
-                    "opened": _own_metric("IncidentsOpened", claim),
-                    **{outcome: _own_metric(metric, end) for metric, outcome in dashboard.OUTCOMES.items()},
-                    "resolved": _own_metric("IncidentsResolved", claim),
-                },
-            ),
-            dashboard.Chart(
-                "Seconds to recovery", "Average", {"from opening to the end": _own_metric("SecondsToRecovery", end)}
-            ),
-            dashboard.Chart(
-                "Rotations",
-                "Sum",
-                {
-                    "failed": _own_metric("RotationsFailed", writer),
-                    "succeeded": _own_metric("RotationsSucceeded", writer),
-                },
-            ),
-            dashboard.Chart(
-                "Secrets over their limit, and unknown",
-                "Maximum",
-                {"overdue": _own_metric("SecretsFlagged", check), "unknown": _own_metric("SecretsUnknown", check)},
-            ),
-            dashboard.Chart("Complete audits", "Sum", {"complete": _own_metric("AuditRunsComplete", check)}),
-            dashboard.Chart(
-                "Seconds that the oldest message has waited",
-                "Maximum",
-                {
-                    queue: Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue_name})
-                    for queue, queue_name in {"to be recorded": args["audit_queue_name"], **dead_letters}.items()
-                },
-            ),
-            dashboard.Chart(
-                "Dead letters",
-                "Maximum",
-                {
-                    queue: Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue_name})
-                    for queue, queue_name in dead_letters.items()
-                },
-            ),
-        ]
-
-
-def _own_metric(metric: str, function: WatchedFunctionArgs) -> Metric:
-    """A metric that a function of ours writes, as Powertools names its dimensions."""
-    dimensions = {"service": function["service"], "function_name": function["function_name"]}
-    return Metric(NAMESPACE, metric, dimensions)
+        return Output.all(partition, region, made.dashboard_name).apply(
+            lambda known: dashboard.build_console_url(*known)
+        )

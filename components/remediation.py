@@ -8,7 +8,7 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch, dynamodb, iam, sfn, ssm
 
 from . import arns, iam_policies, remediation_policies
-from .function import Function, RuntimeArgs, statements, watched
+from .function import Function, RuntimeArgs, describe_for_alarms, statements
 from .queues import queue
 from .remediation_steps import RESTART_DEBOUNCE_SECONDS, RESTART_MINUTES, probe_seconds, steps
 from .remediation_workflow import Workflow
@@ -180,7 +180,7 @@ class Remediation(pulumi.ComponentResource):
         self.dead_letters_url = dead_letters.url
         # For Observability, in the same program.
         self.dead_letters_name = dead_letters.name
-        self.steps = {step: watched(function) for step, function in {**functions, "start": start}.items()}
+        self.steps = {step: describe_for_alarms(function) for step, function in {**functions, "start": start}.items()}
         self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
 
     def _workflow(

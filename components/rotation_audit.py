@@ -10,7 +10,7 @@ from pulumi_aws import iam, lambda_, scheduler
 
 from . import age_classes, arns, iam_policies
 from .audit_status import AuditStatus
-from .function import Function, RuntimeArgs, watched
+from .function import Function, RuntimeArgs, describe_for_alarms
 from .queues import queue
 from .schedule_expression import longest_period_seconds, shortest_period_seconds
 from .tables import table
@@ -237,7 +237,7 @@ class RotationAudit(pulumi.ComponentResource):
         self.runs_table_name = runs.name
         self.dead_letters_url = dead_letters.url
         # For Observability, in the same program.
-        self.dead_letters_name, self.check = dead_letters.name, watched(check)
+        self.dead_letters_name, self.check = dead_letters.name, describe_for_alarms(check)
         self.register_outputs(
             {
                 "function_name": self.function_name,

@@ -163,7 +163,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 HEADS = ("secrets", "`history`", "writes", "reads", "storage", "Secrets Manager", "Lambda", "metrics", "together")
 
 
-def other_rows(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+def list_other_costs(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """The table of what else costs, for a stack with so many `alarms`, `composite_alarms` and `dashboards`."""
     alarms, composite_alarms, dashboards = (counts[name] for name in ("alarms", "composite_alarms", "dashboards"))
     yield f"CloudWatch: {alarms} alarms at ${ALARM:.2f} (10 are free)", _dollars(alarms * ALARM)

@@ -24,7 +24,7 @@ def readme() -> str:
     """The README with its generated parts as they should be."""
     return filled(
         README.read_text(),
-        {"settings": settings(), "costs": month(), "other costs": other_costs(), "permissions": permissions()},
+        {"settings": settings(), "costs": month(), "other costs": write_other_costs(), "permissions": permissions()},
     )
 
 
@@ -48,7 +48,7 @@ def month() -> str:
     return table(costs.HEADS, list(costs.rows()))
 
 
-def other_costs() -> str:
+def write_other_costs() -> str:
     """The table of what else costs, by what the prod stack has."""
     recording = deploy_program(stack_config("prod"), stack="prod")
     types = {
@@ -57,7 +57,7 @@ def other_costs() -> str:
         "dashboards": "aws:cloudwatch/dashboard:Dashboard",
     }
     counts = {name: len(recording.of_type(type_)) for name, type_ in types.items()}
-    return table(costs.OTHER_HEADS, list(costs.other_rows(counts)))
+    return table(costs.OTHER_HEADS, list(costs.list_other_costs(counts)))
 
 
 def permissions() -> str:

@@ -64,7 +64,7 @@ def test_a_history_of_changes_takes_under_a_tenth_of_the_writes(costs):
 
 def test_what_alarms_cost_follows_from_how_many_there_are(costs):
     """List prices: $0.10 a metric, $0.50 a composite alarm, $3 a dashboard (https://aws.amazon.com/cloudwatch/pricing/)."""
-    rows = list(costs.other_rows({"alarms": 30, "composite_alarms": 4, "dashboards": 2}))
+    rows = list(costs.list_other_costs({"alarms": 30, "composite_alarms": 4, "dashboards": 2}))
 
     assert [cost for _, cost in rows[:3]] == ["$3.00", "$2.00", "$6.00"]
     assert [what.split(" ")[:3] for what, _ in rows[:3]] == [

@@ -317,7 +317,7 @@ def resource(type_: str, title: str, /, **props: Any) -> Resource:
     return Resource(type_, title, f"urn:pulumi:{STACK}::{PROJECT}::{type_}::{title}", props)
 
 
-def watched(dead_letters: Made) -> Made:
+def make_alarm_on(dead_letters: Made) -> Made:
     """The alarm that dead letters have."""
     return metric_alarm(
         f"{dead_letters.title}-letters",

@@ -12,13 +12,13 @@ import pytest
 
 from policies.check import main
 from policies.rules import RULES
-from tests.policies.programs import json_of, make, program, queue, watched
+from tests.policies.programs import json_of, make, make_alarm_on, program, queue
 
 ROOT = Path(__file__).parents[2]
 dead = queue("dead", messageRetentionSeconds=1_209_600)
 GOOD = program(
     dead,
-    watched(dead),
+    make_alarm_on(dead),
     queue(
         "orders",
         messageRetentionSeconds=604_800,
@@ -26,7 +26,7 @@ GOOD = program(
     ),
 )
 BAD = program(
-    dead, watched(dead), queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
+    dead, make_alarm_on(dead), queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
 )
 
 

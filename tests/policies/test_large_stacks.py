@@ -13,6 +13,7 @@ from tests.policies.programs import (
     function,
     invoke_config,
     json_of,
+    make_alarm_on,
     mapping,
     permission,
     policy,
@@ -21,7 +22,6 @@ from tests.policies.programs import (
     queue_policy,
     role,
     role_policy,
-    watched,
 )
 
 TRUST = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
@@ -45,7 +45,7 @@ def test_a_stack_of_thousands_is_fine():
             redrivePolicy=json_of(deadLetterTargetArn=letters.arn, maxReceiveCount=5),
         )
         reader = function(f"reader-{index}", timeout=30)
-        made += [letters, watched(letters), jobs, reader]
+        made += [letters, make_alarm_on(letters), jobs, reader]
         made += [mapping(f"reads-{index}", eventSourceArn=jobs.arn, functionName=reader.arn)]
         made += [event_target(f"target-{index}", arn=jobs.arn, deadLetterConfig={"arn": letters.arn})]
     for content in (program(*made).exported(), program(*made).previewed()):
