@@ -262,7 +262,7 @@ class RotationGuard(pulumi.ComponentResource):
         self.unstarted_remediations_dead_letters_url = remediation.dead_letters_url
         self.failed_audits_dead_letters_url = audit.dead_letters_url
         self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
-        self.alarms_topic_arn = notifications.alarms_topic_arn if "kms_key_arn" in args else None
+        self.alarms_topic_arn = notifications.alarms_topic_arn if args.get("kms_key_arn") is not None else None
         self.dashboard_url = observability.dashboard_url
         self.demo_secret_names = {output: getattr(demo, output) for output in DEMO_OUTPUTS} if demo else {}
         self.register_outputs(self.outputs())
