@@ -10,7 +10,7 @@ from pulumi_aws import lambda_
 
 from . import arns, iam_policies
 from .audit_status import AuditStatus
-from .function import Function, RuntimeArgs
+from .function import Function, RuntimeArgs, describe_for_alarms
 from .queues import queue
 from .tables import table
 
@@ -136,6 +136,12 @@ class AuditTrail(pulumi.ComponentResource):
         self.dead_letters_url = dead_letters.url
         self.table_name = record.name
         self.table_arn = record.arn
+        # For Observability, in the same program.
+        self.queue_name, self.dead_letters_name, self.writer = (
+            events.name,
+            dead_letters.name,
+            describe_for_alarms(writer),
+        )
         self.register_outputs(
             {
                 "queue_arn": self.queue_arn,

@@ -19,6 +19,9 @@ POWERTOOLS_LAYER = "AWSLambdaPowertoolsPythonV3-python313-arm64:27"
 """The layer that AWS publishes, of the same version in all partitions
 (https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/)."""
 
+LOG_GROUP_PREFIX = "/aws/lambda/"
+"""Whoever knows a function looks for its log under this and its name, which is Lambda's own default
+(https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html)."""
 ASYNC_RETRIES = 2
 ASYNC_MAXIMUM_AGE_SECONDS = 3600
 
@@ -59,6 +62,15 @@ class FunctionArgs(TypedDict):
     """What it has in common with the others."""
 
 
+class WatchedFunctionArgs(TypedDict):
+    """A function whose failures are watched."""
+
+    function_name: pulumi.Input[str]
+    """Its name."""
+    service: str
+    """What its metrics name as their service."""
+
+
 class Function(pulumi.ComponentResource):
     """A function, its role, its log group, and where its failed invocations go."""
 
@@ -77,15 +89,25 @@ class Function(pulumi.ComponentResource):
         tags = runtime.get("tags")
         child = ResourceOptions(parent=self)
 
-        log_group = cloudwatch.LogGroup(
-            name, retention_in_days=runtime.get("log_retention_days", 90), tags=tags, opts=child
-        )
+        # A stack from before keeps the names that it has: another name would replace the log group, and its logs would
+        # be deleted, as the engine asks the old state, and not the program, whether to retain what it replaces.
+        named_once = ResourceOptions(parent=self, ignore_changes=["name"])
+
         role = iam.Role(
             name,
             description=f"{args['description']} (rotation-guard)",
             assume_role_policy=iam_policies.assumed_by("lambda.amazonaws.com"),
             tags=tags,
             opts=child,
+        )
+        # The function is called as its role, which is autonamed. Named after itself, the group could only be made after
+        # it: then it might run before its log is there, and Lambda would make one that never expires.
+        log_group = cloudwatch.LogGroup(
+            name,
+            name=Output.concat(LOG_GROUP_PREFIX, role.name),
+            retention_in_days=runtime.get("log_retention_days", 90),
+            tags=tags,
+            opts=named_once,
         )
         policy = iam.RolePolicy(
             name,
@@ -101,6 +123,7 @@ class Function(pulumi.ComponentResource):
         layer = runtime.get("powertools_layer_arn") or _published_layer(log_group.arn)
         function = lambda_.Function(
             name,
+            name=role.name,
             description=args["description"],
             code=lambda_code(),
             handler=args["handler"],
@@ -119,11 +142,10 @@ class Function(pulumi.ComponentResource):
                     **args.get("environment", {}),
                 }
             },
-            # A group of our own: one that Lambda makes by itself never expires.
             logging_config={"log_format": "JSON", "log_group": log_group.name},
             tags=tags,
             # Its role must be able to do its work before the first event comes in.
-            opts=ResourceOptions(parent=self, depends_on=[policy]),
+            opts=ResourceOptions.merge(named_once, ResourceOptions(depends_on=[policy])),
         )
         on_failure_arn = args.get("on_failure_arn")
         if on_failure_arn is not None:
@@ -136,6 +158,7 @@ class Function(pulumi.ComponentResource):
                 opts=ResourceOptions(parent=self, depends_on=[policy]),
             )
 
+        self.service = name
         self.arn = function.arn
         self.name = function.name
         self.role_arn = role.arn
@@ -143,6 +166,11 @@ class Function(pulumi.ComponentResource):
         self.register_outputs(
             {"arn": self.arn, "name": self.name, "role_arn": self.role_arn, "role_name": self.role_name}
         )
+
+
+def describe_for_alarms(function: Function) -> WatchedFunctionArgs:
+    """What Observability wants to know of a function."""
+    return {"function_name": function.name, "service": function.service}
 
 
 def _published_layer(arn: Output[str]) -> Output[str]:

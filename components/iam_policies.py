@@ -281,10 +281,19 @@ def published_by_roles_and_alarms(topic_arn: str, account_root: str, account: st
 
     (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html)
     """
-    alarms = admit(
-        "cloudwatch.amazonaws.com", "sns:Publish", topic_arn, {"StringEquals": {"aws:SourceAccount": account}}
-    )
-    return document(*_by_roles(topic_arn, account_root), alarms)
+    return document(*_by_roles(topic_arn, account_root), _by_alarms(topic_arn, account))
+
+
+def published_by_alarms(topic_arn: str, account: str) -> str:
+    """Only alarms of the account publish to this topic, which is unencrypted: nobody can put a notice there.
+
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html)
+    """
+    return document(_by_alarms(topic_arn, account))
+
+
+def _by_alarms(topic_arn: str, account: str) -> Statement:
+    return admit("cloudwatch.amazonaws.com", "sns:Publish", topic_arn, {"StringEquals": {"aws:SourceAccount": account}})
 
 
 def published_by_roles(topic_arn: str, account_root: str) -> str:

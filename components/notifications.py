@@ -14,6 +14,8 @@ from .queues import queue
 from .subscription_names import NAMES_OUTPUT, RenameCheck, list_aliases, name_subscription
 
 TOPICS = ("failures", "remediation", "critical")
+ALARMS = "alarms"
+"""The topic of alarms where the others are encrypted with a customer key."""
 WITHOUT_DEAD_LETTERS = ("email", "email-json", "sms")
 """Protocols for which dead letters of a subscription serve nobody: there is nothing to deliver again."""
 
@@ -56,12 +58,17 @@ class DeadLetters(NamedTuple):
     """A queue that topics can reach."""
 
     arn: Output[str]
+    url: Output[str]
+    name: Output[str]
     admission: sqs.QueuePolicy
     """What lets them in: to be there before the first message."""
 
 
 class Notifications(pulumi.ComponentResource):
-    """Three topics and their subscribers: what failed, what was done, and what needs someone now."""
+    """Three topics and their subscribers: what failed, what was done, and what needs someone now.
+
+    With a customer key there is a fourth one, unencrypted, for alarms: all subscribers of `critical` hear it too.
+    """
 
     failures_topic_arn: Output[str]
     """Every failed rotation, as the whole event in JSON."""
@@ -69,6 +76,11 @@ class Notifications(pulumi.ComponentResource):
     """What remediation found and did, readable."""
     critical_topic_arn: Output[str]
     """What needs someone now."""
+    alarms_topic_arn: Output[str]
+    """Alarms about the product itself: the critical topic, or with a customer key an unencrypted topic with the same
+    subscribers, so that a key policy which mutes topics and queues cannot mute the alarms about that as well."""
+    dead_letters_url: Output[str] | None
+    """Notices that could not be delivered; None where no subscriber has dead letters."""
 
     def __init__(self, name: str, args: NotificationsArgs | None = None, opts: ResourceOptions | None = None) -> None:
         args = args or {}
@@ -80,6 +92,9 @@ class Notifications(pulumi.ComponentResource):
         key = args.get("kms_key_arn")
 
         topics = {topic: sns.Topic(f"{name}-{topic}", kms_master_key_id=key, tags=tags, opts=child) for topic in TOPICS}
+        if key is not None:
+            # What an alarm says is no secret: names of alarms and metrics.
+            topics[ALARMS] = sns.Topic(f"{name}-{ALARMS}", tags=tags, opts=child)
         for topic, resource in topics.items():
             sns.TopicPolicy(f"{name}-{topic}", arn=resource.arn, policy=_PUBLISHERS[topic](resource.arn), opts=child)
 
@@ -91,15 +106,25 @@ class Notifications(pulumi.ComponentResource):
             self._subscribe(name, subscription, position, topics[subscription["topic"]], dead_letters)
             for position, subscription in enumerate(subscriptions)
         ]
+        if key is not None:
+            for position, subscription in enumerate(subscriptions):
+                if subscription["topic"] == "critical":
+                    self._subscribe(name, _copy_for_alarms(subscription), position, topics[ALARMS], dead_letters)
 
         self.failures_topic_arn = topics["failures"].arn
         self.remediation_topic_arn = topics["remediation"].arn
         self.critical_topic_arn = topics["critical"].arn
+        self.alarms_topic_arn = topics.get(ALARMS, topics["critical"]).arn
+        self.topic_names = {topic: resource.name for topic, resource in topics.items()}
+        self.dead_letters_url = dead_letters.url if dead_letters else None
+        self.dead_letters_name = dead_letters.name if dead_letters else None
         self.register_outputs(
             {
                 "failures_topic_arn": self.failures_topic_arn,
                 "remediation_topic_arn": self.remediation_topic_arn,
                 "critical_topic_arn": self.critical_topic_arn,
+                "alarms_topic_arn": self.alarms_topic_arn,
+                "dead_letters_url": self.dead_letters_url,
                 NAMES_OUTPUT: self._record_names(check, subscriptions, subscribed),
             }
         )
@@ -133,6 +158,8 @@ class Notifications(pulumi.ComponentResource):
         )
         return DeadLetters(
             dead_letters.arn,
+            dead_letters.url,
+            dead_letters.name,
             sqs.QueuePolicy(
                 f"{name}-dead-letters",
                 queue_url=dead_letters.url,
@@ -209,6 +236,13 @@ def _require_same_place(topic_arn: Output[str], endpoint: pulumi.Input[str], nam
     return Output.unsecret(both.apply(lambda known: require_same_place(*known, name)))
 
 
+def _copy_for_alarms(subscription: SubscriptionArgs) -> SubscriptionArgs:
+    """The same subscriber for alarms; without its filter, which is about notices: no alarm would pass it."""
+    heard: SubscriptionArgs = {**subscription, "topic": ALARMS}
+    heard.pop("filter_policy", None)
+    return heard
+
+
 def _write_policy(filter_policy: pulumi.Input[Mapping[str, Any]]) -> pulumi.Input[str]:
     if isinstance(filter_policy, Output):
         return filter_policy.apply(lambda policy: json.dumps(policy, sort_keys=True))
@@ -230,9 +264,16 @@ def _by_roles_and_alarms(arn: Output[str]) -> Output[str]:
     return Output.all(arn, _root(arn), account).apply(lambda parts: iam_policies.published_by_roles_and_alarms(*parts))
 
 
+def _by_alarms(arn: Output[str]) -> Output[str]:
+    return Output.all(arn, arns.part(arn, arns.ArnPart.ACCOUNT)).apply(
+        lambda parts: iam_policies.published_by_alarms(*parts)
+    )
+
+
 _PUBLISHERS: Mapping[str, Callable[[Output[str]], Output[str]]] = {
     "failures": lambda arn: arn.apply(iam_policies.published_by_events),
     "remediation": _by_roles,
     "critical": _by_roles_and_alarms,
+    ALARMS: _by_alarms,
 }
 """Who may publish to each topic."""

@@ -8,15 +8,16 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch, dynamodb, iam, sfn, ssm
 
 from . import arns, iam_policies, remediation_policies
-from .function import Function, RuntimeArgs, statements
+from .function import Function, RuntimeArgs, describe_for_alarms, statements
 from .queues import queue
 from .remediation_steps import RESTART_DEBOUNCE_SECONDS, RESTART_MINUTES, probe_seconds, steps
 from .remediation_workflow import Workflow
 from .tables import table
 
-UNTOLD_ENDINGS = {"failed": "ExecutionsFailed", "aborted": "ExecutionsAborted", "timed-out": "ExecutionsTimedOut"}
-"""How an execution may end without a notice, and the metric that counts it
-(https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html)."""
+WORKFLOW_LOG_PREFIX = "/aws/vendedlogs/states/"
+"""Step Functions lets log delivery write by a statement for each log group in the account's resource policy for logs,
+which has 5120 characters. Groups under this prefix need no statement of their own; any other fails to be created where
+the policy is full (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html)."""
 GO = "go"
 """What the kill switch says until somebody stops remediation: any other word stops it."""
 
@@ -38,7 +39,7 @@ class RemediationArgs(TypedDict):
     remediation_topic_arn: pulumi.Input[str]
     """Topic for readable notices."""
     critical_topic_arn: pulumi.Input[str]
-    """Topic for what needs somebody: one that admits CloudWatch."""
+    """Topic for what needs somebody."""
     mode: NotRequired[str]
     """The most it may do: `notify`, `retry` or `repair`; `notify` unless given."""
     settle_minutes: NotRequired[int]
@@ -177,6 +178,9 @@ class Remediation(pulumi.ComponentResource):
         self.incidents_table_name = incidents.name
         self.incidents_table_arn = incidents.arn
         self.dead_letters_url = dead_letters.url
+        # For Observability, in the same program.
+        self.dead_letters_name = dead_letters.name
+        self.steps = {step: describe_for_alarms(function) for step, function in {**functions, "start": start}.items()}
         self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
 
     def _workflow(
@@ -187,7 +191,12 @@ class Remediation(pulumi.ComponentResource):
         topic_arn = args["critical_topic_arn"]
         partition, region, account = (arns.part(incidents.arn, index) for index in arns.PLACE)
         log_group = cloudwatch.LogGroup(
-            f"{name}-workflow", retention_in_days=args.get("log_retention_days", 90), tags=tags, opts=child
+            f"{name}-workflow",
+            name_prefix=f"{WORKFLOW_LOG_PREFIX}{name}-",
+            retention_in_days=args.get("log_retention_days", 90),
+            tags=tags,
+            # A stack from before keeps its log group: its delivery is permitted, and another name would delete the log.
+            opts=ResourceOptions(parent=self, ignore_changes=["name", "name_prefix"]),
         )
         role = iam.Role(
             f"{name}-workflow",
@@ -206,7 +215,7 @@ class Remediation(pulumi.ComponentResource):
             ).apply(lambda known: iam_policies.document(*iam_policies.state_machine(*known))),
             opts=child,
         )
-        state_machine = sfn.StateMachine(
+        return sfn.StateMachine(
             name,
             role_arn=role.arn,
             definition=Output.all(partition, dict(functions), topic_arn, incidents.name).apply(
@@ -227,22 +236,3 @@ class Remediation(pulumi.ComponentResource):
             tags=tags,
             opts=ResourceOptions(parent=self, depends_on=[permitted]),
         )
-        # An escalation is told and its execution succeeds: these are for what nobody was told.
-        for ending, metric in UNTOLD_ENDINGS.items():
-            cloudwatch.MetricAlarm(
-                f"{name}-{ending}",
-                alarm_description=f"An execution of remediation {ending}: look what it was about (rotation-guard)",
-                namespace="AWS/States",
-                metric_name=metric,
-                dimensions={"StateMachineArn": state_machine.arn},
-                statistic="Sum",
-                comparison_operator="GreaterThanOrEqualToThreshold",
-                threshold=1,
-                period=300,
-                evaluation_periods=1,
-                treat_missing_data="notBreaching",
-                alarm_actions=[topic_arn],
-                tags=tags,
-                opts=child,
-            )
-        return state_machine

@@ -6,19 +6,17 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import cloudwatch, iam, lambda_, scheduler
+from pulumi_aws import iam, lambda_, scheduler
 
 from . import age_classes, arns, iam_policies
 from .audit_status import AuditStatus
-from .function import Function, RuntimeArgs
+from .function import Function, RuntimeArgs, describe_for_alarms
 from .placement import PROVIDER, detects_loops, find_region
 from .queues import queue
 from .schedule_expression import longest_period_seconds, shortest_period_seconds
 from .tables import table
 
 CHECK_TIMEOUT_SECONDS = 900
-LONGEST_ALARM_SECONDS = 7 * 86_400
-"""The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 MINIMUM_RETRY_SECONDS = 60
 """The least that Scheduler takes as the age of an event."""
 SCHEDULE_EXPRESSION = "rate(1 hour)"
@@ -74,8 +72,6 @@ class RotationAuditArgs(TypedDict):
     """Where incidents are, so that a stuck rotation opens one; it does not unless given."""
     incidents_table_arn: NotRequired[pulumi.Input[str]]
     """The same table; given with its name."""
-    critical_topic_arn: NotRequired[pulumi.Input[str]]
-    """Who hears that no run was complete for three periods: a topic that admits CloudWatch; nobody unless given."""
     schedule_expression: NotRequired[str]
     """`rate(...)` or `cron(...)`; `rate(1 hour)` unless given."""
     schedule_timezone: NotRequired[str]
@@ -202,9 +198,6 @@ class RotationAudit(pulumi.ComponentResource):
             lambda_.FunctionRecursionConfig(
                 f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child
             )
-        if "critical_topic_arn" in args and 3 * longest <= LONGEST_ALARM_SECONDS:
-            dimensions = {"service": f"{name}-check", "function_name": check.name}
-            _alarm(f"{name}-incomplete", dimensions, longest, args["critical_topic_arn"], tags, child)
         role = iam.Role(
             f"{name}-schedule",
             description="Starts the audit on schedule (rotation-guard)",
@@ -249,6 +242,8 @@ class RotationAudit(pulumi.ComponentResource):
         self.status_table_name = status.table_name
         self.runs_table_name = runs.name
         self.dead_letters_url = dead_letters.url
+        # For Observability, in the same program.
+        self.dead_letters_name, self.check = dead_letters.name, describe_for_alarms(check)
         self.register_outputs(
             {
                 "function_name": self.function_name,
@@ -261,35 +256,6 @@ class RotationAudit(pulumi.ComponentResource):
                 "dead_letters_url": self.dead_letters_url,
             }
         )
-
-
-def _alarm(
-    name: str,
-    dimensions: Mapping[str, pulumi.Input[str]],
-    period_seconds: int,
-    topic_arn: pulumi.Input[str],
-    tags: Mapping[str, str] | None,
-    opts: ResourceOptions,
-) -> None:
-    """Rings when no run was complete for three periods: a run that never began says nothing, so silence rings too."""
-    evaluated = min(86_400, -(-period_seconds // 60) * 60)
-    cloudwatch.MetricAlarm(
-        name,
-        alarm_description="No audit of rotations was complete for three periods (rotation-guard)",
-        namespace="rotation-guard",
-        metric_name="AuditRunsComplete",
-        dimensions=dimensions,
-        statistic="Sum",
-        comparison_operator="LessThanThreshold",
-        threshold=1,
-        period=evaluated,
-        evaluation_periods=-(-3 * period_seconds // evaluated),
-        treat_missing_data="breaching",
-        alarm_actions=[topic_arn],
-        ok_actions=[topic_arn],
-        tags=tags,
-        opts=opts,
-    )
 
 
 def _window(minutes: int) -> scheduler.ScheduleFlexibleTimeWindowArgsDict:

@@ -169,6 +169,9 @@ class RotationEvents(pulumi.ComponentResource):
                     opts=ResourceOptions(parent=self, depends_on=[admission, *permitted.get(destination, [])]),
                 )
 
+        # For Observability, in the same program.
+        self.dead_letters_name = dead_letters.name
+        self.rule_names = {route: rule.name for route, rule in rules.items()}
         self.dead_letters_arn = dead_letters.arn
         self.dead_letters_url = dead_letters.url
         self.register_outputs({"dead_letters_arn": self.dead_letters_arn, "dead_letters_url": self.dead_letters_url})

@@ -11,6 +11,7 @@ from .audit_trail import AuditTrail
 from .demo_secrets import DemoSecrets
 from .function import RuntimeArgs
 from .notifications import Notifications, SubscriptionArgs
+from .observability import Observability
 from .placement import find_placement, find_provider
 from .remediation import ChangeWindowArgs, Remediation
 from .remediation_settings import REMEDIATION_CHECKS
@@ -50,6 +51,8 @@ class RotationGuardArgs(TypedDict):
     """Days that the audit queue keeps what is not yet recorded; 7 unless given."""
     dead_letter_retention_days: NotRequired[int]
     """Days that dead letters are kept; 14 unless given."""
+    max_overdue: NotRequired[int]
+    """How many secrets may be over their limit before an alarm rings; 500000, which is off, unless given."""
     history: NotRequired[str]
     """`everyRun`, or `changes` for a row when something changes and one a day; `everyRun` unless given."""
     history_days: NotRequired[int]
@@ -139,8 +142,22 @@ class RotationGuard(pulumi.ComponentResource):
     """The parameter that stops every action of remediation while it says anything but `go`."""
     audit_queue_url: Output[str]
     """Events that wait to be recorded."""
-    audit_dead_letters_url: Output[str]
+    undelivered_events_dead_letters_url: Output[str]
+    """Events that no target of a rule took."""
+    unrecorded_events_dead_letters_url: Output[str]
     """Events that could not be recorded."""
+    audit_dead_letters_url: Output[str]
+    """The same queue, under its former name."""
+    unstarted_remediations_dead_letters_url: Output[str]
+    """Events for which remediation could not be started."""
+    failed_audits_dead_letters_url: Output[str]
+    """Audits that could not be started, or failed for good."""
+    undelivered_notices_dead_letters_url: Output[str] | None
+    """Notices that a subscriber did not take; None where no subscriber has dead letters."""
+    alarms_topic_arn: Output[str] | None
+    """Alarms about the product itself, unencrypted; None without a customer key: then the critical topic has them."""
+    dashboard_url: Output[str]
+    """The dashboard in the CloudWatch console."""
     demo_secret_names: Mapping[str, Output[str]]
     """The demo secrets by the name of their output; empty without them."""
 
@@ -175,7 +192,7 @@ class RotationGuard(pulumi.ComponentResource):
             },
             child,
         )
-        RotationEvents(
+        events = RotationEvents(
             f"{name}-events",
             {
                 **messages,
@@ -201,7 +218,27 @@ class RotationGuard(pulumi.ComponentResource):
                 "audit_trail_table_arn": trail.table_arn,
                 "incidents_table_name": remediation.incidents_table_name,
                 "incidents_table_arn": remediation.incidents_table_arn,
-                "critical_topic_arn": notifications.critical_topic_arn,
+            },
+            child,
+        )
+        observability = Observability(
+            f"{name}-observability",
+            {
+                **_given(args, "schedule_expression", "max_overdue", "runbook_url", "tags"),
+                "alarms_topic_arn": notifications.alarms_topic_arn,
+                "rule_names": events.rule_names,
+                "undelivered_events_queue_name": events.dead_letters_name,
+                "audit_queue_name": trail.queue_name,
+                "unrecorded_events_queue_name": trail.dead_letters_name,
+                "writer": trail.writer,
+                "check": audit.check,
+                "schedule_group_name": audit.schedule_group_name,
+                "failed_audits_queue_name": audit.dead_letters_name,
+                "steps": remediation.steps,
+                "state_machine_arn": remediation.state_machine_arn,
+                "unstarted_remediations_queue_name": remediation.dead_letters_name,
+                "topic_names": notifications.topic_names,
+                "undelivered_notices_queue_name": notifications.dead_letters_name,
             },
             child,
         )
@@ -221,14 +258,20 @@ class RotationGuard(pulumi.ComponentResource):
         self.state_machine_arn = remediation.state_machine_arn
         self.kill_switch_parameter_name = remediation.kill_switch_parameter_name
         self.audit_queue_url = trail.queue_url
-        self.audit_dead_letters_url = trail.dead_letters_url
+        self.undelivered_events_dead_letters_url = events.dead_letters_url
+        self.unrecorded_events_dead_letters_url = self.audit_dead_letters_url = trail.dead_letters_url
+        self.unstarted_remediations_dead_letters_url = remediation.dead_letters_url
+        self.failed_audits_dead_letters_url = audit.dead_letters_url
+        self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
+        self.alarms_topic_arn = notifications.alarms_topic_arn if args.get("kms_key_arn") is not None else None
+        self.dashboard_url = observability.dashboard_url
         self.demo_secret_names = {output: getattr(demo, output) for output in DEMO_OUTPUTS} if demo else {}
         self.register_outputs(self.outputs())
 
     def outputs(self) -> dict[str, Output[str]]:
-        """Everything above by name, the demo secrets' among them where there are any: the stack's outputs."""
-        names = [name for name in type(self).__annotations__ if name != "demo_secret_names"]
-        return {**{name: getattr(self, name) for name in names}, **self.demo_secret_names}
+        """Everything above by name that there is, the demo secrets' among them: the stack's outputs."""
+        outputs = {name: getattr(self, name) for name in type(self).__annotations__ if name != "demo_secret_names"}
+        return {**{name: output for name, output in outputs.items() if output is not None}, **self.demo_secret_names}
 
 
 def _demo(name: str, args: RotationGuardArgs, runtime: RuntimeArgs, opts: ResourceOptions) -> DemoSecrets | None:

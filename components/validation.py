@@ -36,6 +36,7 @@ from .event_patterns import complain_about_pattern
 from .filter_policies import complain_about_filter
 from .name_lengths import complain_about_names
 from .notifications import TOPICS
+from .observability import MAXIMUM_SECRETS
 from .placement import Placement, complain_about_placement
 from .policy_sizes import complain_about_policy_sizes, complain_about_queue_policy
 from .remediation_settings import REMEDIATION_CHECKS, remediation_crossings
@@ -373,6 +374,7 @@ _CHECKS: Mapping[str, Check] = {
     "subscriptions": _subscriptions,
     "queue_retention_days": whole_number(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
     "dead_letter_retention_days": whole_number(1, MAXIMUM_QUEUE_DAYS, ", which is the most that SQS keeps"),
+    "max_overdue": whole_number(0, MAXIMUM_SECRETS, ", which switches the alarm off"),
     "history": one_of(*HISTORIES),
     "history_days": whole_number(0, MAXIMUM_DAYS),
     "deletion_protection": boolean,

@@ -30,6 +30,8 @@ LAMBDA_GIGABYTE_SECOND = 0.0000133334
 """On arm64 (https://aws.amazon.com/lambda/pricing/)."""
 METRIC = 0.30
 """A month of a custom metric (https://aws.amazon.com/cloudwatch/pricing/)."""
+ALARM, COMPOSITE_ALARM, DASHBOARD = 0.10, 0.50, 3.00
+"""A month of an alarm on one metric at standard resolution, of one on alarms, and of a dashboard (the same page)."""
 
 WRITE_BYTES, READ_BYTES = 1024, 4096
 """Of one unit; reads that need not be the latest take half of one
@@ -48,6 +50,9 @@ ATTENTION = 0.05
 SECONDS_A_PAGE, GIGABYTES = 0.2, 0.5
 METRICS = 5 + len(KINDS)
 """Checked, flagged, unknown, complete, lost, and one for each kind of discrepancy."""
+OTHER_METRICS = ("EventsRecorded", "RotationsSucceeded", "IncidentsOpen")
+"""What else is written in a month in which nothing goes wrong. A metric is paid for while it has values: each of a
+dozen others costs as much in a month of trouble."""
 
 _MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -156,6 +161,22 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 
 HEADS = ("secrets", "`history`", "writes", "reads", "storage", "Secrets Manager", "Lambda", "metrics", "together")
+
+
+def list_other_costs(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """The table of what else costs, for a stack with so many `alarms`, `composite_alarms` and `dashboards`."""
+    alarms, composite_alarms, dashboards = (counts[name] for name in ("alarms", "composite_alarms", "dashboards"))
+    yield f"CloudWatch: {alarms} alarms at ${ALARM:.2f} (10 are free)", _dollars(alarms * ALARM)
+    yield f"{composite_alarms} composite alarms at ${COMPOSITE_ALARM:.2f}", _dollars(composite_alarms * COMPOSITE_ALARM)
+    yield f"{dashboards} dashboard (3 are free)", _dollars(dashboards * DASHBOARD)
+    yield (
+        f"{len(OTHER_METRICS)} metrics of events and incidents, and $0.30 for each that counts trouble, in its month",
+        _dollars(len(OTHER_METRICS) * METRIC),
+    )
+    yield "SQS: the polling of one queue; SNS, Scheduler, Step Functions at this size, and a little log", "$0 to $0.50"
+
+
+OTHER_HEADS = ("what else costs", "about, per month")
 
 
 def _dollars(amount: float) -> str:

@@ -22,7 +22,10 @@ from local.recording import Recording, deploy_program, stack_config  # noqa: E40
 
 def readme() -> str:
     """The README with its generated parts as they should be."""
-    return filled(README.read_text(), {"settings": settings(), "costs": month(), "permissions": permissions()})
+    return filled(
+        README.read_text(),
+        {"settings": settings(), "costs": month(), "other costs": write_other_costs(), "permissions": permissions()},
+    )
 
 
 def remediation() -> str:
@@ -43,6 +46,18 @@ def settings() -> str:
 def month() -> str:
     """The table of what the audit costs a month."""
     return table(costs.HEADS, list(costs.rows()))
+
+
+def write_other_costs() -> str:
+    """The table of what else costs, by what the prod stack has."""
+    recording = deploy_program(stack_config("prod"), stack="prod")
+    types = {
+        "alarms": "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "composite_alarms": "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        "dashboards": "aws:cloudwatch/dashboard:Dashboard",
+    }
+    counts = {name: len(recording.of_type(type_)) for name, type_ in types.items()}
+    return table(costs.OTHER_HEADS, list(costs.list_other_costs(counts)))
 
 
 def permissions() -> str:

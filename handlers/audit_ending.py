@@ -43,6 +43,8 @@ class Ending:
     """Runs before it that were never finished."""
     uncounted: str
     """Why CloudWatch did not count the account's secrets; empty where it did, or has no count."""
+    open_incidents: int | None = None
+    """How many incidents are unfinished; None where that is not known."""
 
     @property
     def complete(self) -> bool:
@@ -73,7 +75,8 @@ def end(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, l
     shortfall = max(0, (counted or 0) - progress.listed)
     if not reasons and not shortfall and _may_have_lost_some(settings, lease, previous):
         _take_out(settings, runs, tables, lease, now)
-    reasons += _report_stalled(settings, now)
+    problems, open_incidents = _report_stalled(settings, now)
+    reasons += problems
     outcome = {
         "complete": not reasons,
         "incomplete_because": reasons or None,
@@ -84,19 +87,23 @@ def end(settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, l
         "history_mode": settings.history_mode,
         "expires_at": expires_at(lease.started_at, settings.history_days),
     }
-    return Ending(reasons, len(lost), uncounted) if runs.finish(lease, now, outcome) else None
+    return Ending(reasons, len(lost), uncounted, open_incidents) if runs.finish(lease, now, outcome) else None
 
 
-def _report_stalled(settings: RotationCheckSettings, now: datetime) -> list[str]:
-    """Reports incidents that nobody goes on with; why that could not be done, as a reason why a run is incomplete."""
+def _report_stalled(settings: RotationCheckSettings, now: datetime) -> tuple[list[str], int | None]:
+    """Reports incidents that nobody goes on with, and counts all that are unfinished.
+
+    Answers why that could not be done, as reasons why a run is incomplete, and the count, None where it is not known.
+    """
     if not settings.incidents_table_name:
-        return []
+        return [], None
+    unfinished = UnfinishedIncidents(settings.incidents_table_name)
     try:
-        stalled_incidents.report(UnfinishedIncidents(settings.incidents_table_name), int(now.timestamp()))
+        stalled_incidents.report(unfinished, int(now.timestamp()))
+        return [], unfinished.count()
     except (*clients.CALL_ERRORS, event_bus.NotTaken) as error:
         logger.exception("stalled incidents were not reported")
-        return [f"Stalled incidents could not be reported ({type(error).__name__})."]
-    return []
+        return [f"Stalled incidents could not be reported ({type(error).__name__})."], None
 
 
 def _counted(now: datetime) -> tuple[int | None, str]:

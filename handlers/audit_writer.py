@@ -27,6 +27,13 @@ ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.DATING_ACTIONS | a
 ANSWER_SECONDS = 1
 """Reserved for the answer."""
 
+_ROTATIONS = {
+    "RotationFailed": "RotationsFailed",
+    "RotationAbandoned": "RotationsFailed",
+    "RotationSucceeded": "RotationsSucceeded",
+}
+"""The events that end a rotation, and the metric that counts each. AWS tries a failed one again, which counts again."""
+
 logger = Logger()
 metrics = Metrics()
 
@@ -91,6 +98,8 @@ def _report(events: Iterable[tuple[RotationEvent, bool]], failures: Iterable[tup
     """Count and log what became of each message."""
     for event, is_new in events:
         metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
+        if is_new and event.kind in _ROTATIONS:
+            metrics.add_metric(_ROTATIONS[event.kind], MetricUnit.Count, 1)
         if event.secret_arn is None and event.source in SECRETS_MANAGER_SOURCES:
             logger.warning("recorded an event without secret", extra={"kind": event.kind, "identity": event.identity})
             metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)

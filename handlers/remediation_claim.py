@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from . import stalled_incidents
+from . import incident_metrics, stalled_incidents
 from .adapters import clients, incidents, secrets, standings, unfinished_incidents
 from .domain import restarts
 from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
@@ -82,6 +83,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
         except incidents.LostRace:
             continue
         logger.info("claimed", extra={"outcome": answer["outcome"], "incident": answer["incident"]})
+        incident_metrics.emit(step.counts, context.function_name)
         return answer
     raise incidents.LostRace(f"{ATTEMPTS} attempts to claim the incident of {arn} lost to others")
 
@@ -107,6 +109,8 @@ class _Claim:
         self._now = now
         self._seconds = int(now.timestamp())
         self._missing: unfinished_incidents.Stalled | None = None
+        self.counts: Counter[str] = Counter()
+        """What it has done to incidents, by the names of metrics; a step that runs twice has done it once."""
 
     def run(self, *, is_last_attempt: bool) -> Answer:
         """The answer to this event. Raises LostRace where another execution was faster."""
@@ -193,6 +197,7 @@ class _Claim:
             return _answer("late", incident)
         alive_until = self._seconds + self._settings.settle_minutes * 120 + ALIVE_SECONDS
         self._register.open(self._heard, self._described, self._execution, self._opened_at, alive_until)
+        self.counts[incident_metrics.OPENED] += 1
         return self._opened()
 
     def _latest(self) -> Incident | None:
@@ -240,6 +245,7 @@ class _Claim:
         for incident in self._register.of_secret(self._arn):
             if incident.is_resolved_by(self._heard, current):
                 self._register.resolve(incident, self._heard.occurred_at, self._heard.kind)
+                self.counts[incident_metrics.name_of_outcome(Outcome.RESOLVED)] += 1
             elif incident.outcome == Outcome.RESOLVED and incident.resolved_at < self._heard.occurred_at:
                 return  # Whatever came before that was resolved then. One that recovered has resolved none but itself.
 

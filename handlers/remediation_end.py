@@ -7,9 +7,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from . import incident_metrics
 from .adapters import clients, incidents, standings
 from .domain.history import expires_at, iso, state_entered_at
-from .domain.incidents import ALIVE_SECONDS, CLOSED, OPEN, RECOVERIES, RESTARTING
+from .domain.incidents import ALIVE_SECONDS, CLOSED, OPEN, RECOVERIES, RESTARTING, Outcome
 from .domain.restarts import State
 from .settings import RemediationEndSettings
 
@@ -49,12 +50,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "expires_at": expires_at(now, settings.history_days),
     }
     restarts = [dict(entry) for entry in ending.get("restarts") or []]
-    if row["state"] == OPEN:
+    was_open = row["state"] == OPEN
+    if was_open:
         row = _taken(register, row, event, closing, restarts, now, settings)
     if row["state"] == OPEN:
         return {"state": "stale" if row["execution"] == execution else "over", "restarts": False}
     if row.get("ended_by") != execution:
         return {"state": "over", "restarts": False}
+    if was_open:
+        incident_metrics.emit(_measure(row, now), context.function_name)
     due = row["state"] == RESTARTING and _restarts(register, row, restarts, ending.get("version"), closing)
     logger.info("ended", extra={"secret_arn": row["secret_arn"], "outcome": ending["outcome"], "restarts": due})
     return {"state": "mine", "restarts": due}
@@ -94,6 +98,16 @@ def _taken(
         if row["state"] != OPEN or _is_outdated(row, event):
             return row
     raise incidents.LostRace(f"{ATTEMPTS} attempts to end the incident of {arn} lost to others")
+
+
+def _measure(row: Row, now: datetime) -> dict[str, float]:
+    """How it ended, and if it recovered after how long, by the names of metrics."""
+    outcome = Outcome(row["outcome"])
+    values: dict[str, float] = {incident_metrics.name_of_outcome(outcome): 1}
+    if outcome in RECOVERIES:
+        seconds = (now - datetime.fromisoformat(row["opened_at"])).total_seconds()
+        values[incident_metrics.SECONDS_TO_RECOVERY] = max(0, seconds)
+    return values
 
 
 def _is_outdated(row: Row, event: Row) -> bool:

@@ -145,6 +145,8 @@ def _tell(lease: Lease, ending: Ending, function_name: str) -> None:
         metrics.add_metric(f"Secrets{name.capitalize()}", MetricUnit.Count, count)
     metrics.add_metric("AuditRunsComplete", MetricUnit.Count, int(ending.complete))
     metrics.add_metric("AuditRunsLost", MetricUnit.Count, ending.lost)
+    if ending.open_incidents is not None:
+        metrics.add_metric("IncidentsOpen", MetricUnit.Count, ending.open_incidents)
     for kind in KINDS:
         name = "".join(word.capitalize() for word in kind.split("_"))
         metrics.add_metric(f"Discrepancies{name}", MetricUnit.Count, progress.discrepancies.get(kind, 0))

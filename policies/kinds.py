@@ -16,7 +16,8 @@ EVENT_BUS_POLICY = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
 API_DESTINATION = "aws:cloudwatch/eventApiDestination:EventApiDestination"
 EVENT_PERMISSION = "aws:cloudwatch/eventPermission:EventPermission"
 PIPE = "aws:pipes/pipe:Pipe"
-ALARMS = ("aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm")
+METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+ALARMS = (METRIC_ALARM, "aws:cloudwatch/compositeAlarm:CompositeAlarm")
 
 SCHEDULE = "aws:scheduler/schedule:Schedule"
 SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"

@@ -40,6 +40,10 @@ class UnfinishedIncidents:
             if known is None or known < now:
                 yield listed
 
+    def count(self) -> int:
+        """How many incidents are unfinished."""
+        return sum(1 for _ in self._listed(None))
+
     def _listed(self, secret_arn: str | None) -> Iterator[Stalled]:
         of_secret = " AND begins_with(opened_at, :prefix)" if secret_arn else ""
         pages = self._dynamodb.get_paginator("query").paginate(

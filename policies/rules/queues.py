@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import dead_letters, encryption, kinds, policy_documents
+from .. import dead_letters, encryption, kinds, policy_documents, values
 from ..admission import any_of
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Referring, Resource, Stack
@@ -18,6 +18,9 @@ MAXIMUM_RECEIVES = 1000
 VISIBILITY_FACTOR = 6
 KEYLESS_SENDERS = ("events.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.com")
 """Services that send as themselves and not as a role: the key's policy has to name them."""
+
+_VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
+_QUERIED = "metricQueries.metric.dimensions.QueueName"
 
 _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
 
@@ -150,6 +153,26 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
 
 @stack_rule(
     kinds.QUEUE,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_GUIDE}/dead-letter-queues-alarms-cloudwatch.html",
+)
+def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
+    """A queue that takes dead letters has an alarm on the messages that are visible in it."""
+    if not dead_letters.serves(stack, queue) or stack.once(_is_counted_by_query):
+        return None
+    found = [stack.referring(queue, path, kinds.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
+    alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)
+    if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(one.undecided for one in found):
+        return None
+    return (
+        f"Nobody hears of the dead letters in {queue.name} before they expire: no alarm watches "
+        f"{_VISIBLE_MESSAGES} of AWS/SQS with this queue as its QueueName. Add one that rings from 1 on."
+    )
+
+
+@stack_rule(
+    kinds.QUEUE,
     severity="high",
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
@@ -259,6 +282,31 @@ def _is_read(stack: Stack, queue: Resource) -> bool:
     """Whether a function reads a queue now."""
     found = _readers(stack, queue)
     return found.some() and any_of(found.certain, lambda mapping: mapping.flag("enabled", absent=True))
+
+
+def _watches_messages(alarm: Resource, queue: Resource) -> bool:
+    """Whether the alarm watches the messages of this queue, by its one metric or by one of its queries."""
+    if alarm.has("metricName"):
+        return alarm.text("metricName") == _VISIBLE_MESSAGES and alarm.text("namespace") == "AWS/SQS"
+    return any_of(alarm.items("metricQueries"), lambda query: _asks_for_messages(query, queue))
+
+
+def _asks_for_messages(query: Any, queue: Resource) -> bool:
+    metric = values.at(query, "metric")
+    if metric is None or values.text(values.at(metric, "metricName")) != _VISIBLE_MESSAGES:
+        return False
+    is_sqs = values.text(values.at(metric, "namespace")) == "AWS/SQS"
+    return is_sqs and values.text(values.at(metric, "dimensions.QueueName")) == queue.text("name")
+
+
+def _is_counted_by_query(stack: Stack) -> bool:
+    """Whether an alarm selects queues by a query of Metrics Insights: which ones those are only CloudWatch can say."""
+    expressions = (
+        text
+        for alarm in stack.of_type(kinds.METRIC_ALARM)
+        for text in values.every(alarm.props, "metricQueries.expression")
+    )
+    return any(isinstance(text, str) and _VISIBLE_MESSAGES in text for text in expressions)
 
 
 def _function(stack: Stack, mapping: Resource) -> Resource | None:

@@ -54,7 +54,7 @@ def refused(read):
 
 
 def test_each_setting_is_read_by_its_type():
-    assert len(NUMBERS) == 19
+    assert len(NUMBERS) == 20
     assert ["maxAgeClasses", "subscriptions", *ARNS, "extraRules"] == LISTS
     assert MAPS == ["managedTag", "changeWindow", "tags"]
     assert SWITCHES == ["deletionProtection", "demo", "drill"]
@@ -81,6 +81,7 @@ def test_a_key_that_is_left_empty_is_absent(read, key):
         ("warnDays", "0", 0),
         ("stuckHours", "1", 1),
         ("missedHours", "48", 48),
+        ("maxOverdue", "0", 0),
         ("history", "changes", "changes"),
         ("managedTag", '{"key": "audit", "value": "yes"}', {"key": "audit", "value": "yes"}),
         ("subscriptions", "[]", []),

@@ -293,10 +293,62 @@ def test_a_key_encrypts_the_topics_and_the_dead_letters(deploy, known_later):
 
     recording = deploy(Notifications, "told", args)
 
-    assert [topic.inputs["kmsMasterKeyId"] for topic in recording.of_type(TOPIC)] == [key] * 3
+    keys = {topic.name: topic.inputs.get("kmsMasterKeyId") for topic in recording.of_type(TOPIC)}
+    assert keys == {**{f"told-{topic}": key for topic in TOPICS}, "told-alarms": None}
     queue = recording.named(QUEUE, "told-dead-letters").inputs
     assert queue["kmsMasterKeyId"] == key
     assert "sqsManagedSseEnabled" not in queue
+
+
+ON_CALL = {
+    protocol: subscription(protocol, "critical", filter_policy={"owner": ["shop"]}) for protocol in ("email", "lambda")
+}
+
+
+@pytest.fixture(scope="module")
+def with_key(deploy):
+    heard = [*ON_CALL.values(), subscription("email", "failures"), subscription("sqs", "critical", name="pager")]
+    return deploy(Notifications, "told", {"kms_key_arn": f"arn:aws:kms:{ACCOUNT}:key/7d0e", "subscriptions": heard})
+
+
+def test_with_a_key_alarms_alone_publish_to_a_topic_that_needs_none(with_key):
+    topic, policy = with_key.named(TOPIC, "told-alarms"), with_key.named(TOPIC_POLICY, "told-alarms")
+
+    assert policy.inputs["arn"] == topic.arn
+    assert policy.policy() == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic.arn,
+            "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}},
+        }
+    ]
+    assert with_key.outputs["alarms_topic_arn"] == topic.arn
+
+
+def test_with_a_key_whoever_hears_what_is_critical_hears_alarms_too(with_key):
+    subscribed = {topic: {} for topic in ("critical", "alarms")}
+    for one in with_key.of_type(SUBSCRIPTION):
+        topic, _, rest = one.name.removeprefix("told-").partition("-")
+        if topic in subscribed:
+            subscribed[topic][rest] = one
+
+    assert subscribed["critical"].keys() == subscribed["alarms"].keys()
+    assert len(subscribed["alarms"]) == 3
+    for rest, alarm in subscribed["alarms"].items():
+        same = {key: value for key, value in subscribed["critical"][rest].inputs.items() if "filterPolicy" not in key}
+        # No alarm would pass a filter that is about notices.
+        assert alarm.inputs == {**same, "topic": with_key.named(TOPIC, "told-alarms").arn}
+        assert alarm.delete_before_replace
+    sources = {one.inputs["sourceArn"] for one in with_key.of_type(PERMISSION)}
+    assert sources == {with_key.named(TOPIC, f"told-{topic}").arn for topic in subscribed}
+    admitted = with_key.named(QUEUE_POLICY, "told-dead-letters").policy()[0]["Condition"]["ArnEquals"]
+    assert with_key.named(TOPIC, "told-alarms").arn in admitted["aws:SourceArn"]
+
+
+def test_without_a_key_alarms_ring_the_critical_topic(everyone):
+    assert everyone.outputs["alarms_topic_arn"] == everyone.outputs["critical_topic_arn"]
 
 
 def test_without_a_key_queues_have_sse_and_topics_stay_reachable(everyone):

@@ -11,7 +11,6 @@ MACHINE, TABLE = "aws:sfn/stateMachine:StateMachine", "aws:dynamodb/table:Table"
 FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 QUEUE, PARAMETER = "aws:sqs/queue:Queue", "aws:ssm/parameter:Parameter"
-ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 HERE = "eu-west-1:111122223333"
 TOPICS = {
@@ -196,23 +195,6 @@ def test_what_could_not_be_started_is_kept_as_long_as_said(deploy, given, days):
 
     assert queue.inputs["messageRetentionSeconds"] == days * 86_400
     assert queue.inputs["sqsManagedSseEnabled"] is True
-
-
-@pytest.mark.parametrize(
-    ("name", "metric"),
-    [
-        ("mend-failed", "ExecutionsFailed"),
-        ("mend-aborted", "ExecutionsAborted"),
-        ("mend-timed-out", "ExecutionsTimedOut"),
-    ],
-)
-def test_an_execution_that_ends_without_a_notice_rings_the_critical_topic(plain, name, metric):
-    alarm = plain.named(ALARM, name).inputs
-
-    assert (alarm["namespace"], alarm["metricName"]) == ("AWS/States", metric)
-    assert alarm["dimensions"] == {"StateMachineArn": plain.named(MACHINE, "mend").arn}
-    assert (alarm["statistic"], alarm["threshold"], alarm["treatMissingData"]) == ("Sum", 1, "notBreaching")
-    assert alarm["alarmActions"] == [TOPICS["critical_topic_arn"]]
 
 
 def test_the_kill_switch_says_go_until_somebody_stops_it_and_no_deployment_sets_it_back(plain):

@@ -15,7 +15,6 @@ QUEUE, QUEUE_POLICY = "aws:sqs/queue:Queue", "aws:sqs/queuePolicy:QueuePolicy"
 TABLE, FUNCTION = "aws:dynamodb/table:Table", "aws:lambda/function:Function"
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
-ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 RECURSION = "aws:lambda/functionRecursionConfig:FunctionRecursionConfig"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:critical"
@@ -370,67 +369,6 @@ def test_with_a_provider_of_the_programs_own_an_arn_tells_the_region(run, settin
 
     assert deploy_with("eu-west-1").of_type(RECURSION)
     assert not deploy_with("cn-north-1").of_type(RECURSION)
-
-
-def alarm_of(deploy, **given):
-    [alarm] = deploy(RotationAudit, "audit", {"critical_topic_arn": TOPIC, **given}).of_type(ALARM)
-    return alarm.inputs
-
-
-def test_the_alarm_watches_the_metric_that_the_check_writes_and_rings_the_critical_topic(deploy):
-    recording = deploy(RotationAudit, "audit", {"critical_topic_arn": TOPIC})
-    [alarm] = recording.of_type(ALARM)
-    variables = variables_of(recording)
-
-    assert alarm.name == "audit-incomplete"
-    assert alarm.inputs["namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
-    assert alarm.inputs["dimensions"] == {
-        "service": variables["POWERTOOLS_SERVICE_NAME"],
-        "function_name": recording.named(FUNCTION, "audit-check").outputs["name"],
-    }
-    assert (alarm.inputs["metricName"], alarm.inputs["statistic"]) == ("AuditRunsComplete", "Sum")
-    assert (alarm.inputs["comparisonOperator"], alarm.inputs["threshold"]) == ("LessThanThreshold", 1)
-    assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [TOPIC]
-
-
-def test_runs_that_never_began_ring_too(deploy):
-    assert alarm_of(deploy)["treatMissingData"] == "breaching"
-
-
-@pytest.mark.parametrize(
-    ("expression", "period", "count"),
-    [
-        ("rate(1 minute)", MINUTE, 3),
-        ("rate(1 hour)", HOUR, 3),
-        ("rate(1 day)", DAY, 3),
-        ("rate(30 hours)", DAY, 4),
-        ("rate(2 days)", DAY, 6),
-        ("rate(56 hours)", DAY, 7),
-        ("cron(*/40 * * * ? *)", 40 * MINUTE, 3),
-        # At night it rests: three times fourteen hours, and not three hours, after which it would ring every evening.
-        ("cron(0 8-18 * * ? *)", 14 * HOUR, 3),
-        ("cron(0 6 ? * MON,WED,FRI,SUN *)", DAY, 6),
-    ],
-)
-def test_the_alarm_looks_back_three_periods_and_no_more_than_aws_allows(deploy, expression, period, count):
-    alarm = alarm_of(deploy, schedule_expression=expression)
-
-    assert (alarm["period"], alarm["evaluationPeriods"]) == (period, count)
-    assert period % MINUTE == 0
-    assert period * count <= (7 * DAY if period >= HOUR else DAY)
-
-
-@pytest.mark.parametrize(
-    "expression", ["rate(57 hours)", "rate(3 days)", "cron(0 6 ? * MON *)", "cron(0 6 ? * MON-FRI *)"]
-)
-def test_a_period_of_which_three_are_more_than_a_week_has_no_alarm(deploy, expression):
-    given = {"critical_topic_arn": TOPIC, "schedule_expression": expression}
-
-    assert deploy(RotationAudit, "audit", given).of_type(ALARM) == []
-
-
-def test_without_a_topic_there_is_no_alarm(audit):
-    assert audit.of_type(ALARM) == []
 
 
 @pytest.mark.parametrize(("given", "seconds"), [({}, 14 * DAY), ({"dead_letter_retention_days": 3}, 3 * DAY)])

@@ -20,8 +20,9 @@ ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 SCHEDULE, MACHINE = "aws:scheduler/schedule:Schedule", "aws:sfn/stateMachine:StateMachine"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+PAGE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 SECRET, SUBSCRIPTION = "aws:secretsmanager/secret:Secret", "aws:sns/topicSubscription:TopicSubscription"
-KINDS = (TOPIC, TABLE, FUNCTION, SCHEDULE, MACHINE, RULE, ALARM, SECRET)
+KINDS = (TOPIC, TABLE, FUNCTION, SCHEDULE, MACHINE, RULE, ALARM, PAGE, SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_every_setting_is_tried_here():
 def test_without_settings_everything_but_the_demo_is_there(plain):
     counts = {kind: len(plain.of_type(kind)) for kind in KINDS}
 
-    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 8, SCHEDULE: 1, MACHINE: 1, RULE: 8, ALARM: 4, SECRET: 0}
+    assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 8, SCHEDULE: 1, MACHINE: 1, RULE: 8, ALARM: 49, PAGE: 6, SECRET: 0}
 
 
 def test_everything_lies_under_the_component(full):
@@ -93,7 +94,7 @@ def test_all_queues_accept_events_of_the_maximum_size(plain):
 
 
 def test_all_queues_and_topics_have_the_key_that_is_given(full):
-    sealed = full.of_type(QUEUE) + full.of_type(TOPIC)
+    sealed = full.of_type(QUEUE) + [topic for topic in full.of_type(TOPIC) if topic.name != "guard-alarms"]
 
     assert len(sealed) == 9
     assert {one.inputs["kmsMasterKeyId"] for one in sealed} == {KEY}
@@ -165,7 +166,12 @@ def test_schedule_subscriptions_rules_and_demo_are_those_given(full):
     assert schedule["scheduleExpression"] == "cron(0 6 ? * * *)"
     assert schedule["scheduleExpressionTimezone"] == "Europe/Berlin"
     assert schedule["flexibleTimeWindow"]["maximumWindowInMinutes"] == 5
-    assert [one.inputs["protocol"] for one in full.of_type(SUBSCRIPTION)] == ["email", "sqs"]
+    subscribed = [(one.name, one.inputs["protocol"]) for one in full.of_type(SUBSCRIPTION)]
+    assert sorted((name.split("-")[1], protocol) for name, protocol in subscribed) == [
+        ("alarms", "email"),
+        ("critical", "email"),
+        ("failures", "sqs"),
+    ]
     pattern = json.loads(full.named(RULE, "guard-events-extra-instances").inputs["eventPattern"])
     assert pattern["source"] == ["aws.ec2", "rotation-guard.drill"]
     assert full.named(SECRET, "guard-demo-fresh").inputs["tags"] == {"team": "platform", "audit": "yes"}
@@ -204,18 +210,29 @@ def test_the_audit_looks_into_the_record_and_the_incidents_of_this_stack(plain):
     assert {"Effect": "Allow", "Action": reads, "Resource": incidents.arn} in statements
 
 
-def test_alarms_ring_the_critical_topic_which_admits_them(plain):
-    alarms = plain.of_type(ALARM)
-    topic = plain.named(TOPIC, "guard-critical")
+def test_alarms_page_the_critical_topic_which_admits_them(plain):
+    pages, topic = plain.of_type(PAGE), plain.named(TOPIC, "guard-critical")
 
-    assert {one.name for one in alarms} == {
-        "guard-audit-incomplete",
-        *(f"guard-remediation-{ending}" for ending in ("failed", "aborted", "timed-out")),
-    }
-    assert all(one.inputs["alarmActions"] == [topic.arn] for one in alarms)
+    assert len(pages) == 6
+    assert all(one.inputs["alarmActions"] == one.inputs["okActions"] == [topic.arn] for one in pages)
     admitted = plain.named("aws:sns/topicPolicy:TopicPolicy", "guard-critical").policy()
     services = [one["Principal"].get("Service") for one in admitted if one["Resource"] == topic.arn]
     assert "cloudwatch.amazonaws.com" in services
+
+
+def test_with_a_customer_key_no_alarm_depends_on_it(full):
+    pages, topic = full.of_type(PAGE), full.named(TOPIC, "guard-alarms")
+
+    assert len(pages) == 7
+    assert {action for one in pages for action in one.inputs["alarmActions"]} == {topic.arn}
+    assert "kmsMasterKeyId" not in topic.inputs
+    assert full.outputs["alarms_topic_arn"] == topic.arn
+    heard = {topic: set() for topic in ("critical", "alarms")}
+    for one in full.of_type(SUBSCRIPTION):
+        for topic, endpoints in heard.items():
+            if one.inputs["topic"] == full.named(TOPIC, f"guard-{topic}").arn:
+                endpoints.add((one.inputs["protocol"], one.inputs["endpoint"]))
+    assert heard["critical"] == heard["alarms"] == {("email", "on-call@example.com")}
 
 
 def test_each_queue_has_at_most_one_policy(full):
@@ -244,8 +261,14 @@ def test_children_do_not_get_the_callers_options(run, plain):
     root, *children = recording.resources
     assert (root.aliases, root.protect) == (("formerly",), True)
     assert len(children) > 50
-    # The kill switch alone has options of its own: what people set it to stays.
-    assert [one.name for one in children if one.aliases or one.ignore_changes] == ["guard-remediation-kill-switch"]
+    # What people set the kill switch to stays, and functions and log groups keep the names that they have.
+    own = {(one.type, one.ignore_changes) for one in children if one.aliases or one.ignore_changes}
+    assert own == {
+        ("aws:ssm/parameter:Parameter", ("value",)),
+        (FUNCTION, ("name",)),
+        (LOG_GROUP, ("name",)),
+        (LOG_GROUP, ("name", "namePrefix")),
+    }
     assert recording.shape() == plain.shape()
     # Protection is what Pulumi itself hands down from a parent: nothing is protected unless the caller says so.
     assert not [one.urn for one in plain.resources if one.protect]
@@ -264,7 +287,7 @@ def test_a_preview_before_the_first_deployment_works(guard, settings):
 def test_a_preview_shows_the_inputs_that_are_known(guard):
     preview, real = guard(preview=True, **EVERYTHING), guard(**EVERYTHING)
 
-    for kind in (TABLE, RULE, LOG_GROUP, TOPIC):
+    for kind in (TABLE, RULE, TOPIC):
         shown = {one.urn: one.inputs for one in preview.of_type(kind)}  # in whatever order they were asked for
         assert shown == {one.urn: one.inputs for one in real.of_type(kind)} != {}
 
@@ -305,13 +328,49 @@ def test_the_outputs_lead_to_what_was_made(full):
         "incidents_table_name": "guard-remediation-incidents",
     }.items():
         assert full.outputs[output] == full.named(TABLE, table).outputs["name"]
-    for output, queue in {
+    queues = {
         "audit_queue_url": "guard-trail-events",
+        "undelivered_events_dead_letters_url": "guard-events-dead-letters",
+        "unrecorded_events_dead_letters_url": "guard-trail-dead-letters",
         "audit_dead_letters_url": "guard-trail-dead-letters",
-    }.items():
+        "unstarted_remediations_dead_letters_url": "guard-remediation-dead-letters",
+        "failed_audits_dead_letters_url": "guard-audit-dead-letters",
+        "undelivered_notices_dead_letters_url": "guard-dead-letters",
+    }
+    assert {full.named(QUEUE, queue).name for queue in queues.values()} == {one.name for one in full.of_type(QUEUE)}
+    for output, queue in queues.items():
         assert full.outputs[output] == full.named(QUEUE, queue).outputs["url"]
+    assert full.outputs["dashboard_url"].endswith(
+        full.named("aws:cloudwatch/dashboard:Dashboard", "guard-observability").inputs["dashboardName"]
+    )
     for topic in ("failures", "remediation", "critical"):
         assert full.outputs[f"{topic}_topic_arn"] == full.named(TOPIC, f"guard-{topic}").arn
+
+
+def test_what_is_not_there_is_no_output(plain):
+    assert {"undelivered_notices_dead_letters_url", "alarms_topic_arn"}.isdisjoint(plain.outputs)
+
+
+def test_whoever_knows_a_function_finds_its_log(full):
+    functions = full.of_type(FUNCTION)
+    groups = {one.outputs["name"]: one for one in full.of_type(LOG_GROUP)}
+
+    assert len(functions) == 15
+    for function in functions:
+        name = f"/aws/lambda/{function.outputs['name']}"
+        assert function.inputs["loggingConfig"]["logGroup"] == name
+        # Both have the name that Pulumi gave the role: here, unlike in AWS, all that it names would end the same way.
+        assert function.property_dependencies["name"] == groups[name].property_dependencies["name"] != frozenset()
+        # Before the function, so that no invocation can find it missing.
+        assert groups[name].urn in function.property_dependencies["loggingConfig"]
+    assert len(groups) == len(functions) + 1
+
+
+def test_the_workflows_log_needs_no_room_in_the_accounts_resource_policy_for_logs(full):
+    group = full.named(LOG_GROUP, "guard-remediation-workflow")
+
+    assert group.inputs["namePrefix"] == "/aws/vendedlogs/states/guard-remediation-"
+    assert "name" not in group.inputs
 
 
 def test_bad_settings_are_refused_before_anything_is_made(run):

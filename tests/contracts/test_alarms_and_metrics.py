@@ -1,10 +1,17 @@
-"""What an alarm of ours watches is what a function of the same stack says, and of no other one."""
+"""What alarms and the dashboard name exists: metrics as AWS documents them, and headings of the runbook.
+
+An alarm on a metric that nobody emits is silent for good. That our own metrics are emitted, with the same dimensions,
+is held to in `tests/handlers/test_emitted_metrics.py`, where the functions run.
+"""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from components.release import resolve_runbook
 from handlers import rotation_check
 from handlers.adapters.audit_runs import Lease
 from handlers.audit_ending import Ending
@@ -12,6 +19,34 @@ from handlers.domain.audit import Progress
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 OURS = "rotation-guard"
+ROOT = Path(__file__).resolve().parents[2]
+_SQS = (
+    "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"
+)
+_EVENTS = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html"
+_SCHEDULER = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html"
+_LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"
+_STATES = "https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html"
+_SNS = "https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html"
+DOCUMENTED = [
+    (namespace, name, frozenset({dimension}), page)
+    for namespace, dimension, names, page in (
+        ("AWS/SQS", "QueueName", ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"), _SQS),
+        # Of the default bus, whose rules have no dimension EventBusName.
+        ("AWS/Events", "RuleName", ("FailedInvocations", "InvocationsFailedToBeSentToDlq"), _EVENTS),
+        (
+            "AWS/Scheduler",
+            "ScheduleGroup",
+            ("InvocationDroppedCount", "InvocationsFailedToBeSentToDeadLetterCount"),
+            _SCHEDULER,
+        ),
+        ("AWS/Lambda", "FunctionName", ("Errors", "Throttles"), _LAMBDA),
+        ("AWS/States", "StateMachineArn", ("ExecutionsFailed", "ExecutionsAborted", "ExecutionsTimedOut"), _STATES),
+        ("AWS/SNS", "TopicName", ("NumberOfNotificationsFailed",), _SNS),
+    )
+    for name in names
+]
+"""Read on these pages, not in our code."""
 
 
 @pytest.fixture
@@ -37,19 +72,38 @@ def checks(stack):
     return [one for one in functions if one.inputs["handler"] == "handlers.rotation_check.handler"]
 
 
-def test_an_alarm_on_a_metric_of_ours_watches_what_its_own_stack_says_dimension_for_dimension(prod, emitted):
-    watching = [alarm.inputs for alarm in prod.of_type(ALARM) if alarm.inputs["namespace"] == OURS]
-    [check] = checks(prod)
-    assert watching
+def metrics_of(stack):
+    """Namespace, name and names of dimensions of all that alarms watch, and that the dashboard shows."""
+    alarms = [one.inputs for one in stack.of_type(ALARM)]
+    [dashboard] = stack.of_type("aws:cloudwatch/dashboard:Dashboard")
+    widgets = json.loads(dashboard.inputs["dashboardBody"])["widgets"]
+    shown = [metric for one in widgets if one["type"] == "metric" for metric in one["properties"]["metrics"]]
+    return {
+        *((one["namespace"], one["metricName"], frozenset(one["dimensions"])) for one in alarms),
+        *((namespace, name, frozenset(rest[:-1:2])) for namespace, name, *rest in shown),
+    }
 
-    said = emitted(check)
 
-    for alarm in watching:
-        [metrics] = said["_aws"]["CloudWatchMetrics"]
-        assert metrics["Namespace"] == alarm["namespace"]
-        assert alarm["metricName"] in {metric["Name"] for metric in metrics["Metrics"]}
-        assert {name: said[name] for name in metrics["Dimensions"][0]} == alarm["dimensions"]
-        assert len(metrics["Dimensions"]) == 1
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_every_metric_of_aws_is_one_that_aws_documents_with_these_dimensions(stack, request):
+    named = {metric for metric in metrics_of(request.getfixturevalue(stack)) if metric[0] != OURS}
+
+    assert named == {(namespace, name, dimensions) for namespace, name, dimensions, _ in DOCUMENTED}
+
+
+def test_every_alarm_leads_to_a_heading_of_the_runbook(whole):
+    alarms = [*whole.of_type(ALARM), *whole.of_type("aws:cloudwatch/compositeAlarm:CompositeAlarm")]
+    links = [one.inputs["alarmDescription"].rpartition(" ")[2] for one in alarms]
+
+    assert len(links) > 50
+    assert {link.partition("#")[0] for link in links} == {resolve_runbook()}
+    assert {link.partition("#")[2] for link in links} <= headings()
+
+
+def headings():
+    """The anchors of the runbook: its headings are written as such."""
+    lines = (ROOT / "docs" / "runbook.md").read_text().splitlines()
+    return {line.lstrip("#").strip() for line in lines if re.match("##+ ", line)}
 
 
 def test_a_healthy_stack_does_not_answer_for_another_one_of_the_same_account(prod, emitted):

@@ -28,6 +28,11 @@ OUTPUTS = {
     "kill_switch_parameter_name",
     "audit_queue_url",
     "audit_dead_letters_url",
+    "undelivered_events_dead_letters_url",
+    "unrecorded_events_dead_letters_url",
+    "unstarted_remediations_dead_letters_url",
+    "failed_audits_dead_letters_url",
+    "dashboard_url",
 }
 DEMO_OUTPUTS = {"fresh_secret_name", "stale_secret_name", "ignored_secret_name", "rotating_secret_name"}
 

@@ -60,3 +60,15 @@ def test_a_history_of_changes_takes_under_a_tenth_of_the_writes(costs):
     every_run, changes = (costs.monthly(100_000, costs.written(mode)) for mode in (EVERY_RUN, CHANGES))
 
     assert changes.writes < every_run.writes / 10
+
+
+def test_what_alarms_cost_follows_from_how_many_there_are(costs):
+    """List prices: $0.10 a metric, $0.50 a composite alarm, $3 a dashboard (https://aws.amazon.com/cloudwatch/pricing/)."""
+    rows = list(costs.list_other_costs({"alarms": 30, "composite_alarms": 4, "dashboards": 2}))
+
+    assert [cost for _, cost in rows[:3]] == ["$3.00", "$2.00", "$6.00"]
+    assert [what.split(" ")[:3] for what, _ in rows[:3]] == [
+        ["CloudWatch:", "30", "alarms"],
+        ["4", "composite", "alarms"],
+        ["2", "dashboard", "(3"],
+    ]

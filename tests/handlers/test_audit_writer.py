@@ -120,6 +120,8 @@ def test_a_mixed_batch_fails_where_it_is_malformed_and_nowhere_else(aws, recorde
         "EventsRepeated": 4,
         "EventsWithoutSecret": 1,
         "EventsUnrecorded": 2,
+        "RotationsFailed": 2,
+        "RotationsSucceeded": 1,
     }
 
 

@@ -11,6 +11,7 @@ from tests.policies.programs import (
     function,
     invoke_config,
     json_of,
+    make_alarm_on,
     mapping,
     permission,
     policy,
@@ -25,7 +26,7 @@ _TRUST = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.c
 
 
 def build_pipelines(size: int) -> Program:
-    """As many queues with dead letters, readers and targets, five resources each, that have nothing in common."""
+    """As many queues with dead letters, readers and targets, six resources each, that have nothing in common."""
     made: list[Any] = []
     for index in range(size):
         letters = queue(f"dead-{index}", messageRetentionSeconds=1_209_600)
@@ -36,7 +37,13 @@ def build_pipelines(size: int) -> Program:
             redrivePolicy=json_of(deadLetterTargetArn=letters.arn, maxReceiveCount=5),
         )
         reader = function(f"reader-{index}", timeout=30)
-        made += [letters, jobs, reader, mapping(f"reads-{index}", eventSourceArn=jobs.arn, functionName=reader.arn)]
+        made += [
+            letters,
+            make_alarm_on(letters),
+            jobs,
+            reader,
+            mapping(f"reads-{index}", eventSourceArn=jobs.arn, functionName=reader.arn),
+        ]
         made += [event_target(f"target-{index}", arn=jobs.arn, deadLetterConfig={"arn": letters.arn})]
     return program(*made)
 

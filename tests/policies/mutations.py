@@ -28,7 +28,6 @@ DROPPED: Mapping[str, tuple[str, ...]] = {
     kinds.TOPIC_SUBSCRIPTION: ("redrivePolicy",),
     kinds.SCHEDULE: ("target.deadLetterConfig", "target.retryPolicy", "groupName"),
     kinds.EVENT_SOURCE_MAPPING: ("functionResponseTypes",),
-    kinds.FUNCTION: ("loggingConfig",),
     kinds.FUNCTION_INVOKE_CONFIG: ("destinationConfig",),
     kinds.FUNCTION_PERMISSION: ("sourceAccount", "sourceArn"),
     kinds.LOG_GROUP: ("retentionInDays",),
@@ -153,6 +152,14 @@ def _queue(queue: Resource, stack: tuple[Resource, ...]) -> Worse:
         )
 
 
+def _alarm(alarm: Resource, stack: tuple[Resource, ...]) -> Worse:
+    """Of an alarm on dead letters."""
+    if alarm.text("metricName") == "ApproximateNumberOfMessagesVisible":
+        yield "removed", None
+        yield "of what is sent", _with(alarm, "metricName", "NumberOfMessagesSent")
+        yield "of another queue", _with(alarm, "dimensions", {"QueueName": "elsewhere"})
+
+
 def _topic(topic: Resource, stack: tuple[Resource, ...]) -> Worse:
     if _admits_a_service(topic, stack):
         yield "a key that shuts services out", _with(topic, "kmsMasterKeyId", "alias/aws/sns")
@@ -224,6 +231,7 @@ def _function(function: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 _OF_TYPES: Mapping[str, tuple[Callable[[Resource, tuple[Resource, ...]], Worse], ...]] = {
     kinds.QUEUE: (_queue,),
+    kinds.METRIC_ALARM: (_alarm,),
     kinds.TOPIC: (_topic,),
     kinds.EVENT_RULE: (_pattern,),
     kinds.ROLE_POLICY: (_role_policy,),

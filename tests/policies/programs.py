@@ -317,12 +317,23 @@ def resource(type_: str, title: str, /, **props: Any) -> Resource:
     return Resource(type_, title, f"urn:pulumi:{STACK}::{PROJECT}::{type_}::{title}", props)
 
 
+def make_alarm_on(dead_letters: Made) -> Made:
+    """The alarm that dead letters have."""
+    return metric_alarm(
+        f"{dead_letters.title}-letters",
+        namespace="AWS/SQS",
+        metricName="ApproximateNumberOfMessagesVisible",
+        dimensions={"QueueName": dead_letters.name},
+    )
+
+
 queue = make("aws:sqs/queue:Queue")
 queue_policy = make("aws:sqs/queuePolicy:QueuePolicy")
 redrive_policy = make("aws:sqs/redrivePolicy:RedrivePolicy")
 topic = make("aws:sns/topic:Topic")
 topic_policy = make("aws:sns/topicPolicy:TopicPolicy")
 subscription = make("aws:sns/topicSubscription:TopicSubscription")
+metric_alarm = make("aws:cloudwatch/metricAlarm:MetricAlarm")
 event_rule = make("aws:cloudwatch/eventRule:EventRule")
 event_target = make("aws:cloudwatch/eventTarget:EventTarget")
 schedule = make("aws:scheduler/schedule:Schedule")

@@ -12,19 +12,22 @@ import pytest
 
 from policies.check import main
 from policies.rules import RULES
-from tests.policies.programs import json_of, make, program, queue
+from tests.policies.programs import json_of, make, make_alarm_on, program, queue
 
 ROOT = Path(__file__).parents[2]
 dead = queue("dead", messageRetentionSeconds=1_209_600)
 GOOD = program(
     dead,
+    make_alarm_on(dead),
     queue(
         "orders",
         messageRetentionSeconds=604_800,
         redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5),
     ),
 )
-BAD = program(dead, queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5)))
+BAD = program(
+    dead, make_alarm_on(dead), queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
+)
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_the_exit_code_tells_whether_something_mandatory_was_found(checked, form
 def test_the_text_has_each_complaint_and_the_numbers(checked):
     said = checked(BAD.exported()).out
     assert "mandatory  queue-keeps-messages (high): The queue orders loses" in said
-    assert "3 resources" in said
+    assert "4 resources" in said
     assert "1 mandatory and 0 advisory complaints" in said
 
 
@@ -65,7 +68,7 @@ def test_the_json_has_everything(checked):
     [complaint] = found["complaints"]
     assert set(complaint) == {"policy", "enforcement", "severity", "urn", "message"}
     assert complaint["urn"].endswith("::aws:sqs/queue:Queue::orders")
-    assert found["resources"] == 3
+    assert found["resources"] == 4
 
 
 def test_sarif_is_what_code_hosts_read(checked):
@@ -131,7 +134,7 @@ def test_a_file_comes_from_standard_input(monkeypatch, capsys):
     stdin = SimpleNamespace(buffer=io.BytesIO(json.dumps(BAD.exported()).encode()))
     monkeypatch.setattr("sys.stdin", stdin)
     assert main(["-"]) == 1
-    assert "stdin: 3 resources" in capsys.readouterr().out
+    assert "stdin: 4 resources" in capsys.readouterr().out
 
 
 WHOLE = json.dumps(GOOD.exported()).encode()
@@ -307,11 +310,11 @@ def test_what_is_deleted_is_not_judged(checked):
     exported = BAD.exported()
     for state in exported["deployment"]["resources"]:
         state["delete"] = state["urn"].endswith("orders")
-    assert json.loads(checked(exported, "--format", "json").out)["resources"] == 2
+    assert json.loads(checked(exported, "--format", "json").out)["resources"] == 3
     previewed = BAD.previewed()
     for step in previewed["steps"]:
         step["op"] = "delete" if step["urn"].endswith("orders") else "same"
-    assert json.loads(checked(previewed, "--format", "json").out)["resources"] == 1
+    assert json.loads(checked(previewed, "--format", "json").out)["resources"] == 2
 
 
 def test_what_a_refresh_shows_and_the_program_deletes_is_not_judged(checked):
@@ -323,7 +326,7 @@ def test_what_a_refresh_shows_and_the_program_deletes_is_not_judged(checked):
     # What waits for its deletion has a successor of the same URN.
     gone = [{**step, "oldState": {"urn": step["urn"], "delete": True}} for step in gone]
     found = checked(previewed | {"steps": [*previewed["steps"], *gone]}, "--format", "json")
-    assert json.loads(found.out)["resources"] == 2
+    assert json.loads(found.out)["resources"] == 3
 
 
 def test_a_replacement_is_judged_once_in_whatever_order_it_takes_place(checked):
@@ -338,7 +341,7 @@ def test_a_replacement_is_judged_once_in_whatever_order_it_takes_place(checked):
             for op in ops
         ]
         found = json.loads(checked(previewed, "--format", "json").out)
-        assert found["resources"] == 2
+        assert found["resources"] == 3
         assert len(found["complaints"]) == 1
 
 

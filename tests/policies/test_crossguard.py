@@ -19,6 +19,7 @@ from tests.policies.programs import (
     event_target,
     json_of,
     make,
+    make_alarm_on,
     program,
     queue,
     queue_policy,
@@ -119,7 +120,8 @@ def test_what_the_provider_computes_is_taken_for_absent(engine, own_server, prev
 @pytest.mark.parametrize("own_server", [True, False])
 def test_a_first_preview_follows_what_properties_were_made_of(engine, own_server):
     orders = queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
-    found = by_policy(engine(own_server=own_server).run(program(dead, orders), preview=True))
+    whole = program(dead, make_alarm_on(dead), orders)
+    found = by_policy(engine(own_server=own_server).run(whole, preview=True))
     assert set(found) == {(KEEPS, "orders")}
 
 
@@ -175,7 +177,8 @@ def test_other_providers_and_odd_values_are_fine(engine, own_server):
 def test_thousands_of_resources_are_decoded_once(engine):
     many = [queue(f"q-{index}", messageRetentionSeconds=1_209_600, tags={"a": "b"}) for index in range(2500)]
     targets = [event_target(f"t-{index}", deadLetterConfig={"arn": one.arn}) for index, one in enumerate(many)]
-    found = engine().analyze_stack(program(*many, *targets).stack_request()).diagnostics
+    alarms = [make_alarm_on(one) for one in many]
+    found = engine().analyze_stack(program(*many, *targets, *alarms).stack_request()).diagnostics
 
     # The targets' dead letters admit nobody; as such the queues are in order.
     assert {one.policyName for one in found if "::q-" in one.urn} == set()

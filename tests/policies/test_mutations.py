@@ -20,7 +20,6 @@ OWN_ROWS = "which rows of a table a role may read and write is more than the pac
 OPT_IN = "its condition on the tag by which a secret opts in says which secrets are meant"
 STRICTER = "the tag opts in, and the condition holds what is done to less than that"
 CODE = "what a function's code calls, only its code knows: the contract tests hold it to that"
-
 STEPS = ("claim", "diagnose", "probe", "decide", "retry", "move", "end", "restart", "watch", "notify")
 FUNCTIONS = (
     "audit-check",

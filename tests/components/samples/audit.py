@@ -33,6 +33,7 @@ GOOD = [
     ("warn_days", [0, 1, 7, 3650]),
     ("stuck_hours", [1, 24, 8760]),
     ("missed_hours", [1, 24, 8760]),
+    ("max_overdue", [0, 1, 500_000]),
     ("managed_tag", [{"key": "Managed", "value": "true"}, {"key": "Überwacht", "value": ""}]),
     ("history", ["everyRun", "changes"]),
 ]
@@ -87,6 +88,7 @@ BAD = [
     ("warn_days", "a whole number from 0 to 3650", [*NUMBERS, 3651]),
     ("stuck_hours", "a whole number from 1 to 8760", [*NUMBERS, 0, 8761]),
     ("missed_hours", "a whole number from 1 to 8760", [*NUMBERS, 0, 8761]),
+    ("max_overdue", "a whole number from 0 to 500000, which switches the alarm off", [*NUMBERS, 500_001]),
     ("managed_tag", "a key and a value and nothing else", [None, "Managed", [], {}, {"key": "a"}, {"Key": 1}]),
     ("managed_tag", "a tag whose key is text", [{"key": "", "value": "x"}, {"key": "k" * 129, "value": "x"}]),
     ("managed_tag", "a tag whose value is text", [{"key": "k", "value": x} for x in (True, None, 1, "v" * 257, "\n")]),

@@ -17,6 +17,7 @@ EVERYTHING = {
     "warn_days": 14,
     "stuck_hours": 2,
     "missed_hours": 48,
+    "max_overdue": 0,
     "history": "changes",
     "managed_tag": {"key": "audit", "value": "yes"},
     "subscriptions": [
