@@ -110,7 +110,7 @@ def silence(row: IncidentRow) -> str:
 
 
 def _headline(deployment: Deployment, now: datetime) -> str:
-    return f"{deployment.source['description']}, as of {now:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{deployment.description}, as of {now:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _row(row: IncidentRow) -> Row:
