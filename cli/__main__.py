@@ -9,7 +9,6 @@ from functools import wraps
 from typing import Any
 
 import typer
-from click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperGroup
 
 from rotation_guard.handlers.domain.control_characters import escape_control_characters
@@ -23,6 +22,8 @@ from .scan import scan
 INTERRUPTED = 130
 COMMANDS: tuple[Callable[..., None], ...] = (report, scan)
 _HELP = ["-h", "--help"]
+_UsageError: Any = typer.BadParameter.__base__
+"""Typer has a copy of click inside, and of its errors about arguments exports this subclass alone."""
 
 
 class _EscapesMessages(TyperGroup):
@@ -43,10 +44,11 @@ class _EscapesMessages(TyperGroup):
 def _escaped_messages() -> Generator[None]:
     try:
         yield
-    except NoArgsIsHelpError:
-        raise  # It says nothing but the help.
-    except UsageError as error:
-        raise UsageError(escape_control_characters(error.format_message()), error.ctx) from None
+    except _UsageError as error:
+        message = escape_control_characters(error.format_message(), keep="\n")
+        if message == error.format_message():
+            raise
+        raise _UsageError(message, error.ctx) from None
 
 
 class _ListsUnlessTold(TyperGroup):

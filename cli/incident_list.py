@@ -73,7 +73,7 @@ def orphaned_list(standings: Sequence[Standing], deployment: Deployment, now: da
     if found:
         are = "1 secret is" if len(found) == 1 else f"{len(found)} secrets are"
         totals = (
-            f"{are} told of and not touched, until somebody says `rotation-guard incidents release SECRET`: incident "
+            f"{are} told of and not touched, until `rotation-guard incidents release SECRET --reason TEXT`: incident "
             "followed incident, and nothing helped."
         )
     else:

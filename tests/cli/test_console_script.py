@@ -112,3 +112,20 @@ def test_an_interruption_has_its_own_exit_code(monkeypatch):
     with pytest.raises(SystemExit) as ended:
         console.main()
     assert ended.value.code == 130
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is always full")
+@pytest.mark.parametrize("chosen", ["table", "json", "csv", "markdown"])
+def test_an_output_that_cannot_be_written_is_a_sentence(tmp_path, chosen):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*MODULE, "scan", "--from", "-", "--format", chosen],
+            cwd=tmp_path,
+            input=b"[]",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert done.returncode == 3
+    assert done.stderr == b"The output cannot be written: No space left on device.\n"
