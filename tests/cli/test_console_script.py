@@ -59,12 +59,23 @@ def test_the_help_of_a_group_names_its_commands(tmp_path, group, commands):
     assert all(f" {command} " in done.stdout.decode() for command in commands)
 
 
-@pytest.mark.parametrize("command", [["report"], ["incidents"], ["incidents", "show", "a"], ["remediation", "stop"]])
-def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path, command):
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["report"], 3),
+        (["incidents"], 3),
+        (["incidents", "show", "a"], 3),
+        (["remediation", "status"], 3),
+        (["remediation", "stop", "--local", "--reason", "a"], 3),
+        (["remediation", "stop", "--reason", "a"], 2),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path, command, code):
     done = started(MODULE, *command, cwd=tmp_path)
 
-    assert done.returncode == 3
-    assert done.stderr.decode().startswith("No deployment is known")
+    assert done.returncode == code
+    assert "deployment" in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
     assert b"Traceback" not in done.stderr
 
 
