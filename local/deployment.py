@@ -17,7 +17,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .aws import Aws
-from .emulator import ACCESS_KEY_ID, ACCOUNT_ID, SECRET_ACCESS_KEY, WAIT_SCALE, Emulator
+from .emulator import ACCOUNT_ID, WAIT_SCALE, Emulator, write_privately
 from .errors import LocalError
 from .resources import SERVICES, TABLE, Resource
 from .stacks import ROOT, read_stack
@@ -137,7 +137,7 @@ def up(
             from . import program  # Pulumi takes half a second to import: as long as the emulator takes to start.
 
             program.prepare()
-            aws = Aws(emulator.endpoint_url, described.region, ACCOUNT_ID, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+            aws = emulator.aws(described.region)
             aws.prepare(SERVICES)
             emulator.wait_until_ready()
             started = time.perf_counter()
@@ -151,8 +151,8 @@ def up(
                 endpoint_url=emulator.endpoint_url,
                 region=described.region,
                 account_id=ACCOUNT_ID,
-                access_key_id=ACCESS_KEY_ID,
-                secret_access_key=SECRET_ACCESS_KEY,
+                access_key_id=emulator.access_key_id,
+                secret_access_key=emulator.secret_access_key,
                 folder=emulator.folder.name,
                 outputs=deployed.outputs,
                 inbox=inbox,
@@ -299,17 +299,8 @@ def _stop(emulator: Emulator) -> None:
 
 def _remember(stack: RunningStack) -> None:
     state = {key.name: getattr(stack, key.name) for key in dataclasses.fields(stack) if key.name != "directory"}
-    _write(stack.directory / _ENV, stack.shell())
-    _write(stack.directory / _STATE, json.dumps(state, indent=2) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and for nobody else to read."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    part.replace(path)
+    write_privately(stack.directory / _ENV, stack.shell())
+    write_privately(stack.directory / _STATE, json.dumps(state, indent=2) + "\n")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ Started by `emulator.py` as `python -m local.embedded`, configured by environmen
 import importlib
 import threading
 
-from ministack.app import main as serve
+from ministack import app as server
 
 from . import (
     automations,
@@ -15,6 +15,7 @@ from . import (
     lambda_service,
     named_resources,
     queue_lock,
+    request_signatures,
     secrets_manager,
     workflow_tasks,
 )
@@ -25,11 +26,12 @@ _NEEDED = ("iam", "cloudwatch_logs", "dynamodb", "cloudwatch", "sts", "ecs")
 def main() -> None:
     """Serve until a signal ends it."""
     forks.install()
+    request_signatures.install()
     for module in (queue_lock, lambda_service, deliveries, workflow_tasks, secrets_manager, automations):
         module.install()
     named_resources.install()
     threading.Thread(target=_load_services, daemon=True).start()
-    serve()
+    server.main()
 
 
 def _load_services() -> None:

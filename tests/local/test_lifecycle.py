@@ -97,7 +97,7 @@ def test_the_environment_can_be_sourced(shared):
     script = '. "$0/env"; echo "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID ${AWS_PROFILE-unset}"'
     command = ["/bin/sh", "-c", script, str(shared.directory)]
     told = subprocess.check_output(command, env={"AWS_PROFILE": "mine"}, text=True)
-    assert told.split() == [shared.endpoint_url, "test", "unset"]
+    assert told.split() == [shared.endpoint_url, shared.access_key_id, "unset"]
 
 
 def test_a_developers_own_profile_and_proxy_are_never_used(shared, monkeypatch):
