@@ -13,6 +13,7 @@ from . import (
     deliveries,
     forks,
     lambda_service,
+    log_output,
     named_resources,
     queue_lock,
     request_signatures,
@@ -26,6 +27,7 @@ _NEEDED = ("iam", "cloudwatch_logs", "dynamodb", "cloudwatch", "sts", "ecs")
 def main() -> None:
     """Serve until a signal ends it."""
     forks.install()
+    log_output.install()
     request_signatures.install()
     for module in (queue_lock, lambda_service, deliveries, workflow_tasks, secrets_manager, automations):
         module.install()
