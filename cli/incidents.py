@@ -122,15 +122,17 @@ def release(
     standing = table.standing(named.arn)
     if not standing.is_orphaned:
         before = f"; it was released at {to_the_second(standing.released_at)} UTC" if standing.released_at else ""
-        say(f"{named.name} is not orphaned, so there is nothing to release{before}. {write.place}")
+        say(f"{named.name} is not orphaned, so there is nothing to release{before}.")
+        say(write.place)
         return
     write.announce()
     released = table.release(standing, _now(), write.caller_arn, write.reason)
     say(
         f"{named.name} is released at {to_the_second(released.released_at)} UTC. It was orphaned since "
         f"{to_the_second(standing.orphaned_at)} UTC: from its next failed rotation on it is repaired again as far as "
-        f"its tags allow, and its incidents count anew from now. {write.place}"
+        f"its tags allow, and its incidents count anew from now."
     )
+    say(write.place)
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {

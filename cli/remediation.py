@@ -49,9 +49,9 @@ def stop(
     say(
         f"Remediation is stopped: the parameter {switch.name} says stop. From the next decision on nothing is retried, "
         "moved or restarted, and incidents end with people. What was asked for already is not taken back; AWS's own "
-        "rotations, the audit and the notices go on. `rotation-guard remediation go` with the same options undoes it. "
-        f"{write.place}"
+        "rotations, the audit and the notices go on. `rotation-guard remediation go` with the same options undoes it."
     )
+    say(write.place)
 
 
 def go(
@@ -71,8 +71,9 @@ def go(
     say(
         f"Remediation may act: the parameter {switch.name} says go. From the next decision on secrets are repaired "
         "again as far as their tags and remediationMode allow. Incidents that were escalated stay with the on-call "
-        f"engineer. {write.place}"
+        "engineer."
     )
+    say(write.place)
 
 
 def status(

@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.domain.control_characters import escape_control_characters
 
 from . import deployment, drill, promises, stories
 from .console import Screen
@@ -87,7 +89,7 @@ def _users_own(counts: Mapping[str, int]) -> str:
     if not counts:
         return ""
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
-    return f", {sum(counts.values())} of your own ({kinds}),"
+    return f" of the stack, and {sum(counts.values())} of your own ({kinds}),"
 
 
 def _status(options: argparse.Namespace, screen: Screen) -> int:
@@ -192,8 +194,16 @@ def _invocation(options: argparse.Namespace) -> str:
     return f"{python} -m local{where}"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument without the control characters of that argument."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the sentence on standard error."""
+        super().error(escape_control_characters(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m local", description="The stack on this machine, in an embedded AWS.")
+    parser = _Parser("python -m local", description="The stack on this machine, in an embedded AWS.")
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where it is remembered (default: .local)")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 

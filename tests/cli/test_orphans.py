@@ -96,7 +96,7 @@ def test_nothing_is_made_for_a_secret_that_was_never_orphaned(remediated, ask):
     result = ask("incidents", "release", "fine")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("fine is not orphaned, so there is nothing to release. Deployment: The stack of ")
+    assert result.stdout.startswith("fine is not orphaned, so there is nothing to release.\nDeployment: The stack of ")
     assert remediated.row(f"secret#{arn}") == {}
 
 

@@ -61,7 +61,7 @@ def test_each_names_deployment_account_and_region_before_and_after(
     result = run(*command(*words), *REASON, *options, **environment)
 
     assert result.exit_code == 0, result.stderr
-    before, after = result.stdout.splitlines()
+    before, _, after = result.stdout.splitlines()
     name = "The local deployment at http://127.0.0.1:1" if way == "local" else f"The stack of {outputs}"
     for line in (before, after):
         assert name in line

@@ -237,7 +237,7 @@ def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_t
 
     told = capsys.readouterr()
     assert told.err == ""
-    assert ", 121 of your own (Queue 1, Secret 120), and ended the embedded AWS" in told.out
+    assert " of the stack, and 121 of your own (Queue 1, Secret 120), and ended the embedded AWS" in told.out
     assert len(told.out) < 500
     assert left_over() == []
     assert [path.name for path in directory.iterdir()] == ["bench.json"]
@@ -391,6 +391,20 @@ def test_every_command_says_when_no_stack_is_running(directory, capsys, command)
     assert main(["--directory", str(directory), *command]) == 1
     told = capsys.readouterr()
     assert "No stack is running: start one with `make up`." in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["\x1b[2J\u202e"], ["event", "\x1b[2J\u202e"], ["up", "--stack", "\x1b[2J\u202e"], ["up", "--port", "\u202e"]],
+)
+def test_an_argument_steers_no_terminal(shared, tmp_path, capsys, arguments):
+    directory = shared.directory if arguments[0] == "event" else tmp_path / ".local"
+    with contextlib.suppress(SystemExit):
+        main(["--directory", str(directory), *arguments])
+
+    said = capsys.readouterr().err
+    assert r"\u202e" in said
+    assert not set(said) & {"\x1b", "\u202e"}
 
 
 def test_help_shows_the_commands(capsys):
