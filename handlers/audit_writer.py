@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import audit_queue, audit_tables, audit_trail, clients, secrets
+from .domain.control_characters import serialize_log_record
 from .domain.history import expires_at
 from .domain.rotation import SECRETS_MANAGER_SOURCES, RotationEvent, date_news, tells_of_new_value
 from .domain.statuses import announcement, as_fed
@@ -27,7 +28,7 @@ ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.DATING_ACTIONS | a
 ANSWER_SECONDS = 1
 """Reserved for the answer."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 metrics = Metrics()
 
 RequireTime = Callable[[int], None]

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, incidents, standings
+from .domain.control_characters import serialize_log_record
 from .domain.history import expires_at, iso, state_entered_at
 from .domain.incidents import ALIVE_SECONDS, CLOSED, OPEN, RECOVERIES, RESTARTING
 from .domain.restarts import State
@@ -17,7 +18,7 @@ ACTIONS = incidents.ENDING_ACTIONS | standings.WRITING_ACTIONS
 ATTEMPTS = 5
 """How often to try again while others write into the incident."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 Row = dict[str, Any]
 

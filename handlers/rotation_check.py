@@ -29,6 +29,7 @@ from .adapters.audit_tables import AuditTables
 from .audit_ending import Ending, end
 from .audit_page import PageAudit
 from .domain.audit import run_id
+from .domain.control_characters import serialize_log_record
 from .domain.reconciliation import KINDS
 from .settings import RotationCheckSettings
 
@@ -54,7 +55,7 @@ TAKEN_UP_MILLISECONDS = 900_000
 END = "end"
 """In the place of a token: all is listed, and the run is to be ended. No token of AWS's is that short."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 metrics = Metrics()
 
 

@@ -3,7 +3,9 @@
 Everything that this project prints or logs for people passes here at the place where it leaves the program.
 """
 
+import json
 import re
+from typing import Any
 
 _CONTROL_CHARACTER = re.compile(
     "["
@@ -33,6 +35,16 @@ def escape_control_characters_in_json(document: str) -> str:
     return _CONTROL_CHARACTER.sub(
         lambda match: match[0] if match[0] in "\t\r\n" else f"\\u{ord(match[0]):04x}", document
     )
+
+
+def serialize_log_record(record: dict[str, Any]) -> str:
+    """A record of the log as one line of JSON; what JSON has no form for as text.
+
+    Powertools' own serializer leaves separators, marks of direction and C1 controls as they are
+    (https://docs.aws.amazon.com/powertools/python/latest/core/logger/#bring-your-own-formatter).
+    """
+    document = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
+    return escape_control_characters_in_json(document)
 
 
 def has_control_characters(text: str) -> bool:
