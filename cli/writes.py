@@ -40,8 +40,8 @@ def begin_write(
     Raises Problem, before anything is written: without a reason, without a deployment that was named, and where the
     credentials or the Region are of another one than the outputs.
     """
-    why = _require_reason(reason)
     deployment = resolve_deployment(stack_outputs, local, profile, region, for_writing=True)
+    why = _require_reason(reason)
     # GetCallerIdentity needs no permission
     # (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
     sts = deployment.way.client("sts")

@@ -87,7 +87,8 @@ class RunningStack:
         adopted = [dataclasses.asdict(one) for one in resources]
         with _lock(self.directory, _ADOPT_SECONDS):
             described = running(self.directory)
-            if described is None or described.folder != self.folder:
+            # By its key, which no two runs share.
+            if described is None or described.access_key_id != self.access_key_id:
                 raise LocalError("The stack was replaced or ended meanwhile: what was made in it has gone with it.")
             # From the file, where another process may have adopted something, too.
             known = {(resource["token"], resource["id"]) for resource in described.resources}

@@ -28,16 +28,17 @@ def written(remediated):
     return lambda: [name for name, _ in remediated.calls if name in WRITING_CALLS]
 
 
+@pytest.mark.parametrize("given", [REASON, ()], ids=["with a reason", "without"])
 @pytest.mark.parametrize("words", WRITES)
 def test_a_leftover_local_deployment_is_never_written_to_unasked(
-    remediated, run, command, written, tmp_path, monkeypatch, words
+    remediated, run, command, written, tmp_path, monkeypatch, words, given
 ):
     remediated.deploy_locally(tmp_path)
     below = tmp_path / "repository" / "of" / "production"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
 
-    result = run(*command(*words), *REASON)
+    result = run(*command(*words), *given)
 
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1

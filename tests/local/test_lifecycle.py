@@ -279,7 +279,7 @@ def test_nothing_is_adopted_while_the_lock_is_anothers(shared, monkeypatch):
 
 def test_a_stack_that_was_replaced_does_not_describe_itself_again(shared):
     replaced = deployment.require_running(shared.directory)
-    replaced.folder = "emulator-of-an-earlier-run"
+    replaced.access_key_id = "AKIAOFANEARLIERRUN"
     before = (shared.directory / "stack.json").read_text()
 
     with pytest.raises(LocalError, match="replaced or ended meanwhile"):
