@@ -3,21 +3,52 @@
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from rotation_guard.handlers.domain.control_characters import escape_control_characters
+
 from . import incidents, remediation
-from .problems import Problem
+from .lines import complain
+from .problems import UNREACHABLE, Problem
 from .report import report
 from .scan import scan
 
 INTERRUPTED = 130
 COMMANDS: tuple[Callable[..., None], ...] = (report, scan)
 _HELP = ["-h", "--help"]
+_UsageError: Any = typer.BadParameter.__base__
+"""Typer has a copy of click inside, and of its errors about arguments exports this subclass alone."""
+
+
+class _EscapesMessages(TyperGroup):
+    """The outermost group: what its parser says of an argument has no control characters of that argument in it."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """The context of the command line."""
+        with _escaped_messages():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, whose own options are parsed only then."""
+        with _escaped_messages():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _escaped_messages() -> Generator[None]:
+    try:
+        yield
+    except _UsageError as error:
+        message = escape_control_characters(error.format_message(), keep="\n")
+        if message == error.format_message():
+            raise
+        raise _UsageError(message, error.ctx) from None
 
 
 class _ListsUnlessTold(TyperGroup):
@@ -51,7 +82,7 @@ def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*arguments, **options)
         except Problem as problem:
-            sys.stderr.write(f"{problem}\n")
+            complain(str(problem))
             raise typer.Exit(problem.exit_code) from None
 
     return run
@@ -60,6 +91,7 @@ def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
 def _app() -> typer.Typer:
     app = typer.Typer(
         name="rotation-guard",
+        cls=_EscapesMessages,
         help="Which secrets are overdue for rotation, by the true age of the value in use, and what is done about it.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -92,6 +124,9 @@ def main() -> None:
         # Whoever read has seen enough; Python would complain of it once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # such as a full disk behind standard output
+        complain(f"The output cannot be written: {error.strerror}.")
+        os._exit(UNREACHABLE)  # Python would fail once more, when it flushes that output.
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """The way to AWS, with the caller's own credentials, and what stands in it told in a sentence."""
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -34,7 +36,16 @@ _NEARBY = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     # The developer's proxy knows no way to this machine.
     proxies={},
+    use_fips_endpoint=False,
+    use_dualstack_endpoint=False,
 )
+# For the local deployment nothing of the operator's AWS setup counts, nor has to be right: these take the place of
+# AWS_PROFILE and the files that botocore would read.
+_ISOLATED = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,10 @@ class Way:
                 aws_access_key_id=self.access_key_id,
                 aws_secret_access_key=self.secret_access_key,
                 profile_name=self.profile,
-                region_name=self.region,
+                # botocore reads AWS_DEFAULT_REGION alone; the AWS CLI and the other SDKs prefer AWS_REGION
+                # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html).
+                region_name=self.region or os.environ.get("AWS_REGION") or None,
+                botocore_session=botocore.session.Session(session_vars=_ISOLATED) if self.endpoint_url else None,
             )
             config = _NEARBY if self.endpoint_url else _PATIENCE
             try:
@@ -85,10 +99,19 @@ def said(way: Way, doing: str = "") -> Generator[None]:
         more = " `make up` starts one." if way.endpoint_url else ""
         raise Unreachable(f"{way.description} does not answer.{more}") from None
     except NoRegionError:
-        raise Unreachable("No Region is known: give --region, or set AWS_REGION or the profile's region.") from None
+        raise Unreachable(
+            "No Region is known: give --region, or set AWS_REGION, AWS_DEFAULT_REGION or the profile's region."
+        ) from None
     except NoCredentialsError:
         raise Unreachable("No AWS credentials are known: give --profile, or log in as the AWS CLI does.") from None
     except ProfileNotFound:
-        raise Unreachable(f"--profile must be a profile of the AWS configuration, got {way.profile!r}.") from None
+        option, name = ("--profile", way.profile) if way.profile else _profile_of_environment()
+        raise Unreachable(f"{option} must be a profile of the AWS configuration, got {name!r}.") from None
     except BotoCoreError as error:
         raise Unreachable(f"{way.description} cannot be reached: {' '.join(str(error).split())}") from None
+
+
+def _profile_of_environment() -> tuple[str, str | None]:
+    """The variable that names a profile, in the order in which botocore reads them."""
+    names = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+    return next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("AWS_PROFILE", None))

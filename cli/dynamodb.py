@@ -23,7 +23,7 @@ class DynamoDB:
 
     def ask(self, table: str, operation: str, **asked: Any) -> Any:
         """The answer to one call that is about this table."""
-        with said(self._deployment.way, f"{self._deployment.source['description']}, table {table}"):
+        with said(self._deployment.way, f"{self._deployment.description}, table {table}"):
             return getattr(self._client, operation)(**asked)
 
     def pages(self, operation: str, **asked: Any) -> Iterator[Record]:

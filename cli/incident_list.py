@@ -73,7 +73,7 @@ def orphaned_list(standings: Sequence[Standing], deployment: Deployment, now: da
     if found:
         are = "1 secret is" if len(found) == 1 else f"{len(found)} secrets are"
         totals = (
-            f"{are} told of and not touched, until somebody says `rotation-guard incidents release SECRET`: incident "
+            f"{are} told of and not touched, until `rotation-guard incidents release SECRET --reason TEXT`: incident "
             "followed incident, and nothing helped."
         )
     else:
@@ -110,7 +110,7 @@ def silence(row: IncidentRow) -> str:
 
 
 def _headline(deployment: Deployment, now: datetime) -> str:
-    return f"{deployment.source['description']}, as of {now:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{deployment.description}, as of {now:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _row(row: IncidentRow) -> Row:

@@ -72,7 +72,7 @@ class IncidentTable:
     def standing(self, secret_arn: str) -> Standing:
         """What is remembered of one secret."""
         answer = self._dynamodb.ask(
-            self._name, "get_item", TableName=self._name, Key=_standing_key(secret_arn), ConsistentRead=True
+            self._name, "get_item", TableName=self._name, Key=_texts(_standing_key(secret_arn)), ConsistentRead=True
         )
         texts = {name: value.get("S", "") for name, value in answer.get("Item", {}).items()}
         return _standing({**texts, "secret_arn": f"{_STANDING}{secret_arn}"})
@@ -85,19 +85,40 @@ class IncidentTable:
         found = [standing for row in rows if (standing := _standing(row)).is_orphaned]
         return sorted(found, key=lambda one: (one.orphaned_at, one.secret_arn))
 
-    def release(self, standing: Standing, now: datetime) -> Standing:
-        """Lets a secret be touched again, and counts its incidents anew from here on."""
+    def release(self, standing: Standing, now: datetime, caller_arn: str, reason: str) -> Standing:
+        """Let repairs of a secret go on, and count its incidents anew from here on; who and why are written down.
+
+        They are written into its newest incident, whose timeline shows them, and with the release itself, since the
+        incident expires.
+        """
         # Never before it was orphaned: this machine's clock may be behind the one that says so.
         at = max(iso(now), standing.orphaned_at)
+        if newest := next(self.of(standing.secret_arn), None):
+            action = {"action": "release", "at": at, "outcome": "released", "reason": reason, "by": caller_arn}
+            self._update(
+                {"secret_arn": standing.secret_arn, "opened_at": newest["opened_at"]},
+                "SET actions = list_append(if_not_exists(actions, :none), :actions)",
+                {":none": {"L": []}, ":actions": {"L": [{"M": _texts(action)}]}},
+                # Not made anew where it has expired or was deleted meanwhile.
+                ConditionExpression="attribute_exists(secret_arn)",
+            )
+        self._update(
+            _standing_key(standing.secret_arn),
+            "SET released_at = :at, released_by = :by, release_reason = :why",
+            _texts({":at": at, ":by": caller_arn, ":why": reason}),
+        )
+        return replace(standing, released_at=at)
+
+    def _update(self, key: Mapping[str, str], expression: str, values: Mapping[str, Any], **more: Any) -> None:
         self._dynamodb.ask(
             self._name,
             "update_item",
             TableName=self._name,
-            Key=_standing_key(standing.secret_arn),
-            UpdateExpression="SET released_at = :at",
-            ExpressionAttributeValues=_texts({":at": at}),
+            Key=_texts(key),
+            UpdateExpression=expression,
+            ExpressionAttributeValues=dict(values),
+            **more,
         )
-        return replace(standing, released_at=at)
 
     def _scan(
         self, condition: str, values: Mapping[str, str], names: Mapping[str, str] | None = None
@@ -116,8 +137,8 @@ def _standing(row: Record) -> Standing:
     return Standing(row["secret_arn"].removeprefix(_STANDING), **moments)
 
 
-def _standing_key(secret_arn: str) -> dict[str, Any]:
-    return _texts({"secret_arn": f"{_STANDING}{secret_arn}", "opened_at": "standing"})
+def _standing_key(secret_arn: str) -> dict[str, str]:
+    return {"secret_arn": f"{_STANDING}{secret_arn}", "opened_at": "standing"}
 
 
 def _texts(values: Mapping[str, str]) -> dict[str, Any]:

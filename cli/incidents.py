@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rotation_guard.handlers.domain.incidents import Outcome
 
-from .deployment import Deployment, found
+from .deployment import Deployment, resolve_deployment
 from .dynamodb import Record
 from .incident_list import incident_list, orphaned_list
 from .incident_rows import incident_row, incident_rows, to_the_second
@@ -17,10 +16,11 @@ from .incident_table import IncidentTable
 from .lines import say
 from .moments import read, start
 from .named_secret import named_secret
-from .options import ExitCode, Profile, Region, StackOutputs, Written
+from .options import ExitCode, Local, Profile, Reason, Region, StackOutputs, Written
 from .problems import Misused
 from .sheets import give
 from .timeline import incident_sheet
+from .writes import begin_write
 from .writing import Format
 
 DEFAULT = "list"
@@ -46,6 +46,7 @@ def listed(
     unfinished: Unfinished = False,
     outcomes: Outcomes = [],  # noqa: B006 - typer's default of a list, which it copies
     stack_outputs: StackOutputs = None,
+    local: Local = False,
     profile: Profile = None,
     region: Region = None,
     written: Written = Format.TABLE,
@@ -55,7 +56,7 @@ def listed(
     now = _now()
     first = start("--since", since, now)
     chosen = [_outcome(text) for text in outcomes]
-    deployment, table = _deployed(stack_outputs, profile, region)
+    deployment, table = _deployed(stack_outputs, local, profile, region)
     rows = [
         row
         for row in incident_rows(*table.since(first), now)
@@ -68,6 +69,7 @@ def show(
     secret: Secret,
     opened_at: OpenedAt = None,
     stack_outputs: StackOutputs = None,
+    local: Local = False,
     profile: Profile = None,
     region: Region = None,
     written: Written = Format.TABLE,
@@ -77,7 +79,7 @@ def show(
     now = _now()
     if opened_at is not None:
         opened_at = opened_at.strip()
-    deployment, table = _deployed(stack_outputs, profile, region)
+    deployment, table = _deployed(stack_outputs, local, profile, region)
     named = named_secret(secret, deployment, table)
     records = table.of(named.arn)
     newest = next(records, None)
@@ -91,31 +93,46 @@ def show(
 
 def orphaned(
     stack_outputs: StackOutputs = None,
+    local: Local = False,
     profile: Profile = None,
     region: Region = None,
     written: Written = Format.TABLE,
     exit_code: ExitCode = False,
 ) -> None:
     """List the secrets that are told and not touched any more, since what repaired them did not hold."""
-    deployment, table = _deployed(stack_outputs, profile, region)
+    deployment, table = _deployed(stack_outputs, local, profile, region)
     give(orphaned_list(table.orphaned(), deployment, _now()), written, exit_code)
 
 
-def release(secret: Secret, stack_outputs: StackOutputs = None, profile: Profile = None, region: Region = None) -> None:
-    """Let an orphaned secret be touched again, once you have mended what was wrong with it."""
-    deployment, table = _deployed(stack_outputs, profile, region)
-    named = named_secret(secret, deployment, table)
+def release(
+    secret: Secret,
+    reason: Reason = None,
+    stack_outputs: StackOutputs = None,
+    local: Local = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Let repairs of an orphaned secret go on, once you have mended what was wrong with it; it is recorded who and why.
+
+    It needs --stack-outputs, ROTATION_GUARD_STACK_OUTPUTS or --local, and --reason.
+    """
+    write = begin_write(stack_outputs, local, profile, region, reason)
+    table = IncidentTable(write.deployment)
+    named = named_secret(secret, write.deployment, table)
     standing = table.standing(named.arn)
     if not standing.is_orphaned:
         before = f"; it was released at {to_the_second(standing.released_at)} UTC" if standing.released_at else ""
         say(f"{named.name} is not orphaned, so there is nothing to release{before}.")
+        say(write.place)
         return
-    released = table.release(standing, _now())
+    write.announce()
+    released = table.release(standing, _now(), write.caller_arn, write.reason)
     say(
         f"{named.name} is released at {to_the_second(released.released_at)} UTC. It was orphaned since "
         f"{to_the_second(standing.orphaned_at)} UTC: from its next failed rotation on it is repaired again as far as "
-        "its tags allow, and its incidents count anew from now."
+        f"its tags allow, and its incidents count anew from now."
     )
+    say(write.place)
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
@@ -130,8 +147,10 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _deployed(stack_outputs: str | None, profile: str | None, region: str | None) -> tuple[Deployment, IncidentTable]:
-    deployment = found(stack_outputs, profile, region, Path())
+def _deployed(
+    stack_outputs: str | None, local: bool, profile: str | None, region: str | None
+) -> tuple[Deployment, IncidentTable]:
+    deployment = resolve_deployment(stack_outputs, local, profile, region)
     return deployment, IncidentTable(deployment)
 
 

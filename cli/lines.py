@@ -3,7 +3,6 @@
 Rich's own table measures and wraps every cell, two seconds for 5 000 secrets: lines as plain as these we lay out.
 """
 
-import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,11 +13,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
+from rotation_guard.handlers.domain.control_characters import escape_control_characters
+
 PLAIN = Style()
 HEAD, FAINT = Style(bold=True), Style(dim=True)
 BANNER = Style(color="white", bgcolor="red", bold=True)
 RED, YELLOW, GREEN = Style(color="red"), Style(color="yellow"), Style(color="green")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NARROWEST = 40
 _NARROWEST_NAME = 12
 
@@ -44,7 +44,14 @@ class Row:
 
 def say(sentence: str) -> None:
     """Prints one sentence or some, and leaves their breaking to the terminal."""
-    sys.stdout.write(f"{printable(sentence)}\n")
+    sys.stdout.write(f"{escape_control_characters(sentence)}\n")
+    # Before what follows it, such as a write that fails.
+    sys.stdout.flush()
+
+
+def complain(sentence: str) -> None:
+    """Prints one sentence on standard error."""
+    sys.stderr.write(f"{escape_control_characters(sentence)}\n")
 
 
 def show(lines: Callable[[int], Iterator[Line]]) -> None:
@@ -62,19 +69,21 @@ class _Layout:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for line in self._lines(max(options.max_width, _NARROWEST)):
-            yield from line
+            # Most is escaped before it is measured; what comes this far unescaped would steer the terminal.
+            yield from (Segment(escape_control_characters(part.text), part.style) for part in line)
             yield Segment.line()
 
 
 def banner(warnings: Iterable[str], width: int) -> Iterator[Line]:
     """What must not be overlooked."""
     for warning in warnings:
-        for line in textwrap.wrap(f"WARNING: {printable(warning)}", width - 2) or [""]:
+        for line in textwrap.wrap(f"WARNING: {escape_control_characters(warning)}", width - 2) or [""]:
             yield [Segment(f" {line.ljust(width - 2)} ", BANNER)]
 
 
 def table(name: str, columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[Line]:
     """A table whose first column, of this name, has what the others leave; a space stands between two."""
+    rows = [_escaped(row) for row in rows]
     widths = [
         max(len(column.head), *(cell_len(row.cells[index][0]) for row in rows)) if rows else len(column.head)
         for index, column in enumerate(columns)
@@ -96,7 +105,7 @@ def table(name: str, columns: Sequence[Column], rows: Sequence[Row], width: int)
 
 def wrapped(text: str, width: int, style: Style, indent: str = "") -> Iterator[Line]:
     """A text in as many lines as it takes."""
-    text = printable(text)
+    text = escape_control_characters(text)
     if len(indent) + len(text) <= width and text.isascii():
         yield [Segment(indent + text, style)]
         return
@@ -107,14 +116,14 @@ def wrapped(text: str, width: int, style: Style, indent: str = "") -> Iterator[L
             yield [Segment(part, style)]
 
 
-def printable(text: str) -> str:
-    """Without what would steer the terminal: tags and files may hold anything."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
+def _escaped(row: Row) -> Row:
+    """As it is printed, so that it is measured as that."""
+    cells = [(escape_control_characters(text), style) for text, style in row.cells]
+    return Row(escape_control_characters(row.name), cells, row.notes)
 
 
 def _row(row: Row, columns: Sequence[Column], widths: Sequence[int], name_width: int, width: int) -> Iterator[Line]:
-    name = printable(row.name)
-    taken = cell_len(name)
+    name, taken = row.name, cell_len(row.name)
     if taken > name_width:
         # A long name has lines of its own, whole: so it can be found and copied.
         for part in chop_cells(name, width):
@@ -124,7 +133,7 @@ def _row(row: Row, columns: Sequence[Column], widths: Sequence[int], name_width:
         [
             Segment(f"{name}{' ' * (name_width - taken)} ", PLAIN),
             *(
-                Segment(f"{_padded(printable(text), size, column)} ", style)
+                Segment(f"{_padded(text, size, column)} ", style)
                 for (text, style), size, column in zip(row.cells, widths, columns, strict=True)
             ),
         ]

@@ -28,18 +28,42 @@ class Listing:
 
 
 def read_listing(name: str) -> Listing:
-    """The secrets of a file, or of standard input."""
+    """The secrets of a file, or of standard input: one answer of AWS, a list of such pages, or a list of entries."""
     content = read_json(_OPTION, name)
-    entries = content.get("SecretList") if isinstance(content, dict) else content
-    if not isinstance(entries, list):
-        raise Misused(f"{_OPTION} must hold a SecretList, or a list of its entries, got {_kind(content)}.")
-    secrets = {one.arn: (one, dates) for one, dates in _read(entries)}
-    return Listing(tuple(secrets.values()), isinstance(content, dict) and bool(content.get("NextToken")))
+    pages = (
+        content if _is_list_of_pages(content) else [content if isinstance(content, dict) else {"SecretList": content}]
+    )
+    secrets: dict[str, tuple[ListedSecret, VersionDates]] = {}
+    for number, page in enumerate(pages, 1):
+        where = f"{_OPTION}: page {number}, entry" if len(pages) > 1 else f"{_OPTION}: entry"
+        entries = page.get("SecretList") if isinstance(page, dict) else None
+        if not isinstance(entries, list):
+            raise Misused(
+                f"{_OPTION} must hold a SecretList, a list of such pages, or a list of entries, "
+                f"got {_given(content, number, page)}."
+            )
+        secrets |= {one.arn: (one, dates) for one, dates in _read(entries, where)}
+    # Each page but the last has the token of the next one.
+    is_cut_short = bool(pages) and all(isinstance(page, dict) and page.get("NextToken") for page in pages)
+    return Listing(tuple(secrets.values()), is_cut_short)
 
 
-def _read(entries: list[Any]) -> Iterator[tuple[ListedSecret, VersionDates]]:
-    for index, entry in enumerate(entries):
-        where = f"{_OPTION}: entry {index + 1}"
+def _is_list_of_pages(content: Any) -> bool:
+    """Whether one of its elements is an answer of ListSecrets: the others have to be one, too."""
+    return isinstance(content, list) and any(isinstance(one, dict) and "SecretList" in one for one in content)
+
+
+def _given(content: Any, number: int, page: Any) -> str:
+    if not isinstance(content, list):
+        return _kind(content)
+    has_list = isinstance(page, dict) and "SecretList" in page
+    what = f"{_kind(page['SecretList'])} as its SecretList" if has_list else f"{_kind(page)} without one"
+    return f"a list of pages of which page {number} is {what}" if not has_list else f"page {number} with {what}"
+
+
+def _read(entries: list[Any], prefix: str) -> Iterator[tuple[ListedSecret, VersionDates]]:
+    for number, entry in enumerate(entries, 1):
+        where = f"{prefix} {number}"
         if not isinstance(entry, dict):
             raise Misused(f"{where} must be an object, got {_kind(entry)}.")
         name, arn = (_text(entry, field, where, required=True) for field in ("Name", "ARN"))

@@ -5,13 +5,24 @@ from typing import Annotated, NoReturn
 import typer
 
 from .answers import Answer
+from .deployment import VARIABLE
 from .formats import write
 from .problems import NEEDS_SOMEONE
 from .writing import Format
 
 StackOutputs = Annotated[
     str | None,
-    typer.Option(help="Output of `pulumi stack output --json`; - for standard input.", metavar="FILE"),
+    typer.Option(
+        help=f"Output of `pulumi stack output --json`; - for standard input. {VARIABLE} names it, too.", metavar="FILE"
+    ),
+]
+Local = Annotated[
+    bool,
+    typer.Option("--local", help=f"The local deployment of this directory or one above it, whatever {VARIABLE} says."),
+]
+Reason = Annotated[
+    str | None,
+    typer.Option(help="Why: it is recorded together with who. Commands that write need one.", metavar="TEXT"),
 ]
 Profile = Annotated[str | None, typer.Option(help="Profile of the AWS configuration.", metavar="NAME")]
 Region = Annotated[str | None, typer.Option(help="AWS Region.", metavar="REGION")]

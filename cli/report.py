@@ -2,17 +2,28 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from . import past
 from .answers import Answer
-from .deployment import found
+from .deployment import resolve_deployment
 from .dynamodb import Record
 from .moments import past_moment
-from .options import DueWithin, ExitCode, OlderThan, Owners, Profile, Region, StackOutputs, Verdicts, Written, give
+from .options import (
+    DueWithin,
+    ExitCode,
+    Local,
+    OlderThan,
+    Owners,
+    Profile,
+    Region,
+    StackOutputs,
+    Verdicts,
+    Written,
+    give,
+)
 from .problems import Misused
 from .records import Records
 from .runs import Runs, runs_until
@@ -36,6 +47,7 @@ def report(
     as_of: AsOf = None,
     since: Since = None,
     stack_outputs: StackOutputs = None,
+    local: Local = False,
     profile: Profile = None,
     region: Region = None,
     written: Written = Format.TABLE,
@@ -43,7 +55,8 @@ def report(
 ) -> None:
     """Tell what the audit found: which secrets are overdue, why, and what needs someone.
 
-    It asks the local deployment that `make up` started here, or with --stack-outputs the stack in an account.
+    It asks the stack in an account that --stack-outputs or ROTATION_GUARD_STACK_OUTPUTS names, or else the local
+    deployment that `make up` started here or in a directory above.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     at = now if as_of is None else past_moment("--as-of", as_of, now)
@@ -51,7 +64,7 @@ def report(
     if start is not None and start >= at:
         raise Misused(f"--since must be before {'now' if as_of is None else f'--as-of {as_of}'}, got {since}.")
     chosen = selection(verdicts, owners, older_than, due_within, attention)
-    deployment = found(stack_outputs, profile, region, Path())
+    deployment = resolve_deployment(stack_outputs, local, profile, region)
     records = Records(deployment)
     runs = runs_until(records, at, now, deployment.outputs.get("schedule_expression"))
     warnings = runs.warnings()

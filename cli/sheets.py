@@ -12,7 +12,7 @@ from rotation_guard.handlers.domain.history import iso
 from .deployment import Deployment
 from .lines import FAINT, HEAD, PLAIN, Column, Line, Row, banner, show, table, wrapped
 from .problems import NEEDS_SOMEONE
-from .writing import VERSION, Format, escaped, in_csv, in_json, in_markdown, put
+from .writing import VERSION, Format, escaped, in_csv, in_json, in_markdown, linked, put
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _markdown(sheet: Sheet) -> Iterator[str]:
     for word, text in sheet.facts:
         yield f"- {word}: {escaped(text)}"
     for word, link in sheet.links:
-        yield f"- {word}: <{link}>" if "://" in link else f"- {word}: {escaped(link)}"
+        yield f"- {word}: {linked(link)}"
     if sheet.facts or sheet.links:
         yield ""
     yield escaped(f"{sheet.totals} Next: {sheet.advice}" if sheet.advice else sheet.totals)

@@ -39,7 +39,7 @@ def incident_sheet(
     step = f", failed at {row.failed_step}" if row.failed_step else ""
     said = (silence(row), row.reason)
     return Sheet(
-        headline=f"{deployment.source['description']}, as of {now:%Y-%m-%d %H:%M:%S} UTC, one incident.",
+        headline=f"{deployment.description}, as of {now:%Y-%m-%d %H:%M:%S} UTC, one incident.",
         title=f"{row.secret_name}: {row.stands}{step}. {' '.join(text for text in said if text)}".rstrip(),
         facts=list(_facts(row, record, standing, secret)),
         links=[

@@ -9,6 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from rotation_guard.handlers.domain.control_characters import (
+    escape_control_characters,
+    escape_control_characters_in_json,
+    has_control_characters,
+)
+
+from .lines import complain
+
 VERSION = 1
 """Of the JSON shapes: they grow by fields within a version, and lose or change none."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -29,9 +37,9 @@ class Format(StrEnum):
 def put(text: str, warnings: Iterable[str] = ()) -> None:
     """Writes to standard output what programs read, and to standard error the warnings that have no place in it."""
     for warning in warnings:
-        sys.stderr.write(f"Warning: {warning}\n")
+        complain(f"Warning: {warning}")
     # In UTF-8 whatever the terminal has: what is written here is read by programs.
-    written = text.encode("utf-8", "backslashreplace")
+    written = text.encode("utf-8")
     sys.stdout.flush()
     sys.stdout.buffer.write(written)
     sys.stdout.buffer.flush()
@@ -39,7 +47,7 @@ def put(text: str, warnings: Iterable[str] = ()) -> None:
 
 def in_json(body: Mapping[str, Any]) -> str:
     """As JSON, for programs and for eyes."""
-    return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+    return escape_control_characters_in_json(json.dumps(body, ensure_ascii=False, indent=2)) + "\n"
 
 
 def in_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
@@ -61,11 +69,21 @@ def in_markdown(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Ite
 
 def escaped(value: object) -> str:
     """A text that becomes no markup, in one line; nothing for None."""
-    text = "" if value is None else " ".join(str(value).split())
+    text = "" if value is None else escape_control_characters(" ".join(str(value).split()))
     return _MARKUP.sub(lambda match: f"\\{match[0]}", text)
+
+
+def linked(address: str) -> str:
+    """An address that can be followed, where it is one and nothing in it ends the link; else as text."""
+    is_address = "://" in address and not re.search(r"[\s<>]", address) and not has_control_characters(address)
+    return f"<{address}>" if is_address else escaped(address)
 
 
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    # RFC 4180 has a place for line breaks: between quotes.
+    text = escape_control_characters(value, keep="\t\r\n")
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -20,6 +20,33 @@ which has 5120 characters. Groups under this prefix need no statement of their o
 the policy is full (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html)."""
 GO = "go"
 """What the kill switch says until somebody stops remediation: any other word stops it."""
+KEPT_BY_DEPLOYMENTS = [
+    "allowedPattern",
+    "arn",
+    "dataType",
+    "description",
+    "hasValueWo",
+    "insecureValue",
+    "keyId",
+    "name",
+    "overwrite",
+    "region",
+    "tags",
+    "tagsAll",
+    "tier",
+    "type",
+    "value",
+    "valueWo",
+    "valueWoVersion",
+    "version",
+]
+"""Every property of the kill switch: no deployment may change one of them once it is there.
+
+Ignoring the value alone keeps the value that was deployed, and the provider sends that with any other change: its
+update of a parameter is PutParameter, which has no call without a value
+(https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html). `tagsAll` is what the tags
+become with the default tags of the provider.
+"""
 
 
 class ChangeWindowArgs(TypedDict):
@@ -129,8 +156,8 @@ class Remediation(pulumi.ComponentResource):
             type="String",
             value=GO,
             tags=tags,
-            # Whoever stops it is not to be overruled by the next deployment.
-            opts=ResourceOptions(parent=self, ignore_changes=["value"]),
+            # Whoever stops it is not to be overruled by the next deployment: it never updates the parameter.
+            opts=ResourceOptions(parent=self, ignore_changes=KEPT_BY_DEPLOYMENTS),
         )
         functions = {
             step: Function(

@@ -21,10 +21,11 @@ from .domain.audit import (
     unknown_when_complete,
     vanished,
 )
+from .domain.control_characters import serialize_log_record
 from .domain.history import expires_at, iso
 from .settings import RotationCheckSettings
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 _COUNT_IS_BEHIND = timedelta(hours=3)
 """How long CloudWatch may still count a secret that was purged."""

@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import audit_queue, audit_tables, audit_trail, clients, secrets
+from .domain.control_characters import serialize_log_record
 from .domain.history import expires_at
 from .domain.rotation import SECRETS_MANAGER_SOURCES, RotationEvent, date_news, tells_of_new_value
 from .domain.statuses import announcement, as_fed
@@ -34,7 +35,7 @@ _ROTATIONS = {
 }
 """The events that end a rotation, and the metric that counts each. AWS tries a failed one again, which counts again."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 metrics = Metrics()
 
 RequireTime = Callable[[int], None]

@@ -9,11 +9,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, demo_database, rotating_secret
+from .domain.control_characters import serialize_log_record
 from .settings import DemoDatabaseSettings
 
 ACTIONS = rotating_secret.READING_ACTIONS | demo_database.READING_ACTIONS
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 
 @logger.inject_lambda_context

@@ -11,13 +11,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, demo_database, rotating_secret
+from .domain.control_characters import serialize_log_record
 from .settings import DemoDatabaseSettings
 
 ACTIONS = rotating_secret.ACTIONS | demo_database.READING_ACTIONS | demo_database.WRITING_ACTIONS
 BREAK_TAG = "rotation-guard:demo-break-at"
 """Tag on the secret that names the step to break at, before anything of it is done."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 
 class DemoBreak(RuntimeError):

@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from . import incident_metrics, stalled_incidents
 from .adapters import clients, incidents, secrets, standings, unfinished_incidents
 from .domain import restarts
+from .domain.control_characters import serialize_log_record
 from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
 from .domain.history import iso, state_entered_at
 from .domain.incidents import (
@@ -43,7 +44,7 @@ _SPREAD, _SPREAD_SECONDS = 0.2, 120
 """Jitter on the first wait, of itself and at most: what fails at once is not to be looked at all at once, and yet be
 gathered in one notice where it is rate limited."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 Answer = dict[str, Any]
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import action_slots, clients, incidents, kill_switch, standings
+from .domain.control_characters import serialize_log_record
 from .domain.decisions import Action, Decision, Mode, Proof, Situation, decide
 from .domain.diagnosis import Diagnosis
 from .domain.history import iso
@@ -29,7 +30,7 @@ ACTIONS = (
 ROUNDS = 10
 """Decisions about one incident beyond two for each retry: lost races and change windows are what they are for."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 Row = dict[str, Any]
 _ACTING = (Action.RETRY, Action.ROLL_FORWARD, Action.FALL_BACK)

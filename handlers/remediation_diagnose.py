@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, incidents, secrets
 from .domain import restarts
+from .domain.control_characters import serialize_log_record
 from .domain.diagnosis import (
     RESTART_TAG,
     Described,
@@ -24,7 +25,7 @@ from .settings import RemediationDiagnoseSettings
 
 ACTIONS = secrets.DESCRIBING_ACTIONS | secrets.DATING_ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 Row = dict[str, Any]
 

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from . import incident_metrics
 from .adapters import clients, incidents, standings
+from .domain.control_characters import serialize_log_record
 from .domain.history import expires_at, iso, state_entered_at
 from .domain.incidents import ALIVE_SECONDS, CLOSED, OPEN, RECOVERIES, RESTARTING, Outcome
 from .domain.restarts import State
@@ -18,7 +19,7 @@ ACTIONS = incidents.ENDING_ACTIONS | standings.WRITING_ACTIONS
 ATTEMPTS = 5
 """How often to try again while others write into the incident."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 Row = dict[str, Any]
 

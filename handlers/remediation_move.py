@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, incidents, rotations, secrets
+from .domain.control_characters import serialize_log_record
 from .domain.diagnosis import Unreadable
 from .domain.history import iso, state_entered_at
 from .domain.incidents import OPEN
@@ -16,7 +17,7 @@ ACTIONS = rotations.MOVING_ACTIONS | secrets.DESCRIBING_ACTIONS | incidents.LOOK
 
 _DONE = "done"
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 Row = dict[str, Any]
 

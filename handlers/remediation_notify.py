@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, event_bus, held, incidents, topics, unfinished_incidents
+from .domain.control_characters import serialize_log_record
 from .domain.facts import (
     ESCALATED,
     HELD,
@@ -53,7 +54,7 @@ WAYS = {
 FINAL = (RECOVERED, RESTARTED, ESCALATED, RESOLVED, MISSING)
 """Turns after which an incident is finished; one that is held is so when the burst is told."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 Row = dict[str, Any]
 

@@ -6,13 +6,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, probes
+from .domain.control_characters import serialize_log_record
 from .domain.decisions import Proof
 from .domain.diagnosis import Diagnosis
 from .settings import RemediationProbeSettings
 
 ACTIONS = probes.ACTIONS
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 
 @logger.inject_lambda_context

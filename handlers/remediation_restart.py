@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, kill_switch, restart_log, restarters
+from .domain.control_characters import serialize_log_record
 from .domain.history import iso, state_entered_at
 from .domain.restarts import CannotBeRestarted, NotReady, PassingTrouble, Restart, State, together, token
 from .settings import RemediationRestartSettings
@@ -16,7 +17,7 @@ ACTIONS = kill_switch.ACTIONS | restart_log.ACTIONS | restarters.STARTING_ACTION
 _STOPPED = "The kill switch says stop, so nothing was restarted."
 _COVERED = "A restart for another incident, begun after the new value was in use, covers it."
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 
 @logger.inject_lambda_context

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, incidents, rotations, secrets
+from .domain.control_characters import serialize_log_record
 from .domain.diagnosis import Unreadable, has_recovered
 from .domain.history import iso
 from .domain.incidents import OPEN
@@ -17,7 +18,7 @@ ACTIONS = rotations.ROTATING_ACTIONS | secrets.DESCRIBING_ACTIONS | incidents.LO
 _ASKED = "asked"
 _SWITCHED_OFF = "Rotation was switched off while this was decided."
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 Row = dict[str, Any]
 Answer = dict[str, Any]

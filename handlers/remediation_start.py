@@ -8,13 +8,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, executions
+from .domain.control_characters import serialize_log_record
 from .domain.rotation import Heard
 from .events import heard
 from .settings import RemediationStartSettings
 
 ACTIONS = executions.ACTIONS
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 
 @logger.inject_lambda_context

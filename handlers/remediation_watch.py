@@ -8,13 +8,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .adapters import clients, restart_log, restarters
+from .domain.control_characters import serialize_log_record
 from .domain.history import iso
 from .domain.restarts import UNDER_WAY, CannotBeRestarted, Restart, Standing, State, together
 from .settings import RemediationWatchSettings
 
 ACTIONS = restart_log.ACTIONS | restarters.WATCHING_ACTIONS
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 
 
 @logger.inject_lambda_context

@@ -29,6 +29,7 @@ from .adapters.audit_tables import AuditTables
 from .audit_ending import Ending, end
 from .audit_page import PageAudit
 from .domain.audit import run_id
+from .domain.control_characters import serialize_log_record
 from .domain.reconciliation import KINDS
 from .settings import RotationCheckSettings
 
@@ -54,7 +55,7 @@ TAKEN_UP_MILLISECONDS = 900_000
 END = "end"
 """In the place of a token: all is listed, and the run is to be ended. No token of AWS's is that short."""
 
-logger = Logger()
+logger = Logger(json_serializer=serialize_log_record)
 metrics = Metrics()
 
 
@@ -65,7 +66,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = RotationCheckSettings.from_env()
     runs = AuditRuns(settings.runs_table_name)
     now = datetime.now(UTC)
-    run, part = str(event.get("run_id") or run_id(event.get("scheduled_time"), context.aws_request_id)), _part(event)
+    run, part = _run_and_part(event, context.aws_request_id)
     lease = runs.take(run, part, context.aws_request_id, now, lease_until(now, context.get_remaining_time_in_millis()))
     if lease is None:
         return _at_work_elsewhere(runs, run, context)
@@ -86,9 +87,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"run_id": run, "checked": lease.progress.checked, "flagged": lease.progress.flagged}
 
 
-def _part(event: dict[str, Any]) -> int:
-    part = event.get("part", 0)
-    return part if isinstance(part, int) and "run_id" in event else 0
+def _run_and_part(event: dict[str, Any], request_id: str) -> tuple[str, int]:
+    """Which run this invocation is for, and which part of it.
+
+    Only what another invocation handed over names a run, and is a part above 0. Scheduler's retries of a run have the
+    same time in them, and Lambda's the same request; whoever invokes the function by hand begins a run of its own.
+    """
+    run, part = event.get("run_id"), event.get("part")
+    if isinstance(run, str) and run and type(part) is int and part > 0:
+        return run, part
+    return run_id(event.get("scheduled_time"), request_id), 0
 
 
 def _audit_pages(page_audit: PageAudit, lease: Lease, context: LambdaContext) -> str | None:

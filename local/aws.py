@@ -29,8 +29,8 @@ class Aws:
     endpoint_url: str
     region: str
     account_id: str
-    access_key_id: str = "test"
-    secret_access_key: str = field(default="test", repr=False)
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
 
     def __post_init__(self) -> None:
         session = botocore.session.Session(session_vars=_ISOLATED)

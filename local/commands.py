@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.domain.control_characters import escape_control_characters
 
 from . import deployment, drill, promises, status, stories
 from .console import Screen
@@ -19,6 +22,8 @@ from .stacks import ROOT
 from .timeline import moments
 
 _EVENTS = ROOT / "tests" / "events"
+_MANY = 10
+"""Resources that are named where more are counted."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (ClientError, BotoCoreError) as error:
         screen.error(f"The embedded AWS refused or went away: {error}")
+        return 1
+    except OSError as error:
+        # A directory that may not be written, a file in the place of one, a full disk.
+        screen.error(f"{error.filename or options.directory} cannot be used: {error.strerror or error}.")
         return 1
 
 
@@ -60,15 +69,27 @@ def _down(options: argparse.Namespace, screen: Screen) -> int:
     with screen.working("ending") as live:
         ended = deployment.down(options.directory, live.says)
     if ended.leftovers:
-        left = ", ".join(ended.leftovers)
-        raise LocalError(f"The embedded AWS was ended, but {len(ended.leftovers)} resources were left in it: {left}")
+        left = ", ".join(ended.leftovers[:_MANY])
+        more = f" and {len(ended.leftovers) - _MANY} more" if len(ended.leftovers) > _MANY else ""
+        raise LocalError(
+            f"The embedded AWS was ended, but {len(ended.leftovers)} resources were left in it: {left}{more}."
+        )
     if not ended.was_running:
         screen.line("No stack was running; nothing is left behind.")
     elif ended.had_died:
         screen.line("The embedded AWS had died, and its resources with it; nothing is left behind.")
     else:
-        screen.line(f"Deleted {ended.deleted} resources and ended the embedded AWS; nothing is left behind.")
+        own = _users_own(ended.users_own)
+        screen.line(f"Deleted {ended.deleted} resources{own} and ended the embedded AWS; nothing is left behind.")
     return 0
+
+
+def _users_own(counts: Mapping[str, int]) -> str:
+    """How many resources of the user's own were deleted, by type; nothing where there were none."""
+    if not counts:
+        return ""
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    return f" of the stack, and {sum(counts.values())} of your own ({kinds}),"
 
 
 def _status(options: argparse.Namespace, screen: Screen) -> int:
@@ -146,7 +167,8 @@ def _report(options: argparse.Namespace, screen: Screen) -> int:
             stack = deployment.up(options.directory, progress=live.says)
     screen.story(stories.portfolio_audit(stack), "auditing a portfolio")
     screen.line()
-    command = [sys.executable, "-m", "rotation_guard.cli", "report", *options.arguments]
+    # --local: the environment may name a stack in an account.
+    command = [sys.executable, "-m", "rotation_guard.cli", "report", "--local", *options.arguments]
     where = options.directory.resolve().parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     return subprocess.run(command, cwd=where, env=environment, check=False).returncode
@@ -164,8 +186,16 @@ def _invocation(options: argparse.Namespace) -> str:
     return f"{python} -m local{where}"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument without the control characters of that argument."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the sentence on standard error."""
+        super().error(escape_control_characters(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m local", description="The stack on this machine, in an embedded AWS.")
+    parser = _Parser("python -m local", description="The stack on this machine, in an embedded AWS.")
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="where it is remembered (default: .local)")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 

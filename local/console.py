@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from handlers.domain.control_characters import escape_control_characters
+
 from .stories import Happened
 from .timeline import Moment
 
@@ -26,12 +28,12 @@ class Screen:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line."""
-        self._out.print(Text(text, style=style))
+        self._out.print(_printable(text, style))
 
     def happened(self, happened: Happened, style: str = "green") -> None:
         """What happened, and after how long."""
         line = Text("✓ " if self._out.is_terminal else "", style=style)
-        line.append(happened.what, style="default")
+        line.append(escape_control_characters(happened.what), style="default")
         if happened.milliseconds is not None:
             took = (
                 f"{happened.milliseconds:.0f} ms"
@@ -52,7 +54,7 @@ class Screen:
         self._out.print(
             Text("✗ " if broken else "✓ ", style="bold red" if broken else "green")
             .append(says, style="default")
-            .append(f": {broken}" if broken else "", style="bold red")
+            .append(escape_control_characters(f": {broken}") if broken else "", style="bold red")
         )
 
     @contextmanager
@@ -71,7 +73,7 @@ class Screen:
         if not self._out.is_terminal:
             yield Live()
             return
-        with self._out.status(what) as status:
+        with self._out.status(_printable(what)) as status:
             yield Live(status)
 
     def pairs(self, title: str, values: Mapping[str, Any]) -> None:
@@ -79,12 +81,18 @@ class Screen:
         self.line(title, style="bold")
         width = max(map(len, values), default=0)
         for name, value in values.items():
-            line = Text(f"  {name.ljust(width)}  ", style="cyan")
-            self._out.print(line.append(str(value), style="default"), soft_wrap=True)
+            line = _printable(f"  {name.ljust(width)}  ", style="cyan")
+            self._out.print(line.append(escape_control_characters(str(value)), style="default"), soft_wrap=True)
 
     def error(self, sentence: str) -> None:
         """A sentence for standard error."""
-        self._error.print(Text(sentence, style="red"))
+        # A program's own complaint may have several lines.
+        self._error.print(Text(escape_control_characters(sentence, keep="\n"), style="red"))
+
+
+def _printable(text: str, style: str = "") -> Text:
+    """A text that is neither markup nor steers the terminal."""
+    return Text(escape_control_characters(text), style=style)
 
 
 class Live:
@@ -96,7 +104,7 @@ class Live:
     def says(self, what: str) -> None:
         """Change what it says."""
         if self._status:
-            self._status.update(what)
+            self._status.update(_printable(what))
 
 
 class Timeline:
@@ -121,7 +129,7 @@ class Timeline:
         for moment in sorted(self._waiting):
             if moment.seconds <= until:
                 line = Text(f"{moment.seconds:8.3f} s  ", style="dim")
-                line.append(f"{moment.who:20}", style=_COLOURS.get(moment.who, "cyan"))
-                self._out.print(line.append(moment.what, style="default"))
+                line.append(escape_control_characters(f"{moment.who:20}"), style=_COLOURS.get(moment.who, "cyan"))
+                self._out.print(line.append(escape_control_characters(moment.what), style="default"))
                 self._waiting.remove(moment)
                 self._printed.add(moment)

@@ -9,7 +9,8 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .aws import Aws
-from .emulator import ACCESS_KEY_ID, ACCOUNT_ID, SECRET_ACCESS_KEY, WAIT_SCALE, Emulator
+from .emulator import ACCOUNT_ID, WAIT_SCALE, Emulator, write_privately
 from .errors import LocalError
 from .resources import SERVICES, TABLE, Resource
 from .stacks import ROOT, read_stack
@@ -25,6 +26,9 @@ from .stacks import ROOT, read_stack
 DIRECTORY = Path(".local")
 TOPICS = ("failures", "remediation", "critical")
 _STATE, _ENV, _LOCK, _RUN = "stack.json", "env", "lock", "emulator-"
+_ADOPT_SECONDS = 60.0
+"""How long to wait for an `up` or `down` that is at work."""
+_LOOK_AGAIN_SECONDS = 0.05
 
 Progress = Callable[[str], None]
 
@@ -76,11 +80,20 @@ class RunningStack:
         return down(self.directory).leftovers
 
     def adopt(self, resources: Iterable[Resource]) -> None:
-        """Let these be deleted with the stack, as its own are."""
-        known = {(resource["token"], resource["id"]) for resource in self.resources}
-        new = [one for one in resources if (one.token, one.id) not in known]
-        self.resources += [dataclasses.asdict(one) for one in new]
-        _remember(self)
+        """Let these be deleted with the stack, as its own are.
+
+        Raises LocalError where the stack was replaced or ended meanwhile: what describes the other one stays.
+        """
+        adopted = [dataclasses.asdict(one) for one in resources]
+        with _lock(self.directory, _ADOPT_SECONDS):
+            described = running(self.directory)
+            # By its key, which no two runs share.
+            if described is None or described.access_key_id != self.access_key_id:
+                raise LocalError("The stack was replaced or ended meanwhile: what was made in it has gone with it.")
+            # From the file, where another process may have adopted something, too.
+            known = {(resource["token"], resource["id"]) for resource in described.resources}
+            self.resources = described.resources + [one for one in adopted if (one["token"], one["id"]) not in known]
+            _remember(self)
 
     def environment(self) -> dict[str, str]:
         """What `aws` and boto3 need to find it."""
@@ -106,7 +119,10 @@ class Ended:
     was_running: bool = False
     had_died: bool = False
     deleted: int = 0
+    users_own: Counter[str] = field(default_factory=Counter)
+    """What the user had made in it, by the type of resource: gone with the embedded AWS, which keeps nothing."""
     leftovers: list[str] = field(default_factory=list)
+    """Resources of the stack that could not be deleted."""
 
 
 def up(
@@ -124,7 +140,7 @@ def up(
     Raises LocalError, with everything ended that was started.
     """
     directory = Path(directory)
-    with _only_one(directory):
+    with _lock(directory):
         _sweep(directory)
         began = time.perf_counter()
         previous = running(directory)
@@ -137,7 +153,7 @@ def up(
             from . import program  # Pulumi takes half a second to import: as long as the emulator takes to start.
 
             program.prepare()
-            aws = Aws(emulator.endpoint_url, described.region, ACCOUNT_ID, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+            aws = emulator.aws(described.region)
             aws.prepare(SERVICES)
             emulator.wait_until_ready()
             started = time.perf_counter()
@@ -151,8 +167,8 @@ def up(
                 endpoint_url=emulator.endpoint_url,
                 region=described.region,
                 account_id=ACCOUNT_ID,
-                access_key_id=ACCESS_KEY_ID,
-                secret_access_key=SECRET_ACCESS_KEY,
+                access_key_id=emulator.access_key_id,
+                secret_access_key=emulator.secret_access_key,
                 folder=emulator.folder.name,
                 outputs=deployed.outputs,
                 inbox=inbox,
@@ -173,13 +189,15 @@ def down(directory: Path = DIRECTORY, progress: Progress = lambda step: None) ->
     """Delete every resource, see that nothing is left, stop the embedded AWS and remove what `up` wrote."""
     directory = Path(directory)
     ended = Ended()
-    with _only_one(directory):
+    if not directory.exists():
+        return ended  # Nothing is made to look for nothing, where that may not even be allowed.
+    with _lock(directory):
         if stack := running(directory):
             ended.was_running = True
             if stack.alive():
                 progress("deleting the resources")
                 ended.deleted = len(stack.resources)
-                ended.leftovers = _delete(stack)
+                ended.leftovers, ended.users_own = _delete(stack)
             else:
                 ended.had_died = True
             progress("stopping the embedded AWS")
@@ -239,28 +257,35 @@ def _subscribe_inbox(aws: Aws, deployed: Any) -> dict[str, str]:
     return inbox
 
 
-def _delete(stack: RunningStack) -> list[str]:
-    """Delete in reverse order of creation; what exists after that, whoever made it."""
+def _delete(stack: RunningStack) -> tuple[list[str], Counter[str]]:
+    """Delete in reverse order of creation: which of the resources exist after that, and how many others of each type.
+
+    Only the stack's own resources prove something by going away. What the user made ends with the process.
+    """
     resources = [Resource(**resource) for resource in reversed(stack.resources)]
     # What cannot be deleted shows in the listing afterwards, and what is gone already does not.
     for resource in resources:
         with contextlib.suppress(ClientError):
             resource.delete(stack.aws)
+    own = {name: resource for resource in resources for name in _names(resource)}
     deadline = time.monotonic() + 3
-    while (left := _listed(stack.aws)) and time.monotonic() < deadline:
+    while True:
+        listed = [(token, name) for token, entry in TABLE.items() for name in entry.lists(stack.aws)]
+        left = [name for _, name in listed if name in own]
+        if not left or time.monotonic() >= deadline:
+            return left, Counter(token.rpartition(":")[2] for token, name in listed if name not in own)
         # A function that was still at work when its log group went has made the emulator make it anew.
-        again = [resource for resource in resources if resource.id in left]
-        if not again:
-            break
-        for resource in again:
+        for name in left:
             with contextlib.suppress(ClientError):
-                resource.delete(stack.aws)
+                own[name].delete(stack.aws)
         time.sleep(0.02)
-    return left
 
 
-def _listed(aws: Aws) -> list[str]:
-    return [name for entry in TABLE.values() for name in entry.lists(aws)]
+def _names(resource: Resource) -> Iterator[str]:
+    """What a listing may call it: its id or its ARN."""
+    yield resource.id
+    if isinstance(arn := resource.outputs.get("arn"), str):
+        yield arn
 
 
 def _new_folder(directory: Path) -> Path:
@@ -299,26 +324,17 @@ def _stop(emulator: Emulator) -> None:
 
 def _remember(stack: RunningStack) -> None:
     state = {key.name: getattr(stack, key.name) for key in dataclasses.fields(stack) if key.name != "directory"}
-    _write(stack.directory / _ENV, stack.shell())
-    _write(stack.directory / _STATE, json.dumps(state, indent=2) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and for nobody else to read."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    part.replace(path)
+    write_privately(stack.directory / _ENV, stack.shell())
+    write_privately(stack.directory / _STATE, json.dumps(state, indent=2) + "\n")
 
 
 @contextlib.contextmanager
-def _only_one(directory: Path) -> Generator[None]:
-    """Hold the directory's lock; raises LocalError while another `up` or `down` holds it.
+def _lock(directory: Path, patience_seconds: float = 0) -> Generator[None]:
+    """Hold the directory's lock; raises LocalError while another `up` or `down` holds it, and goes on doing so.
 
     On leaving, the lock and the directory go too, unless there is something in it: what others put there is theirs.
     """
-    path = directory / _LOCK
+    path, deadline = directory / _LOCK, time.monotonic() + patience_seconds
     while True:
         directory.mkdir(parents=True, exist_ok=True)
         try:
@@ -332,8 +348,10 @@ def _only_one(directory: Path) -> Generator[None]:
         except FileNotFoundError:
             pass  # It was removed by the one who held it: the next one is another file.
         except BlockingIOError:
-            os.close(lock)
-            raise LocalError("Another `up` or `down` is at work here: wait until it is done.") from None
+            if time.monotonic() >= deadline:
+                os.close(lock)
+                raise LocalError("Another `up` or `down` is at work here: wait until it is done.") from None
+            time.sleep(_LOOK_AGAIN_SECONDS)
         os.close(lock)
     try:
         yield

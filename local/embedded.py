@@ -6,7 +6,7 @@ Started by `emulator.py` as `python -m local.embedded`, configured by environmen
 import importlib
 import threading
 
-from ministack.app import main as serve
+from ministack import app as server
 
 from . import (
     alarms,
@@ -14,9 +14,11 @@ from . import (
     deliveries,
     forks,
     lambda_service,
+    log_output,
     named_resources,
     queue_lock,
     queue_metrics,
+    request_signatures,
     secrets_manager,
     workflow_tasks,
 )
@@ -27,12 +29,14 @@ _NEEDED = ("iam", "cloudwatch_logs", "dynamodb", "cloudwatch", "sts", "ecs")
 def main() -> None:
     """Serve until a signal ends it."""
     forks.install()
+    log_output.install()
+    request_signatures.install()
     for module in (queue_lock, alarms, lambda_service, deliveries, workflow_tasks, secrets_manager, automations):
         module.install()
     named_resources.install()
     alarms.evaluate_each_minute(before=queue_metrics.publish_all)
     threading.Thread(target=_load_services, daemon=True).start()
-    serve()
+    server.main()
 
 
 def _load_services() -> None:

@@ -4,20 +4,21 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import shutil
 import socket
+import string
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from .aws import Aws
 from .errors import LocalError
 from .processes import ProcessGroup
 
 ACCOUNT_ID = "111122223333"
-ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105 - no secret: it opens nothing but this emulator
-"""The emulator takes this key for the account's root user (AUTH=true)."""
 WAIT_SCALE = 0.02
 """Seconds that a second takes of a workflow's waits and of the intervals between its retries."""
 
@@ -39,6 +40,9 @@ class Emulator:
     folder: Path
     port: int
     process: ProcessGroup
+    access_key_id: str
+    """The key of the account's root user, new in each run: everyone on this machine can reach the port."""
+    secret_access_key: str = field(repr=False)
 
     @property
     def endpoint_url(self) -> str:
@@ -62,13 +66,16 @@ class Emulator:
         Raises LocalError when the port is taken.
         """
         port = _free_port(port)
+        # For its owner alone: the log has what functions print.
+        folder.mkdir(parents=True, mode=0o700)
         # Short, and emptied with the folder: the code of every function is unpacked below it.
-        (folder / "tmp").mkdir(parents=True)
+        (folder / "tmp").mkdir()
+        keys = _new_access_key_id(), secrets.token_hex(20)
         with (folder / "emulator.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
                 cwd=_ROOT,
-                env=_environment(folder, region, port, wait_scale),
+                env=_environment(folder, region, port, wait_scale, *keys),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -76,9 +83,14 @@ class Emulator:
             )
         # Ended by its group, maybe by another process: nobody is to wait for this object.
         process.returncode = 0
-        emulator = cls(folder, port, ProcessGroup.led_by(process.pid))
-        record = {"port": port, **asdict(emulator.process)}
-        (folder / _RECORD).write_text(json.dumps(record), encoding="utf-8")
+        emulator = cls(folder, port, ProcessGroup.led_by(process.pid), *keys)
+        record = {
+            "port": port,
+            **asdict(emulator.process),
+            "access_key_id": emulator.access_key_id,
+            "secret_access_key": emulator.secret_access_key,
+        }
+        write_privately(folder / _RECORD, json.dumps(record))
         return emulator
 
     @classmethod
@@ -86,9 +98,14 @@ class Emulator:
         """The one that was started in this folder, dead or alive; None when none was."""
         try:
             record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-            return cls(folder, record["port"], ProcessGroup(record["pid"], record["started"]))
+            process = ProcessGroup(record["pid"], record["started"])
+            return cls(folder, record["port"], process, record["access_key_id"], record["secret_access_key"])
         except (OSError, ValueError, KeyError):
             return None
+
+    def aws(self, region: str) -> Aws:
+        """The way into it, as the account's root user."""
+        return Aws(self.endpoint_url, region, ACCOUNT_ID, self.access_key_id, self.secret_access_key)
 
     def wait_until_ready(self) -> None:
         """Wait until it answers; raises LocalError, with the last line of its log, when it does not."""
@@ -138,7 +155,23 @@ def _free_port(wanted: int | None) -> int:
         return probe.getsockname()[1]
 
 
-def _environment(folder: Path, region: str, port: int, wait_scale: float) -> dict[str, str]:
+def write_privately(path: Path, text: str) -> None:
+    """Write a file whole or not at all, and for nobody else to read."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    part.replace(path)
+
+
+def _new_access_key_id() -> str:
+    """As AWS forms them: 20 characters, of which these are what nobody can guess (80 bits)."""
+    return "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
+
+
+def _environment(
+    folder: Path, region: str, port: int, wait_scale: float, access_key_id: str, secret_access_key: str
+) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         "AUTH": "true",
@@ -154,8 +187,8 @@ def _environment(folder: Path, region: str, port: int, wait_scale: float) -> dic
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
         "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",
         "SFN_WAIT_SCALE": str(wait_scale),
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": access_key_id,
+        "AWS_SECRET_ACCESS_KEY": secret_access_key,
         "AWS_DEFAULT_REGION": region,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -17,7 +18,12 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
+from traceback import print_exception
+from types import TracebackType
 from typing import IO, Any
+
+from .processes import has_pidfd
 
 _IMPORTED = (
     "boto3",
@@ -87,27 +93,35 @@ class Forks:
             with self._asking:
                 socket.send_fds(self._socket, [_LENGTH.pack(len(request))], theirs)
                 self._socket.sendall(request)
-                (pid,) = _LENGTH.unpack(_exactly(self._socket, _LENGTH.size))
+                pid, descriptors = _receive_descriptors(self._socket, 1)
+                if pid is None:
+                    raise OSError("the process that is forked has ended")
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
-        return _Fork(pid, os.fdopen(write_in, "w", 1), os.fdopen(read_out), os.fdopen(read_error))
+        return _Fork(pid, descriptors[0], os.fdopen(write_in, "w", 1), os.fdopen(read_out), os.fdopen(read_error))
 
 
 class _Fork:
     """A fork, as far as MiniStack looks at a process: the interface of `subprocess.Popen`."""
 
-    def __init__(self, pid: int, stdin: IO[str], stdout: IO[str], stderr: IO[str]) -> None:
+    def __init__(self, pid: int, pidfd: int, stdin: IO[str], stdout: IO[str], stderr: IO[str]) -> None:
         self.pid, self.stdin, self.stdout, self.stderr = pid, stdin, stdout, stderr
         self.returncode: int | None = None
+        # Its id is given away as soon as it ends, since nobody waits for it; this stays the process that was forked.
+        self._pidfd = pidfd
+        self._close = weakref.finalize(self, os.close, pidfd)
+        self._poll = select.poll()
+        self._poll.register(pidfd, select.POLLIN)
+        self._polling = threading.Lock()
 
     def poll(self) -> int | None:
         """None while it runs; how it ended is not known, only that it did."""
-        if self.returncode is None:
-            try:
-                os.kill(self.pid, 0)
-            except ProcessLookupError:
+        with self._polling:
+            # Readable once it has ended. Not by select, which takes no descriptor above 1023.
+            if self.returncode is None and self._poll.poll(0):
                 self.returncode = -1
+                self._close()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -125,14 +139,15 @@ class _Fork:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
-        if self.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+        with self._polling:
+            if self.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._pidfd, number)
 
 
 def install() -> None:
     """Let functions start as forks from here on, where that is safe, and start the process that is forked."""
-    if sys.platform == "linux":
+    if sys.platform == "linux" and has_pidfd():
         from ministack.core import lambda_runtime
 
         forks = Forks()
@@ -147,17 +162,23 @@ def _serve(asked: socket.socket) -> None:
     # The system takes forks that ended off its table by itself.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        size, descriptors = _receive_descriptors(asked)
+        size, descriptors = _receive_descriptors(asked, 3)
         if size is None:
             return
         request = json.loads(_exactly(asked, size))
+        may_begin, begin = os.pipe()
         pid = os.fork()
         if pid == 0:
             asked.close()
+            os.close(begin)
+            # Not over before it has a descriptor: its id would be free for another process.
+            os.read(may_begin, 1)
+            os.close(may_begin)
             _become(request, descriptors)
-        for descriptor in descriptors:
+        pidfd = os.pidfd_open(pid)
+        socket.send_fds(asked, [_LENGTH.pack(pid)], [pidfd])
+        for descriptor in (*descriptors, pidfd, may_begin, begin):
             os.close(descriptor)
-        asked.sendall(_LENGTH.pack(pid))
 
 
 def _read_models() -> None:
@@ -187,6 +208,11 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
             program = compile(source.read(), script, "exec")
         exec(program, {"__name__": "__main__", "__builtins__": __builtins__})  # noqa: S102
         code = 0
+    except SystemExit as end:
+        code = _exit_code(end)
+    except BaseException as error:  # noqa: BLE001 - this is the end of the process, and its last words
+        # As Python does at the end of any script; without the lines of this file.
+        print_exception(type(error), error, _below_this_file(error.__traceback__))
     finally:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
@@ -194,8 +220,23 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
         os._exit(code)
 
 
-def _receive_descriptors(asked: socket.socket) -> tuple[int | None, list[int]]:
-    data, descriptors, _, _ = socket.recv_fds(asked, _LENGTH.size, 3)
+def _exit_code(end: SystemExit) -> int:
+    """As Python takes it: what is no number is a message, and a failure."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    sys.stderr.write(f"{end.code}\n")
+    return 1
+
+
+def _below_this_file(trace: TracebackType | None) -> TracebackType | None:
+    below = trace
+    while below is not None and below.tb_frame.f_code.co_filename == __file__:
+        below = below.tb_next
+    return below
+
+
+def _receive_descriptors(asked: socket.socket, count: int) -> tuple[int | None, list[int]]:
+    data, descriptors, _, _ = socket.recv_fds(asked, _LENGTH.size, count)
     return (_LENGTH.unpack(data)[0] if data else None), descriptors
 
 

@@ -1,4 +1,8 @@
-"""Ends processes that this room started, and provably no others: a process id alone may have been given away again."""
+"""Ends processes that this room started, and provably no others: a process id alone may have been given away again.
+
+On Linux a process is held by a pidfd while it is looked at and signalled, so its id cannot be given away in between
+(https://man7.org/linux/man-pages/man2/pidfd_open.2.html).
+"""
 
 import contextlib
 import os
@@ -40,8 +44,7 @@ class ProcessGroup:
         for number, seconds in _GRACE_SECONDS.items():
             members = self._members()
             for pid in members:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, number)
+                self._signal(pid, number)
             deadline = time.monotonic() + seconds
             while members and time.monotonic() < deadline:
                 time.sleep(0.005)
@@ -52,6 +55,20 @@ class ProcessGroup:
             if not members:
                 return True
         return False
+
+    def _signal(self, pid: int, number: int) -> None:
+        """Signal a member of the group, unless its id is another process's by now."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if not has_pidfd():
+                os.kill(pid, number)
+                return
+            descriptor = os.pidfd_open(pid)
+            try:
+                # Looked at again: between the listing and this line the id may have been given away.
+                if pid in self._members():
+                    signal.pidfd_send_signal(descriptor, number)
+            finally:
+                os.close(descriptor)
 
     def _members(self) -> list[int]:
         if not _has_proc():
@@ -64,6 +81,17 @@ class ProcessGroup:
         if any(pid == self.pid and start != int(ticks) for pid, _, start in running):
             return []
         return [pid for pid, group, start in running if group == self.pid and start >= int(ticks)]
+
+
+def has_pidfd() -> bool:
+    """Whether this system has descriptors of processes: Linux from 5.3 on."""
+    if not hasattr(os, "pidfd_open"):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
 
 
 def _running() -> Iterator[tuple[int, int, int]]:

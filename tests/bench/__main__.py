@@ -55,9 +55,12 @@ def main() -> None:
         with console.status(f"measuring: {(measure.__doc__ or '').rstrip('.')}"):
             figures += measure()
     console.print(table(figures))
-    RESULT.parent.mkdir(exist_ok=True)
     kept = [{**asdict(figure), "ratio": figure.ratio, "kept": figure.kept} for figure in figures]
-    RESULT.write_text(json.dumps({"figures": kept}, indent=2) + "\n")
+    try:
+        RESULT.parent.mkdir(exist_ok=True)
+        RESULT.write_text(json.dumps({"figures": kept}, indent=2) + "\n")
+    except OSError as error:
+        sys.exit(f"{RESULT.relative_to(ROOT)} cannot be written: {error.strerror}.")
     console.print(f"Written to {RESULT.relative_to(ROOT)}")
 
 

@@ -18,6 +18,12 @@ from rotation_guard.cli.__main__ import app
 from rotation_guard.handlers.domain.history import iso
 
 NOW = "2026-03-01T12:00:00Z"
+ACCOUNT = "123456789012"
+"""Of moto, which answers GetCallerIdentity with it."""
+CALLER = "arn:aws:sts::123456789012:user/moto"
+"""The caller's ARN in that answer."""
+LOCAL_ENDPOINT = "http://127.0.0.1:1"
+"""Where a local deployment of these tests seems to listen: moto answers in its place."""
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:remediation:e-1"
 _serialize = TypeSerializer().serialize
@@ -225,7 +231,8 @@ def audited(
     used = []
 
     def watched(session: boto3.Session, service: str, **more: Any) -> Any:
-        client = shared_client(service, session.region_name, more["endpoint_url"])
+        endpoint_url = more["endpoint_url"]
+        client = shared_client(service, session.region_name, None if endpoint_url == LOCAL_ENDPOINT else endpoint_url)
         client.meta.events.register("provide-client-params", stack.note, unique_id="note")
         client.meta.events.register("before-call", stack.answer, unique_id="answer")
         used.append(client)
@@ -245,7 +252,7 @@ class Remediated:
 
     def __init__(self, audited: Audited, shared_client: Callable[..., Any]) -> None:
         self.now, self.ago, self.outputs, self.asked = audited.now, audited.ago, audited.outputs, audited.asked
-        self.answers = audited.answers
+        self.answers, self.calls = audited.answers, audited.calls
         self._dynamodb, self._secrets, self._ssm = map(shared_client, ("dynamodb", "secretsmanager", "ssm"))
         self._dynamodb.create_table(
             TableName="incidents",
@@ -260,6 +267,32 @@ class Remediated:
         )
         self._ssm.put_parameter(Name=self.KILL_SWITCH, Value="go", Type="String")
         self.name({"incidents_table_name": "incidents", "kill_switch_parameter_name": self.KILL_SWITCH})
+
+    def deploy_locally(self, directory: Path, **more: str) -> Path:
+        """Describes the same stack as the local deployment of this directory; where."""
+        path = directory / ".local" / "stack.json"
+        path.parent.mkdir(parents=True)
+        state = {
+            "endpoint_url": LOCAL_ENDPOINT,
+            "region": "eu-west-1",
+            "account_id": ACCOUNT,
+            "access_key_id": "a",
+            "secret_access_key": "b",
+            "outputs": json.loads(self.outputs.read_text()),
+        }
+        path.write_text(json.dumps({**state, **more}))
+        return path
+
+    def actions(self, incident: dict[str, Any]) -> list[dict[str, str]]:
+        """What was done about an incident, as its row has it."""
+        key = {name: {"S": incident[name]} for name in ("secret_arn", "opened_at")}
+        item = self._dynamodb.get_item(TableName="incidents", Key=key)["Item"]
+        return [{name: value["S"] for name, value in action["M"].items()} for action in item["actions"]["L"]]
+
+    def records(self) -> list[str]:
+        """The descriptions of the kill switch's versions, oldest first."""
+        versions = self._ssm.get_parameter_history(Name=self.KILL_SWITCH)["Parameters"]
+        return [version.get("Description", "") for version in versions]
 
     def name(self, outputs: dict[str, str]) -> None:
         """Adds outputs to those of the stack."""
@@ -321,12 +354,17 @@ class Remediated:
         """What the kill switch says."""
         return self._ssm.get_parameter(Name=self.KILL_SWITCH)["Parameter"]["Value"]
 
-    def turn(self, value: str | None) -> None:
+    def turn(self, value: str | None, **more: str) -> None:
         """Has the kill switch say this; None takes it away."""
         if value is None:
             self._ssm.delete_parameter(Name=self.KILL_SWITCH)
         else:
-            self._ssm.put_parameter(Name=self.KILL_SWITCH, Value=value, Overwrite=True)
+            self._ssm.put_parameter(Name=self.KILL_SWITCH, Value=value, Overwrite=True, **more)
+
+
+WRITES = (("remediation", "stop"), ("remediation", "go"), ("incidents", "release"))
+"""Every command that writes to AWS."""
+REASON = ("--reason", "Drill of the on-call team.")
 
 
 @pytest.fixture
@@ -349,8 +387,13 @@ def told(remediated: Remediated, answered: Callable[..., Any]) -> Callable[..., 
 
 @pytest.fixture
 def ask(remediated: Remediated, run: Callable[..., Any]) -> Callable[..., Any]:
-    """Runs a command on that stack; its result."""
-    return lambda *words, **more: run(*words, "--stack-outputs", str(remediated.outputs), **more)
+    """Runs a command on that stack, with a reason where it writes; its result."""
+
+    def invoke(*words: str, **more: Any) -> Any:
+        reason = REASON if words[:2] in WRITES and "--reason" not in words else ()
+        return run(*words, *reason, "--stack-outputs", str(remediated.outputs), **more)
+
+    return invoke
 
 
 def refused(code: str) -> dict[str, Any]:

@@ -65,11 +65,15 @@ def test_what_the_parser_of_options_refuses_ends_with_the_same_code(run, options
         (b"\x80\x81", "--from must be JSON"),
         (b"[" * 100_000, "--from must be JSON"),
         (b'{"SecretList": [NaN]}', "NaN is not JSON"),
-        (b"{}", "--from must hold a SecretList, or a list of its entries, got an object."),
-        (b'"text"', "--from must hold a SecretList, or a list of its entries, got text."),
+        (b"{}", "--from must hold a SecretList, a list of such pages, or a list of entries, got an object."),
+        (b'"text"', "--from must hold a SecretList, a list of such pages, or a list of entries, got text."),
         (b"3", "got a number."),
         (b"null", "got null."),
         (b'{"SecretList": {}}', "--from must hold a SecretList"),
+        (b'[{"SecretList": []}, {"SecretList": "text"}]', "got page 2 with text as its SecretList."),
+        (b'[{"SecretList": []}, {"Name": "a"}]', "got a list of pages of which page 2 is an object without one."),
+        (b'[{"SecretList": []}, []]', "got a list of pages of which page 2 is a list without one."),
+        (b'[{"SecretList": []}, {"SecretList": [3]}]', "--from: page 2, entry 1 must be an object, got a number."),
     ],
 )
 def test_a_file_that_is_no_list_is_named(run, content, said):

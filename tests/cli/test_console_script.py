@@ -59,12 +59,23 @@ def test_the_help_of_a_group_names_its_commands(tmp_path, group, commands):
     assert all(f" {command} " in done.stdout.decode() for command in commands)
 
 
-@pytest.mark.parametrize("command", [["report"], ["incidents"], ["incidents", "show", "a"], ["remediation", "stop"]])
-def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path, command):
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["report"], 3),
+        (["incidents"], 3),
+        (["incidents", "show", "a"], 3),
+        (["remediation", "status"], 3),
+        (["remediation", "stop", "--local", "--reason", "a"], 3),
+        (["remediation", "stop", "--reason", "a"], 2),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path, command, code):
     done = started(MODULE, *command, cwd=tmp_path)
 
-    assert done.returncode == 3
-    assert done.stderr.decode().startswith("No deployment is known")
+    assert done.returncode == code
+    assert "deployment" in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
     assert b"Traceback" not in done.stderr
 
 
@@ -112,3 +123,20 @@ def test_an_interruption_has_its_own_exit_code(monkeypatch):
     with pytest.raises(SystemExit) as ended:
         console.main()
     assert ended.value.code == 130
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is always full")
+@pytest.mark.parametrize("chosen", ["table", "json", "csv", "markdown"])
+def test_an_output_that_cannot_be_written_is_a_sentence(tmp_path, chosen):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*MODULE, "scan", "--from", "-", "--format", chosen],
+            cwd=tmp_path,
+            input=b"[]",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert done.returncode == 3
+    assert done.stderr == b"The output cannot be written: No space left on device.\n"

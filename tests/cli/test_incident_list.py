@@ -13,7 +13,7 @@ from rotation_guard.cli.incident_rows import COLUMNS
 from rotation_guard.cli.timeline import COLUMNS as TIMELINE_COLUMNS
 from rotation_guard.handlers.domain.incidents import Outcome
 
-from .conftest import ARN, refused
+from .conftest import ARN, REASON, refused
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reports.md"
 HELPERS = [
@@ -245,7 +245,7 @@ def test_what_cannot_be_used_is_named(remediated, ask, words, said):
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [[], ["show", "a"], ["release", "a"], ["orphaned"]])
+@pytest.mark.parametrize("words", [[], ["show", "a"], ["release", "a", *REASON], ["orphaned"]])
 def test_a_stack_that_has_no_such_table_is_named(audited, run, words):
     result = run("incidents", *words, "--stack-outputs", str(audited.outputs))
 

@@ -5,7 +5,7 @@ import io
 
 from rotation_guard.handlers.domain.standing import Standing
 
-from .conftest import ARN, refused
+from .conftest import ARN, CALLER, REASON, refused
 
 
 def test_orphaned_secrets_are_listed_with_the_time_since_when(remediated, told, ask):
@@ -61,7 +61,7 @@ def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, to
     result = ask("incidents", "release", arn)
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("orders/db is released at ")
+    assert "\norders/db is released at " in result.stdout
     row = remediated.row(f"secret#{arn}")
     assert row["released_at"] >= remediated.ago(seconds=0)
     assert row == {
@@ -70,6 +70,8 @@ def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, to
         "orphaned_at": since,
         "succeeded_at": before,
         "released_at": row["released_at"],
+        "released_by": CALLER,
+        "release_reason": REASON[1],
     }
     standing = Standing(arn, succeeded_at=before, orphaned_at=since, released_at=row["released_at"])
     assert standing.is_orphaned is False
@@ -93,7 +95,8 @@ def test_nothing_is_made_for_a_secret_that_was_never_orphaned(remediated, ask):
 
     result = ask("incidents", "release", "fine")
 
-    assert (result.exit_code, result.stdout) == (0, "fine is not orphaned, so there is nothing to release.\n")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("fine is not orphaned, so there is nothing to release.\nDeployment: The stack of ")
     assert remediated.row(f"secret#{arn}") == {}
 
 
@@ -113,5 +116,26 @@ def test_a_release_that_is_refused_is_a_sentence(remediated, ask):
 
     result = ask("incidents", "release", arn)
 
-    assert (result.exit_code, result.stdout) == (3, "")
+    assert (result.exit_code, result.stdout.count("\n")) == (3, 1)
+    assert "released" not in result.stdout
     assert "UpdateItem was refused: AccessDeniedException" in result.stderr
+
+
+def test_who_released_a_secret_and_why_is_in_the_timeline_of_its_newest_incident(remediated, ask, told):
+    arn = remediated.standing("orders/db", orphaned_at=remediated.ago(hours=1))
+    older = remediated.ended("orders/db", "escalated", hours=9)
+    newest = remediated.ended("orders/db", "escalated", hours=2)
+
+    assert ask("incidents", "release", arn, "--reason", "The grant is back.").exit_code == 0
+
+    [action] = remediated.actions(newest)
+    assert action == {
+        "action": "release",
+        "at": remediated.row(f"secret#{arn}")["released_at"],
+        "outcome": "released",
+        "reason": "The grant is back.",
+        "by": CALLER,
+    }
+    assert remediated.actions(older) == []
+    assert told("show", "orders/db")["timeline"][-1] == action
+    assert f"(by {CALLER})" in " ".join(ask("incidents", "show", "orders/db").stdout.split())

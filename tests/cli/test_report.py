@@ -283,3 +283,28 @@ def test_an_option_that_cannot_be_used_is_named(run, options, said):
 
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_a_directory_above_that_may_not_be_read_is_told(run, tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pathlib.Path.is_file", refuse)
+
+    result = run("report")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
+    assert ".local/stack.json cannot be read: Permission denied." in result.stderr
+
+
+def test_a_current_directory_that_is_gone_is_told(run, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    result = run("report")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
+    assert "The current directory cannot be read" in result.stderr

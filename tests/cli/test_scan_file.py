@@ -313,3 +313,28 @@ def test_five_thousand_secrets_are_judged(answered, listing):
     answer = answered("scan", "--from", listing(*(entry(f"s/{i}", i % 60) for i in range(5000))), "--now", NOW)
 
     assert len(answer["secrets"]) == answer["summary"]["total"] == 5000
+
+
+def test_pages_of_a_list_are_one_list(run, answered):
+    pages = [
+        {"SecretList": [entry("a"), entry("b", 3)], "NextToken": "t"},
+        {"SecretList": [], "NextToken": "u"},
+        {"SecretList": [entry("c"), entry("b", 5)]},
+    ]
+
+    answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps(pages))
+
+    assert sorted(names(answer)) == ["a", "b", "c"]
+    assert answer["warnings"] == []
+
+
+def test_pages_of_which_the_last_is_missing_are_told(answered):
+    pages = [{"SecretList": [entry("a")], "NextToken": "t"}, {"SecretList": [entry("b")], "NextToken": "u"}]
+
+    answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps(pages))
+
+    assert "AWS had more secrets" in answer["warnings"][0]
+
+
+def test_no_pages_are_no_secrets(answered):
+    assert names(answered("scan", "--from", "-", stdin="[]")) == []

@@ -4,7 +4,9 @@ import json
 
 import pulumi
 import pytest
+from pulumi_aws import ssm
 
+from components.configuration import camel
 from components.remediation import Remediation
 
 MACHINE, TABLE = "aws:sfn/stateMachine:StateMachine", "aws:dynamodb/table:Table"
@@ -201,8 +203,16 @@ def test_the_kill_switch_says_go_until_somebody_stops_it_and_no_deployment_sets_
     switch = plain.named(PARAMETER, "mend-kill-switch")
 
     assert (switch.inputs["type"], switch.inputs["value"]) == ("String", "go")
-    assert switch.ignore_changes == ("value",)
+    # A single property that is not ignored makes the provider send the value that was deployed.
+    properties = {camel(name) for name in _properties_of(ssm.Parameter)}
+    assert {"value", "valueWo", "insecureValue", "description", "tags", "name", "region"} < properties
+    assert properties - set(switch.ignore_changes) == set()
     assert told(plain, "decide")["KILL_SWITCH_PARAMETER_NAME"] == switch.outputs["name"]
+
+
+def _properties_of(resource):
+    """Inputs and outputs by the provider's own schema, from which its SDK is generated."""
+    return {name for name, member in vars(resource).items() if isinstance(member, property)}
 
 
 def test_incidents_are_keyed_by_secret_and_opening_time(plain):

@@ -270,3 +270,36 @@ def test_an_incomplete_environment_is_told_as_what_it_is(aws, run, monkeypatch):
         run()
 
     assert aws.asked("ListSecrets") == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"scheduled_time": "<aws.scheduler.scheduled-time>"},
+        {"run_id": "2026-03-01T12:00:00Z"},
+        {"run_id": "2026-03-01T12:00:00Z", "part": 0},
+        {"run_id": "2026-03-01T12:00:00Z", "part": True},
+        {"run_id": 5, "part": 1},
+    ],
+)
+def test_audits_by_hand_within_one_second_are_two_runs(aws, aged, run, context, event):
+    aged("fresh")
+    scheduled = run(SCHEDULED)["run_id"]
+    ids = []
+    for request in ("request-1", "request-2"):
+        context.aws_request_id = request
+        ids.append(run(event)["run_id"])
+
+    assert ids == ["request-1", "request-2"]
+    assert sorted(row["run_id"] for row in aws.rows("runs")) == sorted([scheduled, *ids])
+
+
+def test_the_retry_of_a_schedule_is_the_same_run_whatever_its_request(aws, run, context):
+    ids = set()
+    for request in ("request-1", "request-2"):
+        context.aws_request_id = request
+        ids.add(run(SCHEDULED)["run_id"])
+
+    assert ids == {"2026-03-01T12:00:00Z"}
+    assert len(aws.rows("runs")) == 1

@@ -49,7 +49,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def aws(emulator: Emulator) -> Aws:
-    return Aws(emulator.endpoint_url, REGION, ACCOUNT_ID)
+    return emulator.aws(REGION)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -72,7 +73,7 @@ def test_what_is_not_known_is_refused(ssm):
 def test_an_automation_belongs_to_its_region(aws, ssm):
     token = str(uuid.uuid4())
     execution = start(ssm, "restart-orders", ClientToken=token)
-    elsewhere = type(aws)(aws.endpoint_url, "us-east-1", aws.account_id).client("ssm")
+    elsewhere = replace(aws, region="us-east-1").client("ssm")
 
     assert refused(status, elsewhere, execution) == "AutomationExecutionNotFoundException"
     assert start(elsewhere, "restart-orders", ClientToken=token) != execution

@@ -1,6 +1,7 @@
 """Functions that start as forks: as alone as processes of their own."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,3 +86,53 @@ def test_without_the_forked_process_functions_start_as_ever(tmp_path):
     (tmp_path / "script.py").write_text("print(1)")
     with forks.Popen([sys.executable, str(tmp_path / "script.py")], **options) as process:
         assert process.stdout.read() == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("def fails():\n    raise ValueError('no such table')\nfails()", "ValueError: no such table"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("def (:", "SyntaxError: "),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+    ],
+)
+def test_a_fork_that_fails_prints_its_traceback_and_nothing_of_how_it_was_started(forks, tmp_path, script, said):
+    fork = start(forks, tmp_path / "function", script)
+    printed = fork.stderr.read()
+    end(fork)
+
+    assert said in printed.splitlines()[-1]
+    assert "worker.py" in printed
+    assert "forks.py" not in printed
+
+
+@pytest.mark.parametrize(("script", "said"), [("import sys; sys.exit('enough')", "enough\n"), ("exit(0)", "")])
+def test_a_fork_that_exits_says_what_any_script_says(forks, tmp_path, script, said):
+    fork = start(forks, tmp_path / "function", script)
+
+    assert fork.stderr.read() == said
+    end(fork)
+
+
+def test_a_fork_that_has_ended_is_over_though_its_id_is_another_process_now(forks, tmp_path):
+    fork = start(forks, tmp_path / "function", "pass")
+    fork.stdout.read()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
+        fork.pid = bystander.pid  # As if the system had given it away.
+        assert fork.wait(timeout=5) is not None
+        fork.kill()
+        fork.terminate()
+        assert bystander.poll() is None
+        bystander.communicate(b"\n")
+    assert bystander.returncode == 0
+    end(fork)
+
+
+def test_a_fork_can_be_ended(forks, tmp_path):
+    fork = start(forks, tmp_path / "function", "import time; time.sleep(60)")
+
+    fork.terminate()
+
+    assert fork.wait(timeout=5) is not None
+    end(fork)

@@ -1,6 +1,7 @@
 """`up` and `down`, also when something is in the way: one sentence, no process left over, and the next `up` works."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -18,6 +19,7 @@ from local import deployment
 from local.commands import main
 from local.emulator import Emulator
 from local.errors import LocalError
+from local.resources import Resource
 from local.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -97,7 +99,7 @@ def test_the_environment_can_be_sourced(shared):
     script = '. "$0/env"; echo "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID ${AWS_PROFILE-unset}"'
     command = ["/bin/sh", "-c", script, str(shared.directory)]
     told = subprocess.check_output(command, env={"AWS_PROFILE": "mine"}, text=True)
-    assert told.split() == [shared.endpoint_url, "test", "unset"]
+    assert told.split() == [shared.endpoint_url, shared.access_key_id, "unset"]
 
 
 def test_a_developers_own_profile_and_proxy_are_never_used(shared, monkeypatch):
@@ -222,18 +224,131 @@ def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(d
         bystander.communicate(b"\n")
 
 
-def test_down_leaves_nothing_of_its_own_names_what_is_not_and_keeps_what_others_put_there(
-    directory, up, capsys, left_over
-):
-    up().client("sqs").create_queue(QueueName="made-by-hand")
+def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_there(directory, up, capsys, left_over):
+    stack = up()
+    sqs, secrets = stack.client("sqs"), stack.client("secretsmanager")
+    sqs.create_queue(QueueName="made-by-hand")
+    # More than ListSecrets answers in a page.
+    for number in range(120):
+        secrets.create_secret(Name=f"mine/{number}", SecretString="{}")
     (directory / "bench.json").write_text("{}")
-    assert main(["--directory", str(directory), "down"]) == 1
+
+    assert main(["--directory", str(directory), "down"]) == 0
+
     told = capsys.readouterr()
-    assert len(told.err.splitlines()) == 1
-    assert "made-by-hand" in told.err
-    assert "failures" not in told.err
+    assert told.err == ""
+    assert " of the stack, and 121 of your own (Queue 1, Secret 120), and ended the embedded AWS" in told.out
+    assert len(told.out) < 500
     assert left_over() == []
     assert [path.name for path in directory.iterdir()] == ["bench.json"]
+
+
+def test_down_names_some_of_the_stacks_resources_that_stay(directory, up, capsys, monkeypatch):
+    body = "".join(f'pulumi.export("topic{number}", sns.Topic("t{number}").arn)\n' for number in range(15))
+    up(body)
+    monkeypatch.setattr("local.deployment.Resource.delete", lambda resource, aws: None)
+
+    assert main(["--directory", str(directory), "down"]) == 1
+
+    told = capsys.readouterr()
+    assert re.search(r"but 15 resources were left in it: .* and 5 more\.$", told.err.strip())
+    assert len(told.err.splitlines()) == 1
+
+
+def test_what_is_adopted_is_written_beside_what_another_process_adopted(shared):
+    first, second = (deployment.require_running(shared.directory) for _ in range(2))
+    made = [Resource("aws:sqs/queue:Queue", name, f"no-such-queue-{name}", {}) for name in ("a", "b")]
+
+    first.adopt(made[:1])
+    second.adopt(made)
+
+    described = deployment.require_running(shared.directory).resources
+    assert [one["name"] for one in described].count("a") == 1
+    assert {"a", "b"} <= {one["name"] for one in described}
+
+
+def test_nothing_is_adopted_while_the_lock_is_anothers(shared, monkeypatch):
+    monkeypatch.setattr(deployment, "_ADOPT_SECONDS", 0.0)
+    before = (shared.directory / "stack.json").read_text()
+    with (shared.directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(LocalError, match="Another `up` or `down` is at work"):
+            shared.adopt([Resource("aws:sqs/queue:Queue", "c", "c", {})])
+    assert (shared.directory / "stack.json").read_text() == before
+
+
+def test_a_stack_that_was_replaced_does_not_describe_itself_again(shared):
+    replaced = deployment.require_running(shared.directory)
+    replaced.access_key_id = "AKIAOFANEARLIERRUN"
+    before = (shared.directory / "stack.json").read_text()
+
+    with pytest.raises(LocalError, match="replaced or ended meanwhile"):
+        replaced.adopt([Resource("aws:sqs/queue:Queue", "d", "d", {})])
+
+    assert (shared.directory / "stack.json").read_text() == before
+
+
+COMMANDS = [["up", "--no-stories"], ["down"], ["status"], ["env"], ["drill"], ["report"], ["event", "rotation-failed"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("place", ["file", "below a file"])
+def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path, capsys, command, place):
+    (tmp_path / "taken").write_text("")
+    directory = tmp_path / "taken" if place == "file" else tmp_path / "taken" / ".local"
+
+    code = main(["--directory", str(directory), *command])
+
+    told = capsys.readouterr()
+    said = told.out + told.err
+    assert len(said.splitlines()) == 1
+    assert "Traceback" not in said
+    nothing_runs = command[0] in ("status", "env", "drill", "event") or (command[0] == "down" and place != "file")
+    assert ("No stack" in said) if nothing_runs else (str(tmp_path / "taken") in said)
+    assert code == (0 if "nothing is left behind" in said else 1)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_read_only_file_system_is_a_sentence(directory, capsys, monkeypatch, command):
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(directory))
+
+    directory.mkdir()
+    monkeypatch.setattr(os, "open", refuse)
+
+    main(["--directory", str(directory), *command])
+
+    told = capsys.readouterr()
+    said = told.out + told.err
+    assert len(said.splitlines()) == 1
+    assert "No stack is running" in said or f"{directory} cannot be used: Read-only file system." in said
+
+
+def test_the_log_steers_no_terminal(shared):
+    arn = "arn:aws:sqs:eu-west-1:111122223333:no\x1b[2J\u202e\x9b"
+    events = shared.client("events")
+    events.put_rule(Name="nasty", EventPattern=json.dumps({"source": ["nasty"]}))
+    events.put_targets(Rule="nasty", Targets=[{"Id": "a", "Arn": arn}])
+    events.put_events(Entries=[{"Source": "nasty", "DetailType": "\u202e\x1b[2J", "Detail": "{}"}])
+    log = shared.emulator.log
+
+    eventually(lambda: "nasty" in log.read_text() or r"\u202e" in log.read_text(), "a line in the log")
+
+    assert not set(log.read_text()) & {"\x1b", "\u202e", "\x9b"}
+    events.remove_targets(Rule="nasty", Ids=["a"])
+    events.delete_rule(Name="nasty")
+
+
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+def test_a_profile_that_is_none_does_not_matter(shared, variable):
+    command = [sys.executable, "-m", "local", "--directory", str(shared.directory), "status"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+    done = subprocess.run(
+        command, cwd=ROOT, env={**environment, variable: "no-such-profile"}, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("step", ["starting the embedded AWS", "deploying the stack"])
@@ -276,6 +391,20 @@ def test_every_command_says_when_no_stack_is_running(directory, capsys, command)
     assert main(["--directory", str(directory), *command]) == 1
     told = capsys.readouterr()
     assert "No stack is running: start one with `make up`." in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["\x1b[2J\u202e"], ["event", "\x1b[2J\u202e"], ["up", "--stack", "\x1b[2J\u202e"], ["up", "--port", "\u202e"]],
+)
+def test_an_argument_steers_no_terminal(shared, tmp_path, capsys, arguments):
+    directory = shared.directory if arguments[0] == "event" else tmp_path / ".local"
+    with contextlib.suppress(SystemExit):
+        main(["--directory", str(directory), *arguments])
+
+    said = capsys.readouterr().err
+    assert r"\u202e" in said
+    assert not set(said) & {"\x1b", "\u202e"}
 
 
 def test_help_shows_the_commands(capsys):

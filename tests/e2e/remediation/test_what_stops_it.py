@@ -170,6 +170,8 @@ def test_the_breaker_gives_a_secret_up_after_two_incidents_until_somebody_releas
     assert third.row["reason"].startswith("Incident followed incident without a success")
     assert third.turns == ESCALATED
     assert "is released" in run("incidents", "release", arn)
+    released = repairing.ears.row(arn, lambda row: row["actions"][-1]["action"] == "release")
+    assert released["actions"][-1]["reason"] == "The end-to-end test."
 
     repairing.put(repairing.event("rotation-failed", arn))
 
@@ -181,7 +183,8 @@ def cli(world, monkeypatch):
     monkeypatch.chdir(world.stack.directory.parent)
 
     def run(*arguments):
-        result = CliRunner().invoke(app, arguments, env={"COLUMNS": "80"})
+        why = ("--local", "--reason", "The end-to-end test.")
+        result = CliRunner().invoke(app, [*arguments, *why], env={"COLUMNS": "80"})
         assert result.exit_code == 0, result.output
         return result.stdout
 

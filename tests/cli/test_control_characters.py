@@ -1,0 +1,114 @@
+"""No output has a control character of a name, a tag, a file or an answer in it, in whatever format."""
+
+import json
+import re
+
+import pytest
+
+from rotation_guard.handlers.domain.control_characters import escape_control_characters
+
+from .conftest import NOW, entry, refused, tags
+
+# By the Unicode Character Database: categories Cc and Cs, and of Cf and Zl/Zp what changes lines or direction (UAX #9).
+FORBIDDEN = [
+    *map(chr, range(0x20)),
+    *map(chr, range(0x7F, 0xA0)),
+    *"\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+    "\ud800",
+    "\udfff",
+]
+NASTY = "a\x00\x07\x1b[2J\x7f\x85\x9b31m\u200e\u2028\u2029\u202e\u2066\ud800[red]b"
+
+
+def offending(text, layout="\n"):
+    return [one for one in text if one in FORBIDDEN and one not in layout]
+
+
+@pytest.mark.parametrize("character", FORBIDDEN, ids=lambda one: f"{ord(one):04x}")
+def test_each_becomes_its_escape(character):
+    escaped = escape_control_characters(f"a{character}b")
+
+    assert not offending(escaped)
+    assert re.fullmatch(r"a\\(x[0-9a-f]{2}|u[0-9a-f]{4}|[ntr])b", escaped)
+
+
+def test_what_people_write_stays():
+    text = "geheim/schlüssel-日本語-🔑 עברית عربى e\u0301 \u200d \\x1b [red]"
+
+    assert escape_control_characters(text) == text
+
+
+@pytest.mark.parametrize("chosen", ["table", "json", "csv", "markdown"])
+def test_a_file_steers_no_terminal_and_no_reader(run, listing, chosen):
+    nasty = entry(
+        NASTY, 40, Tags=tags(owner=NASTY), ARN=f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{NASTY}"
+    )
+
+    result = run("scan", "--from", listing(nasty), "--now", NOW, "--format", chosen)
+
+    assert result.exit_code == 0
+    assert not offending(result.stdout, "\r\n" if chosen == "csv" else "\n")
+    assert r"\u202e" in result.stdout
+    assert "red" in result.stdout
+
+
+def test_json_still_holds_the_name_as_it_is(run, listing):
+    stdout = run("scan", "--from", listing(entry(NASTY, 40)), "--now", NOW, "--format", "json").stdout
+
+    assert json.loads(stdout)["secrets"][0]["secret_name"] == NASTY
+
+
+def test_a_warning_beside_csv_is_escaped(run, tmp_path):
+    path = tmp_path / "\x1b[2J\u202elist.json"
+    path.write_text(json.dumps({"SecretList": [], "NextToken": "more"}))
+
+    result = run("scan", "--from", str(path), "--format", "csv")
+
+    assert "Warning: " in result.stderr
+    assert not offending(result.stderr)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["scan", "--from", "missing\x1b[2J\u202e"],
+        ["scan", "--now", NASTY.replace("\x00", "")],
+        ["scan", "--format", "\x1b[31m\u202e"],
+        ["scan", "--max-age-days", "\x1b[31m\u202e"],
+        ["\x1b[31m\u202e"],
+        ["scan", "--\x1b[31m\u202e"],
+        ["incidents", "\u202e\x1b]0;x\x07"],
+        ["remediation", "stop", "more\x1b[31m"],
+    ],
+)
+def test_what_is_refused_is_quoted_without_its_control_characters(run, words):
+    result = run(*words)
+
+    assert result.exit_code == 2
+    assert not offending(result.stderr)
+    assert result.stdout == ""
+
+
+def test_an_answer_of_aws_is_escaped(remediated, ask):
+    refusal = refused("AccessDenied\x1b[31m")
+    refusal["Error"]["Message"] = NASTY
+    remediated.answers["GetParameter"] = lambda asked: refusal
+
+    result = ask("remediation", "status")
+
+    assert result.exit_code == 3
+    assert not offending(result.stderr)
+    assert r"\x1b[31m" in result.stderr
+
+
+@pytest.mark.parametrize("chosen", ["table", "json", "csv", "markdown"])
+@pytest.mark.parametrize("words", [("incidents", "list"), ("incidents", "show", "a"), ("incidents", "orphaned")])
+def test_a_row_of_a_table_is_escaped(remediated, ask, words, chosen):
+    nasty = NASTY.replace("\ud800", "")
+    remediated.ended("a", "escalated", reason=nasty, execution=f"arn:aws:states:eu-west-1:1:execution:{nasty}:>")
+    remediated.standing("a", orphaned_at=nasty)
+
+    result = ask(*words, "--format", chosen)
+
+    assert result.exit_code == 0, result.stderr
+    assert not offending(result.stdout, "\r\n" if chosen == "csv" else "\n")

@@ -1,0 +1,198 @@
+"""Commands that write: they act on the deployment that was named and on no other, and say which."""
+
+import json
+
+import pytest
+
+from .conftest import ACCOUNT, CALLER, REASON, WRITES
+
+WRITING_CALLS = ("PutParameter", "UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems", "DeleteParameter")
+
+
+@pytest.fixture
+def command(remediated):
+    """The words of a command that would have something to write, and whether it has written it."""
+
+    def prepare(*words):
+        if words == ("incidents", "release"):
+            arn = remediated.standing("orders/db", orphaned_at=remediated.ago(hours=1))
+            return (*words, arn)
+        return words
+
+    return prepare
+
+
+@pytest.fixture
+def written(remediated):
+    """The writes that AWS was asked for."""
+    return lambda: [name for name, _ in remediated.calls if name in WRITING_CALLS]
+
+
+@pytest.mark.parametrize("given", [REASON, ()], ids=["with a reason", "without"])
+@pytest.mark.parametrize("words", WRITES)
+def test_a_leftover_local_deployment_is_never_written_to_unasked(
+    remediated, run, command, written, tmp_path, monkeypatch, words, given
+):
+    remediated.deploy_locally(tmp_path)
+    below = tmp_path / "repository" / "of" / "production"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+
+    result = run(*command(*words), *given)
+
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    for way in ("--stack-outputs", "ROTATION_GUARD_STACK_OUTPUTS", "--local"):
+        assert way in result.stderr
+    assert "Nothing was written" in result.stderr
+    assert (result.stdout, written()) == ("", [])
+
+
+@pytest.mark.parametrize("words", WRITES)
+@pytest.mark.parametrize("way", ["option", "variable", "local"])
+def test_each_names_deployment_account_and_region_before_and_after(
+    remediated, run, command, written, tmp_path, monkeypatch, words, way
+):
+    remediated.deploy_locally(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    outputs = str(remediated.outputs)
+    options = {"option": ["--stack-outputs", outputs], "variable": [], "local": ["--local"]}[way]
+    environment = {"ROTATION_GUARD_STACK_OUTPUTS": outputs} if way == "variable" else {}
+
+    result = run(*command(*words), *REASON, *options, **environment)
+
+    assert result.exit_code == 0, result.stderr
+    before, _, after = result.stdout.splitlines()
+    name = "The local deployment at http://127.0.0.1:1" if way == "local" else f"The stack of {outputs}"
+    for line in (before, after):
+        assert name in line
+        assert f", account {ACCOUNT}, Region eu-west-1." in line
+    assert CALLER in before
+    assert len(written()) == 1
+
+
+@pytest.mark.parametrize("words", WRITES)
+def test_the_option_local_wins_over_the_variable(remediated, run, command, tmp_path, monkeypatch, words):
+    remediated.deploy_locally(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    result = run(*command(*words), *REASON, "--local", ROTATION_GUARD_STACK_OUTPUTS="/no/such/file")
+
+    assert result.exit_code == 0
+    assert "The stack of" not in result.stdout
+
+
+@pytest.mark.parametrize("words", [*WRITES, ("remediation", "status"), ("incidents", "list"), ("report",)])
+def test_two_deployments_at_once_are_refused(remediated, run, command, written, words):
+    reason = REASON if words in WRITES else ()
+
+    result = run(*command(*words), *reason, "--local", "--stack-outputs", str(remediated.outputs))
+
+    assert result.exit_code == 2
+    assert "--local and --stack-outputs name two deployments" in result.stderr
+    assert written() == []
+
+
+@pytest.mark.parametrize("words", WRITES)
+def test_credentials_of_another_account_write_nothing(remediated, run, command, written, words):
+    outputs = json.loads(remediated.outputs.read_text())
+    outputs["function_arn"] = outputs["function_arn"].replace(ACCOUNT, "999988887777")
+    remediated.outputs.write_text(json.dumps(outputs))
+
+    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+
+    assert result.exit_code == 2
+    assert f"is in account 999988887777, and the credentials are of {ACCOUNT}; nothing was written" in result.stderr
+    assert (result.stdout, written()) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        ({"function_arn": "no arn"}, "must have an output that is an ARN, for its account"),
+        ({"other_arn": "arn:aws:sns:eu-west-1:999988887777:x"}, "must be of one account, got "),
+        ({"other_arn": f"arn:aws:sns:eu-west-3:{ACCOUNT}:x"}, "must be of one Region, got eu-west-1, eu-west-3"),
+    ],
+)
+@pytest.mark.parametrize("words", WRITES)
+def test_outputs_that_do_not_tell_whose_they_are_are_refused(remediated, run, command, written, words, outputs, said):
+    remediated.name(outputs)
+
+    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert said in result.stderr
+    assert written() == []
+
+
+@pytest.mark.parametrize("words", WRITES)
+def test_a_region_that_is_not_the_stacks_is_refused(remediated, ask, command, written, words):
+    result = ask(*command(*words), "--region", "us-east-1")
+
+    assert result.exit_code == 2
+    assert "is in Region eu-west-1, and the command is for us-east-1; nothing was written" in result.stderr
+    assert written() == []
+
+
+@pytest.mark.parametrize("words", WRITES)
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (None, "must be told why: give --reason TEXT"),
+        ("", "--reason must be 1 to 256 characters"),
+        ("   ", "--reason must be 1 to 256 characters"),
+        ("w" * 257, "got 257: 'wwww"),
+        ("two\nlines", r"without control characters, got 9: 'two\nlines'"),
+        ("clear\x1b[2J", r"\x1b"),
+        ("\u202eevil", r"\u202e"),
+    ],
+)
+def test_a_reason_is_one_printable_line(remediated, run, command, written, words, reason, said):
+    given = [] if reason is None else ["--reason", reason]
+
+    result = run(*command(*words), *given, "--stack-outputs", str(remediated.outputs))
+
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert said in result.stderr
+    assert written() == []
+
+
+def test_the_account_is_asked_before_anything_is_written(remediated, ask):
+    remediated.calls.clear()
+
+    ask("remediation", "stop")
+
+    assert [name for name, _ in remediated.calls] == ["GetCallerIdentity", "PutParameter"]
+
+
+@pytest.mark.parametrize("words", [("report",), ("incidents",), ("incidents", "orphaned"), ("remediation", "status")])
+def test_commands_that_read_say_which_deployment_they_read(remediated, run, tmp_path, monkeypatch, words):
+    path = remediated.deploy_locally(tmp_path)
+    below = tmp_path / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    outputs = str(remediated.outputs)
+    place = f", account {ACCOUNT}, Region eu-west-1"
+
+    found = " ".join(run(*words, COLUMNS="500").stdout.split())
+    named = " ".join(run(*words, COLUMNS="500", ROTATION_GUARD_STACK_OUTPUTS=outputs).stdout.split())
+    local = run(*words, "--local", COLUMNS="500", ROTATION_GUARD_STACK_OUTPUTS=outputs).stdout
+
+    assert f"The local deployment at http://127.0.0.1:1 ({path}){place}" in found
+    assert f"The stack of {outputs}{place}" in named
+    assert "The local deployment at" in local
+
+
+def test_a_variable_that_is_empty_names_nothing(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert "No deployment is known" in run("report", ROTATION_GUARD_STACK_OUTPUTS="").stderr
+
+
+def test_a_file_that_the_variable_names_in_vain_is_told_by_the_variables_name(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    result = run("report", ROTATION_GUARD_STACK_OUTPUTS="missing.json")
+
+    assert result.exit_code == 2
+    assert "ROTATION_GUARD_STACK_OUTPUTS must be a file that can be read, got missing.json" in result.stderr

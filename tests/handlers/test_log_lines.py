@@ -1,0 +1,56 @@
+"""The log is read in terminals and by tools that split it into lines: no name, tag or error steers them."""
+
+import importlib
+import io
+import json
+import logging
+import pkgutil
+
+import pytest
+from aws_lambda_powertools import Logger
+
+import handlers
+from handlers.domain.control_characters import serialize_log_record
+
+FORBIDDEN = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069"}
+NASTY = "a\x1b[2J\x7f\x85\u2028\u202e\ud800b"
+
+
+def loggers():
+    """The logger of each module that has one."""
+    names = [found.name for found in pkgutil.iter_modules(handlers.__path__)]
+    modules = [importlib.import_module(f"handlers.{name}") for name in names]
+    return {module.__name__: vars(module)["logger"] for module in modules if "logger" in vars(module)}
+
+
+def test_every_function_logs_without_control_characters():
+    found = loggers()
+
+    assert len(found) > 10
+    for name, logger in found.items():
+        assert logger.registered_formatter.json_serializer is serialize_log_record, name
+
+
+def test_a_line_of_the_log_has_none_and_says_all():
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger = Logger(service="test", logger_handler=handler, json_serializer=serialize_log_record)
+    try:
+        raise ValueError(NASTY)
+    except ValueError:
+        logger.exception(NASTY, extra={"secret": NASTY, "odd": {1, 2}})
+
+    [line] = stream.getvalue().split("\n")[:-1]
+    assert not set(line) & FORBIDDEN
+    assert not any("\ud800" <= one <= "\udfff" for one in line)
+    record = json.loads(line)
+    assert (record["message"], record["secret"]) == (NASTY, NASTY)
+    assert "ValueError" in record["exception"]
+
+
+@pytest.mark.parametrize("text", ["schlüssel-日本語-🔑", "a\nb\tc"])
+def test_a_line_is_json_of_the_same_value(text):
+    line = serialize_log_record({"message": text})
+
+    assert json.loads(line) == {"message": text}
+    assert "\n" not in line
