@@ -153,7 +153,8 @@ class Workflow:
             ),
             "TakeRestarts": make(taken, "$", "FirstWatch" if "restart" in self.functions else "Settled"),
             "TakeOutcome": make(taken, "$", "Tell"),
-            "TellReminder": self._tell("reminder", "Done", {"incident.$": "$.claim.incident"}),
+            # The failure that it reminds of is in no incident's row.
+            "TellReminder": self._tell("reminder", "Done", {"incident.$": "$.claim.incident", **HEARD}),
             "TakeEnding": make(taken, "$", "End"),
             # Where nothing can be restarted, that is what is told.
             "TakeMoved": make(taken, "$", "Debounce" if "restart" in self.functions else "Settled"),
