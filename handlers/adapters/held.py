@@ -56,7 +56,7 @@ class Held:
         )
 
     def gather(self, execution: str) -> list[Row]:
-        """What is to be told now, the oldest first: `secret_arn`, `opened_at`, `secret_name`, `owner` and `severity`.
+        """What is to be told now, the oldest first: `secret_arn`, `opened_at`, `secret_name`, and where known `owner` and `severity`.
 
         From here on whoever joins is told by another.
         """
@@ -77,7 +77,8 @@ class Held:
                     {
                         "secret_arn": one["held_arn"],
                         "opened_at": one["held_since"],
-                        **{name: one.get(name) for name in ("secret_name", "owner", "severity")},
+                        "secret_name": one.get("secret_name"),
+                        **{name: one[name] for name in ("owner", "severity") if name in one},
                     }
                     for one in found
                 ]

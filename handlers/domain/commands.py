@@ -153,7 +153,9 @@ def restart(facts: Facts, target: str) -> tuple[str, ...]:
 
 
 def _secret(facts: Facts) -> str:
-    return facts["secret_name"] or facts["secret_arn"] or ""
+    name, arn = facts["secret_name"] or "", facts["secret_arn"] or ""
+    # A name may begin with a hyphen, and would be read as an option.
+    return arn if name.startswith("-") else name or arn
 
 
 def _guard(*words: str) -> str:

@@ -298,7 +298,7 @@ def test_an_incident_that_was_just_claimed_is_told_as_it_is(aws, scene, tell):
     tell("opened", key, heard=heard_of(arn))
 
     [asked] = aws.asked("Publish")
-    assert asked["Subject"] == "Rotation failed: orders/db-1 at setSecret"
+    assert asked["Subject"] == "AT RISK orders/db-1 123456789012 eu-west-1: rotation failed at setSecret"
     text = json.loads(asked["Message"])["default"]
     assert f"AWSCURRENT is on version {scene.version(arn)}" in text
     assert f"AWSPENDING is on version {scene.version(arn, 'AWSPENDING')}: the rotation is unfinished." in text
@@ -310,7 +310,10 @@ def test_an_event_without_a_secret_is_told_and_noted_nowhere(aws, tell, topics):
 
     assert answer == {"outcome": "told", "teller": False}
     assert topics() == ["remediation"]
-    assert aws.asked("Publish")[0]["Subject"] == "Rotation failed: an unnamed secret at setSecret"
+    assert (
+        aws.asked("Publish")[0]["Subject"]
+        == "AT RISK an unidentified secret 123456789012 eu-west-1: rotation failed at setSecret"
+    )
     assert aws.rows("incidents") == []
     assert aws.asked("PutEvents") == []
 
