@@ -1,4 +1,4 @@
-"""Where the runbook of this release can be read: what the package says of itself, as the command line knows no stack."""
+"""Where the runbook of this release can be read, by what the package says of itself: no stack is asked."""
 
 from importlib.metadata import PackageNotFoundError, metadata
 

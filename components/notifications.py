@@ -17,6 +17,10 @@ WITHOUT_DEAD_LETTERS = ("email", "email-json", "sms")
 """Protocols for which dead letters of a subscription serve nobody: there is nothing to deliver again."""
 
 
+READ_BY_PROGRAMS = ("http", "https", "lambda", "sqs", "firehose")
+"""Protocols that get notices as JSON."""
+
+
 class SubscriptionArgs(TypedDict):
     """One subscriber of one topic."""
 
@@ -32,7 +36,8 @@ class SubscriptionArgs(TypedDict):
     raw_message_delivery: NotRequired[bool]
     """Delivers the message alone, without SNS's envelope: for sqs, http, https and firehose."""
     filter_policy: NotRequired[pulumi.Input[Mapping[str, Any]]]
-    """Delivers only messages whose body matches, as SNS writes filter policies."""
+    """Delivers only messages that match, as SNS writes filter policies: by the body on `failures`, and where programs
+    read it; by the attributes `severity`, `outcome`, `owner` and `secret` where people read text."""
     subscription_role_arn: NotRequired[pulumi.Input[str]]
     """Role that SNS assumes to write to a firehose stream."""
 
@@ -169,8 +174,7 @@ class Notifications(pulumi.ComponentResource):
             endpoint=endpoint,
             raw_message_delivery=subscription.get("raw_message_delivery"),
             filter_policy=None if filter_policy is None else _write_policy(filter_policy),
-            # The body is all there is to filter: EventBridge sets no message attributes.
-            filter_policy_scope=None if filter_policy is None else "MessageBody",
+            filter_policy_scope=None if filter_policy is None else _choose_scope(subscription),
             subscription_role_arn=subscription.get("subscription_role_arn"),
             redrive_policy=redrive.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn})) if redrive else None,
             opts=ResourceOptions(
@@ -190,6 +194,17 @@ def _checked(
     if not subscriptions:
         return opts
     return ResourceOptions.merge(opts, ResourceOptions(hooks=check.hooks()))
+
+
+def _choose_scope(subscription: SubscriptionArgs) -> str:
+    """What a filter reads.
+
+    EventBridge sets no message attributes, so that on `failures` the body is all there is. The notices of the other
+    topics have the same fields in both; what people get of them is no JSON, and no filter on the body would match it
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html).
+    """
+    is_json = subscription["topic"] == "failures" or subscription["protocol"] in READ_BY_PROGRAMS
+    return "MessageBody" if is_json else "MessageAttributes"
 
 
 def _write_policy(filter_policy: pulumi.Input[Mapping[str, Any]]) -> pulumi.Input[str]:

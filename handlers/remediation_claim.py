@@ -188,7 +188,10 @@ class _Claim:
         if claimed.does is Does.JOINS and incident:
             self._join(incident)
             return _answer("known", incident)
-        if claimed.does is Does.REMINDS:
+        if claimed.does is Does.REMINDS and incident:
+            # Of a closed incident nothing else is written down about it.
+            failure = {"reminded_at": self._heard.occurred_at, "reminded_step": self._heard.failed_step}
+            self._register.change(self._arn, incident.opened_at, failure)
             return _answer("reminder", incident)
         if claimed.does is Does.IS_LATE:
             return _answer("late", incident)

@@ -56,7 +56,7 @@ class Held:
         )
 
     def gather(self, execution: str) -> list[Row]:
-        """What is to be told now, the oldest first: `secret_arn`, `opened_at`, `secret_name`, and where known `owner` and `severity`.
+        """What is to be told now, the oldest first: `secret_arn`, `opened_at`, `secret_name`, `owner` and `severity`.
 
         From here on whoever joins is told by another.
         """

@@ -191,10 +191,16 @@ def _filtered(held: Sequence[Mapping[str, Any]], field: str, length: int) -> lis
 def _failure(turn: str, incident: Mapping[str, Any], opening: Mapping[str, Any]) -> Facts:
     """What failed, and when last. A reminder is about a failure that came after the incident was closed."""
     step = read_word(STEPS, incident.get("failed_step") or opening.get("failed_step"))
-    steps = [*read_set(incident.get("failed_steps")), incident.get("failed_step"), opening.get("failed_step")]
+    steps = [
+        *read_set(incident.get("failed_steps")),
+        incident.get("reminded_step"),
+        incident.get("failed_step"),
+        opening.get("failed_step"),
+    ]
     known = {"failed_step": step, "failed_steps": [one for one in STEPS if one in steps]}
-    if turn == REMINDER and (at := read_time(opening.get("occurred_at"))):
-        newest = read_word(STEPS, opening.get("failed_step"))
+    if turn == REMINDER:
+        newest = read_word(STEPS, incident.get("reminded_step"))
+        at = read_time(incident.get("reminded_at"))
         return {**known, "failed_step": newest or step, "failures": None, "last_failure_at": at}
     return {
         **known,

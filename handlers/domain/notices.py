@@ -227,7 +227,7 @@ def _when(facts: Facts) -> str:
     first = f"{facts['occurred_at']} ({facts['kind'] or 'an event'})"
     last, failures = facts["last_failure_at"], facts["failures"] or 1
     if facts["turn"] == REMINDER:
-        return f"{first}; it failed again at {last}" if last and facts["failures"] is None else first
+        return f"{first}; it failed again at {last}" if last else first
     return f"{first}; {failures} failures, the last at {last}" if failures > 1 and last else first
 
 

@@ -6,9 +6,9 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
-from rotation_guard.cli import runbook
 
 from components.release import REPOSITORY, VERSION, resolve_runbook
+from rotation_guard.cli import runbook
 
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 

@@ -3,15 +3,16 @@
 import json
 import re
 import shlex
+from typing import Any
 
 import botocore.session
 import pytest
 from botocore import xform_name
-from rotation_guard.cli.__main__ import _app
 from typer.main import get_command
 
 from handlers.domain.decisions import RULES, Action
-from tests.handlers.turns import ARN, FUNCTION, NOT_LISTED, SETTLED, TURNS, decided, held, incident, resolved, told
+from rotation_guard.cli.__main__ import _app
+from tests.handlers.turns import ARN, FUNCTION, NOT_LISTED, SETTLED, TURNS, decided, held, incident, told
 
 GLOBAL = {"--region", "--query", "--output", "--max-items"}
 """Options of every command (https://docs.aws.amazon.com/cli/latest/reference/#global-options), and of every command
@@ -65,7 +66,8 @@ def check(command):
     words = shlex.split(command)
     assert "\n" not in command
     if words[0] == "rotation-guard":
-        known = get_command(_app()).commands[words[1]].commands[words[2]]
+        group: Any = get_command(_app())
+        known = group.commands[words[1]].commands[words[2]]
         names = {name for parameter in known.params for name in parameter.opts} | {"--reason"}
         assert {word for word in words if word.startswith("--")} <= names, command
         return

@@ -144,12 +144,12 @@ def test_the_execution_is_the_incidents_own_whoever_tells(turn):
 
 
 def test_a_reminder_is_about_the_failure_that_it_reminds_of():
-    heard = {"kind": "RotationFailed", "occurred_at": "2026-03-02T02:00:00Z", "failed_step": "testSecret"}
+    failure = {"reminded_at": "2026-03-02T02:00:00Z", "reminded_step": "testSecret"}
 
-    facts = facts_of("reminder", EXECUTION, repaired() | {"outcome": "escalated"}, heard=heard)
+    facts = facts_of("reminder", EXECUTION, repaired() | {"outcome": "escalated"} | failure)
 
     assert (facts["last_failure_at"], facts["failed_step"], facts["failures"]) == (
-        heard["occurred_at"],
+        failure["reminded_at"],
         "testSecret",
         None,
     )

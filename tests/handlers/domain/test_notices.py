@@ -215,10 +215,9 @@ def test_a_notice_of_what_was_resolved_tells_by_what_and_asks_for_nothing():
 
 
 def test_a_reminder_tells_of_the_failure_that_it_reminds_of_and_of_none_as_new():
-    row = repaired() | {"outcome": "escalated"}
-    heard = {"kind": "RotationFailed", "occurred_at": "2026-03-02T02:00:00Z", "failed_step": "setSecret"}
+    row = repaired() | {"outcome": "escalated", "reminded_at": "2026-03-02T02:00:00Z"}
 
-    text = told("reminder", row, heard=heard).text
+    text = told("reminder", row).text
 
     assert "it failed again at 2026-03-02T02:00:00Z" in " ".join(unwrap(text))
     # When the incident was closed, that was the last of five.
