@@ -1,0 +1,236 @@
+"""Every command of the runbook works as it is printed: a shell runs them in order on a running stack.
+
+`aws` is the real AWS CLI, so that a command, an option or a query that does not exist fails whatever the local AWS does.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from handlers.domain.links import _ANCHORS
+from local.demo_secret import DemoSecret
+from local.deployment import RunningStack
+from local.waiting import eventually
+from tests.handlers.aws_commands import check_command
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "runbook.md").read_text()
+PLACEHOLDER = re.compile(r"<([A-Za-z_]+)>")
+UNKNOWN_HERE = ("ssm describe-automation-executions",)
+"""What the AWS CLI sends and the local AWS does not know: that it is sent proves the command."""
+SHIMS = {
+    # Version 1 sends `aws sqs` to AWS in some Regions, whatever the environment says.
+    "aws": 'exec "$AWS_CLI" --endpoint-url "$AWS_ENDPOINT_URL" "$@"',
+    "rotation-guard": 'exec "$PYTHON" -m rotation_guard.cli "$@"',
+    "pulumi": '[ "$*" = "stack output --json" ] || { echo "unknown: pulumi $*" >&2; exit 1; }; cat "$OUTPUTS"',
+}
+
+
+class Command(NamedTuple):
+    """One command, with the heading that it is under."""
+
+    heading: str
+    text: str
+
+
+def read_commands(page: str) -> list[Command]:
+    """Each command of a page, without its prompt: those in code blocks, fenced or indented."""
+    commands, heading, is_fenced = [], "", False
+    pending = ""
+    for line in page.splitlines():
+        if not is_fenced and line.startswith("#"):
+            heading = line.lstrip("# ")
+        if line.lstrip().startswith("```"):
+            is_fenced = not is_fenced
+            continue
+        text = line.strip()
+        is_indented = line.startswith("    ") and text.startswith(("$ ", "aws ", "rotation-guard "))
+        if pending or is_fenced or is_indented:
+            pending += text.removeprefix("$ ").removesuffix("\\")
+            if not text.endswith("\\") and pending:
+                commands.append(Command(heading, pending))
+                pending = ""
+    return commands
+
+
+COMMANDS = read_commands(PAGE)
+
+
+class Answer(NamedTuple):
+    """What became of a command."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+class Shell:
+    """Runs commands in a folder, on a running stack, with these values for the placeholders."""
+
+    def __init__(self, stack: RunningStack, folder: Path, values: Mapping[str, str]) -> None:
+        self._folder, self._values = folder, {**stack.outputs, **values}
+        manager = stack.client("secretsmanager")
+        self._deleted = manager.create_secret(Name=f"runbook/{uuid.uuid4()}", SecretString="x")["ARN"]
+        manager.delete_secret(SecretId=self._deleted, RecoveryWindowInDays=7)
+        shims = folder / "bin"
+        shims.mkdir()
+        for name, script in SHIMS.items():
+            path = shims / name
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
+        outputs = folder / "outputs.json"
+        outputs.write_text(json.dumps(stack.outputs))
+        cli = shutil.which("aws", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        assert cli, "the AWS CLI is missing: it is among the requirements for development (requirements-dev.txt)"
+        self._environment = {
+            "PATH": os.pathsep.join([str(shims), os.environ["PATH"]]),
+            "PYTHONPATH": str(ROOT),
+            "PYTHON": sys.executable,
+            "AWS_CLI": cli,
+            "OUTPUTS": str(outputs),
+            "HOME": str(folder),
+            "AWS_ENDPOINT_URL": stack.endpoint_url,
+            "AWS_DEFAULT_REGION": stack.region,
+            "AWS_ACCESS_KEY_ID": stack.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
+        }
+
+    def fill(self, text: str) -> str:
+        """The command with a value for each placeholder. Raises KeyError for one that nobody explains."""
+        # What is to be restored is deleted, and no other command could use that.
+        values = {**self._values, **({"secret": self._deleted} if "restore-secret" in text else {})}
+        return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
+
+    def run(self, text: str) -> Answer:
+        """Runs a command; a part of a pipe that fails is a failure."""
+        ended = subprocess.run(
+            ["/bin/bash", "-o", "pipefail", "-euc", self.fill(text)],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+
+def set_up_service(stack: RunningStack) -> None:
+    """A service that uses the secret."""
+    ecs = stack.client("ecs")
+    ecs.create_cluster(clusterName="runbook")
+    containers = [{"name": "orders", "image": "none", "memory": 64}]
+    ecs.register_task_definition(family="orders", containerDefinitions=containers)
+    ecs.create_service(cluster="runbook", serviceName="orders", taskDefinition="orders", desiredCount=1)
+
+
+@pytest.fixture(scope="module")
+def shell(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A shell, and a secret whose rotation has failed at testSecret, so that AWSPENDING has the live password."""
+    secret = DemoSecret(stack)
+    set_up_service(stack)
+    described: dict[str, Any] = stack.client("secretsmanager").describe_secret(SecretId=secret.arn)
+    function = described["RotationLambdaARN"]
+    tags = {tag["Key"]: tag["Value"] for tag in described["Tags"]}
+    with secret.broken_at("testSecret") as mend:
+        secret.rotated("RotationFailed")
+        held = {label: version for version, labels in secret.versions().items() for label in labels}
+        values = {
+            "secret": secret.arn,
+            "version": held["AWSPENDING"],
+            "pending": held["AWSPENDING"],
+            "current": held["AWSCURRENT"],
+            "execution": eventually(lambda: find_execution(stack, secret.arn), "the incident's execution"),
+            "rotation_function": function,
+            "log_group": find_log_group(stack, function),
+            "probe": tags["rotation-guard:probe"],
+            "dependent": tags["rotation-guard:probe"],
+            "cluster": "runbook",
+            "service": "orders",
+            "document": "AWS-RestartEC2Instance",
+        }
+        yield Shell(stack, tmp_path_factory.mktemp("runbook"), values)
+        mend()
+        # A new value ends the incident at once, so that other stories find the secret at rest. AWS refuses the call
+        # while a rotation is unfinished, and tries that one again.
+        with contextlib.suppress(stack.client("secretsmanager").exceptions.InvalidRequestException):
+            secret.rotate()
+        eventually(lambda: not has_incident(stack, secret.arn), "the end of the incident", 120.0)
+
+
+def has_incident(stack: RunningStack, arn: str) -> bool:
+    claim = {"secret_arn": {"S": f"open#{arn}"}, "opened_at": {"S": "claim"}}
+    table = stack.outputs["incidents_table_name"]
+    return "Item" in stack.client("dynamodb").get_item(TableName=table, Key=claim, ConsistentRead=True)
+
+
+def find_execution(stack: RunningStack, arn: str) -> str | None:
+    answer = stack.client("dynamodb").query(
+        TableName=stack.outputs["incidents_table_name"],
+        KeyConditionExpression="secret_arn = :arn",
+        ExpressionAttributeValues={":arn": {"S": arn}},
+        ScanIndexForward=False,
+        Limit=1,
+    )
+    return next((row["execution"]["S"] for row in answer["Items"]), None)
+
+
+def find_log_group(stack: RunningStack, function: str) -> str:
+    groups = stack.client("logs").describe_log_groups()["logGroups"]
+    name = function.split(":")[6]
+    return next(one["logGroupName"] for one in groups if name.rpartition("-")[0] in one["logGroupName"])
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[f"{command.heading}: {command.text[:60]}" for command in COMMANDS])
+def test_a_command_of_the_runbook_works_as_it_is_printed(shell: Shell, command: Command) -> None:
+    if command.text.startswith("aws "):
+        check_command(shlex.split(re.split(r" > ", command.text)[0]))
+
+    answer = shell.run(command.text)
+
+    is_known = not any(known in command.text for known in UNKNOWN_HERE)
+    assert answer.exit_code == 0 or (not is_known and "Unknown action" in answer.stderr), answer
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "aws secretsmanager rotate-secrets --secret-id <secret>",
+        "aws secretsmanager rotate-secret --secret-identifier <secret>",
+        "aws cloudtrail lookup-events --attributes AttributeKey=EventName,AttributeValue=DeleteSecret",
+        "aws secretsmanager describe-secret --secret-id <secret> --query 'Tags['",
+        "rotation-guard incidents display <secret> --stack-outputs stack-outputs.json",
+        "rotation-guard incidents show <secret> --outputs stack-outputs.json",
+        "pulumi stack outputs --json",
+    ],
+)
+def test_a_command_that_does_not_exist_or_is_misspelt_is_found(shell: Shell, wrong: str) -> None:
+    assert shell.run(wrong).exit_code != 0
+
+
+def test_a_placeholder_that_nobody_explains_is_found(shell: Shell) -> None:
+    with pytest.raises(KeyError, match="nothing_of_the_kind"):
+        shell.fill("aws sqs purge-queue --queue-url <nothing_of_the_kind>")
+
+
+def test_commands_are_found_in_fenced_and_indented_blocks_and_over_several_lines() -> None:
+    page = "# a\n\n```console\n$ aws one \\\n      --two\n$ three\n```\n1. x\n\n       aws four\n\nText `aws five`.\n"
+
+    assert [command.text for command in read_commands(page)] == ["aws one --two", "three", "aws four"]
+
+
+def test_every_heading_that_a_notice_leads_to_is_there() -> None:
+    headings = {line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")}
+
+    assert {*_ANCHORS.values(), "the-workflow-itself-failed"} <= headings
+    assert len(COMMANDS) > 25
