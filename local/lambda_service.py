@@ -15,6 +15,7 @@ were lost in bursts. Here:
 
 import contextvars
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -139,7 +140,22 @@ def _invocation_record(invocation: Invocation, condition: str, result: Result) -
 def _start(function: Function, event: Any) -> Result:
     if started := on_start.get():
         started()
-    return _execute_by_ministack(function, event)
+    return name_error(_execute_by_ministack(function, event))
+
+
+def name_error(result: Result) -> Result:
+    """The result with the type of an error as AWS names it, by its class, where MiniStack says the same of every one.
+
+    Step Functions hands that on as the name of the error
+    (https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html).
+    """
+    body = result.get("body")
+    if not isinstance(body, dict) or body.get("errorType") != "Runtime.HandlerError":
+        return result
+    message = str(body.get("errorMessage", "")).partition("\n")[0]
+    last_line = re.compile(rf"([A-Za-z_][\w.]*){f': {re.escape(message)}' if message else ''}")
+    named = [match[1] for line in str(result.get("log", "")).splitlines() if (match := last_line.fullmatch(line))]
+    return {**result, "body": {**body, "errorType": named[-1].rpartition(".")[2]}} if named else result
 
 
 def _config(function: Function) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The definition of the state machine: whatever its steps answer, an incident ends, and not unheard."""
 
 import json
+from typing import Any
 import re
 
 import pytest
@@ -21,7 +22,7 @@ FULL = VARIANTS["repair with probes and restarts"]
 
 def define(steps=FULL, **changes):
     functions = {step: f"arn:aws:lambda:eu-west-1:111122223333:function:{step}" for step in steps}
-    limits = {"probe_seconds": 45, "debounce_seconds": 60, "restart_minutes": 1, **changes}
+    limits: dict[str, Any] = {"probe_seconds": 45, "debounce_seconds": 60, "restart_minutes": 1, **changes}
     return json.loads(Workflow("aws", functions, CRITICAL, "incidents", **limits).definition())
 
 

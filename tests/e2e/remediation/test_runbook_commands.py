@@ -1,6 +1,6 @@
 """Every command of the runbook works as it is printed: a shell runs them in order on a running stack.
 
-`aws` is the real AWS CLI, so that a command, an option or a query that does not exist fails whatever the local AWS does.
+`aws` is the real AWS CLI: a command, an option or a query that does not exist fails, whatever the local AWS makes of it.
 """
 
 import contextlib
