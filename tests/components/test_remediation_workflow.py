@@ -1,8 +1,8 @@
 """The definition of the state machine: whatever its steps answer, an incident ends, and not unheard."""
 
 import json
-from typing import Any
 import re
+from typing import Any
 
 import pytest
 

@@ -20,7 +20,7 @@ def run(error):
         raise error
     except type(error) as raised:
         body = {"errorMessage": str(raised), "errorType": "Runtime.HandlerError"}
-        return {"body": body, "error": True, "log": f"START\n{traceback.format_exc()}END"}
+        return {"body": body, "error": True, "log": f"START\n{traceback.format_exc()}"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Every command of the runbook works as it is printed: a shell runs them in order on a running stack.
 
-`aws` is the real AWS CLI: a command, an option or a query that does not exist fails, whatever the local AWS makes of it.
+`aws` is the real AWS CLI: what does not exist, or is misspelt, fails there, whatever the local AWS makes of it.
 """
 
 import contextlib
