@@ -99,7 +99,7 @@ def _event(facts: Facts) -> str:
     ended = _ended(facts)
     if ended in ("", Outcome.ESCALATED):
         return f"rotation {ended or _happened(facts)}{step}"
-    return f"rotation {'rate limited' if ended == Outcome.HELD else ended}"
+    return {Outcome.HELD: "rotation rate limited", Outcome.RESOLVED: "new value in use"}.get(ended, ended)
 
 
 def _cut_names(facts: Facts, length: int) -> str:

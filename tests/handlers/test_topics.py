@@ -35,7 +35,7 @@ def test_programs_are_told_the_facts_and_people_the_text():
     for protocol in MACHINES:
         assert json.loads(said[protocol]) == {**notice.facts, "text": notice.text}
     assert said["sms"] == (
-        "RESOLVED orders/db 123456789012 eu-west-1: rotation rolled forward https://example.com/runbook#rolled-forward"
+        "RESOLVED orders/db 123456789012 eu-west-1: rolled forward https://example.com/runbook#rolled-forward"
     )
 
 

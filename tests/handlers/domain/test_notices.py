@@ -83,7 +83,7 @@ def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
 def test_a_closed_notice_tells_what_was_done_and_when():
     notice = told("recovered", repaired(), runbook_url=RUNBOOK)
 
-    assert notice.subject == "RESOLVED orders/db 123456789012 eu-west-1: rotation rolled forward"
+    assert notice.subject == "RESOLVED orders/db 123456789012 eu-west-1: rolled forward"
     lines = unwrap(notice.text)
     assert lines[0] == "RESOLVED: the rotation of orders/db failed at setSecret: rolled forward."
     start = next(index for index, line in enumerate(lines) if line.startswith("When:"))
@@ -134,12 +134,12 @@ def test_the_facts_say_what_to_do_next_as_the_text_does():
         (
             "recovered",
             {"outcome": "recovered by AWS"},
-            "rotation recovered by AWS",
+            "recovered by AWS",
             "the rotation of orders/db failed at setSecret: recovered by AWS.",
         ),
-        ("recovered", {"outcome": "recovered by retry"}, "rotation recovered by retry", None),
-        ("recovered", {"outcome": "fallen back"}, "rotation fallen back", None),
-        ("recovered", {}, "rotation recovered", "the rotation of orders/db failed at setSecret: recovered."),
+        ("recovered", {"outcome": "recovered by retry"}, "recovered by retry", None),
+        ("recovered", {"outcome": "fallen back"}, "fallen back", None),
+        ("recovered", {}, "recovered", "the rotation of orders/db failed at setSecret: recovered."),
         (
             "escalated",
             {},
@@ -171,7 +171,7 @@ def test_the_facts_say_what_to_do_next_as_the_text_does():
             "rotation still fails",
             "the rotation of orders/db still fails: escalated, and not resolved since.",
         ),
-        ("resolved", {"outcome": "resolved"}, "rotation resolved", "the incident of orders/db is resolved."),
+        ("resolved", {"outcome": "resolved"}, "new value in use", "the incident of orders/db is resolved."),
         ("missing", {}, "incident record lost", "the record of the incident of orders/db is lost."),
         (
             "restarted",
