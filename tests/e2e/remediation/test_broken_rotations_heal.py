@@ -160,12 +160,9 @@ def test_what_may_not_fall_back_is_retried_as_often_as_that_is_allowed_and_then_
     }
     escalated = [notice for notice in one.ended.notices if notice.told["turn"] == "escalated"]
     assert [notice.topic for notice in escalated] == ["remediation", "critical"]
-    # The probe has disproved AWSCURRENT, and proven AWSPREVIOUS, which the secret does not allow to be used.
+    # The probe has disproved AWSCURRENT; it is not asked about AWSPREVIOUS, which the secret does not allow to use.
     assert {notice.told["severity"] for notice in escalated} == {"OUTAGE"}
-    [move, *_] = escalated[0].told["commands"]
-    assert (
-        f"--move-to-version-id {one.before['AWSPREVIOUS']} --remove-from-version-id {one.before['AWSCURRENT']}" in move
-    )
+    assert "move-to-version-id" not in escalated[0].body
     assert [event["detail"]["severity"] for event in one.ended.events if event["detail"]["turn"] == "escalated"] == [
         "OUTAGE"
     ]
