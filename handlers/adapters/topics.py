@@ -67,5 +67,5 @@ def attributes(notice: Notice) -> dict[str, dict[str, Any]]:
 
 def _short(notice: Notice) -> str:
     """The subject, and the runbook's heading where there is room for it."""
-    line = f"{notice.subject} {notice.facts['links']['runbook']}"
+    line = f"{notice.subject} {notice.facts['links']['runbook']}".rstrip()
     return line if len(line) <= SMS_LENGTH else notice.subject

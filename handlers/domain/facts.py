@@ -61,6 +61,7 @@ _ENDED = {
     RESOLVED: Outcome.RESOLVED,
     RESTARTED: Outcome.RESTARTED,
 }
+_OVER = (RECOVERED, RESTARTED, RESOLVED)
 _CAPPED = "This account's maxActionsPerHour are used up."
 _MISSING = "Its row is missing from the Incidents table, so what was done about it is not known."
 _PROVEN = ("current", "pending", "previous")
@@ -140,7 +141,8 @@ def facts_of(
         "function": function,
         "log_group": log_group,
         "is_rotation_enabled": incident["rotation_on"] if isinstance(incident.get("rotation_on"), bool) else None,
-        "unreadable": read_text(incident.get("unreadable"), SENTENCE_LENGTH),
+        # A new value was heard of since.
+        "unreadable": None if turn in _OVER else read_text(incident.get("unreadable"), SENTENCE_LENGTH),
         "mode": read_word(Mode, incident.get("mode")),
         "attempts": read_count(incident.get("attempts")),
         "error": read_error(error) if error else None,

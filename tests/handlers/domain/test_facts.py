@@ -157,6 +157,15 @@ def test_a_reminder_is_about_the_failure_that_it_reminds_of():
     assert facts["failed_steps"] == ["setSecret", "testSecret"]
 
 
+@pytest.mark.parametrize(
+    ("turn", "is_known"), [("opened", True), ("escalated", True), ("recovered", False), ("resolved", False)]
+)
+def test_what_could_not_be_read_before_a_new_value_is_no_news_after_it(turn, is_known):
+    facts = facts_of(turn, EXECUTION, incident(unreadable="It may not be looked at."))
+
+    assert facts["unreadable"] == ("It may not be looked at." if is_known else None)
+
+
 def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
     seen = {"v2": ["AWSCURRENT"], "v3": ["AWSPENDING"]}
     row = resolved(new_value_versions=seen, evidence={"current": "broken"})
