@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 
+from handlers.domain.facts import facts_of
 from handlers.domain.links import _ANCHORS
+from handlers.domain.notices import notice_of
 from local.demo_secret import DemoSecret
 from local.deployment import RunningStack
 from local.waiting import eventually
@@ -173,7 +176,7 @@ def shell(stack: RunningStack, tmp_path: Path) -> Iterator[Shell]:
             "version": held["AWSPENDING"],
             "pending": held["AWSPENDING"],
             "current": held["AWSCURRENT"],
-            "execution": eventually(lambda: find_execution(stack, secret.arn), "the incident's execution"),
+            "execution": eventually(lambda: find_incident(stack, secret.arn), "the incident")["execution"],
             "rotation_function": function,
             "log_group": find_log_group(stack, function),
             "probe": tags["rotation-guard:probe"],
@@ -203,7 +206,8 @@ def has_incident(stack: RunningStack, arn: str) -> bool:
     return "Item" in stack.client("dynamodb").get_item(TableName=table, Key=claim, ConsistentRead=True)
 
 
-def find_execution(stack: RunningStack, arn: str) -> str | None:
+def find_incident(stack: RunningStack, arn: str) -> dict[str, Any] | None:
+    """The row of the newest incident of a secret."""
     answer = stack.client("dynamodb").query(
         TableName=stack.outputs["incidents_table_name"],
         KeyConditionExpression="secret_arn = :arn",
@@ -211,7 +215,8 @@ def find_execution(stack: RunningStack, arn: str) -> str | None:
         ScanIndexForward=False,
         Limit=1,
     )
-    return next((row["execution"]["S"] for row in answer["Items"]), None)
+    read = TypeDeserializer().deserialize
+    return next(({name: read(value) for name, value in row.items()} for row in answer["Items"]), None)
 
 
 def find_log_group(stack: RunningStack, function: str) -> str:
@@ -220,7 +225,7 @@ def find_log_group(stack: RunningStack, function: str) -> str:
     return next(one["logGroupName"] for one in groups if name.rpartition("-")[0] in one["logGroupName"])
 
 
-def test_every_command_of_the_runbook_works_as_it_is_printed(shell: Shell) -> None:
+def test_every_command_of_the_runbook_and_of_notices_works_as_it_is_printed(stack: RunningStack, shell: Shell) -> None:
     # One test, since a command may read the file that the one before it has written.
     failed = {}
     for command in COMMANDS:
@@ -232,8 +237,26 @@ def test_every_command_of_the_runbook_works_as_it_is_printed(shell: Shell) -> No
         if answer.exit_code and not is_unknown:
             failed[command] = answer
 
+    for command in list_notice_commands(stack):
+        answer = shell.run(command)
+        if answer.exit_code:
+            failed[Command("a notice", command)] = answer
+
     assert failed == {}
     assert len(COMMANDS) > 25
+
+
+def list_notice_commands(stack: RunningStack) -> list[str]:
+    """The commands in notices of the incident that is in the table, but for those that change the secret."""
+    row = find_incident(stack, DemoSecret(stack).arn)
+    assert row is not None
+    notices = (
+        notice_of(facts_of("opened", row["execution"], row)),
+        notice_of(facts_of("missing", row["execution"], row)),
+        notice_of(facts_of("escalated", row["execution"], row, error="States.Timeout")),
+    )
+    commands = dict.fromkeys(command for notice in notices for command in notice.facts["commands"])
+    return [command for command in commands if "rotate-secret" not in command]
 
 
 @pytest.mark.parametrize(
