@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.release import resolve_runbook
 from handlers.adapters.topics import messages
 from handlers.domain.decisions import RULES
 from handlers.domain.notices import SUBJECT_LENGTH
@@ -32,6 +34,7 @@ LINKS = [
     "Execution: https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1"
     f"#/v2/executions/details/{EXECUTION}",
 ]
+REMEDIATION = Path(__file__).parents[3] / "docs" / "remediation.md"
 LARGEST_MESSAGE = 262_144
 """Bytes (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 
@@ -443,3 +446,25 @@ def test_no_message_is_larger_than_sns_takes(word, runbook_url):
 def test_a_text_fits_a_phone():
     assert len(told("recovered", repaired(), runbook_url=RUNBOOK).text) < 2400
     assert len(told("opened", runbook_url=RUNBOOK).text) < 2000
+
+
+def test_the_page_about_remediation_shows_a_notice_as_it_is():
+    row = incident(
+        owner="payments",
+        rotation_function=FUNCTION,
+        rotation_on=True,
+        mode="notify",
+        failed_step="testSecret",
+        reason="Nothing may be done about this secret but tell: its mode is notify.",
+        evidence={"current": "broken", "pending": "works"},
+        versions={
+            "11111111-aaaa-4bbb-8ccc-111111111111": ["AWSCURRENT"],
+            "22222222-dddd-4eee-8fff-222222222222": ["AWSPENDING"],
+        },
+        actions=[decided("notify")],
+    )
+
+    notice = told("escalated", row, runbook_url=resolve_runbook())
+
+    [shown] = re.findall(r"^```text\n(.*?)\n```$", REMEDIATION.read_text(), re.MULTILINE | re.DOTALL)
+    assert shown == f"{notice.subject}\n\n{notice.text}"
