@@ -16,6 +16,7 @@ from .incident_list import colour, silence
 from .incident_rows import IncidentRow, from_epoch, plain, to_the_second
 from .lines import PLAIN, Column, Row
 from .named_secret import NamedSecret
+from .runbook import find_runbook
 from .sheets import Sheet, body
 
 COLUMNS = ("at", "action", "outcome", "reason", "evidence", "details")
@@ -85,7 +86,7 @@ def _links(row: IncidentRow, record: Record) -> dict[str, str]:
         "secret": secret_link(row.secret_arn),
         "execution": execution_link(row.execution or ""),
         "ended_by": execution_link(ended_by) if ended_by != row.execution else "",
-        "runbook": runbook_link("", row.outcome if row.is_over and row.outcome else facts.OPENED),
+        "runbook": runbook_link(find_runbook(), row.outcome if row.is_over and row.outcome else facts.OPENED),
     }
     return {word: link for word, link in links.items() if link}
 

@@ -9,6 +9,7 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import lambda_, sns, sqs
 
 from . import arns, iam_policies
+from .filter_policies import ATTRIBUTES, BODY
 from .placement import WITH_ARN, require_same_place
 from .queues import queue
 from .subscription_names import NAMES_OUTPUT, RenameCheck, list_aliases, name_subscription
@@ -18,6 +19,10 @@ ALARMS = "alarms"
 """The topic of alarms where the others are encrypted with a customer key."""
 WITHOUT_DEAD_LETTERS = ("email", "email-json", "sms")
 """Protocols for which dead letters of a subscription serve nobody: there is nothing to deliver again."""
+
+
+READ_BY_PROGRAMS = ("http", "https", "lambda", "sqs", "firehose")
+"""Protocols that get notices as JSON."""
 
 
 class SubscriptionArgs(TypedDict):
@@ -35,7 +40,8 @@ class SubscriptionArgs(TypedDict):
     raw_message_delivery: NotRequired[bool]
     """Delivers the message alone, without SNS's envelope: for sqs, http, https and firehose."""
     filter_policy: NotRequired[pulumi.Input[Mapping[str, Any]]]
-    """Delivers only messages whose body matches, as SNS writes filter policies."""
+    """Delivers only messages that match, as SNS writes filter policies: by the body on `failures`, and where programs
+    read it; by the attributes `severity`, `outcome`, `owner` and `secret` where people read text."""
     subscription_role_arn: NotRequired[pulumi.Input[str]]
     """Role that SNS assumes to write to a firehose stream."""
 
@@ -52,6 +58,17 @@ class NotificationsArgs(TypedDict):
     the key that AWS manages for SNS, EventBridge cannot publish."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for everything that can carry them."""
+
+
+def choose_filter_scope(topic: str, protocol: str) -> str:
+    """What the filter of a subscription reads.
+
+    EventBridge sets no message attributes, so that on `failures` the body is all there is. The notices of the other
+    topics have the same fields in both; what people get of them is no JSON, and no filter on the body would match it
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html).
+    """
+    is_json = topic == "failures" or protocol in READ_BY_PROGRAMS
+    return BODY if is_json else ATTRIBUTES
 
 
 class DeadLetters(NamedTuple):
@@ -200,8 +217,9 @@ class Notifications(pulumi.ComponentResource):
             endpoint=endpoint,
             raw_message_delivery=subscription.get("raw_message_delivery"),
             filter_policy=None if filter_policy is None else _write_policy(filter_policy),
-            # The body is all there is to filter: EventBridge sets no message attributes.
-            filter_policy_scope=None if filter_policy is None else "MessageBody",
+            filter_policy_scope=None
+            if filter_policy is None
+            else choose_filter_scope(subscription["topic"], subscription["protocol"]),
             subscription_role_arn=subscription.get("subscription_role_arn"),
             redrive_policy=redrive.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn})) if redrive else None,
             opts=ResourceOptions(

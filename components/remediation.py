@@ -10,6 +10,7 @@ from pulumi_aws import cloudwatch, dynamodb, iam, sfn, ssm
 from . import arns, iam_policies, remediation_policies
 from .function import Function, RuntimeArgs, describe_for_alarms, statements
 from .queues import queue
+from .release import resolve_runbook
 from .remediation_steps import RESTART_DEBOUNCE_SECONDS, RESTART_MINUTES, probe_seconds, steps
 from .remediation_workflow import Workflow
 from .tables import table
@@ -251,6 +252,7 @@ class Remediation(pulumi.ComponentResource):
                     probe_seconds=probe_seconds(args),
                     debounce_seconds=args.get("restart_debounce_seconds", RESTART_DEBOUNCE_SECONDS),
                     restart_minutes=args.get("restart_timeout_minutes", RESTART_MINUTES),
+                    runbook_url=resolve_runbook(args.get("runbook_url", "")),
                 ).definition()
             ),
             type="STANDARD",

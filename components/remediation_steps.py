@@ -11,6 +11,7 @@ from pulumi_aws import dynamodb, ssm
 from . import arns, remediation_policies
 from .function import statements
 from .iam_policies import Statement
+from .release import resolve_runbook
 from .remediation_settings import RETRY_BASE_MINUTES, RETRY_CAP_MINUTES
 
 PROBE_SECONDS = 10
@@ -99,7 +100,7 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
                 **table,
                 "REMEDIATION_TOPIC_ARN": topics[0],
                 "CRITICAL_TOPIC_ARN": topics[1],
-                "RUNBOOK_URL": args.get("runbook_url", ""),
+                "RUNBOOK_URL": resolve_runbook(args.get("runbook_url", "")),
             },
         ),
     }

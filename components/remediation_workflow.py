@@ -70,6 +70,8 @@ class Workflow:
     """How long to wait before dependents are restarted."""
     restart_minutes: int
     """How long a restart may take to settle."""
+    runbook_url: str = ""
+    """The runbook that the last-resort notice leads to."""
 
     def definition(self) -> str:
         """The definition, as JSON. The execution's input is `heard`: what was heard, in words of ours."""
@@ -356,16 +358,29 @@ class Workflow:
             "UpdateExpression": "SET told_at = :now",
             "ExpressionAttributeValues": {":now": {"S.$": "$$.State.EnteredTime"}},
         }
+        _, _, _, region, account, _ = self.critical_topic_arn.split(":", 5)
+        machine = (
+            "$(aws stepfunctions describe-execution --execution-arn {} --query stateMachineArn --output text "
+            f"--region {region})"
+        )
+        runbook = f" Runbook: {self.runbook_url}#the-workflow-itself-failed" if self.runbook_url else ""
+        # On one line: no page of AWS says that a text in States.Format may have more
+        # (https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html).
         text = (
-            "States.Format('The workflow that handles failed rotations failed itself: {}. What it had heard: {} "
-            "Execution: {}. Others that fail within the hour publish no notice of their own: aws stepfunctions "
-            "list-executions with --status-filter FAILED shows them.', "
-            "$.error.Error, States.JsonToString($.heard), $$.Execution.Id)"
+            "States.Format('AT RISK: the workflow that handles failed rotations failed itself: {}. Nothing was done "
+            f"about this event: {{}} Account: {account}. Region: {region}. Execution: {{}} Read its errors: aws "
+            "stepfunctions get-execution-history --execution-arn {} --reverse-order --max-items 20 "
+            f"--region {region} Others that fail within the hour publish no notice of their own. List them: aws "
+            f"stepfunctions list-executions --state-machine-arn {machine} --status-filter FAILED --region {region}"
+            f"{runbook}', "
+            "$.error.Error, States.JsonToString($.heard), $$.Execution.Id, $$.Execution.Id, $$.Execution.Id)"
         )
         notice = {
             "TopicArn": self.critical_topic_arn,
-            "Subject": "rotation-guard could not handle what it heard of a rotation",
+            # Without the secret's name, which may be longer than a subject.
+            "Subject": f"AT RISK rotation-guard {account} {region}: a rotation event was not handled",
             "Message.$": text,
+            "MessageAttributes": {"severity": {"DataType": "String", "StringValue": "AT RISK"}},
         }
         return {
             "TakeNotice": call(

@@ -35,7 +35,7 @@ from .endpoints import RAW_DELIVERY, endpoint_complaint, normalize_endpoint
 from .event_patterns import complain_about_pattern
 from .filter_policies import complain_about_filter
 from .name_lengths import complain_about_names
-from .notifications import TOPICS
+from .notifications import TOPICS, choose_filter_scope
 from .observability import MAXIMUM_SECRETS
 from .placement import Placement, complain_about_placement
 from .policy_sizes import complain_about_policy_sizes, complain_about_queue_policy
@@ -290,7 +290,8 @@ def _delivery(entry: Mapping[str, Any], named: Naming) -> Iterator[str]:
         if raw is True and protocol not in RAW_DELIVERY:
             yield f".{named('raw_message_delivery')}" + got(f"left out but for {', '.join(RAW_DELIVERY)}", raw)
     policy = entry.get("filter_policy")
-    complaint = None if policy is None or isinstance(policy, pulumi.Output) else complain_about_filter(policy)
+    scope = choose_filter_scope(entry["topic"], protocol)
+    complaint = None if policy is None or isinstance(policy, pulumi.Output) else complain_about_filter(policy, scope)
     if complaint:
         yield f".{named('filter_policy')}{complaint}"
     yield from (f".{named('subscription_role_arn')}{problem}" for problem in _delivery_role(entry))

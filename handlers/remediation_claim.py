@@ -14,7 +14,7 @@ from . import incident_metrics, stalled_incidents
 from .adapters import clients, incidents, secrets, standings, unfinished_incidents
 from .domain import restarts
 from .domain.control_characters import serialize_log_record
-from .domain.diagnosis import RESTART_TAG, Described, restarts_on_rotation
+from .domain.diagnosis import RESTART_TAG, Described, Unreadable, restarts_on_rotation
 from .domain.history import iso, state_entered_at
 from .domain.incidents import (
     ALIVE_SECONDS,
@@ -75,7 +75,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
         heard,
         execution,
         opened_at,
-        described if isinstance(described, Described) else None,
+        described,
         state_entered_at(event, datetime.now(UTC)),
     )
     for attempt in range(ATTEMPTS):
@@ -99,11 +99,12 @@ class _Claim:
         heard: Heard,
         execution: str,
         opened_at: str,
-        described: Described | None,
+        described: Described | Unreadable,
         now: datetime,
     ) -> None:
         self._settings, self._register, self._heard = settings, register, heard
-        self._execution, self._opened_at, self._described = execution, opened_at, described
+        self._execution, self._opened_at, self._seen = execution, opened_at, described
+        self._described = described if isinstance(described, Described) else None
         self._arn = heard.secret_arn or ""
         self._standings = standings.Standings(settings.incidents_table_name)
         self._unfinished = unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name)
@@ -192,12 +193,15 @@ class _Claim:
         if claimed.does is Does.JOINS and incident:
             self._join(incident)
             return _answer("known", incident)
-        if claimed.does is Does.REMINDS:
+        if claimed.does is Does.REMINDS and incident:
+            # Of a closed incident nothing else is written down about it.
+            failure = {"reminded_at": self._heard.occurred_at, "reminded_step": self._heard.failed_step}
+            self._register.change(self._arn, incident.opened_at, failure)
             return _answer("reminder", incident)
         if claimed.does is Does.IS_LATE:
             return _answer("late", incident)
         alive_until = self._seconds + self._settings.settle_minutes * 120 + ALIVE_SECONDS
-        self._register.open(self._heard, self._described, self._execution, self._opened_at, alive_until)
+        self._register.open(self._heard, self._seen, self._execution, self._opened_at, alive_until)
         self.counts[incident_metrics.OPENED] += 1
         return self._opened()
 
@@ -245,7 +249,7 @@ class _Claim:
         current = self._described.secret.current_version_id if self._described else None
         for incident in self._register.of_secret(self._arn):
             if incident.is_resolved_by(self._heard, current):
-                self._register.resolve(incident, self._heard.occurred_at, self._heard.kind)
+                self._register.resolve(incident, self._heard.occurred_at, self._heard.kind, self._described)
                 self.counts[incident_metrics.name_of_outcome(Outcome.RESOLVED)] += 1
             elif incident.outcome == Outcome.RESOLVED and incident.resolved_at < self._heard.occurred_at:
                 return  # Whatever came before that was resolved then. One that recovered has resolved none but itself.
@@ -255,9 +259,10 @@ class _Claim:
 
     def _recovered(self, claimed: Claimed, incident: Incident) -> Answer:
         if self._described:
-            seen = {version: list(labels) for version, labels in self._described.versions.items()}
+            seen = incidents.list_labels(self._described)
+            labels = {"versions": seen, "new_value_versions": seen}
             # What a probe said belongs to the labels of before.
-            self._register.change(self._arn, incident.opened_at, {"versions": seen}, remove=["evidence"])
+            self._register.change(self._arn, incident.opened_at, labels, remove=["evidence"])
         ours = claimed.outcome is Outcome.RECOVERED_BY_RETRY
         wanted = self._plan() if ours or self._restarts_on_rotation() else []
         ending = {

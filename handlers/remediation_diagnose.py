@@ -61,9 +61,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             "versions": diagnosis.versions,
             "mode": diagnosis.mode,
             "users": diagnosis.users,
+            **_facts_of_secret(found),
             "created": diagnosis.created or None,
             "pending_has_value": diagnosis.pending_has_value if diagnosis.pending else None,
         },
+        remove=[] if isinstance(found, Unreadable) else ["unreadable"],
         condition="#state = :open",
         values={":open": OPEN},
         names=["state"],
@@ -95,6 +97,17 @@ def _diagnosis(
                 restarts=restarts.plan(secret.tags.get(RESTART_TAG, ""), secret.arn, targets),
                 created=created,
             )
+
+
+def _facts_of_secret(found: Described | Unreadable) -> Row:
+    """What notices tell of the secret, which may have changed since the incident was opened."""
+    if isinstance(found, Unreadable):
+        return {"unreadable": found.reason}
+    return {
+        "owner": found.secret.owner,
+        "rotation_function": found.rotation_function,
+        "rotation_on": found.secret.rotation_enabled,
+    }
 
 
 def _rotation(row: Row, recovered: bool) -> str:

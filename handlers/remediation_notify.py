@@ -148,7 +148,10 @@ def _ways(
         return {"message_id": topics.Topic(topic_arn).publish(notice)}
 
     def join() -> Row:
-        burst.join(key["secret_arn"], key["opened_at"], notice.facts["secret_name"])
+        facts = notice.facts
+        burst.join(
+            key["secret_arn"], key["opened_at"], facts["secret_name"], owner=facts["owner"], severity=facts["severity"]
+        )
         return {}
 
     return {

@@ -152,7 +152,7 @@ class RemediationNotifySettings(_FromEnvironment):
     remediation_topic_arn: str
     critical_topic_arn: str
     runbook_url: str
-    """Empty for the one in this repository."""
+    """The runbook, without a heading."""
 
 
 @dataclass(frozen=True)

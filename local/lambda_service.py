@@ -18,6 +18,7 @@ were lost in bursts. Here:
 
 import contextvars
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -159,7 +160,7 @@ def _start(function: Function, event: Any) -> Result:
     if started := on_start.get():
         started()
     name, began = _config(function)["FunctionName"], time.time()
-    result = _execute_by_ministack(function, event)
+    result = name_error(_execute_by_ministack(function, event))
     throttled = bool(result.get("throttle"))
     _publish(name, "Throttles", throttled)
     if not throttled:
@@ -174,6 +175,21 @@ def _publish(function_name: str, metric: str, value: float, unit: str = COUNT, t
     """Publish a metric of one function, and of all together."""
     for dimensions in ({"FunctionName": function_name}, {}):
         publish("AWS/Lambda", metric, value, unit, dimensions, timestamp)
+
+
+def name_error(result: Result) -> Result:
+    """The result with the type of an error as AWS names it, by its class, where MiniStack says the same of every one.
+
+    Step Functions hands that on as the name of the error
+    (https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html).
+    """
+    body = result.get("body")
+    if not isinstance(body, dict) or body.get("errorType") != "Runtime.HandlerError":
+        return result
+    message = str(body.get("errorMessage", "")).partition("\n")[0]
+    last_line = re.compile(rf"([A-Za-z_][\w.]*){f': {re.escape(message)}' if message else ''}")
+    named = [match[1] for line in str(result.get("log", "")).splitlines() if (match := last_line.fullmatch(line))]
+    return {**result, "body": {**body, "errorType": named[-1].rpartition(".")[2]}} if named else result
 
 
 def _config(function: Function) -> dict[str, Any]:

@@ -32,9 +32,17 @@ class Held:
         self._table_name = table_name
         self._dynamodb = client("dynamodb")
 
-    def join(self, secret_arn: str, opened_at: str, secret_name: str | None) -> None:
+    def join(
+        self,
+        secret_arn: str,
+        opened_at: str,
+        secret_name: str | None,
+        owner: str | None = None,
+        severity: str | None = None,
+    ) -> None:
         """Adds an incident to those that are to be told; once more changes nothing."""
         incident = {"held_arn": secret_arn, "held_since": opened_at, "secret_name": secret_name}
+        incident |= {"owner": owner, "severity": severity}
         self._dynamodb.put_item(TableName=self._table_name, Item=item({**_key(secret_arn, opened_at), **incident}))
 
     def becomes_teller(self, execution: str, now: int) -> bool:
@@ -48,7 +56,7 @@ class Held:
         )
 
     def gather(self, execution: str) -> list[Row]:
-        """What is to be told now: `secret_arn`, `opened_at` and `secret_name` of each, the oldest first.
+        """What is to be told now, the oldest first: `secret_arn`, `opened_at`, `secret_name`, `owner` and `severity`.
 
         From here on whoever joins is told by another.
         """
@@ -70,6 +78,7 @@ class Held:
                         "secret_arn": one["held_arn"],
                         "opened_at": one["held_since"],
                         "secret_name": one.get("secret_name"),
+                        **{name: one[name] for name in ("owner", "severity") if name in one},
                     }
                     for one in found
                 ]

@@ -9,7 +9,7 @@ unfinished (`unfinished_incidents`), which it stays until people were told how i
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..domain.diagnosis import Described
+from ..domain.diagnosis import Described, Unreadable
 from ..domain.incidents import OPEN, RESTARTING, Incident, Outcome
 from ..domain.rotation import TESTED, Heard, name_of
 from . import unfinished_incidents
@@ -127,13 +127,14 @@ class Incidents:
     def open(
         self,
         failure: Heard,
-        described: Described | None,
+        seen: Described | Unreadable,
         execution: str,
         opened_at: str,
         alive_until: int,
     ) -> None:
         """Opens an incident. Raises LostRace."""
         arn = failure.secret_arn or ""
+        described = seen if isinstance(seen, Described) else None
         current = described.secret.current_version_id if described else None
         claim = {**_claim_key(arn), "incident_opened_at": opened_at, "execution": execution}
         incident = {
@@ -147,10 +148,11 @@ class Incidents:
             "occurred_at": failure.occurred_at,
             "last_failure_at": failure.occurred_at,
             "failed_step": failure.failed_step,
+            "failed_steps": {failure.failed_step} if failure.failed_step else None,
+            "unreadable": seen.reason if isinstance(seen, Unreadable) else None,
+            **(_describe(described) if described else {}),
             "current_version_id": current,
-            "versions": {version: list(labels) for version, labels in described.versions.items()}
-            if described
-            else None,
+            "versions": list_labels(described) if described else None,
             "failures": 1,
             "attempts": 0,
             "rounds": 0,
@@ -181,7 +183,8 @@ class Incidents:
             values[":kind"] = heard.kind
             sets += ", event_type = :kind"
         if counted and heard.failed_step:
-            values[":step"] = heard.failed_step
+            values[":step"], values[":steps"] = heard.failed_step, {heard.failed_step}
+            adds += ", failed_steps :steps"
             newest = latest == heard.occurred_at
             sets += f", failed_step = {':step' if newest else 'if_not_exists(failed_step, :step)'}"
         try:
@@ -222,8 +225,9 @@ class Incidents:
             "event_type": heard.kind,
             "source": heard.source,
             "occurred_at": heard.occurred_at,
+            **_describe(described),
             "current_version_id": described.secret.current_version_id,
-            "versions": {version: list(labels) for version, labels in described.versions.items()},
+            "versions": list_labels(described),
             "failures": 0,
             "attempts": 0,
             "event_ids": {heard.identity},
@@ -249,13 +253,15 @@ class Incidents:
             names=["state"],
         )
 
-    def resolve(self, incident: Incident, at: str, by: str) -> None:
+    def resolve(self, incident: Incident, at: str, by: str, described: Described | None) -> None:
         """Marks an incident that was escalated or held as resolved, which is still to be told.
 
+        `described` is the secret with its new value, None where it could not be read.
         Raises LostRace where it was written in between, perhaps by another who resolves it.
         """
         changes: Row = {"outcome": Outcome.RESOLVED, "resolved_outcome": incident.outcome, "resolved_at": at}
         changes |= {"resolved_by": by, "alive_until": 0}
+        changes["new_value_versions"] = list_labels(described) if described else None
         resolving = self._change(
             incident.secret_arn, incident.opened_at, changes, "#outcome = :before", {":before": incident.outcome}
         )
@@ -359,6 +365,20 @@ class Incidents:
             if codes & _LOST:
                 raise LostRace("another execution wrote this incident first") from error
             raise
+
+
+def list_labels(described: Described) -> dict[str, list[str]]:
+    """Version id -> its labels, as rows hold them."""
+    return {version: list(labels) for version, labels in described.versions.items()}
+
+
+def _describe(described: Described) -> Row:
+    """What notices tell of the secret: whose it is, what rotates it, and whether that is switched on."""
+    return {
+        "owner": described.secret.owner,
+        "rotation_function": described.rotation_function,
+        "rotation_on": described.secret.rotation_enabled,
+    }
 
 
 def _key(secret_arn: str, opened_at: str) -> Row:

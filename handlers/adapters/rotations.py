@@ -18,7 +18,9 @@ _REFUSALS = {
     "InvalidRequestException": "Secrets Manager cannot do it to this secret as it is now",
     "InvalidParameterException": "Secrets Manager does not take the request",
     "ResourceNotFoundException": "the secret or its version is gone",
-    **dict.fromkeys(DENIED, "access denied: its own policy, its tags, or a rotation function not in rotationFunctions"),
+    **dict.fromkeys(
+        DENIED, "access denied: by its own policy, its tags, or a rotation function not in rotationFunctions"
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..domain.diagnosis import Described, Unreadable
+from ..domain.diagnosis import UNKNOWN_SECRET, UNREADABLE_SECRET, Described, Unreadable
 from ..domain.rotation import name_of
 from ..domain.secrets import (
     DENIED,
@@ -29,8 +29,8 @@ PAGE_SIZE = 100
 DATING_SECONDS = 3
 """Maximum duration of `read_current_dates`: one attempt of 2 s to connect and 2 s to read."""
 _UNREADABLE = {
-    "ResourceNotFoundException": "Secrets Manager does not know it: it is gone.",
-    **dict.fromkeys(DENIED, "It may not be looked at: access denied, perhaps by its own policy."),
+    "ResourceNotFoundException": UNKNOWN_SECRET,
+    **dict.fromkeys(DENIED, UNREADABLE_SECRET),
 }
 _DATES = ("CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate", "DeletedDate")
 

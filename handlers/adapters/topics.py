@@ -1,6 +1,7 @@
-"""SNS, for those who tell people."""
+"""SNS, for those who notify people."""
 
 import json
+from typing import Any
 
 from ..domain.notices import Notice
 from .clients import client
@@ -10,6 +11,9 @@ SMS_LENGTH = 160
 """Characters of one text message (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 MACHINES = ("http", "https", "lambda", "sqs", "firehose")
 """The protocols that programs read (https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html)."""
+FILTERED = ("severity", "outcome", "owner", "secret")
+"""Fields that are message attributes too, for subscriptions that filter by those: text that is no JSON, as people get
+it, cannot be filtered by its body (https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html)."""
 
 
 class Topic:
@@ -20,12 +24,13 @@ class Topic:
         self._sns = client("sns")
 
     def publish(self, notice: Notice) -> str:
-        """Tells its subscribers, each in the form of its protocol, and answers SNS's message id."""
+        """Publishes to its subscribers, to each in the form of its protocol, and answers SNS's message id."""
         answer = self._sns.publish(
             TopicArn=self._arn,
             Subject=notice.subject,
             Message=json.dumps(messages(notice)),
             MessageStructure="json",
+            MessageAttributes=attributes(notice),
         )
         return answer["MessageId"]
 
@@ -45,7 +50,22 @@ def messages(notice: Notice) -> dict[str, str]:
     }
 
 
+def attributes(notice: Notice) -> dict[str, dict[str, Any]]:
+    """The message attributes, as Publish takes them: those that are known, since SNS refuses an empty value.
+
+    A list, as in a burst, is a String.Array, of which a filter policy matches any entry
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html).
+    """
+    known = {name: notice.facts[name] for name in FILTERED if notice.facts[name]}
+    return {
+        name: {"DataType": "String.Array", "StringValue": json.dumps(value)}
+        if isinstance(value, list)
+        else {"DataType": "String", "StringValue": value}
+        for name, value in known.items()
+    }
+
+
 def _short(notice: Notice) -> str:
     """The subject, and the runbook's heading where there is room for it."""
-    line = f"{notice.subject} {notice.facts['links']['runbook']}"
+    line = f"{notice.subject} {notice.facts['links']['runbook']}".rstrip()
     return line if len(line) <= SMS_LENGTH else notice.subject

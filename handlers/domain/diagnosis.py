@@ -23,6 +23,14 @@ _USERS = {"singleuser": "single", "multiuser": "alternating", "alternating": "al
 """How the names of AWS's own rotation functions tell the strategy
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_available-rotation-templates.html)."""
 
+UNKNOWN_SECRET = "Secrets Manager does not know it: it is gone."  # noqa: S105 - a sentence
+"""ResourceNotFoundException of DescribeSecret."""
+MARKED_FOR_DELETION = "It is marked for deletion."
+REPLICA = "It is a replica:"
+"""How the sentence about a replica begins."""
+UNREADABLE_SECRET = "It may not be looked at: access denied, perhaps by its own policy."  # noqa: S105 - a sentence
+"""AccessDeniedException of DescribeSecret."""
+
 
 @dataclass(frozen=True)
 class Described:
@@ -99,11 +107,11 @@ def unreadable_diagnosis(secret_arn: str, why: Unreadable) -> Diagnosis:
 def untouchable(secret: ListedSecret) -> str:
     """Why nobody but its owner may repair this secret, in a sentence; empty where we may."""
     if secret.deleted_at is not None:
-        return "It is marked for deletion."
+        return MARKED_FOR_DELETION
     if owner := describe_owner(secret):
         return owner
     if is_replica(secret):
-        return f"It is a replica: its primary is in {secret.primary_region}, and is repaired there."
+        return f"{REPLICA} its primary is in {secret.primary_region}, and is repaired there."
     return ""
 
 

@@ -5,16 +5,34 @@ the id of a version, a moment, a sentence of ours. All of it is printable ASCII 
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .decisions import Mode, Proof
 from .incidents import RECOVERIES, Outcome
-from .links import execution_link, runbook_link, secret_link
+from .links import execution_link, log_link, runbook_link, secret_link
+from .plain_values import (
+    ARN_LENGTH,
+    NAME_LENGTH,
+    SENTENCE_LENGTH,
+    TAG_VALUE_LENGTH,
+    read_account,
+    read_count,
+    read_error,
+    read_function_arn,
+    read_list,
+    read_mapping,
+    read_region,
+    read_set,
+    read_text,
+    read_time,
+    read_version,
+    read_word,
+)
 from .restarts import State
 from .rotation import FAILURES, STEPS, name_of
 from .secrets import CURRENT, PENDING, PREVIOUS
+from .severity import Severity, most_severe, severity_of
 
 SCHEMA = "rotation-guard/1"
 OPENED, RETRIED, RECOVERED, RESTARTED = "opened", "retried", "recovered", "restarted"
@@ -23,6 +41,8 @@ REMINDER, RESOLVED, MISSING = "reminder", "resolved", "missing"
 NEW_VALUES = ("RotationSucceeded", "Secret Label Updated")
 NAMED = 20
 """How many of the secrets in a burst are named."""
+FILTERED_LENGTH = 8_000
+"""Characters of JSON of all names, or of all owners, in a burst, by which subscriptions filter."""
 ACTIONS_LENGTH, RESTARTS_LENGTH = 8_000, 4_000
 """Characters of JSON. A message of SNS and an event of EventBridge hold 256 KB, and SNS's holds the facts five times
 (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html,
@@ -41,16 +61,10 @@ _ENDED = {
     RESOLVED: Outcome.RESOLVED,
     RESTARTED: Outcome.RESTARTED,
 }
+_OVER = (RECOVERED, RESTARTED, RESOLVED)
 _CAPPED = "This account's maxActionsPerHour are used up."
 _MISSING = "Its row is missing from the Incidents table, so what was done about it is not known."
 _PROVEN = ("current", "pending", "previous")
-_FOREIGN = re.compile(r"[^ !#-\[\]-~]")
-_VERSION = re.compile(r"[\w-]{1,64}", re.ASCII)
-_ERROR = re.compile(r"[\w.]{1,80}", re.ASCII)
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
-_NAME_LENGTH, _ARN_LENGTH, _SENTENCE_LENGTH = 512, 700, 300
-"""A secret's name is at most as long as that
-(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html)."""
 
 
 def facts_of(
@@ -71,10 +85,16 @@ def facts_of(
     - `schema`: `rotation-guard/1`. `turn`: `opened`, `retried`, `recovered`, `restarted`, `escalated`, `held`,
       `held_burst`, `reminder` (still escalated, a day later), `resolved` (escalated or held, and a new value since),
       `missing` (the incident's row is gone) or `unidentified`.
-    - `secret_arn`, `secret_name`, `opened_at`: the incident. `execution`: an ARN, the one that tells.
+    - `severity`: one of `severity.Severity`. `secret`: the secret's name, and `owner`: its tag `rotation-guard:owner`;
+      in a burst, lists of them. `account`, `region`: where it is.
+    - `secret_arn`, `secret_name`, `opened_at`: the incident. `execution`: the ARN of the one that works on the
+      incident; where a step failed for good, of the one in which it did.
     - `outcome`: how it ended, one of `incidents.Outcome`, and `reason`: why so, in a sentence. `closed_at`.
     - `kind`: what opened it, such as `RotationFailed`; `occurred_at`, `failed_step`; `failures`: how many there were,
-      `last_failure_at`.
+      `last_failure_at`. In a reminder, `last_failure_at` is the failure that it is about, which no incident counts.
+    - `failed_steps`: every step that has failed in it.
+    - `function`: the ARN of the rotation function, and `log_group`: where it logs unless its configuration says
+      otherwise; `is_rotation_enabled`: whether AWS rotates it. `unreadable`: why the secret could not be looked at.
     - `mode`: `notify`, `retry` or `repair`. `attempts`: calls of RotateSecret. `error`: as above.
     - `actions`: the latest, in order. Each has `action` (`decide`, `retry`, `rolled forward`, `fallen back` or
       `restart`), `at`, `outcome`, and what it has of `reason`, `rule`, `number`, `from`, `to`, `target`, `evidence`.
@@ -82,69 +102,140 @@ def facts_of(
       probe said, `works`, `broken`, `unknown` or `absent`, with sentences in `notes`. All null when a new value was
       heard of and nobody has looked since.
     - `restarts`: `target`, `arn`, `state` (`restarts.State`), `why`.
-    - `held`: in a burst, `count`, and `secrets`, the first 20: `secret_arn`, `secret_name`, `opened_at`.
-    - `links`: `execution`, `secret`, `runbook`. `next`: what to do, in a sentence or some; added by `notices`.
+    - `held`: in a burst, `count`, and `secrets`, the first 20: `secret_arn`, `secret_name`, `opened_at`,
+      and the `severity` where it is known.
+    - `links`: `execution`, `secret`, `log`, `runbook`. `next`: what to do, in a sentence or some, and `commands`: the
+      commands for that, in order; both added by `notices`.
     """
     opening = heard or {}
-    arn = _text(incident.get("secret_arn"), _ARN_LENGTH) or _text(opening.get("secret_arn"), _ARN_LENGTH)
-    name = _text(incident.get("secret_name"), _NAME_LENGTH) or (name_of(arn) if arn else None)
-    outcome = _ENDED.get(turn) or (_one_of(RECOVERIES, incident.get("outcome")) if turn == RECOVERED else None)
+    arn = read_text(incident.get("secret_arn"), ARN_LENGTH) or read_text(opening.get("secret_arn"), ARN_LENGTH)
+    name = read_text(incident.get("secret_name"), NAME_LENGTH) or (name_of(arn) if arn else None)
+    outcome = _ENDED.get(turn) or (read_word(RECOVERIES, incident.get("outcome")) if turn == RECOVERED else None)
+    kind = read_word(_KINDS, incident.get("event_type") or opening.get("kind"))
+    # What a step failed in is what shows why; everything else is in the execution that works on the incident.
+    own = None if error else read_text(incident.get("execution"), ARN_LENGTH)
+    execution = own or read_text(execution, ARN_LENGTH) or ""
+    now, restarts = _now(incident, outcome), _restarts(incident)
+    function = read_function_arn(incident.get("rotation_function"))
+    log_group = f"/aws/lambda/{function.split(':')[6]}" if function else None
     return {
         "schema": SCHEMA,
         "turn": turn,
+        "severity": str(_severity(turn, kind, now, restarts, held)),
+        "secret": _filtered(held, "secret_name", NAME_LENGTH) if held else name,
+        "owner": _filtered(held, "owner", TAG_VALUE_LENGTH)
+        if held
+        else read_text(incident.get("owner"), TAG_VALUE_LENGTH),
+        "account": read_account(arn) or read_account(execution),
+        "region": read_region(arn) or read_region(execution),
         "secret_arn": arn,
         "secret_name": name,
-        "opened_at": _moment(incident.get("opened_at")),
-        "execution": _text(execution, _ARN_LENGTH),
+        "opened_at": read_time(incident.get("opened_at")),
+        "execution": execution or None,
         "outcome": str(outcome) if outcome else None,
         "reason": _reason(turn, incident, held),
-        "closed_at": _moment(incident.get("closed_at")),
-        "kind": _one_of(_KINDS, incident.get("event_type") or opening.get("kind")),
-        "occurred_at": _moment(incident.get("occurred_at") or opening.get("occurred_at")),
-        "failed_step": _one_of(STEPS, incident.get("failed_step") or opening.get("failed_step")),
-        "failures": _number(incident.get("failures")),
-        "last_failure_at": _moment(incident.get("last_failure_at")),
-        "mode": _one_of(Mode, incident.get("mode")),
-        "attempts": _number(incident.get("attempts")),
-        "error": _error(error) if error else None,
+        "closed_at": read_time(incident.get("closed_at")),
+        "kind": kind,
+        "occurred_at": read_time(incident.get("occurred_at") or opening.get("occurred_at")),
+        **_failure(turn, incident, opening),
+        "function": function,
+        "log_group": log_group,
+        "is_rotation_enabled": incident["rotation_on"] if isinstance(incident.get("rotation_on"), bool) else None,
+        # A new value was heard of since.
+        "unreadable": None if turn in _OVER else read_text(incident.get("unreadable"), SENTENCE_LENGTH),
+        "mode": read_word(Mode, incident.get("mode")),
+        "attempts": read_count(incident.get("attempts")),
+        "error": read_error(error) if error else None,
         "actions": _latest(_actions(incident), ACTIONS_LENGTH),
-        "now": _now(incident, outcome),
-        "restarts": _latest(_restarts(incident), RESTARTS_LENGTH),
+        "now": now,
+        "restarts": _latest(restarts, RESTARTS_LENGTH),
         "held": _burst(held) if held else None,
         "links": {
             "execution": execution_link(execution),
             "secret": secret_link(arn) if arn else "",
+            "log": log_link(function, log_group) if function and log_group else "",
             "runbook": runbook_link(runbook_url, turn if turn == MISSING else outcome or turn),
         },
         "next": None,
+        "commands": [],
+    }
+
+
+def _severity(
+    turn: str,
+    kind: str | None,
+    now: Facts,
+    restarts: Sequence[Facts],
+    held: Sequence[Mapping[str, Any]],
+) -> Severity:
+    if held:
+        return most_severe(read_word(Severity, read_mapping(one).get("severity")) for one in held)
+    return severity_of(
+        turn,
+        kind=kind,
+        current=(now["evidence"] or {}).get("current"),
+        is_dependent_outdated=any(entry["state"] == State.REFUSED for entry in restarts),
+    )
+
+
+def _filtered(held: Sequence[Mapping[str, Any]], field: str, length: int) -> list[str]:
+    """Each value once, as many as fit: what a subscription filters a burst by."""
+    values = dict.fromkeys(value for one in held if (value := read_text(one.get(field), length)))
+    kept, left = [], FILTERED_LENGTH
+    for value in values:
+        left -= len(value) + 4
+        if left < 0:
+            break
+        kept.append(value)
+    return kept
+
+
+def _failure(turn: str, incident: Mapping[str, Any], opening: Mapping[str, Any]) -> Facts:
+    """What failed, and when last. A reminder is about a failure that came after the incident was closed."""
+    step = read_word(STEPS, incident.get("failed_step") or opening.get("failed_step"))
+    steps = [
+        *read_set(incident.get("failed_steps")),
+        incident.get("reminded_step"),
+        incident.get("failed_step"),
+        opening.get("failed_step"),
+    ]
+    known = {"failed_step": step, "failed_steps": [one for one in STEPS if one in steps]}
+    if turn == REMINDER:
+        newest = read_word(STEPS, incident.get("reminded_step"))
+        at = read_time(incident.get("reminded_at"))
+        return {**known, "failed_step": newest or step, "failures": None, "last_failure_at": at}
+    return {
+        **known,
+        "failures": read_count(incident.get("failures")),
+        "last_failure_at": read_time(incident.get("last_failure_at")),
     }
 
 
 def _reason(turn: str, incident: Mapping[str, Any], held: Sequence[Mapping[str, Any]]) -> str | None:
-    if turn == RESOLVED and (at := _moment(incident.get("resolved_at"))):
-        by = _one_of(_KINDS, incident.get("resolved_by"))
+    if turn == RESOLVED and (at := read_time(incident.get("resolved_at"))):
+        by = read_word(_KINDS, incident.get("resolved_by"))
         return f"A new value is in use since {at}{f' ({by})' if by else ''}."
     if turn == MISSING:
         return _MISSING
-    return _CAPPED if held else _text(incident.get("reason"), _SENTENCE_LENGTH)
+    return _CAPPED if held else read_text(incident.get("reason"), SENTENCE_LENGTH)
 
 
 def _actions(incident: Mapping[str, Any]) -> list[Facts]:
     """What was done, but for the telling of it."""
     found = []
-    for action in map(_mapping, _list(incident.get("actions"))):
+    for action in map(read_mapping, read_list(incident.get("actions"))):
         if action.get("action") not in _ACTIONS:
             continue
         known = {
             "action": str(action["action"]),
-            "at": _moment(action.get("at")),
-            "outcome": _text(action.get("outcome"), _SENTENCE_LENGTH),
-            "reason": _text(action.get("reason"), _SENTENCE_LENGTH),
-            "rule": _text(action.get("rule"), 40),
-            "number": _number(action.get("number")),
-            "from": _version(action.get("from")),
-            "to": _version(action.get("to")),
-            "target": _text(action.get("target"), _SENTENCE_LENGTH),
+            "at": read_time(action.get("at")),
+            "outcome": read_text(action.get("outcome"), SENTENCE_LENGTH),
+            "reason": read_text(action.get("reason"), SENTENCE_LENGTH),
+            "rule": read_text(action.get("rule"), 40),
+            "number": read_count(action.get("number")),
+            "from": read_version(action.get("from")),
+            "to": read_version(action.get("to")),
+            "target": read_text(action.get("target"), SENTENCE_LENGTH),
             "evidence": _evidence(action.get("evidence")),
         }
         given = {name: value for name, value in known.items() if value is not None}
@@ -155,49 +246,59 @@ def _actions(incident: Mapping[str, Any]) -> list[Facts]:
 def _restarts(incident: Mapping[str, Any]) -> list[Facts]:
     return [
         {
-            "target": _text(entry.get("target"), _SENTENCE_LENGTH),
-            "arn": _text(entry.get("arn"), _ARN_LENGTH),
-            "state": _one_of(State, entry.get("state")),
-            "why": _text(entry.get("why"), _SENTENCE_LENGTH),
+            "target": read_text(entry.get("target"), SENTENCE_LENGTH),
+            "arn": read_text(entry.get("arn"), ARN_LENGTH),
+            "state": read_word(State, entry.get("state")),
+            "why": read_text(entry.get("why"), SENTENCE_LENGTH),
         }
-        for entry in map(_mapping, _list(incident.get("restarts")))
+        for entry in map(read_mapping, read_list(incident.get("restarts")))
     ]
 
 
 def _now(incident: Mapping[str, Any], outcome: str | None) -> Facts:
     """Which version holds which label, and what the probe said of it, as last looked at.
 
-    An incident that an event has ended was not looked at since: its labels show a rotation that was still under way.
+    An incident that a new value has ended shows the labels that were seen when that was heard of; where the secret
+    could not be read then, its labels are those of before, and are not shown.
     """
-    versions = _mapping(incident.get("versions"))
-    held = {str(label): _version(version) for version, labels in versions.items() for label in _list(labels)}
+    has_new_value = outcome == Outcome.RESOLVED or outcome in (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)
+    seen = read_mapping(incident.get("new_value_versions")) if has_new_value else {}
+    versions = seen or read_mapping(incident.get("versions"))
+    held = {str(label): read_version(version) for version, labels in versions.items() for label in read_list(labels)}
     current, pending = held.get(CURRENT), held.get(PENDING)
     pending = None if pending == current else pending
-    if outcome == Outcome.RESOLVED or (pending and outcome in (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)):
+    if has_new_value and not seen and (pending or outcome == Outcome.RESOLVED):
         return dict.fromkeys((*_PROVEN, "evidence"))
-    evidence = _evidence(incident.get("evidence"))
+    # What a probe said of AWSCURRENT was said before the new value.
+    evidence = None if seen else _evidence(incident.get("evidence"))
     return {"current": current, "pending": pending, "previous": held.get(PREVIOUS), "evidence": evidence}
 
 
 def _evidence(proofs: Any) -> Facts | None:
-    said = _mapping(proofs)
-    known = {label: str(proof) for label in _PROVEN if (proof := _one_of(Proof, said.get(label)))}
+    said = read_mapping(proofs)
+    known = {label: str(proof) for label in _PROVEN if (proof := read_word(Proof, said.get(label)))}
     if not known:
         return None
-    notes = (_text(note, _SENTENCE_LENGTH) for note in _list(said.get("notes"))[:3])
+    notes = (read_text(note, SENTENCE_LENGTH) for note in read_list(said.get("notes"))[:3])
     return {**dict.fromkeys(_PROVEN), **known, "notes": [note for note in notes if note]}
 
 
 def _burst(held: Sequence[Mapping[str, Any]]) -> Facts:
     named = [
         {
-            "secret_arn": _text(one.get("secret_arn"), _ARN_LENGTH),
-            "secret_name": _text(one.get("secret_name"), _NAME_LENGTH),
-            "opened_at": _moment(one.get("opened_at")),
+            "secret_arn": read_text(one.get("secret_arn"), ARN_LENGTH),
+            "secret_name": read_text(one.get("secret_name"), NAME_LENGTH),
+            "opened_at": read_time(one.get("opened_at")),
+            **_severity_of_one(one),
         }
         for one in held[:NAMED]
     ]
     return {"count": len(held), "secrets": named}
+
+
+def _severity_of_one(held: Mapping[str, Any]) -> Facts:
+    severity = read_word(Severity, held.get("severity"))
+    return {"severity": str(severity)} if severity else {}
 
 
 def _latest(entries: Sequence[Facts], length: int) -> list[Facts]:
@@ -209,40 +310,3 @@ def _latest(entries: Sequence[Facts], length: int) -> list[Facts]:
             break
         kept.insert(0, entry)
     return kept
-
-
-def _text(value: Any, length: int) -> str | None:
-    """A text on one line that every protocol takes; None for what is none."""
-    return _FOREIGN.sub("?", value[:length]) if isinstance(value, str) and value else None
-
-
-def _one_of(words: Iterable[str], value: Any) -> str | None:
-    return next((word for word in words if word == value), None)
-
-
-def _error(value: Any) -> str:
-    return value if isinstance(value, str) and _ERROR.fullmatch(value) else "unknown"
-
-
-def _version(value: Any) -> str | None:
-    return value if isinstance(value, str) and _VERSION.fullmatch(value) else None
-
-
-def _moment(value: Any) -> str | None:
-    return value if isinstance(value, str) and _MOMENT.fullmatch(value) else None
-
-
-def _number(value: Any) -> int | None:
-    """A count; DynamoDB's are decimals."""
-    try:
-        return None if value is None else int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else []

@@ -6,8 +6,6 @@ from urllib.parse import quote
 from .incidents import Outcome
 from .rotation import name_of
 
-RUNBOOK = "docs/runbook.md"
-"""Where no other is configured."""
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -39,6 +37,18 @@ def secret_link(secret_arn: str) -> str:
     return f"{host}/secretsmanager/secret?name={quote(name_of(secret_arn), safe='')}&region={region}"
 
 
+def log_link(function_arn: str, log_group: str) -> str:
+    """The log group of a function in the console; empty where its ARN leads to none.
+
+    In the fragment the console reads names that are percent-encoded twice, with `$` for `%`
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/WhatIsCloudWatchLogs.html names no format: this is what
+    the console itself writes into its address).
+    """
+    host, region = _console(function_arn)
+    group = quote(quote(log_group, safe=""), safe="").replace("%", "$")
+    return f"{host}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}" if host else ""
+
+
 def execution_link(execution: str) -> str:
     """The execution in the console; empty where this is no ARN that leads there."""
     host, region = _console(execution)
@@ -46,9 +56,12 @@ def execution_link(execution: str) -> str:
 
 
 def runbook_link(runbook_url: str, about: str) -> str:
-    """The runbook's heading about an outcome, or a turn of an incident; its beginning where it has none."""
-    page, anchor = runbook_url or RUNBOOK, _ANCHORS.get(about)
-    return f"{page}#{anchor}" if anchor else page
+    """The runbook's heading about an outcome, or a turn of an incident; its beginning where it has none.
+
+    Empty without the runbook's URL, which is the stack's to know. A URL that has a fragment of its own keeps it.
+    """
+    anchor = _ANCHORS.get(about)
+    return f"{runbook_url}#{anchor}" if runbook_url and anchor and "#" not in runbook_url else runbook_url
 
 
 def _console(arn: str) -> tuple[str, str]:

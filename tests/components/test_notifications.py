@@ -168,6 +168,19 @@ def test_a_filter_reads_the_body_because_eventbridge_sets_no_attributes(deploy):
     assert subscribed(recording).inputs["filterPolicyScope"] == "MessageBody"
 
 
+@pytest.mark.parametrize("topic", ["failures", "remediation", "critical"])
+@pytest.mark.parametrize("protocol", ENDPOINTS)
+def test_a_filter_reads_what_its_subscriber_gets_as_json_and_else_the_attributes(deploy, topic, protocol):
+    policy = {"severity": ["OUTAGE"]}
+
+    recording = deploy(Notifications, "told", {"subscriptions": [subscription(protocol, topic, filter_policy=policy)]})
+
+    # Text is no JSON, so that no filter on the body would let it through; EventBridge sets no attributes.
+    is_text = protocol in ("email", "email-json", "sms", "application") and topic != "failures"
+    expected = "MessageAttributes" if is_text else "MessageBody"
+    assert subscribed(recording).inputs["filterPolicyScope"] == expected
+
+
 @pytest.mark.parametrize("raw", [True, False])
 def test_raw_delivery_is_passed_on_as_it_was_said(deploy, raw):
     recording = deploy(Notifications, "told", {"subscriptions": [subscription("https", raw_message_delivery=raw)]})

@@ -7,6 +7,7 @@ import pytest
 from pulumi_aws import ssm
 
 from components.configuration import camel
+from components.release import resolve_runbook
 from components.remediation import Remediation
 
 MACHINE, TABLE = "aws:sfn/stateMachine:StateMachine", "aws:dynamodb/table:Table"
@@ -275,7 +276,7 @@ def test_what_was_not_set_has_its_default(plain):
         "MAX_ACTIONS_PER_HOUR": "10",
         "CHANGE_WINDOW": "{}",
     }
-    assert told(plain, "notify")["RUNBOOK_URL"] == ""
+    assert told(plain, "notify")["RUNBOOK_URL"] == resolve_runbook()
 
 
 def test_arns_that_are_known_only_later_reach_steps_and_permissions(deploy):

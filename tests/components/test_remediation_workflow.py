@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ FULL = VARIANTS["repair with probes and restarts"]
 
 def define(steps=FULL, **changes):
     functions = {step: f"arn:aws:lambda:eu-west-1:111122223333:function:{step}" for step in steps}
-    limits = {"probe_seconds": 45, "debounce_seconds": 60, "restart_minutes": 1, **changes}
+    limits: dict[str, Any] = {"probe_seconds": 45, "debounce_seconds": 60, "restart_minutes": 1, **changes}
     return json.loads(Workflow("aws", functions, CRITICAL, "incidents", **limits).definition())
 
 
@@ -164,7 +165,12 @@ def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_i
     assert {name for name, next_ in caught.items() if next_ == "Broken"} == set(caught) - nobodys
     assert states["Unheard"]["Parameters"]["TopicArn"] == CRITICAL
     assert states["Unheard"]["Resource"] == "arn:aws:states:::sns:publish"
-    assert len(states["Unheard"]["Parameters"]["Subject"]) < 100
+    assert states["Unheard"]["Parameters"]["Subject"] == (
+        "AT RISK rotation-guard 111122223333 eu-west-1: a rotation event was not handled"
+    )
+    assert states["Unheard"]["Parameters"]["MessageAttributes"] == {
+        "severity": {"DataType": "String", "StringValue": "AT RISK"}
+    }
 
 
 def test_each_task_says_which_execution_asks_and_when_it_was_entered_by_the_clock_of_aws(states):

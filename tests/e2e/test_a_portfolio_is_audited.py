@@ -81,7 +81,8 @@ def test_a_rotation_that_is_stuck_opens_an_incident_and_people_are_told(audited)
 
     told = eventually(notice, "a notice about a stuck rotation")
     assert (told["turn"], told["kind"], told["opened_at"]) == ("opened", "Rotation Stuck", opened["opened_at"]["S"])
-    assert told["subject"].startswith("Rotation is stuck: portfolio/")
+    assert told["subject"].startswith("AT RISK portfolio/")
+    assert told["subject"].endswith(f" {stack.account_id} {stack.region}: rotation is stuck")
 
 
 def test_a_part_that_was_handed_over_and_lost_is_taken_up_by_a_retry(audited):

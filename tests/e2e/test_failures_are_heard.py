@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from components.release import resolve_runbook
 from local.waiting import eventually
 
 
@@ -26,8 +27,13 @@ def test_a_failed_rotation_reaches_people_the_record_and_an_incident(story, name
     assert incident["state"] == "open"
     (told,) = story.heard("remediation", secret)
     assert len(told["Subject"]) < 100
-    assert told["Subject"].startswith("Rotation ")
-    assert json.loads(told["Message"])["turn"] == "opened"
+    assert told["Subject"].startswith("INFO " if "Test" in failure["detail"]["eventName"] else "AT RISK ")
+    assert f" {story.stack.account_id} {story.stack.region}: " in told["Subject"]
+    facts = json.loads(told["Message"])
+    assert (facts["turn"], facts["severity"]) == ("opened", told["Subject"].partition(" story/")[0])
+    # Nobody has made this secret.
+    assert "Secrets Manager does not know it: it is gone." in facts["text"]
+    assert facts["links"]["runbook"] == f"{resolve_runbook()}#opened"
 
 
 @pytest.mark.parametrize("name", ["rotation-succeeded", "secret-label-updated"])

@@ -151,7 +151,9 @@ def test_more_than_one_transaction_takes_are_one_notice_with_their_number(aws, b
     step("held_burst", first)
 
     subjects = [asked["Subject"] for asked in aws.asked("Publish")]
-    assert subjects == ["110 failed rotations held: orders/db-1 and 109 more"] * 2
+    assert (
+        subjects == ["AT RISK orders/db-1 and 109 more 123456789012 eu-west-1: 110 failed rotations rate limited"] * 2
+    )
     assert waiting(aws) == []
     # Of each, the row in the burst and the one in the list of what is unfinished: 100 writes to a transaction.
     assert [len(asked["TransactItems"]) for asked in aws.asked("TransactWriteItems")] == [100, 100, 20]

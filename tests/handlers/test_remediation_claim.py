@@ -36,6 +36,8 @@ def test_a_failure_opens_an_incident(scene):
         "occurred_at": FAILED_AT,
         "last_failure_at": FAILED_AT,
         "failed_step": "setSecret",
+        "failed_steps": {"setSecret"},
+        "rotation_on": True,
         "current_version_id": scene.version(arn),
         "versions": {scene.version(arn): ["AWSCURRENT"], scene.version(arn, "AWSPENDING"): ["AWSPENDING"]},
         "failures": 1,

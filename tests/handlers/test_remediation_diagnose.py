@@ -59,6 +59,8 @@ def test_a_diagnosis_says_what_holds_which_label_and_what_may_be_done(scene, rep
     assert [(one["target"], one["state"]) for one in diagnosis.restarts] == [("ecs:shop/orders", "wanted")]
     row = scene.row(incident)
     assert (row["versions"], row["mode"]) == (diagnosis.versions, "repair")
+    # What notices tell of the secret may have changed since it was opened, or could not be read then.
+    assert (row["rotation_function"], row["rotation_on"]) == (ROTATION, True)
 
 
 def test_it_can_be_sent_from_step_to_step(scene, repair, diagnose):
@@ -123,6 +125,18 @@ def test_a_secret_that_is_gone_is_told_and_not_touched(scene, diagnose):
     assert (answer["state"], answer["recovered"], answer["probe"]) == ("mine", False, "")
     assert "it is gone" in answer["diagnosis"]["untouchable"]
     assert scene.row(incident)["mode"] == "notify"
+    assert scene.row(incident)["unreadable"] == "Secrets Manager does not know it: it is gone."
+
+
+def test_a_secret_that_can_be_read_again_is_not_reported_as_unreadable(scene, diagnose):
+    incident = scene.open(scene.secret(owner="payments"))
+    scene.change(incident, unreadable="It may not be looked at.", owner=None)
+
+    diagnose(incident)
+
+    row = scene.row(incident)
+    assert "unreadable" not in row
+    assert row["owner"] == "payments"
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied"])

@@ -13,7 +13,7 @@ from handlers.adapters.held import Held
 from handlers.domain.notices import SUBJECT_LENGTH
 from tests.handlers.scene import crashes, succeeded
 from tests.handlers.scene import told as heard_of
-from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, incident, repaired, resolved, told
+from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, incident, repaired, resolved, told, unwrap
 
 KEY = {"secret_arn": ARN, "opened_at": OPENED_AT}
 MARKER = "hunter2"
@@ -298,8 +298,9 @@ def test_an_incident_that_was_just_claimed_is_told_as_it_is(aws, scene, tell):
     tell("opened", key, heard=heard_of(arn))
 
     [asked] = aws.asked("Publish")
-    assert asked["Subject"] == "Rotation failed: orders/db-1 at setSecret"
+    assert asked["Subject"] == "AT RISK orders/db-1 123456789012 eu-west-1: rotation failed at setSecret"
     text = json.loads(asked["Message"])["default"]
+    text = " ".join(unwrap(text))
     assert f"AWSCURRENT is on version {scene.version(arn)}" in text
     assert f"AWSPENDING is on version {scene.version(arn, 'AWSPENDING')}: the rotation is unfinished." in text
     assert [action["to"] for action in scene.actions(key)] == ["remediation topic", "event bus"]
@@ -310,7 +311,10 @@ def test_an_event_without_a_secret_is_told_and_noted_nowhere(aws, tell, topics):
 
     assert answer == {"outcome": "told", "teller": False}
     assert topics() == ["remediation"]
-    assert aws.asked("Publish")[0]["Subject"] == "Rotation failed: an unnamed secret at setSecret"
+    assert (
+        aws.asked("Publish")[0]["Subject"]
+        == "AT RISK an unidentified secret 123456789012 eu-west-1: rotation failed at setSecret"
+    )
     assert aws.rows("incidents") == []
     assert aws.asked("PutEvents") == []
 

@@ -1,9 +1,13 @@
 """An incident's row, as the steps have written it, and what becomes of it at its turns."""
 
+import re
+
 from handlers.domain.facts import facts_of
 from handlers.domain.notices import notice_of
 
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:remediation:RotationFailed-1"
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-rotation"
+RUNBOOK = "https://example.com/runbook"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
 OPENED_AT = "2026-03-01T00:51:00.000Z"
 TURNS = (
@@ -80,6 +84,17 @@ def decided(rule, **more):
 def told(turn, row=None, **more):
     """The notice of this turn."""
     return notice_of(facts_of(turn, EXECUTION, incident() if row is None else row, **more))
+
+
+def unwrap(text):
+    """The lines of a notice, each with what was wrapped from it: that begins with two or three spaces."""
+    lines = []
+    for line in text.split("\n"):
+        if re.match(r" {2,3}(?!aws |rotation-guard )\S", line):
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    return lines
 
 
 def held(count):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.e2e.remediation.ears import Ended
-from tests.e2e.remediation.estate import STEPS
+from tests.e2e.remediation.estate import FUNCTIONS, STEPS
 
 FALLBACK = "rotation-guard:fallback"
 
@@ -158,9 +158,13 @@ def test_what_may_not_fall_back_is_retried_as_often_as_that_is_allowed_and_then_
         "events": ["Escalated", "Opened", "Retried", "Retried"],
         "executions": {"SUCCEEDED"},
     }
-    assert [notice.topic for notice in one.ended.notices if notice.told["turn"] == "escalated"] == [
-        "remediation",
-        "critical",
+    escalated = [notice for notice in one.ended.notices if notice.told["turn"] == "escalated"]
+    assert [notice.topic for notice in escalated] == ["remediation", "critical"]
+    # The probe has disproved AWSCURRENT; it is not asked about AWSPREVIOUS, which the secret does not allow to use.
+    assert {notice.told["severity"] for notice in escalated} == {"OUTAGE"}
+    assert "move-to-version-id" not in escalated[0].body
+    assert [event["detail"]["severity"] for event in one.ended.events if event["detail"]["turn"] == "escalated"] == [
+        "OUTAGE"
     ]
 
 
@@ -168,7 +172,10 @@ def test_every_notice_is_short_and_leads_to_the_execution_the_secret_and_the_run
     for one in healed.values():
         for notice in one.ended.notices:
             assert len(notice.subject) < 100
-            assert one.ended.row["secret_name"] in notice.subject
+            assert one.ended.row["secret_name"][:20] in notice.subject
+            assert notice.subject.startswith(f"{notice.told['severity']} ")
+            assert notice.told["function"] == FUNCTIONS["rotate"]
+            assert notice.told["commands"]
             assert notice.told["execution"] in one.ended.executions
             assert all(notice.told["links"].values())
             assert notice.told["next"]

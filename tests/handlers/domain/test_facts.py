@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.domain.facts import NAMED, facts_of
 from handlers.domain.notices import notice_of
-from tests.handlers.turns import ARN, EXECUTION, OPENED_AT, TURNS, decided, held, incident, repaired, resolved
+from tests.handlers.turns import ARN, EXECUTION, FUNCTION, OPENED_AT, TURNS, decided, held, incident, repaired, resolved
 
 MARKER = "hunter2"
 SMALL = 4
@@ -23,11 +23,18 @@ ROWS = st.dictionaries(st.sampled_from(NAMES), ANYTHING)
 
 
 def test_the_facts_are_what_the_row_says():
-    facts = facts_of("recovered", EXECUTION, repaired(), runbook_url="https://example.com/book")
+    row = repaired(owner="payments", rotation_function=FUNCTION, rotation_on=True, failed_steps={"setSecret"})
+
+    facts = facts_of("recovered", EXECUTION, row, runbook_url="https://example.com/book")
 
     assert facts == {
         "schema": "rotation-guard/1",
         "turn": "recovered",
+        "severity": "RESOLVED",
+        "secret": "orders/db",
+        "owner": "payments",
+        "account": "123456789012",
+        "region": "eu-west-1",
         "secret_arn": ARN,
         "secret_name": "orders/db",
         "opened_at": OPENED_AT,
@@ -38,8 +45,13 @@ def test_the_facts_are_what_the_row_says():
         "kind": "RotationFailed",
         "occurred_at": "2026-03-01T00:50:20Z",
         "failed_step": "setSecret",
+        "failed_steps": ["setSecret"],
         "failures": 5,
         "last_failure_at": "2026-03-01T01:15:00Z",
+        "function": FUNCTION,
+        "log_group": "/aws/lambda/orders-rotation",
+        "is_rotation_enabled": True,
+        "unreadable": None,
         "mode": "repair",
         "attempts": 1,
         "error": None,
@@ -72,9 +84,11 @@ def test_the_facts_are_what_the_row_says():
         "links": {
             "execution": facts["links"]["execution"],
             "secret": facts["links"]["secret"],
+            "log": facts["links"]["log"],
             "runbook": "https://example.com/book#rolled-forward",
         },
         "next": None,
+        "commands": [],
     }
     assert facts["links"]["execution"].endswith(EXECUTION)
     assert "name=orders%2Fdb" in facts["links"]["secret"]
@@ -87,7 +101,7 @@ def test_every_turn_has_the_same_fields(turn, row):
 
     assert facts.keys() == facts_of("recovered", EXECUTION, repaired()).keys()
     assert facts["now"].keys() == {"current", "pending", "previous", "evidence"}
-    assert facts["links"].keys() == {"execution", "secret", "runbook"}
+    assert facts["links"].keys() == {"execution", "secret", "log", "runbook"}
     assert json.loads(json.dumps(facts)) == facts
 
 
@@ -114,6 +128,90 @@ def test_every_turn_has_the_same_fields(turn, row):
 )
 def test_the_outcome_is_the_turns_own_where_it_has_one(turn, outcome, expected):
     assert facts_of(turn, EXECUTION, incident(outcome=outcome))["outcome"] == expected
+
+
+@pytest.mark.parametrize("turn", ["resolved", "reminder", "escalated", "recovered"])
+def test_the_execution_is_the_incidents_own_whoever_tells(turn):
+    teller = EXECUTION.replace("RotationFailed-1", "RotationIncidentStalled-2")
+
+    facts = facts_of(turn, teller, resolved())
+
+    assert facts["execution"] == EXECUTION
+    assert facts["links"]["execution"].endswith(EXECUTION)
+    # Of a step that failed for good, it is the one in which it did.
+    assert facts_of(turn, teller, resolved(), error="States.Timeout")["execution"] == teller
+    assert facts_of(turn, teller, {"secret_arn": ARN})["execution"] == teller
+
+
+def test_a_reminder_is_about_the_failure_that_it_reminds_of():
+    failure = {"reminded_at": "2026-03-02T02:00:00Z", "reminded_step": "testSecret"}
+
+    facts = facts_of("reminder", EXECUTION, repaired() | {"outcome": "escalated"} | failure)
+
+    assert (facts["last_failure_at"], facts["failed_step"], facts["failures"]) == (
+        failure["reminded_at"],
+        "testSecret",
+        None,
+    )
+    assert facts["occurred_at"] == "2026-03-01T00:50:20Z"
+    assert facts["failed_steps"] == ["setSecret", "testSecret"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "is_known"), [("opened", True), ("escalated", True), ("recovered", False), ("resolved", False)]
+)
+def test_what_could_not_be_read_before_a_new_value_is_no_news_after_it(turn, is_known):
+    facts = facts_of(turn, EXECUTION, incident(unreadable="It may not be looked at."))
+
+    assert facts["unreadable"] == ("It may not be looked at." if is_known else None)
+
+
+def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
+    seen = {"v2": ["AWSCURRENT"], "v3": ["AWSPENDING"]}
+    row = resolved(new_value_versions=seen, evidence={"current": "broken"})
+
+    now = facts_of("resolved", EXECUTION, row)["now"]
+
+    assert now == {"current": "v2", "pending": "v3", "previous": None, "evidence": None}
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (FUNCTION, "/aws/lambda/orders-rotation"),
+        (f"{FUNCTION}:live", "/aws/lambda/orders-rotation"),
+        ("orders-rotation", None),
+        (f"{FUNCTION} hunter2", None),
+        (None, None),
+    ],
+)
+def test_only_the_arn_of_a_function_is_one(function, expected):
+    facts = facts_of("opened", EXECUTION, incident(rotation_function=function))
+
+    assert facts["log_group"] == expected
+    assert facts["function"] == (function if expected else None)
+
+
+def test_account_and_region_are_those_of_the_secret_or_else_of_the_execution():
+    facts = facts_of("unidentified", EXECUTION, {})
+
+    assert (facts["account"], facts["region"]) == ("123456789012", "eu-west-1")
+    elsewhere = incident(secret_arn=ARN.replace("eu-west-1:123456789012", "us-gov-west-1:999999999999"))
+    assert [facts_of("opened", EXECUTION, elsewhere)[name] for name in ("account", "region")] == [
+        "999999999999",
+        "us-gov-west-1",
+    ]
+
+
+def test_a_burst_can_be_filtered_by_every_secret_and_owner_in_it():
+    burst = [{**one, "owner": f"team {number % 2}"} for number, one in enumerate(held(30))]
+
+    facts = facts_of("held_burst", EXECUTION, {}, held=burst)
+
+    assert facts["secret"] == [one["secret_name"] for one in burst]
+    assert facts["owner"] == ["team 0", "team 1"]
+    longest = [{**one, "secret_name": f"{number:03}{'n' * 509}"} for number, one in enumerate(held(999))]
+    assert len(json.dumps(facts_of("held_burst", EXECUTION, {}, held=longest)["secret"])) <= 8000
 
 
 def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
@@ -149,11 +247,11 @@ def test_by_what_it_was_resolved_is_one_of_our_words_or_none(by):
 
 
 def test_of_an_incident_whose_row_is_gone_only_its_secret_is_known():
-    facts = facts_of("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT})
+    facts = facts_of("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, runbook_url="https://x")
 
     assert (facts["secret_name"], facts["opened_at"], facts["kind"]) == ("orders/db", OPENED_AT, None)
     assert facts["reason"].startswith("Its row is missing from the Incidents table")
-    assert facts["links"]["runbook"] == "docs/runbook.md#missing"
+    assert facts["links"]["runbook"] == "https://x#missing"
 
 
 @pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from handlers.domain.incidents import Outcome
-from handlers.domain.links import execution_link, runbook_link, secret_link
+from handlers.domain.links import execution_link, log_link, runbook_link, secret_link
 
 RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
 
@@ -34,6 +34,19 @@ def test_links_lead_to_the_console_of_their_partition(partition, region, host):
     assert to_execution.fragment == f"/v2/executions/details/{execution}"
 
 
+def test_the_log_leads_to_the_group_in_the_console_of_its_partition():
+    function = "arn:aws-cn:lambda:cn-north-1:111122223333:function:orders-rotation"
+
+    link = log_link(function, "/aws/lambda/orders-rotation")
+
+    # As the console writes it: percent-encoded twice, with a dollar sign for the percent sign.
+    assert link == (
+        "https://cn-north-1.console.amazonaws.cn/cloudwatch/home?region=cn-north-1"
+        "#logsV2:log-groups/log-group/$252Faws$252Flambda$252Forders-rotation"
+    )
+    assert log_link("arn:aws-iso:lambda:us-iso-east-1:1:function:x", "/aws/lambda/x") == ""
+
+
 @pytest.mark.parametrize(
     "arn",
     [
@@ -53,9 +66,9 @@ def test_what_is_no_arn_of_a_console_leads_nowhere(arn):
 def test_every_outcome_has_its_heading_in_the_runbook(about):
     headings = {match.replace(" ", "-") for match in re.findall(r"^## (.+)$", RUNBOOK.read_text(), re.MULTILINE)}
 
-    page, _, anchor = runbook_link("", about).partition("#")
+    page, _, anchor = runbook_link("https://example.com/runbook", about).partition("#")
 
-    assert page == "docs/runbook.md"
+    assert page == "https://example.com/runbook"
     assert anchor in headings
 
 
@@ -64,4 +77,12 @@ def test_another_runbook_may_be_configured():
 
 
 def test_a_turn_without_a_heading_leads_to_the_runbooks_beginning():
-    assert runbook_link("", "recovered") == "docs/runbook.md"
+    assert runbook_link("https://example.com/book", "recovered") == "https://example.com/book"
+
+
+def test_a_runbook_of_ones_own_keeps_the_heading_that_it_is_given_with():
+    assert runbook_link("https://example.com/book#rotation", Outcome.HELD) == "https://example.com/book#rotation"
+
+
+def test_without_a_runbook_there_is_no_link_rather_than_a_dead_one():
+    assert runbook_link("", Outcome.HELD) == ""

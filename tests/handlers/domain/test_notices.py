@@ -1,17 +1,23 @@
 """What people read about an incident."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.release import resolve_runbook
 from handlers.adapters.topics import messages
+from handlers.domain.decisions import RULES
 from handlers.domain.notices import SUBJECT_LENGTH
 from tests.handlers.turns import (
     ARN,
     EXECUTION,
+    FUNCTION,
     NOT_LISTED,
+    RUNBOOK,
     SETTLED,
     TURNS,
     decided,
@@ -20,6 +26,7 @@ from tests.handlers.turns import (
     repaired,
     resolved,
     told,
+    unwrap,
 )
 
 LINKS = [
@@ -27,36 +34,63 @@ LINKS = [
     "Execution: https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1"
     f"#/v2/executions/details/{EXECUTION}",
 ]
+REMEDIATION = Path(__file__).parents[3] / "docs" / "remediation.md"
 LARGEST_MESSAGE = 262_144
 """Bytes (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 
 
 def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
-    notice = told("opened")
+    row = incident(owner="payments", rotation_function=FUNCTION, rotation_on=True)
 
-    assert notice.subject == "Rotation failed: orders/db at setSecret"
-    assert notice.text.splitlines() == [
-        "The rotation of orders/db failed at setSecret.",
+    notice = told("opened", row, runbook_url=RUNBOOK)
+
+    assert notice.subject == "AT RISK orders/db 123456789012 eu-west-1: rotation failed at setSecret"
+    assert notice.text.split("\n") == [
+        "AT RISK: the rotation of orders/db failed at setSecret.",
+        "No probe has proved that AWSCURRENT works: check that applications can log in.",
+        "",
+        f"Secret: {ARN}",
+        "Owner: payments",
+        "Account: 123456789012",
+        "Region: eu-west-1",
+        "Function: orders-rotation",
+        "Execution:",
+        f"  {EXECUTION}",
         "",
         "When: 2026-03-01T00:50:20Z (RotationFailed)",
         "Done: nothing yet.",
-        "Now: AWSCURRENT is on version v1, which is what applications read; "
-        "AWSPENDING is on version v2: the rotation is unfinished.",
-        "Next: Read the log of the rotation function, if it cannot wait. AWS tries again by itself; you are told once "
-        "more, when this is over. Do not clear AWSPENDING: it may be the only copy of a password that is live already.",
+        "Now: AWSCURRENT is on version v1, which is what applications read; AWSPENDING is",
+        "  on version v2: the rotation is unfinished.",
         "",
-        *LINKS,
-        "Runbook: docs/runbook.md#opened",
+        "Next:",
+        "1. AWS tries again by itself, then rotation-guard looks at the secret. Another",
+        "   notice follows when this is over.",
+        "2. Read the log of the rotation function orders-rotation at setSecret. It is in",
+        "   /aws/lambda/orders-rotation, unless the function's configuration names",
+        "   another log group:",
+        "",
+        "   aws logs filter-log-events --log-group-name /aws/lambda/orders-rotation --start-time 1772325320000 "
+        "--query 'events[].[message]' --output text --region eu-west-1",
+        "",
+        "3. Do not clear AWSPENDING: it may be the only copy of a password that is live",
+        "   already.",
+        "",
+        LINKS[0],
+        "Log: https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
+        "#logsV2:log-groups/log-group/$252Faws$252Flambda$252Forders-rotation",
+        LINKS[1],
+        "Runbook: https://example.com/runbook#opened",
     ]
 
 
 def test_a_closed_notice_tells_what_was_done_and_when():
-    notice = told("recovered", repaired())
+    notice = told("recovered", repaired(), runbook_url=RUNBOOK)
 
-    assert notice.subject == "Rotation rolled forward: orders/db"
-    assert notice.text.splitlines() == [
-        "The rotation of orders/db failed at setSecret: rolled forward.",
-        "",
+    assert notice.subject == "RESOLVED orders/db 123456789012 eu-west-1: rolled forward"
+    lines = unwrap(notice.text)
+    assert lines[0] == "RESOLVED: the rotation of orders/db failed at setSecret: rolled forward."
+    start = next(index for index, line in enumerate(lines) if line.startswith("When:"))
+    assert lines[start : start + 9] == [
         "When: 2026-03-01T00:50:20Z (RotationFailed); 5 failures, the last at 2026-03-01T01:15:00Z",
         "Why: AWSCURRENT is on the version that this incident moved it to, and a probe proved that it works.",
         "Done:",
@@ -66,136 +100,165 @@ def test_a_closed_notice_tells_what_was_done_and_when():
         "- not restarted: lambda:api: It is not among them.",
         "Now: AWSCURRENT is on version v2, which is what applications read.",
         "Probe: AWSCURRENT works.",
-        "Next: Nothing is lost. Read the log of the rotation function at testSecret and finishSecret: it died there. "
-        "Restart what was not restarted: lambda:api.",
-        "",
-        *LINKS,
-        "Runbook: docs/runbook.md#rolled-forward",
     ]
+    assert lines[-1] == "Runbook: https://example.com/runbook#rolled-forward"
 
 
 def test_the_facts_say_what_to_do_next_as_the_text_does():
     notice = told("escalated", incident(actions=[decided("orphaned")]))
 
-    assert f"Next: {notice.facts['next']}" in notice.text.splitlines()
+    assert {f"   {command}" for command in notice.facts["commands"]} <= {*notice.text.splitlines()}
+    assert len(notice.facts["commands"]) == 4
+    assert notice.facts["next"].startswith("Find out why it keeps failing. Read the log of the rotation function")
 
 
 @pytest.mark.parametrize(
-    ("turn", "changes", "subject", "headline"),
+    ("turn", "changes", "event", "headline"),
     [
-        ("opened", {}, "Rotation failed: orders/db at setSecret", "The rotation of orders/db failed at setSecret."),
+        ("opened", {}, "rotation failed at setSecret", "the rotation of orders/db failed at setSecret."),
         (
             "opened",
             {"event_type": "RotationAbandoned", "failed_step": None},
-            "Rotation was abandoned: orders/db",
-            "The rotation of orders/db was abandoned.",
+            "rotation was abandoned",
+            "the rotation of orders/db was abandoned.",
         ),
         (
             "opened",
             {"event_type": "TestRotationFailed"},
-            "Rotation failed its test: orders/db at setSecret",
-            "The rotation of orders/db failed its test at setSecret.",
+            "rotation failed its test at setSecret",
+            "the rotation of orders/db failed its test at setSecret.",
         ),
         (
             "opened",
             {"event_type": "Rotation Stuck", "failed_step": None},
-            "Rotation is stuck: orders/db",
-            "The rotation of orders/db is stuck.",
+            "rotation is stuck",
+            "the rotation of orders/db is stuck.",
         ),
         (
             "recovered",
             {"outcome": "recovered by AWS"},
-            "Rotation recovered by AWS: orders/db",
-            "The rotation of orders/db failed at setSecret: recovered by AWS.",
+            "recovered by AWS",
+            "the rotation of orders/db failed at setSecret: recovered by AWS.",
         ),
-        ("recovered", {"outcome": "recovered by retry"}, "Rotation recovered by retry: orders/db", None),
-        ("recovered", {"outcome": "fallen back"}, "Rotation fallen back: orders/db", None),
-        (
-            "recovered",
-            {},
-            "Rotation recovered: orders/db",
-            "The rotation of orders/db failed at setSecret: recovered.",
-        ),
+        ("recovered", {"outcome": "recovered by retry"}, "recovered by retry", None),
+        ("recovered", {"outcome": "fallen back"}, "fallen back", None),
+        ("recovered", {}, "recovered", "the rotation of orders/db failed at setSecret: recovered."),
         (
             "escalated",
             {},
-            "Rotation escalated: orders/db at setSecret",
-            "The rotation of orders/db failed at setSecret: escalated.",
+            "rotation escalated at setSecret",
+            "the rotation of orders/db failed at setSecret: escalated.",
         ),
         (
             "escalated",
             {"event_type": "RotationSucceeded", "failed_step": None},
-            "Rotation escalated: orders/db",
+            "rotation escalated",
             "orders/db has a new value: escalated.",
         ),
-        ("held", {}, "Rotation held: orders/db", None),
+        (
+            "escalated",
+            {"restarts": [{**SETTLED, "state": "failed"}]},
+            "restart of dependents failed",
+            "orders/db has a new value, and a restart of what uses it failed.",
+        ),
+        ("held", {}, "rotation rate limited", None),
         (
             "reminder",
             {"outcome": "escalated"},
-            "Rotation still escalated: orders/db at setSecret",
-            "The rotation of orders/db still fails at setSecret: escalated, and not resolved since.",
+            "rotation still fails at setSecret",
+            "the rotation of orders/db still fails at setSecret: escalated, and not resolved since.",
         ),
         (
             "reminder",
             {"outcome": "escalated", "failed_step": None},
-            "Rotation still escalated: orders/db",
-            "The rotation of orders/db still fails: escalated, and not resolved since.",
+            "rotation still fails",
+            "the rotation of orders/db still fails: escalated, and not resolved since.",
         ),
-        ("resolved", {"outcome": "resolved"}, "Rotation resolved: orders/db", "orders/db: resolved."),
-        ("missing", {}, "Incident lost: orders/db", "The incident of orders/db is lost: escalated."),
+        ("resolved", {"outcome": "resolved"}, "new value in use", "the incident of orders/db is resolved."),
+        ("missing", {}, "incident record lost", "the record of the incident of orders/db is lost."),
         (
             "restarted",
             {"restarts": [SETTLED, NOT_LISTED]},
-            "Dependents restarted: orders/db",
+            "dependents restarted",
             "orders/db has a new value; its dependents were restarted.",
         ),
         (
             "restarted",
             {"restarts": [NOT_LISTED]},
-            "Dependents not restarted: orders/db",
+            "dependents not restarted",
             "orders/db has a new value; its dependents were not restarted.",
         ),
     ],
 )
-def test_a_subject_names_the_secret_and_what_happened(turn, changes, subject, headline):
+def test_a_subject_names_severity_secret_account_region_and_what_happened(turn, changes, event, headline):
     notice = told(turn, incident(**changes))
 
-    assert notice.subject == subject
-    assert headline in (None, notice.text.splitlines()[0])
+    severity = notice.facts["severity"]
+    assert notice.subject == f"{severity} orders/db 123456789012 eu-west-1: {event}"
+    assert headline is None or unwrap(notice.text)[0] == f"{severity}: {headline}"
+
+
+def test_a_step_that_broke_while_dependents_were_restarted_is_no_failed_restart():
+    notice = told("escalated", incident(restarts=[{**SETTLED, "state": "started"}]), error="States.Timeout")
+
+    assert notice.subject.endswith(": rotation escalated at setSecret")
 
 
 def test_a_notice_of_what_was_resolved_tells_by_what_and_asks_for_nothing():
-    assert told("resolved", resolved()).text.splitlines() == [
-        "orders/db: resolved.",
-        "",
+    lines = unwrap(told("resolved", resolved()).text)
+
+    assert lines[0] == "RESOLVED: the incident of orders/db is resolved."
+    for line in (
         "When: 2026-03-01T00:50:20Z (RotationFailed)",
         "Why: A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded).",
-        "Done: nothing but telling.",
         "Now: the labels were not looked at.",
-        "Next: No action required.",
-        "",
-        *LINKS,
-        "Runbook: docs/runbook.md#resolved",
-    ]
+        "1. No action required.",
+    ):
+        assert line in lines
+
+
+def test_a_reminder_tells_of_the_failure_that_it_reminds_of_and_of_none_as_new():
+    row = repaired() | {"outcome": "escalated", "reminded_at": "2026-03-02T02:00:00Z"}
+
+    text = told("reminder", row).text
+
+    assert "it failed again at 2026-03-02T02:00:00Z" in " ".join(unwrap(text))
+    # When the incident was closed, that was the last of five.
+    assert "2026-03-01T01:15:00Z" not in text
+
+
+@pytest.mark.parametrize("turn", ["opened", "escalated"])
+def test_a_secret_that_is_gone_is_reported_as_that(turn):
+    gone = "Secrets Manager does not know it: it is gone."
+    row = incident(unreadable=gone, versions=None, failed_step=None, reason=gone, actions=[decided("untouchable")])
+
+    lines = unwrap(told(turn, row).text)
+
+    assert lines[1] == gone
+    assert "Now: the labels could not be read." in lines
+
+
+def test_after_createsecret_the_password_is_said_to_be_what_it_was():
+    assert "The password was not changed yet" in told("opened", incident(failed_step="createSecret")).text
+    twice = incident(failed_step="createSecret", failed_steps={"setSecret", "createSecret"})
+    assert "The password was not changed yet" not in told("opened", twice).text
 
 
 def test_a_notice_of_an_incident_whose_row_is_gone_claims_to_know_nothing():
-    lines = told("missing", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}).text.splitlines()
+    lines = unwrap(told("missing", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}).text)
 
-    assert lines[:4] == [
-        "The incident of orders/db is lost: escalated.",
-        "",
-        "Why: Its row is missing from the Incidents table, so what was done about it is not known.",
-        "Done: not known.",
-    ]
-    assert "aws secretsmanager describe-secret --secret-id orders/db" in lines[5]
+    assert "Why: Its row is missing from the Incidents table, so what was done about it is not known." in lines
+    assert "Done: not known." in lines
+    assert f"   aws secretsmanager describe-secret --secret-id {ARN} --region eu-west-1" in lines
 
 
 def test_a_failure_without_a_secret_is_told_all_the_same():
-    notice = told("unidentified", {}, heard={"kind": "RotationFailed", "occurred_at": "2026-03-01T00:50:20Z"})
+    heard = {"kind": "RotationFailed", "occurred_at": "2026-03-01T00:50:20Z"}
 
-    assert notice.subject == "Rotation failed: an unnamed secret"
-    assert notice.text.splitlines()[-1] == "Runbook: docs/runbook.md#unidentified"
+    notice = told("unidentified", {}, heard=heard, runbook_url=RUNBOOK)
+
+    assert notice.subject == "AT RISK an unidentified secret 123456789012 eu-west-1: rotation failed"
+    assert notice.text.splitlines()[-1] == "Runbook: https://example.com/runbook#unidentified"
     assert "Secret:" not in notice.text
     assert "Now:" not in notice.text
 
@@ -210,7 +273,7 @@ def test_a_broken_step_is_named_in_place_of_a_reason():
 def test_an_incident_whose_row_cannot_be_read_is_told_as_far_as_it_is_known():
     notice = told("escalated", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}, error="States.Timeout")
 
-    assert notice.subject == "Rotation escalated: orders/db"
+    assert notice.subject == "AT RISK orders/db 123456789012 eu-west-1: rotation escalated"
     assert "Now: the labels were not looked at." in notice.text.splitlines()
     assert LINKS[0] in notice.text.splitlines()
 
@@ -226,7 +289,7 @@ def test_an_incident_whose_row_cannot_be_read_is_told_as_far_as_it_is_known():
     ],
 )
 def test_a_notice_says_which_version_is_in_use(versions, now):
-    assert f"Now: {now}" in told("opened", incident(versions=versions)).text.splitlines()
+    assert f"Now: {now}" in unwrap(told("opened", incident(versions=versions)).text)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +303,7 @@ def test_a_notice_says_which_version_is_in_use(versions, now):
     ],
 )
 def test_a_notice_says_what_the_probe_said(evidence, said):
-    assert said in told("escalated", incident(evidence=evidence)).text.splitlines()
+    assert said in unwrap(told("escalated", incident(evidence=evidence)).text)
 
 
 def test_nothing_is_said_of_a_probe_that_nobody_asked():
@@ -262,37 +325,76 @@ def test_each_restart_is_told_with_its_state_and_why(state, why, line):
 
 
 def test_a_burst_is_one_notice():
-    notice = told("held_burst", {}, held=held(187))
+    notice = told("held_burst", {}, held=held(187), runbook_url=RUNBOOK)
 
-    assert notice.subject == "187 failed rotations held: orders/db-1 and 186 more"
+    assert notice.subject == (
+        "AT RISK orders/db-1 and 186 more 123456789012 eu-west-1: 187 failed rotations rate limited"
+    )
     lines = notice.text.splitlines()
-    assert lines[:4] == [
-        "187 secrets whose rotations failed: held.",
-        "",
-        "Why: This account's maxActionsPerHour are used up.",
-        "- orders/db-1",
-    ]
-    assert lines[22:24] == ["- orders/db-20", "- and 167 more: rotation-guard incidents list --outcome held"]
-    assert lines[-1] == "Runbook: docs/runbook.md#held"
+    assert lines[0] == "AT RISK: 187 rotations failed, and repairs are rate limited."
+    start = lines.index("Why: This account's maxActionsPerHour are used up.")
+    assert lines[start + 1] == "- orders/db-1"
+    assert lines[start + 20 : start + 22] == ["- orders/db-20", "- and 167 more"]
+    assert "   rotation-guard incidents list --outcome held --stack-outputs stack-outputs.json" in lines
+    assert "stack-outputs.json is what `pulumi stack output --json` prints for this" in lines
+    assert lines[-1] == "Runbook: https://example.com/runbook#held"
 
 
 def test_a_burst_of_one_is_told_as_one():
     notice = told("held_burst", {}, held=held(1))
 
-    assert notice.subject == "1 failed rotation held: orders/db-1"
-    assert notice.text.splitlines()[0] == "1 secret whose rotation failed: held."
+    assert notice.subject == "AT RISK orders/db-1 123456789012 eu-west-1: 1 failed rotation rate limited"
+    assert notice.text.splitlines()[0] == "AT RISK: 1 rotation failed, and repairs are rate limited."
     assert "more" not in notice.text
 
 
-@pytest.mark.parametrize("turn", TURNS)
-def test_a_subject_uses_what_sns_allows_and_keeps_the_step(turn):
-    name = "n" * 512
+LONGEST_REGION = "ap-southeast-3"
 
-    subject = told(turn, incident(secret_name=name)).subject
+
+@pytest.mark.parametrize("turn", [*TURNS, "held_burst"])
+@pytest.mark.parametrize("evidence", [None, {"current": "broken"}])
+def test_only_the_name_of_the_secret_is_cut_from_a_subject(turn, evidence):
+    name, arn = "n" * 512, ARN.replace("eu-west-1", LONGEST_REGION)
+    row = incident(secret_name=name, secret_arn=arn, event_type="TestRotationFailed", failed_step="finishSecret")
+    burst = [{**held(1)[0], "secret_name": name}] * 99_999 if turn == "held_burst" else ()
+
+    subject = told(turn, {} if burst else row | {"evidence": evidence}, held=burst).subject
 
     assert len(subject) == SUBJECT_LENGTH == 99
-    assert "nnn..." in subject
-    assert subject.endswith(" at setSecret") is (turn in ("opened", "escalated", "reminder", "unidentified"))
+    place = "eu-west-1" if burst else LONGEST_REGION
+    assert re.match(
+        rf"(OUTAGE|AT RISK|RESOLVED|INFO) nnnn+\.\.\.( and 99998 more)? 123456789012 {place}: [\w ]+$", subject
+    )
+
+
+@pytest.mark.parametrize("turn", [*TURNS, "held_burst"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"failed_step": "createSecret"},
+        {"event_type": "TestRotationFailed"},
+        {"event_type": "Rotation Stuck", "failed_step": None},
+        {"versions": None, "unreadable": "It may not be looked at: access denied, perhaps by its own policy."},
+        {"evidence": {"current": "broken", "pending": "works", "notes": ["n" * 30 + " " + "o" * 30] * 3}},
+        {"restarts": [{**SETTLED, "state": "failed", "why": "A sentence of some length says why. " * 8}, NOT_LISTED]},
+        {"reason": "A sentence of some length. " * 11, "actions": [decided("stopped")]},
+        {"owner": "A team whose name takes more than one line of eighty columns, as a tag may have it. " * 3},
+        *({"actions": [decided(rule.name)]} for rule in RULES),
+    ],
+)
+def test_lines_of_ours_have_eighty_columns(turn, changes):
+    row = repaired() | {"outcome": None, "rotation_function": FUNCTION, **changes}
+
+    text = told(turn, row, held=held(25) if turn == "held_burst" else (), runbook_url=RUNBOOK).text
+
+    for line in text.split("\n"):
+        is_copied = re.match(
+            r"   (aws|rotation-guard) |(Secret|Log|Execution|Runbook): https://|Secret: arn:|  arn:", line
+        )
+        assert len(line) <= 80 or is_copied, line
+        assert line == line.rstrip()
+    assert "\n\n\n" not in text
 
 
 NAMES = st.text(max_size=600) | st.sampled_from(
@@ -342,5 +444,27 @@ def test_no_message_is_larger_than_sns_takes(word, runbook_url):
 
 
 def test_a_text_fits_a_phone():
-    assert len(told("recovered", repaired()).text) < 1600
-    assert len(told("opened").text) < 1200
+    assert len(told("recovered", repaired(), runbook_url=RUNBOOK).text) < 2400
+    assert len(told("opened", runbook_url=RUNBOOK).text) < 2000
+
+
+def test_the_page_about_remediation_shows_a_notice_as_it_is():
+    row = incident(
+        owner="payments",
+        rotation_function=FUNCTION,
+        rotation_on=True,
+        mode="notify",
+        failed_step="testSecret",
+        reason="Nothing may be done about this secret but tell: its mode is notify.",
+        evidence={"current": "broken", "pending": "works"},
+        versions={
+            "11111111-aaaa-4bbb-8ccc-111111111111": ["AWSCURRENT"],
+            "22222222-dddd-4eee-8fff-222222222222": ["AWSPENDING"],
+        },
+        actions=[decided("notify")],
+    )
+
+    notice = told("escalated", row, runbook_url=resolve_runbook())
+
+    [shown] = re.findall(r"^```text\n(.*?)\n```$", REMEDIATION.read_text(), re.MULTILINE | re.DOTALL)
+    assert shown == f"{notice.subject}\n\n{notice.text}"

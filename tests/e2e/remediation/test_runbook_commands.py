@@ -1,0 +1,298 @@
+"""Every command of the runbook works as it is printed: a shell runs them in order on a running stack.
+
+`aws` is the real AWS CLI: what does not exist, or is misspelt, fails there, whatever the local AWS makes of it.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+
+from handlers.domain.facts import facts_of
+from handlers.domain.links import _ANCHORS
+from handlers.domain.notices import notice_of
+from local.demo_secret import DemoSecret
+from local.deployment import RunningStack
+from local.waiting import eventually
+from tests.handlers.aws_commands import check_command
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "runbook.md").read_text()
+PLACEHOLDER = re.compile(r"<([A-Za-z_]+)>")
+UNKNOWN_HERE = ("ssm describe-automation-executions", "sqs start-message-move-task")
+"""What the AWS CLI sends and the local AWS does not know: that it is sent proves the command."""
+SHIMS = {
+    # Version 1 sends `aws sqs` to AWS in some Regions, whatever the environment says.
+    "aws": 'exec "$AWS_CLI" --endpoint-url "$AWS_ENDPOINT_URL" "$@"',
+    "rotation-guard": 'exec "$PYTHON" -m rotation_guard.cli "$@"',
+    "pulumi": '[ "$*" = "stack output --json" ] || { echo "unknown: pulumi $*" >&2; exit 1; }; cat "$OUTPUTS"',
+}
+
+
+class Command(NamedTuple):
+    """One command, with the heading that it is under."""
+
+    heading: str
+    text: str
+
+
+def read_commands(page: str) -> list[Command]:
+    """Each command of a page, without its prompt: those in code blocks, fenced or indented."""
+    commands, heading, is_fenced = [], "", False
+    pending = ""
+    for line in page.splitlines():
+        if not is_fenced and line.startswith("#"):
+            heading = line.lstrip("# ")
+        if line.lstrip().startswith("```"):
+            is_fenced = not is_fenced
+            continue
+        text = line.strip()
+        is_indented = line.startswith("    ") and text.startswith(("$ ", "aws ", "rotation-guard "))
+        if pending or is_fenced or is_indented:
+            pending += text.removeprefix("$ ").removesuffix("\\")
+            if not text.endswith("\\") and pending:
+                commands.append(Command(heading, pending))
+                pending = ""
+    return commands
+
+
+COMMANDS = read_commands(PAGE)
+
+
+def split_substitution(text: str) -> list[list[str]]:
+    """The words of a command, without a redirection, and those of the command that is substituted into it."""
+    inner = re.search(r'"\$\((.*)\)"', text)
+    texts = [text.replace(inner[0], "substituted"), inner[1]] if inner else [text]
+    return [shlex.split(one.partition(" > ")[0]) for one in texts]
+
+
+class Answer(NamedTuple):
+    """What became of a command."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+class Shell:
+    """Runs commands in a folder, with these values for the placeholders and credentials in the environment."""
+
+    def __init__(self, folder: Path, values: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        self._folder, self._values = folder, values
+        shims = folder / "bin"
+        shims.mkdir()
+        for name, script in SHIMS.items():
+            path = shims / name
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
+        outputs = folder / "outputs.json"
+        outputs.write_text(json.dumps(values))
+        cli = shutil.which("aws", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        assert cli, "the AWS CLI is missing: it is among the requirements for development (requirements-dev.txt)"
+        self._environment = {
+            "PATH": os.pathsep.join([str(shims), os.environ["PATH"]]),
+            "PYTHONPATH": str(ROOT),
+            "PYTHON": sys.executable,
+            "AWS_CLI": cli,
+            "OUTPUTS": str(outputs),
+            "HOME": str(folder),
+            **environment,
+        }
+
+    def fill(self, text: str) -> str:
+        """The command with a value for each placeholder. Raises KeyError for one that nobody explains."""
+        # What is to be restored is deleted, and no other command could use that.
+        deleted = {"secret": self._values["deleted_secret"]} if "restore-secret" in text else {}
+        values = {**self._values, **deleted}
+        return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
+
+    def run(self, text: str) -> Answer:
+        """Runs a command; a part of a pipe that fails is a failure."""
+        ended = subprocess.run(
+            ["/bin/bash", "-o", "pipefail", "-euc", self.fill(text)],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+
+def set_up_service(stack: RunningStack) -> None:
+    """A service that uses the secret."""
+    ecs = stack.client("ecs")
+    ecs.create_cluster(clusterName="runbook")
+    containers = [{"name": "orders", "image": "none", "memory": 64}]
+    ecs.register_task_definition(family="orders", containerDefinitions=containers)
+    ecs.create_service(cluster="runbook", serviceName="orders", taskDefinition="orders", desiredCount=1)
+
+
+def set_up_dead_letters(stack: RunningStack) -> None:
+    """An event in every dead-letter queue, about a secret that no other story speaks of."""
+    name = f"runbook/{uuid.uuid4()}"
+    event = json.loads((ROOT / "tests" / "events" / "rotation-failed.json").read_text().replace("orders/db", name))
+    event["detail"] |= {"eventID": str(uuid.uuid4())}
+    for output, url in stack.outputs.items():
+        if output.endswith("_dead_letters_url") and url:
+            stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(event))
+
+
+def set_up_deleted_secret(stack: RunningStack) -> str:
+    """The ARN of a secret that is marked for deletion."""
+    manager = stack.client("secretsmanager")
+    arn = manager.create_secret(Name=f"runbook/{uuid.uuid4()}", SecretString="x")["ARN"]
+    manager.delete_secret(SecretId=arn, RecoveryWindowInDays=7)
+    return arn
+
+
+@pytest.fixture
+def shell(stack: RunningStack, tmp_path: Path) -> Iterator[Shell]:
+    """A shell, and a secret whose rotation has failed at testSecret, so that AWSPENDING has the live password."""
+    secret = DemoSecret(stack)
+    set_up_service(stack)
+    set_up_dead_letters(stack)
+    described: dict[str, Any] = stack.client("secretsmanager").describe_secret(SecretId=secret.arn)
+    function = described["RotationLambdaARN"]
+    tags = {tag["Key"]: tag["Value"] for tag in described["Tags"]}
+    with secret.broken_at("testSecret") as mend:
+        secret.rotated("RotationFailed")
+        held = {label: version for version, labels in secret.versions().items() for label in labels}
+        values = {
+            **stack.outputs,
+            "secret": secret.arn,
+            "deleted_secret": set_up_deleted_secret(stack),
+            "version": held["AWSPENDING"],
+            "pending": held["AWSPENDING"],
+            "current": held["AWSCURRENT"],
+            "execution": eventually(lambda: find_incident(stack, secret.arn), "the incident")["execution"],
+            "rotation_function": function,
+            "log_group": find_log_group(stack, function),
+            "probe": tags["rotation-guard:probe"],
+            "dependent": tags["rotation-guard:probe"],
+            "cluster": "runbook",
+            "service": "orders",
+            "document": "AWS-RestartEC2Instance",
+        }
+        environment = {
+            "AWS_ENDPOINT_URL": stack.endpoint_url,
+            "AWS_DEFAULT_REGION": stack.region,
+            "AWS_ACCESS_KEY_ID": stack.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
+        }
+        yield Shell(tmp_path, values, environment)
+        mend()
+        # A new value ends the incident at once, so that other stories find the secret at rest. AWS refuses the call
+        # while a rotation is unfinished, and tries that one again.
+        with contextlib.suppress(stack.client("secretsmanager").exceptions.InvalidRequestException):
+            secret.rotate()
+        eventually(lambda: not has_incident(stack, secret.arn), "the end of the incident", 120.0)
+
+
+def has_incident(stack: RunningStack, arn: str) -> bool:
+    claim = {"secret_arn": {"S": f"open#{arn}"}, "opened_at": {"S": "claim"}}
+    table = stack.outputs["incidents_table_name"]
+    return "Item" in stack.client("dynamodb").get_item(TableName=table, Key=claim, ConsistentRead=True)
+
+
+def find_incident(stack: RunningStack, arn: str) -> dict[str, Any] | None:
+    """The row of the newest incident of a secret."""
+    answer = stack.client("dynamodb").query(
+        TableName=stack.outputs["incidents_table_name"],
+        KeyConditionExpression="secret_arn = :arn",
+        ExpressionAttributeValues={":arn": {"S": arn}},
+        ScanIndexForward=False,
+        Limit=1,
+    )
+    read = TypeDeserializer().deserialize
+    return next(({name: read(value) for name, value in row.items()} for row in answer["Items"]), None)
+
+
+def find_log_group(stack: RunningStack, function: str) -> str:
+    groups = stack.client("logs").describe_log_groups()["logGroups"]
+    name = function.split(":")[6]
+    return next(one["logGroupName"] for one in groups if name.rpartition("-")[0] in one["logGroupName"])
+
+
+def test_every_command_of_the_runbook_and_of_notices_works_as_it_is_printed(stack: RunningStack, shell: Shell) -> None:
+    # One test, since a command may read the file that the one before it has written.
+    failed = {}
+    for command in COMMANDS:
+        if command.text.startswith("aws "):
+            for words in split_substitution(command.text):
+                check_command(words)
+        answer = shell.run(command.text)
+        is_unknown = any(known in command.text for known in UNKNOWN_HERE) and "InvalidAction" in answer.stderr
+        if answer.exit_code and not is_unknown:
+            failed[command] = answer
+
+    for command in list_notice_commands(stack):
+        answer = shell.run(command)
+        if answer.exit_code:
+            failed[Command("a notice", command)] = answer
+
+    assert failed == {}
+    assert len(COMMANDS) > 25
+
+
+def list_notice_commands(stack: RunningStack) -> list[str]:
+    """The commands in notices of the incident that is in the table, but for those that change the secret."""
+    row = find_incident(stack, DemoSecret(stack).arn)
+    assert row is not None
+    notices = (
+        notice_of(facts_of("opened", row["execution"], row)),
+        notice_of(facts_of("missing", row["execution"], row)),
+        notice_of(facts_of("escalated", row["execution"], row, error="States.Timeout")),
+    )
+    commands = dict.fromkeys(command for notice in notices for command in notice.facts["commands"])
+    return [command for command in commands if "rotate-secret" not in command]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "aws secretsmanager rotate-secrets --secret-id x",
+        "aws secretsmanager rotate-secret --secret-identifier x",
+        "aws cloudtrail lookup-events --attributes AttributeKey=EventName,AttributeValue=DeleteSecret",
+        "aws secretsmanager describe-secret --secret-id x --query 'Tags['",
+        "rotation-guard incidents display x --stack-outputs stack-outputs.json",
+        "rotation-guard incidents show x --outputs stack-outputs.json",
+        "pulumi stack outputs --json",
+    ],
+)
+def test_a_command_that_does_not_exist_or_is_misspelt_is_found(tmp_path: Path, wrong: str) -> None:
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "eu-west-1"}
+    nowhere |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+
+    answer = Shell(tmp_path, {}, nowhere).run(wrong)
+
+    assert answer.exit_code != 0
+    assert "Could not connect" not in answer.stderr
+
+
+def test_a_placeholder_that_nobody_explains_is_found(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="nothing_of_the_kind"):
+        Shell(tmp_path, {}, {}).fill("aws sqs purge-queue --queue-url <nothing_of_the_kind>")
+
+
+def test_commands_are_found_in_fenced_and_indented_blocks_and_over_several_lines() -> None:
+    page = "# a\n\n```console\n$ aws one \\\n      --two\n$ three\n```\n1. x\n\n       aws four\n\nText `aws five`.\n"
+
+    assert [command.text for command in read_commands(page)] == ["aws one --two", "three", "aws four"]
+
+
+def test_every_heading_that_a_notice_leads_to_is_there() -> None:
+    headings = {line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")}
+
+    assert {*_ANCHORS.values(), "the-workflow-itself-failed"} <= headings

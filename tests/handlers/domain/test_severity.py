@@ -1,0 +1,63 @@
+"""A notice is as urgent as what is proven, and no more."""
+
+import pytest
+
+from tests.handlers.turns import NOT_LISTED, SETTLED, TURNS, held, incident, told
+
+BROKEN, WORKS = {"current": "broken"}, {"current": "works"}
+UNSETTLED = ("opened", "retried", "escalated", "held", "reminder", "missing")
+
+
+@pytest.mark.parametrize("turn", UNSETTLED)
+@pytest.mark.parametrize(
+    ("evidence", "severity"),
+    [
+        (BROKEN, "OUTAGE"),
+        (WORKS, "AT RISK"),
+        ({"current": "unknown"}, "AT RISK"),
+        ({"current": "absent"}, "AT RISK"),
+        # What a probe says of other versions proves nothing of the one in use.
+        ({"pending": "broken", "previous": "broken"}, "AT RISK"),
+        (None, "AT RISK"),
+    ],
+)
+def test_only_a_probe_that_disproved_awscurrent_makes_an_outage(turn, evidence, severity):
+    notice = told(turn, incident(evidence=evidence))
+
+    assert notice.facts["severity"] == severity
+    assert notice.subject.startswith(f"{severity} orders/db ")
+    assert notice.text.startswith(f"{severity}: ")
+
+
+@pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry", "rolled forward", "fallen back", None])
+def test_whatever_recovered_is_resolved(outcome):
+    assert told("recovered", incident(outcome=outcome)).facts["severity"] == "RESOLVED"
+    assert told("resolved", incident(outcome="resolved", evidence=BROKEN)).facts["severity"] == "RESOLVED"
+
+
+@pytest.mark.parametrize("turn", ["opened", "escalated", "unidentified"])
+def test_a_test_of_a_rotation_that_fails_breaks_nothing(turn):
+    assert told(turn, incident(event_type="TestRotationFailed")).facts["severity"] == "INFO"
+
+
+def test_dependents_that_were_restarted_are_news_and_those_that_were_not_are_a_risk():
+    assert told("restarted", incident(restarts=[SETTLED])).facts["severity"] == "INFO"
+    assert told("restarted", incident(restarts=[SETTLED, NOT_LISTED])).facts["severity"] == "AT RISK"
+
+
+@pytest.mark.parametrize(
+    ("severities", "expected"),
+    [([None, None], "AT RISK"), (["AT RISK", "OUTAGE"], "OUTAGE"), (["AT RISK", "AT RISK"], "AT RISK")],
+)
+def test_a_burst_is_as_severe_as_the_worst_in_it(severities, expected):
+    burst = [{**one, "severity": severity} for one, severity in zip(held(2), severities, strict=True)]
+
+    notice = told("held_burst", {}, held=burst)
+
+    assert notice.facts["severity"] == expected
+    assert ("- orders/db-2: OUTAGE" in notice.text.splitlines()) is ("OUTAGE" in severities)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_every_transition_has_one_of_four_severities(turn):
+    assert told(turn).facts["severity"] in ("OUTAGE", "AT RISK", "RESOLVED", "INFO")
