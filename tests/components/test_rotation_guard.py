@@ -16,6 +16,7 @@ from .statements import listed
 
 QUEUE, TOPIC, TABLE = "aws:sqs/queue:Queue", "aws:sns/topic:Topic", "aws:dynamodb/table:Table"
 FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
+PARAMETER = "aws:ssm/parameter:Parameter"
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 SCHEDULE, MACHINE = "aws:scheduler/schedule:Schedule", "aws:sfn/stateMachine:StateMachine"
@@ -263,8 +264,10 @@ def test_children_do_not_get_the_callers_options(run, plain):
     assert len(children) > 50
     # What people set the kill switch to stays, and functions and log groups keep the names that they have.
     own = {(one.type, one.ignore_changes) for one in children if one.aliases or one.ignore_changes}
+    [kept] = {ignored for type_, ignored in own if type_ == PARAMETER}
+    assert set(kept) > {"value", "description", "tags"}
     assert own == {
-        ("aws:ssm/parameter:Parameter", ("value",)),
+        (PARAMETER, kept),
         (FUNCTION, ("name",)),
         (LOG_GROUP, ("name",)),
         (LOG_GROUP, ("name", "namePrefix")),

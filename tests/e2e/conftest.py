@@ -81,7 +81,7 @@ class Story:
         """The rows of a table for this secret, once there are any."""
         return eventually(lambda: self.rows(output, secret_arn), f"a row for {secret_arn} in {output}")
 
-    def heard(self, topic: str, secret_arn: str, seconds: float = 10.0) -> list[dict[str, Any]]:
+    def heard(self, topic: str, secret_arn: str, seconds: float = 60.0) -> list[dict[str, Any]]:
         """The notices about this secret on a topic: waits for the first, then listens whether there are more.
 
         Answers an empty list when none came in time.

@@ -12,6 +12,12 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture(autouse=True)
+def begin_now(monkeypatch):
+    """Each test begins now, however long those before it have taken."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC).replace(microsecond=0))
+
+
+@pytest.fixture(autouse=True)
 def tables(aws):
     aws.create_tables("history", "status", "runs", "audit-trail", "incidents")
 
