@@ -32,7 +32,7 @@ from .plain_values import (
 from .restarts import State
 from .rotation import FAILURES, STEPS, name_of
 from .secrets import CURRENT, PENDING, PREVIOUS
-from .severity import Severity, most_severe, severity_of
+from .severity import Severity, most_severe, rank, severity_of
 
 SCHEMA = "rotation-guard/1"
 OPENED, RETRIED, RECOVERED, RESTARTED = "opened", "retried", "recovered", "restarted"
@@ -102,12 +102,14 @@ def facts_of(
       probe said, `works`, `broken`, `unknown` or `absent`, with sentences in `notes`. All null when a new value was
       heard of and nobody has looked since.
     - `restarts`: `target`, `arn`, `state` (`restarts.State`), `why`.
-    - `held`: in a burst, `count`, and `secrets`, the first 20: `secret_arn`, `secret_name`, `opened_at`,
+    - `held`: in a burst, `count`, and `secrets`, the 20 most severe: `secret_arn`, `secret_name`, `opened_at`,
       and the `severity` where it is known.
     - `links`: `execution`, `secret`, `log`, `runbook`. `next`: what to do, in a sentence or some, and `commands`: the
       commands for that, in order; both added by `notices`.
     """
     opening = heard or {}
+    # The most severe first: they are what the subject and the list name.
+    held = sorted(held, key=lambda one: rank(read_word(Severity, one.get("severity"))))
     arn = read_text(incident.get("secret_arn"), ARN_LENGTH) or read_text(opening.get("secret_arn"), ARN_LENGTH)
     name = read_text(incident.get("secret_name"), NAME_LENGTH) or (name_of(arn) if arn else None)
     outcome = _ENDED.get(turn) or (read_word(RECOVERIES, incident.get("outcome")) if turn == RECOVERED else None)

@@ -324,6 +324,34 @@ def test_each_restart_is_told_with_its_state_and_why(state, why, line):
     assert line in told("escalated", incident(restarts=[restart])).text.splitlines()
 
 
+@pytest.mark.parametrize("turn", ["escalated", "reminder"])
+@pytest.mark.parametrize(
+    ("rule", "reason", "labels", "line"),
+    [
+        (
+            "untouchable",
+            "It is marked for deletion.",
+            {"v1": ["AWSCURRENT"]},
+            "The secret is marked for deletion: applications cannot read it.",
+        ),
+        (
+            "no AWSCURRENT",
+            "No version holds AWSCURRENT.",
+            {"v2": ["AWSPENDING"]},
+            "No version of the secret holds AWSCURRENT: applications cannot read it.",
+        ),
+    ],
+)
+def test_of_a_secret_that_nobody_can_read_no_notice_says_that_applications_do(turn, rule, reason, labels, line):
+    row = incident(outcome="escalated", reason=reason, versions=labels, actions=[decided(rule)])
+
+    text = told(turn, row).text
+
+    assert line in text.splitlines()
+    assert "which is what applications read" not in text
+    assert "check that applications can log in" not in text
+
+
 def test_a_burst_is_one_notice():
     notice = told("held_burst", {}, held=held(187), runbook_url=RUNBOOK)
 
