@@ -23,6 +23,7 @@ from .facts import (
 from .incidents import Outcome
 from .restarts import State
 from .rotation import FAILURES, STUCK, TESTED
+from .severity import Severity
 
 RESTARTS_SHOWN = 5
 """Of how many dependents the commands are shown, and of how many secrets in a burst."""
@@ -177,7 +178,10 @@ def _held(facts: Facts) -> Steps:
     secrets = [one for one in facts["held"]["secrets"] if one["secret_arn"]]
     shown = tuple(commands.rotate(facts, one["secret_arn"]) for one in secrets[:RESTARTS_SHOWN])
     more = "these, and the others alike" if facts["held"]["count"] > len(shown) else "them"
+    outages = [one for one in secrets if one.get("severity") == Severity.OUTAGE][:RESTARTS_SHOWN]
+    proven = "See what the probe proved of the outages. Where AWSPENDING works, move AWSCURRENT there:"
     return [
+        *([Step(proven, tuple(commands.show_incident(one) for one in outages))] if outages else []),
         cause,
         Step("List them all:", (commands.list_held(),)),
         Step(f"If they are still stuck in an hour, rotate {more}:", shown),

@@ -269,7 +269,8 @@ def _now(incident: Mapping[str, Any], outcome: str | None) -> Facts:
     held = {str(label): read_version(version) for version, labels in versions.items() for label in read_list(labels)}
     current, pending = held.get(CURRENT), held.get(PENDING)
     pending = None if pending == current else pending
-    if has_new_value and not seen and (pending or outcome == Outcome.RESOLVED):
+    is_disproved = (_evidence(incident.get("evidence")) or {}).get("current") == Proof.BROKEN
+    if has_new_value and not seen and (pending or is_disproved or outcome == Outcome.RESOLVED):
         return dict.fromkeys((*_PROVEN, "evidence"))
     # What a probe said of AWSCURRENT was said before the new value.
     evidence = None if seen else _evidence(incident.get("evidence"))

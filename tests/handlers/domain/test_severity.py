@@ -69,6 +69,15 @@ def test_a_burst_names_the_outages_in_it_first():
     assert "orders/db-24-Ab12Cd" in next(one for one in notice.facts["commands"] if "rotate-secret" in one)
 
 
+def test_a_burst_leads_to_what_was_proven_of_its_outages_before_all_else():
+    burst = [{**one, "severity": "OUTAGE" if one["secret_name"] == "orders/db-3" else "AT RISK"} for one in held(4)]
+
+    notice = told("held_burst", {}, held=burst)
+
+    assert notice.facts["commands"][0].startswith("rotation-guard incidents show orders/db-3 ")
+    assert "incidents show" not in told("held_burst", {}, held=held(4)).text
+
+
 def test_a_burst_of_more_outages_than_it_names_says_that_there_may_be_others():
     notice = told("held_burst", {}, held=[{**one, "severity": "OUTAGE"} for one in held(25)])
 
