@@ -154,8 +154,8 @@ def _mend(facts: Facts) -> Steps:
 
 
 def _opened(facts: Facts) -> Steps:
-    if facts["unreadable"]:
-        return _unreadable(facts, facts["unreadable"])
+    if why := facts["unreadable"] or facts["reason"]:
+        return _unreadable(facts, why)
     if facts["kind"] == TESTED:
         return _test_again(facts)
     again = "AWS tries again by itself, then" if facts["kind"] == "RotationFailed" else "After settleMinutes"

@@ -89,7 +89,8 @@ def facts_of(
       in a burst, lists of them. `account`, `region`: where it is.
     - `secret_arn`, `secret_name`, `opened_at`: the incident. `execution`: the ARN of the one that works on the
       incident; where a step failed for good, of the one in which it did.
-    - `outcome`: how it ended, one of `incidents.Outcome`, and `reason`: why so, in a sentence. `closed_at`.
+    - `outcome`: how it ended, one of `incidents.Outcome`, and `reason`: why so, in a sentence; at `opened`, why it
+      is not to be repaired. `closed_at`.
     - `kind`: what opened it, such as `RotationFailed`; `occurred_at`, `failed_step`; `failures`: how many there were,
       `last_failure_at`. In a reminder, `last_failure_at` is the failure that it is about, which no incident counts.
     - `failed_steps`: every step that has failed in it.
@@ -219,7 +220,9 @@ def _reason(turn: str, incident: Mapping[str, Any], held: Sequence[Mapping[str, 
         return f"A new value is in use since {at}{f' ({by})' if by else ''}."
     if turn == MISSING:
         return _MISSING
-    return _CAPPED if held else read_text(incident.get("reason"), SENTENCE_LENGTH)
+    # Nothing is decided yet, but what can never be repaired is known already.
+    reason = incident.get("untouchable") if turn == OPENED else incident.get("reason")
+    return _CAPPED if held else read_text(reason, SENTENCE_LENGTH)
 
 
 def _actions(incident: Mapping[str, Any]) -> list[Facts]:

@@ -151,7 +151,7 @@ def _assess(facts: Facts) -> str:
         return "A probe proved that AWSCURRENT does not work: applications cannot log in."
     if facts["unreadable"]:
         return facts["unreadable"].replace("It ", "The secret ", 1)
-    if (reason := _unavailable(facts)) and facts["turn"] in (ESCALATED, REMINDER):
+    if (reason := _unavailable(facts)) and facts["turn"] in (OPENED, ESCALATED, REMINDER):
         return f"{reason}: applications cannot read it."
     if facts["severity"] != Severity.AT_RISK or facts["turn"] in (HELD_BURST, RESTARTED, MISSING, UNIDENTIFIED):
         return ""

@@ -352,6 +352,26 @@ def test_of_a_secret_that_nobody_can_read_no_notice_says_that_applications_do(tu
     assert "check that applications can log in" not in text
 
 
+@pytest.mark.parametrize(
+    ("reason", "step"),
+    [
+        ("It is marked for deletion.", "1. Applications cannot read it. If any still uses it, keep it:"),
+        (
+            "It is a replica: its primary is in us-east-1, and is repaired there.",
+            "1. Repair it in its primary Region, from which its value is replicated.",
+        ),
+    ],
+)
+def test_the_first_notice_of_a_secret_that_is_not_to_be_repaired_waits_for_nothing(reason, step):
+    notice = told("opened", incident(untouchable=reason))
+
+    lines = unwrap(notice.text)
+    assert f"Why: {reason}" in lines
+    assert step in lines
+    assert "rotation-guard looks at the secret" not in notice.text
+    assert ("which is what applications read" in notice.text) is ("replica" in reason)
+
+
 def test_a_burst_is_one_notice():
     notice = told("held_burst", {}, held=held(187), runbook_url=RUNBOOK)
 
