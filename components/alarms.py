@@ -12,6 +12,7 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
 from .function import WatchedFunctionArgs
+from .release import link_heading
 
 NAMESPACE = "rotation-guard"
 """Of the metrics that the functions here write."""
@@ -181,7 +182,7 @@ def describe(meaning: str, runbook: str, heading: str) -> str:
 
     Of a runbook whose URL leaves too little room the meaning is cut, and at last the heading: a link is of more use.
     """
-    link = f"{runbook}#{heading}"
+    link = link_heading(runbook, heading)
     if len(link) > DESCRIPTION_CHARACTERS:
         return runbook
     room = DESCRIPTION_CHARACTERS - len(link) - 1

@@ -186,7 +186,7 @@ class Observability(pulumi.ComponentResource):
                 "events-without-secret",
                 build_own_metric("EventsWithoutSecret", writer),
                 Condition(),
-                "An event of Secrets Manager was recorded that names no secret: nothing else heard of it.",
+                "An event of Secrets Manager names no secret: remediation and the audit cannot use it.",
                 "an-event-names-no-secret",
             ),
         }

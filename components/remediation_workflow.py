@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .release import link_heading
 from .workflow_states import (
     UNAVAILABLE_ATTEMPTS,
     URGENT_ATTEMPTS,
@@ -363,7 +364,9 @@ class Workflow:
             "$(aws stepfunctions describe-execution --execution-arn {} --query stateMachineArn --output text "
             f"--region {region})"
         )
-        runbook = f" Runbook: {self.runbook_url}#the-workflow-itself-failed" if self.runbook_url else ""
+        runbook = (
+            f" Runbook: {link_heading(self.runbook_url, 'the-workflow-itself-failed')}" if self.runbook_url else ""
+        )
         # On one line: no page of AWS says that a text in States.Format may have more
         # (https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html).
         text = (

@@ -9,7 +9,7 @@ unfinished (`unfinished_incidents`), which it stays until people were told how i
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..domain.diagnosis import Described, Unreadable
+from ..domain.diagnosis import Described, Unreadable, untouchable
 from ..domain.incidents import OPEN, RESTARTING, Incident, Outcome
 from ..domain.rotation import TESTED, Heard, name_of
 from . import unfinished_incidents
@@ -151,6 +151,7 @@ class Incidents:
             "failed_steps": {failure.failed_step} if failure.failed_step else None,
             "unreadable": seen.reason if isinstance(seen, Unreadable) else None,
             **(_describe(described) if described else {}),
+            "untouchable": (untouchable(described.secret) or None) if described else None,
             "current_version_id": current,
             "versions": list_labels(described) if described else None,
             "failures": 1,

@@ -23,6 +23,7 @@ from .facts import (
 from .incidents import Outcome
 from .restarts import State
 from .rotation import FAILURES, STUCK, TESTED
+from .severity import Severity
 
 RESTARTS_SHOWN = 5
 """Of how many dependents the commands are shown, and of how many secrets in a burst."""
@@ -107,6 +108,11 @@ def _keep_pending(facts: Facts) -> Steps:
     return [Step("Do not clear AWSPENDING: it may be the only copy of a password that is live already.")]
 
 
+def _has_outdated_dependent(facts: Facts) -> bool:
+    """Whether a dependent is left to the reader to restart."""
+    return any(entry["state"] == State.REFUSED for entry in facts["restarts"])
+
+
 def _restart_by_hand(facts: Facts) -> Steps:
     """What nobody restarts but the reader."""
     if facts["turn"] == RETRIED:
@@ -148,8 +154,8 @@ def _mend(facts: Facts) -> Steps:
 
 
 def _opened(facts: Facts) -> Steps:
-    if facts["unreadable"]:
-        return _unreadable(facts, facts["unreadable"])
+    if why := facts["unreadable"] or facts["reason"]:
+        return _unreadable(facts, why)
     if facts["kind"] == TESTED:
         return _test_again(facts)
     again = "AWS tries again by itself, then" if facts["kind"] == "RotationFailed" else "After settleMinutes"
@@ -172,7 +178,10 @@ def _held(facts: Facts) -> Steps:
     secrets = [one for one in facts["held"]["secrets"] if one["secret_arn"]]
     shown = tuple(commands.rotate(facts, one["secret_arn"]) for one in secrets[:RESTARTS_SHOWN])
     more = "these, and the others alike" if facts["held"]["count"] > len(shown) else "them"
+    outages = [one for one in secrets if one.get("severity") == Severity.OUTAGE][:RESTARTS_SHOWN]
+    proven = "See what the probe proved of the outages. Where AWSPENDING works, move AWSCURRENT there:"
     return [
+        *([Step(proven, tuple(commands.show_incident(one) for one in outages))] if outages else []),
         cause,
         Step("List them all:", (commands.list_held(),)),
         Step(f"If they are still stuck in an hour, rotate {more}:", shown),
@@ -184,8 +193,10 @@ def _held(facts: Facts) -> Steps:
 
 
 def _recovered(facts: Facts) -> Steps:
+    is_outdated = _has_outdated_dependent(facts)
     if facts["outcome"] == Outcome.ROLLED_FORWARD:
-        died = Step("No action required: nothing is lost. The rotation failed after it had changed the password.")
+        begun = "Nothing is lost." if is_outdated else "No action required: nothing is lost."
+        died = Step(f"{begun} The rotation failed after it had changed the password.")
         return [died, _read_log(facts, facts["occurred_at"])]
     if facts["outcome"] == Outcome.FALLEN_BACK:
         lost = (
@@ -195,7 +206,8 @@ def _recovered(facts: Facts) -> Steps:
         return [Step(lost), _read_log(facts, facts["occurred_at"])]
     if facts["now"]["pending"]:
         return _unfinished(facts)
-    return [Step("No action required. If this comes back, look for its cause:"), _read_log(facts, facts["occurred_at"])]
+    begun = "A new value is in use." if is_outdated else "No action required."
+    return [Step(f"{begun} If this comes back, look for its cause:"), _read_log(facts, facts["occurred_at"])]
 
 
 def _unfinished(facts: Facts) -> Steps:
@@ -207,12 +219,13 @@ def _unfinished(facts: Facts) -> Steps:
 
 
 def _resolved(facts: Facts) -> Steps:
-    return _unfinished(facts) if facts["now"]["pending"] else [Step("No action required.")]
+    if facts["now"]["pending"]:
+        return _unfinished(facts)
+    return [] if _has_outdated_dependent(facts) else [Step("No action required.")]
 
 
 def _restarted(facts: Facts) -> Steps:
-    is_outdated = any(entry["state"] == State.REFUSED for entry in facts["restarts"])
-    if not is_outdated:
+    if not _has_outdated_dependent(facts):
         return [Step("No action required: no rotation failed.")]
     return [Step("No rotation failed, but what is not restarted may keep the old value.")]
 

@@ -32,7 +32,7 @@ from .plain_values import (
 from .restarts import State
 from .rotation import FAILURES, STEPS, name_of
 from .secrets import CURRENT, PENDING, PREVIOUS
-from .severity import Severity, most_severe, severity_of
+from .severity import Severity, most_severe, rank, severity_of
 
 SCHEMA = "rotation-guard/1"
 OPENED, RETRIED, RECOVERED, RESTARTED = "opened", "retried", "recovered", "restarted"
@@ -89,7 +89,8 @@ def facts_of(
       in a burst, lists of them. `account`, `region`: where it is.
     - `secret_arn`, `secret_name`, `opened_at`: the incident. `execution`: the ARN of the one that works on the
       incident; where a step failed for good, of the one in which it did.
-    - `outcome`: how it ended, one of `incidents.Outcome`, and `reason`: why so, in a sentence. `closed_at`.
+    - `outcome`: how it ended, one of `incidents.Outcome`, and `reason`: why so, in a sentence; at `opened`, why it
+      is not to be repaired. `closed_at`.
     - `kind`: what opened it, such as `RotationFailed`; `occurred_at`, `failed_step`; `failures`: how many there were,
       `last_failure_at`. In a reminder, `last_failure_at` is the failure that it is about, which no incident counts.
     - `failed_steps`: every step that has failed in it.
@@ -102,12 +103,14 @@ def facts_of(
       probe said, `works`, `broken`, `unknown` or `absent`, with sentences in `notes`. All null when a new value was
       heard of and nobody has looked since.
     - `restarts`: `target`, `arn`, `state` (`restarts.State`), `why`.
-    - `held`: in a burst, `count`, and `secrets`, the first 20: `secret_arn`, `secret_name`, `opened_at`,
+    - `held`: in a burst, `count`, and `secrets`, the 20 most severe: `secret_arn`, `secret_name`, `opened_at`,
       and the `severity` where it is known.
     - `links`: `execution`, `secret`, `log`, `runbook`. `next`: what to do, in a sentence or some, and `commands`: the
       commands for that, in order; both added by `notices`.
     """
     opening = heard or {}
+    # The most severe first: they are what the subject and the list name.
+    held = sorted(held, key=lambda one: rank(read_word(Severity, one.get("severity"))))
     arn = read_text(incident.get("secret_arn"), ARN_LENGTH) or read_text(opening.get("secret_arn"), ARN_LENGTH)
     name = read_text(incident.get("secret_name"), NAME_LENGTH) or (name_of(arn) if arn else None)
     outcome = _ENDED.get(turn) or (read_word(RECOVERIES, incident.get("outcome")) if turn == RECOVERED else None)
@@ -217,7 +220,9 @@ def _reason(turn: str, incident: Mapping[str, Any], held: Sequence[Mapping[str, 
         return f"A new value is in use since {at}{f' ({by})' if by else ''}."
     if turn == MISSING:
         return _MISSING
-    return _CAPPED if held else read_text(incident.get("reason"), SENTENCE_LENGTH)
+    # Nothing is decided yet, but what can never be repaired is known already.
+    reason = incident.get("untouchable") if turn == OPENED else incident.get("reason")
+    return _CAPPED if held else read_text(reason, SENTENCE_LENGTH)
 
 
 def _actions(incident: Mapping[str, Any]) -> list[Facts]:
@@ -267,7 +272,8 @@ def _now(incident: Mapping[str, Any], outcome: str | None) -> Facts:
     held = {str(label): read_version(version) for version, labels in versions.items() for label in read_list(labels)}
     current, pending = held.get(CURRENT), held.get(PENDING)
     pending = None if pending == current else pending
-    if has_new_value and not seen and (pending or outcome == Outcome.RESOLVED):
+    is_disproved = (_evidence(incident.get("evidence")) or {}).get("current") == Proof.BROKEN
+    if has_new_value and not seen and (pending or is_disproved or outcome == Outcome.RESOLVED):
         return dict.fromkeys((*_PROVEN, "evidence"))
     # What a probe said of AWSCURRENT was said before the new value.
     evidence = None if seen else _evidence(incident.get("evidence"))

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from .advice import Step, has_failed_restart, next_steps
 from .commands import OUTPUTS
+from .diagnosis import MARKED_FOR_DELETION
 from .facts import (
+    ESCALATED,
     HELD_BURST,
     MISSING,
     NEW_VALUES,
@@ -144,10 +146,13 @@ def _assess(facts: Facts) -> str:
     """Whether applications can log in, as far as that is proven."""
     if facts["severity"] == Severity.OUTAGE:
         if facts["held"]:
-            return "A probe proved that applications cannot log in with those marked OUTAGE, or with others."
+            others = ", and perhaps with others" if _has_unnamed_outages(facts["held"]) else ""
+            return f"A probe proved that applications cannot log in with those marked OUTAGE{others}."
         return "A probe proved that AWSCURRENT does not work: applications cannot log in."
     if facts["unreadable"]:
         return facts["unreadable"].replace("It ", "The secret ", 1)
+    if (reason := _unavailable(facts)) and facts["turn"] in (OPENED, ESCALATED, REMINDER):
+        return f"{reason}: applications cannot read it."
     if facts["severity"] != Severity.AT_RISK or facts["turn"] in (HELD_BURST, RESTARTED, MISSING, UNIDENTIFIED):
         return ""
     if has_failed_restart(facts):
@@ -157,6 +162,20 @@ def _assess(facts: Facts) -> str:
     if {*facts["failed_steps"]} == {"createSecret"}:
         return "The password was not changed yet: createSecret only prepares the new value."
     return "No probe has proved that AWSCURRENT works: check that applications can log in."
+
+
+def _has_unnamed_outages(burst: Facts) -> bool:
+    """Whether there may be outages among those that are not named; the most severe are named first."""
+    named = burst["secrets"]
+    return burst["count"] > len(named) and all(one.get("severity") == Severity.OUTAGE for one in named)
+
+
+def _unavailable(facts: Facts) -> str:
+    """Why nobody can read the secret though rotation-guard can look at it; empty where that is not so."""
+    if facts["reason"] == MARKED_FOR_DELETION:
+        return "The secret is marked for deletion"
+    decided = next((one for one in reversed(facts["actions"]) if one["action"] == "decide"), {})
+    return "No version of the secret holds AWSCURRENT" if decided.get("rule") == "no AWSCURRENT" else ""
 
 
 def _identity(facts: Facts) -> list[str]:
@@ -266,7 +285,8 @@ def _labels(facts: Facts) -> str:
         return "the labels were not looked at."
     if not now["current"]:
         return "no version holds AWSCURRENT."
-    parts = [f"AWSCURRENT is on version {now['current']}, which is what applications read"]
+    read = "" if _unavailable(facts) else ", which is what applications read"
+    parts = [f"AWSCURRENT is on version {now['current']}{read}"]
     if now["pending"]:
         parts.append(f"AWSPENDING is on version {now['pending']}: the rotation is unfinished")
     return "; ".join(parts) + "."

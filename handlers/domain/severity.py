@@ -45,3 +45,8 @@ def most_severe(severities: Iterable[str | None]) -> Severity:
     """The most severe of these; AT RISK where none is known."""
     known = set(severities)
     return next((severity for severity in _ORDER if severity in known), Severity.AT_RISK)
+
+
+def rank(severity: str | None) -> int:
+    """The place of a severity, the most severe first; one that is not known counts as AT RISK."""
+    return _ORDER.index(Severity(severity or Severity.AT_RISK))

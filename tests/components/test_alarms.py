@@ -25,6 +25,10 @@ def test_a_description_fits_and_leads_to_the_runbook_whatever_its_url_is(length,
     assert said.startswith("It fails") == (length < 1000)
 
 
+def test_a_runbook_that_is_given_with_a_fragment_keeps_it():
+    assert describe("It fails.", f"{RUNBOOK}#on-call", "it-fails") == f"It fails. {RUNBOOK}#on-call"
+
+
 class Owner(pulumi.ComponentResource):
     """A component with this many causes for one page."""
 

@@ -263,6 +263,15 @@ def test_the_runbook_that_is_configured_is_the_one_that_alarms_lead_to(full):
         assert re.search(r"\S\. https://example\.com/runbook#[a-z-]+$", one.inputs["alarmDescription"])
 
 
+def test_an_event_without_a_secret_is_not_said_to_be_unheard_of(plain):
+    # It reaches the failures topic, the audit trail and, if a rotation failed, a notice on the remediation topic.
+    description = alarm(plain, "events-without-secret")["alarmDescription"]
+
+    assert description.startswith(
+        "An event of Secrets Manager names no secret: remediation and the audit cannot use it."
+    )
+
+
 def test_the_dashboard_shows_all_alarms_and_what_the_on_call_asks_for(full):
     [made] = full.of_type(DASHBOARD)
     widgets = json.loads(made.inputs["dashboardBody"])["widgets"]

@@ -279,6 +279,22 @@ def test_what_was_not_set_has_its_default(plain):
     assert told(plain, "notify")["RUNBOOK_URL"] == resolve_runbook()
 
 
+@pytest.mark.parametrize(
+    "url", ["https://example.com/on-call's", "https://example.com/{team}", "https://example.com/a\\b"]
+)
+def test_no_runbook_url_breaks_the_notice_of_last_resort(deploy, url):
+    recording = deploy(Remediation, "mend", {**TOPICS, "runbook_url": url})
+
+    [machine] = recording.of_type(MACHINE)
+    said = json.loads(machine.inputs["definition"])["States"]["Unheard"]["Parameters"]["Message.$"]
+    # Quotes, braces and backslashes have a meaning in a template
+    # (https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html, "Reserved characters").
+    _, template, arguments = said.split("'")
+    assert template.count("{") == template.count("}") == template.count("{}") == arguments.count(", ")
+    assert "\\" not in template
+    assert "Runbook: https://example.com/" in template
+
+
 def test_arns_that_are_known_only_later_reach_steps_and_permissions(deploy):
     def args():
         later = {name: pulumi.Output.from_input(arn) for name, arn in (("probe", PROBE), ("service", SERVICE))}

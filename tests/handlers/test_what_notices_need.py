@@ -1,5 +1,7 @@
 """What an incident's row holds for its notices: whose the secret is, what rotates it, and what was seen of it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.handlers.scene import EXECUTION, FAILED_AT, moved, succeeded, told
@@ -23,6 +25,18 @@ def test_a_secret_that_is_gone_is_known_to_be_so_from_the_first_notice_on(scene)
 
     assert row["unreadable"] == "Secrets Manager does not know it: it is gone."
     assert "versions" not in row
+
+
+def test_a_secret_that_is_not_to_be_repaired_is_known_to_be_so_from_the_first_notice_on(scene):
+    marked, replica, ours = scene.secret(), scene.secret(), scene.secret()
+    scene.stated[marked] |= {"DeletedDate": datetime(2026, 3, 1, tzinfo=UTC)}
+    scene.stated[replica] |= {"PrimaryRegion": "us-east-1"}
+
+    rows = [scene.row(scene.open(arn)) for arn in (marked, replica, ours)]
+
+    assert rows[0]["untouchable"] == "It is marked for deletion."
+    assert rows[1]["untouchable"] == "It is a replica: its primary is in us-east-1, and is repaired there."
+    assert "untouchable" not in rows[2]
 
 
 def test_every_step_that_failed_is_remembered(scene):

@@ -184,6 +184,25 @@ def test_a_rotation_that_is_unfinished_after_a_new_value_is_to_be_finished(turn,
     assert ROTATE in said
 
 
+@pytest.mark.parametrize(
+    ("turn", "outcome"),
+    [
+        *(("recovered", outcome) for outcome in ("recovered by AWS", "recovered by retry", "rolled forward")),
+        ("recovered", "fallen back"),
+        ("resolved", "resolved"),
+        ("restarted", None),
+    ],
+)
+def test_what_is_over_asks_for_the_restart_of_what_was_not_restarted(turn, outcome):
+    row = resolved() if turn == "resolved" else incident(outcome=outcome)
+    row = {**row, "versions": {"v2": ["AWSCURRENT"]}, "restarts": [SETTLED, NOT_LISTED]}
+
+    said = advice(facts_of(turn, EXECUTION, row))
+
+    assert "No action required" not in said
+    assert "Restart what was not restarted: lambda:api." in said
+
+
 def test_a_lost_incident_leads_to_the_secret_and_to_who_deleted_its_row():
     said = advised("missing")
 

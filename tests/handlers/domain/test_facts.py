@@ -290,6 +290,15 @@ def test_counts_are_numbers_whatever_dynamodb_makes_of_them():
     assert (facts["failures"], facts["attempts"]) == (5, 2)
 
 
+@pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])
+def test_what_a_probe_disproved_before_a_new_value_is_not_said_of_it(outcome):
+    before = {"versions": {"v1": ["AWSCURRENT"]}, "evidence": {"current": "broken", "notes": []}}
+
+    facts = facts_of("recovered", EXECUTION, incident(outcome=outcome, **before))
+
+    assert facts["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
+
+
 def test_a_burst_is_counted_and_the_first_of_it_are_named():
     burst = held(200)
 

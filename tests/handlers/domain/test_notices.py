@@ -324,6 +324,54 @@ def test_each_restart_is_told_with_its_state_and_why(state, why, line):
     assert line in told("escalated", incident(restarts=[restart])).text.splitlines()
 
 
+@pytest.mark.parametrize("turn", ["escalated", "reminder"])
+@pytest.mark.parametrize(
+    ("rule", "reason", "labels", "line"),
+    [
+        (
+            "untouchable",
+            "It is marked for deletion.",
+            {"v1": ["AWSCURRENT"]},
+            "The secret is marked for deletion: applications cannot read it.",
+        ),
+        (
+            "no AWSCURRENT",
+            "No version holds AWSCURRENT.",
+            {"v2": ["AWSPENDING"]},
+            "No version of the secret holds AWSCURRENT: applications cannot read it.",
+        ),
+    ],
+)
+def test_of_a_secret_that_nobody_can_read_no_notice_says_that_applications_do(turn, rule, reason, labels, line):
+    row = incident(outcome="escalated", reason=reason, versions=labels, actions=[decided(rule)])
+
+    text = told(turn, row).text
+
+    assert line in text.splitlines()
+    assert "which is what applications read" not in text
+    assert "check that applications can log in" not in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "step"),
+    [
+        ("It is marked for deletion.", "1. Applications cannot read it. If any still uses it, keep it:"),
+        (
+            "It is a replica: its primary is in us-east-1, and is repaired there.",
+            "1. Repair it in its primary Region, from which its value is replicated.",
+        ),
+    ],
+)
+def test_the_first_notice_of_a_secret_that_is_not_to_be_repaired_waits_for_nothing(reason, step):
+    notice = told("opened", incident(untouchable=reason))
+
+    lines = unwrap(notice.text)
+    assert f"Why: {reason}" in lines
+    assert step in lines
+    assert "rotation-guard looks at the secret" not in notice.text
+    assert ("which is what applications read" in notice.text) is ("replica" in reason)
+
+
 def test_a_burst_is_one_notice():
     notice = told("held_burst", {}, held=held(187), runbook_url=RUNBOOK)
 

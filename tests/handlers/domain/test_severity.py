@@ -58,6 +58,32 @@ def test_a_burst_is_as_severe_as_the_worst_in_it(severities, expected):
     assert ("- orders/db-2: OUTAGE" in notice.text.splitlines()) is ("OUTAGE" in severities)
 
 
+def test_a_burst_names_the_outages_in_it_first():
+    burst = [{**one, "severity": "OUTAGE" if one["secret_name"] == "orders/db-24" else "AT RISK"} for one in held(25)]
+
+    notice = told("held_burst", {}, held=burst)
+
+    assert notice.subject.startswith("OUTAGE orders/db-24 and 24 more ")
+    assert "- orders/db-24: OUTAGE" in notice.text.splitlines()
+    assert "cannot log in with those marked OUTAGE." in " ".join(notice.text.split())
+    assert "orders/db-24-Ab12Cd" in next(one for one in notice.facts["commands"] if "rotate-secret" in one)
+
+
+def test_a_burst_leads_to_what_was_proven_of_its_outages_before_all_else():
+    burst = [{**one, "severity": "OUTAGE" if one["secret_name"] == "orders/db-3" else "AT RISK"} for one in held(4)]
+
+    notice = told("held_burst", {}, held=burst)
+
+    assert notice.facts["commands"][0].startswith("rotation-guard incidents show orders/db-3 ")
+    assert "incidents show" not in told("held_burst", {}, held=held(4)).text
+
+
+def test_a_burst_of_more_outages_than_it_names_says_that_there_may_be_others():
+    notice = told("held_burst", {}, held=[{**one, "severity": "OUTAGE"} for one in held(25)])
+
+    assert "those marked OUTAGE, and perhaps with others." in " ".join(notice.text.split())
+
+
 @pytest.mark.parametrize("turn", TURNS)
 def test_every_transition_has_one_of_four_severities(turn):
     assert told(turn).facts["severity"] in ("OUTAGE", "AT RISK", "RESOLVED", "INFO")
