@@ -21,7 +21,11 @@ _SHAPES: Mapping[str, tuple[str, str]] = {
     "email-json": (_ADDRESS, "an e-mail address"),
     "sms": (r"\+[1-9][0-9]{6,14}", "a phone number with its country code, such as +15551234567"),
     "sqs": (_ARN.format("sqs", r"(?!\S*\.fifo)[\w-]{1,80}"), "the ARN of a standard SQS queue"),
-    "lambda": (_ARN.format("lambda", r"function:[\w-]+(?::[\w$-]+)?"), "the ARN of a Lambda function"),
+    # Lambda admits nobody to the version $LATEST (https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html).
+    "lambda": (
+        _ARN.format("lambda", r"function:[\w-]+(?::[\w-]+)?"),
+        "the ARN of a Lambda function, or of an alias or a version of one but $LATEST,",
+    ),
     "application": (_ARN.format("sns", rf"(?:endpoint|app)/{_VISIBLE}+"), "the ARN of a mobile app or device"),
     "firehose": (_ARN.format("firehose", r"deliverystream/[\w.-]+"), "the ARN of a Firehose stream"),
 }

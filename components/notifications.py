@@ -203,7 +203,7 @@ class Notifications(pulumi.ComponentResource):
                 action="lambda:InvokeFunction",
                 # Apart, as the provider reads them: an ARN with both would be replaced by every update.
                 function=_map(endpoint, lambda arn: ":".join(arn.split(":")[:7])),
-                qualifier=_map(endpoint, lambda arn: arn.split(":", 7)[7] if arn.count(":") > 6 else None),
+                qualifier=_map(endpoint, lambda arn: _read_qualifier(arn, child_name)),
                 principal="sns.amazonaws.com",
                 source_arn=topic_arn,
                 opts=ResourceOptions(parent=self, aliases=aliases),
@@ -244,6 +244,20 @@ def _checked(
 def _map(value: pulumi.Input[str], change: Callable[[str], Any]) -> Any:
     """What becomes of a text, now or once it is known."""
     return value.apply(change) if isinstance(value, Output) else change(str(value))
+
+
+def _read_qualifier(arn: str, name: str) -> str | None:
+    """The alias or version in a function's ARN; raises RunError for $LATEST, to which Lambda admits nobody.
+
+    (https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html)
+    """
+    qualifier = arn.split(":", 7)[7] if arn.count(":") > 6 else None
+    if qualifier == "$LATEST":
+        raise pulumi.RunError(
+            f"the endpoint of {name} must be a function, or an alias or a version of one but $LATEST, to which Lambda "
+            "admits nobody, got $LATEST"
+        )
+    return qualifier
 
 
 def _require_same_place(topic_arn: Output[str], endpoint: pulumi.Input[str], name: str) -> Output[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pulumi
 
-from .checks import Naming, shown
+from .checks import Naming, shown, word
 
 PROVIDER = "aws:index/provider:Provider"
 """What a resource is asked for its provider by."""
@@ -46,6 +46,8 @@ class Placement(NamedTuple):
     """None where only the deployment can tell."""
     accounts: frozenset[str] = frozenset()
     """Those that it may be; none where only the deployment can tell."""
+    default_tags: frozenset[str] = frozenset()
+    """Keys of the tags that the provider adds to every resource."""
 
 
 def find_placement(provider: pulumi.ProviderResource | None) -> Placement:
@@ -57,7 +59,7 @@ def find_placement(provider: pulumi.ProviderResource | None) -> Placement:
         return Placement()
     config = pulumi.Config("aws")
     region = config.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return Placement(region or None, _read_accounts(config))
+    return Placement(region or None, _read_accounts(config), _read_default_tags(config))
 
 
 def _read_accounts(config: pulumi.Config) -> frozenset[str]:
@@ -68,6 +70,12 @@ def _read_accounts(config: pulumi.Config) -> frozenset[str]:
     allowed = config.get_object("allowedAccountIds") or []
     # YAML takes an account without quotes for a number, and drops its zeros.
     return frozenset([account] if account else (f"{one:0>12}" for one in allowed))
+
+
+def _read_default_tags(config: pulumi.Config) -> frozenset[str]:
+    default_tags = config.get_object("defaultTags")
+    tags = default_tags.get("tags") if isinstance(default_tags, Mapping) else None
+    return frozenset(map(str, tags)) if isinstance(tags, Mapping) else frozenset()
 
 
 def find_provider(opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResource | None:
@@ -122,6 +130,20 @@ def complain_about_placement(
             "with Powertools, got nothing"
         )
     yield from _complain_about_endpoints(args.get("subscriptions"), named, "subscriptions" in hidden, placement)
+    yield from _complain_about_default_tags(args.get("tags"), named, placement)
+
+
+def _complain_about_default_tags(tags: Any, named: Naming, placement: Placement) -> Iterator[str]:
+    """Which tags IAM takes for one with a tag of the provider
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html); the same key again is in its place."""
+    known = {key.lower(): key for key in placement.default_tags}
+    for key in tags if isinstance(tags, Mapping) else ():
+        other = known.get(str(key).lower(), key)
+        if other != key:
+            yield (
+                f"{named('tags')}.{word(str(key))} must differ in more than case from {word(other)} in "
+                "aws:defaultTags, as IAM takes them for one, got both"
+            )
 
 
 def require_same_place(topic_arn: str, endpoint: str, subscription: str) -> str:

@@ -21,6 +21,14 @@ KEYLESS_SENDERS = ("events.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.co
 
 _VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
 _QUERIED = "metricQueries.metric.dimensions.QueueName"
+_NATIVE_ALARM = "aws-native:cloudwatch:Alarm"
+_SILENCING = (
+    ("metricQueries.expression", kinds.METRIC_ALARM),
+    ("dimensions.value", _NATIVE_ALARM),
+    ("metrics.metricStat.metric.dimensions.value", _NATIVE_ALARM),
+)
+"""Where an alarm may name a queue that no rule can judge: in a query whose text is not known yet, or as an alarm of
+Pulumi's other provider."""
 
 _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
 
@@ -161,6 +169,8 @@ def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
     """A queue that takes dead letters has an alarm on the messages that are visible in it."""
     if not dead_letters.serves(stack, queue) or stack.once(_is_counted_by_query):
         return None
+    if any(one.certain or one.undecided for one in (stack.referring(queue, *where) for where in _SILENCING)):
+        return None
     found = [stack.referring(queue, path, kinds.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
     alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)
     if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(one.undecided for one in found):
@@ -287,7 +297,9 @@ def _is_read(stack: Stack, queue: Resource) -> bool:
 def _watches_messages(alarm: Resource, queue: Resource) -> bool:
     """Whether the alarm watches the messages of this queue, by its one metric or by one of its queries."""
     if alarm.has("metricName"):
-        return alarm.text("metricName") == _VISIBLE_MESSAGES and alarm.text("namespace") == "AWS/SQS"
+        is_count = alarm.text("metricName") == _VISIBLE_MESSAGES and alarm.text("namespace") == "AWS/SQS"
+        # The ARN and the URL refer to the queue as well, but CloudWatch knows it by its name alone.
+        return is_count and alarm.text("dimensions.QueueName") == queue.text("name")
     return any_of(alarm.items("metricQueries"), lambda query: _asks_for_messages(query, queue))
 
 

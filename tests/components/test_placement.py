@@ -250,7 +250,6 @@ def test_an_endpoint_that_is_here_is_subscribed_and_its_topic_is_no_secret(run):
     [
         ("function:pager:live", ("function:pager", "live")),
         ("function:pager:7", ("function:pager", "7")),
-        ("function:pager:$LATEST", ("function:pager", "$LATEST")),
         ("function:pager", ("function:pager", None)),
     ],
 )
@@ -273,3 +272,26 @@ def test_a_permission_names_function_and_alias_apart_as_the_provider_reads_them(
     assert permission.inputs["function"] == prefix + function
     assert permission.inputs.get("qualifier") == alias
     assert subscribed.inputs["endpoint"] == prefix + qualified
+
+
+def test_the_version_latest_which_nobody_can_be_admitted_to_is_no_endpoint(run):
+    """Lambda does not support adding policies to it (https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html)."""
+    latest = "arn:aws:lambda:eu-west-1:111122223333:function:pager:$LATEST"
+
+    def program():
+        # What a function that publishes no version has for its `qualified_arn`.
+        given = subscription(protocol="lambda", endpoint=pulumi.Output.from_input(latest))
+        Notifications("told", {"subscriptions": [given]})
+
+    [complaint] = complaints_about({"subscriptions": [subscription(protocol="lambda", endpoint=latest)]})
+    with pytest.raises(pulumi.RunError) as refusal:
+        run(program)
+
+    assert complaint == (
+        "subscriptions[0].endpoint must be the ARN of a Lambda function, or of an alias or a version of one but "
+        f'$LATEST, for protocol lambda, got "{latest}"'
+    )
+    assert str(refusal.value) == (
+        "the endpoint of told-failures-lambda must be a function, or an alias or a version of one but $LATEST, to "
+        "which Lambda admits nobody, got $LATEST"
+    )

@@ -1,7 +1,10 @@
 """Which keys of tags AWS takes together."""
 
+import json
+
 import pytest
 
+from components.placement import Placement, find_placement
 from components.validation import complaints_about
 
 
@@ -33,3 +36,22 @@ def test_what_belongs_to_aws_is_refused_in_any_case(key):
 
 def test_keys_that_differ_in_more_than_case_are_two():
     assert complaints_about({"tags": {"Owner": "a", "owners": "b", "own-er": "c"}}) == []
+
+
+def test_a_tag_of_the_provider_in_other_letters_is_refused():
+    """IAM refuses a role with both (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html)."""
+    placement = Placement(default_tags=frozenset({"Owner", "team"}))
+
+    assert complaints_about({"tags": {"owner": "a", "team": "b", "stage": "c"}}, placement=placement) == [
+        "tags.owner must differ in more than case from Owner in aws:defaultTags, as IAM takes them for one, got both"
+    ]
+
+
+def test_the_tags_of_the_provider_are_read_from_its_configuration(run):
+    """(https://www.pulumi.com/registry/packages/aws/api-docs/provider/#providerdefaulttags)."""
+    found = []
+
+    run(lambda: found.append(find_placement(None)), config={"aws:defaultTags": json.dumps({"tags": {"Owner": "shop"}})})
+    run(lambda: found.append(find_placement(None)), config={"aws:defaultTags": json.dumps({})})
+
+    assert [placement.default_tags for placement in found] == [{"Owner"}, frozenset()]

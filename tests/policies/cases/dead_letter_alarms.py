@@ -6,6 +6,7 @@ from tests.policies.programs import (
     UNKNOWN,
     Case,
     Secret,
+    concat,
     event_target,
     invoke_config,
     json_of,
@@ -19,11 +20,13 @@ from tests.policies.programs import (
 
 WATCHED = "dead-letters-have-an-alarm"
 VISIBLE = "ApproximateNumberOfMessagesVisible"
+OF_ONE = " WHERE QueueName = '"
 OF_ALL_QUEUES = 'SELECT MAX(ApproximateNumberOfMessagesVisible) FROM SCHEMA("AWS/SQS", QueueName)'
 
 dead = queue("dead")
 orders = queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
 alarm = make("aws:cloudwatch/metricAlarm:MetricAlarm")
+native_alarm = make("aws-native:cloudwatch:Alarm")
 
 
 def rings(name: str = "rings", metric: Any = VISIBLE, queue_name: Any = dead.name, namespace: Any = "AWS/SQS"):
@@ -111,7 +114,72 @@ CASES = [
         program(dead, orders, rings(queue_name="elsewhere")),
         {"dead": "no alarm watches"},
     ),
+    *(
+        Case(
+            WATCHED,
+            "wild",
+            f"the alarm has the queue's {what} for its name",
+            program(dead, orders, rings(queue_name=value)),
+            {"dead": "no alarm watches"},
+            silent_at_preview=True,
+        )
+        for what, value in {"URL": dead.url, "ARN": dead.arn}.items()
+    ),
     Case(WATCHED, "compliant", "an alarm on its messages", program(dead, orders, rings())),
+    Case(
+        WATCHED,
+        "compliant",
+        "a query over one queue, by its name",
+        program(
+            dead,
+            orders,
+            alarm(
+                "rings",
+                metricQueries=[{"id": "q", "expression": concat(OF_ALL_QUEUES, OF_ONE, dead.name, "'")}],
+            ),
+        ),
+    ),
+    Case(
+        WATCHED,
+        "compliant",
+        "an alarm of the other provider",
+        program(
+            dead,
+            orders,
+            native_alarm(
+                "rings",
+                namespace="AWS/SQS",
+                metricName=VISIBLE,
+                dimensions=[{"name": "QueueName", "value": dead.name}],
+            ),
+        ),
+    ),
+    Case(
+        WATCHED,
+        "compliant",
+        "a query in an alarm of the other provider",
+        program(
+            dead,
+            orders,
+            native_alarm(
+                "rings",
+                metrics=[
+                    {
+                        "id": "m1",
+                        "metricStat": {
+                            "metric": {
+                                "namespace": "AWS/SQS",
+                                "metricName": VISIBLE,
+                                "dimensions": [{"name": "QueueName", "value": dead.name}],
+                            },
+                            "period": 60,
+                            "stat": "Maximum",
+                        },
+                    }
+                ],
+            ),
+        ),
+    ),
     Case(
         WATCHED,
         "compliant",
