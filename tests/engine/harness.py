@@ -126,6 +126,10 @@ class EngineStack:
                 del values[qualified]
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
 
+    def set_path(self, path: str, value: str, *, secret: bool = False) -> None:
+        """`pulumi config set --path`, encrypted where it is a secret."""
+        self._stack.set_config(f"{PROJECT}:{path}", automation.ConfigValue(value, secret), path=True)
+
     def preview(self, **options: Any) -> Outcome:
         """What an update would do."""
         return self._observe(self._stack.preview, **options)
