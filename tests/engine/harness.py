@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,18 @@ class Step:
     inputs: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Violation:
+    """What the policy pack says of one resource."""
+
+    policy: str
+    level: str
+    """`mandatory` or `advisory`; `remediate` where it has changed the resource."""
+    name: str
+    """The resource's logical name."""
+    message: str
+
+
 @dataclass
 class Outcome:
     """One run of the engine."""
@@ -54,6 +66,7 @@ class Outcome:
     """Its errors and warnings, as a user sees them."""
     outputs: dict[str, Any]
     failed: bool
+    violations: list[Violation] = field(default_factory=list)
 
     def changes(self, *ops: str) -> list[Step]:
         """The steps that are not `same`; of these ops alone where some are given."""
@@ -64,12 +77,17 @@ class EngineStack:
     """One stack of a project, with a state, a home and a provider of its own in this folder."""
 
     def __init__(
-        self, folder: Path, aws: Aws, stack: str = "dev", config: Mapping[str, Any] | None = None, root: Path = ROOT
+        self,
+        folder: Path,
+        aws: Aws,
+        stack: str = "dev",
+        config: Mapping[str, Any] | None = None,
+        run_program: Callable[[], None] | None = None,
     ) -> None:
         engine = locate_engine()
         if engine is None:
             raise RuntimeError("no engine: run `make engine`")
-        self.folder, self.root, self.name = folder, root, stack
+        self.folder, self.name = folder, stack
         self.log = folder / "provider.jsonl"
         for part in ("state", "home", "bin", "project"):
             (folder / part).mkdir(parents=True, exist_ok=True)
@@ -99,12 +117,12 @@ class EngineStack:
                 }
             ),
         }
-        shutil.copy(root / "Pulumi.yaml", folder / "project")
+        shutil.copy(ROOT / "Pulumi.yaml", folder / "project")
         self.configure(config or {})
         self._stack = automation.create_or_select_stack(
             stack,
             project_name=PROJECT,
-            program=self._run_program,
+            program=run_program or run_product,
             work_dir=str(folder / "project"),
             opts=automation.LocalWorkspaceOptions(
                 work_dir=str(folder / "project"),
@@ -113,10 +131,10 @@ class EngineStack:
             ),
         )
 
-    def configure(self, config: Mapping[str, Any], *, keep: bool = True) -> None:
+    def configure(self, config: Mapping[str, Any]) -> None:
         """Write the stack's file: the repository's own, these values in place of its own; None takes a key out."""
         path = self.folder / "project" / f"Pulumi.{self.name}.yaml"
-        given = path if keep and path.exists() else self.root / f"Pulumi.{self.name}.yaml"
+        given = path if path.exists() else ROOT / f"Pulumi.{self.name}.yaml"
         content = yaml.safe_load(given.read_text(encoding="utf-8"))
         values = content.setdefault("config", {})
         for key, value in config.items():
@@ -161,18 +179,17 @@ class EngineStack:
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         return [json.loads(line) for line in lines]
 
-    def _run_program(self) -> None:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "components"]:
-            del sys.modules[name]
-        program.execute(self.root)
-
     def _observe(self, run: Any, **options: Any) -> Outcome:
         steps: list[Step] = []
         messages: list[str] = []
+        violations: list[Violation] = []
 
         def note(event: events.EngineEvent) -> None:
             if event.resource_pre_event:
                 steps.append(_read_step(event.resource_pre_event.metadata))
+            if policy := event.policy_event:
+                name = policy.resource_urn.rpartition("::")[2]
+                violations.append(Violation(policy.policy_name, str(policy.enforcement_level), name, policy.message))
             diagnostic = event.diagnostic_event
             if diagnostic and diagnostic.severity in ("error", "warning") and "from $PATH" not in diagnostic.message:
                 messages.append(diagnostic.message.strip())
@@ -180,9 +197,16 @@ class EngineStack:
         try:
             result = run(on_event=note, **options)
         except automation.CommandError as error:
-            return Outcome(steps, messages or [str(error)], {}, failed=True)
+            return Outcome(steps, messages or [str(error)], {}, True, violations)
         outputs = {key: output.value for key, output in getattr(result, "outputs", {}).items()}
-        return Outcome(steps, messages, outputs, failed=False)
+        return Outcome(steps, messages, outputs, False, violations)
+
+
+def run_product() -> None:
+    """The project's own program, imported anew: each run registers its own resources."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "components"]:
+        del sys.modules[name]
+    program.execute(ROOT)
 
 
 def _read_step(metadata: Any) -> Step:
