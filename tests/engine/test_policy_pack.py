@@ -62,10 +62,13 @@ def list_mandatory(outcome: Outcome) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_our_own_stacks_pass_the_pack_at_a_first_preview(configuration, new_stack, pack):
-    preview = new_stack(configuration).preview(policy_packs=[pack])
+    kept = {"deletionProtection": True, "queueRetentionDays": 7, "deadLetterRetentionDays": 14}
+    stack = new_stack(configuration, **(kept if configuration != "dev" else {}), demo=configuration == "dev")
 
-    assert (preview.failed, preview.messages) == (False, [])
+    preview = stack.preview(policy_packs=[pack])
+
     assert list_mandatory(preview) == set()
+    assert (preview.failed, preview.messages) == (False, [])
 
 
 def test_a_compliant_program_passes_its_preview_and_its_update(declare, pack):
