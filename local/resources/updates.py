@@ -177,6 +177,8 @@ def _update_state_machine(aws: Aws, machine: Created, before: Inputs, inputs: In
 
 
 _PUT_AGAIN = (
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+    "aws:cloudwatch/dashboard:Dashboard",
     "aws:cloudwatch/eventRule:EventRule",
     "aws:cloudwatch/eventTarget:EventTarget",
     "aws:cloudwatch/metricAlarm:MetricAlarm",

@@ -84,15 +84,16 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request, context):  # noqa: N802
         token, inputs = _token(request.urn), wire.read(request.properties)
         if request.preview:
-            unknown = {key: wire.UNKNOWN for key in COMPUTED.get(token, ()) if key not in inputs}
+            unknown = {key: wire.UNKNOWN for key in _list_computed(token, inputs) if key not in inputs}
             return provider_pb2.CreateResponse(properties=wire.write({**inputs, **unknown}))
         with _refused(context, request.urn, self._refuses):
             entry = entry_for(token)
             entry.refuse_unknown(inputs)
-            created = entry.create(self._aws, inputs)
+            named = entry.named(request.urn.rpartition("::")[2], inputs)
+            created = entry.create(self._aws, named)
             self._note("create", request.urn, created.id)
             return provider_pb2.CreateResponse(
-                id=created.id, properties=wire.write({**inputs, **created.outputs, "standIn": created.outputs})
+                id=created.id, properties=wire.write({**named, **created.outputs, "standIn": created.outputs})
             )
 
     def Read(self, request, context):  # noqa: N802
@@ -154,15 +155,22 @@ class _refused:  # noqa: N801 - used as a statement
 
     def __enter__(self) -> None:
         if self._refuses and self._refuses in self._urn:
-            self._context.abort(grpc.StatusCode.wire.UNKNOWN, f"AccessDenied: {self._urn.rpartition('::')[2]}")
+            self._context.abort(grpc.StatusCode.UNKNOWN, f"AccessDenied: {self._urn.rpartition('::')[2]}")
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ClientError | BotoCoreError | LocalError):
-            self._context.abort(grpc.StatusCode.wire.UNKNOWN, f"{self._urn.rpartition('::')[2]}: {error}")
+            self._context.abort(grpc.StatusCode.UNKNOWN, f"{self._urn.rpartition('::')[2]}: {error}")
 
 
 def _token(urn: str) -> str:
     return urn.split("::")[-2].rpartition("$")[2]
+
+
+def _list_computed(token: str, inputs: dict[str, Any]) -> list[str]:
+    """The outputs that are not known before there is the resource; a name that begins with a prefix is one of them."""
+    entry = TABLE.get(token)
+    generated = [entry.autonamed] if entry and entry.autonamed and entry.prefix and inputs.get(entry.prefix) else []
+    return [*COMPUTED.get(token, ()), *generated]
 
 
 def _is_same(token: str, key: str, old: Any, new: Any) -> bool:

@@ -31,6 +31,7 @@ MAXIMUM_NAME: Mapping[str, int] = {
 """The longest name that is generated, with a hyphen and seven digits at its end."""
 
 _REPLACING: Mapping[str, frozenset[str]] = {
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": frozenset({"alarmName"}),
     "aws:cloudwatch/dashboard:Dashboard": frozenset({"dashboardName"}),
     "aws:cloudwatch/eventRule:EventRule": frozenset({"eventBusName", "namePrefix"}),
     "aws:cloudwatch/eventTarget:EventTarget": frozenset({"rule", "eventBusName"}),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.aws import Aws
-from local.emulator import ACCESS_KEY_ID, ACCOUNT_ID, SECRET_ACCESS_KEY, Emulator
+from local.emulator import Emulator
 from tests.engine.configurations import CONFIGURATIONS, REGION
 from tests.engine.harness import EngineStack, locate_engine
 
@@ -36,7 +36,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def aws(emulator: Emulator) -> Aws:
     """Its account, as the root user."""
-    return Aws(emulator.endpoint_url, REGION, ACCOUNT_ID, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+    return emulator.aws(REGION)
 
 
 @pytest.fixture(scope="session")
