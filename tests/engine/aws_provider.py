@@ -30,6 +30,8 @@ from local.resources.updates import UPDATES
 from tests.engine import wire
 from tests.engine.aws_types import COMPUTED, JSON_INPUTS, MAXIMUM_NAME, replacing_inputs
 
+_ALARMS = ("aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm")
+
 
 class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     """The provider, for one embedded AWS."""
@@ -130,6 +132,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
                 table = self._aws.client("dynamodb").describe_table(TableName=request.id)["Table"]
                 if table.get("DeletionProtectionEnabled"):
                     raise LocalError("ValidationException: Resource cannot be deleted as it is currently protected")
+            if token in _ALARMS:
+                self._refuse_alarm_of_others(request.id)
             Resource(token, name, request.id, state.get("standIn") or {}).delete(self._aws)
             self._note("delete", request.urn, request.id)
         return wire.empty()
@@ -139,6 +143,14 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, request, context):  # noqa: N802
         return wire.empty()
+
+    def _refuse_alarm_of_others(self, name: str) -> None:
+        """Raises LocalError for an alarm that a composite alarm depends on: CloudWatch does not delete it
+        (https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/cloudwatch_composite_alarm)."""
+        pages = self._aws.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmTypes=["CompositeAlarm"])
+        for alarm in (alarm for page in pages for alarm in page["CompositeAlarms"]):
+            if f'"{name}"' in alarm["AlarmRule"] or name == alarm.get("ActionsSuppressor"):
+                raise LocalError(f"ValidationError: Cannot delete {name} as {alarm['AlarmName']} depends on it")
 
     def _note(self, call: str, urn: str, resource_id: str) -> None:
         if self._log:

@@ -128,7 +128,7 @@ def test_a_remedy_changes_what_is_created(declare, pack, tmp_path, aws):
     up = stack.up(policy_packs=[pack], policy_pack_configs=remedy)
 
     assert (up.failed, list_mandatory(up)) == (False, set())
-    [url] = [url for url in aws.client("sqs").list_queues(QueueNamePrefix="dead-too")["QueueUrls"]]
+    [url] = aws.client("sqs").list_queues(QueueNamePrefix="dead-too")["QueueUrls"]
     kept = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
     assert int(kept["Attributes"]["MessageRetentionPeriod"]) > 60
     assert not stack.destroy().failed
