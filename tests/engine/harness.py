@@ -154,7 +154,7 @@ class EngineStack:
 
     def up(self, *, refuses: str | None = None, **options: Any) -> Outcome:
         """An update; the provider refuses what has `refuses` in its URN."""
-        self._stack.workspace.env_vars["STAND_IN_REFUSES"] = refuses or ""
+        self._stack.workspace.env_vars = {**self._environment, "STAND_IN_REFUSES": refuses or ""}
         return self._observe(self._stack.up, **options)
 
     def refresh(self) -> Outcome:
@@ -188,7 +188,7 @@ class EngineStack:
             if event.resource_pre_event:
                 steps.append(_read_step(event.resource_pre_event.metadata))
             if policy := event.policy_event:
-                name = policy.resource_urn.rpartition("::")[2]
+                name = (policy.resource_urn or "").rpartition("::")[2]
                 violations.append(Violation(policy.policy_name, str(policy.enforcement_level), name, policy.message))
             diagnostic = event.diagnostic_event
             if diagnostic and diagnostic.severity in ("error", "warning") and "from $PATH" not in diagnostic.message:

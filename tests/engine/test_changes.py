@@ -1,5 +1,9 @@
 """A change of settings is deployed as its preview has announced, and leaves nothing to do."""
 
+import io
+import json
+import zipfile
+
 import pytest
 
 from tests.engine.harness import describe
@@ -10,7 +14,31 @@ ALARMS = ("MetricAlarm", "CompositeAlarm")
 
 
 @pytest.fixture(scope="module")
-def stack(new_stack):
+def on_call(aws):
+    """The function that is subscribed, with its alias."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context):\n    return None\n")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = aws.client("iam").create_role(
+        RoleName="on-call", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    client = aws.client("lambda")
+    client.create_function(
+        FunctionName="on-call",
+        Runtime="python3.13",
+        Role=role["Role"]["Arn"],
+        Handler="index.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    version = client.publish_version(FunctionName="on-call")["Version"]
+    client.create_alias(FunctionName="on-call", Name="live", FunctionVersion=version)
+    yield
+    client.delete_function(FunctionName="on-call")
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack, on_call):
     stack = new_stack("prod")
     assert not stack.up().failed
     yield stack

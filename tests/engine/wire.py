@@ -13,7 +13,8 @@ from local.engine import plain
 
 struct_pb2: Any = importlib.import_module("google.protobuf.struct_pb2")
 """Its classes come about when it is imported: no type checker sees them."""
-empty = importlib.import_module("google.protobuf.empty_pb2").Empty
+empty_pb2: Any = importlib.import_module("google.protobuf.empty_pb2")
+empty = empty_pb2.Empty
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """A text that is not known yet."""
@@ -58,7 +59,8 @@ def _read_asset(fields: Mapping[str, Any]) -> Any:
     else:
         inner = wire["assets"].struct_value.fields if "assets" in wire else {}
         asset = pulumi.AssetArchive({name: _read_value(inner[name]) for name in inner})
-    asset.wire = struct_pb2.Struct(fields=wire)
+    # Not a field of the SDK's classes: what the engine sent is handed back as it was.
+    setattr(asset, "wire", struct_pb2.Struct(fields=wire))  # noqa: B010
     return asset
 
 
