@@ -1,5 +1,8 @@
 """The real engine, and one embedded AWS for all of its stacks."""
 
+import io
+import json
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,3 +52,25 @@ def new_stack(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
         return EngineStack(folder, aws, stack, {**config, **more})
 
     return new_stack
+
+
+@pytest.fixture(scope="session")
+def on_call(aws: Aws) -> None:
+    """The function that is subscribed, with its alias."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context):\n    return None\n")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = aws.client("iam").create_role(
+        RoleName="on-call", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    client = aws.client("lambda")
+    client.create_function(
+        FunctionName="on-call",
+        Runtime="python3.13",
+        Role=role["Role"]["Arn"],
+        Handler="index.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    version = client.publish_version(FunctionName="on-call")["Version"]
+    client.create_alias(FunctionName="on-call", Name="live", FunctionVersion=version)

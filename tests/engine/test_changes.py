@@ -1,40 +1,12 @@
 """A change of settings is deployed as its preview has announced, and leaves nothing to do."""
 
-import io
-import json
-import zipfile
-
 import pytest
 
+from tests.engine.configurations import ON_CALL
 from tests.engine.harness import describe
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/11111111-1111-1111-1111-111111111111"
-FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:on-call:live"
 ALARMS = ("MetricAlarm", "CompositeAlarm")
-
-
-@pytest.fixture(scope="module")
-def on_call(aws):
-    """The function that is subscribed, with its alias."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", "def handler(event, context):\n    return None\n")
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = aws.client("iam").create_role(
-        RoleName="on-call", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    )
-    client = aws.client("lambda")
-    client.create_function(
-        FunctionName="on-call",
-        Runtime="python3.13",
-        Role=role["Role"]["Arn"],
-        Handler="index.handler",
-        Code={"ZipFile": code.getvalue()},
-    )
-    version = client.publish_version(FunctionName="on-call")["Version"]
-    client.create_alias(FunctionName="on-call", Name="live", FunctionVersion=version)
-    yield
-    client.delete_function(FunctionName="on-call")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +26,7 @@ CHANGES = {
     },
     "no key, no limit, fewer rules": {"kmsKeyArn": None, "maxOverdue": None, "extraRules": None},
     "other subscribers, an alias among them": {
-        "subscriptions": [{"topic": "critical", "protocol": "lambda", "endpoint": FUNCTION}]
+        "subscriptions": [{"topic": "critical", "protocol": "lambda", "endpoint": ON_CALL}]
     },
     "nobody to notify, and audits once a week": {
         "subscriptions": [],
