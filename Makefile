@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up down drill report test policies bench docs lock format
+.PHONY: help up down drill report test engine engine-test policies bench docs lock format
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: .venv/ready ## Deploy the stack into an AWS on this machine, and show it at work
 	@$(BIN)/python -m local up
@@ -25,7 +25,14 @@ test: .venv/ready ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/ty check --quiet .
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 	$(BIN)/python -m local.own_policies > /dev/null || $(BIN)/python -m local.own_policies
-	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal
+	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal --ignore tests/engine
+	@echo "Without tests/engine, which needs the real Pulumi engine: make engine-test"
+
+engine: ## Build the Pulumi CLI, once, where Go is installed and no recent pulumi is
+	@tests/engine/build.sh
+
+engine-test: .venv/ready engine ## Deploy the stack with the real Pulumi engine, into the embedded AWS
+	@$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile tests/engine
 
 policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
 	@$(BIN)/python -m local.own_policies

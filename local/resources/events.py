@@ -1,6 +1,7 @@
 """EventBridge rules, and EventBridge Scheduler."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from ..aws import Aws
 from ..errors import LocalError
@@ -72,22 +73,28 @@ def _list_schedule_groups(aws: Aws) -> Iterable[str]:
     return (group["Arn"] for group in groups if group["Name"] != _DEFAULT_GROUP)
 
 
-def _create_schedule(aws: Aws, inputs: Inputs) -> Created:
-    """MiniStack runs schedules, but hands `<aws.scheduler.scheduled-time>` to the target as it stands."""
-    name, group = inputs["name"], inputs.get("groupName") or _DEFAULT_GROUP
-    arn = aws.client("scheduler").create_schedule(
-        Name=name,
-        GroupName=group,
-        FlexibleTimeWindow=capitalised(inputs["flexibleTimeWindow"]),
-        Target=capitalised(inputs["target"]),
-        State=inputs.get("state") or "ENABLED",
+def schedule_request(inputs: Inputs) -> dict[str, Any]:
+    """A schedule, as both CreateSchedule and UpdateSchedule take it."""
+    return {
+        "Name": inputs["name"],
+        "GroupName": inputs.get("groupName") or _DEFAULT_GROUP,
+        "FlexibleTimeWindow": capitalised(inputs["flexibleTimeWindow"]),
+        "Target": capitalised(inputs["target"]),
+        "State": inputs.get("state") or "ENABLED",
         **given(
             inputs,
             ScheduleExpression="scheduleExpression",
             ScheduleExpressionTimezone="scheduleExpressionTimezone",
             Description="description",
         ),
-    )["ScheduleArn"]
+    }
+
+
+def _create_schedule(aws: Aws, inputs: Inputs) -> Created:
+    """MiniStack runs schedules, but hands `<aws.scheduler.scheduled-time>` to the target as it stands."""
+    request = schedule_request(inputs)
+    arn = aws.client("scheduler").create_schedule(**request)["ScheduleArn"]
+    name, group = request["Name"], request["GroupName"]
     return Created(f"{group}/{name}", {"arn": arn, "name": name, "groupName": group})
 
 

@@ -6,7 +6,8 @@ from ..aws import Aws
 from .entry import Created, Entry, Inputs, given, tag_list, understands
 
 
-def _text(value: object) -> str:
+def write_attribute(value: object) -> str:
+    """An attribute of SNS or SQS, which are all texts."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -45,10 +46,23 @@ def _create_subscription(aws: Aws, inputs: Inputs) -> Created:
         TopicArn=inputs["topic"],
         Protocol=inputs["protocol"],
         Endpoint=inputs["endpoint"],
-        Attributes={name: _text(value) for name, value in attributes.items()},
+        Attributes={name: write_attribute(value) for name, value in attributes.items()},
         ReturnSubscriptionArn=True,
     )["SubscriptionArn"]
+    if not arn.startswith("arn:"):
+        arn = _find_subscription(aws, inputs)
     return Created(arn, {"arn": arn, "ownerId": aws.account_id})
+
+
+def _find_subscription(aws: Aws, inputs: Inputs) -> str:
+    """The ARN that AWS answers by itself: MiniStack says `pending confirmation`, whatever it was asked to return."""
+    pages = aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=inputs["topic"])
+    return next(
+        one["SubscriptionArn"]
+        for page in pages
+        for one in page["Subscriptions"]
+        if (one["Protocol"], one["Endpoint"]) == (inputs["protocol"], inputs["endpoint"])
+    )
 
 
 def _delete_subscription(aws: Aws, subscription: Created) -> None:
@@ -60,7 +74,8 @@ def _list_subscriptions(aws: Aws) -> Iterable[str]:
     return (subscription["SubscriptionArn"] for page in pages for subscription in page["Subscriptions"])
 
 
-def _create_queue(aws: Aws, inputs: Inputs) -> Created:
+def queue_attributes(inputs: Inputs) -> dict[str, str]:
+    """The attributes of a queue, as SQS names them."""
     attributes = given(
         inputs,
         MaximumMessageSize="maxMessageSize",
@@ -70,11 +85,13 @@ def _create_queue(aws: Aws, inputs: Inputs) -> Created:
         KmsMasterKeyId="kmsMasterKeyId",
         SqsManagedSseEnabled="sqsManagedSseEnabled",
     )
+    return {key: write_attribute(value) for key, value in attributes.items()}
+
+
+def _create_queue(aws: Aws, inputs: Inputs) -> Created:
     name = inputs["name"]
     url = aws.client("sqs").create_queue(
-        QueueName=name,
-        Attributes={key: _text(value) for key, value in attributes.items()},
-        tags=inputs.get("tags") or {},
+        QueueName=name, Attributes=queue_attributes(inputs), tags=inputs.get("tags") or {}
     )["QueueUrl"]
     arn = f"arn:aws:sqs:{aws.region}:{aws.account_id}:{name}"
     return Created(url, {"arn": arn, "url": url})

@@ -1,115 +1,134 @@
-"""The policy pack under Pulumi's real engine: it asks for `pulumi` on the PATH, and for its AWS provider."""
+"""The policy pack, started and asked by the real engine: at previews, when ARNs are unknown, and at updates."""
 
-import os
-import shutil
-import subprocess
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pulumi_aws import sqs
 
-from local.emulator import Emulator
+from tests.engine.configurations import CONFIGURATIONS
+from tests.engine.harness import ROOT, EngineStack, Outcome
 
-PULUMI = shutil.which("pulumi")
-PACK = Path(__file__).resolve().parents[2] / "policies"
-PROGRAM = """
-name: shop
-runtime: yaml
-resources:
-  dead:
-    type: aws:sqs:Queue
-    properties: { messageRetentionSeconds: 1209600 }
-  orders:
-    type: aws:sqs:Queue
-    properties:
-      messageRetentionSeconds: 604800
-      redrivePolicy:
-        fn::toJSON: { deadLetterTargetArn: "${dead.arn}", maxReceiveCount: 5 }
-"""
-LOST = "  lost:\n    type: aws:sqs:Queue\n"
-SHORT = "  short:\n    type: aws:sqs:Queue\n    properties: { messageRetentionSeconds: 60 }\n"
-OFFLINE = {
-    "aws:region": "eu-west-1",
-    "aws:skipCredentialsValidation": "true",
-    "aws:skipRequestingAccountId": "true",
-    "aws:skipMetadataApiCheck": "true",
-    "aws:accessKey": "none",
-    "aws:secretKey": "none",
-}
-
-pytestmark = pytest.mark.skipif(PULUMI is None, reason="no `pulumi` on the PATH: the pack is not run by the engine")
+WEEK, TWO_WEEKS = 604_800, 1_209_600
 
 
-@pytest.fixture
-def aws(tmp_path):
-    """An AWS on this machine, for updates."""
-    emulator = Emulator.start(tmp_path / "aws", "eu-west-1")
-    try:
-        emulator.wait_until_ready()
-        yield emulator
-    finally:
-        emulator.stop()
+def declare_compliant() -> None:
+    """A queue with dead letters that are kept longer than its own."""
+    dead = sqs.Queue("dead", message_retention_seconds=TWO_WEEKS)
+    redrive = dead.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5}))
+    sqs.Queue("orders", message_retention_seconds=WEEK, redrive_policy=redrive)
+
+
+def declare_lost() -> None:
+    """The same, and a queue without dead letters."""
+    declare_compliant()
+    sqs.Queue("lost", message_retention_seconds=WEEK)
+
+
+def declare_short() -> None:
+    """The same, and a queue that keeps its messages for a minute."""
+    declare_compliant()
+    sqs.Queue("dead-too", message_retention_seconds=60)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An executable file that starts the pack: what the engine starts as it stands, without an installation."""
+    path = tmp_path_factory.mktemp("pack") / "pack"
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m pulumi.policy "$1" "{ROOT / "policies"}"\n')
+    path.chmod(0o755)
+    return str(path)
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Runs a command of the engine on a program under the pack, with a state and a home of its own."""
-    home = tmp_path / "home"
-    environment = {
-        **os.environ,
-        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
-        "PULUMI_CONFIG_PASSPHRASE": "none",
-        "PULUMI_HOME": os.environ.get("PULUMI_HOME", str(home)),
-        # The pack has the requirements of the tests.
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    pack = tmp_path / "pack"
-    shutil.copytree(PACK, pack, ignore=shutil.ignore_patterns("venv", "__pycache__"))
-    settings = (pack / "PulumiPolicy.yaml").read_text()
-    (pack / "PulumiPolicy.yaml").write_text(settings[: settings.index("runtime:")] + "runtime: python\n")
+def declare(aws, pack, tmp_path) -> Callable[..., EngineStack]:
+    def declare(run_program: Callable[[], None]) -> EngineStack:
+        return EngineStack(tmp_path, aws, "dev", run_program=run_program)
 
-    def run(program: str, *command: str, emulator: Emulator | None = None) -> subprocess.CompletedProcess[str]:
-        project = tmp_path / "project"
-        project.mkdir()
-        (project / "Pulumi.yaml").write_text(program)
-        pulumi = [str(PULUMI), "--cwd", str(project), "--non-interactive"]
-        subprocess.run([*pulumi, "stack", "init", "test"], env=environment, check=True, capture_output=True)
-        settings = dict(OFFLINE)
-        if emulator:
-            settings["aws:accessKey"], settings["aws:secretKey"] = emulator.access_key_id, emulator.secret_access_key
-            at = ["config", "set", "--path", "aws:endpoints[0].sqs", emulator.endpoint_url]
-            subprocess.run([*pulumi, *at], env=environment, check=True, capture_output=True)
-        for key, value in settings.items():
-            subprocess.run([*pulumi, "config", "set", key, value], env=environment, check=True, capture_output=True)
-        return subprocess.run(
-            [*pulumi, *command, "--policy-pack", str(pack)], env=environment, capture_output=True, text=True
-        )
-
-    return run
+    return declare
 
 
-def test_a_compliant_program_passes_its_preview(run):
-    done = run(PROGRAM, "preview")
-
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_a_queue_without_dead_letters_stops_the_preview(run):
-    done = run(PROGRAM + LOST, "preview")
-
-    assert done.returncode != 0
-    assert "queue-has-dead-letters" in done.stdout
-    assert "lost has no dead letters" in done.stdout
+def configure(folder: Path, configuration: object) -> list[str]:
+    path = folder / "policy-config.json"
+    path.write_text(json.dumps(configuration))
+    return [str(path)]
 
 
-def test_a_compliant_program_passes_its_update(run, aws):
-    done = run(PROGRAM, "up", "--yes", "--skip-preview", emulator=aws)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+def list_mandatory(outcome: Outcome) -> set[tuple[str, str]]:
+    return {(one.policy, one.name) for one in outcome.violations if one.level == "mandatory"}
 
 
-def test_an_update_stops_before_a_queue_that_keeps_too_little_is_made(run):
-    done = run(PROGRAM[: PROGRAM.index("  dead:")] + SHORT, "up", "--yes", "--skip-preview")
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_our_own_stacks_pass_the_pack_at_a_first_preview(configuration, new_stack, pack):
+    kept = {"deletionProtection": True, "queueRetentionDays": 7, "deadLetterRetentionDays": 14}
+    stack = new_stack(configuration, **(kept if configuration != "dev" else {}), demo=configuration == "dev")
 
-    assert done.returncode != 0
-    assert "queue-keeps-messages" in done.stdout
+    preview = stack.preview(policy_packs=[pack])
+
+    assert list_mandatory(preview) == set()
+    assert (preview.failed, preview.messages) == (False, [])
+
+
+def test_a_compliant_program_passes_its_preview_and_its_update(declare, pack):
+    stack = declare(declare_compliant)
+
+    preview, up, again = (
+        stack.preview(policy_packs=[pack]),
+        stack.up(policy_packs=[pack]),
+        stack.up(policy_packs=[pack]),
+    )
+
+    for outcome in (preview, up, again):
+        assert (outcome.failed, outcome.messages, list_mandatory(outcome)) == (False, [], set())
+    assert not stack.destroy().failed
+
+
+def test_a_queue_without_dead_letters_stops_a_preview_and_an_update(declare, pack):
+    stack = declare(declare_lost)
+
+    preview, up = stack.preview(policy_packs=[pack]), stack.up(policy_packs=[pack])
+
+    assert (preview.failed, up.failed) == (True, True)
+    assert ("queue-has-dead-letters", "lost") in list_mandatory(preview) & list_mandatory(up)
+    assert not stack.destroy().failed
+
+
+def test_the_configuration_sets_levels_and_parameters(declare, pack, tmp_path):
+    stack = declare(declare_lost)
+    disabled = configure(tmp_path, {"queue-has-dead-letters": "disabled"})
+
+    passed = stack.preview(policy_packs=[pack], policy_pack_configs=disabled)
+    strict = configure(
+        tmp_path, {"queue-keeps-messages": {"minRetentionDays": 8}, "queue-has-dead-letters": "disabled"}
+    )
+    stopped = stack.preview(policy_packs=[pack], policy_pack_configs=strict)
+
+    assert (passed.failed, list_mandatory(passed)) == (False, set())
+    assert list_mandatory(stopped) >= {("queue-keeps-messages", "orders"), ("queue-keeps-messages", "lost")}
+
+
+def test_an_exemption_of_the_configuration_is_kept_to(declare, pack, tmp_path):
+    exemption = {"policy": "queue-has-dead-letters", "resource": "*::lost", "owner": "team", "reason": "it may be lost"}
+    entries = [{**exemption, "until": "2027-03-31"}]
+    stack = declare(declare_lost)
+
+    preview = stack.preview(
+        policy_packs=[pack], policy_pack_configs=configure(tmp_path, {"exemptions-are-in-order": {"entries": entries}})
+    )
+
+    assert (preview.failed, list_mandatory(preview)) == (False, set())
+
+
+def test_a_remedy_changes_what_is_created(declare, pack, tmp_path, aws):
+    stack = declare(declare_short)
+    remedy = configure(tmp_path, {"queue-keeps-messages": "remediate", "queue-has-dead-letters": "disabled"})
+
+    up = stack.up(policy_packs=[pack], policy_pack_configs=remedy)
+
+    assert (up.failed, list_mandatory(up)) == (False, set())
+    [url] = aws.client("sqs").list_queues(QueueNamePrefix="dead-too")["QueueUrls"]
+    kept = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
+    assert int(kept["Attributes"]["MessageRetentionPeriod"]) > 60
+    assert not stack.destroy().failed

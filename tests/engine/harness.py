@@ -1,0 +1,229 @@
+"""Deploys the project's own program with the real engine: the Automation API, and a provider that stands in for AWS's.
+
+The program runs in this process, as an inline program, so no language host is needed. Configuration, its schema and its
+defaults are read by the engine as for a user.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation
+from pulumi.automation import events
+
+from local import program
+from local.aws import Aws
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / ".engine" / "bin"
+PROJECT = "rotation-guard"
+
+
+def locate_engine() -> Path | None:
+    """The folder of the `pulumi` that `make engine` built, or else of the one on the PATH; None where there is none."""
+    if (BUILT / "pulumi").is_file():
+        return BUILT
+    installed = shutil.which("pulumi")
+    return Path(installed).resolve().parent if installed else None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the engine did to one resource."""
+
+    op: str
+    """`create`, `update`, `replace`, `delete`, `same`, ..."""
+    type: str
+    name: str
+    """Its logical name."""
+    inputs: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What the policy pack says of one resource."""
+
+    policy: str
+    level: str
+    """`mandatory` or `advisory`; `remediate` where it has changed the resource."""
+    name: str
+    """The resource's logical name."""
+    message: str
+
+
+@dataclass
+class Outcome:
+    """One run of the engine."""
+
+    steps: list[Step]
+    messages: list[str]
+    """Its errors and warnings, as a user sees them."""
+    outputs: dict[str, Any]
+    failed: bool
+    violations: list[Violation] = field(default_factory=list)
+
+    def changes(self, *ops: str) -> list[Step]:
+        """The steps that are not `same`; of these ops alone where some are given."""
+        return [step for step in self.steps if (step.op in ops if ops else step.op not in ("same", "read", "refresh"))]
+
+
+class EngineStack:
+    """One stack of a project, with a state, a home and a provider of its own in this folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        aws: Aws,
+        stack: str = "dev",
+        config: Mapping[str, Any] | None = None,
+        run_program: Callable[[], None] | None = None,
+    ) -> None:
+        engine = locate_engine()
+        if engine is None:
+            raise RuntimeError("no engine: run `make engine`")
+        self.folder, self.name = folder, stack
+        self.log = folder / "provider.jsonl"
+        for part in ("state", "home", "bin", "project"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        _write_plugin(folder / "bin" / "pulumi-resource-aws")
+        # The Automation API looks for `bin/pulumi` below the root of a command.
+        (folder / "bin" / "pulumi").unlink(missing_ok=True)
+        (folder / "bin" / "pulumi").symlink_to(engine / "pulumi")
+        self._environment = {
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "none",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
+            "AWS_REGION": aws.region,
+            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "STAND_IN_PYTHON": sys.executable,
+            "STAND_IN_LOG": str(self.log),
+            "STAND_IN_AWS": json.dumps(
+                {
+                    "endpoint_url": aws.endpoint_url,
+                    "region": aws.region,
+                    "account_id": aws.account_id,
+                    "access_key_id": aws.access_key_id,
+                    "secret_access_key": aws.secret_access_key,
+                }
+            ),
+        }
+        shutil.copy(ROOT / "Pulumi.yaml", folder / "project")
+        self.configure(config or {})
+        self._stack = automation.create_or_select_stack(
+            stack,
+            project_name=PROJECT,
+            program=run_program or run_product,
+            work_dir=str(folder / "project"),
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(folder / "project"),
+                env_vars=self._environment,
+                pulumi_command=automation.PulumiCommand(root=str(folder), skip_version_check=True),
+            ),
+        )
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Write the stack's file: the repository's own, these values in place of its own; None takes a key out."""
+        path = self.folder / "project" / f"Pulumi.{self.name}.yaml"
+        given = path if path.exists() else ROOT / f"Pulumi.{self.name}.yaml"
+        content = yaml.safe_load(given.read_text(encoding="utf-8"))
+        values = content.setdefault("config", {})
+        for key, value in config.items():
+            qualified = key if ":" in key else f"{PROJECT}:{key}"
+            values[qualified] = value
+            if value is None:
+                del values[qualified]
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    def set_path(self, path: str, value: str, *, secret: bool = False) -> None:
+        """`pulumi config set --path`, encrypted where it is a secret."""
+        self._stack.set_config(f"{PROJECT}:{path}", automation.ConfigValue(value, secret), path=True)
+
+    def preview(self, **options: Any) -> Outcome:
+        """What an update would do."""
+        return self._observe(self._stack.preview, **options)
+
+    def up(self, *, refuses: str | None = None, **options: Any) -> Outcome:
+        """An update; the provider refuses what has `refuses` in its URN."""
+        self._stack.workspace.env_vars = {**self._environment, "STAND_IN_REFUSES": refuses or ""}
+        return self._observe(self._stack.up, **options)
+
+    def refresh(self) -> Outcome:
+        """Reads what is there."""
+        return self._observe(self._stack.refresh)
+
+    def destroy(self) -> Outcome:
+        """Deletes everything."""
+        return self._observe(self._stack.destroy)
+
+    def export(self) -> dict[str, Any]:
+        """The state, as `pulumi stack export` writes it."""
+        exported = self._stack.export_stack()
+        return {"version": exported.version, "deployment": exported.deployment}
+
+    def adopt(self, state: Mapping[str, Any]) -> None:
+        """Takes this for the stack's state, as `pulumi stack import` does."""
+        self._stack.import_stack(automation.Deployment(state["version"], state["deployment"]))
+
+    def calls(self) -> list[dict[str, str]]:
+        """What the provider did to AWS, in order."""
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def _observe(self, run: Any, **options: Any) -> Outcome:
+        steps: list[Step] = []
+        messages: list[str] = []
+        violations: list[Violation] = []
+
+        def note(event: events.EngineEvent) -> None:
+            if event.resource_pre_event:
+                steps.append(_read_step(event.resource_pre_event.metadata))
+            if policy := event.policy_event:
+                name = (policy.resource_urn or "").rpartition("::")[2]
+                violations.append(Violation(policy.policy_name, str(policy.enforcement_level), name, policy.message))
+            diagnostic = event.diagnostic_event
+            if diagnostic and diagnostic.severity in ("error", "warning") and "from $PATH" not in diagnostic.message:
+                messages.append(diagnostic.message.strip())
+
+        try:
+            result = run(on_event=note, **options)
+        except automation.CommandError as error:
+            return Outcome(steps, messages or [str(error)], {}, True, violations)
+        outputs = {key: output.value for key, output in getattr(result, "outputs", {}).items()}
+        return Outcome(steps, messages, outputs, False, violations)
+
+
+def run_product() -> None:
+    """The project's own program, imported anew: each run registers its own resources."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "components"]:
+        del sys.modules[name]
+    program.execute(ROOT)
+
+
+def _read_step(metadata: Any) -> Step:
+    after = metadata.new or metadata.old
+    return Step(
+        str(getattr(metadata.op, "value", metadata.op)),
+        metadata.type,
+        metadata.urn.rpartition("::")[2],
+        after.inputs if after else {},
+    )
+
+
+def _write_plugin(path: Path) -> None:
+    path.write_text('#!/bin/sh\nexec "$STAND_IN_PYTHON" -m tests.engine.aws_provider "$@"\n', encoding="utf-8")
+    path.chmod(0o755)
+
+
+def describe(steps: Sequence[Step]) -> set[str]:
+    """`type name` of each, for comparing."""
+    return {f"{step.type} {step.name}" for step in steps}

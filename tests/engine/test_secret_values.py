@@ -1,0 +1,27 @@
+"""What is set as a secret stands nowhere in plain text: not in the state, nor in what the engine prints."""
+
+import json
+
+ENDPOINT = "https://hooks.example.com/T0K3N-f6d1"
+ADDRESS = "whistleblower-91c2@example.com"
+
+
+def test_secret_settings_are_in_plain_text_nowhere(new_stack):
+    stack = new_stack("prod")
+    stack.set_path("subscriptions[0].topic", "critical")
+    stack.set_path("subscriptions[0].protocol", "https")
+    stack.set_path("subscriptions[0].endpoint", ENDPOINT, secret=True)
+    stack.set_path("subscriptions[1].topic", "remediation")
+    stack.set_path("subscriptions[1].protocol", "email")
+    stack.set_path("subscriptions[1].endpoint", ADDRESS, secret=True)
+
+    preview, up = stack.preview(), stack.up()
+
+    assert (preview.failed, up.failed) == (False, False)
+    said = json.dumps([preview.messages, up.messages])
+    files = [path.read_bytes() for path in stack.folder.rglob("*") if path.is_file() and path != stack.log]
+    assert files
+    for value in (ENDPOINT, ADDRESS):
+        assert value not in said
+        assert [True for content in files if value.encode() in content] == []
+    assert not stack.destroy().failed
