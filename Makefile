@@ -27,6 +27,10 @@ test: .venv/ready ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/python -m local.own_policies > /dev/null || $(BIN)/python -m local.own_policies
 	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal
 
+validate: .venv/ready ## Hold our output to the validators of others: cfn-lint, parliament, asl-validator, statelint, Event Ruler
+	@tests/validators/install.sh $(CURDIR)/$(BIN)/python
+	@$(BIN)/pytest --quiet tests/validators
+
 policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
 	@$(BIN)/python -m local.own_policies
 
