@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up down drill report test engine engine-test policies bench docs lock format
+.PHONY: help up down drill report test engine engine-test validate policies bench docs lock format
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,14 +25,18 @@ test: .venv/ready ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/ty check --quiet .
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 	$(BIN)/python -m local.own_policies > /dev/null || $(BIN)/python -m local.own_policies
-	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal --ignore tests/engine
-	@echo "Without tests/engine, which needs the real Pulumi engine: make engine-test"
+	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal --ignore tests/engine --ignore tests/validators
+	@echo "Left out: tests/engine, which needs the real Pulumi engine (make engine-test), and tests/validators (make validate)"
 
 engine: ## Build the Pulumi CLI, once, where Go is installed and no recent pulumi is
 	@tests/engine/build.sh
 
 engine-test: .venv/ready engine ## Deploy the stack with the real Pulumi engine, into the embedded AWS
 	@$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile tests/engine
+
+validate: .venv/ready ## Hold our output to the validators of others: cfn-lint, parliament, asl-validator, statelint, Event Ruler
+	@tests/validators/install.sh $(CURDIR)/$(BIN)/python
+	@$(BIN)/pytest --quiet tests/validators
 
 policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
 	@$(BIN)/python -m local.own_policies
