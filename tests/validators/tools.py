@@ -42,9 +42,9 @@ def check_identity_policies(policies: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def check_state_machine(definition: str) -> dict[str, list[str]]:
     """What asl-validator and statelint say of a definition in Amazon States Language, each by its name."""
-    if shutil.which("node") is None:
-        raise Missing("no node on the PATH")
     bin_ = INSTALLED / "node" / "node_modules" / ".bin"
+    if shutil.which("node") is None or not bin_.is_dir():
+        raise Missing("no node or npm on the PATH")
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(definition)
         file.flush()
@@ -67,7 +67,10 @@ def match_events(questions: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 def _python(tool: str) -> str:
-    return str(INSTALLED / "python" / "bin" / tool)
+    path = INSTALLED / "python" / "bin" / tool
+    if not path.exists():
+        raise Missing("not installed: make validate installs them")
+    return str(path)
 
 
 def _run(command: Sequence[str], expected: Sequence[int], given: str = "") -> str:
