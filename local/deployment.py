@@ -207,14 +207,28 @@ def down(directory: Path = DIRECTORY, progress: Progress = lambda step: None) ->
 
 
 def running(directory: Path = DIRECTORY) -> RunningStack | None:
-    """The stack that `.local/` describes, whether its emulator still lives or not; None when there is none."""
+    """The stack that `.local/` describes, whether its emulator still lives or not; None when there is none.
+
+    Raises OSError where it may not be read: that does not mean that there is none.
+    """
     directory = Path(directory)
     try:
         state = json.loads((directory / _STATE).read_text(encoding="utf-8"))
-        return RunningStack(directory=directory, **state)
-    except (OSError, ValueError, TypeError):
+        stack = RunningStack(directory=directory, **state)
+        _check_types(stack)
+        return stack
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, RecursionError):
         # Absent, cut short or of another version: nothing that could be used, and `up` writes it anew.
         return None
+
+
+def _check_types(stack: RunningStack) -> None:
+    """Raise TypeError where a field is of another type than `up` writes."""
+    texts = (stack.stack, stack.endpoint_url, stack.region, stack.folder)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is expected")
+    if not all(isinstance(mapping, dict) for mapping in (stack.outputs, stack.inbox, stack.seconds, *stack.resources)):
+        raise TypeError("an object is expected")
 
 
 def require_running(directory: Path = DIRECTORY) -> RunningStack:

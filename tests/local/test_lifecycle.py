@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -322,6 +323,71 @@ def test_a_read_only_file_system_is_a_sentence(directory, capsys, monkeypatch, c
     said = told.out + told.err
     assert len(said.splitlines()) == 1
     assert "No stack is running" in said or f"{directory} cannot be used: Read-only file system." in said
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["[1]", '{"pid": "x", "started": 5, "port": "q", "access_key_id": 1, "secret_access_key": 2}', "[" * 100_000],
+    ids=["list", "types", "nested"],
+)
+def test_a_record_of_a_process_that_is_none_is_cleared_away(directory, capsys, record):
+    folder = directory / "emulator-1"
+    folder.mkdir(parents=True)
+    (folder / "process.json").write_text(record)
+
+    assert main(["--directory", str(directory), "down"]) == 0
+    assert not directory.exists()
+
+
+def test_a_description_that_may_not_be_read_is_not_taken_for_none(directory, capsys):
+    # A directory in its place: root, who may run this test, reads every file.
+    (directory / "stack.json").mkdir(parents=True)
+
+    for command in (["status"], ["down"], ["up"], ["env"]):
+        assert main(["--directory", str(directory), *command]) == 1
+        told = capsys.readouterr()
+        assert told.err == f"{directory / 'stack.json'} cannot be used: Is a directory.\n"
+        assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    "change", [{"folder": None}, {"endpoint_url": None}, {"outputs": []}, {"resources": [1]}, "[" * 100_000]
+)
+def test_a_description_of_another_shape_describes_nothing(shared, directory, capsys, change):
+    described = json.loads((shared.directory / "stack.json").read_text())
+    directory.mkdir()
+    text = change if isinstance(change, str) else json.dumps({**described, **change})
+    (directory / "stack.json").write_text(text)
+
+    assert main(["--directory", str(directory), "status"]) == 1
+    assert "No stack is running" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["status"], ["env"]])
+def test_a_full_disk_behind_the_output_is_named_as_that(shared, command):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        ended = subprocess.run(
+            [sys.executable, "-m", "local", "--directory", str(shared.directory), *command],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stderr) == (1, "The output cannot be written: No space left on device.\n")
+
+
+@pytest.mark.parametrize(("command", "stream"), [("env", 1), ("status", 2), ("event -", 0)])
+def test_a_stream_that_is_closed_causes_no_traceback(shared, command, stream):
+    arguments = shlex.join([sys.executable, "-m", "local", "--directory", str(shared.directory)])
+    sign = "<" if stream == 0 else ">"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"{arguments} {command} {stream}{sign}&-"], cwd=ROOT, capture_output=True, check=False
+    )
+
+    assert b"Traceback" not in ended.stdout + ended.stderr
+    assert ended.returncode == (1 if command == "event -" else 0)
 
 
 def test_the_log_steers_no_terminal(shared):
