@@ -405,7 +405,7 @@ def test_the_log_steers_no_terminal(shared):
     events.delete_rule(Name="nasty")
 
 
-@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULTS_MODE"])
 def test_a_profile_that_is_none_does_not_matter(shared, variable):
     command = [sys.executable, "-m", "local", "--directory", str(shared.directory), "status"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
