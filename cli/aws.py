@@ -39,8 +39,8 @@ _NEARBY = Config(
     use_fips_endpoint=False,
     use_dualstack_endpoint=False,
 )
-# For the local deployment nothing of the operator's AWS setup counts, nor has to be right: each setting has its default,
-# whatever the environment and the files say that botocore would read.
+# For the local deployment nothing of the operator's AWS setup counts, nor has to be right: each setting has its
+# default, whatever the environment and the files say that botocore would read.
 _ISOLATED = {
     **{
         name: (None, None, default, None)

@@ -13,7 +13,10 @@ from botocore.loaders import create_loader
 
 # Nothing of the developer's AWS setup is looked at: each setting has its default, whatever environment and files say.
 _ISOLATED = {
-    **{name: (None, None, default, None) for name, (_, _, default, _) in botocore.session.Session.SESSION_VARIABLES.items()},
+    **{
+        name: (None, None, default, None)
+        for name, (_, _, default, _) in botocore.session.Session.SESSION_VARIABLES.items()
+    },
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
