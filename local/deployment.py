@@ -29,6 +29,8 @@ _STATE, _ENV, _LOCK, _RUN = "stack.json", "env", "lock", "emulator-"
 _ADOPT_SECONDS = 60.0
 """How long to wait for an `up` or `down` that is at work."""
 _LOOK_AGAIN_SECONDS = 0.05
+_DELETE_SECONDS = 3.0
+"""How long to try again to delete what is still there."""
 
 Progress = Callable[[str], None]
 
@@ -282,7 +284,7 @@ def _delete(stack: RunningStack) -> tuple[list[str], Counter[str]]:
         with contextlib.suppress(ClientError):
             resource.delete(stack.aws)
     own = {name: resource for resource in resources for name in _names(resource)}
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + _DELETE_SECONDS
     while True:
         listed = [(token, name) for token, entry in TABLE.items() for name in entry.lists(stack.aws)]
         left = [name for _, name in listed if name in own]

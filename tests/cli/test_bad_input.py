@@ -67,7 +67,10 @@ def test_what_the_parser_of_options_refuses_ends_with_the_same_code(run, options
         (b"\x80\x81", "--from must be JSON"),
         (b"[" * 100_000, "--from must be JSON"),
         (b'{"SecretList": [NaN]}', "NaN is not JSON"),
-        (b"{}", "--from must hold a SecretList, a list of such pages, or a list of entries, got an object without one."),
+        (
+            b"{}",
+            "--from must hold a SecretList, a list of such pages, or a list of entries, got an object without one.",
+        ),
         (b'{"SecretList": {}}', "or a list of entries, got an object with an object as its SecretList."),
         (b'{"SecretList": null}', "or a list of entries, got an object with null as its SecretList."),
         (b'"text"', "--from must hold a SecretList, a list of such pages, or a list of entries, got text."),
