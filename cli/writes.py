@@ -6,8 +6,8 @@ from rotation_guard.handlers.domain.control_characters import has_control_charac
 
 from .aws import said
 from .deployment import Deployment, resolve_deployment
-from .lines import say
-from .problems import Misused
+from .lines import discard_output, say
+from .problems import Misused, Unreachable
 
 LONGEST_REASON = 256
 """Characters: with the longest ARN of a caller a record stays below the 1024 that a parameter's description may have
@@ -28,8 +28,15 @@ class Write:
         return f"Deployment: {self.deployment.description}."
 
     def announce(self) -> None:
-        """Print what is about to be written to, and as whom: the last that can be read before it happens."""
-        say(f"{self.place} Caller: {self.caller_arn}.")
+        """Print what is about to be written to, and as whom: the last that can be read before it happens.
+
+        Raises Unreachable where nobody can read it.
+        """
+        try:
+            say(f"{self.place} Caller: {self.caller_arn}.")
+        except OSError as error:
+            discard_output()
+            raise Unreachable(f"The output cannot be written: {error.strerror}. Nothing else was written.") from None
 
 
 def begin_write(

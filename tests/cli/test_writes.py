@@ -1,6 +1,8 @@
 """Commands that write: they act on the deployment that was named and on no other, and say which."""
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -159,6 +161,24 @@ def test_a_secret_of_another_account_or_region_is_none_of_this_deployment(
     assert (result.exit_code, result.stdout, written()) == (2, "", [])
     assert said in result.stderr
     assert result.stderr.endswith(f": {arn}.\n")
+
+
+@pytest.mark.parametrize("words", WRITES)
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
+def test_what_nobody_can_read_is_not_done_and_no_success(remediated, run, command, written, monkeypatch, words, number):
+    def fail(sentence):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("rotation_guard.cli.writes.say", fail)
+    monkeypatch.setattr("rotation_guard.cli.writes.discard_output", lambda: None)
+
+    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+
+    assert (result.exit_code, result.stderr) == (
+        3,
+        f"The output cannot be written: {os.strerror(number)}. Nothing else was written.\n",
+    )
+    assert written() == []
 
 
 @pytest.mark.parametrize("words", WRITES)
