@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from rotation_guard.handlers.domain.control_characters import escape_control_characters
 
 from . import incidents, remediation
-from .lines import complain
+from .lines import complain, discard_output
 from .problems import UNREACHABLE, Problem
 from .report import report
 from .scan import scan
@@ -112,6 +112,10 @@ app = _app()
 
 def main() -> None:
     """Run one command."""
+    # A stream that is closed, as under some supervisors, is None to Python.
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     # A terminal that cannot show a letter shows its number.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -121,8 +125,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read has seen enough; Python would complain of it once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read has seen enough.
+        discard_output()
         sys.exit(0)
     except OSError as error:  # such as a full disk behind standard output
         complain(f"The output cannot be written: {error.strerror}.")

@@ -39,10 +39,13 @@ _NEARBY = Config(
     use_fips_endpoint=False,
     use_dualstack_endpoint=False,
 )
-# For the local deployment nothing of the operator's AWS setup counts, nor has to be right: these take the place of
-# AWS_PROFILE and the files that botocore would read.
+# For the local deployment nothing of the operator's AWS setup counts, nor has to be right: each setting has its
+# default, whatever the environment and the files say that botocore would read.
 _ISOLATED = {
-    "profile": (None, None, None, None),
+    **{
+        name: (None, None, default, None)
+        for name, (_, _, default, _) in botocore.session.Session.SESSION_VARIABLES.items()
+    },
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .aws import Way
 from .files import read_json
@@ -15,6 +16,14 @@ LOCAL = Path(".local") / "stack.json"
 VARIABLE = "ROTATION_GUARD_STACK_OUTPUTS"
 """Names the file with the stack's outputs where no option does."""
 _WAY = ("endpoint_url", "region", "access_key_id", "secret_access_key")
+_OWN_ARNS = (
+    "state_machine_arn",
+    "failures_topic_arn",
+    "remediation_topic_arn",
+    "critical_topic_arn",
+    "alarms_topic_arn",
+)
+"""Outputs of ours that say whose the stack is, whatever else a program exports beside them."""
 _ACCOUNT, _REGION = 4, 3
 """Fields of an ARN (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)."""
 
@@ -93,10 +102,11 @@ def _local() -> Deployment:
         )
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        way, outputs = {name: str(state[name]) for name in _WAY}, dict(state["outputs"])
+        way, outputs = {name: _require_text(state[name]) for name in _WAY}, dict(state["outputs"])
+        urlsplit(way["endpoint_url"]).port  # noqa: B018 - a ValueError where it is none
     except OSError as error:
         raise Unreachable(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Unreachable(f"{path} is not what `make up` writes: deploy anew.") from None
     account = state.get("account_id")
     accounts = (account,) if isinstance(account, str) else _fields(outputs, _ACCOUNT)
@@ -108,6 +118,12 @@ def _local() -> Deployment:
         "endpoint_url": way["endpoint_url"],
     }
     return Deployment(name, Way(**way), outputs, source, accounts, (way["region"],))
+
+
+def _require_text(value: Any) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise ValueError("a text is expected")
 
 
 def _described_local_stack() -> Path | None:
@@ -132,7 +148,8 @@ def _describe(name: str, accounts: tuple[str, ...], region: str | None) -> str:
 
 def _fields(outputs: Mapping[str, Any], index: int) -> tuple[str, ...]:
     """What the stack's own ARNs have in this field, each once: the Region of a profile may be another."""
-    arns = (value.split(":") for value in outputs.values() if isinstance(value, str) and value.startswith("arn:"))
+    own = [outputs[name] for name in _OWN_ARNS if name in outputs] or outputs.values()
+    arns = (value.split(":") for value in own if isinstance(value, str) and value.startswith("arn:"))
     return tuple(dict.fromkeys(parts[index] for parts in arns if len(parts) > 5 and parts[index]))
 
 

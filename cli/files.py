@@ -17,8 +17,18 @@ def read_json(option: str, name: str) -> Any:
     try:
         return json.loads(_text(content), parse_constant=_refused)
     except (ValueError, RecursionError) as error:
-        told = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise Misused(f"{option} must be JSON, got {name}: {told}.") from None
+        what = "standard input" if name == "-" else name
+        raise Misused(f"{option} must be JSON, got {what}: {_explain(error)}.") from None
+
+
+def _explain(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+        return f"line {error.lineno} begins a second document, and it must be one; `jq -s .` makes a list of several"
+    if isinstance(error, json.JSONDecodeError) and not error.doc.strip():
+        return "it is empty"
+    return str(error)
 
 
 def _text(content: bytes) -> str:

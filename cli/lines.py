@@ -3,6 +3,7 @@
 Rich's own table measures and wraps every cell, two seconds for 5 000 secrets: lines as plain as these we lay out.
 """
 
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,6 +53,11 @@ def say(sentence: str) -> None:
 def complain(sentence: str) -> None:
     """Prints one sentence on standard error."""
     sys.stderr.write(f"{escape_control_characters(sentence)}\n")
+
+
+def discard_output() -> None:
+    """Drop what standard output could not take: Python would fail once more when it flushes that at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show(lines: Callable[[int], Iterator[Line]]) -> None:

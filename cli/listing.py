@@ -54,10 +54,12 @@ def _is_list_of_pages(content: Any) -> bool:
 
 
 def _given(content: Any, number: int, page: Any) -> str:
-    if not isinstance(content, list):
-        return _kind(content)
     has_list = isinstance(page, dict) and "SecretList" in page
     what = f"{_kind(page['SecretList'])} as its SecretList" if has_list else f"{_kind(page)} without one"
+    if not isinstance(content, list):
+        if not isinstance(content, dict):
+            return _kind(content)
+        return f"an object with {what}" if has_list else what
     return f"a list of pages of which page {number} is {what}" if not has_list else f"page {number} with {what}"
 
 

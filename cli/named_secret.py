@@ -31,6 +31,8 @@ def named_secret(text: str, deployment: Deployment, table: IncidentTable) -> Nam
     is_arn = text.startswith("arn:")
     if not 0 < len(text) <= _LONGEST or text.isspace() or (is_arn and not _ARN.fullmatch(text)):
         raise Misused(f"SECRET must be the name or the ARN of a secret, got {text[:_LONGEST]!r}.")
+    if is_arn:
+        _require_same_place(text, deployment)
     described = Account(deployment.way).described(text)
     if described is not None:
         return NamedSecret(described["ARN"], described["Name"], described)
@@ -45,3 +47,20 @@ def named_secret(text: str, deployment: Deployment, table: IncidentTable) -> Nam
     if len(found) > 1:
         raise Misused(f"{text} has been the name of several secrets, so give the ARN of one: {', '.join(found)}.")
     return NamedSecret(found[0], text)
+
+
+def _require_same_place(arn: str, deployment: Deployment) -> None:
+    """Raise Misused where the ARN is of another account or Region than the deployment, which knows none of its secrets.
+
+    Of outputs that do not tell whose they are, it does not matter.
+    """
+    region, account = arn.split(":")[3:5]
+    for what, named, given in (
+        ("account", deployment.accounts, account),
+        ("Region", deployment.regions, region),
+    ):
+        if named and given not in named:
+            raise Misused(
+                f"SECRET must be of {what} {' or '.join(named)}, as {deployment.description} is, got one of {given}: "
+                f"{arn}."
+            )

@@ -20,7 +20,7 @@ from .lines import say
 from .moments import read
 from .options import ExitCode, Local, Profile, Reason, Region, StackOutputs
 from .problems import NEEDS_SOMEONE, Unreachable
-from .writes import Write, begin_write
+from .writes import Write, begin_write, require_same_place
 
 _GO, _STOP = "go", "stop"
 _GONE = ("ParameterNotFound", "ValidationException")
@@ -118,6 +118,8 @@ class _Switch:
         """Whether repairs are stopped, and sentences about it."""
         answer = self._ask("get_parameter")
         if answer is None:
+            # In another account or Region it is not there either, and that would say nothing about this deployment.
+            require_same_place(self._deployment)
             return True, [f"Remediation is stopped: the parameter {self.name} is not there."]
         value, changed = answer["Parameter"]["Value"], answer["Parameter"].get("LastModifiedDate")
         since = f", since {changed.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if changed else ""

@@ -6,8 +6,8 @@ from rotation_guard.handlers.domain.control_characters import has_control_charac
 
 from .aws import said
 from .deployment import Deployment, resolve_deployment
-from .lines import say
-from .problems import Misused
+from .lines import discard_output, say
+from .problems import Misused, Unreachable
 
 LONGEST_REASON = 256
 """Characters: with the longest ARN of a caller a record stays below the 1024 that a parameter's description may have
@@ -28,8 +28,15 @@ class Write:
         return f"Deployment: {self.deployment.description}."
 
     def announce(self) -> None:
-        """Print what is about to be written to, and as whom: the last that can be read before it happens."""
-        say(f"{self.place} Caller: {self.caller_arn}.")
+        """Print what is about to be written to, and as whom: the last that can be read before it happens.
+
+        Raises Unreachable where nobody can read it.
+        """
+        try:
+            say(f"{self.place} Caller: {self.caller_arn}.")
+        except OSError as error:
+            discard_output()
+            raise Unreachable(f"The output cannot be written: {error.strerror}. Nothing else was written.") from None
 
 
 def begin_write(
@@ -42,14 +49,20 @@ def begin_write(
     """
     deployment = resolve_deployment(stack_outputs, local, profile, region, for_writing=True)
     why = _require_reason(reason)
+    return Write(deployment, require_same_place(deployment, "; nothing was written"), why)
+
+
+def require_same_place(deployment: Deployment, consequence: str = "") -> str:
+    """Check that the caller's credentials are for this deployment; the caller's ARN. Raises Problem."""
     # GetCallerIdentity needs no permission
     # (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
     sts = deployment.way.client("sts")
     with said(deployment.way, deployment.description):
         identity = sts.get_caller_identity()
-    _require_same("account", "the credentials are of", deployment, deployment.accounts, identity["Account"])
-    _require_same("Region", "the command is for", deployment, deployment.regions, sts.meta.region_name)
-    return Write(deployment, identity["Arn"], why)
+    account, region = identity["Account"], sts.meta.region_name
+    _require_same("account", f"the credentials are of {account}", deployment, deployment.accounts, account, consequence)
+    _require_same("Region", f"the command is for {region}", deployment, deployment.regions, region, consequence)
+    return identity["Arn"]
 
 
 def _require_reason(reason: str | None) -> str:
@@ -65,12 +78,14 @@ def _require_reason(reason: str | None) -> str:
     return text
 
 
-def _require_same(what: str, used_by: str, deployment: Deployment, named: tuple[str, ...], used: str) -> None:
+def _require_same(
+    what: str, difference: str, deployment: Deployment, named: tuple[str, ...], used: str, consequence: str
+) -> None:
     if named == (used,):
         return
     # Of the outputs alone: --region is no witness against itself.
     if not named:
-        raise Misused(f"{deployment.name} must have an output that is an ARN, for its {what}; nothing was written.")
+        raise Misused(f"{deployment.name} must have an output that is an ARN, for its {what}{consequence}.")
     if len(named) > 1:
-        raise Misused(f"{deployment.name} must be of one {what}, got {', '.join(named)}; nothing was written.")
-    raise Misused(f"{deployment.name} is in {what} {named[0]}, and {used_by} {used}; nothing was written.")
+        raise Misused(f"{deployment.name} must be of one {what}, got {', '.join(named)}{consequence}.")
+    raise Misused(f"{deployment.name} is in {what} {named[0]}, and {difference}{consequence}.")

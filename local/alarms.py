@@ -30,7 +30,16 @@ from ministack.core.responses import AccountRegionScopedDict, request_scope
 from ministack.services import cloudwatch
 
 from . import metric_math
-from .alarm_states import ALARM, BREACHING, COMPARISONS, MISSING, AlarmRule, choose_state
+from .alarm_states import (
+    ALARM,
+    BREACHING,
+    COMPARISONS,
+    IGNORE,
+    MISSING,
+    NOT_BREACHING,
+    AlarmRule,
+    choose_state,
+)
 
 Alarm = dict[str, Any]
 Point = dict[str, Any]
@@ -183,16 +192,28 @@ def _build_key(stat: dict[str, Any]) -> MetricKey:
     return metric["Namespace"], metric["MetricName"], cloudwatch._dims_key(dimensions)
 
 
+_SHORT_PERIODS, _HOUR, _DAY = (10, 20, 30), 3600, 86_400
+_CHECKED_FIELDS = (
+    "ComparisonOperator",
+    "Statistic",
+    "ExtendedStatistic",
+    "Metrics",
+    "Period",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "TreatMissingData",
+)
+
+
 def put_metric_alarm(params: dict[str, Any], request: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:
     """Answer PutMetricAlarm: `Metrics` is kept too, and what cannot be evaluated here is refused."""
-    fields = _read_fields(
-        params, request, "AlarmName", "ComparisonOperator", "Statistic", "ExtendedStatistic", "Metrics"
-    )
+    fields = _read_fields(params, request, "AlarmName", *_CHECKED_FIELDS)
     queries = fields.get("Metrics")
     try:
         if any(name.startswith("Metrics.") for name in params):
             raise ValueError("Metrics is not read from the Query protocol here: use JSON or CBOR")
         _require_evaluable(fields)
+        _require_valid(fields)
     except ValueError as error:
         return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
     answer = _put_metric_alarm_by_ministack(params, request, is_cbor, is_json)
@@ -220,6 +241,26 @@ def _require_evaluable(fields: dict[str, Any]) -> None:
     for name in stats if queries else [fields.get("ExtendedStatistic") or fields.get("Statistic")]:
         if name not in STATISTICS and not cloudwatch._is_percentile_stat(name):
             raise ValueError(f"the statistic must be one of {', '.join(STATISTICS)} or a percentile here, got {name}")
+
+
+def _require_valid(fields: dict[str, Any]) -> None:
+    """Raise ValueError for an alarm that AWS refuses and MiniStack does not.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    """
+    treatments = (MISSING, IGNORE, BREACHING, NOT_BREACHING)
+    if (treatment := fields.get("TreatMissingData", MISSING)) not in treatments:
+        raise ValueError(f"TreatMissingData must be one of {', '.join(treatments)}, got {treatment}")
+    evaluated = int(fields.get("EvaluationPeriods", 1))
+    if (datapoints := int(fields.get("DatapointsToAlarm", evaluated))) > evaluated:
+        raise ValueError(f"DatapointsToAlarm must be at most EvaluationPeriods, {evaluated}, got {datapoints}")
+    stats = [query["MetricStat"] for query in fields.get("Metrics") or [] if query.get("MetricStat")]
+    for period in [int(one["Period"]) for one in [*stats, fields] if "Period" in one]:
+        if period not in _SHORT_PERIODS and (period < 60 or period % 60):
+            raise ValueError(f"Period must be 10, 20, 30 or a multiple of 60 seconds, got {period}")
+        longest = _DAY if period < _HOUR else 7 * _DAY
+        if period * evaluated > longest:
+            raise ValueError(f"Period times EvaluationPeriods must be at most {longest}, got {period * evaluated}")
 
 
 def put_composite_alarm(

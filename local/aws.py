@@ -11,9 +11,12 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import create_loader
 
-# The developer's profile, config files and endpoints are not looked at: these names replace botocore's own lookup.
+# Nothing of the developer's AWS setup is looked at: each setting has its default, whatever environment and files say.
 _ISOLATED = {
-    "profile": (None, None, None, None),
+    **{
+        name: (None, None, default, None)
+        for name, (_, _, default, _) in botocore.session.Session.SESSION_VARIABLES.items()
+    },
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }

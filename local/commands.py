@@ -106,6 +106,8 @@ def _status(options: argparse.Namespace, screen: Screen) -> int:
     ringing, number = status.list_ringing_alarms(stack)
     if ringing:
         screen.pairs(f"Alarms: {len(ringing)} of {number} in ALARM", ringing)
+    elif not number:
+        screen.line("There are no alarms.")
     else:
         screen.line(f"None of {number} alarms is in ALARM.")
     return 0
@@ -120,7 +122,7 @@ def _event(options: argparse.Namespace, screen: Screen) -> int:
 
 def _read_event(name: str) -> dict[str, Any]:
     if name == "-":
-        text = sys.stdin.read()
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
     else:
         path = next((path for path in (Path(name), _EVENTS / f"{name}.json", _EVENTS / name) if path.is_file()), None)
         if path is None:
@@ -129,8 +131,9 @@ def _read_event(name: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8", errors="replace")
     try:
         event = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise LocalError(f"{name} is not JSON: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        reason = error if isinstance(error, ValueError) else "it is nested too deeply"
+        raise LocalError(f"{name} is not JSON: {reason}.") from error
     lacking = {"source", "detail-type", "detail"} - set(event if isinstance(event, dict) else ())
     if lacking or not isinstance(event["detail"], dict):
         lacks = f"lacks {', '.join(sorted(lacking))}" if lacking else "has a detail that is no object"
@@ -175,8 +178,7 @@ def _report(options: argparse.Namespace, screen: Screen) -> int:
 
 
 def _env(options: argparse.Namespace, screen: Screen) -> int:
-    # Not through the screen: a shell reads it.
-    sys.stdout.write(deployment.require_running(options.directory).shell())
+    screen.verbatim(deployment.require_running(options.directory).shell())
     return 0
 
 

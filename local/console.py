@@ -1,5 +1,6 @@
 """What the person at the keyboard sees: colour and a live line in a terminal, plain lines in a pipe."""
 
+import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,25 +11,41 @@ from rich.text import Text
 
 from handlers.domain.control_characters import escape_control_characters
 
+from .errors import LocalError
 from .stories import Happened
 from .timeline import Moment
 
 _WIDTH = 76
-_LATE_SECONDS = 0.2
+_LATE_SECONDS = 0.5
 """How much later than another a moment may be heard of that came before it."""
 _COLOURS = {"AWS": "yellow", "healed": "bold green", "moved": "magenta", "opened": "red", "broken": "bold red"}
+
+
+class _Output(Console):
+    """A console that says what is wrong with its output, such as a full disk behind it."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; raises LocalError where that fails."""
+        with _writing():
+            super().print(*objects, **options)
 
 
 class Screen:
     """Standard output, and standard error for what went wrong."""
 
     def __init__(self) -> None:
-        self._out = Console(soft_wrap=True, highlight=False, emoji=False)
+        self._out = _Output(soft_wrap=True, highlight=False, emoji=False)
         self._error = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line."""
         self._out.print(_printable(text, style))
+
+    def verbatim(self, text: str) -> None:
+        """A text that a program reads."""
+        with _writing():
+            sys.stdout.write(text)
+            sys.stdout.flush()
 
     def happened(self, happened: Happened, style: str = "green") -> None:
         """What happened, and after how long."""
@@ -88,6 +105,14 @@ class Screen:
         """A sentence for standard error."""
         # A program's own complaint may have several lines.
         self._error.print(Text(escape_control_characters(sentence, keep="\n"), style="red"))
+
+
+@contextmanager
+def _writing() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LocalError(f"The output cannot be written: {error.strerror or error}.") from None
 
 
 def _printable(text: str, style: str = "") -> Text:

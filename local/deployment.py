@@ -29,6 +29,8 @@ _STATE, _ENV, _LOCK, _RUN = "stack.json", "env", "lock", "emulator-"
 _ADOPT_SECONDS = 60.0
 """How long to wait for an `up` or `down` that is at work."""
 _LOOK_AGAIN_SECONDS = 0.05
+_DELETE_SECONDS = 3.0
+"""How long to try again to delete what is still there."""
 
 Progress = Callable[[str], None]
 
@@ -207,14 +209,28 @@ def down(directory: Path = DIRECTORY, progress: Progress = lambda step: None) ->
 
 
 def running(directory: Path = DIRECTORY) -> RunningStack | None:
-    """The stack that `.local/` describes, whether its emulator still lives or not; None when there is none."""
+    """The stack that `.local/` describes, whether its emulator still lives or not; None when there is none.
+
+    Raises OSError where it may not be read: that does not mean that there is none.
+    """
     directory = Path(directory)
     try:
         state = json.loads((directory / _STATE).read_text(encoding="utf-8"))
-        return RunningStack(directory=directory, **state)
-    except (OSError, ValueError, TypeError):
+        stack = RunningStack(directory=directory, **state)
+        _check_types(stack)
+        return stack
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, RecursionError):
         # Absent, cut short or of another version: nothing that could be used, and `up` writes it anew.
         return None
+
+
+def _check_types(stack: RunningStack) -> None:
+    """Raise TypeError where a field is of another type than `up` writes."""
+    texts = (stack.stack, stack.endpoint_url, stack.region, stack.folder)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is expected")
+    if not all(isinstance(mapping, dict) for mapping in (stack.outputs, stack.inbox, stack.seconds, *stack.resources)):
+        raise TypeError("an object is expected")
 
 
 def require_running(directory: Path = DIRECTORY) -> RunningStack:
@@ -268,7 +284,7 @@ def _delete(stack: RunningStack) -> tuple[list[str], Counter[str]]:
         with contextlib.suppress(ClientError):
             resource.delete(stack.aws)
     own = {name: resource for resource in resources for name in _names(resource)}
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + _DELETE_SECONDS
     while True:
         listed = [(token, name) for token, entry in TABLE.items() for name in entry.lists(stack.aws)]
         left = [name for _, name in listed if name in own]

@@ -98,9 +98,10 @@ class Emulator:
         """The one that was started in this folder, dead or alive; None when none was."""
         try:
             record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-            process = ProcessGroup(record["pid"], record["started"])
-            return cls(folder, record["port"], process, record["access_key_id"], record["secret_access_key"])
-        except (OSError, ValueError, KeyError):
+            process = ProcessGroup(int(record["pid"]), str(record["started"]))
+            keys = str(record["access_key_id"]), str(record["secret_access_key"])
+            return cls(folder, int(record["port"]), process, *keys)
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return None
 
     def aws(self, region: str) -> Aws:

@@ -4,7 +4,8 @@ Runs inside the emulator, which listens on loopback, where every user of this ma
 function runs code as the developer. MiniStack takes the key `test`, every account number and no key at all for the
 root user, asks the root user for no valid signature, and answers some paths of its own to anybody. Here the root user
 has one key, which is random, and its signature is verified like that of any other key; a request without a key that
-exists is refused wherever it goes. Only whether the emulator is up, anybody may ask.
+exists is refused wherever it goes, and MiniStack's own paths, which verify no signature, are closed to everybody. Only
+whether the emulator is up, anybody may ask.
 """
 
 import hmac
@@ -20,6 +21,8 @@ from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_acces
 from ministack.services import sts
 
 HEALTH_PATH = "/_ministack/health"
+_ADMINISTRATION = ("/_ministack/", "/_localstack/")
+"""Paths of MiniStack's own, which ask for no signature: one of them forgets everything that was deployed."""
 _REFUSAL = "The security token included in the request is invalid."
 
 Receive = Callable[[], Awaitable[Any]]
@@ -50,7 +53,7 @@ def guard(answer: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[Non
     """The ASGI application, which hears of no request without a key that exists."""
 
     async def guarded(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or _is_health_check(scope) or _has_known_key(scope):
+        if scope["type"] == "lifespan" or _is_health_check(scope) or _may_enter(scope):
             await answer(scope, receive, send)
         elif scope["type"] == "http":
             await _refuse(scope, send)
@@ -62,6 +65,10 @@ def guard(answer: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[Non
 
 def _is_health_check(scope: Mapping[str, Any]) -> bool:
     return scope["type"] == "http" and (scope["method"], scope["path"]) == ("GET", HEALTH_PATH)
+
+
+def _may_enter(scope: Mapping[str, Any]) -> bool:
+    return not scope["path"].startswith(_ADMINISTRATION) and _has_known_key(scope)
 
 
 def _has_known_key(scope: Mapping[str, Any]) -> bool:

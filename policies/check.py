@@ -15,13 +15,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import state_files
 from .configuration import InvalidConfiguration
 from .evaluation import Report
 from .evaluation import check as evaluate
-from .formats import FORMATS
+from .formats import FORMATS, escape_unprintable
 from .state_files import Contents, NotAnExport
 
 FINE, COMPLAINED, WRONG = 0, 1, 2
@@ -84,7 +84,7 @@ def _bytes(file: str) -> bytes:
 
 
 def _tell(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.write(f"{escape_unprintable(sentence)}\n")
 
 
 def _write(report: str) -> None:
@@ -98,8 +98,14 @@ def _write(report: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with the sentence on standard error, without the control characters of an argument."""
+        super().error(escape_unprintable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="policies.check", description="Holds a Pulumi stack in a file to the rules.")
+    parser = _Parser(prog="policies.check", description="Holds a Pulumi stack in a file to the rules.")
     parser.add_argument("file", metavar="FILE", help="of `pulumi stack export` or `pulumi preview --json`; - for stdin")
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to report; text unless given")
     parser.add_argument("--config", metavar="FILE", help="the pack's configuration, as CrossGuard's own")

@@ -36,7 +36,12 @@ def as_text(report: Report, checked: str) -> str:
         f"{len(report.complaints) - mandatory} advisory complaints, {len(report.exemptions)} exemptions, "
         f"{report.seconds:.2f} s"
     )
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(escape_unprintable, lines)) + "\n"
+
+
+def escape_unprintable(text: str) -> str:
+    r"""The text with everything that steers a terminal as its escape, such as `\x1b` or `\u202e`."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
 
 
 def as_json(report: Report, checked: str) -> str:

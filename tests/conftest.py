@@ -3,14 +3,19 @@
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
 # At once: what a session shares is made before the first test has its own environment.
 for _name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
     os.environ.pop(_name, None)
+
+# Every session of boto3 would read the models of its services anew, which is most of what a client costs.
+botocore.session.create_loader = cache(botocore.session.create_loader)  # ty: ignore[invalid-assignment]
 
 ROOT = Path(__file__).resolve().parent.parent
 EVENTS = ROOT / "tests" / "events"

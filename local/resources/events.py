@@ -29,7 +29,8 @@ def _delete_rule(aws: Aws, rule: Created) -> None:
 
 
 def _list_rules(aws: Aws) -> Iterable[str]:
-    return (rule["Arn"] for rule in aws.client("events").list_rules()["Rules"])
+    pages = aws.client("events").get_paginator("list_rules").paginate()
+    return (rule["Arn"] for page in pages for rule in page["Rules"])
 
 
 def _create_target(aws: Aws, inputs: Inputs) -> Created:
@@ -69,8 +70,8 @@ def _delete_schedule_group(aws: Aws, group: Created) -> None:
 
 
 def _list_schedule_groups(aws: Aws) -> Iterable[str]:
-    groups = aws.client("scheduler").list_schedule_groups()["ScheduleGroups"]
-    return (group["Arn"] for group in groups if group["Name"] != _DEFAULT_GROUP)
+    pages = aws.client("scheduler").get_paginator("list_schedule_groups").paginate()
+    return (group["Arn"] for page in pages for group in page["ScheduleGroups"] if group["Name"] != _DEFAULT_GROUP)
 
 
 def schedule_request(inputs: Inputs) -> dict[str, Any]:
@@ -103,7 +104,8 @@ def _delete_schedule(aws: Aws, schedule: Created) -> None:
 
 
 def _list_schedules(aws: Aws) -> Iterable[str]:
-    return (schedule["Arn"] for schedule in aws.client("scheduler").list_schedules()["Schedules"])
+    pages = aws.client("scheduler").get_paginator("list_schedules").paginate()
+    return (schedule["Arn"] for page in pages for schedule in page["Schedules"])
 
 
 ENTRIES = (

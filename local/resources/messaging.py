@@ -102,7 +102,9 @@ def _delete_queue(aws: Aws, queue: Created) -> None:
 
 
 def _list_queues(aws: Aws) -> Iterable[str]:
-    pages = aws.client("sqs").get_paginator("list_queues").paginate()
+    # Without a page size SQS answers with at most 1000 queues and no token
+    # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html).
+    pages = aws.client("sqs").get_paginator("list_queues").paginate(PaginationConfig={"PageSize": 1000})
     return (url for page in pages for url in page.get("QueueUrls", []))
 
 

@@ -64,6 +64,9 @@ def test_no_region_at_all_is_a_sentence_that_names_the_variable(configured, run,
         {"AWS_SHARED_CREDENTIALS_FILE": "{folder}/garbage"},
         {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "us-east-1"},
+        {"AWS_DEFAULTS_MODE": "no-such-mode"},
+        {"AWS_MAX_ATTEMPTS": "many", "AWS_METADATA_SERVICE_TIMEOUT": "long"},
+        {"AWS_REQUEST_CHECKSUM_CALCULATION": "never"},
     ],
 )
 def test_the_operators_own_setup_does_not_matter_to_a_local_deployment(configured, tmp_path, variables):

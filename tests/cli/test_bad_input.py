@@ -59,13 +59,20 @@ def test_what_the_parser_of_options_refuses_ends_with_the_same_code(run, options
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "--from must be JSON"),
+        (b"", "--from must be JSON, got standard input: it is empty."),
+        (b" \n", "--from must be JSON, got standard input: it is empty."),
+        (b'{"SecretList": []}\n{"SecretList": []}\n', "line 2 begins a second document, and it must be one; `jq -s .`"),
         (b"not json", "--from must be JSON"),
         (b"\xff\xfe\x00", "--from must be JSON"),
         (b"\x80\x81", "--from must be JSON"),
         (b"[" * 100_000, "--from must be JSON"),
         (b'{"SecretList": [NaN]}', "NaN is not JSON"),
-        (b"{}", "--from must hold a SecretList, a list of such pages, or a list of entries, got an object."),
+        (
+            b"{}",
+            "--from must hold a SecretList, a list of such pages, or a list of entries, got an object without one.",
+        ),
+        (b'{"SecretList": {}}', "or a list of entries, got an object with an object as its SecretList."),
+        (b'{"SecretList": null}', "or a list of entries, got an object with null as its SecretList."),
         (b'"text"', "--from must hold a SecretList, a list of such pages, or a list of entries, got text."),
         (b"3", "got a number."),
         (b"null", "got null."),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,18 @@ def test_who_stops_reading_hears_no_complaint(tmp_path, chosen):
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(("words", "stream"), [("scan --from list.json --format json", "1>"), ("scan --from -", "0<")])
+def test_a_stream_that_is_closed_causes_no_traceback(tmp_path, words, stream):
+    (tmp_path / "list.json").write_text("[]")
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{shlex.join(MODULE)} {words} {stream}&-"], cwd=tmp_path, capture_output=True, check=False
+    )
+
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == (0 if stream == "1>" else 2)
 
 
 def test_an_interruption_has_its_own_exit_code(monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 
 from rotation_guard.handlers.adapters import kill_switch
 
-from .conftest import CALLER, REASON, refused
+from .conftest import ACCOUNT, CALLER, REASON, refused
 
 
 @pytest.fixture
@@ -64,6 +64,31 @@ def test_a_switch_that_is_gone_is_not_made_by_hand(remediated, ask, word):
     assert result.exit_code == 3
     assert "The parameter /rotation-guard/kill-switch is not there, so remediation is stopped" in result.stderr
     assert "Remediation" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "arn", "said"),
+    [
+        (
+            [],
+            "arn:aws:sns:eu-west-1:999988887777:x",
+            f"is in account 999988887777, and the credentials are of {ACCOUNT}.",
+        ),
+        (
+            ["--region", "us-east-1"],
+            f"arn:aws:sns:eu-west-1:{ACCOUNT}:x",
+            "is in Region eu-west-1, and the command is for",
+        ),
+    ],
+)
+def test_a_switch_that_another_account_lacks_is_not_said_to_be_gone(remediated, ask, options, arn, said):
+    remediated.answers["GetParameter"] = lambda asked: refused("ParameterNotFound")
+    remediated.name({"failures_topic_arn": arn})
+
+    result = ask("remediation", "status", *options)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
 
 
 @pytest.mark.parametrize(("word", "operation"), [("stop", "PutParameter"), ("status", "GetParameter")])

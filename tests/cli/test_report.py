@@ -224,6 +224,17 @@ def test_the_local_deployment_is_found_from_below(audited, answered, tmp_path, m
         ("{", "is not what `make up` writes"),
         ("[]", "is not what `make up` writes"),
         ('{"endpoint_url": "x"}', "is not what `make up` writes"),
+        ("[" * 100_000, "is not what `make up` writes"),
+        (
+            '{"endpoint_url": "http://127.0.0.1:99999", "region": "eu-west-1", "access_key_id": "a", '
+            '"secret_access_key": "b", "outputs": {}}',
+            "is not what `make up` writes",
+        ),
+        (
+            '{"endpoint_url": "http://127.0.0.1:1", "region": null, "access_key_id": "a", "secret_access_key": "b", '
+            '"outputs": {}}',
+            "is not what `make up` writes",
+        ),
         (
             '{"endpoint_url": "http://127.0.0.1:9", "region": "eu-west-1", "access_key_id": "a", '
             '"secret_access_key": "b", '

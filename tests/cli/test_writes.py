@@ -1,6 +1,8 @@
 """Commands that write: they act on the deployment that was named and on no other, and say which."""
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -122,6 +124,60 @@ def test_outputs_that_do_not_tell_whose_they_are_are_refused(remediated, run, co
 
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert said in result.stderr
+    assert written() == []
+
+
+@pytest.mark.parametrize("words", WRITES)
+def test_the_stacks_own_arns_say_whose_it_is_whatever_a_program_exports_beside_them(remediated, run, command, words):
+    remediated.name(
+        {
+            "state_machine_arn": f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:remediation",
+            "certificate_arn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/of-cloudfront",
+            "peer_role_arn": "arn:aws:iam::999988887777:role/peer",
+        }
+    )
+
+    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+
+    assert result.exit_code == 0, result.stderr
+    assert f"account {ACCOUNT}, Region eu-west-1." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("region", "account", "said"),
+    [
+        ("eu-west-1", "999988887777", f"SECRET must be of account {ACCOUNT}, as The stack of "),
+        ("us-east-1", ACCOUNT, "SECRET must be of Region eu-west-1, as The stack of "),
+    ],
+)
+@pytest.mark.parametrize("word", ["release", "show"])
+def test_a_secret_of_another_account_or_region_is_none_of_this_deployment(
+    remediated, ask, written, word, region, account, said
+):
+    arn = f"arn:aws:secretsmanager:{region}:{account}:secret:orders/db-AbCdEf"
+
+    result = ask("incidents", word, arn)
+
+    assert (result.exit_code, result.stdout, written()) == (2, "", [])
+    assert said in result.stderr
+    assert result.stderr.endswith(f": {arn}.\n")
+
+
+@pytest.mark.parametrize("words", WRITES)
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
+def test_what_nobody_can_read_is_not_done_and_no_success(remediated, run, command, written, monkeypatch, words, number):
+    def fail(sentence):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("rotation_guard.cli.writes.say", fail)
+    monkeypatch.setattr("rotation_guard.cli.writes.discard_output", lambda: None)
+
+    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+
+    assert (result.exit_code, result.stderr) == (
+        3,
+        f"The output cannot be written: {os.strerror(number)}. Nothing else was written.\n",
+    )
     assert written() == []
 
 

@@ -2,10 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Key
+
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -82,3 +85,10 @@ def test_a_run_tells_that_it_is_complete_and_the_status_says_what_is_true_now(st
     outputs = story.stack.outputs
     assert set(statuses) == {outputs["fresh_secret_name"], outputs["stale_secret_name"]}
     assert all("attention" not in row for row in statuses.values())
+
+
+def test_the_readme_shows_as_many_resources_as_there_are(stack):
+    readme = README.read_text(encoding="utf-8")
+
+    assert f"stack dev: {len(stack.resources)} resources " in readme
+    assert f"Deleted {len(stack.resources)} resources and ended the embedded AWS" in readme

@@ -259,6 +259,22 @@ def test_an_alarm_that_cannot_be_evaluated_is_refused_and_not_silent(scene):
         scene.alarm(ExtendedStatistic="tm90")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"TreatMissingData": "notbreaching"}, "TreatMissingData must be one of missing, ignore, breaching"),
+        ({"EvaluationPeriods": 2, "DatapointsToAlarm": 3}, "DatapointsToAlarm must be at most EvaluationPeriods, 2"),
+        ({"Period": 45}, "Period must be 10, 20, 30 or a multiple of 60 seconds, got 45"),
+        ({"Period": 1800, "EvaluationPeriods": 49}, "at most 86400, got 88200"),
+        ({"Period": 3600, "EvaluationPeriods": 169}, "at most 604800, got 608400"),
+    ],
+)
+def test_an_alarm_that_aws_refuses_is_refused(scene, given, said):
+    # docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    with pytest.raises(ClientError, match=said):
+        scene.alarm(**given)
+
+
 def test_an_alarm_that_is_put_by_the_query_protocol_is_evaluated_too(scene):
     session = botocore.session.get_session()
     session.set_credentials(scene.aws.access_key_id, scene.aws.secret_access_key)

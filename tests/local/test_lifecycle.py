@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import fcntl
+import io
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -247,6 +249,7 @@ def test_down_names_some_of_the_stacks_resources_that_stay(directory, up, capsys
     body = "".join(f'pulumi.export("topic{number}", sns.Topic("t{number}").arn)\n' for number in range(15))
     up(body)
     monkeypatch.setattr("local.deployment.Resource.delete", lambda resource, aws: None)
+    monkeypatch.setattr("local.deployment._DELETE_SECONDS", 0)
 
     assert main(["--directory", str(directory), "down"]) == 1
 
@@ -324,6 +327,68 @@ def test_a_read_only_file_system_is_a_sentence(directory, capsys, monkeypatch, c
     assert "No stack is running" in said or f"{directory} cannot be used: Read-only file system." in said
 
 
+@pytest.mark.parametrize(
+    "record",
+    ["[1]", '{"pid": "x", "started": 5, "port": "q", "access_key_id": 1, "secret_access_key": 2}', "[" * 100_000],
+    ids=["list", "types", "nested"],
+)
+def test_a_record_of_a_process_that_is_none_is_cleared_away(directory, capsys, record):
+    folder = directory / "emulator-1"
+    folder.mkdir(parents=True)
+    (folder / "process.json").write_text(record)
+
+    assert main(["--directory", str(directory), "down"]) == 0
+    assert not directory.exists()
+
+
+def test_a_description_that_may_not_be_read_is_not_taken_for_none(directory, capsys):
+    # A directory in its place: root, who may run this test, reads every file.
+    (directory / "stack.json").mkdir(parents=True)
+
+    for command in (["status"], ["down"], ["up"], ["env"]):
+        assert main(["--directory", str(directory), *command]) == 1
+        told = capsys.readouterr()
+        assert told.err == f"{directory / 'stack.json'} cannot be used: Is a directory.\n"
+        assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    "change", [{"folder": None}, {"endpoint_url": None}, {"outputs": []}, {"resources": [1]}, "[" * 100_000]
+)
+def test_a_description_of_another_shape_describes_nothing(shared, directory, capsys, change):
+    described = json.loads((shared.directory / "stack.json").read_text())
+    directory.mkdir()
+    text = change if isinstance(change, str) else json.dumps({**described, **change})
+    (directory / "stack.json").write_text(text)
+
+    assert main(["--directory", str(directory), "status"]) == 1
+    assert "No stack is running" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["status"], ["env"]])
+def test_a_full_disk_behind_the_output_is_named_as_that(shared, capsys, monkeypatch, command):
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys, "stdout", Full())
+
+    assert main(["--directory", str(shared.directory), *command]) == 1
+    assert capsys.readouterr().err == "The output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize(("command", "stream"), [("env", 1), ("event -", 0)])
+def test_a_stream_that_is_closed_causes_no_traceback(shared, command, stream):
+    arguments = shlex.join([sys.executable, "-m", "local", "--directory", str(shared.directory)])
+    sign = "<" if stream == 0 else ">"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"{arguments} {command} {stream}{sign}&-"], cwd=ROOT, capture_output=True, check=False
+    )
+
+    assert b"Traceback" not in ended.stdout + ended.stderr
+    assert ended.returncode == (1 if command == "event -" else 0)
+
+
 def test_the_log_steers_no_terminal(shared):
     arn = "arn:aws:sqs:eu-west-1:111122223333:no\x1b[2J\u202e\x9b"
     events = shared.client("events")
@@ -339,14 +404,12 @@ def test_the_log_steers_no_terminal(shared):
     events.delete_rule(Name="nasty")
 
 
-@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
-def test_a_profile_that_is_none_does_not_matter(shared, variable):
+def test_a_profile_and_a_mode_that_are_none_do_not_matter(shared):
     command = [sys.executable, "-m", "local", "--directory", str(shared.directory), "status"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    wrong = dict.fromkeys(("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULTS_MODE"), "no-such")
 
-    done = subprocess.run(
-        command, cwd=ROOT, env={**environment, variable: "no-such-profile"}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env={**environment, **wrong}, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -122,6 +122,18 @@ def test_no_path_answers_to_a_request_without_a_key(emulator, method, path):
     assert (answer.status, refusal["__type"]) == (403, "UnrecognizedClientException")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/_ministack/reset"), ("POST", "/_ministack/config"), ("GET", "/_localstack/health")]
+)
+def test_a_key_id_alone_opens_no_path_that_verifies_no_signature(emulator, method, path):
+    credential = f"{emulator.access_key_id}/20260101/eu-west-1/sts/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=00"}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)) as connection:
+        connection.request(method, path, headers=headers)
+
+        assert connection.getresponse().status == 403
+
+
 def test_anybody_may_ask_whether_it_is_up(emulator):
     assert emulator.answers()
 

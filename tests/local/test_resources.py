@@ -8,7 +8,9 @@ from typing import Any
 
 import pulumi
 import pytest
+from botocore.awsrequest import AWSResponse
 
+from local.aws import Aws
 from local.errors import LocalError
 from local.resources import TABLE, Resource, entry_for
 from local.resources.archive import zipped
@@ -58,6 +60,39 @@ def test_what_is_created_is_listed_until_it_is_deleted(aws):
 
     Resource(QUEUE, "listed", created.id, created.outputs).delete(aws)
     assert created.id not in set(entry.lists(aws))
+
+
+@pytest.mark.parametrize(
+    ("token", "service", "operation", "key", "items"),
+    [
+        (QUEUE, "sqs", "ListQueues", "QueueUrls", ["a", "b"]),
+        ("aws:cloudwatch/eventRule:EventRule", "events", "ListRules", "Rules", [{"Arn": "a"}, {"Arn": "b"}]),
+        ("aws:scheduler/schedule:Schedule", "scheduler", "ListSchedules", "Schedules", [{"Arn": "a"}, {"Arn": "b"}]),
+        (
+            "aws:scheduler/scheduleGroup:ScheduleGroup",
+            "scheduler",
+            "ListScheduleGroups",
+            "ScheduleGroups",
+            [{"Arn": "a", "Name": "a"}, {"Arn": "b", "Name": "b"}],
+        ),
+    ],
+)
+def test_a_listing_that_aws_answers_in_pages_is_read_to_its_end(token, service, operation, key, items):
+    aws, asked = Aws("http://127.0.0.1:1", "eu-west-1", "111122223333", "a", "b"), []
+
+    def answer(params, **more):
+        asked.append(f"{params['url']} {params['body']}")
+        # SQS gives no token to who names no page size
+        # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html).
+        has_more = len(asked) == 1 and (operation != "ListQueues" or "MaxResults" in asked[0])
+        return AWSResponse("", 200, {}, None), {
+            key: items[len(asked) - 1 :][:1],
+            **({"NextToken": "t"} if has_more else {}),
+        }
+
+    aws.client(service).meta.events.register(f"before-call.*.{operation}", answer)
+
+    assert list(entry_for(token).lists(aws)) == ["a", "b"]
 
 
 def test_a_permission_of_an_alias_is_given_and_taken_back_with_its_qualifier():

@@ -55,6 +55,18 @@ def test_the_exit_code_tells_whether_something_mandatory_was_found(checked, form
     assert checked(getattr(BAD, form)(), config={"all": "advisory"}).code == 0
 
 
+def test_nothing_in_a_file_or_an_argument_steers_the_terminal(checked, capsys):
+    exported = json.dumps(BAD.exported()).replace("::orders", r"::or\u001b[2J\u202e\u2028\ud800ders")
+    said = [checked(exported.encode()), checked({"\x1b[31m\u202e": 1})]
+    with pytest.raises(SystemExit):
+        main(["x", "--format", "\x1b[31m"])
+    text = "".join(one.out + one.err for one in said) + capsys.readouterr().err
+
+    assert r"or\x1b[2J\u202e\u2028\ud800ders" in said[0].out
+    assert r"\x1b[31m\u202e" in said[1].err
+    assert all(character.isprintable() or character == "\n" for character in text)
+
+
 def test_the_text_has_each_complaint_and_the_numbers(checked):
     said = checked(BAD.exported()).out
     assert "mandatory  queue-keeps-messages (high): The queue orders loses" in said
