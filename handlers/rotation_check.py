@@ -87,12 +87,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"run_id": run, "checked": lease.progress.checked, "flagged": lease.progress.flagged}
 
 
-def _run_and_part(event: dict[str, Any], request_id: str) -> tuple[str, int]:
+def _run_and_part(event: Any, request_id: str) -> tuple[str, int]:
     """Which run this invocation is for, and which part of it.
 
     Only what another invocation handed over names a run, and is a part above 0. Scheduler's retries of a run have the
-    same time in them, and Lambda's the same request; whoever invokes the function by hand begins a run of its own.
+    same time in them, and Lambda's the same request; whoever invokes the function by hand, with whatever JSON, begins a
+    run of its own.
     """
+    if not isinstance(event, dict):
+        return request_id, 0
     run, part = event.get("run_id"), event.get("part")
     if isinstance(run, str) and run and type(part) is int and part > 0:
         return run, part

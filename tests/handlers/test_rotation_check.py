@@ -281,6 +281,9 @@ def test_an_incomplete_environment_is_told_as_what_it_is(aws, run, monkeypatch):
         {"run_id": "2026-03-01T12:00:00Z", "part": 0},
         {"run_id": "2026-03-01T12:00:00Z", "part": True},
         {"run_id": 5, "part": 1},
+        None,
+        [],
+        "now",
     ],
 )
 def test_audits_by_hand_within_one_second_are_two_runs(aws, aged, run, context, event):
