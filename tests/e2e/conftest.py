@@ -86,25 +86,24 @@ class Story:
 
         Answers an empty list when none came in time.
         """
-        sqs = self.stack.client("sqs")
+        sqs, inbox = self.stack.client("sqs"), {"QueueUrl": self.stack.inbox[topic]}
         found: list[dict[str, Any]] = []
+        others: list[str] = []
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            answer = sqs.receive_message(QueueUrl=self.stack.inbox[topic], MaxNumberOfMessages=10)
+            # Hidden until the end: SQS hands out ten at a time, and what comes back at once hides what is behind it.
+            answer = sqs.receive_message(**inbox, MaxNumberOfMessages=10, VisibilityTimeout=int(seconds) + 60)
             for message in answer.get("Messages", []):
                 notice = json.loads(message["Body"])
                 if secret_arn in notice["Message"]:
                     found.append(notice)
-                    sqs.delete_message(QueueUrl=self.stack.inbox[topic], ReceiptHandle=message["ReceiptHandle"])
+                    sqs.delete_message(**inbox, ReceiptHandle=message["ReceiptHandle"])
                     deadline = min(deadline, time.monotonic() + QUIET_SECONDS)
                 else:
-                    # Somebody else's: back at once.
-                    sqs.change_message_visibility(
-                        QueueUrl=self.stack.inbox[topic],
-                        ReceiptHandle=message["ReceiptHandle"],
-                        VisibilityTimeout=0,
-                    )
+                    others.append(message["ReceiptHandle"])
             time.sleep(0.02)
+        for handle in others:
+            sqs.change_message_visibility(**inbox, ReceiptHandle=handle, VisibilityTimeout=0)
         return found
 
     def _table(self, output: str) -> Any:

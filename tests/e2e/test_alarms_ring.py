@@ -56,7 +56,8 @@ def wait_for_page(stack: RunningStack, name: str, state: str) -> dict[str, Any]:
             if alarm and alarm["NewStateValue"] == state:
                 sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
                 return alarm
-            sqs.change_message_visibility(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+            # Not at once: SQS hands out ten at a time, and what comes back at once hides what is behind it.
+            sqs.change_message_visibility(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=2)
         return None
 
     return eventually(look, f"{state} of {name} on the critical topic", PATIENCE_SECONDS, 0.05)
