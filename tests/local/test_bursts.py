@@ -64,7 +64,9 @@ def role(aws: Aws) -> str:
     """What functions and workflows are here: nothing that needs a permission."""
     trust = {"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}}
     document = json.dumps({"Version": "2012-10-17", "Statement": [{**trust, "Action": "sts:AssumeRole"}]})
-    return aws.client("iam").create_role(RoleName="gated", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    return aws.client("iam").create_role(RoleName=f"gated-{uuid.uuid4().hex[:8]}", AssumeRolePolicyDocument=document)[
+        "Role"
+    ]["Arn"]
 
 
 @pytest.fixture
