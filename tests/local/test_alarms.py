@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import botocore.loaders
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
@@ -278,7 +279,9 @@ def test_an_alarm_that_aws_refuses_is_refused(scene, given, said):
 def test_an_alarm_that_is_put_by_the_query_protocol_is_evaluated_too(scene):
     session = botocore.session.get_session()
     session.set_credentials(scene.aws.access_key_id, scene.aws.secret_access_key)
-    loader = session.get_component("data_loader")
+    # A loader of its own: all other sessions share one.
+    loader = botocore.loaders.create_loader()
+    session.register_component("data_loader", loader)
     load = loader.load_service_model
 
     def load_by_query(service: str, kind: str, api_version: str | None = None) -> dict[str, Any]:
