@@ -61,6 +61,8 @@ lock: .venv/ready ## Pin the requirements anew, with hashes and without addresse
 .venv/ready: requirements-dev.txt pyproject.toml
 	@echo "Installing the locked requirements into .venv (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rotation-guard needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name one: make PYTHON=python3.12 ...")'
+	@# Cleared through a link, the environment of another checkout would be gone.
+	@if [ -L .venv ]; then echo ".venv is a link to $$(readlink .venv), whose requirements are older than these: run make there, or remove the link"; exit 1; fi
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
