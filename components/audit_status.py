@@ -18,6 +18,9 @@ class AuditStatusArgs(TypedDict):
     """Tags for everything that can carry them."""
 
 
+DEFAULTS: AuditStatusArgs = {}
+
+
 class AuditStatus(pulumi.ComponentResource):
     """A table with one row per secret, and an index of those that need someone."""
 
@@ -26,7 +29,7 @@ class AuditStatus(pulumi.ComponentResource):
     table_arn: Output[str]
     """The same table, for the policies of those who write to it."""
 
-    def __init__(self, name: str, args: AuditStatusArgs | None = None, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: AuditStatusArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
         args = args or {}
         super().__init__("rotation-guard:index:AuditStatus", name, {**args}, opts)
         status = table(

@@ -9,7 +9,6 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import lambda_
 
 from . import arns, iam_policies
-from .audit_status import AuditStatus
 from .function import Function, RuntimeArgs, describe_for_alarms
 from .queues import queue
 from .tables import table
@@ -31,8 +30,10 @@ AUDIT_TAG = "rotation-guard:audit"
 class AuditTrailArgs(TypedDict):
     """How long the record and what is not yet recorded are kept."""
 
-    status: NotRequired[AuditStatus]
-    """Where the writer notes whose value moved, for the next audit; nowhere unless given."""
+    status_table_name: NotRequired[pulumi.Input[str]]
+    """The table of an AuditStatus, where the writer notes whose value moved for the next audit; none unless given."""
+    status_table_arn: NotRequired[pulumi.Input[str]]
+    """The same table; given with its name."""
     queue_retention_days: NotRequired[int]
     """Days that the queue keeps an event that is not yet recorded; 7 unless given."""
     dead_letter_retention_days: NotRequired[int]
@@ -49,6 +50,9 @@ class AuditTrailArgs(TypedDict):
     """Tags for everything that can carry them."""
 
 
+DEFAULTS: AuditTrailArgs = {}
+
+
 class AuditTrail(pulumi.ComponentResource):
     """Every event that reaches the queue becomes one row, however often it arrives."""
 
@@ -63,13 +67,12 @@ class AuditTrail(pulumi.ComponentResource):
     table_arn: Output[str]
     """The record, for the policies of those who read it."""
 
-    def __init__(self, name: str, args: AuditTrailArgs | None = None, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: AuditTrailArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
         args = args or {}
         super().__init__("rotation-guard:index:AuditTrail", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
         key = args.get("kms_key_arn")
-        status = args.get("status")
 
         dead_letters = queue(
             f"{name}-dead-letters",
@@ -106,12 +109,12 @@ class AuditTrail(pulumi.ComponentResource):
                     *(arns.part(record.arn, index) for index in arns.PLACE),
                     record.arn,
                     events.arn,
-                    status.table_arn if status else None,
+                    args.get("status_table_arn"),
                 ).apply(lambda known: iam_policies.audit_writer(*known) + iam_policies.queue_consumption(known[4])),
                 "environment": {
                     "AUDIT_QUEUE_URL": events.url,
                     "AUDIT_TRAIL_TABLE_NAME": record.name,
-                    "STATUS_TABLE_NAME": status.table_name if status else "",
+                    "STATUS_TABLE_NAME": args.get("status_table_name", ""),
                     "HISTORY_DAYS": str(args.get("history_days", 400)),
                 },
                 "timeout_seconds": WRITER_TIMEOUT_SECONDS,

@@ -32,6 +32,9 @@ class DemoSecretsArgs(TypedDict):
     """Tags for everything that can carry them."""
 
 
+DEFAULTS: DemoSecretsArgs = {}
+
+
 class DemoSecrets(pulumi.ComponentResource):
     """`fresh` and `stale` are audited, `ignored` is not, and `rotating` has a rotation that can be told to fail.
 
@@ -51,7 +54,7 @@ class DemoSecrets(pulumi.ComponentResource):
     probe_function_arn: Output[str]
     """Tells which version of `rotating` works."""
 
-    def __init__(self, name: str, args: DemoSecretsArgs | None = None, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: DemoSecretsArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
         args = args or {}
         super().__init__("rotation-guard:index:DemoSecrets", name, {**args}, opts)
         tags = args.get("tags") or {}

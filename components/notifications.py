@@ -81,6 +81,9 @@ class DeadLetters(NamedTuple):
     """What lets them in: to be there before the first message."""
 
 
+DEFAULTS: NotificationsArgs = {}
+
+
 class Notifications(pulumi.ComponentResource):
     """Three topics and their subscribers: what failed, what was done, and what needs someone now.
 
@@ -99,7 +102,7 @@ class Notifications(pulumi.ComponentResource):
     dead_letters_url: Output[str] | None
     """Notices that could not be delivered; None where no subscriber has dead letters."""
 
-    def __init__(self, name: str, args: NotificationsArgs | None = None, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: NotificationsArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
         args = args or {}
         subscriptions = args.get("subscriptions", [])
         check = RenameCheck(name, subscriptions)

@@ -9,7 +9,7 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import iam, lambda_, scheduler
 
 from . import age_classes, arns, iam_policies
-from .audit_status import AuditStatus
+from .audit_status import AuditStatus, AuditStatusArgs
 from .function import Function, RuntimeArgs, describe_for_alarms
 from .placement import PROVIDER, detects_loops, find_region
 from .queues import queue
@@ -62,8 +62,10 @@ class MaxAgeClassArgs(TypedDict):
 class RotationAuditArgs(TypedDict):
     """What is checked, and when."""
 
-    status: NotRequired[AuditStatus]
-    """What is true now of each secret; one of its own unless given."""
+    status_table_name: NotRequired[pulumi.Input[str]]
+    """The table of an AuditStatus, with what is true now of each secret; one of its own unless given."""
+    status_table_arn: NotRequired[pulumi.Input[str]]
+    """The same table; given with its name."""
     audit_trail_table_name: NotRequired[pulumi.Input[str]]
     """Where events are recorded, to be held against what is found; nothing is unless given."""
     audit_trail_table_arn: NotRequired[pulumi.Input[str]]
@@ -106,6 +108,9 @@ class RotationAuditArgs(TypedDict):
     """Tags for everything that can carry them."""
 
 
+DEFAULTS: RotationAuditArgs = {}
+
+
 class RotationAudit(pulumi.ComponentResource):
     """Every period one run: each managed secret's age, judged and written down."""
 
@@ -126,7 +131,7 @@ class RotationAudit(pulumi.ComponentResource):
     dead_letters_url: Output[str]
     """Runs that could not be started, or failed for good."""
 
-    def __init__(self, name: str, args: RotationAuditArgs | None = None, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: RotationAuditArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
         args = args or {}
         super().__init__("rotation-guard:index:RotationAudit", name, {**args}, opts)
         child = ResourceOptions(parent=self)
@@ -140,8 +145,7 @@ class RotationAudit(pulumi.ComponentResource):
             "opts": child,
         }
         audit = table(f"{name}-history", hash_key="secret_name", range_key="run_id", **kept)
-        own_status: Any = {key: args[key] for key in ("deletion_protection", "tags") if key in args}
-        status = args.get("status") or AuditStatus(f"{name}-status", own_status, child)
+        status_name, status_arn = _find_status(name, args, child)
         runs = table(f"{name}-runs", hash_key="audit", range_key="run_id", **kept)
         dead_letters = queue(
             f"{name}-dead-letters",
@@ -160,11 +164,11 @@ class RotationAudit(pulumi.ComponentResource):
                 "handler": "handlers.rotation_check.handler",
                 "description": "Checks which secrets are overdue for rotation",
                 "statements": Output.all(
-                    partition, region, account, audit.arn, status.table_arn, runs.arn, trail, incidents
+                    partition, region, account, audit.arn, status_arn, runs.arn, trail, incidents
                 ).apply(lambda known: iam_policies.rotation_check(*known)),
                 "environment": {
                     "TABLE_NAME": audit.name,
-                    "STATUS_TABLE_NAME": status.table_name,
+                    "STATUS_TABLE_NAME": status_name,
                     "RUNS_TABLE_NAME": runs.name,
                     "AUDIT_TRAIL_TABLE_NAME": args.get("audit_trail_table_name", ""),
                     "INCIDENTS_TABLE_NAME": args.get("incidents_table_name", ""),
@@ -239,7 +243,7 @@ class RotationAudit(pulumi.ComponentResource):
         self.schedule_group_name = group.name
         self.schedule_expression = schedule.schedule_expression
         self.table_name = audit.name
-        self.status_table_name = status.table_name
+        self.status_table_name = Output.from_input(status_name)
         self.runs_table_name = runs.name
         self.dead_letters_url = dead_letters.url
         # For Observability, in the same program.
@@ -256,6 +260,21 @@ class RotationAudit(pulumi.ComponentResource):
                 "dead_letters_url": self.dead_letters_url,
             }
         )
+
+
+def _find_status(
+    name: str, args: RotationAuditArgs, opts: ResourceOptions
+) -> tuple[pulumi.Input[str], pulumi.Input[str]]:
+    """Name and ARN of the table with what is true now: the one that is given, or one of the audit's own."""
+    if "status_table_name" in args and "status_table_arn" in args:
+        return args["status_table_name"], args["status_table_arn"]
+    own: AuditStatusArgs = {}
+    if "deletion_protection" in args:
+        own["deletion_protection"] = args["deletion_protection"]
+    if "tags" in args:
+        own["tags"] = args["tags"]
+    status = AuditStatus(f"{name}-status", own, opts)
+    return status.table_name, status.table_arn
 
 
 def _window(minutes: int) -> scheduler.ScheduleFlexibleTimeWindowArgsDict:

@@ -109,6 +109,11 @@ class RotationGuardArgs(TypedDict):
     """Whether the rules also accept events from `rotation-guard.drill`; not unless given."""
 
 
+DEFAULTS: RotationGuardArgs = {}
+"""Nothing set. A default of None would need `| None` in the annotation, of which Pulumi's SDK makes no schema
+(https://www.pulumi.com/docs/iac/guides/building-extending/components/build-a-component/)."""
+
+
 class RotationGuard(pulumi.ComponentResource):
     """Failed rotations heard, recorded and handled, and every secret's age audited, in one account and Region."""
 
@@ -161,7 +166,7 @@ class RotationGuard(pulumi.ComponentResource):
     demo_secret_names: Mapping[str, Output[str]]
     """The demo secrets by the name of their output; empty without them."""
 
-    def __init__(self, name: str, args: RotationGuardArgs | None = None, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: RotationGuardArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
         """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
         args = args or {}
         refuse_invalid(args, name, find_placement(find_provider(opts)))
@@ -173,9 +178,10 @@ class RotationGuard(pulumi.ComponentResource):
 
         notifications = Notifications(name, {**messages, **_given(args, "subscriptions")}, child)
         status = AuditStatus(f"{name}-audit-status", _given(args, "deletion_protection", "tags"), child)
+        status_table = {"status_table_name": status.table_name, "status_table_arn": status.table_arn}
         trail = AuditTrail(
             f"{name}-trail",
-            {**messages, **functions, **_given(args, "queue_retention_days"), "status": status},
+            {**messages, **functions, **status_table, **_given(args, "queue_retention_days")},
             child,
         )
         demo = _demo(f"{name}-demo", args, runtime, child)
@@ -210,7 +216,7 @@ class RotationGuard(pulumi.ComponentResource):
             {
                 **messages,
                 **functions,
-                "status": status,
+                **status_table,
                 **_given(args, "schedule_expression", "schedule_timezone", "schedule_flexible_minutes"),
                 **_given(args, "max_age_days", "max_age_classes", "warn_days", "stuck_hours", "missed_hours"),
                 **_given(args, "managed_tag", "history"),

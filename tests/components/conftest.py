@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from components.audit_status import AuditStatus
 from components.rotation_guard import RotationGuard
 from local import recording
 
@@ -25,6 +26,17 @@ def deploy():
         return made[key]
 
     return deploy_once
+
+
+@pytest.fixture(scope="session")
+def make_status():
+    """Makes the table of the audit's status in a deployment: the args by which another component finds it."""
+
+    def make_status(name):
+        status = AuditStatus(name)
+        return {"status_table_name": status.table_name, "status_table_arn": status.table_arn}
+
+    return make_status
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from components.audit_status import AuditStatus
 from components.audit_trail import AuditTrail
 from handlers.adapters.audit_queue import choose_retry_delay
 
@@ -103,8 +102,8 @@ def test_the_writer_is_told_where_to_record_and_for_how_long(deploy, given, days
     assert variables["STATUS_TABLE_NAME"] == ""
 
 
-def test_the_writer_notes_in_the_status_whose_value_moved_and_reads_labels_and_no_values(deploy):
-    recording = deploy(AuditTrail, "trail", lambda: {"status": AuditStatus("status")})
+def test_the_writer_notes_in_the_status_whose_value_moved_and_reads_labels_and_no_values(deploy, make_status):
+    recording = deploy(AuditTrail, "trail", lambda: make_status("status"))
 
     status = recording.named(TABLE, "status")
     variables = recording.named(FUNCTION, "trail-writer").inputs["environment"]["variables"]

@@ -7,7 +7,6 @@ import pulumi
 import pulumi_aws
 import pytest
 
-from components.audit_status import AuditStatus
 from components.rotation_audit import RotationAudit
 
 SCHEDULE, GROUP = "aws:scheduler/schedule:Schedule", "aws:scheduler/scheduleGroup:ScheduleGroup"
@@ -239,8 +238,8 @@ def test_as_part_of_a_whole_the_check_is_told_where_events_and_incidents_are(wit
     assert (told["AUDIT_TRAIL_TABLE_NAME"], told["INCIDENTS_TABLE_NAME"]) == ("record", "incidents")
 
 
-def test_a_status_that_is_given_takes_the_place_of_its_own(deploy):
-    recording = deploy(RotationAudit, "audit", lambda: {"status": AuditStatus("shared")})
+def test_a_status_that_is_given_takes_the_place_of_its_own(deploy, make_status):
+    recording = deploy(RotationAudit, "audit", lambda: make_status("shared"))
 
     status = recording.named(TABLE, "shared")
     assert [table.name for table in recording.of_type(TABLE)] == ["shared", "audit-history", "audit-runs"]

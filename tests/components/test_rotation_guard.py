@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from components.remediation_settings import REMEDIATION_CHECKS
-from components.rotation_guard import RotationGuard
+from components.rotation_guard import RotationGuard, RotationGuardArgs
 from components.validation import InvalidSettings
 
 from .samples.everything import EVERYTHING, KEY, LAYER
@@ -44,7 +44,7 @@ def resource_class(token):
 
 
 def test_every_setting_is_tried_here():
-    assert set(EVERYTHING) == set(RotationGuard.__init__.__annotations__["args"].__args__[0].__annotations__)
+    assert set(EVERYTHING) == set(RotationGuardArgs.__annotations__)
 
 
 def test_without_settings_everything_but_the_demo_is_there(plain):
@@ -257,7 +257,7 @@ def test_false_and_zero_are_not_absent(guard, plain):
 def test_children_do_not_get_the_callers_options(run, plain):
     opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="formerly")], ignore_changes=["tags"], protect=True)
 
-    recording = run(lambda: RotationGuard("guard", None, opts))
+    recording = run(lambda: RotationGuard("guard", {}, opts))
 
     root, *children = recording.resources
     assert (root.aliases, root.protect) == (("formerly",), True)

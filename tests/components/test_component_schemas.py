@@ -1,0 +1,52 @@
+"""Pulumi's own SDK makes the schema of the components for programs in other languages."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pulumi
+import pytest
+import yaml
+from pulumi.provider.experimental.analyzer import Analyzer
+
+import components
+from components.configuration import camel
+from components.rotation_guard import RotationGuard, RotationGuardArgs
+from local.stacks import ROOT
+
+
+def list_components() -> list[type[pulumi.ComponentResource]]:
+    """Every component, of every module."""
+    modules = [
+        importlib.import_module(f"components.{found.name}") for found in pkgutil.iter_modules(components.__path__)
+    ]
+    return [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, pulumi.ComponentResource)
+        and value.__module__ == module.__name__
+    ]
+
+
+@pytest.mark.parametrize("component", list_components(), ids=lambda component: component.__name__)
+def test_the_sdk_makes_a_schema_in_which_everything_is_described(component):
+    schema = Analyzer("rotation-guard").analyze([component])
+
+    definition = schema["component_definitions"][component.__name__]
+    described = {**definition.inputs, **definition.outputs}
+    for type_ in schema["type_definitions"].values():
+        described |= {f"{type_.name}.{name}": one for name, one in type_.properties.items()}
+    assert definition.description
+    assert definition.inputs
+    assert [name for name, one in described.items() if not one.description] == []
+
+
+def test_the_schema_has_every_setting_and_requires_none():
+    schema = Analyzer("rotation-guard").analyze([RotationGuard])
+
+    inputs = schema["component_definitions"]["RotationGuard"].inputs
+    settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert set(inputs) == set(settings) == {camel(name) for name in RotationGuardArgs.__annotations__}
+    assert [name for name, one in inputs.items() if not one.optional] == []
