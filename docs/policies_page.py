@@ -44,7 +44,8 @@ def _overview(subjects: Mapping[str, list[Rule]]) -> str:
 def _rule(rule: Rule, cases: list[Case]) -> Iterator[str]:
     yield f"### {rule.name}"
     yield rule.description
-    yield f"By default {rule.enforcement}; severity {rule.severity}; [the page that says so]({rule.link})."
+    remedy = " It has a remedy: the level `remediate` changes what is created." if rule.remedy else ""
+    yield f"By default {rule.enforcement}; severity {rule.severity}; [the page that says so]({rule.link}).{remedy}"
     if rule.parameters:
         lines = ["| parameter | default | what it sets |", "|---|---|---|"]
         for name, schema in rule.parameters.items():

@@ -38,12 +38,14 @@ class Configuration:
 def read(given: Any, rules: Mapping[str, Rule]) -> Configuration:
     """The configuration that this JSON holds: `{"<rule>" or "all": "<level>" or {"enforcementLevel": ..., ...}}`.
 
-    Raises InvalidConfiguration for an unknown rule, level or parameter, or one that is not as its schema says.
+    Raises InvalidConfiguration for an unknown rule, level or parameter, one that is not as its schema says, and for
+    `remediate` where a rule has no remedy: the engine would take that for mandatory without a word.
     """
     if not isinstance(given, Mapping):
         raise InvalidConfiguration(f"The configuration must be a map from rules to settings, got {schema.shown(given)}")
     given = {name: settings for name, settings in given.items() if name != ENVIRONMENTS}
     problems = [problem for name, settings in given.items() for problem in _problems(name, settings, rules)]
+    problems += _refuse_remedies(given, rules)
     if problems:
         raise InvalidConfiguration("\n".join(problems))
     levels: dict[str, str] = {}
@@ -85,6 +87,19 @@ def _problems(name: str, settings: Any, rules: Mapping[str, Rule]) -> Iterator[s
             yield f"{name} has no parameter {key}{nearest(key, parameters) or takes}"
         else:
             yield from schema.complaints(value, parameters[key], f"{name}.{key}")
+
+
+def _refuse_remedies(given: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
+    """What is wrong where `remediate` is asked of rules that can only complain, in one sentence."""
+    asked = {
+        name
+        for name, settings in given.items()
+        if (settings.get(_LEVEL) if isinstance(settings, Mapping) else settings) == "remediate"
+    }
+    without = [name for name in (ALL, *rules) if name in asked and (name == ALL or rules[name].remedy is None)]
+    if without:
+        those = ", ".join(rule.name for rule in rules.values() if rule.remedy)
+        yield f"{', '.join(without)} cannot be remediate: only these rules have a remedy: {those}"
 
 
 def _whole(value: Any, declared: Mapping[str, Any]) -> Any:

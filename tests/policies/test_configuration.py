@@ -52,6 +52,15 @@ def test_a_level_and_a_parameter_apply(config, level):
         ({"exemptions-are-in-order": {"entries": [{"urn": "x"}]}}, "entries[0] has no urn"),
         ({KEEPS: 7}, "must be an enforcement level or a map, got 7"),
         ([], "must be a map from rules to settings"),
+        (
+            {"queue-is-encrypted": "remediate"},
+            "queue-is-encrypted cannot be remediate: only these rules have a remedy: ",
+        ),
+        (
+            {"queue-is-encrypted": {"enforcementLevel": "remediate"}, "queue-has-dead-letters": "remediate"},
+            "queue-has-dead-letters, queue-is-encrypted cannot be remediate: ",
+        ),
+        ({"all": "remediate"}, "all cannot be remediate: only these rules have a remedy: "),
     ],
 )
 def test_a_configuration_that_is_wrong_is_refused(config, sentence):
