@@ -69,4 +69,6 @@ lock: .venv/ready ## Pin the requirements anew, with hashes and without addresse
 	@# Bytecode now and not at every start, but of the 270 MB of pulumi_aws only for what the program imports.
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q -j 0 -x '/pulumi_aws/' .venv/lib
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'from local import program; program.prepare()'
+	@# The policy pack has an environment of its own where it is used alone; here it finds everything in this one.
+	@[ -e policies/venv ] || ln -sfn ../.venv policies/venv
 	@touch .venv/ready

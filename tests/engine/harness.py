@@ -73,6 +73,45 @@ class Outcome:
         return [step for step in self.steps if (step.op in ops if ops else step.op not in ("same", "read", "refresh"))]
 
 
+def make_environment(folder: Path, aws: Aws) -> dict[str, str]:
+    """Makes a home, a state and the plugins for the engine in this folder; the variables with which it finds them.
+
+    Its provider notes what it does in `provider.jsonl`.
+    """
+    engine = locate_engine()
+    if engine is None:
+        raise RuntimeError("no engine: run `make engine`")
+    for part in ("state", "home", "bin"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for plugin, module in (("resource-aws", "aws_provider"), ("language-python", "language_host")):
+        path = folder / "bin" / f"pulumi-{plugin}"
+        path.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tests.engine.{module} "$@"\n')
+        path.chmod(0o755)
+    # The Automation API looks for `bin/pulumi` below the root of a command.
+    (folder / "bin" / "pulumi").unlink(missing_ok=True)
+    (folder / "bin" / "pulumi").symlink_to(engine / "pulumi")
+    return {
+        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": "none",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
+        "AWS_REGION": aws.region,
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "STAND_IN_LOG": str(folder / "provider.jsonl"),
+        "STAND_IN_AWS": json.dumps(
+            {
+                "endpoint_url": aws.endpoint_url,
+                "region": aws.region,
+                "account_id": aws.account_id,
+                "access_key_id": aws.access_key_id,
+                "secret_access_key": aws.secret_access_key,
+            }
+        ),
+    }
+
+
 class EngineStack:
     """One stack of a project, with a state, a home and a provider of its own in this folder."""
 
@@ -84,39 +123,10 @@ class EngineStack:
         config: Mapping[str, Any] | None = None,
         run_program: Callable[[], None] | None = None,
     ) -> None:
-        engine = locate_engine()
-        if engine is None:
-            raise RuntimeError("no engine: run `make engine`")
         self.folder, self.name = folder, stack
         self.log = folder / "provider.jsonl"
-        for part in ("state", "home", "bin", "project"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        _write_plugin(folder / "bin" / "pulumi-resource-aws")
-        # The Automation API looks for `bin/pulumi` below the root of a command.
-        (folder / "bin" / "pulumi").unlink(missing_ok=True)
-        (folder / "bin" / "pulumi").symlink_to(engine / "pulumi")
-        self._environment = {
-            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "none",
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
-            "AWS_REGION": aws.region,
-            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "STAND_IN_PYTHON": sys.executable,
-            "STAND_IN_LOG": str(self.log),
-            "STAND_IN_AWS": json.dumps(
-                {
-                    "endpoint_url": aws.endpoint_url,
-                    "region": aws.region,
-                    "account_id": aws.account_id,
-                    "access_key_id": aws.access_key_id,
-                    "secret_access_key": aws.secret_access_key,
-                }
-            ),
-        }
+        self._environment = make_environment(folder, aws)
+        (folder / "project").mkdir(exist_ok=True)
         shutil.copy(ROOT / "Pulumi.yaml", folder / "project")
         self.configure(config or {})
         self._stack = automation.create_or_select_stack(
@@ -217,11 +227,6 @@ def _read_step(metadata: Any) -> Step:
         metadata.urn.rpartition("::")[2],
         after.inputs if after else {},
     )
-
-
-def _write_plugin(path: Path) -> None:
-    path.write_text('#!/bin/sh\nexec "$STAND_IN_PYTHON" -m tests.engine.aws_provider "$@"\n', encoding="utf-8")
-    path.chmod(0o755)
 
 
 def describe(steps: Sequence[Step]) -> set[str]:
