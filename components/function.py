@@ -58,6 +58,8 @@ class FunctionArgs(TypedDict):
     """How many of it may always run at once, and no more; 0, which shares what the account has, unless given."""
     on_failure_arn: NotRequired[pulumi.Input[str]]
     """Queue for invocations that fail for good: for every function that is called asynchronously."""
+    retain_logs: NotRequired[bool]
+    """Whether its log group stays in CloudWatch when the function goes from the stack; it does not unless given."""
     runtime: NotRequired[RuntimeArgs]
     """What it has in common with the others."""
 
@@ -107,7 +109,7 @@ class Function(pulumi.ComponentResource):
             name=Output.concat(LOG_GROUP_PREFIX, role.name),
             retention_in_days=runtime.get("log_retention_days", 90),
             tags=tags,
-            opts=named_once,
+            opts=ResourceOptions.merge(named_once, ResourceOptions(retain_on_delete=args.get("retain_logs"))),
         )
         policy = iam.RolePolicy(
             name,

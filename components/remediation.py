@@ -11,7 +11,7 @@ from . import arns, iam_policies, remediation_policies
 from .function import Function, RuntimeArgs, describe_for_alarms, statements
 from .queues import queue
 from .release import resolve_runbook
-from .remediation_steps import RESTART_DEBOUNCE_SECONDS, RESTART_MINUTES, probe_seconds, steps
+from .remediation_steps import RESTART_DEBOUNCE_SECONDS, RESTART_MINUTES, STEPS_OF_EVERY_MODE, probe_seconds, steps
 from .remediation_workflow import Workflow
 from .tables import table
 
@@ -170,6 +170,8 @@ class Remediation(pulumi.ComponentResource):
                     "environment": what.environment,
                     "timeout_seconds": what.timeout_seconds,
                     "reserved_concurrency": reserved,
+                    # What it did to secrets is evidence, and a setting can take the function away.
+                    "retain_logs": step not in STEPS_OF_EVERY_MODE,
                     "runtime": runtime,
                 },
                 opts=child,

@@ -25,6 +25,9 @@ START_SECONDS = 10
 VERSIONS = 3
 """A probe is asked about AWSCURRENT, AWSPENDING and AWSPREVIOUS, one after another."""
 
+STEPS_OF_EVERY_MODE = ("claim", "diagnose", "decide", "end", "notify")
+"""What remediation always needs; a setting brings each of the others, and can take it away again."""
+
 Environment = Mapping[str, pulumi.Input[str]]
 
 

@@ -57,6 +57,8 @@ class Recorded:
     aliases: tuple[str, ...]
     ignore_changes: tuple[str, ...]
     delete_before_replace: bool
+    retain_on_delete: bool
+    """Whether it stays in AWS when it goes from the stack."""
     has_update_check: bool
     """Whether something runs before an update, which may refuse it."""
     depends_on: frozenset[str]
@@ -200,6 +202,7 @@ class _Monitor(mocks.MockMonitor):
                     aliases=tuple(alias.urn or alias.spec.name for alias in request.aliases),
                     ignore_changes=tuple(request.ignoreChanges),
                     delete_before_replace=request.deleteBeforeReplace,
+                    retain_on_delete=request.retainOnDelete,
                     has_update_check=bool(request.hooks.before_update),
                     depends_on=frozenset(request.dependencies),
                     property_dependencies={

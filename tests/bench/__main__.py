@@ -18,7 +18,7 @@ from rich.console import Console
 from local import deployment
 from local.deployment import RunningStack
 
-from . import audit, burst, incidents, policies
+from . import audit, burst, incidents, policies, preview
 from .figures import Figure, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,6 +41,7 @@ def main() -> None:
     figures: list[Figure] = []
     for measure in (
         imports,
+        preview.shares,
         whole_path,
         incidents.deliveries,
         incidents.repairs,

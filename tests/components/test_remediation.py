@@ -89,6 +89,12 @@ def test_a_mode_has_the_functions_that_it_needs_and_no_other(deploy, given, more
     assert roles == {f"mend-{step}" for step in functions} | {"mend-workflow"}
 
 
+def test_a_function_that_a_setting_takes_away_leaves_its_log(full):
+    kept = {one.name.removeprefix("mend-") for one in full.of_type(LOG_GROUP) if one.retain_on_delete}
+
+    assert kept == {"retry", "move", "probe", "restart", "watch"}
+
+
 def test_the_workflow_is_a_standard_one_that_logs_errors_without_what_it_handles(plain):
     machine = plain.named(MACHINE, "mend").inputs
     log_group = plain.named(LOG_GROUP, "mend-workflow")

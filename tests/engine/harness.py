@@ -125,6 +125,7 @@ class EngineStack:
     ) -> None:
         self.folder, self.name = folder, stack
         self.log = folder / "provider.jsonl"
+        self._file = folder / "project" / f"Pulumi.{stack}.yaml"
         self._environment = make_environment(folder, aws)
         (folder / "project").mkdir(exist_ok=True)
         shutil.copy(ROOT / "Pulumi.yaml", folder / "project")
@@ -141,18 +142,24 @@ class EngineStack:
             ),
         )
 
+    def read_config(self) -> dict[str, Any]:
+        """What the stack's file says."""
+        path = self._file if self._file.exists() else ROOT / self._file.name
+        return yaml.safe_load(path.read_text(encoding="utf-8")).get("config", {})
+
     def configure(self, config: Mapping[str, Any]) -> None:
         """Write the stack's file: the repository's own, these values in place of its own; None takes a key out."""
-        path = self.folder / "project" / f"Pulumi.{self.name}.yaml"
-        given = path if path.exists() else ROOT / f"Pulumi.{self.name}.yaml"
-        content = yaml.safe_load(given.read_text(encoding="utf-8"))
-        values = content.setdefault("config", {})
+        values = self.read_config()
         for key, value in config.items():
             qualified = key if ":" in key else f"{PROJECT}:{key}"
             values[qualified] = value
             if value is None:
                 del values[qualified]
-        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        self.replace_config(values)
+
+    def replace_config(self, config: Mapping[str, Any]) -> None:
+        """Write the stack's file: these values and no others."""
+        self._file.write_text(yaml.safe_dump({"config": dict(config)}), encoding="utf-8")
 
     def set_path(self, path: str, value: str, *, secret: bool = False) -> None:
         """`pulumi config set --path`, encrypted where it is a secret."""
@@ -179,6 +186,15 @@ class EngineStack:
         """The state, as `pulumi stack export` writes it."""
         exported = self._stack.export_stack()
         return {"version": exported.version, "deployment": exported.deployment}
+
+    def list_retained(self) -> set[str]:
+        """The logical names of what stays in AWS when it goes from the stack, with its type: `LogGroup name`."""
+        resources = self.export()["deployment"]["resources"]
+        return {
+            f"{one['type'].rpartition(':')[2]} {one['urn'].rpartition('::')[2]}"
+            for one in resources
+            if one.get("retainOnDelete")
+        }
 
     def adopt(self, state: Mapping[str, Any]) -> None:
         """Takes this for the stack's state, as `pulumi stack import` does."""

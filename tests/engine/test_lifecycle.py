@@ -7,7 +7,11 @@ import pytest
 from local import drill, promises
 from local.deployment import RunningStack
 from local.resources import TABLE
+from tests.engine.configurations import CONFIGURATIONS
 from tests.engine.harness import EngineStack, Outcome, describe
+
+ACTING = {"retry", "move", "probe", "restart", "watch"}
+"""The steps of remediation whose log groups stay when they go."""
 
 
 @dataclass
@@ -15,14 +19,28 @@ class Deployed:
     """A stack with its first preview and update."""
 
     stack: EngineStack
+    before: set[str]
+    """What AWS had before."""
     preview: Outcome
     up: Outcome
 
 
-@pytest.fixture(scope="module", params=["dev"])
-def deployed(request, new_stack):
+def list_resources(aws) -> set[str]:
+    """Everything of ours that AWS has, but for secrets, which wait until their recovery window is over."""
+    return {
+        f"{token} {name}"
+        for token, entry in TABLE.items()
+        if token != "aws:secretsmanager/secret:Secret"
+        for name in entry.lists(aws)
+        if "rotation-guard" in name
+    }
+
+
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def deployed(request, new_stack, aws):
+    before = list_resources(aws)
     stack = new_stack(request.param)
-    return Deployed(stack, stack.preview(), stack.up())
+    return Deployed(stack, before, stack.preview(), stack.up())
 
 
 def test_a_first_update_creates_what_its_preview_has_announced(deployed):
@@ -68,21 +86,20 @@ def test_a_broken_rotation_heals_in_what_the_engine_has_deployed(deployed, emula
     assert [(promise, broken) for promise, broken in judged if broken] == []
 
 
-def test_a_destroyed_stack_leaves_nothing_and_can_be_deployed_again(deployed, aws):
-    destroyed = deployed.stack.destroy()
-    left = {
-        token: [name for name in entry.lists(aws) if "rotation-guard" in name]
-        for token, entry in TABLE.items()
-        if token not in _KEPT
+def test_a_destroyed_stack_leaves_the_logs_of_what_has_acted_alone_and_can_be_deployed_again(deployed, aws):
+    kept = {
+        f"{one['type']} {one['id']}"
+        for one in deployed.stack.export()["deployment"]["resources"]
+        if one["urn"].rpartition("::")[2].removeprefix("rotation-guard-remediation-") in ACTING
+        and one["type"] == "aws:cloudwatch/logGroup:LogGroup"
     }
 
+    destroyed = deployed.stack.destroy()
+
     assert (destroyed.failed, destroyed.messages) == (False, [])
-    assert {token: names for token, names in left.items() if names} == {}
+    assert list_resources(aws) - deployed.before == kept
+    assert (kept != set()) == (deployed.stack.read_config()["rotation-guard:remediationMode"] != "notify")
     again = deployed.stack.up()
     assert (again.failed, again.messages) == (False, [])
     assert describe(again.steps) == describe(deployed.up.steps)
     assert not deployed.stack.destroy().failed
-
-
-_KEPT = ("aws:secretsmanager/secret:Secret",)
-"""A secret waits until its recovery window is over."""

@@ -1,0 +1,157 @@
+"""Every setting changed in turn: what it is for changes, and nothing that holds data is made anew or deleted."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from components.configuration import camel
+from tests.components.samples.everything import EVERYTHING
+from tests.engine.configurations import LAYER
+from tests.engine.harness import ROOT, Outcome
+
+FUNCTION_WITH_PARTS = "create Function, create LogGroup, create Role, create RolePolicy, "
+"""A new step of remediation; what runs it, and what watches it, is told."""
+NEW_STEP = (
+    f"{FUNCTION_WITH_PARTS}create MetricAlarm, update CompositeAlarm, update Function, update RolePolicy, "
+    "update StateMachine"
+)
+CHANGES = {
+    "scheduleExpression": "update Schedule, update Function, update MetricAlarm",
+    "scheduleTimezone": "update Schedule",
+    "scheduleFlexibleMinutes": "update Schedule",
+    "maxAgeDays": "update Function",
+    "maxAgeClasses": "update Function",
+    "warnDays": "update Function",
+    "stuckHours": "update Function",
+    "missedHours": "update Function",
+    "managedTag": "update Function",
+    "subscriptions": "create TopicSubscription, delete TopicSubscription, create Queue, create QueuePolicy, "
+    "create MetricAlarm, update CompositeAlarm, update Dashboard",
+    "queueRetentionDays": "update Queue",
+    "deadLetterRetentionDays": "update Queue",
+    "maxOverdue": "create MetricAlarm, create CompositeAlarm, update Dashboard",
+    "history": "update Function",
+    "historyDays": "update Function",
+    "deletionProtection": "update Table",
+    "logRetentionDays": "update LogGroup",
+    "remediationMode": NEW_STEP,
+    "settleMinutes": "update Function",
+    "retryBaseMinutes": "update Function",
+    "retryCapMinutes": "update Function",
+    "maxRetries": "update Function",
+    "breakerThreshold": "update Function",
+    "maxActionsPerHour": "update Function",
+    "reservedConcurrency": "update Function",
+    "changeWindow": "update Function",
+    "probeFunctions": NEW_STEP,
+    # Without a probe, a restart or a retry there is nothing to tell these to.
+    "probeTimeoutSeconds": "",
+    "rotationFunctions": "",
+    "restartRoleArns": "",
+    "restartDebounceSeconds": "",
+    "restartTimeoutMinutes": "",
+    "restartTargets": NEW_STEP,
+    "runbookUrl": "update Function, update StateMachine, update MetricAlarm, update CompositeAlarm, update Dashboard",
+    "extraRules": "create EventRule, create EventTarget, create MetricAlarm, update CompositeAlarm, update QueuePolicy",
+    "powertoolsLayerArn": "update Function",
+    "kmsKeyArn": "update Queue, update Topic, update RolePolicy, create Topic, create TopicPolicy, "
+    "create TopicSubscription, create MetricAlarm, update CompositeAlarm",
+    "tags": "update CompositeAlarm, update EventRule, update EventSourceMapping, update Function, update LogGroup, "
+    "update MetricAlarm, update Queue, update Role, update ScheduleGroup, update StateMachine, update Table, "
+    "update Topic",
+    "demo": f"{NEW_STEP}, create Parameter, create Permission, create Secret, create SecretRotation, "
+    "create SecretVersion",
+    "drill": "update EventRule",
+}
+"""What is to change of the prod stack, by setting: from their descriptions in Pulumi.yaml."""
+FITTING: dict[str, Any] = {
+    "powertoolsLayerArn": LAYER,
+    # Beside the other settings of the prod stack.
+    "deadLetterRetentionDays": 10,
+    "retryCapMinutes": 30,
+    "deletionProtection": True,
+}
+VALUES = {camel(name): value for name, value in EVERYTHING.items()} | FITTING
+DEMO = {"Secret", "SecretVersion", "SecretRotation", "Parameter"}
+GOES_WITH_ITS_SETTING = {
+    "subscriptions": {"TopicSubscription", "Queue"},
+    "kmsKeyArn": {"Topic", "TopicSubscription"},
+    "demo": DEMO,
+}
+"""What holds data and belongs to one setting: subscribers and their dead letters, their second topic, the demo."""
+HOLDS_DATA = {"Table", "Topic", "TopicSubscription", "Queue", "LogGroup", *DEMO}
+SETTINGS = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+
+
+def summarise(outcome: Outcome) -> set[str]:
+    """What is to happen to resources of AWS: `update Queue`, each kind once."""
+    steps = [step for step in outcome.changes() if step.type.startswith("aws:")]
+    return {f"{step.op} {step.type.rpartition(':')[2]}" for step in steps}
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack):
+    stack = new_stack("prod")
+    assert not stack.up().failed
+    yield stack
+    assert not stack.destroy().failed
+
+
+@pytest.fixture(scope="module")
+def full_stack(new_stack):
+    stack = new_stack("everything")
+    assert not stack.up().failed
+    yield stack
+    assert not stack.destroy().failed
+
+
+def test_every_setting_is_changed_here():
+    assert set(CHANGES) == set(VALUES) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("setting", CHANGES)
+def test_a_setting_changes_what_it_is_for(setting, stack):
+    before = stack.read_config()
+
+    stack.configure({setting: VALUES[setting]})
+    preview = stack.preview()
+    stack.replace_config(before)
+
+    assert (preview.failed, preview.messages) == (False, [])
+    assert summarise(preview) == set(filter(None, CHANGES[setting].split(", ")))
+
+
+def test_the_engine_names_the_first_setting_of_another_type(stack):
+    before = stack.read_config()
+
+    stack.configure({"maxAgeDays": "ninety", "warnDays": "seven"})
+    preview = stack.preview()
+    stack.replace_config(before)
+
+    assert preview.failed
+    quoted = "Stack 'prod' with configuration key 'maxAgeDays' must be of type 'integer'"
+    assert quoted in preview.messages[0]
+    assert "warnDays" not in preview.messages[0]
+    assert quoted in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("setting", [setting for setting, change in CHANGES.items() if "create" in change])
+def test_a_setting_that_is_taken_back_deletes_nothing_but_its_own(setting, full_stack):
+    before = full_stack.read_config()
+
+    full_stack.configure({setting: None})
+    preview = full_stack.preview()
+    full_stack.replace_config(before)
+
+    assert (preview.failed, preview.messages) == (False, [])
+    retained = full_stack.list_retained()
+    gone = [
+        f"{step.type.rpartition(':')[2]} {step.name}"
+        for step in preview.changes()
+        if step.op not in ("create", "update", "same")
+    ]
+    assert gone
+    own = GOES_WITH_ITS_SETTING.get(setting, set())
+    holds_data = [one for one in gone if one.partition(" ")[0] in HOLDS_DATA - own and one not in retained]
+    assert holds_data == []
