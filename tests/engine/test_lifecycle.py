@@ -1,5 +1,6 @@
 """The whole product under the real engine: previewed, deployed, unchanged, refreshed, destroyed, and deployed again."""
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -63,9 +64,27 @@ def test_a_refresh_finds_no_drift(deployed):
     assert (preview.failed, preview.messages, preview.changes()) == (False, [], [])
 
 
+def test_the_audit_is_scheduled_and_writes_down_what_it_checks(deployed, aws):
+    outputs = deployed.up.outputs
+
+    schedule = aws.client("scheduler").get_schedule(
+        GroupName=outputs["schedule_group_name"], Name=outputs["schedule_name"]
+    )
+    answer = aws.client("lambda").invoke(FunctionName=outputs["function_name"], Payload=b"{}")
+    run = json.loads(answer["Payload"].read())
+    rows = aws.client("dynamodb").scan(TableName=outputs["table_name"])["Items"]
+
+    assert schedule["ScheduleExpression"] == outputs["schedule_expression"]
+    assert schedule["Target"]["Arn"].endswith(f":function:{outputs['function_name']}")
+    assert "FunctionError" not in answer
+    assert len([row for row in rows if row["run_id"]["S"] == run["run_id"]]) == run["checked"]
+    demo = deployed.stack.read_config().get("rotation-guard:demo", False)
+    assert (run["checked"] > 0) == demo
+
+
 def test_a_broken_rotation_heals_in_what_the_engine_has_deployed(deployed, emulator, aws):
     if deployed.stack.name != "dev":
-        pytest.skip("only the dev stack has a demo secret whose rotation can be broken")
+        pytest.skip("a drill needs the settings of the dev stack: the demo, and waits of a minute")
     running = RunningStack(
         directory=emulator.folder.parent,
         stack=deployed.stack.name,
