@@ -31,17 +31,17 @@ def rename(inputs: Inputs, names: Names) -> Properties:
     return properties
 
 
-def fields(name: str, names: Names) -> Change:
+def rename_fields(name: str, names: Names) -> Change:
     """An object with these fields, as one under another name."""
     return lambda value: {name: rename(value, names)}
 
 
-def unfold(names: Names) -> Change:
+def flatten(names: Names) -> Change:
     """An object with these fields, as properties of their own."""
     return lambda value: rename(value, names)
 
 
-def each(name: str, names: Names) -> Change:
+def rename_each(name: str, names: Names) -> Change:
     """A list of objects with these fields, as one under another name."""
     return lambda values: {name: [join_keys(rename(value, names)) for value in values]}
 
@@ -51,12 +51,12 @@ def read_json(name: str) -> Change:
     return lambda text: {name: json.loads(text)}
 
 
-def wrap(name: str) -> Change:
+def wrap_in_list(name: str) -> Change:
     """One value, as a list of it."""
     return lambda value: {name: [value]}
 
 
-def pair(name: str, key: str, value: str) -> Change:
+def list_pairs(name: str, key: str, value: str) -> Change:
     """A map of texts, as a list of pairs with these names."""
     return lambda texts: {name: [{key: left, value: right} for left, right in texts.items()]}
 
@@ -79,7 +79,7 @@ def locate_code(files: Mapping[str, Path]) -> Properties:
     return {"Code": {"S3Bucket": "code-of-the-program", "S3Key": f"{digest}.zip"}}
 
 
-def half_of_key(kind: str) -> Change:
+def mark_key(kind: str) -> Change:
     """The attribute that is the HASH or the RANGE of a key, which `join_keys` puts together."""
     return lambda attribute: {f"key:{kind}": attribute}
 

@@ -5,23 +5,23 @@ from collections.abc import Mapping
 from tests.validators.property_changes import (
     Names,
     append_suffix,
-    each,
-    fields,
-    half_of_key,
+    flatten,
     leave_out,
+    list_pairs,
     locate_code,
-    pair,
+    mark_key,
     read_json,
-    unfold,
-    wrap,
+    rename_each,
+    rename_fields,
+    wrap_in_list,
 )
 
-_TAGS = {"tags": pair("Tags", "Key", "Value")}
+_TAGS = {"tags": list_pairs("Tags", "Key", "Value")}
 _RETRY_POLICY: Names = {
     "maximumRetryAttempts": "MaximumRetryAttempts",
     "maximumEventAgeInSeconds": "MaximumEventAgeInSeconds",
 }
-_DEAD_LETTERS: Names = {"deadLetterConfig": fields("DeadLetterConfig", {"arn": "Arn"})}
+_DEAD_LETTERS: Names = {"deadLetterConfig": rename_fields("DeadLetterConfig", {"arn": "Arn"})}
 
 TYPES: Mapping[str, tuple[str, Names]] = {
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": (
@@ -32,7 +32,7 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             "alarmRule": "AlarmRule",
             "alarmActions": "AlarmActions",
             "okActions": "OKActions",
-            "actionsSuppressor": unfold(
+            "actionsSuppressor": flatten(
                 {
                     "alarm": "ActionsSuppressor",
                     "extensionPeriod": "ActionsSuppressorExtensionPeriod",
@@ -70,7 +70,7 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             "alarmDescription": "AlarmDescription",
             "namespace": "Namespace",
             "metricName": "MetricName",
-            "dimensions": pair("Dimensions", "Name", "Value"),
+            "dimensions": list_pairs("Dimensions", "Name", "Value"),
             "statistic": "Statistic",
             "comparisonOperator": "ComparisonOperator",
             "threshold": "Threshold",
@@ -83,23 +83,23 @@ TYPES: Mapping[str, tuple[str, Names]] = {
     "aws:dynamodb/table:Table": (
         "AWS::DynamoDB::Table",
         {
-            "attributes": each("AttributeDefinitions", {"name": "AttributeName", "type": "AttributeType"}),
-            "hashKey": half_of_key("HASH"),
-            "rangeKey": half_of_key("RANGE"),
+            "attributes": rename_each("AttributeDefinitions", {"name": "AttributeName", "type": "AttributeType"}),
+            "hashKey": mark_key("HASH"),
+            "rangeKey": mark_key("RANGE"),
             "billingMode": "BillingMode",
-            "globalSecondaryIndexes": each(
+            "globalSecondaryIndexes": rename_each(
                 "GlobalSecondaryIndexes",
                 {
                     "name": "IndexName",
-                    "hashKey": half_of_key("HASH"),
-                    "rangeKey": half_of_key("RANGE"),
+                    "hashKey": mark_key("HASH"),
+                    "rangeKey": mark_key("RANGE"),
                     "projectionType": lambda kind: {"Projection": {"ProjectionType": kind}},
                 },
             ),
-            "pointInTimeRecovery": fields(
+            "pointInTimeRecovery": rename_fields(
                 "PointInTimeRecoverySpecification", {"enabled": "PointInTimeRecoveryEnabled"}
             ),
-            "ttl": fields("TimeToLiveSpecification", {"attributeName": "AttributeName", "enabled": "Enabled"}),
+            "ttl": rename_fields("TimeToLiveSpecification", {"attributeName": "AttributeName", "enabled": "Enabled"}),
             "deletionProtectionEnabled": "DeletionProtectionEnabled",
             **_TAGS,
         },
@@ -123,7 +123,7 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             "functionName": "FunctionName",
             "batchSize": "BatchSize",
             "functionResponseTypes": "FunctionResponseTypes",
-            "scalingConfig": fields("ScalingConfig", {"maximumConcurrency": "MaximumConcurrency"}),
+            "scalingConfig": rename_fields("ScalingConfig", {"maximumConcurrency": "MaximumConcurrency"}),
             **_TAGS,
         },
     ),
@@ -141,8 +141,8 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             "timeout": "Timeout",
             "memorySize": "MemorySize",
             "reservedConcurrentExecutions": "ReservedConcurrentExecutions",
-            "environment": fields("Environment", {"variables": "Variables"}),
-            "loggingConfig": fields("LoggingConfig", {"logGroup": "LogGroup", "logFormat": "LogFormat"}),
+            "environment": rename_fields("Environment", {"variables": "Variables"}),
+            "loggingConfig": rename_fields("LoggingConfig", {"logGroup": "LogGroup", "logFormat": "LogFormat"}),
             **_TAGS,
         },
     ),
@@ -152,8 +152,8 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             # The provider's default is the function itself, which the template has to name.
             "functionName": lambda name: {"FunctionName": name, "Qualifier": "$LATEST"},
             **_RETRY_POLICY,
-            "destinationConfig": fields(
-                "DestinationConfig", {"onFailure": fields("OnFailure", {"destination": "Destination"})}
+            "destinationConfig": rename_fields(
+                "DestinationConfig", {"onFailure": rename_fields("OnFailure", {"destination": "Destination"})}
             ),
         },
     ),
@@ -174,17 +174,17 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             "description": "Description",
             "scheduleExpression": "ScheduleExpression",
             "scheduleExpressionTimezone": "ScheduleExpressionTimezone",
-            "flexibleTimeWindow": fields(
+            "flexibleTimeWindow": rename_fields(
                 "FlexibleTimeWindow", {"mode": "Mode", "maximumWindowInMinutes": "MaximumWindowInMinutes"}
             ),
             "state": "State",
-            "target": fields(
+            "target": rename_fields(
                 "Target",
                 {
                     "arn": "Arn",
                     "roleArn": "RoleArn",
                     "input": "Input",
-                    "retryPolicy": fields("RetryPolicy", _RETRY_POLICY),
+                    "retryPolicy": rename_fields("RetryPolicy", _RETRY_POLICY),
                     **_DEAD_LETTERS,
                 },
             ),
@@ -201,7 +201,7 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             "secretId": "SecretId",
             "rotationLambdaArn": "RotationLambdaARN",
             "rotateImmediately": "RotateImmediatelyOnUpdate",
-            "rotationRules": fields("RotationRules", {"automaticallyAfterDays": "AutomaticallyAfterDays"}),
+            "rotationRules": rename_fields("RotationRules", {"automaticallyAfterDays": "AutomaticallyAfterDays"}),
         },
     ),
     "aws:sfn/stateMachine:StateMachine": (
@@ -210,7 +210,7 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             "definition": "DefinitionString",
             "roleArn": "RoleArn",
             "type": "StateMachineType",
-            "loggingConfiguration": fields(
+            "loggingConfiguration": rename_fields(
                 "LoggingConfiguration",
                 {
                     "level": "Level",
@@ -224,7 +224,7 @@ TYPES: Mapping[str, tuple[str, Names]] = {
     "aws:sns/topic:Topic": ("AWS::SNS::Topic", {"kmsMasterKeyId": "KmsMasterKeyId", **_TAGS}),
     "aws:sns/topicPolicy:TopicPolicy": (
         "AWS::SNS::TopicPolicy",
-        {"arn": wrap("Topics"), "policy": read_json("PolicyDocument")},
+        {"arn": wrap_in_list("Topics"), "policy": read_json("PolicyDocument")},
     ),
     "aws:sns/topicSubscription:TopicSubscription": (
         "AWS::SNS::Subscription",
@@ -253,7 +253,7 @@ TYPES: Mapping[str, tuple[str, Names]] = {
     ),
     "aws:sqs/queuePolicy:QueuePolicy": (
         "AWS::SQS::QueuePolicy",
-        {"queueUrl": wrap("Queues"), "policy": read_json("PolicyDocument")},
+        {"queueUrl": wrap_in_list("Queues"), "policy": read_json("PolicyDocument")},
     ),
     "aws:ssm/parameter:Parameter": (
         "AWS::SSM::Parameter",
@@ -294,7 +294,7 @@ PARTS: Mapping[str, tuple[str, str, Names]] = {
         {
             "targetId": "Id",
             "arn": "Arn",
-            "retryPolicy": fields("RetryPolicy", _RETRY_POLICY),
+            "retryPolicy": rename_fields("RetryPolicy", _RETRY_POLICY),
             **_DEAD_LETTERS,
         },
     ),

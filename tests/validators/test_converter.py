@@ -48,11 +48,11 @@ def change(inputs: Mapping[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
     if isinstance(value, dict):
         value["plantedField"] = Path("planted") if "code" in path else "planted"
     else:
-        place[path[-1]] = other_value(path[-1], value)
+        place[path[-1]] = choose_other_value(path[-1], value)
     return changed
 
 
-def other_value(key: Any, value: Any) -> Any:
+def choose_other_value(key: Any, value: Any) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):

@@ -26,7 +26,7 @@ RULE, TARGET, SUBSCRIPTION = (
 )
 DRILL = "rotation-guard.drill"
 PEOPLE, RECORD, REPAIR = "failures", "audit", "remediation"
-HEARD: dict[str, set[str]] = {
+DESTINATIONS: dict[str, set[str]] = {
     # "Secret rotation failed", an abandoned one, and one that failed its test: people, the record and the repair.
     "rotation-failed": {PEOPLE, RECORD, REPAIR},
     "rotation-abandoned": {PEOPLE, RECORD, REPAIR},
@@ -120,11 +120,11 @@ REFUSED: list[dict[str, Any]] = [
 ]
 
 
-def recorded_event(name: str) -> dict[str, Any]:
+def read_event(name: str) -> dict[str, Any]:
     return json.loads((EVENTS / f"{name}.json").read_text())
 
 
-def patterns_of(recording: Recording) -> dict[str, tuple[dict[str, Any], set[str]]]:
+def list_patterns(recording: Recording) -> dict[str, tuple[dict[str, Any], set[str]]]:
     """The name of every rule -> its pattern and where it leads."""
     leads: dict[str, set[str]] = {}
     for target in recording.of_type(TARGET):
@@ -139,57 +139,59 @@ def find_destinations(
     run_validator, cases: dict[str, tuple[Recording, dict[str, dict[str, Any]]]]
 ) -> dict[str, dict[str, set[str]]]:
     """Where the events of each case go in its configuration, by Event Ruler."""
-    rules = {case: patterns_of(recording) for case, (recording, _) in cases.items()}
+    rules = {case: list_patterns(recording) for case, (recording, _) in cases.items()}
     questions = [(case, rule, name) for case, (_, events) in cases.items() for rule in rules[case] for name in events]
     asked = [(rules[case][rule][0], cases[case][1][name]) for case, rule, name in questions]
-    destinations: dict[str, dict[str, set[str]]] = {
+    found: dict[str, dict[str, set[str]]] = {
         case: {name: set() for name in events} for case, (_, events) in cases.items()
     }
     for (case, rule, name), answer in zip(questions, run_validator(tools.match_events, asked), strict=True):
         assert answer in ("true", "false"), (case, rule, answer)
         if answer == "true":
-            destinations[case][name] |= rules[case][rule][1]
-    return destinations
+            found[case][name] |= rules[case][rule][1]
+    return found
 
 
 @pytest.fixture(scope="module")
-def heard(recordings, run_validator):
+def destinations(recordings, run_validator):
     """Where every recorded event goes in each configuration."""
-    events = {name: recorded_event(name) for name in HEARD}
+    events = {name: read_event(name) for name in DESTINATIONS}
     return find_destinations(run_validator, {name: (recording, events) for name, recording in recordings.items()})
 
 
 @pytest.fixture(scope="module")
-def heard_drills(recordings, run_validator):
+def drill_destinations(recordings, run_validator):
     """The same of drills; what is for instances only is the extra rules' own business."""
-    drills = {name: {**recorded_event(name), "source": DRILL} for name in HEARD if name != "instance-stopped"}
+    drills = {name: {**read_event(name), "source": DRILL} for name in DESTINATIONS if name != "instance-stopped"}
     return find_destinations(run_validator, {name: (recording, drills) for name, recording in recordings.items()})
 
 
 def test_every_recorded_event_is_looked_at_here():
-    assert {path.stem for path in EVENTS.glob("*.json")} == set(HEARD)
+    assert {path.stem for path in EVENTS.glob("*.json")} == set(DESTINATIONS)
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_every_recorded_event_goes_where_it_should(heard, configuration):
+def test_every_recorded_event_goes_where_it_should(destinations, configuration):
     of_extra_rules = OF_EXTRA_RULES.get(configuration, {})
 
-    assert heard[configuration] == {name: to | of_extra_rules.get(name, set()) for name, to in HEARD.items()}
+    assert destinations[configuration] == {
+        name: to | of_extra_rules.get(name, set()) for name, to in DESTINATIONS.items()
+    }
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_a_drill_is_heard_where_drills_are_allowed_and_nowhere_else(heard_drills, configuration):
+def test_a_drill_is_heard_where_drills_are_allowed_and_nowhere_else(drill_destinations, configuration):
     is_allowed = read_config(configuration).get("rotation-guard:drill") == "true"
     of_extra_rules = OF_EXTRA_RULES["extra-rules"] if configuration == "extra-rules" else {}
 
-    assert heard_drills[configuration] == {
-        name: (HEARD[name] if is_allowed else set()) | of_extra_rules.get(name, set())
-        for name in heard_drills[configuration]
+    assert drill_destinations[configuration] == {
+        name: (DESTINATIONS[name] if is_allowed else set()) | of_extra_rules.get(name, set())
+        for name in drill_destinations[configuration]
     }
 
 
 def test_every_service_event_goes_where_it_should(recordings, run_validator):
-    events = {name: recorded_event("rotation-started") for name in SERVICE_EVENTS}
+    events = {name: read_event("rotation-started") for name in SERVICE_EVENTS}
     for name, event in events.items():
         event["detail"]["eventName"] = name
 
@@ -197,7 +199,7 @@ def test_every_service_event_goes_where_it_should(recordings, run_validator):
 
 
 def test_every_call_goes_where_it_should(recordings, run_validator):
-    events = {name: recorded_event("put-secret-value") for name in CALLS}
+    events = {name: read_event("put-secret-value") for name in CALLS}
     for name, event in events.items():
         event["detail"]["eventName"] = name
 
@@ -205,7 +207,7 @@ def test_every_call_goes_where_it_should(recordings, run_validator):
 
 
 def test_only_the_label_of_the_value_in_use_reaches_the_repair(recordings, run_validator):
-    event = recorded_event("secret-label-updated")
+    event = read_event("secret-label-updated")
     other = copy.deepcopy(event)
     other["detail"]["labelUpdated"] = "BLUE"
 
@@ -218,7 +220,7 @@ def test_only_the_label_of_the_value_in_use_reaches_the_repair(recordings, run_v
 
 
 def test_every_pattern_of_every_configuration_is_accepted(recordings, run_validator):
-    patterns = [pattern for recording in recordings.values() for pattern, _ in patterns_of(recording).values()]
+    patterns = [pattern for recording in recordings.values() for pattern, _ in list_patterns(recording).values()]
     filters = [
         json.loads(one.inputs["filterPolicy"])
         for recording in recordings.values()
@@ -251,7 +253,7 @@ def test_a_filter_policy_lets_through_what_it_should(run_validator):
 
 
 def test_a_wrong_pattern_is_accepted_and_never_matches(run_validator):
-    questions = [(pattern, recorded_event(event)) for pattern, event in WRONG.values()]
+    questions = [(pattern, read_event(event)) for pattern, event in WRONG.values()]
 
     answers = run_validator(tools.match_events, questions)
 

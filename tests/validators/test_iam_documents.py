@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from local.recording import REGION
-from tests.validators import accepted, tools
+from tests.validators import accepted_findings, tools
 
 IDENTITY, TRUST, RESOURCE = "identity", "trust", "resource"
 DOCUMENTS: Mapping[str, tuple[str, str]] = {
@@ -39,58 +39,60 @@ class Planted(NamedTuple):
     by: set[str]
 
 
-def _with(statement: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+def _edit(statement: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """A copy of the statement with these elements instead, without those that are None."""
     return {key: value for key, value in {**statement, **changes}.items() if value is not None}
 
 
-def _when(statement: Mapping[str, Any], operator: str, key: str, value: str) -> dict[str, Any]:
-    return _with(statement, Condition={operator: {key: value}})
+def _limit(statement: Mapping[str, Any], operator: str, key: str, value: str) -> dict[str, Any]:
+    """A copy of the statement with this condition."""
+    return _edit(statement, Condition={operator: {key: value}})
 
 
 BOTH, PARLIAMENT, CFN_LINT, NOBODY = {"parliament", "cfn-lint"}, {"parliament"}, {"cfn-lint"}, set()
 ERRORS: Mapping[str, Planted] = {
-    "an unknown action": Planted(IDENTITY, _with(OF_IDENTITY, Action="sqs:SendMessages"), BOTH),
-    "an unknown service": Planted(IDENTITY, _with(OF_IDENTITY, Action="sqss:SendMessage"), BOTH),
-    "an effect in small letters": Planted(IDENTITY, _with(OF_IDENTITY, Effect="allow"), BOTH),
-    "no action": Planted(IDENTITY, _with(OF_IDENTITY, Action=None), BOTH),
-    "no resource": Planted(IDENTITY, _with(OF_IDENTITY, Resource=None), BOTH),
-    "a misspelt element": Planted(IDENTITY, _with(OF_IDENTITY, Resources=QUEUE), BOTH),
-    "an unknown operator": Planted(IDENTITY, _when(OF_IDENTITY, "StringEqual", "aws:RequestedRegion", "x"), BOTH),
-    "a resource of another service": Planted(IDENTITY, _with(OF_IDENTITY, Resource=QUEUE.replace("sqs", "sns")), BOTH),
-    "an identifier with a hyphen": Planted(IDENTITY, _with(OF_IDENTITY, Sid="let-in"), BOTH),
-    "an unknown key": Planted(IDENTITY, _when(OF_IDENTITY, "StringEquals", "aws:RequestRegion", "x"), PARLIAMENT),
+    "an unknown action": Planted(IDENTITY, _edit(OF_IDENTITY, Action="sqs:SendMessages"), BOTH),
+    "an unknown service": Planted(IDENTITY, _edit(OF_IDENTITY, Action="sqss:SendMessage"), BOTH),
+    "an effect in small letters": Planted(IDENTITY, _edit(OF_IDENTITY, Effect="allow"), BOTH),
+    "no action": Planted(IDENTITY, _edit(OF_IDENTITY, Action=None), BOTH),
+    "no resource": Planted(IDENTITY, _edit(OF_IDENTITY, Resource=None), BOTH),
+    "a misspelt element": Planted(IDENTITY, _edit(OF_IDENTITY, Resources=QUEUE), BOTH),
+    "an unknown operator": Planted(IDENTITY, _limit(OF_IDENTITY, "StringEqual", "aws:RequestedRegion", "x"), BOTH),
+    "a resource of another service": Planted(IDENTITY, _edit(OF_IDENTITY, Resource=QUEUE.replace("sqs", "sns")), BOTH),
+    "an identifier with a hyphen": Planted(IDENTITY, _edit(OF_IDENTITY, Sid="let-in"), BOTH),
+    "an unknown key": Planted(IDENTITY, _limit(OF_IDENTITY, "StringEquals", "aws:RequestRegion", "x"), PARLIAMENT),
     "a key of another service": Planted(
-        IDENTITY, _when(OF_IDENTITY, "StringEquals", "secretsmanager:Name", "x"), PARLIAMENT
+        IDENTITY, _limit(OF_IDENTITY, "StringEquals", "secretsmanager:Name", "x"), PARLIAMENT
     ),
-    "half an ARN": Planted(IDENTITY, _with(OF_IDENTITY, Resource="arn:aws:sqs:inbox"), PARLIAMENT),
-    "a principal in a role's policy": Planted(IDENTITY, _with(OF_IDENTITY, Principal=OF_TRUST["Principal"]), CFN_LINT),
+    "half an ARN": Planted(IDENTITY, _edit(OF_IDENTITY, Resource="arn:aws:sqs:inbox"), PARLIAMENT),
+    "a principal in a role's policy": Planted(IDENTITY, _edit(OF_IDENTITY, Principal=OF_TRUST["Principal"]), CFN_LINT),
     "an operator of another type": Planted(
-        IDENTITY, _when(OF_IDENTITY, "NumericEquals", "aws:RequestedRegion", "x"), NOBODY
+        IDENTITY, _limit(OF_IDENTITY, "NumericEquals", "aws:RequestedRegion", "x"), NOBODY
     ),
-    "an unknown action of trust": Planted(TRUST, _with(OF_TRUST, Action="sts:AssumeRoles"), BOTH),
-    "an unknown kind of principal": Planted(TRUST, _with(OF_TRUST, Principal={"Services": "x"}), PARLIAMENT),
-    "a principal of four digits": Planted(TRUST, _with(OF_TRUST, Principal={"AWS": "1111"}), BOTH),
-    "an unknown operator of trust": Planted(TRUST, _when(OF_TRUST, "StringEqual", "aws:SourceAccount", "1"), BOTH),
-    "an unknown key of trust": Planted(TRUST, _when(OF_TRUST, "StringEquals", "aws:SourceAccounts", "1"), PARLIAMENT),
-    "a resource in a trust policy": Planted(TRUST, _with(OF_TRUST, Resource=ANY_ROLE), CFN_LINT),
-    "trust without a principal": Planted(TRUST, _with(OF_TRUST, Principal=None), CFN_LINT),
+    "an unknown action of trust": Planted(TRUST, _edit(OF_TRUST, Action="sts:AssumeRoles"), BOTH),
+    "an unknown kind of principal": Planted(TRUST, _edit(OF_TRUST, Principal={"Services": "x"}), PARLIAMENT),
+    "a principal of four digits": Planted(TRUST, _edit(OF_TRUST, Principal={"AWS": "1111"}), BOTH),
+    "an unknown operator of trust": Planted(TRUST, _limit(OF_TRUST, "StringEqual", "aws:SourceAccount", "1"), BOTH),
+    "an unknown key of trust": Planted(TRUST, _limit(OF_TRUST, "StringEquals", "aws:SourceAccounts", "1"), PARLIAMENT),
+    "a resource in a trust policy": Planted(TRUST, _edit(OF_TRUST, Resource=ANY_ROLE), CFN_LINT),
+    "trust without a principal": Planted(TRUST, _edit(OF_TRUST, Principal=None), CFN_LINT),
     "a misspelt service that is trusted": Planted(
-        TRUST, _with(OF_TRUST, Principal={"Service": "lamda.amazonaws.com"}), NOBODY
+        TRUST, _edit(OF_TRUST, Principal={"Service": "lamda.amazonaws.com"}), NOBODY
     ),
-    "an unknown action of a queue": Planted(RESOURCE, _with(OF_RESOURCE, Action="sqs:SendMessages"), BOTH),
-    "an action of another service": Planted(RESOURCE, _with(OF_RESOURCE, Action="sns:Publish"), BOTH),
-    "a resource that is no ARN": Planted(RESOURCE, _with(OF_RESOURCE, Resource="inbox"), BOTH),
-    "a role of no account": Planted(RESOURCE, _with(OF_RESOURCE, Principal={"AWS": "arn:aws:iam::1:role/x"}), BOTH),
-    "an unknown operator of a queue": Planted(RESOURCE, _when(OF_RESOURCE, "ArnEqual", "aws:SourceArn", QUEUE), BOTH),
+    "an unknown action of a queue": Planted(RESOURCE, _edit(OF_RESOURCE, Action="sqs:SendMessages"), BOTH),
+    "an action of another service": Planted(RESOURCE, _edit(OF_RESOURCE, Action="sns:Publish"), BOTH),
+    "a resource that is no ARN": Planted(RESOURCE, _edit(OF_RESOURCE, Resource="inbox"), BOTH),
+    "a role of no account": Planted(RESOURCE, _edit(OF_RESOURCE, Principal={"AWS": "arn:aws:iam::1:role/x"}), BOTH),
+    "an unknown operator of a queue": Planted(RESOURCE, _limit(OF_RESOURCE, "ArnEqual", "aws:SourceArn", QUEUE), BOTH),
     "an unknown key of a queue": Planted(
-        RESOURCE, _when(OF_RESOURCE, "ArnEquals", "aws:SourceArns", QUEUE), PARLIAMENT
+        RESOURCE, _limit(OF_RESOURCE, "ArnEquals", "aws:SourceArns", QUEUE), PARLIAMENT
     ),
-    "a queue's policy without a principal": Planted(RESOURCE, _with(OF_RESOURCE, Principal=None), CFN_LINT),
+    "a queue's policy without a principal": Planted(RESOURCE, _edit(OF_RESOURCE, Principal=None), CFN_LINT),
     "a misspelt service that is let in": Planted(
-        RESOURCE, _with(OF_RESOURCE, Principal={"Service": "event.amazonaws.com"}), NOBODY
+        RESOURCE, _edit(OF_RESOURCE, Principal={"Service": "event.amazonaws.com"}), NOBODY
     ),
     "an ARN's operator on an account": Planted(
-        RESOURCE, _when(OF_RESOURCE, "ArnEquals", "aws:SourceAccount", "111122223333"), NOBODY
+        RESOURCE, _limit(OF_RESOURCE, "ArnEquals", "aws:SourceAccount", "111122223333"), NOBODY
     ),
 }
 """What is planted -> which validator finds it. docs/validators.md names what neither does."""
@@ -115,10 +117,10 @@ def read_for_parliament(kind: str, document: Mapping[str, Any]) -> dict[str, Any
 
 def ask_parliament(run_validator, documents: list[tuple[str, dict[str, Any]]]) -> list[list[str]]:
     """What parliament says of each document; of a trust policy, all but that it lets somebody assume a role."""
-    said = run_validator(tools.check_policies, [read_for_parliament(kind, one) for kind, one in documents])
+    answers = run_validator(tools.check_policies, [read_for_parliament(kind, one) for kind, one in documents])
     return [
         [line for line in lines if kind != TRUST or not line.startswith("CREDENTIALS_EXPOSURE")]
-        for (kind, _), lines in zip(documents, said, strict=True)
+        for (kind, _), lines in zip(documents, answers, strict=True)
     ]
 
 
@@ -129,7 +131,7 @@ def test_every_document_is_as_parliament_wants_it(templates, run_validator):
 
     findings = [line for lines in ask_parliament(run_validator, documents) for line in lines]
 
-    assert accepted.compare(findings, accepted.PARLIAMENT) == ([], [])
+    assert accepted_findings.compare(findings, accepted_findings.PARLIAMENT) == ([], [])
 
 
 def test_every_document_of_a_resource_is_looked_at(templates):
@@ -164,12 +166,14 @@ def finders(run_validator) -> dict[str, set[str]]:
         type_ = {IDENTITY: "AWS::IAM::RolePolicy", TRUST: "AWS::IAM::Role", RESOURCE: "AWS::SQS::QueuePolicy"}[kind]
         resources[f"Error{number}"] = {"Type": type_, "Properties": properties}
     template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
-    said = run_validator(tools.check_templates, {"planted": template}, REGION)["planted"]
-    found: dict[str, set[str]] = {}
+    findings = run_validator(tools.check_templates, {"planted": template}, REGION)["planted"]
+    by_error: dict[str, set[str]] = {}
     for number, (error, lines) in enumerate(zip(ERRORS, by_parliament, strict=True)):
-        by_cfn_lint = any(f" Resources/Error{number}/" in finding for finding in said)
-        found[error] = {name for name, is_found in {"parliament": lines, "cfn-lint": by_cfn_lint}.items() if is_found}
-    return found
+        by_cfn_lint = any(f" Resources/Error{number}/" in finding for finding in findings)
+        by_error[error] = {
+            name for name, is_found in {"parliament": lines, "cfn-lint": by_cfn_lint}.items() if is_found
+        }
+    return by_error
 
 
 @pytest.mark.parametrize("error", ERRORS)

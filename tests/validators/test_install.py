@@ -1,5 +1,7 @@
 """install.sh on machines that lack something: one sentence each, and the rest is installed all the same."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -190,3 +192,14 @@ def test_a_test_is_skipped_before_anything_is_installed(tmp_path, monkeypatch):
 def test_a_validator_that_breaks_is_no_skip():
     with pytest.raises(RuntimeError, match="ended with 1: it is broken"):
         tools._run([sys.executable, "-c", "import sys; sys.exit('it is broken')"], (0,))
+
+
+def test_locks_have_hashes_and_no_addresses():
+    folder = SCRIPT.parent
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    requirements = (folder / "requirements.txt").read_text()
+
+    assert all(package["integrity"].startswith("sha512-") for path, package in packages.items() if path)
+    assert all({"resolved", "funding"}.isdisjoint(package) for package in packages.values())
+    assert "://" not in requirements
+    assert requirements.count("==") == len(re.findall(r"==.* \\\n    --hash=sha256:", requirements))

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from local.recording import REGION
-from tests.validators import accepted, tools
+from tests.conftest import ROOT
+from tests.validators import accepted_findings, tools
 from tests.validators.planted_properties import ERRORS, NOT_FOUND, plant
 
+DOCS = ROOT / "docs" / "validators.md"
+REGIONS = (REGION, "us-east-1", "us-gov-west-1", "cn-north-1")
+"""One or two of each partition: what a resource type can differs by Region."""
 UNIQUE = "E3019"
 """Of copies of one resource: that their names are the same."""
 
@@ -70,11 +74,11 @@ def has_path(properties: Mapping[str, Any], path: str) -> bool:
 
 def test_all_properties_are_as_the_schemas_of_aws_have_them(templates, run_validator):
     assert all(len(template["Resources"]) > 100 for template in templates.values())
-    said = run_validator(tools.check_templates, keep_new_resources(templates), REGION)
+    by_template = run_validator(tools.check_templates, keep_new_resources(templates), *REGIONS)
 
-    findings = [f"{name}: {finding}" for name, found in said.items() for finding in found]
+    findings = [f"{name}: {finding}" for name, lines in by_template.items() for finding in lines]
 
-    assert accepted.compare(findings, accepted.CFN_LINT) == ([], [])
+    assert accepted_findings.compare(findings, accepted_findings.CFN_LINT) == ([], [])
 
 
 def test_errors_are_planted_into_every_type_of_resource(properties):
@@ -107,6 +111,7 @@ def test_a_property_that_there_is_not_is_found(findings_of_errors, type_):
 def test_the_docs_name_what_is_not_looked_at(findings_of_errors, what):
     position = list(NOT_FOUND).index(what)
 
+    assert what in " ".join(DOCS.read_text().split())
     assert findings_of_errors[f"Unseen{position}"] == []
 
 
@@ -129,3 +134,26 @@ def test_schedule_expressions_are_as_eventbridge_reads_them(templates, run_valid
     assert len(expressions) > 3
     refused = {finding.split("/")[1] for finding in findings}
     assert refused == {f"Rule{len(expressions) + number}" for number in range(len(wrong))}, findings
+
+
+def test_the_docs_have_every_accepted_finding():
+    docs = DOCS.read_text()
+    tables = {
+        "cfn-lint": accepted_findings.CFN_LINT,
+        "parliament": accepted_findings.PARLIAMENT,
+        "asl-validator": accepted_findings.ASL_VALIDATOR,
+        "statelint": accepted_findings.STATELINT,
+    }
+    listed = [line for line in docs.splitlines() if line.startswith("| ") and line.count(" | `") == 1]
+
+    assert len(listed) == sum(len(accepted) for accepted in tables.values())
+    for validator, accepted in tables.items():
+        assert all(any(line.startswith(f"| {validator} | `{finding}` |") for line in listed) for finding in accepted)
+
+
+def test_an_accepted_finding_that_no_longer_occurs_fails():
+    compare = accepted_findings.compare
+
+    assert compare(["E1 Queue: too long"], {"E1 Queue": "a reason"}) == ([], [])
+    assert compare(["E1 Queue: too long", "E2 Topic: empty"], {"E1 Queue": "a reason"}) == (["E2 Topic: empty"], [])
+    assert compare([], {"E1 Queue": "a reason"}) == ([], ["E1 Queue"])

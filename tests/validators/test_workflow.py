@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.validators import accepted, tools
+from tests.validators import accepted_findings, tools
 
 BOTH = {"asl-validator", "statelint"}
 
@@ -27,14 +27,14 @@ def definitions(templates) -> dict[str, dict[str, Any]]:
 
 
 def test_the_workflow_is_valid_in_every_configuration(definitions, run_validator):
-    said = run_validator(tools.check_state_machines, list(definitions.values()))
+    answers = run_validator(tools.check_state_machines, list(definitions.values()))
 
-    schema = [
-        f"{name}: {finding}" for name, one in zip(definitions, said, strict=True) for finding in one["asl-validator"]
-    ]
-    rules = [f"{name}: {finding}" for name, one in zip(definitions, said, strict=True) for finding in one["statelint"]]
-    assert accepted.compare(schema, accepted.ASL_VALIDATOR) == ([], [])
-    assert accepted.compare(rules, accepted.STATELINT) == ([], [])
+    findings = {
+        validator: [f"{name}: {line}" for name, by in zip(definitions, answers, strict=True) for line in by[validator]]
+        for validator in BOTH
+    }
+    assert accepted_findings.compare(findings["asl-validator"], accepted_findings.ASL_VALIDATOR) == ([], [])
+    assert accepted_findings.compare(findings["statelint"], accepted_findings.STATELINT) == ([], [])
 
 
 States = dict[str, dict[str, Any]]
@@ -123,11 +123,11 @@ def findings_of_errors(definitions, run_validator):
         definition = copy.deepcopy(definitions["everything"])
         plant(definition["States"])
         planted.append(definition)
-    untouched, *said = run_validator(tools.check_state_machines, [definitions["everything"], *planted])
-    assert len(said) == len(ERRORS)
+    untouched, *answers = run_validator(tools.check_state_machines, [definitions["everything"], *planted])
+    assert len(answers) == len(ERRORS)
     return {
-        error: {name: set(findings) - set(untouched[name]) for name, findings in one.items()}
-        for error, one in zip(ERRORS, said, strict=True)
+        error: {name: set(findings) - set(untouched[name]) for name, findings in by.items()}
+        for error, by in zip(ERRORS, answers, strict=True)
     }
 
 

@@ -32,20 +32,20 @@ class Missing(Exception):
     """This machine has not got what the validator runs with; the message says what."""
 
 
-def check_templates(templates: Mapping[str, Mapping[str, Any]], region: str) -> dict[str, list[str]]:
-    """What cfn-lint says of each CloudFormation template: the rule, the path and the message of every finding.
+def check_templates(templates: Mapping[str, Mapping[str, Any]], *regions: str) -> dict[str, list[str]]:
+    """What cfn-lint says of each CloudFormation template in these Regions: rule, path and message of every finding.
 
     Informational rules are on, except that of CloudFormation's own deletion policies (I3011), which no input becomes.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, template in templates.items():
             (Path(folder) / f"{name}.json").write_text(json.dumps(template))
-        options = ["--regions", region, "--format", "json", "--include-checks", "I", "--ignore-checks", "I3011"]
+        options = ["--regions", *regions, "--format", "json", "--include-checks", "I", "--ignore-checks", "I3011"]
         files = [str(path) for path in sorted(Path(folder).iterdir())]
         # Its exit code is a bit for each severity that it has found.
-        said = _run([_executable("cfn-lint"), *options, "--template", *files], range(0, 16, 2)) or "[]"
+        output = _run([_executable("cfn-lint"), *options, "--template", *files], range(0, 16, 2)) or "[]"
     findings: dict[str, list[str]] = {name: [] for name in templates}
-    for finding in json.loads(said):
+    for finding in json.loads(output):
         path = "/".join(map(str, finding["Location"]["Path"]))
         findings[Path(finding["Filename"]).stem].append(f"{finding['Rule']['Id']} {path}: {finding['Message']}")
     return findings
