@@ -81,7 +81,7 @@ provide() {
     fi
 }
 
-provide python "cfn-lint and parliament" "$python" requirements.txt
+provide python "cfn-lint and parliament" "" requirements.txt
 provide node "asl-validator and statelint" "node npm" package.json package-lock.json judge_state_machines.cjs
 provide java "Event Ruler" "java javac mvn" pom.xml java.sha256 MatchEvents.java
 exit "$tampered"
