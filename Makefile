@@ -35,8 +35,8 @@ engine-test: .venv/ready engine ## Deploy the stack with the real Pulumi engine,
 	@$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile tests/engine
 
 validate: .venv/ready ## Hold our output to the validators of others: cfn-lint, parliament, asl-validator, statelint, Event Ruler
-	@tests/validators/install.sh $(CURDIR)/$(BIN)/python
-	@$(BIN)/pytest --quiet tests/validators
+	@tests/validators/install.sh "$(CURDIR)/$(BIN)/python"; installed=$$?; \
+	$(BIN)/pytest --quiet -rs tests/validators && exit $$installed
 
 policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
 	@$(BIN)/python -m local.own_policies

@@ -1,6 +1,10 @@
-"""Other people's validators, as `install.sh` has installed them: what each says of our output."""
+"""Other people's validators, as `install.sh` has installed them: what each says of our output.
+
+Each function raises Missing where this machine has not got its validator.
+"""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -15,66 +19,97 @@ _HERE = Path(__file__).parent
 _PARLIAMENT = """
 import json, sys
 from parliament import analyze_policy_string
+answers = []
 for policy in json.load(sys.stdin):
-    for finding in analyze_policy_string(json.dumps(policy)).findings:
-        print(f"{finding.issue}: {finding.detail} ({finding.location})")
+    findings = analyze_policy_string(json.dumps(policy), include_community_auditors=True).findings
+    where = lambda finding: {key: text for key, text in finding.location.items() if key in ("actions", "string")}
+    answers.append([f"{one.issue}: {one.detail or ''} {where(one) or ''}".strip() for one in findings])
+print(json.dumps(answers))
 """
 
 
 class Missing(Exception):
-    """This machine has not what the validator runs with; the message says what."""
+    """This machine has not got what the validator runs with; the message says what."""
 
 
-def check_template(template: Mapping[str, Any], region: str) -> list[str]:
-    """What cfn-lint says, by AWS's schemas for every property of a CloudFormation template: code and message each."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(template, file)
-        file.flush()
-        command = [_python("cfn-lint"), "--regions", region, "--format", "json", "--template", file.name]
-        said = json.loads(_run(command, (0, 2, 4, 6, 8, 10, 12, 14)) or "[]")
-    return [f"{one['Rule']['Id']} {'/'.join(map(str, one['Location']['Path']))}: {one['Message']}" for one in said]
+def check_templates(templates: Mapping[str, Mapping[str, Any]], *regions: str) -> dict[str, list[str]]:
+    """What cfn-lint says of each CloudFormation template in these Regions: rule, path and message of every finding.
+
+    Informational rules are on, except that of CloudFormation's own deletion policies (I3011), which no input becomes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for name, template in templates.items():
+            (Path(folder) / f"{name}.json").write_text(json.dumps(template))
+        options = ["--regions", *regions, "--format", "json", "--include-checks", "I", "--ignore-checks", "I3011"]
+        files = [str(path) for path in sorted(Path(folder).iterdir())]
+        # Its exit code is a bit for each severity that it has found.
+        output = _run([_executable("cfn-lint"), *options, "--template", *files], range(0, 16, 2)) or "[]"
+    findings: dict[str, list[str]] = {name: [] for name in templates}
+    for finding in json.loads(output):
+        path = "/".join(map(str, finding["Location"]["Path"]))
+        findings[Path(finding["Filename"]).stem].append(f"{finding['Rule']['Id']} {path}: {finding['Message']}")
+    return findings
 
 
-def check_identity_policies(policies: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What parliament says of policies of identities."""
-    return _run([_python("python"), "-c", _PARLIAMENT], (0,), json.dumps(policies)).splitlines()
+def check_policies(policies: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """What parliament says of each policy document, its community's rules included."""
+    return json.loads(_run([_executable("python"), "-W", "ignore", "-c", _PARLIAMENT], (0,), json.dumps(policies)))
 
 
-def check_state_machine(definition: str) -> dict[str, list[str]]:
-    """What asl-validator and statelint say of a definition in Amazon States Language, each by its name."""
-    bin_ = INSTALLED / "node" / "node_modules" / ".bin"
-    if shutil.which("node") is None or not bin_.is_dir():
-        raise Missing("no node or npm on the PATH")
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        file.write(definition)
-        file.flush()
-        schema = _run([str(bin_ / "asl-validator"), "--json-path", file.name], (0, 1))
-        rules = _run([str(bin_ / "statelint"), file.name], (0, 1))
-    is_valid = "is valid" in schema
-    return {
-        "asl-validator": [] if is_valid else schema.strip().splitlines(),
-        "statelint": [line.strip() for line in rules.splitlines() if line.startswith("\t")],
-    }
+def check_state_machines(definitions: Sequence[Mapping[str, Any]]) -> list[dict[str, list[str]]]:
+    """What `asl-validator` and `statelint` say of each definition in Amazon States Language, by their names."""
+    modules = _installed("node") / "node_modules"
+    command = [_command("node"), str(_HERE / "judge_state_machines.cjs")]
+    return json.loads(_run(command, (0,), json.dumps(definitions), {"NODE_PATH": str(modules)}))
 
 
 def match_events(questions: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[str]:
     """What Event Ruler answers for each pattern and event: `true`, `false`, or what is wrong with the pattern."""
-    if shutil.which("java") is None or not (INSTALLED / "java").is_dir():
-        raise Missing("no java or mvn on the PATH")
-    lines = "".join(json.dumps({"pattern": pattern, "event": event}) + "\n" for pattern, event in questions)
-    classes = f"{INSTALLED / 'java'}/*"
-    return _run(["java", "-cp", classes, str(_HERE / "MatchEvents.java")], (0,), lines).splitlines()
+    return _ask_ruler({"pattern": json.dumps(pattern), "event": json.dumps(event)} for pattern, event in questions)
 
 
-def _python(tool: str) -> str:
-    path = INSTALLED / "python" / "bin" / tool
-    if not path.exists():
-        raise Missing("not installed: make validate installs them")
-    return str(path)
+def check_patterns(patterns: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What Event Ruler answers for each pattern: `true`, or what is wrong with it."""
+    return _ask_ruler({"pattern": json.dumps(pattern)} for pattern in patterns)
 
 
-def _run(command: Sequence[str], expected: Sequence[int], given: str = "") -> str:
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+def ruler_version() -> str:
+    """The version of Event Ruler that is installed."""
+    [archive] = _installed("java").glob("event-ruler-*.jar")
+    return archive.stem.removeprefix("event-ruler-")
+
+
+def _ask_ruler(questions: Iterable[Mapping[str, str]]) -> list[str]:
+    folder = _installed("java")
+    lines = "".join(json.dumps(question) + "\n" for question in questions)
+    command = [_command("java"), "-cp", os.pathsep.join([str(folder), f"{folder}/*"]), "MatchEvents"]
+    return _run(command, (0,), lines).splitlines()
+
+
+def _executable(tool: str) -> str:
+    return str(_installed("python") / "bin" / tool)
+
+
+def _installed(name: str) -> Path:
+    """The folder of what has this name in `install.sh`."""
+    if not (INSTALLED / f"{name}.stamp").exists():
+        reason = INSTALLED / f"{name}.missing"
+        raise Missing(reason.read_text().strip() if reason.exists() else "Skipped: make validate installs it first.")
+    return INSTALLED / name
+
+
+def _command(name: str) -> str:
+    command = shutil.which(name)
+    if command is None:
+        raise Missing(f"Skipped: no {name} on the PATH.")
+    return command
+
+
+def _run(
+    command: Sequence[str], expected: Iterable[int], given: str = "", environment: Mapping[str, str] | None = None
+) -> str:
+    environment = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment)
     if done.returncode not in expected:
         raise RuntimeError(f"{Path(command[0]).name} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
     return done.stdout
