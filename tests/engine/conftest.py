@@ -14,7 +14,7 @@ from local.emulator import Emulator
 from tests.engine.configurations import CONFIGURATIONS, REGION
 from tests.engine.harness import EngineStack, locate_engine
 
-NO_ENGINE = "no Pulumi engine: `make engine` builds one where Go is installed, or put `pulumi` on the PATH"
+NO_ENGINE = "no recent Pulumi engine: `make engine` builds one where Go is installed, or put `pulumi` on the PATH"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,9 +4,12 @@ The program runs in this process, as an inline program, so no language host is n
 defaults are read by the engine as for a user.
 """
 
+import functools
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,12 +28,29 @@ BUILT = ROOT / ".engine" / "bin"
 PROJECT = "rotation-guard"
 
 
+@functools.cache
 def locate_engine() -> Path | None:
-    """The folder of the `pulumi` that `make engine` built, or else of the one on the PATH; None where there is none."""
+    """The folder of the `pulumi` that `make engine` built, or else of the one on the PATH.
+
+    None where there is none, or where it is older than Pulumi.yaml asks for.
+    """
     if (BUILT / "pulumi").is_file():
         return BUILT
     installed = shutil.which("pulumi")
-    return Path(installed).resolve().parent if installed else None
+    if installed is None:
+        return None
+    said = subprocess.run([installed, "version"], capture_output=True, text=True, check=False).stdout
+    version = re.match(r"v?(\d+)\.(\d+)\.(\d+)", said)
+    return Path(installed).resolve().parent if version and tuple(map(int, version.groups())) >= _OLDEST else None
+
+
+def _read_oldest() -> tuple[int, ...]:
+    """The oldest version that Pulumi.yaml takes."""
+    required = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["requiredPulumiVersion"]
+    return tuple(map(int, required.removeprefix(">=").split(".")))
+
+
+_OLDEST = _read_oldest()
 
 
 @dataclass(frozen=True)
