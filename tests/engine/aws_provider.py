@@ -10,6 +10,7 @@ one JSON line for each resource that is created, updated or deleted, `STAND_IN_R
 refused.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -210,8 +211,10 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    while True:
-        time.sleep(3600)
+    # The engine ends it by an interrupt, or for good.
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 if __name__ == "__main__":

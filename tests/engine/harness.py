@@ -93,6 +93,10 @@ class Outcome:
         return [step for step in self.steps if (step.op in ops if ops else step.op not in ("same", "read", "refresh"))]
 
 
+_SAVE_ONCE = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+"""Has the engine write the state at the end alone."""
+
+
 def make_environment(folder: Path, aws: Aws) -> dict[str, str]:
     """Makes a home, a state and the plugins for the engine in this folder; the variables with which it finds them.
 
@@ -146,7 +150,7 @@ class EngineStack:
         self.folder, self.name = folder, stack
         self.log = folder / "provider.jsonl"
         self._file = folder / "project" / f"Pulumi.{stack}.yaml"
-        self._environment = make_environment(folder, aws)
+        self._environment = make_environment(folder, aws) | _SAVE_ONCE
         (folder / "project").mkdir(exist_ok=True)
         shutil.copy(ROOT / "Pulumi.yaml", folder / "project")
         self.configure(config or {})
@@ -180,6 +184,11 @@ class EngineStack:
     def replace_config(self, config: Mapping[str, Any]) -> None:
         """Write the stack's file: these values and no others."""
         self._file.write_text(yaml.safe_dump({"config": dict(config)}), encoding="utf-8")
+
+    def save_every_step(self) -> None:
+        """Have the engine write the state after every step, as it does for users, which takes most of its time."""
+        self._environment = {name: value for name, value in self._environment.items() if name not in _SAVE_ONCE}
+        self._stack.workspace.env_vars = self._environment
 
     def set_path(self, path: str, value: str, *, secret: bool = False) -> None:
         """`pulumi config set --path`, encrypted where it is a secret."""

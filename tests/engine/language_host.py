@@ -5,6 +5,7 @@ what matters to a project: that of the virtual environment which its file names,
 (https://www.pulumi.com/docs/iac/languages-sdks/python/#virtual-environments).
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -170,8 +171,10 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    while True:
-        time.sleep(3600)
+    # The engine ends it by an interrupt, or for good.
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ REFUSED = (
 
 def test_an_update_goes_on_where_the_one_before_it_has_failed(new_stack):
     stack = new_stack("everything")
+    stack.save_every_step()
     announced = stack.preview()
 
     for allowed in range(len(REFUSED)):

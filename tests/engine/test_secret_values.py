@@ -8,6 +8,7 @@ ADDRESS = "whistleblower-91c2@example.com"
 
 def test_secret_settings_are_in_plain_text_nowhere(new_stack):
     stack = new_stack("prod")
+    stack.save_every_step()
     stack.set_path("subscriptions[0].topic", "critical")
     stack.set_path("subscriptions[0].protocol", "https")
     stack.set_path("subscriptions[0].endpoint", ENDPOINT, secret=True)
