@@ -268,6 +268,7 @@ RESOURCE_POLICIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     kinds.KEY: ((kinds.KEY_POLICY, "keyId", "policy"),),
     kinds.SECRET: ((kinds.SECRET_POLICY, "secretArn", "policy"),),
     kinds.EVENT_BUS: ((kinds.EVENT_BUS_POLICY, "eventBusName", "policy"),),
+    kinds.REST_API: ((kinds.REST_API_POLICY, "restApiId", "policy"),),
 }
 """The resources that hold the policy of another: their type, the property that says of which, and the document."""
 

@@ -1,6 +1,7 @@
 """Policies of roles, users and groups: they allow what is needed, on what it is needed for."""
 
 from .. import iam_actions, identity_policies, kinds
+from ..access_inputs import RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
 from ..policy_documents import Statement, matches, statements
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
@@ -9,34 +10,18 @@ from ..values import Undecided
 SHOWN = 5
 """Actions that a complaint lists at most."""
 ANY_RESOURCE = "*"
-DOCUMENTS = {
-    kinds.ROLE: "assumeRolePolicy",
-    kinds.QUEUE: "policy",
-    kinds.QUEUE_POLICY: "policy",
-    kinds.TOPIC: "policy",
-    kinds.TOPIC_POLICY: "policy",
-    kinds.KEY: "policy",
-    kinds.KEY_POLICY: "policy",
-    kinds.SECRET: "policy",
-    kinds.SECRET_POLICY: "policy",
-    kinds.EVENT_BUS_POLICY: "policy",
-    **dict.fromkeys(kinds.BUCKETS, "policy"),
-    kinds.BUCKET_POLICY: "policy",
-    kinds.REPOSITORY_POLICY: "policy",
-    kinds.TABLE_POLICY: "policy",
-}
+DOCUMENTS = {**TRUST_POLICIES, **RESOURCE_POLICIES, **SEARCH_DOMAINS}
 """Policies of other things than identities: their actions have to be named, and to exist, as well."""
-DELEGATING = frozenset(
-    {
-        kinds.KEY,
-        kinds.KEY_POLICY,
-        kinds.QUEUE,
-        kinds.QUEUE_POLICY,
-        kinds.EVENT_BUS_POLICY,
-        *kinds.BUCKETS,
-        kinds.BUCKET_POLICY,
-    }
+_SERVING_OTHERS = (
+    kinds.ROLE,
+    kinds.TOPIC,
+    kinds.TOPIC_POLICY,
+    kinds.SECRET,
+    kinds.SECRET_POLICY,
+    kinds.REPOSITORY_POLICY,
+    kinds.TABLE_POLICY,
 )
+DELEGATING = frozenset(DOCUMENTS) - frozenset(_SERVING_OTHERS)
 """Where AWS itself, and most people, give an account all actions: what its roles may do is then written with them."""
 TYPES = tuple(dict.fromkeys((*identity_policies.TYPES, *DOCUMENTS)))
 _NARROWING = frozenset(

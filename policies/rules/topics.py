@@ -2,7 +2,7 @@
 
 from .. import admission, encryption, kinds, policy_documents
 from ..policy_documents import Statement
-from ..rule import Complaints, rule, stack_rule
+from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
 from ..values import Undecided
 
@@ -14,6 +14,7 @@ KEYLESS_PUBLISHERS = (EVENTS, ALARMS, S3)
 """Services that publish as themselves and not as a role: the key's policy has to name them."""
 SOURCE_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount"})
 """Conditions that EventBridge does not meet where it uses the key of a topic."""
+_SUBSCRIBING = ("sns:subscribe", "sns:receive")
 TO_PEOPLE = ("email", "email-json", "sms")
 """Protocols for which dead letters serve nobody: there is nothing to deliver again."""
 
@@ -37,6 +38,31 @@ def topic_publishers_are_limited(holder: Resource) -> Complaints:
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
             "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
         )
+
+
+@rule(
+    kinds.TOPIC,
+    kinds.TOPIC_POLICY,
+    severity="critical",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sns-security-best-practices.html",
+)
+def topic_policy_is_not_open(holder: Resource) -> Complaints:
+    """Not everybody may subscribe to a topic, read its settings or change them."""
+    found = policy_documents.statements(holder.value("policy"))
+    publishing = {one.index for one in policy_documents.open_statements(found, PUBLISH)}
+
+    def judge(statement: Statement) -> Complaints:
+        if statement.index in publishing or _is_limited_to_endpoints(statement):
+            return None
+        return (
+            f"The policy of {holder.name} opens the topic to everybody: {statement.name} allows "
+            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
+            "whose. Set a Principal, or a condition on aws:SourceAccount, aws:PrincipalOrgID or, to subscribe, "
+            "sns:Endpoint."
+        )
+
+    yield from each(policy_documents.open_statements(found), judge)
 
 
 @rule(
@@ -149,6 +175,15 @@ def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Co
         stack, subscription, "redrivePolicy.deadLetterTargetArn", SNS, arn, standard=_is_standard(topic, arn)
     )
     return why and f"The dead letters of the subscription {subscription.name} are lost: {why} for its topic."
+
+
+def _is_limited_to_endpoints(statement: Statement) -> bool:
+    """Whether it lets everybody subscribe, but known endpoints alone
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html)."""
+    return all(action.lower() in _SUBSCRIBING for action in statement.actions or ["*"]) and any(
+        condition.key == "sns:endpoint" and condition.limits and all(value.strip("*?") for value in condition.values)
+        for condition in statement.conditions
+    )
 
 
 def _is_for_events(statement: Statement) -> bool:

@@ -3,30 +3,18 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from .. import arns, kinds
+from .. import arns, kinds, public_access
+from ..access_inputs import PERMISSIONS, RESOURCE_POLICIES
 from ..policy_documents import Statement, matches, open_statements, statements
 from ..rule import Complaints, each, rule
 from ..stack import Resource
 
-CLOSED = {
-    kinds.KEY: "policy",
-    kinds.KEY_POLICY: "policy",
-    kinds.SECRET: "policy",
-    kinds.SECRET_POLICY: "policy",
-    kinds.EVENT_BUS_POLICY: "policy",
-    **dict.fromkeys(kinds.BUCKETS, "policy"),
-    kinds.BUCKET_POLICY: "policy",
-    kinds.REPOSITORY_POLICY: "policy",
-    kinds.TABLE_POLICY: "policy",
-}
+_OF_OTHER_SUBJECTS = (kinds.QUEUE, kinds.QUEUE_POLICY, kinds.TOPIC, kinds.TOPIC_POLICY)
+CLOSED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ not in _OF_OTHER_SUBJECTS}
 """Where policies of resources are written, but for queues and topics: these are another subject's."""
-GUARDED = CLOSED | {
-    kinds.QUEUE: "policy",
-    kinds.QUEUE_POLICY: "policy",
-    kinds.TOPIC: "policy",
-    kinds.TOPIC_POLICY: "policy",
-}
-"""The same, and queues and topics."""
+GUARDED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != kinds.LOG_RESOURCE_POLICY}
+"""The same, and queues and topics. Log groups let EventBridge in without a condition
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html)."""
 
 ASSUMING = frozenset(
     {
@@ -153,17 +141,19 @@ def role_trust_is_not_open(role: Resource) -> Complaints:
 
 @rule(
     *CLOSED,
-    kinds.FUNCTION_PERMISSION,
-    kinds.EVENT_PERMISSION,
+    *PERMISSIONS,
+    kinds.FUNCTION_URL,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
 )
 def resource_policy_is_not_open(holder: Resource) -> Complaints:
-    """A key, secret, bus, bucket, repository, table or function is not open to the world."""
-    if holder.type in (kinds.FUNCTION_PERMISSION, kinds.EVENT_PERMISSION):
-        # A source's account alone does not say which service comes on its behalf.
-        held = any(map(holder.has, ("principalOrgId", "sourceArn", "condition")))
+    """A key, secret, bus, bucket, repository, table, function or the like is not open to the world."""
+    if holder.type == kinds.FUNCTION_URL:
+        yield from public_access.of_function_url(holder)
+        return
+    if holder.type in PERMISSIONS:
+        held = any(map(holder.has, ("principalOrgId", "sourceArn", "sourceAccount", "condition", "organizationId")))
         if holder.text("principal") == "*" and not held:
             yield (
                 f"The permission {holder.name} lets everybody in: principal is * and nothing says who. Set principal "
@@ -171,11 +161,12 @@ def resource_policy_is_not_open(holder: Resource) -> Complaints:
             )
         return
     for statement in _open(statements(holder.value(CLOSED[holder.type]))):
-        yield (
-            f"The policy of {holder.name} lets everybody in: {statement.name} allows "
-            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
-            "whose. Set Principal to an account, a role or a service."
-        )
+        if not public_access.is_limited_to_network(holder, statement):
+            yield (
+                f"The policy of {holder.name} lets everybody in: {statement.name} allows "
+                f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that "
+                f"says whose. {public_access.advice(holder, statement)}"
+            )
 
 
 @rule(
