@@ -46,12 +46,32 @@ def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
         not _readable(holder, "redrivePolicy") or holder.has("redrivePolicy.deadLetterTargetArn")
     ):
         return None
-    if dead_letters.serves(stack, queue):
+    # One that nothing names is a mistake of another kind.
+    if dead_letters.serves(stack, queue) or dead_letters.is_named_so(queue):
         return None
     found = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
     return (
         f"The queue {queue.name} has no dead letters, so a message that fails is tried until it expires, and lost: "
         f"{found}. Set redrivePolicy to the deadLetterTargetArn of a queue and a maxReceiveCount."
+    )
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_GUIDE}/sqs-configure-dead-letter-queue.html",
+)
+def dead_letter_queue_is_used(queue: Resource, stack: Stack) -> Complaints:
+    """A queue that is named a dead-letter queue is one: something in the stack sends its failures there."""
+    if not dead_letters.is_named_so(queue) or dead_letters.serves(stack, queue):
+        return None
+    if dead_letters.redrive(stack, queue) is not None:
+        return None
+    return (
+        f"The queue {queue.name} is a dead-letter queue by its name, and nothing in this stack uses it: no queue, "
+        "target, subscription, schedule, function or pipe names it. Set it as their dead-letter queue, or set its "
+        "redriveAllowPolicy to byQueue if its sources are in another stack."
     )
 
 

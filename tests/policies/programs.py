@@ -49,6 +49,7 @@ class Secret:
 
 
 _BEFORE_NAMES = {
+    "cloudwatch": "alarm:",
     "dynamodb": "table/",
     "events": "rule/",
     "aws:cloudwatch/eventBus:EventBus": "event-bus/",
