@@ -181,6 +181,15 @@ class Stack:
             None if value is None else _one(f"{path} of {resource.name}", *self._referred(resource, path, value, types))
         )
 
+    def targets(self, resource: Resource, path: str, *types: str) -> list[tuple[str | Mark, Resource]]:
+        """The resources of these types that the values of a list certainly refer to, each with its value."""
+        found = []
+        for value in _known_all(resource, path):
+            candidates, certain = self._referred(resource, path, value, types)
+            if candidates and certain and len(candidates) == 1:
+                found.append((value, candidates[0]))
+        return found
+
     def referring(self, target: Resource, path: str, *types: str) -> Referring:
         """The resources of these types whose property refers to this one, be it among others in a list."""
         key = (path, target.type, types)

@@ -1,13 +1,11 @@
-"""Topics: who may publish to them, and what becomes of a notice that cannot be delivered."""
+"""Topics: who may publish to them and subscribe, and whether services that publish get through."""
 
 from .. import admission, encryption, kinds, policy_documents
 from ..policy_documents import Statement
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
-from ..values import Undecided
 
 EVENTS = "events.amazonaws.com"
-SNS = "sns.amazonaws.com"
 PUBLISH = "sns:Publish"
 ALARMS, S3 = "cloudwatch.amazonaws.com", "s3.amazonaws.com"
 KEYLESS_PUBLISHERS = (EVENTS, ALARMS, S3)
@@ -15,9 +13,6 @@ KEYLESS_PUBLISHERS = (EVENTS, ALARMS, S3)
 SOURCE_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount"})
 """Conditions that EventBridge does not meet where it uses the key of a topic."""
 _SUBSCRIBING = ("sns:subscribe", "sns:receive")
-TO_PEOPLE = ("email", "email-json", "sms")
-"""Protocols for which dead letters serve nobody: there is nothing to deliver again."""
-
 _GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
 _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"
 
@@ -144,39 +139,6 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
             )
 
 
-@rule(
-    kinds.TOPIC_SUBSCRIPTION,
-    severity="high",
-    enforcement="mandatory",
-    link=f"{_GUIDE}/sns-dead-letter-queues.html",
-)
-def topic_subscription_has_dead_letters(subscription: Resource) -> Complaints:
-    """A subscription has dead letters, unless it is for e-mail or SMS: SNS drops what it cannot deliver."""
-    protocol = subscription.text("protocol")
-    if protocol is None or protocol.lower() in TO_PEOPLE or subscription.has("redrivePolicy.deadLetterTargetArn"):
-        return None
-    return (
-        f"The subscription {subscription.name} loses notices that {protocol} does not take: "
-        "redrivePolicy.deadLetterTargetArn is absent. Set it to the ARN of a queue whose policy lets "
-        f"{SNS} send."
-    )
-
-
-@stack_rule(
-    kinds.TOPIC_SUBSCRIPTION,
-    severity="high",
-    enforcement="mandatory",
-    link=f"{_GUIDE}/sns-configure-dead-letter-queue.html",
-)
-def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Complaints:
-    """The dead letters of a subscription are a queue of the topic's kind, whose policy lets SNS send for this topic."""
-    topic, arn = _topic(stack, subscription)
-    why = admission.out_of_reach(
-        stack, subscription, "redrivePolicy.deadLetterTargetArn", SNS, arn, standard=_is_standard(topic, arn)
-    )
-    return why and f"The dead letters of the subscription {subscription.name} are lost: {why} for its topic."
-
-
 def _is_limited_to_endpoints(statement: Statement) -> bool:
     """Whether it lets everybody subscribe, but known endpoints alone
     (https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html)."""
@@ -196,23 +158,6 @@ def _is_open_to_its_account(stack: Stack, topic: Resource) -> bool:
         one.allows and one.opens_to_anyone() and one.covers(PUBLISH) and "aws:sourceowner" in one.condition_keys()
         for one in stack.once(policy_documents.statements_about, topic) or ()
     )
-
-
-def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str | None]:
-    """The topic of a subscription, and its ARN, as far as they are known."""
-    try:
-        topic = stack.target(subscription, "topic", kinds.TOPIC)
-    except Undecided:
-        topic = None
-    given = subscription.value("topic")
-    return topic, given if isinstance(given, str) else admission.known_arn(topic)
-
-
-def _is_standard(topic: Resource | None, arn: str | None) -> bool:
-    """Whether a topic is certainly no FIFO topic."""
-    if topic is not None:
-        return not topic.flag("fifoTopic", absent=False)
-    return arn is not None and not arn.endswith(".fifo")
 
 
 _PUBLISHING = (

@@ -91,9 +91,16 @@ def test_every_excuse_is_for_something():
 
 OPEN = {"Effect": "Allow", "Principal": "*", "Action": "sts:TagSession", "Resource": "*"}
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-PUBLIC = {"uri": "http://acs.amazonaws.com/groups/global/AllUsers", "group": "all", "sharedAccounts": "all"}
-PUBLIC |= {"accountIds": "All", "allowUnauthenticatedIdentities": True, "authorizationType": "NONE", "principal": "*"}
-PUBLIC |= {"authorization": "NONE", "allowedPrincipals": "*", "cannedAclForObjects": "public-read"}
+PUBLIC = {
+    "uri": "http://acs.amazonaws.com/groups/global/AllUsers",
+    "group": "all",
+    "sharedAccounts": "all",
+    "accountIds": "All",
+    "allowUnauthenticatedIdentities": True,
+    "authorization": "NONE",
+    "authorizationType": "NONE",
+    "principal": "*",
+}
 
 
 def holding(type_: str, path: str, value: object) -> Made:
@@ -114,7 +121,7 @@ def complaints_about(made: Made) -> list[str]:
     ("type_", "path"),
     [
         place
-        for place in (access_inputs.RESOURCE_POLICIES | access_inputs.SEARCH_DOMAINS).items()
+        for place in {**access_inputs.RESOURCE_POLICIES, **access_inputs.SEARCH_DOMAINS}.items()
         # Whether their domain is in a VPC is written in the domain.
         if place[0] not in kinds.SEARCH_DOMAIN_POLICIES
     ],
@@ -146,7 +153,7 @@ def test_what_is_shared_with_everybody_is_reported_wherever_it_is_written(type_,
     assert "resource-is-not-public" in complaints_about(holding(type_, path, given))
 
 
-@pytest.mark.parametrize(("type_", "path"), (access_inputs.PERMISSIONS | access_inputs.AUTHORIZATION).items())
+@pytest.mark.parametrize(("type_", "path"), {**access_inputs.PERMISSIONS, **access_inputs.AUTHORIZATION}.items())
 def test_a_caller_who_is_not_asked_is_reported_wherever_that_is_written(type_, path):
     made = holding(type_, path, PUBLIC[path])
     more = {"action": "lambda:InvokeFunction", "routeKey": "GET /orders", "httpMethod": "GET"}
