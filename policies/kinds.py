@@ -13,6 +13,7 @@ EVENT_RULE = "aws:cloudwatch/eventRule:EventRule"
 EVENT_TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 EVENT_BUS = "aws:cloudwatch/eventBus:EventBus"
 EVENT_BUS_POLICY = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
+EVENT_ARCHIVE = "aws:cloudwatch/eventArchive:EventArchive"
 API_DESTINATION = "aws:cloudwatch/eventApiDestination:EventApiDestination"
 EVENT_PERMISSION = "aws:cloudwatch/eventPermission:EventPermission"
 PIPE = "aws:pipes/pipe:Pipe"
@@ -67,6 +68,7 @@ SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"  # noqa: S105 
 SECRET_ROTATION = "aws:secretsmanager/secretRotation:SecretRotation"  # noqa: S105 - a type
 
 TABLE = "aws:dynamodb/table:Table"
+TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
 TABLE_POLICY = "aws:dynamodb/resourcePolicy:ResourcePolicy"
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
 BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")

@@ -17,6 +17,7 @@ _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 @rule(
     kinds.EVENT_RULE,
+    kinds.EVENT_ARCHIVE,
     severity="high",
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html",
@@ -30,25 +31,27 @@ _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
     },
 )
 def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]) -> Complaints:
-    """A rule waits for events that can come: EventBridge checks the syntax of a pattern and nothing else."""
+    """A rule or an archive waits for events that can come: EventBridge checks nothing but a pattern's syntax."""
     given = values.settled(event_rule.value("eventPattern"))
     if given is None or given == "":
-        if not event_rule.has("scheduleExpression"):
+        # An archive without a pattern keeps every event.
+        if event_rule.type == kinds.EVENT_RULE and not event_rule.has("scheduleExpression"):
             yield (
                 f"The rule {event_rule.name} waits for nothing: neither eventPattern nor scheduleExpression is there. "
                 "Set one of them."
             )
         return
+    noun = "rule" if event_rule.type == kinds.EVENT_RULE else "archive"
     pattern, fault = _read(given)
     if fault:
         yield (
-            f"The pattern of the rule {event_rule.name} is none that EventBridge takes: {fault}. Set eventPattern to a "
-            "JSON object of fields, each with a list of values."
+            f"The pattern of the {noun} {event_rule.name} is none that EventBridge takes: {fault}. Set eventPattern to "
+            "a JSON object of fields, each with a list of values."
         )
         return
     reads = event_rule.value("state") is values.UNKNOWN or event_rule.value("state") == SEES_READS
     for part in known_events.dead_parts(pattern, reads=reads, also_known=also_known):
-        yield f"The rule {event_rule.name} waits for what never comes: {part}"
+        yield f"The {noun} {event_rule.name} waits for what never comes: {part}"
 
 
 @stack_rule(

@@ -29,9 +29,18 @@ def event_target_has_dead_letters(target: Resource) -> Complaints:
     )
 
 
-@stack_rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-rule-dlq.html")
+@stack_rule(
+    kinds.EVENT_TARGET,
+    kinds.EVENT_BUS,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/eb-rule-dlq.html",
+)
 def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> Complaints:
-    """The dead letters of a rule's target are a standard queue whose policy lets EventBridge send for this rule."""
+    """The dead letters of a rule's target, or of a bus, are a standard queue whose policy lets EventBridge send."""
+    if target.type == kinds.EVENT_BUS:
+        why = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, admission.known_arn(target))
+        return why and f"The dead letters of the bus {target.name} are lost: {why} for the bus."
     why = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
     return why and f"The dead letters of the target {target.name} are lost: {why} for its rule."
 

@@ -129,6 +129,7 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
 
 @stack_rule(
     kinds.EVENT_SOURCE_MAPPING,
+    kinds.PIPE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/with-sqs-filtering.html",
@@ -144,16 +145,19 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
 )
 def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: list[str]) -> Complaints:
     """Nothing is filtered away on a queue that is marked as audit: what a filter turns away is deleted."""
-    if not mapping.has("filterCriteria"):
+    is_pipe = mapping.type == kinds.PIPE
+    path = "sourceParameters.filterCriteria" if is_pipe else "filterCriteria"
+    if not mapping.has(path):
         return None
-    queue = stack.target(mapping, "eventSourceArn", kinds.QUEUE)
+    queue = stack.target(mapping, "source" if is_pipe else "eventSourceArn", kinds.QUEUE)
     if queue is None or not _is_marked(queue, {word.lower() for word in audit_words}):
         return None
-    if not mapping.items("filterCriteria.filters"):
+    if not mapping.items(f"{path}.filters"):
         return None
     return (
-        f"The event source mapping {mapping.name} deletes unread what its filter turns away, and {queue.name} is "
-        "marked as audit: filterCriteria is set. Remove it, and let the function choose."
+        f"The {'pipe' if is_pipe else 'event source mapping'} {mapping.name} deletes unread what its filter turns "
+        f"away, and {queue.name} is marked as audit: {path} is set. Remove it, and let "
+        f"{'the target' if is_pipe else 'the function'} choose."
     )
 
 

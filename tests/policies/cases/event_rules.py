@@ -315,4 +315,18 @@ CASES = [
         program(watch, *targets(6, watch)),
         config={"maxTargets": 10},
     ),
+    # --- archives
+    Case(
+        MATCH,
+        "wild",
+        "an archive",
+        program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventPattern='{"source": "shop"}')),
+        {"kept": "The pattern of the archive kept"},
+    ),
+    Case(
+        MATCH,
+        "near miss",
+        "an archive of everything",
+        program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventSourceArn="b")),
+    ),
 ]

@@ -82,7 +82,13 @@ CASES = [
     # --- alarm-may-call-its-functions
     Case(CALLS, "plain", "no permission", program(mends, rings), {"rings": ("mends has no Permission", ALARMS)}),
     *(
-        Case(CALLS, "wild", what, program(mends, live, rings, metric_alarm("x"), given), {"rings": "no Permission of mends is for"})
+        Case(
+            CALLS,
+            "wild",
+            what,
+            program(mends, live, rings, metric_alarm("x"), given),
+            {"rings": "no Permission of mends is for"},
+        )
         for what, given in {
             "for another alarm": may(source=metric_alarm("x").arn),
             "for alarms, as a topic takes them": may("cloudwatch.amazonaws.com"),
