@@ -27,7 +27,7 @@ OF_OTHERS = (
     ("errorAction.sqs.queueUrl", "aws:iot/topicRule:TopicRule"),
     ("s3Targets.dlqEventQueueArn", "aws:glue/crawler:Crawler"),
 )
-_NAME = re.compile(r"\b(dlqs?\d*|dead ?letters?( ?queues?)?|dead queues?)\b|\bdead$")
+_NAME = re.compile(r"\b(dlqs?\d*|dead ?letters?( ?queues?)?|dead queues?)\b")
 EVERYWHERE = (*OF_QUEUES, *OF_TOPICS, *OF_RULES, *OF_SCHEDULES, *OF_FUNCTIONS, *OF_PIPES, *OF_OTHERS)
 """Property and resource type, of everything that can have dead letters."""
 

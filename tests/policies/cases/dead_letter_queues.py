@@ -23,7 +23,7 @@ CASES = [
     Case(USED, "plain", "nothing names it", program(dead), {"orders-dlq": ("nothing in this stack", "byQueue")}),
     *(
         Case(USED, "wild", name, program(queue(name), queue("others")), {name: "by its name"})
-        for name in ("ordersDeadLetterQueue", "orders-dead-letters", "OrdersDLQ", "dead_letter", "orders-dead", "dlq1")
+        for name in ("ordersDeadLetterQueue", "orders-dead-letters", "OrdersDLQ", "dead_letter", "DeadQueue", "dlq1")
     ),
     Case(USED, "compliant", "of a queue", program(dead, orders)),
     Case(USED, "compliant", "of a target", program(dead, event_target("t", deadLetterConfig={"arn": dead.arn}))),
@@ -37,7 +37,7 @@ CASES = [
     Case(USED, "unknown", "whose it is", program(dead, redrive_policy("r", queueUrl="u", redrivePolicy=UNKNOWN))),
     *(
         Case(USED, "near miss", f"a queue called {name}", program(queue(name)))
-        for name in ("deadlines", "letters", "dead-reckoning-jobs", "jobs")
+        for name in ("deadlines", "letters", "dead-reckoning-jobs", "dead")
     ),
     Case(
         USED,
