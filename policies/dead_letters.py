@@ -7,6 +7,8 @@ from . import kinds
 from .stack import Referring, Resource, Stack
 from .values import Undecided
 
+DAY = 86_400
+AWS_RETENTION_SECONDS = 4 * DAY
 OF_QUEUES = (
     ("redrivePolicy.deadLetterTargetArn", kinds.QUEUE),
     ("redrivePolicy.deadLetterTargetArn", kinds.REDRIVE_POLICY),
@@ -80,3 +82,8 @@ def redrive(stack: Stack, queue: Resource) -> Resource | None:
         return queue
     others = stack.referring(queue, "queueUrl", kinds.REDRIVE_POLICY)
     return others.certain[0] if others.some() else None
+
+
+def show_days(seconds: float) -> str:
+    """A time for which messages are kept, as people say it."""
+    return f"{seconds / DAY:g} days" if seconds >= DAY else f"{seconds:g} s"

@@ -60,6 +60,7 @@ EXCLUSIVE_POLICY_ATTACHMENTS = (
 
 KEY = "aws:kms/key:Key"
 KEY_ALIAS = "aws:kms/alias:Alias"
+KEY_GRANT = "aws:kms/grant:Grant"
 KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
 
 SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type

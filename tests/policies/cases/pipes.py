@@ -11,6 +11,7 @@ from tests.policies.programs import (
     function,
     key,
     make,
+    permission,
     policy,
     program,
     queue,
@@ -143,6 +144,35 @@ CASES = [
             own,
             does(target=bus("bus").arn, enrichment=looks.arn),
             may((READS, orders.arn), ("lambda:InvokeFunction", looks.arn), ("events:PutEvents", bus("bus").arn)),
+        ),
+    ),
+    Case(
+        WORKS,
+        "near miss",
+        "a grant of the key",
+        program(
+            key("own-key"),
+            queue("orders", kmsMasterKeyId=key("own-key").arn),
+            target,
+            own,
+            does(source=queue("orders", kmsMasterKeyId=key("own-key").arn).arn),
+            may((READS, "*"), STARTS),
+            make("aws:kms/grant:Grant")(
+                "g", keyId=key("own-key").keyId, granteePrincipal=own.arn, operations=["Decrypt"]
+            ),
+        ),
+    ),
+    Case(
+        WORKS,
+        "near miss",
+        "a permission of the function",
+        program(
+            orders,
+            looks,
+            own,
+            does(target=looks.arn),
+            may((READS, orders.arn)),
+            permission("p", function=looks.name, action="lambda:InvokeFunction", principal=own.arn),
         ),
     ),
     Case(
