@@ -4,14 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import arns, credentials, exemptions, kinds, runtimes, values
+from .. import environment_variables, exemptions, kinds, runtimes, values
 from ..rule import Complaints, rule, stack_rule
 from ..stack import Resource, Stack
 from ..values import Mark
 
 DEFAULT_LOG_GROUP = "/aws/lambda/"
-_REFERENCES = (kinds.SECRET, "aws:ssm/parameter:Parameter", kinds.KEY, kinds.TABLE, kinds.QUEUE)
-"""What a variable may name, though its own name sounds like a credential."""
 _USES_OF_ROLES = (
     (kinds.FUNCTION, "role"),
     (kinds.STATE_MACHINE, "roleArn"),
@@ -111,11 +109,28 @@ def function_environment_holds_no_credential(function: Resource, stack: Stack) -
     """No credential stands in a function's environment, neither by its name nor by its shape."""
     variables = values.document(function.value("environment.variables")) or {}
     for name, value in variables.items():
-        found = _credential(stack, name, value)
+        found = environment_variables.find_credential(stack, name, value)
         if found:
             yield (
                 f"The environment of the function {function.name} holds a credential that everyone reads who may see "
                 f"the function: {name} {found}. Keep it in Secrets Manager, and set the variable to the secret's ARN."
+            )
+
+
+@stack_rule(
+    *environment_variables.TYPES,
+    severity="critical",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html",
+)
+def environment_holds_no_credential(holder: Resource, stack: Stack) -> Complaints:
+    """No credential stands in the environment of a container, a build, a job or an app."""
+    for name, value in environment_variables.read(holder):
+        found = environment_variables.find_credential(stack, name, value)
+        if found:
+            yield (
+                f"The environment of {holder.name} holds a plaintext credential, visible to everyone who may describe "
+                f"it: {name} {found}. Keep it in Secrets Manager, and refer to the secret."
             )
 
 
@@ -163,20 +178,3 @@ def _users_by_arn(stack: Stack) -> dict[str, list[Resource]]:
         if isinstance(arn, str):
             found.setdefault(arn, []).append(one)
     return found
-
-
-def _credential(stack: Stack, name: str, value: Any) -> str | None:
-    """Why this variable holds a credential; None where it does not, or nobody can tell. Never the value itself."""
-    if value is Mark.SECRET:
-        return "is a secret of the program, by its name a credential" if credentials.is_named_so(name) else None
-    if isinstance(value, Mark | bool) or value is None:
-        return None
-    text = str(value)
-    found = credentials.shape(text)
-    if found:
-        return f"looks like {found}"
-    if not credentials.is_named_so(name) or not credentials.may_be_one(text):
-        return None
-    if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
-        return None
-    return "is one by its name, and its value is written out"
