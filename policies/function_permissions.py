@@ -49,10 +49,9 @@ def denial_reason(stack: Stack, called: Any, to: Resource, caller: Caller) -> st
         values.undecided("a permission may be elsewhere")
     if any(one.undecided for one in found):
         values.undecided("a permission may be elsewhere")
-    given = [permission for each in found for permission in each.certain]
-    if not given:
+    names = ", ".join(dict.fromkeys(permission.name for each in found for permission in each.certain))
+    if not names:
         return f"{function.name} has no Permission"
-    names = ", ".join(dict.fromkeys(one.name for one in given))
     return f"no Permission of {function.name} is for {caller.service} and this {caller.noun} (found: {names})"
 
 
@@ -66,17 +65,19 @@ def advice(to: Resource, caller: Caller) -> str:
 def _permissions_about(stack: Stack, function: Resource, caller: Caller) -> list[Resource]:
     """The permissions of a function that may be for this source: all but those that name another one."""
     by_source: Mapping[str, list[Resource]] = stack.once(_permissions_by_source, function)
+    if caller.arn is None and caller.source is None:
+        return [one for found in by_source.values() for one in found]
+    own = caller.source.urn if caller.source is not None else ""
     if caller.arn is None:
         # At a preview, ARNs that are written out may be the source's.
-        own = caller.source.urn if caller.source is not None else ""
-        return [
-            one
-            for source, found in by_source.items()
-            if not own or source == own or not source.startswith("urn:")
-            for one in found
-        ]
-    keys = ("", caller.arn, *([caller.source.urn] if caller.source is not None else []))
-    return [one for key in keys for one in by_source.get(key, ())]
+        return [*by_source.get(own, ()), *stack.once(_permissions_by_written_source, function)]
+    return [one for key in dict.fromkeys(("", caller.arn, own)) for one in by_source.get(key, ())]
+
+
+def _permissions_by_written_source(stack: Stack, function: Resource) -> list[Resource]:
+    """Those of which the source is no resource of this stack, as far as is known."""
+    by_source = stack.once(_permissions_by_source, function)
+    return [one for source, found in by_source.items() if not source.startswith("urn:") for one in found]
 
 
 def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[Resource]]:
