@@ -1,6 +1,6 @@
 """Policies of roles, users and groups: they allow what is needed, on what it is needed for."""
 
-from .. import iam_actions, identity_policies, kinds
+from .. import conditions, iam_actions, identity_policies, kinds
 from ..policy_documents import Statement, matches, statements
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
@@ -276,20 +276,18 @@ def _takes_no_resource(action: str) -> bool:
 def _is_narrowed(statement: Statement) -> bool:
     """Whether a condition says which resources are meant."""
     return any(
-        condition.limits
-        and (condition.key in _NARROWING or any(part in condition.key for part in _NARROWING_BY_NAME))
-        and all(value.strip("*?") for value in condition.values)
-        for condition in statement.conditions
+        (condition.key in _NARROWING or any(part in condition.key for part in _NARROWING_BY_NAME))
+        and all(map(conditions.has_text, condition.values))
+        for condition in conditions.limiting(statement.conditions)
     )
 
 
 def _names_service(statement: Statement) -> bool:
     return any(
         condition.key == "iam:passedtoservice"
-        and condition.limits
         and condition.values
         and not any(value.startswith("*") for value in condition.values)
-        for condition in statement.conditions
+        for condition in conditions.limiting(statement.conditions)
     )
 
 
