@@ -1,6 +1,6 @@
 """Reads policy documents: what a statement allows, to whom, and whether its conditions keep strangers out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -98,16 +98,19 @@ class Statement:
     def covers_resource(self, arn: str | None) -> bool:
         """Whether its Resource or NotResource takes in this ARN, which is None while it is unknown.
 
+        Raises Undecided where nobody can tell.
+        """
+        return self.takes_in(lambda pattern: pattern == ANYONE or conditions.covers_resource(pattern, _known(arn)))
+
+    def takes_in(self, covers: Callable[[str], bool]) -> bool:
+        """Whether its Resource or NotResource takes in a resource, by the answer for each pattern in them.
+
         A statement without either is about what it is attached to. Raises Undecided where nobody can tell.
         """
         if self.has("NotResource"):
-            return not any_of(self.not_resources, lambda pattern: conditions.covers_resource(pattern, _known(arn)))
-        if not self.has("Resource"):
-            return True
-        return any_of(
-            values.items(values.member(self.raw, "Resource")),
-            lambda pattern: pattern == ANYONE or conditions.covers_resource(str(values.settled(pattern)), _known(arn)),
-        )
+            return not any_of(self.not_resources, covers)
+        listed = values.items(values.member(self.raw, "Resource"))
+        return not listed or any_of(listed, lambda pattern: covers(str(values.settled(pattern))))
 
     def opens_to_anyone(self) -> bool:
         """Whether it is for everybody, as its principals go."""
@@ -184,7 +187,7 @@ def is_denied_to_outsiders(
         lambda pair: any_of(
             denying,
             lambda one: (
-                _covers_whole(one, *pair)
+                covers_whole(one, *pair)
                 and not _spares_anyone(one)
                 and conditions.spares_only_somebody(one.conditions, further)
             ),
@@ -192,8 +195,8 @@ def is_denied_to_outsiders(
     )
 
 
-def _covers_whole(denying: Statement, action: str, resource: str | None) -> bool:
-    """Whether it takes in everything that these patterns of an action and a resource take in."""
+def covers_whole(denying: Statement, action: str, resource: str | None) -> bool:
+    """Whether a Deny takes in everything that these patterns of an action and a resource take in."""
     if denying.has("NotAction"):
         if any(wildcards.overlap(one.lower(), action.lower()) for one in denying.not_actions):
             return False

@@ -210,3 +210,21 @@ def document(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
         undecided("no object")
     return dict(value)
+
+
+def repeated_keys(text: str) -> list[str]:
+    """Keys that one object in a JSON text has more than once, so that a value of each is lost."""
+    found: dict[str, None] = {}
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        kept = dict(pairs)
+        if len(kept) < len(pairs):
+            keys = [key for key, _ in pairs]
+            found.update(dict.fromkeys(key for key in kept if keys.count(key) > 1))
+        return kept
+
+    try:
+        json.loads(text, object_pairs_hook=keep)
+    except (ValueError, RecursionError):
+        return []
+    return list(found)

@@ -1,6 +1,6 @@
 """Policies of roles, users and groups: they allow what is needed, on what it is needed for."""
 
-from .. import conditions, iam_actions, identity_policies, kinds
+from .. import conditions, iam_actions, identity_policies, kinds, values
 from ..policy_documents import Statement, matches, statements
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
@@ -221,6 +221,26 @@ def actions_exist(holder: Resource) -> Complaints:
         return
     found = identity_policies.read(holder) + _of_others(holder)
     yield from each(found, lambda statement: judge([*statement.actions, *statement.not_actions]))
+
+
+@rule(
+    *TYPES,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/reference_policies_grammar.html",
+)
+def policy_repeats_no_key(holder: Resource) -> Complaints:
+    """A policy document has no key twice in one object: only one of the two values counts."""
+    documents = list(identity_policies.documents(holder))
+    if holder.type in DOCUMENTS:
+        documents.append(holder.value(DOCUMENTS[holder.type]))
+    for key in dict.fromkeys(
+        key for document in documents if isinstance(document, str) for key in values.repeated_keys(document)
+    ):
+        yield (
+            f"The policy {holder.name} has the key {key} twice in one object, so that one of the two values is lost. "
+            f"Set {key} once, with everything that is meant."
+        )
 
 
 @stack_rule(

@@ -69,6 +69,7 @@ SURVIVORS: dict[str, str] = {
         f'Permission rotation-guard-events-{route}-remediation: principal = "*"': HELD
         for route in ("failed", "stuck", "stalled", "succeeded", "moved")
     },
+    'Permission rotation-guard-demo-rotation: principal = "*"': HELD,
     "Permission rotation-guard-demo-rotation: removed": (
         "AWS refuses to set up a rotation whose function Secrets Manager may not call: it cannot be deployed"
     ),
