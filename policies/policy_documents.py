@@ -223,7 +223,7 @@ def unmatched_value(statement: Statement, *prefixes: str) -> str | None:
         operator = "StringEqualsIgnoreCase" if condition.ignores_case else "StringEquals"
         return (
             f"it compares {condition.key} with {value} by {operator}, which takes * and ? literally, so nobody has "
-            "that value. Set StringLike in its place if a pattern is meant."
+            "that value. Set a value without them, or StringLike if a pattern is meant."
         )
     return None
 

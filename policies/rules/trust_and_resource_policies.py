@@ -143,7 +143,8 @@ def role_trust_is_not_open(
         if _is_open_trust(statement, found):
             yield (
                 f"The role {role.name} may be assumed by everybody: {statement.name} of assumeRolePolicy has "
-                "Principal * without a condition that says who. Set Principal to the service, role or account meant."
+                f"{_everybody(statement)} without a condition that says who. Set Principal to the service, role or "
+                "account meant."
             )
         providers = statement.principals.get("Federated", [])
         yield from each(providers, lambda provider: _open_provider(role, found, statement, provider))
@@ -177,8 +178,8 @@ def resource_policy_is_not_open(
         else:
             yield (
                 f"The policy of {holder.name} lets everybody in: {statement.name} allows "
-                f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that "
-                "says whose. Set Principal to an account, a role or a service."
+                f"{', '.join(statement.actions) or 'all but some actions'} to {_everybody(statement)} without a "
+                "condition that says whose. Set Principal to an account, a role or a service."
             )
     yield from each(found, lambda one: unmatched_statement(holder, one))
     yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
@@ -199,8 +200,8 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
             return None
         return (
             f"The role {role.name} may be assumed by {' and '.join(services)} on anybody's behalf: {statement.name} of "
-            "assumeRolePolicy has no condition on its source. Set Condition to aws:SourceAccount, and to aws:SourceArn "
-            "where the resource is known."
+            "assumeRolePolicy has no condition that holds its source to somebody. Set Condition to aws:SourceAccount, "
+            "and to aws:SourceArn where the resource is known."
         )
 
     yield from each(statements(role.value("assumeRolePolicy")), judge)
@@ -230,11 +231,16 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
             return None
         return (
             f"The policy of {holder.name} lets {' and '.join(services)} in on anybody's behalf: {statement.name} has "
-            "no condition on its source. Set Condition to aws:SourceArn of the resource it comes from, or to "
-            "aws:SourceAccount."
+            "no condition that holds its source to somebody. Set Condition to aws:SourceArn of the resource it comes "
+            "from, or to aws:SourceAccount."
         )
 
     yield from each(statements(holder.value(GUARDED[holder.type])), judge)
+
+
+def _everybody(statement: Statement) -> str:
+    """How a statement says that it is for everybody."""
+    return "NotPrincipal" if statement.has("NotPrincipal") else "Principal *"
 
 
 def _is_open_trust(statement: Statement, found: list[Statement]) -> bool:
