@@ -1,9 +1,10 @@
 """Topics: who may publish to them and subscribe, and whether services that publish get through."""
 
-from .. import admission, encryption, kinds, policy_documents
+from .. import admission, encryption, kinds, policy_documents, trusted_accounts
 from ..policy_documents import Statement
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
+from ..trusted_accounts import complain_of_outsiders
 
 EVENTS = "events.amazonaws.com"
 PUBLISH = "sns:Publish"
@@ -12,7 +13,6 @@ KEYLESS_PUBLISHERS = (EVENTS, ALARMS, S3)
 """Services that publish as themselves and not as a role: the key's policy has to name them."""
 SOURCE_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount"})
 """Conditions that EventBridge does not meet where it uses the key of a topic."""
-_SUBSCRIBING = ("sns:subscribe", "sns:receive")
 _GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
 _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"
 
@@ -23,8 +23,11 @@ _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-security-best-practices.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def topic_publishers_are_limited(holder: Resource) -> Complaints:
+def topic_publishers_are_limited(
+    holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
     """Not everybody may publish to a topic: what is for everybody is held to a known account or source."""
     found = policy_documents.statements(holder.value("policy"))
     for statement in policy_documents.open_statements(found, PUBLISH):
@@ -33,6 +36,8 @@ def topic_publishers_are_limited(holder: Resource) -> Complaints:
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
             "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
         )
+    yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
+    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
 
 
 @rule(
@@ -48,7 +53,7 @@ def topic_policy_is_not_open(holder: Resource) -> Complaints:
     publishing = {one.index for one in policy_documents.open_statements(found, PUBLISH)}
 
     def judge(statement: Statement) -> Complaints:
-        if statement.index in publishing or _is_limited_to_endpoints(statement):
+        if statement.index in publishing:
             return None
         return (
             f"The policy of {holder.name} opens the topic to everybody: {statement.name} allows "
@@ -137,15 +142,6 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
                 f"The topic {topic.name} does not get what the alarm {alarm.name} says: {why}. "
                 f"Let {ALARMS} sns:Publish there, with a condition on aws:SourceArn that holds for the alarm."
             )
-
-
-def _is_limited_to_endpoints(statement: Statement) -> bool:
-    """Whether it lets everybody subscribe, but known endpoints alone
-    (https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html)."""
-    return all(action.lower() in _SUBSCRIBING for action in statement.actions or ["*"]) and any(
-        condition.key == "sns:endpoint" and condition.limits and all(value.strip("*?") for value in condition.values)
-        for condition in statement.conditions
-    )
 
 
 def _is_for_events(statement: Statement) -> bool:
