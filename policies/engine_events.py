@@ -38,6 +38,12 @@ def is_event(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("sequence"), int) and not _EVENTS.isdisjoint(value)
 
 
+def is_preview(events: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the events are of a preview, so that nothing has been changed."""
+    summaries = [one.get("isPreview") for one in _list_payloads(events, "summaryEvent")]
+    return True in (summaries or [one.get("planning") for one in _list_payloads(events, *_STEPS)])
+
+
 def to_preview(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The same as `pulumi preview --json` writes it: steps, changes and diagnostics, in this order of events."""
     listed = list(events)

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from .configuration import nearest
-from .rule import REGISTRY, Rule, Schema
+from .rule import Rule, Schema
 from .stack import Resource, Stack
 
 TAG_PREFIX = "rotation-guard:exempt-"
@@ -98,7 +98,6 @@ RULE = Rule(
     subject="exemptions",
 )
 """Judged here and not by its function: it is about the exemptions of a whole stack. Nothing is exempt from it."""
-REGISTRY[NAME] = RULE
 
 
 def today() -> date:

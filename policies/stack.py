@@ -49,6 +49,8 @@ class Resource:
     provider: str | None = None
     looked_up: bool = False
     """Not this program's to change: it is referred to, and never complained about."""
+    custom: bool = False
+    """Whether a provider makes it: it is no component."""
 
     def value(self, path: str) -> Any:
         """Whatever is there, marks included; None where it is absent."""

@@ -47,6 +47,8 @@ class Contents:
     """How many were being created when an update was interrupted: whether they exist is not known."""
     failure: str | None = None
     """Why the preview or the update failed, where it did: then it ended before it had seen the whole stack."""
+    operation: str = "preview"
+    """What the file tells of: `preview` or `update`."""
 
 
 def read(data: bytes) -> Contents:
@@ -108,8 +110,10 @@ def _read_embedded(text: str, first: json.JSONDecodeError) -> Contents:
         raise NotAnExport(f"The file cannot be read as JSON: {problem}.") from problem
     if len(documents) > 1:
         raise NotAnExport(f"The file holds {len(documents)} exports or previews: check each in a file of its own.")
-    if documents or events:
-        return _contents(documents[0] if documents else engine_events.to_preview(events))
+    if documents:
+        return _contents(documents[0])
+    if events:
+        return _happened(events)
     raise NotAnExport(f"The file is not JSON at {_place(first)}.") from first
 
 
@@ -142,7 +146,7 @@ def _contents(found: Any) -> Contents:
     if not isinstance(found, Mapping):
         raise NotAnExport(f"{_FORMATS} It holds {_KINDS.get(type(found), 'a number')}.")
     if engine_events.is_event(found):
-        return _previewed(engine_events.to_preview([found]))
+        return _happened([found])
     deployment = _deployment(found)
     if deployment is not None:
         version = found.get("version")
@@ -172,13 +176,11 @@ def _deployment(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if isinstance(place, Mapping) and ("version" in found or _OF_DEPLOYMENTS & set(place)):
             return place
     is_empty = set(found) <= {"version", "features", "deployment"} and found.get("deployment") is None
+    if is_empty and isinstance(found.get("version"), int):
+        return {}
+    is_bare = set(found) <= {"stack", "latest"} and _is_checkpoint_without_deployment(found)
     # As a backend of files writes a stack that never had a resource.
-    is_new = (
-        _is_checkpoint_without_deployment(checkpoint)
-        or set(found) <= {"stack", "latest"}
-        and (_is_checkpoint_without_deployment(found))
-    )
-    return {} if (is_empty and isinstance(found.get("version"), int)) or is_new else None
+    return {} if is_bare or _is_checkpoint_without_deployment(checkpoint) else None
 
 
 def _is_checkpoint_without_deployment(found: Any) -> bool:
@@ -204,7 +206,12 @@ def _count_pending(operations: Any, resources: Iterable[Resource]) -> int:
     return len({str(one.get("urn")) for one in created if isinstance(one, Mapping)} - known)
 
 
-def _previewed(found: Mapping[str, Any]) -> Contents:
+def _happened(events: list[Mapping[str, Any]]) -> Contents:
+    operation = "preview" if engine_events.is_preview(events) else "update"
+    return _previewed(engine_events.to_preview(events), operation)
+
+
+def _previewed(found: Mapping[str, Any], operation: str = "preview") -> Contents:
     steps = _listed(found.get("steps") or [], "steps")
     after: dict[str, Resource] = {}
     for step in steps:
@@ -221,6 +228,7 @@ def _previewed(found: Mapping[str, Any]) -> Contents:
         tuple(after.values()),
         missing=_unlisted(found.get("changeSummary"), steps),
         failure=_failure(found.get("diagnostics")),
+        operation=operation,
     )
 
 
@@ -269,6 +277,8 @@ def _resource(state: Mapping[str, Any], looked_up: bool = False) -> Resource:
         parent=next(iter(_urns([state.get("parent")])), None),
         provider=next(iter(_urns([state.get("provider")])), None),
         looked_up=external,
+        # A state of version 1 names no provider, and an event leaves out what is false.
+        custom=state.get("custom") is True,
     )
 
 

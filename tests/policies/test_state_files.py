@@ -1,4 +1,4 @@
-"""Whatever Pulumi writes of a stack is read as the stack that it is: of any age, compressed, streamed, with text around."""
+"""Whatever Pulumi writes of a stack is read as that stack: of any age, compressed, streamed, with text around."""
 
 import gzip
 import json
@@ -28,14 +28,25 @@ def events(*changes, planning=True, operation="create", result="succeeded"):
     """What the engine says of PROGRAM, one event after the other, as Pulumi's apitype.EngineEvent has them."""
     root = {"urn": ROOT, "type": "pulumi:pulumi:Stack", "id": "", "parent": "", "inputs": {}, "outputs": {}}
     states = [root, *(_as_event_state(step["newState"]) for step in PROGRAM.previewed()["steps"])]
-    told = [{"preludeEvent": {"config": {"aws:region": "eu-west-1"}}}]
-    for state in states:
-        step = {"op": operation, "urn": state["urn"], "type": state["type"], "old": None, "new": state}
-        told += [{kind: {"metadata": {**step, "detailedDiff": None}, "planning": planning}} for kind in
-                 ("resourcePreEvent", "resOutputsEvent")]  # fmt: skip
+    steps = [
+        {kind: {"metadata": _as_metadata(operation, state), "planning": planning}}
+        for state in states
+        for kind in ("resourcePreEvent", "resOutputsEvent")
+    ]
     summary = {"maybeCorrupt": False, "durationSeconds": 1, "resourceChanges": {operation: len(states)}}
-    told += [*changes, {"summaryEvent": {**summary, "isPreview": planning, "result": result}}, {"cancelEvent": {}}]
+    told = [
+        {"preludeEvent": {"config": {"aws:region": "eu-west-1"}}},
+        *steps,
+        *changes,
+        {"summaryEvent": {**summary, "isPreview": planning, "result": result}},
+        {"cancelEvent": {}},
+    ]
     return [{"sequence": number, "timestamp": 1_890_000_000, **one} for number, one in enumerate(told)]
+
+
+def _as_metadata(operation, state):
+    step = {"op": operation, "urn": state["urn"], "type": state["type"], "old": None, "new": state}
+    return {**step, "detailedDiff": None, "provider": ""}
 
 
 def _as_event_state(state):
