@@ -140,14 +140,13 @@ def _kept_out_of_function(target: Resource, stack: Stack, to: Resource) -> tuple
     event_rule = _rule(stack, target)
     called = _qualifier(target, to)
     found = [stack.referring(one, "function", kinds.FUNCTION_PERMISSION) for one in dict.fromkeys((function, to))]
-    given = [permission for each in found for permission in each.certain]
     about = [one for each in dict.fromkeys((function, to)) for one in _permissions_about(stack, each, event_rule)]
     if any_of(about, lambda permission: _permits(permission, stack, event_rule, called)):
         return None, advice
     if function.looked_up or any(each.undecided for each in found):
         values.undecided("a permission may be elsewhere")
-    names = ", ".join(dict.fromkeys(one.name for one in given))
-    if not given:
+    names = ", ".join(dict.fromkeys(permission.name for each in found for permission in each.certain))
+    if not names:
         return f"{function.name} has no Permission", advice
     return f"no Permission of {function.name} is for {EVENTS} and this rule (found: {names})", advice
 
@@ -155,17 +154,19 @@ def _kept_out_of_function(target: Resource, stack: Stack, to: Resource) -> tuple
 def _permissions_about(stack: Stack, function: Resource, event_rule: Resource | None) -> list[Resource]:
     """The permissions of a function that may be for this rule: all but those that name another one."""
     by_source = stack.once(_permissions_by_source, function)
+    if event_rule is None:
+        return [one for found in by_source.values() for one in found]
     arn = admission.known_arn(event_rule)
-    if event_rule is None or arn is None:
+    if arn is None:
         # At a preview, ARNs that are written out may be the rule's.
-        own = event_rule.urn if event_rule is not None else ""
-        return [
-            one
-            for source, found in by_source.items()
-            if not own or source == own or not source.startswith("urn:")
-            for one in found
-        ]
+        return [*by_source.get(event_rule.urn, ()), *stack.once(_permissions_by_written_source, function)]
     return [one for source in ("", arn, event_rule.urn) for one in by_source.get(source, ())]
+
+
+def _permissions_by_written_source(stack: Stack, function: Resource) -> list[Resource]:
+    """Those of which the source is no resource of this stack, as far as is known."""
+    by_source = stack.once(_permissions_by_source, function)
+    return [one for source, found in by_source.items() if not source.startswith("urn:") for one in found]
 
 
 def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[Resource]]:
