@@ -9,6 +9,7 @@ resources that no rule judges are mandatory complaints, and so are those that th
 """
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -137,4 +138,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # The process ends with its report: there is nothing to collect before.
+    gc.disable()
     sys.exit(main())

@@ -41,6 +41,8 @@ def as_text(report: Report, checked: str) -> str:
 
 def escape_unprintable(text: str) -> str:
     r"""The text with everything that steers a terminal as its escape, such as `\x1b` or `\u202e`."""
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
 
 

@@ -282,6 +282,11 @@ class _References:
         self._to_any = False
         for one in stack.of_type(*types):
             self._add(stack, one, path, target_type)
+        self._none = Referring((), self._to_any)
+        self._to = {
+            urn: Referring(tuple(self._certain.get(urn, ())), self._to_any or urn in self._possible)
+            for urn in (*self._certain, *self._possible)
+        }
 
     def _add(self, stack: Stack, one: Resource, path: str, target_type: str) -> None:
         certain: dict[str, Resource] = {}
@@ -297,7 +302,7 @@ class _References:
             self._certain.setdefault(urn, []).append(one)
 
     def to(self, target: Resource) -> Referring:
-        return Referring(tuple(self._certain.get(target.urn, ())), self._to_any or target.urn in self._possible)
+        return self._to.get(target.urn, self._none)
 
 
 def _one(what: str, found: list[Resource] | None, certain: bool) -> Resource | None:
