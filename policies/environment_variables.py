@@ -76,7 +76,7 @@ def find_credential(stack: Stack, name: str, value: Any) -> str | None:
     found = credentials.shape(text)
     if found:
         return f"looks like {found}"
-    if not credentials.is_named_so(name) or not credentials.may_be_one(text):
+    if not credentials.is_named_so(name) or not credentials.may_be_one(name, text):
         return None
     if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
         return None

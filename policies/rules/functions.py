@@ -89,15 +89,16 @@ def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complain
         return None
     role = stack.target(function, "role", kinds.ROLE)
     if role is not None:
-        users = [one for type_, path in _USES_OF_ROLES for one in stack.referring(role, path, type_).certain]
+        users = stack.once(_users_of_role, role)
     else:
-        users = stack.once(_users_by_arn).get(values.settled(given), [])
-    others = [one for one in users if one is not function]
-    if not others:
+        users = stack.once(_users_by_arn).get(values.settled(given), {})
+    other = next((one for urn, one in users.items() if urn != function.urn), None)
+    if other is None:
         return None
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    others = len(users) - (function.urn in users)
+    more = f" and {others - 1} more" if others > 1 else ""
     return (
-        f"The function {function.name} shares the role {role.name if role else given} with {others[0].name}{more}, "
+        f"The function {function.name} shares the role {role.name if role else given} with {other.name}{more}, "
         "so each may do what the other needs. Set role to one that nothing else uses."
     )
 
@@ -170,11 +171,16 @@ def _is_of_a_function(stack: Stack, group: Resource) -> bool:
     return any(one is not None and one.type == kinds.FUNCTION for one in made_of)
 
 
-def _users_by_arn(stack: Stack) -> dict[str, list[Resource]]:
-    """The functions by the role that they name, for roles that are not in this stack."""
-    found: dict[str, list[Resource]] = {}
+def _users_of_role(stack: Stack, role: Resource) -> dict[str, Resource]:
+    """All that runs with a role of this stack, by the URN."""
+    return {one.urn: one for type_, path in _USES_OF_ROLES for one in stack.referring(role, path, type_).certain}
+
+
+def _users_by_arn(stack: Stack) -> dict[str, dict[str, Resource]]:
+    """The functions by the role that they name, for roles that are not in this stack, and by the URN."""
+    found: dict[str, dict[str, Resource]] = {}
     for one in stack.of_type(kinds.FUNCTION):
         arn = one.value("role")
         if isinstance(arn, str):
-            found.setdefault(arn, []).append(one)
+            found.setdefault(arn, {})[one.urn] = one
     return found

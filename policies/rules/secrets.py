@@ -1,5 +1,6 @@
 """Secrets: each is rotated, can be had back, and is not read by those who only look after it."""
 
+import math
 from contextlib import suppress
 
 from .. import arns, kinds, role_permissions, rotation_periods, values, wildcards
@@ -58,10 +59,8 @@ def secret_rotates_often(rotation: Resource, *, max_rotation_days: float) -> Com
         found, setting = f"automaticallyAfterDays is {days}", "automaticallyAfterDays"
     elif expression is not None:
         days = rotation_periods.longest(expression)
-        found, setting = (
-            f"scheduleExpression is {expression}, up to {days:g} days" if days else "",
-            "scheduleExpression",
-        )
+        period = "a day that does not come" if days == math.inf else f"up to {days or 0:g} days"
+        found, setting = f"scheduleExpression is {expression}, {period}", "scheduleExpression"
     else:
         return (
             f"The rotation {rotation.name} has no period: rotationRules is absent. Set rotationRules."

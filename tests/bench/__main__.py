@@ -51,6 +51,7 @@ def main() -> None:
         audit.classification,
         audit.month,
         policies.large_stacks,
+        policies.whole_processes,
     ):
         with console.status(f"measuring: {(measure.__doc__ or '').rstrip('.')}"):
             figures += measure()

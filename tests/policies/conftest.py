@@ -108,8 +108,8 @@ def _in_file(data: Any, rule: str, config: Mapping[str, Any]) -> Found:
     return [(_name(one.urn), one.message) for one in report.complaints if one.policy == rule]
 
 
-def _in_engine(program: Program, rule: str, config: Mapping[str, Any], *, preview: bool, own_server: bool) -> Found:
-    made = Engine(own_server=own_server, only=rule)
+def _in_engine(program: Program, rule: str, config: Mapping[str, Any], *, preview: bool) -> Found:
+    made = Engine(only=rule)
     if config:
         made.configure({rule: config})
     found = made.run(program, preview=preview)
@@ -122,11 +122,9 @@ def _name(urn: str | None) -> str:
 
 WAYS: dict[str, Callable[[Program, str, Mapping[str, Any]], Found]] = {
     "export": lambda program, *how: _in_file(program.exported(), *how),
-    "engine at update": lambda *how: _in_engine(*how, preview=False, own_server=True),
-    "another server at update": lambda *how: _in_engine(*how, preview=False, own_server=False),
+    "engine at update": lambda *how: _in_engine(*how, preview=False),
     "preview": lambda program, *how: _in_file(program.previewed(), *how),
-    "engine at preview": lambda *how: _in_engine(*how, preview=True, own_server=True),
-    "another server at preview": lambda *how: _in_engine(*how, preview=True, own_server=False),
+    "engine at preview": lambda *how: _in_engine(*how, preview=True),
 }
 
 

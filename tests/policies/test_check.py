@@ -10,7 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from policies import unjudged
 from policies.check import main
+from policies.formats import FORMATS
 from policies.rules import RULES
 from tests.policies.programs import json_of, make, make_alarm_on, program, queue
 
@@ -28,6 +30,7 @@ GOOD = program(
 BAD = program(
     dead, make_alarm_on(dead), queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
 )
+WHOLE = json.dumps(GOOD.exported()).encode()
 
 
 @pytest.fixture
@@ -132,7 +135,7 @@ def test_junit_skips_what_was_not_applied(checked):
     previewed = GOOD.previewed() | {"changeSummary": {"same": 7}}
     suite = ElementTree.fromstring(checked(previewed, "--format", "junit").out)[0]  # noqa: S314 - our own
     skipped = {case.attrib["name"] for case in suite if case.find("skipped") is not None}
-    assert skipped == {rule.name for rule in RULES.values() if rule.of_stack}
+    assert skipped == {rule.name for rule in RULES.values() if rule.of_stack} - {unjudged.NAME}
     assert suite.attrib["skipped"] == str(len(skipped))
 
 
@@ -142,14 +145,75 @@ def test_junit_says_what_is_wrong_with_the_stack_as_a_whole(checked):
     assert "the stack: The exemption from none? for nothing names a policy that does not exist" in said.out
 
 
+OTHERS = program(make("aws-native:sqs:QueuePolicy")("open"), make("aws-native:sqs:Queue")("theirs"))
+UNJUDGED = "2 resources of aws-native were not judged"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("shape", ["exported", "previewed"])
+def test_every_format_says_what_no_rule_judged(checked, form, shape):
+    content = getattr(OTHERS, shape)()
+    assert UNJUDGED in checked(content, "--format", form).out
+    incomplete = {**OTHERS.previewed(), "changeSummary": {"same": 7}}
+    assert UNJUDGED in checked(incomplete, "--format", form).out
+    assert checked(content, "--format", form).code == 0
+
+
+@pytest.mark.parametrize("config", [None, {unjudged.NAME: "disabled"}, {"all": "disabled"}])
+def test_what_no_rule_judged_can_fail_the_check(checked, config):
+    said = checked(OTHERS.exported(), "--fail-on-unjudged", "--format", "json", config=config)
+    assert said.code == 1
+    assert [one["enforcement"] for one in json.loads(said.out)["complaints"]] == ["mandatory"]
+    assert json.loads(said.out)["unjudged"] == {"aws-native": 2}
+    assert checked(GOOD.exported(), "--fail-on-unjudged").code == 0
+    assert checked(GOOD.exported(), "--fail-on-unjudged", config="[]").code == 2
+
+
+def test_what_a_file_leaves_out_is_unjudged_as_well(checked):
+    incomplete = GOOD.previewed() | {"changeSummary": {"same": 7}}
+    assert (checked(incomplete).code, checked(incomplete, "--fail-on-unjudged").code) == (0, 1)
+    interrupted = GOOD.exported()
+    made = {"resource": {"urn": queue("new").urn, "type": "aws:sqs/queue:Queue"}, "type": "creating"}
+    interrupted["deployment"]["pending_operations"] = [made]
+    assert (checked(interrupted).code, checked(interrupted, "--fail-on-unjudged").code) == (0, 1)
+    assert "of which 1 may exist and cannot be judged" in checked(interrupted).err
+
+
+@pytest.mark.parametrize("content", [b"", WHOLE[:100], b"Previewing update (dev):"])
+@pytest.mark.parametrize("config", [None, "{"])
+def test_what_could_not_be_judged_is_no_success_in_any_format(checked, content, config):
+    said = {form: checked(content, "--format", form, config=config) for form in FORMATS}
+    sentence = said["text"].err.strip()
+    assert {one.code for one in said.values()} == {2}
+    assert said["text"].out == ""
+    assert json.loads(said["json"].out)["failure"] == sentence
+    [run] = json.loads(said["sarif"].out)["runs"]
+    [invocation] = run["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert invocation["toolExecutionNotifications"] == [{"level": "error", "message": {"text": sentence}}]
+    assert run["results"] == []
+    [suite] = ElementTree.fromstring(said["junit"].out)  # noqa: S314 - our own
+    assert (suite.attrib["errors"], suite.attrib["failures"], suite.attrib["skipped"]) == ("1", "0", str(len(RULES)))
+    assert [error.attrib["message"] for error in suite.iter("error")] == [sentence]
+
+
+def test_sarif_and_junit_of_a_preview_that_failed_have_its_complaints_and_its_failure(checked):
+    failed = BAD.previewed() | {"diagnostics": [{"message": "error: no such region", "severity": "error"}]}
+    [run] = json.loads(checked(failed, "--format", "sarif").out)["runs"]
+    [invocation] = run["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert "error: no such region" in invocation["toolExecutionNotifications"][0]["message"]["text"]
+    assert [one["ruleId"] for one in run["results"]] == ["queue-keeps-messages"]
+    [suite] = ElementTree.fromstring(checked(failed, "--format", "junit").out)  # noqa: S314 - our own
+    assert (suite.attrib["errors"], suite.attrib["failures"]) == ("1", "1")
+    assert suite.attrib["tests"] == str(len(suite)) == str(len(RULES) + 1)
+
+
 def test_a_file_comes_from_standard_input(monkeypatch, capsys):
     stdin = SimpleNamespace(buffer=io.BytesIO(json.dumps(BAD.exported()).encode()))
     monkeypatch.setattr("sys.stdin", stdin)
     assert main(["-"]) == 1
     assert "stdin: 4 resources" in capsys.readouterr().out
-
-
-WHOLE = json.dumps(GOOD.exported()).encode()
 
 
 @pytest.mark.parametrize(
