@@ -231,7 +231,7 @@ def _permitted(stack: Stack, role: Resource, action: str, function: Resource) ->
 
     def is_for_it(permission: Resource) -> bool:
         principal = permission.value("principal")
-        return matches(permission.text("action") or "", action) and (
+        return policy_documents.matches(permission.text("action") or "", action) and (
             principal == "*" or stack.target(permission, "principal", kinds.ROLE) is role
         )
 
