@@ -14,11 +14,8 @@ RESOURCE_POLICIES: Mapping[str, str] = {
     kinds.QUEUE_POLICY: "policy",
     kinds.TOPIC: "policy",
     kinds.TOPIC_POLICY: "policy",
-    kinds.KEY: "policy",
+    **dict.fromkeys(kinds.KEYS, "policy"),
     kinds.KEY_POLICY: "policy",
-    "aws:kms/externalKey:ExternalKey": "policy",
-    "aws:kms/replicaKey:ReplicaKey": "policy",
-    "aws:kms/replicaExternalKey:ReplicaExternalKey": "policy",
     kinds.SECRET: "policy",
     kinds.SECRET_POLICY: "policy",
     kinds.EVENT_BUS_POLICY: "policy",
@@ -79,6 +76,27 @@ SEARCH_DOMAINS: Mapping[str, str] = dict.fromkeys(
     (*kinds.SEARCH_DOMAINS, *kinds.SEARCH_DOMAIN_POLICIES), "accessPolicies"
 )
 """The same, of search domains: whether Principal * opens one depends on its network and on its own users."""
+
+NARROWING_POLICIES: Mapping[str, str] = {
+    "aws:apigateway/domainName:DomainName": "policy",
+    kinds.REST_API: "policy",
+    kinds.REST_API_POLICY: "policy",
+    "aws:ec2/vpcEndpoint:VpcEndpoint": "policy",
+    "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy": "policy",
+    "aws:vpclattice/authPolicy:AuthPolicy": "policy",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": "policy",
+    "aws:organizations/policy:Policy": "content",
+    "aws:rolesanywhere/profile:Profile": "sessionPolicy",
+    "aws:transfer/access:Access": "policy",
+    "aws:transfer/user:User": "policy",
+}
+"""Documents that narrow what is allowed elsewhere: only whether their actions exist is judged.
+
+Everybody in the policy of an endpoint, a private domain name or a service network is whoever reaches it, which is AWS's
+own default (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html); in that of an API it is whom
+the methods authorize, which api-authorizes-its-callers judges
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html).
+"""
 
 TRUST_POLICIES: Mapping[str, str] = {kinds.ROLE: "assumeRolePolicy"}
 """Documents that say who may assume a role."""
@@ -235,30 +253,16 @@ NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
     "It narrows what an identity may do, and grants nothing.": (
         "budgets/budgetAction.*",
         "chatbot/*.guardrailPolicyArns",
-        "eks/podIdentityAssociation.policy",
         "emr/studioSessionMapping.sessionPolicyArn",
         "odb/network.*PolicyDocument",
         "rolesanywhere/profile.managedPolicyArns",
-        "rolesanywhere/profile.sessionPolicy",
         "s3*/*.*blockPublicPolicy",
         "secretsmanager/secretPolicy.blockPublicPolicy",
         "ssoadmin/permissionsBoundaryAttachment.*",
-        "transfer/*.policy",
     ),
-    "It narrows what passes a VPC endpoint, a private domain name or a service network, which only networks that are "
-    "connected to it reach; AWS's own default is everybody "
-    "(https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).": (
-        "apigateway/domainName.policy",
-        "ec2/vpcEndpoint.policy",
-        "ec2/vpcEndpointPolicy.policy",
-        "vpclattice/authPolicy.policy",
+    "Only networks that are connected to it reach a service network of VPC Lattice.": (
         "vpclattice/service.authType",
         "vpclattice/serviceNetwork.authType",
-    ),
-    "Everybody in the policy of an API stands for those whom its methods authorize: api-authorizes-its-callers judges "
-    "those (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html).": (
-        "apigateway/restApi.policy",
-        "apigateway/restApiPolicy.policy",
     ),
     "Policies of a language of its own, not of IAM's.": (
         "bedrock/agentcoreGatewayRule.*",

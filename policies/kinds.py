@@ -59,6 +59,13 @@ EXCLUSIVE_POLICY_ATTACHMENTS = (
 )
 
 KEY = "aws:kms/key:Key"
+KEYS = (
+    KEY,
+    "aws:kms/externalKey:ExternalKey",
+    "aws:kms/replicaKey:ReplicaKey",
+    "aws:kms/replicaExternalKey:ReplicaExternalKey",
+)
+"""Keys with a policy of their own, be their material from elsewhere or a replica."""
 KEY_ALIAS = "aws:kms/alias:Alias"
 KEY_GRANT = "aws:kms/grant:Grant"
 KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"

@@ -246,7 +246,7 @@ def _known(arn: str | None) -> str:
 RESOURCE_POLICIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     kinds.QUEUE: ((kinds.QUEUE_POLICY, "queueUrl", "policy"),),
     kinds.TOPIC: ((kinds.TOPIC_POLICY, "arn", "policy"),),
-    kinds.KEY: ((kinds.KEY_POLICY, "keyId", "policy"),),
+    **dict.fromkeys(kinds.KEYS, ((kinds.KEY_POLICY, "keyId", "policy"),)),
     kinds.SECRET: ((kinds.SECRET_POLICY, "secretArn", "policy"),),
     kinds.EVENT_BUS: ((kinds.EVENT_BUS_POLICY, "eventBusName", "policy"),),
     kinds.REST_API: ((kinds.REST_API_POLICY, "restApiId", "policy"),),

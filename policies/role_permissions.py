@@ -190,7 +190,7 @@ def _admitted(stack: Stack, role: Resource, action: str, called: Resource | str)
         return False
     if target.type in (kinds.FUNCTION, kinds.FUNCTION_ALIAS):
         return _permitted(stack, role, action, target)
-    if target.type == kinds.KEY and _granted(stack, role, action, target):
+    if target.type in kinds.KEYS and _granted(stack, role, action, target):
         return True
     if target.type not in policy_documents.RESOURCE_POLICIES:
         return False

@@ -1,7 +1,7 @@
 """Policies of roles, users and groups: they allow what is needed, on what it is needed for."""
 
 from .. import conditions, iam_actions, identity_policies, kinds, resource_types, values
-from ..access_inputs import RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
+from ..access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
 from ..policy_documents import Statement, matches, statements
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
@@ -215,6 +215,7 @@ def policy_covers_no_whole_type(
 
 @rule(
     *TYPES,
+    *NARROWING_POLICIES,
     kinds.FUNCTION_PERMISSION,
     severity="medium",
     enforcement="mandatory",
@@ -298,7 +299,8 @@ def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
 def _of_others(holder: Resource) -> list[Statement]:
     """The statements of a trust policy or a resource's policy, as far as they can be read."""
     try:
-        return statements(holder.value(DOCUMENTS[holder.type])) if holder.type in DOCUMENTS else []
+        path = DOCUMENTS.get(holder.type) or NARROWING_POLICIES.get(holder.type)
+        return statements(holder.value(path)) if path else []
     except Undecided:
         return []
 

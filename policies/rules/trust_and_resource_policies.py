@@ -105,7 +105,7 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-conte
 USING_KEYS = frozenset({"cloudfront", "delivery.logs", "guardduty", "logs", "sns"})
 """Services that say for whom they use a key. S3 and CloudTrail, by their own pages, are let in without
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
-WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, kinds.KEY, kinds.KEY_POLICY})
+WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, *kinds.KEYS, kinds.KEY_POLICY})
 """Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
@@ -213,7 +213,7 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
         return
 
     def judge(statement: Statement) -> Complaints:
-        honouring = USING_KEYS if holder.type in (kinds.KEY, kinds.KEY_POLICY) else SENDING
+        honouring = USING_KEYS if holder.type in (*kinds.KEYS, kinds.KEY_POLICY) else SENDING
         services = [
             one
             for one in statement.services

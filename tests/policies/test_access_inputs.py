@@ -22,6 +22,7 @@ _SAYS_WHO = re.compile(
 _SINGLE = (
     access_inputs.RESOURCE_POLICIES,
     access_inputs.SEARCH_DOMAINS,
+    access_inputs.NARROWING_POLICIES,
     access_inputs.TRUST_POLICIES,
     access_inputs.IDENTITY_POLICIES,
     access_inputs.INLINE_POLICIES,
@@ -130,6 +131,21 @@ def test_a_document_that_lets_everybody_in_is_reported_wherever_it_is_written(ty
     domain = "search-domain-is-not-open"
     expected = {domain, "resource-policy-is-not-open", "queue-policy-is-not-open", "topic-policy-is-not-open"}
     assert expected & set(complaints_about(holding(type_, path, policy(OPEN))))
+
+
+@pytest.mark.parametrize(
+    ("type_", "path"),
+    {
+        **access_inputs.RESOURCE_POLICIES,
+        **access_inputs.SEARCH_DOMAINS,
+        **access_inputs.NARROWING_POLICIES,
+        **access_inputs.TRUST_POLICIES,
+        **access_inputs.IDENTITY_POLICIES,
+    }.items(),
+)
+def test_an_action_that_does_not_exist_is_reported_wherever_it_is_written(type_, path):
+    document = policy({"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMesage", "Resource": "*"})
+    assert "actions-exist" in complaints_about(holding(type_, path, document))
 
 
 @pytest.mark.parametrize(("type_", "path"), access_inputs.IDENTITY_POLICIES.items())
