@@ -148,7 +148,7 @@ def has_text(value: str) -> bool:
 
 def is_fixed(value: str) -> bool:
     """Whether a value has neither a wildcard nor a variable that its caller decides."""
-    return bool(value) and not has_wildcard(_as_pattern(value))
+    return bool(value) and not has_wildcard(as_pattern(value))
 
 
 def is_fixed_arn(value: str) -> bool:
@@ -156,7 +156,7 @@ def is_fixed_arn(value: str) -> bool:
 
     Anybody can have a bucket whose name begins with some letters.
     """
-    pattern = _as_pattern(value)
+    pattern = as_pattern(value)
     if not has_wildcard(pattern):
         return bool(pattern)
     found = arns.parts(pattern)
@@ -170,13 +170,18 @@ def is_fixed_arn(value: str) -> bool:
     return not has_wildcard(account)
 
 
-def _as_pattern(value: str) -> str:
+def as_pattern(value: str) -> str:
     """The value with a wildcard for each variable of the caller, and a plain character for each that is settled."""
 
     def replaced(found: re.Match[str]) -> str:
         return "_" if found[1].lower() in _OF_THE_OWNER else "*"
 
     return _VARIABLE.sub(replaced, _ESCAPED.sub("_", value))
+
+
+def without_variables(value: str) -> str:
+    """The value with a plain character for each variable, to be taken apart: their names have colons."""
+    return _VARIABLE.sub("_", _ESCAPED.sub("_", value))
 
 
 def _may_become(value: str) -> bool:
@@ -195,7 +200,7 @@ def covers_resource(pattern: str, arn: str) -> bool:
     """Whether a Resource of a policy takes in this ARN. Raises Undecided where a policy variable decides."""
     if pattern == "*":
         return True
-    found = wildcards.matches(_as_pattern(pattern), arn)
+    found = wildcards.matches(as_pattern(pattern), arn)
     return values.undecided(f"the variable in {pattern}") if found and has_variable(pattern) else found
 
 
@@ -220,7 +225,7 @@ def _is_endpoint(value: str) -> bool:
 
 
 def _is_context(value: str) -> bool:
-    return is_fixed_arn(value) if value.startswith("arn:") else has_text(_as_pattern(value))
+    return is_fixed_arn(value) if value.startswith("arn:") else has_text(as_pattern(value))
 
 
 Test = Callable[[str], bool]

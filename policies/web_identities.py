@@ -168,4 +168,4 @@ def _names_a_part(claim: str) -> bool:
     return conditions.is_fixed(claim) or _PART(claim)
 
 
-_PART = _beginning(r"(?:\w+:)?+[:/]*[^:/|@,\x00]+[:/|@,\x00]")
+_PART = _beginning(r"(?:\w+:)?+[:/]*[^:/|@,}\x00]+[:/|@,}\x00]")

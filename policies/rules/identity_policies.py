@@ -101,7 +101,9 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
     def judge(statement: Statement) -> Complaints:
         if ANY_RESOURCE not in statement.resources or _is_narrowed(statement):
             return None
-        held = [one for one in statement.actions if one == ANY_RESOURCE or iam_actions.held_to_resources(one)]
+        # What allows a whole service is complained about for that.
+        named = [one for one in statement.actions if not iam_actions.is_whole_service(one)]
+        held = [one for one in named if iam_actions.held_to_resources(one)]
         if not held:
             return None
         arns = iam_actions.whole_types_of_run_time(held)

@@ -105,7 +105,7 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
         if not statement.allows or SERVICE not in statement.services:
             return
         start = f"The role {role.name} of the schedule {schedules[0].name}"
-        if not _limits(statement, "aws:sourceaccount"):
+        if not _names_account(statement):
             yield (
                 f"{start} can be assumed for schedules of other accounts: {statement.name} of its trust policy has no "
                 "condition on aws:SourceAccount. Set StringEquals aws:SourceAccount to this account."
@@ -145,6 +145,14 @@ def _untrusting(schedule: Resource, role: Resource) -> Complaints:
         f"The schedule {schedule.name} cannot start anything: the trust policy of its role {role.name} does not let "
         f"{SERVICE} assume it. Allow sts:AssumeRole to the Service {SERVICE} there."
     )
+
+
+def _names_account(statement: Statement) -> bool:
+    """Whether a condition holds it to the schedules of an account; an unknown value is taken to."""
+    try:
+        return conditions.names_key(statement.conditions, "aws:sourceaccount")
+    except Undecided:
+        return True
 
 
 def _limits(statement: Statement, key: str) -> list[Condition]:

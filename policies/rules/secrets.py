@@ -3,7 +3,7 @@
 import math
 from contextlib import suppress
 
-from .. import arns, kinds, role_permissions, rotation_periods, values, wildcards
+from .. import arns, conditions, kinds, role_permissions, rotation_periods, values, wildcards
 from ..policy_documents import Statement, covers_whole, matches, statements
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
@@ -215,6 +215,7 @@ def _may_mean_secrets(statement: Statement) -> bool:
 
 def _may_be(pattern: str, secret: str) -> bool:
     """Whether a pattern takes in some secret: part by part where it has all parts of an ARN, as no part has a colon."""
+    pattern = conditions.as_pattern(pattern)
     ours, theirs = pattern.split(":", 5), secret.split(":", 5)
     if len(ours) < len(theirs):
         return wildcards.overlap(pattern, secret)

@@ -62,6 +62,12 @@ def _with_wide_conditions(statement: Statement) -> Iterator[tuple[str, Statement
 
 
 def _with_loose_operators(statement: Statement) -> Iterator[tuple[str, Statement]]:
+    keys = [key for inner in statement.get("Condition", {}).values() for key in inner]
+    if keys:
+        same = {"StringLike": {key: f"${{{key}}}" for key in keys}}
+        yield "compares its conditions with themselves", {**statement, "Condition": same}
+        others = {"StringNotLike": dict.fromkeys(keys, "unheard-of")}
+        yield "asks for all but one value", {**statement, "Condition": others}
     for operator in statement.get("Condition", {}):
         for what, loose in (("IfExists", f"{operator}IfExists"), ("ForAllValues", f"ForAllValues:{operator}")):
             renamed = {loose if name == operator else name: inner for name, inner in statement["Condition"].items()}

@@ -162,6 +162,8 @@ def test_a_type_in_a_message_is_one_that_the_action_supports(reference):
         ("iot:CancelJob", f"arn:aws:iot:{ACCOUNT}:job/*"),
         ("fsx:DeleteBackup", f"arn:aws:fsx:{ACCOUNT}:backup/*"),
         ("lambda:DeleteEventSourceMapping", f"arn:aws:lambda:{ACCOUNT}:event-source-mapping:*"),
+        # What a policy variable stands for, only the request says.
+        ("sqs:SendMessage", "arn:aws:sqs:*:111122223333:${aws:PrincipalTag/queue}"),
     ],
 )
 def test_what_gets_its_name_at_run_time_is_no_whole_type(action, resource):
@@ -176,6 +178,7 @@ def test_what_gets_its_name_at_run_time_is_no_whole_type(action, resource):
         ("states:StopExecution", f"arn:aws:states:{ACCOUNT}:execution:*", "states execution"),
         ("cloudfront:CreateInvalidation", "arn:aws:cloudfront::111122223333:distribution/*", "cloudfront distribution"),
         ("secretsmanager:GetSecretValue", f"arn:aws:*:{ACCOUNT}:*", "secretsmanager secret"),
+        ("sqs:SendMessage", "arn:aws:sqs:${aws:RequestedRegion}:111122223333:*", "sqs queue"),
     ],
 )
 def test_what_people_name_or_can_hold_to_a_name_is_one(action, resource, name):

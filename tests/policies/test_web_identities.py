@@ -66,6 +66,7 @@ def held(issuer, *claims):
         (CIRCLECI, "sub", "org/0f1e2d3c/project/*"),
         (BITBUCKET, "aud", "ari:cloud:bitbucket::workspace/0f1e2d3c"),
         (BITBUCKET, "sub", "{0f1e2d3c}:*"),
+        (BITBUCKET, "sub", "{0f1e2d3c}*:*"),
         (CLUSTER, "sub", "system:serviceaccount:default:*"),
         (CLUSTER, "sub", "system:serviceaccount:*:external-dns"),
         (COGNITO, "aud", "eu-west-1:0f1e2d3c-0000-4000-8000-000000000000"),

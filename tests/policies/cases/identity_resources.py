@@ -394,6 +394,12 @@ CASES = [
             ("ecs:StopTask", arn("ecs", "task/*")),
         )
     ),
+    Case(
+        RESOURCES,
+        "near miss",
+        "a whole service, of which another rule speaks",
+        program(app, grants(may("s3:*", "*"))),
+    ),
     # --- optional resources
     *(
         Case(RESOURCES, "near miss", f"{action}, which may do without", program(app, grants(may(action, "*"))))
