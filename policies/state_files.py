@@ -57,13 +57,19 @@ def read(data: bytes) -> Contents:
     if not text.strip():
         raise NotAnExport("The file is empty.")
     try:
-        return _contents(json.loads(text))
-    except json.JSONDecodeError as problem:
-        return _read_embedded(text, problem)
+        return _read_text(text)
     except RecursionError as problem:
         raise NotAnExport("The file is nested too deeply to be a Pulumi export.") from problem
     except ValueError as problem:
         raise NotAnExport(f"The file cannot be read as JSON: {problem}.") from problem
+
+
+def _read_text(text: str) -> Contents:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as problem:
+        return _read_embedded(text, problem)
+    return _contents(found)
 
 
 def _decompress(data: bytes) -> bytes:
@@ -104,10 +110,6 @@ def _read_embedded(text: str, first: json.JSONDecodeError) -> Contents:
         # What follows a whole document, or the last events of a stream, is text that has a brace in it.
         if not documents and not any("summaryEvent" in event for event in events):
             raise NotAnExport(f"The file breaks off at {_place(problem)}.") from problem
-    except RecursionError as problem:
-        raise NotAnExport("The file is nested too deeply to be a Pulumi export.") from problem
-    except ValueError as problem:
-        raise NotAnExport(f"The file cannot be read as JSON: {problem}.") from problem
     if len(documents) > 1:
         raise NotAnExport(f"The file holds {len(documents)} exports or previews: check each in a file of its own.")
     if documents:

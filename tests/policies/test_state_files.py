@@ -273,3 +273,15 @@ def test_what_waits_to_be_deleted_is_not_read():
     resources = [{**one, "delete": one["urn"].endswith("::orders")} for one in DEPLOYMENT["resources"]]
 
     assert names(read({"version": 3, "deployment": {**DEPLOYMENT, "resources": resources}})) == {"dead"}
+
+
+@pytest.mark.parametrize("before", ["", "Installing...\n"])
+@pytest.mark.parametrize("depth", [600, 200_000])
+def test_what_is_nested_too_deeply_is_refused_behind_text_as_well(before, depth):
+    inputs = '{"a":' * depth + "1" + "}" * depth
+    state = (
+        f'{{"urn": "urn:pulumi:dev::shop::aws:sqs/queue:Queue::q", "type": "aws:sqs/queue:Queue", "inputs": {inputs}}}'
+    )
+
+    with pytest.raises(NotAnExport, match="nested too deeply"):
+        read(f'{before}{{"version": 3, "deployment": {{"resources": [{state}]}}}}')
