@@ -137,7 +137,7 @@ def _decode_base64(text: str) -> str | None:
 def is_named_so(name: str) -> bool:
     """Whether a variable of this name holds a credential, and not where one lies or what is true of it."""
     words = _split(name)
-    return _ends_with(words, _ENDINGS) or any(_ends_joined(word) for word in words[-1:])
+    return _ends_with(words, _ENDINGS) or any(_ends_with_joined_words(word) for word in words[-1:])
 
 
 def may_be_one(name: str, value: str) -> bool:
@@ -168,5 +168,5 @@ def _ends_with(words: list[str], endings: tuple[tuple[str, ...], ...]) -> bool:
     return any(tuple(words[-len(ending) :]) == ending for ending in endings)
 
 
-def _ends_joined(word: str) -> bool:
+def _ends_with_joined_words(word: str) -> bool:
     return any(found.end() == len(word) for found in _JOINED.finditer(word))

@@ -40,8 +40,10 @@ def is_event(value: Any) -> bool:
 
 def is_preview(events: Iterable[Mapping[str, Any]]) -> bool:
     """Whether the events are of a preview, so that nothing has been changed."""
-    summaries = [one.get("isPreview") for one in _list_payloads(events, "summaryEvent")]
-    return True in (summaries or [one.get("planning") for one in _list_payloads(events, *_STEPS)])
+    flags = (
+        one.get(key) for one in _list_payloads(events, "summaryEvent", *_STEPS) for key in ("isPreview", "planning")
+    )
+    return True in flags
 
 
 def to_preview(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -161,12 +161,12 @@ class Stack:
         """The resources that this may mean, and whether it means them for certain."""
         function = arns.function(value)
         for called in (value, function[0] if function else None):
-            if called and (found := self._identified(called, types)):
+            if called and (found := self._find_by_identity(called, types)):
                 return found, True
         # At a preview a name may be known while the ARN, which somebody wrote out in full, is not: then the account is
         # still open.
         name = arns.name_in(value)
-        named = self._identified(name, types) if name else ()
+        named = self._find_by_identity(name, types) if name else ()
         return [
             one for one in named if arns.may_name(value, one.type) and not isinstance(one.props.get("arn"), str)
         ], False
@@ -262,7 +262,7 @@ class Stack:
     def _by_parent(self) -> dict[str, list[Resource]]:
         return _grouped((one.parent, one) for one in self.resources if one.parent)
 
-    def _identified(self, called: str, types: tuple[str, ...]) -> list[Resource]:
+    def _find_by_identity(self, called: str, types: tuple[str, ...]) -> list[Resource]:
         """The resources of these types that are called so: thousands of targets may have the ARN of one function."""
         return [one for each in types for one in self._by_identity.get((each, called), ())]
 

@@ -57,13 +57,19 @@ def read(data: bytes) -> Contents:
     if not text.strip():
         raise NotAnExport("The file is empty.")
     try:
-        return _contents(json.loads(text))
-    except json.JSONDecodeError as problem:
-        return _read_embedded(text, problem)
+        return _read_text(text)
     except RecursionError as problem:
         raise NotAnExport("The file is nested too deeply to be a Pulumi export.") from problem
     except ValueError as problem:
         raise NotAnExport(f"The file cannot be read as JSON: {problem}.") from problem
+
+
+def _read_text(text: str) -> Contents:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as problem:
+        return _read_embedded(text, problem)
+    return _contents(found)
 
 
 def _decompress(data: bytes) -> bytes:
@@ -104,16 +110,12 @@ def _read_embedded(text: str, first: json.JSONDecodeError) -> Contents:
         # What follows a whole document, or the last events of a stream, is text that has a brace in it.
         if not documents and not any("summaryEvent" in event for event in events):
             raise NotAnExport(f"The file breaks off at {_place(problem)}.") from problem
-    except RecursionError as problem:
-        raise NotAnExport("The file is nested too deeply to be a Pulumi export.") from problem
-    except ValueError as problem:
-        raise NotAnExport(f"The file cannot be read as JSON: {problem}.") from problem
     if len(documents) > 1:
         raise NotAnExport(f"The file holds {len(documents)} exports or previews: check each in a file of its own.")
     if documents:
         return _contents(documents[0])
     if events:
-        return _happened(events)
+        return _read_events(events)
     raise NotAnExport(f"The file is not JSON at {_place(first)}.") from first
 
 
@@ -146,7 +148,7 @@ def _contents(found: Any) -> Contents:
     if not isinstance(found, Mapping):
         raise NotAnExport(f"{_FORMATS} It holds {_KINDS.get(type(found), 'a number')}.")
     if engine_events.is_event(found):
-        return _happened([found])
+        return _read_events([found])
     deployment = _deployment(found)
     if deployment is not None:
         version = found.get("version")
@@ -206,7 +208,7 @@ def _count_pending(operations: Any, resources: Iterable[Resource]) -> int:
     return len({str(one.get("urn")) for one in created if isinstance(one, Mapping)} - known)
 
 
-def _happened(events: list[Mapping[str, Any]]) -> Contents:
+def _read_events(events: list[Mapping[str, Any]]) -> Contents:
     operation = "preview" if engine_events.is_preview(events) else "update"
     return _previewed(engine_events.to_preview(events), operation)
 
@@ -277,8 +279,8 @@ def _resource(state: Mapping[str, Any], looked_up: bool = False) -> Resource:
         parent=next(iter(_urns([state.get("parent")])), None),
         provider=next(iter(_urns([state.get("provider")])), None),
         looked_up=external,
-        # A state of version 1 names no provider, and an event leaves out what is false.
-        custom=state.get("custom") is True,
+        # An event leaves out what is false, and a component has no provider.
+        custom=state.get("custom", bool(state.get("provider"))) is True,
     )
 
 

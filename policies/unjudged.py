@@ -29,12 +29,15 @@ def count_unjudged(stack: Stack) -> Mapping[str, int]:
 
 def describe(counts: Mapping[str, int]) -> str | None:
     """That resources were not judged, as a sentence; None where all were."""
-    parts = [f"{count} {_resources(count)} of {name} {_were(count)} not judged" for name, count in counts.items()]
-    return f"{', '.join(parts)}: the rules know the provider {_JUDGED} alone." if parts else None
+    parts = [
+        f"1 resource of {name} was not judged" if count == 1 else f"{count} resources of {name} were not judged"
+        for name, count in counts.items()
+    ]
+    return f"{', '.join(parts)}: the rules judge resources of the provider {_JUDGED} only." if parts else None
 
 
 def _resources_are_judged(*_: Any, **__: Any) -> None:
-    """Every resource is of the provider aws, which the rules know: those of aws-native and others are not judged."""
+    """Every resource is of the provider aws: the rules do not judge those of aws-native and other providers."""
 
 
 RULE = Rule(
@@ -53,11 +56,3 @@ RULE = Rule(
 
 def _package(resource: Resource) -> str:
     return resource.type.partition(":")[0]
-
-
-def _resources(count: int) -> str:
-    return "resource" if count == 1 else "resources"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"

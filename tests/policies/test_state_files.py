@@ -34,14 +34,14 @@ def events(*changes, planning=True, operation="create", result="succeeded"):
         for kind in ("resourcePreEvent", "resOutputsEvent")
     ]
     summary = {"maybeCorrupt": False, "durationSeconds": 1, "resourceChanges": {operation: len(states)}}
-    told = [
+    stream = [
         {"preludeEvent": {"config": {"aws:region": "eu-west-1"}}},
         *steps,
         *changes,
         {"summaryEvent": {**summary, "isPreview": planning, "result": result}},
         {"cancelEvent": {}},
     ]
-    return [{"sequence": number, "timestamp": 1_890_000_000, **one} for number, one in enumerate(told)]
+    return [{"sequence": number, "timestamp": 1_890_000_000, **one} for number, one in enumerate(stream)]
 
 
 def _as_metadata(operation, state):
@@ -54,8 +54,8 @@ def _as_event_state(state):
     return {key: state[key] for key in kept if key in state} | {"id": "", "parent": "", "outputs": {}}
 
 
-def lines(told, around=("", "")):
-    return around[0] + "".join(f"{json.dumps(one)}\n" for one in told) + around[1]
+def lines(stream, around=("", "")):
+    return around[0] + "".join(f"{json.dumps(one)}\n" for one in stream) + around[1]
 
 
 @pytest.mark.parametrize("planning", [True, False])
@@ -77,9 +77,9 @@ def test_streamed_events_are_read_like_the_preview(planning, around):
 
 
 def test_a_stream_with_lines_of_text_in_between_is_read():
-    told = [json.dumps(one) for one in events()]
+    stream = [json.dumps(one) for one in events()]
 
-    contents = read("\nwarning: a new version {of something} is available\n".join(told))
+    contents = read("\nwarning: a new version {of something} is available\n".join(stream))
 
     assert names(contents) == NAMES
 
@@ -106,7 +106,7 @@ def test_what_the_events_delete_is_gone():
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("stream", "words"),
     [
         (events({"diagnosticEvent": {"severity": "error", "prefix": "<{%fg 9%}>error: <{%reset%}>", "message":
                 "no such region\n", "color": "raw"}}, result="failed"), "error: no such region"),
@@ -116,8 +116,8 @@ def test_what_the_events_delete_is_gone():
     ],
     ids=["an error", "failed", "canceled", "cut off between two events"],
 )  # fmt: skip
-def test_events_of_what_failed_say_so(told, words):
-    contents = read(lines(told))
+def test_events_of_what_failed_say_so(stream, words):
+    contents = read(lines(stream))
 
     assert words in contents.failure
     assert names(contents) == NAMES
@@ -171,12 +171,12 @@ def test_two_previews_in_one_file_are_refused_and_not_judged_by_the_first():
         read(f"{one}\n{one}\n")
 
 
-@pytest.mark.parametrize("told", ['{"config": {}}', '{"config": {}, "duration": 1}', '{"events": []}'])
-def test_json_that_tells_nothing_of_a_stack_is_no_preview(told):
+@pytest.mark.parametrize("stream", ['{"config": {}}', '{"config": {}, "duration": 1}', '{"events": []}'])
+def test_json_that_tells_nothing_of_a_stack_is_no_preview(stream):
     with pytest.raises(NotAnExport):
-        read(told)
+        read(stream)
     with pytest.raises(NotAnExport):
-        read(f"Installing...\n{told}\n")
+        read(f"Installing...\n{stream}\n")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -273,3 +273,15 @@ def test_what_waits_to_be_deleted_is_not_read():
     resources = [{**one, "delete": one["urn"].endswith("::orders")} for one in DEPLOYMENT["resources"]]
 
     assert names(read({"version": 3, "deployment": {**DEPLOYMENT, "resources": resources}})) == {"dead"}
+
+
+@pytest.mark.parametrize("before", ["", "Installing...\n"])
+@pytest.mark.parametrize("depth", [600, 200_000])
+def test_what_is_nested_too_deeply_is_refused_behind_text_as_well(before, depth):
+    inputs = '{"a":' * depth + "1" + "}" * depth
+    state = (
+        f'{{"urn": "urn:pulumi:dev::shop::aws:sqs/queue:Queue::q", "type": "aws:sqs/queue:Queue", "inputs": {inputs}}}'
+    )
+
+    with pytest.raises(NotAnExport, match="nested too deeply"):
+        read(f'{before}{{"version": 3, "deployment": {{"resources": [{state}]}}}}')
