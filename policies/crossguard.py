@@ -202,6 +202,7 @@ def _known(session: Session, one: Any) -> Resource:
         dependencies=tuple(one.dependencies),
         parent=one.parent or None,
         provider=one.provider.urn or None,
+        custom=bool(one.provider.urn),
     )
 
 
@@ -222,6 +223,7 @@ def _shown_resource(session: Session, one: Any) -> Resource:
         dependencies=tuple(each.urn for each in one.dependencies),
         parent=one.parent.urn if one.parent else None,
         provider=one.provider.urn if one.provider else None,
+        custom=one.provider is not None,
     )
 
 

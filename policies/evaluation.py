@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from . import exemptions
+from . import exemptions, unjudged
 from .configuration import Configuration, read
 from .exemptions import Exemptions, InForce
 from .rule import Rule
@@ -42,11 +42,20 @@ class Report:
     """Names of the rules that were not applied."""
     notes: tuple[str, ...] = field(default=())
     """What the reader should know of how it was found."""
+    failure: str | None = None
+    """Why the stack was not seen whole, or not at all, where that is so: without complaints it is not fine."""
+    unjudged: Mapping[str, int] = field(default_factory=dict)
+    """How many resources of each provider no rule knows."""
 
     @property
     def mandatory(self) -> tuple[Complaint, ...]:
         """The complaints that have to be heard."""
         return tuple(one for one in self.complaints if one.enforcement == "mandatory")
+
+
+def refuse(failure: str) -> Report:
+    """The report on what could not be read at all, for this reason."""
+    return Report((), (), resources=0, rules=0, seconds=0, left_out=frozenset(RULES), failure=failure)
 
 
 def check(
@@ -66,7 +75,9 @@ def check(
     stack = Stack(resources)
     exempted = exemptions_of(stack, configuration, day)
     applied = [
-        rule for rule in RULES.values() if (whole or not rule.of_stack) and configuration.level(rule) != "disabled"
+        rule
+        for rule in RULES.values()
+        if (whole or not rule.of_stack or rule is unjudged.RULE) and configuration.level(rule) != "disabled"
     ]
     found = [
         Complaint(rule.name, effective(configuration.level(rule)), rule.severity, urn, message)
@@ -79,6 +90,7 @@ def check(
         resources=len(stack.resources),
         rules=len(applied),
         left_out=frozenset(RULES) - {rule.name for rule in applied},
+        unjudged=unjudged.count_unjudged(stack),
         seconds=time.perf_counter() - started,
     )
 
@@ -95,6 +107,10 @@ def judged(
     """What one rule has to say about a stack: the URN, and the complaint."""
     if rule is exemptions.RULE:
         yield from exempted.complaints()
+        return
+    if rule is unjudged.RULE:
+        if sentence := unjudged.describe(unjudged.count_unjudged(stack)):
+            yield None, sentence
         return
     for resource in stack.of_type(*rule.types):
         if not resource.looked_up and not exempted.exempt(rule, resource):

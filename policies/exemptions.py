@@ -8,18 +8,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from .configuration import nearest
-from .rule import REGISTRY, Rule, Schema
+from .rule import Rule, Schema
 from .stack import Resource, Stack
+from .wildcards import matches
 
 TAG_PREFIX = "rotation-guard:exempt-"
 TAG_UNTIL = "rotation-guard:exempt-until"
 TAG_OWNER = "rotation-guard:owner"
 _NOT_POLICIES = frozenset({"until", "reason"})
 """What stands behind the prefix and is no policy; `exempt-reason` is read by the audit of secrets."""
+_ANY = (("q0", "z0", "", "x0"), ("j1.k1", "v1_w1", "y:index:Y$", "17,7;+"))
+"""Stacks, projects, parents and names that nobody has."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 NAME = "exemptions-are-in-order"
@@ -42,7 +44,7 @@ class Exemption:
 
     policy: str
     resource: str
-    """Pattern of URNs."""
+    """Pattern of URNs, in which `*` and `?` are wildcards and everything else is meant literally."""
     tag: str
     """`key=value`."""
     owner: str
@@ -61,7 +63,7 @@ class Exemption:
         """Whether it is about this resource."""
         if self.urn is not None:
             return resource.urn == self.urn
-        if self.resource and not fnmatchcase(resource.urn, self.resource):
+        if self.resource and not matches(self.resource, resource.urn):
             return False
         if self.tag:
             key, _, value = self.tag.partition("=")
@@ -98,7 +100,6 @@ RULE = Rule(
     subject="exemptions",
 )
 """Judged here and not by its function: it is about the exemptions of a whole stack. Nothing is exempt from it."""
-REGISTRY[NAME] = RULE
 
 
 def today() -> date:
@@ -155,6 +156,11 @@ class Exemptions:
             yield "is from the rule about exemptions, from which nothing is exempt: remove it"
         if not (one.resource or one.tag):
             yield "names no resource: set resource to a pattern of URNs, or tag to key=value"
+        elif one.resource and not one.tag and one.urn is None and self._meets_everything(one):
+            yield (
+                "meets every resource that this policy judges, whatever it is called: set resource to a pattern that "
+                "names those it is for, or set the policy's level to disabled"
+            )
         elif one.tag and "=" not in one.tag:
             yield f"names a tag without its value: set tag to key=value, it is {one.tag!r}"
         if not one.owner.strip():
@@ -162,6 +168,16 @@ class Exemptions:
         if not one.reason.strip():
             yield "has no reason: say why in the tag's value" if one.urn else "has no reason: set reason"
         yield from self._untimely(one)
+
+    def _meets_everything(self, one: Exemption) -> bool:
+        """Whether the pattern leaves out nothing that the policy judges, of any stack, project, parent and name."""
+        types = self._rules[one.policy].types if one.policy in self._rules else ()
+        urns = [
+            f"urn:pulumi:{stack}::{project}::{parent}{type_}::{name}"
+            for type_ in types
+            for stack, project, parent, name in _ANY
+        ]
+        return bool(urns) and all(matches(one.resource, urn) for urn in urns)
 
     def _untimely(self, one: Exemption) -> Iterator[str]:
         key = TAG_UNTIL if one.urn else "until"

@@ -41,6 +41,8 @@ def as_text(report: Report, checked: str) -> str:
 
 def escape_unprintable(text: str) -> str:
     r"""The text with everything that steers a terminal as its escape, such as `\x1b` or `\u202e`."""
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
 
 
@@ -55,8 +57,10 @@ def as_json(report: Report, checked: str) -> str:
                 for one in report.exemptions
             ],
             "resources": report.resources,
+            "unjudged": dict(report.unjudged),
             "rules": report.rules,
             "notes": list(report.notes),
+            "failure": report.failure,
             "seconds": round(report.seconds, 3),
         }
     )
@@ -85,9 +89,11 @@ def as_sarif(report: Report, checked: str) -> str:
         "rules": [_sarif_rule(rule) for rule in rules],
     }
     notes = [{"level": "warning", "message": {"text": note}} for note in report.notes]
+    if report.failure:
+        notes.insert(0, {"level": "error", "message": {"text": report.failure}})
     run = {
         "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+        "invocations": [{"executionSuccessful": report.failure is None, "toolExecutionNotifications": notes}],
         "results": results,
         "columnKind": "unicodeCodePoints",
     }
@@ -97,7 +103,7 @@ def as_sarif(report: Report, checked: str) -> str:
 def as_junit(report: Report, checked: str) -> str:
     """JUnit XML: one case for each rule, failed by mandatory complaints; what is advisory is its output.
 
-    A rule that was not applied is skipped, and does not pass.
+    A rule that was not applied is skipped, and does not pass. What was not seen whole is an error of one case more.
     """
     by_rule: dict[str, list[Complaint]] = {}
     for one in report.complaints:
@@ -105,14 +111,17 @@ def as_junit(report: Report, checked: str) -> str:
     failed = {one.policy for one in report.mandatory}
     numbers = {
         "name": _printable(f"rotation-guard {checked}"),
-        "tests": str(len(RULES)),
+        "tests": str(len(RULES) + bool(report.failure)),
         "failures": str(len(failed)),
-        "errors": "0",
+        "errors": str(int(bool(report.failure))),
         "skipped": str(len(report.left_out)),
         "time": f"{report.seconds:.3f}",
     }
     suites = ElementTree.Element("testsuites", numbers)
     suite = ElementTree.SubElement(suites, "testsuite", numbers)
+    if report.failure:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": "input", "name": _printable(checked)})
+        ElementTree.SubElement(case, "error", {"message": _printable(report.failure)})
     for rule in RULES.values():
         case = ElementTree.SubElement(suite, "testcase", {"classname": rule.subject, "name": rule.name})
         said = by_rule.get(rule.name, [])

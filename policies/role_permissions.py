@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from . import arns, encryption, kinds, policy_documents, values
+from . import admission, arns, conditions, encryption, kinds, policy_documents, values
 from .policy_documents import Statement
 from .stack import Resource, Stack
 from .values import Undecided
-from .wildcards import matches
 
 _LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]}
 _READS_QUEUES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
@@ -80,7 +79,7 @@ def _answer(stack: Stack, role: Resource, action: str, target: Resource | str) -
         return True
     if None in answers or not given.complete:
         return None
-    return isinstance(target, Resource) and _settled(partial(_admitted, stack, role, action, target))
+    return _settled(partial(_admitted, stack, role, action, target))
 
 
 def _collected(stack: Stack, role: Resource) -> Permissions:
@@ -168,15 +167,7 @@ def _denies(statement: Statement, action: str, target: Resource | str) -> bool:
 
 
 def _takes_in(statement: Statement, target: Resource | str) -> bool:
-    if values.member(statement.raw, "NotResource") is not None:
-        return not any(covers(pattern, target) for pattern in statement.not_resources)
-    listed = values.items(values.member(statement.raw, "Resource"))
-    answers = [None if isinstance(one, values.Mark) else _settled(partial(covers, str(one), target)) for one in listed]
-    if True in answers:
-        return True
-    if None in answers:
-        values.undecided("a resource is unknown")
-    return False
+    return statement.takes_in(lambda pattern: covers(pattern, target))
 
 
 def covers(pattern: str, target: Resource | str) -> bool:
@@ -185,15 +176,22 @@ def covers(pattern: str, target: Resource | str) -> bool:
         return True
     arn = target if isinstance(target, str) else target.props.get("arn")
     if isinstance(arn, str):
-        return matches(pattern, arn)
+        return conditions.covers_resource(pattern, arn)
     found = arns.parts(pattern)
     if found is not None and isinstance(target, Resource) and found[1] not in ("*", arns.service_of(target.type)):
         return False
     return values.undecided("the ARN is not known yet")
 
 
-def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bool:
-    """Whether the policy of the resource lets this role in by itself."""
+def _admitted(stack: Stack, role: Resource, action: str, called: Resource | str) -> bool:
+    """Whether the policy of the resource, a grant or a permission lets this role in by itself."""
+    target = stack.find(called, kinds.FUNCTION, kinds.FUNCTION_ALIAS) if isinstance(called, str) else called
+    if target is None:
+        return False
+    if target.type in (kinds.FUNCTION, kinds.FUNCTION_ALIAS):
+        return _permitted(stack, role, action, target)
+    if target.type in kinds.KEYS and _granted(stack, role, action, target):
+        return True
     if target.type not in policy_documents.RESOURCE_POLICIES:
         return False
     if target.looked_up:
@@ -205,6 +203,30 @@ def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bo
     if None in answers:
         values.undecided(f"the policy of {target.name} is unknown")
     return False
+
+
+def _granted(stack: Stack, role: Resource, action: str, key: Resource) -> bool:
+    """Whether a grant of a key is for this role (https://docs.aws.amazon.com/kms/latest/developerguide/grants.html)."""
+    grants = stack.referring(key, "keyId", kinds.KEY_GRANT).certain
+    return admission.any_of(
+        grants,
+        lambda grant: (
+            action.partition(":")[2] in grant.texts("operations")
+            and stack.target(grant, "granteePrincipal", kinds.ROLE) is role
+        ),
+    )
+
+
+def _permitted(stack: Stack, role: Resource, action: str, function: Resource) -> bool:
+    """Whether a permission of a function is for this role, or for everybody."""
+
+    def is_for_it(permission: Resource) -> bool:
+        principal = permission.value("principal")
+        return policy_documents.matches(permission.text("action") or "", action) and (
+            principal == "*" or stack.target(permission, "principal", kinds.ROLE) is role
+        )
+
+    return admission.any_of(stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain, is_for_it)
 
 
 def _names(statement: Statement, role: Resource, action: str) -> bool:

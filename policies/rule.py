@@ -74,6 +74,8 @@ class Rule:
         return {name: schema["default"] for name, schema in self.parameters.items()}
 
     def _keywords(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        if not (settings or self.parameters):
+            return {}
         return {_snake(name): value for name, value in (self.defaults() | dict(settings)).items()}
 
 

@@ -1,18 +1,12 @@
 """Policies that others wrote, or that hang on a person: who gets more than was looked at."""
 
 import re
-from collections.abc import Mapping
 
 from .. import kinds, values
+from ..access_inputs import ATTACHED_POLICIES
 from ..rule import Complaints, each, rule
 from ..stack import Resource
 
-ATTACHING: Mapping[str, str] = {
-    **dict.fromkeys(kinds.POLICY_ATTACHMENTS, "policyArn"),
-    kinds.ROLE_POLICY_ATTACHMENTS: "policyArns",
-    kinds.ROLE: "managedPolicyArns",
-}
-"""What attaches policies, and the property that names them."""
 _FULL = re.compile(
     r"arn:aws[\w-]*:iam::aws:policy/(?:[\w+=,.@-]+/)*"
     r"(AdministratorAccess[\w-]*|PowerUserAccess|\w*FullAccess\w*|\w+Admin(?:istrator)?(?:Access)?"
@@ -23,7 +17,7 @@ _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 
 
 @rule(
-    *ATTACHING,
+    *ATTACHED_POLICIES,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/best-practices.html#bp-use-aws-defined-policies",
@@ -35,13 +29,13 @@ def no_full_access_policy_is_attached(holder: Resource) -> Complaints:
         found = _FULL.fullmatch(values.text(given) or "")
         if not found:
             return None
-        path = ATTACHING[holder.type]
+        path = ATTACHED_POLICIES[holder.type]
         return (
             f"{holder.name} attaches {found[1]}, which allows far more than one task needs: {path} has {found[0]}. "
             f"Set {path} to a policy that lists the actions and the resources."
         )
 
-    yield from each(holder.items(ATTACHING[holder.type]), judge)
+    yield from each(holder.items(ATTACHED_POLICIES[holder.type]), judge)
 
 
 @rule(

@@ -1,18 +1,17 @@
 """Targets of rules: what is sent arrives, and what does not arrive is not lost."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from .. import admission, arns, kinds, policy_documents, role_permissions, values, wildcards
+from .. import admission, arns, delivery, kinds, policy_documents, role_permissions, values, wildcards
 from ..admission import any_of, request
+from ..function_permissions import Caller
 from ..policy_documents import Statement
 from ..rule import Complaints, rule, stack_rule
 from ..stack import Resource, Stack
-from ..values import Mark, Undecided
+from ..values import Undecided
 
 EVENTS = "events.amazonaws.com"
-INVOKE = "lambda:InvokeFunction"
 AWS_AGE_SECONDS = 86_400
 AWS_ATTEMPTS = 185
 
@@ -30,9 +29,18 @@ def event_target_has_dead_letters(target: Resource) -> Complaints:
     )
 
 
-@stack_rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-rule-dlq.html")
+@stack_rule(
+    kinds.EVENT_TARGET,
+    kinds.EVENT_BUS,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/eb-rule-dlq.html",
+)
 def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> Complaints:
-    """The dead letters of a rule's target are a standard queue whose policy lets EventBridge send for this rule."""
+    """The dead letters of a rule's target, or of a bus, are a standard queue whose policy lets EventBridge send."""
+    if target.type == kinds.EVENT_BUS:
+        why = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, admission.known_arn(target))
+        return why and f"The dead letters of the bus {target.name} are lost: {why} for the bus."
     why = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
     return why and f"The dead letters of the target {target.name} are lost: {why} for its rule."
 
@@ -80,7 +88,7 @@ def event_target_retries_are_bounded(
 @stack_rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-use-resource-based.html")
 def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
     """A rule may do what its target asks for: by the target's own policy, or by a role."""
-    by_policy = stack.target(target, "arn", *_BY_POLICY)
+    by_policy = stack.target(target, "arn", *delivery.DESTINATIONS)
     if by_policy is not None:
         return _unpermitted_by_policy(target, stack, by_policy)
     return _unpermitted_by_role(target, stack)
@@ -91,21 +99,17 @@ def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
 
 def _unpermitted_by_policy(target: Resource, stack: Stack, to: Resource) -> str | None:
     """Why EventBridge is kept out by the policy of a function, queue or topic; None where it is not."""
-    why, advice = _BY_POLICY[to.type](target, stack, to)
-    if why is None or _role_lets(target, stack, to):
+    if to.type == kinds.TOPIC:
+        obstacle = _kept_out_of_topic(target, stack, to)
+    else:
+        caller = Caller(EVENTS, "events", "rule", _rule(stack, target), _rule_arn(stack, target))
+        obstacle = delivery.find_obstacle(stack, target.value("arn"), to, caller)
+    if obstacle is None or _role_lets(target, stack, to):
         return None
-    return f"The target {target.name} does not reach {to.name}: {why}. {advice}"
+    return f"The target {target.name} does not reach {to.name}: {obstacle}"
 
 
-def _kept_out_of_queue(target: Resource, stack: Stack, queue: Resource) -> tuple[str | None, str]:
-    asked = request(EVENTS, "sqs:SendMessage", queue, _rule_arn(stack, target))
-    return (
-        admission.refusal(stack, queue, asked),
-        f"Let {EVENTS} sqs:SendMessage in a QueuePolicy, with a condition on aws:SourceArn that holds for the rule.",
-    )
-
-
-def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> tuple[str | None, str]:
+def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> str | None:
     asked = request(EVENTS, "sns:Publish", topic, _rule_arn(stack, target))
 
     def lets(statement: Statement) -> bool:
@@ -116,125 +120,20 @@ def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> tuple
             statement.allows
             and (named or statement.opens_to_anyone())
             and statement.covers(asked.action)
-            and admission.covers_resource(statement, asked.resource)
+            and statement.covers_resource(asked.resource)
             and (plain or admission.all_of(statement.conditions, lambda one: admission.holds(one, asked)))
         )
 
     found = stack.once(policy_documents.statements_about, topic)
     if found is None and topic.looked_up:
         values.undecided("its policy is not this program's")
-    why = None
     if found is None:
         why = f"{topic.name} has no policy, so that only its own account may publish, and no service"
     elif not any_of(found, lets):
         why = f"the policy of {topic.name} does not let {EVENTS} sns:Publish"
-    return why, f"Let {EVENTS} sns:Publish in a TopicPolicy, without a condition."
-
-
-def _kept_out_of_function(target: Resource, stack: Stack, to: Resource) -> tuple[str | None, str]:
-    """No Permission of the function, or none for the alias that is called, is for this rule."""
-    function = stack.target(to, "functionName", kinds.FUNCTION) if to.type == kinds.FUNCTION_ALIAS else to
-    advice = f"Add a Permission of {to.name}: action {INVOKE}, principal {EVENTS}, sourceArn of the rule."
-    if function is None:
-        values.undecided("an alias of a function elsewhere")
-    event_rule = _rule(stack, target)
-    called = _qualifier(target, to)
-    found = [stack.referring(one, "function", kinds.FUNCTION_PERMISSION) for one in dict.fromkeys((function, to))]
-    given = [permission for each in found for permission in each.certain]
-    about = [one for each in dict.fromkeys((function, to)) for one in _permissions_about(stack, each, event_rule)]
-    if any_of(about, lambda permission: _permits(permission, stack, event_rule, called)):
-        return None, advice
-    if function.looked_up or any(each.undecided for each in found):
-        values.undecided("a permission may be elsewhere")
-    names = ", ".join(dict.fromkeys(one.name for one in given))
-    if not given:
-        return f"{function.name} has no Permission", advice
-    return f"no Permission of {function.name} is for {EVENTS} and this rule (found: {names})", advice
-
-
-def _permissions_about(stack: Stack, function: Resource, event_rule: Resource | None) -> list[Resource]:
-    """The permissions of a function that may be for this rule: all but those that name another one."""
-    by_source = stack.once(_permissions_by_source, function)
-    arn = admission.known_arn(event_rule)
-    if event_rule is None or arn is None:
-        # At a preview, ARNs that are written out may be the rule's.
-        own = event_rule.urn if event_rule is not None else ""
-        return [
-            one
-            for source, found in by_source.items()
-            if not own or source == own or not source.startswith("urn:")
-            for one in found
-        ]
-    return [one for source in ("", arn, event_rule.urn) for one in by_source.get(source, ())]
-
-
-def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[Resource]]:
-    """By the ARN or the URN of the one rule that each names; those that name none, or several, by an empty text."""
-    found: dict[str, list[Resource]] = {}
-    for permission in stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain:
-        given = permission.value("sourceArn")
-        source = given if isinstance(given, str) and not {"*", "?"} & set(given) else ""
-        if isinstance(given, Mark):
-            source = getattr(_source(stack, permission), "urn", "")
-        found.setdefault(source, []).append(permission)
-    return found
-
-
-def _source(stack: Stack, permission: Resource) -> Resource | None:
-    try:
-        return stack.target(permission, "sourceArn", kinds.EVENT_RULE)
-    except Undecided:
+    else:
         return None
-
-
-def _permits(permission: Resource, stack: Stack, event_rule: Resource | None, called: str | Mark | None) -> bool:
-    if permission.text("principal") not in (EVENTS, "*"):
-        return False
-    if not policy_documents.matches(permission.text("action") or "", INVOKE):
-        return False
-    allowed = _qualifier_of_permission(permission)
-    if allowed != called:
-        if isinstance(allowed, Mark) or isinstance(called, Mark):
-            values.undecided("which version or alias")
-        return False
-    if not permission.has("sourceArn"):
-        return True
-    given = permission.value("sourceArn")
-    if isinstance(given, str):
-        arn = admission.known_arn(event_rule)
-        return _may_be(given) if arn is None else wildcards.matches(given, arn)
-    found = stack.target(permission, "sourceArn", kinds.EVENT_RULE)
-    if found is None or event_rule is None:
-        values.undecided("the source of a permission")
-    return found is event_rule
-
-
-def _may_be(source_arn: str) -> bool:
-    """No where an ARN can be no rule's at all; else nobody can tell."""
-    found = arns.parts(source_arn)
-    if found is not None and found[1] not in ("events", "*"):
-        return False
-    return values.undecided("the rule's ARN is not known yet")
-
-
-def _qualifier(target: Resource, to: Resource) -> str | Mark | None:
-    """The version or alias that is called; None for the function itself."""
-    if to.type == kinds.FUNCTION_ALIAS:
-        return to.props.get("name", values.UNKNOWN)
-    return _qualifier_in(target.value("arn"))
-
-
-def _qualifier_of_permission(permission: Resource) -> str | Mark | None:
-    if permission.has("qualifier"):
-        return permission.value("qualifier")
-    return _qualifier_in(permission.value("function"))
-
-
-def _qualifier_in(value: Any) -> str | Mark | None:
-    if not isinstance(value, str):
-        return values.UNKNOWN
-    found = arns.function(value)
-    return found[1] if found else None
+    return f"{why}. Let {EVENTS} sns:Publish in a TopicPolicy, without a condition."
 
 
 # --- the others: a role ----------------------------------------------------------------------------------------------
@@ -347,14 +246,6 @@ def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:
     if role is None or role.looked_up:
         return True
     return _role_may(stack, role, role_permissions.SENDING[to.type], to)
-
-
-_BY_POLICY: dict[str, Callable[[Resource, Stack, Resource], tuple[str | None, str]]] = {
-    kinds.QUEUE: _kept_out_of_queue,
-    kinds.TOPIC: _kept_out_of_topic,
-    kinds.FUNCTION: _kept_out_of_function,
-    kinds.FUNCTION_ALIAS: _kept_out_of_function,
-}
 
 
 def _rule(stack: Stack, target: Resource) -> Resource | None:

@@ -4,14 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import arns, credentials, exemptions, kinds, runtimes, values
+from .. import environment_variables, exemptions, kinds, runtimes, values
 from ..rule import Complaints, rule, stack_rule
 from ..stack import Resource, Stack
 from ..values import Mark
 
 DEFAULT_LOG_GROUP = "/aws/lambda/"
-_REFERENCES = (kinds.SECRET, "aws:ssm/parameter:Parameter", kinds.KEY, kinds.TABLE, kinds.QUEUE)
-"""What a variable may name, though its own name sounds like a credential."""
 _USES_OF_ROLES = (
     (kinds.FUNCTION, "role"),
     (kinds.STATE_MACHINE, "roleArn"),
@@ -91,15 +89,16 @@ def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complain
         return None
     role = stack.target(function, "role", kinds.ROLE)
     if role is not None:
-        users = [one for type_, path in _USES_OF_ROLES for one in stack.referring(role, path, type_).certain]
+        users = stack.once(_users_of_role, role)
     else:
-        users = stack.once(_users_by_arn).get(values.settled(given), [])
-    others = [one for one in users if one is not function]
-    if not others:
+        users = stack.once(_users_by_arn).get(values.settled(given), {})
+    other = next((one for urn, one in users.items() if urn != function.urn), None)
+    if other is None:
         return None
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    others = len(users) - (function.urn in users)
+    more = f" and {others - 1} more" if others > 1 else ""
     return (
-        f"The function {function.name} shares the role {role.name if role else given} with {others[0].name}{more}, "
+        f"The function {function.name} shares the role {role.name if role else given} with {other.name}{more}, "
         "so each may do what the other needs. Set role to one that nothing else uses."
     )
 
@@ -111,11 +110,28 @@ def function_environment_holds_no_credential(function: Resource, stack: Stack) -
     """No credential stands in a function's environment, neither by its name nor by its shape."""
     variables = values.document(function.value("environment.variables")) or {}
     for name, value in variables.items():
-        found = _credential(stack, name, value)
+        found = environment_variables.find_credential(stack, name, value)
         if found:
             yield (
                 f"The environment of the function {function.name} holds a credential that everyone reads who may see "
                 f"the function: {name} {found}. Keep it in Secrets Manager, and set the variable to the secret's ARN."
+            )
+
+
+@stack_rule(
+    *environment_variables.TYPES,
+    severity="critical",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html",
+)
+def environment_holds_no_credential(holder: Resource, stack: Stack) -> Complaints:
+    """No credential stands in the environment of a container, a build, a job or an app."""
+    for name, value in environment_variables.read(holder):
+        found = environment_variables.find_credential(stack, name, value)
+        if found:
+            yield (
+                f"The environment of {holder.name} holds a plaintext credential, visible to everyone who may describe "
+                f"it: {name} {found}. Keep it in Secrets Manager, and refer to the secret."
             )
 
 
@@ -155,28 +171,16 @@ def _is_of_a_function(stack: Stack, group: Resource) -> bool:
     return any(one is not None and one.type == kinds.FUNCTION for one in made_of)
 
 
-def _users_by_arn(stack: Stack) -> dict[str, list[Resource]]:
-    """The functions by the role that they name, for roles that are not in this stack."""
-    found: dict[str, list[Resource]] = {}
+def _users_of_role(stack: Stack, role: Resource) -> dict[str, Resource]:
+    """All that runs with a role of this stack, by the URN."""
+    return {one.urn: one for type_, path in _USES_OF_ROLES for one in stack.referring(role, path, type_).certain}
+
+
+def _users_by_arn(stack: Stack) -> dict[str, dict[str, Resource]]:
+    """The functions by the role that they name, for roles that are not in this stack, and by the URN."""
+    found: dict[str, dict[str, Resource]] = {}
     for one in stack.of_type(kinds.FUNCTION):
         arn = one.value("role")
         if isinstance(arn, str):
-            found.setdefault(arn, []).append(one)
+            found.setdefault(arn, {})[one.urn] = one
     return found
-
-
-def _credential(stack: Stack, name: str, value: Any) -> str | None:
-    """Why this variable holds a credential; None where it does not, or nobody can tell. Never the value itself."""
-    if value is Mark.SECRET:
-        return "is a secret of the program, by its name a credential" if credentials.is_named_so(name) else None
-    if isinstance(value, Mark | bool) or value is None:
-        return None
-    text = str(value)
-    found = credentials.shape(text)
-    if found:
-        return f"looks like {found}"
-    if not credentials.is_named_so(name) or not credentials.may_be_one(text):
-        return None
-    if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
-        return None
-    return "is one by its name, and its value is written out"

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import dead_letters, encryption, kinds, policy_documents, values
+from .. import dead_letters, encryption, kinds, policy_documents, trusted_accounts
 from ..admission import any_of
+from ..dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Referring, Resource, Stack
-from ..values import Undecided
+from ..trusted_accounts import complain_of_outsiders
 
-DAY = 86_400
-AWS_RETENTION_SECONDS = 4 * DAY
 AWS_VISIBILITY_SECONDS = 30
 AWS_TIMEOUT_SECONDS = 3
 AWS_RECEIVES = 10
@@ -19,40 +18,7 @@ VISIBILITY_FACTOR = 6
 KEYLESS_SENDERS = ("events.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.com")
 """Services that send as themselves and not as a role: the key's policy has to name them."""
 
-_VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
-_QUERIED = "metricQueries.metric.dimensions.QueueName"
-_NATIVE_ALARM = "aws-native:cloudwatch:Alarm"
-_SILENCING = (
-    ("metricQueries.expression", kinds.METRIC_ALARM),
-    ("dimensions.value", _NATIVE_ALARM),
-    ("metrics.metricStat.metric.dimensions.value", _NATIVE_ALARM),
-)
-"""Where an alarm may name a queue that no rule can judge: in a query whose text is not known yet, or as an alarm of
-Pulumi's other provider."""
-
 _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
-
-
-@stack_rule(
-    kinds.QUEUE,
-    severity="high",
-    enforcement="mandatory",
-    link=f"{_GUIDE}/sqs-dead-letter-queues.html",
-)
-def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
-    """A queue has dead letters, unless it serves as such itself."""
-    holder = dead_letters.redrive(stack, queue)
-    if holder is not None and (
-        not _readable(holder, "redrivePolicy") or holder.has("redrivePolicy.deadLetterTargetArn")
-    ):
-        return None
-    if dead_letters.serves(stack, queue):
-        return None
-    found = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
-    return (
-        f"The queue {queue.name} has no dead letters, so a message that fails is tried until it expires, and lost: "
-        f"{found}. Set redrivePolicy to the deadLetterTargetArn of a queue and a maxReceiveCount."
-    )
 
 
 @stack_rule(
@@ -122,8 +88,8 @@ def queue_keeps_messages(queue: Resource, *, min_retention_days: float) -> Compl
         return None
     found = "is absent, which means 4 days" if not queue.has("messageRetentionSeconds") else f"is {seconds}"
     return (
-        f"The queue {queue.name} loses messages that are not read within {_days(seconds)}: messageRetentionSeconds "
-        f"{found}. Set it to {round(min_retention_days * DAY)} ({_days(min_retention_days * DAY)}) or more."
+        f"The queue {queue.name} loses messages that are not read within {show_days(seconds)}: messageRetentionSeconds "
+        f"{found}. Set it to {round(min_retention_days * DAY)} ({show_days(min_retention_days * DAY)}) or more."
     )
 
 
@@ -131,54 +97,6 @@ def queue_keeps_messages(queue: Resource, *, min_retention_days: float) -> Compl
 def keep_messages(queue: Resource, *, min_retention_days: float) -> Mapping[str, Any]:
     """The least retention that is enough."""
     return {"messageRetentionSeconds": round(min_retention_days * DAY)}
-
-
-@stack_rule(
-    kinds.QUEUE,
-    severity="high",
-    enforcement="mandatory",
-    link=f"{_GUIDE}/setting-up-dead-letter-queue-retention.html",
-)
-def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complaints:
-    """Dead letters are kept longer than in every queue that they come from: their age counts from their first day."""
-    kept = queue.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
-
-    def outlived(source: Resource) -> Complaints:
-        before = source.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
-        # In a FIFO queue the clock starts anew when a message becomes a dead letter.
-        if kept > before or source.flag("fifoQueue", absent=False):
-            return None
-        advice = "messageRetentionSeconds of the dead letters to more than that"
-        if before >= 14 * DAY:
-            advice = f"messageRetentionSeconds of {source.name} to less than 1209600, which is the most there is"
-        return (
-            f"The dead letters {queue.name} keep a message {_days(kept)}, counted from its first day in {source.name}, "
-            f"which keeps it {_days(before)}: it may be gone before anyone looks. Set {advice}."
-        )
-
-    yield from each(dict.fromkeys(dead_letters.sources(stack, queue)), outlived)
-
-
-@stack_rule(
-    kinds.QUEUE,
-    severity="medium",
-    enforcement="advisory",
-    link=f"{_GUIDE}/dead-letter-queues-alarms-cloudwatch.html",
-)
-def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
-    """A queue that takes dead letters has an alarm on the messages that are visible in it."""
-    if not dead_letters.serves(stack, queue) or stack.once(_is_counted_by_query):
-        return None
-    if any(one.certain or one.undecided for one in (stack.referring(queue, *where) for where in _SILENCING)):
-        return None
-    found = [stack.referring(queue, path, kinds.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
-    alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)
-    if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(one.undecided for one in found):
-        return None
-    return (
-        f"Nobody hears of the dead letters in {queue.name} before they expire: no alarm watches "
-        f"{_VISIBLE_MESSAGES} of AWS/SQS with this queue as its QueueName. Add one that rings from 1 on."
-    )
 
 
 @stack_rule(
@@ -260,27 +178,21 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/sqs-security-best-practices.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def queue_policy_is_not_open(holder: Resource) -> Complaints:
+def queue_policy_is_not_open(
+    holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
     """A queue is not open to the world: what is for everybody is held to a known account or source."""
-    for statement in policy_documents.open_statements(policy_documents.statements(holder.value("policy"))):
+    found = policy_documents.statements(holder.value("policy"))
+    for statement in policy_documents.open_statements(found):
         yield (
             f"The policy of {holder.name} opens the queue to everybody: {statement.name} allows "
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
             "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
         )
-
-
-def _days(seconds: float) -> str:
-    """A time as people say it."""
-    return f"{seconds / DAY:g} days" if seconds >= DAY else f"{seconds:g} s"
-
-
-def _readable(resource: Resource, path: str) -> bool:
-    try:
-        return resource.document(path) is not None
-    except Undecided:
-        return False
+    yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
+    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
 
 
 def _readers(stack: Stack, queue: Resource) -> Referring:
@@ -292,33 +204,6 @@ def _is_read(stack: Stack, queue: Resource) -> bool:
     """Whether a function reads a queue now."""
     found = _readers(stack, queue)
     return found.some() and any_of(found.certain, lambda mapping: mapping.flag("enabled", absent=True))
-
-
-def _watches_messages(alarm: Resource, queue: Resource) -> bool:
-    """Whether the alarm watches the messages of this queue, by its one metric or by one of its queries."""
-    if alarm.has("metricName"):
-        is_count = alarm.text("metricName") == _VISIBLE_MESSAGES and alarm.text("namespace") == "AWS/SQS"
-        # The ARN and the URL refer to the queue as well, but CloudWatch knows it by its name alone.
-        return is_count and alarm.text("dimensions.QueueName") == queue.text("name")
-    return any_of(alarm.items("metricQueries"), lambda query: _asks_for_messages(query, queue))
-
-
-def _asks_for_messages(query: Any, queue: Resource) -> bool:
-    metric = values.at(query, "metric")
-    if metric is None or values.text(values.at(metric, "metricName")) != _VISIBLE_MESSAGES:
-        return False
-    is_sqs = values.text(values.at(metric, "namespace")) == "AWS/SQS"
-    return is_sqs and values.text(values.at(metric, "dimensions.QueueName")) == queue.text("name")
-
-
-def _is_counted_by_query(stack: Stack) -> bool:
-    """Whether an alarm selects queues by a query of Metrics Insights: which ones those are only CloudWatch can say."""
-    expressions = (
-        text
-        for alarm in stack.of_type(kinds.METRIC_ALARM)
-        for text in values.every(alarm.props, "metricQueries.expression")
-    )
-    return any(isinstance(text, str) and _VISIBLE_MESSAGES in text for text in expressions)
 
 
 def _function(stack: Stack, mapping: Resource) -> Resource | None:

@@ -1,22 +1,18 @@
-"""Topics: who may publish to them, and what becomes of a notice that cannot be delivered."""
+"""Topics: who may publish to them and subscribe, and whether services that publish get through."""
 
-from .. import admission, encryption, kinds, policy_documents
+from .. import admission, encryption, kinds, policy_documents, trusted_accounts
 from ..policy_documents import Statement
-from ..rule import Complaints, rule, stack_rule
+from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
-from ..values import Undecided
+from ..trusted_accounts import complain_of_outsiders
 
 EVENTS = "events.amazonaws.com"
-SNS = "sns.amazonaws.com"
 PUBLISH = "sns:Publish"
 ALARMS, S3 = "cloudwatch.amazonaws.com", "s3.amazonaws.com"
 KEYLESS_PUBLISHERS = (EVENTS, ALARMS, S3)
 """Services that publish as themselves and not as a role: the key's policy has to name them."""
 SOURCE_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount"})
 """Conditions that EventBridge does not meet where it uses the key of a topic."""
-TO_PEOPLE = ("email", "email-json", "sms")
-"""Protocols for which dead letters serve nobody: there is nothing to deliver again."""
-
 _GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
 _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"
 
@@ -27,8 +23,11 @@ _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-security-best-practices.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def topic_publishers_are_limited(holder: Resource) -> Complaints:
+def topic_publishers_are_limited(
+    holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
     """Not everybody may publish to a topic: what is for everybody is held to a known account or source."""
     found = policy_documents.statements(holder.value("policy"))
     for statement in policy_documents.open_statements(found, PUBLISH):
@@ -37,6 +36,33 @@ def topic_publishers_are_limited(holder: Resource) -> Complaints:
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
             "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
         )
+    yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
+    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
+
+
+@rule(
+    kinds.TOPIC,
+    kinds.TOPIC_POLICY,
+    severity="critical",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sns-security-best-practices.html",
+)
+def topic_policy_is_not_open(holder: Resource) -> Complaints:
+    """Not everybody may subscribe to a topic, read its settings or change them."""
+    found = policy_documents.statements(holder.value("policy"))
+    publishing = {one.index for one in policy_documents.open_statements(found, PUBLISH)}
+
+    def judge(statement: Statement) -> Complaints:
+        if statement.index in publishing:
+            return None
+        return (
+            f"The policy of {holder.name} opens the topic to everybody: {statement.name} allows "
+            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
+            "whose. Set a Principal, or a condition on aws:SourceAccount, aws:PrincipalOrgID or, to subscribe, "
+            "sns:Endpoint."
+        )
+
+    yield from each(policy_documents.open_statements(found), judge)
 
 
 @rule(
@@ -118,39 +144,6 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
             )
 
 
-@rule(
-    kinds.TOPIC_SUBSCRIPTION,
-    severity="high",
-    enforcement="mandatory",
-    link=f"{_GUIDE}/sns-dead-letter-queues.html",
-)
-def topic_subscription_has_dead_letters(subscription: Resource) -> Complaints:
-    """A subscription has dead letters, unless it is for e-mail or SMS: SNS drops what it cannot deliver."""
-    protocol = subscription.text("protocol")
-    if protocol is None or protocol.lower() in TO_PEOPLE or subscription.has("redrivePolicy.deadLetterTargetArn"):
-        return None
-    return (
-        f"The subscription {subscription.name} loses notices that {protocol} does not take: "
-        "redrivePolicy.deadLetterTargetArn is absent. Set it to the ARN of a queue whose policy lets "
-        f"{SNS} send."
-    )
-
-
-@stack_rule(
-    kinds.TOPIC_SUBSCRIPTION,
-    severity="high",
-    enforcement="mandatory",
-    link=f"{_GUIDE}/sns-configure-dead-letter-queue.html",
-)
-def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Complaints:
-    """The dead letters of a subscription are a queue of the topic's kind, whose policy lets SNS send for this topic."""
-    topic, arn = _topic(stack, subscription)
-    why = admission.out_of_reach(
-        stack, subscription, "redrivePolicy.deadLetterTargetArn", SNS, arn, standard=_is_standard(topic, arn)
-    )
-    return why and f"The dead letters of the subscription {subscription.name} are lost: {why} for its topic."
-
-
 def _is_for_events(statement: Statement) -> bool:
     return statement.allows and EVENTS in statement.services and statement.covers(PUBLISH)
 
@@ -161,23 +154,6 @@ def _is_open_to_its_account(stack: Stack, topic: Resource) -> bool:
         one.allows and one.opens_to_anyone() and one.covers(PUBLISH) and "aws:sourceowner" in one.condition_keys()
         for one in stack.once(policy_documents.statements_about, topic) or ()
     )
-
-
-def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str | None]:
-    """The topic of a subscription, and its ARN, as far as they are known."""
-    try:
-        topic = stack.target(subscription, "topic", kinds.TOPIC)
-    except Undecided:
-        topic = None
-    given = subscription.value("topic")
-    return topic, given if isinstance(given, str) else admission.known_arn(topic)
-
-
-def _is_standard(topic: Resource | None, arn: str | None) -> bool:
-    """Whether a topic is certainly no FIFO topic."""
-    if topic is not None:
-        return not topic.flag("fifoTopic", absent=False)
-    return arn is not None and not arn.endswith(".fifo")
 
 
 _PUBLISHING = (

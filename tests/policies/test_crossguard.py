@@ -13,6 +13,7 @@ from pulumi.runtime.proto import analyzer_pb2_grpc
 
 from policies.exemptions import today
 from policies.rules import RULES
+from policies.unjudged import NAME
 from tests.policies.programs import (
     UNKNOWN,
     Secret,
@@ -168,10 +169,19 @@ def test_a_queue_that_keeps_too_little_is_put_right_where_that_is_chosen(engine)
 def test_other_providers_and_odd_values_are_fine(engine, own_server):
     whole = program(
         make("gcp:storage/bucket:Bucket")("theirs", location=UNKNOWN, rules=[{"a": [None, UNKNOWN]}]),
-        make("random:index:RandomId")("id", byteLength=8),
+        make("random:index/randomId:RandomId")("id", byteLength=8),
         event_target("t", arn=UNKNOWN, deadLetterConfig=UNKNOWN, retryPolicy=UNKNOWN),
     )
-    assert not engine(own_server=own_server).run(whole, preview=True)
+    assert {one.policyName for _, one in engine(own_server=own_server).run(whole, preview=True)} == {NAME}
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("own_server", [True, False])
+def test_what_no_rule_judges_is_said_once_in_a_stack(engine, own_server, preview):
+    theirs = [make("aws-native:sqs:Queue")(f"q-{number}") for number in range(3)]
+    [(urn, said)] = engine(own_server=own_server).run(program(*theirs), preview=preview)
+    assert "3 resources of aws-native were not judged" in said.message
+    assert (urn, said.enforcementLevel) == ("", proto.ADVISORY)
 
 
 def test_thousands_of_resources_are_decoded_once(engine):

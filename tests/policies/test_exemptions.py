@@ -86,6 +86,54 @@ def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        *("*", "**", "?*", "*:*", "*::*", "*::*::*", "urn:*", "urn:pulumi:*", "urn:pulumi:*::*::*::*"),
+        *("*aws:*", "*Queue::*", "*aws:sqs/queue:Queue::*", "urn:pulumi:*::*aws:sqs/*"),
+    ],
+)
+def test_a_pattern_that_meets_everything_exempts_nothing(pattern):
+    report = judged(queue("orders"), entries=[ENTRY | {"resource": pattern}])
+    assert policies_of(report) == [NAME, KEEPS]
+    assert "meets every resource that this policy judges" in next(iter(report.complaints)).message
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"resource": "*orders"},
+        {"resource": "urn:pulumi:dev::*"},
+        {"resource": "*::shop::*"},
+        {"resource": "urn:pulumi:dev::shop::aws:sqs/queue:Queue::o*"},
+        {"resource": "*::order?"},
+        {"resource": "*", "tag": "team=shop"},
+    ],
+)
+def test_a_pattern_that_narrows_anything_down_is_in_order(entry):
+    report = judged(queue("orders", tags={"team": "shop"}), entries=[ENTRY | entry])
+    assert policies_of(report) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_met"),
+    [
+        ("*::jobs[0]", "jobs[0]", True),
+        ("*::jobs[0]", "jobs0", False),
+        ("*::jobs[!1]", "jobs2", False),
+        ("*::jobs[a-z]*", "jobs[a-z]-dead", True),
+        ("*::jobs[*", "jobs[1]", True),
+        ("*::jobs]", "jobs]", True),
+        ("*::jobs.?", "jobs.1", True),
+        ("*::jobs.?", "jobs-1", False),
+        ("*::JOBS", "jobs", False),
+    ],
+)
+def test_brackets_are_meant_literally_as_names_have_them(pattern, name, is_met):
+    report = judged(queue(name), entries=[ENTRY | {"resource": pattern}])
+    assert policies_of(report) == ([] if is_met else [NAME, KEEPS])
+
+
+@pytest.mark.parametrize(
     ("changed", "words"),
     [
         ({"rotation-guard:owner": ""}, "set rotation-guard:owner"),

@@ -106,4 +106,22 @@ CASES = [
     ),
     Case(USERS, "unknown", "a group's policy", program(group_policy("people", group="g", policy=UNKNOWN))),
     Case(USERS, "near miss", "a group's", program(group_policy("people", group="g", policy=READS))),
+    # --- everything else that attaches
+    Case(
+        FULL,
+        "wild",
+        "to a permission set, and to a user and a group as all that they have",
+        program(
+            make("aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment")(
+                "set", managedPolicyArn=f"{AWS}/AdministratorAccess"
+            ),
+            make("aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive")(
+                "user", policyArns=[f"{AWS}/PowerUserAccess"]
+            ),
+            make("aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive")(
+                "group", policyArns=[f"{AWS}/IAMFullAccess"]
+            ),
+        ),
+        {"set": "Set managedPolicyArn", "user": "PowerUserAccess", "group": "policyArns has"},
+    ),
 ]

@@ -18,6 +18,7 @@ from tests.policies.programs import (
 )
 
 MATCH, FEW = "event-pattern-can-match", "event-rule-has-few-targets"
+SCHEDULE = "event-rule-schedule-is-accepted"
 
 SOURCE = ["aws.secretsmanager"]
 SERVICE_EVENT, API_CALL = "AWS Service Event via CloudTrail", "AWS API Call via CloudTrail"
@@ -208,6 +209,12 @@ CAN: dict[str, Any] = {
 }
 """Patterns that match events which come."""
 
+
+def timed(expression: object):
+    """A rule that runs by the clock."""
+    return event_rule("nightly", scheduleExpression=expression)
+
+
 CASES = [
     # --- event-pattern-can-match
     Case(
@@ -315,4 +322,36 @@ CASES = [
         program(watch, *targets(6, watch)),
         config={"maxTargets": 10},
     ),
+    # --- archives
+    Case(
+        MATCH,
+        "wild",
+        "an archive",
+        program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventPattern='{"source": "shop"}')),
+        {"kept": "The pattern of the archive kept"},
+    ),
+    Case(
+        MATCH,
+        "near miss",
+        "an archive of everything",
+        program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventSourceArn="b")),
+    ),
+    # --- event-rule-schedule-is-accepted
+    Case(SCHEDULE, "plain", "no ?", program(timed("cron(0 3 * * * *)")), {"nightly": ("has to be ?", "rate(1 hour)")}),
+    *(
+        Case(SCHEDULE, "wild", expression, program(timed(expression)), {"nightly": words})
+        for expression, words in {
+            "rate(1 hours)": "the unit of 1 is hour.",
+            "rate(5 minute)": "the unit of 5 is minutes.",
+            "at(2030-01-01T03:00:00)": "only Scheduler",
+            "rate(0 minutes)": "at least 1",
+            "rate(30 seconds)": "in minutes, hours or days",
+        }.items()
+    ),
+    *(
+        Case(SCHEDULE, "compliant", expression, program(timed(expression)))
+        for expression in ("rate(1 hour)", "rate(5 minutes)", "cron(0 10 * * ? *)", "cron(0/15 * ? * MON-FRI *)")
+    ),
+    Case(SCHEDULE, "unknown", "the expression", program(timed(UNKNOWN))),
+    Case(SCHEDULE, "near miss", "a pattern", program(event_rule("watch", eventPattern='{"source": ["shop"]}'))),
 ]

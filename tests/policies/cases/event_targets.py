@@ -13,6 +13,7 @@ from tests.policies.programs import (
     event_rule,
     event_target,
     json_of,
+    make,
     policy,
     program,
     queue,
@@ -286,4 +287,20 @@ CASES = [
     Case(BOUNDED, "near miss", "only attempts", program(to(news.arn, retryPolicy={"maximumRetryAttempts": 4}))),
     Case(BOUNDED, "near miss", "only an age", program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": "900"}))),
     Case(BOUNDED, "near miss", "no retry", program(to(news.arn, retryPolicy=[{"maximumRetryAttempts": 0}]))),
+    # --- the dead letters of a bus
+    Case(
+        REACHED,
+        "wild",
+        "of a bus, without a policy",
+        program(
+            queue("lost"), make("aws:cloudwatch/eventBus:EventBus")("bus", deadLetterConfig={"arn": queue("lost").arn})
+        ),
+        {"bus": ("lost has no policy", "for the bus")},
+    ),
+    Case(
+        REACHED,
+        "near miss",
+        "of a bus without a key, which has none",
+        program(make("aws:cloudwatch/eventBus:EventBus")("bus")),
+    ),
 ]

@@ -306,4 +306,20 @@ CASES = [
             )
         ),
     ),
+    # --- keys of other kinds
+    Case(
+        KEYS,
+        "wild",
+        "a replica of a key, for the notices of a topic",
+        program(
+            make("aws:kms/replicaKey:ReplicaKey")(
+                "copy", primaryKeyArn="k", policy=policy(allow("*", "kms:Put*", "*"))
+            ),
+            queue("orders", kmsMasterKeyId=make("aws:kms/replicaKey:ReplicaKey")("copy").arn),
+            make("aws:sns/topicSubscription:TopicSubscription")(
+                "s", topic="t", protocol="sqs", endpoint=queue("orders").arn
+            ),
+        ),
+        {"orders": ("sns.amazonaws.com", "key copy does not name it")},
+    ),
 ]
