@@ -39,6 +39,8 @@ class Condition:
     key: str
     """In lower case, such as `aws:sourcearn`."""
     given: Any
+    name: str = ""
+    """The key as it is written."""
 
     @cached_property
     def values(self) -> list[str]:

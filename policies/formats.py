@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def as_text(report: Report, checked: str) -> str:
     """The complaints, the mandatory ones last, where the eye is; then a line of numbers."""
     lines = []
     for enforcement in ("advisory", "mandatory"):
-        lines += [_line(one) for one in report.complaints if one.enforcement == enforcement]
+        lines += [line for one in report.complaints if one.enforcement == enforcement for line in _lines(one)]
     lines += [
         f"exempt     {one.policy}: {_name(one.urn)}, until {one.until} ({days(one.days_left)} left), "
         f"{one.owner}: {one.reason}"
@@ -50,7 +50,7 @@ def as_json(report: Report, checked: str) -> str:
     """Everything, as one object."""
     return _json(
         {
-            "complaints": [asdict(one) for one in report.complaints],
+            "complaints": [asdict(one) | {"message": one.message} for one in report.complaints],
             "exemptions": [
                 {"policy": one.policy, "urn": one.urn, "owner": one.owner, "reason": one.reason}
                 | {"until": one.until, "daysLeft": one.days_left}
@@ -67,7 +67,11 @@ def as_json(report: Report, checked: str) -> str:
 
 
 def as_sarif(report: Report, checked: str) -> str:
-    """SARIF 2.1.0. A resource is no line of a file: it is the logical location, the checked file the physical one."""
+    """SARIF 2.1.0. A resource is no line of a file: it is the logical location, the checked file the physical one.
+
+    A `fix` of SARIF edits a file, which nobody can do here: what to do is in the message, in the result's properties
+    and in the rule's help.
+    """
     rules = list(RULES.values())
     index = {rule.name: position for position, rule in enumerate(rules)}
     location = {"artifactLocation": {"uri": _uri(checked)}, "region": {"startLine": 1}}
@@ -78,6 +82,7 @@ def as_sarif(report: Report, checked: str) -> str:
             "level": _SARIF_LEVELS[one.enforcement],
             "message": {"text": one.message},
             "locations": [{"physicalLocation": location} | _logical(one)],
+            "properties": {"finding": one.finding, "fix": one.fix, "resourceType": one.type, "urn": one.urn},
             "partialFingerprints": {"policyAndUrn/v1": _fingerprint(one)},
         }
         for one in report.complaints
@@ -130,9 +135,9 @@ def as_junit(report: Report, checked: str) -> str:
         elif said:
             mandatory = rule.name in failed
             tag = "failure" if mandatory else "system-out"
-            about = {"message": _printable(said[0].message), "type": rule.severity} if mandatory else {}
+            about = {"message": _printable(said[0].finding), "type": rule.severity} if mandatory else {}
             ElementTree.SubElement(case, tag, about).text = _printable(
-                "\n".join(f"{one.urn or 'the stack'}: {one.message}" for one in said)
+                "\n".join(f"{_place(one)}: {one.finding}\nFix: {one.fix}" for one in said)
             )
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
@@ -171,8 +176,15 @@ def _fingerprint(one: Complaint) -> str:
     return hashlib.sha256(f"{one.policy}|{one.urn}|{one.message}".encode(errors="replace")).hexdigest()
 
 
-def _line(one: Complaint) -> str:
-    return f"{one.enforcement:<10} {one.policy} ({one.severity}): {one.message}"
+def _lines(one: Complaint) -> Iterator[str]:
+    yield f"{one.enforcement:<10} {one.policy} ({one.severity}): {one.finding}"
+    yield f"{'':<10} fix: {one.fix}"
+    if one.urn:
+        yield f"{'':<10} {one.type}, {one.urn}"
+
+
+def _place(one: Complaint) -> str:
+    return f"{one.urn} ({one.type})" if one.urn else "the stack"
 
 
 def _name(urn: str | None) -> str:
@@ -197,7 +209,10 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": rule.description},
         "fullDescription": {"text": rule.description},
         "helpUri": rule.link,
-        "help": {"text": f"{rule.description} {rule.link}"},
+        "help": {
+            "text": f"{rule.description} {rule.fix} {rule.link}",
+            "markdown": f"{rule.description}\n\n**Fix:** {rule.fix}\n\n[AWS documentation]({rule.link})",
+        },
         "defaultConfiguration": {"level": _SARIF_LEVELS.get(rule.enforcement, "error")},
         "properties": {
             "tags": ["security", rule.subject],

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import arns, kinds, policy_documents, values, wildcards
-from .admission import any_of
 from .stack import Resource, Stack
-from .values import Mark, Undecided
+from .values import Mark, Undecided, any_of
 
 INVOKE = "lambda:InvokeFunction"
 SOURCES = (kinds.EVENT_RULE, kinds.TOPIC, *kinds.BUCKETS, *kinds.ALARMS)
@@ -58,7 +57,8 @@ def denial_reason(stack: Stack, called: Any, to: Resource, caller: Caller) -> st
 def advice(to: Resource, caller: Caller) -> str:
     """What to add so that it may be called."""
     return (
-        f"Add a Permission of {to.name}: action {INVOKE}, principal {caller.service}, sourceArn of the {caller.noun}."
+        f"Add a Permission for {to.name} with action {INVOKE}, principal {caller.service} and the ARN of the "
+        f"{caller.noun} as sourceArn."
     )
 
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .rule import Rule
+from .finding import Finding
+from .rule import Rule, read_docstring
 from .stack import Resource, Stack
 
 NAME = "resources-are-judged"
@@ -27,22 +28,29 @@ def count_unjudged(stack: Stack) -> Mapping[str, int]:
     return {name: counts[name] for name in sorted(counts) if name not in (_JUDGED, _ENGINE, *_COMPUTING)}
 
 
-def describe(counts: Mapping[str, int]) -> str | None:
-    """That resources were not judged, as a sentence; None where all were."""
+def describe(counts: Mapping[str, int]) -> Finding | None:
+    """That resources were not judged; None where all were."""
     parts = [
         f"1 resource of {name} was not judged" if count == 1 else f"{count} resources of {name} were not judged"
         for name, count in counts.items()
     ]
-    return f"{', '.join(parts)}: the rules judge resources of the provider {_JUDGED} only." if parts else None
+    if not parts:
+        return None
+    return Finding(f"{', '.join(parts)}: the rules judge resources of the provider {_JUDGED} only.", RULE.fix)
 
 
 def _resources_are_judged(*_: Any, **__: Any) -> None:
-    """Every resource is of the provider aws: the rules do not judge those of aws-native and other providers."""
+    """Every resource is of the provider aws: the rules do not judge those of aws-native and other providers.
+
+    Use the provider aws for what the rules should judge, and review the other resources by hand.
+    """
 
 
+_DESCRIPTION, _FIX = read_docstring(_resources_are_judged)
 RULE = Rule(
     name=NAME,
-    description=(_resources_are_judged.__doc__ or ""),
+    description=_DESCRIPTION,
+    fix=_FIX,
     types=(),
     severity="low",
     enforcement="advisory",

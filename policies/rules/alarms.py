@@ -1,8 +1,9 @@
-"""Alarms: those whom they call are reached."""
+"""Alarms: they may invoke their functions."""
 
 from .. import admission, delivery, kinds
+from ..finding import Complaints
 from ..function_permissions import Caller
-from ..rule import Complaints, each, stack_rule
+from ..rule import each, stack_rule
 from ..stack import Resource, Stack
 
 SERVICE = "lambda.alarms.cloudwatch.amazonaws.com"
@@ -18,7 +19,10 @@ _GUIDE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring"
     link=f"{_GUIDE}/alarms-and-actions-Lambda.html",
 )
 def alarm_may_call_its_functions(alarm: Resource, stack: Stack) -> Complaints:
-    """A function that an alarm calls lets CloudWatch call it for this alarm."""
+    """CloudWatch may invoke each function that is an action of an alarm.
+
+    Add a Permission for lambda.alarms.cloudwatch.amazonaws.com with the alarm's ARN as sourceArn.
+    """
     caller = Caller(SERVICE, "cloudwatch", "alarm", alarm, admission.known_arn(alarm))
     called = {
         to.urn: (value, to)
@@ -29,6 +33,6 @@ def alarm_may_call_its_functions(alarm: Resource, stack: Stack) -> Complaints:
     def judge(action: tuple[object, Resource]) -> Complaints:
         value, to = action
         obstacle = delivery.find_obstacle(stack, value, to, caller)
-        return obstacle and f"The alarm {alarm.name} cannot call {to.name}: {obstacle}"
+        return obstacle and obstacle.prefix(f"The alarm {alarm.name} cannot invoke {to.name}: ")
 
     yield from each(called.values(), judge)

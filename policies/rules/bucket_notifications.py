@@ -1,11 +1,12 @@
-"""Notifications of buckets: they arrive, and a rule that waits for a bucket's events gets them."""
+"""Bucket notifications: they are delivered, and a bucket sends the events that a rule matches."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from .. import admission, arns, delivery, kinds, values
+from ..finding import Complaints, Finding
 from ..function_permissions import Caller
-from ..rule import Complaints, each, stack_rule
+from ..rule import each, stack_rule
 from ..stack import Resource, Stack
 from ..values import Mark, Undecided
 
@@ -16,6 +17,7 @@ _DESTINATIONS = (
     ("lambdaFunctions.lambdaFunctionArn", (kinds.FUNCTION, kinds.FUNCTION_ALIAS)),
 )
 """Where a notification names its destinations, and of which types they are."""
+NOT_FIFO = Finding("S3 does not notify FIFO queues and topics.", "Use a standard one.")
 _BY_TRAIL = "AWS API Call via CloudTrail"
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
@@ -28,23 +30,26 @@ _GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
     link=f"{_GUIDE}/grant-destinations-permissions-to-s3.html",
 )
 def bucket_notification_reaches_its_destination(notification: Resource, stack: Stack) -> Complaints:
-    """A queue, topic or function that a bucket notifies lets S3 in for this bucket, and is not FIFO."""
+    """S3 may deliver a bucket's notifications to their queue, topic or function, which is not FIFO.
+
+    Allow s3.amazonaws.com to send in the destination's policy, with a condition on the bucket's ARN.
+    """
     bucket, arn = _bucket(stack, notification)
     caller = Caller(SERVICE, "s3", "bucket", bucket, arn)
 
     def judge(destination: tuple[Any, Resource]) -> Complaints:
         value, to = destination
         if to.type in (kinds.QUEUE, kinds.TOPIC) and delivery.is_fifo(to):
-            obstacle = "it is FIFO, which S3 does not notify. Use a standard one."
+            obstacle: Finding | None = NOT_FIFO
         else:
             obstacle = delivery.find_obstacle(stack, value, to, caller)
-        return obstacle and f"The bucket notification {notification.name} does not reach {to.name}: {obstacle}"
+        return obstacle and obstacle.prefix(f"The bucket notification {notification.name} cannot reach {to.name}: ")
 
     yield from each(_destinations(stack, notification), judge)
     for path, _ in _DESTINATIONS:
         for value in _texts(notification, path):
             if value.endswith(".fifo") and stack.find(value, kinds.QUEUE, kinds.TOPIC) is None:
-                yield f"The bucket notification {notification.name} does not reach {value}, which is FIFO."
+                yield NOT_FIFO.prefix(f"The bucket notification {notification.name} cannot reach {value}: ")
 
 
 @stack_rule(
@@ -54,7 +59,10 @@ def bucket_notification_reaches_its_destination(notification: Resource, stack: S
     link=f"{_GUIDE}/enable-event-notifications-eventbridge.html",
 )
 def bucket_sends_the_events_of_its_rule(event_rule: Resource, stack: Stack) -> Complaints:
-    """A bucket whose events a rule waits for sends them to EventBridge, which it does only if it is told to."""
+    """A bucket whose events a rule matches sends them to EventBridge, which is off by default.
+
+    Set eventbridge to true in the bucket's BucketNotification.
+    """
     pattern = event_rule.document("eventPattern") or {}
     if pattern.get("source") != ["aws.s3"] or _BY_TRAIL in values.items(pattern.get("detail-type")):
         return
@@ -63,11 +71,12 @@ def bucket_sends_the_events_of_its_rule(event_rule: Resource, stack: Stack) -> C
         if bucket is None or bucket.looked_up:
             continue
         found = stack.referring(bucket, "bucket", kinds.BUCKET_NOTIFICATION)
-        if admission.any_of(found.all(), lambda one: one.flag("eventbridge", absent=False)):
+        if values.any_of(found.all(), lambda one: one.flag("eventbridge", absent=False)):
             continue
-        yield (
-            f"The rule {event_rule.name} waits for events that the bucket {bucket.name} does not send: no "
-            "BucketNotification of it has eventbridge. Set eventbridge to true in its BucketNotification."
+        yield Finding(
+            f"The rule {event_rule.name} matches events that the bucket {bucket.name} does not send: no "
+            "BucketNotification of the bucket has eventbridge.",
+            "Set eventbridge to true in the bucket's BucketNotification.",
         )
 
 

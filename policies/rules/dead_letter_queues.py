@@ -1,13 +1,14 @@
-"""Dead-letter queues: messages that fail get there, stay long enough, and somebody hears of them."""
+"""Dead-letter queues: failed messages get there, are kept long enough, and raise an alarm."""
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import admission, arns, dead_letters, delivery, kinds, values
-from ..admission import any_of
 from ..dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
-from ..rule import Complaints, each, stack_rule
+from ..finding import Complaints, Finding
+from ..rule import each, stack_rule
 from ..stack import Resource, Stack
-from ..values import Undecided
+from ..values import Undecided, any_of
 
 _VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
 _QUERIED = "metricQueries.metric.dimensions.QueueName"
@@ -30,7 +31,10 @@ _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperG
     link=f"{_GUIDE}/sqs-dead-letter-queues.html",
 )
 def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
-    """A queue has dead letters, unless it serves as such itself."""
+    """A queue has a dead-letter queue, unless it is one itself.
+
+    Set redrivePolicy to the deadLetterTargetArn of another queue and a maxReceiveCount.
+    """
     holder = dead_letters.redrive(stack, queue)
     if holder is not None and (
         not _readable(holder, "redrivePolicy") or holder.has("redrivePolicy.deadLetterTargetArn")
@@ -40,9 +44,10 @@ def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
     if dead_letters.serves(stack, queue) or dead_letters.is_named_so(queue):
         return None
     found = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
-    return (
-        f"The queue {queue.name} has no dead letters, so a message that fails is tried until it expires, and lost: "
-        f"{found}. Set redrivePolicy to the deadLetterTargetArn of a queue and a maxReceiveCount."
+    return Finding(
+        f"The queue {queue.name} has no dead-letter queue, so a message that keeps failing is lost when it expires: "
+        f"{found}.",
+        "Set redrivePolicy to the deadLetterTargetArn of another queue and a maxReceiveCount.",
     )
 
 
@@ -53,15 +58,19 @@ def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
     link=f"{_GUIDE}/sqs-configure-dead-letter-queue.html",
 )
 def dead_letter_queue_is_used(queue: Resource, stack: Stack) -> Complaints:
-    """A queue that is named a dead-letter queue is one: something in the stack sends its failures there."""
+    """A queue that is named as a dead-letter queue is used as one by something in the stack.
+
+    Set it as the dead-letter queue of its sources, or set redriveAllowPolicy to byQueue if they are in another stack.
+    """
     if not dead_letters.is_named_so(queue) or dead_letters.serves(stack, queue):
         return None
     if dead_letters.redrive(stack, queue) is not None:
         return None
-    return (
-        f"The queue {queue.name} is a dead-letter queue by its name, and nothing in this stack uses it: no queue, "
-        "target, subscription, schedule, function or pipe names it. Set it as their dead-letter queue, or set its "
-        "redriveAllowPolicy to byQueue if its sources are in another stack."
+    return Finding(
+        f"The queue {queue.name} is named as a dead-letter queue, but nothing in this stack uses it as one: no queue, "
+        "target, subscription, schedule, function or pipe refers to it.",
+        "Set it as the dead-letter queue of its sources, or set its redriveAllowPolicy to byQueue if they are in "
+        "another stack.",
     )
 
 
@@ -73,7 +82,10 @@ def dead_letter_queue_is_used(queue: Resource, stack: Stack) -> Complaints:
     link=f"{_GUIDE}/sqs-dead-letter-queues.html",
 )
 def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complaints:
-    """A queue's dead-letter queue is of its kind, in its account and Region, and takes messages from it."""
+    """A queue's dead-letter queue is of the same kind, account and Region, and its redrive allow policy admits it.
+
+    Set deadLetterTargetArn to such a queue, and name the source in its redriveAllowPolicy.
+    """
     path = "redrivePolicy.deadLetterTargetArn"
     if not holder.has(path):
         return
@@ -83,16 +95,18 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
     if queue is None:
         return
 
-    def judge(check: Any) -> Complaints:
+    def judge(check: Callable[[], Finding | None]) -> Complaints:
         obstacle = check()
-        where = "" if holder is queue else f", by {holder.name}"
-        return obstacle and f"Messages that fail in the queue {queue.name} have nowhere to go{where}: {obstacle}"
+        where = "" if holder is queue else f" by {holder.name}"
+        return obstacle and obstacle.prefix(
+            f"Failed messages of the queue {queue.name} cannot be moved to a dead-letter queue{where}: "
+        )
 
     yield from each(
         (
             lambda: _of_another_kind(queue, target, arn),
             lambda: _elsewhere(admission.known_arn(queue), arn),
-            lambda: _turns_away(stack, queue, target) if target else None,
+            lambda: _denied(stack, queue, target) if target else None,
         ),
         judge,
     )
@@ -105,7 +119,10 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
     link=f"{_GUIDE}/setting-up-dead-letter-queue-retention.html",
 )
 def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complaints:
-    """Dead letters are kept longer than in every queue that they come from: their age counts from their first day."""
+    """A dead-letter queue keeps messages longer than its source queues, since the age of a message is kept.
+
+    Set the dead-letter queue's messageRetentionSeconds to 1209600, which is 14 days.
+    """
     kept = queue.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
 
     def outlived(source: Resource) -> Complaints:
@@ -113,12 +130,14 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
         # In a FIFO queue the clock starts anew when a message becomes a dead letter.
         if kept > before or source.flag("fifoQueue", absent=False):
             return None
-        advice = "messageRetentionSeconds of the dead letters to more than that"
+        advice = f"messageRetentionSeconds of {queue.name} to more than that, for example to 1209600"
         if before >= 14 * DAY:
-            advice = f"messageRetentionSeconds of {source.name} to less than 1209600, which is the most there is"
-        return (
-            f"The dead letters {queue.name} keep a message {show_days(kept)}, counted from its first day in "
-            f"{source.name}, which keeps it {show_days(before)}: it may be gone before anyone looks. Set {advice}."
+            advice = f"messageRetentionSeconds of {source.name} to less than 1209600, the maximum"
+        return Finding(
+            f"The dead-letter queue {queue.name} may delete a failed message as soon as it arrives: it keeps messages "
+            f"{show_days(kept)}, counted from when they were sent to {source.name}, which keeps them "
+            f"{show_days(before)}.",
+            f"Set {advice}.",
         )
 
     yield from each(dict.fromkeys(dead_letters.sources(stack, queue)), outlived)
@@ -131,7 +150,10 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
     link=f"{_GUIDE}/dead-letter-queues-alarms-cloudwatch.html",
 )
 def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
-    """A queue that takes dead letters has an alarm on the messages that are visible in it."""
+    """A dead-letter queue has an alarm on its visible messages.
+
+    Add an alarm on ApproximateNumberOfMessagesVisible of AWS/SQS with the queue's name as QueueName and threshold 1.
+    """
     if not dead_letters.serves(stack, queue) or stack.once(_is_counted_by_query):
         return None
     if any(one.certain or one.undecided for one in (stack.referring(queue, *where) for where in _SILENCING)):
@@ -140,9 +162,10 @@ def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
     alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)
     if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(one.undecided for one in found):
         return None
-    return (
-        f"Nobody hears of the dead letters in {queue.name} before they expire: no alarm watches "
-        f"{_VISIBLE_MESSAGES} of AWS/SQS with this queue as its QueueName. Add one that rings from 1 on."
+    return Finding(
+        f"No alarm reports messages in the dead-letter queue {queue.name}: none watches {_VISIBLE_MESSAGES} of AWS/SQS "
+        "with this queue as QueueName.",
+        "Add one with the threshold 1.",
     )
 
 
@@ -153,7 +176,7 @@ def _text(holder: Resource, path: str) -> str | None:
         return None
 
 
-def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) -> str | None:
+def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) -> Finding | None:
     """Why a dead-letter queue is not FIFO or standard as its source is."""
     if target is None and arn is None:
         return None
@@ -162,19 +185,25 @@ def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) 
         return None
     name = target.name if target is not None else arn
     wanted = "standard" if fifo else "FIFO"
-    return f"{name} is {'a FIFO' if fifo else 'a standard'} queue. Set deadLetterTargetArn to a {wanted} one."
+    return Finding(
+        f"{name} is a {'FIFO' if fifo else 'standard'} queue, and the source is not.",
+        f"Set deadLetterTargetArn to a {wanted} queue.",
+    )
 
 
-def _elsewhere(source: str | None, target: str | None) -> str | None:
+def _elsewhere(source: str | None, target: str | None) -> Finding | None:
     """Why a dead-letter queue is in another Region or account than its source."""
     here, there = arns.parts(source or ""), arns.parts(target or "")
     if here is None or there is None or here[2:4] == there[2:4]:
         return None
-    return f"{target} is not in the Region and account of the queue, which are {here[2]} and {here[3]}. Set one there."
+    return Finding(
+        f"{target} is not in the queue's Region and account, which are {here[2]} and {here[3]}.",
+        "Set deadLetterTargetArn to a queue there.",
+    )
 
 
-def _turns_away(stack: Stack, queue: Resource, target: Resource) -> str | None:
-    """Why a dead-letter queue takes no messages from this queue, by its redrive allow policy."""
+def _denied(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
+    """Why the redrive allow policy of a dead-letter queue does not admit this queue."""
     holder = target
     if not target.has("redriveAllowPolicy"):
         others = stack.referring(target, "queueUrl", kinds.REDRIVE_ALLOW_POLICY)
@@ -183,14 +212,19 @@ def _turns_away(stack: Stack, queue: Resource, target: Resource) -> str | None:
         holder = others.certain[0]
     permission = holder.text("redriveAllowPolicy.redrivePermission")
     if permission == "denyAll":
-        return f"the redriveAllowPolicy of {target.name} is denyAll. Set it to byQueue and name {queue.name}."
+        return Finding(
+            f"the redriveAllowPolicy of {target.name} is denyAll.",
+            f"Set it to byQueue, with the ARN of {queue.name} in sourceQueueArns.",
+        )
     if permission != "byQueue":
         return None
     listed = holder.items("redriveAllowPolicy.sourceQueueArns")
     own = admission.known_arn(queue)
     if any(isinstance(one, values.Mark) for one in listed) or own is None or own in listed:
         return None
-    return f"the redriveAllowPolicy of {target.name} does not name {queue.name}. Add its ARN to sourceQueueArns."
+    return Finding(
+        f"the redriveAllowPolicy of {target.name} does not name {queue.name}.", "Add its ARN to sourceQueueArns."
+    )
 
 
 def _readable(resource: Resource, path: str) -> bool:

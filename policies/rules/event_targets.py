@@ -1,15 +1,16 @@
-"""Targets of rules: what is sent arrives, and what does not arrive is not lost."""
+"""Targets of EventBridge rules: events are delivered, and kept in a dead-letter queue if they cannot be."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .. import admission, arns, delivery, kinds, policy_documents, role_permissions, values, wildcards
-from ..admission import any_of, request
+from ..admission import request
+from ..finding import Complaints, Finding
 from ..function_permissions import Caller
 from ..policy_documents import Statement
-from ..rule import Complaints, rule, stack_rule
+from ..rule import rule, stack_rule
 from ..stack import Resource, Stack
-from ..values import Undecided
+from ..values import Undecided, all_of, any_of
 
 EVENTS = "events.amazonaws.com"
 AWS_AGE_SECONDS = 86_400
@@ -20,12 +21,15 @@ _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 @rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-rule-dlq.html")
 def event_target_has_dead_letters(target: Resource) -> Complaints:
-    """A rule's target has dead letters: without them an event that cannot be delivered is dropped."""
+    """A rule's target has a dead-letter queue: without one, an event that cannot be delivered is dropped.
+
+    Set deadLetterConfig.arn to a standard queue whose policy allows events.amazonaws.com to send.
+    """
     if target.has("deadLetterConfig.arn"):
         return None
-    return (
-        f"The target {target.name} loses events that cannot be delivered: deadLetterConfig.arn is absent. "
-        "Set it to the ARN of a standard queue whose policy lets events.amazonaws.com send."
+    return Finding(
+        f"The target {target.name} loses events that cannot be delivered: deadLetterConfig.arn is absent.",
+        "Set it to the ARN of a standard queue whose policy allows events.amazonaws.com to send.",
     )
 
 
@@ -37,12 +41,15 @@ def event_target_has_dead_letters(target: Resource) -> Complaints:
     link=f"{_GUIDE}/eb-rule-dlq.html",
 )
 def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> Complaints:
-    """The dead letters of a rule's target, or of a bus, are a standard queue whose policy lets EventBridge send."""
+    """The dead-letter queue of a rule's target, or of a bus, is a standard queue that EventBridge may send to.
+
+    Allow sqs:SendMessage to events.amazonaws.com in the queue's policy, with a condition on the ARN of the rule or bus.
+    """
     if target.type == kinds.EVENT_BUS:
-        why = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, admission.known_arn(target))
-        return why and f"The dead letters of the bus {target.name} are lost: {why} for the bus."
-    why = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
-    return why and f"The dead letters of the target {target.name} are lost: {why} for its rule."
+        obstacle = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, admission.known_arn(target))
+        return obstacle and obstacle.prefix(f"Failed events of the bus {target.name} are lost: ")
+    obstacle = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
+    return obstacle and obstacle.prefix(f"Failed events of the target {target.name} are lost: ")
 
 
 @rule(
@@ -56,38 +63,44 @@ def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> C
             "minimum": 60,
             "maximum": AWS_AGE_SECONDS,
             "default": AWS_AGE_SECONDS,
-            "description": "How old an event may become before it is a dead letter.",
+            "description": "Longest time, in seconds, to retry the delivery of an event.",
         },
         "maxRetryAttempts": {
             "type": "integer",
             "minimum": 0,
             "maximum": AWS_ATTEMPTS,
             "default": AWS_ATTEMPTS,
-            "description": "How often its delivery may be tried again.",
+            "description": "Most retries of the delivery of an event.",
         },
     },
 )
 def event_target_retries_are_bounded(
     target: Resource, *, max_event_age_seconds: int, max_retry_attempts: int
 ) -> Complaints:
-    """A rule's target bounds its retries: left to AWS, an event may arrive a day late, after 185 attempts."""
+    """A rule's target limits its retries: by default an event may be delivered up to 24 hours late, after 185 retries.
+
+    Set retryPolicy.maximumEventAgeInSeconds to how long a late event is still useful.
+    """
     age = target.number("retryPolicy.maximumEventAgeInSeconds", absent=AWS_AGE_SECONDS)
     attempts = target.number("retryPolicy.maximumRetryAttempts", absent=AWS_ATTEMPTS)
     as_aws = age >= AWS_AGE_SECONDS and attempts >= AWS_ATTEMPTS
     if not as_aws and age <= max_event_age_seconds and attempts <= max_retry_attempts:
         return None
-    found = "as retryPolicy says" if target.has("retryPolicy") else "because retryPolicy is absent"
-    return (
-        f"The target {target.name} is tried for {age} s and {attempts} times, {found}. Set "
-        f"retryPolicy.maximumEventAgeInSeconds to the time for which an event is still news"
+    source = "set by retryPolicy" if target.has("retryPolicy") else "retryPolicy is absent"
+    return Finding(
+        f"The target {target.name} retries a delivery for up to {age} s and {attempts} times: {source}.",
+        "Set retryPolicy.maximumEventAgeInSeconds to how long a late event is still useful"
         + (f", {max_event_age_seconds} or less" if max_event_age_seconds < AWS_AGE_SECONDS else "")
-        + (f", and maximumRetryAttempts to {max_retry_attempts} or less." if attempts > max_retry_attempts else ".")
+        + (f", and maximumRetryAttempts to {max_retry_attempts} or less." if attempts > max_retry_attempts else "."),
     )
 
 
 @stack_rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-use-resource-based.html")
 def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
-    """A rule may do what its target asks for: by the target's own policy, or by a role."""
+    """EventBridge may deliver to a rule's target, by the target's resource policy or by a role.
+
+    Allow events.amazonaws.com in the policy of the function, queue or topic; for other targets set roleArn.
+    """
     by_policy = stack.target(target, "arn", *delivery.DESTINATIONS)
     if by_policy is not None:
         return _unpermitted_by_policy(target, stack, by_policy)
@@ -97,8 +110,8 @@ def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
 # --- Lambda, SQS and SNS: their own policies -------------------------------------------------------------------------
 
 
-def _unpermitted_by_policy(target: Resource, stack: Stack, to: Resource) -> str | None:
-    """Why EventBridge is kept out by the policy of a function, queue or topic; None where it is not."""
+def _unpermitted_by_policy(target: Resource, stack: Stack, to: Resource) -> Finding | None:
+    """Why the policy of a function, queue or topic does not admit EventBridge; None where it does."""
     if to.type == kinds.TOPIC:
         obstacle = _kept_out_of_topic(target, stack, to)
     else:
@@ -106,10 +119,10 @@ def _unpermitted_by_policy(target: Resource, stack: Stack, to: Resource) -> str 
         obstacle = delivery.find_obstacle(stack, target.value("arn"), to, caller)
     if obstacle is None or _role_lets(target, stack, to):
         return None
-    return f"The target {target.name} does not reach {to.name}: {obstacle}"
+    return obstacle.prefix(f"The target {target.name} cannot reach {to.name}: ")
 
 
-def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> str | None:
+def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> Finding | None:
     asked = request(EVENTS, "sns:Publish", topic, _rule_arn(stack, target))
 
     def lets(statement: Statement) -> bool:
@@ -121,19 +134,19 @@ def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> str |
             and (named or statement.opens_to_anyone())
             and statement.covers(asked.action)
             and statement.covers_resource(asked.resource)
-            and (plain or admission.all_of(statement.conditions, lambda one: admission.holds(one, asked)))
+            and (plain or all_of(statement.conditions, lambda one: admission.holds(one, asked)))
         )
 
     found = stack.once(policy_documents.statements_about, topic)
     if found is None and topic.looked_up:
         values.undecided("its policy is not this program's")
     if found is None:
-        why = f"{topic.name} has no policy, so that only its own account may publish, and no service"
+        why = f"{topic.name} has no policy, so only its own account may publish, and no service"
     elif not any_of(found, lets):
-        why = f"the policy of {topic.name} does not let {EVENTS} sns:Publish"
+        why = f"the policy of {topic.name} does not allow sns:Publish to {EVENTS}"
     else:
         return None
-    return f"{why}. Let {EVENTS} sns:Publish in a TopicPolicy, without a condition."
+    return Finding(f"{why}.", f"Allow sns:Publish to {EVENTS} in a TopicPolicy, without a condition.")
 
 
 # --- the others: a role ----------------------------------------------------------------------------------------------
@@ -169,31 +182,31 @@ _BY_ROLE: Mapping[str, Needed] = {
 _WITHOUT_A_TYPE = (Needed("ssm:automation-definition", _BY_DOCUMENT, elsewhere=True),)
 
 
-def _unpermitted_by_role(target: Resource, stack: Stack) -> str | None:
-    """Why the role of a target does not let EventBridge in; None where it does, or where none is needed."""
+def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
+    """Why EventBridge cannot use the role of a target; None where it can, or where none is needed."""
     to = stack.target(target, "arn", *_BY_ROLE)
     on = to or target.text("arn") or ""
     needed = _BY_ROLE[to.type] if to is not None else _needed(str(on))
     if needed is None or (needed is _BY_ROLE[kinds.EVENT_BUS] and _needs_none(stack, target, on)):
         return None
     action = needed.actions[0]
-    short = f"The target {target.name} does not reach {to.name if to is not None else on}"
+    short = f"The target {target.name} cannot reach {to.name if to is not None else on}"
     if not target.has("roleArn"):
-        return (
-            f"{short}: roleArn is absent, and EventBridge needs a role for it. "
-            f"Set roleArn to a role that {EVENTS} may assume and that allows {action}."
+        return Finding(
+            f"{short}: roleArn is absent, and EventBridge needs a role for it.",
+            f"Set roleArn to a role that {EVENTS} may assume and that allows {action}.",
         )
     role = stack.target(target, "roleArn", kinds.ROLE)
     if role is None or role.looked_up:
         return None
     if not _trusts(role, stack, target):
-        return (
-            f"{short}: the trust policy of its role {role.name} does not let {EVENTS} assume it for this rule. "
-            f"Allow sts:AssumeRole to the Service {EVENTS} there."
+        return Finding(
+            f"{short}: the trust policy of its role {role.name} does not allow {EVENTS} to assume it for this rule.",
+            f"Allow sts:AssumeRole to the Service {EVENTS} there.",
         )
     if any_of(needed.actions, lambda one: _role_may(stack, role, one, None if needed.elsewhere else on)):
         return None
-    return f"{short}: no policy of its role {role.name} allows {action} on it. Allow {action} there."
+    return Finding(f"{short}: no policy of its role {role.name} allows {action} on it.", f"Allow {action} there.")
 
 
 def _needed(arn: str) -> Needed | None:

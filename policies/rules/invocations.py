@@ -1,10 +1,11 @@
-"""How functions are called: what they fail at when nobody waits for the answer, and what they read from queues."""
+"""Invocations of functions: failed asynchronous ones are kept, and queues are read completely."""
 
 import re
 from collections.abc import Iterator
 
 from .. import admission, arns, kinds, role_permissions, values
-from ..rule import Complaints, each, stack_rule
+from ..finding import Complaints, Finding
+from ..rule import each, stack_rule
 from ..stack import Resource, Stack
 from ..values import Undecided
 
@@ -50,7 +51,10 @@ _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
     kinds.FUNCTION, severity="high", enforcement="mandatory", link=f"{_GUIDE}/invocation-async-retain-records.html"
 )
 def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -> Complaints:
-    """A function that is called asynchronously has a destination for the invocations that it fails at."""
+    """A function that is invoked asynchronously has a destination for failed invocations.
+
+    Set destinationConfig.onFailure.destination in a FunctionEventInvokeConfig to the ARN of a queue.
+    """
     if function.has(DEAD_LETTERS):
         return None
     caller = _asynchronous_caller(stack, function)
@@ -63,9 +67,10 @@ def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -
         return None
     if any(found.undecided for found in configs):
         values.undecided("an invoke config may be of this function")
-    return (
-        f"The function {function.name} is called asynchronously ({caller.name}), and an event that it fails at for "
-        f"good is lost: no FunctionEventInvokeConfig of it has {DESTINATION}. Set that to the ARN of a queue."
+    return Finding(
+        f"The function {function.name} is invoked asynchronously (by {caller.name}) and loses an event when all "
+        f"retries fail: no FunctionEventInvokeConfig of it has {DESTINATION}.",
+        f"Set {DESTINATION} to the ARN of a queue.",
     )
 
 
@@ -76,7 +81,10 @@ def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -
     link=f"{_GUIDE}/invocation-async-retain-records.html",
 )
 def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complaints:
-    """A function's role may send to where its failures and its results go, and that is no FIFO queue."""
+    """A function's role may send to the function's destinations, and none of them is FIFO.
+
+    Allow the sending in a policy of the role, and use a standard queue or topic.
+    """
 
     def judge(path: str) -> Complaints:
         if not holder.has(path):
@@ -96,10 +104,11 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
         role = stack.target(function, "role", kinds.ROLE) if function is not None else None
         missing = _missing_to_hand_over(stack, role, holder, path, target) if role is not None else []
         if role is not None and missing:
-            what = "succeeds" if "onSuccess" in path else "fails"
-            yield (
-                f"The function {who} cannot hand over what it {what} at to {target.name} ({path} of {holder.name}): "
-                f"its role {role.name} lacks {' and '.join(missing)}. Allow it in a policy of the role."
+            what = "successful" if "onSuccess" in path else "failed"
+            yield Finding(
+                f"The function {who} cannot send records of {what} invocations to {target.name} ({path} of "
+                f"{holder.name}): its role {role.name} lacks {' and '.join(missing)}.",
+                "Allow it in a policy of the role.",
             )
 
     yield from each(_DESTINATIONS[holder.type], judge)
@@ -108,11 +117,14 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
 @stack_rule(
     kinds.EVENT_SOURCE_MAPPING,
     severity="medium",
-    enforcement="mandatory",
+    enforcement="advisory",
     link=f"{_GUIDE}/services-sqs-errorhandling.html",
 )
 def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Complaints:
-    """A function that reads a queue reports the messages that it fails at: else good ones fail with them."""
+    """A function that reads a queue reports failed messages one by one: otherwise the whole batch fails.
+
+    Set functionResponseTypes to [ReportBatchItemFailures], and return batchItemFailures from the function.
+    """
     if not _reads_a_queue(stack, mapping) or mapping.number("batchSize") == 1:
         return None
     given = mapping.items("functionResponseTypes")
@@ -120,10 +132,10 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
         return None
     if any(isinstance(one, values.Mark) for one in given):
         values.undecided("a response type is unknown")
-    return (
-        f"One bad message makes the whole batch of the event source mapping {mapping.name} fail, good messages with "
-        f"it: functionResponseTypes is {', '.join(map(str, given)) or 'absent'}. Set it to [{REPORT}], and let the "
-        "function answer with batchItemFailures."
+    return Finding(
+        f"One failed message fails the whole batch of the event source mapping {mapping.name}: functionResponseTypes "
+        f"is {', '.join(map(str, given)) or 'absent'}.",
+        f"Set it to [{REPORT}], and return batchItemFailures from the function.",
     )
 
 
@@ -138,13 +150,16 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
             "type": "array",
             "items": {"type": "string"},
             "default": ["audit"],
-            "description": "Words that mark a queue as audit: as a tag's key (also behind a prefix, as in "
-            "rotation-guard:audit) or value, or as a word of the queue's name.",
+            "description": "Words that mark an audit queue: as a tag's key (also after a prefix, as in "
+            "rotation-guard:audit) or value, or as a word in the queue's name.",
         }
     },
 )
 def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: list[str]) -> Complaints:
-    """Nothing is filtered away on a queue that is marked as audit: what a filter turns away is deleted."""
+    """A reader of an audit queue has no filter: messages that a filter excludes are deleted.
+
+    Remove the filter, and select the messages in the function or the target.
+    """
     is_pipe = mapping.type == kinds.PIPE
     path = "sourceParameters.filterCriteria" if is_pipe else "filterCriteria"
     if not mapping.has(path):
@@ -154,10 +169,10 @@ def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: l
         return None
     if not mapping.items(f"{path}.filters"):
         return None
-    return (
-        f"The {'pipe' if is_pipe else 'event source mapping'} {mapping.name} deletes unread what its filter turns "
-        f"away, and {queue.name} is marked as audit: {path} is set. Remove it, and let "
-        f"{'the target' if is_pipe else 'the function'} choose."
+    return Finding(
+        f"The {'pipe' if is_pipe else 'event source mapping'} {mapping.name} deletes messages that its filter "
+        f"excludes, and the queue {queue.name} is marked as audit: {path} is set.",
+        f"Remove it, and select the messages in {'the target' if is_pipe else 'the function'}.",
     )
 
 
@@ -217,10 +232,10 @@ def _is_fifo(target: Resource) -> bool:
         return False
 
 
-def _fifo(function: str, target: str, path: str) -> str:
-    return (
-        f"The function {function} cannot hand over what it fails at to {target}, which is FIFO. "
-        f"Set {path} to a standard queue."
+def _fifo(function: str, target: str, path: str) -> Finding:
+    return Finding(
+        f"The function {function} cannot send records of invocations to {target}, which is FIFO.",
+        f"Set {path} to a standard queue.",
     )
 
 

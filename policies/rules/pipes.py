@@ -1,13 +1,13 @@
-"""Pipes: their role reads the source, calls what enriches, writes to the target and keeps what failed."""
+"""Pipes: their role may read the source, call the enrichment, write to the target and keep failed records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .. import admission, arns, encryption, kinds, role_permissions
-from ..admission import any_of
-from ..rule import Complaints, each, stack_rule
+from ..finding import Complaints, Finding
+from ..rule import each, stack_rule
 from ..stack import Resource, Stack
-from ..values import Undecided
+from ..values import Undecided, any_of
 from .stream_readers import PIPE_STREAMS
 
 SERVICE = "pipes.amazonaws.com"
@@ -43,7 +43,10 @@ _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 @stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
 def pipe_role_may_do_its_work(pipe: Resource, stack: Stack) -> Complaints:
-    """A pipe's role is one that EventBridge Pipes may assume, and that may read, enrich and write for it."""
+    """EventBridge Pipes may assume a pipe's role, and the role may read the source, enrich, and write to the target.
+
+    Allow pipes.amazonaws.com in the role's trust policy, and the missing actions in a policy of the role.
+    """
     role = stack.target(pipe, "roleArn", kinds.ROLE)
     if role is None or role.looked_up:
         return
@@ -54,7 +57,10 @@ def pipe_role_may_do_its_work(pipe: Resource, stack: Stack) -> Complaints:
 
 @stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
 def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
-    """A pipe's role may send to the queue or topic that takes the records which the pipe fails at."""
+    """A pipe's role may send to the pipe's dead-letter queue or topic.
+
+    Allow the sending in a policy of the role.
+    """
     for inside in PIPE_STREAMS.values():
         path = f"{inside}.deadLetterConfig.arn"
         to = stack.target(pipe, path, kinds.QUEUE, kinds.TOPIC)
@@ -62,21 +68,26 @@ def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
         if to is None or role is None or role.looked_up:
             continue
         if missing := role_permissions.missing_to_send(stack, role, pipe, path, to):
-            yield (
-                f"The pipe {pipe.name} cannot send to its dead letters {to.name}: its role {role.name} lacks "
-                f"{' and '.join(missing)}. Allow it in a policy of the role."
+            yield Finding(
+                f"The pipe {pipe.name} cannot send failed records to {to.name}: its role {role.name} lacks "
+                f"{' and '.join(missing)}.",
+                "Allow it in a policy of the role.",
             )
 
 
 @stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/pipes-enrichment.html")
 def pipe_enrichment_answers(pipe: Resource, stack: Stack) -> Complaints:
-    """A state machine that enriches the events of a pipe is an Express one: a pipe does not wait for a standard one."""
+    """A state machine that is a pipe's enrichment is an Express workflow: a pipe does not support a standard one.
+
+    Set the state machine's type to EXPRESS.
+    """
     machine = stack.target(pipe, "enrichment", kinds.STATE_MACHINE)
     if machine is None or machine.looked_up or machine.text("type") == "EXPRESS":
         return None
-    return (
-        f"The pipe {pipe.name} cannot be enriched by {machine.name}, whose type is {machine.text('type') or 'absent'} "
-        "and not EXPRESS. Set type to EXPRESS."
+    return Finding(
+        f"The pipe {pipe.name} cannot use {machine.name} as its enrichment: type of the state machine is "
+        f"{machine.text('type') or 'absent'} and not EXPRESS.",
+        "Set type to EXPRESS.",
     )
 
 
@@ -95,9 +106,10 @@ class Work:
 def _untrusting(pipe: Resource, role: Resource) -> Complaints:
     if not role.has("assumeRolePolicy") or admission.trusts(role, SERVICE, admission.known_arn(pipe)):
         return None
-    return (
-        f"The pipe {pipe.name} cannot start: the trust policy of its role {role.name} does not let {SERVICE} assume "
-        f"it. Allow sts:AssumeRole to the Service {SERVICE} there."
+    return Finding(
+        f"The pipe {pipe.name} cannot start: the trust policy of its role {role.name} does not allow {SERVICE} to "
+        "assume it.",
+        f"Allow sts:AssumeRole to the Service {SERVICE} there.",
     )
 
 
@@ -111,9 +123,10 @@ def _unpermitted(stack: Stack, pipe: Resource, role: Resource, work: Work) -> Co
     if not missing:
         return None
     name = work.on.name if isinstance(work.on, Resource) else work.on
-    return (
+    return Finding(
         f"The pipe {pipe.name} cannot {work.verb} {name} ({work.path}): its role {role.name} lacks "
-        f"{' and '.join(missing)}. Allow it in a policy of the role."
+        f"{' and '.join(missing)}.",
+        "Allow it in a policy of the role.",
     )
 
 

@@ -1,9 +1,10 @@
-"""What is open to everybody without a policy that says so: by an access list, a share, or a caller who is not asked."""
+"""Public access without a policy: by an access list, a share, or an API without authorization."""
 
 from .. import kinds, policy_documents, values
 from ..access_inputs import ACCESS_BLOCKS, PUBLIC_GRANTS, SEARCH_DOMAINS
+from ..finding import Complaints, Finding
 from ..public_access import WEBSITE
-from ..rule import Complaints, each, rule, stack_rule
+from ..rule import each, rule, stack_rule
 from ..stack import Resource, Stack
 
 _PUBLIC_VALUES = {
@@ -34,7 +35,10 @@ _API_GUIDE = "https://docs.aws.amazon.com/apigateway/latest/developerguide"
     link=f"{_IAM_GUIDE}/access-analyzer-resources.html",
 )
 def resource_is_not_public(holder: Resource) -> Complaints:
-    """A bucket, object, image, snapshot, document or identity pool is not shared with everybody."""
+    """A bucket, object, image, snapshot, document or identity pool is not shared with the public.
+
+    Remove the public grant.
+    """
 
     def judge(path: str) -> Complaints:
         public = _PUBLIC_VALUES.get(path.rpartition(".")[2], _PUBLIC_LISTS)
@@ -42,9 +46,9 @@ def resource_is_not_public(holder: Resource) -> Complaints:
             for one in str(value).split(",") if isinstance(value, str) else (value,):
                 if one in public:
                     advice = f"{WEBSITE}; otherwise remove it" if holder.type in _OF_OBJECTS else "Remove it"
-                    return (
-                        f"{holder.name} is open to everybody: {path} has {str(one).lower() if one is True else one}. "
-                        f"{advice}."
+                    return Finding(
+                        f"{holder.name} is public: {path} has {str(one).lower() if one is True else one}.",
+                        f"{advice}.",
                     )
         return None
 
@@ -58,7 +62,10 @@ def resource_is_not_public(holder: Resource) -> Complaints:
     link=f"{_S3_GUIDE}/access-control-block-public-access.html",
 )
 def bucket_blocks_public_access(block: Resource) -> Complaints:
-    """The public access block of a bucket, an access point or an account has all four switches on."""
+    """The public access block of a bucket, an access point or an account has all four settings on.
+
+    Set blockPublicAcls, blockPublicPolicy, ignorePublicAcls and restrictPublicBuckets to true.
+    """
     inside = ACCESS_BLOCKS[block.type]
     if inside and not block.has(inside):
         return None
@@ -66,9 +73,10 @@ def bucket_blocks_public_access(block: Resource) -> Complaints:
     off = [one for one in _SWITCHES if not block.flag(f"{inside}.{one}" if inside else one, absent=bool(inside))]
     if not off:
         return None
-    return (
-        f"The public access block {block.name} leaves a way to make objects public: {', '.join(off)} "
-        f"{'is' if len(off) == 1 else 'are'} not true. Set {'it' if len(off) == 1 else 'each'} to true. {WEBSITE}."
+    return Finding(
+        f"The public access block {block.name} still permits public objects: {', '.join(off)} "
+        f"{'is' if len(off) == 1 else 'are'} not true.",
+        f"Set {'it' if len(off) == 1 else 'each'} to true. {WEBSITE}.",
     )
 
 
@@ -81,7 +89,10 @@ def bucket_blocks_public_access(block: Resource) -> Complaints:
     link=f"{_API_GUIDE}/apigateway-control-access-to-api.html",
 )
 def api_authorizes_its_callers(holder: Resource, stack: Stack) -> Complaints:
-    """A method or route of an API authorizes its callers, except for CORS preflight requests."""
+    """A method or route of an API authorizes its callers, except for CORS preflight requests.
+
+    Set the authorization type to AWS_IAM or to that of an authorizer.
+    """
     path = "authorization" if holder.type == kinds.API_METHOD else "authorizationType"
     if holder.type == kinds.HTTP_API:
         # With a target the API comes with a route for everything, to which no authorizer can be attached.
@@ -95,9 +106,9 @@ def api_authorizes_its_callers(holder: Resource, stack: Stack) -> Complaints:
         advice = f"Set {path} to AWS_IAM or to that of an authorizer"
     if not _faces_everybody(stack, holder):
         return None
-    return (
-        f"Everybody may call {holder.name}: {found}. {advice}, or make an exemption if callers are authenticated "
-        "behind it."
+    return Finding(
+        f"{holder.name} is public: {found}.",
+        f"{advice}, or make an exemption if the backend authenticates its callers.",
     )
 
 
@@ -108,17 +119,22 @@ def api_authorizes_its_callers(holder: Resource, stack: Stack) -> Complaints:
     link="https://docs.aws.amazon.com/opensearch-service/latest/developerguide/ac.html",
 )
 def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
-    """A search domain on the internet, without users of its own, is not open to everybody."""
+    """A search domain without a VPC and fine-grained access control grants no public access.
+
+    Set Principal to specific roles or accounts.
+    """
     for statement in policy_documents.open_statements(policy_documents.statements(holder.value("accessPolicies"))):
         domain = holder
         if holder.type in kinds.SEARCH_DOMAIN_POLICIES:
             domain = stack.target(holder, "domainName", *kinds.SEARCH_DOMAINS) or values.undecided("no domain")
         if domain.has("vpcOptions") or domain.flag("advancedSecurityOptions.enabled", absent=False):
             return
-        yield (
-            f"The access policy of {holder.name} opens the domain to everybody: {statement.name} allows "
+        yield Finding(
+            f"The access policy of {holder.name} makes the domain public: {statement.name} allows "
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal *, and the domain is neither in a "
-            "VPC nor has fine-grained access control. Set Principal to roles or accounts."
+            "VPC nor has fine-grained access control.",
+            "Set Principal to specific roles or accounts.",
+            about=statement.of(holder),
         )
 
 
@@ -130,7 +146,10 @@ def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
     link="https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html",
 )
 def endpoint_service_is_not_open(holder: Resource, stack: Stack) -> Complaints:
-    """A VPC endpoint service that accepts every connection names the principals that may connect."""
+    """A VPC endpoint service that accepts every connection lists the principals that may connect.
+
+    List specific principals, or set acceptanceRequired to true.
+    """
     named = holder.type == kinds.ENDPOINT_SERVICE
     path = "allowedPrincipals" if named else "principalArn"
     if "*" not in holder.items(path):
@@ -138,9 +157,10 @@ def endpoint_service_is_not_open(holder: Resource, stack: Stack) -> Complaints:
     service = holder if named else stack.target(holder, "vpcEndpointServiceId", kinds.ENDPOINT_SERVICE)
     if service is None or service.flag("acceptanceRequired", absent=False):
         return None
-    return (
-        f"Everybody may connect to the endpoint service {service.name}: {path} of {holder.name} has *, and "
-        "acceptanceRequired is not true. Name accounts or roles, or accept each connection."
+    return Finding(
+        f"Anyone may connect to the endpoint service {service.name}: {path} of {holder.name} has *, and "
+        "acceptanceRequired is not true.",
+        "List specific accounts or roles, or set acceptanceRequired to true.",
     )
 
 

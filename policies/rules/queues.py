@@ -1,20 +1,22 @@
-"""Queues: nothing in them is lost, read twice, or read by strangers."""
+"""Queues: messages are neither lost, nor processed twice, nor open to the public."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from .. import dead_letters, encryption, kinds, policy_documents, trusted_accounts
-from ..admission import any_of
 from ..dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
-from ..rule import Complaints, each, rule, stack_rule
+from ..finding import Complaints, Finding
+from ..rule import each, rule, stack_rule
 from ..stack import Referring, Resource, Stack
 from ..trusted_accounts import complain_of_outsiders
+from ..values import any_of
 
 AWS_VISIBILITY_SECONDS = 30
 AWS_TIMEOUT_SECONDS = 3
 AWS_RECEIVES = 10
 MAXIMUM_RECEIVES = 1000
 VISIBILITY_FACTOR = 6
+DEFAULT_RETENTION_DAYS = 7
 KEYLESS_SENDERS = ("events.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.com")
 """Services that send as themselves and not as a role: the key's policy has to name them."""
 
@@ -33,35 +35,43 @@ _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperG
             "minimum": 1,
             "maximum": MAXIMUM_RECEIVES,
             "default": 3,
-            "description": "How often a message is received at least before it becomes a dead letter.",
+            "description": "Least maxReceiveCount of a redrive policy.",
         },
         "minReceiveCountOfFunctions": {
             "type": "integer",
             "minimum": 1,
             "maximum": MAXIMUM_RECEIVES,
             "default": 5,
-            "description": "The same where a Lambda function reads the queue: its throttling counts as a receive.",
+            "description": "The same if a Lambda function reads the queue: a throttled invocation counts as a receive.",
         },
     },
 )
 def queue_retries_before_dead_letters(
     holder: Resource, stack: Stack, *, min_receive_count: int, min_receive_count_of_functions: int
 ) -> Complaints:
-    """A message is received 3 to 1000 times before it is a dead letter, at least 5 times where a function reads."""
+    """A message is received 3 to 1000 times before it is moved to the dead-letter queue, or 5 if a function reads it.
+
+    Set maxReceiveCount to at least 5.
+    """
     if not holder.has("redrivePolicy.deadLetterTargetArn"):
         return None
     count = holder.number("redrivePolicy.maxReceiveCount", absent=AWS_RECEIVES)
-    most = f"The redrive policy of {holder.name} moves a message to the dead letters after {count} receives"
+    problem = f"The redrive policy of {holder.name} moves a message to the dead-letter queue after {count} receives"
     if count > MAXIMUM_RECEIVES:
-        return f"{most}, which SQS refuses. Set maxReceiveCount to {MAXIMUM_RECEIVES} or less."
+        return Finding(f"{problem}, which SQS rejects.", f"Set maxReceiveCount to {MAXIMUM_RECEIVES} or less.")
     if count < min_receive_count:
-        return f"{most}, so a short disturbance is enough. Set maxReceiveCount to {min_receive_count} or more."
+        return Finding(
+            f"{problem}, so a brief disruption is enough.",
+            f"Set maxReceiveCount to {min_receive_count} or more.",
+            is_advisory=True,
+        )
     if count < min_receive_count_of_functions:
         queue = holder if holder.type == kinds.QUEUE else stack.target(holder, "queueUrl", kinds.QUEUE)
         if queue is not None and _is_read(stack, queue):
-            return (
-                f"{most}, and a Lambda function reads the queue, whose throttling counts too. "
-                f"Set maxReceiveCount to {min_receive_count_of_functions} or more."
+            return Finding(
+                f"{problem}, and a Lambda function reads the queue, whose throttled invocations count as well.",
+                f"Set maxReceiveCount to {min_receive_count_of_functions} or more.",
+                is_advisory=True,
             )
     return None
 
@@ -76,20 +86,27 @@ def queue_retries_before_dead_letters(
             "type": "number",
             "minimum": 0,
             "maximum": 14,
-            "default": 7,
-            "description": "Days that a message is kept at least; SQS keeps it 14 at most.",
+            "default": DEFAULT_RETENTION_DAYS,
+            "description": "Least retention period in days; the maximum of SQS is 14.",
         }
     },
 )
 def queue_keeps_messages(queue: Resource, *, min_retention_days: float) -> Complaints:
-    """A queue keeps messages at least 7 days: a weekend, and time to mend what does not read them."""
+    """A queue keeps messages at least 7 days: a weekend, and time to repair their consumer.
+
+    Set messageRetentionSeconds to at least 604800.
+    """
     seconds = queue.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
     if seconds >= min_retention_days * DAY:
         return None
-    found = "is absent, which means 4 days" if not queue.has("messageRetentionSeconds") else f"is {seconds}"
-    return (
+    is_set = queue.has("messageRetentionSeconds")
+    state = f"is {seconds}" if is_set else "is absent, which means 4 days"
+    return Finding(
         f"The queue {queue.name} loses messages that are not read within {show_days(seconds)}: messageRetentionSeconds "
-        f"{found}. Set it to {round(min_retention_days * DAY)} ({show_days(min_retention_days * DAY)}) or more."
+        f"{state}.",
+        f"Set it to {round(min_retention_days * DAY)} ({show_days(min_retention_days * DAY)}) or more.",
+        # Whoever sets it has chosen how long a message is worth reading, unless a minimum is configured.
+        is_advisory=is_set and min_retention_days == DEFAULT_RETENTION_DAYS,
     )
 
 
@@ -106,7 +123,10 @@ def keep_messages(queue: Resource, *, min_retention_days: float) -> Mapping[str,
     link="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
 )
 def queue_hides_messages_while_read(queue: Resource, stack: Stack) -> Complaints:
-    """A message stays invisible for 6 times the timeout of the function that reads it, and the batching window."""
+    """A queue's visibility timeout is at least 6 times the timeout of its function, plus the batching window.
+
+    Set visibilityTimeoutSeconds to that.
+    """
     visible_after = queue.number("visibilityTimeoutSeconds", absent=AWS_VISIBILITY_SECONDS)
 
     def long_enough(mapping: Resource) -> Complaints:
@@ -118,10 +138,13 @@ def queue_hides_messages_while_read(queue: Resource, stack: Stack) -> Complaints
         needed = VISIBILITY_FACTOR * timeout + window
         if visible_after >= needed:
             return None
-        return (
-            f"The queue {queue.name} shows a message again after {visible_after} s while {function.name}, whose "
-            f"timeout is {timeout} s with a batching window of {window} s, may still work on it or be throttled. "
-            f"Set visibilityTimeoutSeconds to {needed} or more."
+        return Finding(
+            f"The queue {queue.name} makes a message visible again after {visible_after} s, while the function "
+            f"{function.name}, with a timeout of {timeout} s and a batching window of {window} s, may still be "
+            "processing it or be throttled.",
+            f"Set visibilityTimeoutSeconds to {needed} or more.",
+            # Less than the timeout, and Lambda rejects the event source mapping.
+            is_advisory=visible_after >= timeout,
         )
 
     yield from each(_readers(stack, queue).certain, long_enough)
@@ -130,16 +153,20 @@ def queue_hides_messages_while_read(queue: Resource, stack: Stack) -> Complaints
 @rule(
     kinds.QUEUE,
     severity="medium",
-    enforcement="mandatory",
+    enforcement="advisory",
     link=f"{_GUIDE}/sqs-server-side-encryption.html",
 )
 def queue_is_encrypted(queue: Resource) -> Complaints:
-    """A queue is encrypted, by SQS itself unless it has a key: encryption is not switched off."""
+    """A queue is encrypted, by SQS itself or with a KMS key.
+
+    Set sqsManagedSseEnabled to true, or kmsMasterKeyId to a key.
+    """
     if queue.has("kmsMasterKeyId") or queue.flag("sqsManagedSseEnabled", absent=True):
         return None
-    return (
-        f"The queue {queue.name} keeps messages unencrypted: sqsManagedSseEnabled is false and kmsMasterKeyId is "
-        "absent. Set sqsManagedSseEnabled to true, or kmsMasterKeyId to a key."
+    return Finding(
+        f"The queue {queue.name} stores messages unencrypted: sqsManagedSseEnabled is false and kmsMasterKeyId is "
+        "absent.",
+        "Set sqsManagedSseEnabled to true, or kmsMasterKeyId to a key.",
     )
 
 
@@ -150,7 +177,10 @@ def queue_is_encrypted(queue: Resource) -> Complaints:
     link=f"{_GUIDE}/sqs-key-management.html",
 )
 def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
-    """A queue is encrypted with a key that the services which send to it may use."""
+    """The services that send to a queue may use its key.
+
+    Allow kms:Decrypt and kms:GenerateDataKey to them in the key's policy, or set sqsManagedSseEnabled to true.
+    """
     if not queue.has(encryption.PATH):
         return
     key = None if encryption.is_by_aws(queue) else encryption.key(stack, queue)
@@ -159,16 +189,18 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
     found = None if key is None else encryption.policy(stack, key)
     for service, sender in encryption.senders(stack, queue, "sqs:SendMessage", KEYLESS_SENDERS, _SENDING).items():
         if key is None:
-            yield (
-                f"The queue {queue.name} cannot take what {service} sends ({sender}): kmsMasterKeyId is "
-                f"{queue.value(encryption.PATH)}, whose policy nobody can change. Set sqsManagedSseEnabled to true in "
-                f"its place, or kmsMasterKeyId to a key whose policy lets {service} use it."
+            yield Finding(
+                f"The queue {queue.name} rejects messages from {service} ({sender}): kmsMasterKeyId is "
+                f"{queue.value(encryption.PATH)}, whose policy cannot be changed.",
+                "Set sqsManagedSseEnabled to true instead, or kmsMasterKeyId to a key whose policy allows "
+                f"{service} to use it.",
             )
         elif missing := encryption.missing(found or (), service):
-            state = "has no policy of its own" if found is None else "does not name it"
-            yield (
-                f"The queue {queue.name} cannot take what {service} sends ({sender}): the policy of its key {key.name} "
-                f"{state}. Let {service} {' and '.join(missing)} there."
+            state = "is the default, which names no service" if found is None else "does not allow it"
+            yield Finding(
+                f"The queue {queue.name} rejects messages from {service} ({sender}): the policy of its key {key.name} "
+                f"{state}.",
+                f"Allow {' and '.join(missing)} to {service} there.",
             )
 
 
@@ -183,13 +215,18 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
 def queue_policy_is_not_open(
     holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
 ) -> Complaints:
-    """A queue is not open to the world: what is for everybody is held to a known account or source."""
+    """A queue policy grants no public access: Principal * needs a condition on a specific account or source.
+
+    Set Principal to specific accounts, roles or services, or add a condition on aws:SourceArn or aws:PrincipalOrgID.
+    """
     found = policy_documents.statements(holder.value("policy"))
     for statement in policy_documents.open_statements(found):
-        yield (
-            f"The policy of {holder.name} opens the queue to everybody: {statement.name} allows "
-            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
-            "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
+        yield Finding(
+            f"The policy of {holder.name} makes the queue public: {statement.name} allows "
+            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * with no condition that limits "
+            "who may call.",
+            "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
+            about=statement.of(holder),
         )
     yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
     yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)

@@ -1,7 +1,8 @@
-"""Readers of streams: a record that cannot be processed does not block those behind it, and is kept."""
+"""Readers of streams: a record that cannot be processed does not block its shard, and is kept."""
 
 from .. import arns, kinds, values
-from ..rule import Complaints, stack_rule
+from ..finding import Complaints, Finding
+from ..rule import stack_rule
 from ..stack import Resource, Stack
 from ..values import Mark
 
@@ -33,7 +34,10 @@ _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
     link=f"{_GUIDE}/kinesis-on-failure-destination.html",
 )
 def stream_reader_keeps_its_failures(reader: Resource, stack: Stack) -> Complaints:
-    """A function or pipe that reads a stream has a destination for the records that it fails at."""
+    """A function or pipe that reads a stream has a destination for failed records.
+
+    Set the on-failure destination, or the pipe's deadLetterConfig, to the ARN of a queue or a topic.
+    """
     service = stream_of(stack, reader)
     if reader.type == kinds.PIPE:
         path = f"{PIPE_STREAMS[service]}.deadLetterConfig.arn" if service in PIPE_STREAMS else None
@@ -41,9 +45,9 @@ def stream_reader_keeps_its_failures(reader: Resource, stack: Stack) -> Complain
         path = ON_FAILURE if service else None
     if path is None or reader.has(path):
         return None
-    return (
-        f"Records that {reader.name} fails at are dropped when it gives up or they expire: {path} is absent. "
-        "Set it to the ARN of a queue or a topic."
+    return Finding(
+        f"{reader.name} loses records when all retries fail or the records expire: {path} is absent.",
+        "Set it to the ARN of a queue or a topic.",
     )
 
 
@@ -55,7 +59,10 @@ def stream_reader_keeps_its_failures(reader: Resource, stack: Stack) -> Complain
     link=f"{_GUIDE}/kinesis-on-failure-destination.html",
 )
 def stream_reader_retries_are_bounded(reader: Resource, stack: Stack) -> Complaints:
-    """A reader of a shard bounds its retries: by default one bad record blocks the shard until it expires."""
+    """A reader of a stream limits its retries: by default one bad record blocks the shard until it expires.
+
+    Set maximumRetryAttempts or maximumRecordAgeInSeconds, and bisectBatchOnFunctionError.
+    """
     service = stream_of(stack, reader)
     if service not in _SHARDED:
         return None
@@ -64,10 +71,11 @@ def stream_reader_retries_are_bounded(reader: Resource, stack: Stack) -> Complai
     if any(reader.number(path, absent=_FOREVER) != _FOREVER for path in bounds):
         return None
     days = "7 days" if service == "kinesis" else "a day"
-    return (
-        f"A record that {reader.name} fails at blocks its shard until it expires, for up to {days}: neither "
-        f"{bounds[0]} nor {bounds[1]} bounds the retries. Set one of them"
-        + ("." if reader.type == kinds.PIPE else ", and bisectBatchOnFunctionError to isolate the record.")
+    return Finding(
+        f"A record that {reader.name} cannot process blocks its shard until it expires, for up to {days}: neither "
+        f"{bounds[0]} nor {bounds[1]} is set.",
+        "Set one of them"
+        + ("." if reader.type == kinds.PIPE else ", and bisectBatchOnFunctionError to isolate the record."),
     )
 
 

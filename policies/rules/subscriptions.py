@@ -1,14 +1,15 @@
-"""Subscriptions: what a topic sends arrives, and what does not arrive is not lost."""
+"""Subscriptions: messages are delivered, and kept in a dead-letter queue if they cannot be."""
 
 from .. import admission, delivery, kinds, role_permissions
+from ..finding import Complaints, Finding
 from ..function_permissions import Caller
-from ..rule import Complaints, rule, stack_rule
+from ..rule import rule, stack_rule
 from ..stack import Resource, Stack
 from ..values import Undecided
 
 SNS = "sns.amazonaws.com"
 TO_PEOPLE = ("email", "email-json", "sms")
-"""Protocols for which dead letters serve nobody: there is nothing to deliver again."""
+"""Protocols for which a dead-letter queue is no use: there is nothing to deliver again."""
 _BY_POLICY = {"sqs": (kinds.QUEUE,), "lambda": (kinds.FUNCTION, kinds.FUNCTION_ALIAS)}
 """Protocols whose endpoint lets SNS in by a policy of its own, and the types of the endpoint."""
 
@@ -22,7 +23,10 @@ _GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
     link=f"{_GUIDE}/subscribe-sqs-queue-to-sns-topic.html",
 )
 def subscription_reaches_its_endpoint(subscription: Resource, stack: Stack) -> Complaints:
-    """A topic may deliver to its subscription: the queue or function lets SNS in, or the role may write to Firehose."""
+    """SNS may deliver to a subscription: by the policy of a queue or function, or by a role for Firehose.
+
+    Allow sns.amazonaws.com in the endpoint's policy, with a condition on the topic's ARN, or set subscriptionRoleArn.
+    """
     protocol = (subscription.text("protocol") or "").lower()
     topic, arn = _topic(stack, subscription)
     obstacle = _mismatch(stack, subscription, protocol, topic, arn)
@@ -32,7 +36,7 @@ def subscription_reaches_its_endpoint(subscription: Resource, stack: Stack) -> C
         obstacle = delivery.find_obstacle(stack, subscription.value("endpoint"), to, caller) if to else None
     elif obstacle is None and protocol == "firehose":
         obstacle = _role_obstacle(stack, subscription, arn)
-    return obstacle and f"Nothing that the topic sends arrives by the subscription {subscription.name}: {obstacle}"
+    return obstacle and obstacle.prefix(f"The subscription {subscription.name} receives no messages: ")
 
 
 @rule(
@@ -42,14 +46,17 @@ def subscription_reaches_its_endpoint(subscription: Resource, stack: Stack) -> C
     link=f"{_GUIDE}/sns-dead-letter-queues.html",
 )
 def topic_subscription_has_dead_letters(subscription: Resource) -> Complaints:
-    """A subscription has dead letters, unless it is for e-mail or SMS: SNS drops what it cannot deliver."""
+    """A subscription has a dead-letter queue, unless it is for e-mail or SMS: SNS drops what it cannot deliver.
+
+    Set redrivePolicy.deadLetterTargetArn to a queue whose policy allows sns.amazonaws.com to send.
+    """
     protocol = subscription.text("protocol")
     if protocol is None or protocol.lower() in TO_PEOPLE or subscription.has("redrivePolicy.deadLetterTargetArn"):
         return None
-    return (
-        f"The subscription {subscription.name} loses notices that {protocol} does not take: "
-        "redrivePolicy.deadLetterTargetArn is absent. Set it to the ARN of a queue whose policy lets "
-        f"{SNS} send."
+    return Finding(
+        f"The subscription {subscription.name} loses messages that cannot be delivered by {protocol}: "
+        "redrivePolicy.deadLetterTargetArn is absent.",
+        f"Set it to the ARN of a queue whose policy allows {SNS} to send.",
     )
 
 
@@ -60,17 +67,20 @@ def topic_subscription_has_dead_letters(subscription: Resource) -> Complaints:
     link=f"{_GUIDE}/sns-configure-dead-letter-queue.html",
 )
 def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Complaints:
-    """The dead letters of a subscription are a queue of the topic's kind, whose policy lets SNS send for this topic."""
+    """A subscription's dead-letter queue is of the topic's kind, and its policy allows SNS to send for the topic.
+
+    Allow sqs:SendMessage to sns.amazonaws.com in the queue's policy, with a condition on the topic's ARN.
+    """
     topic, arn = _topic(stack, subscription)
-    why = admission.out_of_reach(
+    obstacle = admission.out_of_reach(
         stack, subscription, "redrivePolicy.deadLetterTargetArn", SNS, arn, standard=_is_standard(topic, arn)
     )
-    return why and f"The dead letters of the subscription {subscription.name} are lost: {why} for its topic."
+    return obstacle and obstacle.prefix(f"Failed messages of the subscription {subscription.name} are lost: ")
 
 
 def _mismatch(
     stack: Stack, subscription: Resource, protocol: str, topic: Resource | None, arn: str | None
-) -> str | None:
+) -> Finding | None:
     """Why a topic of this kind cannot deliver to an endpoint of that one; None where it can.
 
     FIFO topics deliver to queues alone (https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html), and
@@ -79,31 +89,38 @@ def _mismatch(
     if protocol != "sqs":
         if topic is None or not delivery.is_fifo(topic):
             return None
-        return f"{topic.name} is a FIFO topic, which delivers to queues alone. Subscribe a queue."
+        return Finding(f"{topic.name} is a FIFO topic, which delivers to queues only.", "Subscribe a queue.")
     endpoint = subscription.value("endpoint")
     if isinstance(endpoint, str) and endpoint.startswith("http"):
-        return "endpoint is the URL of a queue. Set it to the queue's ARN."
+        return Finding("endpoint is the URL of a queue.", "Set it to the queue's ARN.")
     queue = stack.target(subscription, "endpoint", kinds.QUEUE)
     fifo = delivery.is_fifo(queue) if queue is not None else isinstance(endpoint, str) and endpoint.endswith(".fifo")
     if fifo and _is_standard(topic, arn):
-        return f"{queue.name if queue else endpoint} is FIFO, and the topic is standard. Make both FIFO or neither."
+        return Finding(
+            f"{queue.name if queue else endpoint} is FIFO, and the topic is standard.", "Make both FIFO or neither."
+        )
     return None
 
 
-def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) -> str | None:
+def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) -> Finding | None:
     """Why SNS may not write to a delivery stream; None where it may
     (https://docs.aws.amazon.com/sns/latest/dg/prereqs-kinesis-data-firehose.html)."""
     if not subscription.has("subscriptionRoleArn"):
-        return "subscriptionRoleArn is absent. Set it to a role that SNS may assume and that allows firehose:PutRecord."
+        return Finding(
+            "subscriptionRoleArn is absent.", "Set it to a role that SNS may assume and that allows firehose:PutRecord."
+        )
     role = stack.target(subscription, "subscriptionRoleArn", kinds.ROLE)
     if role is None or role.looked_up:
         return None
     if role.has("assumeRolePolicy") and not admission.trusts(role, SNS, topic_arn):
-        return f"the trust policy of its role {role.name} does not let {SNS} assume it. Allow sts:AssumeRole there."
+        return Finding(
+            f"the trust policy of its role {role.name} does not allow {SNS} to assume it.",
+            f"Allow sts:AssumeRole to the Service {SNS} there.",
+        )
     stream = stack.target(subscription, "endpoint", kinds.DELIVERY_STREAM) or subscription.text("endpoint")
     if stream is None or role_permissions.may(stack, role, "firehose:PutRecord", stream):
         return None
-    return f"its role {role.name} lacks firehose:PutRecord on the stream. Allow it in a policy of the role."
+    return Finding(f"its role {role.name} lacks firehose:PutRecord on the stream.", "Allow it in a policy of the role.")
 
 
 def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str | None]:

@@ -1,4 +1,4 @@
-"""Tables: what was written can be restored, is not deleted by mistake, and expires where it is history."""
+"""Tables: they can be restored, are protected from deletion, and their history expires."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from .. import kinds, values
-from ..rule import Complaints, each, rule
+from ..finding import Complaints, Finding
+from ..rule import each, rule
 from ..stack import Resource
 from ..values import Undecided
 
@@ -22,19 +23,23 @@ _GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
     kinds.TABLE,
     kinds.TABLE_REPLICA,
     severity="medium",
-    enforcement="mandatory",
+    enforcement="advisory",
     link=f"{_GUIDE}/PointInTimeRecovery_Howitworks.html",
 )
 def table_is_restorable(table: Resource) -> Complaints:
-    """A table, and each replica of it, can be restored to any second of the last days."""
+    """A table, and each of its replicas, has point-in-time recovery.
+
+    Set pointInTimeRecovery.enabled to true.
+    """
 
     def judge(part: Part) -> Complaints:
         path = "pointInTimeRecovery.enabled" if part.of_table else "pointInTimeRecovery"
         if part.flag(path):
             return None
-        return (
-            f"What is overwritten or deleted by mistake in {part.name} is gone: {path} {part.state(path)}. Set it to "
-            "true."
+        return Finding(
+            f"Items of {part.name} that are overwritten or deleted by mistake cannot be restored: {path} "
+            f"{part.state(path)}.",
+            "Set it to true.",
         )
 
     yield from each(_parts(table), judge)
@@ -44,19 +49,22 @@ def table_is_restorable(table: Resource) -> Complaints:
     kinds.TABLE,
     kinds.TABLE_REPLICA,
     severity="medium",
-    enforcement="mandatory",
+    enforcement="advisory",
     link=f"{_GUIDE}/WorkingWithTables.Basics.html",
     parameters={
         "developmentStacks": {
             "type": "array",
             "items": {"type": "string"},
             "default": ["dev", "dev-*", "*-dev", "development"],
-            "description": "Stacks whose tables may be deleted with them; * stands for anything.",
+            "description": "Stacks, or patterns of their names, whose tables need no deletion protection.",
         }
     },
 )
 def table_is_protected_from_deletion(table: Resource, *, development_stacks: list[str]) -> Complaints:
-    """A table, and each replica of it, is protected from deletion, except in a stack for development."""
+    """A table, and each of its replicas, has deletion protection, except in development stacks.
+
+    Set deletionProtectionEnabled to true.
+    """
     stack = _stack_name(table)
     if any(fnmatchcase(stack, pattern) for pattern in development_stacks):
         return
@@ -65,9 +73,10 @@ def table_is_protected_from_deletion(table: Resource, *, development_stacks: lis
         path = "deletionProtectionEnabled"
         if part.flag(path):
             return None
-        return (
-            f"In the stack {stack}, {part.name} goes with everything in it when its resource is replaced or removed: "
-            f"{path} {part.state(path)}. Set it to true."
+        return Finding(
+            f"In the stack {stack}, {part.name} is deleted with all its items when the resource is replaced or "
+            f"removed: {path} {part.state(path)}.",
+            "Set it to true.",
         )
 
     yield from each(_parts(table), judge)
@@ -83,12 +92,15 @@ def table_is_protected_from_deletion(table: Resource, *, development_stacks: lis
             "type": "array",
             "items": {"type": "string"},
             "default": ["history", "histories", "audit", "trail", "log", "logs", "journal", "runs", "incidents"],
-            "description": "Words that a history's name ends with, be it alone or before such as -events or -table.",
+            "description": "Words at the end of a history table's name, alone or before words such as events or table.",
         }
     },
 )
 def table_of_history_expires(table: Resource, *, history_words: list[str]) -> Complaints:
-    """A table that keeps history has a time to live, so that it does not grow for ever."""
+    """A table that keeps history has a time to live, so that it does not grow forever.
+
+    Set ttl.attributeName to the attribute that holds the expiry time in epoch seconds, and ttl.enabled to true.
+    """
     wanted = {word.lower() for word in history_words}
     physical = table.value("name")
     if not any(_is_history(name, wanted) for name in (table.name, physical) if isinstance(name, str)):
@@ -96,9 +108,9 @@ def table_of_history_expires(table: Resource, *, history_words: list[str]) -> Co
     if table.flag("ttl.enabled", absent=False):
         return None
     found = "ttl.enabled is not true" if table.has("ttl") else "ttl is absent"
-    return (
-        f"The table {table.name} keeps history, by its name, and grows for ever: {found}. Set ttl to the attributeName "
-        "that holds the seconds at which a row expires, and enabled to true."
+    return Finding(
+        f"The table {table.name} is named as a history and grows forever: {found}.",
+        "Set ttl.attributeName to the attribute that holds the expiry time in epoch seconds, and ttl.enabled to true.",
     )
 
 

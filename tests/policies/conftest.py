@@ -57,13 +57,18 @@ class Engine:
         kind = crossguard.server(session) if own_server else sdk._PolicyAnalyzerServicer
         policies = [one for one in crossguard.policies(session) if only is None or one.name in (only, _OF_RESOURCES)]
         self._server = kind("rotation-guard", "0.0.1", policies, EnforcementLevel.ADVISORY)
+        self._others = {} if only is None else {"all": {"enforcementLevel": "disabled"}}
+        if only:
+            self.configure({only: {}})
+            # Another server does not pass the levels on.
+            session.configure({"all": "disabled", only: RULES[only].enforcement})
 
     def configure(self, config: Mapping[str, Any], context: Any = None) -> None:
         """Set levels and parameters."""
         request = proto.ConfigureAnalyzerRequest()
         levels = {"advisory": proto.ADVISORY, "mandatory": proto.MANDATORY, "disabled": proto.DISABLED}
         levels["remediate"] = proto.REMEDIATE
-        for name, settings in config.items():
+        for name, settings in {**self._others, **config}.items():
             one = request.policyConfig[name]
             given = dict(settings)
             default = RULES[name].enforcement if name in RULES else "advisory"

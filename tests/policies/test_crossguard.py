@@ -55,17 +55,26 @@ def test_the_pack_tells_the_engine_about_every_rule(engine):
     assert about[LETTERS].policy_type == proto.PolicyType.POLICY_TYPE_STACK
     assert about[KEEPS].enforcementLevel == proto.MANDATORY
     assert about[KEEPS].severity == proto.POLICY_SEVERITY_HIGH
+    assert about[KEEPS].remediation_steps == "Set messageRetentionSeconds to at least 604800."
     assert about[KEEPS].url.startswith("https://docs.aws.amazon.com/")
     schema = json_format.MessageToDict(about[KEEPS].configSchema)
     assert schema["properties"]["minRetentionDays"]["default"] == 7
 
 
 def test_a_complaint_comes_before_the_resource_is_made(engine):
-    [request] = program(queue("orders", messageRetentionSeconds=60)).analyze_requests()
+    [request] = program(queue("orders")).analyze_requests()
     [said] = engine().analyze(request).diagnostics
     assert said.policyName == KEEPS
     assert said.enforcementLevel == proto.MANDATORY
     assert "orders" in said.message
+    assert "Set it to 604800" in said.message
+
+
+def test_a_finding_is_advisory_though_its_policy_is_mandatory(engine):
+    asked = program(queue("chosen", messageRetentionSeconds=60), queue("orders")).analyze_requests()
+    pack = engine()
+    levels = [one.enforcementLevel for request in asked for one in pack.analyze(request).diagnostics]
+    assert levels == [proto.ADVISORY, proto.MANDATORY]
 
 
 def test_levels_and_parameters_of_the_engine_apply(engine):

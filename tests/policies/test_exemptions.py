@@ -63,17 +63,17 @@ def test_tags_in_order_exempt_their_resource_alone():
         ({"owner": " "}, "has no owner"),
         ({"reason": ""}, "has no reason"),
         ({"until": ""}, "until is not set"),
-        ({"until": "next summer"}, "'next summer', no date"),
+        ({"until": "next summer"}, "'next summer', which is not a date"),
         ({"until": str(DAY - timedelta(days=1))}, "ended on 2029-12-31"),
-        ({"until": "2030-02-30"}, "'2030-02-30', no date"),
-        ({"until": "20300630"}, "'20300630', no date"),
-        ({"until": "2031-01-02"}, "set until to 2031-01-01 or earlier, it is 2031-01-02"),
+        ({"until": "2030-02-30"}, "'2030-02-30', which is not a date"),
+        ({"until": "20300630"}, "'20300630', which is not a date"),
+        ({"until": "2031-01-02"}, "until is 2031-01-02. Set until to 2031-01-01 or earlier"),
         ({"policy": "queue-keep-messages"}, "did you mean queue-keeps-messages?"),
         ({"policy": ""}, "names no policy"),
-        ({"policy": NAME}, "nothing is exempt"),
+        ({"policy": NAME}, "allows none"),
         ({"resource": ""}, "names no resource"),
         ({"resource": "*::orders-of-old"}, "matches nothing"),
-        ({"resource": "", "tag": "team"}, "set tag to key=value, it is 'team'"),
+        ({"resource": "", "tag": "team"}, "tag is 'team'. Set tag to key=value"),
     ],
 )
 def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
@@ -136,7 +136,7 @@ def test_brackets_are_meant_literally_as_names_have_them(pattern, name, is_met):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"rotation-guard:owner": ""}, "set rotation-guard:owner"),
+        ({"rotation-guard:owner": ""}, "Set rotation-guard:owner"),
         ({"rotation-guard:exempt-until": "2029-12-31"}, "ended on"),
         ({f"rotation-guard:exempt-{KEEPS}": ""}, "has no reason"),
     ],

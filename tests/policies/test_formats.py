@@ -26,7 +26,8 @@ def test_the_json_has_everything(checked):
     found = json.loads(checked(BAD.exported(), "--format", "json").out)
     assert {"complaints", "exemptions", "resources", "seconds"} <= set(found)
     [complaint] = found["complaints"]
-    assert set(complaint) == {"policy", "enforcement", "severity", "urn", "message"}
+    assert set(complaint) == {"policy", "enforcement", "severity", "urn", "type", "finding", "fix", "message"}
+    assert complaint["message"] == f"{complaint['finding']} {complaint['fix']}"
     assert complaint["urn"].endswith("::aws:sqs/queue:Queue::orders")
     assert found["resources"] == 4
 
@@ -88,6 +89,43 @@ def test_junit_says_what_is_wrong_with_the_stack_as_a_whole(checked):
     config = {"exemptions-are-in-order": {"entries": [{"policy": "none\x01"}]}}
     said = checked(GOOD.exported(), "--format", "junit", config=config)
     assert "the stack: The exemption from none? for nothing names a policy that does not exist" in said.out
+
+
+def _read_parts(form, out):
+    """The finding, the fix, the type and the URN of the one complaint of a report, by the fields of its format."""
+    if form == "json":
+        [complaint] = json.loads(out)["complaints"]
+        return [complaint[key] for key in ("finding", "fix", "type", "urn")]
+    if form == "sarif":
+        [result] = json.loads(out)["runs"][0]["results"]
+        return [result["properties"][key] for key in ("finding", "fix", "resourceType", "urn")]
+    if form == "junit":
+        [failure] = ElementTree.fromstring(out).iter("failure")  # noqa: S314 - our own
+        place, fix = str(failure.text).splitlines()
+        urn, _, rest = place.partition(" (")
+        return [failure.attrib["message"], fix.removeprefix("Fix: "), rest.partition("): ")[0], urn]
+    first, fix, place = out.splitlines()[:3]
+    type_, _, urn = place.strip().partition(", ")
+    return [first.partition(": ")[2], fix.strip().removeprefix("fix: "), type_, urn]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_has_the_finding_the_fix_the_type_and_the_urn(checked, form):
+    finding, fix, type_, urn = _read_parts(form, checked(BAD.exported(), "--format", form).out)
+    assert finding.startswith("The queue orders loses messages")
+    assert finding.endswith("messageRetentionSeconds is absent, which means 4 days.")
+    assert fix == "Set it to 604800 (7 days) or more."
+    assert type_ == "aws:sqs/queue:Queue"
+    assert urn == "urn:pulumi:dev::shop::aws:sqs/queue:Queue::orders"
+
+
+def test_the_help_of_sarif_says_how_to_fix_a_rule(checked):
+    rules = json.loads(checked(GOOD.exported(), "--format", "sarif").out)["runs"][0]["tool"]["driver"]["rules"]
+    assert rules
+    for rule in rules:
+        fix = RULES[rule["id"]].fix
+        assert fix in rule["help"]["text"]
+        assert fix in rule["help"]["markdown"]
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -63,6 +63,7 @@ def test_no_two_cases_are_called_the_same(cases):
 def test_every_rule_tells_what_a_reader_needs(rule_name):
     rule = RULES[rule_name]
     assert rule.description.endswith(".")
+    assert rule.fix.endswith(".")
     assert rule.link.startswith("https://docs.aws.amazon.com/")
     assert rule.severity in ("low", "medium", "high", "critical")
     assert rule.enforcement in ("advisory", "mandatory")

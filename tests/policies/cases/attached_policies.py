@@ -89,14 +89,14 @@ CASES = [
         "plain",
         "one statement",
         program(user_policy("ann", user="ann", policy=READS)),
-        {"ann": "Set it on a role"},
+        {"ann": "Use a role"},
     ),
     Case(
         USERS,
         "wild",
         "of a machine, by a name that is made",
         program(user_policy("ci", user=UNKNOWN, policy=READS)),
-        {"ci": "written into a user"},
+        {"ci": "inline policy of a user"},
     ),
     Case(
         USERS,

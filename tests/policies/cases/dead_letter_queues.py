@@ -39,7 +39,7 @@ def takes(**given: object) -> Made:
 CASES = [
     Case(USED, "plain", "nothing names it", program(dead), {"orders-dlq": ("nothing in this stack", "byQueue")}),
     *(
-        Case(USED, "wild", name, program(queue(name), queue("others")), {name: "by its name"})
+        Case(USED, "wild", name, program(queue(name), queue("others")), {name: "named as a dead-letter queue"})
         for name in ("ordersDeadLetterQueue", "orders-dead-letters", "OrdersDLQ", "dead_letter", "DeadQueue", "dlq1")
     ),
     Case(USED, "compliant", "of a queue", program(dead, orders)),
@@ -75,7 +75,7 @@ CASES = [
         "wild",
         "standard of a FIFO queue",
         program(dead, source(fifoQueue=True)),
-        {"orders": ("orders-dlq is a standard queue", "to a FIFO one")},
+        {"orders": ("orders-dlq is a standard queue", "to a FIFO queue")},
     ),
     Case(
         REACHED,
@@ -90,7 +90,7 @@ CASES = [
             "wild",
             f"in another {what}",
             program(source(arn)),
-            {"orders": "is not in the Region and account of the queue"},
+            {"orders": "is not in the queue's Region and account"},
             silent_at_preview=True,
         )
         for what, arn in {

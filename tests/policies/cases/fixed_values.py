@@ -96,7 +96,7 @@ CASES = [
         "wild",
         "an account that a wildcard stands for",
         program(trusting({"AWS": "arn:aws:iam::*:root"})),
-        {"app": "everybody"},
+        {"app": "anyone"},
     ),
     Case(
         TRUST,
@@ -180,7 +180,7 @@ CASES = [
     ),
     # --- resource-policy-is-not-open
     *(
-        Case(PUBLIC, "wild", what, program(in_bucket(read_by(condition))), {"b": "lets everybody in"})
+        Case(PUBLIC, "wild", what, program(in_bucket(read_by(condition))), {"b": "grants public access"})
         for what, condition in (
             ("any organization's path", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/r-*/*"}}),
             ("any endpoint", {"StringLike": {"aws:SourceVpce": "vpce-*"}}),
@@ -227,7 +227,7 @@ CASES = [
                 ),
             )
         ),
-        {"own": ("lets nobody in", "StringLike")},
+        {"own": ("allows nobody", "StringLike")},
     ),
     Case(
         PUBLIC,
@@ -291,7 +291,7 @@ CASES = [
                 policy=policy(allow("*", "sns:Publish", "*", {"StringEquals": {"aws:SourceArn": "arn:aws:s3:::u*"}})),
             ),
         ),
-        {"any": "everybody", "text": "StringLike"},
+        {"any": "anyone", "text": "StringLike"},
     ),
     # --- services
     Case(

@@ -167,7 +167,7 @@ CASES = [
         "plain",
         "listing on one secret",
         program(app, grants(may("secretsmanager:ListSecrets", arn("secretsmanager", "secret:db-1a2b3c")))),
-        {"app": ("secretsmanager:ListSecrets", "allows nothing", "Set Resource to *")},
+        {"app": ("secretsmanager:ListSecrets", "has no effect", "Set Resource to *")},
     ),
     Case(
         ALONE,

@@ -61,15 +61,15 @@ def reads(source: object = orders.arn, **more: object):
 
 CASES = [
     # --- asynchronous-function-keeps-its-failures
-    Case(KEEPS, "plain", "called by a rule", program(reader, target), {"reader": ("paid", "Set that to the ARN")}),
+    Case(KEEPS, "plain", "called by a rule", program(reader, target), {"reader": ("paid", "to the ARN of a queue")}),
     *(
         Case(KEEPS, "wild", what, program(topic("t"), live, reader, *callers), {"reader": words})
         for what, callers, words in [
             ("by a schedule", [schedule("nightly", target={"arn": reader.arn})], "nightly"),
-            ("by a topic", [subscription("s", topic=topic("t").arn, protocol="lambda", endpoint=reader.arn)], "(s)"),
+            ("by a topic", [subscription("s", topic=topic("t").arn, protocol="lambda", endpoint=reader.arn)], "(by s)"),
             ("by an alias", [event_target("paid", arn=live.arn)], "paid"),
-            ("by a bucket", [permission("p", function=reader.name, principal="s3.amazonaws.com")], "(p)"),
-            ("by a rule elsewhere", [permission("p", function=reader.arn, principal="events.amazonaws.com")], "(p)"),
+            ("by a bucket", [permission("p", function=reader.name, principal="s3.amazonaws.com")], "(by p)"),
+            ("by a rule elsewhere", [permission("p", function=reader.arn, principal="events.amazonaws.com")], "(by p)"),
             (
                 "with retries that are bounded, and then lost",
                 [target, invoke_config("reader", functionName=reader.name, maximumRetryAttempts=1)],
@@ -204,7 +204,7 @@ CASES = [
         "wild",
         "an empty list, of a queue elsewhere",
         program(reader, reads(ELSEWHERE, functionResponseTypes=[])),
-        {"reads": "good messages"},
+        {"reads": "whole batch"},
     ),
     Case(
         REPORTS,
@@ -321,7 +321,7 @@ CASES = [
                 "reader", functionName=reader.name, destinationConfig={"onSuccess": {"destination": failed.arn}}
             ),
         ),
-        {"reader": ("succeeds", "destinationConfig.onSuccess.destination", "sqs:SendMessage on failed")},
+        {"reader": ("successful", "destinationConfig.onSuccess.destination", "sqs:SendMessage on failed")},
     ),
     Case(
         REACHES,

@@ -141,7 +141,7 @@ CASES = [
         "wild",
         "a queue and a topic for another bucket",
         program(uploads, other, orders, news, told(**QUEUES, **TOPICS), *admits(other.arn)),
-        {"told": "does not let s3.amazonaws.com"},
+        {"told": "to s3.amazonaws.com"},
         silent_at_preview=True,
     ),
     Case(
@@ -156,7 +156,7 @@ CASES = [
         "wild",
         "the policies are for rules",
         program(uploads, orders, told(**QUEUES), *admits(principal={"Service": "events.amazonaws.com"}), news),
-        {"told": "the policy of orders does not let s3"},
+        {"told": "the policy of orders does not allow sqs:SendMessage to s3"},
         silent_at_preview=True,
     ),
     Case(
@@ -169,7 +169,7 @@ CASES = [
             told(queues=[{"queueArn": queue("orders", fifoQueue=True).arn}]),
             *admits(),
         ),
-        {"told": "it is FIFO"},
+        {"told": "FIFO queues"},
     ),
     Case(
         NOTIFIES,

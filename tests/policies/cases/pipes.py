@@ -228,14 +228,14 @@ CASES = [
         "plain",
         "a standard workflow",
         program(orders, target, does(enrichment=target.arn)),
-        {"pipe": ("type is absent", "EXPRESS")},
+        {"pipe": ("type of the state machine is absent", "EXPRESS")},
     ),
     Case(
         ANSWERS,
         "wild",
         "by name",
         program(orders, state_machine("m", type="STANDARD"), does(enrichment=state_machine("m", type="STANDARD").arn)),
-        {"pipe": "type is STANDARD"},
+        {"pipe": "type of the state machine is STANDARD"},
     ),
     Case(
         ANSWERS,

@@ -140,7 +140,7 @@ CASES = [
         "wild",
         "a function",
         program(permission("p", function="f", action="lambda:InvokeFunction", principal="*")),
-        {"p": "lets everybody in"},
+        {"p": "grants public access"},
     ),
     Case(
         PUBLIC,

@@ -97,7 +97,7 @@ CASES = [
             "cron(0 8 1 1 ? *)": "366 days",
             "cron(0 8 1 */4 ? *)": "123 days",
             "cron(0 8 29 2 ? *)": "1461 days",
-            "cron(0 8 30 2 ? *)": "a day that does not come",
+            "cron(0 8 30 2 ? *)": "a day that never comes",
             "cron(0 8 ? * 2#5 *)": "119 days",
             "cron(0 1 ? FEB,AUG sun *)": "days",
         }.items()

@@ -47,7 +47,7 @@ CASES = [
                 reads(destinationConfig={"onSuccess": {"destinationArn": "x"}}),
                 "onFailure",
             ),
-            ("bounded retries, and then lost", reads(maximumRetryAttempts=3), "gives up"),
+            ("bounded retries, and then lost", reads(maximumRetryAttempts=3), "all retries fail"),
             ("a pipe", pipes(clicks.arn), "kinesisStreamParameters.deadLetterConfig.arn"),
             ("a pipe of a table", pipes(TABLE_STREAM, kinesisStreamParameters={}), "dynamodbStreamParameters.deadLe"),
         ]

@@ -68,7 +68,7 @@ CASES = [
         "plain",
         "a queue without a policy",
         program(news, orders, subscribed(orders.arn)),
-        {"s": ("orders has no policy", "Let sns.amazonaws.com sqs:SendMessage")},
+        {"s": ("orders has no policy", "Allow sqs:SendMessage to sns.amazonaws.com")},
     ),
     *(
         Case(
@@ -76,7 +76,7 @@ CASES = [
             "wild",
             f"a queue, {what}",
             program(news, other, orders, guard, subscribed(orders.arn)),
-            {"s": "the policy of orders does not let sns.amazonaws.com sqs:SendMessage"},
+            {"s": "the policy of orders does not allow sqs:SendMessage to sns.amazonaws.com"},
             silent_at_preview=True,
         )
         for what, guard in {
