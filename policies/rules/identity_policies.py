@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from .. import conditions, iam_actions, identity_policies, kinds, resource_types, values
+from .. import conditions, iam_actions, identity_policies, kinds, resource_types
 from ..access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
 from ..finding import Complaints, Finding
 from ..policy_documents import Statement, matches, statements
-from ..rule import each, rule, stack_rule
+from ..rule import each, stack_rule
 from ..stack import Resource, Stack
 from ..values import Undecided
 
@@ -260,60 +260,6 @@ def policy_covers_no_whole_type(
     yield from each(identity_policies.allowed(stack, holder), judge)
 
 
-@rule(
-    *TYPES,
-    *NARROWING_POLICIES,
-    kinds.FUNCTION_PERMISSION,
-    severity="medium",
-    enforcement="mandatory",
-    link=f"{_REFERENCE}/reference_policies_actions-resources-contextkeys.html",
-)
-def actions_exist(holder: Resource) -> Complaints:
-    """Every action in a policy exists: a misspelled one neither allows nor denies anything.
-
-    Set Action to one that exists.
-    """
-
-    def judge(actions: list[str]) -> Complaints:
-        for action in dict.fromkeys(actions):
-            wrong = iam_actions.unknown(action)
-            if wrong:
-                stop = "" if wrong.endswith("?") else "."
-                yield Finding(
-                    f"The policy {holder.name} has the action {action}, which {wrong}{stop}",
-                    "Set Action to one that exists.",
-                )
-
-    if holder.type == kinds.FUNCTION_PERMISSION:
-        yield from judge(holder.texts("action"))
-        return
-    found = identity_policies.read(holder) + _of_others(holder)
-    yield from each(found, lambda statement: judge([*statement.actions, *statement.not_actions]))
-
-
-@rule(
-    *TYPES,
-    severity="high",
-    enforcement="mandatory",
-    link=f"{_GUIDE}/reference_policies_grammar.html",
-)
-def policy_repeats_no_key(holder: Resource) -> Complaints:
-    """A policy document has no duplicate keys: only one of their values has an effect.
-
-    Merge the values into one key.
-    """
-    documents = list(identity_policies.documents(holder))
-    if holder.type in DOCUMENTS:
-        documents.append(holder.value(DOCUMENTS[holder.type]))
-    for key in dict.fromkeys(
-        key for document in documents if isinstance(document, str) for key in values.repeated_keys(document)
-    ):
-        yield Finding(
-            f"The policy {holder.name} has the key {key} twice in one object, so one of its values has no effect.",
-            f"Set {key} once, with all values.",
-        )
-
-
 @stack_rule(
     *identity_policies.TYPES,
     severity="high",
@@ -353,10 +299,10 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
 def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
     """The Allow statements of whatever policies a resource holds, of those that let others in too."""
     of_identity = identity_policies.allowed(stack, holder) if holder.type in identity_policies.TYPES else []
-    return of_identity + [one for one in _of_others(holder) if identity_policies.allows(one)]
+    return of_identity + [one for one in read_others(holder) if identity_policies.allows(one)]
 
 
-def _of_others(holder: Resource) -> list[Statement]:
+def read_others(holder: Resource) -> list[Statement]:
     """The statements of a trust policy or a resource's policy, as far as they can be read."""
     try:
         path = DOCUMENTS.get(holder.type) or NARROWING_POLICIES.get(holder.type)
