@@ -19,14 +19,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import state_files, unjudged
-from .configuration import InvalidConfiguration
-from .evaluation import Report, refuse
-from .evaluation import check as evaluate
-from .formats import FORMATS, escape_unprintable
-from .state_files import Contents, NotAnExport
-
 FINE, COMPLAINED, WRONG = 0, 1, 2
+
+try:
+    from . import state_files, unjudged
+    from .configuration import InvalidConfiguration
+    from .evaluation import Report, refuse
+    from .evaluation import check as evaluate
+    from .formats import FORMATS, escape_unprintable
+    from .state_files import Contents, NotAnExport
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    sys.stderr.write(
+        f"The policy pack needs the Python package {missing.name}, which is not installed: run `{sys.executable} -m "
+        f"pip install -r {Path(__file__).resolve().with_name('requirements.txt')}`.\n"
+    )
+    sys.exit(WRONG)
 
 
 class _Wrong(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from . import admission, arns, conditions, encryption, kinds, policy_documents, values
+from . import arns, conditions, encryption, kinds, policy_documents, values
 from .policy_documents import Statement
 from .stack import Resource, Stack
 from .values import Undecided
@@ -223,7 +223,7 @@ def _admitted(stack: Stack, role: Resource, action: str, called: Resource | str)
 def _granted(stack: Stack, role: Resource, action: str, key: Resource) -> bool:
     """Whether a grant of a key is for this role (https://docs.aws.amazon.com/kms/latest/developerguide/grants.html)."""
     grants = stack.referring(key, "keyId", kinds.KEY_GRANT).certain
-    return admission.any_of(
+    return values.any_of(
         grants,
         lambda grant: (
             action.partition(":")[2] in grant.texts("operations")
@@ -241,7 +241,7 @@ def _permitted(stack: Stack, role: Resource, action: str, function: Resource) ->
             principal == "*" or stack.target(permission, "principal", kinds.ROLE) is role
         )
 
-    return admission.any_of(stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain, is_for_it)
+    return values.any_of(stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain, is_for_it)
 
 
 def _names(statement: Statement, role: Resource, action: str) -> bool:

