@@ -86,4 +86,6 @@ def redrive(stack: Stack, queue: Resource) -> Resource | None:
 
 def show_days(seconds: float) -> str:
     """A time for which messages are kept, as people say it."""
-    return f"{seconds / DAY:g} days" if seconds >= DAY else f"{seconds:g} s"
+    if seconds < DAY:
+        return f"{seconds:g} s"
+    return "1 day" if seconds == DAY else f"{seconds / DAY:g} days"

@@ -69,7 +69,7 @@ def _all(tree: Any, keys: list[str]) -> Iterator[Any]:
 def find_credential(stack: Stack, name: str, value: Any) -> str | None:
     """Why this variable holds a credential; None where it does not, or nobody can tell. Never the value itself."""
     if value is Mark.SECRET:
-        return "is a secret of the program, by its name a credential" if credentials.is_named_so(name) else None
+        return "is a secret of the program and named as a credential" if credentials.is_named_so(name) else None
     if isinstance(value, Mark | bool) or value is None:
         return None
     text = str(value)
@@ -80,4 +80,4 @@ def find_credential(stack: Stack, name: str, value: Any) -> str | None:
         return None
     if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
         return None
-    return "is one by its name, and its value is written out"
+    return "is named as a credential, and its value is in plaintext"

@@ -146,7 +146,7 @@ def unknown(action: str) -> str | None:
     if action == "*" or action.lower() in _UNLISTED or is_pattern(service):
         return None
     if not separator or not name:
-        return "is no action: it has no service before a colon"
+        return "is not of the form service:action"
     if service.lower() not in resource_types.services():
         return f"names a service that does not exist{_meant(service, resource_types.services())}"
     if covered(action):

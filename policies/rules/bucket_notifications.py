@@ -17,7 +17,7 @@ _DESTINATIONS = (
     ("lambdaFunctions.lambdaFunctionArn", (kinds.FUNCTION, kinds.FUNCTION_ALIAS)),
 )
 """Where a notification names its destinations, and of which types they are."""
-NOT_FIFO = Finding("S3 does not notify FIFO queues and topics.", "Use a standard one.")
+NOT_FIFO = Finding("S3 does not notify FIFO queues and topics.", "Use a standard queue or topic.")
 _BY_TRAIL = "AWS API Call via CloudTrail"
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"

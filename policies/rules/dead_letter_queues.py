@@ -69,8 +69,8 @@ def dead_letter_queue_is_used(queue: Resource, stack: Stack) -> Complaints:
     return Finding(
         f"The queue {queue.name} is named as a dead-letter queue, but nothing in this stack uses it as one: no queue, "
         "target, subscription, schedule, function or pipe refers to it.",
-        "Set it as the dead-letter queue of its sources, or set its redriveAllowPolicy to byQueue if they are in "
-        "another stack.",
+        f"Set {queue.name} as the dead-letter queue of its sources, or set its redriveAllowPolicy to byQueue if they "
+        "are in another stack.",
     )
 
 
@@ -165,7 +165,7 @@ def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
     return Finding(
         f"No alarm reports messages in the dead-letter queue {queue.name}: none watches {_VISIBLE_MESSAGES} of AWS/SQS "
         "with this queue as QueueName.",
-        "Add one with the threshold 1.",
+        f"Add an alarm on {_VISIBLE_MESSAGES} of {queue.name} with the threshold 1.",
     )
 
 
@@ -214,7 +214,7 @@ def _denied(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
     if permission == "denyAll":
         return Finding(
             f"the redriveAllowPolicy of {target.name} is denyAll.",
-            f"Set it to byQueue, with the ARN of {queue.name} in sourceQueueArns.",
+            f"Set redrivePermission to byQueue, with the ARN of {queue.name} in sourceQueueArns.",
         )
     if permission != "byQueue":
         return None

@@ -29,7 +29,7 @@ def event_target_has_dead_letters(target: Resource) -> Complaints:
         return None
     return Finding(
         f"The target {target.name} loses events that cannot be delivered: deadLetterConfig.arn is absent.",
-        "Set it to the ARN of a standard queue whose policy allows events.amazonaws.com to send.",
+        "Set deadLetterConfig.arn to the ARN of a standard queue whose policy allows events.amazonaws.com to send.",
     )
 
 
@@ -202,11 +202,13 @@ def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
     if not _trusts(role, stack, target):
         return Finding(
             f"{short}: the trust policy of its role {role.name} does not allow {EVENTS} to assume it for this rule.",
-            f"Allow sts:AssumeRole to the Service {EVENTS} there.",
+            f"Allow sts:AssumeRole to the Service {EVENTS} in the trust policy.",
         )
     if any_of(needed.actions, lambda one: _role_may(stack, role, one, None if needed.elsewhere else on)):
         return None
-    return Finding(f"{short}: no policy of its role {role.name} allows {action} on it.", f"Allow {action} there.")
+    return Finding(
+        f"{short}: no policy of its role {role.name} allows {action} on it.", f"Allow {action} in a policy of the role."
+    )
 
 
 def _needed(arn: str) -> Needed | None:

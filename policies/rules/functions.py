@@ -76,7 +76,7 @@ def log_group_expires(group: Resource, *, log_retention_days: int) -> Complaints
     found = "is 0" if group.has("retentionInDays") else "is absent"
     return Finding(
         f"The logs in {group.name} never expire: retentionInDays {found}.",
-        f"Set it to {log_retention_days}, or to as long as the logs are needed.",
+        f"Set retentionInDays to {log_retention_days}, or to as long as the logs are needed.",
     )
 
 

@@ -108,7 +108,7 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
             yield Finding(
                 f"The function {who} cannot send records of {what} invocations to {target.name} ({path} of "
                 f"{holder.name}): its role {role.name} lacks {' and '.join(missing)}.",
-                "Allow it in a policy of the role.",
+                "Add the missing permissions to a policy of the role.",
             )
 
     yield from each(_DESTINATIONS[holder.type], judge)
@@ -135,7 +135,7 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
     return Finding(
         f"One failed message fails the whole batch of the event source mapping {mapping.name}: functionResponseTypes "
         f"is {', '.join(map(str, given)) or 'absent'}.",
-        f"Set it to [{REPORT}], and return batchItemFailures from the function.",
+        f"Set functionResponseTypes to [{REPORT}], and return batchItemFailures from the function.",
     )
 
 
@@ -172,7 +172,7 @@ def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: l
     return Finding(
         f"The {'pipe' if is_pipe else 'event source mapping'} {mapping.name} deletes messages that its filter "
         f"excludes, and the queue {queue.name} is marked as audit: {path} is set.",
-        f"Remove it, and select the messages in {'the target' if is_pipe else 'the function'}.",
+        f"Remove {path}, and select the messages in {'the target' if is_pipe else 'the function'}.",
     )
 
 

@@ -71,7 +71,7 @@ def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
             yield Finding(
                 f"The pipe {pipe.name} cannot send failed records to {to.name}: its role {role.name} lacks "
                 f"{' and '.join(missing)}.",
-                "Allow it in a policy of the role.",
+                "Add the missing permissions to a policy of the role.",
             )
 
 
@@ -109,7 +109,7 @@ def _untrusting(pipe: Resource, role: Resource) -> Complaints:
     return Finding(
         f"The pipe {pipe.name} cannot start: the trust policy of its role {role.name} does not allow {SERVICE} to "
         "assume it.",
-        f"Allow sts:AssumeRole to the Service {SERVICE} there.",
+        f"Allow sts:AssumeRole to the Service {SERVICE} in the trust policy.",
     )
 
 
@@ -126,7 +126,7 @@ def _unpermitted(stack: Stack, pipe: Resource, role: Resource, work: Work) -> Co
     return Finding(
         f"The pipe {pipe.name} cannot {work.verb} {name} ({work.path}): its role {role.name} lacks "
         f"{' and '.join(missing)}.",
-        "Allow it in a policy of the role.",
+        "Add the missing permissions to a policy of the role.",
     )
 
 

@@ -45,7 +45,9 @@ def resource_is_not_public(holder: Resource) -> Complaints:
         for value in values.every(holder.props, path):
             for one in str(value).split(",") if isinstance(value, str) else (value,):
                 if one in public:
-                    advice = f"{WEBSITE}; otherwise remove it" if holder.type in _OF_OBJECTS else "Remove it"
+                    advice = f"Remove it from {path}"
+                    if holder.type in _OF_OBJECTS:
+                        advice = f"{WEBSITE}; otherwise remove it from {path}"
                     return Finding(
                         f"{holder.name} is public: {path} has {str(one).lower() if one is True else one}.",
                         f"{advice}.",

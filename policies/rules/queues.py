@@ -56,7 +56,8 @@ def queue_retries_before_dead_letters(
     if not holder.has("redrivePolicy.deadLetterTargetArn"):
         return None
     count = holder.number("redrivePolicy.maxReceiveCount", absent=AWS_RECEIVES)
-    problem = f"The redrive policy of {holder.name} moves a message to the dead-letter queue after {count} receives"
+    receives = "1 receive" if count == 1 else f"{count} receives"
+    problem = f"The redrive policy of {holder.name} moves a message to the dead-letter queue after {receives}"
     if count > MAXIMUM_RECEIVES:
         return Finding(f"{problem}, which SQS rejects.", f"Set maxReceiveCount to {MAXIMUM_RECEIVES} or less.")
     if count < min_receive_count:
@@ -104,7 +105,8 @@ def queue_keeps_messages(queue: Resource, *, min_retention_days: float) -> Compl
     return Finding(
         f"The queue {queue.name} loses messages that are not read within {show_days(seconds)}: messageRetentionSeconds "
         f"{state}.",
-        f"Set it to {round(min_retention_days * DAY)} ({show_days(min_retention_days * DAY)}) or more.",
+        f"Set messageRetentionSeconds to {round(min_retention_days * DAY)} ({show_days(min_retention_days * DAY)}) or "
+        "more.",
         # Whoever sets it has chosen how long a message is worth reading, unless a minimum is configured.
         is_advisory=is_set and min_retention_days == DEFAULT_RETENTION_DAYS,
     )
@@ -190,7 +192,7 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
     for service, sender in encryption.senders(stack, queue, "sqs:SendMessage", KEYLESS_SENDERS, _SENDING).items():
         if key is None:
             yield Finding(
-                f"The queue {queue.name} rejects messages from {service} ({sender}): kmsMasterKeyId is "
+                f"The queue {queue.name} cannot receive messages from {service} ({sender}): kmsMasterKeyId is "
                 f"{queue.value(encryption.PATH)}, whose policy cannot be changed.",
                 "Set sqsManagedSseEnabled to true instead, or kmsMasterKeyId to a key whose policy allows "
                 f"{service} to use it.",
@@ -198,9 +200,9 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
         elif missing := encryption.missing(found or (), service):
             state = "is the default, which names no service" if found is None else "does not allow it"
             yield Finding(
-                f"The queue {queue.name} rejects messages from {service} ({sender}): the policy of its key {key.name} "
-                f"{state}.",
-                f"Allow {' and '.join(missing)} to {service} there.",
+                f"The queue {queue.name} cannot receive messages from {service} ({sender}): the policy of its key "
+                f"{key.name} {state}.",
+                f"Allow {' and '.join(missing)} to {service} in the key policy.",
             )
 
 

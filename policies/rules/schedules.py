@@ -53,7 +53,7 @@ def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Com
         yield Finding(
             f"The schedule {schedule.name} cannot send to its dead-letter queue {queue.name}: its role {role.name} "
             f"lacks {' and '.join(missing)}.",
-            "Allow it in a policy of the role: a queue policy cannot replace this.",
+            "Add the missing permissions to a policy of the role: a queue policy cannot replace this.",
         )
 
 
@@ -74,7 +74,7 @@ def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Compl
         yield Finding(
             f"The schedule {schedule.name} cannot invoke its target {target.name}: its role {role.name} lacks "
             f"{' and '.join(missing)}.",
-            "Allow it in a policy of the role.",
+            "Add the missing permissions to a policy of the role.",
         )
 
 
@@ -161,7 +161,7 @@ def _untrusting(schedule: Resource, role: Resource) -> Complaints:
     return Finding(
         f"The schedule {schedule.name} cannot invoke its target: the trust policy of its role {role.name} does not "
         f"allow {SERVICE} to assume it.",
-        f"Allow sts:AssumeRole to the Service {SERVICE} there.",
+        f"Allow sts:AssumeRole to the Service {SERVICE} in the trust policy.",
     )
 
 

@@ -78,7 +78,7 @@ def secret_rotates_often(rotation: Resource, *, max_rotation_days: float) -> Com
         return None
     return Finding(
         f"The rotation {rotation.name} does not run often enough: rotationRules.{found}.",
-        f"Set rotationRules.{setting} to {max_rotation_days:g} days or less.",
+        f"Set rotationRules.{setting} to an interval of {max_rotation_days:g} days or less.",
     )
 
 
@@ -109,7 +109,7 @@ def secret_can_be_recovered(secret: Resource, *, stacks_without_recovery: list[s
     return Finding(
         f"The secret {secret.name} cannot be recovered once it is deleted: recoveryWindowInDays is 0 in the stack "
         f"{stack}.",
-        "Set it to 7 to 30, or leave it out, which means 30.",
+        "Set recoveryWindowInDays to 7 to 30, or leave it out, which means 30.",
     )
 
 

@@ -49,20 +49,20 @@ def state_machine_logs_errors(machine: Resource) -> Complaints:
     if level not in LEVELS:
         return Finding(
             f"The state machine {machine.name} does not log errors: loggingConfiguration.level is {level or 'absent'}.",
-            "Set it to ERROR, and logDestination to the ARN of a log group followed by :*.",
+            "Set level to ERROR, and logDestination to the ARN of a log group followed by :*.",
             is_advisory=True,
         )
     if not machine.has("loggingConfiguration.logDestination"):
         return Finding(
             f"The state machine {machine.name} has no log destination: loggingConfiguration.logDestination is absent.",
-            "Set it to the ARN of a log group followed by :*.",
+            "Set logDestination to the ARN of a log group followed by :*.",
         )
     destination = machine.text("loggingConfiguration.logDestination") or ""
     if not destination.endswith(":*"):
         return Finding(
             f"Step Functions rejects the log destination of the state machine {machine.name}: "
             f"loggingConfiguration.logDestination is {destination}.",
-            "Append :* to the ARN of the log group.",
+            "Append :* to the ARN of the log group in logDestination.",
         )
     return None
 
@@ -234,7 +234,7 @@ def _lack(stack: Stack, machine: Resource, role: Resource, action: str, called: 
     return Finding(
         f"The state machine {machine.name} cannot run its definition: its role {role.name} lacks {action} on "
         f"{target.name if target else called}.",
-        "Allow it in a policy of the role.",
+        "Add the missing permissions to a policy of the role.",
     )
 
 

@@ -47,7 +47,7 @@ def stream_reader_keeps_its_failures(reader: Resource, stack: Stack) -> Complain
         return None
     return Finding(
         f"{reader.name} loses records when all retries fail or the records expire: {path} is absent.",
-        "Set it to the ARN of a queue or a topic.",
+        f"Set {path} to the ARN of a queue or a topic.",
     )
 
 

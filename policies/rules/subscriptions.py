@@ -56,7 +56,7 @@ def topic_subscription_has_dead_letters(subscription: Resource) -> Complaints:
     return Finding(
         f"The subscription {subscription.name} loses messages that cannot be delivered by {protocol}: "
         "redrivePolicy.deadLetterTargetArn is absent.",
-        f"Set it to the ARN of a queue whose policy allows {SNS} to send.",
+        f"Set redrivePolicy.deadLetterTargetArn to the ARN of a queue whose policy allows {SNS} to send.",
     )
 
 
@@ -92,7 +92,7 @@ def _mismatch(
         return Finding(f"{topic.name} is a FIFO topic, which delivers to queues only.", "Subscribe a queue.")
     endpoint = subscription.value("endpoint")
     if isinstance(endpoint, str) and endpoint.startswith("http"):
-        return Finding("endpoint is the URL of a queue.", "Set it to the queue's ARN.")
+        return Finding("endpoint is the URL of a queue.", "Set endpoint to the queue's ARN.")
     queue = stack.target(subscription, "endpoint", kinds.QUEUE)
     fifo = delivery.is_fifo(queue) if queue is not None else isinstance(endpoint, str) and endpoint.endswith(".fifo")
     if fifo and _is_standard(topic, arn):
@@ -107,7 +107,8 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
     (https://docs.aws.amazon.com/sns/latest/dg/prereqs-kinesis-data-firehose.html)."""
     if not subscription.has("subscriptionRoleArn"):
         return Finding(
-            "subscriptionRoleArn is absent.", "Set it to a role that SNS may assume and that allows firehose:PutRecord."
+            "subscriptionRoleArn is absent.",
+            "Set subscriptionRoleArn to a role that SNS may assume and that allows firehose:PutRecord.",
         )
     role = stack.target(subscription, "subscriptionRoleArn", kinds.ROLE)
     if role is None or role.looked_up:
@@ -115,12 +116,15 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
     if role.has("assumeRolePolicy") and not admission.trusts(role, SNS, topic_arn):
         return Finding(
             f"the trust policy of its role {role.name} does not allow {SNS} to assume it.",
-            f"Allow sts:AssumeRole to the Service {SNS} there.",
+            f"Allow sts:AssumeRole to the Service {SNS} in the trust policy.",
         )
     stream = stack.target(subscription, "endpoint", kinds.DELIVERY_STREAM) or subscription.text("endpoint")
     if stream is None or role_permissions.may(stack, role, "firehose:PutRecord", stream):
         return None
-    return Finding(f"its role {role.name} lacks firehose:PutRecord on the stream.", "Allow it in a policy of the role.")
+    return Finding(
+        f"its role {role.name} lacks firehose:PutRecord on the stream.",
+        "Add the missing permissions to a policy of the role.",
+    )
 
 
 def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str | None]:

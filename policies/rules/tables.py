@@ -39,7 +39,7 @@ def table_is_restorable(table: Resource) -> Complaints:
         return Finding(
             f"Items of {part.name} that are overwritten or deleted by mistake cannot be restored: {path} "
             f"{part.state(path)}.",
-            "Set it to true.",
+            f"Set {path} to true.",
         )
 
     yield from each(_parts(table), judge)
@@ -76,7 +76,7 @@ def table_is_protected_from_deletion(table: Resource, *, development_stacks: lis
         return Finding(
             f"In the stack {stack}, {part.name} is deleted with all its items when the resource is replaced or "
             f"removed: {path} {part.state(path)}.",
-            "Set it to true.",
+            f"Set {path} to true.",
         )
 
     yield from each(_parts(table), judge)

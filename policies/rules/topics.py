@@ -121,7 +121,7 @@ def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
     for service, publisher in encryption.senders(stack, topic, PUBLISH, KEYLESS_PUBLISHERS, _PUBLISHING).items():
         if key is None:
             yield Finding(
-                f"The topic {topic.name} rejects messages from {service} ({publisher}): kmsMasterKeyId is "
+                f"The topic {topic.name} cannot receive messages from {service} ({publisher}): kmsMasterKeyId is "
                 f"{topic.value(encryption.PATH)}, whose policy cannot be changed.",
                 f"Set kmsMasterKeyId to a key whose policy allows {service} to use it.",
             )
@@ -130,9 +130,9 @@ def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
             if any(encryption.may_use(one, service, use) for one in found or [] for use in missing):
                 state = "requires aws:SourceArn or aws:SourceAccount, which EventBridge does not send here"
             yield Finding(
-                f"The topic {topic.name} rejects messages from {service} ({publisher}): the policy of its key "
+                f"The topic {topic.name} cannot receive messages from {service} ({publisher}): the policy of its key "
                 f"{key.name} {state}.",
-                f"Allow {' and '.join(missing)} to {service} there"
+                f"Allow {' and '.join(missing)} to {service} in the key policy"
                 + (", without a condition on aws:SourceArn or aws:SourceAccount." if service == EVENTS else "."),
             )
 
@@ -162,7 +162,8 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
         if why and not _is_open_to_its_account(stack, topic):
             yield Finding(
                 f"The alarm {alarm.name} cannot publish to the topic {topic.name}: {why}.",
-                f"Allow sns:Publish to {ALARMS} there, with a condition on aws:SourceArn that matches the alarm.",
+                f"Allow sns:Publish to {ALARMS} in the topic policy, with a condition on aws:SourceArn that matches "
+                "the alarm.",
             )
 
 

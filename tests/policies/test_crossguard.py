@@ -67,7 +67,7 @@ def test_a_complaint_comes_before_the_resource_is_made(engine):
     assert said.policyName == KEEPS
     assert said.enforcementLevel == proto.MANDATORY
     assert "orders" in said.message
-    assert "Set it to 604800" in said.message
+    assert "Set messageRetentionSeconds to 604800" in said.message
 
 
 def test_a_finding_is_advisory_though_its_policy_is_mandatory(engine):

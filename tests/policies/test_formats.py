@@ -114,7 +114,7 @@ def test_every_format_has_the_finding_the_fix_the_type_and_the_urn(checked, form
     finding, fix, type_, urn = _read_parts(form, checked(BAD.exported(), "--format", form).out)
     assert finding.startswith("The queue orders loses messages")
     assert finding.endswith("messageRetentionSeconds is absent, which means 4 days.")
-    assert fix == "Set it to 604800 (7 days) or more."
+    assert fix == "Set messageRetentionSeconds to 604800 (7 days) or more."
     assert type_ == "aws:sqs/queue:Queue"
     assert urn == "urn:pulumi:dev::shop::aws:sqs/queue:Queue::orders"
 

@@ -58,8 +58,8 @@ def test_an_arn_that_takes_in_some_of_a_type_is_none_of_them(resource):
         ("sqs:SendMesage", "does not exist; did you mean SendMessage?"),
         ("sqss:SendMessage", "names a service that does not exist; did you mean sqs?"),
         ("sqs:Recieve*", "matches no action"),
-        ("sqs:", "is no action: it has no service before a colon"),
-        ("everything", "is no action: it has no service before a colon"),
+        ("sqs:", "is not of the form service:action"),
+        ("everything", "is not of the form service:action"),
         ("s3:Zzz", "does not exist"),
     ],
 )

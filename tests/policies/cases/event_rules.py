@@ -346,7 +346,7 @@ CASES = [
         program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventSourceArn="b")),
     ),
     # --- event-rule-schedule-is-accepted
-    Case(SCHEDULE, "plain", "no ?", program(timed("cron(0 3 * * * *)")), {"nightly": ("has to be ?", "rate(1 hour)")}),
+    Case(SCHEDULE, "plain", "no ?", program(timed("cron(0 3 * * * *)")), {"nightly": ("must be ?", "rate(1 hour)")}),
     *(
         Case(SCHEDULE, "wild", expression, program(timed(expression)), {"nightly": words})
         for expression, words in {
@@ -354,7 +354,7 @@ CASES = [
             "rate(5 minute)": "the unit of 5 is minutes.",
             "at(2030-01-01T03:00:00)": "only EventBridge Scheduler",
             "rate(0 minutes)": "at least 1",
-            "rate(30 seconds)": "in minutes, hours or days",
+            "rate(30 seconds)": "minutes, hours or days",
         }.items()
     ),
     *(

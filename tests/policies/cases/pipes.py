@@ -65,7 +65,7 @@ CASES = [
         "plain",
         "it may do nothing",
         program(orders, target, own, does()),
-        {"pipe": ("lacks", "Allow it in a policy of the role")},
+        {"pipe": ("lacks", "missing permissions to a policy of the role")},
     ),
     Case(
         WORKS,

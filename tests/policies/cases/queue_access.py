@@ -134,7 +134,7 @@ CASES = [
         "wild",
         "a key that may only be used to read",
         program(rule, decrypt_key, queue("orders", kmsMasterKeyId=decrypt_key.arn), to_orders),
-        {"orders": "Allow kms:GenerateDataKey to events.amazonaws.com there"},
+        {"orders": "Allow kms:GenerateDataKey to events.amazonaws.com in"},
     ),
     Case(
         KEYS,

@@ -43,7 +43,7 @@ RECEIVES, HIDES = "queue-retries-before-dead-letters", "queue-hides-messages-whi
 
 CASES = [
     # --- queue-retries-before-dead-letters
-    Case(RECEIVES, "plain", "once", program(dead, redriven(1)), {"orders": "1 receives"}, silent_at_preview=True),
+    Case(RECEIVES, "plain", "once", program(dead, redriven(1)), {"orders": "1 receive"}, silent_at_preview=True),
     Case(
         RECEIVES,
         "wild",

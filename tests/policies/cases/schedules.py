@@ -128,7 +128,7 @@ CASES = [
         "wild",
         "the role has no policy at all",
         program(group, dead, job, starter, at()),
-        {"nightly": "Allow it in a policy of the role"},
+        {"nightly": "missing permissions to a policy of the role"},
     ),
     Case(
         REACHES,

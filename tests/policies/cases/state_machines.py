@@ -75,7 +75,7 @@ everything = (own, claim, notify, other, critical, jobs, incidents)
 
 CASES = [
     # --- state-machine-logs-errors
-    Case(LOGS, "plain", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set it to ERROR")}),
+    Case(LOGS, "plain", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set level to ERROR")}),
     Case(LOGS, "plain", "switched off", program(logging(level="OFF")), {"flow": "level is OFF"}),
     Case(
         LOGS,

@@ -24,7 +24,7 @@ CASES = [
         "wild",
         "off as text, in the list of an older provider",
         program(table("orders", pointInTimeRecovery=[{"enabled": "false"}])),
-        {"orders": "Set it to true"},
+        {"orders": "enabled to true"},
     ),
     Case(
         RESTORED,
