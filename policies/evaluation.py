@@ -132,7 +132,8 @@ class Judgement:
         self, rule: Rule, settings: Mapping[str, Any] | None = None
     ) -> Iterator[tuple[Resource | None, Finding]]:
         """What one rule finds, except for what a more specific one finds as well. Without settings, as configured."""
-        found = self._findings(rule) if settings is None else self._judge(rule, settings)
+        is_as_configured = settings is None or settings == self._configuration.settings(rule)
+        found = self._findings(rule) if is_as_configured else self._judge(rule, settings)
         for resource, finding in found:
             if not finding.about or not self._is_said(rule, finding):
                 yield resource, finding

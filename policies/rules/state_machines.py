@@ -133,7 +133,10 @@ def _excess(machine: Resource, role: Resource, called: Calls, grant: Grant) -> F
             "Set Action to what the definition calls.",
             about=grant.about,
         )
-    judged = [pattern for pattern in statement.actions if not _is_beside(pattern, called)]
+    # An action that does not exist allows nothing, which is a rule of its own.
+    judged = [
+        pattern for pattern in statement.actions if not _is_beside(pattern, called) and not iam_actions.unknown(pattern)
+    ]
     names = {action.lower() for action in called.actions}
     excess = [pattern for pattern in judged if pattern.lower() not in names]
     if excess:

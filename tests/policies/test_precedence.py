@@ -70,6 +70,11 @@ SHARED: dict[str, tuple[Program, tuple[str, ...], str]] = {
         ("policy-names-its-actions",),
         LIMITED,
     ),
+    "a misspelled action of a state machine's role": (
+        program(claim, flow_role, flow, grants("lambda:InvokeFuntion", claim.arn)),
+        (),
+        "actions-exist",
+    ),
     "an administrator as a state machine's role": (
         program(
             claim,
