@@ -41,7 +41,6 @@ ASSUMING = frozenset(
         "datasync",
         "dms",
         "elasticmapreduce",
-        "events",
         "fis",
         "frauddetector",
         "grafana",
@@ -71,10 +70,15 @@ its role (such as https://docs.aws.amazon.com/config/latest/developerguide/iamro
 Lambda, EC2, API Gateway, Glue, Firehose, Backup, CodeDeploy and S3 replication there is none, CloudTrail's is about
 buckets alone, and EKS takes one for clusters and does without.
 """
-ASSUMING_BY_SOME_PAGES = frozenset({"ecs-tasks"})
-"""Services for which some of AWS's pages have such a condition and others have none: it is advised. ECS's page of the
-task role has one (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html), that of the task
-execution role has none (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html).
+ASSUMING_BY_SOME_PAGES = frozenset({"ecs-tasks", "events"})
+"""Services for which some of AWS's pages have such a condition and others have none: it is advised.
+
+Of ECS the page of the task role has one, and that of the task execution role has none
+(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html). Of EventBridge the page of
+conditions names the rule's ARN and account, and Batch's page of the role has none
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html,
+https://docs.aws.amazon.com/batch/latest/userguide/CWE_IAM_role.html).
 """
 SENDING = frozenset(
     {

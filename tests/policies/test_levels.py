@@ -146,6 +146,8 @@ FINDINGS = {
         "mandatory",
     ),
     "tasks of ECS": (program(trusts("ecs-tasks")), TRUSTED, "advisory"),
+    # https://docs.aws.amazon.com/batch/latest/userguide/CWE_IAM_role.html
+    "rules of EventBridge": (program(trusts("events")), TRUSTED, "advisory"),
     # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     "state machines": (program(trusts("states")), TRUSTED, "mandatory"),
     "a retention that is set": (program(queue("q", messageRetentionSeconds=86_400)), KEEPS, "advisory"),
