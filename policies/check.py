@@ -1,4 +1,4 @@
-"""Holds a file to the rules, without credentials and without the engine.
+"""Checks a file against the rules, without credentials and without the engine.
 
     python -m policies.check FILE [--format text|json|sarif|junit] [--config FILE] [--fail-on-unjudged]
 
@@ -87,7 +87,7 @@ def _list_notes(contents: Contents) -> Iterator[str]:
     """What the file does not tell."""
     if contents.missing:
         yield (
-            f"{contents.missing} unchanged resources are not in this preview, so {_SINGLE}: make it with "
+            f"{contents.missing} unchanged resources are not in this preview, so {_SINGLE}: create it with "
             "`pulumi preview --json --show-sames`, or check `pulumi stack export`."
         )
     if contents.pending:
@@ -136,10 +136,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="policies.check", description="Holds a Pulumi stack in a file to the rules.")
-    parser.add_argument("file", metavar="FILE", help="of `pulumi stack export` or `pulumi preview --json`; - for stdin")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report; text unless given")
-    parser.add_argument("--config", metavar="FILE", help="the pack's configuration, as CrossGuard's own")
+    parser = _Parser(prog="policies.check", description="Checks a Pulumi stack in a file against the rules.")
+    parser.add_argument(
+        "file", metavar="FILE", help="output of `pulumi stack export` or `pulumi preview --json`; - for stdin"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="report format (default: text)")
+    parser.add_argument("--config", metavar="FILE", help="the pack's configuration, in CrossGuard's format")
     parser.add_argument(
         "--fail-on-unjudged", action="store_true", help="end with 1 where resources of other providers were not judged"
     )

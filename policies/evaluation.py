@@ -10,7 +10,7 @@ from . import exemptions, unjudged
 from .configuration import Configuration, read
 from .exemptions import Exemptions, InForce
 from .finding import Finding, flatten
-from .precedence import preceding
+from .precedence import list_preceding
 from .rule import Rule
 from .rules import RULES
 from .stack import Resource, Stack
@@ -93,7 +93,7 @@ def check(
     complaints = [
         Complaint(
             policy=rule.name,
-            enforcement=effective(configuration.level(rule), finding),
+            enforcement=effective_level(configuration.level(rule), finding),
             severity=rule.severity,
             urn=resource.urn if resource else None,
             type=resource.type if resource else None,
@@ -135,13 +135,13 @@ class Judgement:
         is_as_configured = settings is None or settings == self._configuration.settings(rule)
         found = self._findings(rule) if is_as_configured else self._judge(rule, settings)
         for resource, finding in found:
-            if not finding.about or not self._is_said(rule, finding):
+            if not finding.about or not self._is_covered(rule, finding):
                 yield resource, finding
 
-    def _is_said(self, rule: Rule, finding: Finding) -> bool:
+    def _is_covered(self, rule: Rule, finding: Finding) -> bool:
         """Whether a more specific rule complains of the same. What is mandatory is not hidden by advice."""
-        level = effective(self._configuration.level(rule), finding)
-        said = {one for other in preceding(rule, RULES) for one in self._levels_of(other).get(finding.about, ())}
+        level = effective_level(self._configuration.level(rule), finding)
+        said = {one for other in list_preceding(rule, RULES) for one in self._levels_of(other).get(finding.about, ())}
         return "mandatory" in said or level in said
 
     def _levels_of(self, rule: Rule) -> Mapping[str, set[str]]:
@@ -150,7 +150,7 @@ class Judgement:
             level = self._configuration.level(rule)
             levels: dict[str, set[str]] = {}
             for _, finding in self._findings(rule) if level != "disabled" else ():
-                levels.setdefault(finding.about, set()).add(effective(level, finding))
+                levels.setdefault(finding.about, set()).add(effective_level(level, finding))
             self._levels[rule.name] = levels
         return self._levels[rule.name]
 
@@ -178,7 +178,7 @@ def exemptions_of(stack: Stack, configuration: Configuration, day: date | None =
     return Exemptions(stack, entries, RULES, day or exemptions.today())
 
 
-def effective(level: str, finding: Finding) -> str:
+def effective_level(level: str, finding: Finding) -> str:
     """The level of a complaint: that of its rule, or advisory where the finding is. What remediation has left is
     mandatory."""
     return "advisory" if finding.is_advisory or level == "advisory" else "mandatory"

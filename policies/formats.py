@@ -24,7 +24,7 @@ def as_text(report: Report, checked: str) -> str:
     """The complaints, the mandatory ones last, where the eye is; then a line of numbers."""
     lines = []
     for enforcement in ("advisory", "mandatory"):
-        lines += [line for one in report.complaints if one.enforcement == enforcement for line in _lines(one)]
+        lines += [line for one in report.complaints if one.enforcement == enforcement for line in _write_lines(one)]
     lines += [
         f"exempt     {one.policy}: {_name(one.urn)}, until {one.until} ({days(one.days_left)} left), "
         f"{one.owner}: {one.reason}"
@@ -129,7 +129,7 @@ def as_junit(report: Report, checked: str) -> str:
         ElementTree.SubElement(case, "error", {"message": _printable(report.failure)})
     for rule in RULES.values():
         case = ElementTree.SubElement(suite, "testcase", {"classname": rule.subject, "name": rule.name})
-        said = by_rule.get(rule.name, [])
+        said = sorted(by_rule.get(rule.name, []), key=lambda one: one.enforcement != "mandatory")
         if rule.name in report.left_out:
             ElementTree.SubElement(case, "skipped", {"message": "not applied"})
         elif said:
@@ -137,7 +137,7 @@ def as_junit(report: Report, checked: str) -> str:
             tag = "failure" if mandatory else "system-out"
             about = {"message": _printable(said[0].finding), "type": rule.severity} if mandatory else {}
             ElementTree.SubElement(case, tag, about).text = _printable(
-                "\n".join(f"{_place(one)}: {one.finding}\nFix: {one.fix}" for one in said)
+                "\n".join(f"{_write_place(one)}: {one.finding}\nFix: {one.fix}" for one in said)
             )
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
@@ -176,14 +176,14 @@ def _fingerprint(one: Complaint) -> str:
     return hashlib.sha256(f"{one.policy}|{one.urn}|{one.message}".encode(errors="replace")).hexdigest()
 
 
-def _lines(one: Complaint) -> Iterator[str]:
+def _write_lines(one: Complaint) -> Iterator[str]:
     yield f"{one.enforcement:<10} {one.policy} ({one.severity}): {one.finding}"
     yield f"{'':<10} fix: {one.fix}"
     if one.urn:
         yield f"{'':<10} {one.type}, {one.urn}"
 
 
-def _place(one: Complaint) -> str:
+def _write_place(one: Complaint) -> str:
     return f"{one.urn} ({one.type})" if one.urn else "the stack"
 
 

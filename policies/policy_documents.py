@@ -27,7 +27,7 @@ class Statement:
         sid = values.member(self.raw, "Sid")
         return f"statement {sid}" if isinstance(sid, str) and sid else f"statement {self.index + 1}"
 
-    def of(self, holder: Resource) -> str:
+    def identify(self, holder: Resource) -> str:
         """What a finding about this statement in the policy of a resource is about, whichever rule finds it."""
         return f"{holder.urn} {self.raw!r}"
 
@@ -240,7 +240,8 @@ def unmatched_statement(holder: Resource, statement: Statement) -> Finding | Non
     if found is None:
         return None
     return replace(
-        found.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "), about=statement.of(holder)
+        found.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "),
+        about=statement.identify(holder),
     )
 
 

@@ -38,7 +38,7 @@ about the stack that share its subject.
 _POSITIONS: Mapping[str, int] = {name: position for position, name in enumerate(ORDER)}
 
 
-def preceding(rule: Rule, rules: Mapping[str, Rule]) -> Iterator[Rule]:
+def list_preceding(rule: Rule, rules: Mapping[str, Rule]) -> Iterator[Rule]:
     """The rules that speak in this one's place, of those that are judged when it is."""
     for name in ORDER[: _POSITIONS.get(rule.name, 0)]:
         if rule.of_stack or not rules[name].of_stack:

@@ -44,15 +44,15 @@ class Grant:
     statement: Statement
     holder: Resource
     """The resource that the statement, or the attachment of its policy, is written in."""
-    written_in: Resource | str
+    source: Resource | str
     """The resource whose document it is in, or the ARN of a policy that AWS wrote."""
 
     @property
     def about(self) -> str:
         """What a finding about it is about: the statement, or the attachment of a policy that AWS wrote."""
-        if isinstance(self.written_in, str):
-            return f"{self.holder.urn} {self.written_in}"
-        return self.statement.of(self.written_in)
+        if isinstance(self.source, str):
+            return f"{self.holder.urn} {self.source}"
+        return self.statement.identify(self.source)
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,15 @@ def _collected(stack: Stack, role: Resource) -> Permissions:
         if found is None:
             complete = False
         else:
-            grants += [Grant(statement, holder, written_in) for statement, written_in in found]
+            grants += [Grant(statement, holder, source) for statement, source in found]
     return Permissions(tuple(grants), complete and not _may_have_more(stack, role))
 
 
-Written = list[tuple[Statement, Resource | str]]
+SourcedStatements = list[tuple[Statement, Resource | str]]
 """Statements, each with the resource whose document it is in, or the ARN of a policy that AWS wrote."""
 
 
-def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[], Written | None]]]:
+def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[], SourcedStatements | None]]]:
     """Everything that gives the role statements, each with a way to read them."""
     for one in stack.referring(role, "role", kinds.ROLE_POLICY).certain:
         yield one, partial(_statements_in, one)
@@ -121,11 +121,11 @@ def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[
     yield role, partial(_listed, stack, role, "managedPolicyArns")
 
 
-def _statements_in(policy: Resource) -> Written:
+def _statements_in(policy: Resource) -> SourcedStatements:
     return [(one, policy) for one in policy_documents.statements(policy.value("policy"))]
 
 
-def _attached(stack: Stack, attachment: Resource) -> Written | None:
+def _attached(stack: Stack, attachment: Resource) -> SourcedStatements | None:
     """The statements of the policies that an attachment names; None where one of them is not ours to read."""
     if attachment.type == kinds.ROLE_POLICY_ATTACHMENTS:
         return _listed(stack, attachment, "policyArns")
@@ -133,7 +133,7 @@ def _attached(stack: Stack, attachment: Resource) -> Written | None:
     return _statements_in(found) if found is not None else _by_aws(attachment.text("policyArn") or "")
 
 
-def _inline(role: Resource) -> Written:
+def _inline(role: Resource) -> SourcedStatements:
     return [
         (statement, role)
         for one in role.items("inlinePolicies")
@@ -141,9 +141,9 @@ def _inline(role: Resource) -> Written:
     ]
 
 
-def _listed(stack: Stack, holder: Resource, path: str) -> Written | None:
+def _listed(stack: Stack, holder: Resource, path: str) -> SourcedStatements | None:
     """The statements of the policies in a list; None where one of them is not ours to read."""
-    found: Written = []
+    found: SourcedStatements = []
     for arn in holder.texts(path):
         policy = stack.find(arn, kinds.POLICY)
         written = _statements_in(policy) if policy is not None else _by_aws(arn)
@@ -153,7 +153,7 @@ def _listed(stack: Stack, holder: Resource, path: str) -> Written | None:
     return found
 
 
-def _by_aws(arn: str) -> Written | None:
+def _by_aws(arn: str) -> SourcedStatements | None:
     """What AWS wrote into a policy of its own; None where it is not known here."""
     if ":iam::aws:policy/" not in arn:
         return None

@@ -67,7 +67,7 @@ def complain_of_outsiders(
                 f"The policy of {holder.name} grants access to the {what} {named}, which is not in {setting}: "
                 f"{statement.name}.",
                 f"Remove it, or add it to {setting} of this rule.",
-                about=statement.of(holder),
+                about=statement.identify(holder),
             )
 
     yield from each(found, judge)

@@ -106,7 +106,7 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
         (
             lambda: _of_another_kind(queue, target, arn),
             lambda: _elsewhere(admission.known_arn(queue), arn),
-            lambda: _denied(stack, queue, target) if target else None,
+            lambda: _find_redrive_denial(stack, queue, target) if target else None,
         ),
         judge,
     )
@@ -202,7 +202,7 @@ def _elsewhere(source: str | None, target: str | None) -> Finding | None:
     )
 
 
-def _denied(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
+def _find_redrive_denial(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
     """Why the redrive allow policy of a dead-letter queue does not admit this queue."""
     holder = target
     if not target.has("redriveAllowPolicy"):

@@ -78,7 +78,7 @@ def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
             f"The policy {holder.name} allows {_listed(whole)} in {statement.name}, which also grants every future "
             "action.",
             "Set Action to the actions that are used.",
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
 
     yield from each(_allowed(stack, holder), judge)
@@ -103,7 +103,7 @@ def policy_lists_what_it_allows(holder: Resource, stack: Stack) -> Complaints:
                 f"The policy {holder.name} allows everything except what {' and '.join(used)} lists in "
                 f"{statement.name}, future services included.",
                 f"Set {instead} instead, or Effect to Deny.",
-                about=statement.of(holder),
+                about=statement.identify(holder),
             )
 
 
@@ -135,8 +135,8 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
             f"The policy {holder.name} allows {_listed(held)} on every resource, although these actions support "
             f"resource-level permissions: {statement.name} has Resource *.",
             f"Set Resource to {advice}.",
-            about=statement.of(holder),
-            is_advisory=_only_logs(held),
+            about=statement.identify(holder),
+            is_advisory=_is_logging_only(held),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -165,7 +165,7 @@ def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
             f"The policy {holder.name} allows {_listed(held)} on every resource: {statement.name} has Resource *.",
             "Set Resource to the ARN of the type, with * as the name, which is enough for actions that only list or "
             "describe.",
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -194,7 +194,7 @@ def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Com
             f"The policy {holder.name} allows {_listed(void)} on {_listed(resources)} in {statement.name}, which has "
             "no effect: the action does not support resource-level permissions.",
             "Set Resource to * in a statement of its own, or remove the action.",
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -253,8 +253,8 @@ def policy_covers_no_whole_type(
         return Finding(
             f"The policy {holder.name} allows {whole}: Resource has {_listed([*resources])} in {statement.name}.",
             "Set Resource to specific ARNs or a name prefix.",
-            about=statement.of(holder),
-            is_advisory=all(_only_logs(found) for found in by_type.values()),
+            about=statement.identify(holder),
+            is_advisory=all(_is_logging_only(found) for found in by_type.values()),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -290,7 +290,7 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
             f"{statement.name} allows iam:PassRole"
             + (" without a condition on iam:PassedToService." if is_for_any_service else "."),
             " ".join(fixes),
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -311,7 +311,7 @@ def read_others(holder: Resource) -> list[Statement]:
         return []
 
 
-def _only_logs(actions: Iterable[str]) -> bool:
+def _is_logging_only(actions: Iterable[str]) -> bool:
     """Whether these actions only write logs."""
     return all(one.lower() in _LOGGING for one in actions)
 

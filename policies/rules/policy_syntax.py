@@ -27,13 +27,13 @@ def actions_exist(holder: Resource) -> Complaints:
     """
     if holder.type == kinds.FUNCTION_PERMISSION:
         yield from each(
-            [holder.texts("action")], lambda actions: _unknown(f"The permission {holder.name} has", actions)
+            [holder.texts("action")], lambda actions: _find_unknown(f"The permission {holder.name} has", actions)
         )
         return
 
     def judge(statement: Statement) -> Complaints:
         actions = [*statement.actions, *statement.not_actions]
-        return _unknown(f"The policy {holder.name} has in {statement.name}", actions)
+        return _find_unknown(f"The policy {holder.name} has in {statement.name}", actions)
 
     yield from each(identity_policies.read(holder) + read_others(holder), judge)
 
@@ -61,7 +61,7 @@ def policy_repeats_no_key(holder: Resource) -> Complaints:
         )
 
 
-def _unknown(start: str, actions: list[str]) -> Finding | None:
+def _find_unknown(start: str, actions: list[str]) -> Finding | None:
     """The actions among these that do not exist, each with what is wrong with it."""
     wrong = {action: why for action in actions if (why := iam_actions.unknown(action))}
     if not wrong:

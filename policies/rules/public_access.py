@@ -136,7 +136,7 @@ def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal *, and the domain is neither in a "
             "VPC nor has fine-grained access control.",
             "Set Principal to specific roles or accounts.",
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
 
 

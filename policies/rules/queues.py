@@ -228,7 +228,7 @@ def queue_policy_is_not_open(
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
     yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
     yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)

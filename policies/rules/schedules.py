@@ -125,10 +125,10 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
             return
         start = f"The role {role.name} of the schedule {schedules[0].name} "
         by_arn = _limits(statement, "aws:sourcearn")
-        about = statement.of(role)
+        about = statement.identify(role)
         found = [one for condition in by_arn for one in _about_source(stack, schedules, condition)]
-        if lacking := _lacking(statement, by_arn):
-            found.insert(0, lacking)
+        if missing := _find_missing_condition(statement, by_arn):
+            found.insert(0, missing)
         # One statement is one complaint, of whatever is worst about it.
         for one in sorted(found, key=lambda one: one.is_advisory)[:1]:
             yield replace(one.prefix(start), about=about)
@@ -165,7 +165,7 @@ def _untrusting(schedule: Resource, role: Resource) -> Complaints:
     )
 
 
-def _lacking(statement: Statement, by_arn: list[Condition]) -> Finding | None:
+def _find_missing_condition(statement: Statement, by_arn: list[Condition]) -> Finding | None:
     """The condition on the account or on the ARN that a statement lacks; None where it has both."""
     if not _names_account(statement):
         missing = "aws:SourceAccount" if by_arn else "aws:SourceAccount and aws:SourceArn"

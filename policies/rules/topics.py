@@ -40,7 +40,7 @@ def topic_publishers_are_limited(
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
     yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
     yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
@@ -69,7 +69,7 @@ def topic_policy_is_not_open(holder: Resource) -> Complaints:
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceAccount, aws:PrincipalOrgID or, to subscribe, sns:Endpoint.",
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
 
     yield from each(policy_documents.open_statements(found), judge)
@@ -97,7 +97,7 @@ def topic_policy_for_events_has_no_condition(holder: Resource) -> Complaints:
         f"EventBridge cannot publish by the policy of {holder.name}: {statement.name} allows {EVENTS} to publish under "
         f"a condition on {', '.join(keys)}, and EventBridge supports no condition in a topic policy.",
         f"Add a statement for {EVENTS} without Condition.",
-        about=statement.of(holder),
+        about=statement.identify(holder),
     )
 
 

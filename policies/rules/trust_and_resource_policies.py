@@ -146,7 +146,7 @@ def role_trust_is_not_open(
                 f"The role {role.name} may be assumed by anyone: {statement.name} of assumeRolePolicy has "
                 f"{_everybody(statement)} with no condition that limits who may call.",
                 "Set Principal to a specific service, role or account.",
-                about=statement.of(role),
+                about=statement.identify(role),
             )
         providers = statement.principals.get("Federated", [])
         yield from each(providers, lambda provider: _open_provider(role, found, statement, provider))
@@ -154,7 +154,7 @@ def role_trust_is_not_open(
             literal = literal.prefix(
                 f"The role {role.name} cannot be assumed by {statement.name} of assumeRolePolicy: "
             )
-            yield replace(literal, about=statement.of(role))
+            yield replace(literal, about=statement.identify(role))
 
     yield from each(found, judge)
     yield from complain_of_outsiders(role, found, trusted_accounts, trusted_organizations)
@@ -194,7 +194,7 @@ def resource_policy_is_not_open(
                 f"{', '.join(statement.actions) or 'all but some actions'} to {_everybody(statement)} with no "
                 "condition that limits who may call.",
                 public_access.advice(holder, statement),
-                about=statement.of(holder),
+                about=statement.identify(holder),
             )
     yield from each(found, lambda one: unmatched_statement(holder, one))
     yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
@@ -221,7 +221,7 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
             f"The role {role.name} may be assumed by {' and '.join(required or advised)} for any AWS customer: "
             f"{statement.name} of assumeRolePolicy has no condition on a specific source.",
             "Set Condition to aws:SourceAccount, and to aws:SourceArn where the resource is known.",
-            about=statement.of(role),
+            about=statement.identify(role),
             is_advisory=not required,
         )
 
@@ -257,7 +257,7 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
             f"The policy of {holder.name} admits {' and '.join(services)} for any AWS customer: {statement.name} has "
             "no condition on a specific source.",
             "Set Condition to aws:SourceArn of the calling resource, or to aws:SourceAccount.",
-            about=statement.of(holder),
+            about=statement.identify(holder),
         )
 
     yield from each(statements(holder.value(GUARDED[holder.type])), judge)
@@ -296,7 +296,7 @@ def _open_provider(role: Resource, found: list[Statement], statement: Statement,
         f"The role {role.name} may be assumed by anyone with a token of {provider}: no condition in "
         f"{statement.name} of assumeRolePolicy names the complete owner of the token.",
         f"Set StringEquals or StringLike of {key} to {example}.",
-        about=statement.of(role),
+        about=statement.identify(role),
     )
 
 

@@ -140,7 +140,7 @@ def test_a_file_that_was_cut_short_anywhere_breaks_off(checked, length):
         ({"queue-keeps-messages": {"minRetentionDays": "7"}}, "must be a number, got '7'"),
         ({"queue-keeps-messages": {"minRetentionDays": None}}, "must be a number, got null"),
         ({"all": {"minRetentionDays": 7}}, "all has no parameter minRetentionDays"),
-        ({"exemptions-are-in-order": {"entries": [{"owner": None}]}}, "entries[0].owner must be a text, got null"),
+        ({"exemptions-are-in-order": {"entries": [{"owner": None}]}}, "entries[0].owner must be a string, got null"),
     ],
 )
 def test_a_configuration_that_is_wrong_is_refused_in_a_sentence(checked, config, sentence):

@@ -119,6 +119,14 @@ def test_every_format_has_the_finding_the_fix_the_type_and_the_urn(checked, form
     assert urn == "urn:pulumi:dev::shop::aws:sqs/queue:Queue::orders"
 
 
+def test_a_failure_of_junit_says_first_what_is_mandatory(checked):
+    chosen, lost = queue("chosen", messageRetentionSeconds=60), queue("lost")
+    said = checked(program(chosen, lost).exported(), "--format", "junit").out
+    [failure] = [one for one in ElementTree.fromstring(said).iter("failure") if "messageRetention" in str(one.text)]  # noqa: S314 - our own
+    assert failure.attrib["message"].startswith("The queue lost")
+    assert "The queue chosen" in str(failure.text)
+
+
 def test_the_help_of_sarif_says_how_to_fix_a_rule(checked):
     rules = json.loads(checked(GOOD.exported(), "--format", "sarif").out)["runs"][0]["tool"]["driver"]["rules"]
     assert rules

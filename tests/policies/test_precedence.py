@@ -7,7 +7,7 @@ import pytest
 
 from local.own_policies import reports
 from policies.evaluation import check
-from policies.precedence import ORDER, preceding
+from policies.precedence import ORDER, list_preceding
 from policies.rules import RULES
 from tests.policies.conftest import DAY
 from tests.policies.programs import (
@@ -172,12 +172,12 @@ def test_advice_hides_nothing_that_is_mandatory():
 def test_the_order_names_rules_and_those_about_single_resources_do_not_wait_for_the_stack():
     assert set(ORDER) <= set(RULES)
     assert len(ORDER) == len(set(ORDER))
-    assert preceding_names("policy-names-its-resources") >= {"policy-names-its-actions", LIMITED}
-    assert not any(RULES[name].of_stack for name in preceding_names("trusted-service-acts-for-a-known-source"))
+    assert list_names_before("policy-names-its-resources") >= {"policy-names-its-actions", LIMITED}
+    assert not any(RULES[name].of_stack for name in list_names_before("trusted-service-acts-for-a-known-source"))
 
 
-def preceding_names(name):
-    return {one.name for one in preceding(RULES[name], RULES)}
+def list_names_before(name):
+    return {one.name for one in list_preceding(RULES[name], RULES)}
 
 
 # --- every program ---------------------------------------------------------------------------------------------------
