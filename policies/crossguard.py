@@ -65,7 +65,7 @@ class Session:
         The SDK knows one level for each policy.
         """
         for one in answer.diagnostics if answer is not None else ():
-            if any(one.policyName == name and one.message.endswith(text) for name, text in self._now.advisory):
+            if (one.policyName, one.message) in self._now.advisory:
                 one.enforcementLevel = proto.ADVISORY
         self._now.judgement = None
 
@@ -78,7 +78,8 @@ class Session:
         for resource, finding in judgement.complaints(rule, settings):
             report(str(finding), resource.urn if resource else None)
             if finding.is_advisory and getattr(self._now, "judgement", None) is not None:
-                self._now.advisory.add((rule.name, str(finding)))
+                # As the SDK writes it.
+                self._now.advisory.add((rule.name, f"{rule.description}\n{finding}"))
 
     def asked(self, type_: str, name: str, urn: str, inputs: dict[str, Any]) -> Resource:
         """A resource that is about to be made."""
