@@ -35,7 +35,7 @@ def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
 def read(holder: Resource) -> list[Statement]:
     """Every statement of one resource's documents, as far as they can be read."""
     found: list[Statement] = []
-    for document in _documents(holder):
+    for document in documents(holder):
         try:
             found += statements(document)
         except Undecided:
@@ -43,7 +43,8 @@ def read(holder: Resource) -> list[Statement]:
     return found
 
 
-def _documents(holder: Resource) -> Iterator[object]:
+def documents(holder: Resource) -> Iterator[object]:
+    """The documents of one resource, as they are given."""
     if holder.type in PLACES:
         yield holder.value(PLACES[holder.type])
         return

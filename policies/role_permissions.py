@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from . import arns, encryption, kinds, policy_documents, values
+from . import arns, conditions, encryption, kinds, policy_documents, values
 from .policy_documents import Statement
 from .stack import Resource, Stack
 from .values import Undecided
-from .wildcards import matches
 
 _LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]}
 _READS_QUEUES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
@@ -168,15 +167,7 @@ def _denies(statement: Statement, action: str, target: Resource | str) -> bool:
 
 
 def _takes_in(statement: Statement, target: Resource | str) -> bool:
-    if values.member(statement.raw, "NotResource") is not None:
-        return not any(covers(pattern, target) for pattern in statement.not_resources)
-    listed = values.items(values.member(statement.raw, "Resource"))
-    answers = [None if isinstance(one, values.Mark) else _settled(partial(covers, str(one), target)) for one in listed]
-    if True in answers:
-        return True
-    if None in answers:
-        values.undecided("a resource is unknown")
-    return False
+    return statement.takes_in(lambda pattern: covers(pattern, target))
 
 
 def covers(pattern: str, target: Resource | str) -> bool:
@@ -185,7 +176,7 @@ def covers(pattern: str, target: Resource | str) -> bool:
         return True
     arn = target if isinstance(target, str) else target.props.get("arn")
     if isinstance(arn, str):
-        return matches(pattern, arn)
+        return conditions.covers_resource(pattern, arn)
     found = arns.parts(pattern)
     if found is not None and isinstance(target, Resource) and found[1] not in ("*", arns.service_of(target.type)):
         return False

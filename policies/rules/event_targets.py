@@ -116,7 +116,7 @@ def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> tuple
             statement.allows
             and (named or statement.opens_to_anyone())
             and statement.covers(asked.action)
-            and admission.covers_resource(statement, asked.resource)
+            and statement.covers_resource(asked.resource)
             and (plain or admission.all_of(statement.conditions, lambda one: admission.holds(one, asked)))
         )
 

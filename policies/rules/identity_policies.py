@@ -1,6 +1,6 @@
 """Policies of roles, users and groups: they allow what is needed, on what it is needed for."""
 
-from .. import iam_actions, identity_policies, kinds
+from .. import conditions, iam_actions, identity_policies, kinds, resource_types, values
 from ..policy_documents import Statement, matches, statements
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
@@ -116,13 +116,42 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
     def judge(statement: Statement) -> Complaints:
         if ANY_RESOURCE not in statement.resources or _is_narrowed(statement):
             return None
-        held = [one for one in statement.actions if one == ANY_RESOURCE or iam_actions.held_to_resources(one)]
+        # What allows a whole service is complained about for that.
+        named = [one for one in statement.actions if not iam_actions.is_whole_service(one)]
+        held = [one for one in named if iam_actions.held_to_resources(one)]
+        if not held:
+            return None
+        arns = iam_actions.whole_types_of_run_time(held)
+        advice = "their ARNs, and leave * to a statement of its own for actions that need it"
+        if arns:
+            advice = f"{_listed(arns)}: single ones get their names only at run time"
+        return (
+            f"The policy {holder.name} allows {_listed(held)} on every resource, Resource * in {statement.name}, "
+            f"though AWS can hold that to some. Set Resource to {advice}."
+        )
+
+    yield from each(identity_policies.allowed(stack, holder), judge)
+
+
+@stack_rule(
+    *identity_policies.TYPES,
+    severity="low",
+    enforcement="advisory",
+    link=f"{_REFERENCE}/reference_policies_actions-resources-contextkeys.html",
+)
+def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
+    """An action that only lists or describes resources is allowed on their type at most, and not on `*`."""
+
+    def judge(statement: Statement) -> Complaints:
+        if ANY_RESOURCE not in statement.resources or _is_narrowed(statement):
+            return None
+        held = [one for one in statement.actions if one != ANY_RESOURCE and iam_actions.stock_of_resources(one)]
+        held = [one for one in held if not iam_actions.held_to_resources(one)]
         if not held:
             return None
         return (
-            f"The policy {holder.name} allows {_listed(held)} on every resource, Resource * in {statement.name}, "
-            "though AWS can hold that to some. Set Resource to their ARNs, and leave * to a statement of its own for "
-            "actions that need it."
+            f"The policy {holder.name} allows {_listed(held)} on every resource, Resource * in {statement.name}. Set "
+            "Resource to the ARN of the type, with * for the name: that is accepted for actions that take stock."
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -139,7 +168,7 @@ def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Com
 
     def judge(statement: Statement) -> Complaints:
         resources = statement.resources
-        if not resources or any(one == ANY_RESOURCE or iam_actions.whole_type(one) for one in resources):
+        if not resources or any(one == ANY_RESOURCE or resource_types.whole_type(one) for one in resources):
             return None
         void = [one for one in statement.actions if _takes_no_resource(one)]
         if not void:
@@ -161,9 +190,9 @@ def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Com
         "allowedActions": {
             "type": "array",
             "items": {"type": "string"},
-            "default": ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"],
-            "description": "Actions, or patterns of them, that may be allowed on all resources of a type: taking stock "
-            "of secrets unless configured, which shows no value.",
+            "default": [*iam_actions.OF_METADATA],
+            "description": "Actions, or patterns of them, that may be allowed on all resources of a type, beside those "
+            "whose access level is List: reading of metadata unless configured.",
         },
         "allowedResources": {
             "type": "array",
@@ -181,16 +210,21 @@ def policy_covers_no_whole_type(
 
     def judge(statement: Statement) -> Complaints:
         if _is_narrowed(statement):
-            return None
-        actions = statement.actions
-        if actions and all(any(matches(pattern, one) for pattern in allowed_actions) for one in actions):
-            return None
+            return
+        actions = [
+            one
+            for one in statement.actions
+            if not iam_actions.only_lists(one) and not any(matches(pattern, one) for pattern in allowed_actions)
+        ]
         for one in statement.resources:
-            whole = None if one == ANY_RESOURCE else iam_actions.whole_type(one)
-            if whole and not any(matches(pattern, one) for pattern in allowed_resources):
+            if one == ANY_RESOURCE or any(matches(pattern, one) for pattern in allowed_resources):
+                continue
+            types = {action: whole for action in actions if (whole := iam_actions.whole_type(action, one))}
+            if types:
+                whole = next(iter(types.values()))
                 yield (
-                    f"The policy {holder.name} allows {_listed(actions)} on every {whole}: Resource has {one} in "
-                    f"{statement.name}. Set it to those that are meant, by name or by the beginning of one."
+                    f"The policy {holder.name} allows {_listed([*types])} on every {whole}: Resource has {one} in "
+                    f"{statement.name}. Set Resource to specific ARNs or a name prefix."
                 )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -221,6 +255,26 @@ def actions_exist(holder: Resource) -> Complaints:
         return
     found = identity_policies.read(holder) + _of_others(holder)
     yield from each(found, lambda statement: judge([*statement.actions, *statement.not_actions]))
+
+
+@rule(
+    *TYPES,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/reference_policies_grammar.html",
+)
+def policy_repeats_no_key(holder: Resource) -> Complaints:
+    """A policy document has no key twice in one object: only one of the two values counts."""
+    documents = list(identity_policies.documents(holder))
+    if holder.type in DOCUMENTS:
+        documents.append(holder.value(DOCUMENTS[holder.type]))
+    for key in dict.fromkeys(
+        key for document in documents if isinstance(document, str) for key in values.repeated_keys(document)
+    ):
+        yield (
+            f"The policy {holder.name} has the key {key} twice in one object, so that one of the two values is lost. "
+            f"Set {key} once, with everything that is meant."
+        )
 
 
 @stack_rule(
@@ -276,20 +330,18 @@ def _takes_no_resource(action: str) -> bool:
 def _is_narrowed(statement: Statement) -> bool:
     """Whether a condition says which resources are meant."""
     return any(
-        condition.limits
-        and (condition.key in _NARROWING or any(part in condition.key for part in _NARROWING_BY_NAME))
-        and all(value.strip("*?") for value in condition.values)
-        for condition in statement.conditions
+        (condition.key in _NARROWING or any(part in condition.key for part in _NARROWING_BY_NAME))
+        and all(map(conditions.has_text, condition.values))
+        for condition in conditions.limiting(statement.conditions)
     )
 
 
 def _names_service(statement: Statement) -> bool:
     return any(
         condition.key == "iam:passedtoservice"
-        and condition.limits
         and condition.values
         and not any(value.startswith("*") for value in condition.values)
-        for condition in statement.conditions
+        for condition in conditions.limiting(statement.conditions)
     )
 
 

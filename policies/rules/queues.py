@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import dead_letters, encryption, kinds, policy_documents, values
+from .. import dead_letters, encryption, kinds, policy_documents, trusted_accounts, values
 from ..admission import any_of
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Referring, Resource, Stack
+from ..trusted_accounts import complain_of_outsiders
 from ..values import Undecided
 
 DAY = 86_400
@@ -260,15 +261,21 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/sqs-security-best-practices.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def queue_policy_is_not_open(holder: Resource) -> Complaints:
+def queue_policy_is_not_open(
+    holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
     """A queue is not open to the world: what is for everybody is held to a known account or source."""
-    for statement in policy_documents.open_statements(policy_documents.statements(holder.value("policy"))):
+    found = policy_documents.statements(holder.value("policy"))
+    for statement in policy_documents.open_statements(found):
         yield (
             f"The policy of {holder.name} opens the queue to everybody: {statement.name} allows "
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
             "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
         )
+    yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
+    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
 
 
 def _days(seconds: float) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from .. import admission, arns, kinds, policy_documents, role_permissions, wildcards
-from ..policy_documents import Condition, Statement
+from .. import admission, arns, conditions, kinds, policy_documents, role_permissions, wildcards
+from ..conditions import Condition
+from ..policy_documents import Statement
 from ..rule import Complaints, each, rule, stack_rule
 from ..schedule_expressions import Refused, shortest_period
 from ..stack import Resource, Stack
@@ -104,12 +105,12 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
         if not statement.allows or SERVICE not in statement.services:
             return
         start = f"The role {role.name} of the schedule {schedules[0].name}"
-        if not any(_holds(one, "aws:sourceaccount") for one in statement.conditions):
+        if not _names_account(statement):
             yield (
                 f"{start} can be assumed for schedules of other accounts: {statement.name} of its trust policy has no "
                 "condition on aws:SourceAccount. Set StringEquals aws:SourceAccount to this account."
             )
-        by_arn = [one for one in statement.conditions if _holds(one, "aws:sourcearn")]
+        by_arn = _limits(statement, "aws:sourcearn")
         if not by_arn:
             yield (
                 f"{start} can be assumed for any schedule: {statement.name} of its trust policy has no condition on "
@@ -146,14 +147,24 @@ def _untrusting(schedule: Resource, role: Resource) -> Complaints:
     )
 
 
-def _holds(condition: Condition, key: str) -> bool:
-    """Whether this condition holds a key to something in particular."""
-    if condition.key != key or not condition.limits:
-        return False
+def _names_account(statement: Statement) -> bool:
+    """Whether a condition holds it to the schedules of an account; an unknown value is taken to."""
     try:
-        return all(value.strip("*?") for value in condition.values)
+        return conditions.names_key(statement.conditions, "aws:sourceaccount")
     except Undecided:
         return True
+
+
+def _limits(statement: Statement, key: str) -> list[Condition]:
+    """The conditions that hold a key to something in particular; an unknown value is taken to."""
+
+    def has_text(condition: Condition) -> bool:
+        try:
+            return all(map(conditions.has_text, condition.values))
+        except Undecided:
+            return True
+
+    return [one for one in conditions.limiting(statement.conditions) if one.key == key and has_text(one)]
 
 
 def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Condition) -> Iterator[str]:

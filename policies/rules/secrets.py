@@ -2,14 +2,16 @@
 
 from contextlib import suppress
 
-from .. import kinds, role_permissions, rotation_periods, values
-from ..policy_documents import Statement, matches, statements
+from .. import arns, conditions, kinds, role_permissions, rotation_periods, values, wildcards
+from ..policy_documents import Statement, covers_whole, matches, statements
 from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
 from ..values import Undecided
 
 AWS_RECOVERY_DAYS = 30
 READING = ("secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue")
+ANY_RESOURCE = "*"
+EVERY_SECRET = tuple(f"arn:{partition}:secretsmanager:*:*:secret:*" for partition in ("aws", "aws-cn", "aws-us-gov"))
 AUDITING_POLICIES = ("SecurityAudit", "ViewOnlyAccess", "AWSAuditManagerServiceRolePolicy")
 """Policies of AWS's own for those who look at everything, and at no value."""
 
@@ -120,13 +122,12 @@ def auditor_reads_no_secret(role: Resource, stack: Stack, *, audit_roles: list[s
         return
     given = [(grant.statement, grant.holder.name) for grant in role_permissions.of(stack, role).grants]
     given += [(one, name) for one, name in stack.once(_of_secrets) if _is_for(one, role)]
-    if any(_denies_reading(one) for one, _ in given):
-        return
+    statements_of_all = [one for one, _ in given]
 
     def judge(pair: tuple[Statement, str]) -> Complaints:
         statement, where = pair
-        reading = [action for action in READING if statement.covers(action)]
-        if not statement.allows or not reading or not _may_mean_secrets(statement):
+        reading = [action for action in READING if statement.allows and statement.covers(action)]
+        if not reading or not _may_mean_secrets(statement) or _is_denied(statement, statements_of_all):
             return None
         return (
             f"The role {role.name} audits and may read the value of secrets: {statement.name} in {where} allows "
@@ -182,22 +183,50 @@ def _is_for(statement: Statement, role: Resource) -> bool:
         return False
 
 
-def _denies_reading(statement: Statement) -> bool:
-    """Whether it forbids to read any secret at all."""
-    try:
-        return (
-            statement.denies
-            and not statement.conditions
-            and statement.covers(READING[0])
-            and any(one.rpartition("secret:")[2] == "*" for one in statement.resources)
-        )
-    except Undecided:
-        return False
+def _is_denied(allowing: Statement, found: list[Statement]) -> bool:
+    """Whether what a statement allows to read is denied by others, on each of its resources.
+
+    BatchGetSecretValue asks for GetSecretValue of each secret, so that this is enough.
+    """
+    resources = allowing.resources if not allowing.has("NotResource") else [ANY_RESOURCE]
+    denying = [one for one in found if one.denies and not one.conditions]
+    return all(
+        any((one.covers(READING[0]) and _denies_all(one)) or covers_whole(one, READING[0], each) for one in denying)
+        for each in resources
+    )
+
+
+def _denies_all(statement: Statement) -> bool:
+    """Whether a Deny is for every secret."""
+    return any(
+        one == ANY_RESOURCE or one.rpartition(":secret:")[2] == "*" or _takes_in_every_secret(one)
+        for one in statement.resources
+    )
 
 
 def _may_mean_secrets(statement: Statement) -> bool:
     """Whether one of its resources can be a secret."""
+    if statement.has("NotResource"):
+        return not any(one == ANY_RESOURCE or _takes_in_every_secret(one) for one in statement.not_resources)
     return any(
-        isinstance(one, values.Mark) or one == "*" or ":secretsmanager:" in str(one)
+        isinstance(one, values.Mark) or any(_may_be(str(one), every) for every in EVERY_SECRET)
         for one in values.items(values.member(statement.raw, "Resource"))
     )
+
+
+def _may_be(pattern: str, secret: str) -> bool:
+    """Whether a pattern takes in some secret: part by part where it has all parts of an ARN, as no part has a colon."""
+    pattern = conditions.as_pattern(pattern)
+    ours, theirs = pattern.split(":", 5), secret.split(":", 5)
+    if len(ours) < len(theirs):
+        return wildcards.overlap(pattern, secret)
+    return all(map(wildcards.overlap, ours, theirs))
+
+
+def _takes_in_every_secret(pattern: str) -> bool:
+    """Whether a pattern takes in every secret of an account."""
+    found = arns.parts(pattern)
+    if found is None:
+        return wildcards.matches(pattern, EVERY_SECRET[0])
+    partition, service, region, _, resource = found
+    return any(wildcards.covers(f"arn:{partition}:{service}:{region}:*:{resource}", every) for every in EVERY_SECRET)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from .. import arns, iam_actions, kinds, role_permissions, state_language, values, wildcards
+from .. import arns, conditions, iam_actions, kinds, role_permissions, state_language, values, wildcards
 from ..policy_documents import matches
 from ..role_permissions import Grant
 from ..rule import Complaints, each, rule, stack_rule
@@ -148,6 +148,9 @@ def _excess_of_resources(where: str, called: Calls, grant: Grant, actions: list[
             targets |= known
     statement = grant.statement
     for pattern in statement.resources:
+        # What a policy variable stands for, only the request says.
+        if conditions.has_variable(pattern):
+            continue
         if pattern in targets or (not _is_whole_type(pattern) and any(_may_be(pattern, target) for target in targets)):
             continue
         yield (

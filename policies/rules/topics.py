@@ -1,9 +1,10 @@
 """Topics: who may publish to them, and what becomes of a notice that cannot be delivered."""
 
-from .. import admission, encryption, kinds, policy_documents
+from .. import admission, encryption, kinds, policy_documents, trusted_accounts
 from ..policy_documents import Statement
-from ..rule import Complaints, rule, stack_rule
+from ..rule import Complaints, each, rule, stack_rule
 from ..stack import Resource, Stack
+from ..trusted_accounts import complain_of_outsiders
 from ..values import Undecided
 
 EVENTS = "events.amazonaws.com"
@@ -27,8 +28,11 @@ _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-security-best-practices.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def topic_publishers_are_limited(holder: Resource) -> Complaints:
+def topic_publishers_are_limited(
+    holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
     """Not everybody may publish to a topic: what is for everybody is held to a known account or source."""
     found = policy_documents.statements(holder.value("policy"))
     for statement in policy_documents.open_statements(found, PUBLISH):
@@ -37,6 +41,8 @@ def topic_publishers_are_limited(holder: Resource) -> Complaints:
             f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
             "whose. Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID."
         )
+    yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
+    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
 
 
 @rule(

@@ -1,12 +1,21 @@
 """Policies that say who may come in: nobody is let in unknown, and no AWS service on a stranger's behalf."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from .. import arns, kinds
-from ..policy_documents import Statement, matches, open_statements, statements
+from .. import conditions, kinds, permissions, trusted_accounts, web_identities
+from ..policy_documents import (
+    ANYONE,
+    Statement,
+    is_denied_to_outsiders,
+    matches,
+    open_statements,
+    statements,
+    unmatched_statement,
+    unmatched_value,
+)
 from ..rule import Complaints, each, rule
 from ..stack import Resource
+from ..trusted_accounts import complain_of_outsiders
 
 CLOSED = {
     kinds.KEY: "policy",
@@ -110,13 +119,7 @@ USING_KEYS = frozenset({"cloudfront", "delivery.logs", "guardduty", "logs", "sns
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
 WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, kinds.KEY, kinds.KEY_POLICY})
 """Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
-_SHARED_PROVIDERS = (
-    "token.actions.githubusercontent.com",
-    "gitlab.com",
-    "app.terraform.io",
-    "agent.buildkite.com",
-)
-"""Identity providers that anybody can have a token from, of an audience that does not say whose."""
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 
@@ -126,56 +129,60 @@ _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def role_trust_is_not_open(role: Resource) -> Complaints:
-    """A role is not to be assumed by just anybody: principals are named, and identities from elsewhere are held to."""
+def role_trust_is_not_open(
+    role: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
+    """A role is assumed only by principals that are named, and by somebody in particular of an identity provider."""
     found = statements(role.value("assumeRolePolicy"))
-    anybodys = {one.index for one in _open(found)}
 
     def judge(statement: Statement) -> Complaints:
         if not statement.allows:
             return
-        if statement.index in anybodys or (statement.opens_to_anyone() and _tells_only_source(statement)):
+        if _is_open_trust(statement, found):
             yield (
                 f"The role {role.name} may be assumed by everybody: {statement.name} of assumeRolePolicy has "
-                "Principal * without a condition that says who. Set Principal to the service, role or account meant."
+                f"{_everybody(statement)} without a condition that says who. Set Principal to the service, role or "
+                "account meant."
             )
-        for provider in statement.principals.get("Federated", []):
-            wanted = _missing_claim(statement, provider)
-            if wanted:
-                yield (
-                    f"The role {role.name} may be assumed by everybody who has a token of {provider}: {statement.name} "
-                    f"of assumeRolePolicy does not say whose. Set Condition to StringEquals or StringLike of {wanted}."
-                )
+        providers = statement.principals.get("Federated", [])
+        yield from each(providers, lambda provider: _open_provider(role, found, statement, provider))
+        if literal := unmatched_value(statement, *map(web_identities.issuer_of, providers)):
+            yield f"The role {role.name} cannot be assumed as {statement.name} of assumeRolePolicy says: {literal}"
 
     yield from each(found, judge)
+    yield from complain_of_outsiders(role, found, trusted_accounts, trusted_organizations)
 
 
 @rule(
     *CLOSED,
-    kinds.FUNCTION_PERMISSION,
-    kinds.EVENT_PERMISSION,
+    *permissions.TYPES,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def resource_policy_is_not_open(holder: Resource) -> Complaints:
+def resource_policy_is_not_open(
+    holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
     """A key, secret, bus, bucket, repository, table or function is not open to the world."""
-    if holder.type in (kinds.FUNCTION_PERMISSION, kinds.EVENT_PERMISSION):
-        # A source's account alone does not say which service comes on its behalf.
-        held = any(map(holder.has, ("principalOrgId", "sourceArn", "condition")))
-        if holder.text("principal") == "*" and not held:
+    is_permission = holder.type in permissions.TYPES
+    found = [permissions.statement(holder)] if is_permission else statements(holder.value(CLOSED[holder.type]))
+    for statement in open_statements(found):
+        if is_permission:
             yield (
                 f"The permission {holder.name} lets everybody in: principal is * and nothing says who. Set principal "
-                "to an account, a role or a service."
+                "to an account, a role or a service, or sourceArn, sourceAccount or principalOrgId to a fixed value."
             )
-        return
-    for statement in _open(statements(holder.value(CLOSED[holder.type]))):
-        yield (
-            f"The policy of {holder.name} lets everybody in: {statement.name} allows "
-            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
-            "whose. Set Principal to an account, a role or a service."
-        )
+        else:
+            yield (
+                f"The policy of {holder.name} lets everybody in: {statement.name} allows "
+                f"{', '.join(statement.actions) or 'all but some actions'} to {_everybody(statement)} without a "
+                "condition that says whose. Set Principal to an account, a role or a service."
+            )
+    yield from each(found, lambda one: unmatched_statement(holder, one))
+    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
 
 
 @rule(
@@ -189,12 +196,12 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
 
     def judge(statement: Statement) -> Complaints:
         services = [one for one in statement.services if _name(one) in ASSUMING]
-        if not services or not statement.allows or _has_source(statement):
+        if not services or not statement.allows or conditions.names_source(statement.conditions):
             return None
         return (
             f"The role {role.name} may be assumed by {' and '.join(services)} on anybody's behalf: {statement.name} of "
-            "assumeRolePolicy has no condition on its source. Set Condition to aws:SourceAccount, and to aws:SourceArn "
-            "where the resource is known."
+            "assumeRolePolicy has no condition that holds its source to somebody. Set Condition to aws:SourceAccount, "
+            "and to aws:SourceArn where the resource is known."
         )
 
     yield from each(statements(role.value("assumeRolePolicy")), judge)
@@ -220,62 +227,68 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
             for one in statement.services
             if _name(one) in honouring and not (_name(one) == "events" and holder.type in WITHOUT_CONDITION)
         ]
-        if not services or not statement.allows or _has_source(statement):
+        if not services or not statement.allows or conditions.names_source(statement.conditions):
             return None
         return (
             f"The policy of {holder.name} lets {' and '.join(services)} in on anybody's behalf: {statement.name} has "
-            "no condition on its source. Set Condition to aws:SourceArn of the resource it comes from, or to "
-            "aws:SourceAccount."
+            "no condition that holds its source to somebody. Set Condition to aws:SourceArn of the resource it comes "
+            "from, or to aws:SourceAccount."
         )
 
     yield from each(statements(holder.value(GUARDED[holder.type])), judge)
 
 
-def _open(found: list[Statement]) -> Iterator[Statement]:
-    """Those that let anyone in, but for what another statement denies to strangers."""
-    for one in open_statements(found):
-        actions = one.actions
-        if not actions or not all(any(other.shuts_strangers_out(action) for other in found) for action in actions):
-            yield one
+def _everybody(statement: Statement) -> str:
+    """How a statement says that it is for everybody."""
+    return "NotPrincipal" if statement.has("NotPrincipal") else "Principal *"
+
+
+def _is_open_trust(statement: Statement, found: list[Statement]) -> bool:
+    """Whether a trust policy lets everybody assume a role.
+
+    Conditions on whom a service acts for do not say which service. Raises Undecided where nobody can tell.
+    """
+    return (
+        statement.opens_to_anyone()
+        and not conditions.names_somebody(statement.conditions, by_source=False)
+        and not is_denied_to_outsiders(statement, found)
+    )
+
+
+def _open_provider(role: Resource, found: list[Statement], statement: Statement, provider: str) -> Complaints:
+    """What to say where everybody who has a token of a provider may assume a role."""
+    if (
+        provider == ANYONE
+        or ":saml-provider/" in provider
+        or not statement.covers(WEB_IDENTITY)
+        or conditions.names_somebody(statement.conditions, by_source=False)
+        or web_identities.names_owner(provider, statement.conditions)
+        or is_denied_to_outsiders(statement, found, WEB_IDENTITY, web_identities.claim_tests(provider))
+    ):
+        return None
+    key, example = web_identities.wanted(provider)
+    return (
+        f"The role {role.name} may be assumed by everybody who has a token of {provider}: no condition in "
+        f"{statement.name} of assumeRolePolicy names the owner of the token whole. Set StringEquals or StringLike of "
+        f"{key} to {example}."
+    )
 
 
 def _permission(permission: Resource) -> Iterator[str]:
     """The same, of what a Lambda permission has in the place of conditions."""
-    service = permission.text("principal") or ""
-    if _name(service) not in SENDING or any(map(permission.has, ("sourceAccount", "principalOrgId"))):
+    statement = permissions.statement(permission)
+    services = [one for one in statement.services if _name(one) in SENDING]
+    if not services or conditions.names_source(statement.conditions):
         return
     source = permission.text("sourceArn")
-    if source is None or not source.strip("*") or _is_anybodys(source):
-        found = "sourceArn and sourceAccount are absent" if source is None else f"sourceArn is {source}"
-        yield (
-            f"The permission {permission.name} lets {service} call the function on anybody's behalf: {found}. Set "
-            "sourceArn to the resource it comes from, or sourceAccount."
-        )
-
-
-def _is_anybodys(source: str) -> bool:
-    """Whether the account in an ARN is left open."""
-    found = arns.parts(source)
-    return found is not None and "*" in found[3]
-
-
-def _has_source(statement: Statement) -> bool:
-    """Whether its conditions hold the service to somebody."""
-    if statement.keeps_strangers_out():
-        return True
-    return any(_says_whose(condition.key, condition.values) for condition in statement.conditions)
-
-
-def _tells_only_source(statement: Statement) -> bool:
-    """Whether all that its conditions hold to is for whom a service acts, which does not say which service."""
-    keys = statement.condition_keys()
-    return bool(keys) and all(key.startswith(("aws:sourcearn", "aws:sourceacc", "aws:sourceo")) for key in keys)
-
-
-def _says_whose(key: str, given: Iterable[str]) -> bool:
-    if key.startswith("kms:encryptioncontext") or key == "sts:externalid":
-        return all(value.strip("*") for value in given)
-    return False
+    absent = [path for path in ("sourceArn", "sourceAccount") if not permission.has(path)]
+    found = (
+        f"sourceArn is {source}" if source else f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} absent"
+    )
+    yield (
+        f"The permission {permission.name} lets {services[0]} call the function on anybody's behalf: {found}. Set "
+        "sourceArn to the resource it comes from, or sourceAccount."
+    )
 
 
 def _name(service: str) -> str:
@@ -283,30 +296,3 @@ def _name(service: str) -> str:
     name = service.removesuffix(".cn").removesuffix(".amazonaws.com")
     head, _, tail = name.rpartition(".")
     return head if head and matches("*-*-?", tail) else name
-
-
-def _missing_claim(statement: Statement, provider: str) -> str | None:
-    """The claim of a web identity that a trust policy has to ask for, and does not."""
-    if ":saml-provider/" in provider or not any(
-        matches(action, "sts:AssumeRoleWithWebIdentity") for action in statement.actions
-    ):
-        return None
-    issuer = provider.partition("oidc-provider/")[2] or provider
-    if "*" in issuer:
-        return None
-    claims = [
-        condition
-        for condition in statement.conditions
-        if condition.limits
-        and condition.key.startswith(f"{issuer.lower()}:")
-        and condition.values
-        and all(map(_says_who, condition.values))
-    ]
-    if issuer.lower().startswith(_SHARED_PROVIDERS):
-        claims = [one for one in claims if not one.key.endswith(":aud")]
-    return None if claims else f"{issuer}:sub"
-
-
-def _says_who(claim: str) -> bool:
-    """Whether a claim begins with somebody, behind what it speaks of: `repo:shop/*` does, and `repo:*/orders` not."""
-    return re.sub(r"^\w+:", "", claim)[:1] not in ("", "*", "?")

@@ -50,6 +50,12 @@ def test_a_level_and_a_parameter_apply(config, level):
         ({KEEPS: {"minRetentionDays": True}}, "must be a number, got true"),
         ({"queue-retries-before-dead-letters": {"minReceiveCount": 2.5}}, "must be a whole number, got 2.5"),
         ({"exemptions-are-in-order": {"entries": [{"urn": "x"}]}}, "entries[0] has no urn"),
+        (
+            {"role-trust-is-not-open": {"trustedAccounts": ["1111"]}},
+            "role-trust-is-not-open.trustedAccounts[0] must match ^[0-9]{12}$, got '1111'",
+        ),
+        ({"queue-policy-is-not-open": {"trustedAccounts": [111122223333]}}, "must be a text, got 111122223333"),
+        ({"resource-policy-is-not-open": {"trustedOrganizations": ["acme"]}}, "must match ^o-[a-z0-9]{10,32}$"),
         ({KEEPS: 7}, "must be an enforcement level or a map, got 7"),
         ([], "must be a map from rules to settings"),
         (

@@ -56,6 +56,7 @@ COMPLIANT = program(
 
 RESOURCES, WHOLE = "policy-names-its-resources", "policy-covers-no-whole-type"
 ALONE = "actions-without-resources-stand-alone"
+STOCK = "inventory-names-its-type"
 
 
 CASES = [
@@ -319,5 +320,145 @@ CASES = [
         "configured",
         program(app, grants(may("kms:Decrypt", arn("kms", "key/*")))),
         config={"allowedResources": ["arn:aws:kms:*:key/*"]},
+    ),
+    Case(
+        WHOLE,
+        "wild",
+        "types that the actions are about, in the order of the actions",
+        program(
+            app,
+            role_policy("logs", role=app.id, policy=policy(may("logs:PutLogEvents", "arn:aws:logs:*:*:*"))),
+            role_policy("calls", role=app.id, policy=policy(may("lambda:InvokeFunction", arn("lambda", "*")))),
+            role_policy("reads", role=app.id, policy=policy(may("ssm:GetParameter", arn("ssm", "*")))),
+            role_policy("sends", role=app.id, policy=policy(may("events:PutEvents", arn("events", "*")))),
+            role_policy("starts", role=app.id, policy=policy(may("states:StartExecution", arn("states", "*")))),
+            role_policy(
+                "secrets", role=app.id, policy=policy(may("secretsmanager:GetSecretValue", "arn:aws:secretsm*"))
+            ),
+            role_policy(
+                "both",
+                role=app.id,
+                policy=policy(may(["sqs:SendMessage", "sns:Publish"], [arn("sqs", "orders"), arn("sns", "*")])),
+            ),
+        ),
+        {
+            "logs": "every logs log-stream",
+            "calls": "every lambda function",
+            "reads": "every ssm parameter",
+            "sends": "every events event-bus",
+            "starts": "every states statemachine",
+            "secrets": "every secretsmanager secret",
+            "both": "allows sns:Publish on every sns topic",
+        },
+    ),
+    *(
+        Case(WHOLE, "near miss", f"{action}, whose {what} has no name yet", program(app, grants(may(action, resource))))
+        for action, what, resource in (
+            ("route53:GetChange", "change", "arn:aws:route53:::change/*"),
+            ("ec2:CreateSnapshot", "snapshot", f"arn:aws:ec2:{REGION}::snapshot/*"),
+            ("ec2:RunInstances", "instance", arn("ec2", "instance/*")),
+            ("ec2:CreateImage", "image", f"arn:aws:ec2:{REGION}::image/*"),
+            ("ec2:AttachVolume", "volume", arn("ec2", "volume/*")),
+            ("lambda:UpdateEventSourceMapping", "mapping", arn("lambda", "event-source-mapping:*")),
+            ("batch:TerminateJob", "job", arn("batch", "job/*")),
+            ("backup:DeleteRecoveryPoint", "recovery point", arn("backup", "recovery-point:*")),
+            ("ssm:TerminateSession", "session", arn("ssm", "session/*")),
+        )
+    ),
+    *(
+        Case(WHOLE, "near miss", f"{action}, which takes stock", program(app, grants(may(action, resource))))
+        for action, resource in (
+            ("s3:ListBucket", "arn:aws:s3:::*"),
+            ("dynamodb:DescribeTable", arn("dynamodb", "table/*")),
+            ("sqs:GetQueueAttributes", arn("sqs", "*")),
+        )
+    ),
+    Case(
+        WHOLE,
+        "near miss",
+        "ARNs of a service whose actions are not allowed",
+        program(app, grants(may("sqs:SendMessage", [arn("sqs", "orders"), arn("sns", "*")]))),
+    ),
+    *(
+        Case(
+            WHOLE,
+            "wild",
+            f"{action}, whose resource has a name",
+            program(app, grants(may(action, resource))),
+            {"app": "on every"},
+        )
+        for action, resource in (
+            ("kms:Decrypt", arn("kms", "key/*")),
+            ("ec2:RunInstances", arn("ec2", "subnet/*")),
+            ("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/*"),
+            ("ecs:StopTask", arn("ecs", "task/*")),
+        )
+    ),
+    Case(
+        RESOURCES,
+        "near miss",
+        "a whole service, of which another rule speaks",
+        program(app, grants(may("s3:*", "*"))),
+    ),
+    # --- optional resources
+    *(
+        Case(RESOURCES, "near miss", f"{action}, which may do without", program(app, grants(may(action, "*"))))
+        for action in (
+            "translate:TranslateText",
+            "translate:StartTextTranslationJob",
+            "cloudformation:GetTemplateSummary",
+            "ses:BatchGetMetricData",
+            "sms-voice:SendTextMessage",
+            "rds:DescribePendingMaintenanceActions",
+        )
+    ),
+    *(
+        Case(
+            RESOURCES,
+            "wild",
+            f"{action}, of one type or another",
+            program(app, grants(may(action, "*"))),
+            {"app": action},
+        )
+        for action in (
+            "s3:PutObject",
+            "lambda:TagResource",
+            "execute-api:Invoke",
+            "ssm:StartSession",
+            "apigateway:PATCH",
+            "lambda:DeleteProvisionedConcurrencyConfig",
+        )
+    ),
+    Case(
+        RESOURCES,
+        "wild",
+        "jobs, which have no names yet",
+        program(app, grants(may("batch:TerminateJob", "*"))),
+        {"app": "Set Resource to arn:aws:batch:*:*:job/*"},
+    ),
+    # --- inventory-names-its-type
+    Case(
+        STOCK,
+        "plain",
+        "every table",
+        program(app, grants(may("dynamodb:DescribeTable", "*"))),
+        {"app": ("dynamodb:DescribeTable", "the ARN of the type")},
+    ),
+    Case(
+        STOCK,
+        "wild",
+        "among actions that have no resources",
+        program(app, grants(may(["s3:ListAllMyBuckets", "s3:ListBucket", "s3:GetObject"], "*"))),
+        {"app": "allows s3:ListBucket on"},
+    ),
+    Case(
+        STOCK,
+        "compliant",
+        "their type",
+        program(app, grants(may("dynamodb:DescribeTable", arn("dynamodb", "table/*")))),
+    ),
+    Case(STOCK, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
+    Case(
+        STOCK, "near miss", "what has no resources", program(app, grants(may(["ec2:Describe*", "sqs:ListQueues"], "*")))
     ),
 ]

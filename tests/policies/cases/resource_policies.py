@@ -144,10 +144,9 @@ CASES = [
     ),
     Case(
         PUBLIC,
-        "wild",
+        "near miss",
         "a function, to whatever comes for this account",
         program(permission("p", function="f", action="lambda:InvokeFunction", principal="*", sourceAccount=ACCOUNT)),
-        {"p": "principal is *"},
     ),
     Case(
         PUBLIC,

@@ -51,6 +51,13 @@ CASES = [
         {"starter": "no condition on aws:SourceAccount"},
         silent_at_preview=True,
     ),
+    Case(
+        TRUSTS,
+        "wild",
+        "accounts that begin so",
+        trusted({"StringLike": {"aws:SourceAccount": "1111*", "aws:SourceArn": f"{GROUPS}/x"}}, groupName="x"),
+        {"starter": "no condition on aws:SourceAccount"},
+    ),
     *(
         Case(
             TRUSTS,
