@@ -32,7 +32,24 @@ TYPES = "no rule judges the policy of this type"
 METADATA = "reading metadata of a whole type is mandatory where its name has none of the usual words"
 PROPORTION = "mandatory where advice is enough"
 TWICE = "two rules complain of one statement"
+NAMES_NOTHING = "a condition that is true of every resource counts as one that names some"
+RUN_TIME_ID = "an id that AWS assigns is asked for by name"
+DEAD_LETTERS = "no rule asks of a queue's dead letters what SQS asks for"
+QUALIFIER = "whether a destination is for the alias that is called is not compared"
+SCHEDULES = "no rule judges the schedule of an event rule"
 PENDING: dict[str, str] = {
+    "identity_policies: a tag of the resource compared with itself": NAMES_NOTHING,
+    "identity_policies: any alias of a key": NAMES_NOTHING,
+    "identity_policies: tasks of any cluster": NAMES_NOTHING,
+    "identity_policies: a new elastic address": RUN_TIME_ID,
+    "readers_and_dead_letters: a FIFO queue with standard dead letters": DEAD_LETTERS,
+    "readers_and_dead_letters: a standard queue with FIFO dead letters": DEAD_LETTERS,
+    "readers_and_dead_letters: dead letters in another Region": DEAD_LETTERS,
+    "readers_and_dead_letters: dead letters that take from nobody": DEAD_LETTERS,
+    "readers_and_dead_letters: dead letters that take from another queue": DEAD_LETTERS,
+    "readers_and_dead_letters: a destination of another alias": QUALIFIER,
+    "readers_and_dead_letters: a rule's cron of five fields": SCHEDULES,
+    "readers_and_dead_letters: a rule's rate of zero": SCHEDULES,
     "readers_and_dead_letters: a fine-grained token of GitHub": SHAPES,
     "readers_and_dead_letters: a key of Google": SHAPES,
     "readers_and_dead_letters: a connection string of Azure": SHAPES,
@@ -104,6 +121,9 @@ PENDING: dict[str, str] = {
     "identity_policies: a whole service on all of its resources, once": TWICE,
     "identity_policies: all but one resource, once": TWICE,
     "identity_policies: any function for a state machine, once": TWICE,
+    "identity_policies: any role passed beside running tasks, once": TWICE,
+    "identity_policies: every role passed to one service, once": TWICE,
+    "identity_policies: roles passed by the beginning of their name": PROPORTION,
     "identity_policies: a function in a VPC": PROPORTION,
     "identity_policies: logging as the Lambda console writes it": PROPORTION,
     "proportion: a dead-letter queue that nothing uses": PROPORTION,
@@ -219,7 +239,7 @@ def test_the_pack_reports_what_aws_calls_wrong_and_accepts_what_it_calls_right(f
 
     assert cases
     assert {id_: fault for id_, fault in faults.items() if id_ not in PENDING} == {}
-    assert {one.id for one in cases} & set(PENDING) == set(faults) & set(PENDING)
+    assert [one.id for one in cases if one.id in PENDING and one.id not in faults] == []
 
 
 def test_the_corpus_is_large_and_each_case_names_a_page_and_rules_that_exist():
