@@ -10,6 +10,7 @@ from functools import partial
 
 from . import arns, kinds, policy_documents, values
 from .conditions import Condition, has_variable, limiting
+from .finding import Finding
 from .policy_documents import Statement
 from .stack import Resource, Stack
 from .values import Undecided, all_of, any_of
@@ -46,7 +47,7 @@ def refusal(stack: Stack, resource: Resource, asked: Request) -> str | None:
     about = _statements_about(stack, resource, asked.source)
     if any_of(about, partial(lets, asked=asked)) and not _denied(about, asked):
         return None
-    return f"the policy of {resource.name} does not let {asked.service} {asked.action}" + (
+    return f"the policy of {resource.name} does not allow {asked.action} to {asked.service}" + (
         f" for {asked.source}" if asked.source else ""
     )
 
@@ -84,10 +85,10 @@ def _sources(statement: Statement) -> frozenset[str]:
 
 def out_of_reach(
     stack: Stack, holder: Resource, path: str, service: str, source: str | None, *, standard: bool = True
-) -> str | None:
-    """Why what a service sends to the dead letters at this path does not arrive there; None where it does.
+) -> Finding | None:
+    """Why what a service sends to the dead-letter queue at this path does not arrive there; None where it does.
 
-    `standard` says that they have to be a standard queue. Raises Undecided where nobody can tell.
+    `standard` says that it has to be a standard queue. Raises Undecided where nobody can tell.
     """
     if why := unfit(stack, holder, path, source, standard=standard):
         return why
@@ -95,13 +96,21 @@ def out_of_reach(
     if queue is None:
         return None
     why = refusal(stack, queue, request(service, "sqs:SendMessage", queue, source))
-    return why and f"{why}. Let {service} sqs:SendMessage there, with a condition on aws:SourceArn that holds"
+    if why is None:
+        return None
+    return Finding(
+        f"{why}.",
+        f"Allow sqs:SendMessage to {service} in the queue's policy, with a condition on aws:SourceArn that matches the "
+        "source of the messages.",
+    )
 
 
-def unfit(stack: Stack, holder: Resource, path: str, source: str | None = None, *, standard: bool = True) -> str | None:
-    """Why nothing could ever be sent to the dead letters at this path; None where it could.
+def unfit(
+    stack: Stack, holder: Resource, path: str, source: str | None = None, *, standard: bool = True
+) -> Finding | None:
+    """Why nothing could ever be sent to the dead-letter queue at this path; None where it could.
 
-    They are a queue in the Region of what they serve
+    It is a queue in the Region of what it serves
     (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
     """
     try:
@@ -110,13 +119,17 @@ def unfit(stack: Stack, holder: Resource, path: str, source: str | None = None, 
         given = None
     found = arns.parts(given or "")
     if found and found[1] != "sqs":
-        return f"{given} is no queue. Set the ARN of a standard queue"
+        return Finding(f"{given} is no queue.", f"Set {path} to the ARN of a standard queue.")
     queue = stack.target(holder, path, kinds.QUEUE)
     if standard and ((given or "").endswith(".fifo") or (queue is not None and _is_fifo(queue))):
-        return f"{queue.name if queue else given} is a FIFO queue. Set the ARN of a standard queue"
+        return Finding(
+            f"{queue.name if queue else given} is a FIFO queue.", f"Set {path} to the ARN of a standard queue."
+        )
     here, there = _region(source), _region(known_arn(queue) or given)
     if here and there and here != there:
-        return f"{queue.name if queue else given} is in {there}, and they have to be in {here}. Set a queue there"
+        return Finding(
+            f"{queue.name if queue else given} is in {there}, but has to be in {here}.", f"Set {path} to a queue there."
+        )
     return None
 
 

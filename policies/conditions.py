@@ -39,6 +39,8 @@ class Condition:
     key: str
     """In lower case, such as `aws:sourcearn`."""
     given: Any
+    name: str = ""
+    """The key as it is written."""
 
     @cached_property
     def values(self) -> list[str]:
@@ -232,7 +234,10 @@ Test = Callable[[str], bool]
 """Whether a value names somebody."""
 Tests = Callable[[str], Test | None]
 """The test for the values of a key; None where the key says nothing of whom."""
+_NETWORK = "aws:sourceip"
+"""Its values are judged together: two halves are the whole."""
 CALLERS: dict[str, Test] = {
+    _NETWORK: is_fixed,
     **dict.fromkeys(
         (
             "aws:principalaccount",
@@ -272,7 +277,6 @@ SOURCES: dict[str, Test] = {
     "aws:sourcearn": is_fixed_arn,
 }
 """Keys that say on whose behalf an AWS service calls, and not which."""
-_NETWORK = "aws:sourceip"
 _SERVICE: dict[str, Test] = {"aws:principalservicename": is_fixed}
 _FOR_ANY_SERVICE = frozenset({"aws:principalisawsservice", "aws:viaawsservice"})
 _CONTEXTS = ("kms:encryptioncontext:", "sts:externalid")
@@ -280,7 +284,7 @@ _CONTEXTS = ("kms:encryptioncontext:", "sts:externalid")
 _WIDEST_PREFIX = {4: 8, 6: 32}
 """Broader networks are the public (the same page of S3)."""
 _WIDEST_SHARE = 16
-"""All networks of a list together are at most this part of all addresses: two halves are the whole."""
+"""All networks of a list together are at most this part of all addresses."""
 
 
 def names_somebody(conditions: Iterable[Condition], *, by_source: bool = True) -> bool:
@@ -311,7 +315,7 @@ def spares_only_somebody(conditions: Collection[Condition], further: Tests = {}.
     Undecided where nobody can tell.
     """
     known = CALLERS | SOURCES
-    sparing = [one for one in conditions if one.key not in _FOR_ANY_SERVICE]
+    sparing = [one for one in conditions if not (one.key in _FOR_ANY_SERVICE and one.values == ["false"])]
     if not conditions:
         return True
     return bool(sparing) and all_of(
@@ -339,9 +343,9 @@ def literal_wildcards(conditions: Iterable[Condition], prefixes: tuple[str, ...]
 
 def is_named(condition: Condition, tests: Tests) -> bool:
     """Whether each of its values stands for somebody in particular. Raises Undecided where one is unknown."""
-    if condition.key == _NETWORK:
-        return is_narrow_network(condition.values)
     test = tests(condition.key)
+    if test is not None and condition.key == _NETWORK:
+        return is_narrow_network(condition.values)
     return (
         test is not None and bool(condition.values) and all(_stands(condition, test, one) for one in condition.values)
     )

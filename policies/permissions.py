@@ -4,16 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import kinds, values
+from . import values
+from .access_inputs import PERMISSIONS
 from .policy_documents import Statement
 from .stack import Resource
 
-TYPES = (kinds.FUNCTION_PERMISSION, kinds.EVENT_PERMISSION)
+TYPES = tuple(PERMISSIONS)
 _CONDITIONS: Mapping[str, tuple[str, str]] = {
     "sourceArn": ("ArnLike", "aws:SourceArn"),
     # AWS takes no wildcard here: whoever writes one means a pattern.
     "sourceAccount": ("StringLike", "aws:SourceAccount"),
     "principalOrgId": ("StringLike", "aws:PrincipalOrgID"),
+    "organizationId": ("StringLike", "aws:PrincipalOrgID"),
     "eventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
     "functionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
 }

@@ -1,12 +1,13 @@
 """Reads policy documents: what a statement allows, to whom, and whether its conditions keep strangers out."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from . import conditions, kinds, values, wildcards
 from .conditions import Condition, Tests
+from .finding import Finding
 from .stack import Resource, Stack
 from .values import Undecided, all_of, any_of
 
@@ -25,6 +26,10 @@ class Statement:
         """Its Sid, or its number, to be named in a complaint."""
         sid = values.member(self.raw, "Sid")
         return f"statement {sid}" if isinstance(sid, str) and sid else f"statement {self.index + 1}"
+
+    def of(self, holder: Resource) -> str:
+        """What a finding about this statement in the policy of a resource is about, whichever rule finds it."""
+        return f"{holder.urn} {self.raw!r}"
 
     @property
     def allows(self) -> bool:
@@ -76,7 +81,7 @@ class Statement:
         """Its conditions, one for each operator and key."""
         block = values.document(values.member(self.raw, "Condition")) or {}
         return tuple(
-            Condition(operator.lower(), key.lower(), given)
+            Condition(operator.lower(), key.lower(), given, key)
             for operator, keys in block.items()
             for key, given in (values.document(keys) or {}).items()
         )
@@ -214,24 +219,29 @@ def _spares_anyone(denying: Statement) -> bool:
     return any(ANYONE in names for names in denying.not_principals.values())
 
 
-def unmatched_value(statement: Statement, *prefixes: str) -> str | None:
-    """What to say of a value that nobody has, because its operator takes a wildcard literally; None where none does.
+def unmatched_value(statement: Statement, *prefixes: str) -> Finding | None:
+    """A value that nobody has, because its operator takes a wildcard literally; None where there is none.
 
     Of keys that say who calls, and of those that begin with one of these.
     """
     for condition, value in conditions.literal_wildcards(statement.conditions, tuple(map(str.lower, prefixes))):
         operator = "StringEqualsIgnoreCase" if condition.ignores_case else "StringEquals"
-        return (
-            f"it compares {condition.key} with {value} by {operator}, which takes * and ? literally, so nobody has "
-            "that value. Set a value without them, or StringLike if a pattern is meant."
+        return Finding(
+            f"it compares {condition.name} with {value} by {operator}, which takes * and ? literally, so no request "
+            "matches.",
+            "Set a value without wildcards, or use StringLike if a pattern is meant.",
         )
     return None
 
 
-def unmatched_statement(holder: Resource, statement: Statement) -> str | None:
-    """The same as a complaint about the policy of a resource."""
-    said = unmatched_value(statement) if statement.allows else None
-    return said and f"The policy of {holder.name} lets nobody in as {statement.name} says: {said}"
+def unmatched_statement(holder: Resource, statement: Statement) -> Finding | None:
+    """The same, as a finding about the policy of a resource."""
+    found = unmatched_value(statement) if statement.allows else None
+    if found is None:
+        return None
+    return replace(
+        found.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "), about=statement.of(holder)
+    )
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -246,9 +256,10 @@ def _known(arn: str | None) -> str:
 RESOURCE_POLICIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     kinds.QUEUE: ((kinds.QUEUE_POLICY, "queueUrl", "policy"),),
     kinds.TOPIC: ((kinds.TOPIC_POLICY, "arn", "policy"),),
-    kinds.KEY: ((kinds.KEY_POLICY, "keyId", "policy"),),
+    **dict.fromkeys(kinds.KEYS, ((kinds.KEY_POLICY, "keyId", "policy"),)),
     kinds.SECRET: ((kinds.SECRET_POLICY, "secretArn", "policy"),),
     kinds.EVENT_BUS: ((kinds.EVENT_BUS_POLICY, "eventBusName", "policy"),),
+    kinds.REST_API: ((kinds.REST_API_POLICY, "restApiId", "policy"),),
 }
 """The resources that hold the policy of another: their type, the property that says of which, and the document."""
 

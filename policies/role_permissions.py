@@ -44,6 +44,15 @@ class Grant:
     statement: Statement
     holder: Resource
     """The resource that the statement, or the attachment of its policy, is written in."""
+    written_in: Resource | str
+    """The resource whose document it is in, or the ARN of a policy that AWS wrote."""
+
+    @property
+    def about(self) -> str:
+        """What a finding about it is about: the statement, or the attachment of a policy that AWS wrote."""
+        if isinstance(self.written_in, str):
+            return f"{self.holder.urn} {self.written_in}"
+        return self.statement.of(self.written_in)
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ def _answer(stack: Stack, role: Resource, action: str, target: Resource | str) -
         return True
     if None in answers or not given.complete:
         return None
-    return isinstance(target, Resource) and _settled(partial(_admitted, stack, role, action, target))
+    return _settled(partial(_admitted, stack, role, action, target))
 
 
 def _collected(stack: Stack, role: Resource) -> Permissions:
@@ -93,14 +102,18 @@ def _collected(stack: Stack, role: Resource) -> Permissions:
         if found is None:
             complete = False
         else:
-            grants += [Grant(one, holder) for one in found]
+            grants += [Grant(statement, holder, written_in) for statement, written_in in found]
     return Permissions(tuple(grants), complete and not _may_have_more(stack, role))
 
 
-def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[], list[Statement] | None]]]:
+Written = list[tuple[Statement, Resource | str]]
+"""Statements, each with the resource whose document it is in, or the ARN of a policy that AWS wrote."""
+
+
+def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[], Written | None]]]:
     """Everything that gives the role statements, each with a way to read them."""
     for one in stack.referring(role, "role", kinds.ROLE_POLICY).certain:
-        yield one, partial(policy_documents.statements, one.value("policy"))
+        yield one, partial(_statements_in, one)
     for type_, path in _SOURCES[1:]:
         for one in stack.referring(role, path, type_).certain:
             yield one, partial(_attached, stack, one)
@@ -108,42 +121,44 @@ def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[
     yield role, partial(_listed, stack, role, "managedPolicyArns")
 
 
-def _attached(stack: Stack, attachment: Resource) -> list[Statement] | None:
+def _statements_in(policy: Resource) -> Written:
+    return [(one, policy) for one in policy_documents.statements(policy.value("policy"))]
+
+
+def _attached(stack: Stack, attachment: Resource) -> Written | None:
     """The statements of the policies that an attachment names; None where one of them is not ours to read."""
     if attachment.type == kinds.ROLE_POLICY_ATTACHMENTS:
         return _listed(stack, attachment, "policyArns")
     found = stack.target(attachment, "policyArn", kinds.POLICY)
-    if found is not None:
-        return policy_documents.statements(found.value("policy"))
-    return _by_aws(attachment.text("policyArn") or "")
+    return _statements_in(found) if found is not None else _by_aws(attachment.text("policyArn") or "")
 
 
-def _inline(role: Resource) -> list[Statement]:
+def _inline(role: Resource) -> Written:
     return [
-        statement
+        (statement, role)
         for one in role.items("inlinePolicies")
         for statement in policy_documents.statements((values.document(one) or {}).get("policy"))
     ]
 
 
-def _listed(stack: Stack, holder: Resource, path: str) -> list[Statement] | None:
+def _listed(stack: Stack, holder: Resource, path: str) -> Written | None:
     """The statements of the policies in a list; None where one of them is not ours to read."""
-    found: list[Statement] = []
+    found: Written = []
     for arn in holder.texts(path):
         policy = stack.find(arn, kinds.POLICY)
-        statements = policy_documents.statements(policy.value("policy")) if policy is not None else _by_aws(arn)
-        if statements is None:
+        written = _statements_in(policy) if policy is not None else _by_aws(arn)
+        if written is None:
             return None
-        found += statements
+        found += written
     return found
 
 
-def _by_aws(arn: str) -> list[Statement] | None:
+def _by_aws(arn: str) -> Written | None:
     """What AWS wrote into a policy of its own; None where it is not known here."""
     if ":iam::aws:policy/" not in arn:
         return None
     written = _MANAGED.get(arn.rpartition("/")[2])
-    return None if written is None else [Statement({"Resource": "*", **one}, i) for i, one in enumerate(written)]
+    return None if written is None else [(Statement({"Resource": "*", **one}, i), arn) for i, one in enumerate(written)]
 
 
 def _may_have_more(stack: Stack, role: Resource) -> bool:
@@ -183,8 +198,15 @@ def covers(pattern: str, target: Resource | str) -> bool:
     return values.undecided("the ARN is not known yet")
 
 
-def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bool:
-    """Whether the policy of the resource lets this role in by itself."""
+def _admitted(stack: Stack, role: Resource, action: str, called: Resource | str) -> bool:
+    """Whether the policy of the resource, a grant or a permission lets this role in by itself."""
+    target = stack.find(called, kinds.FUNCTION, kinds.FUNCTION_ALIAS) if isinstance(called, str) else called
+    if target is None:
+        return False
+    if target.type in (kinds.FUNCTION, kinds.FUNCTION_ALIAS):
+        return _permitted(stack, role, action, target)
+    if target.type in kinds.KEYS and _granted(stack, role, action, target):
+        return True
     if target.type not in policy_documents.RESOURCE_POLICIES:
         return False
     if target.looked_up:
@@ -196,6 +218,30 @@ def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bo
     if None in answers:
         values.undecided(f"the policy of {target.name} is unknown")
     return False
+
+
+def _granted(stack: Stack, role: Resource, action: str, key: Resource) -> bool:
+    """Whether a grant of a key is for this role (https://docs.aws.amazon.com/kms/latest/developerguide/grants.html)."""
+    grants = stack.referring(key, "keyId", kinds.KEY_GRANT).certain
+    return values.any_of(
+        grants,
+        lambda grant: (
+            action.partition(":")[2] in grant.texts("operations")
+            and stack.target(grant, "granteePrincipal", kinds.ROLE) is role
+        ),
+    )
+
+
+def _permitted(stack: Stack, role: Resource, action: str, function: Resource) -> bool:
+    """Whether a permission of a function is for this role, or for everybody."""
+
+    def is_for_it(permission: Resource) -> bool:
+        principal = permission.value("principal")
+        return policy_documents.matches(permission.text("action") or "", action) and (
+            principal == "*" or stack.target(permission, "principal", kinds.ROLE) is role
+        )
+
+    return values.any_of(stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain, is_for_it)
 
 
 def _names(statement: Statement, role: Resource, action: str) -> bool:

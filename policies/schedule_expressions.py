@@ -1,7 +1,7 @@
 """Reads schedule expressions as EventBridge Scheduler does: whether it takes one, and how soon it comes round again."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -49,6 +49,18 @@ def shortest_period(expression: str) -> int | None:
     raise Refused("it is neither rate(...) nor cron(...) nor at(...)")
 
 
+def list_run_days(day_of_month: str, month: str, day_of_week: str, first_year: int, last_year: int) -> list[date]:
+    """The days of these years on which three fields of a cron expression let it run. Raises Refused."""
+    fields = ("0", "0", day_of_month, month, day_of_week, "*")
+    parsed = _parse_fields([field.upper() for field in fields])
+    starts = [date(year, each, 1) for year in range(first_year, last_year + 1) for each in sorted(parsed[3].values)]
+    return [day for start in starts for day in _days_of_month(start) if _runs_on(parsed, day)]
+
+
+def _days_of_month(start: date) -> list[date]:
+    return [start.replace(day=number) for number in range(1, _last_of_month(start).day + 1)]
+
+
 def _of_rate(value: int, unit: str) -> int:
     """Singular and plural are told apart by EventBridge's rules alone."""
     if value < 1:
@@ -62,15 +74,19 @@ def _of_cron(text: str) -> int | None:
     fields = text.upper().split(" ")
     if len(fields) != len(_NAMES) or "" in fields:
         raise Refused(f"cron has six fields with one space between them, not {len(text.split())}")
-    if (fields[2] == "?") == (fields[4] == "?"):
-        raise Refused("exactly one of day-of-month and day-of-week has to be ?")
-    parsed = [_field(index, field) for index, field in enumerate(fields)]
+    parsed = _parse_fields(fields)
     times = sorted(hour * 3600 + minute * 60 for hour in parsed[1].values for minute in parsed[0].values)
     within = min((later - earlier for earlier, later in pairwise(times)), default=2 * DAY)
     overnight = times[0] + DAY - times[-1]
     if overnight >= within:
         return within
     return min(within, overnight if _runs_on_two_days_in_a_row(parsed) else overnight + DAY)
+
+
+def _parse_fields(fields: Sequence[str]) -> "list[_Field]":
+    if (fields[2] == "?") == (fields[4] == "?"):
+        raise Refused("exactly one of day-of-month and day-of-week has to be ?")
+    return [_field(index, field) for index, field in enumerate(fields)]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 from . import arns, conditions
 from .conditions import Condition
+from .finding import Complaints, Finding
 from .policy_documents import Statement
-from .rule import Complaints, each
+from .rule import each
 from .stack import Resource
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
@@ -16,14 +17,14 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "type": "array",
         "items": {"type": "string", "pattern": r"^[0-9]{12}$"},
         "default": [],
-        "description": "Accounts that may be let in, the stack's own among them. Unless given, any account that is "
-        "named.",
+        "description": "Account ids that policies may grant access to, besides the stack's own account; if empty, any "
+        "account that is named.",
     },
     "trustedOrganizations": {
         "type": "array",
         "items": {"type": "string", "pattern": r"^o-[a-z0-9]{10,32}$"},
         "default": [],
-        "description": "Organizations that may be let in. Unless given, any organization that is named.",
+        "description": "Organization ids that policies may grant access to; if empty, any organization that is named.",
     },
 }
 """Of every rule that judges whom a policy lets in."""
@@ -49,8 +50,8 @@ class Trusted:
 
 def complain_of_outsiders(
     holder: Resource, found: Sequence[Statement], accounts: Sequence[str], organizations: Sequence[str]
-) -> Iterator[str]:
-    """What to say about the statements of a policy that let in an account or organization which is not trusted."""
+) -> Iterator[Finding]:
+    """The statements of a policy that let in an account or an organization which is not trusted."""
     if not accounts and not organizations:
         return
     trusted = Trusted(frozenset({*accounts, *_own_accounts(holder)} if accounts else ()), frozenset(organizations))
@@ -60,14 +61,13 @@ def complain_of_outsiders(
             what, setting = (
                 ("account", "trustedAccounts")
                 if _ACCOUNT.fullmatch(named)
-                else (
-                    "organization",
-                    "trustedOrganizations",
-                )
+                else ("organization", "trustedOrganizations")
             )
-            yield (
-                f"{holder.name} lets in the {what} {named}, which is not among {setting}: {statement.name}. Remove it, "
-                f"or add it to {setting} of this rule."
+            yield Finding(
+                f"The policy of {holder.name} grants access to the {what} {named}, which is not in {setting}: "
+                f"{statement.name}.",
+                f"Remove it, or add it to {setting} of this rule.",
+                about=statement.of(holder),
             )
 
     yield from each(found, judge)

@@ -1,8 +1,11 @@
-"""Policies that say who may come in: nobody is let in unknown, and no AWS service on a stranger's behalf."""
+"""Trust policies and resource policies: no public access, and no AWS service acting for another customer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from .. import conditions, kinds, permissions, trusted_accounts, web_identities
+from .. import conditions, kinds, permissions, public_access, trusted_accounts, web_identities
+from ..access_inputs import RESOURCE_POLICIES
+from ..finding import Complaints, Finding
 from ..policy_documents import (
     ANYONE,
     Statement,
@@ -13,29 +16,16 @@ from ..policy_documents import (
     unmatched_statement,
     unmatched_value,
 )
-from ..rule import Complaints, each, rule
+from ..rule import each, rule
 from ..stack import Resource
 from ..trusted_accounts import complain_of_outsiders
 
-CLOSED = {
-    kinds.KEY: "policy",
-    kinds.KEY_POLICY: "policy",
-    kinds.SECRET: "policy",
-    kinds.SECRET_POLICY: "policy",
-    kinds.EVENT_BUS_POLICY: "policy",
-    **dict.fromkeys(kinds.BUCKETS, "policy"),
-    kinds.BUCKET_POLICY: "policy",
-    kinds.REPOSITORY_POLICY: "policy",
-    kinds.TABLE_POLICY: "policy",
-}
+_OF_OTHER_SUBJECTS = (kinds.QUEUE, kinds.QUEUE_POLICY, kinds.TOPIC, kinds.TOPIC_POLICY)
+CLOSED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ not in _OF_OTHER_SUBJECTS}
 """Where policies of resources are written, but for queues and topics: these are another subject's."""
-GUARDED = CLOSED | {
-    kinds.QUEUE: "policy",
-    kinds.QUEUE_POLICY: "policy",
-    kinds.TOPIC: "policy",
-    kinds.TOPIC_POLICY: "policy",
-}
-"""The same, and queues and topics."""
+GUARDED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != kinds.LOG_RESOURCE_POLICY}
+"""The same, and queues and topics. Log groups let EventBridge in without a condition
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html)."""
 
 ASSUMING = frozenset(
     {
@@ -50,7 +40,6 @@ ASSUMING = frozenset(
         "config",
         "datasync",
         "dms",
-        "ecs-tasks",
         "elasticmapreduce",
         "events",
         "fis",
@@ -81,6 +70,11 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/cross-service-confused-de
 its role (such as https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html). On the pages of
 Lambda, EC2, API Gateway, Glue, Firehose, Backup, CodeDeploy and S3 replication there is none, CloudTrail's is about
 buckets alone, and EKS takes one for clusters and does without.
+"""
+ASSUMING_BY_SOME_PAGES = frozenset({"ecs-tasks"})
+"""Services for which some of AWS's pages have such a condition and others have none: it is advised. ECS's page of the
+task role has one (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html), that of the task
+execution role has none (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html).
 """
 SENDING = frozenset(
     {
@@ -117,7 +111,7 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-conte
 USING_KEYS = frozenset({"cloudfront", "delivery.logs", "guardduty", "logs", "sns"})
 """Services that say for whom they use a key. S3 and CloudTrail, by their own pages, are let in without
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
-WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, kinds.KEY, kinds.KEY_POLICY})
+WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, *kinds.KEYS, kinds.KEY_POLICY})
 """Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
@@ -134,22 +128,29 @@ _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 def role_trust_is_not_open(
     role: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
 ) -> Complaints:
-    """A role is assumed only by principals that are named, and by somebody in particular of an identity provider."""
+    """A role may be assumed only by specific principals, and by specific identities of an identity provider.
+
+    Set Principal to specific services, roles or accounts, and conditions on an identity provider's claims.
+    """
     found = statements(role.value("assumeRolePolicy"))
 
     def judge(statement: Statement) -> Complaints:
         if not statement.allows:
             return
         if _is_open_trust(statement, found):
-            yield (
-                f"The role {role.name} may be assumed by everybody: {statement.name} of assumeRolePolicy has "
-                f"{_everybody(statement)} without a condition that says who. Set Principal to the service, role or "
-                "account meant."
+            yield Finding(
+                f"The role {role.name} may be assumed by anyone: {statement.name} of assumeRolePolicy has "
+                f"{_everybody(statement)} with no condition that limits who may call.",
+                "Set Principal to a specific service, role or account.",
+                about=statement.of(role),
             )
         providers = statement.principals.get("Federated", [])
         yield from each(providers, lambda provider: _open_provider(role, found, statement, provider))
         if literal := unmatched_value(statement, *map(web_identities.issuer_of, providers)):
-            yield f"The role {role.name} cannot be assumed as {statement.name} of assumeRolePolicy says: {literal}"
+            literal = literal.prefix(
+                f"The role {role.name} cannot be assumed by {statement.name} of assumeRolePolicy: "
+            )
+            yield replace(literal, about=statement.of(role))
 
     yield from each(found, judge)
     yield from complain_of_outsiders(role, found, trusted_accounts, trusted_organizations)
@@ -158,6 +159,7 @@ def role_trust_is_not_open(
 @rule(
     *CLOSED,
     *permissions.TYPES,
+    kinds.FUNCTION_URL,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
@@ -166,20 +168,29 @@ def role_trust_is_not_open(
 def resource_policy_is_not_open(
     holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
 ) -> Complaints:
-    """A key, secret, bus, bucket, repository, table or function is not open to the world."""
+    """The policy of a key, secret, bus, bucket, repository, table, function or the like grants no public access.
+
+    Set Principal to specific accounts, roles or services, or add a condition on a specific account or source.
+    """
+    if holder.type == kinds.FUNCTION_URL:
+        yield from public_access.of_function_url(holder)
+        return
     is_permission = holder.type in permissions.TYPES
     found = [permissions.statement(holder)] if is_permission else statements(holder.value(CLOSED[holder.type]))
     for statement in open_statements(found):
         if is_permission:
-            yield (
-                f"The permission {holder.name} lets everybody in: principal is * and nothing says who. Set principal "
-                "to an account, a role or a service, or sourceArn, sourceAccount or principalOrgId to a fixed value."
+            yield Finding(
+                f"The permission {holder.name} grants public access: principal is *, and nothing limits who may call.",
+                "Set principal to an account, a role or a service, or sourceArn, sourceAccount or principalOrgId to a "
+                "fixed value.",
             )
         else:
-            yield (
-                f"The policy of {holder.name} lets everybody in: {statement.name} allows "
-                f"{', '.join(statement.actions) or 'all but some actions'} to {_everybody(statement)} without a "
-                "condition that says whose. Set Principal to an account, a role or a service."
+            yield Finding(
+                f"The policy of {holder.name} grants public access: {statement.name} allows "
+                f"{', '.join(statement.actions) or 'all but some actions'} to {_everybody(statement)} with no "
+                "condition that limits who may call.",
+                public_access.advice(holder, statement),
+                about=statement.of(holder),
             )
     yield from each(found, lambda one: unmatched_statement(holder, one))
     yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
@@ -192,16 +203,22 @@ def resource_policy_is_not_open(
     link=f"{_GUIDE}/confused-deputy.html",
 )
 def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
-    """A service that says for whom it assumes a role is held to a source: an account, an organisation or a resource."""
+    """The trust policy for a service that supports it is limited to a source: an account, organization or resource.
+
+    Set the conditions aws:SourceAccount and, where the resource is known, aws:SourceArn.
+    """
 
     def judge(statement: Statement) -> Complaints:
-        services = [one for one in statement.services if _name(one) in ASSUMING]
-        if not services or not statement.allows or conditions.names_source(statement.conditions):
+        advised = [one for one in statement.services if _name(one) in ASSUMING_BY_SOME_PAGES]
+        required = [one for one in statement.services if _name(one) in ASSUMING]
+        if not (required or advised) or not statement.allows or conditions.names_source(statement.conditions):
             return None
-        return (
-            f"The role {role.name} may be assumed by {' and '.join(services)} on anybody's behalf: {statement.name} of "
-            "assumeRolePolicy has no condition that holds its source to somebody. Set Condition to aws:SourceAccount, "
-            "and to aws:SourceArn where the resource is known."
+        return Finding(
+            f"The role {role.name} may be assumed by {' and '.join(required or advised)} for any AWS customer: "
+            f"{statement.name} of assumeRolePolicy has no condition on a specific source.",
+            "Set Condition to aws:SourceAccount, and to aws:SourceArn where the resource is known.",
+            about=statement.of(role),
+            is_advisory=not required,
         )
 
     yield from each(statements(role.value("assumeRolePolicy")), judge)
@@ -215,13 +232,16 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
     link=f"{_GUIDE}/confused-deputy.html",
 )
 def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
-    """A service that says for whom it calls a resource is held to a source, but for EventBridge and topics."""
+    """A resource policy for a service that supports it is limited to a source, except for EventBridge and topics.
+
+    Set a condition on aws:SourceArn, or on aws:SourceAccount; for a Lambda permission, sourceArn or sourceAccount.
+    """
     if holder.type == kinds.FUNCTION_PERMISSION:
         yield from _permission(holder)
         return
 
     def judge(statement: Statement) -> Complaints:
-        honouring = USING_KEYS if holder.type in (kinds.KEY, kinds.KEY_POLICY) else SENDING
+        honouring = USING_KEYS if holder.type in (*kinds.KEYS, kinds.KEY_POLICY) else SENDING
         services = [
             one
             for one in statement.services
@@ -229,10 +249,11 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
         ]
         if not services or not statement.allows or conditions.names_source(statement.conditions):
             return None
-        return (
-            f"The policy of {holder.name} lets {' and '.join(services)} in on anybody's behalf: {statement.name} has "
-            "no condition that holds its source to somebody. Set Condition to aws:SourceArn of the resource it comes "
-            "from, or to aws:SourceAccount."
+        return Finding(
+            f"The policy of {holder.name} admits {' and '.join(services)} for any AWS customer: {statement.name} has "
+            "no condition on a specific source.",
+            "Set Condition to aws:SourceArn of the calling resource, or to aws:SourceAccount.",
+            about=statement.of(holder),
         )
 
     yield from each(statements(holder.value(GUARDED[holder.type])), judge)
@@ -267,14 +288,15 @@ def _open_provider(role: Resource, found: list[Statement], statement: Statement,
     ):
         return None
     key, example = web_identities.wanted(provider)
-    return (
-        f"The role {role.name} may be assumed by everybody who has a token of {provider}: no condition in "
-        f"{statement.name} of assumeRolePolicy names the owner of the token whole. Set StringEquals or StringLike of "
-        f"{key} to {example}."
+    return Finding(
+        f"The role {role.name} may be assumed by anyone with a token of {provider}: no condition in "
+        f"{statement.name} of assumeRolePolicy names the complete owner of the token.",
+        f"Set StringEquals or StringLike of {key} to {example}.",
+        about=statement.of(role),
     )
 
 
-def _permission(permission: Resource) -> Iterator[str]:
+def _permission(permission: Resource) -> Iterator[Finding]:
     """The same, of what a Lambda permission has in the place of conditions."""
     statement = permissions.statement(permission)
     services = [one for one in statement.services if _name(one) in SENDING]
@@ -285,9 +307,9 @@ def _permission(permission: Resource) -> Iterator[str]:
     found = (
         f"sourceArn is {source}" if source else f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} absent"
     )
-    yield (
-        f"The permission {permission.name} lets {services[0]} call the function on anybody's behalf: {found}. Set "
-        "sourceArn to the resource it comes from, or sourceAccount."
+    yield Finding(
+        f"The permission {permission.name} lets {services[0]} invoke the function for any AWS customer: {found}.",
+        "Set sourceArn to the calling resource, or sourceAccount.",
     )
 
 

@@ -6,7 +6,8 @@ changes make a new resource; which outputs are unknown until there is one; JSON 
 cannot show what only AWS knows: quotas, eventual consistency, what a service refuses.
 
 Environment: `STAND_IN_AWS` is the embedded AWS as JSON (the fields of `local.aws.Aws`), `STAND_IN_LOG` a file that gets
-one JSON line for each resource that is created, updated or deleted, `STAND_IN_REFUSES` a part of a URN that is refused.
+one JSON line for each resource that is created, updated or deleted, `STAND_IN_REFUSES` a list of parts of URNs that are
+refused.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent import futures
 from typing import Any
 
@@ -36,7 +38,7 @@ _ALARMS = ("aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAl
 class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     """The provider, for one embedded AWS."""
 
-    def __init__(self, aws: Aws, log: str | None, refuses: str | None) -> None:
+    def __init__(self, aws: Aws, log: str | None, refuses: Sequence[str]) -> None:
         self._aws, self._log, self._refuses = aws, log, refuses
         self._writing = threading.Lock()
 
@@ -162,11 +164,11 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 class _refused:  # noqa: N801 - used as a statement
     """Turns what AWS or the table refuses into the provider's error, and refuses what the test asked to refuse."""
 
-    def __init__(self, context: grpc.ServicerContext, urn: str, refuses: str | None) -> None:
+    def __init__(self, context: grpc.ServicerContext, urn: str, refuses: Sequence[str]) -> None:
         self._context, self._urn, self._refuses = context, urn, refuses
 
     def __enter__(self) -> None:
-        if self._refuses and self._refuses in self._urn:
+        if any(part in self._urn for part in self._refuses):
             self._context.abort(grpc.StatusCode.UNKNOWN, f"AccessDenied: {self._urn.rpartition('::')[2]}")
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
@@ -198,7 +200,7 @@ def main() -> None:
     """Serve until the engine ends this process."""
     environment = os.environ
     aws = Aws(**json.loads(environment["STAND_IN_AWS"]))
-    provider = StandIn(aws, environment.get("STAND_IN_LOG"), environment.get("STAND_IN_REFUSES"))
+    provider = StandIn(aws, environment.get("STAND_IN_LOG"), json.loads(environment.get("STAND_IN_REFUSES", "[]")))
     server = grpc.server(
         futures.ThreadPoolExecutor(8),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],

@@ -169,9 +169,9 @@ class EngineStack:
         """What an update would do."""
         return self._observe(self._stack.preview, **options)
 
-    def up(self, *, refuses: str | None = None, **options: Any) -> Outcome:
-        """An update; the provider refuses what has `refuses` in its URN."""
-        self._stack.workspace.env_vars = {**self._environment, "STAND_IN_REFUSES": refuses or ""}
+    def up(self, *, refuses: Sequence[str] = (), **options: Any) -> Outcome:
+        """An update; the provider refuses what has one of these in its URN."""
+        self._stack.workspace.env_vars = {**self._environment, "STAND_IN_REFUSES": json.dumps(refuses)}
         return self._observe(self._stack.up, **options)
 
     def refresh(self) -> Outcome:

@@ -8,19 +8,19 @@ REFUSED = (
     "Function::rotation-guard-audit-check",
     "StateMachine::",
 )
-"""What AWS refuses in one update, and no more in the next one."""
+"""What AWS refuses: all of it in the first update, and in each further one the first of them no more."""
 
 
 def test_an_update_goes_on_where_the_one_before_it_has_failed(new_stack):
     stack = new_stack("everything")
     announced = stack.preview()
 
-    for refused in REFUSED:
-        failed = stack.up(refuses=refused)
+    for allowed in range(len(REFUSED)):
+        failed = stack.up(refuses=REFUSED[allowed:])
 
-        assert failed.failed, refused
-        assert any("AccessDenied" in message for message in failed.messages), refused
-        assert {step.op for step in failed.changes()} <= {"create", "update"}, refused
+        assert failed.failed
+        assert any("AccessDenied" in message for message in failed.messages)
+        assert {step.op for step in failed.changes()} <= {"create", "update"}
     resumed = stack.up()
 
     assert (resumed.failed, resumed.messages) == (False, [])

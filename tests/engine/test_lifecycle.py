@@ -78,7 +78,8 @@ def test_the_audit_is_scheduled_and_writes_down_what_it_checks(deployed, aws):
     assert schedule["Target"]["Arn"].endswith(f":function:{outputs['function_name']}")
     assert "FunctionError" not in answer
     assert len([row for row in rows if row["run_id"]["S"] == run["run_id"]]) == run["checked"]
-    demo = deployed.stack.read_config().get("rotation-guard:demo", False)
+    # The engine writes texts.
+    demo = str(deployed.stack.read_config().get("rotation-guard:demo")).lower() == "true"
     assert (run["checked"] > 0) == demo
 
 

@@ -16,6 +16,7 @@ LONG_AGO = "python3.7"
 AWS_KEY = "AKIAQQQQQQQQQQQQQQQQ"
 FIFO = "arn:aws:sqs:eu-west-1:111122223333:elsewhere.fifo"
 EVERYTHING = '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}'
+SUBSCRIBING = EVERYTHING.replace('"Action": "*"', '"Action": "sns:Subscribe"')
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 TRUST = "assumeRolePolicy"
 DOCUMENTS = ("policy", TRUST)
@@ -42,7 +43,8 @@ CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("sqsManagedSseEnabled", False),
         ("policy", EVERYTHING),
     ),
-    kinds.TOPIC: (("policy", EVERYTHING),),
+    kinds.TOPIC: (("policy", EVERYTHING), ("policy", SUBSCRIBING)),
+    kinds.TOPIC_POLICY: (("policy", EVERYTHING), ("policy", SUBSCRIBING)),
     kinds.TOPIC_SUBSCRIPTION: (("redrivePolicy", json.dumps({"deadLetterTargetArn": FIFO})),),
     kinds.EVENT_TARGET: (
         ("retryPolicy", {"maximumEventAgeInSeconds": 86400}),
@@ -56,6 +58,7 @@ CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
     ),
     kinds.FUNCTION: (
         ("runtime", LONG_AGO),
+        ("deadLetterConfig", {"targetArn": FIFO}),
         ("environment.variables.AWS_SECRET", AWS_KEY),
         ("environment.variables.DB_PASSWORD", "hunter2hunter2"),
         ("environment.variables.SIGNING", "-----BEGIN RSA PRIVATE KEY-----"),

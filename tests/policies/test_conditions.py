@@ -184,6 +184,12 @@ def test_a_service_is_held_to_whom_it_acts_for(block, names):
     assert conditions.names_source(parsed(block)) is names
 
 
+def test_a_key_is_held_by_conditions_on_it_alone():
+    network = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
+    assert not conditions.names_key(parsed(network), "aws:sourceaccount")
+    assert conditions.names_key(parsed({**network, **equals("aws:SourceAccount", ACCOUNT)}), "aws:sourceaccount")
+
+
 @pytest.mark.parametrize(
     ("block", "value"),
     [
@@ -260,6 +266,7 @@ def test_a_deny_of_all_others_keeps_them_out(denying):
         deny({"Bool": {"aws:SecureTransport": "false"}}),
         deny({"Null": {"aws:PrincipalOrgID": "true"}}),
         deny({"Bool": {"aws:PrincipalIsAWSService": "false"}}),
+        deny({**OUTSIDERS, "Bool": {"aws:PrincipalIsAWSService": "true"}}),
         deny(OUTSIDERS, Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
     ],
     ids=lambda one: str(one.raw),

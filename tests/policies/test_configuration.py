@@ -8,11 +8,12 @@ from policies.rules import RULES
 from tests.policies.programs import program, queue
 
 KEEPS = "queue-keeps-messages"
-RESOURCES = program(queue("orders", messageRetentionSeconds=86_400, redrivePolicy="{}")).stack().resources
+RESOURCES = program(queue("orders", redrivePolicy="{}")).stack().resources
+CHOSEN = program(queue("orders", messageRetentionSeconds=86_400, redrivePolicy="{}")).stack().resources
 
 
-def levels(config):
-    return {one.policy: one.enforcement for one in check(RESOURCES, config).complaints}
+def levels(config, resources=RESOURCES):
+    return {one.policy: one.enforcement for one in check(resources, config).complaints}
 
 
 @pytest.mark.parametrize(
@@ -25,12 +26,26 @@ def levels(config):
         ({"all": "disabled", KEEPS: "mandatory"}, "mandatory"),
         ({KEEPS: "remediate"}, "mandatory"),
         ({KEEPS: "disabled"}, None),
-        ({KEEPS: {"minRetentionDays": 1}}, None),
-        ({KEEPS: {"minRetentionDays": 1.0}}, None),
+        ({KEEPS: {"minRetentionDays": 4}}, None),
+        ({KEEPS: {"minRetentionDays": 4.0}}, None),
     ],
 )
 def test_a_level_and_a_parameter_apply(config, level):
     assert levels(config).get(KEEPS) == level
+
+
+@pytest.mark.parametrize(
+    ("config", "level"),
+    [
+        ({}, "advisory"),
+        ({KEEPS: "mandatory"}, "advisory"),
+        ({KEEPS: {"minRetentionDays": 14}}, "mandatory"),
+        ({KEEPS: {"enforcementLevel": "advisory", "minRetentionDays": 14}}, "advisory"),
+        ({KEEPS: {"minRetentionDays": 1}}, None),
+    ],
+)
+def test_a_finding_may_be_advisory_where_its_rule_is_mandatory(config, level):
+    assert levels(config, CHOSEN).get(KEEPS) == level
 
 
 @pytest.mark.parametrize(

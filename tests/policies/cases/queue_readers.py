@@ -62,7 +62,7 @@ CASES = [
         "wild",
         "more than SQS takes",
         program(queue("orders", redrivePolicy=json_of(deadLetterTargetArn=ELSEWHERE, maxReceiveCount=1001))),
-        {"orders": "SQS refuses"},
+        {"orders": "SQS rejects"},
     ),
     Case(
         RECEIVES,

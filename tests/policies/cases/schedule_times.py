@@ -19,7 +19,7 @@ CASES = [
         "plain",
         "left to AWS",
         program(every("rate(1 hour)")),
-        {"nightly": ("every 3600 s", "is absent, which means 86400", "less than 3600, such as 1800")},
+        {"nightly": ("after 3600 s", "is absent, which means 86400", "less than 3600, such as 1800")},
     ),
     Case(RETRIES, "plain", "a day, daily", program(every("cron(0 3 * * ? *)", 86400)), {"nightly": "86400"}),
     Case(RETRIES, "wild", "as text", program(every("rate(30 minutes)", "1800")), {"nightly": "1800"}),
@@ -27,11 +27,11 @@ CASES = [
         RETRIES, "wild", "every minute", program(every("rate(1 minute)", 60)), {"nightly": "maximumRetryAttempts to 0"}
     ),
     Case(
-        RETRIES, "wild", "twice in the night", program(every("cron(0 23,1 * * ? *)", 7200)), {"nightly": "every 7200 s"}
+        RETRIES, "wild", "twice in the night", program(every("cron(0 23,1 * * ? *)", 7200)), {"nightly": "after 7200 s"}
     ),
-    Case(RETRIES, "wild", "on workdays", program(every("cron(0 9 ? * MON-FRI *)")), {"nightly": "every 86400 s"}),
+    Case(RETRIES, "wild", "on workdays", program(every("cron(0 9 ? * MON-FRI *)")), {"nightly": "after 86400 s"}),
     Case(
-        RETRIES, "wild", "the last and the first", program(every("cron(0 9 1,L * ? *)")), {"nightly": "every 86400 s"}
+        RETRIES, "wild", "the last and the first", program(every("cron(0 9 1,L * ? *)")), {"nightly": "after 86400 s"}
     ),
     Case(RETRIES, "compliant", "half the period", program(every("rate(1 hour)", 1800, 10))),
     Case(RETRIES, "unknown", "how often", program(every(UNKNOWN, 3600))),

@@ -120,7 +120,7 @@ CASES = [
             queue_policy("dead", queueUrl=dead.url, policy=policy(allow(SCHEDULER, "sqs:SendMessage", dead.arn))),
             at(),
         ),
-        {"nightly": "no queue policy"},
+        {"nightly": "a queue policy cannot replace this"},
         silent_at_preview=True,
     ),
     Case(
@@ -287,7 +287,7 @@ CASES = [
             "wild",
             f"{what} may assume it",
             program(dead, job, own := role("starter", assumeRolePolicy=policy(*trust)), both, at(own)),
-            {"nightly": "does not let scheduler.amazonaws.com assume it"},
+            {"nightly": "does not allow scheduler.amazonaws.com to assume it"},
         )
         for what, trust in {
             "only EventBridge": (assumed("events.amazonaws.com"),),
