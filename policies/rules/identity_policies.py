@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .. import conditions, iam_actions, identity_policies, kinds, resource_types
+from .. import iam_actions, identity_policies, kinds, resource_conditions, resource_types
 from ..access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
 from ..finding import Complaints, Finding
 from ..policy_documents import Statement, matches, statements
@@ -27,28 +27,6 @@ _SERVING_OTHERS = (
 DELEGATING = frozenset(DOCUMENTS) - frozenset(_SERVING_OTHERS)
 """Where AWS itself, and most people, give an account all actions: what its roles may do is then written with them."""
 TYPES = tuple(dict.fromkeys((*identity_policies.TYPES, *DOCUMENTS)))
-_NARROWING = frozenset(
-    {
-        "kms:resourcealiases",
-        "kms:requestalias",
-        "kms:viaservice",
-        "secretsmanager:secretid",
-        "secretsmanager:name",
-        "secretsmanager:resource/allowrotationlambdaarn",
-        "iam:awsservicename",
-        "ses:fromaddress",
-        "ec2:vpc",
-        "ec2:subnet",
-        "ecs:cluster",
-        "lambda:functionarn",
-        "elasticfilesystem:accesspointarn",
-        "s3:dataaccesspointarn",
-    }
-)
-"""Keys of conditions that say which resource is meant, as an ARN would."""
-_NARROWING_BY_NAME = ("resourcetag/", "kms:encryptioncontext:")
-"""The same, of keys that go on with a name: of a tag, or of what is encrypted."""
-
 _LOGGING = frozenset({"logs:createloggroup", "logs:createlogstream", "logs:putlogevents"})
 """What the execution role of a function needs to log. The Lambda console allows the first on every log group of an
 account (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html), and AWSLambdaBasicExecutionRole
@@ -120,7 +98,7 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
     """
 
     def judge(statement: Statement) -> Complaints:
-        if ANY_RESOURCE not in statement.resources or _is_narrowed(statement):
+        if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
             return None
         # What allows a whole service is complained about for that.
         named = [one for one in statement.actions if not iam_actions.is_whole_service(one)]
@@ -155,7 +133,7 @@ def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
     """
 
     def judge(statement: Statement) -> Complaints:
-        if ANY_RESOURCE not in statement.resources or _is_narrowed(statement):
+        if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
             return None
         held = [one for one in statement.actions if one != ANY_RESOURCE and iam_actions.stock_of_resources(one)]
         held = [one for one in held if not iam_actions.held_to_resources(one)]
@@ -231,7 +209,7 @@ def policy_covers_no_whole_type(
     """
 
     def judge(statement: Statement) -> Complaints:
-        if _is_narrowed(statement):
+        if resource_conditions.names_resources(statement.conditions):
             return None
         actions = [
             one
@@ -278,7 +256,7 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
         if not passing or all(iam_actions.is_whole_service(one) for one in passing):
             return None
         loose = [one for one in statement.resources if iam_actions.is_pattern(one.rpartition(":")[2])]
-        is_for_any_service = not _names_service(statement)
+        is_for_any_service = not resource_conditions.names_service(statement.conditions)
         if not loose and not is_for_any_service:
             return None
         passed = f"any role that matches {_listed(loose)}" if loose else "a role"
@@ -321,24 +299,6 @@ def _takes_no_resource(action: str) -> bool:
         return False
     found = iam_actions.covered(action)
     return bool(found) and not found[0].takes_resources
-
-
-def _is_narrowed(statement: Statement) -> bool:
-    """Whether a condition says which resources are meant."""
-    return any(
-        (condition.key in _NARROWING or any(part in condition.key for part in _NARROWING_BY_NAME))
-        and all(map(conditions.has_text, condition.values))
-        for condition in conditions.limiting(statement.conditions)
-    )
-
-
-def _names_service(statement: Statement) -> bool:
-    return any(
-        condition.key == "iam:passedtoservice"
-        and condition.values
-        and not any(value.startswith("*") for value in condition.values)
-        for condition in conditions.limiting(statement.conditions)
-    )
 
 
 def _listed(names: list[str]) -> str:

@@ -32,15 +32,11 @@ TYPES = "no rule judges the policy of this type"
 METADATA = "reading metadata of a whole type is mandatory where its name has none of the usual words"
 PROPORTION = "mandatory where advice is enough"
 TWICE = "two rules complain of one statement"
-NAMES_NOTHING = "a condition that is true of every resource counts as one that names some"
 RUN_TIME_ID = "an id that AWS assigns is asked for by name"
 DEAD_LETTERS = "no rule asks of a queue's dead letters what SQS asks for"
 QUALIFIER = "whether a destination is for the alias that is called is not compared"
 SCHEDULES = "no rule judges the schedule of an event rule"
 PENDING: dict[str, str] = {
-    "identity_policies: a tag of the resource compared with itself": NAMES_NOTHING,
-    "identity_policies: any alias of a key": NAMES_NOTHING,
-    "identity_policies: tasks of any cluster": NAMES_NOTHING,
     "identity_policies: a new elastic address": RUN_TIME_ID,
     "readers_and_dead_letters: a destination of another alias": QUALIFIER,
     "deliverability: schedule: the role may not start the target": OUTSIDE,
