@@ -26,6 +26,11 @@ OF_METADATA = (
     "*:Describe*",
     "*:List*",
     *(f"*:Get*{what}" for what in ("Attributes", "Location", "Metadata", "Status", "Tagging", "Tags", "Versioning")),
+    *(f"*:Get*{what}" for what in ("Policy", "PublicAccessBlock")),
+    # All that IAM keeps, and whatever is set of a bucket; of a function a configuration has its variables as well.
+    "iam:Get*",
+    "s3:GetBucket*",
+    "s3:Get*Configuration",
 )
 """Reading that shows what is known of a resource and nothing that is in it, by the words that AWS uses for that."""
 _ABOUT_ONE = frozenset(

@@ -27,10 +27,21 @@ _SERVING_OTHERS = (
 DELEGATING = frozenset(DOCUMENTS) - frozenset(_SERVING_OTHERS)
 """Where AWS itself, and most people, give an account all actions: what its roles may do is then written with them."""
 TYPES = tuple(dict.fromkeys((*identity_policies.TYPES, *DOCUMENTS)))
-_LOGGING = frozenset({"logs:createloggroup", "logs:createlogstream", "logs:putlogevents"})
-"""What the execution role of a function needs to log. The Lambda console allows the first on every log group of an
-account (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html), and AWSLambdaBasicExecutionRole
-all three: to narrow them is advice."""
+_OF_EXECUTION_ROLES = frozenset(
+    {
+        "logs:createloggroup",
+        "logs:createlogstream",
+        "logs:putlogevents",
+        "ec2:createnetworkinterface",
+        "ec2:deletenetworkinterface",
+        "ec2:assignprivateipaddresses",
+        "ec2:unassignprivateipaddresses",
+    }
+)
+"""What the execution role of a function needs to log, and to reach a VPC. The Lambda console allows the first on every
+log group of an account (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html),
+AWSLambdaBasicExecutionRole all three, and AWSLambdaVPCAccessExecutionRole those of network interfaces as well
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html): to narrow them is advice."""
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -114,7 +125,7 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
             f"resource-level permissions: {statement.name} has Resource *.",
             f"Set Resource to {advice}.",
             about=statement.of(holder),
-            is_advisory=_only_logs(held),
+            is_advisory=_serves_execution(held),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -232,7 +243,7 @@ def policy_covers_no_whole_type(
             f"The policy {holder.name} allows {whole}: Resource has {_listed([*resources])} in {statement.name}.",
             "Set Resource to specific ARNs or a name prefix.",
             about=statement.of(holder),
-            is_advisory=all(_only_logs(found) for found in by_type.values()),
+            is_advisory=all(_serves_execution(found) for found in by_type.values()),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -269,6 +280,9 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
             + (" without a condition on iam:PassedToService." if is_for_any_service else "."),
             " ".join(fixes),
             about=statement.of(holder),
+            # EC2's own page has the beginning of a name
+            # (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html).
+            is_advisory=not is_for_any_service and not any(map(_names_no_role, loose)),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -289,9 +303,14 @@ def read_others(holder: Resource) -> list[Statement]:
         return []
 
 
-def _only_logs(actions: Iterable[str]) -> bool:
-    """Whether these actions only write logs."""
-    return all(one.lower() in _LOGGING for one in actions)
+def _names_no_role(resource: str) -> bool:
+    """Whether a pattern takes in every role, of one account or of all."""
+    return resource == ANY_RESOURCE or resource_types.whole_type(resource) is not None
+
+
+def _serves_execution(actions: Iterable[str]) -> bool:
+    """Whether AWS's own policies for the execution role of a function allow these actions just so."""
+    return all(one.lower() in _OF_EXECUTION_ROLES for one in actions)
 
 
 def _takes_no_resource(action: str) -> bool:

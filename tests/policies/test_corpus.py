@@ -37,17 +37,12 @@ DEAD_LETTERS = "no rule asks of a queue's dead letters what SQS asks for"
 QUALIFIER = "whether a destination is for the alias that is called is not compared"
 SCHEDULES = "no rule judges the schedule of an event rule"
 PENDING: dict[str, str] = {
-    "identity_policies: a new elastic address": RUN_TIME_ID,
     "readers_and_dead_letters: a destination of another alias": QUALIFIER,
     "deliverability: schedule: the role may not start the target": OUTSIDE,
     "deliverability: schedule: the role may not start a target of another stack": OUTSIDE,
     "deliverability: schedule: the role may not make the API call of a universal target": OUTSIDE,
     "deliverability: destination: the role may not send to a queue of another stack": OUTSIDE,
     "deliverability: pipe: the role may not start the target": PIPES,
-    "identity_policies: describing roles": METADATA,
-    "identity_policies: bucket settings": METADATA,
-    "identity_policies: roles passed by the beginning of their name": PROPORTION,
-    "identity_policies: a function in a VPC": PROPORTION,
     "proportion: a website": PROPORTION,
     "proportion: a website as a property of the bucket": PROPORTION,
     "proportion: a public policy behind a block": PROPORTION,
