@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from .. import admission, arns, kinds, role_permissions, values
+from .. import admission, arns, kinds, outside_targets, role_permissions, values
 from ..finding import Complaints, Finding
 from ..rule import each, stack_rule
 from ..stack import Resource, Stack
@@ -94,19 +94,17 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
         who = function.name if function is not None else holder.name
         # Of what reads a stream no page says so.
         takes_fifo = holder.type == kinds.EVENT_SOURCE_MAPPING
-        if target is None:
-            arn = holder.text(path)
-            if arn is not None and arn.endswith(".fifo") and not takes_fifo:
-                yield _fifo(who, arn, path)
+        name = target.name if target is not None else holder.text(path)
+        if name is None:
             return
-        if target.type in (kinds.QUEUE, kinds.TOPIC) and _is_fifo(target) and not takes_fifo:
-            yield _fifo(who, target.name, path)
+        if not takes_fifo and (_is_fifo(target) if target is not None else name.endswith(".fifo")):
+            yield _fifo(who, name, path)
         role = stack.target(function, "role", kinds.ROLE) if function is not None else None
         missing = _missing_to_hand_over(stack, role, holder, path, target) if role is not None else []
         if role is not None and missing:
             what = "successful" if "onSuccess" in path else "failed"
             yield Finding(
-                f"The function {who} cannot send records of {what} invocations to {target.name} ({path} of "
+                f"The function {who} cannot send records of {what} invocations to {name} ({path} of "
                 f"{holder.name}): its role {role.name} lacks {' and '.join(missing)}.",
                 "Allow it in a policy of the role.",
             )
@@ -203,9 +201,13 @@ def _function(stack: Stack, config: Resource) -> Resource | None:
     return found
 
 
-def _missing_to_hand_over(stack: Stack, role: Resource, holder: Resource, path: str, target: Resource) -> list[str]:
-    """The actions that a role lacks to hand something over, be it to a bucket
+def _missing_to_hand_over(
+    stack: Stack, role: Resource, holder: Resource, path: str, target: Resource | None
+) -> list[str]:
+    """The actions that a role lacks to hand something over, be it to a bucket or outside the stack
     (https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html)."""
+    if target is None:
+        return outside_targets.missing_to_call(stack, role, holder.text(path))
     if target.type not in kinds.BUCKETS:
         return role_permissions.missing_to_send(stack, role, holder, path, target)
     arn = admission.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
@@ -226,6 +228,8 @@ def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool
 
 
 def _is_fifo(target: Resource) -> bool:
+    if target.type not in (kinds.QUEUE, kinds.TOPIC):
+        return False
     try:
         return bool(target.flag("fifoQueue" if target.type == kinds.QUEUE else "fifoTopic", absent=False))
     except Undecided:

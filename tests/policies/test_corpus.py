@@ -38,11 +38,6 @@ QUALIFIER = "whether a destination is for the alias that is called is not compar
 SCHEDULES = "no rule judges the schedule of an event rule"
 PENDING: dict[str, str] = {
     "readers_and_dead_letters: a destination of another alias": QUALIFIER,
-    "deliverability: schedule: the role may not start the target": OUTSIDE,
-    "deliverability: schedule: the role may not start a target of another stack": OUTSIDE,
-    "deliverability: schedule: the role may not make the API call of a universal target": OUTSIDE,
-    "deliverability: destination: the role may not send to a queue of another stack": OUTSIDE,
-    "deliverability: pipe: the role may not start the target": PIPES,
     "proportion: a website": PROPORTION,
     "proportion: a website as a property of the bucket": PROPORTION,
     "proportion: a public policy behind a block": PROPORTION,

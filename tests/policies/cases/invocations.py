@@ -173,7 +173,19 @@ CASES = [
             sends("lambda:InvokeFunction", MENDS),
         ),
     ),
-    Case(REACHES, "near miss", "elsewhere", program(own, reader, config(destination=ELSEWHERE))),
+    Case(
+        REACHES,
+        "wild",
+        "elsewhere",
+        program(own, reader, config(destination=ELSEWHERE)),
+        {"reader": f"lacks sqs:SendMessage on {ELSEWHERE}"},
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "elsewhere, and it may",
+        program(own, reader, sends("sqs:SendMessage", ELSEWHERE), config(destination=ELSEWHERE)),
+    ),
     Case(
         REACHES,
         "near miss",
