@@ -37,7 +37,6 @@ DEAD_LETTERS = "no rule asks of a queue's dead letters what SQS asks for"
 QUALIFIER = "whether a destination is for the alias that is called is not compared"
 SCHEDULES = "no rule judges the schedule of an event rule"
 PENDING: dict[str, str] = {
-    "readers_and_dead_letters: a destination of another alias": QUALIFIER,
     "proportion: a website": PROPORTION,
     "proportion: a website as a property of the bucket": PROPORTION,
     "proportion: a public policy behind a block": PROPORTION,
