@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .. import iam_actions, identity_policies, kinds, resource_conditions, resource_types
+from .. import iam_actions, identity_policies, kinds, resource_conditions, resource_types, trusted_accounts
 from ..access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
 from ..finding import Complaints, Finding
 from ..policy_documents import Statement, matches, statements
@@ -61,7 +61,7 @@ def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
 
     def judge(statement: Statement) -> Complaints:
         whole = [one for one in statement.actions if iam_actions.is_whole_service(one)]
-        if not whole or (holder.type in DELEGATING and not (statement.services or statement.opens_to_anyone())):
+        if not whole or (holder.type in DELEGATING and not _serves_others(stack, statement)):
             return None
         return Finding(
             f"The policy {holder.name} allows {_listed(whole)} in {statement.name}, which also grants every future "
@@ -301,6 +301,15 @@ def read_others(holder: Resource) -> list[Statement]:
         return statements(holder.value(path)) if path else []
     except Undecided:
         return []
+
+
+def _serves_others(stack: Stack, statement: Statement) -> bool:
+    """Whether a statement is for a service, for everybody or for another account, and not for the stack's own."""
+    return (
+        bool(statement.services)
+        or statement.opens_to_anyone()
+        or trusted_accounts.lets_in_another_account(stack, statement)
+    )
 
 
 def _names_no_role(resource: str) -> bool:
