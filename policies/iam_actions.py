@@ -22,11 +22,30 @@ _HELD_ALL_THE_SAME = frozenset(
 """For these the reference has no resource, and Step Functions takes the state machine's ARN
 (https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html)."""
 _READING = frozenset({"List", "Read"})
+_WORDS_OF_METADATA = (
+    "Acl",
+    "Alias",
+    "Attributes",
+    "Concurrency",
+    "Config",
+    "EventSelectors",
+    "Location",
+    "LoggingConfiguration",
+    "Metadata",
+    "Policy",
+    "PublicAccessBlock",
+    "PublicKey",
+    "QueueUrl",
+    "Settings",
+    "Status",
+    "Tagging",
+    "Tags",
+    "Versioning",
+)
 OF_METADATA = (
     "*:Describe*",
     "*:List*",
-    *(f"*:Get*{what}" for what in ("Attributes", "Location", "Metadata", "Status", "Tagging", "Tags", "Versioning")),
-    *(f"*:Get*{what}" for what in ("Policy", "PublicAccessBlock")),
+    *(f"*:Get*{what}" for what in _WORDS_OF_METADATA),
     # All that IAM keeps, and whatever is set of a bucket; of a function a configuration has its variables as well.
     "iam:Get*",
     "s3:GetBucket*",

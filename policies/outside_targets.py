@@ -33,6 +33,8 @@ _KINDS = (
     Kind("kinesis:stream", kinds.STREAM, "kinesis:PutRecord"),
     Kind("firehose:deliverystream", kinds.DELIVERY_STREAM, "firehose:PutRecord"),
     Kind("codebuild:project", "aws:codebuild/project:Project", "codebuild:StartBuild"),
+    Kind("codepipeline:*", "aws:codepipeline/pipeline:Pipeline", "codepipeline:StartPipelineExecution"),
+    Kind("sagemaker:pipeline", "aws:sagemaker/pipeline:Pipeline", "sagemaker:StartPipelineExecution"),
     Kind("ecs:cluster", "aws:ecs/cluster:Cluster", "ecs:RunTask", is_named=False),
 )
 """Those that EventBridge Scheduler, Lambda and EventBridge Pipes call with a role

@@ -252,17 +252,17 @@ def _missing_to_hand_over(
 ) -> list[str]:
     """The actions that a role lacks to hand something over, be it to a bucket or outside the stack
     (https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html)."""
-    if target is None:
+    found = arns.parts((holder.text(path) if target is None else None) or "")
+    if target is None and (found is None or found[1] != "s3"):
         return outside_targets.missing_to_call(stack, role, holder.text(path))
-    if target.type not in kinds.BUCKETS:
+    if target is not None and target.type not in kinds.BUCKETS:
         return role_permissions.missing_to_send(stack, role, holder, path, target)
-    arn = admission.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
+    arn = holder.text(path) if target is None else admission.known_arn(target)
+    if arn is None:
+        values.undecided("the bucket's ARN is not known yet")
+    name = arn if target is None else target.name
     needed = {"s3:PutObject": f"{arn}/aws/lambda/failed", "s3:ListBucket": arn}
-    return [
-        f"{action} on {target.name}"
-        for action, on in needed.items()
-        if not role_permissions.may(stack, role, action, on)
-    ]
+    return [f"{action} on {name}" for action, on in needed.items() if not role_permissions.may(stack, role, action, on)]
 
 
 def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool:
