@@ -252,15 +252,19 @@ def _missing_to_hand_over(
 ) -> list[str]:
     """The actions that a role lacks to hand something over, be it to a bucket or outside the stack
     (https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html)."""
-    found = arns.parts((holder.text(path) if target is None else None) or "")
-    if target is None and (found is None or found[1] != "s3"):
-        return outside_targets.missing_to_call(stack, role, holder.text(path))
-    if target is not None and target.type not in kinds.BUCKETS:
-        return role_permissions.missing_to_send(stack, role, holder, path, target)
-    arn = holder.text(path) if target is None else admission.known_arn(target)
-    if arn is None:
-        values.undecided("the bucket's ARN is not known yet")
-    name = arn if target is None else target.name
+    if target is None:
+        outside = holder.text(path) or ""
+        found = arns.parts(outside)
+        if found and found[1] == "s3":
+            return _missing_on_bucket(stack, role, outside, outside)
+        return outside_targets.missing_to_call(stack, role, outside)
+    if target.type in kinds.BUCKETS:
+        arn = admission.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
+        return _missing_on_bucket(stack, role, target.name, arn)
+    return role_permissions.missing_to_send(stack, role, holder, path, target)
+
+
+def _missing_on_bucket(stack: Stack, role: Resource, name: str, arn: str) -> list[str]:
     needed = {"s3:PutObject": f"{arn}/aws/lambda/failed", "s3:ListBucket": arn}
     return [f"{action} on {name}" for action, on in needed.items() if not role_permissions.may(stack, role, action, on)]
 
