@@ -164,8 +164,8 @@ PUBLIC_GRANTS: Mapping[str, tuple[str, ...]] = {
 """Inputs without a policy document by which something is shared with everybody."""
 
 ACCESS_BLOCKS: Mapping[str, str] = {
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "",
-    "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock": "",
+    kinds.BUCKET_BLOCK: "",
+    kinds.ACCOUNT_BLOCK: "",
     "aws:s3/accessPoint:AccessPoint": "publicAccessBlockConfiguration",
 }
 """Where public access to buckets is blocked, and the object that its four switches are in."""

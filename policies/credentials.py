@@ -6,7 +6,7 @@ import re
 
 _PREFIXED = (
     # https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
-    r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
+    r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{36,}",
     # https://docs.gitlab.com/security/tokens/
     r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-[\w.-]{20,}",
     # https://docs.slack.dev/authentication/tokens

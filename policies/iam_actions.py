@@ -22,10 +22,34 @@ _HELD_ALL_THE_SAME = frozenset(
 """For these the reference has no resource, and Step Functions takes the state machine's ARN
 (https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html)."""
 _READING = frozenset({"List", "Read"})
+_WORDS_OF_METADATA = (
+    "Acl",
+    "Alias",
+    "Attributes",
+    "Concurrency",
+    "Config",
+    "EventSelectors",
+    "Location",
+    "LoggingConfiguration",
+    "Metadata",
+    "Policy",
+    "PublicAccessBlock",
+    "PublicKey",
+    "QueueUrl",
+    "Settings",
+    "Status",
+    "Tagging",
+    "Tags",
+    "Versioning",
+)
 OF_METADATA = (
     "*:Describe*",
     "*:List*",
-    *(f"*:Get*{what}" for what in ("Attributes", "Location", "Metadata", "Status", "Tagging", "Tags", "Versioning")),
+    *(f"*:Get*{what}" for what in _WORDS_OF_METADATA),
+    # All that IAM keeps, and whatever is set of a bucket; of a function a configuration has its variables as well.
+    "iam:Get*",
+    "s3:GetBucket*",
+    "s3:Get*Configuration",
 )
 """Reading that shows what is known of a resource and nothing that is in it, by the words that AWS uses for that."""
 _ABOUT_ONE = frozenset(

@@ -22,6 +22,11 @@ a key or a subnet, has an id of AWS's as well, and can be named all the same."""
 _OF_COMPUTE = re.compile(r"(?:instance|volume|networkinterface|task|fleet)$")
 _COMPUTE = frozenset({"ec2", "ssm"})
 _MAKING = re.compile(r"(?:Create|Run|Copy|Allocate|Import|Register|Request|Start|Submit|Issue|Purchase)(?=[A-Z])")
+_MADE_AS = {"elasticip": "address"}
+"""What an action calls a type that it makes, where the two have no word in common.
+
+(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html)
+"""
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,13 @@ class ResourceType:
 
     def is_made_by(self, action: str) -> bool:
         """Whether an action makes such a resource, and so finds out its name."""
+        making = _MAKING.match(action)
+        if making is None or not self.has_id:
+            return False
         noun = self.name.rpartition(" ")[2].replace("-", "")
-        return self.has_id and _MAKING.match(action) is not None and noun in action.lower()
+        noun = _MADE_AS.get(noun, noun)
+        made = action[making.end() :].lower()
+        return noun in made or noun.removesuffix("s").endswith(made.removesuffix("s"))
 
 
 @cache

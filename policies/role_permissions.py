@@ -78,6 +78,14 @@ def may(stack: Stack, role: Resource, action: str, target: Resource | str) -> bo
     return values.undecided(f"what {role.name} may do is unknown") if answer is None else answer
 
 
+def may_somewhere(stack: Stack, role: Resource, action: str) -> bool:
+    """Whether the role may do this to anything at all. Raises Undecided where nobody can tell."""
+    given = of(stack, role)
+    if values.any_of(given.grants, lambda one: one.statement.allows and one.statement.covers(action)):
+        return True
+    return False if given.complete else values.undecided(f"a policy of {role.name} is not ours to read")
+
+
 def _answer(stack: Stack, role: Resource, action: str, target: Resource | str) -> bool | None:
     """The same, kept for those who share a role; None where nobody can tell."""
     given = of(stack, role)

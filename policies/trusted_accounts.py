@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import arns, conditions
+from . import arns, conditions, kinds
 from .conditions import Condition
 from .finding import Complaints, Finding
 from .policy_documents import Statement
 from .rule import each
-from .stack import Resource
+from .stack import Resource, Stack
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "trustedAccounts": {
@@ -85,6 +85,21 @@ def outsiders(statement: Statement, trusted: Trusted) -> list[str]:
     if statement.opens_to_anyone() or statement.services:
         found += [one for named in by_condition for one in named]
     return [one for one in dict.fromkeys(found) if one and not trusted.takes(one)]
+
+
+def lets_in_another_account(stack: Stack, statement: Statement) -> bool:
+    """Whether one of its principals is of an account in which the stack has nothing; not where none is known."""
+    own = stack.once(_accounts_of_stack)
+    accounts = map(_account_in, statement.principals.get("AWS", ()))
+    return bool(own) and any(account and account not in own for account in accounts)
+
+
+def _accounts_of_stack(stack: Stack) -> frozenset[str]:
+    """The accounts that the stack's own resources are in, as far as their ARNs are known and have one."""
+    # What is fixed to another resource may have its ARN as an input.
+    own = (one for one in stack.resources if not one.looked_up and one.type not in kinds.FIXED_TO_OTHERS)
+    found = (one.props.get("arn") for one in own)
+    return frozenset(account for arn in found if isinstance(arn, str) and (account := _account_in(arn)))
 
 
 def _named_in(condition: Condition) -> list[str]:

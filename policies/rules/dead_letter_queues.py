@@ -177,9 +177,12 @@ def _text(holder: Resource, path: str) -> str | None:
 
 
 def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) -> Finding | None:
-    """Why a dead-letter queue is not FIFO or standard as its source is."""
+    """Why what is named as a dead-letter queue is none, or not FIFO or standard as its source is."""
     if target is None and arn is None:
         return None
+    found = arns.parts(arn or "")
+    if found and found[1] != "sqs":
+        return Finding(f"{arn} is no queue.", "Set deadLetterTargetArn to the ARN of a queue.")
     fifo = delivery.is_fifo(target) if target is not None else str(arn).endswith(".fifo")
     if fifo == delivery.is_fifo(queue):
         return None

@@ -247,10 +247,7 @@ def _role_may(stack: Stack, role: Resource, action: str, on: Resource | str | No
     """Whether a role may do this to that; to anything at all where that is None."""
     if on is not None:
         return role_permissions.may(stack, role, action, on)
-    given = role_permissions.of(stack, role)
-    if any_of(given.grants, lambda one: one.statement.allows and one.statement.covers(action)):
-        return True
-    return False if given.complete else values.undecided("a policy of the role is not ours to read")
+    return role_permissions.may_somewhere(stack, role, action)
 
 
 def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:

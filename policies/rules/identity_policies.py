@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .. import conditions, iam_actions, identity_policies, kinds, resource_types
+from .. import iam_actions, identity_policies, kinds, resource_conditions, resource_types, trusted_accounts
 from ..access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
 from ..finding import Complaints, Finding
 from ..policy_documents import Statement, matches, statements
@@ -27,32 +27,21 @@ _SERVING_OTHERS = (
 DELEGATING = frozenset(DOCUMENTS) - frozenset(_SERVING_OTHERS)
 """Where AWS itself, and most people, give an account all actions: what its roles may do is then written with them."""
 TYPES = tuple(dict.fromkeys((*identity_policies.TYPES, *DOCUMENTS)))
-_NARROWING = frozenset(
+_OF_EXECUTION_ROLES = frozenset(
     {
-        "kms:resourcealiases",
-        "kms:requestalias",
-        "kms:viaservice",
-        "secretsmanager:secretid",
-        "secretsmanager:name",
-        "secretsmanager:resource/allowrotationlambdaarn",
-        "iam:awsservicename",
-        "ses:fromaddress",
-        "ec2:vpc",
-        "ec2:subnet",
-        "ecs:cluster",
-        "lambda:functionarn",
-        "elasticfilesystem:accesspointarn",
-        "s3:dataaccesspointarn",
+        "logs:createloggroup",
+        "logs:createlogstream",
+        "logs:putlogevents",
+        "ec2:createnetworkinterface",
+        "ec2:deletenetworkinterface",
+        "ec2:assignprivateipaddresses",
+        "ec2:unassignprivateipaddresses",
     }
 )
-"""Keys of conditions that say which resource is meant, as an ARN would."""
-_NARROWING_BY_NAME = ("resourcetag/", "kms:encryptioncontext:")
-"""The same, of keys that go on with a name: of a tag, or of what is encrypted."""
-
-_LOGGING = frozenset({"logs:createloggroup", "logs:createlogstream", "logs:putlogevents"})
-"""What the execution role of a function needs to log. The Lambda console allows the first on every log group of an
-account (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html), and AWSLambdaBasicExecutionRole
-all three: to narrow them is advice."""
+"""What the execution role of a function needs to log, and to reach a VPC. The Lambda console allows the first on every
+log group of an account (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html),
+AWSLambdaBasicExecutionRole all three, and AWSLambdaVPCAccessExecutionRole those of network interfaces as well
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html): to narrow them is advice."""
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -72,7 +61,7 @@ def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
 
     def judge(statement: Statement) -> Complaints:
         whole = [one for one in statement.actions if iam_actions.is_whole_service(one)]
-        if not whole or (holder.type in DELEGATING and not (statement.services or statement.opens_to_anyone())):
+        if not whole or (holder.type in DELEGATING and not _serves_others(stack, statement)):
             return None
         return Finding(
             f"The policy {holder.name} allows {_listed(whole)} in {statement.name}, which also grants every future "
@@ -120,7 +109,7 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
     """
 
     def judge(statement: Statement) -> Complaints:
-        if ANY_RESOURCE not in statement.resources or _is_narrowed(statement):
+        if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
             return None
         # What allows a whole service is complained about for that.
         named = [one for one in statement.actions if not iam_actions.is_whole_service(one)]
@@ -136,7 +125,7 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
             f"resource-level permissions: {statement.name} has Resource *.",
             f"Set Resource to {advice}.",
             about=statement.identify(holder),
-            is_advisory=_is_logging_only(held),
+            is_advisory=_serves_execution(held),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -155,7 +144,7 @@ def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
     """
 
     def judge(statement: Statement) -> Complaints:
-        if ANY_RESOURCE not in statement.resources or _is_narrowed(statement):
+        if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
             return None
         held = [one for one in statement.actions if one != ANY_RESOURCE and iam_actions.stock_of_resources(one)]
         held = [one for one in held if not iam_actions.held_to_resources(one)]
@@ -231,7 +220,7 @@ def policy_covers_no_whole_type(
     """
 
     def judge(statement: Statement) -> Complaints:
-        if _is_narrowed(statement):
+        if resource_conditions.names_resources(statement.conditions):
             return None
         actions = [
             one
@@ -254,7 +243,7 @@ def policy_covers_no_whole_type(
             f"The policy {holder.name} allows {whole}: Resource has {_listed([*resources])} in {statement.name}.",
             "Set Resource to specific ARNs or a name prefix.",
             about=statement.identify(holder),
-            is_advisory=all(_is_logging_only(found) for found in by_type.values()),
+            is_advisory=all(_serves_execution(found) for found in by_type.values()),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -278,7 +267,7 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
         if not passing or all(iam_actions.is_whole_service(one) for one in passing):
             return None
         loose = [one for one in statement.resources if iam_actions.is_pattern(one.rpartition(":")[2])]
-        is_for_any_service = not _names_service(statement)
+        is_for_any_service = not resource_conditions.names_service(statement.conditions)
         if not loose and not is_for_any_service:
             return None
         passed = f"any role that matches {_listed(loose)}" if loose else "a role"
@@ -291,6 +280,9 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
             + (" without a condition on iam:PassedToService." if is_for_any_service else "."),
             " ".join(fixes),
             about=statement.identify(holder),
+            # EC2's own page has the beginning of a name
+            # (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html).
+            is_advisory=not is_for_any_service and not any(map(_names_no_role, loose)),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -311,9 +303,23 @@ def read_others(holder: Resource) -> list[Statement]:
         return []
 
 
-def _is_logging_only(actions: Iterable[str]) -> bool:
-    """Whether these actions only write logs."""
-    return all(one.lower() in _LOGGING for one in actions)
+def _serves_others(stack: Stack, statement: Statement) -> bool:
+    """Whether a statement is for a service, for everybody or for another account, and not for the stack's own."""
+    return (
+        bool(statement.services)
+        or statement.opens_to_anyone()
+        or trusted_accounts.lets_in_another_account(stack, statement)
+    )
+
+
+def _names_no_role(resource: str) -> bool:
+    """Whether a pattern takes in every role, of one account or of all."""
+    return resource == ANY_RESOURCE or resource_types.whole_type(resource) is not None
+
+
+def _serves_execution(actions: Iterable[str]) -> bool:
+    """Whether AWS's own policies for the execution role of a function allow these actions just so."""
+    return all(one.lower() in _OF_EXECUTION_ROLES for one in actions)
 
 
 def _takes_no_resource(action: str) -> bool:
@@ -321,24 +327,6 @@ def _takes_no_resource(action: str) -> bool:
         return False
     found = iam_actions.covered(action)
     return bool(found) and not found[0].takes_resources
-
-
-def _is_narrowed(statement: Statement) -> bool:
-    """Whether a condition says which resources are meant."""
-    return any(
-        (condition.key in _NARROWING or any(part in condition.key for part in _NARROWING_BY_NAME))
-        and all(map(conditions.has_text, condition.values))
-        for condition in conditions.limiting(statement.conditions)
-    )
-
-
-def _names_service(statement: Statement) -> bool:
-    return any(
-        condition.key == "iam:passedtoservice"
-        and condition.values
-        and not any(value.startswith("*") for value in condition.values)
-        for condition in conditions.limiting(statement.conditions)
-    )
 
 
 def _listed(names: list[str]) -> str:

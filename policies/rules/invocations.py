@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from .. import admission, arns, kinds, role_permissions, values
+from .. import admission, arns, kinds, outside_targets, role_permissions, values
 from ..finding import Complaints, Finding
 from ..rule import each, stack_rule
 from ..stack import Resource, Stack
-from ..values import Undecided
+from ..values import Mark, Undecided
 
 DESTINATION = "destinationConfig.onFailure.destination"
 DEAD_LETTERS = "deadLetterConfig.targetArn"
+LATEST = "$LATEST"
 REPORT = "ReportBatchItemFailures"
 _NOT_WAITING = re.compile(r"(events|sns|s3|ses|iot|config|codecommit|logs|logs\.[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 """Services that call a function asynchronously (https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html)."""
@@ -57,19 +59,16 @@ def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -
     """
     if function.has(DEAD_LETTERS):
         return None
-    caller = _asynchronous_caller(stack, function)
-    if caller is None:
+    kept, undecided = _kept_qualifiers(stack, function)
+    lost = [call for call in _asynchronous_calls(stack, function) if not _is_kept(call.qualifier, kept)]
+    if not lost:
         return None
-    configs = [
-        stack.referring(one, "functionName", kinds.FUNCTION_INVOKE_CONFIG) for one in _called_as(stack, function)
-    ]
-    if any(config.has(DESTINATION) for found in configs for config in found.certain):
-        return None
-    if any(found.undecided for found in configs):
+    if undecided:
         values.undecided("an invoke config may be of this function")
+    caller, of = lost[0].caller, f" for {lost[0].qualifier}" if isinstance(lost[0].qualifier, str) else ""
     return Finding(
         f"The function {function.name} is invoked asynchronously (by {caller.name}) and loses an event when all "
-        f"retries fail: no FunctionEventInvokeConfig of it has {DESTINATION}.",
+        f"retries fail: no FunctionEventInvokeConfig of it{of} has {DESTINATION}.",
         f"Set {DESTINATION} to the ARN of a queue.",
     )
 
@@ -94,19 +93,17 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
         who = function.name if function is not None else holder.name
         # Of what reads a stream no page says so.
         takes_fifo = holder.type == kinds.EVENT_SOURCE_MAPPING
-        if target is None:
-            arn = holder.text(path)
-            if arn is not None and arn.endswith(".fifo") and not takes_fifo:
-                yield _fifo(who, arn, path)
+        name = target.name if target is not None else holder.text(path)
+        if name is None:
             return
-        if target.type in (kinds.QUEUE, kinds.TOPIC) and _is_fifo(target) and not takes_fifo:
-            yield _fifo(who, target.name, path)
+        if not takes_fifo and (_is_fifo(target) if target is not None else name.endswith(".fifo")):
+            yield _fifo(who, name, path)
         role = stack.target(function, "role", kinds.ROLE) if function is not None else None
         missing = _missing_to_hand_over(stack, role, holder, path, target) if role is not None else []
         if role is not None and missing:
             what = "successful" if "onSuccess" in path else "failed"
             yield Finding(
-                f"The function {who} cannot send records of {what} invocations to {target.name} ({path} of "
+                f"The function {who} cannot send records of {what} invocations to {name} ({path} of "
                 f"{holder.name}): its role {role.name} lacks {' and '.join(missing)}.",
                 "Add the missing permissions to a policy of the role.",
             )
@@ -176,17 +173,64 @@ def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: l
     )
 
 
-def _asynchronous_caller(stack: Stack, function: Resource) -> Resource | None:
-    """Something that calls this function and does not wait, as far as that is decided."""
+@dataclass(frozen=True)
+class AsynchronousCall:
+    """Something that calls a function and does not wait."""
+
+    caller: Resource
+    qualifier: str | Mark | None
+    """The version or alias that it calls; None for the function itself, a mark where that is unknown."""
+
+
+def _asynchronous_calls(stack: Stack, function: Resource) -> Iterator[AsynchronousCall]:
+    """What calls this function and does not wait, as far as that is decided."""
     for one in _called_as(stack, function):
         for type_, path in _CALLERS:
             for caller in stack.referring(one, path, type_).certain:
                 if type_ not in _NOT_WAITING_IF or _is_by(caller, *_NOT_WAITING_IF[type_]):
-                    return caller
+                    yield from (AsynchronousCall(caller, each) for each in _qualifiers(stack, caller, path, one))
         for permission in stack.referring(one, "function", kinds.FUNCTION_PERMISSION).certain:
             if _is_by(permission, "principal", _NOT_WAITING):
-                return permission
-    return None
+                yield from (
+                    AsynchronousCall(permission, each) for each in _qualifiers(stack, permission, "function", one)
+                )
+
+
+def _kept_qualifiers(stack: Stack, function: Resource) -> tuple[set[str | Mark | None], bool]:
+    """The versions and aliases whose failures an invoke config keeps, and whether there may be more such configs.
+
+    A config holds for the version or alias that it names, and without one for the function itself
+    (https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html).
+    """
+    kept: set[str | Mark | None] = set()
+    undecided = False
+    for one in _called_as(stack, function):
+        found = stack.referring(one, "functionName", kinds.FUNCTION_INVOKE_CONFIG)
+        undecided = undecided or found.undecided
+        for config in found.certain:
+            if config.has(DESTINATION):
+                kept.update(_qualifiers(stack, config, "functionName", one))
+    return kept, undecided
+
+
+def _is_kept(qualifier: str | Mark | None, kept: set[str | Mark | None]) -> bool:
+    """Whether failures of calls of this version or alias are kept, as far as anybody can tell."""
+    return qualifier in kept or (bool(kept) and (qualifier is Mark.UNKNOWN or Mark.UNKNOWN in kept))
+
+
+def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> list[str | Mark | None]:
+    """The versions and aliases of a function that a property means, None for the function itself."""
+    if called.type == kinds.FUNCTION_ALIAS:
+        name = called.value("name")
+        return [name if isinstance(name, str) else Mark.UNKNOWN]
+    if holder.has("qualifier"):
+        given = holder.value("qualifier")
+        return [(None if given == LATEST else given) if isinstance(given, str) else Mark.UNKNOWN]
+    return [
+        found[1] if isinstance(value, str) and (found := arns.function(value)) else Mark.UNKNOWN
+        for value, one in stack.targets(holder, path, kinds.FUNCTION)
+        if one is called
+    ]
 
 
 def _called_as(stack: Stack, function: Resource) -> Iterator[Resource]:
@@ -203,18 +247,26 @@ def _function(stack: Stack, config: Resource) -> Resource | None:
     return found
 
 
-def _missing_to_hand_over(stack: Stack, role: Resource, holder: Resource, path: str, target: Resource) -> list[str]:
-    """The actions that a role lacks to hand something over, be it to a bucket
+def _missing_to_hand_over(
+    stack: Stack, role: Resource, holder: Resource, path: str, target: Resource | None
+) -> list[str]:
+    """The actions that a role lacks to hand something over, be it to a bucket or outside the stack
     (https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html)."""
-    if target.type not in kinds.BUCKETS:
-        return role_permissions.missing_to_send(stack, role, holder, path, target)
-    arn = admission.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
+    if target is None:
+        outside = holder.text(path) or ""
+        found = arns.parts(outside)
+        if found and found[1] == "s3":
+            return _missing_on_bucket(stack, role, outside, outside)
+        return outside_targets.missing_to_call(stack, role, outside)
+    if target.type in kinds.BUCKETS:
+        arn = admission.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
+        return _missing_on_bucket(stack, role, target.name, arn)
+    return role_permissions.missing_to_send(stack, role, holder, path, target)
+
+
+def _missing_on_bucket(stack: Stack, role: Resource, name: str, arn: str) -> list[str]:
     needed = {"s3:PutObject": f"{arn}/aws/lambda/failed", "s3:ListBucket": arn}
-    return [
-        f"{action} on {target.name}"
-        for action, on in needed.items()
-        if not role_permissions.may(stack, role, action, on)
-    ]
+    return [f"{action} on {name}" for action, on in needed.items() if not role_permissions.may(stack, role, action, on)]
 
 
 def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool:
@@ -226,6 +278,8 @@ def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool
 
 
 def _is_fifo(target: Resource) -> bool:
+    if target.type not in (kinds.QUEUE, kinds.TOPIC):
+        return False
     try:
         return bool(target.flag("fifoQueue" if target.type == kinds.QUEUE else "fifoTopic", absent=False))
     except Undecided:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import admission, arns, encryption, kinds, role_permissions
+from .. import admission, arns, encryption, kinds, outside_targets, role_permissions
 from ..finding import Complaints, Finding
 from ..rule import each, stack_rule
 from ..stack import Resource, Stack
@@ -65,11 +65,16 @@ def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
         path = f"{inside}.deadLetterConfig.arn"
         to = stack.target(pipe, path, kinds.QUEUE, kinds.TOPIC)
         role = stack.target(pipe, "roleArn", kinds.ROLE)
-        if to is None or role is None or role.looked_up:
+        if role is None or role.looked_up:
             continue
-        if missing := role_permissions.missing_to_send(stack, role, pipe, path, to):
+        if to is not None:
+            missing = role_permissions.missing_to_send(stack, role, pipe, path, to)
+        else:
+            missing = outside_targets.missing_to_call(stack, role, pipe.text(path))
+        if missing:
             yield Finding(
-                f"The pipe {pipe.name} cannot send failed records to {to.name}: its role {role.name} lacks "
+                f"The pipe {pipe.name} cannot send failed records to {to.name if to else pipe.text(path)}: its role "
+                f"{role.name} lacks "
                 f"{' and '.join(missing)}.",
                 "Add the missing permissions to a policy of the role.",
             )
@@ -144,6 +149,10 @@ def _works(stack: Stack, pipe: Resource) -> Iterator[Work]:
             # Of a function a policy has to name the version or alias that is called.
             named = given if to.type == kinds.FUNCTION and isinstance(given, str) and arns.parts(given) else to
             yield Work(verb, path, actions[to.type], named)
+        elif isinstance(given := pipe.value(path), str):
+            kind = outside_targets.kind_of(given)
+            if kind is not None and kind.type in actions:
+                yield Work(verb, path, actions[kind.type], given)
 
 
 def _target(stack: Stack, pipe: Resource, path: str, *types: str) -> Resource | None:

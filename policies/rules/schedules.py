@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .. import admission, arns, conditions, kinds, policy_documents, role_permissions, wildcards
+from .. import admission, arns, conditions, kinds, outside_targets, policy_documents, role_permissions, wildcards
 from ..conditions import Condition
 from ..finding import Complaints, Finding
 from ..policy_documents import Statement
@@ -44,14 +44,14 @@ def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Com
     """
     if obstacle := admission.unfit(stack, schedule, DEAD_LETTERS):
         yield obstacle.prefix(f"Failed invocations of the schedule {schedule.name} are lost: ")
-    queue = stack.target(schedule, DEAD_LETTERS, kinds.QUEUE)
-    if queue is None:
-        return
     role = stack.target(schedule, "target.roleArn", kinds.ROLE)
-    missing = role_permissions.missing_to_send(stack, role, schedule, DEAD_LETTERS, queue) if role is not None else []
-    if role is not None and missing:
+    if role is None or obstacle:
+        return
+    queue = stack.target(schedule, DEAD_LETTERS, kinds.QUEUE)
+    if missing := _missing(stack, role, schedule, DEAD_LETTERS, queue):
+        name = queue.name if queue else schedule.text(DEAD_LETTERS)
         yield Finding(
-            f"The schedule {schedule.name} cannot send to its dead-letter queue {queue.name}: its role {role.name} "
+            f"The schedule {schedule.name} cannot send to its dead-letter queue {name}: its role {role.name} "
             f"lacks {' and '.join(missing)}.",
             "Add the missing permissions to a policy of the role: a queue policy cannot replace this.",
         )
@@ -69,10 +69,10 @@ def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Compl
     # For which schedules it may be assumed is a rule of its own.
     yield from each([role], lambda one: _untrusting(schedule, one))
     target = stack.target(schedule, "target.arn", *role_permissions.SENDING)
-    missing = role_permissions.missing_to_send(stack, role, schedule, "target.arn", target) if target else []
-    if target is not None and missing:
+    if missing := _missing(stack, role, schedule, "target.arn", target):
+        name = target.name if target else schedule.text("target.arn")
         yield Finding(
-            f"The schedule {schedule.name} cannot invoke its target {target.name}: its role {role.name} lacks "
+            f"The schedule {schedule.name} cannot invoke its target {name}: its role {role.name} lacks "
             f"{' and '.join(missing)}.",
             "Add the missing permissions to a policy of the role.",
         )
@@ -153,6 +153,13 @@ def schedule_expression_is_accepted(schedule: Resource) -> Complaints:
             "Use, for example, rate(1 hour), cron(0 3 * * ? *) or at(2030-01-01T03:00:00).",
         )
     return None
+
+
+def _missing(stack: Stack, role: Resource, schedule: Resource, path: str, to: Resource | None) -> list[str]:
+    """What the role of a schedule lacks to call what a property names, in this stack or outside it."""
+    if to is not None:
+        return role_permissions.missing_to_send(stack, role, schedule, path, to)
+    return outside_targets.missing_to_call(stack, role, schedule.text(path))
 
 
 def _untrusting(schedule: Resource, role: Resource) -> Complaints:

@@ -16,8 +16,8 @@ from ..policy_documents import (
     unmatched_statement,
     unmatched_value,
 )
-from ..rule import each, rule
-from ..stack import Resource
+from ..rule import each, rule, stack_rule
+from ..stack import Resource, Stack
 from ..trusted_accounts import complain_of_outsiders
 
 _OF_OTHER_SUBJECTS = (kinds.QUEUE, kinds.QUEUE_POLICY, kinds.TOPIC, kinds.TOPIC_POLICY)
@@ -160,7 +160,7 @@ def role_trust_is_not_open(
     yield from complain_of_outsiders(role, found, trusted_accounts, trusted_organizations)
 
 
-@rule(
+@stack_rule(
     *CLOSED,
     *permissions.TYPES,
     kinds.FUNCTION_URL,
@@ -170,7 +170,7 @@ def role_trust_is_not_open(
     parameters=trusted_accounts.PARAMETERS,
 )
 def resource_policy_is_not_open(
-    holder: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+    holder: Resource, stack: Stack, *, trusted_accounts: list[str], trusted_organizations: list[str]
 ) -> Complaints:
     """The policy of a key, secret, bus, bucket, repository, table, function or the like grants no public access.
 
@@ -182,6 +182,8 @@ def resource_policy_is_not_open(
     is_permission = holder.type in permissions.TYPES
     found = [permissions.statement(holder)] if is_permission else statements(holder.value(CLOSED[holder.type]))
     for statement in open_statements(found):
+        if public_access.is_blocked(stack, holder):
+            break
         if is_permission:
             yield Finding(
                 f"The permission {holder.name} grants public access: principal is *, and nothing limits who may call.",
@@ -189,12 +191,14 @@ def resource_policy_is_not_open(
                 "fixed value.",
             )
         else:
+            is_website = public_access.is_website(stack, holder)
             yield Finding(
                 f"The policy of {holder.name} grants public access: {statement.name} allows "
                 f"{', '.join(statement.actions) or 'all but some actions'} to {_everybody(statement)} with no "
                 "condition that limits who may call.",
-                public_access.advice(holder, statement),
+                public_access.advice(holder, statement, is_website=is_website),
                 about=statement.identify(holder),
+                is_advisory=is_website and public_access.only_reads_objects(statement),
             )
     yield from each(found, lambda one: unmatched_statement(holder, one))
     yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
@@ -252,6 +256,9 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
             if _name(one) in honouring and not (_name(one) == "events" and holder.type in WITHOUT_CONDITION)
         ]
         if not services or not statement.allows or conditions.names_source(statement.conditions):
+            return None
+        # What everybody may do is complained about for that.
+        if statement.opens_to_anyone():
             return None
         return Finding(
             f"The policy of {holder.name} admits {' and '.join(services)} for any AWS customer: {statement.name} has "

@@ -19,7 +19,7 @@ def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str,
     for number, statement in enumerate(statements):
         worse = [(what, [one]) for what, one in _worse(statement, trust)]
         # A permission fewer is no loosening of what a role may do; a document of no statement at all is refused.
-        if "Principal" in statement and len(statements) > 1:
+        if "Principal" in statement and statement["Effect"] == "Allow" and len(statements) > 1:
             worse.append(("is gone", []))
         for what, put in worse:
             changed = [*statements[:number], *put, *statements[number + 1 :]]
@@ -30,6 +30,9 @@ def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str,
 
 
 def _worse(statement: Statement, trust: bool) -> Iterator[tuple[str, Statement]]:
+    if statement["Effect"] == "Deny":
+        # A wider Deny lets nobody in.
+        return
     for what, loosen in _LOOSENINGS.items():
         if (loose := loosen(copy.deepcopy(statement))) and loose != statement and not (trust and what in _NOT_OF_TRUST):
             yield what, loose

@@ -183,3 +183,63 @@ def test_what_gets_its_name_at_run_time_is_no_whole_type(action, resource):
 )
 def test_what_people_name_or_can_hold_to_a_name_is_one(action, resource, name):
     assert iam_actions.whole_type(action, resource) == name
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "iam:GetRole",
+        "iam:GetPolicyVersion",
+        "kms:GetKeyPolicy",
+        "kms:GetPublicKey",
+        "lambda:GetFunctionConcurrency",
+        "lambda:GetFunctionEventInvokeConfig",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetEncryptionConfiguration",
+        "sqs:GetQueueUrl",
+    ],
+)
+def test_what_shows_only_how_a_resource_is_set_up_reads_metadata(action):
+    assert iam_actions.is_of_metadata(action)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "appconfig:GetLatestConfiguration",
+        "dynamodb:GetItem",
+        "ec2:GetPasswordData",
+        "lambda:GetFunction",
+        "lambda:GetFunctionConfiguration",
+        "s3:GetObject",
+        "secretsmanager:GetSecretValue",
+        "ssm:GetParameter",
+    ],
+)
+def test_what_shows_what_is_in_a_resource_does_not(action):
+    assert not iam_actions.is_of_metadata(action)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ec2:AllocateAddress", f"arn:aws:ec2:{ACCOUNT}:elastic-ip/*"),
+        ("ec2:AllocateHosts", f"arn:aws:ec2:{ACCOUNT}:dedicated-host/*"),
+        ("ses:CreateArchive", f"arn:aws:ses:{ACCOUNT}:mailmanager-archive/*"),
+        ("dataexchange:CreateDataSet", f"arn:aws:dataexchange:{ACCOUNT}:data-sets/*"),
+    ],
+)
+def test_what_an_action_makes_has_no_name_before(action, resource):
+    assert iam_actions.whole_type(action, resource) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ec2:CreateRoute", f"arn:aws:ec2:{ACCOUNT}:route-table/*"),
+        ("ec2:RunInstances", f"arn:aws:ec2:{ACCOUNT}:subnet/*"),
+        ("kms:CreateGrant", f"arn:aws:kms:{ACCOUNT}:key/*"),
+    ],
+)
+def test_what_an_action_makes_something_in_has_a_name(action, resource):
+    assert iam_actions.whole_type(action, resource) is not None

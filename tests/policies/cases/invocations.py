@@ -35,7 +35,7 @@ bucket = make("aws:s3/bucket:Bucket")
 failed = queue("failed")
 own = role("reader")
 reader = function("reader", role=own.arn)
-live = alias("live", functionName=reader.name, functionVersion="1")
+live = alias("live", name="live", functionName=reader.name, functionVersion="1")
 target = event_target("paid", rule="paid", arn=reader.arn)
 orders = queue("orders")
 audit = queue("orders", tags={"rotation-guard:audit": "true"})
@@ -116,9 +116,51 @@ CASES = [
         "by name and qualifier",
         program(
             function("reader", name="reader"),
-            event_target("paid", arn=function("reader", name="reader").arn),
+            event_target("paid", arn=concat(function("reader", name="reader").arn, ":live")),
             config("reader:live"),
         ),
+    ),
+    *(
+        Case(KEEPS, "near miss", what, program(failed, reader, live, called, kept))
+        for what, called, kept in [
+            ("the alias by qualifier", event_target("paid", arn=live.arn), config(qualifier="live")),
+            ("the latest by qualifier", target, config(qualifier="$LATEST")),
+            ("a version", event_target("paid", arn=concat(reader.arn, ":7")), config(qualifier="7")),
+            (
+                "a permission with the qualifier",
+                permission("p", function=reader.name, qualifier="live", principal="s3.amazonaws.com"),
+                config(live.arn),
+            ),
+        ]
+    ),
+    *(
+        Case(
+            KEEPS, "wild", what, program(failed, reader, live, called, kept), {"reader": words}, silent_at_preview=late
+        )
+        for what, called, kept, words, late in [
+            (
+                "that of its alias, by qualifier",
+                target,
+                config(qualifier="live"),
+                "no FunctionEventInvokeConfig of it",
+                True,
+            ),
+            ("that of its alias, by its ARN", target, config(live.arn), "no FunctionEventInvokeConfig of it has", True),
+            (
+                "its own, and the alias is called",
+                event_target("paid", arn=live.arn),
+                config(),
+                "of it for live has",
+                True,
+            ),
+            (
+                "that of its alias, and the permission is for the latest",
+                permission("p", function=reader.name, principal="s3.amazonaws.com"),
+                config(qualifier="live"),
+                "(by p)",
+                True,
+            ),
+        ]
     ),
     # --- failure-destination-is-reachable
     Case(
@@ -173,7 +215,19 @@ CASES = [
             sends("lambda:InvokeFunction", MENDS),
         ),
     ),
-    Case(REACHES, "near miss", "elsewhere", program(own, reader, config(destination=ELSEWHERE))),
+    Case(
+        REACHES,
+        "wild",
+        "elsewhere",
+        program(own, reader, config(destination=ELSEWHERE)),
+        {"reader": f"lacks sqs:SendMessage on {ELSEWHERE}"},
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "elsewhere, and it may",
+        program(own, reader, sends("sqs:SendMessage", ELSEWHERE), config(destination=ELSEWHERE)),
+    ),
     Case(
         REACHES,
         "near miss",

@@ -190,11 +190,13 @@ CASES = [
     ),
     Case(
         WORKS,
-        "near miss",
+        "wild",
         "a target elsewhere",
         program(
             orders, own, does(target=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:theirs"), may((READS, orders.arn))
         ),
+        {"pipe": ("theirs", "lacks states:StartExecution")},
+        silent_at_preview=True,
     ),
     # --- pipe-dead-letters-are-reachable
     Case(
@@ -220,7 +222,21 @@ CASES = [
     ),
     Case(KEEPS, "unknown", "the queue", program(failed, own, does(**keeps(UNKNOWN)))),
     Case(
-        KEEPS, "near miss", "a queue elsewhere", program(own, does(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")))
+        KEEPS,
+        "wild",
+        "a queue elsewhere",
+        program(own, does(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"))),
+        {"pipe": "lacks sqs:SendMessage"},
+    ),
+    Case(
+        KEEPS,
+        "near miss",
+        "a queue elsewhere that it may send to",
+        program(
+            own,
+            does(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")),
+            may(("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")),
+        ),
     ),
     # --- pipe-enrichment-answers
     Case(

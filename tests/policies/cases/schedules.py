@@ -262,7 +262,19 @@ CASES = [
             ),
         }.items()
     ),
-    Case(REACHES, "near miss", "a queue of another stack", program(group, job, starter, at(dead_letters=ELSEWHERE))),
+    Case(
+        REACHES,
+        "wild",
+        "a queue of another stack",
+        program(group, job, starter, at(dead_letters=ELSEWHERE)),
+        {"nightly": ("shared-dead", "lacks sqs:SendMessage")},
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "a queue of another stack that it may send to",
+        program(group, job, starter, may(allowed("sqs:SendMessage", ELSEWHERE)), at(dead_letters=ELSEWHERE)),
+    ),
     Case(REACHES, "near miss", "no dead letters, which another rule says", program(starter, schedule("nightly"))),
     # --- schedule-role-may-call-its-target
     Case(
@@ -338,16 +350,36 @@ CASES = [
     ),
     Case(
         CALLS,
-        "near miss",
+        "wild",
         "an API by its name",
         program(
             starter,
             schedule("n", target={"arn": "arn:aws:scheduler:::aws-sdk:ecs:updateService", "roleArn": starter.arn}),
         ),
+        {"n": "lacks ecs:UpdateService"},
+    ),
+    *(
+        Case(
+            CALLS,
+            "near miss",
+            f"{api} by its name, with {action}",
+            program(
+                starter,
+                may(allowed(action, "arn:aws:dynamodb:eu-west-1:1:table/notes")),
+                schedule("n", target={"arn": f"arn:aws:scheduler:::aws-sdk:{api}", "roleArn": starter.arn}),
+            ),
+        )
+        for api, action in (
+            ("dynamodb:putItem", "dynamodb:PutItem"),
+            ("lambda:invoke", "lambda:InvokeFunction"),
+            ("sfn:startExecution", "states:StartExecution"),
+            ("s3:deleteObjects", "s3:DeleteObject"),
+            ("unheardof:putItem", "dynamodb:PutItem"),
+        )
     ),
     Case(
         CALLS,
-        "near miss",
+        "wild",
         "a function elsewhere, a role elsewhere",
         program(
             job,
@@ -355,6 +387,7 @@ CASES = [
             schedule("a", target={"arn": "arn:aws:lambda:eu-west-1:1:function:f", "roleArn": starter.arn}),
             schedule("b", target={"arn": job.arn, "roleArn": "arn:aws:iam::1:role/r"}),
         ),
+        {"a": "lacks lambda:InvokeFunction on arn:aws:lambda:eu-west-1:1:function:f"},
     ),
     Case(
         CALLS,
