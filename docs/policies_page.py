@@ -43,7 +43,7 @@ def _overview(subjects: Mapping[str, list[Rule]]) -> str:
 
 def _rule(rule: Rule, cases: list[Case]) -> Iterator[str]:
     yield f"### {rule.name}"
-    yield rule.description
+    yield f"{rule.description} {rule.fix}"
     remedy = " It has a remedy: the level `remediate` changes what is created." if rule.remedy else ""
     yield f"By default {rule.enforcement}; severity {rule.severity}; [the page that says so]({rule.link}).{remedy}"
     if rule.parameters:

@@ -4,17 +4,16 @@ Every answer is yes, no, or Undecided: where a policy is unknown, or lies in ano
 may do is another question, of role_permissions.
 """
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from . import arns, kinds, policy_documents, values
-from .policy_documents import Condition, Statement
+from .conditions import Condition, has_variable, limiting
+from .finding import Finding
+from .policy_documents import Statement
 from .stack import Resource, Stack
-from .values import Undecided
-from .wildcards import matches
+from .values import Undecided, all_of, any_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def refusal(stack: Stack, resource: Resource, asked: Request) -> str | None:
     about = _statements_about(stack, resource, asked.source)
     if any_of(about, partial(lets, asked=asked)) and not _denied(about, asked):
         return None
-    return f"the policy of {resource.name} does not let {asked.service} {asked.action}" + (
+    return f"the policy of {resource.name} does not allow {asked.action} to {asked.service}" + (
         f" for {asked.source}" if asked.source else ""
     )
 
@@ -74,8 +73,11 @@ def _sources(statement: Statement) -> frozenset[str]:
     try:
         return next(
             one.plain
-            for one in statement.conditions
-            if one.key == "aws:sourcearn" and one.limits and "ignorecase" not in one.operator and not one.patterns
+            for one in limiting(statement.conditions)
+            if one.key == "aws:sourcearn"
+            and not one.ignores_case
+            and not one.patterns
+            and not any(map(has_variable, one.plain))
         )
     except (Undecided, StopIteration):
         return frozenset()
@@ -83,10 +85,10 @@ def _sources(statement: Statement) -> frozenset[str]:
 
 def out_of_reach(
     stack: Stack, holder: Resource, path: str, service: str, source: str | None, *, standard: bool = True
-) -> str | None:
-    """Why what a service sends to the dead letters at this path does not arrive there; None where it does.
+) -> Finding | None:
+    """Why what a service sends to the dead-letter queue at this path does not arrive there; None where it does.
 
-    `standard` says that they have to be a standard queue. Raises Undecided where nobody can tell.
+    `standard` says that it has to be a standard queue. Raises Undecided where nobody can tell.
     """
     if why := unfit(stack, holder, path, source, standard=standard):
         return why
@@ -94,13 +96,21 @@ def out_of_reach(
     if queue is None:
         return None
     why = refusal(stack, queue, request(service, "sqs:SendMessage", queue, source))
-    return why and f"{why}. Let {service} sqs:SendMessage there, with a condition on aws:SourceArn that holds"
+    if why is None:
+        return None
+    return Finding(
+        f"{why}.",
+        f"Allow sqs:SendMessage to {service} in the queue's policy, with a condition on aws:SourceArn that matches the "
+        "source of the messages.",
+    )
 
 
-def unfit(stack: Stack, holder: Resource, path: str, source: str | None = None, *, standard: bool = True) -> str | None:
-    """Why nothing could ever be sent to the dead letters at this path; None where it could.
+def unfit(
+    stack: Stack, holder: Resource, path: str, source: str | None = None, *, standard: bool = True
+) -> Finding | None:
+    """Why nothing could ever be sent to the dead-letter queue at this path; None where it could.
 
-    They are a queue in the Region of what they serve
+    It is a queue in the Region of what it serves
     (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
     """
     try:
@@ -109,13 +119,17 @@ def unfit(stack: Stack, holder: Resource, path: str, source: str | None = None, 
         given = None
     found = arns.parts(given or "")
     if found and found[1] != "sqs":
-        return f"{given} is no queue. Set the ARN of a standard queue"
+        return Finding(f"{given} is no queue.", f"Set {path} to the ARN of a standard queue.")
     queue = stack.target(holder, path, kinds.QUEUE)
     if standard and ((given or "").endswith(".fifo") or (queue is not None and _is_fifo(queue))):
-        return f"{queue.name if queue else given} is a FIFO queue. Set the ARN of a standard queue"
+        return Finding(
+            f"{queue.name if queue else given} is a FIFO queue.", f"Set {path} to the ARN of a standard queue."
+        )
     here, there = _region(source), _region(known_arn(queue) or given)
     if here and there and here != there:
-        return f"{queue.name if queue else given} is in {there}, and they have to be in {here}. Set a queue there"
+        return Finding(
+            f"{queue.name if queue else given} is in {there}, but has to be in {here}.", f"Set {path} to a queue there."
+        )
     return None
 
 
@@ -137,7 +151,7 @@ def lets(statement: Statement, asked: Request) -> bool:
         statement.allows
         and (asked.service in statement.services or statement.opens_to_anyone())
         and statement.covers(asked.action)
-        and covers_resource(statement, asked.resource)
+        and statement.covers_resource(asked.resource)
         and all_of(statement.conditions, partial(holds, asked=asked))
     )
 
@@ -151,7 +165,7 @@ def _denied(found: Iterable[Statement], asked: Request) -> bool:
             and values.member(statement.raw, "NotPrincipal") is None
             and (asked.service in statement.services or statement.opens_to_anyone())
             and statement.covers(asked.action)
-            and covers_resource(statement, asked.resource)
+            and statement.covers_resource(asked.resource)
             and all_of(statement.conditions, partial(holds, asked=asked))
         )
 
@@ -161,47 +175,22 @@ def _denied(found: Iterable[Statement], asked: Request) -> bool:
         return False
 
 
-def covers_resource(statement: Statement, arn: str | None) -> bool:
-    """Whether its Resource or NotResource takes in this ARN. One without either is about what it is attached to."""
-    if values.member(statement.raw, "NotResource") is not None:
-        return not any(matches(pattern, _settled(arn)) for pattern in statement.not_resources)
-    patterns = statement.resources
-    if not patterns or "*" in patterns:
-        return True
-    return any(matches(pattern, _settled(arn)) for pattern in patterns)
-
-
 # --- conditions ------------------------------------------------------------------------------------------------------
 
-_OPERATOR = re.compile(
-    r"(?:foranyvalue:|forallvalues:)?(string|arn|bool)(not)?(equals|like|equalsignorecase)?(ifexists)?"
-)
 _ABSENT = frozenset({"aws:principalorgid", "aws:sourceowner"})
 """Keys that a service that calls as itself does not bring along."""
 
 
 def holds(condition: Condition, asked: Request) -> bool:
     """Whether a condition is true of a request of this service."""
-    present = _context(condition.key, asked)
-    if condition.operator == "null":
-        return [str(present is None).lower()] == condition.values
-    operator = _OPERATOR.fullmatch(condition.operator)
-    if operator is None:
+    if not condition.kind:
         values.undecided(f"the operator {condition.operator}")
-    kind, negated, comparison, if_exists = operator.groups()
+    present = _context(condition.key, asked)
     if present is None:
-        return bool(negated or if_exists)
-    return _matches(kind, comparison, condition, present) is not bool(negated)
-
-
-def _matches(kind: str, comparison: str | None, condition: Condition, present: str) -> bool:
-    if kind == "bool" or comparison == "equalsignorecase":
-        return present.lower() in map(str.lower, condition.values)
-    if kind == "string" and comparison == "equals":
-        return present in condition.values
-    return present in condition.plain or any(
-        (_arn_like if kind == "arn" else matches)(pattern, present) for pattern in condition.patterns
-    )
+        return condition.holds_without_key
+    if condition.kind == "null":
+        return not condition.holds_without_key
+    return condition.matches(present)
 
 
 def _context(key: str, asked: Request) -> str | None:
@@ -219,14 +208,6 @@ def _context(key: str, asked: Request) -> str | None:
     return known[key] if key in known else values.undecided(f"the key {key}")
 
 
-def _arn_like(pattern: str, arn: str) -> bool:
-    """As ArnEquals and ArnLike compare, which are the same: part by part, wildcards in each."""
-    patterns, found = pattern.split(":", 5), arn.split(":", 5)
-    if len(patterns) < len(found):
-        return matches(pattern, arn)
-    return len(patterns) == len(found) and all(map(matches, patterns, found))
-
-
 # --- roles -----------------------------------------------------------------------------------------------------------
 
 
@@ -236,26 +217,7 @@ def trusts(role: Resource, service: str, source: str | None) -> bool:
     return any_of(policy_documents.statements(role.value("assumeRolePolicy")), partial(lets, asked=assuming))
 
 
-# --- answers that may be open ----------------------------------------------------------------------------------------
-
-
-def any_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
-    """Whether the answer is yes for one; raises Undecided where it may be, and is certain for none."""
-    unsure: Undecided | None = None
-    for part in parts:
-        try:
-            if question(part):
-                return True
-        except Undecided as one:
-            unsure = one
-    if unsure is not None:
-        raise unsure
-    return False
-
-
-def all_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
-    """Whether the answer is yes for each; raises Undecided where it may be, and is no for none."""
-    return not any_of(parts, lambda part: not question(part))
+# --- what is known ---------------------------------------------------------------------------------------------------
 
 
 def _settled(arn: str | None) -> str:

@@ -2,17 +2,21 @@
 
 import re
 
-_SERVICES = {"sfn": "states", "cloudwatch": "events"}
-"""Where the service in a Pulumi type is not the one in an ARN."""
+_SERVICES = {
+    "cloudwatch/event": "events",
+    "cloudwatch/log": "logs",
+    "kinesis/firehose": "firehose",
+    "msk/": "kafka",
+    "sfn/": "states",
+}
+"""Where the service in a Pulumi type is not the one in an ARN: by what the type begins with."""
 _FUNCTION = re.compile(r"(arn:[^:]+:lambda:[^:]*:[^:]*:function:|\d{12}:function:)?([\w-]+)(?::(\$LATEST|[\w-]+))?")
 
 
 def service_of(resource_type: str) -> str:
     """The service part of the ARNs that resources of this type have."""
-    if resource_type.startswith("aws:cloudwatch/log"):
-        return "logs"
-    service = resource_type.removeprefix("aws:").partition("/")[0]
-    return _SERVICES.get(service, service)
+    name = resource_type.removeprefix("aws:")
+    return next((service for start, service in _SERVICES.items() if name.startswith(start)), name.partition("/")[0])
 
 
 def parts(arn: str) -> tuple[str, str, str, str, str] | None:

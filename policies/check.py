@@ -1,13 +1,15 @@
-"""Holds a file to the rules, without credentials and without the engine.
+"""Checks a file against the rules, without credentials and without the engine.
 
-    python -m policies.check FILE [--format text|json|sarif|junit] [--config FILE]
+    python -m policies.check FILE [--format text|json|sarif|junit] [--config FILE] [--fail-on-unjudged]
 
-FILE is the output of `pulumi stack export` or of `pulumi preview --json`; `-` reads it from standard input. Ends with
-0 when nothing mandatory was found, 1 when something was, 2 when the file or the configuration is wrong, or is of a
-preview that failed.
+FILE is the output of `pulumi stack export` or of `pulumi preview --json`, also streamed, the events of an update, or
+the file of a file backend; `-` reads it from standard input. Ends with 0 when nothing mandatory was found, 1 when
+something was, 2 when the file or the configuration is wrong, or is of a preview that failed. With --fail-on-unjudged
+resources that no rule judges are mandatory complaints, and so are those that the file leaves out.
 """
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -17,14 +19,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import state_files
-from .configuration import InvalidConfiguration
-from .evaluation import Report
-from .evaluation import check as evaluate
-from .formats import FORMATS, escape_unprintable
-from .state_files import Contents, NotAnExport
-
 FINE, COMPLAINED, WRONG = 0, 1, 2
+
+try:
+    from . import state_files, unjudged
+    from .configuration import InvalidConfiguration
+    from .evaluation import Report, refuse
+    from .evaluation import check as evaluate
+    from .formats import FORMATS, escape_unprintable
+    from .state_files import Contents, NotAnExport
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    sys.stderr.write(
+        f"The policy pack needs the Python package {missing.name}, which is not installed: run `{sys.executable} -m "
+        f"pip install -r {Path(__file__).resolve().with_name('requirements.txt')}`.\n"
+    )
+    sys.exit(WRONG)
 
 
 class _Wrong(Exception):
@@ -36,33 +47,53 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     checked = "stdin" if given.file == "-" else given.file
     try:
-        contents, report = _checked(given.file, _configuration(given.config))
+        contents = state_files.read(_bytes(given.file))
+        report = _judge(contents, _configuration(given.config), given.fail_on_unjudged)
     except (_Wrong, NotAnExport, InvalidConfiguration) as problem:
         about = given.config if isinstance(problem, InvalidConfiguration) else checked
-        _tell(f"{about}: {problem}" if not isinstance(problem, _Wrong) else str(problem))
+        sentence = str(problem) if isinstance(problem, _Wrong) else f"{about}: {problem}"
+        _tell(sentence)
+        if given.format != "text":
+            _write(FORMATS[given.format](refuse(sentence), checked))
         return WRONG
-    for note in report.notes:
-        _tell(f"{checked}: {note}")
+    for note in (report.failure, *report.notes):
+        if note:
+            _tell(f"{checked}: {note}")
     _write(FORMATS[given.format](report, checked))
+    if report.mandatory or (given.fail_on_unjudged and (contents.missing or contents.pending)):
+        return COMPLAINED
     # What failed has not been seen whole, so that it cannot be fine.
-    return COMPLAINED if report.mandatory else WRONG if contents.failure else FINE
+    return WRONG if report.failure else FINE
 
 
-def _checked(file: str, config: dict[str, Any]) -> tuple[Contents, Report]:
-    contents = state_files.read(_bytes(file))
-    notes = tuple(_notes(contents))
-    return contents, replace(evaluate(contents.resources, config, whole=not notes), notes=notes)
+def _judge(contents: Contents, config: Any, fail_on_unjudged: bool) -> Report:
+    if fail_on_unjudged and isinstance(config, dict):
+        config = {**config, unjudged.NAME: "mandatory"}
+    is_whole = not (contents.failure or contents.missing)
+    report = evaluate(contents.resources, config, whole=is_whole)
+    return replace(report, failure=_describe_failure(contents), notes=tuple(_list_notes(contents)))
 
 
-def _notes(contents: Contents) -> Iterator[str]:
-    """Why the rules about the stack as a whole cannot be applied."""
-    single = "only the rules about single resources were applied"
-    if contents.failure:
-        yield f"The preview failed before it had seen the whole stack, so {single}: {contents.failure}"
+_SINGLE = "only the rules about single resources were applied"
+
+
+def _describe_failure(contents: Contents) -> str | None:
+    if not contents.failure:
+        return None
+    return f"The {contents.operation} failed before it had seen the whole stack, so {_SINGLE}: {contents.failure}"
+
+
+def _list_notes(contents: Contents) -> Iterator[str]:
+    """What the file does not tell."""
     if contents.missing:
         yield (
-            f"{contents.missing} unchanged resources are not in this preview, so {single}: make it with "
+            f"{contents.missing} unchanged resources are not in this preview, so {_SINGLE}: create it with "
             "`pulumi preview --json --show-sames`, or check `pulumi stack export`."
+        )
+    if contents.pending:
+        yield (
+            f"The last update was interrupted while it created resources, of which {contents.pending} may exist and "
+            "cannot be judged: run `pulumi refresh` first."
         )
 
 
@@ -105,12 +136,19 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="policies.check", description="Holds a Pulumi stack in a file to the rules.")
-    parser.add_argument("file", metavar="FILE", help="of `pulumi stack export` or `pulumi preview --json`; - for stdin")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report; text unless given")
-    parser.add_argument("--config", metavar="FILE", help="the pack's configuration, as CrossGuard's own")
+    parser = _Parser(prog="policies.check", description="Checks a Pulumi stack in a file against the rules.")
+    parser.add_argument(
+        "file", metavar="FILE", help="output of `pulumi stack export` or `pulumi preview --json`; - for stdin"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="report format (default: text)")
+    parser.add_argument("--config", metavar="FILE", help="the pack's configuration, in CrossGuard's format")
+    parser.add_argument(
+        "--fail-on-unjudged", action="store_true", help="end with 1 where resources of other providers were not judged"
+    )
     return parser
 
 
 if __name__ == "__main__":
+    # The process ends with its report: there is nothing to collect before.
+    gc.disable()
     sys.exit(main())

@@ -1,66 +1,172 @@
 """Tells a credential from what merely names one: by the name of a variable, and by the shape of its value."""
 
+import base64
+import binascii
 import re
 
+_PREFIXED = (
+    # https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
+    r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{36,}",
+    # https://docs.gitlab.com/security/tokens/
+    r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-[\w.-]{20,}",
+    # https://docs.slack.dev/authentication/tokens
+    r"xox[abceoprs]-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{10,}",
+    r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Z0-9]{8,}/[A-Za-z0-9]+/[A-Za-z0-9]{20,}",
+    # https://docs.stripe.com/keys
+    r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/]{24,}",
+    # https://docs.npmjs.com/about-access-tokens and https://pypi.org/help/#apitoken
+    r"npm_[A-Za-z0-9]{36}|pypi-AgE[\w-]{40,}",
+    # https://cloud.google.com/docs/authentication/api-keys and OAuth client secrets of the same console
+    r"AIza[\w-]{35}|GOCSPX-[\w-]{28}|ya29\.[\w-]{20,}",
+    # https://learn.microsoft.com/en-us/purview/sit-defn-azure-ad-client-secret
+    r"[\w.~-]{3}\dQ~[\w.~-]{31,34}",
+    # https://www.pulumi.com/docs/administration/access-identity/access-tokens/, Vault, Docker, DigitalOcean, SendGrid
+    r"pul-[0-9a-f]{40}|hv[sb]\.[\w-]{24,}|dckr_(?:pat|oat)_[\w-]{20,}|do[opr]_v1_[0-9a-f]{64}"
+    r"|SG\.[\w-]{22}\.[\w-]{43}",
+    # A JSON Web Token that is signed (RFC 7519), and OpenAI's, Anthropic's and Hugging Face's keys.
+    r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}|sk-(?:proj|ant|svcacct)-[\w-]{20,}|hf_[A-Za-z0-9]{30,}",
+)
 _SHAPES = {
     "an AWS access key": re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
     "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
-    "a URL with a password": re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]*:(?![$<{%*])[^\s/@]+@[^\s/@]+"),
+    "a URL with a password": re.compile(
+        r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]*:(?![<{*\[]|\$[{(])([^\s/@]+)@[^\s/@]+"
+    ),
     "a connection string with a password": re.compile(
-        r"(?:^|[;?&\s])(?:password|pwd)=(?![$<{%*;&\s])[^;&\s]", re.IGNORECASE
+        r"(?:^|[;?&\s])(?:password|pwd|accountkey|sharedaccesskey)=(?![<{*\[;&\s]|\$[{(])([^;&\s]+)", re.IGNORECASE
     ),
-    "a token": re.compile(
-        r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,}|[sr]k_live_[A-Za-z0-9]{16,}"
-        r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,})"
+    # https://learn.microsoft.com/en-us/azure/storage/common/storage-sas-overview
+    "a URL with a signature": re.compile(
+        r"[?&]sv=[^\s]*[?&]sig=[A-Za-z0-9%+/]{40,}|[?&]sig=[A-Za-z0-9%+/]{40,}[^\s]*&sv="
     ),
+    "a token": re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_PREFIXED)})(?![A-Za-z0-9])"),
 }
+_PASSWORD_ENDINGS = (("pass",), ("pwd",), ("pw",), ("passphrase",), ("password",), ("passwd",))
 _ENDINGS = (
-    ("pass",),
-    ("pwd",),
-    ("passphrase",),
+    *_PASSWORD_ENDINGS,
     ("secret",),
     ("token",),
+    ("pat",),
     ("credential",),
     ("credentials",),
     ("apikey",),
     ("api", "key"),
     ("access", "key"),
+    ("account", "key"),
+    ("auth", "key"),
     ("secret", "key"),
+    ("secret", "key", "base"),
     ("private", "key"),
+    ("shared", "key"),
+    ("subscription", "key"),
     ("signing", "key"),
     ("encryption", "key"),
+    ("master", "key"),
     ("license", "key"),
     ("access", "key", "id"),
 )
 """The last words of a name that stands for a credential itself: API_KEY, and not SECRET_ARN."""
-_PASSWORDS = ("password", "passwd")
-"""The same, also at the end of a word: DB_PASSWORD and PGPASSWORD, and not PASSWORD_LENGTH."""
+_JOINED = re.compile(
+    r"password|passwd|(?:access|api|private|secret|signing)key"
+    r"|(?:access|api|app|auth|bearer|client|consumer|refresh|session)(?:secret|token)"
+)
+"""The same at the end of one word, such as PGPASSWORD or `clientsecret`; not PASSWORD_LENGTH."""
+_QUALIFIERS = frozenset({"value", "plaintext", "base64", "b64", "dev", "test", "staging", "prod", "production", "live"})
+"""Last words that leave it a credential: DB_PASSWORD_PROD."""
+_KEYS_OF_KMS = (("signing", "key"), ("encryption", "key"), ("master", "key"))
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _REFERENCE = re.compile(
-    r"arn:.*|/.*|(?i:https?://[^:@]*|\{\{resolve:.*|(?:ssm|secretsmanager|vault|kms|file|op)[:+].*)|\$\{.*\}|<.*>"
-    r"|[a-z][a-z0-9_.-]*(?:/[a-z0-9_.-]+)+|[A-Za-z_.-]+(?:/[A-Za-z_.-]+)+",
+    r"arn:.*|/.*|(?i:https?://[^:@]*|\{\{resolve:.*|(?:ssm|secretsmanager|vault|kms|file|op)[:+].*)"
+    r"|[a-z][a-z0-9_.-]*(?:/[a-z0-9_.-]+)+|[A-Za-z_.-]+(?:/[A-Za-z_.-]+)+|[\w.-]+\.(?:json|key|p12|pem|pfx|txt)",
     re.DOTALL,
 )
-"""Says where a credential lies: an ARN, a path, the name of a secret or a parameter, a placeholder."""
-_PLAIN = re.compile(r"true|false|yes|no|on|off|none|null|enabled|disabled|required|optional", re.IGNORECASE)
+"""Says where a credential lies: an ARN, a path, the name of a secret or a parameter, a file."""
+_PLACEHOLDER = re.compile(
+    r"[$#]\{.*\}|\$\(.*\)|(?-i:\$[A-Z_][A-Z0-9_]*)|<.*>|\[[\w -]*\]|\{\{.*\}\}|\{\w+\}|%\w+%|%[sdv]|%\(\w+\)s"
+    r"|@@?\w+@@?|__\w+__|[*.x_-]+|0+"
+    r"|(?:change|replace|fill|insert|enter|add|put)[ _-]?(?:me|it|this|in|your|the|here|with)\b.*"
+    r"|(?:todo|tbd|fixme|placeholder|dummy|redacted|masked|example|sample)\b.*|to be .*|hidden|secure|unused"
+    r"|(?:your|my[ _-]own|some)[ _-].*|.*[ _-](?:here|placeholder)|not[ _-]?(?:set|used|needed)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Stands for a credential that comes from elsewhere, or that is still to be written."""
+_BLANKED = re.compile(r"x{8,}|\*{4,}|\.{4,}", re.IGNORECASE)
+"""A part of a credential that somebody has made unreadable, as manuals do."""
+_PLAIN = re.compile(
+    r"true|false|yes|no|on|off|none|null|nil|undefined|empty|n/?a|enabled|disabled|required|optional|authorization|bearer",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[A-Za-z]+\d{0,3}(?:[._:-](?:[A-Za-z]+\d{0,3}|\d{1,3}))+|[A-Z]+(?:_[A-Z0-9]+)+")
+"""Words, as the names of secrets are made of: `orders-db-credentials`."""
+_NAME_OF_A_PASSWORD = re.compile(
+    r"[a-z0-9]+(?:[._-][a-z0-9]+)+[._-](?:password|passwd|pass|pwd|secret|credentials?|token|key|parameter)"
+)
+_KEY_ID = re.compile(r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_LEAST_LENGTH = 6
+"""A token or a secret that is shorter is a word of something else; a password may be as short as people make it."""
+_LONGEST = 8192
+"""Characters that are looked at: Lambda takes 4 KB of variables
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{60,}={0,2}\s*")
 
 
 def shape(value: str) -> str | None:
     """What this value is, where its shape gives it away as a credential."""
-    return next((what for what, pattern in _SHAPES.items() if pattern.search(value)), None)
+    text = value[:_LONGEST]
+    texts = [text, decoded] if (decoded := _decode_base64(text)) else [text]
+    return next((what for what, pattern in _SHAPES.items() if any(_has_shape(pattern, text) for text in texts)), None)
+
+
+def _has_shape(pattern: re.Pattern[str], text: str) -> bool:
+    return any(
+        not _BLANKED.search(found[0]) and not any(map(_PLACEHOLDER.fullmatch, filter(None, found.groups())))
+        for found in pattern.finditer(text)
+    )
+
+
+def _decode_base64(text: str) -> str | None:
+    """What is written in base64, as private keys in variables often are."""
+    if not _BASE64.fullmatch(text):
+        return None
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 def is_named_so(name: str) -> bool:
     """Whether a variable of this name holds a credential, and not where one lies or what is true of it."""
+    words = _split(name)
+    return _ends_with(words, _ENDINGS) or any(_ends_with_joined_words(word) for word in words[-1:])
+
+
+def may_be_one(name: str, value: str) -> bool:
+    """Whether this can be the credential that the variable's name speaks of.
+
+    It can be none where it says where one lies, where one is still to be put, or yes or no; where it is the name of a
+    secret, of a key of KMS or of a header; nor where it is nothing.
+    """
+    text, words = value[:_LONGEST].strip(), _split(name)
+    if not text or _REFERENCE.fullmatch(text) or _PLAIN.fullmatch(text) or _PLACEHOLDER.fullmatch(text):
+        return False
+    if _ends_with(words, _PASSWORD_ENDINGS) or any(word.endswith(("password", "passwd")) for word in words[-1:]):
+        return not _NAME_OF_A_PASSWORD.fullmatch(text)
+    if len(text) < _LEAST_LENGTH or _NAME.fullmatch(text):
+        return False
+    return not (_ends_with(words, _KEYS_OF_KMS) and _KEY_ID.fullmatch(text))
+
+
+def _split(name: str) -> list[str]:
+    """The words of a name in small letters, without what numbers or qualifies it at its end."""
     words = [found.lower() for found in _WORD.findall(name)]
-    while words and words[-1].isdigit():
+    while len(words) > 1 and (words[-1].isdigit() or words[-1] in _QUALIFIERS):
         words.pop()
-    return any(tuple(words[-len(ending) :]) == ending for ending in _ENDINGS) or any(
-        word.endswith(_PASSWORDS) for word in words[-1:]
-    )
+    return words
 
 
-def may_be_one(value: str) -> bool:
-    """Whether this can be a credential at all: it neither says where one lies, nor yes or no, nor nothing."""
-    text = value.strip()
-    return bool(text) and not _REFERENCE.fullmatch(text) and not _PLAIN.fullmatch(text)
+def _ends_with(words: list[str], endings: tuple[tuple[str, ...], ...]) -> bool:
+    return any(tuple(words[-len(ending) :]) == ending for ending in endings)
+
+
+def _ends_with_joined_words(word: str) -> bool:
+    return any(found.end() == len(word) for found in _JOINED.finditer(word))

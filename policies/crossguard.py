@@ -27,8 +27,7 @@ from pulumi_policy import (
 from pulumi_policy import policy as sdk
 
 from .configuration import Configuration, InvalidConfiguration, read
-from .evaluation import exemptions_of, judged
-from .exemptions import Exemptions
+from .evaluation import Judgement, exemptions_of
 from .rule import Rule
 from .rules import RULES
 from .stack import Resource, Stack, asked_for
@@ -57,18 +56,30 @@ class Session:
 
     def begin(self, stack: Stack) -> None:
         """Judge this, in this thread, until the end."""
-        self._now.judged = stack, exemptions_of(stack, self.configuration)
+        self._now.judgement = Judgement(stack, self.configuration)
+        self._now.advisory = set()
 
-    def end(self) -> None:
-        """The request has been answered."""
-        self._now.judged = None
+    def end(self, answer: Any) -> None:
+        """The request has been answered: lower the level of those diagnostics whose findings are advisory.
 
-    def judged(self, shown: Callable[[], Stack]) -> tuple[Stack, Exemptions]:
+        The SDK knows one level for each policy.
+        """
+        for one in answer.diagnostics if answer is not None else ():
+            if (one.policyName, one.message) in self._now.advisory:
+                one.enforcementLevel = proto.ADVISORY
+        self._now.judgement = None
+
+    def judgement(self, show: Callable[[], Stack]) -> Judgement:
         """What is being judged; as the SDK shows it, where the policies run in another server than ours."""
-        if getattr(self._now, "judged", None) is None:
-            stack = shown()
-            return stack, exemptions_of(stack, self.configuration)
-        return self._now.judged
+        return getattr(self._now, "judgement", None) or Judgement(show(), self.configuration)
+
+    def report(self, rule: Rule, settings: Mapping[str, Any], judgement: Judgement, report: ReportViolation) -> None:
+        """Report what one rule finds."""
+        for resource, finding in judgement.complaints(rule, settings):
+            report(str(finding), resource.urn if resource else None)
+            if finding.is_advisory and getattr(self._now, "judgement", None) is not None:
+                # As the SDK writes it.
+                self._now.advisory.add((rule.name, f"{rule.description}\n{finding}"))
 
     def asked(self, type_: str, name: str, urn: str, inputs: dict[str, Any]) -> Resource:
         """A resource that is about to be made."""
@@ -119,10 +130,12 @@ def server(session: Session) -> type[Any]:
 
         def _answered(self, stack: Stack, answer: Callable[[], Any]) -> Any:
             session.begin(stack)
+            given = None
             try:
-                return answer()
+                given = answer()
             finally:
-                session.end()
+                session.end(given)
+            return given
 
     return Server
 
@@ -137,10 +150,9 @@ def serve() -> None:
 
 def _resource_policy(rule: Rule, session: Session) -> Policy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        stack, exempted = session.judged(lambda: Stack([_shown(session, args)]))
+        judgement = session.judgement(lambda: Stack([_shown(session, args)]))
         if args.resource_type in rule.types:
-            for urn, message in judged(rule, stack, _settings(rule, args.get_config()), exempted):
-                report(message, urn)
+            session.report(rule, _settings(rule, args.get_config()), judgement, report)
 
     def remediate(args: ResourceValidationArgs) -> Any:
         if args.resource_type not in rule.types:
@@ -158,9 +170,8 @@ def _resource_policy(rule: Rule, session: Session) -> Policy:
 
 def _stack_policy(rule: Rule, session: Session) -> Policy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        stack, exempted = session.judged(lambda: Stack(_shown_resource(session, one) for one in args.resources))
-        for urn, message in judged(rule, stack, _settings(rule, args.get_config()), exempted):
-            report(message, urn)
+        judgement = session.judgement(lambda: Stack(_shown_resource(session, one) for one in args.resources))
+        session.report(rule, _settings(rule, args.get_config()), judgement, report)
 
     return StackValidationPolicy(validate=validate, **_about(rule))
 
@@ -172,6 +183,7 @@ def _about(rule: Rule) -> dict[str, Any]:
         "enforcement_level": EnforcementLevel(rule.enforcement),
         "severity": Severity(rule.severity),
         "url": rule.link,
+        "remediation_steps": rule.fix,
         "display_name": rule.name.replace("-", " ").capitalize(),
         "tags": [rule.subject],
         "config_schema": PolicyConfigSchema({name: dict(schema) for name, schema in rule.parameters.items()})
@@ -202,6 +214,7 @@ def _known(session: Session, one: Any) -> Resource:
         dependencies=tuple(one.dependencies),
         parent=one.parent or None,
         provider=one.provider.urn or None,
+        custom=bool(one.provider.urn),
     )
 
 
@@ -222,6 +235,7 @@ def _shown_resource(session: Session, one: Any) -> Resource:
         dependencies=tuple(each.urn for each in one.dependencies),
         parent=one.parent.urn if one.parent else None,
         provider=one.provider.urn if one.provider else None,
+        custom=one.provider is not None,
     )
 
 

@@ -1,11 +1,14 @@
 """Finds which queues serve as dead letters, and whose: by every property in AWS that names such a queue."""
 
+import re
 from collections.abc import Iterator
 
 from . import kinds
 from .stack import Referring, Resource, Stack
 from .values import Undecided
 
+DAY = 86_400
+AWS_RETENTION_SECONDS = 4 * DAY
 OF_QUEUES = (
     ("redrivePolicy.deadLetterTargetArn", kinds.QUEUE),
     ("redrivePolicy.deadLetterTargetArn", kinds.REDRIVE_POLICY),
@@ -26,6 +29,7 @@ OF_OTHERS = (
     ("errorAction.sqs.queueUrl", "aws:iot/topicRule:TopicRule"),
     ("s3Targets.dlqEventQueueArn", "aws:glue/crawler:Crawler"),
 )
+_NAME = re.compile(r"\b(dlqs?\d*|dead ?letters?( ?queues?)?|dead queues?)\b")
 EVERYWHERE = (*OF_QUEUES, *OF_TOPICS, *OF_RULES, *OF_SCHEDULES, *OF_FUNCTIONS, *OF_PIPES, *OF_OTHERS)
 """Property and resource type, of everything that can have dead letters."""
 
@@ -35,6 +39,17 @@ def serves(stack: Stack, queue: Resource) -> bool:
     found = [stack.referring(queue, path, type_) for path, type_ in EVERYWHERE]
     certain = tuple(one for each in found for one in each.certain)
     return _declared(stack, queue) or Referring(certain, any(each.undecided for each in found)).some()
+
+
+def is_named_so(queue: Resource) -> bool:
+    """Whether a queue is by its name a dead-letter queue: orders-dlq, ordersDeadLetterQueue, orders-dead-letters."""
+    physical = queue.value("name")
+    return any(_says_dead_letters(name) for name in (queue.name, physical) if isinstance(name, str))
+
+
+def _says_dead_letters(name: str) -> bool:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name.removesuffix(".fifo"))
+    return _NAME.search(re.sub(r"[^a-z0-9]+", " ", spaced.lower())) is not None
 
 
 def _declared(stack: Stack, queue: Resource) -> bool:
@@ -67,3 +82,10 @@ def redrive(stack: Stack, queue: Resource) -> Resource | None:
         return queue
     others = stack.referring(queue, "queueUrl", kinds.REDRIVE_POLICY)
     return others.certain[0] if others.some() else None
+
+
+def show_days(seconds: float) -> str:
+    """A time for which messages are kept, as people say it."""
+    if seconds < DAY:
+        return f"{seconds:g} s"
+    return "1 day" if seconds == DAY else f"{seconds / DAY:g} days"

@@ -21,9 +21,9 @@ def is_by_aws(holder: Resource) -> bool:
 
 def key(stack: Stack, holder: Resource) -> Resource | None:
     """The key, be it by an alias; None where there is none in this stack. Raises Undecided where nobody can tell."""
-    found = stack.target(holder, PATH, kinds.KEY, kinds.KEY_ALIAS)
+    found = stack.target(holder, PATH, *kinds.KEYS, kinds.KEY_ALIAS)
     if found is not None and found.type == kinds.KEY_ALIAS:
-        return stack.target(found, "targetKeyId", kinds.KEY)
+        return stack.target(found, "targetKeyId", *kinds.KEYS)
     return found
 
 

@@ -152,7 +152,8 @@ def _is_excluded(operand: Any) -> bool:
 def _is_network(operand: Any) -> bool:
     """Whether it is a block of more than one IP address."""
     address, slash, bits = operand.partition("/") if _is_text(operand) else ("", "", "")
-    if not slash or not re.fullmatch(r"[0-9]{1,4}", bits, re.ASCII):
+    # As Java reads an integer.
+    if not slash or not re.fullmatch(r"\+?[0-9]{1,99}|-0{1,99}", bits):
         return False
     if _IPV4.fullmatch(address):
         return all(int(part) <= 255 for part in address.split(".")) and int(bits) < 32

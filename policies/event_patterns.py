@@ -3,6 +3,7 @@
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html)
 """
 
+import ipaddress
 import itertools
 import re
 from collections.abc import Mapping
@@ -138,4 +139,13 @@ def _compares_text(operator: str, given: Any, value: str) -> bool:
         return value == given
     if operator == "wildcard" and "\\" not in given:
         return re.fullmatch(".*".join(map(re.escape, given.split("*"))), value, re.DOTALL) is not None
-    return operator == "wildcard"
+    # Which addresses a block takes in, and what a backslash escapes, is left open.
+    return operator == "wildcard" or (operator == "cidr" and _is_address(value))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

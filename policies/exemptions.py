@@ -8,25 +8,28 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from .configuration import nearest
-from .rule import REGISTRY, Rule, Schema
+from .finding import Finding
+from .rule import Rule, Schema, read_docstring
 from .stack import Resource, Stack
+from .wildcards import matches
 
 TAG_PREFIX = "rotation-guard:exempt-"
 TAG_UNTIL = "rotation-guard:exempt-until"
 TAG_OWNER = "rotation-guard:owner"
 _NOT_POLICIES = frozenset({"until", "reason"})
 """What stands behind the prefix and is no policy; `exempt-reason` is read by the audit of secrets."""
+_ANY = (("q0", "z0", "", "x0"), ("j1.k1", "v1_w1", "y:index:Y$", "17,7;+"))
+"""Stacks, projects, parents and names that nobody has."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 NAME = "exemptions-are-in-order"
 _FIELDS = ("policy", "resource", "tag", "owner", "reason", "until")
 ENTRIES: Schema = {
     "type": "array",
-    "description": "Each has policy, resource (pattern of URNs) or tag (key=value), owner, reason, until (a day).",
+    "description": "Each has policy, resource (pattern of URNs) or tag (key=value), owner, reason and until (a date).",
     "default": [],
     "items": {
         "type": "object",
@@ -42,7 +45,7 @@ class Exemption:
 
     policy: str
     resource: str
-    """Pattern of URNs."""
+    """Pattern of URNs, in which `*` and `?` are wildcards and everything else is meant literally."""
     tag: str
     """`key=value`."""
     owner: str
@@ -61,7 +64,7 @@ class Exemption:
         """Whether it is about this resource."""
         if self.urn is not None:
             return resource.urn == self.urn
-        if self.resource and not fnmatchcase(resource.urn, self.resource):
+        if self.resource and not matches(self.resource, resource.urn):
             return False
         if self.tag:
             key, _, value = self.tag.partition("=")
@@ -82,12 +85,17 @@ class InForce:
 
 
 def _exemptions_are_in_order(*_: Any, **__: Any) -> None:
-    """An exemption names a policy, a resource, an owner, a reason and a date within a year, and is for something."""
+    """An exemption names a policy, an owner, a reason and an end within a year, and matches a resource.
+
+    Complete the exemption, renew it, or remove it.
+    """
 
 
+_DESCRIPTION, _FIX = read_docstring(_exemptions_are_in_order)
 RULE = Rule(
     name=NAME,
-    description=(_exemptions_are_in_order.__doc__ or ""),
+    description=_DESCRIPTION,
+    fix=_FIX,
     types=(),
     severity="high",
     enforcement="mandatory",
@@ -98,7 +106,6 @@ RULE = Rule(
     subject="exemptions",
 )
 """Judged here and not by its function: it is about the exemptions of a whole stack. Nothing is exempt from it."""
-REGISTRY[NAME] = RULE
 
 
 def today() -> date:
@@ -133,47 +140,68 @@ class Exemptions:
                 for resource in self._concerned(one):
                     yield InForce(policy, resource.urn, one.owner, one.reason, one.until, left)
 
-    def complaints(self) -> Iterator[tuple[str | None, str]]:
-        """What is wrong with them, and the resource that carries them."""
+    def findings(self) -> Iterator[tuple[Resource | None, Finding]]:
+        """What is wrong with them, each with the resource that carries the exemption."""
         for one in self._written:
             problems = [*self._problems(one)]
             if not problems and not any(self._concerned(one)):
-                problems = ["matches nothing: no resource that this policy judges is meant. Remove it, or mend it"]
+                problems = [
+                    Finding(
+                        "matches nothing: this policy judges no such resource.", "Correct the pattern, or remove it."
+                    )
+                ]
+            carrier = self._stack.by_urn(one.urn) if one.urn else None
             for problem in problems:
-                yield one.urn, f"{one.where} {problem}."
+                yield carrier, problem.prefix(f"{one.where} ")
 
     def _concerned(self, one: Exemption) -> Iterator[Resource]:
         judged = self._stack.of_type(*self._rules[one.policy].types)
         return (resource for resource in judged if one.concerns(resource) and not resource.looked_up)
 
-    def _problems(self, one: Exemption) -> Iterator[str]:
+    def _problems(self, one: Exemption) -> Iterator[Finding]:
         if not one.policy:
-            yield "names no policy: set policy"
+            yield Finding("names no policy.", "Set policy to the name of one.")
         elif one.policy not in self._rules:
-            yield f"names a policy that does not exist: set policy to one that does{nearest(one.policy, self._rules)}"
+            guess = nearest(one.policy, self._rules)
+            yield Finding("names a policy that does not exist.", f"Set policy to one that does{guess or '.'}")
         elif one.policy == NAME:
-            yield "is from the rule about exemptions, from which nothing is exempt: remove it"
+            yield Finding("is from the rule about exemptions, which allows none.", "Remove it.")
         if not (one.resource or one.tag):
-            yield "names no resource: set resource to a pattern of URNs, or tag to key=value"
+            yield Finding("names no resource.", "Set resource to a pattern of URNs, or tag to key=value.")
+        elif one.resource and not one.tag and one.urn is None and self._meets_everything(one):
+            yield Finding(
+                "meets every resource that this policy judges, whatever its name.",
+                "Set resource to a pattern that names specific resources, or set the policy's level to disabled.",
+            )
         elif one.tag and "=" not in one.tag:
-            yield f"names a tag without its value: set tag to key=value, it is {one.tag!r}"
+            yield Finding(f"names a tag without its value: tag is {one.tag!r}.", "Set tag to key=value.")
         if not one.owner.strip():
-            yield f"has no owner: set {TAG_OWNER if one.urn else 'owner'}"
+            yield Finding("has no owner.", f"Set {TAG_OWNER if one.urn else 'owner'}.")
         if not one.reason.strip():
-            yield "has no reason: say why in the tag's value" if one.urn else "has no reason: set reason"
+            yield Finding("has no reason.", "Give it in the tag's value." if one.urn else "Set reason.")
         yield from self._untimely(one)
 
-    def _untimely(self, one: Exemption) -> Iterator[str]:
+    def _meets_everything(self, one: Exemption) -> bool:
+        """Whether the pattern leaves out nothing that the policy judges, of any stack, project, parent and name."""
+        types = self._rules[one.policy].types if one.policy in self._rules else ()
+        urns = [
+            f"urn:pulumi:{stack}::{project}::{parent}{type_}::{name}"
+            for type_ in types
+            for stack, project, parent, name in _ANY
+        ]
+        return bool(urns) and all(matches(one.resource, urn) for urn in urns)
+
+    def _untimely(self, one: Exemption) -> Iterator[Finding]:
         key = TAG_UNTIL if one.urn else "until"
         latest = _a_year_after(self._day)
         until = _day(one.until)
         if until is None:
-            found = f"is {one.until!r}, no date" if one.until.strip() else "is not set"
-            yield f"does not end: {key} {found}; set it to a day within a year, such as {latest}"
+            state = f"is {one.until!r}, which is not a date" if one.until.strip() else "is not set"
+            yield Finding(f"does not end: {key} {state}.", f"Set {key} to a date within a year, such as {latest}.")
         elif until < self._day:
-            yield f"ended on {until}: put right what it is about, or have it renewed"
+            yield Finding(f"ended on {until}.", "Fix what it was for, or have it renewed.")
         elif until > latest:
-            yield f"ends over a year from now: set {key} to {latest} or earlier, it is {until}"
+            yield Finding(f"ends over a year from now: {key} is {until}.", f"Set {key} to {latest} or earlier.")
 
 
 def _day(text: str) -> date | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def as_text(report: Report, checked: str) -> str:
     """The complaints, the mandatory ones last, where the eye is; then a line of numbers."""
     lines = []
     for enforcement in ("advisory", "mandatory"):
-        lines += [_line(one) for one in report.complaints if one.enforcement == enforcement]
+        lines += [line for one in report.complaints if one.enforcement == enforcement for line in _write_lines(one)]
     lines += [
         f"exempt     {one.policy}: {_name(one.urn)}, until {one.until} ({days(one.days_left)} left), "
         f"{one.owner}: {one.reason}"
@@ -41,6 +41,8 @@ def as_text(report: Report, checked: str) -> str:
 
 def escape_unprintable(text: str) -> str:
     r"""The text with everything that steers a terminal as its escape, such as `\x1b` or `\u202e`."""
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
 
 
@@ -48,22 +50,28 @@ def as_json(report: Report, checked: str) -> str:
     """Everything, as one object."""
     return _json(
         {
-            "complaints": [asdict(one) for one in report.complaints],
+            "complaints": [asdict(one) | {"message": one.message} for one in report.complaints],
             "exemptions": [
                 {"policy": one.policy, "urn": one.urn, "owner": one.owner, "reason": one.reason}
                 | {"until": one.until, "daysLeft": one.days_left}
                 for one in report.exemptions
             ],
             "resources": report.resources,
+            "unjudged": dict(report.unjudged),
             "rules": report.rules,
             "notes": list(report.notes),
+            "failure": report.failure,
             "seconds": round(report.seconds, 3),
         }
     )
 
 
 def as_sarif(report: Report, checked: str) -> str:
-    """SARIF 2.1.0. A resource is no line of a file: it is the logical location, the checked file the physical one."""
+    """SARIF 2.1.0. A resource is no line of a file: it is the logical location, the checked file the physical one.
+
+    A `fix` of SARIF edits a file, which nobody can do here: what to do is in the message, in the result's properties
+    and in the rule's help.
+    """
     rules = list(RULES.values())
     index = {rule.name: position for position, rule in enumerate(rules)}
     location = {"artifactLocation": {"uri": _uri(checked)}, "region": {"startLine": 1}}
@@ -74,6 +82,7 @@ def as_sarif(report: Report, checked: str) -> str:
             "level": _SARIF_LEVELS[one.enforcement],
             "message": {"text": one.message},
             "locations": [{"physicalLocation": location} | _logical(one)],
+            "properties": {"finding": one.finding, "fix": one.fix, "resourceType": one.type, "urn": one.urn},
             "partialFingerprints": {"policyAndUrn/v1": _fingerprint(one)},
         }
         for one in report.complaints
@@ -85,9 +94,11 @@ def as_sarif(report: Report, checked: str) -> str:
         "rules": [_sarif_rule(rule) for rule in rules],
     }
     notes = [{"level": "warning", "message": {"text": note}} for note in report.notes]
+    if report.failure:
+        notes.insert(0, {"level": "error", "message": {"text": report.failure}})
     run = {
         "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+        "invocations": [{"executionSuccessful": report.failure is None, "toolExecutionNotifications": notes}],
         "results": results,
         "columnKind": "unicodeCodePoints",
     }
@@ -97,7 +108,7 @@ def as_sarif(report: Report, checked: str) -> str:
 def as_junit(report: Report, checked: str) -> str:
     """JUnit XML: one case for each rule, failed by mandatory complaints; what is advisory is its output.
 
-    A rule that was not applied is skipped, and does not pass.
+    A rule that was not applied is skipped, and does not pass. What was not seen whole is an error of one case more.
     """
     by_rule: dict[str, list[Complaint]] = {}
     for one in report.complaints:
@@ -105,25 +116,28 @@ def as_junit(report: Report, checked: str) -> str:
     failed = {one.policy for one in report.mandatory}
     numbers = {
         "name": _printable(f"rotation-guard {checked}"),
-        "tests": str(len(RULES)),
+        "tests": str(len(RULES) + bool(report.failure)),
         "failures": str(len(failed)),
-        "errors": "0",
+        "errors": str(int(bool(report.failure))),
         "skipped": str(len(report.left_out)),
         "time": f"{report.seconds:.3f}",
     }
     suites = ElementTree.Element("testsuites", numbers)
     suite = ElementTree.SubElement(suites, "testsuite", numbers)
+    if report.failure:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": "input", "name": _printable(checked)})
+        ElementTree.SubElement(case, "error", {"message": _printable(report.failure)})
     for rule in RULES.values():
         case = ElementTree.SubElement(suite, "testcase", {"classname": rule.subject, "name": rule.name})
-        said = by_rule.get(rule.name, [])
+        said = sorted(by_rule.get(rule.name, []), key=lambda one: one.enforcement != "mandatory")
         if rule.name in report.left_out:
             ElementTree.SubElement(case, "skipped", {"message": "not applied"})
         elif said:
             mandatory = rule.name in failed
             tag = "failure" if mandatory else "system-out"
-            about = {"message": _printable(said[0].message), "type": rule.severity} if mandatory else {}
+            about = {"message": _printable(said[0].finding), "type": rule.severity} if mandatory else {}
             ElementTree.SubElement(case, tag, about).text = _printable(
-                "\n".join(f"{one.urn or 'the stack'}: {one.message}" for one in said)
+                "\n".join(f"{_write_place(one)}: {one.finding}\nFix: {one.fix}" for one in said)
             )
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
@@ -162,8 +176,15 @@ def _fingerprint(one: Complaint) -> str:
     return hashlib.sha256(f"{one.policy}|{one.urn}|{one.message}".encode(errors="replace")).hexdigest()
 
 
-def _line(one: Complaint) -> str:
-    return f"{one.enforcement:<10} {one.policy} ({one.severity}): {one.message}"
+def _write_lines(one: Complaint) -> Iterator[str]:
+    yield f"{one.enforcement:<10} {one.policy} ({one.severity}): {one.finding}"
+    yield f"{'':<10} fix: {one.fix}"
+    if one.urn:
+        yield f"{'':<10} {one.type}, {one.urn}"
+
+
+def _write_place(one: Complaint) -> str:
+    return f"{one.urn} ({one.type})" if one.urn else "the stack"
 
 
 def _name(urn: str | None) -> str:
@@ -188,7 +209,10 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": rule.description},
         "fullDescription": {"text": rule.description},
         "helpUri": rule.link,
-        "help": {"text": f"{rule.description} {rule.link}"},
+        "help": {
+            "text": f"{rule.description} {rule.fix} {rule.link}",
+            "markdown": f"{rule.description}\n\n**Fix:** {rule.fix}\n\n[AWS documentation]({rule.link})",
+        },
         "defaultConfiguration": {"level": _SARIF_LEVELS.get(rule.enforcement, "error")},
         "properties": {
             "tags": ["security", rule.subject],

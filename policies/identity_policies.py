@@ -3,20 +3,12 @@
 from collections.abc import Iterator
 
 from . import kinds, values
+from .access_inputs import IDENTITY_POLICIES
 from .policy_documents import Statement, statements
 from .stack import Resource, Stack
 from .values import Undecided
 
-PLACES = {
-    kinds.ROLE_POLICY: "policy",
-    kinds.POLICY: "policy",
-    kinds.USER_POLICY: "policy",
-    kinds.GROUP_POLICY: "policy",
-    kinds.PERMISSION_SET_POLICY: "inlinePolicy",
-}
-"""Resources that are one policy document, and the property that holds it. A role may hold several, in
-`inlinePolicies`."""
-TYPES = (*PLACES, kinds.ROLE)
+TYPES = (*IDENTITY_POLICIES, kinds.ROLE)
 _BOUNDED = (kinds.ROLE, kinds.USER)
 
 
@@ -35,7 +27,7 @@ def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
 def read(holder: Resource) -> list[Statement]:
     """Every statement of one resource's documents, as far as they can be read."""
     found: list[Statement] = []
-    for document in _documents(holder):
+    for document in documents(holder):
         try:
             found += statements(document)
         except Undecided:
@@ -43,9 +35,10 @@ def read(holder: Resource) -> list[Statement]:
     return found
 
 
-def _documents(holder: Resource) -> Iterator[object]:
-    if holder.type in PLACES:
-        yield holder.value(PLACES[holder.type])
+def documents(holder: Resource) -> Iterator[object]:
+    """The documents of one resource, as they are given."""
+    if holder.type in IDENTITY_POLICIES:
+        yield holder.value(IDENTITY_POLICIES[holder.type])
         return
     if holder.type != kinds.ROLE:
         return

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .event_patterns import ENVELOPE, Field, Open, Pattern, alternatives, branches, can_match, replaced, takes
+from .finding import Finding
 
 SECRETS_MANAGER = "aws.secretsmanager"
 SECRETS_MANAGER_API = "secretsmanager.amazonaws.com"
@@ -110,8 +111,8 @@ _READING = re.compile("(Get|List|Describe)[A-Z]")
 _ENVELOPE: Mapping[str, Any] = dict.fromkeys(ENVELOPE, Field.TEXT) | {"replay-name": Field.ANYTHING}
 
 
-def dead_parts(pattern: Pattern, *, reads: bool, also_known: Iterable[str] = ()) -> list[str]:
-    """What of a pattern no event can match, each as a sentence that says what to set; empty where there is nothing.
+def dead_parts(pattern: Pattern, *, reads: bool, also_known: Iterable[str] = ()) -> list[Finding]:
+    """What of a pattern no event can match, and what to set; empty where there is nothing.
 
     `reads` says whether the rule sees calls that only read; `also_known` are names of events that AWS has added.
     """
@@ -119,12 +120,12 @@ def dead_parts(pattern: Pattern, *, reads: bool, also_known: Iterable[str] = ())
     return list(dict.fromkeys(found))
 
 
-def _dead(branch: Pattern, reads: bool, also_known: frozenset[str]) -> Iterator[str]:
+def _dead(branch: Pattern, reads: bool, also_known: frozenset[str]) -> Iterator[Finding]:
     strange = [key for key, wanted in branch.items() if key not in ENVELOPE and not can_match({key: wanted}, {})]
     for key in strange:
         guess = "detail-type" if _folded(key) == "detailtype" else _closest(key, ENVELOPE)
-        instead = f"{guess} in its place" if guess else "it below detail, if it is there"
-        yield f"an event has no field {key} at its top. Write {instead}."
+        fix = f"Use {guess} instead." if guess else "Move it into detail, if it belongs there."
+        yield Finding(f"an event has no top-level field {key}.", fix)
     branch = {key: wanted for key, wanted in branch.items() if key not in strange}
     yield from _misspelt_sources(branch)
     yield from _types_in_other_letters(branch)
@@ -136,21 +137,23 @@ def _dead(branch: Pattern, reads: bool, also_known: frozenset[str]) -> Iterator[
 # --- sources and detail-types of every service -----------------------------------------------------------------------
 
 
-def _misspelt_sources(branch: Pattern) -> Iterator[str]:
+def _misspelt_sources(branch: Pattern) -> Iterator[Finding]:
     for source in _texts(branch, "source"):
         if source.endswith(".amazonaws.com"):
             right = f"aws.{source.removesuffix('.amazonaws.com')}"
-            yield f"no event has the source {source}, which is an eventSource of CloudTrail. Set source to {right}."
+            yield Finding(
+                f"no event has the source {source}, which is an eventSource of CloudTrail.", f"Set source to {right}."
+            )
         elif source != SECRETS_MANAGER and _is_like_secrets_manager(source, branch):
-            yield f"no event has the source {source}. Set source to {SECRETS_MANAGER}."
+            yield Finding(f"no event has the source {source}.", f"Set source to {SECRETS_MANAGER}.")
     if SECRETS_MANAGER_API in _texts(branch, "detail", "eventSource"):
         others = [one for one in _texts(branch, "source") if one.startswith("aws.") and one != SECRETS_MANAGER]
         given = alternatives(branch, "source")
         sources = len(alternatives(branch, "detail", "eventSource"))
         if given and len(others) == len(given) and sources == 1 and not _misspelt(others, branch):
-            yield (
-                f"an event whose eventSource is {SECRETS_MANAGER_API} never has the source {', '.join(others)}. "
-                f"Set source to {SECRETS_MANAGER}."
+            yield Finding(
+                f"an event whose eventSource is {SECRETS_MANAGER_API} never has the source {', '.join(others)}.",
+                f"Set source to {SECRETS_MANAGER}.",
             )
 
 
@@ -170,13 +173,16 @@ def _is_like_secrets_manager(source: str, branch: Pattern) -> bool:
     return difflib.SequenceMatcher(None, source.lower(), SECRETS_MANAGER).ratio() >= 0.85
 
 
-def _types_in_other_letters(branch: Pattern) -> Iterator[str]:
+def _types_in_other_letters(branch: Pattern) -> Iterator[Finding]:
     """Detail-types that are AWS's but for upper and lower case, spaces or dashes. Others may send what they like."""
     if not all(isinstance(one, str) and one.startswith("aws.") for one in alternatives(branch, "source")):
         return
     for given in _texts(branch, "detail-type"):
         if right := _is_in_other_letters(given):
-            yield f"no event has the detail-type {json.dumps(given)}. Set {json.dumps(right)}: every letter counts."
+            yield Finding(
+                f"no event has the detail-type {json.dumps(given)}: patterns are case-sensitive.",
+                f"Set detail-type to {json.dumps(right)}.",
+            )
 
 
 def _is_in_other_letters(given: str) -> str | None:
@@ -185,7 +191,7 @@ def _is_in_other_letters(given: str) -> str | None:
     return right if right != given else None
 
 
-def _without_a_sender(branch: Pattern) -> Iterator[str]:
+def _without_a_sender(branch: Pattern) -> Iterator[Finding]:
     """Sources and detail-types that AWS never puts together. What other senders do is theirs."""
     sources, types = alternatives(branch, "source"), alternatives(branch, "detail-type")
     if not sources or not types:
@@ -195,24 +201,24 @@ def _without_a_sender(branch: Pattern) -> Iterator[str]:
         if owners is None or SECRETS_MANAGER in sources:
             continue
         if all(isinstance(one, str) and one.startswith("aws.") for one in sources) and not set(owners) & set(sources):
-            yield (
-                f"an event of the detail-type {json.dumps(given)} never has the source {', '.join(map(str, sources))}. "
-                f"Set source to {' or '.join(owners)}."
+            yield Finding(
+                f"an event of the detail-type {json.dumps(given)} never has the source {', '.join(map(str, sources))}.",
+                f"Set source to {' or '.join(owners)}.",
             )
     names = alternatives(branch, "detail", "eventName")
     of_aws = all(isinstance(one, str) and one.startswith("aws.") for one in sources)
     if names and of_aws and SECRETS_MANAGER not in sources and all(one in SERVICE_EVENTS for one in names):
-        yield (
-            f"{', '.join(names)} never has the source {', '.join(sources)}: Secrets Manager alone reports it. "
-            f"Set source to {SECRETS_MANAGER}."
+        yield Finding(
+            f"{', '.join(names)} never has the source {', '.join(sources)}: only Secrets Manager reports it.",
+            f"Set source to {SECRETS_MANAGER}.",
         )
     if len(sources) > 1 and all(isinstance(one, str) and one in SOURCES for one in types):
         owners = {owner for one in types for owner in SOURCES[one]}
         for source in _texts(branch, "source"):
             if source.startswith("aws.") and source not in owners and owners & set(map(str, sources)):
-                yield (
-                    f"no event of the source {source} has a detail-type that is listed. Add one of its own, or leave "
-                    f"out the source."
+                yield Finding(
+                    f"no event of the source {source} has a detail-type that is listed.",
+                    "Add a detail-type of that source, or remove the source.",
                 )
 
 
@@ -237,7 +243,7 @@ def _is_about_secrets(branch: Pattern) -> bool:
     )
 
 
-def _dead_of_secrets(branch: Pattern, reads: bool, also_known: frozenset[str]) -> Iterator[str]:
+def _dead_of_secrets(branch: Pattern, reads: bool, also_known: frozenset[str]) -> Iterator[Finding]:
     sources = alternatives(branch, "source")
     alone, of_aws = len(sources) <= 1, all(isinstance(one, str) and one.startswith("aws.") for one in sources)
     branch = replaced(branch, [SECRETS_MANAGER], "source")
@@ -249,9 +255,9 @@ def _dead_of_secrets(branch: Pattern, reads: bool, also_known: frozenset[str]) -
         if isinstance(given, str) and given not in SOURCES:
             guess = _closest(given, FROM_SECRETS_MANAGER)
             if alone or guess:
-                yield f"Secrets Manager sends no {json.dumps(given)}. Set detail-type to {_type_for(branch, guess)}."
+                yield _unknown_type(branch, given, guess)
         elif alone:
-            yield f"Secrets Manager sends no {json.dumps(given)}. Set detail-type to {_type_for(branch, None)}."
+            yield _unknown_type(branch, given, None)
     if types and not living:
         return
     if living:
@@ -274,10 +280,14 @@ def _dead_of_secrets(branch: Pattern, reads: bool, also_known: frozenset[str]) -
     if not _can(branch, also_known):
         yield _dead_whole(branch, also_known)
     elif awake and not reads and all(isinstance(one, str) and _READING.match(one) for one in awake):
-        yield (
-            f"{', '.join(awake)} only read, and a rule in the state ENABLED does not see calls that read. Set state to "
-            "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS."
+        yield Finding(
+            f"{', '.join(awake)} only read, and a rule in the state ENABLED does not match read-only API calls.",
+            "Set state to ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS.",
         )
+
+
+def _unknown_type(branch: Pattern, given: Any, guess: str | None) -> Finding:
+    return Finding(f"Secrets Manager sends no {json.dumps(given)}.", f"Set detail-type to {_type_for(branch, guess)}.")
 
 
 def _excluded(given: Any) -> list[str]:
@@ -297,38 +307,43 @@ def _type_for(branch: Pattern, guess: str | None) -> str:
     return json.dumps(guess) if guess else "one of " + ", ".join(map(json.dumps, FROM_SECRETS_MANAGER))
 
 
-def _dead_names(names: list[Any], types: list[Any], alone: bool) -> Iterator[str]:
+def _dead_names(names: list[Any], types: list[Any], alone: bool) -> Iterator[Finding]:
     listed = ", ".join(one if isinstance(one, str) else json.dumps(one) for one in types)
     for known, what, right in (
         (SERVICE_EVENTS, "it is no API call", SERVICE_EVENT),
         (CALLS, "it is an API call", API_CALL),
     ):
         if found := ", ".join(one for one in names if one in known):
-            yield f"{found} never comes as {listed}: {what}. Set detail-type to {json.dumps(right)}."
+            yield Finding(
+                f"{found} never has the detail-type {listed}: {what}.", f"Set detail-type to {json.dumps(right)}."
+            )
     for given in names:
         if given in SERVICE_EVENTS or given in CALLS:
             continue
         guess = _closest(given, (*SERVICE_EVENTS, *CALLS)) if isinstance(given, str) else None
         if guess:
-            yield f"Secrets Manager has no event {given}. Set eventName to {guess}: every letter counts."
+            yield Finding(
+                f"Secrets Manager has no event {given}: patterns are case-sensitive.", f"Set eventName to {guess}."
+            )
         elif alone:
-            yield (
-                f"Secrets Manager has no event {json.dumps(given)} as {listed or 'any detail-type'}. Set eventName to "
-                "one that it has: every letter counts."
+            yield Finding(
+                f"Secrets Manager has no event {json.dumps(given)} of {listed or 'any detail-type'}.",
+                "Set eventName to an event that exists, in the same case.",
             )
 
 
-def _dead_whole(branch: Pattern, also_known: frozenset[str]) -> str:
-    """The fields that keep every event out."""
+def _dead_whole(branch: Pattern, also_known: frozenset[str]) -> Finding:
+    """The fields that exclude every event."""
     fields: list[tuple[str, ...]] = [(key,) for key in branch if key not in ("source", "detail", "detail-type")]
     detail = branch.get("detail")
     if isinstance(detail, Mapping):
         fields += [("detail", key) for key in detail if key != "eventName"]
     guilty = [".".join(path) for path in fields if _can(_without(branch, path), also_known)]
-    which = f"{' and '.join(guilty)} does not occur" if guilty else "what is asked for does not occur together"
-    return (
-        f"{which} in the events of Secrets Manager that are waited for. In service events requestParameters and "
-        "responseElements are null and resources is empty: the secret is detail.additionalEventData.SecretId."
+    which = f"{' and '.join(guilty)} does not occur" if guilty else "the listed values do not occur together"
+    return Finding(
+        f"{which} in the matched events of Secrets Manager.",
+        "Match the secret in detail.additionalEventData.SecretId: in service events requestParameters and "
+        "responseElements are null, and resources is empty.",
     )
 
 

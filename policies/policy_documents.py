@@ -1,77 +1,17 @@
 """Reads policy documents: what a statement allows, to whom, and whether its conditions keep strangers out."""
 
-import ipaddress
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from . import arns, kinds, values, wildcards
+from . import conditions, kinds, values, wildcards
+from .conditions import Condition, Tests
+from .finding import Finding
 from .stack import Resource, Stack
-from .values import Undecided
+from .values import Undecided, all_of, any_of
 
 ANYONE = "*"
-
-_ACCOUNT_KEYS = frozenset(
-    {
-        "aws:sourceaccount",
-        "aws:sourceowner",
-        "aws:sourceorgid",
-        "aws:sourceorgpaths",
-        "aws:principalaccount",
-        "aws:principalorgid",
-        "aws:principalorgpaths",
-        "aws:userid",
-        "aws:sourcevpc",
-        "aws:sourcevpce",
-        "aws:vpceaccount",
-        "aws:vpceorgid",
-        "kms:calleraccount",
-        "s3:dataaccesspointaccount",
-    }
-)
-"""Keys that name an account, an organisation or a network: what they hold to is somebody known
-(https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html)."""
-_ARN_KEYS = frozenset({"aws:sourcearn", "aws:principalarn", "s3:dataaccesspointarn"})
-_LIMITING = re.compile(r"(foranyvalue:)?(string(equals|like|equalsignorecase)|arn(equals|like)|ipaddress)")
-_EXCLUDING = re.compile(
-    r"(forallvalues:)?(stringnot(equals|like|equalsignorecase)|arnnot(equals|like)|notipaddress)(ifexists)?"
-)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One line of a Condition block."""
-
-    operator: str
-    """In lower case, such as `foranyvalue:stringlike`."""
-    key: str
-    """In lower case, such as `aws:sourcearn`."""
-    given: Any
-
-    @cached_property
-    def values(self) -> list[str]:
-        """What the key is held against. Raises Undecided where that is unknown."""
-        return [str(one).lower() if isinstance(one, bool) else str(one) for one in map(values.settled, self._given())]
-
-    @cached_property
-    def plain(self) -> frozenset[str]:
-        """Those of them that are no patterns: a text is among them at once, however many there are."""
-        return frozenset(one for one in self.values if "*" not in one and "?" not in one)
-
-    @cached_property
-    def patterns(self) -> tuple[str, ...]:
-        """The others."""
-        return tuple(one for one in self.values if one not in self.plain)
-
-    @property
-    def limits(self) -> bool:
-        """Whether it holds the key to its values: one that asks for others, or only if the key is there, does not."""
-        return _LIMITING.fullmatch(self.operator) is not None
-
-    def _given(self) -> list[Any]:
-        return values.items(self.given)
 
 
 @dataclass(frozen=True)
@@ -86,6 +26,10 @@ class Statement:
         """Its Sid, or its number, to be named in a complaint."""
         sid = values.member(self.raw, "Sid")
         return f"statement {sid}" if isinstance(sid, str) and sid else f"statement {self.index + 1}"
+
+    def identify(self, holder: Resource) -> str:
+        """What a finding about this statement in the policy of a resource is about, whichever rule finds it."""
+        return f"{holder.urn} {self.raw!r}"
 
     @property
     def allows(self) -> bool:
@@ -137,7 +81,7 @@ class Statement:
         """Its conditions, one for each operator and key."""
         block = values.document(values.member(self.raw, "Condition")) or {}
         return tuple(
-            Condition(operator.lower(), key.lower(), given)
+            Condition(operator.lower(), key.lower(), given, key)
             for operator, keys in block.items()
             for key, given in (values.document(keys) or {}).items()
         )
@@ -156,39 +100,30 @@ class Statement:
             return not any(matches(pattern, action) for pattern in self.not_actions)
         return any(matches(pattern, action) for pattern in self.actions)
 
+    def covers_resource(self, arn: str | None) -> bool:
+        """Whether its Resource or NotResource takes in this ARN, which is None while it is unknown.
+
+        Raises Undecided where nobody can tell.
+        """
+        return self.takes_in(lambda pattern: pattern == ANYONE or conditions.covers_resource(pattern, _known(arn)))
+
+    def takes_in(self, covers: Callable[[str], bool]) -> bool:
+        """Whether its Resource or NotResource takes in a resource, by the answer for each pattern in them.
+
+        A statement without either is about what it is attached to. Raises Undecided where nobody can tell.
+        """
+        if self.has("NotResource"):
+            return not any_of(self.not_resources, covers)
+        listed = values.items(values.member(self.raw, "Resource"))
+        return not listed or any_of(listed, lambda pattern: covers(str(values.settled(pattern))))
+
     def opens_to_anyone(self) -> bool:
         """Whether it is for everybody, as its principals go."""
         if values.member(self.raw, "NotPrincipal") is not None:
             return True
-        return any(ANYONE in names for names in self.principals.values())
-
-    def keeps_strangers_out(self) -> bool:
-        """Whether a condition holds it to a known account, organisation, resource or network."""
-        return any(
-            _LIMITING.fullmatch(condition.operator)
-            and (listed := condition.values)
-            and all(_is_known_to(condition.key, value) for value in listed)
-            for condition in self.conditions
-            if condition.key in _ACCOUNT_KEYS or condition.key in _ARN_KEYS or condition.key == "aws:sourceip"
-        )
-
-    def shuts_strangers_out(self, action: str | None = None) -> bool:
-        """Whether it denies everything, or this action, to all but a known account, organisation or network."""
-        return (
-            self.denies
-            and self.opens_to_anyone()
-            and (
-                self.covers(action)
-                if action
-                else any(pattern == ANYONE or pattern.endswith(":*") for pattern in self.actions)
-            )
-            and len(self.conditions) == 1
-            and all(
-                _EXCLUDING.fullmatch(condition.operator)
-                and (listed := condition.values)
-                and all(_is_known_to(condition.key, value) for value in listed)
-                for condition in self.conditions
-            )
+        principals = self.principals
+        return any(ANYONE in names for names in principals.values()) or not all(
+            map(conditions.is_fixed_arn, principals.get("AWS", ()))
         )
 
     def _principals(self, key: str) -> dict[str, list[str]]:
@@ -218,23 +153,96 @@ def statements(document: Any) -> list[Statement]:
 def open_statements(found: Iterable[Statement], action: str | None = None) -> Iterator[Statement]:
     """Those that let anyone in whom nothing keeps out: neither their own conditions nor a Deny beside them.
 
-    With an action only those that allow it.
+    With an action only those that allow it. What nobody can judge yet is left out.
     """
-    found = list(found)
-    if any(_settles(partial(one.shuts_strangers_out, action)) for one in found):
-        return
-    for one in found:
-        if action and not _settles(partial(one.covers, action)):
+    listed = list(found)
+    for one in listed:
+        try:
+            if (
+                one.allows
+                and (action is None or one.covers(action))
+                and one.opens_to_anyone()
+                and not conditions.names_somebody(one.conditions)
+                and not is_denied_to_outsiders(one, listed, action)
+            ):
+                yield one
+        except Undecided:
             continue
-        if one.allows and _settles(one.opens_to_anyone) and not _settles(one.keeps_strangers_out, unsettled=True):
-            yield one
 
 
-def _settles(question: Any, *, unsettled: bool = False) -> bool:
-    try:
-        return question()
-    except Undecided:
-        return unsettled
+def is_denied_to_outsiders(
+    allowing: Statement,
+    found: Iterable[Statement],
+    action: str | None = None,
+    further: Tests = {}.get,
+) -> bool:
+    """Whether what a statement allows, or this action of it, is denied by others to all but somebody known.
+
+    They have to cover each of its actions on each of its resources. `further` are tests of other keys.
+    Raises Undecided where nobody can tell.
+    """
+    denying = [one for one in found if one.denies and one.opens_to_anyone()]
+    if not denying:
+        return False
+    actions = [action] if action else allowing.actions if not allowing.has("NotAction") else [ANYONE]
+    resources = allowing.resources if not allowing.has("NotResource") else [ANYONE]
+    pairs = [(each, resource) for each in actions for resource in resources or [None]]
+    return bool(pairs) and all_of(
+        pairs,
+        lambda pair: any_of(
+            denying,
+            lambda one: (
+                covers_whole(one, *pair)
+                and not _spares_anyone(one)
+                and conditions.spares_only_somebody(one.conditions, further)
+            ),
+        ),
+    )
+
+
+def covers_whole(denying: Statement, action: str, resource: str | None) -> bool:
+    """Whether a Deny takes in everything that these patterns of an action and a resource take in."""
+    if denying.has("NotAction"):
+        if any(wildcards.overlap(one.lower(), action.lower()) for one in denying.not_actions):
+            return False
+    elif not any(wildcards.covers(one.lower(), action.lower()) for one in denying.actions):
+        return False
+    if denying.has("NotResource"):
+        return resource is not None and not any(wildcards.overlap(one, resource) for one in denying.not_resources)
+    if resource is None:
+        return not denying.has("Resource") or ANYONE in denying.resources
+    return not denying.has("Resource") or any(wildcards.covers(one, resource) for one in denying.resources)
+
+
+def _spares_anyone(denying: Statement) -> bool:
+    """Whether it is for all but some who are not named."""
+    return any(ANYONE in names for names in denying.not_principals.values())
+
+
+def unmatched_value(statement: Statement, *prefixes: str) -> Finding | None:
+    """A value that nobody has, because its operator takes a wildcard literally; None where there is none.
+
+    Of keys that say who calls, and of those that begin with one of these.
+    """
+    for condition, value in conditions.literal_wildcards(statement.conditions, tuple(map(str.lower, prefixes))):
+        operator = "StringEqualsIgnoreCase" if condition.ignores_case else "StringEquals"
+        return Finding(
+            f"it compares {condition.name} with {value} by {operator}, which takes * and ? literally, so no request "
+            "matches.",
+            "Set a value without wildcards, or use StringLike if a pattern is meant.",
+        )
+    return None
+
+
+def unmatched_statement(holder: Resource, statement: Statement) -> Finding | None:
+    """The same, as a finding about the policy of a resource."""
+    found = unmatched_value(statement) if statement.allows else None
+    if found is None:
+        return None
+    return replace(
+        found.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "),
+        about=statement.identify(holder),
+    )
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -242,32 +250,17 @@ def matches(pattern: str, text: str) -> bool:
     return wildcards.matches(pattern.lower(), text.lower())
 
 
-def _is_known_to(key: str, value: str) -> bool:
-    """Whether the value of a condition stands for somebody in particular."""
-    if key == "aws:sourceip":
-        try:
-            network = ipaddress.ip_network(value, strict=False)
-        except ValueError:
-            return True
-        return network.prefixlen >= (8 if network.version == 4 else 32)
-    if key in _ARN_KEYS:
-        found = arns.parts(value)
-        if found is None:
-            return "*" not in value
-        account, resource = found[3], found[4]
-        # Some ARNs have no account, such as a bucket's, which many write as arn:aws:s3:*:*:uploads: then the resource
-        # has to be named.
-        without = account == "" or (account == ANYONE and found[1] == "s3")
-        return re.fullmatch(r"\d{12}", account) is not None or (without and not resource.startswith(ANYONE))
-    return value.replace("o-", "", 1).strip("*?/") != ""
+def _known(arn: str | None) -> str:
+    return values.undecided("an ARN is not known yet") if arn is None else arn
 
 
 RESOURCE_POLICIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     kinds.QUEUE: ((kinds.QUEUE_POLICY, "queueUrl", "policy"),),
     kinds.TOPIC: ((kinds.TOPIC_POLICY, "arn", "policy"),),
-    kinds.KEY: ((kinds.KEY_POLICY, "keyId", "policy"),),
+    **dict.fromkeys(kinds.KEYS, ((kinds.KEY_POLICY, "keyId", "policy"),)),
     kinds.SECRET: ((kinds.SECRET_POLICY, "secretArn", "policy"),),
     kinds.EVENT_BUS: ((kinds.EVENT_BUS_POLICY, "eventBusName", "policy"),),
+    kinds.REST_API: ((kinds.REST_API_POLICY, "restApiId", "policy"),),
 }
 """The resources that hold the policy of another: their type, the property that says of which, and the document."""
 

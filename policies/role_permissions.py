@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from . import arns, encryption, kinds, policy_documents, values
+from . import arns, conditions, encryption, kinds, policy_documents, values
 from .policy_documents import Statement
 from .stack import Resource, Stack
 from .values import Undecided
-from .wildcards import matches
 
 _LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]}
 _READS_QUEUES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
@@ -45,6 +44,15 @@ class Grant:
     statement: Statement
     holder: Resource
     """The resource that the statement, or the attachment of its policy, is written in."""
+    source: Resource | str
+    """The resource whose document it is in, or the ARN of a policy that AWS wrote."""
+
+    @property
+    def about(self) -> str:
+        """What a finding about it is about: the statement, or the attachment of a policy that AWS wrote."""
+        if isinstance(self.source, str):
+            return f"{self.holder.urn} {self.source}"
+        return self.statement.identify(self.source)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,14 @@ def may(stack: Stack, role: Resource, action: str, target: Resource | str) -> bo
     return values.undecided(f"what {role.name} may do is unknown") if answer is None else answer
 
 
+def may_somewhere(stack: Stack, role: Resource, action: str) -> bool:
+    """Whether the role may do this to anything at all. Raises Undecided where nobody can tell."""
+    given = of(stack, role)
+    if values.any_of(given.grants, lambda one: one.statement.allows and one.statement.covers(action)):
+        return True
+    return False if given.complete else values.undecided(f"a policy of {role.name} is not ours to read")
+
+
 def _answer(stack: Stack, role: Resource, action: str, target: Resource | str) -> bool | None:
     """The same, kept for those who share a role; None where nobody can tell."""
     given = of(stack, role)
@@ -80,7 +96,7 @@ def _answer(stack: Stack, role: Resource, action: str, target: Resource | str) -
         return True
     if None in answers or not given.complete:
         return None
-    return isinstance(target, Resource) and _settled(partial(_admitted, stack, role, action, target))
+    return _settled(partial(_admitted, stack, role, action, target))
 
 
 def _collected(stack: Stack, role: Resource) -> Permissions:
@@ -94,14 +110,18 @@ def _collected(stack: Stack, role: Resource) -> Permissions:
         if found is None:
             complete = False
         else:
-            grants += [Grant(one, holder) for one in found]
+            grants += [Grant(statement, holder, source) for statement, source in found]
     return Permissions(tuple(grants), complete and not _may_have_more(stack, role))
 
 
-def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[], list[Statement] | None]]]:
+SourcedStatements = list[tuple[Statement, Resource | str]]
+"""Statements, each with the resource whose document it is in, or the ARN of a policy that AWS wrote."""
+
+
+def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[], SourcedStatements | None]]]:
     """Everything that gives the role statements, each with a way to read them."""
     for one in stack.referring(role, "role", kinds.ROLE_POLICY).certain:
-        yield one, partial(policy_documents.statements, one.value("policy"))
+        yield one, partial(_statements_in, one)
     for type_, path in _SOURCES[1:]:
         for one in stack.referring(role, path, type_).certain:
             yield one, partial(_attached, stack, one)
@@ -109,42 +129,44 @@ def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[
     yield role, partial(_listed, stack, role, "managedPolicyArns")
 
 
-def _attached(stack: Stack, attachment: Resource) -> list[Statement] | None:
+def _statements_in(policy: Resource) -> SourcedStatements:
+    return [(one, policy) for one in policy_documents.statements(policy.value("policy"))]
+
+
+def _attached(stack: Stack, attachment: Resource) -> SourcedStatements | None:
     """The statements of the policies that an attachment names; None where one of them is not ours to read."""
     if attachment.type == kinds.ROLE_POLICY_ATTACHMENTS:
         return _listed(stack, attachment, "policyArns")
     found = stack.target(attachment, "policyArn", kinds.POLICY)
-    if found is not None:
-        return policy_documents.statements(found.value("policy"))
-    return _by_aws(attachment.text("policyArn") or "")
+    return _statements_in(found) if found is not None else _by_aws(attachment.text("policyArn") or "")
 
 
-def _inline(role: Resource) -> list[Statement]:
+def _inline(role: Resource) -> SourcedStatements:
     return [
-        statement
+        (statement, role)
         for one in role.items("inlinePolicies")
         for statement in policy_documents.statements((values.document(one) or {}).get("policy"))
     ]
 
 
-def _listed(stack: Stack, holder: Resource, path: str) -> list[Statement] | None:
+def _listed(stack: Stack, holder: Resource, path: str) -> SourcedStatements | None:
     """The statements of the policies in a list; None where one of them is not ours to read."""
-    found: list[Statement] = []
+    found: SourcedStatements = []
     for arn in holder.texts(path):
         policy = stack.find(arn, kinds.POLICY)
-        statements = policy_documents.statements(policy.value("policy")) if policy is not None else _by_aws(arn)
-        if statements is None:
+        written = _statements_in(policy) if policy is not None else _by_aws(arn)
+        if written is None:
             return None
-        found += statements
+        found += written
     return found
 
 
-def _by_aws(arn: str) -> list[Statement] | None:
+def _by_aws(arn: str) -> SourcedStatements | None:
     """What AWS wrote into a policy of its own; None where it is not known here."""
     if ":iam::aws:policy/" not in arn:
         return None
     written = _MANAGED.get(arn.rpartition("/")[2])
-    return None if written is None else [Statement({"Resource": "*", **one}, i) for i, one in enumerate(written)]
+    return None if written is None else [(Statement({"Resource": "*", **one}, i), arn) for i, one in enumerate(written)]
 
 
 def _may_have_more(stack: Stack, role: Resource) -> bool:
@@ -168,15 +190,7 @@ def _denies(statement: Statement, action: str, target: Resource | str) -> bool:
 
 
 def _takes_in(statement: Statement, target: Resource | str) -> bool:
-    if values.member(statement.raw, "NotResource") is not None:
-        return not any(covers(pattern, target) for pattern in statement.not_resources)
-    listed = values.items(values.member(statement.raw, "Resource"))
-    answers = [None if isinstance(one, values.Mark) else _settled(partial(covers, str(one), target)) for one in listed]
-    if True in answers:
-        return True
-    if None in answers:
-        values.undecided("a resource is unknown")
-    return False
+    return statement.takes_in(lambda pattern: covers(pattern, target))
 
 
 def covers(pattern: str, target: Resource | str) -> bool:
@@ -185,15 +199,22 @@ def covers(pattern: str, target: Resource | str) -> bool:
         return True
     arn = target if isinstance(target, str) else target.props.get("arn")
     if isinstance(arn, str):
-        return matches(pattern, arn)
+        return conditions.covers_resource(pattern, arn)
     found = arns.parts(pattern)
     if found is not None and isinstance(target, Resource) and found[1] not in ("*", arns.service_of(target.type)):
         return False
     return values.undecided("the ARN is not known yet")
 
 
-def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bool:
-    """Whether the policy of the resource lets this role in by itself."""
+def _admitted(stack: Stack, role: Resource, action: str, called: Resource | str) -> bool:
+    """Whether the policy of the resource, a grant or a permission lets this role in by itself."""
+    target = stack.find(called, kinds.FUNCTION, kinds.FUNCTION_ALIAS) if isinstance(called, str) else called
+    if target is None:
+        return False
+    if target.type in (kinds.FUNCTION, kinds.FUNCTION_ALIAS):
+        return _permitted(stack, role, action, target)
+    if target.type in kinds.KEYS and _granted(stack, role, action, target):
+        return True
     if target.type not in policy_documents.RESOURCE_POLICIES:
         return False
     if target.looked_up:
@@ -205,6 +226,30 @@ def _admitted(stack: Stack, role: Resource, action: str, target: Resource) -> bo
     if None in answers:
         values.undecided(f"the policy of {target.name} is unknown")
     return False
+
+
+def _granted(stack: Stack, role: Resource, action: str, key: Resource) -> bool:
+    """Whether a grant of a key is for this role (https://docs.aws.amazon.com/kms/latest/developerguide/grants.html)."""
+    grants = stack.referring(key, "keyId", kinds.KEY_GRANT).certain
+    return values.any_of(
+        grants,
+        lambda grant: (
+            action.partition(":")[2] in grant.texts("operations")
+            and stack.target(grant, "granteePrincipal", kinds.ROLE) is role
+        ),
+    )
+
+
+def _permitted(stack: Stack, role: Resource, action: str, function: Resource) -> bool:
+    """Whether a permission of a function is for this role, or for everybody."""
+
+    def is_for_it(permission: Resource) -> bool:
+        principal = permission.value("principal")
+        return policy_documents.matches(permission.text("action") or "", action) and (
+            principal == "*" or stack.target(permission, "principal", kinds.ROLE) is role
+        )
+
+    return values.any_of(stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain, is_for_it)
 
 
 def _names(statement: Statement, role: Resource, action: str) -> bool:

@@ -1,78 +1,55 @@
-"""Tells how far apart the rotations of a secret can lie, by the schedule expressions that Secrets Manager takes."""
+"""Tells how far apart the rotations of a secret can lie, by the schedule expressions that Secrets Manager takes.
 
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html)
+"""
+
+import math
 import re
+from functools import cache
 from itertools import pairwise
 
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_LONGEST_MONTH = max(_DAYS)
-_WEEK = 7
+from .schedule_expressions import Refused, list_run_days
+
+_RATE = re.compile(r"\s*rate\(\s*(\d+)\s+(hour|day)s?\s*\)\s*", re.ASCII)
+_CRON = re.compile(r"\s*cron\(\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+(\S+))?\s*\)\s*")
+_LAST_WEEKDAY = re.compile(r"(SUN|MON|TUE|WED|THU|FRI|SAT)L")
+_HOURS_PER_DAY = 24
+_FIRST_YEAR, _LAST_YEAR = 2024, 2060
+"""28 years have every date on every day of the week, as long as no century is among them; one round more is on the
+safe side of what lies around their end."""
 
 
+@cache
 def longest(expression: str) -> float | None:
-    """The days between two rotations at most; None where this expression does not tell.
+    """The days between two rotations at most, infinite where no rotation follows; None for what is no such expression.
 
-    (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html)
+    Days in which the rotation window may open are counted, and not its hours.
     """
-    rate = re.fullmatch(r"\s*rate\(\s*(\d+)\s+(hour|day)s?\s*\)\s*", expression)
-    if rate:
-        return int(rate[1]) / (24 if rate[2] == "hour" else 1)
-    cron = re.fullmatch(r"\s*cron\(\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+(\S+))?\s*\)\s*", expression)
+    if rate := _RATE.fullmatch(expression):
+        return int(rate[1]) / (_HOURS_PER_DAY if rate[2] == "hour" else 1)
+    cron = _CRON.fullmatch(expression)
+    # Secrets Manager takes no year: a schedule that ends has no longest period.
     if not cron or (cron[6] or "*") not in ("*", "?"):
         return None
     day_of_month, month, day_of_week = (field.upper() for field in cron.group(3, 4, 5))
-    if month in ("*", "1/1", "*/1"):
-        return _within_months(day_of_month, day_of_week)
-    months = _listed_months(month)
-    if not months:
+    if _LAST_WEEKDAY.fullmatch(day_of_month) and day_of_week == "?":
+        day_of_month, day_of_week = "?", day_of_month
+    elif day_of_month == "*":
+        # In an example of that page `*` leaves the choice to the day of the week.
+        day_of_month = "*" if day_of_week in ("?", "*") else "?"
+    try:
+        days = list_run_days(
+            _start_steps(day_of_month),
+            _start_steps(month),
+            "?" if day_of_month != "?" and day_of_week == "*" else _start_steps(day_of_week),
+            _FIRST_YEAR,
+            _LAST_YEAR,
+        )
+    except Refused:
         return None
-    return max(
-        sum(_DAYS[(earlier - 1 + passed) % 12] for passed in range((later - earlier - 1) % 12 + 1))
-        for earlier, later in zip(months, [*months[1:], months[0]], strict=True)
-    )
+    return max(((later - earlier).days for earlier, later in pairwise(days)), default=math.inf)
 
 
-def _within_months(day_of_month: str, day_of_week: str) -> float:
-    """Where every month has one: by the days alone."""
-    if day_of_month == "*" or day_of_week == "*":
-        return 1
-    if day_of_week != "?" and not re.search(r"[#L]", day_of_week):
-        return _WEEK
-    step = re.fullmatch(r"(?:\*|1)/(\d+)", day_of_month)
-    if step:
-        return min(int(step[1]), _LONGEST_MONTH)
-    if re.fullmatch(r"\d+(,\d+)*", day_of_month):
-        days = sorted(map(int, day_of_month.split(",")))
-        return max(later - earlier for earlier, later in pairwise([*days, days[0] + _LONGEST_MONTH]))
-    # The third Monday may come five weeks after the last one.
-    return _LONGEST_MONTH if day_of_week == "?" else 5 * _WEEK
-
-
-def _listed_months(field: str) -> list[int] | None:
-    """The months that a field of a cron expression stands for, in their order; None for what is none."""
-    found: set[int] = set()
-    for part in field.split(","):
-        step = re.fullmatch(r"(\*|\w+)/(\d+)", part)
-        span = re.fullmatch(r"(\w+)-(\w+)", part)
-        if step:
-            first, every = (1 if step[1] == "*" else _month(step[1])), int(step[2])
-            if first is None or not every:
-                return None
-            found.update(range(first, 13, every))
-        elif span:
-            first, last = _month(span[1]), _month(span[2])
-            if first is None or last is None or first > last:
-                return None
-            found.update(range(first, last + 1))
-        else:
-            one = _month(part)
-            if one is None:
-                return None
-            found.add(one)
-    return sorted(found)
-
-
-def _month(name: str) -> int | None:
-    if name in _MONTHS:
-        return _MONTHS.index(name) + 1
-    return int(name) if name.isdigit() and 1 <= int(name) <= 12 else None
+def _start_steps(field: str) -> str:
+    """The field with the beginning of each step: that page also writes `/4` for every fourth."""
+    return re.sub(r"(^|,)/", r"\1*/", field)

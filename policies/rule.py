@@ -1,25 +1,29 @@
-"""What a rule is: a function of one resource that returns its complaints, and what there is to know about it.
+"""What a rule is: a function of one resource that returns its findings, and what there is to know about it.
 
     @rule(kinds.QUEUE, severity="medium", enforcement="advisory", link="https://docs.aws.amazon.com/...")
     def queue_is_encrypted(queue: Resource) -> Complaints:
-        \"\"\"A queue is encrypted.\"\"\"
+        \"\"\"A queue is encrypted.
 
-The function's name with dashes is the policy's name, its docstring the description. A `stack_rule` gets the stack as
-its second argument. Parameters follow as keywords: `minRetentionDays` of the configuration is `min_retention_days`.
+        Set sqsManagedSseEnabled to true.
+        \"\"\"
+
+The function's name with dashes is the policy's name, the first paragraph of its docstring the description, the second
+the fix. A `stack_rule` gets the stack as its second argument. Parameters follow as keywords: `minRetentionDays` of the
+configuration is `min_retention_days`.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .finding import Complaints, Finding, flatten
 from .stack import Resource, Stack
 from .values import Undecided
 
 Severity = Literal["low", "medium", "high", "critical"]
 Enforcement = Literal["advisory", "mandatory", "remediate", "disabled"]
-Complaints = Iterable[str] | str | None
-"""One, several or none. Each names the resource, what was found and what to set."""
 Schema = Mapping[str, Any]
 
 _EXEMPT_PREFIX = 128 - len("rotation-guard:exempt-")
@@ -44,23 +48,24 @@ class Rule:
     """Whether it needs the other resources: then it runs once all are known."""
     parameters: Mapping[str, Schema] = field(default_factory=dict)
     """JSON schemas by name; each has a default."""
+    fix: str = ""
+    """How to satisfy it, whatever the resource is: the policy's remediation steps."""
     subject: str = ""
     """The module that it is written in, such as `queues`."""
     remedy: Callable[..., Mapping[str, Any]] | None = None
     """The inputs that would satisfy it, where it can be put right without asking anyone."""
 
-    def complaints(self, resource: Resource, stack: Stack, settings: Mapping[str, Any]) -> Iterator[str]:
-        """What it has to say about this resource; nothing where it cannot tell."""
+    def findings(self, resource: Resource, stack: Stack, settings: Mapping[str, Any]) -> Iterator[Finding]:
+        """What is wrong with this resource; nothing where the rule cannot tell."""
+        subjects = (resource, stack) if self.of_stack else (resource,)
         try:
-            said = self.function(*((resource, stack) if self.of_stack else (resource,)), **self._keywords(settings))
-            if said:
-                yield from (said,) if isinstance(said, str) else said
+            yield from flatten(self.function(*subjects, **self._keywords(settings)))
         except Undecided:
             return
 
     def mended(self, resource: Resource, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The inputs to change so that it has nothing to say any more; none where it has nothing to say."""
-        if self.remedy is None or not any(self.complaints(resource, Stack([resource]), settings)):
+        """The inputs to change so that the rule is satisfied; none where it is."""
+        if self.remedy is None or not any(self.findings(resource, Stack([resource]), settings)):
             return {}
         return self.remedy(resource, **self._keywords(settings))
 
@@ -74,6 +79,8 @@ class Rule:
         return {name: schema["default"] for name, schema in self.parameters.items()}
 
     def _keywords(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        if not (settings or self.parameters):
+            return {}
         return {_snake(name): value for name, value in (self.defaults() | dict(settings)).items()}
 
 
@@ -105,13 +112,11 @@ def stack_rule(
     return _decorator(types, True, severity, enforcement, link, parameters)
 
 
-def each(parts: Iterable[Any], judge: Callable[[Any], Complaints]) -> Iterator[str]:
-    """The complaints about several parts of one resource: a part that is unknown leaves the others to be judged."""
+def each(parts: Iterable[Any], judge: Callable[[Any], Complaints]) -> Iterator[Finding]:
+    """The findings about several parts of one resource: a part that is unknown leaves the others to be judged."""
     for part in parts:
         try:
-            said = judge(part)
-            if said:
-                yield from (said,) if isinstance(said, str) else said
+            yield from flatten(judge(part))
         except Undecided:
             continue
 
@@ -128,9 +133,11 @@ def _decorator(
         name = getattr(function, "__name__", "").replace("_", "-")
         if name in REGISTRY or len(name) > _EXEMPT_PREFIX:
             raise ValueError(f"a rule's name must be its own and have at most {_EXEMPT_PREFIX} characters, got {name}")
+        description, fix = read_docstring(function)
         made = Rule(
             name=name,
-            description=" ".join((function.__doc__ or "").split()),
+            description=description,
+            fix=fix,
             types=types,
             severity=severity,
             enforcement=enforcement,
@@ -144,6 +151,12 @@ def _decorator(
         return made
 
     return register
+
+
+def read_docstring(function: Callable[..., Any]) -> tuple[str, str]:
+    """Description and fix of a rule: the first two paragraphs of its docstring, each as one line."""
+    description, _, fix = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
+    return " ".join(description.split()), " ".join(fix.split())
 
 
 def _snake(name: str) -> str:

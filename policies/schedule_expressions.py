@@ -1,7 +1,7 @@
 """Reads schedule expressions as EventBridge Scheduler does: whether it takes one, and how soon it comes round again."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -36,41 +36,57 @@ def shortest_period(expression: str) -> int | None:
         try:
             datetime.fromisoformat(found[1])
         except ValueError as problem:
-            raise Refused(f"there is no time {found[1]}") from problem
+            raise Refused(f"{found[1]} is not a valid time") from problem
         return None
     if found := _RATE.fullmatch(expression):
         return _of_rate(int(found[1]), found[2])
     if found := _CRON.fullmatch(expression):
         return _of_cron(found[1])
     if expression.startswith("at("):
-        raise Refused("a time is written at(yyyy-mm-ddThh:mm:ss), without a zone")
+        raise Refused("at() takes yyyy-mm-ddThh:mm:ss, without a time zone")
     if expression.startswith("rate("):
-        raise Refused("a rate is written rate(value unit), in minutes, hours or days")
+        raise Refused("rate() takes a value and a unit: minutes, hours or days")
     raise Refused("it is neither rate(...) nor cron(...) nor at(...)")
+
+
+def list_run_days(day_of_month: str, month: str, day_of_week: str, first_year: int, last_year: int) -> list[date]:
+    """The days of these years on which three fields of a cron expression let it run. Raises Refused."""
+    fields = ("0", "0", day_of_month, month, day_of_week, "*")
+    parsed = _parse_fields([field.upper() for field in fields])
+    starts = [date(year, each, 1) for year in range(first_year, last_year + 1) for each in sorted(parsed[3].values)]
+    return [day for start in starts for day in _days_of_month(start) if _runs_on(parsed, day)]
+
+
+def _days_of_month(start: date) -> list[date]:
+    return [start.replace(day=number) for number in range(1, _last_of_month(start).day + 1)]
 
 
 def _of_rate(value: int, unit: str) -> int:
     """Singular and plural are told apart by EventBridge's rules alone."""
     if value < 1:
-        raise Refused("a rate is at least 1")
+        raise Refused("the value of a rate must be at least 1")
     return value * _SECONDS[unit]
 
 
 def _of_cron(text: str) -> int | None:
     if not text.isascii():
-        raise Refused("cron has characters other than ASCII")
+        raise Refused("cron has non-ASCII characters")
     fields = text.upper().split(" ")
     if len(fields) != len(_NAMES) or "" in fields:
-        raise Refused(f"cron has six fields with one space between them, not {len(text.split())}")
-    if (fields[2] == "?") == (fields[4] == "?"):
-        raise Refused("exactly one of day-of-month and day-of-week has to be ?")
-    parsed = [_field(index, field) for index, field in enumerate(fields)]
+        raise Refused(f"cron takes six fields separated by single spaces, not {len(text.split())}")
+    parsed = _parse_fields(fields)
     times = sorted(hour * 3600 + minute * 60 for hour in parsed[1].values for minute in parsed[0].values)
     within = min((later - earlier for earlier, later in pairwise(times)), default=2 * DAY)
     overnight = times[0] + DAY - times[-1]
     if overnight >= within:
         return within
     return min(within, overnight if _runs_on_two_days_in_a_row(parsed) else overnight + DAY)
+
+
+def _parse_fields(fields: Sequence[str]) -> "list[_Field]":
+    if (fields[2] == "?") == (fields[4] == "?"):
+        raise Refused("exactly one of day-of-month and day-of-week must be ?")
+    return [_field(index, field) for index, field in enumerate(fields)]
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,7 @@ class _Field:
 def _field(index: int, text: str) -> _Field:
     if text == "?":
         if index not in (2, 4):
-            raise Refused(f"? cannot stand for {_NAMES[index]}")
+            raise Refused(f"? is not valid for {_NAMES[index]}")
         return _Field(frozenset(), (), any_day=True)
     found: set[int] = set()
     special: list[str] = []
@@ -103,7 +119,7 @@ def _values(index: int, part: str) -> set[int]:
     low, high = _LIMITS[index]
     span, slash, step_text = part.partition("/")
     if slash and (not step_text.isdecimal() or int(step_text) == 0):
-        raise Refused(f"{part} is no step for {_NAMES[index]}")
+        raise Refused(f"{part} is not a valid step for {_NAMES[index]}")
     step = int(step_text) if slash else 1
     if span == "*":
         first, last = low, high
@@ -123,7 +139,9 @@ def _number(index: int, text: str) -> int:
     if text in _WORDS[index]:
         return _WORDS[index].index(text) + low
     if not re.fullmatch(r"\d{1,4}", text) or not low <= int(text) <= high:
-        raise Refused(f"{text or 'nothing'} is no value for {_NAMES[index]}, which goes from {low} to {high}")
+        raise Refused(
+            f"{text or 'nothing'} is not a valid value for {_NAMES[index]}, which ranges from {low} to {high}"
+        )
     return int(text)
 
 

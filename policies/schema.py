@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
-    "integer": ("a whole number", (int,)),
+    "integer": ("an integer", (int,)),
     "number": ("a number", (int, float)),
-    "string": ("a text", (str,)),
+    "string": ("a string", (str,)),
     "boolean": ("true or false", (bool,)),
     "array": ("a list", (list,)),
     "object": ("a map", (dict,)),

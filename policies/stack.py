@@ -49,6 +49,8 @@ class Resource:
     provider: str | None = None
     looked_up: bool = False
     """Not this program's to change: it is referred to, and never complained about."""
+    custom: bool = False
+    """Whether a provider makes it: it is no component."""
 
     def value(self, path: str) -> Any:
         """Whatever is there, marks included; None where it is absent."""
@@ -159,16 +161,14 @@ class Stack:
         """The resources that this may mean, and whether it means them for certain."""
         function = arns.function(value)
         for called in (value, function[0] if function else None):
-            if called and (found := [one for one in self._by_identity.get(called, ()) if one.type in types]):
+            if called and (found := self._find_by_identity(called, types)):
                 return found, True
         # At a preview a name may be known while the ARN, which somebody wrote out in full, is not: then the account is
         # still open.
         name = arns.name_in(value)
-        named = self._by_identity.get(name, ()) if name else ()
+        named = self._find_by_identity(name, types) if name else ()
         return [
-            one
-            for one in named
-            if one.type in types and arns.may_name(value, one.type) and not isinstance(one.props.get("arn"), str)
+            one for one in named if arns.may_name(value, one.type) and not isinstance(one.props.get("arn"), str)
         ], False
 
     def target(self, resource: Resource, path: str, *types: str) -> Resource | None:
@@ -180,6 +180,15 @@ class Stack:
         return (
             None if value is None else _one(f"{path} of {resource.name}", *self._referred(resource, path, value, types))
         )
+
+    def targets(self, resource: Resource, path: str, *types: str) -> list[tuple[str | Mark, Resource]]:
+        """The resources of these types that the values of a list certainly refer to, each with its value."""
+        found = []
+        for value in _known_all(resource, path):
+            candidates, certain = self._referred(resource, path, value, types)
+            if candidates and certain and len(candidates) == 1:
+                found.append((value, candidates[0]))
+        return found
 
     def referring(self, target: Resource, path: str, *types: str) -> Referring:
         """The resources of these types whose property refers to this one, be it among others in a list."""
@@ -253,10 +262,14 @@ class Stack:
     def _by_parent(self) -> dict[str, list[Resource]]:
         return _grouped((one.parent, one) for one in self.resources if one.parent)
 
+    def _find_by_identity(self, called: str, types: tuple[str, ...]) -> list[Resource]:
+        """The resources of these types that are called so: thousands of targets may have the ARN of one function."""
+        return [one for each in types for one in self._by_identity.get((each, called), ())]
+
     @cached_property
-    def _by_identity(self) -> dict[str, list[Resource]]:
+    def _by_identity(self) -> dict[tuple[str, str], list[Resource]]:
         return _grouped(
-            (identity, one)
+            ((one.type, identity), one)
             for one in self.resources
             for identity in {found for found in map(one.props.get, IDENTITIES) if isinstance(found, str)}
             if identity
@@ -278,6 +291,11 @@ class _References:
         self._to_any = False
         for one in stack.of_type(*types):
             self._add(stack, one, path, target_type)
+        self._none = Referring((), self._to_any)
+        self._to = {
+            urn: Referring(tuple(self._certain.get(urn, ())), self._to_any or urn in self._possible)
+            for urn in (*self._certain, *self._possible)
+        }
 
     def _add(self, stack: Stack, one: Resource, path: str, target_type: str) -> None:
         certain: dict[str, Resource] = {}
@@ -293,7 +311,7 @@ class _References:
             self._certain.setdefault(urn, []).append(one)
 
     def to(self, target: Resource) -> Referring:
-        return Referring(tuple(self._certain.get(target.urn, ())), self._to_any or target.urn in self._possible)
+        return self._to.get(target.urn, self._none)
 
 
 def _one(what: str, found: list[Resource] | None, certain: bool) -> Resource | None:

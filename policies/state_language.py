@@ -209,6 +209,13 @@ def _integration(rest: str, parameters: Mapping[str, Any], found: Calls) -> None
     found.beside.update(others)
 
 
+def find_action(service: str, call: str) -> str | None:
+    """The action that a call of the SDK needs, such as `dynamodb:PutItem` of `dynamodb` and `putItem`; None where it is
+    one of several. Raises Undecided for a service that IAM does not know by this name."""
+    action = f"{_service(service)}:{call[:1].upper()}{call[1:]}"
+    return None if action in _MANY else _OTHERWISE.get(action, (action,))[0]
+
+
 def _service(called: str) -> str:
     """What IAM calls a service. Raises Undecided for one that it does not know by this name."""
     return (

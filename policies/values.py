@@ -6,7 +6,7 @@ rule says nothing about that part: it is decided at the update, or not by us.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -85,6 +85,25 @@ def settled(value: Any) -> Any:
 def undecided(why: str) -> NoReturn:
     """Say nothing about this part: nobody can tell."""
     raise Undecided(why)
+
+
+def any_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
+    """Whether the answer is yes for one; raises Undecided where it may be, and is certain for none."""
+    unsure: Undecided | None = None
+    for part in parts:
+        try:
+            if question(part):
+                return True
+        except Undecided as one:
+            unsure = one
+    if unsure is not None:
+        raise unsure
+    return False
+
+
+def all_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
+    """Whether the answer is yes for each; raises Undecided where it may be, and is no for none."""
+    return not any_of(parts, lambda part: not question(part))
 
 
 def member(mapping: Mapping[str, Any], key: str) -> Any:
@@ -191,3 +210,21 @@ def document(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
         undecided("no object")
     return dict(value)
+
+
+def repeated_keys(text: str) -> list[str]:
+    """Keys that one object in a JSON text has more than once, so that a value of each is lost."""
+    found: dict[str, None] = {}
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        kept = dict(pairs)
+        if len(kept) < len(pairs):
+            keys = [key for key, _ in pairs]
+            found.update(dict.fromkeys(key for key in kept if keys.count(key) > 1))
+        return kept
+
+    try:
+        json.loads(text, object_pairs_hook=keep)
+    except (ValueError, RecursionError):
+        return []
+    return list(found)

@@ -11,3 +11,46 @@ def matches(pattern: str, text: str) -> bool:
     if "*" not in pattern and "?" not in pattern:
         return pattern == text
     return fnmatchcase(text, pattern.replace("[", "[[]"))
+
+
+def covers(pattern: str, other: str) -> bool:
+    """Whether a pattern takes in everything that another one takes in."""
+    return matches(pattern, other.replace("*", _ANYTHING).replace("?", _ANYTHING[0]))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some text matches both patterns."""
+    # The states of the other pattern that are reached by some text so far.
+    reached = _with_empty_stars(other, {0})
+    for sign in one:
+        if sign == "*":
+            reached = set(range(min(reached), len(other) + 1)) if reached else reached
+        else:
+            reached = _with_empty_stars(other, _step(other, reached, sign))
+    return len(other) in reached
+
+
+def _step(pattern: str, reached: set[int], sign: str) -> set[int]:
+    """The states behind one more character, any if the sign is `?`."""
+    following = set()
+    for state in reached:
+        if state < len(pattern):
+            if pattern[state] == "*":
+                following.add(state)
+            elif "?" in (pattern[state], sign) or pattern[state] == sign:
+                following.add(state + 1)
+    return following
+
+
+def _with_empty_stars(pattern: str, reached: set[int]) -> set[int]:
+    waiting, found = list(reached), set(reached)
+    while waiting:
+        state = waiting.pop()
+        if state < len(pattern) and pattern[state] == "*" and state + 1 not in found:
+            found.add(state + 1)
+            waiting.append(state + 1)
+    return found
+
+
+_ANYTHING = "\x00" * 64
+"""Stands for whatever a wildcard may stand for: no pattern names it."""

@@ -4,8 +4,11 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 
-from .. import exemptions  # noqa: F401 - its rule comes first
+from .. import exemptions, unjudged
 from ..rule import REGISTRY, Rule
+
+# What is about the pack itself comes first.
+REGISTRY.update({one.name: one for one in (exemptions.RULE, unjudged.RULE)})
 
 for _module in sorted(found.name for found in pkgutil.iter_modules(__path__)):
     importlib.import_module(f"{__name__}.{_module}")

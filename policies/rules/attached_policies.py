@@ -1,18 +1,13 @@
-"""Policies that others wrote, or that hang on a person: who gets more than was looked at."""
+"""AWS managed policies with full access, and policies of users."""
 
 import re
-from collections.abc import Mapping
 
 from .. import kinds, values
-from ..rule import Complaints, each, rule
+from ..access_inputs import ATTACHED_POLICIES
+from ..finding import Complaints, Finding
+from ..rule import each, rule
 from ..stack import Resource
 
-ATTACHING: Mapping[str, str] = {
-    **dict.fromkeys(kinds.POLICY_ATTACHMENTS, "policyArn"),
-    kinds.ROLE_POLICY_ATTACHMENTS: "policyArns",
-    kinds.ROLE: "managedPolicyArns",
-}
-"""What attaches policies, and the property that names them."""
 _FULL = re.compile(
     r"arn:aws[\w-]*:iam::aws:policy/(?:[\w+=,.@-]+/)*"
     r"(AdministratorAccess[\w-]*|PowerUserAccess|\w*FullAccess\w*|\w+Admin(?:istrator)?(?:Access)?"
@@ -23,36 +18,43 @@ _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 
 
 @rule(
-    *ATTACHING,
+    *ATTACHED_POLICIES,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/best-practices.html#bp-use-aws-defined-policies",
 )
 def no_full_access_policy_is_attached(holder: Resource) -> Complaints:
-    """No policy of AWS's own is attached that makes an administrator, or gives all of a service."""
+    """No AWS managed policy is attached that grants administrator access, or full access to a service.
+
+    Attach a policy that lists specific actions and resources.
+    """
 
     def judge(given: object) -> Complaints:
         found = _FULL.fullmatch(values.text(given) or "")
         if not found:
             return None
-        path = ATTACHING[holder.type]
-        return (
-            f"{holder.name} attaches {found[1]}, which allows far more than one task needs: {path} has {found[0]}. "
-            f"Set {path} to a policy that lists the actions and the resources."
+        path = ATTACHED_POLICIES[holder.type]
+        return Finding(
+            f"{holder.name} attaches {found[1]}, which grants full access: {path} has {found[0]}.",
+            f"Set {path} to a policy that lists specific actions and resources.",
+            about=f"{holder.urn} {found[0]}",
         )
 
-    yield from each(holder.items(ATTACHING[holder.type]), judge)
+    yield from each(holder.items(ATTACHED_POLICIES[holder.type]), judge)
 
 
 @rule(
     kinds.USER_POLICY,
     severity="medium",
-    enforcement="mandatory",
+    enforcement="advisory",
     link=f"{_GUIDE}/best-practices.html#bp-users-federation-idp",
 )
 def user_has_no_inline_policy(policy: Resource) -> Complaints:
-    """A user has no policy of its own: people come and go, and nobody looks there."""
-    return (
-        f"The policy {policy.name} is written into a user, where no one else sees it. Set it on a role that is "
-        "assumed, or make it a Policy that is attached to a group."
+    """A user has no inline policy.
+
+    Use a role, or a Policy that is attached to a group.
+    """
+    return Finding(
+        f"The policy {policy.name} is an inline policy of a user.",
+        "Use a role, or a Policy that is attached to a group.",
     )

@@ -1,22 +1,28 @@
-"""Rules of EventBridge: what they wait for can come, and they have no more targets than there may be."""
+"""EventBridge rules: their patterns and schedules are valid and can match, and their targets fit the quota."""
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
 from .. import kinds, known_events, values
 from ..event_pattern_syntax import find_fault
-from ..rule import Complaints, rule, stack_rule
+from ..finding import Complaints, Finding
+from ..rule import rule, stack_rule
+from ..schedule_expressions import Refused, shortest_period
 from ..stack import Resource, Stack
 
 TARGETS_PER_RULE = 5
 SEES_READS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)(s?)\)")
 
 _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 
 @rule(
     kinds.EVENT_RULE,
+    kinds.EVENT_ARCHIVE,
     severity="high",
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html",
@@ -25,30 +31,59 @@ _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
             "type": "array",
             "items": {"type": "string"},
             "default": [],
-            "description": "Event names and detail-types that Secrets Manager has got since this pack was made.",
+            "description": "Event names and detail types that Secrets Manager has added since the pack was released.",
         }
     },
 )
 def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]) -> Complaints:
-    """A rule waits for events that can come: EventBridge checks the syntax of a pattern and nothing else."""
+    """The pattern of a rule or an archive can match an event: EventBridge checks only its syntax.
+
+    Set eventPattern to fields and values that the events have.
+    """
     given = values.settled(event_rule.value("eventPattern"))
     if given is None or given == "":
-        if not event_rule.has("scheduleExpression"):
-            yield (
-                f"The rule {event_rule.name} waits for nothing: neither eventPattern nor scheduleExpression is there. "
-                "Set one of them."
+        # An archive without a pattern keeps every event.
+        if event_rule.type == kinds.EVENT_RULE and not event_rule.has("scheduleExpression"):
+            yield Finding(
+                f"The rule {event_rule.name} never matches: it has neither eventPattern nor scheduleExpression.",
+                "Set one of them.",
             )
         return
+    noun = "rule" if event_rule.type == kinds.EVENT_RULE else "archive"
     pattern, fault = _read(given)
     if fault:
-        yield (
-            f"The pattern of the rule {event_rule.name} is none that EventBridge takes: {fault}. Set eventPattern to a "
-            "JSON object of fields, each with a list of values."
+        yield Finding(
+            f"EventBridge rejects the pattern of the {noun} {event_rule.name}: {fault}.",
+            "Set eventPattern to a JSON object of fields, each with a list of values.",
         )
         return
     reads = event_rule.value("state") is values.UNKNOWN or event_rule.value("state") == SEES_READS
     for part in known_events.dead_parts(pattern, reads=reads, also_known=also_known):
-        yield f"The rule {event_rule.name} waits for what never comes: {part}"
+        yield part.prefix(f"The pattern of the {noun} {event_rule.name} can never match: ")
+
+
+@rule(
+    kinds.EVENT_RULE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/eb-scheduled-rule-pattern.html",
+)
+def event_rule_schedule_is_accepted(event_rule: Resource) -> Complaints:
+    """EventBridge accepts the schedule of a rule: a rate, whose unit agrees in number with its value, or a cron.
+
+    Use, for example, rate(1 hour), rate(5 minutes) or cron(0 3 * * ? *).
+    """
+    expression = event_rule.text("scheduleExpression")
+    if expression is None:
+        return None
+    reason = _refusal_of_schedule(expression)
+    if reason is None:
+        return None
+    return Finding(
+        f"EventBridge rejects the schedule of the rule {event_rule.name}: scheduleExpression is {expression}, and "
+        f"{reason}.",
+        "Use, for example, rate(1 hour), rate(5 minutes) or cron(0 3 * * ? *).",
+    )
 
 
 @stack_rule(
@@ -61,19 +96,39 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
             "type": "integer",
             "minimum": 1,
             "default": TARGETS_PER_RULE,
-            "description": "How many targets a rule may have; EventBridge refuses a sixth unless its quota was raised.",
+            "description": "Targets per rule; the default is EventBridge's quota, which can be raised.",
         }
     },
 )
 def event_rule_has_few_targets(event_rule: Resource, stack: Stack, *, max_targets: int) -> Complaints:
-    """A rule has at most 5 targets: EventBridge refuses more."""
+    """A rule has at most 5 targets, which is EventBridge's default quota.
+
+    Move some of the targets to a second rule with the same pattern.
+    """
     targets = stack.referring(event_rule, "rule", kinds.EVENT_TARGET).certain
     if len(targets) <= max_targets:
         return None
-    return (
-        f"The rule {event_rule.name} has {len(targets)} targets, and EventBridge takes {max_targets}: "
-        f"{', '.join(one.name for one in targets)}. Set some of them on a second rule with the same pattern."
+    return Finding(
+        f"The rule {event_rule.name} has {len(targets)} targets, and EventBridge allows {max_targets}: "
+        f"{', '.join(one.name for one in targets)}.",
+        "Move some of them to a second rule with the same pattern.",
     )
+
+
+def _refusal_of_schedule(expression: str) -> str | None:
+    """Why EventBridge rejects this expression. Unlike Scheduler, it has no at(), and `rate(1 hours)` is not valid
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rate-expressions.html,
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html)."""
+    if expression.startswith("at("):
+        return "only EventBridge Scheduler accepts at(...)"
+    try:
+        shortest_period(expression)
+    except Refused as problem:
+        return str(problem)
+    rate = _RATE.fullmatch(expression)
+    if rate and (int(rate[1]) == 1) == bool(rate[3]):
+        return f"the unit of {rate[1]} is {rate[2]}{'' if int(rate[1]) == 1 else 's'}"
+    return None
 
 
 def _read(given: Any) -> tuple[dict[str, Any], str | None]:

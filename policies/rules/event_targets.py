@@ -1,18 +1,18 @@
-"""Targets of rules: what is sent arrives, and what does not arrive is not lost."""
+"""Targets of EventBridge rules: events are delivered, and kept in a dead-letter queue if they cannot be."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from .. import admission, arns, kinds, policy_documents, role_permissions, values, wildcards
-from ..admission import any_of, request
+from .. import admission, arns, delivery, kinds, policy_documents, role_permissions, values, wildcards
+from ..admission import request
+from ..finding import Complaints, Finding
+from ..function_permissions import Caller
 from ..policy_documents import Statement
-from ..rule import Complaints, rule, stack_rule
+from ..rule import rule, stack_rule
 from ..stack import Resource, Stack
-from ..values import Mark, Undecided
+from ..values import Undecided, all_of, any_of
 
 EVENTS = "events.amazonaws.com"
-INVOKE = "lambda:InvokeFunction"
 AWS_AGE_SECONDS = 86_400
 AWS_ATTEMPTS = 185
 
@@ -21,20 +21,35 @@ _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 @rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-rule-dlq.html")
 def event_target_has_dead_letters(target: Resource) -> Complaints:
-    """A rule's target has dead letters: without them an event that cannot be delivered is dropped."""
+    """A rule's target has a dead-letter queue: without one, an event that cannot be delivered is dropped.
+
+    Set deadLetterConfig.arn to a standard queue whose policy allows events.amazonaws.com to send.
+    """
     if target.has("deadLetterConfig.arn"):
         return None
-    return (
-        f"The target {target.name} loses events that cannot be delivered: deadLetterConfig.arn is absent. "
-        "Set it to the ARN of a standard queue whose policy lets events.amazonaws.com send."
+    return Finding(
+        f"The target {target.name} loses events that cannot be delivered: deadLetterConfig.arn is absent.",
+        "Set deadLetterConfig.arn to the ARN of a standard queue whose policy allows events.amazonaws.com to send.",
     )
 
 
-@stack_rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-rule-dlq.html")
+@stack_rule(
+    kinds.EVENT_TARGET,
+    kinds.EVENT_BUS,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/eb-rule-dlq.html",
+)
 def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> Complaints:
-    """The dead letters of a rule's target are a standard queue whose policy lets EventBridge send for this rule."""
-    why = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
-    return why and f"The dead letters of the target {target.name} are lost: {why} for its rule."
+    """The dead-letter queue of a rule's target, or of a bus, is a standard queue that EventBridge may send to.
+
+    Allow sqs:SendMessage to events.amazonaws.com in the queue's policy, with a condition on the ARN of the rule or bus.
+    """
+    if target.type == kinds.EVENT_BUS:
+        obstacle = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, admission.known_arn(target))
+        return obstacle and obstacle.prefix(f"Failed events of the bus {target.name} are lost: ")
+    obstacle = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
+    return obstacle and obstacle.prefix(f"Failed events of the target {target.name} are lost: ")
 
 
 @rule(
@@ -48,39 +63,45 @@ def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> C
             "minimum": 60,
             "maximum": AWS_AGE_SECONDS,
             "default": AWS_AGE_SECONDS,
-            "description": "How old an event may become before it is a dead letter.",
+            "description": "Longest time, in seconds, to retry the delivery of an event.",
         },
         "maxRetryAttempts": {
             "type": "integer",
             "minimum": 0,
             "maximum": AWS_ATTEMPTS,
             "default": AWS_ATTEMPTS,
-            "description": "How often its delivery may be tried again.",
+            "description": "Most retries of the delivery of an event.",
         },
     },
 )
 def event_target_retries_are_bounded(
     target: Resource, *, max_event_age_seconds: int, max_retry_attempts: int
 ) -> Complaints:
-    """A rule's target bounds its retries: left to AWS, an event may arrive a day late, after 185 attempts."""
+    """A rule's target limits its retries: by default an event may be delivered up to 24 hours late, after 185 retries.
+
+    Set retryPolicy.maximumEventAgeInSeconds to how long a late event is still useful.
+    """
     age = target.number("retryPolicy.maximumEventAgeInSeconds", absent=AWS_AGE_SECONDS)
     attempts = target.number("retryPolicy.maximumRetryAttempts", absent=AWS_ATTEMPTS)
     as_aws = age >= AWS_AGE_SECONDS and attempts >= AWS_ATTEMPTS
     if not as_aws and age <= max_event_age_seconds and attempts <= max_retry_attempts:
         return None
-    found = "as retryPolicy says" if target.has("retryPolicy") else "because retryPolicy is absent"
-    return (
-        f"The target {target.name} is tried for {age} s and {attempts} times, {found}. Set "
-        f"retryPolicy.maximumEventAgeInSeconds to the time for which an event is still news"
+    source = "set by retryPolicy" if target.has("retryPolicy") else "retryPolicy is absent"
+    return Finding(
+        f"The target {target.name} retries a delivery for up to {age} s and {attempts} times: {source}.",
+        "Set retryPolicy.maximumEventAgeInSeconds to how long a late event is still useful"
         + (f", {max_event_age_seconds} or less" if max_event_age_seconds < AWS_AGE_SECONDS else "")
-        + (f", and maximumRetryAttempts to {max_retry_attempts} or less." if attempts > max_retry_attempts else ".")
+        + (f", and maximumRetryAttempts to {max_retry_attempts} or less." if attempts > max_retry_attempts else "."),
     )
 
 
 @stack_rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-use-resource-based.html")
 def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
-    """A rule may do what its target asks for: by the target's own policy, or by a role."""
-    by_policy = stack.target(target, "arn", *_BY_POLICY)
+    """EventBridge may deliver to a rule's target, by the target's resource policy or by a role.
+
+    Allow events.amazonaws.com in the policy of the function, queue or topic; for other targets set roleArn.
+    """
+    by_policy = stack.target(target, "arn", *delivery.DESTINATIONS)
     if by_policy is not None:
         return _unpermitted_by_policy(target, stack, by_policy)
     return _unpermitted_by_role(target, stack)
@@ -89,23 +110,19 @@ def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
 # --- Lambda, SQS and SNS: their own policies -------------------------------------------------------------------------
 
 
-def _unpermitted_by_policy(target: Resource, stack: Stack, to: Resource) -> str | None:
-    """Why EventBridge is kept out by the policy of a function, queue or topic; None where it is not."""
-    why, advice = _BY_POLICY[to.type](target, stack, to)
-    if why is None or _role_lets(target, stack, to):
+def _unpermitted_by_policy(target: Resource, stack: Stack, to: Resource) -> Finding | None:
+    """Why the policy of a function, queue or topic does not admit EventBridge; None where it does."""
+    if to.type == kinds.TOPIC:
+        obstacle = _kept_out_of_topic(target, stack, to)
+    else:
+        caller = Caller(EVENTS, "events", "rule", _rule(stack, target), _rule_arn(stack, target))
+        obstacle = delivery.find_obstacle(stack, target.value("arn"), to, caller)
+    if obstacle is None or _role_lets(target, stack, to):
         return None
-    return f"The target {target.name} does not reach {to.name}: {why}. {advice}"
+    return obstacle.prefix(f"The target {target.name} cannot reach {to.name}: ")
 
 
-def _kept_out_of_queue(target: Resource, stack: Stack, queue: Resource) -> tuple[str | None, str]:
-    asked = request(EVENTS, "sqs:SendMessage", queue, _rule_arn(stack, target))
-    return (
-        admission.refusal(stack, queue, asked),
-        f"Let {EVENTS} sqs:SendMessage in a QueuePolicy, with a condition on aws:SourceArn that holds for the rule.",
-    )
-
-
-def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> tuple[str | None, str]:
+def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> Finding | None:
     asked = request(EVENTS, "sns:Publish", topic, _rule_arn(stack, target))
 
     def lets(statement: Statement) -> bool:
@@ -116,125 +133,20 @@ def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> tuple
             statement.allows
             and (named or statement.opens_to_anyone())
             and statement.covers(asked.action)
-            and admission.covers_resource(statement, asked.resource)
-            and (plain or admission.all_of(statement.conditions, lambda one: admission.holds(one, asked)))
+            and statement.covers_resource(asked.resource)
+            and (plain or all_of(statement.conditions, lambda one: admission.holds(one, asked)))
         )
 
     found = stack.once(policy_documents.statements_about, topic)
     if found is None and topic.looked_up:
         values.undecided("its policy is not this program's")
-    why = None
     if found is None:
-        why = f"{topic.name} has no policy, so that only its own account may publish, and no service"
+        why = f"{topic.name} has no policy, so only its own account may publish, and no service"
     elif not any_of(found, lets):
-        why = f"the policy of {topic.name} does not let {EVENTS} sns:Publish"
-    return why, f"Let {EVENTS} sns:Publish in a TopicPolicy, without a condition."
-
-
-def _kept_out_of_function(target: Resource, stack: Stack, to: Resource) -> tuple[str | None, str]:
-    """No Permission of the function, or none for the alias that is called, is for this rule."""
-    function = stack.target(to, "functionName", kinds.FUNCTION) if to.type == kinds.FUNCTION_ALIAS else to
-    advice = f"Add a Permission of {to.name}: action {INVOKE}, principal {EVENTS}, sourceArn of the rule."
-    if function is None:
-        values.undecided("an alias of a function elsewhere")
-    event_rule = _rule(stack, target)
-    called = _qualifier(target, to)
-    found = [stack.referring(one, "function", kinds.FUNCTION_PERMISSION) for one in dict.fromkeys((function, to))]
-    given = [permission for each in found for permission in each.certain]
-    about = [one for each in dict.fromkeys((function, to)) for one in _permissions_about(stack, each, event_rule)]
-    if any_of(about, lambda permission: _permits(permission, stack, event_rule, called)):
-        return None, advice
-    if function.looked_up or any(each.undecided for each in found):
-        values.undecided("a permission may be elsewhere")
-    names = ", ".join(dict.fromkeys(one.name for one in given))
-    if not given:
-        return f"{function.name} has no Permission", advice
-    return f"no Permission of {function.name} is for {EVENTS} and this rule (found: {names})", advice
-
-
-def _permissions_about(stack: Stack, function: Resource, event_rule: Resource | None) -> list[Resource]:
-    """The permissions of a function that may be for this rule: all but those that name another one."""
-    by_source = stack.once(_permissions_by_source, function)
-    arn = admission.known_arn(event_rule)
-    if event_rule is None or arn is None:
-        # At a preview, ARNs that are written out may be the rule's.
-        own = event_rule.urn if event_rule is not None else ""
-        return [
-            one
-            for source, found in by_source.items()
-            if not own or source == own or not source.startswith("urn:")
-            for one in found
-        ]
-    return [one for source in ("", arn, event_rule.urn) for one in by_source.get(source, ())]
-
-
-def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[Resource]]:
-    """By the ARN or the URN of the one rule that each names; those that name none, or several, by an empty text."""
-    found: dict[str, list[Resource]] = {}
-    for permission in stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain:
-        given = permission.value("sourceArn")
-        source = given if isinstance(given, str) and not {"*", "?"} & set(given) else ""
-        if isinstance(given, Mark):
-            source = getattr(_source(stack, permission), "urn", "")
-        found.setdefault(source, []).append(permission)
-    return found
-
-
-def _source(stack: Stack, permission: Resource) -> Resource | None:
-    try:
-        return stack.target(permission, "sourceArn", kinds.EVENT_RULE)
-    except Undecided:
+        why = f"the policy of {topic.name} does not allow sns:Publish to {EVENTS}"
+    else:
         return None
-
-
-def _permits(permission: Resource, stack: Stack, event_rule: Resource | None, called: str | Mark | None) -> bool:
-    if permission.text("principal") not in (EVENTS, "*"):
-        return False
-    if not policy_documents.matches(permission.text("action") or "", INVOKE):
-        return False
-    allowed = _qualifier_of_permission(permission)
-    if allowed != called:
-        if isinstance(allowed, Mark) or isinstance(called, Mark):
-            values.undecided("which version or alias")
-        return False
-    if not permission.has("sourceArn"):
-        return True
-    given = permission.value("sourceArn")
-    if isinstance(given, str):
-        arn = admission.known_arn(event_rule)
-        return _may_be(given) if arn is None else wildcards.matches(given, arn)
-    found = stack.target(permission, "sourceArn", kinds.EVENT_RULE)
-    if found is None or event_rule is None:
-        values.undecided("the source of a permission")
-    return found is event_rule
-
-
-def _may_be(source_arn: str) -> bool:
-    """No where an ARN can be no rule's at all; else nobody can tell."""
-    found = arns.parts(source_arn)
-    if found is not None and found[1] not in ("events", "*"):
-        return False
-    return values.undecided("the rule's ARN is not known yet")
-
-
-def _qualifier(target: Resource, to: Resource) -> str | Mark | None:
-    """The version or alias that is called; None for the function itself."""
-    if to.type == kinds.FUNCTION_ALIAS:
-        return to.props.get("name", values.UNKNOWN)
-    return _qualifier_in(target.value("arn"))
-
-
-def _qualifier_of_permission(permission: Resource) -> str | Mark | None:
-    if permission.has("qualifier"):
-        return permission.value("qualifier")
-    return _qualifier_in(permission.value("function"))
-
-
-def _qualifier_in(value: Any) -> str | Mark | None:
-    if not isinstance(value, str):
-        return values.UNKNOWN
-    found = arns.function(value)
-    return found[1] if found else None
+    return Finding(f"{why}.", f"Allow sns:Publish to {EVENTS} in a TopicPolicy, without a condition.")
 
 
 # --- the others: a role ----------------------------------------------------------------------------------------------
@@ -270,31 +182,33 @@ _BY_ROLE: Mapping[str, Needed] = {
 _WITHOUT_A_TYPE = (Needed("ssm:automation-definition", _BY_DOCUMENT, elsewhere=True),)
 
 
-def _unpermitted_by_role(target: Resource, stack: Stack) -> str | None:
-    """Why the role of a target does not let EventBridge in; None where it does, or where none is needed."""
+def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
+    """Why EventBridge cannot use the role of a target; None where it can, or where none is needed."""
     to = stack.target(target, "arn", *_BY_ROLE)
     on = to or target.text("arn") or ""
     needed = _BY_ROLE[to.type] if to is not None else _needed(str(on))
     if needed is None or (needed is _BY_ROLE[kinds.EVENT_BUS] and _needs_none(stack, target, on)):
         return None
     action = needed.actions[0]
-    short = f"The target {target.name} does not reach {to.name if to is not None else on}"
+    short = f"The target {target.name} cannot reach {to.name if to is not None else on}"
     if not target.has("roleArn"):
-        return (
-            f"{short}: roleArn is absent, and EventBridge needs a role for it. "
-            f"Set roleArn to a role that {EVENTS} may assume and that allows {action}."
+        return Finding(
+            f"{short}: roleArn is absent, and EventBridge needs a role for it.",
+            f"Set roleArn to a role that {EVENTS} may assume and that allows {action}.",
         )
     role = stack.target(target, "roleArn", kinds.ROLE)
     if role is None or role.looked_up:
         return None
     if not _trusts(role, stack, target):
-        return (
-            f"{short}: the trust policy of its role {role.name} does not let {EVENTS} assume it for this rule. "
-            f"Allow sts:AssumeRole to the Service {EVENTS} there."
+        return Finding(
+            f"{short}: the trust policy of its role {role.name} does not allow {EVENTS} to assume it for this rule.",
+            f"Allow sts:AssumeRole to the Service {EVENTS} in the trust policy.",
         )
     if any_of(needed.actions, lambda one: _role_may(stack, role, one, None if needed.elsewhere else on)):
         return None
-    return f"{short}: no policy of its role {role.name} allows {action} on it. Allow {action} there."
+    return Finding(
+        f"{short}: no policy of its role {role.name} allows {action} on it.", f"Allow {action} in a policy of the role."
+    )
 
 
 def _needed(arn: str) -> Needed | None:
@@ -333,10 +247,7 @@ def _role_may(stack: Stack, role: Resource, action: str, on: Resource | str | No
     """Whether a role may do this to that; to anything at all where that is None."""
     if on is not None:
         return role_permissions.may(stack, role, action, on)
-    given = role_permissions.of(stack, role)
-    if any_of(given.grants, lambda one: one.statement.allows and one.statement.covers(action)):
-        return True
-    return False if given.complete else values.undecided("a policy of the role is not ours to read")
+    return role_permissions.may_somewhere(stack, role, action)
 
 
 def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:
@@ -347,14 +258,6 @@ def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:
     if role is None or role.looked_up:
         return True
     return _role_may(stack, role, role_permissions.SENDING[to.type], to)
-
-
-_BY_POLICY: dict[str, Callable[[Resource, Stack, Resource], tuple[str | None, str]]] = {
-    kinds.QUEUE: _kept_out_of_queue,
-    kinds.TOPIC: _kept_out_of_topic,
-    kinds.FUNCTION: _kept_out_of_function,
-    kinds.FUNCTION_ALIAS: _kept_out_of_function,
-}
 
 
 def _rule(stack: Stack, target: Resource) -> Resource | None:

@@ -1,17 +1,16 @@
-"""Functions: what they fail at is kept, what they log expires, and they hold no credential."""
+"""Functions: their logs expire, their runtimes are supported, and their environments hold no credential."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import arns, credentials, exemptions, kinds, runtimes, values
-from ..rule import Complaints, rule, stack_rule
+from .. import environment_variables, exemptions, kinds, runtimes, values
+from ..finding import Complaints, Finding
+from ..rule import rule, stack_rule
 from ..stack import Resource, Stack
 from ..values import Mark
 
 DEFAULT_LOG_GROUP = "/aws/lambda/"
-_REFERENCES = (kinds.SECRET, "aws:ssm/parameter:Parameter", kinds.KEY, kinds.TABLE, kinds.QUEUE)
-"""What a variable may name, though its own name sounds like a credential."""
 _USES_OF_ROLES = (
     (kinds.FUNCTION, "role"),
     (kinds.STATE_MACHINE, "roleArn"),
@@ -29,7 +28,10 @@ _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
     kinds.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/monitoring-cloudwatchlogs-loggroups.html"
 )
 def function_declares_its_log_group(function: Resource, stack: Stack) -> Complaints:
-    """The log group of a function is declared: one that Lambda makes by itself never expires."""
+    """The log group of a function is declared: logs in one that Lambda creates never expire.
+
+    Declare the log group with retentionInDays, or set loggingConfig.logGroup to the name of one.
+    """
     if function.has("loggingConfig.logGroup"):
         return None
     # Known, the name is compared as a whole: a group that is called like the function is not the one that Lambda takes.
@@ -43,10 +45,10 @@ def function_declares_its_log_group(function: Resource, stack: Stack) -> Complai
     if undecided:
         values.undecided("a log group's name is unknown")
     where = f"a LogGroup named {DEFAULT_LOG_GROUP}{name if isinstance(name, str) else ' and the name of the function'}"
-    return (
+    return Finding(
         f"The logs of the function {function.name} never expire: loggingConfig.logGroup is absent, and no log group "
-        f"is declared under the name that Lambda takes. Declare {where} with retentionInDays, or set "
-        "loggingConfig.logGroup to the name of one."
+        "with the default name is declared.",
+        f"Declare {where} with retentionInDays, or set loggingConfig.logGroup to the name of one.",
     )
 
 
@@ -60,18 +62,21 @@ def function_declares_its_log_group(function: Resource, stack: Stack) -> Complai
             "type": "integer",
             "enum": list(RETENTIONS),
             "default": 90,
-            "description": "Days that logs are kept where the rule puts it right, which it does only if told to.",
+            "description": "Retention in days that remediation sets, at the enforcement level remediate.",
         }
     },
 )
 def log_group_expires(group: Resource, *, log_retention_days: int) -> Complaints:
-    """What is logged expires some day."""
+    """A log group has a retention period.
+
+    Set retentionInDays.
+    """
     if group.number("retentionInDays", absent=0) > 0 or group.text("logGroupClass") == "DELIVERY":
         return None
     found = "is 0" if group.has("retentionInDays") else "is absent"
-    return (
-        f"The log group {group.name} keeps everything for ever: retentionInDays {found}. "
-        f"Set it to {log_retention_days}, or as long as the logs are needed."
+    return Finding(
+        f"The logs in {group.name} never expire: retentionInDays {found}.",
+        f"Set retentionInDays to {log_retention_days}, or to as long as the logs are needed.",
     )
 
 
@@ -85,22 +90,27 @@ def let_it_expire(group: Resource, *, log_retention_days: int) -> Mapping[str, A
     kinds.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/lambda-intro-execution-role.html"
 )
 def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complaints:
-    """A function shares its role with nothing, so that it can do what it needs and no more."""
+    """A function shares its role with nothing else, so that it has only the permissions that it needs.
+
+    Set role to one that nothing else uses.
+    """
     given = function.value("role")
     if given is None:
         return None
     role = stack.target(function, "role", kinds.ROLE)
     if role is not None:
-        users = [one for type_, path in _USES_OF_ROLES for one in stack.referring(role, path, type_).certain]
+        users = stack.once(_users_of_role, role)
     else:
-        users = stack.once(_users_by_arn).get(values.settled(given), [])
-    others = [one for one in users if one is not function]
-    if not others:
+        users = stack.once(_users_by_arn).get(values.settled(given), {})
+    other = next((one for urn, one in users.items() if urn != function.urn), None)
+    if other is None:
         return None
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    return (
-        f"The function {function.name} shares the role {role.name if role else given} with {others[0].name}{more}, "
-        "so each may do what the other needs. Set role to one that nothing else uses."
+    others = len(users) - (function.urn in users)
+    more = f" and {others - 1} more" if others > 1 else ""
+    return Finding(
+        f"The function {function.name} shares the role {role.name if role else given} with {other.name}{more}, "
+        "so each has the permissions of the other.",
+        "Set role to one that nothing else uses.",
     )
 
 
@@ -108,20 +118,48 @@ def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complain
     kinds.FUNCTION, severity="critical", enforcement="mandatory", link=f"{_GUIDE}/configuration-envvars-encryption.html"
 )
 def function_environment_holds_no_credential(function: Resource, stack: Stack) -> Complaints:
-    """No credential stands in a function's environment, neither by its name nor by its shape."""
+    """A function's environment contains no credential, by the name or the form of a variable.
+
+    Keep the credential in Secrets Manager, and set the variable to the secret's ARN.
+    """
     variables = values.document(function.value("environment.variables")) or {}
     for name, value in variables.items():
-        found = _credential(stack, name, value)
+        found = environment_variables.find_credential(stack, name, value)
         if found:
-            yield (
-                f"The environment of the function {function.name} holds a credential that everyone reads who may see "
-                f"the function: {name} {found}. Keep it in Secrets Manager, and set the variable to the secret's ARN."
+            yield Finding(
+                f"The environment of the function {function.name} contains a plaintext credential, visible to anyone "
+                f"with lambda:GetFunctionConfiguration: {name} {found}.",
+                "Keep it in Secrets Manager, and set the variable to the secret's ARN.",
             )
 
 
-@rule(kinds.FUNCTION, severity="medium", enforcement="mandatory", link=f"{_GUIDE}/lambda-runtimes.html")
+@stack_rule(
+    *environment_variables.TYPES,
+    severity="critical",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html",
+)
+def environment_holds_no_credential(holder: Resource, stack: Stack) -> Complaints:
+    """The environment of a container, a build, a job or an app contains no credential.
+
+    Keep the credential in Secrets Manager, and refer to the secret.
+    """
+    for name, value in environment_variables.read(holder):
+        found = environment_variables.find_credential(stack, name, value)
+        if found:
+            yield Finding(
+                f"The environment of {holder.name} contains a plaintext credential, visible to anyone who may describe "
+                f"the resource: {name} {found}.",
+                "Keep it in Secrets Manager, and refer to the secret.",
+            )
+
+
+@rule(kinds.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/lambda-runtimes.html")
 def function_runtime_is_supported(function: Resource) -> Complaints:
-    """A function's runtime is not past the end of its support, when it gets no more security updates."""
+    """A function's runtime is supported: a deprecated one gets no security updates.
+
+    Set runtime to a supported one.
+    """
     runtime = function.text("runtime")
     ends = runtimes.ENDS.get(runtime) if runtime else None
     if ends is None or ends >= exemptions.today():
@@ -132,10 +170,11 @@ def function_runtime_is_supported(function: Resource) -> Complaints:
         (name for name in supported if family and re.fullmatch(rf"{family[0]}[\d.].*", name)),
         key=lambda name: [int(part) for part in re.findall(r"\d+", name)],
     )
-    advice = f"{newer[-1]} or another that is supported" if newer else "one that is supported"
-    return (
-        f"The function {function.name} runs on what gets no more security updates: runtime is {runtime}, whose support "
-        f"ended on {ends.isoformat()}. Set runtime to {advice}."
+    advice = f"{newer[-1]} or another supported runtime" if newer else "a supported one"
+    return Finding(
+        f"The runtime of the function {function.name} gets no security updates: runtime is {runtime}, whose support "
+        f"ended on {ends.isoformat()}.",
+        f"Set runtime to {advice}.",
     )
 
 
@@ -155,28 +194,16 @@ def _is_of_a_function(stack: Stack, group: Resource) -> bool:
     return any(one is not None and one.type == kinds.FUNCTION for one in made_of)
 
 
-def _users_by_arn(stack: Stack) -> dict[str, list[Resource]]:
-    """The functions by the role that they name, for roles that are not in this stack."""
-    found: dict[str, list[Resource]] = {}
+def _users_of_role(stack: Stack, role: Resource) -> dict[str, Resource]:
+    """All that runs with a role of this stack, by the URN."""
+    return {one.urn: one for type_, path in _USES_OF_ROLES for one in stack.referring(role, path, type_).certain}
+
+
+def _users_by_arn(stack: Stack) -> dict[str, dict[str, Resource]]:
+    """The functions by the role that they name, for roles that are not in this stack, and by the URN."""
+    found: dict[str, dict[str, Resource]] = {}
     for one in stack.of_type(kinds.FUNCTION):
         arn = one.value("role")
         if isinstance(arn, str):
-            found.setdefault(arn, []).append(one)
+            found.setdefault(arn, {})[one.urn] = one
     return found
-
-
-def _credential(stack: Stack, name: str, value: Any) -> str | None:
-    """Why this variable holds a credential; None where it does not, or nobody can tell. Never the value itself."""
-    if value is Mark.SECRET:
-        return "is a secret of the program, by its name a credential" if credentials.is_named_so(name) else None
-    if isinstance(value, Mark | bool) or value is None:
-        return None
-    text = str(value)
-    found = credentials.shape(text)
-    if found:
-        return f"looks like {found}"
-    if not credentials.is_named_so(name) or not credentials.may_be_one(text):
-        return None
-    if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
-        return None
-    return "is one by its name, and its value is written out"

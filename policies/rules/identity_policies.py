@@ -1,65 +1,47 @@
-"""Policies of roles, users and groups: they allow what is needed, on what it is needed for."""
+"""Policies of roles, users and groups: they allow specific actions on specific resources."""
 
-from .. import iam_actions, identity_policies, kinds
+from collections.abc import Iterable
+
+from .. import iam_actions, identity_policies, kinds, resource_conditions, resource_types, trusted_accounts
+from ..access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
+from ..finding import Complaints, Finding
 from ..policy_documents import Statement, matches, statements
-from ..rule import Complaints, each, rule, stack_rule
+from ..rule import each, stack_rule
 from ..stack import Resource, Stack
 from ..values import Undecided
 
 SHOWN = 5
 """Actions that a complaint lists at most."""
 ANY_RESOURCE = "*"
-DOCUMENTS = {
-    kinds.ROLE: "assumeRolePolicy",
-    kinds.QUEUE: "policy",
-    kinds.QUEUE_POLICY: "policy",
-    kinds.TOPIC: "policy",
-    kinds.TOPIC_POLICY: "policy",
-    kinds.KEY: "policy",
-    kinds.KEY_POLICY: "policy",
-    kinds.SECRET: "policy",
-    kinds.SECRET_POLICY: "policy",
-    kinds.EVENT_BUS_POLICY: "policy",
-    **dict.fromkeys(kinds.BUCKETS, "policy"),
-    kinds.BUCKET_POLICY: "policy",
-    kinds.REPOSITORY_POLICY: "policy",
-    kinds.TABLE_POLICY: "policy",
-}
+DOCUMENTS = {**TRUST_POLICIES, **RESOURCE_POLICIES, **SEARCH_DOMAINS}
 """Policies of other things than identities: their actions have to be named, and to exist, as well."""
-DELEGATING = frozenset(
-    {
-        kinds.KEY,
-        kinds.KEY_POLICY,
-        kinds.QUEUE,
-        kinds.QUEUE_POLICY,
-        kinds.EVENT_BUS_POLICY,
-        *kinds.BUCKETS,
-        kinds.BUCKET_POLICY,
-    }
+_SERVING_OTHERS = (
+    kinds.ROLE,
+    kinds.TOPIC,
+    kinds.TOPIC_POLICY,
+    kinds.SECRET,
+    kinds.SECRET_POLICY,
+    kinds.REPOSITORY_POLICY,
+    kinds.TABLE_POLICY,
 )
+DELEGATING = frozenset(DOCUMENTS) - frozenset(_SERVING_OTHERS)
 """Where AWS itself, and most people, give an account all actions: what its roles may do is then written with them."""
 TYPES = tuple(dict.fromkeys((*identity_policies.TYPES, *DOCUMENTS)))
-_NARROWING = frozenset(
+_OF_EXECUTION_ROLES = frozenset(
     {
-        "kms:resourcealiases",
-        "kms:requestalias",
-        "kms:viaservice",
-        "secretsmanager:secretid",
-        "secretsmanager:name",
-        "secretsmanager:resource/allowrotationlambdaarn",
-        "iam:awsservicename",
-        "ses:fromaddress",
-        "ec2:vpc",
-        "ec2:subnet",
-        "ecs:cluster",
-        "lambda:functionarn",
-        "elasticfilesystem:accesspointarn",
-        "s3:dataaccesspointarn",
+        "logs:createloggroup",
+        "logs:createlogstream",
+        "logs:putlogevents",
+        "ec2:createnetworkinterface",
+        "ec2:deletenetworkinterface",
+        "ec2:assignprivateipaddresses",
+        "ec2:unassignprivateipaddresses",
     }
 )
-"""Keys of conditions that say which resource is meant, as an ARN would."""
-_NARROWING_BY_NAME = ("resourcetag/", "kms:encryptioncontext:")
-"""The same, of keys that go on with a name: of a tag, or of what is encrypted."""
+"""What the execution role of a function needs to log, and to reach a VPC. The Lambda console allows the first on every
+log group of an account (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html),
+AWSLambdaBasicExecutionRole all three, and AWSLambdaVPCAccessExecutionRole those of network interfaces as well
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html): to narrow them is advice."""
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -72,15 +54,20 @@ _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference
     link=f"{_GUIDE}/best-practices.html#grant-least-privilege",
 )
 def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
-    """A policy allows actions by name: neither all there are nor all of a service."""
+    """A policy lists the actions that it allows: neither all actions nor all actions of a service.
+
+    Set Action to the actions that are used.
+    """
 
     def judge(statement: Statement) -> Complaints:
         whole = [one for one in statement.actions if iam_actions.is_whole_service(one)]
-        if not whole or (holder.type in DELEGATING and not (statement.services or statement.opens_to_anyone())):
+        if not whole or (holder.type in DELEGATING and not _serves_others(stack, statement)):
             return None
-        return (
-            f"The policy {holder.name} allows {_listed(whole)} in {statement.name}, so whoever has it may do what "
-            "nobody thought of. Set Action to the actions that are used."
+        return Finding(
+            f"The policy {holder.name} allows {_listed(whole)} in {statement.name}, which also grants every future "
+            "action.",
+            "Set Action to the actions that are used.",
+            about=statement.identify(holder),
         )
 
     yield from each(_allowed(stack, holder), judge)
@@ -93,14 +80,19 @@ def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
     link=f"{_GUIDE}/reference_policies_elements_notaction.html",
 )
 def policy_lists_what_it_allows(holder: Resource, stack: Stack) -> Complaints:
-    """A policy that allows says what, not what else: no NotAction and no NotResource with Allow."""
+    """A statement with the effect Allow has no NotAction and no NotResource.
+
+    Set Action and Resource instead, or Effect to Deny.
+    """
     for statement in _allowed(stack, holder):
         used = [key for key in ("NotAction", "NotResource") if statement.has(key)]
         if used:
             instead = " and ".join(key.removeprefix("Not") for key in used)
-            yield (
-                f"The policy {holder.name} allows everything but what {' and '.join(used)} names in {statement.name}, "
-                f"new services included. Set {instead} in its place, or Effect to Deny."
+            yield Finding(
+                f"The policy {holder.name} allows everything except what {' and '.join(used)} lists in "
+                f"{statement.name}, future services included.",
+                f"Set {instead} instead, or Effect to Deny.",
+                about=statement.identify(holder),
             )
 
 
@@ -111,18 +103,58 @@ def policy_lists_what_it_allows(holder: Resource, stack: Stack) -> Complaints:
     link=f"{_REFERENCE}/reference_policies_actions-resources-contextkeys.html",
 )
 def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
-    """A policy allows on `*` only actions that cannot be held to a resource."""
+    """A policy allows on `*` only actions that do not support resource-level permissions.
+
+    Set Resource to specific ARNs, and keep * in a statement of its own for the actions that need it.
+    """
 
     def judge(statement: Statement) -> Complaints:
-        if ANY_RESOURCE not in statement.resources or _is_narrowed(statement):
+        if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
             return None
-        held = [one for one in statement.actions if one == ANY_RESOURCE or iam_actions.held_to_resources(one)]
+        # What allows a whole service is complained about for that.
+        named = [one for one in statement.actions if not iam_actions.is_whole_service(one)]
+        held = [one for one in named if iam_actions.held_to_resources(one)]
         if not held:
             return None
-        return (
-            f"The policy {holder.name} allows {_listed(held)} on every resource, Resource * in {statement.name}, "
-            "though AWS can hold that to some. Set Resource to their ARNs, and leave * to a statement of its own for "
-            "actions that need it."
+        arns = iam_actions.whole_types_of_run_time(held)
+        advice = "specific ARNs, and keep * in a statement of its own for the actions that need it"
+        if arns:
+            advice = f"{_listed(arns)}: the ids are assigned at run time"
+        return Finding(
+            f"The policy {holder.name} allows {_listed(held)} on every resource, although these actions support "
+            f"resource-level permissions: {statement.name} has Resource *.",
+            f"Set Resource to {advice}.",
+            about=statement.identify(holder),
+            is_advisory=_serves_execution(held),
+        )
+
+    yield from each(identity_policies.allowed(stack, holder), judge)
+
+
+@stack_rule(
+    *identity_policies.TYPES,
+    severity="low",
+    enforcement="advisory",
+    link=f"{_REFERENCE}/reference_policies_actions-resources-contextkeys.html",
+)
+def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
+    """An action that only lists or describes resources is allowed on their type, and not on `*`.
+
+    Set Resource to the ARN of the type, with * as the name.
+    """
+
+    def judge(statement: Statement) -> Complaints:
+        if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
+            return None
+        held = [one for one in statement.actions if one != ANY_RESOURCE and iam_actions.stock_of_resources(one)]
+        held = [one for one in held if not iam_actions.held_to_resources(one)]
+        if not held:
+            return None
+        return Finding(
+            f"The policy {holder.name} allows {_listed(held)} on every resource: {statement.name} has Resource *.",
+            "Set Resource to the ARN of the type, with * as the name, which is enough for actions that only list or "
+            "describe.",
+            about=statement.identify(holder),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -135,18 +167,23 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
     link=f"{_REFERENCE}/reference_policies_actions-resources-contextkeys.html",
 )
 def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Complaints:
-    """An action that cannot be held to a resource has a statement of its own, on `*`: on ARNs it is not allowed."""
+    """An action without resource-level permissions is allowed on `*`, in a statement of its own.
+
+    Set Resource to * in a statement of its own, or remove the action.
+    """
 
     def judge(statement: Statement) -> Complaints:
         resources = statement.resources
-        if not resources or any(one == ANY_RESOURCE or iam_actions.whole_type(one) for one in resources):
+        if not resources or any(one == ANY_RESOURCE or resource_types.whole_type(one) for one in resources):
             return None
         void = [one for one in statement.actions if _takes_no_resource(one)]
         if not void:
             return None
-        return (
-            f"The policy {holder.name} allows {_listed(void)} on {_listed(resources)} in {statement.name}, which "
-            "allows nothing: AWS knows no resource for it. Set Resource to * in a statement of its own, or drop it."
+        return Finding(
+            f"The policy {holder.name} allows {_listed(void)} on {_listed(resources)} in {statement.name}, which has "
+            "no effect: the action does not support resource-level permissions.",
+            "Set Resource to * in a statement of its own, or remove the action.",
+            about=statement.identify(holder),
         )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
@@ -161,66 +198,55 @@ def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Com
         "allowedActions": {
             "type": "array",
             "items": {"type": "string"},
-            "default": ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"],
-            "description": "Actions, or patterns of them, that may be allowed on all resources of a type: taking stock "
-            "of secrets unless configured, which shows no value.",
+            "default": [*iam_actions.OF_METADATA],
+            "description": "Actions, or patterns of them, that may be allowed on all resources of a type, besides "
+            "those with the access level List; by default reads of metadata.",
         },
         "allowedResources": {
             "type": "array",
             "items": {"type": "string"},
             "default": ["arn:*:ssm:*:automation-execution/*", "arn:*:ec2:*:network-interface/*"],
-            "description": "ARNs, or patterns of them, that may stand for all resources of a type: those that get "
-            "their name only when they come about unless configured.",
+            "description": "ARNs, or patterns of them, that may match all resources of a type; by default those of "
+            "types whose ids are assigned at run time.",
         },
     },
 )
 def policy_covers_no_whole_type(
     holder: Resource, stack: Stack, *, allowed_actions: list[str], allowed_resources: list[str]
 ) -> Complaints:
-    """A wildcard in a resource does not take in all resources of a type."""
+    """A wildcard in a Resource does not match all resources of a type.
+
+    Set Resource to specific ARNs or a name prefix.
+    """
 
     def judge(statement: Statement) -> Complaints:
-        if _is_narrowed(statement):
+        if resource_conditions.names_resources(statement.conditions):
             return None
-        actions = statement.actions
-        if actions and all(any(matches(pattern, one) for pattern in allowed_actions) for one in actions):
-            return None
+        actions = [
+            one
+            for one in statement.actions
+            if not iam_actions.only_lists(one) and not any(matches(pattern, one) for pattern in allowed_actions)
+        ]
+        resources: dict[str, None] = {}
+        by_type: dict[str, dict[str, None]] = {}
         for one in statement.resources:
-            whole = None if one == ANY_RESOURCE else iam_actions.whole_type(one)
-            if whole and not any(matches(pattern, one) for pattern in allowed_resources):
-                yield (
-                    f"The policy {holder.name} allows {_listed(actions)} on every {whole}: Resource has {one} in "
-                    f"{statement.name}. Set it to those that are meant, by name or by the beginning of one."
-                )
+            if one == ANY_RESOURCE or any(matches(pattern, one) for pattern in allowed_resources):
+                continue
+            for action in actions:
+                if whole := iam_actions.whole_type(action, one):
+                    resources[one] = None
+                    by_type.setdefault(whole, {})[action] = None
+        if not by_type:
+            return None
+        whole = " and ".join(f"{_listed([*found])} on every {name}" for name, found in by_type.items())
+        return Finding(
+            f"The policy {holder.name} allows {whole}: Resource has {_listed([*resources])} in {statement.name}.",
+            "Set Resource to specific ARNs or a name prefix.",
+            about=statement.identify(holder),
+            is_advisory=all(_serves_execution(found) for found in by_type.values()),
+        )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
-
-
-@rule(
-    *TYPES,
-    kinds.FUNCTION_PERMISSION,
-    severity="medium",
-    enforcement="mandatory",
-    link=f"{_REFERENCE}/reference_policies_actions-resources-contextkeys.html",
-)
-def actions_exist(holder: Resource) -> Complaints:
-    """Every action in a policy exists: one with a typo allows and denies nothing."""
-
-    def judge(actions: list[str]) -> Complaints:
-        for action in dict.fromkeys(actions):
-            wrong = iam_actions.unknown(action)
-            if wrong:
-                stop = "" if wrong.endswith("?") else "."
-                yield (
-                    f"The policy {holder.name} has the action {action}, which {wrong}{stop} Set Action to one that "
-                    "exists."
-                )
-
-    if holder.type == kinds.FUNCTION_PERMISSION:
-        yield from judge(holder.texts("action"))
-        return
-    found = identity_policies.read(holder) + _of_others(holder)
-    yield from each(found, lambda statement: judge([*statement.actions, *statement.not_actions]))
 
 
 @stack_rule(
@@ -230,24 +256,34 @@ def actions_exist(holder: Resource) -> Complaints:
     link=f"{_GUIDE}/id_roles_use_passrole.html",
 )
 def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
-    """iam:PassRole names the role, and the service that it may be passed to."""
+    """iam:PassRole is allowed for a specific role and a specific service.
+
+    Set Resource to the role's ARN, and a condition on iam:PassedToService.
+    """
 
     def judge(statement: Statement) -> Complaints:
         passing = [one for one in statement.actions if matches(one, "iam:PassRole")]
         # What allows all of IAM is complained about for that.
         if not passing or all(iam_actions.is_whole_service(one) for one in passing):
-            return
+            return None
         loose = [one for one in statement.resources if iam_actions.is_pattern(one.rpartition(":")[2])]
-        if loose:
-            yield (
-                f"The policy {holder.name} may pass any role that {_listed(loose)} takes in, with whatever that may "
-                f"do: {statement.name} allows iam:PassRole. Set Resource to the ARN of the role."
-            )
-        if not _names_service(statement):
-            yield (
-                f"The policy {holder.name} may pass a role to any service: {statement.name} allows iam:PassRole "
-                "without a condition. Set Condition to StringEquals of iam:PassedToService and the service."
-            )
+        is_for_any_service = not resource_conditions.names_service(statement.conditions)
+        if not loose and not is_for_any_service:
+            return None
+        passed = f"any role that matches {_listed(loose)}" if loose else "a role"
+        fixes = ["Set Resource to the ARN of the role."] if loose else []
+        if is_for_any_service:
+            fixes.append("Set Condition to StringEquals of iam:PassedToService and the service.")
+        return Finding(
+            f"The policy {holder.name} allows passing {passed}{' to any service' if is_for_any_service else ''}: "
+            f"{statement.name} allows iam:PassRole"
+            + (" without a condition on iam:PassedToService." if is_for_any_service else "."),
+            " ".join(fixes),
+            about=statement.identify(holder),
+            # EC2's own page has the beginning of a name
+            # (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html).
+            is_advisory=not is_for_any_service and not any(map(_names_no_role, loose)),
+        )
 
     yield from each(identity_policies.allowed(stack, holder), judge)
 
@@ -255,15 +291,35 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
 def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
     """The Allow statements of whatever policies a resource holds, of those that let others in too."""
     of_identity = identity_policies.allowed(stack, holder) if holder.type in identity_policies.TYPES else []
-    return of_identity + [one for one in _of_others(holder) if identity_policies.allows(one)]
+    return of_identity + [one for one in read_others(holder) if identity_policies.allows(one)]
 
 
-def _of_others(holder: Resource) -> list[Statement]:
+def read_others(holder: Resource) -> list[Statement]:
     """The statements of a trust policy or a resource's policy, as far as they can be read."""
     try:
-        return statements(holder.value(DOCUMENTS[holder.type])) if holder.type in DOCUMENTS else []
+        path = DOCUMENTS.get(holder.type) or NARROWING_POLICIES.get(holder.type)
+        return statements(holder.value(path)) if path else []
     except Undecided:
         return []
+
+
+def _serves_others(stack: Stack, statement: Statement) -> bool:
+    """Whether a statement is for a service, for everybody or for another account, and not for the stack's own."""
+    return (
+        bool(statement.services)
+        or statement.opens_to_anyone()
+        or trusted_accounts.lets_in_another_account(stack, statement)
+    )
+
+
+def _names_no_role(resource: str) -> bool:
+    """Whether a pattern takes in every role, of one account or of all."""
+    return resource == ANY_RESOURCE or resource_types.whole_type(resource) is not None
+
+
+def _serves_execution(actions: Iterable[str]) -> bool:
+    """Whether AWS's own policies for the execution role of a function allow these actions just so."""
+    return all(one.lower() in _OF_EXECUTION_ROLES for one in actions)
 
 
 def _takes_no_resource(action: str) -> bool:
@@ -271,26 +327,6 @@ def _takes_no_resource(action: str) -> bool:
         return False
     found = iam_actions.covered(action)
     return bool(found) and not found[0].takes_resources
-
-
-def _is_narrowed(statement: Statement) -> bool:
-    """Whether a condition says which resources are meant."""
-    return any(
-        condition.limits
-        and (condition.key in _NARROWING or any(part in condition.key for part in _NARROWING_BY_NAME))
-        and all(value.strip("*?") for value in condition.values)
-        for condition in statement.conditions
-    )
-
-
-def _names_service(statement: Statement) -> bool:
-    return any(
-        condition.key == "iam:passedtoservice"
-        and condition.limits
-        and condition.values
-        and not any(value.startswith("*") for value in condition.values)
-        for condition in statement.conditions
-    )
 
 
 def _listed(names: list[str]) -> str:

@@ -1,24 +1,49 @@
-"""How functions are called: what they fail at when nobody waits for the answer, and what they read from queues."""
+"""Invocations of functions: failed asynchronous ones are kept, and queues are read completely."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from .. import arns, kinds, role_permissions, values
-from ..rule import Complaints, stack_rule
+from .. import admission, arns, kinds, outside_targets, role_permissions, values
+from ..finding import Complaints, Finding
+from ..rule import each, stack_rule
 from ..stack import Resource, Stack
-from ..values import Undecided
+from ..values import Mark, Undecided
 
 DESTINATION = "destinationConfig.onFailure.destination"
 DEAD_LETTERS = "deadLetterConfig.targetArn"
+LATEST = "$LATEST"
 REPORT = "ReportBatchItemFailures"
 _NOT_WAITING = re.compile(r"(events|sns|s3|ses|iot|config|codecommit|logs|logs\.[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 """Services that call a function asynchronously (https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html)."""
+_RECEIPT_RULE = "aws:ses/receiptRule:ReceiptRule"
 _CALLERS = (
     (kinds.EVENT_TARGET, "arn"),
     (kinds.SCHEDULE, "target.arn"),
     (kinds.TOPIC_SUBSCRIPTION, "endpoint"),
+    (kinds.BUCKET_NOTIFICATION, "lambdaFunctions.lambdaFunctionArn"),
+    *((type_, path) for type_ in kinds.ALARMS for path in ("alarmActions", "okActions", "insufficientDataActions")),
+    (kinds.PIPE, "target"),
+    ("aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter", "destinationArn"),
+    ("aws:cfg/rule:Rule", "source.sourceIdentifier"),
+    ("aws:codecommit/trigger:Trigger", "triggers.destinationArn"),
+    ("aws:iot/topicRule:TopicRule", "lambdas.functionArn"),
+    (_RECEIPT_RULE, "lambdaActions.functionArn"),
 )
-_HANDED_OVER = (kinds.QUEUE, kinds.TOPIC, kinds.FUNCTION, kinds.FUNCTION_ALIAS, kinds.EVENT_BUS)
+"""What calls a function, and where it names it."""
+_NOT_WAITING_IF = {
+    kinds.TOPIC_SUBSCRIPTION: ("protocol", "lambda"),
+    kinds.PIPE: ("targetParameters.lambdaFunctionParameters.invocationType", "FIRE_AND_FORGET"),
+    _RECEIPT_RULE: ("lambdaActions.invocationType", "Event|"),
+}
+"""Callers that do not wait only where this property says so: an absent one is an empty text."""
+_DESTINATIONS = {
+    kinds.FUNCTION: (DEAD_LETTERS,),
+    kinds.FUNCTION_INVOKE_CONFIG: (DESTINATION, "destinationConfig.onSuccess.destination"),
+    kinds.EVENT_SOURCE_MAPPING: ("destinationConfig.onFailure.destinationArn",),
+}
+"""Where what a function fails or succeeds at goes."""
+_HANDED_OVER = (kinds.QUEUE, kinds.TOPIC, kinds.FUNCTION, kinds.FUNCTION_ALIAS, kinds.EVENT_BUS, *kinds.BUCKETS)
 _NO = ("false", "no", "0", "off", "none")
 
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
@@ -28,64 +53,75 @@ _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
     kinds.FUNCTION, severity="high", enforcement="mandatory", link=f"{_GUIDE}/invocation-async-retain-records.html"
 )
 def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -> Complaints:
-    """A function that is called asynchronously has a destination for the invocations that it fails at."""
+    """A function that is invoked asynchronously has a destination for failed invocations.
+
+    Set destinationConfig.onFailure.destination in a FunctionEventInvokeConfig to the ARN of a queue.
+    """
     if function.has(DEAD_LETTERS):
         return None
-    caller = _asynchronous_caller(stack, function)
-    if caller is None:
+    kept, undecided = _kept_qualifiers(stack, function)
+    lost = [call for call in _asynchronous_calls(stack, function) if not _is_kept(call.qualifier, kept)]
+    if not lost:
         return None
-    configs = [
-        stack.referring(one, "functionName", kinds.FUNCTION_INVOKE_CONFIG) for one in _called_as(stack, function)
-    ]
-    if any(config.has(DESTINATION) for found in configs for config in found.certain):
-        return None
-    if any(found.undecided for found in configs):
+    if undecided:
         values.undecided("an invoke config may be of this function")
-    return (
-        f"The function {function.name} is called asynchronously ({caller.name}), and an event that it fails at for "
-        f"good is lost: no FunctionEventInvokeConfig of it has {DESTINATION}. Set that to the ARN of a queue."
+    caller, of = lost[0].caller, f" for {lost[0].qualifier}" if isinstance(lost[0].qualifier, str) else ""
+    return Finding(
+        f"The function {function.name} is invoked asynchronously (by {caller.name}) and loses an event when all "
+        f"retries fail: no FunctionEventInvokeConfig of it{of} has {DESTINATION}.",
+        f"Set {DESTINATION} to the ARN of a queue.",
     )
 
 
 @stack_rule(
-    kinds.FUNCTION_INVOKE_CONFIG,
-    kinds.FUNCTION,
+    *_DESTINATIONS,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/invocation-async-retain-records.html",
 )
 def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complaints:
-    """A function's role may send to where its failed invocations go, and that is no FIFO queue."""
-    path = DEAD_LETTERS if holder.type == kinds.FUNCTION else DESTINATION
-    if not holder.has(path):
-        return
-    function = holder if holder.type == kinds.FUNCTION else _function(stack, holder)
-    target = stack.target(holder, path, *_HANDED_OVER)
-    who = function.name if function is not None else holder.name
-    if target is None:
-        arn = holder.text(path)
-        if arn is not None and arn.endswith(".fifo"):
-            yield _fifo(who, arn, path)
-        return
-    if target.type in (kinds.QUEUE, kinds.TOPIC) and _is_fifo(target):
-        yield _fifo(who, target.name, path)
-    role = stack.target(function, "role", kinds.ROLE) if function is not None else None
-    missing = role_permissions.missing_to_send(stack, role, holder, path, target) if role is not None else []
-    if role is not None and missing:
-        yield (
-            f"The function {who} cannot hand over what it fails at to {target.name} ({path} of {holder.name}): its "
-            f"role {role.name} lacks {' and '.join(missing)}. Allow it in a policy of the role."
-        )
+    """A function's role may send to the function's destinations, and none of them is FIFO.
+
+    Allow the sending in a policy of the role, and use a standard queue or topic.
+    """
+
+    def judge(path: str) -> Complaints:
+        if not holder.has(path):
+            return
+        function = holder if holder.type == kinds.FUNCTION else _function(stack, holder)
+        target = stack.target(holder, path, *_HANDED_OVER)
+        who = function.name if function is not None else holder.name
+        # Of what reads a stream no page says so.
+        takes_fifo = holder.type == kinds.EVENT_SOURCE_MAPPING
+        name = target.name if target is not None else holder.text(path)
+        if name is None:
+            return
+        if not takes_fifo and (_is_fifo(target) if target is not None else name.endswith(".fifo")):
+            yield _fifo(who, name, path)
+        role = stack.target(function, "role", kinds.ROLE) if function is not None else None
+        missing = _missing_to_hand_over(stack, role, holder, path, target) if role is not None else []
+        if role is not None and missing:
+            what = "successful" if "onSuccess" in path else "failed"
+            yield Finding(
+                f"The function {who} cannot send records of {what} invocations to {name} ({path} of "
+                f"{holder.name}): its role {role.name} lacks {' and '.join(missing)}.",
+                "Add the missing permissions to a policy of the role.",
+            )
+
+    yield from each(_DESTINATIONS[holder.type], judge)
 
 
 @stack_rule(
     kinds.EVENT_SOURCE_MAPPING,
     severity="medium",
-    enforcement="mandatory",
+    enforcement="advisory",
     link=f"{_GUIDE}/services-sqs-errorhandling.html",
 )
 def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Complaints:
-    """A function that reads a queue reports the messages that it fails at: else good ones fail with them."""
+    """A function that reads a queue reports failed messages one by one: otherwise the whole batch fails.
+
+    Set functionResponseTypes to [ReportBatchItemFailures], and return batchItemFailures from the function.
+    """
     if not _reads_a_queue(stack, mapping) or mapping.number("batchSize") == 1:
         return None
     given = mapping.items("functionResponseTypes")
@@ -93,15 +129,16 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
         return None
     if any(isinstance(one, values.Mark) for one in given):
         values.undecided("a response type is unknown")
-    return (
-        f"One bad message makes the whole batch of the event source mapping {mapping.name} fail, good messages with "
-        f"it: functionResponseTypes is {', '.join(map(str, given)) or 'absent'}. Set it to [{REPORT}], and let the "
-        "function answer with batchItemFailures."
+    return Finding(
+        f"One failed message fails the whole batch of the event source mapping {mapping.name}: functionResponseTypes "
+        f"is {', '.join(map(str, given)) or 'absent'}.",
+        f"Set functionResponseTypes to [{REPORT}], and return batchItemFailures from the function.",
     )
 
 
 @stack_rule(
     kinds.EVENT_SOURCE_MAPPING,
+    kinds.PIPE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/with-sqs-filtering.html",
@@ -110,37 +147,90 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
             "type": "array",
             "items": {"type": "string"},
             "default": ["audit"],
-            "description": "Words that mark a queue as audit: as a tag's key (also behind a prefix, as in "
-            "rotation-guard:audit) or value, or as a word of the queue's name.",
+            "description": "Words that mark an audit queue: as a tag's key (also after a prefix, as in "
+            "rotation-guard:audit) or value, or as a word in the queue's name.",
         }
     },
 )
 def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: list[str]) -> Complaints:
-    """Nothing is filtered away on a queue that is marked as audit: what a filter turns away is deleted."""
-    if not mapping.has("filterCriteria"):
+    """A reader of an audit queue has no filter: messages that a filter excludes are deleted.
+
+    Remove the filter, and select the messages in the function or the target.
+    """
+    is_pipe = mapping.type == kinds.PIPE
+    path = "sourceParameters.filterCriteria" if is_pipe else "filterCriteria"
+    if not mapping.has(path):
         return None
-    queue = stack.target(mapping, "eventSourceArn", kinds.QUEUE)
+    queue = stack.target(mapping, "source" if is_pipe else "eventSourceArn", kinds.QUEUE)
     if queue is None or not _is_marked(queue, {word.lower() for word in audit_words}):
         return None
-    if not mapping.items("filterCriteria.filters"):
+    if not mapping.items(f"{path}.filters"):
         return None
-    return (
-        f"The event source mapping {mapping.name} deletes unread what its filter turns away, and {queue.name} is "
-        "marked as audit: filterCriteria is set. Remove it, and let the function choose."
+    return Finding(
+        f"The {'pipe' if is_pipe else 'event source mapping'} {mapping.name} deletes messages that its filter "
+        f"excludes, and the queue {queue.name} is marked as audit: {path} is set.",
+        f"Remove {path}, and select the messages in {'the target' if is_pipe else 'the function'}.",
     )
 
 
-def _asynchronous_caller(stack: Stack, function: Resource) -> Resource | None:
-    """Something that calls this function and does not wait, as far as that is decided."""
+@dataclass(frozen=True)
+class AsynchronousCall:
+    """Something that calls a function and does not wait."""
+
+    caller: Resource
+    qualifier: str | Mark | None
+    """The version or alias that it calls; None for the function itself, a mark where that is unknown."""
+
+
+def _asynchronous_calls(stack: Stack, function: Resource) -> Iterator[AsynchronousCall]:
+    """What calls this function and does not wait, as far as that is decided."""
     for one in _called_as(stack, function):
         for type_, path in _CALLERS:
             for caller in stack.referring(one, path, type_).certain:
-                if type_ != kinds.TOPIC_SUBSCRIPTION or _is_by(caller, "protocol", "lambda"):
-                    return caller
+                if type_ not in _NOT_WAITING_IF or _is_by(caller, *_NOT_WAITING_IF[type_]):
+                    yield from (AsynchronousCall(caller, each) for each in _qualifiers(stack, caller, path, one))
         for permission in stack.referring(one, "function", kinds.FUNCTION_PERMISSION).certain:
             if _is_by(permission, "principal", _NOT_WAITING):
-                return permission
-    return None
+                yield from (
+                    AsynchronousCall(permission, each) for each in _qualifiers(stack, permission, "function", one)
+                )
+
+
+def _kept_qualifiers(stack: Stack, function: Resource) -> tuple[set[str | Mark | None], bool]:
+    """The versions and aliases whose failures an invoke config keeps, and whether there may be more such configs.
+
+    A config holds for the version or alias that it names, and without one for the function itself
+    (https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html).
+    """
+    kept: set[str | Mark | None] = set()
+    undecided = False
+    for one in _called_as(stack, function):
+        found = stack.referring(one, "functionName", kinds.FUNCTION_INVOKE_CONFIG)
+        undecided = undecided or found.undecided
+        for config in found.certain:
+            if config.has(DESTINATION):
+                kept.update(_qualifiers(stack, config, "functionName", one))
+    return kept, undecided
+
+
+def _is_kept(qualifier: str | Mark | None, kept: set[str | Mark | None]) -> bool:
+    """Whether failures of calls of this version or alias are kept, as far as anybody can tell."""
+    return qualifier in kept or (bool(kept) and (qualifier is Mark.UNKNOWN or Mark.UNKNOWN in kept))
+
+
+def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> list[str | Mark | None]:
+    """The versions and aliases of a function that a property means, None for the function itself."""
+    if called.type == kinds.FUNCTION_ALIAS:
+        name = called.value("name")
+        return [name if isinstance(name, str) else Mark.UNKNOWN]
+    if holder.has("qualifier"):
+        given = holder.value("qualifier")
+        return [(None if given == LATEST else given) if isinstance(given, str) else Mark.UNKNOWN]
+    return [
+        found[1] if isinstance(value, str) and (found := arns.function(value)) else Mark.UNKNOWN
+        for value, one in stack.targets(holder, path, kinds.FUNCTION)
+        if one is called
+    ]
 
 
 def _called_as(stack: Stack, function: Resource) -> Iterator[Resource]:
@@ -157,6 +247,28 @@ def _function(stack: Stack, config: Resource) -> Resource | None:
     return found
 
 
+def _missing_to_hand_over(
+    stack: Stack, role: Resource, holder: Resource, path: str, target: Resource | None
+) -> list[str]:
+    """The actions that a role lacks to hand something over, be it to a bucket or outside the stack
+    (https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html)."""
+    if target is None:
+        outside = holder.text(path) or ""
+        found = arns.parts(outside)
+        if found and found[1] == "s3":
+            return _missing_on_bucket(stack, role, outside, outside)
+        return outside_targets.missing_to_call(stack, role, outside)
+    if target.type in kinds.BUCKETS:
+        arn = admission.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
+        return _missing_on_bucket(stack, role, target.name, arn)
+    return role_permissions.missing_to_send(stack, role, holder, path, target)
+
+
+def _missing_on_bucket(stack: Stack, role: Resource, name: str, arn: str) -> list[str]:
+    needed = {"s3:PutObject": f"{arn}/aws/lambda/failed", "s3:ListBucket": arn}
+    return [f"{action} on {name}" for action, on in needed.items() if not role_permissions.may(stack, role, action, on)]
+
+
 def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool:
     try:
         found = resource.text(path) or ""
@@ -166,16 +278,18 @@ def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool
 
 
 def _is_fifo(target: Resource) -> bool:
+    if target.type not in (kinds.QUEUE, kinds.TOPIC):
+        return False
     try:
         return bool(target.flag("fifoQueue" if target.type == kinds.QUEUE else "fifoTopic", absent=False))
     except Undecided:
         return False
 
 
-def _fifo(function: str, target: str, path: str) -> str:
-    return (
-        f"The function {function} cannot hand over what it fails at to {target}, which is FIFO. "
-        f"Set {path} to a standard queue."
+def _fifo(function: str, target: str, path: str) -> Finding:
+    return Finding(
+        f"The function {function} cannot send records of invocations to {target}, which is FIFO.",
+        f"Set {path} to a standard queue.",
     )
 
 

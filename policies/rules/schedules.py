@@ -1,10 +1,13 @@
-"""Schedules: a run that cannot be started is kept, is over before the next one, and is started by nobody else's."""
+"""Schedules: they start their targets, keep failed invocations, and end their retries before the next run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from .. import admission, arns, kinds, policy_documents, role_permissions, wildcards
-from ..policy_documents import Condition, Statement
-from ..rule import Complaints, each, rule, stack_rule
+from .. import admission, arns, conditions, kinds, outside_targets, policy_documents, role_permissions, wildcards
+from ..conditions import Condition
+from ..finding import Complaints, Finding
+from ..policy_documents import Statement
+from ..rule import each, rule, stack_rule
 from ..schedule_expressions import Refused, shortest_period
 from ..stack import Resource, Stack
 from ..values import Undecided
@@ -21,53 +24,66 @@ _GUIDE = "https://docs.aws.amazon.com/scheduler/latest/UserGuide"
 
 @rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/configuring-schedule-dlq.html")
 def schedule_has_dead_letters(schedule: Resource) -> Complaints:
-    """A schedule has dead letters for the runs that it cannot start."""
+    """A schedule has a dead-letter queue for invocations that fail.
+
+    Set target.deadLetterConfig.arn to a standard queue.
+    """
     if schedule.has(DEAD_LETTERS):
         return None
-    return (
-        f"The schedule {schedule.name} loses a run that it cannot start: {DEAD_LETTERS} is absent. "
-        f"Set {DEAD_LETTERS} to the ARN of a standard queue."
+    return Finding(
+        f"The schedule {schedule.name} loses invocations that fail: {DEAD_LETTERS} is absent.",
+        f"Set {DEAD_LETTERS} to the ARN of a standard queue.",
     )
 
 
 @stack_rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/configuring-schedule-dlq.html")
 def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Complaints:
-    """A schedule's dead letters are a standard queue, to which its own role may send."""
-    if why := admission.unfit(stack, schedule, DEAD_LETTERS):
-        yield f"The dead letters of the schedule {schedule.name} are lost: {why}."
-    queue = stack.target(schedule, DEAD_LETTERS, kinds.QUEUE)
-    if queue is None:
-        return
+    """A schedule's dead-letter queue is a standard queue that the schedule's role may send to.
+
+    Allow sqs:SendMessage on the queue in a policy of the role: a queue policy cannot replace this.
+    """
+    if obstacle := admission.unfit(stack, schedule, DEAD_LETTERS):
+        yield obstacle.prefix(f"Failed invocations of the schedule {schedule.name} are lost: ")
     role = stack.target(schedule, "target.roleArn", kinds.ROLE)
-    missing = role_permissions.missing_to_send(stack, role, schedule, DEAD_LETTERS, queue) if role is not None else []
-    if role is not None and missing:
-        yield (
-            f"The schedule {schedule.name} cannot send to its dead letters {queue.name}: its role {role.name} lacks "
-            f"{' and '.join(missing)}, and no queue policy for Scheduler takes its place. Allow it in a policy of the "
-            "role."
+    if role is None or obstacle:
+        return
+    queue = stack.target(schedule, DEAD_LETTERS, kinds.QUEUE)
+    if missing := _missing(stack, role, schedule, DEAD_LETTERS, queue):
+        name = queue.name if queue else schedule.text(DEAD_LETTERS)
+        yield Finding(
+            f"The schedule {schedule.name} cannot send to its dead-letter queue {name}: its role {role.name} "
+            f"lacks {' and '.join(missing)}.",
+            "Add the missing permissions to a policy of the role: a queue policy cannot replace this.",
         )
 
 
 @stack_rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/setting-up.html")
 def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Complaints:
-    """A schedule's role is one that Scheduler may assume, and that may call the target of the schedule."""
+    """EventBridge Scheduler may assume a schedule's role, and the role may invoke the target.
+
+    Allow scheduler.amazonaws.com in the role's trust policy, and the missing action in a policy of the role.
+    """
     role = stack.target(schedule, "target.roleArn", kinds.ROLE)
     if role is None or role.looked_up:
         return
     # For which schedules it may be assumed is a rule of its own.
     yield from each([role], lambda one: _untrusting(schedule, one))
     target = stack.target(schedule, "target.arn", *role_permissions.SENDING)
-    missing = role_permissions.missing_to_send(stack, role, schedule, "target.arn", target) if target else []
-    if target is not None and missing:
-        yield (
-            f"The schedule {schedule.name} cannot call its target {target.name}: its role {role.name} lacks "
-            f"{' and '.join(missing)}. Allow it in a policy of the role."
+    if missing := _missing(stack, role, schedule, "target.arn", target):
+        name = target.name if target else schedule.text("target.arn")
+        yield Finding(
+            f"The schedule {schedule.name} cannot invoke its target {name}: its role {role.name} lacks "
+            f"{' and '.join(missing)}.",
+            "Add the missing permissions to a policy of the role.",
         )
 
 
 @rule(kinds.SCHEDULE, severity="medium", enforcement="advisory", link=f"{_GUIDE}/managing-schedule.html")
 def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
-    """A run is retried for less than the time to the next one, which would otherwise run beside it."""
+    """A schedule stops its retries before the next run, so that two runs do not overlap.
+
+    Set target.retryPolicy.maximumEventAgeInSeconds to less than the interval of the schedule.
+    """
     expression = schedule.text("scheduleExpression")
     age = schedule.number("target.retryPolicy.maximumEventAgeInSeconds", absent=AWS_EVENT_AGE_SECONDS)
     retries = schedule.number("target.retryPolicy.maximumRetryAttempts", absent=AWS_RETRIES)
@@ -82,9 +98,10 @@ def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
     advice = "target.retryPolicy.maximumRetryAttempts to 0: the next run is the retry"
     if period > LEAST_EVENT_AGE_SECONDS:
         advice = f"it to less than {period}, such as {max(LEAST_EVENT_AGE_SECONDS, period // 2)}"
-    return (
-        f"The schedule {schedule.name} runs every {period} s at the shortest and may still retry a run when the next "
-        f"one starts: target.retryPolicy.maximumEventAgeInSeconds {found}. Set {advice}."
+    return Finding(
+        f"The schedule {schedule.name} may still retry a run when the next one starts, after {period} s at the "
+        f"shortest: target.retryPolicy.maximumEventAgeInSeconds {found}.",
+        f"Set {advice}.",
     )
 
 
@@ -95,7 +112,10 @@ def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
     link=f"{_GUIDE}/cross-service-confused-deputy-prevention.html",
 )
 def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Complaints:
-    """A schedule's role is assumed for this account and the schedule's group alone, by the ARN of the group."""
+    """The trust policy of a schedule's role is limited to this account and to the ARN of the schedule group.
+
+    Set the conditions StringEquals aws:SourceAccount to the account and ArnEquals aws:SourceArn to the group's ARN.
+    """
     schedules = stack.referring(role, "target.roleArn", kinds.SCHEDULE).certain
     if not schedules:
         return
@@ -103,61 +123,97 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
     def limited(statement: Statement) -> Complaints:
         if not statement.allows or SERVICE not in statement.services:
             return
-        start = f"The role {role.name} of the schedule {schedules[0].name}"
-        if not any(_holds(one, "aws:sourceaccount") for one in statement.conditions):
-            yield (
-                f"{start} can be assumed for schedules of other accounts: {statement.name} of its trust policy has no "
-                "condition on aws:SourceAccount. Set StringEquals aws:SourceAccount to this account."
-            )
-        by_arn = [one for one in statement.conditions if _holds(one, "aws:sourcearn")]
-        if not by_arn:
-            yield (
-                f"{start} can be assumed for any schedule: {statement.name} of its trust policy has no condition on "
-                "aws:SourceArn. Set ArnEquals aws:SourceArn to the ARN of the schedule group."
-            )
-        for condition in by_arn:
-            yield from (f"{start} {said}" for said in _about_source(stack, schedules, condition))
+        start = f"The role {role.name} of the schedule {schedules[0].name} "
+        by_arn = _limits(statement, "aws:sourcearn")
+        about = statement.identify(role)
+        found = [one for condition in by_arn for one in _about_source(stack, schedules, condition)]
+        if missing := _find_missing_condition(statement, by_arn):
+            found.insert(0, missing)
+        # One statement is one complaint, of whatever is worst about it.
+        for one in sorted(found, key=lambda one: one.is_advisory)[:1]:
+            yield replace(one.prefix(start), about=about)
 
     yield from each(policy_documents.statements(role.value("assumeRolePolicy")), limited)
 
 
 @rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/schedule-types.html")
 def schedule_expression_is_accepted(schedule: Resource) -> Complaints:
-    """A schedule's expression is one that Scheduler accepts."""
+    """EventBridge Scheduler accepts a schedule's expression.
+
+    Use, for example, rate(1 hour), cron(0 3 * * ? *) or at(2030-01-01T03:00:00).
+    """
     expression = schedule.text("scheduleExpression")
     if expression is None:
         return None
     try:
         shortest_period(expression)
     except Refused as problem:
-        return (
-            f"Scheduler refuses the schedule {schedule.name}: scheduleExpression is {expression}, and {problem}. "
-            "Set it to the like of rate(1 hour), cron(0 3 * * ? *) or at(2030-01-01T03:00:00)."
+        return Finding(
+            f"Scheduler rejects the schedule {schedule.name}: scheduleExpression is {expression}, and {problem}.",
+            "Use, for example, rate(1 hour), cron(0 3 * * ? *) or at(2030-01-01T03:00:00).",
         )
     return None
+
+
+def _missing(stack: Stack, role: Resource, schedule: Resource, path: str, to: Resource | None) -> list[str]:
+    """What the role of a schedule lacks to call what a property names, in this stack or outside it."""
+    if to is not None:
+        return role_permissions.missing_to_send(stack, role, schedule, path, to)
+    return outside_targets.missing_to_call(stack, role, schedule.text(path))
 
 
 def _untrusting(schedule: Resource, role: Resource) -> Complaints:
     if not role.has("assumeRolePolicy") or admission.trusts(role, SERVICE, None):
         return None
-    return (
-        f"The schedule {schedule.name} cannot start anything: the trust policy of its role {role.name} does not let "
-        f"{SERVICE} assume it. Allow sts:AssumeRole to the Service {SERVICE} there."
+    return Finding(
+        f"The schedule {schedule.name} cannot invoke its target: the trust policy of its role {role.name} does not "
+        f"allow {SERVICE} to assume it.",
+        f"Allow sts:AssumeRole to the Service {SERVICE} in the trust policy.",
     )
 
 
-def _holds(condition: Condition, key: str) -> bool:
-    """Whether this condition holds a key to something in particular."""
-    if condition.key != key or not condition.limits:
-        return False
+def _find_missing_condition(statement: Statement, by_arn: list[Condition]) -> Finding | None:
+    """The condition on the account or on the ARN that a statement lacks; None where it has both."""
+    if not _names_account(statement):
+        missing = "aws:SourceAccount" if by_arn else "aws:SourceAccount and aws:SourceArn"
+        return Finding(
+            f"can be assumed for schedules of other accounts: {statement.name} of its trust policy has no condition on "
+            f"{missing}.",
+            "Set StringEquals aws:SourceAccount to this account, and ArnEquals aws:SourceArn to the ARN of the "
+            "schedule group.",
+        )
+    if by_arn:
+        return None
+    return Finding(
+        f"can be assumed for any schedule of the account: {statement.name} of its trust policy has no condition on "
+        "aws:SourceArn.",
+        "Set ArnEquals aws:SourceArn to the ARN of the schedule group.",
+        is_advisory=True,
+    )
+
+
+def _names_account(statement: Statement) -> bool:
+    """Whether a condition holds it to the schedules of an account; an unknown value is taken to."""
     try:
-        return all(value.strip("*?") for value in condition.values)
+        return conditions.names_key(statement.conditions, "aws:sourceaccount")
     except Undecided:
         return True
 
 
-def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Condition) -> Iterator[str]:
-    """What is wrong with the ARNs that the trust is held to."""
+def _limits(statement: Statement, key: str) -> list[Condition]:
+    """The conditions that hold a key to something in particular; an unknown value is taken to."""
+
+    def has_text(condition: Condition) -> bool:
+        try:
+            return all(map(conditions.has_text, condition.values))
+        except Undecided:
+            return True
+
+    return [one for one in conditions.limiting(statement.conditions) if one.key == key and has_text(one)]
+
+
+def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Condition) -> Iterator[Finding]:
+    """What is wrong with the ARNs that the trust is limited to."""
     try:
         listed = condition.values
     except Undecided:
@@ -165,14 +221,16 @@ def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Cond
     for arn in listed:
         resource = _resource(arn)
         if resource.startswith("schedule/"):
-            yield (
-                f"cannot be assumed: aws:SourceArn is {arn}, and Scheduler says the group's ARN, not the schedule's. "
-                "Set it to the ARN of the schedule group."
+            yield Finding(
+                f"cannot be assumed: aws:SourceArn is {arn}, and Scheduler sends the ARN of the schedule group, not of "
+                "the schedule.",
+                "Set aws:SourceArn to the ARN of the schedule group.",
             )
         elif resource.rpartition("/")[2].strip("*?") == "":
-            yield (
-                f"can be assumed for schedules of every group: aws:SourceArn is {arn}. "
-                "Set it to the ARN of the schedule group."
+            yield Finding(
+                f"can be assumed for schedules of every group: aws:SourceArn is {arn}.",
+                "Set aws:SourceArn to the ARN of the schedule group.",
+                is_advisory=conditions.is_fixed_arn(arn),
             )
     yield from each(schedules, lambda one: _of_another_group(stack, one, listed))
 
@@ -189,9 +247,9 @@ def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Co
         held = any(wildcards.matches(_resource(arn).rpartition("/")[2], name) for arn in listed)
     if held:
         return None
-    return (
-        f"cannot be assumed for {schedule.name}, which is in the group {name}: aws:SourceArn is {', '.join(listed)}. "
-        "Set it to the ARN of that group."
+    return Finding(
+        f"cannot be assumed for {schedule.name}, which is in the group {name}: aws:SourceArn is {', '.join(listed)}.",
+        "Set aws:SourceArn to the ARN of that group.",
     )
 
 

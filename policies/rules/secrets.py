@@ -1,15 +1,20 @@
-"""Secrets: each is rotated, can be had back, and is not read by those who only look after it."""
+"""Secrets: they are rotated and recoverable, and roles that only audit cannot read their values."""
 
+import math
 from contextlib import suppress
 
-from .. import kinds, role_permissions, rotation_periods, values
-from ..policy_documents import Statement, matches, statements
-from ..rule import Complaints, each, rule, stack_rule
+from .. import arns, conditions, kinds, role_permissions, rotation_periods, values, wildcards
+from ..finding import Complaints, Finding
+from ..policy_documents import Statement, covers_whole, matches, statements
+from ..role_permissions import Grant
+from ..rule import each, rule, stack_rule
 from ..stack import Resource, Stack
 from ..values import Undecided
 
 AWS_RECOVERY_DAYS = 30
 READING = ("secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue")
+ANY_RESOURCE = "*"
+EVERY_SECRET = tuple(f"arn:{partition}:secretsmanager:*:*:secret:*" for partition in ("aws", "aws-cn", "aws-us-gov"))
 AUDITING_POLICIES = ("SecurityAudit", "ViewOnlyAccess", "AWSAuditManagerServiceRolePolicy")
 """Policies of AWS's own for those who look at everything, and at no value."""
 
@@ -24,12 +29,15 @@ _CONTROLS = "https://docs.aws.amazon.com/securityhub/latest/userguide/secretsman
     link=f"{_CONTROLS}#secretsmanager-1",
 )
 def secret_has_rotation(secret: Resource, stack: Stack) -> Complaints:
-    """A secret has a rotation: what is never changed is known to more people every year."""
+    """A secret is rotated.
+
+    Add a SecretRotation with rotationRules.
+    """
     if secret.has("rotationLambdaArn") or secret.has("rotationRules") or _is_rotated(stack, secret):
         return None
-    return (
-        f"The secret {secret.name} is never rotated: no SecretRotation of this stack has it as its secretId. Set up a "
-        "SecretRotation with rotationRules for it, or an exemption with the reason."
+    return Finding(
+        f"The secret {secret.name} is never rotated: no SecretRotation in this stack has it as its secretId.",
+        "Add a SecretRotation with rotationRules for it, or an exemption with the reason.",
     )
 
 
@@ -44,59 +52,64 @@ def secret_has_rotation(secret: Resource, stack: Stack) -> Complaints:
             "minimum": 1,
             "maximum": 1000,
             "default": 90,
-            "description": "Days that may lie between two rotations at most.",
+            "description": "Longest time in days between two rotations.",
         }
     },
 )
 def secret_rotates_often(rotation: Resource, *, max_rotation_days: float) -> Complaints:
-    """A secret is rotated at least every 90 days."""
+    """A secret is rotated at least every 90 days.
+
+    Set rotationRules.automaticallyAfterDays to 90 or less.
+    """
     days = rotation.number("rotationRules.automaticallyAfterDays")
     expression = rotation.text("rotationRules.scheduleExpression")
     if days is not None:
         found, setting = f"automaticallyAfterDays is {days}", "automaticallyAfterDays"
     elif expression is not None:
         days = rotation_periods.longest(expression)
-        found, setting = (
-            f"scheduleExpression is {expression}, up to {days:g} days" if days else "",
-            "scheduleExpression",
-        )
+        period = "a day that never comes" if days == math.inf else f"up to {days or 0:g} days"
+        found, setting = f"scheduleExpression is {expression}, {period}", "scheduleExpression"
     else:
-        return (
-            f"The rotation {rotation.name} has no period: rotationRules is absent. Set rotationRules."
-            f"automaticallyAfterDays to {max_rotation_days:g} or less."
+        return Finding(
+            f"The rotation {rotation.name} has no schedule: rotationRules is absent.",
+            f"Set rotationRules.automaticallyAfterDays to {max_rotation_days:g} or less.",
         )
     if days is None or days <= max_rotation_days:
         return None
-    return (
-        f"The rotation {rotation.name} lets a value grow too old: rotationRules.{found}. Set rotationRules.{setting} "
-        f"to {max_rotation_days:g} days or less."
+    return Finding(
+        f"The rotation {rotation.name} does not run often enough: rotationRules.{found}.",
+        f"Set rotationRules.{setting} to an interval of {max_rotation_days:g} days or less.",
     )
 
 
 @rule(
     kinds.SECRET,
     severity="high",
-    enforcement="mandatory",
+    enforcement="advisory",
     link=f"{_GUIDE}/manage_delete-secret.html",
     parameters={
         "stacksWithoutRecovery": {
             "type": "array",
             "items": {"type": "string"},
             "default": ["dev", "dev-*", "*-dev", "development"],
-            "description": "Stacks, or patterns of their names, whose secrets may be deleted at once.",
+            "description": "Stacks, or patterns of their names, in which secrets may be deleted without recovery.",
         }
     },
 )
 def secret_can_be_recovered(secret: Resource, *, stacks_without_recovery: list[str]) -> Complaints:
-    """A secret that was deleted can be had back for some days, but in stacks that are made to be thrown away."""
+    """A deleted secret can be recovered for some days, except in development stacks.
+
+    Set recoveryWindowInDays to 7 to 30, or leave it out, which means 30.
+    """
     if secret.number("recoveryWindowInDays", absent=AWS_RECOVERY_DAYS) != 0:
         return None
     stack = secret.urn.removeprefix("urn:pulumi:").partition("::")[0]
     if any(matches(pattern, stack) for pattern in stacks_without_recovery):
         return None
-    return (
-        f"The secret {secret.name} is gone for good once it is deleted: recoveryWindowInDays is 0 in the stack "
-        f"{stack}. Set it to 7 to 30, or leave it out, which means 30."
+    return Finding(
+        f"The secret {secret.name} cannot be recovered once it is deleted: recoveryWindowInDays is 0 in the stack "
+        f"{stack}.",
+        "Set recoveryWindowInDays to 7 to 30, or leave it out, which means 30.",
     )
 
 
@@ -110,27 +123,31 @@ def secret_can_be_recovered(secret: Resource, *, stacks_without_recovery: list[s
             "type": "array",
             "items": {"type": "string"},
             "default": ["*audit*"],
-            "description": "Patterns of the names of roles that look after secrets and have no use for their values.",
+            "description": "Name patterns of roles that audit secrets and need no access to their values.",
         }
     },
 )
 def auditor_reads_no_secret(role: Resource, stack: Stack, *, audit_roles: list[str]) -> Complaints:
-    """A role that only audits does not read the value of a secret."""
+    """A role that only audits cannot read the value of a secret.
+
+    Allow actions such as secretsmanager:DescribeSecret instead of secretsmanager:GetSecretValue.
+    """
     if not _audits(stack, role, audit_roles):
         return
-    given = [(grant.statement, grant.holder.name) for grant in role_permissions.of(stack, role).grants]
-    given += [(one, name) for one, name in stack.once(_of_secrets) if _is_for(one, role)]
-    if any(_denies_reading(one) for one, _ in given):
-        return
+    given = list(role_permissions.of(stack, role).grants)
+    given += [one for one in stack.once(_of_secrets) if _is_for(one.statement, role)]
+    statements_of_all = [one.statement for one in given]
 
-    def judge(pair: tuple[Statement, str]) -> Complaints:
-        statement, where = pair
-        reading = [action for action in READING if statement.covers(action)]
-        if not statement.allows or not reading or not _may_mean_secrets(statement):
+    def judge(grant: Grant) -> Complaints:
+        statement = grant.statement
+        reading = [action for action in READING if statement.allows and statement.covers(action)]
+        if not reading or not _may_mean_secrets(statement) or _is_denied(statement, statements_of_all):
             return None
-        return (
-            f"The role {role.name} audits and may read the value of secrets: {statement.name} in {where} allows "
-            f"{' and '.join(reading)}. Set Action to what tells of a secret, such as secretsmanager:DescribeSecret."
+        return Finding(
+            f"The role {role.name} is for auditing and may read secret values: {statement.name} in "
+            f"{grant.holder.name} allows {' and '.join(reading)}.",
+            "Set Action to reads of metadata, such as secretsmanager:DescribeSecret.",
+            about=grant.about,
         )
 
     yield from each(given, judge)
@@ -163,12 +180,12 @@ def _audits(stack: Stack, role: Resource, patterns: list[str]) -> bool:
     return any(isinstance(one, str) and one.rpartition("/")[2] in AUDITING_POLICIES for one in attached)
 
 
-def _of_secrets(stack: Stack) -> list[tuple[Statement, str]]:
-    """The statements of all policies of secrets, each with the name of its place."""
+def _of_secrets(stack: Stack) -> list[Grant]:
+    """The statements of all policies of secrets."""
     found = []
     for one in stack.of_type(kinds.SECRET, kinds.SECRET_POLICY):
         try:
-            found += [(statement, one.name) for statement in statements(one.value("policy"))]
+            found += [Grant(statement, one, one) for statement in statements(one.value("policy"))]
         except Undecided:
             continue
     return found
@@ -182,22 +199,50 @@ def _is_for(statement: Statement, role: Resource) -> bool:
         return False
 
 
-def _denies_reading(statement: Statement) -> bool:
-    """Whether it forbids to read any secret at all."""
-    try:
-        return (
-            statement.denies
-            and not statement.conditions
-            and statement.covers(READING[0])
-            and any(one.rpartition("secret:")[2] == "*" for one in statement.resources)
-        )
-    except Undecided:
-        return False
+def _is_denied(allowing: Statement, found: list[Statement]) -> bool:
+    """Whether what a statement allows to read is denied by others, on each of its resources.
+
+    BatchGetSecretValue asks for GetSecretValue of each secret, so that this is enough.
+    """
+    resources = allowing.resources if not allowing.has("NotResource") else [ANY_RESOURCE]
+    denying = [one for one in found if one.denies and not one.conditions]
+    return all(
+        any((one.covers(READING[0]) and _denies_all(one)) or covers_whole(one, READING[0], each) for one in denying)
+        for each in resources
+    )
+
+
+def _denies_all(statement: Statement) -> bool:
+    """Whether a Deny is for every secret."""
+    return any(
+        one == ANY_RESOURCE or one.rpartition(":secret:")[2] == "*" or _takes_in_every_secret(one)
+        for one in statement.resources
+    )
 
 
 def _may_mean_secrets(statement: Statement) -> bool:
     """Whether one of its resources can be a secret."""
+    if statement.has("NotResource"):
+        return not any(one == ANY_RESOURCE or _takes_in_every_secret(one) for one in statement.not_resources)
     return any(
-        isinstance(one, values.Mark) or one == "*" or ":secretsmanager:" in str(one)
+        isinstance(one, values.Mark) or any(_may_be(str(one), every) for every in EVERY_SECRET)
         for one in values.items(values.member(statement.raw, "Resource"))
     )
+
+
+def _may_be(pattern: str, secret: str) -> bool:
+    """Whether a pattern takes in some secret: part by part where it has all parts of an ARN, as no part has a colon."""
+    pattern = conditions.as_pattern(pattern)
+    ours, theirs = pattern.split(":", 5), secret.split(":", 5)
+    if len(ours) < len(theirs):
+        return wildcards.overlap(pattern, secret)
+    return all(map(wildcards.overlap, ours, theirs))
+
+
+def _takes_in_every_secret(pattern: str) -> bool:
+    """Whether a pattern takes in every secret of an account."""
+    found = arns.parts(pattern)
+    if found is None:
+        return wildcards.matches(pattern, EVERY_SECRET[0])
+    partition, service, region, _, resource = found
+    return any(wildcards.covers(f"arn:{partition}:{service}:{region}:*:{resource}", every) for every in EVERY_SECRET)

@@ -1,12 +1,13 @@
-"""State machines: what goes wrong is logged, and the role does what the definition calls and no more."""
+"""State machines: errors are logged, and the role allows what the definition calls and no more."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 
-from .. import arns, iam_actions, kinds, role_permissions, state_language, values, wildcards
+from .. import arns, conditions, iam_actions, kinds, resource_types, role_permissions, state_language, values, wildcards
+from ..finding import Complaints, Finding
 from ..policy_documents import matches
 from ..role_permissions import Grant
-from ..rule import Complaints, each, rule, stack_rule
+from ..rule import each, rule, stack_rule
 from ..stack import Resource, Stack
 from ..state_language import Calls
 from ..values import Undecided
@@ -38,25 +39,30 @@ _CALLED = (kinds.FUNCTION, kinds.FUNCTION_ALIAS, kinds.TOPIC, kinds.QUEUE, kinds
 _GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
 
 
-@rule(kinds.STATE_MACHINE, severity="medium", enforcement="advisory", link=f"{_GUIDE}/cw-logs.html")
+@rule(kinds.STATE_MACHINE, severity="medium", enforcement="mandatory", link=f"{_GUIDE}/cw-logs.html")
 def state_machine_logs_errors(machine: Resource) -> Complaints:
-    """A state machine logs its errors."""
+    """A state machine logs its errors, to a destination that Step Functions accepts.
+
+    Set loggingConfiguration.level to ERROR, and logDestination to the ARN of a log group followed by :*.
+    """
     level = machine.text("loggingConfiguration.level")
     if level not in LEVELS:
-        return (
-            f"Nobody reads what goes wrong in the state machine {machine.name}: loggingConfiguration.level is "
-            f"{level or 'absent'}. Set it to ERROR, and logDestination to the ARN of a log group with :* behind it."
+        return Finding(
+            f"The state machine {machine.name} does not log errors: loggingConfiguration.level is {level or 'absent'}.",
+            "Set level to ERROR, and logDestination to the ARN of a log group followed by :*.",
+            is_advisory=True,
         )
     if not machine.has("loggingConfiguration.logDestination"):
-        return (
-            f"The state machine {machine.name} has nowhere to log to: loggingConfiguration.logDestination is absent. "
-            "Set it to the ARN of a log group with :* behind it."
+        return Finding(
+            f"The state machine {machine.name} has no log destination: loggingConfiguration.logDestination is absent.",
+            "Set logDestination to the ARN of a log group followed by :*.",
         )
     destination = machine.text("loggingConfiguration.logDestination") or ""
     if not destination.endswith(":*"):
-        return (
-            f"Step Functions refuses the log of the state machine {machine.name}: loggingConfiguration.logDestination "
-            f"is {destination}. Put :* behind the ARN of the log group."
+        return Finding(
+            f"Step Functions rejects the log destination of the state machine {machine.name}: "
+            f"loggingConfiguration.logDestination is {destination}.",
+            "Append :* to the ARN of the log group in logDestination.",
         )
     return None
 
@@ -65,7 +71,10 @@ def state_machine_logs_errors(machine: Resource) -> Complaints:
     kinds.STATE_MACHINE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/procedure-create-iam-role.html"
 )
 def state_machine_role_is_limited_to_its_calls(machine: Resource, stack: Stack) -> Complaints:
-    """The role of a state machine may do what the definition calls, on what it is called on, and nothing else."""
+    """A state machine's role allows only the actions that the definition calls, on the resources that it names.
+
+    Set Action and Resource to what the definition calls.
+    """
     role = stack.target(machine, "roleArn", kinds.ROLE)
     if role is None:
         return
@@ -82,7 +91,10 @@ def state_machine_role_is_limited_to_its_calls(machine: Resource, stack: Stack) 
     kinds.STATE_MACHINE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/procedure-create-iam-role.html"
 )
 def state_machine_role_may_make_its_calls(machine: Resource, stack: Stack) -> Complaints:
-    """The role of a state machine may do what the definition calls."""
+    """A state machine's role allows the actions that the definition calls.
+
+    Allow the missing action in a policy of the role.
+    """
     role = stack.target(machine, "roleArn", kinds.ROLE)
     if role is None:
         return
@@ -109,51 +121,63 @@ def _calls(stack: Stack, machine: Resource) -> Calls:
     return state_language.calls(definition)
 
 
-def _excess(machine: Resource, role: Resource, called: Calls, grant: Grant) -> Iterator[str]:
+def _excess(machine: Resource, role: Resource, called: Calls, grant: Grant) -> Finding | None:
+    """What a statement allows beyond what the definition calls."""
     statement = grant.statement
     if not statement.allows:
-        return
+        return None
     where = f"The role {role.name} of the state machine {machine.name}"
     if values.member(statement.raw, "NotAction") is not None:
-        yield (
-            f"{where} may do nearly everything: {statement.name} of {grant.holder.name} has NotAction. "
-            "Set Action to what the definition calls."
+        return Finding(
+            f"{where} allows nearly everything: {statement.name} of {grant.holder.name} has NotAction.",
+            "Set Action to what the definition calls.",
+            about=grant.about,
         )
-        return
-    used: list[str] = []
-    for pattern in statement.actions:
-        if _is_beside(pattern, called):
-            continue
-        if not any(pattern.lower() == action.lower() for action in called.actions):
-            covered = sorted({action for action in called.actions if matches(pattern, action)})
-            advice = f"Set Action to {', '.join(covered)}" if covered else "Remove it"
-            yield (
-                f"{where} may do what the definition does not call: {statement.name} of {grant.holder.name} allows "
-                f"{pattern}. {advice}."
-            )
-        else:
-            used.append(pattern)
-    if used and len(used) == len(statement.actions):
-        yield from _excess_of_resources(where, called, grant, used)
+    # An action that does not exist allows nothing, which is a rule of its own.
+    judged = [
+        pattern for pattern in statement.actions if not _is_beside(pattern, called) and not iam_actions.unknown(pattern)
+    ]
+    names = {action.lower() for action in called.actions}
+    excess = [pattern for pattern in judged if pattern.lower() not in names]
+    if excess:
+        covered = sorted({action for action in called.actions for pattern in excess if matches(pattern, action)})
+        return Finding(
+            f"{where} allows actions that the definition does not call: {statement.name} of {grant.holder.name} allows "
+            f"{', '.join(excess)}.",
+            f"Set Action to {', '.join(covered)}." if covered else f"Remove {', '.join(excess)} from Action.",
+            about=grant.about,
+        )
+    if judged and len(judged) == len(statement.actions):
+        return _excess_of_resources(where, called, grant, judged)
+    return None
 
 
-def _excess_of_resources(where: str, called: Calls, grant: Grant, actions: list[str]) -> Iterator[str]:
+def _excess_of_resources(where: str, called: Calls, grant: Grant, actions: list[str]) -> Finding | None:
     """Resources on which no step does any of these actions, as far as the definition says on which it does them."""
     wanted = {pattern.lower() for pattern in actions}
     targets: set[str] = set()
     for action, known in called.actions.items():
         if action.lower() in wanted:
             if known is None:
-                return
+                return None
             targets |= known
     statement = grant.statement
-    for pattern in statement.resources:
-        if pattern in targets or (not _is_whole_type(pattern) and any(_may_be(pattern, target) for target in targets)):
-            continue
-        yield (
-            f"{where} may do more than the definition calls: {statement.name} of {grant.holder.name} allows "
-            f"{', '.join(actions)} on {pattern}. Set Resource to what is called, {_some(targets)}."
-        )
+    excess = [
+        pattern
+        for pattern in statement.resources
+        # What a policy variable stands for, only the request says.
+        if not conditions.has_variable(pattern)
+        and pattern not in targets
+        and (_is_whole_type(pattern) or not any(_may_be(pattern, target) for target in targets))
+    ]
+    if not excess:
+        return None
+    return Finding(
+        f"{where} allows more than the definition calls: {statement.name} of {grant.holder.name} allows "
+        f"{', '.join(actions)} on {', '.join(excess)}.",
+        f"Set Resource to what is called, {_some(targets)}.",
+        about=grant.about,
+    )
 
 
 def _some(targets: set[str]) -> str:
@@ -177,15 +201,7 @@ def _is_beside(pattern: str, called: Calls) -> bool:
 
 def _is_whole_type(pattern: str) -> bool:
     """Whether a pattern takes in every resource of a type: nothing names one."""
-    found = arns.parts(pattern)
-    rest = found[4] if found else pattern
-    return rest.replace(":", "/").rstrip("/*?").rpartition("/")[2] in (
-        "",
-        "function",
-        "table",
-        "stateMachine",
-        "secret",
-    )
+    return pattern == "*" or resource_types.whole_type(pattern) is not None
 
 
 def _may_be(pattern: str, target: str) -> bool:
@@ -218,9 +234,10 @@ def _lack(stack: Stack, machine: Resource, role: Resource, action: str, called: 
         return None
     if target is not None and target.type == kinds.FUNCTION and _permits(stack, target):
         return None
-    return (
-        f"The state machine {machine.name} cannot do what its definition calls: its role {role.name} lacks {action} on "
-        f"{target.name if target else called}. Allow it in a policy of the role."
+    return Finding(
+        f"The state machine {machine.name} cannot run its definition: its role {role.name} lacks {action} on "
+        f"{target.name if target else called}.",
+        "Add the missing permissions to a policy of the role.",
     )
 
 

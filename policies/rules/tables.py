@@ -1,11 +1,16 @@
-"""Tables: what was written can be restored, is not deleted by mistake, and expires where it is history."""
+"""Tables: they can be restored, are protected from deletion, and their history expires."""
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
-from .. import kinds
-from ..rule import Complaints, rule
+from .. import kinds, values
+from ..finding import Complaints, Finding
+from ..rule import each, rule
 from ..stack import Resource
+from ..values import Undecided
 
 _ROWS = frozenset({"entries", "entry", "records", "record", "rows", "row", "items", "events", "lines"})
 """What history consists of: an audit-events table is one, an events table need not be."""
@@ -14,44 +19,67 @@ _AROUND = frozenset({"table", "tables", "tbl", "db", "dev", "test", "staging", "
 _GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 
 
-@rule(kinds.TABLE, severity="medium", enforcement="mandatory", link=f"{_GUIDE}/PointInTimeRecovery_Howitworks.html")
+@rule(
+    kinds.TABLE,
+    kinds.TABLE_REPLICA,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_GUIDE}/PointInTimeRecovery_Howitworks.html",
+)
 def table_is_restorable(table: Resource) -> Complaints:
-    """A table can be restored to any second of the last days."""
-    if table.flag("pointInTimeRecovery.enabled", absent=False):
-        return None
-    found = "is false" if table.has("pointInTimeRecovery.enabled") else "is absent"
-    return (
-        f"What is overwritten or deleted by mistake in the table {table.name} is gone: pointInTimeRecovery.enabled "
-        f"{found}. Set it to true."
-    )
+    """A table, and each of its replicas, has point-in-time recovery.
+
+    Set pointInTimeRecovery.enabled to true.
+    """
+
+    def judge(part: Part) -> Complaints:
+        path = "pointInTimeRecovery.enabled" if part.of_table else "pointInTimeRecovery"
+        if part.flag(path):
+            return None
+        return Finding(
+            f"Items of {part.name} that are overwritten or deleted by mistake cannot be restored: {path} "
+            f"{part.state(path)}.",
+            f"Set {path} to true.",
+        )
+
+    yield from each(_parts(table), judge)
 
 
 @rule(
     kinds.TABLE,
+    kinds.TABLE_REPLICA,
     severity="medium",
-    enforcement="mandatory",
+    enforcement="advisory",
     link=f"{_GUIDE}/WorkingWithTables.Basics.html",
     parameters={
         "developmentStacks": {
             "type": "array",
             "items": {"type": "string"},
             "default": ["dev", "dev-*", "*-dev", "development"],
-            "description": "Stacks whose tables may be deleted with them; * stands for anything.",
+            "description": "Stacks, or patterns of their names, whose tables need no deletion protection.",
         }
     },
 )
 def table_is_protected_from_deletion(table: Resource, *, development_stacks: list[str]) -> Complaints:
-    """A table is protected from deletion, except in a stack for development."""
+    """A table, and each of its replicas, has deletion protection, except in development stacks.
+
+    Set deletionProtectionEnabled to true.
+    """
     stack = _stack_name(table)
     if any(fnmatchcase(stack, pattern) for pattern in development_stacks):
-        return None
-    if table.flag("deletionProtectionEnabled", absent=False):
-        return None
-    found = "is false" if table.has("deletionProtectionEnabled") else "is absent"
-    return (
-        f"The table {table.name} of the stack {stack} goes with everything in it when its resource is replaced or "
-        f"removed: deletionProtectionEnabled {found}. Set it to true."
-    )
+        return
+
+    def judge(part: Part) -> Complaints:
+        path = "deletionProtectionEnabled"
+        if part.flag(path):
+            return None
+        return Finding(
+            f"In the stack {stack}, {part.name} is deleted with all its items when the resource is replaced or "
+            f"removed: {path} {part.state(path)}.",
+            f"Set {path} to true.",
+        )
+
+    yield from each(_parts(table), judge)
 
 
 @rule(
@@ -64,12 +92,15 @@ def table_is_protected_from_deletion(table: Resource, *, development_stacks: lis
             "type": "array",
             "items": {"type": "string"},
             "default": ["history", "histories", "audit", "trail", "log", "logs", "journal", "runs", "incidents"],
-            "description": "Words that a history's name ends with, be it alone or before such as -events or -table.",
+            "description": "Words at the end of a history table's name, alone or before words such as events or table.",
         }
     },
 )
 def table_of_history_expires(table: Resource, *, history_words: list[str]) -> Complaints:
-    """A table that keeps history has a time to live, so that it does not grow for ever."""
+    """A table that keeps history has a time to live, so that it does not grow forever.
+
+    Set ttl.attributeName to the attribute that holds the expiry time in epoch seconds, and ttl.enabled to true.
+    """
     wanted = {word.lower() for word in history_words}
     physical = table.value("name")
     if not any(_is_history(name, wanted) for name in (table.name, physical) if isinstance(name, str)):
@@ -77,10 +108,44 @@ def table_of_history_expires(table: Resource, *, history_words: list[str]) -> Co
     if table.flag("ttl.enabled", absent=False):
         return None
     found = "ttl.enabled is not true" if table.has("ttl") else "ttl is absent"
-    return (
-        f"The table {table.name} keeps history, by its name, and grows for ever: {found}. Set ttl to the attributeName "
-        "that holds the seconds at which a row expires, and enabled to true."
+    return Finding(
+        f"The table {table.name} is named as a history and grows forever: {found}.",
+        "Set ttl.attributeName to the attribute that holds the expiry time in epoch seconds, and ttl.enabled to true.",
     )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table, or a replica of one, written by itself or in the table."""
+
+    name: str
+    """As a sentence names it."""
+    values: Any
+    of_table: bool
+
+    def flag(self, path: str) -> bool:
+        """Whether something is switched on. Raises Undecided where that is unknown."""
+        return bool(values.flag(values.at(self.values, path)))
+
+    def state(self, path: str) -> str:
+        """What a complaint says of a switch that is not on."""
+        return "is absent" if values.at(self.values, path) is None else "is false"
+
+
+def _parts(table: Resource) -> Iterator[Part]:
+    if table.type == kinds.TABLE_REPLICA:
+        yield Part(f"the replica {table.name}", table.props, of_table=False)
+        return
+    yield Part(f"the table {table.name}", table.props, of_table=True)
+    try:
+        replicas = table.items("replicas")
+    except Undecided:
+        return
+    for replica in replicas:
+        if isinstance(replica, Mapping):
+            region = replica.get("regionName")
+            where = region if isinstance(region, str) else "another Region"
+            yield Part(f"the replica of {table.name} in {where}", replica, of_table=False)
 
 
 def _stack_name(resource: Resource) -> str:

@@ -1,32 +1,31 @@
-"""Policies that say who may come in: nobody is let in unknown, and no AWS service on a stranger's behalf."""
+"""Trust policies and resource policies: no public access, and no AWS service acting for another customer."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 
-from .. import arns, kinds
-from ..policy_documents import Statement, matches, open_statements, statements
-from ..rule import Complaints, each, rule
-from ..stack import Resource
+from .. import conditions, kinds, permissions, public_access, trusted_accounts, web_identities
+from ..access_inputs import RESOURCE_POLICIES
+from ..finding import Complaints, Finding
+from ..policy_documents import (
+    ANYONE,
+    Statement,
+    is_denied_to_outsiders,
+    matches,
+    open_statements,
+    statements,
+    unmatched_statement,
+    unmatched_value,
+)
+from ..rule import each, rule, stack_rule
+from ..stack import Resource, Stack
+from ..trusted_accounts import complain_of_outsiders
 
-CLOSED = {
-    kinds.KEY: "policy",
-    kinds.KEY_POLICY: "policy",
-    kinds.SECRET: "policy",
-    kinds.SECRET_POLICY: "policy",
-    kinds.EVENT_BUS_POLICY: "policy",
-    **dict.fromkeys(kinds.BUCKETS, "policy"),
-    kinds.BUCKET_POLICY: "policy",
-    kinds.REPOSITORY_POLICY: "policy",
-    kinds.TABLE_POLICY: "policy",
-}
+_OF_OTHER_SUBJECTS = (kinds.QUEUE, kinds.QUEUE_POLICY, kinds.TOPIC, kinds.TOPIC_POLICY)
+CLOSED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ not in _OF_OTHER_SUBJECTS}
 """Where policies of resources are written, but for queues and topics: these are another subject's."""
-GUARDED = CLOSED | {
-    kinds.QUEUE: "policy",
-    kinds.QUEUE_POLICY: "policy",
-    kinds.TOPIC: "policy",
-    kinds.TOPIC_POLICY: "policy",
-}
-"""The same, and queues and topics."""
+GUARDED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != kinds.LOG_RESOURCE_POLICY}
+"""The same, and queues and topics. Log groups let EventBridge in without a condition
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html)."""
 
 ASSUMING = frozenset(
     {
@@ -41,9 +40,7 @@ ASSUMING = frozenset(
         "config",
         "datasync",
         "dms",
-        "ecs-tasks",
         "elasticmapreduce",
-        "events",
         "fis",
         "frauddetector",
         "grafana",
@@ -72,6 +69,16 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/cross-service-confused-de
 its role (such as https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html). On the pages of
 Lambda, EC2, API Gateway, Glue, Firehose, Backup, CodeDeploy and S3 replication there is none, CloudTrail's is about
 buckets alone, and EKS takes one for clusters and does without.
+"""
+ASSUMING_BY_SOME_PAGES = frozenset({"ecs-tasks", "events"})
+"""Services for which some of AWS's pages have such a condition and others have none: it is advised.
+
+Of ECS the page of the task role has one, and that of the task execution role has none
+(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html). Of EventBridge the page of
+conditions names the rule's ARN and account, and Batch's page of the role has none
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html,
+https://docs.aws.amazon.com/batch/latest/userguide/CWE_IAM_role.html).
 """
 SENDING = frozenset(
     {
@@ -108,15 +115,9 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-conte
 USING_KEYS = frozenset({"cloudfront", "delivery.logs", "guardduty", "logs", "sns"})
 """Services that say for whom they use a key. S3 and CloudTrail, by their own pages, are let in without
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
-WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, kinds.KEY, kinds.KEY_POLICY})
+WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, *kinds.KEYS, kinds.KEY_POLICY})
 """Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
-_SHARED_PROVIDERS = (
-    "token.actions.githubusercontent.com",
-    "gitlab.com",
-    "app.terraform.io",
-    "agent.buildkite.com",
-)
-"""Identity providers that anybody can have a token from, of an audience that does not say whose."""
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 
@@ -126,56 +127,81 @@ _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def role_trust_is_not_open(role: Resource) -> Complaints:
-    """A role is not to be assumed by just anybody: principals are named, and identities from elsewhere are held to."""
+def role_trust_is_not_open(
+    role: Resource, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
+    """A role may be assumed only by specific principals, and by specific identities of an identity provider.
+
+    Set Principal to specific services, roles or accounts, and conditions on an identity provider's claims.
+    """
     found = statements(role.value("assumeRolePolicy"))
-    anybodys = {one.index for one in _open(found)}
 
     def judge(statement: Statement) -> Complaints:
         if not statement.allows:
             return
-        if statement.index in anybodys or (statement.opens_to_anyone() and _tells_only_source(statement)):
-            yield (
-                f"The role {role.name} may be assumed by everybody: {statement.name} of assumeRolePolicy has "
-                "Principal * without a condition that says who. Set Principal to the service, role or account meant."
+        if _is_open_trust(statement, found):
+            yield Finding(
+                f"The role {role.name} may be assumed by anyone: {statement.name} of assumeRolePolicy has "
+                f"{_everybody(statement)} with no condition that limits who may call.",
+                "Set Principal to a specific service, role or account.",
+                about=statement.identify(role),
             )
-        for provider in statement.principals.get("Federated", []):
-            wanted = _missing_claim(statement, provider)
-            if wanted:
-                yield (
-                    f"The role {role.name} may be assumed by everybody who has a token of {provider}: {statement.name} "
-                    f"of assumeRolePolicy does not say whose. Set Condition to StringEquals or StringLike of {wanted}."
-                )
+        providers = statement.principals.get("Federated", [])
+        yield from each(providers, lambda provider: _open_provider(role, found, statement, provider))
+        if literal := unmatched_value(statement, *map(web_identities.issuer_of, providers)):
+            literal = literal.prefix(
+                f"The role {role.name} cannot be assumed by {statement.name} of assumeRolePolicy: "
+            )
+            yield replace(literal, about=statement.identify(role))
 
     yield from each(found, judge)
+    yield from complain_of_outsiders(role, found, trusted_accounts, trusted_organizations)
 
 
-@rule(
+@stack_rule(
     *CLOSED,
-    kinds.FUNCTION_PERMISSION,
-    kinds.EVENT_PERMISSION,
+    *permissions.TYPES,
+    kinds.FUNCTION_URL,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
+    parameters=trusted_accounts.PARAMETERS,
 )
-def resource_policy_is_not_open(holder: Resource) -> Complaints:
-    """A key, secret, bus, bucket, repository, table or function is not open to the world."""
-    if holder.type in (kinds.FUNCTION_PERMISSION, kinds.EVENT_PERMISSION):
-        # A source's account alone does not say which service comes on its behalf.
-        held = any(map(holder.has, ("principalOrgId", "sourceArn", "condition")))
-        if holder.text("principal") == "*" and not held:
-            yield (
-                f"The permission {holder.name} lets everybody in: principal is * and nothing says who. Set principal "
-                "to an account, a role or a service."
-            )
+def resource_policy_is_not_open(
+    holder: Resource, stack: Stack, *, trusted_accounts: list[str], trusted_organizations: list[str]
+) -> Complaints:
+    """The policy of a key, secret, bus, bucket, repository, table, function or the like grants no public access.
+
+    Set Principal to specific accounts, roles or services, or add a condition on a specific account or source.
+    """
+    if holder.type == kinds.FUNCTION_URL:
+        yield from public_access.of_function_url(holder)
         return
-    for statement in _open(statements(holder.value(CLOSED[holder.type]))):
-        yield (
-            f"The policy of {holder.name} lets everybody in: {statement.name} allows "
-            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * without a condition that says "
-            "whose. Set Principal to an account, a role or a service."
-        )
+    is_permission = holder.type in permissions.TYPES
+    found = [permissions.statement(holder)] if is_permission else statements(holder.value(CLOSED[holder.type]))
+    for statement in open_statements(found):
+        if public_access.is_blocked(stack, holder):
+            break
+        if is_permission:
+            yield Finding(
+                f"The permission {holder.name} grants public access: principal is *, and nothing limits who may call.",
+                "Set principal to an account, a role or a service, or sourceArn, sourceAccount or principalOrgId to a "
+                "fixed value.",
+            )
+        else:
+            is_website = public_access.is_website(stack, holder)
+            yield Finding(
+                f"The policy of {holder.name} grants public access: {statement.name} allows "
+                f"{', '.join(statement.actions) or 'all but some actions'} to {_everybody(statement)} with no "
+                "condition that limits who may call.",
+                public_access.advice(holder, statement, is_website=is_website),
+                about=statement.identify(holder),
+                is_advisory=is_website and public_access.only_reads_objects(statement),
+            )
+    yield from each(found, lambda one: unmatched_statement(holder, one))
+    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
 
 
 @rule(
@@ -185,16 +211,22 @@ def resource_policy_is_not_open(holder: Resource) -> Complaints:
     link=f"{_GUIDE}/confused-deputy.html",
 )
 def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
-    """A service that says for whom it assumes a role is held to a source: an account, an organisation or a resource."""
+    """The trust policy for a service that supports it is limited to a source: an account, organization or resource.
+
+    Set the conditions aws:SourceAccount and, where the resource is known, aws:SourceArn.
+    """
 
     def judge(statement: Statement) -> Complaints:
-        services = [one for one in statement.services if _name(one) in ASSUMING]
-        if not services or not statement.allows or _has_source(statement):
+        advised = [one for one in statement.services if _name(one) in ASSUMING_BY_SOME_PAGES]
+        required = [one for one in statement.services if _name(one) in ASSUMING]
+        if not (required or advised) or not statement.allows or conditions.names_source(statement.conditions):
             return None
-        return (
-            f"The role {role.name} may be assumed by {' and '.join(services)} on anybody's behalf: {statement.name} of "
-            "assumeRolePolicy has no condition on its source. Set Condition to aws:SourceAccount, and to aws:SourceArn "
-            "where the resource is known."
+        return Finding(
+            f"The role {role.name} may be assumed by {' and '.join(required or advised)} for any AWS customer: "
+            f"{statement.name} of assumeRolePolicy has no condition on a specific source.",
+            "Set Condition to aws:SourceAccount, and to aws:SourceArn where the resource is known.",
+            about=statement.identify(role),
+            is_advisory=not required,
         )
 
     yield from each(statements(role.value("assumeRolePolicy")), judge)
@@ -208,74 +240,88 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
     link=f"{_GUIDE}/confused-deputy.html",
 )
 def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
-    """A service that says for whom it calls a resource is held to a source, but for EventBridge and topics."""
+    """A resource policy for a service that supports it is limited to a source, except for EventBridge and topics.
+
+    Set a condition on aws:SourceArn, or on aws:SourceAccount; for a Lambda permission, sourceArn or sourceAccount.
+    """
     if holder.type == kinds.FUNCTION_PERMISSION:
         yield from _permission(holder)
         return
 
     def judge(statement: Statement) -> Complaints:
-        honouring = USING_KEYS if holder.type in (kinds.KEY, kinds.KEY_POLICY) else SENDING
+        honouring = USING_KEYS if holder.type in (*kinds.KEYS, kinds.KEY_POLICY) else SENDING
         services = [
             one
             for one in statement.services
             if _name(one) in honouring and not (_name(one) == "events" and holder.type in WITHOUT_CONDITION)
         ]
-        if not services or not statement.allows or _has_source(statement):
+        if not services or not statement.allows or conditions.names_source(statement.conditions):
             return None
-        return (
-            f"The policy of {holder.name} lets {' and '.join(services)} in on anybody's behalf: {statement.name} has "
-            "no condition on its source. Set Condition to aws:SourceArn of the resource it comes from, or to "
-            "aws:SourceAccount."
+        # What everybody may do is complained about for that.
+        if statement.opens_to_anyone():
+            return None
+        return Finding(
+            f"The policy of {holder.name} admits {' and '.join(services)} for any AWS customer: {statement.name} has "
+            "no condition on a specific source.",
+            "Set Condition to aws:SourceArn of the calling resource, or to aws:SourceAccount.",
+            about=statement.identify(holder),
         )
 
     yield from each(statements(holder.value(GUARDED[holder.type])), judge)
 
 
-def _open(found: list[Statement]) -> Iterator[Statement]:
-    """Those that let anyone in, but for what another statement denies to strangers."""
-    for one in open_statements(found):
-        actions = one.actions
-        if not actions or not all(any(other.shuts_strangers_out(action) for other in found) for action in actions):
-            yield one
+def _everybody(statement: Statement) -> str:
+    """How a statement says that it is for everybody."""
+    return "NotPrincipal" if statement.has("NotPrincipal") else "Principal *"
 
 
-def _permission(permission: Resource) -> Iterator[str]:
+def _is_open_trust(statement: Statement, found: list[Statement]) -> bool:
+    """Whether a trust policy lets everybody assume a role.
+
+    Conditions on whom a service acts for do not say which service. Raises Undecided where nobody can tell.
+    """
+    return (
+        statement.opens_to_anyone()
+        and not conditions.names_somebody(statement.conditions, by_source=False)
+        and not is_denied_to_outsiders(statement, found)
+    )
+
+
+def _open_provider(role: Resource, found: list[Statement], statement: Statement, provider: str) -> Complaints:
+    """What to say where everybody who has a token of a provider may assume a role."""
+    if (
+        provider == ANYONE
+        or ":saml-provider/" in provider
+        or not statement.covers(WEB_IDENTITY)
+        or conditions.names_somebody(statement.conditions, by_source=False)
+        or web_identities.names_owner(provider, statement.conditions)
+        or is_denied_to_outsiders(statement, found, WEB_IDENTITY, web_identities.claim_tests(provider))
+    ):
+        return None
+    key, example = web_identities.wanted(provider)
+    return Finding(
+        f"The role {role.name} may be assumed by anyone with a token of {provider}: no condition in "
+        f"{statement.name} of assumeRolePolicy names the complete owner of the token.",
+        f"Set StringEquals or StringLike of {key} to {example}.",
+        about=statement.identify(role),
+    )
+
+
+def _permission(permission: Resource) -> Iterator[Finding]:
     """The same, of what a Lambda permission has in the place of conditions."""
-    service = permission.text("principal") or ""
-    if _name(service) not in SENDING or any(map(permission.has, ("sourceAccount", "principalOrgId"))):
+    statement = permissions.statement(permission)
+    services = [one for one in statement.services if _name(one) in SENDING]
+    if not services or conditions.names_source(statement.conditions):
         return
     source = permission.text("sourceArn")
-    if source is None or not source.strip("*") or _is_anybodys(source):
-        found = "sourceArn and sourceAccount are absent" if source is None else f"sourceArn is {source}"
-        yield (
-            f"The permission {permission.name} lets {service} call the function on anybody's behalf: {found}. Set "
-            "sourceArn to the resource it comes from, or sourceAccount."
-        )
-
-
-def _is_anybodys(source: str) -> bool:
-    """Whether the account in an ARN is left open."""
-    found = arns.parts(source)
-    return found is not None and "*" in found[3]
-
-
-def _has_source(statement: Statement) -> bool:
-    """Whether its conditions hold the service to somebody."""
-    if statement.keeps_strangers_out():
-        return True
-    return any(_says_whose(condition.key, condition.values) for condition in statement.conditions)
-
-
-def _tells_only_source(statement: Statement) -> bool:
-    """Whether all that its conditions hold to is for whom a service acts, which does not say which service."""
-    keys = statement.condition_keys()
-    return bool(keys) and all(key.startswith(("aws:sourcearn", "aws:sourceacc", "aws:sourceo")) for key in keys)
-
-
-def _says_whose(key: str, given: Iterable[str]) -> bool:
-    if key.startswith("kms:encryptioncontext") or key == "sts:externalid":
-        return all(value.strip("*") for value in given)
-    return False
+    absent = [path for path in ("sourceArn", "sourceAccount") if not permission.has(path)]
+    found = (
+        f"sourceArn is {source}" if source else f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} absent"
+    )
+    yield Finding(
+        f"The permission {permission.name} lets {services[0]} invoke the function for any AWS customer: {found}.",
+        "Set sourceArn to the calling resource, or sourceAccount.",
+    )
 
 
 def _name(service: str) -> str:
@@ -283,30 +329,3 @@ def _name(service: str) -> str:
     name = service.removesuffix(".cn").removesuffix(".amazonaws.com")
     head, _, tail = name.rpartition(".")
     return head if head and matches("*-*-?", tail) else name
-
-
-def _missing_claim(statement: Statement, provider: str) -> str | None:
-    """The claim of a web identity that a trust policy has to ask for, and does not."""
-    if ":saml-provider/" in provider or not any(
-        matches(action, "sts:AssumeRoleWithWebIdentity") for action in statement.actions
-    ):
-        return None
-    issuer = provider.partition("oidc-provider/")[2] or provider
-    if "*" in issuer:
-        return None
-    claims = [
-        condition
-        for condition in statement.conditions
-        if condition.limits
-        and condition.key.startswith(f"{issuer.lower()}:")
-        and condition.values
-        and all(map(_says_who, condition.values))
-    ]
-    if issuer.lower().startswith(_SHARED_PROVIDERS):
-        claims = [one for one in claims if not one.key.endswith(":aud")]
-    return None if claims else f"{issuer}:sub"
-
-
-def _says_who(claim: str) -> bool:
-    """Whether a claim begins with somebody, behind what it speaks of: `repo:shop/*` does, and `repo:*/orders` not."""
-    return re.sub(r"^\w+:", "", claim)[:1] not in ("", "*", "?")

@@ -1,6 +1,7 @@
 """`make bench`: the figures that the product promises, each beside its bound or its baseline of the same run.
 
-Nothing here is asserted: a machine that is busy shows it in the table. It writes `.local/bench.json`.
+Nothing here is asserted: a machine that is busy shows it in the table. A measurement that fails is reported at the end,
+with status 1, and leaves the others to be made. It writes `.local/bench.json`.
 """
 
 import json
@@ -39,6 +40,7 @@ def main() -> None:
     """Measure, print and write."""
     console = Console()
     figures: list[Figure] = []
+    failures: dict[str, str] = {}
     for measure in (
         imports,
         preview.shares,
@@ -52,17 +54,26 @@ def main() -> None:
         audit.classification,
         audit.month,
         policies.large_stacks,
+        policies.whole_processes,
     ):
-        with console.status(f"measuring: {(measure.__doc__ or '').rstrip('.')}"):
-            figures += measure()
+        what = (measure.__doc__ or "").rstrip(".")
+        with console.status(f"measuring: {what}"):
+            try:
+                figures += measure()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported below
+                failures[what] = f"{type(error).__name__}: {error}"
     console.print(table(figures))
     kept = [{**asdict(figure), "ratio": figure.ratio, "kept": figure.kept} for figure in figures]
     try:
         RESULT.parent.mkdir(exist_ok=True)
-        RESULT.write_text(json.dumps({"figures": kept}, indent=2) + "\n")
+        RESULT.write_text(json.dumps({"figures": kept, "failures": failures}, indent=2) + "\n")
     except OSError as error:
         sys.exit(f"{RESULT.relative_to(ROOT)} cannot be written: {error.strerror}.")
     console.print(f"Written to {RESULT.relative_to(ROOT)}")
+    for what, error in failures.items():
+        console.print(f"Not measured: {what}: {error}", markup=False)
+    if failures:
+        sys.exit(1)
 
 
 def imports() -> Iterator[Figure]:

@@ -1,28 +1,52 @@
 """The policy pack's figures: what judging a large stack takes, beside a small one of the same kind."""
 
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from policies import state_files
 from policies.evaluation import check
 from tests.policies.large_stacks import build_pipelines, build_sharing, write_shapes
+from tests.policies.programs import Program
 
 from .figures import Figure
 
+ROOT = Path(__file__).resolve().parents[2]
 FEW, MANY = 100, 1000
+LARGE_STACK, PER_PART = 20_000, 6
 RUNS = 3
+STACKS: tuple[Callable[[int], Program], ...] = (build_pipelines, build_sharing)
 
 
 def large_stacks() -> Iterator[Figure]:
     """Reading and judging stacks of thousands, by the resource."""
-    for stack in (build_pipelines, build_sharing):
+    for stack in STACKS:
         contents = [write_shapes(stack(size)) for size in (FEW, MANY)]
         for shape in contents[0]:
             runs = [[_microseconds(content[shape]) for content in contents] for _ in range(RUNS)]
             few, many = (statistics.median(column) for column in zip(*runs, strict=True))
-            name = f"{stack.__name__.replace('_', ' ')}, {shape}: judging a resource of {MANY} parts, beside {FEW}"
+            name = f"{_describe(stack)}, {shape}: judging a resource of {MANY} parts, beside {FEW}"
             yield Figure(name, many, "µs", baseline=few, ratio_bound=1.5)
+
+
+def whole_processes() -> Iterator[Figure]:
+    """What `python -m policies.check` takes from its start to its end."""
+    for stack in STACKS:
+        content = write_shapes(stack(LARGE_STACK // PER_PART))
+        for shape in content:
+            name = f"{_describe(stack)}, {shape}: python -m policies.check of {LARGE_STACK} resources"
+            yield Figure(name, _seconds(content[shape]), "s", bound=5)
+    small = write_shapes(build_pipelines(1))
+    for shape in small:
+        yield Figure(f"{shape}: python -m policies.check of one program", _seconds(small[shape]), "s", bound=0.5)
+
+
+def _describe(stack: Callable[[int], Program]) -> str:
+    return getattr(stack, "__name__", "").replace("_", " ")
 
 
 def _microseconds(content: bytes) -> float:
@@ -30,3 +54,21 @@ def _microseconds(content: bytes) -> float:
     began = time.process_time()
     report = check(state_files.read(content).resources)
     return (time.process_time() - began) * 1e6 / report.resources
+
+
+def _seconds(content: bytes) -> float:
+    """The median of some runs of the whole process, on the clock; the report is of no interest."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "stack.json"
+        file.write_bytes(content)
+        taken = []
+        for _ in range(RUNS):
+            began = time.perf_counter()
+            command = [sys.executable, "-m", "policies.check", str(file)]
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+            taken.append(time.perf_counter() - began)
+            if done.returncode not in (0, 1):
+                raise RuntimeError(
+                    f"the check should judge the stack, it ended with {done.returncode}: {done.stderr!r}"
+                )
+    return statistics.median(taken)

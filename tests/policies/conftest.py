@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pulumi_policy import EnforcementLevel
 from pulumi_policy import policy as sdk
 
 from policies import crossguard, state_files
+from policies.check import main
 from policies.evaluation import check
 from policies.rules import RULES
 from tests.policies.programs import Case, Program
@@ -55,13 +57,18 @@ class Engine:
         kind = crossguard.server(session) if own_server else sdk._PolicyAnalyzerServicer
         policies = [one for one in crossguard.policies(session) if only is None or one.name in (only, _OF_RESOURCES)]
         self._server = kind("rotation-guard", "0.0.1", policies, EnforcementLevel.ADVISORY)
+        self._others = {} if only is None else {"all": {"enforcementLevel": "disabled"}}
+        if only:
+            self.configure({only: {}})
+            # Another server does not pass the levels on.
+            session.configure({"all": "disabled", only: RULES[only].enforcement})
 
     def configure(self, config: Mapping[str, Any], context: Any = None) -> None:
         """Set levels and parameters."""
         request = proto.ConfigureAnalyzerRequest()
         levels = {"advisory": proto.ADVISORY, "mandatory": proto.MANDATORY, "disabled": proto.DISABLED}
         levels["remediate"] = proto.REMEDIATE
-        for name, settings in config.items():
+        for name, settings in {**self._others, **config}.items():
             one = request.policyConfig[name]
             given = dict(settings)
             default = RULES[name].enforcement if name in RULES else "advisory"
@@ -108,8 +115,8 @@ def _in_file(data: Any, rule: str, config: Mapping[str, Any]) -> Found:
     return [(_name(one.urn), one.message) for one in report.complaints if one.policy == rule]
 
 
-def _in_engine(program: Program, rule: str, config: Mapping[str, Any], *, preview: bool, own_server: bool) -> Found:
-    made = Engine(own_server=own_server, only=rule)
+def _in_engine(program: Program, rule: str, config: Mapping[str, Any], *, preview: bool) -> Found:
+    made = Engine(only=rule)
     if config:
         made.configure({rule: config})
     found = made.run(program, preview=preview)
@@ -122,11 +129,9 @@ def _name(urn: str | None) -> str:
 
 WAYS: dict[str, Callable[[Program, str, Mapping[str, Any]], Found]] = {
     "export": lambda program, *how: _in_file(program.exported(), *how),
-    "engine at update": lambda *how: _in_engine(*how, preview=False, own_server=True),
-    "another server at update": lambda *how: _in_engine(*how, preview=False, own_server=False),
+    "engine at update": lambda *how: _in_engine(*how, preview=False),
     "preview": lambda program, *how: _in_file(program.previewed(), *how),
-    "engine at preview": lambda *how: _in_engine(*how, preview=True, own_server=True),
-    "another server at preview": lambda *how: _in_engine(*how, preview=True, own_server=False),
+    "engine at preview": lambda *how: _in_engine(*how, preview=True),
 }
 
 
@@ -140,3 +145,21 @@ def way(request: pytest.FixtureRequest) -> str:
 def judge(way: str) -> Callable[[Program, str, Mapping[str, Any]], Found]:
     """Puts a program to one rule, in this way."""
     return WAYS[way]
+
+
+@pytest.fixture
+def checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
+    """Checks a file of this content, and gives exit code, standard output and standard error."""
+
+    def run(content: Any, *arguments: str, config: Any = None) -> SimpleNamespace:
+        file = tmp_path / "stack.json"
+        file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        if config is not None:
+            settings = tmp_path / "config.json"
+            settings.write_text(config if isinstance(config, str) else json.dumps(config))
+            arguments = (*arguments, "--config", str(settings))
+        code = main([str(file), *arguments])
+        said = capsys.readouterr()
+        return SimpleNamespace(code=code, out=said.out, err=said.err)
+
+    return run

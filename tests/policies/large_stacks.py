@@ -11,8 +11,10 @@ from tests.policies.programs import (
     function,
     invoke_config,
     json_of,
+    make,
     make_alarm_on,
     mapping,
+    metric_alarm,
     permission,
     policy,
     program,
@@ -20,7 +22,15 @@ from tests.policies.programs import (
     queue_policy,
     role,
     role_policy,
+    subscription,
+    topic,
 )
+
+bucket = make("aws:s3/bucket:Bucket")
+http_api = make("aws:apigatewayv2/api:Api")
+notification = make("aws:s3/bucketNotification:BucketNotification")
+pipe = make("aws:pipes/pipe:Pipe")
+route = make("aws:apigatewayv2/route:Route")
 
 _TRUST = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
 
@@ -85,6 +95,46 @@ def build_sharing(size: int) -> Program:
             role_policy(f"sends-{index}", role=shared.name, policy=policy(sends)),
         ]
     return program(*made)
+
+
+def build_deliveries(size: int) -> Program:
+    """As many topics, alarms, buckets, pipes and routes, eleven resources each, that reach one function and queue."""
+    jobs = queue("jobs", messageRetentionSeconds=604_800, redrivePolicy=json_of(deadLetterTargetArn="x"))
+    own = role("own", assumeRolePolicy=_TRUST)
+    handler = function("handler", timeout=5, role=own.arn)
+    api = http_api("api", protocolType="HTTP")
+    made: list[Any] = [jobs, own, handler, api]
+    admits: list[Any] = []
+    for index in range(size):
+        news, uploads = topic(f"news-{index}"), bucket(f"uploads-{index}")
+        alarm = metric_alarm(f"alarm-{index}", alarmActions=[handler.arn])
+        reads = {"Effect": "Allow", "Action": "sqs:*", "Resource": jobs.arn}
+        for service, source in (("sns", news), ("s3", uploads)):
+            principal = {"Service": f"{service}.amazonaws.com"}
+            held = {"ArnEquals": {"aws:SourceArn": source.arn}}
+            admits.append(allow(principal, "sqs:SendMessage", jobs.arn, held))
+        made += [
+            news,
+            alarm,
+            uploads,
+            subscription(f"jobs-{index}", topic=news.arn, protocol="sqs", endpoint=jobs.arn),
+            subscription(f"calls-{index}", topic=news.arn, protocol="lambda", endpoint=handler.arn),
+            notification(f"told-{index}", bucket=uploads.id, queues=[{"queueArn": jobs.arn}]),
+            pipe(f"pipe-{index}", source=jobs.arn, target=handler.arn, roleArn=own.arn),
+            role_policy(f"reads-{index}", role=own.name, policy=policy(reads)),
+            route(f"route-{index}", apiId=api.id, routeKey=f"GET /{index}", authorizationType="AWS_IAM"),
+        ]
+        for service, source in (("sns", news), ("lambda.alarms.cloudwatch", alarm)):
+            made.append(
+                permission(
+                    f"{service}-{index}",
+                    function=handler.name,
+                    action="lambda:InvokeFunction",
+                    principal=f"{service}.amazonaws.com",
+                    sourceArn=source.arn,
+                )
+            )
+    return program(*made, queue_policy("admits", queueUrl=jobs.url, policy=policy(*admits)))
 
 
 def write_shapes(stack: Program) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str,
     for number, statement in enumerate(statements):
         worse = [(what, [one]) for what, one in _worse(statement, trust)]
         # A permission fewer is no loosening of what a role may do; a document of no statement at all is refused.
-        if "Principal" in statement and len(statements) > 1:
+        if "Principal" in statement and statement["Effect"] == "Allow" and len(statements) > 1:
             worse.append(("is gone", []))
         for what, put in worse:
             changed = [*statements[:number], *put, *statements[number + 1 :]]
@@ -30,11 +30,15 @@ def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str,
 
 
 def _worse(statement: Statement, trust: bool) -> Iterator[tuple[str, Statement]]:
+    if statement["Effect"] == "Deny":
+        # A wider Deny lets nobody in.
+        return
     for what, loosen in _LOOSENINGS.items():
         if (loose := loosen(copy.deepcopy(statement))) and loose != statement and not (trust and what in _NOT_OF_TRUST):
             yield what, loose
     yield from _without_one_condition(statement)
     yield from _with_wide_conditions(statement)
+    yield from _with_loose_operators(statement) if "Principal" in statement else ()
     yield from _without_one_action(statement) if "Principal" in statement else _with_a_wide_resource(statement)
 
 
@@ -58,6 +62,20 @@ def _with_wide_conditions(statement: Statement) -> Iterator[tuple[str, Statement
     if "Condition" in statement:
         keys = [key for inner in statement["Condition"].values() for key in inner]
         yield f"takes any {' and '.join(keys)}", {**statement, "Condition": {"StringLike": dict.fromkeys(keys, "*")}}
+
+
+def _with_loose_operators(statement: Statement) -> Iterator[tuple[str, Statement]]:
+    keys = [key for inner in statement.get("Condition", {}).values() for key in inner]
+    if keys:
+        same = {"StringLike": {key: f"${{{key}}}" for key in keys}}
+        yield "compares its conditions with themselves", {**statement, "Condition": same}
+        others = {"StringNotLike": dict.fromkeys(keys, "unheard-of")}
+        yield "asks for all but one value", {**statement, "Condition": others}
+    for operator in statement.get("Condition", {}):
+        for what, loose in (("IfExists", f"{operator}IfExists"), ("ForAllValues", f"ForAllValues:{operator}")):
+            renamed = {loose if name == operator else name: inner for name, inner in statement["Condition"].items()}
+            if len(renamed) == len(statement["Condition"]) == 1:
+                yield f"has {operator} {what}", {**statement, "Condition": renamed}
 
 
 def _with_a_wide_resource(statement: Statement) -> Iterator[tuple[str, Statement]]:

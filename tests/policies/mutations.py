@@ -16,6 +16,7 @@ LONG_AGO = "python3.7"
 AWS_KEY = "AKIAQQQQQQQQQQQQQQQQ"
 FIFO = "arn:aws:sqs:eu-west-1:111122223333:elsewhere.fifo"
 EVERYTHING = '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}'
+SUBSCRIBING = EVERYTHING.replace('"Action": "*"', '"Action": "sns:Subscribe"')
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 TRUST = "assumeRolePolicy"
 DOCUMENTS = ("policy", TRUST)
@@ -42,7 +43,8 @@ CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("sqsManagedSseEnabled", False),
         ("policy", EVERYTHING),
     ),
-    kinds.TOPIC: (("policy", EVERYTHING),),
+    kinds.TOPIC: (("policy", EVERYTHING), ("policy", SUBSCRIBING)),
+    kinds.TOPIC_POLICY: (("policy", EVERYTHING), ("policy", SUBSCRIBING)),
     kinds.TOPIC_SUBSCRIPTION: (("redrivePolicy", json.dumps({"deadLetterTargetArn": FIFO})),),
     kinds.EVENT_TARGET: (
         ("retryPolicy", {"maximumEventAgeInSeconds": 86400}),
@@ -56,6 +58,7 @@ CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
     ),
     kinds.FUNCTION: (
         ("runtime", LONG_AGO),
+        ("deadLetterConfig", {"targetArn": FIFO}),
         ("environment.variables.AWS_SECRET", AWS_KEY),
         ("environment.variables.DB_PASSWORD", "hunter2hunter2"),
         ("environment.variables.SIGNING", "-----BEGIN RSA PRIVATE KEY-----"),
@@ -116,9 +119,13 @@ def _worse(resource: Resource, stack: tuple[Resource, ...]) -> Worse:
     if resource.type in REMOVED and (resource.type != kinds.ROLE_POLICY or _hands_over(resource)):
         yield "removed", None
     for path in DROPPED.get(resource.type, ()):
+        if path == "visibilityTimeoutSeconds" and not _is_read(resource, stack):
+            continue
         if resource.has(path) and resource.value(path) is not False:
             yield f"without {path}", _with(resource, path, None)
     for path, value in CHANGED.get(resource.type, ()):
+        if path == "ttl.enabled" and not resource.has("ttl"):
+            continue
         yield f"{path} = {json.dumps(value)}", _with(resource, path, value)
     for worse in _OF_TYPES.get(resource.type, ()):
         yield from worse(resource, stack)
@@ -133,7 +140,7 @@ def _worse(resource: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 
 def _queue(queue: Resource, stack: tuple[Resource, ...]) -> Worse:
-    if queue.has("visibilityTimeoutSeconds"):
+    if queue.has("visibilityTimeoutSeconds") and _is_read(queue, stack):
         for seconds in (queue.number("visibilityTimeoutSeconds", 0) // 2, 10):
             yield f"a visibility of {seconds} s", _with(queue, "visibilityTimeoutSeconds", seconds)
     if _admits_a_service(queue, stack):
@@ -150,6 +157,12 @@ def _queue(queue: Resource, stack: tuple[Resource, ...]) -> Worse:
             f"{count} receives",
             _with(queue, "redrivePolicy", json.dumps({**(redrive or {}), "maxReceiveCount": count})),
         )
+
+
+def _is_read(queue: Resource, stack: tuple[Resource, ...]) -> bool:
+    """Whether a function of the stack reads the queue."""
+    mappings = (one for one in stack if one.type == kinds.EVENT_SOURCE_MAPPING)
+    return any(one.text("eventSourceArn") == queue.props["arn"] for one in mappings)
 
 
 def _alarm(alarm: Resource, stack: tuple[Resource, ...]) -> Worse:
@@ -225,8 +238,9 @@ def _function(function: Resource, stack: tuple[Resource, ...]) -> Worse:
     reads = {one.text("functionName") for one in stack if one.type == kinds.EVENT_SOURCE_MAPPING}
     if function.text("arn") in reads:
         yield "a timeout of 900 s", _with(function, "timeout", 900)
-    other = next(one for one in stack if one.type == kinds.FUNCTION and one is not function)
-    yield "the role of another", _with(function, "role", other.props["role"])
+    other = next((one for one in stack if one.type == kinds.FUNCTION and one is not function), None)
+    if other:
+        yield "the role of another", _with(function, "role", other.props["role"])
 
 
 _OF_TYPES: Mapping[str, tuple[Callable[[Resource, tuple[Resource, ...]], Worse], ...]] = {

@@ -49,6 +49,7 @@ class Secret:
 
 
 _BEFORE_NAMES = {
+    "cloudwatch": "alarm:",
     "dynamodb": "table/",
     "events": "rule/",
     "aws:cloudwatch/eventBus:EventBus": "event-bus/",
@@ -92,7 +93,7 @@ class Made:
 
     @property
     def custom(self) -> bool:
-        return "/" in self.token or self.token.startswith("pulumi:providers")
+        return "/" in self.token or self.token.startswith(("pulumi:providers", "aws-native:", "azure-native:"))
 
     def outputs(self) -> dict[str, Any]:
         """What it is called once it exists."""
@@ -191,6 +192,7 @@ class Program:
                     name=one.title,
                     properties=_struct(_all_outputs(one, preview)),
                     parent=one.parent.urn if one.parent else "",
+                    provider=proto.AnalyzerProviderResource(urn=_provider_of(one)) if one.custom else None,
                     propertyDependencies={
                         key: proto.AnalyzerPropertyDependencies(urns=urns) for key, urns in _made_of(one).items()
                     },
@@ -211,7 +213,7 @@ class Program:
         if one.parent:
             state["parent"] = one.parent.urn
         if one.custom:
-            state["provider"] = one.provider or f"urn:pulumi:{STACK}::{PROJECT}::pulumi:providers:aws::default_7_0_0::1"
+            state["provider"] = f"{_provider_of(one)}::1"
         if not preview and one.custom:
             outputs = _all_outputs(one, preview)
             state |= {"id": outputs["id"], "outputs": outputs}
@@ -246,6 +248,11 @@ class Case:
 def program(*resources: Made, looked_up: Iterable[Made] = ()) -> Program:
     """A program of these resources."""
     return Program(resources, tuple(looked_up))
+
+
+def _provider_of(one: Made) -> str:
+    package = one.token.partition(":")[0]
+    return one.provider or f"urn:pulumi:{STACK}::{PROJECT}::pulumi:providers:{package}::default_7_0_0"
 
 
 _COMPUTED = {"aws:sqs/queue:Queue": ("policy", "redrivePolicy", "kmsDataKeyReusePeriodSeconds", "sqsManagedSseEnabled")}

@@ -13,6 +13,7 @@ from pulumi.runtime.proto import analyzer_pb2_grpc
 
 from policies.exemptions import today
 from policies.rules import RULES
+from policies.unjudged import NAME
 from tests.policies.programs import (
     UNKNOWN,
     Secret,
@@ -54,17 +55,26 @@ def test_the_pack_tells_the_engine_about_every_rule(engine):
     assert about[LETTERS].policy_type == proto.PolicyType.POLICY_TYPE_STACK
     assert about[KEEPS].enforcementLevel == proto.MANDATORY
     assert about[KEEPS].severity == proto.POLICY_SEVERITY_HIGH
+    assert about[KEEPS].remediation_steps == "Set messageRetentionSeconds to at least 604800."
     assert about[KEEPS].url.startswith("https://docs.aws.amazon.com/")
     schema = json_format.MessageToDict(about[KEEPS].configSchema)
     assert schema["properties"]["minRetentionDays"]["default"] == 7
 
 
 def test_a_complaint_comes_before_the_resource_is_made(engine):
-    [request] = program(queue("orders", messageRetentionSeconds=60)).analyze_requests()
+    [request] = program(queue("orders")).analyze_requests()
     [said] = engine().analyze(request).diagnostics
     assert said.policyName == KEEPS
     assert said.enforcementLevel == proto.MANDATORY
     assert "orders" in said.message
+    assert "Set messageRetentionSeconds to 604800" in said.message
+
+
+def test_a_finding_is_advisory_though_its_policy_is_mandatory(engine):
+    asked = program(queue("chosen", messageRetentionSeconds=60), queue("orders")).analyze_requests()
+    pack = engine()
+    levels = [one.enforcementLevel for request in asked for one in pack.analyze(request).diagnostics]
+    assert levels == [proto.ADVISORY, proto.MANDATORY]
 
 
 def test_levels_and_parameters_of_the_engine_apply(engine):
@@ -168,10 +178,19 @@ def test_a_queue_that_keeps_too_little_is_put_right_where_that_is_chosen(engine)
 def test_other_providers_and_odd_values_are_fine(engine, own_server):
     whole = program(
         make("gcp:storage/bucket:Bucket")("theirs", location=UNKNOWN, rules=[{"a": [None, UNKNOWN]}]),
-        make("random:index:RandomId")("id", byteLength=8),
+        make("random:index/randomId:RandomId")("id", byteLength=8),
         event_target("t", arn=UNKNOWN, deadLetterConfig=UNKNOWN, retryPolicy=UNKNOWN),
     )
-    assert not engine(own_server=own_server).run(whole, preview=True)
+    assert {one.policyName for _, one in engine(own_server=own_server).run(whole, preview=True)} == {NAME}
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("own_server", [True, False])
+def test_what_no_rule_judges_is_said_once_in_a_stack(engine, own_server, preview):
+    theirs = [make("aws-native:sqs:Queue")(f"q-{number}") for number in range(3)]
+    [(urn, said)] = engine(own_server=own_server).run(program(*theirs), preview=preview)
+    assert "3 resources of aws-native were not judged" in said.message
+    assert (urn, said.enforcementLevel) == ("", proto.ADVISORY)
 
 
 def test_thousands_of_resources_are_decoded_once(engine):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from policies.event_pattern_syntax import find_fault
+from policies.event_patterns import can_match
 
 ANSWERS = json.loads((Path(__file__).parent / "samples" / "event_ruler.json").read_text())
 
@@ -38,3 +39,17 @@ def test_alternatives_inside_alternatives_are_added_up():
 
     assert find_fault({"$or": [inner, {"b": [1]}], "c": {"$or": [{"d": [1]}, {"e": [1]}]}}) is None
     assert find_fault({"$or": [inner, {"b": [1]}, {"c": [1]}], "c": {"$or": [{"d": [1]}, {"e": [1]}]}}) is not None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event", "can"),
+    [
+        ({"a": [{"cidr": "10.0.0.0/8"}]}, {"a": "10.1.2.3"}, True),
+        ({"a": [{"cidr": "::/0"}]}, {"a": "2001:db8::1"}, True),
+        ({"a": [{"cidr": "10.0.0.0/8"}]}, {"a": "aws.ec2"}, False),
+        ({"a": [{"anything-but": {"wildcard": ["x*", "*y"]}}]}, {"a": "abc"}, True),
+        ({"a": [{"anything-but": {"equals-ignore-case": ["ABC"]}}]}, {"a": "abc"}, False),
+    ],
+)
+def test_a_pattern_is_dead_only_where_event_ruler_matches_nothing(pattern, event, can):
+    assert can_match(pattern, event) is can

@@ -63,17 +63,17 @@ def test_tags_in_order_exempt_their_resource_alone():
         ({"owner": " "}, "has no owner"),
         ({"reason": ""}, "has no reason"),
         ({"until": ""}, "until is not set"),
-        ({"until": "next summer"}, "'next summer', no date"),
+        ({"until": "next summer"}, "'next summer', which is not a date"),
         ({"until": str(DAY - timedelta(days=1))}, "ended on 2029-12-31"),
-        ({"until": "2030-02-30"}, "'2030-02-30', no date"),
-        ({"until": "20300630"}, "'20300630', no date"),
-        ({"until": "2031-01-02"}, "set until to 2031-01-01 or earlier, it is 2031-01-02"),
+        ({"until": "2030-02-30"}, "'2030-02-30', which is not a date"),
+        ({"until": "20300630"}, "'20300630', which is not a date"),
+        ({"until": "2031-01-02"}, "until is 2031-01-02. Set until to 2031-01-01 or earlier"),
         ({"policy": "queue-keep-messages"}, "did you mean queue-keeps-messages?"),
         ({"policy": ""}, "names no policy"),
-        ({"policy": NAME}, "nothing is exempt"),
+        ({"policy": NAME}, "allows none"),
         ({"resource": ""}, "names no resource"),
         ({"resource": "*::orders-of-old"}, "matches nothing"),
-        ({"resource": "", "tag": "team"}, "set tag to key=value, it is 'team'"),
+        ({"resource": "", "tag": "team"}, "tag is 'team'. Set tag to key=value"),
     ],
 )
 def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
@@ -86,9 +86,57 @@ def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        *("*", "**", "?*", "*:*", "*::*", "*::*::*", "urn:*", "urn:pulumi:*", "urn:pulumi:*::*::*::*"),
+        *("*aws:*", "*Queue::*", "*aws:sqs/queue:Queue::*", "urn:pulumi:*::*aws:sqs/*"),
+    ],
+)
+def test_a_pattern_that_meets_everything_exempts_nothing(pattern):
+    report = judged(queue("orders"), entries=[ENTRY | {"resource": pattern}])
+    assert policies_of(report) == [NAME, KEEPS]
+    assert "meets every resource that this policy judges" in next(iter(report.complaints)).message
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"resource": "*orders"},
+        {"resource": "urn:pulumi:dev::*"},
+        {"resource": "*::shop::*"},
+        {"resource": "urn:pulumi:dev::shop::aws:sqs/queue:Queue::o*"},
+        {"resource": "*::order?"},
+        {"resource": "*", "tag": "team=shop"},
+    ],
+)
+def test_a_pattern_that_narrows_anything_down_is_in_order(entry):
+    report = judged(queue("orders", tags={"team": "shop"}), entries=[ENTRY | entry])
+    assert policies_of(report) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_met"),
+    [
+        ("*::jobs[0]", "jobs[0]", True),
+        ("*::jobs[0]", "jobs0", False),
+        ("*::jobs[!1]", "jobs2", False),
+        ("*::jobs[a-z]*", "jobs[a-z]-dead", True),
+        ("*::jobs[*", "jobs[1]", True),
+        ("*::jobs]", "jobs]", True),
+        ("*::jobs.?", "jobs.1", True),
+        ("*::jobs.?", "jobs-1", False),
+        ("*::JOBS", "jobs", False),
+    ],
+)
+def test_brackets_are_meant_literally_as_names_have_them(pattern, name, is_met):
+    report = judged(queue(name), entries=[ENTRY | {"resource": pattern}])
+    assert policies_of(report) == ([] if is_met else [NAME, KEEPS])
+
+
+@pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"rotation-guard:owner": ""}, "set rotation-guard:owner"),
+        ({"rotation-guard:owner": ""}, "Set rotation-guard:owner"),
         ({"rotation-guard:exempt-until": "2029-12-31"}, "ended on"),
         ({f"rotation-guard:exempt-{KEEPS}": ""}, "has no reason"),
     ],

@@ -17,6 +17,7 @@ OWN_ACCOUNT = "without it AWS lets the topic's own account publish, and that is 
 STATUS = "what is true now is written over, and is no history that has to expire"
 OWN_BUS = "which of its own events a function may send, its code says as well: the condition is more than is asked for"
 OWN_ROWS = "which rows of a table a role may read and write is more than the pack asks for"
+INVENTORY = "it only describes resources, which is accepted on all of their type"
 OPT_IN = "its condition on the tag by which a secret opts in says which secrets are meant"
 STRICTER = "the tag opts in, and the condition holds what is done to less than that"
 CODE = "what a function's code calls, only its code knows: the contract tests hold it to that"
@@ -69,6 +70,8 @@ SURVIVORS: dict[str, str] = {
         f'Permission rotation-guard-events-{route}-remediation: principal = "*"': HELD
         for route in ("failed", "stuck", "stalled", "succeeded", "moved")
     },
+    'Permission rotation-guard-demo-rotation: principal = "*"': HELD,
+    "RolePolicy rotation-guard-remediation-watch: policy: statement 2 is for arn:aws:ecs:*": INVENTORY,
     "Permission rotation-guard-demo-rotation: removed": (
         "AWS refuses to set up a rotation whose function Secrets Manager may not call: it cannot be deployed"
     ),

@@ -3,6 +3,7 @@
 import pytest
 
 from policies import rule as rules
+from policies.finding import Finding
 from policies.rule import each, rule
 from policies.stack import Stack
 from policies.values import UNKNOWN, settled
@@ -21,39 +22,54 @@ def declare(function, **parameters):
 
 
 def test_a_part_that_is_unknown_leaves_the_others_to_be_judged():
-    said = list(each([1, UNKNOWN, 2, 3], lambda part: f"{settled(part)} is odd" if settled(part) % 2 else None))
-    assert said == ["1 is odd", "3 is odd"]
+    found = each(
+        [1, UNKNOWN, 2, 3], lambda part: Finding(f"{settled(part)} is odd.", "") if settled(part) % 2 else None
+    )
+    assert [one.problem for one in found] == ["1 is odd.", "3 is odd."]
 
 
 @pytest.mark.parametrize("value", [5, UNKNOWN, None])
 def test_a_rule_says_nothing_of_what_it_cannot_tell(registry, value):
     def size_is_right(one):
         """A size is right."""
-        return f"{one.name} is {one.number('size')}" if one.number("size") else None
+        return Finding(f"{one.name} is {one.number('size')}.", "Set it.") if one.number("size") else None
 
     declared = declare(size_is_right)
-    said = list(declared.complaints(resource("a:b:C", "it", size=value), Stack([]), {}))
-    assert said == (["it is 5"] if value == 5 else [])
+    found = list(declared.findings(resource("a:b:C", "it", size=value), Stack([]), {}))
+    assert [str(one) for one in found] == (["it is 5. Set it."] if value == 5 else [])
 
 
 def test_what_a_rule_said_before_it_met_the_unknown_is_kept(registry):
     def sizes_are_right(one):
         """Sizes are right."""
         for key in ("first", "second"):
-            yield f"{one.name}.{key} is {one.number(key)}"
+            yield Finding(f"{one.name}.{key} is {one.number(key)}.", "")
 
     one = resource("a:b:C", "it", first=1, second=UNKNOWN)
-    assert list(declare(sizes_are_right).complaints(one, Stack([]), {})) == ["it.first is 1"]
+    assert [found.problem for found in declare(sizes_are_right).findings(one, Stack([]), {})] == ["it.first is 1."]
 
 
 def test_a_parameter_reaches_the_function_under_a_python_name(registry):
     def size_is_right(_, *, at_least):
         """A size is right."""
-        return f"at least {at_least}"
+        return Finding(f"at least {at_least}.", "")
 
     declared = declare(size_is_right, atLeast={"type": "integer", "default": 3, "description": "How many."})
-    assert list(declared.complaints(resource("a:b:C", "it"), Stack([]), {})) == ["at least 3"]
-    assert list(declared.complaints(resource("a:b:C", "it"), Stack([]), {"atLeast": 4})) == ["at least 4"]
+    for settings, problem in (({}, "at least 3."), ({"atLeast": 4}, "at least 4.")):
+        assert [one.problem for one in declared.findings(resource("a:b:C", "it"), Stack([]), settings)] == [problem]
+
+
+def test_a_docstring_gives_the_description_and_the_fix(registry):
+    def size_is_right(_):
+        """A size
+        is right.
+
+        Set size
+        to 1.
+        """
+
+    declared = declare(size_is_right)
+    assert (declared.description, declared.fix) == ("A size is right.", "Set size to 1.")
 
 
 def test_a_name_is_taken_once(registry):

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+import pytest
+
 from policies.exemptions import NAME as ABOUT_EXEMPTIONS
 from policies.rules import RULES
 from tests.policies.programs import KINDS, UNKNOWN_TEXT, Case
@@ -16,6 +18,22 @@ def test_a_rule_says_what_its_cases_expect(case: Case, way, judge):
         assert name in message, message
         for words in _words(expected[name]):
             assert words in message, message
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_server_that_is_not_ours_shows_every_rule_enough(engine, cases, preview):
+    """One case of each kind for each rule: behind the server the path is the same, and so is what the rule says."""
+    chosen = {(case.rule, case.kind): case for case in cases}.values()
+    assert len(chosen) > 200
+    for case in chosen:
+        named = []
+        for own_server in (True, False):
+            pack = engine(own_server=own_server, only=case.rule)
+            if case.config:
+                pack.configure({case.rule: case.config})
+            said = pack.run(case.program, preview=preview)
+            named.append(sorted(urn for urn, one in said if one.policyName == case.rule))
+        assert named[0] == named[1], case
 
 
 def test_every_rule_has_cases_of_every_kind(rule_name, cases):
@@ -45,6 +63,7 @@ def test_no_two_cases_are_called_the_same(cases):
 def test_every_rule_tells_what_a_reader_needs(rule_name):
     rule = RULES[rule_name]
     assert rule.description.endswith(".")
+    assert rule.fix.endswith(".")
     assert rule.link.startswith("https://docs.aws.amazon.com/")
     assert rule.severity in ("low", "medium", "high", "critical")
     assert rule.enforcement in ("advisory", "mandatory")

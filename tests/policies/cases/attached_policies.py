@@ -89,14 +89,14 @@ CASES = [
         "plain",
         "one statement",
         program(user_policy("ann", user="ann", policy=READS)),
-        {"ann": "Set it on a role"},
+        {"ann": "Use a role"},
     ),
     Case(
         USERS,
         "wild",
         "of a machine, by a name that is made",
         program(user_policy("ci", user=UNKNOWN, policy=READS)),
-        {"ci": "written into a user"},
+        {"ci": "inline policy of a user"},
     ),
     Case(
         USERS,
@@ -106,4 +106,22 @@ CASES = [
     ),
     Case(USERS, "unknown", "a group's policy", program(group_policy("people", group="g", policy=UNKNOWN))),
     Case(USERS, "near miss", "a group's", program(group_policy("people", group="g", policy=READS))),
+    # --- everything else that attaches
+    Case(
+        FULL,
+        "wild",
+        "to a permission set, and to a user and a group as all that they have",
+        program(
+            make("aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment")(
+                "set", managedPolicyArn=f"{AWS}/AdministratorAccess"
+            ),
+            make("aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive")(
+                "user", policyArns=[f"{AWS}/PowerUserAccess"]
+            ),
+            make("aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive")(
+                "group", policyArns=[f"{AWS}/IAMFullAccess"]
+            ),
+        ),
+        {"set": "Set managedPolicyArn", "user": "PowerUserAccess", "group": "policyArns has"},
+    ),
 ]

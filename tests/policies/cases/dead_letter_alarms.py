@@ -48,9 +48,9 @@ def query(metric: Any = VISIBLE, queue_name: Any = dead.name):
 
 
 CASES = [
-    Case(WATCHED, "plain", "no alarm", program(dead, orders), {"dead": ("no alarm watches", VISIBLE)}),
+    Case(WATCHED, "plain", "no alarm", program(dead, orders), {"dead": ("No alarm reports", VISIBLE)}),
     *(
-        Case(WATCHED, "wild", f"dead letters of {what}", program(dead, user), {"dead": "no alarm watches"})
+        Case(WATCHED, "wild", f"dead letters of {what}", program(dead, user), {"dead": "No alarm reports"})
         for what, user in {
             "a rule's target": event_target(
                 "t", rule="r", arn="arn:aws:sns:eu-west-1:1:t", deadLetterConfig={"arn": dead.arn}
@@ -72,28 +72,28 @@ CASES = [
         "wild",
         "the alarm is on the age of messages",
         program(dead, orders, rings(metric="ApproximateAgeOfOldestMessage")),
-        {"dead": "no alarm watches"},
+        {"dead": "No alarm reports"},
     ),
     Case(
         WATCHED,
         "wild",
         "what is sent to the queue, which redriven messages are not counted as",
         program(dead, orders, rings(metric="NumberOfMessagesSent")),
-        {"dead": "no alarm watches"},
+        {"dead": "No alarm reports"},
     ),
     Case(
         WATCHED,
         "wild",
         "the alarm is on the source",
         program(dead, orders, rings(queue_name=orders.name)),
-        {"dead": "no alarm watches"},
+        {"dead": "No alarm reports"},
     ),
     Case(
         WATCHED,
         "wild",
         "the same name in a namespace of one's own",
         program(dead, orders, rings(namespace="Shop")),
-        {"dead": "no alarm watches"},
+        {"dead": "No alarm reports"},
     ),
     Case(
         WATCHED,
@@ -104,7 +104,7 @@ CASES = [
             orders,
             alarm("rings", metricQueries=[query("ApproximateAgeOfOldestMessage"), query(queue_name=orders.name)]),
         ),
-        {"dead": "no alarm watches"},
+        {"dead": "No alarm reports"},
         silent_at_preview=True,
     ),
     Case(
@@ -112,7 +112,7 @@ CASES = [
         "wild",
         "the alarm is on a queue of another stack",
         program(dead, orders, rings(queue_name="elsewhere")),
-        {"dead": "no alarm watches"},
+        {"dead": "No alarm reports"},
     ),
     *(
         Case(
@@ -120,7 +120,7 @@ CASES = [
             "wild",
             f"the alarm has the queue's {what} for its name",
             program(dead, orders, rings(queue_name=value)),
-            {"dead": "no alarm watches"},
+            {"dead": "No alarm reports"},
             silent_at_preview=True,
         )
         for what, value in {"URL": dead.url, "ARN": dead.arn}.items()

@@ -18,6 +18,7 @@ from tests.policies.programs import (
 )
 
 MATCH, FEW = "event-pattern-can-match", "event-rule-has-few-targets"
+SCHEDULE = "event-rule-schedule-is-accepted"
 
 SOURCE = ["aws.secretsmanager"]
 SERVICE_EVENT, API_CALL = "AWS Service Event via CloudTrail", "AWS API Call via CloudTrail"
@@ -46,18 +47,24 @@ named = event_rule("named", name="orders")
 NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
     "a failed rotation as an API call": (
         of(API_CALL, eventName=FAILED),
-        (f"RotationFailed, RotationAbandoned never comes as {API_CALL}", f'Set detail-type to "{SERVICE_EVENT}"'),
+        (
+            f"RotationFailed, RotationAbandoned never has the detail-type {API_CALL}",
+            f'Set detail-type to "{SERVICE_EVENT}"',
+        ),
     ),
-    "the same without a source": ({"detail-type": [API_CALL], "detail": {"eventName": FAILED}}, "never comes as"),
+    "the same without a source": (
+        {"detail-type": [API_CALL], "detail": {"eventName": FAILED}},
+        "never has the detail-type",
+    ),
     "the same beside a source of one's own": (
         of(API_CALL, source=["aws.secretsmanager", "drill"], eventName=["RotationFailed"]),
-        "never comes as",
+        "never has the detail-type",
     ),
     "one name of several": (of(API_CALL, eventName=["RotateSecret", "RotationSucceeded"]), "RotationSucceeded never"),
     "an API call as a service event": (of(SERVICE_EVENT, eventName=["RotateSecret"]), "it is an API call"),
     "a detail-type in other letters": (
         of("AWS Service Event Via CloudTrail", eventName=FAILED),
-        (f'Set "{SERVICE_EVENT}"', "every letter counts"),
+        (f'Set detail-type to "{SERVICE_EVENT}"', "case"),
     ),
     "a label's detail-type in other letters": (of("Secret label updated"), '"Secret Label Updated"'),
     "a detail-type with a slip": (of("AWS Service Event via CloudTrial", eventName=FAILED), f'"{SERVICE_EVENT}"'),
@@ -67,10 +74,13 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
     "a name with a slip": (of(SERVICE_EVENT, eventName=["RotationAbandonned"]), "RotationAbandoned"),
     "a call in other letters": (of(API_CALL, eventName=["rotateSecret"]), "RotateSecret"),
     "a name that there is not": (of(API_CALL, eventName=["Explode"]), 'has no event "Explode"'),
-    "a beginning in other letters": (of(SERVICE_EVENT, eventName=[{"prefix": "rotation"}]), "every letter counts"),
-    "failures as calls, by their beginning": (of(API_CALL, eventName=[{"prefix": "Rotation"}]), "every letter counts"),
-    "a name under the label's detail-type": (of("Secret Label Updated", eventName=["RotationFailed"]), "never comes"),
-    "all calls but failed rotations": (of(API_CALL, eventName=[{"anything-but": FAILED}]), "never comes as"),
+    "a beginning in other letters": (of(SERVICE_EVENT, eventName=[{"prefix": "rotation"}]), "case"),
+    "failures as calls, by their beginning": (of(API_CALL, eventName=[{"prefix": "Rotation"}]), "case"),
+    "a name under the label's detail-type": (
+        of("Secret Label Updated", eventName=["RotationFailed"]),
+        "never has the detail-type",
+    ),
+    "all calls but failed rotations": (of(API_CALL, eventName=[{"anything-but": FAILED}]), "never has the detail-type"),
     "all events but one in other letters": (
         of(SERVICE_EVENT, eventName=[{"anything-but": "rotationFailed"}]),
         "Set eventName to RotationFailed",
@@ -83,7 +93,7 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
                 {"detail-type": [API_CALL], "detail": {"eventName": FAILED}},
             ],
         },
-        "never comes as",
+        "never has the detail-type",
     ),
     "a source with a slip": (of(SERVICE_EVENT, source=["aws.secretmanager"]), "Set source to aws.secretsmanager"),
     "a source in other letters": (of(SERVICE_EVENT, source=["aws.SecretsManager"]), "Set source to aws.secretsmanager"),
@@ -104,7 +114,7 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
     ),
     "an instance's state in other letters": (
         of("EC2 Instance State-Change Notification", source=["aws.ec2"]),
-        "every letter counts",
+        "case",
     ),
     "the parameters of a service event": (
         of(SERVICE_EVENT, eventName=FAILED, requestParameters={"secretId": ["arn:aws:secretsmanager:x:1:secret:s"]}),
@@ -117,8 +127,8 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
     "another eventSource": (of(API_CALL, eventSource=["kms.amazonaws.com"]), "detail.eventSource does not occur"),
     "a call that reads": (of(API_CALL, eventName=["GetSecretValue"]), "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"),
     "an account as a number": ({**of(SERVICE_EVENT), "account": [111122223333]}, "account does not occur"),
-    "a field in other letters": ({"source": SOURCE, "detailType": [SERVICE_EVENT]}, "Write detail-type"),
-    "a name at the top": ({"source": SOURCE, "eventName": ["RotateSecret"]}, "no field eventName at its top"),
+    "a field in other letters": ({"source": SOURCE, "detailType": [SERVICE_EVENT]}, "Use detail-type"),
+    "a name at the top": ({"source": SOURCE, "eventName": ["RotateSecret"]}, "no top-level field eventName"),
 }
 """Patterns that EventBridge takes and that never match."""
 
@@ -208,6 +218,12 @@ CAN: dict[str, Any] = {
 }
 """Patterns that match events which come."""
 
+
+def timed(expression: object):
+    """A rule that runs by the clock."""
+    return event_rule("nightly", scheduleExpression=expression)
+
+
 CASES = [
     # --- event-pattern-can-match
     Case(
@@ -217,7 +233,7 @@ CASES = [
         program(waits(of(API_CALL, eventName=["RotationFailed"]))),
         {"watch": SERVICE_EVENT},
     ),
-    Case(MATCH, "plain", "neither pattern nor schedule", program(event_rule("watch")), {"watch": "waits for nothing"}),
+    Case(MATCH, "plain", "neither pattern nor schedule", program(event_rule("watch")), {"watch": "never matches"}),
     *(Case(MATCH, "wild", what, program(waits(pattern)), {"watch": said}) for what, (pattern, said) in NEVER.items()),
     *(
         Case(MATCH, "wild", f"no pattern: {what}", program(waits(pattern)), {"watch": said})
@@ -228,7 +244,7 @@ CASES = [
         "wild",
         "an object in place of JSON",
         program(event_rule("watch", eventPattern=of(API_CALL, eventName=FAILED))),
-        {"watch": "never comes as"},
+        {"watch": "never has the detail-type"},
     ),
     Case(MATCH, "compliant", "failed rotations", program(waits(of(SERVICE_EVENT, eventName=FAILED)))),
     Case(MATCH, "compliant", "moved labels", program(waits(of("Secret Label Updated")))),
@@ -279,7 +295,7 @@ CASES = [
         program(make("aws-native:events:Rule")("watch", eventPattern={"source": "x"})),
     ),
     # --- event-rule-has-few-targets
-    Case(FEW, "plain", "six", program(watch, *targets(6, watch)), {"watch": ("6 targets", "takes 5", "second rule")}),
+    Case(FEW, "plain", "six", program(watch, *targets(6, watch)), {"watch": ("6 targets", "allows 5", "second rule")}),
     Case(
         FEW,
         "wild",
@@ -292,7 +308,7 @@ CASES = [
         "plain",
         "more than configured",
         program(watch, *targets(3, watch)),
-        {"watch": "takes 2"},
+        {"watch": "allows 2"},
         config={"maxTargets": 2},
     ),
     Case(FEW, "compliant", "five", program(watch, *targets(5, watch))),
@@ -315,4 +331,36 @@ CASES = [
         program(watch, *targets(6, watch)),
         config={"maxTargets": 10},
     ),
+    # --- archives
+    Case(
+        MATCH,
+        "wild",
+        "an archive",
+        program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventPattern='{"source": "shop"}')),
+        {"kept": "the pattern of the archive kept"},
+    ),
+    Case(
+        MATCH,
+        "near miss",
+        "an archive of everything",
+        program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventSourceArn="b")),
+    ),
+    # --- event-rule-schedule-is-accepted
+    Case(SCHEDULE, "plain", "no ?", program(timed("cron(0 3 * * * *)")), {"nightly": ("must be ?", "rate(1 hour)")}),
+    *(
+        Case(SCHEDULE, "wild", expression, program(timed(expression)), {"nightly": words})
+        for expression, words in {
+            "rate(1 hours)": "the unit of 1 is hour.",
+            "rate(5 minute)": "the unit of 5 is minutes.",
+            "at(2030-01-01T03:00:00)": "only EventBridge Scheduler",
+            "rate(0 minutes)": "at least 1",
+            "rate(30 seconds)": "minutes, hours or days",
+        }.items()
+    ),
+    *(
+        Case(SCHEDULE, "compliant", expression, program(timed(expression)))
+        for expression in ("rate(1 hour)", "rate(5 minutes)", "cron(0 10 * * ? *)", "cron(0/15 * ? * MON-FRI *)")
+    ),
+    Case(SCHEDULE, "unknown", "the expression", program(timed(UNKNOWN))),
+    Case(SCHEDULE, "near miss", "a pattern", program(event_rule("watch", eventPattern='{"source": ["shop"]}'))),
 ]

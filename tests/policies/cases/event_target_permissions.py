@@ -131,7 +131,7 @@ CASES = [
         "wild",
         "a queue's policy for another rule",
         program(paid, other, orders, to(orders.arn), admits(orders, other.arn)),
-        {"send": "the policy of orders does not let"},
+        {"send": "the policy of orders does not allow"},
         silent_at_preview=True,
     ),
     Case(
@@ -146,7 +146,7 @@ CASES = [
                 allow({"AWS": "*"}, ["SNS:Publish"], news.arn, {"StringEquals": {"AWS:SourceOwner": ACCOUNT}}),
             ),
         ),
-        {"send": "the policy of news does not let"},
+        {"send": "the policy of news does not allow"},
         silent_at_preview=True,
     ),
     Case(
@@ -156,7 +156,7 @@ CASES = [
         program(
             paid, news, to(news.arn), publishes(allow({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish", news.arn))
         ),
-        {"send": "events.amazonaws.com sns:Publish"},
+        {"send": "sns:Publish to events.amazonaws.com"},
         silent_at_preview=True,
     ),
     Case(

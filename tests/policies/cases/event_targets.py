@@ -13,6 +13,7 @@ from tests.policies.programs import (
     event_rule,
     event_target,
     json_of,
+    make,
     policy,
     program,
     queue,
@@ -86,7 +87,7 @@ CASES = [
         "wild",
         "its policy is for another rule",
         program(paid, other, dead, falls_to(dead), admits(dead, other.arn)),
-        {"send": ("the policy of dead does not let events.amazonaws.com sqs:SendMessage", "rule/paid")},
+        {"send": ("the policy of dead does not allow sqs:SendMessage to events.amazonaws.com", "rule/paid")},
         silent_at_preview=True,
     ),
     *(
@@ -246,7 +247,7 @@ CASES = [
         "wild",
         "a queue of another Region",
         program(news, paid, to(news.arn, deadLetterConfig={"arn": ELSEWHERE.replace(REGION, "us-east-1")})),
-        {"send": ("us-east-1", f"have to be in {REGION}")},
+        {"send": ("us-east-1", f"has to be in {REGION}")},
         silent_at_preview=True,
     ),
     # --- event-target-retries-are-bounded
@@ -256,7 +257,7 @@ CASES = [
         "wild",
         "as AWS has it, written out",
         program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": "86400", "maximumRetryAttempts": 185})),
-        {"send": "as retryPolicy says"},
+        {"send": "set by retryPolicy"},
     ),
     Case(BOUNDED, "wild", "an empty block", program(to(news.arn, retryPolicy={})), {"send": "185"}),
     Case(
@@ -286,4 +287,20 @@ CASES = [
     Case(BOUNDED, "near miss", "only attempts", program(to(news.arn, retryPolicy={"maximumRetryAttempts": 4}))),
     Case(BOUNDED, "near miss", "only an age", program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": "900"}))),
     Case(BOUNDED, "near miss", "no retry", program(to(news.arn, retryPolicy=[{"maximumRetryAttempts": 0}]))),
+    # --- the dead letters of a bus
+    Case(
+        REACHED,
+        "wild",
+        "of a bus, without a policy",
+        program(
+            queue("lost"), make("aws:cloudwatch/eventBus:EventBus")("bus", deadLetterConfig={"arn": queue("lost").arn})
+        ),
+        {"bus": ("lost has no policy", "Failed events of the bus")},
+    ),
+    Case(
+        REACHED,
+        "near miss",
+        "of a bus without a key, which has none",
+        program(make("aws:cloudwatch/eventBus:EventBus")("bus")),
+    ),
 ]

@@ -99,7 +99,7 @@ CASES = [
         program(function("reader", loggingConfig={"logGroup": "/shared/functions"})),
     ),
     # --- log-group-expires
-    Case(EXPIRES, "plain", "not set", program(log_group("logs")), {"logs": ("is absent", "Set it to 90")}),
+    Case(EXPIRES, "plain", "not set", program(log_group("logs")), {"logs": ("is absent", "Set retentionInDays to 90")}),
     Case(
         EXPIRES,
         "wild",
@@ -112,7 +112,7 @@ CASES = [
         "wild",
         "another advice",
         program(log_group("logs", retentionInDays="0")),
-        {"logs": "Set it to 400"},
+        {"logs": "Set retentionInDays to 400"},
         config={"logRetentionDays": 400},
     ),
     Case(EXPIRES, "compliant", "a month", program(log_group("logs", retentionInDays=30))),
@@ -162,14 +162,18 @@ CASES = [
         "plain",
         "a password by its name",
         program(with_variables(DB_PASSWORD="hunter2")),
-        {"reader": ("DB_PASSWORD is one by its name", "Secrets Manager")},
+        {"reader": ("DB_PASSWORD is named as a credential", "Secrets Manager")},
     ),
     *(
         Case(CREDENTIAL, "wild", what, program(with_variables(**variables)), {"reader": words})
         for what, variables, words in [
             ("an AWS key", {"SETTING": KEY_ID}, "an AWS access key"),
             ("an AWS key within a text", {"CONFIG": f'{{"key": "{KEY_ID}"}}'}, "an AWS access key"),
-            ("a secret key", {"AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}, "by its name"),
+            (
+                "a secret key",
+                {"AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"},
+                "named as a credential",
+            ),
             ("a private key", {"SIGNER": PRIVATE_KEY}, "a private key"),
             ("a URL with a password", {"DATABASE_URL": "postgres://shop:hunter2@db.example.com/shop"}, "a URL with"),
             ("a URL without a user", {"CACHE": "redis://:hunter2@cache.example.com:6379/0"}, "a URL with a password"),

@@ -95,7 +95,7 @@ CASES = [
         "wild",
         "no service, and of a permission",
         program(app, grants(may("SendMessage", "*")), permission("p", action="lambda:Invoke", principal="x")),
-        {"app": "is no action", "p": "lambda:Invoke"},
+        {"app": "is not of the form service:action", "p": "lambda:Invoke"},
     ),
     Case(
         EXIST,

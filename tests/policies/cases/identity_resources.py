@@ -56,6 +56,7 @@ COMPLIANT = program(
 
 RESOURCES, WHOLE = "policy-names-its-resources", "policy-covers-no-whole-type"
 ALONE = "actions-without-resources-stand-alone"
+STOCK = "inventory-names-its-type"
 
 
 CASES = [
@@ -166,7 +167,7 @@ CASES = [
         "plain",
         "listing on one secret",
         program(app, grants(may("secretsmanager:ListSecrets", arn("secretsmanager", "secret:db-1a2b3c")))),
-        {"app": ("secretsmanager:ListSecrets", "allows nothing", "Set Resource to *")},
+        {"app": ("secretsmanager:ListSecrets", "has no effect", "Set Resource to *")},
     ),
     Case(
         ALONE,
@@ -221,103 +222,65 @@ CASES = [
         "a pattern that takes in some without",
         program(app, grants(may("secretsmanager:List*", arn("secretsmanager", "secret:db-1a2b3c")))),
     ),
-    # --- policy-covers-no-whole-type
-    Case(
-        WHOLE,
-        "plain",
-        "every table",
-        program(app, grants(may("dynamodb:PutItem", arn("dynamodb", "table/*")))),
-        {"app": ("every dynamodb table", "table/*")},
-    ),
-    Case(
-        WHOLE,
-        "wild",
-        "every log group of every account",
-        program(app, grants(may(["logs:CreateLogGroup", "logs:PutLogEvents"], "arn:aws:logs:*:*:*"))),
-        {"app": "arn:aws:logs:*:*:*"},
-    ),
-    Case(
-        WHOLE,
-        "wild",
-        "every bucket and all in it",
-        program(app, grants(may("s3:GetObject", ["arn:aws:s3:::mine/*", "arn:aws:s3:::*/*"]))),
-        {"app": "arn:aws:s3:::*/*"},
-    ),
-    Case(
-        WHOLE,
-        "wild",
-        "the value of every secret",
-        program(
-            app,
-            grants(
-                may(
-                    ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-                    arn("secretsmanager", "secret:*"),
-                )
-            ),
-        ),
-        {"app": "every secretsmanager secret"},
-    ),
-    Case(
-        WHOLE,
-        "wild",
-        "every role, and a service that the reference does not have",
-        program(
-            app,
-            grants(may("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/*"), may("new:Do", arn("new", "thing/*"))),
-        ),
-        {"app": "on every"},
-    ),
-    Case(
-        WHOLE,
-        "plain",
-        "what is allowed no more",
-        program(app, grants(may("secretsmanager:DescribeSecret", arn("secretsmanager", "secret:*")))),
-        {"app": "secret:*"},
-        config={"allowedActions": []},
-    ),
-    Case(WHOLE, "compliant", "by name", COMPLIANT),
-    Case(WHOLE, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
+    # --- optional resources
     *(
-        Case(WHOLE, "near miss", what, program(app, grants(may(action, resource))))
-        for what, action, resource in (
-            ("the indices of one table", "dynamodb:Query", arn("dynamodb", "table/notes/index/*")),
-            ("all in one bucket", "s3:GetObject", "arn:aws:s3:::mine/*"),
-            ("the beginning of a name", "secretsmanager:GetSecretValue", arn("secretsmanager", "secret:shop/*")),
-            ("the streams of one log group", "logs:PutLogEvents", arn("logs", "log-group:/aws/lambda/f:*")),
-            ("executions of one machine", "states:DescribeExecution", arn("states", "execution:orders:*")),
-            ("parameters under a path", "ssm:GetParameter", arn("ssm", "parameter/shop/*")),
-            ("one name in every Region", "sqs:SendMessage", "arn:aws:sqs:*:*:orders"),
-            ("taking stock of secrets", "secretsmanager:DescribeSecret", arn("secretsmanager", "secret:*")),
-            ("what has no name yet", "ssm:GetAutomationExecution", arn("ssm", "automation-execution/*")),
+        Case(RESOURCES, "near miss", f"{action}, which may do without", program(app, grants(may(action, "*"))))
+        for action in (
+            "translate:TranslateText",
+            "translate:StartTextTranslationJob",
+            "cloudformation:GetTemplateSummary",
+            "ses:BatchGetMetricData",
+            "sms-voice:SendTextMessage",
+            "rds:DescribePendingMaintenanceActions",
+        )
+    ),
+    *(
+        Case(
+            RESOURCES,
+            "wild",
+            f"{action}, of one type or another",
+            program(app, grants(may(action, "*"))),
+            {"app": action},
+        )
+        for action in (
+            "s3:PutObject",
+            "lambda:TagResource",
+            "execute-api:Invoke",
+            "ssm:StartSession",
+            "apigateway:PATCH",
+            "lambda:DeleteProvisionedConcurrencyConfig",
         )
     ),
     Case(
-        WHOLE,
-        "near miss",
-        "held by a tag",
-        program(app, grants(may("ec2:StopInstances", arn("ec2", "instance/*"), TAGGED))),
+        RESOURCES,
+        "wild",
+        "jobs, which have no names yet",
+        program(app, grants(may("batch:TerminateJob", "*"))),
+        {"app": "Set Resource to arn:aws:batch:*:*:job/*"},
+    ),
+    # --- inventory-names-its-type
+    Case(
+        STOCK,
+        "plain",
+        "every table",
+        program(app, grants(may("dynamodb:DescribeTable", "*"))),
+        {"app": ("dynamodb:DescribeTable", "the ARN of the type")},
     ),
     Case(
-        WHOLE,
-        "near miss",
-        "secrets that this function rotates, as AWS's own template has it",
-        program(
-            app,
-            grants(
-                may(
-                    "secretsmanager:PutSecretValue",
-                    arn("secretsmanager", "secret:*"),
-                    {"StringEquals": {"secretsmanager:resource/AllowRotationLambdaArn": arn("lambda", "function:f")}},
-                )
-            ),
-        ),
+        STOCK,
+        "wild",
+        "among actions that have no resources",
+        program(app, grants(may(["s3:ListAllMyBuckets", "s3:ListBucket", "s3:GetObject"], "*"))),
+        {"app": "allows s3:ListBucket on"},
     ),
     Case(
-        WHOLE,
-        "near miss",
-        "configured",
-        program(app, grants(may("kms:Decrypt", arn("kms", "key/*")))),
-        config={"allowedResources": ["arn:aws:kms:*:key/*"]},
+        STOCK,
+        "compliant",
+        "their type",
+        program(app, grants(may("dynamodb:DescribeTable", arn("dynamodb", "table/*")))),
+    ),
+    Case(STOCK, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
+    Case(
+        STOCK, "near miss", "what has no resources", program(app, grants(may(["ec2:Describe*", "sqs:ListQueues"], "*")))
     ),
 ]

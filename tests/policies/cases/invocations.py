@@ -10,6 +10,7 @@ from tests.policies.programs import (
     event_target,
     function,
     invoke_config,
+    make,
     mapping,
     permission,
     policy,
@@ -28,10 +29,13 @@ ELSEWHERE = f"arn:aws:sqs:{REGION}:444455556666:orders"
 MENDS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:mends:live"
 PATTERN = {"filters": [{"pattern": '{"body": {"kind": ["paid"]}}'}]}
 
+STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/clicks"
+
+bucket = make("aws:s3/bucket:Bucket")
 failed = queue("failed")
 own = role("reader")
 reader = function("reader", role=own.arn)
-live = alias("live", functionName=reader.name, functionVersion="1")
+live = alias("live", name="live", functionName=reader.name, functionVersion="1")
 target = event_target("paid", rule="paid", arn=reader.arn)
 orders = queue("orders")
 audit = queue("orders", tags={"rotation-guard:audit": "true"})
@@ -57,15 +61,15 @@ def reads(source: object = orders.arn, **more: object):
 
 CASES = [
     # --- asynchronous-function-keeps-its-failures
-    Case(KEEPS, "plain", "called by a rule", program(reader, target), {"reader": ("paid", "Set that to the ARN")}),
+    Case(KEEPS, "plain", "called by a rule", program(reader, target), {"reader": ("paid", "to the ARN of a queue")}),
     *(
         Case(KEEPS, "wild", what, program(topic("t"), live, reader, *callers), {"reader": words})
         for what, callers, words in [
             ("by a schedule", [schedule("nightly", target={"arn": reader.arn})], "nightly"),
-            ("by a topic", [subscription("s", topic=topic("t").arn, protocol="lambda", endpoint=reader.arn)], "(s)"),
+            ("by a topic", [subscription("s", topic=topic("t").arn, protocol="lambda", endpoint=reader.arn)], "(by s)"),
             ("by an alias", [event_target("paid", arn=live.arn)], "paid"),
-            ("by a bucket", [permission("p", function=reader.name, principal="s3.amazonaws.com")], "(p)"),
-            ("by a rule elsewhere", [permission("p", function=reader.arn, principal="events.amazonaws.com")], "(p)"),
+            ("by a bucket", [permission("p", function=reader.name, principal="s3.amazonaws.com")], "(by p)"),
+            ("by a rule elsewhere", [permission("p", function=reader.arn, principal="events.amazonaws.com")], "(by p)"),
             (
                 "with retries that are bounded, and then lost",
                 [target, invoke_config("reader", functionName=reader.name, maximumRetryAttempts=1)],
@@ -112,9 +116,51 @@ CASES = [
         "by name and qualifier",
         program(
             function("reader", name="reader"),
-            event_target("paid", arn=function("reader", name="reader").arn),
+            event_target("paid", arn=concat(function("reader", name="reader").arn, ":live")),
             config("reader:live"),
         ),
+    ),
+    *(
+        Case(KEEPS, "near miss", what, program(failed, reader, live, called, kept))
+        for what, called, kept in [
+            ("the alias by qualifier", event_target("paid", arn=live.arn), config(qualifier="live")),
+            ("the latest by qualifier", target, config(qualifier="$LATEST")),
+            ("a version", event_target("paid", arn=concat(reader.arn, ":7")), config(qualifier="7")),
+            (
+                "a permission with the qualifier",
+                permission("p", function=reader.name, qualifier="live", principal="s3.amazonaws.com"),
+                config(live.arn),
+            ),
+        ]
+    ),
+    *(
+        Case(
+            KEEPS, "wild", what, program(failed, reader, live, called, kept), {"reader": words}, silent_at_preview=late
+        )
+        for what, called, kept, words, late in [
+            (
+                "that of its alias, by qualifier",
+                target,
+                config(qualifier="live"),
+                "no FunctionEventInvokeConfig of it",
+                True,
+            ),
+            ("that of its alias, by its ARN", target, config(live.arn), "no FunctionEventInvokeConfig of it has", True),
+            (
+                "its own, and the alias is called",
+                event_target("paid", arn=live.arn),
+                config(),
+                "of it for live has",
+                True,
+            ),
+            (
+                "that of its alias, and the permission is for the latest",
+                permission("p", function=reader.name, principal="s3.amazonaws.com"),
+                config(qualifier="live"),
+                "(by p)",
+                True,
+            ),
+        ]
     ),
     # --- failure-destination-is-reachable
     Case(
@@ -169,7 +215,19 @@ CASES = [
             sends("lambda:InvokeFunction", MENDS),
         ),
     ),
-    Case(REACHES, "near miss", "elsewhere", program(own, reader, config(destination=ELSEWHERE))),
+    Case(
+        REACHES,
+        "wild",
+        "elsewhere",
+        program(own, reader, config(destination=ELSEWHERE)),
+        {"reader": f"lacks sqs:SendMessage on {ELSEWHERE}"},
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "elsewhere, and it may",
+        program(own, reader, sends("sqs:SendMessage", ELSEWHERE), config(destination=ELSEWHERE)),
+    ),
     Case(
         REACHES,
         "near miss",
@@ -200,7 +258,7 @@ CASES = [
         "wild",
         "an empty list, of a queue elsewhere",
         program(reader, reads(ELSEWHERE, functionResponseTypes=[])),
-        {"reads": "good messages"},
+        {"reads": "whole batch"},
     ),
     Case(
         REPORTS,
@@ -274,5 +332,98 @@ CASES = [
             "marked as none": queue("orders", tags={"audit": "false"}),
             "a word that begins likewise": queue("auditorium-tickets"),
         }.items()
+    ),
+    # --- by what else a function is called
+    *(
+        Case(KEEPS, "wild", f"by {what}", program(reader, caller), {"reader": caller.title})
+        for what, caller in {
+            "the notifications of a bucket": make("aws:s3/bucketNotification:BucketNotification")(
+                "told", lambdaFunctions=[{"lambdaFunctionArn": reader.arn}]
+            ),
+            "an alarm": make("aws:cloudwatch/compositeAlarm:CompositeAlarm")("both", okActions=[reader.arn]),
+            "a log group": make("aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter")(
+                "logs", destinationArn=reader.arn
+            ),
+            "a pipe that does not wait": make("aws:pipes/pipe:Pipe")(
+                "pipe",
+                target=reader.arn,
+                targetParameters={"lambdaFunctionParameters": {"invocationType": "FIRE_AND_FORGET"}},
+            ),
+            "mail": make("aws:ses/receiptRule:ReceiptRule")("mail", lambdaActions=[{"functionArn": reader.arn}]),
+            "a thing": make("aws:iot/topicRule:TopicRule")("thing", lambdas=[{"functionArn": reader.arn}]),
+        }.items()
+    ),
+    *(
+        Case(KEEPS, "near miss", f"by {what}", program(reader, caller))
+        for what, caller in {
+            "a pipe that waits": make("aws:pipes/pipe:Pipe")("pipe", target=reader.arn),
+            "mail that waits": make("aws:ses/receiptRule:ReceiptRule")(
+                "mail", lambdaActions=[{"functionArn": reader.arn, "invocationType": "RequestResponse"}]
+            ),
+        }.items()
+    ),
+    # --- where else it hands over
+    Case(
+        REACHES,
+        "wild",
+        "what it succeeds at",
+        program(
+            failed,
+            own,
+            reader,
+            invoke_config(
+                "reader", functionName=reader.name, destinationConfig={"onSuccess": {"destination": failed.arn}}
+            ),
+        ),
+        {"reader": ("successful", "destinationConfig.onSuccess.destination", "sqs:SendMessage on failed")},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "records of a stream",
+        program(
+            failed,
+            own,
+            reader,
+            reads(STREAM, destinationConfig={"onFailure": {"destinationArn": failed.arn}}),
+        ),
+        {"reads": "sqs:SendMessage on failed"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a bucket, in which it may only write",
+        program(
+            bucket("kept"),
+            own,
+            reader,
+            config(destination=bucket("kept").arn),
+            sends("s3:PutObject", concat(bucket("kept").arn, "/*")),
+        ),
+        {"reader": "s3:ListBucket on kept"},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHES,
+        "compliant",
+        "a bucket, and the records of a stream",
+        program(
+            bucket("kept"),
+            own,
+            reader,
+            reads(STREAM, destinationConfig={"onFailure": {"destinationArn": bucket("kept").arn}}),
+            sends(["s3:PutObject", "s3:ListBucket"], [bucket("kept").arn, concat(bucket("kept").arn, "/*")]),
+        ),
+    ),
+    # --- what else filters
+    Case(
+        WHOLE,
+        "wild",
+        "a pipe",
+        program(
+            audit,
+            make("aws:pipes/pipe:Pipe")("pipe", source=audit.arn, sourceParameters={"filterCriteria": PATTERN}),
+        ),
+        {"pipe": "sourceParameters.filterCriteria is set"},
     ),
 ]

@@ -100,7 +100,7 @@ CASES = [
         "wild",
         "a key that names nobody",
         program(rule, customer_key, under_own_key, to_orders),
-        {"orders": ("own", "does not name it", "kms:Decrypt and kms:GenerateDataKey")},
+        {"orders": ("own", "does not allow it", "kms:Decrypt and kms:GenerateDataKey")},
     ),
     Case(
         KEYS,
@@ -113,7 +113,7 @@ CASES = [
             queue("dead", kmsMasterKeyId="alias/bare"),
             subscription("s", topic=topic("t").arn, redrivePolicy=json_of(deadLetterTargetArn=queue("dead").arn)),
         ),
-        {"dead": ("sns.amazonaws.com", "its key bare has no policy of its own")},
+        {"dead": ("sns.amazonaws.com", "its key bare is the default")},
     ),
     Case(
         KEYS,
@@ -134,7 +134,7 @@ CASES = [
         "wild",
         "a key that may only be used to read",
         program(rule, decrypt_key, queue("orders", kmsMasterKeyId=decrypt_key.arn), to_orders),
-        {"orders": "Let events.amazonaws.com kms:GenerateDataKey there"},
+        {"orders": "Allow kms:GenerateDataKey to events.amazonaws.com in"},
     ),
     Case(
         KEYS,
@@ -305,5 +305,21 @@ CASES = [
                 policy=policy({"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}),
             )
         ),
+    ),
+    # --- keys of other kinds
+    Case(
+        KEYS,
+        "wild",
+        "a replica of a key, for the notices of a topic",
+        program(
+            make("aws:kms/replicaKey:ReplicaKey")(
+                "copy", primaryKeyArn="k", policy=policy(allow("*", "kms:Put*", "*"))
+            ),
+            queue("orders", kmsMasterKeyId=make("aws:kms/replicaKey:ReplicaKey")("copy").arn),
+            make("aws:sns/topicSubscription:TopicSubscription")(
+                "s", topic="t", protocol="sqs", endpoint=queue("orders").arn
+            ),
+        ),
+        {"orders": ("sns.amazonaws.com", "key copy does not allow it")},
     ),
 ]

@@ -43,7 +43,7 @@ RECEIVES, HIDES = "queue-retries-before-dead-letters", "queue-hides-messages-whi
 
 CASES = [
     # --- queue-retries-before-dead-letters
-    Case(RECEIVES, "plain", "once", program(dead, redriven(1)), {"orders": "1 receives"}, silent_at_preview=True),
+    Case(RECEIVES, "plain", "once", program(dead, redriven(1)), {"orders": "1 receive"}, silent_at_preview=True),
     Case(
         RECEIVES,
         "wild",
@@ -62,7 +62,7 @@ CASES = [
         "wild",
         "more than SQS takes",
         program(queue("orders", redrivePolicy=json_of(deadLetterTargetArn=ELSEWHERE, maxReceiveCount=1001))),
-        {"orders": "SQS refuses"},
+        {"orders": "SQS rejects"},
     ),
     Case(
         RECEIVES,

@@ -161,7 +161,7 @@ CASES = [
         "plain",
         "a day",
         program(queue("orders", messageRetentionSeconds=DAYS)),
-        {"orders": ("messageRetentionSeconds is 86400", "Set it to 604800")},
+        {"orders": ("messageRetentionSeconds is 86400", "to 604800")},
     ),
     Case(KEEPS, "wild", "left to AWS", program(queue("orders")), {"orders": "absent, which means 4 days"}),
     Case(KEEPS, "wild", "as text", program(queue("orders", messageRetentionSeconds="345600")), {"orders": "345600"}),

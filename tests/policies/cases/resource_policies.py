@@ -140,14 +140,13 @@ CASES = [
         "wild",
         "a function",
         program(permission("p", function="f", action="lambda:InvokeFunction", principal="*")),
-        {"p": "lets everybody in"},
+        {"p": "grants public access"},
     ),
     Case(
         PUBLIC,
-        "wild",
+        "near miss",
         "a function, to whatever comes for this account",
         program(permission("p", function="f", action="lambda:InvokeFunction", principal="*", sourceAccount=ACCOUNT)),
-        {"p": "principal is *"},
     ),
     Case(
         PUBLIC,
@@ -370,5 +369,30 @@ CASES = [
                 allow(service("s3"), "sqs:SendMessage", "*", {"ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:uploads"}})
             ),
         ),
+    ),
+    Case(
+        ADMITTED,
+        "near miss",
+        "EventBridge and S3 to a replica of a key, which are let in without a condition",
+        program(
+            make("aws:kms/replicaKey:ReplicaKey")(
+                "copy",
+                policy=policy(allow(service("events"), "kms:Decrypt", "*"), allow(service("s3"), "kms:Decrypt", "*")),
+            )
+        ),
+    ),
+    Case(
+        ADMITTED,
+        "wild",
+        "a topic to traces, and a user pool to an address, for anybody",
+        program(
+            make("aws:xray/resourcePolicy:ResourcePolicy")(
+                "x", policyDocument=policy(allow(service("sns"), "xray:PutTraceSegments", "*"))
+            ),
+            make("aws:ses/identityPolicy:IdentityPolicy")(
+                "i", policy=policy(allow(service("cognito-idp"), "ses:SendEmail", "*"))
+            ),
+        ),
+        {"x": "sns.amazonaws.com", "i": "cognito-idp"},
     ),
 ]

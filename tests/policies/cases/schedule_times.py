@@ -19,7 +19,7 @@ CASES = [
         "plain",
         "left to AWS",
         program(every("rate(1 hour)")),
-        {"nightly": ("every 3600 s", "is absent, which means 86400", "less than 3600, such as 1800")},
+        {"nightly": ("after 3600 s", "is absent, which means 86400", "less than 3600, such as 1800")},
     ),
     Case(RETRIES, "plain", "a day, daily", program(every("cron(0 3 * * ? *)", 86400)), {"nightly": "86400"}),
     Case(RETRIES, "wild", "as text", program(every("rate(30 minutes)", "1800")), {"nightly": "1800"}),
@@ -27,11 +27,11 @@ CASES = [
         RETRIES, "wild", "every minute", program(every("rate(1 minute)", 60)), {"nightly": "maximumRetryAttempts to 0"}
     ),
     Case(
-        RETRIES, "wild", "twice in the night", program(every("cron(0 23,1 * * ? *)", 7200)), {"nightly": "every 7200 s"}
+        RETRIES, "wild", "twice in the night", program(every("cron(0 23,1 * * ? *)", 7200)), {"nightly": "after 7200 s"}
     ),
-    Case(RETRIES, "wild", "on workdays", program(every("cron(0 9 ? * MON-FRI *)")), {"nightly": "every 86400 s"}),
+    Case(RETRIES, "wild", "on workdays", program(every("cron(0 9 ? * MON-FRI *)")), {"nightly": "after 86400 s"}),
     Case(
-        RETRIES, "wild", "the last and the first", program(every("cron(0 9 1,L * ? *)")), {"nightly": "every 86400 s"}
+        RETRIES, "wild", "the last and the first", program(every("cron(0 9 1,L * ? *)")), {"nightly": "after 86400 s"}
     ),
     Case(RETRIES, "compliant", "half the period", program(every("rate(1 hour)", 1800, 10))),
     Case(RETRIES, "unknown", "how often", program(every(UNKNOWN, 3600))),
@@ -62,20 +62,20 @@ CASES = [
         for kind, expression, words in [
             ("plain", "every hour", "neither"),
             ("plain", "rate(10 seconds)", "minutes, hours or days"),
-            ("wild", "rate(10)", "value unit"),
+            ("wild", "rate(10)", "a value and a unit"),
             ("wild", "rate(0 hours)", "at least 1"),
-            ("wild", "cron(0 3 ? * \u017fun *)", "other than ASCII"),
+            ("wild", "cron(0 3 ? * \u017fun *)", "non-ASCII"),
             ("wild", "rate( 1 hour )", "rate"),
-            ("wild", "cron(0 3 * * * *)", "has to be ?"),
-            ("wild", "cron(0 3 ? * ? *)", "has to be ?"),
+            ("wild", "cron(0 3 * * * *)", "must be ?"),
+            ("wild", "cron(0 3 ? * ? *)", "must be ?"),
             ("wild", "cron(0 3 * * ?)", "six fields"),
             ("wild", "0 3 * * *", "neither"),
-            ("wild", "cron(0 24 * * ? *)", "24 is no value for hours"),
-            ("wild", "cron(0/0 3 * * ? *)", "no step"),
-            ("wild", "cron(? 3 * * ? *)", "cannot stand for minutes"),
-            ("wild", "cron(0 3 ? * 0 *)", "0 is no value for day-of-week"),
-            ("wild", "at(2030-01-01T03:00:00Z)", "without a zone"),
-            ("wild", "at(2030-02-30T03:00:00)", "there is no time"),
+            ("wild", "cron(0 24 * * ? *)", "24 is not a valid value for hours"),
+            ("wild", "cron(0/0 3 * * ? *)", "not a valid step"),
+            ("wild", "cron(? 3 * * ? *)", "not valid for minutes"),
+            ("wild", "cron(0 3 ? * 0 *)", "0 is not a valid value for day-of-week"),
+            ("wild", "at(2030-01-01T03:00:00Z)", "without a time zone"),
+            ("wild", "at(2030-02-30T03:00:00)", "is not a valid time"),
         ]
     ),
     Case(ACCEPTED, "compliant", "hourly", program(schedule("nightly", scheduleExpression="rate(1 hour)"))),

@@ -51,6 +51,13 @@ CASES = [
         {"starter": "no condition on aws:SourceAccount"},
         silent_at_preview=True,
     ),
+    Case(
+        TRUSTS,
+        "wild",
+        "accounts that begin so",
+        trusted({"StringLike": {"aws:SourceAccount": "1111*", "aws:SourceArn": f"{GROUPS}/x"}}, groupName="x"),
+        {"starter": "no condition on aws:SourceAccount"},
+    ),
     *(
         Case(
             TRUSTS,
@@ -62,9 +69,9 @@ CASES = [
         for what, arn, words in [
             ("every group", f"{GROUPS}/*", "every group"),
             ("everything of Scheduler", f"arn:aws:scheduler:*:{ACCOUNT}:*", "every group"),
-            ("the schedule", f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/x/nightly", "not the schedule's"),
+            ("the schedule", f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/x/nightly", "not of the schedule"),
             ("another group", f"{GROUPS}/y", "in the group x"),
-            ("the default group, in which it is not", [f"{GROUPS}/default"], "Set it to the ARN of that group"),
+            ("the default group, in which it is not", [f"{GROUPS}/default"], "to the ARN of that group"),
         ]
     ),
     Case(

@@ -120,7 +120,7 @@ CASES = [
             queue_policy("dead", queueUrl=dead.url, policy=policy(allow(SCHEDULER, "sqs:SendMessage", dead.arn))),
             at(),
         ),
-        {"nightly": "no queue policy"},
+        {"nightly": "a queue policy cannot replace this"},
         silent_at_preview=True,
     ),
     Case(
@@ -128,7 +128,7 @@ CASES = [
         "wild",
         "the role has no policy at all",
         program(group, dead, job, starter, at()),
-        {"nightly": "Allow it in a policy of the role"},
+        {"nightly": "missing permissions to a policy of the role"},
     ),
     Case(
         REACHES,
@@ -262,7 +262,19 @@ CASES = [
             ),
         }.items()
     ),
-    Case(REACHES, "near miss", "a queue of another stack", program(group, job, starter, at(dead_letters=ELSEWHERE))),
+    Case(
+        REACHES,
+        "wild",
+        "a queue of another stack",
+        program(group, job, starter, at(dead_letters=ELSEWHERE)),
+        {"nightly": ("shared-dead", "lacks sqs:SendMessage")},
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "a queue of another stack that it may send to",
+        program(group, job, starter, may(allowed("sqs:SendMessage", ELSEWHERE)), at(dead_letters=ELSEWHERE)),
+    ),
     Case(REACHES, "near miss", "no dead letters, which another rule says", program(starter, schedule("nightly"))),
     # --- schedule-role-may-call-its-target
     Case(
@@ -287,7 +299,7 @@ CASES = [
             "wild",
             f"{what} may assume it",
             program(dead, job, own := role("starter", assumeRolePolicy=policy(*trust)), both, at(own)),
-            {"nightly": "does not let scheduler.amazonaws.com assume it"},
+            {"nightly": "does not allow scheduler.amazonaws.com to assume it"},
         )
         for what, trust in {
             "only EventBridge": (assumed("events.amazonaws.com"),),
@@ -338,16 +350,36 @@ CASES = [
     ),
     Case(
         CALLS,
-        "near miss",
+        "wild",
         "an API by its name",
         program(
             starter,
             schedule("n", target={"arn": "arn:aws:scheduler:::aws-sdk:ecs:updateService", "roleArn": starter.arn}),
         ),
+        {"n": "lacks ecs:UpdateService"},
+    ),
+    *(
+        Case(
+            CALLS,
+            "near miss",
+            f"{api} by its name, with {action}",
+            program(
+                starter,
+                may(allowed(action, "arn:aws:dynamodb:eu-west-1:1:table/notes")),
+                schedule("n", target={"arn": f"arn:aws:scheduler:::aws-sdk:{api}", "roleArn": starter.arn}),
+            ),
+        )
+        for api, action in (
+            ("dynamodb:putItem", "dynamodb:PutItem"),
+            ("lambda:invoke", "lambda:InvokeFunction"),
+            ("sfn:startExecution", "states:StartExecution"),
+            ("s3:deleteObjects", "s3:DeleteObject"),
+            ("unheardof:putItem", "dynamodb:PutItem"),
+        )
     ),
     Case(
         CALLS,
-        "near miss",
+        "wild",
         "a function elsewhere, a role elsewhere",
         program(
             job,
@@ -355,6 +387,7 @@ CASES = [
             schedule("a", target={"arn": "arn:aws:lambda:eu-west-1:1:function:f", "roleArn": starter.arn}),
             schedule("b", target={"arn": job.arn, "roleArn": "arn:aws:iam::1:role/r"}),
         ),
+        {"a": "lacks lambda:InvokeFunction on arn:aws:lambda:eu-west-1:1:function:f"},
     ),
     Case(
         CALLS,

@@ -94,9 +94,28 @@ CASES = [
         for expression, days in {
             "rate(100 days)": "100 days",
             "cron(0 8 1 JAN,JUL ? *)": "184 days",
-            "cron(0 8 1 1 ? *)": "365 days",
+            "cron(0 8 1 1 ? *)": "366 days",
             "cron(0 8 1 */4 ? *)": "123 days",
+            "cron(0 8 29 2 ? *)": "1461 days",
+            "cron(0 8 30 2 ? *)": "a day that never comes",
+            "cron(0 8 ? * 2#5 *)": "119 days",
+            "cron(0 1 ? FEB,AUG sun *)": "days",
         }.items()
+    ),
+    Case(
+        OFTEN,
+        "wild",
+        "the 31st, which two months on end may not have",
+        program(database, rotated({"scheduleExpression": "cron(0 8 31 * ? *)"})),
+        {"database": "61 days"},
+        config={"maxRotationDays": 60},
+    ),
+    Case(
+        OFTEN,
+        "near miss",
+        "working days, which are three days apart at most",
+        program(database, rotated({"scheduleExpression": "cron(0 8 ? * mon-fri *)"})),
+        config={"maxRotationDays": 3},
     ),
     Case(
         OFTEN,
@@ -117,7 +136,14 @@ CASES = [
     Case(OFTEN, "unknown", "how often", program(database, rotated({"automaticallyAfterDays": UNKNOWN}))),
     *(
         Case(OFTEN, "near miss", expression, program(database, rotated({"scheduleExpression": expression})))
-        for expression in ("rate(4 hours)", "cron(0 16 1 * ? *)", "cron(0 8 1 1/2 ? *)", "cron(0 9 ? * 2#1 *)")
+        for expression in (
+            "rate(4 hours)",
+            "rate(1 hours)",
+            "cron(0 16 1 * ? *)",
+            "cron(0 8 31 * ? *)",
+            "cron(0 8 1 1/2 ? *)",
+            "cron(0 9 ? * 2#1 *)",
+        )
     ),
     Case(
         OFTEN,

@@ -75,7 +75,7 @@ everything = (own, claim, notify, other, critical, jobs, incidents)
 
 CASES = [
     # --- state-machine-logs-errors
-    Case(LOGS, "plain", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set it to ERROR")}),
+    Case(LOGS, "plain", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set level to ERROR")}),
     Case(LOGS, "plain", "switched off", program(logging(level="OFF")), {"flow": "level is OFF"}),
     Case(
         LOGS,
@@ -90,7 +90,7 @@ CASES = [
         "wild",
         "to a group without :*",
         program(logging(level="ERROR", logDestination=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flow")),
-        {"flow": "Put :* behind"},
+        {"flow": "Append :*"},
     ),
     Case(LOGS, "compliant", "errors", program(logs, logging(level="ERROR", logDestination=concat(logs.arn, ":*")))),
     Case(LOGS, "unknown", "the level", program(logging(level=UNKNOWN, logDestination="x:*"))),
@@ -104,7 +104,7 @@ CASES = [
         "plain",
         "an action that no step takes",
         program(*everything, flow(invoked(claim.arn)), may(calls_claim, allowed("sqs:SendMessage", jobs.arn))),
-        {"flow": ("statement 2 of steps allows sqs:SendMessage", "Remove it")},
+        {"flow": ("statement 2 of steps allows sqs:SendMessage", "Remove ")},
         silent_at_preview=True,
     ),
     Case(

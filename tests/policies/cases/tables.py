@@ -4,6 +4,8 @@ from tests.policies.programs import UNKNOWN, Case, Secret, make, program, table
 
 RESTORED, PROTECTED = "table-is-restorable", "table-is-protected-from-deletion"
 EXPIRES = "table-of-history-expires"
+replica = make("aws:dynamodb/tableReplica:TableReplica")
+
 EVERYWHERE = {"developmentStacks": []}
 TTL = {"attributeName": "expires_at", "enabled": True}
 
@@ -22,7 +24,7 @@ CASES = [
         "wild",
         "off as text, in the list of an older provider",
         program(table("orders", pointInTimeRecovery=[{"enabled": "false"}])),
-        {"orders": "Set it to true"},
+        {"orders": "enabled to true"},
     ),
     Case(
         RESTORED,
@@ -107,5 +109,50 @@ CASES = [
             "on as text": table("order-history", ttl={"attributeName": "expires_at", "enabled": "true"}),
             "no table": make("aws:cloudwatch/logGroup:LogGroup")("history"),
         }.items()
+    ),
+    # --- replicas
+    Case(
+        RESTORED,
+        "wild",
+        "replicas, in the table and by themselves",
+        program(
+            table("orders", pointInTimeRecovery={"enabled": True}, replicas=[{"regionName": "eu-central-1"}]),
+            replica("copy", globalTableArn="t", pointInTimeRecovery=False),
+        ),
+        {"orders": ("eu-central-1", "is absent"), "copy": "pointInTimeRecovery is false"},
+    ),
+    Case(
+        PROTECTED,
+        "wild",
+        "replicas, in the table and by themselves",
+        program(
+            table(
+                "orders",
+                deletionProtectionEnabled=True,
+                replicas=[{"regionName": "eu-central-1", "deletionProtectionEnabled": False}],
+            ),
+            replica("copy", globalTableArn="t"),
+        ),
+        {"orders": ("eu-central-1", "is false"), "copy": "deletionProtectionEnabled is absent"},
+        config=EVERYWHERE,
+    ),
+    Case(
+        RESTORED,
+        "compliant",
+        "replicas that can be restored too",
+        program(
+            table(
+                "orders",
+                pointInTimeRecovery={"enabled": True},
+                replicas=[{"regionName": "eu-central-1", "pointInTimeRecovery": True}],
+            ),
+            replica("copy", globalTableArn="t", pointInTimeRecovery=True),
+        ),
+    ),
+    Case(
+        RESTORED,
+        "unknown",
+        "the replicas",
+        program(table("o", pointInTimeRecovery={"enabled": True}, replicas=UNKNOWN)),
     ),
 ]

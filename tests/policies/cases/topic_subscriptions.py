@@ -88,7 +88,7 @@ CASES = [
             "wild",
             what,
             program(news, other, dead, subscribed(), admits(statement)),
-            {"hook": "the policy of dead does not let sns.amazonaws.com sqs:SendMessage"},
+            {"hook": "the policy of dead does not allow sqs:SendMessage to sns.amazonaws.com"},
             silent_at_preview=True,
         )
         for what, statement in {
@@ -148,7 +148,7 @@ CASES = [
         "wild",
         "a queue of another Region",
         program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:theirs"})),
-        {"hook": ("us-east-1", f"have to be in {REGION}")},
+        {"hook": ("us-east-1", f"has to be in {REGION}")},
         silent_at_preview=True,
     ),
     Case(

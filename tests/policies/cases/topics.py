@@ -81,9 +81,9 @@ CASES = [
     Case(
         LIMITED,
         "plain",
-        "everybody",
+        "anyone",
         program(topic("news", policy=policy(allow("*", "sns:Publish", "*")))),
-        {"news": ("lets everybody publish", "statement 1")},
+        {"news": ("lets anyone publish", "statement 1")},
     ),
     Case(
         LIMITED,
@@ -156,7 +156,7 @@ CASES = [
         "plain",
         "held to a rule",
         program(news, guarded(allow(EVENTS, "sns:Publish", news.arn, SOURCE_ARN))),
-        {"guard": ("aws:sourcearn", "without Condition")},
+        {"guard": ("aws:SourceArn", "without Condition")},
         silent_at_preview=True,
     ),
     Case(
@@ -176,7 +176,7 @@ CASES = [
                 ),
             )
         ),
-        {"news": "aws:sourceaccount"},
+        {"news": "aws:SourceAccount"},
     ),
     Case(PLAIN, "compliant", "none", program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)))),
     Case(PLAIN, "unknown", "the policy", program(topic_policy("guard", arn=news.arn, policy=UNKNOWN))),
@@ -292,7 +292,7 @@ CASES = [
         "wild",
         "a key that names nobody",
         program(paid, own_key(), encrypted(key("own")), to_news),
-        {"news": ("does not name it", "kms:Decrypt and kms:GenerateDataKey")},
+        {"news": ("does not allow it", "kms:Decrypt and kms:GenerateDataKey")},
     ),
     Case(
         KEYS,
@@ -305,7 +305,7 @@ CASES = [
             topic("news", kmsMasterKeyId="alias/own"),
             to_news,
         ),
-        {"news": "AWS's own"},
+        {"news": "the default"},
     ),
     Case(
         KEYS,
@@ -323,7 +323,7 @@ CASES = [
         "wild",
         "a key that may only be used to read",
         program(paid, own_key(uses(action="kms:Decrypt")), encrypted(key("own")), to_news),
-        {"news": "kms:GenerateDataKey there"},
+        {"news": "Allow kms:GenerateDataKey to"},
     ),
     Case(
         KEYS,

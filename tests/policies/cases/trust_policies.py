@@ -42,13 +42,13 @@ OPEN, TRUSTED = "role-trust-is-not-open", "trusted-service-acts-for-a-known-sour
 
 CASES = [
     # --- role-trust-is-not-open
-    Case(OPEN, "plain", "everybody", program(trusting({"AWS": "*"})), {"app": ("everybody", "Principal *")}),
+    Case(OPEN, "plain", "everybody", program(trusting({"AWS": "*"})), {"app": ("anyone", "Principal *")}),
     Case(
         OPEN,
         "wild",
         "everybody who knows a word",
         program(trusting("*", {"StringEquals": {"sts:ExternalId": "letmein"}})),
-        {"app": "without a condition that says who"},
+        {"app": "with no condition"},
     ),
     Case(
         OPEN,
@@ -176,7 +176,7 @@ CASES = [
         "wild",
         "one of two services, by name of a Region",
         program(trusting({"Service": ["lambda.amazonaws.com", "states.eu-west-1.amazonaws.com"]})),
-        {"app": "assumed by states.eu-west-1.amazonaws.com on"},
+        {"app": "assumed by states.eu-west-1.amazonaws.com for"},
     ),
     Case(
         TRUSTED,

@@ -1,0 +1,35 @@
+"""Decides whether what a service sends as itself arrives: at a queue or a topic by its policy, at a function too."""
+
+from typing import Any
+
+from . import admission, function_permissions, kinds
+from .finding import Finding
+from .function_permissions import Caller
+from .stack import Resource, Stack
+
+DESTINATIONS = (kinds.QUEUE, kinds.TOPIC, kinds.FUNCTION, kinds.FUNCTION_ALIAS)
+_ACTIONS = {kinds.QUEUE: ("sqs:SendMessage", "QueuePolicy"), kinds.TOPIC: ("sns:Publish", "TopicPolicy")}
+
+
+def find_obstacle(stack: Stack, called: Any, to: Resource, caller: Caller) -> Finding | None:
+    """Why nothing arrives, and the fix; None where it arrives. `called` is the value that names the destination.
+
+    Raises Undecided where nobody can tell.
+    """
+    if to.type not in _ACTIONS:
+        reason = function_permissions.denial_reason(stack, called, to, caller)
+        return Finding(f"{reason}.", function_permissions.advice(to, caller)) if reason else None
+    action, holder = _ACTIONS[to.type]
+    reason = admission.refusal(stack, to, admission.request(caller.service, action, to, caller.arn))
+    if reason is None:
+        return None
+    return Finding(
+        f"{reason}.",
+        f"Allow {action} to {caller.service} in a {holder}, with a condition on aws:SourceArn that matches the "
+        f"{caller.noun}.",
+    )
+
+
+def is_fifo(to: Resource) -> bool:
+    """Whether a queue or a topic is FIFO. Raises Undecided where that is unknown."""
+    return bool(to.flag("fifoQueue" if to.type == kinds.QUEUE else "fifoTopic", absent=False))

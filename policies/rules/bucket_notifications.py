@@ -1,0 +1,106 @@
+"""Bucket notifications: they are delivered, and a bucket sends the events that a rule matches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .. import admission, arns, delivery, kinds, values
+from ..finding import Complaints, Finding
+from ..function_permissions import Caller
+from ..rule import each, stack_rule
+from ..stack import Resource, Stack
+from ..values import Mark, Undecided
+
+SERVICE = "s3.amazonaws.com"
+_DESTINATIONS = (
+    ("queues.queueArn", (kinds.QUEUE,)),
+    ("topics.topicArn", (kinds.TOPIC,)),
+    ("lambdaFunctions.lambdaFunctionArn", (kinds.FUNCTION, kinds.FUNCTION_ALIAS)),
+)
+"""Where a notification names its destinations, and of which types they are."""
+NOT_FIFO = Finding("S3 does not notify FIFO queues and topics.", "Use a standard queue or topic.")
+_BY_TRAIL = "AWS API Call via CloudTrail"
+
+_GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
+
+
+@stack_rule(
+    kinds.BUCKET_NOTIFICATION,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/grant-destinations-permissions-to-s3.html",
+)
+def bucket_notification_reaches_its_destination(notification: Resource, stack: Stack) -> Complaints:
+    """S3 may deliver a bucket's notifications to their queue, topic or function, which is not FIFO.
+
+    Allow s3.amazonaws.com to send in the destination's policy, with a condition on the bucket's ARN.
+    """
+    bucket, arn = _bucket(stack, notification)
+    caller = Caller(SERVICE, "s3", "bucket", bucket, arn)
+
+    def judge(destination: tuple[Any, Resource]) -> Complaints:
+        value, to = destination
+        if to.type in (kinds.QUEUE, kinds.TOPIC) and delivery.is_fifo(to):
+            obstacle: Finding | None = NOT_FIFO
+        else:
+            obstacle = delivery.find_obstacle(stack, value, to, caller)
+        return obstacle and obstacle.prefix(f"The bucket notification {notification.name} cannot reach {to.name}: ")
+
+    yield from each(_destinations(stack, notification), judge)
+    for path, _ in _DESTINATIONS:
+        for value in _texts(notification, path):
+            if value.endswith(".fifo") and stack.find(value, kinds.QUEUE, kinds.TOPIC) is None:
+                yield NOT_FIFO.prefix(f"The bucket notification {notification.name} cannot reach {value}: ")
+
+
+@stack_rule(
+    kinds.EVENT_RULE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/enable-event-notifications-eventbridge.html",
+)
+def bucket_sends_the_events_of_its_rule(event_rule: Resource, stack: Stack) -> Complaints:
+    """A bucket whose events a rule matches sends them to EventBridge, which is off by default.
+
+    Set eventbridge to true in the bucket's BucketNotification.
+    """
+    pattern = event_rule.document("eventPattern") or {}
+    if pattern.get("source") != ["aws.s3"] or _BY_TRAIL in values.items(pattern.get("detail-type")):
+        return
+    for name in values.items(values.at(pattern, "detail.bucket.name")):
+        bucket = stack.find(name, *kinds.BUCKETS) if isinstance(name, str) else None
+        if bucket is None or bucket.looked_up:
+            continue
+        found = stack.referring(bucket, "bucket", kinds.BUCKET_NOTIFICATION)
+        if values.any_of(found.all(), lambda one: one.flag("eventbridge", absent=False)):
+            continue
+        yield Finding(
+            f"The rule {event_rule.name} matches events that the bucket {bucket.name} does not send: no "
+            "BucketNotification of the bucket has eventbridge.",
+            "Set eventbridge to true in the bucket's BucketNotification.",
+        )
+
+
+def _destinations(stack: Stack, notification: Resource) -> Iterator[tuple[str | Mark, Resource]]:
+    for path, types in _DESTINATIONS:
+        yield from stack.targets(notification, path, *types)
+
+
+def _texts(notification: Resource, path: str) -> list[str]:
+    try:
+        return [one for one in values.every(notification.props, path) if isinstance(one, str)]
+    except Undecided:
+        return []
+
+
+def _bucket(stack: Stack, notification: Resource) -> tuple[Resource | None, str | None]:
+    """The bucket of a notification, and its ARN, as far as they are known: the name of a bucket says its ARN."""
+    try:
+        bucket = stack.target(notification, "bucket", *kinds.BUCKETS)
+    except Undecided:
+        bucket = None
+    name = notification.value("bucket")
+    partitions = (
+        found[0] for path, _ in _DESTINATIONS for one in _texts(notification, path) if (found := arns.parts(one))
+    )
+    written = f"arn:{next(partitions, 'aws')}:s3:::{name}" if isinstance(name, str) and name else None
+    return bucket, admission.known_arn(bucket) or (written if bucket is None else None)

@@ -1,0 +1,264 @@
+"""Dead-letter queues: failed messages get there, are kept long enough, and raise an alarm."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import admission, arns, dead_letters, delivery, kinds, values
+from ..dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
+from ..finding import Complaints, Finding
+from ..rule import each, stack_rule
+from ..stack import Resource, Stack
+from ..values import Undecided, any_of
+
+_VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
+_QUERIED = "metricQueries.metric.dimensions.QueueName"
+_NATIVE_ALARM = "aws-native:cloudwatch:Alarm"
+_SILENCING = (
+    ("metricQueries.expression", kinds.METRIC_ALARM),
+    ("dimensions.value", _NATIVE_ALARM),
+    ("metrics.metricStat.metric.dimensions.value", _NATIVE_ALARM),
+)
+"""Where an alarm may name a queue that no rule can judge: in a query whose text is not known yet, or as an alarm of
+Pulumi's other provider."""
+
+_GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sqs-dead-letter-queues.html",
+)
+def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
+    """A queue has a dead-letter queue, unless it is one itself.
+
+    Set redrivePolicy to the deadLetterTargetArn of another queue and a maxReceiveCount.
+    """
+    holder = dead_letters.redrive(stack, queue)
+    if holder is not None and (
+        not _readable(holder, "redrivePolicy") or holder.has("redrivePolicy.deadLetterTargetArn")
+    ):
+        return None
+    # One that nothing names is a mistake of another kind.
+    if dead_letters.serves(stack, queue) or dead_letters.is_named_so(queue):
+        return None
+    found = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
+    return Finding(
+        f"The queue {queue.name} has no dead-letter queue, so a message that keeps failing is lost when it expires: "
+        f"{found}.",
+        "Set redrivePolicy to the deadLetterTargetArn of another queue and a maxReceiveCount.",
+    )
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_GUIDE}/sqs-configure-dead-letter-queue.html",
+)
+def dead_letter_queue_is_used(queue: Resource, stack: Stack) -> Complaints:
+    """A queue that is named as a dead-letter queue is used as one by something in the stack.
+
+    Set it as the dead-letter queue of its sources, or set redriveAllowPolicy to byQueue if they are in another stack.
+    """
+    if not dead_letters.is_named_so(queue) or dead_letters.serves(stack, queue):
+        return None
+    if dead_letters.redrive(stack, queue) is not None:
+        return None
+    return Finding(
+        f"The queue {queue.name} is named as a dead-letter queue, but nothing in this stack uses it as one: no queue, "
+        "target, subscription, schedule, function or pipe refers to it.",
+        f"Set {queue.name} as the dead-letter queue of its sources, or set its redriveAllowPolicy to byQueue if they "
+        "are in another stack.",
+    )
+
+
+@stack_rule(
+    kinds.QUEUE,
+    kinds.REDRIVE_POLICY,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/sqs-dead-letter-queues.html",
+)
+def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complaints:
+    """A queue's dead-letter queue is of the same kind, account and Region, and its redrive allow policy admits it.
+
+    Set deadLetterTargetArn to such a queue, and name the source in its redriveAllowPolicy.
+    """
+    path = "redrivePolicy.deadLetterTargetArn"
+    if not holder.has(path):
+        return
+    queue = holder if holder.type == kinds.QUEUE else stack.target(holder, "queueUrl", kinds.QUEUE)
+    target = stack.target(holder, path, kinds.QUEUE)
+    arn = admission.known_arn(target) or _text(holder, path)
+    if queue is None:
+        return
+
+    def judge(check: Callable[[], Finding | None]) -> Complaints:
+        obstacle = check()
+        where = "" if holder is queue else f" by {holder.name}"
+        return obstacle and obstacle.prefix(
+            f"Failed messages of the queue {queue.name} cannot be moved to a dead-letter queue{where}: "
+        )
+
+    yield from each(
+        (
+            lambda: _of_another_kind(queue, target, arn),
+            lambda: _elsewhere(admission.known_arn(queue), arn),
+            lambda: _find_redrive_denial(stack, queue, target) if target else None,
+        ),
+        judge,
+    )
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/setting-up-dead-letter-queue-retention.html",
+)
+def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complaints:
+    """A dead-letter queue keeps messages longer than its source queues, since the age of a message is kept.
+
+    Set the dead-letter queue's messageRetentionSeconds to 1209600, which is 14 days.
+    """
+    kept = queue.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
+
+    def outlived(source: Resource) -> Complaints:
+        before = source.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
+        # In a FIFO queue the clock starts anew when a message becomes a dead letter.
+        if kept > before or source.flag("fifoQueue", absent=False):
+            return None
+        advice = f"messageRetentionSeconds of {queue.name} to more than that, for example to 1209600"
+        if before >= 14 * DAY:
+            advice = f"messageRetentionSeconds of {source.name} to less than 1209600, the maximum"
+        return Finding(
+            f"The dead-letter queue {queue.name} may delete a failed message as soon as it arrives: it keeps messages "
+            f"{show_days(kept)}, counted from when they were sent to {source.name}, which keeps them "
+            f"{show_days(before)}.",
+            f"Set {advice}.",
+        )
+
+    yield from each(dict.fromkeys(dead_letters.sources(stack, queue)), outlived)
+
+
+@stack_rule(
+    kinds.QUEUE,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_GUIDE}/dead-letter-queues-alarms-cloudwatch.html",
+)
+def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
+    """A dead-letter queue has an alarm on its visible messages.
+
+    Add an alarm on ApproximateNumberOfMessagesVisible of AWS/SQS with the queue's name as QueueName and threshold 1.
+    """
+    if not dead_letters.serves(stack, queue) or stack.once(_is_counted_by_query):
+        return None
+    if any(one.certain or one.undecided for one in (stack.referring(queue, *where) for where in _SILENCING)):
+        return None
+    found = [stack.referring(queue, path, kinds.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
+    alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)
+    if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(one.undecided for one in found):
+        return None
+    return Finding(
+        f"No alarm reports messages in the dead-letter queue {queue.name}: none watches {_VISIBLE_MESSAGES} of AWS/SQS "
+        "with this queue as QueueName.",
+        f"Add an alarm on {_VISIBLE_MESSAGES} of {queue.name} with the threshold 1.",
+    )
+
+
+def _text(holder: Resource, path: str) -> str | None:
+    try:
+        return holder.text(path)
+    except Undecided:
+        return None
+
+
+def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) -> Finding | None:
+    """Why what is named as a dead-letter queue is none, or not FIFO or standard as its source is."""
+    if target is None and arn is None:
+        return None
+    found = arns.parts(arn or "")
+    if found and found[1] != "sqs":
+        return Finding(f"{arn} is no queue.", "Set deadLetterTargetArn to the ARN of a queue.")
+    fifo = delivery.is_fifo(target) if target is not None else str(arn).endswith(".fifo")
+    if fifo == delivery.is_fifo(queue):
+        return None
+    name = target.name if target is not None else arn
+    wanted = "standard" if fifo else "FIFO"
+    return Finding(
+        f"{name} is a {'FIFO' if fifo else 'standard'} queue, and the source is not.",
+        f"Set deadLetterTargetArn to a {wanted} queue.",
+    )
+
+
+def _elsewhere(source: str | None, target: str | None) -> Finding | None:
+    """Why a dead-letter queue is in another Region or account than its source."""
+    here, there = arns.parts(source or ""), arns.parts(target or "")
+    if here is None or there is None or here[2:4] == there[2:4]:
+        return None
+    return Finding(
+        f"{target} is not in the queue's Region and account, which are {here[2]} and {here[3]}.",
+        "Set deadLetterTargetArn to a queue there.",
+    )
+
+
+def _find_redrive_denial(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
+    """Why the redrive allow policy of a dead-letter queue does not admit this queue."""
+    holder = target
+    if not target.has("redriveAllowPolicy"):
+        others = stack.referring(target, "queueUrl", kinds.REDRIVE_ALLOW_POLICY)
+        if not others.some():
+            return None
+        holder = others.certain[0]
+    permission = holder.text("redriveAllowPolicy.redrivePermission")
+    if permission == "denyAll":
+        return Finding(
+            f"the redriveAllowPolicy of {target.name} is denyAll.",
+            f"Set redrivePermission to byQueue, with the ARN of {queue.name} in sourceQueueArns.",
+        )
+    if permission != "byQueue":
+        return None
+    listed = holder.items("redriveAllowPolicy.sourceQueueArns")
+    own = admission.known_arn(queue)
+    if any(isinstance(one, values.Mark) for one in listed) or own is None or own in listed:
+        return None
+    return Finding(
+        f"the redriveAllowPolicy of {target.name} does not name {queue.name}.", "Add its ARN to sourceQueueArns."
+    )
+
+
+def _readable(resource: Resource, path: str) -> bool:
+    try:
+        return resource.document(path) is not None
+    except Undecided:
+        return False
+
+
+def _watches_messages(alarm: Resource, queue: Resource) -> bool:
+    """Whether the alarm watches the messages of this queue, by its one metric or by one of its queries."""
+    if alarm.has("metricName"):
+        is_count = alarm.text("metricName") == _VISIBLE_MESSAGES and alarm.text("namespace") == "AWS/SQS"
+        # The ARN and the URL refer to the queue as well, but CloudWatch knows it by its name alone.
+        return is_count and alarm.text("dimensions.QueueName") == queue.text("name")
+    return any_of(alarm.items("metricQueries"), lambda query: _asks_for_messages(query, queue))
+
+
+def _asks_for_messages(query: Any, queue: Resource) -> bool:
+    metric = values.at(query, "metric")
+    if metric is None or values.text(values.at(metric, "metricName")) != _VISIBLE_MESSAGES:
+        return False
+    is_sqs = values.text(values.at(metric, "namespace")) == "AWS/SQS"
+    return is_sqs and values.text(values.at(metric, "dimensions.QueueName")) == queue.text("name")
+
+
+def _is_counted_by_query(stack: Stack) -> bool:
+    """Whether an alarm selects queues by a query of Metrics Insights: which ones those are only CloudWatch can say."""
+    expressions = (
+        text
+        for alarm in stack.of_type(kinds.METRIC_ALARM)
+        for text in values.every(alarm.props, "metricQueries.expression")
+    )
+    return any(isinstance(text, str) and _VISIBLE_MESSAGES in text for text in expressions)

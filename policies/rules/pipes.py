@@ -1,0 +1,175 @@
+"""Pipes: their role may read the source, call the enrichment, write to the target and keep failed records."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .. import admission, arns, encryption, kinds, outside_targets, role_permissions
+from ..finding import Complaints, Finding
+from ..rule import each, stack_rule
+from ..stack import Resource, Stack
+from ..values import Undecided, any_of
+from .stream_readers import PIPE_STREAMS
+
+SERVICE = "pipes.amazonaws.com"
+_READING = {
+    "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    "kinesis": ("kinesis:GetRecords", "kinesis:GetShardIterator"),
+    "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+}
+"""What a role has to be allowed to read a source, by the service in its ARN
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-permissions.html)."""
+_WRITING = {
+    kinds.QUEUE: ("sqs:SendMessage",),
+    kinds.TOPIC: ("sns:Publish",),
+    kinds.FUNCTION: ("lambda:InvokeFunction",),
+    kinds.FUNCTION_ALIAS: ("lambda:InvokeFunction",),
+    kinds.STATE_MACHINE: ("states:StartExecution", "states:StartSyncExecution"),
+    kinds.EVENT_BUS: ("events:PutEvents",),
+    kinds.API_DESTINATION: ("events:InvokeApiDestination",),
+    kinds.STREAM: ("kinesis:PutRecord", "kinesis:PutRecords"),
+    kinds.DELIVERY_STREAM: ("firehose:PutRecord", "firehose:PutRecordBatch"),
+}
+"""What a role has to be allowed to call a target; one of them is enough."""
+_ENRICHING = {
+    kinds.FUNCTION: ("lambda:InvokeFunction",),
+    kinds.FUNCTION_ALIAS: ("lambda:InvokeFunction",),
+    kinds.STATE_MACHINE: ("states:StartSyncExecution",),
+    kinds.API_DESTINATION: ("events:InvokeApiDestination",),
+}
+"""The same, of what enriches, whose answer the pipe waits for."""
+
+_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
+
+
+@stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
+def pipe_role_may_do_its_work(pipe: Resource, stack: Stack) -> Complaints:
+    """EventBridge Pipes may assume a pipe's role, and the role may read the source, enrich, and write to the target.
+
+    Allow pipes.amazonaws.com in the role's trust policy, and the missing actions in a policy of the role.
+    """
+    role = stack.target(pipe, "roleArn", kinds.ROLE)
+    if role is None or role.looked_up:
+        return
+
+    yield from each([role], lambda one: _untrusting(pipe, one))
+    yield from each(_works(stack, pipe), lambda work: _unpermitted(stack, pipe, role, work))
+
+
+@stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
+def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
+    """A pipe's role may send to the pipe's dead-letter queue or topic.
+
+    Allow the sending in a policy of the role.
+    """
+    for inside in PIPE_STREAMS.values():
+        path = f"{inside}.deadLetterConfig.arn"
+        to = stack.target(pipe, path, kinds.QUEUE, kinds.TOPIC)
+        role = stack.target(pipe, "roleArn", kinds.ROLE)
+        if role is None or role.looked_up:
+            continue
+        if to is not None:
+            missing = role_permissions.missing_to_send(stack, role, pipe, path, to)
+        else:
+            missing = outside_targets.missing_to_call(stack, role, pipe.text(path))
+        if missing:
+            yield Finding(
+                f"The pipe {pipe.name} cannot send failed records to {to.name if to else pipe.text(path)}: its role "
+                f"{role.name} lacks "
+                f"{' and '.join(missing)}.",
+                "Add the missing permissions to a policy of the role.",
+            )
+
+
+@stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/pipes-enrichment.html")
+def pipe_enrichment_answers(pipe: Resource, stack: Stack) -> Complaints:
+    """A state machine that is a pipe's enrichment is an Express workflow: a pipe does not support a standard one.
+
+    Set the state machine's type to EXPRESS.
+    """
+    machine = stack.target(pipe, "enrichment", kinds.STATE_MACHINE)
+    if machine is None or machine.looked_up or machine.text("type") == "EXPRESS":
+        return None
+    return Finding(
+        f"The pipe {pipe.name} cannot use {machine.name} as its enrichment: type of the state machine is "
+        f"{machine.text('type') or 'absent'} and not EXPRESS.",
+        "Set type to EXPRESS.",
+    )
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that the role of a pipe has to do."""
+
+    verb: str
+    """`read` asks for all of the actions, anything else for one of them."""
+    path: str
+    """The property that names what it is done to."""
+    actions: tuple[str, ...]
+    on: Resource | str
+
+
+def _untrusting(pipe: Resource, role: Resource) -> Complaints:
+    if not role.has("assumeRolePolicy") or admission.trusts(role, SERVICE, admission.known_arn(pipe)):
+        return None
+    return Finding(
+        f"The pipe {pipe.name} cannot start: the trust policy of its role {role.name} does not allow {SERVICE} to "
+        "assume it.",
+        f"Allow sts:AssumeRole to the Service {SERVICE} in the trust policy.",
+    )
+
+
+def _unpermitted(stack: Stack, pipe: Resource, role: Resource, work: Work) -> Complaints:
+    if work.verb == "read":
+        missing = [one for one in work.actions if not role_permissions.may(stack, role, one, work.on)]
+    else:
+        allowed = any_of(work.actions, lambda one: role_permissions.may(stack, role, one, work.on))
+        missing = [] if allowed else [" or ".join(work.actions)]
+    missing += _missing_on_key(stack, role, work)
+    if not missing:
+        return None
+    name = work.on.name if isinstance(work.on, Resource) else work.on
+    return Finding(
+        f"The pipe {pipe.name} cannot {work.verb} {name} ({work.path}): its role {role.name} lacks "
+        f"{' and '.join(missing)}.",
+        "Add the missing permissions to a policy of the role.",
+    )
+
+
+def _works(stack: Stack, pipe: Resource) -> Iterator[Work]:
+    """What the role has to do, as far as it is known."""
+    source = pipe.value("source")
+    found = arns.parts(source) if isinstance(source, str) else None
+    if found and found[1] in _READING:
+        queue = _target(stack, pipe, "source", kinds.QUEUE) if found[1] == "sqs" else None
+        yield Work("read", "source", _READING[found[1]], queue or str(source))
+    for verb, path, actions in (("call", "enrichment", _ENRICHING), ("write to", "target", _WRITING)):
+        to = _target(stack, pipe, path, *actions)
+        if to is not None:
+            given = pipe.value(path)
+            # Of a function a policy has to name the version or alias that is called.
+            named = given if to.type == kinds.FUNCTION and isinstance(given, str) and arns.parts(given) else to
+            yield Work(verb, path, actions[to.type], named)
+        elif isinstance(given := pipe.value(path), str):
+            kind = outside_targets.kind_of(given)
+            if kind is not None and kind.type in actions:
+                yield Work(verb, path, actions[kind.type], given)
+
+
+def _target(stack: Stack, pipe: Resource, path: str, *types: str) -> Resource | None:
+    try:
+        return stack.target(pipe, path, *types)
+    except Undecided:
+        return None
+
+
+def _missing_on_key(stack: Stack, role: Resource, work: Work) -> list[str]:
+    """What the role lacks on the key that a queue or a topic is encrypted with."""
+    if isinstance(work.on, str) or work.on.type not in (kinds.QUEUE, kinds.TOPIC):
+        return []
+    key = encryption.key(stack, work.on)
+    uses = ("kms:Decrypt",) if work.verb == "read" else encryption.USES
+    return [
+        f"{use} on the key {key.name}"
+        for use in uses
+        if key is not None and not role_permissions.may(stack, role, use, key)
+    ]

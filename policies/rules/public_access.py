@@ -1,0 +1,188 @@
+"""Public access without a policy: by an access list, a share, or an API without authorization."""
+
+from .. import kinds, policy_documents, values
+from ..access_inputs import ACCESS_BLOCKS, PUBLIC_GRANTS, SEARCH_DOMAINS
+from ..finding import Complaints, Finding
+from ..public_access import WEBSITE
+from ..rule import each, rule, stack_rule
+from ..stack import Resource, Stack
+
+_PUBLIC_VALUES = {
+    "uri": (
+        "http://acs.amazonaws.com/groups/global/AllUsers",
+        "http://acs.amazonaws.com/groups/global/AuthenticatedUsers",
+    ),
+    "group": ("all",),
+    "sharedAccounts": ("all",),
+    "accountIds": ("all", "All"),
+    "allowUnauthenticatedIdentities": (True, "true"),
+}
+_PUBLIC_LISTS = ("public-read", "public-read-write", "authenticated-read")
+"""The values that stand for everybody, by the last part of the path, and canned access lists. "Authenticated" is every
+account there is (https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html)."""
+_SWITCHES = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+_OF_OBJECTS = (*kinds.BUCKETS, *kinds.BUCKET_ACLS, "aws:s3/bucketObject:BucketObject")
+
+_IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_S3_GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
+_API_GUIDE = "https://docs.aws.amazon.com/apigateway/latest/developerguide"
+
+
+@rule(
+    *PUBLIC_GRANTS,
+    severity="critical",
+    enforcement="mandatory",
+    link=f"{_IAM_GUIDE}/access-analyzer-resources.html",
+)
+def resource_is_not_public(holder: Resource) -> Complaints:
+    """A bucket, object, image, snapshot, document or identity pool is not shared with the public.
+
+    Remove the public grant.
+    """
+
+    def judge(path: str) -> Complaints:
+        public = _PUBLIC_VALUES.get(path.rpartition(".")[2], _PUBLIC_LISTS)
+        for value in values.every(holder.props, path):
+            for one in str(value).split(",") if isinstance(value, str) else (value,):
+                if one in public:
+                    advice = f"Remove it from {path}"
+                    if holder.type in _OF_OBJECTS:
+                        advice = f"{WEBSITE}; otherwise remove it from {path}"
+                    return Finding(
+                        f"{holder.name} is public: {path} has {str(one).lower() if one is True else one}.",
+                        f"{advice}.",
+                    )
+        return None
+
+    yield from each(PUBLIC_GRANTS[holder.type], judge)
+
+
+@rule(
+    *ACCESS_BLOCKS,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_S3_GUIDE}/access-control-block-public-access.html",
+)
+def bucket_blocks_public_access(block: Resource) -> Complaints:
+    """The public access block of a bucket, an access point or an account has all four settings on.
+
+    Set blockPublicAcls, blockPublicPolicy, ignorePublicAcls and restrictPublicBuckets to true.
+    """
+    inside = ACCESS_BLOCKS[block.type]
+    if inside and not block.has(inside):
+        return None
+    # The provider leaves a switch of an access point on, and one of a bucket or an account off.
+    off = [one for one in _SWITCHES if not block.flag(f"{inside}.{one}" if inside else one, absent=bool(inside))]
+    if not off:
+        return None
+    return Finding(
+        f"The public access block {block.name} still permits public objects: {', '.join(off)} "
+        f"{'is' if len(off) == 1 else 'are'} not true.",
+        f"Set {'it' if len(off) == 1 else 'each'} to true. {WEBSITE}.",
+    )
+
+
+@stack_rule(
+    kinds.API_METHOD,
+    kinds.API_ROUTE,
+    kinds.HTTP_API,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_API_GUIDE}/apigateway-control-access-to-api.html",
+)
+def api_authorizes_its_callers(holder: Resource, stack: Stack) -> Complaints:
+    """A method or route of an API authorizes its callers, except for CORS preflight requests.
+
+    Set the authorization type to AWS_IAM or to that of an authorizer.
+    """
+    path = "authorization" if holder.type == kinds.API_METHOD else "authorizationType"
+    if holder.type == kinds.HTTP_API:
+        # With a target the API comes with a route for everything, to which no authorizer can be attached.
+        if not holder.has("target"):
+            return None
+        found, advice = "target creates a route without an authorizer", "Declare the routes, with an authorizationType"
+    else:
+        if (holder.text(path) or "NONE") != "NONE" or holder.flag("apiKeyRequired", absent=False):
+            return None
+        found = f"{path} is {holder.text(path) or 'absent'}"
+        advice = f"Set {path} to AWS_IAM or to that of an authorizer"
+    if not _faces_everybody(stack, holder):
+        return None
+    return Finding(
+        f"{holder.name} is public: {found}.",
+        f"{advice}, or make an exemption if the backend authenticates its callers.",
+    )
+
+
+@stack_rule(
+    *SEARCH_DOMAINS,
+    severity="critical",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/opensearch-service/latest/developerguide/ac.html",
+)
+def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
+    """A search domain without a VPC and fine-grained access control grants no public access.
+
+    Set Principal to specific roles or accounts.
+    """
+    for statement in policy_documents.open_statements(policy_documents.statements(holder.value("accessPolicies"))):
+        domain = holder
+        if holder.type in kinds.SEARCH_DOMAIN_POLICIES:
+            domain = stack.target(holder, "domainName", *kinds.SEARCH_DOMAINS) or values.undecided("no domain")
+        if domain.has("vpcOptions") or domain.flag("advancedSecurityOptions.enabled", absent=False):
+            return
+        yield Finding(
+            f"The access policy of {holder.name} makes the domain public: {statement.name} allows "
+            f"{', '.join(statement.actions) or 'all but some actions'} to Principal *, and the domain is neither in a "
+            "VPC nor has fine-grained access control.",
+            "Set Principal to specific roles or accounts.",
+            about=statement.identify(holder),
+        )
+
+
+@stack_rule(
+    kinds.ENDPOINT_SERVICE,
+    kinds.ENDPOINT_SERVICE_PRINCIPAL,
+    severity="high",
+    enforcement="mandatory",
+    link="https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html",
+)
+def endpoint_service_is_not_open(holder: Resource, stack: Stack) -> Complaints:
+    """A VPC endpoint service that accepts every connection lists the principals that may connect.
+
+    List specific principals, or set acceptanceRequired to true.
+    """
+    named = holder.type == kinds.ENDPOINT_SERVICE
+    path = "allowedPrincipals" if named else "principalArn"
+    if "*" not in holder.items(path):
+        return None
+    service = holder if named else stack.target(holder, "vpcEndpointServiceId", kinds.ENDPOINT_SERVICE)
+    if service is None or service.flag("acceptanceRequired", absent=False):
+        return None
+    return Finding(
+        f"Anyone may connect to the endpoint service {service.name}: {path} of {holder.name} has *, and "
+        "acceptanceRequired is not true.",
+        "List specific accounts or roles, or set acceptanceRequired to true.",
+    )
+
+
+def _faces_everybody(stack: Stack, holder: Resource) -> bool:
+    """Whether an API takes this request from everybody: it is no CORS preflight, and nothing else limits callers."""
+    if holder.type == kinds.API_METHOD:
+        api = stack.target(holder, "restApi", kinds.REST_API)
+        return holder.text("httpMethod") != "OPTIONS" and not (api and _is_limited(stack, api))
+    api = holder if holder.type == kinds.HTTP_API else stack.target(holder, "apiId", kinds.HTTP_API)
+    key = holder.text("routeKey") or "$default"
+    protocol = (api.text("protocolType") if api else None) or ("HTTP" if " " in key else "")
+    if protocol == "WEBSOCKET":
+        # Who may connect is asked once, when the connection is opened.
+        return key == "$connect"
+    return protocol == "HTTP" and not key.startswith("OPTIONS ")
+
+
+def _is_limited(stack: Stack, api: Resource) -> bool:
+    """Whether a REST API is private, or has a policy that is not for everybody."""
+    if api.has("endpointConfiguration") and "PRIVATE" in api.items("endpointConfiguration.types"):
+        return True
+    found = policy_documents.statements_about(stack, api)
+    return found is not None and not any(policy_documents.open_statements(found))

@@ -1,0 +1,66 @@
+"""Counts the resources of other providers, which no rule judges: a report without complaints is not about them.
+
+`aws-native` is Pulumi's other provider for AWS (https://www.pulumi.com/registry/packages/aws-native/).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from .finding import Finding
+from .rule import Rule, read_docstring
+from .stack import Resource, Stack
+
+NAME = "resources-are-judged"
+_JUDGED = "aws"
+_ENGINE = "pulumi"
+"""The package of stacks, providers and references to other stacks."""
+_COMPUTING = frozenset({"archive", "cloudinit", "null", "random", "std", "time", "tls"})
+"""Providers whose resources are values of the program: there is nothing outside to judge."""
+
+
+def count_unjudged(stack: Stack) -> Mapping[str, int]:
+    """How many resources of each other provider there are, by the provider's name in the order of names.
+
+    A component is not one of them: what it consists of is judged. Nor is what the program only looks up.
+    """
+    counts = Counter(_package(one) for one in stack.resources if one.custom and not one.looked_up)
+    return {name: counts[name] for name in sorted(counts) if name not in (_JUDGED, _ENGINE, *_COMPUTING)}
+
+
+def describe(counts: Mapping[str, int]) -> Finding | None:
+    """That resources were not judged; None where all were."""
+    parts = [
+        f"1 resource of {name} was not judged" if count == 1 else f"{count} resources of {name} were not judged"
+        for name, count in counts.items()
+    ]
+    if not parts:
+        return None
+    return Finding(f"{', '.join(parts)}: the rules judge resources of the provider {_JUDGED} only.", RULE.fix)
+
+
+def _resources_are_judged(*_: Any, **__: Any) -> None:
+    """Every resource is of the provider aws: the rules do not judge those of aws-native and other providers.
+
+    Use the provider aws for what the rules should judge, and review the other resources by hand.
+    """
+
+
+_DESCRIPTION, _FIX = read_docstring(_resources_are_judged)
+RULE = Rule(
+    name=NAME,
+    description=_DESCRIPTION,
+    fix=_FIX,
+    types=(),
+    severity="low",
+    enforcement="advisory",
+    link="https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/what-is-cloudcontrolapi.html",
+    function=_resources_are_judged,
+    of_stack=True,
+    subject="unjudged",
+)
+"""Judged here and not by its function: it is about the stack as a whole."""
+
+
+def _package(resource: Resource) -> str:
+    return resource.type.partition(":")[0]

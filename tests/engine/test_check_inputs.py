@@ -1,0 +1,81 @@
+"""What the real engine writes is what `python -m policies.check` reads: its events, its state, its file backend."""
+
+import json
+
+import pytest
+from pulumi.automation.events import EngineEvent
+from pulumi_aws import sqs
+
+from policies import state_files
+from tests.engine.harness import EngineStack
+
+ALL = {"jobs", "dead"}
+
+
+def declare_queues() -> None:
+    """Two queues, of which one refers to the other."""
+    dead = sqs.Queue("dead", message_retention_seconds=1_209_600)
+    redrive = dead.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5}))
+    sqs.Queue("jobs", message_retention_seconds=60, redrive_policy=redrive)
+
+
+@pytest.fixture
+def events(monkeypatch):
+    """Each event of the engine as it is written, line by line."""
+    lines: list[str] = []
+    read = EngineEvent.from_json
+
+    def record(data):
+        lines.append(json.dumps(data))
+        return read(data)
+
+    monkeypatch.setattr(EngineEvent, "from_json", record)
+    return lines
+
+
+def list_queues(contents):
+    return {one.name for one in contents.resources if one.type.startswith("aws:")}
+
+
+def read_lines(lines):
+    contents = state_files.read("\n".join(lines).encode())
+    lines.clear()
+    return contents
+
+
+def test_events_state_and_file_of_one_stack_are_read_alike(aws, tmp_path, events):
+    stack = EngineStack(tmp_path, aws, "dev", run_program=declare_queues)
+    file = tmp_path / "state" / ".pulumi" / "stacks" / "rotation-guard" / "dev.json"
+
+    new = state_files.read(file.read_bytes())
+    stack.preview()
+    preview = read_lines(events)
+    stack.up()
+    up = read_lines(events)
+    stack.preview()
+    unchanged = read_lines(events)
+    exported, stored = (state_files.read(data) for data in (json.dumps(stack.export()).encode(), file.read_bytes()))
+    stack.destroy()
+    destroyed = read_lines(events)
+
+    assert new.resources == ()
+    for contents in (preview, up, unchanged, exported, stored):
+        assert list_queues(contents) == ALL
+        assert (contents.failure, contents.missing, contents.pending) == (None, 0, 0)
+        assert {one.name for one in contents.resources if one.custom and one.type.startswith("aws:")} == ALL
+    assert (preview.operation, up.operation, unchanged.operation) == ("preview", "update", "preview")
+    [jobs] = [one for one in up.resources if one.name == "jobs"]
+    [dead] = [one for one in up.resources if one.name == "dead"]
+    assert jobs.document("redrivePolicy")["deadLetterTargetArn"] == dead.text("arn")
+    assert (list_queues(destroyed), destroyed.failure) == (set(), None)
+
+
+def test_events_of_an_update_that_failed_say_so(aws, tmp_path, events):
+    stack = EngineStack(tmp_path, aws, "dev", run_program=declare_queues)
+
+    assert stack.up(refuses="::jobs").failed
+
+    contents = read_lines(events)
+    assert contents.failure
+    assert contents.operation == "update"
+    assert not stack.destroy().failed

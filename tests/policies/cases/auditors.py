@@ -1,0 +1,128 @@
+"""What the rules have to say about roles that audit, and about documents with a key twice."""
+
+from tests.policies.cases.fixed_values import (
+    AUDITS,
+    TWICE,
+    auditor,
+    bucket_policy,
+    deny,
+    in_bucket,
+    managed_policy,
+    may,
+    reading,
+)
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    policy,
+    program,
+    role,
+)
+
+CASES = [
+    # --- auditor-reads-no-secret
+    *(
+        Case(
+            AUDITS,
+            "wild",
+            what,
+            program(auditor, reading(statement)),
+            {"rotation-audit": "secretsmanager:GetSecretValue"},
+        )
+        for what, statement in (
+            (
+                "everything in the account",
+                may("secretsmanager:Get*", f"arn:aws:*:{REGION}:{ACCOUNT}:*"),
+            ),
+            ("whatever begins so", may("secretsmanager:GetSecretValue", "arn:aws:secretsm*")),
+            (
+                "all but one secret",
+                {
+                    "Effect": "Allow",
+                    "Action": "secretsmanager:GetSecretValue",
+                    "NotResource": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:prod/*",
+                },
+            ),
+        )
+    ),
+    Case(
+        AUDITS,
+        "wild",
+        "all of them, where only some are denied",
+        program(
+            auditor,
+            reading(
+                may("secretsmanager:GetSecretValue", "*"),
+                may("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:prod/*", "Deny"),
+            ),
+        ),
+        {"rotation-audit": "secretsmanager:GetSecretValue"},
+    ),
+    Case(
+        AUDITS,
+        "near miss",
+        "everything but secrets, and some that are denied",
+        program(
+            auditor,
+            reading(
+                {"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:secretsmanager:*"},
+                may("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:dev/*"),
+                may("secretsmanager:Get*", f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:dev/*", "Deny"),
+                may("*", f"arn:aws:*:{REGION}:{ACCOUNT}:table/*"),
+            ),
+        ),
+    ),
+    # --- policy-repeats-no-key
+    Case(
+        TWICE,
+        "plain",
+        "a condition",
+        program(
+            role(
+                "app",
+                assumeRolePolicy='{"Statement": [{"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, '
+                '"Action": "sts:AssumeRole", "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}}, '
+                '"Condition": {"Bool": {"aws:SecureTransport": "true"}}}]}',
+            )
+        ),
+        {"app": ("Condition", "twice")},
+    ),
+    Case(
+        TWICE,
+        "wild",
+        "an operator of a bucket, and a statement of a role's own policy",
+        program(
+            bucket_policy(
+                "b",
+                bucket="b",
+                policy='{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", '
+                '"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "StringNotEquals": '
+                '{"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}}}',
+            ),
+            role("app", inlinePolicies=[{"name": "x", "policy": '{"Statement": [], "Statement": []}'}]),
+        ),
+        {"b": "StringNotEquals", "app": "Statement"},
+    ),
+    Case(
+        TWICE,
+        "compliant",
+        "each once",
+        program(
+            managed_policy("once", policy=policy(may("sqs:SendMessage", "*"), may("sns:Publish", "*"))),
+        ),
+    ),
+    Case(TWICE, "unknown", "the document", program(managed_policy("some", policy=UNKNOWN))),
+    Case(
+        TWICE,
+        "near miss",
+        "one name in two objects",
+        program(
+            in_bucket(
+                deny({"StringEquals": {"aws:x": "a"}, "StringLike": {"aws:x": "a"}}),
+                deny({"StringEquals": {"aws:x": "a"}}),
+            )
+        ),
+    ),
+]

@@ -1,0 +1,141 @@
+"""What the rules have to say about queues that are dead-letter queues by their names."""
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    Made,
+    event_target,
+    json_of,
+    make,
+    program,
+    queue,
+    redrive_policy,
+)
+
+USED, HAS = "dead-letter-queue-is-used", "queue-has-dead-letters"
+REACHED = "queue-dead-letters-are-reachable"
+
+dead = queue("orders-dlq")
+orders = queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
+redrive_allow_policy = make("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy")
+bus = make("aws:cloudwatch/eventBus:EventBus")
+pipe = make("aws:pipes/pipe:Pipe")
+
+fifo = queue("orders-dlq", fifoQueue=True)
+
+
+def source(to: object = dead.arn, **more: object) -> Made:
+    """A queue with this dead-letter queue."""
+    return queue("orders", redrivePolicy=json_of(deadLetterTargetArn=to, maxReceiveCount=5), **more)
+
+
+def takes(**given: object) -> Made:
+    """What the dead-letter queue takes."""
+    return redrive_allow_policy("takes", queueUrl=dead.url, redriveAllowPolicy=json_of(**given))
+
+
+CASES = [
+    Case(USED, "plain", "nothing names it", program(dead), {"orders-dlq": ("nothing in this stack", "byQueue")}),
+    *(
+        Case(USED, "wild", name, program(queue(name), queue("others")), {name: "named as a dead-letter queue"})
+        for name in ("ordersDeadLetterQueue", "orders-dead-letters", "OrdersDLQ", "dead_letter", "DeadQueue", "dlq1")
+    ),
+    Case(USED, "compliant", "of a queue", program(dead, orders)),
+    Case(USED, "compliant", "of a target", program(dead, event_target("t", deadLetterConfig={"arn": dead.arn}))),
+    Case(USED, "compliant", "of a bus", program(dead, bus("b", deadLetterConfig={"arn": dead.arn}))),
+    Case(
+        USED,
+        "compliant",
+        "of a pipe",
+        program(dead, pipe("p", sourceParameters={"kinesisStreamParameters": {"deadLetterConfig": {"arn": dead.arn}}})),
+    ),
+    Case(USED, "unknown", "whose it is", program(dead, redrive_policy("r", queueUrl="u", redrivePolicy=UNKNOWN))),
+    *(
+        Case(USED, "near miss", f"a queue called {name}", program(queue(name)))
+        for name in ("deadlines", "letters", "dead-reckoning-jobs", "dead")
+    ),
+    Case(
+        USED,
+        "near miss",
+        "of queues in other stacks, as it says itself",
+        program(
+            dead, redrive_allow_policy("a", queueUrl=dead.url, redriveAllowPolicy=json_of(redrivePermission="byQueue"))
+        ),
+    ),
+    *(
+        Case(HAS, "near miss", f"one that nothing names, called {name}", program(queue(name)))
+        for name in ("orders-dlq", "orders-dead-letters", "ordersDeadLetterQueue")
+    ),
+    # --- queue-dead-letters-are-reachable
+    Case(REACHED, "plain", "FIFO of a standard queue", program(fifo, source(fifo.arn)), {"orders": "is a FIFO queue"}),
+    Case(
+        REACHED,
+        "wild",
+        "standard of a FIFO queue",
+        program(dead, source(fifoQueue=True)),
+        {"orders": ("orders-dlq is a standard queue", "to a FIFO queue")},
+    ),
+    Case(
+        REACHED,
+        "wild",
+        "FIFO elsewhere",
+        program(source(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs.fifo")),
+        {"orders": "theirs.fifo is a FIFO queue"},
+    ),
+    *(
+        Case(
+            REACHED,
+            "wild",
+            f"in another {what}",
+            program(source(arn)),
+            {"orders": "is not in the queue's Region and account"},
+            silent_at_preview=True,
+        )
+        for what, arn in {
+            "account": f"arn:aws:sqs:{REGION}:444455556666:theirs",
+            "Region": f"arn:aws:sqs:us-east-1:{ACCOUNT}:theirs",
+        }.items()
+    ),
+    Case(
+        REACHED,
+        "wild",
+        "it takes nothing",
+        program(dead, source(), takes(redrivePermission="denyAll")),
+        {"orders": "denyAll"},
+    ),
+    Case(
+        REACHED,
+        "wild",
+        "it takes from another",
+        program(dead, source(), takes(redrivePermission="byQueue", sourceQueueArns=["arn:aws:sqs:::other"])),
+        {"orders": "does not name orders"},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHED,
+        "wild",
+        "of a policy beside the queue",
+        program(
+            fifo,
+            queue("orders"),
+            redrive_policy(
+                "redrive", queueUrl=queue("orders").url, redrivePolicy=json_of(deadLetterTargetArn=fifo.arn)
+            ),
+        ),
+        {"redrive": "the queue orders"},
+    ),
+    Case(REACHED, "compliant", "of its kind", program(dead, source())),
+    Case(REACHED, "compliant", "both FIFO", program(fifo, source(fifo.arn, fifoQueue=True))),
+    Case(REACHED, "unknown", "where", program(dead, queue("orders", redrivePolicy=UNKNOWN))),
+    Case(REACHED, "unknown", "whether it is FIFO", program(dead, source(fifoQueue=UNKNOWN))),
+    Case(
+        REACHED,
+        "near miss",
+        "it takes from this queue",
+        program(dead, source(), takes(redrivePermission="byQueue", sourceQueueArns=[queue("orders").arn])),
+    ),
+    Case(REACHED, "near miss", "it takes from all", program(dead, source(), takes(redrivePermission="allowAll"))),
+    Case(REACHED, "near miss", "a queue of another stack", program(source(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"))),
+]

@@ -1,0 +1,259 @@
+"""What the rules have to say about who is told: by alarms and by buckets."""
+
+from typing import Any
+
+from tests.policies.programs import (
+    ACCOUNT,
+    UNKNOWN,
+    Case,
+    Made,
+    alias,
+    allow,
+    event_rule,
+    function,
+    json_of,
+    make,
+    metric_alarm,
+    permission,
+    policy,
+    program,
+    queue,
+    queue_policy,
+    topic,
+    topic_policy,
+)
+
+CALLS, NOTIFIES, SENDS = (
+    "alarm-may-call-its-functions",
+    "bucket-notification-reaches-its-destination",
+    "bucket-sends-the-events-of-its-rule",
+)
+ALARMS = "lambda.alarms.cloudwatch.amazonaws.com"
+S3 = {"Service": "s3.amazonaws.com"}
+
+composite_alarm = make("aws:cloudwatch/compositeAlarm:CompositeAlarm")
+bucket = make("aws:s3/bucket:Bucket")
+notification = make("aws:s3/bucketNotification:BucketNotification")
+
+mends = function("mends")
+live = alias("live", functionName=mends.name, functionVersion="1")
+rings = metric_alarm("rings", alarmActions=[mends.arn])
+uploads = bucket("uploads")
+other = bucket("other")
+orders = queue("orders")
+news = topic("news")
+
+
+def may(principal: str = ALARMS, source: Any = rings.arn, **more: Any) -> Made:
+    """A permission of the function."""
+    return permission(
+        "may", function=mends.name, action="lambda:InvokeFunction", principal=principal, sourceArn=source, **more
+    )
+
+
+def told(**destinations: Any) -> Made:
+    """The notifications of the bucket."""
+    return notification("told", bucket=uploads.id, **destinations)
+
+
+def admits(source: Any = uploads.arn, principal: Any = S3) -> list[Made]:
+    """The policies of the queue and the topic."""
+    condition = {"ArnLike": {"aws:SourceArn": source}}
+    return [
+        queue_policy("q", queueUrl=orders.url, policy=policy(allow(principal, "sqs:SendMessage", "*", condition))),
+        topic_policy("t", arn=news.arn, policy=policy(allow(principal, "sns:Publish", "*", condition))),
+    ]
+
+
+QUEUES = {"queues": [{"queueArn": orders.arn, "events": ["s3:ObjectCreated:*"]}]}
+TOPICS = {"topics": [{"topicArn": news.arn, "events": ["s3:ObjectRemoved:*"]}]}
+FUNCTIONS = {"lambdaFunctions": [{"lambdaFunctionArn": mends.arn, "events": ["s3:ObjectCreated:*"]}]}
+
+
+def waits(name: Any = "uploads", **more: Any) -> Made:
+    """A rule for new objects of a bucket."""
+    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [name]}}, **more}
+    return event_rule("waits", eventPattern=json_of(**pattern))
+
+
+named = bucket("uploads", name="uploads")
+
+CASES = [
+    # --- alarm-may-call-its-functions
+    Case(CALLS, "plain", "no permission", program(mends, rings), {"rings": ("mends has no Permission", ALARMS)}),
+    *(
+        Case(
+            CALLS,
+            "wild",
+            what,
+            program(mends, live, rings, metric_alarm("x"), given),
+            {"rings": "no Permission of mends is for"},
+        )
+        for what, given in {
+            "for another alarm": may(source=metric_alarm("x").arn),
+            "for alarms, as a topic takes them": may("cloudwatch.amazonaws.com"),
+        }.items()
+    ),
+    Case(
+        CALLS,
+        "wild",
+        "a composite alarm that calls an alias when all is well",
+        program(mends, live, composite_alarm("both", okActions=[live.arn]), may(source=composite_alarm("both").arn)),
+        {"both": "no Permission of mends"},
+        silent_at_preview=True,
+    ),
+    Case(CALLS, "compliant", "for the alarm", program(mends, rings, may())),
+    Case(CALLS, "compliant", "for the account", program(mends, rings, may(source=None, sourceAccount=ACCOUNT))),
+    Case(CALLS, "unknown", "the actions", program(mends, metric_alarm("rings", alarmActions=UNKNOWN))),
+    Case(CALLS, "unknown", "the source", program(mends, rings, may(source=UNKNOWN))),
+    Case(
+        CALLS,
+        "near miss",
+        "a topic, and a function elsewhere",
+        program(
+            news, metric_alarm("rings", alarmActions=[news.arn, "arn:aws:lambda:eu-west-1:444455556666:function:f"])
+        ),
+    ),
+    # --- bucket-notification-reaches-its-destination
+    Case(
+        NOTIFIES,
+        "plain",
+        "a queue without a policy",
+        program(uploads, orders, told(**QUEUES)),
+        {"told": ("orders has no policy", "s3.amazonaws.com")},
+    ),
+    Case(
+        NOTIFIES,
+        "wild",
+        "a topic with the policy of AWS",
+        program(uploads, news, told(**TOPICS)),
+        {"told": "news has no policy"},
+    ),
+    Case(
+        NOTIFIES,
+        "wild",
+        "a function without a permission",
+        program(uploads, mends, told(**FUNCTIONS)),
+        {"told": "mends has no Permission"},
+    ),
+    Case(
+        NOTIFIES,
+        "wild",
+        "a queue and a topic for another bucket",
+        program(uploads, other, orders, news, told(**QUEUES, **TOPICS), *admits(other.arn)),
+        {"told": "to s3.amazonaws.com"},
+        silent_at_preview=True,
+    ),
+    Case(
+        NOTIFIES,
+        "wild",
+        "a function for another bucket",
+        program(uploads, other, mends, told(**FUNCTIONS), may("s3.amazonaws.com", other.arn)),
+        {"told": "no Permission of mends is for s3.amazonaws.com and this bucket"},
+    ),
+    Case(
+        NOTIFIES,
+        "wild",
+        "the policies are for rules",
+        program(uploads, orders, told(**QUEUES), *admits(principal={"Service": "events.amazonaws.com"}), news),
+        {"told": "the policy of orders does not allow sqs:SendMessage to s3"},
+        silent_at_preview=True,
+    ),
+    Case(
+        NOTIFIES,
+        "wild",
+        "a FIFO queue",
+        program(
+            uploads,
+            queue("orders", fifoQueue=True),
+            told(queues=[{"queueArn": queue("orders", fifoQueue=True).arn}]),
+            *admits(),
+        ),
+        {"told": "FIFO queues"},
+    ),
+    Case(
+        NOTIFIES,
+        "compliant",
+        "all three",
+        program(
+            uploads,
+            orders,
+            news,
+            mends,
+            told(**QUEUES, **TOPICS, **FUNCTIONS),
+            *admits(),
+            may("s3.amazonaws.com", uploads.arn, sourceAccount=ACCOUNT),
+        ),
+    ),
+    Case(NOTIFIES, "unknown", "the queue", program(uploads, orders, told(queues=[{"queueArn": UNKNOWN}]))),
+    Case(
+        NOTIFIES,
+        "unknown",
+        "the policy",
+        program(uploads, orders, told(**QUEUES), queue_policy("q", queueUrl=orders.url, policy=UNKNOWN)),
+    ),
+    Case(
+        NOTIFIES,
+        "near miss",
+        "a bucket of another stack, by its name",
+        program(
+            orders,
+            news,
+            notification("told", bucket="theirs", **QUEUES, **TOPICS),
+            *admits("arn:aws:s3:::theirs"),
+        ),
+    ),
+    Case(
+        NOTIFIES,
+        "near miss",
+        "held to the account alone, of which the ARN of a bucket says nothing",
+        program(
+            orders,
+            notification("told", bucket="theirs", **QUEUES),
+            queue_policy(
+                "q",
+                queueUrl=orders.url,
+                policy=policy(allow(S3, "sqs:SendMessage", "*", {"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
+            ),
+        ),
+    ),
+    Case(
+        NOTIFIES,
+        "near miss",
+        "a queue elsewhere, and EventBridge",
+        program(uploads, told(eventbridge=True, queues=[{"queueArn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:theirs"}])),
+    ),
+    # --- bucket-sends-the-events-of-its-rule
+    Case(SENDS, "plain", "no notification", program(named, waits()), {"waits": ("uploads", "eventbridge to true")}),
+    Case(
+        SENDS,
+        "wild",
+        "notifications of a queue alone",
+        program(named, orders, waits(), notification("told", bucket=named.id, **QUEUES)),
+        {"waits": "uploads"},
+    ),
+    Case(
+        SENDS,
+        "wild",
+        "switched off",
+        program(named, waits(), notification("told", bucket=named.id, eventbridge=False)),
+        {"waits": "uploads"},
+    ),
+    Case(SENDS, "compliant", "told", program(named, waits(), notification("told", bucket=named.id, eventbridge=True))),
+    Case(SENDS, "unknown", "the pattern", program(named, event_rule("waits", eventPattern=UNKNOWN))),
+    Case(
+        SENDS,
+        "unknown",
+        "whether it is",
+        program(named, waits(), notification("t", bucket=named.id, eventbridge=UNKNOWN)),
+    ),
+    *(
+        Case(SENDS, "near miss", what, program(named, given))
+        for what, given in {
+            "a bucket elsewhere": waits("theirs"),
+            "all buckets": event_rule("waits", eventPattern=json_of(source=["aws.s3"])),
+            "calls, of which CloudTrail tells": waits(**{"detail-type": ["AWS API Call via CloudTrail"]}),
+            "buckets by the beginning of a name": waits({"prefix": "up"}),
+        }.items()
+    ),
+]

@@ -1,0 +1,265 @@
+"""What the rules have to say about pipes: whether their role may do what they are for."""
+
+from typing import Any
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    Made,
+    function,
+    key,
+    make,
+    permission,
+    policy,
+    program,
+    queue,
+    role,
+    role_policy,
+    state_machine,
+    topic,
+)
+
+WORKS, KEEPS, ANSWERS = "pipe-role-may-do-its-work", "pipe-dead-letters-are-reachable", "pipe-enrichment-answers"
+TABLE_STREAM = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders/stream/2026-01-01T00:00:00.000"
+
+pipe = make("aws:pipes/pipe:Pipe")
+bus = make("aws:cloudwatch/eventBus:EventBus")
+
+orders = queue("orders")
+failed = queue("failed")
+looks = function("looks")
+target = state_machine("target")
+own = role(
+    "own",
+    assumeRolePolicy=policy(
+        {"Effect": "Allow", "Principal": {"Service": "pipes.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ),
+)
+READS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+
+
+def does(**more: Any) -> Made:
+    """A pipe from the queue to the state machine."""
+    return pipe("pipe", **{"source": orders.arn, "target": target.arn, "roleArn": own.arn, **more})
+
+
+def may(*granted: tuple[Any, Any]) -> Made:
+    """What the role is allowed."""
+    statements = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in granted]
+    return role_policy("may", role=own.id, policy=policy(*statements))
+
+
+def keeps(to: Any) -> dict[str, Any]:
+    """The parameters of a stream with dead letters."""
+    return {"source": TABLE_STREAM, "sourceParameters": {"dynamodbStreamParameters": {"deadLetterConfig": {"arn": to}}}}
+
+
+STARTS = ("states:StartExecution", target.arn)
+
+CASES = [
+    # --- pipe-role-may-do-its-work
+    Case(
+        WORKS,
+        "plain",
+        "it may do nothing",
+        program(orders, target, own, does()),
+        {"pipe": ("lacks", "missing permissions to a policy of the role")},
+    ),
+    Case(
+        WORKS,
+        "wild",
+        "it may not delete what it has read",
+        program(orders, target, own, does(), may((READS[0], orders.arn), (READS[2], orders.arn), STARTS)),
+        {"pipe": "cannot read orders (source): its role own lacks sqs:DeleteMessage"},
+        silent_at_preview=True,
+    ),
+    Case(
+        WORKS,
+        "wild",
+        "it may start another state machine",
+        program(orders, target, own, does(), may((READS, orders.arn), (STARTS[0], "arn:aws:states:::x"))),
+        {"pipe": "cannot write to target (target): its role own lacks states:StartExecution or states:StartSync"},
+        silent_at_preview=True,
+    ),
+    Case(
+        WORKS,
+        "wild",
+        "it may not call what enriches",
+        program(orders, target, looks, own, does(enrichment=looks.arn), may((READS, orders.arn), STARTS)),
+        {"pipe": "cannot call"},
+        silent_at_preview=True,
+    ),
+    Case(
+        WORKS,
+        "wild",
+        "it may not read the stream of a table elsewhere",
+        program(target, own, does(source=TABLE_STREAM), may(STARTS, ("dynamodb:GetItem", "*"))),
+        {"pipe": "dynamodb:GetRecords and dynamodb:GetShardIterator"},
+        silent_at_preview=True,
+    ),
+    Case(
+        WORKS,
+        "wild",
+        "it may not use the key of the queue",
+        program(
+            key("own-key"),
+            queue("orders", kmsMasterKeyId=key("own-key").arn),
+            target,
+            own,
+            does(source=queue("orders", kmsMasterKeyId=key("own-key").arn).arn),
+            may((READS, "*"), STARTS),
+        ),
+        {"pipe": "kms:Decrypt on the key own-key"},
+        silent_at_preview=True,
+    ),
+    Case(
+        WORKS,
+        "wild",
+        "a role for rules",
+        program(
+            orders,
+            target,
+            role(
+                "own",
+                assumeRolePolicy=policy(
+                    {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+                ),
+            ),
+            does(roleArn=role("own").arn),
+            role_policy("may", role=role("own").id, policy=policy({"Effect": "Allow", "Action": "*", "Resource": "*"})),
+        ),
+        {"pipe": "cannot start: the trust policy"},
+    ),
+    Case(WORKS, "compliant", "all it does", program(orders, target, own, does(), may((READS, orders.arn), STARTS))),
+    Case(
+        WORKS,
+        "compliant",
+        "to a bus, enriched",
+        program(
+            orders,
+            looks,
+            bus("bus"),
+            own,
+            does(target=bus("bus").arn, enrichment=looks.arn),
+            may((READS, orders.arn), ("lambda:InvokeFunction", looks.arn), ("events:PutEvents", bus("bus").arn)),
+        ),
+    ),
+    Case(
+        WORKS,
+        "near miss",
+        "a grant of the key",
+        program(
+            key("own-key"),
+            queue("orders", kmsMasterKeyId=key("own-key").arn),
+            target,
+            own,
+            does(source=queue("orders", kmsMasterKeyId=key("own-key").arn).arn),
+            may((READS, "*"), STARTS),
+            make("aws:kms/grant:Grant")(
+                "g", keyId=key("own-key").keyId, granteePrincipal=own.arn, operations=["Decrypt"]
+            ),
+        ),
+    ),
+    Case(
+        WORKS,
+        "near miss",
+        "a permission of the function",
+        program(
+            orders,
+            looks,
+            own,
+            does(target=looks.arn),
+            may((READS, orders.arn)),
+            permission("p", function=looks.name, action="lambda:InvokeFunction", principal=own.arn),
+        ),
+    ),
+    Case(
+        WORKS,
+        "unknown",
+        "what it may",
+        program(orders, target, own, does(), role_policy("may", role=own.id, policy=UNKNOWN)),
+    ),
+    Case(WORKS, "unknown", "the role", program(orders, target, own, does(roleArn=UNKNOWN))),
+    Case(
+        WORKS,
+        "near miss",
+        "a role elsewhere",
+        program(orders, target, does(roleArn=f"arn:aws:iam::{ACCOUNT}:role/theirs")),
+    ),
+    Case(
+        WORKS,
+        "wild",
+        "a target elsewhere",
+        program(
+            orders, own, does(target=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:theirs"), may((READS, orders.arn))
+        ),
+        {"pipe": ("theirs", "lacks states:StartExecution")},
+        silent_at_preview=True,
+    ),
+    # --- pipe-dead-letters-are-reachable
+    Case(
+        KEEPS,
+        "plain",
+        "it may not send",
+        program(failed, own, does(**keeps(failed.arn)), may(("sqs:SendMessage", "arn:aws:sqs:::x"))),
+        {"pipe": ("failed", "lacks sqs:SendMessage on failed")},
+        silent_at_preview=True,
+    ),
+    Case(
+        KEEPS,
+        "wild",
+        "it may not publish",
+        program(topic("lost"), own, does(**keeps(topic("lost").arn))),
+        {"pipe": "sns:Publish on lost"},
+    ),
+    Case(
+        KEEPS,
+        "compliant",
+        "it may",
+        program(failed, own, does(**keeps(failed.arn)), may(("sqs:SendMessage", failed.arn))),
+    ),
+    Case(KEEPS, "unknown", "the queue", program(failed, own, does(**keeps(UNKNOWN)))),
+    Case(
+        KEEPS,
+        "wild",
+        "a queue elsewhere",
+        program(own, does(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"))),
+        {"pipe": "lacks sqs:SendMessage"},
+    ),
+    Case(
+        KEEPS,
+        "near miss",
+        "a queue elsewhere that it may send to",
+        program(
+            own,
+            does(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")),
+            may(("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")),
+        ),
+    ),
+    # --- pipe-enrichment-answers
+    Case(
+        ANSWERS,
+        "plain",
+        "a standard workflow",
+        program(orders, target, does(enrichment=target.arn)),
+        {"pipe": ("type of the state machine is absent", "EXPRESS")},
+    ),
+    Case(
+        ANSWERS,
+        "wild",
+        "by name",
+        program(orders, state_machine("m", type="STANDARD"), does(enrichment=state_machine("m", type="STANDARD").arn)),
+        {"pipe": "type of the state machine is STANDARD"},
+    ),
+    Case(
+        ANSWERS,
+        "compliant",
+        "an Express workflow",
+        program(orders, state_machine("m", type="EXPRESS"), does(enrichment=state_machine("m", type="EXPRESS").arn)),
+    ),
+    Case(ANSWERS, "unknown", "what enriches", program(orders, target, does(enrichment=UNKNOWN))),
+    Case(ANSWERS, "near miss", "a function", program(orders, looks, does(enrichment=looks.arn))),
+    Case(ANSWERS, "near miss", "a standard workflow as the target", program(orders, target, does())),
+]

@@ -1,0 +1,246 @@
+"""What the rules have to say about whether a subscription delivers: to queues, functions and delivery streams."""
+
+from typing import Any
+
+from tests.policies.programs import (
+    ACCOUNT,
+    REGION,
+    UNKNOWN,
+    Case,
+    Made,
+    alias,
+    allow,
+    function,
+    make,
+    permission,
+    policy,
+    program,
+    queue,
+    queue_policy,
+    role,
+    role_policy,
+    subscription,
+    topic,
+)
+
+REACHES = "subscription-reaches-its-endpoint"
+SNS = {"Service": "sns.amazonaws.com"}
+
+news = topic("news")
+other = topic("other")
+orders = queue("orders")
+reader = function("reader")
+live = alias("live", name="live", functionName=reader.name, functionVersion="1")
+stream = make("aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream")("stream")
+function_policy = make("aws:lambda/resourcePolicy:ResourcePolicy")
+writes = role("writes", assumeRolePolicy=policy({"Effect": "Allow", "Principal": SNS, "Action": "sts:AssumeRole"}))
+
+
+def subscribed(to: Any, protocol: Any = "sqs", source: Any = news.arn, **more: Any) -> Made:
+    """A subscription of this endpoint."""
+    return subscription("s", topic=source, protocol=protocol, endpoint=to, **more)
+
+
+def admits(condition: Any = None, principal: Any = SNS, action: Any = "sqs:SendMessage", on: Any = orders.arn) -> Made:
+    """The policy of the queue."""
+    return queue_policy("orders", queueUrl=orders.url, policy=policy(allow(principal, action, on, condition)))
+
+
+def from_topic(source: Any, operator: str = "ArnEquals") -> dict[str, Any]:
+    """A condition on the topic."""
+    return {operator: {"aws:SourceArn": source}}
+
+
+def may(**given: Any) -> Made:
+    """A permission of the function."""
+    base = {"function": reader.name, "action": "lambda:InvokeFunction", "principal": "sns.amazonaws.com"}
+    return permission("may", **{**base, "sourceArn": news.arn, **given})
+
+
+def puts(action: Any = ("firehose:PutRecord", "firehose:PutRecordBatch"), on: Any = stream.arn) -> Made:
+    """A policy of the role."""
+    return role_policy("puts", role=writes.id, policy=policy({"Effect": "Allow", "Action": action, "Resource": on}))
+
+
+CASES = [
+    Case(
+        REACHES,
+        "plain",
+        "a queue without a policy",
+        program(news, orders, subscribed(orders.arn)),
+        {"s": ("orders has no policy", "Allow sqs:SendMessage to sns.amazonaws.com")},
+    ),
+    *(
+        Case(
+            REACHES,
+            "wild",
+            f"a queue, {what}",
+            program(news, other, orders, guard, subscribed(orders.arn)),
+            {"s": "the policy of orders does not allow sqs:SendMessage to sns.amazonaws.com"},
+            silent_at_preview=True,
+        )
+        for what, guard in {
+            "for another topic": admits(from_topic(other.arn)),
+            "for rules": admits(principal={"Service": "events.amazonaws.com"}),
+            "for reading": admits(action=["sqs:ReceiveMessage", "sqs:GetQueueUrl"]),
+            "another queue": admits(on=f"arn:aws:sqs:{REGION}:{ACCOUNT}:other"),
+            "for another account": admits({"StringEquals": {"aws:SourceAccount": "444455556666"}}),
+        }.items()
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a FIFO queue of a standard topic",
+        program(news, queue("orders", fifoQueue=True), subscribed(queue("orders", fifoQueue=True).arn)),
+        {"s": "orders is FIFO, and the topic is standard"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a FIFO queue elsewhere",
+        program(news, subscribed(f"arn:aws:sqs:{REGION}:444455556666:orders.fifo")),
+        {"s": "orders.fifo is FIFO"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "the URL of a queue",
+        program(news, orders, subscribed(f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/theirs")),
+        {"s": "endpoint is the URL"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a function of a FIFO topic",
+        program(
+            topic("news", fifoTopic=True),
+            reader,
+            may(),
+            subscribed(reader.arn, "lambda", topic("news", fifoTopic=True).arn),
+        ),
+        {"s": "news is a FIFO topic"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a function without a permission",
+        program(news, reader, subscribed(reader.arn, "lambda")),
+        {"s": ("reader has no Permission", "principal sns.amazonaws.com")},
+    ),
+    *(
+        Case(
+            REACHES,
+            "wild",
+            f"a function, {what}",
+            program(news, other, reader, live, given, subscribed(reader.arn, "lambda")),
+            {"s": "no Permission of reader is for sns.amazonaws.com and this topic (found: may)"},
+            silent_at_preview=at_update,
+        )
+        for what, given, at_update in [
+            ("for another topic", may(sourceArn=other.arn), False),
+            ("for buckets", may(principal="s3.amazonaws.com"), False),
+            ("for its alias", may(qualifier="live"), True),
+            ("for its URL", may(action="lambda:InvokeFunctionUrl"), False),
+        ]
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a delivery stream without a role",
+        program(news, stream, subscribed(stream.arn, "firehose")),
+        {"s": "subscriptionRoleArn is absent"},
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a delivery stream that the role may only describe",
+        program(
+            news,
+            stream,
+            writes,
+            puts("firehose:DescribeDeliveryStream"),
+            subscribed(stream.arn, "firehose", subscriptionRoleArn=writes.arn),
+        ),
+        {"s": "writes lacks firehose:PutRecord"},
+        silent_at_preview=True,
+    ),
+    Case(
+        REACHES,
+        "wild",
+        "a role for functions",
+        program(
+            news,
+            stream,
+            role(
+                "writes",
+                assumeRolePolicy=policy(
+                    {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+                ),
+            ),
+            subscribed(stream.arn, "firehose", subscriptionRoleArn=role("writes").arn),
+        ),
+        {"s": "trust policy"},
+    ),
+    Case(REACHES, "compliant", "a queue", program(news, orders, admits(from_topic(news.arn)), subscribed(orders.arn))),
+    Case(REACHES, "compliant", "a function", program(news, reader, may(), subscribed(reader.arn, "lambda"))),
+    Case(
+        REACHES,
+        "compliant",
+        "a delivery stream",
+        program(news, stream, writes, puts(), subscribed(stream.arn, "firehose", subscriptionRoleArn=writes.arn)),
+    ),
+    Case(REACHES, "unknown", "the endpoint", program(news, orders, subscribed(UNKNOWN))),
+    Case(REACHES, "unknown", "the protocol", program(news, orders, subscribed(orders.arn, UNKNOWN))),
+    Case(
+        REACHES,
+        "unknown",
+        "the queue's policy",
+        program(news, orders, queue_policy("p", queueUrl=orders.url, policy=UNKNOWN), subscribed(orders.arn)),
+    ),
+    *(
+        Case(REACHES, "near miss", what, program(news, other, reader, live, orders, *given))
+        for what, given in {
+            "by mail": [subscribed("a@example.com", "email")],
+            "a queue elsewhere": [subscribed(f"arn:aws:sqs:{REGION}:444455556666:theirs")],
+            "a function elsewhere": [subscribed(f"arn:aws:lambda:{REGION}:444455556666:function:theirs", "lambda")],
+            "a queue for all topics of the account": [
+                admits(from_topic(f"arn:aws:sns:*:{ACCOUNT}:*", "ArnLike")),
+                subscribed(orders.arn),
+            ],
+            "a queue for everybody, held to the topic": [
+                admits(from_topic(news.arn), principal="*"),
+                subscribed(orders.arn),
+            ],
+            "an alias": [may(qualifier="live"), subscribed(live.arn, "lambda")],
+            "a permission for several topics": [
+                may(sourceArn=f"arn:aws:sns:{REGION}:{ACCOUNT}:*"),
+                subscribed(reader.arn, "lambda"),
+            ],
+            "a permission for whatever comes for the account": [
+                may(sourceArn=None, sourceAccount=ACCOUNT),
+                subscribed(reader.arn, "lambda"),
+            ],
+            "a document of the function": [
+                function_policy("p", resourceArn=reader.arn, policy=policy(allow(SNS, "lambda:InvokeFunction", "*"))),
+                subscribed(reader.arn, "lambda"),
+            ],
+        }.items()
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "a standard queue of a FIFO topic",
+        program(
+            topic("news", fifoTopic=True),
+            orders,
+            admits(from_topic(topic("news").arn)),
+            subscribed(orders.arn, source=topic("news", fifoTopic=True).arn),
+        ),
+    ),
+    Case(
+        REACHES,
+        "near miss",
+        "a queue that was looked up",
+        program(news, subscribed(orders.arn), looked_up=[orders]),
+    ),
+]

@@ -1,0 +1,140 @@
+"""Documents that AWS's pages call wrong, and near misses that they call right, each put to the pack as an export.
+
+The files in corpus/ are data: what is right, the page that says so, and the resources. In their properties
+`{"json": ...}` stands for the JSON text of what it holds, as Pulumi keeps a policy. A case that is *reported* names the
+rules of which one must complain as mandatory, or "some rule"; `"level": "advisory"` takes advice as well, and `"once"`
+allows no second complaint. One that is *accepted* gets neither a mandatory complaint nor, unless it says
+`"advice": true`, any other.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policies import state_files
+from policies.evaluation import check
+from policies.rules import RULES
+
+FILES = sorted((Path(__file__).parent / "corpus").glob("*.json"))
+REGION, ACCOUNT = "eu-west-1", "111122223333"
+PENDING: dict[str, str] = {}
+"""Cases that the pack gets wrong today, and what it lacks; a case that it gets right has to leave the list."""
+
+_ARNS = {
+    "aws:apigateway/restApi:RestApi": "arn:aws:apigateway:{region}::/restapis/{name}",
+    "aws:cloudwatch/eventBus:EventBus": "arn:aws:events:{region}:{account}:event-bus/{name}",
+    "aws:cloudwatch/eventRule:EventRule": "arn:aws:events:{region}:{account}:rule/{name}",
+    "aws:cloudwatch/logGroup:LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
+    "aws:dynamodb/table:Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "aws:iam/policy:Policy": "arn:aws:iam::{account}:policy/{name}",
+    "aws:iam/role:Role": "arn:aws:iam::{account}:role/{name}",
+    "aws:kinesis/stream:Stream": "arn:aws:kinesis:{region}:{account}:stream/{name}",
+    "aws:kms/key:Key": "arn:aws:kms:{region}:{account}:key/{name}",
+    "aws:lambda/function:Function": "arn:aws:lambda:{region}:{account}:function:{name}",
+    "aws:pipes/pipe:Pipe": "arn:aws:pipes:{region}:{account}:pipe/{name}",
+    "aws:s3/bucket:Bucket": "arn:aws:s3:::{name}",
+    "aws:scheduler/schedule:Schedule": "arn:aws:scheduler:{region}:{account}:schedule/default/{name}",
+    "aws:scheduler/scheduleGroup:ScheduleGroup": "arn:aws:scheduler:{region}:{account}:schedule-group/{name}",
+    "aws:secretsmanager/secret:Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-a1b2c3",
+    "aws:sfn/stateMachine:StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
+    "aws:sns/topic:Topic": "arn:aws:sns:{region}:{account}:{name}",
+    "aws:sqs/queue:Queue": "arn:aws:sqs:{region}:{account}:{name}",
+}
+"""What AWS calls the resources, by the service authorization reference."""
+_IDENTIFIED_BY_ARN = ("aws:sns/topic:Topic", "aws:secretsmanager/secret:Secret", "aws:iam/policy:Policy")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One program, and what is right about it."""
+
+    id: str
+    page: str
+    by: tuple[str, ...] | None
+    """Rules of which one must complain; empty for any, None where none may."""
+    advisory: bool
+    """Whether advice is enough of a complaint, or no complaint at all."""
+    once: bool
+    """Whether there may be no second complaint."""
+    export: bytes
+
+    def fault(self) -> str | None:
+        """What the pack does wrong with it."""
+        complaints = check(state_files.read(self.export).resources).complaints
+        counted = [
+            one for one in complaints if one.enforcement == "mandatory" or self.advisory is (self.by is not None)
+        ]
+        heard = [one for one in counted if not self.by or one.policy in self.by]
+        if self.by is None:
+            return "; ".join(f"{one.policy} says {one.message}" for one in heard) or None
+        if self.once and len(complaints) > 1:
+            return f"{len(complaints)} complaints: {', '.join(one.policy for one in complaints)}"
+        said = sorted({f"{one.policy} ({one.enforcement})" for one in complaints})
+        return None if heard else f"no complaint by {' or '.join(self.by) or 'any rule'}, but by {said}"
+
+
+def _cases() -> Iterator[Case]:
+    for path in FILES:
+        subject = json.loads(path.read_text())
+        for verdict in ("reported", "accepted"):
+            for case in subject[verdict]:
+                given = [one for name in case.get("given", ()) for one in subject["given"][name]]
+                by = case["by"] if verdict == "reported" else None
+                yield Case(
+                    id=f"{path.stem}: {case['id']}",
+                    page=case["page"],
+                    by=by if by is None else () if by == "some rule" else tuple(by),
+                    advisory=case.get("level") == "advisory" or case.get("advice", False),
+                    once=case.get("once", False),
+                    export=json.dumps(_export([*given, *case["resources"]])).encode(),
+                )
+
+
+def _export(resources: list[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"version": 3, "deployment": {"manifest": {}, "resources": [_state(one) for one in resources]}}
+
+
+def _state(resource: Mapping[str, Any]) -> dict[str, Any]:
+    type_, inputs = resource["type"], _as_texts(resource["props"])
+    name = inputs.get("name", inputs.get("bucket", resource["name"]))
+    arn = _ARNS.get(type_, "arn:aws:unknown:{region}:{account}:{name}")
+    arn = arn.format(region=REGION, account=ACCOUNT, name=name)
+    url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+    id_ = url if type_ == "aws:sqs/queue:Queue" else arn if type_ in _IDENTIFIED_BY_ARN else name
+    outputs = {"arn": arn, "name": name, "id": id_} | ({"url": url} if type_ == "aws:sqs/queue:Queue" else {})
+    urn = f"urn:pulumi:prod::shop::{type_}::{resource['name']}"
+    return {"urn": urn, "type": type_, "custom": True, "id": id_, "inputs": inputs, "outputs": outputs | inputs}
+
+
+def _as_texts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return json.dumps(value["json"]) if set(value) == {"json"} else {key: _as_texts(value[key]) for key in value}
+    return [_as_texts(one) for one in value] if isinstance(value, list) else value
+
+
+CASES = list(_cases())
+
+
+@pytest.mark.parametrize("file", [path.stem for path in FILES])
+def test_the_pack_reports_what_aws_calls_wrong_and_accepts_what_it_calls_right(file):
+    cases = [one for one in CASES if one.id.startswith(f"{file}: ")]
+    faults = {one.id: fault for one in cases if (fault := one.fault())}
+
+    assert cases
+    assert {id_: fault for id_, fault in faults.items() if id_ not in PENDING} == {}
+    assert [one.id for one in cases if one.id in PENDING and one.id not in faults] == []
+
+
+def test_the_corpus_is_large_and_each_case_names_a_page_and_rules_that_exist():
+    assert sum(one.by is not None for one in CASES) >= 120
+    assert sum(one.by is None for one in CASES) >= 120
+    assert [id_ for id_, count in Counter(one.id for one in CASES).items() if count > 1] == []
+    assert [one.id for one in CASES if not one.page.startswith("https://")] == []
+    assert {rule for one in CASES for rule in one.by or ()} <= set(RULES)
+    assert set(PENDING) <= {one.id for one in CASES}
