@@ -25,6 +25,12 @@ def _import_room() -> None:
 
 _import_room()
 
-from policies import crossguard  # noqa: E402
+try:
+    from policies import crossguard
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"The policy pack needs the Python package {missing.name}, which is not installed: run `pulumi install --cwd "
+        f"{Path(__file__).resolve().parent}`."
+    )
 
 crossguard.serve()
