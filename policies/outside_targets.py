@@ -41,7 +41,7 @@ _KINDS = (
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html)."""
 
 
-def kind_of(arn: str) -> Kind | None:
+def find_kind(arn: str) -> Kind | None:
     """The kind of resource that an ARN names; None where it is none of these."""
     found = arns.parts(arn)
     if found is None:
@@ -57,17 +57,17 @@ def missing_to_call(stack: Stack, role: Resource, arn: str | None) -> list[str]:
     """
     if called := _universal(arn or ""):
         return [] if role_permissions.may_somewhere(stack, role, called) else [called]
-    kind = kind_of(arn or "")
+    kind = find_kind(arn or "")
     if arn is None or kind is None:
         return []
     if not kind.is_named:
         return [] if role_permissions.may_somewhere(stack, role, kind.action) else [kind.action]
-    if any_of(names(arn, kind), lambda one: role_permissions.may(stack, role, kind.action, one)):
+    if any_of(_list_arns(arn, kind), lambda one: role_permissions.may(stack, role, kind.action, one)):
         return []
     return [f"{kind.action} on {arn}"]
 
 
-def names(arn: str, kind: Kind) -> list[str]:
+def _list_arns(arn: str, kind: Kind) -> list[str]:
     """The ARNs by which a policy may name what this ARN does: of a state machine's version or alias either one."""
     unqualified = ":".join(arn.split(":")[:7])
     return list(dict.fromkeys([arn, unqualified])) if kind.type == kinds.STATE_MACHINE else [arn]

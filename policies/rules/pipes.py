@@ -150,7 +150,7 @@ def _works(stack: Stack, pipe: Resource) -> Iterator[Work]:
             named = given if to.type == kinds.FUNCTION and isinstance(given, str) and arns.parts(given) else to
             yield Work(verb, path, actions[to.type], named)
         elif isinstance(given := pipe.value(path), str):
-            kind = outside_targets.kind_of(given)
+            kind = outside_targets.find_kind(given)
             if kind is not None and kind.type in actions:
                 yield Work(verb, path, actions[kind.type], given)
 
