@@ -19,10 +19,13 @@ NO_ENGINE = "no recent Pulumi engine: `make engine` builds one where Go is insta
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips, with the reason, what asks for an engine on a machine that has none."""
-    if locate_engine() is None:
-        for item in items:
-            if "tests/engine" in item.path.as_posix():
-                item.add_marker(pytest.mark.skip(reason=NO_ENGINE))
+    for item in items:
+        if "tests/engine" not in item.path.as_posix():
+            continue
+        # After a failed update the SDK leaves the loop that ran the program open, for the garbage collector to find.
+        item.add_marker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))
+        if locate_engine() is None:
+            item.add_marker(pytest.mark.skip(reason=NO_ENGINE))
 
 
 @pytest.fixture(scope="session")
