@@ -128,13 +128,13 @@ def held_to_resources(pattern: str) -> tuple[str, ...]:
     Those that take stock are left out. A pattern that only looks goes as most of its actions do: `ec2:Describe*` has
     hundreds, a dozen of them otherwise.
     """
-    return tuple(one.name for one in _held(pattern) if not one.takes_stock)
+    return tuple(one.name for one in _list_actions(pattern) if not one.takes_stock)
 
 
 @lru_cache(65536)
 def stock_of_resources(pattern: str) -> tuple[str, ...]:
     """The actions of a pattern that take stock, and can be held to a resource."""
-    return tuple(one.name for one in _held(pattern) if one.takes_stock)
+    return tuple(one.name for one in _list_actions(pattern) if one.takes_stock)
 
 
 def only_lists(pattern: str) -> bool:
@@ -150,13 +150,13 @@ def is_of_metadata(action: str) -> bool:
 
 def whole_types_of_run_time(patterns: Iterable[str]) -> list[str]:
     """An ARN for each type that these actions are about, where no policy can name one of them; else none."""
-    held = [one for pattern in patterns for one in _held(pattern)]
+    held = [one for pattern in patterns for one in _list_actions(pattern)]
     if not held or not all(one.is_of_run_time for one in held):
         return []
     return list(dict.fromkeys(one.example for each in held for one in each.types))
 
 
-def _held(pattern: str) -> list[Action]:
+def _list_actions(pattern: str) -> list[Action]:
     found = covered(pattern) or ()
     held = [one for one in found if one.held_to_resources]
     is_mostly_free = is_pattern(pattern) and all(one.reads for one in found) and 2 * len(held) < len(found)

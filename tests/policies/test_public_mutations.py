@@ -99,7 +99,7 @@ PENDING: dict[str, str] = {}
 BAR = 0.95
 
 
-def _say(resources):
+def _find_complaints(resources):
     return {(one.policy, one.message) for one in check(resources, CONFIG).complaints}
 
 
@@ -109,11 +109,11 @@ def outcome():
     killed = {}
     for title, make in PROGRAMS.items():
         resources = make_resources(make())
-        before = _say(resources)
+        before = _find_complaints(resources)
         for mutation in (*mutations(resources), *widenings(resources)):
             name = f"{title}: {mutation.what}"
             if name not in killed:
-                killed[name] = bool(_say(mutation.resources) - before)
+                killed[name] = bool(_find_complaints(mutation.resources) - before)
     return killed
 
 
@@ -128,7 +128,7 @@ def _listed(listed, names):
 
 @pytest.mark.parametrize("title", PROGRAMS)
 def test_no_rule_complains_of_a_program_that_is_in_order(title):
-    assert _say(make_resources(PROGRAMS[title]())) == set()
+    assert _find_complaints(make_resources(PROGRAMS[title]())) == set()
 
 
 def test_every_mutation_is_killed_but_those_that_are_listed_with_a_reason(outcome):

@@ -25,7 +25,7 @@ AUTH0 = "acme.eu.auth0.com/"
 STS = ("StringEquals", "aud", "sts.amazonaws.com")
 
 
-def held(issuer, *claims):
+def names_the_owner(issuer, *claims):
     """Whether a trust policy with these conditions, each of operator, claim and value, names an owner."""
     block = {}
     for operator, claim, value in claims:
@@ -79,7 +79,7 @@ def held(issuer, *claims):
     ],
 )
 def test_a_claim_that_names_its_owner_whole_is_enough(issuer, claim, value):
-    assert held(issuer, ("StringLike", claim, value), STS)
+    assert names_the_owner(issuer, ("StringLike", claim, value), STS)
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ def test_a_claim_that_names_its_owner_whole_is_enough(issuer, claim, value):
     ],
 )
 def test_a_claim_that_others_may_have_as_well_is_not(issuer, claim, value):
-    assert not held(issuer, ("StringLike", claim, value))
+    assert not names_the_owner(issuer, ("StringLike", claim, value))
 
 
 @pytest.mark.parametrize(
     "operator", ["StringNotLike", "StringLikeIfExists", "ForAllValues:StringLike", "ForAllValues:StringEqualsIfExists"]
 )
 def test_an_operator_that_holds_without_the_claim_names_nobody(operator):
-    assert not held(GITHUB, (operator, "sub", "repo:acme/shop"))
+    assert not names_the_owner(GITHUB, (operator, "sub", "repo:acme/shop"))
 
 
 def test_claims_of_another_provider_do_not_count():

@@ -40,7 +40,7 @@ def _convert_one(resource: Recorded) -> tuple[str, Properties]:
     if resource.type not in TYPES:
         raise NoCounterpart("the type has no counterpart in tests/validators/resource_types.py")
     type_, names = TYPES[resource.type]
-    properties = join_keys(rename(_given(resource), names))
+    properties = join_keys(rename(_plain_inputs(resource), names))
     if name := NAMES.get(resource.type):
         properties.setdefault(name, resource.outputs["name"])
     return type_, properties
@@ -48,7 +48,7 @@ def _convert_one(resource: Recorded) -> tuple[str, Properties]:
 
 def _add_part(resource: Recorded, by_name: dict[tuple[str, str], Properties]) -> None:
     owner_type, key, names = PARTS[resource.type]
-    inputs = _given(resource)
+    inputs = _plain_inputs(resource)
     owner = by_name[owner_type, inputs.pop(key)]
     part = rename(inputs, names)
     if listed := LISTED_PARTS.get(resource.type):
@@ -57,5 +57,5 @@ def _add_part(resource: Recorded, by_name: dict[tuple[str, str], Properties]) ->
         owner |= part
 
 
-def _given(resource: Recorded) -> dict[str, Any]:
+def _plain_inputs(resource: Recorded) -> dict[str, Any]:
     return {key: plain(value) for key, value in resource.inputs.items() if value is not None}

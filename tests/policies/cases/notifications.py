@@ -51,7 +51,7 @@ def may(principal: str = ALARMS, source: Any = rings.arn, **more: Any) -> Made:
     )
 
 
-def told(**destinations: Any) -> Made:
+def notifies(**destinations: Any) -> Made:
     """The notifications of the bucket."""
     return notification("told", bucket=uploads.id, **destinations)
 
@@ -119,28 +119,28 @@ CASES = [
         NOTIFIES,
         "plain",
         "a queue without a policy",
-        program(uploads, orders, told(**QUEUES)),
+        program(uploads, orders, notifies(**QUEUES)),
         {"told": ("orders has no policy", "s3.amazonaws.com")},
     ),
     Case(
         NOTIFIES,
         "wild",
         "a topic with the policy of AWS",
-        program(uploads, news, told(**TOPICS)),
+        program(uploads, news, notifies(**TOPICS)),
         {"told": "news has no policy"},
     ),
     Case(
         NOTIFIES,
         "wild",
         "a function without a permission",
-        program(uploads, mends, told(**FUNCTIONS)),
+        program(uploads, mends, notifies(**FUNCTIONS)),
         {"told": "mends has no Permission"},
     ),
     Case(
         NOTIFIES,
         "wild",
         "a queue and a topic for another bucket",
-        program(uploads, other, orders, news, told(**QUEUES, **TOPICS), *admits(other.arn)),
+        program(uploads, other, orders, news, notifies(**QUEUES, **TOPICS), *admits(other.arn)),
         {"told": "to s3.amazonaws.com"},
         silent_at_preview=True,
     ),
@@ -148,14 +148,14 @@ CASES = [
         NOTIFIES,
         "wild",
         "a function for another bucket",
-        program(uploads, other, mends, told(**FUNCTIONS), may("s3.amazonaws.com", other.arn)),
+        program(uploads, other, mends, notifies(**FUNCTIONS), may("s3.amazonaws.com", other.arn)),
         {"told": "no Permission of mends is for s3.amazonaws.com and this bucket"},
     ),
     Case(
         NOTIFIES,
         "wild",
         "the policies are for rules",
-        program(uploads, orders, told(**QUEUES), *admits(principal={"Service": "events.amazonaws.com"}), news),
+        program(uploads, orders, notifies(**QUEUES), *admits(principal={"Service": "events.amazonaws.com"}), news),
         {"told": "the policy of orders does not allow sqs:SendMessage to s3"},
         silent_at_preview=True,
     ),
@@ -166,7 +166,7 @@ CASES = [
         program(
             uploads,
             queue("orders", fifoQueue=True),
-            told(queues=[{"queueArn": queue("orders", fifoQueue=True).arn}]),
+            notifies(queues=[{"queueArn": queue("orders", fifoQueue=True).arn}]),
             *admits(),
         ),
         {"told": "FIFO queues"},
@@ -180,17 +180,17 @@ CASES = [
             orders,
             news,
             mends,
-            told(**QUEUES, **TOPICS, **FUNCTIONS),
+            notifies(**QUEUES, **TOPICS, **FUNCTIONS),
             *admits(),
             may("s3.amazonaws.com", uploads.arn, sourceAccount=ACCOUNT),
         ),
     ),
-    Case(NOTIFIES, "unknown", "the queue", program(uploads, orders, told(queues=[{"queueArn": UNKNOWN}]))),
+    Case(NOTIFIES, "unknown", "the queue", program(uploads, orders, notifies(queues=[{"queueArn": UNKNOWN}]))),
     Case(
         NOTIFIES,
         "unknown",
         "the policy",
-        program(uploads, orders, told(**QUEUES), queue_policy("q", queueUrl=orders.url, policy=UNKNOWN)),
+        program(uploads, orders, notifies(**QUEUES), queue_policy("q", queueUrl=orders.url, policy=UNKNOWN)),
     ),
     Case(
         NOTIFIES,
@@ -221,7 +221,7 @@ CASES = [
         NOTIFIES,
         "near miss",
         "a queue elsewhere, and EventBridge",
-        program(uploads, told(eventbridge=True, queues=[{"queueArn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:theirs"}])),
+        program(uploads, notifies(eventbridge=True, queues=[{"queueArn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:theirs"}])),
     ),
     # --- bucket-sends-the-events-of-its-rule
     Case(SENDS, "plain", "no notification", program(named, waits()), {"waits": ("uploads", "eventbridge to true")}),
