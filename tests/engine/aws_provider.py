@@ -10,15 +10,11 @@ one JSON line for each resource that is created, updated or deleted, `STAND_IN_R
 refused.
 """
 
-import contextlib
 import hashlib
 import json
 import os
-import sys
 import threading
-import time
 from collections.abc import Sequence
-from concurrent import futures
 from typing import Any
 
 import grpc
@@ -32,6 +28,7 @@ from local.resources import TABLE, Created, Resource, entry_for
 from local.resources.updates import UPDATES
 from tests.engine import wire
 from tests.engine.aws_types import COMPUTED, JSON_INPUTS, MAXIMUM_NAME, replacing_inputs
+from tests.engine.serving import serve
 
 _ALARMS = ("aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm")
 
@@ -202,19 +199,7 @@ def main() -> None:
     environment = os.environ
     aws = Aws(**json.loads(environment["STAND_IN_AWS"]))
     provider = StandIn(aws, environment.get("STAND_IN_LOG"), json.loads(environment.get("STAND_IN_REFUSES", "[]")))
-    server = grpc.server(
-        futures.ThreadPoolExecutor(8),
-        options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
-    )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    # The engine ends it by an interrupt, or for good.
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(3600)
+    serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server))
 
 
 if __name__ == "__main__":

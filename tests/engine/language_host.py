@@ -5,15 +5,12 @@ what matters to a project: that of the virtual environment which its file names,
 (https://www.pulumi.com/docs/iac/languages-sdks/python/#virtual-environments).
 """
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from concurrent import futures
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -22,6 +19,7 @@ import grpc
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 from tests.engine import wire
+from tests.engine.serving import serve
 
 _RUN_PROGRAM = Path(__file__).with_name("run_program.py")
 _SAID_WHY = 32
@@ -164,17 +162,9 @@ def _run(
 
 def main() -> None:
     """Serve until the engine ends this process."""
-    server = grpc.server(futures.ThreadPoolExecutor(16))
     address = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(address), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    # The engine ends it by an interrupt, or for good.
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(3600)
+    host = LanguageHost(address)
+    serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server))
 
 
 if __name__ == "__main__":
