@@ -3,7 +3,8 @@
 # `pulumi` on the PATH that is recent enough is used as it is.
 set -euo pipefail
 cd "$(dirname "$0")/cli"
-readonly target=$PWD/../../../.engine/bin/pulumi oldest=3.193.0 needs_go=1.26.6
+readonly target=$PWD/../../../.engine/bin/pulumi needs_go=1.26.6
+oldest=$(sed -n 's|^requiredPulumiVersion: ">=\(.*\)"$|\1|p' ../../../Pulumi.yaml)
 
 not_older() { printf '%s\n%s\n' "$1" "$2" | sort --version-sort --check=quiet; }
 
