@@ -47,6 +47,11 @@ class Statement:
         return values.texts(values.member(self.raw, "Action"))
 
     @property
+    def written_actions(self) -> str:
+        """Its Action as a sentence has it; of a NotAction that there is one."""
+        return ", ".join(self.actions) or "all but some actions"
+
+    @property
     def not_actions(self) -> list[str]:
         """Its NotAction, as a list."""
         return values.texts(values.member(self.raw, "NotAction"))

@@ -133,7 +133,7 @@ def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
             return
         yield Finding(
             f"The access policy of {holder.name} makes the domain public: {statement.name} allows "
-            f"{', '.join(statement.actions) or 'all but some actions'} to Principal *, and the domain is neither in a "
+            f"{statement.written_actions} to Principal *, and the domain is neither in a "
             "VPC nor has fine-grained access control.",
             "Set Principal to specific roles or accounts.",
             about=statement.identify(holder),

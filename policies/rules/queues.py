@@ -225,7 +225,7 @@ def queue_policy_is_not_open(
     for statement in policy_documents.open_statements(found):
         yield Finding(
             f"The policy of {holder.name} makes the queue public: {statement.name} allows "
-            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * with no condition that limits "
+            f"{statement.written_actions} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
             about=statement.identify(holder),

@@ -37,7 +37,7 @@ def topic_publishers_are_limited(
     for statement in policy_documents.open_statements(found, PUBLISH):
         yield Finding(
             f"The policy of {holder.name} lets anyone publish: {statement.name} allows "
-            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * with no condition that limits "
+            f"{statement.written_actions} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
             about=statement.identify(holder),
@@ -66,7 +66,7 @@ def topic_policy_is_not_open(holder: Resource) -> Complaints:
             return None
         return Finding(
             f"The policy of {holder.name} makes the topic public: {statement.name} allows "
-            f"{', '.join(statement.actions) or 'all but some actions'} to Principal * with no condition that limits "
+            f"{statement.written_actions} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceAccount, aws:PrincipalOrgID or, to subscribe, sns:Endpoint.",
             about=statement.identify(holder),

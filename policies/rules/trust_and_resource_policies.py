@@ -194,7 +194,7 @@ def resource_policy_is_not_open(
             is_website = public_access.is_website(stack, holder)
             yield Finding(
                 f"The policy of {holder.name} grants public access: {statement.name} allows "
-                f"{', '.join(statement.actions) or 'all but some actions'} to {_everybody(statement)} with no "
+                f"{statement.written_actions} to {_everybody(statement)} with no "
                 "condition that limits who may call.",
                 public_access.advice(holder, statement, is_website=is_website),
                 about=statement.identify(holder),
