@@ -24,7 +24,7 @@ test: .venv/ready ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ty check --quiet .
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
-	$(BIN)/python -m local.own_policies > /dev/null || $(BIN)/python -m local.own_policies
+	$(BIN)/python -m local.check_own_stack > /dev/null || $(BIN)/python -m local.check_own_stack
 	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal --ignore tests/engine --ignore tests/validators
 	@echo "Left out: tests/engine, which needs the real Pulumi engine (make engine-test), and tests/validators (make validate)"
 
@@ -39,7 +39,7 @@ validate: .venv/ready ## Hold our output to the validators of others: cfn-lint, 
 	$(BIN)/pytest --quiet -rs tests/validators && exit $$installed
 
 policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
-	@$(BIN)/python -m local.own_policies
+	@$(BIN)/python -m local.check_own_stack
 
 bench: .venv/ready ## Measure against a baseline in the same run; writes .local/bench.json
 	@$(BIN)/python -m tests.bench

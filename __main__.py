@@ -2,8 +2,8 @@
 
 import pulumi
 
-from components import configuration
 from components.rotation_guard import RotationGuard
+from components.settings import configuration
 
 guard = RotationGuard("rotation-guard", configuration.read(pulumi.Config()))
 for output, value in guard.outputs().items():

@@ -11,7 +11,7 @@ from . import arns, iam_policies
 from .iam_policies import Statement
 from .lambda_code import lambda_code
 from .placement import find_powertools_account
-from .policy_sizes import require_fitting_policy
+from .settings.policy_sizes import require_fitting_policy
 
 RUNTIME = "python3.13"
 ARCHITECTURE = "arm64"
@@ -43,7 +43,7 @@ class FunctionArgs(TypedDict):
     """What one function is."""
 
     handler: str
-    """Entry point inside the archive, such as `handlers.audit_writer.handler`."""
+    """Entry point inside the archive, such as `handlers.trail.writer.handler`."""
     description: str
     """What it does, in one line."""
     statements: pulumi.Input[list[Statement]]

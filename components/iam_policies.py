@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .remediation_workflow import NOTICES
+from .remediation.workflow import NOTICES
 
 Statement = dict[str, Any]
 

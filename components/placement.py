@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pulumi
 
-from .checks import Naming, shown, word
+from .settings.checks import Naming, shown, word
 
 PROVIDER = "aws:index/provider:Provider"
 """What a resource is asked for its provider by."""

@@ -6,18 +6,18 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 from pulumi import Output, ResourceOptions
 
-from .audit_status import AuditStatus
-from .audit_trail import AuditTrail
-from .demo_secrets import DemoSecrets
+from .audit.audit_status import AuditStatus
+from .audit.audit_trail import AuditTrail
+from .audit.rotation_audit import ManagedTagArgs, MaxAgeClassArgs, RotationAudit
+from .demo.demo_secrets import DemoSecrets
+from .events.rotation_events import ExtraRuleArgs, RotationEvents
 from .function import RuntimeArgs
-from .notifications import Notifications, SubscriptionArgs
-from .observability import Observability
+from .notifications.notifications import Notifications, SubscriptionArgs
+from .observability.observability import Observability
 from .placement import find_placement, find_provider
-from .remediation import ChangeWindowArgs, Remediation
-from .remediation_settings import REMEDIATION_CHECKS
-from .rotation_audit import ManagedTagArgs, MaxAgeClassArgs, RotationAudit
-from .rotation_events import ExtraRuleArgs, RotationEvents
-from .validation import refuse_invalid
+from .remediation.remediation import ChangeWindowArgs, Remediation
+from .settings.remediation import REMEDIATION_CHECKS
+from .settings.validation import refuse_invalid
 
 REMEDIATION_SETTINGS = tuple(name for name in REMEDIATION_CHECKS if name != "remediation_mode")
 """Settings that Remediation calls as they are called here."""

@@ -9,12 +9,12 @@ from functools import cache
 from typing import Any
 
 from handlers.adapters.items import Item, item
-from handlers.domain.audit import CHANGES, EVERY_RUN
-from handlers.domain.history import iso
-from handlers.domain.reconciliation import KINDS, account_of
-from handlers.domain.secrets import dated, listed
-from handlers.domain.statuses import history_row, says_something_new, status_row
-from handlers.domain.verdicts import AuditSettings, judge
+from rotation_guard.domain.audit.reconciliation import KINDS, account_of
+from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
+from rotation_guard.domain.audit.secret_status import history_row, says_something_new, status_row
+from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.secret import dated, listed
+from rotation_guard.domain.timestamps import iso
 from tests.bench import population
 
 # List prices of us-east-1 in US dollars, in November 2026, without what is free.

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping
 
 from docs.markdown import table
-from handlers.domain.decisions import RULES, Action, Mode, Proof, Situation, decide
+from rotation_guard.domain.remediation.decisions import RULES, Action, Mode, Proof, Situation, decide
 
 _MAX_RETRIES = 3
 _ALLOWED, _LEFT = " and allowed", "left"

@@ -12,12 +12,15 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 REMEDIATION = ROOT / "docs" / "remediation.md"
+PATTERN_SYNTAX = ROOT / "rotation_guard" / "domain" / "event_pattern_syntax.py"
+PATTERN_SYNTAX_OF_THE_PACK = ROOT / "policies" / "aws" / "event_pattern_syntax.py"
+"""A copy: the pack is published as its folder alone."""
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
 from docs import costs, decision_table, policies_page  # noqa: E402
 from docs.markdown import filled, table  # noqa: E402
-from local.recording import Recording, deploy_program, stack_config  # noqa: E402
+from local.mocks.recording import Recording, deploy_program, stack_config  # noqa: E402
 
 
 def readme() -> str:
@@ -106,3 +109,4 @@ if __name__ == "__main__":
     README.write_text(readme())
     REMEDIATION.write_text(remediation())
     policies_page.PAGE.write_text(policies_page.page())
+    PATTERN_SYNTAX_OF_THE_PACK.write_bytes(PATTERN_SYNTAX.read_bytes())

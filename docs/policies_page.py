@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from policies.rule import Rule
+from policies.model.rule import Rule
 from policies.rules import RULES
 from tests.policies.programs import Case, Made, Output, Program, Secret, Text
 

@@ -12,14 +12,16 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.domain.control_characters import escape_control_characters
+from rotation_guard.domain.control_characters import escape_control_characters
 
-from . import deployment, drill, promises, status, stories
+from . import status
 from .console import Screen
-from .deployment import DIRECTORY
+from .demo import drill, expectations, scenarios
+from .demo.timeline import moments
+from .deploy import deployment
+from .deploy.deployment import DIRECTORY
+from .deploy.stacks import ROOT
 from .errors import LocalError
-from .stacks import ROOT
-from .timeline import moments
 
 _EVENTS = ROOT / "tests" / "events"
 _MANY = 10
@@ -48,14 +50,14 @@ def _up(options: argparse.Namespace, screen: Screen) -> int:
     with screen.working("starting") as live:
         stack = deployment.up(options.directory, options.stack, port=options.port, progress=live.says)
     start, deploy = stack.seconds["start"], stack.seconds["deploy"]
-    screen.happened(stories.Happened(f"embedded AWS at {stack.endpoint_url}", start * 1000))
+    screen.happened(scenarios.Happened(f"embedded AWS at {stack.endpoint_url}", start * 1000))
     deployed = f"stack {stack.stack}: {len(stack.resources)} resources"
-    screen.happened(stories.Happened(deployed, deploy * 1000))
+    screen.happened(scenarios.Happened(deployed, deploy * 1000))
     if options.stories and "rotating_secret_name" not in stack.outputs:
         screen.line("This stack has no demo secrets, so there is no story to tell.")
     elif options.stories:
-        screen.story(stories.audit_run(stack), "auditing the secrets")
-        screen.story(stories.failed_rotation(stack), "breaking a rotation")
+        screen.story(scenarios.audit_run(stack), "auditing the secrets")
+        screen.story(scenarios.failed_rotation(stack), "breaking a rotation")
     screen.line()
     screen.pairs("Outputs", stack.outputs)
     screen.line()
@@ -116,7 +118,7 @@ def _status(options: argparse.Namespace, screen: Screen) -> int:
 def _event(options: argparse.Namespace, screen: Screen) -> int:
     stack = deployment.require_running(options.directory)
     event = _read_event(options.event)
-    screen.story(stories.put_event(stack, event, options.copies), "putting the event")
+    screen.story(scenarios.put_event(stack, event, options.copies), "putting the event")
     return 0
 
 
@@ -153,7 +155,7 @@ def _drill(options: argparse.Namespace, screen: Screen) -> int:
                 lambda trace, waits: timeline.shows(moments(trace), time.time() - trace.began_at, waits),
             )
             timeline.shows(moments(trace), time.time() - trace.began_at, "")
-        judged = promises.judged(trace)
+        judged = expectations.judged(trace)
         for promise, broken in judged:
             screen.kept(promise.says, broken)
         screen.line()
@@ -168,7 +170,7 @@ def _report(options: argparse.Namespace, screen: Screen) -> int:
     if stack is None or not stack.alive():
         with screen.working("starting") as live:
             stack = deployment.up(options.directory, progress=live.says)
-    screen.story(stories.portfolio_audit(stack), "auditing a portfolio")
+    screen.story(scenarios.portfolio_audit(stack), "auditing a portfolio")
     screen.line()
     # --local: the environment may name a stack in an account.
     command = [sys.executable, "-m", "rotation_guard.cli", "report", "--local", *options.arguments]

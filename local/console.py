@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from handlers.domain.control_characters import escape_control_characters
+from rotation_guard.domain.control_characters import escape_control_characters
 
+from .demo.scenarios import Happened
+from .demo.timeline import Moment
 from .errors import LocalError
-from .stories import Happened
-from .timeline import Moment
 
 _WIDTH = 76
 _LATE_SECONDS = 0.5

@@ -1,6 +1,6 @@
 """Says what waits in a running stack: messages in its inboxes and dead-letter queues, and the alarms that ring."""
 
-from .deployment import RunningStack
+from .deploy.deployment import RunningStack
 
 _DEAD_LETTERS = "dead_letters_url"
 _OLDER_NAMES = ("audit_dead_letters_url",)

@@ -26,7 +26,7 @@ def _import_room() -> None:
 _import_room()
 
 try:
-    from policies import crossguard
+    from policies.engine import crossguard
 except ModuleNotFoundError as missing:
     sys.exit(
         f"The policy pack needs the Python package {missing.name}, which is not installed: run `pulumi install --cwd "

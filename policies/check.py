@@ -22,12 +22,13 @@ from typing import Any, NoReturn
 FINE, COMPLAINED, WRONG = 0, 1, 2
 
 try:
-    from . import state_files, unjudged
-    from .configuration import InvalidConfiguration
-    from .evaluation import Report, refuse
-    from .evaluation import check as evaluate
-    from .formats import FORMATS, escape_unprintable
-    from .state_files import Contents, NotAnExport
+    from .inputs import state_files
+    from .inputs.state_files import Contents, NotAnExport
+    from .model import unjudged
+    from .model.configuration import InvalidConfiguration
+    from .model.evaluation import Report, refuse
+    from .model.evaluation import check as evaluate
+    from .reports.formats import FORMATS, escape_unprintable
 except ModuleNotFoundError as missing:
     if __name__ != "__main__":
         raise

@@ -4,11 +4,12 @@ import json
 import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+
+from tests.paths import EVENTS
 
 # At once: what a session shares is made before the first test has its own environment.
 for _name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
@@ -16,9 +17,6 @@ for _name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
 
 # Every session of boto3 would read the models of its services anew, which is most of what a client costs.
 botocore.session.create_loader = cache(botocore.session.create_loader)  # ty: ignore[invalid-assignment]
-
-ROOT = Path(__file__).resolve().parent.parent
-EVENTS = ROOT / "tests" / "events"
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..domain.audit import AUDIT, UNKNOWN_WHEN_COMPLETE, Progress, resumed, with_findings
-from ..domain.history import iso
+from rotation_guard.domain.audit.run import AUDIT, UNKNOWN_WHEN_COMPLETE, Progress, resumed, with_findings
+from rotation_guard.domain.timestamps import iso
+
 from .clients import client
 from .items import item, row
-from .updates import update
+from .row_updates import update
 
 ACTIONS = frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query"})
 _HELD = "holder = :me"

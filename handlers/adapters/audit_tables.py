@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..domain.history import iso
-from ..domain.rotation import name_of
-from ..domain.statuses import seen_on
+from rotation_guard.domain.audit.secret_status import seen_on
+from rotation_guard.domain.rotation_event import name_of
+from rotation_guard.domain.timestamps import iso
+
 from .batches import Batches
 from .clients import client
 from .items import item, row
-from .updates import update
+from .row_updates import update
 
 ACTIONS = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..domain.history import iso
-from ..domain.rotation import CLOCK_SKEW, RotationEvent
-from ..domain.trail_rows import build_trail_row
+from rotation_guard.domain.audit_trail import build_trail_row
+from rotation_guard.domain.rotation_event import CLOCK_SKEW, RotationEvent
+from rotation_guard.domain.timestamps import iso
+
 from .clients import client
 from .items import item, row
 

@@ -1,8 +1,9 @@
 """Automations of Systems Manager, for whatever is restarted by a document of the user's."""
 
-from ..domain.restarts import CannotBeRestarted, Standing, State
+from rotation_guard.domain.remediation.restarts import CannotBeRestarted, Standing, State
+
+from .client_errors import CALL_SECONDS, translate_client_errors
 from .clients import client
-from .refusals import CALL_SECONDS, translate_client_errors
 
 STARTING_ACTIONS = frozenset({"ssm:StartAutomationExecution", "iam:PassRole"})
 WATCHING_ACTIONS = frozenset({"ssm:GetAutomationExecution"})

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from ..domain.restarts import CannotBeRestarted, Standing, State
+from rotation_guard.domain.remediation.restarts import CannotBeRestarted, Standing, State
+
+from .client_errors import CALL_SECONDS, translate_client_errors
 from .clients import client
-from .refusals import CALL_SECONDS, translate_client_errors
 
 STARTING_ACTIONS = frozenset({"ecs:DescribeServices", "ecs:UpdateService"})
 WATCHING_ACTIONS = frozenset({"ecs:DescribeServices"})

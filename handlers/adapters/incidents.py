@@ -9,13 +9,14 @@ unfinished (`unfinished_incidents`), which it stays until people were told how i
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..domain.diagnosis import Described, Unreadable, untouchable
-from ..domain.incidents import OPEN, RESTARTING, Incident, Outcome
-from ..domain.rotation import TESTED, Heard, name_of
+from rotation_guard.domain.remediation.diagnosis import Described, Unreadable, untouchable
+from rotation_guard.domain.remediation.incidents import OPEN, RESTARTING, Incident, Outcome
+from rotation_guard.domain.rotation_event import TESTED, Heard, name_of
+
 from . import unfinished_incidents
 from .clients import client
 from .items import item, row
-from .updates import update
+from .row_updates import update
 
 LOOKING_ACTIONS = frozenset({"dynamodb:GetItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})

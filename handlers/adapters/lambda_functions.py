@@ -6,9 +6,10 @@ Their environment may hold anything: it is kept as it is, and never logged, answ
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.restarts import CannotBeRestarted, NotReady, PassingTrouble, Standing, State
+from rotation_guard.domain.remediation.restarts import CannotBeRestarted, NotReady, PassingTrouble, Standing, State
+
+from .client_errors import CALL_SECONDS, translate_client_errors
 from .clients import client
-from .refusals import CALL_SECONDS, translate_client_errors
 
 STARTING_ACTIONS = frozenset({"lambda:GetFunctionConfiguration", "lambda:UpdateFunctionConfiguration"})
 WATCHING_ACTIONS = frozenset({"lambda:GetFunctionConfiguration"})

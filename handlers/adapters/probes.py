@@ -10,7 +10,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from ..domain.decisions import Proof
+from rotation_guard.domain.remediation.decisions import Proof
+
 from .clients import client
 
 ACTIONS = frozenset({"lambda:InvokeFunction"})

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from ..domain.incidents import ALIVE_SECONDS, RESTARTING
-from ..domain.restarts import UNFINISHED, Restart, is_abandoned
+from rotation_guard.domain.remediation.incidents import ALIVE_SECONDS, RESTARTING
+from rotation_guard.domain.remediation.restarts import UNFINISHED, Restart, is_abandoned
+
 from .clients import client
 from .incidents import Incidents, LostRace
 from .items import Item, item, row
-from .updates import update
+from .row_updates import update
 
 ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:UpdateItem"})
 ATTEMPTS = 5

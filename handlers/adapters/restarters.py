@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from ..domain.restarts import Standing, kind_of
+from rotation_guard.domain.remediation.restarts import Standing, kind_of
+
 from . import automations, ecs_services, lambda_functions
 
 STARTING_ACTIONS = ecs_services.STARTING_ACTIONS | lambda_functions.STARTING_ACTIONS | automations.STARTING_ACTIONS

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from ..domain.secrets import DENIED
+from rotation_guard.domain.secret import DENIED
+
 from .clients import client
 
 ROTATING_ACTIONS = frozenset({"secretsmanager:RotateSecret", "lambda:InvokeFunction"})

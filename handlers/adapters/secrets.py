@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..domain.diagnosis import UNKNOWN_SECRET, UNREADABLE_SECRET, Described, Unreadable
-from ..domain.rotation import name_of
-from ..domain.secrets import (
+from rotation_guard.domain.remediation.diagnosis import UNKNOWN_SECRET, UNREADABLE_SECRET, Described, Unreadable
+from rotation_guard.domain.rotation_event import name_of
+from rotation_guard.domain.secret import (
     DENIED,
     ListedSecret,
     VersionDates,
@@ -20,6 +20,7 @@ from ..domain.secrets import (
     unreadable_dates,
     without_current,
 )
+
 from .clients import client
 
 LISTING_ACTIONS = frozenset({"secretsmanager:ListSecrets", "secretsmanager:ListSecretVersionIds"})

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from ..domain.notices import Notice
+from rotation_guard.domain.remediation.notifications import Notice
+
 from .clients import client
 
 ACTIONS = frozenset({"sns:Publish"})

@@ -4,8 +4,8 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 
-from .. import exemptions, unjudged
-from ..rule import REGISTRY, Rule
+from ..model import exemptions, unjudged
+from ..model.rule import REGISTRY, Rule
 
 # What is about the pack itself comes first.
 REGISTRY.update({one.name: one for one in (exemptions.RULE, unjudged.RULE)})

@@ -1,10 +1,12 @@
 """Alarms: they may invoke their functions."""
 
-from .. import admission, delivery, kinds
-from ..finding import Complaints
-from ..function_permissions import Caller
-from ..rule import each, stack_rule
-from ..stack import Resource, Stack
+from ..aws import delivery
+from ..aws.function_permissions import Caller
+from ..aws.iam import resource_access
+from ..model import resource_types
+from ..model.finding import Complaints
+from ..model.rule import each, stack_rule
+from ..model.stack import Resource, Stack
 
 SERVICE = "lambda.alarms.cloudwatch.amazonaws.com"
 ACTIONS = ("alarmActions", "okActions", "insufficientDataActions")
@@ -13,7 +15,7 @@ _GUIDE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring"
 
 
 @stack_rule(
-    *kinds.ALARMS,
+    *resource_types.ALARMS,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/alarms-and-actions-Lambda.html",
@@ -23,11 +25,11 @@ def alarm_may_call_its_functions(alarm: Resource, stack: Stack) -> Complaints:
 
     Add a Permission for lambda.alarms.cloudwatch.amazonaws.com with the alarm's ARN as sourceArn.
     """
-    caller = Caller(SERVICE, "cloudwatch", "alarm", alarm, admission.known_arn(alarm))
+    caller = Caller(SERVICE, "cloudwatch", "alarm", alarm, resource_access.known_arn(alarm))
     called = {
         to.urn: (value, to)
         for path in ACTIONS
-        for value, to in stack.targets(alarm, path, kinds.FUNCTION, kinds.FUNCTION_ALIAS)
+        for value, to in stack.targets(alarm, path, resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
     }
 
     def judge(action: tuple[object, Resource]) -> Complaints:

@@ -2,11 +2,11 @@
 
 import re
 
-from .. import kinds, values
-from ..access_inputs import ATTACHED_POLICIES
-from ..finding import Complaints, Finding
-from ..rule import each, rule
-from ..stack import Resource
+from ..aws.iam.access_inputs import ATTACHED_POLICIES
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule
+from ..model.stack import Resource
 
 _FULL = re.compile(
     r"arn:aws[\w-]*:iam::aws:policy/(?:[\w+=,.@-]+/)*"
@@ -44,7 +44,7 @@ def no_full_access_policy_is_attached(holder: Resource) -> Complaints:
 
 
 @rule(
-    kinds.USER_POLICY,
+    resource_types.USER_POLICY,
     severity="medium",
     enforcement="advisory",
     link=f"{_GUIDE}/best-practices.html#bp-users-federation-idp",

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .. import admission, arns, delivery, kinds, values
-from ..finding import Complaints, Finding
-from ..function_permissions import Caller
-from ..rule import each, stack_rule
-from ..stack import Resource, Stack
-from ..values import Mark, Undecided
+from ..aws import arns, delivery
+from ..aws.function_permissions import Caller
+from ..aws.iam import resource_access
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Mark, Undecided
 
 SERVICE = "s3.amazonaws.com"
 _DESTINATIONS = (
-    ("queues.queueArn", (kinds.QUEUE,)),
-    ("topics.topicArn", (kinds.TOPIC,)),
-    ("lambdaFunctions.lambdaFunctionArn", (kinds.FUNCTION, kinds.FUNCTION_ALIAS)),
+    ("queues.queueArn", (resource_types.QUEUE,)),
+    ("topics.topicArn", (resource_types.TOPIC,)),
+    ("lambdaFunctions.lambdaFunctionArn", (resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)),
 )
 """Where a notification names its destinations, and of which types they are."""
 NOT_FIFO = Finding("S3 does not notify FIFO queues and topics.", "Use a standard queue or topic.")
@@ -24,7 +26,7 @@ _GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
 
 
 @stack_rule(
-    kinds.BUCKET_NOTIFICATION,
+    resource_types.BUCKET_NOTIFICATION,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/grant-destinations-permissions-to-s3.html",
@@ -39,7 +41,7 @@ def bucket_notification_reaches_its_destination(notification: Resource, stack: S
 
     def judge(destination: tuple[Any, Resource]) -> Complaints:
         value, to = destination
-        if to.type in (kinds.QUEUE, kinds.TOPIC) and delivery.is_fifo(to):
+        if to.type in (resource_types.QUEUE, resource_types.TOPIC) and delivery.is_fifo(to):
             obstacle: Finding | None = NOT_FIFO
         else:
             obstacle = delivery.find_obstacle(stack, value, to, caller)
@@ -48,12 +50,12 @@ def bucket_notification_reaches_its_destination(notification: Resource, stack: S
     yield from each(_destinations(stack, notification), judge)
     for path, _ in _DESTINATIONS:
         for value in _texts(notification, path):
-            if value.endswith(".fifo") and stack.find(value, kinds.QUEUE, kinds.TOPIC) is None:
+            if value.endswith(".fifo") and stack.find(value, resource_types.QUEUE, resource_types.TOPIC) is None:
                 yield NOT_FIFO.prefix(f"The bucket notification {notification.name} cannot reach {value}: ")
 
 
 @stack_rule(
-    kinds.EVENT_RULE,
+    resource_types.EVENT_RULE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/enable-event-notifications-eventbridge.html",
@@ -67,10 +69,10 @@ def bucket_sends_the_events_of_its_rule(event_rule: Resource, stack: Stack) -> C
     if pattern.get("source") != ["aws.s3"] or _BY_TRAIL in values.items(pattern.get("detail-type")):
         return
     for name in values.items(values.at(pattern, "detail.bucket.name")):
-        bucket = stack.find(name, *kinds.BUCKETS) if isinstance(name, str) else None
+        bucket = stack.find(name, *resource_types.BUCKETS) if isinstance(name, str) else None
         if bucket is None or bucket.looked_up:
             continue
-        found = stack.referring(bucket, "bucket", kinds.BUCKET_NOTIFICATION)
+        found = stack.referring(bucket, "bucket", resource_types.BUCKET_NOTIFICATION)
         if values.any_of(found.all(), lambda one: one.flag("eventbridge", absent=False)):
             continue
         yield Finding(
@@ -95,7 +97,7 @@ def _texts(notification: Resource, path: str) -> list[str]:
 def _bucket(stack: Stack, notification: Resource) -> tuple[Resource | None, str | None]:
     """The bucket of a notification, and its ARN, as far as they are known: the name of a bucket says its ARN."""
     try:
-        bucket = stack.target(notification, "bucket", *kinds.BUCKETS)
+        bucket = stack.target(notification, "bucket", *resource_types.BUCKETS)
     except Undecided:
         bucket = None
     name = notification.value("bucket")
@@ -103,4 +105,4 @@ def _bucket(stack: Stack, notification: Resource) -> tuple[Resource | None, str 
         found[0] for path, _ in _DESTINATIONS for one in _texts(notification, path) if (found := arns.parts(one))
     )
     written = f"arn:{next(partitions, 'aws')}:s3:::{name}" if isinstance(name, str) and name else None
-    return bucket, admission.known_arn(bucket) or (written if bucket is None else None)
+    return bucket, resource_access.known_arn(bucket) or (written if bucket is None else None)

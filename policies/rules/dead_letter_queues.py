@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from .. import admission, arns, dead_letters, delivery, kinds, values
-from ..dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
-from ..finding import Complaints, Finding
-from ..rule import each, stack_rule
-from ..stack import Resource, Stack
-from ..values import Undecided, any_of
+from ..aws import arns, dead_letters, delivery
+from ..aws.dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
+from ..aws.iam import resource_access
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Undecided, any_of
 
 _VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
 _QUERIED = "metricQueries.metric.dimensions.QueueName"
 _NATIVE_ALARM = "aws-native:cloudwatch:Alarm"
 _SILENCING = (
-    ("metricQueries.expression", kinds.METRIC_ALARM),
+    ("metricQueries.expression", resource_types.METRIC_ALARM),
     ("dimensions.value", _NATIVE_ALARM),
     ("metrics.metricStat.metric.dimensions.value", _NATIVE_ALARM),
 )
@@ -25,7 +27,7 @@ _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperG
 
 
 @stack_rule(
-    kinds.QUEUE,
+    resource_types.QUEUE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/sqs-dead-letter-queues.html",
@@ -52,7 +54,7 @@ def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
 
 
 @stack_rule(
-    kinds.QUEUE,
+    resource_types.QUEUE,
     severity="medium",
     enforcement="advisory",
     link=f"{_GUIDE}/sqs-configure-dead-letter-queue.html",
@@ -75,8 +77,8 @@ def dead_letter_queue_is_used(queue: Resource, stack: Stack) -> Complaints:
 
 
 @stack_rule(
-    kinds.QUEUE,
-    kinds.REDRIVE_POLICY,
+    resource_types.QUEUE,
+    resource_types.REDRIVE_POLICY,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/sqs-dead-letter-queues.html",
@@ -89,9 +91,9 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
     path = "redrivePolicy.deadLetterTargetArn"
     if not holder.has(path):
         return
-    queue = holder if holder.type == kinds.QUEUE else stack.target(holder, "queueUrl", kinds.QUEUE)
-    target = stack.target(holder, path, kinds.QUEUE)
-    arn = admission.known_arn(target) or _text(holder, path)
+    queue = holder if holder.type == resource_types.QUEUE else stack.target(holder, "queueUrl", resource_types.QUEUE)
+    target = stack.target(holder, path, resource_types.QUEUE)
+    arn = resource_access.known_arn(target) or _text(holder, path)
     if queue is None:
         return
 
@@ -105,7 +107,7 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
     yield from each(
         (
             lambda: _of_another_kind(queue, target, arn),
-            lambda: _elsewhere(admission.known_arn(queue), arn),
+            lambda: _elsewhere(resource_access.known_arn(queue), arn),
             lambda: _find_redrive_denial(stack, queue, target) if target else None,
         ),
         judge,
@@ -113,7 +115,7 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
 
 
 @stack_rule(
-    kinds.QUEUE,
+    resource_types.QUEUE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/setting-up-dead-letter-queue-retention.html",
@@ -144,7 +146,7 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
 
 
 @stack_rule(
-    kinds.QUEUE,
+    resource_types.QUEUE,
     severity="medium",
     enforcement="advisory",
     link=f"{_GUIDE}/dead-letter-queues-alarms-cloudwatch.html",
@@ -158,7 +160,7 @@ def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
         return None
     if any(one.certain or one.undecided for one in (stack.referring(queue, *where) for where in _SILENCING)):
         return None
-    found = [stack.referring(queue, path, kinds.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
+    found = [stack.referring(queue, path, resource_types.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
     alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)
     if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(one.undecided for one in found):
         return None
@@ -209,7 +211,7 @@ def _find_redrive_denial(stack: Stack, queue: Resource, target: Resource) -> Fin
     """Why the redrive allow policy of a dead-letter queue does not admit this queue."""
     holder = target
     if not target.has("redriveAllowPolicy"):
-        others = stack.referring(target, "queueUrl", kinds.REDRIVE_ALLOW_POLICY)
+        others = stack.referring(target, "queueUrl", resource_types.REDRIVE_ALLOW_POLICY)
         if not others.some():
             return None
         holder = others.certain[0]
@@ -222,7 +224,7 @@ def _find_redrive_denial(stack: Stack, queue: Resource, target: Resource) -> Fin
     if permission != "byQueue":
         return None
     listed = holder.items("redriveAllowPolicy.sourceQueueArns")
-    own = admission.known_arn(queue)
+    own = resource_access.known_arn(queue)
     if any(isinstance(one, values.Mark) for one in listed) or own is None or own in listed:
         return None
     return Finding(
@@ -258,7 +260,7 @@ def _is_counted_by_query(stack: Stack) -> bool:
     """Whether an alarm selects queues by a query of Metrics Insights: which ones those are only CloudWatch can say."""
     expressions = (
         text
-        for alarm in stack.of_type(kinds.METRIC_ALARM)
+        for alarm in stack.of_type(resource_types.METRIC_ALARM)
         for text in values.every(alarm.props, "metricQueries.expression")
     )
     return any(isinstance(text, str) and _VISIBLE_MESSAGES in text for text in expressions)

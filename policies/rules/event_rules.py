@@ -5,12 +5,13 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from .. import kinds, known_events, values
-from ..event_pattern_syntax import find_fault
-from ..finding import Complaints, Finding
-from ..rule import rule, stack_rule
-from ..schedule_expressions import Refused, shortest_period
-from ..stack import Resource, Stack
+from ..aws import known_events
+from ..aws.event_pattern_syntax import find_fault
+from ..aws.schedule_expressions import Refused, shortest_period
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import rule, stack_rule
+from ..model.stack import Resource, Stack
 
 TARGETS_PER_RULE = 5
 SEES_READS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
@@ -21,8 +22,8 @@ _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 
 @rule(
-    kinds.EVENT_RULE,
-    kinds.EVENT_ARCHIVE,
+    resource_types.EVENT_RULE,
+    resource_types.EVENT_ARCHIVE,
     severity="high",
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html",
@@ -43,13 +44,13 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
     given = values.settled(event_rule.value("eventPattern"))
     if given is None or given == "":
         # An archive without a pattern keeps every event.
-        if event_rule.type == kinds.EVENT_RULE and not event_rule.has("scheduleExpression"):
+        if event_rule.type == resource_types.EVENT_RULE and not event_rule.has("scheduleExpression"):
             yield Finding(
                 f"The rule {event_rule.name} never matches: it has neither eventPattern nor scheduleExpression.",
                 "Set one of them.",
             )
         return
-    noun = "rule" if event_rule.type == kinds.EVENT_RULE else "archive"
+    noun = "rule" if event_rule.type == resource_types.EVENT_RULE else "archive"
     pattern, fault = _read(given)
     if fault:
         yield Finding(
@@ -63,7 +64,7 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
 
 
 @rule(
-    kinds.EVENT_RULE,
+    resource_types.EVENT_RULE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/eb-scheduled-rule-pattern.html",
@@ -87,7 +88,7 @@ def event_rule_schedule_is_accepted(event_rule: Resource) -> Complaints:
 
 
 @stack_rule(
-    kinds.EVENT_RULE,
+    resource_types.EVENT_RULE,
     severity="medium",
     enforcement="mandatory",
     link=f"{_GUIDE}/eb-quota.html",
@@ -105,7 +106,7 @@ def event_rule_has_few_targets(event_rule: Resource, stack: Stack, *, max_target
 
     Move some of the targets to a second rule with the same pattern.
     """
-    targets = stack.referring(event_rule, "rule", kinds.EVENT_TARGET).certain
+    targets = stack.referring(event_rule, "rule", resource_types.EVENT_TARGET).certain
     if len(targets) <= max_targets:
         return None
     return Finding(

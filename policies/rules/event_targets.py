@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .. import admission, arns, delivery, kinds, policy_documents, role_permissions, values, wildcards
-from ..admission import request
-from ..finding import Complaints, Finding
-from ..function_permissions import Caller
-from ..policy_documents import Statement
-from ..rule import rule, stack_rule
-from ..stack import Resource, Stack
-from ..values import Undecided, all_of, any_of
+from ..aws import arns, delivery
+from ..aws.function_permissions import Caller
+from ..aws.iam import policy_documents, resource_access, role_permissions, wildcards
+from ..aws.iam.policy_documents import Statement
+from ..aws.iam.resource_access import request
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import rule, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Undecided, all_of, any_of
 
 EVENTS = "events.amazonaws.com"
 AWS_AGE_SECONDS = 86_400
@@ -19,7 +21,7 @@ AWS_ATTEMPTS = 185
 _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 
-@rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-rule-dlq.html")
+@rule(resource_types.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-rule-dlq.html")
 def event_target_has_dead_letters(target: Resource) -> Complaints:
     """A rule's target has a dead-letter queue: without one, an event that cannot be delivered is dropped.
 
@@ -34,8 +36,8 @@ def event_target_has_dead_letters(target: Resource) -> Complaints:
 
 
 @stack_rule(
-    kinds.EVENT_TARGET,
-    kinds.EVENT_BUS,
+    resource_types.EVENT_TARGET,
+    resource_types.EVENT_BUS,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/eb-rule-dlq.html",
@@ -45,15 +47,17 @@ def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> C
 
     Allow sqs:SendMessage to events.amazonaws.com in the queue's policy, with a condition on the ARN of the rule or bus.
     """
-    if target.type == kinds.EVENT_BUS:
-        obstacle = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, admission.known_arn(target))
+    if target.type == resource_types.EVENT_BUS:
+        obstacle = resource_access.out_of_reach(
+            stack, target, "deadLetterConfig.arn", EVENTS, resource_access.known_arn(target)
+        )
         return obstacle and obstacle.prefix(f"Failed events of the bus {target.name} are lost: ")
-    obstacle = admission.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
+    obstacle = resource_access.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
     return obstacle and obstacle.prefix(f"Failed events of the target {target.name} are lost: ")
 
 
 @rule(
-    kinds.EVENT_TARGET,
+    resource_types.EVENT_TARGET,
     severity="low",
     enforcement="advisory",
     link=f"{_GUIDE}/eb-rule-retry-policy.html",
@@ -95,7 +99,9 @@ def event_target_retries_are_bounded(
     )
 
 
-@stack_rule(kinds.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-use-resource-based.html")
+@stack_rule(
+    resource_types.EVENT_TARGET, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-use-resource-based.html"
+)
 def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
     """EventBridge may deliver to a rule's target, by the target's resource policy or by a role.
 
@@ -112,7 +118,7 @@ def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
 
 def _unpermitted_by_policy(target: Resource, stack: Stack, to: Resource) -> Finding | None:
     """Why the policy of a function, queue or topic does not admit EventBridge; None where it does."""
-    if to.type == kinds.TOPIC:
+    if to.type == resource_types.TOPIC:
         obstacle = _kept_out_of_topic(target, stack, to)
     else:
         caller = Caller(EVENTS, "events", "rule", _rule(stack, target), _rule_arn(stack, target))
@@ -134,7 +140,7 @@ def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> Findi
             and (named or statement.opens_to_anyone())
             and statement.covers(asked.action)
             and statement.covers_resource(asked.resource)
-            and (plain or all_of(statement.conditions, lambda one: admission.holds(one, asked)))
+            and (plain or all_of(statement.conditions, lambda one: resource_access.holds(one, asked)))
         )
 
     found = stack.once(policy_documents.statements_about, topic)
@@ -166,9 +172,9 @@ class Needed:
 
 _BY_DOCUMENT = ("ssm:StartAutomationExecution", "ssm:SendCommand")
 _BY_ROLE: Mapping[str, Needed] = {
-    kinds.STATE_MACHINE: Needed("states:stateMachine", ("states:StartExecution",)),
-    kinds.API_DESTINATION: Needed("events:api-destination", ("events:InvokeApiDestination",)),
-    kinds.EVENT_BUS: Needed("events:event-bus", ("events:PutEvents",)),
+    resource_types.STATE_MACHINE: Needed("states:stateMachine", ("states:StartExecution",)),
+    resource_types.API_DESTINATION: Needed("events:api-destination", ("events:InvokeApiDestination",)),
+    resource_types.EVENT_BUS: Needed("events:event-bus", ("events:PutEvents",)),
     "aws:kinesis/stream:Stream": Needed("kinesis:stream", ("kinesis:PutRecord", "kinesis:PutRecords")),
     "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": Needed(
         "firehose:deliverystream", ("firehose:PutRecord", "firehose:PutRecordBatch")
@@ -187,7 +193,7 @@ def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
     to = stack.target(target, "arn", *_BY_ROLE)
     on = to or target.text("arn") or ""
     needed = _BY_ROLE[to.type] if to is not None else _needed(str(on))
-    if needed is None or (needed is _BY_ROLE[kinds.EVENT_BUS] and _needs_none(stack, target, on)):
+    if needed is None or (needed is _BY_ROLE[resource_types.EVENT_BUS] and _needs_none(stack, target, on)):
         return None
     action = needed.actions[0]
     short = f"The target {target.name} cannot reach {to.name if to is not None else on}"
@@ -196,7 +202,7 @@ def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
             f"{short}: roleArn is absent, and EventBridge needs a role for it.",
             f"Set roleArn to a role that {EVENTS} may assume and that allows {action}.",
         )
-    role = stack.target(target, "roleArn", kinds.ROLE)
+    role = stack.target(target, "roleArn", resource_types.ROLE)
     if role is None or role.looked_up:
         return None
     if not _trusts(role, stack, target):
@@ -230,7 +236,7 @@ def _needs_none(stack: Stack, target: Resource, bus: Resource | str) -> bool:
         return False
     places = [
         (found[2], found[3])
-        for arn in (_rule_arn(stack, target), bus if isinstance(bus, str) else admission.known_arn(bus))
+        for arn in (_rule_arn(stack, target), bus if isinstance(bus, str) else resource_access.known_arn(bus))
         if (found := arns.parts(arn or ""))
     ]
     return len(places) < 2 or places[0] == places[1]
@@ -238,7 +244,7 @@ def _needs_none(stack: Stack, target: Resource, bus: Resource | str) -> bool:
 
 def _trusts(role: Resource, stack: Stack, target: Resource) -> bool:
     try:
-        return admission.trusts(role, EVENTS, _rule_arn(stack, target))
+        return resource_access.trusts(role, EVENTS, _rule_arn(stack, target))
     except Undecided:
         return True
 
@@ -254,7 +260,7 @@ def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:
     """Whether a role that the target has, though it needs none, may let it in all the same."""
     if not target.has("roleArn"):
         return False
-    role = stack.target(target, "roleArn", kinds.ROLE)
+    role = stack.target(target, "roleArn", resource_types.ROLE)
     if role is None or role.looked_up:
         return True
     return _role_may(stack, role, role_permissions.SENDING[to.type], to)
@@ -263,10 +269,10 @@ def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:
 def _rule(stack: Stack, target: Resource) -> Resource | None:
     """The rule of a target; None where it is not in this stack, or where two buses have one of this name."""
     try:
-        return stack.target(target, "rule", kinds.EVENT_RULE)
+        return stack.target(target, "rule", resource_types.EVENT_RULE)
     except Undecided:
         return None
 
 
 def _rule_arn(stack: Stack, target: Resource) -> str | None:
-    return admission.known_arn(_rule(stack, target))
+    return resource_access.known_arn(_rule(stack, target))

@@ -4,19 +4,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import environment_variables, exemptions, kinds, runtimes, values
-from ..finding import Complaints, Finding
-from ..rule import rule, stack_rule
-from ..stack import Resource, Stack
-from ..values import Mark
+from ..aws import environment_variables, runtimes
+from ..model import exemptions, resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import rule, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Mark
 
 DEFAULT_LOG_GROUP = "/aws/lambda/"
 _USES_OF_ROLES = (
-    (kinds.FUNCTION, "role"),
-    (kinds.STATE_MACHINE, "roleArn"),
-    (kinds.SCHEDULE, "target.roleArn"),
-    (kinds.EVENT_TARGET, "roleArn"),
-    (kinds.PIPE, "roleArn"),
+    (resource_types.FUNCTION, "role"),
+    (resource_types.STATE_MACHINE, "roleArn"),
+    (resource_types.SCHEDULE, "target.roleArn"),
+    (resource_types.EVENT_TARGET, "roleArn"),
+    (resource_types.PIPE, "roleArn"),
 )
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """Days that CloudWatch takes."""
@@ -25,7 +26,10 @@ _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 
 
 @stack_rule(
-    kinds.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/monitoring-cloudwatchlogs-loggroups.html"
+    resource_types.FUNCTION,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_GUIDE}/monitoring-cloudwatchlogs-loggroups.html",
 )
 def function_declares_its_log_group(function: Resource, stack: Stack) -> Complaints:
     """The log group of a function is declared: logs in one that Lambda creates never expire.
@@ -35,7 +39,7 @@ def function_declares_its_log_group(function: Resource, stack: Stack) -> Complai
     if function.has("loggingConfig.logGroup"):
         return None
     # Known, the name is compared as a whole: a group that is called like the function is not the one that Lambda takes.
-    made_of_it = stack.referring(function, "name", kinds.LOG_GROUP).certain
+    made_of_it = stack.referring(function, "name", resource_types.LOG_GROUP).certain
     if any(isinstance(one.value("name"), Mark) for one in made_of_it):
         return None
     declared, undecided = stack.once(_names_of_log_groups)
@@ -53,7 +57,7 @@ def function_declares_its_log_group(function: Resource, stack: Stack) -> Complai
 
 
 @rule(
-    kinds.LOG_GROUP,
+    resource_types.LOG_GROUP,
     severity="low",
     enforcement="advisory",
     link="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html",
@@ -87,7 +91,10 @@ def let_it_expire(group: Resource, *, log_retention_days: int) -> Mapping[str, A
 
 
 @stack_rule(
-    kinds.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/lambda-intro-execution-role.html"
+    resource_types.FUNCTION,
+    severity="medium",
+    enforcement="advisory",
+    link=f"{_GUIDE}/lambda-intro-execution-role.html",
 )
 def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complaints:
     """A function shares its role with nothing else, so that it has only the permissions that it needs.
@@ -97,7 +104,7 @@ def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complain
     given = function.value("role")
     if given is None:
         return None
-    role = stack.target(function, "role", kinds.ROLE)
+    role = stack.target(function, "role", resource_types.ROLE)
     if role is not None:
         users = stack.once(_users_of_role, role)
     else:
@@ -115,7 +122,10 @@ def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complain
 
 
 @stack_rule(
-    kinds.FUNCTION, severity="critical", enforcement="mandatory", link=f"{_GUIDE}/configuration-envvars-encryption.html"
+    resource_types.FUNCTION,
+    severity="critical",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/configuration-envvars-encryption.html",
 )
 def function_environment_holds_no_credential(function: Resource, stack: Stack) -> Complaints:
     """A function's environment contains no credential, by the name or the form of a variable.
@@ -154,7 +164,7 @@ def environment_holds_no_credential(holder: Resource, stack: Stack) -> Complaint
             )
 
 
-@rule(kinds.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/lambda-runtimes.html")
+@rule(resource_types.FUNCTION, severity="medium", enforcement="advisory", link=f"{_GUIDE}/lambda-runtimes.html")
 def function_runtime_is_supported(function: Resource) -> Complaints:
     """A function's runtime is supported: a deprecated one gets no security updates.
 
@@ -180,7 +190,7 @@ def function_runtime_is_supported(function: Resource) -> Complaints:
 
 def _names_of_log_groups(stack: Stack) -> tuple[set[str], bool]:
     """The names that are known, and whether one is unknown of which nobody can tell whose it is."""
-    names = {one: one.value("name") for one in stack.of_type(kinds.LOG_GROUP)}
+    names = {one: one.value("name") for one in stack.of_type(resource_types.LOG_GROUP)}
     unknown = [one for one, name in names.items() if isinstance(name, Mark)]
     return (
         {name for name in names.values() if isinstance(name, str)},
@@ -191,7 +201,7 @@ def _names_of_log_groups(stack: Stack) -> tuple[set[str], bool]:
 def _is_of_a_function(stack: Stack, group: Resource) -> bool:
     """Whether the unknown name of a log group is made of a function's."""
     made_of = [stack.by_urn(urn) for urn in group.property_dependencies.get("name", ())]
-    return any(one is not None and one.type == kinds.FUNCTION for one in made_of)
+    return any(one is not None and one.type == resource_types.FUNCTION for one in made_of)
 
 
 def _users_of_role(stack: Stack, role: Resource) -> dict[str, Resource]:
@@ -202,7 +212,7 @@ def _users_of_role(stack: Stack, role: Resource) -> dict[str, Resource]:
 def _users_by_arn(stack: Stack) -> dict[str, dict[str, Resource]]:
     """The functions by the role that they name, for roles that are not in this stack, and by the URN."""
     found: dict[str, dict[str, Resource]] = {}
-    for one in stack.of_type(kinds.FUNCTION):
+    for one in stack.of_type(resource_types.FUNCTION):
         arn = one.value("role")
         if isinstance(arn, str):
             found.setdefault(arn, {})[one.urn] = one

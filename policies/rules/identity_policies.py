@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
-from .. import iam_actions, identity_policies, kinds, resource_conditions, resource_types, trusted_accounts
-from ..access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
-from ..finding import Complaints, Finding
-from ..policy_documents import Statement, matches, statements
-from ..rule import each, stack_rule
-from ..stack import Resource, Stack
-from ..values import Undecided
+from ..aws.iam import actions as iam_actions
+from ..aws.iam import identity_policies, resource_conditions, resource_types, trusted_accounts
+from ..aws.iam.access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
+from ..aws.iam.policy_documents import Statement, matches, statements
+from ..model import resource_types as kinds
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Undecided
 
 SHOWN = 5
 """Actions that a complaint lists at most."""

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import admission, arns, kinds, outside_targets, role_permissions, values
-from ..finding import Complaints, Finding
-from ..rule import each, stack_rule
-from ..stack import Resource, Stack
-from ..values import Mark, Undecided
+from ..aws import arns, outside_targets
+from ..aws.iam import resource_access, role_permissions
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Mark, Undecided
 
 DESTINATION = "destinationConfig.onFailure.destination"
 DEAD_LETTERS = "deadLetterConfig.targetArn"
@@ -18,12 +20,16 @@ _NOT_WAITING = re.compile(r"(events|sns|s3|ses|iot|config|codecommit|logs|logs\.
 """Services that call a function asynchronously (https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html)."""
 _RECEIPT_RULE = "aws:ses/receiptRule:ReceiptRule"
 _CALLERS = (
-    (kinds.EVENT_TARGET, "arn"),
-    (kinds.SCHEDULE, "target.arn"),
-    (kinds.TOPIC_SUBSCRIPTION, "endpoint"),
-    (kinds.BUCKET_NOTIFICATION, "lambdaFunctions.lambdaFunctionArn"),
-    *((type_, path) for type_ in kinds.ALARMS for path in ("alarmActions", "okActions", "insufficientDataActions")),
-    (kinds.PIPE, "target"),
+    (resource_types.EVENT_TARGET, "arn"),
+    (resource_types.SCHEDULE, "target.arn"),
+    (resource_types.TOPIC_SUBSCRIPTION, "endpoint"),
+    (resource_types.BUCKET_NOTIFICATION, "lambdaFunctions.lambdaFunctionArn"),
+    *(
+        (type_, path)
+        for type_ in resource_types.ALARMS
+        for path in ("alarmActions", "okActions", "insufficientDataActions")
+    ),
+    (resource_types.PIPE, "target"),
     ("aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter", "destinationArn"),
     ("aws:cfg/rule:Rule", "source.sourceIdentifier"),
     ("aws:codecommit/trigger:Trigger", "triggers.destinationArn"),
@@ -32,25 +38,35 @@ _CALLERS = (
 )
 """What calls a function, and where it names it."""
 _NOT_WAITING_IF = {
-    kinds.TOPIC_SUBSCRIPTION: ("protocol", "lambda"),
-    kinds.PIPE: ("targetParameters.lambdaFunctionParameters.invocationType", "FIRE_AND_FORGET"),
+    resource_types.TOPIC_SUBSCRIPTION: ("protocol", "lambda"),
+    resource_types.PIPE: ("targetParameters.lambdaFunctionParameters.invocationType", "FIRE_AND_FORGET"),
     _RECEIPT_RULE: ("lambdaActions.invocationType", "Event|"),
 }
 """Callers that do not wait only where this property says so: an absent one is an empty text."""
 _DESTINATIONS = {
-    kinds.FUNCTION: (DEAD_LETTERS,),
-    kinds.FUNCTION_INVOKE_CONFIG: (DESTINATION, "destinationConfig.onSuccess.destination"),
-    kinds.EVENT_SOURCE_MAPPING: ("destinationConfig.onFailure.destinationArn",),
+    resource_types.FUNCTION: (DEAD_LETTERS,),
+    resource_types.FUNCTION_INVOKE_CONFIG: (DESTINATION, "destinationConfig.onSuccess.destination"),
+    resource_types.EVENT_SOURCE_MAPPING: ("destinationConfig.onFailure.destinationArn",),
 }
 """Where what a function fails or succeeds at goes."""
-_HANDED_OVER = (kinds.QUEUE, kinds.TOPIC, kinds.FUNCTION, kinds.FUNCTION_ALIAS, kinds.EVENT_BUS, *kinds.BUCKETS)
+_HANDED_OVER = (
+    resource_types.QUEUE,
+    resource_types.TOPIC,
+    resource_types.FUNCTION,
+    resource_types.FUNCTION_ALIAS,
+    resource_types.EVENT_BUS,
+    *resource_types.BUCKETS,
+)
 _NO = ("false", "no", "0", "off", "none")
 
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 
 
 @stack_rule(
-    kinds.FUNCTION, severity="high", enforcement="mandatory", link=f"{_GUIDE}/invocation-async-retain-records.html"
+    resource_types.FUNCTION,
+    severity="high",
+    enforcement="mandatory",
+    link=f"{_GUIDE}/invocation-async-retain-records.html",
 )
 def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -> Complaints:
     """A function that is invoked asynchronously has a destination for failed invocations.
@@ -88,17 +104,17 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
     def judge(path: str) -> Complaints:
         if not holder.has(path):
             return
-        function = holder if holder.type == kinds.FUNCTION else _function(stack, holder)
+        function = holder if holder.type == resource_types.FUNCTION else _function(stack, holder)
         target = stack.target(holder, path, *_HANDED_OVER)
         who = function.name if function is not None else holder.name
         # Of what reads a stream no page says so.
-        takes_fifo = holder.type == kinds.EVENT_SOURCE_MAPPING
+        takes_fifo = holder.type == resource_types.EVENT_SOURCE_MAPPING
         name = target.name if target is not None else holder.text(path)
         if name is None:
             return
         if not takes_fifo and (_is_fifo(target) if target is not None else name.endswith(".fifo")):
             yield _fifo(who, name, path)
-        role = stack.target(function, "role", kinds.ROLE) if function is not None else None
+        role = stack.target(function, "role", resource_types.ROLE) if function is not None else None
         missing = _missing_to_hand_over(stack, role, holder, path, target) if role is not None else []
         if role is not None and missing:
             what = "successful" if "onSuccess" in path else "failed"
@@ -112,7 +128,7 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
 
 
 @stack_rule(
-    kinds.EVENT_SOURCE_MAPPING,
+    resource_types.EVENT_SOURCE_MAPPING,
     severity="medium",
     enforcement="advisory",
     link=f"{_GUIDE}/services-sqs-errorhandling.html",
@@ -137,8 +153,8 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
 
 
 @stack_rule(
-    kinds.EVENT_SOURCE_MAPPING,
-    kinds.PIPE,
+    resource_types.EVENT_SOURCE_MAPPING,
+    resource_types.PIPE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/with-sqs-filtering.html",
@@ -157,11 +173,11 @@ def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: l
 
     Remove the filter, and select the messages in the function or the target.
     """
-    is_pipe = mapping.type == kinds.PIPE
+    is_pipe = mapping.type == resource_types.PIPE
     path = "sourceParameters.filterCriteria" if is_pipe else "filterCriteria"
     if not mapping.has(path):
         return None
-    queue = stack.target(mapping, "source" if is_pipe else "eventSourceArn", kinds.QUEUE)
+    queue = stack.target(mapping, "source" if is_pipe else "eventSourceArn", resource_types.QUEUE)
     if queue is None or not _is_marked(queue, {word.lower() for word in audit_words}):
         return None
     if not mapping.items(f"{path}.filters"):
@@ -189,7 +205,7 @@ def _asynchronous_calls(stack: Stack, function: Resource) -> Iterator[Asynchrono
             for caller in stack.referring(one, path, type_).certain:
                 if type_ not in _NOT_WAITING_IF or _is_by(caller, *_NOT_WAITING_IF[type_]):
                     yield from (AsynchronousCall(caller, each) for each in _qualifiers(stack, caller, path, one))
-        for permission in stack.referring(one, "function", kinds.FUNCTION_PERMISSION).certain:
+        for permission in stack.referring(one, "function", resource_types.FUNCTION_PERMISSION).certain:
             if _is_by(permission, "principal", _NOT_WAITING):
                 yield from (
                     AsynchronousCall(permission, each) for each in _qualifiers(stack, permission, "function", one)
@@ -205,7 +221,7 @@ def _kept_qualifiers(stack: Stack, function: Resource) -> tuple[set[str | Mark |
     kept: set[str | Mark | None] = set()
     undecided = False
     for one in _called_as(stack, function):
-        found = stack.referring(one, "functionName", kinds.FUNCTION_INVOKE_CONFIG)
+        found = stack.referring(one, "functionName", resource_types.FUNCTION_INVOKE_CONFIG)
         undecided = undecided or found.undecided
         for config in found.certain:
             if config.has(DESTINATION):
@@ -220,7 +236,7 @@ def _is_kept(qualifier: str | Mark | None, kept: set[str | Mark | None]) -> bool
 
 def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> list[str | Mark | None]:
     """The versions and aliases of a function that a property means, None for the function itself."""
-    if called.type == kinds.FUNCTION_ALIAS:
+    if called.type == resource_types.FUNCTION_ALIAS:
         name = called.value("name")
         return [name if isinstance(name, str) else Mark.UNKNOWN]
     if holder.has("qualifier"):
@@ -228,7 +244,7 @@ def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> 
         return [(None if given == LATEST else given) if isinstance(given, str) else Mark.UNKNOWN]
     return [
         found[1] if isinstance(value, str) and (found := arns.function(value)) else Mark.UNKNOWN
-        for value, one in stack.targets(holder, path, kinds.FUNCTION)
+        for value, one in stack.targets(holder, path, resource_types.FUNCTION)
         if one is called
     ]
 
@@ -236,14 +252,14 @@ def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> 
 def _called_as(stack: Stack, function: Resource) -> Iterator[Resource]:
     """The function and its aliases."""
     yield function
-    yield from stack.referring(function, "functionName", kinds.FUNCTION_ALIAS).certain
+    yield from stack.referring(function, "functionName", resource_types.FUNCTION_ALIAS).certain
 
 
 def _function(stack: Stack, config: Resource) -> Resource | None:
     """The function that an invoke config is about, be it by an alias or with a qualifier."""
-    found = stack.target(config, "functionName", kinds.FUNCTION, kinds.FUNCTION_ALIAS)
-    if found is not None and found.type == kinds.FUNCTION_ALIAS:
-        return stack.target(found, "functionName", kinds.FUNCTION)
+    found = stack.target(config, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
+    if found is not None and found.type == resource_types.FUNCTION_ALIAS:
+        return stack.target(found, "functionName", resource_types.FUNCTION)
     return found
 
 
@@ -258,8 +274,8 @@ def _missing_to_hand_over(
         if found and found[1] == "s3":
             return _missing_on_bucket(stack, role, outside, outside)
         return outside_targets.missing_to_call(stack, role, outside)
-    if target.type in kinds.BUCKETS:
-        arn = admission.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
+    if target.type in resource_types.BUCKETS:
+        arn = resource_access.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
         return _missing_on_bucket(stack, role, target.name, arn)
     return role_permissions.missing_to_send(stack, role, holder, path, target)
 
@@ -278,10 +294,10 @@ def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool
 
 
 def _is_fifo(target: Resource) -> bool:
-    if target.type not in (kinds.QUEUE, kinds.TOPIC):
+    if target.type not in (resource_types.QUEUE, resource_types.TOPIC):
         return False
     try:
-        return bool(target.flag("fifoQueue" if target.type == kinds.QUEUE else "fifoTopic", absent=False))
+        return bool(target.flag("fifoQueue" if target.type == resource_types.QUEUE else "fifoTopic", absent=False))
     except Undecided:
         return False
 
@@ -294,7 +310,7 @@ def _fifo(function: str, target: str, path: str) -> Finding:
 
 
 def _reads_a_queue(stack: Stack, mapping: Resource) -> bool:
-    if stack.target(mapping, "eventSourceArn", kinds.QUEUE) is not None:
+    if stack.target(mapping, "eventSourceArn", resource_types.QUEUE) is not None:
         return True
     value = mapping.value("eventSourceArn")
     found = arns.parts(value) if isinstance(value, str) else None

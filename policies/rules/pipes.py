@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import admission, arns, encryption, kinds, outside_targets, role_permissions
-from ..finding import Complaints, Finding
-from ..rule import each, stack_rule
-from ..stack import Resource, Stack
-from ..values import Undecided, any_of
+from ..aws import arns, encryption, outside_targets
+from ..aws.iam import resource_access, role_permissions
+from ..model import resource_types
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Undecided, any_of
 from .stream_readers import PIPE_STREAMS
 
 SERVICE = "pipes.amazonaws.com"
@@ -19,35 +21,35 @@ _READING = {
 """What a role has to be allowed to read a source, by the service in its ARN
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-permissions.html)."""
 _WRITING = {
-    kinds.QUEUE: ("sqs:SendMessage",),
-    kinds.TOPIC: ("sns:Publish",),
-    kinds.FUNCTION: ("lambda:InvokeFunction",),
-    kinds.FUNCTION_ALIAS: ("lambda:InvokeFunction",),
-    kinds.STATE_MACHINE: ("states:StartExecution", "states:StartSyncExecution"),
-    kinds.EVENT_BUS: ("events:PutEvents",),
-    kinds.API_DESTINATION: ("events:InvokeApiDestination",),
-    kinds.STREAM: ("kinesis:PutRecord", "kinesis:PutRecords"),
-    kinds.DELIVERY_STREAM: ("firehose:PutRecord", "firehose:PutRecordBatch"),
+    resource_types.QUEUE: ("sqs:SendMessage",),
+    resource_types.TOPIC: ("sns:Publish",),
+    resource_types.FUNCTION: ("lambda:InvokeFunction",),
+    resource_types.FUNCTION_ALIAS: ("lambda:InvokeFunction",),
+    resource_types.STATE_MACHINE: ("states:StartExecution", "states:StartSyncExecution"),
+    resource_types.EVENT_BUS: ("events:PutEvents",),
+    resource_types.API_DESTINATION: ("events:InvokeApiDestination",),
+    resource_types.STREAM: ("kinesis:PutRecord", "kinesis:PutRecords"),
+    resource_types.DELIVERY_STREAM: ("firehose:PutRecord", "firehose:PutRecordBatch"),
 }
 """What a role has to be allowed to call a target; one of them is enough."""
 _ENRICHING = {
-    kinds.FUNCTION: ("lambda:InvokeFunction",),
-    kinds.FUNCTION_ALIAS: ("lambda:InvokeFunction",),
-    kinds.STATE_MACHINE: ("states:StartSyncExecution",),
-    kinds.API_DESTINATION: ("events:InvokeApiDestination",),
+    resource_types.FUNCTION: ("lambda:InvokeFunction",),
+    resource_types.FUNCTION_ALIAS: ("lambda:InvokeFunction",),
+    resource_types.STATE_MACHINE: ("states:StartSyncExecution",),
+    resource_types.API_DESTINATION: ("events:InvokeApiDestination",),
 }
 """The same, of what enriches, whose answer the pipe waits for."""
 
 _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 
-@stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
+@stack_rule(resource_types.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
 def pipe_role_may_do_its_work(pipe: Resource, stack: Stack) -> Complaints:
     """EventBridge Pipes may assume a pipe's role, and the role may read the source, enrich, and write to the target.
 
     Allow pipes.amazonaws.com in the role's trust policy, and the missing actions in a policy of the role.
     """
-    role = stack.target(pipe, "roleArn", kinds.ROLE)
+    role = stack.target(pipe, "roleArn", resource_types.ROLE)
     if role is None or role.looked_up:
         return
 
@@ -55,7 +57,7 @@ def pipe_role_may_do_its_work(pipe: Resource, stack: Stack) -> Complaints:
     yield from each(_works(stack, pipe), lambda work: _unpermitted(stack, pipe, role, work))
 
 
-@stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
+@stack_rule(resource_types.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
 def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
     """A pipe's role may send to the pipe's dead-letter queue or topic.
 
@@ -63,8 +65,8 @@ def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
     """
     for inside in PIPE_STREAMS.values():
         path = f"{inside}.deadLetterConfig.arn"
-        to = stack.target(pipe, path, kinds.QUEUE, kinds.TOPIC)
-        role = stack.target(pipe, "roleArn", kinds.ROLE)
+        to = stack.target(pipe, path, resource_types.QUEUE, resource_types.TOPIC)
+        role = stack.target(pipe, "roleArn", resource_types.ROLE)
         if role is None or role.looked_up:
             continue
         if to is not None:
@@ -80,13 +82,13 @@ def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
             )
 
 
-@stack_rule(kinds.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/pipes-enrichment.html")
+@stack_rule(resource_types.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/pipes-enrichment.html")
 def pipe_enrichment_answers(pipe: Resource, stack: Stack) -> Complaints:
     """A state machine that is a pipe's enrichment is an Express workflow: a pipe does not support a standard one.
 
     Set the state machine's type to EXPRESS.
     """
-    machine = stack.target(pipe, "enrichment", kinds.STATE_MACHINE)
+    machine = stack.target(pipe, "enrichment", resource_types.STATE_MACHINE)
     if machine is None or machine.looked_up or machine.text("type") == "EXPRESS":
         return None
     return Finding(
@@ -109,7 +111,7 @@ class Work:
 
 
 def _untrusting(pipe: Resource, role: Resource) -> Complaints:
-    if not role.has("assumeRolePolicy") or admission.trusts(role, SERVICE, admission.known_arn(pipe)):
+    if not role.has("assumeRolePolicy") or resource_access.trusts(role, SERVICE, resource_access.known_arn(pipe)):
         return None
     return Finding(
         f"The pipe {pipe.name} cannot start: the trust policy of its role {role.name} does not allow {SERVICE} to "
@@ -140,14 +142,14 @@ def _works(stack: Stack, pipe: Resource) -> Iterator[Work]:
     source = pipe.value("source")
     found = arns.parts(source) if isinstance(source, str) else None
     if found and found[1] in _READING:
-        queue = _target(stack, pipe, "source", kinds.QUEUE) if found[1] == "sqs" else None
+        queue = _target(stack, pipe, "source", resource_types.QUEUE) if found[1] == "sqs" else None
         yield Work("read", "source", _READING[found[1]], queue or str(source))
     for verb, path, actions in (("call", "enrichment", _ENRICHING), ("write to", "target", _WRITING)):
         to = _target(stack, pipe, path, *actions)
         if to is not None:
             given = pipe.value(path)
             # Of a function a policy has to name the version or alias that is called.
-            named = given if to.type == kinds.FUNCTION and isinstance(given, str) and arns.parts(given) else to
+            named = given if to.type == resource_types.FUNCTION and isinstance(given, str) and arns.parts(given) else to
             yield Work(verb, path, actions[to.type], named)
         elif isinstance(given := pipe.value(path), str):
             kind = outside_targets.find_kind(given)
@@ -164,7 +166,7 @@ def _target(stack: Stack, pipe: Resource, path: str, *types: str) -> Resource | 
 
 def _missing_on_key(stack: Stack, role: Resource, work: Work) -> list[str]:
     """What the role lacks on the key that a queue or a topic is encrypted with."""
-    if isinstance(work.on, str) or work.on.type not in (kinds.QUEUE, kinds.TOPIC):
+    if isinstance(work.on, str) or work.on.type not in (resource_types.QUEUE, resource_types.TOPIC):
         return []
     key = encryption.key(stack, work.on)
     uses = ("kms:Decrypt",) if work.verb == "read" else encryption.USES

@@ -1,11 +1,13 @@
 """Policy documents of every kind: what is in them exists and has an effect."""
 
-from .. import iam_actions, identity_policies, kinds, values
-from ..access_inputs import NARROWING_POLICIES
-from ..finding import Complaints, Finding
-from ..policy_documents import Statement
-from ..rule import each, rule
-from ..stack import Resource
+from ..aws.iam import actions as iam_actions
+from ..aws.iam import identity_policies
+from ..aws.iam.access_inputs import NARROWING_POLICIES
+from ..aws.iam.policy_documents import Statement
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule
+from ..model.stack import Resource
 from .identity_policies import DOCUMENTS, TYPES, read_others
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -15,7 +17,7 @@ _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference
 @rule(
     *TYPES,
     *NARROWING_POLICIES,
-    kinds.FUNCTION_PERMISSION,
+    resource_types.FUNCTION_PERMISSION,
     severity="medium",
     enforcement="mandatory",
     link=f"{_REFERENCE}/reference_policies_actions-resources-contextkeys.html",
@@ -25,7 +27,7 @@ def actions_exist(holder: Resource) -> Complaints:
 
     Set Action to one that exists.
     """
-    if holder.type == kinds.FUNCTION_PERMISSION:
+    if holder.type == resource_types.FUNCTION_PERMISSION:
         yield from each(
             [holder.texts("action")], lambda actions: _find_unknown(f"The permission {holder.name} has", actions)
         )

@@ -1,11 +1,12 @@
 """Public access without a policy: by an access list, a share, or an API without authorization."""
 
-from .. import kinds, policy_documents, values
-from ..access_inputs import ACCESS_BLOCKS, PUBLIC_GRANTS, SEARCH_DOMAINS
-from ..finding import Complaints, Finding
-from ..public_access import WEBSITE
-from ..rule import each, rule, stack_rule
-from ..stack import Resource, Stack
+from ..aws.iam import policy_documents
+from ..aws.iam.access_inputs import ACCESS_BLOCKS, PUBLIC_GRANTS, SEARCH_DOMAINS
+from ..aws.iam.public_access import WEBSITE
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule, stack_rule
+from ..model.stack import Resource, Stack
 
 _PUBLIC_VALUES = {
     "uri": (
@@ -21,7 +22,7 @@ _PUBLIC_LISTS = ("public-read", "public-read-write", "authenticated-read")
 """The values that stand for everybody, by the last part of the path, and canned access lists. "Authenticated" is every
 account there is (https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html)."""
 _SWITCHES = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-_OF_OBJECTS = (*kinds.BUCKETS, *kinds.BUCKET_ACLS, "aws:s3/bucketObject:BucketObject")
+_OF_OBJECTS = (*resource_types.BUCKETS, *resource_types.BUCKET_ACLS, "aws:s3/bucketObject:BucketObject")
 
 _IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _S3_GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
@@ -83,9 +84,9 @@ def bucket_blocks_public_access(block: Resource) -> Complaints:
 
 
 @stack_rule(
-    kinds.API_METHOD,
-    kinds.API_ROUTE,
-    kinds.HTTP_API,
+    resource_types.API_METHOD,
+    resource_types.API_ROUTE,
+    resource_types.HTTP_API,
     severity="high",
     enforcement="mandatory",
     link=f"{_API_GUIDE}/apigateway-control-access-to-api.html",
@@ -95,8 +96,8 @@ def api_authorizes_its_callers(holder: Resource, stack: Stack) -> Complaints:
 
     Set the authorization type to AWS_IAM or to that of an authorizer.
     """
-    path = "authorization" if holder.type == kinds.API_METHOD else "authorizationType"
-    if holder.type == kinds.HTTP_API:
+    path = "authorization" if holder.type == resource_types.API_METHOD else "authorizationType"
+    if holder.type == resource_types.HTTP_API:
         # With a target the API comes with a route for everything, to which no authorizer can be attached.
         if not holder.has("target"):
             return None
@@ -127,8 +128,8 @@ def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
     """
     for statement in policy_documents.open_statements(policy_documents.statements(holder.value("accessPolicies"))):
         domain = holder
-        if holder.type in kinds.SEARCH_DOMAIN_POLICIES:
-            domain = stack.target(holder, "domainName", *kinds.SEARCH_DOMAINS) or values.undecided("no domain")
+        if holder.type in resource_types.SEARCH_DOMAIN_POLICIES:
+            domain = stack.target(holder, "domainName", *resource_types.SEARCH_DOMAINS) or values.undecided("no domain")
         if domain.has("vpcOptions") or domain.flag("advancedSecurityOptions.enabled", absent=False):
             return
         yield Finding(
@@ -141,8 +142,8 @@ def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
 
 
 @stack_rule(
-    kinds.ENDPOINT_SERVICE,
-    kinds.ENDPOINT_SERVICE_PRINCIPAL,
+    resource_types.ENDPOINT_SERVICE,
+    resource_types.ENDPOINT_SERVICE_PRINCIPAL,
     severity="high",
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html",
@@ -152,11 +153,11 @@ def endpoint_service_is_not_open(holder: Resource, stack: Stack) -> Complaints:
 
     List specific principals, or set acceptanceRequired to true.
     """
-    named = holder.type == kinds.ENDPOINT_SERVICE
+    named = holder.type == resource_types.ENDPOINT_SERVICE
     path = "allowedPrincipals" if named else "principalArn"
     if "*" not in holder.items(path):
         return None
-    service = holder if named else stack.target(holder, "vpcEndpointServiceId", kinds.ENDPOINT_SERVICE)
+    service = holder if named else stack.target(holder, "vpcEndpointServiceId", resource_types.ENDPOINT_SERVICE)
     if service is None or service.flag("acceptanceRequired", absent=False):
         return None
     return Finding(
@@ -168,10 +169,10 @@ def endpoint_service_is_not_open(holder: Resource, stack: Stack) -> Complaints:
 
 def _faces_everybody(stack: Stack, holder: Resource) -> bool:
     """Whether an API takes this request from everybody: it is no CORS preflight, and nothing else limits callers."""
-    if holder.type == kinds.API_METHOD:
-        api = stack.target(holder, "restApi", kinds.REST_API)
+    if holder.type == resource_types.API_METHOD:
+        api = stack.target(holder, "restApi", resource_types.REST_API)
         return holder.text("httpMethod") != "OPTIONS" and not (api and _is_limited(stack, api))
-    api = holder if holder.type == kinds.HTTP_API else stack.target(holder, "apiId", kinds.HTTP_API)
+    api = holder if holder.type == resource_types.HTTP_API else stack.target(holder, "apiId", resource_types.HTTP_API)
     key = holder.text("routeKey") or "$default"
     protocol = (api.text("protocolType") if api else None) or ("HTTP" if " " in key else "")
     if protocol == "WEBSOCKET":

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import dead_letters, encryption, kinds, policy_documents, trusted_accounts
-from ..dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
-from ..finding import Complaints, Finding
-from ..rule import each, rule, stack_rule
-from ..stack import Referring, Resource, Stack
-from ..trusted_accounts import complain_of_outsiders
-from ..values import any_of
+from ..aws import dead_letters, encryption
+from ..aws.dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
+from ..aws.iam import policy_documents, trusted_accounts
+from ..aws.iam.trusted_accounts import complain_of_outsiders
+from ..model import resource_types
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule, stack_rule
+from ..model.stack import Referring, Resource, Stack
+from ..model.values import any_of
 
 AWS_VISIBILITY_SECONDS = 30
 AWS_TIMEOUT_SECONDS = 3
@@ -24,8 +26,8 @@ _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperG
 
 
 @stack_rule(
-    kinds.QUEUE,
-    kinds.REDRIVE_POLICY,
+    resource_types.QUEUE,
+    resource_types.REDRIVE_POLICY,
     severity="medium",
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
@@ -67,7 +69,9 @@ def queue_retries_before_dead_letters(
             is_advisory=True,
         )
     if count < min_receive_count_of_functions:
-        queue = holder if holder.type == kinds.QUEUE else stack.target(holder, "queueUrl", kinds.QUEUE)
+        queue = (
+            holder if holder.type == resource_types.QUEUE else stack.target(holder, "queueUrl", resource_types.QUEUE)
+        )
         if queue is not None and _is_read(stack, queue):
             return Finding(
                 f"{problem}, and a Lambda function reads the queue, whose throttled invocations count as well.",
@@ -78,7 +82,7 @@ def queue_retries_before_dead_letters(
 
 
 @rule(
-    kinds.QUEUE,
+    resource_types.QUEUE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/sqs-basic-architecture.html",
@@ -119,7 +123,7 @@ def keep_messages(queue: Resource, *, min_retention_days: float) -> Mapping[str,
 
 
 @stack_rule(
-    kinds.QUEUE,
+    resource_types.QUEUE,
     severity="high",
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
@@ -153,7 +157,7 @@ def queue_hides_messages_while_read(queue: Resource, stack: Stack) -> Complaints
 
 
 @rule(
-    kinds.QUEUE,
+    resource_types.QUEUE,
     severity="medium",
     enforcement="advisory",
     link=f"{_GUIDE}/sqs-server-side-encryption.html",
@@ -173,7 +177,7 @@ def queue_is_encrypted(queue: Resource) -> Complaints:
 
 
 @stack_rule(
-    kinds.QUEUE,
+    resource_types.QUEUE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/sqs-key-management.html",
@@ -207,8 +211,8 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
 
 
 @rule(
-    kinds.QUEUE,
-    kinds.QUEUE_POLICY,
+    resource_types.QUEUE,
+    resource_types.QUEUE_POLICY,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/sqs-security-best-practices.html",
@@ -236,7 +240,7 @@ def queue_policy_is_not_open(
 
 def _readers(stack: Stack, queue: Resource) -> Referring:
     """The event source mappings of a queue."""
-    return stack.referring(queue, "eventSourceArn", kinds.EVENT_SOURCE_MAPPING)
+    return stack.referring(queue, "eventSourceArn", resource_types.EVENT_SOURCE_MAPPING)
 
 
 def _is_read(stack: Stack, queue: Resource) -> bool:
@@ -247,17 +251,17 @@ def _is_read(stack: Stack, queue: Resource) -> bool:
 
 def _function(stack: Stack, mapping: Resource) -> Resource | None:
     """The function that a mapping calls, be it by an alias."""
-    found = stack.target(mapping, "functionName", kinds.FUNCTION, kinds.FUNCTION_ALIAS)
-    if found is not None and found.type == kinds.FUNCTION_ALIAS:
-        return stack.target(found, "functionName", kinds.FUNCTION)
+    found = stack.target(mapping, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
+    if found is not None and found.type == resource_types.FUNCTION_ALIAS:
+        return stack.target(found, "functionName", resource_types.FUNCTION)
     return found
 
 
 _SENDING = (
-    ("events.amazonaws.com", "arn", kinds.EVENT_TARGET),
+    ("events.amazonaws.com", "arn", resource_types.EVENT_TARGET),
     *(("events.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_RULES),
-    ("sns.amazonaws.com", "endpoint", kinds.TOPIC_SUBSCRIPTION),
+    ("sns.amazonaws.com", "endpoint", resource_types.TOPIC_SUBSCRIPTION),
     *(("sns.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_TOPICS),
-    ("s3.amazonaws.com", "queues.queueArn", kinds.BUCKET_NOTIFICATION),
+    ("s3.amazonaws.com", "queues.queueArn", resource_types.BUCKET_NOTIFICATION),
 )
 """A service that sends, and where what makes it send names the queue."""

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .. import admission, arns, conditions, kinds, outside_targets, policy_documents, role_permissions, wildcards
-from ..conditions import Condition
-from ..finding import Complaints, Finding
-from ..policy_documents import Statement
-from ..rule import each, rule, stack_rule
-from ..schedule_expressions import Refused, shortest_period
-from ..stack import Resource, Stack
-from ..values import Undecided
+from ..aws import arns, outside_targets
+from ..aws.iam import conditions, policy_documents, resource_access, role_permissions, wildcards
+from ..aws.iam.conditions import Condition
+from ..aws.iam.policy_documents import Statement
+from ..aws.schedule_expressions import Refused, shortest_period
+from ..model import resource_types
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Undecided
 
 SERVICE = "scheduler.amazonaws.com"
 AWS_EVENT_AGE_SECONDS = 86_400
@@ -22,7 +24,7 @@ DEAD_LETTERS = "target.deadLetterConfig.arn"
 _GUIDE = "https://docs.aws.amazon.com/scheduler/latest/UserGuide"
 
 
-@rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/configuring-schedule-dlq.html")
+@rule(resource_types.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/configuring-schedule-dlq.html")
 def schedule_has_dead_letters(schedule: Resource) -> Complaints:
     """A schedule has a dead-letter queue for invocations that fail.
 
@@ -36,18 +38,20 @@ def schedule_has_dead_letters(schedule: Resource) -> Complaints:
     )
 
 
-@stack_rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/configuring-schedule-dlq.html")
+@stack_rule(
+    resource_types.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/configuring-schedule-dlq.html"
+)
 def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Complaints:
     """A schedule's dead-letter queue is a standard queue that the schedule's role may send to.
 
     Allow sqs:SendMessage on the queue in a policy of the role: a queue policy cannot replace this.
     """
-    if obstacle := admission.unfit(stack, schedule, DEAD_LETTERS):
+    if obstacle := resource_access.unfit(stack, schedule, DEAD_LETTERS):
         yield obstacle.prefix(f"Failed invocations of the schedule {schedule.name} are lost: ")
-    role = stack.target(schedule, "target.roleArn", kinds.ROLE)
+    role = stack.target(schedule, "target.roleArn", resource_types.ROLE)
     if role is None or obstacle:
         return
-    queue = stack.target(schedule, DEAD_LETTERS, kinds.QUEUE)
+    queue = stack.target(schedule, DEAD_LETTERS, resource_types.QUEUE)
     if missing := _missing(stack, role, schedule, DEAD_LETTERS, queue):
         name = queue.name if queue else schedule.text(DEAD_LETTERS)
         yield Finding(
@@ -57,13 +61,13 @@ def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Com
         )
 
 
-@stack_rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/setting-up.html")
+@stack_rule(resource_types.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/setting-up.html")
 def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Complaints:
     """EventBridge Scheduler may assume a schedule's role, and the role may invoke the target.
 
     Allow scheduler.amazonaws.com in the role's trust policy, and the missing action in a policy of the role.
     """
-    role = stack.target(schedule, "target.roleArn", kinds.ROLE)
+    role = stack.target(schedule, "target.roleArn", resource_types.ROLE)
     if role is None or role.looked_up:
         return
     # For which schedules it may be assumed is a rule of its own.
@@ -78,7 +82,7 @@ def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Compl
         )
 
 
-@rule(kinds.SCHEDULE, severity="medium", enforcement="advisory", link=f"{_GUIDE}/managing-schedule.html")
+@rule(resource_types.SCHEDULE, severity="medium", enforcement="advisory", link=f"{_GUIDE}/managing-schedule.html")
 def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
     """A schedule stops its retries before the next run, so that two runs do not overlap.
 
@@ -106,7 +110,7 @@ def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
 
 
 @stack_rule(
-    kinds.ROLE,
+    resource_types.ROLE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/cross-service-confused-deputy-prevention.html",
@@ -116,7 +120,7 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
 
     Set the conditions StringEquals aws:SourceAccount to the account and ArnEquals aws:SourceArn to the group's ARN.
     """
-    schedules = stack.referring(role, "target.roleArn", kinds.SCHEDULE).certain
+    schedules = stack.referring(role, "target.roleArn", resource_types.SCHEDULE).certain
     if not schedules:
         return
 
@@ -136,7 +140,7 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
     yield from each(policy_documents.statements(role.value("assumeRolePolicy")), limited)
 
 
-@rule(kinds.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/schedule-types.html")
+@rule(resource_types.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/schedule-types.html")
 def schedule_expression_is_accepted(schedule: Resource) -> Complaints:
     """EventBridge Scheduler accepts a schedule's expression.
 
@@ -163,7 +167,7 @@ def _missing(stack: Stack, role: Resource, schedule: Resource, path: str, to: Re
 
 
 def _untrusting(schedule: Resource, role: Resource) -> Complaints:
-    if not role.has("assumeRolePolicy") or admission.trusts(role, SERVICE, None):
+    if not role.has("assumeRolePolicy") or resource_access.trusts(role, SERVICE, None):
         return None
     return Finding(
         f"The schedule {schedule.name} cannot invoke its target: the trust policy of its role {role.name} does not "
@@ -238,7 +242,7 @@ def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Cond
 def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Complaints:
     if any(_resource(arn).startswith("schedule/") for arn in listed):
         return None
-    group = stack.target(schedule, "groupName", kinds.SCHEDULE_GROUP)
+    group = stack.target(schedule, "groupName", resource_types.SCHEDULE_GROUP)
     if group is not None:
         held = any(role_permissions.covers(arn, group) for arn in listed)
         name = group.name

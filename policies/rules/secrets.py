@@ -3,13 +3,15 @@
 import math
 from contextlib import suppress
 
-from .. import arns, conditions, kinds, role_permissions, rotation_periods, values, wildcards
-from ..finding import Complaints, Finding
-from ..policy_documents import Statement, covers_whole, matches, statements
-from ..role_permissions import Grant
-from ..rule import each, rule, stack_rule
-from ..stack import Resource, Stack
-from ..values import Undecided
+from ..aws import arns, rotation_periods
+from ..aws.iam import conditions, role_permissions, wildcards
+from ..aws.iam.policy_documents import Statement, covers_whole, matches, statements
+from ..aws.iam.role_permissions import Grant
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Undecided
 
 AWS_RECOVERY_DAYS = 30
 READING = ("secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue")
@@ -23,7 +25,7 @@ _CONTROLS = "https://docs.aws.amazon.com/securityhub/latest/userguide/secretsman
 
 
 @stack_rule(
-    kinds.SECRET,
+    resource_types.SECRET,
     severity="medium",
     enforcement="advisory",
     link=f"{_CONTROLS}#secretsmanager-1",
@@ -42,7 +44,7 @@ def secret_has_rotation(secret: Resource, stack: Stack) -> Complaints:
 
 
 @rule(
-    kinds.SECRET_ROTATION,
+    resource_types.SECRET_ROTATION,
     severity="medium",
     enforcement="advisory",
     link=f"{_CONTROLS}#secretsmanager-4",
@@ -83,7 +85,7 @@ def secret_rotates_often(rotation: Resource, *, max_rotation_days: float) -> Com
 
 
 @rule(
-    kinds.SECRET,
+    resource_types.SECRET,
     severity="high",
     enforcement="advisory",
     link=f"{_GUIDE}/manage_delete-secret.html",
@@ -114,7 +116,7 @@ def secret_can_be_recovered(secret: Resource, *, stacks_without_recovery: list[s
 
 
 @stack_rule(
-    kinds.ROLE,
+    resource_types.ROLE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/auth-and-access_iam-policies.html",
@@ -155,17 +157,17 @@ def auditor_reads_no_secret(role: Resource, stack: Stack, *, audit_roles: list[s
 
 def _is_rotated(stack: Stack, secret: Resource) -> bool:
     """Whether a rotation is for it, be it by way of its version. Raises Undecided where nobody can tell."""
-    referring = stack.referring(secret, "secretId", kinds.SECRET_ROTATION)
+    referring = stack.referring(secret, "secretId", resource_types.SECRET_ROTATION)
     if referring.certain:
         return True
-    versions = {one.urn for one in stack.referring(secret, "secretId", kinds.SECRET_VERSION).certain}
+    versions = {one.urn for one in stack.referring(secret, "secretId", resource_types.SECRET_VERSION).certain}
     by_version = stack.once(_rotated_versions)
     return not versions.isdisjoint(by_version) or referring.some()
 
 
 def _rotated_versions(stack: Stack) -> set[str]:
     """URNs of what the rotations of this stack got their secrets from."""
-    rotations = stack.of_type(kinds.SECRET_ROTATION)
+    rotations = stack.of_type(resource_types.SECRET_ROTATION)
     return {urn for one in rotations for urn in one.property_dependencies.get("secretId", ())}
 
 
@@ -174,7 +176,9 @@ def _audits(stack: Stack, role: Resource, patterns: list[str]) -> bool:
     names = [role.name, *(one for one in (role.props.get("name"),) if isinstance(one, str))]
     if any(matches(pattern, name) for pattern in patterns for name in names):
         return True
-    attached = [one.value("policyArn") for one in stack.referring(role, "role", kinds.ROLE_POLICY_ATTACHMENT).certain]
+    attached = [
+        one.value("policyArn") for one in stack.referring(role, "role", resource_types.ROLE_POLICY_ATTACHMENT).certain
+    ]
     with suppress(Undecided):
         attached += role.items("managedPolicyArns")
     return any(isinstance(one, str) and one.rpartition("/")[2] in AUDITING_POLICIES for one in attached)
@@ -183,7 +187,7 @@ def _audits(stack: Stack, role: Resource, patterns: list[str]) -> bool:
 def _of_secrets(stack: Stack) -> list[Grant]:
     """The statements of all policies of secrets."""
     found = []
-    for one in stack.of_type(kinds.SECRET, kinds.SECRET_POLICY):
+    for one in stack.of_type(resource_types.SECRET, resource_types.SECRET_POLICY):
         try:
             found += [Grant(statement, one, one) for statement in statements(one.value("policy"))]
         except Undecided:

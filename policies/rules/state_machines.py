@@ -3,14 +3,18 @@
 from collections.abc import Iterable
 from functools import partial
 
-from .. import arns, conditions, iam_actions, kinds, resource_types, role_permissions, state_language, values, wildcards
-from ..finding import Complaints, Finding
-from ..policy_documents import matches
-from ..role_permissions import Grant
-from ..rule import each, rule, stack_rule
-from ..stack import Resource, Stack
-from ..state_language import Calls
-from ..values import Undecided
+from ..aws import arns, state_language
+from ..aws.iam import actions as iam_actions
+from ..aws.iam import conditions, resource_types, role_permissions, wildcards
+from ..aws.iam.policy_documents import matches
+from ..aws.iam.role_permissions import Grant
+from ..aws.state_language import Calls
+from ..model import resource_types as kinds
+from ..model import values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Undecided
 
 LEVELS = ("ERROR", "ALL")
 _LOGGING = (

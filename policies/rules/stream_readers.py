@@ -1,10 +1,11 @@
 """Readers of streams: a record that cannot be processed does not block its shard, and is kept."""
 
-from .. import arns, kinds, values
-from ..finding import Complaints, Finding
-from ..rule import stack_rule
-from ..stack import Resource, Stack
-from ..values import Mark
+from ..aws import arns
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Mark
 
 ON_FAILURE = "destinationConfig.onFailure.destinationArn"
 PIPE_STREAMS = {
@@ -14,9 +15,9 @@ PIPE_STREAMS = {
 """Where a pipe says how it reads a stream, by the service of the source."""
 _SHARDED = ("kinesis", "dynamodb")
 _STREAMS: dict[str, tuple[str, ...]] = {
-    "kinesis": (kinds.STREAM, "aws:kinesis/streamConsumer:StreamConsumer"),
-    "dynamodb": (kinds.TABLE,),
-    "kafka": kinds.KAFKA_CLUSTERS,
+    "kinesis": (resource_types.STREAM, "aws:kinesis/streamConsumer:StreamConsumer"),
+    "dynamodb": (resource_types.TABLE,),
+    "kafka": resource_types.KAFKA_CLUSTERS,
 }
 """The resources that are read as streams, by the service in their ARNs. Brokers of Amazon MQ and clusters of DocumentDB
 are read too, and Lambda takes no destination for these
@@ -27,8 +28,8 @@ _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 
 
 @stack_rule(
-    kinds.EVENT_SOURCE_MAPPING,
-    kinds.PIPE,
+    resource_types.EVENT_SOURCE_MAPPING,
+    resource_types.PIPE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/kinesis-on-failure-destination.html",
@@ -39,7 +40,7 @@ def stream_reader_keeps_its_failures(reader: Resource, stack: Stack) -> Complain
     Set the on-failure destination, or the pipe's deadLetterConfig, to the ARN of a queue or a topic.
     """
     service = stream_of(stack, reader)
-    if reader.type == kinds.PIPE:
+    if reader.type == resource_types.PIPE:
         path = f"{PIPE_STREAMS[service]}.deadLetterConfig.arn" if service in PIPE_STREAMS else None
     else:
         path = ON_FAILURE if service else None
@@ -52,8 +53,8 @@ def stream_reader_keeps_its_failures(reader: Resource, stack: Stack) -> Complain
 
 
 @stack_rule(
-    kinds.EVENT_SOURCE_MAPPING,
-    kinds.PIPE,
+    resource_types.EVENT_SOURCE_MAPPING,
+    resource_types.PIPE,
     severity="medium",
     enforcement="advisory",
     link=f"{_GUIDE}/kinesis-on-failure-destination.html",
@@ -66,7 +67,7 @@ def stream_reader_retries_are_bounded(reader: Resource, stack: Stack) -> Complai
     service = stream_of(stack, reader)
     if service not in _SHARDED:
         return None
-    inside = f"{PIPE_STREAMS[service]}." if reader.type == kinds.PIPE else ""
+    inside = f"{PIPE_STREAMS[service]}." if reader.type == resource_types.PIPE else ""
     bounds = [f"{inside}maximumRetryAttempts", f"{inside}maximumRecordAgeInSeconds"]
     if any(reader.number(path, absent=_FOREVER) != _FOREVER for path in bounds):
         return None
@@ -75,7 +76,7 @@ def stream_reader_retries_are_bounded(reader: Resource, stack: Stack) -> Complai
         f"A record that {reader.name} cannot process blocks its shard until it expires, for up to {days}: neither "
         f"{bounds[0]} nor {bounds[1]} is set.",
         "Set one of them"
-        + ("." if reader.type == kinds.PIPE else ", and bisectBatchOnFunctionError to isolate the record."),
+        + ("." if reader.type == resource_types.PIPE else ", and bisectBatchOnFunctionError to isolate the record."),
     )
 
 
@@ -84,7 +85,7 @@ def stream_of(stack: Stack, reader: Resource) -> str | None:
     anything else. Raises Undecided where nobody can tell."""
     if reader.has("selfManagedEventSource"):
         return "kafka"
-    path = "source" if reader.type == kinds.PIPE else "eventSourceArn"
+    path = "source" if reader.type == resource_types.PIPE else "eventSourceArn"
     given = reader.value(path)
     if isinstance(given, Mark):
         for service, types in _STREAMS.items():

@@ -1,23 +1,25 @@
 """Subscriptions: messages are delivered, and kept in a dead-letter queue if they cannot be."""
 
-from .. import admission, delivery, kinds, role_permissions
-from ..finding import Complaints, Finding
-from ..function_permissions import Caller
-from ..rule import rule, stack_rule
-from ..stack import Resource, Stack
-from ..values import Undecided
+from ..aws import delivery
+from ..aws.function_permissions import Caller
+from ..aws.iam import resource_access, role_permissions
+from ..model import resource_types
+from ..model.finding import Complaints, Finding
+from ..model.rule import rule, stack_rule
+from ..model.stack import Resource, Stack
+from ..model.values import Undecided
 
 SNS = "sns.amazonaws.com"
 TO_PEOPLE = ("email", "email-json", "sms")
 """Protocols for which a dead-letter queue is no use: there is nothing to deliver again."""
-_BY_POLICY = {"sqs": (kinds.QUEUE,), "lambda": (kinds.FUNCTION, kinds.FUNCTION_ALIAS)}
+_BY_POLICY = {"sqs": (resource_types.QUEUE,), "lambda": (resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)}
 """Protocols whose endpoint lets SNS in by a policy of its own, and the types of the endpoint."""
 
 _GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
 
 
 @stack_rule(
-    kinds.TOPIC_SUBSCRIPTION,
+    resource_types.TOPIC_SUBSCRIPTION,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/subscribe-sqs-queue-to-sns-topic.html",
@@ -40,7 +42,7 @@ def subscription_reaches_its_endpoint(subscription: Resource, stack: Stack) -> C
 
 
 @rule(
-    kinds.TOPIC_SUBSCRIPTION,
+    resource_types.TOPIC_SUBSCRIPTION,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-dead-letter-queues.html",
@@ -61,7 +63,7 @@ def topic_subscription_has_dead_letters(subscription: Resource) -> Complaints:
 
 
 @stack_rule(
-    kinds.TOPIC_SUBSCRIPTION,
+    resource_types.TOPIC_SUBSCRIPTION,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-configure-dead-letter-queue.html",
@@ -72,7 +74,7 @@ def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Co
     Allow sqs:SendMessage to sns.amazonaws.com in the queue's policy, with a condition on the topic's ARN.
     """
     topic, arn = _topic(stack, subscription)
-    obstacle = admission.out_of_reach(
+    obstacle = resource_access.out_of_reach(
         stack, subscription, "redrivePolicy.deadLetterTargetArn", SNS, arn, standard=_is_standard(topic, arn)
     )
     return obstacle and obstacle.prefix(f"Failed messages of the subscription {subscription.name} are lost: ")
@@ -93,7 +95,7 @@ def _mismatch(
     endpoint = subscription.value("endpoint")
     if isinstance(endpoint, str) and endpoint.startswith("http"):
         return Finding("endpoint is the URL of a queue.", "Set endpoint to the queue's ARN.")
-    queue = stack.target(subscription, "endpoint", kinds.QUEUE)
+    queue = stack.target(subscription, "endpoint", resource_types.QUEUE)
     fifo = delivery.is_fifo(queue) if queue is not None else isinstance(endpoint, str) and endpoint.endswith(".fifo")
     if fifo and _is_standard(topic, arn):
         return Finding(
@@ -110,15 +112,15 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
             "subscriptionRoleArn is absent.",
             "Set subscriptionRoleArn to a role that SNS may assume and that allows firehose:PutRecord.",
         )
-    role = stack.target(subscription, "subscriptionRoleArn", kinds.ROLE)
+    role = stack.target(subscription, "subscriptionRoleArn", resource_types.ROLE)
     if role is None or role.looked_up:
         return None
-    if role.has("assumeRolePolicy") and not admission.trusts(role, SNS, topic_arn):
+    if role.has("assumeRolePolicy") and not resource_access.trusts(role, SNS, topic_arn):
         return Finding(
             f"the trust policy of its role {role.name} does not allow {SNS} to assume it.",
             f"Allow sts:AssumeRole to the Service {SNS} in the trust policy.",
         )
-    stream = stack.target(subscription, "endpoint", kinds.DELIVERY_STREAM) or subscription.text("endpoint")
+    stream = stack.target(subscription, "endpoint", resource_types.DELIVERY_STREAM) or subscription.text("endpoint")
     if stream is None or role_permissions.may(stack, role, "firehose:PutRecord", stream):
         return None
     return Finding(
@@ -130,11 +132,11 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
 def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str | None]:
     """The topic of a subscription, and its ARN, as far as they are known."""
     try:
-        topic = stack.target(subscription, "topic", kinds.TOPIC)
+        topic = stack.target(subscription, "topic", resource_types.TOPIC)
     except Undecided:
         topic = None
     given = subscription.value("topic")
-    return topic, given if isinstance(given, str) else admission.known_arn(topic)
+    return topic, given if isinstance(given, str) else resource_access.known_arn(topic)
 
 
 def _is_standard(topic: Resource | None, arn: str | None) -> bool:

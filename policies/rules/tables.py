@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .. import kinds, values
-from ..finding import Complaints, Finding
-from ..rule import each, rule
-from ..stack import Resource
-from ..values import Undecided
+from ..model import resource_types, values
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule
+from ..model.stack import Resource
+from ..model.values import Undecided
 
 _ROWS = frozenset({"entries", "entry", "records", "record", "rows", "row", "items", "events", "lines"})
 """What history consists of: an audit-events table is one, an events table need not be."""
@@ -20,8 +20,8 @@ _GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 
 
 @rule(
-    kinds.TABLE,
-    kinds.TABLE_REPLICA,
+    resource_types.TABLE,
+    resource_types.TABLE_REPLICA,
     severity="medium",
     enforcement="advisory",
     link=f"{_GUIDE}/PointInTimeRecovery_Howitworks.html",
@@ -46,8 +46,8 @@ def table_is_restorable(table: Resource) -> Complaints:
 
 
 @rule(
-    kinds.TABLE,
-    kinds.TABLE_REPLICA,
+    resource_types.TABLE,
+    resource_types.TABLE_REPLICA,
     severity="medium",
     enforcement="advisory",
     link=f"{_GUIDE}/WorkingWithTables.Basics.html",
@@ -83,7 +83,7 @@ def table_is_protected_from_deletion(table: Resource, *, development_stacks: lis
 
 
 @rule(
-    kinds.TABLE,
+    resource_types.TABLE,
     severity="low",
     enforcement="advisory",
     link=f"{_GUIDE}/TTL.html",
@@ -133,7 +133,7 @@ class Part:
 
 
 def _parts(table: Resource) -> Iterator[Part]:
-    if table.type == kinds.TABLE_REPLICA:
+    if table.type == resource_types.TABLE_REPLICA:
         yield Part(f"the replica {table.name}", table.props, of_table=False)
         return
     yield Part(f"the table {table.name}", table.props, of_table=True)

@@ -1,11 +1,13 @@
 """Topics: who may publish and subscribe, and whether services can publish."""
 
-from .. import admission, encryption, kinds, policy_documents, trusted_accounts
-from ..finding import Complaints, Finding
-from ..policy_documents import Statement
-from ..rule import each, rule, stack_rule
-from ..stack import Resource, Stack
-from ..trusted_accounts import complain_of_outsiders
+from ..aws import encryption
+from ..aws.iam import policy_documents, resource_access, trusted_accounts
+from ..aws.iam.policy_documents import Statement
+from ..aws.iam.trusted_accounts import complain_of_outsiders
+from ..model import resource_types
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule, stack_rule
+from ..model.stack import Resource, Stack
 
 EVENTS = "events.amazonaws.com"
 PUBLISH = "sns:Publish"
@@ -19,8 +21,8 @@ _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use
 
 
 @rule(
-    kinds.TOPIC,
-    kinds.TOPIC_POLICY,
+    resource_types.TOPIC,
+    resource_types.TOPIC_POLICY,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-security-best-practices.html",
@@ -47,8 +49,8 @@ def topic_publishers_are_limited(
 
 
 @rule(
-    kinds.TOPIC,
-    kinds.TOPIC_POLICY,
+    resource_types.TOPIC,
+    resource_types.TOPIC_POLICY,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-security-best-practices.html",
@@ -76,8 +78,8 @@ def topic_policy_is_not_open(holder: Resource) -> Complaints:
 
 
 @rule(
-    kinds.TOPIC,
-    kinds.TOPIC_POLICY,
+    resource_types.TOPIC,
+    resource_types.TOPIC_POLICY,
     severity="high",
     enforcement="mandatory",
     link=f"{_EVENTS_GUIDE}#eb-sns-permissions",
@@ -102,7 +104,7 @@ def topic_policy_for_events_has_no_condition(holder: Resource) -> Complaints:
 
 
 @stack_rule(
-    kinds.TOPIC,
+    resource_types.TOPIC,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-key-management.html",
@@ -138,7 +140,7 @@ def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
 
 
 @stack_rule(
-    kinds.TOPIC,
+    resource_types.TOPIC,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/sns-access-policy-use-cases.html",
@@ -157,8 +159,8 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
         for alarm in stack.referring(topic, path, type_).certain
     }
     for alarm in alarms.values():
-        asked = admission.request(ALARMS, PUBLISH, topic, admission.known_arn(alarm))
-        why = admission.refusal(stack, topic, asked)
+        asked = resource_access.request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
+        why = resource_access.refusal(stack, topic, asked)
         if why and not _is_open_to_its_account(stack, topic):
             yield Finding(
                 f"The alarm {alarm.name} cannot publish to the topic {topic.name}: {why}.",
@@ -180,13 +182,13 @@ def _is_open_to_its_account(stack: Stack, topic: Resource) -> bool:
 
 
 _PUBLISHING = (
-    (EVENTS, "arn", kinds.EVENT_TARGET),
+    (EVENTS, "arn", resource_types.EVENT_TARGET),
     *(
         (ALARMS, path, type_)
         for path in ("alarmActions", "okActions", "insufficientDataActions")
-        for type_ in kinds.ALARMS
+        for type_ in resource_types.ALARMS
     ),
-    (S3, "topics.topicArn", kinds.BUCKET_NOTIFICATION),
+    (S3, "topics.topicArn", resource_types.BUCKET_NOTIFICATION),
 )
 """A service that publishes, and where what makes it publish names the topic."""
 

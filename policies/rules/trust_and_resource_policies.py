@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .. import conditions, kinds, permissions, public_access, trusted_accounts, web_identities
-from ..access_inputs import RESOURCE_POLICIES
-from ..finding import Complaints, Finding
-from ..policy_documents import (
+from ..aws.iam import conditions, permissions, public_access, trusted_accounts, web_identities
+from ..aws.iam.access_inputs import RESOURCE_POLICIES
+from ..aws.iam.policy_documents import (
     ANYONE,
     Statement,
     is_denied_to_outsiders,
@@ -16,14 +15,21 @@ from ..policy_documents import (
     unmatched_statement,
     unmatched_value,
 )
-from ..rule import each, rule, stack_rule
-from ..stack import Resource, Stack
-from ..trusted_accounts import complain_of_outsiders
+from ..aws.iam.trusted_accounts import complain_of_outsiders
+from ..model import resource_types
+from ..model.finding import Complaints, Finding
+from ..model.rule import each, rule, stack_rule
+from ..model.stack import Resource, Stack
 
-_OF_OTHER_SUBJECTS = (kinds.QUEUE, kinds.QUEUE_POLICY, kinds.TOPIC, kinds.TOPIC_POLICY)
+_OF_OTHER_SUBJECTS = (
+    resource_types.QUEUE,
+    resource_types.QUEUE_POLICY,
+    resource_types.TOPIC,
+    resource_types.TOPIC_POLICY,
+)
 CLOSED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ not in _OF_OTHER_SUBJECTS}
 """Where policies of resources are written, but for queues and topics: these are another subject's."""
-GUARDED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != kinds.LOG_RESOURCE_POLICY}
+GUARDED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != resource_types.LOG_RESOURCE_POLICY}
 """The same, and queues and topics. Log groups let EventBridge in without a condition
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html)."""
 
@@ -115,7 +121,9 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-conte
 USING_KEYS = frozenset({"cloudfront", "delivery.logs", "guardduty", "logs", "sns"})
 """Services that say for whom they use a key. S3 and CloudTrail, by their own pages, are let in without
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
-WITHOUT_CONDITION = frozenset({kinds.TOPIC, kinds.TOPIC_POLICY, *kinds.KEYS, kinds.KEY_POLICY})
+WITHOUT_CONDITION = frozenset(
+    {resource_types.TOPIC, resource_types.TOPIC_POLICY, *resource_types.KEYS, resource_types.KEY_POLICY}
+)
 """Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
@@ -123,7 +131,7 @@ _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 
 
 @rule(
-    kinds.ROLE,
+    resource_types.ROLE,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
@@ -163,7 +171,7 @@ def role_trust_is_not_open(
 @stack_rule(
     *CLOSED,
     *permissions.TYPES,
-    kinds.FUNCTION_URL,
+    resource_types.FUNCTION_URL,
     severity="critical",
     enforcement="mandatory",
     link=f"{_GUIDE}/reference_policies_elements_principal.html",
@@ -176,7 +184,7 @@ def resource_policy_is_not_open(
 
     Set Principal to specific accounts, roles or services, or add a condition on a specific account or source.
     """
-    if holder.type == kinds.FUNCTION_URL:
+    if holder.type == resource_types.FUNCTION_URL:
         yield from public_access.of_function_url(holder)
         return
     is_permission = holder.type in permissions.TYPES
@@ -205,7 +213,7 @@ def resource_policy_is_not_open(
 
 
 @rule(
-    kinds.ROLE,
+    resource_types.ROLE,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/confused-deputy.html",
@@ -234,7 +242,7 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
 
 @rule(
     *GUARDED,
-    kinds.FUNCTION_PERMISSION,
+    resource_types.FUNCTION_PERMISSION,
     severity="high",
     enforcement="mandatory",
     link=f"{_GUIDE}/confused-deputy.html",
@@ -244,12 +252,12 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
 
     Set a condition on aws:SourceArn, or on aws:SourceAccount; for a Lambda permission, sourceArn or sourceAccount.
     """
-    if holder.type == kinds.FUNCTION_PERMISSION:
+    if holder.type == resource_types.FUNCTION_PERMISSION:
         yield from _permission(holder)
         return
 
     def judge(statement: Statement) -> Complaints:
-        honouring = USING_KEYS if holder.type in (*kinds.KEYS, kinds.KEY_POLICY) else SENDING
+        honouring = USING_KEYS if holder.type in (*resource_types.KEYS, resource_types.KEY_POLICY) else SENDING
         services = [
             one
             for one in statement.services

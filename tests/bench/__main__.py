@@ -16,13 +16,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import deployment
-from local.deployment import RunningStack
+from local.deploy import deployment
+from local.deploy.deployment import RunningStack
+from tests.paths import ROOT
 
 from . import audit, burst, incidents, policies, preview
 from .figures import Figure, table
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 RESULT = ROOT / ".local" / "bench.json"
 IMPORTS = 7
 DEPLOYMENTS = 3

@@ -6,14 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from docs import costs
+from tests.paths import ROOT
 
 from .figures import Figure
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 COMPARED, FEW, MANY = 10_000, 50_000, 500_000
 CLASSIFICATION_MICROSECONDS = 40
 _SECRETS_MANAGER = "secrets-manager:"

@@ -13,15 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local import deployment
-from local.deployment import RunningStack
+from local.deploy import deployment
+from local.deploy.deployment import RunningStack
 from local.waiting import eventually
+from tests.paths import EVENTS
 
 from .figures import Figure
 
 AT_ONCE = 3000
 PATIENCE_SECONDS = 1800.0
-_EVENT = Path(__file__).resolve().parents[1] / "events" / "rotation-failed.json"
+_EVENT = EVENTS / "rotation-failed.json"
 _RECORDED_FOR = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 _CONFIG = {"settleMinutes": 0, "remediationMode": "notify"}
 

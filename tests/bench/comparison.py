@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from handlers import rotation_check
 from handlers.adapters.clients import client
-from local import deployment, portfolio
-from local.deployment import RunningStack
+from handlers.audit import check
+from local.demo import portfolio
+from local.deploy import deployment
+from local.deploy.deployment import RunningStack
 from tests.handlers.conftest import Context
 
 from . import population, tutorial
@@ -79,7 +80,7 @@ def _compared(stack: RunningStack, size: int) -> dict[str, Any]:
 
     def ours() -> Any:
         context: Any = Context(f"bench-{next(runs)}", remaining=900_000)
-        return rotation_check.handler({}, context)
+        return check.handler({}, context)
 
     def theirs(pages: int | None = None) -> Any:
         return tutorial.audit(client("secretsmanager"), client("dynamodb"), pages)

@@ -21,13 +21,13 @@ from unittest.mock import patch
 import boto3
 from moto import mock_aws
 
-from handlers import rotation_check
 from handlers.adapters import clients
 from handlers.adapters.items import item
-from handlers.domain.reconciliation import account_of
-from handlers.domain.secrets import dated, listed
-from handlers.domain.statuses import status_row
-from handlers.domain.verdicts import AuditSettings, judge
+from handlers.audit import check
+from rotation_guard.domain.audit.reconciliation import account_of
+from rotation_guard.domain.audit.secret_status import status_row
+from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.secret import dated, listed
 from tests.handlers.conftest import ENVIRONMENT, Context
 
 from . import population
@@ -234,10 +234,10 @@ def audited(size: int) -> dict[str, Any]:
 def forced_hand_overs(size: int) -> int:
     """How many more invocations than one it takes at so many milliseconds a page, one to end a run that is late."""
     pages = -(-size // PAGE)
-    pages_in_time = -(-(LIMIT_MILLISECONDS - rotation_check.SPARE_MILLISECONDS) // PAGE_MILLISECONDS)
+    pages_in_time = -(-(LIMIT_MILLISECONDS - check.SPARE_MILLISECONDS) // PAGE_MILLISECONDS)
     hand_overs = -(-pages // pages_in_time) - 1
     left = LIMIT_MILLISECONDS - (pages - hand_overs * pages_in_time) * PAGE_MILLISECONDS
-    return hand_overs + (left < rotation_check.ENDING_MILLISECONDS and size > rotation_check.MANY_SECRETS)
+    return hand_overs + (left < check.ENDING_MILLISECONDS and size > check.MANY_SECRETS)
 
 
 def _invocations(generator: Generator) -> Iterator[dict[str, Any]]:
@@ -246,7 +246,7 @@ def _invocations(generator: Generator) -> Iterator[dict[str, Any]]:
     while generator.handed_over:
         number += 1
         context: Any = Hurried(f"invocation-{number}")
-        yield rotation_check.handler(generator.handed_over.pop(0), context)
+        yield check.handler(generator.handed_over.pop(0), context)
 
 
 def classification_microseconds() -> float:

@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.remediation_workflow import GATHER_SECONDS
-from local import deployment, portfolio, stories
-from local.demo_secret import DemoSecret
-from local.deployment import RunningStack
-from local.ears import Ears, listening
-from local.trace import CRITICAL, OURS, REMEDIATION, Message
+from components.remediation.workflow import GATHER_SECONDS
+from local.demo import portfolio, scenarios
+from local.demo.notification_listener import Ears, listening
+from local.demo.secret import DemoSecret
+from local.demo.trace import CRITICAL, OURS, REMEDIATION, Message
+from local.deploy import deployment
+from local.deploy.deployment import RunningStack
 from local.waiting import eventually
 from tests.e2e.remediation.estate import FUNCTIONS
 from tests.e2e.remediation.world import World
@@ -119,7 +120,7 @@ def _stack(config: dict[str, Any], wait_scale: float = 0.01) -> Generator[Runnin
 
 
 def _delivery(stack: RunningStack) -> dict[str, float]:
-    happened = list(stories.failed_rotation(stack))
+    happened = list(scenarios.failed_rotation(stack))
     return {each.what: each.milliseconds for each in happened if each.milliseconds is not None}
 
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from policies import state_files
-from policies.evaluation import check
+from policies.inputs import state_files
+from policies.model.evaluation import check
+from tests.paths import ROOT
 from tests.policies.large_stacks import build_pipelines, build_sharing, write_shapes
 from tests.policies.programs import Program
 
 from .figures import Figure
 
-ROOT = Path(__file__).resolve().parents[2]
 FEW, MANY = 100, 1000
 LARGE_STACK, PER_PART = 20_000, 6
 RUNS = 3

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from local.stacks import PROJECT, ROOT, read_stack
+from local.deploy.stacks import PROJECT, ROOT, read_stack
 
 from .figures import Figure
 
@@ -53,7 +53,7 @@ def main(program: str, count: int = 0) -> None:
     # Now, as imports are what is measured.
     from pulumi.runtime import mocks
 
-    from local import engine
+    from local.mocks import engine
 
     class Provider(mocks.Mocks):
         """Answers at once."""

@@ -15,7 +15,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from rotation_guard.cli.__main__ import app
-from rotation_guard.handlers.domain.history import iso
+from rotation_guard.domain.timestamps import iso
 
 NOW = "2026-03-01T12:00:00Z"
 ACCOUNT = "123456789012"

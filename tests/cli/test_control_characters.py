@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from rotation_guard.handlers.domain.control_characters import escape_control_characters
+from rotation_guard.domain.control_characters import escape_control_characters
 
 from .conftest import NOW, entry, refused, tags
 

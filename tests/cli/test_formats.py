@@ -4,17 +4,17 @@ import csv
 import io
 import json
 import re
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from rotation_guard.cli import problems
 from rotation_guard.cli.formats import CHANGE_COLUMNS, COLUMNS, Format
+from tests.paths import ROOT
 
 from .conftest import NOW, entry, tags
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reports.md"
+DOCUMENT = ROOT / "docs" / "reports.md"
 LONG = "prod/" + "a-very-long-path/" * 10 + "db"
 
 

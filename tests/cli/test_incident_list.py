@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -11,11 +10,12 @@ from rich.cells import cell_len
 from rotation_guard.cli.incident_list import ORPHANED_COLUMNS
 from rotation_guard.cli.incident_rows import COLUMNS
 from rotation_guard.cli.timeline import COLUMNS as TIMELINE_COLUMNS
-from rotation_guard.handlers.domain.incidents import Outcome
+from rotation_guard.domain.remediation.incidents import Outcome
+from tests.paths import ROOT
 
 from .conftest import ARN, REASON, refused
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reports.md"
+DOCUMENT = ROOT / "docs" / "reports.md"
 HELPERS = [
     {"secret_arn": f"open#{ARN}:a-AbCdEf", "opened_at": "claim", "incident_opened_at": "2026-01-01T00:00:00Z"},
     {"secret_arn": f"secret#{ARN}:a-AbCdEf", "opened_at": "standing", "succeeded_at": "2026-01-01T00:00:00Z"},

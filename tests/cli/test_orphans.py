@@ -3,7 +3,7 @@
 import csv
 import io
 
-from rotation_guard.handlers.domain.standing import Standing
+from rotation_guard.domain.remediation.remediation_state import Standing
 
 from .conftest import ARN, CALLER, REASON, refused
 

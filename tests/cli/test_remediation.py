@@ -2,7 +2,7 @@
 
 import pytest
 
-from rotation_guard.handlers.adapters import kill_switch
+from handlers.adapters import kill_switch
 
 from .conftest import ACCOUNT, CALLER, REASON, refused
 

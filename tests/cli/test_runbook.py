@@ -3,14 +3,14 @@
 import tomllib
 from email.message import Message
 from importlib.metadata import PackageNotFoundError
-from pathlib import Path
 
 import pytest
 
 from components.release import REPOSITORY, VERSION, resolve_runbook
 from rotation_guard.cli import runbook
+from tests.paths import ROOT
 
-PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+PYPROJECT = ROOT / "pyproject.toml"
 
 
 def describe(**fields):

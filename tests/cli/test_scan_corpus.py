@@ -1,11 +1,12 @@
 """The labelled corpus of the audit, through the door that operators use: a file in, the one right verdict out."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-CASES = sorted((Path(__file__).resolve().parents[1] / "events" / "secrets").glob("*.json"))
+from tests.paths import EVENTS
+
+CASES = sorted((EVENTS / "secrets").glob("*.json"))
 # A file cannot tell that AWS refused to list the versions.
 READ = [path for path in CASES if "problem" not in json.loads(path.read_text(encoding="utf-8"))]
 OPTIONS = {

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from components.audit_status import AuditStatus
+from components.audit.audit_status import AuditStatus
 from components.rotation_guard import RotationGuard
-from local import recording
+from local.mocks import recording
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,15 @@ import yaml
 from pulumi.provider.experimental.analyzer import Analyzer
 
 import components
-from components.configuration import camel
 from components.rotation_guard import RotationGuard, RotationGuardArgs
-from local.stacks import ROOT
+from components.settings.configuration import camel
+from local.deploy.stacks import ROOT
 
 
 def list_components() -> list[type[pulumi.ComponentResource]]:
     """Every component, of every module."""
     modules = [
-        importlib.import_module(f"components.{found.name}") for found in pkgutil.iter_modules(components.__path__)
+        importlib.import_module(found.name) for found in pkgutil.walk_packages(components.__path__, "components.")
     ]
     return [
         value

@@ -13,7 +13,7 @@ TABLE_ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/record"
 QUEUE_ARN = "arn:aws:sqs:eu-west-1:111122223333:dead"
 KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
 ARGS = {
-    "handler": "handlers.audit_writer.handler",
+    "handler": "handlers.trail.writer.handler",
     "description": "Records every rotation event",
     "statements": [iam_policies.allow("dynamodb:PutItem", TABLE_ARN)],
 }
@@ -31,9 +31,9 @@ def inputs_of(recording):
 def test_it_runs_the_archive_on_a_current_runtime(function):
     inputs = inputs_of(function)
 
-    assert inputs["handler"] == "handlers.audit_writer.handler"
+    assert inputs["handler"] == "handlers.trail.writer.handler"
     assert (inputs["runtime"], inputs["architectures"]) == ("python3.13", ["arm64"])
-    assert "handlers/audit_writer.py" in inputs["code"]
+    assert "handlers/trail/writer.py" in inputs["code"]
 
 
 @pytest.mark.parametrize(

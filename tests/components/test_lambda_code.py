@@ -3,20 +3,29 @@
 import pulumi
 import pytest
 
-from components.lambda_code import lambda_code
+from components.lambda_code import lambda_code, list_sources
 
 
-def test_the_archive_holds_sources_alone_in_a_fixed_order(tmp_path):
+def test_an_archive_holds_sources_alone_in_a_fixed_order(tmp_path):
     for name in (*(f"{letter}.py" for letter in "qbwnaxdkzu"), "domain/z.py", "domain/__pycache__/z.pyc", "notes.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
 
-    archive = lambda_code(tmp_path)
+    sources = list_sources({"handlers": tmp_path, "package": tmp_path / "b.py"})
 
     names = ["a.py", "b.py", "d.py", "domain/z.py", "k.py", "n.py", "q.py", "u.py", "w.py", "x.py", "z.py"]
-    assert [*archive.assets] == [f"handlers/{name}" for name in names]
+    assert [*sources] == [*(f"handlers/{name}" for name in names), "package/b.py"]
+
+
+def test_the_archive_has_the_functions_and_the_domain_and_nothing_else():
+    archive = lambda_code()
+
+    assert {path.rpartition("/")[0] for path in archive.assets} == {
+        "handlers", "handlers/adapters", "handlers/audit", "handlers/demo", "handlers/remediation", "handlers/trail",
+        "rotation_guard", "rotation_guard/domain", "rotation_guard/domain/audit", "rotation_guard/domain/remediation",
+    }  # fmt: skip
 
 
 def test_an_installation_without_handlers_says_so(tmp_path):
     with pytest.raises(pulumi.RunError, match="is rotation-guard installed whole"):
-        lambda_code(tmp_path)
+        list_sources({"handlers": tmp_path})

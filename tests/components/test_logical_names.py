@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from components import configuration
 from components.rotation_guard import RotationGuardArgs
+from components.settings import configuration
 
 from .samples.everything import EVERYTHING
 

@@ -7,11 +7,11 @@ import pulumi
 import pulumi_aws
 import pytest
 
-from components import configuration
-from components.notifications import Notifications
+from components.notifications.notifications import Notifications
 from components.placement import Placement, find_placement, find_provider, require_same_place
 from components.rotation_guard import RotationGuard
-from components.validation import InvalidSettings, complaints_about
+from components.settings import configuration
+from components.settings.validation import InvalidSettings, complaints_about
 
 from .samples.messages import ROLE, subscription
 

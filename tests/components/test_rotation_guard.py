@@ -7,9 +7,9 @@ from functools import cache
 import pulumi
 import pytest
 
-from components.remediation_settings import REMEDIATION_CHECKS
 from components.rotation_guard import RotationGuard, RotationGuardArgs
-from components.validation import InvalidSettings
+from components.settings.remediation import REMEDIATION_CHECKS
+from components.settings.validation import InvalidSettings
 
 from .samples.everything import EVERYTHING, KEY, LAYER
 from .statements import listed

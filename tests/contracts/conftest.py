@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from local.recording import deploy_program, stack_config
+from local.mocks.recording import deploy_program, stack_config
 
 HERE = "eu-west-1:111122223333"
 TARGETS = [

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.age_classes import MAXIMUM_TEXT, can_match, void, written
-from components.rotation_audit import RotationAudit
-from components.validation import complaints_about
-from handlers.domain.limits import AgeClass
-from handlers.domain.secrets import ListedSecret
-from handlers.settings import RotationCheckSettings
-from local.recording import deploy
+from components.audit.rotation_audit import RotationAudit
+from components.settings.age_classes import MAXIMUM_TEXT, can_match, void, written
+from components.settings.validation import complaints_about
+from handlers.environment import RotationCheckSettings
+from local.mocks.recording import deploy
+from rotation_guard.domain.audit.age_limits import AgeClass
+from rotation_guard.domain.secret import ListedSecret
 
 MANAGED = {"key": "Managed", "value": "true"}
 NAMES = ["".join(letters) for length in range(1, 6) for letters in product("abc", repeat=length)]

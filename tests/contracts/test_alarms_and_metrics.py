@@ -7,19 +7,18 @@ is held to in `tests/handlers/test_emitted_metrics.py`, where the functions run.
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from components.release import resolve_runbook
-from handlers import rotation_check
 from handlers.adapters.audit_runs import Lease
-from handlers.audit_ending import Ending
-from handlers.domain.audit import Progress
+from handlers.audit import check as rotation_check
+from handlers.audit.completion import Ending
+from rotation_guard.domain.audit.run import Progress
+from tests.paths import ROOT
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 OURS = "rotation-guard"
-ROOT = Path(__file__).resolve().parents[2]
 _SQS = (
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"
 )
@@ -69,7 +68,7 @@ def emitted(monkeypatch, capsys):
 
 def checks(stack):
     functions = stack.of_type("aws:lambda/function:Function")
-    return [one for one in functions if one.inputs["handler"] == "handlers.rotation_check.handler"]
+    return [one for one in functions if one.inputs["handler"] == "handlers.audit.check.handler"]
 
 
 def metrics_of(stack):

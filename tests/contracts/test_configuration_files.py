@@ -1,15 +1,13 @@
 """The project file, the stacks' files, the program and its components speak of the same settings and outputs."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 
-from components.configuration import camel
 from components.rotation_guard import RotationGuardArgs
-from local.recording import deploy_program, stack_config
+from components.settings.configuration import camel
+from local.mocks.recording import deploy_program, stack_config
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TYPES = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
 OUTPUTS = {
     "function_name",

@@ -1,13 +1,13 @@
 """What the README says of costs follows from prices and from the rows that the audit writes."""
 
 import importlib.util
-from pathlib import Path
 
 import pytest
 
-from handlers.domain.audit import CHANGES, EVERY_RUN
+from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
+from tests.paths import ROOT
 
-SOURCE = Path(__file__).resolve().parents[2] / "docs" / "costs.py"
+SOURCE = ROOT / "docs" / "costs.py"
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,10 @@
 import ast
 import importlib.util
 import itertools
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -65,5 +64,5 @@ def test_the_program_imports_pulumi_and_components_alone_and_has_no_branches():
 
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"pulumi", "components", "components.rotation_guard"}
+    assert imported == {"pulumi", "components.settings", "components.rotation_guard"}
     assert not [node for node in ast.walk(tree) if isinstance(node, (ast.If, ast.IfExp, ast.Match, ast.Try))]

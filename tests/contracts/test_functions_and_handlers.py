@@ -4,30 +4,31 @@ import dataclasses
 import importlib
 import inspect
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-from handlers import settings
-from local.stacks import ROOT
+from handlers import environment
+from local.deploy.stacks import ROOT
 
 SETTINGS = {
-    "handlers.audit_writer.handler": settings.AuditWriterSettings,
-    "handlers.rotation_check.handler": settings.RotationCheckSettings,
-    "handlers.remediation_start.handler": settings.RemediationStartSettings,
-    "handlers.remediation_claim.handler": settings.RemediationClaimSettings,
-    "handlers.remediation_diagnose.handler": settings.RemediationDiagnoseSettings,
-    "handlers.remediation_probe.handler": settings.RemediationProbeSettings,
-    "handlers.remediation_decide.handler": settings.RemediationDecideSettings,
-    "handlers.remediation_retry.handler": settings.RemediationActSettings,
-    "handlers.remediation_move.handler": settings.RemediationActSettings,
-    "handlers.remediation_end.handler": settings.RemediationEndSettings,
-    "handlers.remediation_restart.handler": settings.RemediationRestartSettings,
-    "handlers.remediation_watch.handler": settings.RemediationWatchSettings,
-    "handlers.remediation_notify.handler": settings.RemediationNotifySettings,
-    "handlers.demo_rotation.handler": settings.DemoDatabaseSettings,
-    "handlers.demo_probe.handler": settings.DemoDatabaseSettings,
+    "handlers.trail.writer.handler": environment.AuditWriterSettings,
+    "handlers.audit.check.handler": environment.RotationCheckSettings,
+    "handlers.remediation.start.handler": environment.RemediationStartSettings,
+    "handlers.remediation.claim.handler": environment.RemediationClaimSettings,
+    "handlers.remediation.diagnose.handler": environment.RemediationDiagnoseSettings,
+    "handlers.remediation.probe.handler": environment.RemediationProbeSettings,
+    "handlers.remediation.decide.handler": environment.RemediationDecideSettings,
+    "handlers.remediation.retry.handler": environment.RemediationActSettings,
+    "handlers.remediation.move.handler": environment.RemediationActSettings,
+    "handlers.remediation.end.handler": environment.RemediationEndSettings,
+    "handlers.remediation.restart.handler": environment.RemediationRestartSettings,
+    "handlers.remediation.watch.handler": environment.RemediationWatchSettings,
+    "handlers.remediation.notify.handler": environment.RemediationNotifySettings,
+    "handlers.demo.rotation.handler": environment.DemoDatabaseSettings,
+    "handlers.demo.probe.handler": environment.DemoDatabaseSettings,
 }
 ENTRY_POINTS = sorted(SETTINGS)
 PROBE = """
@@ -102,12 +103,13 @@ def test_every_function_of_the_stack_is_looked_at_here(functions):
     assert sorted(entry_point for entry_point, _ in functions) == ENTRY_POINTS
 
 
-def test_every_function_runs_the_same_archive_of_all_handlers(functions):
+def test_every_function_runs_the_same_archive_of_handlers_and_the_domain(functions):
     archives = [one.inputs["code"] for _, one in functions]
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "handlers").rglob("*.py")}
+    folders = (ROOT / "handlers", ROOT / "rotation_guard" / "domain")
+    sources = {path.relative_to(ROOT).as_posix() for folder in folders for path in folder.rglob("*.py")}
 
     assert all(archive == archives[0] for archive in archives)
-    assert set(archives[0]) == sources
+    assert set(archives[0]) == {*sources, "rotation_guard/__init__.py"}
     assert len(sources) > 10
 
 
@@ -143,18 +145,18 @@ def test_a_handler_reads_its_own_settings_and_nothing_else_of_the_environment(en
     own = {
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and value.__module__ == settings.__name__ and dataclasses.is_dataclass(value)
+        if inspect.isclass(value) and value.__module__ == environment.__name__ and dataclasses.is_dataclass(value)
     }
     assert own == ({SETTINGS[entry_point]} if SETTINGS[entry_point] else set())
-    assert "environ" not in inspect.getsource(module)
+    assert not re.search(r"\benviron\b|getenv", inspect.getsource(module))
 
 
 def test_every_settings_class_belongs_to_a_function():
     # Those that the module defines: what it imports from the domain is read from no environment.
     classes = {
         value
-        for value in vars(settings).values()
-        if dataclasses.is_dataclass(value) and getattr(value, "__module__", "") == settings.__name__
+        for value in vars(environment).values()
+        if dataclasses.is_dataclass(value) and getattr(value, "__module__", "") == environment.__name__
     }
 
     assert classes == set(filter(None, SETTINGS.values()))

@@ -11,9 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 from botocore.retries.standard import ExponentialBackoff
 
-from components.remediation_steps import probe_function_seconds
-from handlers import remediation_notify, settings
+from components.remediation.steps import probe_function_seconds
+from handlers import environment
 from handlers.adapters import clients
+from handlers.remediation import notify
 
 CALLS = {
     "cloudwatch": ("cloudwatch", "get_metric_statistics", {}),
@@ -205,7 +206,7 @@ def test_everybody_is_told_by_one_invocation_though_the_table_hangs(clock, monke
     context.memory_limit_in_mb = 256
 
     begun = clock.now
-    answer = remediation_notify.handler({"turn": "escalated", "execution": "execution", "incident": incident}, context)
+    answer = notify.handler({"turn": "escalated", "execution": "execution", "incident": incident}, context)
 
     assert answer == {"outcome": "told", "teller": False}
     assert clock.now - begun < 30
@@ -215,7 +216,7 @@ def test_everybody_is_told_by_one_invocation_though_the_table_hangs(clock, monke
 
 def test_every_function_has_its_calls_end_in_time(functions, monkeypatch):
     # What a handler does first of its own is to read its settings, or the event.
-    monkeypatch.setattr(settings, "_read", lambda *_: pytest.fail("a handler has begun", pytrace=False))
+    monkeypatch.setattr(environment, "_read", lambda *_: pytest.fail("a handler has begun", pytrace=False))
     for entry_point, _ in functions:
         asked = []
         context = SimpleNamespace(

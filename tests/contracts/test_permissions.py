@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from local.recording import deploy_program, stack_config
-from local.stacks import ROOT
+from local.deploy.stacks import ROOT
+from local.mocks.recording import deploy_program, stack_config
 from tests import used_permissions
 from tests.contracts.conftest import EVERYTHING
 
@@ -22,13 +22,13 @@ STORIES = (
     "tests/remediation/test_stories.py::test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released",
     "tests/remediation/test_restarts.py::test_each_is_restarted_once_and_told_when_all_have_settled",
     "tests/remediation/test_handed_over_work.py::test_a_claim_without_its_incident_is_released_and_told_once",
-    "tests/handlers/test_audit_writer_faults.py::test_an_event_outlasts_hours_of_trouble",
-    "tests/handlers/test_audit_completes.py::test_a_secret_that_vanished_is_told_though_the_run_dies_of_it",
-    "tests/handlers/test_runs_that_hand_over.py::test_a_hand_over_that_arrives_twice_is_taken_up_once",
-    "tests/handlers/test_audit_reconciles.py::"
+    "tests/handlers/trail/test_writer_faults.py::test_an_event_outlasts_hours_of_trouble",
+    "tests/handlers/audit/test_completion.py::test_a_secret_that_vanished_is_told_though_the_run_dies_of_it",
+    "tests/handlers/audit/test_runs_that_hand_over.py::test_a_hand_over_that_arrives_twice_is_taken_up_once",
+    "tests/handlers/audit/test_reconciliation.py::"
     "test_an_incident_whose_execution_has_died_is_reported_whether_its_rotation_is_stuck_or_not",
-    "tests/handlers/test_demo_rotation.py::test_the_label_moves_away_from_the_version_that_holds_it",
-    "tests/handlers/test_demo_rotation.py::test_no_password_is_ever_said",
+    "tests/handlers/demo/test_rotation.py::test_the_label_moves_away_from_the_version_that_holds_it",
+    "tests/handlers/demo/test_rotation.py::test_no_password_is_ever_said",
 )
 """The fewest tests in which every function makes every kind of call that it can make. In all other tests of functions,
 a call that is not declared fails the test that it is made in."""
@@ -146,7 +146,7 @@ def test_only_who_sends_or_receives_encrypted_messages_may_use_the_key(whole, en
 
     assert with_key == {
         f"handlers.{name}.handler"
-        for name in ("audit_writer", "rotation_check", "remediation_start", "remediation_notify")
+        for name in ("trail.writer", "audit.check", "remediation.start", "remediation.notify")
     }
 
 

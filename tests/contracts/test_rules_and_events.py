@@ -2,17 +2,16 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from handlers import audit_page
 from handlers.adapters import event_bus
-from handlers.domain.secrets import VersionDates, listed
-from handlers.domain.verdicts import AuditSettings, judge
-from handlers.events import parse
+from handlers.audit import page
+from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.event_parser import parse
+from rotation_guard.domain.secret import VersionDates, listed
+from tests.paths import EVENTS
 
-EVENTS = Path(__file__).resolve().parents[1] / "events"
 RULE = "aws:cloudwatch/eventRule:EventRule"
 HEARD = {
     "rotation-failed": {"failed"},
@@ -173,7 +172,7 @@ def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded,
     now = datetime.fromisoformat(event["time"])
     finding = judge(secret, VersionDates(began, pending_since=began), AuditSettings(), now)
 
-    detail = audit_page.stuck_detail(secret, event["detail"]["versionId"], finding.reason)
+    detail = page.stuck_detail(secret, event["detail"]["versionId"], finding.reason)
     event_bus.put("Rotation Stuck", secret.arn, detail)
 
     assert finding.verdict == "rotation_failing"

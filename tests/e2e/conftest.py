@@ -12,7 +12,7 @@ import boto3
 import pytest
 from boto3.dynamodb.conditions import Key
 
-from local import deployment
+from local.deploy import deployment
 from local.waiting import eventually
 
 UNHURRIED = 1.0

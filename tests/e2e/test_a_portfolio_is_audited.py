@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local import deployment, portfolio
+from local.demo import portfolio
+from local.deploy import deployment
 from local.waiting import eventually
 
 

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from local.deployment import RunningStack
+from local.deploy.deployment import RunningStack
 from local.waiting import eventually
 
 PATIENCE_SECONDS = 60
@@ -85,7 +85,7 @@ def break_trail_writer(stack: RunningStack) -> Generator[None]:
     """Take the trail writer's permission on its table away, and the queue's patience, which is hours."""
     functions = stack.client("lambda").get_paginator("list_functions").paginate()
     handlers = {function["Handler"]: function for found in functions for function in found["Functions"]}
-    role = handlers["handlers.audit_writer.handler"]["Role"].rpartition("/")[2]
+    role = handlers["handlers.trail.writer.handler"]["Role"].rpartition("/")[2]
     denied = {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
     sqs, queue = stack.client("sqs"), stack.outputs["audit_queue_url"]

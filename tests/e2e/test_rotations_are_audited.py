@@ -2,13 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Key
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+from tests.paths import ROOT
+
+README = ROOT / "README.md"
 
 
 @pytest.fixture

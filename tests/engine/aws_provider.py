@@ -23,9 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from local.aws import Aws
+from local.deploy.resources import TABLE, Created, Resource, entry_for
+from local.deploy.resources.updates import UPDATES
 from local.errors import LocalError
-from local.resources import TABLE, Created, Resource, entry_for
-from local.resources.updates import UPDATES
 from tests.engine import wire
 from tests.engine.aws_types import COMPUTED, JSON_INPUTS, MAXIMUM_NAME, replacing_inputs
 from tests.engine.serving import serve

@@ -6,7 +6,7 @@ https://github.com/pulumi/pulumi-aws, provider/resources.go)
 
 from collections.abc import Mapping
 
-from local.resources import TABLE
+from local.deploy.resources import TABLE
 
 MAXIMUM_NAME: Mapping[str, int] = {
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": 255,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.configuration import camel
+from components.settings.configuration import camel
 from tests.components.samples.everything import EVERYTHING
 
 REGION = "eu-west-1"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.aws import Aws
-from local.emulator import Emulator
+from local.emulator.process import Emulator
 from tests.engine.configurations import CONFIGURATIONS, REGION
 from tests.engine.harness import EngineStack, locate_engine
 

@@ -20,10 +20,10 @@ import yaml
 from pulumi import automation
 from pulumi.automation import events
 
-from local import program
 from local.aws import Aws
+from local.deploy import program
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / ".engine" / "bin"
 PROJECT = "rotation-guard"
 

@@ -14,8 +14,8 @@ from typing import Any
 from components.lambda_code import lambda_code
 from components.release import VERSION
 from local.aws import Aws
-from local.emulator import Emulator
-from local.resources import entry_for
+from local.deploy.resources import entry_for
+from local.emulator.process import Emulator
 from tests.engine.configurations import CONFIGURATIONS, REGION
 from tests.engine.harness import ROOT, EngineStack
 

@@ -6,7 +6,7 @@ import pytest
 from pulumi.automation.events import EngineEvent
 from pulumi_aws import sqs
 
-from policies import state_files
+from policies.inputs import state_files
 from tests.engine.harness import EngineStack
 
 ALL = {"jobs", "dead"}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from local import drill, promises
-from local.deployment import RunningStack
-from local.resources import TABLE
+from local.demo import drill, expectations
+from local.deploy.deployment import RunningStack
+from local.deploy.resources import TABLE
 from tests.engine.configurations import CONFIGURATIONS
 from tests.engine.harness import EngineStack, Outcome, describe
 
@@ -100,7 +100,7 @@ def test_a_broken_rotation_heals_in_what_the_engine_has_deployed(deployed, emula
         seconds={},
     )
 
-    judged = promises.judged(drill.run(running, "testSecret"))
+    judged = expectations.judged(drill.run(running, "testSecret"))
 
     assert judged
     assert [(promise, broken) for promise, broken in judged if broken] == []

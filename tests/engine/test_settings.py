@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.configuration import camel
+from components.settings.configuration import camel
 from tests.components.samples.everything import EVERYTHING
 from tests.engine.configurations import LAYER
 from tests.engine.harness import ROOT, Outcome

@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from local.engine import plain
+from local.mocks.engine import plain
 
 struct_pb2: Any = importlib.import_module("google.protobuf.struct_pb2")
 """Its classes come about when it is imported: no type checker sees them."""

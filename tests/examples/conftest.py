@@ -3,14 +3,15 @@
 import importlib.util
 import json
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+from tests.paths import ROOT
+
+EXAMPLES = ROOT / "examples"
 ASKED = {"SecretId": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:x-Ab12Cd", "VersionId": "one"}
 
 

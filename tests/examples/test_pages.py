@@ -1,13 +1,13 @@
 """The pages of the examples: their snippets are programs that Pulumi takes, and grant no more than they say."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from local import recording
+from local.mocks import recording
+from tests.paths import ROOT
 
-PAGES = sorted((Path(__file__).resolve().parents[2] / "examples" / "probe").glob("*/README.md"))
+PAGES = sorted((ROOT / "examples" / "probe").glob("*/README.md"))
 FUNCTION, SECRET = "aws:lambda/function:Function", "aws:secretsmanager/secret:Secret"
 CONFIG = {f"{recording.PROJECT}:{key}": '["one"]' for key in ("subnetIds", "securityGroupIds")}
 

@@ -16,8 +16,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.validate import validate_parameters
 from moto import mock_aws
 
-from handlers import audit_writer, rotation_check
 from handlers.adapters import clients
+from handlers.audit import check
+from handlers.trail import writer
 from tests import used_permissions
 from tests.handlers.scene import Scene
 
@@ -247,7 +248,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, shared_clients: Callable[[str, str], An
         monkeypatch.setattr(clients.boto3, "client", for_product)
         for name, value in ENVIRONMENT.items():
             monkeypatch.setenv(name, value)
-        for function in (audit_writer, rotation_check):
+        for function in (writer, check):
             # Powertools reads this from the environment when the function is loaded.
             monkeypatch.setattr(function.metrics, "namespace", "rotation-guard")
             function.metrics.clear_metrics()
@@ -296,7 +297,7 @@ def scene(aws, context):
 @pytest.fixture
 def run(context):
     """Runs the audit; by hand unless told what the schedule sends."""
-    return lambda event=None: rotation_check.handler(event or {}, context)
+    return lambda event=None: check.handler(event or {}, context)
 
 
 @pytest.fixture
@@ -370,7 +371,7 @@ def audit(aws, context):
         number = next(runs)
         scheduled = f"2026-03-{1 + number // 24:02d}T{number % 24:02d}:00:00Z"
         context.aws_request_id = scheduled
-        rotation_check.handler({"scheduled_time": scheduled}, context)
+        check.handler({"scheduled_time": scheduled}, context)
         _set_back(aws, timedelta(hours=1))
         [row] = [row for row in aws.rows("runs") if row["run_id"] == scheduled]
         return row

@@ -5,8 +5,9 @@ from collections import Counter
 from itertools import count
 from typing import Any
 
-from handlers import remediation_claim, remediation_decide
-from handlers.domain.diagnosis import Diagnosis
+from handlers.remediation import claim as remediation_claim
+from handlers.remediation import decide as remediation_decide
+from rotation_guard.domain.remediation.diagnosis import Diagnosis
 
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:remediation:RotationFailed-1"
 FAILED_AT, SUCCEEDED_AT = "2026-03-01T00:50:20Z", "2026-03-01T01:17:16Z"

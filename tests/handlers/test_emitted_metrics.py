@@ -6,18 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers import audit_writer, incident_metrics, remediation_end, rotation_check
-from local.recording import deploy_program, stack_config
+from handlers.audit import check
+from handlers.remediation import end as remediation_end
+from handlers.remediation import incident_metrics
+from handlers.trail import writer
+from local.mocks.recording import deploy_program, stack_config
 from tests.handlers.scene import EXECUTION, succeeded, told
 
 OURS = "rotation-guard"
 ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"
 FUNCTION = "aws:lambda/function:Function"
 MODULES = {
-    "handlers.audit_writer.handler": audit_writer,
-    "handlers.rotation_check.handler": rotation_check,
-    "handlers.remediation_claim.handler": incident_metrics,
-    "handlers.remediation_end.handler": incident_metrics,
+    "handlers.trail.writer.handler": writer,
+    "handlers.audit.check.handler": check,
+    "handlers.remediation.claim.handler": incident_metrics,
+    "handlers.remediation.end.handler": incident_metrics,
 }
 """Where the metrics of each function are kept until it writes them."""
 
@@ -94,7 +97,7 @@ def record(aws, context, monkeypatch, *bodies):
         }
         for number, body in enumerate(bodies)
     ]
-    audit_writer.handler({"Records": records}, context)
+    writer.handler({"Records": records}, context)
 
 
 def end(context, incident, outcome):
@@ -109,18 +112,18 @@ def test_every_metric_of_ours_is_emitted_by_the_function_that_its_dimensions_nam
     nameless = recorded("rotation-abandoned")
     nameless["detail"]["additionalEventData"] = None
 
-    deployed("handlers.audit_writer.handler")
+    deployed("handlers.trail.writer.handler")
     record(aws, context, monkeypatch, recorded("rotation-failed"), recorded("rotation-succeeded"), nameless, "{")
-    deployed("handlers.remediation_claim.handler")
+    deployed("handlers.remediation.claim.handler")
     incidents = [scene.open(scene.secret()) for _ in range(6)]
     outcomes = ("recovered by AWS", "recovered by retry", "rolled forward", "fallen back", "escalated", "held")
-    deployed("handlers.remediation_end.handler")
+    deployed("handlers.remediation.end.handler")
     for incident, outcome in zip(incidents, outcomes, strict=True):
         end(context, incident, outcome)
-    deployed("handlers.remediation_claim.handler")
+    deployed("handlers.remediation.claim.handler")
     scene.claim(succeeded(incidents[4]["secret_arn"], at="2999-01-01T00:00:00Z"), f"{EXECUTION}-2", iso_now())
-    deployed("handlers.rotation_check.handler")
-    rotation_check.handler({}, context)
+    deployed("handlers.audit.check.handler")
+    check.handler({}, context)
 
     wanted, found = named(prod), emitted()
     assert len(wanted) > 15
@@ -184,7 +187,7 @@ def test_a_rotation_is_counted_when_it_is_recorded_for_the_first_time(
     aws, context, deployed, recorded, emitted, monkeypatch
 ):
     aws.create_tables("audit-trail", "status")
-    deployed("handlers.audit_writer.handler")
+    deployed("handlers.trail.writer.handler")
     copy = recorded("rotation-failed")
     copy["id"] = "another-delivery"
     started = recorded("rotation-started")
@@ -202,9 +205,9 @@ def test_an_audit_counts_the_incidents_that_are_open(aws, scene, context, deploy
     for _ in range(opened):
         scene.open(scene.secret())
     emitted()
-    deployed("handlers.rotation_check.handler")
+    deployed("handlers.audit.check.handler")
 
-    rotation_check.handler({}, context)
+    check.handler({}, context)
 
     assert values(emitted)["IncidentsOpen"] == [opened]
 
@@ -214,8 +217,8 @@ def test_open_incidents_that_cannot_be_counted_are_not_said_to_be_none(
 ):
     aws.create_tables("audit-trail", "history", "status", "runs")
     monkeypatch.setenv("INCIDENTS_TABLE_NAME", "")
-    deployed("handlers.rotation_check.handler")
+    deployed("handlers.audit.check.handler")
 
-    rotation_check.handler({}, context)
+    check.handler({}, context)
 
     assert "IncidentsOpen" not in values(emitted)

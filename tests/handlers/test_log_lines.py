@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools import Logger
 
 import handlers
-from handlers.domain.control_characters import serialize_log_record
+from rotation_guard.domain.control_characters import serialize_log_record
 
 FORBIDDEN = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069"}
 NASTY = "a\x1b[2J\x7f\x85\u2028\u202e\ud800b"
@@ -18,8 +18,7 @@ NASTY = "a\x1b[2J\x7f\x85\u2028\u202e\ud800b"
 
 def loggers():
     """The logger of each module that has one."""
-    names = [found.name for found in pkgutil.iter_modules(handlers.__path__)]
-    modules = [importlib.import_module(f"handlers.{name}") for name in names]
+    modules = [importlib.import_module(found.name) for found in pkgutil.walk_packages(handlers.__path__, "handlers.")]
     return {module.__name__: vars(module)["logger"] for module in modules if "logger" in vars(module)}
 
 

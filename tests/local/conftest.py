@@ -10,7 +10,7 @@ import pytest
 
 from local import processes
 from local.aws import Aws
-from local.emulator import ACCOUNT_ID, Emulator
+from local.emulator.process import ACCOUNT_ID, Emulator
 
 REGION = "eu-west-1"
 

@@ -17,21 +17,21 @@ from pathlib import Path
 
 import pytest
 
-from local import deployment
 from local.commands import main
-from local.emulator import Emulator
+from local.deploy import deployment
+from local.deploy.resources import Resource
+from local.emulator.process import Emulator
 from local.errors import LocalError
-from local.resources import Resource
 from local.waiting import eventually
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 TOPIC = 'pulumi.export("failures_topic_arn", sns.Topic("failures").arn)'
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="left-over processes are sought in /proc")
 
 
 def emulators(left_over) -> int:
-    return sum("local.embedded" in line for line in left_over())
+    return sum("local.emulator.main" in line for line in left_over())
 
 
 @pytest.fixture(scope="module")
@@ -248,8 +248,8 @@ def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_t
 def test_down_names_some_of_the_stacks_resources_that_stay(directory, up, capsys, monkeypatch):
     body = "".join(f'pulumi.export("topic{number}", sns.Topic("t{number}").arn)\n' for number in range(15))
     up(body)
-    monkeypatch.setattr("local.deployment.Resource.delete", lambda resource, aws: None)
-    monkeypatch.setattr("local.deployment._DELETE_SECONDS", 0)
+    monkeypatch.setattr("local.deploy.deployment.Resource.delete", lambda resource, aws: None)
+    monkeypatch.setattr("local.deploy.deployment._DELETE_SECONDS", 0)
 
     assert main(["--directory", str(directory), "down"]) == 1
 
@@ -442,7 +442,7 @@ def test_ctrl_c_ends_the_command_without_a_traceback(directory, left_over):
 
 
 def test_an_emulator_that_cannot_start_is_told_with_its_last_words(tmp_path, monkeypatch):
-    monkeypatch.setattr("local.emulator._MODULE", "local.no_such_module")
+    monkeypatch.setattr("local.emulator.process._MODULE", "local.no_such_module")
     emulator = Emulator.start(tmp_path / "emulator", "eu-west-1")
     with pytest.raises(LocalError, match=r"ended while it started: .*no_such_module"):
         emulator.wait_until_ready()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from local import deployment
 from local.commands import main
+from local.deploy import deployment
 
 PROGRAM = """
 from pulumi_aws import cloudwatch

@@ -13,9 +13,10 @@ from pulumi.runtime import proto
 from pulumi_policy import EnforcementLevel
 from pulumi_policy import policy as sdk
 
-from policies import crossguard, state_files
 from policies.check import main
-from policies.evaluation import check
+from policies.engine import crossguard
+from policies.inputs import state_files
+from policies.model.evaluation import check
 from policies.rules import RULES
 from tests.policies.programs import Case, Program
 

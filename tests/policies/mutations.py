@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from policies import kinds
-from policies.stack import Resource
+from policies.model import resource_types
+from policies.model.stack import Resource
 
 from .loosened_documents import loosened
 from .loosened_patterns import loosened as loosened_pattern
@@ -24,39 +24,39 @@ HANDING_OVER = {"sqs:SendMessage", "sns:Publish", "lambda:InvokeFunction", "stat
 """What it takes to bring a message, an event or a failure to where it goes."""
 
 DROPPED: Mapping[str, tuple[str, ...]] = {
-    kinds.QUEUE: ("redrivePolicy", "messageRetentionSeconds", "visibilityTimeoutSeconds"),
-    kinds.EVENT_TARGET: ("deadLetterConfig", "retryPolicy", "roleArn"),
-    kinds.TOPIC_SUBSCRIPTION: ("redrivePolicy",),
-    kinds.SCHEDULE: ("target.deadLetterConfig", "target.retryPolicy", "groupName"),
-    kinds.EVENT_SOURCE_MAPPING: ("functionResponseTypes",),
-    kinds.FUNCTION_INVOKE_CONFIG: ("destinationConfig",),
-    kinds.FUNCTION_PERMISSION: ("sourceAccount", "sourceArn"),
-    kinds.LOG_GROUP: ("retentionInDays",),
-    kinds.TABLE: ("pointInTimeRecovery", "ttl", "deletionProtectionEnabled"),
-    kinds.STATE_MACHINE: ("loggingConfiguration",),
-    kinds.SECRET_ROTATION: ("rotationRules",),
+    resource_types.QUEUE: ("redrivePolicy", "messageRetentionSeconds", "visibilityTimeoutSeconds"),
+    resource_types.EVENT_TARGET: ("deadLetterConfig", "retryPolicy", "roleArn"),
+    resource_types.TOPIC_SUBSCRIPTION: ("redrivePolicy",),
+    resource_types.SCHEDULE: ("target.deadLetterConfig", "target.retryPolicy", "groupName"),
+    resource_types.EVENT_SOURCE_MAPPING: ("functionResponseTypes",),
+    resource_types.FUNCTION_INVOKE_CONFIG: ("destinationConfig",),
+    resource_types.FUNCTION_PERMISSION: ("sourceAccount", "sourceArn"),
+    resource_types.LOG_GROUP: ("retentionInDays",),
+    resource_types.TABLE: ("pointInTimeRecovery", "ttl", "deletionProtectionEnabled"),
+    resource_types.STATE_MACHINE: ("loggingConfiguration",),
+    resource_types.SECRET_ROTATION: ("rotationRules",),
 }
 """Safety properties to take away, where they are there."""
 CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
-    kinds.QUEUE: (
+    resource_types.QUEUE: (
         ("messageRetentionSeconds", 3600),
         ("sqsManagedSseEnabled", False),
         ("policy", EVERYTHING),
     ),
-    kinds.TOPIC: (("policy", EVERYTHING), ("policy", SUBSCRIBING)),
-    kinds.TOPIC_POLICY: (("policy", EVERYTHING), ("policy", SUBSCRIBING)),
-    kinds.TOPIC_SUBSCRIPTION: (("redrivePolicy", json.dumps({"deadLetterTargetArn": FIFO})),),
-    kinds.EVENT_TARGET: (
+    resource_types.TOPIC: (("policy", EVERYTHING), ("policy", SUBSCRIBING)),
+    resource_types.TOPIC_POLICY: (("policy", EVERYTHING), ("policy", SUBSCRIBING)),
+    resource_types.TOPIC_SUBSCRIPTION: (("redrivePolicy", json.dumps({"deadLetterTargetArn": FIFO})),),
+    resource_types.EVENT_TARGET: (
         ("retryPolicy", {"maximumEventAgeInSeconds": 86400}),
         ("deadLetterConfig.arn", FIFO),
     ),
-    kinds.EVENT_RULE: (("eventPattern", '{"source": '),),
-    kinds.SCHEDULE: (
+    resource_types.EVENT_RULE: (("eventPattern", '{"source": '),),
+    resource_types.SCHEDULE: (
         ("target.retryPolicy.maximumEventAgeInSeconds", 86_400),
         ("target.deadLetterConfig.arn", FIFO),
         ("scheduleExpression", "rate(0 hours)"),
     ),
-    kinds.FUNCTION: (
+    resource_types.FUNCTION: (
         ("runtime", LONG_AGO),
         ("deadLetterConfig", {"targetArn": FIFO}),
         ("environment.variables.AWS_SECRET", AWS_KEY),
@@ -64,32 +64,32 @@ CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("environment.variables.SIGNING", "-----BEGIN RSA PRIVATE KEY-----"),
         ("environment.variables.STORE", "postgres://app:hunter2hunter2@db/app"),
     ),
-    kinds.FUNCTION_INVOKE_CONFIG: (("destinationConfig.onFailure.destination", FIFO),),
-    kinds.FUNCTION_PERMISSION: (("principal", "*"), ("principal", "s3.amazonaws.com")),
-    kinds.EVENT_SOURCE_MAPPING: (
+    resource_types.FUNCTION_INVOKE_CONFIG: (("destinationConfig.onFailure.destination", FIFO),),
+    resource_types.FUNCTION_PERMISSION: (("principal", "*"), ("principal", "s3.amazonaws.com")),
+    resource_types.EVENT_SOURCE_MAPPING: (
         ("functionResponseTypes", []),
         ("filterCriteria", {"filters": [{"pattern": '{"body": {"detail": {"eventName": ["RotationFailed"]}}}'}]}),
         ("maximumBatchingWindowInSeconds", 300),
         ("enabled", False),
     ),
-    kinds.LOG_GROUP: (("retentionInDays", 0),),
-    kinds.ROLE: (
+    resource_types.LOG_GROUP: (("retentionInDays", 0),),
+    resource_types.ROLE: (
         ("managedPolicyArns", [ADMINISTRATOR]),
         ("inlinePolicies", [{"name": "all", "policy": EVERYTHING.replace('"Principal": "*", ', "")}]),
     ),
-    kinds.SECRET: (("policy", EVERYTHING),),
-    kinds.TABLE: (("pointInTimeRecovery.enabled", False), ("ttl.enabled", False)),
-    kinds.STATE_MACHINE: (("loggingConfiguration.level", "OFF"),),
-    kinds.SECRET_ROTATION: (("rotationRules.automaticallyAfterDays", 999),),
+    resource_types.SECRET: (("policy", EVERYTHING),),
+    resource_types.TABLE: (("pointInTimeRecovery.enabled", False), ("ttl.enabled", False)),
+    resource_types.STATE_MACHINE: (("loggingConfiguration.level", "OFF"),),
+    resource_types.SECRET_ROTATION: (("rotationRules.automaticallyAfterDays", 999),),
 }
 """Safety properties to loosen: path and worse value."""
 REMOVED = (
-    kinds.QUEUE_POLICY,
-    kinds.TOPIC_POLICY,
-    kinds.ROLE_POLICY,
-    kinds.FUNCTION_PERMISSION,
-    kinds.FUNCTION_INVOKE_CONFIG,
-    kinds.SECRET_ROTATION,
+    resource_types.QUEUE_POLICY,
+    resource_types.TOPIC_POLICY,
+    resource_types.ROLE_POLICY,
+    resource_types.FUNCTION_PERMISSION,
+    resource_types.FUNCTION_INVOKE_CONFIG,
+    resource_types.SECRET_ROTATION,
 )
 """Resources whose whole purpose is safety."""
 
@@ -116,7 +116,7 @@ def mutations(stack: tuple[Resource, ...]) -> Iterator[Mutation]:
 
 
 def _worse(resource: Resource, stack: tuple[Resource, ...]) -> Worse:
-    if resource.type in REMOVED and (resource.type != kinds.ROLE_POLICY or _hands_over(resource)):
+    if resource.type in REMOVED and (resource.type != resource_types.ROLE_POLICY or _hands_over(resource)):
         yield "removed", None
     for path in DROPPED.get(resource.type, ()):
         if path == "visibilityTimeoutSeconds" and not _is_read(resource, stack):
@@ -146,7 +146,9 @@ def _queue(queue: Resource, stack: tuple[Resource, ...]) -> Worse:
     if _admits_a_service(queue, stack):
         yield "a key that shuts services out", _with(queue, "kmsMasterKeyId", "alias/aws/sqs")
     sources = [
-        one for one in stack if one.type == kinds.QUEUE and queue.props["arn"] in str(one.props.get("redrivePolicy"))
+        one
+        for one in stack
+        if one.type == resource_types.QUEUE and queue.props["arn"] in str(one.props.get("redrivePolicy"))
     ]
     for source in sources:
         seconds = source.number("messageRetentionSeconds")
@@ -161,7 +163,7 @@ def _queue(queue: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 def _is_read(queue: Resource, stack: tuple[Resource, ...]) -> bool:
     """Whether a function of the stack reads the queue."""
-    mappings = (one for one in stack if one.type == kinds.EVENT_SOURCE_MAPPING)
+    mappings = (one for one in stack if one.type == resource_types.EVENT_SOURCE_MAPPING)
     return any(one.text("eventSourceArn") == queue.props["arn"] for one in mappings)
 
 
@@ -179,7 +181,11 @@ def _topic(topic: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 
 def _admits_a_service(resource: Resource, stack: tuple[Resource, ...]) -> bool:
-    documents = [one.document("policy") or {} for one in stack if one.type in (kinds.QUEUE_POLICY, kinds.TOPIC_POLICY)]
+    documents = [
+        one.document("policy") or {}
+        for one in stack
+        if one.type in (resource_types.QUEUE_POLICY, resource_types.TOPIC_POLICY)
+    ]
     statements = [one for document in documents for one in document["Statement"]]
     return any(one["Resource"] == resource.props["arn"] and "Service" in one["Principal"] for one in statements)
 
@@ -216,7 +222,11 @@ def _elsewhere(path: str) -> Callable[[Resource, tuple[Resource, ...]], Worse]:
     def worse(resource: Resource, stack: tuple[Resource, ...]) -> Worse:
         now = resource.text(path)
         for queue in stack:
-            if queue.type == kinds.QUEUE and queue.name.endswith("-dead-letters") and queue.props["arn"] != now:
+            if (
+                queue.type == resource_types.QUEUE
+                and queue.name.endswith("-dead-letters")
+                and queue.props["arn"] != now
+            ):
                 yield f"its dead letters in {queue.name}", _with(resource, path, queue.props["arn"])
 
     return worse
@@ -227,7 +237,7 @@ def _target(target: Resource, stack: tuple[Resource, ...]) -> Worse:
     now = target.text("arn") or ""
     for queue in stack:
         if (
-            queue.type == kinds.QUEUE
+            queue.type == resource_types.QUEUE
             and ":sqs:" in now
             and queue.name.endswith(("-audit-dead-letters", "-trail-dead-letters"))
         ):
@@ -235,24 +245,24 @@ def _target(target: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 
 def _function(function: Resource, stack: tuple[Resource, ...]) -> Worse:
-    reads = {one.text("functionName") for one in stack if one.type == kinds.EVENT_SOURCE_MAPPING}
+    reads = {one.text("functionName") for one in stack if one.type == resource_types.EVENT_SOURCE_MAPPING}
     if function.text("arn") in reads:
         yield "a timeout of 900 s", _with(function, "timeout", 900)
-    other = next((one for one in stack if one.type == kinds.FUNCTION and one is not function), None)
+    other = next((one for one in stack if one.type == resource_types.FUNCTION and one is not function), None)
     if other:
         yield "the role of another", _with(function, "role", other.props["role"])
 
 
 _OF_TYPES: Mapping[str, tuple[Callable[[Resource, tuple[Resource, ...]], Worse], ...]] = {
-    kinds.QUEUE: (_queue,),
-    kinds.METRIC_ALARM: (_alarm,),
-    kinds.TOPIC: (_topic,),
-    kinds.EVENT_RULE: (_pattern,),
-    kinds.ROLE_POLICY: (_role_policy,),
-    kinds.FUNCTION: (_function,),
-    kinds.EVENT_TARGET: (_elsewhere("deadLetterConfig.arn"), _target),
-    kinds.SCHEDULE: (_elsewhere("target.deadLetterConfig.arn"),),
-    kinds.FUNCTION_INVOKE_CONFIG: (_elsewhere("destinationConfig.onFailure.destination"),),
+    resource_types.QUEUE: (_queue,),
+    resource_types.METRIC_ALARM: (_alarm,),
+    resource_types.TOPIC: (_topic,),
+    resource_types.EVENT_RULE: (_pattern,),
+    resource_types.ROLE_POLICY: (_role_policy,),
+    resource_types.FUNCTION: (_function,),
+    resource_types.EVENT_TARGET: (_elsewhere("deadLetterConfig.arn"), _target),
+    resource_types.SCHEDULE: (_elsewhere("target.deadLetterConfig.arn"),),
+    resource_types.FUNCTION_INVOKE_CONFIG: (_elsewhere("destinationConfig.onFailure.destination"),),
 }
 
 

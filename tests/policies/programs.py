@@ -15,8 +15,9 @@ from typing import Any
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import proto
 
-from policies import arns, state_files
-from policies.stack import Resource, Stack
+from policies.aws import arns
+from policies.inputs import state_files
+from policies.model.stack import Resource, Stack
 
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 PROJECT, STACK = "shop", "dev"

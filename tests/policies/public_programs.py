@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
-from policies import state_files
-from policies.stack import Resource
+from policies.inputs import state_files
+from policies.model.stack import Resource
 from tests.policies import public_pipelines, public_services
 from tests.policies.programs import Made, program
 

@@ -4,17 +4,16 @@ import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from policies import unjudged
 from policies.check import main
+from policies.model import unjudged
+from tests.paths import ROOT
 from tests.policies.programs import make, program, queue
 from tests.policies.small_stacks import BAD, GOOD, OTHERS
 
-ROOT = Path(__file__).parents[2]
 WHOLE = json.dumps(GOOD.exported()).encode()
 
 

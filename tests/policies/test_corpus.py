@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from policies import state_files
-from policies.evaluation import check
+from policies.inputs import state_files
+from policies.model.evaluation import check
 from policies.rules import RULES
 
 FILES = sorted((Path(__file__).parent / "corpus").glob("*.json"))

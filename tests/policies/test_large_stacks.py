@@ -5,8 +5,8 @@ What it takes on a clock is measured by `make bench`.
 
 import pytest
 
-from policies import state_files
-from policies.evaluation import check
+from policies.inputs import state_files
+from policies.model.evaluation import check
 from tests.policies.large_stacks import build_deliveries, build_pipelines, build_sharing, write_shapes
 from tests.work import count_lines
 

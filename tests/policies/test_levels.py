@@ -3,7 +3,7 @@
 import pytest
 from pulumi.runtime import proto
 
-from policies.evaluation import check
+from policies.model.evaluation import check
 from policies.rules import RULES
 from tests.policies.programs import (
     ACCOUNT,

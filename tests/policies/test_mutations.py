@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from local.own_policies import resources
-from local.recording import deploy_program, stack_config
-from policies import kinds
-from policies.evaluation import check
+from local.check_own_stack import resources
+from local.mocks.recording import deploy_program, stack_config
+from policies.model import resource_types
+from policies.model.evaluation import check
 from tests.policies.mutations import mutations
 
 NAMED = "an account that is named is no open principal: whom a program trusts, it decides itself"
@@ -140,7 +140,15 @@ def test_the_list_of_survivors_names_none_that_is_not_there(dev):
 
 
 @pytest.mark.parametrize(
-    "type_", [kinds.QUEUE, kinds.TOPIC, kinds.EVENT_TARGET, kinds.ROLE, kinds.FUNCTION, kinds.TABLE]
+    "type_",
+    [
+        resource_types.QUEUE,
+        resource_types.TOPIC,
+        resource_types.EVENT_TARGET,
+        resource_types.ROLE,
+        resource_types.FUNCTION,
+        resource_types.TABLE,
+    ],
 )
 def test_each_resource_of_the_stack_is_made_worse(dev, type_):
     names = [one.what for one in mutations(dev)]

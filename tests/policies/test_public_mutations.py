@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.evaluation import check
+from policies.model.evaluation import check
 from policies.rules import RULES
 from tests.policies.mutations import mutations
 from tests.policies.programs import ACCOUNT

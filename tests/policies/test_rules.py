@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from policies.exemptions import NAME as ABOUT_EXEMPTIONS
+from policies.model.exemptions import NAME as ABOUT_EXEMPTIONS
 from policies.rules import RULES
 from tests.policies.programs import KINDS, UNKNOWN_TEXT, Case
 

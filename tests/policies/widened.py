@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from policies import kinds
-from policies.stack import Resource
+from policies.model import resource_types
+from policies.model.stack import Resource
 
 from .mutations import Mutation
 
@@ -29,17 +29,17 @@ _DELIVERING = (
 )
 """What a service needs, so that a message gets on."""
 _DROPPED: Mapping[str, tuple[str, ...]] = {
-    kinds.EVENT_SOURCE_MAPPING: ("destinationConfig", "functionResponseTypes"),
-    kinds.TABLE: ("pointInTimeRecovery", "deletionProtectionEnabled"),
-    kinds.LOG_GROUP: ("retentionInDays",),
+    resource_types.EVENT_SOURCE_MAPPING: ("destinationConfig", "functionResponseTypes"),
+    resource_types.TABLE: ("pointInTimeRecovery", "deletionProtectionEnabled"),
+    resource_types.LOG_GROUP: ("retentionInDays",),
 }
 _CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "aws:lambda/functionUrl:FunctionUrl": (("authorizationType", "NONE"),),
-    kinds.FUNCTION_PERMISSION: (("principal", "*"),),
-    kinds.QUEUE: (("messageRetentionSeconds", 86_400),),
-    kinds.SECRET: (("recoveryWindowInDays", 0),),
-    kinds.SECRET_ROTATION: (("rotationRules", {"scheduleExpression": "cron(0 8 1 1 ? *)"}),),
-    kinds.SCHEDULE: (("scheduleExpression", "cron(0 3 * * *)"), ("groupName", "default")),
+    resource_types.FUNCTION_PERMISSION: (("principal", "*"),),
+    resource_types.QUEUE: (("messageRetentionSeconds", 86_400),),
+    resource_types.SECRET: (("recoveryWindowInDays", 0),),
+    resource_types.SECRET_ROTATION: (("rotationRules", {"scheduleExpression": "cron(0 8 1 1 ? *)"}),),
+    resource_types.SCHEDULE: (("scheduleExpression", "cron(0 3 * * *)"), ("groupName", "default")),
 }
 
 
@@ -52,7 +52,12 @@ def widenings(stack: tuple[Resource, ...]) -> Iterator[Mutation]:
 
 
 def _widen(resource: Resource) -> Worse:
-    if resource.type in (kinds.FUNCTION_PERMISSION, kinds.QUEUE_POLICY, kinds.TOPIC_POLICY, kinds.METRIC_ALARM):
+    if resource.type in (
+        resource_types.FUNCTION_PERMISSION,
+        resource_types.QUEUE_POLICY,
+        resource_types.TOPIC_POLICY,
+        resource_types.METRIC_ALARM,
+    ):
         yield "removed", None
     for path in _DROPPED.get(resource.type, ()):
         if resource.has(path):

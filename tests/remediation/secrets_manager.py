@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from handlers.domain.rotation import STEPS
+from rotation_guard.domain.rotation_event import STEPS
 from tests.remediation.clock import Clock
 from tests.remediation.refusals import refused
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from components.remediation_workflow import LOOK_SECONDS
+from components.remediation.workflow import LOOK_SECONDS
 from tests.remediation.account import Plan
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
 from tests.remediation.services import HANGS, LIAR

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.domain.rotation import STEPS
+from rotation_guard.domain.rotation_event import STEPS
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
 from tests.remediation.story import asked, fails, heard, run_up_to
 from tests.remediation.world import CRITICAL, DEPENDENTS, NOTICES, Settings

@@ -12,10 +12,10 @@ from typing import Any
 
 from botocore import xform_name
 
-from components.remediation_workflow import Workflow
-from handlers import remediation_start, stalled_incidents
+from components.remediation.workflow import Workflow
 from handlers.adapters import unfinished_incidents
 from handlers.adapters.items import row
+from handlers.remediation import stalled_incidents, start
 from tests.remediation.account import Account, Crash, Plan
 from tests.remediation.clock import Clock, stamp
 from tests.remediation.events import Happened, happened
@@ -129,7 +129,7 @@ class World:
         self.account = Account(self.clock, services)
         self.machine = StateMachine(self.settings.definition(), self.clock, self._task)
         self._handlers = {
-            step: importlib.import_module(f"handlers.remediation_{step}").handler for step in self.settings.steps
+            step: importlib.import_module(f"handlers.remediation.{step}").handler for step in self.settings.steps
         }
         self.bus.delivers = self._is_put
         self.executions: dict[str, Execution] = {}
@@ -213,7 +213,7 @@ class World:
         for one in plans:
             try:
                 with self._invocation(one, Knowledge("start", "")):
-                    remediation_start.handler(event.copy(), CONTEXT)
+                    start.handler(event.copy(), CONTEXT)
             except Crash:
                 continue
             event.deliveries += 1

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from local.engine import plain
-from local.recording import Recorded, Recording
+from local.mocks.engine import plain
+from local.mocks.recording import Recorded, Recording
 from tests.validators.property_changes import NoCounterpart, Properties, join_keys, rename
 from tests.validators.resource_types import LISTED_PARTS, NAMES, PARTS, TYPES
 

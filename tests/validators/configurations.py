@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from components.configuration import camel
-from local.recording import Recording, deploy_program, stack_config
+from components.settings.configuration import camel
+from local.mocks.recording import Recording, deploy_program, stack_config
 from tests.components.samples.everything import EVERYTHING
 
 _HERE = "eu-west-1:111122223333"

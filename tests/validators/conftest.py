@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.recording import Recording
+from local.mocks.recording import Recording
 from tests.validators import tools
 from tests.validators.cloudformation import convert
 from tests.validators.configurations import CONFIGURATIONS, record

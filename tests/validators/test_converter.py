@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from components.validation import complaints_about
-from local.recording import Recorded, Recording
+from components.settings.validation import complaints_about
+from local.mocks.recording import Recorded, Recording
 from tests.validators.cloudformation import convert
 from tests.validators.configurations import LIMITS
 from tests.validators.property_changes import NoCounterpart, leave_out

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from local.recording import Recording
-from tests.conftest import EVENTS, ROOT
+from local.mocks.recording import Recording
+from tests.paths import EVENTS, ROOT
 from tests.validators import tools
 from tests.validators.configurations import CONFIGURATIONS, EXTRA_RULES, FILTER, read_config
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local.recording import REGION
+from local.mocks.recording import REGION
 from tests.validators import accepted_findings, tools
 
 IDENTITY, TRUST, RESOURCE = "identity", "trust", "resource"

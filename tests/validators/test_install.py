@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.paths import ROOT
 from tests.validators import tools
 
 SCRIPT = ROOT / "tests" / "validators" / "install.sh"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.recording import REGION
-from tests.conftest import ROOT
+from local.mocks.recording import REGION
+from tests.paths import ROOT
 from tests.validators import accepted_findings, tools
 from tests.validators.planted_properties import ERRORS, NOT_FOUND, plant
 

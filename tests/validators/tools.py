@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from local.stacks import ROOT
+from local.deploy.stacks import ROOT
 
 INSTALLED = ROOT / ".validate"
 _HERE = Path(__file__).parent

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local import deployment
+from local.deploy import deployment
 from tests.e2e.remediation.dependents import TARGETS
 from tests.e2e.remediation.estate import FUNCTIONS
 from tests.e2e.remediation.world import World

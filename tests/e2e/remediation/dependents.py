@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.deployment import RunningStack
+from local.deploy.deployment import RunningStack
 
 from .estate import ACCOUNT, REGION, Estate
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from local.deployment import RunningStack
+from local.deploy.deployment import RunningStack
 from local.waiting import eventually
 
 TOPICS = ("remediation", "critical")

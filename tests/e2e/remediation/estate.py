@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import aws_retries
-from local.deployment import RunningStack
+from local.deploy.deployment import RunningStack
+from local.emulator import aws_retries
 
 from .functions import PLANTED, parameter_of
 

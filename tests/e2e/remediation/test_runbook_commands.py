@@ -19,15 +19,15 @@ from typing import Any, NamedTuple
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from handlers.domain.facts import facts_of
-from handlers.domain.links import _ANCHORS
-from handlers.domain.notices import notice_of
-from local.demo_secret import DemoSecret
-from local.deployment import RunningStack
+from local.demo.secret import DemoSecret
+from local.deploy.deployment import RunningStack
 from local.waiting import eventually
+from rotation_guard.domain.remediation.links import _ANCHORS
+from rotation_guard.domain.remediation.notification_payload import facts_of
+from rotation_guard.domain.remediation.notifications import notice_of
 from tests.handlers.aws_commands import check_command
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "runbook.md").read_text()
 PLACEHOLDER = re.compile(r"<([A-Za-z_]+)>")
 UNKNOWN_HERE = ("ssm describe-automation-executions", "sqs start-message-move-task")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from local import portfolio
+from local.demo import portfolio
 from rotation_guard.cli.__main__ import app
 from tests.e2e.remediation.estate import ACCOUNT, PROBED, REGION
 

@@ -6,20 +6,19 @@ import uuid
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from local.deployment import RunningStack
-from local.journal import Journal
+from local.demo.event_log import Journal
+from local.deploy.deployment import RunningStack
 from local.waiting import eventually
+from tests.paths import EVENTS
 
 from .ears import Ears
 from .estate import Estate
 
-_EVENTS = Path(__file__).resolve().parents[2] / "events"
 _RECORDED_FOR = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 
 DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
@@ -38,7 +37,7 @@ class World:
 
     def event(self, name: str, arn: str, *, seconds_ago: int = 0, **detail: Any) -> Event:
         """A recorded event, as if it had happened to this secret."""
-        event = json.loads((_EVENTS / f"{name}.json").read_text().replace(_RECORDED_FOR, arn))
+        event = json.loads((EVENTS / f"{name}.json").read_text().replace(_RECORDED_FOR, arn))
         at = datetime.fromtimestamp(time.time() - seconds_ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         event["time"] = at
         if "eventTime" in event["detail"]:

@@ -11,15 +11,7 @@ from tests.policies.cases.fixed_values import (
     may,
     reading,
 )
-from tests.policies.programs import (
-    ACCOUNT,
-    REGION,
-    UNKNOWN,
-    Case,
-    policy,
-    program,
-    role,
-)
+from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, policy, program, role
 
 CASES = [
     # --- auditor-reads-no-secret

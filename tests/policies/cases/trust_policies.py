@@ -1,17 +1,6 @@
 """What the rules have to say about who may assume a role."""
 
-from tests.policies.programs import (
-    ACCOUNT,
-    REGION,
-    UNKNOWN,
-    Case,
-    allow,
-    policy,
-    program,
-    queue,
-    role,
-    topic,
-)
+from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, allow, policy, program, queue, role, topic
 
 GITHUB = "token.actions.githubusercontent.com"
 OURS = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}

@@ -1,0 +1,1 @@
+"""Demo secrets, for development stacks."""

@@ -1,1 +1,0 @@
-../policies/event_pattern_syntax.py

@@ -1,0 +1,1 @@
+"""Rotation events: the rules on the default event bus and their targets."""

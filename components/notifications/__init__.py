@@ -1,0 +1,1 @@
+"""Notifications: topics, subscriptions, and what SNS accepts of them."""

@@ -1,0 +1,1 @@
+"""Remediation: the workflow, its steps, and their permissions."""

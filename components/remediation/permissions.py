@@ -1,0 +1,188 @@
+"""What each step of remediation may do, and no other: pure functions from ARNs to statements, one for each step.
+
+Looking cannot rotate, retrying cannot move labels, moving labels cannot restart anything. What changes a secret is held
+to those whose tag opts in.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ..iam_policies import Statement, all_secrets, allow, own_events
+
+OPT_IN_TAG = "aws:ResourceTag/rotation-guard:remediation"
+"""The tag by which a secret opts in, as a condition reads it."""
+_AWS_DOCUMENTS = ("aws", "amazon", "amzn")
+"""How the names of documents begin that belong to AWS and to no account
+(https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html)."""
+
+Place = Sequence[str]
+"""Partition, Region and account."""
+
+
+def start(state_machine_arn: str) -> list[Statement]:
+    """Starts the remediation workflow, and nothing else."""
+    return [allow("states:StartExecution", state_machine_arn)]
+
+
+def claim(place: Place, incidents_arn: str) -> list[Statement]:
+    """Opens, extends and takes over incidents, and reads a secret's labels, never a value; reports what is stalled."""
+    return [
+        allow("secretsmanager:DescribeSecret", all_secrets(*place)),
+        allow(
+            [
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:Query",
+            ],
+            incidents_arn,
+        ),
+        own_events(*place),
+    ]
+
+
+def diagnose(place: Place, incidents_arn: str) -> list[Statement]:
+    """Reads a secret's labels, dates and tags, never a value, and writes down what it saw."""
+    return [
+        allow(["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"], all_secrets(*place)),
+        allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn),
+    ]
+
+
+def probe(function_arns: Sequence[str]) -> list[Statement]:
+    """Asks the probes that are configured, by whatever version or alias."""
+    return [allow("lambda:InvokeFunction", _with_qualifiers(function_arns))]
+
+
+def decide(incidents_arn: str, kill_switch_arn: str) -> list[Statement]:
+    """Reads the kill switch, counts incidents and actions, and writes down what is decided."""
+    return [
+        allow("ssm:GetParameter", kill_switch_arn),
+        allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"], incidents_arn),
+    ]
+
+
+def retry(place: Place, incidents_arn: str, rotation_function_arns: Sequence[str]) -> list[Statement]:
+    """Asks for the rotation of secrets whose tag opts in to it, by their schedule and functions as these are.
+
+    AWS asks of whoever rotates a secret to be allowed to invoke its rotation function as well
+    (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
+    """
+    rotating = allow(
+        "secretsmanager:RotateSecret",
+        all_secrets(*place),
+        {
+            "StringEquals": {OPT_IN_TAG: ["retry", "repair"]},
+            "BoolIfExists": {"secretsmanager:ModifyRotationRules": "false"},
+        },
+    )
+    functions = [allow("lambda:InvokeFunction", _with_qualifiers(rotation_function_arns))]
+    return [rotating, *(functions if rotation_function_arns else []), *_acting(place, incidents_arn)]
+
+
+def move(place: Place, incidents_arn: str) -> list[Statement]:
+    """Moves AWSCURRENT, and no other label, of secrets whose tag opts in to repair."""
+    moving = allow(
+        "secretsmanager:UpdateSecretVersionStage",
+        all_secrets(*place),
+        {
+            "StringEquals": {OPT_IN_TAG: "repair"},
+            # AWS always says which label; emulators do not know the key.
+            "StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"},
+        },
+    )
+    return [moving, *_acting(place, incidents_arn)]
+
+
+def end(incidents_arn: str) -> list[Statement]:
+    """Ends incidents and releases their claims."""
+    return [allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], incidents_arn)]
+
+
+def restart(
+    place: Place, incidents_arn: str, kill_switch_arn: str, targets: Sequence[str], role_arns: Sequence[str]
+) -> list[Statement]:
+    """Restarts the services, functions and documents that are configured, unless the kill switch says stop.
+
+    A document is started as an execution that has no name before
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html).
+    """
+    of = _by_service(targets)
+    found = [
+        allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn),
+        allow("ssm:GetParameter", kill_switch_arn),
+    ]
+    if of["ecs"]:
+        found.append(allow(["ecs:DescribeServices", "ecs:UpdateService"], of["ecs"]))
+    if of["lambda"]:
+        found.append(allow(["lambda:GetFunctionConfiguration", "lambda:UpdateFunctionConfiguration"], of["lambda"]))
+    if of["ssm"]:
+        documents = [_document(arn) for arn in of["ssm"]]
+        found.append(allow("ssm:StartAutomationExecution", [*documents, _automations(place)]))
+    if role_arns:
+        passed_to = {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}}
+        found.append(allow("iam:PassRole", list(role_arns), passed_to))
+    return found
+
+
+def watch(place: Place, incidents_arn: str, targets: Sequence[str]) -> list[Statement]:
+    """Looks whether what was restarted has settled, and can restart nothing."""
+    of = _by_service(targets)
+    found = [allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn)]
+    if of["ecs"]:
+        found.append(allow("ecs:DescribeServices", of["ecs"]))
+    if of["lambda"]:
+        found.append(allow("lambda:GetFunctionConfiguration", of["lambda"]))
+    if of["ssm"]:
+        found.append(allow("ssm:GetAutomationExecution", _automations(place)))
+    return found
+
+
+def notify(place: Place, incidents_arn: str, topic_arns: Sequence[str]) -> list[Statement]:
+    """Publishes notices, puts an event of its own on the default bus, and writes down that it did."""
+    return [
+        allow("sns:Publish", list(topic_arns)),
+        own_events(*place),
+        allow(
+            [
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:Query",
+            ],
+            incidents_arn,
+        ),
+    ]
+
+
+def _acting(place: Place, incidents_arn: str) -> list[Statement]:
+    """What both kinds of action need: to look first, and to write down before and after."""
+    return [
+        allow("secretsmanager:DescribeSecret", all_secrets(*place)),
+        allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn),
+    ]
+
+
+def _with_qualifiers(function_arns: Sequence[str]) -> list[str]:
+    """Functions, and their versions and aliases, which a function's own ARN does not take in."""
+    return [one for arn in function_arns for one in (arn, f"{arn}:*")]
+
+
+def _by_service(targets: Sequence[str]) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {"ecs": [], "lambda": [], "ssm": []}
+    for arn in targets:
+        found[arn.split(":")[2]].append(arn)
+    return found
+
+
+def _document(arn: str) -> str:
+    """A document as IAM knows it: one of AWS's own is in no account, whatever was written."""
+    *head, account, name = arn.split(":", 5)
+    owned_by_aws = name.removeprefix("document/").lower().startswith(_AWS_DOCUMENTS)
+    return ":".join([*head, "" if owned_by_aws else account, name])
+
+
+def _automations(place: Place) -> str:
+    partition, region, account = place
+    return f"arn:{partition}:ssm:{region}:{account}:automation-execution/*"

@@ -1,0 +1,1 @@
+"""Settings: how a stack's configuration is read and checked before anything is created."""

@@ -1,0 +1,45 @@
+"""What is remembered of secrets between their incidents, in the table of the incidents."""
+
+from rotation_guard.domain.remediation.remediation_state import Standing
+
+from .clients import client
+from .items import item, row
+from .row_updates import update
+
+READING_ACTIONS = frozenset({"dynamodb:GetItem"})
+WRITING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
+_MOMENTS = ("succeeded_at", "verified_at", "orphaned_at", "released_at")
+
+
+class Standings:
+    """The rows of that kind, in the table of the incidents."""
+
+    def __init__(self, table_name: str) -> None:
+        self._table_name = table_name
+
+    def of(self, secret_arn: str) -> Standing:
+        """What is remembered of this secret."""
+        answer = client("dynamodb").get_item(
+            TableName=self._table_name, Key=item(_key(secret_arn)), ConsistentRead=True
+        )
+        known = row(answer.get("Item", {}))
+        moments = {name: known[name] for name in _MOMENTS if name in known}
+        return Standing(secret_arn, **moments)
+
+    def succeeded(self, secret_arn: str, at: str, *, is_verified: bool) -> None:
+        """Remembers that it got a new value then, and whether that was verified, unless a later one is known."""
+        for name in ("succeeded_at", *(["verified_at"] if is_verified else [])):
+            update(
+                self._table_name,
+                item(_key(secret_arn)),
+                {name: at},
+                condition=f"attribute_not_exists(#{name}) OR #{name} < :{name}",
+            )
+
+    def orphan(self, secret_arn: str, at: str) -> None:
+        """Leaves it alone from then on."""
+        update(self._table_name, item(_key(secret_arn)), {"orphaned_at": at})
+
+
+def _key(secret_arn: str) -> dict[str, str]:
+    return {"secret_arn": f"secret#{secret_arn}", "opened_at": "standing"}

@@ -1,0 +1,1 @@
+"""The functions of the demo's rotating secret."""

@@ -1,0 +1,60 @@
+"""The rotation function of the demo secret, which breaks where it is told to.
+
+It follows AWS's template for a rotation function
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html), for a single user:
+once the password is set, the one in AWSCURRENT opens nothing until the rotation has come to its end.
+"""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rotation_guard.domain.control_characters import serialize_log_record
+
+from ..adapters import clients, demo_database, rotating_secret
+from ..environment import DemoDatabaseSettings
+
+ACTIONS = rotating_secret.ACTIONS | demo_database.READING_ACTIONS | demo_database.WRITING_ACTIONS
+BREAK_TAG = "rotation-guard:demo-break-at"
+"""Tag on the secret that names the step to break at, before anything of it is done."""
+
+logger = Logger(json_serializer=serialize_log_record)
+
+
+class DemoBreak(RuntimeError):
+    """The rotation was told to break here."""
+
+
+class LoginRefused(RuntimeError):
+    """The database does not take the password that was set."""
+
+
+@logger.inject_lambda_context
+@clients.bounded_by_timeout
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """One step of a rotation: `{"Step", "SecretId", "ClientRequestToken"}`.
+
+    Raises DemoBreak where told to, and LoginRefused where the pending password does not work.
+    """
+    step, token = event["Step"], event["ClientRequestToken"]
+    secret = rotating_secret.RotatingSecret(event["SecretId"], token)
+    if "AWSCURRENT" in secret.labels():
+        return
+    if "AWSPENDING" not in secret.labels():
+        raise ValueError(f"version {token} must hold AWSPENDING to be rotated to, it holds {secret.labels()}")
+    if secret.tags.get(BREAK_TAG) == step:
+        raise DemoBreak(f"told to break at {step} by the tag {BREAK_TAG}")
+
+    logger.info("rotation step", extra={"step": step})
+    database = demo_database.DemoDatabase(DemoDatabaseSettings.from_env().demo_database_parameter_name)
+    match step:
+        case "createSecret":
+            secret.make_pending_value()
+        case "setSecret":
+            database.set_password(secret.pending_password())
+        case "testSecret":
+            if not database.takes(secret.pending_password()):
+                raise LoginRefused("the database does not take the pending password")
+        case "finishSecret":
+            secret.make_current()

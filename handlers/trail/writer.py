@@ -1,0 +1,150 @@
+"""Records every event that reaches the audit queue, once.
+
+All events of a batch are recorded first. Everything else (delaying retries, noting for the audit whose value moved) is
+optional: it uses the remaining time, with short timeouts, and its failure fails no message. No call is started unless
+its maximum duration fits into the remaining time, so that the function always answers before Lambda stops it.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rotation_guard.domain.audit.secret_status import announcement, as_fed
+from rotation_guard.domain.control_characters import serialize_log_record
+from rotation_guard.domain.event_parser import parse_text
+from rotation_guard.domain.rotation_event import SECRETS_MANAGER_SOURCES, RotationEvent, date_news, tells_of_new_value
+from rotation_guard.domain.timestamps import expires_at
+
+from ..adapters import audit_queue, audit_tables, audit_trail, clients, secrets
+from ..environment import AuditWriterSettings
+
+ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.DATING_ACTIONS | audit_tables.NOTING_ACTIONS
+ANSWER_SECONDS = 1
+"""Reserved for the answer."""
+
+_ROTATIONS = {
+    "RotationFailed": "RotationsFailed",
+    "RotationAbandoned": "RotationsFailed",
+    "RotationSucceeded": "RotationsSucceeded",
+}
+"""The events that end a rotation, and the metric that counts each. AWS tries a failed one again, which counts again."""
+
+logger = Logger(json_serializer=serialize_log_record)
+metrics = Metrics()
+
+RequireTime = Callable[[int], None]
+"""Raises OutOfTime unless a call of this maximum duration, in seconds, fits into the remaining time."""
+
+
+class OutOfTime(RuntimeError):
+    """A call was not started, because Lambda might have stopped the function meanwhile."""
+
+
+@logger.inject_lambda_context
+@clients.bounded_by_timeout
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Answers which messages of the batch failed; they are retried, and end in the dead-letter queue.
+
+    A batch has up to 10 messages and 6 MB
+    (https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html).
+    """
+    settings = AuditWriterSettings.from_env()
+    trail = audit_trail.AuditTrail(settings.audit_trail_table_name)
+    now = datetime.now(UTC)
+    unrecordable_ids: set[str] = set()
+
+    def require_time(seconds: int) -> None:
+        remaining = context.get_remaining_time_in_millis()
+        if remaining < (seconds + ANSWER_SECONDS) * 1000:
+            raise OutOfTime(f"not started: it may take {seconds} s, and {remaining} ms remain")
+
+    def record_event(record: SQSRecord) -> tuple[RotationEvent, bool]:
+        require_time(audit_trail.APPEND_SECONDS)
+        try:
+            rotation_event = parse_text(record.body)
+            return rotation_event, trail.append(
+                rotation_event, record.body, now, expires_at(now, settings.history_days)
+            )
+        except audit_trail.RETRYABLE_ERRORS:
+            raise
+        except Exception:
+            # Not an error of AWS or the network, so it is caused by the message and will be the same next time.
+            unrecordable_ids.add(record.message_id)
+            raise
+
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    with processor(records=event["Records"], handler=record_event, lambda_context=context):
+        outcomes = processor.process()
+    events = [outcome for status, outcome, _ in outcomes if status == "success"]
+    failures = [(message, error) for status, error, message in outcomes if status == "fail"]
+    _report(events, failures)
+    _delay_retries([message for message, _ in failures], unrecordable_ids, settings.audit_queue_url, require_time)
+    if settings.status_table_name:
+        new_events = [rotation_event for rotation_event, is_new in events if is_new]
+        _note_news(new_events, now, audit_tables.HeardOfSecrets(settings.status_table_name), require_time)
+    # The service is of the same name in every stack of an account; the function is not.
+    metrics.add_dimension("function_name", context.function_name)
+    # Here and not in a decorator, which would complain of a run that failed before it had any.
+    metrics.flush_metrics()
+    return processor.response()
+
+
+def _report(events: Iterable[tuple[RotationEvent, bool]], failures: Iterable[tuple[SQSRecord, str]]) -> None:
+    """Count and log what became of each message."""
+    for event, is_new in events:
+        metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
+        if is_new and event.kind in _ROTATIONS:
+            metrics.add_metric(_ROTATIONS[event.kind], MetricUnit.Count, 1)
+        if event.secret_arn is None and event.source in SECRETS_MANAGER_SOURCES:
+            logger.warning("recorded an event without secret", extra={"kind": event.kind, "identity": event.identity})
+            metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)
+    for message, error in failures:
+        logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": error})
+        metrics.add_metric("EventsUnrecorded", MetricUnit.Count, 1)
+
+
+def _delay_retries(
+    messages: Iterable[SQSRecord], unrecordable_ids: set[str], queue_url: str, require_time: RequireTime
+) -> None:
+    """Set when each message is retried: at once if it can never be recorded, else later with each receive."""
+    queue = audit_queue.AuditQueue(queue_url)
+    for message in messages:
+        try:
+            receives = int(message.raw_event.get("attributes", {}).get("ApproximateReceiveCount", 1))
+            is_unrecordable = message.message_id in unrecordable_ids
+            seconds = 0 if is_unrecordable else audit_queue.choose_retry_delay(receives)
+            if seconds is not None:
+                require_time(audit_queue.CALL_SECONDS)
+                queue.delay_retry(message.receipt_handle, seconds)
+        except Exception:
+            # It is retried after the queue's visibility timeout.
+            logger.exception("cannot set when a message is retried", extra={"message_id": message.message_id})
+
+
+def _note_news(
+    events: Iterable[RotationEvent], now: datetime, statuses: audit_tables.HeardOfSecrets, require_time: RequireTime
+) -> None:
+    """Note for the next audit run whose value moved, and the new value's dates, which it then need not read.
+
+    Without a note the audit finds the event in the audit trail.
+    """
+    for event in events:
+        try:
+            at = date_news(event, now)
+            if event.secret_arn is None or at is None or not tells_of_new_value(event):
+                continue
+            require_time(audit_tables.NOTE_SECONDS)
+            if statuses.note(event.secret_arn, at, announcement(at, event.current_version_id)):
+                require_time(secrets.DATING_SECONDS + audit_tables.NOTE_SECONDS)
+                statuses.note(event.secret_arn, at, as_fed(*secrets.read_current_dates(event.secret_arn)))
+        except Exception:
+            # The event is recorded, so no error from here on may fail its message.
+            logger.exception("cannot note whose value moved", extra={"secret_arn": event.secret_arn})
+            metrics.add_metric("EventsNotNoted", MetricUnit.Count, 1)

@@ -1,0 +1,1 @@
+"""What there is to see on a running stack: scenarios, the drill, and the portfolio of secrets."""

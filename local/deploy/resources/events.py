@@ -1,0 +1,171 @@
+"""EventBridge rules, and EventBridge Scheduler."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ...aws import Aws
+from ...errors import LocalError
+from .entry import Created, Entry, Inputs, capitalised, given, tag_list, understands
+
+_DEFAULT_BUS = "default"
+_DEFAULT_GROUP = "default"
+
+
+def _create_rule(aws: Aws, inputs: Inputs) -> Created:
+    name, bus = inputs["name"], inputs.get("eventBusName") or _DEFAULT_BUS
+    arn = aws.client("events").put_rule(
+        Name=name,
+        EventBusName=bus,
+        State=inputs.get("state") or "ENABLED",
+        **given(inputs, EventPattern="eventPattern", Description="description"),
+        Tags=tag_list(inputs),
+    )["RuleArn"]
+    id_ = name if bus == _DEFAULT_BUS else f"{bus}/{name}"
+    return Created(id_, {"arn": arn, "name": name, "eventBusName": bus})
+
+
+def _delete_rule(aws: Aws, rule: Created) -> None:
+    aws.client("events").delete_rule(Name=rule.outputs["name"], EventBusName=rule.outputs["eventBusName"])
+
+
+def _list_rules(aws: Aws) -> Iterable[str]:
+    pages = aws.client("events").get_paginator("list_rules").paginate()
+    return (rule["Arn"] for page in pages for rule in page["Rules"])
+
+
+def _create_target(aws: Aws, inputs: Inputs) -> Created:
+    """Its dead letters and its retry policy are played by `deliveries.py`; no policy of a queue is asked for them."""
+    rule, bus, target_id = inputs["rule"], inputs.get("eventBusName") or _DEFAULT_BUS, inputs["targetId"]
+    target = given(inputs, Arn="arn", RoleArn="roleArn", Input="input", InputPath="inputPath")
+    if inputs.get("deadLetterConfig"):
+        target["DeadLetterConfig"] = capitalised(inputs["deadLetterConfig"])
+    if inputs.get("retryPolicy"):
+        target["RetryPolicy"] = capitalised(inputs["retryPolicy"])
+    if transformer := inputs.get("inputTransformer"):
+        target["InputTransformer"] = {
+            "InputPathsMap": transformer.get("inputPaths") or {},
+            "InputTemplate": transformer["inputTemplate"],
+        }
+    answer = aws.client("events").put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": target_id, **target}])
+    if answer["FailedEntryCount"]:
+        raise LocalError(f"EventBridge refused target {target_id}: {answer['FailedEntries'][0]['ErrorMessage']}")
+    return Created(f"{rule}-{target_id}", {"rule": rule, "eventBusName": bus, "targetId": target_id})
+
+
+def _delete_target(aws: Aws, target: Created) -> None:
+    outputs = target.outputs
+    aws.client("events").remove_targets(
+        Rule=outputs["rule"], EventBusName=outputs["eventBusName"], Ids=[outputs["targetId"]]
+    )
+
+
+def _create_schedule_group(aws: Aws, inputs: Inputs) -> Created:
+    name = inputs["name"]
+    answer = aws.client("scheduler").create_schedule_group(Name=name, Tags=tag_list(inputs))
+    return Created(name, {"arn": answer["ScheduleGroupArn"], "state": "ACTIVE"})
+
+
+def _delete_schedule_group(aws: Aws, group: Created) -> None:
+    aws.client("scheduler").delete_schedule_group(Name=group.id)
+
+
+def _list_schedule_groups(aws: Aws) -> Iterable[str]:
+    pages = aws.client("scheduler").get_paginator("list_schedule_groups").paginate()
+    return (group["Arn"] for page in pages for group in page["ScheduleGroups"] if group["Name"] != _DEFAULT_GROUP)
+
+
+def schedule_request(inputs: Inputs) -> dict[str, Any]:
+    """A schedule, as both CreateSchedule and UpdateSchedule take it."""
+    return {
+        "Name": inputs["name"],
+        "GroupName": inputs.get("groupName") or _DEFAULT_GROUP,
+        "FlexibleTimeWindow": capitalised(inputs["flexibleTimeWindow"]),
+        "Target": capitalised(inputs["target"]),
+        "State": inputs.get("state") or "ENABLED",
+        **given(
+            inputs,
+            ScheduleExpression="scheduleExpression",
+            ScheduleExpressionTimezone="scheduleExpressionTimezone",
+            Description="description",
+        ),
+    }
+
+
+def _create_schedule(aws: Aws, inputs: Inputs) -> Created:
+    """MiniStack runs schedules, but hands `<aws.scheduler.scheduled-time>` to the target as it stands."""
+    request = schedule_request(inputs)
+    arn = aws.client("scheduler").create_schedule(**request)["ScheduleArn"]
+    name, group = request["Name"], request["GroupName"]
+    return Created(f"{group}/{name}", {"arn": arn, "name": name, "groupName": group})
+
+
+def _delete_schedule(aws: Aws, schedule: Created) -> None:
+    aws.client("scheduler").delete_schedule(Name=schedule.outputs["name"], GroupName=schedule.outputs["groupName"])
+
+
+def _list_schedules(aws: Aws) -> Iterable[str]:
+    pages = aws.client("scheduler").get_paginator("list_schedules").paginate()
+    return (schedule["Arn"] for page in pages for schedule in page["Schedules"])
+
+
+ENTRIES = (
+    Entry(
+        "aws:cloudwatch/eventRule:EventRule",
+        understands("name", "description", "eventPattern", "state", "eventBusName", "tags"),
+        _create_rule,
+        _delete_rule,
+        autonamed="name",
+        lists=_list_rules,
+    ),
+    Entry(
+        "aws:cloudwatch/eventTarget:EventTarget",
+        understands(
+            "rule",
+            "eventBusName",
+            "targetId",
+            "arn",
+            "roleArn",
+            "input",
+            "inputPath",
+            "inputTransformer.inputPaths",
+            "inputTransformer.inputTemplate",
+            "deadLetterConfig.arn",
+            "retryPolicy.maximumEventAgeInSeconds",
+            "retryPolicy.maximumRetryAttempts",
+        ),
+        _create_target,
+        _delete_target,
+        autonamed="targetId",
+    ),
+    Entry(
+        "aws:scheduler/scheduleGroup:ScheduleGroup",
+        understands("name", "tags"),
+        _create_schedule_group,
+        _delete_schedule_group,
+        autonamed="name",
+        lists=_list_schedule_groups,
+    ),
+    Entry(
+        "aws:scheduler/schedule:Schedule",
+        understands(
+            "name",
+            "groupName",
+            "description",
+            "scheduleExpression",
+            "scheduleExpressionTimezone",
+            "state",
+            "flexibleTimeWindow.mode",
+            "flexibleTimeWindow.maximumWindowInMinutes",
+            "target.arn",
+            "target.roleArn",
+            "target.input",
+            "target.deadLetterConfig.arn",
+            "target.retryPolicy.maximumEventAgeInSeconds",
+            "target.retryPolicy.maximumRetryAttempts",
+        ),
+        _create_schedule,
+        _delete_schedule,
+        autonamed="name",
+        lists=_list_schedules,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Recording what components ask for, with nothing created: shared by tests, documents and policies."""

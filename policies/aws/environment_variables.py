@@ -1,0 +1,90 @@
+"""Finds the variables that programs are started with, and the credentials that stand in them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..model import resource_types, values
+from ..model.stack import Resource, Stack
+from ..model.values import Mark
+from . import arns, credentials
+
+_REFERENCES = (
+    resource_types.SECRET,
+    "aws:ssm/parameter:Parameter",
+    resource_types.KEY,
+    resource_types.TABLE,
+    resource_types.QUEUE,
+)
+"""What a variable may name, though its own name sounds like a credential."""
+
+MAPS: Mapping[str, tuple[str, ...]] = {
+    "aws:amplify/app:App": ("environmentVariables",),
+    "aws:amplify/branch:Branch": ("environmentVariables",),
+    "aws:apprunner/service:Service": (
+        "sourceConfiguration.imageRepository.imageConfiguration.runtimeEnvironmentVariables",
+        "sourceConfiguration.codeRepository.codeConfiguration.codeConfigurationValues.runtimeEnvironmentVariables",
+    ),
+    "aws:glue/job:Job": ("defaultArguments",),
+    "aws:lightsail/containerServiceDeploymentVersion:ContainerServiceDeploymentVersion": ("containers.environment",),
+    "aws:sagemaker/model:Model": ("primaryContainer.environment", "containers.environment"),
+    "aws:synthetics/canary:Canary": ("runConfig.environmentVariables",),
+}
+"""Where the variables of what is no function are a map."""
+PAIRS: Mapping[str, str] = {
+    "aws:batch/jobDefinition:JobDefinition": "containerProperties.environment",
+    "aws:codebuild/project:Project": "environment.environmentVariables",
+    "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions.environment",
+    "aws:elasticbeanstalk/environment:Environment": "settings",
+}
+"""Where they are a list of names and values."""
+TYPES = (*MAPS, *PAIRS)
+_IN_PLAIN = ("", "PLAINTEXT", "aws:elasticbeanstalk:application:environment")
+"""Types and namespaces of a variable whose value is what it says, and not where a secret is."""
+
+
+def read(holder: Resource) -> Iterator[tuple[str, Any]]:
+    """The name and value of each variable, as far as they can be read; values may be marks."""
+    for path in MAPS.get(holder.type, ()):
+        for found in _all(holder.props, path.split(".")):
+            if isinstance(found, Mapping):
+                yield from found.items()
+    for one in _all(holder.props, PAIRS[holder.type].split(".")) if holder.type in PAIRS else ():
+        if isinstance(one, Mapping):
+            name = values.member(one, "name")
+            kind = one.get("type") or one.get("namespace") or ""
+            if isinstance(name, str) and kind in _IN_PLAIN:
+                yield name, values.member(one, "value")
+
+
+def _all(tree: Any, keys: list[str]) -> Iterator[Any]:
+    """All that lies at a path, through lists and texts that hold JSON."""
+    if isinstance(tree, str) and tree.lstrip()[:1] in ("[", "{"):
+        try:
+            tree = json.loads(tree)
+        except (ValueError, RecursionError):
+            return
+    if isinstance(tree, list):
+        for inner in tree:
+            yield from _all(inner, keys)
+    elif not keys:
+        yield tree
+    elif isinstance(tree, Mapping):
+        yield from _all(values.member(tree, keys[0]), keys[1:])
+
+
+def find_credential(stack: Stack, name: str, value: Any) -> str | None:
+    """Why this variable holds a credential; None where it does not, or nobody can tell. Never the value itself."""
+    if value is Mark.SECRET:
+        return "is a secret of the program and named as a credential" if credentials.is_named_so(name) else None
+    if isinstance(value, Mark | bool) or value is None:
+        return None
+    text = str(value)
+    found = credentials.shape(text)
+    if found:
+        return f"looks like {found}"
+    if not credentials.is_named_so(name) or not credentials.may_be_one(name, text):
+        return None
+    if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
+        return None
+    return "is named as a credential, and its value is in plaintext"

@@ -1,0 +1,159 @@
+"""Decides whether a function's policy lets a service call it for one resource: by its Permissions, or its document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..model import resource_types, values
+from ..model.stack import Resource, Stack
+from ..model.values import Mark, Undecided, any_of
+from . import arns
+from .iam import policy_documents, wildcards
+
+INVOKE = "lambda:InvokeFunction"
+SOURCES = (resource_types.EVENT_RULE, resource_types.TOPIC, *resource_types.BUCKETS, *resource_types.ALARMS)
+"""Resources that functions are called for."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A service that calls a function, and what it does so for."""
+
+    service: str
+    """Such as `events.amazonaws.com`."""
+    source_service: str
+    """The service in the ARN of the source, such as `events`."""
+    noun: str
+    """What the source is, as a sentence names it: `rule`."""
+    source: Resource | None
+    """None where it is not in this stack."""
+    arn: str | None
+    """Its ARN; None while unknown."""
+
+
+def denial_reason(stack: Stack, called: Any, to: Resource, caller: Caller) -> str | None:
+    """Why a function, or an alias of one, is not to be called; None where it is. `called` is the value that names it.
+
+    Raises Undecided where nobody can tell.
+    """
+    function = (
+        stack.target(to, "functionName", resource_types.FUNCTION) if to.type == resource_types.FUNCTION_ALIAS else to
+    )
+    if function is None:
+        values.undecided("an alias of a function elsewhere")
+    qualifier = (
+        to.props.get("name", values.UNKNOWN) if to.type == resource_types.FUNCTION_ALIAS else _qualifier_in(called)
+    )
+    places = tuple(dict.fromkeys((function, to)))
+    found = [stack.referring(one, "function", resource_types.FUNCTION_PERMISSION) for one in places]
+    documents = [stack.referring(one, "resourceArn", resource_types.FUNCTION_POLICY) for one in places]
+    about = [one for place in places for one in _permissions_about(stack, place, caller)]
+    if any_of(about, lambda permission: _permits(permission, stack, caller, qualifier)):
+        return None
+    if function.looked_up or any(one.undecided or one.certain for one in documents):
+        values.undecided("a permission may be elsewhere")
+    if any(one.undecided for one in found):
+        values.undecided("a permission may be elsewhere")
+    names = ", ".join(dict.fromkeys(permission.name for each in found for permission in each.certain))
+    if not names:
+        return f"{function.name} has no Permission"
+    return f"no Permission of {function.name} is for {caller.service} and this {caller.noun} (found: {names})"
+
+
+def advice(to: Resource, caller: Caller) -> str:
+    """What to add so that it may be called."""
+    return (
+        f"Add a Permission for {to.name} with action {INVOKE}, principal {caller.service} and the ARN of the "
+        f"{caller.noun} as sourceArn."
+    )
+
+
+def _permissions_about(stack: Stack, function: Resource, caller: Caller) -> list[Resource]:
+    """The permissions of a function that may be for this source: all but those that name another one."""
+    by_source: Mapping[str, list[Resource]] = stack.once(_permissions_by_source, function)
+    if caller.arn is None and caller.source is None:
+        return [one for found in by_source.values() for one in found]
+    own = caller.source.urn if caller.source is not None else ""
+    if caller.arn is None:
+        # At a preview, ARNs that are written out may be the source's.
+        return [*by_source.get(own, ()), *stack.once(_permissions_by_written_source, function)]
+    return [one for key in dict.fromkeys(("", caller.arn, own)) for one in by_source.get(key, ())]
+
+
+def _permissions_by_written_source(stack: Stack, function: Resource) -> list[Resource]:
+    """Those of which the source is no resource of this stack, as far as is known."""
+    by_source = stack.once(_permissions_by_source, function)
+    return [one for source, found in by_source.items() if not source.startswith("urn:") for one in found]
+
+
+def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[Resource]]:
+    """By the ARN or the URN of the one source that each names; those that name none, or several, by an empty text."""
+    found: dict[str, list[Resource]] = {}
+    for permission in stack.referring(function, "function", resource_types.FUNCTION_PERMISSION).certain:
+        given = permission.value("sourceArn")
+        source = given if isinstance(given, str) and not {"*", "?"} & set(given) else ""
+        if isinstance(given, Mark):
+            source = getattr(_source(stack, permission), "urn", "")
+        found.setdefault(source, []).append(permission)
+    return found
+
+
+def _source(stack: Stack, permission: Resource) -> Resource | None:
+    try:
+        return stack.target(permission, "sourceArn", *SOURCES)
+    except Undecided:
+        return None
+
+
+def _permits(permission: Resource, stack: Stack, caller: Caller, called: str | Mark | None) -> bool:
+    if permission.text("principal") not in (caller.service, "*"):
+        return False
+    if not policy_documents.matches(permission.text("action") or "", INVOKE):
+        return False
+    allowed = _qualifier_of(permission)
+    if allowed != called:
+        if isinstance(allowed, Mark) or isinstance(called, Mark):
+            values.undecided("which version or alias")
+        return False
+    return _is_for_account(permission, caller) and _is_for_source(permission, stack, caller)
+
+
+def _is_for_account(permission: Resource, caller: Caller) -> bool:
+    """Whether it is not held to another account than that of the source, as far as an ARN tells."""
+    found = arns.parts(caller.arn or "")
+    wanted = permission.value("sourceAccount")
+    return not (found and found[3] and isinstance(wanted, str)) or wanted == found[3]
+
+
+def _is_for_source(permission: Resource, stack: Stack, caller: Caller) -> bool:
+    if not permission.has("sourceArn"):
+        return True
+    given = permission.value("sourceArn")
+    if isinstance(given, str):
+        return _may_be(given, caller) if caller.arn is None else wildcards.matches(given, caller.arn)
+    found = stack.target(permission, "sourceArn", *SOURCES)
+    if found is None or caller.source is None:
+        values.undecided("the source of a permission")
+    return found is caller.source
+
+
+def _may_be(source_arn: str, caller: Caller) -> bool:
+    """No where an ARN can be none of this kind of source at all; else nobody can tell."""
+    found = arns.parts(source_arn)
+    if found is not None and found[1] not in (caller.source_service, "*"):
+        return False
+    return values.undecided(f"the ARN of the {caller.noun} is not known yet")
+
+
+def _qualifier_of(permission: Resource) -> str | Mark | None:
+    """The version or alias that a permission is for; None for the function itself."""
+    if permission.has("qualifier"):
+        return permission.value("qualifier")
+    return _qualifier_in(permission.value("function"))
+
+
+def _qualifier_in(value: Any) -> str | Mark | None:
+    if not isinstance(value, str):
+        return values.UNKNOWN
+    found = arns.function(value)
+    return found[1] if found else None

@@ -1,0 +1,1 @@
+"""What is known of IAM: documents, conditions, actions, and who may do what."""

@@ -1,0 +1,292 @@
+"""Reads policy documents: what a statement allows, to whom, and whether its conditions keep strangers out."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from ...model import resource_types, values
+from ...model.finding import Finding
+from ...model.stack import Resource, Stack
+from ...model.values import Undecided, all_of, any_of
+from . import conditions, wildcards
+from .conditions import Condition, Tests
+
+ANYONE = "*"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, read in whatever case its keys are. Raises Undecided where what is read is unknown."""
+
+    raw: Mapping[str, Any]
+    index: int
+
+    @property
+    def name(self) -> str:
+        """Its Sid, or its number, to be named in a complaint."""
+        sid = values.member(self.raw, "Sid")
+        return f"statement {sid}" if isinstance(sid, str) and sid else f"statement {self.index + 1}"
+
+    def identify(self, holder: Resource) -> str:
+        """What a finding about this statement in the policy of a resource is about, whichever rule finds it."""
+        return f"{holder.urn} {self.raw!r}"
+
+    @property
+    def allows(self) -> bool:
+        """Whether it is an Allow."""
+        return values.text(values.member(self.raw, "Effect")) == "Allow"
+
+    @property
+    def denies(self) -> bool:
+        """Whether it is a Deny."""
+        return values.text(values.member(self.raw, "Effect")) == "Deny"
+
+    @property
+    def actions(self) -> list[str]:
+        """Its Action, as a list."""
+        return values.texts(values.member(self.raw, "Action"))
+
+    @property
+    def written_actions(self) -> str:
+        """Its Action as a sentence has it; of a NotAction that there is one."""
+        return ", ".join(self.actions) or "all but some actions"
+
+    @property
+    def not_actions(self) -> list[str]:
+        """Its NotAction, as a list."""
+        return values.texts(values.member(self.raw, "NotAction"))
+
+    @property
+    def resources(self) -> list[str]:
+        """Its Resource, as a list."""
+        return values.texts(values.member(self.raw, "Resource"))
+
+    @property
+    def not_resources(self) -> list[str]:
+        """Its NotResource, as a list."""
+        return values.texts(values.member(self.raw, "NotResource"))
+
+    @property
+    def principals(self) -> dict[str, list[str]]:
+        """Its Principal by kind (`AWS`, `Service`, `Federated`, `CanonicalUser`); `*` alone is `AWS: *`."""
+        return self._principals("Principal")
+
+    @property
+    def not_principals(self) -> dict[str, list[str]]:
+        """Its NotPrincipal, likewise."""
+        return self._principals("NotPrincipal")
+
+    @property
+    def services(self) -> list[str]:
+        """The AWS services among its principals."""
+        return self.principals.get("Service", [])
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Its conditions, one for each operator and key."""
+        block = values.document(values.member(self.raw, "Condition")) or {}
+        return tuple(
+            Condition(operator.lower(), key.lower(), given, key)
+            for operator, keys in block.items()
+            for key, given in (values.document(keys) or {}).items()
+        )
+
+    def condition_keys(self) -> set[str]:
+        """The keys, in lower case, that its conditions look at."""
+        return {condition.key for condition in self.conditions}
+
+    def has(self, key: str) -> bool:
+        """Whether it has this element, whatever it says."""
+        return values.member(self.raw, key) is not None
+
+    def covers(self, action: str) -> bool:
+        """Whether its Action or NotAction takes in this action, wildcards included."""
+        if values.member(self.raw, "NotAction") is not None:
+            return not any(matches(pattern, action) for pattern in self.not_actions)
+        return any(matches(pattern, action) for pattern in self.actions)
+
+    def covers_resource(self, arn: str | None) -> bool:
+        """Whether its Resource or NotResource takes in this ARN, which is None while it is unknown.
+
+        Raises Undecided where nobody can tell.
+        """
+        return self.takes_in(lambda pattern: pattern == ANYONE or conditions.covers_resource(pattern, _known(arn)))
+
+    def takes_in(self, covers: Callable[[str], bool]) -> bool:
+        """Whether its Resource or NotResource takes in a resource, by the answer for each pattern in them.
+
+        A statement without either is about what it is attached to. Raises Undecided where nobody can tell.
+        """
+        if self.has("NotResource"):
+            return not any_of(self.not_resources, covers)
+        listed = values.items(values.member(self.raw, "Resource"))
+        return not listed or any_of(listed, lambda pattern: covers(str(values.settled(pattern))))
+
+    def opens_to_anyone(self) -> bool:
+        """Whether it is for everybody, as its principals go."""
+        if values.member(self.raw, "NotPrincipal") is not None:
+            return True
+        principals = self.principals
+        return any(ANYONE in names for names in principals.values()) or not all(
+            map(conditions.is_fixed_arn, principals.get("AWS", ()))
+        )
+
+    def _principals(self, key: str) -> dict[str, list[str]]:
+        given = values.settled(values.member(self.raw, key))
+        if given is None:
+            return {}
+        if not isinstance(given, Mapping):
+            return {"AWS": values.texts(given)}
+        return {_PRINCIPAL_KINDS.get(kind.lower(), kind): values.texts(names) for kind, names in given.items()}
+
+
+_PRINCIPAL_KINDS = {"aws": "AWS", "service": "Service", "federated": "Federated", "canonicaluser": "CanonicalUser"}
+
+
+def statements(document: Any) -> list[Statement]:
+    """The statements of a document, be it JSON or an object; none where it is absent.
+
+    Raises Undecided where the document as a whole, or one statement, is unknown.
+    """
+    found = values.document(document)
+    if found is None:
+        return []
+    given = [values.document(one) for one in values.items(values.member(found, "Statement"))]
+    return [Statement(one, index) for index, one in enumerate(given) if one is not None]
+
+
+def open_statements(found: Iterable[Statement], action: str | None = None) -> Iterator[Statement]:
+    """Those that let anyone in whom nothing keeps out: neither their own conditions nor a Deny beside them.
+
+    With an action only those that allow it. What nobody can judge yet is left out.
+    """
+    listed = list(found)
+    for one in listed:
+        try:
+            if (
+                one.allows
+                and (action is None or one.covers(action))
+                and one.opens_to_anyone()
+                and not conditions.names_somebody(one.conditions)
+                and not is_denied_to_outsiders(one, listed, action)
+            ):
+                yield one
+        except Undecided:
+            continue
+
+
+def is_denied_to_outsiders(
+    allowing: Statement,
+    found: Iterable[Statement],
+    action: str | None = None,
+    further: Tests = {}.get,
+) -> bool:
+    """Whether what a statement allows, or this action of it, is denied by others to all but somebody known.
+
+    They have to cover each of its actions on each of its resources. `further` are tests of other keys.
+    Raises Undecided where nobody can tell.
+    """
+    denying = [one for one in found if one.denies and one.opens_to_anyone()]
+    if not denying:
+        return False
+    actions = [action] if action else allowing.actions if not allowing.has("NotAction") else [ANYONE]
+    resources = allowing.resources if not allowing.has("NotResource") else [ANYONE]
+    pairs = [(each, resource) for each in actions for resource in resources or [None]]
+    return bool(pairs) and all_of(
+        pairs,
+        lambda pair: any_of(
+            denying,
+            lambda one: (
+                covers_whole(one, *pair)
+                and not _spares_anyone(one)
+                and conditions.spares_only_somebody(one.conditions, further)
+            ),
+        ),
+    )
+
+
+def covers_whole(denying: Statement, action: str, resource: str | None) -> bool:
+    """Whether a Deny takes in everything that these patterns of an action and a resource take in."""
+    if denying.has("NotAction"):
+        if any(wildcards.overlap(one.lower(), action.lower()) for one in denying.not_actions):
+            return False
+    elif not any(wildcards.covers(one.lower(), action.lower()) for one in denying.actions):
+        return False
+    if denying.has("NotResource"):
+        return resource is not None and not any(wildcards.overlap(one, resource) for one in denying.not_resources)
+    if resource is None:
+        return not denying.has("Resource") or ANYONE in denying.resources
+    return not denying.has("Resource") or any(wildcards.covers(one, resource) for one in denying.resources)
+
+
+def _spares_anyone(denying: Statement) -> bool:
+    """Whether it is for all but some who are not named."""
+    return any(ANYONE in names for names in denying.not_principals.values())
+
+
+def unmatched_value(statement: Statement, *prefixes: str) -> Finding | None:
+    """A value that nobody has, because its operator takes a wildcard literally; None where there is none.
+
+    Of keys that say who calls, and of those that begin with one of these.
+    """
+    for condition, value in conditions.literal_wildcards(statement.conditions, tuple(map(str.lower, prefixes))):
+        operator = "StringEqualsIgnoreCase" if condition.ignores_case else "StringEquals"
+        return Finding(
+            f"it compares {condition.name} with {value} by {operator}, which takes * and ? literally, so no request "
+            "matches.",
+            "Set a value without wildcards, or use StringLike if a pattern is meant.",
+        )
+    return None
+
+
+def unmatched_statement(holder: Resource, statement: Statement) -> Finding | None:
+    """The same, as a finding about the policy of a resource."""
+    found = unmatched_value(statement) if statement.allows else None
+    if found is None:
+        return None
+    return replace(
+        found.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "),
+        about=statement.identify(holder),
+    )
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether an action matches a pattern of IAM's: `*` and `?`, in whatever case."""
+    return wildcards.matches(pattern.lower(), text.lower())
+
+
+def _known(arn: str | None) -> str:
+    return values.undecided("an ARN is not known yet") if arn is None else arn
+
+
+RESOURCE_POLICIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    resource_types.QUEUE: ((resource_types.QUEUE_POLICY, "queueUrl", "policy"),),
+    resource_types.TOPIC: ((resource_types.TOPIC_POLICY, "arn", "policy"),),
+    **dict.fromkeys(resource_types.KEYS, ((resource_types.KEY_POLICY, "keyId", "policy"),)),
+    resource_types.SECRET: ((resource_types.SECRET_POLICY, "secretArn", "policy"),),
+    resource_types.EVENT_BUS: ((resource_types.EVENT_BUS_POLICY, "eventBusName", "policy"),),
+    resource_types.REST_API: ((resource_types.REST_API_POLICY, "restApiId", "policy"),),
+}
+"""The resources that hold the policy of another: their type, the property that says of which, and the document."""
+
+
+def attached(stack: Stack, resource: Resource) -> list[tuple[Resource, str]]:
+    """Where the policy of a queue, topic, key, secret or bus is written: the resource and its property.
+
+    Empty where it has none of its own. Raises Undecided where one may be there that nobody can see yet.
+    """
+    found = [(resource, "policy")] if resource.has("policy") else []
+    for type_, refers_by, path in RESOURCE_POLICIES.get(resource.type, ()):
+        found += [(one, path) for one in stack.referring(resource, refers_by, type_).all()]
+    return found
+
+
+def statements_about(stack: Stack, resource: Resource) -> list[Statement] | None:
+    """The statements of that policy; None where it has none. Raises Undecided where they are unknown."""
+    places = attached(stack, resource)
+    if not places:
+        return None
+    # A resource of its own writes over what the queue itself was given, or the two are the same at the update.
+    own = [place for place in places if place[0] is not resource]
+    return [one for holder, path in own or places for one in statements(holder.value(path))]

@@ -1,0 +1,1 @@
+"""The connection to Pulumi's engine, CrossGuard."""

@@ -1,0 +1,1 @@
+"""Files that resources are read from."""

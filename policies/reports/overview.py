@@ -1,0 +1,35 @@
+"""Shows what the rules found in several stacks of one program, side by side: what `make policies` prints.
+
+Whoever runs the program brings the resources; this room knows nothing of how they came about.
+"""
+
+from collections.abc import Mapping
+
+from ..model.evaluation import Report
+from ..rules import RULES
+from .formats import days
+
+
+def table(reports: Mapping[str, Report]) -> str:
+    """A line for each rule with its complaints in each stack, then the exemptions in force, then the totals."""
+    width = max(map(len, RULES))
+    columns = {name: max(len(name), 9) for name in reports}
+    lines = ["  ".join([f"{'rule':<{width}}", *(f"{name:>{columns[name]}}" for name in reports)])]
+    for rule in RULES:
+        counts = {name: sum(one.policy == rule for one in report.complaints) for name, report in reports.items()}
+        lines.append("  ".join([f"{rule:<{width}}", *(f"{counts[name] or '-':>{columns[name]}}" for name in reports)]))
+    for what, numbers in {
+        "resources": {name: report.resources for name, report in reports.items()},
+        "rules": {name: report.rules for name, report in reports.items()},
+        "complaints": {name: len(report.complaints) for name, report in reports.items()},
+        "exemptions": {name: len(report.exemptions) for name, report in reports.items()},
+        "seconds": {name: f"{report.seconds:.2f}" for name, report in reports.items()},
+    }.items():
+        lines.append("  ".join([f"{what:<{width}}", *(f"{numbers[name]:>{columns[name]}}" for name in reports)]))
+    for name, report in reports.items():
+        lines += [f"{name}: {one.enforcement} {one.policy}: {one.message}" for one in report.complaints]
+        lines += [
+            f"{name}: exempt from {one.policy}: {one.urn}, {one.owner}, {days(one.days_left)} left: {one.reason}"
+            for one in report.exemptions
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The rules of the audit: which secret is overdue, and what a run writes down."""

@@ -1,0 +1,1 @@
+"""The rules of remediation: incidents, diagnosis, decisions, and what people are notified of."""

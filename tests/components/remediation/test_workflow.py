@@ -1,0 +1,295 @@
+"""The definition of the state machine: whatever its steps answer, an incident ends, and not unheard."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from components.remediation.workflow import Workflow
+
+ALWAYS = ("claim", "diagnose", "decide", "end", "notify")
+CRITICAL = "arn:aws:sns:eu-west-1:111122223333:critical"
+MODES = {"notify": (), "retry": ("retry",), "repair": ("retry", "move")}
+VARIANTS = {
+    f"{mode}{' with probes' if probe else ''}{' and restarts' if restart else ''}": (*ALWAYS, *steps, *probe, *restart)
+    for mode, steps in MODES.items()
+    for probe in ((), ("probe",))
+    for restart in ((), ("restart", "watch"))
+}
+FULL = VARIANTS["repair with probes and restarts"]
+
+
+def define(steps=FULL, **changes):
+    functions = {step: f"arn:aws:lambda:eu-west-1:111122223333:function:{step}" for step in steps}
+    limits: dict[str, Any] = {"probe_seconds": 45, "debounce_seconds": 60, "restart_minutes": 1, **changes}
+    return json.loads(Workflow("aws", functions, CRITICAL, "incidents", **limits).definition())
+
+
+@pytest.fixture(params=VARIANTS)
+def definition(request):
+    """The definition for each mode, with and without probes and restarts."""
+    return define(VARIANTS[request.param])
+
+
+@pytest.fixture
+def states(definition):
+    return definition["States"]
+
+
+def ways(state):
+    """Where a state leads to."""
+    found = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    return [one[key] for one in found for key in ("Next", "Default") if key in one]
+
+
+def texts(value):
+    if isinstance(value, dict):
+        return [text for pair in value.items() for one in pair for text in texts(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in texts(one)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_every_way_leads_to_a_state_and_every_state_is_on_a_way(definition, states):
+    reached, ahead = set(), {definition["StartAt"]}
+    while ahead:
+        name = ahead.pop()
+        reached.add(name)
+        ahead |= set(ways(states[name])) - reached
+
+    assert reached == set(states)
+    assert len(reached) > 20
+
+
+def test_from_every_state_the_end_can_be_reached(states):
+    ends = {name for name, state in states.items() if state["Type"] in ("Succeed", "Fail")}
+    size = 0
+    while size < len(ends):
+        size = len(ends)
+        ends |= {name for name, state in states.items() if set(ways(state)) & ends}
+
+    assert ends == set(states)
+
+
+def test_whatever_goes_round_in_circles_waits_or_asks_for_a_decision(states):
+    paused = {name for name, state in states.items() if state["Type"] == "Wait"} | {"Decide", "End"}
+
+    def circles(name, seen):
+        if name in seen:
+            return [name]
+        return [one for way in ways(states[name]) if way not in paused for one in circles(way, {*seen, name})]
+
+    assert [name for name in states if name not in paused and circles(name, set())] == []
+
+
+def test_every_state_has_the_fields_of_its_type(states):
+    needed = {
+        "Task": {"Resource", "Parameters", "Retry", "Catch", "ResultPath", "Next"},
+        "Choice": {"Choices", "Default"},
+        "Pass": {"ResultPath", "Next"},
+        "Wait": {"Next"},
+        "Succeed": set(),
+        "Fail": {"Error", "Cause"},
+    }
+    for name, state in states.items():
+        assert needed[state["Type"]] <= set(state), name
+        assert ("Parameters" in state) != ("Result" in state) or state["Type"] != "Pass", name
+        assert ("Seconds" in state) != ("SecondsPath" in state) or state["Type"] != "Wait", name
+
+
+def test_each_task_is_tried_again_and_what_it_fails_at_for_good_is_caught(states):
+    tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
+
+    assert len(tasks) > 8
+    for name, state in tasks.items():
+        *_, retry = state["Retry"]
+        [catch] = state["Catch"]
+        assert {"States.TaskFailed", "States.Timeout"} <= set(retry["ErrorEquals"]) or name in LAST_RESORT
+        assert (retry["MaxAttempts"], retry["BackoffRate"], retry["JitterStrategy"]) == (5, 2, "FULL")
+        assert catch["ErrorEquals"] == ["States.ALL"]
+        assert catch["Next"] in ("Broken", "TakeNotice") or name in LAST_RESORT
+
+
+def test_a_busy_lambda_is_waited_for_longer_than_a_function_that_fails_and_not_for_hours(states):
+    """https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html"""
+    steps = {name: state for name, state in states.items() if ":function:" in state.get("Resource", "")}
+
+    for name, state in steps.items():
+        busy, _ = state["Retry"]
+        assert {"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.SdkClientException"} <= set(
+            busy["ErrorEquals"]
+        )
+        # Until somebody is told at last: this step may wait, the end of the incident, and the notice of that.
+        assert 600 <= longest_wait(busy) <= 1900, name
+        if name in ("End", "Look", "Watch") or name.startswith("Tell"):
+            assert longest_wait(busy) <= 1000, name
+    assert len(steps) >= 8
+
+
+def test_as_many_tries_as_there_may_be_leave_room_in_an_executions_history():
+    """A try of a function is three events, and its state two more; an execution may have 25,000
+    (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
+    states = define(restart_minutes=720)["States"]
+    looks = [rule["NumericGreaterThanEquals"] for rule in states["Looked"]["Choices"] if "Numeric" in str(rule)]
+    watches = [rule["NumericGreaterThanEquals"] for rule in states["Watched"]["Choices"] if "Numeric" in str(rule)]
+
+    tries = 1 + sum(rule["MaxAttempts"] for rule in states["Watch"]["Retry"])
+    assert watches[0] * (3 * tries + 8) < 25_000
+    assert looks[0] * (3 * tries + 8) * 3 < 25_000  # for each of three retries
+
+
+def longest_wait(rule):
+    """Seconds that a rule may wait over all of its attempts."""
+    waits = (rule["IntervalSeconds"] * rule["BackoffRate"] ** number for number in range(rule["MaxAttempts"]))
+    return sum(min(wait, rule["MaxDelaySeconds"]) for wait in waits)
+
+
+LAST_RESORT = {"TakeNotice", "ReadNotice", "Unheard", "NoteNotice"}
+BEFORE_THE_END = {"TellOpened", "TellRetried"}
+
+
+def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_is_told_without_a_function(states):
+    caught = {name: state["Catch"][0]["Next"] for name, state in states.items() if state["Type"] == "Task"}
+
+    nobodys = {"Claim", "End"} | {name for name in caught if name.startswith("Tell")} - BEFORE_THE_END
+    # Where nothing can be written or read, it is told all the same.
+    last = {name: caught.pop(name) for name in LAST_RESORT}
+    assert last == {
+        "TakeNotice": "Unheard",
+        "ReadNotice": "Unheard",
+        "Unheard": "Unhandled",
+        "NoteNotice": "Done",
+    }
+    assert {name for name, next_ in caught.items() if next_ == "TakeNotice"} == nobodys
+    assert {name for name, next_ in caught.items() if next_ == "Broken"} == set(caught) - nobodys
+    assert states["Unheard"]["Parameters"]["TopicArn"] == CRITICAL
+    assert states["Unheard"]["Resource"] == "arn:aws:states:::sns:publish"
+    assert states["Unheard"]["Parameters"]["Subject"] == (
+        "AT RISK rotation-guard 111122223333 eu-west-1: a rotation event was not handled"
+    )
+    assert states["Unheard"]["Parameters"]["MessageAttributes"] == {
+        "severity": {"DataType": "String", "StringValue": "AT RISK"}
+    }
+
+
+def test_each_task_says_which_execution_asks_and_when_it_was_entered_by_the_clock_of_aws(states):
+    steps = [state for state in states.values() if "function:" in state.get("Resource", "")]
+
+    assert len(steps) > 8
+    for state in steps:
+        asks = state["Parameters"]
+        assert (asks["execution.$"], asks["entered_at.$"]) == ("$$.Execution.Id", "$$.State.EnteredTime")
+
+
+def test_an_execution_ends_badly_only_where_no_function_could_tell_of_it(states):
+    assert {name for name, state in states.items() if state["Type"] == "Fail"} == {"Unhandled"}
+
+
+def test_only_wait_states_wait(states):
+    waits = {name for name, state in states.items() if state["Type"] == "Wait"}
+
+    assert {"Settle", "AwaitWindow", "Gather"} <= waits
+    in_some = {"WatchRotation", "BackOff", "Debounce", "WatchRestarts"}
+    assert waits <= {"Settle", "AwaitWindow", "Gather", "AwaitNotice"} | in_some
+    assert all(state["TimeoutSeconds"] <= 60 for name, state in states.items() if "TimeoutSeconds" in state) or (
+        "Probe" in states
+    )
+
+
+def test_a_step_has_a_minute_and_the_probe_as_long_as_its_versions_take():
+    limits = {name: state.get("TimeoutSeconds") for name, state in define(probe_seconds=105)["States"].items()}
+
+    assert limits["Probe"] == 105
+    assert {limit for name, limit in limits.items() if name != "Probe"} == {60, None}
+
+
+def test_an_errors_cause_which_may_hold_anything_is_read_nowhere(definition):
+    assert not [text for text in texts(definition) if "Cause" in text and text != "Cause"]
+    assert [text for text in texts(definition) if "$.error.Error" in text]
+
+
+def test_only_intrinsic_functions_that_all_interpreters_know_are_used(definition):
+    used = {name for text in texts(definition) for name in re.findall(r"States\.(\w+)\(", text)}
+
+    assert used <= {"Format", "JsonToString", "MathAdd", "StringSplit", "ArrayGetItem"}
+
+
+def _reads(state):
+    """The fields of the execution's data that a state needs."""
+    tests = [rule for rule in state.get("Choices", []) if "IsPresent" not in rule]
+    read = texts([state.get("Parameters", {}), state.get("SecondsPath", ""), tests])
+    return {field for text in read for field in re.findall(r"(?<!\$)\$\.(\w+)", text)}
+
+
+def _after(state, before):
+    """Where a state leads to, and the fields that are there by then."""
+    written = re.match(r"\$\.(\w+)$", state.get("ResultPath") or "")
+    after = before | ({written[1]} if written else set())
+    if state.get("ResultPath") == "$":
+        after = {key.removesuffix(".$") for key in state["Parameters"]}
+    for way in ways({**state, "Catch": [], "Choices": []}):
+        yield way, after
+    for catch in state.get("Catch", []):
+        yield catch["Next"], before | ({"error"} if catch["ResultPath"] else set())
+    for rule in state.get("Choices", []):
+        yield rule["Next"], before | ({rule["Variable"].removeprefix("$.")} if "IsPresent" in rule else set())
+
+
+def test_each_state_reads_only_what_every_way_to_it_has_written(definition, states):
+    there = {definition["StartAt"]: {"heard"}}
+    ahead = [definition["StartAt"]]
+    while ahead:
+        name = ahead.pop()
+        for way, after in _after(states[name], there[name]):
+            found = after & there.get(way, after)
+            if found != there.get(way):
+                there[way] = found
+                ahead.append(way)
+
+    missing = {name: _reads(state) - there[name] for name, state in states.items()}
+    assert {name: fields for name, fields in missing.items() if fields} == {}
+    assert _reads(states["Decide"]) == {"incident", "look", "proofs", "backoff"}
+
+
+def test_what_a_mode_has_no_step_for_stands_nowhere_in_it():
+    notify, retry = define(VARIANTS["notify"]), define(VARIANTS["retry"])
+
+    assert not {"Retry", "Move", "Probe", "Debounce", "BackOff", "TellRetried"} & set(notify["States"])
+    assert "function:retry" in json.dumps(retry)
+    assert not {"Move", "Moved", "MoveRefused"} & set(retry["States"])
+    assert "move" not in json.dumps(retry).replace("moved", "")
+
+
+def test_a_long_watch_looks_less_often_so_that_its_history_does_not_burst():
+    def pause_and_looks(minutes):
+        states = define(restart_minutes=minutes)["States"]
+        [late] = [rule for rule in states["Watched"]["Choices"] if "NumericGreaterThanEquals" in rule]
+        return states["WatchRestarts"]["Seconds"], late["NumericGreaterThanEquals"]
+
+    assert pause_and_looks(1) == (15, 4)
+    assert pause_and_looks(30) == (15, 120)
+    assert pause_and_looks(720) == (180, 240)
+    assert pause_and_looks(61) == (16, 229)
+    assert pause_and_looks(4320) == (1080, 240)
+
+
+DAY = 1440
+"""Minutes: the longest bake time of a deployment, and so of each shift of a canary deployment's traffic
+(https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html)."""
+LONGEST_HISTORY = 25_000
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2}
+"""How many events a state adds to the history at most: it is entered and left, and a function that a task names by its
+ARN is scheduled, started and succeeds (https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html)."""
+
+
+@pytest.mark.parametrize("minutes", [2 * DAY, 4320])
+def test_the_longest_watch_of_a_deployment_fits_into_a_history(minutes):
+    states = define(restart_minutes=minutes)["States"]
+    [late] = [rule for rule in states["Watched"]["Choices"] if "NumericGreaterThanEquals" in rule]
+    looks = late["NumericGreaterThanEquals"]
+    round_ = ("Restart", "Restarted", "WatchRestarts", "Watch", "Watched", "CountRestart")
+
+    assert looks * states["WatchRestarts"]["Seconds"] >= minutes * 60
+    assert looks * sum(EVENTS[states[name]["Type"]] for name in round_) < LONGEST_HISTORY / 2

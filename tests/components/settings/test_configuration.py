@@ -1,0 +1,371 @@
+"""A stack's configuration, texts as the engine hands them over, becomes settings or one message."""
+
+import contextvars
+import json
+import re
+import runpy
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime.config import set_all_config
+
+from components.rotation_guard import RotationGuardArgs
+from components.settings import configuration
+from components.settings.validation import InvalidSettings
+from tests.paths import ROOT
+
+KEYS = {configuration.camel(name): name for name in RotationGuardArgs.__annotations__}
+KINDS = {key: configuration._kind(RotationGuardArgs.__annotations__[name]) for key, name in KEYS.items()}
+NUMBERS, LISTS, MAPS, SWITCHES = ([key for key in KEYS if KINDS[key] is kind] for kind in (int, list, dict, bool))
+ARNS = ["probeFunctions", "rotationFunctions", "restartTargets", "restartRoleArns"]
+EMAIL = {"topic": "failures", "protocol": "email", "endpoint": "team@example.com"}
+KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
+LAYER_ARN = "arn:aws:lambda:eu-west-1:111122223333:layer:powertools:7"
+
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:probe"
+
+
+@pytest.fixture
+def read():
+    """The settings that this config gives: `read(maxAgeDays="30")`. Anything that is not text is written as JSON."""
+
+    def read_config(secret=(), **config):
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+        set_all_config(
+            {f"rotation-guard:{key}": text for key, text in texts.items()}, [f"rotation-guard:{key}" for key in secret]
+        )
+        return configuration.read(pulumi.Config("rotation-guard"))
+
+    # In a context of its own, where Pulumi keeps its config: the next test starts with none.
+    return lambda **config: contextvars.copy_context().run(read_config, **config)
+
+
+@pytest.fixture
+def refused(read):
+    """The complaints about this config."""
+
+    def complaints(**config):
+        with pytest.raises(InvalidSettings) as refusal:
+            read(**config)
+        return refusal.value.complaints
+
+    return complaints
+
+
+def test_each_setting_is_read_by_its_type():
+    assert len(NUMBERS) == 20
+    assert ["maxAgeClasses", "subscriptions", *ARNS, "extraRules"] == LISTS
+    assert MAPS == ["managedTag", "changeWindow", "tags"]
+    assert SWITCHES == ["deletionProtection", "demo", "drill"]
+
+
+def test_without_config_everything_is_absent(read):
+    assert read() == {}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_that_is_left_empty_is_absent(read, key):
+    assert read(**{key: ""}) == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("scheduleExpression", "rate(2 hours)", "rate(2 hours)"),
+        ("scheduleTimezone", "Europe/Berlin", "Europe/Berlin"),
+        ("scheduleFlexibleMinutes", "0", 0),
+        ("maxAgeDays", "0", 0),
+        ("maxAgeDays", "90", 90),
+        ("maxAgeClasses", "[]", []),
+        ("warnDays", "0", 0),
+        ("stuckHours", "1", 1),
+        ("missedHours", "48", 48),
+        ("maxOverdue", "0", 0),
+        ("history", "changes", "changes"),
+        ("managedTag", '{"key": "audit", "value": "yes"}', {"key": "audit", "value": "yes"}),
+        ("subscriptions", "[]", []),
+        ("queueRetentionDays", "3", 3),
+        ("deadLetterRetentionDays", "7", 7),
+        ("historyDays", "0", 0),
+        ("logRetentionDays", "1", 1),
+        ("remediationMode", "repair", "repair"),
+        ("settleMinutes", "0", 0),
+        ("maxRetries", "0", 0),
+        ("maxActionsPerHour", "0", 0),
+        ("restartDebounceSeconds", "0", 0),
+        ("changeWindow", "{}", {}),
+        ("changeWindow", '{"start": "22:00", "end": "04:00"}', {"start": "22:00", "end": "04:00"}),
+        ("probeFunctions", "[]", []),
+        ("restartTargets", f'["{FUNCTION_ARN}"]', [FUNCTION_ARN]),
+        ("runbookUrl", "https://example.com/", "https://example.com/"),
+        ("extraRules", "[]", []),
+        ("powertoolsLayerArn", LAYER_ARN, LAYER_ARN),
+        ("kmsKeyArn", KEY_ARN, KEY_ARN),
+        ("tags", "{}", {}),
+        ("tags", '{"team": "platform"}', {"team": "platform"}),
+        ("demo", "false", False),
+        ("demo", "true", True),
+        ("drill", "false", False),
+    ],
+)
+def test_zero_false_and_nothing_are_kept_apart(read, key, text, value):
+    [(name, found)] = read(**{key: text}).items()
+
+    assert name == KEYS[key]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_names_inside_lists_are_written_in_camel_case_and_patterns_are_left_alone(read):
+    policy, pattern = {"rawMessageDelivery": ["x"]}, {"detail": {"eventPattern": ["x"], "filterPolicy": ["y"]}}
+    inbox = {"topic": "critical", "protocol": "sqs", "endpoint": "arn:aws:sqs:eu-west-1:111122223333:inbox"}
+
+    settings = read(
+        subscriptions=[EMAIL, {**inbox, "rawMessageDelivery": True, "filterPolicy": policy}],
+        extraRules=[{"name": "x", "eventPattern": pattern, "to": "both"}],
+    )
+
+    assert settings == {
+        "subscriptions": [EMAIL, {**inbox, "raw_message_delivery": True, "filter_policy": policy}],
+        "extra_rules": [{"name": "x", "event_pattern": pattern, "to": "both"}],
+    }
+
+
+def test_a_class_is_taken_as_it_is_written_with_its_tag_nested(read):
+    classes = [{"days": 7, "name": "prod/*", "tag": {"key": "tierName", "value": "gold"}}, {"days": 0, "name": "*"}]
+
+    assert read(maxAgeClasses=classes) == {"max_age_classes": classes}
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+@pytest.mark.parametrize("text", ["x", "1.0", "1e1", "+1", " 1", "1\n", "0x1", "\u0661", "true", "[]", "9" * 5000, "-"])
+def test_a_number_is_written_with_digits_alone(refused, key, text):
+    [complaint] = refused(**{key: text})
+
+    assert complaint.startswith(f"{key} must be a whole number, got ")
+    assert complaint.isprintable()
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_a_negative_number_is_refused_as_such(refused, key):
+    [complaint] = refused(**{key: "-1"})
+
+    assert re.match(rf"{key} must be .*, got -1$", complaint)
+
+
+@pytest.mark.parametrize("key", SWITCHES)
+@pytest.mark.parametrize("text", ["True", "FALSE", "yes", "1", "0", " true", "null", "[]"])
+def test_a_switch_is_true_or_false(refused, key, text):
+    assert refused(**{key: text}) == [f"{key} must be true or false, got {json.dumps(text)}"]
+
+
+@pytest.mark.parametrize("key", LISTS + MAPS)
+@pytest.mark.parametrize(
+    "text",
+    ["x", "{", "1", "null", "true", '"x"', "[NaN]", "[" * 100_000, "[" + "9" * 5000 + "]", '{"a": Infinity}', "'"],
+)
+def test_a_list_or_map_that_cannot_be_read_is_refused(refused, key, text):
+    [complaint] = refused(**{key: text})
+
+    assert complaint.startswith(f"{key} must be a {'list' if key in LISTS else 'map'}, got ")
+    assert len(complaint) < 200
+
+
+@pytest.mark.parametrize(("key", "text"), [(key, "{}") for key in LISTS] + [(key, "[]") for key in MAPS])
+def test_a_list_is_no_map_and_a_map_no_list(refused, key, text):
+    [complaint] = refused(**{key: text})
+
+    assert complaint == f"{key} must be a {'list' if key in LISTS else 'map'}, got {json.dumps(text)}"
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [[None], [1], [[]], ["x"], [{}], [{"topic": None}], [{"name": None, "eventPattern": None, "to": []}], [[[[]]]]],
+)
+@pytest.mark.parametrize("key", LISTS)
+def test_an_entry_that_is_none_is_refused_by_its_place(refused, key, entries):
+    complaints = refused(**{key: entries})
+
+    assert complaints
+    assert all(one.startswith(f"{key}[0]") for one in complaints)
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ({"subscriptions": [{**EMAIL, "rawMessageDelivery": "x"}]}, "subscriptions[0].rawMessageDelivery must be "),
+        ({"subscriptions": [{**EMAIL, "filterPolicy": {}}]}, "subscriptions[0].filterPolicy must be "),
+        ({"subscriptions": [EMAIL, {"topic": "failures"}]}, "subscriptions[1] must have protocol; it takes topic, "),
+        ({"subscriptions": [{**EMAIL, "rawDelivery": True}]}, "subscriptions[0] must not have rawDelivery; it takes "),
+        ({"extraRules": [{"name": "x", "eventPattern": {}, "to": "both"}]}, "extraRules[0].eventPattern must be "),
+        (
+            {"maxAgeClasses": [{"days": "7", "name": "x"}]},
+            "maxAgeClasses[0].days must be a whole number from 0 to 3650",
+        ),
+        ({"maxAgeClasses": [{"days": 7, "tag": "x"}]}, "maxAgeClasses[0].tag must be a key, and optionally a value"),
+        ({"maxAgeClasses": [{"days": 7, "name": "*"}] * 2}, "maxAgeClasses[1] must be a class that a secret can get"),
+        ({"stuckHours": 0}, "stuckHours must be a whole number from 1 to 8760"),
+        ({"restartTargets": [FUNCTION_ARN, "x"]}, "restartTargets[1] must be the ARN of an ECS service"),
+        ({"changeWindow": {"start": "22:00"}}, "changeWindow must have end; it takes days (optional), start, end"),
+        ({"changeWindow": {"start": "22:00", "end": 240}}, "changeWindow.end must be a time of day in UTC"),
+        ({"retryBaseMinutes": 90}, "retryCapMinutes must be at least retryBaseMinutes, 90,"),
+        ({"deadLetterRetentionDays": 1}, "deadLetterRetentionDays must be at least queueRetentionDays, 7,"),
+        ({"tags": {"a": 1}}, "tags.a must be a tag whose value is text (in quotes)"),
+        ({"managedTag": {"key": "a", "value": True}}, "managedTag must be a tag whose value is text (in quotes)"),
+    ],
+)
+def test_complaints_write_names_as_the_config_does(refused, config, named):
+    [complaint] = [one for one in refused(**config) if "deadLetter" in one or not one.startswith("deadLetter")][:1]
+
+    assert complaint.startswith(named)
+    assert "_" not in complaint.partition(", got ")[0].replace("_.:/=+-@", "")
+
+
+def test_a_key_that_nobody_declared_is_refused_with_the_one_that_was_meant(refused):
+    assert refused(maxAgeDay="3") == ["maxAgeDay is not a setting; did you mean maxAgeDays?"]
+    assert refused(max_age_days="3") == ["max_age_days is not a setting; did you mean maxAgeDays?"]
+    [complaint] = refused(colour="red")
+    assert complaint == f"colour is not a setting; settings are {', '.join(sorted(KEYS))}"
+
+
+def test_keys_of_other_namespaces_are_none_of_our_business(run):
+    found = {}
+
+    run(lambda: found.update(configuration.read(pulumi.Config())), config={"aws:region": "eu-west-1", "x:y": "z"})
+
+    assert found == {}
+
+
+def test_everything_that_is_wrong_is_in_one_message(refused):
+    wrong = {
+        **dict.fromkeys(NUMBERS, "x"),
+        **dict.fromkeys(SWITCHES, "maybe"),
+        **dict.fromkeys(LISTS, "[null]"),
+        **dict.fromkeys(MAPS, "[]"),
+        "scheduleExpression": "rate(0 hours)",
+        "scheduleTimezone": "Mars/Olympus",
+        "remediationMode": "off",
+        "history": "never",
+        "runbookUrl": "docs/runbook.md",
+        "powertoolsLayerArn": "x",
+        "kmsKeyArn": "alias/aws/sqs",
+        "nobody": "x",
+    }
+
+    named = [complaint.split()[0].partition("[")[0] for complaint in refused(**wrong)]
+
+    assert sorted(named) == sorted([*KEYS, "nobody"])
+
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        *((key, SECRET) for key in KEYS),
+        ("scheduleExpression", f"cron(0 {SECRET}, got {SECRET} * * ? *)"),
+        ("kmsKeyArn", f"x, got {SECRET}"),
+        ("managedTag", json.dumps({"key": "a", "value": f"{SECRET}, got *"})),
+        ("tags", json.dumps({"a": f"{SECRET}, got *"})),
+        ("subscriptions", json.dumps([{**EMAIL, "endpoint": f"{SECRET}, got {SECRET}"}])),
+        ("subscriptions", json.dumps([{**EMAIL, "endpoint": [SECRET]}])),
+        ("subscriptions", json.dumps([{**EMAIL, "topic": f"{SECRET}, got x"}])),
+        ("subscriptions", json.dumps([{"topic": SECRET}])),
+        ("subscriptions", json.dumps([{**EMAIL, "more": f"x, got {SECRET}"}])),
+        ("subscriptions", json.dumps([{**EMAIL, "endpoint": f"{SECRET}@example.com"}] * 2)),
+        ("subscriptions", json.dumps([{**EMAIL, "filterPolicy": {"a": SECRET}}])),
+        ("extraRules", json.dumps([{"name": "x", "to": SECRET, "eventPattern": {"a": SECRET}}])),
+        ("maxAgeClasses", json.dumps([{"days": SECRET, "name": f"{SECRET} "}])),
+        ("maxAgeClasses", json.dumps([{"days": 1, "name": SECRET}] * 2)),
+        ("maxAgeClasses", json.dumps([{"days": 1, "tag": {"key": f"{SECRET}, got *"}}])),
+        ("maxAgeClasses", json.dumps([{"days": 1, "name": SECRET + str(number)} for number in range(100)])),
+        ("probeFunctions", json.dumps([FUNCTION_ARN, f"{SECRET}, got {SECRET}"])),
+        ("restartRoleArns", json.dumps([f"arn:aws:iam::111122223333:role/{SECRET}"] * 2)),
+        ("changeWindow", json.dumps({"start": SECRET, "end": SECRET})),
+        ("runbookUrl", f"http://{SECRET}, got {SECRET}"),
+        ("subscriptions", json.dumps([SECRET])),
+        ("subscriptions", f"[{SECRET}"),
+    ],
+)
+def test_a_secret_value_is_refused_without_repeating_it(refused, key, text):
+    complaints = refused(secret=[key], **{key: text})
+
+    assert complaints
+    for complaint in complaints:
+        assert complaint.startswith(key)
+        assert SECRET not in complaint
+        assert complaint.endswith(", got a secret value")
+
+
+def test_a_secret_tag_is_not_repeated_in_a_complaint_about_a_class(refused):
+    tag, classes = {"key": "audit", "value": SECRET}, [{"days": 1, "tag": {"key": "audit", "value": "no"}}]
+
+    assert refused(secret=["managedTag"], managedTag=tag, maxAgeClasses=classes) == [
+        "maxAgeClasses[0] must be a class that a secret can get into, got a secret value"
+    ]
+
+
+@pytest.mark.parametrize("secret", [["queueRetentionDays"], ["deadLetterRetentionDays"]])
+def test_a_secret_number_is_not_repeated_in_a_complaint_about_another(refused, secret):
+    [complaint] = refused(secret=secret, queueRetentionDays="13", deadLetterRetentionDays="12")
+
+    shown = {"queueRetentionDays": "13", "deadLetterRetentionDays": "12"}
+    for key, value in shown.items():
+        assert (value in complaint) is (key not in secret)
+
+
+def test_secret_endpoints_and_arns_stay_secret(run):
+    found = {}
+
+    def program():
+        settings = configuration.read(pulumi.Config())
+        pulumi.export("key", settings["kms_key_arn"])
+        pulumi.export("endpoint", settings["subscriptions"][0]["endpoint"])
+        for name, value in (("key", settings["kms_key_arn"]), ("endpoint", settings["subscriptions"][0]["endpoint"])):
+            pulumi.export(f"{name} is secret", pulumi.Output.from_input(value).is_secret())
+        found.update(settings)
+
+    config = {"rotation-guard:subscriptions": json.dumps([EMAIL]), "rotation-guard:kmsKeyArn": KEY_ARN}
+    outputs = run(program, config=config, secret_keys=tuple(config)).outputs
+
+    assert outputs == {
+        "key": KEY_ARN,
+        "key is secret": True,
+        "endpoint": "team@example.com",
+        "endpoint is secret": True,
+    }
+    assert found["subscriptions"][0]["topic"] == "failures"
+
+
+@pytest.mark.parametrize("key", ARNS)
+def test_arns_in_a_secret_list_stay_secret(run, key):
+    arn = FUNCTION_ARN if key != "restartRoleArns" else "arn:aws:iam::111122223333:role/automation"
+
+    def program():
+        settings: dict[str, Any] = {**configuration.read(pulumi.Config())}
+        [found] = settings[KEYS[key]]
+        pulumi.export("arn", found)
+        pulumi.export("secret", found.is_secret())
+
+    config = {f"rotation-guard:{key}": json.dumps([arn])}
+    assert run(program, config=config, secret_keys=tuple(config)).outputs == {"arn": arn, "secret": True}
+
+
+def test_the_program_refuses_bad_config_before_anything_is_made(run):
+    program = ROOT / "__main__.py"
+    messages = []
+
+    def refused_program():
+        with pytest.raises(InvalidSettings) as refusal:
+            runpy.run_path(str(program), run_name="__main__")
+        messages.append(str(refusal.value))
+
+    config = {"rotation-guard:maxAgeDays": "-1", "rotation-guard:demo": "maybe"}
+    assert run(refused_program, config=config).resources == []
+    assert messages == [
+        "rotation-guard has 2 settings that cannot be deployed:\n"
+        '  demo must be true or false, got "maybe"\n'
+        "  maxAgeDays must be a whole number from 0 to 3650, got -1"
+    ]

@@ -1,0 +1,120 @@
+"""Lists that do not fit into the policy of a role are refused; what fits is what the component's own policies show."""
+
+import re
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.remediation.remediation import Remediation
+from components.rotation_guard import RotationGuard
+from components.settings.validation import complaints_about
+from tests.components.samples.messages import rule
+
+QUOTA = 10_240
+"""Characters without white space, of all inline policies of a role
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:told"
+
+
+def functions(count):
+    return [f"arn:aws:lambda:eu-west-1:111122223333:function:rotate-{number:04}" for number in range(count)]
+
+
+def roles(count):
+    return [f"arn:aws:iam::111122223333:role/automation/restart-{number:04}" for number in range(count)]
+
+
+def find_most(setting, make, **given):
+    """How many entries are taken, by halving."""
+    low, high = 0, 1000
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if complaints_about({setting: make(middle), **given}) else (middle, high)
+    return low
+
+
+def written(recording, step):
+    """The characters of a step's policy as the component asks for it."""
+    return len(re.sub(r"\s", "", recording.named(ROLE_POLICY, f"rotation-guard-remediation-{step}").inputs["policy"]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "make", "step"), [("rotation_functions", functions, "retry"), ("restart_role_arns", roles, "restart")]
+)
+def test_a_list_may_be_as_long_as_the_policy_that_it_ends_in(deploy, setting, make, step):
+    given = {"restart_targets": functions(1)} if step == "restart" else {}
+    most = find_most(setting, make, **given)
+    assert most > 50
+
+    topics = {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC, "mode": "repair"}
+    fewer, fits = (
+        written(deploy(Remediation, "rotation-guard-remediation", {**topics, **given, setting: make(count)}), step)
+        for count in (most - 1, most)
+    )
+
+    # What the names of other resources add is not exact to the character.
+    assert fits <= QUOTA < fits + (fits - fewer) + 30
+
+
+@pytest.mark.parametrize(
+    ("setting", "make", "limit"),
+    [
+        ("rotation_functions", functions, " must be at most 10240 characters as a role's policy holds them, got "),
+        (
+            "restart_role_arns",
+            roles,
+            " must be, with restart_targets, at most 10240 characters as a role's policy holds them, got ",
+        ),
+    ],
+)
+def test_a_list_that_does_not_fit_is_refused(setting, make, limit):
+    [complaint] = complaints_about({setting: make(300)})
+    [hidden] = complaints_about({setting: make(300)}, hidden=frozenset({setting}))
+
+    assert complaint.startswith(f"{setting}{limit}")
+    assert int(complaint.rpartition(" ")[2]) > QUOTA
+    assert hidden == f"{setting}{limit}a secret value"
+
+
+def rules(count):
+    return [rule(name=f"r{number:04}") for number in range(count)]
+
+
+def test_extra_rules_may_be_as_many_as_the_policy_of_their_queue_holds(deploy):
+    """8,192 bytes (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html)."""
+    most = find_most("extra_rules", rules)
+    recording = deploy(RotationGuard, "rotation-guard", {"extra_rules": rules(most)})
+    policies = {one.name: len(one.inputs["policy"]) for one in recording.of_type("aws:sqs/queuePolicy:QueuePolicy")}
+    of_a_rule = len(', "arn:aws:events:eu-west-1:111122223333:rule/rotation-guard-events-extra-r0001-0a1b2c3"')
+
+    assert 8192 - of_a_rule - 30 < max(policies.values()) <= 8192
+
+    [complaint] = complaints_about({"extra_rules": rules(most + 1)})
+
+    assert complaint.startswith("extra_rules must be at most 8192 bytes as the policy of their queue names them, got 8")
+
+
+def test_the_functions_of_the_demo_and_a_key_count_as_well():
+    most = find_most("rotation_functions", functions)
+    key = {"kms_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/7d0e-11"}
+
+    assert find_most("rotation_functions", functions, demo=True) == most - 1
+    # It retries nothing with the key.
+    assert find_most("rotation_functions", functions, **key) == most
+
+
+def test_what_is_known_only_later_is_left_to_the_deployment():
+    assert complaints_about({"rotation_functions": [pulumi.Output.from_input(arn) for arn in functions(300)]}) == []
+
+
+def test_a_policy_that_is_known_only_later_fails_the_deployment_in_one_sentence(run):
+    def program():
+        arns: list[Any] = [pulumi.Output.from_input(arn) for arn in functions(300)]
+        RotationGuard("guard", {"rotation_functions": arns, "remediation_mode": "retry"})
+
+    with pytest.raises(
+        pulumi.RunError, match=r"^the policy of guard-remediation-retry must be at most 10240 characters"
+    ):
+        run(program)

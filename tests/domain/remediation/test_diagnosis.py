@@ -1,0 +1,278 @@
+"""What is true of a secret whose rotation failed, out of what AWS says of it."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from rotation_guard.domain.remediation.decisions import Mode
+from rotation_guard.domain.remediation.diagnosis import (
+    Described,
+    Diagnosis,
+    Unreadable,
+    diagnose,
+    effective_mode,
+    has_recovered,
+    pending_has_value,
+    probe_function,
+    restarts_on_rotation,
+    unreadable_diagnosis,
+    untouchable,
+    users,
+)
+from rotation_guard.domain.secret import ListedSecret
+
+ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
+PROBE = "arn:aws:lambda:eu-west-1:111122223333:function:can-login"
+FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:"
+FAILED_AT = "2026-03-01T00:50:20Z"
+SECRET = ListedSecret("orders/db", ARN, {}, "v2", "v3", "v1", rotation_enabled=True, primary_region="eu-west-1")
+SETTLED = replace(SECRET, pending_version_id=None)
+
+
+def tagged(**tags):
+    return replace(SECRET, tags={f"rotation-guard:{name.replace('_', '-')}": value for name, value in tags.items()})
+
+
+@pytest.mark.parametrize(
+    ("tag", "cap", "mode", "note"),
+    [
+        (None, "repair", Mode.NOTIFY, "has no tag"),
+        ("", "repair", Mode.NOTIFY, "has no tag"),
+        (" ", "repair", Mode.NOTIFY, "has no tag"),
+        ("yes", "repair", Mode.NOTIFY, "neither retry nor repair"),
+        ("repair!", "repair", Mode.NOTIFY, "neither retry nor repair"),
+        ("retry,repair", "repair", Mode.NOTIFY, "neither retry nor repair"),
+        ("notify", "repair", Mode.NOTIFY, ""),
+        ("retry", "repair", Mode.RETRY, ""),
+        # As IAM's condition reads it: what it would refuse is not opted in.
+        (" retry", "repair", Mode.NOTIFY, "neither retry nor repair"),
+        ("Retry", "repair", Mode.NOTIFY, "neither retry nor repair"),
+        ("repair", "repair", Mode.REPAIR, ""),
+        ("repair", "retry", Mode.RETRY, "allows repair; the stack's remediationMode allows no more than retry"),
+        ("repair", "notify", Mode.NOTIFY, "allows no more than notify"),
+        ("retry", "notify", Mode.NOTIFY, "allows no more than notify"),
+        ("notify", "notify", Mode.NOTIFY, ""),
+    ],
+)
+def test_a_secret_opts_in_and_the_stack_caps_it(tag, cap, mode, note):
+    secret = SECRET if tag is None else tagged(remediation=tag)
+
+    found, why = effective_mode(secret, cap)
+
+    assert found is mode
+    assert note in why
+    assert bool(note) == bool(why)
+
+
+def test_what_a_malformed_tag_says_is_not_repeated():
+    assert "hunter2" not in effective_mode(tagged(remediation="hunter2"), "repair")[1]
+    assert "hunter2" not in probe_function(tagged(probe="hunter2"), [PROBE])[1]
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [
+        (SECRET, ""),
+        (replace(SECRET, primary_region=None), ""),
+        (replace(SECRET, deleted_at=datetime(2026, 3, 1, tzinfo=UTC)), "marked for deletion"),
+        (replace(SECRET, owning_service="rds"), "belongs to the service rds, which rotates it by itself"),
+        (replace(SECRET, owning_service="rds", rotation_enabled=False), "service rds; its rotation is off."),
+        (replace(SECRET, owning_service="appflow"), "belongs to the service appflow, which does not rotate it."),
+        (replace(SECRET, type="SalesforceClientSecret"), "external secret (SalesforceClientSecret), which its partner"),
+        (replace(SECRET, type="Partner", rotation_enabled=False), "external secret (Partner); its rotation is off."),
+        (replace(SECRET, primary_region="us-east-1"), "replica: its primary is in us-east-1"),
+        # Nothing to move away from, and nobody else's: a rule of the decision's own.
+        (replace(SECRET, current_version_id=None), ""),
+    ],
+)
+def test_what_is_not_ours_is_not_touched(secret, why):
+    assert why in untouchable(secret)
+    assert bool(why) == bool(untouchable(secret))
+
+
+@pytest.mark.parametrize(
+    ("tag", "function", "strategy"),
+    [
+        (None, None, "unknown"),
+        (None, f"{FUNCTION}rotate-orders", "unknown"),
+        (None, f"{FUNCTION}SecretsManagerRDSPostgreSQLRotationSingleUser", "single"),
+        (None, f"{FUNCTION}SecretsManagerRDSPostgreSQLRotationMultiUser", "alternating"),
+        (None, f"{FUNCTION}orders-single-user", "single"),
+        (None, f"{FUNCTION}orders_alternating_users", "alternating"),
+        (None, "arn:aws:lambda:eu-west-1:111122223333:function:single-user", "single"),
+        ("alternating", f"{FUNCTION}orders-single-user", "alternating"),
+        (" Single ", f"{FUNCTION}orders-multi-user", "single"),
+        ("both", f"{FUNCTION}orders-multi-user", "alternating"),
+        ("both", None, "unknown"),
+    ],
+)
+def test_one_user_or_two_by_the_tag_or_the_functions_name(tag, function, strategy):
+    secret = SECRET if tag is None else tagged(users=tag)
+
+    assert users(secret, function) == strategy
+
+
+@pytest.mark.parametrize(
+    ("tag", "allowed", "found", "note"),
+    [
+        (None, [PROBE], "", "nothing can prove which version works"),
+        (PROBE, [PROBE], PROBE, ""),
+        ("can-login", [PROBE], PROBE, ""),
+        (" can-login ", ["arn:aws:lambda:eu-west-1:1:function:other", PROBE], PROBE, ""),
+        ("can-login", [], "", "not in probeFunctions"),
+        ("can-log", [PROBE], "", "not in probeFunctions"),
+        (f"{FUNCTION}other", [PROBE], "", "not in probeFunctions"),
+        (PROBE.replace("eu-west-1", "us-east-1"), [PROBE], "", "not in probeFunctions"),
+    ],
+)
+def test_only_a_probe_that_is_configured_is_asked(tag, allowed, found, note):
+    secret = SECRET if tag is None else tagged(probe=tag)
+
+    probe, why = probe_function(secret, allowed)
+
+    assert probe == found
+    assert note in why
+    assert bool(note) == bool(why)
+
+
+@pytest.mark.parametrize(
+    ("secret", "step", "answer"),
+    [
+        (SECRET, "createSecret", "unknown"),
+        (SECRET, None, "unknown"),
+        (SECRET, "setSecret", "yes"),
+        (SECRET, "testSecret", "yes"),
+        (SECRET, "finishSecret", "yes"),
+        (SETTLED, "setSecret", "unknown"),
+    ],
+)
+def test_the_failed_step_tells_whether_the_pending_version_has_a_value(secret, step, answer):
+    assert pending_has_value(secret, step) == answer
+
+
+def rotated(text):
+    return replace(SETTLED, last_rotated_at=datetime.fromisoformat(text))
+
+
+@pytest.mark.parametrize(
+    ("secret", "opened_with", "answer"),
+    [
+        pytest.param(SETTLED, "v2", False, id="nothing has happened"),
+        pytest.param(rotated("2026-03-01T00:50:19Z"), "v2", False, id="rotated before it failed"),
+        pytest.param(rotated("2026-03-01T00:50:20Z"), "v2", True, id="rotated in the same second"),
+        pytest.param(rotated("2026-03-01T01:50:21+01:00"), "v2", True, id="rotated after it failed"),
+        pytest.param(SETTLED, "v1", True, id="AWSCURRENT was moved by hand"),
+        pytest.param(SETTLED, None, False, id="nobody knows where it was"),
+        pytest.param(rotated("2026-03-01T01:00:00Z"), None, True, id="nobody knows where it was, rotated since"),
+        pytest.param(SECRET, "v1", False, id="moved, and a rotation is stuck again"),
+        pytest.param(replace(SETTLED, current_version_id=None), "v1", False, id="no version is in use"),
+    ],
+)
+def test_a_secret_has_recovered_once_it_has_a_new_value_and_nothing_is_stuck(secret, opened_with, answer):
+    assert has_recovered(secret, opened_with, FAILED_AT) is answer
+
+
+@pytest.mark.parametrize(
+    ("tag", "answer"), [(None, False), ("rotation", True), (" Rotation", True), ("repair", False), ("", False)]
+)
+def test_dependents_restart_after_any_rotation_where_the_tag_says_so(tag, answer):
+    assert restarts_on_rotation(SECRET if tag is None else tagged(restart_on=tag)) is answer
+
+
+def test_a_diagnosis_holds_all_that_a_decision_rests_on_and_goes_through_json():
+    labels = {"v1": ("AWSPREVIOUS",), "v2": ("AWSCURRENT",), "v3": ("AWSPENDING",)}
+    secret = tagged(remediation="repair", probe="can-login", fallback=" Allowed ", restart_on="rotation")
+    planned = [{"target": "ecs:shop/orders", "arn": "arn", "state": "wanted", "why": ""}]
+    made = {
+        "v3": datetime(2026, 3, 1, 0, 50, tzinfo=UTC),
+        "v2": datetime(2026, 2, 1, tzinfo=UTC),
+        "gone": datetime(2025, 1, 1, tzinfo=UTC),
+    }
+
+    diagnosis = diagnose(
+        Described(secret, labels, f"{FUNCTION}orders-single-user"),
+        kind="RotationFailed",
+        failed_step="setSecret",
+        cap="retry",
+        probes=[PROBE],
+        restarts=planned,
+        created=made,
+    )
+
+    assert diagnosis == Diagnosis(
+        secret_arn=ARN,
+        name="orders/db",
+        versions={version: list(held) for version, held in labels.items()},
+        current="v2",
+        pending="v3",
+        previous="v1",
+        created={"v3": "2026-03-01T00:50:00Z", "v2": "2026-02-01T00:00:00Z"},
+        pending_has_value="yes",
+        users="single",
+        failed_step="setSecret",
+        rotation_on=True,
+        rotation_function=f"{FUNCTION}orders-single-user",
+        untouchable="",
+        mode="retry",
+        mode_note=diagnosis.mode_note,
+        probe=PROBE,
+        probe_note="",
+        fallback=True,
+        test_only=False,
+        restart_on_rotation=True,
+        restarts=planned,
+    )
+    assert "no more than retry" in diagnosis.mode_note
+    assert Diagnosis.of(json.loads(json.dumps(diagnosis.as_dict()))) == diagnosis
+
+
+def test_a_diagnosis_that_another_version_of_the_product_wrote_is_read_as_far_as_it_is_known():
+    """An execution waits for hours with what one version has written, while another is deployed."""
+    diagnosis = Diagnosis(ARN, name="orders/db", current="v2", last_rotated_at=FAILED_AT)
+    written = diagnosis.as_dict()
+
+    assert Diagnosis.of({**written, "a_field_of_tomorrow": True}) == diagnosis
+    del written["last_rotated_at"]
+    assert Diagnosis.of(written) == replace(diagnosis, last_rotated_at=None)
+
+
+def test_a_diagnosis_says_when_aws_last_completed_a_rotation():
+    rotated_at = datetime(2026, 3, 1, 0, 50, 20, tzinfo=UTC)
+    found = Described(replace(SECRET, last_rotated_at=rotated_at), {})
+
+    diagnosis = diagnose(
+        found, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
+    )
+
+    assert diagnosis.last_rotated_at == FAILED_AT
+
+
+@pytest.mark.parametrize(("tag", "answer"), [(None, False), ("allowed", True), ("yes", False), ("not allowed", False)])
+def test_falling_back_is_allowed_by_one_word(tag, answer):
+    secret = SECRET if tag is None else tagged(fallback=tag)
+    described = Described(secret, {})
+
+    diagnosis = diagnose(
+        described, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
+    )
+
+    assert diagnosis.fallback is answer
+
+
+def test_a_test_of_a_rotation_is_told_apart():
+    described = Described(SECRET, {})
+
+    diagnosis = diagnose(
+        described, kind="TestRotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
+    )
+
+    assert diagnosis.test_only is True
+
+
+def test_of_a_secret_that_cannot_be_looked_at_its_name_is_known_and_why():
+    diagnosis = unreadable_diagnosis(ARN, Unreadable("It is gone."))
+
+    assert (diagnosis.name, diagnosis.untouchable, diagnosis.mode) == ("orders/db", "It is gone.", "notify")
+    assert (diagnosis.current, diagnosis.probe, diagnosis.rotation_on) == (None, "", False)

@@ -1,0 +1,380 @@
+"""What programs are told of an incident, and what nobody is."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rotation_guard.domain.remediation.notification_payload import NAMED, facts_of
+from rotation_guard.domain.remediation.notifications import notice_of
+from tests.handlers.remediation.transitions import (
+    ARN,
+    EXECUTION,
+    FUNCTION,
+    OPENED_AT,
+    TURNS,
+    decided,
+    held,
+    incident,
+    repaired,
+    resolved,
+)
+
+MARKER = "hunter2"
+SMALL = 4
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.decimals() | st.binary(max_size=SMALL),
+    lambda inner: st.lists(inner, max_size=SMALL) | st.dictionaries(st.text(max_size=SMALL), inner, max_size=SMALL),
+    max_leaves=8,
+)
+NAMES = sorted({*repaired(), "evidence", "notes"})
+ROWS = st.dictionaries(st.sampled_from(NAMES), ANYTHING)
+
+
+def test_the_facts_are_what_the_row_says():
+    row = repaired(owner="payments", rotation_function=FUNCTION, rotation_on=True, failed_steps={"setSecret"})
+
+    facts = facts_of("recovered", EXECUTION, row, runbook_url="https://example.com/book")
+
+    assert facts == {
+        "schema": "rotation-guard/1",
+        "turn": "recovered",
+        "severity": "RESOLVED",
+        "secret": "orders/db",
+        "owner": "payments",
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "secret_arn": ARN,
+        "secret_name": "orders/db",
+        "opened_at": OPENED_AT,
+        "execution": EXECUTION,
+        "outcome": "rolled forward",
+        "reason": "AWSCURRENT is on the version that this incident moved it to, and a probe proved that it works.",
+        "closed_at": "2026-03-01T01:20:00Z",
+        "kind": "RotationFailed",
+        "occurred_at": "2026-03-01T00:50:20Z",
+        "failed_step": "setSecret",
+        "failed_steps": ["setSecret"],
+        "failures": 5,
+        "last_failure_at": "2026-03-01T01:15:00Z",
+        "function": FUNCTION,
+        "log_group": "/aws/lambda/orders-rotation",
+        "is_rotation_enabled": True,
+        "unreadable": None,
+        "mode": "repair",
+        "attempts": 1,
+        "error": None,
+        "actions": [
+            {
+                "action": "decide",
+                "at": "2026-03-01T01:06:00Z",
+                "outcome": None,
+                "rule": "retry",
+                "reason": "Retry 1 of 3: no probe tells.",
+            },
+            {"action": "retry", "at": "2026-03-01T01:06:01Z", "number": 1, "outcome": "asked"},
+            {"action": "retry", "at": "2026-03-01T01:06:02Z", "number": 1, "outcome": "reattempted"},
+            {"action": "rolled forward", "at": "2026-03-01T01:16:01Z", "from": "v1", "to": "v2", "outcome": "asked"},
+            {"action": "rolled forward", "at": "2026-03-01T01:16:02Z", "from": "v1", "to": "v2", "outcome": "done"},
+            {"action": "restart", "at": "2026-03-01T01:17:00Z", "target": "ecs:shop/orders", "outcome": "started"},
+            {"action": "restart", "at": "2026-03-01T01:19:00Z", "target": "ecs:shop/orders", "outcome": "settled"},
+        ],
+        "now": {
+            "current": "v2",
+            "pending": None,
+            "previous": "v1",
+            "evidence": {"current": "works", "pending": "absent", "previous": "unknown", "notes": []},
+        },
+        "restarts": [
+            {"target": "ecs:shop/orders", "arn": "arn:ecs", "state": "settled", "why": None},
+            {"target": "lambda:api", "arn": "arn:lambda", "state": "refused", "why": "It is not among them."},
+        ],
+        "held": None,
+        "links": {
+            "execution": facts["links"]["execution"],
+            "secret": facts["links"]["secret"],
+            "log": facts["links"]["log"],
+            "runbook": "https://example.com/book#rolled-forward",
+        },
+        "next": None,
+        "commands": [],
+    }
+    assert facts["links"]["execution"].endswith(EXECUTION)
+    assert "name=orders%2Fdb" in facts["links"]["secret"]
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("row", [{}, incident(), repaired(), {"secret_arn": ARN, "opened_at": OPENED_AT}])
+def test_every_turn_has_the_same_fields(turn, row):
+    facts = facts_of(turn, EXECUTION, row)
+
+    assert facts.keys() == facts_of("recovered", EXECUTION, repaired()).keys()
+    assert facts["now"].keys() == {"current", "pending", "previous", "evidence"}
+    assert facts["links"].keys() == {"execution", "secret", "log", "runbook"}
+    assert json.loads(json.dumps(facts)) == facts
+
+
+@pytest.mark.parametrize(
+    ("turn", "outcome", "expected"),
+    [
+        ("opened", None, None),
+        ("retried", None, None),
+        ("recovered", "recovered by AWS", "recovered by AWS"),
+        ("recovered", "recovered by retry", "recovered by retry"),
+        ("recovered", "fallen back", "fallen back"),
+        ("recovered", None, None),
+        ("recovered", "escalated", None),
+        ("restarted", "restarted", "restarted"),
+        ("escalated", "restarted", "escalated"),
+        ("escalated", None, "escalated"),
+        ("held", "held", "held"),
+        ("held_burst", None, "held"),
+        ("reminder", "escalated", "escalated"),
+        ("resolved", "resolved", "resolved"),
+        ("missing", None, "escalated"),
+        ("unidentified", None, None),
+    ],
+)
+def test_the_outcome_is_the_turns_own_where_it_has_one(turn, outcome, expected):
+    assert facts_of(turn, EXECUTION, incident(outcome=outcome))["outcome"] == expected
+
+
+@pytest.mark.parametrize("turn", ["resolved", "reminder", "escalated", "recovered"])
+def test_the_execution_is_the_incidents_own_whoever_tells(turn):
+    teller = EXECUTION.replace("RotationFailed-1", "RotationIncidentStalled-2")
+
+    facts = facts_of(turn, teller, resolved())
+
+    assert facts["execution"] == EXECUTION
+    assert facts["links"]["execution"].endswith(EXECUTION)
+    # Of a step that failed for good, it is the one in which it did.
+    assert facts_of(turn, teller, resolved(), error="States.Timeout")["execution"] == teller
+    assert facts_of(turn, teller, {"secret_arn": ARN})["execution"] == teller
+
+
+def test_a_reminder_is_about_the_failure_that_it_reminds_of():
+    failure = {"reminded_at": "2026-03-02T02:00:00Z", "reminded_step": "testSecret"}
+
+    facts = facts_of("reminder", EXECUTION, repaired() | {"outcome": "escalated"} | failure)
+
+    assert (facts["last_failure_at"], facts["failed_step"], facts["failures"]) == (
+        failure["reminded_at"],
+        "testSecret",
+        None,
+    )
+    assert facts["occurred_at"] == "2026-03-01T00:50:20Z"
+    assert facts["failed_steps"] == ["setSecret", "testSecret"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "is_known"), [("opened", True), ("escalated", True), ("recovered", False), ("resolved", False)]
+)
+def test_what_could_not_be_read_before_a_new_value_is_no_news_after_it(turn, is_known):
+    facts = facts_of(turn, EXECUTION, incident(unreadable="It may not be looked at."))
+
+    assert facts["unreadable"] == ("It may not be looked at." if is_known else None)
+
+
+def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
+    seen = {"v2": ["AWSCURRENT"], "v3": ["AWSPENDING"]}
+    row = resolved(new_value_versions=seen, evidence={"current": "broken"})
+
+    now = facts_of("resolved", EXECUTION, row)["now"]
+
+    assert now == {"current": "v2", "pending": "v3", "previous": None, "evidence": None}
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (FUNCTION, "/aws/lambda/orders-rotation"),
+        (f"{FUNCTION}:live", "/aws/lambda/orders-rotation"),
+        ("orders-rotation", None),
+        (f"{FUNCTION} hunter2", None),
+        (None, None),
+    ],
+)
+def test_only_the_arn_of_a_function_is_one(function, expected):
+    facts = facts_of("opened", EXECUTION, incident(rotation_function=function))
+
+    assert facts["log_group"] == expected
+    assert facts["function"] == (function if expected else None)
+
+
+def test_account_and_region_are_those_of_the_secret_or_else_of_the_execution():
+    facts = facts_of("unidentified", EXECUTION, {})
+
+    assert (facts["account"], facts["region"]) == ("123456789012", "eu-west-1")
+    elsewhere = incident(secret_arn=ARN.replace("eu-west-1:123456789012", "us-gov-west-1:999999999999"))
+    assert [facts_of("opened", EXECUTION, elsewhere)[name] for name in ("account", "region")] == [
+        "999999999999",
+        "us-gov-west-1",
+    ]
+
+
+def test_a_burst_can_be_filtered_by_every_secret_and_owner_in_it():
+    burst = [{**one, "owner": f"team {number % 2}"} for number, one in enumerate(held(30))]
+
+    facts = facts_of("held_burst", EXECUTION, {}, held=burst)
+
+    assert facts["secret"] == [one["secret_name"] for one in burst]
+    assert facts["owner"] == ["team 0", "team 1"]
+    longest = [{**one, "secret_name": f"{number:03}{'n' * 509}"} for number, one in enumerate(held(999))]
+    assert len(json.dumps(facts_of("held_burst", EXECUTION, {}, held=longest)["secret"])) <= 8000
+
+
+def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
+    heard = {"kind": "Rotation Stuck", "occurred_at": "2026-03-01T00:50:20Z", "failed_step": None, "secret_arn": ARN}
+
+    facts = facts_of("opened", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, heard=heard)
+
+    assert (facts["kind"], facts["occurred_at"], facts["secret_name"]) == (
+        "Rotation Stuck",
+        "2026-03-01T00:50:20Z",
+        "orders/db",
+    )
+    assert facts["failures"] is facts["mode"] is None
+
+
+def test_a_secret_that_only_the_event_names_is_named():
+    assert facts_of("unidentified", EXECUTION, {}, heard={"secret_arn": ARN})["secret_name"] == "orders/db"
+
+
+def test_what_was_resolved_says_since_when_and_by_what_and_nothing_of_the_labels_of_before():
+    facts = facts_of("resolved", EXECUTION, resolved(evidence={"current": "broken"}))
+
+    assert facts["reason"] == "A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded)."
+    assert facts["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
+    assert facts["closed_at"] == "2026-03-01T01:20:00Z"
+
+
+@pytest.mark.parametrize("by", [None, "hunter2"])
+def test_by_what_it_was_resolved_is_one_of_our_words_or_none(by):
+    facts = facts_of("resolved", EXECUTION, resolved() | {"resolved_by": by})
+
+    assert facts["reason"] == "A new value is in use since 2026-03-01T09:00:00Z."
+
+
+def test_of_an_incident_whose_row_is_gone_only_its_secret_is_known():
+    facts = facts_of("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, runbook_url="https://x")
+
+    assert (facts["secret_name"], facts["opened_at"], facts["kind"]) == ("orders/db", OPENED_AT, None)
+    assert facts["reason"].startswith("Its row is missing from the Incidents table")
+    assert facts["links"]["runbook"] == "https://x#missing"
+
+
+@pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])
+def test_labels_of_before_a_new_value_are_not_called_those_of_now(outcome):
+    row = incident(outcome=outcome, evidence={"current": "broken"})
+
+    assert set(facts_of("recovered", EXECUTION, row)["now"].values()) == {None}
+
+
+def test_labels_that_show_no_unfinished_rotation_are_those_of_now():
+    row = incident(outcome="recovered by AWS", versions={"v2": ["AWSCURRENT", "AWSPENDING"], "v1": ["AWSPREVIOUS"]})
+
+    now = facts_of("recovered", EXECUTION, row)["now"]
+
+    assert (now["current"], now["pending"], now["previous"]) == ("v2", None, "v1")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("States.Timeout", "States.Timeout"),
+        ("ClientError", "ClientError"),
+        ("the password is hunter2", "unknown"),
+        ({"Cause": "hunter2"}, "unknown"),
+    ],
+)
+def test_an_error_is_told_by_its_name_alone(error, expected):
+    assert facts_of("escalated", EXECUTION, incident(), error=error)["error"] == expected
+
+
+def test_counts_are_numbers_whatever_dynamodb_makes_of_them():
+    facts = facts_of("opened", EXECUTION, incident(failures=Decimal("5"), attempts=Decimal("2")))
+
+    assert (facts["failures"], facts["attempts"]) == (5, 2)
+
+
+@pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])
+def test_what_a_probe_disproved_before_a_new_value_is_not_said_of_it(outcome):
+    before = {"versions": {"v1": ["AWSCURRENT"]}, "evidence": {"current": "broken", "notes": []}}
+
+    facts = facts_of("recovered", EXECUTION, incident(outcome=outcome, **before))
+
+    assert facts["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
+
+
+def test_a_burst_is_counted_and_the_first_of_it_are_named():
+    burst = held(200)
+
+    facts = facts_of("held_burst", EXECUTION, {}, held=burst)
+
+    assert facts["held"] == {"count": 200, "secrets": burst[:NAMED]}
+    assert facts["outcome"] == "held"
+    assert "maxActionsPerHour" in facts["reason"]
+    assert facts["secret_arn"] is facts["opened_at"] is None
+
+
+def test_the_latest_actions_are_kept_where_there_are_too_many():
+    actions = [decided("retry", number=number, reason="r" * 300) for number in range(1000)]
+
+    kept = facts_of("escalated", EXECUTION, incident(actions=actions))["actions"]
+
+    assert [one["number"] for one in kept] == list(range(1000 - len(kept), 1000))
+    assert 10 < len(kept) < 30
+
+
+def planted():
+    """Rows and events with a marker wherever nobody has foreseen it, and where there should be a word."""
+    more = {"SecretString": MARKER, MARKER: MARKER, "more": [{"value": MARKER}]}
+    words = dict.fromkeys(("event_type", "failed_step", "mode", "occurred_at", "last_failure_at", "closed_at"), MARKER)
+    evidence = {"current": MARKER, "pending": "works", "previous": [MARKER], **more}
+    row = repaired(
+        **more,
+        error_message=MARKER,
+        full_event={"detail": MARKER},
+        moved={"how": MARKER},
+        event_ids={MARKER},
+    )
+    row |= words | {
+        "outcome": MARKER,
+        "evidence": evidence,
+        "versions": {f"{MARKER} v": ["AWSCURRENT"], "v1": [MARKER]},
+    }
+    row["actions"] = [{**one, "evidence": evidence, "at": MARKER, **more} for one in row["actions"]]
+    row["actions"] += [{"action": MARKER, "outcome": MARKER}, {"action": "retry", "number": MARKER, "to": f"{MARKER}!"}]
+    row["restarts"] = [{**one, "state": MARKER, "handle": MARKER, **more} for one in row["restarts"]]
+    heard = {"kind": MARKER, "source": MARKER, "identity": MARKER, "occurred_at": MARKER, "failed_step": MARKER, **more}
+    return row, heard
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_nothing_that_nobody_has_foreseen_is_told(turn):
+    row, heard = planted()
+    assert MARKER in json.dumps(row, default=str)
+
+    notice = notice_of(facts_of(turn, EXECUTION, row, heard=heard, error=f"{MARKER}!"))
+
+    assert MARKER not in json.dumps([notice.subject, notice.text, notice.facts])
+
+
+@given(row=ROWS, heard=st.none() | ROWS, error=ANYTHING, turn=st.sampled_from(TURNS))
+def test_whatever_a_row_holds_the_facts_are_plain_words_on_one_line(row, heard, error, turn):
+    facts = facts_of(turn, EXECUTION, row, heard=heard, error=error)
+
+    def walk(value):
+        if isinstance(value, str):
+            yield value
+        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from walk(inner)
+
+    for text in walk(facts):
+        assert (text.isascii() and text.isprintable()) or not text
+        assert not {'"', "\\"} & {*text}
+    assert json.loads(json.dumps(facts)) == facts

@@ -1,0 +1,518 @@
+"""What people read about an incident."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.release import resolve_runbook
+from handlers.adapters.topics import messages
+from rotation_guard.domain.remediation.decisions import RULES
+from rotation_guard.domain.remediation.notifications import SUBJECT_LENGTH
+from tests.handlers.remediation.transitions import (
+    ARN,
+    EXECUTION,
+    FUNCTION,
+    NOT_LISTED,
+    RUNBOOK,
+    SETTLED,
+    TURNS,
+    decided,
+    held,
+    incident,
+    repaired,
+    resolved,
+    told,
+    unwrap,
+)
+from tests.paths import ROOT
+
+LINKS = [
+    "Secret: https://eu-west-1.console.aws.amazon.com/secretsmanager/secret?name=orders%2Fdb&region=eu-west-1",
+    "Execution: https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1"
+    f"#/v2/executions/details/{EXECUTION}",
+]
+REMEDIATION = ROOT / "docs" / "remediation.md"
+LARGEST_MESSAGE = 262_144
+"""Bytes (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+
+
+def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
+    row = incident(owner="payments", rotation_function=FUNCTION, rotation_on=True)
+
+    notice = told("opened", row, runbook_url=RUNBOOK)
+
+    assert notice.subject == "AT RISK orders/db 123456789012 eu-west-1: rotation failed at setSecret"
+    assert notice.text.split("\n") == [
+        "AT RISK: the rotation of orders/db failed at setSecret.",
+        "No probe has proved that AWSCURRENT works: check that applications can log in.",
+        "",
+        f"Secret: {ARN}",
+        "Owner: payments",
+        "Account: 123456789012",
+        "Region: eu-west-1",
+        "Function: orders-rotation",
+        "Execution:",
+        f"  {EXECUTION}",
+        "",
+        "When: 2026-03-01T00:50:20Z (RotationFailed)",
+        "Done: nothing yet.",
+        "Now: AWSCURRENT is on version v1, which is what applications read; AWSPENDING is",
+        "  on version v2: the rotation is unfinished.",
+        "",
+        "Next:",
+        "1. AWS tries again by itself, then rotation-guard looks at the secret. Another",
+        "   notice follows when this is over.",
+        "2. Read the log of the rotation function orders-rotation at setSecret. It is in",
+        "   /aws/lambda/orders-rotation, unless the function's configuration names",
+        "   another log group:",
+        "",
+        "   aws logs filter-log-events --log-group-name /aws/lambda/orders-rotation --start-time 1772325320000 "
+        "--query 'events[].[message]' --output text --region eu-west-1",
+        "",
+        "3. Do not clear AWSPENDING: it may be the only copy of a password that is live",
+        "   already.",
+        "",
+        LINKS[0],
+        "Log: https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
+        "#logsV2:log-groups/log-group/$252Faws$252Flambda$252Forders-rotation",
+        LINKS[1],
+        "Runbook: https://example.com/runbook#opened",
+    ]
+
+
+def test_a_closed_notice_tells_what_was_done_and_when():
+    notice = told("recovered", repaired(), runbook_url=RUNBOOK)
+
+    assert notice.subject == "RESOLVED orders/db 123456789012 eu-west-1: rolled forward"
+    lines = unwrap(notice.text)
+    assert lines[0] == "RESOLVED: the rotation of orders/db failed at setSecret: rolled forward."
+    start = next(index for index, line in enumerate(lines) if line.startswith("When:"))
+    assert lines[start : start + 9] == [
+        "When: 2026-03-01T00:50:20Z (RotationFailed); 5 failures, the last at 2026-03-01T01:15:00Z",
+        "Why: AWSCURRENT is on the version that this incident moved it to, and a probe proved that it works.",
+        "Done:",
+        "- 2026-03-01T01:06:01Z retry 1: reattempted",
+        "- 2026-03-01T01:16:01Z rolled forward, AWSCURRENT to version v2: done",
+        "- 2026-03-01T01:19:00Z restart of ecs:shop/orders: settled",
+        "- not restarted: lambda:api: It is not among them.",
+        "Now: AWSCURRENT is on version v2, which is what applications read.",
+        "Probe: AWSCURRENT works.",
+    ]
+    assert lines[-1] == "Runbook: https://example.com/runbook#rolled-forward"
+
+
+def test_the_facts_say_what_to_do_next_as_the_text_does():
+    notice = told("escalated", incident(actions=[decided("orphaned")]))
+
+    assert {f"   {command}" for command in notice.facts["commands"]} <= {*notice.text.splitlines()}
+    assert len(notice.facts["commands"]) == 4
+    assert notice.facts["next"].startswith("Find out why it keeps failing. Read the log of the rotation function")
+
+
+@pytest.mark.parametrize(
+    ("turn", "changes", "event", "headline"),
+    [
+        ("opened", {}, "rotation failed at setSecret", "the rotation of orders/db failed at setSecret."),
+        (
+            "opened",
+            {"event_type": "RotationAbandoned", "failed_step": None},
+            "rotation was abandoned",
+            "the rotation of orders/db was abandoned.",
+        ),
+        (
+            "opened",
+            {"event_type": "TestRotationFailed"},
+            "rotation failed its test at setSecret",
+            "the rotation of orders/db failed its test at setSecret.",
+        ),
+        (
+            "opened",
+            {"event_type": "Rotation Stuck", "failed_step": None},
+            "rotation is stuck",
+            "the rotation of orders/db is stuck.",
+        ),
+        (
+            "recovered",
+            {"outcome": "recovered by AWS"},
+            "recovered by AWS",
+            "the rotation of orders/db failed at setSecret: recovered by AWS.",
+        ),
+        ("recovered", {"outcome": "recovered by retry"}, "recovered by retry", None),
+        ("recovered", {"outcome": "fallen back"}, "fallen back", None),
+        ("recovered", {}, "recovered", "the rotation of orders/db failed at setSecret: recovered."),
+        (
+            "escalated",
+            {},
+            "rotation escalated at setSecret",
+            "the rotation of orders/db failed at setSecret: escalated.",
+        ),
+        (
+            "escalated",
+            {"event_type": "RotationSucceeded", "failed_step": None},
+            "rotation escalated",
+            "orders/db has a new value: escalated.",
+        ),
+        (
+            "escalated",
+            {"restarts": [{**SETTLED, "state": "failed"}]},
+            "restart of dependents failed",
+            "orders/db has a new value, and a restart of what uses it failed.",
+        ),
+        ("held", {}, "rotation rate limited", None),
+        (
+            "reminder",
+            {"outcome": "escalated"},
+            "rotation still fails at setSecret",
+            "the rotation of orders/db still fails at setSecret: escalated, and not resolved since.",
+        ),
+        (
+            "reminder",
+            {"outcome": "escalated", "failed_step": None},
+            "rotation still fails",
+            "the rotation of orders/db still fails: escalated, and not resolved since.",
+        ),
+        ("resolved", {"outcome": "resolved"}, "new value in use", "the incident of orders/db is resolved."),
+        ("missing", {}, "incident record lost", "the record of the incident of orders/db is lost."),
+        (
+            "restarted",
+            {"restarts": [SETTLED, NOT_LISTED]},
+            "dependents restarted",
+            "orders/db has a new value; its dependents were restarted.",
+        ),
+        (
+            "restarted",
+            {"restarts": [NOT_LISTED]},
+            "dependents not restarted",
+            "orders/db has a new value; its dependents were not restarted.",
+        ),
+    ],
+)
+def test_a_subject_names_severity_secret_account_region_and_what_happened(turn, changes, event, headline):
+    notice = told(turn, incident(**changes))
+
+    severity = notice.facts["severity"]
+    assert notice.subject == f"{severity} orders/db 123456789012 eu-west-1: {event}"
+    assert headline is None or unwrap(notice.text)[0] == f"{severity}: {headline}"
+
+
+def test_a_step_that_broke_while_dependents_were_restarted_is_no_failed_restart():
+    notice = told("escalated", incident(restarts=[{**SETTLED, "state": "started"}]), error="States.Timeout")
+
+    assert notice.subject.endswith(": rotation escalated at setSecret")
+
+
+def test_a_notice_of_what_was_resolved_tells_by_what_and_asks_for_nothing():
+    lines = unwrap(told("resolved", resolved()).text)
+
+    assert lines[0] == "RESOLVED: the incident of orders/db is resolved."
+    for line in (
+        "When: 2026-03-01T00:50:20Z (RotationFailed)",
+        "Why: A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded).",
+        "Now: the labels were not looked at.",
+        "1. No action required.",
+    ):
+        assert line in lines
+
+
+def test_a_reminder_tells_of_the_failure_that_it_reminds_of_and_of_none_as_new():
+    row = repaired() | {"outcome": "escalated", "reminded_at": "2026-03-02T02:00:00Z"}
+
+    text = told("reminder", row).text
+
+    assert "it failed again at 2026-03-02T02:00:00Z" in " ".join(unwrap(text))
+    # When the incident was closed, that was the last of five.
+    assert "2026-03-01T01:15:00Z" not in text
+
+
+@pytest.mark.parametrize("turn", ["opened", "escalated"])
+def test_a_secret_that_is_gone_is_reported_as_that(turn):
+    gone = "Secrets Manager does not know it: it is gone."
+    row = incident(unreadable=gone, versions=None, failed_step=None, reason=gone, actions=[decided("untouchable")])
+
+    lines = unwrap(told(turn, row).text)
+
+    assert lines[1] == gone
+    assert "Now: the labels could not be read." in lines
+
+
+def test_after_createsecret_the_password_is_said_to_be_what_it_was():
+    assert "The password was not changed yet" in told("opened", incident(failed_step="createSecret")).text
+    twice = incident(failed_step="createSecret", failed_steps={"setSecret", "createSecret"})
+    assert "The password was not changed yet" not in told("opened", twice).text
+
+
+def test_a_notice_of_an_incident_whose_row_is_gone_claims_to_know_nothing():
+    lines = unwrap(told("missing", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}).text)
+
+    assert "Why: Its row is missing from the Incidents table, so what was done about it is not known." in lines
+    assert "Done: not known." in lines
+    assert f"   aws secretsmanager describe-secret --secret-id {ARN} --region eu-west-1" in lines
+
+
+def test_a_failure_without_a_secret_is_told_all_the_same():
+    heard = {"kind": "RotationFailed", "occurred_at": "2026-03-01T00:50:20Z"}
+
+    notice = told("unidentified", {}, heard=heard, runbook_url=RUNBOOK)
+
+    assert notice.subject == "AT RISK an unidentified secret 123456789012 eu-west-1: rotation failed"
+    assert notice.text.splitlines()[-1] == "Runbook: https://example.com/runbook#unidentified"
+    assert "Secret:" not in notice.text
+    assert "Now:" not in notice.text
+
+
+def test_a_broken_step_is_named_in_place_of_a_reason():
+    notice = told("escalated", incident(reason="So it is."), error="States.Timeout")
+
+    assert "A step of the workflow failed for good: States.Timeout." in notice.text.splitlines()
+    assert "Why:" not in notice.text
+
+
+def test_an_incident_whose_row_cannot_be_read_is_told_as_far_as_it_is_known():
+    notice = told("escalated", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}, error="States.Timeout")
+
+    assert notice.subject == "AT RISK orders/db 123456789012 eu-west-1: rotation escalated"
+    assert "Now: the labels were not looked at." in notice.text.splitlines()
+    assert LINKS[0] in notice.text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("versions", "now"),
+    [
+        (None, "the labels were not looked at."),
+        ({}, "the labels were not looked at."),
+        ({"v1": ["AWSPENDING"]}, "no version holds AWSCURRENT."),
+        ({"v1": ["AWSCURRENT"]}, "AWSCURRENT is on version v1, which is what applications read."),
+        ({"v1": ["AWSCURRENT", "AWSPENDING"]}, "AWSCURRENT is on version v1, which is what applications read."),
+    ],
+)
+def test_a_notice_says_which_version_is_in_use(versions, now):
+    assert f"Now: {now}" in unwrap(told("opened", incident(versions=versions)).text)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        ({"current": "broken", "pending": "works"}, "Probe: AWSCURRENT does not work, AWSPENDING works."),
+        (
+            {"current": "unknown", "pending": "absent", "notes": ["The probe of AWSCURRENT timed out after 10 s."]},
+            "Probe: nothing is proven. The probe of AWSCURRENT timed out after 10 s.",
+        ),
+    ],
+)
+def test_a_notice_says_what_the_probe_said(evidence, said):
+    assert said in unwrap(told("escalated", incident(evidence=evidence)).text)
+
+
+def test_nothing_is_said_of_a_probe_that_nobody_asked():
+    assert "Probe" not in told("escalated").text
+
+
+@pytest.mark.parametrize(
+    ("state", "why", "line"),
+    [
+        ("failed", "AWS refused it: X.", "- restart of ecs:shop/orders: failed: AWS refused it: X."),
+        ("covered", "", "- restart of ecs:shop/orders: covered"),
+        ("refused", "It is not among them.", "- not restarted: ecs:shop/orders: It is not among them."),
+    ],
+)
+def test_each_restart_is_told_with_its_state_and_why(state, why, line):
+    restart = {**SETTLED, "state": state, "why": why}
+
+    assert line in told("escalated", incident(restarts=[restart])).text.splitlines()
+
+
+@pytest.mark.parametrize("turn", ["escalated", "reminder"])
+@pytest.mark.parametrize(
+    ("rule", "reason", "labels", "line"),
+    [
+        (
+            "untouchable",
+            "It is marked for deletion.",
+            {"v1": ["AWSCURRENT"]},
+            "The secret is marked for deletion: applications cannot read it.",
+        ),
+        (
+            "no AWSCURRENT",
+            "No version holds AWSCURRENT.",
+            {"v2": ["AWSPENDING"]},
+            "No version of the secret holds AWSCURRENT: applications cannot read it.",
+        ),
+    ],
+)
+def test_of_a_secret_that_nobody_can_read_no_notice_says_that_applications_do(turn, rule, reason, labels, line):
+    row = incident(outcome="escalated", reason=reason, versions=labels, actions=[decided(rule)])
+
+    text = told(turn, row).text
+
+    assert line in text.splitlines()
+    assert "which is what applications read" not in text
+    assert "check that applications can log in" not in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "step"),
+    [
+        ("It is marked for deletion.", "1. Applications cannot read it. If any still uses it, keep it:"),
+        (
+            "It is a replica: its primary is in us-east-1, and is repaired there.",
+            "1. Repair it in its primary Region, from which its value is replicated.",
+        ),
+    ],
+)
+def test_the_first_notice_of_a_secret_that_is_not_to_be_repaired_waits_for_nothing(reason, step):
+    notice = told("opened", incident(untouchable=reason))
+
+    lines = unwrap(notice.text)
+    assert f"Why: {reason}" in lines
+    assert step in lines
+    assert "rotation-guard looks at the secret" not in notice.text
+    assert ("which is what applications read" in notice.text) is ("replica" in reason)
+
+
+def test_a_burst_is_one_notice():
+    notice = told("held_burst", {}, held=held(187), runbook_url=RUNBOOK)
+
+    assert notice.subject == (
+        "AT RISK orders/db-1 and 186 more 123456789012 eu-west-1: 187 failed rotations rate limited"
+    )
+    lines = notice.text.splitlines()
+    assert lines[0] == "AT RISK: 187 rotations failed, and repairs are rate limited."
+    start = lines.index("Why: This account's maxActionsPerHour are used up.")
+    assert lines[start + 1] == "- orders/db-1"
+    assert lines[start + 20 : start + 22] == ["- orders/db-20", "- and 167 more"]
+    assert "   rotation-guard incidents list --outcome held --stack-outputs stack-outputs.json" in lines
+    assert "stack-outputs.json is what `pulumi stack output --json` prints for this" in lines
+    assert lines[-1] == "Runbook: https://example.com/runbook#held"
+
+
+def test_a_burst_of_one_is_told_as_one():
+    notice = told("held_burst", {}, held=held(1))
+
+    assert notice.subject == "AT RISK orders/db-1 123456789012 eu-west-1: 1 failed rotation rate limited"
+    assert notice.text.splitlines()[0] == "AT RISK: 1 rotation failed, and repairs are rate limited."
+    assert "more" not in notice.text
+
+
+LONGEST_REGION = "ap-southeast-3"
+
+
+@pytest.mark.parametrize("turn", [*TURNS, "held_burst"])
+@pytest.mark.parametrize("evidence", [None, {"current": "broken"}])
+def test_only_the_name_of_the_secret_is_cut_from_a_subject(turn, evidence):
+    name, arn = "n" * 512, ARN.replace("eu-west-1", LONGEST_REGION)
+    row = incident(secret_name=name, secret_arn=arn, event_type="TestRotationFailed", failed_step="finishSecret")
+    burst = [{**held(1)[0], "secret_name": name}] * 99_999 if turn == "held_burst" else ()
+
+    subject = told(turn, {} if burst else row | {"evidence": evidence}, held=burst).subject
+
+    assert len(subject) == SUBJECT_LENGTH == 99
+    place = "eu-west-1" if burst else LONGEST_REGION
+    assert re.match(
+        rf"(OUTAGE|AT RISK|RESOLVED|INFO) nnnn+\.\.\.( and 99998 more)? 123456789012 {place}: [\w ]+$", subject
+    )
+
+
+@pytest.mark.parametrize("turn", [*TURNS, "held_burst"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"failed_step": "createSecret"},
+        {"event_type": "TestRotationFailed"},
+        {"event_type": "Rotation Stuck", "failed_step": None},
+        {"versions": None, "unreadable": "It may not be looked at: access denied, perhaps by its own policy."},
+        {"evidence": {"current": "broken", "pending": "works", "notes": ["n" * 30 + " " + "o" * 30] * 3}},
+        {"restarts": [{**SETTLED, "state": "failed", "why": "A sentence of some length says why. " * 8}, NOT_LISTED]},
+        {"reason": "A sentence of some length. " * 11, "actions": [decided("stopped")]},
+        {"owner": "A team whose name takes more than one line of eighty columns, as a tag may have it. " * 3},
+        *({"actions": [decided(rule.name)]} for rule in RULES),
+    ],
+)
+def test_lines_of_ours_have_eighty_columns(turn, changes):
+    row = repaired() | {"outcome": None, "rotation_function": FUNCTION, **changes}
+
+    text = told(turn, row, held=held(25) if turn == "held_burst" else (), runbook_url=RUNBOOK).text
+
+    for line in text.split("\n"):
+        is_copied = re.match(
+            r"   (aws|rotation-guard) |(Secret|Log|Execution|Runbook): https://|Secret: arn:|  arn:", line
+        )
+        assert len(line) <= 80 or is_copied, line
+        assert line == line.rstrip()
+    assert "\n\n\n" not in text
+
+
+NAMES = st.text(max_size=600) | st.sampled_from(
+    ["\r\nX-Header: 1", "bell\x07null\x00", "référentiel", "\U0001f4a5" * 99]
+)
+
+
+@given(
+    turn=st.sampled_from(TURNS),
+    name=NAMES,
+    kind=NAMES | st.sampled_from(["RotationFailed", "Rotation Stuck"]),
+    step=NAMES | st.sampled_from(["createSecret", "finishSecret"]),
+    outcome=NAMES | st.sampled_from(["recovered by AWS", "fallen back"]),
+)
+def test_a_subject_is_one_line_that_sns_takes(turn, name, kind, step, outcome):
+    row = incident(
+        secret_name=name, secret_arn=f"{ARN[:-16]}{name}", event_type=kind, failed_step=step, outcome=outcome
+    )
+
+    for notice in (told(turn, row), told("held_burst", {}, held=[row, row])):
+        assert 0 < len(notice.subject) < 100
+        assert all(" " <= character <= "~" for character in notice.subject), notice.subject
+        # Nothing that was given makes a line of its own.
+        assert "\nX-Header" not in notice.text
+        assert all(line.isascii() and (line.isprintable() or not line) for line in notice.text.split("\n"))
+
+
+HOSTILE = ['"' * 9999, "\\" * 9999, "é" * 9999, "\n" * 9999, "x" * 9999]
+
+
+@pytest.mark.parametrize("word", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("runbook_url", ["", f"https://example.com/{'r' * 2000}"], ids=len)
+def test_no_message_is_larger_than_sns_takes(word, runbook_url):
+    action = {**decided(word), "action": "retry", "outcome": word, "reason": word, "target": word, "at": word}
+    restart = {"target": word, "arn": word, "state": "failed", "why": word}
+    proofs = {"current": "works", "notes": [word] * 99}
+    row = repaired() | {"actions": [action] * 999, "restarts": [restart] * 999, "evidence": proofs, "reason": word}
+    row |= {"secret_name": word, "secret_arn": ARN + word}
+
+    for notice in (
+        told("recovered", row, runbook_url=runbook_url),
+        told("held_burst", {}, held=[row] * 999, runbook_url=runbook_url),
+    ):
+        assert len(json.dumps(messages(notice)).encode()) < LARGEST_MESSAGE
+        # An event of EventBridge counts its source, detail-type and resources, too.
+        assert len(json.dumps(notice.facts).encode()) < LARGEST_MESSAGE / 4
+
+
+def test_a_text_fits_a_phone():
+    assert len(told("recovered", repaired(), runbook_url=RUNBOOK).text) < 2400
+    assert len(told("opened", runbook_url=RUNBOOK).text) < 2000
+
+
+def test_the_page_about_remediation_shows_a_notice_as_it_is():
+    row = incident(
+        owner="payments",
+        rotation_function=FUNCTION,
+        rotation_on=True,
+        mode="notify",
+        failed_step="testSecret",
+        reason="Nothing may be done about this secret but tell: its mode is notify.",
+        evidence={"current": "broken", "pending": "works"},
+        versions={
+            "11111111-aaaa-4bbb-8ccc-111111111111": ["AWSCURRENT"],
+            "22222222-dddd-4eee-8fff-222222222222": ["AWSPENDING"],
+        },
+        actions=[decided("notify")],
+    )
+
+    notice = told("escalated", row, runbook_url=resolve_runbook())
+
+    [shown] = re.findall(r"^```text\n(.*?)\n```$", REMEDIATION.read_text(), re.MULTILINE | re.DOTALL)
+    assert shown == f"{notice.subject}\n\n{notice.text}"

@@ -1,0 +1,282 @@
+"""What remediation is told of an event, and what it is never told."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.remediation.start import execution_name
+from rotation_guard.domain import event_parser
+from rotation_guard.domain.event_parser import MalformedEvent
+from rotation_guard.domain.rotation_event import FAILURES, Heard
+from tests.paths import EVENTS
+
+RECORDED = {path.stem: json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))}
+ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
+ROTATION = "7ac47c8c-f328-423b-9698-6926dd1f293e"
+NAMED = {"id", "time", "eventID", "eventTime", "eventName", "SecretId", "secretId", "arn", "versionId"}
+"""Ids, times and the secret: what remediation is told as it stands."""
+MARKERS = ["hunter2", "correct horse battery staple", '{"password": "hunter2"}', "arn:aws:s3:::hunter2", "hünter2\n"]
+
+
+def heard(event) -> Any:
+    """What is heard; which one is asked for, if any, each test knows."""
+    return event_parser.heard(event)
+
+
+def texts(value, here=()):
+    """The path of every text in an event."""
+    if isinstance(value, str):
+        yield here
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in inner:
+        yield from texts(below, (*here, key))
+
+
+def planted(event, marker, spared=NAMED):
+    """The event with a marker in each of its texts, but for those that are named."""
+    event = json.loads(json.dumps(event))
+    for path in texts(event):
+        if path[-1] in spared or path[0] == "resources":
+            continue
+        holder = event
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = marker
+    # What nobody has foreseen, on every floor.
+    for floor in (event, event["detail"]):
+        floor |= {"SecretString": marker, marker: marker, "more": [{"value": marker}]}
+    return event
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "rotation-failed",
+            Heard(
+                "RotationFailed",
+                "aws.secretsmanager",
+                "e3b69cfe-b70e-4c94-baa9-9decc3c150b9",
+                "2026-03-01T00:50:20Z",
+                ARN,
+                ROTATION,
+                "createSecret",
+            ),
+        ),
+        (
+            "rotation-abandoned",
+            Heard(
+                "RotationAbandoned",
+                "aws.secretsmanager",
+                "1f0d2c3b-4a59-4687-9786-a5b4c3d2e1f0",
+                "2026-03-01T01:17:16Z",
+                ARN,
+                ROTATION,
+            ),
+        ),
+        (
+            "test-rotation-failed",
+            Heard(
+                "TestRotationFailed",
+                "aws.secretsmanager",
+                "ad9c8b7a-6958-4746-b352-41a0f1e2d3c4",
+                "2026-03-01T02:03:42Z",
+                ARN,
+                ROTATION,
+                "testSecret",
+            ),
+        ),
+        (
+            "rotation-stuck",
+            Heard(
+                "Rotation Stuck",
+                "rotation-guard",
+                f"rotation-stuck-{ROTATION}",
+                "2026-03-03T02:00:07Z",
+                ARN,
+                pending_version_id=ROTATION,
+            ),
+        ),
+        (
+            "rotation-succeeded",
+            Heard(
+                "RotationSucceeded",
+                "aws.secretsmanager",
+                "638c6d2d-e098-4100-a3e0-a4b7b87e5b92",
+                "2026-03-01T01:17:16Z",
+                ARN,
+                ROTATION,
+            ),
+        ),
+        (
+            "secret-label-updated",
+            Heard(
+                "Secret Label Updated",
+                "aws.secretsmanager",
+                "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+                "2026-03-01T01:17:15Z",
+                ARN,
+                current_version_id=ROTATION,
+            ),
+        ),
+        (
+            "incident-stalled",
+            Heard(
+                "Rotation Incident Stalled",
+                "rotation-guard",
+                "0b0b7d0e-64c5-5c43-9a83-7f0b6a1f4a55",
+                "2026-03-03T02:00:07Z",
+                "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd",
+                opened_at="2026-03-03T00:51:00.000Z",
+            ),
+        ),
+        ("rotation-started", None),
+        ("get-secret-value", None),
+        ("put-secret-value", None),
+        ("instance-stopped", None),
+    ],
+)
+def test_of_each_recorded_event_is_heard_what_remediation_needs(name, expected):
+    assert heard(RECORDED[name]) == expected
+
+
+def test_a_label_other_than_awscurrent_is_nothing_to_remediation():
+    event = RECORDED["secret-label-updated"]
+
+    assert heard({**event, "detail": {**event["detail"], "labelUpdated": "blue"}}) is None
+
+
+def test_the_drill_is_heard_as_what_it_plays():
+    assert heard({**RECORDED["rotation-failed"], "source": "rotation-guard.drill"}).source == "rotation-guard.drill"
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+@pytest.mark.parametrize("name", RECORDED)
+def test_no_text_of_others_gets_through(name, marker):
+    before, told = heard(RECORDED[name]), heard(planted(RECORDED[name], marker))
+
+    assert "hunter2" not in json.dumps(told and asdict(told))
+    if told:
+        assert "hunter2" not in execution_name(told)
+    # What makes these an event of ours is a text, too.
+    by_text = ("Rotation Stuck", "Secret Label Updated", "Rotation Incident Stalled")
+    assert (told is None) == (before is None or before.kind in by_text)
+
+
+@pytest.mark.parametrize("name", ["secret-label-updated", "rotation-stuck"])
+def test_no_text_of_others_gets_through_beside_what_makes_it_an_event(name):
+    told = heard(planted(RECORDED[name], "hunter2", NAMED | {"detail-type", "labelUpdated"}))
+
+    assert told is not None
+    assert "hunter2" not in json.dumps(asdict(told))
+
+
+@pytest.mark.parametrize("name", ["rotation-failed", "rotation-succeeded"])
+@pytest.mark.parametrize(
+    "text", ["correct horse battery staple", "hunter2:topsecret.value", "x" * 101, "é", "\ud800", "a\nb"]
+)
+def test_an_id_that_is_none_is_heard_as_its_hash_in_every_copy(name, text):
+    event = RECORDED[name]
+    copies = [{**event, "id": copy, "detail": {**event["detail"], "eventID": text}} for copy in ("a", "b")]
+
+    one, other = map(heard, copies)
+
+    assert one == other
+    assert one.identity.isalnum()
+    assert len(one.identity) == 64
+    assert one.identity != heard(event).identity
+
+
+@pytest.mark.parametrize(
+    ("name", "of"), [("secret-label-updated", "current_version_id"), ("rotation-stuck", "pending_version_id")]
+)
+def test_a_version_that_is_none_is_heard_as_its_hash(name, of):
+    event = RECORDED[name]
+
+    told = heard({**event, "detail": {**event["detail"], "versionId": "correct horse battery staple"}})
+
+    assert (len(getattr(told, of)), "horse" in getattr(told, of)) == (64, False)
+
+
+@pytest.mark.parametrize("opened_at", [None, "", "hunter2", "2026-03-03", "2026-03-03T00:51:00+01:00", 7, ["then"]])
+def test_a_stalled_incident_that_does_not_say_which_is_malformed(opened_at):
+    event = RECORDED["incident-stalled"]
+
+    with pytest.raises(MalformedEvent, match=r"detail\.opened_at") as raised:
+        heard({**event, "detail": {**event["detail"], "opened_at": opened_at}})
+
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("opened_at", ["2026-03-03T00:51:00Z", "2026-03-03T00:51:00.5Z", "2026-03-03T00:51:00.123456Z"])
+def test_an_incident_goes_by_when_its_execution_started_to_the_letter(opened_at):
+    event = RECORDED["incident-stalled"]
+
+    assert heard({**event, "detail": {**event["detail"], "opened_at": opened_at}}).opened_at == opened_at
+
+
+@pytest.mark.parametrize(
+    ("time", "utc"),
+    [
+        ("2026-03-01T02:50:20+02:00", "2026-03-01T00:50:20Z"),
+        ("2026-03-01T00:50:20.750Z", "2026-03-01T00:50:20Z"),
+        ("2026-03-01T00:50:20", "2026-03-01T00:50:20Z"),
+        ("2026-03-01", "2026-03-01T00:00:00Z"),
+        ("20260301T005020Z", "2026-03-01T00:50:20Z"),
+    ],
+)
+def test_every_time_is_in_one_form_so_that_times_compare_as_texts(time, utc):
+    event = RECORDED["rotation-failed"]
+
+    assert heard({**event, "detail": {**event["detail"], "eventTime": time}}).occurred_at == utc
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
+def test_a_time_beyond_all_times_is_malformed(time):
+    event = RECORDED["rotation-failed"]
+
+    with pytest.raises(MalformedEvent):
+        heard({**event, "detail": {**event["detail"], "eventTime": time}})
+
+
+WORDS = st.one_of(st.text(max_size=30), st.sampled_from([*MARKERS, "", "\ud800", "2026-03-01T00:50:20Z", ARN]))
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), WORDS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(WORDS, inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_whatever_stands_in_an_event_all_that_is_heard_has_a_form_of_its_own(data):
+    event = json.loads(json.dumps(RECORDED[data.draw(st.sampled_from(sorted(RECORDED)))]))
+    for path in data.draw(st.lists(st.sampled_from(sorted(texts(event), key=str)), max_size=4)):
+        holder = event
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = data.draw(WORDS)
+    event["detail"] |= data.draw(st.dictionaries(WORDS, JSON, max_size=3))
+
+    try:
+        told = heard(event)
+    except MalformedEvent:
+        return
+    if told is None:
+        return
+    assert told.kind in (*FAILURES, "RotationSucceeded", "Secret Label Updated", "Rotation Incident Stalled")
+    assert (told.kind == "Rotation Incident Stalled") == (told.opened_at is not None)
+    assert told.source in ("aws.secretsmanager", "rotation-guard", "rotation-guard.drill", "unknown")
+    assert told.failed_step in ("createSecret", "setSecret", "testSecret", "finishSecret", None)
+    assert told.rotation_id is None or len(told.rotation_id) == 36
+    assert datetime.fromisoformat(told.occurred_at).strftime("%Y-%m-%dT%H:%M:%SZ") == told.occurred_at
+    for plain in filter(None, (told.identity, told.current_version_id, told.pending_version_id, told.opened_at)):
+        assert plain.isascii()
+        assert len(plain) <= 100
+        assert not set(plain) & set(' "{}\\/\n')
+    assert len(execution_name(told)) <= 80
+    assert execution_name(told) == execution_name(heard(event))

@@ -1,0 +1,22 @@
+"""How times are written, and how long rows are kept."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from rotation_guard.domain.timestamps import expires_at, iso
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC)
+
+
+def test_a_row_expires_after_the_days_of_history():
+    assert expires_at(NOW, 400) == int(NOW.timestamp()) + 400 * 86_400
+
+
+def test_a_history_of_no_days_is_kept_for_good():
+    assert expires_at(NOW, 0) is None
+
+
+@pytest.mark.parametrize("hours", [-8, 0, 9])
+def test_a_moment_is_written_in_utc_wherever_the_clock_stands(hours):
+    assert iso(NOW.astimezone(timezone(timedelta(hours=hours)))) == "2026-03-01T12:00:00Z"

@@ -1,0 +1,166 @@
+"""A history of changes answers the same questions as one of every run, for a fraction of the writes."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.audit import check, completion
+from handlers.audit import page as audit_page
+
+BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
+HOURS = 48
+HOUR = timedelta(hours=1)
+
+
+def version(name, number):
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}#{number}"))
+
+
+HAPPENS = {
+    "turns-old": [(0, 1, 28)],
+    "changed-by-hand": [(0, 1, 29), (40, 2, 0)],
+    "rotated-twice": [(0, 1, 31), (10, 2, 0), (11, 3, 0)],
+    "comes-later": [(30, 1, 0)],
+    "goes": [(0, 1, 5), (24, None, 0)],
+    **{f"one-of-many/{number}": [(0, 1, 3)] for number in range(16)},
+}
+"""What becomes of each secret: from which hour on it has which version, and how many days old that is then."""
+
+
+class Account:
+    """An account in which things happen."""
+
+    def __init__(self):
+        self.hour = 0
+
+    def now(self):
+        return BEGAN + self.hour * HOUR
+
+    def held(self, name):
+        """The number and date of the version in use; None where there is no such secret."""
+        begun = [event for event in HAPPENS[name] if event[0] <= self.hour]
+        if not begun or begun[-1][1] is None:
+            return None
+        hour, number, days = begun[-1]
+        return number, BEGAN + hour * HOUR - timedelta(days=days)
+
+    def page(self, asked):
+        names = [name for name in HAPPENS if self.held(name)]
+        return {"SecretList": [self.entry(name) for name in names]}
+
+    def entry(self, name):
+        number, _ = self.held(name)
+        stages = {version(name, number): ["AWSCURRENT"]}
+        if number > 1:
+            stages[version(name, number - 1)] = ["AWSPREVIOUS"]
+        return {
+            "Name": name,
+            "ARN": f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-Ab12Cd",
+            "Tags": [{"Key": "Managed", "Value": "true"}],
+            "SecretVersionsToStages": stages,
+        }
+
+    def versions(self, asked):
+        name = asked["SecretId"].partition(":secret:")[2].removesuffix("-Ab12Cd")
+        number, made = self.held(name)
+        return {
+            "Versions": [{"VersionId": version(name, number), "VersionStages": ["AWSCURRENT"], "CreatedDate": made}]
+        }
+
+
+@pytest.fixture
+def two_days(aws, context, monkeypatch):
+    """Audits every hour for two days; answers the rows that are there in the end, and how many were written."""
+    account = Account()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return account.now()
+
+    for module in (check, audit_page, completion):
+        monkeypatch.setattr(module, "datetime", Clock)
+    aws.answer("ListSecrets", account.page)
+    aws.answer("ListSecretVersionIds", account.versions)
+
+    def run(mode, hours=HOURS):
+        monkeypatch.setenv("HISTORY_MODE", mode)
+        aws.create_tables("history", "status", "runs", "audit-trail", "incidents")
+        aws.forget()
+        for account.hour in range(hours):
+            scheduled = account.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+            context.aws_request_id = scheduled
+            check.handler({"scheduled_time": scheduled}, context)
+        written = sum(len(rows) for asked in aws.asked("BatchWriteItem") for rows in asked["RequestItems"].values())
+        found = {table: aws.rows(table) for table in ("history", "status", "runs")}
+        for table in ("history", "status", "runs", "audit-trail", "incidents"):
+            aws.client("dynamodb").delete_table(TableName=table)
+        return found, written
+
+    return run
+
+
+def as_of(found, moment):
+    """The state at a moment: of each secret the last row at or before it, but for those that were gone."""
+    gone = {row["secret_name"]: row["gone_since"] for row in found["status"] if "gone_since" in row}
+    state = {}
+    for row in sorted(found["history"], key=lambda row: row["checked_at"]):
+        if row["checked_at"] <= moment and gone.get(row["secret_name"], "9") > moment:
+            answer = ("status", "verdict", "attention", "current_version_id", "value_created_at", "limit_days")
+            state[row["secret_name"]] = tuple(row.get(name) for name in answer)
+    return state
+
+
+def moment(hour):
+    return (BEGAN + hour * HOUR).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_both_modes_answer_alike_and_the_one_of_changes_for_under_a_tenth_of_the_writes(two_days):
+    every_run, all_writes = two_days("everyRun")
+    changes, few_writes = two_days("changes")
+
+    for hour in range(HOURS):
+        # That a secret went shows in a history of changes with the first run of the next day: here at once.
+        assert as_of(changes, moment(hour)) == as_of(every_run, moment(hour)), hour
+    assert as_of(every_run, moment(23)).keys() - as_of(every_run, moment(24)).keys() == {"goes"}
+    assert as_of(every_run, moment(29)).keys() ^ as_of(every_run, moment(30)).keys() == {"comes-later"}
+    assert {state[1] for hour in range(HOURS) for state in as_of(every_run, moment(hour)).values()} == {
+        "in_grace",
+        "never_rotated",
+        "manual_only",
+        "due_soon",
+    }
+    assert few_writes * 10 < all_writes, (few_writes, all_writes)
+
+    def now(found):
+        answer = ("verdict", "status", "attention", "attention_since", "since", "current_version_id", "due_at")
+        return {row["secret_name"]: tuple(row.get(name) for name in answer) for row in found["status"]}
+
+    assert now(changes) == now(every_run)
+    counts = ("run_id", "checked", "flagged", "unknown", "complete", "verdicts")
+    assert [[row[name] for name in counts] for row in changes["runs"]] == [
+        [row[name] for name in counts] for row in every_run["runs"]
+    ]
+
+
+def test_a_secret_that_goes_at_noon_shows_in_a_history_of_changes_with_the_first_run_of_the_next_day(
+    two_days, monkeypatch
+):
+    monkeypatch.setitem(HAPPENS, "goes", [(0, 1, 5), (12, None, 0)])
+
+    changes, _ = two_days("changes", hours=26)
+
+    [gone] = [row for row in changes["status"] if "gone_since" in row]
+    assert (gone["secret_name"], gone["gone_since"]) == ("goes", moment(24))
+
+
+def test_each_run_of_a_history_of_changes_lists_which_secrets_got_a_row(two_days):
+    changes, _ = two_days("changes", hours=30)
+
+    runs = {row["run_id"]: row for row in changes["runs"]}
+    rows = {run: {row["secret_name"] for row in changes["history"] if row["run_id"] == run} for run in runs}
+    assert {run: set(row["changed"]) for run, row in runs.items()} == rows
+    assert all(row["recorded"] == len(row["changed"]) for row in runs.values())
+    assert rows[moment(10)] == {"rotated-twice"}
+    assert len(rows[moment(24)]) > 15

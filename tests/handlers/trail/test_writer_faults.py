@@ -1,0 +1,314 @@
+"""Whatever fails while events are recorded, each is either recorded or comes again: a table of calls and faults.
+
+How long a call may take is computed here, from what botocore was configured with and by what it documents of its retry
+mode `standard` (https://docs.aws.amazon.com/boto3/latest/guide/retries.html). Lambda's clock is the test's: it runs by
+as much as a call takes, and where nothing is left of it the function is ended.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+
+from components.audit.audit_trail import BATCH_SIZE, MAXIMUM_RECEIVES, VISIBILITY_SECONDS, WRITER_TIMEOUT_SECONDS
+from handlers.adapters import audit_queue, audit_tables, audit_trail, clients, secrets
+from handlers.trail import writer
+
+HOUR = 3600
+
+
+@pytest.fixture(autouse=True)
+def tables(aws, monkeypatch):
+    aws.create_tables("audit-trail", "status")
+    monkeypatch.setenv("AUDIT_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/123456789012/audit")
+
+
+class Limits:
+    """The configurations that clients were made with, by service, and the one of the client in use."""
+
+    def __init__(self):
+        self.made, self.current = {}, None
+
+
+class Client:
+    """A client that says what it was made with when it is used."""
+
+    def __init__(self, client, config, limits):
+        self._client, self._config, self._limits = client, config, limits
+
+    def __getattr__(self, name):
+        self._limits.current = self._config
+        return getattr(self._client, name)
+
+
+@pytest.fixture
+def limits(aws, monkeypatch):
+    limits, make = Limits(), clients.boto3.client
+
+    def client(service, config=None, **more):
+        limits.made.setdefault(service, []).append(config)
+        return Client(make(service, config=config, **more), config, limits)
+
+    monkeypatch.setattr(clients.boto3, "client", client)
+    return limits
+
+
+def attempts(config):
+    return config.retries["total_max_attempts"]
+
+
+def pauses(config):
+    """Between attempts: up to 1, 2, 4 ... 20 s, or up to 5 s more where the service asks for it."""
+    return sum(min(2**number, 20) + 5 for number in range(attempts(config) - 1))
+
+
+def longest(config):
+    """Seconds until a call is given up that is never answered."""
+    return attempts(config) * (config.connect_timeout + config.read_timeout) + pauses(config)
+
+
+OPERATIONS = ("PutItem", "UpdateItem", "ListSecretVersionIds", "ChangeMessageVisibility")
+
+
+class World:
+    """A batch of messages, and a Lambda that counts down."""
+
+    def __init__(self, aws, context, limits, bodies):
+        self.aws, self.context, self.limits, self.calls = aws, context, limits, 0
+        self.records = {
+            str(number): {
+                "messageId": str(number),
+                "receiptHandle": f"handle-{number}",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": "2"},
+            }
+            for number, body in enumerate(bodies)
+        }
+
+    def spend(self, seconds):
+        self.context.remaining -= seconds * 1000
+        if self.context.remaining <= 0:
+            raise self.aws.Crash
+
+    def answers(self, operation, fault, affected):
+        """Each call of this operation that is affected meets the fault."""
+        self.aws.answer(operation, lambda asked: fault(self) if affected(asked) else self.stub(operation))
+
+    def stub(self, operation):
+        # No queue of this name: what is asked of it is looked at, and nothing else.
+        return {} if operation == "ChangeMessageVisibility" else None
+
+    def deliver(self, message_ids=None, seconds=WRITER_TIMEOUT_SECONDS):
+        """The ids of the messages that failed; all of them where the function was ended."""
+        self.context.remaining = seconds * 1000
+        ids = list(self.records) if message_ids is None else message_ids
+        try:
+            answer = writer.handler({"Records": [self.records[one] for one in ids]}, self.context)
+        except self.aws.Crash:
+            return ids
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def recorded(self):
+        """The ids of the messages whose events are in the audit trail, which holds each once."""
+        ids = [row["recorded"].partition("#")[2] for row in self.aws.rows("audit-trail")]
+        assert len(ids) == len(set(ids))
+        return {one for one, record in self.records.items() if any(f'"{id_}"' in record["body"] for id_ in ids)}
+
+
+def throttle(world):
+    world.spend(pauses(world.limits.current))
+    return world.aws.Refusal("ThrottlingException")
+
+
+def deny(world):
+    return world.aws.Refusal("AccessDeniedException")
+
+
+def fail(world):
+    return world.aws.Refusal("InternalServerError", 500)
+
+
+def hang(world):
+    world.spend(longest(world.limits.current))
+    raise ReadTimeoutError(endpoint_url="https://aws")
+
+
+def lose(_):
+    raise EndpointConnectionError(endpoint_url="https://aws")
+
+
+def kill(world):
+    raise world.aws.Crash
+
+
+FAULTS = [throttle, deny, fail, hang, lose, kill]
+CALLS = {
+    "PutItem": lambda asked: True,
+    "UpdateItem": lambda asked: True,
+    "ListSecretVersionIds": lambda asked: True,
+    "ChangeMessageVisibility": lambda asked: True,
+    "PutItem of one event": lambda asked: "event-2" in str(asked),
+    "UpdateItem of the dates": lambda asked: "fed_version_id" in str(asked),
+    "UpdateItem of one secret": lambda asked: "orders-2" in str(asked),
+}
+MALFORMED = "9"
+
+
+@pytest.fixture
+def world(aws, context, limits, recorded, secret):
+    """Nine events, six of them about secrets that the audit knows, and a malformed message."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    bodies = []
+    for number in range(BATCH_SIZE - 1):
+        made = secret(f"orders-{number}")
+        if number < 6:
+            accounted = {"accounted_at": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"}
+            aws.put("status", {"secret_name": f"orders-{number}", "secret_arn": made["ARN"], **accounted})
+        body = recorded("secret-label-updated")
+        body |= {"id": f"event-{number}", "resources": [made["ARN"]], "time": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+        body["detail"]["versionId"] = made["VersionId"]
+        bodies.append(body)
+    aws.answer("ChangeMessageVisibility", lambda _: {})
+    return World(aws, context, limits, [*bodies, "{"])
+
+
+def test_undisturbed_all_is_recorded_and_noted(aws, world):
+    assert world.deliver() == [MALFORMED]
+
+    assert world.recorded() == set(world.records) - {MALFORMED}
+    assert [row["fed_version_id"] for row in aws.rows("status")] == [
+        row["heard_version_id"] for row in aws.rows("status")
+    ]
+    assert [asked["VisibilityTimeout"] for asked in aws.asked("ChangeMessageVisibility")] == [0]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", CALLS)
+def test_each_event_is_recorded_or_comes_again(aws, world, call, fault):
+    operation = call.partition(" ")[0]
+    world.answers(operation, fault, CALLS[call])
+
+    failed = world.deliver()
+
+    assert world.recorded() | set(failed) == set(world.records)  # nothing is lost
+    if fault is not kill:
+        assert world.context.remaining > 0
+        assert not world.recorded() & set(failed)  # nothing comes again that is recorded
+        assert MALFORMED in failed
+    if operation != "PutItem" and fault is not kill:
+        assert failed == [MALFORMED]  # what is optional fails no event
+    if call == "PutItem of one event" and fault is not kill:
+        assert failed == ["2", MALFORMED]  # one event's trouble is not another's
+
+    aws.answers.clear()
+    aws.answer("ChangeMessageVisibility", lambda _: {})
+    assert world.deliver(failed) == [MALFORMED]
+    assert world.recorded() == set(world.records) - {MALFORMED}
+
+
+def test_the_function_may_be_ended_at_any_call(aws, world):
+    """The kill table: 9 events, one message, and 3 calls for each of 6 secrets."""
+    total = 9 + 1 + 3 * 6
+    for number in range(total):
+        for row in aws.rows("audit-trail"):
+            key = {name: {"S": row[name]} for name in ("secret_arn", "recorded")}
+            aws.client("dynamodb").delete_item(TableName="audit-trail", Key=key)
+        made = 0
+
+        def count(operation, last=number):
+            def answer(asked):
+                nonlocal made
+                if made == last:
+                    raise aws.Crash
+                made += 1
+                return {} if operation == "ChangeMessageVisibility" else None
+
+            return answer
+
+        for operation in OPERATIONS:
+            aws.answer(operation, count(operation))
+        assert world.deliver() == list(world.records), number
+        assert made == number
+
+        aws.answers.clear()
+        aws.answer("ChangeMessageVisibility", lambda _: {})
+        assert world.deliver() == [MALFORMED]
+        assert world.recorded() == set(world.records) - {MALFORMED}, number
+
+
+@pytest.mark.parametrize("seconds", [0, 3, 4, 5, 9, 13, 14, 15, 18, 22, 29])
+def test_nothing_is_begun_that_might_not_be_over_in_time(aws, world, seconds):
+    for operation in OPERATIONS:
+        world.answers(operation, hang, lambda _: True)
+
+    failed = world.deliver(seconds=seconds + 1)
+
+    assert world.context.remaining > 0
+    assert failed == list(world.records)
+
+
+@pytest.mark.parametrize("fault", [throttle, deny, fail, hang, lose])
+@pytest.mark.parametrize(("operation", "events"), [("UpdateItem", 9), ("ListSecretVersionIds", 6)])
+def test_a_note_that_could_not_be_made_is_counted(world, operation, events, fault, capsys):
+    world.answers(operation, fault, lambda _: True)
+
+    world.deliver()
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"CloudWatchMetrics"' in line]
+    assert sum(sum(line["EventsNotNoted"]) for line in lines) == events
+
+
+def test_what_could_not_be_tried_comes_again_and_is_no_dead_letter(aws, world):
+    failed = world.deliver(seconds=audit_trail.APPEND_SECONDS)
+
+    assert failed == list(world.records)
+    assert aws.asked("PutItem") == []
+    assert 0 not in [asked["VisibilityTimeout"] for asked in aws.asked("ChangeMessageVisibility")]
+
+
+def test_no_call_takes_longer_than_is_kept_for_it(world):
+    world.deliver()
+
+    most = {
+        "dynamodb": {audit_trail.APPEND_SECONDS, audit_tables.NOTE_SECONDS},
+        "secretsmanager": {secrets.DATING_SECONDS},
+        "sqs": {audit_queue.CALL_SECONDS},
+    }
+    assert set(world.limits.made) == set(most)
+    for service, configurations in world.limits.made.items():
+        assert {longest(config) for config in configurations} == most[service]
+        assert all(seconds + writer.ANSWER_SECONDS < WRITER_TIMEOUT_SECONDS for seconds in most[service])
+
+
+@pytest.mark.parametrize("fault", [throttle, deny, fail, hang, lose])
+def test_an_event_outlasts_hours_of_trouble(aws, world, fault):
+    """The queue as SQS runs it: a message that failed comes again after its time-out, and at last is a dead letter."""
+    world.answers("PutItem", fault, lambda _: True)
+    elapsed, record = 0, world.records["0"]
+
+    for receive in range(1, MAXIMUM_RECEIVES):
+        aws.forget()
+        record["attributes"]["ApproximateReceiveCount"] = str(receive)
+        assert world.deliver(["0"]) == ["0"]
+        asked = aws.asked("ChangeMessageVisibility")
+        elapsed += asked[-1]["VisibilityTimeout"] if asked else VISIBILITY_SECONDS
+        assert all(0 < one["VisibilityTimeout"] <= HOUR for one in asked)
+
+    assert elapsed > 6 * HOUR
+    aws.answers.clear()
+    assert world.deliver(["0"]) == []
+    assert world.recorded() == {"0"}
+
+
+def test_an_event_outlasts_most_of_an_hour_without_a_function_that_runs():
+    # Throttled by Lambda, or broken by a deployment: then nobody says when a message comes again.
+    assert (MAXIMUM_RECEIVES - 1) * VISIBILITY_SECONDS > 50 * 60
+
+
+def test_a_malformed_message_needs_no_more_than_its_receives_to_be_a_dead_letter(aws, world):
+    for receive in range(1, MAXIMUM_RECEIVES + 1):
+        world.records[MALFORMED]["attributes"]["ApproximateReceiveCount"] = str(receive)
+        assert world.deliver([MALFORMED]) == [MALFORMED]
+
+    assert [asked["VisibilityTimeout"] for asked in aws.asked("ChangeMessageVisibility")] == [0] * MAXIMUM_RECEIVES

@@ -1,0 +1,233 @@
+"""The table: what it creates, and what it refuses to pass over."""
+
+import io
+import json
+import re
+import zipfile
+from typing import Any
+
+import pulumi
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from local.aws import Aws
+from local.deploy.resources import TABLE, Resource, entry_for
+from local.deploy.resources.archive import zipped
+from local.errors import LocalError
+
+QUEUE = "aws:sqs/queue:Queue"
+TARGET = "aws:cloudwatch/eventTarget:EventTarget"
+
+
+def test_a_type_that_the_table_lacks_is_an_error_that_names_it():
+    with pytest.raises(LocalError, match=r"aws:s3/bucket:Bucket"):
+        entry_for("aws:s3/bucket:Bucket")
+
+
+def test_an_input_that_an_entry_does_not_know_is_an_error_that_names_both():
+    with pytest.raises(LocalError, match=r"aws:sqs/queue:Queue.*deduplicationScope"):
+        entry_for(QUEUE).refuse_unknown({"name": "orders", "deduplicationScope": "queue"})
+
+
+def test_an_unknown_key_inside_an_object_is_named_with_its_path():
+    inputs = {"rule": "r", "arn": "a", "retryPolicy": {"maximumRetryAttempts": 2, "jitter": True}}
+    with pytest.raises(LocalError, match=r"retryPolicy\.jitter"):
+        entry_for(TARGET).refuse_unknown(inputs)
+
+
+def test_an_unknown_key_inside_a_list_of_objects_is_named():
+    with pytest.raises(LocalError, match=r"attributes\.colour"):
+        entry_for("aws:dynamodb/table:Table").refuse_unknown({"attributes": [{"name": "id", "colour": "red"}]})
+
+
+def test_what_was_left_out_is_no_unknown_input():
+    entry_for(QUEUE).refuse_unknown({"name": "orders", "deduplicationScope": None, "tags": {"any": "thing"}})
+
+
+def test_a_name_is_generated_as_the_engine_does_unless_the_program_gives_one():
+    entry = entry_for(QUEUE)
+    assert re.fullmatch(r"orders-[0-9a-f]{7}", entry.named("orders", {})["name"])
+    assert entry.named("orders", {"name": "mine"})["name"] == "mine"
+
+
+def test_what_is_created_is_listed_until_it_is_deleted(aws):
+    entry = entry_for(QUEUE)
+    created = entry.create(aws, {"name": "listed", "messageRetentionSeconds": 60, "sqsManagedSseEnabled": True})
+    attributes = aws.client("sqs").get_queue_attributes(QueueUrl=created.id, AttributeNames=["All"])["Attributes"]
+    assert attributes["MessageRetentionPeriod"] == "60"
+    assert attributes["QueueArn"] == created.outputs["arn"]
+    assert created.id in set(entry.lists(aws))
+
+    Resource(QUEUE, "listed", created.id, created.outputs).delete(aws)
+    assert created.id not in set(entry.lists(aws))
+
+
+@pytest.mark.parametrize(
+    ("token", "service", "operation", "key", "items"),
+    [
+        (QUEUE, "sqs", "ListQueues", "QueueUrls", ["a", "b"]),
+        ("aws:cloudwatch/eventRule:EventRule", "events", "ListRules", "Rules", [{"Arn": "a"}, {"Arn": "b"}]),
+        ("aws:scheduler/schedule:Schedule", "scheduler", "ListSchedules", "Schedules", [{"Arn": "a"}, {"Arn": "b"}]),
+        (
+            "aws:scheduler/scheduleGroup:ScheduleGroup",
+            "scheduler",
+            "ListScheduleGroups",
+            "ScheduleGroups",
+            [{"Arn": "a", "Name": "a"}, {"Arn": "b", "Name": "b"}],
+        ),
+    ],
+)
+def test_a_listing_that_aws_answers_in_pages_is_read_to_its_end(token, service, operation, key, items):
+    aws, asked = Aws("http://127.0.0.1:1", "eu-west-1", "111122223333", "a", "b"), []
+
+    def answer(params, **more):
+        asked.append(f"{params['url']} {params['body']}")
+        # SQS gives no token to who names no page size
+        # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html).
+        has_more = len(asked) == 1 and (operation != "ListQueues" or "MaxResults" in asked[0])
+        return AWSResponse("", 200, {}, None), {
+            key: items[len(asked) - 1 :][:1],
+            **({"NextToken": "t"} if has_more else {}),
+        }
+
+    aws.client(service).meta.events.register(f"before-call.*.{operation}", answer)
+
+    assert list(entry_for(token).lists(aws)) == ["a", "b"]
+
+
+def test_a_permission_of_an_alias_is_given_and_taken_back_with_its_qualifier():
+    calls = []
+
+    class Recorder:
+        def client(self, _):
+            return self
+
+        def add_permission(self, **given):
+            calls.append(given)
+
+        def remove_permission(self, **given):
+            calls.append(given)
+
+    entry = entry_for("aws:lambda/permission:Permission")
+    given = {"function": "pager", "qualifier": "live", "action": "lambda:InvokeFunction", "principal": "sns"}
+    entry.refuse_unknown(given)
+    aws: Any = Recorder()
+    created = entry.create(aws, {**given, "statementId": "told"})
+    Resource(entry.token, "told", created.id, created.outputs).delete(aws)
+
+    assert [(call["FunctionName"], call["Qualifier"], call["StatementId"]) for call in calls] == [
+        ("pager", "live", "told"),
+        ("pager", "live", "told"),
+    ]
+
+
+def test_every_entry_stands_under_its_own_token_and_says_what_it_understands():
+    assert TABLE
+    for token, entry in TABLE.items():
+        assert token == entry.token
+        assert entry.understands
+
+
+def test_the_zip_of_an_archive_is_the_same_bytes_for_the_same_contents(tmp_path):
+    (tmp_path / "a.py").write_text("A = 1")
+    assets: dict[str, pulumi.Asset | pulumi.Archive] = {
+        "pkg/a.py": pulumi.FileAsset(str(tmp_path / "a.py")),
+        "b.py": pulumi.StringAsset("B = 2"),
+    }
+    first = zipped(pulumi.AssetArchive(assets))
+    assert first == zipped(pulumi.AssetArchive(dict(reversed(assets.items()))))
+    assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["b.py", "pkg/a.py"]
+
+
+def test_an_archive_from_elsewhere_is_refused():
+    with pytest.raises(LocalError, match="RemoteArchive"):
+        zipped(pulumi.RemoteArchive("https://example.com/code.zip"))
+
+
+def test_a_name_begins_with_the_prefix_that_the_program_gives():
+    entry = entry_for("aws:cloudwatch/logGroup:LogGroup")
+    prefix = "/aws/vendedlogs/states/rotation-guard-"
+    assert re.fullmatch(re.escape(prefix) + "[0-9a-f]{26}", entry.named("group", {"namePrefix": prefix})["name"])
+    assert entry.named("group", {"name": "/aws/lambda/orders"})["name"] == "/aws/lambda/orders"
+
+
+def test_alarms_log_groups_and_a_dashboard_are_created_as_given_and_deleted_again(aws):
+    created: list[Resource] = []
+
+    def create(token: str, logical_name: str, **inputs: object) -> dict:
+        entry = entry_for(token)
+        entry.refuse_unknown(inputs)
+        named = entry.named(logical_name, inputs)
+        resource = entry.create(aws, named)
+        created.append(Resource(token, logical_name, resource.id, resource.outputs))
+        return named | resource.outputs
+
+    metric = {"namespace": "AWS/SQS", "metricName": "NumberOfMessagesSent", "period": 60, "stat": "Sum"}
+    queries = [
+        {"id": "m1", "metric": metric | {"dimensions": {"QueueName": "orders"}}, "returnData": False},
+        {"id": "e1", "expression": "FILL(m1, 0)", "label": "sent", "returnData": True},
+    ]
+    decided = {"comparisonOperator": "GreaterThanThreshold", "threshold": 1, "evaluationPeriods": 3}
+    child = create(
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "sent",
+        metricQueries=queries,
+        datapointsToAlarm=2,
+        actionsEnabled=False,
+        insufficientDataActions=[],
+        tags={"owner": "orders"},
+        **decided,
+    )
+    slow = create(
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "slow",
+        namespace="AWS/Lambda",
+        metricName="Duration",
+        extendedStatistic="p99",
+        period=60,
+        **decided,
+    )
+    parent = create(
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        "either",
+        alarmName="either",
+        alarmDescription="Either of them.",
+        alarmRule=f'ALARM("{child["name"]}") OR ALARM("{slow["name"]}")',
+        alarmActions=[],
+        okActions=[],
+        actionsEnabled=True,
+        actionsSuppressor={"alarm": slow["name"], "waitPeriod": 60, "extensionPeriod": 120},
+        tags={"owner": "orders"},
+    )
+    body = json.dumps({"widgets": []})
+    dashboard = create("aws:cloudwatch/dashboard:Dashboard", "on-call", dashboardName="on-call", dashboardBody=body)
+    group = create("aws:cloudwatch/logGroup:LogGroup", "group", name="/aws/lambda/orders", retentionInDays=14)
+
+    cloudwatch = aws.client("cloudwatch")
+    answer = cloudwatch.describe_alarms(
+        AlarmNames=[child["name"], slow["name"], "either"], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    )
+    sent, late = answer["MetricAlarms"]
+    assert (sent["Metrics"][0]["MetricStat"]["Metric"]["MetricName"], sent["DatapointsToAlarm"]) == (
+        "NumberOfMessagesSent",
+        2,
+    )
+    assert (sent["Metrics"][1]["Expression"], sent["ActionsEnabled"]) == ("FILL(m1, 0)", False)
+    assert late["ExtendedStatistic"] == "p99"
+    [either] = answer["CompositeAlarms"]
+    assert either["AlarmArn"] == parent["arn"]
+    assert (either["ActionsSuppressor"], either["ActionsSuppressorWaitPeriod"]) == (slow["name"], 60)
+    assert cloudwatch.get_dashboard(DashboardName="on-call")["DashboardArn"] == dashboard["dashboardArn"]
+    assert group["arn"].endswith(":log-group:/aws/lambda/orders")
+
+    left = {resource.id for resource in created}
+    assert left <= {name for entry in TABLE.values() for name in entry.lists(aws)}
+    for resource in reversed(created):
+        resource.delete(aws)
+    assert not left & {name for entry in TABLE.values() for name in entry.lists(aws)}
+
+
+def test_a_dashboard_whose_body_is_no_json_is_refused(aws):
+    entry = entry_for("aws:cloudwatch/dashboard:Dashboard")
+    with pytest.raises(LocalError, match=r"dashboard on-call: dashboardBody is not JSON"):
+        entry.create(aws, {"dashboardName": "on-call", "dashboardBody": "{"})

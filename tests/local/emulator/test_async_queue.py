@@ -1,0 +1,106 @@
+"""What becomes of an asynchronous invocation, on a Lambda that fails as it is told to."""
+
+import threading
+
+import pytest
+
+from local.emulator.async_queue import AsyncQueue, Outcome, Settings
+from local.waiting import eventually
+
+DONE = Outcome()
+THROTTLED = Outcome(error=True, throttled=True)
+BROKEN = Outcome(error=True)
+FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:start"
+
+
+class Lambda:
+    """Answers each run of an event as its script says, the last answer for ever."""
+
+    def __init__(self, *script: Outcome | Exception, settings: Settings | None = None) -> None:
+        self.script, self.wanted = script, settings or Settings()
+        self.runs: dict[int, int] = {}
+        self.done: list[int] = []
+        self.given_up: list[tuple[int, str]] = []
+        self._one_at_a_time = threading.Lock()
+
+    def settings(self, function_arn):
+        return self.wanted
+
+    def run(self, function_arn, event):
+        with self._one_at_a_time:
+            run = self.runs[event] = self.runs.get(event, 0) + 1
+            answer = self.script[min(run, len(self.script)) - 1]
+            if isinstance(answer, Exception):
+                raise answer
+            if not answer.error:
+                self.done.append(event)
+            return answer
+
+    def give_up(self, invocation, condition, outcome):
+        self.given_up.append((invocation.event, condition))
+
+
+def accepted(service: Lambda, count: int = 1) -> AsyncQueue:
+    queue = AsyncQueue(service, most=2, first_wait=0.001, longest_wait=0.01)
+    for number in range(count):
+        queue.accept(FUNCTION, number)
+    return queue
+
+
+def test_each_of_many_events_runs_once():
+    service = Lambda(DONE)
+    accepted(service, 500)
+    eventually(lambda: len(service.done) == 500, "all of them")
+    assert set(service.runs.values()) == {1}
+
+
+def test_a_throttle_is_tried_again_more_often_than_an_error_would_be():
+    service = Lambda(*[THROTTLED] * 40, DONE)
+    accepted(service)
+    eventually(lambda: service.done, "the event")
+    assert service.runs == {0: 41}
+    assert service.given_up == []
+
+
+@pytest.mark.parametrize(("retries", "runs"), [(0, 1), (1, 2), (2, 3)])
+def test_an_error_is_tried_again_as_often_as_the_function_is_set_to(retries, runs):
+    service = Lambda(BROKEN, settings=Settings(retries=retries))
+    accepted(service)
+    eventually(lambda: service.given_up, "its end")
+    assert service.runs == {0: runs}
+    assert service.given_up == [(0, "RetriesExhausted")]
+
+
+def test_throttles_are_no_errors_of_the_function():
+    service = Lambda(THROTTLED, BROKEN, THROTTLED, BROKEN, THROTTLED, DONE)
+    accepted(service)
+    eventually(lambda: service.done, "the event")
+    assert service.given_up == []
+
+
+def test_an_event_that_is_throttled_until_it_is_too_old_is_given_up():
+    service = Lambda(THROTTLED, settings=Settings(age_seconds=0.05))
+    accepted(service)
+    eventually(lambda: service.given_up, "its end")
+    assert service.given_up == [(0, "EventAgeExceeded")]
+
+
+def test_a_failure_of_the_service_itself_is_tried_again():
+    service = Lambda(RuntimeError("cannot start a process"), RuntimeError("cannot start a process"), DONE)
+    accepted(service)
+    eventually(lambda: service.done, "the event")
+    assert service.runs == {0: 3}
+
+
+def test_an_event_comes_through_after_its_queue_was_empty():
+    service = Lambda(DONE)
+    queue = accepted(service)
+    eventually(lambda: service.done == [0] and not queue._servers[FUNCTION], "an empty queue")
+    queue.accept(FUNCTION, 1)
+    eventually(lambda: service.done == [0, 1], "the second event")
+
+
+def test_no_number_of_throttles_is_too_many():
+    service = Lambda(*[THROTTLED] * 2000, DONE)
+    AsyncQueue(service, most=1, first_wait=1e-9, longest_wait=1e-9).accept(FUNCTION, 0)
+    eventually(lambda: service.done, "the event", 30)

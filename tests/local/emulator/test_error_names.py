@@ -1,0 +1,53 @@
+"""A function that fails is reported by the class of its error, as AWS does."""
+
+import traceback
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.emulator.lambda_service import name_error
+
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
+
+
+class LostRace(RuntimeError):
+    """One of a module's own."""
+
+
+def run(error):
+    """What MiniStack answers of a handler that raises this: its text, and Python's own traceback in the log."""
+    try:
+        raise error
+    except type(error) as raised:
+        body = {"errorMessage": str(raised), "errorType": "Runtime.HandlerError"}
+        return {"body": body, "error": True, "log": f"START\n{traceback.format_exc()}"}
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (ValueError("no: such thing"), "ValueError"),
+        (KeyError("key"), "KeyError"),
+        (DENIED, "ClientError"),
+        (LostRace("first line\nsecond line"), "LostRace"),
+        (LostRace(), "LostRace"),
+    ],
+)
+def test_an_error_has_the_name_of_its_class(error, name):
+    named = name_error(run(error))
+
+    assert named["body"] == {"errorMessage": str(error), "errorType": name}
+    assert named["error"]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"body": {"works": True}},
+        {"body": None},
+        {"body": {"errorMessage": "Task timed out after 3.00 seconds", "errorType": "Sandbox.Timedout"}, "error": True},
+        {"body": {"errorMessage": "gone", "errorType": "Runtime.HandlerError"}, "error": True, "log": ""},
+    ],
+)
+def test_everything_else_is_left_as_it_is(result):
+    assert name_error(result) == result

@@ -1,0 +1,59 @@
+"""No more calls of a function at once than there is room for, and each in its turn."""
+
+import threading
+from collections import Counter
+
+from local.emulator.worker_limit import WorkerLimit
+from local.waiting import eventually
+
+
+def test_twenty_calls_at_once_have_two_places_and_all_get_their_turn():
+    limit, inside, most, served = WorkerLimit(most=2), Counter(), [0], []
+    counting = threading.Lock()
+
+    def call(number):
+        with limit.place("claim"):
+            with counting:
+                inside["now"] += 1
+                most[0] = max(most[0], inside["now"])
+            served.append(number)
+            with counting:
+                inside["now"] -= 1
+
+    callers = [threading.Thread(target=call, args=(number,)) for number in range(20)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=5)
+
+    assert sorted(served) == list(range(20))
+    assert most[0] <= 2
+
+
+def test_whoever_has_waited_longest_is_next():
+    limit, served = WorkerLimit(most=1), []
+
+    def call(number):
+        with limit.place("claim"):
+            served.append(number)
+
+    callers = [threading.Thread(target=call, args=(number,)) for number in range(5)]
+    with limit.place("claim"):
+        for number, caller in enumerate(callers):
+            caller.start()
+            eventually(lambda so_far=number: len(limit._waiting["claim"]) > so_far, "a call that waits")
+    for caller in callers:
+        caller.join(timeout=5)
+    assert served == [0, 1, 2, 3, 4]
+
+
+def test_a_call_that_fails_gives_its_place_back():
+    limit = WorkerLimit(most=1)
+    for _ in range(2):
+        try:
+            with limit.place("claim"):
+                raise RuntimeError
+        except RuntimeError:
+            continue
+    with limit.place("claim"), limit.place("decide"):
+        pass

@@ -1,0 +1,70 @@
+"""The stand-in for Pulumi's engine."""
+
+import concurrent.futures
+import os
+import signal
+import time
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks
+
+from local.mocks import engine
+
+
+class Nothing(mocks.Mocks):
+    """Answers every resource with its inputs."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict]:
+        return args.name, args.inputs
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict, None]:
+        return {}, None
+
+
+def run(program) -> dict:
+    return engine.run(program, mocks.MockMonitor(Nothing()), project="rotation-guard", stack="test", config={})
+
+
+def test_a_program_is_run_to_its_end_and_answers_what_it_exported():
+    def program() -> None:
+        pulumi.export("doubled", pulumi.Output.from_input(21).apply(lambda value: value * 2))
+
+    assert run(program) == {"doubled": 42}
+
+
+def test_what_a_program_raises_is_raised():
+    def program() -> None:
+        raise pulumi.RunError("this cannot be deployed")
+
+    with pytest.raises(pulumi.RunError, match="this cannot be deployed"):
+        run(program)
+
+
+def test_a_run_leaves_nothing_for_the_next():
+    run(lambda: pulumi.export("first", 1))
+
+    assert run(lambda: pulumi.export("second", 2)) == {"second": 2}
+
+
+def test_ctrl_c_ends_a_run_wherever_it_strikes():
+    def program() -> None:
+        # In the middle of Pulumi's own code, which would swallow it.
+        pulumi.Output.from_input(None).apply(lambda _: os.kill(os.getpid(), signal.SIGINT))
+        pulumi.export("late", pulumi.Output.from_input(None).apply(lambda _: time.sleep(1)))
+
+    with pytest.raises(KeyboardInterrupt):
+        run(program)
+
+
+def test_ctrl_c_after_the_end_of_a_run_is_a_ctrl_c(monkeypatch):
+    """It may strike when the loop is closed already, and nobody has been told of the end."""
+    ends = concurrent.futures.Future.result
+
+    def interrupted(future, timeout=None):
+        ends(future)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(concurrent.futures.Future, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(lambda: pulumi.export("done", 1))

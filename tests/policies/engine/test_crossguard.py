@@ -1,0 +1,238 @@
+"""The engine gets every rule as a policy, with its level and parameters, at a preview and at an update."""
+
+import shutil
+import subprocess
+import sys
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2, json_format
+from pulumi.runtime import proto
+from pulumi.runtime.proto import analyzer_pb2_grpc
+
+from policies.model.exemptions import today
+from policies.model.unjudged import NAME
+from policies.rules import RULES
+from tests.paths import ROOT
+from tests.policies.programs import (
+    UNKNOWN,
+    Secret,
+    event_target,
+    json_of,
+    make,
+    make_alarm_on,
+    program,
+    queue,
+    queue_policy,
+)
+
+KEEPS, LETTERS = "queue-keeps-messages", "queue-has-dead-letters"
+ROOM = ROOT / "policies"
+SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+dead = queue("dead", messageRetentionSeconds=1_209_600)
+
+
+class Refused(Exception):
+    """What the engine hears in the place of an answer."""
+
+
+class Context:
+    """Of one call."""
+
+    def abort(self, code, details):
+        raise Refused(code, details)
+
+
+def by_policy(found):
+    return {(one.policyName, urn.rpartition(":")[2]): one for urn, one in found}
+
+
+def test_the_pack_tells_the_engine_about_every_rule(engine):
+    info = engine().info()
+    assert [one.name for one in info.policies] == list(RULES)
+    about = {one.name: one for one in info.policies}
+    assert about[KEEPS].policy_type == proto.PolicyType.POLICY_TYPE_RESOURCE
+    assert about[LETTERS].policy_type == proto.PolicyType.POLICY_TYPE_STACK
+    assert about[KEEPS].enforcementLevel == proto.MANDATORY
+    assert about[KEEPS].severity == proto.POLICY_SEVERITY_HIGH
+    assert about[KEEPS].remediation_steps == "Set messageRetentionSeconds to at least 604800."
+    assert about[KEEPS].url.startswith("https://docs.aws.amazon.com/")
+    schema = json_format.MessageToDict(about[KEEPS].configSchema)
+    assert schema["properties"]["minRetentionDays"]["default"] == 7
+
+
+def test_a_complaint_comes_before_the_resource_is_made(engine):
+    [request] = program(queue("orders")).analyze_requests()
+    [said] = engine().analyze(request).diagnostics
+    assert said.policyName == KEEPS
+    assert said.enforcementLevel == proto.MANDATORY
+    assert "orders" in said.message
+    assert "Set messageRetentionSeconds to 604800" in said.message
+
+
+def test_a_finding_is_advisory_though_its_policy_is_mandatory(engine):
+    asked = program(queue("chosen", messageRetentionSeconds=60), queue("orders")).analyze_requests()
+    pack = engine()
+    levels = [one.enforcementLevel for request in asked for one in pack.analyze(request).diagnostics]
+    assert levels == [proto.ADVISORY, proto.MANDATORY]
+
+
+def test_levels_and_parameters_of_the_engine_apply(engine):
+    pack = engine()
+    [request] = program(queue("orders", messageRetentionSeconds=3 * 86_400)).analyze_requests()
+    pack.configure({KEEPS: {"enforcementLevel": "advisory", "minRetentionDays": 5}})
+    [said] = pack.analyze(request).diagnostics
+    assert said.enforcementLevel == proto.ADVISORY
+    assert "432000" in said.message
+    pack.configure({KEEPS: {"minRetentionDays": 2}})
+    assert not pack.analyze(request).diagnostics
+    pack.configure({KEEPS: {"enforcementLevel": "disabled"}})
+    assert not pack.analyze(request).diagnostics
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"queue-keep-messages": {}}, "did you mean queue-keeps-messages?"),
+        ({KEEPS: {"days": 3}}, "has no parameter days"),
+        ({KEEPS: {"minRetentionDays": 99}}, "must be at most 14"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_refused(engine, config, sentence):
+    with pytest.raises(Refused) as refused:
+        engine().configure(config, Context())
+    code, details = refused.value.args
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert sentence in details
+
+
+def test_an_exemption_of_the_configuration_holds_before_and_after(engine):
+    pack = engine()
+    entry = {"resource": "*::orders", "owner": "shop", "reason": "none", "until": "2999-01-01"}
+    orders = program(queue("orders", messageRetentionSeconds=60))
+    pack.configure({"exemptions-are-in-order": {"entries": [{"policy": KEEPS, **entry}]}})
+    found = by_policy(pack.run(orders, preview=False))
+    assert {name for name, _ in found} == {KEEPS, LETTERS, "exemptions-are-in-order"}, "it ends too late to hold"
+    soon = {"policy": KEEPS, **entry, "until": today().isoformat()}
+    pack.configure({"exemptions-are-in-order": {"entries": [soon, {**soon, "policy": LETTERS}]}})
+    assert not pack.run(orders, preview=False)
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("own_server", [True, False])
+def test_what_the_provider_computes_is_taken_for_absent(engine, own_server, preview):
+    found = by_policy(engine(own_server=own_server).run(program(dead, queue("orders")), preview=preview))
+    assert (LETTERS, "orders") in found
+    assert (LETTERS, "dead") in found
+    assert not any("can't run policy" in one.message for one in found.values())
+
+
+@pytest.mark.parametrize("own_server", [True, False])
+def test_a_first_preview_follows_what_properties_were_made_of(engine, own_server):
+    orders = queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
+    whole = program(dead, make_alarm_on(dead), orders)
+    found = by_policy(engine(own_server=own_server).run(whole, preview=True))
+    assert set(found) == {(KEEPS, "orders")}
+
+
+def test_a_stack_shown_without_anything_before_it_is_judged_by_its_outputs(engine):
+    whole = program(dead, queue("orders"))
+    said = engine().analyze_stack(whole.stack_request(preview=True)).diagnostics
+    assert [one.urn.rpartition(":")[2] for one in said if one.policyName == LETTERS] == ["dead", "orders"]
+
+
+def test_what_another_resource_set_is_not_complained_about_twice(engine):
+    open_policy = json_of(Statement=[{"Effect": "Allow", "Principal": "*", "Action": "sqs:*"}])
+    orders = queue("orders")
+    whole = program(orders, queue_policy("opened", queueUrl=orders.url, policy=open_policy))
+    request = whole.stack_request()
+    # As the provider reads it back.
+    request.resources[0].properties["policy"] = request.resources[1].properties["policy"]
+    pack = engine()
+    before = [one for asked in whole.analyze_requests() for one in pack.analyze(asked).diagnostics]
+    after = pack.analyze_stack(request).diagnostics
+    assert [one.policyName for one in [*before, *after]].count("queue-policy-is-not-open") == 1
+
+
+def test_a_secret_is_neither_judged_nor_shown(engine):
+    whole = program(queue("orders", messageRetentionSeconds=Secret(60), policy=Secret("hunter2")))
+    found = engine().run(whole, preview=False)
+    assert {one.policyName for _, one in found} == {LETTERS}
+    assert "hunter2" not in str(found)
+
+
+def test_a_queue_that_keeps_too_little_is_put_right_where_that_is_chosen(engine):
+    pack = engine()
+    [request] = program(queue("orders", messageRetentionSeconds=60, policy=Secret("hidden"))).analyze_requests()
+    assert not pack.remediate(request).remediations, "off unless chosen"
+    pack.configure({KEEPS: {"enforcementLevel": "remediate", "minRetentionDays": 10}})
+    [mended] = pack.remediate(request).remediations
+    properties = json_format.MessageToDict(mended.properties)
+    assert properties["messageRetentionSeconds"] == 864_000
+    assert SECRET_SIGNATURE in properties["policy"].values(), "what was secret stays secret"
+    [fine] = program(queue("orders", messageRetentionSeconds=1_209_600)).analyze_requests()
+    assert not pack.remediate(fine).remediations
+
+
+@pytest.mark.parametrize("own_server", [True, False])
+def test_other_providers_and_odd_values_are_fine(engine, own_server):
+    whole = program(
+        make("gcp:storage/bucket:Bucket")("theirs", location=UNKNOWN, rules=[{"a": [None, UNKNOWN]}]),
+        make("random:index/randomId:RandomId")("id", byteLength=8),
+        event_target("t", arn=UNKNOWN, deadLetterConfig=UNKNOWN, retryPolicy=UNKNOWN),
+    )
+    assert {one.policyName for _, one in engine(own_server=own_server).run(whole, preview=True)} == {NAME}
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("own_server", [True, False])
+def test_what_no_rule_judges_is_said_once_in_a_stack(engine, own_server, preview):
+    theirs = [make("aws-native:sqs:Queue")(f"q-{number}") for number in range(3)]
+    [(urn, said)] = engine(own_server=own_server).run(program(*theirs), preview=preview)
+    assert "3 resources of aws-native were not judged" in said.message
+    assert (urn, said.enforcementLevel) == ("", proto.ADVISORY)
+
+
+def test_thousands_of_resources_are_decoded_once(engine):
+    many = [queue(f"q-{index}", messageRetentionSeconds=1_209_600, tags={"a": "b"}) for index in range(2500)]
+    targets = [event_target(f"t-{index}", deadLetterConfig={"arn": one.arn}) for index, one in enumerate(many)]
+    alarms = [make_alarm_on(one) for one in many]
+    found = engine().analyze_stack(program(*many, *targets, *alarms).stack_request()).diagnostics
+
+    # The targets' dead letters admit nobody; as such the queues are in order.
+    assert {one.policyName for one in found if "::q-" in one.urn} == set()
+    assert any("::t-" in one.urn for one in found)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """The room as a published pack lies on a disk: in a folder of another name, and nothing around it."""
+    folder = tmp_path / "rotation-guard-0.1.0"
+    shutil.copytree(ROOM, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def test_the_pack_starts_from_a_folder_of_any_name(published, tmp_path):
+    command = [sys.executable, "-m", "pulumi.policy", "127.0.0.1:1", str(published)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, cwd=tmp_path, bufsize=0, env={"PYTHONUNBUFFERED": "1"}
+    ) as pack:
+        try:
+            assert pack.stdout
+            port = int(pack.stdout.readline())
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                nothing = empty_pb2.Empty()  # ty: ignore[missing-attribute] - made at run time
+                info = analyzer_pb2_grpc.AnalyzerStub(channel).GetAnalyzerInfo(nothing, timeout=20)
+                request = proto.AnalyzeRequest(type="aws:sqs/queue:Queue", urn="u", name="orders")
+                said = analyzer_pb2_grpc.AnalyzerStub(channel).Analyze(request, timeout=20).diagnostics
+        finally:
+            pack.kill()
+    assert [one.name for one in info.policies] == list(RULES)
+    assert [one.policyName for one in said] == [KEEPS]
+
+
+def test_no_module_of_the_room_hides_one_of_python():
+    modules = {path.stem for path in ROOM.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    modules -= {"__init__", "__main__"}
+    assert modules
+    assert not modules & sys.stdlib_module_names, "the engine puts this folder first on the path"

@@ -1,0 +1,230 @@
+"""One statement, one complaint: where several rules find fault with the same statement or input, one of them speaks."""
+
+import re
+from collections import defaultdict
+
+import pytest
+
+from local.check_own_stack import reports
+from policies.model.evaluation import check
+from policies.model.precedence import ORDER, list_preceding
+from policies.rules import RULES
+from tests.policies.conftest import DAY
+from tests.policies.programs import (
+    ACCOUNT,
+    Program,
+    allow,
+    function,
+    json_of,
+    make,
+    policy,
+    program,
+    queue,
+    queue_policy,
+    role,
+    role_policy,
+    schedule,
+    state_machine,
+    topic,
+)
+from tests.policies.small_stacks import BAD, GOOD
+
+attachment = make("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+search_domain = make("aws:opensearch/domain:Domain")
+claim = function("claim")
+flow_role = role("flow")
+flow = state_machine(
+    "flow",
+    roleArn=flow_role.arn,
+    definition=json_of(StartAt="Claim", States={"Claim": {"Type": "Task", "Resource": claim.arn, "End": True}}),
+)
+
+
+def grants(action, resource="*", *, to=flow_role):
+    """The one policy of a role."""
+    return role_policy(
+        "grants", role=to.name, policy=policy({"Effect": "Allow", "Action": action, "Resource": resource})
+    )
+
+
+def trust(service):
+    """A trust policy for a service, without a condition."""
+    return policy(allow({"Service": service}, "sts:AssumeRole", None))
+
+
+LIMITED = "state-machine-role-is-limited-to-its-calls"
+auditor, starter = role("audit"), role("starter", assumeRolePolicy=trust("scheduler.amazonaws.com"))
+SHARED: dict[str, tuple[Program, tuple[str, ...], str]] = {
+    "an action of a state machine's role on everything": (
+        program(claim, flow_role, flow, grants("lambda:InvokeFunction")),
+        ("policy-names-its-resources",),
+        LIMITED,
+    ),
+    "every function for a state machine's role": (
+        program(claim, flow_role, flow, grants("lambda:InvokeFunction", f"arn:aws:lambda:*:{ACCOUNT}:function:*")),
+        ("policy-covers-no-whole-type",),
+        LIMITED,
+    ),
+    "a whole service for a state machine's role": (
+        program(claim, flow_role, flow, grants("s3:*")),
+        ("policy-names-its-actions",),
+        LIMITED,
+    ),
+    "a misspelled action of a state machine's role": (
+        program(claim, flow_role, flow, grants("lambda:InvokeFuntion", claim.arn)),
+        (),
+        "actions-exist",
+    ),
+    "an administrator as a state machine's role": (
+        program(
+            claim,
+            flow_role,
+            flow,
+            attachment("all", role=flow_role.name, policyArn="arn:aws:iam::aws:policy/AdministratorAccess"),
+        ),
+        (LIMITED,),
+        "no-full-access-policy-is-attached",
+    ),
+    "a whole service for an auditor": (
+        program(auditor, grants("secretsmanager:*", to=auditor)),
+        ("policy-names-its-actions",),
+        "auditor-reads-no-secret",
+    ),
+    "the values of all secrets for an auditor": (
+        program(auditor, grants("secretsmanager:GetSecretValue", to=auditor)),
+        ("policy-names-its-resources",),
+        "auditor-reads-no-secret",
+    ),
+    "any role passed to any service": (
+        program(auditor, grants("iam:PassRole", to=auditor)),
+        ("policy-names-its-resources",),
+        "passed-role-is-named",
+    ),
+    "every role of the account passed to any service": (
+        program(auditor, grants("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*", to=auditor)),
+        ("policy-covers-no-whole-type",),
+        "passed-role-is-named",
+    ),
+    "a role that anyone may assume in any way": (
+        program(role("app", assumeRolePolicy=policy(allow("*", "sts:*", None)))),
+        ("policy-names-its-actions",),
+        "role-trust-is-not-open",
+    ),
+    "all actions on a queue for anyone": (
+        program(queue_policy("open", queueUrl=queue("orders").url, policy=policy(allow("*", "sqs:*", "*")))),
+        (),
+        "queue-policy-is-not-open",
+    ),
+    "all actions on a topic for anyone": (
+        program(topic("news", policy=policy(allow("*", "sns:*", "*")))),
+        ("policy-names-its-actions",),
+        "topic-publishers-are-limited",
+    ),
+    "all actions on a search domain for anyone": (
+        program(search_domain("logs", accessPolicies=policy(allow("*", "es:*", "*")))),
+        ("policy-names-its-actions",),
+        "search-domain-is-not-open",
+    ),
+    "Scheduler for a schedule without a condition": (
+        program(starter, schedule("nightly", target={"arn": claim.arn, "roleArn": starter.arn})),
+        ("schedule-role-trusts-its-group-alone",),
+        "trusted-service-acts-for-a-known-source",
+    ),
+}
+"""A program, the rules that would speak about a statement of it if they were alone, and the one that does."""
+
+
+@pytest.mark.parametrize("what", SHARED)
+def test_the_most_specific_rule_speaks_alone(what):
+    resources = SHARED[what][0].stack().resources
+    silent, speaks = SHARED[what][1:]
+    for name in (*silent, speaks):
+        alone = check(resources, {"all": "disabled", name: RULES[name].enforcement}).complaints
+        assert [one.policy for one in alone] == [name], "it finds fault with the statement"
+    together = [one.policy for one in check(resources).complaints if one.policy in (*silent, speaks)]
+    assert together == [speaks]
+
+
+@pytest.mark.parametrize("what", SHARED)
+def test_the_most_specific_rule_speaks_alone_under_the_engine(what, engine):
+    whole, silent, speaks = SHARED[what]
+    found = [one.policyName for _, one in engine().run(whole, preview=False)]
+    assert [name for name in found if name in (*silent, speaks)] == [speaks]
+
+
+def test_where_the_specific_rule_is_off_or_exempt_the_general_one_speaks():
+    whole, (general,), specific = SHARED["an action of a state machine's role on everything"]
+    resources = whole.stack().resources
+    assert general in {one.policy for one in check(resources, {specific: "disabled"}).complaints}
+    entry = {"policy": specific, "resource": "*::flow", "owner": "shop", "reason": "known", "until": "2030-06-01"}
+    config = {"exemptions-are-in-order": {"entries": [entry]}}
+    named = {one.policy for one in check(resources, config, day=DAY).complaints}
+    assert general in named
+    assert specific not in named
+
+
+def test_advice_hides_nothing_that_is_mandatory():
+    whole, (general,), specific = SHARED["an action of a state machine's role on everything"]
+    found = {one.policy: one.enforcement for one in check(whole.stack().resources, {specific: "advisory"}).complaints}
+    assert (found[general], found[specific]) == ("mandatory", "advisory")
+
+
+def test_the_order_names_rules_and_those_about_single_resources_do_not_wait_for_the_stack():
+    assert set(ORDER) <= set(RULES)
+    assert len(ORDER) == len(set(ORDER))
+    assert list_names_before("policy-names-its-resources") >= {"policy-names-its-actions", LIMITED}
+    assert not any(RULES[name].of_stack for name in list_names_before("trusted-service-acts-for-a-known-source"))
+
+
+def list_names_before(name):
+    return {one.name for one in list_preceding(RULES[name], RULES)}
+
+
+# --- every program ---------------------------------------------------------------------------------------------------
+
+TWO_LIMITS = "one asks for a minimum, the other for more than the source has: what satisfies one may leave the other"
+TWO_MISTAKES = "an action that does not exist is one mistake, and what else the statement allows another"
+LISTED = {
+    frozenset({"dead-letters-outlive-their-sources", "queue-keeps-messages"}): TWO_LIMITS,
+    **{
+        frozenset({"actions-exist", name}): TWO_MISTAKES
+        for name in ("policy-covers-no-whole-type", "policy-names-its-actions", "policy-lists-what-it-allows")
+    },
+}
+"""Rules that may speak about the same statement or input, each with the reason."""
+
+
+def subjects_of(complaint):
+    """What a complaint is about, by its own words: a statement of a policy, or else the inputs that it names."""
+    resource = str(complaint.urn).rpartition("::")[2]
+    if "The pattern of" in complaint.finding:
+        return {(resource, "eventPattern")}
+    statement = re.search(r"\b(statement \w+)(?: (?:of|in) ((?!assumeRolePolicy|its trust)[\w-]+))?", complaint.finding)
+    if statement:
+        is_of_trust = "assumeRolePolicy" in complaint.finding or "trust policy" in complaint.finding
+        return {(statement[2] or resource, f"{'trust ' if is_of_trust else ''}{statement[1]}")}
+    inputs = re.findall(r"\b[a-z]+(?:[A-Z][a-z]+)+(?:\.\w+)*", complaint.message)
+    return {(resource, path) for path in inputs if path != resource}
+
+
+def shared_subjects(report):
+    """The rules that speak about one subject, wherever several complaints do."""
+    complaints = defaultdict(list)
+    for one in report.complaints:
+        for subject in subjects_of(one):
+            complaints[subject].append(one)
+    return {
+        (frozenset(one.policy for one in found), subject)
+        for subject, found in complaints.items()
+        if len({one.finding for one in found}) > 1
+    }
+
+
+def test_no_two_complaints_are_about_one_statement_or_input_but_those_that_are_listed_with_a_reason(cases):
+    stacks = [case.program.stack().resources for case in cases]
+    stacks += [one.stack().resources for one in (GOOD, BAD, *(whole for whole, *_ in SHARED.values()))]
+    judged = [check(resources) for resources in stacks] + list(reports().values())
+    shared = {pair for report in judged for pair in shared_subjects(report)}
+    assert sum(len(report.complaints) for report in judged) > 2000
+    assert {pair for pair in shared if pair[0] not in LISTED} == set()
+    assert set(LISTED) == {names for names, _ in shared}, "a reason for what does not occur"

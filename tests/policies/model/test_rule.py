@@ -1,0 +1,82 @@
+"""A rule is a function: what it cannot tell it does not say, and it is known by a name of its own."""
+
+import pytest
+
+from policies.model import rule as rules
+from policies.model.finding import Finding
+from policies.model.rule import each, rule
+from policies.model.stack import Stack
+from policies.model.values import UNKNOWN, settled
+from tests.policies.programs import resource
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """A registry of the test's own."""
+    monkeypatch.setattr(rules, "REGISTRY", {})
+    return rules.REGISTRY
+
+
+def declare(function, **parameters):
+    return rule("a:b:C", severity="low", enforcement="advisory", link="https://x", parameters=parameters)(function)
+
+
+def test_a_part_that_is_unknown_leaves_the_others_to_be_judged():
+    found = each(
+        [1, UNKNOWN, 2, 3], lambda part: Finding(f"{settled(part)} is odd.", "") if settled(part) % 2 else None
+    )
+    assert [one.problem for one in found] == ["1 is odd.", "3 is odd."]
+
+
+@pytest.mark.parametrize("value", [5, UNKNOWN, None])
+def test_a_rule_says_nothing_of_what_it_cannot_tell(registry, value):
+    def size_is_right(one):
+        """A size is right."""
+        return Finding(f"{one.name} is {one.number('size')}.", "Set it.") if one.number("size") else None
+
+    declared = declare(size_is_right)
+    found = list(declared.findings(resource("a:b:C", "it", size=value), Stack([]), {}))
+    assert [str(one) for one in found] == (["it is 5. Set it."] if value == 5 else [])
+
+
+def test_what_a_rule_said_before_it_met_the_unknown_is_kept(registry):
+    def sizes_are_right(one):
+        """Sizes are right."""
+        for key in ("first", "second"):
+            yield Finding(f"{one.name}.{key} is {one.number(key)}.", "")
+
+    one = resource("a:b:C", "it", first=1, second=UNKNOWN)
+    assert [found.problem for found in declare(sizes_are_right).findings(one, Stack([]), {})] == ["it.first is 1."]
+
+
+def test_a_parameter_reaches_the_function_under_a_python_name(registry):
+    def size_is_right(_, *, at_least):
+        """A size is right."""
+        return Finding(f"at least {at_least}.", "")
+
+    declared = declare(size_is_right, atLeast={"type": "integer", "default": 3, "description": "How many."})
+    for settings, problem in (({}, "at least 3."), ({"atLeast": 4}, "at least 4.")):
+        assert [one.problem for one in declared.findings(resource("a:b:C", "it"), Stack([]), settings)] == [problem]
+
+
+def test_a_docstring_gives_the_description_and_the_fix(registry):
+    def size_is_right(_):
+        """A size
+        is right.
+
+        Set size
+        to 1.
+        """
+
+    declared = declare(size_is_right)
+    assert (declared.description, declared.fix) == ("A size is right.", "Set size to 1.")
+
+
+def test_a_name_is_taken_once(registry):
+    def size_is_right(_):
+        """A size is right."""
+
+    assert declare(size_is_right).name == "size-is-right"
+    assert list(registry) == ["size-is-right"]
+    with pytest.raises(ValueError, match="must be its own"):
+        declare(size_is_right)

@@ -1,0 +1,190 @@
+"""A report has the same in every format: the complaints, what no rule judged, and what went wrong."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from policies.check import main
+from policies.model import unjudged
+from policies.reports.formats import FORMATS
+from policies.rules import RULES
+from tests.policies.programs import program, queue
+from tests.policies.small_stacks import BAD, GOOD, OTHERS
+
+UNJUDGED = "2 resources of aws-native were not judged"
+
+
+def test_the_text_has_each_complaint_and_the_numbers(checked):
+    said = checked(BAD.exported()).out
+    assert "mandatory  queue-keeps-messages (high): The queue orders loses" in said
+    assert "4 resources" in said
+    assert "1 mandatory and 0 advisory complaints" in said
+
+
+def test_the_json_has_everything(checked):
+    found = json.loads(checked(BAD.exported(), "--format", "json").out)
+    assert {"complaints", "exemptions", "resources", "seconds"} <= set(found)
+    [complaint] = found["complaints"]
+    assert set(complaint) == {"policy", "enforcement", "severity", "urn", "type", "finding", "fix", "message"}
+    assert complaint["message"] == f"{complaint['finding']} {complaint['fix']}"
+    assert complaint["urn"].endswith("::aws:sqs/queue:Queue::orders")
+    assert found["resources"] == 4
+
+
+def test_sarif_is_what_code_hosts_read(checked):
+    found = json.loads(checked(BAD.exported(), "--format", "sarif").out)
+    assert found["version"] == "2.1.0"
+    [run] = found["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == list(RULES)
+    assert all(rule["helpUri"].startswith("https://") for rule in rules)
+    assert all(0 < float(rule["properties"]["security-severity"]) <= 10 for rule in rules)
+    [result] = run["results"]
+    assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == "queue-keeps-messages"
+    assert result["level"] == "error"
+    [location] = result["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"].endswith("stack.json")
+    assert location["logicalLocations"][0]["fullyQualifiedName"].endswith("::orders")
+    advisory = json.loads(checked(BAD.exported(), "--format", "sarif", config={"all": "advisory"}).out)
+    assert advisory["runs"][0]["results"][0]["level"] == "warning"
+    assert run["tool"]["driver"]["semanticVersion"] == "0.1.0"
+    assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
+
+
+def test_sarif_names_the_file_from_where_the_check_runs(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a stack.json").write_text(json.dumps(BAD.exported()))
+    monkeypatch.chdir(tmp_path)
+    uris, fingerprints = [], []
+    for file in ("a stack.json", str(tmp_path / "a stack.json"), f"{tmp_path}/../{tmp_path.name}/a stack.json"):
+        main([file, "--format", "sarif"])
+        [result] = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+        uris.append(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+        fingerprints.append(result["partialFingerprints"])
+    assert uris[:2] == ["a%20stack.json", "a%20stack.json"]
+    assert fingerprints == [fingerprints[0]] * 3
+    monkeypatch.chdir("/")
+    main([str(tmp_path / "a stack.json"), "--format", "sarif"])
+    assert json.loads(capsys.readouterr().out)["runs"]
+
+
+def test_junit_fails_a_case_for_each_rule_that_complains(checked):
+    suite = ElementTree.fromstring(checked(BAD.exported(), "--format", "junit").out)[0]  # noqa: S314 - our own
+    assert suite.attrib["tests"] == str(len(RULES))
+    failed = [case.attrib["name"] for case in suite if case.find("failure") is not None]
+    assert failed == ["queue-keeps-messages"]
+    assert suite.attrib["failures"] == "1"
+    assert suite.attrib["skipped"] == "0"
+
+
+def test_junit_skips_what_was_not_applied(checked):
+    previewed = GOOD.previewed() | {"changeSummary": {"same": 7}}
+    suite = ElementTree.fromstring(checked(previewed, "--format", "junit").out)[0]  # noqa: S314 - our own
+    skipped = {case.attrib["name"] for case in suite if case.find("skipped") is not None}
+    assert skipped == {rule.name for rule in RULES.values() if rule.of_stack} - {unjudged.NAME}
+    assert suite.attrib["skipped"] == str(len(skipped))
+
+
+def test_junit_says_what_is_wrong_with_the_stack_as_a_whole(checked):
+    config = {"exemptions-are-in-order": {"entries": [{"policy": "none\x01"}]}}
+    said = checked(GOOD.exported(), "--format", "junit", config=config)
+    assert "the stack: The exemption from none? for nothing names a policy that does not exist" in said.out
+
+
+def _read_parts(form, out):
+    """The finding, the fix, the type and the URN of the one complaint of a report, by the fields of its format."""
+    if form == "json":
+        [complaint] = json.loads(out)["complaints"]
+        return [complaint[key] for key in ("finding", "fix", "type", "urn")]
+    if form == "sarif":
+        [result] = json.loads(out)["runs"][0]["results"]
+        return [result["properties"][key] for key in ("finding", "fix", "resourceType", "urn")]
+    if form == "junit":
+        [failure] = ElementTree.fromstring(out).iter("failure")  # noqa: S314 - our own
+        place, fix = str(failure.text).splitlines()
+        urn, _, rest = place.partition(" (")
+        return [failure.attrib["message"], fix.removeprefix("Fix: "), rest.partition("): ")[0], urn]
+    first, fix, place = out.splitlines()[:3]
+    type_, _, urn = place.strip().partition(", ")
+    return [first.partition(": ")[2], fix.strip().removeprefix("fix: "), type_, urn]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_has_the_finding_the_fix_the_type_and_the_urn(checked, form):
+    finding, fix, type_, urn = _read_parts(form, checked(BAD.exported(), "--format", form).out)
+    assert finding.startswith("The queue orders loses messages")
+    assert finding.endswith("messageRetentionSeconds is absent, which means 4 days.")
+    assert fix == "Set messageRetentionSeconds to 604800 (7 days) or more."
+    assert type_ == "aws:sqs/queue:Queue"
+    assert urn == "urn:pulumi:dev::shop::aws:sqs/queue:Queue::orders"
+
+
+def test_a_failure_of_junit_says_first_what_is_mandatory(checked):
+    chosen, lost = queue("chosen", messageRetentionSeconds=60), queue("lost")
+    said = checked(program(chosen, lost).exported(), "--format", "junit").out
+    [failure] = [one for one in ElementTree.fromstring(said).iter("failure") if "messageRetention" in str(one.text)]  # noqa: S314 - our own
+    assert failure.attrib["message"].startswith("The queue lost")
+    assert "The queue chosen" in str(failure.text)
+
+
+def test_the_help_of_sarif_says_how_to_fix_a_rule(checked):
+    rules = json.loads(checked(GOOD.exported(), "--format", "sarif").out)["runs"][0]["tool"]["driver"]["rules"]
+    assert rules
+    for rule in rules:
+        fix = RULES[rule["id"]].fix
+        assert fix in rule["help"]["text"]
+        assert fix in rule["help"]["markdown"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("shape", ["exported", "previewed"])
+def test_every_format_says_what_no_rule_judged(checked, form, shape):
+    content = getattr(OTHERS, shape)()
+    assert UNJUDGED in checked(content, "--format", form).out
+    incomplete = {**OTHERS.previewed(), "changeSummary": {"same": 7}}
+    assert UNJUDGED in checked(incomplete, "--format", form).out
+    assert checked(content, "--format", form).code == 0
+
+
+@pytest.mark.parametrize("content", [b"", json.dumps(GOOD.exported())[:100].encode(), b"Previewing update (dev):"])
+@pytest.mark.parametrize("config", [None, "{"])
+def test_what_could_not_be_judged_is_no_success_in_any_format(checked, content, config):
+    said = {form: checked(content, "--format", form, config=config) for form in FORMATS}
+    sentence = said["text"].err.strip()
+    assert {one.code for one in said.values()} == {2}
+    assert said["text"].out == ""
+    assert json.loads(said["json"].out)["failure"] == sentence
+    [run] = json.loads(said["sarif"].out)["runs"]
+    [invocation] = run["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert invocation["toolExecutionNotifications"] == [{"level": "error", "message": {"text": sentence}}]
+    assert run["results"] == []
+    [suite] = ElementTree.fromstring(said["junit"].out)  # noqa: S314 - our own
+    assert (suite.attrib["errors"], suite.attrib["failures"], suite.attrib["skipped"]) == ("1", "0", str(len(RULES)))
+    assert [error.attrib["message"] for error in suite.iter("error")] == [sentence]
+
+
+def test_sarif_and_junit_of_a_preview_that_failed_have_its_complaints_and_its_failure(checked):
+    failed = BAD.previewed() | {"diagnostics": [{"message": "error: no such region", "severity": "error"}]}
+    [run] = json.loads(checked(failed, "--format", "sarif").out)["runs"]
+    [invocation] = run["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert "error: no such region" in invocation["toolExecutionNotifications"][0]["message"]["text"]
+    assert [one["ruleId"] for one in run["results"]] == ["queue-keeps-messages"]
+    [suite] = ElementTree.fromstring(checked(failed, "--format", "junit").out)  # noqa: S314 - our own
+    assert (suite.attrib["errors"], suite.attrib["failures"]) == ("1", "1")
+    assert suite.attrib["tests"] == str(len(suite)) == str(len(RULES) + 1)
+
+
+def test_secrets_are_never_shown(checked):
+    exported = program(queue("orders", messageRetentionSeconds="hunter2", policy="hunter2")).exported()
+    for state in exported["deployment"]["resources"]:
+        if "outputs" in state:
+            state["inputs"] = state["outputs"] = {
+                "policy": {
+                    "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+                    "plaintext": "hunter2",
+                }
+            }
+    for form in ("text", "json", "sarif", "junit"):
+        assert "hunter2" not in checked(exported, "--format", form).out
