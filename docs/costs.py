@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from handlers.adapters.items import Item, item
-from rotation_guard.domain.audit.reconciliation import KINDS, account_of
+from handlers.adapters.items import Item, to_item
+from rotation_guard.domain.audit.reconciliation import KINDS, read_reconciled_state
 from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
 from rotation_guard.domain.audit.secret_status import history_row, says_something_new, status_row
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
-from rotation_guard.domain.secret import dated, listed
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.secret import date_versions, parse_secret
+from rotation_guard.domain.timestamps import to_iso
 from tests.bench import population
 
 # List prices of us-east-1 in US dollars, in November 2026, without what is free.
@@ -112,8 +112,8 @@ def written(mode: str) -> Written:
     every_run = mode == EVERY_RUN
     status_rows = sum(says_something_new(new, before, ages=every_run) for before, new in itertools.pairwise(statuses))
     return Written(
-        history_bytes=item_bytes(item(history[-1])),
-        status_bytes=item_bytes(item(statuses[-1])),
+        history_bytes=item_bytes(to_item(history[-1])),
+        status_bytes=item_bytes(to_item(statuses[-1])),
         history_rows=HOURS if every_run else DAYS + CHANGES_A_MONTH,
         status_rows=status_rows * DAYS + CHANGES_A_MONTH,
     )
@@ -123,14 +123,14 @@ def _day() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """What the runs of a day, and the last one before it, write of one secret."""
     # Its value is another day old in between, not at midnight.
     birthday = _MIDNIGHT + timedelta(hours=10, minutes=30)
-    secret = listed(population.entry(0, birthday))
-    dates = dated(secret, population.version_dates(0, birthday))
+    secret = parse_secret(population.entry(0, birthday))
+    dates = date_versions(secret, population.version_dates(0, birthday))
     before: Mapping[str, Any] = {}
     for hour in range(-1, 24):
         now = _MIDNIGHT + timedelta(hours=hour, minutes=5)
         finding = judge(secret, dates, AuditSettings(), now)
-        before = status_row(finding, before, account_of(before, secret, now), now, None)
-        yield history_row(iso(now), before, int(now.timestamp())), dict(before)
+        before = status_row(finding, before, read_reconciled_state(before, secret, now), now, None)
+        yield history_row(to_iso(now), before, int(now.timestamp())), dict(before)
 
 
 def item_bytes(row: Item) -> int:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from rotation_guard.domain.audit.run import AUDIT, UNKNOWN_WHEN_COMPLETE, Progress, resumed, with_findings
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.audit.run import AUDIT, UNKNOWN_WHEN_COMPLETE, Progress, resume, with_findings
+from rotation_guard.domain.timestamps import to_iso
 
 from .clients import client
-from .items import item, row
-from .row_updates import update
+from .items import from_item, to_item
+from .row_updates import update_row
 
 ACTIONS = frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query"})
 _HELD = "holder = :me"
@@ -72,16 +72,16 @@ class AuditRuns:
         before = self.read(run_id) or {}
         again = part == 0 and "finished_at" in before
         anew = part == 0 and ("started_at" not in before or (again and _ended_long_before(before, now)))
-        changes: dict[str, Any] = {"holder": holder, "lease_until": iso(until), "part": part}
+        changes: dict[str, Any] = {"holder": holder, "lease_until": to_iso(until), "part": part}
         if anew:
-            changes["started_at"] = iso(now)
+            changes["started_at"] = to_iso(now)
         condition = _FREE if part else _STARTABLE
-        values = {":me": holder, ":now": iso(now), **({":expected": part} if part else {})}
+        values = {":me": holder, ":now": to_iso(now), **({":expected": part} if part else {})}
         if not self._update(run_id, changes, condition, values, remove=_OUTCOME if anew or again else ()):
             return None
         started_at = now.replace(microsecond=0) if anew else datetime.fromisoformat(before["started_at"])
         if part:
-            return Lease(run_id, holder, part, started_at, before["next_token"], resumed(before))
+            return Lease(run_id, holder, part, started_at, before["next_token"], resume(before))
         return Lease(run_id, holder, 0, started_at, None, with_findings(Progress(), before))
 
     def waiting_part(self, run_id: str) -> int | None:
@@ -101,13 +101,13 @@ class AuditRuns:
 
     def hand_over(self, lease: Lease, token: str, until: datetime) -> bool:
         """Leave the rest of the run to whoever takes the next part."""
-        place = {"part": lease.part + 1, "next_token": token, "lease_until": iso(until)}
+        place = {"part": lease.part + 1, "next_token": token, "lease_until": to_iso(until)}
         changes = {**lease.progress.written(), "answered": lease.progress.answered, **place}
         return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=("holder",))
 
     def finish(self, lease: Lease, finished_at: datetime, outcome: Mapping[str, Any]) -> bool:
         """The end of a run, and how it went."""
-        changes = {**lease.progress.written(), **outcome, "finished_at": iso(finished_at)}
+        changes = {**lease.progress.written(), **outcome, "finished_at": to_iso(finished_at)}
         remove = _PLACE if lease.progress.refused else (*_PLACE, "refused")
         return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=remove)
 
@@ -120,7 +120,7 @@ class AuditRuns:
         found = self._between(*_SCHEDULED, Limit=max(_LOOKED_AT, scheduled))
         for first, last in _BY_HAND:
             found += self._between(first, last)
-        earlier = [one for one in found if one["run_id"] != run_id and one["started_at"] <= iso(started_at)]
+        earlier = [one for one in found if one["run_id"] != run_id and one["started_at"] <= to_iso(started_at)]
         return sorted(earlier, key=lambda one: one["started_at"], reverse=True)
 
     def _between(self, first: str, last: str, **more: Any) -> list[dict[str, Any]]:
@@ -130,26 +130,26 @@ class AuditRuns:
             answer = self._dynamodb.query(
                 TableName=self._table,
                 KeyConditionExpression="audit = :audit AND run_id BETWEEN :first AND :last",
-                ExpressionAttributeValues=item({":audit": AUDIT, ":first": first, ":last": last}),
+                ExpressionAttributeValues=to_item({":audit": AUDIT, ":first": first, ":last": last}),
                 ScanIndexForward=False,
                 ConsistentRead=True,
                 **position,
                 **more,
             )
-            found += [row(stored) for stored in answer["Items"]]
+            found += [from_item(stored) for stored in answer["Items"]]
             if more or "LastEvaluatedKey" not in answer:
                 return found
             position = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def give_up(self, run_id: str, now: datetime, because: str) -> bool:
         """End a run that was lost; False where it is not: finished after all, or at work."""
-        changes = {"finished_at": iso(now), "complete": False, "lost": True, "incomplete_because": [because]}
-        return self._update(run_id, changes, _LOST, {":now": iso(now)}, remove=_PLACE)
+        changes = {"finished_at": to_iso(now), "complete": False, "lost": True, "incomplete_because": [because]}
+        return self._update(run_id, changes, _LOST, {":now": to_iso(now)}, remove=_PLACE)
 
     def read(self, run_id: str) -> dict[str, Any] | None:
         """A run's row."""
         answer = self._dynamodb.get_item(TableName=self._table, Key=_key(run_id), ConsistentRead=True)
-        return row(answer["Item"]) if "Item" in answer else None
+        return from_item(answer["Item"]) if "Item" in answer else None
 
     def _update(
         self,
@@ -159,7 +159,7 @@ class AuditRuns:
         values: Mapping[str, Any],
         remove: Sequence[str] = (),
     ) -> bool:
-        return update(self._table, _key(run_id), changes, remove=remove, condition=condition, values=values)
+        return update_row(self._table, _key(run_id), changes, remove=remove, condition=condition, values=values)
 
 
 def lease_until(now: datetime, remaining_milliseconds: int) -> datetime:
@@ -172,4 +172,4 @@ def _ended_long_before(run: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _key(run_id: str) -> dict[str, Any]:
-    return item({"audit": AUDIT, "run_id": run_id})
+    return to_item({"audit": AUDIT, "run_id": run_id})

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from rotation_guard.domain.audit.secret_status import seen_on
-from rotation_guard.domain.rotation_event import name_of
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.rotation_event import secret_name_of
+from rotation_guard.domain.timestamps import to_iso
 
 from .batches import Batches
 from .clients import client
-from .items import item, row
-from .row_updates import update
+from .items import from_item, to_item
+from .row_updates import update_row
 
 ACTIONS = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
@@ -31,8 +31,8 @@ class AuditTables:
 
     def statuses(self, secret_names: Iterable[str]) -> dict[str, dict[str, Any]]:
         """What was true of these secrets at the end of the last run, by name."""
-        keys = [item({"secret_name": name}) for name in secret_names]
-        found = (row(stored) for stored in self._batches.get(self._status, keys))
+        keys = [to_item({"secret_name": name}) for name in secret_names]
+        found = (from_item(stored) for stored in self._batches.get(self._status, keys))
         return {known["secret_name"]: known for known in found}
 
     def write(self, history: Iterable[Row], statuses: Iterable[Row]) -> None:
@@ -40,8 +40,8 @@ class AuditTables:
 
         History first: a status that says of a row that it is there must not outlive a crash before it was.
         """
-        self._batches.put((self._history, item(new)) for new in history)
-        self._batches.put((self._status, item(new)) for new in statuses)
+        self._batches.put((self._history, to_item(new)) for new in history)
+        self._batches.put((self._status, to_item(new)) for new in statuses)
 
     def not_seen_on(self, day: str) -> Iterator[dict[str, Any]]:
         """What is on record of secrets that were there once, and not on this day. Reads the whole table."""
@@ -54,8 +54,8 @@ class AuditTables:
         Reads the whole table, and as many keys of the history.
         """
         for page in self._known():
-            keys = [item({"secret_name": status["secret_name"], "run_id": run_id}) for status in page]
-            seen = {row(stored)["secret_name"] for stored in self._batches.get(self._history, keys)}
+            keys = [to_item({"secret_name": status["secret_name"], "run_id": run_id}) for status in page]
+            seen = {from_item(stored)["secret_name"] for stored in self._batches.get(self._history, keys)}
             yield from (status for status in page if status["secret_name"] not in seen)
 
     def _known(self) -> Iterator[list[dict[str, Any]]]:
@@ -63,12 +63,14 @@ class AuditTables:
             TableName=self._status, FilterExpression="attribute_not_exists(gone_since)", ConsistentRead=True
         )
         for page in pages:
-            yield [row(stored) for stored in page["Items"]]
+            yield [from_item(stored) for stored in page["Items"]]
 
     def mark_gone(self, secret_name: str, since: str, expires_at: int | None) -> None:
         """Take a secret out of what is true now; its row stays, so that its history can be found."""
         changes = {"gone_since": since, "expires_at": expires_at}
-        update(self._status, item({"secret_name": secret_name}), changes, remove=("attention", "attention_since"))
+        update_row(
+            self._status, to_item({"secret_name": secret_name}), changes, remove=("attention", "attention_since")
+        )
 
 
 class HeardOfSecrets:
@@ -87,6 +89,6 @@ class HeardOfSecrets:
             "AND (attribute_not_exists(accounted_at) OR accounted_at <= :at) "
             "AND (attribute_not_exists(heard_at) OR heard_at <= :at)"
         )
-        values = {":arn": secret_arn, ":at": iso(at)}
-        key = item({"secret_name": name_of(secret_arn)})
-        return bool(news) and update(self._status, key, news, condition=condition, values=values, answers_within=2)
+        values = {":arn": secret_arn, ":at": to_iso(at)}
+        key = to_item({"secret_name": secret_name_of(secret_arn)})
+        return bool(news) and update_row(self._status, key, news, condition=condition, values=values, answers_within=2)

@@ -6,10 +6,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rotation_guard.domain.audit_trail import build_trail_row
 from rotation_guard.domain.rotation_event import CLOCK_SKEW, RotationEvent
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 
 from .clients import client
-from .items import item, row
+from .items import from_item, to_item
 
 ACTIONS = frozenset({"dynamodb:PutItem"})
 LOOKING_ACTIONS = frozenset({"dynamodb:Query"})
@@ -44,7 +44,7 @@ class AuditTrail:
         try:
             dynamodb.put_item(
                 TableName=self._table_name,
-                Item=item(build_trail_row(event, text, now, expires_at)),
+                Item=to_item(build_trail_row(event, text, now, expires_at)),
                 ConditionExpression="attribute_not_exists(secret_arn)",
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:
@@ -69,11 +69,13 @@ class AuditTrail:
             .paginate(
                 TableName=self._table_name,
                 KeyConditionExpression="secret_arn = :arn AND recorded BETWEEN :since AND :until",
-                ExpressionAttributeValues=item({":arn": secret_arn, ":since": iso(moment), ":until": iso(until)}),
+                ExpressionAttributeValues=to_item(
+                    {":arn": secret_arn, ":since": to_iso(moment), ":until": to_iso(until)}
+                ),
                 FilterExpression="attribute_not_exists(without_effect)",
                 ProjectionExpression="event_type, recorded",
                 ConsistentRead=True,
             )
         )
-        events = (row(stored) for page in pages for stored in page["Items"])
+        events = (from_item(stored) for page in pages for stored in page["Items"])
         return {event["event_type"]: event["recorded"].partition("#")[0] for event in events}

@@ -1,6 +1,6 @@
 """Automations of Systems Manager, for whatever is restarted by a document of the user's."""
 
-from rotation_guard.domain.remediation.restarts import CannotBeRestarted, Standing, State
+from rotation_guard.domain.remediation.restarts import CannotBeRestarted, RestartState, RestartStatus
 
 from .client_errors import CALL_SECONDS, translate_client_errors
 from .clients import client
@@ -31,8 +31,8 @@ _FAILED = (
 )
 """How an automation ends (https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-statuses.html); all
 other statuses are on the way there."""
-_STATES = {status: Standing(State.SETTLED) for status in _SETTLED} | {
-    status: Standing(State.FAILED, f"Its automation ended as {status}.") for status in _FAILED
+_STATES = {status: RestartStatus(RestartState.SETTLED) for status in _SETTLED} | {
+    status: RestartStatus(RestartState.FAILED, f"Its automation ended as {status}.") for status in _FAILED
 }
 _LOST = "It was started, but the answer was lost, so it cannot be watched: look at the document's automations."
 
@@ -62,8 +62,10 @@ class Automations:
             except self._ssm.exceptions.IdempotentParameterMismatch:
                 raise CannotBeRestarted(_LOST) from None
 
-    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> RestartStatus:
         """How the automation of this id stands. Raises as `start` does."""
         with translate_client_errors(_FOR_GOOD):
             answer = self._ssm.get_automation_execution(AutomationExecutionId=handle)
-        return _STATES.get(answer["AutomationExecution"]["AutomationExecutionStatus"], Standing(State.STARTED))
+        return _STATES.get(
+            answer["AutomationExecution"]["AutomationExecutionStatus"], RestartStatus(RestartState.STARTED)
+        )

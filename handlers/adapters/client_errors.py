@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotation_guard.domain.remediation.restarts import CannotBeRestarted, NotReady, PassingTrouble
+from rotation_guard.domain.remediation.restarts import CannotBeRestarted, NotReady, TransientError
 
 CALL_SECONDS = 10
 """How long a call may take: one that hangs is given up, so that the other dependents have their turn as well."""
@@ -41,6 +41,6 @@ def translate_client_errors(for_good: frozenset[str], in_progress: frozenset[str
             raise CannotBeRestarted(f"AWS refused it: {code}.") from None
         if code in in_progress:
             raise NotReady(f"AWS is busy with it: {code}.") from None
-        raise PassingTrouble(code) from None
+        raise TransientError(code) from None
     except BotoCoreError as error:
-        raise PassingTrouble(type(error).__name__) from None
+        raise TransientError(type(error).__name__) from None

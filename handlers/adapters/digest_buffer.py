@@ -10,8 +10,8 @@ from typing import Any
 
 from . import unfinished_incidents
 from .clients import client
-from .items import item, row
-from .row_updates import update
+from .items import from_item, to_item
+from .row_updates import update_row
 
 ACTIONS = frozenset({"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"})
 TELLER_SECONDS = 900
@@ -25,7 +25,7 @@ _PARTITION, _TELLER = "held", "teller"
 Row = dict[str, Any]
 
 
-class Held:
+class DigestBuffer:
     """The rows of that kind, in the table of this name."""
 
     def __init__(self, table_name: str) -> None:
@@ -43,13 +43,13 @@ class Held:
         """Adds an incident to those that are to be told; once more changes nothing."""
         incident = {"held_arn": secret_arn, "held_since": opened_at, "secret_name": secret_name}
         incident |= {"owner": owner, "severity": severity}
-        self._dynamodb.put_item(TableName=self._table_name, Item=item({**_key(secret_arn, opened_at), **incident}))
+        self._dynamodb.put_item(TableName=self._table_name, Item=to_item({**_key(secret_arn, opened_at), **incident}))
 
     def becomes_teller(self, execution: str, now: int) -> bool:
         """Whether this execution is to tell of all that have joined; `now` is in epoch seconds. Join first."""
-        return update(
+        return update_row(
             self._table_name,
-            item(_TELLER_KEY),
+            to_item(_TELLER_KEY),
             {"holder": execution, "until": now + TELLER_SECONDS},
             condition="attribute_not_exists(#until) OR #until < :now OR #holder = :mine",
             values={":now": now, ":mine": execution},
@@ -66,11 +66,11 @@ class Held:
             answer = self._dynamodb.query(
                 TableName=self._table_name,
                 KeyConditionExpression="secret_arn = :held AND opened_at < :teller",
-                ExpressionAttributeValues=item({":held": _PARTITION, ":teller": _TELLER}),
+                ExpressionAttributeValues=to_item({":held": _PARTITION, ":teller": _TELLER}),
                 ConsistentRead=True,
                 **({"ExclusiveStartKey": start} if start else {}),
             )
-            found += [row(stored) for stored in answer["Items"]]
+            found += [from_item(stored) for stored in answer["Items"]]
             start = answer.get("LastEvaluatedKey")
             if not start:
                 return [
@@ -88,7 +88,7 @@ class Held:
         for start in range(0, len(told), AT_ONCE):
             keys = []
             for one in told[start : start + AT_ONCE]:
-                keys.append(item(_key(one["secret_arn"], one["opened_at"])))
+                keys.append(to_item(_key(one["secret_arn"], one["opened_at"])))
                 keys.append(unfinished_incidents.key(one["secret_arn"], one["opened_at"]))
             self._dynamodb.transact_write_items(
                 TransactItems=[{"Delete": {"TableName": self._table_name, "Key": key}} for key in keys]
@@ -98,9 +98,9 @@ class Held:
         try:
             self._dynamodb.delete_item(
                 TableName=self._table_name,
-                Key=item(_TELLER_KEY),
+                Key=to_item(_TELLER_KEY),
                 ConditionExpression="holder = :mine",
-                ExpressionAttributeValues=item({":mine": execution}),
+                ExpressionAttributeValues=to_item({":mine": execution}),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return  # It came so late that another one tells, or it has done this already.

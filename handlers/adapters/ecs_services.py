@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rotation_guard.domain.remediation.restarts import CannotBeRestarted, Standing, State
+from rotation_guard.domain.remediation.restarts import CannotBeRestarted, RestartState, RestartStatus
 
 from .client_errors import CALL_SECONDS, translate_client_errors
 from .clients import client
@@ -23,10 +23,10 @@ _FOR_GOOD = frozenset(
     }
 )
 """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html"""
-_ROLLED_BACK = Standing(State.FAILED, "Its deployment failed, and ECS rolled it back.")
+_ROLLED_BACK = RestartStatus(RestartState.FAILED, "Its deployment failed, and ECS rolled it back.")
 _STATES = {
-    "COMPLETED": Standing(State.SETTLED),
-    "FAILED": Standing(State.FAILED, "Its deployment failed: tasks did not reach a steady state."),
+    "COMPLETED": RestartStatus(RestartState.SETTLED),
+    "FAILED": RestartStatus(RestartState.FAILED, "Its deployment failed: tasks did not reach a steady state."),
 }
 
 Service = dict[str, Any]
@@ -60,7 +60,7 @@ class EcsServices:
             raise CannotBeRestarted("Its deployments are not made by ECS itself.")
         return newest["id"]
 
-    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> RestartStatus:
         """How the deployment of this id stands, or what has replaced it. Raises as `start` does.
 
         The one that failed stays in the list while its tasks end; once it is gone, the service's events tell of it, or
@@ -81,13 +81,13 @@ class EcsServices:
         ):
             return _ROLLED_BACK
         if _shifts_traffic(service):
-            return Standing(State.STARTED)
+            return RestartStatus(RestartState.STARTED)
         if "rolloutState" in primary:
-            return _STATES.get(primary["rolloutState"], Standing(State.STARTED))
+            return _STATES.get(primary["rolloutState"], RestartStatus(RestartState.STARTED))
         # Behind a Classic Load Balancer there is no such state
         # (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html).
         is_alone = len(service["deployments"]) == 1 and primary.get("runningCount") == primary.get("desiredCount")
-        return Standing(State.SETTLED if is_alone else State.STARTED)
+        return RestartStatus(RestartState.SETTLED if is_alone else RestartState.STARTED)
 
     def _described(self, target_arn: str) -> Service:
         cluster, service = _names(target_arn)

@@ -9,14 +9,14 @@ unfinished (`unfinished_incidents`), which it stays until people were told how i
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rotation_guard.domain.remediation.diagnosis import Described, Unreadable, untouchable
+from rotation_guard.domain.remediation.diagnosis import DescribedSecret, UnreadableSecret, find_unsupported_reason
 from rotation_guard.domain.remediation.incidents import OPEN, RESTARTING, Incident, Outcome
-from rotation_guard.domain.rotation_event import TESTED, Heard, name_of
+from rotation_guard.domain.rotation_event import TEST_ROTATION_FAILED, RotationSignal, secret_name_of
 
 from . import unfinished_incidents
 from .clients import client
-from .items import item, row
-from .row_updates import update
+from .items import from_item, to_item
+from .row_updates import update_row
 
 LOOKING_ACTIONS = frozenset({"dynamodb:GetItem"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
@@ -59,9 +59,9 @@ class Incidents:
     def claimed_at(self, secret_arn: str) -> str | None:
         """The opening time of the incident that has the claim on this secret."""
         answer = self._dynamodb.get_item(
-            TableName=self._table_name, Key=item(_claim_key(secret_arn)), ConsistentRead=True
+            TableName=self._table_name, Key=to_item(_claim_key(secret_arn)), ConsistentRead=True
         )
-        return row(answer["Item"])["incident_opened_at"] if "Item" in answer else None
+        return from_item(answer["Item"])["incident_opened_at"] if "Item" in answer else None
 
     def release_claim(self, secret_arn: str, opened_at: str) -> bool:
         """Deletes the claim of an incident that has no row; False where it is not its claim any more."""
@@ -99,50 +99,50 @@ class Incidents:
         answer = self._dynamodb.get_item(
             TableName=self._table_name, Key=_key(secret_arn, opened_at), ConsistentRead=True
         )
-        return row(answer["Item"]) if "Item" in answer else None
+        return from_item(answer["Item"]) if "Item" in answer else None
 
     def latest(self, secret_arn: str) -> Incident | None:
         """The incident of this secret that was opened last, whatever its state."""
         answer = self._dynamodb.query(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :arn",
-            ExpressionAttributeValues=item({":arn": secret_arn}),
+            ExpressionAttributeValues=to_item({":arn": secret_arn}),
             ScanIndexForward=False,
             Limit=1,
             ConsistentRead=True,
         )
-        return next((Incident.of(row(stored)) for stored in answer["Items"]), None)
+        return next((Incident.of(from_item(stored)) for stored in answer["Items"]), None)
 
     def of_secret(self, secret_arn: str) -> Iterator[Incident]:
         """The incidents of this secret, newest first; read as far as they are looked at."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :arn",
-            ExpressionAttributeValues=item({":arn": secret_arn}),
+            ExpressionAttributeValues=to_item({":arn": secret_arn}),
             ScanIndexForward=False,
             ConsistentRead=True,
             PaginationConfig={"PageSize": _PAGE},
         )
-        return (Incident.of(row(stored)) for page in pages for stored in page["Items"])
+        return (Incident.of(from_item(stored)) for page in pages for stored in page["Items"])
 
     def open(
         self,
-        failure: Heard,
-        seen: Described | Unreadable,
+        failure: RotationSignal,
+        seen: DescribedSecret | UnreadableSecret,
         execution: str,
         opened_at: str,
         alive_until: int,
     ) -> None:
         """Opens an incident. Raises LostRace."""
         arn = failure.secret_arn or ""
-        described = seen if isinstance(seen, Described) else None
+        described = seen if isinstance(seen, DescribedSecret) else None
         current = described.secret.current_version_id if described else None
         claim = {**_claim_key(arn), "incident_opened_at": opened_at, "execution": execution}
         incident = {
             "secret_arn": arn,
             "opened_at": opened_at,
             "state": OPEN,
-            "secret_name": described.secret.name if described else name_of(arn),
+            "secret_name": described.secret.name if described else secret_name_of(arn),
             "execution": execution,
             "event_type": failure.kind,
             "source": failure.source,
@@ -150,9 +150,9 @@ class Incidents:
             "last_failure_at": failure.occurred_at,
             "failed_step": failure.failed_step,
             "failed_steps": {failure.failed_step} if failure.failed_step else None,
-            "unreadable": seen.reason if isinstance(seen, Unreadable) else None,
+            "unreadable": seen.reason if isinstance(seen, UnreadableSecret) else None,
             **(_describe(described) if described else {}),
-            "untouchable": (untouchable(described.secret) or None) if described else None,
+            "untouchable": (find_unsupported_reason(described.secret) or None) if described else None,
             "current_version_id": current,
             "versions": list_labels(described) if described else None,
             "failures": 1,
@@ -165,7 +165,7 @@ class Incidents:
         }
         self._transact(self._new(claim), self._new(incident), self._listed(arn, opened_at))
 
-    def add(self, incident: Incident, heard: Heard) -> bool:
+    def add(self, incident: Incident, heard: RotationSignal) -> bool:
         """Puts another event into the open incident, and counts it if it is a failure. False when it is in it already.
 
         Raises LostRace when the incident was closed, or another event put into it, since it was looked at.
@@ -180,7 +180,7 @@ class Incidents:
         if counted and heard.rotation_id:
             values[":rotation"] = {heard.rotation_id}
             adds += ", rotation_ids :rotation"
-        if counted and incident.event_type == TESTED:
+        if counted and incident.event_type == TEST_ROTATION_FAILED:
             # A test that failed has rotated nothing; whatever joins it may have.
             values[":kind"] = heard.kind
             sets += ", event_type = :kind"
@@ -196,7 +196,7 @@ class Incidents:
                 UpdateExpression=f"SET {sets} ADD {adds}",
                 ConditionExpression="#state = :open AND last_failure_at = :seen AND NOT contains(event_ids, :id)",
                 ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=item(values),
+                ExpressionAttributeValues=to_item(values),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             raise LostRace("another execution wrote this incident first") from error
@@ -204,8 +204,8 @@ class Incidents:
 
     def begin_restarts(
         self,
-        heard: Heard,
-        described: Described,
+        heard: RotationSignal,
+        described: DescribedSecret,
         execution: str,
         opened_at: str,
         restarts: Sequence[Mapping[str, Any]],
@@ -255,7 +255,7 @@ class Incidents:
             names=["state"],
         )
 
-    def resolve(self, incident: Incident, at: str, by: str, described: Described | None) -> None:
+    def resolve(self, incident: Incident, at: str, by: str, described: DescribedSecret | None) -> None:
         """Marks an incident that was escalated or held as resolved, which is still to be told.
 
         `described` is the secret with its new value, None where it could not be read.
@@ -281,7 +281,7 @@ class Incidents:
         names: Sequence[str] = (),
     ) -> bool:
         """Changes an incident and writes down these actions in one write, as `updates.update` does it."""
-        return update(
+        return update_row(
             self._table_name,
             _key(secret_arn, opened_at),
             changes,
@@ -323,9 +323,9 @@ class Incidents:
 
         One row remembers for which version that was done last: a version that comes back needs it again.
         """
-        return update(
+        return update_row(
             self._table_name,
-            item({"secret_arn": f"restart#{secret_arn}", "opened_at": "latest"}),
+            to_item({"secret_arn": f"restart#{secret_arn}", "opened_at": "latest"}),
             {"version": version, "holder": execution},
             condition="attribute_not_exists(#version) OR #version <> :version OR #holder = :mine",
             values={":mine": execution},
@@ -335,14 +335,14 @@ class Incidents:
         return {
             "Put": {
                 "TableName": self._table_name,
-                "Item": item(new),
+                "Item": to_item(new),
                 "ConditionExpression": "attribute_not_exists(secret_arn)",
             }
         }
 
     def _listed(self, secret_arn: str, opened_at: str, *, is_resolved: bool = False) -> Row:
         listing = unfinished_incidents.listing(secret_arn, opened_at, is_resolved=is_resolved)
-        return {"Put": {"TableName": self._table_name, "Item": item(listing)}}
+        return {"Put": {"TableName": self._table_name, "Item": to_item(listing)}}
 
     def _change(
         self, secret_arn: str, opened_at: str, changes: Mapping[str, Any], condition: str, values: Mapping[str, Any]
@@ -355,7 +355,7 @@ class Incidents:
                 "UpdateExpression": f"SET {', '.join(f'#{name} = :{name}' for name in given)}",
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": {f"#{name}": name for name in given},
-                "ExpressionAttributeValues": item({**values, **{f":{name}": given[name] for name in given}}),
+                "ExpressionAttributeValues": to_item({**values, **{f":{name}": given[name] for name in given}}),
             }
         }
 
@@ -369,12 +369,12 @@ class Incidents:
             raise
 
 
-def list_labels(described: Described) -> dict[str, list[str]]:
+def list_labels(described: DescribedSecret) -> dict[str, list[str]]:
     """Version id -> its labels, as rows hold them."""
     return {version: list(labels) for version, labels in described.versions.items()}
 
 
-def _describe(described: Described) -> Row:
+def _describe(described: DescribedSecret) -> Row:
     """What notices tell of the secret: whose it is, what rotates it, and whether that is switched on."""
     return {
         "owner": described.secret.owner,
@@ -384,15 +384,15 @@ def _describe(described: Described) -> Row:
 
 
 def _key(secret_arn: str, opened_at: str) -> Row:
-    return item({"secret_arn": secret_arn, "opened_at": opened_at})
+    return to_item({"secret_arn": secret_arn, "opened_at": opened_at})
 
 
 def _release(table_name: str, secret_arn: str, opened_at: str) -> Row:
     return {
         "TableName": table_name,
-        "Key": item(_claim_key(secret_arn)),
+        "Key": to_item(_claim_key(secret_arn)),
         "ConditionExpression": "incident_opened_at = :mine",
-        "ExpressionAttributeValues": item({":mine": opened_at}),
+        "ExpressionAttributeValues": to_item({":mine": opened_at}),
     }
 
 

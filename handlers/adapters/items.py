@@ -11,7 +11,7 @@ _from_dynamodb = TypeDeserializer()
 Item = dict[str, Any]
 
 
-def item(row: Mapping[str, Any]) -> Item:
+def to_item(from_item: Mapping[str, Any]) -> Item:
     """A row as DynamoDB takes it; attributes that are None are left out, as an absent one costs nothing.
 
     boto3's serializer takes as long for a row as everything else that is done for it: texts, which most values are,
@@ -19,12 +19,12 @@ def item(row: Mapping[str, Any]) -> Item:
     """
     return {
         name: {"S": value} if type(value) is str else _to_dynamodb.serialize(value)
-        for name, value in row.items()
+        for name, value in from_item.items()
         if value is not None
     }
 
 
-def row(stored: Mapping[str, Any]) -> dict[str, Any]:
+def from_item(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A stored item as a plain row."""
     return {
         name: value["S"] if "S" in value else _from_dynamodb.deserialize(dict(value)) for name, value in stored.items()

@@ -6,7 +6,13 @@ Their environment may hold anything: it is kept as it is, and never logged, answ
 from collections.abc import Mapping
 from typing import Any
 
-from rotation_guard.domain.remediation.restarts import CannotBeRestarted, NotReady, PassingTrouble, Standing, State
+from rotation_guard.domain.remediation.restarts import (
+    CannotBeRestarted,
+    NotReady,
+    RestartState,
+    RestartStatus,
+    TransientError,
+)
 
 from .client_errors import CALL_SECONDS, translate_client_errors
 from .clients import client
@@ -55,9 +61,9 @@ class LambdaFunctions:
         for _ in range(ATTEMPTS):
             if self._is_set(target_arn, token):
                 return token
-        raise PassingTrouble("PreconditionFailedException")
+        raise TransientError("PreconditionFailedException")
 
-    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> RestartStatus:
         """How the latest update of the function stands, this or a newer one. Raises as `start` does.
 
         (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)
@@ -67,10 +73,10 @@ class LambdaFunctions:
         _check_usable(configuration)
         code = configuration.get("LastUpdateStatusReasonCode", "without a code")
         standings = {
-            "Successful": Standing(State.SETTLED),
-            "Failed": Standing(State.FAILED, f"Its update failed: {code}."),
+            "Successful": RestartStatus(RestartState.SETTLED),
+            "Failed": RestartStatus(RestartState.FAILED, f"Its update failed: {code}."),
         }
-        return standings.get(configuration.get("LastUpdateStatus", ""), Standing(State.STARTED))
+        return standings.get(configuration.get("LastUpdateStatus", ""), RestartStatus(RestartState.STARTED))
 
     def _is_set(self, target_arn: str, token: str) -> bool:
         """Whether the variable is set now; False when another was faster."""

@@ -5,15 +5,15 @@ that everybody writes. A slot is taken by a conditional write, and by its taker 
 """
 
 from .clients import client
-from .items import item, row
-from .row_updates import update
+from .items import from_item, to_item
+from .row_updates import update_row
 
 ACTIONS = frozenset({"dynamodb:Query", "dynamodb:UpdateItem"})
 HOUR = 3600
 _PARTITION = "limit#actions"
 
 
-class ActionSlots:
+class RateLimiter:
     """The slots, in the table of the incidents."""
 
     def __init__(self, table_name: str, per_hour: int) -> None:
@@ -24,10 +24,10 @@ class ActionSlots:
         answer = client("dynamodb").query(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :slots",
-            ExpressionAttributeValues=item({":slots": _PARTITION}),
+            ExpressionAttributeValues=to_item({":slots": _PARTITION}),
             ConsistentRead=True,
         )
-        taken = [row(stored) for stored in answer["Items"]]
+        taken = [from_item(stored) for stored in answer["Items"]]
         busy = {slot["opened_at"]: slot["holder"] for slot in taken if slot["taken_at"] > now - HOUR}
         if holder in busy.values():
             return True
@@ -38,9 +38,9 @@ class ActionSlots:
         return any(self._take(name, holder, now) for name in names if name not in busy)
 
     def _take(self, name: str, holder: str, now: int) -> bool:
-        return update(
+        return update_row(
             self._table_name,
-            item({"secret_arn": _PARTITION, "opened_at": name}),
+            to_item({"secret_arn": _PARTITION, "opened_at": name}),
             {"holder": holder, "taken_at": now},
             condition="attribute_not_exists(#taken_at) OR #taken_at <= :past",
             values={":past": now - HOUR},

@@ -14,8 +14,8 @@ from rotation_guard.domain.remediation.restarts import UNFINISHED, Restart, is_a
 
 from .clients import client
 from .incidents import Incidents, LostRace
-from .items import Item, item, row
-from .row_updates import update
+from .items import Item, from_item, to_item
+from .row_updates import update_row
 
 ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:UpdateItem"})
 ATTEMPTS = 5
@@ -173,7 +173,7 @@ class RestartLog:
                 "token": taken.token,
                 "before": None if taken.before is None else [*taken.before],
             }
-            if update(
+            if update_row(
                 self._table_name,
                 _key(target_arn),
                 changes,
@@ -189,7 +189,7 @@ class RestartLog:
 
         Raises LostRace when another has claimed the target since.
         """
-        is_first = update(
+        is_first = update_row(
             self._table_name,
             _key(target_arn),
             {"before": [*before]},
@@ -215,7 +215,7 @@ class RestartLog:
     def claim_on(self, target_arn: str) -> Claim:
         """The last restart of this target."""
         answer = self._dynamodb.get_item(TableName=self._table_name, Key=_key(target_arn), ConsistentRead=True)
-        return Claim.of(row(answer.get("Item", {})))
+        return Claim.of(from_item(answer.get("Item", {})))
 
     def is_abandoned(self, claim: Claim, now: int) -> bool:
         """Whether a claim has not been started, and nobody is there to do so, by `now` in epoch seconds."""
@@ -239,7 +239,7 @@ class RestartLog:
         )
 
     def _change(self, target_arn: str, claim: Claim, changes: dict[str, str], remove: str) -> None:
-        update(
+        update_row(
             self._table_name,
             _key(target_arn),
             changes,
@@ -256,4 +256,4 @@ def _is_owned(written: Row, execution: str) -> bool:
 
 
 def _key(target_arn: str) -> Item:
-    return item({"secret_arn": f"target#{target_arn}", "opened_at": "restart"})
+    return to_item({"secret_arn": f"target#{target_arn}", "opened_at": "restart"})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from rotation_guard.domain.remediation.restarts import Standing, kind_of
+from rotation_guard.domain.remediation.restarts import RestartStatus, kind_of
 
 from . import automations, ecs_services, lambda_functions
 
@@ -26,7 +26,7 @@ class Restarter(Protocol):
         """
         ...
 
-    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> Standing:
+    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> RestartStatus:
         """How a restart stands, with what was there before it. Raises as `start` does, but for NotReady."""
         ...
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .clients import client
-from .items import Item, item
+from .items import Item, to_item
 
 
-def update(
+def update_row(
     table: str,
     key: Item,
     changes: Mapping[str, Any],
@@ -37,7 +37,7 @@ def update(
             Key=key,
             UpdateExpression=f"SET {', '.join(sets)}{removed}",
             ExpressionAttributeNames={f"#{name}": name for name in (*given, *added, *remove, *names)},
-            ExpressionAttributeValues=item({**(values or {}), **written, **({":nothing": []} if added else {})}),
+            ExpressionAttributeValues=to_item({**(values or {}), **written, **({":nothing": []} if added else {})}),
             **({"ConditionExpression": condition} if condition else {}),
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:

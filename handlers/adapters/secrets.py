@@ -8,14 +8,19 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotation_guard.domain.remediation.diagnosis import UNKNOWN_SECRET, UNREADABLE_SECRET, Described, Unreadable
-from rotation_guard.domain.rotation_event import name_of
+from rotation_guard.domain.remediation.diagnosis import (
+    UNKNOWN_SECRET,
+    UNREADABLE_SECRET,
+    DescribedSecret,
+    UnreadableSecret,
+)
+from rotation_guard.domain.rotation_event import secret_name_of
 from rotation_guard.domain.secret import (
     DENIED,
     ListedSecret,
     VersionDates,
-    dated,
-    listed,
+    date_versions,
+    parse_secret,
     unanswered_dates,
     unreadable_dates,
     without_current,
@@ -54,14 +59,14 @@ class Secrets:
         """
         position = {"NextToken": token} if token else {}
         answer = self._secretsmanager.list_secrets(MaxResults=PAGE_SIZE, IncludePlannedDeletion=True, **position)
-        return [listed(entry) for entry in answer["SecretList"]], answer.get("NextToken") or None
+        return [parse_secret(entry) for entry in answer["SecretList"]], answer.get("NextToken") or None
 
     def version_dates(self, secret: ListedSecret) -> VersionDates:
         """When its versions were made. What cannot be read of one secret is told, not raised."""
         if secret.current_version_id is None:
             return without_current()
         versions, unread = self._readable_versions(secret.arn)
-        return unread or dated(secret, _created(versions))
+        return unread or date_versions(secret, _created(versions))
 
     def _readable_versions(self, secret_arn: str) -> tuple[list[Mapping[str, Any]], VersionDates | None]:
         """Its versions, or why they cannot be had."""
@@ -91,7 +96,7 @@ class Secrets:
         versions, _ = self._readable_versions(secret_arn)
         return _created(versions)
 
-    def described(self, secret_arn: str) -> Described | Unreadable:
+    def described(self, secret_arn: str) -> DescribedSecret | UnreadableSecret:
         """The secret with its labels and tags. Raises ClientError for passing troubles, which are worth another try."""
         try:
             answer = self._secretsmanager.describe_secret(SecretId=secret_arn)
@@ -99,10 +104,10 @@ class Secrets:
             code = error.response["Error"]["Code"]
             if code not in _UNREADABLE:
                 raise
-            return Unreadable(_UNREADABLE[code])
+            return UnreadableSecret(_UNREADABLE[code])
         labels = answer.get("VersionIdsToStages") or {}
-        return Described(
-            listed(answer | {"SecretVersionsToStages": labels}),
+        return DescribedSecret(
+            parse_secret(answer | {"SecretVersionsToStages": labels}),
             {version: tuple(stages) for version, stages in labels.items()},
             answer.get("RotationLambdaARN"),
         )
@@ -119,8 +124,8 @@ def read_current_dates(secret_arn: str) -> tuple[str | None, VersionDates]:
     if page.get("NextToken"):
         return None, VersionDates(None, problem="It has more than one page of versions.")
     stages = {version["VersionId"]: version.get("VersionStages", []) for version in page["Versions"]}
-    secret = listed({"Name": name_of(secret_arn), "ARN": secret_arn, "SecretVersionsToStages": stages})
-    return secret.current_version_id, dated(secret, _created(page["Versions"]))
+    secret = parse_secret({"Name": secret_name_of(secret_arn), "ARN": secret_arn, "SecretVersionsToStages": stages})
+    return secret.current_version_id, date_versions(secret, _created(page["Versions"]))
 
 
 def _created(versions: list[Mapping[str, Any]]) -> dict[str, datetime]:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from rotation_guard.domain.remediation.notifications import Notice
+from rotation_guard.domain.remediation.notifications import Notification
 
 from .clients import client
 
@@ -24,7 +24,7 @@ class Topic:
         self._arn = arn
         self._sns = client("sns")
 
-    def publish(self, notice: Notice) -> str:
+    def publish(self, notice: Notification) -> str:
         """Publishes to its subscribers, to each in the form of its protocol, and answers SNS's message id."""
         answer = self._sns.publish(
             TopicArn=self._arn,
@@ -36,7 +36,7 @@ class Topic:
         return answer["MessageId"]
 
 
-def messages(notice: Notice) -> dict[str, str]:
+def messages(notice: Notification) -> dict[str, str]:
     """What goes to each protocol: to programs the facts, with the text in them; to people the text, or a line.
 
     SNS takes a text for each, and gives those that are not named here, such as a phone's notices and email-json, the
@@ -51,7 +51,7 @@ def messages(notice: Notice) -> dict[str, str]:
     }
 
 
-def attributes(notice: Notice) -> dict[str, dict[str, Any]]:
+def attributes(notice: Notification) -> dict[str, dict[str, Any]]:
     """The message attributes, as Publish takes them: those that are known, since SNS refuses an empty value.
 
     A list, as in a burst, is a String.Array, of which a filter policy matches any entry
@@ -66,7 +66,7 @@ def attributes(notice: Notice) -> dict[str, dict[str, Any]]:
     }
 
 
-def _short(notice: Notice) -> str:
+def _short(notice: Notification) -> str:
     """The subject, and the runbook's heading where there is room for it."""
     line = f"{notice.subject} {notice.facts['links']['runbook']}".rstrip()
     return line if len(line) <= SMS_LENGTH else notice.subject

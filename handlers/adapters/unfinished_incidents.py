@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .clients import client
-from .items import Item, item, row
+from .items import Item, from_item, to_item
 
 LOOKING_ACTIONS = frozenset({"dynamodb:Query", "dynamodb:GetItem"})
 REMOVING_ACTIONS = frozenset({"dynamodb:DeleteItem"})
@@ -49,7 +49,7 @@ class UnfinishedIncidents:
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression=f"secret_arn = :unfinished{of_secret}",
-            ExpressionAttributeValues=item(
+            ExpressionAttributeValues=to_item(
                 {":unfinished": _PARTITION, **({":prefix": f"{secret_arn}#"} if secret_arn else {})}
             ),
             ConsistentRead=True,
@@ -57,7 +57,7 @@ class UnfinishedIncidents:
         before = None
         for page in pages:
             for stored in page["Items"]:
-                known = row(stored)
+                known = from_item(stored)
                 listed = Stalled(known["incident_arn"], known["incident_opened_at"])
                 if listed != before:
                     yield listed
@@ -66,11 +66,11 @@ class UnfinishedIncidents:
     def _alive_until(self, incident: Stalled) -> int | None:
         answer = self._dynamodb.get_item(
             TableName=self._table_name,
-            Key=item({"secret_arn": incident.secret_arn, "opened_at": incident.opened_at}),
+            Key=to_item({"secret_arn": incident.secret_arn, "opened_at": incident.opened_at}),
             ProjectionExpression="alive_until",
             ConsistentRead=True,
         )
-        return int(row(answer["Item"]).get("alive_until", 0)) if "Item" in answer else None
+        return int(from_item(answer["Item"]).get("alive_until", 0)) if "Item" in answer else None
 
     def lists(self, secret_arn: str, opened_at: str) -> bool:
         """Whether this one is unfinished."""
@@ -81,12 +81,14 @@ class UnfinishedIncidents:
 
     def add(self, secret_arn: str, opened_at: str) -> None:
         """Lists one; once more changes nothing."""
-        self._dynamodb.put_item(TableName=self._table_name, Item=item(listing(secret_arn, opened_at)))
+        self._dynamodb.put_item(TableName=self._table_name, Item=to_item(listing(secret_arn, opened_at)))
 
     def remove(self, secret_arn: str, opened_at: str, *, is_resolution_told: bool = False) -> None:
         """Takes one from the list, as people were told how it ended; or also that it is resolved."""
         for is_resolved in (False, True) if is_resolution_told else (False,):
-            self._dynamodb.delete_item(TableName=self._table_name, Key=item(_key(secret_arn, opened_at, is_resolved)))
+            self._dynamodb.delete_item(
+                TableName=self._table_name, Key=to_item(_key(secret_arn, opened_at, is_resolved))
+            )
 
 
 def listing(secret_arn: str, opened_at: str, *, is_resolved: bool = False) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def listing(secret_arn: str, opened_at: str, *, is_resolved: bool = False) -> di
 
 def key(secret_arn: str, opened_at: str) -> Item:
     """The key of the row that lists an incident."""
-    return item(_key(secret_arn, opened_at))
+    return to_item(_key(secret_arn, opened_at))
 
 
 def _key(secret_arn: str, opened_at: str, is_resolved: bool = False) -> dict[str, str]:

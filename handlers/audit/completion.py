@@ -15,7 +15,7 @@ from rotation_guard.domain.audit.run import (
     vanished,
 )
 from rotation_guard.domain.control_characters import serialize_log_record
-from rotation_guard.domain.timestamps import expires_at, iso
+from rotation_guard.domain.timestamps import expires_at, to_iso
 
 from ..adapters import clients, event_bus, secret_count
 from ..adapters.audit_runs import AuditRuns, Lease
@@ -122,18 +122,18 @@ def _may_have_lost_some(settings: RotationCheckSettings, lease: Lease, previous:
     # A history of changes says once a day of every secret that it is there: that is when it shows which is not.
     if previous is None or not previous["complete"] or "shortfall" in previous:
         return True
-    return previous["started_at"][:10] != iso(lease.started_at)[:10]
+    return previous["started_at"][:10] != to_iso(lease.started_at)[:10]
 
 
 def _take_out(
     settings: RotationCheckSettings, runs: AuditRuns, tables: AuditTables, lease: Lease, now: datetime
 ) -> None:
     """Take secrets that are no longer under audit out of what is true now, and note those that no event told of."""
-    every_run, day = settings.history_mode == EVERY_RUN, iso(lease.started_at)[:10]
+    every_run, day = settings.history_mode == EVERY_RUN, to_iso(lease.started_at)[:10]
     gone = list(tables.without_history_of(lease.run_id) if every_run else tables.not_seen_on(day))
     # Noted first: once they are taken out, nobody finds them again.
     trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
     if lease.progress.note(find_unannounced(trail, gone)):
         runs.note(lease)
     for status in gone:
-        tables.mark_gone(status["secret_name"], iso(now), expires_at(now, settings.history_days))
+        tables.mark_gone(status["secret_name"], to_iso(now), expires_at(now, settings.history_days))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from rotation_guard.domain.audit import reconciliation
-from rotation_guard.domain.audit.reconciliation import Account, Discrepancy
+from rotation_guard.domain.audit.reconciliation import Discrepancy, ReconciledState
 from rotation_guard.domain.audit.run import BUSY, CHANGES, EVERY_RUN
 from rotation_guard.domain.audit.secret_status import (
     Row,
@@ -24,7 +24,7 @@ from rotation_guard.domain.audit.secret_status import (
 )
 from rotation_guard.domain.audit.verdicts import Finding, describe_stuck, judge
 from rotation_guard.domain.remediation.incidents import UNRESOLVED, Outcome
-from rotation_guard.domain.rotation_event import STUCK
+from rotation_guard.domain.rotation_event import ROTATION_STUCK
 from rotation_guard.domain.secret import ListedSecret, VersionDates, unanswered_dates
 from rotation_guard.domain.timestamps import expires_at
 
@@ -114,7 +114,7 @@ class PageAudit:
         if progress.note(discrepancies) | progress.record(recorded):
             self._runs.note(self._lease)
         for one in stuck:
-            event_bus.put(STUCK, one.secret_arn, one.detail, one.at)
+            event_bus.put(ROTATION_STUCK, one.secret_arn, one.detail, one.at)
         ages = self._settings.history_mode == EVERY_RUN
         news = [row for row in rows if says_something_new(row, before[row["secret_name"]], ages=ages)]
         self._written.append(self._writers.submit(self._tables.write, history, news))
@@ -161,10 +161,10 @@ class PageAudit:
             progress.calls += 1
             progress.count_answer(self._read_dates(self._sample))
 
-    def _reconciled(self, finding: Finding, before: Row, now: datetime) -> tuple[Account, list[Discrepancy]]:
+    def _reconciled(self, finding: Finding, before: Row, now: datetime) -> tuple[ReconciledState, list[Discrepancy]]:
         """The record of what is accounted for, and where it does not agree with what was heard."""
         secret = finding.secret
-        account = reconciliation.account_of(before, secret, now)
+        account = reconciliation.read_reconciled_state(before, secret, now)
         if finding.verdict in _NOT_RECONCILED or self._trail is None:
             return account, []
         found: list[Discrepancy] = []

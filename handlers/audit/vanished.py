@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.audit.reconciliation import LATE, VANISHED, Discrepancy, tells_of_end
+from rotation_guard.domain.audit.reconciliation import LATE, VANISHED, Discrepancy, reports_deletion
 
 from ..adapters.audit_trail import AuditTrail
 
@@ -21,4 +21,4 @@ def _is_told(trail: AuditTrail | None, status: Mapping[str, Any]) -> bool:
     if trail is None:
         return False
     since = datetime.fromisoformat(status["checked_at"]) - LATE
-    return tells_of_end(trail.heard_since(status["secret_arn"], since))
+    return reports_deletion(trail.heard_since(status["secret_arn"], since))

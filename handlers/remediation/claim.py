@@ -12,21 +12,26 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation import restarts
-from rotation_guard.domain.remediation.diagnosis import RESTART_TAG, Described, Unreadable, restarts_on_rotation
+from rotation_guard.domain.remediation.diagnosis import (
+    RESTART_TAG,
+    DescribedSecret,
+    UnreadableSecret,
+    restarts_on_rotation,
+)
 from rotation_guard.domain.remediation.incidents import (
     ALIVE_SECONDS,
     OPEN,
     RESTARTING,
-    Claimed,
-    Does,
+    ClaimEffect,
+    ClaimResult,
     Incident,
     Outcome,
     claim_failure,
     claim_success,
 )
-from rotation_guard.domain.remediation.remediation_state import Standing
-from rotation_guard.domain.rotation_event import STALLED, TESTED, Heard
-from rotation_guard.domain.timestamps import iso, state_entered_at
+from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.rotation_event import INCIDENT_STALLED, TEST_ROTATION_FAILED, RotationSignal
+from rotation_guard.domain.timestamps import state_entered_at, to_iso
 
 from ..adapters import clients, incidents, remediation_states, secrets, unfinished_incidents
 from ..environment import RemediationClaimSettings
@@ -62,12 +67,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     named. With `missing`, an incident whose row is gone: it can only be told.
     """
     settings = RemediationClaimSettings.from_env()
-    heard, execution, opened_at = Heard(**event["heard"]), event["execution"], event["started_at"]
+    heard, execution, opened_at = RotationSignal(**event["heard"]), event["execution"], event["started_at"]
     arn = heard.secret_arn
     if arn is None:
         return _answer("unidentified")
     # What says that it comes from the future would make everything until then old news.
-    heard = replace(heard, occurred_at=min(heard.occurred_at, iso(datetime.fromisoformat(opened_at))))
+    heard = replace(heard, occurred_at=min(heard.occurred_at, to_iso(datetime.fromisoformat(opened_at))))
     register = incidents.Incidents(settings.incidents_table_name)
     described = secrets.Secrets().described(arn)
     step = _Claim(
@@ -97,17 +102,17 @@ class _Claim:
         self,
         settings: RemediationClaimSettings,
         register: incidents.Incidents,
-        heard: Heard,
+        heard: RotationSignal,
         execution: str,
         opened_at: str,
-        described: Described | Unreadable,
+        described: DescribedSecret | UnreadableSecret,
         now: datetime,
     ) -> None:
         self._settings, self._register, self._heard = settings, register, heard
         self._execution, self._opened_at, self._seen = execution, opened_at, described
-        self._described = described if isinstance(described, Described) else None
+        self._described = described if isinstance(described, DescribedSecret) else None
         self._arn = heard.secret_arn or ""
-        self._standings = remediation_states.Standings(settings.incidents_table_name)
+        self._standings = remediation_states.RemediationStates(settings.incidents_table_name)
         self._unfinished = unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name)
         self._now = now
         self._seconds = int(now.timestamp())
@@ -117,7 +122,7 @@ class _Claim:
 
     def run(self, *, is_last_attempt: bool) -> Answer:
         """The answer to this event. Raises LostRace where another execution was faster."""
-        if self._heard.kind == STALLED:
+        if self._heard.kind == INCIDENT_STALLED:
             return self._resumed(is_last_attempt)
         before = self._again()
         if before is None:
@@ -191,15 +196,15 @@ class _Claim:
             latest = None
         claimed = claim_failure(before, latest, self._heard, self._new_value_at(standing), self._now)
         incident = claimed.incident
-        if claimed.does is Does.JOINS and incident:
+        if claimed.does is ClaimEffect.JOINS and incident:
             self._join(incident)
             return _answer("known", incident)
-        if claimed.does is Does.REMINDS and incident:
+        if claimed.does is ClaimEffect.REMINDS and incident:
             # Of a closed incident nothing else is written down about it.
             failure = {"reminded_at": self._heard.occurred_at, "reminded_step": self._heard.failed_step}
             self._register.change(self._arn, incident.opened_at, failure)
             return _answer("reminder", incident)
-        if claimed.does is Does.IS_LATE:
+        if claimed.does is ClaimEffect.IS_LATE:
             return _answer("late", incident)
         alive_until = self._seconds + self._settings.settle_minutes * 120 + ALIVE_SECONDS
         self._register.open(self._heard, self._seen, self._execution, self._opened_at, alive_until)
@@ -214,7 +219,7 @@ class _Claim:
         for incident in self._register.of_secret(self._arn):
             if incident.state == OPEN:
                 raise incidents.LostRace("another execution opened the incident in between")
-            if incident.is_about_rotation or (incident.failures and self._heard.kind == TESTED):
+            if incident.is_about_rotation or (incident.failures and self._heard.kind == TEST_ROTATION_FAILED):
                 return incident
         return None
 
@@ -226,9 +231,9 @@ class _Claim:
         # What cannot be read may be stuck.
         is_stuck = secret is None or secret.pending_version_id is not None
         claimed = claim_success(self._open_incident, self._heard, is_stuck)
-        if claimed.does is Does.ENDS and claimed.incident:
+        if claimed.does is ClaimEffect.ENDS and claimed.incident:
             return self._recovered(claimed, claimed.incident)
-        if claimed.does is Does.JOINS and claimed.incident:
+        if claimed.does is ClaimEffect.JOINS and claimed.incident:
             self._join(claimed.incident)
             return _answer("known", claimed.incident)
         return self._passed()
@@ -242,7 +247,7 @@ class _Claim:
     def _is_verified(self) -> bool:
         """Whether AWS has completed a rotation, which tests the new value: a label that moved proves nothing."""
         rotated = self._described.secret.last_rotated_at if self._described else None
-        is_rotated = rotated is not None and iso(rotated) >= self._heard.occurred_at
+        is_rotated = rotated is not None and to_iso(rotated) >= self._heard.occurred_at
         return self._heard.kind == "RotationSucceeded" or is_rotated
 
     def _resolve(self) -> None:
@@ -258,7 +263,7 @@ class _Claim:
     def _opened(self) -> Answer:
         return _answer("opened", Incident(self._arn, self._opened_at), wait_seconds=self._wait())
 
-    def _recovered(self, claimed: Claimed, incident: Incident) -> Answer:
+    def _recovered(self, claimed: ClaimResult, incident: Incident) -> Answer:
         if self._described:
             seen = incidents.list_labels(self._described)
             labels = {"versions": seen, "new_value_versions": seen}
@@ -301,10 +306,10 @@ class _Claim:
         }
         return _answer("moved", Incident(self._arn, self._opened_at), ending=ending)
 
-    def _new_value_at(self, standing: Standing) -> str:
+    def _new_value_at(self, standing: RemediationState) -> str:
         """When the secret last got a new value: by what was heard, or by what AWS says of its rotation."""
         rotated = self._described.secret.last_rotated_at if self._described else None
-        return max(standing.succeeded_at, iso(rotated) if rotated else "")
+        return max(standing.succeeded_at, to_iso(rotated) if rotated else "")
 
     def _version(self) -> str | None:
         return self._described.secret.current_version_id if self._described else self._heard.current_version_id

@@ -14,7 +14,7 @@ from rotation_guard.domain.remediation.decisions import Action, Decision, Mode, 
 from rotation_guard.domain.remediation.diagnosis import Diagnosis
 from rotation_guard.domain.remediation.incidents import ALIVE_SECONDS, OPEN, Outcome
 from rotation_guard.domain.remediation.scheduling import ChangeWindow, backoff_seconds
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 
 from ..adapters import clients, incidents, kill_switch, rate_limiter, remediation_states
 from ..environment import RemediationDecideSettings
@@ -129,7 +129,7 @@ def _is_orphaned(
     counts: bool,
 ) -> bool:
     """Whether the circuit breaker is open for the secret, or opens with this incident, if that `counts`."""
-    remembered, arn = remediation_states.Standings(settings.incidents_table_name), row["secret_arn"]
+    remembered, arn = remediation_states.RemediationStates(settings.incidents_table_name), row["secret_arn"]
     standing = remembered.of(arn)
     if standing.is_orphaned or not counts:
         return standing.is_orphaned
@@ -142,14 +142,14 @@ def _is_orphaned(
             break
         failed += incident.is_failed_repair
         if failed >= settings.breaker_threshold:
-            remembered.orphan(arn, iso(datetime.now(UTC)))
+            remembered.orphan(arn, to_iso(datetime.now(UTC)))
             return True
     return False
 
 
 def _may_act(decision: Decision, row: Row, settings: RemediationDecideSettings, now: datetime) -> bool:
     """Whether the account has room for another action in this hour, which is taken with the question."""
-    slots = rate_limiter.ActionSlots(settings.incidents_table_name, settings.max_actions_per_hour)
+    slots = rate_limiter.RateLimiter(settings.incidents_table_name, settings.max_actions_per_hour)
     holder = f"{row['secret_arn']}#{row['opened_at']}#{decision.action}#{row['attempts']}"
     return slots.take(holder, int(now.timestamp()))
 
@@ -233,7 +233,7 @@ def _write_down(
         },
         {
             "action": "decide",
-            "at": iso(now),
+            "at": to_iso(now),
             "outcome": answer["outcome"] or answer["how"] or answer["action"],
             "rule": decision.rule,
             "reason": answer["reason"],

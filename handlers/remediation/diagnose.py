@@ -12,9 +12,9 @@ from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation import restarts
 from rotation_guard.domain.remediation.diagnosis import (
     RESTART_TAG,
-    Described,
+    DescribedSecret,
     Diagnosis,
-    Unreadable,
+    UnreadableSecret,
     diagnose,
     has_recovered,
     unreadable_diagnosis,
@@ -50,9 +50,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"state": "over", "recovered": False, "rotation": "under way", "probe": "", "diagnosis": {}}
     shelf = secrets.Secrets()
     found = shelf.described(arn)
-    created = {} if event.get("is_look") or isinstance(found, Unreadable) else shelf.created(arn)
+    created = {} if event.get("is_look") or isinstance(found, UnreadableSecret) else shelf.created(arn)
     diagnosis = _diagnosis(found, row, settings, created)
-    recovered = isinstance(found, Described) and has_recovered(
+    recovered = isinstance(found, DescribedSecret) and has_recovered(
         found.secret, row.get("current_version_id"), row["last_failure_at"]
     )
     register.change(
@@ -66,7 +66,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             "created": diagnosis.created or None,
             "pending_has_value": diagnosis.pending_has_value if diagnosis.pending else None,
         },
-        remove=[] if isinstance(found, Unreadable) else ["unreadable"],
+        remove=[] if isinstance(found, UnreadableSecret) else ["unreadable"],
         condition="#state = :open",
         values={":open": OPEN},
         names=["state"],
@@ -82,12 +82,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _diagnosis(
-    found: Described | Unreadable, row: Row, settings: RemediationDiagnoseSettings, created: Mapping[str, datetime]
+    found: DescribedSecret | UnreadableSecret,
+    row: Row,
+    settings: RemediationDiagnoseSettings,
+    created: Mapping[str, datetime],
 ) -> Diagnosis:
     match found:
-        case Unreadable():
+        case UnreadableSecret():
             return unreadable_diagnosis(row["secret_arn"], found)
-        case Described(secret=secret):
+        case DescribedSecret(secret=secret):
             targets = json.loads(settings.restart_targets)
             return diagnose(
                 found,
@@ -100,9 +103,9 @@ def _diagnosis(
             )
 
 
-def _facts_of_secret(found: Described | Unreadable) -> Row:
+def _facts_of_secret(found: DescribedSecret | UnreadableSecret) -> Row:
     """What notices tell of the secret, which may have changed since the incident was opened."""
-    if isinstance(found, Unreadable):
+    if isinstance(found, UnreadableSecret):
         return {"unreadable": found.reason}
     return {
         "owner": found.secret.owner,

@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation.incidents import ALIVE_SECONDS, CLOSED, OPEN, RECOVERIES, RESTARTING, Outcome
-from rotation_guard.domain.remediation.restarts import State
-from rotation_guard.domain.timestamps import expires_at, iso, state_entered_at
+from rotation_guard.domain.remediation.restarts import RestartState
+from rotation_guard.domain.timestamps import expires_at, state_entered_at, to_iso
 
 from ..adapters import clients, incidents, remediation_states
 from ..environment import RemediationEndSettings
@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "state": CLOSED,
         "outcome": ending["outcome"],
         "reason": ending["reason"],
-        "closed_at": iso(now),
+        "closed_at": to_iso(now),
         "ended_by": execution,
         "alive_until": int(now.timestamp()) + ALIVE_SECONDS,
         "expires_at": expires_at(now, settings.history_days),
@@ -86,9 +86,9 @@ def _taken(
         # Before the claim goes: what is told of until then belongs to what is over.
         at = (row.get("moved") or {}).get("at") or row["last_failure_at"]
         is_verified = bool(row.get("verified"))
-        remediation_states.Standings(settings.incidents_table_name).succeeded(arn, at, is_verified=is_verified)
+        remediation_states.RemediationStates(settings.incidents_table_name).succeeded(arn, at, is_verified=is_verified)
     changes = {**closing, "restarts": restarts or None}
-    if any(entry["state"] == State.WANTED for entry in restarts):
+    if any(entry["state"] == RestartState.WANTED for entry in restarts):
         moment = int(now.timestamp() * 1000)
         changes |= {"state": RESTARTING, "closed_at": None, "expires_at": None, "restarts_wanted_at": moment}
         changes["restart_version"] = version or None
@@ -130,7 +130,7 @@ def _restarts(
     arn, opened_at = row["secret_arn"], row["opened_at"]
     if restarts and (not version or register.take_version(arn, version, closing["ended_by"])):
         return True
-    covered = {"state": str(State.COVERED), "why": "Another event of the same rotation has restarted it."}
-    left = [{**entry, **covered} if entry["state"] == State.WANTED else entry for entry in restarts]
+    covered = {"state": str(RestartState.COVERED), "why": "Another event of the same rotation has restarted it."}
+    left = [{**entry, **covered} if entry["state"] == RestartState.WANTED else entry for entry in restarts]
     register.change(arn, opened_at, {**closing, "restarts": left or None})
     return False

@@ -7,9 +7,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.control_characters import serialize_log_record
-from rotation_guard.domain.remediation.diagnosis import Unreadable
+from rotation_guard.domain.remediation.diagnosis import UnreadableSecret
 from rotation_guard.domain.remediation.incidents import OPEN
-from rotation_guard.domain.timestamps import iso, state_entered_at
+from rotation_guard.domain.timestamps import state_entered_at, to_iso
 
 from ..adapters import clients, incidents, rotations, secrets
 from ..environment import RemediationActSettings
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if resumed is not None and resumed["outcome"] == _DONE:
         return _answer("moved")
     # By AWS's clock: failures from before it belong to what it repairs.
-    at = iso(state_entered_at(event, datetime.now(UTC)))
+    at = to_iso(state_entered_at(event, datetime.now(UTC)))
     if resumed is None and not register.change(
         arn,
         opened_at,
@@ -68,7 +68,7 @@ def _moved(arn: str, wanted: Row, *, is_resumed: bool) -> Row:
     """Moves the label, unless an earlier invocation has, and answers where it is then."""
     if is_resumed:
         current = _current(arn)
-        if isinstance(current, Unreadable):
+        if isinstance(current, UnreadableSecret):
             # Where the label is, and whether it may be touched, is not known, and never taken for a yes.
             return _answer("refused", f"AWSCURRENT was not moved: {current.reason}")
         if current == wanted["to"]:
@@ -80,7 +80,7 @@ def _moved(arn: str, wanted: Row, *, is_resumed: bool) -> Row:
     if current == wanted["to"]:
         # An answer that is lost on the way is asked for again, by this step or by boto3, and refused as it is done.
         return _answer("moved")
-    if current != wanted["from"] and not isinstance(current, Unreadable):
+    if current != wanted["from"] and not isinstance(current, UnreadableSecret):
         return _answer("lost")
     return _answer("refused", f"UpdateSecretVersionStage was refused: {refused.reason}.")
 
@@ -90,7 +90,7 @@ def _write_down(
 ) -> None:
     """Notes what came of it. A move that may have been made, and was lost since, stays the one of this incident."""
     outcome = answer["reason"] or {"moved": _DONE, "lost": "lost the race"}[answer["outcome"]]
-    action = {"action": wanted["how"], "at": iso(datetime.now(UTC)), **_ends(wanted), "outcome": outcome}
+    action = {"action": wanted["how"], "at": to_iso(datetime.now(UTC)), **_ends(wanted), "outcome": outcome}
     if answer["outcome"] == "moved":
         register.change(arn, opened_at, {"moved": {**wanted, "outcome": _DONE, "at": at}}, action)
     else:
@@ -105,7 +105,7 @@ def _ends(wanted: Row) -> dict[str, str]:
     return {"from": wanted["from"], "to": wanted["to"]}
 
 
-def _current(arn: str) -> str | Unreadable | None:
+def _current(arn: str) -> str | UnreadableSecret | None:
     """The version that holds AWSCURRENT now."""
     described = secrets.Secrets().described(arn)
-    return described if isinstance(described, Unreadable) else described.secret.current_version_id
+    return described if isinstance(described, UnreadableSecret) else described.secret.current_version_id

@@ -20,10 +20,10 @@ from rotation_guard.domain.remediation.notification_payload import (
     RESTARTED,
     RETRIED,
     UNIDENTIFIED,
-    facts_of,
+    build_payload,
 )
-from rotation_guard.domain.remediation.notifications import Notice, notice_of
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.remediation.notifications import Notification, build_notification
+from rotation_guard.domain.timestamps import to_iso
 
 from ..adapters import clients, digest_buffer, event_bus, incidents, topics, unfinished_incidents
 from ..environment import RemediationNotifySettings
@@ -72,15 +72,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     turn, execution, key = event["turn"], event["execution"], event.get("incident") or {}
     register, burst = (
         incidents.Incidents(settings.incidents_table_name),
-        digest_buffer.Held(settings.incidents_table_name),
+        digest_buffer.DigestBuffer(settings.incidents_table_name),
     )
     unfinished = unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name)
     incident = _read(register, key)
     gathered = burst.gather(execution) if turn == HELD_BURST else []
     if turn == HELD_BURST and not gathered:
         return {"outcome": "told", "teller": False}
-    notice = notice_of(
-        facts_of(
+    notice = build_notification(
+        build_payload(
             turn,
             execution,
             {} if gathered else incident or key,
@@ -105,7 +105,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             continue
         logger.info("told", extra={"turn": turn, "to": way, **sent, "subject": notice.subject})
         if incident:
-            action = {"action": "notify", **about, "to": way, "at": iso(datetime.now(UTC)), "outcome": "told"}
+            action = {"action": "notify", **about, "to": way, "at": to_iso(datetime.now(UTC)), "outcome": "told"}
             _note(register, key, {**action, **sent})
     if troubles:
         raise troubles[0]
@@ -144,7 +144,7 @@ def _finish(unfinished: unfinished_incidents.UnfinishedIncidents, key: Mapping[s
 
 
 def _ways(
-    settings: RemediationNotifySettings, burst: digest_buffer.Held, notice: Notice, key: Mapping[str, Any]
+    settings: RemediationNotifySettings, burst: digest_buffer.DigestBuffer, notice: Notification, key: Mapping[str, Any]
 ) -> dict[str, Callable[[], Row]]:
     """How each is told; the answer is what the message goes by there."""
 
@@ -166,7 +166,7 @@ def _ways(
     }
 
 
-def _about(notice: Notice, event: Mapping[str, Any]) -> Row:
+def _about(notice: Notification, event: Mapping[str, Any]) -> Row:
     """Which turn this is, of the retries which one, and of the reminders whose."""
     facts = notice.facts
     if facts["turn"] == REMINDER:

@@ -11,13 +11,13 @@ from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation.restarts import (
     CannotBeRestarted,
     NotReady,
-    PassingTrouble,
     Restart,
-    State,
+    RestartState,
+    TransientError,
     together,
     token,
 )
-from rotation_guard.domain.timestamps import iso, state_entered_at
+from rotation_guard.domain.timestamps import state_entered_at, to_iso
 
 from ..adapters import clients, kill_switch, restart_log, restarters
 from ..environment import RemediationRestartSettings
@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         restart = asked.restarts[index]
         try:
             begun = _refuse(log, asked, restart) if is_stopped else _begin(log, asked, restart, entered_at)
-        except PassingTrouble as trouble:
+        except TransientError as trouble:
             problems.append(trouble)
             begun = replace(restart, why=f"AWS could not answer: {trouble}.")
         except Exception as problem:  # noqa: BLE001 - the others have their turn before it is raised
@@ -61,7 +61,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if begun == restart:
             continue
         try:
-            asked = log.write(asked, index, begun, iso(datetime.now(UTC)))
+            asked = log.write(asked, index, begun, to_iso(datetime.now(UTC)))
         except restart_log.TakenOver:
             return {"state": "not_owned"}
         except Exception as problem:  # noqa: BLE001 - as above
@@ -76,7 +76,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _in_turn(restarts: list[Restart]) -> list[int]:
     """Which are to be started: those first with which there was no trouble before, as each may take its time."""
-    wanted = [index for index, restart in enumerate(restarts) if restart.state == State.WANTED]
+    wanted = [index for index, restart in enumerate(restarts) if restart.state == RestartState.WANTED]
     return sorted(wanted, key=lambda index: bool(restarts[index].why))
 
 
@@ -84,8 +84,8 @@ def _refuse(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Rest
     """Starts nothing; what was started before the stop, by a step that died of it, is watched all the same."""
     claim = log.claim_on(restart.arn)
     if claim.is_for(asked) and claim.handle:
-        return replace(restart, state=State.STARTED, handle=claim.handle, before=claim.before or (), why="")
-    return replace(restart, state=State.REFUSED, why=_STOPPED)
+        return replace(restart, state=RestartState.STARTED, handle=claim.handle, before=claim.before or (), why="")
+    return replace(restart, state=RestartState.REFUSED, why=_STOPPED)
 
 
 def _begin(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Restart, at: int) -> Restart:
@@ -97,9 +97,9 @@ def _begin(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Resta
     claim = log.claim(restart.arn, asked, own, at)
     begun = replace(restart, handle=claim.handle, before=claim.before or ())
     if not claim.is_for(asked):
-        return replace(begun, state=State.COVERED, why=_COVERED)
+        return replace(begun, state=RestartState.COVERED, why=_COVERED)
     if claim.handle:
-        return replace(begun, state=State.STARTED, why="")
+        return replace(begun, state=RestartState.STARTED, why="")
     restarter = restarters.restarter_of(restart.arn)
     try:
         before = restarter.look(restart.arn) if claim.before is None else None
@@ -110,9 +110,9 @@ def _begin(log: restart_log.RestartLog, asked: restart_log.Asked, restart: Resta
         return replace(restart, why=str(reason))
     except CannotBeRestarted as problem:
         log.give_up(restart.arn, claim, str(problem))
-        return replace(restart, state=State.FAILED, why=str(problem))
+        return replace(restart, state=RestartState.FAILED, why=str(problem))
     log.note(restart.arn, claim, handle)
-    return replace(restart, state=State.STARTED, handle=handle, before=claim.before or (), why="")
+    return replace(restart, state=RestartState.STARTED, handle=handle, before=claim.before or (), why="")
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -7,10 +7,10 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.control_characters import serialize_log_record
-from rotation_guard.domain.remediation.diagnosis import Unreadable, has_recovered
+from rotation_guard.domain.remediation.diagnosis import UnreadableSecret, has_recovered
 from rotation_guard.domain.remediation.incidents import OPEN
 from rotation_guard.domain.secret import ListedSecret
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 
 from ..adapters import clients, incidents, rotations, secrets
 from ..environment import RemediationActSettings
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     if is_begun and (noted := _noted(row, number)):
         return noted
     described = secrets.Secrets().described(arn)
-    if isinstance(described, Unreadable):
+    if isinstance(described, UnreadableSecret):
         # Whether it may be touched is not known, and never taken for a yes.
         return _refused(register, row, number, f"RotateSecret was not called: {described.reason}")
     if not described.secret.rotation_enabled:
@@ -102,7 +102,7 @@ def _note(register: incidents.Incidents, row: Row, number: int, outcome: str) ->
 
 
 def _action(number: int, outcome: str) -> Row:
-    return {"action": "retry", "at": iso(datetime.now(UTC)), "number": number, "outcome": outcome}
+    return {"action": "retry", "at": to_iso(datetime.now(UTC)), "number": number, "outcome": outcome}
 
 
 def _answer(outcome: str, reason: str = "") -> Answer:

@@ -2,7 +2,7 @@
 
 import uuid
 
-from rotation_guard.domain.rotation_event import STALLED
+from rotation_guard.domain.rotation_event import INCIDENT_STALLED
 
 from ..adapters import event_bus, unfinished_incidents
 
@@ -25,5 +25,7 @@ def report(
     stalled = [incident for incident in unfinished.stalled(now, secret_arn) if incident != but]
     for incident in stalled:
         event_id = uuid.uuid5(_NAMESPACE, f"{incident.secret_arn} {incident.opened_at} {now // _HOUR}")
-        event_bus.put(STALLED, incident.secret_arn, {"eventID": str(event_id), "opened_at": incident.opened_at})
+        event_bus.put(
+            INCIDENT_STALLED, incident.secret_arn, {"eventID": str(event_id), "opened_at": incident.opened_at}
+        )
     return stalled

@@ -8,8 +8,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.control_characters import serialize_log_record
-from rotation_guard.domain.event_parser import heard
-from rotation_guard.domain.rotation_event import Heard
+from rotation_guard.domain.event_parser import parse_signal
+from rotation_guard.domain.rotation_event import RotationSignal
 
 from ..adapters import clients, executions
 from ..environment import RemediationStartSettings
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     is no event; Lambda then tries again, and sends it to the dead letters.
     """
     settings = RemediationStartSettings.from_env()
-    told = heard(event)
+    told = parse_signal(event)
     if told is None:
         return {"outcome": "passed"}
     started = executions.start(settings.state_machine_arn, execution_name(told), {"heard": asdict(told)})
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"outcome": "started" if started else "known"}
 
 
-def execution_name(told: Heard) -> str:
+def execution_name(told: RotationSignal) -> str:
     """What the execution for this event is called: readable, and the same for every copy of it."""
     what = f"{told.source}|{told.kind}|{told.identity}|{told.secret_arn}"
     return f"{told.kind.replace(' ', '')}-{hashlib.sha256(what.encode(errors='surrogatepass')).hexdigest()[:32]}"

@@ -8,8 +8,15 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.control_characters import serialize_log_record
-from rotation_guard.domain.remediation.restarts import UNDER_WAY, CannotBeRestarted, Restart, Standing, State, together
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.remediation.restarts import (
+    UNDER_WAY,
+    CannotBeRestarted,
+    Restart,
+    RestartState,
+    RestartStatus,
+    together,
+)
+from rotation_guard.domain.timestamps import to_iso
 
 from ..adapters import clients, restart_log, restarters
 from ..environment import RemediationWatchSettings
@@ -44,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             if standing.state in UNDER_WAY:
                 continue
             seen = replace(restart, state=standing.state, why=standing.why or restart.why)
-            asked = log.write(asked, index, seen, iso(now))
+            asked = log.write(asked, index, seen, to_iso(now))
         except restart_log.TakenOver:
             return {"state": "not_owned"}
         except Exception as problem:  # noqa: BLE001 - the others have their turn before it is raised
@@ -57,19 +64,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"state": together(asked.restarts)}
 
 
-def _look(log: restart_log.RestartLog, restart: Restart, now: int) -> Standing:
+def _look(log: restart_log.RestartLog, restart: Restart, now: int) -> RestartStatus:
     """How one stands; what covers it may not have been started yet, or not at all."""
     handle, before = restart.handle, restart.before
     if not handle:
         claim = log.claim_on(restart.arn)
         if claim.problem:
-            return Standing(State.FAILED, claim.problem)
+            return RestartStatus(RestartState.FAILED, claim.problem)
         if log.is_abandoned(claim, now):
-            return Standing(State.WANTED)
+            return RestartStatus(RestartState.WANTED)
         handle, before = claim.handle, claim.before or ()
     if not handle:
-        return Standing(State.COVERED)
+        return RestartStatus(RestartState.COVERED)
     try:
         return restarters.restarter_of(restart.arn).state(restart.arn, handle, before)
     except CannotBeRestarted as problem:
-        return Standing(State.FAILED, str(problem))
+        return RestartStatus(RestartState.FAILED, str(problem))

@@ -19,7 +19,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rotation_guard.domain.audit.secret_status import announcement, as_fed
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.event_parser import parse_text
-from rotation_guard.domain.rotation_event import SECRETS_MANAGER_SOURCES, RotationEvent, date_news, tells_of_new_value
+from rotation_guard.domain.rotation_event import (
+    SECRETS_MANAGER_SOURCES,
+    RotationEvent,
+    date_recent_event,
+    reports_new_value,
+)
 from rotation_guard.domain.timestamps import expires_at
 
 from ..adapters import audit_queue, audit_tables, audit_trail, clients, secrets
@@ -137,8 +142,8 @@ def _note_news(
     """
     for event in events:
         try:
-            at = date_news(event, now)
-            if event.secret_arn is None or at is None or not tells_of_new_value(event):
+            at = date_recent_event(event, now)
+            if event.secret_arn is None or at is None or not reports_new_value(event):
                 continue
             require_time(audit_tables.NOTE_SECONDS)
             if statuses.note(event.secret_arn, at, announcement(at, event.current_version_id)):

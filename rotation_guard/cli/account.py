@@ -8,7 +8,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rotation_guard.domain.secret import DENIED, ListedSecret, VersionDates, dated, listed, unreadable, without_current
+from rotation_guard.domain.secret import (
+    DENIED,
+    ListedSecret,
+    VersionDates,
+    date_versions,
+    parse_secret,
+    unreadable,
+    without_current,
+)
 
 from .aws import CONNECTIONS, Way, said
 from .problems import ListingDenied
@@ -46,7 +54,7 @@ class Account:
         found: dict[str, ListedSecret] = {}
         while True:
             page = self._page(position)
-            found |= {one.arn: one for one in map(listed, page["SecretList"])}
+            found |= {one.arn: one for one in map(parse_secret, page["SecretList"])}
             if not page.get("NextToken"):
                 return list(found.values())
             position = {"NextToken": page["NextToken"]}
@@ -85,7 +93,7 @@ class Account:
             # Its verdict rests on that alone.
             return VersionDates(None, problem="The versions were not asked for.")
         try:
-            return dated(secret, dict(self._created(secret.arn)))
+            return date_versions(secret, dict(self._created(secret.arn)))
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _NOBODY:

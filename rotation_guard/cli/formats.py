@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 
 from . import screen
 from .answers import Answer
@@ -47,9 +47,9 @@ def as_json(answer: Answer) -> str:
             secret["change"] = _change(answer.changes[secret["secret_name"]])
     body = {
         "version": VERSION,
-        "generated_at": iso(answer.generated_at),
-        "as_of": iso(answer.at),
-        **({"since": iso(answer.since)} if answer.since else {}),
+        "generated_at": to_iso(answer.generated_at),
+        "as_of": to_iso(answer.at),
+        **({"since": to_iso(answer.since)} if answer.since else {}),
         "source": dict(answer.source),
         "run": answer.run,
         "warnings": list(answer.warnings),
@@ -122,7 +122,7 @@ def _markdown_cells(answer: Answer) -> Iterator[list[object]]:
 
 
 def _plain(row: SecretRow) -> dict[str, Any]:
-    return {name: iso(value) if isinstance(value := getattr(row, name), datetime) else value for name in COLUMNS}
+    return {name: to_iso(value) if isinstance(value := getattr(row, name), datetime) else value for name in COLUMNS}
 
 
 def _change(change: Change) -> Mapping[str, Any]:

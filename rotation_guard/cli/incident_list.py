@@ -6,8 +6,8 @@ from datetime import datetime
 from rich.style import Style
 
 from rotation_guard.domain.remediation.incidents import RECOVERIES
-from rotation_guard.domain.remediation.remediation_state import Standing
-from rotation_guard.domain.rotation_event import name_of
+from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.rotation_event import secret_name_of
 
 from .deployment import Deployment
 from .incident_rows import COLUMNS, IncidentRow, counted, plain, to_the_minute
@@ -58,11 +58,11 @@ def incident_list(
     )
 
 
-def orphaned_list(standings: Sequence[Standing], deployment: Deployment, now: datetime) -> Sheet:
+def orphaned_list(standings: Sequence[RemediationState], deployment: Deployment, now: datetime) -> Sheet:
     """A sheet of the secrets that are told and not touched."""
     found = [
         {
-            "secret_name": name_of(one.secret_arn),
+            "secret_name": secret_name_of(one.secret_arn),
             "orphaned_at": one.orphaned_at,
             "succeeded_at": one.succeeded_at or None,
             "released_at": one.released_at or None,
@@ -84,7 +84,7 @@ def orphaned_list(standings: Sequence[Standing], deployment: Deployment, now: da
         columns=_ORPHANED_COLUMNS,
         rows=[
             Row(
-                name_of(one.secret_arn),
+                secret_name_of(one.secret_arn),
                 [(to_the_minute(one.orphaned_at), RED), (to_the_minute(one.succeeded_at) or "not known", PLAIN)],
             )
             for one in standings

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rotation_guard.domain.remediation.incidents import CLOSED, OPEN, Outcome
-from rotation_guard.domain.remediation.remediation_state import Standing
-from rotation_guard.domain.rotation_event import name_of
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.rotation_event import secret_name_of
+from rotation_guard.domain.timestamps import to_iso
 
 from .dynamodb import Record
 from .moments import read
@@ -60,13 +60,15 @@ class IncidentRow:
 COLUMNS = tuple(IncidentRow.__annotations__)
 
 
-def incident_row(record: Record, standing: Standing | None, now: datetime, is_latest: bool = True) -> IncidentRow:
+def incident_row(
+    record: Record, standing: RemediationState | None, now: datetime, is_latest: bool = True
+) -> IncidentRow:
     """The incident that this row holds; `is_latest` says that its secret had none after it."""
     state, outcome = record.get("state", OPEN), record.get("outcome")
     failed_at = record.get("last_failure_at")
     is_mended = standing is not None and standing.succeeded_at > (failed_at or "")
     return IncidentRow(
-        secret_name=record.get("secret_name") or name_of(record["secret_arn"]),
+        secret_name=record.get("secret_name") or secret_name_of(record["secret_arn"]),
         opened_at=record["opened_at"],
         state=state,
         outcome=outcome,
@@ -85,7 +87,9 @@ def incident_row(record: Record, standing: Standing | None, now: datetime, is_la
     )
 
 
-def incident_rows(records: Sequence[Record], standings: Mapping[str, Standing], now: datetime) -> list[IncidentRow]:
+def incident_rows(
+    records: Sequence[Record], standings: Mapping[str, RemediationState], now: datetime
+) -> list[IncidentRow]:
     """All of these: what is not over before the rest, and of both the newest first."""
     latest: dict[str, str] = {}
     for record in records:
@@ -124,7 +128,7 @@ def from_epoch(seconds: object) -> str | None:
     """A moment in epoch seconds as the others are written."""
     if not isinstance(seconds, int | float):
         return None
-    return iso(datetime.fromtimestamp(seconds, UTC))
+    return to_iso(datetime.fromtimestamp(seconds, UTC))
 
 
 def _shown(moment: str | None, form: str) -> str:

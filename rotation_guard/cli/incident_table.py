@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from rotation_guard.domain.remediation.incidents import CLOSED
-from rotation_guard.domain.remediation.remediation_state import Standing
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.timestamps import to_iso
 
 from .deployment import Deployment
 from .dynamodb import DynamoDB, Record
@@ -30,17 +30,17 @@ class IncidentTable:
         self._name = deployment.named("incidents_table_name")
         self._dynamodb = DynamoDB(deployment)
 
-    def since(self, moment: datetime) -> tuple[list[Record], dict[str, Standing]]:
+    def since(self, moment: datetime) -> tuple[list[Record], dict[str, RemediationState]]:
         """The incidents that are open, or were opened, closed or resolved since; and what is remembered, by ARN."""
         rows = self._scan(
             "(begins_with(secret_arn, :incident) "
             "AND (#state <> :closed OR opened_at >= :since OR closed_at >= :since OR resolved_at >= :since)) "
             "OR begins_with(secret_arn, :standing)",
-            {":incident": _INCIDENT, ":closed": CLOSED, ":since": iso(moment), ":standing": _STANDING},
+            {":incident": _INCIDENT, ":closed": CLOSED, ":since": to_iso(moment), ":standing": _STANDING},
             {"#state": "state"},
         )
         found: list[Record] = []
-        standings: dict[str, Standing] = {}
+        standings: dict[str, RemediationState] = {}
         for row in rows:
             if row["secret_arn"].startswith(_STANDING):
                 standing = _standing(row)
@@ -69,7 +69,7 @@ class IncidentTable:
         )
         return sorted({row["secret_arn"] for row in rows})
 
-    def standing(self, secret_arn: str) -> Standing:
+    def standing(self, secret_arn: str) -> RemediationState:
         """What is remembered of one secret."""
         answer = self._dynamodb.ask(
             self._name, "get_item", TableName=self._name, Key=_texts(_standing_key(secret_arn)), ConsistentRead=True
@@ -77,7 +77,7 @@ class IncidentTable:
         texts = {name: value.get("S", "") for name, value in answer.get("Item", {}).items()}
         return _standing({**texts, "secret_arn": f"{_STANDING}{secret_arn}"})
 
-    def orphaned(self) -> list[Standing]:
+    def orphaned(self) -> list[RemediationState]:
         """The secrets that are told and not touched, the one that has been so for longest first."""
         rows = self._scan(
             "begins_with(secret_arn, :standing) AND attribute_exists(orphaned_at)", {":standing": _STANDING}
@@ -85,14 +85,14 @@ class IncidentTable:
         found = [standing for row in rows if (standing := _standing(row)).is_orphaned]
         return sorted(found, key=lambda one: (one.orphaned_at, one.secret_arn))
 
-    def release(self, standing: Standing, now: datetime, caller_arn: str, reason: str) -> Standing:
+    def release(self, standing: RemediationState, now: datetime, caller_arn: str, reason: str) -> RemediationState:
         """Let repairs of a secret go on, and count its incidents anew from here on; who and why are written down.
 
         They are written into its newest incident, whose timeline shows them, and with the release itself, since the
         incident expires.
         """
         # Never before it was orphaned: this machine's clock may be behind the one that says so.
-        at = max(iso(now), standing.orphaned_at)
+        at = max(to_iso(now), standing.orphaned_at)
         if newest := next(self.of(standing.secret_arn), None):
             action = {"action": "release", "at": at, "outcome": "released", "reason": reason, "by": caller_arn}
             self._update(
@@ -132,9 +132,9 @@ class IncidentTable:
         )
 
 
-def _standing(row: Record) -> Standing:
+def _standing(row: Record) -> RemediationState:
     moments = {name: row[name] for name in _MOMENTS if name in row}
-    return Standing(row["secret_arn"].removeprefix(_STANDING), **moments)
+    return RemediationState(row["secret_arn"].removeprefix(_STANDING), **moments)
 
 
 def _standing_key(secret_arn: str) -> dict[str, str]:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.secret import LONGEST_PERIOD, ListedSecret, VersionDates, dated, estimated, listed
+from rotation_guard.domain.secret import (
+    LONGEST_PERIOD,
+    ListedSecret,
+    VersionDates,
+    date_versions,
+    estimate_dates,
+    parse_secret,
+)
 
 from .files import read_json
 from .moments import read
@@ -70,9 +77,9 @@ def _read(entries: list[Any], prefix: str) -> Iterator[tuple[ListedSecret, Versi
             raise Misused(f"{where} must be an object, got {_kind(entry)}.")
         name, arn = (_text(entry, field, where, required=True) for field in ("Name", "ARN"))
         where = f"{where}, {name},"
-        secret = listed({**_clean(entry, where), "Name": name, "ARN": arn})
+        secret = parse_secret({**_clean(entry, where), "Name": name, "ARN": arn})
         dates = entry.get("VersionCreatedDates")
-        yield secret, estimated(secret) if dates is None else dated(secret, _version_dates(dates, where))
+        yield secret, estimate_dates(secret) if dates is None else date_versions(secret, _version_dates(dates, where))
 
 
 def _clean(entry: Mapping[str, Any], where: str) -> dict[str, Any]:

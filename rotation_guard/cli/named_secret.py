@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rotation_guard.domain.rotation_event import name_of
+from rotation_guard.domain.rotation_event import secret_name_of
 
 from .account import Account
 from .deployment import Deployment
@@ -37,7 +37,7 @@ def named_secret(text: str, deployment: Deployment, table: IncidentTable) -> Nam
     if described is not None:
         return NamedSecret(described["ARN"], described["Name"], described)
     if is_arn:
-        return NamedSecret(text, name_of(text))
+        return NamedSecret(text, secret_name_of(text))
     found = table.arns_of(text)
     if not found:
         raise Misused(

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from rotation_guard.domain.audit.run import AUDIT
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 
 from .aws import CONNECTIONS
 from .deployment import Deployment
@@ -67,9 +67,9 @@ class Records:
         """The runs of the schedule that began no later, newest first; read as far as they are looked at."""
         # A run never starts before the time in its id.
         found = self._dynamodb.pages(
-            "query", Limit=_RUNS, ScanIndexForward=False, **self._run_keys("run_id <= :until", until=iso(until))
+            "query", Limit=_RUNS, ScanIndexForward=False, **self._run_keys("run_id <= :until", until=to_iso(until))
         )
-        return (run for run in found if run.get("started_at", "9") <= iso(until))
+        return (run for run in found if run.get("started_at", "9") <= to_iso(until))
 
     def runs_by_hand(self, since: datetime | None, until: datetime) -> list[Record]:
         """The runs that somebody started in between: their ids are UUIDs, which are in no order of time.
@@ -86,7 +86,7 @@ class Records:
                 for one in range(first, year)
             ),
         ]
-        between = {":first": {"S": iso(since) if since else ""}, ":last": {"S": iso(until)}}
+        between = {":first": {"S": to_iso(since) if since else ""}, ":last": {"S": to_iso(until)}}
         asked = [
             {
                 **keys,
@@ -112,11 +112,11 @@ class Records:
                 "query",
                 TableName=self._history,
                 KeyConditionExpression="secret_name = :name AND run_id <= :until",
-                ExpressionAttributeValues={":name": {"S": secret_name}, ":until": {"S": iso(until)}},
+                ExpressionAttributeValues={":name": {"S": secret_name}, ":until": {"S": to_iso(until)}},
                 ScanIndexForward=False,
                 Limit=_LAST,
             )
-            return next((row for row in rows if row["checked_at"] <= iso(until)), None)
+            return next((row for row in rows if row["checked_at"] <= to_iso(until)), None)
 
         return {row["secret_name"]: row for row in self._at_once(last, secret_names) if row is not None}
 

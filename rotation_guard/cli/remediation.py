@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from botocore.exceptions import ClientError
 
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 
 from .aws import said
 from .deployment import Deployment, resolve_deployment
@@ -107,7 +107,7 @@ class _Switch:
     def set(self, word: str, write: Write) -> None:
         """Write this word into it, with who and why. It is not made where it is not there: it belongs to the stack."""
         write.announce()
-        record = f"{word} by {write.caller_arn} at {iso(datetime.now(UTC).replace(microsecond=0))}: {write.reason}"
+        record = f"{word} by {write.caller_arn} at {to_iso(datetime.now(UTC).replace(microsecond=0))}: {write.reason}"
         if self._ask("put_parameter", Value=word, Description=record, Overwrite=True) is None:
             raise Unreachable(
                 f"The parameter {self.name} is not there, so remediation is stopped: `pulumi refresh` and `pulumi up` "

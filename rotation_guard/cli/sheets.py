@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 
 from .deployment import Deployment
 from .lines import FAINT, HEAD, PLAIN, Column, Line, Row, banner, show, table, wrapped
@@ -62,7 +62,7 @@ def body(deployment: Deployment, now: datetime, warnings: Sequence[str], **more:
     """JSON that begins as that of every answer does."""
     return {
         "version": VERSION,
-        "generated_at": iso(now),
+        "generated_at": to_iso(now),
         "source": dict(deployment.source),
         "warnings": list(warnings),
         **more,

@@ -8,7 +8,7 @@ from rotation_guard.domain.remediation import notification_payload
 from rotation_guard.domain.remediation.incidents import OPEN, RECOVERIES
 from rotation_guard.domain.remediation.links import execution_link, runbook_link, secret_link
 from rotation_guard.domain.remediation.next_steps import advice
-from rotation_guard.domain.remediation.remediation_state import Standing
+from rotation_guard.domain.remediation.remediation_state import RemediationState
 
 from .deployment import Deployment
 from .dynamodb import Record
@@ -29,7 +29,7 @@ _HELD = {"current": "AWSCURRENT", "pending": "AWSPENDING", "previous": "AWSPREVI
 def incident_sheet(
     row: IncidentRow,
     record: Record,
-    standing: Standing,
+    standing: RemediationState,
     secret: NamedSecret,
     deployment: Deployment,
     now: datetime,
@@ -103,10 +103,12 @@ def _next(row: IncidentRow, record: Record) -> str:
         turn = row.outcome
     else:
         return ""
-    return advice(notification_payload.facts_of(turn, row.execution or "", record))
+    return advice(notification_payload.build_payload(turn, row.execution or "", record))
 
 
-def _facts(row: IncidentRow, record: Record, standing: Standing, secret: NamedSecret) -> Iterator[tuple[str, str]]:
+def _facts(
+    row: IncidentRow, record: Record, standing: RemediationState, secret: NamedSecret
+) -> Iterator[tuple[str, str]]:
     if standing.is_orphaned:
         yield "Orphaned", f"since {to_the_second(standing.orphaned_at)} UTC: told and not touched, until it is released"
     often = "once" if row.failures == 1 else f"{row.failures} times"

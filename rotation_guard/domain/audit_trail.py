@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from .rotation_event import RotationEvent, to_utc
-from .timestamps import iso
+from .timestamps import to_iso
 
 MAXIMUM_ITEM_BYTES = 400_000
 """Maximum size of a row: below 400 KB, whether a KB is 1000 or 1024 bytes."""
@@ -37,10 +37,10 @@ def build_trail_row(event: RotationEvent, text: str, now: datetime, expires_at: 
     row = {
         "secret_arn": _make_key(event.subject, _PARTITION_KEY_BYTES),
         # In UTC, so that keys sort by time whatever offset an event uses.
-        "recorded": f"{iso(to_utc(event.occurred_at))}#{_make_key(event.identity, _IDENTITY_BYTES)}",
+        "recorded": f"{to_iso(to_utc(event.occurred_at))}#{_make_key(event.identity, _IDENTITY_BYTES)}",
         "event_type": _cut(_encode(event.kind), _TEXT_BYTES),
         "timestamp": _cut(_encode(event.occurred_at), _TEXT_BYTES),
-        "recorded_at": iso(now),
+        "recorded_at": to_iso(now),
         "rotation_id": event.rotation_id,
         "expires_at": expires_at,
         **({"without_effect": event.without_effect} if event.without_effect else {}),

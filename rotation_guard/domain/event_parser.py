@@ -20,18 +20,18 @@ from typing import Any
 from .rotation_event import (
     FAILED_CALL,
     FAILURES,
+    INCIDENT_STALLED,
     OTHER_LABELS,
+    ROTATION_STUCK,
     SOURCES,
-    STALLED,
     STEPS,
-    STUCK,
-    Heard,
     RotationEvent,
+    RotationSignal,
     is_complete_arn,
-    tells_of_new_value,
+    reports_new_value,
 )
 from .secret import CURRENT
-from .timestamps import iso
+from .timestamps import to_iso
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
@@ -114,13 +114,13 @@ def parse(event: Any) -> RotationEvent:
         failed_step=_failed_step(error_message),
         error_message=error_message,
         current_version_id=_text(detail.get("versionId")) if detail.get("labelUpdated") == CURRENT else None,
-        pending_version_id=_text(detail.get("versionId")) if event.get("detail-type") == STUCK else None,
-        opened_at=_text(detail.get("opened_at")) if event.get("detail-type") == STALLED else None,
+        pending_version_id=_text(detail.get("versionId")) if event.get("detail-type") == ROTATION_STUCK else None,
+        opened_at=_text(detail.get("opened_at")) if event.get("detail-type") == INCIDENT_STALLED else None,
         without_effect=_without_effect(detail),
     )
 
 
-def heard(event: Any) -> Heard | None:
+def parse_signal(event: Any) -> RotationSignal | None:
     """What remediation is told of an event, in its own words; None where it has nothing to do with it.
 
     Raises MalformedEvent as `parse` does, and for a stalled incident that does not say which. AWS writes no value of a
@@ -128,13 +128,13 @@ def heard(event: Any) -> Heard | None:
     its own.
     """
     told = parse(event)
-    if told.kind not in (*FAILURES, STALLED) and not tells_of_new_value(told):
+    if told.kind not in (*FAILURES, INCIDENT_STALLED) and not reports_new_value(told):
         return None
     opened_at = told.opened_at if _OPENING.fullmatch(told.opened_at or "") else None
-    if told.kind == STALLED and opened_at is None:
+    if told.kind == INCIDENT_STALLED and opened_at is None:
         raise MalformedEvent("a stalled incident's event has no detail.opened_at as Step Functions writes times")
-    return Heard(
-        kind=told.kind if told.kind in (*FAILURES, STALLED, "RotationSucceeded") else "Secret Label Updated",
+    return RotationSignal(
+        kind=told.kind if told.kind in (*FAILURES, INCIDENT_STALLED, "RotationSucceeded") else "Secret Label Updated",
         source=told.source if told.source in SOURCES else "unknown",
         identity=_plain(told.identity),
         occurred_at=_utc(told.occurred_at),
@@ -155,7 +155,7 @@ def _plain(text: str) -> str:
 def _utc(time: str) -> str:
     moment = datetime.fromisoformat(time)
     try:
-        return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return to_iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except OverflowError:
         raise MalformedEvent("the event's time is beyond the years that there are") from None
 

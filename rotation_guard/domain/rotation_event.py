@@ -9,7 +9,7 @@ SOURCES = (*SECRETS_MANAGER_SOURCES, "rotation-guard")
 """Who may be heard of rotations: AWS, what plays it in a drill, and the product itself."""
 CLOCK_SKEW = timedelta(minutes=5)
 """How far an event's time may lie in the future. It is the sender's claim, and clocks differ a little."""
-NEWS_PERIOD = timedelta(minutes=45)
+RECENT_PERIOD = timedelta(minutes=45)
 """Maximum age of an event that is noted for the next audit run. Older events are in the audit trail only."""
 _SUFFIX = re.compile(r"-[0-9A-Za-z]{6}\Z")
 """What Secrets Manager appends to a secret's name in its ARN."""
@@ -51,19 +51,19 @@ class RotationEvent:
 
 FAILED_CALL, OTHER_LABELS = "failed call", "other labels"
 """Why an event changed no value: CloudTrail reports calls that failed as well, and labels are not only AWSCURRENT."""
-TESTED = "TestRotationFailed"
-STUCK = "Rotation Stuck"
+TEST_ROTATION_FAILED = "TestRotationFailed"
+ROTATION_STUCK = "Rotation Stuck"
 """The audit found a rotation that has been under way for too long."""
-STALLED = "Rotation Incident Stalled"
+INCIDENT_STALLED = "Rotation Incident Stalled"
 """An incident is unfinished, and no execution that works on it has been heard of in time."""
-FAILURES = ("RotationFailed", "RotationAbandoned", TESTED, STUCK)
+FAILURES = ("RotationFailed", "RotationAbandoned", TEST_ROTATION_FAILED, ROTATION_STUCK)
 """What opens an incident, or belongs to one."""
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 """The four steps of a rotation (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html)."""
 
 
 @dataclass(frozen=True)
-class Heard:
+class RotationSignal:
     """What remediation is told of an event: its own words, and none of the texts that others wrote into it.
 
     This is all that enters an execution's history, which anybody with the console may read.
@@ -86,7 +86,7 @@ class Heard:
         return self.kind in FAILURES
 
 
-def tells_of_new_value(event: RotationEvent | Heard) -> bool:
+def reports_new_value(event: RotationEvent | RotationSignal) -> bool:
     """Whether AWSCURRENT is on another version after this event: moved by anybody, or by a rotation."""
     return event.kind == "RotationSucceeded" or event.current_version_id is not None
 
@@ -100,7 +100,7 @@ def is_complete_arn(secret_arn: str) -> bool:
     return _SUFFIX.search(secret_arn) is not None
 
 
-def name_of(secret_arn: str) -> str:
+def secret_name_of(secret_arn: str) -> str:
     """The name in a secret's ARN, without the suffix that Secrets Manager appends; a plain name is returned unchanged.
 
     A name does not identify a secret: another Region or account may have one of the same name, and so may the past.
@@ -121,10 +121,10 @@ def to_utc(time: str) -> datetime:
         return limit.replace(microsecond=0, tzinfo=UTC)
 
 
-def date_news(event: RotationEvent, now: datetime) -> datetime | None:
+def date_recent_event(event: RotationEvent, now: datetime) -> datetime | None:
     """When an event happened, never later than now; None if it is too old to be news, or claims a future time.
 
     A future time would make every event until then look outdated.
     """
     at = to_utc(event.occurred_at)
-    return min(at, now) if now - NEWS_PERIOD <= at <= now + CLOCK_SKEW else None
+    return min(at, now) if now - RECENT_PERIOD <= at <= now + CLOCK_SKEW else None

@@ -82,7 +82,7 @@ class ListedSecret:
         return self.tags.get(key) == value
 
 
-def listed(entry: Mapping[str, Any]) -> ListedSecret:
+def parse_secret(entry: Mapping[str, Any]) -> ListedSecret:
     """The secret that this entry is about. Its dates are datetimes, as boto3 gives them."""
     current = pending = previous = None
     for version, labels in (entry.get("SecretVersionsToStages") or {}).items():
@@ -171,7 +171,7 @@ class VersionDates:
     `throttled` or `no answer`."""
 
 
-def dated(secret: ListedSecret, created: Mapping[str, datetime]) -> VersionDates:
+def date_versions(secret: ListedSecret, created: Mapping[str, datetime]) -> VersionDates:
     """The dates out of ListSecretVersionIds, version id -> date of creation.
 
     (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html)
@@ -221,7 +221,7 @@ def without_current() -> VersionDates:
     return VersionDates(None, problem="No version holds AWSCURRENT.")
 
 
-def estimated(secret: ListedSecret) -> VersionDates:
+def estimate_dates(secret: ListedSecret) -> VersionDates:
     """What the entry alone says of the dates, where the versions are not to be had: the oldest that they can be.
 
     A value is not older than its secret, nor than the last rotation that AWS completed (but for the minutes that one

@@ -10,7 +10,7 @@ def expires_at(now: datetime, history_days: int) -> int | None:
     return int((now + timedelta(days=history_days)).timestamp()) if history_days else None
 
 
-def iso(moment: datetime) -> str:
+def to_iso(moment: datetime) -> str:
     """A moment as it is written everywhere: ISO 8601 in UTC, to the second, with a Z.
 
     boto3 gives its dates in the machine's own time zone, so they are brought to UTC here.

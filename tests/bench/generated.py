@@ -22,12 +22,12 @@ import boto3
 from moto import mock_aws
 
 from handlers.adapters import clients
-from handlers.adapters.items import item
+from handlers.adapters.items import to_item
 from handlers.audit import check
-from rotation_guard.domain.audit.reconciliation import account_of
+from rotation_guard.domain.audit.reconciliation import read_reconciled_state
 from rotation_guard.domain.audit.secret_status import status_row
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
-from rotation_guard.domain.secret import dated, listed
+from rotation_guard.domain.secret import date_versions, parse_secret
 from tests.handlers.conftest import ENVIRONMENT, Context
 
 from . import population
@@ -158,9 +158,9 @@ _boto3_client = boto3.client
 
 def _status_before(number: int, now: datetime) -> dict[str, Any]:
     before = now - timedelta(hours=1)
-    secret = listed(population.entry(number, now))
-    finding = judge(secret, dated(secret, population.version_dates(number, now)), AuditSettings(), before)
-    return item(status_row(finding, {}, account_of({}, secret, before), before, None))
+    secret = parse_secret(population.entry(number, now))
+    finding = judge(secret, date_versions(secret, population.version_dates(number, now)), AuditSettings(), before)
+    return to_item(status_row(finding, {}, read_reconciled_state({}, secret, before), before, None))
 
 
 @dataclass
@@ -253,12 +253,15 @@ def classification_microseconds() -> float:
     """Processor time that it takes to read an entry and to judge it, the best of three."""
     now = datetime.now(UTC)
     entries = [population.entry(number, now) for number in range(CLASSIFIED)]
-    dates = [dated(listed(entry), population.version_dates(number, now)) for number, entry in enumerate(entries)]
+    dates = [
+        date_versions(parse_secret(entry), population.version_dates(number, now))
+        for number, entry in enumerate(entries)
+    ]
     settings, took = AuditSettings(), []
     for _ in range(3):
         began = time.process_time()
         for entry, known in zip(entries, dates, strict=True):
-            judge(listed(entry), known, settings, now)
+            judge(parse_secret(entry), known, settings, now)
         took.append(time.process_time() - began)
     return min(took) * 1e6 / CLASSIFIED
 

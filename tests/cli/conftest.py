@@ -15,7 +15,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from rotation_guard.cli.__main__ import app
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 
 NOW = "2026-03-01T12:00:00Z"
 ACCOUNT = "123456789012"
@@ -65,7 +65,7 @@ def answered(run: Callable[..., Any]) -> Callable[..., Any]:
 
 def entry(name: str, days: float = 10, /, **more: Any) -> dict[str, Any]:
     """An entry of a list whose value was made so many days before NOW, and its version's date with it."""
-    made = iso(datetime.fromisoformat(NOW) - timedelta(days=days))
+    made = to_iso(datetime.fromisoformat(NOW) - timedelta(days=days))
     return {
         "Name": name,
         "ARN": f"{ARN}:{name}-AbCdEf",
@@ -119,7 +119,7 @@ class Audited:
 
     def ago(self, **span: float) -> str:
         """A moment before now, as rows have it."""
-        return iso(self.now - timedelta(**span))
+        return to_iso(self.now - timedelta(**span))
 
     def run(self, run_id: str | None = None, hours: float = 0.5, **more: Any) -> str:
         """A run that began so many hours ago; complete unless told otherwise. Its id."""

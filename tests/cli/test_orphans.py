@@ -3,7 +3,7 @@
 import csv
 import io
 
-from rotation_guard.domain.remediation.remediation_state import Standing
+from rotation_guard.domain.remediation.remediation_state import RemediationState
 
 from .conftest import ARN, CALLER, REASON, refused
 
@@ -73,7 +73,7 @@ def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, to
         "released_by": CALLER,
         "release_reason": REASON[1],
     }
-    standing = Standing(arn, succeeded_at=before, orphaned_at=since, released_at=row["released_at"])
+    standing = RemediationState(arn, succeeded_at=before, orphaned_at=since, released_at=row["released_at"])
     assert standing.is_orphaned is False
     assert told("orphaned")["secrets"] == []
 

@@ -9,7 +9,7 @@ from handlers.adapters import event_bus
 from handlers.audit import page
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
 from rotation_guard.domain.event_parser import parse
-from rotation_guard.domain.secret import VersionDates, listed
+from rotation_guard.domain.secret import VersionDates, parse_secret
 from tests.paths import EVENTS
 
 RULE = "aws:cloudwatch/eventRule:EventRule"
@@ -161,7 +161,7 @@ def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded,
             return {"FailedEntryCount": 0, "Entries": [{"EventId": event["id"]}]}
 
     monkeypatch.setattr(event_bus, "client", lambda _: Bus())
-    secret = listed(
+    secret = parse_secret(
         {
             "Name": "orders/db",
             "ARN": event["resources"][0],

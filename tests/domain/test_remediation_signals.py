@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from handlers.remediation.start import execution_name
 from rotation_guard.domain import event_parser
 from rotation_guard.domain.event_parser import MalformedEvent
-from rotation_guard.domain.rotation_event import FAILURES, Heard
+from rotation_guard.domain.rotation_event import FAILURES, RotationSignal
 from tests.paths import EVENTS
 
 RECORDED = {path.stem: json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))}
@@ -25,7 +25,7 @@ MARKERS = ["hunter2", "correct horse battery staple", '{"password": "hunter2"}',
 
 def heard(event) -> Any:
     """What is heard; which one is asked for, if any, each test knows."""
-    return event_parser.heard(event)
+    return event_parser.parse_signal(event)
 
 
 def texts(value, here=()):
@@ -58,7 +58,7 @@ def planted(event, marker, spared=NAMED):
     [
         (
             "rotation-failed",
-            Heard(
+            RotationSignal(
                 "RotationFailed",
                 "aws.secretsmanager",
                 "e3b69cfe-b70e-4c94-baa9-9decc3c150b9",
@@ -70,7 +70,7 @@ def planted(event, marker, spared=NAMED):
         ),
         (
             "rotation-abandoned",
-            Heard(
+            RotationSignal(
                 "RotationAbandoned",
                 "aws.secretsmanager",
                 "1f0d2c3b-4a59-4687-9786-a5b4c3d2e1f0",
@@ -81,7 +81,7 @@ def planted(event, marker, spared=NAMED):
         ),
         (
             "test-rotation-failed",
-            Heard(
+            RotationSignal(
                 "TestRotationFailed",
                 "aws.secretsmanager",
                 "ad9c8b7a-6958-4746-b352-41a0f1e2d3c4",
@@ -93,7 +93,7 @@ def planted(event, marker, spared=NAMED):
         ),
         (
             "rotation-stuck",
-            Heard(
+            RotationSignal(
                 "Rotation Stuck",
                 "rotation-guard",
                 f"rotation-stuck-{ROTATION}",
@@ -104,7 +104,7 @@ def planted(event, marker, spared=NAMED):
         ),
         (
             "rotation-succeeded",
-            Heard(
+            RotationSignal(
                 "RotationSucceeded",
                 "aws.secretsmanager",
                 "638c6d2d-e098-4100-a3e0-a4b7b87e5b92",
@@ -115,7 +115,7 @@ def planted(event, marker, spared=NAMED):
         ),
         (
             "secret-label-updated",
-            Heard(
+            RotationSignal(
                 "Secret Label Updated",
                 "aws.secretsmanager",
                 "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
@@ -126,7 +126,7 @@ def planted(event, marker, spared=NAMED):
         ),
         (
             "incident-stalled",
-            Heard(
+            RotationSignal(
                 "Rotation Incident Stalled",
                 "rotation-guard",
                 "0b0b7d0e-64c5-5c43-9a83-7f0b6a1f4a55",

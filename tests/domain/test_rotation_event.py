@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rotation_guard.domain.rotation_event import (
-    Heard,
     RotationEvent,
-    date_news,
+    RotationSignal,
+    date_recent_event,
     is_complete_arn,
-    name_of,
-    tells_of_new_value,
+    reports_new_value,
+    secret_name_of,
     to_utc,
 )
 
@@ -36,7 +36,7 @@ ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
     ],
 )
 def test_a_name_is_the_arn_without_what_secrets_manager_added(secret_arn, name):
-    assert name_of(secret_arn) == name
+    assert secret_name_of(secret_arn) == name
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_a_name_is_the_arn_without_what_secrets_manager_added(secret_arn, name):
     ],
 )
 def test_a_kind_tells_of_a_failure_or_of_a_new_value(kind, version, is_failure, is_new_value):
-    heard = Heard(kind, "aws.secretsmanager", "event-1", "2026-03-01T00:50:20Z", current_version_id=version)
+    heard = RotationSignal(kind, "aws.secretsmanager", "event-1", "2026-03-01T00:50:20Z", current_version_id=version)
 
-    assert (heard.is_failure, tells_of_new_value(heard)) == (is_failure, is_new_value)
+    assert (heard.is_failure, reports_new_value(heard)) == (is_failure, is_new_value)
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def test_news_is_what_has_just_happened(time, news_at):
     event = RotationEvent("RotationSucceeded", "aws.secretsmanager", "1", time, "", None, "s", None, None, None)
 
-    assert date_news(event, NOW) == news_at
+    assert date_recent_event(event, NOW) == news_at

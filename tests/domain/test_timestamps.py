@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from rotation_guard.domain.timestamps import expires_at, iso
+from rotation_guard.domain.timestamps import expires_at, to_iso
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC)
 
@@ -19,4 +19,4 @@ def test_a_history_of_no_days_is_kept_for_good():
 
 @pytest.mark.parametrize("hours", [-8, 0, 9])
 def test_a_moment_is_written_in_utc_wherever_the_clock_stands(hours):
-    assert iso(NOW.astimezone(timezone(timedelta(hours=hours)))) == "2026-03-01T12:00:00Z"
+    assert to_iso(NOW.astimezone(timezone(timedelta(hours=hours)))) == "2026-03-01T12:00:00Z"

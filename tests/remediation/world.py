@@ -14,7 +14,7 @@ from botocore import xform_name
 
 from components.remediation.workflow import Workflow
 from handlers.adapters import unfinished_incidents
-from handlers.adapters.items import row
+from handlers.adapters.items import from_item
 from handlers.remediation import stalled_incidents, start
 from tests.remediation.account import Account, Crash, Plan
 from tests.remediation.clock import Clock, stamp
@@ -345,7 +345,7 @@ class World:
 
     def rows(self, secret: Secret | None = None) -> list[dict[str, Any]]:
         """Incidents, of this secret or of all, in the order of their opening; no other rows of the table."""
-        stored = [row(one) for one in self.tables.items.get(TABLE, {}).values()]
+        stored = [from_item(one) for one in self.tables.items.get(TABLE, {}).values()]
         found = [one for one in stored if one["secret_arn"].startswith("arn:")]
         chosen = [one for one in found if secret is None or one["secret_arn"] == secret.arn]
         return sorted(chosen, key=lambda one: one["opened_at"])

@@ -48,7 +48,7 @@ class Limit:
     """What is wrong with the secret's own tag, in a sentence."""
 
 
-def limit_of(secret: ListedSecret, max_age_days: int, classes: Sequence[AgeClass]) -> Limit:
+def find_limit(secret: ListedSecret, max_age_days: int, classes: Sequence[AgeClass]) -> Limit:
     """The limit that holds for a secret; a malformed tag is passed over, and told."""
     problem = ""
     tag = secret.tags.get(LIMIT_TAG)

@@ -21,7 +21,7 @@ class Exemption:
     """Why it does not hold, in a sentence; empty where it does."""
 
 
-def exemption_of(secret: ListedSecret, now: datetime) -> Exemption | None:
+def read_exemption(secret: ListedSecret, now: datetime) -> Exemption | None:
     """The exemption on a secret; None where nobody asks for one. The owner's tag alone asks for none."""
     tags = secret.tags
     if UNTIL_TAG not in tags and REASON_TAG not in tags:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..secret import ListedSecret
-from ..timestamps import iso
+from ..timestamps import to_iso
 
 MOVED_UNHEARD, HEARD_UNMOVED = "moved_unheard", "heard_unmoved"
 STUCK_WITHOUT_INCIDENT, VANISHED = "stuck_without_incident", "vanished"
@@ -45,7 +45,7 @@ class Discrepancy:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ReconciledState:
     """Up to which version, and when, what a secret holds is accounted for, and what was heard since."""
 
     version_id: str | None
@@ -66,11 +66,11 @@ class Account:
         }
 
 
-def account_of(before: Mapping[str, Any], secret: ListedSecret, now: datetime) -> Account:
+def read_reconciled_state(before: Mapping[str, Any], secret: ListedSecret, now: datetime) -> ReconciledState:
     """What is on record; a secret that is seen for the first time is accounted for as it is."""
     if "accounted_at" not in before:
-        return Account(secret.current_version_id, iso(now))
-    return Account(
+        return ReconciledState(secret.current_version_id, to_iso(now))
+    return ReconciledState(
         before.get("accounted_version_id"),
         before["accounted_at"],
         before.get("heard_version_id"),
@@ -79,7 +79,7 @@ def account_of(before: Mapping[str, Any], secret: ListedSecret, now: datetime) -
     )
 
 
-def tells_of_end(heard: Mapping[str, str]) -> bool:
+def reports_deletion(heard: Mapping[str, str]) -> bool:
     """Whether a secret's events, each with its last time, tell that it was deleted, and not that it was restored since.
 
     Of two events in the same second the one that tells of the end holds.
@@ -90,17 +90,19 @@ def tells_of_end(heard: Mapping[str, str]) -> bool:
     return end != "" and end >= back
 
 
-def settled(account: Account, secret: ListedSecret, now: datetime) -> Account:
+def settled(account: ReconciledState, secret: ListedSecret, now: datetime) -> ReconciledState:
     """The record once what the secret holds now is accounted for by what was heard."""
-    return Account(secret.current_version_id, iso(now), event_at=account.heard_at)
+    return ReconciledState(secret.current_version_id, to_iso(now), event_at=account.heard_at)
 
 
-def moved_on(account: Account, secret: ListedSecret, now: datetime, event_at: str | None = None) -> Account:
+def moved_on(
+    account: ReconciledState, secret: ListedSecret, now: datetime, event_at: str | None = None
+) -> ReconciledState:
     """The record once a move is accounted for that the row did not hear of, but perhaps the audit trail did."""
-    return Account(secret.current_version_id, iso(now), account.heard_version_id, account.heard_at, event_at)
+    return ReconciledState(secret.current_version_id, to_iso(now), account.heard_version_id, account.heard_at, event_at)
 
 
-def without_old_news(account: Account, now: datetime) -> Account:
+def without_old_news(account: ReconciledState, now: datetime) -> ReconciledState:
     """The record without what was heard so long ago that it has either come true or been told.
 
     Nor is there any use for what is said to happen later: its clock is wrong.
@@ -110,12 +112,12 @@ def without_old_news(account: Account, now: datetime) -> Account:
     return replace(account, heard_version_id=None, heard_at=None)
 
 
-def has_moved(account: Account, secret: ListedSecret) -> bool:
+def has_moved(account: ReconciledState, secret: ListedSecret) -> bool:
     """Whether AWSCURRENT is on another version than was accounted for."""
     return secret.current_version_id != account.version_id
 
 
-def news_begins_at(account: Account) -> datetime:
+def news_begins_at(account: ReconciledState) -> datetime:
     """From when on an event can tell of a move that is not accounted for: what is older was delivered late, or again.
 
     A move is told by two events or more, seconds apart. The list that it was seen in may have been minutes old.
@@ -125,7 +127,7 @@ def news_begins_at(account: Account) -> datetime:
     return datetime.fromisoformat(account.at) - LATE
 
 
-def is_heard(account: Account, secret: ListedSecret, now: datetime) -> bool:
+def is_heard(account: ReconciledState, secret: ListedSecret, now: datetime) -> bool:
     """Whether the move was announced: to this version, or by a rotation, which does not name its version."""
     if account.heard_at is None or account.heard_version_id not in (None, secret.current_version_id):
         return False
@@ -134,10 +136,10 @@ def is_heard(account: Account, secret: ListedSecret, now: datetime) -> bool:
 
 def was_there_before(before: Mapping[str, Any], secret: ListedSecret, started_at: datetime) -> bool:
     """Whether a run before this one saw the move already: then its event is not late but missing."""
-    return before.get("current_version_id") == secret.current_version_id and before["checked_at"] < iso(started_at)
+    return before.get("current_version_id") == secret.current_version_id and before["checked_at"] < to_iso(started_at)
 
 
-def heard_in_vain(account: Account, secret: ListedSecret, now: datetime) -> str | None:
+def heard_in_vain(account: ReconciledState, secret: ListedSecret, now: datetime) -> str | None:
     """What was announced long enough ago and did not happen, as a sentence; None where all that was heard is true."""
     if account.heard_at is None:
         return None

@@ -112,7 +112,7 @@ class Progress:
         return written
 
 
-def resumed(row: Mapping[str, Any]) -> Progress:
+def resume(row: Mapping[str, Any]) -> Progress:
     """The progress that a run's row holds."""
     progress = Progress()
     for name in ("checked", "flagged", "unknown", "listed", "added", "pages", "calls", "answered"):

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from ..secret import ListedSecret, VersionDates, has_replaced_others, read_version_date
-from ..timestamps import iso
-from .reconciliation import Account
+from ..timestamps import to_iso
+from .reconciliation import ReconciledState
 from .verdicts import Finding
 
 Row = Mapping[str, Any]
@@ -78,10 +78,10 @@ def history_row(run_id: str, status: Row, expires_at: int | None) -> dict[str, A
 
 
 def status_row(
-    finding: Finding, before: Row, account: Account, started_at: datetime, told_stuck: str | None
+    finding: Finding, before: Row, account: ReconciledState, started_at: datetime, told_stuck: str | None
 ) -> dict[str, Any]:
     """What is true of a secret now, and since when."""
-    now = iso(started_at)
+    now = to_iso(started_at)
     secret, dates = finding.secret, finding.dates
     same = before.get("verdict") == finding.verdict
     return {
@@ -159,7 +159,7 @@ def _dates(secret: ListedSecret, row: Row, created: str, first: str, pending: st
 
 def announcement(at: datetime, version_id: str | None) -> dict[str, Any]:
     """What is noted when an event tells that the value of a secret moved, perhaps to this version."""
-    return {"heard_at": iso(at), **({"heard_version_id": version_id} if version_id else {})}
+    return {"heard_at": to_iso(at), **({"heard_version_id": version_id} if version_id else {})}
 
 
 def as_fed(current: str | None, dates: VersionDates) -> dict[str, Any]:
@@ -168,11 +168,11 @@ def as_fed(current: str | None, dates: VersionDates) -> dict[str, Any]:
         return {}
     return {
         "fed_version_id": current,
-        "fed_value_created_at": iso(dates.value_created_at),
+        "fed_value_created_at": to_iso(dates.value_created_at),
         "fed_is_first_version": dates.is_first,
     }
 
 
 def when(moment: datetime | None) -> str | None:
     """A moment as rows hold it, where there is one."""
-    return iso(moment) if moment else None
+    return to_iso(moment) if moment else None

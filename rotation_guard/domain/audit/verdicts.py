@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from ..ownership import describe_owner, is_replica, is_rotated_by_owner
 from ..secret import LONGEST_PERIOD, ListedSecret, VersionDates, may_have_replaced_others
-from .age_limits import AgeClass, Limit, limit_of
-from .exemptions import Exemption, exemption_of
+from .age_limits import AgeClass, Limit, find_limit
+from .exemptions import Exemption, read_exemption
 
 OK, NEEDS_ROTATION, UNKNOWN = "ok", "needs_rotation", "unknown"
 _SKIPPED_PERIODS = 4
@@ -117,12 +117,12 @@ def judge(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, no
 
 def _case(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, now: datetime) -> Case:
     now = now.replace(microsecond=0)
-    limit = limit_of(secret, settings.max_age_days, settings.classes)
+    limit = find_limit(secret, settings.max_age_days, settings.classes)
     age = None if dates.value_created_at is None else now - dates.value_created_at
     allowed = timedelta(days=limit.days)
     overdue = age is not None and age > allowed
     uncertain = overdue and dates.latest is not None and now - dates.latest <= allowed
-    return Case(secret, dates, settings, now, limit, exemption_of(secret, now), age, overdue, uncertain)
+    return Case(secret, dates, settings, now, limit, read_exemption(secret, now), age, overdue, uncertain)
 
 
 def _first(case: Case, table: tuple["Verdict", ...]) -> tuple[str, str, str, bool]:

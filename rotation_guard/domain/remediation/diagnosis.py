@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Self
 
 from ..ownership import describe_owner, is_replica
-from ..rotation_event import TESTED, name_of
+from ..rotation_event import TEST_ROTATION_FAILED, secret_name_of
 from ..secret import ListedSecret
-from ..timestamps import iso
+from ..timestamps import to_iso
 from .decisions import Mode
 
 MODE_TAG = "rotation-guard:remediation"
@@ -33,7 +33,7 @@ UNREADABLE_SECRET = "It may not be looked at: access denied, perhaps by its own 
 
 
 @dataclass(frozen=True)
-class Described:
+class DescribedSecret:
     """A secret as DescribeSecret answers, with every labelled version."""
 
     secret: ListedSecret
@@ -43,7 +43,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableSecret:
     """A secret that cannot be looked at."""
 
     reason: str
@@ -99,12 +99,12 @@ class Diagnosis:
         return cls(**{name: value for name, value in written.items() if name in known})
 
 
-def unreadable_diagnosis(secret_arn: str, why: Unreadable) -> Diagnosis:
+def unreadable_diagnosis(secret_arn: str, why: UnreadableSecret) -> Diagnosis:
     """What can be said of a secret that cannot be looked at."""
-    return Diagnosis(secret_arn, name_of(secret_arn), untouchable=why.reason)
+    return Diagnosis(secret_arn, secret_name_of(secret_arn), untouchable=why.reason)
 
 
-def untouchable(secret: ListedSecret) -> str:
+def find_unsupported_reason(secret: ListedSecret) -> str:
     """Why nobody but its owner may repair this secret, in a sentence; empty where we may."""
     if secret.deleted_at is not None:
         return MARKED_FOR_DELETION
@@ -161,11 +161,11 @@ def has_recovered(secret: ListedSecret, opened_with: str | None, last_failure_at
     if secret.pending_version_id is not None or secret.current_version_id is None:
         return False
     moved = opened_with is not None and secret.current_version_id != opened_with
-    return moved or (secret.last_rotated_at is not None and iso(secret.last_rotated_at) >= last_failure_at)
+    return moved or (secret.last_rotated_at is not None and to_iso(secret.last_rotated_at) >= last_failure_at)
 
 
 def diagnose(
-    described: Described,
+    described: DescribedSecret,
     *,
     kind: str,
     failed_step: str | None,
@@ -185,20 +185,20 @@ def diagnose(
         current=secret.current_version_id,
         pending=secret.pending_version_id,
         previous=secret.previous_version_id,
-        created={version: iso(made) for version, made in created.items() if version in described.versions},
+        created={version: to_iso(made) for version, made in created.items() if version in described.versions},
         pending_has_value=pending_has_value(secret, failed_step),
         users=users(secret, described.rotation_function),
         failed_step=failed_step,
         rotation_on=secret.rotation_enabled,
         rotation_function=described.rotation_function,
-        last_rotated_at=None if secret.last_rotated_at is None else iso(secret.last_rotated_at),
-        untouchable=untouchable(secret),
+        last_rotated_at=None if secret.last_rotated_at is None else to_iso(secret.last_rotated_at),
+        untouchable=find_unsupported_reason(secret),
         mode=mode,
         mode_note=mode_note,
         probe=probe,
         probe_note=probe_note,
         fallback=secret.tags.get(FALLBACK_TAG, "").strip().lower() == "allowed",
-        test_only=kind == TESTED,
+        test_only=kind == TEST_ROTATION_FAILED,
         restart_on_rotation=restarts_on_rotation(secret),
         restarts=list(restarts),
     )

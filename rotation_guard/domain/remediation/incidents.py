@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from ..rotation_event import STUCK, TESTED, Heard
+from ..rotation_event import ROTATION_STUCK, TEST_ROTATION_FAILED, RotationSignal
 from ..secret import CURRENT, PENDING
-from ..timestamps import iso
+from ..timestamps import to_iso
 
 OPEN, RESTARTING, CLOSED = "open", "restarting", "closed"
 ALIVE_SECONDS = 7200
@@ -122,7 +122,7 @@ class Incident:
     @property
     def is_about_rotation(self) -> bool:
         """Whether a rotation had failed: not only a test of one, or a restart after one that succeeded."""
-        return self.failures > 0 and self.event_type != TESTED
+        return self.failures > 0 and self.event_type != TEST_ROTATION_FAILED
 
     @property
     def is_failed_repair(self) -> bool:
@@ -132,7 +132,7 @@ class Incident:
         # Without a rule nothing was decided: a step failed before.
         return (was_escalated or is_unproven) and self.failures > 0 and self.rule not in ("", *UNTRIED)
 
-    def is_repeat(self, failure: Heard) -> bool:
+    def is_repeat(self, failure: RotationSignal) -> bool:
         """Whether this failure is in it already, is older than one that is, or repeats its rotation.
 
         A rotation that is asked for anew may go by its old id, for as long as it is unfinished: what comes after the
@@ -143,7 +143,9 @@ class Incident:
         if failure.identity in self.event_ids:
             return True
         # A restart that failed says nothing of a rotation, and neither does a test of one.
-        if not self.last_failure_at or (self.event_type == TESTED and failure.kind != TESTED):
+        if not self.last_failure_at or (
+            self.event_type == TEST_ROTATION_FAILED and failure.kind != TEST_ROTATION_FAILED
+        ):
             return False
         if failure.occurred_at < max(self.last_failure_at, self.resolved_at):
             return True
@@ -156,30 +158,30 @@ class Incident:
             return True
         if self.outcome in RECOVERIES and self.state == CLOSED and failure.occurred_at > self.closed_at:
             return False
-        return failure.occurred_at < iso(datetime.fromisoformat(self.last_failure_at) + _ROTATION_WINDOW)
+        return failure.occurred_at < to_iso(datetime.fromisoformat(self.last_failure_at) + _ROTATION_WINDOW)
 
-    def _is_same_rotation(self, failure: Heard) -> bool:
-        if failure.kind == STUCK:
+    def _is_same_rotation(self, failure: RotationSignal) -> bool:
+        if failure.kind == ROTATION_STUCK:
             is_same = failure.pending_version_id is not None and failure.pending_version_id == self.pending_version_id
             # What could not be looked at may be the same: it is not told anew each day.
             return is_same or not self.is_looked_at
         return failure.rotation_id in self.rotation_ids
 
-    def is_released_for(self, failure: Heard, released_at: str) -> bool:
+    def is_released_for(self, failure: RotationSignal, released_at: str) -> bool:
         """Whether an operator released the secret after the circuit breaker ended this, and before the failure.
 
         Repairs may go on then, though it is the same rotation.
         """
         return self.rule == "orphaned" and self.closed_at < released_at < failure.occurred_at
 
-    def is_reminder_due(self, failure: Heard, now: datetime) -> bool:
+    def is_reminder_due(self, failure: RotationSignal, now: datetime) -> bool:
         """Whether people are to be told again that it needs somebody, now that its rotation has failed once more."""
         if self.outcome != Outcome.ESCALATED or not self._is_same_rotation(failure):
             return False
-        interval = _STUCK_REMINDER_INTERVAL if failure.kind == STUCK else _REMINDER_INTERVAL
-        return failure.occurred_at > self.notified_at <= iso(now - interval)
+        interval = _STUCK_REMINDER_INTERVAL if failure.kind == ROTATION_STUCK else _REMINDER_INTERVAL
+        return failure.occurred_at > self.notified_at <= to_iso(now - interval)
 
-    def is_resolved_by(self, success: Heard, current_version_id: str | None) -> bool:
+    def is_resolved_by(self, success: RotationSignal, current_version_id: str | None) -> bool:
         """Whether this news of a new value resolves it; `current_version_id` holds AWSCURRENT now, if that is known.
 
         A rotation that AWS completes after its end does, though AWSCURRENT may have moved before that rotation failed.
@@ -201,7 +203,7 @@ def _holder(versions: Mapping[str, Any], label: str) -> str | None:
     return next((str(version) for version, labels in versions.items() if label in labels), None)
 
 
-class Does(StrEnum):
+class ClaimEffect(StrEnum):
     """What an event does."""
 
     OPENS = "opens"
@@ -219,10 +221,10 @@ class Does(StrEnum):
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimResult:
     """What an event does to the incidents of its secret."""
 
-    does: Does
+    does: ClaimEffect
     incident: Incident | None = None
     """The one that it is about."""
     outcome: Outcome | None = None
@@ -232,35 +234,35 @@ class Claimed:
 def claim_failure(
     incident: Incident | None,
     latest: Incident | None,
-    failure: Heard,
+    failure: RotationSignal,
     new_value_at: str,
     now: datetime,
-) -> Claimed:
+) -> ClaimResult:
     """What a failure does, given the open incident, the latest one of any state, and when the secret got a new value.
 
     `new_value_at` is ISO 8601, empty where it is not known. All times are AWS's. Event times have whole seconds: a
     failure of the same second as the new value counts as later, since nothing may be lost.
     """
     if incident is not None:
-        return Claimed(Does.JOINS, incident)
+        return ClaimResult(ClaimEffect.JOINS, incident)
     if latest is not None and latest.is_repeat(failure):
-        return Claimed(Does.REMINDS if latest.is_reminder_due(failure, now) else Does.IS_LATE, latest)
+        return ClaimResult(ClaimEffect.REMINDS if latest.is_reminder_due(failure, now) else ClaimEffect.IS_LATE, latest)
     if failure.occurred_at < new_value_at:
-        return Claimed(Does.IS_LATE, latest)
-    return Claimed(Does.OPENS)
+        return ClaimResult(ClaimEffect.IS_LATE, latest)
+    return ClaimResult(ClaimEffect.OPENS)
 
 
-def claim_success(incident: Incident | None, success: Heard, is_stuck: bool) -> Claimed:
+def claim_success(incident: Incident | None, success: RotationSignal, is_stuck: bool) -> ClaimResult:
     """What a new value does to the open incident; `is_stuck` says that a rotation is unfinished, or may be.
 
     What moves AWSCURRENT once our own move is written down is that move: its incident ends itself, after a proof, and
     restarts dependents.
     """
     if incident is None:
-        return Claimed(Does.PASSES)
+        return ClaimResult(ClaimEffect.PASSES)
     older = success.occurred_at < incident.last_failure_at
     as_old = success.occurred_at == incident.last_failure_at
     if older or (as_old and is_stuck) or incident.moved is not None:
-        return Claimed(Does.JOINS, incident)
+        return ClaimResult(ClaimEffect.JOINS, incident)
     outcome = Outcome.RECOVERED_BY_RETRY if incident.attempts else Outcome.RECOVERED_BY_AWS
-    return Claimed(Does.ENDS, incident, outcome)
+    return ClaimResult(ClaimEffect.ENDS, incident, outcome)

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from ..rotation_event import name_of
+from ..rotation_event import secret_name_of
 from .incidents import Outcome
 
 _CONSOLES = {
@@ -34,7 +34,7 @@ def secret_link(secret_arn: str) -> str:
     host, region = _console(secret_arn)
     if not host:
         return ""
-    return f"{host}/secretsmanager/secret?name={quote(name_of(secret_arn), safe='')}&region={region}"
+    return f"{host}/secretsmanager/secret?name={quote(secret_name_of(secret_arn), safe='')}&region={region}"
 
 
 def log_link(function_arn: str, log_group: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..rotation_event import FAILURES, STUCK, TESTED
+from ..rotation_event import FAILURES, ROTATION_STUCK, TEST_ROTATION_FAILED
 from . import commands
 from .decisions import Proof
 from .diagnosis import MARKED_FOR_DELETION, REPLICA, UNKNOWN_SECRET, UNREADABLE_SECRET
@@ -22,7 +22,7 @@ from .notification_payload import (
     UNIDENTIFIED,
     Facts,
 )
-from .restarts import State
+from .restarts import RestartState
 from .severity import Severity
 
 RESTARTS_SHOWN = 5
@@ -71,7 +71,9 @@ def advice(facts: Facts) -> str:
 
 def has_failed_restart(facts: Facts) -> bool:
     """Whether what failed is a restart of dependents, and not a rotation."""
-    is_unsettled = any(entry["state"] not in (State.SETTLED, State.REFUSED) for entry in facts["restarts"])
+    is_unsettled = any(
+        entry["state"] not in (RestartState.SETTLED, RestartState.REFUSED) for entry in facts["restarts"]
+    )
     return facts["turn"] in (ESCALATED, REMINDER) and is_unsettled and not _is_broken(facts)
 
 
@@ -98,7 +100,7 @@ def _keep_pending(facts: Facts) -> Steps:
     if facts["turn"] not in (OPENED, ESCALATED, HELD, REMINDER, RESOLVED) or facts["unreadable"]:
         return []
     # The test of a rotation sets no password, and createSecret is what gives the version its value.
-    is_set = bool(_SETTING & {*facts["failed_steps"]}) and facts["kind"] != TESTED
+    is_set = bool(_SETTING & {*facts["failed_steps"]}) and facts["kind"] != TEST_ROTATION_FAILED
     is_unknown = not facts["failed_steps"] and facts["now"]["pending"] is not None
     is_complete = facts["turn"] == RESOLVED or has_failed_restart(facts)
     if is_complete and facts["now"]["pending"] is None:
@@ -110,14 +112,14 @@ def _keep_pending(facts: Facts) -> Steps:
 
 def _has_outdated_dependent(facts: Facts) -> bool:
     """Whether a dependent is left to the reader to restart."""
-    return any(entry["state"] == State.REFUSED for entry in facts["restarts"])
+    return any(entry["state"] == RestartState.REFUSED for entry in facts["restarts"])
 
 
 def _restart_by_hand(facts: Facts) -> Steps:
     """What nobody restarts but the reader."""
     if facts["turn"] == RETRIED:
         return []
-    names = [entry["target"] or "?" for entry in facts["restarts"] if entry["state"] == State.REFUSED]
+    names = [entry["target"] or "?" for entry in facts["restarts"] if entry["state"] == RestartState.REFUSED]
     if not names:
         return []
     shown = tuple(line for name in names[:RESTARTS_SHOWN] for line in commands.restart(facts, name))
@@ -156,7 +158,7 @@ def _mend(facts: Facts) -> Steps:
 def _opened(facts: Facts) -> Steps:
     if why := facts["unreadable"] or facts["reason"]:
         return _unreadable(facts, why)
-    if facts["kind"] == TESTED:
+    if facts["kind"] == TEST_ROTATION_FAILED:
         return _test_again(facts)
     again = "AWS tries again by itself, then" if facts["kind"] == "RotationFailed" else "After settleMinutes"
     return [
@@ -243,7 +245,7 @@ def _missing(facts: Facts) -> Steps:
 
 def _unidentified(facts: Facts) -> Steps:
     text = "Look at the whole event: it is on the failures topic, in the audit trail, and in CloudTrail."
-    known = facts["kind"] in FAILURES and facts["kind"] != STUCK
+    known = facts["kind"] in FAILURES and facts["kind"] != ROTATION_STUCK
     return [Step(text, (commands.find_events(facts, facts["kind"]),) if known else ())]
 
 
@@ -282,7 +284,11 @@ def _broken(facts: Facts) -> Steps:
 
 
 def _restart_failed(facts: Facts) -> Steps:
-    names = [one["target"] or "?" for one in facts["restarts"] if one["state"] not in (State.SETTLED, State.REFUSED)]
+    names = [
+        one["target"] or "?"
+        for one in facts["restarts"]
+        if one["state"] not in (RestartState.SETTLED, RestartState.REFUSED)
+    ]
     shown = tuple(line for name in names[:RESTARTS_SHOWN] for line in commands.restart(facts, name))
     text = "AWSCURRENT has moved, and these may still use the old value. See why, then restart them: "
     return [Step(f"{text}{', '.join(names)}.", shown)]

@@ -26,12 +26,12 @@ from ..plain_values import (
     read_version,
     read_word,
 )
-from ..rotation_event import FAILURES, STEPS, name_of
+from ..rotation_event import FAILURES, STEPS, secret_name_of
 from ..secret import CURRENT, PENDING, PREVIOUS
 from .decisions import Mode, Proof
 from .incidents import RECOVERIES, Outcome
 from .links import execution_link, log_link, runbook_link, secret_link
-from .restarts import State
+from .restarts import RestartState
 from .severity import Severity, most_severe, rank, severity_of
 
 SCHEMA = "rotation-guard/1"
@@ -67,7 +67,7 @@ _MISSING = "Its row is missing from the Incidents table, so what was done about 
 _PROVEN = ("current", "pending", "previous")
 
 
-def facts_of(
+def build_payload(
     turn: str,
     execution: str,
     incident: Mapping[str, Any],
@@ -112,7 +112,7 @@ def facts_of(
     # The most severe first: they are what the subject and the list name.
     held = sorted(held, key=lambda one: rank(read_word(Severity, one.get("severity"))))
     arn = read_text(incident.get("secret_arn"), ARN_LENGTH) or read_text(opening.get("secret_arn"), ARN_LENGTH)
-    name = read_text(incident.get("secret_name"), NAME_LENGTH) or (name_of(arn) if arn else None)
+    name = read_text(incident.get("secret_name"), NAME_LENGTH) or (secret_name_of(arn) if arn else None)
     outcome = _ENDED.get(turn) or (read_word(RECOVERIES, incident.get("outcome")) if turn == RECOVERED else None)
     kind = read_word(_KINDS, incident.get("event_type") or opening.get("kind"))
     # What a step failed in is what shows why; everything else is in the execution that works on the incident.
@@ -177,7 +177,7 @@ def _severity(
         turn,
         kind=kind,
         current=(now["evidence"] or {}).get("current"),
-        is_dependent_outdated=any(entry["state"] == State.REFUSED for entry in restarts),
+        is_dependent_outdated=any(entry["state"] == RestartState.REFUSED for entry in restarts),
     )
 
 
@@ -253,7 +253,7 @@ def _restarts(incident: Mapping[str, Any]) -> list[Facts]:
         {
             "target": read_text(entry.get("target"), SENTENCE_LENGTH),
             "arn": read_text(entry.get("arn"), ARN_LENGTH),
-            "state": read_word(State, entry.get("state")),
+            "state": read_word(RestartState, entry.get("state")),
             "why": read_text(entry.get("why"), SENTENCE_LENGTH),
         }
         for entry in map(read_mapping, read_list(incident.get("restarts")))

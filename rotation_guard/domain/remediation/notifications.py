@@ -25,7 +25,7 @@ from .notification_payload import (
     UNIDENTIFIED,
     Facts,
 )
-from .restarts import State
+from .restarts import RestartState
 from .severity import Severity
 
 SUBJECT_LENGTH = 99
@@ -47,7 +47,7 @@ _LABELS = {"current": "AWSCURRENT", "pending": "AWSPENDING", "previous": "AWSPRE
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """One notice, for people and for machines."""
 
     subject: str
@@ -57,7 +57,7 @@ class Notice:
     """As `facts.facts_of` describes them, with what to do `next` and the `commands` for it."""
 
 
-def notice_of(facts: Facts) -> Notice:
+def build_notification(facts: Facts) -> Notification:
     """The notice of these facts."""
     steps = next_steps(facts)
     commands = [command for step in steps for command in step.commands]
@@ -69,7 +69,7 @@ def notice_of(facts: Facts) -> Notice:
         _next(steps),
         _links(known),
     ]
-    return Notice(_subject(known), "\n\n".join("\n".join(lines) for lines in paragraphs if lines), known)
+    return Notification(_subject(known), "\n\n".join("\n".join(lines) for lines in paragraphs if lines), known)
 
 
 # --- the subject ------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def _happened(facts: Facts) -> str:
 
 def _restarted(facts: Facts) -> str:
     states = {entry["state"] for entry in facts["restarts"]}
-    return "not restarted" if states == {State.REFUSED} else "restarted"
+    return "not restarted" if states == {RestartState.REFUSED} else "restarted"
 
 
 def _body(facts: Facts) -> list[str]:
@@ -272,7 +272,7 @@ def _done(facts: Facts) -> list[str]:
 
 def _restart(entry: Facts, at: str | None) -> str:
     why = f": {entry['why']}" if entry["why"] else ""
-    if entry["state"] == State.REFUSED:
+    if entry["state"] == RestartState.REFUSED:
         return f"- not restarted: {entry['target']}{why}"
     return f"- {f'{at} ' if at else ''}restart of {entry['target']}: {entry['state']}{why}"
 

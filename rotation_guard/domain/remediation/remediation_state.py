@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Standing:
+class RemediationState:
     """One secret's; every moment is ISO 8601, and empty where there was none."""
 
     secret_arn: str

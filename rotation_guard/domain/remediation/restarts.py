@@ -25,7 +25,7 @@ _ELSEWHERE = "It lies in another account or Region than the secret."
 _NOT_LISTED = "It is not among the restartTargets of the stack, so it is not restarted."
 
 
-class State(StrEnum):
+class RestartState(StrEnum):
     """How a restart stands that an incident has asked for."""
 
     WANTED = "wanted"
@@ -38,9 +38,9 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-UNDER_WAY = (State.STARTED, State.COVERED)
+UNDER_WAY = (RestartState.STARTED, RestartState.COVERED)
 """What is watched until it is one of the others."""
-UNFINISHED = (State.WANTED, *UNDER_WAY)
+UNFINISHED = (RestartState.WANTED, *UNDER_WAY)
 """What the incident waits for."""
 
 
@@ -48,7 +48,7 @@ class CannotBeRestarted(RuntimeError):
     """There is no use in trying again; the message is a sentence that holds no words of others."""
 
 
-class PassingTrouble(RuntimeError):
+class TransientError(RuntimeError):
     """AWS could not answer this time; the message is its error code or the error's class, and nothing of its text."""
 
 
@@ -57,10 +57,10 @@ class NotReady(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Standing:
+class RestartStatus:
     """What became of a restart that was started."""
 
-    state: State
+    state: RestartState
     """STARTED or COVERED while it is under way, SETTLED or FAILED; WANTED when it has to be started after all."""
     why: str = ""
     """A sentence, where there is something to say."""
@@ -111,16 +111,16 @@ def plan(tag_value: str, secret_arn: str, allowed_arns: Iterable[str]) -> list[d
 
     Entries are separated by spaces or commas. What is not allowed, or cannot be understood, is told as `refused`.
     """
-    allowed = {canonical(arn) for arn in allowed_arns}
+    allowed = {canonical_arn(arn) for arn in allowed_arns}
     planned: dict[str, Restart] = {}
     for entry in filter(None, re.split(r"[\s,]+", tag_value)):
         try:
             target = target_of(entry, secret_arn)
         except CannotBeRestarted as problem:
-            planned.setdefault(entry, Restart(entry, "", State.REFUSED, str(problem)))
+            planned.setdefault(entry, Restart(entry, "", RestartState.REFUSED, str(problem)))
             continue
         refused = target.arn not in allowed
-        state, why = (State.REFUSED, _NOT_LISTED) if refused else (State.WANTED, "")
+        state, why = (RestartState.REFUSED, _NOT_LISTED) if refused else (RestartState.WANTED, "")
         planned.setdefault(target.arn, Restart(target.label, target.arn, state, why))
     return [{"target": one.target, "arn": one.arn, "state": str(one.state), "why": one.why} for one in planned.values()]
 
@@ -139,8 +139,8 @@ def target_of(entry: str, secret_arn: str) -> Target:
     name = resource.removeprefix(prefix)
     if not resource.startswith(prefix) or not names.fullmatch(name):
         raise CannotBeRestarted(_MALFORMED)
-    arn = canonical(f"arn:{partition}:{kind}:{region}:{account}:{resource}")
-    if entry.startswith("arn:") and canonical(entry) != arn:
+    arn = canonical_arn(f"arn:{partition}:{kind}:{region}:{account}:{resource}")
+    if entry.startswith("arn:") and canonical_arn(entry) != arn:
         raise CannotBeRestarted(_ELSEWHERE)
     return Target(kind, name, arn)
 
@@ -165,11 +165,11 @@ def together(restarts: Iterable[Restart]) -> str:
     `wanted` while one is to be started, `waiting` while one is under way, then `failed` if one has, or else `settled`.
     """
     states = {restart.state for restart in restarts}
-    if State.WANTED in states:
+    if RestartState.WANTED in states:
         return "wanted"
     if states.intersection(UNDER_WAY):
         return "waiting"
-    return "failed" if State.FAILED in states else "settled"
+    return "failed" if RestartState.FAILED in states else "settled"
 
 
 def is_abandoned(incident: Mapping[str, Any], now: int) -> bool:
@@ -180,7 +180,7 @@ def is_abandoned(incident: Mapping[str, Any], now: int) -> bool:
     return incident.get("state") == RESTARTING and int(incident.get("alive_until") or 0) < now
 
 
-def canonical(arn: str) -> str:
+def canonical_arn(arn: str) -> str:
     """The ARN that a target has in policies: without an account for a document of AWS's own."""
     owned = _OWNED_BY_AWS.fullmatch(arn)
     return f"{owned[1]}::{owned[2]}" if owned else arn

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from ..rotation_event import TESTED
+from ..rotation_event import TEST_ROTATION_FAILED
 from .decisions import Proof
 
 
@@ -38,7 +38,7 @@ def severity_of(turn: str, *, kind: str | None, current: str | None, is_dependen
     if current == Proof.BROKEN:
         return Severity.OUTAGE
     # The test of a rotation changes no password (TestRotationFailed in CloudTrail's events of Secrets Manager).
-    return Severity.INFO if kind == TESTED else Severity.AT_RISK
+    return Severity.INFO if kind == TEST_ROTATION_FAILED else Severity.AT_RISK
 
 
 def most_severe(severities: Iterable[str | None]) -> Severity:

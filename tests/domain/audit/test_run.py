@@ -9,7 +9,7 @@ from rotation_guard.domain.audit.run import (
     SHOWN,
     Progress,
     incomplete_because,
-    resumed,
+    resume,
     run_id,
     vanished,
     with_findings,
@@ -25,7 +25,7 @@ def test_what_was_counted_survives_being_written_down():
     progress.verdicts = {"fresh": 2, "overdue": 1}
     progress.note([Discrepancy("vanished", "orders", "It is gone.")])
 
-    assert resumed(progress.written()) == progress
+    assert resume(progress.written()) == progress
 
 
 def test_a_discrepancy_is_noted_once():
@@ -181,7 +181,7 @@ def test_what_was_listed_lately_explains_a_count_that_is_behind(lately, complete
 def test_what_was_refused_survives_being_handed_over_and_is_not_there_where_nothing_was():
     progress = refused(6, answered=4, access_denied=2)
 
-    assert resumed(progress.written() | {"answered": progress.answered}) == progress
+    assert resume(progress.written() | {"answered": progress.answered}) == progress
     assert Progress().written()["refused"] is None
     assert "answered" not in progress.written()
 

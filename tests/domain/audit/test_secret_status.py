@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from rotation_guard.domain.audit.reconciliation import Account
+from rotation_guard.domain.audit.reconciliation import ReconciledState
 from rotation_guard.domain.audit.secret_status import as_fed, cached_dates, history_row, says_something_new, status_row
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
 from rotation_guard.domain.secret import ListedSecret, VersionDates
@@ -12,7 +12,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 SECRET = ListedSecret("orders/db", ARN, {"rotation-guard:owner": "payments"}, current_version_id="v2")
 DATES = VersionDates(NOW - timedelta(days=31))
-ACCOUNT = Account("v2", "2026-03-01T11:00:00Z")
+ACCOUNT = ReconciledState("v2", "2026-03-01T11:00:00Z")
 
 
 def a_status(secret=SECRET, dates=DATES, before=None, at=NOW):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rotation_guard.domain.audit.age_limits import MOST_DAYS, AgeClass
 from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, AuditSettings, judge
-from rotation_guard.domain.secret import ListedSecret, VersionDates, dated, estimated, listed
+from rotation_guard.domain.secret import ListedSecret, VersionDates, date_versions, estimate_dates, parse_secret
 
 # Repeatable, and without a database: a suite that finds something else each time is no bar.
 repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -89,14 +89,14 @@ audit_settings = st.builds(
 
 
 def found(entry, created, rules, now=NOW):
-    secret = listed(entry)
-    return judge(secret, dated(secret, created), rules, now)
+    secret = parse_secret(entry)
+    return judge(secret, date_versions(secret, created), rules, now)
 
 
 def both_ways(entry, created):
     """The secret, with the dates of its versions and without them."""
-    secret = listed(entry)
-    return secret, (dated(secret, created), estimated(secret))
+    secret = parse_secret(entry)
+    return secret, (date_versions(secret, created), estimate_dates(secret))
 
 
 @repeatable
@@ -201,8 +201,8 @@ def test_an_older_value_is_never_better(entry, created, rules, older_by):
 @given(entries, ago, ago, audit_settings, st.integers(1, 1_000_000))
 def test_a_rotation_that_is_stuck_for_longer_is_never_better(entry, made, since, rules, longer_by):
     entry["SecretVersionsToStages"] |= {CURRENT: ["AWSCURRENT"], PENDING: ["AWSPENDING"]}
-    secret = listed(entry)
-    dates = dated(secret, {CURRENT: made, PENDING: since})
+    secret = parse_secret(entry)
+    dates = date_versions(secret, {CURRENT: made, PENDING: since})
     longer = replace(dates, pending_since=since - timedelta(seconds=longer_by))
 
     shorter_one, longer_one = (judge(secret, one, rules, NOW) for one in (dates, longer))
@@ -249,8 +249,8 @@ def test_the_same_secret_gets_the_same_finding_and_is_left_as_it_is(entry, creat
 @repeatable
 @given(entries, audit_settings, st.sampled_from([None, "No version may be listed: access denied."]))
 def test_what_cannot_be_read_is_never_ok_unless_it_is_not_judged_here(entry, rules, problem):
-    secret = listed(entry)
-    dates = dated(secret, {}) if problem is None else VersionDates(None, problem=problem)
+    secret = parse_secret(entry)
+    dates = date_versions(secret, {}) if problem is None else VersionDates(None, problem=problem)
 
     finding = judge(secret, dates, rules, NOW)
 
@@ -271,7 +271,7 @@ def consistent(draw):
     if entry.get("LastRotatedDate"):
         entry["LastRotatedDate"] = created + draw(st.sampled_from([0, 0.5, 1])) * (made - created)
     entry |= {"CreatedDate": created, "LastChangedDate": changed}
-    return listed(entry), {CURRENT: made, PREVIOUS: created, PENDING: pending}
+    return parse_secret(entry), {CURRENT: made, PREVIOUS: created, PENDING: pending}
 
 
 @repeatable
@@ -279,8 +279,8 @@ def consistent(draw):
 def test_without_the_dates_of_versions_nothing_is_ok_that_is_not_so_with_any_that_the_entry_allows(one, rules):
     secret, created = one
 
-    exact = judge(secret, dated(secret, _labelled(secret, created)), rules, NOW)
-    rough = judge(secret, estimated(secret), rules, NOW)
+    exact = judge(secret, date_versions(secret, _labelled(secret, created)), rules, NOW)
+    rough = judge(secret, estimate_dates(secret), rules, NOW)
 
     assert rough.status != OK or exact.status == OK
     assert rough.attention >= exact.attention
@@ -294,8 +294,8 @@ def test_without_the_dates_of_versions_a_changed_value_is_flagged_only_if_it_is_
     secret, created = one
     assume(secret.previous_version_id is not None or secret.last_rotated_at is not None)
 
-    exact = judge(secret, dated(secret, _labelled(secret, created)), rules, NOW)
-    rough = judge(secret, estimated(secret), rules, NOW)
+    exact = judge(secret, date_versions(secret, _labelled(secret, created)), rules, NOW)
+    rough = judge(secret, estimate_dates(secret), rules, NOW)
 
     assert rough.status in (exact.status, UNKNOWN)
 

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from rotation_guard.domain.audit.age_limits import AgeClass, limit_of
-from rotation_guard.domain.audit.exemptions import exemption_of
+from rotation_guard.domain.audit.age_limits import AgeClass, find_limit
+from rotation_guard.domain.audit.exemptions import read_exemption
 from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, VERDICTS, AuditSettings, judge
 from rotation_guard.domain.ownership import describe_owner, is_rotated_by_owner
 from rotation_guard.domain.secret import (
     ListedSecret,
     VersionDates,
-    dated,
-    estimated,
-    listed,
+    date_versions,
+    estimate_dates,
+    parse_secret,
     read_date,
     unreadable_dates,
 )
@@ -45,12 +45,12 @@ LIMIT, UNTIL, WHY, OWNER = (
 def told(case):
     """A case of the corpus as the domain is told it: the secret and its dates."""
     entry = {name: _date(value) if name in DATES and value else value for name, value in case["entry"].items()}
-    secret = listed(entry)
+    secret = parse_secret(entry)
     if "problem" in case:
         return secret, VersionDates(None, problem=case["problem"])
     if "versions" in case:
-        return secret, dated(secret, {version: _date(made) for version, made in case["versions"].items()})
-    return secret, estimated(secret)
+        return secret, date_versions(secret, {version: _date(made) for version, made in case["versions"].items()})
+    return secret, estimate_dates(secret)
 
 
 def settings_of(case):
@@ -130,7 +130,7 @@ def test_a_verdict_is_the_same_wherever_the_clock_stands(hours):
     zone = timezone(timedelta(hours=hours))
     made = NOW - timedelta(days=30, seconds=1)
 
-    finding = judge(SECRET, dated(SECRET, {"v2": made.astimezone(zone)}), AuditSettings(), NOW.astimezone(zone))
+    finding = judge(SECRET, date_versions(SECRET, {"v2": made.astimezone(zone)}), AuditSettings(), NOW.astimezone(zone))
 
     assert (finding.status, finding.age_days, str(finding.dates.value_created_at)) == (NEEDS_ROTATION, 30, str(made))
 
@@ -139,7 +139,7 @@ def test_fractions_of_a_second_make_no_value_older():
     made, now = NOW - timedelta(days=30, microseconds=1), NOW.replace(microsecond=999_999)
 
     assert judge(SECRET, VersionDates(NOW - timedelta(days=30)), AuditSettings(), now).status == OK
-    finding = judge(SECRET, dated(SECRET, {"v2": made}), AuditSettings(), NOW)
+    finding = judge(SECRET, date_versions(SECRET, {"v2": made}), AuditSettings(), NOW)
     assert (finding.status, finding.dates.value_created_at) == (NEEDS_ROTATION, NOW - timedelta(days=30, seconds=1))
 
 
@@ -159,14 +159,14 @@ def test_no_age_is_told_of_a_value_without_a_date_or_from_the_future():
 
 @pytest.mark.parametrize(("tag", "days"), [("1", 1), ("7", 7), ("030", 30), (" 90 ", 90), ("3650", 3650)])
 def test_a_limit_tag_of_one_day_to_ten_years_holds(tag, days):
-    limit = limit_of(tagged(limit=tag), 30, ())
+    limit = find_limit(tagged(limit=tag), 30, ())
 
     assert (limit.days, limit.source, limit.problem) == (days, "its tag", "")
 
 
 @pytest.mark.parametrize("tag", ["", " ", "0", "-1", "+5", "abc", "1e3", "30.0", "3651", "1_0", "٣٠", "²", "0x1E"])
 def test_a_malformed_limit_tag_is_passed_over_and_told(tag):
-    limit = limit_of(tagged(limit=tag), 45, ())
+    limit = find_limit(tagged(limit=tag), 45, ())
 
     assert limit.days == 45
     assert limit.problem == f"Its tag {LIMIT} must be a whole number of days from 1 to 3650, got {tag!r}."
@@ -226,7 +226,7 @@ def test_a_reason_names_where_the_limit_is_from():
 
 
 def problem_of(**tags):
-    exemption = exemption_of(tagged(**tags), NOW)
+    exemption = read_exemption(tagged(**tags), NOW)
     assert exemption is not None
     return exemption.problem
 
@@ -268,8 +268,8 @@ def test_an_exemption_lacks_what_is_blank_or_not_there():
 
 
 def test_an_owner_alone_asks_for_no_exemption():
-    assert exemption_of(tagged(owner="payments"), NOW) is None
-    assert exemption_of(SECRET, NOW) is None
+    assert read_exemption(tagged(owner="payments"), NOW) is None
+    assert read_exemption(SECRET, NOW) is None
 
 
 def test_a_reason_with_lines_of_its_own_stays_one_line():
@@ -292,15 +292,15 @@ def test_what_rests_on_other_dates_than_the_versions_own_says_so():
     changed = replace(SECRET, previous_version_id="v1", created_at=NOW - timedelta(days=400), changed_at=NOW)
     rotated = replace(changed, last_rotated_at=NOW - timedelta(days=3), rotation_enabled=True)
 
-    assert judge(changed, estimated(changed), AuditSettings(), NOW).reason == (
+    assert judge(changed, estimate_dates(changed), AuditSettings(), NOW).reason == (
         "The value in use may be older than the limit of 30, or not. "
         "It rests on CreatedDate and LastChangedDate, for want of the version's own date."
     )
-    assert "It rests on LastRotatedDate" in judge(rotated, estimated(rotated), AuditSettings(), NOW).reason
+    assert "It rests on LastRotatedDate" in judge(rotated, estimate_dates(rotated), AuditSettings(), NOW).reason
 
 
 def test_a_secret_without_any_date_is_unknown():
-    finding = judge(SECRET, estimated(SECRET), AuditSettings(), NOW)
+    finding = judge(SECRET, estimate_dates(SECRET), AuditSettings(), NOW)
 
     assert (finding.verdict, finding.reason) == (
         "unknown",
@@ -322,18 +322,18 @@ def test_a_secret_without_any_date_is_unknown():
     ],
 )
 def test_a_first_value_has_no_version_before_it_and_no_rotation(versions, more, first):
-    assert dated(replace(SECRET, **more), versions).is_first is first
+    assert date_versions(replace(SECRET, **more), versions).is_first is first
 
 
 @pytest.mark.parametrize(("days", "first"), [(0, True), (7, True), (30, True), (31, False), (3 * 365, False)])
 def test_the_only_listed_version_is_the_first_one_if_it_was_put_soon_after_the_secret(days, first):
     secret = replace(SECRET, created_at=NOW - timedelta(days=days + 5))
 
-    assert dated(secret, {"v2": NOW - timedelta(days=5)}).is_first is first
+    assert date_versions(secret, {"v2": NOW - timedelta(days=5)}).is_first is first
 
 
 def test_a_version_whose_date_stands_for_none_is_not_older():
-    assert dated(SECRET, {"v2": NOW, "v1": datetime(1, 1, 1, tzinfo=UTC)}).is_first is True
+    assert date_versions(SECRET, {"v2": NOW, "v1": datetime(1, 1, 1, tzinfo=UTC)}).is_first is True
 
 
 # --- dates that stand for none ---------------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_no_date_of_a_secret_is_older_than_secrets_manager(moment, date):
 
 
 def test_a_version_of_before_the_service_is_old_and_one_of_before_aws_has_no_date():
-    old, none = (dated(SECRET, {"v2": moment}) for moment in (datetime(2016, 1, 1, tzinfo=UTC), datetime.min))
+    old, none = (date_versions(SECRET, {"v2": moment}) for moment in (datetime(2016, 1, 1, tzinfo=UTC), datetime.min))
 
     assert judge(SECRET, old, AuditSettings(), NOW).status == NEEDS_ROTATION
     finding = judge(SECRET, none, AuditSettings(), NOW)
@@ -442,7 +442,7 @@ def test_a_date_of_the_next_rotation_that_no_schedule_has_excuses_nothing():
 def test_a_date_ahead_excuses_no_value_that_is_older_than_any_schedule_of_its_kind_leaves_it(rules, days, verdict):
     entry = {"Name": "orders/db", "ARN": SECRET.arn, "SecretVersionsToStages": {"v2": ["AWSCURRENT"]}}
     ahead = {"NextRotationDate": NOW + timedelta(days=3), "RotationEnabled": True, "RotationRules": rules}
-    secret = listed({**entry, **ahead, "OwningService": "rds"})
+    secret = parse_secret({**entry, **ahead, "OwningService": "rds"})
 
     finding = aged(days, secret)
 
@@ -461,7 +461,9 @@ def test_a_date_ahead_excuses_no_value_that_is_older_than_any_schedule_of_its_ki
 )
 def test_a_missed_schedule_is_told_as_it_is(expression, said):
     secret = replace(SECRET, owning_service="rds", rotation_enabled=True)
-    period = listed({"Name": "x", "ARN": "x", "RotationRules": {"ScheduleExpression": expression}}).rotation_period
+    period = parse_secret(
+        {"Name": "x", "ARN": "x", "RotationRules": {"ScheduleExpression": expression}}
+    ).rotation_period
 
     assert said in aged(20, replace(secret, rotation_period=period)).reason
 
@@ -469,6 +471,6 @@ def test_a_missed_schedule_is_told_as_it_is(expression, said):
 @pytest.mark.parametrize("expression", ["rate(0 days)", "rate(0 hours)"])
 def test_a_rate_of_nothing_is_no_rotation(expression):
     rules = {"ScheduleExpression": expression}
-    secret = listed({"Name": "orders/db", "ARN": SECRET.arn, "RotationEnabled": True, "RotationRules": rules})
+    secret = parse_secret({"Name": "orders/db", "ARN": SECRET.arn, "RotationEnabled": True, "RotationRules": rules})
 
     assert (secret.rotation_enabled, secret.rotation_configured) == (False, False)

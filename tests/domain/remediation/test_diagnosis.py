@@ -8,17 +8,17 @@ import pytest
 
 from rotation_guard.domain.remediation.decisions import Mode
 from rotation_guard.domain.remediation.diagnosis import (
-    Described,
+    DescribedSecret,
     Diagnosis,
-    Unreadable,
+    UnreadableSecret,
     diagnose,
     effective_mode,
+    find_unsupported_reason,
     has_recovered,
     pending_has_value,
     probe_function,
     restarts_on_rotation,
     unreadable_diagnosis,
-    untouchable,
     users,
 )
 from rotation_guard.domain.secret import ListedSecret
@@ -88,8 +88,8 @@ def test_what_a_malformed_tag_says_is_not_repeated():
     ],
 )
 def test_what_is_not_ours_is_not_touched(secret, why):
-    assert why in untouchable(secret)
-    assert bool(why) == bool(untouchable(secret))
+    assert why in find_unsupported_reason(secret)
+    assert bool(why) == bool(find_unsupported_reason(secret))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_diagnosis_holds_all_that_a_decision_rests_on_and_goes_through_json():
     }
 
     diagnosis = diagnose(
-        Described(secret, labels, f"{FUNCTION}orders-single-user"),
+        DescribedSecret(secret, labels, f"{FUNCTION}orders-single-user"),
         kind="RotationFailed",
         failed_step="setSecret",
         cap="retry",
@@ -240,7 +240,7 @@ def test_a_diagnosis_that_another_version_of_the_product_wrote_is_read_as_far_as
 
 def test_a_diagnosis_says_when_aws_last_completed_a_rotation():
     rotated_at = datetime(2026, 3, 1, 0, 50, 20, tzinfo=UTC)
-    found = Described(replace(SECRET, last_rotated_at=rotated_at), {})
+    found = DescribedSecret(replace(SECRET, last_rotated_at=rotated_at), {})
 
     diagnosis = diagnose(
         found, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
@@ -252,7 +252,7 @@ def test_a_diagnosis_says_when_aws_last_completed_a_rotation():
 @pytest.mark.parametrize(("tag", "answer"), [(None, False), ("allowed", True), ("yes", False), ("not allowed", False)])
 def test_falling_back_is_allowed_by_one_word(tag, answer):
     secret = SECRET if tag is None else tagged(fallback=tag)
-    described = Described(secret, {})
+    described = DescribedSecret(secret, {})
 
     diagnosis = diagnose(
         described, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
@@ -262,7 +262,7 @@ def test_falling_back_is_allowed_by_one_word(tag, answer):
 
 
 def test_a_test_of_a_rotation_is_told_apart():
-    described = Described(SECRET, {})
+    described = DescribedSecret(SECRET, {})
 
     diagnosis = diagnose(
         described, kind="TestRotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
@@ -272,7 +272,7 @@ def test_a_test_of_a_rotation_is_told_apart():
 
 
 def test_of_a_secret_that_cannot_be_looked_at_its_name_is_known_and_why():
-    diagnosis = unreadable_diagnosis(ARN, Unreadable("It is gone."))
+    diagnosis = unreadable_diagnosis(ARN, UnreadableSecret("It is gone."))
 
     assert (diagnosis.name, diagnosis.untouchable, diagnosis.mode) == ("orders/db", "It is gone.", "notify")
     assert (diagnosis.current, diagnosis.probe, diagnosis.rotation_on) == (None, "", False)

@@ -5,9 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rotation_guard.domain.remediation.incidents import Claimed, Does, Incident, Outcome, claim_failure, claim_success
-from rotation_guard.domain.rotation_event import Heard
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.remediation.incidents import (
+    ClaimEffect,
+    ClaimResult,
+    Incident,
+    Outcome,
+    claim_failure,
+    claim_success,
+)
+from rotation_guard.domain.rotation_event import RotationSignal
+from rotation_guard.domain.timestamps import to_iso
 
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 NOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
@@ -38,7 +45,7 @@ UNTRIED_RULES = ("notify", "untouchable", "stopped", "held", "test only", "orpha
 
 
 def failure(event="event-2", rotation="rotation-2", at=AFTER, kind="RotationFailed", pending=None):
-    return Heard(kind, "aws.secretsmanager", event, at, ARN, rotation, pending_version_id=pending)
+    return RotationSignal(kind, "aws.secretsmanager", event, at, ARN, rotation, pending_version_id=pending)
 
 
 def stuck(pending, at=TOMORROW):
@@ -46,75 +53,112 @@ def stuck(pending, at=TOMORROW):
 
 
 def success(at=AFTER, kind="RotationSucceeded", version=None):
-    return Heard(kind, "aws.secretsmanager", "event-9", at, ARN, "rotation-1", current_version_id=version)
+    return RotationSignal(kind, "aws.secretsmanager", "event-9", at, ARN, "rotation-1", current_version_id=version)
 
 
 @pytest.mark.parametrize(
     ("incident", "latest", "heard", "new_value_at", "does"),
     [
-        pytest.param(None, None, failure(), "", Does.OPENS, id="the first ever"),
-        pytest.param(None, None, failure(rotation=None), "", Does.OPENS, id="the first ever, of an unknown rotation"),
-        pytest.param(OPEN, None, failure("event-1", "rotation-1"), "", Does.JOINS, id="a copy"),
-        pytest.param(OPEN, None, failure(rotation="rotation-1"), "", Does.JOINS, id="AWS's own retry"),
-        pytest.param(OPEN, None, failure(), "", Does.JOINS, id="another rotation"),
-        pytest.param(OPEN, None, failure(at=EARLY), AFTER, Does.JOINS, id="out of order while it is open"),
-        pytest.param(None, CLOSED, failure("event-1", None), "", Does.IS_LATE, id="a copy once it is closed"),
-        pytest.param(None, RESTARTING, failure("event-1"), "", Does.IS_LATE, id="a copy while dependents restart"),
-        pytest.param(None, CLOSED, failure(rotation="rotation-1"), "", Does.IS_LATE, id="a repeat once it is closed"),
-        pytest.param(None, RECOVERED, failure("event-1"), AT, Does.IS_LATE, id="a copy once it has recovered"),
-        pytest.param(None, RECOVERED, failure(rotation="rotation-1"), AT, Does.OPENS, id="fails though all was well"),
-        pytest.param(None, CLOSED, failure(), "", Does.OPENS, id="the next rotation fails too"),
-        pytest.param(None, CLOSED, failure(rotation=None), "", Does.OPENS, id="a later failure, rotation unknown"),
-        pytest.param(None, CLOSED, failure(), AT, Does.OPENS, id="fails after a new value"),
-        pytest.param(None, CLOSED, failure(at=BEFORE), AT, Does.IS_LATE, id="failed before the new value"),
-        pytest.param(None, None, failure(at=BEFORE), AT, Does.IS_LATE, id="a success before its failure"),
-        pytest.param(None, None, failure(at=AT), AT, Does.OPENS, id="in the same second: nothing may be lost"),
-        pytest.param(None, CLOSED, failure(at=BEFORE), "", Does.IS_LATE, id="older than what was closed"),
-        pytest.param(None, CLOSED, failure(at=AT), "", Does.OPENS, id="as old as what was closed"),
+        pytest.param(None, None, failure(), "", ClaimEffect.OPENS, id="the first ever"),
         pytest.param(
-            None, ESCALATED, failure(at="2026-03-01T00:52:59Z"), "", Does.IS_LATE, id="somebody was paged for it"
+            None, None, failure(rotation=None), "", ClaimEffect.OPENS, id="the first ever, of an unknown rotation"
         ),
-        pytest.param(None, ESCALATED, failure(), "", Does.OPENS, id="fails after somebody was paged"),
+        pytest.param(OPEN, None, failure("event-1", "rotation-1"), "", ClaimEffect.JOINS, id="a copy"),
+        pytest.param(OPEN, None, failure(rotation="rotation-1"), "", ClaimEffect.JOINS, id="AWS's own retry"),
+        pytest.param(OPEN, None, failure(), "", ClaimEffect.JOINS, id="another rotation"),
+        pytest.param(OPEN, None, failure(at=EARLY), AFTER, ClaimEffect.JOINS, id="out of order while it is open"),
+        pytest.param(None, CLOSED, failure("event-1", None), "", ClaimEffect.IS_LATE, id="a copy once it is closed"),
         pytest.param(
-            None, ESCALATED, failure(), AT, Does.OPENS, id="fails after somebody was paged and it was rotated"
+            None, RESTARTING, failure("event-1"), "", ClaimEffect.IS_LATE, id="a copy while dependents restart"
         ),
         pytest.param(
-            None, ESCALATED, failure(rotation="rotation-1"), "", Does.IS_LATE, id="the same rotation after a page"
+            None, CLOSED, failure(rotation="rotation-1"), "", ClaimEffect.IS_LATE, id="a repeat once it is closed"
+        ),
+        pytest.param(None, RECOVERED, failure("event-1"), AT, ClaimEffect.IS_LATE, id="a copy once it has recovered"),
+        pytest.param(
+            None, RECOVERED, failure(rotation="rotation-1"), AT, ClaimEffect.OPENS, id="fails though all was well"
+        ),
+        pytest.param(None, CLOSED, failure(), "", ClaimEffect.OPENS, id="the next rotation fails too"),
+        pytest.param(
+            None, CLOSED, failure(rotation=None), "", ClaimEffect.OPENS, id="a later failure, rotation unknown"
+        ),
+        pytest.param(None, CLOSED, failure(), AT, ClaimEffect.OPENS, id="fails after a new value"),
+        pytest.param(None, CLOSED, failure(at=BEFORE), AT, ClaimEffect.IS_LATE, id="failed before the new value"),
+        pytest.param(None, None, failure(at=BEFORE), AT, ClaimEffect.IS_LATE, id="a success before its failure"),
+        pytest.param(None, None, failure(at=AT), AT, ClaimEffect.OPENS, id="in the same second: nothing may be lost"),
+        pytest.param(None, CLOSED, failure(at=BEFORE), "", ClaimEffect.IS_LATE, id="older than what was closed"),
+        pytest.param(None, CLOSED, failure(at=AT), "", ClaimEffect.OPENS, id="as old as what was closed"),
+        pytest.param(
+            None, ESCALATED, failure(at="2026-03-01T00:52:59Z"), "", ClaimEffect.IS_LATE, id="somebody was paged for it"
+        ),
+        pytest.param(None, ESCALATED, failure(), "", ClaimEffect.OPENS, id="fails after somebody was paged"),
+        pytest.param(
+            None, ESCALATED, failure(), AT, ClaimEffect.OPENS, id="fails after somebody was paged and it was rotated"
         ),
         pytest.param(
-            None, ESCALATED, stuck("v2", at="2026-03-01T23:00:00Z"), "", Does.IS_LATE, id="stuck, found by the audit"
+            None,
+            ESCALATED,
+            failure(rotation="rotation-1"),
+            "",
+            ClaimEffect.IS_LATE,
+            id="the same rotation after a page",
         ),
-        pytest.param(None, ESCALATED, stuck("v3"), "", Does.OPENS, id="another rotation is stuck"),
-        pytest.param(None, ESCALATED, stuck(None), "", Does.OPENS, id="stuck, of an unknown version"),
+        pytest.param(
+            None,
+            ESCALATED,
+            stuck("v2", at="2026-03-01T23:00:00Z"),
+            "",
+            ClaimEffect.IS_LATE,
+            id="stuck, found by the audit",
+        ),
+        pytest.param(None, ESCALATED, stuck("v3"), "", ClaimEffect.OPENS, id="another rotation is stuck"),
+        pytest.param(None, ESCALATED, stuck(None), "", ClaimEffect.OPENS, id="stuck, of an unknown version"),
         pytest.param(
             None,
             STOPPED,
             failure(rotation="rotation-1", at=TOMORROW),
             "",
-            Does.OPENS,
+            ClaimEffect.OPENS,
             id="repairs were stopped by hand",
         ),
-        pytest.param(None, RESOLVED, failure(rotation="rotation-1", at=TOMORROW), "", Does.OPENS, id="it was resolved"),
-        pytest.param(None, RESOLVED, failure("event-1"), "", Does.IS_LATE, id="a copy after it was resolved"),
         pytest.param(
-            None, RESOLVED, failure(at="2026-03-01T00:54:59Z"), "", Does.IS_LATE, id="failed before it was resolved"
+            None, RESOLVED, failure(rotation="rotation-1", at=TOMORROW), "", ClaimEffect.OPENS, id="it was resolved"
+        ),
+        pytest.param(None, RESOLVED, failure("event-1"), "", ClaimEffect.IS_LATE, id="a copy after it was resolved"),
+        pytest.param(
+            None,
+            RESOLVED,
+            failure(at="2026-03-01T00:54:59Z"),
+            "",
+            ClaimEffect.IS_LATE,
+            id="failed before it was resolved",
         ),
         pytest.param(
-            None, RESOLVED, failure(at="2026-03-01T00:55:00Z"), "", Does.OPENS, id="in the second that it was resolved"
+            None,
+            RESOLVED,
+            failure(at="2026-03-01T00:55:00Z"),
+            "",
+            ClaimEffect.OPENS,
+            id="in the second that it was resolved",
         ),
-        pytest.param(None, RESTARTED, failure(at=BEFORE), "", Does.OPENS, id="somebody was paged for a restart"),
-        pytest.param(None, OF_A_TEST, failure(at=BEFORE), "", Does.OPENS, id="somebody was paged for a test"),
+        pytest.param(None, RESTARTED, failure(at=BEFORE), "", ClaimEffect.OPENS, id="somebody was paged for a restart"),
+        pytest.param(None, OF_A_TEST, failure(at=BEFORE), "", ClaimEffect.OPENS, id="somebody was paged for a test"),
         pytest.param(
             None,
             OF_A_TEST,
             failure(at=BEFORE, kind="TestRotationFailed"),
             "",
-            Does.IS_LATE,
+            ClaimEffect.IS_LATE,
             id="another test before it",
         ),
-        pytest.param(None, HELD, failure(rotation="rotation-1"), "", Does.OPENS, id="a repeat of what was held"),
+        pytest.param(None, HELD, failure(rotation="rotation-1"), "", ClaimEffect.OPENS, id="a repeat of what was held"),
         pytest.param(
-            None, CLOSED, failure(rotation="rotation-1", at=TOMORROW), "", Does.OPENS, id="the same rotation again"
+            None,
+            CLOSED,
+            failure(rotation="rotation-1", at=TOMORROW),
+            "",
+            ClaimEffect.OPENS,
+            id="the same rotation again",
         ),
     ],
 )
@@ -122,7 +166,9 @@ def test_a_failure_opens_joins_or_is_late(incident, latest, heard, new_value_at,
     claimed = claim_failure(incident, latest, heard, new_value_at, NOW)
 
     assert claimed.does is does
-    assert claimed.incident == (incident if does is Does.JOINS else latest if does is Does.IS_LATE else None)
+    assert claimed.incident == (
+        incident if does is ClaimEffect.JOINS else latest if does is ClaimEffect.IS_LATE else None
+    )
     assert claimed.outcome is None
 
 
@@ -130,49 +176,59 @@ def test_a_failure_opens_joins_or_is_late(incident, latest, heard, new_value_at,
 def test_a_failure_joins_an_open_incident_whether_its_execution_is_overdue_or_not(alive_until):
     overdue = replace(OPEN, alive_until=alive_until)
 
-    assert claim_failure(overdue, None, failure(), "", NOW) == Claimed(Does.JOINS, overdue)
+    assert claim_failure(overdue, None, failure(), "", NOW) == ClaimResult(ClaimEffect.JOINS, overdue)
 
 
 DAY = timedelta(days=1)
 PAGED = datetime.fromisoformat(AFTER)
-AGAIN = iso(PAGED + DAY)
+AGAIN = to_iso(PAGED + DAY)
 
 
 @pytest.mark.parametrize(
     ("latest", "heard", "now", "does"),
     [
         pytest.param(
-            ESCALATED, failure(rotation="rotation-1", at=AGAIN), PAGED + DAY, Does.REMINDS, id="it fails again"
+            ESCALATED, failure(rotation="rotation-1", at=AGAIN), PAGED + DAY, ClaimEffect.REMINDS, id="it fails again"
         ),
-        pytest.param(ESCALATED, stuck("v2", AGAIN), PAGED + DAY, Does.REMINDS, id="the audit finds it stuck"),
+        pytest.param(ESCALATED, stuck("v2", AGAIN), PAGED + DAY, ClaimEffect.REMINDS, id="the audit finds it stuck"),
         pytest.param(
-            ESCALATED, stuck("v2", iso(PAGED + DAY / 2)), PAGED + DAY / 2, Does.IS_LATE, id="half a day later"
+            ESCALATED, stuck("v2", to_iso(PAGED + DAY / 2)), PAGED + DAY / 2, ClaimEffect.IS_LATE, id="half a day later"
         ),
         pytest.param(
-            replace(ESCALATED, notified_at=iso(PAGED + DAY)),
-            stuck("v2", iso(PAGED + 1.5 * DAY)),
+            replace(ESCALATED, notified_at=to_iso(PAGED + DAY)),
+            stuck("v2", to_iso(PAGED + 1.5 * DAY)),
             PAGED + 1.5 * DAY,
-            Does.IS_LATE,
+            ClaimEffect.IS_LATE,
             id="half a day after a reminder",
         ),
         pytest.param(
-            replace(ESCALATED, notified_at=iso(PAGED + DAY)),
-            stuck("v2", iso(PAGED + 2 * DAY)),
+            replace(ESCALATED, notified_at=to_iso(PAGED + DAY)),
+            stuck("v2", to_iso(PAGED + 2 * DAY)),
             PAGED + 2 * DAY,
-            Does.REMINDS,
+            ClaimEffect.REMINDS,
             id="a day after a reminder",
         ),
         pytest.param(
-            ESCALATED, failure("event-2", "rotation-1", at=AT), PAGED + 2 * DAY, Does.IS_LATE, id="old news, told late"
+            ESCALATED,
+            failure("event-2", "rotation-1", at=AT),
+            PAGED + 2 * DAY,
+            ClaimEffect.IS_LATE,
+            id="old news, told late",
         ),
         pytest.param(
-            ESCALATED, failure(at="2026-03-01T00:52:30Z"), PAGED + 2 * DAY, Does.IS_LATE, id="another rotation before"
+            ESCALATED,
+            failure(at="2026-03-01T00:52:30Z"),
+            PAGED + 2 * DAY,
+            ClaimEffect.IS_LATE,
+            id="another rotation before",
         ),
-        pytest.param(RESOLVED, stuck("v2", AT), PAGED + 2 * DAY, Does.IS_LATE, id="old news of what was resolved"),
+        pytest.param(
+            RESOLVED, stuck("v2", AT), PAGED + 2 * DAY, ClaimEffect.IS_LATE, id="old news of what was resolved"
+        ),
     ],
 )
 def test_what_was_escalated_and_still_fails_is_reminded_of_once_a_day(latest, heard, now, does):
-    assert claim_failure(None, latest, heard, "", now) == Claimed(does, latest)
+    assert claim_failure(None, latest, heard, "", now) == ClaimResult(does, latest)
 
 
 @pytest.mark.parametrize(
@@ -225,28 +281,34 @@ def test_a_version_that_the_incident_never_saw_resolves_it(incident, heard, curr
 @pytest.mark.parametrize(
     ("incident", "heard", "is_stuck", "does"),
     [
-        pytest.param(None, success(), False, Does.PASSES, id="nothing is open"),
-        pytest.param(OPEN, success(), False, Does.ENDS, id="a later success"),
-        pytest.param(OPEN, success(), True, Does.ENDS, id="a later success, and the next rotation has begun"),
-        pytest.param(OPEN, success(kind="Secret Label Updated", version="v2"), False, Does.ENDS, id="a moved label"),
-        pytest.param(OPEN, success(at=BEFORE), False, Does.JOINS, id="a late success of an older rotation"),
-        pytest.param(OPEN, success(at=AT), False, Does.ENDS, id="in the second of the failure, and nothing is stuck"),
-        pytest.param(OPEN, success(at=AT), True, Does.JOINS, id="in the second of the failure, and it is stuck"),
-        pytest.param(replace(OPEN, moved={"to": "v2"}), success(), False, Does.JOINS, id="our own move is heard"),
+        pytest.param(None, success(), False, ClaimEffect.PASSES, id="nothing is open"),
+        pytest.param(OPEN, success(), False, ClaimEffect.ENDS, id="a later success"),
+        pytest.param(OPEN, success(), True, ClaimEffect.ENDS, id="a later success, and the next rotation has begun"),
+        pytest.param(
+            OPEN, success(kind="Secret Label Updated", version="v2"), False, ClaimEffect.ENDS, id="a moved label"
+        ),
+        pytest.param(OPEN, success(at=BEFORE), False, ClaimEffect.JOINS, id="a late success of an older rotation"),
+        pytest.param(
+            OPEN, success(at=AT), False, ClaimEffect.ENDS, id="in the second of the failure, and nothing is stuck"
+        ),
+        pytest.param(OPEN, success(at=AT), True, ClaimEffect.JOINS, id="in the second of the failure, and it is stuck"),
+        pytest.param(
+            replace(OPEN, moved={"to": "v2"}), success(), False, ClaimEffect.JOINS, id="our own move is heard"
+        ),
     ],
 )
 def test_a_new_value_ends_what_is_older(incident, heard, is_stuck, does):
     claimed = claim_success(incident, heard, is_stuck)
 
     assert (claimed.does, claimed.incident) == (does, incident)
-    assert claimed.outcome == (Outcome.RECOVERED_BY_AWS if does is Does.ENDS else None)
+    assert claimed.outcome == (Outcome.RECOVERED_BY_AWS if does is ClaimEffect.ENDS else None)
 
 
 @pytest.mark.parametrize("alive_until", [0, 4_000_000_000])
 def test_a_move_whose_execution_has_died_is_proven_by_whoever_takes_over(alive_until):
     moving = replace(OPEN, moved={"to": "v2"}, alive_until=alive_until)
 
-    assert claim_success(moving, success(), False).does is Does.JOINS
+    assert claim_success(moving, success(), False).does is ClaimEffect.JOINS
 
 
 def test_a_new_value_after_a_retry_is_the_retrys():

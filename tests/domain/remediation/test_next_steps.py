@@ -4,7 +4,7 @@ import pytest
 
 from rotation_guard.domain.remediation.decisions import RULES, Action
 from rotation_guard.domain.remediation.next_steps import advice
-from rotation_guard.domain.remediation.notification_payload import facts_of
+from rotation_guard.domain.remediation.notification_payload import build_payload
 from tests.handlers.remediation.transitions import (
     ARN,
     EXECUTION,
@@ -24,7 +24,7 @@ ESCALATING = [rule.name for rule in RULES if rule.action is Action.ESCALATE]
 
 def advised(turn, **changes):
     error = changes.pop("error", None)
-    return advice(facts_of(turn, EXECUTION, incident(**changes), error=error))
+    return advice(build_payload(turn, EXECUTION, incident(**changes), error=error))
 
 
 def escalated(rule, **changes):
@@ -180,14 +180,14 @@ def test_a_reminder_says_what_the_escalation_said(rule):
 def test_what_is_resolved_asks_for_nothing():
     for versions in (None, {"v2": ["AWSCURRENT"]}, {"v2": ["AWSCURRENT", "AWSPENDING"]}):
         row = resolved(actions=[decided("notify")], new_value_versions=versions)
-        assert advice(facts_of("resolved", EXECUTION, row)) == "No action required."
+        assert advice(build_payload("resolved", EXECUTION, row)) == "No action required."
 
 
 @pytest.mark.parametrize(("turn", "outcome"), [("resolved", "resolved"), ("recovered", "recovered by AWS")])
 def test_a_rotation_that_is_unfinished_after_a_new_value_is_to_be_finished(turn, outcome):
     labels = {"v2": ["AWSCURRENT"], "v3": ["AWSPENDING"]}
 
-    said = advice(facts_of(turn, EXECUTION, resolved(new_value_versions=labels) | {"outcome": outcome}))
+    said = advice(build_payload(turn, EXECUTION, resolved(new_value_versions=labels) | {"outcome": outcome}))
 
     assert "No action required" not in said
     assert "AWSPENDING is still on version v3" in said
@@ -207,7 +207,7 @@ def test_what_is_over_asks_for_the_restart_of_what_was_not_restarted(turn, outco
     row = resolved() if turn == "resolved" else incident(outcome=outcome)
     row = {**row, "versions": {"v2": ["AWSCURRENT"]}, "restarts": [SETTLED, NOT_LISTED]}
 
-    said = advice(facts_of(turn, EXECUTION, row))
+    said = advice(build_payload(turn, EXECUTION, row))
 
     assert "No action required" not in said
     assert "Restart what was not restarted: lambda:api." in said
@@ -275,7 +275,7 @@ def test_a_test_of_a_rotation_is_tested_again():
 
 
 def test_held_incidents_say_how_to_go_on_and_how_to_raise_the_limit():
-    one, many = advised("held"), advice(facts_of("held_burst", EXECUTION, {}, held=held(3)))
+    one, many = advised("held"), advice(build_payload("held_burst", EXECUTION, {}, held=held(3)))
 
     assert ROTATE in one
     assert "rotation-guard incidents list --outcome held" in many
@@ -284,7 +284,7 @@ def test_held_incidents_say_how_to_go_on_and_how_to_raise_the_limit():
 
 
 def test_an_event_without_a_secret_leads_to_the_event():
-    assert "whole event" in advice(facts_of("unidentified", EXECUTION, {}))
+    assert "whole event" in advice(build_payload("unidentified", EXECUTION, {}))
 
 
 def test_the_log_of_the_function_is_named_or_else_how_to_find_it():

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotation_guard.domain.remediation.notification_payload import NAMED, facts_of
-from rotation_guard.domain.remediation.notifications import notice_of
+from rotation_guard.domain.remediation.notification_payload import NAMED, build_payload
+from rotation_guard.domain.remediation.notifications import build_notification
 from tests.handlers.remediation.transitions import (
     ARN,
     EXECUTION,
@@ -36,7 +36,7 @@ ROWS = st.dictionaries(st.sampled_from(NAMES), ANYTHING)
 def test_the_facts_are_what_the_row_says():
     row = repaired(owner="payments", rotation_function=FUNCTION, rotation_on=True, failed_steps={"setSecret"})
 
-    facts = facts_of("recovered", EXECUTION, row, runbook_url="https://example.com/book")
+    facts = build_payload("recovered", EXECUTION, row, runbook_url="https://example.com/book")
 
     assert facts == {
         "schema": "rotation-guard/1",
@@ -108,9 +108,9 @@ def test_the_facts_are_what_the_row_says():
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("row", [{}, incident(), repaired(), {"secret_arn": ARN, "opened_at": OPENED_AT}])
 def test_every_turn_has_the_same_fields(turn, row):
-    facts = facts_of(turn, EXECUTION, row)
+    facts = build_payload(turn, EXECUTION, row)
 
-    assert facts.keys() == facts_of("recovered", EXECUTION, repaired()).keys()
+    assert facts.keys() == build_payload("recovered", EXECUTION, repaired()).keys()
     assert facts["now"].keys() == {"current", "pending", "previous", "evidence"}
     assert facts["links"].keys() == {"execution", "secret", "log", "runbook"}
     assert json.loads(json.dumps(facts)) == facts
@@ -138,26 +138,26 @@ def test_every_turn_has_the_same_fields(turn, row):
     ],
 )
 def test_the_outcome_is_the_turns_own_where_it_has_one(turn, outcome, expected):
-    assert facts_of(turn, EXECUTION, incident(outcome=outcome))["outcome"] == expected
+    assert build_payload(turn, EXECUTION, incident(outcome=outcome))["outcome"] == expected
 
 
 @pytest.mark.parametrize("turn", ["resolved", "reminder", "escalated", "recovered"])
 def test_the_execution_is_the_incidents_own_whoever_tells(turn):
     teller = EXECUTION.replace("RotationFailed-1", "RotationIncidentStalled-2")
 
-    facts = facts_of(turn, teller, resolved())
+    facts = build_payload(turn, teller, resolved())
 
     assert facts["execution"] == EXECUTION
     assert facts["links"]["execution"].endswith(EXECUTION)
     # Of a step that failed for good, it is the one in which it did.
-    assert facts_of(turn, teller, resolved(), error="States.Timeout")["execution"] == teller
-    assert facts_of(turn, teller, {"secret_arn": ARN})["execution"] == teller
+    assert build_payload(turn, teller, resolved(), error="States.Timeout")["execution"] == teller
+    assert build_payload(turn, teller, {"secret_arn": ARN})["execution"] == teller
 
 
 def test_a_reminder_is_about_the_failure_that_it_reminds_of():
     failure = {"reminded_at": "2026-03-02T02:00:00Z", "reminded_step": "testSecret"}
 
-    facts = facts_of("reminder", EXECUTION, repaired() | {"outcome": "escalated"} | failure)
+    facts = build_payload("reminder", EXECUTION, repaired() | {"outcome": "escalated"} | failure)
 
     assert (facts["last_failure_at"], facts["failed_step"], facts["failures"]) == (
         failure["reminded_at"],
@@ -172,7 +172,7 @@ def test_a_reminder_is_about_the_failure_that_it_reminds_of():
     ("turn", "is_known"), [("opened", True), ("escalated", True), ("recovered", False), ("resolved", False)]
 )
 def test_what_could_not_be_read_before_a_new_value_is_no_news_after_it(turn, is_known):
-    facts = facts_of(turn, EXECUTION, incident(unreadable="It may not be looked at."))
+    facts = build_payload(turn, EXECUTION, incident(unreadable="It may not be looked at."))
 
     assert facts["unreadable"] == ("It may not be looked at." if is_known else None)
 
@@ -181,7 +181,7 @@ def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
     seen = {"v2": ["AWSCURRENT"], "v3": ["AWSPENDING"]}
     row = resolved(new_value_versions=seen, evidence={"current": "broken"})
 
-    now = facts_of("resolved", EXECUTION, row)["now"]
+    now = build_payload("resolved", EXECUTION, row)["now"]
 
     assert now == {"current": "v2", "pending": "v3", "previous": None, "evidence": None}
 
@@ -197,18 +197,18 @@ def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
     ],
 )
 def test_only_the_arn_of_a_function_is_one(function, expected):
-    facts = facts_of("opened", EXECUTION, incident(rotation_function=function))
+    facts = build_payload("opened", EXECUTION, incident(rotation_function=function))
 
     assert facts["log_group"] == expected
     assert facts["function"] == (function if expected else None)
 
 
 def test_account_and_region_are_those_of_the_secret_or_else_of_the_execution():
-    facts = facts_of("unidentified", EXECUTION, {})
+    facts = build_payload("unidentified", EXECUTION, {})
 
     assert (facts["account"], facts["region"]) == ("123456789012", "eu-west-1")
     elsewhere = incident(secret_arn=ARN.replace("eu-west-1:123456789012", "us-gov-west-1:999999999999"))
-    assert [facts_of("opened", EXECUTION, elsewhere)[name] for name in ("account", "region")] == [
+    assert [build_payload("opened", EXECUTION, elsewhere)[name] for name in ("account", "region")] == [
         "999999999999",
         "us-gov-west-1",
     ]
@@ -217,18 +217,18 @@ def test_account_and_region_are_those_of_the_secret_or_else_of_the_execution():
 def test_a_burst_can_be_filtered_by_every_secret_and_owner_in_it():
     burst = [{**one, "owner": f"team {number % 2}"} for number, one in enumerate(held(30))]
 
-    facts = facts_of("held_burst", EXECUTION, {}, held=burst)
+    facts = build_payload("held_burst", EXECUTION, {}, held=burst)
 
     assert facts["secret"] == [one["secret_name"] for one in burst]
     assert facts["owner"] == ["team 0", "team 1"]
     longest = [{**one, "secret_name": f"{number:03}{'n' * 509}"} for number, one in enumerate(held(999))]
-    assert len(json.dumps(facts_of("held_burst", EXECUTION, {}, held=longest)["secret"])) <= 8000
+    assert len(json.dumps(build_payload("held_burst", EXECUTION, {}, held=longest)["secret"])) <= 8000
 
 
 def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
     heard = {"kind": "Rotation Stuck", "occurred_at": "2026-03-01T00:50:20Z", "failed_step": None, "secret_arn": ARN}
 
-    facts = facts_of("opened", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, heard=heard)
+    facts = build_payload("opened", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, heard=heard)
 
     assert (facts["kind"], facts["occurred_at"], facts["secret_name"]) == (
         "Rotation Stuck",
@@ -239,11 +239,11 @@ def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
 
 
 def test_a_secret_that_only_the_event_names_is_named():
-    assert facts_of("unidentified", EXECUTION, {}, heard={"secret_arn": ARN})["secret_name"] == "orders/db"
+    assert build_payload("unidentified", EXECUTION, {}, heard={"secret_arn": ARN})["secret_name"] == "orders/db"
 
 
 def test_what_was_resolved_says_since_when_and_by_what_and_nothing_of_the_labels_of_before():
-    facts = facts_of("resolved", EXECUTION, resolved(evidence={"current": "broken"}))
+    facts = build_payload("resolved", EXECUTION, resolved(evidence={"current": "broken"}))
 
     assert facts["reason"] == "A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded)."
     assert facts["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
@@ -252,13 +252,13 @@ def test_what_was_resolved_says_since_when_and_by_what_and_nothing_of_the_labels
 
 @pytest.mark.parametrize("by", [None, "hunter2"])
 def test_by_what_it_was_resolved_is_one_of_our_words_or_none(by):
-    facts = facts_of("resolved", EXECUTION, resolved() | {"resolved_by": by})
+    facts = build_payload("resolved", EXECUTION, resolved() | {"resolved_by": by})
 
     assert facts["reason"] == "A new value is in use since 2026-03-01T09:00:00Z."
 
 
 def test_of_an_incident_whose_row_is_gone_only_its_secret_is_known():
-    facts = facts_of("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, runbook_url="https://x")
+    facts = build_payload("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, runbook_url="https://x")
 
     assert (facts["secret_name"], facts["opened_at"], facts["kind"]) == ("orders/db", OPENED_AT, None)
     assert facts["reason"].startswith("Its row is missing from the Incidents table")
@@ -269,13 +269,13 @@ def test_of_an_incident_whose_row_is_gone_only_its_secret_is_known():
 def test_labels_of_before_a_new_value_are_not_called_those_of_now(outcome):
     row = incident(outcome=outcome, evidence={"current": "broken"})
 
-    assert set(facts_of("recovered", EXECUTION, row)["now"].values()) == {None}
+    assert set(build_payload("recovered", EXECUTION, row)["now"].values()) == {None}
 
 
 def test_labels_that_show_no_unfinished_rotation_are_those_of_now():
     row = incident(outcome="recovered by AWS", versions={"v2": ["AWSCURRENT", "AWSPENDING"], "v1": ["AWSPREVIOUS"]})
 
-    now = facts_of("recovered", EXECUTION, row)["now"]
+    now = build_payload("recovered", EXECUTION, row)["now"]
 
     assert (now["current"], now["pending"], now["previous"]) == ("v2", None, "v1")
 
@@ -292,11 +292,11 @@ def test_labels_that_show_no_unfinished_rotation_are_those_of_now():
     ],
 )
 def test_an_error_is_told_by_its_name_alone(error, expected):
-    assert facts_of("escalated", EXECUTION, incident(), error=error)["error"] == expected
+    assert build_payload("escalated", EXECUTION, incident(), error=error)["error"] == expected
 
 
 def test_counts_are_numbers_whatever_dynamodb_makes_of_them():
-    facts = facts_of("opened", EXECUTION, incident(failures=Decimal("5"), attempts=Decimal("2")))
+    facts = build_payload("opened", EXECUTION, incident(failures=Decimal("5"), attempts=Decimal("2")))
 
     assert (facts["failures"], facts["attempts"]) == (5, 2)
 
@@ -305,7 +305,7 @@ def test_counts_are_numbers_whatever_dynamodb_makes_of_them():
 def test_what_a_probe_disproved_before_a_new_value_is_not_said_of_it(outcome):
     before = {"versions": {"v1": ["AWSCURRENT"]}, "evidence": {"current": "broken", "notes": []}}
 
-    facts = facts_of("recovered", EXECUTION, incident(outcome=outcome, **before))
+    facts = build_payload("recovered", EXECUTION, incident(outcome=outcome, **before))
 
     assert facts["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
 
@@ -313,7 +313,7 @@ def test_what_a_probe_disproved_before_a_new_value_is_not_said_of_it(outcome):
 def test_a_burst_is_counted_and_the_first_of_it_are_named():
     burst = held(200)
 
-    facts = facts_of("held_burst", EXECUTION, {}, held=burst)
+    facts = build_payload("held_burst", EXECUTION, {}, held=burst)
 
     assert facts["held"] == {"count": 200, "secrets": burst[:NAMED]}
     assert facts["outcome"] == "held"
@@ -324,7 +324,7 @@ def test_a_burst_is_counted_and_the_first_of_it_are_named():
 def test_the_latest_actions_are_kept_where_there_are_too_many():
     actions = [decided("retry", number=number, reason="r" * 300) for number in range(1000)]
 
-    kept = facts_of("escalated", EXECUTION, incident(actions=actions))["actions"]
+    kept = build_payload("escalated", EXECUTION, incident(actions=actions))["actions"]
 
     assert [one["number"] for one in kept] == list(range(1000 - len(kept), 1000))
     assert 10 < len(kept) < 30
@@ -359,14 +359,14 @@ def test_nothing_that_nobody_has_foreseen_is_told(turn):
     row, heard = planted()
     assert MARKER in json.dumps(row, default=str)
 
-    notice = notice_of(facts_of(turn, EXECUTION, row, heard=heard, error=f"{MARKER}!"))
+    notice = build_notification(build_payload(turn, EXECUTION, row, heard=heard, error=f"{MARKER}!"))
 
     assert MARKER not in json.dumps([notice.subject, notice.text, notice.facts])
 
 
 @given(row=ROWS, heard=st.none() | ROWS, error=ANYTHING, turn=st.sampled_from(TURNS))
 def test_whatever_a_row_holds_the_facts_are_plain_words_on_one_line(row, heard, error, turn):
-    facts = facts_of(turn, EXECUTION, row, heard=heard, error=error)
+    facts = build_payload(turn, EXECUTION, row, heard=heard, error=error)
 
     def walk(value):
         if isinstance(value, str):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rotation_guard.domain.remediation.restarts import (
     CannotBeRestarted,
     Restart,
-    State,
+    RestartState,
     is_abandoned,
     plan,
     target_of,
@@ -145,14 +145,14 @@ def test_a_token_is_a_uuid_of_what_it_is_for():
     ("stand", "expected"),
     [
         ([], "settled"),
-        ([State.REFUSED], "settled"),
-        ([State.SETTLED, State.REFUSED], "settled"),
-        ([State.SETTLED, State.STARTED], "waiting"),
-        ([State.COVERED], "waiting"),
-        ([State.STARTED, State.FAILED], "waiting"),
-        ([State.SETTLED, State.FAILED], "failed"),
-        ([State.WANTED], "wanted"),
-        ([State.WANTED, State.STARTED, State.FAILED], "wanted"),
+        ([RestartState.REFUSED], "settled"),
+        ([RestartState.SETTLED, RestartState.REFUSED], "settled"),
+        ([RestartState.SETTLED, RestartState.STARTED], "waiting"),
+        ([RestartState.COVERED], "waiting"),
+        ([RestartState.STARTED, RestartState.FAILED], "waiting"),
+        ([RestartState.SETTLED, RestartState.FAILED], "failed"),
+        ([RestartState.WANTED], "wanted"),
+        ([RestartState.WANTED, RestartState.STARTED, RestartState.FAILED], "wanted"),
     ],
 )
 def test_restarts_have_settled_when_none_is_wanted_or_under_way_and_failed_when_one_has(stand, expected):
@@ -160,7 +160,7 @@ def test_restarts_have_settled_when_none_is_wanted_or_under_way_and_failed_when_
 
 
 def test_a_restart_is_what_its_row_says():
-    restart = Restart("lambda:orders-api", FUNCTION, State.STARTED, handle="token")
+    restart = Restart("lambda:orders-api", FUNCTION, RestartState.STARTED, handle="token")
 
     assert Restart.of(restart.as_dict()) == restart
     assert Restart.of(plan("lambda:orders-api", SECRET, ALL)[0]).handle == ""

@@ -23,8 +23,8 @@ from local.demo.secret import DemoSecret
 from local.deploy.deployment import RunningStack
 from local.waiting import eventually
 from rotation_guard.domain.remediation.links import _ANCHORS
-from rotation_guard.domain.remediation.notification_payload import facts_of
-from rotation_guard.domain.remediation.notifications import notice_of
+from rotation_guard.domain.remediation.notification_payload import build_payload
+from rotation_guard.domain.remediation.notifications import build_notification
 from tests.handlers.aws_commands import check_command
 from tests.paths import ROOT
 
@@ -251,9 +251,9 @@ def list_notice_commands(stack: RunningStack) -> list[str]:
     row = find_incident(stack, DemoSecret(stack).arn)
     assert row is not None
     notices = (
-        notice_of(facts_of("opened", row["execution"], row)),
-        notice_of(facts_of("missing", row["execution"], row)),
-        notice_of(facts_of("escalated", row["execution"], row, error="States.Timeout")),
+        build_notification(build_payload("opened", row["execution"], row)),
+        build_notification(build_payload("missing", row["execution"], row)),
+        build_notification(build_payload("escalated", row["execution"], row, error="States.Timeout")),
     )
     commands = dict.fromkeys(command for notice in notices for command in notice.facts["commands"])
     return [command for command in commands if "rotate-secret" not in command]

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.adapters.digest_buffer import TELLER_SECONDS, Held
+from handlers.adapters.digest_buffer import TELLER_SECONDS, DigestBuffer
 from handlers.remediation import notify
 from tests.handlers.remediation.transitions import held, incident
 from tests.handlers.scene import crashes, once
@@ -28,7 +28,7 @@ def account(aws, monkeypatch):
 
 @pytest.fixture
 def burst(aws):
-    return Held("incidents")
+    return DigestBuffer("incidents")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from handlers.adapters import event_bus
-from rotation_guard.domain.event_parser import heard
+from rotation_guard.domain.event_parser import parse_signal
 from tests.handlers.remediation.transitions import ARN, incident, repaired, told
 
 
@@ -77,7 +77,7 @@ def test_no_event_of_ours_is_taken_for_a_rotation_that_failed(put):
         "detail": json.loads(entry["Detail"]),
     }
 
-    assert heard(delivered) is None
+    assert parse_signal(delivered) is None
 
 
 def test_an_event_that_is_not_taken_is_no_success(aws, put):

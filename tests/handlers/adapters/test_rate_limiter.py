@@ -5,7 +5,7 @@ import random
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.adapters.rate_limiter import HOUR, ActionSlots
+from handlers.adapters.rate_limiter import HOUR, RateLimiter
 from tests.handlers.scene import once
 
 NOW = 1_772_330_000
@@ -24,7 +24,7 @@ def holders(aws):
 
 @pytest.mark.parametrize("per_hour", [0, 1, 3, 50])
 def test_so_many_are_let_in_and_the_same_again(per_hour, holders):
-    slots = ActionSlots("incidents", per_hour)
+    slots = RateLimiter("incidents", per_hour)
     names = [f"holder-{number}" for number in range(per_hour + 2)]
 
     assert [slots.take(name, NOW) for name in names] == [True] * per_hour + [False] * 2
@@ -34,7 +34,7 @@ def test_so_many_are_let_in_and_the_same_again(per_hour, holders):
 
 
 def test_a_slot_is_free_an_hour_after_it_was_taken():
-    slots = ActionSlots("incidents", 2)
+    slots = RateLimiter("incidents", 2)
     assert slots.take("one", NOW)
     assert slots.take("other", NOW + 1800)
 
@@ -45,7 +45,7 @@ def test_a_slot_is_free_an_hour_after_it_was_taken():
 
 
 def test_who_comes_again_an_hour_later_takes_another():
-    slots = ActionSlots("incidents", 1)
+    slots = RateLimiter("incidents", 1)
     assert slots.take("one", NOW)
     assert slots.take("one", NOW + HOUR)
 
@@ -53,7 +53,7 @@ def test_who_comes_again_an_hour_later_takes_another():
 
 
 def test_in_no_hour_whatever_are_there_more(aws):
-    story, slots, taken = random.Random(6), ActionSlots("incidents", 4), []  # noqa: S311 - a sequence, not a secret
+    story, slots, taken = random.Random(6), RateLimiter("incidents", 4), []  # noqa: S311 - a sequence, not a secret
     now = NOW
     for number in range(200):
         now += story.choice((0, 1, 30, 300, 900, 3599))
@@ -66,7 +66,7 @@ def test_in_no_hour_whatever_are_there_more(aws):
 
 
 def test_of_two_that_want_the_last_one_gets_it(aws, holders):
-    slots, answers = ActionSlots("incidents", 1), []
+    slots, answers = RateLimiter("incidents", 1), []
     once(aws, "UpdateItem", lambda: answers.append(slots.take("winner", NOW)))
 
     answers.append(slots.take("loser", NOW))
@@ -76,7 +76,7 @@ def test_of_two_that_want_the_last_one_gets_it(aws, holders):
 
 
 def test_of_two_that_want_the_same_the_other_gets_the_next(aws, holders):
-    slots = ActionSlots("incidents", 2)
+    slots = RateLimiter("incidents", 2)
     once(aws, "UpdateItem", lambda: slots.take("winner", NOW))
 
     assert slots.take("other", NOW)
@@ -86,18 +86,18 @@ def test_of_two_that_want_the_same_the_other_gets_the_next(aws, holders):
 
 def test_a_limit_that_was_lowered_counts_those_beyond_it():
     for number in range(5):
-        assert ActionSlots("incidents", 5).take(f"holder-{number}", NOW if number == 0 else NOW + 1800)
+        assert RateLimiter("incidents", 5).take(f"holder-{number}", NOW if number == 0 else NOW + 1800)
 
     # The first slot is free by then, and four others are not.
     now = NOW + HOUR
-    assert not ActionSlots("incidents", 2).take("another", now)
-    assert ActionSlots("incidents", 2).take("holder-4", now)
-    assert ActionSlots("incidents", 5).take("another", now)
+    assert not RateLimiter("incidents", 2).take("another", now)
+    assert RateLimiter("incidents", 2).take("holder-4", now)
+    assert RateLimiter("incidents", 5).take("another", now)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_who_is_cut_short_takes_one(aws, holders, when):
-    slots = ActionSlots("incidents", 3)
+    slots = RateLimiter("incidents", 3)
     aws.crash(1, when)
     with pytest.raises(aws.Crash):
         slots.take("one", NOW)
@@ -113,10 +113,10 @@ def test_a_trouble_of_dynamodb_lets_nobody_in(aws, operation):
     aws.answer(operation, lambda _: aws.Refusal("ThrottlingException"))
 
     with pytest.raises(ClientError, match="ThrottlingException"):
-        ActionSlots("incidents", 3).take("one", NOW)
+        RateLimiter("incidents", 3).take("one", NOW)
 
 
 def test_other_rows_of_the_table_are_no_slots(aws):
     aws.put("incidents", {"secret_arn": "arn", "opened_at": "slot-00", "holder": "x", "taken_at": NOW})
 
-    assert ActionSlots("incidents", 1).take("one", NOW)
+    assert RateLimiter("incidents", 1).take("one", NOW)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.adapters.remediation_states import Standings
-from rotation_guard.domain.remediation.remediation_state import Standing
+from handlers.adapters.remediation_states import RemediationStates
+from rotation_guard.domain.remediation.remediation_state import RemediationState
 from tests.handlers.scene import once
 
 ARN, OTHER = (f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-Ab12Cd" for name in ("orders", "others"))
@@ -13,7 +13,7 @@ EARLY, AT, LATE = (f"2026-03-01T0{hour}:00:00Z" for hour in (1, 2, 3))
 @pytest.fixture
 def standings(aws):
     aws.create_tables("incidents")
-    return Standings("incidents")
+    return RemediationStates("incidents")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def release(aws):
 def test_of_a_secret_that_nothing_has_happened_to_nothing_is_known(standings):
     standing = standings.of(ARN)
 
-    assert standing == Standing(ARN)
+    assert standing == RemediationState(ARN)
     assert standing.is_orphaned is False
 
 
@@ -38,8 +38,8 @@ def test_the_latest_success_is_known_whatever_order_they_are_told_in(standings, 
     for at in told:
         standings.succeeded(ARN, at, is_verified=False)
 
-    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE)
-    assert standings.of(OTHER) == Standing(OTHER)
+    assert standings.of(ARN) == RemediationState(ARN, succeeded_at=LATE)
+    assert standings.of(OTHER) == RemediationState(OTHER)
 
 
 def test_an_older_success_that_is_told_at_once_is_not_remembered(aws, standings):
@@ -47,7 +47,7 @@ def test_an_older_success_that_is_told_at_once_is_not_remembered(aws, standings)
 
     standings.succeeded(ARN, AT, is_verified=True)
 
-    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, verified_at=LATE)
+    assert standings.of(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE)
 
 
 @pytest.mark.parametrize("told", [(EARLY, LATE), (LATE, EARLY)])
@@ -55,7 +55,7 @@ def test_a_success_that_nobody_verified_leaves_the_latest_one_that_was(standings
     for at in told:
         standings.succeeded(ARN, at, is_verified=at == EARLY)
 
-    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, verified_at=EARLY)
+    assert standings.of(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=EARLY)
 
 
 @pytest.mark.parametrize("told", [(EARLY, AT, LATE), (LATE, AT, EARLY), (AT, LATE, AT)])
@@ -63,7 +63,7 @@ def test_the_latest_verified_success_is_known_whatever_order_they_are_told_in(st
     for at in told:
         standings.succeeded(ARN, at, is_verified=True)
 
-    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, verified_at=LATE)
+    assert standings.of(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE)
 
 
 def test_a_secret_that_is_left_alone_is_so_whatever_succeeds(standings):
@@ -71,7 +71,7 @@ def test_a_secret_that_is_left_alone_is_so_whatever_succeeds(standings):
     standings.orphan(ARN, AT)
     standings.succeeded(ARN, LATE, is_verified=True)
 
-    assert standings.of(ARN) == Standing(ARN, succeeded_at=LATE, verified_at=LATE, orphaned_at=AT)
+    assert standings.of(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE, orphaned_at=AT)
     assert standings.of(ARN).is_orphaned
 
 

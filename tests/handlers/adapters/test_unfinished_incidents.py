@@ -7,7 +7,7 @@ import pytest
 from handlers.adapters.event_bus import NotTaken
 from handlers.adapters.unfinished_incidents import Stalled, UnfinishedIncidents, listing
 from handlers.remediation import stalled_incidents
-from rotation_guard.domain.event_parser import heard
+from rotation_guard.domain.event_parser import parse_signal
 
 ORDERS, OTHERS = (f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-Ab12Cd" for name in ("orders", "o"))
 FIRST, SECOND = "2026-03-01T00:51:00.000Z", "2026-03-02T00:51:00.000Z"
@@ -109,7 +109,7 @@ def test_a_report_is_an_event_that_remediation_hears(aws, unfinished, begun, rec
     [entry] = entries(aws)
     event = recorded("incident-stalled")
     event |= {"source": entry["Source"], "detail-type": entry["DetailType"], "resources": entry["Resources"]}
-    signal = heard(event | {"detail": json.loads(entry["Detail"])})
+    signal = parse_signal(event | {"detail": json.loads(entry["Detail"])})
     assert signal is not None
     assert (signal.kind, signal.source) == ("Rotation Incident Stalled", "rotation-guard")
     assert (signal.secret_arn, signal.opened_at) == incident

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from handlers.trail import writer
-from rotation_guard.domain.rotation_event import name_of
+from rotation_guard.domain.rotation_event import secret_name_of
 
 OURS = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-Ab12Cd"
 V1, V2, V3 = (f"{number}1111111-2222-4333-8444-555555555555" for number in range(3))
@@ -52,7 +52,7 @@ def moved(recorded):
         body = recorded("secret-label-updated")
         at = at if isinstance(at, str) else f"{at:%Y-%m-%dT%H:%M:%SZ}"
         body |= {"resources": [arn], "time": at, "id": f"{arn}-{version}-{at}"}
-        body["detail"] |= {"name": name_of(arn), "versionId": version}
+        body["detail"] |= {"name": secret_name_of(arn), "versionId": version}
         return body
 
     return event

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.adapters.remediation_states import Standings
+from handlers.adapters.remediation_states import RemediationStates
 from handlers.remediation import claim
 from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, moved, succeeded, told
 
@@ -244,7 +244,7 @@ def test_a_new_value_is_verified_where_aws_has_completed_a_rotation(scene, heard
 
     scene.claim(told(arn, heard, LATER))
 
-    standing = Standings("incidents").of(arn)
+    standing = RemediationStates("incidents").of(arn)
     assert (standing.succeeded_at, standing.verified_at) == (LATER, LATER if is_verified else "")
 
 
@@ -297,7 +297,7 @@ def test_of_two_incidents_the_one_that_was_opened_last_tells_what_is_late(scene)
 
 def test_a_failure_of_yesterday_after_the_repair_of_today_is_late(scene):
     arn = scene.secret()
-    Standings("incidents").succeeded(arn, "2026-03-02T09:00:00Z", is_verified=False)
+    RemediationStates("incidents").succeeded(arn, "2026-03-02T09:00:00Z", is_verified=False)
 
     assert scene.claim(told(arn), SECOND, "2026-03-02T09:30:00.000Z")["outcome"] == "late"
     assert scene.incidents(arn) == []

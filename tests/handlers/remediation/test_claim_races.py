@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 
 from handlers.adapters.incidents import LostRace
 from handlers.environment import InvalidEnvironment
-from rotation_guard.domain.event_parser import heard as hear
+from rotation_guard.domain.event_parser import parse_signal as hear
 from tests.handlers.scene import EXECUTION, OPENED_AT, cancelled, crashes, once, succeeded, told
 
 GONE = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gone-Ab12Cd"

@@ -6,10 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.adapters.incidents import IncidentMissing, LostRace
-from handlers.adapters.remediation_states import Standings
+from handlers.adapters.remediation_states import RemediationStates
 from handlers.environment import InvalidEnvironment
 from handlers.remediation import end as remediation_end
-from rotation_guard.domain.timestamps import iso
+from rotation_guard.domain.timestamps import to_iso
 from tests.handlers.scene import EXECUTION, FAILED_AT, cancelled, crashes, once, succeeded, told
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -130,7 +130,7 @@ def test_the_next_failure_opens_another(scene, incident, end):
     end(opened, "escalated")
 
     # It was paged by the clock: what failed before that is what somebody was paged for.
-    later = iso(datetime.now(UTC) + timedelta(seconds=2))
+    later = to_iso(datetime.now(UTC) + timedelta(seconds=2))
     late = told(opened["secret_arn"], event="event-2", rotation="rotation-2", at=later)
     assert scene.claim(late, OTHERS, "2026-03-01T02:00:01.000Z")["outcome"] == "opened"
 
@@ -145,7 +145,7 @@ def test_a_recovery_makes_what_happened_before_it_late(scene, incident, end, out
 
     end(opened, outcome)
 
-    standing = Standings("incidents").of(arn)
+    standing = RemediationStates("incidents").of(arn)
     assert (standing.succeeded_at, standing.verified_at) == (FAILED_AT, "")
     before = told(arn, event="event-2", rotation="rotation-0", at="2026-03-01T00:50:19Z")
     assert scene.claim(before, OTHERS, "2026-03-01T02:00:01.000Z")["outcome"] == "late"
@@ -157,7 +157,7 @@ def test_a_recovery_that_was_verified_is_remembered_as_such(incident, end, outco
 
     end(opened, outcome)
 
-    assert Standings("incidents").of(opened["secret_arn"]).verified_at == FAILED_AT
+    assert RemediationStates("incidents").of(opened["secret_arn"]).verified_at == FAILED_AT
 
 
 def test_a_repair_counts_from_when_it_was_made(incident, end):
@@ -165,7 +165,7 @@ def test_a_repair_counts_from_when_it_was_made(incident, end):
 
     end(opened, "rolled forward")
 
-    assert Standings("incidents").of(opened["secret_arn"]).succeeded_at == "2026-03-01T03:00:00Z"
+    assert RemediationStates("incidents").of(opened["secret_arn"]).succeeded_at == "2026-03-01T03:00:00Z"
 
 
 @pytest.mark.parametrize("outcome", ["escalated", "held"])
@@ -174,7 +174,7 @@ def test_what_did_not_recover_is_no_success(incident, end, outcome):
 
     end(opened, outcome)
 
-    assert Standings("incidents").of(opened["secret_arn"]).succeeded_at == ""
+    assert RemediationStates("incidents").of(opened["secret_arn"]).succeeded_at == ""
 
 
 # --- dependents -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.adapters.digest_buffer import Held
+from handlers.adapters.digest_buffer import DigestBuffer
 from handlers.remediation import notify
 from rotation_guard.domain.remediation.notifications import SUBJECT_LENGTH
 from tests.handlers.remediation.transitions import ARN, EXECUTION, OPENED_AT, incident, repaired, resolved, told, unwrap
@@ -123,7 +123,7 @@ def test_a_resolution_is_owed_whatever_is_told_of_before_it(aws, scene, context,
     scene.change(key, outcome="escalated" if turn == "escalated" else "held", closed_at="2026-03-01T01:00:00Z")
     scene.close(key)
     if turn == "held_burst":
-        Held("incidents").join(**key, secret_name="orders/db")
+        DigestBuffer("incidents").join(**key, secret_name="orders/db")
     scene.finish(arn)
     scene.claim(succeeded(arn), f"{EXECUTION}-2")
 

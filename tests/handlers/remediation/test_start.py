@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from handlers.environment import InvalidEnvironment
 from handlers.remediation import claim
 from handlers.remediation import start as remediation_start
-from rotation_guard.domain.event_parser import MalformedEvent, heard
+from rotation_guard.domain.event_parser import MalformedEvent, parse_signal
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:remediation"
 NAMED = {"detail", "additionalEventData", "id", "time", "eventID", "eventTime", "eventName"}
@@ -68,7 +68,7 @@ def test_an_event_starts_an_execution_whose_input_is_what_was_heard(aws, recorde
     [asked] = aws.asked("StartExecution")
     assert asked["stateMachineArn"] == MACHINE
     [(execution, given)] = started.items()
-    told = heard(event)
+    told = parse_signal(event)
     assert told is not None
     assert json.loads(given) == {"heard": asdict(told)}
     assert execution.startswith(told.kind.replace(" ", ""))

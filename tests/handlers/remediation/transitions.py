@@ -2,8 +2,8 @@
 
 import re
 
-from rotation_guard.domain.remediation.notification_payload import facts_of
-from rotation_guard.domain.remediation.notifications import notice_of
+from rotation_guard.domain.remediation.notification_payload import build_payload
+from rotation_guard.domain.remediation.notifications import build_notification
 
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:remediation:RotationFailed-1"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-rotation"
@@ -83,7 +83,7 @@ def decided(rule, **more):
 
 def told(turn, row=None, **more):
     """The notice of this turn."""
-    return notice_of(facts_of(turn, EXECUTION, incident() if row is None else row, **more))
+    return build_notification(build_payload(turn, EXECUTION, incident() if row is None else row, **more))
 
 
 def unwrap(text):

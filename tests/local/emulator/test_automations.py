@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from handlers.adapters import clients, restarters
 from local.waiting import eventually
-from rotation_guard.domain.remediation.restarts import CannotBeRestarted, NotReady, State
+from rotation_guard.domain.remediation.restarts import CannotBeRestarted, NotReady, RestartState
 
 
 @pytest.fixture
@@ -190,7 +190,9 @@ def product(aws, monkeypatch):
 def settles(restarter, target, restart_id, before=()):
     """Waits until a restart has settled."""
     eventually(
-        lambda: restarter.state(target, restart_id, before).state == State.SETTLED, f"{target} to settle", seconds=5
+        lambda: restarter.state(target, restart_id, before).state == RestartState.SETTLED,
+        f"{target} to settle",
+        seconds=5,
     )
 
 
@@ -213,7 +215,7 @@ def test_a_service_without_its_task_definition_never_settles(product, service):
 
     restart_id = restarter.start(arn, "token", before)
 
-    assert restarter.state(arn, restart_id, before).state == State.STARTED
+    assert restarter.state(arn, restart_id, before).state == RestartState.STARTED
 
 
 def test_a_function_is_restarted_once_and_settles(aws, product, rotation_function):
@@ -244,7 +246,10 @@ def test_an_automation_is_started_once_and_settles(product, arn):
     first, again = (restarter.start(document, token, ()) for _ in range(2))
 
     assert first == again
-    assert [restarter.state(document, first, ()).state for _ in range(2)] == [State.STARTED, State.SETTLED]
+    assert [restarter.state(document, first, ()).state for _ in range(2)] == [
+        RestartState.STARTED,
+        RestartState.SETTLED,
+    ]
 
 
 def test_what_is_not_there_cannot_be_restarted(product, arn):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from handlers.adapters.incidents import Incidents
-from handlers.adapters.items import item
+from handlers.adapters.items import to_item
 from handlers.remediation import restart as remediation_restart
 from handlers.remediation import watch as remediation_watch
 from tests.handlers.remediation.dependents import (
@@ -54,7 +54,7 @@ def wanted(aws, ms):
             "restarts_wanted_at": ms(60) if since is None else since,
             **more,
         }
-        aws.client("dynamodb").put_item(TableName="incidents", Item=item(row))
+        aws.client("dynamodb").put_item(TableName="incidents", Item=to_item(row))
 
     return write
 
@@ -125,7 +125,7 @@ def write(aws):
             "alive_until": int(time.time()) + 7200,
             "restarts": list(entries),
         }
-        aws.client("dynamodb").put_item(TableName="incidents", Item=item(row | more))
+        aws.client("dynamodb").put_item(TableName="incidents", Item=to_item(row | more))
 
     return write
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.adapters.items import item
-from rotation_guard.domain.remediation.restarts import PassingTrouble
+from handlers.adapters.items import to_item
+from rotation_guard.domain.remediation.restarts import TransientError
 from tests.handlers.remediation.dependents import (
     AUTOMATION,
     DOCUMENT,
@@ -84,7 +84,7 @@ def test_a_function_that_is_changed_all_the_time_is_tried_again_later(aws, depen
     aws.answer("UpdateFunctionConfiguration", lambda asked: aws.Refusal("PreconditionFailedException", 412))
     wanted(FUNCTION)
 
-    with pytest.raises(PassingTrouble):
+    with pytest.raises(TransientError):
         restart()
 
     assert states() == {"lambda:orders-api": "wanted"}
@@ -93,7 +93,7 @@ def test_a_function_that_is_changed_all_the_time_is_tried_again_later(aws, depen
 def test_what_is_refused_already_stays_so_and_asks_aws_nothing(aws, dependents, restart, row):
     entry = {"target": "ecs:shop/x", "arn": SERVICE, "state": "refused", "why": "It is not listed."}
     stored = {"secret_arn": SECRET, "opened_at": OPENED_AT, "restarts": [entry]}
-    aws.client("dynamodb").put_item(TableName="incidents", Item=item(stored))
+    aws.client("dynamodb").put_item(TableName="incidents", Item=to_item(stored))
 
     assert restart() == "settled"
 

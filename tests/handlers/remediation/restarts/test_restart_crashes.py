@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from handlers.adapters import clients
-from handlers.adapters.items import item
-from rotation_guard.domain.remediation.restarts import PassingTrouble
+from handlers.adapters.items import to_item
+from rotation_guard.domain.remediation.restarts import TransientError
 from tests.handlers.remediation.dependents import AUTOMATION, DOCUMENT, FUNCTION, LABELS, SECRET, SERVICE, Crash
 
 OTHER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing/db-Ab12Cd"
@@ -52,9 +52,9 @@ def expire(aws):
         ]
         aws.client("dynamodb").update_item(
             TableName="incidents",
-            Key=item(key),
+            Key=to_item(key),
             UpdateExpression="SET alive_until = :past",
-            ExpressionAttributeValues=item({":past": int(time.time()) - 1}),
+            ExpressionAttributeValues=to_item({":past": int(time.time()) - 1}),
         )
 
     return run
@@ -173,7 +173,7 @@ def replaced_in_the_middle(aws, dependents):
                 TableName="incidents",
                 Key=asked["Key"],
                 UpdateExpression="SET ended_by = :other",
-                ExpressionAttributeValues=item({":other": "execution-2"}),
+                ExpressionAttributeValues=to_item({":other": "execution-2"}),
             )
         return dependents.update_item(asked)
 
@@ -352,7 +352,7 @@ def test_a_deployment_is_asked_for_once_however_the_call_ends(aws, dependents, w
     aws.answer("UpdateService", lambda asked: aws.Refusal("ServerException", 500))
     wanted(SERVICE)
 
-    with pytest.raises(PassingTrouble):
+    with pytest.raises(TransientError):
         restart()
 
     assert len(aws.asked("UpdateService")) == 1

@@ -5,7 +5,7 @@ import json
 import pytest
 from botocore import session
 
-from rotation_guard.domain.remediation.restarts import PassingTrouble
+from rotation_guard.domain.remediation.restarts import TransientError
 from tests.handlers.remediation.dependents import (
     DOCUMENT,
     FUNCTION,
@@ -85,7 +85,7 @@ def test_passing_trouble_is_for_another_try_and_keeps_no_other_waiting(
     aws.answer(operation, lambda asked: refusal(aws, code))
     wanted(*TARGETS.values())
 
-    with pytest.raises(PassingTrouble, match=f"^{code}$"):
+    with pytest.raises(TransientError, match=f"^{code}$"):
         restart()
 
     assert states() == _states(service, "wanted")
@@ -105,7 +105,7 @@ def test_a_target_that_cannot_be_reached_keeps_no_other_from_its_turn(
     aws.answer(operation, unreachable(error))
     wanted(*TARGETS.values())
 
-    with pytest.raises(PassingTrouble, match=f"^{error}$"):
+    with pytest.raises(TransientError, match=f"^{error}$"):
         restart()
 
     assert states() == _states(service, "wanted")
@@ -147,7 +147,7 @@ def test_what_made_trouble_has_its_turn_after_the_others(aws, dependents, wanted
     aws.answer("UpdateService", unreachable("ReadTimeoutError"))
     wanted(SERVICE, FUNCTION)
     aws.answer("GetFunctionConfiguration", unreachable("ReadTimeoutError"))
-    with pytest.raises(PassingTrouble):
+    with pytest.raises(TransientError):
         restart()
     wanted_again = aws.rows("incidents")
     [incident] = [row for row in wanted_again if "restarts" in row]
@@ -155,7 +155,7 @@ def test_what_made_trouble_has_its_turn_after_the_others(aws, dependents, wanted
     aws.put("incidents", incident)
     aws.forget()
 
-    with pytest.raises(PassingTrouble):
+    with pytest.raises(TransientError):
         restart()
 
     order = [name for name, _ in aws._calls if name in ("DescribeServices", "GetFunctionConfiguration")]

@@ -3,7 +3,7 @@
 import pytest
 
 from handlers.adapters.incidents import LostRace
-from handlers.adapters.items import item
+from handlers.adapters.items import to_item
 from tests.handlers.remediation.dependents import (
     AUTOMATION,
     DOCUMENT,
@@ -140,7 +140,7 @@ def test_an_incident_that_does_not_say_since_when_is_covered_by_nothing_older(aw
     restart("execution-2", OTHER)
     entry = {"target": LABELS[DOCUMENT], "arn": DOCUMENT, "state": "wanted", "why": ""}
     aws.client("dynamodb").put_item(
-        TableName="incidents", Item=item({"secret_arn": SECRET, "opened_at": OPENED_AT, "restarts": [entry]})
+        TableName="incidents", Item=to_item({"secret_arn": SECRET, "opened_at": OPENED_AT, "restarts": [entry]})
     )
 
     restart("execution-1")

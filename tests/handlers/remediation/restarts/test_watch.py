@@ -9,8 +9,8 @@ import pytest
 from botocore import session
 
 from handlers.adapters.automations import _FAILED, _SETTLED
-from handlers.adapters.items import item
-from rotation_guard.domain.remediation.restarts import PassingTrouble
+from handlers.adapters.items import to_item
+from rotation_guard.domain.remediation.restarts import TransientError
 from tests.handlers.remediation.dependents import (
     AUTOMATION,
     DOCUMENT,
@@ -137,7 +137,7 @@ def test_every_status_that_is_known_is_one_of_awss():
 def target_row(aws):
     def write(**more):
         key = {"secret_arn": f"target#{DOCUMENT}", "opened_at": "restart"}
-        aws.client("dynamodb").put_item(TableName="incidents", Item=item({**key, "holder": "execution-2", **more}))
+        aws.client("dynamodb").put_item(TableName="incidents", Item=to_item({**key, "holder": "execution-2", **more}))
 
     return write
 
@@ -228,7 +228,7 @@ def settled_but(dependents, started, states):
 def test_passing_trouble_is_for_another_look_and_hides_no_other(aws, settled_but, watch, service, operation, code):
     aws.answer(operation, lambda asked: refusal(aws, code))
 
-    with settled_but(service), pytest.raises(PassingTrouble, match=f"^{code}$"):
+    with settled_but(service), pytest.raises(TransientError, match=f"^{code}$"):
         watch()
 
 
@@ -237,7 +237,7 @@ def test_passing_trouble_is_for_another_look_and_hides_no_other(aws, settled_but
 def test_one_that_cannot_be_reached_hides_no_other(aws, settled_but, watch, logged, service, operation, error):
     aws.answer(operation, unreachable(error))
 
-    with settled_but(service), pytest.raises(PassingTrouble, match=f"^{error}$"):
+    with settled_but(service), pytest.raises(TransientError, match=f"^{error}$"):
         watch()
 
     assert PASSWORD not in logged()
