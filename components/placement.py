@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pulumi
 
-from .settings.checks import Naming, shown, word
+from .settings.checks import KeyFormatter, format_name, format_value
 
 PROVIDER = "aws:index/provider:Provider"
 """What a resource is asked for its provider by."""
@@ -112,7 +112,7 @@ def find_powertools_account(region: str) -> str | None:
 
 
 def complain_about_placement(
-    args: Mapping[str, Any], named: Naming, hidden: frozenset[str], placement: Placement
+    args: Mapping[str, Any], format_key: KeyFormatter, secret_settings: frozenset[str], placement: Placement
 ) -> Iterator[str]:
     """What is not in the stack's account and Region, and would fail there, or what they ask for and is not there.
 
@@ -121,19 +121,21 @@ def complain_about_placement(
     for setting, reason in REGIONAL.items():
         region = _read_place(args.get(setting))[0]
         if region and placement.region and region != placement.region:
-            given = "a secret value" if setting in hidden else shown(args[setting])
-            yield f"{named(setting)} must be in the stack's Region, {placement.region}, as {reason}, got {given}"
+            given = "a secret value" if setting in secret_settings else format_value(args[setting])
+            yield f"{format_key(setting)} must be in the stack's Region, {placement.region}, as {reason}, got {given}"
     has_layer = args.get("powertools_layer_arn") is not None
     if placement.region and find_powertools_account(placement.region) is None and not has_layer:
         yield (
-            f"{named('powertools_layer_arn')} must be given in {placement.region}, where nobody publishes the layer "
-            "with Powertools, got nothing"
+            f"{format_key('powertools_layer_arn')} must be given in {placement.region}, where nobody publishes the "
+            "layer with Powertools, got nothing"
         )
-    yield from _complain_about_endpoints(args.get("subscriptions"), named, "subscriptions" in hidden, placement)
-    yield from _complain_about_default_tags(args.get("tags"), named, placement)
+    yield from _complain_about_endpoints(
+        args.get("subscriptions"), format_key, "subscriptions" in secret_settings, placement
+    )
+    yield from _complain_about_default_tags(args.get("tags"), format_key, placement)
 
 
-def _complain_about_default_tags(tags: Any, named: Naming, placement: Placement) -> Iterator[str]:
+def _complain_about_default_tags(tags: Any, format_key: KeyFormatter, placement: Placement) -> Iterator[str]:
     """Which tags IAM takes for one with a tag of the provider
     (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html); the same key again is in its place."""
     known = {key.lower(): key for key in placement.default_tags}
@@ -141,8 +143,8 @@ def _complain_about_default_tags(tags: Any, named: Naming, placement: Placement)
         other = known.get(str(key).lower(), key)
         if other != key:
             yield (
-                f"{named('tags')}.{word(str(key))} must differ in more than case from {word(other)} in "
-                "aws:defaultTags, as IAM takes them for one, got both"
+                f"{format_key('tags')}.{format_name(str(key))} must differ in more than case from {format_name(other)} "
+                "in aws:defaultTags, as IAM takes them for one, got both"
             )
 
 
@@ -161,14 +163,14 @@ def require_same_place(topic_arn: str, endpoint: str, subscription: str) -> str:
 
 
 def _complain_about_endpoints(
-    subscriptions: Any, named: Naming, is_hidden: bool, placement: Placement
+    subscriptions: Any, format_key: KeyFormatter, is_hidden: bool, placement: Placement
 ) -> Iterator[str]:
     """Which endpoints are elsewhere than the stack; where that is not known, elsewhere than the first of them."""
     first: tuple[str, tuple[str, str]] | None = None
     for index, subscription in enumerate(subscriptions if isinstance(subscriptions, (list, tuple)) else ()):
         if not isinstance(subscription, Mapping) or subscription.get("protocol") not in WITH_ARN:
             continue
-        endpoint, path = subscription.get("endpoint"), f"{named('subscriptions')}[{index}].endpoint"
+        endpoint, path = subscription.get("endpoint"), f"{format_key('subscriptions')}[{index}].endpoint"
         region, account = place = _read_place(endpoint)
         allowed = None
         if not region:
@@ -181,7 +183,7 @@ def _complain_about_endpoints(
             where = "" if is_hidden else f", {first[1][1]} and {first[1][0]}"
             allowed = f"in the account and Region of {first[0]}{where}, as both have to be in the stack's"
         if allowed:
-            given = "a secret value" if is_hidden else shown(endpoint)
+            given = "a secret value" if is_hidden else format_value(endpoint)
             yield f"{path} must be {allowed}, because {SUBSCRIBED_BY_OWNER}, got {given}"
         elif first is None:
             first = path, place

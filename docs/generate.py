@@ -1,13 +1,10 @@
 """`make docs`: writes the parts of the documents that have a source elsewhere; a test holds them to it."""
 
-import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -18,7 +15,7 @@ PATTERN_SYNTAX_OF_THE_PACK = ROOT / "policies" / "aws" / "event_pattern_syntax.p
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
-from docs import costs, decision_table, policies_page  # noqa: E402
+from docs import costs, decision_table, policies_page, settings  # noqa: E402
 from docs.markdown import filled, table  # noqa: E402
 from local.mocks.recording import Recording, deploy_program, stack_config  # noqa: E402
 
@@ -27,7 +24,12 @@ def readme() -> str:
     """The README with its generated parts as they should be."""
     return filled(
         README.read_text(),
-        {"settings": settings(), "costs": month(), "other costs": write_other_costs(), "permissions": permissions()},
+        {
+            "settings": settings.write_tables(),
+            "costs": month(),
+            "other costs": write_other_costs(),
+            "permissions": permissions(),
+        },
     )
 
 
@@ -35,15 +37,6 @@ def remediation() -> str:
     """The page of remediation with its generated parts as they should be."""
     parts = {"guards": decision_table.guards(), "evidence": decision_table.evidence()}
     return filled(REMEDIATION.read_text(), parts)
-
-
-def settings() -> str:
-    """The table of settings, from Pulumi.yaml."""
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    rows: list[tuple[str, ...]] = [
-        (f"`{key}`", one["type"], _default(one["default"]), one["description"]) for key, one in declared.items()
-    ]
-    return table(("key", "type", "default", "what it sets"), rows)
 
 
 def month() -> str:
@@ -99,13 +92,10 @@ def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _default(value: Any) -> str:
-    if value in ("", [], {}):
-        return "none"
-    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
-
-
 if __name__ == "__main__":
+    for path, text in settings.write_sources():
+        path.write_text(text)
+    settings.PROJECT.write_text(settings.write_project())
     README.write_text(readme())
     REMEDIATION.write_text(remediation())
     policies_page.PAGE.write_text(policies_page.page())

@@ -14,8 +14,14 @@ from typing import Any
 
 from rotation_guard.domain.event_pattern_syntax import find_fault
 
-from ..settings.checks import got
+from ..settings.checks import must_be
 
+DESTINATIONS: Mapping[str, tuple[str, ...]] = {
+    "failures": ("failures",),
+    "audit": ("audit",),
+    "both": ("failures", "audit"),
+}
+"""What an extra rule may name as its destination: the targets that get its events."""
 Pattern = Mapping[str, Any]
 
 SECRETS_MANAGER = "aws.secretsmanager"
@@ -104,10 +110,10 @@ def complain_about_pattern(pattern: Any) -> str | None:
         length = len(json.dumps(with_drills(pattern), allow_nan=False)) if isinstance(pattern, Mapping) else 0
         fault = find_fault(pattern)
     except (TypeError, ValueError, RecursionError):  # no JSON, or too deep
-        return got(f"{allowed}, of plain values and not too deep", pattern)
+        return must_be(f"{allowed}, of plain values and not too deep", pattern)
     if fault:
-        return f"{got(allowed, pattern)}: {fault}"
+        return f"{must_be(allowed, pattern)}: {fault}"
     if length > MAXIMUM_PATTERN_LENGTH:
         limit = f"an event pattern of at most {MAXIMUM_PATTERN_LENGTH} characters, the source of drills among them"
-        return f"{got(limit, pattern)}: it has {length}"
+        return f"{must_be(limit, pattern)}: it has {length}"
     return None

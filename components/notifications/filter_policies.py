@@ -10,15 +10,28 @@ from typing import Any
 
 from rotation_guard.domain.event_pattern_syntax import OR, find_fault
 
-from ..settings.checks import got
+from ..settings.checks import must_be
 
 BODY, ATTRIBUTES = "MessageBody", "MessageAttributes"
 """What a filter policy can be held against: the fields of a message's body, or its attributes."""
+READ_BY_PROGRAMS = ("http", "https", "lambda", "sqs", "firehose")
+"""Protocols that get notifications as JSON."""
 MOST_KEYS = 5
 """Of a nested policy, those at its top are counted."""
 MOST_COMBINATIONS = 150
 MOST_BYTES = 262_144
 LARGEST_NUMBER = 10**9
+
+
+def choose_filter_scope(topic: str, protocol: str) -> str:
+    """What the filter of a subscription reads.
+
+    EventBridge sets no message attributes, so that on `failures` the body is all there is. The notices of the other
+    topics have the same fields in both; what people get of them is no JSON, and no filter on the body would match it
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html).
+    """
+    is_json = topic == "failures" or protocol in READ_BY_PROGRAMS
+    return BODY if is_json else ATTRIBUTES
 
 
 def complain_about_filter(policy: Any, scope: str = BODY) -> str | None:
@@ -31,8 +44,8 @@ def complain_about_filter(policy: Any, scope: str = BODY) -> str | None:
         written = json.dumps(policy, allow_nan=False)
         fault = find_fault(policy) or _find_exceeded_limit(policy, len(written.encode()), scope)
     except (TypeError, ValueError, RecursionError):  # no JSON, or too deep
-        return got(f"{allowed}, of plain values and not too deep", policy)
-    return f"{got(allowed, policy)}: {fault}" if fault else None
+        return must_be(f"{allowed}, of plain values and not too deep", policy)
+    return f"{must_be(allowed, policy)}: {fault}" if fault else None
 
 
 def count_combinations(policy: Mapping[str, Any], depth: int = 1) -> int:

@@ -125,9 +125,9 @@ class Alarms:
     def _group(self, subject: str, causes: Mapping[str, cloudwatch.MetricAlarm], reserved: int) -> "list[_Named]":
         """The alarms of one rule; where they are more than it can have, an alarm for each part of them."""
         parts = split([f"{self._name}-{what}" for what in causes], reserved)
-        named = [_Named(alarm.name) for alarm in causes.values()]
+        format_key = [_Named(alarm.name) for alarm in causes.values()]
         if len(parts) == 1:
-            return named
+            return format_key
         groups, start = [], 0
         alarms = list(causes.values())
         for number, size in enumerate(parts, start=1):

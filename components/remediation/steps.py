@@ -12,12 +12,14 @@ from .. import arns
 from ..function import statements
 from ..iam_policies import Statement
 from ..release import resolve_runbook
-from ..settings.remediation import RETRY_BASE_MINUTES, RETRY_CAP_MINUTES
+from ..settings.declarations import value_of
+from ..settings.environment import to_environment
 from . import permissions
 
 PROBE_SECONDS = 10
-RESTART_DEBOUNCE_SECONDS = 60
-RESTART_MINUTES = 30
+"""How long a probe may take for one version."""
+RETRY_BASE_MINUTES, RETRY_CAP_MINUTES = 5, 60
+"""The longest wait after the first retry, and after any."""
 RESTART_SECONDS = 50
 """How long it may take to ask for a restart of each dependent, or to look at it: under the minute that a step has."""
 START_SECONDS = 10
@@ -25,6 +27,11 @@ START_SECONDS = 10
 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib)."""
 VERSIONS = 3
 """A probe is asked about AWSCURRENT, AWSPENDING and AWSPREVIOUS, one after another."""
+
+PROBE_FUNCTION_SECONDS = VERSIONS * PROBE_SECONDS + 10
+"""How long the function that asks a probe may run: each question may time out, and then it still has to answer."""
+PROBE_STEP_SECONDS = PROBE_FUNCTION_SECONDS + START_SECONDS
+"""How long the step may take that asks a probe: its function, and the start of a new environment."""
 
 STEPS_OF_EVERY_MODE = ("claim", "diagnose", "decide", "end", "notify")
 """What remediation always needs; a setting brings each of the others, and can take it away again."""
@@ -42,41 +49,31 @@ class Step:
     timeout_seconds: int = 30
 
 
-def probe_seconds(args: Mapping[str, Any]) -> int:
-    """How long the step may take that asks a probe about each version: its function, and a new environment's start."""
-    return probe_function_seconds(args) + START_SECONDS
-
-
-def probe_function_seconds(args: Mapping[str, Any]) -> int:
-    """How long its function may run: each time the probe may hang, and then there is still something to be answered."""
-    return VERSIONS * args.get("probe_timeout_seconds", PROBE_SECONDS) + 10
-
-
 def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.Parameter) -> dict[str, Step]:
     """The steps by their names, those alone that these settings, of Remediation, need.
 
     In mode `notify` nothing exists that could ask for a rotation, and only in mode `repair` what can move a label.
     """
-    mode = args.get("mode", "notify")
+    mode = value_of(args, "remediation_mode")
     place = [arns.part(incidents.arn, index) for index in arns.PLACE]
     table: Environment = {"INCIDENTS_TABLE_NAME": incidents.name}
-    kept: Environment = {"HISTORY_DAYS": str(args.get("history_days", 400))}
+    kept = to_environment(args, "history_days")
     switch: Environment = {"KILL_SWITCH_PARAMETER_NAME": kill_switch.name}
-    probes, rotations = args.get("probe_functions", []), args.get("rotation_functions", [])
-    targets, roles = args.get("restart_targets", []), args.get("restart_role_arns", [])
-    restarts: Environment = {"RESTART_TARGETS": Output.json_dumps(targets)}
+    probes, rotations = value_of(args, "probe_functions"), value_of(args, "rotation_functions")
+    targets, roles = value_of(args, "restart_targets"), value_of(args, "restart_role_arns")
+    restarts = to_environment(args, "restart_targets")
     topics = [args["remediation_topic_arn"], args["critical_topic_arn"]]
 
     found = {
         "claim": Step(
             "Claims the incident of a failed rotation",
             statements(permissions.claim, place, incidents.arn),
-            {**table, **restarts, "SETTLE_MINUTES": str(args.get("settle_minutes", 15))},
+            {**table, **restarts, **to_environment(args, "settle_minutes")},
         ),
         "diagnose": Step(
             "Looks at the labels of a secret whose rotation failed",
             statements(permissions.diagnose, place, incidents.arn),
-            {**table, **restarts, "REMEDIATION_MODE": mode, "PROBE_FUNCTIONS": Output.json_dumps(probes)},
+            {**table, **restarts, **to_environment(args, "remediation_mode", "probe_functions")},
         ),
         "decide": Step(
             "Decides what is done about a failed rotation",
@@ -84,12 +81,9 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
             {
                 **table,
                 **switch,
-                "MAX_RETRIES": str(args.get("max_retries", 3)),
-                "RETRY_BASE_MINUTES": str(args.get("retry_base_minutes", RETRY_BASE_MINUTES)),
-                "RETRY_CAP_MINUTES": str(args.get("retry_cap_minutes", RETRY_CAP_MINUTES)),
-                "BREAKER_THRESHOLD": str(args.get("breaker_threshold", 3)),
-                "MAX_ACTIONS_PER_HOUR": str(args.get("max_actions_per_hour", 10)),
-                "CHANGE_WINDOW": Output.json_dumps(args.get("change_window", {})),
+                **to_environment(args, "max_retries", "breaker_threshold", "max_actions_per_hour", "change_window"),
+                "RETRY_BASE_MINUTES": str(RETRY_BASE_MINUTES),
+                "RETRY_CAP_MINUTES": str(RETRY_CAP_MINUTES),
             },
         ),
         "end": Step(
@@ -104,7 +98,7 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
                 **table,
                 "REMEDIATION_TOPIC_ARN": topics[0],
                 "CRITICAL_TOPIC_ARN": topics[1],
-                "RUNBOOK_URL": resolve_runbook(args.get("runbook_url", "")),
+                "RUNBOOK_URL": resolve_runbook(value_of(args, "runbook_url")),
             },
         ),
     }
@@ -124,8 +118,8 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
         found["probe"] = Step(
             "Asks a probe which version of a secret works",
             statements(permissions.probe, probes),
-            {"PROBE_TIMEOUT_SECONDS": str(args.get("probe_timeout_seconds", PROBE_SECONDS))},
-            probe_function_seconds(args),
+            {"PROBE_TIMEOUT_SECONDS": str(PROBE_SECONDS)},
+            PROBE_FUNCTION_SECONDS,
         )
     if targets:
         found["restart"] = Step(

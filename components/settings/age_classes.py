@@ -1,4 +1,4 @@
-"""Finds classes of secrets that no secret can be in: because of what they ask for, or because of one before them."""
+"""Classes of secrets with a limit of their own: which patterns a name can match, and which class is never reached."""
 
 import json
 import re
@@ -10,14 +10,12 @@ from typing import Any
 
 NAME_ALLOWED = "a pattern of secret names: 1 to 512 letters, digits or /_+=.@!-, with * ? and [...] as wildcards"
 MAXIMUM_TEXT = 2048
-"""Characters of all classes as the check function is told them: its whole environment has 4 KB
+"""Characters of all classes in the check function's environment, which has 4 KB in total
 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 _LETTERS = frozenset(string.ascii_letters + string.digits + "/_+=.@!-")
 """What names are made of; AWS services put the exclamation mark into those they give, such as `rds!db-...`
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html)."""
 _TOKEN = re.compile(r"\*+|\[!?\]?[^\]]*\]|.", re.DOTALL)
-_PATIENCE = 1000
-"""Steps after which two patterns count as too hard to compare, and none is refused."""
 
 Class = Mapping[str, Any]
 Tokens = tuple[frozenset[str] | None, ...]
@@ -29,60 +27,42 @@ def can_match(pattern: Any) -> bool:
     return isinstance(pattern, str) and 1 <= len(pattern) <= 512 and frozenset() not in _tokens(pattern)
 
 
-def written(classes: Sequence[Class]) -> str:
-    """The classes as the check function reads them."""
-    found = []
-    for one in classes:
-        tag = one.get("tag") or {}
-        fields = {"name": one.get("name"), "tag_key": tag.get("key"), "tag_value": tag.get("value")}
-        found.append({"days": one["days"]} | {name: value for name, value in fields.items() if value is not None})
-    return json.dumps(found, separators=(",", ":"))
+def to_environment(classes: Sequence[Class]) -> str:
+    """The classes as JSON, in the form that the check function reads."""
+    entries = []
+    for age_class in classes:
+        tag = age_class.get("tag") or {}
+        fields = {"name": age_class.get("name"), "tag_key": tag.get("key"), "tag_value": tag.get("value")}
+        entries.append(
+            {"days": age_class["days"]} | {name: value for name, value in fields.items() if value is not None}
+        )
+    return json.dumps(entries, separators=(",", ":"))
 
 
-def void(classes: Sequence[Class], managed_tag: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    """The classes that no secret gets into, by their index, each with why. Their shapes have been checked before."""
-    for index, one in enumerate(classes):
-        tag = one.get("tag")
+def find_unreachable(classes: Sequence[Class], managed_tag: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    """The index of each class that no secret can be in, with the reason. Their shapes have been checked before.
+
+    Compares patterns by their text: one that includes another in a less obvious way is accepted.
+    """
+    for index, age_class in enumerate(classes):
+        tag = age_class.get("tag")
         if tag and tag["key"] == managed_tag["key"] and tag.get("value") not in (None, managed_tag["value"]):
             yield index, f"every secret under audit has the tag {managed_tag['key']}={managed_tag['value']}"
             continue
-        shadow = next((before for before in range(index) if _takes_in(classes[before], one, managed_tag)), None)
-        if shadow is not None:
-            yield index, f"the class [{shadow}] before it takes in the same secrets"
+        earlier = next((before for before in range(index) if _includes(classes[before], age_class, managed_tag)), None)
+        if earlier is not None:
+            yield index, f"class [{earlier}] includes the same secrets and comes first"
 
 
-def _takes_in(one: Class, other: Class, managed_tag: Mapping[str, str]) -> bool:
-    """Whether every secret of the other class is in this one."""
-    name, tag = one.get("name"), one.get("tag")
-    if tag is not None and not any(
+def _includes(earlier: Class, later: Class, managed_tag: Mapping[str, str]) -> bool:
+    """Whether the earlier class includes every secret of the later one, as far as their texts tell."""
+    name, tag = earlier.get("name"), earlier.get("tag")
+    includes_tag = tag is None or any(
         known["key"] == tag["key"] and tag.get("value") in (None, known.get("value"))
-        for known in (other.get("tag"), managed_tag)
+        for known in (later.get("tag"), managed_tag)
         if known
-    ):
-        return False
-    return name is None or _covers(_tokens(name), _tokens(other.get("name") or "*"))
-
-
-def _covers(wide: Tokens, narrow: Tokens) -> bool:
-    """Whether no name fits the narrow pattern alone: looked for letter by letter, in both patterns at once."""
-    if wide == narrow:
-        return True
-    letters = _of_each_kind((*wide, *narrow))
-    ahead = [(place, _skipping(wide, {0})) for place in _skipping(narrow, {0})]
-    seen = set(ahead)
-    while ahead:
-        if len(seen) > _PATIENCE:
-            return False
-        place, reached = ahead.pop()
-        for letter in letters:
-            then = _after(wide, reached, letter)
-            for further in _after(narrow, {place}, letter):
-                if not then or (further == len(narrow) and len(wide) not in then):
-                    return False
-                if (further, then) not in seen:
-                    seen.add((further, then))
-                    ahead.append((further, then))
-    return True
+    )
+    return includes_tag and name in (None, "*", later.get("name"))
 
 
 @lru_cache(maxsize=256)
@@ -91,26 +71,3 @@ def _tokens(pattern: str) -> Tokens:
         None if token[0] == "*" else frozenset(letter for letter in _LETTERS if fnmatchcase(letter, token))
         for token in _TOKEN.findall(pattern)
     )
-
-
-def _of_each_kind(tokens: Tokens) -> list[str]:
-    """One letter for all those that no token tells apart."""
-    kinds = {frozenset(token for token in tokens if token and letter in token): letter for letter in _LETTERS}
-    return list(kinds.values())
-
-
-def _after(tokens: Tokens, places: set[int] | frozenset[int], letter: str) -> frozenset[int]:
-    """The places in a pattern that one more letter leads to."""
-    moved = set()
-    for place in places:
-        token = tokens[place] if place < len(tokens) else frozenset()
-        if token is None:
-            moved.add(place)
-        elif letter in token:
-            moved.add(place + 1)
-    return _skipping(tokens, moved)
-
-
-def _skipping(tokens: Tokens, places: set[int]) -> frozenset[int]:
-    """The same places, and those behind a wildcard that stands for nothing."""
-    return frozenset(places | {place + 1 for place in places if place < len(tokens) and tokens[place] is None})

@@ -1,22 +1,24 @@
-"""What any setting can be checked for: each check gives sentences that begin behind the setting's name.
+"""Checks for any setting. Each check yields messages; the caller prepends the setting's name.
 
-A sentence says what is allowed and then what was given. Values that are known only later (Outputs) are refused here;
-where they may stand, whoever asks leaves them out.
+A message says what is allowed and then what was given. Outputs are refused here; where a setting may be one, the caller
+does not check it.
 """
 
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-Naming = Callable[[str], str]
-"""Turns the name of a setting or a field into what its author wrote, such as camel case in a configuration."""
-Check = Callable[[Naming, Any], Iterator[str]]
+KeyFormatter = Callable[[str], str]
+"""Formats the name of a setting or a field as its author writes it, such as camel case in a configuration."""
+Check = Callable[[KeyFormatter, Any], Iterator[str]]
 
-Crossing = Callable[[Mapping[str, Any], Naming, frozenset[str]], Iterator[str]]
-"""Looks at several settings, the values of the hidden ones not to be repeated, and gives whole sentences."""
+CrossFieldCheck = Callable[[Mapping[str, Any], KeyFormatter, frozenset[str]], Iterator[str]]
+"""Checks several settings against each other and yields whole sentences. The values of secret settings, which are the
+third argument, are not repeated."""
 
 _ARN = re.compile(r"arn:aws[\w-]*:(?P<service>[\w-]+):[\w-]+:(?P<account>\d{12}|):(?P<resource>.+)", re.ASCII)
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
@@ -24,12 +26,12 @@ _TAG_TEXT = re.compile(r"(?:(?![\t-\r\x1c-\x1f\x85])[\w\s.:/=+\-@])*")
 """Letters and digits of any script, and spaces but not the control characters among them."""
 
 
-def got(allowed: str, value: Any) -> str:
+def must_be(allowed: str, value: Any) -> str:
     """The end of a complaint: what must be, and what there is."""
-    return f" must be {allowed}, got {shown(value)}"
+    return f" must be {allowed}, got {format_value(value)}"
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as the complaints show it: as JSON on one line, shortened."""
     try:
         text = json.dumps(value, default=_shown_otherwise)
@@ -42,38 +44,48 @@ def _shown_otherwise(value: Any) -> str:
     return "a value that is known only later" if isinstance(value, pulumi.Output) else repr(value)
 
 
-def word(name: str) -> str:
+def format_name(name: str) -> str:
     """A name as it is where it can stand in a sentence, and as JSON where it cannot."""
-    return name if re.fullmatch(r"[!-~]{1,128}", name) else shown(name)
+    return name if re.fullmatch(r"[!-~]{1,128}", name) else format_value(name)
 
 
 def is_integer(value: Any) -> bool:
-    """Whether it is a whole number, which true and false are not."""
+    """Whether it is an integer, which true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def whole_number(low: int, high: int, more: str = "") -> Check:
-    """A number from `low` to `high`, both of which are allowed; `more` says why it ends there."""
+@dataclass(frozen=True)
+class IntegerBetween:
+    """A check for an integer from `low` to `high`, both allowed; `reason` says why the limit is where it is."""
 
-    def check(_: Naming, value: Any) -> Iterator[str]:
-        if not is_integer(value) or not low <= value <= high:
-            yield got(f"a whole number from {low} to {high}{more}", value)
+    low: int
+    high: int
+    reason: str = ""
 
-    return check
+    @property
+    def limits(self) -> str:
+        """The limits, as a description ends."""
+        return f"{self.low} to {self.high}"
+
+    def __call__(self, _: KeyFormatter, value: Any) -> Iterator[str]:
+        """What is wrong with a value."""
+        if not is_integer(value) or not self.low <= value <= self.high:
+            reason = f" ({self.reason})" if self.reason else ""
+            yield must_be(f"an integer from {self.low} to {self.high}{reason}", value)
 
 
-def boolean(_: Naming, value: Any) -> Iterator[str]:
+def true_or_false(_: KeyFormatter, value: Any) -> Iterator[str]:
     """True or false."""
     if not isinstance(value, bool):
-        yield got("true or false", value)
+        yield must_be("true or false", value)
 
 
 def one_of(*allowed: str) -> Check:
     """One of these words."""
 
-    def check(_: Naming, value: Any) -> Iterator[str]:
+    def check(_: KeyFormatter, value: Any) -> Iterator[str]:
         if not isinstance(value, str) or value not in allowed:
-            yield got(f"one of {', '.join(allowed)}", value)
+            yield must_be(f"one of {', '.join(allowed)}", value)
 
     return check
 
@@ -94,64 +106,64 @@ def is_role_arn(value: Any) -> bool:
     return isinstance(value, str) and bool(_ROLE_ARN.fullmatch(value))
 
 
-def tag(path: str, key: Any, value: Any) -> Iterator[str]:
+def check_tag(path: str, key: Any, value: Any) -> Iterator[str]:
     """AWS's limits for tags (https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html)."""
     for part, text, low, high in (("key", key, 1, 128), ("value", value, 0, 256)):
         if not isinstance(text, str) or not low <= len(text) <= high or not _TAG_TEXT.fullmatch(text):
-            yield path + got(
+            yield path + must_be(
                 f"a tag whose {part} is text (in quotes) of {low} to {high} letters, digits, spaces or _.:/=+-@", text
             )
     if isinstance(key, str) and key.lower().startswith("aws:"):
-        yield path + got("a tag whose key does not begin with aws:", key)
+        yield path + must_be("a tag whose key does not begin with aws:", key)
 
 
-def entries(
-    value: Any, fields: Mapping[str, bool], named: Naming
+def check_entries(
+    value: Any, fields: Mapping[str, bool], format_key: KeyFormatter
 ) -> Iterator[tuple[str, Mapping[str, Any] | None, list[str]]]:
     """Each entry of a list with its path, and what is wrong with its shape; None for an entry that cannot be read."""
     if not isinstance(value, (list, tuple)):
-        yield "", None, [got("a list", value)]
+        yield "", None, [must_be("a list", value)]
         return
     for index, entry in enumerate(value):
-        problems = list(shape(entry, fields, named))
+        problems = list(check_fields(entry, fields, format_key))
         readable = isinstance(entry, Mapping) and all(field in entry for field, needed in fields.items() if needed)
         yield f"[{index}]", (entry if readable else None), problems
 
 
-def shape(entry: Any, fields: Mapping[str, bool], named: Naming) -> Iterator[str]:
+def check_fields(entry: Any, fields: Mapping[str, bool], format_key: KeyFormatter) -> Iterator[str]:
     """What is wrong with the names in a map; `fields` says of each that it may have whether it must."""
-    names = ", ".join(named(field) + ("" if needed else " (optional)") for field, needed in fields.items())
+    names = ", ".join(format_key(field) + ("" if needed else " (optional)") for field, needed in fields.items())
     if not isinstance(entry, Mapping):
-        yield got(f"a map of {names}", entry)
+        yield must_be(f"a map of {names}", entry)
         return
-    given = shown({named(str(field)): value for field, value in entry.items()})
-    missing = [named(field) for field, needed in fields.items() if needed and field not in entry]
-    unknown = [word(named(str(field))) for field in entry if field not in fields]
+    given = format_value({format_key(str(field)): value for field, value in entry.items()})
+    missing = [format_key(field) for field, needed in fields.items() if needed and field not in entry]
+    unknown = [format_name(format_key(str(field))) for field in entry if field not in fields]
     yield from (f" must have {field}; it takes {names}, got {given}" for field in missing)
     yield from (f" must not have {field}; it takes {names}, got {given}" for field in unknown)
 
 
-def list_of(what: str, accepts: Callable[[Any], bool]) -> Check:
+def distinct_entries(what: str, accepts: Callable[[Any], bool]) -> Check:
     """A list whose entries are all different, each `what`, or known only later."""
 
-    def check(_: Naming, value: Any) -> Iterator[str]:
+    def check(_: KeyFormatter, value: Any) -> Iterator[str]:
         if not isinstance(value, (list, tuple)):
-            yield got("a list", value)
+            yield must_be("a list", value)
             return
         seen: set[str] = set()
         for index, entry in enumerate(value):
             if isinstance(entry, pulumi.Output):
                 continue
             if not accepts(entry):
-                yield f"[{index}]" + got(what, entry)
+                yield f"[{index}]" + must_be(what, entry)
             elif entry in seen:
-                yield f"[{index}] must be there once, got {shown(entry)} again"
+                yield f"[{index}] must be there once, got {format_value(entry)} again"
             else:
                 seen.add(entry)
 
     return check
 
 
-def known_texts(value: Any) -> Collection[str]:
+def known_strings(value: Any) -> Collection[str]:
     """The texts among the entries of a list; nothing for what is no list."""
-    return [one for one in value if isinstance(one, str)] if isinstance(value, (list, tuple)) else []
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, (list, tuple)) else []

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
@@ -11,10 +11,11 @@ from pulumi.runtime import config as pulumi_config
 from ..notifications.subscription_names import hash_endpoint
 from ..placement import find_placement
 from ..rotation_guard import RotationGuardArgs
-from .checks import shown
-from .remediation import LISTS_OF_ARNS
+from .checks import format_value
+from .declarations import ARN_LISTS, SETTINGS
 from .secret_marks import find_marks
-from .validation import KNOWN_LATER, InvalidSettings, complaints_about, undeclared
+from .setting import Setting, to_camel_case
+from .validation import InvalidSettings, complaints_about, undeclared
 
 _NESTED: Mapping[str, str] = {
     "rawMessageDelivery": "raw_message_delivery",
@@ -27,64 +28,50 @@ _MAY_BE_SECRET = ("endpoint", "filter_policy", "subscription_role_arn")
 """Fields of a subscription that may be Outputs."""
 
 
-def camel(name: str) -> str:
-    """A setting's name as a stack's configuration writes it."""
-    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
-
-
 def read(config: pulumi.Config) -> RotationGuardArgs:
     """The settings that the stack's configuration gives; what it leaves out, or leaves empty, is absent.
 
-    Raises InvalidSettings with every complaint in one message, keys that nobody declared among them. What was set as a
-    secret becomes a secret output: of a subscription what is marked, or all that can be where nothing says which; of
-    a list of ARNs each; and single ARNs.
+    Raises InvalidSettings with every complaint in one message, undeclared keys included. What was set as a secret
+    becomes a secret Output: the marked parts of a subscription, or all that can be where nothing says which; each entry
+    of a list of ARNs; and single ARNs.
     """
-    given = _given(config.name)
-    declared = {camel(name): name for name in RotationGuardArgs.__annotations__}
-    complaints = [undeclared(key, declared) for key in given if key not in declared]
+    texts = _read_texts(config.name)
+    declared = {setting.key: setting for setting in SETTINGS.values()}
+    complaints = [undeclared(key, to_camel_case) for key in texts if key not in declared]
     settings: dict[str, Any] = {}
-    hidden: set[str] = set()
-    for key, name in declared.items():
-        if key not in given or given[key] == "":
+    secret_settings: set[str] = set()
+    for key, setting in declared.items():
+        if key not in texts or texts[key] == "":
             continue
-        secret = pulumi_config.is_config_secret(config.full_key(key))
-        if secret:
-            hidden.add(name)
+        is_secret = pulumi_config.is_config_secret(config.full_key(key))
+        if is_secret:
+            secret_settings.add(setting.name)
         try:
-            settings[name] = _parse(given[key], name)
-        except ValueError as problem:
-            complaints.append(f"{key} must be {problem}, got {'a secret value' if secret else shown(given[key])}")
-    complaints += complaints_about(settings, camel, frozenset(hidden), placement=find_placement(None))
+            settings[setting.name] = _parse(texts[key], setting)
+        except ValueError as error:
+            value = "a secret value" if is_secret else format_value(texts[key])
+            complaints.append(f"{key} must be {error}, got {value}")
+    complaints += complaints_about(settings, to_camel_case, frozenset(secret_settings), placement=find_placement(None))
     if complaints:
         raise InvalidSettings(complaints)
-    return _kept_secret(settings, hidden, config)  # ty: ignore[invalid-explicit-return]
+    return _mark_secrets(settings, secret_settings, config)  # ty: ignore[invalid-explicit-return]
 
 
-def _given(namespace: str) -> dict[str, Any]:
+def _read_texts(namespace: str) -> dict[str, Any]:
     """Every key of this namespace with its text: also those that nobody declared, which pulumi.Config cannot list."""
     everything = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     prefix = f"{namespace}:"
     return {key.removeprefix(prefix): value for key, value in everything.items() if key.startswith(prefix)}
 
 
-def _parse(text: Any, name: str) -> Any:
-    """The value that this text stands for, by the type of the setting; ValueError says what it must be."""
-    if not isinstance(text, str):
-        return text
-    return _PARSERS[_kind(RotationGuardArgs.__annotations__[name])](text)
-
-
-def _kind(annotation: Any) -> type:
-    """The plain type behind NotRequired[...], Input[...] and generics."""
-    while get_args(annotation) and get_origin(annotation) not in (list, dict, Mapping):
-        annotation = get_args(annotation)[0]
-    origin = get_origin(annotation) or annotation
-    return origin if origin in _PARSERS else dict
+def _parse(text: Any, setting: Setting) -> Any:
+    """The value of a setting's text; ValueError says what it must be."""
+    return _PARSERS[setting.config_type](text) if isinstance(text, str) else text
 
 
 def _integer(text: str) -> int:
     if not re.fullmatch(r"-?[0-9]{1,18}", text):
-        raise ValueError("a whole number")
+        raise ValueError("an integer")
     return int(text)
 
 
@@ -117,27 +104,29 @@ def _renamed(entry: Any) -> Any:
     return {_NESTED.get(key, key): value for key, value in entry.items()}
 
 
-_PARSERS: Mapping[type, Callable[[str], Any]] = {
-    int: _integer,
-    bool: _boolean,
-    str: str,
-    list: _json(list, "a list"),
-    dict: _json(dict, "a map"),
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "integer": _integer,
+    "boolean": _boolean,
+    "string": str,
+    "array": _json(list, "a list"),
+    "object": _json(dict, "a map"),
 }
+"""How the text of a setting is read, by its type in Pulumi.yaml."""
 
 
-def _kept_secret(settings: dict[str, Any], hidden: set[str], config: pulumi.Config) -> dict[str, Any]:
-    if "subscriptions" in hidden:
+def _mark_secrets(settings: dict[str, Any], secret_settings: set[str], config: pulumi.Config) -> dict[str, Any]:
+    if "subscriptions" in secret_settings:
         settings["subscriptions"] = _with_secrets(settings["subscriptions"], config)
-    for name in hidden.intersection(LISTS_OF_ARNS):
+    for name in secret_settings.intersection(ARN_LISTS):
         settings[name] = [pulumi.Output.secret(arn) for arn in settings[name]]
-    return settings | {name: pulumi.Output.secret(settings[name]) for name in hidden.intersection(KNOWN_LATER)}
+    may_be_outputs = [name for name in secret_settings if SETTINGS[name].may_be_output]
+    return settings | {name: pulumi.Output.secret(settings[name]) for name in may_be_outputs}
 
 
 def _with_secrets(subscriptions: list[dict[str, Any]], config: pulumi.Config) -> list[dict[str, Any]]:
     """The subscriptions with what is marked as secret in secret outputs, under the names that they have without."""
     key = config.full_key("subscriptions")
-    written = _given(config.name)["subscriptions"]
+    written = _read_texts(config.name)["subscriptions"]
     entries = json.loads(written) if isinstance(written, str) else written
     is_marked = find_marks(key, entries)
     with_secrets = []
@@ -145,8 +134,10 @@ def _with_secrets(subscriptions: list[dict[str, Any]], config: pulumi.Config) ->
         # What is null is left out: an Output of nothing would be a filter, and no name is the hash.
         subscription = {field: value for field, value in fields.items() if value is not None}
         marked = {_NESTED.get(field, field) for field in entry if is_marked(position, field)}
-        hidden = marked & subscription.keys()
-        secrets = {field: pulumi.Output.secret(subscription[field]) for field in _MAY_BE_SECRET if field in hidden}
+        secret_settings = marked & subscription.keys()
+        secrets = {
+            field: pulumi.Output.secret(subscription[field]) for field in _MAY_BE_SECRET if field in secret_settings
+        }
         # Its text is known here, and so the name that it has while it is not secret.
         name = {"name": hash_endpoint(subscription["endpoint"])} if "endpoint" in secrets else {}
         with_secrets.append({**name, **subscription, **secrets})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from .checks import Naming, shown, word
+from .checks import KeyFormatter, format_name, format_value
 
 ADDED_BY_PULUMI = len("-1234567")
 """What autonaming puts behind a logical name (https://www.pulumi.com/docs/iac/concepts/resources/names/#autonaming)."""
@@ -29,10 +29,12 @@ _CHARACTERS = re.compile(r"[A-Za-z0-9_-]+")
 """What all kinds of names may consist of."""
 
 
-def complain_about_names(name: str, args: Mapping[str, Any], named: Naming, hidden: frozenset[str]) -> Iterator[str]:
+def complain_about_names(
+    name: str, args: Mapping[str, Any], format_key: KeyFormatter, secret_settings: frozenset[str]
+) -> Iterator[str]:
     """What is wrong with a component's name, or with the names of extra rules in a component of this name."""
     if not _CHARACTERS.fullmatch(name):
-        yield f"the component's name must be letters, digits, '_' or '-', got {shown(name)}"
+        yield f"the component's name must be letters, digits, '_' or '-', got {format_value(name)}"
         return
     # Other names than Pulumi's own may be as short as the logical ones.
     spared = ADDED_BY_PULUMI if pulumi.Config("pulumi").get("autonaming") else 0
@@ -40,7 +42,7 @@ def complain_about_names(name: str, args: Mapping[str, Any], named: Naming, hidd
         kind, (most, end) = min(MOST_CHARACTERS.items(), key=lambda item: item[1][0] - len(item[1][1]))
         yield (
             f"the component's name must be at most {LONGEST_NAME + spared} characters, as the name of {kind} has at "
-            f"most {most}, with {end} and what Pulumi adds at its end, got {word(name)} with {len(name)}"
+            f"most {most}, with {end} and what Pulumi adds at its end, got {format_name(name)} with {len(name)}"
         )
         return
     most = LONGEST_RULE_NAME - len(name) - len(BEFORE_EXTRA_RULE) - ADDED_BY_PULUMI + spared
@@ -48,8 +50,8 @@ def complain_about_names(name: str, args: Mapping[str, Any], named: Naming, hidd
     for index, rule in enumerate(rules if isinstance(rules, (list, tuple)) else ()):
         rule_name = rule.get("name") if isinstance(rule, Mapping) else None
         if isinstance(rule_name, str) and len(rule_name) > most:
-            given = "a secret value" if "extra_rules" in hidden else shown(rule_name)
+            given = "a secret value" if "extra_rules" in secret_settings else format_value(rule_name)
             yield (
-                f"{named('extra_rules')}[{index}].name must be at most {most} characters in the component {name}, as "
-                f"the name of a rule of EventBridge has at most {LONGEST_RULE_NAME}, got {given}"
+                f"{format_key('extra_rules')}[{index}].name must be at most {most} characters in the component {name}, "
+                f"as the name of a rule of EventBridge has at most {LONGEST_RULE_NAME}, got {given}"
             )

@@ -8,9 +8,9 @@ import pulumi
 
 from ..iam_policies import Statement, fed_by_rules, write_function_policy
 from ..remediation import permissions
-from .checks import Naming, known_texts
+from .checks import KeyFormatter, known_strings
+from .declarations import ARN_LISTS
 from .name_lengths import ADDED_BY_PULUMI
-from .remediation import LISTS_OF_ARNS
 
 MOST_CHARACTERS = 10_240
 """Of all inline policies of a role, white space not counted
@@ -48,13 +48,13 @@ def require_fitting_policy(policy: str, role: str) -> str:
 
 
 def complain_about_policy_sizes(
-    component: str, args: Mapping[str, Any], named: Naming, hidden: frozenset[str]
+    component: str, args: Mapping[str, Any], format_key: KeyFormatter, secret_settings: frozenset[str]
 ) -> Iterator[str]:
     """Which lists are too long for the policies that a component of this name makes of them.
 
     The lists have been checked by themselves before. Entries that are known only later are left to the deployment.
     """
-    lists = {setting: list(known_texts(args.get(setting, []))) for setting in LISTS_OF_ARNS}
+    lists = {setting: list(known_strings(args.get(setting, []))) for setting in ARN_LISTS}
     place = _find_place(lists)
     for setting, role in _DEMO.items():
         if args.get("demo") is True:
@@ -63,14 +63,18 @@ def complain_about_policy_sizes(
         characters = count_characters(_write_policy(step, component, place, lists, args.get("kms_key_arn")))
         if characters > MOST_CHARACTERS:
             longest, *others = sorted(settings, key=lambda setting: -sum(map(len, lists[setting])))
-            together = f", with {' and '.join(map(named, others))}," if others else ""
-            given = "a secret value" if not hidden.isdisjoint(settings) else characters
+            together = f", with {' and '.join(map(format_key, others))}," if others else ""
+            given = "a secret value" if not secret_settings.isdisjoint(settings) else characters
             limit = f"at most {MOST_CHARACTERS} characters as a role's policy holds them"
-            yield f"{named(longest)} must be{together} {limit}, got {given}"
+            yield f"{format_key(longest)} must be{together} {limit}, got {given}"
 
 
 def complain_about_queue_policy(
-    component: str, args: Mapping[str, Any], named: Naming, hidden: frozenset[str], region: str | None
+    component: str,
+    args: Mapping[str, Any],
+    format_key: KeyFormatter,
+    secret_settings: frozenset[str],
+    region: str | None,
 ) -> Iterator[str]:
     """Whether the policy of the dead letters holds all rules of a component of this name, the extra ones among them.
 
@@ -83,9 +87,9 @@ def complain_about_queue_policy(
     queue = _write_arn(place, "sqs", _lengthen(component, "events-dead-letters"))
     size = len(fed_by_rules(queue, rules).encode())
     if extra and size > MOST_QUEUE_POLICY_BYTES:
-        given = "a secret value" if "extra_rules" in hidden else size
+        given = "a secret value" if "extra_rules" in secret_settings else size
         limit = f"at most {MOST_QUEUE_POLICY_BYTES} bytes as the policy of their queue names them"
-        yield f"{named('extra_rules')} must be {limit}, got {given}"
+        yield f"{format_key('extra_rules')} must be {limit}, got {given}"
 
 
 def _write_policy(step: str, component: str, place: Sequence[str], lists: Mapping[str, list[str]], key: Any) -> str:

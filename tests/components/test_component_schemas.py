@@ -11,7 +11,7 @@ from pulumi.provider.experimental.analyzer import Analyzer
 
 import components
 from components.rotation_guard import RotationGuard, RotationGuardArgs
-from components.settings.configuration import camel
+from components.settings.setting import to_camel_case
 from local.deploy.stacks import ROOT
 
 
@@ -48,5 +48,5 @@ def test_the_schema_has_every_setting_and_requires_none():
 
     inputs = schema["component_definitions"]["RotationGuard"].inputs
     settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    assert set(inputs) == set(settings) == {camel(name) for name in RotationGuardArgs.__annotations__}
+    assert set(inputs) == set(settings) == {to_camel_case(name) for name in RotationGuardArgs.__annotations__}
     assert [name for name, one in inputs.items() if not one.optional] == []

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from components.rotation_guard import RotationGuardArgs
-from components.settings import configuration
+from components.settings.declarations import SETTINGS as DECLARED
+from components.settings.setting import to_camel_case
 
 from .samples.everything import EVERYTHING
 
@@ -50,10 +51,10 @@ def program(deploy_program):
     def urns(secret=(), **changes):
         settings = {name: value for name, value in {**SETTINGS, **changes}.items() if value is not None}
         config = {
-            f"rotation-guard:{configuration.camel(name)}": value if isinstance(value, str) else json.dumps(value)
+            f"rotation-guard:{to_camel_case(name)}": value if isinstance(value, str) else json.dumps(value)
             for name, value in settings.items()
         }
-        keys = tuple(f"rotation-guard:{configuration.camel(name)}" for name in secret)
+        keys = tuple(f"rotation-guard:{to_camel_case(name)}" for name in secret)
         once = (json.dumps(config, sort_keys=True), keys)
         if once not in made:
             made[once] = {one.urn for one in deploy_program(config, secret_keys=keys).resources}
@@ -66,7 +67,7 @@ def test_every_list_has_entries_here():
     """So that the next list is not forgotten."""
     annotations = RotationGuardArgs.__annotations__
 
-    assert set(LISTS) == {name for name in annotations if configuration._kind(annotations[name]) is list}
+    assert set(LISTS) == {name for name, setting in DECLARED.items() if setting.config_type == "array"}
     assert all(len(entries) >= 3 for entries in LISTS.values())
     assert set(SETTINGS) == set(annotations)
 

@@ -69,7 +69,7 @@ def test_endpoints_are_in_one_account_and_region_wherever_the_stack_is(place):
 def test_a_secret_endpoint_is_not_repeated(placement):
     given = {"subscriptions": [subscribe("sqs"), subscribe("sqs", account="444455556666")]}
 
-    [complaint] = complaints_about(given, hidden=frozenset({"subscriptions"}), placement=placement)
+    [complaint] = complaints_about(given, secret_settings=frozenset({"subscriptions"}), placement=placement)
 
     assert complaint.endswith(", got a secret value")
     assert "444455556666" not in complaint

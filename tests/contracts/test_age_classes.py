@@ -2,12 +2,11 @@
 
 from itertools import product
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.audit.rotation_audit import RotationAudit
-from components.settings.age_classes import MAXIMUM_TEXT, can_match, void, written
+from components.settings.age_classes import MAXIMUM_TEXT, can_match, find_unreachable, to_environment
 from components.settings.validation import complaints_about
 from handlers.environment import RotationCheckSettings
 from local.mocks.recording import deploy
@@ -67,10 +66,10 @@ age_classes = st.one_of(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(age_classes, min_size=1, max_size=5))
-def test_no_class_that_a_secret_gets_into_is_called_void(given_classes):
+def test_no_class_that_a_secret_is_in_is_called_unreachable(given_classes):
     classes = [AgeClass(one["days"], one.get("name"), *tag_of(one)) for one in given_classes]
 
-    refused = dict(void(given_classes, MANAGED))
+    refused = dict(find_unreachable(given_classes, MANAGED))
 
     for secret in SECRETS:
         first = next((index for index, one in enumerate(classes) if one.takes_in(secret)), None)
@@ -82,24 +81,6 @@ def tag_of(one):
     return tag.get("key"), tag.get("value")
 
 
-@pytest.fixture(scope="module")
-def names_of():
-    """Which names each pattern of up to three signs takes in, by the audit's own reading."""
-    patterns = ["".join(signs) for length in (1, 2, 3) for signs in product("ab*?", repeat=length)]
-    return {
-        pattern: {name for name in NAMES if AgeClass(1, name=pattern).takes_in(ListedSecret(name, "arn", {}))}
-        for pattern in patterns
-    }
-
-
-def test_a_class_is_void_exactly_when_the_one_before_it_takes_in_every_name_of_it(names_of):
-    assert len(names_of) == 84
-
-    for wide, narrow in product(names_of, repeat=2):
-        refused = dict(void([{"days": 1, "name": wide}, {"days": 1, "name": narrow}], MANAGED))
-        assert (1 in refused) is (names_of[narrow] <= names_of[wide]), (wide, narrow)
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.text("ab*?[]!-", min_size=1, max_size=6))
 def test_a_pattern_that_is_refused_takes_in_no_name(pattern):
@@ -109,7 +90,7 @@ def test_a_pattern_that_is_refused_takes_in_no_name(pattern):
 
 def test_the_longest_settings_that_are_taken_fit_into_a_functions_environment():
     classes = []
-    while len(written([*classes, longest := {"days": 1, "name": f"{len(classes)}-*"}])) <= MAXIMUM_TEXT:
+    while len(to_environment([*classes, longest := {"days": 1, "name": f"{len(classes)}-*"}])) <= MAXIMUM_TEXT:
         classes.append(longest)
     tag = {"key": "ü" * 128, "value": "ü" * 256}
     given_settings = {"max_age_classes": classes, "managed_tag": tag}

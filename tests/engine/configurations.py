@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.settings.configuration import camel
+from components.settings.setting import to_camel_case
 from tests.components.samples.everything import EVERYTHING
 
 REGION = "eu-west-1"
@@ -16,7 +16,7 @@ CONFIGURATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "prod": ("prod", {"deletionProtection": False}),
     "everything": (
         "prod",
-        {**{camel(name): value for name, value in EVERYTHING.items()}, "powertoolsLayerArn": LAYER},
+        {**{to_camel_case(name): value for name, value in EVERYTHING.items()}, "powertoolsLayerArn": LAYER},
     ),
 }
 """A configuration -> the stack whose file it begins with, and what it sets instead."""

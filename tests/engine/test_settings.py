@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings.configuration import camel
+from components.settings.setting import to_camel_case
 from tests.components.samples.everything import EVERYTHING
 from tests.engine.configurations import LAYER
 from tests.engine.harness import ROOT, Outcome
@@ -24,7 +24,6 @@ CHANGES = {
     "maxAgeClasses": "update Function",
     "warnDays": "update Function",
     "stuckHours": "update Function",
-    "missedHours": "update Function",
     "managedTag": "update Function",
     "subscriptions": "create TopicSubscription, delete TopicSubscription, create Queue, create QueuePolicy, "
     "create MetricAlarm, update CompositeAlarm, update Dashboard",
@@ -37,8 +36,6 @@ CHANGES = {
     "logRetentionDays": "update LogGroup",
     "remediationMode": NEW_STEP,
     "settleMinutes": "update Function",
-    "retryBaseMinutes": "update Function",
-    "retryCapMinutes": "update Function",
     "maxRetries": "update Function",
     "breakerThreshold": "update Function",
     "maxActionsPerHour": "update Function",
@@ -46,10 +43,8 @@ CHANGES = {
     "changeWindow": "update Function",
     "probeFunctions": NEW_STEP,
     # Without a probe, a restart or a retry there is nothing to tell these to.
-    "probeTimeoutSeconds": "",
     "rotationFunctions": "",
     "restartRoleArns": "",
-    "restartDebounceSeconds": "",
     "restartTimeoutMinutes": "",
     "restartTargets": NEW_STEP,
     "runbookUrl": "update Function, update StateMachine, update MetricAlarm, update CompositeAlarm, update Dashboard",
@@ -69,10 +64,9 @@ FITTING: dict[str, Any] = {
     "powertoolsLayerArn": LAYER,
     # Beside the other settings of the prod stack.
     "deadLetterRetentionDays": 10,
-    "retryCapMinutes": 30,
     "deletionProtection": True,
 }
-VALUES = {camel(name): value for name, value in EVERYTHING.items()} | FITTING
+VALUES = {to_camel_case(name): value for name, value in EVERYTHING.items()} | FITTING
 DEMO = ("Secret", "SecretVersion", "SecretRotation", "Parameter")
 GO_WITH_THEIR_SETTING = {
     # The only subscription that has dead letters, and the topic that a customer key brings.
@@ -100,6 +94,8 @@ def stack(new_stack):
 
 
 def test_every_setting_is_changed_here():
+    missing = sorted(set(SETTINGS) - set(CHANGES))
+    assert not missing, f"add what a change of {', '.join(missing)} changes to CHANGES in tests/engine/test_settings.py"
     assert set(CHANGES) == set(VALUES) == set(SETTINGS)
 
 

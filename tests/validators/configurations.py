@@ -5,34 +5,20 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from components.settings.configuration import camel
+from components.settings.checks import IntegerBetween
+from components.settings.declarations import SETTINGS
+from components.settings.setting import to_camel_case
+from components.settings.stack import LOG_RETENTION_DAYS
 from local.mocks.recording import Recording, deploy_program, stack_config
 from tests.components.samples.everything import EVERYTHING
 
 _HERE = "eu-west-1:111122223333"
 FILTER = {"severity": ["OUTAGE", {"prefix": "AT"}], "owner": [{"anything-but": ["nobody"]}]}
-LIMITS: Mapping[str, tuple[Any, Any]] = {
-    "schedule_flexible_minutes": (0, 1440),
-    "max_age_days": (0, 3650),
-    "warn_days": (0, 3650),
-    "stuck_hours": (1, 8760),
-    "missed_hours": (1, 8760),
-    "max_overdue": (0, 500_000),
-    "queue_retention_days": (1, 14),
-    "dead_letter_retention_days": (1, 14),
-    "history_days": (0, 3650),
-    "log_retention_days": (1, 3653),
-    "settle_minutes": (0, 1440),
-    "retry_base_minutes": (1, 1440),
-    "retry_cap_minutes": (1, 1440),
-    "max_retries": (0, 10),
-    "breaker_threshold": (1, 100),
-    "max_actions_per_hour": (0, 50),
-    "reserved_concurrency": (0, 100),
-    "probe_timeout_seconds": (1, 30),
-    "restart_debounce_seconds": (0, 3600),
-    "restart_timeout_minutes": (1, 4320),
-}
+LIMITS: Mapping[str, tuple[int, int]] = {
+    name: (setting.check.low, setting.check.high)
+    for name, setting in SETTINGS.items()
+    if isinstance(setting.check, IntegerBetween)
+} | {"log_retention_days": (min(LOG_RETENTION_DAYS), max(LOG_RETENTION_DAYS))}
 """A setting -> the least and the most that it may be."""
 _SUBSCRIPTIONS = [
     {"topic": "failures", "protocol": "http", "endpoint": "http://example.com/hook"},
@@ -88,10 +74,13 @@ _SETTINGS: Mapping[str, tuple[str | None, Mapping[str, Any]]] = {
     "defaults": (None, {}),
     "dev": ("dev", {}),
     "prod": ("prod", {}),
-    "everything": ("prod", {camel(name): value for name, value in EVERYTHING.items()}),
-    "least": ("dev", {camel(name): least for name, (least, _) in LIMITS.items()}),
+    "everything": ("prod", {to_camel_case(name): value for name, value in EVERYTHING.items()}),
+    "least": ("dev", {to_camel_case(name): least for name, (least, _) in LIMITS.items()}),
     # A run every other day: the window of a schedule has to be over before the next run.
-    "most": ("dev", {camel(name): most for name, (_, most) in LIMITS.items()} | {"scheduleExpression": "rate(2 days)"}),
+    "most": (
+        "dev",
+        {to_camel_case(name): most for name, (_, most) in LIMITS.items()} | {"scheduleExpression": "rate(2 days)"},
+    ),
     "subscriptions": ("prod", {"subscriptions": _SUBSCRIPTIONS}),
     "extra-rules": ("prod", {"extraRules": EXTRA_RULES}),
     "notify": ("dev", {"remediationMode": "notify"}),

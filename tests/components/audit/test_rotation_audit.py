@@ -184,7 +184,7 @@ def test_the_status_has_a_sparse_index_of_what_needs_someone(audit):
         ({}, {"MAX_AGE_CLASSES": "[]", "HISTORY_MODE": "everyRun", "PERIOD_SECONDS": "3600"}),
         ({"max_age_days": 0}, {"MAX_AGE_DAYS": "0"}),
         ({"warn_days": 0}, {"WARN_DAYS": "0"}),
-        ({"stuck_hours": 1, "missed_hours": 2}, {"STUCK_HOURS": "1", "MISSED_HOURS": "2"}),
+        ({"stuck_hours": 1}, {"STUCK_HOURS": "1", "MISSED_HOURS": "1"}),
         ({"history": "changes"}, {"HISTORY_MODE": "changes"}),
         ({"history_days": 0}, {"HISTORY_DAYS": "0"}),
         ({"managed_tag": {"key": "audit", "value": ""}}, {"MANAGED_TAG_KEY": "audit", "MANAGED_TAG_VALUE": ""}),

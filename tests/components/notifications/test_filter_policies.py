@@ -104,7 +104,7 @@ def test_only_the_filter_of_a_body_is_nested(scope, accepted):
 def test_what_a_secret_filter_policy_holds_is_not_repeated():
     given = {"subscriptions": [subscription(filter_policy={"key": [{"hidden-word": 1}]})]}
 
-    [complaint] = complaints_about(given, hidden=frozenset({"subscriptions"}))
+    [complaint] = complaints_about(given, secret_settings=frozenset({"subscriptions"}))
 
     assert complaint.endswith(", got a secret value")
     assert "hidden-word" not in complaint

@@ -8,7 +8,7 @@ from pulumi_aws import ssm
 
 from components.release import resolve_runbook
 from components.remediation.remediation import Remediation
-from components.settings.configuration import camel
+from components.settings.setting import to_camel_case
 
 MACHINE, TABLE = "aws:sfn/stateMachine:StateMachine", "aws:dynamodb/table:Table"
 FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
@@ -25,21 +25,17 @@ SERVICE, DOCUMENT = f"arn:aws:ecs:{HERE}:service/shop/orders", f"arn:aws:ssm:{HE
 ROLE_ARN = "arn:aws:iam::111122223333:role/automation"
 EVERYTHING = {
     **TOPICS,
-    "mode": "repair",
+    "remediation_mode": "repair",
     "settle_minutes": 1,
-    "retry_base_minutes": 2,
-    "retry_cap_minutes": 3,
     "max_retries": 4,
     "breaker_threshold": 5,
     "max_actions_per_hour": 7,
     "reserved_concurrency": 4,
     "change_window": {"start": "22:00", "end": "04:00"},
     "probe_functions": [PROBE],
-    "probe_timeout_seconds": 20,
     "rotation_functions": [ROTATION],
     "restart_targets": [SERVICE, API, DOCUMENT],
     "restart_role_arns": [ROLE_ARN],
-    "restart_debounce_seconds": 9,
     "restart_timeout_minutes": 10,
     "runbook_url": "https://example.com/runbook",
     "history_days": 12,
@@ -71,9 +67,9 @@ def told(recording, step):
     ("given", "more"),
     [
         ({}, set()),
-        ({"mode": "notify"}, set()),
-        ({"mode": "retry"}, {"retry"}),
-        ({"mode": "repair"}, {"retry", "move"}),
+        ({"remediation_mode": "notify"}, set()),
+        ({"remediation_mode": "retry"}, {"retry"}),
+        ({"remediation_mode": "repair"}, {"retry", "move"}),
         ({"probe_functions": [PROBE]}, {"probe"}),
         ({"restart_targets": [SERVICE]}, {"restart", "watch"}),
         ({"rotation_functions": [ROTATION], "restart_role_arns": [ROLE_ARN]}, set()),
@@ -137,8 +133,8 @@ def test_unless_it_is_asked_for_no_concurrency_is_reserved(deploy, given):
 def test_what_is_waited_for_is_what_was_set(full):
     states = json.loads(full.named(MACHINE, "mend").inputs["definition"])["States"]
 
-    assert states["Debounce"]["Seconds"] == 9
-    assert states["Probe"]["TimeoutSeconds"] == 3 * 20 + 10 + 10
+    assert states["Debounce"]["Seconds"] == 60
+    assert states["Probe"]["TimeoutSeconds"] == 3 * 10 + 10 + 10
     assert functions_of(full)["probe"]["timeout"] == 3 * 20 + 10
     assert [rule for rule in states["Watched"]["Choices"] if rule.get("NumericGreaterThanEquals") == 40]
 
@@ -211,7 +207,7 @@ def test_the_kill_switch_says_go_until_somebody_stops_it_and_no_deployment_sets_
 
     assert (switch.inputs["type"], switch.inputs["value"]) == ("String", "go")
     # A single property that is not ignored makes the provider send the value that was deployed.
-    properties = {camel(name) for name in _properties_of(ssm.Parameter)}
+    properties = {to_camel_case(name) for name in _properties_of(ssm.Parameter)}
     assert {"value", "valueWo", "insecureValue", "description", "tags", "name", "region"} < properties
     assert properties - set(switch.ignore_changes) == set()
     assert told(plain, "decide")["KILL_SWITCH_PARAMETER_NAME"] == switch.outputs["name"]
@@ -244,13 +240,13 @@ def test_each_step_is_told_what_was_set(full):
         "REMEDIATION_MODE": "repair",
         "PROBE_FUNCTIONS": json.dumps([PROBE]),
     }
-    assert told(full, "probe") == {"PROBE_TIMEOUT_SECONDS": "20"}
+    assert told(full, "probe") == {"PROBE_TIMEOUT_SECONDS": "10"}
     assert told(full, "decide") == {
         **table,
         **switch,
         "MAX_RETRIES": "4",
-        "RETRY_BASE_MINUTES": "2",
-        "RETRY_CAP_MINUTES": "3",
+        "RETRY_BASE_MINUTES": "5",
+        "RETRY_CAP_MINUTES": "60",
         "BREAKER_THRESHOLD": "5",
         "MAX_ACTIONS_PER_HOUR": "7",
         "CHANGE_WINDOW": json.dumps({"start": "22:00", "end": "04:00"}),

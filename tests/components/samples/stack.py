@@ -14,7 +14,7 @@ GOOD = [
     ("drill", [True, False]),
 ]
 BAD = [
-    ("history_days", "a whole number from 0 to 3650", [*NUMBERS, 3651]),
+    ("history_days", "an integer from 0 to 3650", [*NUMBERS, 3651]),
     ("deletion_protection", "true or false", [None, 0, 1, "true", "", []]),
     ("log_retention_days", "one of 1, 3, 5, 7", [*NUMBERS[:1], *NUMBERS[2:], 0, 2, 91, 3650]),
     (

@@ -46,7 +46,7 @@ JUNK = [
 """What hardly any setting takes."""
 FAR_TOO_DEEP = {"detail": {"state": DEEP}}
 NUMBERS = [-1, 1.0, 2.5, "1", None, True, [], {}, 10**30, float("nan"), ARABIC_7]
-"""What no setting takes that is a whole number."""
+"""What no setting takes that is an integer."""
 
 
 def without(mapping, *names):

@@ -12,7 +12,7 @@ def test_a_class_that_no_secret_gets_into_is_refused_with_why():
 
     assert complaints_about({"max_age_classes": [elsewhere, everything, some]}) == [
         'max_age_classes[2] must be a class that a secret can get into, got {"days": 7, "name": "prod/*"}: '
-        "the class [1] before it takes in the same secrets"
+        "class [1] includes the same secrets and comes first"
     ]
     given = {"max_age_classes": [elsewhere], "managed_tag": {"key": "audit", "value": "yes"}}
     assert complaints_about(given) == [
@@ -37,7 +37,7 @@ def test_a_complaint_about_classes_repeats_nothing_that_is_secret(secret):
         "managed_tag": {"key": "s3cr3t", "value": "yes"},
     }
 
-    complaints = complaints_about(given, hidden=frozenset({secret}))
+    complaints = complaints_about(given, secret_settings=frozenset({secret}))
 
     assert len(complaints) == 2
     for complaint in complaints:

@@ -101,7 +101,7 @@ def test_where_the_stack_has_names_of_its_own_kind_pulumi_adds_nothing_that_is_k
 def test_a_secret_rules_name_is_not_repeated():
     given = {"extra_rules": [rule(name="r" * 20)]}
 
-    [complaint] = complaints_about(given, component="n" * 30, hidden=frozenset({"extra_rules"}))
+    [complaint] = complaints_about(given, component="n" * 30, secret_settings=frozenset({"extra_rules"}))
 
     assert complaint.endswith(", got a secret value")
 

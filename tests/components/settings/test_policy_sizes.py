@@ -48,7 +48,7 @@ def test_a_list_may_be_as_long_as_the_policy_that_it_ends_in(deploy, setting, ma
     most = find_most(setting, make, **given)
     assert most > 50
 
-    topics = {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC, "mode": "repair"}
+    topics = {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC, "remediation_mode": "repair"}
     fewer, fits = (
         written(deploy(Remediation, "rotation-guard-remediation", {**topics, **given, setting: make(count)}), step)
         for count in (most - 1, most)
@@ -71,7 +71,7 @@ def test_a_list_may_be_as_long_as_the_policy_that_it_ends_in(deploy, setting, ma
 )
 def test_a_list_that_does_not_fit_is_refused(setting, make, limit):
     [complaint] = complaints_about({setting: make(300)})
-    [hidden] = complaints_about({setting: make(300)}, hidden=frozenset({setting}))
+    [hidden] = complaints_about({setting: make(300)}, secret_settings=frozenset({setting}))
 
     assert complaint.startswith(f"{setting}{limit}")
     assert int(complaint.rpartition(" ")[2]) > QUOTA

@@ -3,34 +3,12 @@
 import pulumi
 import pytest
 
-from components.remediation.remediation import RemediationArgs
-from components.settings.remediation import LISTS_OF_ARNS, REMEDIATION_CHECKS
+from components.settings.declarations import ARN_LISTS
 from components.settings.validation import complaints_about
 from tests.components.samples.remediation import FUNCTION, SERVICE
 
 
-@pytest.mark.parametrize(
-    ("base", "cap", "refused"), [(5, 5, False), (6, 5, True), (61, None, True), (60, None, False), (None, 4, True)]
-)
-def test_the_cap_of_the_backoff_is_no_less_than_where_it_begins(base, cap, refused):
-    given = {"retry_base_minutes": base, "retry_cap_minutes": cap}
-
-    complaints = complaints_about({name: value for name, value in given.items() if value is not None})
-    assert [one.partition(", ")[0] for one in complaints] == (
-        ["retry_cap_minutes must be at least retry_base_minutes"] if refused else []
-    )
-
-
-@pytest.mark.parametrize("secret", ["retry_base_minutes", "retry_cap_minutes"])
-def test_a_secret_number_of_minutes_is_not_repeated(secret):
-    given = {"retry_base_minutes": 13, "retry_cap_minutes": 12}
-
-    [complaint] = complaints_about(given, hidden=frozenset({secret}))
-
-    assert {name for name, value in given.items() if str(value) in complaint} == set(given) - {secret}
-
-
-@pytest.mark.parametrize("setting", LISTS_OF_ARNS)
+@pytest.mark.parametrize("setting", ARN_LISTS)
 def test_arns_in_a_list_may_be_known_only_later(setting):
     later = [pulumi.Output.from_input("anything"), pulumi.Output.from_input("anything")]
 
@@ -45,7 +23,7 @@ def test_two_lists_that_fit_each_but_not_together_are_refused_by_the_longer_one(
     [complaint] = complaints_about({"probe_functions": probes, "restart_targets": targets})
     assert complaint.startswith("restart_targets must be, with probe_functions, at most 3000 characters as a function")
     [hidden] = complaints_about(
-        {"probe_functions": probes, "restart_targets": targets}, hidden=frozenset({"probe_functions"})
+        {"probe_functions": probes, "restart_targets": targets}, secret_settings=frozenset({"probe_functions"})
     )
     assert hidden.endswith(", got a secret value")
 
@@ -58,7 +36,3 @@ def test_a_window_is_checked_field_by_field():
         "change_window.end",
         "change_window.days",
     ]
-
-
-def test_every_setting_of_the_component_but_its_mode_is_called_as_the_stack_calls_it():
-    assert set(REMEDIATION_CHECKS) - {"remediation_mode"} <= set(RemediationArgs.__annotations__)

@@ -41,7 +41,7 @@ def test_a_flexible_window_is_not_longer_than_the_period(expression, minutes, mo
 def test_the_secret_one_of_them_is_not_repeated(secret):
     given = {"schedule_expression": "rate(7 minutes)", "schedule_flexible_minutes": 613}
 
-    [complaint] = complaints_about(given, hidden=frozenset({secret}))
+    [complaint] = complaints_about(given, secret_settings=frozenset({secret}))
 
     assert "a secret value" in complaint
     assert ("7" if secret == "schedule_expression" else "613") not in complaint

@@ -6,8 +6,11 @@ import pulumi
 import pytest
 
 from components.rotation_guard import RotationGuardArgs
+from components.settings.declarations import REMOVED, SETTINGS
+from components.settings.setting import to_camel_case
 from components.settings.validation import InvalidSettings, complaints_about, refuse_invalid
 from tests.components.samples import audit, messages, remediation, stack
+from tests.components.samples.everything import EVERYTHING
 from tests.components.samples.messages import rule
 from tests.components.samples.wrong import JUNK
 
@@ -25,11 +28,32 @@ def each(table):
     ]
 
 
-def test_every_setting_has_good_and_bad_values_here():
-    settings = list(RotationGuardArgs.__annotations__)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_setting_has_good_and_bad_values_here(setting):
+    for kind, samples in (("good", GOOD), ("bad", BAD)):
+        assert setting in [name for name, *_ in samples], (
+            f"{setting} has no {kind} values: add some to a file of tests/components/samples"
+        )
 
-    assert sorted(setting for setting, _ in GOOD) == sorted(settings)
-    assert {setting for setting, _, _ in BAD} == set(settings)
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_setting_has_another_value_than_its_default(setting):
+    assert setting in EVERYTHING, f"{setting} has no other value: add one to tests/components/samples/everything.py"
+    assert EVERYTHING[setting] != SETTINGS[setting].default
+
+
+def test_samples_are_about_settings_that_exist():
+    assert {name for name, *_ in (*GOOD, *BAD)} | set(EVERYTHING) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("removed", REMOVED)
+def test_a_setting_of_an_earlier_release_is_refused_with_what_applies_instead(removed):
+    assert removed not in SETTINGS
+    [complaint] = complaints_about({removed: 1})
+    [of_a_configuration] = complaints_about({removed: 1}, to_camel_case)
+
+    assert complaint == f"{removed} is no longer a setting: {REMOVED[removed]}. Remove it."
+    assert of_a_configuration.startswith(f"{to_camel_case(removed)} is no longer a setting: ")
 
 
 @pytest.mark.parametrize(("setting", "value"), each(GOOD))

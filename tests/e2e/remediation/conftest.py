@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.remediation import remediation, steps
 from local.deploy import deployment
 from tests.e2e.remediation.dependents import TARGETS
 from tests.e2e.remediation.estate import FUNCTIONS
@@ -14,11 +15,7 @@ WAIT_SCALE = 0.01
 """A minute of the workflow's waits takes 0.6 s here."""
 FAST = {
     "settleMinutes": 1,
-    "retryBaseMinutes": 1,
-    "retryCapMinutes": 1,
     "maxRetries": 2,
-    # A function's first call takes a second where others are at work.
-    "probeTimeoutSeconds": 4,
     "rotationFunctions": [FUNCTIONS["rotate"]],
     "probeFunctions": [FUNCTIONS["probe"], FUNCTIONS["hang"], FUNCTIONS["gone"]],
 }
@@ -36,8 +33,6 @@ def repairing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "breakerThreshold": 2,
             "restartTargets": TARGETS,
             "restartTimeoutMinutes": 1,
-            # Long enough for two incidents to want the same, however busy this machine is.
-            "restartDebounceSeconds": 300,
         },
     )
 
@@ -65,7 +60,14 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def _deployed(
     tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any], wait_scale: float = WAIT_SCALE
 ) -> Iterator[World]:
-    stack = deployment.up(tmp_path_factory.mktemp("remediation") / ".local", config=config, wait_scale=wait_scale)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "RETRY_BASE_MINUTES", 1)
+        patch.setattr(steps, "RETRY_CAP_MINUTES", 1)
+        # A function's first call takes a second where others are at work.
+        patch.setattr(steps, "PROBE_SECONDS", 4)
+        # Long enough for two incidents to want the same, however busy this machine is.
+        patch.setattr(remediation, "RESTART_DEBOUNCE_SECONDS", 300)
+        stack = deployment.up(tmp_path_factory.mktemp("remediation") / ".local", config=config, wait_scale=wait_scale)
     try:
         yield World(stack)
     finally:

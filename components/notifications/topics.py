@@ -1,0 +1,3 @@
+"""The topics by their short names."""
+
+TOPICS = ("failures", "remediation", "critical")

@@ -1,0 +1,76 @@
+"""A setting is declared once: what else speaks of it is generated from there, and it reaches whatever uses it."""
+
+from dataclasses import replace
+
+import pytest
+
+from components.rotation_guard import RotationGuard, RotationGuardArgs
+from components.settings.checks import IntegerBetween
+from components.settings.declarations import SETTINGS
+from components.settings.setting import Setting
+from components.settings.validation import complaints_about
+from docs import settings
+from local.mocks.recording import deploy
+from tests.components.samples.everything import EVERYTHING
+
+COMPONENTS = {
+    "audit": "RotationAudit",
+    "demo": "DemoSecrets",
+    "events": "RotationEvents",
+    "notifications": "Notifications",
+    "observability": "Observability",
+    "remediation": "Remediation",
+    "runtime": "RotationAudit",
+    "status": "AuditStatus",
+    "trail": "AuditTrail",
+}
+"""The component that takes a setting, by the name in the declarations; `runtime` is an argument of several."""
+ADDED = Setting("grace_days", "Audit", "int", 3, IntegerBetween(1, 9), "Days of grace, see maxAgeDays", ("audit",))
+
+DECLARED = "  graceDays:\n    type: integer\n    default: 3\n    description: Days of grace, see maxAgeDays (1 to 9).\n"
+
+
+@pytest.fixture(scope="module")
+def guard():
+    return deploy(RotationGuard, "guard", EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("component", "setting"),
+    [(component, setting.name) for setting in SETTINGS.values() for component in setting.used_by],
+)
+def test_a_setting_arrives_at_every_component_that_uses_it(guard, component, setting):
+    [inputs] = [one.inputs for one in guard.of_type(f"rotation-guard:index:{COMPONENTS[component]}")]
+    value = (inputs["runtime"] if component == "runtime" else inputs)[setting]
+
+    # Remediation gets the functions of the demo, too.
+    assert (value[:1] if setting in ("probe_functions", "rotation_functions") else value) == EVERYTHING[setting]
+
+
+def test_every_setting_is_an_argument_of_the_whole_and_is_used():
+    assert list(RotationGuardArgs.__annotations__) == list(SETTINGS)
+    assert [name for name, setting in SETTINGS.items() if not setting.used_by] == ["demo"]  # It adds a component.
+
+
+def test_files_with_generated_parts_are_what_make_docs_writes():
+    assert settings.PROJECT.read_text() == settings.write_project(), "run make docs"
+    sources = dict(settings.write_sources())
+    assert len(sources) == len(settings.SOURCES) + 1
+    for path, text in sources.items():
+        assert path.read_text() == text, f"{path}: run make docs"
+
+
+def test_a_setting_is_added_by_one_entry(monkeypatch):
+    monkeypatch.setitem(SETTINGS, ADDED.name, ADDED)
+
+    assert DECLARED in settings.write_project()
+    assert "| `graceDays` | integer | `3` | Days of grace, see maxAgeDays (1 to 9). |" in settings.write_tables()
+    argument = '    grace_days: NotRequired[int]\n    """Days of grace, see max_age_days. Default: 3."""\n'
+    holding = [path.name for path, text in settings.write_sources() if argument in text]
+    assert holding == ["rotation_guard.py", "rotation_audit.py"]
+    assert complaints_about({"grace_days": 3}) == []
+    assert complaints_about({"grace_days": 10}) == ["grace_days must be an integer from 1 to 9, got 10"]
+
+
+def test_a_description_without_limits_has_none():
+    assert replace(ADDED, check=lambda _, value: iter(())).description == "Days of grace, see maxAgeDays."
