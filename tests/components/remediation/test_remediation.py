@@ -135,7 +135,7 @@ def test_what_is_waited_for_is_what_was_set(full):
 
     assert states["Debounce"]["Seconds"] == 60
     assert states["Probe"]["TimeoutSeconds"] == 3 * 10 + 10 + 10
-    assert functions_of(full)["probe"]["timeout"] == 3 * 20 + 10
+    assert functions_of(full)["probe"]["timeout"] == 3 * 10 + 10
     assert [rule for rule in states["Watched"]["Choices"] if rule.get("NumericGreaterThanEquals") == 40]
 
 
