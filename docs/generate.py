@@ -2,41 +2,42 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
-REMEDIATION = ROOT / "docs" / "remediation.md"
 PATTERN_SYNTAX = ROOT / "rotation_guard" / "domain" / "event_pattern_syntax.py"
 PATTERN_SYNTAX_OF_THE_PACK = ROOT / "policies" / "aws" / "event_pattern_syntax.py"
 """A copy: the pack is published as its folder alone."""
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
-from docs import costs, decision_table, policies_page, settings  # noqa: E402
+from docs import costs, decision_table, diagram, policies_page, settings  # noqa: E402
 from docs.markdown import filled, table  # noqa: E402
 from local.mocks.recording import Recording, deploy_program, stack_config  # noqa: E402
 
 
-def readme() -> str:
-    """The README with its generated parts as they should be."""
-    return filled(
-        README.read_text(),
-        {
-            "settings": settings.write_tables(),
-            "costs": month(),
-            "other costs": write_other_costs(),
-            "permissions": permissions(),
-        },
-    )
+def pages() -> dict[Path, str]:
+    """Every file with generated parts, as it should be."""
+    docs = ROOT / "docs"
+    guards, evidence = decision_table.guards(), decision_table.evidence()
+    return {
+        ROOT / "README.md": _fill(ROOT / "README.md", {"settings": settings.write_overview()}),
+        docs / "settings.md": _fill(docs / "settings.md", {"settings": settings.write_tables()}),
+        docs / "costs.md": _fill(docs / "costs.md", {"costs": month(), "other costs": write_other_costs()}),
+        docs / "permissions.md": _fill(docs / "permissions.md", {"permissions": permissions()}),
+        docs / "remediation.md": _fill(docs / "remediation.md", {"guards": guards, "evidence": evidence}),
+        policies_page.PAGE: policies_page.page(),
+        PATTERN_SYNTAX_OF_THE_PACK: PATTERN_SYNTAX.read_text(),
+        settings.PROJECT: settings.write_project(),
+        **dict(settings.write_sources()),
+        **{docs / name: diagram.draw(colours) for name, colours in diagram.FILES.items()},
+    }
 
 
-def remediation() -> str:
-    """The page of remediation with its generated parts as they should be."""
-    parts = {"guards": decision_table.guards(), "evidence": decision_table.evidence()}
-    return filled(REMEDIATION.read_text(), parts)
+def _fill(page: Path, parts: Mapping[str, str]) -> str:
+    return filled(page.read_text(), parts)
 
 
 def month() -> str:
@@ -93,10 +94,5 @@ def _listed(value: Any) -> list[str]:
 
 
 if __name__ == "__main__":
-    for path, text in settings.write_sources():
-        path.write_text(text)
-    settings.PROJECT.write_text(settings.write_project())
-    README.write_text(readme())
-    REMEDIATION.write_text(remediation())
-    policies_page.PAGE.write_text(policies_page.page())
-    PATTERN_SYNTAX_OF_THE_PACK.write_bytes(PATTERN_SYNTAX.read_bytes())
+    for page, text in pages().items():
+        page.write_text(text)

@@ -32,8 +32,22 @@ END = "    # end settings\n"
 _LINE = 120
 
 
+def write_overview() -> str:
+    """The README's table: the settings of each subject, with their defaults."""
+    rows = [
+        (subject, ", ".join(_write_key(setting) for setting in SETTINGS.values() if setting.subject == subject))
+        for subject in dict.fromkeys(setting.subject for setting in SETTINGS.values())
+    ]
+    return table(("subject", "settings (default)"), rows)
+
+
+def _write_key(setting: Setting) -> str:
+    default = _default(setting)
+    return f"`{setting.key}`" if default == "none" else f"`{setting.key}` ({default})"
+
+
 def write_tables() -> str:
-    """The README's tables of settings, one for each subject."""
+    """The tables of settings in docs/settings.md, one for each subject."""
     subjects = dict.fromkeys(setting.subject for setting in SETTINGS.values())
     return "\n\n".join(f"**{subject}**\n\n{_write_table(subject)}" for subject in subjects)
 

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import itertools
+import re
 
 import pytest
 
@@ -19,12 +20,12 @@ def generate():
     return module
 
 
-def test_the_readme_is_what_make_docs_would_write(generate):
-    assert generate.readme() == generate.README.read_text()
+def test_every_generated_page_is_what_make_docs_would_write(generate):
+    pages = generate.pages()
 
-
-def test_the_page_of_remediation_is_what_make_docs_would_write(generate):
-    assert generate.remediation() == generate.REMEDIATION.read_text()
+    assert ROOT / "README.md" in pages
+    for path, text in pages.items():
+        assert path.read_text() == text, f"{path.relative_to(ROOT)}: run make docs"
 
 
 def test_the_page_of_remediation_decides_as_the_workflow_does(generate):
@@ -45,18 +46,35 @@ def _says(cell, value):
     return listed is not cell.startswith("any but ")
 
 
-def test_the_page_of_policies_is_what_make_docs_would_write(generate):
-    assert generate.policies_page.page() == generate.policies_page.PAGE.read_text()
+def test_every_setting_and_every_role_is_on_its_page(generate):
+    settings, permissions = ((ROOT / "docs" / f"{page}.md").read_text() for page in ("settings", "permissions"))
 
-
-def test_every_setting_and_every_role_is_in_the_readme(generate):
-    text = generate.README.read_text()
-
-    assert text.count("| `scheduleExpression` |") == 1
+    for setting in generate.settings.SETTINGS.values():
+        assert settings.count(f"| `{setting.key}` |") == 1
+        assert f"`{setting.key}`" in (ROOT / "README.md").read_text()
     roles = [role.name for role in generate.deploy_program(generate.stack_config("prod")).of_type("aws:iam/role:Role")]
     assert roles
     for role in roles:
-        assert text.count(f"| `{role}` |") == 1
+        assert permissions.count(f"| `{role}` |") == 1
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())]
+    inside = [(page, link) for page, link in links if not link.startswith(("http", "mailto:", "#"))]
+
+    assert len(inside) > 20
+    for page, link in inside:
+        target, _, heading = link.partition("#")
+        file = page.parent / target
+        assert file.exists(), f"{page.relative_to(ROOT)} links to {link}"
+        if heading and file.suffix == ".md":
+            assert heading in list(map(_anchor, re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE))), link
+
+
+def _anchor(heading):
+    """GitHub's anchor of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def test_the_program_imports_pulumi_and_components_alone_and_has_no_branches():

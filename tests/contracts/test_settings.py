@@ -52,14 +52,6 @@ def test_every_setting_is_an_argument_of_the_whole_and_is_used():
     assert [name for name, setting in SETTINGS.items() if not setting.used_by] == ["demo"]  # It adds a component.
 
 
-def test_files_with_generated_parts_are_what_make_docs_writes():
-    assert settings.PROJECT.read_text() == settings.write_project(), "run make docs"
-    sources = dict(settings.write_sources())
-    assert len(sources) == len(settings.SOURCES) + 1
-    for path, text in sources.items():
-        assert path.read_text() == text, f"{path}: run make docs"
-
-
 def test_a_setting_is_added_by_one_entry(monkeypatch):
     monkeypatch.setitem(SETTINGS, ADDED.name, ADDED)
 
