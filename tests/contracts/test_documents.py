@@ -58,6 +58,14 @@ def test_every_setting_and_every_role_is_on_its_page(generate):
         assert permissions.count(f"| `{role}` |") == 1
 
 
+def test_decisions_are_numbered_without_a_gap_and_superseded_by_ones_that_exist(generate):
+    decisions = list(generate.decision_index.read_decisions())
+
+    assert [decision.number for decision in decisions] == list(range(1, len(decisions) + 1))
+    superseding = {int(decision.status.split()[-1]) for decision in decisions if decision.status != "accepted"}
+    assert superseding <= {decision.number for decision in decisions}
+
+
 def test_links_between_pages_lead_somewhere():
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())]
