@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up down drill report test engine engine-test validate policies bench docs lock format
+.PHONY: help up down drill report check test engine engine-test validate policies bench docs lock format release
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ docs: .venv/ready ## Write the generated parts of the README and docs/ anew
 format: .venv/ready ## Format the sources, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+release: .venv/ready ## Build what a release consists of into dist/, if versions and changelog agree: VERSION=0.2.0
+	@rm -rf dist && mkdir dist
+	@$(BIN)/python -m docs.release_notes '$(VERSION)' > dist/notes.md
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@tar -czf dist/rotation-guard-policies-$(VERSION).tar.gz --exclude venv --exclude __pycache__ policies
 
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 IMPORTED = aws_lambda_powertools boto3 botocore click google grpc hypercorn ministack pulumi rich typer yaml

@@ -1,0 +1,66 @@
+"""One version everywhere, a release that can be made of it, and workflows that run only what was reviewed."""
+
+import re
+
+import pytest
+import yaml
+
+from components.release import VERSION
+from docs.release_notes import read_notes
+from tests.paths import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+CHECKOUT = "actions/checkout@"
+
+
+def read(workflow):
+    # YAML 1.1 reads the key `on` as true.
+    return yaml.safe_load(workflow.read_text())
+
+
+def steps_of(workflow):
+    return [step for job in read(workflow)["jobs"].values() for step in job["steps"]]
+
+
+def test_a_release_of_this_version_could_be_made():
+    assert "First release." in read_notes("0.1.0") if VERSION == "0.1.0" else read_notes(VERSION)
+
+
+def test_a_release_of_another_version_is_refused_with_what_to_change():
+    with pytest.raises(ValueError, match=r"VERSION in components/release.py must be 99.0.0, got "):
+        read_notes("99.0.0")
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_by_commit_and_checkouts_keep_no_credentials(workflow):
+    used = [step for step in steps_of(workflow) if "uses" in step]
+
+    assert used
+    for step in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"]), step["uses"]
+        if step["uses"].startswith(CHECKOUT):
+            assert step["with"]["persist-credentials"] is False
+    # The version is beside it for people, and for tools that update it.
+    assert len(re.findall(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", workflow.read_text(), re.MULTILINE)) == len(used)
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_may_read_at_most_and_jobs_say_what_else_they_need(workflow):
+    assert read(workflow)["permissions"] in ({}, {"contents": "read"})
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_secrets_are_given_to_single_steps(workflow):
+    described = read(workflow)
+    for part in (described, *described["jobs"].values()):
+        assert "secrets." not in str(part.get("env", {}))
+        assert "token" not in str(part.get("env", {})).lower()
+
+
+def test_the_suite_runs_with_the_oldest_python_and_with_that_of_the_functions():
+    [job] = read(ROOT / ".github" / "workflows" / "tests.yml")["jobs"].values()
+    function = (ROOT / "components" / "function.py").read_text()
+
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
+    assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text()
+    assert "python3.13" in function
