@@ -16,5 +16,5 @@ def part(arn: pulumi.Input[str], index: int) -> pulumi.Output[str]:
     return pulumi.Output.from_input(arn).apply(lambda text: text.split(":")[index])
 
 
-PLACE = (ArnPart.PARTITION, ArnPart.REGION, ArnPart.ACCOUNT)
+SCOPE = (ArnPart.PARTITION, ArnPart.REGION, ArnPart.ACCOUNT)
 """The parts that say where something is."""

@@ -181,7 +181,7 @@ def describe_for_alarms(function: Function) -> WatchedFunctionArgs:
 
 
 def _published_layer(arn: Output[str]) -> Output[str]:
-    """The layer as published in the Region that this ARN lies in; raises RunError where there is none."""
+    """The layer as published in the Region of this ARN; raises RunError where there is none."""
     partition, region = (arns.part(arn, part) for part in (arns.ArnPart.PARTITION, arns.ArnPart.REGION))
     return Output.all(partition, region).apply(lambda known: _name_layer(*known))
 
@@ -190,8 +190,7 @@ def _name_layer(partition: str, region: str) -> str:
     account = find_powertools_account(region)
     if account is None:
         raise pulumi.RunError(
-            f"powertools_layer_arn must be given in {region}, where nobody publishes the layer with Powertools, got "
-            "nothing"
+            f"powertools_layer_arn must be given in {region}, where no layer with Powertools is published, got nothing"
         )
     return f"arn:{partition}:lambda:{region}:{account}:layer:{POWERTOOLS_LAYER}"
 

@@ -1,8 +1,8 @@
 """The policy documents of the stack, in one place to be read: pure functions from ARNs to JSON.
 
-The documents of roles say what a function may do, those of queues and topics say who may send; what the steps of
-remediation may do is in `remediation_policies`. The README's table of permissions is generated from them. Adapters
-declare the actions that they use, and a contract test holds the two together.
+The documents of roles say what a function may do, those of queues and topics who may send; what the steps of
+remediation may do is in `remediation/permissions.py`. docs/permissions.md is generated from them. Adapters declare the
+actions that they use, and a contract test compares the two.
 """
 
 import json
@@ -50,7 +50,7 @@ def assumed_by(service: str, condition: Statement | None = None) -> str:
 
 
 def assumed_by_scheduler(account: str, group_arn: str) -> str:
-    """Scheduler may assume the role for schedules of this group in this account, and for nobody else's.
+    """Scheduler may assume the role for schedules of this group in this account only.
 
     The ARN to compare with is the group's, not the schedule's
     (https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html).
@@ -143,7 +143,7 @@ def rotation_check(
 ) -> list[Statement]:
     """Lists secrets and their versions, never a value, and writes what it found to its three tables.
 
-    It looks up what was heard of a secret and whether it has an incident, counts the account's secrets, and tells of
+    It looks up the events of a secret and whether it has an incident, counts the account's secrets, and reports
     rotations that are stuck. ListSecrets and GetMetricStatistics have no resource-level permission
     (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html).
     """
@@ -196,7 +196,7 @@ def schedule(function_arn: str, dead_letters_arn: str, key_arn: str | None) -> l
 def state_machine(
     function_arns: list[str], critical_topic_arn: str, incidents_arn: str, key_arn: str | None
 ) -> list[Statement]:
-    """Invokes its own steps, tells people by itself when one fails for good, once an hour, and logs its errors.
+    """Invokes its own steps, notifies the critical topic at most once an hour when one fails for good, and logs.
 
     Of the incidents' table it may read and write the rows about notices alone
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html).
@@ -232,12 +232,12 @@ def write_function_policy(
     statements: Sequence[Statement], log_group_arn: str, on_failure_arn: str | None, key_arn: str | None
 ) -> str:
     """The policy of a function's role: these statements, and what each function needs besides."""
-    found = [*logging(log_group_arn), *statements]
+    statements_of_role = [*logging(log_group_arn), *statements]
     if on_failure_arn:
-        found += failed_invocations(on_failure_arn)
+        statements_of_role += failed_invocations(on_failure_arn)
     if key_arn:
-        found += encrypted_messages(key_arn, found)
-    return document(*found)
+        statements_of_role += encrypted_messages(key_arn, statements_of_role)
+    return document(*statements_of_role)
 
 
 # --- who may send to a queue or a topic ------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def published_by_roles_and_alarms(topic_arn: str, account_root: str, account: st
 
 
 def published_by_alarms(topic_arn: str, account: str) -> str:
-    """Only alarms of the account publish to this topic, which is unencrypted: nobody can put a notice there.
+    """Only alarms of the account publish to this topic, which is unencrypted: nobody can put a notification there.
 
     (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html)
     """

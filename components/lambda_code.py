@@ -31,8 +31,8 @@ def list_sources(sources: Mapping[str, Path]) -> dict[str, Path]:
     """Each Python source by its path in the archive, sorted; RunError where a folder has none."""
     listed: dict[str, Path] = {}
     for prefix, source in sources.items():
-        found = [source] if source.is_file() else sorted(source.rglob("*.py"))
-        if not found:
+        files = [source] if source.is_file() else sorted(source.rglob("*.py"))
+        if not files:
             raise pulumi.RunError(f"no Python sources in {source}: is rotation-guard installed whole?")
-        listed |= {f"{prefix}/{(path.relative_to(source) if path != source else path.name)}": path for path in found}
+        listed |= {f"{prefix}/{(path.relative_to(source) if path != source else path.name)}": path for path in files}
     return listed

@@ -24,17 +24,17 @@ POWERTOOLS_ACCOUNTS = {
     "us-gov-east-1": "165087284144",
     "us-gov-west-1": "165093116878",
 }
-"""Who publishes it elsewhere, by Region; nobody in the Regions of other partitions that are not here."""
+"""The publisher elsewhere, by Region; Regions of other partitions that are not listed have none."""
 REGIONAL = {
     "powertools_layer_arn": "Lambda takes layers of its own Region alone",
     "kms_key_arn": "queues and topics use keys of their own Region alone",
 }
 """Single ARNs among the settings that tell the stack's Region, each with why."""
-SUBSCRIBED_BY_OWNER = "whoever owns an endpoint elsewhere has to subscribe it"
+SUBSCRIBED_BY_OWNER = "the owner of an endpoint elsewhere has to subscribe it"
 """SNS subscribes a queue or a function of another account for its owner alone
 (https://docs.aws.amazon.com/sns/latest/dg/sns-send-message-to-sqs-cross-account.html)."""
 EMULATOR_ACCOUNT = "000000000000"
-"""Of emulators, in which a stack is tried with the endpoints of its real account; nobody's at AWS."""
+"""Of emulators, in which a stack is tried with the endpoints of its real account; no account at AWS has it."""
 WITH_ARN = ("sqs", "lambda", "application", "firehose")
 """Protocols whose endpoints are resources of an account and a Region."""
 
@@ -69,7 +69,7 @@ def _read_accounts(config: pulumi.Config) -> frozenset[str]:
     account = _read_account(role.get("roleArn")) if isinstance(role, Mapping) else ""
     allowed = config.get_object("allowedAccountIds") or []
     # YAML takes an account without quotes for a number, and drops its zeros.
-    return frozenset([account] if account else (f"{one:0>12}" for one in allowed))
+    return frozenset([account] if account else (f"{account_id:0>12}" for account_id in allowed))
 
 
 def _read_default_tags(config: pulumi.Config) -> frozenset[str]:
@@ -91,7 +91,7 @@ def find_provider(opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResourc
 
 
 def find_region(provider: pulumi.ProviderResource | None, args: Mapping[str, Any]) -> str | None:
-    """The stack's Region: of the provider, or of one of these settings that must be in it; None where neither tells."""
+    """The stack's Region: of the provider, or of one of these settings that must be in it; None if unknown."""
     regions = (_read_place(args.get(setting))[0] for setting in REGIONAL)
     return find_placement(provider).region or next(filter(None, regions), None)
 
@@ -107,7 +107,7 @@ def detects_loops(region: str | None) -> bool:
 
 
 def find_powertools_account(region: str) -> str | None:
-    """Who publishes the layer with Powertools in this Region; None where nobody does."""
+    """The account that publishes the layer with Powertools in this Region; None where there is none."""
     return POWERTOOLS_ACCOUNT if is_commercial(region) else POWERTOOLS_ACCOUNTS.get(region)
 
 
@@ -126,8 +126,8 @@ def complain_about_placement(
     has_layer = args.get("powertools_layer_arn") is not None
     if placement.region and find_powertools_account(placement.region) is None and not has_layer:
         yield (
-            f"{format_key('powertools_layer_arn')} must be given in {placement.region}, where nobody publishes the "
-            "layer with Powertools, got nothing"
+            f"{format_key('powertools_layer_arn')} must be given in {placement.region}, where no layer with "
+            "Powertools is published, got nothing"
         )
     yield from _complain_about_endpoints(
         args.get("subscriptions"), format_key, "subscriptions" in secret_settings, placement

@@ -122,7 +122,7 @@ DEFAULTS: RotationGuardArgs = {}
 
 
 class RotationGuard(pulumi.ComponentResource):
-    """Failed rotations heard, recorded and handled, and every secret's age audited, in one account and Region."""
+    """Records rotation events, repairs failed rotations, audits the age of every secret: in one account and Region."""
 
     function_name: Output[str]
     """The check function."""
@@ -139,15 +139,15 @@ class RotationGuard(pulumi.ComponentResource):
     runs_table_name: Output[str]
     """One row per run."""
     audit_trail_table_name: Output[str]
-    """Every event that was heard."""
+    """Every recorded event."""
     incidents_table_name: Output[str]
     """The incidents, open and closed."""
     failures_topic_arn: Output[str]
     """Every failed rotation, as the whole event in JSON."""
     remediation_topic_arn: Output[str]
-    """What remediation found and did, readable."""
+    """What remediation diagnosed and did, readable."""
     critical_topic_arn: Output[str]
-    """What needs someone now."""
+    """What needs attention now."""
     state_machine_arn: Output[str]
     """The remediation workflow."""
     kill_switch_parameter_name: Output[str]

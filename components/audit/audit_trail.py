@@ -26,7 +26,7 @@ MAXIMUM_RECEIVES = 20
 Messages that can never be recorded use up all receives within seconds.
 """
 BATCH_SIZE = 10
-"""Says of a queue that nothing may be filtered away on the way out of it, to our policies and to whoever reads."""
+"""Marks a queue from which nothing may be filtered, for the policies and for readers."""
 
 
 class AuditTrailArgs(TypedDict):
@@ -112,7 +112,7 @@ class AuditTrail(pulumi.ComponentResource):
                 "handler": "handlers.trail.writer.handler",
                 "description": "Records every rotation event",
                 "statements": Output.all(
-                    *(arns.part(record.arn, index) for index in arns.PLACE),
+                    *(arns.part(record.arn, index) for index in arns.SCOPE),
                     record.arn,
                     events.arn,
                     args.get("status_table_arn"),

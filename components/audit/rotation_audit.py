@@ -64,7 +64,7 @@ class RotationAuditArgs(TypedDict):
     status_table_arn: NotRequired[pulumi.Input[str]]
     """The same table; given with its name."""
     audit_trail_table_name: NotRequired[pulumi.Input[str]]
-    """Where events are recorded, to be held against what is found; nothing is unless given."""
+    """The audit trail, which the audit is reconciled with; no reconciliation unless given."""
     audit_trail_table_arn: NotRequired[pulumi.Input[str]]
     """The same table; given with its name."""
     incidents_table_name: NotRequired[pulumi.Input[str]]
@@ -158,7 +158,7 @@ class RotationAudit(pulumi.ComponentResource):
             opts=child,
         )
         group = scheduler.ScheduleGroup(name, tags=tags, opts=child)
-        partition, region, account = (arns.part(group.arn, index) for index in arns.PLACE)
+        partition, region, account = (arns.part(group.arn, index) for index in arns.SCOPE)
         trail, incidents = args.get("audit_trail_table_arn"), args.get("incidents_table_arn")
         longest = longest_period_seconds(expression)
         check = Function(

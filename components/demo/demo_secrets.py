@@ -41,7 +41,7 @@ DEFAULTS: DemoSecretsArgs = {}
 
 
 class DemoSecrets(pulumi.ComponentResource):
-    """`fresh` and `stale` are audited, `ignored` is not, and `rotating` has a rotation that can be told to fail.
+    """`fresh` and `stale` are audited, `ignored` is not, and `rotating` has a rotation that can be made to fail.
 
     What `rotating` opens is a parameter that holds the hash of one password: its probe looks there.
     """
@@ -93,7 +93,7 @@ class DemoSecrets(pulumi.ComponentResource):
         rotation = self._function(
             name,
             "rotation",
-            "Rotates the demo secret, or breaks where it is told to",
+            "Rotates the demo secret, or fails at the step in its tag",
             database,
             runtime,
             statements(permissions.rotation, rotating.arn, database.arn),

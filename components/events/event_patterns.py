@@ -1,4 +1,4 @@
-"""What the rules listen for, as data: AWS's true event shapes, which differ from those of the tutorials.
+"""The event patterns of the rules: AWS's true event shapes, which differ from those in tutorials.
 
 Secrets Manager reports rotations through CloudTrail as *service events*, with detail-type
 `AWS Service Event via CloudTrail`; a rule that waits for them under `AWS API Call via CloudTrail` never fires
@@ -80,13 +80,13 @@ STUCK_ROTATIONS: Pattern = {
     "source": ["rotation-guard"],
     "detail-type": ["Rotation Stuck"],
 }
-"""What the audit tells of a rotation that is under way for too long, and of which no failure was heard."""
+"""The audit reports a rotation that is in progress for too long, without an event of its failure."""
 
 STALLED_INCIDENTS: Pattern = {
     "source": ["rotation-guard"],
     "detail-type": ["Rotation Incident Stalled"],
 }
-"""What the audit, or the next event of its secret, tells of an incident whose execution has died."""
+"""The audit, or the next event of the secret, reports an incident whose execution has died."""
 
 
 def with_drills(pattern: Pattern) -> Pattern:

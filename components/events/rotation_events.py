@@ -1,4 +1,4 @@
-"""What is heard: rules on the default event bus, their targets, and the dead letters of both."""
+"""Rules on the default event bus, their targets, and the dead letters of both."""
 
 import json
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ RETRY_POLICY: Mapping[str, int] = {"maximum_event_age_in_seconds": 3600, "maximu
 
 
 class ExtraRuleArgs(TypedDict):
-    """Events of another kind, for the same path."""
+    """A rule for other events, with the same targets."""
 
     name: str
     """Short name of the rule, unique among the extra rules."""
     event_pattern: Mapping[str, Any]
     """What to listen for, as EventBridge writes patterns."""
     to: str
-    """`failures` tells people, `audit` records, `both` does both."""
+    """`failures` notifies, `audit` records, `both` does both."""
 
 
 class RotationEventsArgs(TypedDict):
@@ -37,7 +37,7 @@ class RotationEventsArgs(TypedDict):
     audit_queue_arn: pulumi.Input[str]
     """Queue for everything that is recorded."""
     audit_queue_url: pulumi.Input[str]
-    """The same queue, to set its policy: it admits these rules and nobody else."""
+    """The same queue, to set its policy: it admits only these rules."""
     start_function_arn: pulumi.Input[str]
     """Function that starts remediation for what it hears of a rotation."""
     start_function_name: pulumi.Input[str]
@@ -87,7 +87,7 @@ class RotationEvents(pulumi.ComponentResource):
             "service-events": ("What else a rotation reports", event_patterns.OTHER_SERVICE_EVENTS, ("audit",)),
             "api-calls": ("Calls that change a rotation or a version", event_patterns.API_CALLS, ("audit",)),
             "label-updates": ("Labels that moved to another version", event_patterns.LABEL_UPDATES, ("audit",)),
-            # Both ways to hear of a new value: the one needs a trail, the other does not.
+            # Two events report a new value: one needs a trail, the other does not.
             "succeeded": ("Rotations that succeeded", event_patterns.ROTATION_SUCCESSES, ("remediation",)),
             "moved": ("AWSCURRENT moved to another version", event_patterns.NEW_VALUES, ("remediation",)),
         }

@@ -13,7 +13,7 @@ from rotation_guard.domain.event_pattern_syntax import OR, find_fault
 from ..settings.checks import must_be
 
 BODY, ATTRIBUTES = "MessageBody", "MessageAttributes"
-"""What a filter policy can be held against: the fields of a message's body, or its attributes."""
+"""What a filter policy is compared with: the fields of a message's body, or its attributes."""
 READ_BY_PROGRAMS = ("http", "https", "lambda", "sqs", "firehose")
 """Protocols that get notifications as JSON."""
 MOST_KEYS = 5
@@ -96,7 +96,9 @@ def _list_compared_numbers(policy: Mapping[str, Any]) -> Iterator[int | float]:
         if isinstance(value, Mapping):
             yield from _list_compared_numbers(value)
             continue
-        for one in value:
-            operands = one.get("numeric", one.get("anything-but")) if isinstance(one, Mapping) else None
+        for condition in value:
+            operands = (
+                condition.get("numeric", condition.get("anything-but")) if isinstance(condition, Mapping) else None
+            )
             listed = operands if isinstance(operands, (list, tuple)) else [operands]
             yield from (operand for operand in listed if isinstance(operand, int | float))

@@ -2,7 +2,7 @@
 
 SNS answers Subscribe for an endpoint that is subscribed already with the ARN of that subscription, and Pulumi creates
 before it deletes. A subscription whose logical name changes while its endpoint stays is "created" as the one that
-exists and then deleted under its old name: nobody is subscribed any more, and the update reports success. So a name
+exists and then deleted under its old name: no subscription is left, and the update reports success. So a name
 depends on topic, protocol and endpoint alone, not on the order of the list or on what is secret in it.
 """
 
@@ -119,7 +119,7 @@ class RenameCheck:
         names = names if names is not None and len(names) == len(listed) else None
         self.may_have_former_names = names is None
         previous = PreviousList(listed, names, await former.is_secret())
-        endpoints = [await Output.from_input(one["endpoint"]).future() for one in self._subscriptions]
+        endpoints = [await Output.from_input(entry["endpoint"]).future() for entry in self._subscriptions]
         renamed = list(find_renamed(previous, self._subscriptions, endpoints))
         if renamed:
             raise pulumi.RunError(

@@ -1,6 +1,6 @@
 """Alarms of one component: metric alarms that are silent by themselves, and composite alarms that page. For inside use.
 
-A metric alarm pages nobody, since one cause raises several of them. Each belongs to the composite alarm of its subject,
+A metric alarm does not page, since one cause raises several of them. Each belongs to its subject's composite alarm,
 which goes into ALARM with the first and back with the last.
 """
 
@@ -180,13 +180,13 @@ class _Named:
 def describe(meaning: str, runbook: str, heading: str) -> str:
     """The description of an alarm: what it means, and where to read on.
 
-    Of a runbook whose URL leaves too little room the meaning is cut, and at last the heading: a link is of more use.
+    Where the runbook's URL is too long, the meaning is cut, then the heading: the link is more useful.
     """
     link = link_heading(runbook, heading)
     if len(link) > DESCRIPTION_CHARACTERS:
         return runbook
-    room = DESCRIPTION_CHARACTERS - len(link) - 1
-    return f"{meaning[:room]} {link}" if room > 0 else link
+    available = DESCRIPTION_CHARACTERS - len(link) - 1
+    return f"{meaning[:available]} {link}" if available > 0 else link
 
 
 def split(logical_names: Sequence[str], reserved: int = 0) -> list[int]:
@@ -194,11 +194,11 @@ def split(logical_names: Sequence[str], reserved: int = 0) -> list[int]:
 
     `reserved` is the number of alarms that the rule has besides, each in a term of two.
     """
-    room = RULE_CHARACTERS - reserved * 600
+    available = RULE_CHARACTERS - reserved * 600
     sizes, length = [0], 0
     for name in logical_names:
         term = len(name) + _TERM_CHARACTERS
-        if length + term > room or sizes[-1] + 1 > RULE_ALARMS - 2 * reserved:
+        if length + term > available or sizes[-1] + 1 > RULE_ALARMS - 2 * reserved:
             sizes.append(0)
             length = 0
         sizes[-1] += 1

@@ -1,4 +1,4 @@
-"""The dashboard of whoever is on call, as CloudWatch takes it.
+"""The on-call dashboard, as CloudWatch's JSON.
 
 Its structure: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -25,7 +25,7 @@ OUTCOMES = {
     "IncidentsRolledForward": "rolled forward",
     "IncidentsFallenBack": "fallen back",
     "IncidentsEscalated": "escalated",
-    "IncidentsHeld": "held",
+    "IncidentsHeld": "rate limited",
 }
 """The metrics that count how incidents end, and what each counts."""
 GRID_COLUMNS = 24

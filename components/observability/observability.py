@@ -1,4 +1,4 @@
-"""What tells people that the product itself fails: alarms, one page for each cause, and the on-call dashboard."""
+"""Alarms about the product itself, one page for each cause, and the on-call dashboard."""
 
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
@@ -258,7 +258,7 @@ class Observability(pulumi.ComponentResource):
             )
         }
         for ending, metric in ENDINGS.items():
-            # An escalation is told and its execution succeeds: these are for what nobody was told of.
+            # An escalation notifies, and its execution succeeds: these are for failures without a notification.
             causes[f"executions-{ending}"] = self._alarms.watch(
                 f"executions-{ending}",
                 Metric("AWS/States", metric, {"StateMachineArn": self._args["state_machine_arn"]}),
@@ -272,7 +272,7 @@ class Observability(pulumi.ComponentResource):
         return self._alarms.page(
             "remediation-not-acting",
             causes,
-            "Failed rotations may be neither told of nor repaired.",
+            "Failed rotations may be neither reported nor repaired.",
             heading,
             suppressor=throttled,
         )
@@ -320,7 +320,7 @@ class Observability(pulumi.ComponentResource):
         )
 
     def _watch_errors(self, short: str, function: WatchedFunctionArgs, attempts: int) -> cloudwatch.MetricAlarm:
-        """As many errors as one event gets attempts: what a later attempt has repaired rings nobody.
+        """As many errors as one event gets attempts: a success after a retry raises no alarm.
 
         An event that all attempts failed for is a dead letter or a failed execution, and rings as that in any case.
         """

@@ -1,7 +1,7 @@
 """What each step of remediation may do, and no other: pure functions from ARNs to statements, one for each step.
 
-Looking cannot rotate, retrying cannot move labels, moving labels cannot restart anything. What changes a secret is held
-to those whose tag opts in.
+Diagnosing cannot rotate, retrying cannot move labels, moving labels cannot restart anything. What changes a secret is
+limited to those whose tag opts in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _AWS_DOCUMENTS = ("aws", "amazon", "amzn")
 """How the names of documents begin that belong to AWS and to no account
 (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html)."""
 
-Place = Sequence[str]
+ArnScope = Sequence[str]
 """Partition, Region and account."""
 
 
@@ -23,7 +23,7 @@ def start(state_machine_arn: str) -> list[Statement]:
     return [allow("states:StartExecution", state_machine_arn)]
 
 
-def claim(place: Place, incidents_arn: str) -> list[Statement]:
+def claim(place: ArnScope, incidents_arn: str) -> list[Statement]:
     """Opens, extends and takes over incidents, and reads a secret's labels, never a value; reports what is stalled."""
     return [
         allow("secretsmanager:DescribeSecret", all_secrets(*place)),
@@ -41,7 +41,7 @@ def claim(place: Place, incidents_arn: str) -> list[Statement]:
     ]
 
 
-def diagnose(place: Place, incidents_arn: str) -> list[Statement]:
+def diagnose(place: ArnScope, incidents_arn: str) -> list[Statement]:
     """Reads a secret's labels, dates and tags, never a value, and writes down what it saw."""
     return [
         allow(["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"], all_secrets(*place)),
@@ -62,10 +62,10 @@ def decide(incidents_arn: str, kill_switch_arn: str) -> list[Statement]:
     ]
 
 
-def retry(place: Place, incidents_arn: str, rotation_function_arns: Sequence[str]) -> list[Statement]:
+def retry(place: ArnScope, incidents_arn: str, rotation_function_arns: Sequence[str]) -> list[Statement]:
     """Asks for the rotation of secrets whose tag opts in to it, by their schedule and functions as these are.
 
-    AWS asks of whoever rotates a secret to be allowed to invoke its rotation function as well
+    AWS requires the caller of RotateSecret to be allowed to invoke the rotation function as well
     (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
     """
     rotating = allow(
@@ -80,7 +80,7 @@ def retry(place: Place, incidents_arn: str, rotation_function_arns: Sequence[str
     return [rotating, *(functions if rotation_function_arns else []), *_acting(place, incidents_arn)]
 
 
-def move(place: Place, incidents_arn: str) -> list[Statement]:
+def move(place: ArnScope, incidents_arn: str) -> list[Statement]:
     """Moves AWSCURRENT, and no other label, of secrets whose tag opts in to repair."""
     moving = allow(
         "secretsmanager:UpdateSecretVersionStage",
@@ -100,7 +100,7 @@ def end(incidents_arn: str) -> list[Statement]:
 
 
 def restart(
-    place: Place, incidents_arn: str, kill_switch_arn: str, targets: Sequence[str], role_arns: Sequence[str]
+    place: ArnScope, incidents_arn: str, kill_switch_arn: str, targets: Sequence[str], role_arns: Sequence[str]
 ) -> list[Statement]:
     """Restarts the services, functions and documents that are configured, unless the kill switch says stop.
 
@@ -108,38 +108,40 @@ def restart(
     (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html).
     """
     of = _by_service(targets)
-    found = [
+    statements = [
         allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn),
         allow("ssm:GetParameter", kill_switch_arn),
     ]
     if of["ecs"]:
-        found.append(allow(["ecs:DescribeServices", "ecs:UpdateService"], of["ecs"]))
+        statements.append(allow(["ecs:DescribeServices", "ecs:UpdateService"], of["ecs"]))
     if of["lambda"]:
-        found.append(allow(["lambda:GetFunctionConfiguration", "lambda:UpdateFunctionConfiguration"], of["lambda"]))
+        statements.append(
+            allow(["lambda:GetFunctionConfiguration", "lambda:UpdateFunctionConfiguration"], of["lambda"])
+        )
     if of["ssm"]:
         documents = [_document(arn) for arn in of["ssm"]]
-        found.append(allow("ssm:StartAutomationExecution", [*documents, _automations(place)]))
+        statements.append(allow("ssm:StartAutomationExecution", [*documents, _automations(place)]))
     if role_arns:
         passed_to = {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}}
-        found.append(allow("iam:PassRole", list(role_arns), passed_to))
-    return found
+        statements.append(allow("iam:PassRole", list(role_arns), passed_to))
+    return statements
 
 
-def watch(place: Place, incidents_arn: str, targets: Sequence[str]) -> list[Statement]:
+def watch(place: ArnScope, incidents_arn: str, targets: Sequence[str]) -> list[Statement]:
     """Looks whether what was restarted has settled, and can restart nothing."""
     of = _by_service(targets)
-    found = [allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn)]
+    statements = [allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn)]
     if of["ecs"]:
-        found.append(allow("ecs:DescribeServices", of["ecs"]))
+        statements.append(allow("ecs:DescribeServices", of["ecs"]))
     if of["lambda"]:
-        found.append(allow("lambda:GetFunctionConfiguration", of["lambda"]))
+        statements.append(allow("lambda:GetFunctionConfiguration", of["lambda"]))
     if of["ssm"]:
-        found.append(allow("ssm:GetAutomationExecution", _automations(place)))
-    return found
+        statements.append(allow("ssm:GetAutomationExecution", _automations(place)))
+    return statements
 
 
-def notify(place: Place, incidents_arn: str, topic_arns: Sequence[str]) -> list[Statement]:
-    """Publishes notices, puts an event of its own on the default bus, and writes down that it did."""
+def notify(place: ArnScope, incidents_arn: str, topic_arns: Sequence[str]) -> list[Statement]:
+    """Publishes notifications, puts an event on the default bus, and records that it did."""
     return [
         allow("sns:Publish", list(topic_arns)),
         own_events(*place),
@@ -156,8 +158,8 @@ def notify(place: Place, incidents_arn: str, topic_arns: Sequence[str]) -> list[
     ]
 
 
-def _acting(place: Place, incidents_arn: str) -> list[Statement]:
-    """What both kinds of action need: to look first, and to write down before and after."""
+def _acting(place: ArnScope, incidents_arn: str) -> list[Statement]:
+    """What both kinds of action need: to check the secret first, and to record the action before and after."""
     return [
         allow("secretsmanager:DescribeSecret", all_secrets(*place)),
         allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn),
@@ -166,14 +168,14 @@ def _acting(place: Place, incidents_arn: str) -> list[Statement]:
 
 def _with_qualifiers(function_arns: Sequence[str]) -> list[str]:
     """Functions, and their versions and aliases, which a function's own ARN does not take in."""
-    return [one for arn in function_arns for one in (arn, f"{arn}:*")]
+    return [resource for arn in function_arns for resource in (arn, f"{arn}:*")]
 
 
 def _by_service(targets: Sequence[str]) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = {"ecs": [], "lambda": [], "ssm": []}
+    by_service: dict[str, list[str]] = {"ecs": [], "lambda": [], "ssm": []}
     for arn in targets:
-        found[arn.split(":")[2]].append(arn)
-    return found
+        by_service[arn.split(":")[2]].append(arn)
+    return by_service
 
 
 def _document(arn: str) -> str:
@@ -183,6 +185,6 @@ def _document(arn: str) -> str:
     return ":".join([*head, "" if owned_by_aws else account, name])
 
 
-def _automations(place: Place) -> str:
+def _automations(place: ArnScope) -> str:
     partition, region, account = place
     return f"arn:{partition}:ssm:{region}:{account}:automation-execution/*"

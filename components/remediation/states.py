@@ -30,7 +30,7 @@ UNAVAILABLE_ATTEMPTS = 34
 """Retries while Lambda is unavailable: for a quarter of an hour on average, and half an hour at most. Others may use up
 what the account may run at once, and waiting costs nothing."""
 URGENT_ATTEMPTS = 19
-"""The same where somebody is to be told next, or where a step is taken again and again: half as long."""
+"""Half as long, for steps before a notification and steps that run repeatedly."""
 _BACKOFF = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
 
 

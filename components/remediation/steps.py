@@ -1,4 +1,4 @@
-"""The steps of remediation, as data: what each does, what it is told, and what it may do. For inside use."""
+"""The steps of remediation, as data: what each does, its environment, and its permissions. For internal use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
     In mode `notify` nothing exists that could ask for a rotation, and only in mode `repair` what can move a label.
     """
     mode = value_of(args, "remediation_mode")
-    place = [arns.part(incidents.arn, index) for index in arns.PLACE]
+    place = [arns.part(incidents.arn, index) for index in arns.SCOPE]
     table: Environment = {"INCIDENTS_TABLE_NAME": incidents.name}
     kept = to_environment(args, "history_days")
     switch: Environment = {"KILL_SWITCH_PARAMETER_NAME": kill_switch.name}
@@ -64,19 +64,19 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
     restarts = to_environment(args, "restart_targets")
     topics = [args["remediation_topic_arn"], args["critical_topic_arn"]]
 
-    found = {
+    all_steps = {
         "claim": Step(
             "Claims the incident of a failed rotation",
             statements(permissions.claim, place, incidents.arn),
             {**table, **restarts, **to_environment(args, "settle_minutes")},
         ),
         "diagnose": Step(
-            "Looks at the labels of a secret whose rotation failed",
+            "Diagnoses a secret whose rotation failed, by its labels",
             statements(permissions.diagnose, place, incidents.arn),
             {**table, **restarts, **to_environment(args, "remediation_mode", "probe_functions")},
         ),
         "decide": Step(
-            "Decides what is done about a failed rotation",
+            "Decides what to do about a failed rotation",
             statements(permissions.decide, incidents.arn, kill_switch.arn),
             {
                 **table,
@@ -103,35 +103,35 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
         ),
     }
     if mode in ("retry", "repair"):
-        found["retry"] = Step(
+        all_steps["retry"] = Step(
             "Asks for the rotation of a secret again",
             statements(permissions.retry, place, incidents.arn, rotations),
             table,
         )
     if mode == "repair":
-        found["move"] = Step(
+        all_steps["move"] = Step(
             "Moves AWSCURRENT to a version that was proven to work",
             statements(permissions.move, place, incidents.arn),
             table,
         )
     if probes:
-        found["probe"] = Step(
+        all_steps["probe"] = Step(
             "Asks a probe which version of a secret works",
             statements(permissions.probe, probes),
             {"PROBE_TIMEOUT_SECONDS": str(PROBE_SECONDS)},
             PROBE_FUNCTION_SECONDS,
         )
     if targets:
-        found["restart"] = Step(
+        all_steps["restart"] = Step(
             "Restarts what uses a secret that has a new value",
             statements(permissions.restart, place, incidents.arn, kill_switch.arn, targets, roles),
             {**table, **switch},
             RESTART_SECONDS,
         )
-        found["watch"] = Step(
+        all_steps["watch"] = Step(
             "Watches restarts until they settle",
             statements(permissions.watch, place, incidents.arn, targets),
             table,
             RESTART_SECONDS,
         )
-    return found
+    return all_steps

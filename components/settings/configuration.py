@@ -58,7 +58,7 @@ def read(config: pulumi.Config) -> RotationGuardArgs:
 
 
 def _read_texts(namespace: str) -> dict[str, Any]:
-    """Every key of this namespace with its text: also those that nobody declared, which pulumi.Config cannot list."""
+    """Every key of this namespace with its text: including undeclared keys, which pulumi.Config cannot list."""
     everything = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     prefix = f"{namespace}:"
     return {key.removeprefix(prefix): value for key, value in everything.items() if key.startswith(prefix)}

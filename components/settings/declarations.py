@@ -362,7 +362,7 @@ SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _DECLARE
 ARN_LISTS = tuple(name for name, setting in SETTINGS.items() if setting.type == "list[pulumi.Input[str]]")
 """Settings that are lists of ARNs, each of which may be an Output."""
 REMOVED: Mapping[str, str] = {
-    "breaker_window_hours": "failed incidents in a row count, whatever lies between them",
+    "breaker_window_hours": "failed incidents in a row count, however far apart they are",
     "missed_hours": "stuck_hours now covers late rotations too",
     "retry_base_minutes": "the first wait before a retry is now at most 5 minutes",
     "retry_cap_minutes": "a wait before a retry is now at most 60 minutes",

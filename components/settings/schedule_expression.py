@@ -120,10 +120,10 @@ def _values(name: str, field: str, low: int, high: int, names: list[str]) -> lis
         if name not in ("day-of-month", "day-of-week"):
             raise InvalidSchedule(f"'?' cannot stand for {name}")
         return []
-    found: set[int] = set()
+    values: set[int] = set()
     for part in field.split(","):
-        found |= _part(name, part, low, high, names)
-    return sorted(found)
+        values |= _part(name, part, low, high, names)
+    return sorted(values)
 
 
 def _part(name: str, part: str, low: int, high: int, names: list[str]) -> set[int]:

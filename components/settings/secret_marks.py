@@ -1,4 +1,4 @@
-"""Which parts of a setting the stack's own file marks as secret: the engine tells a program only of the whole key.
+"""Which parts of a setting the stack's own file marks as secret: the engine reports only whole keys as secret.
 
 `pulumi config set --secret --path 'subscriptions[1].endpoint'` writes `secure: <ciphertext>` there into
 Pulumi.<stack>.yaml; the engine decrypts it and says that `subscriptions` holds a secret, not where

@@ -17,7 +17,7 @@ from .samples.messages import ROLE, subscription
 
 HERE = Placement("eu-west-1", frozenset({"111122223333"}))
 SUBSCRIPTION, PERMISSION = "aws:sns/topicSubscription:TopicSubscription", "aws:lambda/permission:Permission"
-OWNER = "because whoever owns an endpoint elsewhere has to subscribe it"
+OWNER = "because the owner of an endpoint elsewhere has to subscribe it"
 
 
 def endpoint(protocol, region="eu-west-1", account="111122223333"):
@@ -102,8 +102,7 @@ def test_where_nobody_publishes_powertools_a_layer_has_to_be_given(region, is_pu
         []
         if is_published
         else [
-            f"powertools_layer_arn must be given in {region}, where nobody publishes the layer with Powertools, got "
-            "nothing"
+            f"powertools_layer_arn must be given in {region}, where no layer with Powertools is published, got nothing"
         ]
     )
     own = f"arn:aws-cn:lambda:{region}:111122223333:layer:powertools:1"
