@@ -16,6 +16,7 @@ from rotation_guard.domain.remediation.diagnosis import (
 )
 from rotation_guard.domain.rotation_event import secret_name_of
 from rotation_guard.domain.secret import (
+    DATE_FIELDS,
     DENIED,
     ListedSecret,
     VersionDates,
@@ -38,7 +39,6 @@ _UNREADABLE = {
     "ResourceNotFoundException": UNKNOWN_SECRET,
     **dict.fromkeys(DENIED, UNREADABLE_SECRET),
 }
-_DATES = ("CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate", "DeletedDate")
 
 
 class Secrets:
@@ -140,6 +140,6 @@ def _take_entries(response_dict: dict[str, Any], customized_response_dict: dict[
     answer = json.loads(response_dict["body"])
     entries = answer.pop("SecretList", [])
     for entry in entries:
-        entry |= {key: datetime.fromtimestamp(entry[key], UTC) for key in _DATES if entry.get(key) is not None}
+        entry |= {key: datetime.fromtimestamp(entry[key], UTC) for key in DATE_FIELDS if entry.get(key) is not None}
     customized_response_dict["SecretList"] = entries
     response_dict["body"] = json.dumps(answer).encode()

@@ -6,6 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+DATE_FIELDS = (
+    "CreatedDate",
+    "DeletedDate",
+    "LastAccessedDate",
+    "LastChangedDate",
+    "LastRotatedDate",
+    "NextRotationDate",
+)
+"""The dates in an entry of ListSecrets. Whatever reads such an entry without boto3 converts exactly these; a test
+compares them with botocore's model."""
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
@@ -94,6 +104,8 @@ def parse_secret(entry: Mapping[str, Any]) -> ListedSecret:
             previous = version
     rules = entry.get("RotationRules") or {}
     rotates = _ask_for_rotation(rules)
+    # A date that DATE_FIELDS lacks is a KeyError here, not a number that fails in production alone.
+    dates = {field: read_date(entry.get(field)) for field in DATE_FIELDS}
     return ListedSecret(
         name=entry["Name"],
         arn=entry["ARN"],
@@ -108,11 +120,11 @@ def parse_secret(entry: Mapping[str, Any]) -> ListedSecret:
         rotation_configured=bool(entry.get("RotationLambdaARN") or rotates),
         rotation_period=_read_period(rules),
         longest_gap=_read_longest_gap(rules),
-        last_rotated_at=read_date(entry.get("LastRotatedDate")),
-        next_rotation_at=read_date(entry.get("NextRotationDate")),
-        deleted_at=read_date(entry.get("DeletedDate")),
-        created_at=read_date(entry.get("CreatedDate")),
-        changed_at=read_date(entry.get("LastChangedDate")),
+        last_rotated_at=dates["LastRotatedDate"],
+        next_rotation_at=dates["NextRotationDate"],
+        deleted_at=dates["DeletedDate"],
+        created_at=dates["CreatedDate"],
+        changed_at=dates["LastChangedDate"],
     )
 
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from rotation_guard.domain.audit.age_limits import MOST_DAYS, AgeClass
 from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, AuditSettings, judge
-from rotation_guard.domain.secret import ListedSecret, VersionDates, date_versions, estimate_dates, parse_secret
+from rotation_guard.domain.secret import (
+    DATE_FIELDS,
+    ListedSecret,
+    VersionDates,
+    date_versions,
+    estimate_dates,
+    parse_secret,
+)
 
 # Repeatable, and without a database: a suite that finds something else each time is no bar.
 repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -164,9 +171,8 @@ NONE = [datetime(1, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC), datetim
 @repeatable
 @given(entries, versions, audit_settings, st.sampled_from(NONE), zones)
 def test_a_date_that_stands_for_none_is_as_good_as_none(entry, created, rules, none, zone):
-    names = ("LastRotatedDate", "NextRotationDate", "DeletedDate", "LastChangedDate", "CreatedDate")
-    without = {name: value for name, value in entry.items() if name not in names}
-    written = without | dict.fromkeys(names, none.replace(tzinfo=zone))
+    without = {name: value for name, value in entry.items() if name not in DATE_FIELDS}
+    written = without | dict.fromkeys(DATE_FIELDS, none.replace(tzinfo=zone))
 
     assert found(written, created, rules) == found(without, created, rules)
 

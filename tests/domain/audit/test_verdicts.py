@@ -11,6 +11,7 @@ from rotation_guard.domain.audit.exemptions import read_exemption
 from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, VERDICTS, AuditSettings, judge
 from rotation_guard.domain.ownership import describe_owner, is_rotated_by_owner
 from rotation_guard.domain.secret import (
+    DATE_FIELDS,
     ListedSecret,
     VersionDates,
     date_versions,
@@ -32,7 +33,6 @@ MISTAKES = {
     "no-healthy-branch",
     "unreadable-passed",
 }
-DATES = ("LastRotatedDate", "LastChangedDate", "NextRotationDate", "DeletedDate", "CreatedDate")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = ListedSecret(
     "orders/db", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd", {}, current_version_id="v2"
@@ -44,7 +44,7 @@ LIMIT, UNTIL, WHY, OWNER = (
 
 def told(case):
     """A case of the corpus as the domain is told it: the secret and its dates."""
-    entry = {name: _date(value) if name in DATES and value else value for name, value in case["entry"].items()}
+    entry = {name: _date(value) if name in DATE_FIELDS and value else value for name, value in case["entry"].items()}
     secret = parse_secret(entry)
     if "problem" in case:
         return secret, VersionDates(None, problem=case["problem"])
