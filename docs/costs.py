@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any
 
 from handlers.adapters.items import Item, to_item
-from rotation_guard.domain.audit.reconciliation import KINDS, read_reconciled_state
+from rotation_guard.domain.audit.reconciliation import DISCREPANCY_KINDS, read_reconciled_state
 from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
-from rotation_guard.domain.audit.secret_status import history_row, says_something_new, status_row
+from rotation_guard.domain.audit.secret_status import build_history_row, build_status_row, has_significant_change
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
 from rotation_guard.domain.secret import date_versions, parse_secret
 from rotation_guard.domain.timestamps import to_iso
@@ -48,7 +48,7 @@ CHANGES_A_MONTH = 3
 ATTENTION = 0.05
 """The share of secrets that need someone, whose status is in the index too."""
 SECONDS_A_PAGE, GIGABYTES = 0.2, 0.5
-METRICS = 5 + len(KINDS)
+METRICS = 5 + len(DISCREPANCY_KINDS)
 """Checked, flagged, unknown, complete, lost, and one for each kind of discrepancy."""
 OTHER_METRICS = ("EventsRecorded", "RotationsSucceeded", "IncidentsOpen")
 """What else is written in a month in which nothing goes wrong. A metric is paid for while it has values: each of a
@@ -110,7 +110,9 @@ def written(mode: str) -> Written:
     """The rows of a secret with a healthy rotation, as the product makes them."""
     history, statuses = zip(*_day(), strict=True)
     every_run = mode == EVERY_RUN
-    status_rows = sum(says_something_new(new, before, ages=every_run) for before, new in itertools.pairwise(statuses))
+    status_rows = sum(
+        has_significant_change(new, before, ages=every_run) for before, new in itertools.pairwise(statuses)
+    )
     return Written(
         history_bytes=item_bytes(to_item(history[-1])),
         status_bytes=item_bytes(to_item(statuses[-1])),
@@ -129,8 +131,8 @@ def _day() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for hour in range(-1, 24):
         now = _MIDNIGHT + timedelta(hours=hour, minutes=5)
         finding = judge(secret, dates, AuditSettings(), now)
-        before = status_row(finding, before, read_reconciled_state(before, secret, now), now, None)
-        yield history_row(to_iso(now), before, int(now.timestamp())), dict(before)
+        before = build_status_row(finding, before, read_reconciled_state(before, secret, now), now, None)
+        yield build_history_row(to_iso(now), before, int(now.timestamp())), dict(before)
 
 
 def item_bytes(row: Item) -> int:

@@ -13,7 +13,7 @@ import pytest
 from components.release import resolve_runbook
 from handlers.adapters.audit_runs import Lease
 from handlers.audit import check as rotation_check
-from handlers.audit.completion import Ending
+from handlers.audit.completion import RunResult
 from rotation_guard.domain.audit.run import Progress
 from tests.paths import ROOT
 
@@ -59,7 +59,7 @@ def emitted(monkeypatch, capsys):
             monkeypatch.setattr(rotation_check.metrics.provider, name, variables[key])
         rotation_check.metrics.clear_metrics()
         lease = Lease("run", "holder", 0, datetime(2026, 3, 1, tzinfo=UTC), None, Progress())
-        rotation_check._tell(lease, Ending([], 0, ""), function.outputs["name"])
+        rotation_check._report_completion(lease, RunResult([], 0, ""), function.outputs["name"])
         [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
         return line
 

@@ -81,7 +81,7 @@ def test_the_list_of_date_fields_is_that_of_aws(shape):
 def test_the_audit_decodes_every_date_of_a_listed_secret(answer, parsed):
     answer({"SecretList": [entry_of("SecretListEntry", MADE.timestamp(), Name="orders/db", ARN=ARN)]})
 
-    secrets.Secrets().page(None)
+    secrets.Secrets().list_page(None)
 
     [entry] = parsed
     assert not not_dates(entry, "SecretListEntry")

@@ -8,7 +8,15 @@ import pytest
 
 from rotation_guard.domain.audit.age_limits import AgeClass, find_limit
 from rotation_guard.domain.audit.exemptions import read_exemption
-from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, VERDICTS, AuditSettings, judge
+from rotation_guard.domain.audit.verdicts import (
+    NEEDS_ROTATION,
+    OK,
+    UNKNOWN,
+    VERDICT_NAMES,
+    VERDICTS,
+    AuditSettings,
+    judge,
+)
 from rotation_guard.domain.ownership import describe_owner, is_rotated_by_owner
 from rotation_guard.domain.secret import (
     DATE_FIELDS,
@@ -18,7 +26,7 @@ from rotation_guard.domain.secret import (
     estimate_dates,
     parse_secret,
     read_date,
-    unreadable_dates,
+    refused_dates,
 )
 from tests.paths import EVENTS
 
@@ -85,7 +93,7 @@ def test_the_corpus_holds_every_verdict_and_every_mistake_of_the_public_tools():
 
     assert len(cases) >= 60
     assert {case["mistake"] for case in cases if "mistake" in case} == MISTAKES
-    counts = {name: sum(case["verdict"] == name for case in cases) for name in NAMES}
+    counts = {name: sum(case["verdict"] == name for case in cases) for name in VERDICT_NAMES}
     assert min(counts.values()) >= 3, counts
     assert {case["status"] for case in cases} == {OK, NEEDS_ROTATION, UNKNOWN}
 
@@ -102,7 +110,7 @@ def test_a_secret_of_the_corpus_gets_its_verdict(name):
 
 
 def test_there_are_fifteen_verdicts_in_the_order_in_which_they_are_tried():
-    assert NAMES == (
+    assert VERDICT_NAMES == (
         "pending_deletion",
         "replica",
         "unknown",
@@ -119,7 +127,7 @@ def test_there_are_fifteen_verdicts_in_the_order_in_which_they_are_tried():
         "manual_only",
         "fresh",
     )
-    assert {verdict.name for verdict in VERDICTS} == set(NAMES)
+    assert {verdict.name for verdict in VERDICTS} == set(VERDICT_NAMES)
 
 
 # --- ages ------------------------------------------------------------------------------------------------------------
@@ -169,7 +177,7 @@ def test_a_malformed_limit_tag_is_passed_over_and_told(tag):
     limit = find_limit(tagged(limit=tag), 45, ())
 
     assert limit.days == 45
-    assert limit.problem == f"Its tag {LIMIT} must be a whole number of days from 1 to 3650, got {tag!r}."
+    assert limit.problem == f"Its tag {LIMIT} must be an integer from 1 to 3650, got {tag!r}."
 
 
 def test_a_malformed_limit_tag_gets_attention_wherever_a_limit_plays_a_part():
@@ -183,18 +191,18 @@ def test_a_malformed_limit_tag_gets_attention_wherever_a_limit_plays_a_part():
 def test_a_class_by_tag_and_name_asks_for_both():
     both = AgeClass(7, name="orders/*", tag_key="tier", tag_value="high")
 
-    assert both.takes_in(tagged(tier="high"))
-    assert not both.takes_in(tagged(tier="low"))
-    assert not both.takes_in(replace(tagged(tier="high"), name="search/db"))
+    assert both.matches(tagged(tier="high"))
+    assert not both.matches(tagged(tier="low"))
+    assert not both.matches(replace(tagged(tier="high"), name="search/db"))
     assert str(both) == "name orders/* and tag tier=high"
 
 
-def test_a_class_by_nothing_takes_nobody_in():
-    assert not AgeClass(7).takes_in(SECRET)
+def test_a_class_without_criteria_matches_nothing():
+    assert not AgeClass(7).matches(SECRET)
 
 
 @pytest.mark.parametrize(
-    ("pattern", "takes_in"),
+    ("pattern", "matches"),
     [
         ("*", True),
         ("orders/db", True),
@@ -208,8 +216,8 @@ def test_a_class_by_nothing_takes_nobody_in():
         ("", False),
     ],
 )
-def test_a_class_by_name_compares_its_pattern_with_the_whole_name(pattern, takes_in):
-    assert AgeClass(7, name=pattern).takes_in(SECRET) is takes_in
+def test_a_class_by_name_compares_its_pattern_with_the_whole_name(pattern, matches):
+    assert AgeClass(7, name=pattern).matches(SECRET) is matches
 
 
 def test_a_reason_names_where_the_limit_is_from():
@@ -218,8 +226,8 @@ def test_a_reason_names_where_the_limit_is_from():
     by_class = aged(60, tagged(tier="low"), AuditSettings(classes=classes))
     by_tag = aged(60, tagged(tier="low", limit="50"), AuditSettings(classes=classes))
 
-    assert by_class.reason.endswith("The value in use is 60 days old, within the limit of 90 by its class, tag tier.")
-    assert by_tag.reason == "The value in use is 60 days old; the limit is 50 by its tag."
+    assert by_class.reason.endswith("The value in use is 60 days old, within the limit of 90 (age class: tag tier).")
+    assert by_tag.reason == "The value in use is 60 days old; the limit is 50 (its tag)."
 
 
 # --- exemptions ------------------------------------------------------------------------------------------------------
@@ -293,10 +301,10 @@ def test_what_rests_on_other_dates_than_the_versions_own_says_so():
     rotated = replace(changed, last_rotated_at=NOW - timedelta(days=3), rotation_enabled=True)
 
     assert judge(changed, estimate_dates(changed), AuditSettings(), NOW).reason == (
-        "The value in use may be older than the limit of 30, or not. "
-        "It rests on CreatedDate and LastChangedDate, for want of the version's own date."
+        "It is unknown whether the value in use is older than the limit of 30. "
+        "Based on CreatedDate and LastChangedDate; the version's own date is unknown."
     )
-    assert "It rests on LastRotatedDate" in judge(rotated, estimate_dates(rotated), AuditSettings(), NOW).reason
+    assert "Based on LastRotatedDate" in judge(rotated, estimate_dates(rotated), AuditSettings(), NOW).reason
 
 
 def test_a_secret_without_any_date_is_unknown():
@@ -304,7 +312,7 @@ def test_a_secret_without_any_date_is_unknown():
 
     assert (finding.verdict, finding.reason) == (
         "unknown",
-        "Neither the date of the version nor that of the secret is known.",
+        "The creation dates of the version and of the secret are unknown.",
     )
 
 
@@ -371,7 +379,7 @@ def test_a_version_of_before_the_service_is_old_and_one_of_before_aws_has_no_dat
 
 def refused(hours, **more):
     secret = replace(SECRET, pending_version_id="v3", **more)
-    unread = unreadable_dates("AccessDeniedException")
+    unread = refused_dates("AccessDeniedException")
     assert unread is not None
     dates = replace(unread, pending_since=NOW - timedelta(hours=hours))
     return judge(secret, dates, AuditSettings(), NOW)
@@ -382,8 +390,8 @@ def test_a_rotation_that_was_seen_to_be_under_way_for_long_is_stuck_though_no_ve
 
     assert (finding.verdict, finding.status, finding.attention) == ("rotation_failing", UNKNOWN, True)
     assert finding.reason == (
-        "A rotation is stuck since 2026-02-28 11:00 UTC: version v3 holds AWSPENDING. "
-        "The secret's versions may not be listed: access denied."
+        "A rotation has been stuck since 2026-02-28 11:00 UTC: version v3 holds AWSPENDING. "
+        "The secret's versions could not be listed: access denied."
     )
 
 
