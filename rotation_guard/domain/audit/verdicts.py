@@ -210,7 +210,7 @@ def describe_stuck(secret: ListedSecret, dates: VersionDates) -> str:
 
 
 def _rotation_missed(case: Case) -> str | None:
-    """Rotation is on and NextRotationDate passed more than `missedHours` ago; or its owner rotates it, and its value is
+    """Rotation is on and NextRotationDate passed more than `stuckHours` ago; or its owner rotates it, and its value is
     older than the schedule allows."""
     secret, due, grace = case.secret, case.next_rotation_at, timedelta(hours=case.settings.missed_hours)
     if not secret.rotation_enabled:
