@@ -12,9 +12,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from rotation_guard.domain.audit.reconciliation import DISCREPANCY_KINDS
 from rotation_guard.domain.audit.run import choose_run_id
 from rotation_guard.domain.control_characters import serialize_log_record
+from rotation_guard.domain.metrics import DISCREPANCY_METRICS, MetricName
 
 from ..adapters import (
     audit_runs,
@@ -153,15 +153,18 @@ def _report_completion(lease: Lease, result: RunResult, function_name: str) -> N
         logger.error("the audit is incomplete", extra={"run_id": lease.run_id, "reason": reason})
     if result.count_problem:
         logger.warning("the account's secrets were not counted", extra={"problem": result.count_problem})
-    for name, count in counts.items():
-        metrics.add_metric(f"Secrets{name.capitalize()}", MetricUnit.Count, count)
-    metrics.add_metric("AuditRunsComplete", MetricUnit.Count, int(result.complete))
-    metrics.add_metric("AuditRunsLost", MetricUnit.Count, result.lost)
+    values = {
+        MetricName.SECRETS_CHECKED: progress.checked,
+        MetricName.SECRETS_FLAGGED: progress.flagged,
+        MetricName.SECRETS_UNKNOWN: progress.unknown,
+        MetricName.AUDIT_RUNS_COMPLETE: int(result.complete),
+        MetricName.AUDIT_RUNS_LOST: result.lost,
+        **{name: progress.discrepancies.get(kind, 0) for kind, name in DISCREPANCY_METRICS.items()},
+    }
     if result.open_incidents is not None:
-        metrics.add_metric("IncidentsOpen", MetricUnit.Count, result.open_incidents)
-    for kind in DISCREPANCY_KINDS:
-        name = "".join(word.capitalize() for word in kind.split("_"))
-        metrics.add_metric(f"Discrepancies{name}", MetricUnit.Count, progress.discrepancies.get(kind, 0))
+        values[MetricName.INCIDENTS_OPEN] = result.open_incidents
+    for name, value in values.items():
+        metrics.add_metric(name, MetricUnit.Count, value)
     # All stacks of an account have the same service name, but each its own function name.
     metrics.add_dimension("function_name", function_name)
     # Not the decorator, which warns about an invocation without metrics.

@@ -19,6 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rotation_guard.domain.audit.secret_status import build_prefetched_fields, build_report_fields
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.event_parser import parse_text
+from rotation_guard.domain.metrics import MetricName
 from rotation_guard.domain.rotation_event import (
     SECRETS_MANAGER_SOURCES,
     RotationEvent,
@@ -35,9 +36,9 @@ RESPONSE_SECONDS = 1
 """Reserved for the response."""
 
 _ROTATION_METRICS = {
-    "RotationFailed": "RotationsFailed",
-    "RotationAbandoned": "RotationsFailed",
-    "RotationSucceeded": "RotationsSucceeded",
+    "RotationFailed": MetricName.ROTATIONS_FAILED,
+    "RotationAbandoned": MetricName.ROTATIONS_FAILED,
+    "RotationSucceeded": MetricName.ROTATIONS_SUCCEEDED,
 }
 """The metric of each event that ends a rotation. A retry by AWS counts again."""
 
@@ -104,15 +105,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _report(events: Iterable[tuple[RotationEvent, bool]], failures: Iterable[tuple[SQSRecord, str]]) -> None:
     """Counts and logs the result for each message."""
     for event, is_new in events:
-        metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
+        name = MetricName.EVENTS_RECORDED if is_new else MetricName.EVENTS_REPEATED
+        metrics.add_metric(name, MetricUnit.Count, 1)
         if is_new and event.kind in _ROTATION_METRICS:
             metrics.add_metric(_ROTATION_METRICS[event.kind], MetricUnit.Count, 1)
         if event.secret_arn is None and event.source in SECRETS_MANAGER_SOURCES:
             logger.warning("recorded an event without secret", extra={"kind": event.kind, "identity": event.identity})
-            metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)
+            metrics.add_metric(MetricName.EVENTS_WITHOUT_SECRET, MetricUnit.Count, 1)
     for message, error in failures:
         logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": error})
-        metrics.add_metric("EventsUnrecorded", MetricUnit.Count, 1)
+        metrics.add_metric(MetricName.EVENTS_UNRECORDED, MetricUnit.Count, 1)
 
 
 def _delay_retries(
@@ -152,4 +154,4 @@ def _note_new_values(
         except Exception:
             # The event is recorded, so this error must not fail its message.
             logger.exception("cannot note whose value moved", extra={"secret_arn": event.secret_arn})
-            metrics.add_metric("EventsNotNoted", MetricUnit.Count, 1)
+            metrics.add_metric(MetricName.EVENTS_NOT_NOTED, MetricUnit.Count, 1)
