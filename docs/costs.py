@@ -9,10 +9,11 @@ from functools import cache
 from typing import Any
 
 from handlers.adapters.items import Item, to_item
-from rotation_guard.domain.audit.reconciliation import KINDS, read_reconciled_state
+from rotation_guard.domain.audit.reconciliation import read_reconciled_state
 from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
-from rotation_guard.domain.audit.secret_status import history_row, says_something_new, status_row
+from rotation_guard.domain.audit.secret_status import build_history_row, build_status_row, has_significant_change
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.metrics import AUDIT_RUN_METRICS, HEALTHY_METRICS, PROBLEM_METRICS
 from rotation_guard.domain.secret import date_versions, parse_secret
 from rotation_guard.domain.timestamps import to_iso
 from tests.bench import population
@@ -48,11 +49,6 @@ CHANGES_A_MONTH = 3
 ATTENTION = 0.05
 """The share of secrets that need someone, whose status is in the index too."""
 SECONDS_A_PAGE, GIGABYTES = 0.2, 0.5
-METRICS = 5 + len(KINDS)
-"""Checked, flagged, unknown, complete, lost, and one for each kind of discrepancy."""
-OTHER_METRICS = ("EventsRecorded", "RotationsSucceeded", "IncidentsOpen")
-"""What else is written in a month in which nothing goes wrong. A metric is paid for while it has values: each of a
-dozen others costs as much in a month of trouble."""
 
 _MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -101,7 +97,7 @@ def monthly(secrets: int, written: Written) -> Costs:
         # A new version is dated once.
         secrets_manager=(pages + secrets) * SECRETS_MANAGER_CALL,
         function=pages * SECONDS_A_PAGE * GIGABYTES * LAMBDA_GIGABYTE_SECOND,
-        metrics=METRICS * METRIC,
+        metrics=len(AUDIT_RUN_METRICS) * METRIC,
     )
 
 
@@ -110,7 +106,9 @@ def written(mode: str) -> Written:
     """The rows of a secret with a healthy rotation, as the product makes them."""
     history, statuses = zip(*_day(), strict=True)
     every_run = mode == EVERY_RUN
-    status_rows = sum(says_something_new(new, before, ages=every_run) for before, new in itertools.pairwise(statuses))
+    status_rows = sum(
+        has_significant_change(new, before, ages=every_run) for before, new in itertools.pairwise(statuses)
+    )
     return Written(
         history_bytes=item_bytes(to_item(history[-1])),
         status_bytes=item_bytes(to_item(statuses[-1])),
@@ -129,8 +127,8 @@ def _day() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for hour in range(-1, 24):
         now = _MIDNIGHT + timedelta(hours=hour, minutes=5)
         finding = judge(secret, dates, AuditSettings(), now)
-        before = status_row(finding, before, read_reconciled_state(before, secret, now), now, None)
-        yield history_row(to_iso(now), before, int(now.timestamp())), dict(before)
+        before = build_status_row(finding, before, read_reconciled_state(before, secret, now), now, None)
+        yield build_history_row(to_iso(now), before, int(now.timestamp())), dict(before)
 
 
 def item_bytes(row: Item) -> int:
@@ -170,8 +168,9 @@ def list_other_costs(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     yield f"{composite_alarms} composite alarms at ${COMPOSITE_ALARM:.2f}", _dollars(composite_alarms * COMPOSITE_ALARM)
     yield f"{dashboards} dashboard (3 are free)", _dollars(dashboards * DASHBOARD)
     yield (
-        f"{len(OTHER_METRICS)} metrics of events and incidents, and $0.30 for each that counts trouble, in its month",
-        _dollars(len(OTHER_METRICS) * METRIC),
+        f"{len(HEALTHY_METRICS)} metrics of events and incidents; ${METRIC:.2f} for each of {len(PROBLEM_METRICS)} "
+        "others in a month in which it is emitted",
+        _dollars(len(HEALTHY_METRICS) * METRIC),
     )
     yield "SQS: the polling of one queue; SNS, Scheduler, Step Functions at this size, and a little log", "$0 to $0.50"
 

@@ -13,7 +13,7 @@ PATTERN_SYNTAX_OF_THE_PACK = ROOT / "policies" / "aws" / "event_pattern_syntax.p
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
-from docs import costs, decision_index, decision_table, diagram, policies_page, settings  # noqa: E402
+from docs import audit_page, costs, decision_index, decision_table, diagram, policies_page, settings  # noqa: E402
 from docs.markdown import filled, table  # noqa: E402
 from local.mocks.recording import Recording, deploy_program, stack_config  # noqa: E402
 
@@ -27,6 +27,7 @@ def pages() -> dict[Path, str]:
         docs / "settings.md": _fill(docs / "settings.md", {"settings": settings.write_tables()}),
         docs / "costs.md": _fill(docs / "costs.md", {"costs": month(), "other costs": write_other_costs()}),
         docs / "permissions.md": _fill(docs / "permissions.md", {"permissions": permissions()}),
+        docs / "audit.md": _fill(docs / "audit.md", {"verdicts": audit_page.verdicts()}),
         docs / "remediation.md": _fill(docs / "remediation.md", {"guards": guards, "evidence": evidence}),
         decision_index.PAGE: _fill(decision_index.PAGE, {"decisions": decision_index.write_index()}),
         policies_page.PAGE: policies_page.page(),

@@ -165,7 +165,7 @@ class RotationAudit(pulumi.ComponentResource):
             f"{name}-check",
             {
                 "handler": "handlers.audit.check.handler",
-                "description": "Checks which secrets are overdue for rotation",
+                "description": "Checks which secrets are over their age limit",
                 "statements": Output.all(
                     partition, region, account, audit.arn, status_arn, runs.arn, trail, incidents
                 ).apply(lambda known: iam_policies.rotation_check(*known)),

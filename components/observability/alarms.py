@@ -11,11 +11,11 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
+from rotation_guard.domain.metrics import NAMESPACE, MetricName
+
 from ..function import WatchedFunctionArgs
 from ..release import link_heading
 
-NAMESPACE = "rotation-guard"
-"""Of the metrics that the functions here write."""
 DESCRIPTION_CHARACTERS = 1024
 """(https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)"""
 RULE_CHARACTERS, RULE_ALARMS = 10_240, 100
@@ -37,10 +37,10 @@ class Metric:
     dimensions: Mapping[str, pulumi.Input[str]]
 
 
-def build_own_metric(metric: str, function: WatchedFunctionArgs) -> Metric:
+def build_own_metric(name: MetricName, function: WatchedFunctionArgs) -> Metric:
     """A metric that a function of ours writes, as Powertools names its dimensions."""
     dimensions = {"service": function["service"], "function_name": function["function_name"]}
-    return Metric(NAMESPACE, metric, dimensions)
+    return Metric(NAMESPACE, name.value, dimensions)
 
 
 @dataclass(frozen=True)

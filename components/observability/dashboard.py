@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import pulumi
 
+from rotation_guard.domain.metrics import OUTCOME_METRICS, MetricName
+
 from .alarms import Metric, build_own_metric
 
 CONSOLES = {
@@ -19,15 +21,6 @@ CONSOLES = {
 }
 """The console of each partition; that of the commercial one is documented
 (https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html)."""
-OUTCOMES = {
-    "IncidentsRecoveredByAws": "recovered by AWS",
-    "IncidentsRecoveredByRetry": "recovered by retry",
-    "IncidentsRolledForward": "rolled forward",
-    "IncidentsFallenBack": "fallen back",
-    "IncidentsEscalated": "escalated",
-    "IncidentsHeld": "rate limited",
-}
-"""The metrics that count how incidents end, and what each counts."""
 GRID_COLUMNS = 24
 """(the page above)"""
 _HEIGHT = 6
@@ -102,38 +95,41 @@ def list_charts(args: Mapping[str, Any]) -> list[Chart]:
     if (notices := args.get("undelivered_notices_queue_name")) is not None:
         dead_letters["undelivered notices"] = notices
     return [
-        Chart("Open incidents at each audit", "Maximum", {"open": build_own_metric("IncidentsOpen", check)}),
+        Chart("Open incidents at each audit", "Maximum", {"open": build_own_metric(MetricName.INCIDENTS_OPEN, check)}),
         Chart(
             "Incidents opened, and how they ended",
             "Sum",
             {
-                "opened": build_own_metric("IncidentsOpened", claim),
-                **{outcome: build_own_metric(metric, end) for metric, outcome in OUTCOMES.items()},
-                "resolved": build_own_metric("IncidentsResolved", claim),
+                "opened": build_own_metric(MetricName.INCIDENTS_OPENED, claim),
+                **{
+                    outcome: build_own_metric(name, claim if name == MetricName.INCIDENTS_RESOLVED else end)
+                    for outcome, name in OUTCOME_METRICS.items()
+                    if name != MetricName.INCIDENTS_RESTARTED
+                },
             },
         ),
         Chart(
             "Seconds to recovery",
             "Average",
-            {"from opening to the end": build_own_metric("SecondsToRecovery", end)},
+            {"from opening to the end": build_own_metric(MetricName.SECONDS_TO_RECOVERY, end)},
         ),
         Chart(
             "Rotations",
             "Sum",
             {
-                "failed": build_own_metric("RotationsFailed", writer),
-                "succeeded": build_own_metric("RotationsSucceeded", writer),
+                "failed": build_own_metric(MetricName.ROTATIONS_FAILED, writer),
+                "succeeded": build_own_metric(MetricName.ROTATIONS_SUCCEEDED, writer),
             },
         ),
         Chart(
             "Secrets over their limit, and unknown",
             "Maximum",
             {
-                "overdue": build_own_metric("SecretsFlagged", check),
-                "unknown": build_own_metric("SecretsUnknown", check),
+                "over their limit": build_own_metric(MetricName.SECRETS_FLAGGED, check),
+                "unknown": build_own_metric(MetricName.SECRETS_UNKNOWN, check),
             },
         ),
-        Chart("Complete audits", "Sum", {"complete": build_own_metric("AuditRunsComplete", check)}),
+        Chart("Complete audits", "Sum", {"complete": build_own_metric(MetricName.AUDIT_RUNS_COMPLETE, check)}),
         Chart(
             "Seconds that the oldest message has waited",
             "Maximum",

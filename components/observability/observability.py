@@ -7,6 +7,8 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
+from rotation_guard.domain.metrics import MetricName
+
 from .. import arns
 from ..function import ASYNC_RETRIES, WatchedFunctionArgs
 from ..release import resolve_runbook
@@ -182,14 +184,14 @@ class Observability(pulumi.ComponentResource):
             "writer-errors": self._watch_errors("writer", writer, attempts=3),
             "events-unrecorded": self._alarms.watch(
                 "events-unrecorded",
-                build_own_metric("EventsUnrecorded", writer),
+                build_own_metric(MetricName.EVENTS_UNRECORDED, writer),
                 _REPEATED,
                 "The writer keeps failing to record events.",
                 heading,
             ),
             "events-without-secret": self._alarms.watch(
                 "events-without-secret",
-                build_own_metric("EventsWithoutSecret", writer),
+                build_own_metric(MetricName.EVENTS_WITHOUT_SECRET, writer),
                 Condition(),
                 "An event of Secrets Manager names no secret: remediation and the audit cannot use it.",
                 "an-event-names-no-secret",
@@ -224,7 +226,7 @@ class Observability(pulumi.ComponentResource):
         only_after = {}
         if (window := self._find_audit_window()) is not None:
             period, periods = window
-            complete = build_own_metric("AuditRunsComplete", check)
+            complete = build_own_metric(MetricName.AUDIT_RUNS_COMPLETE, check)
             causes["no-complete-audit"] = self._alarms.watch(
                 "no-complete-audit",
                 complete,
@@ -244,7 +246,7 @@ class Observability(pulumi.ComponentResource):
         return self._alarms.page(
             "audit-not-running",
             causes,
-            "Secrets are not audited: what is overdue since the last complete run is not known.",
+            "Secrets are not audited: it is unknown which have exceeded their limit since the last complete run.",
             heading,
             only_after=only_after,
             suppressor=throttled,
@@ -302,7 +304,7 @@ class Observability(pulumi.ComponentResource):
         meaning = f"More than {limit} secrets are over their maximum age."
         overdue = self._alarms.watch(
             "overdue-secrets",
-            build_own_metric("SecretsFlagged", self._args["check"]),
+            build_own_metric(MetricName.SECRETS_FLAGGED, self._args["check"]),
             # Between two audits nothing is known that was not known before.
             Condition(limit, "Maximum", "GreaterThanThreshold", period=self._find_audit_period(), missing="ignore"),
             meaning,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from rotation_guard.domain.audit.age_limits import MOST_DAYS
+from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS
 
 from . import age_classes, schedule_expression
 from .checks import IntegerBetween, KeyFormatter, check_entries, check_tag, must_be
@@ -44,7 +44,7 @@ def check_age_classes(format_key: KeyFormatter, value: Any) -> Iterator[str]:
         yield from (path + problem for problem in problems)
         if entry is None:
             continue
-        yield from (f"{path}.days{problem}" for problem in IntegerBetween(0, MOST_DAYS)(format_key, entry["days"]))
+        yield from (f"{path}.days{problem}" for problem in IntegerBetween(0, MAX_LIMIT_DAYS)(format_key, entry["days"]))
         if entry.get("name") is None and entry.get("tag") is None:
             yield path + must_be("a class by name, by tag, or by both", dict(entry))
         if entry.get("name") is not None and not age_classes.can_match(entry["name"]):

@@ -7,7 +7,7 @@ tests/components/samples, and say in tests/engine/test_settings.py what a change
 from collections.abc import Mapping
 from typing import Any
 
-from rotation_guard.domain.audit.age_limits import MOST_DAYS
+from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS
 from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
 from rotation_guard.domain.remediation.decisions import Mode
 
@@ -57,7 +57,7 @@ _DECLARED = (
         "Audit",
         "int",
         30,
-        IntegerBetween(0, MOST_DAYS),
+        IntegerBetween(0, MAX_LIMIT_DAYS),
         "Maximum age of a secret's value in days; an older one is over its limit",
         ("audit",),
     ),
@@ -76,7 +76,7 @@ _DECLARED = (
         "Audit",
         "int",
         7,
-        IntegerBetween(0, MOST_DAYS),
+        IntegerBetween(0, MAX_LIMIT_DAYS),
         "Days before its limit from which a value counts as due soon",
         ("audit",),
     ),
@@ -151,7 +151,7 @@ _DECLARED = (
         "Retention",
         "int",
         400,
-        IntegerBetween(0, MOST_DAYS),
+        IntegerBetween(0, MAX_LIMIT_DAYS),
         "Days until rows of the audit, the audit trail and closed incidents expire; 0 keeps them forever",
         ("audit", "remediation", "trail"),
     ),

@@ -1,4 +1,4 @@
-"""The queue that events wait in until they are recorded."""
+"""The queue of events to be recorded."""
 
 from .clients import client
 
@@ -24,10 +24,9 @@ class AuditQueue:
         self._url = url
 
     def delay_retry(self, receipt_handle: str, seconds: int) -> None:
-        """Makes a message visible again after so many seconds from now.
+        """Makes a message visible again after this many seconds.
 
-        With 0 seconds, a message that can never be recorded uses up its receives and is in the dead-letter queue within
-        seconds.
+        With 0 seconds, a message that can never be recorded reaches the dead-letter queue within seconds.
         """
         client("sqs", answers_within=2).change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds

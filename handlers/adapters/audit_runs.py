@@ -1,11 +1,17 @@
-"""The table of runs: who works on one, up to where, and how it ended."""
+"""The table of audit runs: the lease on each, its progress, and its result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from rotation_guard.domain.audit.run import AUDIT, UNKNOWN_WHEN_COMPLETE, Progress, resume, with_findings
+from rotation_guard.domain.audit.run import (
+    AUDIT,
+    UNKNOWN_WHEN_COMPLETE,
+    Progress,
+    restore_discrepancies,
+    restore_progress,
+)
 from rotation_guard.domain.timestamps import to_iso
 
 from .clients import client
@@ -13,15 +19,15 @@ from .items import from_item, to_item
 from .row_updates import update_row
 
 ACTIONS = frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query"})
-_HELD = "holder = :me"
-_STARTABLE = "attribute_not_exists(run_id) OR attribute_exists(finished_at) OR holder = :me OR lease_until < :now"
-_FREE = (
+_IS_HOLDER = "holder = :me"
+_CAN_START = "attribute_not_exists(run_id) OR attribute_exists(finished_at) OR holder = :me OR lease_until < :now"
+_CAN_CONTINUE = (
     "part = :expected AND attribute_not_exists(finished_at) AND "
     "(attribute_not_exists(holder) OR holder = :me OR lease_until < :now)"
 )
-_LOST = "attribute_not_exists(finished_at) AND lease_until < :now"
-_PLACE = ("holder", "lease_until", "next_token", "answered")
-_OUTCOME = (
+_IS_LOST = "attribute_not_exists(finished_at) AND lease_until < :now"
+_LEASE_FIELDS = ("holder", "lease_until", "next_token", "answered")
+_OUTCOME_FIELDS = (
     "finished_at",
     "complete",
     "lost",
@@ -32,27 +38,27 @@ _OUTCOME = (
     "refused",
     "next_token",
 )
-"""What a run that is started again has not come to yet. What it found is not among it: nobody finds that again."""
-_LOOKED_AT = 10
-"""Scheduled runs before this one that are looked at in any case: some may never have been finished, or not complete."""
-_SAME_RUN = timedelta(hours=1)
-"""For so long after its end, as long as Lambda retries, a run that is started again is the same one."""
-_SCHEDULED = ("20", "21")
-"""Between these are the ids that begin with a year."""
-_BY_HAND = (("0", "2"), ("21", "~"))
-"""Between these are the ids of invocations, which begin with a digit or a letter from a to f."""
+"""Attributes that a restarted run removes. Its discrepancies stay, because it cannot find them again."""
+_MIN_SCHEDULED_RUNS = 10
+"""Minimum number of earlier scheduled runs to read: some may be unfinished or incomplete."""
+_RETRY_WINDOW = timedelta(hours=1)
+"""How long after its end a run that starts again is a retry by Lambda, and not a new run."""
+_SCHEDULED_IDS = ("20", "21")
+"""Range of the ids that begin with a year."""
+_MANUAL_IDS = (("0", "2"), ("21", "~"))
+"""Ranges of the ids of invocations, which begin with a hexadecimal digit."""
 
 
 @dataclass
 class Lease:
-    """The right to work on a run, which nobody else has until it is over."""
+    """The exclusive right to work on a run until it expires."""
 
     run_id: str
     holder: str
     part: int
     started_at: datetime
     token: str | None
-    """Where the list of secrets goes on; None for its beginning."""
+    """Token of the next page; None for the first."""
     progress: Progress
 
 
@@ -63,69 +69,70 @@ class AuditRuns:
         self._table = table
         self._dynamodb = client("dynamodb")
 
-    def take(self, run_id: str, part: int, holder: str, now: datetime, until: datetime) -> Lease | None:
-        """Start a run, or go on with a part that was handed over; None while or where somebody else does.
+    def acquire_lease(self, run_id: str, part: int, holder: str, now: datetime, until: datetime) -> Lease | None:
+        """The lease to start a run, or to continue one that was handed over; None if another invocation has it.
 
-        The first part may be started again by the invocation that began it, by anyone once its time is up, and where
-        the run was finished: the invocation may have died before it told so. The discrepancies that it found stay.
+        The first part may be restarted by its own invocation, by any other once the lease has expired, and after the
+        run finished: its invocation may have failed before it could respond. Its discrepancies stay.
         """
-        before = self.read(run_id) or {}
-        again = part == 0 and "finished_at" in before
-        anew = part == 0 and ("started_at" not in before or (again and _ended_long_before(before, now)))
+        stored = self.read(run_id) or {}
+        is_finished = part == 0 and "finished_at" in stored
+        is_new = part == 0 and ("started_at" not in stored or (is_finished and _ended_before_retry_window(stored, now)))
         changes: dict[str, Any] = {"holder": holder, "lease_until": to_iso(until), "part": part}
-        if anew:
+        if is_new:
             changes["started_at"] = to_iso(now)
-        condition = _FREE if part else _STARTABLE
+        condition = _CAN_CONTINUE if part else _CAN_START
         values = {":me": holder, ":now": to_iso(now), **({":expected": part} if part else {})}
-        if not self._update(run_id, changes, condition, values, remove=_OUTCOME if anew or again else ()):
+        if not self._update(
+            run_id, changes, condition, values, remove=_OUTCOME_FIELDS if is_new or is_finished else ()
+        ):
             return None
-        started_at = now.replace(microsecond=0) if anew else datetime.fromisoformat(before["started_at"])
+        started_at = now.replace(microsecond=0) if is_new else datetime.fromisoformat(stored["started_at"])
         if part:
-            return Lease(run_id, holder, part, started_at, before["next_token"], resume(before))
-        return Lease(run_id, holder, 0, started_at, None, with_findings(Progress(), before))
+            return Lease(run_id, holder, part, started_at, stored["next_token"], restore_progress(stored))
+        return Lease(run_id, holder, 0, started_at, None, restore_discrepancies(Progress(), stored))
 
-    def waiting_part(self, run_id: str) -> int | None:
-        """The part of a run that was handed over and that nobody has taken up; None where there is none."""
-        known = self.read(run_id) or {}
-        waits = "part" in known and "holder" not in known and "finished_at" not in known
-        return int(known["part"]) if waits else None
+    def find_waiting_part(self, run_id: str) -> int | None:
+        """The part of a run that was handed over and that no invocation has continued; None if there is none."""
+        run = self.read(run_id) or {}
+        is_waiting = "part" in run and "holder" not in run and "finished_at" not in run
+        return int(run["part"]) if is_waiting else None
 
-    def note(self, lease: Lease) -> bool:
-        """Write down the discrepancies and the changes so far, before what they were found by is written over.
+    def save_discrepancies(self, lease: Lease) -> bool:
+        """Saves discrepancies and changed secrets, before the rows that revealed them are overwritten.
 
-        Like the two below False where the run is no longer the holder's: its time was up, and another took it.
+        Returns False, as the two methods below, if the lease has expired and another invocation has it.
         """
-        written = lease.progress.written()
-        changes = {name: written[name] for name in ("discrepancies", "findings", "recorded", "changed")}
-        return self._update(lease.run_id, changes, _HELD, {":me": lease.holder})
+        progress = lease.progress.to_row()
+        changes = {name: progress[name] for name in ("discrepancies", "findings", "recorded", "changed")}
+        return self._update(lease.run_id, changes, _IS_HOLDER, {":me": lease.holder})
 
     def hand_over(self, lease: Lease, token: str, until: datetime) -> bool:
-        """Leave the rest of the run to whoever takes the next part."""
-        place = {"part": lease.part + 1, "next_token": token, "lease_until": to_iso(until)}
-        changes = {**lease.progress.written(), "answered": lease.progress.answered, **place}
-        return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=("holder",))
+        """Releases the run for the next part to continue."""
+        next_part = {"part": lease.part + 1, "next_token": token, "lease_until": to_iso(until)}
+        changes = {**lease.progress.to_row(), "answered": lease.progress.answered, **next_part}
+        return self._update(lease.run_id, changes, _IS_HOLDER, {":me": lease.holder}, remove=("holder",))
 
     def finish(self, lease: Lease, finished_at: datetime, outcome: Mapping[str, Any]) -> bool:
-        """The end of a run, and how it went."""
-        changes = {**lease.progress.written(), **outcome, "finished_at": to_iso(finished_at)}
-        remove = _PLACE if lease.progress.refused else (*_PLACE, "refused")
-        return self._update(lease.run_id, changes, _HELD, {":me": lease.holder}, remove=remove)
+        """Records the end of a run and its result."""
+        changes = {**lease.progress.to_row(), **outcome, "finished_at": to_iso(finished_at)}
+        remove = _LEASE_FIELDS if lease.progress.refused else (*_LEASE_FIELDS, "refused")
+        return self._update(lease.run_id, changes, _IS_HOLDER, {":me": lease.holder}, remove=remove)
 
-    def before(self, run_id: str, started_at: datetime, scheduled: int = 0) -> list[dict[str, Any]]:
-        """The last runs but this one that began no later, newest first: so many `scheduled` ones, or some more.
+    def list_earlier(self, run_id: str, started_at: datetime, scheduled: int = 0) -> list[dict[str, Any]]:
+        """Other runs that did not start later, newest first: at least this many `scheduled` ones, and all manual ones.
 
-        Scheduled runs are in the order of their ids. Those by hand are in none, so all of these, which are few, are
-        looked through.
+        The ids of scheduled runs sort by time. Those of manual runs do not, but these are few.
         """
-        found = self._between(*_SCHEDULED, Limit=max(_LOOKED_AT, scheduled))
-        for first, last in _BY_HAND:
-            found += self._between(first, last)
-        earlier = [one for one in found if one["run_id"] != run_id and one["started_at"] <= to_iso(started_at)]
-        return sorted(earlier, key=lambda one: one["started_at"], reverse=True)
+        runs = self._query_between(*_SCHEDULED_IDS, Limit=max(_MIN_SCHEDULED_RUNS, scheduled))
+        for first, last in _MANUAL_IDS:
+            runs += self._query_between(first, last)
+        earlier = [run for run in runs if run["run_id"] != run_id and run["started_at"] <= to_iso(started_at)]
+        return sorted(earlier, key=lambda run: run["started_at"], reverse=True)
 
-    def _between(self, first: str, last: str, **more: Any) -> list[dict[str, Any]]:
+    def _query_between(self, first: str, last: str, **options: Any) -> list[dict[str, Any]]:
         position: dict[str, Any] = {}
-        found: list[dict[str, Any]] = []
+        runs: list[dict[str, Any]] = []
         while True:
             answer = self._dynamodb.query(
                 TableName=self._table,
@@ -134,17 +141,17 @@ class AuditRuns:
                 ScanIndexForward=False,
                 ConsistentRead=True,
                 **position,
-                **more,
+                **options,
             )
-            found += [from_item(stored) for stored in answer["Items"]]
-            if more or "LastEvaluatedKey" not in answer:
-                return found
+            runs += [from_item(stored) for stored in answer["Items"]]
+            if options or "LastEvaluatedKey" not in answer:
+                return runs
             position = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def give_up(self, run_id: str, now: datetime, because: str) -> bool:
-        """End a run that was lost; False where it is not: finished after all, or at work."""
+    def mark_lost(self, run_id: str, now: datetime, because: str) -> bool:
+        """Ends a run whose lease has expired. False if the run has finished, or is still in progress."""
         changes = {"finished_at": to_iso(now), "complete": False, "lost": True, "incomplete_because": [because]}
-        return self._update(run_id, changes, _LOST, {":now": to_iso(now)}, remove=_PLACE)
+        return self._update(run_id, changes, _IS_LOST, {":now": to_iso(now)}, remove=_LEASE_FIELDS)
 
     def read(self, run_id: str) -> dict[str, Any] | None:
         """A run's row."""
@@ -163,12 +170,12 @@ class AuditRuns:
 
 
 def lease_until(now: datetime, remaining_milliseconds: int) -> datetime:
-    """When an invocation that has so long to live can be taken for dead."""
+    """When the lease of an invocation with this remaining time expires."""
     return now + timedelta(milliseconds=remaining_milliseconds, seconds=60)
 
 
-def _ended_long_before(run: Mapping[str, Any], now: datetime) -> bool:
-    return now - datetime.fromisoformat(run["finished_at"]) > _SAME_RUN
+def _ended_before_retry_window(run: Mapping[str, Any], now: datetime) -> bool:
+    return now - datetime.fromisoformat(run["finished_at"]) > _RETRY_WINDOW
 
 
 def _key(run_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The audit trail: a table of events that is added to and never changed."""
+"""The audit trail: an append-only table of events."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from .clients import client
 from .items import from_item, to_item
 
 ACTIONS = frozenset({"dynamodb:PutItem"})
-LOOKING_ACTIONS = frozenset({"dynamodb:Query"})
+QUERY_ACTIONS = frozenset({"dynamodb:Query"})
 APPEND_SECONDS = 12
 """Maximum duration of `append`: two attempts of 2 s to connect and 2 s to read, and the backoff between them.
 
@@ -56,11 +56,11 @@ class AuditTrail:
             raise Unrecordable(code) from None
         return True
 
-    def heard_since(self, secret_arn: str, moment: datetime, now: datetime | None = None) -> dict[str, str]:
-        """The types of this secret's events from this moment until now, each with its last time, ISO 8601 in UTC.
+    def last_event_times(self, secret_arn: str, since: datetime, now: datetime | None = None) -> dict[str, str]:
+        """Event type -> time of the last such event of this secret since then, ISO 8601 in UTC.
 
-        Events that claim a future time are left out, and those that changed nothing. The read is strongly consistent,
-        because callers conclude from what is absent.
+        Omits events that claim a future time, and those that changed nothing. The read is strongly consistent, because
+        callers draw conclusions from missing events.
         """
         until = (now or datetime.now(UTC)) + CLOCK_SKEW
         pages = (
@@ -70,7 +70,7 @@ class AuditTrail:
                 TableName=self._table_name,
                 KeyConditionExpression="secret_arn = :arn AND recorded BETWEEN :since AND :until",
                 ExpressionAttributeValues=to_item(
-                    {":arn": secret_arn, ":since": to_iso(moment), ":until": to_iso(until)}
+                    {":arn": secret_arn, ":since": to_iso(since), ":until": to_iso(until)}
                 ),
                 FilterExpression="attribute_not_exists(without_effect)",
                 ProjectionExpression="event_type, recorded",

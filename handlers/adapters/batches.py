@@ -1,4 +1,4 @@
-"""DynamoDB's batches: as many at a time as it takes, several at once, and what it left again."""
+"""Batch reads and writes of DynamoDB, within the API's limits and in parallel; unprocessed rows are retried."""
 
 import json
 import random
@@ -13,15 +13,15 @@ from .items import Item
 
 WRITE_BATCH = 25
 READ_BATCH = 100
-"""The most that one call takes (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html)."""
+"""Maximum number of rows of one call (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html)."""
 ATTEMPTS = 8
-AT_ONCE = 8
-"""Batches under way at the same time."""
-_LONGEST_PAUSE_SECONDS = 5.0
+MAX_WORKERS = 8
+"""Number of parallel calls."""
+_MAX_PAUSE_SECONDS = 5.0
 
 
 class Throttled(RuntimeError):
-    """DynamoDB did not take or give every row, however often it was asked."""
+    """DynamoDB left rows unprocessed after every attempt."""
 
 
 class Batches:
@@ -29,31 +29,31 @@ class Batches:
 
     def __init__(self) -> None:
         self._dynamodb = client("dynamodb")
-        self._dynamodb.meta.events.register("before-parse.dynamodb.BatchGetItem", _take_rows, unique_id="rows")
-        self._threads = ThreadPoolExecutor(AT_ONCE)
+        self._dynamodb.meta.events.register("before-parse.dynamodb.BatchGetItem", _extract_rows, unique_id="rows")
+        self._threads = ThreadPoolExecutor(MAX_WORKERS)
 
     def put(self, rows: Iterable[tuple[str, Item]]) -> None:
-        """Write rows, each with the table it belongs to; in one table no key may come twice.
+        """Writes rows, each with its table; the keys of a table must be distinct.
 
-        Raises Throttled, with some of the rows written.
+        Raises Throttled, possibly after some rows were written.
         """
-        list(self._threads.map(self._put, _cut(list(rows), WRITE_BATCH)))
+        list(self._threads.map(self._put, _split(list(rows), WRITE_BATCH)))
 
     def get(self, table: str, keys: Iterable[Item]) -> Iterator[Item]:
-        """The rows of these keys that are there: what is missing is not there. Raises Throttled.
+        """The existing rows of these keys. Raises Throttled.
 
-        An eventually consistent read, which costs half, may miss a row that was written a moment ago. So those that it
-        did not find are asked for again, consistently.
+        An eventually consistent read costs half, but may miss a recent row. So missing rows are read again, strongly
+        consistently.
         """
-        asked = list(keys)
-        missing = {_identify(key): key for key in asked}
-        for found in self._threads.map(lambda some: self._get(table, some, False), _cut(asked, READ_BATCH)):
-            for row in found:
-                missing.pop(_identify({name: row[name] for name in asked[0]}), None)
-            yield from found
-        again = _cut(list(missing.values()), READ_BATCH)
-        for found in self._threads.map(lambda some: self._get(table, some, True), again):
-            yield from found
+        requested = list(keys)
+        missing = {_identify(key): key for key in requested}
+        for rows in self._threads.map(lambda batch: self._get(table, batch, False), _split(requested, READ_BATCH)):
+            for row in rows:
+                missing.pop(_identify({name: row[name] for name in requested[0]}), None)
+            yield from rows
+        batches = _split(list(missing.values()), READ_BATCH)
+        for rows in self._threads.map(lambda batch: self._get(table, batch, True), batches):
+            yield from rows
 
     def _put(self, rows: Sequence[tuple[str, Item]]) -> None:
         pending: dict[str, list[Item]] = {}
@@ -67,35 +67,35 @@ class Batches:
         raise Throttled(f"DynamoDB left rows of {', '.join(pending)} unwritten after {ATTEMPTS} attempts")
 
     def _get(self, table: str, keys: Sequence[Item], consistent: bool) -> list[Item]:
-        found: list[Item] = []
+        rows: list[Item] = []
         pending: Mapping[str, Any] = {table: {"Keys": list(keys), "ConsistentRead": consistent}}
         for attempt in range(ATTEMPTS):
             answer = self._dynamodb.batch_get_item(RequestItems=pending)
-            found += answer["Responses"].get(table, [])
+            rows += answer["Responses"].get(table, [])
             pending = answer.get("UnprocessedKeys", {})
             if not pending:
-                return found
+                return rows
             _pause(attempt)
         raise Throttled(f"DynamoDB left rows of {table} unread after {ATTEMPTS} attempts")
 
 
 def _identify(key: Item) -> tuple[tuple[str, str], ...]:
-    """A key as one value: the keys of our tables are strings."""
+    """A key as a hashable value; all key attributes are strings."""
     return tuple(sorted((name, value["S"]) for name, value in key.items()))
 
 
-def _cut(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+def _split(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     for start in range(0, len(entries), size):
         yield entries[start : start + size]
 
 
 def _pause(attempt: int) -> None:
-    """Full jitter, doubling, up to some seconds: what DynamoDB advises for rows it did not take."""
-    time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.05 * 2**attempt)))  # noqa: S311
+    """Exponential backoff with full jitter, which DynamoDB recommends for unprocessed rows."""
+    time.sleep(random.uniform(0, min(_MAX_PAUSE_SECONDS, 0.05 * 2**attempt)))  # noqa: S311
 
 
-def _take_rows(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """Keeps rows from botocore's parser, which looks up the shape of every value: four fifths of a reading's time."""
+def _extract_rows(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Bypasses botocore's parser, which looks up the shape of every value: four fifths of the time of a read."""
     if response_dict["status_code"] != HTTPStatus.OK:
         return
     answer = json.loads(response_dict["body"])

@@ -1,4 +1,4 @@
-"""A function's next invocation of itself."""
+"""Starts a function's next invocation of itself."""
 
 import json
 from collections.abc import Mapping
@@ -10,5 +10,5 @@ ACTIONS = frozenset({"lambda:InvokeFunction"})
 
 
 def start(function_name: str, event: Mapping[str, Any]) -> None:
-    """Invoke a function asynchronously: Lambda retries it, and in the end sends the event to its dead letters."""
+    """Invokes a function asynchronously; Lambda retries it, and then sends the event to its dead-letter queue."""
     client("lambda").invoke(FunctionName=function_name, InvocationType="Event", Payload=json.dumps(dict(event)))

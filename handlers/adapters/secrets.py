@@ -1,4 +1,4 @@
-"""Secrets Manager, for those who look at secrets and never at a value."""
+"""Secrets Manager: metadata of secrets and versions, never a value."""
 
 import json
 from collections.abc import Mapping
@@ -16,29 +16,29 @@ from rotation_guard.domain.remediation.diagnosis import (
 )
 from rotation_guard.domain.rotation_event import secret_name_of
 from rotation_guard.domain.secret import (
+    DATE_FIELDS,
     DENIED,
     ListedSecret,
     VersionDates,
     date_versions,
+    no_current_version,
     parse_secret,
+    refused_dates,
     unanswered_dates,
-    unreadable_dates,
-    without_current,
 )
 
 from .clients import client
 
 LISTING_ACTIONS = frozenset({"secretsmanager:ListSecrets", "secretsmanager:ListSecretVersionIds"})
-DATING_ACTIONS = frozenset({"secretsmanager:ListSecretVersionIds"})
+VERSION_ACTIONS = frozenset({"secretsmanager:ListSecretVersionIds"})
 DESCRIBING_ACTIONS = frozenset({"secretsmanager:DescribeSecret"})
 PAGE_SIZE = 100
-DATING_SECONDS = 3
+VERSION_SECONDS = 3
 """Maximum duration of `read_current_dates`: one attempt of 2 s to connect and 2 s to read."""
 _UNREADABLE = {
     "ResourceNotFoundException": UNKNOWN_SECRET,
     **dict.fromkeys(DENIED, UNREADABLE_SECRET),
 }
-_DATES = ("CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate", "DeletedDate")
 
 
 class Secrets:
@@ -47,41 +47,41 @@ class Secrets:
     def __init__(self) -> None:
         self._secretsmanager = client("secretsmanager")
         self._secretsmanager.meta.events.register(
-            "before-parse.secrets-manager.ListSecrets", _take_entries, unique_id="entries"
+            "before-parse.secrets-manager.ListSecrets", _extract_entries, unique_id="entries"
         )
 
-    def page(self, token: str | None) -> tuple[list[ListedSecret], str | None]:
-        """A page of all secrets, those that are to be deleted among them, and the token of the next one.
+    def list_page(self, token: str | None) -> tuple[list[ListedSecret], str | None]:
+        """A page of all secrets, including those scheduled for deletion, and the token of the next page.
 
-        Not only those with the tag: the filter matches prefixes, and what is not listed cannot be held against the
-        account's own count. A page may be empty and not be the last
+        Without a tag filter: it matches prefixes, and the number of all secrets is compared with CloudWatch's. A page
+        may be empty and not be the last
         (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html).
         """
         position = {"NextToken": token} if token else {}
         answer = self._secretsmanager.list_secrets(MaxResults=PAGE_SIZE, IncludePlannedDeletion=True, **position)
         return [parse_secret(entry) for entry in answer["SecretList"]], answer.get("NextToken") or None
 
-    def version_dates(self, secret: ListedSecret) -> VersionDates:
-        """When its versions were made. What cannot be read of one secret is told, not raised."""
+    def read_version_dates(self, secret: ListedSecret) -> VersionDates:
+        """The creation dates of its versions, or why they cannot be read."""
         if secret.current_version_id is None:
-            return without_current()
-        versions, unread = self._readable_versions(secret.arn)
-        return unread or date_versions(secret, _created(versions))
+            return no_current_version()
+        versions, refusal = self._try_list_versions(secret.arn)
+        return refusal or date_versions(secret, _creation_dates(versions))
 
-    def _readable_versions(self, secret_arn: str) -> tuple[list[Mapping[str, Any]], VersionDates | None]:
-        """Its versions, or why they cannot be had."""
+    def _try_list_versions(self, secret_arn: str) -> tuple[list[Mapping[str, Any]], VersionDates | None]:
+        """Its versions, or why they cannot be listed."""
         try:
-            return self._versions(secret_arn), None
+            return self._list_versions(secret_arn), None
         except ClientError as error:
-            unread = unreadable_dates(error.response["Error"]["Code"])
-            if unread is None:
+            refusal = refused_dates(error.response["Error"]["Code"])
+            if refusal is None:
                 raise
-            return [], unread
+            return [], refusal
         except BotoCoreError as error:
             return [], unanswered_dates(type(error).__name__)
 
-    def _versions(self, secret_arn: str) -> list[Mapping[str, Any]]:
-        """Every version that holds a label, page by page: boto3 has no paginator for this call."""
+    def _list_versions(self, secret_arn: str) -> list[Mapping[str, Any]]:
+        """Every version with a label; boto3 has no paginator for this call."""
         versions: list[Mapping[str, Any]] = []
         position: dict[str, str] = {}
         while True:
@@ -92,12 +92,12 @@ class Secrets:
             position = {"NextToken": page["NextToken"]}
 
     def created(self, secret_arn: str) -> Mapping[str, datetime]:
-        """Version id -> when it was made; empty where that cannot be read."""
-        versions, _ = self._readable_versions(secret_arn)
-        return _created(versions)
+        """Version id -> creation date; empty if the versions cannot be listed."""
+        versions, _ = self._try_list_versions(secret_arn)
+        return _creation_dates(versions)
 
     def described(self, secret_arn: str) -> DescribedSecret | UnreadableSecret:
-        """The secret with its labels and tags. Raises ClientError for passing troubles, which are worth another try."""
+        """The secret with its labels and tags, or why it cannot be read. Raises ClientError if a retry may help."""
         try:
             answer = self._secretsmanager.describe_secret(SecretId=secret_arn)
         except ClientError as error:
@@ -116,30 +116,30 @@ class Secrets:
 def read_current_dates(secret_arn: str) -> tuple[str | None, VersionDates]:
     """The version with AWSCURRENT and its dates, for callers that have only the ARN and little time.
 
-    One call reads one page, which has room for more versions than a secret has labels (20:
+    One call reads one page, which holds more versions than a secret can have labels (20:
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html). If there are more pages, the
-    dates are unknown. Raises what the call raises.
+    dates are unknown. Raises the errors of the call.
     """
     page = client("secretsmanager", answers_within=2).list_secret_version_ids(SecretId=secret_arn, MaxResults=PAGE_SIZE)
     if page.get("NextToken"):
         return None, VersionDates(None, problem="It has more than one page of versions.")
     stages = {version["VersionId"]: version.get("VersionStages", []) for version in page["Versions"]}
     secret = parse_secret({"Name": secret_name_of(secret_arn), "ARN": secret_arn, "SecretVersionsToStages": stages})
-    return secret.current_version_id, date_versions(secret, _created(page["Versions"]))
+    return secret.current_version_id, date_versions(secret, _creation_dates(page["Versions"]))
 
 
-def _created(versions: list[Mapping[str, Any]]) -> dict[str, datetime]:
-    """Version id -> its date, where AWS gives one."""
+def _creation_dates(versions: list[Mapping[str, Any]]) -> dict[str, datetime]:
+    """Version id -> creation date, if AWS returns one."""
     return {version["VersionId"]: version["CreatedDate"] for version in versions if version.get("CreatedDate")}
 
 
-def _take_entries(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """Keeps entries from botocore's parser, which takes most of the time of a page; dates are seconds since 1970."""
+def _extract_entries(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Bypasses botocore's parser, which takes most of the time of a page; dates arrive as Unix time."""
     if response_dict["status_code"] != HTTPStatus.OK:
         return
     answer = json.loads(response_dict["body"])
     entries = answer.pop("SecretList", [])
     for entry in entries:
-        entry |= {key: datetime.fromtimestamp(entry[key], UTC) for key in _DATES if entry.get(key) is not None}
+        entry |= {key: datetime.fromtimestamp(entry[key], UTC) for key in DATE_FIELDS if entry.get(key) is not None}
     customized_response_dict["SecretList"] = entries
     response_dict["body"] = json.dumps(answer).encode()

@@ -1,1 +1,1 @@
-"""The audit of all secrets: one function, and the steps of its run."""
+"""The audit of all secrets: the check function and the parts of its run."""

@@ -1,4 +1,4 @@
-"""Audits the secrets of one page of the list: reads what it has to, judges, reconciles, and writes it down."""
+"""Audits the secrets of each page of the list: reads their dates, judges, reconciles, and writes their rows."""
 
 import itertools
 from collections import deque
@@ -10,17 +10,17 @@ from typing import Any, Self
 
 from rotation_guard.domain.audit import reconciliation
 from rotation_guard.domain.audit.reconciliation import Discrepancy, ReconciledState
-from rotation_guard.domain.audit.run import BUSY, CHANGES, EVERY_RUN
+from rotation_guard.domain.audit.run import BUSY_REASONS, CHANGES, EVERY_RUN
 from rotation_guard.domain.audit.secret_status import (
     Row,
+    add_pending_since,
     belongs_in_history,
-    cached_dates,
-    history_row,
-    is_of_another,
-    known_of,
-    says_something_new,
-    status_row,
-    with_pending_since,
+    belongs_to_other_secret,
+    build_history_row,
+    build_status_row,
+    find_previous_status,
+    has_significant_change,
+    read_cached_dates,
 )
 from rotation_guard.domain.audit.verdicts import Finding, describe_stuck, judge
 from rotation_guard.domain.remediation.incidents import UNRESOLVED, Outcome
@@ -35,209 +35,220 @@ from ..adapters.audit_trail import AuditTrail
 from ..adapters.incidents import Incidents
 from ..adapters.secrets import Secrets
 from ..environment import RotationCheckSettings
-from .vanished import find_unannounced
+from .vanished import find_unreported_deletions
 
-_AT_ONCE = 8
+_VERSION_WORKERS = 8
 """Secrets whose versions are listed at the same time."""
-_PAGES_AT_ONCE = 3
+_PAGE_WORKERS = 3
 """Pages that are read, and pages that are written, while another one is judged."""
-_REMEMBERED = 5000
-"""Names that are remembered, so that a secret which the list shows on two pages counts once."""
-_BUSY_AT_MOST = 16
-"""Secrets of which AWS lets an invocation wait in vain for the versions, before it asks for no more."""
-_NOT_ASKED = unanswered_dates("not asked, as it had not answered for others")
+_MAX_SEEN_NAMES = 5000
+"""Names to remember, so that a secret that is listed on two pages is counted once."""
+_MAX_BUSY_RESPONSES = 16
+"""Secrets for which AWS may time out or throttle before an invocation requests no more versions."""
+_SKIPPED_DATES = unanswered_dates("skipped after too many timeouts")
 _NOT_RECONCILED = frozenset({"replica", "pending_deletion", "unknown"})
+
+_PreviousStatuses = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class StuckRotation:
+    """A stuck rotation that an event announces."""
+
+    secret_arn: str
+    detail: dict[str, Any]
+    """The event's detail, the same each time the event is sent."""
+    at: datetime
+    """The event's time."""
+    discrepancies: list[Discrepancy]
+    """A discrepancy if the rotation has no incident, because no event reported a failure."""
 
 
 class PageAudit:
-    """The audit of one run's pages, for as long as one invocation works on it."""
+    """Audits the pages of one run within one invocation."""
 
     def __init__(self, settings: RotationCheckSettings, lease: Lease, runs: AuditRuns, tables: AuditTables) -> None:
         self._settings, self._lease, self._runs, self._tables = settings, lease, runs, tables
-        self._limits = settings.audit()
-        self._vault = Secrets()
+        self._audit_settings = settings.audit()
+        self._secrets_manager = Secrets()
         self._trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
         self._incidents = Incidents(settings.incidents_table_name) if settings.incidents_table_name else None
-        self._threads = ThreadPoolExecutor(_AT_ONCE)
-        self._readers, self._writers = ThreadPoolExecutor(_PAGES_AT_ONCE), ThreadPoolExecutor(_PAGES_AT_ONCE)
-        self._read: deque[tuple[dict[str, ListedSecret], Future[dict[str, dict[str, Any]]]]] = deque()
-        self._written: deque[Future[None]] = deque()
-        self._seen: dict[str, None] = {}
-        self._unanswered = 0
-        self._sample: ListedSecret | None = None
+        self._version_readers = ThreadPoolExecutor(_VERSION_WORKERS)
+        self._readers, self._writers = ThreadPoolExecutor(_PAGE_WORKERS), ThreadPoolExecutor(_PAGE_WORKERS)
+        self._pages_to_judge: deque[tuple[dict[str, ListedSecret], Future[_PreviousStatuses]]] = deque()
+        self._writes: deque[Future[None]] = deque()
+        self._seen_names: dict[str, None] = {}
+        self._busy_responses = 0
+        self._readable_sample: ListedSecret | None = None
         self._expiry = expires_at(lease.started_at, settings.history_days)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is under way any more, also where something failed: a retry must not meet what was left behind."""
-        for threads in (self._readers, self._writers, self._threads):
+        """Stops all threads, also after an error, so that they do not interfere with a retry."""
+        for threads in (self._readers, self._writers, self._version_readers):
             threads.shutdown(cancel_futures=True)
 
-    def audit(self, page: Iterable[ListedSecret]) -> None:
-        """Judge the secrets of a page under audit, and write down what was found, at the latest by `settle`."""
-        secrets = self._under_audit(page)
-        self._read.append((secrets, self._readers.submit(self._tables.statuses, secrets)))
-        if len(self._read) > _PAGES_AT_ONCE:
-            self._audit_next()
+    def add(self, page: Iterable[ListedSecret]) -> None:
+        """Queues the audited secrets of a page; their rows are written when `finish` returns, or earlier."""
+        secrets = self._select_audited(page)
+        self._pages_to_judge.append((secrets, self._readers.submit(self._tables.read_statuses, secrets)))
+        if len(self._pages_to_judge) > _PAGE_WORKERS:
+            self._judge_next_page()
 
-    def settle(self) -> None:
-        """Everything is judged and written."""
-        while self._read:
-            self._audit_next()
-        self._try_sample()
-        while self._written:
-            self._written.popleft().result()
+    def finish(self) -> None:
+        """Judges the queued pages, and waits until every row is written."""
+        while self._pages_to_judge:
+            self._judge_next_page()
+        self._check_sample()
+        while self._writes:
+            self._writes.popleft().result()
 
-    def _audit_next(self) -> None:
-        secrets, reading = self._read.popleft()
-        known, progress = reading.result(), self._lease.progress
-        before = {name: known_of(known.get(name), secret) for name, secret in secrets.items()}
-        dates = self._dates(secrets, before)
-        # Judged now: a value made since the run began is new, and not from the future.
+    def _judge_next_page(self) -> None:
+        secrets, reading = self._pages_to_judge.popleft()
+        stored, progress = reading.result(), self._lease.progress
+        previous = {name: find_previous_status(stored.get(name), secret) for name, secret in secrets.items()}
+        dates = self._find_dates(secrets, previous)
+        # The time of the judgement: a value created since the run began must not be in the future.
         now = datetime.now(UTC)
-        findings = {name: judge(secret, dates[name], self._limits, now) for name, secret in secrets.items()}
+        findings = {name: judge(secret, dates[name], self._audit_settings, now) for name, secret in secrets.items()}
         rows: list[dict[str, Any]] = []
-        stuck: list[Stuck] = []
-        discrepancies = find_unannounced(self._trail, _replaced(known, secrets))
+        stuck_rotations: list[StuckRotation] = []
+        discrepancies = find_unreported_deletions(self._trail, _find_replaced(stored, secrets))
         for name, finding in findings.items():
-            account, disagreements = self._reconciled(finding, before[name], now)
-            told_stuck, unheard = self._announced_stuck(finding, before[name])
-            discrepancies += disagreements
-            stuck += unheard
-            rows.append(status_row(finding, before[name], account, self._lease.started_at, told_stuck))
-        discrepancies += [discrepancy for one in stuck for discrepancy in one.discrepancies]
-        history = self._history(rows, before)
-        recorded = [row["secret_name"] for row in history] if self._settings.history_mode == CHANGES else []
-        # Noted before anything is done about it: a run that dies in between finds no more what was told already.
-        if progress.note(discrepancies) | progress.record(recorded):
-            self._runs.note(self._lease)
-        for one in stuck:
-            event_bus.put(ROTATION_STUCK, one.secret_arn, one.detail, one.at)
+            state, contradictions = self._reconcile(finding, previous[name], now)
+            announced, to_announce = self._find_stuck_rotation(finding, previous[name])
+            discrepancies += contradictions
+            stuck_rotations += to_announce
+            rows.append(build_status_row(finding, previous[name], state, self._lease.started_at, announced))
+        discrepancies += [discrepancy for stuck in stuck_rotations for discrepancy in stuck.discrepancies]
+        history = self._build_history(rows, previous)
+        changed = [row["secret_name"] for row in history] if self._settings.history_mode == CHANGES else []
+        # Saved before the events and rows: if the run fails in between, its retry does not find them again.
+        if progress.add_discrepancies(discrepancies) | progress.add_changed(changed):
+            self._runs.save_discrepancies(self._lease)
+        for stuck in stuck_rotations:
+            event_bus.put(ROTATION_STUCK, stuck.secret_arn, stuck.detail, stuck.at)
         ages = self._settings.history_mode == EVERY_RUN
-        news = [row for row in rows if says_something_new(row, before[row["secret_name"]], ages=ages)]
-        self._written.append(self._writers.submit(self._tables.write, history, news))
-        if len(self._written) > _PAGES_AT_ONCE:
-            self._written.popleft().result()
-        progress.count(findings.values())
+        statuses = [row for row in rows if has_significant_change(row, previous[row["secret_name"]], ages=ages)]
+        self._writes.append(self._writers.submit(self._tables.write, history, statuses))
+        if len(self._writes) > _PAGE_WORKERS:
+            self._writes.popleft().result()
+        progress.count_findings(findings.values())
         progress.added += sum(row["first_seen"] == row["checked_at"] for row in rows)
 
-    def _under_audit(self, page: Iterable[ListedSecret]) -> dict[str, ListedSecret]:
+    def _select_audited(self, page: Iterable[ListedSecret]) -> dict[str, ListedSecret]:
         key, value = self._settings.managed_tag_key, self._settings.managed_tag_value
-        secrets = {one.name: one for one in page if one.carries(key, value) and one.name not in self._seen}
-        self._seen |= dict.fromkeys(secrets)
-        for name in list(itertools.islice(self._seen, max(0, len(self._seen) - _REMEMBERED))):
-            del self._seen[name]
+        secrets = {
+            secret.name: secret for secret in page if secret.carries(key, value) and secret.name not in self._seen_names
+        }
+        self._seen_names |= dict.fromkeys(secrets)
+        for name in list(itertools.islice(self._seen_names, max(0, len(self._seen_names) - _MAX_SEEN_NAMES))):
+            del self._seen_names[name]
         return secrets
 
-    def _dates(self, secrets: Mapping[str, ListedSecret], before: Mapping[str, Row]) -> dict[str, VersionDates]:
-        """The dates of all: those on record, and read for those of which there is none of these versions."""
-        cached = {name: cached_dates(before[name], secret) for name, secret in secrets.items()}
-        unread = [name for name, dates in cached.items() if dates is None]
-        read = dict(zip(unread, self._threads.map(lambda name: self._read_dates(secrets[name]), unread), strict=True))
-        self._sample = self._sample or next((secrets[name] for name in secrets if name not in read), None)
+    def _find_dates(self, secrets: Mapping[str, ListedSecret], previous: Mapping[str, Row]) -> dict[str, VersionDates]:
+        """The dates of all secrets: from their previous status, or from AWS if that is about other versions."""
+        cached = {name: read_cached_dates(previous[name], secret) for name, secret in secrets.items()}
+        uncached = [name for name, dates in cached.items() if dates is None]
+        results = self._version_readers.map(lambda name: self._read_dates(secrets[name]), uncached)
+        read = dict(zip(uncached, results, strict=True))
+        if self._readable_sample is None:
+            self._readable_sample = next((secrets[name] for name in secrets if name not in read), None)
         for name, dates in read.items():
             if secrets[name].current_version_id is not None:
                 self._lease.progress.calls += 1
-                self._lease.progress.count_answer(dates)
+                self._lease.progress.count_response(dates)
         return {
-            name: with_pending_since(dates or read[name], secrets[name], before[name], self._lease.started_at)
+            name: add_pending_since(dates or read[name], secrets[name], previous[name], self._lease.started_at)
             for name, dates in cached.items()
         }
 
     def _read_dates(self, secret: ListedSecret) -> VersionDates:
-        if self._unanswered >= _BUSY_AT_MOST:
-            # Each waits for a minute or more, and the run has others to judge, by the dates on record.
-            return _NOT_ASKED
-        dates = self._vault.version_dates(secret)
-        self._unanswered += dates.refused in BUSY
+        if self._busy_responses >= _MAX_BUSY_RESPONSES:
+            # Each takes a minute or more, and secrets with cached dates are still to be judged.
+            return _SKIPPED_DATES
+        dates = self._secrets_manager.read_version_dates(secret)
+        self._busy_responses += dates.refused in BUSY_REASONS
         return dates
 
-    def _try_sample(self) -> None:
-        """Where AWS refused all that were asked, ask for one that was readable before: is it they, or is it us?"""
+    def _check_sample(self) -> None:
+        """If AWS refused all requests for versions, requests those of a secret that was readable before.
+
+        This tells secrets that deny access apart from an audit that lacks it.
+        """
         progress = self._lease.progress
-        if progress.refused and not progress.answered and self._sample is not None:
+        if progress.refused and not progress.answered and self._readable_sample is not None:
             progress.calls += 1
-            progress.count_answer(self._read_dates(self._sample))
+            progress.count_response(self._read_dates(self._readable_sample))
 
-    def _reconciled(self, finding: Finding, before: Row, now: datetime) -> tuple[ReconciledState, list[Discrepancy]]:
-        """The record of what is accounted for, and where it does not agree with what was heard."""
+    def _reconcile(self, finding: Finding, previous: Row, now: datetime) -> tuple[ReconciledState, list[Discrepancy]]:
+        """The new reconciled state, and where labels and events contradict each other."""
         secret = finding.secret
-        account = reconciliation.read_reconciled_state(before, secret, now)
+        state = reconciliation.read_reconciled_state(previous, secret, now)
         if finding.verdict in _NOT_RECONCILED or self._trail is None:
-            return account, []
-        found: list[Discrepancy] = []
-        if reconciliation.has_moved(account, secret):
-            if reconciliation.is_heard(account, secret, now):
-                return reconciliation.settled(account, secret, now), []
-            if not reconciliation.was_there_before(before, secret, self._lease.started_at):
-                return account, []
-            heard = self._trail.heard_since(secret.arn, reconciliation.news_begins_at(account))
-            told_at = [at for kind, at in heard.items() if kind in reconciliation.TELLS_OF_MOVE]
-            if not told_at:
-                detail = f"AWSCURRENT is on version {secret.current_version_id}, and no event told of it."
-                found.append(Discrepancy(reconciliation.MOVED_UNHEARD, secret.name, detail))
-            account = reconciliation.moved_on(account, secret, now, max(told_at, default=None))
-        in_vain = reconciliation.heard_in_vain(account, secret, now)
-        if in_vain:
-            found.append(Discrepancy(reconciliation.HEARD_UNMOVED, secret.name, in_vain))
-        return reconciliation.without_old_news(account, now), found
+            return state, []
+        discrepancies: list[Discrepancy] = []
+        if reconciliation.has_moved(state, secret):
+            if reconciliation.is_move_reported(state, secret, now):
+                return reconciliation.accept_reported_move(state, secret, now), []
+            if not reconciliation.was_seen_in_earlier_run(previous, secret, self._lease.started_at):
+                return state, []
+            times = self._trail.last_event_times(secret.arn, reconciliation.earliest_report_time(state))
+            reported_at = [at for kind, at in times.items() if kind in reconciliation.VALUE_EVENTS]
+            if not reported_at:
+                detail = f"AWSCURRENT is on version {secret.current_version_id}, but no event reported the move."
+                discrepancies.append(Discrepancy(reconciliation.MOVED_WITHOUT_EVENT, secret.name, detail))
+            state = reconciliation.accept_unreported_move(state, secret, now, max(reported_at, default=None))
+        missing_move = reconciliation.describe_missing_move(state, secret, now)
+        if missing_move:
+            discrepancies.append(Discrepancy(reconciliation.EVENT_WITHOUT_MOVE, secret.name, missing_move))
+        return reconciliation.drop_expired_report(state, now), discrepancies
 
-    def _announced_stuck(self, finding: Finding, before: Row) -> tuple[str | None, list["Stuck"]]:
-        """Of a stuck rotation, what is noted as announced, and the announcement that is due, if there is one.
+    def _find_stuck_rotation(self, finding: Finding, previous: Row) -> tuple[str | None, list[StuckRotation]]:
+        """The mark of the last announcement of a stuck rotation, and the rotation if it is to be announced now.
 
-        It opens an incident where no failure was heard. Each day that it stays stuck it is announced again, which is a
-        reminder of an incident that was escalated, and another try for one that was rate limited. An incident that
-        somebody works on, or that has ended otherwise, needs neither; one whose execution has died is reported as
-        stalled.
+        The event opens an incident if no failure was reported. It is repeated each day while the rotation stays stuck:
+        as a reminder of an escalated incident, or as a retry of a rate-limited one. It is not sent while an incident is
+        being handled or after it ended otherwise; an incident whose execution failed is reported as stalled.
         """
         secret, version = finding.secret, finding.secret.pending_version_id
         if finding.without_exemption != "rotation_failing" or self._incidents is None:
             return None, []
         days = (datetime.now(UTC) - self._stuck_at(finding)) // timedelta(days=1)
         mark = f"{version}-{days}" if days > 0 else f"{version}"
-        if before.get("told_stuck_version_id") == mark or self._incidents.claimed_for(secret.arn) is not None:
+        if previous.get("told_stuck_version_id") == mark or self._incidents.claimed_for(secret.arn) is not None:
             return mark, []
-        # A test that failed since, or a restart, says nothing of this rotation.
-        latest = next((one for one in self._incidents.of_secret(secret.arn) if one.is_about_rotation), None)
-        is_known = latest is not None and latest.pending_version_id == version
-        # A label that somebody moved has resolved an incident, and not its rotation.
-        if is_known and latest.outcome not in (*UNRESOLVED, Outcome.RESOLVED):
+        # Not an incident of a later rotation test or a restart: it is not about this rotation.
+        incidents = self._incidents.of_secret(secret.arn)
+        latest = next((incident for incident in incidents if incident.is_about_rotation), None)
+        has_incident = latest is not None and latest.pending_version_id == version
+        # A label that was moved manually resolves an incident but not its rotation.
+        if has_incident and latest.outcome not in (*UNRESOLVED, Outcome.RESOLVED):
             return mark, []
         at = self._stuck_at(finding) + timedelta(days=max(0, days))
-        then = judge(secret, finding.dates, self._limits, at)
+        then = judge(secret, finding.dates, self._audit_settings, at)
         reason = then.reason if then.verdict == finding.verdict else describe_stuck(secret, finding.dates)
-        found = [] if is_known else [Discrepancy(reconciliation.STUCK_WITHOUT_INCIDENT, secret.name, finding.reason)]
-        return mark, [Stuck(secret.arn, stuck_detail(secret, mark, reason), at, found)]
+        discrepancies = (
+            [] if has_incident else [Discrepancy(reconciliation.STUCK_WITHOUT_INCIDENT, secret.name, finding.reason)]
+        )
+        return mark, [StuckRotation(secret.arn, build_stuck_detail(secret, mark, reason), at, discrepancies)]
 
     def _stuck_at(self, finding: Finding) -> datetime:
-        """When the rotation came to count as stuck: the same however often and late it is looked at."""
+        """When the rotation became stuck, whenever that is noticed."""
         since = finding.dates.pending_since or self._lease.started_at
-        return since + timedelta(hours=self._limits.stuck_hours, seconds=1)
+        return since + timedelta(hours=self._audit_settings.stuck_hours, seconds=1)
 
-    def _history(self, rows: list[dict[str, Any]], before: Mapping[str, Row]) -> list[dict[str, Any]]:
-        """The rows of history of this page: all, or in a history of changes those that say something new."""
+    def _build_history(self, rows: list[dict[str, Any]], previous: Mapping[str, Row]) -> list[dict[str, Any]]:
+        """The history rows of this page: all, or in a history of changes only the changed ones."""
         every_run = self._settings.history_mode == EVERY_RUN
-        told = [row for row in rows if every_run or belongs_in_history(row, before[row["secret_name"]])]
-        return [history_row(self._lease.run_id, row, self._expiry) for row in told]
+        changed = [row for row in rows if every_run or belongs_in_history(row, previous[row["secret_name"]])]
+        return [build_history_row(self._lease.run_id, row, self._expiry) for row in changed]
 
 
-@dataclass(frozen=True)
-class Stuck:
-    """A stuck rotation that is to be announced."""
-
-    secret_arn: str
-    detail: dict[str, Any]
-    """What its event says: of one identity, time and text, however often it is put on the bus."""
-    at: datetime
-    """When that happened."""
-    discrepancies: list[Discrepancy]
-    """That no failure was heard, where there is no incident."""
-
-
-def stuck_detail(secret: ListedSecret, mark: str, reason: str) -> dict[str, Any]:
-    """What the event of a stuck rotation says; `mark` is the version, and the day where that is not the first."""
+def build_stuck_detail(secret: ListedSecret, mark: str, reason: str) -> dict[str, Any]:
+    """The detail of the event about a stuck rotation; `mark` is the version, and from the second day on the day."""
     return {
         "eventID": f"rotation-stuck-{mark}",
         "name": secret.name,
@@ -246,6 +257,8 @@ def stuck_detail(secret: ListedSecret, mark: str, reason: str) -> dict[str, Any]
     }
 
 
-def _replaced(known: Mapping[str, Row], secrets: Mapping[str, ListedSecret]) -> list[Row]:
-    """What is on record of secrets that were deleted, and whose names others have now."""
-    return [row for name, row in known.items() if "gone_since" not in row and is_of_another(row, secrets[name])]
+def _find_replaced(stored: Mapping[str, Row], secrets: Mapping[str, ListedSecret]) -> list[Row]:
+    """The stored statuses of deleted secrets whose names other secrets have now."""
+    return [
+        row for name, row in stored.items() if "gone_since" not in row and belongs_to_other_secret(row, secrets[name])
+    ]

@@ -1,24 +1,25 @@
-"""Tells which secrets are gone without a word: what the audit knew of, and no event told the deletion of."""
+"""Finds secrets that are gone although no event reported their deletion."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.audit.reconciliation import LATE, VANISHED, Discrepancy, reports_deletion
+from rotation_guard.domain.audit.reconciliation import MAX_EVENT_DELAY, VANISHED, Discrepancy, is_deletion_reported
 
 from ..adapters.audit_trail import AuditTrail
 
-
-def find_unannounced(trail: AuditTrail | None, gone: Iterable[Mapping[str, Any]]) -> list[Discrepancy]:
-    """Those of these statuses, each of a secret that is not there any more, whose end no event told of."""
-    detail = "It is no longer listed with its tag, and no event told of its deletion."
-    return [Discrepancy(VANISHED, status["secret_name"], detail) for status in gone if not _is_told(trail, status)]
+_DETAIL = "It is no longer listed with its tag, and no event reported its deletion."
 
 
-def _is_told(trail: AuditTrail | None, status: Mapping[str, Any]) -> bool:
+def find_unreported_deletions(trail: AuditTrail | None, gone: Iterable[Mapping[str, Any]]) -> list[Discrepancy]:
+    """A discrepancy for each status row of a secret that is gone without an event about its deletion."""
+    return [Discrepancy(VANISHED, status["secret_name"], _DETAIL) for status in gone if not _is_reported(trail, status)]
+
+
+def _is_reported(trail: AuditTrail | None, status: Mapping[str, Any]) -> bool:
     if status["verdict"] == "pending_deletion":
         return True
     if trail is None:
         return False
-    since = datetime.fromisoformat(status["checked_at"]) - LATE
-    return reports_deletion(trail.heard_since(status["secret_arn"], since))
+    since = datetime.fromisoformat(status["checked_at"]) - MAX_EVENT_DELAY
+    return is_deletion_reported(trail.last_event_times(status["secret_arn"], since))

@@ -24,7 +24,7 @@ from rotation_guard.domain.remediation.incidents import OPEN
 from ..adapters import clients, incidents, secrets
 from ..environment import RemediationDiagnoseSettings
 
-ACTIONS = secrets.DESCRIBING_ACTIONS | secrets.DATING_ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
+ACTIONS = secrets.DESCRIBING_ACTIONS | secrets.VERSION_ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
 
 logger = Logger(json_serializer=serialize_log_record)
 

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from rotation_guard.domain.metrics import NAMESPACE, OUTCOME_METRICS, MetricName
 from rotation_guard.domain.remediation.incidents import Outcome
 
-NAMESPACE = "rotation-guard"
-OPENED, SECONDS_TO_RECOVERY = "IncidentsOpened", "SecondsToRecovery"
+OPENED, SECONDS_TO_RECOVERY = MetricName.INCIDENTS_OPENED, MetricName.SECONDS_TO_RECOVERY
 
 metrics = Metrics(namespace=NAMESPACE)
 
 
-def name_of_outcome(outcome: Outcome) -> str:
+def name_of_outcome(outcome: Outcome) -> MetricName:
     """The metric that counts incidents which end so, such as `IncidentsRolledForward`."""
-    return "Incidents" + "".join(word.capitalize() for word in outcome.split())
+    return OUTCOME_METRICS[outcome]
 
 
 def emit(values: Mapping[str, float], function_name: str) -> None:

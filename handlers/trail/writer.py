@@ -1,8 +1,8 @@
-"""Records every event that reaches the audit queue, once.
+"""Records every event of the audit queue once.
 
-All events of a batch are recorded first. Everything else (delaying retries, noting for the audit whose value moved) is
+All events of a batch are recorded first. Everything else (delaying retries, noting new values for the audit) is
 optional: it uses the remaining time, with short timeouts, and its failure fails no message. No call is started unless
-its maximum duration fits into the remaining time, so that the function always answers before Lambda stops it.
+its maximum duration fits into the remaining time, so that the function always returns before Lambda stops it.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,9 +16,10 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from rotation_guard.domain.audit.secret_status import announcement, as_fed
+from rotation_guard.domain.audit.secret_status import build_prefetched_fields, build_report_fields
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.event_parser import parse_text
+from rotation_guard.domain.metrics import MetricName
 from rotation_guard.domain.rotation_event import (
     SECRETS_MANAGER_SOURCES,
     RotationEvent,
@@ -30,16 +31,16 @@ from rotation_guard.domain.timestamps import expires_at
 from ..adapters import audit_queue, audit_tables, audit_trail, clients, secrets
 from ..environment import AuditWriterSettings
 
-ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.DATING_ACTIONS | audit_tables.NOTING_ACTIONS
-ANSWER_SECONDS = 1
-"""Reserved for the answer."""
+ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.VERSION_ACTIONS | audit_tables.NOTING_ACTIONS
+RESPONSE_SECONDS = 1
+"""Reserved for the response."""
 
-_ROTATIONS = {
-    "RotationFailed": "RotationsFailed",
-    "RotationAbandoned": "RotationsFailed",
-    "RotationSucceeded": "RotationsSucceeded",
+_ROTATION_METRICS = {
+    "RotationFailed": MetricName.ROTATIONS_FAILED,
+    "RotationAbandoned": MetricName.ROTATIONS_FAILED,
+    "RotationSucceeded": MetricName.ROTATIONS_SUCCEEDED,
 }
-"""The events that end a rotation, and the metric that counts each. AWS tries a failed one again, which counts again."""
+"""The metric of each event that ends a rotation. A retry by AWS counts again."""
 
 logger = Logger(json_serializer=serialize_log_record)
 metrics = Metrics()
@@ -49,13 +50,13 @@ RequireTime = Callable[[int], None]
 
 
 class OutOfTime(RuntimeError):
-    """A call was not started, because Lambda might have stopped the function meanwhile."""
+    """A call was not started, because Lambda might stop the function before it returns."""
 
 
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Answers which messages of the batch failed; they are retried, and end in the dead-letter queue.
+    """Returns which messages of the batch failed; SQS retries them, and then moves them to the dead-letter queue.
 
     A batch has up to 10 messages and 6 MB
     (https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html).
@@ -67,7 +68,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
     def require_time(seconds: int) -> None:
         remaining = context.get_remaining_time_in_millis()
-        if remaining < (seconds + ANSWER_SECONDS) * 1000:
+        if remaining < (seconds + RESPONSE_SECONDS) * 1000:
             raise OutOfTime(f"not started: it may take {seconds} s, and {remaining} ms remain")
 
     def record_event(record: SQSRecord) -> tuple[RotationEvent, bool]:
@@ -93,32 +94,33 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     _delay_retries([message for message, _ in failures], unrecordable_ids, settings.audit_queue_url, require_time)
     if settings.status_table_name:
         new_events = [rotation_event for rotation_event, is_new in events if is_new]
-        _note_news(new_events, now, audit_tables.HeardOfSecrets(settings.status_table_name), require_time)
-    # The service is of the same name in every stack of an account; the function is not.
+        _note_new_values(new_events, now, audit_tables.EventNotes(settings.status_table_name), require_time)
+    # All stacks of an account have the same service name, but each its own function name.
     metrics.add_dimension("function_name", context.function_name)
-    # Here and not in a decorator, which would complain of a run that failed before it had any.
+    # Not the decorator, which warns about an invocation without metrics.
     metrics.flush_metrics()
     return processor.response()
 
 
 def _report(events: Iterable[tuple[RotationEvent, bool]], failures: Iterable[tuple[SQSRecord, str]]) -> None:
-    """Count and log what became of each message."""
+    """Counts and logs the result for each message."""
     for event, is_new in events:
-        metrics.add_metric("EventsRecorded" if is_new else "EventsRepeated", MetricUnit.Count, 1)
-        if is_new and event.kind in _ROTATIONS:
-            metrics.add_metric(_ROTATIONS[event.kind], MetricUnit.Count, 1)
+        name = MetricName.EVENTS_RECORDED if is_new else MetricName.EVENTS_REPEATED
+        metrics.add_metric(name, MetricUnit.Count, 1)
+        if is_new and event.kind in _ROTATION_METRICS:
+            metrics.add_metric(_ROTATION_METRICS[event.kind], MetricUnit.Count, 1)
         if event.secret_arn is None and event.source in SECRETS_MANAGER_SOURCES:
             logger.warning("recorded an event without secret", extra={"kind": event.kind, "identity": event.identity})
-            metrics.add_metric("EventsWithoutSecret", MetricUnit.Count, 1)
+            metrics.add_metric(MetricName.EVENTS_WITHOUT_SECRET, MetricUnit.Count, 1)
     for message, error in failures:
         logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": error})
-        metrics.add_metric("EventsUnrecorded", MetricUnit.Count, 1)
+        metrics.add_metric(MetricName.EVENTS_UNRECORDED, MetricUnit.Count, 1)
 
 
 def _delay_retries(
     messages: Iterable[SQSRecord], unrecordable_ids: set[str], queue_url: str, require_time: RequireTime
 ) -> None:
-    """Set when each message is retried: at once if it can never be recorded, else later with each receive."""
+    """Sets when each message is retried: at once if it can never be recorded, else later with each receive."""
     queue = audit_queue.AuditQueue(queue_url)
     for message in messages:
         try:
@@ -133,10 +135,10 @@ def _delay_retries(
             logger.exception("cannot set when a message is retried", extra={"message_id": message.message_id})
 
 
-def _note_news(
-    events: Iterable[RotationEvent], now: datetime, statuses: audit_tables.HeardOfSecrets, require_time: RequireTime
+def _note_new_values(
+    events: Iterable[RotationEvent], now: datetime, notes: audit_tables.EventNotes, require_time: RequireTime
 ) -> None:
-    """Note for the next audit run whose value moved, and the new value's dates, which it then need not read.
+    """Notes events about new values for the next audit run, with the new value's dates, which saves the run a call.
 
     Without a note the audit finds the event in the audit trail.
     """
@@ -146,10 +148,10 @@ def _note_news(
             if event.secret_arn is None or at is None or not reports_new_value(event):
                 continue
             require_time(audit_tables.NOTE_SECONDS)
-            if statuses.note(event.secret_arn, at, announcement(at, event.current_version_id)):
-                require_time(secrets.DATING_SECONDS + audit_tables.NOTE_SECONDS)
-                statuses.note(event.secret_arn, at, as_fed(*secrets.read_current_dates(event.secret_arn)))
+            if notes.note(event.secret_arn, at, build_report_fields(at, event.current_version_id)):
+                require_time(secrets.VERSION_SECONDS + audit_tables.NOTE_SECONDS)
+                notes.note(event.secret_arn, at, build_prefetched_fields(*secrets.read_current_dates(event.secret_arn)))
         except Exception:
-            # The event is recorded, so no error from here on may fail its message.
+            # The event is recorded, so this error must not fail its message.
             logger.exception("cannot note whose value moved", extra={"secret_arn": event.secret_arn})
-            metrics.add_metric("EventsNotNoted", MetricUnit.Count, 1)
+            metrics.add_metric(MetricName.EVENTS_NOT_NOTED, MetricUnit.Count, 1)

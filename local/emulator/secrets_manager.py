@@ -13,6 +13,8 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import secretsmanager as store
 
+from rotation_guard.domain.secret import DATE_FIELDS
+
 from . import cloudtrail, rotation
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -28,7 +30,6 @@ _RECORDED = {
     "DeleteSecret",
     "RestoreSecret",
 }
-_DATES = ("CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate", "DeletedDate")
 _KNOWN_WHEN_ROTATING = ("LastRotatedDate", "NextRotationDate")
 _ALWAYS_KNOWN = ("RotationLambdaARN", "RotationRules", "OwningService", "Type")
 
@@ -94,7 +95,7 @@ def seed(request: Request) -> Answer:
             "LastAccessedDate": None,
             "_PrimaryRegion": entry.get("PrimaryRegion"),
             **{name: entry[name] for name in ("RotationLambdaARN", "OwningService", "Type") if name in entry},
-            **{name: _epoch(entry[name]) for name in _DATES if name in entry},
+            **{name: _epoch(entry[name]) for name in DATE_FIELDS if name in entry},
         }
     return json_response({"Seeded": len(request["Secrets"])})
 

@@ -13,9 +13,9 @@ from rotation_guard.domain.secret import (
     ListedSecret,
     VersionDates,
     date_versions,
+    explain_refusal,
+    no_current_version,
     parse_secret,
-    unreadable,
-    without_current,
 )
 
 from .aws import CONNECTIONS, Way, said
@@ -88,7 +88,7 @@ class Account:
 
     def _dates(self, secret: ListedSecret) -> VersionDates:
         if secret.current_version_id is None:
-            return without_current()
+            return no_current_version()
         if secret.deleted_at is not None:
             # Its verdict rests on that alone.
             return VersionDates(None, problem="The versions were not asked for.")
@@ -98,7 +98,9 @@ class Account:
             code = error.response["Error"]["Code"]
             if code in _NOBODY:
                 raise
-            return VersionDates(None, problem=unreadable(code) or f"The secret's versions could not be listed: {code}.")
+            return VersionDates(
+                None, problem=explain_refusal(code) or f"The secret's versions could not be listed: {code}."
+            )
 
     def _created(self, secret_arn: str) -> Iterator[tuple[str, datetime]]:
         position: dict[str, str] = {}

@@ -8,7 +8,7 @@
 The days stand behind the last =, and a tag's key ends at its first =, so a pattern and a value may have more of them.
 """
 
-from rotation_guard.domain.audit.age_limits import MOST_DAYS, AgeClass
+from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS, AgeClass
 
 from .problems import Misused
 
@@ -20,8 +20,8 @@ def age_class(text: str) -> AgeClass:
     described, sign, days = text.rpartition("=")
     if not sign:
         raise _wrong(text)
-    if not (days.isascii() and days.isdigit() and len(days) <= 4 and int(days) <= MOST_DAYS):
-        raise Misused(f"--max-age-class must end with = and 0 to {MOST_DAYS} days, got {text!r}.")
+    if not (days.isascii() and days.isdigit() and len(days) <= 4 and int(days) <= MAX_LIMIT_DAYS):
+        raise Misused(f"--max-age-class must end with = and 0 to {MAX_LIMIT_DAYS} days, got {text!r}.")
     name = None
     if described.startswith("name:"):
         # Neither a name nor a sensible pattern holds a space.

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from rotation_guard.domain.secret import (
+    DATE_FIELDS,
     LONGEST_PERIOD,
     ListedSecret,
     VersionDates,
@@ -18,7 +19,6 @@ from .files import read_json
 from .moments import read
 from .problems import Misused
 
-_DATES = ("CreatedDate", "DeletedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate")
 _TEXTS = ("OwningService", "PrimaryRegion", "Type", "RotationLambdaARN")
 _OPTION = "--from"
 _LAST_YEAR = datetime.max.year
@@ -88,7 +88,7 @@ def _clean(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
     if rotates is not None and not isinstance(rotates, bool):
         raise Misused(f"{where} must have true or false as RotationEnabled, got {rotates!r}.")
     return {
-        **{field: _date(entry[field], field, where) for field in _DATES if entry.get(field) is not None},
+        **{field: _date(entry[field], field, where) for field in DATE_FIELDS if entry.get(field) is not None},
         **{field: text for field in _TEXTS if (text := _text(entry, field, where))},
         "RotationEnabled": rotates,
         "RotationRules": _rules(entry.get("RotationRules"), where),

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from rotation_guard.domain.audit.age_limits import MOST_DAYS
+from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS
 
 from .problems import Misused
 
@@ -64,9 +64,9 @@ def span(option: str, text: str) -> timedelta:
     """A span such as `30d`, `12h` or `2w`."""
     match = _SPAN.fullmatch(text.strip())
     found = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
-    if found is None or found > timedelta(days=MOST_DAYS):
+    if found is None or found > timedelta(days=MAX_LIMIT_DAYS):
         raise Misused(
-            f"{option} must be a span of time such as 30d, 12h or 2w, at most {MOST_DAYS} days, got {text!r}."
+            f"{option} must be a span of time such as 30d, 12h or 2w, at most {MAX_LIMIT_DAYS} days, got {text!r}."
         )
     return found
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rotation_guard.domain.audit.age_limits import MOST_DAYS
+from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
 from rotation_guard.domain.secret import ListedSecret, VersionDates
 
@@ -22,7 +22,7 @@ from .secret_rows import of_finding, urgent_first
 from .selection import selection
 from .writing import Format
 
-_MOST_HOURS = MOST_DAYS * 24
+_MOST_HOURS = MAX_LIMIT_DAYS * 24
 _DEFAULTS = AuditSettings()
 
 Judged = Iterable[tuple[ListedSecret, VersionDates]]
@@ -76,8 +76,8 @@ def scan(
     It needs secretsmanager:ListSecrets and secretsmanager:ListSecretVersionIds, and never reads a value.
     """
     settings = AuditSettings(
-        _within("--max-age-days", max_age_days, 0, MOST_DAYS),
-        _within("--warn-days", warn_days, 0, MOST_DAYS),
+        _within("--max-age-days", max_age_days, 0, MAX_LIMIT_DAYS),
+        _within("--warn-days", warn_days, 0, MAX_LIMIT_DAYS),
         _within("--stuck-hours", stuck_hours, 1, _MOST_HOURS),
         _within("--missed-hours", missed_hours, 1, _MOST_HOURS),
         tuple(age_class(text) for text in max_age_classes),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, Finding
+from rotation_guard.domain.audit.verdicts import NEEDS_ROTATION, OK, UNKNOWN, VERDICT_NAMES, Finding
 from rotation_guard.domain.secret import read_version_date
 
 from .moments import later, read
@@ -79,7 +79,7 @@ def summary(rows: Sequence[SecretRow]) -> Summary:
     """How many there are of each kind."""
     verdicts = Counter(row.verdict for row in rows)
     status = Counter(row.status for row in rows)
-    named = [*NAMES, *sorted(verdicts.keys() - set(NAMES))]
+    named = [*VERDICT_NAMES, *sorted(verdicts.keys() - set(VERDICT_NAMES))]
     return Summary(
         len(rows),
         sum(row.attention for row in rows),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from rotation_guard.domain.audit.verdicts import NAMES, UNKNOWN
+from rotation_guard.domain.audit.verdicts import UNKNOWN, VERDICT_NAMES
 
 from .moments import span
 from .problems import Misused
@@ -70,8 +70,8 @@ def selection(
 ) -> Selection:
     """The selection that these options ask for."""
     for verdict in verdicts:
-        if verdict not in NAMES:
-            raise Misused(f"--verdict must be one of {', '.join(NAMES)}, got {verdict!r}.")
+        if verdict not in VERDICT_NAMES:
+            raise Misused(f"--verdict must be one of {', '.join(VERDICT_NAMES)}, got {verdict!r}.")
     return Selection(
         tuple(verdicts),
         tuple(owners),

@@ -1,26 +1,26 @@
-"""Who answers for a secret that is not simply ours, and whether that owner rotates it: the one list of who does."""
+"""Which secrets belong to an AWS service or a partner, and whether that owner rotates them."""
 
 from .secret import ListedSecret
 
 ROTATING_SERVICES = frozenset({"rds", "docdb", "redshift", "ecs-sc"})
-"""Values of OwningService whose secrets AWS rotates while RotationEnabled is true: RDS, Aurora and DocumentDB
+"""Values of OwningService whose secrets AWS rotates if RotationEnabled is true: RDS, Aurora and DocumentDB
 (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html,
 https://docs.aws.amazon.com/documentdb/latest/developerguide/docdb-secrets-manager.html), Redshift
 (https://docs.aws.amazon.com/redshift/latest/mgmt/redshift-secrets-manager-integration.html) and ECS Service Connect
-(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-tls.html), all of them listed in
-https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_managed.html. Every other service only
-stores its secrets here, and rotates none that AWS documents."""
+(https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-tls.html), all listed in
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_managed.html. No other service is
+documented to rotate the secrets that it stores."""
 
 
 def is_replica(secret: ListedSecret) -> bool:
-    """Whether its primary is in another Region."""
+    """Whether the secret's primary is in another Region."""
     return secret.primary_region is not None and secret.primary_region != secret.region
 
 
 def is_rotated_by_owner(secret: ListedSecret) -> bool:
-    """Whether AWS documents that the service or the partner that it belongs to rotates it, and rotation is on.
+    """Whether rotation is on and AWS documents that the owning service or partner rotates the secret.
 
-    Rotation of a managed external secret is a switch of its own
+    The rotation of a managed external secret can be turned off
     (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_external.html).
     """
     if secret.owning_service:
@@ -29,7 +29,7 @@ def is_rotated_by_owner(secret: ListedSecret) -> bool:
 
 
 def describe_owner(secret: ListedSecret) -> str:
-    """Whose it is and whether that owner rotates it, in a sentence; empty for a secret of the account's own."""
+    """The owning service or partner and whether it rotates the secret, in a sentence; empty if there is none."""
     if secret.owning_service:
         owner = f"It belongs to the service {secret.owning_service}"
         if secret.owning_service not in ROTATING_SERVICES:

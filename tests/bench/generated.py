@@ -25,7 +25,7 @@ from handlers.adapters import clients
 from handlers.adapters.items import to_item
 from handlers.audit import check
 from rotation_guard.domain.audit.reconciliation import read_reconciled_state
-from rotation_guard.domain.audit.secret_status import status_row
+from rotation_guard.domain.audit.secret_status import build_status_row
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
 from rotation_guard.domain.secret import date_versions, parse_secret
 from tests.handlers.conftest import ENVIRONMENT, Context
@@ -160,7 +160,7 @@ def _status_before(number: int, now: datetime) -> dict[str, Any]:
     before = now - timedelta(hours=1)
     secret = parse_secret(population.entry(number, now))
     finding = judge(secret, date_versions(secret, population.version_dates(number, now)), AuditSettings(), before)
-    return to_item(status_row(finding, {}, read_reconciled_state({}, secret, before), before, None))
+    return to_item(build_status_row(finding, {}, read_reconciled_state({}, secret, before), before, None))
 
 
 @dataclass
@@ -237,7 +237,7 @@ def forced_hand_overs(size: int) -> int:
     pages_in_time = -(-(LIMIT_MILLISECONDS - check.SPARE_MILLISECONDS) // PAGE_MILLISECONDS)
     hand_overs = -(-pages // pages_in_time) - 1
     left = LIMIT_MILLISECONDS - (pages - hand_overs * pages_in_time) * PAGE_MILLISECONDS
-    return hand_overs + (left < check.ENDING_MILLISECONDS and size > check.MANY_SECRETS)
+    return hand_overs + (left < check.COMPLETION_MILLISECONDS and size > check.MANY_SECRETS)
 
 
 def _invocations(generator: Generator) -> Iterator[dict[str, Any]]:

@@ -44,7 +44,7 @@ def test_each_secret_has_the_documented_fields(answered, listing):
             "verdict": "never_rotated",
             "attention": True,
             "reason": (
-                "It has its first value, and was never rotated. The value in use is 31 days old; the limit is 30."
+                "It has its first value and was never rotated. The value in use is 31 days old; the limit is 30."
             ),
             "age_days": 31,
             "limit_days": 30,
@@ -82,7 +82,7 @@ def test_without_dates_of_versions_the_reason_says_what_it_rests_on(answered, li
 
     answer = answered("scan", "--from", path, "--now", NOW)
 
-    assert "It rests on CreatedDate" in answer["secrets"][0]["reason"]
+    assert "Based on CreatedDate" in answer["secrets"][0]["reason"]
 
 
 def test_dates_of_versions_that_lack_the_one_in_use_are_not_made_up_for(answered, listing):

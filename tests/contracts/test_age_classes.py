@@ -72,7 +72,7 @@ def test_no_class_that_a_secret_is_in_is_called_unreachable(given_classes):
     refused = dict(find_unreachable(given_classes, MANAGED))
 
     for secret in SECRETS:
-        first = next((index for index, one in enumerate(classes) if one.takes_in(secret)), None)
+        first = next((index for index, one in enumerate(classes) if one.matches(secret)), None)
         assert first not in refused, (secret, refused)
 
 
@@ -85,7 +85,7 @@ def tag_of(one):
 @given(st.text("ab*?[]!-", min_size=1, max_size=6))
 def test_a_pattern_that_is_refused_takes_in_no_name(pattern):
     if not can_match(pattern):
-        assert not [name for name in NAMES if AgeClass(1, name=pattern).takes_in(ListedSecret(name, "arn", {}))]
+        assert not [name for name in NAMES if AgeClass(1, name=pattern).matches(ListedSecret(name, "arn", {}))]
 
 
 def test_the_longest_settings_that_are_taken_fit_into_a_functions_environment():

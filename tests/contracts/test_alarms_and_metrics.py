@@ -1,7 +1,7 @@
 """What alarms and the dashboard name exists: metrics as AWS documents them, and headings of the runbook.
 
-An alarm on a metric that nobody emits is silent for good. That our own metrics are emitted, with the same dimensions,
-is held to in `tests/handlers/test_emitted_metrics.py`, where the functions run.
+An alarm on a metric that nobody emits is silent for good. `tests/handlers/test_emitted_metrics.py` runs the functions
+and checks that they emit these metrics with the same dimensions.
 """
 
 import json
@@ -13,12 +13,16 @@ import pytest
 from components.release import resolve_runbook
 from handlers.adapters.audit_runs import Lease
 from handlers.audit import check as rotation_check
-from handlers.audit.completion import Ending
+from handlers.audit.completion import RunResult
+from rotation_guard.domain.audit.reconciliation import DISCREPANCY_KINDS
 from rotation_guard.domain.audit.run import Progress
+from rotation_guard.domain.metrics import DISCREPANCY_METRICS, OUTCOME_METRICS, MetricName
+from rotation_guard.domain.metrics import NAMESPACE as OURS
+from rotation_guard.domain.remediation.incidents import Outcome
 from tests.paths import ROOT
 
+TABLE = "rotation_guard/domain/metrics.py"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-OURS = "rotation-guard"
 _SQS = (
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"
 )
@@ -59,7 +63,7 @@ def emitted(monkeypatch, capsys):
             monkeypatch.setattr(rotation_check.metrics.provider, name, variables[key])
         rotation_check.metrics.clear_metrics()
         lease = Lease("run", "holder", 0, datetime(2026, 3, 1, tzinfo=UTC), None, Progress())
-        rotation_check._tell(lease, Ending([], 0, ""), function.outputs["name"])
+        rotation_check._report_completion(lease, RunResult([], 0, ""), function.outputs["name"])
         [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
         return line
 
@@ -88,6 +92,34 @@ def test_every_metric_of_aws_is_one_that_aws_documents_with_these_dimensions(sta
     named = {metric for metric in metrics_of(request.getfixturevalue(stack)) if metric[0] != OURS}
 
     assert named == {(namespace, name, dimensions) for namespace, name, dimensions, _ in DOCUMENTED}
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_every_metric_of_our_own_is_in_the_table_of_metrics(stack, request):
+    named = {name for namespace, name, _ in metrics_of(request.getfixturevalue(stack)) if namespace == OURS}
+
+    assert named
+    assert named <= set(MetricName), f"add it to MetricName in {TABLE}"
+
+
+def test_every_metric_of_the_table_is_emitted_by_a_handler():
+    used = set()
+    for path in (ROOT / "handlers").rglob("*.py"):
+        used |= set(re.findall(r"MetricName\.([A-Z_]+)", path.read_text()))
+    used |= {name.name for name in (*DISCREPANCY_METRICS.values(), *OUTCOME_METRICS.values())}
+
+    unused = {name.name for name in MetricName} - used
+    assert not unused, f"no handler emits it: remove it from MetricName in {TABLE}"
+
+
+def test_every_discrepancy_and_every_outcome_has_a_metric():
+    assert set(DISCREPANCY_METRICS) == set(DISCREPANCY_KINDS), f"edit DISCREPANCY_METRICS in {TABLE}"
+    assert set(OUTCOME_METRICS) == set(Outcome), f"edit OUTCOME_METRICS in {TABLE}"
+
+
+def test_handlers_take_every_name_of_a_metric_from_the_table():
+    for path in (ROOT / "handlers").rglob("*.py"):
+        assert not re.search(r"add_metric\(\s*f?[\"']", path.read_text()), f"{path}: use MetricName"
 
 
 def test_every_alarm_leads_to_a_heading_of_the_runbook(whole):

@@ -5,6 +5,7 @@ import importlib.util
 import pytest
 
 from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
+from rotation_guard.domain.metrics import AUDIT_RUN_METRICS, HEALTHY_METRICS, PROBLEM_METRICS, MetricName
 from tests.paths import ROOT
 
 SOURCE = ROOT / "docs" / "costs.py"
@@ -31,10 +32,23 @@ def test_each_part_of_a_month_is_its_units_times_their_price(costs):
     assert month.storage == pytest.approx((24 * 400 * 1124 + 1.05 * 1125) / 1000 * 0.45)
     assert month.secrets_manager == pytest.approx((10_000 * 730 + 1_000_000) / 10_000 * 0.05)
     assert month.function == pytest.approx(10_000 * 730 * 0.2 * 0.5 * 0.0000133334)
-    assert month.metrics == pytest.approx(2.70)
+    assert month.metrics == pytest.approx(len(AUDIT_RUN_METRICS) * 0.30)
     assert month.total == pytest.approx(
         month.writes + month.reads + month.storage + month.secrets_manager + month.function + month.metrics
     )
+
+
+def test_every_metric_is_counted_once(costs):
+    [row] = [
+        what
+        for what, _ in costs.list_other_costs(dict.fromkeys(("alarms", "composite_alarms", "dashboards"), 0))
+        if "metrics of events" in what
+    ]
+
+    counted = [*AUDIT_RUN_METRICS, *HEALTHY_METRICS, *PROBLEM_METRICS]
+    assert sorted(counted) == sorted(MetricName)
+    assert row.startswith(f"{len(HEALTHY_METRICS)} metrics")
+    assert f"each of {len(PROBLEM_METRICS)} others" in row
 
 
 def test_a_page_that_is_begun_is_a_call(costs):

@@ -172,7 +172,7 @@ def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded,
     now = datetime.fromisoformat(event["time"])
     finding = judge(secret, VersionDates(began, pending_since=began), AuditSettings(), now)
 
-    detail = page.stuck_detail(secret, event["detail"]["versionId"], finding.reason)
+    detail = page.build_stuck_detail(secret, event["detail"]["versionId"], finding.reason)
     event_bus.put("Rotation Stuck", secret.arn, detail)
 
     assert finding.verdict == "rotation_failing"

@@ -11,6 +11,7 @@ from handlers.remediation import end as remediation_end
 from handlers.remediation import incident_metrics
 from handlers.trail import writer
 from local.mocks.recording import deploy_program, stack_config
+from rotation_guard.domain.metrics import MetricName
 from tests.handlers.scene import EXECUTION, succeeded, told
 
 OURS = "rotation-guard"
@@ -128,6 +129,7 @@ def test_every_metric_of_ours_is_emitted_by_the_function_that_its_dimensions_nam
     wanted, found = named(prod), emitted()
     assert len(wanted) > 15
     assert {metric[1] for metric in wanted - found.keys()} == set()
+    assert {name for _, name, _ in found} <= set(MetricName)
 
 
 def iso_now():

@@ -1,1 +1,1 @@
-"""The rules of the audit: which secret is overdue, and what a run writes down."""
+"""The audit's rules: the verdict on each secret, and the rows that a run writes."""

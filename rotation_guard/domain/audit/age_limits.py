@@ -1,4 +1,4 @@
-"""How old a value may be: by the secret's own tag, else by its class, else by the general limit."""
+"""How old a value may be: the limit of the secret's own tag, else of its age class, else the general limit."""
 
 import re
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ from fnmatch import fnmatchcase
 from ..secret import ListedSecret
 
 LIMIT_TAG = "rotation-guard:max-age-days"
-MOST_DAYS = 3650
+MAX_LIMIT_DAYS = 3650
 _DAYS = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class AgeClass:
-    """Secrets with a limit of their own: by a tag, or by a pattern of their names."""
+    """An age limit for all secrets with a tag, a name pattern, or both."""
 
     days: int
     name: str | None = None
-    """A pattern in which `*`, `?` and `[...]` are wildcards, compared with the whole name, case and all."""
+    """A case-sensitive pattern for the whole name, with the wildcards `*`, `?` and `[...]`."""
     tag_key: str | None = None
     tag_value: str | None = None
-    """None for a tag with any value."""
+    """None matches any value."""
 
-    def takes_in(self, secret: ListedSecret) -> bool:
-        """Whether this secret is of the class: every criterion that is there has to hold."""
+    def matches(self, secret: ListedSecret) -> bool:
+        """Whether the secret meets every criterion that is set; False if none is set."""
         if self.name is not None and not fnmatchcase(secret.name, self.name):
             return False
         if self.tag_key is None:
@@ -39,25 +39,25 @@ class AgeClass:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The age that a value may have."""
+    """The maximum age of one secret's value."""
 
     days: int
     source: str = ""
-    """Where it is from, where that is not the general limit: `its tag`, or the class."""
+    """What sets the limit: `its tag` or the age class; empty for the general limit."""
     problem: str = ""
-    """What is wrong with the secret's own tag, in a sentence."""
+    """Why the secret's own tag is ignored, in a sentence; empty if it is not."""
 
 
 def find_limit(secret: ListedSecret, max_age_days: int, classes: Sequence[AgeClass]) -> Limit:
-    """The limit that holds for a secret; a malformed tag is passed over, and told."""
+    """The secret's age limit. A malformed tag is ignored and reported as `problem`."""
     problem = ""
     tag = secret.tags.get(LIMIT_TAG)
     if tag is not None:
         text = tag.strip()
-        if _DAYS.fullmatch(text) and 1 <= int(text) <= MOST_DAYS:
+        if _DAYS.fullmatch(text) and 1 <= int(text) <= MAX_LIMIT_DAYS:
             return Limit(int(text), "its tag")
-        problem = f"Its tag {LIMIT_TAG} must be a whole number of days from 1 to {MOST_DAYS}, got {tag!r}."
-    for one in classes:
-        if one.takes_in(secret):
-            return Limit(one.days, f"its class, {one}", problem)
+        problem = f"Its tag {LIMIT_TAG} must be an integer from 1 to {MAX_LIMIT_DAYS}, got {tag!r}."
+    for age_class in classes:
+        if age_class.matches(secret):
+            return Limit(age_class.days, f"age class: {age_class}", problem)
     return Limit(max_age_days, "", problem)

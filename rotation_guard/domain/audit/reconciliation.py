@@ -1,6 +1,7 @@
-"""Holds what the events told against what the labels say: events may be missed, doubled, late and out of order.
+"""Compares a secret's labels with the events about it, which may be missing, repeated, late or out of order.
 
-(https://docs.aws.amazon.com/eventbridge/latest/ref/event-delivery-level.html: CloudTrail delivers on a best effort.)
+CloudTrail delivers events on a best-effort basis
+(https://docs.aws.amazon.com/eventbridge/latest/ref/event-delivery-level.html).
 """
 
 from collections.abc import Mapping
@@ -11,14 +12,14 @@ from typing import Any
 from ..secret import ListedSecret
 from ..timestamps import to_iso
 
-MOVED_UNHEARD, HEARD_UNMOVED = "moved_unheard", "heard_unmoved"
+MOVED_WITHOUT_EVENT, EVENT_WITHOUT_MOVE = "moved_unheard", "heard_unmoved"
 STUCK_WITHOUT_INCIDENT, VANISHED = "stuck_without_incident", "vanished"
-KINDS = (MOVED_UNHEARD, HEARD_UNMOVED, STUCK_WITHOUT_INCIDENT, VANISHED)
-LATE = timedelta(minutes=15)
-"""How late an event, or the list of all secrets, may be: AWS says minutes for both."""
-_SAME_MOVE = timedelta(minutes=2)
-"""How far apart the events of one move are at most: of the label, of the rotation and of the call."""
-TELLS_OF_MOVE = frozenset(
+DISCREPANCY_KINDS = (MOVED_WITHOUT_EVENT, EVENT_WITHOUT_MOVE, STUCK_WITHOUT_INCIDENT, VANISHED)
+MAX_EVENT_DELAY = timedelta(minutes=15)
+"""Maximum delay of an event, and of ListSecrets: AWS documents minutes for both."""
+_MAX_MOVE_DURATION = timedelta(minutes=2)
+"""Maximum time between the events of one move: the label event, the rotation event and the API call."""
+VALUE_EVENTS = frozenset(
     {
         "Secret Label Updated",
         "RotationSucceeded",
@@ -28,16 +29,16 @@ TELLS_OF_MOVE = frozenset(
         "RestoreSecret",
     }
 )
-"""Events that go with a value that changes."""
-TELLS_OF_END = frozenset({"DeleteSecret", "EndSecretVersionDelete"})
-"""Events that go with a secret that is gone."""
-_TAKES_END_BACK = frozenset({"RestoreSecret", "CancelSecretVersionDelete"})
-"""Events that go with a secret that was deleted and is there again."""
+"""Events that explain a changed value."""
+DELETION_EVENTS = frozenset({"DeleteSecret", "EndSecretVersionDelete"})
+"""Events that explain a missing secret."""
+_RESTORE_EVENTS = frozenset({"RestoreSecret", "CancelSecretVersionDelete"})
+"""Events that undo a deletion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Something that events and labels do not agree on."""
+    """A contradiction between events and labels."""
 
     kind: str
     secret_name: str
@@ -46,115 +47,123 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class ReconciledState:
-    """Up to which version, and when, what a secret holds is accounted for, and what was heard since."""
+    """The version that events explain so far, and the last event since."""
 
     version_id: str | None
     at: str
-    heard_version_id: str | None = None
-    heard_at: str | None = None
+    reported_version_id: str | None = None
+    """The version that the last event names as AWSCURRENT, if it names one."""
+    reported_at: str | None = None
     event_at: str | None = None
-    """When the event happened that told of this version, where one was heard."""
+    """Time of the event that reported `version_id`, if there was one."""
 
-    def row(self) -> dict[str, Any]:
-        """As the status table keeps it."""
+    def to_row(self) -> dict[str, Any]:
+        """The attributes of the status row."""
         return {
             "accounted_version_id": self.version_id,
             "accounted_at": self.at,
-            "heard_version_id": self.heard_version_id,
-            "heard_at": self.heard_at,
+            "heard_version_id": self.reported_version_id,
+            "heard_at": self.reported_at,
             "accounted_event_at": self.event_at,
         }
 
 
-def read_reconciled_state(before: Mapping[str, Any], secret: ListedSecret, now: datetime) -> ReconciledState:
-    """What is on record; a secret that is seen for the first time is accounted for as it is."""
-    if "accounted_at" not in before:
+def read_reconciled_state(previous: Mapping[str, Any], secret: ListedSecret, now: datetime) -> ReconciledState:
+    """The state in the previous status row; for a new secret, its current version is accepted as it is."""
+    if "accounted_at" not in previous:
         return ReconciledState(secret.current_version_id, to_iso(now))
     return ReconciledState(
-        before.get("accounted_version_id"),
-        before["accounted_at"],
-        before.get("heard_version_id"),
-        before.get("heard_at"),
-        before.get("accounted_event_at"),
+        previous.get("accounted_version_id"),
+        previous["accounted_at"],
+        previous.get("heard_version_id"),
+        previous.get("heard_at"),
+        previous.get("accounted_event_at"),
     )
 
 
-def reports_deletion(heard: Mapping[str, str]) -> bool:
-    """Whether a secret's events, each with its last time, tell that it was deleted, and not that it was restored since.
+def is_deletion_reported(last_event_times: Mapping[str, str]) -> bool:
+    """Whether a secret's events (type -> time of the last one) report a deletion that was not undone since.
 
-    Of two events in the same second the one that tells of the end holds.
+    If a deletion and a restore have the same second, the deletion wins.
     """
-    end, back = (
-        max((heard[kind] for kind in kinds & heard.keys()), default="") for kinds in (TELLS_OF_END, _TAKES_END_BACK)
+    deleted_at, restored_at = (
+        max((last_event_times[kind] for kind in kinds & last_event_times.keys()), default="")
+        for kinds in (DELETION_EVENTS, _RESTORE_EVENTS)
     )
-    return end != "" and end >= back
+    return deleted_at != "" and deleted_at >= restored_at
 
 
-def settled(account: ReconciledState, secret: ListedSecret, now: datetime) -> ReconciledState:
-    """The record once what the secret holds now is accounted for by what was heard."""
-    return ReconciledState(secret.current_version_id, to_iso(now), event_at=account.heard_at)
+def accept_reported_move(state: ReconciledState, secret: ListedSecret, now: datetime) -> ReconciledState:
+    """The state after a move that the noted event explains."""
+    return ReconciledState(secret.current_version_id, to_iso(now), event_at=state.reported_at)
 
 
-def moved_on(
-    account: ReconciledState, secret: ListedSecret, now: datetime, event_at: str | None = None
+def accept_unreported_move(
+    state: ReconciledState, secret: ListedSecret, now: datetime, event_at: str | None = None
 ) -> ReconciledState:
-    """The record once a move is accounted for that the row did not hear of, but perhaps the audit trail did."""
-    return ReconciledState(secret.current_version_id, to_iso(now), account.heard_version_id, account.heard_at, event_at)
+    """The state after a move that no noted event explains; `event_at` if the audit trail has its event."""
+    return ReconciledState(
+        secret.current_version_id, to_iso(now), state.reported_version_id, state.reported_at, event_at
+    )
 
 
-def without_old_news(account: ReconciledState, now: datetime) -> ReconciledState:
-    """The record without what was heard so long ago that it has either come true or been told.
+def drop_expired_report(state: ReconciledState, now: datetime) -> ReconciledState:
+    """The state without its noted event, once it is too old to be waited for.
 
-    Nor is there any use for what is said to happen later: its clock is wrong.
+    An event that claims a later time than that is dropped too: its clock is wrong.
     """
-    if account.heard_at is None or abs(now - datetime.fromisoformat(account.heard_at)) < LATE:
-        return account
-    return replace(account, heard_version_id=None, heard_at=None)
+    if state.reported_at is None or abs(now - datetime.fromisoformat(state.reported_at)) < MAX_EVENT_DELAY:
+        return state
+    return replace(state, reported_version_id=None, reported_at=None)
 
 
-def has_moved(account: ReconciledState, secret: ListedSecret) -> bool:
-    """Whether AWSCURRENT is on another version than was accounted for."""
-    return secret.current_version_id != account.version_id
+def has_moved(state: ReconciledState, secret: ListedSecret) -> bool:
+    """Whether AWSCURRENT is on another version than the reconciled one."""
+    return secret.current_version_id != state.version_id
 
 
-def news_begins_at(account: ReconciledState) -> datetime:
-    """From when on an event can tell of a move that is not accounted for: what is older was delivered late, or again.
+def earliest_report_time(state: ReconciledState) -> datetime:
+    """The earliest time of an event that can explain a new move; an older one was delivered late or repeatedly.
 
-    A move is told by two events or more, seconds apart. The list that it was seen in may have been minutes old.
+    A move causes two or more events, seconds apart, and the list that showed it may have been minutes old.
     """
-    if account.event_at is not None:
-        return datetime.fromisoformat(account.event_at) + _SAME_MOVE
-    return datetime.fromisoformat(account.at) - LATE
+    if state.event_at is not None:
+        return datetime.fromisoformat(state.event_at) + _MAX_MOVE_DURATION
+    return datetime.fromisoformat(state.at) - MAX_EVENT_DELAY
 
 
-def is_heard(account: ReconciledState, secret: ListedSecret, now: datetime) -> bool:
-    """Whether the move was announced: to this version, or by a rotation, which does not name its version."""
-    if account.heard_at is None or account.heard_version_id not in (None, secret.current_version_id):
+def is_move_reported(state: ReconciledState, secret: ListedSecret, now: datetime) -> bool:
+    """Whether the noted event explains the move: it names this version, or is a rotation, which names none."""
+    if state.reported_at is None or state.reported_version_id not in (None, secret.current_version_id):
         return False
-    return news_begins_at(account) <= datetime.fromisoformat(account.heard_at) < now + LATE
+    return earliest_report_time(state) <= datetime.fromisoformat(state.reported_at) < now + MAX_EVENT_DELAY
 
 
-def was_there_before(before: Mapping[str, Any], secret: ListedSecret, started_at: datetime) -> bool:
-    """Whether a run before this one saw the move already: then its event is not late but missing."""
-    return before.get("current_version_id") == secret.current_version_id and before["checked_at"] < to_iso(started_at)
+def was_seen_in_earlier_run(previous: Mapping[str, Any], secret: ListedSecret, started_at: datetime) -> bool:
+    """Whether an earlier run saw the same move: then its event is missing and not just late."""
+    return previous.get("current_version_id") == secret.current_version_id and previous["checked_at"] < to_iso(
+        started_at
+    )
 
 
-def heard_in_vain(account: ReconciledState, secret: ListedSecret, now: datetime) -> str | None:
-    """What was announced long enough ago and did not happen, as a sentence; None where all that was heard is true."""
-    if account.heard_at is None:
+def describe_missing_move(state: ReconciledState, secret: ListedSecret, now: datetime) -> str | None:
+    """The move that an event reported and that did not happen in time, as a sentence; None if there is none."""
+    if state.reported_at is None:
         return None
-    heard_at = datetime.fromisoformat(account.heard_at)
-    # What happened before the secret was last accounted for has come true since, or was overtaken.
-    if now - heard_at < LATE or heard_at < datetime.fromisoformat(account.at):
+    reported_at = datetime.fromisoformat(state.reported_at)
+    # An event from before the last reconciliation has come true since, or was superseded.
+    if now - reported_at < MAX_EVENT_DELAY or reported_at < datetime.fromisoformat(state.at):
         return None
-    if account.heard_version_id is not None:
-        if account.heard_version_id == secret.current_version_id:
+    if state.reported_version_id is not None:
+        if state.reported_version_id == secret.current_version_id:
             return None
         return (
-            f"An event of {account.heard_at} says that AWSCURRENT moved to version {account.heard_version_id}; it is "
-            f"on {secret.current_version_id}."
+            f"An event of {state.reported_at} says that AWSCURRENT moved to version {state.reported_version_id}, but "
+            f"it is on {secret.current_version_id}."
         )
-    rotated = secret.last_rotated_at is not None and secret.last_rotated_at >= heard_at - LATE
-    if rotated or heard_at - datetime.fromisoformat(account.at) < LATE:
+    has_rotated = secret.last_rotated_at is not None and secret.last_rotated_at >= reported_at - MAX_EVENT_DELAY
+    if has_rotated or reported_at - datetime.fromisoformat(state.at) < MAX_EVENT_DELAY:
         return None
-    return f"A rotation succeeded at {account.heard_at}, says an event; no version has changed since {account.at}."
+    return (
+        f"An event says that a rotation succeeded at {state.reported_at}, but no version has changed since {state.at}."
+    )

@@ -1,4 +1,4 @@
-"""A run of the audit: what it has counted, what it may hand over, and whether it saw everything."""
+"""One run of the audit: its counts, and whether it saw every secret."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,27 +11,27 @@ from .reconciliation import Discrepancy
 from .verdicts import NEEDS_ROTATION, UNKNOWN, Finding
 
 AUDIT = "rotation"
-"""Key of the runs of this audit."""
+"""Partition key of the runs table."""
 EVERY_RUN, CHANGES = "everyRun", "changes"
-"""What the history keeps: each run, or a row when a verdict or a version changes, and one a day."""
-SHOWN = 100
-"""Discrepancies, and secrets with a row of history, that a run's row lists at most; all of them are counted."""
+"""History modes: one row per secret and run, or one when a verdict or version changes and one a day."""
+MAX_LISTED = 100
+"""Maximum number of discrepancies, and of changed secrets, that a run's row lists; all are counted."""
 
 UNKNOWN_WHEN_COMPLETE = "unknown_when_complete"
-"""Attribute of an incomplete run in which AWS refused something: how many secrets were unknown in the last complete
-one. It is handed on from run to run, or what is refused for long would be taken for usual."""
-BUSY = ("throttled", "no answer")
-"""Why AWS does not answer where that is no matter of any one secret."""
-_REFUSED_PART = 3
-"""A run in which one in so many secrets was refused has not seen everything."""
-_UNKNOWN_PART = 20
-"""By more than one in so many, and more than one, the secrets that are unknown may not grow."""
+"""Attribute of an incomplete run in which AWS refused calls: how many secrets were unknown in the last complete run.
+Each run copies it, so that refusals which last for long do not become the norm."""
+BUSY_REASONS = ("throttled", "no answer")
+"""Refusals that do not depend on the secret."""
+_REFUSED_FRACTION = 3
+"""A run is incomplete if AWS refused one in this many secrets."""
+_UNKNOWN_FRACTION = 20
+"""A run is incomplete if the number of unknown secrets grew by more than one in this many, and by more than one."""
 
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
 
 
-def run_id(scheduled_time: object, request_id: str) -> str:
-    """The time a run was scheduled for, the same for each retry of it; by hand, the id of the invocation."""
+def choose_run_id(scheduled_time: object, request_id: str) -> str:
+    """The scheduled time, which every retry of a run has in common; for a manual run, the id of the invocation."""
     if isinstance(scheduled_time, str) and _TIMESTAMP.fullmatch(scheduled_time):
         return scheduled_time
     return request_id
@@ -39,151 +39,155 @@ def run_id(scheduled_time: object, request_id: str) -> str:
 
 @dataclass
 class Progress:
-    """What a run has counted so far: plain values, so that it can be written down and taken up again."""
+    """The counts of a run so far, in plain values that a row can store."""
 
     checked: int = 0
     flagged: int = 0
     unknown: int = 0
     listed: int = 0
-    """All secrets that were listed, under audit or not."""
+    """Secrets listed, audited or not."""
     added: int = 0
-    """Secrets that no run before had seen."""
+    """Secrets that no earlier run saw."""
     pages: int = 0
     calls: int = 0
     """Calls to Secrets Manager."""
     answered: int = 0
-    """Secrets whose versions AWS listed when they were asked for, for as long as the run lasts."""
+    """Secrets whose versions AWS listed on request. Stored only until the run ends."""
     refused: dict[str, int] = field(default_factory=dict)
-    """Those whose versions it did not list, by the reason."""
+    """Number of secrets whose versions AWS did not list, by reason."""
     seconds: float = 0
-    """Spent by the invocations before this one."""
+    """Duration of the earlier invocations of this run."""
     verdicts: dict[str, int] = field(default_factory=dict)
     discrepancies: dict[str, int] = field(default_factory=dict)
-    """By kind."""
+    """Number of discrepancies by kind."""
     findings: list[dict[str, str]] = field(default_factory=list)
-    """The first of them."""
+    """The first discrepancies."""
     recorded: int = 0
-    """Rows that a history of changes got."""
+    """Number of rows added to a history of changes."""
     changed: list[str] = field(default_factory=list)
-    """The secrets that got them, where these are few: whoever looks for a row need not ask every secret."""
+    """The first secrets that got such a row, so that a reader need not query every secret."""
 
-    def count(self, findings: Iterable[Finding]) -> None:
-        """Add what was found of some secrets."""
+    def count_findings(self, findings: Iterable[Finding]) -> None:
+        """Adds findings to the counts."""
         for finding in findings:
             self.checked += 1
             self.flagged += finding.status == NEEDS_ROTATION
             self.unknown += finding.status == UNKNOWN
             self.verdicts[finding.verdict] = self.verdicts.get(finding.verdict, 0) + 1
 
-    def count_answer(self, dates: VersionDates) -> None:
-        """Add whether AWS answered for the versions of one secret."""
+    def count_response(self, dates: VersionDates) -> None:
+        """Counts whether AWS listed the versions of one secret."""
         if dates.refused:
             self.refused[dates.refused] = self.refused.get(dates.refused, 0) + 1
         else:
             self.answered += 1
 
-    def note(self, found: Iterable[Discrepancy]) -> bool:
-        """Add discrepancies, each once; whether there was a new one."""
-        new = False
-        known = {(one["kind"], one["secret_name"]) for one in self.findings}
-        for one in found:
-            # The detail may tell an age, which differs when a run that died is started again.
-            if (one.kind, one.secret_name) in known:
+    def add_discrepancies(self, discrepancies: Iterable[Discrepancy]) -> bool:
+        """Adds each discrepancy once. Whether any is new."""
+        has_new = False
+        counted = {(finding["kind"], finding["secret_name"]) for finding in self.findings}
+        for discrepancy in discrepancies:
+            # Not by the detail: it may contain an age, which differs when a failed run is restarted.
+            key = (discrepancy.kind, discrepancy.secret_name)
+            if key in counted:
                 continue
-            new = True
-            known.add((one.kind, one.secret_name))
-            self.discrepancies[one.kind] = self.discrepancies.get(one.kind, 0) + 1
-            if len(self.findings) < SHOWN:
-                self.findings.append(asdict(one))
-        return new
+            has_new = True
+            counted.add(key)
+            self.discrepancies[discrepancy.kind] = self.discrepancies.get(discrepancy.kind, 0) + 1
+            if len(self.findings) < MAX_LISTED:
+                self.findings.append(asdict(discrepancy))
+        return has_new
 
-    def record(self, secret_names: Iterable[str]) -> bool:
-        """Add secrets that get a row of a history of changes, each once; whether the list of them has grown."""
+    def add_changed(self, secret_names: Iterable[str]) -> bool:
+        """Adds each secret with a new row in a history of changes once. Whether the list has grown."""
         new = [name for name in secret_names if name not in self.changed]
         self.recorded += len(new)
-        grown = new[: SHOWN - len(self.changed)]
-        self.changed += grown
-        return bool(grown)
+        listed = new[: MAX_LISTED - len(self.changed)]
+        self.changed += listed
+        return bool(listed)
 
-    def written(self) -> dict[str, Any]:
-        """As a row holds it; without what only the next part of the run needs."""
-        written = asdict(self) | {"seconds": Decimal(str(round(self.seconds, 3))), "refused": self.refused or None}
-        del written["answered"]
-        return written
+    def to_row(self) -> dict[str, Any]:
+        """The attributes of the run's row, without `answered`, which only the next part of the run needs."""
+        row = asdict(self) | {"seconds": Decimal(str(round(self.seconds, 3))), "refused": self.refused or None}
+        del row["answered"]
+        return row
 
 
-def resume(row: Mapping[str, Any]) -> Progress:
-    """The progress that a run's row holds."""
+def restore_progress(row: Mapping[str, Any]) -> Progress:
+    """The progress that a run's row stores."""
     progress = Progress()
     for name in ("checked", "flagged", "unknown", "listed", "added", "pages", "calls", "answered"):
         setattr(progress, name, int(row.get(name, 0)))
     progress.seconds = float(row.get("seconds", 0))
     progress.verdicts = {name: int(count) for name, count in row.get("verdicts", {}).items()}
     progress.refused = {name: int(count) for name, count in (row.get("refused") or {}).items()}
-    return with_findings(progress, row)
+    return restore_discrepancies(progress, row)
 
 
-def with_findings(progress: Progress, row: Mapping[str, Any]) -> Progress:
-    """The same with what a run's row holds for good, whatever was begun anew: discrepancies, and what has a row."""
+def restore_discrepancies(progress: Progress, row: Mapping[str, Any]) -> Progress:
+    """The progress with what a restarted run keeps of its row: the discrepancies and the changed secrets."""
     progress.discrepancies = {name: int(count) for name, count in row.get("discrepancies", {}).items()}
-    progress.findings = [dict(one) for one in row.get("findings", [])]
+    progress.findings = [dict(finding) for finding in row.get("findings", [])]
     progress.recorded, progress.changed = int(row.get("recorded", 0)), list(row.get("changed", []))
     return progress
 
 
-def incomplete_because(
+def find_incomplete_reasons(
     progress: Progress,
     counted: int | None,
-    before: Mapping[str, Any] | None,
+    previous: Mapping[str, Any] | None,
     *,
-    complete_before: Mapping[str, Any] | None = None,
-    listed_lately: int = 0,
+    last_complete: Mapping[str, Any] | None = None,
+    max_listed_recently: int = 0,
 ) -> list[str]:
-    """Why a run that came to its end cannot have seen everything, a sentence each; empty where it can.
+    """Why a run has not seen every secret, a sentence each; empty if it has.
 
-    `before` is the run before, `complete_before` the last that was complete, or that knows of it, and `listed_lately`
-    the most secrets that a run has listed in the hours for which CloudWatch may still count what was purged since.
+    `previous` is the run before this one; `last_complete` is the last complete run, or a later one that stores its
+    number of unknown secrets; `max_listed_recently` is the highest number of secrets that any run listed in the hours
+    for which CloudWatch may still count deleted secrets.
     """
     reasons = []
-    if counted is not None and counted > max(progress.listed, listed_lately):
-        reasons.append(f"CloudWatch counts {counted} secrets in the account, and {progress.listed} were listed.")
-    checked_before = int(before.get("checked", 0)) if before else 0
-    if progress.checked * 2 < checked_before:
-        reasons.append(f"The run before checked {checked_before} secrets, and this one {progress.checked}.")
-    return reasons + _unread(progress, complete_before)
+    if counted is not None and counted > max(progress.listed, max_listed_recently):
+        reasons.append(f"CloudWatch counts {counted} secrets in the account, but only {progress.listed} were listed.")
+    previously_checked = int(previous.get("checked", 0)) if previous else 0
+    if progress.checked * 2 < previously_checked:
+        reasons.append(
+            f"The previous run checked {previously_checked} secrets, but this one checked only {progress.checked}."
+        )
+    return reasons + _find_unread_reasons(progress, last_complete)
 
 
-def _unread(progress: Progress, complete_before: Mapping[str, Any] | None) -> list[str]:
-    """Why a run cannot have judged what it listed.
+def _find_unread_reasons(progress: Progress, last_complete: Mapping[str, Any] | None) -> list[str]:
+    """Why a run could not audit the secrets that it listed.
 
-    A secret whose own policy denies its versions is unknown and nothing more. What one policy does not explain is that
-    AWS answered for none, that it refused a good part of all, or that it was too busy to answer for several.
+    One secret whose own policy denies access is just unknown. The run is incomplete if AWS listed the versions of no
+    secret, refused a large fraction of them, or throttled or did not respond for several.
     """
-    refused, busy = sum(progress.refused.values()), sum(progress.refused.get(reason, 0) for reason in BUSY)
+    refused, busy = sum(progress.refused.values()), sum(progress.refused.get(reason, 0) for reason in BUSY_REASONS)
     by_reason = ", ".join(f"{reason} {count}" for reason, count in sorted(progress.refused.items()))
     if refused and not progress.answered:
-        return [f"AWS listed the versions of none of the {refused} secrets that it was asked for: {by_reason}."]
-    if busy > 1 or (refused > 1 and refused * _REFUSED_PART >= progress.checked):
+        return [f"AWS listed the versions of none of the {refused} secrets requested: {by_reason}."]
+    if busy > 1 or (refused > 1 and refused * _REFUSED_FRACTION >= progress.checked):
         return [f"AWS did not list the versions of {refused} of {progress.checked} secrets: {by_reason}."]
-    unknown = unknown_when_complete(complete_before)
-    if unknown is not None and progress.unknown - unknown > max(1, progress.checked // _UNKNOWN_PART):
+    unknown = read_unknown_when_complete(last_complete)
+    if unknown is not None and progress.unknown - unknown > max(1, progress.checked // _UNKNOWN_FRACTION):
         now = f"{progress.unknown} of {progress.checked} secrets are unknown"
-        return [f"{now}; in the last complete run {unknown} were."]
+        return [f"{now}; the last complete run had {unknown} unknown."]
     return []
 
 
-def unknown_when_complete(run: Mapping[str, Any] | None) -> int | None:
-    """How many secrets were unknown in the last complete run, as this run's row has it; None without a row."""
+def read_unknown_when_complete(run: Mapping[str, Any] | None) -> int | None:
+    """The number of unknown secrets in the last complete run, from this run's row; None without a row."""
     return None if run is None else int(run.get(UNKNOWN_WHEN_COMPLETE, run.get("unknown", 0)))
 
 
-def vanished(progress: Progress, before: Mapping[str, Any] | None) -> bool:
-    """Whether some secret of the run before cannot be among those of this run; yes where that run does not tell."""
-    if before is None:
+def may_have_vanished(progress: Progress, previous: Mapping[str, Any] | None) -> bool:
+    """Whether a secret of the previous run is missing from this one; True if the previous run cannot rule it out."""
+    if previous is None:
         return False
-    # Nothing was taken out by a run that listed fewer secrets than CloudWatch counted.
+    # A run with a shortfall does not mark any secret as gone.
     return (
-        not before.get("complete")
-        or "shortfall" in before
-        or progress.checked < int(before.get("checked", 0)) + progress.added
+        not previous.get("complete")
+        or "shortfall" in previous
+        or progress.checked < int(previous.get("checked", 0)) + progress.added
     )

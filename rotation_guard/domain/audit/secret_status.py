@@ -1,4 +1,4 @@
-"""What the audit writes down of one secret: a row of history, and what is true now."""
+"""The rows that the audit writes for one secret: its current status, and a history row."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from .reconciliation import ReconciledState
 from .verdicts import Finding
 
 Row = Mapping[str, Any]
-_MEANT_ANEW = (
+_SIGNIFICANT_FIELDS = (
     "verdict",
     "status",
     "attention",
@@ -27,10 +27,10 @@ _MEANT_ANEW = (
     "heard_at",
     "told_stuck_version_id",
 )
-"""Attributes of a status that say something new when they change; the hour at which it was looked at does not."""
-_AGES = ("age_days",)
-"""Those that change by themselves, once a day."""
-_TOLD = (
+"""Attributes whose change makes a status worth writing; the time of the check is not among them."""
+_AGE_FIELDS = ("age_days",)
+"""Attributes that change once a day without any event."""
+_HISTORY_FIELDS = (
     "secret_name",
     "secret_arn",
     "status",
@@ -43,47 +43,48 @@ _TOLD = (
     "value_created_at",
     "owner",
 )
-"""Attributes that a row of history repeats."""
+"""Attributes that a history row copies from the status."""
 
 
-def is_of_another(row: Row, secret: ListedSecret) -> bool:
-    """Whether what is on record under this secret's name is of another: one that was deleted, and had the name before.
+def belongs_to_other_secret(row: Row, secret: ListedSecret) -> bool:
+    """Whether the row belongs to a deleted secret that had the same name.
 
-    The ARN is the identity, which ends in six characters that no two secrets of a name share.
+    The ARN is the identity: it ends in six characters that differ for each secret of a name.
     """
     return row.get("secret_arn", secret.arn) != secret.arn
 
 
-def known_of(row: Row | None, secret: ListedSecret) -> Row:
-    """What is on record of this very secret; nothing where it is new, was gone, or another had its name."""
-    return {} if row is None or "gone_since" in row or is_of_another(row, secret) else row
+def find_previous_status(row: Row | None, secret: ListedSecret) -> Row:
+    """The previous status of this very secret; empty if it is new, was gone, or another secret had its name."""
+    return {} if row is None or "gone_since" in row or belongs_to_other_secret(row, secret) else row
 
 
-def with_pending_since(dates: VersionDates, secret: ListedSecret, before: Row, now: datetime) -> VersionDates:
-    """The dates, and where AWS does not tell that of the pending version, since when the audit sees it."""
+def add_pending_since(dates: VersionDates, secret: ListedSecret, previous: Row, now: datetime) -> VersionDates:
+    """The dates; if AWS does not give the pending version's date, with the time at which the audit first saw it."""
     if secret.pending_version_id is None or dates.pending_since is not None:
         return dates
-    same = before.get("pending_version_id") == secret.pending_version_id and before.get("pending_since")
-    return replace(dates, pending_since=datetime.fromisoformat(same) if same else now.replace(microsecond=0))
+    is_same = previous.get("pending_version_id") == secret.pending_version_id
+    since = previous.get("pending_since") if is_same else None
+    return replace(dates, pending_since=datetime.fromisoformat(since) if since else now.replace(microsecond=0))
 
 
-def history_row(run_id: str, status: Row, expires_at: int | None) -> dict[str, Any]:
-    """One secret in one run, of what is true of it then."""
+def build_history_row(run_id: str, status: Row, expires_at: int | None) -> dict[str, Any]:
+    """One secret in one run."""
     return {
-        **{name: status[name] for name in _TOLD},
+        **{name: status[name] for name in _HISTORY_FIELDS},
         "run_id": run_id,
         "attention": status["attention"] is not None,
         "expires_at": expires_at,
     }
 
 
-def status_row(
-    finding: Finding, before: Row, account: ReconciledState, started_at: datetime, told_stuck: str | None
+def build_status_row(
+    finding: Finding, previous: Row, state: ReconciledState, started_at: datetime, announced_stuck: str | None
 ) -> dict[str, Any]:
-    """What is true of a secret now, and since when."""
+    """A secret's current status, and since when it has its verdict."""
     now = to_iso(started_at)
     secret, dates = finding.secret, finding.dates
-    same = before.get("verdict") == finding.verdict
+    is_same_verdict = previous.get("verdict") == finding.verdict
     return {
         "secret_name": secret.name,
         "secret_arn": secret.arn,
@@ -94,85 +95,92 @@ def status_row(
         "age_days": finding.age_days,
         "limit_days": finding.limit_days,
         "current_version_id": secret.current_version_id,
-        "value_created_at": when(dates.value_created_at),
+        "value_created_at": to_iso_or_none(dates.value_created_at),
         "owner": secret.owner,
-        **account.row(),
-        "due_at": when(finding.due_at),
-        "since": before["since"] if same else now,
-        "first_seen": before.get("first_seen", now),
+        **state.to_row(),
+        "due_at": to_iso_or_none(finding.due_at),
+        "since": previous["since"] if is_same_verdict else now,
+        "first_seen": previous.get("first_seen", now),
         "is_first_version": dates.is_first,
         "pending_version_id": secret.pending_version_id,
-        "pending_since": when(dates.pending_since),
-        "told_stuck_version_id": told_stuck,
-        # The index on these two is sparse: it holds what needs someone, and nothing else.
+        "pending_since": to_iso_or_none(dates.pending_since),
+        "told_stuck_version_id": announced_stuck,
+        # A sparse index on these two attributes contains only secrets that need attention.
         "attention": "yes" if finding.attention else None,
-        "attention_since": before.get("attention_since", now) if finding.attention else None,
+        "attention_since": previous.get("attention_since", now) if finding.attention else None,
     }
 
 
-def says_something_new(row: Row, before: Row, *, ages: bool) -> bool:
-    """Whether a status differs from the one before in more than the hour at which it was looked at.
+def has_significant_change(row: Row, previous: Row, *, ages: bool) -> bool:
+    """Whether a status must be written: something other than the time of the check changed, or it is a new day.
 
-    It is written down once a day in any case. With `ages` a value that has become a day older is something new as well.
+    With `ages`, a change of the age in days counts too.
     """
-    names = (*_MEANT_ANEW, *(_AGES if ages else ()))
-    return seen_on(row) != seen_on(before) or any(row.get(name) != before.get(name) for name in names)
-
-
-def belongs_in_history(row: Row, before: Row) -> bool:
-    """Whether a history of changes gets a row: for another verdict or version, and the first time in a day."""
-    return seen_on(row) != seen_on(before) or any(
-        row.get(name) != before.get(name) for name in ("verdict", "current_version_id")
+    names = (*_SIGNIFICANT_FIELDS, *(_AGE_FIELDS if ages else ()))
+    return last_checked_day(row) != last_checked_day(previous) or any(
+        row.get(name) != previous.get(name) for name in names
     )
 
 
-def seen_on(status: Row) -> str:
-    """The day on which a status was written down last; every secret that is there is seen once a day."""
+def belongs_in_history(row: Row, previous: Row) -> bool:
+    """Whether a history of changes gets a row: for a new verdict or version, and once a day."""
+    return last_checked_day(row) != last_checked_day(previous) or any(
+        row.get(name) != previous.get(name) for name in ("verdict", "current_version_id")
+    )
+
+
+def last_checked_day(status: Row) -> str:
+    """The day of the check that wrote the status; a status is written at least once a day."""
     return status.get("checked_at", "")[:10]
 
 
-def cached_dates(before: Row, secret: ListedSecret) -> VersionDates | None:
-    """The dates that an earlier reading found, where it was of the same versions: a version's date never changes.
+def read_cached_dates(previous: Row, secret: ListedSecret) -> VersionDates | None:
+    """The dates in the previous status if it is about the same versions; a version's date never changes.
 
-    That reading was a run's, or that of whoever heard that the value moved.
+    They were read by an earlier run, or prefetched when an event reported the new value.
     """
-    current = secret.current_version_id
-    if before.get("current_version_id") == current and before.get("pending_version_id") == secret.pending_version_id:
-        return _dates(secret, before, "value_created_at", "is_first_version", before.get("pending_since"))
-    if before.get("fed_version_id") == current and secret.pending_version_id is None:
-        return _dates(secret, before, "fed_value_created_at", "fed_is_first_version", None)
+    current, pending = secret.current_version_id, secret.pending_version_id
+    if previous.get("current_version_id") == current and previous.get("pending_version_id") == pending:
+        return _read_dates(
+            secret, previous, "value_created_at", "is_first_version", pending_since=previous.get("pending_since")
+        )
+    if previous.get("fed_version_id") == current and pending is None:
+        return _read_dates(secret, previous, "fed_value_created_at", "fed_is_first_version", pending_since=None)
     return None
 
 
-def _dates(secret: ListedSecret, row: Row, created: str, first: str, pending: str | None) -> VersionDates | None:
-    # A row of before such dates were known to stand for none may hold one.
-    made = read_version_date(datetime.fromisoformat(row[created])) if row.get(created) else None
-    if made is None:
+def _read_dates(
+    secret: ListedSecret, row: Row, created_at_field: str, is_first_field: str, *, pending_since: str | None
+) -> VersionDates | None:
+    # A row of an older release may contain a date that read_version_date rejects.
+    created_at = row.get(created_at_field)
+    value_created_at = read_version_date(datetime.fromisoformat(created_at)) if created_at else None
+    if value_created_at is None:
         return None
     return VersionDates(
-        made,
-        # Who noted it may not have known when the secret was made.
-        is_first=bool(row.get(first, False)) and not has_replaced_others(secret, made),
-        pending_since=read_version_date(datetime.fromisoformat(pending)) if pending else None,
+        value_created_at,
+        # The prefetch did not know when the secret was created.
+        is_first=bool(row.get(is_first_field, False)) and not has_replaced_others(secret, value_created_at),
+        pending_since=read_version_date(datetime.fromisoformat(pending_since)) if pending_since else None,
     )
 
 
-def announcement(at: datetime, version_id: str | None) -> dict[str, Any]:
-    """What is noted when an event tells that the value of a secret moved, perhaps to this version."""
+def build_report_fields(at: datetime, version_id: str | None) -> dict[str, Any]:
+    """The status attributes that note an event about a new value, and the version that it names, if any."""
     return {"heard_at": to_iso(at), **({"heard_version_id": version_id} if version_id else {})}
 
 
-def as_fed(current: str | None, dates: VersionDates) -> dict[str, Any]:
-    """What is noted of the new value, so that the next run need not read it; nothing where it could not be read."""
-    if current is None or dates.value_created_at is None:
+def build_prefetched_fields(current_version_id: str | None, dates: VersionDates) -> dict[str, Any]:
+    """The status attributes with the new value's dates, which save the next run a call; empty if they are unknown."""
+    if current_version_id is None or dates.value_created_at is None:
         return {}
     return {
-        "fed_version_id": current,
+        "fed_version_id": current_version_id,
         "fed_value_created_at": to_iso(dates.value_created_at),
         "fed_is_first_version": dates.is_first,
     }
 
 
-def when(moment: datetime | None) -> str | None:
-    """A moment as rows hold it, where there is one."""
-    return to_iso(moment) if moment else None
+def to_iso_or_none(date: datetime | None) -> str | None:
+    """A date as rows store it."""
+    return to_iso(date) if date else None

@@ -6,13 +6,13 @@ import pytest
 
 from rotation_guard.domain.audit.reconciliation import Discrepancy
 from rotation_guard.domain.audit.run import (
-    SHOWN,
+    MAX_LISTED,
     Progress,
-    incomplete_because,
-    resume,
-    run_id,
-    vanished,
-    with_findings,
+    choose_run_id,
+    find_incomplete_reasons,
+    may_have_vanished,
+    restore_discrepancies,
+    restore_progress,
 )
 
 
@@ -23,35 +23,37 @@ def a_run(**more):
 def test_what_was_counted_survives_being_written_down():
     progress = Progress(checked=3, flagged=1, unknown=1, listed=9, added=2, pages=1, calls=4, seconds=1.25)
     progress.verdicts = {"fresh": 2, "overdue": 1}
-    progress.note([Discrepancy("vanished", "orders", "It is gone.")])
+    progress.add_discrepancies([Discrepancy("vanished", "orders", "It is gone.")])
 
-    assert resume(progress.written()) == progress
+    assert restore_progress(progress.to_row()) == progress
 
 
 def test_a_discrepancy_is_noted_once():
     progress = Progress()
     one = Discrepancy("vanished", "orders", "It is gone.")
 
-    assert progress.note([one, one]) is True
-    assert progress.note([one]) is False
+    assert progress.add_discrepancies([one, one]) is True
+    assert progress.add_discrepancies([one]) is False
     assert progress.discrepancies == {"vanished": 1}
     assert progress.findings == [{"kind": "vanished", "secret_name": "orders", "detail": "It is gone."}]
 
 
 def test_a_run_lists_some_discrepancies_and_counts_them_all():
     progress = Progress()
-    progress.note(Discrepancy("vanished", f"secret-{number}", "It is gone.") for number in range(SHOWN + 5))
+    progress.add_discrepancies(
+        Discrepancy("vanished", f"secret-{number}", "It is gone.") for number in range(MAX_LISTED + 5)
+    )
 
-    assert len(progress.findings) == SHOWN
-    assert progress.discrepancies == {"vanished": SHOWN + 5}
+    assert len(progress.findings) == MAX_LISTED
+    assert progress.discrepancies == {"vanished": MAX_LISTED + 5}
     assert len(json.dumps(progress.findings)) < 400_000
 
 
 def test_a_new_start_keeps_the_discrepancies_and_counts_anew():
     before = Progress(checked=5)
-    before.note([Discrepancy("vanished", "orders", "It is gone.")])
+    before.add_discrepancies([Discrepancy("vanished", "orders", "It is gone.")])
 
-    progress = with_findings(Progress(), before.written())
+    progress = restore_discrepancies(Progress(), before.to_row())
 
     assert progress.checked == 0
     assert progress.findings == before.findings
@@ -61,7 +63,7 @@ def test_a_new_start_keeps_the_discrepancies_and_counts_anew():
     ("listed", "counted", "complete"), [(10, None, True), (10, 10, True), (10, 9, True), (10, 11, False)]
 )
 def test_a_run_that_listed_fewer_than_there_are_is_incomplete(listed, counted, complete):
-    reasons = incomplete_because(Progress(checked=10, listed=listed), counted, None)
+    reasons = find_incomplete_reasons(Progress(checked=10, listed=listed), counted, None)
 
     assert (reasons == []) is complete
 
@@ -70,7 +72,7 @@ def test_a_run_that_listed_fewer_than_there_are_is_incomplete(listed, counted, c
     ("checked", "before", "complete"), [(5, 10, True), (4, 10, False), (0, 1, False), (0, 0, True), (20, 10, True)]
 )
 def test_a_run_that_checked_less_than_half_of_the_one_before_is_incomplete(checked, before, complete):
-    reasons = incomplete_because(Progress(checked=checked), None, a_run(checked=before))
+    reasons = find_incomplete_reasons(Progress(checked=checked), None, a_run(checked=before))
 
     assert (reasons == []) is complete
 
@@ -87,12 +89,12 @@ def test_a_run_that_checked_less_than_half_of_the_one_before_is_incomplete(check
     ],
 )
 def test_whether_a_secret_vanished_shows_in_the_counts(checked, added, before, some):
-    assert vanished(Progress(checked=checked, added=added), before) is some
+    assert may_have_vanished(Progress(checked=checked, added=added), before) is some
 
 
 @pytest.mark.parametrize("scheduled_time", ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00.123Z"])
 def test_a_scheduled_run_is_known_by_the_time_it_was_scheduled_for(scheduled_time):
-    assert run_id(scheduled_time, "request") == scheduled_time
+    assert choose_run_id(scheduled_time, "request") == scheduled_time
 
 
 @pytest.mark.parametrize(
@@ -109,18 +111,18 @@ def test_a_scheduled_run_is_known_by_the_time_it_was_scheduled_for(scheduled_tim
     ],
 )
 def test_a_run_without_a_scheduled_time_is_known_by_its_request(scheduled_time):
-    assert run_id(scheduled_time, "request") == "request"
+    assert choose_run_id(scheduled_time, "request") == "request"
 
 
 def test_a_run_lists_some_secrets_with_a_row_and_counts_them_all():
     progress = Progress()
 
-    assert progress.record(["orders", "search"]) is True
-    assert progress.record(["orders"]) is False
+    assert progress.add_changed(["orders", "search"]) is True
+    assert progress.add_changed(["orders"]) is False
     assert (progress.recorded, progress.changed) == (2, ["orders", "search"])
-    assert progress.record(f"secret-{number}" for number in range(SHOWN)) is True
-    assert progress.record(["another"]) is False
-    assert (progress.recorded, len(progress.changed)) == (SHOWN + 3, SHOWN)
+    assert progress.add_changed(f"secret-{number}" for number in range(MAX_LISTED)) is True
+    assert progress.add_changed(["another"]) is False
+    assert (progress.recorded, len(progress.changed)) == (MAX_LISTED + 3, MAX_LISTED)
 
 
 def refused(checked, answered=0, unknown=None, **by_reason):
@@ -146,7 +148,7 @@ def refused(checked, answered=0, unknown=None, **by_reason):
     ],
 )
 def test_a_run_that_was_refused_by_more_than_some_policies_is_incomplete(progress, complete):
-    assert (incomplete_because(progress, None, None) == []) is complete
+    assert (find_incomplete_reasons(progress, None, None) == []) is complete
 
 
 @pytest.mark.parametrize(
@@ -166,14 +168,14 @@ def test_a_run_with_more_unknown_secrets_than_the_last_complete_one_by_a_margin_
 ):
     progress = Progress(checked=checked, listed=checked, unknown=unknown)
 
-    reasons = incomplete_because(progress, None, None, complete_before=a_run(unknown=before))
+    reasons = find_incomplete_reasons(progress, None, None, last_complete=a_run(unknown=before))
 
     assert (reasons == []) is complete
 
 
 @pytest.mark.parametrize(("lately", "complete"), [(0, False), (10, False), (11, False), (12, True), (20, True)])
 def test_what_was_listed_lately_explains_a_count_that_is_behind(lately, complete):
-    reasons = incomplete_because(Progress(checked=10, listed=10), 12, None, listed_lately=lately)
+    reasons = find_incomplete_reasons(Progress(checked=10, listed=10), 12, None, max_listed_recently=lately)
 
     assert (reasons == []) is complete
 
@@ -181,14 +183,14 @@ def test_what_was_listed_lately_explains_a_count_that_is_behind(lately, complete
 def test_what_was_refused_survives_being_handed_over_and_is_not_there_where_nothing_was():
     progress = refused(6, answered=4, access_denied=2)
 
-    assert resume(progress.written() | {"answered": progress.answered}) == progress
-    assert Progress().written()["refused"] is None
-    assert "answered" not in progress.written()
+    assert restore_progress(progress.to_row() | {"answered": progress.answered}) == progress
+    assert Progress().to_row()["refused"] is None
+    assert "answered" not in progress.to_row()
 
 
 def test_a_discrepancy_whose_words_tell_an_age_is_noted_once():
     progress = Progress()
 
-    assert progress.note([Discrepancy("stuck_without_incident", "orders", "2 days old.")]) is True
-    assert progress.note([Discrepancy("stuck_without_incident", "orders", "3 days old.")]) is False
-    assert progress.note([Discrepancy("moved_unheard", "orders", "It moved.")]) is True
+    assert progress.add_discrepancies([Discrepancy("stuck_without_incident", "orders", "2 days old.")]) is True
+    assert progress.add_discrepancies([Discrepancy("stuck_without_incident", "orders", "3 days old.")]) is False
+    assert progress.add_discrepancies([Discrepancy("moved_unheard", "orders", "It moved.")]) is True

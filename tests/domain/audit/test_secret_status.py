@@ -4,7 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from rotation_guard.domain.audit.reconciliation import ReconciledState
-from rotation_guard.domain.audit.secret_status import as_fed, cached_dates, history_row, says_something_new, status_row
+from rotation_guard.domain.audit.secret_status import (
+    build_history_row,
+    build_prefetched_fields,
+    build_status_row,
+    has_significant_change,
+    read_cached_dates,
+)
 from rotation_guard.domain.audit.verdicts import AuditSettings, judge
 from rotation_guard.domain.secret import ListedSecret, VersionDates
 
@@ -16,7 +22,7 @@ ACCOUNT = ReconciledState("v2", "2026-03-01T11:00:00Z")
 
 
 def a_status(secret=SECRET, dates=DATES, before=None, at=NOW):
-    return status_row(judge(secret, dates, AuditSettings(), at), before or {}, ACCOUNT, at, None)
+    return build_status_row(judge(secret, dates, AuditSettings(), at), before or {}, ACCOUNT, at, None)
 
 
 def without_nothing(row):
@@ -24,7 +30,7 @@ def without_nothing(row):
 
 
 def test_a_row_of_history_says_all_that_the_questions_ask_for():
-    row = history_row("run", a_status(), 1_800_000_000)
+    row = build_history_row("run", a_status(), 1_800_000_000)
 
     assert row == {
         "secret_name": "orders/db",
@@ -57,7 +63,7 @@ def test_a_verdict_lasts_from_the_run_that_found_it_first():
 
 
 def test_the_same_an_hour_later_is_nothing_new():
-    assert not says_something_new(a_status(at=NOW + timedelta(hours=1)), without_nothing(a_status()), ages=True)
+    assert not has_significant_change(a_status(at=NOW + timedelta(hours=1)), without_nothing(a_status()), ages=True)
 
 
 def test_another_verdict_version_owner_day_or_limit_is_something_new():
@@ -69,38 +75,40 @@ def test_another_verdict_version_owner_day_or_limit_is_something_new():
         a_status(secret=replace(SECRET, tags={**SECRET.tags, "rotation-guard:max-age-days": "20"})),
         a_status(at=NOW + timedelta(hours=12)),
     ]
-    assert [says_something_new(other, before, ages=False) for other in others] == [True] * len(others)
+    assert [has_significant_change(other, before, ages=False) for other in others] == [True] * len(others)
 
 
 def test_a_date_is_taken_from_the_record_for_the_same_versions_alone():
     pending = replace(SECRET, pending_version_id="v3")
     before = a_status(pending, replace(DATES, pending_since=NOW - timedelta(hours=5)))
 
-    assert cached_dates(before, pending) == VersionDates(DATES.value_created_at, pending_since=NOW - timedelta(hours=5))
-    assert cached_dates(before, SECRET) is None
-    assert cached_dates(before, replace(pending, current_version_id="v4")) is None
-    assert cached_dates({}, SECRET) is None
+    assert read_cached_dates(before, pending) == VersionDates(
+        DATES.value_created_at, pending_since=NOW - timedelta(hours=5)
+    )
+    assert read_cached_dates(before, SECRET) is None
+    assert read_cached_dates(before, replace(pending, current_version_id="v4")) is None
+    assert read_cached_dates({}, SECRET) is None
 
 
 def test_what_could_not_be_read_is_no_date_on_record():
-    assert cached_dates(a_status(dates=VersionDates(None, problem="denied")), SECRET) is None
+    assert read_cached_dates(a_status(dates=VersionDates(None, problem="denied")), SECRET) is None
 
 
 def test_a_date_that_was_heard_of_is_taken_for_that_version():
-    before = {**a_status(), **as_fed("v3", VersionDates(NOW - timedelta(days=2)))}
+    before = {**a_status(), **build_prefetched_fields("v3", VersionDates(NOW - timedelta(days=2)))}
 
     moved = replace(SECRET, current_version_id="v3")
-    assert cached_dates(before, moved) == VersionDates(NOW - timedelta(days=2))
-    assert cached_dates(before, replace(moved, pending_version_id="v4")) is None
+    assert read_cached_dates(before, moved) == VersionDates(NOW - timedelta(days=2))
+    assert read_cached_dates(before, replace(moved, pending_version_id="v4")) is None
 
 
 def test_nothing_is_noted_of_a_value_that_could_not_be_read():
-    assert as_fed("v3", VersionDates(None, problem="denied")) == {}
-    assert as_fed(None, VersionDates(NOW)) == {}
+    assert build_prefetched_fields("v3", VersionDates(None, problem="denied")) == {}
+    assert build_prefetched_fields(None, VersionDates(NOW)) == {}
 
 
 def test_a_value_that_became_a_day_older_is_something_new_to_who_keeps_ages():
     older, before = a_status(), without_nothing(a_status(at=NOW - timedelta(hours=1)))
 
-    assert says_something_new(older, before, ages=True)
-    assert not says_something_new(older, before, ages=False)
+    assert has_significant_change(older, before, ages=True)
+    assert not has_significant_change(older, before, ages=False)

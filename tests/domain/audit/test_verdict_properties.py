@@ -8,9 +8,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rotation_guard.domain.audit.age_limits import MOST_DAYS, AgeClass
-from rotation_guard.domain.audit.verdicts import NAMES, NEEDS_ROTATION, OK, UNKNOWN, AuditSettings, judge
-from rotation_guard.domain.secret import ListedSecret, VersionDates, date_versions, estimate_dates, parse_secret
+from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS, AgeClass
+from rotation_guard.domain.audit.verdicts import NEEDS_ROTATION, OK, UNKNOWN, VERDICT_NAMES, AuditSettings, judge
+from rotation_guard.domain.secret import (
+    DATE_FIELDS,
+    ListedSecret,
+    VersionDates,
+    date_versions,
+    estimate_dates,
+    parse_secret,
+)
 
 # Repeatable, and without a database: a suite that finds something else each time is no bar.
 repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -30,7 +37,9 @@ ago = st.builds(lambda seconds: NOW - timedelta(seconds=seconds), _SECONDS)
 zones = st.integers(-11 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 # Tags hold every letter, digit and separator; U+2028 is a separator too.
 texts = st.text(st.sampled_from("aZ09 _.:/=+-@é中\u2028\u00a0"), max_size=12)
-days_of_limit = st.integers(-1, MOST_DAYS + 1).map(str) | st.sampled_from(["7", "30", "90", "abc", "1e3", "", " 90 "])
+days_of_limit = st.integers(-1, MAX_LIMIT_DAYS + 1).map(str) | st.sampled_from(
+    ["7", "30", "90", "abc", "1e3", "", " 90 "]
+)
 ends = (
     st.integers(-400, 800).map(lambda days: (NOW + timedelta(days=days)).date().isoformat())
     | ago.map(datetime.isoformat)
@@ -78,7 +87,7 @@ entries = st.fixed_dictionaries(
 versions = st.fixed_dictionaries({}, optional={CURRENT: ago, PREVIOUS: ago, PENDING: ago})
 audit_settings = st.builds(
     AuditSettings,
-    max_age_days=st.sampled_from([1, 30, 90, MOST_DAYS]),
+    max_age_days=st.sampled_from([1, 30, 90, MAX_LIMIT_DAYS]),
     warn_days=st.sampled_from([0, 7, 45]),
     stuck_hours=st.sampled_from([1, 24]),
     missed_hours=st.sampled_from([1, 24]),
@@ -106,7 +115,7 @@ def test_every_secret_gets_one_verdict_a_status_and_a_reason_of_one_line(entry, 
     for dates in ways:
         finding = judge(secret, dates, rules, NOW)
 
-        assert finding.verdict in NAMES
+        assert finding.verdict in VERDICT_NAMES
         assert finding.status in RANK
         assert isinstance(finding.attention, bool)
         assert len(finding.reason.splitlines()) == 1
@@ -164,9 +173,8 @@ NONE = [datetime(1, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC), datetim
 @repeatable
 @given(entries, versions, audit_settings, st.sampled_from(NONE), zones)
 def test_a_date_that_stands_for_none_is_as_good_as_none(entry, created, rules, none, zone):
-    names = ("LastRotatedDate", "NextRotationDate", "DeletedDate", "LastChangedDate", "CreatedDate")
-    without = {name: value for name, value in entry.items() if name not in names}
-    written = without | dict.fromkeys(names, none.replace(tzinfo=zone))
+    without = {name: value for name, value in entry.items() if name not in DATE_FIELDS}
+    written = without | dict.fromkeys(DATE_FIELDS, none.replace(tzinfo=zone))
 
     assert found(written, created, rules) == found(without, created, rules)
 

@@ -196,8 +196,8 @@ def test_dates_are_kept_in_utc_whatever_the_time_zone_of_the_machine(aged, run, 
 @pytest.mark.parametrize(
     ("refusal", "reason"),
     [
-        ("AccessDeniedException", "The secret's versions may not be listed: access denied."),
-        ("ResourceNotFoundException", "The secret was gone when its versions were listed."),
+        ("AccessDeniedException", "The secret's versions could not be listed: access denied."),
+        ("ResourceNotFoundException", "The secret was deleted before its versions were listed."),
     ],
 )
 def test_a_secret_that_cannot_be_read_is_unknown_and_the_others_are_checked(

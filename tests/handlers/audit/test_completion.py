@@ -34,7 +34,7 @@ def test_fewer_secrets_than_the_account_counts_make_a_run_incomplete(aws, secret
     found = audit()
 
     assert (found["complete"], found["counted"], found["listed"]) == (False, 3, 1)
-    assert found["incomplete_because"] == ["CloudWatch counts 3 secrets in the account, and 1 were listed."]
+    assert found["incomplete_because"] == ["CloudWatch counts 3 secrets in the account, but only 1 were listed."]
 
 
 def test_secrets_that_are_not_under_audit_count_as_listed(aws, secret, audit):
@@ -57,7 +57,7 @@ def test_a_sudden_drop_by_half_makes_a_run_incomplete_and_the_next_one_is_comple
     found = audit()
 
     assert found["complete"] is False
-    assert found["incomplete_because"] == ["The run before checked 5 secrets, and this one 2."]
+    assert found["incomplete_because"] == ["The previous run checked 5 secrets, but this one checked only 2."]
     assert kinds(found) == []
     after = audit()
     assert after["complete"] is True

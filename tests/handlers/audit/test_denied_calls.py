@@ -128,7 +128,7 @@ def test_more_unknown_secrets_than_in_the_last_complete_run_make_a_run_incomplet
 
     found = audit()
 
-    assert found["incomplete_because"] == ["2 of 11 secrets are unknown; in the last complete run 0 were."]
+    assert found["incomplete_because"] == ["2 of 11 secrets are unknown; the last complete run had 0 unknown."]
 
 
 def test_a_few_that_come_to_be_refused_are_never_taken_for_usual(aws, secret, audit, refuse):
@@ -142,7 +142,7 @@ def test_a_few_that_come_to_be_refused_are_never_taken_for_usual(aws, secret, au
     found = [audit() for _ in range(13)]
 
     assert [run["complete"] for run in found] == [False] * 13
-    assert found[-1]["incomplete_because"] == ["5 of 16 secrets are unknown; in the last complete run 0 were."]
+    assert found[-1]["incomplete_because"] == ["5 of 16 secrets are unknown; the last complete run had 0 unknown."]
     aws.answer("ListSecretVersionIds", lambda _: None)
     assert "unknown_when_complete" not in audit()
 

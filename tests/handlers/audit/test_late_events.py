@@ -128,7 +128,8 @@ def in_time(moves, lost=()):
 
 def unheard(*moves):
     return [
-        ("moved_unheard", f"AWSCURRENT is on version {version(move + 1)}, and no event told of it.") for move in moves
+        ("moved_unheard", f"AWSCURRENT is on version {version(move + 1)}, but no event reported the move.")
+        for move in moves
     ]
 
 

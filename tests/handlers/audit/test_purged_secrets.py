@@ -62,7 +62,7 @@ def test_a_count_that_does_not_follow_is_a_gap(secret, audit, count, purge):
     runs = [audit() for _ in range(5)]
 
     assert [run["complete"] for run in runs] == [True, True, True, False, False]
-    assert runs[3]["incomplete_because"] == ["CloudWatch counts 5 secrets in the account, and 3 were listed."]
+    assert runs[3]["incomplete_because"] == ["CloudWatch counts 5 secrets in the account, but only 3 were listed."]
     assert [kinds(run) for run in runs] == [[]] * 5
 
 
@@ -76,7 +76,7 @@ def test_a_gap_that_no_purge_explains_is_told_at_once(secret, audit, count, purg
     purge(made[0])
     found = audit()
 
-    assert found["incomplete_because"] == ["CloudWatch counts 7 secrets in the account, and 4 were listed."]
+    assert found["incomplete_because"] == ["CloudWatch counts 7 secrets in the account, but only 4 were listed."]
 
 
 def test_purges_one_after_another_are_each_given_their_time(secret, audit, count, purge):

@@ -99,7 +99,7 @@ def test_a_version_that_moved_without_an_event_is_a_finding_of_the_second_run_th
     assert kinds(audit()) == []  # its event may be on the way
     found = audit()
     assert kinds(found) == [("moved_unheard", "orders")]
-    assert found["findings"][0]["detail"] == f"AWSCURRENT is on version {version}, and no event told of it."
+    assert found["findings"][0]["detail"] == f"AWSCURRENT is on version {version}, but no event reported the move."
     assert found["discrepancies"] == {"moved_unheard": 1}
     assert kinds(audit()) == []
 
@@ -231,7 +231,7 @@ def test_a_stuck_rotation_without_an_incident_opens_one_once(aws, stuck, audit, 
     )
     detail = json.loads(event["Detail"])
     assert (detail["eventID"], detail["versionId"]) == (f"rotation-stuck-{pending}", pending)
-    assert detail["errorMessage"].startswith("A rotation is stuck since ")
+    assert detail["errorMessage"].startswith("A rotation has been stuck since ")
     assert kinds(audit()) == []
     assert len(put_events) == 1
     [row] = aws.rows("status")

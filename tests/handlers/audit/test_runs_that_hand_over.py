@@ -198,9 +198,7 @@ def test_a_hand_over_that_is_lost_is_noticed_and_mended_by_the_next_run(aws, eve
 
     lost = run_row(aws)
     assert lost["complete"] is False
-    assert lost["incomplete_because"] == [
-        "The run was never finished: it failed, or what it handed over did not arrive."
-    ]
+    assert lost["incomplete_because"] == ["The run never finished: it failed, or the next invocation did not start."]
     mended = run_row(aws, "2026-03-01T13:00:00Z")
     assert (mended["complete"], mended["checked"]) == (True, 9)
 
@@ -362,7 +360,7 @@ def test_runs_by_hand_do_not_hide_the_scheduled_ones(aws, everything, invoke):
 
     invoke(SCHEDULED, request="request-2")
 
-    assert run_row(aws)["incomplete_because"] == ["The run before checked 9 secrets, and this one 3."]
+    assert run_row(aws)["incomplete_because"] == ["The previous run checked 9 secrets, but this one checked only 3."]
 
 
 @pytest.mark.parametrize("request_id", ["0a0c328f-d024-4808-b43a-2eba13cc04cd", "f0a0c328-d024-4808-b43a-2eba13cc04cd"])

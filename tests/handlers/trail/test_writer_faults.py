@@ -272,13 +272,13 @@ def test_no_call_takes_longer_than_is_kept_for_it(world):
 
     most = {
         "dynamodb": {audit_trail.APPEND_SECONDS, audit_tables.NOTE_SECONDS},
-        "secretsmanager": {secrets.DATING_SECONDS},
+        "secretsmanager": {secrets.VERSION_SECONDS},
         "sqs": {audit_queue.CALL_SECONDS},
     }
     assert set(world.limits.made) == set(most)
     for service, configurations in world.limits.made.items():
         assert {longest(config) for config in configurations} == most[service]
-        assert all(seconds + writer.ANSWER_SECONDS < WRITER_TIMEOUT_SECONDS for seconds in most[service])
+        assert all(seconds + writer.RESPONSE_SECONDS < WRITER_TIMEOUT_SECONDS for seconds in most[service])
 
 
 @pytest.mark.parametrize("fault", [throttle, deny, fail, hang, lose])
