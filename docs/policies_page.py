@@ -44,14 +44,14 @@ def _overview(subjects: Mapping[str, list[Rule]]) -> str:
 def _rule(rule: Rule, cases: list[Case]) -> Iterator[str]:
     yield f"### {rule.name}"
     yield f"{rule.description} {rule.fix}"
-    remedy = " It has a remedy: the level `remediate` changes what is created." if rule.remedy else ""
+    remedy = " It has a remedy: the level `remediate` changes what is created." if rule.remediation else ""
     yield f"By default {rule.enforcement}; severity {rule.severity}; [the page that says so]({rule.link}).{remedy}"
     if rule.parameters:
         lines = ["| parameter | default | what it sets |", "|---|---|---|"]
         for name, schema in rule.parameters.items():
             lines.append(f"| `{name}` | `{json.dumps(schema['default'])}` | {schema.get('description', '')} |")
         yield "\n".join(lines)
-    for heading, kind in (("Fails", "plain"), ("Passes", "compliant")):
+    for heading, kind in (("Fails", "typical"), ("Passes", "compliant")):
         example = next((one for one in cases if (one.rule, one.kind) == (rule.name, kind)), None)
         if example:
             yield f"{heading}, {example.what}:"

@@ -1,6 +1,6 @@
 """Checks a file against the rules, without credentials and without the engine.
 
-    python -m policies.check FILE [--format text|json|sarif|junit] [--config FILE] [--fail-on-unjudged]
+    python -m policies.check FILE [--format text|json|sarif] [--config FILE] [--fail-on-unjudged]
 
 FILE is the output of `pulumi stack export` or of `pulumi preview --json`, also streamed, the events of an update, or
 the file of a file backend; `-` reads it from standard input. Ends with 0 when nothing mandatory was found, 1 when
@@ -26,7 +26,7 @@ try:
     from .inputs.state_files import Contents, NotAnExport
     from .model import unjudged
     from .model.configuration import InvalidConfiguration
-    from .model.evaluation import Report, refuse
+    from .model.evaluation import Report, failed_report
     from .model.evaluation import check as evaluate
     from .reports.formats import FORMATS, escape_unprintable
 except ModuleNotFoundError as missing:
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         sentence = str(problem) if isinstance(problem, _Wrong) else f"{about}: {problem}"
         _tell(sentence)
         if given.format != "text":
-            _write(FORMATS[given.format](refuse(sentence), checked))
+            _write(FORMATS[given.format](failed_report(sentence), checked))
         return WRONG
     for note in (report.failure, *report.notes):
         if note:

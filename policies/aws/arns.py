@@ -33,17 +33,17 @@ def function(value: str) -> tuple[str, str | None] | None:
     Lambda takes `name`, `account:function:name` and the ARN, each with `:qualifier` behind it
     (https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html).
     """
-    found = _FUNCTION.fullmatch(value)
-    if found is None:
+    match = _FUNCTION.fullmatch(value)
+    if match is None:
         return None
-    start, name, qualifier = found.groups()
+    start, name, qualifier = match.groups()
     return (start if start and start.startswith("arn:") else "") + name, None if qualifier == "$LATEST" else qualifier
 
 
 def name_in(value: str) -> str | None:
     """The name that an ARN or a queue's URL ends with."""
-    if found := parts(value):
-        resource = found[4]
+    if arn := parts(value):
+        resource = arn[4]
         return resource.split(":")[1] if resource.startswith("function:") else re.split("[:/]", resource)[-1]
     if re.match(r"https?://", value):
         return value.rstrip("/").rpartition("/")[2]
@@ -52,5 +52,5 @@ def name_in(value: str) -> str | None:
 
 def may_name(value: str, resource_type: str) -> bool:
     """Whether an ARN or a queue's URL can stand for a resource of this type at all."""
-    found = parts(value)
-    return service_of(resource_type) == (found[1] if found else "sqs")
+    arn = parts(value)
+    return service_of(resource_type) == (arn[1] if arn else "sqs")

@@ -110,7 +110,7 @@ _LONGEST = 8192
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{60,}={0,2}\s*")
 
 
-def shape(value: str) -> str | None:
+def find_kind(value: str) -> str | None:
     """What this value is, where its shape gives it away as a credential."""
     text = value[:_LONGEST]
     texts = [text, decoded] if (decoded := _decode_base64(text)) else [text]
@@ -119,8 +119,8 @@ def shape(value: str) -> str | None:
 
 def _has_shape(pattern: re.Pattern[str], text: str) -> bool:
     return any(
-        not _BLANKED.search(found[0]) and not any(map(_PLACEHOLDER.fullmatch, filter(None, found.groups())))
-        for found in pattern.finditer(text)
+        not _BLANKED.search(match[0]) and not any(map(_PLACEHOLDER.fullmatch, filter(None, match.groups())))
+        for match in pattern.finditer(text)
     )
 
 
@@ -134,13 +134,13 @@ def _decode_base64(text: str) -> str | None:
         return None
 
 
-def is_named_so(name: str) -> bool:
+def is_credential_name(name: str) -> bool:
     """Whether a variable of this name holds a credential, and not where one lies or what is true of it."""
     words = _split(name)
     return _ends_with(words, _ENDINGS) or any(_ends_with_joined_words(word) for word in words[-1:])
 
 
-def may_be_one(name: str, value: str) -> bool:
+def may_be_credential(name: str, value: str) -> bool:
     """Whether this can be the credential that the variable's name speaks of.
 
     It can be none where it says where one lies, where one is still to be put, or yes or no; where it is the name of a
@@ -158,7 +158,7 @@ def may_be_one(name: str, value: str) -> bool:
 
 def _split(name: str) -> list[str]:
     """The words of a name in small letters, without what numbers or qualifies it at its end."""
-    words = [found.lower() for found in _WORD.findall(name)]
+    words = [word.lower() for word in _WORD.findall(name)]
     while len(words) > 1 and (words[-1].isdigit() or words[-1] in _QUALIFIERS):
         words.pop()
     return words
@@ -169,4 +169,4 @@ def _ends_with(words: list[str], endings: tuple[tuple[str, ...], ...]) -> bool:
 
 
 def _ends_with_joined_words(word: str) -> bool:
-    return any(found.end() == len(word) for found in _JOINED.finditer(word))
+    return any(match.end() == len(word) for match in _JOINED.finditer(word))

@@ -34,14 +34,14 @@ EVERYWHERE = (*OF_QUEUES, *OF_TOPICS, *OF_RULES, *OF_SCHEDULES, *OF_FUNCTIONS, *
 """Property and resource type, of everything that can have dead letters."""
 
 
-def serves(stack: Stack, queue: Resource) -> bool:
+def is_dead_letter_queue(stack: Stack, queue: Resource) -> bool:
     """Whether this queue is the dead letters of something. Raises Undecided where that may be, and nobody can tell."""
-    found = [stack.referring(queue, path, type_) for path, type_ in EVERYWHERE]
-    certain = tuple(one for each in found for one in each.certain)
-    return _declared(stack, queue) or Referring(certain, any(each.undecided for each in found)).some()
+    uses = [stack.referring(queue, path, type_) for path, type_ in EVERYWHERE]
+    certain = tuple(user for use in uses for user in use.certain)
+    return _declared(stack, queue) or Referring(certain, any(use.undecided for use in uses)).some()
 
 
-def is_named_so(queue: Resource) -> bool:
+def is_named_dead_letter_queue(queue: Resource) -> bool:
     """Whether a queue is by its name a dead-letter queue: orders-dlq, ordersDeadLetterQueue, orders-dead-letters."""
     physical = queue.value("name")
     return any(_says_dead_letters(name) for name in (queue.name, physical) if isinstance(name, str))
@@ -55,25 +55,29 @@ def _says_dead_letters(name: str) -> bool:
 def _declared(stack: Stack, queue: Resource) -> bool:
     """Whether it says itself whose dead letters it takes: then its sources may lie in another stack."""
     allowed = [queue, *stack.referring(queue, "queueUrl", resource_types.REDRIVE_ALLOW_POLICY).certain]
-    for one in allowed:
+    for holder in allowed:
         try:
-            if one.text("redriveAllowPolicy.redrivePermission") == "byQueue":
+            if holder.text("redriveAllowPolicy.redrivePermission") == "byQueue":
                 return True
         except Undecided:
             continue
     return False
 
 
-def sources(stack: Stack, queue: Resource) -> Iterator[Resource]:
+def source_queues(stack: Stack, queue: Resource) -> Iterator[Resource]:
     """The queues whose dead letters this one takes, as far as that is decided."""
     for path, type_ in OF_QUEUES:
-        for one in stack.referring(queue, path, type_).certain:
-            source = one if one.type == resource_types.QUEUE else stack.target(one, "queueUrl", resource_types.QUEUE)
+        for holder in stack.referring(queue, path, type_).certain:
+            source = (
+                holder
+                if holder.type == resource_types.QUEUE
+                else stack.target(holder, "queueUrl", resource_types.QUEUE)
+            )
             if source is not None and source is not queue:
                 yield source
 
 
-def redrive(stack: Stack, queue: Resource) -> Resource | None:
+def find_redrive_holder(stack: Stack, queue: Resource) -> Resource | None:
     """Where the redrive policy of a queue is written: itself or a RedrivePolicy. None where it has none.
 
     Raises Undecided where one may be there that nobody can see yet.

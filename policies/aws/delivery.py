@@ -25,7 +25,7 @@ def find_obstacle(stack: Stack, called: Any, to: Resource, caller: Caller) -> Fi
         reason = function_permissions.denial_reason(stack, called, to, caller)
         return Finding(f"{reason}.", function_permissions.advice(to, caller)) if reason else None
     action, holder = _ACTIONS[to.type]
-    reason = resource_access.refusal(stack, to, resource_access.request(caller.service, action, to, caller.arn))
+    reason = resource_access.denial_reason(stack, to, resource_access.request(caller.service, action, to, caller.arn))
     if reason is None:
         return None
     return Finding(

@@ -46,15 +46,15 @@ _IN_PLAIN = ("", "PLAINTEXT", "aws:elasticbeanstalk:application:environment")
 def read(holder: Resource) -> Iterator[tuple[str, Any]]:
     """The name and value of each variable, as far as they can be read; values may be marks."""
     for path in MAPS.get(holder.type, ()):
-        for found in _all(holder.props, path.split(".")):
-            if isinstance(found, Mapping):
-                yield from found.items()
-    for one in _all(holder.props, PAIRS[holder.type].split(".")) if holder.type in PAIRS else ():
-        if isinstance(one, Mapping):
-            name = values.member(one, "name")
-            kind = one.get("type") or one.get("namespace") or ""
+        for variables in _all(holder.props, path.split(".")):
+            if isinstance(variables, Mapping):
+                yield from variables.items()
+    for pair in _all(holder.props, PAIRS[holder.type].split(".")) if holder.type in PAIRS else ():
+        if isinstance(pair, Mapping):
+            name = values.member(pair, "name")
+            kind = pair.get("type") or pair.get("namespace") or ""
             if isinstance(name, str) and kind in _IN_PLAIN:
-                yield name, values.member(one, "value")
+                yield name, values.member(pair, "value")
 
 
 def _all(tree: Any, keys: list[str]) -> Iterator[Any]:
@@ -76,14 +76,14 @@ def _all(tree: Any, keys: list[str]) -> Iterator[Any]:
 def find_credential(stack: Stack, name: str, value: Any) -> str | None:
     """Why this variable holds a credential; None where it does not, or nobody can tell. Never the value itself."""
     if value is Mark.SECRET:
-        return "is a secret of the program and named as a credential" if credentials.is_named_so(name) else None
+        return "is a secret of the program and named as a credential" if credentials.is_credential_name(name) else None
     if isinstance(value, Mark | bool) or value is None:
         return None
     text = str(value)
-    found = credentials.shape(text)
-    if found:
-        return f"looks like {found}"
-    if not credentials.is_named_so(name) or not credentials.may_be_one(name, text):
+    kind = credentials.find_kind(text)
+    if kind:
+        return f"looks like {kind}"
+    if not credentials.is_credential_name(name) or not credentials.may_be_credential(name, text):
         return None
     if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
         return None

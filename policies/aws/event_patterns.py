@@ -39,7 +39,9 @@ def branches(pattern: Pattern) -> list[Pattern]:
     parts: list[list[Pattern]] = []
     for key, value in pattern.items():
         if key == OR and isinstance(value, list):
-            parts.append([inner for one in value if isinstance(one, Mapping) for inner in branches(one)])
+            parts.append(
+                [inner for alternative in value if isinstance(alternative, Mapping) for inner in branches(alternative)]
+            )
         elif isinstance(value, Mapping):
             parts.append([{key: inner} for inner in branches(value)])
         else:
@@ -63,10 +65,10 @@ def _merged(patterns: tuple[Pattern, ...]) -> Pattern:
 
 def alternatives(pattern: Pattern, *path: str) -> list[Any]:
     """The values that a field may have; none where the pattern does not say."""
-    found: Any = pattern
+    values: Any = pattern
     for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, list) else []
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values if isinstance(values, list) else []
 
 
 def replaced(pattern: Pattern, value: list[Any], *path: str) -> Pattern:
@@ -86,7 +88,7 @@ def can_match(pattern: Pattern, event: Any) -> bool:
         if isinstance(wanted, Mapping):
             if not can_match(wanted, value):
                 return False
-        elif not any(_takes(one, value) for one in wanted):
+        elif not any(_takes(alternative, value) for alternative in wanted):
             return False
     return True
 
@@ -115,7 +117,7 @@ def _compares(operator: str, given: Any, value: Any) -> bool:
     if not isinstance(value, str):
         return value is Field.TEXT and operator != "numeric"
     if operator == "anything-but":
-        return not any(_is_excluded_by(one, value) for one in (given if isinstance(given, list) else [given]))
+        return not any(_is_excluded_by(excluded, value) for excluded in (given if isinstance(given, list) else [given]))
     return _compares_text(operator, given, value)
 
 
@@ -123,7 +125,9 @@ def _is_excluded_by(given: Any, value: str) -> bool:
     if not isinstance(given, Mapping):
         return given == value
     ((operator, listed),) = given.items()
-    return any(_compares_text(operator, one, value) for one in (listed if isinstance(listed, list) else [listed]))
+    return any(
+        _compares_text(operator, operand, value) for operand in (listed if isinstance(listed, list) else [listed])
+    )
 
 
 def _compares_text(operator: str, given: Any, value: str) -> bool:

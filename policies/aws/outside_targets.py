@@ -45,11 +45,11 @@ _KINDS = (
 
 def find_kind(arn: str) -> Kind | None:
     """The kind of resource that an ARN names; None where it is none of these."""
-    found = arns.parts(arn)
-    if found is None:
+    parts = arns.parts(arn)
+    if parts is None:
         return None
-    kind = found[4].replace(":", "/").partition("/")[0]
-    return next((one for one in _KINDS if wildcards.matches(one.arn, f"{found[1]}:{kind}")), None)
+    noun = parts[4].replace(":", "/").partition("/")[0]
+    return next((kind for kind in _KINDS if wildcards.matches(kind.arn, f"{parts[1]}:{noun}")), None)
 
 
 def missing_to_call(stack: Stack, role: Resource, arn: str | None) -> list[str]:
@@ -58,13 +58,13 @@ def missing_to_call(stack: Stack, role: Resource, arn: str | None) -> list[str]:
     Raises Undecided where what the role may do is unknown.
     """
     if called := _universal(arn or ""):
-        return [] if role_permissions.may_somewhere(stack, role, called) else [called]
+        return [] if role_permissions.allows_somewhere(stack, role, called) else [called]
     kind = find_kind(arn or "")
     if arn is None or kind is None:
         return []
     if not kind.is_named:
-        return [] if role_permissions.may_somewhere(stack, role, kind.action) else [kind.action]
-    if any_of(_list_arns(arn, kind), lambda one: role_permissions.may(stack, role, kind.action, one)):
+        return [] if role_permissions.allows_somewhere(stack, role, kind.action) else [kind.action]
+    if any_of(_list_arns(arn, kind), lambda candidate: role_permissions.allows(stack, role, kind.action, candidate)):
         return []
     return [f"{kind.action} on {arn}"]
 
@@ -78,8 +78,8 @@ def _list_arns(arn: str, kind: Kind) -> list[str]:
 def _universal(arn: str) -> str | None:
     """The action of the API call that a universal target of EventBridge Scheduler makes, where IAM has it by that name
     (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html)."""
-    found = arns.parts(arn)
-    words = found[4].split(":") if found and found[1] == "scheduler" else []
+    parts = arns.parts(arn)
+    words = parts[4].split(":") if parts and parts[1] == "scheduler" else []
     if len(words) != 3 or words[0] != "aws-sdk":
         return None
     action = state_language.find_action(words[1], words[2])

@@ -7,7 +7,7 @@ moved is the later one. A runtime that is not listed is newer than this list.
 from collections.abc import Mapping
 from datetime import date
 
-ENDS: Mapping[str, date] = {
+DEPRECATION_DATES: Mapping[str, date] = {
     "nodejs": date(2016, 10, 31),
     "nodejs4.3": date(2020, 3, 5),
     "nodejs4.3-edge": date(2020, 3, 5),

@@ -32,16 +32,16 @@ def shortest_period(expression: str) -> int | None:
     From two days on it is not exact, but two days: what retries can reach is over by then.
     (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html)
     """
-    if found := _AT.fullmatch(expression):
+    if match := _AT.fullmatch(expression):
         try:
-            datetime.fromisoformat(found[1])
+            datetime.fromisoformat(match[1])
         except ValueError as problem:
-            raise Refused(f"{found[1]} is not a valid time") from problem
+            raise Refused(f"{match[1]} is not a valid time") from problem
         return None
-    if found := _RATE.fullmatch(expression):
-        return _of_rate(int(found[1]), found[2])
-    if found := _CRON.fullmatch(expression):
-        return _of_cron(found[1])
+    if match := _RATE.fullmatch(expression):
+        return _of_rate(int(match[1]), match[2])
+    if match := _CRON.fullmatch(expression):
+        return _of_cron(match[1])
     if expression.startswith("at("):
         raise Refused("at() takes yyyy-mm-ddThh:mm:ss, without a time zone")
     if expression.startswith("rate("):
@@ -53,7 +53,11 @@ def list_run_days(day_of_month: str, month: str, day_of_week: str, first_year: i
     """The days of these years on which three fields of a cron expression let it run. Raises Refused."""
     fields = ("0", "0", day_of_month, month, day_of_week, "*")
     parsed = _parse_fields([field.upper() for field in fields])
-    starts = [date(year, each, 1) for year in range(first_year, last_year + 1) for each in sorted(parsed[3].values)]
+    starts = [
+        date(year, month_number, 1)
+        for year in range(first_year, last_year + 1)
+        for month_number in sorted(parsed[3].values)
+    ]
     return [day for start in starts for day in _days_of_month(start) if _runs_on(parsed, day)]
 
 
@@ -105,14 +109,14 @@ def _field(index: int, text: str) -> _Field:
         if index not in (2, 4):
             raise Refused(f"? is not valid for {_NAMES[index]}")
         return _Field(frozenset(), (), any_day=True)
-    found: set[int] = set()
+    numbers: set[int] = set()
     special: list[str] = []
     for part in text.split(","):
         if index in _SPECIAL and _SPECIAL[index].fullmatch(part):
             special.append(part)
         else:
-            found |= _values(index, part)
-    return _Field(frozenset(found), tuple(special))
+            numbers |= _values(index, part)
+    return _Field(frozenset(numbers), tuple(special))
 
 
 def _values(index: int, part: str) -> set[int]:
@@ -163,8 +167,8 @@ def _runs_on(parsed: list[_Field], day: date) -> bool:
     if day.month not in month.values or day.year not in year.values:
         return False
     if of_week.any_day:
-        return day.day in of_month.values or any(_is_day_of_month(one, day) for one in of_month.special)
-    return _weekday(day) in of_week.values or any(_is_day_of_week(one, day) for one in of_week.special)
+        return day.day in of_month.values or any(_is_day_of_month(special, day) for special in of_month.special)
+    return _weekday(day) in of_week.values or any(_is_day_of_week(special, day) for special in of_week.special)
 
 
 def _weekday(day: date) -> int:

@@ -98,11 +98,11 @@ class Calls:
 
     actions: dict[str, set[str] | None] = field(default_factory=dict)
     """IAM action -> the ARNs, URLs or names that it is done to; None where that is decided as it runs."""
-    beside: set[str] = field(default_factory=set)
+    optional_actions: set[str] = field(default_factory=set)
     """Actions that may be needed on top, and need not."""
     services: set[str] = field(default_factory=set)
     """Services of which nobody can tell here which actions the calls take."""
-    go_on: bool = False
+    calls_other_services: bool = False
     """Whether such a call may go on to other services with the same permissions, as Athena does to Glue and S3."""
 
     def add(self, action: str, target: str | None) -> None:
@@ -118,63 +118,63 @@ class Calls:
                 self.actions[action] = None
             else:
                 known |= targets
-        self.beside |= other.beside
+        self.optional_actions |= other.optional_actions
         self.services |= other.services
-        self.go_on |= other.go_on
+        self.calls_other_services |= other.calls_other_services
 
 
-def calls(definition: Mapping[str, Any]) -> Calls:
+def find_calls(definition: Mapping[str, Any]) -> Calls:
     """What this definition calls with the state machine's own role. Raises Undecided where a part of it is unknown."""
-    found = Calls()
+    called = Calls()
     for state in _states(definition):
         kind = values.text(values.member(state, "Type"))
         if kind == "Task":
-            _task(state, found)
+            _task(state, called)
         elif kind == "Map":
-            _map(state, found)
-    return found
+            _map(state, called)
+    return called
 
 
 def _states(scope: Any) -> Iterator[Mapping[str, Any]]:
     """Every state, in branches and in maps too."""
     inner = values.document(scope) or {}
     for state in (values.document(values.member(inner, "States")) or {}).values():
-        one = values.document(state) or {}
-        yield one
-        for branch in values.items(values.member(one, "Branches")):
+        definition = values.document(state) or {}
+        yield definition
+        for branch in values.items(values.member(definition, "Branches")):
             yield from _states(branch)
         for key in ("Iterator", "ItemProcessor"):
-            yield from _states(values.member(one, key))
+            yield from _states(values.member(definition, key))
 
 
-def _task(state: Mapping[str, Any], found: Calls) -> None:
+def _task(state: Mapping[str, Any], called: Calls) -> None:
     given = values.document(values.member(state, "Credentials"))
     if given:
         role = values.member(given, "RoleArn")
-        found.add("sts:AssumeRole", role if isinstance(role, str) and not _is_expression(role) else None)
+        called.add("sts:AssumeRole", role if isinstance(role, str) and not _is_expression(role) else None)
         return
     resource = values.text(values.member(state, "Resource")) or ""
     parts = arns.parts(resource)
     if parts is None:
-        values.undecided("what a task calls")
+        values.raise_undecided("what a task calls")
     _, service, _, _, rest = parts
     if service == "lambda":
-        found.add("lambda:InvokeFunction", resource)
+        called.add("lambda:InvokeFunction", resource)
     elif service == "states" and not rest.startswith("activity:"):
-        _integration(rest, _parameters(state), found)
+        _integration(rest, _parameters(state), called)
 
 
-def _map(state: Mapping[str, Any], found: Calls) -> None:
+def _map(state: Mapping[str, Any], called: Calls) -> None:
     processor = values.document(values.member(state, "ItemProcessor")) or {}
     config = values.document(values.member(processor, "ProcessorConfig")) or {}
     if values.text(values.member(config, "Mode")) != "DISTRIBUTED":
         return
     # Each child runs as an execution of the state machine itself.
-    found.add("states:StartExecution", None)
-    found.beside.update({"states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"})
+    called.add("states:StartExecution", None)
+    called.optional_actions.update({"states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"})
     for key in ("ItemReader", "ResultWriter"):
         if values.member(state, key) is not None:
-            found.services.add("s3")
+            called.services.add("s3")
 
 
 def _parameters(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -185,30 +185,30 @@ def _parameters(state: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def _integration(rest: str, parameters: Mapping[str, Any], found: Calls) -> None:
+def _integration(rest: str, parameters: Mapping[str, Any], called: Calls) -> None:
     """Such as `lambda:invoke`, `ecs:runTask.sync` or `aws-sdk:dynamodb:query`."""
     call, _, pattern = rest.partition(".")
     words = call.removeprefix("aws-sdk:").split(":")
     if len(words) != 2:
-        values.undecided("what a task calls")
+        values.raise_undecided("what a task calls")
     if words[0] == "http":
-        found.services.update(("states", "secretsmanager", "events"))
+        called.services.update(("states", "secretsmanager", "events"))
         return
     service = _service(words[0])
     action = f"{service}:{words[1][:1].upper()}{words[1][1:]}"
     waits = pattern.startswith("sync")
     if waits:
-        found.beside.update(_MANAGED_RULES, _WATCHING.get(service, ()))
+        called.optional_actions.update(_MANAGED_RULES, _WATCHING.get(service, ()))
     if service not in ONE_TO_ONE or (waits and service not in _WATCHING):
-        found.services.add(service)
-        found.go_on = True
+        called.services.add(service)
+        called.calls_other_services = True
         return
     if action in _MANY:
-        found.beside.update(f"dynamodb:{one}" for one in _MANY[action])
+        called.optional_actions.update(f"dynamodb:{action_name}" for action_name in _MANY[action])
         return
     first, *others = _OTHERWISE.get(action, (action,))
-    found.add(first, _target(service, parameters))
-    found.beside.update(others)
+    called.add(first, _target(service, parameters))
+    called.optional_actions.update(others)
 
 
 def find_action(service: str, call: str) -> str | None:
@@ -223,7 +223,7 @@ def _service(called: str) -> str:
     return (
         _SERVICES.get(called.lower())
         or iam_actions.service_called(called)
-        or values.undecided(f"what IAM calls {called}")
+        or values.raise_undecided(f"what IAM calls {called}")
     )
 
 

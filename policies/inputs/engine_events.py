@@ -41,7 +41,9 @@ def is_event(value: Any) -> bool:
 def is_preview(events: Iterable[Mapping[str, Any]]) -> bool:
     """Whether the events are of a preview, so that nothing has been changed."""
     flags = (
-        one.get(key) for one in _list_payloads(events, "summaryEvent", *_STEPS) for key in ("isPreview", "planning")
+        payload.get(key)
+        for payload in _list_payloads(events, "summaryEvent", *_STEPS)
+        for key in ("isPreview", "planning")
     )
     return True in flags
 
@@ -74,10 +76,10 @@ def _list_steps(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _list_diagnostics(events: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    for one in _list_payloads(events, "diagnosticEvent"):
-        if not one.get("ephemeral"):
-            message = _COLOR.sub("", f"{one.get('prefix') or ''}{one.get('message') or ''}")
-            yield {"severity": one.get("severity"), "message": message}
+    for diagnostic in _list_payloads(events, "diagnosticEvent"):
+        if not diagnostic.get("ephemeral"):
+            message = _COLOR.sub("", f"{diagnostic.get('prefix') or ''}{diagnostic.get('message') or ''}")
+            yield {"severity": diagnostic.get("severity"), "message": message}
 
 
 def _list_failures(summary: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:

@@ -65,8 +65,8 @@ def read(given: Any, rules: Mapping[str, Rule]) -> Configuration:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A question about what may have been meant, to end a sentence with; empty where nothing is near."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def _problems(name: str, settings: Any, rules: Mapping[str, Rule]) -> Iterator[str]:
@@ -96,9 +96,9 @@ def _refuse_remedies(given: Mapping[str, Any], rules: Mapping[str, Rule]) -> Ite
         for name, settings in given.items()
         if (settings.get(_LEVEL) if isinstance(settings, Mapping) else settings) == "remediate"
     }
-    without = [name for name in (ALL, *rules) if name in asked and (name == ALL or rules[name].remedy is None)]
+    without = [name for name in (ALL, *rules) if name in asked and (name == ALL or rules[name].remediation is None)]
     if without:
-        those = ", ".join(rule.name for rule in rules.values() if rule.remedy)
+        those = ", ".join(rule.name for rule in rules.values() if rule.remediation)
         yield f"{', '.join(without)} cannot be remediate: only these rules have a remedy: {those}"
 
 

@@ -60,7 +60,7 @@ class Exemption:
         place = f"resource {self.resource}" if self.resource else f"tag {self.tag}" if self.tag else "nothing"
         return f"The exemption from {self.policy or 'no policy'} for {place}"
 
-    def concerns(self, resource: Resource) -> bool:
+    def applies_to(self, resource: Resource) -> bool:
         """Whether it is about this resource."""
         if self.urn is not None:
             return resource.urn == self.urn
@@ -73,7 +73,7 @@ class Exemption:
 
 
 @dataclass(frozen=True)
-class InForce:
+class ActiveExemption:
     """An exemption that is in order, and a resource it is for."""
 
     policy: str
@@ -101,7 +101,7 @@ RULE = Rule(
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/wellarchitected/latest/security-pillar/sec_securely_operate_control_objectives.html",
     function=_exemptions_are_in_order,
-    of_stack=True,
+    needs_stack=True,
     parameters={"entries": ENTRIES},
     subject="exemptions",
 )
@@ -120,83 +120,85 @@ class Exemptions:
         self, stack: Stack, entries: Iterable[Mapping[str, Any]], rules: Mapping[str, Rule], day: date
     ) -> None:
         self._stack, self._rules, self._day = stack, rules, day
-        in_tags = (one for each in stack.resources for one in _in_tags(each))
+        in_tags = (exemption for resource in stack.resources for exemption in _in_tags(resource))
         # Said twice, one is still one.
         self._written = [*dict.fromkeys((*map(_entry, entries), *in_tags))]
         self._valid: dict[str, list[Exemption]] = {}
-        for one in self._written:
-            if not any(self._problems(one)):
-                self._valid.setdefault(one.policy, []).append(one)
+        for exemption in self._written:
+            if not any(self._problems(exemption)):
+                self._valid.setdefault(exemption.policy, []).append(exemption)
 
     def exempt(self, rule: Rule, resource: Resource) -> bool:
         """Whether this rule has nothing to say about this resource."""
-        return any(one.concerns(resource) for one in self._valid.get(rule.name, ()))
+        return any(exemption.applies_to(resource) for exemption in self._valid.get(rule.name, ()))
 
-    def in_force(self) -> Iterator[InForce]:
+    def list_active(self) -> Iterator[ActiveExemption]:
         """Each exemption in order, for each resource it is for."""
-        for policy, found in self._valid.items():
-            for one in found:
-                left = (date.fromisoformat(one.until) - self._day).days
-                for resource in self._concerned(one):
-                    yield InForce(policy, resource.urn, one.owner, one.reason, one.until, left)
+        for policy, exemptions in self._valid.items():
+            for exemption in exemptions:
+                left = (date.fromisoformat(exemption.until) - self._day).days
+                for resource in self._concerned(exemption):
+                    yield ActiveExemption(
+                        policy, resource.urn, exemption.owner, exemption.reason, exemption.until, left
+                    )
 
     def findings(self) -> Iterator[tuple[Resource | None, Finding]]:
         """What is wrong with them, each with the resource that carries the exemption."""
-        for one in self._written:
-            problems = [*self._problems(one)]
-            if not problems and not any(self._concerned(one)):
+        for exemption in self._written:
+            problems = [*self._problems(exemption)]
+            if not problems and not any(self._concerned(exemption)):
                 problems = [
                     Finding(
                         "matches nothing: this policy judges no such resource.", "Correct the pattern, or remove it."
                     )
                 ]
-            carrier = self._stack.by_urn(one.urn) if one.urn else None
+            carrier = self._stack.by_urn(exemption.urn) if exemption.urn else None
             for problem in problems:
-                yield carrier, problem.prefix(f"{one.where} ")
+                yield carrier, problem.prefix(f"{exemption.where} ")
 
-    def _concerned(self, one: Exemption) -> Iterator[Resource]:
-        judged = self._stack.of_type(*self._rules[one.policy].types)
-        return (resource for resource in judged if one.concerns(resource) and not resource.looked_up)
+    def _concerned(self, exemption: Exemption) -> Iterator[Resource]:
+        judged = self._stack.of_type(*self._rules[exemption.policy].types)
+        return (resource for resource in judged if exemption.applies_to(resource) and not resource.external)
 
-    def _problems(self, one: Exemption) -> Iterator[Finding]:
-        if not one.policy:
+    def _problems(self, exemption: Exemption) -> Iterator[Finding]:
+        if not exemption.policy:
             yield Finding("names no policy.", "Set policy to the name of one.")
-        elif one.policy not in self._rules:
-            guess = nearest(one.policy, self._rules)
+        elif exemption.policy not in self._rules:
+            guess = nearest(exemption.policy, self._rules)
             yield Finding("names a policy that does not exist.", f"Set policy to one that does{guess or '.'}")
-        elif one.policy == NAME:
+        elif exemption.policy == NAME:
             yield Finding("is from the rule about exemptions, which allows none.", "Remove it.")
-        if not (one.resource or one.tag):
+        if not (exemption.resource or exemption.tag):
             yield Finding("names no resource.", "Set resource to a pattern of URNs, or tag to key=value.")
-        elif one.resource and not one.tag and one.urn is None and self._meets_everything(one):
+        elif exemption.resource and not exemption.tag and exemption.urn is None and self._meets_everything(exemption):
             yield Finding(
                 "meets every resource that this policy judges, whatever its name.",
                 "Set resource to a pattern that names specific resources, or set the policy's level to disabled.",
             )
-        elif one.tag and "=" not in one.tag:
-            yield Finding(f"names a tag without its value: tag is {one.tag!r}.", "Set tag to key=value.")
-        if not one.owner.strip():
-            yield Finding("has no owner.", f"Set {TAG_OWNER if one.urn else 'owner'}.")
-        if not one.reason.strip():
-            yield Finding("has no reason.", "Give it in the tag's value." if one.urn else "Set reason.")
-        yield from self._untimely(one)
+        elif exemption.tag and "=" not in exemption.tag:
+            yield Finding(f"names a tag without its value: tag is {exemption.tag!r}.", "Set tag to key=value.")
+        if not exemption.owner.strip():
+            yield Finding("has no owner.", f"Set {TAG_OWNER if exemption.urn else 'owner'}.")
+        if not exemption.reason.strip():
+            yield Finding("has no reason.", "Give it in the tag's value." if exemption.urn else "Set reason.")
+        yield from self._untimely(exemption)
 
-    def _meets_everything(self, one: Exemption) -> bool:
+    def _meets_everything(self, exemption: Exemption) -> bool:
         """Whether the pattern leaves out nothing that the policy judges, of any stack, project, parent and name."""
-        types = self._rules[one.policy].types if one.policy in self._rules else ()
+        types = self._rules[exemption.policy].types if exemption.policy in self._rules else ()
         urns = [
             f"urn:pulumi:{stack}::{project}::{parent}{type_}::{name}"
             for type_ in types
             for stack, project, parent, name in _ANY
         ]
-        return bool(urns) and all(matches(one.resource, urn) for urn in urns)
+        return bool(urns) and all(matches(exemption.resource, urn) for urn in urns)
 
-    def _untimely(self, one: Exemption) -> Iterator[Finding]:
-        key = TAG_UNTIL if one.urn else "until"
+    def _untimely(self, exemption: Exemption) -> Iterator[Finding]:
+        key = TAG_UNTIL if exemption.urn else "until"
         latest = _a_year_after(self._day)
-        until = _day(one.until)
+        until = _day(exemption.until)
         if until is None:
-            state = f"is {one.until!r}, which is not a date" if one.until.strip() else "is not set"
+            state = f"is {exemption.until!r}, which is not a date" if exemption.until.strip() else "is not set"
             yield Finding(f"does not end: {key} {state}.", f"Set {key} to a date within a year, such as {latest}.")
         elif until < self._day:
             yield Finding(f"ended on {until}.", "Fix what it was for, or have it renewed.")
@@ -225,7 +227,7 @@ def _entry(given: Mapping[str, Any]) -> Exemption:
 
 def _in_tags(resource: Resource) -> Iterator[Exemption]:
     # A component hands its tags on to resources, which are judged; what was looked up is somebody else's.
-    tags = resource.tags if resource.type.startswith("aws:") and not resource.looked_up else {}
+    tags = resource.tags if resource.type.startswith("aws:") and not resource.external else {}
     for key, value in tags.items():
         policy = key.removeprefix(TAG_PREFIX)
         if key.startswith(TAG_PREFIX) and policy not in _NOT_POLICIES:

@@ -41,5 +41,5 @@ _POSITIONS: Mapping[str, int] = {name: position for position, name in enumerate(
 def list_preceding(rule: Rule, rules: Mapping[str, Rule]) -> Iterator[Rule]:
     """The rules that speak in this one's place, of those that are judged when it is."""
     for name in ORDER[: _POSITIONS.get(rule.name, 0)]:
-        if rule.of_stack or not rules[name].of_stack:
+        if rule.needs_stack or not rules[name].needs_stack:
             yield rules[name]

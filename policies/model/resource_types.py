@@ -102,7 +102,7 @@ STREAM = "aws:kinesis/stream:Stream"
 DELIVERY_STREAM = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
 KAFKA_CLUSTERS = ("aws:msk/cluster:Cluster", "aws:msk/serverlessCluster:ServerlessCluster")
 
-FIXED_TO_OTHERS = (
+ATTACHMENTS = (
     QUEUE_POLICY,
     REDRIVE_POLICY,
     REDRIVE_ALLOW_POLICY,

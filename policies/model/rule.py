@@ -44,7 +44,7 @@ class Rule:
     link: str
     """The page that says so."""
     function: Callable[..., Complaints]
-    of_stack: bool
+    needs_stack: bool
     """Whether it needs the other resources: then it runs once all are known."""
     parameters: Mapping[str, Schema] = field(default_factory=dict)
     """JSON schemas by name; each has a default."""
@@ -52,26 +52,26 @@ class Rule:
     """How to satisfy it, whatever the resource is: the policy's remediation steps."""
     subject: str = ""
     """The module that it is written in, such as `queues`."""
-    remedy: Callable[..., Mapping[str, Any]] | None = None
+    remediation: Callable[..., Mapping[str, Any]] | None = None
     """The inputs that would satisfy it, where it can be put right without asking anyone."""
 
     def findings(self, resource: Resource, stack: Stack, settings: Mapping[str, Any]) -> Iterator[Finding]:
         """What is wrong with this resource; nothing where the rule cannot tell."""
-        subjects = (resource, stack) if self.of_stack else (resource,)
+        subjects = (resource, stack) if self.needs_stack else (resource,)
         try:
             yield from flatten(self.function(*subjects, **self._keywords(settings)))
         except Undecided:
             return
 
-    def mended(self, resource: Resource, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The inputs to change so that the rule is satisfied; none where it is."""
-        if self.remedy is None or not any(self.findings(resource, Stack([resource]), settings)):
+    def remediate(self, resource: Resource, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The inputs to change so that the resource satisfies the rule; empty where it does."""
+        if self.remediation is None or not any(self.findings(resource, Stack([resource]), settings)):
             return {}
-        return self.remedy(resource, **self._keywords(settings))
+        return self.remediation(resource, **self._keywords(settings))
 
-    def mends(self, function: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
-        """Decorates the function that says which inputs would satisfy this rule."""
-        self.remedy = function
+    def remediates(self, function: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
+        """Decorate the function that returns the inputs to change: `@queue_is_encrypted.remediates`."""
+        self.remediation = function
         return function
 
     def defaults(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def stack_rule(
     return _decorator(types, True, severity, enforcement, link, parameters)
 
 
-def each(parts: Iterable[Any], judge: Callable[[Any], Complaints]) -> Iterator[Finding]:
+def check_each(parts: Iterable[Any], judge: Callable[[Any], Complaints]) -> Iterator[Finding]:
     """The findings about several parts of one resource: a part that is unknown leaves the others to be judged."""
     for part in parts:
         try:
@@ -143,7 +143,7 @@ def _decorator(
             enforcement=enforcement,
             link=link,
             function=function,
-            of_stack=of_stack,
+            needs_stack=of_stack,
             parameters=parameters or {},
             subject=function.__module__.rpartition(".")[2],
         )
@@ -160,4 +160,4 @@ def read_docstring(function: Callable[..., Any]) -> tuple[str, str]:
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f"_{found[0].lower()}", name)
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda match: f"_{match[0].lower()}", name)

@@ -13,7 +13,7 @@ IDENTITIES = ("arn", "id", "url", "name", "keyId", "qualifiedArn")
 """Outputs by which other resources call one."""
 
 
-def asked_for(
+def effective_inputs(
     inputs: Mapping[str, Any], outputs: Mapping[str, Any], property_dependencies: Mapping[str, Iterable[str]]
 ) -> dict[str, Any]:
     """The properties that rules judge: what the program asked for, and the outputs by which others refer to it.
@@ -45,17 +45,15 @@ class Resource:
     """Plain values and marks: the inputs, and outputs where there is no such input."""
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """URNs of the resources that each input was made of."""
-    dependencies: tuple[str, ...] = ()
     parent: str | None = None
-    provider: str | None = None
-    looked_up: bool = False
+    external: bool = False
     """Not this program's to change: it is referred to, and never complained about."""
     custom: bool = False
     """Whether a provider makes it: it is no component."""
 
     def value(self, path: str) -> Any:
         """Whatever is there, marks included; None where it is absent."""
-        return values.at(self.props, path)
+        return values.get_path(self.props, path)
 
     def has(self, path: str) -> bool:
         """Whether something is set there, known or not."""
@@ -70,8 +68,8 @@ class Resource:
     def number(self, path: str, absent: float) -> float: ...
     def number(self, path: str, absent: float | None = None) -> float | None:
         """A number; `absent` is what AWS takes where none is given."""
-        found = values.number(self.value(path))
-        return absent if found is None else found
+        number = values.number(self.value(path))
+        return absent if number is None else number
 
     def text(self, path: str) -> str | None:
         """A text; None where it is absent or empty."""
@@ -83,8 +81,8 @@ class Resource:
     def flag(self, path: str, absent: bool) -> bool: ...
     def flag(self, path: str, absent: bool | None = None) -> bool | None:
         """True or false; `absent` is what AWS takes where neither is given."""
-        found = values.flag(self.value(path))
-        return absent if found is None else found
+        flag = values.flag(self.value(path))
+        return absent if flag is None else flag
 
     def items(self, path: str) -> list[Any]:
         """A list, marks included; one value alone is a list of one."""
@@ -101,10 +99,10 @@ class Resource:
     @property
     def tags(self) -> dict[str, str]:
         """Its tags, as far as they are known."""
-        found = self.props.get("tags")
-        if not isinstance(found, Mapping):
+        tags = self.props.get("tags")
+        if not isinstance(tags, Mapping):
             return {}
-        return {key: value for key, value in found.items() if isinstance(value, str)}
+        return {key: value for key, value in tags.items() if isinstance(value, str)}
 
 
 @dataclass(frozen=True)
@@ -118,13 +116,13 @@ class Referring:
     def some(self) -> bool:
         """Whether there is one; raises Undecided where nobody can tell."""
         if not self.certain and self.undecided:
-            values.undecided("a reference is unknown")
+            values.raise_undecided("a reference is unknown")
         return bool(self.certain)
 
     def all(self) -> tuple[Resource, ...]:
         """Every one; raises Undecided where there may be more."""
         if self.undecided:
-            values.undecided("a reference is unknown")
+            values.raise_undecided("a reference is unknown")
         return self.certain
 
 
@@ -138,13 +136,13 @@ class Stack:
 
     def of_type(self, *types: str) -> list[Resource]:
         """All resources of these types."""
-        return [one for each in types for one in self._by_type.get(each, ())]
+        return [resource for type_ in types for resource in self._by_type.get(type_, ())]
 
     def by_urn(self, urn: str) -> Resource | None:
         """The resource with this URN."""
         return self._by_urn.get(urn)
 
-    def once(self, what: Callable[..., Any], *about: Any) -> Any:
+    def memoize(self, what: Callable[..., Any], *about: Any) -> Any:
         """The answer of `what(stack, *about)`, computed at its first asking: for indices of a rule's own."""
         key = (what, *about)
         if key not in self._kept:
@@ -162,14 +160,16 @@ class Stack:
         """The resources that this may mean, and whether it means them for certain."""
         function = arns.function(value)
         for called in (value, function[0] if function else None):
-            if called and (found := self._find_by_identity(called, types)):
-                return found, True
+            if called and (matches := self._find_by_identity(called, types)):
+                return matches, True
         # At a preview a name may be known while the ARN, which somebody wrote out in full, is not: then the account is
         # still open.
         name = arns.name_in(value)
         named = self._find_by_identity(name, types) if name else ()
         return [
-            one for one in named if arns.may_name(value, one.type) and not isinstance(one.props.get("arn"), str)
+            candidate
+            for candidate in named
+            if arns.may_name(value, candidate.type) and not isinstance(candidate.props.get("arn"), str)
         ], False
 
     def target(self, resource: Resource, path: str, *types: str) -> Resource | None:
@@ -184,12 +184,12 @@ class Stack:
 
     def targets(self, resource: Resource, path: str, *types: str) -> list[tuple[str | Mark, Resource]]:
         """The resources of these types that the values of a list certainly refer to, each with its value."""
-        found = []
+        referred = []
         for value in _known_all(resource, path):
             candidates, certain = self._referred(resource, path, value, types)
             if candidates and certain and len(candidates) == 1:
-                found.append((value, candidates[0]))
-        return found
+                referred.append((value, candidates[0]))
+        return referred
 
     def referring(self, target: Resource, path: str, *types: str) -> Referring:
         """The resources of these types whose property refers to this one, be it among others in a list."""
@@ -202,15 +202,15 @@ class Stack:
         self, resource: Resource, path: str, value: str | Mark, types: tuple[str, ...]
     ) -> tuple[list[Resource] | None, bool]:
         """Those of these types that a value may refer to, None where it may be any; and whether that is certain."""
-        made_of, direct = self._candidates(resource, path, types)
+        derived_from, direct = self._candidates(resource, path, types)
         if isinstance(value, Mark):
-            return made_of, direct
-        found, certain = self._meant(value, types)
-        if len(found) > 1 or not certain:
+            return derived_from, direct
+        meant, certain = self._meant(value, types)
+        if len(meant) > 1 or not certain:
             # Two may be called the same, on two buses or in two Regions.
-            own = [one for one in found if one in (made_of or ())]
-            return (own, True) if len(own) == 1 else (found, certain)
-        return found, certain
+            own = [candidate for candidate in meant if candidate in (derived_from or ())]
+            return (own, True) if len(own) == 1 else (meant, certain)
+        return meant, certain
 
     def _candidates(self, resource: Resource, path: str, types: tuple[str, ...]) -> tuple[list[Resource] | None, bool]:
         """Those of these types that an unknown property may refer to, None where it may be any; and whether it does.
@@ -218,69 +218,63 @@ class Stack:
         What an input was made of is on record. Made of resources of other types alone, it refers to none of these,
         but for what is fixed to one of these: it may have handed on the name.
         """
-        made_of = self._made_of(resource, path.partition(".")[0])
-        if found := [one for one in made_of if one.type in types]:
-            return found, True
+        derived_from = self._derived_from(resource, path.partition(".")[0])
+        if direct := [source for source in derived_from if source.type in types]:
+            return direct, True
         fixed_to = {
-            each.urn: each
-            for one in made_of
-            if one.type in resource_types.FIXED_TO_OTHERS
-            for key in one.property_dependencies
-            for each in self._made_of(one, key)
-            if each.type in types
+            target.urn: target
+            for source in derived_from
+            if source.type in resource_types.ATTACHMENTS
+            for key in source.property_dependencies
+            for target in self._derived_from(source, key)
+            if target.type in types
         }
-        if fixed_to or any(one.type.startswith("aws:") for one in made_of):
+        if fixed_to or any(source.type.startswith("aws:") for source in derived_from):
             return list(fixed_to.values()), not fixed_to
         return None, True
 
-    def _made_of(self, resource: Resource, key: str) -> list[Resource]:
+    def _derived_from(self, resource: Resource, key: str) -> list[Resource]:
         """What one input was made of, in the place of a component what lies in it."""
         urns = resource.property_dependencies.get(key, ())
-        return list({one.urn: one for urn in urns for one in self._with_children(urn)}.values())
+        return list({source.urn: source for urn in urns for source in self._with_children(urn)}.values())
 
     def _with_children(self, urn: str) -> Iterable[Resource]:
         """A resource, and in the place of a component what lies in it."""
         waiting, seen = [urn], set()
         while waiting:
-            each = waiting.pop()
-            if each in seen:
+            current = waiting.pop()
+            if current in seen:
                 continue
-            seen.add(each)
-            if one := self.by_urn(each):
-                yield one
-                if not one.type.startswith("aws:"):
-                    waiting.extend(child.urn for child in self._by_parent.get(each, ()))
+            seen.add(current)
+            if resource := self.by_urn(current):
+                yield resource
+                if not resource.type.startswith("aws:"):
+                    waiting.extend(child.urn for child in self._by_parent.get(current, ()))
 
     @cached_property
     def _by_urn(self) -> dict[str, Resource]:
-        return {one.urn: one for one in self.resources}
+        return {resource.urn: resource for resource in self.resources}
 
     @cached_property
     def _by_type(self) -> dict[str, list[Resource]]:
-        return _grouped((one.type, one) for one in self.resources)
+        return _grouped((resource.type, resource) for resource in self.resources)
 
     @cached_property
     def _by_parent(self) -> dict[str, list[Resource]]:
-        return _grouped((one.parent, one) for one in self.resources if one.parent)
+        return _grouped((resource.parent, resource) for resource in self.resources if resource.parent)
 
     def _find_by_identity(self, called: str, types: tuple[str, ...]) -> list[Resource]:
         """The resources of these types that are called so: thousands of targets may have the ARN of one function."""
-        return [one for each in types for one in self._by_identity.get((each, called), ())]
+        return [resource for type_ in types for resource in self._by_identity.get((type_, called), ())]
 
     @cached_property
     def _by_identity(self) -> dict[tuple[str, str], list[Resource]]:
         return _grouped(
-            ((one.type, identity), one)
-            for one in self.resources
-            for identity in {found for found in map(one.props.get, IDENTITIES) if isinstance(found, str)}
+            ((resource.type, identity), resource)
+            for resource in self.resources
+            for identity in {value for value in map(resource.props.get, IDENTITIES) if isinstance(value, str)}
             if identity
         )
-
-
-def _made_of(stack: Stack, urns: tuple[str, ...], types: tuple[str, ...]) -> list[Resource] | None:
-    made_of = {one.urn: one for urn in urns for one in stack._with_children(urn)}
-    found = [one for one in made_of.values() if one.type in types]
-    return found if found or any(one.type.startswith("aws:") for one in made_of.values()) else None
 
 
 class _References:
@@ -290,36 +284,38 @@ class _References:
         self._certain: dict[str, list[Resource]] = {}
         self._possible: set[str] = set()
         self._to_any = False
-        for one in stack.of_type(*types):
-            self._add(stack, one, path, target_type)
+        for resource in stack.of_type(*types):
+            self._add(stack, resource, path, target_type)
         self._none = Referring((), self._to_any)
         self._to = {
             urn: Referring(tuple(self._certain.get(urn, ())), self._to_any or urn in self._possible)
             for urn in (*self._certain, *self._possible)
         }
 
-    def _add(self, stack: Stack, one: Resource, path: str, target_type: str) -> None:
+    def _add(self, stack: Stack, resource: Resource, path: str, target_type: str) -> None:
         certain: dict[str, Resource] = {}
-        for value in _known_all(one, path):
-            candidates, settled = stack._referred(one, path, value, (target_type,))
+        for value in _known_all(resource, path):
+            candidates, settled = stack._referred(resource, path, value, (target_type,))
             if candidates is None:
                 self._to_any = True
             elif settled and len(candidates) == 1:
-                certain[candidates[0].urn] = one
+                certain[candidates[0].urn] = resource
             else:
                 self._possible.update(candidate.urn for candidate in candidates)
         for urn in certain:
-            self._certain.setdefault(urn, []).append(one)
+            self._certain.setdefault(urn, []).append(resource)
 
     def to(self, target: Resource) -> Referring:
         return self._to.get(target.urn, self._none)
 
 
-def _one(what: str, found: list[Resource] | None, certain: bool) -> Resource | None:
+def _one(what: str, candidates: list[Resource] | None, certain: bool) -> Resource | None:
     """The one that was found, or none; raises Undecided where there are several, or it is not certain."""
-    if found is None or len(found) > 1 or (found and not certain):
-        values.undecided(f"{what} may be {', '.join(one.name for one in found or ()) or 'anything'}")
-    return found[0] if found else None
+    if candidates is None or len(candidates) > 1 or (candidates and not certain):
+        values.raise_undecided(
+            f"{what} may be {', '.join(candidate.name for candidate in candidates or ()) or 'anything'}"
+        )
+    return candidates[0] if candidates else None
 
 
 def _known(resource: Resource, path: str) -> str | Mark | None:
@@ -333,16 +329,18 @@ def _known(resource: Resource, path: str) -> str | Mark | None:
 def _known_all(resource: Resource, path: str) -> list[str | Mark]:
     """The texts at a path, through lists; a mark in the place of each that cannot be read."""
     try:
-        found = list(values.every(resource.props, path))
+        given = list(values.get_all(resource.props, path))
     except Undecided:
         return [Mark.UNKNOWN]
     return [
-        Mark.UNKNOWN if isinstance(one, Mark) else one for one in found if isinstance(one, str | Mark) and one != ""
+        Mark.UNKNOWN if isinstance(value, Mark) else value
+        for value in given
+        if isinstance(value, str | Mark) and value != ""
     ]
 
 
 def _grouped(pairs: Iterable[tuple[Any, Resource]]) -> dict[Any, list[Resource]]:
     groups: dict[Any, list[Resource]] = {}
-    for key, one in pairs:
-        groups.setdefault(key, []).append(one)
+    for key, resource in pairs:
+        groups.setdefault(key, []).append(resource)
     return groups

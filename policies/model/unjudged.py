@@ -24,7 +24,7 @@ def count_unjudged(stack: Stack) -> Mapping[str, int]:
 
     A component is not one of them: what it consists of is judged. Nor is what the program only looks up.
     """
-    counts = Counter(_package(one) for one in stack.resources if one.custom and not one.looked_up)
+    counts = Counter(_package(resource) for resource in stack.resources if resource.custom and not resource.external)
     return {name: counts[name] for name in sorted(counts) if name not in (_JUDGED, _ENGINE, *_COMPUTING)}
 
 
@@ -56,7 +56,7 @@ RULE = Rule(
     enforcement="advisory",
     link="https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/what-is-cloudcontrolapi.html",
     function=_resources_are_judged,
-    of_stack=True,
+    needs_stack=True,
     subject="unjudged",
 )
 """Judged here and not by its function: it is about the stack as a whole."""

@@ -42,7 +42,7 @@ class Undecided(Exception):
     """A value is unknown, secret, or of a kind that nothing can be said about."""
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """The same tree in plain dicts, lists, texts and numbers, with marks for what is unknown or secret.
 
     The engine's own keys (`__defaults`) are left out. Files and archives become UNKNOWN: no rule looks into them.
@@ -56,11 +56,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [to_plain(inner) for inner in value]
     if isinstance(value, Mapping):
         if _SIGNATURE in value:
             return _signed(value)
-        return {key: plain(inner) for key, inner in value.items() if not str(key).startswith("__")}
+        return {key: to_plain(inner) for key, inner in value.items() if not str(key).startswith("__")}
     return UNKNOWN
 
 
@@ -69,20 +69,20 @@ def _signed(value: Mapping[str, Any]) -> Any:
     if signature == _SECRET_SIGNATURE or value.get("secret") is True:
         return SECRET
     if signature == _OUTPUT_SIGNATURE:
-        return plain(value["value"]) if "value" in value else UNKNOWN
+        return to_plain(value["value"]) if "value" in value else UNKNOWN
     if signature == _REFERENCE_SIGNATURE:
-        return plain(value.get("id", ""))
+        return to_plain(value.get("id", ""))
     return UNKNOWN
 
 
-def settled(value: Any) -> Any:
+def require_known(value: Any) -> Any:
     """The value; raises Undecided where it is unknown or secret."""
     if isinstance(value, Mark):
-        undecided(value.value)
+        raise_undecided(value.value)
     return value
 
 
-def undecided(why: str) -> NoReturn:
+def raise_undecided(why: str) -> NoReturn:
     """Say nothing about this part: nobody can tell."""
     raise Undecided(why)
 
@@ -94,8 +94,8 @@ def any_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
         try:
             if question(part):
                 return True
-        except Undecided as one:
-            unsure = one
+        except Undecided as reason:
+            unsure = reason
     if unsure is not None:
         raise unsure
     return False
@@ -114,77 +114,77 @@ def member(mapping: Mapping[str, Any], key: str) -> Any:
     return next((value for name, value in mapping.items() if str(name).lower() == lower), None)
 
 
-def at(tree: Any, path: str) -> Any:
+def get_path(tree: Any, path: str) -> Any:
     """What lies at `a.b.c`, marks included; None where nothing does. A text on the way there is read as JSON.
 
     A list of one on the way there is that one: older providers wrote single objects so. Raises Undecided where
     something on the way there is unknown.
     """
     for key in path.split("."):
-        tree = settled(tree)
+        tree = require_known(tree)
         if isinstance(tree, str):
             tree = document(tree)
         if isinstance(tree, list) and len(tree) < 2:
-            tree = settled(tree[0]) if tree else None
+            tree = require_known(tree[0]) if tree else None
         if tree is None:
             return None
         if not isinstance(tree, Mapping):
-            undecided(f"{key} of what is no object")
+            raise_undecided(f"{key} of what is no object")
         tree = member(tree, key)
     return tree
 
 
-def every(tree: Any, path: str) -> Iterator[Any]:
+def get_all(tree: Any, path: str) -> Iterator[Any]:
     """All that lies at `a.b.c`, marks included, through every list on the way there and at its end."""
     if isinstance(tree, list):
         for inner in tree:
-            yield from every(inner, path)
+            yield from get_all(inner, path)
     elif not path or isinstance(tree, Mark):
         yield tree
-    elif (found := document(tree)) is not None:
+    elif (mapping := document(tree)) is not None:
         key, _, rest = path.partition(".")
-        yield from every(member(found, key), rest)
+        yield from get_all(member(mapping, key), rest)
 
 
 def number(value: Any) -> int | float | None:
     """A number, also as text; None where it is absent."""
-    value = settled(value)
+    value = require_known(value)
     if value is None or value == "":
         return None
     if isinstance(value, str) and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        undecided("no number")
+        raise_undecided("no number")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def text(value: Any) -> str | None:
     """A text; None where it is absent or empty, which providers take for the same."""
-    value = settled(value)
+    value = require_known(value)
     if value is None or value == "":
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        undecided("no text")
+        raise_undecided("no text")
     return value
 
 
 def flag(value: Any) -> bool | None:
     """True or false, also as text; None where it is absent."""
-    value = settled(value)
+    value = require_known(value)
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
     if not isinstance(value, bool):
-        undecided("neither true nor false")
+        raise_undecided("neither true nor false")
     return value
 
 
 def items(value: Any) -> list[Any]:
     """A list, marks included; one value alone stands for a list of one, and nothing for none."""
-    value = settled(value)
+    value = require_known(value)
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
@@ -192,12 +192,12 @@ def items(value: Any) -> list[Any]:
 
 def texts(value: Any) -> list[str]:
     """A list of texts, all of them known; one text alone stands for a list of one."""
-    return [found for found in (text(inner) for inner in items(value)) if found is not None]
+    return [known for known in (text(inner) for inner in items(value)) if known is not None]
 
 
 def document(value: Any) -> dict[str, Any] | None:
     """A JSON object, also as a text that holds one; None where it is absent or empty."""
-    value = settled(value)
+    value = require_known(value)
     if value is None:
         return None
     if isinstance(value, str):
@@ -206,25 +206,25 @@ def document(value: Any) -> dict[str, Any] | None:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            undecided("no JSON")
+            raise_undecided("no JSON")
     if not isinstance(value, Mapping):
-        undecided("no object")
+        raise_undecided("no object")
     return dict(value)
 
 
 def repeated_keys(text: str) -> list[str]:
     """Keys that one object in a JSON text has more than once, so that a value of each is lost."""
-    found: dict[str, None] = {}
+    repeated: dict[str, None] = {}
 
     def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         kept = dict(pairs)
         if len(kept) < len(pairs):
             keys = [key for key, _ in pairs]
-            found.update(dict.fromkeys(key for key in kept if keys.count(key) > 1))
+            repeated.update(dict.fromkeys(key for key in kept if keys.count(key) > 1))
         return kept
 
     try:
         json.loads(text, object_pairs_hook=keep)
     except (ValueError, RecursionError):
         return []
-    return list(found)
+    return list(repeated)

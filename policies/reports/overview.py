@@ -16,7 +16,9 @@ def table(reports: Mapping[str, Report]) -> str:
     columns = {name: max(len(name), 9) for name in reports}
     lines = ["  ".join([f"{'rule':<{width}}", *(f"{name:>{columns[name]}}" for name in reports)])]
     for rule in RULES:
-        counts = {name: sum(one.policy == rule for one in report.complaints) for name, report in reports.items()}
+        counts = {
+            name: sum(complaint.policy == rule for complaint in report.complaints) for name, report in reports.items()
+        }
         lines.append("  ".join([f"{rule:<{width}}", *(f"{counts[name] or '-':>{columns[name]}}" for name in reports)]))
     for what, numbers in {
         "resources": {name: report.resources for name, report in reports.items()},
@@ -27,9 +29,13 @@ def table(reports: Mapping[str, Report]) -> str:
     }.items():
         lines.append("  ".join([f"{what:<{width}}", *(f"{numbers[name]:>{columns[name]}}" for name in reports)]))
     for name, report in reports.items():
-        lines += [f"{name}: {one.enforcement} {one.policy}: {one.message}" for one in report.complaints]
         lines += [
-            f"{name}: exempt from {one.policy}: {one.urn}, {one.owner}, {days(one.days_left)} left: {one.reason}"
-            for one in report.exemptions
+            f"{name}: {complaint.enforcement} {complaint.policy}: {complaint.message}"
+            for complaint in report.complaints
+        ]
+        lines += [
+            f"{name}: exempt from {exemption.policy}: {exemption.urn}, {exemption.owner}, "
+            f"{days(exemption.days_left)} left: {exemption.reason}"
+            for exemption in report.exemptions
         ]
     return "\n".join(lines) + "\n"

@@ -8,9 +8,9 @@ from ..model import exemptions, unjudged
 from ..model.rule import REGISTRY, Rule
 
 # What is about the pack itself comes first.
-REGISTRY.update({one.name: one for one in (exemptions.RULE, unjudged.RULE)})
+REGISTRY.update({rule.name: rule for rule in (exemptions.RULE, unjudged.RULE)})
 
-for _module in sorted(found.name for found in pkgutil.iter_modules(__path__)):
+for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
     importlib.import_module(f"{__name__}.{_module}")
 
 RULES: Mapping[str, Rule] = REGISTRY

@@ -5,7 +5,7 @@ from ..aws.function_permissions import Caller
 from ..aws.iam import resource_access
 from ..model import resource_types
 from ..model.finding import Complaints
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 
 SERVICE = "lambda.alarms.cloudwatch.amazonaws.com"
@@ -37,4 +37,4 @@ def alarm_may_call_its_functions(alarm: Resource, stack: Stack) -> Complaints:
         obstacle = delivery.find_obstacle(stack, value, to, caller)
         return obstacle and obstacle.prefix(f"The alarm {alarm.name} cannot invoke {to.name}: ")
 
-    yield from each(called.values(), judge)
+    yield from check_each(called.values(), judge)

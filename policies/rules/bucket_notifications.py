@@ -8,7 +8,7 @@ from ..aws.function_permissions import Caller
 from ..aws.iam import resource_access
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Mark, Undecided
 
@@ -47,7 +47,7 @@ def bucket_notification_reaches_its_destination(notification: Resource, stack: S
             obstacle = delivery.find_obstacle(stack, value, to, caller)
         return obstacle and obstacle.prefix(f"The bucket notification {notification.name} cannot reach {to.name}: ")
 
-    yield from each(_destinations(stack, notification), judge)
+    yield from check_each(_destinations(stack, notification), judge)
     for path, _ in _DESTINATIONS:
         for value in _texts(notification, path):
             if value.endswith(".fifo") and stack.find(value, resource_types.QUEUE, resource_types.TOPIC) is None:
@@ -68,12 +68,12 @@ def bucket_sends_the_events_of_its_rule(event_rule: Resource, stack: Stack) -> C
     pattern = event_rule.document("eventPattern") or {}
     if pattern.get("source") != ["aws.s3"] or _BY_TRAIL in values.items(pattern.get("detail-type")):
         return
-    for name in values.items(values.at(pattern, "detail.bucket.name")):
+    for name in values.items(values.get_path(pattern, "detail.bucket.name")):
         bucket = stack.find(name, *resource_types.BUCKETS) if isinstance(name, str) else None
-        if bucket is None or bucket.looked_up:
+        if bucket is None or bucket.external:
             continue
-        found = stack.referring(bucket, "bucket", resource_types.BUCKET_NOTIFICATION)
-        if values.any_of(found.all(), lambda one: one.flag("eventbridge", absent=False)):
+        notifications = stack.referring(bucket, "bucket", resource_types.BUCKET_NOTIFICATION)
+        if values.any_of(notifications.all(), lambda notification: notification.flag("eventbridge", absent=False)):
             continue
         yield Finding(
             f"The rule {event_rule.name} matches events that the bucket {bucket.name} does not send: no "
@@ -89,7 +89,7 @@ def _destinations(stack: Stack, notification: Resource) -> Iterator[tuple[str | 
 
 def _texts(notification: Resource, path: str) -> list[str]:
     try:
-        return [one for one in values.every(notification.props, path) if isinstance(one, str)]
+        return [value for value in values.get_all(notification.props, path) if isinstance(value, str)]
     except Undecided:
         return []
 
@@ -102,7 +102,7 @@ def _bucket(stack: Stack, notification: Resource) -> tuple[Resource | None, str 
         bucket = None
     name = notification.value("bucket")
     partitions = (
-        found[0] for path, _ in _DESTINATIONS for one in _texts(notification, path) if (found := arns.parts(one))
+        parts[0] for path, _ in _DESTINATIONS for value in _texts(notification, path) if (parts := arns.parts(value))
     )
     written = f"arn:{next(partitions, 'aws')}:s3:::{name}" if isinstance(name, str) and name else None
     return bucket, resource_access.known_arn(bucket) or (written if bucket is None else None)

@@ -8,7 +8,7 @@ from ..aws.dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
 from ..aws.iam import resource_access
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided, any_of
 
@@ -37,18 +37,18 @@ def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
 
     Set redrivePolicy to the deadLetterTargetArn of another queue and a maxReceiveCount.
     """
-    holder = dead_letters.redrive(stack, queue)
+    holder = dead_letters.find_redrive_holder(stack, queue)
     if holder is not None and (
         not _readable(holder, "redrivePolicy") or holder.has("redrivePolicy.deadLetterTargetArn")
     ):
         return None
     # One that nothing names is a mistake of another kind.
-    if dead_letters.serves(stack, queue) or dead_letters.is_named_so(queue):
+    if dead_letters.is_dead_letter_queue(stack, queue) or dead_letters.is_named_dead_letter_queue(queue):
         return None
-    found = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
+    state = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
     return Finding(
         f"The queue {queue.name} has no dead-letter queue, so a message that keeps failing is lost when it expires: "
-        f"{found}.",
+        f"{state}.",
         "Set redrivePolicy to the deadLetterTargetArn of another queue and a maxReceiveCount.",
     )
 
@@ -64,9 +64,9 @@ def dead_letter_queue_is_used(queue: Resource, stack: Stack) -> Complaints:
 
     Set it as the dead-letter queue of its sources, or set redriveAllowPolicy to byQueue if they are in another stack.
     """
-    if not dead_letters.is_named_so(queue) or dead_letters.serves(stack, queue):
+    if not dead_letters.is_named_dead_letter_queue(queue) or dead_letters.is_dead_letter_queue(stack, queue):
         return None
-    if dead_letters.redrive(stack, queue) is not None:
+    if dead_letters.find_redrive_holder(stack, queue) is not None:
         return None
     return Finding(
         f"The queue {queue.name} is named as a dead-letter queue, but nothing in this stack uses it as one: no queue, "
@@ -104,7 +104,7 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
             f"Failed messages of the queue {queue.name} cannot be moved to a dead-letter queue{where}: "
         )
 
-    yield from each(
+    yield from check_each(
         (
             lambda: _of_another_kind(queue, target, arn),
             lambda: _elsewhere(resource_access.known_arn(queue), arn),
@@ -142,7 +142,7 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
             f"Set {advice}.",
         )
 
-    yield from each(dict.fromkeys(dead_letters.sources(stack, queue)), outlived)
+    yield from check_each(dict.fromkeys(dead_letters.source_queues(stack, queue)), outlived)
 
 
 @stack_rule(
@@ -156,13 +156,20 @@ def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
 
     Add an alarm on ApproximateNumberOfMessagesVisible of AWS/SQS with the queue's name as QueueName and threshold 1.
     """
-    if not dead_letters.serves(stack, queue) or stack.once(_is_counted_by_query):
+    if not dead_letters.is_dead_letter_queue(stack, queue) or stack.memoize(_is_counted_by_query):
         return None
-    if any(one.certain or one.undecided for one in (stack.referring(queue, *where) for where in _SILENCING)):
+    if any(
+        referring.certain or referring.undecided
+        for referring in (stack.referring(queue, *where) for where in _SILENCING)
+    ):
         return None
-    found = [stack.referring(queue, path, resource_types.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
-    alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)
-    if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(one.undecided for one in found):
+    watchers = [
+        stack.referring(queue, path, resource_types.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)
+    ]
+    alarms = dict.fromkeys(alarm for referring in watchers for alarm in referring.certain)
+    if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(
+        referring.undecided for referring in watchers
+    ):
         return None
     return Finding(
         f"No alarm reports messages in the dead-letter queue {queue.name}: none watches {_VISIBLE_MESSAGES} of AWS/SQS "
@@ -182,8 +189,8 @@ def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) 
     """Why what is named as a dead-letter queue is none, or not FIFO or standard as its source is."""
     if target is None and arn is None:
         return None
-    found = arns.parts(arn or "")
-    if found and found[1] != "sqs":
+    parts = arns.parts(arn or "")
+    if parts and parts[1] != "sqs":
         return Finding(f"{arn} is no queue.", "Set deadLetterTargetArn to the ARN of a queue.")
     fifo = delivery.is_fifo(target) if target is not None else str(arn).endswith(".fifo")
     if fifo == delivery.is_fifo(queue):
@@ -225,7 +232,7 @@ def _find_redrive_denial(stack: Stack, queue: Resource, target: Resource) -> Fin
         return None
     listed = holder.items("redriveAllowPolicy.sourceQueueArns")
     own = resource_access.known_arn(queue)
-    if any(isinstance(one, values.Mark) for one in listed) or own is None or own in listed:
+    if any(isinstance(source, values.Mark) for source in listed) or own is None or own in listed:
         return None
     return Finding(
         f"the redriveAllowPolicy of {target.name} does not name {queue.name}.", "Add its ARN to sourceQueueArns."
@@ -249,11 +256,11 @@ def _watches_messages(alarm: Resource, queue: Resource) -> bool:
 
 
 def _asks_for_messages(query: Any, queue: Resource) -> bool:
-    metric = values.at(query, "metric")
-    if metric is None or values.text(values.at(metric, "metricName")) != _VISIBLE_MESSAGES:
+    metric = values.get_path(query, "metric")
+    if metric is None or values.text(values.get_path(metric, "metricName")) != _VISIBLE_MESSAGES:
         return False
-    is_sqs = values.text(values.at(metric, "namespace")) == "AWS/SQS"
-    return is_sqs and values.text(values.at(metric, "dimensions.QueueName")) == queue.text("name")
+    is_sqs = values.text(values.get_path(metric, "namespace")) == "AWS/SQS"
+    return is_sqs and values.text(values.get_path(metric, "dimensions.QueueName")) == queue.text("name")
 
 
 def _is_counted_by_query(stack: Stack) -> bool:
@@ -261,6 +268,6 @@ def _is_counted_by_query(stack: Stack) -> bool:
     expressions = (
         text
         for alarm in stack.of_type(resource_types.METRIC_ALARM)
-        for text in values.every(alarm.props, "metricQueries.expression")
+        for text in values.get_all(alarm.props, "metricQueries.expression")
     )
     return any(isinstance(text, str) and _VISIBLE_MESSAGES in text for text in expressions)

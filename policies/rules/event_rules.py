@@ -41,7 +41,7 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
 
     Set eventPattern to fields and values that the events have.
     """
-    given = values.settled(event_rule.value("eventPattern"))
+    given = values.require_known(event_rule.value("eventPattern"))
     if given is None or given == "":
         # An archive without a pattern keeps every event.
         if event_rule.type == resource_types.EVENT_RULE and not event_rule.has("scheduleExpression"):
@@ -111,7 +111,7 @@ def event_rule_has_few_targets(event_rule: Resource, stack: Stack, *, max_target
         return None
     return Finding(
         f"The rule {event_rule.name} has {len(targets)} targets, and EventBridge allows {max_targets}: "
-        f"{', '.join(one.name for one in targets)}.",
+        f"{', '.join(target.name for target in targets)}.",
         "Move some of them to a second rule with the same pattern.",
     )
 
@@ -153,4 +153,4 @@ def _known(tree: Any) -> Any:
         return {key: _known(inner) for key, inner in tree.items()}
     if isinstance(tree, list):
         return [_known(inner) for inner in tree]
-    return values.settled(tree)
+    return values.require_known(tree)

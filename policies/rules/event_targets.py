@@ -48,11 +48,13 @@ def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> C
     Allow sqs:SendMessage to events.amazonaws.com in the queue's policy, with a condition on the ARN of the rule or bus.
     """
     if target.type == resource_types.EVENT_BUS:
-        obstacle = resource_access.out_of_reach(
+        obstacle = resource_access.find_delivery_obstacle(
             stack, target, "deadLetterConfig.arn", EVENTS, resource_access.known_arn(target)
         )
         return obstacle and obstacle.prefix(f"Failed events of the bus {target.name} are lost: ")
-    obstacle = resource_access.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
+    obstacle = resource_access.find_delivery_obstacle(
+        stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target)
+    )
     return obstacle and obstacle.prefix(f"Failed events of the target {target.name} are lost: ")
 
 
@@ -137,18 +139,18 @@ def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> Findi
         plain = named or not statement.conditions
         return (
             statement.allows
-            and (named or statement.opens_to_anyone())
+            and (named or statement.is_public())
             and statement.covers(asked.action)
             and statement.covers_resource(asked.resource)
-            and (plain or all_of(statement.conditions, lambda one: resource_access.holds(one, asked)))
+            and (plain or all_of(statement.conditions, lambda condition: resource_access.holds(condition, asked)))
         )
 
-    found = stack.once(policy_documents.statements_about, topic)
-    if found is None and topic.looked_up:
-        values.undecided("its policy is not this program's")
-    if found is None:
+    policy = stack.memoize(policy_documents.statements_about, topic)
+    if policy is None and topic.external:
+        values.raise_undecided("its policy is not this program's")
+    if policy is None:
         why = f"{topic.name} has no policy, so only its own account may publish, and no service"
-    elif not any_of(found, lets):
+    elif not any_of(policy, lets):
         why = f"the policy of {topic.name} does not allow sns:Publish to {EVENTS}"
     else:
         return None
@@ -203,14 +205,14 @@ def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
             f"Set roleArn to a role that {EVENTS} may assume and that allows {action}.",
         )
     role = stack.target(target, "roleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return None
     if not _trusts(role, stack, target):
         return Finding(
             f"{short}: the trust policy of its role {role.name} does not allow {EVENTS} to assume it for this rule.",
             f"Allow sts:AssumeRole to the Service {EVENTS} in the trust policy.",
         )
-    if any_of(needed.actions, lambda one: _role_may(stack, role, one, None if needed.elsewhere else on)):
+    if any_of(needed.actions, lambda action_: _role_may(stack, role, action_, None if needed.elsewhere else on)):
         return None
     return Finding(
         f"{short}: no policy of its role {role.name} allows {action} on it.", f"Allow {action} in a policy of the role."
@@ -219,14 +221,14 @@ def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
 
 def _needed(arn: str) -> Needed | None:
     """What a role has to allow for a target of another stack; None where it takes no role, or nobody knows."""
-    found = arns.parts(arn)
-    if found is None:
+    parts = arns.parts(arn)
+    if parts is None:
         return None
-    kind, _, name = found[4].replace(":", "/").partition("/")
+    kind, _, name = parts[4].replace(":", "/").partition("/")
     for needed in (*_BY_ROLE.values(), *_WITHOUT_A_TYPE):
-        if wildcards.matches(needed.arns, f"{found[1]}:{kind}"):
+        if wildcards.matches(needed.arns, f"{parts[1]}:{kind}"):
             # Of a version or an alias of a state machine a policy may name either it or the state machine.
-            return replace(needed, elsewhere=True) if found[1] == "states" and "/" in name else needed
+            return replace(needed, elsewhere=True) if parts[1] == "states" and "/" in name else needed
     return None
 
 
@@ -235,9 +237,9 @@ def _needs_none(stack: Stack, target: Resource, bus: Resource | str) -> bool:
     if target.has("roleArn"):
         return False
     places = [
-        (found[2], found[3])
+        (parts[2], parts[3])
         for arn in (_rule_arn(stack, target), bus if isinstance(bus, str) else resource_access.known_arn(bus))
-        if (found := arns.parts(arn or ""))
+        if (parts := arns.parts(arn or ""))
     ]
     return len(places) < 2 or places[0] == places[1]
 
@@ -252,8 +254,8 @@ def _trusts(role: Resource, stack: Stack, target: Resource) -> bool:
 def _role_may(stack: Stack, role: Resource, action: str, on: Resource | str | None) -> bool:
     """Whether a role may do this to that; to anything at all where that is None."""
     if on is not None:
-        return role_permissions.may(stack, role, action, on)
-    return role_permissions.may_somewhere(stack, role, action)
+        return role_permissions.allows(stack, role, action, on)
+    return role_permissions.allows_somewhere(stack, role, action)
 
 
 def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:
@@ -261,9 +263,9 @@ def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:
     if not target.has("roleArn"):
         return False
     role = stack.target(target, "roleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return True
-    return _role_may(stack, role, role_permissions.SENDING[to.type], to)
+    return _role_may(stack, role, role_permissions.SEND_ACTIONS[to.type], to)
 
 
 def _rule(stack: Stack, target: Resource) -> Resource | None:

@@ -8,7 +8,7 @@ from ..aws.iam.access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARC
 from ..aws.iam.policy_documents import Statement, matches, statements
 from ..model import resource_types as kinds
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided
 
@@ -62,7 +62,7 @@ def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
     """
 
     def judge(statement: Statement) -> Complaints:
-        whole = [one for one in statement.actions if iam_actions.is_whole_service(one)]
+        whole = [action for action in statement.actions if iam_actions.is_whole_service(action)]
         if not whole or (holder.type in DELEGATING and not _serves_others(stack, statement)):
             return None
         return Finding(
@@ -72,7 +72,7 @@ def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
             about=statement.identify(holder),
         )
 
-    yield from each(_allowed(stack, holder), judge)
+    yield from check_each(_allowed(stack, holder), judge)
 
 
 @stack_rule(
@@ -114,8 +114,8 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
         if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
             return None
         # What allows a whole service is complained about for that.
-        named = [one for one in statement.actions if not iam_actions.is_whole_service(one)]
-        held = [one for one in named if iam_actions.held_to_resources(one)]
+        named = [action for action in statement.actions if not iam_actions.is_whole_service(action)]
+        held = [action for action in named if iam_actions.held_to_resources(action)]
         if not held:
             return None
         arns = iam_actions.whole_types_of_run_time(held)
@@ -130,7 +130,7 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
             is_advisory=_serves_execution(held),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), judge)
 
 
 @stack_rule(
@@ -148,8 +148,10 @@ def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
     def judge(statement: Statement) -> Complaints:
         if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
             return None
-        held = [one for one in statement.actions if one != ANY_RESOURCE and iam_actions.stock_of_resources(one)]
-        held = [one for one in held if not iam_actions.held_to_resources(one)]
+        held = [
+            action for action in statement.actions if action != ANY_RESOURCE and iam_actions.stock_of_resources(action)
+        ]
+        held = [action for action in held if not iam_actions.held_to_resources(action)]
         if not held:
             return None
         return Finding(
@@ -159,7 +161,7 @@ def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
             about=statement.identify(holder),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), judge)
 
 
 @stack_rule(
@@ -176,9 +178,11 @@ def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Com
 
     def judge(statement: Statement) -> Complaints:
         resources = statement.resources
-        if not resources or any(one == ANY_RESOURCE or resource_types.whole_type(one) for one in resources):
+        if not resources or any(
+            resource == ANY_RESOURCE or resource_types.whole_type(resource) for resource in resources
+        ):
             return None
-        void = [one for one in statement.actions if _takes_no_resource(one)]
+        void = [action for action in statement.actions if _takes_no_resource(action)]
         if not void:
             return None
         return Finding(
@@ -188,7 +192,7 @@ def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Com
             about=statement.identify(holder),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), judge)
 
 
 @stack_rule(
@@ -225,30 +229,30 @@ def policy_covers_no_whole_type(
         if resource_conditions.names_resources(statement.conditions):
             return None
         actions = [
-            one
-            for one in statement.actions
-            if not iam_actions.only_lists(one) and not any(matches(pattern, one) for pattern in allowed_actions)
+            action
+            for action in statement.actions
+            if not iam_actions.only_lists(action) and not any(matches(pattern, action) for pattern in allowed_actions)
         ]
         resources: dict[str, None] = {}
         by_type: dict[str, dict[str, None]] = {}
-        for one in statement.resources:
-            if one == ANY_RESOURCE or any(matches(pattern, one) for pattern in allowed_resources):
+        for resource in statement.resources:
+            if resource == ANY_RESOURCE or any(matches(pattern, resource) for pattern in allowed_resources):
                 continue
             for action in actions:
-                if whole := iam_actions.whole_type(action, one):
-                    resources[one] = None
+                if whole := iam_actions.whole_type(action, resource):
+                    resources[resource] = None
                     by_type.setdefault(whole, {})[action] = None
         if not by_type:
             return None
-        whole = " and ".join(f"{_listed([*found])} on every {name}" for name, found in by_type.items())
+        whole = " and ".join(f"{_listed([*names])} on every {name}" for name, names in by_type.items())
         return Finding(
             f"The policy {holder.name} allows {whole}: Resource has {_listed([*resources])} in {statement.name}.",
             "Set Resource to specific ARNs or a name prefix.",
             about=statement.identify(holder),
-            is_advisory=all(_serves_execution(found) for found in by_type.values()),
+            is_advisory=all(_serves_execution(names) for names in by_type.values()),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), judge)
 
 
 @stack_rule(
@@ -264,11 +268,11 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
     """
 
     def judge(statement: Statement) -> Complaints:
-        passing = [one for one in statement.actions if matches(one, "iam:PassRole")]
+        passing = [action for action in statement.actions if matches(action, "iam:PassRole")]
         # What allows all of IAM is complained about for that.
-        if not passing or all(iam_actions.is_whole_service(one) for one in passing):
+        if not passing or all(iam_actions.is_whole_service(action) for action in passing):
             return None
-        loose = [one for one in statement.resources if iam_actions.is_pattern(one.rpartition(":")[2])]
+        loose = [resource for resource in statement.resources if iam_actions.is_pattern(resource.rpartition(":")[2])]
         is_for_any_service = not resource_conditions.names_service(statement.conditions)
         if not loose and not is_for_any_service:
             return None
@@ -287,13 +291,13 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
             is_advisory=not is_for_any_service and not any(map(_names_no_role, loose)),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), judge)
 
 
 def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
     """The Allow statements of whatever policies a resource holds, of those that let others in too."""
-    of_identity = identity_policies.allowed(stack, holder) if holder.type in identity_policies.TYPES else []
-    return of_identity + [one for one in read_others(holder) if identity_policies.allows(one)]
+    of_identity = identity_policies.allow_statements(stack, holder) if holder.type in identity_policies.TYPES else []
+    return of_identity + [statement for statement in read_others(holder) if identity_policies.allows(statement)]
 
 
 def read_others(holder: Resource) -> list[Statement]:
@@ -308,9 +312,7 @@ def read_others(holder: Resource) -> list[Statement]:
 def _serves_others(stack: Stack, statement: Statement) -> bool:
     """Whether a statement is for a service, for everybody or for another account, and not for the stack's own."""
     return (
-        bool(statement.services)
-        or statement.opens_to_anyone()
-        or trusted_accounts.lets_in_another_account(stack, statement)
+        bool(statement.services) or statement.is_public() or trusted_accounts.lets_in_another_account(stack, statement)
     )
 
 
@@ -321,14 +323,14 @@ def _names_no_role(resource: str) -> bool:
 
 def _serves_execution(actions: Iterable[str]) -> bool:
     """Whether AWS's own policies for the execution role of a function allow these actions just so."""
-    return all(one.lower() in _OF_EXECUTION_ROLES for one in actions)
+    return all(action.lower() in _OF_EXECUTION_ROLES for action in actions)
 
 
 def _takes_no_resource(action: str) -> bool:
     if iam_actions.is_pattern(action):
         return False
-    found = iam_actions.covered(action)
-    return bool(found) and not found[0].takes_resources
+    covered = iam_actions.covered(action)
+    return bool(covered) and not covered[0].takes_resources
 
 
 def _listed(names: list[str]) -> str:

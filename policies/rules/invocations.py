@@ -8,7 +8,7 @@ from ..aws import arns, outside_targets
 from ..aws.iam import resource_access, role_permissions
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Mark, Undecided
 
@@ -80,7 +80,7 @@ def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -
     if not lost:
         return None
     if undecided:
-        values.undecided("an invoke config may be of this function")
+        values.raise_undecided("an invoke config may be of this function")
     caller, of = lost[0].caller, f" for {lost[0].qualifier}" if isinstance(lost[0].qualifier, str) else ""
     return Finding(
         f"The function {function.name} is invoked asynchronously (by {caller.name}) and loses an event when all "
@@ -124,7 +124,7 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
                 "Add the missing permissions to a policy of the role.",
             )
 
-    yield from each(_DESTINATIONS[holder.type], judge)
+    yield from check_each(_DESTINATIONS[holder.type], judge)
 
 
 @stack_rule(
@@ -143,8 +143,8 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
     given = mapping.items("functionResponseTypes")
     if REPORT in given:
         return None
-    if any(isinstance(one, values.Mark) for one in given):
-        values.undecided("a response type is unknown")
+    if any(isinstance(response_type, values.Mark) for response_type in given):
+        values.raise_undecided("a response type is unknown")
     return Finding(
         f"One failed message fails the whole batch of the event source mapping {mapping.name}: functionResponseTypes "
         f"is {', '.join(map(str, given)) or 'absent'}.",
@@ -200,15 +200,18 @@ class AsynchronousCall:
 
 def _asynchronous_calls(stack: Stack, function: Resource) -> Iterator[AsynchronousCall]:
     """What calls this function and does not wait, as far as that is decided."""
-    for one in _called_as(stack, function):
+    for called in _called_as(stack, function):
         for type_, path in _CALLERS:
-            for caller in stack.referring(one, path, type_).certain:
+            for caller in stack.referring(called, path, type_).certain:
                 if type_ not in _NOT_WAITING_IF or _is_by(caller, *_NOT_WAITING_IF[type_]):
-                    yield from (AsynchronousCall(caller, each) for each in _qualifiers(stack, caller, path, one))
-        for permission in stack.referring(one, "function", resource_types.FUNCTION_PERMISSION).certain:
+                    yield from (
+                        AsynchronousCall(caller, qualifier) for qualifier in _qualifiers(stack, caller, path, called)
+                    )
+        for permission in stack.referring(called, "function", resource_types.FUNCTION_PERMISSION).certain:
             if _is_by(permission, "principal", _NOT_WAITING):
                 yield from (
-                    AsynchronousCall(permission, each) for each in _qualifiers(stack, permission, "function", one)
+                    AsynchronousCall(permission, qualifier)
+                    for qualifier in _qualifiers(stack, permission, "function", called)
                 )
 
 
@@ -220,12 +223,12 @@ def _kept_qualifiers(stack: Stack, function: Resource) -> tuple[set[str | Mark |
     """
     kept: set[str | Mark | None] = set()
     undecided = False
-    for one in _called_as(stack, function):
-        found = stack.referring(one, "functionName", resource_types.FUNCTION_INVOKE_CONFIG)
-        undecided = undecided or found.undecided
-        for config in found.certain:
+    for called in _called_as(stack, function):
+        configs = stack.referring(called, "functionName", resource_types.FUNCTION_INVOKE_CONFIG)
+        undecided = undecided or configs.undecided
+        for config in configs.certain:
             if config.has(DESTINATION):
-                kept.update(_qualifiers(stack, config, "functionName", one))
+                kept.update(_qualifiers(stack, config, "functionName", called))
     return kept, undecided
 
 
@@ -243,9 +246,9 @@ def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> 
         given = holder.value("qualifier")
         return [(None if given == LATEST else given) if isinstance(given, str) else Mark.UNKNOWN]
     return [
-        found[1] if isinstance(value, str) and (found := arns.function(value)) else Mark.UNKNOWN
-        for value, one in stack.targets(holder, path, resource_types.FUNCTION)
-        if one is called
+        parts[1] if isinstance(value, str) and (parts := arns.function(value)) else Mark.UNKNOWN
+        for value, target in stack.targets(holder, path, resource_types.FUNCTION)
+        if target is called
     ]
 
 
@@ -257,10 +260,10 @@ def _called_as(stack: Stack, function: Resource) -> Iterator[Resource]:
 
 def _function(stack: Stack, config: Resource) -> Resource | None:
     """The function that an invoke config is about, be it by an alias or with a qualifier."""
-    found = stack.target(config, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
-    if found is not None and found.type == resource_types.FUNCTION_ALIAS:
-        return stack.target(found, "functionName", resource_types.FUNCTION)
-    return found
+    referred = stack.target(config, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
+    if referred is not None and referred.type == resource_types.FUNCTION_ALIAS:
+        return stack.target(referred, "functionName", resource_types.FUNCTION)
+    return referred
 
 
 def _missing_to_hand_over(
@@ -270,27 +273,29 @@ def _missing_to_hand_over(
     (https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html)."""
     if target is None:
         outside = holder.text(path) or ""
-        found = arns.parts(outside)
-        if found and found[1] == "s3":
+        parts = arns.parts(outside)
+        if parts and parts[1] == "s3":
             return _missing_on_bucket(stack, role, outside, outside)
         return outside_targets.missing_to_call(stack, role, outside)
     if target.type in resource_types.BUCKETS:
-        arn = resource_access.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
+        arn = resource_access.known_arn(target) or values.raise_undecided("the bucket's ARN is not known yet")
         return _missing_on_bucket(stack, role, target.name, arn)
     return role_permissions.missing_to_send(stack, role, holder, path, target)
 
 
 def _missing_on_bucket(stack: Stack, role: Resource, name: str, arn: str) -> list[str]:
     needed = {"s3:PutObject": f"{arn}/aws/lambda/failed", "s3:ListBucket": arn}
-    return [f"{action} on {name}" for action, on in needed.items() if not role_permissions.may(stack, role, action, on)]
+    return [
+        f"{action} on {name}" for action, on in needed.items() if not role_permissions.allows(stack, role, action, on)
+    ]
 
 
 def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool:
     try:
-        found = resource.text(path) or ""
+        value = resource.text(path) or ""
     except Undecided:
         return False
-    return bool(re.fullmatch(wanted, found))
+    return bool(re.fullmatch(wanted, value))
 
 
 def _is_fifo(target: Resource) -> bool:
@@ -313,8 +318,8 @@ def _reads_a_queue(stack: Stack, mapping: Resource) -> bool:
     if stack.target(mapping, "eventSourceArn", resource_types.QUEUE) is not None:
         return True
     value = mapping.value("eventSourceArn")
-    found = arns.parts(value) if isinstance(value, str) else None
-    return found is not None and found[1] == "sqs"
+    parts = arns.parts(value) if isinstance(value, str) else None
+    return parts is not None and parts[1] == "sqs"
 
 
 def _is_marked(queue: Resource, words: set[str]) -> bool:

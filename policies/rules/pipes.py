@@ -7,7 +7,7 @@ from ..aws import arns, encryption, outside_targets
 from ..aws.iam import resource_access, role_permissions
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided, any_of
 from .stream_readers import PIPE_STREAMS
@@ -50,11 +50,11 @@ def pipe_role_may_do_its_work(pipe: Resource, stack: Stack) -> Complaints:
     Allow pipes.amazonaws.com in the role's trust policy, and the missing actions in a policy of the role.
     """
     role = stack.target(pipe, "roleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return
 
-    yield from each([role], lambda one: _untrusting(pipe, one))
-    yield from each(_works(stack, pipe), lambda work: _unpermitted(stack, pipe, role, work))
+    yield from check_each([role], lambda pipe_role: _untrusting(pipe, pipe_role))
+    yield from check_each(_works(stack, pipe), lambda work: _unpermitted(stack, pipe, role, work))
 
 
 @stack_rule(resource_types.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
@@ -67,7 +67,7 @@ def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
         path = f"{inside}.deadLetterConfig.arn"
         to = stack.target(pipe, path, resource_types.QUEUE, resource_types.TOPIC)
         role = stack.target(pipe, "roleArn", resource_types.ROLE)
-        if role is None or role.looked_up:
+        if role is None or role.external:
             continue
         if to is not None:
             missing = role_permissions.missing_to_send(stack, role, pipe, path, to)
@@ -89,7 +89,7 @@ def pipe_enrichment_answers(pipe: Resource, stack: Stack) -> Complaints:
     Set the state machine's type to EXPRESS.
     """
     machine = stack.target(pipe, "enrichment", resource_types.STATE_MACHINE)
-    if machine is None or machine.looked_up or machine.text("type") == "EXPRESS":
+    if machine is None or machine.external or machine.text("type") == "EXPRESS":
         return None
     return Finding(
         f"The pipe {pipe.name} cannot use {machine.name} as its enrichment: type of the state machine is "
@@ -122,9 +122,9 @@ def _untrusting(pipe: Resource, role: Resource) -> Complaints:
 
 def _unpermitted(stack: Stack, pipe: Resource, role: Resource, work: Work) -> Complaints:
     if work.verb == "read":
-        missing = [one for one in work.actions if not role_permissions.may(stack, role, one, work.on)]
+        missing = [action for action in work.actions if not role_permissions.allows(stack, role, action, work.on)]
     else:
-        allowed = any_of(work.actions, lambda one: role_permissions.may(stack, role, one, work.on))
+        allowed = any_of(work.actions, lambda action: role_permissions.allows(stack, role, action, work.on))
         missing = [] if allowed else [" or ".join(work.actions)]
     missing += _missing_on_key(stack, role, work)
     if not missing:
@@ -140,10 +140,10 @@ def _unpermitted(stack: Stack, pipe: Resource, role: Resource, work: Work) -> Co
 def _works(stack: Stack, pipe: Resource) -> Iterator[Work]:
     """What the role has to do, as far as it is known."""
     source = pipe.value("source")
-    found = arns.parts(source) if isinstance(source, str) else None
-    if found and found[1] in _READING:
-        queue = _target(stack, pipe, "source", resource_types.QUEUE) if found[1] == "sqs" else None
-        yield Work("read", "source", _READING[found[1]], queue or str(source))
+    parts = arns.parts(source) if isinstance(source, str) else None
+    if parts and parts[1] in _READING:
+        queue = _target(stack, pipe, "source", resource_types.QUEUE) if parts[1] == "sqs" else None
+        yield Work("read", "source", _READING[parts[1]], queue or str(source))
     for verb, path, actions in (("call", "enrichment", _ENRICHING), ("write to", "target", _WRITING)):
         to = _target(stack, pipe, path, *actions)
         if to is not None:
@@ -168,10 +168,10 @@ def _missing_on_key(stack: Stack, role: Resource, work: Work) -> list[str]:
     """What the role lacks on the key that a queue or a topic is encrypted with."""
     if isinstance(work.on, str) or work.on.type not in (resource_types.QUEUE, resource_types.TOPIC):
         return []
-    key = encryption.key(stack, work.on)
-    uses = ("kms:Decrypt",) if work.verb == "read" else encryption.USES
+    key = encryption.find_key(stack, work.on)
+    uses = ("kms:Decrypt",) if work.verb == "read" else encryption.KEY_ACTIONS
     return [
         f"{use} on the key {key.name}"
         for use in uses
-        if key is not None and not role_permissions.may(stack, role, use, key)
+        if key is not None and not role_permissions.allows(stack, role, use, key)
     ]

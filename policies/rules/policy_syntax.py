@@ -6,7 +6,7 @@ from ..aws.iam.access_inputs import NARROWING_POLICIES
 from ..aws.iam.policy_documents import Statement
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule
+from ..model.rule import check_each, rule
 from ..model.stack import Resource
 from .identity_policies import DOCUMENTS, TYPES, read_others
 
@@ -28,7 +28,7 @@ def actions_exist(holder: Resource) -> Complaints:
     Set Action to one that exists.
     """
     if holder.type == resource_types.FUNCTION_PERMISSION:
-        yield from each(
+        yield from check_each(
             [holder.texts("action")], lambda actions: _find_unknown(f"The permission {holder.name} has", actions)
         )
         return
@@ -37,7 +37,7 @@ def actions_exist(holder: Resource) -> Complaints:
         actions = [*statement.actions, *statement.not_actions]
         return _find_unknown(f"The policy {holder.name} has in {statement.name}", actions)
 
-    yield from each(identity_policies.read(holder) + read_others(holder), judge)
+    yield from check_each(identity_policies.read(holder) + read_others(holder), judge)
 
 
 @rule(

@@ -5,7 +5,7 @@ from ..aws.iam.access_inputs import ACCESS_BLOCKS, PUBLIC_GRANTS, SEARCH_DOMAINS
 from ..aws.iam.public_access import WEBSITE
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 
 _PUBLIC_VALUES = {
@@ -43,19 +43,19 @@ def resource_is_not_public(holder: Resource) -> Complaints:
 
     def judge(path: str) -> Complaints:
         public = _PUBLIC_VALUES.get(path.rpartition(".")[2], _PUBLIC_LISTS)
-        for value in values.every(holder.props, path):
-            for one in str(value).split(",") if isinstance(value, str) else (value,):
-                if one in public:
+        for value in values.get_all(holder.props, path):
+            for grantee in str(value).split(",") if isinstance(value, str) else (value,):
+                if grantee in public:
                     advice = f"Remove it from {path}"
                     if holder.type in _OF_OBJECTS:
                         advice = f"{WEBSITE}; otherwise remove it from {path}"
                     return Finding(
-                        f"{holder.name} is public: {path} has {str(one).lower() if one is True else one}.",
+                        f"{holder.name} is public: {path} has {str(grantee).lower() if grantee is True else grantee}.",
                         f"{advice}.",
                     )
         return None
 
-    yield from each(PUBLIC_GRANTS[holder.type], judge)
+    yield from check_each(PUBLIC_GRANTS[holder.type], judge)
 
 
 @rule(
@@ -73,7 +73,11 @@ def bucket_blocks_public_access(block: Resource) -> Complaints:
     if inside and not block.has(inside):
         return None
     # The provider leaves a switch of an access point on, and one of a bucket or an account off.
-    off = [one for one in _SWITCHES if not block.flag(f"{inside}.{one}" if inside else one, absent=bool(inside))]
+    off = [
+        switch
+        for switch in _SWITCHES
+        if not block.flag(f"{inside}.{switch}" if inside else switch, absent=bool(inside))
+    ]
     if not off:
         return None
     return Finding(
@@ -101,16 +105,16 @@ def api_authorizes_its_callers(holder: Resource, stack: Stack) -> Complaints:
         # With a target the API comes with a route for everything, to which no authorizer can be attached.
         if not holder.has("target"):
             return None
-        found, advice = "target creates a route without an authorizer", "Declare the routes, with an authorizationType"
+        state, advice = "target creates a route without an authorizer", "Declare the routes, with an authorizationType"
     else:
         if (holder.text(path) or "NONE") != "NONE" or holder.flag("apiKeyRequired", absent=False):
             return None
-        found = f"{path} is {holder.text(path) or 'absent'}"
+        state = f"{path} is {holder.text(path) or 'absent'}"
         advice = f"Set {path} to AWS_IAM or to that of an authorizer"
     if not _faces_everybody(stack, holder):
         return None
     return Finding(
-        f"{holder.name} is public: {found}.",
+        f"{holder.name} is public: {state}.",
         f"{advice}, or make an exemption if the backend authenticates its callers.",
     )
 
@@ -126,10 +130,12 @@ def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
 
     Set Principal to specific roles or accounts.
     """
-    for statement in policy_documents.open_statements(policy_documents.statements(holder.value("accessPolicies"))):
+    for statement in policy_documents.public_statements(policy_documents.statements(holder.value("accessPolicies"))):
         domain = holder
         if holder.type in resource_types.SEARCH_DOMAIN_POLICIES:
-            domain = stack.target(holder, "domainName", *resource_types.SEARCH_DOMAINS) or values.undecided("no domain")
+            domain = stack.target(holder, "domainName", *resource_types.SEARCH_DOMAINS) or values.raise_undecided(
+                "no domain"
+            )
         if domain.has("vpcOptions") or domain.flag("advancedSecurityOptions.enabled", absent=False):
             return
         yield Finding(
@@ -185,5 +191,5 @@ def _is_limited(stack: Stack, api: Resource) -> bool:
     """Whether a REST API is private, or has a policy that is not for everybody."""
     if api.has("endpointConfiguration") and "PRIVATE" in api.items("endpointConfiguration.types"):
         return True
-    found = policy_documents.statements_about(stack, api)
-    return found is not None and not any(policy_documents.open_statements(found))
+    statements = policy_documents.statements_about(stack, api)
+    return statements is not None and not any(policy_documents.public_statements(statements))

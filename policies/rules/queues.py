@@ -6,10 +6,10 @@ from typing import Any
 from ..aws import dead_letters, encryption
 from ..aws.dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
 from ..aws.iam import policy_documents, trusted_accounts
-from ..aws.iam.trusted_accounts import complain_of_outsiders
+from ..aws.iam.trusted_accounts import check_trusted_accounts
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Referring, Resource, Stack
 from ..model.values import any_of
 
@@ -116,7 +116,7 @@ def queue_keeps_messages(queue: Resource, *, min_retention_days: float) -> Compl
     )
 
 
-@queue_keeps_messages.mends
+@queue_keeps_messages.remediates
 def keep_messages(queue: Resource, *, min_retention_days: float) -> Mapping[str, Any]:
     """The least retention that is enough."""
     return {"messageRetentionSeconds": round(min_retention_days * DAY)}
@@ -153,7 +153,7 @@ def queue_hides_messages_while_read(queue: Resource, stack: Stack) -> Complaints
             is_advisory=visible_after >= timeout,
         )
 
-    yield from each(_readers(stack, queue).certain, long_enough)
+    yield from check_each(_readers(stack, queue).certain, long_enough)
 
 
 @rule(
@@ -189,11 +189,11 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
     """
     if not queue.has(encryption.PATH):
         return
-    key = None if encryption.is_by_aws(queue) else encryption.key(stack, queue)
-    if key is None and not encryption.is_by_aws(queue):
+    key = None if encryption.is_aws_managed(queue) else encryption.find_key(stack, queue)
+    if key is None and not encryption.is_aws_managed(queue):
         return
-    found = None if key is None else encryption.policy(stack, key)
-    for service, sender in encryption.senders(stack, queue, "sqs:SendMessage", KEYLESS_SENDERS, _SENDING).items():
+    key_policy = None if key is None else encryption.key_policy(stack, key)
+    for service, sender in encryption.find_senders(stack, queue, "sqs:SendMessage", KEYLESS_SENDERS, _SENDING).items():
         if key is None:
             yield Finding(
                 f"The queue {queue.name} cannot receive messages from {service} ({sender}): kmsMasterKeyId is "
@@ -201,8 +201,8 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
                 "Set sqsManagedSseEnabled to true instead, or kmsMasterKeyId to a key whose policy allows "
                 f"{service} to use it.",
             )
-        elif missing := encryption.missing(found or (), service):
-            state = "is the default, which names no service" if found is None else "does not allow it"
+        elif missing := encryption.missing_key_actions(key_policy or (), service):
+            state = "is the default, which names no service" if key_policy is None else "does not allow it"
             yield Finding(
                 f"The queue {queue.name} cannot receive messages from {service} ({sender}): the policy of its key "
                 f"{key.name} {state}.",
@@ -225,8 +225,8 @@ def queue_policy_is_not_open(
 
     Set Principal to specific accounts, roles or services, or add a condition on aws:SourceArn or aws:PrincipalOrgID.
     """
-    found = policy_documents.statements(holder.value("policy"))
-    for statement in policy_documents.open_statements(found):
+    statements = policy_documents.statements(holder.value("policy"))
+    for statement in policy_documents.public_statements(statements):
         yield Finding(
             f"The policy of {holder.name} makes the queue public: {statement.name} allows "
             f"{statement.written_actions} to Principal * with no condition that limits "
@@ -234,8 +234,8 @@ def queue_policy_is_not_open(
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
             about=statement.identify(holder),
         )
-    yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
-    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
+    yield from check_each(statements, lambda statement_: policy_documents.unmatched_statement(holder, statement_))
+    yield from check_trusted_accounts(holder, statements, trusted_accounts, trusted_organizations)
 
 
 def _readers(stack: Stack, queue: Resource) -> Referring:
@@ -245,16 +245,16 @@ def _readers(stack: Stack, queue: Resource) -> Referring:
 
 def _is_read(stack: Stack, queue: Resource) -> bool:
     """Whether a function reads a queue now."""
-    found = _readers(stack, queue)
-    return found.some() and any_of(found.certain, lambda mapping: mapping.flag("enabled", absent=True))
+    readers = _readers(stack, queue)
+    return readers.some() and any_of(readers.certain, lambda mapping: mapping.flag("enabled", absent=True))
 
 
 def _function(stack: Stack, mapping: Resource) -> Resource | None:
     """The function that a mapping calls, be it by an alias."""
-    found = stack.target(mapping, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
-    if found is not None and found.type == resource_types.FUNCTION_ALIAS:
-        return stack.target(found, "functionName", resource_types.FUNCTION)
-    return found
+    referred = stack.target(mapping, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
+    if referred is not None and referred.type == resource_types.FUNCTION_ALIAS:
+        return stack.target(referred, "functionName", resource_types.FUNCTION)
+    return referred
 
 
 _SENDING = (

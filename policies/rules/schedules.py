@@ -10,7 +10,7 @@ from ..aws.iam.policy_documents import Statement
 from ..aws.schedule_expressions import Refused, shortest_period
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided
 
@@ -46,7 +46,7 @@ def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Com
 
     Allow sqs:SendMessage on the queue in a policy of the role: a queue policy cannot replace this.
     """
-    if obstacle := resource_access.unfit(stack, schedule, DEAD_LETTERS):
+    if obstacle := resource_access.find_unfit_queue(stack, schedule, DEAD_LETTERS):
         yield obstacle.prefix(f"Failed invocations of the schedule {schedule.name} are lost: ")
     role = stack.target(schedule, "target.roleArn", resource_types.ROLE)
     if role is None or obstacle:
@@ -68,11 +68,11 @@ def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Compl
     Allow scheduler.amazonaws.com in the role's trust policy, and the missing action in a policy of the role.
     """
     role = stack.target(schedule, "target.roleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return
     # For which schedules it may be assumed is a rule of its own.
-    yield from each([role], lambda one: _untrusting(schedule, one))
-    target = stack.target(schedule, "target.arn", *role_permissions.SENDING)
+    yield from check_each([role], lambda schedule_role: _untrusting(schedule, schedule_role))
+    target = stack.target(schedule, "target.arn", *role_permissions.SEND_ACTIONS)
     if missing := _missing(stack, role, schedule, "target.arn", target):
         name = target.name if target else schedule.text("target.arn")
         yield Finding(
@@ -98,13 +98,13 @@ def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
     if period is None or retries == 0 or age < period:
         return None
     given = schedule.has("target.retryPolicy.maximumEventAgeInSeconds")
-    found = f"is {age}" if given else f"is absent, which means {AWS_EVENT_AGE_SECONDS}"
+    state = f"is {age}" if given else f"is absent, which means {AWS_EVENT_AGE_SECONDS}"
     advice = "target.retryPolicy.maximumRetryAttempts to 0: the next run is the retry"
     if period > LEAST_EVENT_AGE_SECONDS:
         advice = f"it to less than {period}, such as {max(LEAST_EVENT_AGE_SECONDS, period // 2)}"
     return Finding(
         f"The schedule {schedule.name} may still retry a run when the next one starts, after {period} s at the "
-        f"shortest: target.retryPolicy.maximumEventAgeInSeconds {found}.",
+        f"shortest: target.retryPolicy.maximumEventAgeInSeconds {state}.",
         f"Set {advice}.",
     )
 
@@ -130,14 +130,14 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
         start = f"The role {role.name} of the schedule {schedules[0].name} "
         by_arn = _limits(statement, "aws:sourcearn")
         about = statement.identify(role)
-        found = [one for condition in by_arn for one in _about_source(stack, schedules, condition)]
+        findings = [finding for condition in by_arn for finding in _about_source(stack, schedules, condition)]
         if missing := _find_missing_condition(statement, by_arn):
-            found.insert(0, missing)
+            findings.insert(0, missing)
         # One statement is one complaint, of whatever is worst about it.
-        for one in sorted(found, key=lambda one: one.is_advisory)[:1]:
-            yield replace(one.prefix(start), about=about)
+        for finding in sorted(findings, key=lambda finding: finding.is_advisory)[:1]:
+            yield replace(finding.prefix(start), about=about)
 
-    yield from each(policy_documents.statements(role.value("assumeRolePolicy")), limited)
+    yield from check_each(policy_documents.statements(role.value("assumeRolePolicy")), limited)
 
 
 @rule(resource_types.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/schedule-types.html")
@@ -213,7 +213,11 @@ def _limits(statement: Statement, key: str) -> list[Condition]:
         except Undecided:
             return True
 
-    return [one for one in conditions.limiting(statement.conditions) if one.key == key and has_text(one)]
+    return [
+        condition
+        for condition in conditions.limiting_conditions(statement.conditions)
+        if condition.key == key and has_text(condition)
+    ]
 
 
 def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Condition) -> Iterator[Finding]:
@@ -236,7 +240,7 @@ def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Cond
                 "Set aws:SourceArn to the ARN of the schedule group.",
                 is_advisory=conditions.is_fixed_arn(arn),
             )
-    yield from each(schedules, lambda one: _of_another_group(stack, one, listed))
+    yield from check_each(schedules, lambda schedule: _of_another_group(stack, schedule, listed))
 
 
 def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Complaints:
@@ -259,5 +263,5 @@ def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Co
 
 def _resource(arn: str) -> str:
     """The last part of an ARN; nothing where it is none."""
-    found = arns.parts(arn)
-    return found[4] if found else ""
+    parts = arns.parts(arn)
+    return parts[4] if parts else ""

@@ -12,7 +12,7 @@ from ..aws.state_language import Calls
 from ..model import resource_types as kinds
 from ..model import values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided
 
@@ -87,8 +87,8 @@ def state_machine_role_is_limited_to_its_calls(machine: Resource, stack: Stack) 
     if users[:1] != (machine,):
         return
     called = _calls_of_all(stack, users)
-    for grant in role_permissions.of(stack, role).grants:
-        yield from each([grant], partial(_excess, machine, role, called))
+    for grant in role_permissions.permissions_of(stack, role).grants:
+        yield from check_each([grant], partial(_excess, machine, role, called))
 
 
 @stack_rule(
@@ -104,25 +104,25 @@ def state_machine_role_may_make_its_calls(machine: Resource, stack: Stack) -> Co
         return
     called = [
         (action, target)
-        for action, targets in stack.once(_calls, machine).actions.items()
+        for action, targets in stack.memoize(_calls, machine).actions.items()
         for target in sorted(targets or ())
     ]
-    yield from each(called, lambda one: _lack(stack, machine, role, *one))
+    yield from check_each(called, lambda call: _lack(stack, machine, role, *call))
 
 
 def _calls_of_all(stack: Stack, machines: Iterable[Resource]) -> Calls:
     """What these call together. Raises Undecided where nobody can tell of one."""
-    found = Calls()
-    for one in machines:
-        found.join(stack.once(_calls, one))
-    return found
+    all_calls = Calls()
+    for machine in machines:
+        all_calls.join(stack.memoize(_calls, machine))
+    return all_calls
 
 
 def _calls(stack: Stack, machine: Resource) -> Calls:
     definition = machine.document("definition")
     if definition is None:
-        values.undecided("no definition")
-    return state_language.calls(definition)
+        values.raise_undecided("no definition")
+    return state_language.find_calls(definition)
 
 
 def _excess(machine: Resource, role: Resource, called: Calls, grant: Grant) -> Finding | None:
@@ -195,10 +195,14 @@ def _is_beside(pattern: str, called: Calls) -> bool:
     service, _, _ = pattern.partition(":")
     if service.lower() in called.services:
         return True
-    if called.go_on and service.lower() not in state_language.ONE_TO_ONE and not iam_actions.is_pattern(service):
+    if (
+        called.calls_other_services
+        and service.lower() not in state_language.ONE_TO_ONE
+        and not iam_actions.is_pattern(service)
+    ):
         return True
     # A wildcard may stand within these, such as logs:*LogDelivery, and reaches no further than its own service.
-    return any(matches(allowed, pattern) for allowed in (*_ALWAYS, *called.beside)) or (
+    return any(matches(allowed, pattern) for allowed in (*_ALWAYS, *called.optional_actions)) or (
         service.lower() in ("logs", "xray") and "*" in pattern.partition(":")[2].rstrip("*")
     )
 
@@ -234,7 +238,7 @@ def _lack(stack: Stack, machine: Resource, role: Resource, action: str, called: 
     target = stack.find(called, *_CALLED)
     if target is None and arns.parts(called) is None:
         return None
-    if role_permissions.may(stack, role, action, called if arns.parts(called) else target or called):
+    if role_permissions.allows(stack, role, action, called if arns.parts(called) else target or called):
         return None
     if target is not None and target.type == kinds.FUNCTION and _permits(stack, target):
         return None
@@ -247,9 +251,9 @@ def _lack(stack: Stack, machine: Resource, role: Resource, action: str, called: 
 
 def _permits(stack: Stack, function: Resource) -> bool:
     """Whether the function itself lets roles in."""
-    for one in stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain:
+    for permission in stack.referring(function, "function", kinds.FUNCTION_PERMISSION).certain:
         try:
-            if not (one.text("principal") or "").endswith(".amazonaws.com"):
+            if not (permission.text("principal") or "").endswith(".amazonaws.com"):
                 return True
         except Undecided:
             return True

@@ -92,5 +92,5 @@ def stream_of(stack: Stack, reader: Resource) -> str | None:
             if stack.target(reader, path, *types) is not None:
                 return service
         return None
-    found = arns.parts(values.text(given) or "")
-    return found[1] if found and found[1] in _STREAMS else None
+    parts = arns.parts(values.text(given) or "")
+    return parts[1] if parts and parts[1] in _STREAMS else None

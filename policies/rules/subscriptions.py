@@ -74,7 +74,7 @@ def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Co
     Allow sqs:SendMessage to sns.amazonaws.com in the queue's policy, with a condition on the topic's ARN.
     """
     topic, arn = _topic(stack, subscription)
-    obstacle = resource_access.out_of_reach(
+    obstacle = resource_access.find_delivery_obstacle(
         stack, subscription, "redrivePolicy.deadLetterTargetArn", SNS, arn, standard=_is_standard(topic, arn)
     )
     return obstacle and obstacle.prefix(f"Failed messages of the subscription {subscription.name} are lost: ")
@@ -113,7 +113,7 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
             "Set subscriptionRoleArn to a role that SNS may assume and that allows firehose:PutRecord.",
         )
     role = stack.target(subscription, "subscriptionRoleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return None
     if role.has("assumeRolePolicy") and not resource_access.trusts(role, SNS, topic_arn):
         return Finding(
@@ -121,7 +121,7 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
             f"Allow sts:AssumeRole to the Service {SNS} in the trust policy.",
         )
     stream = stack.target(subscription, "endpoint", resource_types.DELIVERY_STREAM) or subscription.text("endpoint")
-    if stream is None or role_permissions.may(stack, role, "firehose:PutRecord", stream):
+    if stream is None or role_permissions.allows(stack, role, "firehose:PutRecord", stream):
         return None
     return Finding(
         f"its role {role.name} lacks firehose:PutRecord on the stream.",

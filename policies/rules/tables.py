@@ -8,7 +8,7 @@ from typing import Any
 
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule
+from ..model.rule import check_each, rule
 from ..model.stack import Resource
 from ..model.values import Undecided
 
@@ -42,7 +42,7 @@ def table_is_restorable(table: Resource) -> Complaints:
             f"Set {path} to true.",
         )
 
-    yield from each(_parts(table), judge)
+    yield from check_each(_parts(table), judge)
 
 
 @rule(
@@ -79,7 +79,7 @@ def table_is_protected_from_deletion(table: Resource, *, development_stacks: lis
             f"Set {path} to true.",
         )
 
-    yield from each(_parts(table), judge)
+    yield from check_each(_parts(table), judge)
 
 
 @rule(
@@ -107,9 +107,9 @@ def table_of_history_expires(table: Resource, *, history_words: list[str]) -> Co
         return None
     if table.flag("ttl.enabled", absent=False):
         return None
-    found = "ttl.enabled is not true" if table.has("ttl") else "ttl is absent"
+    state = "ttl.enabled is not true" if table.has("ttl") else "ttl is absent"
     return Finding(
-        f"The table {table.name} is named as a history and grows forever: {found}.",
+        f"The table {table.name} is named as a history and grows forever: {state}.",
         "Set ttl.attributeName to the attribute that holds the expiry time in epoch seconds, and ttl.enabled to true.",
     )
 
@@ -125,11 +125,11 @@ class Part:
 
     def flag(self, path: str) -> bool:
         """Whether something is switched on. Raises Undecided where that is unknown."""
-        return bool(values.flag(values.at(self.values, path)))
+        return bool(values.flag(values.get_path(self.values, path)))
 
     def state(self, path: str) -> str:
         """What a complaint says of a switch that is not on."""
-        return "is absent" if values.at(self.values, path) is None else "is false"
+        return "is absent" if values.get_path(self.values, path) is None else "is false"
 
 
 def _parts(table: Resource) -> Iterator[Part]:

@@ -10,15 +10,15 @@ from ..aws.iam.policy_documents import (
     Statement,
     is_denied_to_outsiders,
     matches,
-    open_statements,
+    public_statements,
     statements,
     unmatched_statement,
     unmatched_value,
 )
-from ..aws.iam.trusted_accounts import complain_of_outsiders
+from ..aws.iam.trusted_accounts import check_trusted_accounts
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 
 _OF_OTHER_SUBJECTS = (
@@ -144,12 +144,12 @@ def role_trust_is_not_open(
 
     Set Principal to specific services, roles or accounts, and conditions on an identity provider's claims.
     """
-    found = statements(role.value("assumeRolePolicy"))
+    listed = statements(role.value("assumeRolePolicy"))
 
     def judge(statement: Statement) -> Complaints:
         if not statement.allows:
             return
-        if _is_open_trust(statement, found):
+        if _is_open_trust(statement, listed):
             yield Finding(
                 f"The role {role.name} may be assumed by anyone: {statement.name} of assumeRolePolicy has "
                 f"{_everybody(statement)} with no condition that limits who may call.",
@@ -157,15 +157,15 @@ def role_trust_is_not_open(
                 about=statement.identify(role),
             )
         providers = statement.principals.get("Federated", [])
-        yield from each(providers, lambda provider: _open_provider(role, found, statement, provider))
+        yield from check_each(providers, lambda provider: _open_provider(role, listed, statement, provider))
         if literal := unmatched_value(statement, *map(web_identities.issuer_of, providers)):
             literal = literal.prefix(
                 f"The role {role.name} cannot be assumed by {statement.name} of assumeRolePolicy: "
             )
             yield replace(literal, about=statement.identify(role))
 
-    yield from each(found, judge)
-    yield from complain_of_outsiders(role, found, trusted_accounts, trusted_organizations)
+    yield from check_each(listed, judge)
+    yield from check_trusted_accounts(role, listed, trusted_accounts, trusted_organizations)
 
 
 @stack_rule(
@@ -185,11 +185,11 @@ def resource_policy_is_not_open(
     Set Principal to specific accounts, roles or services, or add a condition on a specific account or source.
     """
     if holder.type == resource_types.FUNCTION_URL:
-        yield from public_access.of_function_url(holder)
+        yield from public_access.check_function_url(holder)
         return
     is_permission = holder.type in permissions.TYPES
-    found = [permissions.statement(holder)] if is_permission else statements(holder.value(CLOSED[holder.type]))
-    for statement in open_statements(found):
+    listed = [permissions.statement(holder)] if is_permission else statements(holder.value(CLOSED[holder.type]))
+    for statement in public_statements(listed):
         if public_access.is_blocked(stack, holder):
             break
         if is_permission:
@@ -208,8 +208,8 @@ def resource_policy_is_not_open(
                 about=statement.identify(holder),
                 is_advisory=is_website and public_access.only_reads_objects(statement),
             )
-    yield from each(found, lambda one: unmatched_statement(holder, one))
-    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
+    yield from check_each(listed, lambda statement_: unmatched_statement(holder, statement_))
+    yield from check_trusted_accounts(holder, listed, trusted_accounts, trusted_organizations)
 
 
 @rule(
@@ -225,8 +225,8 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
     """
 
     def judge(statement: Statement) -> Complaints:
-        advised = [one for one in statement.services if _name(one) in ASSUMING_BY_SOME_PAGES]
-        required = [one for one in statement.services if _name(one) in ASSUMING]
+        advised = [service for service in statement.services if _name(service) in ASSUMING_BY_SOME_PAGES]
+        required = [service for service in statement.services if _name(service) in ASSUMING]
         if not (required or advised) or not statement.allows or conditions.names_source(statement.conditions):
             return None
         return Finding(
@@ -237,7 +237,7 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
             is_advisory=not required,
         )
 
-    yield from each(statements(role.value("assumeRolePolicy")), judge)
+    yield from check_each(statements(role.value("assumeRolePolicy")), judge)
 
 
 @rule(
@@ -259,14 +259,14 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
     def judge(statement: Statement) -> Complaints:
         honouring = USING_KEYS if holder.type in (*resource_types.KEYS, resource_types.KEY_POLICY) else SENDING
         services = [
-            one
-            for one in statement.services
-            if _name(one) in honouring and not (_name(one) == "events" and holder.type in WITHOUT_CONDITION)
+            service
+            for service in statement.services
+            if _name(service) in honouring and not (_name(service) == "events" and holder.type in WITHOUT_CONDITION)
         ]
         if not services or not statement.allows or conditions.names_source(statement.conditions):
             return None
         # What everybody may do is complained about for that.
-        if statement.opens_to_anyone():
+        if statement.is_public():
             return None
         return Finding(
             f"The policy of {holder.name} admits {' and '.join(services)} for any AWS customer: {statement.name} has "
@@ -275,7 +275,7 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
             about=statement.identify(holder),
         )
 
-    yield from each(statements(holder.value(GUARDED[holder.type])), judge)
+    yield from check_each(statements(holder.value(GUARDED[holder.type])), judge)
 
 
 def _everybody(statement: Statement) -> str:
@@ -283,30 +283,30 @@ def _everybody(statement: Statement) -> str:
     return "NotPrincipal" if statement.has("NotPrincipal") else "Principal *"
 
 
-def _is_open_trust(statement: Statement, found: list[Statement]) -> bool:
+def _is_open_trust(statement: Statement, others: list[Statement]) -> bool:
     """Whether a trust policy lets everybody assume a role.
 
     Conditions on whom a service acts for do not say which service. Raises Undecided where nobody can tell.
     """
     return (
-        statement.opens_to_anyone()
-        and not conditions.names_somebody(statement.conditions, by_source=False)
-        and not is_denied_to_outsiders(statement, found)
+        statement.is_public()
+        and not conditions.names_known_caller(statement.conditions, by_source=False)
+        and not is_denied_to_outsiders(statement, others)
     )
 
 
-def _open_provider(role: Resource, found: list[Statement], statement: Statement, provider: str) -> Complaints:
+def _open_provider(role: Resource, others: list[Statement], statement: Statement, provider: str) -> Complaints:
     """What to say where everybody who has a token of a provider may assume a role."""
     if (
         provider == ANYONE
         or ":saml-provider/" in provider
         or not statement.covers(WEB_IDENTITY)
-        or conditions.names_somebody(statement.conditions, by_source=False)
+        or conditions.names_known_caller(statement.conditions, by_source=False)
         or web_identities.names_owner(provider, statement.conditions)
-        or is_denied_to_outsiders(statement, found, WEB_IDENTITY, web_identities.claim_tests(provider))
+        or is_denied_to_outsiders(statement, others, WEB_IDENTITY, web_identities.claim_tests(provider))
     ):
         return None
-    key, example = web_identities.wanted(provider)
+    key, example = web_identities.owner_claim_example(provider)
     return Finding(
         f"The role {role.name} may be assumed by anyone with a token of {provider}: no condition in "
         f"{statement.name} of assumeRolePolicy names the complete owner of the token.",
@@ -318,16 +318,16 @@ def _open_provider(role: Resource, found: list[Statement], statement: Statement,
 def _permission(permission: Resource) -> Iterator[Finding]:
     """The same, of what a Lambda permission has in the place of conditions."""
     statement = permissions.statement(permission)
-    services = [one for one in statement.services if _name(one) in SENDING]
+    services = [service for service in statement.services if _name(service) in SENDING]
     if not services or conditions.names_source(statement.conditions):
         return
     source = permission.text("sourceArn")
     absent = [path for path in ("sourceArn", "sourceAccount") if not permission.has(path)]
-    found = (
+    state = (
         f"sourceArn is {source}" if source else f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} absent"
     )
     yield Finding(
-        f"The permission {permission.name} lets {services[0]} invoke the function for any AWS customer: {found}.",
+        f"The permission {permission.name} lets {services[0]} invoke the function for any AWS customer: {state}.",
         "Set sourceArn to the calling resource, or sourceAccount.",
     )
 

@@ -93,7 +93,7 @@ class Action:
     def is_of_run_time(self) -> bool:
         """Whether no policy can name what it is about, because that gets its name only when it comes about."""
         return bool(self.types) and all(
-            one.is_made_at_run_time or one.is_made_by(self.name.partition(":")[2]) for one in self.types
+            type_.is_made_at_run_time or type_.is_made_by(self.name.partition(":")[2]) for type_ in self.types
         )
 
 
@@ -116,9 +116,9 @@ def covered(pattern: str) -> tuple[Action, ...] | None:
         return None
     known = _actions(service.lower())
     if not is_pattern(name):
-        found = known.get(name.lower())
-        return (found,) if found else ()
-    return tuple(one for key, one in known.items() if matches(name, key))
+        action = known.get(name.lower())
+        return (action,) if action else ()
+    return tuple(action for key, action in known.items() if matches(name, key))
 
 
 @lru_cache(65536)
@@ -128,19 +128,19 @@ def held_to_resources(pattern: str) -> tuple[str, ...]:
     Those that take stock are left out. A pattern that only looks goes as most of its actions do: `ec2:Describe*` has
     hundreds, a dozen of them otherwise.
     """
-    return tuple(one.name for one in _list_actions(pattern) if not one.takes_stock)
+    return tuple(action.name for action in _list_actions(pattern) if not action.takes_stock)
 
 
 @lru_cache(65536)
 def stock_of_resources(pattern: str) -> tuple[str, ...]:
     """The actions of a pattern that take stock, and can be held to a resource."""
-    return tuple(one.name for one in _list_actions(pattern) if one.takes_stock)
+    return tuple(action.name for action in _list_actions(pattern) if action.takes_stock)
 
 
 def only_lists(pattern: str) -> bool:
     """Whether all that a pattern stands for shows only which resources there are."""
-    found = covered(pattern)
-    return bool(found) and all(one.lists for one in found)
+    actions = covered(pattern)
+    return bool(actions) and all(action.lists for action in actions)
 
 
 def is_of_metadata(action: str) -> bool:
@@ -150,16 +150,16 @@ def is_of_metadata(action: str) -> bool:
 
 def whole_types_of_run_time(patterns: Iterable[str]) -> list[str]:
     """An ARN for each type that these actions are about, where no policy can name one of them; else none."""
-    held = [one for pattern in patterns for one in _list_actions(pattern)]
-    if not held or not all(one.is_of_run_time for one in held):
+    held = [action for pattern in patterns for action in _list_actions(pattern)]
+    if not held or not all(action.is_of_run_time for action in held):
         return []
-    return list(dict.fromkeys(one.example for each in held for one in each.types))
+    return list(dict.fromkeys(type_.example for action in held for type_ in action.types))
 
 
 def _list_actions(pattern: str) -> list[Action]:
-    found = covered(pattern) or ()
-    held = [one for one in found if one.held_to_resources]
-    is_mostly_free = is_pattern(pattern) and all(one.reads for one in found) and 2 * len(held) < len(found)
+    actions = covered(pattern) or ()
+    held = [action for action in actions if action.held_to_resources]
+    is_mostly_free = is_pattern(pattern) and all(action.reads for action in actions) and 2 * len(held) < len(actions)
     return [] if is_mostly_free else held
 
 
@@ -177,7 +177,8 @@ def unknown(action: str) -> str | None:
         return None
     if is_pattern(name):
         return "matches no action"
-    return f"does not exist{_meant(name, [one.name.partition(':')[2] for one in _actions(service.lower()).values()])}"
+    known = [known_action.name.partition(":")[2] for known_action in _actions(service.lower()).values()]
+    return f"does not exist{_meant(name, known)}"
 
 
 @lru_cache(65536)
@@ -187,19 +188,21 @@ def whole_type(action: str, resource: str) -> str | None:
     None where it takes in only some, or only such as get a name at run time. Of an action that the reference does not
     know, any type of the ARN's service.
     """
-    found = resource_types.split_pattern(resource)
-    if found is None:
+    service_and_name = resource_types.split_pattern(resource)
+    if service_and_name is None:
         return None
     known = covered(action)
     if not known:
         return resource_types.whole_type(resource)
     nameable = [
-        one
-        for each in known
-        for one in each.types
-        if one.is_covered(*found) and not one.is_made_at_run_time and not one.is_made_by(each.name.partition(":")[2])
+        type_
+        for known_action in known
+        for type_ in known_action.types
+        if type_.is_covered(*service_and_name)
+        and not type_.is_made_at_run_time
+        and not type_.is_made_by(known_action.name.partition(":")[2])
     ]
-    return min(nameable, key=lambda one: len(one.resource)).name if nameable else None
+    return min(nameable, key=lambda type_: len(type_.resource)).name if nameable else None
 
 
 def service_called(name: str) -> str | None:
@@ -218,22 +221,22 @@ def _actions(service: str) -> dict[str, Action]:
     if service not in resource_types.services():
         return {}
     actions = resource_types.data().actions
-    found = {}
+    by_name = {}
     for name in actions.get_actions_for_service(service):
         details = actions.get_action_details(service, name)
         kinds, level = details["resourceTypes"], details["accessLevel"]
         levels = {each.strip() for each in level.split(",")}
         types = (resource_types.find(service, kind["name"]) for kind in kinds)
-        found[name.lower()] = Action(
+        by_name[name.lower()] = Action(
             name=f"{service}:{name}",
             reads=levels <= _READING,
             lists=levels == {"List"},
             takes_stock=levels <= _READING and (levels == {"List"} or is_of_metadata(f"{service}:{name}")),
             held_to_resources=_is_always_about_one(service, name, level, kinds),
             takes_resources=bool(kinds) or f"{service}:{name.lower()}" in _HELD_ALL_THE_SAME,
-            types=tuple(one for one in types if one is not None),
+            types=tuple(type_ for type_ in types if type_ is not None),
         )
-    return found
+    return by_name
 
 
 def _is_always_about_one(service: str, name: str, level: str, kinds: Sequence[Mapping[str, Any]]) -> bool:
@@ -258,6 +261,6 @@ def _is_always_about_one(service: str, name: str, level: str, kinds: Sequence[Ma
 
 
 def _meant(given: str, known: frozenset[str] | list[str]) -> str:
-    by_lower = {one.lower(): one for one in known}
+    by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=0.75)
     return f"; did you mean {by_lower[close[0]]}?" if close else ""

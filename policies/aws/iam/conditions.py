@@ -48,19 +48,19 @@ class Condition:
     def values(self) -> list[str]:
         """What the key is compared with. Raises Undecided where that is unknown."""
         return [
-            str(one).lower() if isinstance(one, bool) else str(one)
-            for one in map(values.settled, values.items(self.given))
+            str(value).lower() if isinstance(value, bool) else str(value)
+            for value in map(values.require_known, values.items(self.given))
         ]
 
     @cached_property
     def plain(self) -> frozenset[str]:
         """Those of them that are no patterns: a text is among them at once, however many there are."""
-        return frozenset(one for one in self.values if not has_wildcard(one))
+        return frozenset(value for value in self.values if not has_wildcard(value))
 
     @cached_property
     def patterns(self) -> tuple[str, ...]:
         """The others."""
-        return tuple(one for one in self.values if one not in self.plain)
+        return tuple(value for value in self.values if value not in self.plain)
 
     @property
     def kind(self) -> str:
@@ -103,7 +103,7 @@ class Condition:
         Raises Undecided where a policy variable or another operator decides.
         """
         if self.kind not in ("string", "arn", "bool"):
-            values.undecided(f"the operator {self.operator}")
+            values.raise_undecided(f"the operator {self.operator}")
         return self._has(present) is not self.is_negated
 
     def _has(self, present: str) -> bool:
@@ -117,18 +117,20 @@ class Condition:
         return any_of(self.values, lambda pattern: compare(pattern, present) or _may_become(pattern))
 
 
-def limiting(conditions: Iterable[Condition]) -> list[Condition]:
+def limiting_conditions(conditions: Iterable[Condition]) -> list[Condition]:
     """Those that only a request with one of their values passes: none that is negated, or true without the key.
 
     IfExists and ForAllValues are true without the key, unless another condition asks for it to be there
     (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html).
     """
     listed = list(conditions)
-    present = {one.key for one in listed if not one.holds_without_key}
+    present = {condition.key for condition in listed if not condition.holds_without_key}
     return [
-        one
-        for one in listed
-        if one.kind in ("string", "arn", "ipaddress", "bool") and not one.is_negated and one.key in present
+        condition
+        for condition in listed
+        if condition.kind in ("string", "arn", "ipaddress", "bool")
+        and not condition.is_negated
+        and condition.key in present
     ]
 
 
@@ -137,7 +139,7 @@ def limiting(conditions: Iterable[Condition]) -> list[Condition]:
 
 def has_wildcard(value: str) -> bool:
     """Whether a value stands for several, by a wildcard that is not escaped."""
-    return any(one in "*?" for one in _ESCAPED.sub("", value))
+    return any(character in "*?" for character in _ESCAPED.sub("", value))
 
 
 def has_variable(value: str) -> bool:
@@ -163,10 +165,10 @@ def is_fixed_arn(value: str) -> bool:
     pattern = as_pattern(value)
     if not has_wildcard(pattern):
         return bool(pattern)
-    found = arns.parts(pattern)
-    if found is None:
+    arn = arns.parts(pattern)
+    if arn is None:
         return False
-    _, service, _, account, resource = found
+    _, service, _, account, resource = arn
     # Many write a bucket's ARN as arn:aws:s3:*:*:uploads.
     if account == "" or (account == "*" and service == "s3" and "/" not in resource):
         names = re.split("[:/]", resource.strip("/"))[: 1 if service == "s3" else 2]
@@ -177,8 +179,8 @@ def is_fixed_arn(value: str) -> bool:
 def as_pattern(value: str) -> str:
     """The value with a wildcard for each variable of the caller, and a plain character for each that is settled."""
 
-    def replaced(found: re.Match[str]) -> str:
-        return "_" if found[1].lower() in _OF_THE_OWNER else "*"
+    def replaced(variable: re.Match[str]) -> str:
+        return "_" if variable[1].lower() in _OF_THE_OWNER else "*"
 
     return _VARIABLE.sub(replaced, _ESCAPED.sub("_", value))
 
@@ -189,23 +191,23 @@ def without_variables(value: str) -> str:
 
 
 def _may_become(value: str) -> bool:
-    return values.undecided(f"the variable in {value}") if has_variable(value) else False
+    return values.raise_undecided(f"the variable in {value}") if has_variable(value) else False
 
 
 def _matches_arn(pattern: str, arn: str) -> bool:
     """As ArnEquals and ArnLike compare, which are the same: part by part, wildcards in each."""
-    patterns, found = pattern.split(":", 5), arn.split(":", 5)
-    if len(patterns) < len(found):
+    patterns, parts = pattern.split(":", 5), arn.split(":", 5)
+    if len(patterns) < len(parts):
         return wildcards.matches(pattern, arn)
-    return len(patterns) == len(found) and all(map(wildcards.matches, patterns, found))
+    return len(patterns) == len(parts) and all(map(wildcards.matches, patterns, parts))
 
 
 def covers_resource(pattern: str, arn: str) -> bool:
     """Whether a Resource of a policy takes in this ARN. Raises Undecided where a policy variable decides."""
     if pattern == "*":
         return True
-    found = wildcards.matches(as_pattern(pattern), arn)
-    return values.undecided(f"the variable in {pattern}") if found and has_variable(pattern) else found
+    is_match = wildcards.matches(as_pattern(pattern), arn)
+    return values.raise_undecided(f"the variable in {pattern}") if is_match and has_variable(pattern) else is_match
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -289,41 +291,50 @@ _WIDEST_SHARE = 16
 """All networks of a list together are at most this part of all addresses."""
 
 
-def names_somebody(conditions: Iterable[Condition], *, by_source: bool = True) -> bool:
+def names_known_caller(conditions: Iterable[Condition], *, by_source: bool = True) -> bool:
     """Whether what a statement allows everybody is held to a known account, organization, resource or network.
 
     `by_source` says that it is enough to know on whose behalf a service calls. Raises Undecided where nobody can tell.
     """
     tests = CALLERS | (SOURCES | _SERVICE if by_source else {})
-    return any_of(limiting(conditions), partial(is_named, tests=tests.get))
+    return any_of(limiting_conditions(conditions), partial(has_fixed_values, tests=tests.get))
 
 
 def names_source(conditions: Iterable[Condition]) -> bool:
     """Whether what a statement allows a service is held to somebody on whose behalf it calls."""
     tests = CALLERS | SOURCES
-    return any_of(limiting(conditions), lambda one: is_named(one, tests.get) or _is_named_context(one))
+    return any_of(
+        limiting_conditions(conditions),
+        lambda condition: has_fixed_values(condition, tests.get) or _is_named_context(condition),
+    )
 
 
 def names_key(conditions: Iterable[Condition], *keys: str) -> bool:
     """Whether one of these keys is held to somebody in particular."""
     tests = {key: test for key, test in (CALLERS | SOURCES).items() if key in keys}
-    return any_of(limiting(conditions), partial(is_named, tests=tests.get))
+    return any_of(limiting_conditions(conditions), partial(has_fixed_values, tests=tests.get))
 
 
-def spares_only_somebody(conditions: Collection[Condition], further: Tests = {}.get) -> bool:
+def excludes_only_known_callers(conditions: Collection[Condition], further: Tests = {}.get) -> bool:
     """Whether a Deny under these conditions is for all but somebody known, such as an organization.
 
     That it leaves out AWS's own services as well is how AWS writes it. `further` are the tests of other keys. Raises
     Undecided where nobody can tell.
     """
     known = CALLERS | SOURCES
-    sparing = [one for one in conditions if not (one.key in _FOR_ANY_SERVICE and one.values == ["false"])]
+    sparing = [
+        condition
+        for condition in conditions
+        if not (condition.key in _FOR_ANY_SERVICE and condition.values == ["false"])
+    ]
     if not conditions:
         return True
     return bool(sparing) and all_of(
         sparing,
-        lambda one: (
-            one.is_negated and one.holds_without_key and is_named(one, lambda key: known.get(key) or further(key))
+        lambda condition: (
+            condition.is_negated
+            and condition.holds_without_key
+            and has_fixed_values(condition, lambda key: known.get(key) or further(key))
         ),
     )
 
@@ -335,21 +346,23 @@ def literal_wildcards(conditions: Iterable[Condition], prefixes: tuple[str, ...]
     """
     known = (*CALLERS, *SOURCES)
     return [
-        (one, value)
-        for one in limiting(conditions)
-        if one.is_literal and (one.key in known or one.key.startswith((*_CONTEXTS[:1], *prefixes)))
-        for value in values.items(one.given)
+        (condition, value)
+        for condition in limiting_conditions(conditions)
+        if condition.is_literal and (condition.key in known or condition.key.startswith((*_CONTEXTS[:1], *prefixes)))
+        for value in values.items(condition.given)
         if isinstance(value, str) and has_wildcard(_VARIABLE.sub("", value))
     ]
 
 
-def is_named(condition: Condition, tests: Tests) -> bool:
+def has_fixed_values(condition: Condition, tests: Tests) -> bool:
     """Whether each of its values stands for somebody in particular. Raises Undecided where one is unknown."""
     test = tests(condition.key)
     if test is not None and condition.key == _NETWORK:
         return is_narrow_network(condition.values)
     return (
-        test is not None and bool(condition.values) and all(_stands(condition, test, one) for one in condition.values)
+        test is not None
+        and bool(condition.values)
+        and all(_stands(condition, test, value) for value in condition.values)
     )
 
 
@@ -361,7 +374,7 @@ def _stands(condition: Condition, test: Test, value: str) -> bool:
 def _is_named_context(condition: Condition) -> bool:
     if not condition.key.startswith(_CONTEXTS):
         return False
-    return bool(condition.values) and all(_stands(condition, _is_context, one) for one in condition.values)
+    return bool(condition.values) and all(_stands(condition, _is_context, value) for value in condition.values)
 
 
 def is_narrow_network(given: Iterable[str]) -> bool:
@@ -375,12 +388,12 @@ def is_narrow_network(given: Iterable[str]) -> bool:
         except ValueError:
             # AWS refuses it.
             continue
-    if any(one.prefixlen < _WIDEST_PREFIX[one.version] for one in networks):
+    if any(network.prefixlen < _WIDEST_PREFIX[network.version] for network in networks):
         return False
     return all(_share(networks, version, bits) <= 1 / _WIDEST_SHARE for version, bits in ((4, 32), (6, 128)))
 
 
 def _share(networks: Iterable[Any], version: int, bits: int) -> float:
     """The part of all addresses that these networks take together."""
-    merged = ipaddress.collapse_addresses([one for one in networks if one.version == version])
-    return sum(one.num_addresses for one in merged) / 2**bits
+    merged = ipaddress.collapse_addresses([network for network in networks if network.version == version])
+    return sum(network.num_addresses for network in merged) / 2**bits

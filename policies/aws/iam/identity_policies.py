@@ -12,27 +12,27 @@ TYPES = (*IDENTITY_POLICIES, resource_types.ROLE)
 _BOUNDED = (resource_types.ROLE, resource_types.USER)
 
 
-def allowed(stack: Stack, holder: Resource) -> list[Statement]:
+def allow_statements(stack: Stack, holder: Resource) -> list[Statement]:
     """The Allow statements of one resource's documents, as far as they can be read.
 
     None for a policy that serves as a permissions boundary: it allows nothing, it says what may be allowed.
     """
-    return stack.once(_allowed, holder)
+    return stack.memoize(_allowed, holder)
 
 
 def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
-    return [] if _is_boundary(stack, holder) else [one for one in read(holder) if allows(one)]
+    return [] if _is_boundary(stack, holder) else [statement for statement in read(holder) if allows(statement)]
 
 
 def read(holder: Resource) -> list[Statement]:
     """Every statement of one resource's documents, as far as they can be read."""
-    found: list[Statement] = []
+    listed: list[Statement] = []
     for document in documents(holder):
         try:
-            found += statements(document)
+            listed += statements(document)
         except Undecided:
             continue
-    return found
+    return listed
 
 
 def documents(holder: Resource) -> Iterator[object]:
@@ -46,9 +46,9 @@ def documents(holder: Resource) -> Iterator[object]:
         inline = holder.items("inlinePolicies")
     except Undecided:
         return
-    for one in inline:
+    for policy in inline:
         try:
-            yield values.at(one, "policy")
+            yield values.get_path(policy, "policy")
         except Undecided:
             continue
 

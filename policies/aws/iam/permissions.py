@@ -38,12 +38,12 @@ def statement(permission: Resource) -> Statement:
 
 
 def _conditions(permission: Resource) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    block: dict[str, Any] = {}
     for path, (operator, key) in _CONDITIONS.items():
         if permission.has(path):
-            found.setdefault(operator, {})[key] = permission.value(path)
+            block.setdefault(operator, {})[key] = permission.value(path)
     given = values.document(permission.value("condition"))
     if given is not None:
         operator, key = (values.text(given.get(name)) or "" for name in ("type", "key"))
-        found.setdefault(operator, {})[key] = given.get("value")
-    return found
+        block.setdefault(operator, {})[key] = given.get("value")
+    return block

@@ -111,9 +111,11 @@ class Statement:
 
         Raises Undecided where nobody can tell.
         """
-        return self.takes_in(lambda pattern: pattern == ANYONE or conditions.covers_resource(pattern, _known(arn)))
+        return self.matches_resource_if(
+            lambda pattern: pattern == ANYONE or conditions.covers_resource(pattern, _known(arn))
+        )
 
-    def takes_in(self, covers: Callable[[str], bool]) -> bool:
+    def matches_resource_if(self, covers: Callable[[str], bool]) -> bool:
         """Whether its Resource or NotResource takes in a resource, by the answer for each pattern in them.
 
         A statement without either is about what it is attached to. Raises Undecided where nobody can tell.
@@ -121,9 +123,9 @@ class Statement:
         if self.has("NotResource"):
             return not any_of(self.not_resources, covers)
         listed = values.items(values.member(self.raw, "Resource"))
-        return not listed or any_of(listed, lambda pattern: covers(str(values.settled(pattern))))
+        return not listed or any_of(listed, lambda pattern: covers(str(values.require_known(pattern))))
 
-    def opens_to_anyone(self) -> bool:
+    def is_public(self) -> bool:
         """Whether it is for everybody, as its principals go."""
         if values.member(self.raw, "NotPrincipal") is not None:
             return True
@@ -133,7 +135,7 @@ class Statement:
         )
 
     def _principals(self, key: str) -> dict[str, list[str]]:
-        given = values.settled(values.member(self.raw, key))
+        given = values.require_known(values.member(self.raw, key))
         if given is None:
             return {}
         if not isinstance(given, Mapping):
@@ -149,36 +151,36 @@ def statements(document: Any) -> list[Statement]:
 
     Raises Undecided where the document as a whole, or one statement, is unknown.
     """
-    found = values.document(document)
-    if found is None:
+    policy = values.document(document)
+    if policy is None:
         return []
-    given = [values.document(one) for one in values.items(values.member(found, "Statement"))]
-    return [Statement(one, index) for index, one in enumerate(given) if one is not None]
+    given = [values.document(raw) for raw in values.items(values.member(policy, "Statement"))]
+    return [Statement(raw, index) for index, raw in enumerate(given) if raw is not None]
 
 
-def open_statements(found: Iterable[Statement], action: str | None = None) -> Iterator[Statement]:
+def public_statements(policy: Iterable[Statement], action: str | None = None) -> Iterator[Statement]:
     """Those that let anyone in whom nothing keeps out: neither their own conditions nor a Deny beside them.
 
     With an action only those that allow it. What nobody can judge yet is left out.
     """
-    listed = list(found)
-    for one in listed:
+    listed = list(policy)
+    for statement in listed:
         try:
             if (
-                one.allows
-                and (action is None or one.covers(action))
-                and one.opens_to_anyone()
-                and not conditions.names_somebody(one.conditions)
-                and not is_denied_to_outsiders(one, listed, action)
+                statement.allows
+                and (action is None or statement.covers(action))
+                and statement.is_public()
+                and not conditions.names_known_caller(statement.conditions)
+                and not is_denied_to_outsiders(statement, listed, action)
             ):
-                yield one
+                yield statement
         except Undecided:
             continue
 
 
 def is_denied_to_outsiders(
     allowing: Statement,
-    found: Iterable[Statement],
+    others: Iterable[Statement],
     action: str | None = None,
     further: Tests = {}.get,
 ) -> bool:
@@ -187,20 +189,20 @@ def is_denied_to_outsiders(
     They have to cover each of its actions on each of its resources. `further` are tests of other keys.
     Raises Undecided where nobody can tell.
     """
-    denying = [one for one in found if one.denies and one.opens_to_anyone()]
+    denying = [statement for statement in others if statement.denies and statement.is_public()]
     if not denying:
         return False
     actions = [action] if action else allowing.actions if not allowing.has("NotAction") else [ANYONE]
     resources = allowing.resources if not allowing.has("NotResource") else [ANYONE]
-    pairs = [(each, resource) for each in actions for resource in resources or [None]]
+    pairs = [(pattern, resource) for pattern in actions for resource in resources or [None]]
     return bool(pairs) and all_of(
         pairs,
         lambda pair: any_of(
             denying,
-            lambda one: (
-                covers_whole(one, *pair)
-                and not _spares_anyone(one)
-                and conditions.spares_only_somebody(one.conditions, further)
+            lambda deny: (
+                covers_whole(deny, *pair)
+                and not _spares_anyone(deny)
+                and conditions.excludes_only_known_callers(deny.conditions, further)
             ),
         ),
     )
@@ -209,15 +211,17 @@ def is_denied_to_outsiders(
 def covers_whole(denying: Statement, action: str, resource: str | None) -> bool:
     """Whether a Deny takes in everything that these patterns of an action and a resource take in."""
     if denying.has("NotAction"):
-        if any(wildcards.overlap(one.lower(), action.lower()) for one in denying.not_actions):
+        if any(wildcards.overlap(pattern.lower(), action.lower()) for pattern in denying.not_actions):
             return False
-    elif not any(wildcards.covers(one.lower(), action.lower()) for one in denying.actions):
+    elif not any(wildcards.covers(pattern.lower(), action.lower()) for pattern in denying.actions):
         return False
     if denying.has("NotResource"):
-        return resource is not None and not any(wildcards.overlap(one, resource) for one in denying.not_resources)
+        return resource is not None and not any(
+            wildcards.overlap(pattern, resource) for pattern in denying.not_resources
+        )
     if resource is None:
         return not denying.has("Resource") or ANYONE in denying.resources
-    return not denying.has("Resource") or any(wildcards.covers(one, resource) for one in denying.resources)
+    return not denying.has("Resource") or any(wildcards.covers(pattern, resource) for pattern in denying.resources)
 
 
 def _spares_anyone(denying: Statement) -> bool:
@@ -242,11 +246,11 @@ def unmatched_value(statement: Statement, *prefixes: str) -> Finding | None:
 
 def unmatched_statement(holder: Resource, statement: Statement) -> Finding | None:
     """The same, as a finding about the policy of a resource."""
-    found = unmatched_value(statement) if statement.allows else None
-    if found is None:
+    finding = unmatched_value(statement) if statement.allows else None
+    if finding is None:
         return None
     return replace(
-        found.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "),
+        finding.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "),
         about=statement.identify(holder),
     )
 
@@ -257,7 +261,7 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def _known(arn: str | None) -> str:
-    return values.undecided("an ARN is not known yet") if arn is None else arn
+    return values.raise_undecided("an ARN is not known yet") if arn is None else arn
 
 
 RESOURCE_POLICIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
@@ -276,10 +280,10 @@ def attached(stack: Stack, resource: Resource) -> list[tuple[Resource, str]]:
 
     Empty where it has none of its own. Raises Undecided where one may be there that nobody can see yet.
     """
-    found = [(resource, "policy")] if resource.has("policy") else []
+    places = [(resource, "policy")] if resource.has("policy") else []
     for type_, refers_by, path in RESOURCE_POLICIES.get(resource.type, ()):
-        found += [(one, path) for one in stack.referring(resource, refers_by, type_).all()]
-    return found
+        places += [(holder, path) for holder in stack.referring(resource, refers_by, type_).all()]
+    return places
 
 
 def statements_about(stack: Stack, resource: Resource) -> list[Statement] | None:
@@ -289,4 +293,4 @@ def statements_about(stack: Stack, resource: Resource) -> list[Statement] | None
         return None
     # A resource of its own writes over what the queue itself was given, or the two are the same at the update.
     own = [place for place in places if place[0] is not resource]
-    return [one for holder, path in own or places for one in statements(holder.value(path))]
+    return [statement for holder, path in own or places for statement in statements(holder.value(path))]

@@ -19,7 +19,7 @@ WEBSITE = (
 """What to do about objects that everybody may read."""
 
 
-def of_function_url(url: Resource) -> Iterator[Finding]:
+def check_function_url(url: Resource) -> Iterator[Finding]:
     """A function's URL without authorization is open to the internet.
 
     The provider adds the permission that AWS asks for besides (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html).
@@ -82,6 +82,8 @@ def _bucket(stack: Stack, holder: Resource) -> Resource | None:
 def _about(stack: Stack, holder: Resource, bucket: Resource | None, types: tuple[str, ...]) -> list[Resource]:
     """The resources of these types that are about the same bucket, be it of another stack."""
     if bucket is not None:
-        return [one for type_ in types for one in stack.referring(bucket, "bucket", type_).certain]
+        return [resource for type_ in types for resource in stack.referring(bucket, "bucket", type_).certain]
     name = holder.value("bucket")
-    return [one for one in stack.of_type(*types) if isinstance(name, str) and one.value("bucket") == name]
+    return [
+        resource for resource in stack.of_type(*types) if isinstance(name, str) and resource.value("bucket") == name
+    ]

@@ -42,17 +42,20 @@ _COMMON_PARTS = {
 _VARIABLE = re.compile(r"\$\{\s*([^},\s]*)[^}]*\}")
 
 
-def names_resources(found: Iterable[Condition]) -> bool:
+def names_resources(listed: Iterable[Condition]) -> bool:
     """Whether one of these conditions says which resources are meant. Raises Undecided where a value is unknown."""
     return any(
-        (one.key in _KEYS or any(part in one.key for part in _KEYS_BY_NAME)) and _names_some(one)
-        for one in conditions.limiting(found)
+        (condition.key in _KEYS or any(part in condition.key for part in _KEYS_BY_NAME)) and _names_some(condition)
+        for condition in conditions.limiting_conditions(listed)
     )
 
 
-def names_service(found: Iterable[Condition]) -> bool:
+def names_service(listed: Iterable[Condition]) -> bool:
     """Whether one of these says to which service a role may be passed. Raises Undecided where a value is unknown."""
-    return any(one.key == "iam:passedtoservice" and _names_some(one) for one in conditions.limiting(found))
+    return any(
+        condition.key == "iam:passedtoservice" and _names_some(condition)
+        for condition in conditions.limiting_conditions(listed)
+    )
 
 
 def _names_some(condition: Condition) -> bool:

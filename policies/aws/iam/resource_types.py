@@ -83,8 +83,10 @@ def of_service(service: str) -> tuple[ResourceType, ...]:
     if service not in services():
         return ()
     names = data().resources.get_resource_types_for_service(service)
-    found = [one for name in names if (one := find(service, name)) and one.service == service]
-    return tuple(sorted((one for one in found if _ANY_NAME in one.resource), key=lambda one: len(one.resource)))
+    types = [type_ for name in names if (type_ := find(service, name)) and type_.service == service]
+    return tuple(
+        sorted((type_ for type_ in types if _ANY_NAME in type_.resource), key=lambda type_: len(type_.resource))
+    )
 
 
 @cache
@@ -120,15 +122,15 @@ def words(names: Iterable[str]) -> set[str]:
 
 def whole_type(resource: str) -> str | None:
     """The type all of which an ARN with wildcards takes in, whatever is done to it; None for some of one."""
-    found = split_pattern(resource)
-    if found is None:
+    service_and_name = split_pattern(resource)
+    if service_and_name is None:
         return None
-    service, named = found
+    service, named = service_and_name
     if not service.strip("*"):
         return "resource" if not named.strip("*:/") else None
     types = of_service(service)
-    covered = next((one.name for one in types if one.is_covered(service, named)), None)
-    if covered or any(one.resource.startswith(_ANY_NAME) for one in types):
+    covered = next((type_.name for type_ in types if type_.is_covered(service, named)), None)
+    if covered or any(type_.resource.startswith(_ANY_NAME) for type_ in types):
         return covered
     # The reference does not have this type, and what stands first is the type: no name of this service does.
     return None if re.sub(r"^[\w-]+[:/]", "", named).strip("*:/") else f"{service} resource"

@@ -66,34 +66,34 @@ class Permissions:
     """Whether there are no others."""
 
 
-def of(stack: Stack, role: Resource) -> Permissions:
+def permissions_of(stack: Stack, role: Resource) -> Permissions:
     """What this role is given in this stack."""
-    return stack.once(_collected, role)
+    return stack.memoize(_collected, role)
 
 
-def may(stack: Stack, role: Resource, action: str, target: Resource | str) -> bool:
+def allows(stack: Stack, role: Resource, action: str, target: Resource | str) -> bool:
     """Whether the role may do this to this resource, or to this ARN. Raises Undecided where nobody can tell.
 
     A permissions boundary and conditions, which can only narrow it, are taken to agree.
     """
-    answer = stack.once(_answer, role, action, target)
-    return values.undecided(f"what {role.name} may do is unknown") if answer is None else answer
+    answer = stack.memoize(_answer, role, action, target)
+    return values.raise_undecided(f"what {role.name} may do is unknown") if answer is None else answer
 
 
-def may_somewhere(stack: Stack, role: Resource, action: str) -> bool:
+def allows_somewhere(stack: Stack, role: Resource, action: str) -> bool:
     """Whether the role may do this to anything at all. Raises Undecided where nobody can tell."""
-    given = of(stack, role)
-    if values.any_of(given.grants, lambda one: one.statement.allows and one.statement.covers(action)):
+    given = permissions_of(stack, role)
+    if values.any_of(given.grants, lambda grant: grant.statement.allows and grant.statement.covers(action)):
         return True
-    return False if given.complete else values.undecided(f"a policy of {role.name} is not ours to read")
+    return False if given.complete else values.raise_undecided(f"a policy of {role.name} is not ours to read")
 
 
 def _answer(stack: Stack, role: Resource, action: str, target: Resource | str) -> bool | None:
     """The same, kept for those who share a role; None where nobody can tell."""
-    given = of(stack, role)
-    if any(_settled(partial(_denies, one.statement, action, target)) for one in given.grants):
+    given = permissions_of(stack, role)
+    if any(_settled(partial(_denies, grant.statement, action, target)) for grant in given.grants):
         return False
-    answers = [_settled(partial(_allows, one.statement, action, target)) for one in given.grants]
+    answers = [_settled(partial(_allows, grant.statement, action, target)) for grant in given.grants]
     if True in answers:
         return True
     if None in answers or not given.complete:
@@ -106,13 +106,13 @@ def _collected(stack: Stack, role: Resource) -> Permissions:
     complete = True
     for holder, read in _places(stack, role):
         try:
-            found = read()
+            sourced = read()
         except Undecided:
-            found = None
-        if found is None:
+            sourced = None
+        if sourced is None:
             complete = False
         else:
-            grants += [Grant(statement, holder, source) for statement, source in found]
+            grants += [Grant(statement, holder, source) for statement, source in sourced]
     return Permissions(tuple(grants), complete and not _may_have_more(stack, role))
 
 
@@ -122,45 +122,45 @@ SourcedStatements = list[tuple[Statement, Resource | str]]
 
 def _places(stack: Stack, role: Resource) -> Iterator[tuple[Resource, Callable[[], SourcedStatements | None]]]:
     """Everything that gives the role statements, each with a way to read them."""
-    for one in stack.referring(role, "role", resource_types.ROLE_POLICY).certain:
-        yield one, partial(_statements_in, one)
+    for policy in stack.referring(role, "role", resource_types.ROLE_POLICY).certain:
+        yield policy, partial(_statements_in, policy)
     for type_, path in _SOURCES[1:]:
-        for one in stack.referring(role, path, type_).certain:
-            yield one, partial(_attached, stack, one)
+        for attachment in stack.referring(role, path, type_).certain:
+            yield attachment, partial(_attached, stack, attachment)
     yield role, partial(_inline, role)
     yield role, partial(_listed, stack, role, "managedPolicyArns")
 
 
 def _statements_in(policy: Resource) -> SourcedStatements:
-    return [(one, policy) for one in policy_documents.statements(policy.value("policy"))]
+    return [(statement, policy) for statement in policy_documents.statements(policy.value("policy"))]
 
 
 def _attached(stack: Stack, attachment: Resource) -> SourcedStatements | None:
     """The statements of the policies that an attachment names; None where one of them is not ours to read."""
     if attachment.type == resource_types.ROLE_POLICY_ATTACHMENTS:
         return _listed(stack, attachment, "policyArns")
-    found = stack.target(attachment, "policyArn", resource_types.POLICY)
-    return _statements_in(found) if found is not None else _by_aws(attachment.text("policyArn") or "")
+    attached = stack.target(attachment, "policyArn", resource_types.POLICY)
+    return _statements_in(attached) if attached is not None else _by_aws(attachment.text("policyArn") or "")
 
 
 def _inline(role: Resource) -> SourcedStatements:
     return [
         (statement, role)
-        for one in role.items("inlinePolicies")
-        for statement in policy_documents.statements((values.document(one) or {}).get("policy"))
+        for inline in role.items("inlinePolicies")
+        for statement in policy_documents.statements((values.document(inline) or {}).get("policy"))
     ]
 
 
 def _listed(stack: Stack, holder: Resource, path: str) -> SourcedStatements | None:
     """The statements of the policies in a list; None where one of them is not ours to read."""
-    found: SourcedStatements = []
+    listed: SourcedStatements = []
     for arn in holder.texts(path):
         policy = stack.find(arn, resource_types.POLICY)
         written = _statements_in(policy) if policy is not None else _by_aws(arn)
         if written is None:
             return None
-        found += written
-    return found
+        listed += written
+    return listed
 
 
 def _by_aws(arn: str) -> SourcedStatements | None:
@@ -168,12 +168,16 @@ def _by_aws(arn: str) -> SourcedStatements | None:
     if ":iam::aws:policy/" not in arn:
         return None
     written = _MANAGED.get(arn.rpartition("/")[2])
-    return None if written is None else [(Statement({"Resource": "*", **one}, i), arn) for i, one in enumerate(written)]
+    return (
+        None
+        if written is None
+        else [(Statement({"Resource": "*", **statement}, i), arn) for i, statement in enumerate(written)]
+    )
 
 
 def _may_have_more(stack: Stack, role: Resource) -> bool:
     """Whether something gives permissions to a role that nobody can name yet, or that this program does not make."""
-    return role.looked_up or any(stack.referring(role, path, type_).undecided for type_, path in _SOURCES)
+    return role.external or any(stack.referring(role, path, type_).undecided for type_, path in _SOURCES)
 
 
 def _settled(question: partial[bool]) -> bool | None:
@@ -192,7 +196,7 @@ def _denies(statement: Statement, action: str, target: Resource | str) -> bool:
 
 
 def _takes_in(statement: Statement, target: Resource | str) -> bool:
-    return statement.takes_in(lambda pattern: covers(pattern, target))
+    return statement.matches_resource_if(lambda pattern: covers(pattern, target))
 
 
 def covers(pattern: str, target: Resource | str) -> bool:
@@ -202,10 +206,14 @@ def covers(pattern: str, target: Resource | str) -> bool:
     arn = target if isinstance(target, str) else target.props.get("arn")
     if isinstance(arn, str):
         return conditions.covers_resource(pattern, arn)
-    found = arns.parts(pattern)
-    if found is not None and isinstance(target, Resource) and found[1] not in ("*", arns.service_of(target.type)):
+    arn_parts = arns.parts(pattern)
+    if (
+        arn_parts is not None
+        and isinstance(target, Resource)
+        and arn_parts[1] not in ("*", arns.service_of(target.type))
+    ):
         return False
-    return values.undecided("the ARN is not known yet")
+    return values.raise_undecided("the ARN is not known yet")
 
 
 def _admitted(stack: Stack, role: Resource, action: str, called: Resource | str) -> bool:
@@ -223,14 +231,14 @@ def _admitted(stack: Stack, role: Resource, action: str, called: Resource | str)
         return True
     if target.type not in policy_documents.RESOURCE_POLICIES:
         return False
-    if target.looked_up:
-        values.undecided(f"the policy of {target.name} is not this program's")
-    found = policy_documents.statements_about(stack, target) or []
-    answers = [_settled(partial(_names, one, role, action)) for one in found]
+    if target.external:
+        values.raise_undecided(f"the policy of {target.name} is not this program's")
+    statements = policy_documents.statements_about(stack, target) or []
+    answers = [_settled(partial(_names, statement, role, action)) for statement in statements]
     if True in answers:
         return True
     if None in answers:
-        values.undecided(f"the policy of {target.name} is unknown")
+        values.raise_undecided(f"the policy of {target.name} is unknown")
     return False
 
 
@@ -261,16 +269,16 @@ def _permitted(stack: Stack, role: Resource, action: str, function: Resource) ->
 def _names(statement: Statement, role: Resource, action: str) -> bool:
     if not (statement.allows and statement.covers(action)):
         return False
-    if statement.opens_to_anyone():
+    if statement.is_public():
         return True
     principals = statement.principals.get("AWS", [])
     arn = role.props.get("arn")
-    if not isinstance(arn, str) and any(":role/" in one for one in principals):
-        values.undecided("the role's ARN is not known yet")
+    if not isinstance(arn, str) and any(":role/" in principal for principal in principals):
+        values.raise_undecided("the role's ARN is not known yet")
     return arn in principals
 
 
-SENDING: Mapping[str, str] = {
+SEND_ACTIONS: Mapping[str, str] = {
     resource_types.QUEUE: "sqs:SendMessage",
     resource_types.TOPIC: "sns:Publish",
     resource_types.FUNCTION: "lambda:InvokeFunction",
@@ -286,11 +294,13 @@ def missing_to_send(stack: Stack, role: Resource, holder: Resource, path: str, t
 
     Raises Undecided where nobody can tell.
     """
-    action = SENDING[target.type]
-    missing = [] if may(stack, role, action, _called(holder, path, target)) else [f"{action} on {target.name}"]
-    key = encryption.key(stack, target) if target.type in (resource_types.QUEUE, resource_types.TOPIC) else None
+    action = SEND_ACTIONS[target.type]
+    missing = [] if allows(stack, role, action, _called(holder, path, target)) else [f"{action} on {target.name}"]
+    key = encryption.find_key(stack, target) if target.type in (resource_types.QUEUE, resource_types.TOPIC) else None
     if key is not None:
-        missing += [f"{use} on the key {key.name}" for use in encryption.USES if not may(stack, role, use, key)]
+        missing += [
+            f"{use} on the key {key.name}" for use in encryption.KEY_ACTIONS if not allows(stack, role, use, key)
+        ]
     return missing
 
 

@@ -60,7 +60,7 @@ def _by_subject(pattern: str, example: str, **others: Test) -> Provider:
 
 
 _APPLICATION: Mapping[str, Test] = {"app_id": _WHOLE, "user_id": _WHOLE, "id": _WHOLE}
-SHARED: Mapping[str, Provider] = {
+MULTI_TENANT_PROVIDERS: Mapping[str, Provider] = {
     "token.actions.githubusercontent.com": Provider(_REPOSITORIES, "repo:OWNER/REPOSITORY:*"),
     "vstoken.actions.githubusercontent.com": Provider(_REPOSITORIES, "repo:OWNER/REPOSITORY:*"),
     "oidc-configuration.audit-log.githubusercontent.com": _by_subject(
@@ -128,7 +128,9 @@ def names_owner(provider: str, listed: Iterable[Condition]) -> bool:
 
     Raises Undecided where nobody can tell.
     """
-    return any_of(conditions.limiting(listed), partial(conditions.is_named, tests=claim_tests(provider)))
+    return any_of(
+        conditions.limiting_conditions(listed), partial(conditions.has_fixed_values, tests=claim_tests(provider))
+    )
 
 
 def claim_tests(provider: str) -> Tests:
@@ -145,7 +147,7 @@ def claim_tests(provider: str) -> Tests:
     return test
 
 
-def wanted(provider: str) -> tuple[str, str]:
+def owner_claim_example(provider: str) -> tuple[str, str]:
     """The key that a trust policy should ask for, and an example of its value."""
     issuer = issuer_of(provider)
     known = _known(issuer.lower())
@@ -153,7 +155,7 @@ def wanted(provider: str) -> tuple[str, str]:
 
 
 def _known(issuer: str) -> Provider | None:
-    return _CLUSTER if _CLUSTERS.fullmatch(issuer) else SHARED.get(issuer)
+    return _CLUSTER if _CLUSTERS.fullmatch(issuer) else MULTI_TENANT_PROVIDERS.get(issuer)
 
 
 def _is_own_audience(claim: str) -> bool:

@@ -18,11 +18,11 @@ def covers(pattern: str, other: str) -> bool:
     return matches(pattern, other.replace("*", _ANYTHING).replace("?", _ANYTHING[0]))
 
 
-def overlap(one: str, other: str) -> bool:
+def overlap(pattern: str, other: str) -> bool:
     """Whether some text matches both patterns."""
     # The states of the other pattern that are reached by some text so far.
     reached = _with_empty_stars(other, {0})
-    for sign in one:
+    for sign in pattern:
         if sign == "*":
             reached = set(range(min(reached), len(other) + 1)) if reached else reached
         else:
@@ -43,13 +43,13 @@ def _step(pattern: str, reached: set[int], sign: str) -> set[int]:
 
 
 def _with_empty_stars(pattern: str, reached: set[int]) -> set[int]:
-    waiting, found = list(reached), set(reached)
+    waiting, states = list(reached), set(reached)
     while waiting:
         state = waiting.pop()
-        if state < len(pattern) and pattern[state] == "*" and state + 1 not in found:
-            found.add(state + 1)
+        if state < len(pattern) and pattern[state] == "*" and state + 1 not in states:
+            states.add(state + 1)
             waiting.append(state + 1)
-    return found
+    return states
 
 
 _ANYTHING = "\x00" * 64

@@ -32,8 +32,8 @@ def waits(pattern: Any, **more: Any) -> Made:
 
 def of(types: Any, source: Any = SOURCE, **detail: Any) -> dict[str, Any]:
     """A pattern for Secrets Manager."""
-    found = {"source": source, "detail-type": types if isinstance(types, list) else [types]}
-    return {**found, "detail": detail} if detail else found
+    pattern = {"source": source, "detail-type": types if isinstance(types, list) else [types]}
+    return {**pattern, "detail": detail} if detail else pattern
 
 
 def targets(count: int, rule: Made, name: str = "t") -> list[Made]:
@@ -228,20 +228,23 @@ CASES = [
     # --- event-pattern-can-match
     Case(
         MATCH,
-        "plain",
+        "typical",
         "a failed rotation as an API call, as the tutorial has it",
         program(waits(of(API_CALL, eventName=["RotationFailed"]))),
         {"watch": SERVICE_EVENT},
     ),
-    Case(MATCH, "plain", "neither pattern nor schedule", program(event_rule("watch")), {"watch": "never matches"}),
-    *(Case(MATCH, "wild", what, program(waits(pattern)), {"watch": said}) for what, (pattern, said) in NEVER.items()),
+    Case(MATCH, "typical", "neither pattern nor schedule", program(event_rule("watch")), {"watch": "never matches"}),
     *(
-        Case(MATCH, "wild", f"no pattern: {what}", program(waits(pattern)), {"watch": said})
+        Case(MATCH, "variant", what, program(waits(pattern)), {"watch": said})
+        for what, (pattern, said) in NEVER.items()
+    ),
+    *(
+        Case(MATCH, "variant", f"no pattern: {what}", program(waits(pattern)), {"watch": said})
         for what, (pattern, said) in REFUSED.items()
     ),
     Case(
         MATCH,
-        "wild",
+        "variant",
         "an object in place of JSON",
         program(event_rule("watch", eventPattern=of(API_CALL, eventName=FAILED))),
         {"watch": "never has the detail-type"},
@@ -295,17 +298,19 @@ CASES = [
         program(make("aws-native:events:Rule")("watch", eventPattern={"source": "x"})),
     ),
     # --- event-rule-has-few-targets
-    Case(FEW, "plain", "six", program(watch, *targets(6, watch)), {"watch": ("6 targets", "allows 5", "second rule")}),
+    Case(
+        FEW, "typical", "six", program(watch, *targets(6, watch)), {"watch": ("6 targets", "allows 5", "second rule")}
+    ),
     Case(
         FEW,
-        "wild",
+        "variant",
         "six, by the rule's name",
         program(named, *(event_target(f"t{number}", rule="orders", arn="a") for number in range(6))),
         {"named": "6 targets"},
     ),
     Case(
         FEW,
-        "plain",
+        "typical",
         "more than configured",
         program(watch, *targets(3, watch)),
         {"watch": "allows 2"},
@@ -334,7 +339,7 @@ CASES = [
     # --- archives
     Case(
         MATCH,
-        "wild",
+        "variant",
         "an archive",
         program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventPattern='{"source": "shop"}')),
         {"kept": "the pattern of the archive kept"},
@@ -346,9 +351,9 @@ CASES = [
         program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventSourceArn="b")),
     ),
     # --- event-rule-schedule-is-accepted
-    Case(SCHEDULE, "plain", "no ?", program(timed("cron(0 3 * * * *)")), {"nightly": ("must be ?", "rate(1 hour)")}),
+    Case(SCHEDULE, "typical", "no ?", program(timed("cron(0 3 * * * *)")), {"nightly": ("must be ?", "rate(1 hour)")}),
     *(
-        Case(SCHEDULE, "wild", expression, program(timed(expression)), {"nightly": words})
+        Case(SCHEDULE, "variant", expression, program(timed(expression)), {"nightly": words})
         for expression, words in {
             "rate(1 hours)": "the unit of 1 is hour.",
             "rate(5 minute)": "the unit of 5 is minutes.",

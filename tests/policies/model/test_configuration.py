@@ -13,7 +13,7 @@ CHOSEN = program(queue("orders", messageRetentionSeconds=86_400, redrivePolicy="
 
 
 def levels(config, resources=RESOURCES):
-    return {one.policy: one.enforcement for one in check(resources, config).complaints}
+    return {complaint.policy: complaint.enforcement for complaint in check(resources, config).complaints}
 
 
 @pytest.mark.parametrize(
