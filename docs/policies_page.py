@@ -44,8 +44,8 @@ def _overview(subjects: Mapping[str, list[Rule]]) -> str:
 def _rule(rule: Rule, cases: list[Case]) -> Iterator[str]:
     yield f"### {rule.name}"
     yield f"{rule.description} {rule.fix}"
-    remedy = " It has a remedy: the level `remediate` changes what is created." if rule.remediation else ""
-    yield f"By default {rule.enforcement}; severity {rule.severity}; [the page that says so]({rule.link}).{remedy}"
+    remediation = " It has a remediation: with the level `remediate`, the engine changes the inputs." if rule.remediation else ""
+    yield f"By default {rule.enforcement}; severity {rule.severity}; [AWS documentation]({rule.link}).{remediation}"
     if rule.parameters:
         lines = ["| parameter | default | what it sets |", "|---|---|---|"]
         for name, schema in rule.parameters.items():

@@ -88,17 +88,12 @@ def can_match(pattern: Pattern, event: Any) -> bool:
         if isinstance(wanted, Mapping):
             if not can_match(wanted, value):
                 return False
-        elif not any(_takes(alternative, value) for alternative in wanted):
+        elif not any(_matches_value(alternative, value) for alternative in wanted):
             return False
     return True
 
 
-def takes(alternative: Any, text: str) -> bool:
-    """Whether one value of a pattern matches this text."""
-    return _takes(alternative, text)
-
-
-def _takes(alternative: Any, value: Any) -> bool:
+def _matches_value(alternative: Any, value: Any) -> bool:
     if value is Field.ANYTHING:
         return True
     if isinstance(alternative, Mapping):

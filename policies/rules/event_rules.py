@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from ..aws import known_events
+from ..aws import secrets_manager_events
 from ..aws.event_pattern_syntax import find_fault
 from ..aws.schedule_expressions import Refused, shortest_period
 from ..model import resource_types, values
@@ -58,8 +58,8 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
             "Set eventPattern to a JSON object of fields, each with a list of values.",
         )
         return
-    reads = event_rule.value("state") is values.UNKNOWN or event_rule.value("state") == SEES_READS
-    for part in known_events.dead_parts(pattern, reads=reads, also_known=also_known):
+    sees_reads = event_rule.value("state") is values.UNKNOWN or event_rule.value("state") == SEES_READS
+    for part in secrets_manager_events.find_dead_parts(pattern, sees_reads=sees_reads, also_known=also_known):
         yield part.prefix(f"The pattern of the {noun} {event_rule.name} can never match: ")
 
 

@@ -3,13 +3,14 @@
 import copy
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from policies.model import resource_types
-from policies.model.configuration import read
-from policies.model.evaluation import Evaluation
+from policies.model.configuration import Configuration, read
+from policies.model.evaluation import Evaluation, Findings
+from policies.model.rule import Rule
 from policies.model.stack import Resource, Stack
 from policies.rules import RULES
 
@@ -110,33 +111,49 @@ class Mutation:
 class MutationTest:
     """Tells whether a rule complains about a mutation of a stack, of something that it did not complain about before.
 
-    The rules for the changed resource's type that found most so far come first, and the first new complaint is enough.
-    A rule about one resource sees only the changed resource: about the others it says the same as before.
+    The first new complaint is enough: the changed resource is judged first, by the rules that found most so far.
     """
 
     def __init__(self, stack: tuple[Resource, ...], config: Mapping[str, Any] | None = None) -> None:
         self._configuration = read(config or {}, RULES)
-        self._original = frozenset(map(id, stack))
         self._stack = stack
-        evaluation = self._evaluate(stack)
-        self._before = {(name, str(finding)) for name in RULES for _, finding in evaluation.complaints(RULES[name])}
+        self._original = frozenset(map(id, stack))
+        self._before = frozenset(_list_complaints(Evaluation(Stack(stack), self._configuration), RULES))
         self._kills: Counter[str] = Counter()
 
     def kills(self, mutation: Mutation) -> bool:
         """Whether some rule complains about the mutation."""
-        changed = tuple(resource for resource in mutation.resources if id(resource) not in self._original)
-        kept = frozenset(map(id, mutation.resources))
-        types = {resource.type for resource in (*changed, *self._stack) if id(resource) not in kept & self._original}
-        alone, together = self._evaluate(changed), self._evaluate(mutation.resources)
-        for name in sorted(RULES, key=lambda name: (types.isdisjoint(RULES[name].types), -self._kills[name])):
-            evaluation = together if RULES[name].needs_stack else alone
-            if any((name, str(finding)) not in self._before for _, finding in evaluation.complaints(RULES[name])):
-                self._kills[name] += 1
-                return True
+        stack = Stack(mutation.resources)
+        changed = [resource for resource in stack.resources if id(resource) not in self._original]
+        kept = self._original & frozenset(map(id, stack.resources))
+        types = {resource.type for resource in (*changed, *self._stack) if id(resource) not in kept}
+        names = sorted(RULES, key=lambda name: (types.isdisjoint(RULES[name].types), -self._kills[name]))
+        for evaluation in (_OfChanged(stack, self._configuration, changed), Evaluation(stack, self._configuration)):
+            for name, message in _list_complaints(evaluation, names):
+                if (name, message) not in self._before:
+                    self._kills[name] += 1
+                    return True
         return False
 
-    def _evaluate(self, resources: tuple[Resource, ...]) -> Evaluation:
-        return Evaluation(Stack(resources), self._configuration)
+
+class _OfChanged(Evaluation):
+    """The findings about the changed resources alone."""
+
+    def __init__(self, stack: Stack, configuration: Configuration, changed: list[Resource]) -> None:
+        super().__init__(stack, configuration)
+        self._changed = changed
+
+    def _evaluate(self, rule: Rule, settings: Mapping[str, Any]) -> Findings:
+        return [
+            (resource, finding)
+            for resource in self._changed
+            if resource.type in rule.types and not self.exemptions.exempt(rule, resource)
+            for finding in rule.findings(resource, self.stack, settings)
+        ]
+
+
+def _list_complaints(evaluation: Evaluation, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return ((name, str(finding)) for name in names for _, finding in evaluation.complaints(RULES[name]))
 
 
 Worse = Iterator[tuple[str, Resource | None]]
