@@ -1,4 +1,4 @@
-"""Pipes: their role may read the source, call the enrichment, write to the target and keep failed records."""
+"""EventBridge Pipes: the role may read the source, call the enrichment, write to the target and keep failed records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ..model.finding import Complaints, Finding
 from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided, any_of
-from .stream_readers import PIPE_STREAMS
+from .lambda_stream_readers import PIPE_STREAMS
 
 SERVICE = "pipes.amazonaws.com"
 _READING = {

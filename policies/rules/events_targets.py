@@ -1,4 +1,4 @@
-"""Targets of EventBridge rules: events are delivered, and kept in a dead-letter queue if they cannot be."""
+"""EventBridge targets: events are delivered, and kept in a dead-letter queue if they cannot be."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

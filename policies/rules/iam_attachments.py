@@ -1,4 +1,4 @@
-"""AWS managed policies with full access, and policies of users."""
+"""IAM attachments: no AWS managed policy with full access, and no inline policies of users."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Schedules: they start their targets, keep failed invocations, and end their retries before the next run."""
+"""EventBridge Scheduler: targets are invoked, failures are kept, and retries end before the next run."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Bucket notifications: they are delivered, and a bucket sends the events that a rule matches."""
+"""S3 notifications: they are delivered, and a bucket sends the events that a rule matches."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Dead-letter queues: failed messages get there, are kept long enough, and raise an alarm."""
+"""Dead-letter queues: failed messages arrive there, are kept long enough, and raise an alarm."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Invocations of functions: failed asynchronous ones are kept, and queues are read completely."""
+"""Lambda invocations: failed asynchronous ones are kept, and queues are read completely."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Trust policies and resource policies: no public access, and no AWS service acting for another customer."""
+"""Trust and resource policies: no public access, and no AWS service acting for another customer."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Policy documents of every kind: what is in them exists and has an effect."""
+"""IAM policy syntax: every action exists, and no key is duplicated."""
 
 from ..aws.iam import actions as iam_actions
 from ..aws.iam import identity_policies
@@ -8,7 +8,7 @@ from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
 from ..model.rule import check_each, rule
 from ..model.stack import Resource
-from .identity_policies import DOCUMENTS, TYPES, read_others
+from .iam_policies import DOCUMENTS, TYPES, read_others
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"

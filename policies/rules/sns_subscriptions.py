@@ -1,4 +1,4 @@
-"""Subscriptions: messages are delivered, and kept in a dead-letter queue if they cannot be."""
+"""SNS subscriptions: messages are delivered, and kept in a dead-letter queue if they cannot be."""
 
 from ..aws import delivery
 from ..aws.function_permissions import Caller

@@ -1,8 +1,6 @@
-"""Functions: their logs expire, their runtimes are supported, and their environments hold no credential."""
+"""Lambda functions: their log groups, roles, environments and runtimes."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from ..aws import environment_variables, runtimes
 from ..model import exemptions, resource_types, values
@@ -19,9 +17,6 @@ _USES_OF_ROLES = (
     (resource_types.EVENT_TARGET, "roleArn"),
     (resource_types.PIPE, "roleArn"),
 )
-RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-"""Days that CloudWatch takes."""
-
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 
 
@@ -54,40 +49,6 @@ def function_declares_its_log_group(function: Resource, stack: Stack) -> Complai
         "with the default name is declared.",
         f"Declare {where} with retentionInDays, or set loggingConfig.logGroup to the name of one.",
     )
-
-
-@rule(
-    resource_types.LOG_GROUP,
-    severity="low",
-    enforcement="advisory",
-    link="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html",
-    parameters={
-        "logRetentionDays": {
-            "type": "integer",
-            "enum": list(RETENTIONS),
-            "default": 90,
-            "description": "Retention in days that remediation sets, at the enforcement level remediate.",
-        }
-    },
-)
-def log_group_expires(group: Resource, *, log_retention_days: int) -> Complaints:
-    """A log group has a retention period.
-
-    Set retentionInDays.
-    """
-    if group.number("retentionInDays", absent=0) > 0 or group.text("logGroupClass") == "DELIVERY":
-        return None
-    state = "is 0" if group.has("retentionInDays") else "is absent"
-    return Finding(
-        f"The logs in {group.name} never expire: retentionInDays {state}.",
-        f"Set retentionInDays to {log_retention_days}, or to as long as the logs are needed.",
-    )
-
-
-@log_group_expires.remediates
-def let_it_expire(group: Resource, *, log_retention_days: int) -> Mapping[str, Any]:
-    """The retention that is configured."""
-    return {"retentionInDays": log_retention_days}
 
 
 @stack_rule(

@@ -1,4 +1,4 @@
-"""Topics: who may publish and subscribe, and whether services can publish."""
+"""SNS topics: who may publish and subscribe, and whether services can publish."""
 
 from ..aws import encryption
 from ..aws.iam import policy_documents, resource_access, trusted_accounts

@@ -1,4 +1,4 @@
-"""State machines: errors are logged, and the role allows what the definition calls and no more."""
+"""Step Functions: errors are logged, and the role allows exactly what the definition calls."""
 
 from collections.abc import Iterable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Tables: they can be restored, are protected from deletion, and their history expires."""
+"""DynamoDB tables: they can be restored, are protected from deletion, and their history expires."""
 
 import re
 from collections.abc import Iterator, Mapping

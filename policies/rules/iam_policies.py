@@ -1,4 +1,4 @@
-"""Policies of roles, users and groups: they allow specific actions on specific resources."""
+"""IAM policies: they allow specific actions on specific resources."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Readers of streams: a record that cannot be processed does not block its shard, and is kept."""
+"""Stream readers: a record that cannot be processed is kept and does not block its shard."""
 
 from ..aws import arns
 from ..model import resource_types, values

@@ -1,4 +1,4 @@
-"""Secrets: they are rotated and recoverable, and roles that only audit cannot read their values."""
+"""Secrets Manager: secrets are rotated and recoverable, and auditing roles cannot read their values."""
 
 import math
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Queues: messages are neither lost, nor processed twice, nor open to the public."""
+"""SQS queues: messages are not lost, processed twice, or open to the public."""
 
 from collections.abc import Mapping
 from typing import Any

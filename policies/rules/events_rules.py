@@ -1,4 +1,4 @@
-"""EventBridge rules: their patterns and schedules are valid and can match, and their targets fit the quota."""
+"""EventBridge rules: patterns and schedules are valid and can match, and targets fit the quota."""
 
 import json
 import re
