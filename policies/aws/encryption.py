@@ -1,4 +1,4 @@
-"""Finds the key that a queue or a topic is encrypted with, and whether a service that sends there may use it."""
+"""Finds the key that encrypts a queue or topic, and whether the services that send to it may use the key."""
 
 from collections.abc import Collection, Iterable
 
@@ -10,18 +10,18 @@ from .iam.policy_documents import Statement
 
 PATH = "kmsMasterKeyId"
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
-"""What a sender does with the key."""
-BY_AWS = "alias/aws/"
+"""The actions that a sender needs on the key."""
+_AWS_MANAGED_PREFIX = "alias/aws/"
 
 
 def is_aws_managed(holder: Resource) -> bool:
-    """Whether it is the key that AWS manages, whose policy names no service and can be changed by nobody."""
+    """Whether the key is an AWS managed key, whose policy allows no service and cannot be changed."""
     given = holder.value(PATH)
-    return isinstance(given, str) and given.rpartition(":")[2].startswith(BY_AWS)
+    return isinstance(given, str) and given.rpartition(":")[2].startswith(_AWS_MANAGED_PREFIX)
 
 
 def find_key(stack: Stack, holder: Resource) -> Resource | None:
-    """The key, be it by an alias; None where there is none in this stack. Raises Undecided where nobody can tell."""
+    """Find the key, also by an alias; None where it is not in this stack. Raises Undecided where it is unknown."""
     referred = stack.target(holder, PATH, *resource_types.KEYS, resource_types.KEY_ALIAS)
     if referred is not None and referred.type == resource_types.KEY_ALIAS:
         return stack.target(referred, "targetKeyId", *resource_types.KEYS)
@@ -29,19 +29,19 @@ def find_key(stack: Stack, holder: Resource) -> Resource | None:
 
 
 def key_policy(stack: Stack, of: Resource) -> list[Statement] | None:
-    """The statements of a key's policy; None where AWS wrote it. Raises Undecided where it is not ours to read."""
+    """The statements of a key's policy; None for the default policy. Raises Undecided for an external key."""
     if of.external:
         values.raise_undecided(f"the policy of {of.name} is not this program's")
     return stack.memoize(policy_documents.statements_about, of)
 
 
 def may_use(statement: Statement, service: str, use: str) -> bool:
-    """Whether a statement of a key's policy is for this use by this service, its conditions aside."""
+    """Whether a statement of a key's policy allows this action to a service, apart from its conditions."""
     return statement.allows and (service in statement.services or statement.is_public()) and statement.covers(use)
 
 
 def missing_key_actions(statements: Iterable[Statement], service: str) -> list[str]:
-    """The uses that no statement lets a service make."""
+    """The actions that no statement allows to a service."""
     listed = list(statements)
     return [use for use in KEY_ACTIONS if not any(may_use(statement, service, use) for statement in listed)]
 
@@ -49,9 +49,10 @@ def missing_key_actions(statements: Iterable[Statement], service: str) -> list[s
 def find_senders(
     stack: Stack, holder: Resource, action: str, services: Collection[str], ways: Iterable[tuple[str, str, str]]
 ) -> dict[str, str]:
-    """The services that send to a queue or a topic as themselves, each with one resource that makes it.
+    """The services that send to a queue or topic as service principals, each with the name of one cause.
 
-    They show in what refers to it (a service, the property and the type), and in who its policy lets do this.
+    A cause is a resource that refers to the queue or topic (`ways`: service, property and type), or a policy that
+    allows the service to send.
     """
     senders_by_service: dict[str, str] = {}
     for service, path, type_ in ways:

@@ -1,4 +1,4 @@
-"""Decides whether a function's policy lets a service call it for one resource: by its Permissions, or its document."""
+"""Evaluates whether the permissions of a function allow a service to invoke it on behalf of a resource."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ from .iam import policy_documents, wildcards
 
 INVOKE = "lambda:InvokeFunction"
 SOURCES = (resource_types.EVENT_RULE, resource_types.TOPIC, *resource_types.BUCKETS, *resource_types.ALARMS)
-"""Resources that functions are called for."""
+"""Resources on whose behalf services invoke functions."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A service that calls a function, and what it does so for."""
+    """A service that invokes a function, and the resource on whose behalf it does so."""
 
     service: str
     """Such as `events.amazonaws.com`."""
     source_service: str
     """The service in the ARN of the source, such as `events`."""
     noun: str
-    """What the source is, as a sentence names it: `rule`."""
+    """The kind of source in messages, such as `rule`."""
     source: Resource | None
-    """None where it is not in this stack."""
+    """The source; None where it is not in this stack."""
     arn: str | None
-    """Its ARN; None while unknown."""
+    """ARN of the source; None while unknown."""
 
 
 def denial_reason(stack: Stack, called: Any, to: Resource, caller: Caller) -> str | None:
-    """Why a function, or an alias of one, is not to be called; None where it is. `called` is the value that names it.
+    """Why a caller may not invoke a function or alias; None where it may. `called` is the value that refers to it.
 
-    Raises Undecided where nobody can tell.
+    Raises Undecided where an unknown value decides.
     """
     function = (
         stack.target(to, "functionName", resource_types.FUNCTION) if to.type == resource_types.FUNCTION_ALIAS else to
@@ -47,7 +47,7 @@ def denial_reason(stack: Stack, called: Any, to: Resource, caller: Caller) -> st
     places = tuple(dict.fromkeys((function, to)))
     permissions = [stack.referring(place, "function", resource_types.FUNCTION_PERMISSION) for place in places]
     documents = [stack.referring(place, "resourceArn", resource_types.FUNCTION_POLICY) for place in places]
-    about = [permission for place in places for permission in _permissions_about(stack, place, caller)]
+    about = [permission for place in places for permission in _permissions_for(stack, place, caller)]
     if any_of(about, lambda permission: _permits(permission, stack, caller, qualifier)):
         return None
     if function.external or any(policy.undecided or policy.certain for policy in documents):
@@ -61,27 +61,27 @@ def denial_reason(stack: Stack, called: Any, to: Resource, caller: Caller) -> st
 
 
 def advice(to: Resource, caller: Caller) -> str:
-    """What to add so that it may be called."""
+    """The permission to add."""
     return (
         f"Add a Permission for {to.name} with action {INVOKE}, principal {caller.service} and the ARN of the "
         f"{caller.noun} as sourceArn."
     )
 
 
-def _permissions_about(stack: Stack, function: Resource, caller: Caller) -> list[Resource]:
-    """The permissions of a function that may be for this source: all but those that name another one."""
+def _permissions_for(stack: Stack, function: Resource, caller: Caller) -> list[Resource]:
+    """The permissions of a function that may apply to this source."""
     by_source: Mapping[str, list[Resource]] = stack.memoize(_permissions_by_source, function)
     if caller.arn is None and caller.source is None:
         return [permission for permissions in by_source.values() for permission in permissions]
     own = caller.source.urn if caller.source is not None else ""
     if caller.arn is None:
-        # At a preview, ARNs that are written out may be the source's.
-        return [*by_source.get(own, ()), *stack.memoize(_permissions_by_written_source, function)]
+        # At a preview, a literal ARN may be that of the source.
+        return [*by_source.get(own, ()), *stack.memoize(_permissions_with_literal_source, function)]
     return [permission for key in dict.fromkeys(("", caller.arn, own)) for permission in by_source.get(key, ())]
 
 
-def _permissions_by_written_source(stack: Stack, function: Resource) -> list[Resource]:
-    """Those of which the source is no resource of this stack, as far as is known."""
+def _permissions_with_literal_source(stack: Stack, function: Resource) -> list[Resource]:
+    """The permissions whose source is not known to be a resource of this stack."""
     by_source = stack.memoize(_permissions_by_source, function)
     return [
         permission
@@ -92,7 +92,7 @@ def _permissions_by_written_source(stack: Stack, function: Resource) -> list[Res
 
 
 def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[Resource]]:
-    """By the ARN or the URN of the one source that each names; those that name none, or several, by an empty text."""
+    """The permissions by the ARN or URN of their source; under an empty string those for no or several sources."""
     by_source: dict[str, list[Resource]] = {}
     for permission in stack.referring(function, "function", resource_types.FUNCTION_PERMISSION).certain:
         given = permission.value("sourceArn")
@@ -124,7 +124,7 @@ def _permits(permission: Resource, stack: Stack, caller: Caller, called: str | M
 
 
 def _is_for_account(permission: Resource, caller: Caller) -> bool:
-    """Whether it is not held to another account than that of the source, as far as an ARN tells."""
+    """Whether a permission is not for another account than the source's."""
     source_arn = arns.parts(caller.arn or "")
     wanted = permission.value("sourceAccount")
     return not (source_arn and source_arn[3] and isinstance(wanted, str)) or wanted == source_arn[3]
@@ -135,15 +135,15 @@ def _is_for_source(permission: Resource, stack: Stack, caller: Caller) -> bool:
         return True
     given = permission.value("sourceArn")
     if isinstance(given, str):
-        return _may_be(given, caller) if caller.arn is None else wildcards.matches(given, caller.arn)
+        return _may_be_source(given, caller) if caller.arn is None else wildcards.matches(given, caller.arn)
     source = stack.target(permission, "sourceArn", *SOURCES)
     if source is None or caller.source is None:
         values.raise_undecided("the source of a permission")
     return source is caller.source
 
 
-def _may_be(source_arn: str, caller: Caller) -> bool:
-    """No where an ARN can be none of this kind of source at all; else nobody can tell."""
+def _may_be_source(source_arn: str, caller: Caller) -> bool:
+    """False where an ARN is of another service than the source; otherwise raises Undecided."""
     arn = arns.parts(source_arn)
     if arn is not None and arn[1] not in (caller.source_service, "*"):
         return False

@@ -1,6 +1,6 @@
-"""Reads the resources of a stack out of a file: of `pulumi stack export`, of a file backend, or of a preview.
+"""Reads the resources of a stack from a file: of `pulumi stack export`, of a file backend, or of a preview.
 
-The shapes are those of Pulumi's `apitype` package (`core.go` and `events.go`) and of its `PreviewDigest`.
+The formats are those of Pulumi's `apitype` package (`core.go` and `events.go`) and of its `PreviewDigest`.
 """
 
 import gzip
@@ -15,11 +15,11 @@ from ..model.values import to_plain
 from . import engine_events
 
 NEWEST_VERSION = 4
-"""Of the format of a deployment; the CLI refuses a newer one as well."""
-_ENDING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace"})
-"""Steps after which a resource is gone."""
-_GONE = frozenset({"delete", "discard"})
-"""Those of them that no replacement follows or goes before."""
+"""The newest version of the deployment format that the CLI accepts."""
+_DELETING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace"})
+"""Steps that delete a resource or its old version."""
+_DELETING_WITHOUT_REPLACEMENT = frozenset({"delete", "discard"})
+"""Those of them that are not part of a replacement."""
 _READING = frozenset({"read", "read-replacement"})
 _OF_PREVIEWS = frozenset(
     {"config", "steps", "diagnostics", "duration", "changeSummary", "maybeCorrupt", "detailedDiff", "policyViolations"}
@@ -33,26 +33,26 @@ _FORMATS = "The file is neither the output of `pulumi stack export` nor of `pulu
 
 
 class NotAnExport(Exception):
-    """The file holds no resources that can be read; the message says what it is instead."""
+    """The file has no resources that can be read; the message says why."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds."""
+    """The contents of a file."""
 
     resources: tuple[Resource, ...]
     missing: int = 0
-    """How many resources of the stack the file leaves out."""
+    """Number of resources of the stack that the file leaves out."""
     pending: int = 0
-    """How many were being created when an update was interrupted: whether they exist is not known."""
+    """Number of resources whose creation an update may or may not have finished before it was interrupted."""
     failure: str | None = None
-    """Why the preview or the update failed, where it did: then it ended before it had seen the whole stack."""
+    """Why the preview or update failed before it knew the whole stack; None where it did not."""
     operation: str = "preview"
-    """What the file tells of: `preview` or `update`."""
+    """`preview` or `update`."""
 
 
 def read(data: bytes) -> Contents:
-    """The resources in the file. Raises NotAnExport with a sentence."""
+    """Read a file. Raises NotAnExport."""
     text = _decode(_decompress(data))
     if not text.strip():
         raise NotAnExport("The file is empty.")
@@ -73,7 +73,7 @@ def _read_text(text: str) -> Contents:
 
 
 def _decompress(data: bytes) -> bytes:
-    """A file backend compresses its files where PULUMI_DIY_BACKEND_GZIP or its counterpart for zstd is set."""
+    """Decompress the files of a file backend with PULUMI_DIY_BACKEND_GZIP; zstd is not supported."""
     if data.startswith(_ZSTD):
         raise NotAnExport(
             "The file is compressed with zstd: decompress it, or give the output of `pulumi stack export`."
@@ -89,15 +89,15 @@ def _decompress(data: bytes) -> bytes:
 
 
 def _decode(data: bytes) -> str:
-    """The text in UTF-8, UTF-16 or UTF-32, with a byte-order mark or without."""
+    """Decode UTF-8, UTF-16 or UTF-32, with a byte-order mark or without."""
     try:
         return data.decode(json.detect_encoding(data), "surrogatepass")
     except UnicodeDecodeError as problem:
-        raise NotAnExport("The file is no text.") from problem
+        raise NotAnExport("The file is not text.") from problem
 
 
 def _read_embedded(text: str, first: json.JSONDecodeError) -> Contents:
-    """What a text holds that has other lines around its JSON, or that is a stream of events."""
+    """Read JSON between other lines of text, or a stream of events."""
     documents: list[Any] = []
     events: list[Any] = []
     try:
@@ -107,7 +107,7 @@ def _read_embedded(text: str, first: json.JSONDecodeError) -> Contents:
             elif _deployment(value) is not None or _is_preview(value):
                 documents.append(value)
     except json.JSONDecodeError as problem:
-        # What follows a whole document, or the last events of a stream, is text that has a brace in it.
+        # After a complete document or stream, this is text with a brace in it.
         if not documents and not any("summaryEvent" in event for event in events):
             raise NotAnExport(f"The file breaks off at {_place(problem)}.") from problem
     if len(documents) > 1:
@@ -120,7 +120,7 @@ def _read_embedded(text: str, first: json.JSONDecodeError) -> Contents:
 
 
 def _list_objects(text: str) -> Iterator[Any]:
-    """Each JSON object in a text, inner ones left out. Raises JSONDecodeError where the last one breaks off."""
+    """List the outermost JSON objects in a text. Raises JSONDecodeError where the last one is truncated."""
     decoder = json.JSONDecoder()
     position = text.find("{")
     while position >= 0:
@@ -135,7 +135,7 @@ def _list_objects(text: str) -> Iterator[Any]:
 
 
 def _breaks_off(problem: json.JSONDecodeError) -> bool:
-    """Whether the text was right as far as it goes."""
+    """Whether the text is valid up to its end."""
     rest = problem.doc[problem.pos :].rstrip()
     return problem.msg.startswith("Unterminated") or any(word.startswith(rest) for word in ("true", "false", "null"))
 
@@ -162,7 +162,7 @@ def _contents(document: Any) -> Contents:
 
 
 def _is_preview(document: Mapping[str, Any]) -> bool:
-    """Whether it is a preview, which tells at least of steps, of changes or of what went wrong."""
+    """Whether it is a preview, which has at least steps, changes or diagnostics."""
     if isinstance(document.get("changeSummary"), Mapping):
         return True
     diagnostics = document.get("diagnostics")
@@ -171,7 +171,7 @@ def _is_preview(document: Mapping[str, Any]) -> bool:
 
 
 def _deployment(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The part with the resources: in an export, in the file of a backend, or in a checkpoint without a version."""
+    """The part with the resources, of an export, a backend's file, or a checkpoint without a version."""
     checkpoint = document.get("checkpoint")
     latest = checkpoint.get("latest") if isinstance(checkpoint, Mapping) else document.get("latest")
     for place in (document.get("deployment"), latest):
@@ -181,7 +181,7 @@ def _deployment(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if is_empty and isinstance(document.get("version"), int):
         return {}
     is_bare = set(document) <= {"stack", "latest"} and _is_checkpoint_without_deployment(document)
-    # As a backend of files writes a stack that never had a resource.
+    # A file backend writes this for a stack that never had a resource.
     return {} if is_bare or _is_checkpoint_without_deployment(checkpoint) else None
 
 
@@ -194,13 +194,13 @@ def _is_checkpoint_without_deployment(document: Any) -> bool:
 
 def _exported(deployment: Mapping[str, Any]) -> Contents:
     states = _listed(deployment.get("resources") or [], "resources")
-    # What waits to be deleted has been replaced already.
+    # A resource that is pending deletion has been replaced already.
     resources = _unique(_resource(state) for state in states if not state.get("delete"))
     return Contents(resources, pending=_count_pending(deployment.get("pending_operations"), resources))
 
 
 def _count_pending(operations: Any, resources: Iterable[Resource]) -> int:
-    """How many resources were being created, and are not in the state."""
+    """Count the resources that were being created and are not in the state."""
     known = {resource.urn for resource in resources}
     created = [
         operation.get("resource")
@@ -222,22 +222,22 @@ def _previewed(document: Mapping[str, Any], operation: str = "preview") -> Conte
         op, state, before = step.get("op"), step.get("newState"), step.get("oldState")
         if not isinstance(op, str):
             raise NotAnExport(f"{_FORMATS} One of its steps has no op.")
-        if op not in _ENDING and isinstance(state, Mapping):
+        if op not in _DELETING and isinstance(state, Mapping):
             resource = _resource(state, is_read=op in _READING)
-            # The last step for a URN counts: a refresh or a replacement takes several.
+            # The last step for a URN counts: a refresh or replacement has several.
             after[resource.urn] = resource
-        elif op in _GONE and not (isinstance(before, Mapping) and before.get("delete")):
+        elif op in _DELETING_WITHOUT_REPLACEMENT and not (isinstance(before, Mapping) and before.get("delete")):
             after.pop(str(step.get("urn")), None)
     return Contents(
         tuple(after.values()),
-        missing=_unlisted(document.get("changeSummary"), steps),
+        missing=_count_unlisted(document.get("changeSummary"), steps),
         failure=_failure(document.get("diagnostics")),
         operation=operation,
     )
 
 
 def _failure(diagnostics: Any) -> str | None:
-    """The first line of the first error that a preview reports."""
+    """The first line of the first error among the diagnostics."""
     for diagnostic in diagnostics if isinstance(diagnostics, list) else ():
         if isinstance(diagnostic, Mapping) and diagnostic.get("severity") == "error":
             return next(
@@ -247,8 +247,8 @@ def _failure(diagnostics: Any) -> str | None:
     return None
 
 
-def _unlisted(summary: Any, steps: list[Mapping[str, Any]]) -> int:
-    """How many unchanged resources a preview leaves out: all of them, unless it was asked to show them."""
+def _count_unlisted(summary: Any, steps: list[Mapping[str, Any]]) -> int:
+    """Count the unchanged resources that a preview leaves out: all of them, unless --show-sames is set."""
     same = summary.get("same", 0) if isinstance(summary, Mapping) else 0
     last = {str(step.get("urn")): step.get("op") for step in steps}
     listed = sum(op in ("same", "refresh") for op in last.values())
@@ -258,7 +258,7 @@ def _unlisted(summary: Any, steps: list[Mapping[str, Any]]) -> int:
 
 def _listed(given: Any, what: str) -> list[Mapping[str, Any]]:
     if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
-        raise NotAnExport(f"{_FORMATS} Its {what} are no list of objects.")
+        raise NotAnExport(f"{_FORMATS} Its {what} are not a list of objects.")
     return given
 
 
@@ -275,12 +275,12 @@ def _resource(state: Mapping[str, Any], is_read: bool = False) -> Resource:
         type=type_,
         name=urn.split("::", 3)[3],
         urn=urn,
-        # What was looked up was not asked for: what is known of it are its outputs.
+        # A resource that is only read has outputs, but no inputs of this program.
         props=effective_inputs({} if external else inputs, outputs, derived_from),
         property_dependencies=derived_from,
         parent=next(iter(_urns([state.get("parent")])), None),
         external=external,
-        # An event leaves out what is false, and a component has no provider.
+        # Events omit false values, and a component has no provider.
         custom=state.get("custom", bool(state.get("provider"))) is True,
     )
 
@@ -297,10 +297,10 @@ def _urns(given: Any) -> tuple[str, ...]:
 def _properties(state: Mapping[str, Any], key: str) -> dict[str, Any]:
     properties = to_plain(state.get(key) or {})
     if not isinstance(properties, dict):
-        raise NotAnExport(f"{_FORMATS} The {key} of {state['urn']} are no map.")
+        raise NotAnExport(f"{_FORMATS} The {key} of {state['urn']} are not a map.")
     return properties
 
 
 def _unique(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """One for each URN, the last: a replacement takes several steps."""
+    """Keep the last resource per URN: a replacement has several steps."""
     return tuple({resource.urn: resource for resource in resources}.values())

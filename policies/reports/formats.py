@@ -13,14 +13,14 @@ from ..model.rule import Rule
 from ..rules import RULES
 
 _SECURITY_SEVERITY = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.0"}
-"""Code hosts sort by a number: over 9 is critical, from 7 high, from 4 medium."""
+"""Code hosts sort by this number: over 9 is critical, from 7 high, from 4 medium."""
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _SARIF_LEVELS = {"mandatory": "error", "advisory": "warning"}
 _ABOUT = "https://www.pulumi.com/docs/insights/policy/"
 
 
 def as_text(report: Report, checked: str) -> str:
-    """The complaints, the mandatory ones last, where the eye is; then a line of numbers."""
+    """The complaints, with the mandatory ones last, and a summary line."""
     lines = []
     for enforcement in ("advisory", "mandatory"):
         lines += [
@@ -44,7 +44,7 @@ def as_text(report: Report, checked: str) -> str:
 
 
 def escape_unprintable(text: str) -> str:
-    r"""The text with everything that steers a terminal as its escape, such as `\x1b` or `\u202e`."""
+    r"""Replace control characters with escapes, such as `\x1b` or `\u202e`."""
     if text.isprintable():
         return text
     return "".join(
@@ -54,7 +54,7 @@ def escape_unprintable(text: str) -> str:
 
 
 def as_json(report: Report, checked: str) -> str:
-    """Everything, as one object."""
+    """The whole report as a JSON object."""
     return _json(
         {
             "complaints": [asdict(complaint) | {"message": complaint.message} for complaint in report.complaints],
@@ -74,10 +74,10 @@ def as_json(report: Report, checked: str) -> str:
 
 
 def as_sarif(report: Report, checked: str) -> str:
-    """SARIF 2.1.0. A resource is no line of a file: it is the logical location, the checked file the physical one.
+    """SARIF 2.1.0, with the resource as the logical location and the checked file as the physical location.
 
-    A `fix` of SARIF edits a file, which nobody can do here: what to do is in the message, in the result's properties
-    and in the rule's help.
+    A SARIF `fix` edits a file, which does not apply here: the fix is in the message, in the result's properties and in
+    the rule's help.
     """
     rules = list(RULES.values())
     index = {rule.name: position for position, rule in enumerate(rules)}
@@ -125,7 +125,7 @@ FORMATS: Mapping[str, Callable[[Report, str], str]] = {
 
 
 def _uri(checked: str) -> str:
-    """The checked file as a link: from where this runs, as code hosts want it, or from the root of the machine."""
+    """The URI of the checked file, relative to the working directory where that is possible."""
     path = Path(checked)
     if not path.is_absolute():
         return quote(path.as_posix())
@@ -134,13 +134,13 @@ def _uri(checked: str) -> str:
 
 
 def _version() -> str:
-    """The pack's version, as the engine reads it."""
+    """The pack's version in PulumiPolicy.yaml."""
     lines = (Path(__file__).parents[1] / "PulumiPolicy.yaml").read_text().splitlines()
     return next(line.partition(":")[2].strip() for line in lines if line.startswith("version:"))
 
 
 def _fingerprint(complaint: Complaint) -> str:
-    """What stays the same from run to run, so that code hosts take it for the same finding."""
+    """Identifies a finding across runs, for code hosts."""
     return hashlib.sha256(
         f"{complaint.policy}|{complaint.urn}|{complaint.message}".encode(errors="replace")
     ).hexdigest()
@@ -158,7 +158,7 @@ def _name(urn: str | None) -> str:
 
 
 def days(count: int) -> str:
-    """A number of days, in words."""
+    """Format a number of days."""
     return "1 day" if count == 1 else f"{count} days"
 
 

@@ -1,7 +1,4 @@
-"""Shows what the rules found in several stacks of one program, side by side: what `make policies` prints.
-
-Whoever runs the program brings the resources; this room knows nothing of how they came about.
-"""
+"""Compares the reports on several stacks of a program, as `make policies` prints it."""
 
 from collections.abc import Mapping
 
@@ -11,7 +8,7 @@ from .formats import days
 
 
 def table(reports: Mapping[str, Report]) -> str:
-    """A line for each rule with its complaints in each stack, then the exemptions in force, then the totals."""
+    """A table of complaints per rule and stack with totals, then the complaints and the active exemptions."""
     width = max(map(len, RULES))
     columns = {name: max(len(name), 9) for name in reports}
     lines = ["  ".join([f"{'rule':<{width}}", *(f"{name:>{columns[name]}}" for name in reports)])]

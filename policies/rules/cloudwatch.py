@@ -15,7 +15,7 @@ SERVICE = "lambda.alarms.cloudwatch.amazonaws.com"
 ACTIONS = ("alarmActions", "okActions", "insufficientDataActions")
 
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-"""Days that CloudWatch takes."""
+"""Days that CloudWatch Logs accepts."""
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring"
 
@@ -38,12 +38,12 @@ def alarm_may_call_its_functions(alarm: Resource, stack: Stack) -> Complaints:
         for value, to in stack.targets(alarm, path, resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
     }
 
-    def judge(action: tuple[object, Resource]) -> Complaints:
+    def check(action: tuple[object, Resource]) -> Complaints:
         value, to = action
         obstacle = delivery.find_obstacle(stack, value, to, caller)
         return obstacle and obstacle.prefix(f"The alarm {alarm.name} cannot invoke {to.name}: ")
 
-    yield from check_each(called.values(), judge)
+    yield from check_each(called.values(), check)
 
 
 @rule(
@@ -75,6 +75,6 @@ def log_group_expires(group: Resource, *, log_retention_days: int) -> Complaints
 
 
 @log_group_expires.remediates
-def let_it_expire(group: Resource, *, log_retention_days: int) -> Mapping[str, Any]:
-    """The retention that is configured."""
+def set_retention(group: Resource, *, log_retention_days: int) -> Mapping[str, Any]:
+    """Set the configured retention."""
     return {"retentionInDays": log_retention_days}

@@ -29,7 +29,7 @@ def no_full_access_policy_is_attached(holder: Resource) -> Complaints:
     Attach a policy that lists specific actions and resources.
     """
 
-    def judge(given: object) -> Complaints:
+    def check(given: object) -> Complaints:
         policy_arn = _FULL.fullmatch(values.text(given) or "")
         if not policy_arn:
             return None
@@ -40,7 +40,7 @@ def no_full_access_policy_is_attached(holder: Resource) -> Complaints:
             about=f"{holder.urn} {policy_arn[0]}",
         )
 
-    yield from check_each(holder.items(ATTACHED_POLICIES[holder.type]), judge)
+    yield from check_each(holder.items(ATTACHED_POLICIES[holder.type]), check)
 
 
 @rule(

@@ -33,7 +33,7 @@ def function_declares_its_log_group(function: Resource, stack: Stack) -> Complai
     """
     if function.has("loggingConfig.logGroup"):
         return None
-    # Known, the name is compared as a whole: a group that is called like the function is not the one that Lambda takes.
+    # A known name is compared completely: a log group with the function's own name is not the default log group.
     named_after_it = stack.referring(function, "name", resource_types.LOG_GROUP).certain
     if any(isinstance(group.value("name"), Mark) for group in named_after_it):
         return None
@@ -150,28 +150,28 @@ def function_runtime_is_supported(function: Resource) -> Complaints:
 
 
 def _names_of_log_groups(stack: Stack) -> tuple[set[str], bool]:
-    """The names that are known, and whether one is unknown of which nobody can tell whose it is."""
+    """The known names, and whether an unknown one may be that of any function."""
     names = {group: group.value("name") for group in stack.of_type(resource_types.LOG_GROUP)}
     unknown = [group for group, name in names.items() if isinstance(name, Mark)]
     return (
         {name for name in names.values() if isinstance(name, str)},
-        any(not _is_of_a_function(stack, group) for group in unknown),
+        any(not _is_named_after_function(stack, group) for group in unknown),
     )
 
 
-def _is_of_a_function(stack: Stack, group: Resource) -> bool:
-    """Whether the unknown name of a log group is made of a function's."""
+def _is_named_after_function(stack: Stack, group: Resource) -> bool:
+    """Whether the unknown name of a log group depends on a function."""
     derived_from = [stack.by_urn(urn) for urn in group.property_dependencies.get("name", ())]
     return any(resource is not None and resource.type == resource_types.FUNCTION for resource in derived_from)
 
 
 def _users_of_role(stack: Stack, role: Resource) -> dict[str, Resource]:
-    """All that runs with a role of this stack, by the URN."""
+    """The resources that use a role of this stack, by URN."""
     return {user.urn: user for type_, path in _USES_OF_ROLES for user in stack.referring(role, path, type_).certain}
 
 
 def _users_by_arn(stack: Stack) -> dict[str, dict[str, Resource]]:
-    """The functions by the role that they name, for roles that are not in this stack, and by the URN."""
+    """The functions by role ARN and URN, for roles that are not in this stack."""
     by_arn: dict[str, dict[str, Resource]] = {}
     for function in stack.of_type(resource_types.FUNCTION):
         arn = function.value("role")

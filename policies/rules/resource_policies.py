@@ -21,16 +21,18 @@ from ..model.finding import Complaints, Finding
 from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 
-_OF_OTHER_SUBJECTS = (
+_OF_OTHER_RULES = (
     resource_types.QUEUE,
     resource_types.QUEUE_POLICY,
     resource_types.TOPIC,
     resource_types.TOPIC_POLICY,
 )
-CLOSED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ not in _OF_OTHER_SUBJECTS}
-"""Where policies of resources are written, but for queues and topics: these are another subject's."""
-GUARDED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != resource_types.LOG_RESOURCE_POLICY}
-"""The same, and queues and topics. Log groups let EventBridge in without a condition
+CHECKED_FOR_PUBLIC_ACCESS = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ not in _OF_OTHER_RULES}
+"""Resource policies, except for those of queues and topics, which have rules of their own."""
+CHECKED_FOR_SOURCES = {
+    type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != resource_types.LOG_RESOURCE_POLICY
+}
+"""Resource policies, except for log groups, which EventBridge needs without a condition
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html)."""
 
 ASSUMING = frozenset(
@@ -68,21 +70,21 @@ ASSUMING = frozenset(
         "vpc-flow-logs",
     }
 )
-"""Services that say for whom they assume a role: the trust policies on AWS's own pages have a condition on the source.
+"""Services that pass on the source when they assume a role: AWS's documentation has a condition on it.
 
-Those are each service's "Cross-service confused deputy prevention" (such as
+The pages are "Cross-service confused deputy prevention" of each service (such as
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/cross-service-confused-deputy-prevention.html), and the page of
-its role (such as https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html). On the pages of
-Lambda, EC2, API Gateway, Glue, Firehose, Backup, CodeDeploy and S3 replication there is none, CloudTrail's is about
-buckets alone, and EKS takes one for clusters and does without.
+its role (such as https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html). The pages of
+Lambda, EC2, API Gateway, Glue, Firehose, Backup, CodeDeploy and S3 replication have none, CloudTrail's is about buckets
+only, and for EKS it is optional.
 """
 ASSUMING_BY_SOME_PAGES = frozenset({"ecs-tasks", "events"})
-"""Services for which some of AWS's pages have such a condition and others have none: it is advised.
+"""Services for which some of AWS's pages have such a condition and others have none: the finding is advisory.
 
-Of ECS the page of the task role has one, and that of the task execution role has none
+For ECS, the page of the task role has one, and that of the task execution role has none
 (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html,
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html). Of EventBridge the page of
-conditions names the rule's ARN and account, and Batch's page of the role has none
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html). For EventBridge, the page
+about conditions has the rule's ARN and account, and Batch's page about the role has none
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html,
 https://docs.aws.amazon.com/batch/latest/userguide/CWE_IAM_role.html).
 """
@@ -116,15 +118,15 @@ SENDING = frozenset(
         "vpc-lattice",
     }
 )
-"""Services that say for whom they call a resource: AWS's own pages have a condition on the source, such as
+"""Services that pass on the source when they call a resource: AWS's documentation has a condition on it, such as
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html."""
 USING_KEYS = frozenset({"cloudfront", "delivery.logs", "guardduty", "logs", "sns"})
-"""Services that say for whom they use a key. S3 and CloudTrail, by their own pages, are let in without
+"""Services that pass on the source when they use a key. AWS's documentation has no condition for S3 and CloudTrail
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
 WITHOUT_CONDITION = frozenset(
     {resource_types.TOPIC, resource_types.TOPIC_POLICY, *resource_types.KEYS, resource_types.KEY_POLICY}
 )
-"""Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
+"""Resources for which EventBridge supports no condition: topics, and the keys of topics."""
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -146,30 +148,30 @@ def role_trust_is_not_open(
     """
     listed = statements(role.value("assumeRolePolicy"))
 
-    def judge(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         if not statement.allows:
             return
         if _is_open_trust(statement, listed):
             yield Finding(
                 f"The role {role.name} may be assumed by anyone: {statement.name} of assumeRolePolicy has "
-                f"{_everybody(statement)} with no condition that limits who may call.",
+                f"{_public_principal(statement)} with no condition that limits who may call.",
                 "Set Principal to a specific service, role or account.",
                 about=statement.identify(role),
             )
         providers = statement.principals.get("Federated", [])
-        yield from check_each(providers, lambda provider: _open_provider(role, listed, statement, provider))
+        yield from check_each(providers, lambda provider: _check_provider(role, listed, statement, provider))
         if literal := unmatched_value(statement, *map(web_identities.issuer_of, providers)):
             literal = literal.prefix(
                 f"The role {role.name} cannot be assumed by {statement.name} of assumeRolePolicy: "
             )
             yield replace(literal, about=statement.identify(role))
 
-    yield from check_each(listed, judge)
+    yield from check_each(listed, check)
     yield from check_trusted_accounts(role, listed, trusted_accounts, trusted_organizations)
 
 
 @stack_rule(
-    *CLOSED,
+    *CHECKED_FOR_PUBLIC_ACCESS,
     *permissions.TYPES,
     resource_types.FUNCTION_URL,
     severity="critical",
@@ -188,7 +190,11 @@ def resource_policy_is_not_open(
         yield from public_access.check_function_url(holder)
         return
     is_permission = holder.type in permissions.TYPES
-    listed = [permissions.statement(holder)] if is_permission else statements(holder.value(CLOSED[holder.type]))
+    listed = (
+        [permissions.statement(holder)]
+        if is_permission
+        else statements(holder.value(CHECKED_FOR_PUBLIC_ACCESS[holder.type]))
+    )
     for statement in public_statements(listed):
         if public_access.is_blocked(stack, holder):
             break
@@ -202,7 +208,7 @@ def resource_policy_is_not_open(
             is_website = public_access.is_website(stack, holder)
             yield Finding(
                 f"The policy of {holder.name} grants public access: {statement.name} allows "
-                f"{statement.written_actions} to {_everybody(statement)} with no "
+                f"{statement.actions_text} to {_public_principal(statement)} with no "
                 "condition that limits who may call.",
                 public_access.advice(holder, statement, is_website=is_website),
                 about=statement.identify(holder),
@@ -224,9 +230,9 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
     Set the conditions aws:SourceAccount and, where the resource is known, aws:SourceArn.
     """
 
-    def judge(statement: Statement) -> Complaints:
-        advised = [service for service in statement.services if _name(service) in ASSUMING_BY_SOME_PAGES]
-        required = [service for service in statement.services if _name(service) in ASSUMING]
+    def check(statement: Statement) -> Complaints:
+        advised = [service for service in statement.services if _short_name(service) in ASSUMING_BY_SOME_PAGES]
+        required = [service for service in statement.services if _short_name(service) in ASSUMING]
         if not (required or advised) or not statement.allows or conditions.names_source(statement.conditions):
             return None
         return Finding(
@@ -237,11 +243,11 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
             is_advisory=not required,
         )
 
-    yield from check_each(statements(role.value("assumeRolePolicy")), judge)
+    yield from check_each(statements(role.value("assumeRolePolicy")), check)
 
 
 @rule(
-    *GUARDED,
+    *CHECKED_FOR_SOURCES,
     resource_types.FUNCTION_PERMISSION,
     severity="high",
     enforcement="mandatory",
@@ -253,19 +259,20 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
     Set a condition on aws:SourceArn, or on aws:SourceAccount; for a Lambda permission, sourceArn or sourceAccount.
     """
     if holder.type == resource_types.FUNCTION_PERMISSION:
-        yield from _permission(holder)
+        yield from _check_permission(holder)
         return
 
-    def judge(statement: Statement) -> Complaints:
-        honouring = USING_KEYS if holder.type in (*resource_types.KEYS, resource_types.KEY_POLICY) else SENDING
+    def check(statement: Statement) -> Complaints:
+        supporting = USING_KEYS if holder.type in (*resource_types.KEYS, resource_types.KEY_POLICY) else SENDING
         services = [
             service
             for service in statement.services
-            if _name(service) in honouring and not (_name(service) == "events" and holder.type in WITHOUT_CONDITION)
+            if _short_name(service) in supporting
+            and not (_short_name(service) == "events" and holder.type in WITHOUT_CONDITION)
         ]
         if not services or not statement.allows or conditions.names_source(statement.conditions):
             return None
-        # What everybody may do is complained about for that.
+        # Public statements are reported by other rules.
         if statement.is_public():
             return None
         return Finding(
@@ -275,18 +282,18 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
             about=statement.identify(holder),
         )
 
-    yield from check_each(statements(holder.value(GUARDED[holder.type])), judge)
+    yield from check_each(statements(holder.value(CHECKED_FOR_SOURCES[holder.type])), check)
 
 
-def _everybody(statement: Statement) -> str:
-    """How a statement says that it is for everybody."""
+def _public_principal(statement: Statement) -> str:
+    """The element that makes a statement public."""
     return "NotPrincipal" if statement.has("NotPrincipal") else "Principal *"
 
 
 def _is_open_trust(statement: Statement, others: list[Statement]) -> bool:
-    """Whether a trust policy lets everybody assume a role.
+    """Whether a statement of a trust policy is public.
 
-    Conditions on whom a service acts for do not say which service. Raises Undecided where nobody can tell.
+    A condition on a source does not restrict the service. Raises Undecided where an unknown value decides.
     """
     return (
         statement.is_public()
@@ -295,8 +302,8 @@ def _is_open_trust(statement: Statement, others: list[Statement]) -> bool:
     )
 
 
-def _open_provider(role: Resource, others: list[Statement], statement: Statement, provider: str) -> Complaints:
-    """What to say where everybody who has a token of a provider may assume a role."""
+def _check_provider(role: Resource, others: list[Statement], statement: Statement, provider: str) -> Complaints:
+    """Report a role that anyone with a token of a provider may assume."""
     if (
         provider == ANYONE
         or ":saml-provider/" in provider
@@ -315,10 +322,10 @@ def _open_provider(role: Resource, others: list[Statement], statement: Statement
     )
 
 
-def _permission(permission: Resource) -> Iterator[Finding]:
-    """The same, of what a Lambda permission has in the place of conditions."""
+def _check_permission(permission: Resource) -> Iterator[Finding]:
+    """The same for a Lambda permission."""
     statement = permissions.statement(permission)
-    services = [service for service in statement.services if _name(service) in SENDING]
+    services = [service for service in statement.services if _short_name(service) in SENDING]
     if not services or conditions.names_source(statement.conditions):
         return
     source = permission.text("sourceArn")
@@ -332,8 +339,8 @@ def _permission(permission: Resource) -> Iterator[Finding]:
     )
 
 
-def _name(service: str) -> str:
-    """`logs` of `logs.eu-west-1.amazonaws.com`."""
+def _short_name(service: str) -> str:
+    """The short name of a service principal: `logs` of `logs.eu-west-1.amazonaws.com`."""
     name = service.removesuffix(".cn").removesuffix(".amazonaws.com")
     head, _, tail = name.rpartition(".")
     return head if head and matches("*-*-?", tail) else name

@@ -7,7 +7,7 @@ from ..aws import arns, outside_targets
 from ..aws.iam import conditions, policy_documents, resource_access, role_permissions, wildcards
 from ..aws.iam.conditions import Condition
 from ..aws.iam.policy_documents import Statement
-from ..aws.schedule_expressions import Refused, shortest_period
+from ..aws.schedule_expressions import InvalidExpression, shortest_period
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
 from ..model.rule import check_each, rule, stack_rule
@@ -70,8 +70,8 @@ def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Compl
     role = stack.target(schedule, "target.roleArn", resource_types.ROLE)
     if role is None or role.external:
         return
-    # For which schedules it may be assumed is a rule of its own.
-    yield from check_each([role], lambda schedule_role: _untrusting(schedule, schedule_role))
+    # schedule-role-trusts-its-group-alone checks the conditions.
+    yield from check_each([role], lambda schedule_role: _check_trust(schedule, schedule_role))
     target = stack.target(schedule, "target.arn", *role_permissions.SEND_ACTIONS)
     if missing := _missing(stack, role, schedule, "target.arn", target):
         name = target.name if target else schedule.text("target.arn")
@@ -93,7 +93,7 @@ def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
     retries = schedule.number("target.retryPolicy.maximumRetryAttempts", absent=AWS_RETRIES)
     try:
         period = shortest_period(expression) if expression else None
-    except Refused:
+    except InvalidExpression:
         return None
     if period is None or retries == 0 or age < period:
         return None
@@ -124,20 +124,20 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
     if not schedules:
         return
 
-    def limited(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         if not statement.allows or SERVICE not in statement.services:
             return
         start = f"The role {role.name} of the schedule {schedules[0].name} "
-        by_arn = _limits(statement, "aws:sourcearn")
+        by_arn = _restricting_conditions(statement, "aws:sourcearn")
         about = statement.identify(role)
-        findings = [finding for condition in by_arn for finding in _about_source(stack, schedules, condition)]
+        findings = [finding for condition in by_arn for finding in _check_source(stack, schedules, condition)]
         if missing := _find_missing_condition(statement, by_arn):
             findings.insert(0, missing)
-        # One statement is one complaint, of whatever is worst about it.
+        # One complaint per statement: the worst.
         for finding in sorted(findings, key=lambda finding: finding.is_advisory)[:1]:
             yield replace(finding.prefix(start), about=about)
 
-    yield from check_each(policy_documents.statements(role.value("assumeRolePolicy")), limited)
+    yield from check_each(policy_documents.statements(role.value("assumeRolePolicy")), check)
 
 
 @rule(resource_types.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/schedule-types.html")
@@ -151,7 +151,7 @@ def schedule_expression_is_accepted(schedule: Resource) -> Complaints:
         return None
     try:
         shortest_period(expression)
-    except Refused as problem:
+    except InvalidExpression as problem:
         return Finding(
             f"Scheduler rejects the schedule {schedule.name}: scheduleExpression is {expression}, and {problem}.",
             "Use, for example, rate(1 hour), cron(0 3 * * ? *) or at(2030-01-01T03:00:00).",
@@ -160,13 +160,13 @@ def schedule_expression_is_accepted(schedule: Resource) -> Complaints:
 
 
 def _missing(stack: Stack, role: Resource, schedule: Resource, path: str, to: Resource | None) -> list[str]:
-    """What the role of a schedule lacks to call what a property names, in this stack or outside it."""
+    """The actions that the role of a schedule lacks to call a property's target, in this stack or outside it."""
     if to is not None:
         return role_permissions.missing_to_send(stack, role, schedule, path, to)
     return outside_targets.missing_to_call(stack, role, schedule.text(path))
 
 
-def _untrusting(schedule: Resource, role: Resource) -> Complaints:
+def _check_trust(schedule: Resource, role: Resource) -> Complaints:
     if not role.has("assumeRolePolicy") or resource_access.trusts(role, SERVICE, None):
         return None
     return Finding(
@@ -177,8 +177,8 @@ def _untrusting(schedule: Resource, role: Resource) -> Complaints:
 
 
 def _find_missing_condition(statement: Statement, by_arn: list[Condition]) -> Finding | None:
-    """The condition on the account or on the ARN that a statement lacks; None where it has both."""
-    if not _names_account(statement):
+    """Report a missing condition on the account or the ARN."""
+    if not _restricts_account(statement):
         missing = "aws:SourceAccount" if by_arn else "aws:SourceAccount and aws:SourceArn"
         return Finding(
             f"can be assumed for schedules of other accounts: {statement.name} of its trust policy has no condition on "
@@ -196,16 +196,16 @@ def _find_missing_condition(statement: Statement, by_arn: list[Condition]) -> Fi
     )
 
 
-def _names_account(statement: Statement) -> bool:
-    """Whether a condition holds it to the schedules of an account; an unknown value is taken to."""
+def _restricts_account(statement: Statement) -> bool:
+    """Whether a condition restricts the account; an unknown value counts as one that does."""
     try:
         return conditions.names_key(statement.conditions, "aws:sourceaccount")
     except Undecided:
         return True
 
 
-def _limits(statement: Statement, key: str) -> list[Condition]:
-    """The conditions that hold a key to something in particular; an unknown value is taken to."""
+def _restricting_conditions(statement: Statement, key: str) -> list[Condition]:
+    """The conditions that restrict a key; an unknown value counts as one that does."""
 
     def has_text(condition: Condition) -> bool:
         try:
@@ -220,8 +220,8 @@ def _limits(statement: Statement, key: str) -> list[Condition]:
     ]
 
 
-def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Condition) -> Iterator[Finding]:
-    """What is wrong with the ARNs that the trust is limited to."""
+def _check_source(stack: Stack, schedules: tuple[Resource, ...], condition: Condition) -> Iterator[Finding]:
+    """Check the ARNs in a condition on the source."""
     try:
         listed = condition.values
     except Undecided:
@@ -240,20 +240,20 @@ def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Cond
                 "Set aws:SourceArn to the ARN of the schedule group.",
                 is_advisory=conditions.is_fixed_arn(arn),
             )
-    yield from check_each(schedules, lambda schedule: _of_another_group(stack, schedule, listed))
+    yield from check_each(schedules, lambda schedule: _check_group(stack, schedule, listed))
 
 
-def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Complaints:
+def _check_group(stack: Stack, schedule: Resource, listed: list[str]) -> Complaints:
     if any(_resource(arn).startswith("schedule/") for arn in listed):
         return None
     group = stack.target(schedule, "groupName", resource_types.SCHEDULE_GROUP)
     if group is not None:
-        held = any(role_permissions.covers(arn, group) for arn in listed)
+        is_covered = any(role_permissions.covers(arn, group) for arn in listed)
         name = group.name
     else:
         name = schedule.text("groupName") or DEFAULT_GROUP
-        held = any(wildcards.matches(_resource(arn).rpartition("/")[2], name) for arn in listed)
-    if held:
+        is_covered = any(wildcards.matches(_resource(arn).rpartition("/")[2], name) for arn in listed)
+    if is_covered:
         return None
     return Finding(
         f"cannot be assumed for {schedule.name}, which is in the group {name}: aws:SourceArn is {', '.join(listed)}.",
@@ -262,6 +262,6 @@ def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Co
 
 
 def _resource(arn: str) -> str:
-    """The last part of an ARN; nothing where it is none."""
+    """The resource part of an ARN; empty for any other text."""
     parts = arns.parts(arn)
     return parts[4] if parts else ""

@@ -12,10 +12,10 @@ from ..model.stack import Resource, Stack
 EVENTS = "events.amazonaws.com"
 PUBLISH = "sns:Publish"
 ALARMS, S3 = "cloudwatch.amazonaws.com", "s3.amazonaws.com"
-KEYLESS_PUBLISHERS = (EVENTS, ALARMS, S3)
-"""Services that publish as themselves and not as a role: the key's policy has to name them."""
+SERVICE_PUBLISHERS = (EVENTS, ALARMS, S3)
+"""Services that publish as service principals, not with a role, and so must be in the key's policy."""
 SOURCE_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount"})
-"""Conditions that EventBridge does not meet where it uses the key of a topic."""
+"""Condition keys that EventBridge does not send when it uses the key of a topic."""
 _GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
 _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"
 
@@ -39,7 +39,7 @@ def topic_publishers_are_limited(
     for statement in policy_documents.public_statements(statements, PUBLISH):
         yield Finding(
             f"The policy of {holder.name} lets anyone publish: {statement.name} allows "
-            f"{statement.written_actions} to Principal * with no condition that limits "
+            f"{statement.actions_text} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
             about=statement.identify(holder),
@@ -63,18 +63,18 @@ def topic_policy_is_not_open(holder: Resource) -> Complaints:
     statements = policy_documents.statements(holder.value("policy"))
     publishing = {statement_.index for statement_ in policy_documents.public_statements(statements, PUBLISH)}
 
-    def judge(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         if statement.index in publishing:
             return None
         return Finding(
             f"The policy of {holder.name} makes the topic public: {statement.name} allows "
-            f"{statement.written_actions} to Principal * with no condition that limits "
+            f"{statement.actions_text} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceAccount, aws:PrincipalOrgID or, to subscribe, sns:Endpoint.",
             about=statement.identify(holder),
         )
 
-    yield from check_each(policy_documents.public_statements(statements), judge)
+    yield from check_each(policy_documents.public_statements(statements), check)
 
 
 @rule(
@@ -122,7 +122,7 @@ def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
     if key is None and not encryption.is_aws_managed(topic):
         return
     key_policy = None if key is None else encryption.key_policy(stack, key)
-    for service, publisher in encryption.find_senders(stack, topic, PUBLISH, KEYLESS_PUBLISHERS, _PUBLISHING).items():
+    for service, publisher in encryption.find_senders(stack, topic, PUBLISH, SERVICE_PUBLISHERS, _PUBLISHING).items():
         if key is None:
             yield Finding(
                 f"The topic {topic.name} cannot receive messages from {service} ({publisher}): kmsMasterKeyId is "
@@ -161,9 +161,9 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
         for alarm in stack.referring(topic, path, type_).certain
     }
     for alarm in alarms.values():
-        asked = resource_access.request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
+        asked = resource_access.make_request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
         why = resource_access.denial_reason(stack, topic, asked)
-        if why and not _is_open_to_its_account(stack, topic):
+        if why and not _allows_own_account(stack, topic):
             yield Finding(
                 f"The alarm {alarm.name} cannot publish to the topic {topic.name}: {why}.",
                 f"Allow sns:Publish to {ALARMS} in the topic policy, with a condition on aws:SourceArn that matches "
@@ -175,8 +175,8 @@ def _is_for_events(statement: Statement) -> bool:
     return statement.allows and EVENTS in statement.services and statement.covers(PUBLISH)
 
 
-def _is_open_to_its_account(stack: Stack, topic: Resource) -> bool:
-    """Whether a statement is like that of the policy that AWS gives a topic, which alarms of its account pass."""
+def _allows_own_account(stack: Stack, topic: Resource) -> bool:
+    """Whether a statement is like that of the default policy, which allows alarms of the same account."""
     return any(
         statement.allows
         and statement.is_public()
@@ -195,11 +195,11 @@ _PUBLISHING = (
     ),
     (S3, "topics.topicArn", resource_types.BUCKET_NOTIFICATION),
 )
-"""A service that publishes, and where what makes it publish names the topic."""
+"""Publishing services, each with the property and type of the resource that refers to the topic."""
 
 
 def _missing(statements: list[Statement], service: str) -> list[str]:
-    """What the policy of a key does not let a service do for a topic."""
+    """The actions for a topic that the policy of a key does not allow to a service."""
     if service == EVENTS:
         statements = [statement for statement in statements if not statement.condition_keys() & SOURCE_KEYS]
     return encryption.missing_key_actions(statements, service)

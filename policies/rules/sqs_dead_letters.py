@@ -12,16 +12,15 @@ from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided, any_of
 
-_VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
-_QUERIED = "metricQueries.metric.dimensions.QueueName"
+_METRIC = "ApproximateNumberOfMessagesVisible"
+_QUERY_PATH = "metricQueries.metric.dimensions.QueueName"
 _NATIVE_ALARM = "aws-native:cloudwatch:Alarm"
-_SILENCING = (
+_UNSUPPORTED_ALARMS = (
     ("metricQueries.expression", resource_types.METRIC_ALARM),
     ("dimensions.value", _NATIVE_ALARM),
     ("metrics.metricStat.metric.dimensions.value", _NATIVE_ALARM),
 )
-"""Where an alarm may name a queue that no rule can judge: in a query whose text is not known yet, or as an alarm of
-Pulumi's other provider."""
+"""Alarms that may refer to a queue and cannot be evaluated: with an unknown expression, or of aws-native."""
 
 _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
 
@@ -42,7 +41,7 @@ def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
         not _readable(holder, "redrivePolicy") or holder.has("redrivePolicy.deadLetterTargetArn")
     ):
         return None
-    # One that nothing names is a mistake of another kind.
+    # dead-letter-queue-is-used reports an unused one.
     if dead_letters.is_dead_letter_queue(stack, queue) or dead_letters.is_named_dead_letter_queue(queue):
         return None
     state = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
@@ -97,8 +96,8 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
     if queue is None:
         return
 
-    def judge(check: Callable[[], Finding | None]) -> Complaints:
-        obstacle = check()
+    def check(part: Callable[[], Finding | None]) -> Complaints:
+        obstacle = part()
         where = "" if holder is queue else f" by {holder.name}"
         return obstacle and obstacle.prefix(
             f"Failed messages of the queue {queue.name} cannot be moved to a dead-letter queue{where}: "
@@ -106,11 +105,11 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
 
     yield from check_each(
         (
-            lambda: _of_another_kind(queue, target, arn),
-            lambda: _elsewhere(resource_access.known_arn(queue), arn),
-            lambda: _find_redrive_denial(stack, queue, target) if target else None,
+            lambda: _check_type(queue, target, arn),
+            lambda: _check_location(resource_access.known_arn(queue), arn),
+            lambda: _check_redrive_allow_policy(stack, queue, target) if target else None,
         ),
-        judge,
+        check,
     )
 
 
@@ -127,9 +126,9 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
     """
     kept = queue.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
 
-    def outlived(source: Resource) -> Complaints:
+    def check(source: Resource) -> Complaints:
         before = source.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
-        # In a FIFO queue the clock starts anew when a message becomes a dead letter.
+        # A FIFO queue resets the age when a message becomes a dead letter.
         if kept > before or source.flag("fifoQueue", absent=False):
             return None
         advice = f"messageRetentionSeconds of {queue.name} to more than that, for example to 1209600"
@@ -142,7 +141,7 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
             f"Set {advice}.",
         )
 
-    yield from check_each(dict.fromkeys(dead_letters.source_queues(stack, queue)), outlived)
+    yield from check_each(dict.fromkeys(dead_letters.source_queues(stack, queue)), check)
 
 
 @stack_rule(
@@ -156,15 +155,15 @@ def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
 
     Add an alarm on ApproximateNumberOfMessagesVisible of AWS/SQS with the queue's name as QueueName and threshold 1.
     """
-    if not dead_letters.is_dead_letter_queue(stack, queue) or stack.memoize(_is_counted_by_query):
+    if not dead_letters.is_dead_letter_queue(stack, queue) or stack.memoize(_has_insights_query):
         return None
     if any(
         referring.certain or referring.undecided
-        for referring in (stack.referring(queue, *where) for where in _SILENCING)
+        for referring in (stack.referring(queue, *where) for where in _UNSUPPORTED_ALARMS)
     ):
         return None
     watchers = [
-        stack.referring(queue, path, resource_types.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)
+        stack.referring(queue, path, resource_types.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERY_PATH)
     ]
     alarms = dict.fromkeys(alarm for referring in watchers for alarm in referring.certain)
     if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(
@@ -172,9 +171,9 @@ def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
     ):
         return None
     return Finding(
-        f"No alarm reports messages in the dead-letter queue {queue.name}: none watches {_VISIBLE_MESSAGES} of AWS/SQS "
+        f"No alarm reports messages in the dead-letter queue {queue.name}: none watches {_METRIC} of AWS/SQS "
         "with this queue as QueueName.",
-        f"Add an alarm on {_VISIBLE_MESSAGES} of {queue.name} with the threshold 1.",
+        f"Add an alarm on {_METRIC} of {queue.name} with the threshold 1.",
     )
 
 
@@ -185,13 +184,13 @@ def _text(holder: Resource, path: str) -> str | None:
         return None
 
 
-def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) -> Finding | None:
-    """Why what is named as a dead-letter queue is none, or not FIFO or standard as its source is."""
+def _check_type(queue: Resource, target: Resource | None, arn: str | None) -> Finding | None:
+    """Check that a dead-letter queue is a queue, and FIFO or standard like its source."""
     if target is None and arn is None:
         return None
     parts = arns.parts(arn or "")
     if parts and parts[1] != "sqs":
-        return Finding(f"{arn} is no queue.", "Set deadLetterTargetArn to the ARN of a queue.")
+        return Finding(f"{arn} is not a queue.", "Set deadLetterTargetArn to the ARN of a queue.")
     fifo = delivery.is_fifo(target) if target is not None else str(arn).endswith(".fifo")
     if fifo == delivery.is_fifo(queue):
         return None
@@ -203,8 +202,8 @@ def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) 
     )
 
 
-def _elsewhere(source: str | None, target: str | None) -> Finding | None:
-    """Why a dead-letter queue is in another Region or account than its source."""
+def _check_location(source: str | None, target: str | None) -> Finding | None:
+    """Check that a dead-letter queue is in the Region and account of its source."""
     here, there = arns.parts(source or ""), arns.parts(target or "")
     if here is None or there is None or here[2:4] == there[2:4]:
         return None
@@ -214,8 +213,8 @@ def _elsewhere(source: str | None, target: str | None) -> Finding | None:
     )
 
 
-def _find_redrive_denial(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
-    """Why the redrive allow policy of a dead-letter queue does not admit this queue."""
+def _check_redrive_allow_policy(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
+    """Check that the redrive allow policy of a dead-letter queue allows this queue."""
     holder = target
     if not target.has("redriveAllowPolicy"):
         others = stack.referring(target, "queueUrl", resource_types.REDRIVE_ALLOW_POLICY)
@@ -247,27 +246,27 @@ def _readable(resource: Resource, path: str) -> bool:
 
 
 def _watches_messages(alarm: Resource, queue: Resource) -> bool:
-    """Whether the alarm watches the messages of this queue, by its one metric or by one of its queries."""
+    """Whether an alarm watches the visible messages of this queue, by its metric or a query."""
     if alarm.has("metricName"):
-        is_count = alarm.text("metricName") == _VISIBLE_MESSAGES and alarm.text("namespace") == "AWS/SQS"
-        # The ARN and the URL refer to the queue as well, but CloudWatch knows it by its name alone.
+        is_count = alarm.text("metricName") == _METRIC and alarm.text("namespace") == "AWS/SQS"
+        # The ARN and the URL refer to the queue too, but the dimension must be its name.
         return is_count and alarm.text("dimensions.QueueName") == queue.text("name")
-    return any_of(alarm.items("metricQueries"), lambda query: _asks_for_messages(query, queue))
+    return any_of(alarm.items("metricQueries"), lambda query: _queries_messages(query, queue))
 
 
-def _asks_for_messages(query: Any, queue: Resource) -> bool:
+def _queries_messages(query: Any, queue: Resource) -> bool:
     metric = values.get_path(query, "metric")
-    if metric is None or values.text(values.get_path(metric, "metricName")) != _VISIBLE_MESSAGES:
+    if metric is None or values.text(values.get_path(metric, "metricName")) != _METRIC:
         return False
     is_sqs = values.text(values.get_path(metric, "namespace")) == "AWS/SQS"
     return is_sqs and values.text(values.get_path(metric, "dimensions.QueueName")) == queue.text("name")
 
 
-def _is_counted_by_query(stack: Stack) -> bool:
-    """Whether an alarm selects queues by a query of Metrics Insights: which ones those are only CloudWatch can say."""
+def _has_insights_query(stack: Stack) -> bool:
+    """Whether an alarm selects queues by a Metrics Insights query, which cannot be evaluated here."""
     expressions = (
         text
         for alarm in stack.of_type(resource_types.METRIC_ALARM)
         for text in values.get_all(alarm.props, "metricQueries.expression")
     )
-    return any(isinstance(text, str) and _VISIBLE_MESSAGES in text for text in expressions)
+    return any(isinstance(text, str) and _METRIC in text for text in expressions)

@@ -69,7 +69,7 @@ def test_a_file_comes_from_standard_input(monkeypatch, capsys):
         (b"", "The file is empty."),
         (WHOLE[: len(WHOLE) // 2], "breaks off"),
         (b"Previewing update (dev):", "is not JSON at line 1"),
-        (b"\xff\xfe\xfd\x00\x81", "is no text"),
+        (b"\xff\xfe\xfd\x00\x81", "is not text"),
         (b"[" * 200_000, "nested too deeply"),
         ([], "It holds a list."),
         ("text", "It holds a text."),
@@ -86,9 +86,9 @@ def test_a_file_comes_from_standard_input(monkeypatch, capsys):
         ({"steps": [{"run": "make"}], "name": "build"}, "It holds steps, name"),
         ({"steps": [{"run": "make"}]}, "One of its steps has no op"),
         ({"valid": False, "diagnostics": []}, "It holds valid, diagnostics"),
-        ({"version": 3, "deployment": {"resources": {"a": 1}}}, "no list of objects"),
+        ({"version": 3, "deployment": {"resources": {"a": 1}}}, "not a list of objects"),
         ({"version": 3, "deployment": {"resources": [{"urn": "orders"}]}}, "no URN or no type"),
-        ({"version": 3, "deployment": {"resources": [{"urn": "a::b::c::d", "type": "t", "inputs": "x"}]}}, "no map"),
+        ({"version": 3, "deployment": {"resources": [{"urn": "a::b::c::d", "type": "t", "inputs": "x"}]}}, "not a map"),
     ],
 )
 def test_a_file_that_is_no_export_is_refused_in_a_sentence(checked, content, sentence):

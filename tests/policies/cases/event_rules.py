@@ -120,7 +120,7 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
 """Patterns that EventBridge takes and that never match."""
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "text": ("{'source': ['aws.ec2']}", "it is no JSON"),
+    "text": ("{'source': ['aws.ec2']}", "it is not JSON"),
     "a list": ([of(SERVICE_EVENT)], "it is no JSON object"),
     "empty": ({}, "it is empty"),
     "a value without a list": ({"source": "aws.secretsmanager"}, 'source is "aws.secretsmanager"'),

@@ -149,7 +149,7 @@ CASES = [
         "variant",
         "a topic",
         program(paid, to(news.arn, deadLetterConfig={"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
-        {"send": "is no queue"},
+        {"send": "is not a queue"},
     ),
     Case(REACHED, "compliant", "for this rule", program(paid, dead, falls_to(dead), admits(dead, paid.arn))),
     Case(

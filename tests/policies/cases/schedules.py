@@ -164,7 +164,9 @@ CASES = [
         ),
         {"nightly": "FIFO"},
     ),
-    Case(REACHES, "variant", "a topic", program(at(dead_letters="arn:aws:sns:eu-west-1:1:t")), {"nightly": "no queue"}),
+    Case(
+        REACHES, "variant", "a topic", program(at(dead_letters="arn:aws:sns:eu-west-1:1:t")), {"nightly": "not a queue"}
+    ),
     Case(
         REACHES,
         "variant",

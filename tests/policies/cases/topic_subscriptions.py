@@ -116,7 +116,7 @@ CASES = [
         "variant",
         "another topic",
         program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
-        {"hook": "is no queue"},
+        {"hook": "is not a queue"},
     ),
     Case(REACHED, "compliant", "for this topic", program(news, dead, subscribed(), admits(sends(news.arn)))),
     Case(REACHED, "unknown", "the queue", program(news, dead, subscribed(redrivePolicy=UNKNOWN))),

@@ -97,7 +97,7 @@ def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
 def test_a_pattern_that_meets_everything_exempts_nothing(pattern):
     report = judged(queue("orders"), entries=[ENTRY | {"resource": pattern}])
     assert policies_of(report) == [NAME, KEEPS]
-    assert "meets every resource that this policy judges" in next(iter(report.complaints)).message
+    assert "matches every resource that this policy checks" in next(iter(report.complaints)).message
 
 
 @pytest.mark.parametrize(

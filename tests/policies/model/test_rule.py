@@ -81,5 +81,5 @@ def test_a_name_is_taken_once(registry):
 
     assert declare(size_is_right).name == "size-is-right"
     assert list(registry) == ["size-is-right"]
-    with pytest.raises(ValueError, match="must be its own"):
+    with pytest.raises(ValueError, match="must be unique"):
         declare(size_is_right)

