@@ -5,6 +5,7 @@ The examples are cases of the tests, so what the page says of them holds.
 
 import importlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,16 @@ def page() -> str:
         subjects.setdefault(rule.subject, []).append(rule)
     parts = [HEAD.read_text().rstrip(), "## Rules", _overview(subjects)]
     for subject, rules in subjects.items():
-        parts.append(f"## {subject.replace('_', ' ').capitalize()}")
+        parts.append(f"## {_heading(subject, rules[0])}")
         parts += ["\n\n".join(_rule(rule, cases)) for rule in rules]
     return "\n\n".join(parts) + "\n"
+
+
+def _heading(subject: str, rule: Rule) -> str:
+    """What the docstring of the rules' module begins with; the subject where the rule is in no such module."""
+    module = sys.modules[rule.function.__module__]
+    start, colon, _ = (module.__doc__ or "").partition(":")
+    return start if colon and module.__name__.startswith("policies.rules.") else subject.capitalize()
 
 
 def _overview(subjects: Mapping[str, list[Rule]]) -> str:
@@ -44,14 +52,16 @@ def _overview(subjects: Mapping[str, list[Rule]]) -> str:
 def _rule(rule: Rule, cases: list[Case]) -> Iterator[str]:
     yield f"### {rule.name}"
     yield f"{rule.description} {rule.fix}"
-    remedy = " It has a remedy: the level `remediate` changes what is created." if rule.remedy else ""
-    yield f"By default {rule.enforcement}; severity {rule.severity}; [the page that says so]({rule.link}).{remedy}"
+    remediation = (
+        " It has a remediation: with the level `remediate`, the engine changes the inputs." if rule.remediation else ""
+    )
+    yield f"By default {rule.enforcement}; severity {rule.severity}; [AWS documentation]({rule.link}).{remediation}"
     if rule.parameters:
         lines = ["| parameter | default | what it sets |", "|---|---|---|"]
         for name, schema in rule.parameters.items():
             lines.append(f"| `{name}` | `{json.dumps(schema['default'])}` | {schema.get('description', '')} |")
         yield "\n".join(lines)
-    for heading, kind in (("Fails", "plain"), ("Passes", "compliant")):
+    for heading, kind in (("Fails", "typical"), ("Passes", "compliant")):
         example = next((one for one in cases if (one.rule, one.kind) == (rule.name, kind)), None)
         if example:
             yield f"{heading}, {example.what}:"

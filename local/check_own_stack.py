@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator
 
 from policies.model.evaluation import Report, check
-from policies.model.stack import Resource, asked_for
-from policies.model.values import plain
+from policies.model.stack import Resource, effective_inputs
+from policies.model.values import to_plain
 from policies.reports import overview
 
 from .deploy.stacks import ROOT
@@ -20,15 +20,14 @@ def environments() -> list[str]:
 def resources(recording: Recording) -> Iterator[Resource]:
     """What the program asked for, as the rules read it."""
     for one in recording.resources:
-        made_of = {key: tuple(sorted(urns)) for key, urns in one.property_dependencies.items()}
+        derived_from = {key: tuple(sorted(urns)) for key, urns in one.property_dependencies.items()}
         outputs = {"id": one.id, **one.outputs} if one.custom else {}
         yield Resource(
             type=one.type,
             name=one.name,
             urn=one.urn,
-            props=asked_for(plain(one.inputs), plain(outputs), made_of),
-            property_dependencies=made_of,
-            dependencies=tuple(sorted(one.depends_on)),
+            props=effective_inputs(to_plain(one.inputs), to_plain(outputs), derived_from),
+            property_dependencies=derived_from,
             parent=one.parent,
         )
 

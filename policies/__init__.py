@@ -1,1 +1,1 @@
-"""What is allowed: rules that any Pulumi program for AWS can be held to, by the engine or on a file."""
+"""The policy pack: rules for any Pulumi program on AWS, run by the engine or on a file."""

@@ -1,11 +1,11 @@
-"""Checks a file against the rules, without credentials and without the engine.
+"""Checks a stack in a file against the rules, without credentials and without the engine.
 
-    python -m policies.check FILE [--format text|json|sarif|junit] [--config FILE] [--fail-on-unjudged]
+    python -m policies.check FILE [--format text|json|sarif] [--config FILE] [--fail-on-unjudged]
 
-FILE is the output of `pulumi stack export` or of `pulumi preview --json`, also streamed, the events of an update, or
-the file of a file backend; `-` reads it from standard input. Ends with 0 when nothing mandatory was found, 1 when
-something was, 2 when the file or the configuration is wrong, or is of a preview that failed. With --fail-on-unjudged
-resources that no rule judges are mandatory complaints, and so are those that the file leaves out.
+FILE is the output of `pulumi stack export` or `pulumi preview --json` (also streamed), the events of an update, or a
+state file of a file backend; `-` reads standard input. Exits with 0 without mandatory complaints, with 1 if there are
+any, and with 2 if the file or the configuration is invalid, or the preview failed. With --fail-on-unjudged, resources
+without rules and resources that the file leaves out count as mandatory complaints.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-FINE, COMPLAINED, WRONG = 0, 1, 2
+PASSED, FAILED, INVALID = 0, 1, 2
 
 try:
     from .inputs import state_files
     from .inputs.state_files import Contents, NotAnExport
     from .model import unjudged
     from .model.configuration import InvalidConfiguration
-    from .model.evaluation import Report, refuse
+    from .model.evaluation import Report, failed_report
     from .model.evaluation import check as evaluate
     from .reports.formats import FORMATS, escape_unprintable
 except ModuleNotFoundError as missing:
@@ -36,38 +36,38 @@ except ModuleNotFoundError as missing:
         f"The policy pack needs the Python package {missing.name}, which is not installed: run `{sys.executable} -m "
         f"pip install -r {Path(__file__).resolve().with_name('requirements.txt')}`.\n"
     )
-    sys.exit(WRONG)
+    sys.exit(INVALID)
 
 
-class _Wrong(Exception):
-    """What was given cannot be checked; the message says why."""
+class _InputError(Exception):
+    """The input cannot be checked; the message says why."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check, write the report to standard output, and answer the exit code."""
-    given = _parser().parse_args(arguments)
-    checked = "stdin" if given.file == "-" else given.file
+    """Check the file, write the report to standard output, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    checked = "stdin" if options.file == "-" else options.file
     try:
-        contents = state_files.read(_bytes(given.file))
-        report = _judge(contents, _configuration(given.config), given.fail_on_unjudged)
-    except (_Wrong, NotAnExport, InvalidConfiguration) as problem:
-        about = given.config if isinstance(problem, InvalidConfiguration) else checked
-        sentence = str(problem) if isinstance(problem, _Wrong) else f"{about}: {problem}"
-        _tell(sentence)
-        if given.format != "text":
-            _write(FORMATS[given.format](refuse(sentence), checked))
-        return WRONG
+        contents = state_files.read(_read_bytes(options.file))
+        report = _evaluate(contents, _read_configuration(options.config), options.fail_on_unjudged)
+    except (_InputError, NotAnExport, InvalidConfiguration) as error:
+        source = options.config if isinstance(error, InvalidConfiguration) else checked
+        sentence = str(error) if isinstance(error, _InputError) else f"{source}: {error}"
+        _write_error(sentence)
+        if options.format != "text":
+            _write(FORMATS[options.format](failed_report(sentence), checked))
+        return INVALID
     for note in (report.failure, *report.notes):
         if note:
-            _tell(f"{checked}: {note}")
-    _write(FORMATS[given.format](report, checked))
-    if report.mandatory or (given.fail_on_unjudged and (contents.missing or contents.pending)):
-        return COMPLAINED
-    # What failed has not been seen whole, so that it cannot be fine.
-    return WRONG if report.failure else FINE
+            _write_error(f"{checked}: {note}")
+    _write(FORMATS[options.format](report, checked))
+    if report.mandatory or (options.fail_on_unjudged and (contents.missing or contents.pending)):
+        return FAILED
+    # After a failure the stack is not known completely.
+    return INVALID if report.failure else PASSED
 
 
-def _judge(contents: Contents, config: Any, fail_on_unjudged: bool) -> Report:
+def _evaluate(contents: Contents, config: Any, fail_on_unjudged: bool) -> Report:
     if fail_on_unjudged and isinstance(config, dict):
         config = {**config, unjudged.NAME: "mandatory"}
     is_whole = not (contents.failure or contents.missing)
@@ -85,7 +85,7 @@ def _describe_failure(contents: Contents) -> str | None:
 
 
 def _list_notes(contents: Contents) -> Iterator[str]:
-    """What the file does not tell."""
+    """List what is missing from the file."""
     if contents.missing:
         yield (
             f"{contents.missing} unchanged resources are not in this preview, so {_SINGLE}: create it with "
@@ -98,29 +98,29 @@ def _list_notes(contents: Contents) -> Iterator[str]:
         )
 
 
-def _configuration(file: str | None) -> dict[str, Any]:
+def _read_configuration(file: str | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
         # An empty file configures nothing, as in CrossGuard.
-        return json.loads(_bytes(file).strip() or b"{}")
+        return json.loads(_read_bytes(file).strip() or b"{}")
     except (ValueError, RecursionError) as problem:
-        raise _Wrong(f"{file}: The configuration is not JSON: {problem}.") from problem
+        raise _InputError(f"{file}: The configuration is not JSON: {problem}.") from problem
 
 
-def _bytes(file: str) -> bytes:
+def _read_bytes(file: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as problem:
-        raise _Wrong(f"{file}: The file cannot be read: {problem.strerror}.") from problem
+        raise _InputError(f"{file}: The file cannot be read: {problem.strerror}.") from problem
 
 
-def _tell(sentence: str) -> None:
+def _write_error(sentence: str) -> None:
     sys.stderr.write(f"{escape_unprintable(sentence)}\n")
 
 
 def _write(report: str) -> None:
-    """Write it out, whatever the terminal can show, and also to a reader that leaves early."""
+    """Write the report, also to a terminal with a limited encoding and to a reader that closes the pipe."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -132,7 +132,7 @@ def _write(report: str) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """End with the sentence on standard error, without the control characters of an argument."""
+        """Exit with the message on standard error, with control characters escaped."""
         super().error(escape_unprintable(message))
 
 
@@ -144,12 +144,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=FORMATS, default="text", help="report format (default: text)")
     parser.add_argument("--config", metavar="FILE", help="the pack's configuration, in CrossGuard's format")
     parser.add_argument(
-        "--fail-on-unjudged", action="store_true", help="end with 1 where resources of other providers were not judged"
+        "--fail-on-unjudged",
+        action="store_true",
+        help="exit with 1 if there are resources of other providers, for which there are no rules",
     )
     return parser
 
 
 if __name__ == "__main__":
-    # The process ends with its report: there is nothing to collect before.
+    # The process is too short for garbage collection to pay off.
     gc.disable()
     sys.exit(main())

@@ -1,1 +1,1 @@
-"""What is known of AWS's services, as AWS documents it."""
+"""Facts about AWS services, from AWS's documentation."""

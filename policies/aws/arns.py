@@ -1,4 +1,4 @@
-"""Takes names apart: what an ARN or a queue's URL says about the resource it stands for."""
+"""Parses ARNs, queue URLs and function names."""
 
 import re
 
@@ -9,18 +9,18 @@ _SERVICES = {
     "msk/": "kafka",
     "sfn/": "states",
 }
-"""Where the service in a Pulumi type is not the one in an ARN: by what the type begins with."""
+"""The service in ARNs by the prefix of a Pulumi type, where the type's own service has another name."""
 _FUNCTION = re.compile(r"(arn:[^:]+:lambda:[^:]*:[^:]*:function:|\d{12}:function:)?([\w-]+)(?::(\$LATEST|[\w-]+))?")
 
 
 def service_of(resource_type: str) -> str:
-    """The service part of the ARNs that resources of this type have."""
+    """The service in the ARNs of this resource type."""
     name = resource_type.removeprefix("aws:")
     return next((service for start, service in _SERVICES.items() if name.startswith(start)), name.partition("/")[0])
 
 
 def parts(arn: str) -> tuple[str, str, str, str, str] | None:
-    """Partition, service, Region, account and resource of an ARN; None for what is none."""
+    """Split an ARN into partition, service, Region, account and resource; None for any other text."""
     if not arn.startswith("arn:") or arn.count(":") < 5:
         return None
     _, partition, service, region, account, resource = arn.split(":", 5)
@@ -28,22 +28,22 @@ def parts(arn: str) -> tuple[str, str, str, str, str] | None:
 
 
 def function(value: str) -> tuple[str, str | None] | None:
-    """What a function is called by here, its ARN or its name, and the version or alias that is meant.
+    """Split the reference to a function into its ARN or name, and the version or alias.
 
-    Lambda takes `name`, `account:function:name` and the ARN, each with `:qualifier` behind it
+    Lambda accepts `name`, `account:function:name` and the ARN, each with an optional `:qualifier`
     (https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html).
     """
-    found = _FUNCTION.fullmatch(value)
-    if found is None:
+    match = _FUNCTION.fullmatch(value)
+    if match is None:
         return None
-    start, name, qualifier = found.groups()
+    start, name, qualifier = match.groups()
     return (start if start and start.startswith("arn:") else "") + name, None if qualifier == "$LATEST" else qualifier
 
 
 def name_in(value: str) -> str | None:
-    """The name that an ARN or a queue's URL ends with."""
-    if found := parts(value):
-        resource = found[4]
+    """The name at the end of an ARN or a queue URL."""
+    if arn := parts(value):
+        resource = arn[4]
         return resource.split(":")[1] if resource.startswith("function:") else re.split("[:/]", resource)[-1]
     if re.match(r"https?://", value):
         return value.rstrip("/").rpartition("/")[2]
@@ -51,6 +51,6 @@ def name_in(value: str) -> str | None:
 
 
 def may_name(value: str, resource_type: str) -> bool:
-    """Whether an ARN or a queue's URL can stand for a resource of this type at all."""
-    found = parts(value)
-    return service_of(resource_type) == (found[1] if found else "sqs")
+    """Whether an ARN or a queue URL can identify a resource of this type."""
+    arn = parts(value)
+    return service_of(resource_type) == (arn[1] if arn else "sqs")

@@ -1,4 +1,4 @@
-"""Tells a credential from what merely names one: by the name of a variable, and by the shape of its value."""
+"""Detects credentials by the name of a variable and by the form of its value."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ _PREFIXED = (
     # A JSON Web Token that is signed (RFC 7519), and OpenAI's, Anthropic's and Hugging Face's keys.
     r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}|sk-(?:proj|ant|svcacct)-[\w-]{20,}|hf_[A-Za-z0-9]{30,}",
 )
-_SHAPES = {
+_KINDS = {
     "an AWS access key": re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
     "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
     "a URL with a password": re.compile(
@@ -65,14 +65,14 @@ _ENDINGS = (
     ("license", "key"),
     ("access", "key", "id"),
 )
-"""The last words of a name that stands for a credential itself: API_KEY, and not SECRET_ARN."""
+"""The last words of the name of a credential: API_KEY, but not SECRET_ARN."""
 _JOINED = re.compile(
     r"password|passwd|(?:access|api|private|secret|signing)key"
     r"|(?:access|api|app|auth|bearer|client|consumer|refresh|session)(?:secret|token)"
 )
-"""The same at the end of one word, such as PGPASSWORD or `clientsecret`; not PASSWORD_LENGTH."""
+"""The same at the end of a single word, such as PGPASSWORD or `clientsecret`; not PASSWORD_LENGTH."""
 _QUALIFIERS = frozenset({"value", "plaintext", "base64", "b64", "dev", "test", "staging", "prod", "production", "live"})
-"""Last words that leave it a credential: DB_PASSWORD_PROD."""
+"""Last words that are ignored: DB_PASSWORD_PROD is a credential."""
 _KEYS_OF_KMS = (("signing", "key"), ("encryption", "key"), ("master", "key"))
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _REFERENCE = re.compile(
@@ -80,7 +80,7 @@ _REFERENCE = re.compile(
     r"|[a-z][a-z0-9_.-]*(?:/[a-z0-9_.-]+)+|[A-Za-z_.-]+(?:/[A-Za-z_.-]+)+|[\w.-]+\.(?:json|key|p12|pem|pfx|txt)",
     re.DOTALL,
 )
-"""Says where a credential lies: an ARN, a path, the name of a secret or a parameter, a file."""
+"""A reference to a credential: an ARN, a path, the name of a secret or parameter, a file."""
 _PLACEHOLDER = re.compile(
     r"[$#]\{.*\}|\$\(.*\)|(?-i:\$[A-Z_][A-Z0-9_]*)|<.*>|\[[\w -]*\]|\{\{.*\}\}|\{\w+\}|%\w+%|%[sdv]|%\(\w+\)s"
     r"|@@?\w+@@?|__\w+__|[*.x_-]+|0+"
@@ -89,43 +89,43 @@ _PLACEHOLDER = re.compile(
     r"|(?:your|my[ _-]own|some)[ _-].*|.*[ _-](?:here|placeholder)|not[ _-]?(?:set|used|needed)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Stands for a credential that comes from elsewhere, or that is still to be written."""
+"""A placeholder for a credential."""
 _BLANKED = re.compile(r"x{8,}|\*{4,}|\.{4,}", re.IGNORECASE)
-"""A part of a credential that somebody has made unreadable, as manuals do."""
-_PLAIN = re.compile(
+"""A redacted part of a credential, as in manuals."""
+_CONSTANT = re.compile(
     r"true|false|yes|no|on|off|none|null|nil|undefined|empty|n/?a|enabled|disabled|required|optional|authorization|bearer",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z]+\d{0,3}(?:[._:-](?:[A-Za-z]+\d{0,3}|\d{1,3}))+|[A-Z]+(?:_[A-Z0-9]+)+")
-"""Words, as the names of secrets are made of: `orders-db-credentials`."""
+"""Words in the style of a secret's name: `orders-db-credentials`."""
 _NAME_OF_A_PASSWORD = re.compile(
     r"[a-z0-9]+(?:[._-][a-z0-9]+)+[._-](?:password|passwd|pass|pwd|secret|credentials?|token|key|parameter)"
 )
 _KEY_ID = re.compile(r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _LEAST_LENGTH = 6
-"""A token or a secret that is shorter is a word of something else; a password may be as short as people make it."""
+"""A shorter value is no token or secret; a password may be shorter."""
 _LONGEST = 8192
-"""Characters that are looked at: Lambda takes 4 KB of variables
+"""Characters that are read: Lambda allows 4 KB of variables
 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{60,}={0,2}\s*")
 
 
-def shape(value: str) -> str | None:
-    """What this value is, where its shape gives it away as a credential."""
+def find_kind(value: str) -> str | None:
+    """The kind of credential that a value is by its form; None for any other value."""
     text = value[:_LONGEST]
     texts = [text, decoded] if (decoded := _decode_base64(text)) else [text]
-    return next((what for what, pattern in _SHAPES.items() if any(_has_shape(pattern, text) for text in texts)), None)
+    return next((what for what, pattern in _KINDS.items() if any(_has_kind(pattern, text) for text in texts)), None)
 
 
-def _has_shape(pattern: re.Pattern[str], text: str) -> bool:
+def _has_kind(pattern: re.Pattern[str], text: str) -> bool:
     return any(
-        not _BLANKED.search(found[0]) and not any(map(_PLACEHOLDER.fullmatch, filter(None, found.groups())))
-        for found in pattern.finditer(text)
+        not _BLANKED.search(match[0]) and not any(map(_PLACEHOLDER.fullmatch, filter(None, match.groups())))
+        for match in pattern.finditer(text)
     )
 
 
 def _decode_base64(text: str) -> str | None:
-    """What is written in base64, as private keys in variables often are."""
+    """Decode base64, in which private keys are often stored."""
     if not _BASE64.fullmatch(text):
         return None
     try:
@@ -134,20 +134,19 @@ def _decode_base64(text: str) -> str | None:
         return None
 
 
-def is_named_so(name: str) -> bool:
-    """Whether a variable of this name holds a credential, and not where one lies or what is true of it."""
+def is_credential_name(name: str) -> bool:
+    """Whether the name is that of a credential, and not of a reference to one or of an attribute."""
     words = _split(name)
     return _ends_with(words, _ENDINGS) or any(_ends_with_joined_words(word) for word in words[-1:])
 
 
-def may_be_one(name: str, value: str) -> bool:
-    """Whether this can be the credential that the variable's name speaks of.
+def may_be_credential(name: str, value: str) -> bool:
+    """Whether the value of a variable with a credential's name can be the credential itself.
 
-    It can be none where it says where one lies, where one is still to be put, or yes or no; where it is the name of a
-    secret, of a key of KMS or of a header; nor where it is nothing.
+    A reference, a placeholder, a constant, an empty text, and the name of a secret, a KMS key or a header cannot.
     """
     text, words = value[:_LONGEST].strip(), _split(name)
-    if not text or _REFERENCE.fullmatch(text) or _PLAIN.fullmatch(text) or _PLACEHOLDER.fullmatch(text):
+    if not text or _REFERENCE.fullmatch(text) or _CONSTANT.fullmatch(text) or _PLACEHOLDER.fullmatch(text):
         return False
     if _ends_with(words, _PASSWORD_ENDINGS) or any(word.endswith(("password", "passwd")) for word in words[-1:]):
         return not _NAME_OF_A_PASSWORD.fullmatch(text)
@@ -157,8 +156,8 @@ def may_be_one(name: str, value: str) -> bool:
 
 
 def _split(name: str) -> list[str]:
-    """The words of a name in small letters, without what numbers or qualifies it at its end."""
-    words = [found.lower() for found in _WORD.findall(name)]
+    """The words of a name in lower case, without numbers and qualifiers at its end."""
+    words = [word.lower() for word in _WORD.findall(name)]
     while len(words) > 1 and (words[-1].isdigit() or words[-1] in _QUALIFIERS):
         words.pop()
     return words
@@ -169,4 +168,4 @@ def _ends_with(words: list[str], endings: tuple[tuple[str, ...], ...]) -> bool:
 
 
 def _ends_with_joined_words(word: str) -> bool:
-    return any(found.end() == len(word) for found in _JOINED.finditer(word))
+    return any(match.end() == len(word) for match in _JOINED.finditer(word))

@@ -1,4 +1,4 @@
-"""Finds which queues serve as dead letters, and whose: by every property in AWS that names such a queue."""
+"""Finds dead-letter queues and their sources, by every property that can refer to one."""
 
 import re
 from collections.abc import Iterator
@@ -30,53 +30,57 @@ OF_OTHERS = (
     ("s3Targets.dlqEventQueueArn", "aws:glue/crawler:Crawler"),
 )
 _NAME = re.compile(r"\b(dlqs?\d*|dead ?letters?( ?queues?)?|dead queues?)\b")
-EVERYWHERE = (*OF_QUEUES, *OF_TOPICS, *OF_RULES, *OF_SCHEDULES, *OF_FUNCTIONS, *OF_PIPES, *OF_OTHERS)
-"""Property and resource type, of everything that can have dead letters."""
+ALL_USES = (*OF_QUEUES, *OF_TOPICS, *OF_RULES, *OF_SCHEDULES, *OF_FUNCTIONS, *OF_PIPES, *OF_OTHERS)
+"""Every property that refers to a dead-letter queue, with its resource type."""
 
 
-def serves(stack: Stack, queue: Resource) -> bool:
-    """Whether this queue is the dead letters of something. Raises Undecided where that may be, and nobody can tell."""
-    found = [stack.referring(queue, path, type_) for path, type_ in EVERYWHERE]
-    certain = tuple(one for each in found for one in each.certain)
-    return _declared(stack, queue) or Referring(certain, any(each.undecided for each in found)).some()
+def is_dead_letter_queue(stack: Stack, queue: Resource) -> bool:
+    """Whether a queue is used as a dead-letter queue. Raises Undecided where an unknown value may refer to it."""
+    uses = [stack.referring(queue, path, type_) for path, type_ in ALL_USES]
+    certain = tuple(user for use in uses for user in use.certain)
+    return _lists_sources(stack, queue) or Referring(certain, any(use.undecided for use in uses)).some()
 
 
-def is_named_so(queue: Resource) -> bool:
-    """Whether a queue is by its name a dead-letter queue: orders-dlq, ordersDeadLetterQueue, orders-dead-letters."""
+def is_named_dead_letter_queue(queue: Resource) -> bool:
+    """Whether a queue has the name of a dead-letter queue: orders-dlq, ordersDeadLetterQueue, orders-dead-letters."""
     physical = queue.value("name")
-    return any(_says_dead_letters(name) for name in (queue.name, physical) if isinstance(name, str))
+    return any(_has_dead_letter_words(name) for name in (queue.name, physical) if isinstance(name, str))
 
 
-def _says_dead_letters(name: str) -> bool:
+def _has_dead_letter_words(name: str) -> bool:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name.removesuffix(".fifo"))
     return _NAME.search(re.sub(r"[^a-z0-9]+", " ", spaced.lower())) is not None
 
 
-def _declared(stack: Stack, queue: Resource) -> bool:
-    """Whether it says itself whose dead letters it takes: then its sources may lie in another stack."""
+def _lists_sources(stack: Stack, queue: Resource) -> bool:
+    """Whether its redrive allow policy lists source queues, which may be in another stack."""
     allowed = [queue, *stack.referring(queue, "queueUrl", resource_types.REDRIVE_ALLOW_POLICY).certain]
-    for one in allowed:
+    for holder in allowed:
         try:
-            if one.text("redriveAllowPolicy.redrivePermission") == "byQueue":
+            if holder.text("redriveAllowPolicy.redrivePermission") == "byQueue":
                 return True
         except Undecided:
             continue
     return False
 
 
-def sources(stack: Stack, queue: Resource) -> Iterator[Resource]:
-    """The queues whose dead letters this one takes, as far as that is decided."""
+def source_queues(stack: Stack, queue: Resource) -> Iterator[Resource]:
+    """The known source queues of a dead-letter queue."""
     for path, type_ in OF_QUEUES:
-        for one in stack.referring(queue, path, type_).certain:
-            source = one if one.type == resource_types.QUEUE else stack.target(one, "queueUrl", resource_types.QUEUE)
+        for holder in stack.referring(queue, path, type_).certain:
+            source = (
+                holder
+                if holder.type == resource_types.QUEUE
+                else stack.target(holder, "queueUrl", resource_types.QUEUE)
+            )
             if source is not None and source is not queue:
                 yield source
 
 
-def redrive(stack: Stack, queue: Resource) -> Resource | None:
-    """Where the redrive policy of a queue is written: itself or a RedrivePolicy. None where it has none.
+def find_redrive_holder(stack: Stack, queue: Resource) -> Resource | None:
+    """Find the resource with the redrive policy of a queue: the queue or a RedrivePolicy. None where it has none.
 
-    Raises Undecided where one may be there that nobody can see yet.
+    Raises Undecided where an unknown value may refer to the queue.
     """
     if queue.has("redrivePolicy"):
         return queue
@@ -85,7 +89,7 @@ def redrive(stack: Stack, queue: Resource) -> Resource | None:
 
 
 def show_days(seconds: float) -> str:
-    """A time for which messages are kept, as people say it."""
+    """Format a retention period."""
     if seconds < DAY:
         return f"{seconds:g} s"
     return "1 day" if seconds == DAY else f"{seconds / DAY:g} days"

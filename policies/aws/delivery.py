@@ -1,4 +1,4 @@
-"""Decides whether what a service sends as itself arrives: at a queue or a topic by its policy, at a function too."""
+"""Checks whether a service may deliver to a queue, topic or function, by the resource policy of the destination."""
 
 from typing import Any
 
@@ -17,15 +17,17 @@ _ACTIONS = {
 
 
 def find_obstacle(stack: Stack, called: Any, to: Resource, caller: Caller) -> Finding | None:
-    """Why nothing arrives, and the fix; None where it arrives. `called` is the value that names the destination.
+    """Why the caller cannot deliver, with the fix; None where it can. `called` is the value that names the destination.
 
-    Raises Undecided where nobody can tell.
+    Raises Undecided where an unknown value decides.
     """
     if to.type not in _ACTIONS:
         reason = function_permissions.denial_reason(stack, called, to, caller)
         return Finding(f"{reason}.", function_permissions.advice(to, caller)) if reason else None
     action, holder = _ACTIONS[to.type]
-    reason = resource_access.refusal(stack, to, resource_access.request(caller.service, action, to, caller.arn))
+    reason = resource_access.denial_reason(
+        stack, to, resource_access.make_request(caller.service, action, to, caller.arn)
+    )
     if reason is None:
         return None
     return Finding(

@@ -1,4 +1,4 @@
-"""Finds the key that a queue or a topic is encrypted with, and whether a service that sends there may use it."""
+"""Finds the key that encrypts a queue or topic, and whether the services that send to it may use the key."""
 
 from collections.abc import Collection, Iterable
 
@@ -9,59 +9,64 @@ from .iam import policy_documents
 from .iam.policy_documents import Statement
 
 PATH = "kmsMasterKeyId"
-USES = ("kms:Decrypt", "kms:GenerateDataKey")
-"""What a sender does with the key."""
-BY_AWS = "alias/aws/"
+KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+"""The actions that a sender needs on the key."""
+_AWS_MANAGED_PREFIX = "alias/aws/"
 
 
-def is_by_aws(holder: Resource) -> bool:
-    """Whether it is the key that AWS manages, whose policy names no service and can be changed by nobody."""
+def is_aws_managed(holder: Resource) -> bool:
+    """Whether the key is an AWS managed key, whose policy allows no service and cannot be changed."""
     given = holder.value(PATH)
-    return isinstance(given, str) and given.rpartition(":")[2].startswith(BY_AWS)
+    return isinstance(given, str) and given.rpartition(":")[2].startswith(_AWS_MANAGED_PREFIX)
 
 
-def key(stack: Stack, holder: Resource) -> Resource | None:
-    """The key, be it by an alias; None where there is none in this stack. Raises Undecided where nobody can tell."""
-    found = stack.target(holder, PATH, *resource_types.KEYS, resource_types.KEY_ALIAS)
-    if found is not None and found.type == resource_types.KEY_ALIAS:
-        return stack.target(found, "targetKeyId", *resource_types.KEYS)
-    return found
+def find_key(stack: Stack, holder: Resource) -> Resource | None:
+    """Find the key, also by an alias; None where it is not in this stack. Raises Undecided where it is unknown."""
+    referred = stack.target(holder, PATH, *resource_types.KEYS, resource_types.KEY_ALIAS)
+    if referred is not None and referred.type == resource_types.KEY_ALIAS:
+        return stack.target(referred, "targetKeyId", *resource_types.KEYS)
+    return referred
 
 
-def policy(stack: Stack, of: Resource) -> list[Statement] | None:
-    """The statements of a key's policy; None where AWS wrote it. Raises Undecided where it is not ours to read."""
-    if of.looked_up:
-        values.undecided(f"the policy of {of.name} is not this program's")
-    return stack.once(policy_documents.statements_about, of)
+def key_policy(stack: Stack, of: Resource) -> list[Statement] | None:
+    """The statements of a key's policy; None for the default policy. Raises Undecided for an external key."""
+    if of.external:
+        values.raise_undecided(f"the policy of {of.name} is not this program's")
+    return stack.memoize(policy_documents.statements_about, of)
 
 
 def may_use(statement: Statement, service: str, use: str) -> bool:
-    """Whether a statement of a key's policy is for this use by this service, its conditions aside."""
-    return statement.allows and (service in statement.services or statement.opens_to_anyone()) and statement.covers(use)
+    """Whether a statement of a key's policy allows this action to a service, apart from its conditions."""
+    return statement.allows and (service in statement.services or statement.is_public()) and statement.covers(use)
 
 
-def missing(found: Iterable[Statement], service: str) -> list[str]:
-    """The uses that no statement lets a service make."""
-    listed = list(found)
-    return [use for use in USES if not any(may_use(one, service, use) for one in listed)]
+def missing_key_actions(statements: Iterable[Statement], service: str) -> list[str]:
+    """The actions that no statement allows to a service."""
+    listed = list(statements)
+    return [use for use in KEY_ACTIONS if not any(may_use(statement, service, use) for statement in listed)]
 
 
-def senders(
+def find_senders(
     stack: Stack, holder: Resource, action: str, services: Collection[str], ways: Iterable[tuple[str, str, str]]
 ) -> dict[str, str]:
-    """The services that send to a queue or a topic as themselves, each with one resource that makes it.
+    """The services that send to a queue or topic as service principals, each with the name of one cause.
 
-    They show in what refers to it (a service, the property and the type), and in who its policy lets do this.
+    A cause is a resource that refers to the queue or topic (`ways`: service, property and type), or a policy that
+    allows the service to send.
     """
-    found: dict[str, str] = {}
+    senders_by_service: dict[str, str] = {}
     for service, path, type_ in ways:
-        for one in stack.referring(holder, path, type_).certain:
-            found.setdefault(service, one.name)
+        for caller in stack.referring(holder, path, type_).certain:
+            senders_by_service.setdefault(service, caller.name)
     try:
         for at, path in policy_documents.attached(stack, holder):
             for statement in policy_documents.statements(at.value(path)):
                 if statement.allows and statement.covers(action):
-                    found |= {one: at.name for one in statement.services if one in services and one not in found}
+                    senders_by_service |= {
+                        service: at.name
+                        for service in statement.services
+                        if service in services and service not in senders_by_service
+                    }
     except Undecided:
         pass
-    return found
+    return senders_by_service

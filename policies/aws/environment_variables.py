@@ -1,4 +1,4 @@
-"""Finds the variables that programs are started with, and the credentials that stand in them."""
+"""Reads environment variables of functions, containers, builds and jobs, and finds credentials in them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _REFERENCES = (
     resource_types.TABLE,
     resource_types.QUEUE,
 )
-"""What a variable may name, though its own name sounds like a credential."""
+"""Resources that a variable with a credential's name may refer to."""
 
 MAPS: Mapping[str, tuple[str, ...]] = {
     "aws:amplify/app:App": ("environmentVariables",),
@@ -30,35 +30,35 @@ MAPS: Mapping[str, tuple[str, ...]] = {
     "aws:sagemaker/model:Model": ("primaryContainer.environment", "containers.environment"),
     "aws:synthetics/canary:Canary": ("runConfig.environmentVariables",),
 }
-"""Where the variables of what is no function are a map."""
+"""Properties with a map of variables, other than a function's."""
 PAIRS: Mapping[str, str] = {
     "aws:batch/jobDefinition:JobDefinition": "containerProperties.environment",
     "aws:codebuild/project:Project": "environment.environmentVariables",
     "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions.environment",
     "aws:elasticbeanstalk/environment:Environment": "settings",
 }
-"""Where they are a list of names and values."""
+"""Properties with a list of names and values."""
 TYPES = (*MAPS, *PAIRS)
-_IN_PLAIN = ("", "PLAINTEXT", "aws:elasticbeanstalk:application:environment")
-"""Types and namespaces of a variable whose value is what it says, and not where a secret is."""
+_PLAINTEXT_TYPES = ("", "PLAINTEXT", "aws:elasticbeanstalk:application:environment")
+"""Types and namespaces of variables with a plain value, not a reference to a secret."""
 
 
 def read(holder: Resource) -> Iterator[tuple[str, Any]]:
-    """The name and value of each variable, as far as they can be read; values may be marks."""
+    """List the known variables with their values, which may be marks."""
     for path in MAPS.get(holder.type, ()):
-        for found in _all(holder.props, path.split(".")):
-            if isinstance(found, Mapping):
-                yield from found.items()
-    for one in _all(holder.props, PAIRS[holder.type].split(".")) if holder.type in PAIRS else ():
-        if isinstance(one, Mapping):
-            name = values.member(one, "name")
-            kind = one.get("type") or one.get("namespace") or ""
-            if isinstance(name, str) and kind in _IN_PLAIN:
-                yield name, values.member(one, "value")
+        for variables in _all(holder.props, path.split(".")):
+            if isinstance(variables, Mapping):
+                yield from variables.items()
+    for pair in _all(holder.props, PAIRS[holder.type].split(".")) if holder.type in PAIRS else ():
+        if isinstance(pair, Mapping):
+            name = values.member(pair, "name")
+            kind = pair.get("type") or pair.get("namespace") or ""
+            if isinstance(name, str) and kind in _PLAINTEXT_TYPES:
+                yield name, values.member(pair, "value")
 
 
 def _all(tree: Any, keys: list[str]) -> Iterator[Any]:
-    """All that lies at a path, through lists and texts that hold JSON."""
+    """All values at a path, through lists and JSON strings."""
     if isinstance(tree, str) and tree.lstrip()[:1] in ("[", "{"):
         try:
             tree = json.loads(tree)
@@ -74,16 +74,16 @@ def _all(tree: Any, keys: list[str]) -> Iterator[Any]:
 
 
 def find_credential(stack: Stack, name: str, value: Any) -> str | None:
-    """Why this variable holds a credential; None where it does not, or nobody can tell. Never the value itself."""
+    """Why a variable contains a credential, without its value; None where it does not or is unknown."""
     if value is Mark.SECRET:
-        return "is a secret of the program and named as a credential" if credentials.is_named_so(name) else None
+        return "is a secret of the program and named as a credential" if credentials.is_credential_name(name) else None
     if isinstance(value, Mark | bool) or value is None:
         return None
     text = str(value)
-    found = credentials.shape(text)
-    if found:
-        return f"looks like {found}"
-    if not credentials.is_named_so(name) or not credentials.may_be_one(name, text):
+    kind = credentials.find_kind(text)
+    if kind:
+        return f"looks like {kind}"
+    if not credentials.is_credential_name(name) or not credentials.may_be_credential(name, text):
         return None
     if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
         return None

@@ -1,4 +1,4 @@
-"""Whether an event pattern that EventBridge accepts can match an event of a known shape.
+"""Evaluates whether an event pattern can match an event of which only some fields are known.
 
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html)
 """
@@ -17,29 +17,31 @@ Pattern = Mapping[str, Any]
 ENVELOPE = frozenset(
     {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail", "replay-name"}
 )
-"""All that an event has at its top."""
-MOST_BRANCHES = 256
-"""Combinations of alternatives that are looked at; EventBridge itself accepts 1 000."""
+"""The top-level fields of an event."""
+_MAX_BRANCHES = 256
+"""Combinations of alternatives that are evaluated; EventBridge accepts 1 000."""
 
 
 class Field(Enum):
-    """What a field of a known event may hold, where it is not one text."""
+    """The possible values of a field without a fixed value."""
 
-    ANYTHING = "anything, or nothing at all"
-    TEXT = "some text"
-    ABSENT = "it is not there"
+    ANYTHING = "any value, or absent"
+    TEXT = "any string"
+    ABSENT = "absent"
 
 
 class Open(dict):
-    """An object of which only some fields are known: the others may hold anything."""
+    """An object of which only some fields are known: the others may have any value."""
 
 
 def branches(pattern: Pattern) -> list[Pattern]:
-    """The patterns without `$or` that this one stands for; none where there are too many to look at."""
+    """Expand `$or` into patterns without it; empty where there are too many."""
     parts: list[list[Pattern]] = []
     for key, value in pattern.items():
         if key == OR and isinstance(value, list):
-            parts.append([inner for one in value if isinstance(one, Mapping) for inner in branches(one)])
+            parts.append(
+                [inner for alternative in value if isinstance(alternative, Mapping) for inner in branches(alternative)]
+            )
         elif isinstance(value, Mapping):
             parts.append([{key: inner} for inner in branches(value)])
         else:
@@ -47,37 +49,37 @@ def branches(pattern: Pattern) -> list[Pattern]:
         size = 1
         for part in parts:
             size *= len(part)
-        if not 0 < size <= MOST_BRANCHES:
+        if not 0 < size <= _MAX_BRANCHES:
             return []
-    return [_merged(chosen) for chosen in itertools.product(*parts)]
+    return [_merge(chosen) for chosen in itertools.product(*parts)]
 
 
-def _merged(patterns: tuple[Pattern, ...]) -> Pattern:
+def _merge(patterns: tuple[Pattern, ...]) -> Pattern:
     merged: dict[str, Any] = {}
     for pattern in patterns:
         for key, value in pattern.items():
             both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-            merged[key] = _merged((merged[key], value)) if both else value
+            merged[key] = _merge((merged[key], value)) if both else value
     return merged
 
 
 def alternatives(pattern: Pattern, *path: str) -> list[Any]:
-    """The values that a field may have; none where the pattern does not say."""
-    found: Any = pattern
+    """The values that a pattern accepts for a field; empty where it does not restrict the field."""
+    values: Any = pattern
     for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, list) else []
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values if isinstance(values, list) else []
 
 
 def replaced(pattern: Pattern, value: list[Any], *path: str) -> Pattern:
-    """The same pattern with other values for one field."""
+    """Copy a pattern with other values for one field."""
     key, *rest = path
     inner = pattern.get(key)
     return {**pattern, key: replaced(inner if isinstance(inner, Mapping) else {}, value, *rest) if rest else value}
 
 
 def can_match(pattern: Pattern, event: Any) -> bool:
-    """Whether a pattern without `$or` matches some event of this shape."""
+    """Whether a pattern without `$or` can match an event."""
     if event is Field.ANYTHING:
         return True
     known = event if isinstance(event, Mapping) else {}
@@ -86,17 +88,12 @@ def can_match(pattern: Pattern, event: Any) -> bool:
         if isinstance(wanted, Mapping):
             if not can_match(wanted, value):
                 return False
-        elif not any(_takes(one, value) for one in wanted):
+        elif not any(_matches_value(alternative, value) for alternative in wanted):
             return False
     return True
 
 
-def takes(alternative: Any, text: str) -> bool:
-    """Whether one value of a pattern matches this text."""
-    return _takes(alternative, text)
-
-
-def _takes(alternative: Any, value: Any) -> bool:
+def _matches_value(alternative: Any, value: Any) -> bool:
     if value is Field.ANYTHING:
         return True
     if isinstance(alternative, Mapping):
@@ -115,7 +112,7 @@ def _compares(operator: str, given: Any, value: Any) -> bool:
     if not isinstance(value, str):
         return value is Field.TEXT and operator != "numeric"
     if operator == "anything-but":
-        return not any(_is_excluded_by(one, value) for one in (given if isinstance(given, list) else [given]))
+        return not any(_is_excluded_by(excluded, value) for excluded in (given if isinstance(given, list) else [given]))
     return _compares_text(operator, given, value)
 
 
@@ -123,7 +120,9 @@ def _is_excluded_by(given: Any, value: str) -> bool:
     if not isinstance(given, Mapping):
         return given == value
     ((operator, listed),) = given.items()
-    return any(_compares_text(operator, one, value) for one in (listed if isinstance(listed, list) else [listed]))
+    return any(
+        _compares_text(operator, operand, value) for operand in (listed if isinstance(listed, list) else [listed])
+    )
 
 
 def _compares_text(operator: str, given: Any, value: str) -> bool:
@@ -139,7 +138,7 @@ def _compares_text(operator: str, given: Any, value: str) -> bool:
         return value == given
     if operator == "wildcard" and "\\" not in given:
         return re.fullmatch(".*".join(map(re.escape, given.split("*"))), value, re.DOTALL) is not None
-    # Which addresses a block takes in, and what a backslash escapes, is left open.
+    # Address ranges and backslash escapes are not evaluated.
     return operator == "wildcard" or (operator == "cidr" and _is_address(value))
 
 

@@ -1,4 +1,4 @@
-"""Decides whether a function's policy lets a service call it for one resource: by its Permissions, or its document."""
+"""Evaluates whether the permissions of a function allow a service to invoke it on behalf of a resource."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,90 +12,95 @@ from .iam import policy_documents, wildcards
 
 INVOKE = "lambda:InvokeFunction"
 SOURCES = (resource_types.EVENT_RULE, resource_types.TOPIC, *resource_types.BUCKETS, *resource_types.ALARMS)
-"""Resources that functions are called for."""
+"""Resources on whose behalf services invoke functions."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A service that calls a function, and what it does so for."""
+    """A service that invokes a function, and the resource on whose behalf it does so."""
 
     service: str
     """Such as `events.amazonaws.com`."""
     source_service: str
     """The service in the ARN of the source, such as `events`."""
     noun: str
-    """What the source is, as a sentence names it: `rule`."""
+    """The kind of source in messages, such as `rule`."""
     source: Resource | None
-    """None where it is not in this stack."""
+    """The source; None where it is not in this stack."""
     arn: str | None
-    """Its ARN; None while unknown."""
+    """ARN of the source; None while unknown."""
 
 
 def denial_reason(stack: Stack, called: Any, to: Resource, caller: Caller) -> str | None:
-    """Why a function, or an alias of one, is not to be called; None where it is. `called` is the value that names it.
+    """Why a caller may not invoke a function or alias; None where it may. `called` is the value that refers to it.
 
-    Raises Undecided where nobody can tell.
+    Raises Undecided where an unknown value decides.
     """
     function = (
         stack.target(to, "functionName", resource_types.FUNCTION) if to.type == resource_types.FUNCTION_ALIAS else to
     )
     if function is None:
-        values.undecided("an alias of a function elsewhere")
+        values.raise_undecided("an alias of a function elsewhere")
     qualifier = (
         to.props.get("name", values.UNKNOWN) if to.type == resource_types.FUNCTION_ALIAS else _qualifier_in(called)
     )
     places = tuple(dict.fromkeys((function, to)))
-    found = [stack.referring(one, "function", resource_types.FUNCTION_PERMISSION) for one in places]
-    documents = [stack.referring(one, "resourceArn", resource_types.FUNCTION_POLICY) for one in places]
-    about = [one for place in places for one in _permissions_about(stack, place, caller)]
+    permissions = [stack.referring(place, "function", resource_types.FUNCTION_PERMISSION) for place in places]
+    documents = [stack.referring(place, "resourceArn", resource_types.FUNCTION_POLICY) for place in places]
+    about = [permission for place in places for permission in _permissions_for(stack, place, caller)]
     if any_of(about, lambda permission: _permits(permission, stack, caller, qualifier)):
         return None
-    if function.looked_up or any(one.undecided or one.certain for one in documents):
-        values.undecided("a permission may be elsewhere")
-    if any(one.undecided for one in found):
-        values.undecided("a permission may be elsewhere")
-    names = ", ".join(dict.fromkeys(permission.name for each in found for permission in each.certain))
+    if function.external or any(policy.undecided or policy.certain for policy in documents):
+        values.raise_undecided("a permission may be elsewhere")
+    if any(referring.undecided for referring in permissions):
+        values.raise_undecided("a permission may be elsewhere")
+    names = ", ".join(dict.fromkeys(permission.name for referring in permissions for permission in referring.certain))
     if not names:
         return f"{function.name} has no Permission"
     return f"no Permission of {function.name} is for {caller.service} and this {caller.noun} (found: {names})"
 
 
 def advice(to: Resource, caller: Caller) -> str:
-    """What to add so that it may be called."""
+    """The permission to add."""
     return (
         f"Add a Permission for {to.name} with action {INVOKE}, principal {caller.service} and the ARN of the "
         f"{caller.noun} as sourceArn."
     )
 
 
-def _permissions_about(stack: Stack, function: Resource, caller: Caller) -> list[Resource]:
-    """The permissions of a function that may be for this source: all but those that name another one."""
-    by_source: Mapping[str, list[Resource]] = stack.once(_permissions_by_source, function)
+def _permissions_for(stack: Stack, function: Resource, caller: Caller) -> list[Resource]:
+    """The permissions of a function that may apply to this source."""
+    by_source: Mapping[str, list[Resource]] = stack.memoize(_permissions_by_source, function)
     if caller.arn is None and caller.source is None:
-        return [one for found in by_source.values() for one in found]
+        return [permission for permissions in by_source.values() for permission in permissions]
     own = caller.source.urn if caller.source is not None else ""
     if caller.arn is None:
-        # At a preview, ARNs that are written out may be the source's.
-        return [*by_source.get(own, ()), *stack.once(_permissions_by_written_source, function)]
-    return [one for key in dict.fromkeys(("", caller.arn, own)) for one in by_source.get(key, ())]
+        # At a preview, a literal ARN may be that of the source.
+        return [*by_source.get(own, ()), *stack.memoize(_permissions_with_literal_source, function)]
+    return [permission for key in dict.fromkeys(("", caller.arn, own)) for permission in by_source.get(key, ())]
 
 
-def _permissions_by_written_source(stack: Stack, function: Resource) -> list[Resource]:
-    """Those of which the source is no resource of this stack, as far as is known."""
-    by_source = stack.once(_permissions_by_source, function)
-    return [one for source, found in by_source.items() if not source.startswith("urn:") for one in found]
+def _permissions_with_literal_source(stack: Stack, function: Resource) -> list[Resource]:
+    """The permissions whose source is not known to be a resource of this stack."""
+    by_source = stack.memoize(_permissions_by_source, function)
+    return [
+        permission
+        for source, permissions in by_source.items()
+        if not source.startswith("urn:")
+        for permission in permissions
+    ]
 
 
 def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[Resource]]:
-    """By the ARN or the URN of the one source that each names; those that name none, or several, by an empty text."""
-    found: dict[str, list[Resource]] = {}
+    """The permissions by the ARN or URN of their source; under an empty string those for no or several sources."""
+    by_source: dict[str, list[Resource]] = {}
     for permission in stack.referring(function, "function", resource_types.FUNCTION_PERMISSION).certain:
         given = permission.value("sourceArn")
         source = given if isinstance(given, str) and not {"*", "?"} & set(given) else ""
         if isinstance(given, Mark):
             source = getattr(_source(stack, permission), "urn", "")
-        found.setdefault(source, []).append(permission)
-    return found
+        by_source.setdefault(source, []).append(permission)
+    return by_source
 
 
 def _source(stack: Stack, permission: Resource) -> Resource | None:
@@ -113,16 +118,16 @@ def _permits(permission: Resource, stack: Stack, caller: Caller, called: str | M
     allowed = _qualifier_of(permission)
     if allowed != called:
         if isinstance(allowed, Mark) or isinstance(called, Mark):
-            values.undecided("which version or alias")
+            values.raise_undecided("which version or alias")
         return False
     return _is_for_account(permission, caller) and _is_for_source(permission, stack, caller)
 
 
 def _is_for_account(permission: Resource, caller: Caller) -> bool:
-    """Whether it is not held to another account than that of the source, as far as an ARN tells."""
-    found = arns.parts(caller.arn or "")
+    """Whether a permission is not for another account than the source's."""
+    source_arn = arns.parts(caller.arn or "")
     wanted = permission.value("sourceAccount")
-    return not (found and found[3] and isinstance(wanted, str)) or wanted == found[3]
+    return not (source_arn and source_arn[3] and isinstance(wanted, str)) or wanted == source_arn[3]
 
 
 def _is_for_source(permission: Resource, stack: Stack, caller: Caller) -> bool:
@@ -130,19 +135,19 @@ def _is_for_source(permission: Resource, stack: Stack, caller: Caller) -> bool:
         return True
     given = permission.value("sourceArn")
     if isinstance(given, str):
-        return _may_be(given, caller) if caller.arn is None else wildcards.matches(given, caller.arn)
-    found = stack.target(permission, "sourceArn", *SOURCES)
-    if found is None or caller.source is None:
-        values.undecided("the source of a permission")
-    return found is caller.source
+        return _may_be_source(given, caller) if caller.arn is None else wildcards.matches(given, caller.arn)
+    source = stack.target(permission, "sourceArn", *SOURCES)
+    if source is None or caller.source is None:
+        values.raise_undecided("the source of a permission")
+    return source is caller.source
 
 
-def _may_be(source_arn: str, caller: Caller) -> bool:
-    """No where an ARN can be none of this kind of source at all; else nobody can tell."""
-    found = arns.parts(source_arn)
-    if found is not None and found[1] not in (caller.source_service, "*"):
+def _may_be_source(source_arn: str, caller: Caller) -> bool:
+    """False where an ARN is of another service than the source; otherwise raises Undecided."""
+    arn = arns.parts(source_arn)
+    if arn is not None and arn[1] not in (caller.source_service, "*"):
         return False
-    return values.undecided(f"the ARN of the {caller.noun} is not known yet")
+    return values.raise_undecided(f"the ARN of the {caller.noun} is not known yet")
 
 
 def _qualifier_of(permission: Resource) -> str | Mark | None:
@@ -155,5 +160,5 @@ def _qualifier_of(permission: Resource) -> str | Mark | None:
 def _qualifier_in(value: Any) -> str | Mark | None:
     if not isinstance(value, str):
         return values.UNKNOWN
-    found = arns.function(value)
-    return found[1] if found else None
+    function = arns.function(value)
+    return function[1] if function else None

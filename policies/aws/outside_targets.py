@@ -1,7 +1,4 @@
-"""What a role has to be allowed to call something outside the stack, by the ARN that a property names.
-
-What the role may do is known, whoever owns what it calls.
-"""
+"""Finds the action that a role needs to call a target outside the stack, by the target's ARN."""
 
 from dataclasses import dataclass
 
@@ -14,15 +11,15 @@ from .iam import actions, role_permissions, wildcards
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource that something is handed over to."""
+    """A kind of target."""
 
     arn: str
-    """Service and kind of resource in its ARN, as a pattern."""
+    """Pattern of the service and the resource type in the ARN."""
     type: str
     action: str
-    """What it takes to hand something over."""
+    """The action that calls the target."""
     is_named: bool = True
-    """Whether the action is done to what the ARN names; running a task is done to its definition."""
+    """Whether the ARN is the action's resource; ecs:RunTask is authorized on the task definition."""
 
 
 _KINDS = (
@@ -39,47 +36,47 @@ _KINDS = (
     Kind("sagemaker:pipeline", "aws:sagemaker/pipeline:Pipeline", "sagemaker:StartPipelineExecution"),
     Kind("ecs:cluster", "aws:ecs/cluster:Cluster", "ecs:RunTask", is_named=False),
 )
-"""Those that EventBridge Scheduler, Lambda and EventBridge Pipes call with a role
+"""Targets that EventBridge Scheduler, Lambda and EventBridge Pipes call with a role
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html)."""
 
 
 def find_kind(arn: str) -> Kind | None:
-    """The kind of resource that an ARN names; None where it is none of these."""
-    found = arns.parts(arn)
-    if found is None:
+    """The kind of target that an ARN identifies; None for any other ARN."""
+    parts = arns.parts(arn)
+    if parts is None:
         return None
-    kind = found[4].replace(":", "/").partition("/")[0]
-    return next((one for one in _KINDS if wildcards.matches(one.arn, f"{found[1]}:{kind}")), None)
+    noun = parts[4].replace(":", "/").partition("/")[0]
+    return next((kind for kind in _KINDS if wildcards.matches(kind.arn, f"{parts[1]}:{noun}")), None)
 
 
 def missing_to_call(stack: Stack, role: Resource, arn: str | None) -> list[str]:
-    """The action that a role lacks to hand something over to this, with the ARN; none where nobody can tell which.
+    """The action that a role lacks to call this ARN; empty where the role has it, or the action is unknown.
 
-    Raises Undecided where what the role may do is unknown.
+    Raises Undecided where the role's permissions are unknown.
     """
     if called := _universal(arn or ""):
-        return [] if role_permissions.may_somewhere(stack, role, called) else [called]
+        return [] if role_permissions.allows_somewhere(stack, role, called) else [called]
     kind = find_kind(arn or "")
     if arn is None or kind is None:
         return []
     if not kind.is_named:
-        return [] if role_permissions.may_somewhere(stack, role, kind.action) else [kind.action]
-    if any_of(_list_arns(arn, kind), lambda one: role_permissions.may(stack, role, kind.action, one)):
+        return [] if role_permissions.allows_somewhere(stack, role, kind.action) else [kind.action]
+    if any_of(_list_arns(arn, kind), lambda candidate: role_permissions.allows(stack, role, kind.action, candidate)):
         return []
     return [f"{kind.action} on {arn}"]
 
 
 def _list_arns(arn: str, kind: Kind) -> list[str]:
-    """The ARNs by which a policy may name what this ARN does: of a state machine's version or alias either one."""
+    """The ARNs by which a policy may refer to a target: a state machine also without its version or alias."""
     unqualified = ":".join(arn.split(":")[:7])
     return list(dict.fromkeys([arn, unqualified])) if kind.type == resource_types.STATE_MACHINE else [arn]
 
 
 def _universal(arn: str) -> str | None:
-    """The action of the API call that a universal target of EventBridge Scheduler makes, where IAM has it by that name
+    """The action of a universal target of EventBridge Scheduler, where IAM has an action of that name
     (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html)."""
-    found = arns.parts(arn)
-    words = found[4].split(":") if found and found[1] == "scheduler" else []
+    parts = arns.parts(arn)
+    words = parts[4].split(":") if parts and parts[1] == "scheduler" else []
     if len(words) != 3 or words[0] != "aws-sdk":
         return None
     action = state_language.find_action(words[1], words[2])

@@ -1,13 +1,13 @@
-"""Until when AWS supports each runtime of Lambda.
+"""Deprecation dates of Lambda runtimes, as of July 2026.
 
-From https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, as it was in July 2026; a date that AWS has
-moved is the later one. A runtime that is not listed is newer than this list.
+From https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html; where AWS has moved a date, the later one. A
+runtime that is not listed is newer.
 """
 
 from collections.abc import Mapping
 from datetime import date
 
-ENDS: Mapping[str, date] = {
+DEPRECATION_DATES: Mapping[str, date] = {
     "nodejs": date(2016, 10, 31),
     "nodejs4.3": date(2020, 3, 5),
     "nodejs4.3-edge": date(2020, 3, 5),
@@ -60,4 +60,4 @@ ENDS: Mapping[str, date] = {
     "provided.al2": date(2026, 7, 31),
     "provided.al2023": date(2029, 6, 30),
 }
-"""Runtime -> the day of its deprecation."""
+"""By runtime."""

@@ -1,4 +1,4 @@
-"""Reads schedule expressions as EventBridge Scheduler does: whether it takes one, and how soon it comes round again."""
+"""Parses schedule expressions of EventBridge Scheduler and computes the shortest time between two runs."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -21,39 +21,43 @@ _SPECIAL = {2: re.compile(r"L|LW|(\d{1,2})W"), 4: re.compile(r"L|([1-7]|SUN|MON|
 _FIRST_YEAR = 2024
 
 
-class Refused(ValueError):
-    """Scheduler does not take the expression; the message says why."""
+class InvalidExpression(ValueError):
+    """Scheduler rejects the expression; the message says why."""
 
 
 @cache
 def shortest_period(expression: str) -> int | None:
-    """The least seconds between two runs; None where there is one run at most. Raises Refused.
+    """The shortest time between two runs in seconds; None where there is one run at most. Raises InvalidExpression.
 
-    From two days on it is not exact, but two days: what retries can reach is over by then.
+    Two days stand for any longer time, which no retry reaches.
     (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html)
     """
-    if found := _AT.fullmatch(expression):
+    if match := _AT.fullmatch(expression):
         try:
-            datetime.fromisoformat(found[1])
+            datetime.fromisoformat(match[1])
         except ValueError as problem:
-            raise Refused(f"{found[1]} is not a valid time") from problem
+            raise InvalidExpression(f"{match[1]} is not a valid time") from problem
         return None
-    if found := _RATE.fullmatch(expression):
-        return _of_rate(int(found[1]), found[2])
-    if found := _CRON.fullmatch(expression):
-        return _of_cron(found[1])
+    if match := _RATE.fullmatch(expression):
+        return _of_rate(int(match[1]), match[2])
+    if match := _CRON.fullmatch(expression):
+        return _of_cron(match[1])
     if expression.startswith("at("):
-        raise Refused("at() takes yyyy-mm-ddThh:mm:ss, without a time zone")
+        raise InvalidExpression("at() takes yyyy-mm-ddThh:mm:ss, without a time zone")
     if expression.startswith("rate("):
-        raise Refused("rate() takes a value and a unit: minutes, hours or days")
-    raise Refused("it is neither rate(...) nor cron(...) nor at(...)")
+        raise InvalidExpression("rate() takes a value and a unit: minutes, hours or days")
+    raise InvalidExpression("it is neither rate(...) nor cron(...) nor at(...)")
 
 
 def list_run_days(day_of_month: str, month: str, day_of_week: str, first_year: int, last_year: int) -> list[date]:
-    """The days of these years on which three fields of a cron expression let it run. Raises Refused."""
+    """The days of these years on which a cron expression with these fields runs. Raises InvalidExpression."""
     fields = ("0", "0", day_of_month, month, day_of_week, "*")
     parsed = _parse_fields([field.upper() for field in fields])
-    starts = [date(year, each, 1) for year in range(first_year, last_year + 1) for each in sorted(parsed[3].values)]
+    starts = [
+        date(year, month_number, 1)
+        for year in range(first_year, last_year + 1)
+        for month_number in sorted(parsed[3].values)
+    ]
     return [day for start in starts for day in _days_of_month(start) if _runs_on(parsed, day)]
 
 
@@ -62,18 +66,18 @@ def _days_of_month(start: date) -> list[date]:
 
 
 def _of_rate(value: int, unit: str) -> int:
-    """Singular and plural are told apart by EventBridge's rules alone."""
+    """Scheduler accepts singular and plural units alike, unlike EventBridge rules."""
     if value < 1:
-        raise Refused("the value of a rate must be at least 1")
+        raise InvalidExpression("the value of a rate must be at least 1")
     return value * _SECONDS[unit]
 
 
 def _of_cron(text: str) -> int | None:
     if not text.isascii():
-        raise Refused("cron has non-ASCII characters")
+        raise InvalidExpression("cron has non-ASCII characters")
     fields = text.upper().split(" ")
     if len(fields) != len(_NAMES) or "" in fields:
-        raise Refused(f"cron takes six fields separated by single spaces, not {len(text.split())}")
+        raise InvalidExpression(f"cron takes six fields separated by single spaces, not {len(text.split())}")
     parsed = _parse_fields(fields)
     times = sorted(hour * 3600 + minute * 60 for hour in parsed[1].values for minute in parsed[0].values)
     within = min((later - earlier for earlier, later in pairwise(times)), default=2 * DAY)
@@ -85,41 +89,41 @@ def _of_cron(text: str) -> int | None:
 
 def _parse_fields(fields: Sequence[str]) -> "list[_Field]":
     if (fields[2] == "?") == (fields[4] == "?"):
-        raise Refused("exactly one of day-of-month and day-of-week must be ?")
+        raise InvalidExpression("exactly one of day-of-month and day-of-week must be ?")
     return [_field(index, field) for index, field in enumerate(fields)]
 
 
 @dataclass(frozen=True)
 class _Field:
-    """What one field of a cron expression stands for."""
+    """One field of a cron expression."""
 
     values: frozenset[int]
     special: tuple[str, ...]
     """Such as `LW`, `15W`, `6L` or `2#1`."""
     any_day: bool = False
-    """It is ?, and says nothing."""
+    """Whether the field is ?."""
 
 
 def _field(index: int, text: str) -> _Field:
     if text == "?":
         if index not in (2, 4):
-            raise Refused(f"? is not valid for {_NAMES[index]}")
+            raise InvalidExpression(f"? is not valid for {_NAMES[index]}")
         return _Field(frozenset(), (), any_day=True)
-    found: set[int] = set()
+    numbers: set[int] = set()
     special: list[str] = []
     for part in text.split(","):
         if index in _SPECIAL and _SPECIAL[index].fullmatch(part):
             special.append(part)
         else:
-            found |= _values(index, part)
-    return _Field(frozenset(found), tuple(special))
+            numbers |= _values(index, part)
+    return _Field(frozenset(numbers), tuple(special))
 
 
 def _values(index: int, part: str) -> set[int]:
     low, high = _LIMITS[index]
     span, slash, step_text = part.partition("/")
     if slash and (not step_text.isdecimal() or int(step_text) == 0):
-        raise Refused(f"{part} is not a valid step for {_NAMES[index]}")
+        raise InvalidExpression(f"{part} is not a valid step for {_NAMES[index]}")
     step = int(step_text) if slash else 1
     if span == "*":
         first, last = low, high
@@ -130,7 +134,7 @@ def _values(index: int, part: str) -> set[int]:
         last = high if slash else first
     if first <= last:
         return set(range(first, last + 1, step))
-    # AWS does not say whether a range may run over the end (FRI-MON): it is not refused here.
+    # AWS does not document whether a range may wrap around (FRI-MON), so it is accepted here.
     return {low + (value - low) % (high - low + 1) for value in range(first, last + high - low + 2, step)}
 
 
@@ -139,7 +143,7 @@ def _number(index: int, text: str) -> int:
     if text in _WORDS[index]:
         return _WORDS[index].index(text) + low
     if not re.fullmatch(r"\d{1,4}", text) or not low <= int(text) <= high:
-        raise Refused(
+        raise InvalidExpression(
             f"{text or 'nothing'} is not a valid value for {_NAMES[index]}, which ranges from {low} to {high}"
         )
     return int(text)
@@ -163,8 +167,8 @@ def _runs_on(parsed: list[_Field], day: date) -> bool:
     if day.month not in month.values or day.year not in year.values:
         return False
     if of_week.any_day:
-        return day.day in of_month.values or any(_is_day_of_month(one, day) for one in of_month.special)
-    return _weekday(day) in of_week.values or any(_is_day_of_week(one, day) for one in of_week.special)
+        return day.day in of_month.values or any(_is_day_of_month(special, day) for special in of_month.special)
+    return _weekday(day) in of_week.values or any(_is_day_of_week(special, day) for special in of_week.special)
 
 
 def _weekday(day: date) -> int:

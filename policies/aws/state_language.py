@@ -1,4 +1,4 @@
-"""Reads a definition in Amazon States Language: what the state machine itself calls, and on what."""
+"""Finds the actions and resources that a state machine calls, by its definition in Amazon States Language."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,10 +35,12 @@ _SERVICES = {
     "bedrockagentruntime": "bedrock",
     "sagemakerruntime": "sagemaker",
 }
-"""Where the SDK calls a service otherwise than IAM, and does not only leave out dashes."""
-ONE_TO_ONE = frozenset({"lambda", "sns", "sqs", "dynamodb", "states", "events", "secretsmanager", "ssm", "ecs", "sts"})
-"""Services in which an API call needs the action of its own name, and mostly no other."""
-_OTHERWISE = {
+"""IAM's name of a service by the SDK's, where they differ in more than dashes."""
+ACTIONS_NAMED_LIKE_CALLS = frozenset(
+    {"lambda", "sns", "sqs", "dynamodb", "states", "events", "secretsmanager", "ssm", "ecs", "sts"}
+)
+"""Services in which an API call needs the action of the same name and, with few exceptions, no other."""
+_ACTIONS_OF_CALLS = {
     "lambda:Invoke": ("lambda:InvokeFunction",),
     "lambda:InvokeAsync": ("lambda:InvokeFunction",),
     "sqs:SendMessageBatch": ("sqs:SendMessage",),
@@ -68,7 +70,7 @@ _OTHERWISE = {
 }
 _ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
 _PARTIQL = ("PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete")
-_MANY = {
+_ACTIONS_BY_CONTENT = {
     "dynamodb:TransactWriteItems": _ITEMS,
     "dynamodb:TransactGetItems": _ITEMS,
     "dynamodb:ExecuteStatement": _PARTIQL,
@@ -83,98 +85,101 @@ _TARGETS = {
     "states": ("StateMachineArn",),
     "secretsmanager": ("SecretId",),
 }
-"""The parameters that name what is called."""
+"""The parameters that name the called resource."""
 _WATCHING = {
     "states": ("states:DescribeExecution", "states:StopExecution"),
     "ecs": ("ecs:StopTask", "ecs:DescribeTasks"),
 }
 _MANAGED_RULES = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
-"""How Step Functions hears of the end of what it waits for."""
+"""The actions by which Step Functions waits for the end of a job (`.sync`)."""
 
 
 @dataclass
 class Calls:
-    """What a definition calls."""
+    """The calls of a definition."""
 
     actions: dict[str, set[str] | None] = field(default_factory=dict)
-    """IAM action -> the ARNs, URLs or names that it is done to; None where that is decided as it runs."""
-    beside: set[str] = field(default_factory=set)
-    """Actions that may be needed on top, and need not."""
+    """The called ARNs, URLs or names by IAM action; None where they are determined at run time."""
+    optional_actions: set[str] = field(default_factory=set)
+    """Additional actions that may be needed."""
     services: set[str] = field(default_factory=set)
-    """Services of which nobody can tell here which actions the calls take."""
-    go_on: bool = False
-    """Whether such a call may go on to other services with the same permissions, as Athena does to Glue and S3."""
+    """Called services of which the needed actions are unknown."""
+    calls_other_services: bool = False
+    """Whether such a service may call others with the same permissions, as Athena calls Glue and S3."""
 
     def add(self, action: str, target: str | None) -> None:
-        """It does this, to this."""
+        """Add a call."""
         known = self.actions.get(action, set())
         self.actions[action] = None if known is None or target is None else known | {target}
 
-    def join(self, other: "Calls") -> None:
-        """It does what the other does, too."""
+    def merge(self, other: "Calls") -> None:
+        """Add all calls of another definition."""
         for action, targets in other.actions.items():
             known = self.actions.setdefault(action, set())
             if targets is None or known is None:
                 self.actions[action] = None
             else:
                 known |= targets
-        self.beside |= other.beside
+        self.optional_actions |= other.optional_actions
         self.services |= other.services
-        self.go_on |= other.go_on
+        self.calls_other_services |= other.calls_other_services
 
 
-def calls(definition: Mapping[str, Any]) -> Calls:
-    """What this definition calls with the state machine's own role. Raises Undecided where a part of it is unknown."""
-    found = Calls()
+def find_calls(definition: Mapping[str, Any]) -> Calls:
+    """Find the calls that a definition makes with the role of the state machine.
+
+    Raises Undecided where a part is unknown.
+    """
+    called = Calls()
     for state in _states(definition):
         kind = values.text(values.member(state, "Type"))
         if kind == "Task":
-            _task(state, found)
+            _task(state, called)
         elif kind == "Map":
-            _map(state, found)
-    return found
+            _map(state, called)
+    return called
 
 
 def _states(scope: Any) -> Iterator[Mapping[str, Any]]:
-    """Every state, in branches and in maps too."""
+    """List all states, including those of branches and maps."""
     inner = values.document(scope) or {}
     for state in (values.document(values.member(inner, "States")) or {}).values():
-        one = values.document(state) or {}
-        yield one
-        for branch in values.items(values.member(one, "Branches")):
+        definition = values.document(state) or {}
+        yield definition
+        for branch in values.items(values.member(definition, "Branches")):
             yield from _states(branch)
         for key in ("Iterator", "ItemProcessor"):
-            yield from _states(values.member(one, key))
+            yield from _states(values.member(definition, key))
 
 
-def _task(state: Mapping[str, Any], found: Calls) -> None:
+def _task(state: Mapping[str, Any], called: Calls) -> None:
     given = values.document(values.member(state, "Credentials"))
     if given:
         role = values.member(given, "RoleArn")
-        found.add("sts:AssumeRole", role if isinstance(role, str) and not _is_expression(role) else None)
+        called.add("sts:AssumeRole", role if isinstance(role, str) and not _is_expression(role) else None)
         return
     resource = values.text(values.member(state, "Resource")) or ""
     parts = arns.parts(resource)
     if parts is None:
-        values.undecided("what a task calls")
+        values.raise_undecided("the call of a task")
     _, service, _, _, rest = parts
     if service == "lambda":
-        found.add("lambda:InvokeFunction", resource)
+        called.add("lambda:InvokeFunction", resource)
     elif service == "states" and not rest.startswith("activity:"):
-        _integration(rest, _parameters(state), found)
+        _integration(rest, _parameters(state), called)
 
 
-def _map(state: Mapping[str, Any], found: Calls) -> None:
+def _map(state: Mapping[str, Any], called: Calls) -> None:
     processor = values.document(values.member(state, "ItemProcessor")) or {}
     config = values.document(values.member(processor, "ProcessorConfig")) or {}
     if values.text(values.member(config, "Mode")) != "DISTRIBUTED":
         return
     # Each child runs as an execution of the state machine itself.
-    found.add("states:StartExecution", None)
-    found.beside.update({"states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"})
+    called.add("states:StartExecution", None)
+    called.optional_actions.update({"states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"})
     for key in ("ItemReader", "ResultWriter"):
         if values.member(state, key) is not None:
-            found.services.add("s3")
+            called.services.add("s3")
 
 
 def _parameters(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -185,45 +190,47 @@ def _parameters(state: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def _integration(rest: str, parameters: Mapping[str, Any], found: Calls) -> None:
+def _integration(rest: str, parameters: Mapping[str, Any], called: Calls) -> None:
     """Such as `lambda:invoke`, `ecs:runTask.sync` or `aws-sdk:dynamodb:query`."""
     call, _, pattern = rest.partition(".")
     words = call.removeprefix("aws-sdk:").split(":")
     if len(words) != 2:
-        values.undecided("what a task calls")
+        values.raise_undecided("the call of a task")
     if words[0] == "http":
-        found.services.update(("states", "secretsmanager", "events"))
+        called.services.update(("states", "secretsmanager", "events"))
         return
     service = _service(words[0])
     action = f"{service}:{words[1][:1].upper()}{words[1][1:]}"
     waits = pattern.startswith("sync")
     if waits:
-        found.beside.update(_MANAGED_RULES, _WATCHING.get(service, ()))
-    if service not in ONE_TO_ONE or (waits and service not in _WATCHING):
-        found.services.add(service)
-        found.go_on = True
+        called.optional_actions.update(_MANAGED_RULES, _WATCHING.get(service, ()))
+    if service not in ACTIONS_NAMED_LIKE_CALLS or (waits and service not in _WATCHING):
+        called.services.add(service)
+        called.calls_other_services = True
         return
-    if action in _MANY:
-        found.beside.update(f"dynamodb:{one}" for one in _MANY[action])
+    if action in _ACTIONS_BY_CONTENT:
+        called.optional_actions.update(f"dynamodb:{action_name}" for action_name in _ACTIONS_BY_CONTENT[action])
         return
-    first, *others = _OTHERWISE.get(action, (action,))
-    found.add(first, _target(service, parameters))
-    found.beside.update(others)
+    first, *others = _ACTIONS_OF_CALLS.get(action, (action,))
+    called.add(first, _target(service, parameters))
+    called.optional_actions.update(others)
 
 
 def find_action(service: str, call: str) -> str | None:
-    """The action that a call of the SDK needs, such as `dynamodb:PutItem` of `dynamodb` and `putItem`; None where it is
-    one of several. Raises Undecided for a service that IAM does not know by this name."""
+    """The action that an SDK call needs, such as `dynamodb:PutItem` for `dynamodb` and `putItem`.
+
+    None where it depends on the content. Raises Undecided for an unknown service.
+    """
     action = f"{_service(service)}:{call[:1].upper()}{call[1:]}"
-    return None if action in _MANY else _OTHERWISE.get(action, (action,))[0]
+    return None if action in _ACTIONS_BY_CONTENT else _ACTIONS_OF_CALLS.get(action, (action,))[0]
 
 
-def _service(called: str) -> str:
-    """What IAM calls a service. Raises Undecided for one that it does not know by this name."""
+def _service(sdk_name: str) -> str:
+    """IAM's name of a service. Raises Undecided for an unknown one."""
     return (
-        _SERVICES.get(called.lower())
-        or iam_actions.service_called(called)
-        or values.undecided(f"what IAM calls {called}")
+        _SERVICES.get(sdk_name.lower())
+        or iam_actions.find_service(sdk_name)
+        or values.raise_undecided(f"the service {sdk_name}")
     )
 
 
@@ -236,5 +243,5 @@ def _target(service: str, parameters: Mapping[str, Any]) -> str | None:
 
 
 def _is_expression(text: str) -> bool:
-    """Whether it is worked out as the state machine runs, in JSONata."""
+    """Whether it is a JSONata expression, which is evaluated at run time."""
     return text.lstrip().startswith("{%")

@@ -1,1 +1,1 @@
-"""The connection to Pulumi's engine, CrossGuard."""
+"""The adapter for CrossGuard, the policy engine of Pulumi."""

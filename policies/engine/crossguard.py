@@ -1,12 +1,12 @@
-"""Gives the rules to Pulumi's engine: each becomes a policy of its own, with its level, parameters and metadata.
+"""Registers the rules with Pulumi's engine: each becomes a policy of its own, with its level, parameters and metadata.
 
-A rule about one resource is judged before the resource is made, one about the stack when all of it is known. Pulumi's
-SDK decodes every resource once for each policy, and loses on the way what was secret. Here a request is decoded once,
-and the SDK's own server, which does all the rest, gets it without the properties.
+A rule about one resource runs before the resource is created, a rule about the stack once all resources are known. The
+SDK would decode every resource once per policy and lose the marks of secret values. `Server` therefore decodes each
+request once, and passes it on to the SDK's server without its properties.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -27,10 +27,10 @@ from pulumi_policy import (
 from pulumi_policy import policy as sdk
 
 from ..model.configuration import Configuration, InvalidConfiguration, read
-from ..model.evaluation import Judgement, exemptions_of
+from ..model.evaluation import Evaluation
 from ..model.rule import Rule
-from ..model.stack import Resource, Stack, asked_for
-from ..model.values import plain
+from ..model.stack import Resource, Stack, effective_inputs
+from ..model.values import to_plain
 from ..rules import RULES
 
 NAME = "rotation-guard"
@@ -43,99 +43,100 @@ _LEVELS = {
 
 
 class Session:
-    """What one run of the engine has told so far: the configuration, and what was asked for of each resource."""
+    """The state of one engine run: the configuration, the inputs of each resource, and the request being answered."""
 
     def __init__(self) -> None:
         self.configuration = Configuration()
         self._inputs: dict[str, Mapping[str, Any]] = {}
-        self._now = threading.local()
+        self._request = threading.local()
 
-    def configure(self, given: Mapping[str, Any]) -> None:
-        """Take the configuration. Raises InvalidConfiguration."""
-        self.configuration = read(given, RULES)
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Set the configuration. Raises InvalidConfiguration."""
+        self.configuration = read(config, RULES)
 
     def begin(self, stack: Stack) -> None:
-        """Judge this, in this thread, until the end."""
-        self._now.judgement = Judgement(stack, self.configuration)
-        self._now.advisory = set()
+        """Start a request about these resources, in this thread."""
+        self._request.evaluation = Evaluation(stack, self.configuration)
+        self._request.advisory = set()
 
-    def end(self, answer: Any) -> None:
-        """The request has been answered: lower the level of those diagnostics whose findings are advisory.
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation of the current request."""
+        return self._request.evaluation
 
-        The SDK knows one level for each policy.
+    def end(self, response: Any) -> None:
+        """End the request, and lower the level of the diagnostics whose findings are advisory.
+
+        The SDK has one level per policy.
         """
-        for one in answer.diagnostics if answer is not None else ():
-            if (one.policyName, one.message) in self._now.advisory:
-                one.enforcementLevel = proto.ADVISORY
-        self._now.judgement = None
+        for diagnostic in response.diagnostics:
+            if (diagnostic.policyName, diagnostic.message) in self._request.advisory:
+                diagnostic.enforcementLevel = proto.ADVISORY
 
-    def judgement(self, show: Callable[[], Stack]) -> Judgement:
-        """What is being judged; as the SDK shows it, where the policies run in another server than ours."""
-        return getattr(self._now, "judgement", None) or Judgement(show(), self.configuration)
-
-    def report(self, rule: Rule, settings: Mapping[str, Any], judgement: Judgement, report: ReportViolation) -> None:
-        """Report what one rule finds."""
-        for resource, finding in judgement.complaints(rule, settings):
+    def report(self, rule: Rule, settings: Mapping[str, Any], report: ReportViolation) -> None:
+        """Report the findings of one rule."""
+        for resource, finding in self.evaluation.complaints(rule, settings):
             report(str(finding), resource.urn if resource else None)
-            if finding.is_advisory and getattr(self._now, "judgement", None) is not None:
-                # As the SDK writes it.
-                self._now.advisory.add((rule.name, f"{rule.description}\n{finding}"))
+            if finding.is_advisory:
+                # The text that the SDK makes of it.
+                self._request.advisory.add((rule.name, f"{rule.description}\n{finding}"))
 
-    def asked(self, type_: str, name: str, urn: str, inputs: dict[str, Any]) -> Resource:
-        """A resource that is about to be made."""
-        self._inputs[urn] = inputs
-        return Resource(type_, name, urn, inputs)
+    def add_inputs(self, request: Any) -> Resource:
+        """Read a resource that is about to be created, and keep its inputs for the evaluation of the stack."""
+        resource = _read_resource(request)
+        self._inputs[request.urn] = resource.props
+        return resource
 
-    def known(self, urn: str, outputs: dict[str, Any], made_of: Mapping[str, tuple[str, ...]], **more: Any) -> Resource:
-        """A resource among all. The engine shows its outputs alone: what was asked for is known from before."""
-        inputs = self._inputs.get(urn)
+    def read_output(self, resource: Any) -> Resource:
+        """Read a resource of the finished stack. The engine shows its outputs only; the inputs are kept from before."""
+        inputs = self._inputs.get(resource.urn)
+        derived_from = {key: tuple(listed.urns) for key, listed in resource.propertyDependencies.items()}
         return Resource(
-            urn=urn,
-            props=asked_for(inputs or {}, outputs, made_of),
-            property_dependencies=made_of,
-            # The engine asks about everything that the program makes, and about nothing that it looks up.
-            looked_up=bool(self._inputs) and inputs is None,
-            **more,
+            type=resource.type,
+            name=resource.name,
+            urn=resource.urn,
+            props=effective_inputs(inputs or {}, _read_properties(resource.properties), derived_from),
+            property_dependencies=derived_from,
+            parent=resource.parent or None,
+            # The engine calls Analyze for each resource of the program, and not for those that it reads.
+            external=bool(self._inputs) and inputs is None,
+            custom=bool(resource.provider.urn),
         )
 
 
-def policies(session: Session) -> list[Policy]:
-    """Every rule as a policy."""
-    return [
-        _stack_policy(rule, session) if rule.of_stack else _resource_policy(rule, session) for rule in RULES.values()
-    ]
+def policies(session: Session, rules: Iterable[Rule] = tuple(RULES.values())) -> list[Policy]:
+    """Make a policy of each rule."""
+    return [_stack_policy(rule, session) if rule.needs_stack else _resource_policy(rule, session) for rule in rules]
 
 
 def server(session: Session) -> type[Any]:
-    """The SDK's server, which decodes a request once and refuses a configuration that is wrong."""
+    """Make the class of the server, which decodes a request once and rejects an invalid configuration."""
 
     class Server(sdk._PolicyAnalyzerServicer):
         def Analyze(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the engine's name
-            bare = proto.AnalyzeRequest(type=request.type, urn=request.urn, name=request.name)
-            inputs = _properties(request.properties)
-            stack = Stack([session.asked(request.type, request.name, request.urn, inputs)])
-            return self._answered(stack, lambda: super(Server, self).Analyze(bare, _context))
+            session.begin(Stack([session.add_inputs(request)]))
+            response = super().Analyze(
+                proto.AnalyzeRequest(type=request.type, urn=request.urn, name=request.name), _context
+            )
+            session.end(response)
+            return response
 
         def AnalyzeStack(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the engine's name
-            stack = Stack(_known(session, one) for one in request.resources)
-            bare = proto.AnalyzeStackRequest()
-            return self._answered(stack, lambda: super(Server, self).AnalyzeStack(bare, _context))
+            session.begin(Stack(map(session.read_output, request.resources)))
+            response = super().AnalyzeStack(proto.AnalyzeStackRequest(), _context)
+            session.end(response)
+            return response
+
+        def Remediate(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the engine's name
+            session.begin(Stack([_read_resource(request)]))
+            return super().Remediate(request, _context)
 
         def Configure(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the engine's name
             try:
-                session.configure({name: _configured(one) for name, one in request.policyConfig.items()})
-            except InvalidConfiguration as problem:
-                _context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The configuration of {NAME} is wrong. {problem}")
+                session.configure({name: _read_settings(policy) for name, policy in request.policyConfig.items()})
+            except InvalidConfiguration as error:
+                _context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The configuration of {NAME} is invalid. {error}")
             return super().Configure(request, _context)
-
-        def _answered(self, stack: Stack, answer: Callable[[], Any]) -> Any:
-            session.begin(stack)
-            given = None
-            try:
-                given = answer()
-            finally:
-                session.end(given)
-            return given
 
     return Server
 
@@ -143,40 +144,35 @@ def server(session: Session) -> type[Any]:
 def serve() -> None:
     """Start the pack. Never returns."""
     session = Session()
-    # PolicyPack makes its server by this name.
+    # PolicyPack looks up its server by this name.
     sdk._PolicyAnalyzerServicer = server(session)
     PolicyPack(NAME, policies(session), enforcement_level=EnforcementLevel.ADVISORY, display_name=NAME)
 
 
 def _resource_policy(rule: Rule, session: Session) -> Policy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        judgement = session.judgement(lambda: Stack([_shown(session, args)]))
         if args.resource_type in rule.types:
-            session.report(rule, _settings(rule, args.get_config()), judgement, report)
+            session.report(rule, _settings(rule, args.get_config()), report)
 
     def remediate(args: ResourceValidationArgs) -> Any:
-        if args.resource_type not in rule.types:
-            return None
-        resource = _shown(session, args)
-        if exemptions_of(Stack([resource]), session.configuration).exempt(rule, resource):
-            return None
-        changes = rule.mended(resource, _settings(rule, args.get_config()))
+        changes = session.evaluation.remediate(rule, _settings(rule, args.get_config()))
         for key, value in changes.items():
             args.props[key] = value  # ty: ignore[invalid-assignment] - a proxy that keeps secrets secret
         return args.props if changes else None
 
-    return ResourceValidationPolicy(validate=validate, remediate=remediate if rule.remedy else None, **_about(rule))
+    return ResourceValidationPolicy(
+        validate=validate, remediate=remediate if rule.remediation else None, **_metadata(rule)
+    )
 
 
 def _stack_policy(rule: Rule, session: Session) -> Policy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        judgement = session.judgement(lambda: Stack(_shown_resource(session, one) for one in args.resources))
-        session.report(rule, _settings(rule, args.get_config()), judgement, report)
+        session.report(rule, _settings(rule, args.get_config()), report)
 
-    return StackValidationPolicy(validate=validate, **_about(rule))
+    return StackValidationPolicy(validate=validate, **_metadata(rule))
 
 
-def _about(rule: Rule) -> dict[str, Any]:
+def _metadata(rule: Rule) -> dict[str, Any]:
     return {
         "name": rule.name,
         "description": rule.description,
@@ -192,62 +188,17 @@ def _about(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _settings(rule: Rule, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    return read({rule.name: dict(given)}, RULES).settings(rule)
+def _settings(rule: Rule, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return read({rule.name: dict(config)}, RULES).settings(rule)
 
 
-def _configured(one: Any) -> dict[str, Any]:
-    return {"enforcementLevel": _LEVELS[one.enforcementLevel], **json_format.MessageToDict(one.properties)}
+def _read_settings(policy: Any) -> dict[str, Any]:
+    return {"enforcementLevel": _LEVELS[policy.enforcementLevel], **json_format.MessageToDict(policy.properties)}
 
 
-def _properties(struct: Any) -> dict[str, Any]:
-    return plain(json_format.MessageToDict(struct))
+def _read_resource(request: Any) -> Resource:
+    return Resource(request.type, request.name, request.urn, _read_properties(request.properties))
 
 
-def _known(session: Session, one: Any) -> Resource:
-    return session.known(
-        one.urn,
-        _properties(one.properties),
-        {key: tuple(found.urns) for key, found in one.propertyDependencies.items()},
-        type=one.type,
-        name=one.name,
-        dependencies=tuple(one.dependencies),
-        parent=one.parent or None,
-        provider=one.provider.urn or None,
-        custom=bool(one.provider.urn),
-    )
-
-
-# --- in a server that is not ours: what the SDK shows ----------------------------------------------------------------
-
-
-def _shown(session: Session, args: ResourceValidationArgs) -> Resource:
-    return session.asked(args.resource_type, args.name, args.urn, plain(_bare(args.props)))
-
-
-def _shown_resource(session: Session, one: Any) -> Resource:
-    return session.known(
-        one.urn,
-        plain(_bare(one.props)),
-        {key: tuple(each.urn for each in found) for key, found in one.property_dependencies.items()},
-        type=one.resource_type,
-        name=one.name,
-        dependencies=tuple(each.urn for each in one.dependencies),
-        parent=one.parent.urn if one.parent else None,
-        provider=one.provider.urn if one.provider else None,
-        custom=one.provider is not None,
-    )
-
-
-def _bare(value: Any) -> Any:
-    """What is behind the SDK's proxies, which raise at the sight of an unknown value."""
-    if isinstance(value, Mapping) and not isinstance(value, dict):
-        return _bare(value["__target"])
-    if isinstance(value, Mapping):
-        return {key: _bare(inner) for key, inner in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str | list):
-        try:
-            return _bare(value["__target"])
-        except (KeyError, TypeError):
-            return value
-    return [_bare(inner) for inner in value] if isinstance(value, list) else value
+def _read_properties(struct: Any) -> dict[str, Any]:
+    return to_plain(json_format.MessageToDict(struct))

@@ -1,1 +1,1 @@
-"""Files that resources are read from."""
+"""Readers for the files that resources come from."""

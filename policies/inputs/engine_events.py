@@ -1,7 +1,7 @@
-"""Reads the engine's events, as `pulumi up --json`, `--event-log` and a streamed `pulumi preview --json` write them.
+"""Reads the engine's events from `pulumi up --json`, `--event-log` or a streamed `pulumi preview --json`.
 
-One JSON object a line, each with a sequence number and one event; a preview streams them where
-PULUMI_ENABLE_STREAMING_JSON_PREVIEW is set (the shapes are those of `apitype/events.go` in Pulumi's SDK).
+Each line is a JSON object with a sequence number and one event, as in `apitype/events.go` of Pulumi's SDK. A preview
+streams them where PULUMI_ENABLE_STREAMING_JSON_PREVIEW is set.
 """
 
 import re
@@ -30,24 +30,26 @@ _EVENTS = frozenset(
     }
 )
 _COLOR = re.compile(r"<\{%.*?%\}>")
-"""How the engine writes the colors of a message."""
+"""The engine's color codes in messages."""
 
 
 def is_event(value: Any) -> bool:
-    """Whether this is one event of the engine."""
+    """Whether this is an engine event."""
     return isinstance(value, Mapping) and isinstance(value.get("sequence"), int) and not _EVENTS.isdisjoint(value)
 
 
 def is_preview(events: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the events are of a preview, so that nothing has been changed."""
+    """Whether the events are those of a preview."""
     flags = (
-        one.get(key) for one in _list_payloads(events, "summaryEvent", *_STEPS) for key in ("isPreview", "planning")
+        payload.get(key)
+        for payload in _list_payloads(events, "summaryEvent", *_STEPS)
+        for key in ("isPreview", "planning")
     )
     return True in flags
 
 
 def to_preview(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The same as `pulumi preview --json` writes it: steps, changes and diagnostics, in this order of events."""
+    """Convert events to the format of `pulumi preview --json`: steps, changes and diagnostics."""
     listed = list(events)
     summary = next(_list_payloads(listed, "summaryEvent"), None)
     return {
@@ -62,7 +64,7 @@ def _list_payloads(events: Iterable[Mapping[str, Any]], *names: str) -> Iterator
 
 
 def _list_steps(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The step that an event tells of: once as it begins, and once with its outcome."""
+    """The step of an event: each step has one event at its start and one with its result."""
     for payload in _list_payloads([event], *_STEPS):
         if isinstance(step := payload.get("metadata"), Mapping):
             yield {
@@ -74,14 +76,14 @@ def _list_steps(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _list_diagnostics(events: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    for one in _list_payloads(events, "diagnosticEvent"):
-        if not one.get("ephemeral"):
-            message = _COLOR.sub("", f"{one.get('prefix') or ''}{one.get('message') or ''}")
-            yield {"severity": one.get("severity"), "message": message}
+    for diagnostic in _list_payloads(events, "diagnosticEvent"):
+        if not diagnostic.get("ephemeral"):
+            message = _COLOR.sub("", f"{diagnostic.get('prefix') or ''}{diagnostic.get('message') or ''}")
+            yield {"severity": diagnostic.get("severity"), "message": message}
 
 
 def _list_failures(summary: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """That it did not succeed, for events that give no reason."""
+    """Report a failure for which the events have no diagnostic."""
     if summary is None:
         yield {"severity": "error", "message": "the events end before the summary"}
     elif summary.get("result") not in (None, "", "succeeded"):

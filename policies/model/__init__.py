@@ -1,1 +1,1 @@
-"""What a rule reads and returns: resources, stacks, values, findings."""
+"""What a rule reads and returns: resources, stacks, values and findings."""

@@ -10,18 +10,18 @@ from ..model.rule import Enforcement, Rule
 
 ALL = "all"
 ENVIRONMENTS = "environments"
-"""Where CrossGuard's file names what the engine is to read besides: nothing that a rule is told."""
+"""Names the Pulumi ESC environments for the engine to read; not for rules."""
 LEVELS = get_args(Enforcement)
 _LEVEL = "enforcementLevel"
 
 
 class InvalidConfiguration(Exception):
-    """The configuration is wrong; the message says everything that is wrong with it."""
+    """The configuration is invalid; the message lists every error."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """How each rule is to be applied; as it is declared, where nothing is said."""
+    """The level and the parameters of each rule; by default those of its declaration."""
 
     levels: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -31,23 +31,23 @@ class Configuration:
         return self.levels.get(rule.name, self.levels.get(ALL, rule.enforcement))
 
     def settings(self, rule: Rule) -> Mapping[str, Any]:
-        """Its parameters."""
+        """The parameters of this rule."""
         return rule.defaults() | dict(self.parameters.get(rule.name, {}))
 
 
 def read(given: Any, rules: Mapping[str, Rule]) -> Configuration:
-    """The configuration that this JSON holds: `{"<rule>" or "all": "<level>" or {"enforcementLevel": ..., ...}}`.
+    """Parse a configuration: `{"<rule>" or "all": "<level>" or {"enforcementLevel": ..., ...}}`.
 
-    Raises InvalidConfiguration for an unknown rule, level or parameter, one that is not as its schema says, and for
-    `remediate` where a rule has no remedy: the engine would take that for mandatory without a word.
+    Raises InvalidConfiguration for an unknown rule, level or parameter, for a value that violates its schema, and for
+    `remediate` where a rule has no remediation: the engine would silently treat that as mandatory.
     """
     if not isinstance(given, Mapping):
         raise InvalidConfiguration(f"The configuration must be a map from rules to settings, got {schema.shown(given)}")
     given = {name: settings for name, settings in given.items() if name != ENVIRONMENTS}
-    problems = [problem for name, settings in given.items() for problem in _problems(name, settings, rules)]
-    problems += _refuse_remedies(given, rules)
-    if problems:
-        raise InvalidConfiguration("\n".join(problems))
+    errors = [error for name, settings in given.items() for error in _check_rule(name, settings, rules)]
+    errors += _check_remediations(given, rules)
+    if errors:
+        raise InvalidConfiguration("\n".join(errors))
     levels: dict[str, str] = {}
     parameters: dict[str, Mapping[str, Any]] = {}
     for name, settings in given.items():
@@ -58,18 +58,18 @@ def read(given: Any, rules: Mapping[str, Rule]) -> Configuration:
             levels[name] = settings[_LEVEL]
         if name != ALL:
             parameters[name] = {
-                key: _whole(value, rules[name].parameters[key]) for key, value in settings.items() if key != _LEVEL
+                key: _to_integer(value, rules[name].parameters[key]) for key, value in settings.items() if key != _LEVEL
             }
     return Configuration(levels, parameters)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question about what may have been meant, to end a sentence with; empty where nothing is near."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    """A suggestion to end a sentence with; empty where no name is similar."""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {matches[0]}?" if matches else ""
 
 
-def _problems(name: str, settings: Any, rules: Mapping[str, Rule]) -> Iterator[str]:
+def _check_rule(name: str, settings: Any, rules: Mapping[str, Rule]) -> Iterator[str]:
     if name != ALL and name not in rules:
         yield f"There is no rule {name}{nearest(name, [*rules, ALL])}"
         return
@@ -89,19 +89,21 @@ def _problems(name: str, settings: Any, rules: Mapping[str, Rule]) -> Iterator[s
             yield from schema.complaints(value, parameters[key], f"{name}.{key}")
 
 
-def _refuse_remedies(given: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
-    """What is wrong where `remediate` is asked of rules that can only complain, in one sentence."""
-    asked = {
+def _check_remediations(given: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
+    """Reject `remediate` for rules without a remediation, in one sentence."""
+    remediated = {
         name
         for name, settings in given.items()
         if (settings.get(_LEVEL) if isinstance(settings, Mapping) else settings) == "remediate"
     }
-    without = [name for name in (ALL, *rules) if name in asked and (name == ALL or rules[name].remedy is None)]
-    if without:
-        those = ", ".join(rule.name for rule in rules.values() if rule.remedy)
-        yield f"{', '.join(without)} cannot be remediate: only these rules have a remedy: {those}"
+    unsupported = [
+        name for name in (ALL, *rules) if name in remediated and (name == ALL or rules[name].remediation is None)
+    ]
+    if unsupported:
+        supported = ", ".join(rule.name for rule in rules.values() if rule.remediation)
+        yield f"{', '.join(unsupported)} cannot be remediate: only these rules have a remediation: {supported}"
 
 
-def _whole(value: Any, declared: Mapping[str, Any]) -> Any:
-    """On the wire every number is a double."""
+def _to_integer(value: Any, declared: Mapping[str, Any]) -> Any:
+    """Undo protobuf, which has only doubles."""
     return int(value) if declared.get("type") == "integer" else value

@@ -1,7 +1,7 @@
-"""Reads exemptions: which rule does not hold for which resource, on whose word, for which reason, and until when.
+"""Reads exemptions: the rule, the resource, the owner, the reason and the end date.
 
-There are two places for one: the configuration of the rule below, or tags on the resource. An exemption that is not
-in order exempts nothing, and is a complaint of its own.
+Exemptions are set in the configuration of the rule below or as tags on the resource. An invalid exemption has no effect
+and is itself reported.
 """
 
 import re
@@ -20,9 +20,9 @@ TAG_PREFIX = "rotation-guard:exempt-"
 TAG_UNTIL = "rotation-guard:exempt-until"
 TAG_OWNER = "rotation-guard:owner"
 _NOT_POLICIES = frozenset({"until", "reason"})
-"""What stands behind the prefix and is no policy; `exempt-reason` is read by the audit of secrets."""
-_ANY = (("q0", "z0", "", "x0"), ("j1.k1", "v1_w1", "y:index:Y$", "17,7;+"))
-"""Stacks, projects, parents and names that nobody has."""
+"""Other tags with the prefix; `exempt-reason` is read by the audit of secrets."""
+_SAMPLE_NAMES = (("q0", "z0", "", "x0"), ("j1.k1", "v1_w1", "y:index:Y$", "17,7;+"))
+"""Stacks, projects, parents and names that nobody uses: a pattern that matches all of them matches everything."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 NAME = "exemptions-are-in-order"
@@ -41,27 +41,27 @@ ENTRIES: Schema = {
 
 @dataclass(frozen=True)
 class Exemption:
-    """One, as it was written: in order or not."""
+    """One exemption as written, valid or not."""
 
     policy: str
     resource: str
-    """Pattern of URNs, in which `*` and `?` are wildcards and everything else is meant literally."""
+    """Pattern of URNs, with the wildcards `*` and `?`."""
     tag: str
     """`key=value`."""
     owner: str
     reason: str
     until: str
     urn: str | None = None
-    """The resource that carries it as tags; None for one of the configuration."""
+    """The tagged resource; None for an exemption in the configuration."""
 
     @property
-    def where(self) -> str:
-        """How a complaint calls it."""
-        place = f"resource {self.resource}" if self.resource else f"tag {self.tag}" if self.tag else "nothing"
-        return f"The exemption from {self.policy or 'no policy'} for {place}"
+    def label(self) -> str:
+        """The exemption's name in a complaint."""
+        subject = f"resource {self.resource}" if self.resource else f"tag {self.tag}" if self.tag else "nothing"
+        return f"The exemption from {self.policy or 'no policy'} for {subject}"
 
-    def concerns(self, resource: Resource) -> bool:
-        """Whether it is about this resource."""
+    def applies_to(self, resource: Resource) -> bool:
+        """Whether it is for this resource."""
         if self.urn is not None:
             return resource.urn == self.urn
         if self.resource and not matches(self.resource, resource.urn):
@@ -73,8 +73,8 @@ class Exemption:
 
 
 @dataclass(frozen=True)
-class InForce:
-    """An exemption that is in order, and a resource it is for."""
+class ActiveExemption:
+    """A valid exemption, and a resource that it is for."""
 
     policy: str
     urn: str
@@ -101,131 +101,132 @@ RULE = Rule(
     enforcement="mandatory",
     link="https://docs.aws.amazon.com/wellarchitected/latest/security-pillar/sec_securely_operate_control_objectives.html",
     function=_exemptions_are_in_order,
-    of_stack=True,
+    needs_stack=True,
     parameters={"entries": ENTRIES},
     subject="exemptions",
 )
-"""Judged here and not by its function: it is about the exemptions of a whole stack. Nothing is exempt from it."""
+"""Evaluated by the class below, not by its function: it is about all exemptions of a stack. It allows none itself."""
 
 
 def today() -> date:
-    """The day, wherever this runs."""
+    """Today, in UTC."""
     return datetime.now(UTC).date()
 
 
 class Exemptions:
-    """All exemptions that a configuration and the tags of a stack hold, on a given day."""
+    """All exemptions of a configuration and of the tags of a stack, as of a day."""
 
     def __init__(
         self, stack: Stack, entries: Iterable[Mapping[str, Any]], rules: Mapping[str, Rule], day: date
     ) -> None:
         self._stack, self._rules, self._day = stack, rules, day
-        in_tags = (one for each in stack.resources for one in _in_tags(each))
-        # Said twice, one is still one.
-        self._written = [*dict.fromkeys((*map(_entry, entries), *in_tags))]
+        in_tags = (exemption for resource in stack.resources for exemption in _read_tags(resource))
+        self._exemptions = [*dict.fromkeys((*map(_read_entry, entries), *in_tags))]
         self._valid: dict[str, list[Exemption]] = {}
-        for one in self._written:
-            if not any(self._problems(one)):
-                self._valid.setdefault(one.policy, []).append(one)
+        for exemption in self._exemptions:
+            if not any(self._problems(exemption)):
+                self._valid.setdefault(exemption.policy, []).append(exemption)
 
     def exempt(self, rule: Rule, resource: Resource) -> bool:
-        """Whether this rule has nothing to say about this resource."""
-        return any(one.concerns(resource) for one in self._valid.get(rule.name, ()))
+        """Whether this resource is exempt from this rule."""
+        return any(exemption.applies_to(resource) for exemption in self._valid.get(rule.name, ()))
 
-    def in_force(self) -> Iterator[InForce]:
-        """Each exemption in order, for each resource it is for."""
-        for policy, found in self._valid.items():
-            for one in found:
-                left = (date.fromisoformat(one.until) - self._day).days
-                for resource in self._concerned(one):
-                    yield InForce(policy, resource.urn, one.owner, one.reason, one.until, left)
+    def list_active(self) -> Iterator[ActiveExemption]:
+        """List each valid exemption once per resource."""
+        for policy, exemptions in self._valid.items():
+            for exemption in exemptions:
+                left = (date.fromisoformat(exemption.until) - self._day).days
+                for resource in self._matching_resources(exemption):
+                    yield ActiveExemption(
+                        policy, resource.urn, exemption.owner, exemption.reason, exemption.until, left
+                    )
 
     def findings(self) -> Iterator[tuple[Resource | None, Finding]]:
-        """What is wrong with them, each with the resource that carries the exemption."""
-        for one in self._written:
-            problems = [*self._problems(one)]
-            if not problems and not any(self._concerned(one)):
+        """List the problems of all exemptions, each with the tagged resource."""
+        for exemption in self._exemptions:
+            problems = [*self._problems(exemption)]
+            if not problems and not any(self._matching_resources(exemption)):
                 problems = [
                     Finding(
-                        "matches nothing: this policy judges no such resource.", "Correct the pattern, or remove it."
+                        "matches nothing: this policy checks no such resource.", "Correct the pattern, or remove it."
                     )
                 ]
-            carrier = self._stack.by_urn(one.urn) if one.urn else None
+            carrier = self._stack.by_urn(exemption.urn) if exemption.urn else None
             for problem in problems:
-                yield carrier, problem.prefix(f"{one.where} ")
+                yield carrier, problem.prefix(f"{exemption.label} ")
 
-    def _concerned(self, one: Exemption) -> Iterator[Resource]:
-        judged = self._stack.of_type(*self._rules[one.policy].types)
-        return (resource for resource in judged if one.concerns(resource) and not resource.looked_up)
+    def _matching_resources(self, exemption: Exemption) -> Iterator[Resource]:
+        judged = self._stack.of_type(*self._rules[exemption.policy].types)
+        return (resource for resource in judged if exemption.applies_to(resource) and not resource.external)
 
-    def _problems(self, one: Exemption) -> Iterator[Finding]:
-        if not one.policy:
+    def _problems(self, exemption: Exemption) -> Iterator[Finding]:
+        if not exemption.policy:
             yield Finding("names no policy.", "Set policy to the name of one.")
-        elif one.policy not in self._rules:
-            guess = nearest(one.policy, self._rules)
+        elif exemption.policy not in self._rules:
+            guess = nearest(exemption.policy, self._rules)
             yield Finding("names a policy that does not exist.", f"Set policy to one that does{guess or '.'}")
-        elif one.policy == NAME:
+        elif exemption.policy == NAME:
             yield Finding("is from the rule about exemptions, which allows none.", "Remove it.")
-        if not (one.resource or one.tag):
+        if not (exemption.resource or exemption.tag):
             yield Finding("names no resource.", "Set resource to a pattern of URNs, or tag to key=value.")
-        elif one.resource and not one.tag and one.urn is None and self._meets_everything(one):
+        elif exemption.resource and not exemption.tag and exemption.urn is None and self._matches_everything(exemption):
             yield Finding(
-                "meets every resource that this policy judges, whatever its name.",
+                "matches every resource that this policy checks.",
                 "Set resource to a pattern that names specific resources, or set the policy's level to disabled.",
             )
-        elif one.tag and "=" not in one.tag:
-            yield Finding(f"names a tag without its value: tag is {one.tag!r}.", "Set tag to key=value.")
-        if not one.owner.strip():
-            yield Finding("has no owner.", f"Set {TAG_OWNER if one.urn else 'owner'}.")
-        if not one.reason.strip():
-            yield Finding("has no reason.", "Give it in the tag's value." if one.urn else "Set reason.")
-        yield from self._untimely(one)
+        elif exemption.tag and "=" not in exemption.tag:
+            yield Finding(f"names a tag without its value: tag is {exemption.tag!r}.", "Set tag to key=value.")
+        if not exemption.owner.strip():
+            yield Finding("has no owner.", f"Set {TAG_OWNER if exemption.urn else 'owner'}.")
+        if not exemption.reason.strip():
+            yield Finding("has no reason.", "Give it in the tag's value." if exemption.urn else "Set reason.")
+        yield from self._check_end(exemption)
 
-    def _meets_everything(self, one: Exemption) -> bool:
-        """Whether the pattern leaves out nothing that the policy judges, of any stack, project, parent and name."""
-        types = self._rules[one.policy].types if one.policy in self._rules else ()
+    def _matches_everything(self, exemption: Exemption) -> bool:
+        """Whether the pattern matches every resource of the policy's types, whatever its URN."""
+        types = self._rules[exemption.policy].types if exemption.policy in self._rules else ()
         urns = [
             f"urn:pulumi:{stack}::{project}::{parent}{type_}::{name}"
             for type_ in types
-            for stack, project, parent, name in _ANY
+            for stack, project, parent, name in _SAMPLE_NAMES
         ]
-        return bool(urns) and all(matches(one.resource, urn) for urn in urns)
+        return bool(urns) and all(matches(exemption.resource, urn) for urn in urns)
 
-    def _untimely(self, one: Exemption) -> Iterator[Finding]:
-        key = TAG_UNTIL if one.urn else "until"
-        latest = _a_year_after(self._day)
-        until = _day(one.until)
+    def _check_end(self, exemption: Exemption) -> Iterator[Finding]:
+        key = TAG_UNTIL if exemption.urn else "until"
+        latest = _add_year(self._day)
+        until = _parse_day(exemption.until)
         if until is None:
-            state = f"is {one.until!r}, which is not a date" if one.until.strip() else "is not set"
+            state = f"is {exemption.until!r}, which is not a date" if exemption.until.strip() else "is not set"
             yield Finding(f"does not end: {key} {state}.", f"Set {key} to a date within a year, such as {latest}.")
         elif until < self._day:
-            yield Finding(f"ended on {until}.", "Fix what it was for, or have it renewed.")
+            yield Finding(f"ended on {until}.", "Fix the cause, or have the exemption renewed.")
         elif until > latest:
             yield Finding(f"ends over a year from now: {key} is {until}.", f"Set {key} to {latest} or earlier.")
 
 
-def _day(text: str) -> date | None:
-    """The day that a text such as 2030-12-31 names; None where it names none, or names it in another way."""
+def _parse_day(text: str) -> date | None:
+    """The date in a text such as 2030-12-31; None for any other text."""
     try:
         return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         return None
 
 
-def _a_year_after(day: date) -> date:
+def _add_year(day: date) -> date:
     try:
         return day.replace(year=day.year + 1)
     except ValueError:  # the 29th of February
         return day.replace(year=day.year + 1, day=28)
 
 
-def _entry(given: Mapping[str, Any]) -> Exemption:
-    return Exemption(**{key: str(given.get(key) or "") for key in _FIELDS})
+def _read_entry(entry: Mapping[str, Any]) -> Exemption:
+    return Exemption(**{key: str(entry.get(key) or "") for key in _FIELDS})
 
 
-def _in_tags(resource: Resource) -> Iterator[Exemption]:
-    # A component hands its tags on to resources, which are judged; what was looked up is somebody else's.
-    tags = resource.tags if resource.type.startswith("aws:") and not resource.looked_up else {}
+def _read_tags(resource: Resource) -> Iterator[Exemption]:
+    # The tags of a component are on its resources too, and an external resource is not this program's to exempt.
+    tags = resource.tags if resource.type.startswith("aws:") and not resource.external else {}
     for key, value in tags.items():
         policy = key.removeprefix(TAG_PREFIX)
         if key.startswith(TAG_PREFIX) and policy not in _NOT_POLICIES:

@@ -1,11 +1,11 @@
-"""Which rule speaks where several find fault with one statement or one input: the most specific, and no other."""
+"""Chooses the rule that reports a statement or input if several find fault with it: the most specific one."""
 
 from collections.abc import Iterator, Mapping
 
 from .rule import Rule
 
 ORDER = (
-    # Who may use something, before what they may do with it.
+    # Principals, before what they may do.
     "role-trust-is-not-open",
     "queue-policy-is-not-open",
     "topic-publishers-are-limited",
@@ -16,13 +16,13 @@ ORDER = (
     "trusted-service-acts-for-a-known-source",
     "admitted-service-acts-for-a-known-source",
     "schedule-role-trusts-its-group-alone",
-    # A whole policy, before its parts.
+    # Whole policies, before their statements.
     "no-full-access-policy-is-attached",
-    # What a role is for, before what any role may do.
+    # Rules for roles of one purpose, before rules for all roles.
     "auditor-reads-no-secret",
     "state-machine-role-is-limited-to-its-calls",
     "passed-role-is-named",
-    # Actions, before the resources that they are allowed on.
+    # Actions, before resources.
     "policy-lists-what-it-allows",
     "policy-names-its-actions",
     "policy-names-its-resources",
@@ -32,14 +32,14 @@ ORDER = (
 )
 """Rules that can find fault with the same statement, the most specific first.
 
-The engine judges single resources before it knows the stack, so that a rule about one resource speaks before those
-about the stack that share its subject.
+A rule about one resource comes before the stack rules on the same subject: the engine evaluates it before the stack is
+known.
 """
 _POSITIONS: Mapping[str, int] = {name: position for position, name in enumerate(ORDER)}
 
 
 def list_preceding(rule: Rule, rules: Mapping[str, Rule]) -> Iterator[Rule]:
-    """The rules that speak in this one's place, of those that are judged when it is."""
+    """List the rules that replace this one's findings, of those that are evaluated at the same time."""
     for name in ORDER[: _POSITIONS.get(rule.name, 0)]:
-        if rule.of_stack or not rules[name].of_stack:
+        if rule.needs_stack or not rules[name].needs_stack:
             yield rules[name]

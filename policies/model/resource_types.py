@@ -1,4 +1,4 @@
-"""Resource types that more than one subject speaks of."""
+"""Pulumi resource types that several modules use."""
 
 QUEUE = "aws:sqs/queue:Queue"
 QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
@@ -65,7 +65,7 @@ KEYS = (
     "aws:kms/replicaKey:ReplicaKey",
     "aws:kms/replicaExternalKey:ReplicaExternalKey",
 )
-"""Keys with a policy of their own, be their material from elsewhere or a replica."""
+"""Keys with a policy of their own, including imported key material and replicas."""
 KEY_ALIAS = "aws:kms/alias:Alias"
 KEY_GRANT = "aws:kms/grant:Grant"
 KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
@@ -102,7 +102,7 @@ STREAM = "aws:kinesis/stream:Stream"
 DELIVERY_STREAM = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
 KAFKA_CLUSTERS = ("aws:msk/cluster:Cluster", "aws:msk/serverlessCluster:ServerlessCluster")
 
-FIXED_TO_OTHERS = (
+ATTACHMENTS = (
     QUEUE_POLICY,
     REDRIVE_POLICY,
     REDRIVE_ALLOW_POLICY,
@@ -121,4 +121,4 @@ FIXED_TO_OTHERS = (
     SECRET_VERSION,
     SECRET_ROTATION,
 )
-"""Parts of another resource, which have its name as an output: some refer to it by them, so as to come later."""
+"""Resources that are attached to another one and have its name as an output: a program may refer to it by theirs."""

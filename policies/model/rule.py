@@ -1,15 +1,15 @@
-"""What a rule is: a function of one resource that returns its findings, and what there is to know about it.
+"""A rule: a function that returns the findings about one resource, and its metadata.
 
-    @rule(kinds.QUEUE, severity="medium", enforcement="advisory", link="https://docs.aws.amazon.com/...")
+    @rule(resource_types.QUEUE, severity="medium", enforcement="advisory", link="https://docs.aws.amazon.com/...")
     def queue_is_encrypted(queue: Resource) -> Complaints:
         \"\"\"A queue is encrypted.
 
         Set sqsManagedSseEnabled to true.
         \"\"\"
 
-The function's name with dashes is the policy's name, the first paragraph of its docstring the description, the second
-the fix. A `stack_rule` gets the stack as its second argument. Parameters follow as keywords: `minRetentionDays` of the
-configuration is `min_retention_days`.
+The function's name with dashes is the policy's name. The first paragraph of its docstring is the description, the
+second the fix. A `stack_rule` gets the stack as its second argument. Parameters are keyword arguments:
+`minRetentionDays` of the configuration becomes `min_retention_days`.
 """
 
 import inspect
@@ -26,8 +26,8 @@ Severity = Literal["low", "medium", "high", "critical"]
 Enforcement = Literal["advisory", "mandatory", "remediate", "disabled"]
 Schema = Mapping[str, Any]
 
-_EXEMPT_PREFIX = 128 - len("rotation-guard:exempt-")
-"""A rule's name is part of a tag's key, and those have at most 128 characters."""
+_MAX_NAME_LENGTH = 128 - len("rotation-guard:exempt-")
+"""A rule's name is part of a tag key, which has at most 128 characters."""
 
 
 @dataclass
@@ -39,53 +39,52 @@ class Rule:
     types: tuple[str, ...]
     severity: Severity
     enforcement: Enforcement
-    """Its level unless the configuration says otherwise: mandatory for what loses messages, opens access or cannot
-    work, advisory for hygiene."""
+    """The default level: mandatory for findings that lose messages, open access or cannot work, else advisory."""
     link: str
-    """The page that says so."""
+    """AWS's documentation of the recommendation."""
     function: Callable[..., Complaints]
-    of_stack: bool
-    """Whether it needs the other resources: then it runs once all are known."""
+    needs_stack: bool
+    """Whether it needs the other resources: then it runs when all of them are known."""
     parameters: Mapping[str, Schema] = field(default_factory=dict)
-    """JSON schemas by name; each has a default."""
+    """JSON schemas by parameter name; each has a default."""
     fix: str = ""
-    """How to satisfy it, whatever the resource is: the policy's remediation steps."""
+    """How to satisfy the rule: the policy's remediation steps."""
     subject: str = ""
-    """The module that it is written in, such as `queues`."""
-    remedy: Callable[..., Mapping[str, Any]] | None = None
-    """The inputs that would satisfy it, where it can be put right without asking anyone."""
+    """The rule's module, such as `sqs_queues`."""
+    remediation: Callable[..., Mapping[str, Any]] | None = None
+    """Returns the inputs to change, where the engine can fix a resource on its own."""
 
     def findings(self, resource: Resource, stack: Stack, settings: Mapping[str, Any]) -> Iterator[Finding]:
-        """What is wrong with this resource; nothing where the rule cannot tell."""
-        subjects = (resource, stack) if self.of_stack else (resource,)
+        """Evaluate one resource. Ends at an unknown value that decides the rest."""
+        subjects = (resource, stack) if self.needs_stack else (resource,)
         try:
             yield from flatten(self.function(*subjects, **self._keywords(settings)))
         except Undecided:
             return
 
-    def mended(self, resource: Resource, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The inputs to change so that the rule is satisfied; none where it is."""
-        if self.remedy is None or not any(self.findings(resource, Stack([resource]), settings)):
+    def remediate(self, resource: Resource, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The inputs to change so that the resource satisfies the rule; empty where it does."""
+        if self.remediation is None or not any(self.findings(resource, Stack([resource]), settings)):
             return {}
-        return self.remedy(resource, **self._keywords(settings))
+        return self.remediation(resource, **self._keywords(settings))
 
-    def mends(self, function: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
-        """Decorates the function that says which inputs would satisfy this rule."""
-        self.remedy = function
+    def remediates(self, function: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
+        """Decorate the function that returns the inputs to change: `@queue_is_encrypted.remediates`."""
+        self.remediation = function
         return function
 
     def defaults(self) -> dict[str, Any]:
-        """Its parameters as they are unless configured."""
+        """The default of each parameter."""
         return {name: schema["default"] for name, schema in self.parameters.items()}
 
     def _keywords(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         if not (settings or self.parameters):
             return {}
-        return {_snake(name): value for name, value in (self.defaults() | dict(settings)).items()}
+        return {_to_snake_case(name): value for name, value in (self.defaults() | dict(settings)).items()}
 
 
 REGISTRY: dict[str, Rule] = {}
-"""Every rule by its name, in the order of the modules and of the lines in them."""
+"""Every rule by its name, in the order of declaration."""
 
 Decorator = Callable[[Callable[..., Complaints]], Rule]
 
@@ -97,7 +96,7 @@ def rule(
     link: str,
     parameters: Mapping[str, Schema] | None = None,
 ) -> Decorator:
-    """A rule about one resource by itself: it holds before the resource is made."""
+    """Declare a rule about a single resource: it is evaluated before the resource is created."""
     return _decorator(types, False, severity, enforcement, link, parameters)
 
 
@@ -108,15 +107,15 @@ def stack_rule(
     link: str,
     parameters: Mapping[str, Schema] | None = None,
 ) -> Decorator:
-    """A rule about a resource among the others: its function takes the resource and the stack."""
+    """Declare a rule about a resource among others: its function takes the resource and the stack."""
     return _decorator(types, True, severity, enforcement, link, parameters)
 
 
-def each(parts: Iterable[Any], judge: Callable[[Any], Complaints]) -> Iterator[Finding]:
-    """The findings about several parts of one resource: a part that is unknown leaves the others to be judged."""
+def check_each(parts: Iterable[Any], check: Callable[[Any], Complaints]) -> Iterator[Finding]:
+    """Check several parts of a resource; an unknown value ends the check of its own part only."""
     for part in parts:
         try:
-            yield from flatten(judge(part))
+            yield from flatten(check(part))
         except Undecided:
             continue
 
@@ -131,10 +130,10 @@ def _decorator(
 ) -> Decorator:
     def register(function: Callable[..., Complaints]) -> Rule:
         name = getattr(function, "__name__", "").replace("_", "-")
-        if name in REGISTRY or len(name) > _EXEMPT_PREFIX:
-            raise ValueError(f"a rule's name must be its own and have at most {_EXEMPT_PREFIX} characters, got {name}")
+        if name in REGISTRY or len(name) > _MAX_NAME_LENGTH:
+            raise ValueError(f"a rule's name must be unique and have at most {_MAX_NAME_LENGTH} characters, got {name}")
         description, fix = read_docstring(function)
-        made = Rule(
+        declared = Rule(
             name=name,
             description=description,
             fix=fix,
@@ -143,21 +142,21 @@ def _decorator(
             enforcement=enforcement,
             link=link,
             function=function,
-            of_stack=of_stack,
+            needs_stack=of_stack,
             parameters=parameters or {},
             subject=function.__module__.rpartition(".")[2],
         )
-        REGISTRY[name] = made
-        return made
+        REGISTRY[name] = declared
+        return declared
 
     return register
 
 
 def read_docstring(function: Callable[..., Any]) -> tuple[str, str]:
-    """Description and fix of a rule: the first two paragraphs of its docstring, each as one line."""
+    """Split a rule's docstring into the description and the fix, each as one line."""
     description, _, fix = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
     return " ".join(description.split()), " ".join(fix.split())
 
 
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f"_{found[0].lower()}", name)
+def _to_snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda match: f"_{match[0].lower()}", name)

@@ -1,4 +1,4 @@
-"""Checks a value against the part of JSON schema that parameters are written in."""
+"""Validates parameters against the subset of JSON Schema that they are declared in."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
 
 
 def complaints(value: Any, schema: Mapping[str, Any], where: str) -> Iterator[str]:
-    """What is wrong with this value, one sentence each."""
+    """List the errors of a value, one sentence each."""
     wanted = schema.get("type")
     if wanted is not None and not _is(value, wanted):
         yield f"{where} must be {_TYPES[wanted][0]}, got {shown(value)}"
@@ -44,7 +44,7 @@ def complaints(value: Any, schema: Mapping[str, Any], where: str) -> Iterator[st
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it."""
+    """Format a value for a message."""
     return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

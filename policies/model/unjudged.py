@@ -1,4 +1,4 @@
-"""Counts the resources of other providers, which no rule judges: a report without complaints is not about them.
+"""Counts the resources of other providers, for which there are no rules.
 
 `aws-native` is Pulumi's other provider for AWS (https://www.pulumi.com/registry/packages/aws-native/).
 """
@@ -14,22 +14,19 @@ from .stack import Resource, Stack
 NAME = "resources-are-judged"
 _JUDGED = "aws"
 _ENGINE = "pulumi"
-"""The package of stacks, providers and references to other stacks."""
-_COMPUTING = frozenset({"archive", "cloudinit", "null", "random", "std", "time", "tls"})
-"""Providers whose resources are values of the program: there is nothing outside to judge."""
+"""The package of stacks, providers and stack references."""
+_LOCAL_PROVIDERS = frozenset({"archive", "cloudinit", "null", "random", "std", "time", "tls"})
+"""Providers whose resources are values inside the program, without anything in a cloud."""
 
 
 def count_unjudged(stack: Stack) -> Mapping[str, int]:
-    """How many resources of each other provider there are, by the provider's name in the order of names.
-
-    A component is not one of them: what it consists of is judged. Nor is what the program only looks up.
-    """
-    counts = Counter(_package(one) for one in stack.resources if one.custom and not one.looked_up)
-    return {name: counts[name] for name in sorted(counts) if name not in (_JUDGED, _ENGINE, *_COMPUTING)}
+    """Count the resources of each other provider, ordered by name, without components and external resources."""
+    counts = Counter(_package(resource) for resource in stack.resources if resource.custom and not resource.external)
+    return {name: counts[name] for name in sorted(counts) if name not in (_JUDGED, _ENGINE, *_LOCAL_PROVIDERS)}
 
 
 def describe(counts: Mapping[str, int]) -> Finding | None:
-    """That resources were not judged; None where all were."""
+    """Report that resources were not judged; None where all were."""
     parts = [
         f"1 resource of {name} was not judged" if count == 1 else f"{count} resources of {name} were not judged"
         for name, count in counts.items()
@@ -56,10 +53,10 @@ RULE = Rule(
     enforcement="advisory",
     link="https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/what-is-cloudcontrolapi.html",
     function=_resources_are_judged,
-    of_stack=True,
+    needs_stack=True,
     subject="unjudged",
 )
-"""Judged here and not by its function: it is about the stack as a whole."""
+"""Evaluated by `describe`, not by its function: it is about the stack as a whole."""
 
 
 def _package(resource: Resource) -> str:

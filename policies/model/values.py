@@ -1,7 +1,7 @@
-"""Reads what a program asked for, in whatever shape it comes: unknown, secret, absent, as JSON, as text.
+"""Reads property values in every form: unknown, secret, absent, JSON or string.
 
-Rules are written as if every value were known. A reader that meets a value nobody can judge raises Undecided, and the
-rule says nothing about that part: it is decided at the update, or not by us.
+Rules are written as if every value were known. A function here raises Undecided for a value that is not, and the rule
+then reports nothing about that part: it is evaluated again at the update.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 
 class Mark(Enum):
-    """Stands in a tree of plain values for one that is not there to be read."""
+    """Replaces a value that cannot be read in a tree of plain values."""
 
     UNKNOWN = "unknown"
     SECRET = "secret"  # noqa: S105 - a mark, not a secret
@@ -39,13 +39,13 @@ _UNKNOWN_TEXTS = frozenset(
 
 
 class Undecided(Exception):
-    """A value is unknown, secret, or of a kind that nothing can be said about."""
+    """A value is unknown, secret, or of an unexpected type."""
 
 
-def plain(value: Any) -> Any:
-    """The same tree in plain dicts, lists, texts and numbers, with marks for what is unknown or secret.
+def to_plain(value: Any) -> Any:
+    """Convert the engine's format to plain dicts, lists, strings and numbers, with marks for unknown and secret values.
 
-    The engine's own keys (`__defaults`) are left out. Files and archives become UNKNOWN: no rule looks into them.
+    Drops the engine's own keys (`__defaults`). Assets and archives become UNKNOWN: no rule reads them.
     """
     if isinstance(value, str):
         if value in _UNKNOWN_TEXTS:
@@ -56,148 +56,148 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [to_plain(inner) for inner in value]
     if isinstance(value, Mapping):
         if _SIGNATURE in value:
-            return _signed(value)
-        return {key: plain(inner) for key, inner in value.items() if not str(key).startswith("__")}
+            return _read_signed(value)
+        return {key: to_plain(inner) for key, inner in value.items() if not str(key).startswith("__")}
     return UNKNOWN
 
 
-def _signed(value: Mapping[str, Any]) -> Any:
+def _read_signed(value: Mapping[str, Any]) -> Any:
     signature = value[_SIGNATURE]
     if signature == _SECRET_SIGNATURE or value.get("secret") is True:
         return SECRET
     if signature == _OUTPUT_SIGNATURE:
-        return plain(value["value"]) if "value" in value else UNKNOWN
+        return to_plain(value["value"]) if "value" in value else UNKNOWN
     if signature == _REFERENCE_SIGNATURE:
-        return plain(value.get("id", ""))
+        return to_plain(value.get("id", ""))
     return UNKNOWN
 
 
-def settled(value: Any) -> Any:
+def require_known(value: Any) -> Any:
     """The value; raises Undecided where it is unknown or secret."""
     if isinstance(value, Mark):
-        undecided(value.value)
+        raise_undecided(value.value)
     return value
 
 
-def undecided(why: str) -> NoReturn:
-    """Say nothing about this part: nobody can tell."""
+def raise_undecided(why: str) -> NoReturn:
+    """Raise Undecided, for a part that cannot be evaluated."""
     raise Undecided(why)
 
 
 def any_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
-    """Whether the answer is yes for one; raises Undecided where it may be, and is certain for none."""
+    """Whether the answer is yes for some part; raises Undecided where only an undecided part may be one."""
     unsure: Undecided | None = None
     for part in parts:
         try:
             if question(part):
                 return True
-        except Undecided as one:
-            unsure = one
+        except Undecided as reason:
+            unsure = reason
     if unsure is not None:
         raise unsure
     return False
 
 
 def all_of(parts: Iterable[Any], question: Callable[[Any], bool]) -> bool:
-    """Whether the answer is yes for each; raises Undecided where it may be, and is no for none."""
+    """Whether the answer is yes for every part; raises Undecided where only an undecided part may not be one."""
     return not any_of(parts, lambda part: not question(part))
 
 
 def member(mapping: Mapping[str, Any], key: str) -> Any:
-    """The value of a key, written in whatever case; None where it is absent."""
+    """The value of a key, ignoring its case; None where it is absent."""
     if key in mapping:
         return mapping[key]
     lower = key.lower()
     return next((value for name, value in mapping.items() if str(name).lower() == lower), None)
 
 
-def at(tree: Any, path: str) -> Any:
-    """What lies at `a.b.c`, marks included; None where nothing does. A text on the way there is read as JSON.
+def get_path(tree: Any, path: str) -> Any:
+    """The value or mark at `a.b.c`; None where it is absent. Strings on the path are parsed as JSON.
 
-    A list of one on the way there is that one: older providers wrote single objects so. Raises Undecided where
-    something on the way there is unknown.
+    A list with one item on the path stands for the item, as older providers wrote it. Raises Undecided where a value on
+    the path is unknown.
     """
     for key in path.split("."):
-        tree = settled(tree)
+        tree = require_known(tree)
         if isinstance(tree, str):
             tree = document(tree)
         if isinstance(tree, list) and len(tree) < 2:
-            tree = settled(tree[0]) if tree else None
+            tree = require_known(tree[0]) if tree else None
         if tree is None:
             return None
         if not isinstance(tree, Mapping):
-            undecided(f"{key} of what is no object")
+            raise_undecided(f"{key} of a value that is not an object")
         tree = member(tree, key)
     return tree
 
 
-def every(tree: Any, path: str) -> Iterator[Any]:
-    """All that lies at `a.b.c`, marks included, through every list on the way there and at its end."""
+def get_all(tree: Any, path: str) -> Iterator[Any]:
+    """All values and marks at `a.b.c`, through every list on the path."""
     if isinstance(tree, list):
         for inner in tree:
-            yield from every(inner, path)
+            yield from get_all(inner, path)
     elif not path or isinstance(tree, Mark):
         yield tree
-    elif (found := document(tree)) is not None:
+    elif (mapping := document(tree)) is not None:
         key, _, rest = path.partition(".")
-        yield from every(member(found, key), rest)
+        yield from get_all(member(mapping, key), rest)
 
 
 def number(value: Any) -> int | float | None:
-    """A number, also as text; None where it is absent."""
-    value = settled(value)
+    """A number, also parsed from a string; None where it is absent."""
+    value = require_known(value)
     if value is None or value == "":
         return None
     if isinstance(value, str) and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        undecided("no number")
+        raise_undecided("not a number")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def text(value: Any) -> str | None:
-    """A text; None where it is absent or empty, which providers take for the same."""
-    value = settled(value)
+    """A string; None where it is absent or empty, which providers treat alike."""
+    value = require_known(value)
     if value is None or value == "":
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        undecided("no text")
+        raise_undecided("not a string")
     return value
 
 
 def flag(value: Any) -> bool | None:
-    """True or false, also as text; None where it is absent."""
-    value = settled(value)
+    """A boolean, also parsed from a string; None where it is absent."""
+    value = require_known(value)
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
     if not isinstance(value, bool):
-        undecided("neither true nor false")
+        raise_undecided("neither true nor false")
     return value
 
 
 def items(value: Any) -> list[Any]:
-    """A list, marks included; one value alone stands for a list of one, and nothing for none."""
-    value = settled(value)
+    """A list, marks included; a single value becomes a list, and None an empty one."""
+    value = require_known(value)
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def texts(value: Any) -> list[str]:
-    """A list of texts, all of them known; one text alone stands for a list of one."""
-    return [found for found in (text(inner) for inner in items(value)) if found is not None]
+    """A list of strings, all of them known; a single string becomes a list."""
+    return [known for known in (text(inner) for inner in items(value)) if known is not None]
 
 
 def document(value: Any) -> dict[str, Any] | None:
-    """A JSON object, also as a text that holds one; None where it is absent or empty."""
-    value = settled(value)
+    """A JSON object, also parsed from a string; None where it is absent or empty."""
+    value = require_known(value)
     if value is None:
         return None
     if isinstance(value, str):
@@ -206,25 +206,25 @@ def document(value: Any) -> dict[str, Any] | None:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            undecided("no JSON")
+            raise_undecided("not JSON")
     if not isinstance(value, Mapping):
-        undecided("no object")
+        raise_undecided("not an object")
     return dict(value)
 
 
 def repeated_keys(text: str) -> list[str]:
-    """Keys that one object in a JSON text has more than once, so that a value of each is lost."""
-    found: dict[str, None] = {}
+    """The duplicate keys of objects in a JSON text, of which only one value has an effect."""
+    repeated: dict[str, None] = {}
 
-    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        kept = dict(pairs)
-        if len(kept) < len(pairs):
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        unique = dict(pairs)
+        if len(unique) < len(pairs):
             keys = [key for key, _ in pairs]
-            found.update(dict.fromkeys(key for key in kept if keys.count(key) > 1))
-        return kept
+            repeated.update(dict.fromkeys(key for key in unique if keys.count(key) > 1))
+        return unique
 
     try:
-        json.loads(text, object_pairs_hook=keep)
+        json.loads(text, object_pairs_hook=collect)
     except (ValueError, RecursionError):
         return []
-    return list(found)
+    return list(repeated)

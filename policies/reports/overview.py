@@ -1,7 +1,4 @@
-"""Shows what the rules found in several stacks of one program, side by side: what `make policies` prints.
-
-Whoever runs the program brings the resources; this room knows nothing of how they came about.
-"""
+"""Compares the reports on several stacks of a program, as `make policies` prints it."""
 
 from collections.abc import Mapping
 
@@ -11,12 +8,14 @@ from .formats import days
 
 
 def table(reports: Mapping[str, Report]) -> str:
-    """A line for each rule with its complaints in each stack, then the exemptions in force, then the totals."""
+    """A table of complaints per rule and stack with totals, then the complaints and the active exemptions."""
     width = max(map(len, RULES))
     columns = {name: max(len(name), 9) for name in reports}
     lines = ["  ".join([f"{'rule':<{width}}", *(f"{name:>{columns[name]}}" for name in reports)])]
     for rule in RULES:
-        counts = {name: sum(one.policy == rule for one in report.complaints) for name, report in reports.items()}
+        counts = {
+            name: sum(complaint.policy == rule for complaint in report.complaints) for name, report in reports.items()
+        }
         lines.append("  ".join([f"{rule:<{width}}", *(f"{counts[name] or '-':>{columns[name]}}" for name in reports)]))
     for what, numbers in {
         "resources": {name: report.resources for name, report in reports.items()},
@@ -27,9 +26,13 @@ def table(reports: Mapping[str, Report]) -> str:
     }.items():
         lines.append("  ".join([f"{what:<{width}}", *(f"{numbers[name]:>{columns[name]}}" for name in reports)]))
     for name, report in reports.items():
-        lines += [f"{name}: {one.enforcement} {one.policy}: {one.message}" for one in report.complaints]
         lines += [
-            f"{name}: exempt from {one.policy}: {one.urn}, {one.owner}, {days(one.days_left)} left: {one.reason}"
-            for one in report.exemptions
+            f"{name}: {complaint.enforcement} {complaint.policy}: {complaint.message}"
+            for complaint in report.complaints
+        ]
+        lines += [
+            f"{name}: exempt from {exemption.policy}: {exemption.urn}, {exemption.owner}, "
+            f"{days(exemption.days_left)} left: {exemption.reason}"
+            for exemption in report.exemptions
         ]
     return "\n".join(lines) + "\n"

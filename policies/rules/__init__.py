@@ -1,4 +1,4 @@
-"""The rules, one module for each subject. A module that lies here is found; there is no list to add it to."""
+"""The rules, in modules per AWS service. Every module in this package is imported: there is no list to add it to."""
 
 import importlib
 import pkgutil
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from ..model import exemptions, unjudged
 from ..model.rule import REGISTRY, Rule
 
-# What is about the pack itself comes first.
-REGISTRY.update({one.name: one for one in (exemptions.RULE, unjudged.RULE)})
+# The rules about the pack itself come first.
+REGISTRY.update({rule.name: rule for rule in (exemptions.RULE, unjudged.RULE)})
 
-for _module in sorted(found.name for found in pkgutil.iter_modules(__path__)):
+for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
     importlib.import_module(f"{__name__}.{_module}")
 
 RULES: Mapping[str, Rule] = REGISTRY

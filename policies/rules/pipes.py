@@ -1,4 +1,4 @@
-"""Pipes: their role may read the source, call the enrichment, write to the target and keep failed records."""
+"""EventBridge Pipes: the role may read the source, call the enrichment, write to the target and keep failed records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from ..aws import arns, encryption, outside_targets
 from ..aws.iam import resource_access, role_permissions
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided, any_of
-from .stream_readers import PIPE_STREAMS
+from .lambda_stream_readers import PIPE_STREAMS
 
 SERVICE = "pipes.amazonaws.com"
-_READING = {
+_READ_ACTIONS = {
     "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
     "kinesis": ("kinesis:GetRecords", "kinesis:GetShardIterator"),
     "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 }
-"""What a role has to be allowed to read a source, by the service in its ARN
+"""Actions that a role needs to read a source, by the service in its ARN
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-permissions.html)."""
-_WRITING = {
+_TARGET_ACTIONS = {
     resource_types.QUEUE: ("sqs:SendMessage",),
     resource_types.TOPIC: ("sns:Publish",),
     resource_types.FUNCTION: ("lambda:InvokeFunction",),
@@ -31,14 +31,14 @@ _WRITING = {
     resource_types.STREAM: ("kinesis:PutRecord", "kinesis:PutRecords"),
     resource_types.DELIVERY_STREAM: ("firehose:PutRecord", "firehose:PutRecordBatch"),
 }
-"""What a role has to be allowed to call a target; one of them is enough."""
-_ENRICHING = {
+"""Alternative actions that a role needs to call a target."""
+_ENRICHMENT_ACTIONS = {
     resource_types.FUNCTION: ("lambda:InvokeFunction",),
     resource_types.FUNCTION_ALIAS: ("lambda:InvokeFunction",),
     resource_types.STATE_MACHINE: ("states:StartSyncExecution",),
     resource_types.API_DESTINATION: ("events:InvokeApiDestination",),
 }
-"""The same, of what enriches, whose answer the pipe waits for."""
+"""The same for enrichments, which are called synchronously."""
 
 _GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
@@ -50,11 +50,11 @@ def pipe_role_may_do_its_work(pipe: Resource, stack: Stack) -> Complaints:
     Allow pipes.amazonaws.com in the role's trust policy, and the missing actions in a policy of the role.
     """
     role = stack.target(pipe, "roleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return
 
-    yield from each([role], lambda one: _untrusting(pipe, one))
-    yield from each(_works(stack, pipe), lambda work: _unpermitted(stack, pipe, role, work))
+    yield from check_each([role], lambda pipe_role: _check_trust(pipe, pipe_role))
+    yield from check_each(_list_calls(stack, pipe), lambda call: _check_permissions(stack, pipe, role, call))
 
 
 @stack_rule(resource_types.PIPE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/eb-pipes-permissions.html")
@@ -67,7 +67,7 @@ def pipe_dead_letters_are_reachable(pipe: Resource, stack: Stack) -> Complaints:
         path = f"{inside}.deadLetterConfig.arn"
         to = stack.target(pipe, path, resource_types.QUEUE, resource_types.TOPIC)
         role = stack.target(pipe, "roleArn", resource_types.ROLE)
-        if role is None or role.looked_up:
+        if role is None or role.external:
             continue
         if to is not None:
             missing = role_permissions.missing_to_send(stack, role, pipe, path, to)
@@ -89,7 +89,7 @@ def pipe_enrichment_answers(pipe: Resource, stack: Stack) -> Complaints:
     Set the state machine's type to EXPRESS.
     """
     machine = stack.target(pipe, "enrichment", resource_types.STATE_MACHINE)
-    if machine is None or machine.looked_up or machine.text("type") == "EXPRESS":
+    if machine is None or machine.external or machine.text("type") == "EXPRESS":
         return None
     return Finding(
         f"The pipe {pipe.name} cannot use {machine.name} as its enrichment: type of the state machine is "
@@ -99,18 +99,18 @@ def pipe_enrichment_answers(pipe: Resource, stack: Stack) -> Complaints:
 
 
 @dataclass(frozen=True)
-class Work:
-    """Something that the role of a pipe has to do."""
+class Call:
+    """A call that a pipe makes with its role."""
 
     verb: str
-    """`read` asks for all of the actions, anything else for one of them."""
+    """`read` needs all of the actions, other verbs one of them."""
     path: str
-    """The property that names what it is done to."""
+    """The property that refers to the resource."""
     actions: tuple[str, ...]
     on: Resource | str
 
 
-def _untrusting(pipe: Resource, role: Resource) -> Complaints:
+def _check_trust(pipe: Resource, role: Resource) -> Complaints:
     if not role.has("assumeRolePolicy") or resource_access.trusts(role, SERVICE, resource_access.known_arn(pipe)):
         return None
     return Finding(
@@ -120,41 +120,41 @@ def _untrusting(pipe: Resource, role: Resource) -> Complaints:
     )
 
 
-def _unpermitted(stack: Stack, pipe: Resource, role: Resource, work: Work) -> Complaints:
-    if work.verb == "read":
-        missing = [one for one in work.actions if not role_permissions.may(stack, role, one, work.on)]
+def _check_permissions(stack: Stack, pipe: Resource, role: Resource, call: Call) -> Complaints:
+    if call.verb == "read":
+        missing = [action for action in call.actions if not role_permissions.allows(stack, role, action, call.on)]
     else:
-        allowed = any_of(work.actions, lambda one: role_permissions.may(stack, role, one, work.on))
-        missing = [] if allowed else [" or ".join(work.actions)]
-    missing += _missing_on_key(stack, role, work)
+        allowed = any_of(call.actions, lambda action: role_permissions.allows(stack, role, action, call.on))
+        missing = [] if allowed else [" or ".join(call.actions)]
+    missing += _missing_on_key(stack, role, call)
     if not missing:
         return None
-    name = work.on.name if isinstance(work.on, Resource) else work.on
+    name = call.on.name if isinstance(call.on, Resource) else call.on
     return Finding(
-        f"The pipe {pipe.name} cannot {work.verb} {name} ({work.path}): its role {role.name} lacks "
+        f"The pipe {pipe.name} cannot {call.verb} {name} ({call.path}): its role {role.name} lacks "
         f"{' and '.join(missing)}.",
         "Add the missing permissions to a policy of the role.",
     )
 
 
-def _works(stack: Stack, pipe: Resource) -> Iterator[Work]:
-    """What the role has to do, as far as it is known."""
+def _list_calls(stack: Stack, pipe: Resource) -> Iterator[Call]:
+    """List the known calls of a pipe."""
     source = pipe.value("source")
-    found = arns.parts(source) if isinstance(source, str) else None
-    if found and found[1] in _READING:
-        queue = _target(stack, pipe, "source", resource_types.QUEUE) if found[1] == "sqs" else None
-        yield Work("read", "source", _READING[found[1]], queue or str(source))
-    for verb, path, actions in (("call", "enrichment", _ENRICHING), ("write to", "target", _WRITING)):
+    parts = arns.parts(source) if isinstance(source, str) else None
+    if parts and parts[1] in _READ_ACTIONS:
+        queue = _target(stack, pipe, "source", resource_types.QUEUE) if parts[1] == "sqs" else None
+        yield Call("read", "source", _READ_ACTIONS[parts[1]], queue or str(source))
+    for verb, path, actions in (("call", "enrichment", _ENRICHMENT_ACTIONS), ("write to", "target", _TARGET_ACTIONS)):
         to = _target(stack, pipe, path, *actions)
         if to is not None:
             given = pipe.value(path)
-            # Of a function a policy has to name the version or alias that is called.
+            # A policy must name the version or alias of a function that is called.
             named = given if to.type == resource_types.FUNCTION and isinstance(given, str) and arns.parts(given) else to
-            yield Work(verb, path, actions[to.type], named)
+            yield Call(verb, path, actions[to.type], named)
         elif isinstance(given := pipe.value(path), str):
             kind = outside_targets.find_kind(given)
             if kind is not None and kind.type in actions:
-                yield Work(verb, path, actions[kind.type], given)
+                yield Call(verb, path, actions[kind.type], given)
 
 
 def _target(stack: Stack, pipe: Resource, path: str, *types: str) -> Resource | None:
@@ -164,14 +164,14 @@ def _target(stack: Stack, pipe: Resource, path: str, *types: str) -> Resource | 
         return None
 
 
-def _missing_on_key(stack: Stack, role: Resource, work: Work) -> list[str]:
-    """What the role lacks on the key that a queue or a topic is encrypted with."""
-    if isinstance(work.on, str) or work.on.type not in (resource_types.QUEUE, resource_types.TOPIC):
+def _missing_on_key(stack: Stack, role: Resource, call: Call) -> list[str]:
+    """The actions that the role lacks on the key of a queue or topic."""
+    if isinstance(call.on, str) or call.on.type not in (resource_types.QUEUE, resource_types.TOPIC):
         return []
-    key = encryption.key(stack, work.on)
-    uses = ("kms:Decrypt",) if work.verb == "read" else encryption.USES
+    key = encryption.find_key(stack, call.on)
+    uses = ("kms:Decrypt",) if call.verb == "read" else encryption.KEY_ACTIONS
     return [
         f"{use} on the key {key.name}"
         for use in uses
-        if key is not None and not role_permissions.may(stack, role, use, key)
+        if key is not None and not role_permissions.allows(stack, role, use, key)
     ]

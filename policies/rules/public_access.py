@@ -5,7 +5,7 @@ from ..aws.iam.access_inputs import ACCESS_BLOCKS, PUBLIC_GRANTS, SEARCH_DOMAINS
 from ..aws.iam.public_access import WEBSITE
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 
 _PUBLIC_VALUES = {
@@ -18,11 +18,11 @@ _PUBLIC_VALUES = {
     "accountIds": ("all", "All"),
     "allowUnauthenticatedIdentities": (True, "true"),
 }
-_PUBLIC_LISTS = ("public-read", "public-read-write", "authenticated-read")
-"""The values that stand for everybody, by the last part of the path, and canned access lists. "Authenticated" is every
-account there is (https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html)."""
-_SWITCHES = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-_OF_OBJECTS = (*resource_types.BUCKETS, *resource_types.BUCKET_ACLS, "aws:s3/bucketObject:BucketObject")
+_PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
+"""Public values by the last part of the path, and public canned ACLs. "Authenticated" means any AWS account
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html)."""
+_BLOCK_SETTINGS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+_BUCKET_TYPES = (*resource_types.BUCKETS, *resource_types.BUCKET_ACLS, "aws:s3/bucketObject:BucketObject")
 
 _IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _S3_GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
@@ -41,21 +41,21 @@ def resource_is_not_public(holder: Resource) -> Complaints:
     Remove the public grant.
     """
 
-    def judge(path: str) -> Complaints:
-        public = _PUBLIC_VALUES.get(path.rpartition(".")[2], _PUBLIC_LISTS)
-        for value in values.every(holder.props, path):
-            for one in str(value).split(",") if isinstance(value, str) else (value,):
-                if one in public:
+    def check(path: str) -> Complaints:
+        public = _PUBLIC_VALUES.get(path.rpartition(".")[2], _PUBLIC_ACLS)
+        for value in values.get_all(holder.props, path):
+            for grantee in str(value).split(",") if isinstance(value, str) else (value,):
+                if grantee in public:
                     advice = f"Remove it from {path}"
-                    if holder.type in _OF_OBJECTS:
+                    if holder.type in _BUCKET_TYPES:
                         advice = f"{WEBSITE}; otherwise remove it from {path}"
                     return Finding(
-                        f"{holder.name} is public: {path} has {str(one).lower() if one is True else one}.",
+                        f"{holder.name} is public: {path} has {str(grantee).lower() if grantee is True else grantee}.",
                         f"{advice}.",
                     )
         return None
 
-    yield from each(PUBLIC_GRANTS[holder.type], judge)
+    yield from check_each(PUBLIC_GRANTS[holder.type], check)
 
 
 @rule(
@@ -72,8 +72,12 @@ def bucket_blocks_public_access(block: Resource) -> Complaints:
     inside = ACCESS_BLOCKS[block.type]
     if inside and not block.has(inside):
         return None
-    # The provider leaves a switch of an access point on, and one of a bucket or an account off.
-    off = [one for one in _SWITCHES if not block.flag(f"{inside}.{one}" if inside else one, absent=bool(inside))]
+    # The provider's default is true for an access point, and false for a bucket or an account.
+    off = [
+        switch
+        for switch in _BLOCK_SETTINGS
+        if not block.flag(f"{inside}.{switch}" if inside else switch, absent=bool(inside))
+    ]
     if not off:
         return None
     return Finding(
@@ -98,19 +102,19 @@ def api_authorizes_its_callers(holder: Resource, stack: Stack) -> Complaints:
     """
     path = "authorization" if holder.type == resource_types.API_METHOD else "authorizationType"
     if holder.type == resource_types.HTTP_API:
-        # With a target the API comes with a route for everything, to which no authorizer can be attached.
+        # An API with a target has a default route, which cannot have an authorizer.
         if not holder.has("target"):
             return None
-        found, advice = "target creates a route without an authorizer", "Declare the routes, with an authorizationType"
+        state, advice = "target creates a route without an authorizer", "Declare the routes, with an authorizationType"
     else:
         if (holder.text(path) or "NONE") != "NONE" or holder.flag("apiKeyRequired", absent=False):
             return None
-        found = f"{path} is {holder.text(path) or 'absent'}"
+        state = f"{path} is {holder.text(path) or 'absent'}"
         advice = f"Set {path} to AWS_IAM or to that of an authorizer"
-    if not _faces_everybody(stack, holder):
+    if not _accepts_anyone(stack, holder):
         return None
     return Finding(
-        f"{holder.name} is public: {found}.",
+        f"{holder.name} is public: {state}.",
         f"{advice}, or make an exemption if the backend authenticates its callers.",
     )
 
@@ -126,15 +130,17 @@ def search_domain_is_not_open(holder: Resource, stack: Stack) -> Complaints:
 
     Set Principal to specific roles or accounts.
     """
-    for statement in policy_documents.open_statements(policy_documents.statements(holder.value("accessPolicies"))):
+    for statement in policy_documents.public_statements(policy_documents.statements(holder.value("accessPolicies"))):
         domain = holder
         if holder.type in resource_types.SEARCH_DOMAIN_POLICIES:
-            domain = stack.target(holder, "domainName", *resource_types.SEARCH_DOMAINS) or values.undecided("no domain")
+            domain = stack.target(holder, "domainName", *resource_types.SEARCH_DOMAINS) or values.raise_undecided(
+                "no domain"
+            )
         if domain.has("vpcOptions") or domain.flag("advancedSecurityOptions.enabled", absent=False):
             return
         yield Finding(
             f"The access policy of {holder.name} makes the domain public: {statement.name} allows "
-            f"{statement.written_actions} to Principal *, and the domain is neither in a "
+            f"{statement.actions_text} to Principal *, and the domain is neither in a "
             "VPC nor has fine-grained access control.",
             "Set Principal to specific roles or accounts.",
             about=statement.identify(holder),
@@ -167,23 +173,23 @@ def endpoint_service_is_not_open(holder: Resource, stack: Stack) -> Complaints:
     )
 
 
-def _faces_everybody(stack: Stack, holder: Resource) -> bool:
-    """Whether an API takes this request from everybody: it is no CORS preflight, and nothing else limits callers."""
+def _accepts_anyone(stack: Stack, holder: Resource) -> bool:
+    """Whether an API accepts a request from anyone: it is not a CORS preflight, and nothing else restricts callers."""
     if holder.type == resource_types.API_METHOD:
         api = stack.target(holder, "restApi", resource_types.REST_API)
-        return holder.text("httpMethod") != "OPTIONS" and not (api and _is_limited(stack, api))
+        return holder.text("httpMethod") != "OPTIONS" and not (api and _is_restricted(stack, api))
     api = holder if holder.type == resource_types.HTTP_API else stack.target(holder, "apiId", resource_types.HTTP_API)
     key = holder.text("routeKey") or "$default"
     protocol = (api.text("protocolType") if api else None) or ("HTTP" if " " in key else "")
     if protocol == "WEBSOCKET":
-        # Who may connect is asked once, when the connection is opened.
+        # Callers are authorized once, when they connect.
         return key == "$connect"
     return protocol == "HTTP" and not key.startswith("OPTIONS ")
 
 
-def _is_limited(stack: Stack, api: Resource) -> bool:
-    """Whether a REST API is private, or has a policy that is not for everybody."""
+def _is_restricted(stack: Stack, api: Resource) -> bool:
+    """Whether a REST API is private, or has a policy that is not public."""
     if api.has("endpointConfiguration") and "PRIVATE" in api.items("endpointConfiguration.types"):
         return True
-    found = policy_documents.statements_about(stack, api)
-    return found is not None and not any(policy_documents.open_statements(found))
+    statements = policy_documents.statements_about(stack, api)
+    return statements is not None and not any(policy_documents.public_statements(statements))

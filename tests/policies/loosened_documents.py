@@ -17,7 +17,7 @@ def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str,
     """What was done, and the document after it, each document once. `trust` is one that says who may assume a role."""
     statements, done = document["Statement"], set()
     for number, statement in enumerate(statements):
-        worse = [(what, [one]) for what, one in _worse(statement, trust)]
+        worse = [(what, [loosened_statement]) for what, loosened_statement in _worse(statement, trust)]
         # A permission fewer is no loosening of what a role may do; a document of no statement at all is refused.
         if "Principal" in statement and statement["Effect"] == "Allow" and len(statements) > 1:
             worse.append(("is gone", []))
@@ -45,7 +45,7 @@ def _worse(statement: Statement, trust: bool) -> Iterator[tuple[str, Statement]]
 def _without_one_action(statement: Statement) -> Iterator[tuple[str, Statement]]:
     actions = _list(statement["Action"])
     for action in actions if len(actions) > 1 else ():
-        yield f"lacks {action}", {**statement, "Action": [one for one in actions if one != action]}
+        yield f"lacks {action}", {**statement, "Action": [kept for kept in actions if kept != action]}
 
 
 def _without_one_condition(statement: Statement) -> Iterator[tuple[str, Statement]]:
@@ -93,7 +93,7 @@ def _whole_type(arn: str) -> str:
     if len(parts) < 6:
         return arn
     *head, resource = parts
-    kind = next((resource[: resource.index(one) + 1] for one in resource if one in ":/"), "")
+    kind = next((resource[: resource.index(character) + 1] for character in resource if character in ":/"), "")
     return ":".join([*head, f"{kind}*"])
 
 

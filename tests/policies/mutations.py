@@ -2,12 +2,17 @@
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from policies.model import resource_types
-from policies.model.stack import Resource
+from policies.model.configuration import Configuration, read
+from policies.model.evaluation import Evaluation, Findings
+from policies.model.rule import Rule
+from policies.model.stack import Resource, Stack
+from policies.rules import RULES
 
 from .loosened_documents import loosened
 from .loosened_patterns import loosened as loosened_pattern
@@ -103,6 +108,54 @@ class Mutation:
     resources: tuple[Resource, ...]
 
 
+class MutationTest:
+    """Tells whether a rule complains about a mutation of a stack, of something that it did not complain about before.
+
+    The first new complaint is enough: the changed resource is judged first, by the rules that found most so far.
+    """
+
+    def __init__(self, stack: tuple[Resource, ...], config: Mapping[str, Any] | None = None) -> None:
+        self._configuration = read(config or {}, RULES)
+        self._stack = stack
+        self._original = frozenset(map(id, stack))
+        self._before = frozenset(_list_complaints(Evaluation(Stack(stack), self._configuration), RULES))
+        self._kills: Counter[str] = Counter()
+
+    def kills(self, mutation: Mutation) -> bool:
+        """Whether some rule complains about the mutation."""
+        stack = Stack(mutation.resources)
+        changed = [resource for resource in stack.resources if id(resource) not in self._original]
+        kept = self._original & frozenset(map(id, stack.resources))
+        types = {resource.type for resource in (*changed, *self._stack) if id(resource) not in kept}
+        names = sorted(RULES, key=lambda name: (types.isdisjoint(RULES[name].types), -self._kills[name]))
+        for evaluation in (_OfChanged(stack, self._configuration, changed), Evaluation(stack, self._configuration)):
+            for name, message in _list_complaints(evaluation, names):
+                if (name, message) not in self._before:
+                    self._kills[name] += 1
+                    return True
+        return False
+
+
+class _OfChanged(Evaluation):
+    """The findings about the changed resources alone."""
+
+    def __init__(self, stack: Stack, configuration: Configuration, changed: list[Resource]) -> None:
+        super().__init__(stack, configuration)
+        self._changed = changed
+
+    def _evaluate(self, rule: Rule, settings: Mapping[str, Any]) -> Findings:
+        return [
+            (resource, finding)
+            for resource in self._changed
+            if resource.type in rule.types and not self.exemptions.exempt(rule, resource)
+            for finding in rule.findings(resource, self.stack, settings)
+        ]
+
+
+def _list_complaints(evaluation: Evaluation, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return ((name, str(finding)) for name in names for _, finding in evaluation.complaints(RULES[name]))
+
+
 Worse = Iterator[tuple[str, Resource | None]]
 """What was done, and the resource after it; None where it is gone."""
 
@@ -146,9 +199,9 @@ def _queue(queue: Resource, stack: tuple[Resource, ...]) -> Worse:
     if _admits_a_service(queue, stack):
         yield "a key that shuts services out", _with(queue, "kmsMasterKeyId", "alias/aws/sqs")
     sources = [
-        one
-        for one in stack
-        if one.type == resource_types.QUEUE and queue.props["arn"] in str(one.props.get("redrivePolicy"))
+        other
+        for other in stack
+        if other.type == resource_types.QUEUE and queue.props["arn"] in str(other.props.get("redrivePolicy"))
     ]
     for source in sources:
         seconds = source.number("messageRetentionSeconds")
@@ -163,8 +216,8 @@ def _queue(queue: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 def _is_read(queue: Resource, stack: tuple[Resource, ...]) -> bool:
     """Whether a function of the stack reads the queue."""
-    mappings = (one for one in stack if one.type == resource_types.EVENT_SOURCE_MAPPING)
-    return any(one.text("eventSourceArn") == queue.props["arn"] for one in mappings)
+    mappings = (resource for resource in stack if resource.type == resource_types.EVENT_SOURCE_MAPPING)
+    return any(mapping.text("eventSourceArn") == queue.props["arn"] for mapping in mappings)
 
 
 def _alarm(alarm: Resource, stack: tuple[Resource, ...]) -> Worse:
@@ -182,12 +235,15 @@ def _topic(topic: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 def _admits_a_service(resource: Resource, stack: tuple[Resource, ...]) -> bool:
     documents = [
-        one.document("policy") or {}
-        for one in stack
-        if one.type in (resource_types.QUEUE_POLICY, resource_types.TOPIC_POLICY)
+        holder.document("policy") or {}
+        for holder in stack
+        if holder.type in (resource_types.QUEUE_POLICY, resource_types.TOPIC_POLICY)
     ]
-    statements = [one for document in documents for one in document["Statement"]]
-    return any(one["Resource"] == resource.props["arn"] and "Service" in one["Principal"] for one in statements)
+    statements = [statement for document in documents for statement in document["Statement"]]
+    return any(
+        statement["Resource"] == resource.props["arn"] and "Service" in statement["Principal"]
+        for statement in statements
+    )
 
 
 def _pattern(event_rule: Resource, stack: tuple[Resource, ...]) -> Worse:
@@ -200,7 +256,7 @@ def _role_policy(role_policy: Resource, stack: tuple[Resource, ...]) -> Worse:
     document = role_policy.document("policy") or {}
     for number, statement in enumerate(document["Statement"]):
         if _actions(statement) & HANDING_OVER and len(document["Statement"]) > 1:
-            left = [one for one in document["Statement"] if one is not statement]
+            left = [other for other in document["Statement"] if other is not statement]
             text = json.dumps({**document, "Statement": left})
             yield f"without statement {number}, {', '.join(_actions(statement))}", _with(role_policy, "policy", text)
     passing = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}
@@ -209,7 +265,7 @@ def _role_policy(role_policy: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 
 def _hands_over(role_policy: Resource) -> bool:
-    return any(_actions(one) & HANDING_OVER for one in (role_policy.document("policy") or {})["Statement"])
+    return any(_actions(statement) & HANDING_OVER for statement in (role_policy.document("policy") or {})["Statement"])
 
 
 def _actions(statement: Mapping[str, Any]) -> set[str]:
@@ -245,10 +301,10 @@ def _target(target: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 
 def _function(function: Resource, stack: tuple[Resource, ...]) -> Worse:
-    reads = {one.text("functionName") for one in stack if one.type == resource_types.EVENT_SOURCE_MAPPING}
+    reads = {other.text("functionName") for other in stack if other.type == resource_types.EVENT_SOURCE_MAPPING}
     if function.text("arn") in reads:
         yield "a timeout of 900 s", _with(function, "timeout", 900)
-    other = next((one for one in stack if one.type == resource_types.FUNCTION and one is not function), None)
+    other = next((other for other in stack if other.type == resource_types.FUNCTION and other is not function), None)
     if other:
         yield "the role of another", _with(function, "role", other.props["role"])
 

@@ -148,7 +148,7 @@ class Program:
     """Resources, and what each way of looking at them shows."""
 
     resources: tuple[Made, ...]
-    hidden: tuple[Made, ...] = field(default=())
+    external: tuple[Made, ...] = field(default=())
     """Looked up, and not the program's own."""
 
     def stack(self, *, preview: bool = False) -> Stack:
@@ -158,8 +158,8 @@ class Program:
 
     def exported(self) -> dict[str, Any]:
         """As `pulumi stack export` writes it."""
-        states = [*(self._state(one) for one in self.resources)]
-        states += [self._state(one) | {"external": True, "inputs": {}} for one in self.hidden]
+        states = [*(self._state(made) for made in self.resources)]
+        states += [self._state(made) | {"external": True, "inputs": {}} for made in self.external]
         root = {"urn": f"urn:pulumi:{STACK}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{STACK}", "custom": False}
         return {
             "version": 3,
@@ -171,57 +171,60 @@ class Program:
 
     def previewed(self) -> dict[str, Any]:
         """As `pulumi preview --json` writes it."""
-        steps = [{"op": "create", "urn": one.urn, "newState": self._state(one, preview=True)} for one in self.resources]
+        steps = [
+            {"op": "create", "urn": made.urn, "newState": self._state(made, preview=True)} for made in self.resources
+        ]
         steps += [
-            {"op": "read", "urn": one.urn, "newState": self._state(one) | {"external": True}} for one in self.hidden
+            {"op": "read", "urn": made.urn, "newState": self._state(made) | {"external": True}}
+            for made in self.external
         ]
         return {"config": {}, "steps": steps, "changeSummary": {"create": len(self.resources)}, "duration": 1}
 
     def analyze_requests(self, *, preview: bool = False) -> Iterator[Any]:
         """As the engine asks about each resource before it is made: with its inputs."""
-        for one in self.resources:
-            struct = _struct(_resolved(one.inputs, preview))
-            yield proto.AnalyzeRequest(type=one.token, urn=one.urn, name=one.title, properties=struct)
+        for made in self.resources:
+            struct = _struct(_resolved(made.inputs, preview))
+            yield proto.AnalyzeRequest(type=made.token, urn=made.urn, name=made.title, properties=struct)
 
     def stack_request(self, *, preview: bool = False) -> Any:
         """As the engine asks about all in the end: with outputs alone, computed ones too."""
         return proto.AnalyzeStackRequest(
             resources=[
                 proto.AnalyzerResource(
-                    type=one.token,
-                    urn=one.urn,
-                    name=one.title,
-                    properties=_struct(_all_outputs(one, preview)),
-                    parent=one.parent.urn if one.parent else "",
-                    provider=proto.AnalyzerProviderResource(urn=_provider_of(one)) if one.custom else None,
+                    type=made.token,
+                    urn=made.urn,
+                    name=made.title,
+                    properties=_struct(_all_outputs(made, preview)),
+                    parent=made.parent.urn if made.parent else "",
+                    provider=proto.AnalyzerProviderResource(urn=_provider_of(made)) if made.custom else None,
                     propertyDependencies={
-                        key: proto.AnalyzerPropertyDependencies(urns=urns) for key, urns in _made_of(one).items()
+                        key: proto.AnalyzerPropertyDependencies(urns=urns) for key, urns in _derived_from(made).items()
                     },
                 )
-                for one in (*self.resources, *self.hidden)
+                for made in (*self.resources, *self.external)
             ]
         )
 
-    def _state(self, one: Made, *, preview: bool = False) -> dict[str, Any]:
+    def _state(self, made: Made, *, preview: bool = False) -> dict[str, Any]:
         state: dict[str, Any] = {
-            "urn": one.urn,
-            "custom": one.custom,
-            "type": one.token,
-            "inputs": {"__defaults": [], **_resolved(one.inputs, preview)},
-            "propertyDependencies": _made_of(one),
-            "dependencies": sorted({urn for urns in _made_of(one).values() for urn in urns}),
+            "urn": made.urn,
+            "custom": made.custom,
+            "type": made.token,
+            "inputs": {"__defaults": [], **_resolved(made.inputs, preview)},
+            "propertyDependencies": _derived_from(made),
+            "dependencies": sorted({urn for urns in _derived_from(made).values() for urn in urns}),
         }
-        if one.parent:
-            state["parent"] = one.parent.urn
-        if one.custom:
-            state["provider"] = f"{_provider_of(one)}::1"
-        if not preview and one.custom:
-            outputs = _all_outputs(one, preview)
+        if made.parent:
+            state["parent"] = made.parent.urn
+        if made.custom:
+            state["provider"] = f"{_provider_of(made)}::1"
+        if not preview and made.custom:
+            outputs = _all_outputs(made, preview)
             state |= {"id": outputs["id"], "outputs": outputs}
         return state
 
 
-KINDS = ("plain", "wild", "compliant", "unknown", "near miss")
+KINDS = ("typical", "variant", "compliant", "unknown", "near miss")
 """What every rule has to show: what it finds in its plainest form and as people really write it, and four times peace:
 a program that complies, one with unknown values, and one that only looks as if it did not comply."""
 
@@ -246,27 +249,27 @@ class Case:
         return f"{self.rule}: {self.kind}: {self.what}"
 
 
-def program(*resources: Made, looked_up: Iterable[Made] = ()) -> Program:
+def program(*resources: Made, external: Iterable[Made] = ()) -> Program:
     """A program of these resources."""
-    return Program(resources, tuple(looked_up))
+    return Program(resources, tuple(external))
 
 
-def _provider_of(one: Made) -> str:
-    package = one.token.partition(":")[0]
-    return one.provider or f"urn:pulumi:{STACK}::{PROJECT}::pulumi:providers:{package}::default_7_0_0"
+def _provider_of(made: Made) -> str:
+    package = made.token.partition(":")[0]
+    return made.provider or f"urn:pulumi:{STACK}::{PROJECT}::pulumi:providers:{package}::default_7_0_0"
 
 
 _COMPUTED = {"aws:sqs/queue:Queue": ("policy", "redrivePolicy", "kmsDataKeyReusePeriodSeconds", "sqsManagedSseEnabled")}
 """Inputs that the provider fills in where they are absent: at a preview they are unknown, though nobody set them."""
 
 
-def _all_outputs(one: Made, preview: bool) -> dict[str, Any]:
-    made = one.outputs()
+def _all_outputs(made: Made, preview: bool) -> dict[str, Any]:
+    outputs = made.outputs()
     if preview:
-        made = dict.fromkeys((*made, *_COMPUTED.get(one.token, ())), UNKNOWN_TEXT)
-        if one.inputs.get("name"):
-            made["name"] = one.inputs["name"]
-    return made | _resolved(one.inputs, preview)
+        outputs = dict.fromkeys((*outputs, *_COMPUTED.get(made.token, ())), UNKNOWN_TEXT)
+        if made.inputs.get("name"):
+            outputs["name"] = made.inputs["name"]
+    return outputs | _resolved(made.inputs, preview)
 
 
 def _resolved(value: Any, preview: bool) -> Any:
@@ -296,8 +299,8 @@ def _holds_unknown(value: Any) -> bool:
     return any(map(_holds_unknown, value)) if isinstance(value, list) else value == UNKNOWN_TEXT
 
 
-def _made_of(one: Made) -> dict[str, list[str]]:
-    return {key: sorted(set(_sources(value))) for key, value in one.inputs.items()}
+def _derived_from(made: Made) -> dict[str, list[str]]:
+    return {key: sorted(set(_sources(value))) for key, value in made.inputs.items()}
 
 
 def _sources(value: Any) -> Iterator[str]:
@@ -312,8 +315,8 @@ def _sources(value: Any) -> Iterator[str]:
         inner = value.values()
     elif isinstance(value, list | tuple):
         inner = value
-    for one in inner:
-        yield from _sources(one)
+    for part in inner:
+        yield from _sources(part)
 
 
 def _struct(value: Any) -> Any:

@@ -35,27 +35,27 @@ def _resource_types() -> Iterator[tuple[str, Parameters, Mapping[str, Parameters
             if module.name.startswith(("_", "get_")) or module.name == "outputs.py":
                 continue
             source = module.read_text()
-            _, found, rest = source.partition(_TOKEN)
-            if found:
+            _, token, rest = source.partition(_TOKEN)
+            if token:
                 yield rest.partition('"')[0], next(iter(_classes(source).values()), {}), nested
 
 
 def _classes(source: str) -> dict[str, Parameters]:
     """The parameters of every class of inputs. One regular expression for it all takes ten times as long."""
-    found = {}
+    classes = {}
     end = 0
     while (start := source.find("\nclass ", end)) >= 0:
         name, _, _ = source[start + 7 : start + 400].partition(":")
         end = start + 7
         if name.endswith("Args"):
             end = source.find("):\n", start)
-            found[name] = dict(_PARAMETER.findall(source, start, end))
-    return found
+            classes[name] = dict(_PARAMETER.findall(source, start, end))
+    return classes
 
 
 def _paths(parameters: Parameters, nested: Mapping[str, Parameters], depth: int) -> Iterator[str]:
     for name, annotation in parameters.items():
-        key = re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+        key = re.sub(r"_(\w)", lambda match: match[1].upper(), name)
         yield key
         for inner in _NESTED.findall(annotation) if depth < DEPTH else ():
             yield from (f"{key}.{path}" for path in _paths(nested.get(inner, {}), nested, depth + 1))

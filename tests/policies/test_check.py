@@ -29,7 +29,7 @@ def test_nothing_in_a_file_or_an_argument_steers_the_terminal(checked, capsys):
     said = [checked(exported.encode()), checked({"\x1b[31m\u202e": 1})]
     with pytest.raises(SystemExit):
         main(["x", "--format", "\x1b[31m"])
-    text = "".join(one.out + one.err for one in said) + capsys.readouterr().err
+    text = "".join(result.out + result.err for result in said) + capsys.readouterr().err
 
     assert r"or\x1b[2J\u202e\u2028\ud800ders" in said[0].out
     assert r"\x1b[31m\u202e" in said[1].err
@@ -40,7 +40,7 @@ def test_nothing_in_a_file_or_an_argument_steers_the_terminal(checked, capsys):
 def test_what_no_rule_judged_can_fail_the_check(checked, config):
     said = checked(OTHERS.exported(), "--fail-on-unjudged", "--format", "json", config=config)
     assert said.code == 1
-    assert [one["enforcement"] for one in json.loads(said.out)["complaints"]] == ["mandatory"]
+    assert [complaint["enforcement"] for complaint in json.loads(said.out)["complaints"]] == ["mandatory"]
     assert json.loads(said.out)["unjudged"] == {"aws-native": 2}
     assert checked(GOOD.exported(), "--fail-on-unjudged").code == 0
     assert checked(GOOD.exported(), "--fail-on-unjudged", config="[]").code == 2
@@ -69,7 +69,7 @@ def test_a_file_comes_from_standard_input(monkeypatch, capsys):
         (b"", "The file is empty."),
         (WHOLE[: len(WHOLE) // 2], "breaks off"),
         (b"Previewing update (dev):", "is not JSON at line 1"),
-        (b"\xff\xfe\xfd\x00\x81", "is no text"),
+        (b"\xff\xfe\xfd\x00\x81", "is not text"),
         (b"[" * 200_000, "nested too deeply"),
         ([], "It holds a list."),
         ("text", "It holds a text."),
@@ -86,9 +86,9 @@ def test_a_file_comes_from_standard_input(monkeypatch, capsys):
         ({"steps": [{"run": "make"}], "name": "build"}, "It holds steps, name"),
         ({"steps": [{"run": "make"}]}, "One of its steps has no op"),
         ({"valid": False, "diagnostics": []}, "It holds valid, diagnostics"),
-        ({"version": 3, "deployment": {"resources": {"a": 1}}}, "no list of objects"),
+        ({"version": 3, "deployment": {"resources": {"a": 1}}}, "not a list of objects"),
         ({"version": 3, "deployment": {"resources": [{"urn": "orders"}]}}, "no URN or no type"),
-        ({"version": 3, "deployment": {"resources": [{"urn": "a::b::c::d", "type": "t", "inputs": "x"}]}}, "no map"),
+        ({"version": 3, "deployment": {"resources": [{"urn": "a::b::c::d", "type": "t", "inputs": "x"}]}}, "not a map"),
     ],
 )
 def test_a_file_that_is_no_export_is_refused_in_a_sentence(checked, content, sentence):
@@ -244,12 +244,12 @@ def test_what_a_refresh_shows_and_the_program_deletes_is_not_judged(checked):
     previewed = BAD.previewed()
     refreshed = [step | {"op": "refresh"} for step in previewed["steps"]]
     gone = [{"op": "delete", "urn": step["urn"], "oldState": step["newState"]} for step in refreshed]
-    found = checked(previewed | {"steps": [*refreshed, *gone]}, "--format", "json")
-    assert json.loads(found.out)["resources"] == 0
+    result = checked(previewed | {"steps": [*refreshed, *gone]}, "--format", "json")
+    assert json.loads(result.out)["resources"] == 0
     # What waits for its deletion has a successor of the same URN.
     gone = [{**step, "oldState": {"urn": step["urn"], "delete": True}} for step in gone]
-    found = checked(previewed | {"steps": [*previewed["steps"], *gone]}, "--format", "json")
-    assert json.loads(found.out)["resources"] == 3
+    result = checked(previewed | {"steps": [*previewed["steps"], *gone]}, "--format", "json")
+    assert json.loads(result.out)["resources"] == 3
 
 
 def test_a_replacement_is_judged_once_in_whatever_order_it_takes_place(checked):
@@ -263,16 +263,16 @@ def test_a_replacement_is_judged_once_in_whatever_order_it_takes_place(checked):
             for step in previewed["steps"]
             for op in ops
         ]
-        found = json.loads(checked(previewed, "--format", "json").out)
-        assert found["resources"] == 3
-        assert len(found["complaints"]) == 1
+        report = json.loads(checked(previewed, "--format", "json").out)
+        assert report["resources"] == 3
+        assert len(report["complaints"]) == 1
 
 
 def test_a_preview_that_leaves_out_what_is_unchanged_is_judged_resource_by_resource(checked):
     previewed = program(queue("dead", messageRetentionSeconds=60)).previewed()
     previewed["changeSummary"] = {"update": 1, "same": 12}
     said = checked(previewed, "--format", "json")
-    assert [one["policy"] for one in json.loads(said.out)["complaints"]] == ["queue-keeps-messages"]
+    assert [complaint["policy"] for complaint in json.loads(said.out)["complaints"]] == ["queue-keeps-messages"]
     assert "--show-sames" in said.err
     assert "11 unchanged resources" in said.err
 

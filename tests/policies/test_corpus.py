@@ -60,7 +60,7 @@ class Case:
     """Rules of which one must complain; empty for any, None where none may."""
     advisory: bool
     """Whether advice is enough of a complaint, or no complaint at all."""
-    once: bool
+    only_one: bool
     """Whether there may be no second complaint."""
     export: bytes
 
@@ -68,14 +68,16 @@ class Case:
         """What the pack does wrong with it."""
         complaints = check(state_files.read(self.export).resources).complaints
         counted = [
-            one for one in complaints if one.enforcement == "mandatory" or self.advisory is (self.by is not None)
+            complaint
+            for complaint in complaints
+            if complaint.enforcement == "mandatory" or self.advisory is (self.by is not None)
         ]
-        heard = [one for one in counted if not self.by or one.policy in self.by]
+        heard = [complaint for complaint in counted if not self.by or complaint.policy in self.by]
         if self.by is None:
-            return "; ".join(f"{one.policy} says {one.message}" for one in heard) or None
-        if self.once and len(complaints) > 1:
-            return f"{len(complaints)} complaints: {', '.join(one.policy for one in complaints)}"
-        said = sorted({f"{one.policy} ({one.enforcement})" for one in complaints})
+            return "; ".join(f"{complaint.policy} says {complaint.message}" for complaint in heard) or None
+        if self.only_one and len(complaints) > 1:
+            return f"{len(complaints)} complaints: {', '.join(complaint.policy for complaint in complaints)}"
+        said = sorted({f"{complaint.policy} ({complaint.enforcement})" for complaint in complaints})
         return None if heard else f"no complaint by {' or '.join(self.by) or 'any rule'}, but by {said}"
 
 
@@ -84,20 +86,20 @@ def _cases() -> Iterator[Case]:
         subject = json.loads(path.read_text())
         for verdict in ("reported", "accepted"):
             for case in subject[verdict]:
-                given = [one for name in case.get("given", ()) for one in subject["given"][name]]
+                given = [given_resource for name in case.get("given", ()) for given_resource in subject["given"][name]]
                 by = case["by"] if verdict == "reported" else None
                 yield Case(
                     id=f"{path.stem}: {case['id']}",
                     page=case["page"],
                     by=by if by is None else () if by == "some rule" else tuple(by),
                     advisory=case.get("level") == "advisory" or case.get("advice", False),
-                    once=case.get("once", False),
+                    only_one=case.get("once", False),
                     export=json.dumps(_export([*given, *case["resources"]])).encode(),
                 )
 
 
 def _export(resources: list[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"version": 3, "deployment": {"manifest": {}, "resources": [_state(one) for one in resources]}}
+    return {"version": 3, "deployment": {"manifest": {}, "resources": [_state(resource) for resource in resources]}}
 
 
 def _state(resource: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _state(resource: Mapping[str, Any]) -> dict[str, Any]:
 def _as_texts(value: Any) -> Any:
     if isinstance(value, Mapping):
         return json.dumps(value["json"]) if set(value) == {"json"} else {key: _as_texts(value[key]) for key in value}
-    return [_as_texts(one) for one in value] if isinstance(value, list) else value
+    return [_as_texts(inner) for inner in value] if isinstance(value, list) else value
 
 
 CASES = list(_cases())
@@ -123,18 +125,18 @@ CASES = list(_cases())
 
 @pytest.mark.parametrize("file", [path.stem for path in FILES])
 def test_the_pack_reports_what_aws_calls_wrong_and_accepts_what_it_calls_right(file):
-    cases = [one for one in CASES if one.id.startswith(f"{file}: ")]
-    faults = {one.id: fault for one in cases if (fault := one.fault())}
+    cases = [case for case in CASES if case.id.startswith(f"{file}: ")]
+    faults = {case.id: fault for case in cases if (fault := case.fault())}
 
     assert cases
     assert {id_: fault for id_, fault in faults.items() if id_ not in PENDING} == {}
-    assert [one.id for one in cases if one.id in PENDING and one.id not in faults] == []
+    assert [case.id for case in cases if case.id in PENDING and case.id not in faults] == []
 
 
 def test_the_corpus_is_large_and_each_case_names_a_page_and_rules_that_exist():
-    assert sum(one.by is not None for one in CASES) >= 120
-    assert sum(one.by is None for one in CASES) >= 120
-    assert [id_ for id_, count in Counter(one.id for one in CASES).items() if count > 1] == []
-    assert [one.id for one in CASES if not one.page.startswith("https://")] == []
-    assert {rule for one in CASES for rule in one.by or ()} <= set(RULES)
-    assert set(PENDING) <= {one.id for one in CASES}
+    assert sum(case.by is not None for case in CASES) >= 120
+    assert sum(case.by is None for case in CASES) >= 120
+    assert [id_ for id_, count in Counter(case.id for case in CASES).items() if count > 1] == []
+    assert [case.id for case in CASES if not case.page.startswith("https://")] == []
+    assert {rule for case in CASES for rule in case.by or ()} <= set(RULES)
+    assert set(PENDING) <= {case.id for case in CASES}

@@ -173,13 +173,15 @@ FINDINGS = {
 @pytest.mark.parametrize("what", FINDINGS)
 def test_a_finding_has_the_level_that_fits_it(what):
     whole, name, level = FINDINGS[what]
-    found = check(whole.stack().resources, {"all": "disabled", name: RULES[name].enforcement}).complaints
-    assert [one.enforcement for one in found] == [level]
+    complaints = check(whole.stack().resources, {"all": "disabled", name: RULES[name].enforcement}).complaints
+    assert [complaint.enforcement for complaint in complaints] == [level]
 
 
 @pytest.mark.parametrize("what", FINDINGS)
 def test_the_engine_gets_that_level_as_well(what, engine):
     whole, name, level = FINDINGS[what]
-    found = engine(only=name).run(whole, preview=False)
+    diagnostics = engine(only=name).run(whole, preview=False)
     levels = {proto.ADVISORY: "advisory", proto.MANDATORY: "mandatory"}
-    assert [levels[one.enforcementLevel] for _, one in found if one.policyName == name] == [level]
+    assert [levels[diagnostic.enforcementLevel] for _, diagnostic in diagnostics if diagnostic.policyName == name] == [
+        level
+    ]

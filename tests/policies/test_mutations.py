@@ -7,8 +7,7 @@ import pytest
 from local.check_own_stack import resources
 from local.mocks.recording import deploy_program, stack_config
 from policies.model import resource_types
-from policies.model.evaluation import check
-from tests.policies.mutations import mutations
+from tests.policies.mutations import MutationTest, mutations
 
 NAMED = "an account that is named is no open principal: whom a program trusts, it decides itself"
 ONE_IS_ENOUGH = "the other of the two conditions keeps strangers out as well"
@@ -89,12 +88,8 @@ def _stack(name, **settings):
 
 
 def _survivors(stack, mutated):
-    before = {(one.policy, one.message) for one in check(stack).complaints}
-    return [
-        one.what
-        for one in mutated
-        if not {(each.policy, each.message) for each in check(one.resources).complaints} - before
-    ]
+    test = MutationTest(stack)
+    return [mutation.what for mutation in mutated if not test.kills(mutation)]
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +116,8 @@ def test_every_mutation_is_killed_but_those_that_are_listed_with_a_reason(dev):
     prod = _stack("prod")
     of_dev = list(mutations(dev))
     # What is hygiene in dev is a must there.
-    of_prod = [one for one in mutations(prod) if "deletionProtection" in one.what]
-    names = [one.what for one in [*of_dev, *of_prod]]
+    of_prod = [mutation for mutation in mutations(prod) if "deletionProtection" in mutation.what]
+    names = [mutation.what for mutation in [*of_dev, *of_prod]]
     survivors = [*_survivors(dev, of_dev), *_survivors(prod, of_prod)]
 
     assert of_prod
@@ -134,7 +129,7 @@ def test_every_mutation_is_killed_but_those_that_are_listed_with_a_reason(dev):
 
 
 def test_the_list_of_survivors_names_none_that_is_not_there(dev):
-    names = [one.what for one in mutations(dev)]
+    names = [mutation.what for mutation in mutations(dev)]
 
     assert [listed for listed in SURVIVORS if not any(_means(listed, what) for what in names)] == []
 
@@ -151,8 +146,8 @@ def test_the_list_of_survivors_names_none_that_is_not_there(dev):
     ],
 )
 def test_each_resource_of_the_stack_is_made_worse(dev, type_):
-    names = [one.what for one in mutations(dev)]
-    made = [one.name for one in dev if one.type == type_]
+    names = [mutation.what for mutation in mutations(dev)]
+    made = [resource.name for resource in dev if resource.type == type_]
 
     assert made
     assert [name for name in made if not any(f"{type_.rpartition(':')[2]} {name}: " in what for what in names)] == []

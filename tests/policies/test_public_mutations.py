@@ -4,14 +4,14 @@ import pytest
 
 from policies.model.evaluation import check
 from policies.rules import RULES
-from tests.policies.mutations import mutations
+from tests.policies.mutations import MutationTest, mutations
 from tests.policies.programs import ACCOUNT
 from tests.policies.public_parts import PARTNER
 from tests.policies.public_programs import PROGRAMS, make_resources
 from tests.policies.widened import widenings
 
 _KNOWN = {"trustedAccounts": [ACCOUNT, PARTNER], "trustedOrganizations": ["o-acme123456"]}
-CONFIG = {name: _KNOWN for name, one in RULES.items() if "trustedAccounts" in one.parameters}
+CONFIG = {name: _KNOWN for name, rule in RULES.items() if "trustedAccounts" in rule.parameters}
 """An account that is named is no stranger unless the pack is told who is known."""
 
 HELD = "its condition holds it to our own resource or account, so that nobody else is let in"
@@ -100,7 +100,7 @@ BAR = 0.95
 
 
 def _find_complaints(resources):
-    return {(one.policy, one.message) for one in check(resources, CONFIG).complaints}
+    return {(complaint.policy, complaint.message) for complaint in check(resources, CONFIG).complaints}
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +109,11 @@ def outcome():
     killed = {}
     for title, make in PROGRAMS.items():
         resources = make_resources(make())
-        before = _find_complaints(resources)
+        test = MutationTest(resources, CONFIG)
         for mutation in (*mutations(resources), *widenings(resources)):
             name = f"{title}: {mutation.what}"
             if name not in killed:
-                killed[name] = bool(_find_complaints(mutation.resources) - before)
+                killed[name] = test.kills(mutation)
     return killed
 
 
@@ -123,7 +123,7 @@ def _means(listed, name):
 
 
 def _listed(listed, names):
-    return {name for name in names if any(_means(one, name) for one in listed)}
+    return {name for name in names if any(_means(pattern, name) for pattern in listed)}
 
 
 @pytest.mark.parametrize("title", PROGRAMS)
@@ -145,5 +145,5 @@ def test_every_mutation_is_killed_but_those_that_are_listed_with_a_reason(outcom
 def test_a_survivor_that_is_killed_or_gone_has_to_leave_the_list(outcome):
     survivors = {name for name, is_killed in outcome.items() if not is_killed}
 
-    assert [one for one in (*SURVIVORS, *PENDING) if not _listed([one], survivors)] == []
+    assert [pattern for pattern in (*SURVIVORS, *PENDING) if not _listed([pattern], survivors)] == []
     assert _listed(SURVIVORS, outcome) - survivors == set()

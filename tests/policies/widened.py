@@ -83,7 +83,7 @@ def _widen_document(document: Document, *, trust: bool) -> Iterator[tuple[str, D
             yield f"statement {index} is gone", {**document, "Statement": _replaced(statements, index)}
     extra = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"} if trust else None
     if not trust:
-        of_resource = any("Principal" in one for one in statements)
+        of_resource = any("Principal" in statement for statement in statements)
         action = _listed(statements[-1]["Action"])[0]
         whom = {"Principal": "*", "Action": action} if of_resource else {"Action": "s3:DeleteObject"}
         extra = {"Effect": "Allow", **whom, "Resource": "*"}
@@ -163,5 +163,5 @@ def _listed(value: Any) -> list[str]:
 
 
 def _with(resource: Resource, path: str, value: Any) -> Resource:
-    props = {key: one for key, one in resource.props.items() if key != path}
+    props = {key: current for key, current in resource.props.items() if key != path}
     return replace(resource, props=props if value is None else {**props, path: value})

@@ -1,1 +1,1 @@
-"""What is known of IAM: documents, conditions, actions, and who may do what."""
+"""IAM: policy documents, conditions, actions, and the evaluation of permissions."""

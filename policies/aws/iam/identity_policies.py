@@ -1,4 +1,4 @@
-"""Finds what roles, users and groups may do: every place where a program writes that down."""
+"""Reads the identity policies of roles, users and groups."""
 
 from collections.abc import Iterator
 
@@ -9,34 +9,31 @@ from .access_inputs import IDENTITY_POLICIES
 from .policy_documents import Statement, statements
 
 TYPES = (*IDENTITY_POLICIES, resource_types.ROLE)
-_BOUNDED = (resource_types.ROLE, resource_types.USER)
+_TYPES_WITH_BOUNDARY = (resource_types.ROLE, resource_types.USER)
 
 
-def allowed(stack: Stack, holder: Resource) -> list[Statement]:
-    """The Allow statements of one resource's documents, as far as they can be read.
-
-    None for a policy that serves as a permissions boundary: it allows nothing, it says what may be allowed.
-    """
-    return stack.once(_allowed, holder)
+def allow_statements(stack: Stack, holder: Resource) -> list[Statement]:
+    """The known Allow statements of a resource's policies; none for a permissions boundary, which grants nothing."""
+    return stack.memoize(_allowed, holder)
 
 
 def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
-    return [] if _is_boundary(stack, holder) else [one for one in read(holder) if allows(one)]
+    return [] if _is_boundary(stack, holder) else [statement for statement in read(holder) if allows(statement)]
 
 
 def read(holder: Resource) -> list[Statement]:
-    """Every statement of one resource's documents, as far as they can be read."""
-    found: list[Statement] = []
+    """All known statements of a resource's policies."""
+    listed: list[Statement] = []
     for document in documents(holder):
         try:
-            found += statements(document)
+            listed += statements(document)
         except Undecided:
             continue
-    return found
+    return listed
 
 
 def documents(holder: Resource) -> Iterator[object]:
-    """The documents of one resource, as they are given."""
+    """The policy documents of a resource as written."""
     if holder.type in IDENTITY_POLICIES:
         yield holder.value(IDENTITY_POLICIES[holder.type])
         return
@@ -46,9 +43,9 @@ def documents(holder: Resource) -> Iterator[object]:
         inline = holder.items("inlinePolicies")
     except Undecided:
         return
-    for one in inline:
+    for policy in inline:
         try:
-            yield values.at(one, "policy")
+            yield values.get_path(policy, "policy")
         except Undecided:
             continue
 
@@ -60,11 +57,11 @@ def _is_boundary(stack: Stack, policy: Resource) -> bool:
         stack.referring(policy, "policyArn", attachment).certain for attachment in resource_types.POLICY_ATTACHMENTS
     ):
         return False
-    return stack.referring(policy, "permissionsBoundary", *_BOUNDED).some()
+    return stack.referring(policy, "permissionsBoundary", *_TYPES_WITH_BOUNDARY).some()
 
 
 def allows(statement: Statement) -> bool:
-    """Whether it is an Allow, as far as that can be read."""
+    """Whether a statement is certainly an Allow."""
     try:
         return statement.allows
     except Undecided:

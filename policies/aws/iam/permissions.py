@@ -1,4 +1,4 @@
-"""Reads a permission that is a resource, of a function or an event bus, as the statement that AWS makes of it."""
+"""Converts a permission of a function or an event bus to the policy statement that AWS makes of it."""
 
 import re
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ from .policy_documents import Statement
 TYPES = tuple(PERMISSIONS)
 _CONDITIONS: Mapping[str, tuple[str, str]] = {
     "sourceArn": ("ArnLike", "aws:SourceArn"),
-    # AWS takes no wildcard here: whoever writes one means a pattern.
+    # AWS does not support wildcards here; one that is written is meant as a pattern.
     "sourceAccount": ("StringLike", "aws:SourceAccount"),
     "principalOrgId": ("StringLike", "aws:PrincipalOrgID"),
     "organizationId": ("StringLike", "aws:PrincipalOrgID"),
     "eventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
     "functionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
 }
-"""What each property becomes (https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-services.html)."""
+"""The operator and key of each property (https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-services.html)."""
 _SERVICE = re.compile(r"[\w.-]+\.amazonaws\.com(\.cn)?|[\w.-]+\.amazon\.com|[\w-]+\.internal")
 
 
 def statement(permission: Resource) -> Statement:
-    """The statement that this permission is. Raises Undecided where the principal is unknown."""
+    """Convert a permission to a statement. Raises Undecided where the principal is unknown."""
     principal = permission.text("principal") or ""
     return Statement(
         {
@@ -38,12 +38,12 @@ def statement(permission: Resource) -> Statement:
 
 
 def _conditions(permission: Resource) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    block: dict[str, Any] = {}
     for path, (operator, key) in _CONDITIONS.items():
         if permission.has(path):
-            found.setdefault(operator, {})[key] = permission.value(path)
+            block.setdefault(operator, {})[key] = permission.value(path)
     given = values.document(permission.value("condition"))
     if given is not None:
         operator, key = (values.text(given.get(name)) or "" for name in ("type", "key"))
-        found.setdefault(operator, {})[key] = given.get("value")
-    return found
+        block.setdefault(operator, {})[key] = given.get("value")
+    return block

@@ -1,4 +1,4 @@
-"""Reads policy documents: what a statement allows, to whom, and whether its conditions keep strangers out."""
+"""Parses policy documents, and finds statements that grant public access."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,19 +17,19 @@ ANYONE = "*"
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, read in whatever case its keys are. Raises Undecided where what is read is unknown."""
+    """A statement; the case of its keys is ignored. Raises Undecided where a value is unknown."""
 
     raw: Mapping[str, Any]
     index: int
 
     @property
     def name(self) -> str:
-        """Its Sid, or its number, to be named in a complaint."""
+        """Its Sid or number, for messages."""
         sid = values.member(self.raw, "Sid")
         return f"statement {sid}" if isinstance(sid, str) and sid else f"statement {self.index + 1}"
 
     def identify(self, holder: Resource) -> str:
-        """What a finding about this statement in the policy of a resource is about, whichever rule finds it."""
+        """Identifies the statement in `Finding.about`, with the same text in every rule."""
         return f"{holder.urn} {self.raw!r}"
 
     @property
@@ -48,8 +48,8 @@ class Statement:
         return values.texts(values.member(self.raw, "Action"))
 
     @property
-    def written_actions(self) -> str:
-        """Its Action as a sentence has it; of a NotAction that there is one."""
+    def actions_text(self) -> str:
+        """Its Action for messages; of a NotAction only that there is one."""
         return ", ".join(self.actions) or "all but some actions"
 
     @property
@@ -74,7 +74,7 @@ class Statement:
 
     @property
     def not_principals(self) -> dict[str, list[str]]:
-        """Its NotPrincipal, likewise."""
+        """Its NotPrincipal, in the same form."""
         return self._principals("NotPrincipal")
 
     @property
@@ -93,38 +93,37 @@ class Statement:
         )
 
     def condition_keys(self) -> set[str]:
-        """The keys, in lower case, that its conditions look at."""
+        """The keys of its conditions, in lower case."""
         return {condition.key for condition in self.conditions}
 
     def has(self, key: str) -> bool:
-        """Whether it has this element, whatever it says."""
+        """Whether it has this element."""
         return values.member(self.raw, key) is not None
 
     def covers(self, action: str) -> bool:
-        """Whether its Action or NotAction takes in this action, wildcards included."""
+        """Whether its Action or NotAction matches this action."""
         if values.member(self.raw, "NotAction") is not None:
             return not any(matches(pattern, action) for pattern in self.not_actions)
         return any(matches(pattern, action) for pattern in self.actions)
 
     def covers_resource(self, arn: str | None) -> bool:
-        """Whether its Resource or NotResource takes in this ARN, which is None while it is unknown.
+        """Whether its Resource or NotResource matches this ARN. Raises Undecided where an unknown value decides."""
+        return self.matches_resource_if(
+            lambda pattern: pattern == ANYONE or conditions.covers_resource(pattern, _known(arn))
+        )
 
-        Raises Undecided where nobody can tell.
-        """
-        return self.takes_in(lambda pattern: pattern == ANYONE or conditions.covers_resource(pattern, _known(arn)))
+    def matches_resource_if(self, covers: Callable[[str], bool]) -> bool:
+        """Whether its Resource or NotResource matches a resource, with a function that answers for one pattern.
 
-    def takes_in(self, covers: Callable[[str], bool]) -> bool:
-        """Whether its Resource or NotResource takes in a resource, by the answer for each pattern in them.
-
-        A statement without either is about what it is attached to. Raises Undecided where nobody can tell.
+        A statement without either applies to its own resource. Raises Undecided where an unknown value decides.
         """
         if self.has("NotResource"):
             return not any_of(self.not_resources, covers)
         listed = values.items(values.member(self.raw, "Resource"))
-        return not listed or any_of(listed, lambda pattern: covers(str(values.settled(pattern))))
+        return not listed or any_of(listed, lambda pattern: covers(str(values.require_known(pattern))))
 
-    def opens_to_anyone(self) -> bool:
-        """Whether it is for everybody, as its principals go."""
+    def is_public(self) -> bool:
+        """Whether its principals include the public, conditions aside."""
         if values.member(self.raw, "NotPrincipal") is not None:
             return True
         principals = self.principals
@@ -133,7 +132,7 @@ class Statement:
         )
 
     def _principals(self, key: str) -> dict[str, list[str]]:
-        given = values.settled(values.member(self.raw, key))
+        given = values.require_known(values.member(self.raw, key))
         if given is None:
             return {}
         if not isinstance(given, Mapping):
@@ -145,95 +144,97 @@ _PRINCIPAL_KINDS = {"aws": "AWS", "service": "Service", "federated": "Federated"
 
 
 def statements(document: Any) -> list[Statement]:
-    """The statements of a document, be it JSON or an object; none where it is absent.
+    """Parse the statements of a document, a JSON string or an object; empty where it is absent.
 
-    Raises Undecided where the document as a whole, or one statement, is unknown.
+    Raises Undecided where the document or a statement is unknown.
     """
-    found = values.document(document)
-    if found is None:
+    policy = values.document(document)
+    if policy is None:
         return []
-    given = [values.document(one) for one in values.items(values.member(found, "Statement"))]
-    return [Statement(one, index) for index, one in enumerate(given) if one is not None]
+    given = [values.document(raw) for raw in values.items(values.member(policy, "Statement"))]
+    return [Statement(raw, index) for index, raw in enumerate(given) if raw is not None]
 
 
-def open_statements(found: Iterable[Statement], action: str | None = None) -> Iterator[Statement]:
-    """Those that let anyone in whom nothing keeps out: neither their own conditions nor a Deny beside them.
+def public_statements(policy: Iterable[Statement], action: str | None = None) -> Iterator[Statement]:
+    """List the statements that grant public access, and that neither their conditions nor a Deny restricts.
 
-    With an action only those that allow it. What nobody can judge yet is left out.
+    With an action, only those that allow it. Skips statements with unknown values.
     """
-    listed = list(found)
-    for one in listed:
+    listed = list(policy)
+    for statement in listed:
         try:
             if (
-                one.allows
-                and (action is None or one.covers(action))
-                and one.opens_to_anyone()
-                and not conditions.names_somebody(one.conditions)
-                and not is_denied_to_outsiders(one, listed, action)
+                statement.allows
+                and (action is None or statement.covers(action))
+                and statement.is_public()
+                and not conditions.names_known_caller(statement.conditions)
+                and not is_denied_to_outsiders(statement, listed, action)
             ):
-                yield one
+                yield statement
         except Undecided:
             continue
 
 
 def is_denied_to_outsiders(
     allowing: Statement,
-    found: Iterable[Statement],
+    others: Iterable[Statement],
     action: str | None = None,
     further: Tests = {}.get,
 ) -> bool:
-    """Whether what a statement allows, or this action of it, is denied by others to all but somebody known.
+    """Whether Deny statements restrict what a statement allows, or this action of it, to known callers.
 
-    They have to cover each of its actions on each of its resources. `further` are tests of other keys.
-    Raises Undecided where nobody can tell.
+    They must cover each of its actions on each of its resources. `further` has the tests of other condition keys.
+    Raises Undecided where an unknown value decides.
     """
-    denying = [one for one in found if one.denies and one.opens_to_anyone()]
+    denying = [statement for statement in others if statement.denies and statement.is_public()]
     if not denying:
         return False
     actions = [action] if action else allowing.actions if not allowing.has("NotAction") else [ANYONE]
     resources = allowing.resources if not allowing.has("NotResource") else [ANYONE]
-    pairs = [(each, resource) for each in actions for resource in resources or [None]]
+    pairs = [(pattern, resource) for pattern in actions for resource in resources or [None]]
     return bool(pairs) and all_of(
         pairs,
         lambda pair: any_of(
             denying,
-            lambda one: (
-                covers_whole(one, *pair)
-                and not _spares_anyone(one)
-                and conditions.spares_only_somebody(one.conditions, further)
+            lambda deny: (
+                covers_whole(deny, *pair)
+                and not _exempts_anyone(deny)
+                and conditions.excludes_only_known_callers(deny.conditions, further)
             ),
         ),
     )
 
 
 def covers_whole(denying: Statement, action: str, resource: str | None) -> bool:
-    """Whether a Deny takes in everything that these patterns of an action and a resource take in."""
+    """Whether a Deny covers everything that these patterns of an action and a resource match."""
     if denying.has("NotAction"):
-        if any(wildcards.overlap(one.lower(), action.lower()) for one in denying.not_actions):
+        if any(wildcards.overlap(pattern.lower(), action.lower()) for pattern in denying.not_actions):
             return False
-    elif not any(wildcards.covers(one.lower(), action.lower()) for one in denying.actions):
+    elif not any(wildcards.covers(pattern.lower(), action.lower()) for pattern in denying.actions):
         return False
     if denying.has("NotResource"):
-        return resource is not None and not any(wildcards.overlap(one, resource) for one in denying.not_resources)
+        return resource is not None and not any(
+            wildcards.overlap(pattern, resource) for pattern in denying.not_resources
+        )
     if resource is None:
         return not denying.has("Resource") or ANYONE in denying.resources
-    return not denying.has("Resource") or any(wildcards.covers(one, resource) for one in denying.resources)
+    return not denying.has("Resource") or any(wildcards.covers(pattern, resource) for pattern in denying.resources)
 
 
-def _spares_anyone(denying: Statement) -> bool:
-    """Whether it is for all but some who are not named."""
+def _exempts_anyone(denying: Statement) -> bool:
+    """Whether its NotPrincipal exempts the public."""
     return any(ANYONE in names for names in denying.not_principals.values())
 
 
 def unmatched_value(statement: Statement, *prefixes: str) -> Finding | None:
-    """A value that nobody has, because its operator takes a wildcard literally; None where there is none.
+    """Report a condition value that no request has because its operator treats a wildcard literally.
 
-    Of keys that say who calls, and of those that begin with one of these.
+    Checks the keys that identify a caller and those with these prefixes.
     """
     for condition, value in conditions.literal_wildcards(statement.conditions, tuple(map(str.lower, prefixes))):
         operator = "StringEqualsIgnoreCase" if condition.ignores_case else "StringEquals"
         return Finding(
-            f"it compares {condition.name} with {value} by {operator}, which takes * and ? literally, so no request "
+            f"it compares {condition.name} with {value} by {operator}, which treats * and ? literally, so no request "
             "matches.",
             "Set a value without wildcards, or use StringLike if a pattern is meant.",
         )
@@ -241,26 +242,26 @@ def unmatched_value(statement: Statement, *prefixes: str) -> Finding | None:
 
 
 def unmatched_statement(holder: Resource, statement: Statement) -> Finding | None:
-    """The same, as a finding about the policy of a resource."""
-    found = unmatched_value(statement) if statement.allows else None
-    if found is None:
+    """The same for an Allow in the policy of a resource."""
+    finding = unmatched_value(statement) if statement.allows else None
+    if finding is None:
         return None
     return replace(
-        found.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "),
+        finding.prefix(f"In the policy of {holder.name}, {statement.name} allows nobody: "),
         about=statement.identify(holder),
     )
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether an action matches a pattern of IAM's: `*` and `?`, in whatever case."""
+    """Whether an action matches a pattern with `*` and `?`, ignoring case."""
     return wildcards.matches(pattern.lower(), text.lower())
 
 
 def _known(arn: str | None) -> str:
-    return values.undecided("an ARN is not known yet") if arn is None else arn
+    return values.raise_undecided("an ARN is not known yet") if arn is None else arn
 
 
-RESOURCE_POLICIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+POLICY_RESOURCES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     resource_types.QUEUE: ((resource_types.QUEUE_POLICY, "queueUrl", "policy"),),
     resource_types.TOPIC: ((resource_types.TOPIC_POLICY, "arn", "policy"),),
     **dict.fromkeys(resource_types.KEYS, ((resource_types.KEY_POLICY, "keyId", "policy"),)),
@@ -268,25 +269,25 @@ RESOURCE_POLICIES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     resource_types.EVENT_BUS: ((resource_types.EVENT_BUS_POLICY, "eventBusName", "policy"),),
     resource_types.REST_API: ((resource_types.REST_API_POLICY, "restApiId", "policy"),),
 }
-"""The resources that hold the policy of another: their type, the property that says of which, and the document."""
+"""Resources with the policy of another one, by the other's type: type, property that refers to it, and document."""
 
 
 def attached(stack: Stack, resource: Resource) -> list[tuple[Resource, str]]:
-    """Where the policy of a queue, topic, key, secret or bus is written: the resource and its property.
+    """Find the resources and properties with the policy of a queue, topic, key, secret or bus.
 
-    Empty where it has none of its own. Raises Undecided where one may be there that nobody can see yet.
+    Empty where it has none. Raises Undecided where an unknown value may refer to it.
     """
-    found = [(resource, "policy")] if resource.has("policy") else []
-    for type_, refers_by, path in RESOURCE_POLICIES.get(resource.type, ()):
-        found += [(one, path) for one in stack.referring(resource, refers_by, type_).all()]
-    return found
+    places = [(resource, "policy")] if resource.has("policy") else []
+    for type_, refers_by, path in POLICY_RESOURCES.get(resource.type, ()):
+        places += [(holder, path) for holder in stack.referring(resource, refers_by, type_).all()]
+    return places
 
 
 def statements_about(stack: Stack, resource: Resource) -> list[Statement] | None:
-    """The statements of that policy; None where it has none. Raises Undecided where they are unknown."""
+    """The statements of the policy of a resource; None where it has none. Raises Undecided where they are unknown."""
     places = attached(stack, resource)
     if not places:
         return None
-    # A resource of its own writes over what the queue itself was given, or the two are the same at the update.
+    # A separate policy resource overwrites the resource's own policy property.
     own = [place for place in places if place[0] is not resource]
-    return [one for holder, path in own or places for one in statements(holder.value(path))]
+    return [statement for holder, path in own or places for statement in statements(holder.value(path))]

@@ -1,4 +1,4 @@
-"""Decides what is open to everybody without a Principal that says so, and what is open only in appearance."""
+"""Public access without a Principal *, and policies whose public access is blocked or meant for a website."""
 
 import re
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ WEBSITE = (
     "If its objects are meant to be public, as those of a website, serve them through CloudFront with origin access "
     "control, or make an exemption"
 )
-"""What to do about objects that everybody may read."""
+"""Advice for public objects of a bucket."""
 
 
-def of_function_url(url: Resource) -> Iterator[Finding]:
-    """A function's URL without authorization is open to the internet.
+def check_function_url(url: Resource) -> Iterator[Finding]:
+    """Report a function URL without authorization, which is public.
 
-    The provider adds the permission that AWS asks for besides (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html).
+    The provider adds the permission that AWS also requires (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html).
     """
     if url.text("authorizationType") == "NONE":
         yield Finding(
@@ -33,7 +33,7 @@ def of_function_url(url: Resource) -> Iterator[Finding]:
 
 
 def advice(holder: Resource, statement: Statement, *, is_website: bool) -> str:
-    """What to set in the place of Principal *. Objects of a bucket that everybody may read may be a website."""
+    """What to do about Principal *; public objects of a bucket may be a website."""
     named = "set Principal to specific accounts, roles or services"
     if holder.type not in _OF_BUCKETS:
         return f"S{named[1:]}."
@@ -45,12 +45,12 @@ def advice(holder: Resource, statement: Statement, *, is_website: bool) -> str:
 
 
 def only_reads_objects(statement: Statement) -> bool:
-    """Whether a statement lets nobody do more than read the objects of a bucket."""
+    """Whether a statement allows only reading the objects of a bucket."""
     return bool(statement.actions) and all(map(_READING.fullmatch, statement.actions))
 
 
 def is_website(stack: Stack, holder: Resource) -> bool:
-    """Whether the bucket that a policy is about is configured as a website, by its own input or beside it."""
+    """Whether the bucket of a policy is configured as a website."""
     if holder.type not in _OF_BUCKETS:
         return False
     bucket = _bucket(stack, holder)
@@ -60,11 +60,11 @@ def is_website(stack: Stack, holder: Resource) -> bool:
 
 
 def is_blocked(stack: Stack, holder: Resource) -> bool:
-    """Whether a bucket, whatever its policy says, lets in only its own account and AWS services.
+    """Whether a bucket ignores public access in its policy.
 
-    RestrictPublicBuckets of the bucket or of the account does that
+    RestrictPublicBuckets of the bucket or the account does that
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html). Raises Undecided
-    where it may.
+    where an unknown value decides.
     """
     if holder.type not in _OF_BUCKETS:
         return False
@@ -80,8 +80,10 @@ def _bucket(stack: Stack, holder: Resource) -> Resource | None:
 
 
 def _about(stack: Stack, holder: Resource, bucket: Resource | None, types: tuple[str, ...]) -> list[Resource]:
-    """The resources of these types that are about the same bucket, be it of another stack."""
+    """The resources of these types for the same bucket, which may be in another stack."""
     if bucket is not None:
-        return [one for type_ in types for one in stack.referring(bucket, "bucket", type_).certain]
+        return [resource for type_ in types for resource in stack.referring(bucket, "bucket", type_).certain]
     name = holder.value("bucket")
-    return [one for one in stack.of_type(*types) if isinstance(name, str) and one.value("bucket") == name]
+    return [
+        resource for resource in stack.of_type(*types) if isinstance(name, str) and resource.value("bucket") == name
+    ]

@@ -1,7 +1,6 @@
-"""Decides whether AWS would let a service in: to a queue, topic or key by its policy, to a role by its trust.
+"""Evaluates whether resource and trust policies allow a service to call a queue, topic, key or role.
 
-Every answer is yes, no, or Undecided: where a policy is unknown, or lies in another stack, nobody can tell. What a role
-may do is another question, of role_permissions.
+Raises Undecided where a policy is unknown or in another stack. The permissions of roles are in role_permissions.
 """
 
 from collections.abc import Iterable
@@ -14,40 +13,40 @@ from ...model.stack import Resource, Stack
 from ...model.values import Undecided, all_of, any_of
 from .. import arns
 from . import policy_documents
-from .conditions import Condition, has_variable, limiting
+from .conditions import Condition, has_variable, limiting_conditions
 from .policy_documents import Statement
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a service is about to do, and for whom."""
+    """A request of an AWS service."""
 
     service: str
     """Such as `events.amazonaws.com`."""
     action: str
     resource: str | None
-    """ARN of what it is done to; None while unknown."""
+    """ARN of the called resource; None while unknown."""
     source: str | None
-    """ARN of the resource that the service does it for; None while unknown."""
+    """ARN of the resource on whose behalf the service calls; None while unknown."""
 
 
-def request(service: str, action: str, resource: Resource, source: str | None) -> Request:
-    """A request about a resource of this stack, as far as its ARN is known."""
+def make_request(service: str, action: str, resource: Resource, source: str | None) -> Request:
+    """Make a request to a resource of this stack."""
     return Request(service, action, known_arn(resource), source)
 
 
-def refusal(stack: Stack, resource: Resource, asked: Request) -> str | None:
-    """Why the policy of a queue, topic, key or bus does not let a service in; None where it does.
+def denial_reason(stack: Stack, resource: Resource, asked: Request) -> str | None:
+    """Why the policy of a queue, topic, key or bus denies a request; None where it allows it.
 
-    Raises Undecided where nobody can tell.
+    Raises Undecided where an unknown value decides.
     """
-    found = stack.once(policy_documents.statements_about, resource)
-    if found is None:
-        if resource.looked_up:
-            values.undecided(f"the policy of {resource.name} is not this program's")
+    policy = stack.memoize(policy_documents.statements_about, resource)
+    if policy is None:
+        if resource.external:
+            values.raise_undecided(f"the policy of {resource.name} is not this program's")
         return f"{resource.name} has no policy"
     about = _statements_about(stack, resource, asked.source)
-    if any_of(about, partial(lets, asked=asked)) and not _denied(about, asked):
+    if any_of(about, partial(allows, asked=asked)) and not _denied(about, asked):
         return None
     return f"the policy of {resource.name} does not allow {asked.action} to {asked.service}" + (
         f" for {asked.source}" if asked.source else ""
@@ -55,49 +54,49 @@ def refusal(stack: Stack, resource: Resource, asked: Request) -> str | None:
 
 
 def _statements_about(stack: Stack, resource: Resource, source: str | None) -> list[Statement]:
-    """The statements of its policy that may be about this source: all but those that are for certain others."""
+    """The statements of the resource's policy that may apply to this source."""
     if source is None:
-        return stack.once(policy_documents.statements_about, resource) or []
-    by_source = stack.once(_statements_by_source, resource)
-    return [one for key in ("", source) for one in by_source.get(key, ())]
+        return stack.memoize(policy_documents.statements_about, resource) or []
+    by_source = stack.memoize(_statements_by_source, resource)
+    return [statement for key in ("", source) for statement in by_source.get(key, ())]
 
 
 def _statements_by_source(stack: Stack, resource: Resource) -> dict[str, list[Statement]]:
-    """By each ARN that a statement is held to; those that are held to none by an empty text."""
-    found: dict[str, list[Statement]] = {}
-    for statement in stack.once(policy_documents.statements_about, resource) or ():
+    """The statements by the source ARN in their conditions; under an empty string those without one."""
+    by_source: dict[str, list[Statement]] = {}
+    for statement in stack.memoize(policy_documents.statements_about, resource) or ():
         for source in _sources(statement) or ("",):
-            found.setdefault(source, []).append(statement)
-    return found
+            by_source.setdefault(source, []).append(statement)
+    return by_source
 
 
 def _sources(statement: Statement) -> frozenset[str]:
     try:
         return next(
-            one.plain
-            for one in limiting(statement.conditions)
-            if one.key == "aws:sourcearn"
-            and not one.ignores_case
-            and not one.patterns
-            and not any(map(has_variable, one.plain))
+            condition.literals
+            for condition in limiting_conditions(statement.conditions)
+            if condition.key == "aws:sourcearn"
+            and not condition.ignores_case
+            and not condition.patterns
+            and not any(map(has_variable, condition.literals))
         )
     except (Undecided, StopIteration):
         return frozenset()
 
 
-def out_of_reach(
+def find_delivery_obstacle(
     stack: Stack, holder: Resource, path: str, service: str, source: str | None, *, standard: bool = True
 ) -> Finding | None:
-    """Why what a service sends to the dead-letter queue at this path does not arrive there; None where it does.
+    """Why a service cannot send to the dead-letter queue at this path; None where it can.
 
-    `standard` says that it has to be a standard queue. Raises Undecided where nobody can tell.
+    With `standard`, it must be a standard queue. Raises Undecided where an unknown value decides.
     """
-    if why := unfit(stack, holder, path, source, standard=standard):
+    if why := find_unfit_queue(stack, holder, path, source, standard=standard):
         return why
     queue = stack.target(holder, path, resource_types.QUEUE)
     if queue is None:
         return None
-    why = refusal(stack, queue, request(service, "sqs:SendMessage", queue, source))
+    why = denial_reason(stack, queue, make_request(service, "sqs:SendMessage", queue, source))
     if why is None:
         return None
     return Finding(
@@ -107,21 +106,21 @@ def out_of_reach(
     )
 
 
-def unfit(
+def find_unfit_queue(
     stack: Stack, holder: Resource, path: str, source: str | None = None, *, standard: bool = True
 ) -> Finding | None:
-    """Why nothing could ever be sent to the dead-letter queue at this path; None where it could.
+    """Why the value at this path cannot be the dead-letter queue; None where it can.
 
-    It is a queue in the Region of what it serves
+    The queue must be in the same Region as its source
     (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
     """
     try:
         given = values.text(holder.value(path))
     except Undecided:
         given = None
-    found = arns.parts(given or "")
-    if found and found[1] != "sqs":
-        return Finding(f"{given} is no queue.", f"Set {path} to the ARN of a standard queue.")
+    arn = arns.parts(given or "")
+    if arn and arn[1] != "sqs":
+        return Finding(f"{given} is not a queue.", f"Set {path} to the ARN of a standard queue.")
     queue = stack.target(holder, path, resource_types.QUEUE)
     if standard and ((given or "").endswith(".fifo") or (queue is not None and _is_fifo(queue))):
         return Finding(
@@ -136,8 +135,8 @@ def unfit(
 
 
 def _region(arn: str | None) -> str:
-    found = arns.parts(arn or "")
-    return found[2] if found else ""
+    parts = arns.parts(arn or "")
+    return parts[2] if parts else ""
 
 
 def _is_fifo(queue: Resource) -> bool:
@@ -147,46 +146,46 @@ def _is_fifo(queue: Resource) -> bool:
         return False
 
 
-def lets(statement: Statement, asked: Request) -> bool:
-    """Whether a statement of a resource's policy allows this."""
+def allows(statement: Statement, asked: Request) -> bool:
+    """Whether a statement allows a request."""
     return (
         statement.allows
-        and (asked.service in statement.services or statement.opens_to_anyone())
+        and (asked.service in statement.services or statement.is_public())
         and statement.covers(asked.action)
         and statement.covers_resource(asked.resource)
         and all_of(statement.conditions, partial(holds, asked=asked))
     )
 
 
-def _denied(found: Iterable[Statement], asked: Request) -> bool:
-    """Whether a Deny certainly stands against it; one that nobody can judge does not."""
+def _denied(statements: Iterable[Statement], asked: Request) -> bool:
+    """Whether a Deny certainly applies; one that is undecided does not count."""
 
     def denies(statement: Statement) -> bool:
         return (
             statement.denies
             and values.member(statement.raw, "NotPrincipal") is None
-            and (asked.service in statement.services or statement.opens_to_anyone())
+            and (asked.service in statement.services or statement.is_public())
             and statement.covers(asked.action)
             and statement.covers_resource(asked.resource)
             and all_of(statement.conditions, partial(holds, asked=asked))
         )
 
     try:
-        return any_of(found, denies)
+        return any_of(statements, denies)
     except Undecided:
         return False
 
 
 # --- conditions ------------------------------------------------------------------------------------------------------
 
-_ABSENT = frozenset({"aws:principalorgid", "aws:sourceowner"})
-"""Keys that a service that calls as itself does not bring along."""
+_ABSENT_KEYS = frozenset({"aws:principalorgid", "aws:sourceowner"})
+"""Keys that are absent from the request of a service principal."""
 
 
 def holds(condition: Condition, asked: Request) -> bool:
-    """Whether a condition is true of a request of this service."""
+    """Whether a condition is true for a request."""
     if not condition.kind:
-        values.undecided(f"the operator {condition.operator}")
+        values.raise_undecided(f"the operator {condition.operator}")
     present = _context(condition.key, asked)
     if present is None:
         return condition.holds_without_key
@@ -196,37 +195,37 @@ def holds(condition: Condition, asked: Request) -> bool:
 
 
 def _context(key: str, asked: Request) -> str | None:
-    """What the request says of a key; None where it says nothing."""
-    if key in _ABSENT:
+    """The request's value of a key; None where the key is absent."""
+    if key in _ABSENT_KEYS:
         return None
     if key == "aws:sourcearn":
-        return _settled(asked.source)
+        return _require_arn(asked.source)
     if key == "aws:sourceaccount":
-        found = arns.parts(_settled(asked.source))
-        return found[3] if found and found[3] else values.undecided("no account in the source")
+        source = arns.parts(_require_arn(asked.source))
+        return source[3] if source and source[3] else values.raise_undecided("no account in the source")
     known = {"aws:securetransport": "true", "aws:principalisawsservice": "true"} | {
         "aws:principalservicename": asked.service
     }
-    return known[key] if key in known else values.undecided(f"the key {key}")
+    return known[key] if key in known else values.raise_undecided(f"the key {key}")
 
 
 # --- roles -----------------------------------------------------------------------------------------------------------
 
 
 def trusts(role: Resource, service: str, source: str | None) -> bool:
-    """Whether a role lets this service assume it. Raises Undecided where nobody can tell."""
+    """Whether a role's trust policy allows a service to assume it. Raises Undecided where an unknown value decides."""
     assuming = Request(service, "sts:AssumeRole", None, source)
-    return any_of(policy_documents.statements(role.value("assumeRolePolicy")), partial(lets, asked=assuming))
+    return any_of(policy_documents.statements(role.value("assumeRolePolicy")), partial(allows, asked=assuming))
 
 
-# --- what is known ---------------------------------------------------------------------------------------------------
+# --- ARNs ------------------------------------------------------------------------------------------------------------
 
 
-def _settled(arn: str | None) -> str:
-    return values.undecided("an ARN is not known yet") if arn is None else arn
+def _require_arn(arn: str | None) -> str:
+    return values.raise_undecided("an ARN is not known yet") if arn is None else arn
 
 
 def known_arn(resource: Resource | None) -> str | None:
-    """The ARN of a resource; None where there is no such resource, or nobody knows its ARN yet."""
-    found = None if resource is None else resource.props.get("arn")
-    return found if isinstance(found, str) else None
+    """The ARN of a resource; None where there is no resource, or its ARN is unknown."""
+    arn = None if resource is None else resource.props.get("arn")
+    return arn if isinstance(arn, str) else None

@@ -1,4 +1,4 @@
-"""Holds policies to the accounts and organizations that the pack's configuration trusts, where it names any."""
+"""Checks policies against the trusted accounts and organizations in the pack's configuration."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from ...model import resource_types
 from ...model.finding import Complaints, Finding
-from ...model.rule import each
+from ...model.rule import check_each
 from ...model.stack import Resource, Stack
 from .. import arns
 from . import conditions
@@ -29,37 +29,37 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "description": "Organization ids that policies may grant access to; if empty, any organization that is named.",
     },
 }
-"""Of every rule that judges whom a policy lets in."""
+"""Parameters of every rule about the principals of a policy."""
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]+")
 _OWN_ARNS = ("arn", "id", "secretArn", "resourceArn", "topicArn", "function", "keyId", "queueUrl", "url")
-"""Properties that tell in which account a resource is."""
+"""Properties from which the account of a resource is known."""
 
 
 @dataclass(frozen=True)
 class Trusted:
-    """The accounts and organizations that may be let in; any, where there are none."""
+    """The trusted accounts and organizations; all, where none is configured."""
 
     accounts: frozenset[str]
     organizations: frozenset[str]
 
-    def takes(self, named: str) -> bool:
-        """Whether this account or organization is one of them."""
+    def includes(self, named: str) -> bool:
+        """Whether an account or organization is trusted."""
         if _ACCOUNT.fullmatch(named):
             return not self.accounts or named in self.accounts
         return not self.organizations or named in self.organizations
 
 
-def complain_of_outsiders(
-    holder: Resource, found: Sequence[Statement], accounts: Sequence[str], organizations: Sequence[str]
+def check_trusted_accounts(
+    holder: Resource, statements: Sequence[Statement], accounts: Sequence[str], organizations: Sequence[str]
 ) -> Iterator[Finding]:
-    """The statements of a policy that let in an account or an organization which is not trusted."""
+    """Report statements that grant access to an account or organization that is not trusted."""
     if not accounts and not organizations:
         return
     trusted = Trusted(frozenset({*accounts, *_own_accounts(holder)} if accounts else ()), frozenset(organizations))
 
     def judge(statement: Statement) -> Complaints:
-        for named in outsiders(statement, trusted) if statement.allows else ():
+        for named in untrusted_owners(statement, trusted) if statement.allows else ():
             what, setting = (
                 ("account", "trustedAccounts")
                 if _ACCOUNT.fullmatch(named)
@@ -72,59 +72,65 @@ def complain_of_outsiders(
                 about=statement.identify(holder),
             )
 
-    yield from each(found, judge)
+    yield from check_each(statements, judge)
 
 
-def outsiders(statement: Statement, trusted: Trusted) -> list[str]:
-    """The accounts and organizations that a statement lets in and that are not trusted.
+def untrusted_owners(statement: Statement, trusted: Trusted) -> list[str]:
+    """The accounts and organizations without trust that a statement grants access to.
 
-    Those of its principals, and where these are everybody or a service, those of its conditions.
+    These are in its principals, or, if they are public or a service, in its conditions.
     """
-    by_condition = [named for one in conditions.limiting(statement.conditions) if (named := _named_in(one))]
-    if any(all(map(trusted.takes, named)) for named in by_condition):
+    by_condition = [
+        named for condition in conditions.limiting_conditions(statement.conditions) if (named := _named_in(condition))
+    ]
+    if any(all(map(trusted.includes, named)) for named in by_condition):
         return []
-    found = [_account_in(one) for one in statement.principals.get("AWS", ())]
-    if statement.opens_to_anyone() or statement.services:
-        found += [one for named in by_condition for one in named]
-    return [one for one in dict.fromkeys(found) if one and not trusted.takes(one)]
+    admitted = [_account_in(principal) for principal in statement.principals.get("AWS", ())]
+    if statement.is_public() or statement.services:
+        admitted += [outsider for named in by_condition for outsider in named]
+    return [outsider for outsider in dict.fromkeys(admitted) if outsider and not trusted.includes(outsider)]
 
 
-def lets_in_another_account(stack: Stack, statement: Statement) -> bool:
-    """Whether one of its principals is of an account in which the stack has nothing; not where none is known."""
-    own = stack.once(_accounts_of_stack)
+def allows_another_account(stack: Stack, statement: Statement) -> bool:
+    """Whether a principal is in another account than all resources of the stack; false where no account is known."""
+    own = stack.memoize(_accounts_of_stack)
     accounts = map(_account_in, statement.principals.get("AWS", ()))
     return bool(own) and any(account and account not in own for account in accounts)
 
 
 def _accounts_of_stack(stack: Stack) -> frozenset[str]:
-    """The accounts that the stack's own resources are in, as far as their ARNs are known and have one."""
-    # What is fixed to another resource may have its ARN as an input.
-    own = (one for one in stack.resources if not one.looked_up and one.type not in resource_types.FIXED_TO_OTHERS)
-    found = (one.props.get("arn") for one in own)
-    return frozenset(account for arn in found if isinstance(arn, str) and (account := _account_in(arn)))
+    """The known accounts of the stack's own resources."""
+    # An attachment may have the ARN of its resource as an input.
+    own = (
+        resource
+        for resource in stack.resources
+        if not resource.external and resource.type not in resource_types.ATTACHMENTS
+    )
+    account_arns = (resource.props.get("arn") for resource in own)
+    return frozenset(account for arn in account_arns if isinstance(arn, str) and (account := _account_in(arn)))
 
 
 def _named_in(condition: Condition) -> list[str]:
-    """The accounts or organizations that a condition names; none where it is about something else."""
+    """The accounts or organizations in a condition; empty for a condition of another kind."""
     if condition.key not in conditions.CALLERS and condition.key not in conditions.SOURCES:
         return []
-    found = [_account_in(one) or _organization_in(one) for one in condition.values]
-    return [one for one in found if one] if all(found) else []
+    owners = [_account_in(value) or _organization_in(value) for value in condition.values]
+    return [owner for owner in owners if owner] if all(owners) else []
 
 
 def _account_in(value: str) -> str:
-    found = arns.parts(value)
-    account = found[3] if found else value
+    arn = arns.parts(value)
+    account = arn[3] if arn else value
     return account if _ACCOUNT.fullmatch(account) else ""
 
 
 def _organization_in(value: str) -> str:
-    found = value.partition("/")[0]
-    return found if _ORGANIZATION.fullmatch(found) else ""
+    organization = value.partition("/")[0]
+    return organization if _ORGANIZATION.fullmatch(organization) else ""
 
 
 def _own_accounts(holder: Resource) -> set[str]:
-    """The account that a resource is in, as far as its ARN or URL is known."""
-    found = {value for key in _OWN_ARNS if isinstance(value := holder.props.get(key), str)}
-    urls = {match[1] for value in found if (match := re.match(r"https://sqs\.[^/]+/(\d{12})/", value))}
-    return urls | {account for value in found if arns.parts(value) and (account := _account_in(value))}
+    """The account of a resource, where its ARN or URL is known."""
+    identifiers = {value for key in _OWN_ARNS if isinstance(value := holder.props.get(key), str)}
+    urls = {match[1] for value in identifiers if (match := re.match(r"https://sqs\.[^/]+/(\d{12})/", value))}
+    return urls | {account for value in identifiers if arns.parts(value) and (account := _account_in(value))}

@@ -1,4 +1,4 @@
-"""Compares texts with IAM's patterns, in which `*` stands for anything and `?` for one character.
+"""Compares texts with IAM's patterns, in which `*` matches any text and `?` one character.
 
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html)
 """
@@ -7,22 +7,22 @@ from fnmatch import fnmatchcase
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern takes in a text. Case counts, as in ARNs: where it does not, give both in lower case."""
+    """Whether a pattern matches a text, case-sensitively, as in ARNs."""
     if "*" not in pattern and "?" not in pattern:
         return pattern == text
     return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def covers(pattern: str, other: str) -> bool:
-    """Whether a pattern takes in everything that another one takes in."""
+    """Whether a pattern matches everything that another one matches."""
     return matches(pattern, other.replace("*", _ANYTHING).replace("?", _ANYTHING[0]))
 
 
-def overlap(one: str, other: str) -> bool:
+def overlap(pattern: str, other: str) -> bool:
     """Whether some text matches both patterns."""
-    # The states of the other pattern that are reached by some text so far.
+    # Positions in the other pattern that some text reaches so far.
     reached = _with_empty_stars(other, {0})
-    for sign in one:
+    for sign in pattern:
         if sign == "*":
             reached = set(range(min(reached), len(other) + 1)) if reached else reached
         else:
@@ -31,7 +31,7 @@ def overlap(one: str, other: str) -> bool:
 
 
 def _step(pattern: str, reached: set[int], sign: str) -> set[int]:
-    """The states behind one more character, any if the sign is `?`."""
+    """The positions after one more character; `?` is any character."""
     following = set()
     for state in reached:
         if state < len(pattern):
@@ -43,14 +43,14 @@ def _step(pattern: str, reached: set[int], sign: str) -> set[int]:
 
 
 def _with_empty_stars(pattern: str, reached: set[int]) -> set[int]:
-    waiting, found = list(reached), set(reached)
+    waiting, states = list(reached), set(reached)
     while waiting:
         state = waiting.pop()
-        if state < len(pattern) and pattern[state] == "*" and state + 1 not in found:
-            found.add(state + 1)
+        if state < len(pattern) and pattern[state] == "*" and state + 1 not in states:
+            states.add(state + 1)
             waiting.append(state + 1)
-    return found
+    return states
 
 
 _ANYTHING = "\x00" * 64
-"""Stands for whatever a wildcard may stand for: no pattern names it."""
+"""Placeholder for the text of a wildcard, which no literal text matches."""

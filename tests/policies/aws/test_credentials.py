@@ -126,7 +126,7 @@ HARMLESS = {
 def find_complaints(variables):
     stack = program(function("reader", environment={"variables": variables})).stack()
     config = {"all": "disabled", RULE: "mandatory"}
-    return [one.message for one in check(stack.resources, config).complaints]
+    return [complaint.message for complaint in check(stack.resources, config).complaints]
 
 
 @pytest.mark.parametrize("what", BY_SHAPE)
@@ -153,5 +153,5 @@ def test_what_only_names_a_credential_is_none(what):
 
 def test_a_value_that_is_longer_than_aws_takes_is_read_to_that_length():
     for text in ("?sv=" * 250_000, "a://" * 250_000, "password=" * 100_000, "A" * 1_000_000, "x-" * 500_000):
-        assert credentials.may_be_one("API_TOKEN", text) in (True, False)
-        assert credentials.shape(text) in (None, "a connection string with a password")
+        assert credentials.may_be_credential("API_TOKEN", text) in (True, False)
+        assert credentials.find_kind(text) in (None, "a connection string with a password")

@@ -21,14 +21,14 @@ CASES = [
     # --- no-full-access-policy-is-attached
     Case(
         FULL,
-        "plain",
+        "typical",
         "an administrator",
         program(app, attachment("app", role=app.name, policyArn=f"{AWS}/AdministratorAccess")),
         {"app": ("AdministratorAccess", "Set policyArn")},
     ),
     Case(
         FULL,
-        "wild",
+        "variant",
         "all of SQS, by the role itself, among others",
         program(role("app", managedPolicyArns=[UNKNOWN, f"{AWS}/AmazonSQSFullAccess"])),
         {"app": ("AmazonSQSFullAccess", "managedPolicyArns")},
@@ -36,7 +36,7 @@ CASES = [
     *(
         Case(
             FULL,
-            "wild",
+            "variant",
             name,
             program(app, attachment("a", role=app.name, policyArn=f"arn:{partition}:iam::aws:policy/{name}")),
             {"a": name.rpartition("/")[2]},
@@ -52,7 +52,7 @@ CASES = [
     ),
     Case(
         FULL,
-        "wild",
+        "variant",
         "of a user, of several, and of all that a role has",
         program(
             of_user("u", user="u", policyArn=f"{AWS}/AdministratorAccess"),
@@ -63,7 +63,7 @@ CASES = [
     ),
     Case(
         FULL,
-        "wild",
+        "variant",
         "an administrator of one service",
         program(
             attachment("a", role="app", policyArn=f"{AWS}/AmazonAPIGatewayAdministrator"),
@@ -86,14 +86,14 @@ CASES = [
     # --- user-has-no-inline-policy
     Case(
         USERS,
-        "plain",
+        "typical",
         "one statement",
         program(user_policy("ann", user="ann", policy=READS)),
         {"ann": "Use a role"},
     ),
     Case(
         USERS,
-        "wild",
+        "variant",
         "of a machine, by a name that is made",
         program(user_policy("ci", user=UNKNOWN, policy=READS)),
         {"ci": "inline policy of a user"},
@@ -109,7 +109,7 @@ CASES = [
     # --- everything else that attaches
     Case(
         FULL,
-        "wild",
+        "variant",
         "to a permission set, and to a user and a group as all that they have",
         program(
             make("aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment")(

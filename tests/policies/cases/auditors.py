@@ -18,7 +18,7 @@ CASES = [
     *(
         Case(
             AUDITS,
-            "wild",
+            "variant",
             what,
             program(auditor, reading(statement)),
             {"rotation-audit": "secretsmanager:GetSecretValue"},
@@ -41,7 +41,7 @@ CASES = [
     ),
     Case(
         AUDITS,
-        "wild",
+        "variant",
         "all of them, where only some are denied",
         program(
             auditor,
@@ -69,7 +69,7 @@ CASES = [
     # --- policy-repeats-no-key
     Case(
         TWICE,
-        "plain",
+        "typical",
         "a condition",
         program(
             role(
@@ -83,7 +83,7 @@ CASES = [
     ),
     Case(
         TWICE,
-        "wild",
+        "variant",
         "an operator of a bucket, and a statement of a role's own policy",
         program(
             bucket_policy(

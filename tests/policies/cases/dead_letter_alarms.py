@@ -48,9 +48,9 @@ def query(metric: Any = VISIBLE, queue_name: Any = dead.name):
 
 
 CASES = [
-    Case(WATCHED, "plain", "no alarm", program(dead, orders), {"dead": ("No alarm reports", VISIBLE)}),
+    Case(WATCHED, "typical", "no alarm", program(dead, orders), {"dead": ("No alarm reports", VISIBLE)}),
     *(
-        Case(WATCHED, "wild", f"dead letters of {what}", program(dead, user), {"dead": "No alarm reports"})
+        Case(WATCHED, "variant", f"dead letters of {what}", program(dead, user), {"dead": "No alarm reports"})
         for what, user in {
             "a rule's target": event_target(
                 "t", rule="r", arn="arn:aws:sns:eu-west-1:1:t", deadLetterConfig={"arn": dead.arn}
@@ -69,35 +69,35 @@ CASES = [
     ),
     Case(
         WATCHED,
-        "wild",
+        "variant",
         "the alarm is on the age of messages",
         program(dead, orders, rings(metric="ApproximateAgeOfOldestMessage")),
         {"dead": "No alarm reports"},
     ),
     Case(
         WATCHED,
-        "wild",
+        "variant",
         "what is sent to the queue, which redriven messages are not counted as",
         program(dead, orders, rings(metric="NumberOfMessagesSent")),
         {"dead": "No alarm reports"},
     ),
     Case(
         WATCHED,
-        "wild",
+        "variant",
         "the alarm is on the source",
         program(dead, orders, rings(queue_name=orders.name)),
         {"dead": "No alarm reports"},
     ),
     Case(
         WATCHED,
-        "wild",
+        "variant",
         "the same name in a namespace of one's own",
         program(dead, orders, rings(namespace="Shop")),
         {"dead": "No alarm reports"},
     ),
     Case(
         WATCHED,
-        "wild",
+        "variant",
         "queries for its age and for another queue's messages",
         program(
             dead,
@@ -109,7 +109,7 @@ CASES = [
     ),
     Case(
         WATCHED,
-        "wild",
+        "variant",
         "the alarm is on a queue of another stack",
         program(dead, orders, rings(queue_name="elsewhere")),
         {"dead": "No alarm reports"},
@@ -117,7 +117,7 @@ CASES = [
     *(
         Case(
             WATCHED,
-            "wild",
+            "variant",
             f"the alarm has the queue's {what} for its name",
             program(dead, orders, rings(queue_name=value)),
             {"dead": "No alarm reports"},

@@ -37,9 +37,9 @@ def takes(**given: object) -> Made:
 
 
 CASES = [
-    Case(USED, "plain", "nothing names it", program(dead), {"orders-dlq": ("nothing in this stack", "byQueue")}),
+    Case(USED, "typical", "nothing names it", program(dead), {"orders-dlq": ("nothing in this stack", "byQueue")}),
     *(
-        Case(USED, "wild", name, program(queue(name), queue("others")), {name: "named as a dead-letter queue"})
+        Case(USED, "variant", name, program(queue(name), queue("others")), {name: "named as a dead-letter queue"})
         for name in ("ordersDeadLetterQueue", "orders-dead-letters", "OrdersDLQ", "dead_letter", "DeadQueue", "dlq1")
     ),
     Case(USED, "compliant", "of a queue", program(dead, orders)),
@@ -69,17 +69,19 @@ CASES = [
         for name in ("orders-dlq", "orders-dead-letters", "ordersDeadLetterQueue")
     ),
     # --- queue-dead-letters-are-reachable
-    Case(REACHED, "plain", "FIFO of a standard queue", program(fifo, source(fifo.arn)), {"orders": "is a FIFO queue"}),
+    Case(
+        REACHED, "typical", "FIFO of a standard queue", program(fifo, source(fifo.arn)), {"orders": "is a FIFO queue"}
+    ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "standard of a FIFO queue",
         program(dead, source(fifoQueue=True)),
         {"orders": ("orders-dlq is a standard queue", "to a FIFO queue")},
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "FIFO elsewhere",
         program(source(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs.fifo")),
         {"orders": "theirs.fifo is a FIFO queue"},
@@ -87,7 +89,7 @@ CASES = [
     *(
         Case(
             REACHED,
-            "wild",
+            "variant",
             f"in another {what}",
             program(source(arn)),
             {"orders": "is not in the queue's Region and account"},
@@ -100,14 +102,14 @@ CASES = [
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "it takes nothing",
         program(dead, source(), takes(redrivePermission="denyAll")),
         {"orders": "denyAll"},
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "it takes from another",
         program(dead, source(), takes(redrivePermission="byQueue", sourceQueueArns=["arn:aws:sqs:::other"])),
         {"orders": "does not name orders"},
@@ -115,7 +117,7 @@ CASES = [
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "of a policy beside the queue",
         program(
             fifo,

@@ -27,9 +27,11 @@ def builds(name: str, value: Any, **more: Any) -> Made:
 
 
 CASES = [
-    Case(HOLDS, "plain", "a password of a task", program(runs("DB_PASSWORD", "hunter2hunter2")), {"it": "DB_PASSWORD"}),
+    Case(
+        HOLDS, "typical", "a password of a task", program(runs("DB_PASSWORD", "hunter2hunter2")), {"it": "DB_PASSWORD"}
+    ),
     *(
-        Case(HOLDS, "wild", what, program(given), {"it": words})
+        Case(HOLDS, "variant", what, program(given), {"it": words})
         for what, given, words in [
             ("a key of a build", builds("AWS", ACCESS_KEY), "AWS access key"),
             ("a key of an app", app("it", environmentVariables={"KEY": ACCESS_KEY}), "AWS access key"),
@@ -73,7 +75,7 @@ CASES = [
     Case(HOLDS, "near miss", "a text that is no JSON", program(task("it", containerDefinitions="[not JSON"))),
     Case(
         HOLDS,
-        "wild",
+        "variant",
         "a secret of the program, by its name a credential",
         program(app("it", environmentVariables={"DB_PASSWORD": Secret("hunter2")})),
         {"it": "DB_PASSWORD"},

@@ -32,8 +32,8 @@ def waits(pattern: Any, **more: Any) -> Made:
 
 def of(types: Any, source: Any = SOURCE, **detail: Any) -> dict[str, Any]:
     """A pattern for Secrets Manager."""
-    found = {"source": source, "detail-type": types if isinstance(types, list) else [types]}
-    return {**found, "detail": detail} if detail else found
+    pattern = {"source": source, "detail-type": types if isinstance(types, list) else [types]}
+    return {**pattern, "detail": detail} if detail else pattern
 
 
 def targets(count: int, rule: Made, name: str = "t") -> list[Made]:
@@ -80,11 +80,6 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
         of("Secret Label Updated", eventName=["RotationFailed"]),
         "never has the detail-type",
     ),
-    "all calls but failed rotations": (of(API_CALL, eventName=[{"anything-but": FAILED}]), "never has the detail-type"),
-    "all events but one in other letters": (
-        of(SERVICE_EVENT, eventName=[{"anything-but": "rotationFailed"}]),
-        "Set eventName to RotationFailed",
-    ),
     "one way of an $or": (
         {
             "source": SOURCE,
@@ -105,17 +100,9 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
     ),
     "a rotation from S3": (
         of(SERVICE_EVENT, source=["aws.s3"], eventName=["RotationFailed"]),
-        "RotationFailed never has the source aws.s3",
+        "never has the source aws.s3",
     ),
     "the label's detail-type from S3": (of("Secret Label Updated", source=["aws.s3"]), "never has the source aws.s3"),
-    "an instance's state from S3": (
-        of("EC2 Instance State-change Notification", source=["aws.s3"]),
-        "Set source to aws.ec2",
-    ),
-    "an instance's state in other letters": (
-        of("EC2 Instance State-Change Notification", source=["aws.ec2"]),
-        "case",
-    ),
     "the parameters of a service event": (
         of(SERVICE_EVENT, eventName=FAILED, requestParameters={"secretId": ["arn:aws:secretsmanager:x:1:secret:s"]}),
         ("detail.requestParameters does not occur", "additionalEventData.SecretId"),
@@ -133,7 +120,7 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
 """Patterns that EventBridge takes and that never match."""
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "text": ("{'source': ['aws.ec2']}", "it is no JSON"),
+    "text": ("{'source': ['aws.ec2']}", "it is not JSON"),
     "a list": ([of(SERVICE_EVENT)], "it is no JSON object"),
     "empty": ({}, "it is empty"),
     "a value without a list": ({"source": "aws.secretsmanager"}, 'source is "aws.secretsmanager"'),
@@ -228,20 +215,23 @@ CASES = [
     # --- event-pattern-can-match
     Case(
         MATCH,
-        "plain",
+        "typical",
         "a failed rotation as an API call, as the tutorial has it",
         program(waits(of(API_CALL, eventName=["RotationFailed"]))),
         {"watch": SERVICE_EVENT},
     ),
-    Case(MATCH, "plain", "neither pattern nor schedule", program(event_rule("watch")), {"watch": "never matches"}),
-    *(Case(MATCH, "wild", what, program(waits(pattern)), {"watch": said}) for what, (pattern, said) in NEVER.items()),
+    Case(MATCH, "typical", "neither pattern nor schedule", program(event_rule("watch")), {"watch": "never matches"}),
     *(
-        Case(MATCH, "wild", f"no pattern: {what}", program(waits(pattern)), {"watch": said})
+        Case(MATCH, "variant", what, program(waits(pattern)), {"watch": said})
+        for what, (pattern, said) in NEVER.items()
+    ),
+    *(
+        Case(MATCH, "variant", f"no pattern: {what}", program(waits(pattern)), {"watch": said})
         for what, (pattern, said) in REFUSED.items()
     ),
     Case(
         MATCH,
-        "wild",
+        "variant",
         "an object in place of JSON",
         program(event_rule("watch", eventPattern=of(API_CALL, eventName=FAILED))),
         {"watch": "never has the detail-type"},
@@ -295,17 +285,19 @@ CASES = [
         program(make("aws-native:events:Rule")("watch", eventPattern={"source": "x"})),
     ),
     # --- event-rule-has-few-targets
-    Case(FEW, "plain", "six", program(watch, *targets(6, watch)), {"watch": ("6 targets", "allows 5", "second rule")}),
+    Case(
+        FEW, "typical", "six", program(watch, *targets(6, watch)), {"watch": ("6 targets", "allows 5", "second rule")}
+    ),
     Case(
         FEW,
-        "wild",
+        "variant",
         "six, by the rule's name",
         program(named, *(event_target(f"t{number}", rule="orders", arn="a") for number in range(6))),
         {"named": "6 targets"},
     ),
     Case(
         FEW,
-        "plain",
+        "typical",
         "more than configured",
         program(watch, *targets(3, watch)),
         {"watch": "allows 2"},
@@ -334,7 +326,7 @@ CASES = [
     # --- archives
     Case(
         MATCH,
-        "wild",
+        "variant",
         "an archive",
         program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventPattern='{"source": "shop"}')),
         {"kept": "the pattern of the archive kept"},
@@ -346,9 +338,9 @@ CASES = [
         program(make("aws:cloudwatch/eventArchive:EventArchive")("kept", eventSourceArn="b")),
     ),
     # --- event-rule-schedule-is-accepted
-    Case(SCHEDULE, "plain", "no ?", program(timed("cron(0 3 * * * *)")), {"nightly": ("must be ?", "rate(1 hour)")}),
+    Case(SCHEDULE, "typical", "no ?", program(timed("cron(0 3 * * * *)")), {"nightly": ("must be ?", "rate(1 hour)")}),
     *(
-        Case(SCHEDULE, "wild", expression, program(timed(expression)), {"nightly": words})
+        Case(SCHEDULE, "variant", expression, program(timed(expression)), {"nightly": words})
         for expression, words in {
             "rate(1 hours)": "the unit of 1 is hour.",
             "rate(5 minute)": "the unit of 5 is minutes.",

@@ -91,22 +91,28 @@ CASES = [
     # --- event-target-is-permitted
     Case(
         PERMITTED,
-        "plain",
+        "typical",
         "a function without a permission",
         program(paid, reader, to(reader.arn)),
         {"send": ("reader has no Permission", "lambda:InvokeFunction", "events.amazonaws.com")},
     ),
-    Case(PERMITTED, "plain", "a queue", program(paid, orders, to(orders.arn)), {"send": "orders has no policy"}),
-    Case(PERMITTED, "plain", "a topic", program(paid, news, to(news.arn)), {"send": "news has no policy"}),
+    Case(PERMITTED, "typical", "a queue", program(paid, orders, to(orders.arn)), {"send": "orders has no policy"}),
+    Case(PERMITTED, "typical", "a topic", program(paid, news, to(news.arn)), {"send": "news has no policy"}),
     Case(
         PERMITTED,
-        "plain",
+        "typical",
         "a workflow without a role",
         program(paid, work, to(work.arn)),
         {"send": ("work", "roleArn is absent", "states:StartExecution")},
     ),
     *(
-        Case(PERMITTED, "wild", what, program(paid, other, reader, to(reader.arn), given), {"send": "no Permission of"})
+        Case(
+            PERMITTED,
+            "variant",
+            what,
+            program(paid, other, reader, to(reader.arn), given),
+            {"send": "no Permission of"},
+        )
         for what, given in {
             "a permission for another service": invoked(principal="s3.amazonaws.com"),
             "a permission for another action": invoked(action="lambda:GetFunction"),
@@ -115,7 +121,7 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a permission of the function, and its alias is called",
         program(
             paid,
@@ -128,7 +134,7 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a queue's policy for another rule",
         program(paid, other, orders, to(orders.arn), admits(orders, other.arn)),
         {"send": "the policy of orders does not allow"},
@@ -136,7 +142,7 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a topic with the policy that AWS gives one",
         program(
             paid,
@@ -151,7 +157,7 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a topic's policy for CloudWatch",
         program(
             paid, news, to(news.arn), publishes(allow({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish", news.arn))
@@ -161,14 +167,14 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a role without a policy",
         program(paid, work, starter, to_work),
         {"send": "no policy of its role starter allows states:StartExecution"},
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a role for another workflow",
         program(
             paid,
@@ -182,7 +188,7 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a role that only Scheduler may assume",
         program(
             paid,
@@ -200,14 +206,14 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a stream elsewhere without a role",
         program(paid, to(f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s")),
         {"send": "kinesis:PutRecord"},
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a task without a role that may run it",
         program(
             paid,
@@ -220,7 +226,7 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "an API destination without a role",
         program(paid, destination("chat"), to(destination("chat").arn)),
         {"send": "events:InvokeApiDestination"},
@@ -288,7 +294,7 @@ CASES = [
         PERMITTED,
         "near miss",
         "a function that was looked up",
-        program(paid, to(reader.arn), looked_up=[reader]),
+        program(paid, to(reader.arn), external=[reader]),
     ),
     *(
         Case(PERMITTED, "near miss", what, program(paid, work, starter, given, managed("m", policy=policy()), to_work))

@@ -72,7 +72,7 @@ CASES = [
     *(
         Case(
             PERMITTED,
-            "wild",
+            "variant",
             f"{what}, without a role",
             program(paid, to(arn)),
             {"send": ("roleArn is absent", action)},
@@ -87,7 +87,7 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a role for another bus",
         program(
             paid,
@@ -158,7 +158,7 @@ CASES = [
     ),
     Case(
         PERMITTED,
-        "wild",
+        "variant",
         "a permission that says name:alias, and another alias is called",
         program(
             paid,

@@ -59,10 +59,12 @@ MANY = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"
 
 CASES = [
     # --- event-target-has-dead-letters
-    Case(LETTERS, "plain", "none", program(news, paid, to(news.arn)), {"send": "deadLetterConfig.arn is absent"}),
-    Case(LETTERS, "wild", "an empty block", program(to(news.arn, deadLetterConfig={})), {"send": "absent"}),
-    Case(LETTERS, "wild", "an empty ARN", program(to(news.arn, deadLetterConfig={"arn": ""})), {"send": "absent"}),
-    Case(LETTERS, "wild", "only retries", program(to(news.arn, retryPolicy={"maximumRetryAttempts": 3})), {"send": ""}),
+    Case(LETTERS, "typical", "none", program(news, paid, to(news.arn)), {"send": "deadLetterConfig.arn is absent"}),
+    Case(LETTERS, "variant", "an empty block", program(to(news.arn, deadLetterConfig={})), {"send": "absent"}),
+    Case(LETTERS, "variant", "an empty ARN", program(to(news.arn, deadLetterConfig={"arn": ""})), {"send": "absent"}),
+    Case(
+        LETTERS, "variant", "only retries", program(to(news.arn, retryPolicy={"maximumRetryAttempts": 3})), {"send": ""}
+    ),
     Case(LETTERS, "compliant", "a queue", program(dead, paid, falls_to(dead))),
     Case(LETTERS, "unknown", "the block", program(to(news.arn, deadLetterConfig=UNKNOWN))),
     Case(LETTERS, "unknown", "a secret ARN", program(to(news.arn, deadLetterConfig={"arn": Secret(UNKNOWN)}))),
@@ -73,18 +75,18 @@ CASES = [
         "a list of one, as older providers have it",
         program(dead, to(news.arn, deadLetterConfig=[{"arn": dead.arn}])),
     ),
-    Case(LETTERS, "near miss", "looked up", program(paid, looked_up=[to("arn:aws:sns:x:1:t")])),
+    Case(LETTERS, "near miss", "looked up", program(paid, external=[to("arn:aws:sns:x:1:t")])),
     # --- event-target-dead-letters-are-reachable
     Case(
         REACHED,
-        "plain",
+        "typical",
         "the queue has no policy",
         program(paid, dead, news, falls_to(dead)),
         {"send": ("dead has no policy", "sqs:SendMessage")},
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "its policy is for another rule",
         program(paid, other, dead, falls_to(dead), admits(dead, other.arn)),
         {"send": ("the policy of dead does not allow sqs:SendMessage to events.amazonaws.com", "rule/paid")},
@@ -93,7 +95,7 @@ CASES = [
     *(
         Case(
             REACHED,
-            "wild",
+            "variant",
             what,
             program(paid, dead, orders, falls_to(dead), given),
             {"send": "the policy of dead"},
@@ -130,24 +132,24 @@ CASES = [
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "a FIFO queue",
         program(paid, queue("dead", fifoQueue=True), falls_to(queue("dead")), admits(queue("dead"), paid.arn)),
         {"send": ("FIFO", "standard queue")},
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "a FIFO queue elsewhere",
         program(paid, to(news.arn, deadLetterConfig={"arn": f"{ELSEWHERE}.fifo"})),
         {"send": "FIFO"},
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "a topic",
         program(paid, to(news.arn, deadLetterConfig={"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
-        {"send": "is no queue"},
+        {"send": "is not a queue"},
     ),
     Case(REACHED, "compliant", "for this rule", program(paid, dead, falls_to(dead), admits(dead, paid.arn))),
     Case(
@@ -240,29 +242,29 @@ CASES = [
         "a queue of another stack",
         program(paid, to(news.arn, deadLetterConfig={"arn": ELSEWHERE})),
     ),
-    Case(REACHED, "near miss", "a queue that was looked up", program(paid, falls_to(dead), looked_up=[dead])),
+    Case(REACHED, "near miss", "a queue that was looked up", program(paid, falls_to(dead), external=[dead])),
     Case(REACHED, "near miss", "none at all, which another rule says", program(paid, to(news.arn))),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "a queue of another Region",
         program(news, paid, to(news.arn, deadLetterConfig={"arn": ELSEWHERE.replace(REGION, "us-east-1")})),
         {"send": ("us-east-1", f"has to be in {REGION}")},
         silent_at_preview=True,
     ),
     # --- event-target-retries-are-bounded
-    Case(BOUNDED, "plain", "left to AWS", program(to(news.arn)), {"send": ("86400 s", "185 times", "is absent")}),
+    Case(BOUNDED, "typical", "left to AWS", program(to(news.arn)), {"send": ("86400 s", "185 times", "is absent")}),
     Case(
         BOUNDED,
-        "wild",
+        "variant",
         "as AWS has it, written out",
         program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": "86400", "maximumRetryAttempts": 185})),
         {"send": "set by retryPolicy"},
     ),
-    Case(BOUNDED, "wild", "an empty block", program(to(news.arn, retryPolicy={})), {"send": "185"}),
+    Case(BOUNDED, "variant", "an empty block", program(to(news.arn, retryPolicy={})), {"send": "185"}),
     Case(
         BOUNDED,
-        "plain",
+        "typical",
         "longer than configured",
         program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": 7200, "maximumRetryAttempts": 9})),
         {"send": "3600 or less"},
@@ -270,7 +272,7 @@ CASES = [
     ),
     Case(
         BOUNDED,
-        "plain",
+        "typical",
         "more often than configured",
         program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": 7200, "maximumRetryAttempts": 9})),
         {"send": "maximumRetryAttempts to 5 or less"},
@@ -290,7 +292,7 @@ CASES = [
     # --- the dead letters of a bus
     Case(
         REACHED,
-        "wild",
+        "variant",
         "of a bus, without a policy",
         program(
             queue("lost"), make("aws:cloudwatch/eventBus:EventBus")("bus", deadLetterConfig={"arn": queue("lost").arn})

@@ -78,7 +78,7 @@ def of(*principals):
 CASES = [
     # --- role-trust-is-not-open
     *(
-        Case(TRUST, "wild", what, program(trusting("*", condition)), {"app": "Principal *"})
+        Case(TRUST, "variant", what, program(trusting("*", condition)), {"app": "Principal *"})
         for what, condition in (
             ("everybody in whatever organization", {"StringLike": {"aws:PrincipalOrgID": "o-*"}}),
             ("a role of that name in any account", {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/deploy"}}),
@@ -92,21 +92,21 @@ CASES = [
     ),
     Case(
         TRUST,
-        "wild",
+        "variant",
         "an account that a wildcard stands for",
         program(trusting({"AWS": "arn:aws:iam::*:root"})),
         {"app": "anyone"},
     ),
     Case(
         TRUST,
-        "wild",
+        "variant",
         "owners whose names begin so",
         program(github({"StringLike": {f"{GITHUB}:sub": "repo:acme*"}})),
         {"app": ("owner", "repo:OWNER/REPOSITORY:*")},
     ),
     Case(
         TRUST,
-        "wild",
+        "variant",
         "a pattern that is compared as a text",
         program(
             github({"StringEquals": {f"{GITHUB}:sub": "repo:acme/shop:*", f"{GITHUB}:aud": "sts.amazonaws.com"}}),
@@ -115,7 +115,7 @@ CASES = [
     ),
     Case(
         TRUST,
-        "wild",
+        "variant",
         "a pattern of sources that is compared as a text",
         program(
             trusting(
@@ -149,7 +149,7 @@ CASES = [
     ),
     Case(
         TRUST,
-        "wild",
+        "variant",
         "another account than those that are trusted",
         program(trusting(of(f"arn:aws:iam::{ACCOUNT}:root", OTHER))),
         {"app": (OTHER, "trustedAccounts")},
@@ -164,7 +164,7 @@ CASES = [
     ),
     Case(
         TRUST,
-        "wild",
+        "variant",
         "another organization than the one that is trusted",
         program(trusting("*", {"StringEquals": {"aws:PrincipalOrgID": ["o-zyxwvutsrq", ORGANIZATION]}})),
         {"app": ("o-zyxwvutsrq", "trustedOrganizations")},
@@ -179,7 +179,7 @@ CASES = [
     ),
     # --- resource-policy-is-not-open
     *(
-        Case(PUBLIC, "wild", what, program(in_bucket(read_by(condition))), {"b": "grants public access"})
+        Case(PUBLIC, "variant", what, program(in_bucket(read_by(condition))), {"b": "grants public access"})
         for what, condition in (
             ("any organization's path", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/r-*/*"}}),
             ("any endpoint", {"StringLike": {"aws:SourceVpce": "vpce-*"}}),
@@ -194,14 +194,14 @@ CASES = [
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "objects, where a Deny is about the bucket",
         program(in_bucket(read_by(None), deny(OUTSIDERS, resource="arn:aws:s3:::b"))),
         {"b": "s3:GetObject"},
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "a function, from whatever bucket begins so",
         program(
             invoking("all", principal="*", sourceArn="*"),
@@ -216,7 +216,7 @@ CASES = [
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "a key for an organization, compared as a text",
         program(
             key(
@@ -241,7 +241,7 @@ CASES = [
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "a bucket for another account than those that are trusted",
         program(
             in_bucket(allow(of(OTHER), "s3:GetObject", "*"), read_by({"StringEquals": {"aws:SourceVpc": "vpc-1"}}))
@@ -252,7 +252,7 @@ CASES = [
     # --- queues and topics
     Case(
         QUEUE,
-        "wild",
+        "variant",
         "from any source, denied elsewhere",
         program(
             queue_policy(
@@ -268,7 +268,7 @@ CASES = [
     ),
     Case(
         QUEUE,
-        "wild",
+        "variant",
         "an account that is not trusted",
         program(queue_policy("orders", queueUrl="u", policy=policy(allow(of(OTHER), "sqs:SendMessage", "*")))),
         {"orders": OTHER},
@@ -276,7 +276,7 @@ CASES = [
     ),
     Case(
         TOPIC,
-        "wild",
+        "variant",
         "from any endpoint, or a source compared as a text",
         program(
             topic_policy(
@@ -295,7 +295,7 @@ CASES = [
     # --- services
     Case(
         TRUSTED,
-        "wild",
+        "variant",
         "another source than the one that is meant",
         program(
             trusting({"Service": "states.amazonaws.com"}, {"StringNotEquals": {"aws:SourceAccount": OTHER}}),
@@ -304,7 +304,7 @@ CASES = [
     ),
     Case(
         ADMITTED,
-        "wild",
+        "variant",
         "any bucket that begins so, any log group, any account",
         program(
             invoking("bucket", principal="s3.amazonaws.com", sourceArn="arn:aws:s3:::u*"),

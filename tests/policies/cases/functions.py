@@ -42,32 +42,32 @@ def with_variables(**variables: object):
 
 CASES = [
     # --- function-declares-its-log-group
-    Case(DECLARES, "plain", "none", program(reader), {"reader": ("never expire", "/aws/lambda/reader")}),
-    Case(DECLARES, "wild", "a function without a name", program(unnamed), {"reader": "Declare a LogGroup"}),
+    Case(DECLARES, "typical", "none", program(reader), {"reader": ("never expire", "/aws/lambda/reader")}),
+    Case(DECLARES, "variant", "a function without a name", program(unnamed), {"reader": "Declare a LogGroup"}),
     Case(
         DECLARES,
-        "wild",
+        "variant",
         "of another name",
         program(reader, log_group("reader", name="/aws/lambda/Reader", retentionInDays=30)),
         {"reader": "/aws/lambda/reader"},
     ),
     Case(
         DECLARES,
-        "wild",
+        "variant",
         "declared, and not said to the function",
         program(reader, log_group("reader", retentionInDays=30)),
         {"reader": "loggingConfig.logGroup"},
     ),
     Case(
         DECLARES,
-        "wild",
+        "variant",
         "of the function's own name",
         program(reader, log_group("reader", name="reader", retentionInDays=30)),
         {"reader": "/aws/lambda/reader"},
     ),
     Case(
         DECLARES,
-        "wild",
+        "variant",
         "only the format is set",
         program(function("reader", name="reader", loggingConfig={"logFormat": "JSON"})),
         {"reader": "loggingConfig.logGroup is absent"},
@@ -99,17 +99,19 @@ CASES = [
         program(function("reader", loggingConfig={"logGroup": "/shared/functions"})),
     ),
     # --- log-group-expires
-    Case(EXPIRES, "plain", "not set", program(log_group("logs")), {"logs": ("is absent", "Set retentionInDays to 90")}),
+    Case(
+        EXPIRES, "typical", "not set", program(log_group("logs")), {"logs": ("is absent", "Set retentionInDays to 90")}
+    ),
     Case(
         EXPIRES,
-        "wild",
+        "variant",
         "for ever, as the provider writes it",
         program(log_group("logs", retentionInDays=0)),
         {"logs": "is 0"},
     ),
     Case(
         EXPIRES,
-        "wild",
+        "variant",
         "another advice",
         program(log_group("logs", retentionInDays="0")),
         {"logs": "Set retentionInDays to 400"},
@@ -118,25 +120,25 @@ CASES = [
     Case(EXPIRES, "compliant", "a month", program(log_group("logs", retentionInDays=30))),
     Case(EXPIRES, "unknown", "how long", program(log_group("logs", retentionInDays=UNKNOWN))),
     Case(EXPIRES, "near miss", "a year, as text", program(log_group("logs", retentionInDays="365"))),
-    Case(EXPIRES, "near miss", "looked up", program(reader, looked_up=[log_group("theirs")])),
+    Case(EXPIRES, "near miss", "looked up", program(reader, external=[log_group("theirs")])),
     # --- function-has-a-role-of-its-own
     Case(
         ROLE,
-        "plain",
+        "typical",
         "two functions",
         program(shared, function("a", role=shared.arn), function("b", role=shared.arn)),
         {"a": ("shared", "with b"), "b": "with a"},
     ),
     Case(
         ROLE,
-        "wild",
+        "variant",
         "one that lies elsewhere",
         program(function("a", role=THEIRS), function("b", role=THEIRS), function("c", role=THEIRS)),
         {"a": (THEIRS, "and 1 more"), "b": "with a", "c": "with a"},
     ),
     Case(
         ROLE,
-        "wild",
+        "variant",
         "with a state machine",
         program(shared, function("a", role=shared.arn), state_machine("flow", roleArn=shared.arn, definition="{}")),
         {"a": "with flow"},
@@ -159,13 +161,13 @@ CASES = [
     # --- function-environment-holds-no-credential
     Case(
         CREDENTIAL,
-        "plain",
+        "typical",
         "a password by its name",
         program(with_variables(DB_PASSWORD="hunter2")),
         {"reader": ("DB_PASSWORD is named as a credential", "Secrets Manager")},
     ),
     *(
-        Case(CREDENTIAL, "wild", what, program(with_variables(**variables)), {"reader": words})
+        Case(CREDENTIAL, "variant", what, program(with_variables(**variables)), {"reader": words})
         for what, variables, words in [
             ("an AWS key", {"SETTING": KEY_ID}, "an AWS access key"),
             ("an AWS key within a text", {"CONFIG": f'{{"key": "{KEY_ID}"}}'}, "an AWS access key"),
@@ -224,18 +226,18 @@ CASES = [
     # --- function-runtime-is-supported
     Case(
         SUPPORTED,
-        "plain",
+        "typical",
         "long past",
         program(function("reader", runtime="python3.7")),
         {"reader": ("python3.7", "2023-12-04", "python3.")},
     ),
     *(
-        Case(SUPPORTED, "wild", runtime, program(function("reader", runtime=runtime)), {"reader": runtime})
+        Case(SUPPORTED, "variant", runtime, program(function("reader", runtime=runtime)), {"reader": runtime})
         for runtime in ("nodejs16.x", "go1.x", "provided", "java8", "dotnetcore3.1", "ruby2.7", "nodejs")
     ),
     Case(
         SUPPORTED,
-        "wild",
+        "variant",
         "with the newest of its language to take, not another operating system",
         program(function("reader", runtime="java8")),
         {"reader": "Set runtime to java25"},

@@ -69,10 +69,10 @@ PASS = "passed-role-is-named"
 
 CASES = [
     # --- policy-names-its-actions
-    Case(ACTIONS, "plain", "everything", program(app, grants(may("*", "*"))), {"app": ("allows *", "statement 1")}),
+    Case(ACTIONS, "typical", "everything", program(app, grants(may("*", "*"))), {"app": ("allows *", "statement 1")}),
     Case(
         ACTIONS,
-        "plain",
+        "typical",
         "a whole service, on one table",
         program(app, notes, grants(may(["dynamodb:*"], notes.arn, Sid="Notes"))),
         {"app": ("dynamodb:*", "statement Notes")},
@@ -80,7 +80,7 @@ CASES = [
     ),
     Case(
         ACTIONS,
-        "wild",
+        "variant",
         "in a managed policy, in lower case, one statement alone",
         program(
             managed_policy("shared", policy=json_of(statement={"effect": "Allow", "action": "S3:*", "resource": "*"}))
@@ -89,7 +89,7 @@ CASES = [
     ),
     Case(
         ACTIONS,
-        "wild",
+        "variant",
         "inline in the role",
         program(
             role("app", assumeRolePolicy=LAMBDA, inlinePolicies=[{"name": "all", "policy": policy(may("*:*", "*"))}])
@@ -98,7 +98,7 @@ CASES = [
     ),
     Case(
         ACTIONS,
-        "wild",
+        "variant",
         "beside a statement that is fine, as an object",
         program(
             app,
@@ -112,14 +112,14 @@ CASES = [
     ),
     Case(
         ACTIONS,
-        "wild",
+        "variant",
         "in a secret's policy",
         program(secret_policy("s", secretArn="s", policy=policy(allow(ROOT, "secretsmanager:*", "*")))),
         {"s": "secretsmanager:*"},
     ),
     Case(
         ACTIONS,
-        "wild",
+        "variant",
         "of a user and of a group",
         program(
             user_policy("person", user="u", policy=policy(may("iam:*", "*"))),
@@ -129,7 +129,7 @@ CASES = [
     ),
     Case(
         ACTIONS,
-        "wild",
+        "variant",
         "in a trust policy, and for a service in a queue's",
         program(
             role("app", assumeRolePolicy=policy({"Effect": "Allow", "Principal": ROOT, "Action": "sts:*"})),
@@ -183,7 +183,7 @@ CASES = [
     ),
     Case(
         ACTIONS,
-        "plain",
+        "typical",
         "a boundary that is attached as well",
         program(
             app,
@@ -200,14 +200,14 @@ CASES = [
     # --- policy-lists-what-it-allows
     Case(
         LISTS,
-        "plain",
+        "typical",
         "all but IAM",
         program(app, grants({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})),
         {"app": ("NotAction", "statement 1")},
     ),
     Case(
         LISTS,
-        "wild",
+        "variant",
         "all but one queue",
         program(
             app,
@@ -217,14 +217,14 @@ CASES = [
     ),
     Case(
         LISTS,
-        "wild",
+        "variant",
         "in a secret itself, in lower case",
         program(secret("s", policy=json_of(statement=[{"effect": "Allow", "principal": ROOT, "notaction": ["x:y"]}]))),
         {"s": "NotAction"},
     ),
     Case(
         LISTS,
-        "wild",
+        "variant",
         "in a trust policy",
         program(role("app", assumeRolePolicy=policy({"Effect": "Allow", "Principal": ROOT, "NotAction": "sts:Get*"}))),
         {"app": "NotAction"},
@@ -246,28 +246,28 @@ CASES = [
     # --- passed-role-is-named
     Case(
         PASS,
-        "plain",
+        "typical",
         "any role to any service",
         program(app, grants(may("iam:PassRole", "*"))),
         {"app": ("iam:PassRole",)},
     ),
     Case(
         PASS,
-        "plain",
+        "typical",
         "one role to any service",
         program(app, grants(may("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/task"))),
         {"app": "iam:PassedToService"},
     ),
     Case(
         PASS,
-        "wild",
+        "variant",
         "every role to one service, among others",
         program(app, grants(may(["ecs:RunTask", "iam:passrole"], f"arn:aws:iam::{ACCOUNT}:role/*", PASSED))),
         {"app": ("any role", "role/*")},
     ),
     Case(
         PASS,
-        "wild",
+        "variant",
         "under a pattern, with a condition that names nobody",
         program(
             app,

@@ -63,42 +63,42 @@ CASES = [
     # --- policy-names-its-resources
     Case(
         RESOURCES,
-        "plain",
+        "typical",
         "any queue",
         program(app, grants(may("sqs:SendMessage", "*"))),
         {"app": ("sqs:SendMessage", "Resource *")},
     ),
     Case(
         RESOURCES,
-        "wild",
+        "variant",
         "one that can be held among those that cannot",
         program(app, grants(may(["secretsmanager:ListSecrets", "secretsmanager:GetSecretValue"], ["*"]))),
         {"app": "allows secretsmanager:GetSecretValue on every"},
     ),
     Case(
         RESOURCES,
-        "wild",
+        "variant",
         "an ARN and * beside it",
         program(app, grants(may("lambda:InvokeFunction", [arn("lambda", "function:f"), "*"]))),
         {"app": "lambda:InvokeFunction"},
     ),
     Case(
         RESOURCES,
-        "wild",
+        "variant",
         "several under a pattern",
         program(app, grants(may("DynamoDB:Put*", "*"))),
         {"app": "DynamoDB:Put*"},
     ),
     Case(
         RESOURCES,
-        "wild",
+        "variant",
         "under a condition that says nothing of which",
         program(app, grants(may("s3:GetObject", "*", {"StringEquals": {"aws:RequestedRegion": REGION}}))),
         {"app": "s3:GetObject"},
     ),
     Case(
         RESOURCES,
-        "wild",
+        "variant",
         "held by a tag, whatever it says",
         program(app, grants(may("s3:GetObject", "*", {"StringLike": {"aws:ResourceTag/team": "*"}}))),
         {"app": "s3:GetObject"},
@@ -164,21 +164,21 @@ CASES = [
     # --- actions-without-resources-stand-alone
     Case(
         ALONE,
-        "plain",
+        "typical",
         "listing on one secret",
         program(app, grants(may("secretsmanager:ListSecrets", arn("secretsmanager", "secret:db-1a2b3c")))),
         {"app": ("secretsmanager:ListSecrets", "has no effect", "Set Resource to *")},
     ),
     Case(
         ALONE,
-        "wild",
+        "variant",
         "among those that are about a bucket",
         program(app, grants(may(["s3:GetObject", "s3:ListAllMyBuckets"], ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]))),
         {"app": "allows s3:ListAllMyBuckets on"},
     ),
     Case(
         ALONE,
-        "wild",
+        "variant",
         "traces of one function, whose ARN is known in the end",
         program(
             app,
@@ -237,7 +237,7 @@ CASES = [
     *(
         Case(
             RESOURCES,
-            "wild",
+            "variant",
             f"{action}, of one type or another",
             program(app, grants(may(action, "*"))),
             {"app": action},
@@ -253,7 +253,7 @@ CASES = [
     ),
     Case(
         RESOURCES,
-        "wild",
+        "variant",
         "jobs, which have no names yet",
         program(app, grants(may("batch:TerminateJob", "*"))),
         {"app": "Set Resource to arn:aws:batch:*:*:job/*"},
@@ -261,14 +261,14 @@ CASES = [
     # --- inventory-names-its-type
     Case(
         STOCK,
-        "plain",
+        "typical",
         "every table",
         program(app, grants(may("dynamodb:DescribeTable", "*"))),
         {"app": ("dynamodb:DescribeTable", "the ARN of the type")},
     ),
     Case(
         STOCK,
-        "wild",
+        "variant",
         "among actions that have no resources",
         program(app, grants(may(["s3:ListAllMyBuckets", "s3:ListBucket", "s3:GetObject"], "*"))),
         {"app": "allows s3:ListBucket on"},

@@ -61,9 +61,9 @@ def reads(source: object = orders.arn, **more: object):
 
 CASES = [
     # --- asynchronous-function-keeps-its-failures
-    Case(KEEPS, "plain", "called by a rule", program(reader, target), {"reader": ("paid", "to the ARN of a queue")}),
+    Case(KEEPS, "typical", "called by a rule", program(reader, target), {"reader": ("paid", "to the ARN of a queue")}),
     *(
-        Case(KEEPS, "wild", what, program(topic("t"), live, reader, *callers), {"reader": words})
+        Case(KEEPS, "variant", what, program(topic("t"), live, reader, *callers), {"reader": words})
         for what, callers, words in [
             ("by a schedule", [schedule("nightly", target={"arn": reader.arn})], "nightly"),
             ("by a topic", [subscription("s", topic=topic("t").arn, protocol="lambda", endpoint=reader.arn)], "(by s)"),
@@ -135,7 +135,12 @@ CASES = [
     ),
     *(
         Case(
-            KEEPS, "wild", what, program(failed, reader, live, called, kept), {"reader": words}, silent_at_preview=late
+            KEEPS,
+            "variant",
+            what,
+            program(failed, reader, live, called, kept),
+            {"reader": words},
+            silent_at_preview=late,
         )
         for what, called, kept, words, late in [
             (
@@ -165,7 +170,7 @@ CASES = [
     # --- failure-destination-is-reachable
     Case(
         REACHES,
-        "plain",
+        "typical",
         "the role may not",
         program(failed, own, reader, config(), sends("sqs:ReceiveMessage")),
         {"reader": ("failed", "lacks sqs:SendMessage on failed")},
@@ -173,27 +178,31 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "dead letters of the function, a role without policies",
         program(failed, own, function("reader", role=own.arn, deadLetterConfig={"targetArn": failed.arn})),
         {"reader": "deadLetterConfig.targetArn"},
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a topic, and the role may send to queues",
         program(topic("alarms"), own, reader, config(destination=topic("alarms").arn), sends("sqs:*", "*")),
         {"reader": "sns:Publish on alarms"},
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "FIFO",
         program(own, reader, queue("failed", fifoQueue=True), config(), sends()),
         {"reader": "which is FIFO"},
     ),
     Case(
-        REACHES, "wild", "FIFO elsewhere", program(reader, config(destination=f"{ELSEWHERE}.fifo")), {"reader": "FIFO"}
+        REACHES,
+        "variant",
+        "FIFO elsewhere",
+        program(reader, config(destination=f"{ELSEWHERE}.fifo")),
+        {"reader": "FIFO"},
     ),
     Case(REACHES, "compliant", "the role may", program(failed, own, reader, config(), sends())),
     Case(
@@ -217,7 +226,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "elsewhere",
         program(own, reader, config(destination=ELSEWHERE)),
         {"reader": f"lacks sqs:SendMessage on {ELSEWHERE}"},
@@ -248,21 +257,21 @@ CASES = [
     # --- queue-reader-reports-item-failures
     Case(
         REPORTS,
-        "plain",
+        "typical",
         "nothing",
         program(orders, reader, reads()),
         {"reads": ("is absent", "ReportBatchItemFailures")},
     ),
     Case(
         REPORTS,
-        "wild",
+        "variant",
         "an empty list, of a queue elsewhere",
         program(reader, reads(ELSEWHERE, functionResponseTypes=[])),
         {"reads": "whole batch"},
     ),
     Case(
         REPORTS,
-        "wild",
+        "variant",
         "ten at a time, said",
         program(orders, reader, reads(batchSize=10)),
         {"reads": "functionResponseTypes"},
@@ -287,7 +296,7 @@ CASES = [
     # --- audit-queue-is-read-whole
     Case(
         WHOLE,
-        "plain",
+        "typical",
         "marked by a tag",
         program(audit, reader, reads(audit.arn, filterCriteria=PATTERN)),
         {"reads": ("orders", "filterCriteria")},
@@ -295,7 +304,7 @@ CASES = [
     *(
         Case(
             WHOLE,
-            "wild",
+            "variant",
             what,
             program(marked, reader, reads(marked.arn, filterCriteria=PATTERN)),
             {"reads": marked.title},
@@ -310,7 +319,7 @@ CASES = [
     ),
     Case(
         WHOLE,
-        "wild",
+        "variant",
         "by a word of the configuration",
         program(queue("ledger"), reader, reads(queue("ledger").arn, filterCriteria=PATTERN)),
         {"reads": "ledger"},
@@ -335,7 +344,7 @@ CASES = [
     ),
     # --- by what else a function is called
     *(
-        Case(KEEPS, "wild", f"by {what}", program(reader, caller), {"reader": caller.title})
+        Case(KEEPS, "variant", f"by {what}", program(reader, caller), {"reader": caller.title})
         for what, caller in {
             "the notifications of a bucket": make("aws:s3/bucketNotification:BucketNotification")(
                 "told", lambdaFunctions=[{"lambdaFunctionArn": reader.arn}]
@@ -365,7 +374,7 @@ CASES = [
     # --- where else it hands over
     Case(
         REACHES,
-        "wild",
+        "variant",
         "what it succeeds at",
         program(
             failed,
@@ -379,7 +388,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "records of a stream",
         program(
             failed,
@@ -391,7 +400,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a bucket, in which it may only write",
         program(
             bucket("kept"),
@@ -418,7 +427,7 @@ CASES = [
     # --- what else filters
     Case(
         WHOLE,
-        "wild",
+        "variant",
         "a pipe",
         program(
             audit,

@@ -80,11 +80,11 @@ named = bucket("uploads", name="uploads")
 
 CASES = [
     # --- alarm-may-call-its-functions
-    Case(CALLS, "plain", "no permission", program(mends, rings), {"rings": ("mends has no Permission", ALARMS)}),
+    Case(CALLS, "typical", "no permission", program(mends, rings), {"rings": ("mends has no Permission", ALARMS)}),
     *(
         Case(
             CALLS,
-            "wild",
+            "variant",
             what,
             program(mends, live, rings, metric_alarm("x"), given),
             {"rings": "no Permission of mends is for"},
@@ -96,7 +96,7 @@ CASES = [
     ),
     Case(
         CALLS,
-        "wild",
+        "variant",
         "a composite alarm that calls an alias when all is well",
         program(mends, live, composite_alarm("both", okActions=[live.arn]), may(source=composite_alarm("both").arn)),
         {"both": "no Permission of mends"},
@@ -117,28 +117,28 @@ CASES = [
     # --- bucket-notification-reaches-its-destination
     Case(
         NOTIFIES,
-        "plain",
+        "typical",
         "a queue without a policy",
         program(uploads, orders, notifies(**QUEUES)),
         {"told": ("orders has no policy", "s3.amazonaws.com")},
     ),
     Case(
         NOTIFIES,
-        "wild",
+        "variant",
         "a topic with the policy of AWS",
         program(uploads, news, notifies(**TOPICS)),
         {"told": "news has no policy"},
     ),
     Case(
         NOTIFIES,
-        "wild",
+        "variant",
         "a function without a permission",
         program(uploads, mends, notifies(**FUNCTIONS)),
         {"told": "mends has no Permission"},
     ),
     Case(
         NOTIFIES,
-        "wild",
+        "variant",
         "a queue and a topic for another bucket",
         program(uploads, other, orders, news, notifies(**QUEUES, **TOPICS), *admits(other.arn)),
         {"told": "to s3.amazonaws.com"},
@@ -146,14 +146,14 @@ CASES = [
     ),
     Case(
         NOTIFIES,
-        "wild",
+        "variant",
         "a function for another bucket",
         program(uploads, other, mends, notifies(**FUNCTIONS), may("s3.amazonaws.com", other.arn)),
         {"told": "no Permission of mends is for s3.amazonaws.com and this bucket"},
     ),
     Case(
         NOTIFIES,
-        "wild",
+        "variant",
         "the policies are for rules",
         program(uploads, orders, notifies(**QUEUES), *admits(principal={"Service": "events.amazonaws.com"}), news),
         {"told": "the policy of orders does not allow sqs:SendMessage to s3"},
@@ -161,7 +161,7 @@ CASES = [
     ),
     Case(
         NOTIFIES,
-        "wild",
+        "variant",
         "a FIFO queue",
         program(
             uploads,
@@ -224,17 +224,17 @@ CASES = [
         program(uploads, notifies(eventbridge=True, queues=[{"queueArn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:theirs"}])),
     ),
     # --- bucket-sends-the-events-of-its-rule
-    Case(SENDS, "plain", "no notification", program(named, waits()), {"waits": ("uploads", "eventbridge to true")}),
+    Case(SENDS, "typical", "no notification", program(named, waits()), {"waits": ("uploads", "eventbridge to true")}),
     Case(
         SENDS,
-        "wild",
+        "variant",
         "notifications of a queue alone",
         program(named, orders, waits(), notification("told", bucket=named.id, **QUEUES)),
         {"waits": "uploads"},
     ),
     Case(
         SENDS,
-        "wild",
+        "variant",
         "switched off",
         program(named, waits(), notification("told", bucket=named.id, eventbridge=False)),
         {"waits": "uploads"},

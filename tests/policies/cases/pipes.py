@@ -62,14 +62,14 @@ CASES = [
     # --- pipe-role-may-do-its-work
     Case(
         WORKS,
-        "plain",
+        "typical",
         "it may do nothing",
         program(orders, target, own, does()),
         {"pipe": ("lacks", "missing permissions to a policy of the role")},
     ),
     Case(
         WORKS,
-        "wild",
+        "variant",
         "it may not delete what it has read",
         program(orders, target, own, does(), may((READS[0], orders.arn), (READS[2], orders.arn), STARTS)),
         {"pipe": "cannot read orders (source): its role own lacks sqs:DeleteMessage"},
@@ -77,7 +77,7 @@ CASES = [
     ),
     Case(
         WORKS,
-        "wild",
+        "variant",
         "it may start another state machine",
         program(orders, target, own, does(), may((READS, orders.arn), (STARTS[0], "arn:aws:states:::x"))),
         {"pipe": "cannot write to target (target): its role own lacks states:StartExecution or states:StartSync"},
@@ -85,7 +85,7 @@ CASES = [
     ),
     Case(
         WORKS,
-        "wild",
+        "variant",
         "it may not call what enriches",
         program(orders, target, looks, own, does(enrichment=looks.arn), may((READS, orders.arn), STARTS)),
         {"pipe": "cannot call"},
@@ -93,7 +93,7 @@ CASES = [
     ),
     Case(
         WORKS,
-        "wild",
+        "variant",
         "it may not read the stream of a table elsewhere",
         program(target, own, does(source=TABLE_STREAM), may(STARTS, ("dynamodb:GetItem", "*"))),
         {"pipe": "dynamodb:GetRecords and dynamodb:GetShardIterator"},
@@ -101,7 +101,7 @@ CASES = [
     ),
     Case(
         WORKS,
-        "wild",
+        "variant",
         "it may not use the key of the queue",
         program(
             key("own-key"),
@@ -116,7 +116,7 @@ CASES = [
     ),
     Case(
         WORKS,
-        "wild",
+        "variant",
         "a role for rules",
         program(
             orders,
@@ -190,7 +190,7 @@ CASES = [
     ),
     Case(
         WORKS,
-        "wild",
+        "variant",
         "a target elsewhere",
         program(
             orders, own, does(target=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:theirs"), may((READS, orders.arn))
@@ -201,7 +201,7 @@ CASES = [
     # --- pipe-dead-letters-are-reachable
     Case(
         KEEPS,
-        "plain",
+        "typical",
         "it may not send",
         program(failed, own, does(**keeps(failed.arn)), may(("sqs:SendMessage", "arn:aws:sqs:::x"))),
         {"pipe": ("failed", "lacks sqs:SendMessage on failed")},
@@ -209,7 +209,7 @@ CASES = [
     ),
     Case(
         KEEPS,
-        "wild",
+        "variant",
         "it may not publish",
         program(topic("lost"), own, does(**keeps(topic("lost").arn))),
         {"pipe": "sns:Publish on lost"},
@@ -223,7 +223,7 @@ CASES = [
     Case(KEEPS, "unknown", "the queue", program(failed, own, does(**keeps(UNKNOWN)))),
     Case(
         KEEPS,
-        "wild",
+        "variant",
         "a queue elsewhere",
         program(own, does(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"))),
         {"pipe": "lacks sqs:SendMessage"},
@@ -241,14 +241,14 @@ CASES = [
     # --- pipe-enrichment-answers
     Case(
         ANSWERS,
-        "plain",
+        "typical",
         "a standard workflow",
         program(orders, target, does(enrichment=target.arn)),
         {"pipe": ("type of the state machine is absent", "EXPRESS")},
     ),
     Case(
         ANSWERS,
-        "wild",
+        "variant",
         "by name",
         program(orders, state_machine("m", type="STANDARD"), does(enrichment=state_machine("m", type="STANDARD").arn)),
         {"pipe": "type of the state machine is STANDARD"},

@@ -75,7 +75,7 @@ CASES = [
     # --- resource-policy-is-not-open
     Case(
         OPEN,
-        "wild",
+        "variant",
         "the URL of a function",
         program(f, url("u", functionName=f.name, authorizationType="NONE")),
         {"u": ("authorizationType is NONE", "AWS_IAM")},
@@ -84,7 +84,7 @@ CASES = [
     Case(OPEN, "unknown", "how the URL of a function authorizes", program(url("u", authorizationType=UNKNOWN))),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "the permission of a URL for everybody",
         program(
             permission(
@@ -95,7 +95,7 @@ CASES = [
     ),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "a layer for all accounts",
         program(layer_permission("l", layerName="l", principal="*", action="lambda:GetLayerVersion")),
         {"l": "principal is *"},
@@ -108,14 +108,14 @@ CASES = [
     ),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "a website, which is public on purpose",
         program(bucket("b", website={"indexDocument": "i"}, policy=policy(allow("*", "s3:GetObject", "x")))),
         {"b": ("website", "CloudFront", "exemption")},
     ),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "objects that everybody may read, which may be a website",
         program(bucket_policy("b", policy=policy(allow("*", ["s3:GetObject"], "x")))),
         {"b": ("CloudFront", "exemption", "Principal")},
@@ -139,10 +139,12 @@ CASES = [
         ),
     ),
     # --- resource-is-not-public
-    Case(PUBLIC, "plain", "a bucket", program(bucket("b", acl="public-read")), {"b": ("acl has public-read", "Cloud")}),
+    Case(
+        PUBLIC, "typical", "a bucket", program(bucket("b", acl="public-read")), {"b": ("acl has public-read", "Cloud")}
+    ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "access lists beside buckets",
         program(
             bucket_acl("a", acl="public-read-write"),
@@ -157,7 +159,7 @@ CASES = [
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "an image, a snapshot and a document",
         program(
             image("i", group="all"),
@@ -180,10 +182,12 @@ CASES = [
         ),
     ),
     # --- bucket-blocks-public-access
-    Case(BLOCKS, "plain", "none", program(bucket_block("b", **{**on, "blockPublicPolicy": False})), {"b": "Policy is"}),
+    Case(
+        BLOCKS, "typical", "none", program(bucket_block("b", **{**on, "blockPublicPolicy": False})), {"b": "Policy is"}
+    ),
     Case(
         BLOCKS,
-        "wild",
+        "variant",
         "left out, and of an access point",
         program(
             bucket_block("b", bucket="b", blockPublicAcls=True),
@@ -195,22 +199,26 @@ CASES = [
     Case(BLOCKS, "unknown", "one of four", program(bucket_block("b", **{**on, "ignorePublicAcls": UNKNOWN}))),
     Case(BLOCKS, "near miss", "an access point, on by default", program(access_point("p"))),
     # --- api-authorizes-its-callers
-    Case(AUTHORIZES, "plain", "a method", program(shop, gets()), {"get": ("authorization is NONE", "exemption")}),
-    Case(AUTHORIZES, "wild", "a route", program(orders, goes("GET /orders")), {"route": "is absent"}),
-    Case(
-        AUTHORIZES, "wild", "any route", program(orders, goes("$default", authorizationType="NONE")), {"route": "NON"}
-    ),
-    Case(AUTHORIZES, "wild", "a connection", program(chat, goes("$connect", chat)), {"route": "is absent"}),
+    Case(AUTHORIZES, "typical", "a method", program(shop, gets()), {"get": ("authorization is NONE", "exemption")}),
+    Case(AUTHORIZES, "variant", "a route", program(orders, goes("GET /orders")), {"route": "is absent"}),
     Case(
         AUTHORIZES,
-        "wild",
+        "variant",
+        "any route",
+        program(orders, goes("$default", authorizationType="NONE")),
+        {"route": "NON"},
+    ),
+    Case(AUTHORIZES, "variant", "a connection", program(chat, goes("$connect", chat)), {"route": "is absent"}),
+    Case(
+        AUTHORIZES,
+        "variant",
         "a route that comes with the API",
         program(f, http_api("quick", protocolType="HTTP", target=f.arn)),
         {"quick": "without an authorizer"},
     ),
     Case(
         AUTHORIZES,
-        "wild",
+        "variant",
         "a policy for everybody",
         program(
             shop,
@@ -261,10 +269,10 @@ CASES = [
         ),
     ),
     # --- search-domain-is-not-open
-    Case(SEARCH, "plain", "a domain", program(domain("d", accessPolicies=search)), {"d": ("es:*", "fine-grained")}),
+    Case(SEARCH, "typical", "a domain", program(domain("d", accessPolicies=search)), {"d": ("es:*", "fine-grained")}),
     Case(
         SEARCH,
-        "wild",
+        "variant",
         "a policy beside it",
         program(domain("d"), domain_policy("p", domainName=domain("d").name, accessPolicies=search)),
         {"p": "es:*"},
@@ -291,14 +299,14 @@ CASES = [
     # --- endpoint-service-is-not-open
     Case(
         SERVICE,
-        "plain",
+        "typical",
         "a service",
         program(endpoint_service("s", allowedPrincipals=["*"], acceptanceRequired=False)),
         {"s": ("allowedPrincipals", "acceptanceRequired")},
     ),
     Case(
         SERVICE,
-        "wild",
+        "variant",
         "a principal beside it",
         program(
             endpoint_service("s", acceptanceRequired=False),
@@ -327,7 +335,7 @@ CASES = [
     # --- topic-policy-is-not-open
     Case(
         TOPIC,
-        "plain",
+        "typical",
         "everybody may subscribe",
         program(news, opens("sns:Subscribe")),
         {"guard": "sns:Subscribe"},
@@ -335,7 +343,11 @@ CASES = [
     ),
     *(
         Case(
-            TOPIC, "wild", what, program(topic("news", policy=policy(allow("*", action, "*", given)))), {"news": words}
+            TOPIC,
+            "variant",
+            what,
+            program(topic("news", policy=policy(allow("*", action, "*", given)))),
+            {"news": words},
         )
         for what, action, given, words in [
             ("its settings", ["sns:SetTopicAttributes", "sns:GetTopicAttributes"], None, "sns:SetTopicAttributes"),
@@ -346,7 +358,7 @@ CASES = [
     ),
     Case(
         TOPIC,
-        "wild",
+        "variant",
         "strangers are kept from publishing alone",
         program(
             topic(

@@ -48,7 +48,7 @@ subscribed = subscription("news", topic=topic("news").arn, protocol="sqs", endpo
 CASES = [
     Case(
         KEYS,
-        "wild",
+        "variant",
         "a bucket's notices, which the policy lets in by the bucket and not by the service",
         program(
             queue("orders", kmsMasterKeyId="alias/aws/sqs"),
@@ -61,19 +61,19 @@ CASES = [
         KEYS,
         "near miss",
         "a key that was looked up",
-        program(under_own_key, topic("news"), subscribed, looked_up=[customer_key]),
+        program(under_own_key, topic("news"), subscribed, external=[customer_key]),
     ),
     # --- queue-is-encrypted
     Case(
         ENCRYPTED,
-        "plain",
+        "typical",
         "switched off",
         program(queue("orders", sqsManagedSseEnabled=False)),
         {"orders": "sqsManagedSseEnabled is false"},
     ),
     Case(
         ENCRYPTED,
-        "wild",
+        "variant",
         "as text, with an empty key",
         program(queue("orders", sqsManagedSseEnabled="false", kmsMasterKeyId="")),
         {"orders": "kmsMasterKeyId is absent"},
@@ -90,21 +90,21 @@ CASES = [
     # --- queue-key-admits-senders
     Case(
         KEYS,
-        "plain",
+        "typical",
         "AWS's key and a rule",
         program(rule, queue("orders", kmsMasterKeyId="alias/aws/sqs"), to_orders),
         {"orders": ("events.amazonaws.com", "to-orders", "alias/aws/sqs")},
     ),
     Case(
         KEYS,
-        "wild",
+        "variant",
         "a key that names nobody",
         program(rule, customer_key, under_own_key, to_orders),
         {"orders": ("own", "does not allow it", "kms:Decrypt and kms:GenerateDataKey")},
     ),
     Case(
         KEYS,
-        "wild",
+        "variant",
         "a key without a policy, by its alias, for a topic's dead letters",
         program(
             topic("t"),
@@ -117,7 +117,7 @@ CASES = [
     ),
     Case(
         KEYS,
-        "wild",
+        "variant",
         "AWS's key by its ARN, and a policy that lets a topic in",
         program(
             queue("orders", kmsMasterKeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/sqs"),
@@ -131,7 +131,7 @@ CASES = [
     ),
     Case(
         KEYS,
-        "wild",
+        "variant",
         "a key that may only be used to read",
         program(rule, decrypt_key, queue("orders", kmsMasterKeyId=decrypt_key.arn), to_orders),
         {"orders": "Allow kms:GenerateDataKey to events.amazonaws.com in"},
@@ -168,14 +168,14 @@ CASES = [
     # --- queue-policy-is-not-open
     Case(
         CLOSED,
-        "plain",
+        "typical",
         "everybody may send",
         program(orders, for_everybody()),
         {"orders": ("statement 1", "sqs:SendMessage")},
     ),
     Case(
         CLOSED,
-        "wild",
+        "variant",
         "everybody by AWS, over TLS, from any topic",
         program(
             orders,
@@ -188,7 +188,7 @@ CASES = [
     ),
     Case(
         CLOSED,
-        "wild",
+        "variant",
         "in the queue itself, in lower case",
         program(
             queue(
@@ -202,7 +202,7 @@ CASES = [
     ),
     Case(
         CLOSED,
-        "wild",
+        "variant",
         "everybody but one",
         program(
             queue_policy(
@@ -215,14 +215,14 @@ CASES = [
     ),
     Case(
         CLOSED,
-        "wild",
+        "variant",
         "a condition that holds only if the key is there",
         program(orders, for_everybody({"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}})),
         {"orders": "Principal *"},
     ),
     Case(
         CLOSED,
-        "wild",
+        "variant",
         "a condition that asks only for some source",
         program(orders, for_everybody({"Null": {"aws:SourceArn": "false"}})),
         {"orders": "Principal *"},
@@ -309,7 +309,7 @@ CASES = [
     # --- keys of other kinds
     Case(
         KEYS,
-        "wild",
+        "variant",
         "a replica of a key, for the notices of a topic",
         program(
             make("aws:kms/replicaKey:ReplicaKey")(

@@ -43,10 +43,10 @@ RECEIVES, HIDES = "queue-retries-before-dead-letters", "queue-hides-messages-whi
 
 CASES = [
     # --- queue-retries-before-dead-letters
-    Case(RECEIVES, "plain", "once", program(dead, redriven(1)), {"orders": "1 receive"}, silent_at_preview=True),
+    Case(RECEIVES, "typical", "once", program(dead, redriven(1)), {"orders": "1 receive"}, silent_at_preview=True),
     Case(
         RECEIVES,
-        "wild",
+        "variant",
         "as text, and with a function that reads",
         program(
             dead,
@@ -59,14 +59,14 @@ CASES = [
     ),
     Case(
         RECEIVES,
-        "wild",
+        "variant",
         "more than SQS takes",
         program(queue("orders", redrivePolicy=json_of(deadLetterTargetArn=ELSEWHERE, maxReceiveCount=1001))),
         {"orders": "SQS rejects"},
     ),
     Case(
         RECEIVES,
-        "wild",
+        "variant",
         "in a resource of its own",
         program(
             queue("orders"),
@@ -80,7 +80,7 @@ CASES = [
     ),
     Case(
         RECEIVES,
-        "plain",
+        "typical",
         "fewer than configured",
         program(dead, redriven(9)),
         {"orders": "10 or more"},
@@ -121,7 +121,7 @@ CASES = [
     *(
         Case(
             HIDES,
-            "wild",
+            "variant",
             f"read by {what}",
             program(
                 visible_for(30),
@@ -137,14 +137,14 @@ CASES = [
     ),
     Case(
         HIDES,
-        "plain",
+        "typical",
         "as long as the timeout",
         program(visible_for(30), reader, reads),
         {"orders": ("30 s", "reader", "180 or more")},
     ),
     Case(
         HIDES,
-        "wild",
+        "variant",
         "left to AWS, the function by its name",
         program(
             visible_for(None),
@@ -155,7 +155,7 @@ CASES = [
     ),
     Case(
         HIDES,
-        "wild",
+        "variant",
         "forgotten batching window",
         program(
             visible_for(180),
@@ -166,7 +166,7 @@ CASES = [
     ),
     Case(
         HIDES,
-        "wild",
+        "variant",
         "read by an alias",
         program(
             visible_for(30),

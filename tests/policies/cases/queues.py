@@ -45,18 +45,18 @@ OUTLIVE = "dead-letters-outlive-their-sources"
 
 CASES = [
     # --- queue-has-dead-letters
-    Case(LETTERS, "plain", "nothing is set", program(queue("orders")), {"orders": "redrivePolicy is absent"}),
+    Case(LETTERS, "typical", "nothing is set", program(queue("orders")), {"orders": "redrivePolicy is absent"}),
     Case(
         LETTERS,
-        "wild",
+        "variant",
         "the redrive policy lacks its target",
         program(queue("orders", redrivePolicy=json_of(maxReceiveCount=5))),
         {"orders": "no deadLetterTargetArn"},
     ),
-    Case(LETTERS, "wild", "empty text", program(queue("orders", redrivePolicy="")), {"orders": "redrivePolicy"}),
+    Case(LETTERS, "variant", "empty text", program(queue("orders", redrivePolicy="")), {"orders": "redrivePolicy"}),
     Case(
         LETTERS,
-        "wild",
+        "variant",
         "only its consumer is there",
         program(reader, queue("jobs"), mapping("reads", eventSourceArn=queue("jobs").arn, functionName=reader.arn)),
         {"jobs": "Set redrivePolicy"},
@@ -144,7 +144,7 @@ CASES = [
             queue("shared", redriveAllowPolicy=json_of(redrivePermission="byQueue", sourceQueueArns=[ELSEWHERE])),
         ),
     ),
-    Case(LETTERS, "near miss", "looked up, not made here", program(dead, orders, looked_up=[queue("theirs")])),
+    Case(LETTERS, "near miss", "looked up, not made here", program(dead, orders, external=[queue("theirs")])),
     Case(
         LETTERS,
         "near miss",
@@ -158,16 +158,16 @@ CASES = [
     # --- queue-keeps-messages
     Case(
         KEEPS,
-        "plain",
+        "typical",
         "a day",
         program(queue("orders", messageRetentionSeconds=DAYS)),
         {"orders": ("messageRetentionSeconds is 86400", "to 604800")},
     ),
-    Case(KEEPS, "wild", "left to AWS", program(queue("orders")), {"orders": "absent, which means 4 days"}),
-    Case(KEEPS, "wild", "as text", program(queue("orders", messageRetentionSeconds="345600")), {"orders": "345600"}),
+    Case(KEEPS, "variant", "left to AWS", program(queue("orders")), {"orders": "absent, which means 4 days"}),
+    Case(KEEPS, "variant", "as text", program(queue("orders", messageRetentionSeconds="345600")), {"orders": "345600"}),
     Case(
         KEEPS,
-        "plain",
+        "typical",
         "less than configured",
         program(queue("orders", messageRetentionSeconds=7 * DAYS)),
         {"orders": "864000 (10 days)"},
@@ -193,7 +193,7 @@ CASES = [
     # --- dead-letters-outlive-their-sources
     Case(
         OUTLIVE,
-        "plain",
+        "typical",
         "shorter",
         program(
             queue("dead", messageRetentionSeconds=7 * DAYS),
@@ -209,7 +209,7 @@ CASES = [
     ),
     Case(
         OUTLIVE,
-        "wild",
+        "variant",
         "both left to AWS",
         program(
             queue("dead"),
@@ -219,7 +219,7 @@ CASES = [
     ),
     Case(
         OUTLIVE,
-        "wild",
+        "variant",
         "in a resource of its own",
         program(
             queue("dead", name="dead"),
@@ -237,7 +237,7 @@ CASES = [
     ),
     Case(
         OUTLIVE,
-        "wild",
+        "variant",
         "of two sources, one of which is unknown",
         program(
             queue("dead", messageRetentionSeconds=7 * DAYS),

@@ -51,14 +51,14 @@ CASES = [
     # --- resource-policy-is-not-open
     Case(
         PUBLIC,
-        "plain",
+        "typical",
         "a key",
         program(key("own", policy=policy(allow("*", "kms:Decrypt", "*")))),
         {"own": ("kms:Decrypt", "statement 1")},
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "a secret, by AWS, in lower case",
         program(
             secret_policy(
@@ -77,7 +77,7 @@ CASES = [
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "a bucket, over TLS, and a bus",
         program(
             bucket_policy(
@@ -92,7 +92,7 @@ CASES = [
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "in a bucket itself, and of a table",
         program(
             bucket("b", policy=policy(allow("*", "s3:GetObject", "arn:aws:s3:::b/*"))),
@@ -137,7 +137,7 @@ CASES = [
     ),
     Case(
         PUBLIC,
-        "wild",
+        "variant",
         "a function",
         program(permission("p", function="f", action="lambda:InvokeFunction", principal="*")),
         {"p": "grants public access"},
@@ -218,7 +218,7 @@ CASES = [
     # --- admitted-service-acts-for-a-known-source
     Case(
         ADMITTED,
-        "plain",
+        "typical",
         "EventBridge to a queue",
         program(orders, of_queue(allow(service("events"), "sqs:SendMessage", orders.arn))),
         {"orders": ("events.amazonaws.com", "aws:SourceArn")},
@@ -226,7 +226,7 @@ CASES = [
     ),
     Case(
         ADMITTED,
-        "wild",
+        "variant",
         "a bucket to a topic, from anywhere",
         program(
             topic_policy(
@@ -239,7 +239,7 @@ CASES = [
     ),
     Case(
         ADMITTED,
-        "wild",
+        "variant",
         "a rule and an API to a function",
         program(
             permission("rule", function="f", action="lambda:InvokeFunction", principal="events.amazonaws.com"),
@@ -255,7 +255,7 @@ CASES = [
     ),
     Case(
         ADMITTED,
-        "wild",
+        "variant",
         "SNS to a key",
         program(key("own", policy=policy(allow(service("sns"), ["kms:Decrypt", "kms:GenerateDataKey*"], "*")))),
         {"own": "sns.amazonaws.com"},
@@ -335,7 +335,7 @@ CASES = [
     ),
     Case(
         ADMITTED,
-        "wild",
+        "variant",
         "anybody's distribution, access log and findings",
         program(
             bucket_policy("site", bucket="s", policy=policy(allow(service("cloudfront"), "s3:GetObject", "s/*"))),
@@ -383,7 +383,7 @@ CASES = [
     ),
     Case(
         ADMITTED,
-        "wild",
+        "variant",
         "a topic to traces, and a user pool to an address, for anybody",
         program(
             make("aws:xray/resourcePolicy:ResourcePolicy")(

@@ -31,21 +31,21 @@ CASES = [
     # --- schedule-role-trusts-its-group-alone
     Case(
         TRUSTS,
-        "plain",
+        "typical",
         "no condition",
         program(role("open", assumeRolePolicy=trust()), at(role("open", assumeRolePolicy=trust()))),
         {"open": ("nightly",)},
     ),
     Case(
         TRUSTS,
-        "plain",
+        "typical",
         "the account alone",
         trusted({"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         {"starter": "no condition on aws:SourceArn"},
     ),
     Case(
         TRUSTS,
-        "plain",
+        "typical",
         "the group alone",
         trusted({"ArnEquals": {"aws:SourceArn": group.arn}}),
         {"starter": "no condition on aws:SourceAccount"},
@@ -53,7 +53,7 @@ CASES = [
     ),
     Case(
         TRUSTS,
-        "wild",
+        "variant",
         "accounts that begin so",
         trusted({"StringLike": {"aws:SourceAccount": "1111*", "aws:SourceArn": f"{GROUPS}/x"}}, groupName="x"),
         {"starter": "no condition on aws:SourceAccount"},
@@ -61,7 +61,7 @@ CASES = [
     *(
         Case(
             TRUSTS,
-            "wild",
+            "variant",
             what,
             trusted({"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": arn}}, groupName="x"),
             {"starter": words},
@@ -76,7 +76,7 @@ CASES = [
     ),
     Case(
         TRUSTS,
-        "wild",
+        "variant",
         "only if it is said",
         trusted(
             {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": f"{GROUPS}/x"}},

@@ -78,17 +78,17 @@ CALLS = "schedule-role-may-call-its-target"
 
 CASES = [
     # --- schedule-has-dead-letters
-    Case(LETTERS, "plain", "none", program(schedule("nightly", target={"arn": job.arn})), {"nightly": "is absent"}),
+    Case(LETTERS, "typical", "none", program(schedule("nightly", target={"arn": job.arn})), {"nightly": "is absent"}),
     Case(
         LETTERS,
-        "wild",
+        "variant",
         "an empty block, in the list of an older provider",
         program(schedule("nightly", target=[{"arn": job.arn, "deadLetterConfig": {}}])),
         {"nightly": "target.deadLetterConfig.arn"},
     ),
     Case(
         LETTERS,
-        "wild",
+        "variant",
         "no ARN",
         program(schedule("nightly", target={"deadLetterConfig": {"arn": ""}})),
         {"nightly": "Set"},
@@ -102,7 +102,7 @@ CASES = [
     # --- schedule-dead-letters-are-reachable
     Case(
         REACHES,
-        "plain",
+        "typical",
         "the role may only call",
         program(group, dead, job, starter, may(allowed("lambda:InvokeFunction", job.arn)), at()),
         {"nightly": ("dead", "starter lacks sqs:SendMessage on dead")},
@@ -110,7 +110,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a queue policy for Scheduler, as rules have one",
         program(
             group,
@@ -125,14 +125,14 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "the role has no policy at all",
         program(group, dead, job, starter, at()),
         {"nightly": "missing permissions to a policy of the role"},
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "allowed on another queue, by a policy of AWS's for functions too",
         program(
             group,
@@ -152,7 +152,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a FIFO queue",
         program(
             group,
@@ -164,10 +164,12 @@ CASES = [
         ),
         {"nightly": "FIFO"},
     ),
-    Case(REACHES, "wild", "a topic", program(at(dead_letters="arn:aws:sns:eu-west-1:1:t")), {"nightly": "no queue"}),
+    Case(
+        REACHES, "variant", "a topic", program(at(dead_letters="arn:aws:sns:eu-west-1:1:t")), {"nightly": "not a queue"}
+    ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a key that the role may not use",
         program(
             group,
@@ -183,7 +185,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "denied",
         program(
             group, dead, job, starter, may(allowed("sqs:*", "*"), {**allowed("sqs:*", "*"), "Effect": "Deny"}), at()
@@ -264,7 +266,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a queue of another stack",
         program(group, job, starter, at(dead_letters=ELSEWHERE)),
         {"nightly": ("shared-dead", "lacks sqs:SendMessage")},
@@ -279,7 +281,7 @@ CASES = [
     # --- schedule-role-may-call-its-target
     Case(
         CALLS,
-        "plain",
+        "typical",
         "the role may only send",
         program(group, dead, job, starter, may(allowed("sqs:SendMessage", dead.arn)), at()),
         {"nightly": ("job", "lambda:InvokeFunction")},
@@ -287,7 +289,7 @@ CASES = [
     ),
     Case(
         CALLS,
-        "wild",
+        "variant",
         "misspelt",
         program(group, dead, job, starter, may(allowed(["lambda:Invoke", "sqs:*"], "*")), at()),
         {"nightly": "lacks lambda:InvokeFunction"},
@@ -296,7 +298,7 @@ CASES = [
     *(
         Case(
             CALLS,
-            "wild",
+            "variant",
             f"{what} may assume it",
             program(dead, job, own := role("starter", assumeRolePolicy=policy(*trust)), both, at(own)),
             {"nightly": "does not allow scheduler.amazonaws.com to assume it"},
@@ -311,7 +313,7 @@ CASES = [
     ),
     Case(
         CALLS,
-        "wild",
+        "variant",
         "an alias is called, and the role may call the function",
         program(dead, LIVE_JOB, starter, may(allowed("lambda:InvokeFunction", LIVE_JOB.arn)), calling(f"{LIVE}:live")),
         {"nightly": "lacks lambda:InvokeFunction"},
@@ -350,7 +352,7 @@ CASES = [
     ),
     Case(
         CALLS,
-        "wild",
+        "variant",
         "an API by its name",
         program(
             starter,
@@ -379,7 +381,7 @@ CASES = [
     ),
     Case(
         CALLS,
-        "wild",
+        "variant",
         "a function elsewhere, a role elsewhere",
         program(
             job,
@@ -393,12 +395,12 @@ CASES = [
         CALLS,
         "near miss",
         "a role that was looked up",
-        program(dead, job, at(), looked_up=[role("starter", assumeRolePolicy=policy())]),
+        program(dead, job, at(), external=[role("starter", assumeRolePolicy=policy())]),
     ),
     Case(
         REACHES,
         "near miss",
         "a role that was looked up",
-        program(dead, job, at(), looked_up=[role("starter", assumeRolePolicy=policy())]),
+        program(dead, job, at(), external=[role("starter", assumeRolePolicy=policy())]),
     ),
 ]

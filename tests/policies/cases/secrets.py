@@ -33,10 +33,10 @@ NOWHERE = {"stacksWithoutRecovery": []}
 
 CASES = [
     # --- secret-has-rotation
-    Case(ROTATES, "plain", "none", program(database), {"database": ("never rotated", "SecretRotation")}),
+    Case(ROTATES, "typical", "none", program(database), {"database": ("never rotated", "SecretRotation")}),
     Case(
         ROTATES,
-        "wild",
+        "variant",
         "another one's",
         program(
             database, value, secret("other"), rotation("other", secretId=secret("other").id, rotationRules=MONTHLY)
@@ -67,18 +67,18 @@ CASES = [
         "by itself, as older providers have it",
         program(secret("database", rotationLambdaArn="f", rotationRules=MONTHLY)),
     ),
-    Case(ROTATES, "near miss", "looked up", program(rotated(MONTHLY), looked_up=[database])),
+    Case(ROTATES, "near miss", "looked up", program(rotated(MONTHLY), external=[database])),
     # --- secret-rotates-often
     Case(
         OFTEN,
-        "plain",
+        "typical",
         "once a year",
         program(database, rotated({"automaticallyAfterDays": 365})),
         {"database": ("automaticallyAfterDays is 365", "90 days")},
     ),
     Case(
         OFTEN,
-        "wild",
+        "variant",
         "as text, in a list of one",
         program(database, rotated([{"automaticallyAfterDays": "120"}])),
         {"database": "is 120"},
@@ -86,7 +86,7 @@ CASES = [
     *(
         Case(
             OFTEN,
-            "wild",
+            "variant",
             expression,
             program(database, rotated({"scheduleExpression": expression})),
             {"database": days},
@@ -104,7 +104,7 @@ CASES = [
     ),
     Case(
         OFTEN,
-        "wild",
+        "variant",
         "the 31st, which two months on end may not have",
         program(database, rotated({"scheduleExpression": "cron(0 8 31 * ? *)"})),
         {"database": "61 days"},
@@ -119,7 +119,7 @@ CASES = [
     ),
     Case(
         OFTEN,
-        "plain",
+        "typical",
         "less often than configured",
         program(database, rotated(MONTHLY)),
         {"database": "7 days or less"},
@@ -127,7 +127,7 @@ CASES = [
     ),
     Case(
         OFTEN,
-        "wild",
+        "variant",
         "no rules",
         program(database, rotation("database", secretId=database.id, rotationLambdaArn="f")),
         {"database": "rotationRules is absent"},
@@ -156,7 +156,7 @@ CASES = [
     # --- secret-can-be-recovered
     Case(
         RECOVERS,
-        "plain",
+        "typical",
         "at once",
         program(secret("database", recoveryWindowInDays=0)),
         {"database": ("is 0 in the stack dev", "7 to 30")},
@@ -164,7 +164,7 @@ CASES = [
     ),
     Case(
         RECOVERS,
-        "wild",
+        "variant",
         "as text, where only test may",
         program(secret("database", recoveryWindowInDays="0")),
         {"database": "is 0"},
@@ -184,14 +184,14 @@ CASES = [
     # --- auditor-reads-no-secret
     Case(
         AUDITS,
-        "plain",
+        "typical",
         "the value of any",
         program(auditor, reads(auditor)),
         {"rotation-audit": ("secretsmanager:GetSecretValue", "reads")},
     ),
     Case(
         AUDITS,
-        "wild",
+        "variant",
         "by a pattern, attached",
         program(
             auditor,
@@ -210,7 +210,7 @@ CASES = [
     ),
     Case(
         AUDITS,
-        "wild",
+        "variant",
         "by the secret's own policy",
         program(
             auditor,
@@ -226,7 +226,7 @@ CASES = [
     ),
     Case(
         AUDITS,
-        "wild",
+        "variant",
         "an auditor by AWS's policy",
         program(
             app,

@@ -39,7 +39,7 @@ def may(*pairs: tuple[object, object]):
 CASES = [
     Case(
         LIMITED,
-        "wild",
+        "variant",
         "beside a service that goes on to others, what is neither its own nor theirs",
         program(own, orders, flow(LABELS), may(("rekognition:DetectLabels", "*"), ("dynamodb:GetItem", orders.arn))),
         {"flow": "dynamodb:GetItem"},
@@ -47,14 +47,14 @@ CASES = [
     ),
     Case(
         LIMITED,
-        "wild",
+        "variant",
         "everything, beside a service that goes on to others",
         program(own, flow(LABELS), may(("*", "*"))),
         {"flow": "allows *"},
     ),
     Case(
         LIMITED,
-        "wild",
+        "variant",
         "machines, where a map only reads from a bucket",
         program(
             own,

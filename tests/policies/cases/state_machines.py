@@ -51,7 +51,9 @@ def invoked(target: object):
 def flow(*states: object, of: Made = own, name: str = "flow"):
     """A state machine of these states."""
     return state_machine(
-        name, roleArn=of.arn, definition=json_of(StartAt="S0", States={f"S{i}": one for i, one in enumerate(states)})
+        name,
+        roleArn=of.arn,
+        definition=json_of(StartAt="S0", States={f"S{i}": state for i, state in enumerate(states)}),
     )
 
 
@@ -75,19 +77,21 @@ everything = (own, claim, notify, other, critical, jobs, incidents)
 
 CASES = [
     # --- state-machine-logs-errors
-    Case(LOGS, "plain", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set level to ERROR")}),
-    Case(LOGS, "plain", "switched off", program(logging(level="OFF")), {"flow": "level is OFF"}),
+    Case(
+        LOGS, "typical", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set level to ERROR")}
+    ),
+    Case(LOGS, "typical", "switched off", program(logging(level="OFF")), {"flow": "level is OFF"}),
     Case(
         LOGS,
-        "wild",
+        "variant",
         "only what is fatal",
         program(logs, logging(level="FATAL", logDestination=concat(logs.arn, ":*"))),
         {"flow": "is FATAL"},
     ),
-    Case(LOGS, "wild", "to nowhere", program(logging(level="ALL")), {"flow": "logDestination is absent"}),
+    Case(LOGS, "variant", "to nowhere", program(logging(level="ALL")), {"flow": "logDestination is absent"}),
     Case(
         LOGS,
-        "wild",
+        "variant",
         "to a group without :*",
         program(logging(level="ERROR", logDestination=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flow")),
         {"flow": "Append :*"},
@@ -101,7 +105,7 @@ CASES = [
     # --- state-machine-role-is-limited-to-its-calls
     Case(
         LIMITED,
-        "plain",
+        "typical",
         "an action that no step takes",
         program(*everything, flow(invoked(claim.arn)), may(calls_claim, allowed("sqs:SendMessage", jobs.arn))),
         {"flow": ("statement 2 of steps allows sqs:SendMessage", "Remove ")},
@@ -109,7 +113,7 @@ CASES = [
     ),
     Case(
         LIMITED,
-        "plain",
+        "typical",
         "a function that no step calls",
         program(*everything, flow(invoked(claim.arn)), may(allowed("lambda:InvokeFunction", [claim.arn, other.arn]))),
         {"flow": "function:other"},
@@ -118,7 +122,7 @@ CASES = [
     *(
         Case(
             LIMITED,
-            "wild",
+            "variant",
             what,
             program(*everything, flow(invoked(claim.arn)), *given),
             {"flow": words},
@@ -148,7 +152,7 @@ CASES = [
     ),
     Case(
         LIMITED,
-        "wild",
+        "variant",
         "reads a table that it writes",
         program(
             *everything,
@@ -307,7 +311,7 @@ CASES = [
     # --- state-machine-role-may-make-its-calls
     Case(
         ABLE,
-        "plain",
+        "typical",
         "a step is forgotten",
         program(*everything, flow(invoked(claim.arn), invoked(notify.arn)), may(calls_claim)),
         {"flow": "lacks lambda:InvokeFunction on notify"},
@@ -315,7 +319,7 @@ CASES = [
     ),
     Case(
         ABLE,
-        "wild",
+        "variant",
         "no policy at all",
         program(*everything, flow(task("arn:aws:states:::sns:publish", TopicArn=critical.arn))),
         {"flow": "sns:Publish on critical"},
@@ -323,7 +327,7 @@ CASES = [
     ),
     Case(
         ABLE,
-        "wild",
+        "variant",
         "only versions of the function",
         program(*everything, flow(invoked(claim.arn)), may(allowed("lambda:InvokeFunction", concat(claim.arn, ":*")))),
         {"flow": "on claim"},
@@ -331,7 +335,7 @@ CASES = [
     ),
     Case(
         ABLE,
-        "wild",
+        "variant",
         "reads where it writes, by name and by URL",
         program(
             *everything,

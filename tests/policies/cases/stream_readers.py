@@ -31,9 +31,9 @@ def pipes(source: Any, **parameters: Any) -> Made:
 
 
 CASES = [
-    Case(KEEPS, "plain", "a stream of Kinesis", program(clicks, f, reads()), {"reads": "onFailure.destinationArn"}),
+    Case(KEEPS, "typical", "a stream of Kinesis", program(clicks, f, reads()), {"reads": "onFailure.destinationArn"}),
     *(
-        Case(KEEPS, "wild", what, program(clicks, kafka, f, given), {given.title: words})
+        Case(KEEPS, "variant", what, program(clicks, kafka, f, given), {given.title: words})
         for what, given, words in [
             ("the stream of a table elsewhere", reads(TABLE_STREAM), "destinationConfig"),
             ("a cluster of MSK", reads(kafka.arn, topics=["orders"]), "destinationConfig"),
@@ -54,7 +54,7 @@ CASES = [
     ),
     Case(
         KEEPS,
-        "wild",
+        "variant",
         "the stream of a table in this stack",
         program(table("t"), f, reads(table("t", streamArn=TABLE_STREAM).streamArn)),
         {"reads": "destinationConfig"},
@@ -78,11 +78,15 @@ CASES = [
         }.items()
     ),
     Case(
-        BOUNDED, "plain", "neither", program(clicks, f, reads(destinationConfig=kept)), {"reads": ("7 days", "bisect")}
+        BOUNDED,
+        "typical",
+        "neither",
+        program(clicks, f, reads(destinationConfig=kept)),
+        {"reads": ("7 days", "bisect")},
     ),
     Case(
         BOUNDED,
-        "wild",
+        "variant",
         "bounded by nothing, in a pipe too",
         program(
             clicks,

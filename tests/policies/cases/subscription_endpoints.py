@@ -65,7 +65,7 @@ def puts(action: Any = ("firehose:PutRecord", "firehose:PutRecordBatch"), on: An
 CASES = [
     Case(
         REACHES,
-        "plain",
+        "typical",
         "a queue without a policy",
         program(news, orders, subscribed(orders.arn)),
         {"s": ("orders has no policy", "Allow sqs:SendMessage to sns.amazonaws.com")},
@@ -73,7 +73,7 @@ CASES = [
     *(
         Case(
             REACHES,
-            "wild",
+            "variant",
             f"a queue, {what}",
             program(news, other, orders, guard, subscribed(orders.arn)),
             {"s": "the policy of orders does not allow sqs:SendMessage to sns.amazonaws.com"},
@@ -89,28 +89,28 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a FIFO queue of a standard topic",
         program(news, queue("orders", fifoQueue=True), subscribed(queue("orders", fifoQueue=True).arn)),
         {"s": "orders is FIFO, and the topic is standard"},
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a FIFO queue elsewhere",
         program(news, subscribed(f"arn:aws:sqs:{REGION}:444455556666:orders.fifo")),
         {"s": "orders.fifo is FIFO"},
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "the URL of a queue",
         program(news, orders, subscribed(f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/theirs")),
         {"s": "endpoint is the URL"},
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a function of a FIFO topic",
         program(
             topic("news", fifoTopic=True),
@@ -122,7 +122,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a function without a permission",
         program(news, reader, subscribed(reader.arn, "lambda")),
         {"s": ("reader has no Permission", "principal sns.amazonaws.com")},
@@ -130,7 +130,7 @@ CASES = [
     *(
         Case(
             REACHES,
-            "wild",
+            "variant",
             f"a function, {what}",
             program(news, other, reader, live, given, subscribed(reader.arn, "lambda")),
             {"s": "no Permission of reader is for sns.amazonaws.com and this topic (found: may)"},
@@ -145,14 +145,14 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a delivery stream without a role",
         program(news, stream, subscribed(stream.arn, "firehose")),
         {"s": "subscriptionRoleArn is absent"},
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a delivery stream that the role may only describe",
         program(
             news,
@@ -166,7 +166,7 @@ CASES = [
     ),
     Case(
         REACHES,
-        "wild",
+        "variant",
         "a role for functions",
         program(
             news,
@@ -241,6 +241,6 @@ CASES = [
         REACHES,
         "near miss",
         "a queue that was looked up",
-        program(news, subscribed(orders.arn), looked_up=[orders]),
+        program(news, subscribed(orders.arn), external=[orders]),
     ),
 ]

@@ -11,24 +11,24 @@ TTL = {"attributeName": "expires_at", "enabled": True}
 
 CASES = [
     # --- table-is-restorable
-    Case(RESTORED, "plain", "not set", program(table("orders")), {"orders": "pointInTimeRecovery.enabled is absent"}),
+    Case(RESTORED, "typical", "not set", program(table("orders")), {"orders": "pointInTimeRecovery.enabled is absent"}),
     Case(
         RESTORED,
-        "plain",
+        "typical",
         "switched off",
         program(table("orders", pointInTimeRecovery={"enabled": False})),
         {"orders": "is false"},
     ),
     Case(
         RESTORED,
-        "wild",
+        "variant",
         "off as text, in the list of an older provider",
         program(table("orders", pointInTimeRecovery=[{"enabled": "false"}])),
         {"orders": "enabled to true"},
     ),
     Case(
         RESTORED,
-        "wild",
+        "variant",
         "days without being on",
         program(table("orders", pointInTimeRecovery={"recoveryPeriodInDays": 7})),
         {"orders": "is absent"},
@@ -36,11 +36,11 @@ CASES = [
     Case(RESTORED, "compliant", "on", program(table("orders", pointInTimeRecovery={"enabled": True}))),
     Case(RESTORED, "unknown", "whether", program(table("orders", pointInTimeRecovery={"enabled": UNKNOWN}))),
     Case(RESTORED, "near miss", "on as text", program(table("orders", pointInTimeRecovery={"enabled": "true"}))),
-    Case(RESTORED, "near miss", "looked up", program(looked_up=[table("theirs")])),
+    Case(RESTORED, "near miss", "looked up", program(external=[table("theirs")])),
     # --- table-is-protected-from-deletion
     Case(
         PROTECTED,
-        "plain",
+        "typical",
         "not set",
         program(table("orders")),
         {"orders": ("deletionProtectionEnabled is absent", "stack dev")},
@@ -48,7 +48,7 @@ CASES = [
     ),
     Case(
         PROTECTED,
-        "wild",
+        "variant",
         "switched off as text, where only others are for development",
         program(table("orders", deletionProtectionEnabled="false")),
         {"orders": "is false"},
@@ -77,9 +77,9 @@ CASES = [
         config={"developmentStacks": ["d?v"]},
     ),
     # --- table-of-history-expires
-    Case(EXPIRES, "plain", "not set", program(table("order-history")), {"order-history": "ttl is absent"}),
+    Case(EXPIRES, "typical", "not set", program(table("order-history")), {"order-history": "ttl is absent"}),
     *(
-        Case(EXPIRES, "wild", what, program(kept), {kept.title: words})
+        Case(EXPIRES, "variant", what, program(kept), {kept.title: words})
         for what, kept, words in [
             ("off", table("audit", ttl={"attributeName": "expires_at", "enabled": False}), "ttl.enabled is not true"),
             ("an attribute alone", table("access-log", ttl={"attributeName": "expires_at"}), "ttl.enabled"),
@@ -90,7 +90,7 @@ CASES = [
     ),
     Case(
         EXPIRES,
-        "wild",
+        "variant",
         "by a word of the configuration",
         program(table("ledger")),
         {"ledger": "ttl is absent"},
@@ -113,7 +113,7 @@ CASES = [
     # --- replicas
     Case(
         RESTORED,
-        "wild",
+        "variant",
         "replicas, in the table and by themselves",
         program(
             table("orders", pointInTimeRecovery={"enabled": True}, replicas=[{"regionName": "eu-central-1"}]),
@@ -123,7 +123,7 @@ CASES = [
     ),
     Case(
         PROTECTED,
-        "wild",
+        "variant",
         "replicas, in the table and by themselves",
         program(
             table(

@@ -50,23 +50,29 @@ CASES = [
     # --- topic-subscription-has-dead-letters
     Case(
         LETTERS,
-        "plain",
+        "typical",
         "none",
         program(news, subscribed(redrivePolicy=None)),
         {"hook": ("https", "redrivePolicy.deadLetterTargetArn is absent")},
     ),
     *(
-        Case(LETTERS, "wild", f"none for {one}", program(subscribed(protocol=one, redrivePolicy="")), {"hook": one})
-        for one in ("sqs", "lambda", "firehose", "application", "http")
+        Case(
+            LETTERS,
+            "variant",
+            f"none for {protocol}",
+            program(subscribed(protocol=protocol, redrivePolicy="")),
+            {"hook": protocol},
+        )
+        for protocol in ("sqs", "lambda", "firehose", "application", "http")
     ),
-    Case(LETTERS, "wild", "an empty policy", program(news, subscribed(redrivePolicy="{}")), {"hook": "absent"}),
+    Case(LETTERS, "variant", "an empty policy", program(news, subscribed(redrivePolicy="{}")), {"hook": "absent"}),
     Case(LETTERS, "compliant", "a queue", program(news, dead, subscribed())),
     Case(LETTERS, "unknown", "the policy", program(news, subscribed(redrivePolicy=UNKNOWN))),
     Case(LETTERS, "unknown", "the protocol", program(news, subscribed(protocol=UNKNOWN, redrivePolicy=None))),
     Case(LETTERS, "unknown", "a secret one", program(news, subscribed(redrivePolicy=Secret(UNKNOWN)))),
     *(
-        Case(LETTERS, "near miss", one, program(news, subscribed(protocol=one, redrivePolicy=None)))
-        for one in ("email", "email-json", "sms")
+        Case(LETTERS, "near miss", protocol, program(news, subscribed(protocol=protocol, redrivePolicy=None)))
+        for protocol in ("email", "email-json", "sms")
     ),
     Case(
         LETTERS,
@@ -81,11 +87,11 @@ CASES = [
         program(make("aws-native:sns:Subscription")("hook", protocol="https")),
     ),
     # --- topic-dead-letters-are-reachable
-    Case(REACHED, "plain", "no policy", program(news, dead, subscribed()), {"hook": ("dead has no policy", "sns.")}),
+    Case(REACHED, "typical", "no policy", program(news, dead, subscribed()), {"hook": ("dead has no policy", "sns.")}),
     *(
         Case(
             REACHED,
-            "wild",
+            "variant",
             what,
             program(news, other, dead, subscribed(), admits(statement)),
             {"hook": "the policy of dead does not allow sqs:SendMessage to sns.amazonaws.com"},
@@ -100,17 +106,17 @@ CASES = [
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "a FIFO queue for a standard topic",
         program(news, queue("dead", fifoQueue=True), subscribed(), admits(sends(news.arn))),
         {"hook": "FIFO"},
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "another topic",
         program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
-        {"hook": "is no queue"},
+        {"hook": "is not a queue"},
     ),
     Case(REACHED, "compliant", "for this topic", program(news, dead, subscribed(), admits(sends(news.arn)))),
     Case(REACHED, "unknown", "the queue", program(news, dead, subscribed(redrivePolicy=UNKNOWN))),
@@ -145,7 +151,7 @@ CASES = [
     ),
     Case(
         REACHED,
-        "wild",
+        "variant",
         "a queue of another Region",
         program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:theirs"})),
         {"hook": ("us-east-1", f"has to be in {REGION}")},

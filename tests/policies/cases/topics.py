@@ -80,14 +80,14 @@ CASES = [
     # --- topic-publishers-are-limited
     Case(
         LIMITED,
-        "plain",
+        "typical",
         "anyone",
         program(topic("news", policy=policy(allow("*", "sns:Publish", "*")))),
         {"news": ("lets anyone publish", "statement 1")},
     ),
     Case(
         LIMITED,
-        "wild",
+        "variant",
         "everybody by AWS, everything, over TLS",
         program(
             news, for_everybody({"Bool": {"aws:SecureTransport": "true"}}, principal={"AWS": ["*"]}, action="SNS:*")
@@ -97,7 +97,7 @@ CASES = [
     ),
     Case(
         LIMITED,
-        "wild",
+        "variant",
         "everybody, from any bucket",
         program(news, for_everybody({"ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:*"}})),
         {"guard": "Principal *"},
@@ -105,7 +105,7 @@ CASES = [
     ),
     Case(
         LIMITED,
-        "wild",
+        "variant",
         "all but some actions, in lower case",
         program(
             topic("news", policy=json_of(statement={"effect": "Allow", "principal": "*", "notAction": "sns:Del*"}))
@@ -153,7 +153,7 @@ CASES = [
     # --- topic-policy-for-events-has-no-condition
     Case(
         PLAIN,
-        "plain",
+        "typical",
         "held to a rule",
         program(news, guarded(allow(EVENTS, "sns:Publish", news.arn, SOURCE_ARN))),
         {"guard": ("aws:SourceArn", "without Condition")},
@@ -161,7 +161,7 @@ CASES = [
     ),
     Case(
         PLAIN,
-        "wild",
+        "variant",
         "together with another service",
         program(
             topic(
@@ -210,7 +210,7 @@ CASES = [
     # --- topic-policy-admits-alarms
     Case(
         ALARMED,
-        "plain",
+        "typical",
         "a policy for EventBridge alone, and an alarm",
         program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)), raised),
         {"news": ("rings", "cloudwatch.amazonaws.com")},
@@ -218,14 +218,14 @@ CASES = [
     ),
     Case(
         ALARMED,
-        "wild",
+        "variant",
         "a policy in the topic, and an alarm that rings when it is over",
         program(topic("news", policy=policy(allow(EVENTS, "sns:Publish", "*"))), over),
         {"news": "over"},
     ),
     Case(
         ALARMED,
-        "wild",
+        "variant",
         "a composite alarm, and a condition on another account",
         program(
             news,
@@ -237,7 +237,7 @@ CASES = [
     ),
     Case(
         ALARMED,
-        "wild",
+        "variant",
         "an alarm, and a policy that lets CloudWatch read",
         program(news, guarded(allow(ALARMS, "sns:GetTopicAttributes", news.arn)), raised),
         {"news": "sns:Publish"},
@@ -275,28 +275,28 @@ CASES = [
     # --- topic-key-admits-publishers
     Case(
         KEYS,
-        "plain",
+        "typical",
         "AWS's key, and a rule",
         program(paid, topic("news", kmsMasterKeyId="alias/aws/sns"), to_news),
         {"news": ("events.amazonaws.com", "to-news", "alias/aws/sns")},
     ),
     Case(
         KEYS,
-        "plain",
+        "typical",
         "a key that asks for the rule",
         program(paid, own_key(uses(condition=SOURCE_ARN)), encrypted(key("own")), to_news),
         {"news": ("aws:SourceArn", "own", "without a condition")},
     ),
     Case(
         KEYS,
-        "wild",
+        "variant",
         "a key that names nobody",
         program(paid, own_key(), encrypted(key("own")), to_news),
         {"news": ("does not allow it", "kms:Decrypt and kms:GenerateDataKey")},
     ),
     Case(
         KEYS,
-        "wild",
+        "variant",
         "a key without a policy, by its alias",
         program(
             paid,
@@ -309,7 +309,7 @@ CASES = [
     ),
     Case(
         KEYS,
-        "wild",
+        "variant",
         "AWS's key by its ARN, and alarms",
         program(
             topic("news", kmsMasterKeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/sns"),
@@ -320,7 +320,7 @@ CASES = [
     ),
     Case(
         KEYS,
-        "wild",
+        "variant",
         "a key that may only be used to read",
         program(paid, own_key(uses(action="kms:Decrypt")), encrypted(key("own")), to_news),
         {"news": "Allow kms:GenerateDataKey to"},
@@ -357,7 +357,7 @@ CASES = [
         ),
     ),
     *(
-        Case(KEYS, "wild", f"an alarm, and {what}", program(*by, raised), {"news": ("cloudwatch", "rings")})
+        Case(KEYS, "variant", f"an alarm, and {what}", program(*by, raised), {"news": ("cloudwatch", "rings")})
         for what, by in {
             "AWS's key": (topic("news", kmsMasterKeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/sns"),),
             "a key that does not name it": (own_key(uses(EVENTS)), encrypted(key("own"))),

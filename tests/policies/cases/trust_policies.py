@@ -31,30 +31,32 @@ OPEN, TRUSTED = "role-trust-is-not-open", "trusted-service-acts-for-a-known-sour
 
 CASES = [
     # --- role-trust-is-not-open
-    Case(OPEN, "plain", "everybody", program(trusting({"AWS": "*"})), {"app": ("anyone", "Principal *")}),
+    Case(OPEN, "typical", "everybody", program(trusting({"AWS": "*"})), {"app": ("anyone", "Principal *")}),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "everybody who knows a word",
         program(trusting("*", {"StringEquals": {"sts:ExternalId": "letmein"}})),
         {"app": "with no condition"},
     ),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "every workflow there is",
         program(federated({"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}})),
         {"app": f"{GITHUB}:sub"},
     ),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "workflows of any repository",
         program(federated({"StringLike": {f"{GITHUB}:sub": "repo:*"}})),
         {"app": f"{GITHUB}:sub"},
     ),
     *(
-        Case(OPEN, "wild", what, program(federated({"StringLike": {f"{issuer}:sub": claim}}, issuer)), {"app": issuer})
+        Case(
+            OPEN, "variant", what, program(federated({"StringLike": {f"{issuer}:sub": claim}}, issuer)), {"app": issuer}
+        )
         for what, issuer, claim in (
             ("a repository of that name, whoever owns it", GITHUB, "repo:*/orders:*"),
             ("one repository, or any", GITHUB, ["repo:shop/orders:*", "repo:*"]),
@@ -64,21 +66,21 @@ CASES = [
     ),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "a condition that holds where there is no such claim",
         program(federated({"ForAllValues:StringLike": {f"{GITHUB}:sub": "repo:shop/*"}})),
         {"app": f"{GITHUB}:sub"},
     ),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "no condition at all",
         program(federated(None, "oidc.eks.eu-west-1.amazonaws.com/id/A1")),
         {"app": "A1:sub"},
     ),
     Case(
         OPEN,
-        "wild",
+        "variant",
         "every service there is, for this account",
         program(trusting("*", OURS)),
         {"app": "Principal *"},
@@ -155,34 +157,34 @@ CASES = [
     # --- trusted-service-acts-for-a-known-source
     Case(
         TRUSTED,
-        "plain",
+        "typical",
         "a state machine's",
         program(trusting(service("states"))),
         {"app": ("states.amazonaws.com", "aws:SourceAccount")},
     ),
     Case(
         TRUSTED,
-        "wild",
+        "variant",
         "one of two services, by name of a Region",
         program(trusting({"Service": ["lambda.amazonaws.com", "states.eu-west-1.amazonaws.com"]})),
         {"app": "assumed by states.eu-west-1.amazonaws.com for"},
     ),
     Case(
         TRUSTED,
-        "wild",
+        "variant",
         "a source that is anybody's",
         program(trusting(service("scheduler"), {"ArnLike": {"aws:SourceArn": "arn:aws:scheduler:*:*:schedule/*"}})),
         {"app": "scheduler.amazonaws.com"},
     ),
     Case(
         TRUSTED,
-        "wild",
+        "variant",
         "a condition on something else",
         program(trusting(service("events"), {"StringEquals": {"aws:RequestedRegion": REGION}})),
         {"app": "events.amazonaws.com"},
     ),
     *(
-        Case(TRUSTED, "wild", what, program(trusting(service(name))), {"app": f"{name}.amazonaws.com"})
+        Case(TRUSTED, "variant", what, program(trusting(service(name))), {"app": f"{name}.amazonaws.com"})
         for what, name in (("a database's", "rds"), ("a cluster's", "elasticmapreduce"))
     ),
     Case(TRUSTED, "compliant", "for this account", program(trusting(service("scheduler"), OURS))),

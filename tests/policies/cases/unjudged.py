@@ -10,14 +10,14 @@ letters = queue("letters", messageRetentionSeconds=1_209_600)
 CASES = [
     Case(
         RULE,
-        "plain",
+        "typical",
         "a queue of aws-native",
         program(letters, native_queue("theirs")),
         {"": "1 resource of aws-native was not judged"},
     ),
     Case(
         RULE,
-        "wild",
+        "variant",
         "resources of several other providers",
         program(
             native_queue("a", messageRetentionPeriod=60),
@@ -46,7 +46,7 @@ CASES = [
             make("pulumi:providers:aws-native")("theirs"),
             make("random:index/randomPassword:RandomPassword")("password", length=20),
             make("tls:index/privateKey:PrivateKey")("key"),
-            looked_up=[bucket("found")],
+            external=[bucket("found")],
         ),
     ),
 ]

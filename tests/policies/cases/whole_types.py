@@ -7,28 +7,28 @@ CASES = [
     # --- policy-covers-no-whole-type
     Case(
         WHOLE,
-        "plain",
+        "typical",
         "every table",
         program(app, grants(may("dynamodb:PutItem", arn("dynamodb", "table/*")))),
         {"app": ("every dynamodb table", "table/*")},
     ),
     Case(
         WHOLE,
-        "wild",
+        "variant",
         "every log group of every account",
         program(app, grants(may(["logs:CreateLogGroup", "logs:PutLogEvents"], "arn:aws:logs:*:*:*"))),
         {"app": "arn:aws:logs:*:*:*"},
     ),
     Case(
         WHOLE,
-        "wild",
+        "variant",
         "every bucket and all in it",
         program(app, grants(may("s3:GetObject", ["arn:aws:s3:::mine/*", "arn:aws:s3:::*/*"]))),
         {"app": "arn:aws:s3:::*/*"},
     ),
     Case(
         WHOLE,
-        "wild",
+        "variant",
         "the value of every secret",
         program(
             app,
@@ -43,7 +43,7 @@ CASES = [
     ),
     Case(
         WHOLE,
-        "wild",
+        "variant",
         "every role, and a service that the reference does not have",
         program(
             app,
@@ -53,7 +53,7 @@ CASES = [
     ),
     Case(
         WHOLE,
-        "plain",
+        "typical",
         "what is allowed no more",
         program(app, grants(may("secretsmanager:DescribeSecret", arn("secretsmanager", "secret:*")))),
         {"app": "secret:*"},
@@ -105,7 +105,7 @@ CASES = [
     ),
     Case(
         WHOLE,
-        "wild",
+        "variant",
         "types that the actions are about, in the order of the actions",
         program(
             app,
@@ -164,7 +164,7 @@ CASES = [
     *(
         Case(
             WHOLE,
-            "wild",
+            "variant",
             f"{action}, whose resource has a name",
             program(app, grants(may(action, resource))),
             {"app": "on every"},

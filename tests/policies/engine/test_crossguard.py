@@ -43,14 +43,14 @@ class Context:
         raise Refused(code, details)
 
 
-def by_policy(found):
-    return {(one.policyName, urn.rpartition(":")[2]): one for urn, one in found}
+def by_policy(diagnostics):
+    return {(diagnostic.policyName, urn.rpartition(":")[2]): diagnostic for urn, diagnostic in diagnostics}
 
 
 def test_the_pack_tells_the_engine_about_every_rule(engine):
     info = engine().info()
-    assert [one.name for one in info.policies] == list(RULES)
-    about = {one.name: one for one in info.policies}
+    assert [policy.name for policy in info.policies] == list(RULES)
+    about = {policy.name: policy for policy in info.policies}
     assert about[KEEPS].policy_type == proto.PolicyType.POLICY_TYPE_RESOURCE
     assert about[LETTERS].policy_type == proto.PolicyType.POLICY_TYPE_STACK
     assert about[KEEPS].enforcementLevel == proto.MANDATORY
@@ -73,7 +73,7 @@ def test_a_complaint_comes_before_the_resource_is_made(engine):
 def test_a_finding_is_advisory_though_its_policy_is_mandatory(engine):
     asked = program(queue("chosen", messageRetentionSeconds=60), queue("orders")).analyze_requests()
     pack = engine()
-    levels = [one.enforcementLevel for request in asked for one in pack.analyze(request).diagnostics]
+    levels = [diagnostic.enforcementLevel for request in asked for diagnostic in pack.analyze(request).diagnostics]
     assert levels == [proto.ADVISORY, proto.MANDATORY]
 
 
@@ -111,34 +111,35 @@ def test_an_exemption_of_the_configuration_holds_before_and_after(engine):
     entry = {"resource": "*::orders", "owner": "shop", "reason": "none", "until": "2999-01-01"}
     orders = program(queue("orders", messageRetentionSeconds=60))
     pack.configure({"exemptions-are-in-order": {"entries": [{"policy": KEEPS, **entry}]}})
-    found = by_policy(pack.run(orders, preview=False))
-    assert {name for name, _ in found} == {KEEPS, LETTERS, "exemptions-are-in-order"}, "it ends too late to hold"
+    diagnostics = by_policy(pack.run(orders, preview=False))
+    assert {name for name, _ in diagnostics} == {KEEPS, LETTERS, "exemptions-are-in-order"}, "it ends too late to hold"
     soon = {"policy": KEEPS, **entry, "until": today().isoformat()}
     pack.configure({"exemptions-are-in-order": {"entries": [soon, {**soon, "policy": LETTERS}]}})
     assert not pack.run(orders, preview=False)
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("own_server", [True, False])
-def test_what_the_provider_computes_is_taken_for_absent(engine, own_server, preview):
-    found = by_policy(engine(own_server=own_server).run(program(dead, queue("orders")), preview=preview))
-    assert (LETTERS, "orders") in found
-    assert (LETTERS, "dead") in found
-    assert not any("can't run policy" in one.message for one in found.values())
+def test_what_the_provider_computes_is_taken_for_absent(engine, preview):
+    diagnostics = by_policy(engine().run(program(dead, queue("orders")), preview=preview))
+    assert (LETTERS, "orders") in diagnostics
+    assert (LETTERS, "dead") in diagnostics
+    assert not any("can't run policy" in diagnostic.message for diagnostic in diagnostics.values())
 
 
-@pytest.mark.parametrize("own_server", [True, False])
-def test_a_first_preview_follows_what_properties_were_made_of(engine, own_server):
+def test_a_first_preview_follows_what_properties_were_made_of(engine):
     orders = queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
     whole = program(dead, make_alarm_on(dead), orders)
-    found = by_policy(engine(own_server=own_server).run(whole, preview=True))
-    assert set(found) == {(KEEPS, "orders")}
+    diagnostics = by_policy(engine().run(whole, preview=True))
+    assert set(diagnostics) == {(KEEPS, "orders")}
 
 
 def test_a_stack_shown_without_anything_before_it_is_judged_by_its_outputs(engine):
     whole = program(dead, queue("orders"))
     said = engine().analyze_stack(whole.stack_request(preview=True)).diagnostics
-    assert [one.urn.rpartition(":")[2] for one in said if one.policyName == LETTERS] == ["dead", "orders"]
+    assert [diagnostic.urn.rpartition(":")[2] for diagnostic in said if diagnostic.policyName == LETTERS] == [
+        "dead",
+        "orders",
+    ]
 
 
 def test_what_another_resource_set_is_not_complained_about_twice(engine):
@@ -149,16 +150,16 @@ def test_what_another_resource_set_is_not_complained_about_twice(engine):
     # As the provider reads it back.
     request.resources[0].properties["policy"] = request.resources[1].properties["policy"]
     pack = engine()
-    before = [one for asked in whole.analyze_requests() for one in pack.analyze(asked).diagnostics]
+    before = [diagnostic for asked in whole.analyze_requests() for diagnostic in pack.analyze(asked).diagnostics]
     after = pack.analyze_stack(request).diagnostics
-    assert [one.policyName for one in [*before, *after]].count("queue-policy-is-not-open") == 1
+    assert [diagnostic.policyName for diagnostic in [*before, *after]].count("queue-policy-is-not-open") == 1
 
 
 def test_a_secret_is_neither_judged_nor_shown(engine):
     whole = program(queue("orders", messageRetentionSeconds=Secret(60), policy=Secret("hunter2")))
-    found = engine().run(whole, preview=False)
-    assert {one.policyName for _, one in found} == {LETTERS}
-    assert "hunter2" not in str(found)
+    diagnostics = engine().run(whole, preview=False)
+    assert {diagnostic.policyName for _, diagnostic in diagnostics} == {LETTERS}
+    assert "hunter2" not in str(diagnostics)
 
 
 def test_a_queue_that_keeps_too_little_is_put_right_where_that_is_chosen(engine):
@@ -174,34 +175,32 @@ def test_a_queue_that_keeps_too_little_is_put_right_where_that_is_chosen(engine)
     assert not pack.remediate(fine).remediations
 
 
-@pytest.mark.parametrize("own_server", [True, False])
-def test_other_providers_and_odd_values_are_fine(engine, own_server):
+def test_other_providers_and_odd_values_are_fine(engine):
     whole = program(
         make("gcp:storage/bucket:Bucket")("theirs", location=UNKNOWN, rules=[{"a": [None, UNKNOWN]}]),
         make("random:index/randomId:RandomId")("id", byteLength=8),
         event_target("t", arn=UNKNOWN, deadLetterConfig=UNKNOWN, retryPolicy=UNKNOWN),
     )
-    assert {one.policyName for _, one in engine(own_server=own_server).run(whole, preview=True)} == {NAME}
+    assert {diagnostic.policyName for _, diagnostic in engine().run(whole, preview=True)} == {NAME}
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("own_server", [True, False])
-def test_what_no_rule_judges_is_said_once_in_a_stack(engine, own_server, preview):
+def test_what_no_rule_judges_is_said_once_in_a_stack(engine, preview):
     theirs = [make("aws-native:sqs:Queue")(f"q-{number}") for number in range(3)]
-    [(urn, said)] = engine(own_server=own_server).run(program(*theirs), preview=preview)
+    [(urn, said)] = engine().run(program(*theirs), preview=preview)
     assert "3 resources of aws-native were not judged" in said.message
     assert (urn, said.enforcementLevel) == ("", proto.ADVISORY)
 
 
 def test_thousands_of_resources_are_decoded_once(engine):
     many = [queue(f"q-{index}", messageRetentionSeconds=1_209_600, tags={"a": "b"}) for index in range(2500)]
-    targets = [event_target(f"t-{index}", deadLetterConfig={"arn": one.arn}) for index, one in enumerate(many)]
-    alarms = [make_alarm_on(one) for one in many]
-    found = engine().analyze_stack(program(*many, *targets, *alarms).stack_request()).diagnostics
+    targets = [event_target(f"t-{index}", deadLetterConfig={"arn": source.arn}) for index, source in enumerate(many)]
+    alarms = [make_alarm_on(source) for source in many]
+    diagnostics = engine().analyze_stack(program(*many, *targets, *alarms).stack_request()).diagnostics
 
     # The targets' dead letters admit nobody; as such the queues are in order.
-    assert {one.policyName for one in found if "::q-" in one.urn} == set()
-    assert any("::t-" in one.urn for one in found)
+    assert {diagnostic.policyName for diagnostic in diagnostics if "::q-" in diagnostic.urn} == set()
+    assert any("::t-" in diagnostic.urn for diagnostic in diagnostics)
 
 
 @pytest.fixture
@@ -227,8 +226,8 @@ def test_the_pack_starts_from_a_folder_of_any_name(published, tmp_path):
                 said = analyzer_pb2_grpc.AnalyzerStub(channel).Analyze(request, timeout=20).diagnostics
         finally:
             pack.kill()
-    assert [one.name for one in info.policies] == list(RULES)
-    assert [one.policyName for one in said] == [KEEPS]
+    assert [policy.name for policy in info.policies] == list(RULES)
+    assert [diagnostic.policyName for diagnostic in said] == [KEEPS]
 
 
 def test_no_module_of_the_room_hides_one_of_python():

@@ -21,7 +21,7 @@ def read(content):
 
 
 def names(contents):
-    return {one.name for one in contents.resources} - {"shop-dev"}
+    return {resource.name for resource in contents.resources} - {"shop-dev"}
 
 
 def events(*changes, planning=True, operation="create", result="succeeded"):
@@ -41,7 +41,7 @@ def events(*changes, planning=True, operation="create", result="succeeded"):
         {"summaryEvent": {**summary, "isPreview": planning, "result": result}},
         {"cancelEvent": {}},
     ]
-    return [{"sequence": number, "timestamp": 1_890_000_000, **one} for number, one in enumerate(stream)]
+    return [{"sequence": number, "timestamp": 1_890_000_000, **event} for number, event in enumerate(stream)]
 
 
 def _as_metadata(operation, state):
@@ -55,7 +55,7 @@ def _as_event_state(state):
 
 
 def lines(stream, around=("", "")):
-    return around[0] + "".join(f"{json.dumps(one)}\n" for one in stream) + around[1]
+    return around[0] + "".join(f"{json.dumps(event)}\n" for event in stream) + around[1]
 
 
 @pytest.mark.parametrize("planning", [True, False])
@@ -72,12 +72,12 @@ def test_streamed_events_are_read_like_the_preview(planning, around):
 
     assert names(contents) == NAMES
     assert (contents.failure, contents.missing) == (None, 0)
-    [orders] = [one for one in contents.resources if one.name == "orders"]
+    [orders] = [resource for resource in contents.resources if resource.name == "orders"]
     assert orders.props == {"messageRetentionSeconds": 60}
 
 
 def test_a_stream_with_lines_of_text_in_between_is_read():
-    stream = [json.dumps(one) for one in events()]
+    stream = [json.dumps(event) for event in events()]
 
     contents = read("\nwarning: a new version {of something} is available\n".join(stream))
 
@@ -86,14 +86,16 @@ def test_a_stream_with_lines_of_text_in_between_is_read():
 
 def test_what_an_update_made_is_known_by_its_outputs():
     made = events(planning=False)
-    for one in made:
-        if "resOutputsEvent" in one and "Queue" in one["resOutputsEvent"]["metadata"]["urn"]:
-            state = one["resOutputsEvent"]["metadata"]["new"]
-            one["resOutputsEvent"]["metadata"]["new"] = {**state, "outputs": {"arn": "arn:aws:sqs:eu-west-1:1:q"}}
+    for event in made:
+        if "resOutputsEvent" in event and "Queue" in event["resOutputsEvent"]["metadata"]["urn"]:
+            state = event["resOutputsEvent"]["metadata"]["new"]
+            event["resOutputsEvent"]["metadata"]["new"] = {**state, "outputs": {"arn": "arn:aws:sqs:eu-west-1:1:q"}}
 
     contents = read(lines(made))
 
-    assert {one.props.get("arn") for one in contents.resources if "Queue" in one.type} == {"arn:aws:sqs:eu-west-1:1:q"}
+    assert {resource.props.get("arn") for resource in contents.resources if "Queue" in resource.type} == {
+        "arn:aws:sqs:eu-west-1:1:q"
+    }
 
 
 def test_what_the_events_delete_is_gone():
@@ -165,10 +167,10 @@ def test_what_breaks_off_behind_text_is_refused_and_not_taken_for_a_smaller_stac
 
 
 def test_two_previews_in_one_file_are_refused_and_not_judged_by_the_first():
-    one = json.dumps(PROGRAM.previewed())
+    preview = json.dumps(PROGRAM.previewed())
 
     with pytest.raises(NotAnExport, match="holds 2 exports or previews"):
-        read(f"{one}\n{one}\n")
+        read(f"{preview}\n{preview}\n")
 
 
 @pytest.mark.parametrize("stream", ['{"config": {}}', '{"config": {}, "duration": 1}', '{"events": []}'])
@@ -256,9 +258,9 @@ def test_the_compressed_file_of_a_backend_is_read():
 
 
 def test_operations_that_are_pending_are_counted_where_their_resource_may_exist():
-    [orders, dead] = [one for one in DEPLOYMENT["resources"] if "Queue" in one["type"]]
+    [orders, dead] = [state for state in DEPLOYMENT["resources"] if "Queue" in state["type"]]
     operations = [{"resource": orders, "type": "creating"}, {"resource": dead, "type": "updating"}]
-    without = [one for one in DEPLOYMENT["resources"] if one is not orders]
+    without = [state for state in DEPLOYMENT["resources"] if state is not orders]
 
     contents = read(
         {"version": 3, "deployment": {**DEPLOYMENT, "resources": without, "pending_operations": operations}}
@@ -270,7 +272,7 @@ def test_operations_that_are_pending_are_counted_where_their_resource_may_exist(
 
 
 def test_what_waits_to_be_deleted_is_not_read():
-    resources = [{**one, "delete": one["urn"].endswith("::orders")} for one in DEPLOYMENT["resources"]]
+    resources = [{**state, "delete": state["urn"].endswith("::orders")} for state in DEPLOYMENT["resources"]]
 
     assert names(read({"version": 3, "deployment": {**DEPLOYMENT, "resources": resources}})) == {"dead"}
 

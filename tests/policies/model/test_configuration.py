@@ -13,7 +13,7 @@ CHOSEN = program(queue("orders", messageRetentionSeconds=86_400, redrivePolicy="
 
 
 def levels(config, resources=RESOURCES):
-    return {one.policy: one.enforcement for one in check(resources, config).complaints}
+    return {complaint.policy: complaint.enforcement for complaint in check(resources, config).complaints}
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_a_finding_may_be_advisory_where_its_rule_is_mandatory(config, level):
         ([], "must be a map from rules to settings"),
         (
             {"queue-is-encrypted": "remediate"},
-            "queue-is-encrypted cannot be remediate: only these rules have a remedy: ",
+            "queue-is-encrypted cannot be remediate: only these rules have a remediation: ",
         ),
         (
             {"queue-is-encrypted": {"enforcementLevel": "remediate"}, "queue-has-dead-letters": "remediate"},
             "queue-has-dead-letters, queue-is-encrypted cannot be remediate: ",
         ),
-        ({"all": "remediate"}, "all cannot be remediate: only these rules have a remedy: "),
+        ({"all": "remediate"}, "all cannot be remediate: only these rules have a remediation: "),
     ],
 )
 def test_a_configuration_that_is_wrong_is_refused(config, sentence):

@@ -30,7 +30,7 @@ def judged(*resources, entries=()):
 
 
 def policies_of(report):
-    return sorted(one.policy for one in report.complaints)
+    return sorted(complaint.policy for complaint in report.complaints)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,10 @@ def test_an_entry_in_order_exempts(entry):
 
 def test_tags_in_order_exempt_their_resource_alone():
     report = judged(queue("orders", tags=TAGS), queue("other"))
-    assert [(one.policy, one.urn.rpartition(":")[2]) for one in report.complaints] == [(KEEPS, "other")]
-    assert [one.reason for one in report.exemptions] == ["read within minutes"]
+    assert [(complaint.policy, complaint.urn.rpartition(":")[2]) for complaint in report.complaints] == [
+        (KEEPS, "other")
+    ]
+    assert [exemption.reason for exemption in report.exemptions] == ["read within minutes"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_tags_in_order_exempt_their_resource_alone():
 def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
     report = judged(queue("orders"), entries=[ENTRY | changed])
     assert policies_of(report) == [NAME, KEEPS]
-    complaint = next(one for one in report.complaints if one.policy == NAME)
+    complaint = next(complaint for complaint in report.complaints if complaint.policy == NAME)
     assert words in complaint.message
     assert complaint.enforcement == "mandatory"
     assert not report.exemptions
@@ -95,7 +97,7 @@ def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
 def test_a_pattern_that_meets_everything_exempts_nothing(pattern):
     report = judged(queue("orders"), entries=[ENTRY | {"resource": pattern}])
     assert policies_of(report) == [NAME, KEEPS]
-    assert "meets every resource that this policy judges" in next(iter(report.complaints)).message
+    assert "matches every resource that this policy checks" in next(iter(report.complaints)).message
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_brackets_are_meant_literally_as_names_have_them(pattern, name, is_met):
 def test_tags_that_are_not_in_order_exempt_nothing(changed, words):
     report = judged(queue("orders", tags=TAGS | changed))
     assert policies_of(report) == [NAME, KEEPS]
-    [complaint] = [one for one in report.complaints if one.policy == NAME]
+    [complaint] = [complaint for complaint in report.complaints if complaint.policy == NAME]
     assert words in complaint.message
     assert str(complaint.urn).endswith("::orders")
 
@@ -181,7 +183,7 @@ def test_an_exemption_that_is_said_twice_is_listed_once():
 
 
 def test_tags_of_a_component_and_of_what_was_looked_up_are_not_judged():
-    whole = program(component("shop", tags=TAGS), looked_up=[queue("theirs", tags=TAGS | {"rotation-guard:owner": ""})])
+    whole = program(component("shop", tags=TAGS), external=[queue("theirs", tags=TAGS | {"rotation-guard:owner": ""})])
     assert policies_of(check(whole.stack().resources, day=DAY)) == []
 
 
@@ -189,4 +191,4 @@ def test_a_preview_that_does_not_know_a_value_keeps_the_exemption():
     orders = queue("orders", messageRetentionSeconds=UNKNOWN, tags=TAGS)
     report = check(program(orders).stack(preview=True).resources, {"queue-has-dead-letters": "disabled"}, day=DAY)
     assert policies_of(report) == []
-    assert [one.days_left for one in report.exemptions] == [180]
+    assert [exemption.days_left for exemption in report.exemptions] == [180]

@@ -140,44 +140,47 @@ def test_the_most_specific_rule_speaks_alone(what):
     silent, speaks = SHARED[what][1:]
     for name in (*silent, speaks):
         alone = check(resources, {"all": "disabled", name: RULES[name].enforcement}).complaints
-        assert [one.policy for one in alone] == [name], "it finds fault with the statement"
-    together = [one.policy for one in check(resources).complaints if one.policy in (*silent, speaks)]
+        assert [complaint.policy for complaint in alone] == [name], "it finds fault with the statement"
+    together = [complaint.policy for complaint in check(resources).complaints if complaint.policy in (*silent, speaks)]
     assert together == [speaks]
 
 
 @pytest.mark.parametrize("what", SHARED)
 def test_the_most_specific_rule_speaks_alone_under_the_engine(what, engine):
     whole, silent, speaks = SHARED[what]
-    found = [one.policyName for _, one in engine().run(whole, preview=False)]
-    assert [name for name in found if name in (*silent, speaks)] == [speaks]
+    named = [diagnostic.policyName for _, diagnostic in engine().run(whole, preview=False)]
+    assert [name for name in named if name in (*silent, speaks)] == [speaks]
 
 
 def test_where_the_specific_rule_is_off_or_exempt_the_general_one_speaks():
     whole, (general,), specific = SHARED["an action of a state machine's role on everything"]
     resources = whole.stack().resources
-    assert general in {one.policy for one in check(resources, {specific: "disabled"}).complaints}
+    assert general in {complaint.policy for complaint in check(resources, {specific: "disabled"}).complaints}
     entry = {"policy": specific, "resource": "*::flow", "owner": "shop", "reason": "known", "until": "2030-06-01"}
     config = {"exemptions-are-in-order": {"entries": [entry]}}
-    named = {one.policy for one in check(resources, config, day=DAY).complaints}
+    named = {complaint.policy for complaint in check(resources, config, day=DAY).complaints}
     assert general in named
     assert specific not in named
 
 
 def test_advice_hides_nothing_that_is_mandatory():
     whole, (general,), specific = SHARED["an action of a state machine's role on everything"]
-    found = {one.policy: one.enforcement for one in check(whole.stack().resources, {specific: "advisory"}).complaints}
-    assert (found[general], found[specific]) == ("mandatory", "advisory")
+    levels = {
+        complaint.policy: complaint.enforcement
+        for complaint in check(whole.stack().resources, {specific: "advisory"}).complaints
+    }
+    assert (levels[general], levels[specific]) == ("mandatory", "advisory")
 
 
 def test_the_order_names_rules_and_those_about_single_resources_do_not_wait_for_the_stack():
     assert set(ORDER) <= set(RULES)
     assert len(ORDER) == len(set(ORDER))
     assert list_names_before("policy-names-its-resources") >= {"policy-names-its-actions", LIMITED}
-    assert not any(RULES[name].of_stack for name in list_names_before("trusted-service-acts-for-a-known-source"))
+    assert not any(RULES[name].needs_stack for name in list_names_before("trusted-service-acts-for-a-known-source"))
 
 
 def list_names_before(name):
-    return {one.name for one in list_preceding(RULES[name], RULES)}
+    return {rule.name for rule in list_preceding(RULES[name], RULES)}
 
 
 # --- every program ---------------------------------------------------------------------------------------------------
@@ -210,19 +213,19 @@ def subjects_of(complaint):
 def shared_subjects(report):
     """The rules that speak about one subject, wherever several complaints do."""
     complaints = defaultdict(list)
-    for one in report.complaints:
-        for subject in subjects_of(one):
-            complaints[subject].append(one)
+    for complaint in report.complaints:
+        for subject in subjects_of(complaint):
+            complaints[subject].append(complaint)
     return {
-        (frozenset(one.policy for one in found), subject)
-        for subject, found in complaints.items()
-        if len({one.finding for one in found}) > 1
+        (frozenset(complaint.policy for complaint in about_subject), subject)
+        for subject, about_subject in complaints.items()
+        if len({complaint.finding for complaint in about_subject}) > 1
     }
 
 
 def test_no_two_complaints_are_about_one_statement_or_input_but_those_that_are_listed_with_a_reason(cases):
     stacks = [case.program.stack().resources for case in cases]
-    stacks += [one.stack().resources for one in (GOOD, BAD, *(whole for whole, *_ in SHARED.values()))]
+    stacks += [example.stack().resources for example in (GOOD, BAD, *(whole for whole, *_ in SHARED.values()))]
     judged = [check(resources) for resources in stacks] + list(reports().values())
     shared = {pair for report in judged for pair in shared_subjects(report)}
     assert sum(len(report.complaints) for report in judged) > 2000

@@ -4,9 +4,9 @@ import pytest
 
 from policies.model import rule as rules
 from policies.model.finding import Finding
-from policies.model.rule import each, rule
+from policies.model.rule import check_each, rule
 from policies.model.stack import Stack
-from policies.model.values import UNKNOWN, settled
+from policies.model.values import UNKNOWN, require_known
 from tests.policies.programs import resource
 
 
@@ -22,31 +22,32 @@ def declare(function, **parameters):
 
 
 def test_a_part_that_is_unknown_leaves_the_others_to_be_judged():
-    found = each(
-        [1, UNKNOWN, 2, 3], lambda part: Finding(f"{settled(part)} is odd.", "") if settled(part) % 2 else None
+    findings = check_each(
+        [1, UNKNOWN, 2, 3],
+        lambda part: Finding(f"{require_known(part)} is odd.", "") if require_known(part) % 2 else None,
     )
-    assert [one.problem for one in found] == ["1 is odd.", "3 is odd."]
+    assert [finding.problem for finding in findings] == ["1 is odd.", "3 is odd."]
 
 
 @pytest.mark.parametrize("value", [5, UNKNOWN, None])
 def test_a_rule_says_nothing_of_what_it_cannot_tell(registry, value):
-    def size_is_right(one):
+    def size_is_right(disk):
         """A size is right."""
-        return Finding(f"{one.name} is {one.number('size')}.", "Set it.") if one.number("size") else None
+        return Finding(f"{disk.name} is {disk.number('size')}.", "Set it.") if disk.number("size") else None
 
     declared = declare(size_is_right)
-    found = list(declared.findings(resource("a:b:C", "it", size=value), Stack([]), {}))
-    assert [str(one) for one in found] == (["it is 5. Set it."] if value == 5 else [])
+    findings = list(declared.findings(resource("a:b:C", "it", size=value), Stack([]), {}))
+    assert [str(finding) for finding in findings] == (["it is 5. Set it."] if value == 5 else [])
 
 
 def test_what_a_rule_said_before_it_met_the_unknown_is_kept(registry):
-    def sizes_are_right(one):
+    def sizes_are_right(disk):
         """Sizes are right."""
         for key in ("first", "second"):
-            yield Finding(f"{one.name}.{key} is {one.number(key)}.", "")
+            yield Finding(f"{disk.name}.{key} is {disk.number(key)}.", "")
 
-    one = resource("a:b:C", "it", first=1, second=UNKNOWN)
-    assert [found.problem for found in declare(sizes_are_right).findings(one, Stack([]), {})] == ["it.first is 1."]
+    disk = resource("a:b:C", "it", first=1, second=UNKNOWN)
+    assert [finding.problem for finding in declare(sizes_are_right).findings(disk, Stack([]), {})] == ["it.first is 1."]
 
 
 def test_a_parameter_reaches_the_function_under_a_python_name(registry):
@@ -56,7 +57,9 @@ def test_a_parameter_reaches_the_function_under_a_python_name(registry):
 
     declared = declare(size_is_right, atLeast={"type": "integer", "default": 3, "description": "How many."})
     for settings, problem in (({}, "at least 3."), ({"atLeast": 4}, "at least 4.")):
-        assert [one.problem for one in declared.findings(resource("a:b:C", "it"), Stack([]), settings)] == [problem]
+        assert [finding.problem for finding in declared.findings(resource("a:b:C", "it"), Stack([]), settings)] == [
+            problem
+        ]
 
 
 def test_a_docstring_gives_the_description_and_the_fix(registry):
@@ -78,5 +81,5 @@ def test_a_name_is_taken_once(registry):
 
     assert declare(size_is_right).name == "size-is-right"
     assert list(registry) == ["size-is-right"]
-    with pytest.raises(ValueError, match="must be its own"):
+    with pytest.raises(ValueError, match="must be unique"):
         declare(size_is_right)

@@ -3,7 +3,7 @@
 import pytest
 
 from policies.model import resource_types
-from policies.model.stack import Stack, asked_for
+from policies.model.stack import Stack, effective_inputs
 from policies.model.values import UNKNOWN, Undecided
 from tests.policies.programs import (
     ACCOUNT,
@@ -26,7 +26,7 @@ DEAD = queue("dead", name="dead")
 
 def stack_and(*made, preview=False):
     stack = program(*made).stack(preview=preview)
-    return stack, lambda one: stack.by_urn(one.urn)
+    return stack, lambda made: stack.by_urn(made.urn)
 
 
 LETTERS = "redrivePolicy.deadLetterTargetArn"
@@ -132,13 +132,13 @@ def test_a_name_that_two_resources_have_is_undecided():
 
 def test_inputs_count_and_outputs_say_only_what_a_resource_is_called():
     outputs = {"arn": "arn:q", "policy": "set by another", "name": "old", "keyId": UNKNOWN}
-    assert asked_for({"name": "new"}, outputs, {}) == {"arn": "arn:q", "name": "new"}
+    assert effective_inputs({"name": "new"}, outputs, {}) == {"arn": "arn:q", "name": "new"}
 
 
 def test_an_unknown_output_that_was_made_of_nothing_is_absent():
     outputs = {"policy": UNKNOWN, "redrivePolicy": UNKNOWN, "fifoQueue": False}
-    found = asked_for({}, outputs, {"redrivePolicy": ["urn:dead"], "fifoQueue": []})
-    assert found == {"redrivePolicy": UNKNOWN, "fifoQueue": False}
+    effective = effective_inputs({}, outputs, {"redrivePolicy": ["urn:dead"], "fifoQueue": []})
+    assert effective == {"redrivePolicy": UNKNOWN, "fifoQueue": False}
 
 
 def test_a_stack_answers_once_for_all():
@@ -149,7 +149,7 @@ def test_a_stack_answers_once_for_all():
         asked.append(what)
         return len(of.resources)
 
-    assert [stack.once(count, "a"), stack.once(count, "a"), stack.once(count, "b")] == [0, 0, 0]
+    assert [stack.memoize(count, "a"), stack.memoize(count, "a"), stack.memoize(count, "b")] == [0, 0, 0]
     assert asked == ["a", "b"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from policies.model import values
-from policies.model.values import SECRET, UNKNOWN, Undecided, plain
+from policies.model.values import SECRET, UNKNOWN, Undecided, to_plain
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
@@ -20,7 +20,7 @@ UNKNOWNS = [
 
 @pytest.mark.parametrize("sentinel", UNKNOWNS)
 def test_every_sentinel_of_the_engine_is_unknown(sentinel):
-    assert plain({"a": [sentinel]}) == {"a": [UNKNOWN]}
+    assert to_plain({"a": [sentinel]}) == {"a": [UNKNOWN]}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_every_sentinel_of_the_engine_is_unknown(sentinel):
     ],
 )
 def test_a_value_becomes_plain(written, read):
-    assert plain({"it": written})["it"] == read
+    assert to_plain({"it": written})["it"] == read
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_a_value_becomes_plain(written, read):
     ],
 )
 def test_a_path_leads_through_objects_json_and_lists_of_one(tree, read):
-    assert values.at(tree, "a.b") == read
+    assert values.get_path(tree, "a.b") == read
 
 
 @pytest.mark.parametrize("tree", [UNKNOWN, SECRET, "no json", "[1, 2]", [{"b": 1}, {"b": 2}], 7])
 def test_a_path_through_what_nobody_can_read_is_undecided(tree):
     with pytest.raises(Undecided):
-        values.at({"a": tree}, "a.b")
+        values.get_path({"a": tree}, "a.b")
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_a_path_through_what_nobody_can_read_is_undecided(tree):
     ],
 )
 def test_a_reader_takes_every_way_to_write_its_kind(reader, written, read):
-    found = reader(written)
-    assert found == read
-    assert type(found) is type(read)
+    value = reader(written)
+    assert value == read
+    assert type(value) is type(read)
 
 
 @pytest.mark.parametrize(

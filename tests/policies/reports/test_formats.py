@@ -1,12 +1,10 @@
 """A report has the same in every format: the complaints, what no rule judged, and what went wrong."""
 
 import json
-from xml.etree import ElementTree
 
 import pytest
 
 from policies.check import main
-from policies.model import unjudged
 from policies.reports.formats import FORMATS
 from policies.rules import RULES
 from tests.policies.programs import program, queue
@@ -23,19 +21,19 @@ def test_the_text_has_each_complaint_and_the_numbers(checked):
 
 
 def test_the_json_has_everything(checked):
-    found = json.loads(checked(BAD.exported(), "--format", "json").out)
-    assert {"complaints", "exemptions", "resources", "seconds"} <= set(found)
-    [complaint] = found["complaints"]
+    report = json.loads(checked(BAD.exported(), "--format", "json").out)
+    assert {"complaints", "exemptions", "resources", "seconds"} <= set(report)
+    [complaint] = report["complaints"]
     assert set(complaint) == {"policy", "enforcement", "severity", "urn", "type", "finding", "fix", "message"}
     assert complaint["message"] == f"{complaint['finding']} {complaint['fix']}"
     assert complaint["urn"].endswith("::aws:sqs/queue:Queue::orders")
-    assert found["resources"] == 4
+    assert report["resources"] == 4
 
 
 def test_sarif_is_what_code_hosts_read(checked):
-    found = json.loads(checked(BAD.exported(), "--format", "sarif").out)
-    assert found["version"] == "2.1.0"
-    [run] = found["runs"]
+    sarif = json.loads(checked(BAD.exported(), "--format", "sarif").out)
+    assert sarif["version"] == "2.1.0"
+    [run] = sarif["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == list(RULES)
     assert all(rule["helpUri"].startswith("https://") for rule in rules)
@@ -68,29 +66,6 @@ def test_sarif_names_the_file_from_where_the_check_runs(tmp_path, monkeypatch, c
     assert json.loads(capsys.readouterr().out)["runs"]
 
 
-def test_junit_fails_a_case_for_each_rule_that_complains(checked):
-    suite = ElementTree.fromstring(checked(BAD.exported(), "--format", "junit").out)[0]  # noqa: S314 - our own
-    assert suite.attrib["tests"] == str(len(RULES))
-    failed = [case.attrib["name"] for case in suite if case.find("failure") is not None]
-    assert failed == ["queue-keeps-messages"]
-    assert suite.attrib["failures"] == "1"
-    assert suite.attrib["skipped"] == "0"
-
-
-def test_junit_skips_what_was_not_applied(checked):
-    previewed = GOOD.previewed() | {"changeSummary": {"same": 7}}
-    suite = ElementTree.fromstring(checked(previewed, "--format", "junit").out)[0]  # noqa: S314 - our own
-    skipped = {case.attrib["name"] for case in suite if case.find("skipped") is not None}
-    assert skipped == {rule.name for rule in RULES.values() if rule.of_stack} - {unjudged.NAME}
-    assert suite.attrib["skipped"] == str(len(skipped))
-
-
-def test_junit_says_what_is_wrong_with_the_stack_as_a_whole(checked):
-    config = {"exemptions-are-in-order": {"entries": [{"policy": "none\x01"}]}}
-    said = checked(GOOD.exported(), "--format", "junit", config=config)
-    assert "the stack: The exemption from none? for nothing names a policy that does not exist" in said.out
-
-
 def _read_parts(form, out):
     """The finding, the fix, the type and the URN of the one complaint of a report, by the fields of its format."""
     if form == "json":
@@ -99,11 +74,6 @@ def _read_parts(form, out):
     if form == "sarif":
         [result] = json.loads(out)["runs"][0]["results"]
         return [result["properties"][key] for key in ("finding", "fix", "resourceType", "urn")]
-    if form == "junit":
-        [failure] = ElementTree.fromstring(out).iter("failure")  # noqa: S314 - our own
-        place, fix = str(failure.text).splitlines()
-        urn, _, rest = place.partition(" (")
-        return [failure.attrib["message"], fix.removeprefix("Fix: "), rest.partition("): ")[0], urn]
     first, fix, place = out.splitlines()[:3]
     type_, _, urn = place.strip().partition(", ")
     return [first.partition(": ")[2], fix.strip().removeprefix("fix: "), type_, urn]
@@ -117,14 +87,6 @@ def test_every_format_has_the_finding_the_fix_the_type_and_the_urn(checked, form
     assert fix == "Set messageRetentionSeconds to 604800 (7 days) or more."
     assert type_ == "aws:sqs/queue:Queue"
     assert urn == "urn:pulumi:dev::shop::aws:sqs/queue:Queue::orders"
-
-
-def test_a_failure_of_junit_says_first_what_is_mandatory(checked):
-    chosen, lost = queue("chosen", messageRetentionSeconds=60), queue("lost")
-    said = checked(program(chosen, lost).exported(), "--format", "junit").out
-    [failure] = [one for one in ElementTree.fromstring(said).iter("failure") if "messageRetention" in str(one.text)]  # noqa: S314 - our own
-    assert failure.attrib["message"].startswith("The queue lost")
-    assert "The queue chosen" in str(failure.text)
 
 
 def test_the_help_of_sarif_says_how_to_fix_a_rule(checked):
@@ -151,7 +113,7 @@ def test_every_format_says_what_no_rule_judged(checked, form, shape):
 def test_what_could_not_be_judged_is_no_success_in_any_format(checked, content, config):
     said = {form: checked(content, "--format", form, config=config) for form in FORMATS}
     sentence = said["text"].err.strip()
-    assert {one.code for one in said.values()} == {2}
+    assert {result.code for result in said.values()} == {2}
     assert said["text"].out == ""
     assert json.loads(said["json"].out)["failure"] == sentence
     [run] = json.loads(said["sarif"].out)["runs"]
@@ -159,21 +121,15 @@ def test_what_could_not_be_judged_is_no_success_in_any_format(checked, content, 
     assert invocation["executionSuccessful"] is False
     assert invocation["toolExecutionNotifications"] == [{"level": "error", "message": {"text": sentence}}]
     assert run["results"] == []
-    [suite] = ElementTree.fromstring(said["junit"].out)  # noqa: S314 - our own
-    assert (suite.attrib["errors"], suite.attrib["failures"], suite.attrib["skipped"]) == ("1", "0", str(len(RULES)))
-    assert [error.attrib["message"] for error in suite.iter("error")] == [sentence]
 
 
-def test_sarif_and_junit_of_a_preview_that_failed_have_its_complaints_and_its_failure(checked):
+def test_sarif_of_a_preview_that_failed_has_its_complaints_and_its_failure(checked):
     failed = BAD.previewed() | {"diagnostics": [{"message": "error: no such region", "severity": "error"}]}
     [run] = json.loads(checked(failed, "--format", "sarif").out)["runs"]
     [invocation] = run["invocations"]
     assert invocation["executionSuccessful"] is False
     assert "error: no such region" in invocation["toolExecutionNotifications"][0]["message"]["text"]
-    assert [one["ruleId"] for one in run["results"]] == ["queue-keeps-messages"]
-    [suite] = ElementTree.fromstring(checked(failed, "--format", "junit").out)  # noqa: S314 - our own
-    assert (suite.attrib["errors"], suite.attrib["failures"]) == ("1", "1")
-    assert suite.attrib["tests"] == str(len(suite)) == str(len(RULES) + 1)
+    assert [result["ruleId"] for result in run["results"]] == ["queue-keeps-messages"]
 
 
 def test_secrets_are_never_shown(checked):
@@ -186,5 +142,5 @@ def test_secrets_are_never_shown(checked):
                     "plaintext": "hunter2",
                 }
             }
-    for form in ("text", "json", "sarif", "junit"):
+    for form in FORMATS:
         assert "hunter2" not in checked(exported, "--format", form).out

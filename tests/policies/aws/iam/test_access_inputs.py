@@ -37,8 +37,8 @@ _SINGLE = (
 
 def judged() -> set[tuple[str, str]]:
     """Type and path of every input that a table of the pack names."""
-    found = {place for table in _SINGLE for place in table.items()}
-    return found | {(type_, path) for type_, paths in access_inputs.PUBLIC_GRANTS.items() for path in paths}
+    places = {place for table in _SINGLE for place in table.items()}
+    return places | {(type_, path) for type_, paths in access_inputs.PUBLIC_GRANTS.items() for path in paths}
 
 
 def candidates() -> set[tuple[str, str]]:
@@ -60,12 +60,12 @@ def is_excused(type_: str, path: str, pattern: str) -> bool:
 
 
 def test_every_input_that_says_who_gets_in_is_judged_or_excused():
-    patterns = [pattern for patterns in access_inputs.NOT_JUDGED.values() for pattern in patterns]
-    found = candidates()
-    assert len(found) > 400
+    patterns = [pattern for patterns in access_inputs.NOT_CHECKED.values() for pattern in patterns]
+    inputs = candidates()
+    assert len(inputs) > 400
     missing = [
         f"{type_} {path}"
-        for type_, path in sorted(found - judged())
+        for type_, path in sorted(inputs - judged())
         if not any(is_excused(type_, path, pattern) for pattern in patterns)
     ]
     assert missing == []
@@ -82,12 +82,12 @@ def test_every_input_that_is_judged_exists():
 
 
 def test_every_excuse_is_for_something():
-    found = candidates() - judged()
+    unjudged = candidates() - judged()
     idle = [
         pattern
-        for patterns in access_inputs.NOT_JUDGED.values()
+        for patterns in access_inputs.NOT_CHECKED.values()
         for pattern in patterns
-        if not any(is_excused(type_, path, pattern) for type_, path in found)
+        if not any(is_excused(type_, path, pattern) for type_, path in unjudged)
     ]
     assert idle == []
 
@@ -117,7 +117,7 @@ def holding(type_: str, path: str, value: object) -> Made:
 def complaints_about(made: Made) -> list[str]:
     """The names of the mandatory rules that complain about a resource."""
     report = check(state_files.read(json.dumps(program(made).exported()).encode()).resources)
-    return [one.policy for one in report.mandatory]
+    return [complaint.policy for complaint in report.mandatory]
 
 
 @pytest.mark.parametrize(

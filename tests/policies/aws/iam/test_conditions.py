@@ -10,7 +10,7 @@ VARIABLES: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_v
 import pytest
 
 from policies.aws.iam import conditions
-from policies.aws.iam.policy_documents import Statement, is_denied_to_outsiders, open_statements
+from policies.aws.iam.policy_documents import Statement, is_denied_to_outsiders, public_statements
 from policies.model.values import UNKNOWN, Undecided
 
 ACCOUNT = "111122223333"
@@ -137,12 +137,12 @@ ANYBODY = [
 
 @pytest.mark.parametrize("block", FIXED, ids=str)
 def test_a_fixed_value_names_somebody(block):
-    assert conditions.names_somebody(parsed(block))
+    assert conditions.names_known_caller(parsed(block))
 
 
 @pytest.mark.parametrize("block", ANYBODY, ids=str)
 def test_a_wildcard_a_variable_or_a_key_of_the_callers_choice_names_nobody(block):
-    assert not conditions.names_somebody(parsed(block))
+    assert not conditions.names_known_caller(parsed(block))
 
 
 @pytest.mark.parametrize(
@@ -156,14 +156,16 @@ def test_a_wildcard_a_variable_or_a_key_of_the_callers_choice_names_nobody(block
     ids=str,
 )
 def test_a_condition_that_holds_without_its_key_counts_where_another_asks_for_the_key(block):
-    assert conditions.names_somebody(parsed(block))
+    assert conditions.names_known_caller(parsed(block))
 
 
 def test_an_unknown_value_decides_nothing_unless_another_condition_does():
     unknown = {"StringEquals": {"aws:SourceAccount": UNKNOWN}}
     with pytest.raises(Undecided):
-        conditions.names_somebody(parsed(unknown))
-    assert conditions.names_somebody(parsed({**unknown, "ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:*"}}))
+        conditions.names_known_caller(parsed(unknown))
+    assert conditions.names_known_caller(
+        parsed({**unknown, "ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:*"}})
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_a_key_is_held_by_conditions_on_it_alone():
 )
 def test_string_equals_takes_a_wildcard_for_itself(block, value):
     # OPERATORS: only StringLike "can include multi-character match wildcards"; ArnEquals and ArnLike are the same.
-    assert next((found for _, found in conditions.literal_wildcards(parsed(block))), None) == value
+    assert next((literal for _, literal in conditions.literal_wildcards(parsed(block))), None) == value
 
 
 # --- a Deny ----------------------------------------------------------------------------------------------------------
@@ -242,11 +244,11 @@ OUTSIDERS = {"StringNotEquals": {"aws:PrincipalOrgID": ORGANIZATION}}
         deny(),
         deny(NotPrincipal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, Principal=None),
     ],
-    ids=lambda one: str(one.raw),
+    ids=lambda statement: str(statement.raw),
 )
 def test_a_deny_of_all_others_keeps_them_out(denying):
     assert is_denied_to_outsiders(allow(), [allow(), denying])
-    assert list(open_statements([allow(), denying])) == []
+    assert list(public_statements([allow(), denying])) == []
 
 
 @pytest.mark.parametrize(
@@ -269,11 +271,11 @@ def test_a_deny_of_all_others_keeps_them_out(denying):
         deny({**OUTSIDERS, "Bool": {"aws:PrincipalIsAWSService": "true"}}),
         deny(OUTSIDERS, Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
     ],
-    ids=lambda one: str(one.raw),
+    ids=lambda statement: str(statement.raw),
 )
 def test_a_deny_of_less_leaves_the_door_open(denying):
     assert not is_denied_to_outsiders(allow(), [allow(), denying])
-    assert [one.index for one in open_statements([allow(), denying])] == [0]
+    assert [statement.index for statement in public_statements([allow(), denying])] == [0]
 
 
 def test_several_denies_cover_together_what_an_allow_has():

@@ -7,7 +7,7 @@ condition keys (https://docs.aws.amazon.com/service-authorization/latest/referen
 import pytest
 
 from policies.aws.iam.policy_documents import Statement
-from policies.aws.iam.resource_conditions import names_resources, names_service
+from policies.aws.iam.resource_conditions import restrict_resources, restrict_service
 
 
 def _conditions(operator, key, value):
@@ -29,7 +29,7 @@ def _conditions(operator, key, value):
     ],
 )
 def test_a_value_that_some_resources_lack_names_the_others(operator, key, value):
-    assert names_resources(_conditions(operator, key, value))
+    assert restrict_resources(_conditions(operator, key, value))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_value_that_some_resources_lack_names_the_others(operator, key, value)
     ],
 )
 def test_a_value_that_every_resource_has_names_none(operator, key, value):
-    assert not names_resources(_conditions(operator, key, value))
+    assert not restrict_resources(_conditions(operator, key, value))
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_a_value_that_every_resource_has_names_none(operator, key, value):
     ],
 )
 def test_a_role_is_passed_to_a_service_that_is_named(value, is_named):
-    assert names_service(_conditions("StringLike", "iam:PassedToService", value)) is is_named
+    assert restrict_service(_conditions("StringLike", "iam:PassedToService", value)) is is_named

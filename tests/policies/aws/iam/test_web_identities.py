@@ -7,7 +7,7 @@ AWS itself asks for of providers that many share.
 import pytest
 
 from policies.aws.iam.policy_documents import Statement
-from policies.aws.iam.web_identities import issuer_of, names_owner, wanted
+from policies.aws.iam.web_identities import issuer_of, names_owner, owner_claim_example
 
 ACCOUNT = "111122223333"
 GITHUB = "token.actions.githubusercontent.com"  # https://docs.github.com/en/actions/reference/security/oidc
@@ -145,7 +145,10 @@ def test_claims_of_another_provider_do_not_count():
 
 
 def test_the_claim_to_ask_for_is_that_of_the_provider():
-    assert wanted(COGNITO)[0] == f"{COGNITO}:aud"
-    assert wanted("graph.facebook.com")[0] == "graph.facebook.com:app_id"
-    assert wanted(f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}") == (f"{GITHUB}:sub", "repo:OWNER/REPOSITORY:*")
+    assert owner_claim_example(COGNITO)[0] == f"{COGNITO}:aud"
+    assert owner_claim_example("graph.facebook.com")[0] == "graph.facebook.com:app_id"
+    assert owner_claim_example(f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}") == (
+        f"{GITHUB}:sub",
+        "repo:OWNER/REPOSITORY:*",
+    )
     assert issuer_of("arn:aws:iam::111122223333:oidc-provider/acme.eu.auth0.com/") == "acme.eu.auth0.com"

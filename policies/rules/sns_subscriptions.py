@@ -1,4 +1,4 @@
-"""Subscriptions: messages are delivered, and kept in a dead-letter queue if they cannot be."""
+"""SNS subscriptions: messages are delivered, and kept in a dead-letter queue if they cannot be."""
 
 from ..aws import delivery
 from ..aws.function_permissions import Caller
@@ -10,10 +10,13 @@ from ..model.stack import Resource, Stack
 from ..model.values import Undecided
 
 SNS = "sns.amazonaws.com"
-TO_PEOPLE = ("email", "email-json", "sms")
-"""Protocols for which a dead-letter queue is no use: there is nothing to deliver again."""
-_BY_POLICY = {"sqs": (resource_types.QUEUE,), "lambda": (resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)}
-"""Protocols whose endpoint lets SNS in by a policy of its own, and the types of the endpoint."""
+_PROTOCOLS_FOR_PEOPLE = ("email", "email-json", "sms")
+"""Protocols without redelivery, for which a dead-letter queue is of no use."""
+_PROTOCOLS_WITH_POLICY = {
+    "sqs": (resource_types.QUEUE,),
+    "lambda": (resource_types.FUNCTION, resource_types.FUNCTION_ALIAS),
+}
+"""Protocols whose endpoint has a resource policy, and the types of the endpoint."""
 
 _GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
 
@@ -31,13 +34,13 @@ def subscription_reaches_its_endpoint(subscription: Resource, stack: Stack) -> C
     """
     protocol = (subscription.text("protocol") or "").lower()
     topic, arn = _topic(stack, subscription)
-    obstacle = _mismatch(stack, subscription, protocol, topic, arn)
-    if obstacle is None and protocol in _BY_POLICY:
-        to = stack.target(subscription, "endpoint", *_BY_POLICY[protocol])
+    obstacle = _check_types(stack, subscription, protocol, topic, arn)
+    if obstacle is None and protocol in _PROTOCOLS_WITH_POLICY:
+        to = stack.target(subscription, "endpoint", *_PROTOCOLS_WITH_POLICY[protocol])
         caller = Caller(SNS, "sns", "topic", topic, arn)
         obstacle = delivery.find_obstacle(stack, subscription.value("endpoint"), to, caller) if to else None
     elif obstacle is None and protocol == "firehose":
-        obstacle = _role_obstacle(stack, subscription, arn)
+        obstacle = _check_role(stack, subscription, arn)
     return obstacle and obstacle.prefix(f"The subscription {subscription.name} receives no messages: ")
 
 
@@ -53,7 +56,11 @@ def topic_subscription_has_dead_letters(subscription: Resource) -> Complaints:
     Set redrivePolicy.deadLetterTargetArn to a queue whose policy allows sns.amazonaws.com to send.
     """
     protocol = subscription.text("protocol")
-    if protocol is None or protocol.lower() in TO_PEOPLE or subscription.has("redrivePolicy.deadLetterTargetArn"):
+    if (
+        protocol is None
+        or protocol.lower() in _PROTOCOLS_FOR_PEOPLE
+        or subscription.has("redrivePolicy.deadLetterTargetArn")
+    ):
         return None
     return Finding(
         f"The subscription {subscription.name} loses messages that cannot be delivered by {protocol}: "
@@ -74,18 +81,18 @@ def topic_dead_letters_are_reachable(subscription: Resource, stack: Stack) -> Co
     Allow sqs:SendMessage to sns.amazonaws.com in the queue's policy, with a condition on the topic's ARN.
     """
     topic, arn = _topic(stack, subscription)
-    obstacle = resource_access.out_of_reach(
+    obstacle = resource_access.find_delivery_obstacle(
         stack, subscription, "redrivePolicy.deadLetterTargetArn", SNS, arn, standard=_is_standard(topic, arn)
     )
     return obstacle and obstacle.prefix(f"Failed messages of the subscription {subscription.name} are lost: ")
 
 
-def _mismatch(
+def _check_types(
     stack: Stack, subscription: Resource, protocol: str, topic: Resource | None, arn: str | None
 ) -> Finding | None:
-    """Why a topic of this kind cannot deliver to an endpoint of that one; None where it can.
+    """Check that a topic supports the type of endpoint.
 
-    FIFO topics deliver to queues alone (https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html), and
+    FIFO topics deliver to queues only (https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html), and
     standard topics to standard queues (https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html).
     """
     if protocol != "sqs":
@@ -104,8 +111,8 @@ def _mismatch(
     return None
 
 
-def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) -> Finding | None:
-    """Why SNS may not write to a delivery stream; None where it may
+def _check_role(stack: Stack, subscription: Resource, topic_arn: str | None) -> Finding | None:
+    """Check that SNS may write to a delivery stream
     (https://docs.aws.amazon.com/sns/latest/dg/prereqs-kinesis-data-firehose.html)."""
     if not subscription.has("subscriptionRoleArn"):
         return Finding(
@@ -113,7 +120,7 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
             "Set subscriptionRoleArn to a role that SNS may assume and that allows firehose:PutRecord.",
         )
     role = stack.target(subscription, "subscriptionRoleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return None
     if role.has("assumeRolePolicy") and not resource_access.trusts(role, SNS, topic_arn):
         return Finding(
@@ -121,7 +128,7 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
             f"Allow sts:AssumeRole to the Service {SNS} in the trust policy.",
         )
     stream = stack.target(subscription, "endpoint", resource_types.DELIVERY_STREAM) or subscription.text("endpoint")
-    if stream is None or role_permissions.may(stack, role, "firehose:PutRecord", stream):
+    if stream is None or role_permissions.allows(stack, role, "firehose:PutRecord", stream):
         return None
     return Finding(
         f"its role {role.name} lacks firehose:PutRecord on the stream.",
@@ -130,7 +137,7 @@ def _role_obstacle(stack: Stack, subscription: Resource, topic_arn: str | None) 
 
 
 def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str | None]:
-    """The topic of a subscription, and its ARN, as far as they are known."""
+    """The known topic and ARN of a subscription."""
     try:
         topic = stack.target(subscription, "topic", resource_types.TOPIC)
     except Undecided:
@@ -140,7 +147,7 @@ def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str |
 
 
 def _is_standard(topic: Resource | None, arn: str | None) -> bool:
-    """Whether a topic is certainly no FIFO topic."""
+    """Whether a topic is certainly standard."""
     if topic is not None:
         return not topic.flag("fifoTopic", absent=False)
     return arn is not None and not arn.endswith(".fifo")

@@ -1,4 +1,4 @@
-"""Schedules: they start their targets, keep failed invocations, and end their retries before the next run."""
+"""EventBridge Scheduler: targets are invoked, failures are kept, and retries end before the next run."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,10 +7,10 @@ from ..aws import arns, outside_targets
 from ..aws.iam import conditions, policy_documents, resource_access, role_permissions, wildcards
 from ..aws.iam.conditions import Condition
 from ..aws.iam.policy_documents import Statement
-from ..aws.schedule_expressions import Refused, shortest_period
+from ..aws.schedule_expressions import InvalidExpression, shortest_period
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided
 
@@ -46,7 +46,7 @@ def schedule_dead_letters_are_reachable(schedule: Resource, stack: Stack) -> Com
 
     Allow sqs:SendMessage on the queue in a policy of the role: a queue policy cannot replace this.
     """
-    if obstacle := resource_access.unfit(stack, schedule, DEAD_LETTERS):
+    if obstacle := resource_access.find_unfit_queue(stack, schedule, DEAD_LETTERS):
         yield obstacle.prefix(f"Failed invocations of the schedule {schedule.name} are lost: ")
     role = stack.target(schedule, "target.roleArn", resource_types.ROLE)
     if role is None or obstacle:
@@ -68,11 +68,11 @@ def schedule_role_may_call_its_target(schedule: Resource, stack: Stack) -> Compl
     Allow scheduler.amazonaws.com in the role's trust policy, and the missing action in a policy of the role.
     """
     role = stack.target(schedule, "target.roleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return
-    # For which schedules it may be assumed is a rule of its own.
-    yield from each([role], lambda one: _untrusting(schedule, one))
-    target = stack.target(schedule, "target.arn", *role_permissions.SENDING)
+    # schedule-role-trusts-its-group-alone checks the conditions.
+    yield from check_each([role], lambda schedule_role: _check_trust(schedule, schedule_role))
+    target = stack.target(schedule, "target.arn", *role_permissions.SEND_ACTIONS)
     if missing := _missing(stack, role, schedule, "target.arn", target):
         name = target.name if target else schedule.text("target.arn")
         yield Finding(
@@ -93,18 +93,18 @@ def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
     retries = schedule.number("target.retryPolicy.maximumRetryAttempts", absent=AWS_RETRIES)
     try:
         period = shortest_period(expression) if expression else None
-    except Refused:
+    except InvalidExpression:
         return None
     if period is None or retries == 0 or age < period:
         return None
     given = schedule.has("target.retryPolicy.maximumEventAgeInSeconds")
-    found = f"is {age}" if given else f"is absent, which means {AWS_EVENT_AGE_SECONDS}"
+    state = f"is {age}" if given else f"is absent, which means {AWS_EVENT_AGE_SECONDS}"
     advice = "target.retryPolicy.maximumRetryAttempts to 0: the next run is the retry"
     if period > LEAST_EVENT_AGE_SECONDS:
         advice = f"it to less than {period}, such as {max(LEAST_EVENT_AGE_SECONDS, period // 2)}"
     return Finding(
         f"The schedule {schedule.name} may still retry a run when the next one starts, after {period} s at the "
-        f"shortest: target.retryPolicy.maximumEventAgeInSeconds {found}.",
+        f"shortest: target.retryPolicy.maximumEventAgeInSeconds {state}.",
         f"Set {advice}.",
     )
 
@@ -124,20 +124,20 @@ def schedule_role_trusts_its_group_alone(role: Resource, stack: Stack) -> Compla
     if not schedules:
         return
 
-    def limited(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         if not statement.allows or SERVICE not in statement.services:
             return
         start = f"The role {role.name} of the schedule {schedules[0].name} "
-        by_arn = _limits(statement, "aws:sourcearn")
+        by_arn = _restricting_conditions(statement, "aws:sourcearn")
         about = statement.identify(role)
-        found = [one for condition in by_arn for one in _about_source(stack, schedules, condition)]
+        findings = [finding for condition in by_arn for finding in _check_source(stack, schedules, condition)]
         if missing := _find_missing_condition(statement, by_arn):
-            found.insert(0, missing)
-        # One statement is one complaint, of whatever is worst about it.
-        for one in sorted(found, key=lambda one: one.is_advisory)[:1]:
-            yield replace(one.prefix(start), about=about)
+            findings.insert(0, missing)
+        # One complaint per statement: the worst.
+        for finding in sorted(findings, key=lambda finding: finding.is_advisory)[:1]:
+            yield replace(finding.prefix(start), about=about)
 
-    yield from each(policy_documents.statements(role.value("assumeRolePolicy")), limited)
+    yield from check_each(policy_documents.statements(role.value("assumeRolePolicy")), check)
 
 
 @rule(resource_types.SCHEDULE, severity="high", enforcement="mandatory", link=f"{_GUIDE}/schedule-types.html")
@@ -151,7 +151,7 @@ def schedule_expression_is_accepted(schedule: Resource) -> Complaints:
         return None
     try:
         shortest_period(expression)
-    except Refused as problem:
+    except InvalidExpression as problem:
         return Finding(
             f"Scheduler rejects the schedule {schedule.name}: scheduleExpression is {expression}, and {problem}.",
             "Use, for example, rate(1 hour), cron(0 3 * * ? *) or at(2030-01-01T03:00:00).",
@@ -160,13 +160,13 @@ def schedule_expression_is_accepted(schedule: Resource) -> Complaints:
 
 
 def _missing(stack: Stack, role: Resource, schedule: Resource, path: str, to: Resource | None) -> list[str]:
-    """What the role of a schedule lacks to call what a property names, in this stack or outside it."""
+    """The actions that the role of a schedule lacks to call a property's target, in this stack or outside it."""
     if to is not None:
         return role_permissions.missing_to_send(stack, role, schedule, path, to)
     return outside_targets.missing_to_call(stack, role, schedule.text(path))
 
 
-def _untrusting(schedule: Resource, role: Resource) -> Complaints:
+def _check_trust(schedule: Resource, role: Resource) -> Complaints:
     if not role.has("assumeRolePolicy") or resource_access.trusts(role, SERVICE, None):
         return None
     return Finding(
@@ -177,8 +177,8 @@ def _untrusting(schedule: Resource, role: Resource) -> Complaints:
 
 
 def _find_missing_condition(statement: Statement, by_arn: list[Condition]) -> Finding | None:
-    """The condition on the account or on the ARN that a statement lacks; None where it has both."""
-    if not _names_account(statement):
+    """Report a missing condition on the account or the ARN."""
+    if not _restricts_account(statement):
         missing = "aws:SourceAccount" if by_arn else "aws:SourceAccount and aws:SourceArn"
         return Finding(
             f"can be assumed for schedules of other accounts: {statement.name} of its trust policy has no condition on "
@@ -196,16 +196,16 @@ def _find_missing_condition(statement: Statement, by_arn: list[Condition]) -> Fi
     )
 
 
-def _names_account(statement: Statement) -> bool:
-    """Whether a condition holds it to the schedules of an account; an unknown value is taken to."""
+def _restricts_account(statement: Statement) -> bool:
+    """Whether a condition restricts the account; an unknown value counts as one that does."""
     try:
         return conditions.names_key(statement.conditions, "aws:sourceaccount")
     except Undecided:
         return True
 
 
-def _limits(statement: Statement, key: str) -> list[Condition]:
-    """The conditions that hold a key to something in particular; an unknown value is taken to."""
+def _restricting_conditions(statement: Statement, key: str) -> list[Condition]:
+    """The conditions that restrict a key; an unknown value counts as one that does."""
 
     def has_text(condition: Condition) -> bool:
         try:
@@ -213,11 +213,15 @@ def _limits(statement: Statement, key: str) -> list[Condition]:
         except Undecided:
             return True
 
-    return [one for one in conditions.limiting(statement.conditions) if one.key == key and has_text(one)]
+    return [
+        condition
+        for condition in conditions.limiting_conditions(statement.conditions)
+        if condition.key == key and has_text(condition)
+    ]
 
 
-def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Condition) -> Iterator[Finding]:
-    """What is wrong with the ARNs that the trust is limited to."""
+def _check_source(stack: Stack, schedules: tuple[Resource, ...], condition: Condition) -> Iterator[Finding]:
+    """Check the ARNs in a condition on the source."""
     try:
         listed = condition.values
     except Undecided:
@@ -236,20 +240,20 @@ def _about_source(stack: Stack, schedules: tuple[Resource, ...], condition: Cond
                 "Set aws:SourceArn to the ARN of the schedule group.",
                 is_advisory=conditions.is_fixed_arn(arn),
             )
-    yield from each(schedules, lambda one: _of_another_group(stack, one, listed))
+    yield from check_each(schedules, lambda schedule: _check_group(stack, schedule, listed))
 
 
-def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Complaints:
+def _check_group(stack: Stack, schedule: Resource, listed: list[str]) -> Complaints:
     if any(_resource(arn).startswith("schedule/") for arn in listed):
         return None
     group = stack.target(schedule, "groupName", resource_types.SCHEDULE_GROUP)
     if group is not None:
-        held = any(role_permissions.covers(arn, group) for arn in listed)
+        is_covered = any(role_permissions.covers(arn, group) for arn in listed)
         name = group.name
     else:
         name = schedule.text("groupName") or DEFAULT_GROUP
-        held = any(wildcards.matches(_resource(arn).rpartition("/")[2], name) for arn in listed)
-    if held:
+        is_covered = any(wildcards.matches(_resource(arn).rpartition("/")[2], name) for arn in listed)
+    if is_covered:
         return None
     return Finding(
         f"cannot be assumed for {schedule.name}, which is in the group {name}: aws:SourceArn is {', '.join(listed)}.",
@@ -258,6 +262,6 @@ def _of_another_group(stack: Stack, schedule: Resource, listed: list[str]) -> Co
 
 
 def _resource(arn: str) -> str:
-    """The last part of an ARN; nothing where it is none."""
-    found = arns.parts(arn)
-    return found[4] if found else ""
+    """The resource part of an ARN; empty for any other text."""
+    parts = arns.parts(arn)
+    return parts[4] if parts else ""

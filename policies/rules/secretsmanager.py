@@ -1,4 +1,4 @@
-"""Secrets: they are rotated and recoverable, and roles that only audit cannot read their values."""
+"""Secrets Manager: secrets are rotated and recoverable, and auditing roles cannot read their values."""
 
 import math
 from contextlib import suppress
@@ -9,16 +9,16 @@ from ..aws.iam.policy_documents import Statement, covers_whole, matches, stateme
 from ..aws.iam.role_permissions import Grant
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided
 
 AWS_RECOVERY_DAYS = 30
-READING = ("secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue")
+READ_ACTIONS = ("secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue")
 ANY_RESOURCE = "*"
 EVERY_SECRET = tuple(f"arn:{partition}:secretsmanager:*:*:secret:*" for partition in ("aws", "aws-cn", "aws-us-gov"))
 AUDITING_POLICIES = ("SecurityAudit", "ViewOnlyAccess", "AWSAuditManagerServiceRolePolicy")
-"""Policies of AWS's own for those who look at everything, and at no value."""
+"""AWS managed policies for auditing, which do not read secret values."""
 
 _GUIDE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide"
 _CONTROLS = "https://docs.aws.amazon.com/securityhub/latest/userguide/secretsmanager-controls.html"
@@ -66,11 +66,11 @@ def secret_rotates_often(rotation: Resource, *, max_rotation_days: float) -> Com
     days = rotation.number("rotationRules.automaticallyAfterDays")
     expression = rotation.text("rotationRules.scheduleExpression")
     if days is not None:
-        found, setting = f"automaticallyAfterDays is {days}", "automaticallyAfterDays"
+        state, setting = f"automaticallyAfterDays is {days}", "automaticallyAfterDays"
     elif expression is not None:
         days = rotation_periods.longest(expression)
         period = "a day that never comes" if days == math.inf else f"up to {days or 0:g} days"
-        found, setting = f"scheduleExpression is {expression}, {period}", "scheduleExpression"
+        state, setting = f"scheduleExpression is {expression}, {period}", "scheduleExpression"
     else:
         return Finding(
             f"The rotation {rotation.name} has no schedule: rotationRules is absent.",
@@ -79,7 +79,7 @@ def secret_rotates_often(rotation: Resource, *, max_rotation_days: float) -> Com
     if days is None or days <= max_rotation_days:
         return None
     return Finding(
-        f"The rotation {rotation.name} does not run often enough: rotationRules.{found}.",
+        f"The rotation {rotation.name} does not run often enough: rotationRules.{state}.",
         f"Set rotationRules.{setting} to an interval of {max_rotation_days:g} days or less.",
     )
 
@@ -134,65 +134,69 @@ def auditor_reads_no_secret(role: Resource, stack: Stack, *, audit_roles: list[s
 
     Allow actions such as secretsmanager:DescribeSecret instead of secretsmanager:GetSecretValue.
     """
-    if not _audits(stack, role, audit_roles):
+    if not _is_audit_role(stack, role, audit_roles):
         return
-    given = list(role_permissions.of(stack, role).grants)
-    given += [one for one in stack.once(_of_secrets) if _is_for(one.statement, role)]
-    statements_of_all = [one.statement for one in given]
+    given = list(role_permissions.permissions_of(stack, role).grants)
+    given += [grant for grant in stack.memoize(_grants_of_secrets) if _is_for(grant.statement, role)]
+    statements_of_all = [grant.statement for grant in given]
 
-    def judge(grant: Grant) -> Complaints:
+    def check(grant: Grant) -> Complaints:
         statement = grant.statement
-        reading = [action for action in READING if statement.allows and statement.covers(action)]
-        if not reading or not _may_mean_secrets(statement) or _is_denied(statement, statements_of_all):
+        allowed = [action for action in READ_ACTIONS if statement.allows and statement.covers(action)]
+        if not allowed or not _may_include_secrets(statement) or _is_denied(statement, statements_of_all):
             return None
         return Finding(
             f"The role {role.name} is for auditing and may read secret values: {statement.name} in "
-            f"{grant.holder.name} allows {' and '.join(reading)}.",
+            f"{grant.holder.name} allows {' and '.join(allowed)}.",
             "Set Action to reads of metadata, such as secretsmanager:DescribeSecret.",
             about=grant.about,
         )
 
-    yield from each(given, judge)
+    yield from check_each(given, check)
 
 
 def _is_rotated(stack: Stack, secret: Resource) -> bool:
-    """Whether a rotation is for it, be it by way of its version. Raises Undecided where nobody can tell."""
+    """Whether a rotation refers to the secret or its version. Raises Undecided where an unknown value may."""
     referring = stack.referring(secret, "secretId", resource_types.SECRET_ROTATION)
     if referring.certain:
         return True
-    versions = {one.urn for one in stack.referring(secret, "secretId", resource_types.SECRET_VERSION).certain}
-    by_version = stack.once(_rotated_versions)
+    versions = {version.urn for version in stack.referring(secret, "secretId", resource_types.SECRET_VERSION).certain}
+    by_version = stack.memoize(_rotated_versions)
     return not versions.isdisjoint(by_version) or referring.some()
 
 
 def _rotated_versions(stack: Stack) -> set[str]:
-    """URNs of what the rotations of this stack got their secrets from."""
+    """URNs of the resources that the rotations' secretIds depend on."""
     rotations = stack.of_type(resource_types.SECRET_ROTATION)
-    return {urn for one in rotations for urn in one.property_dependencies.get("secretId", ())}
+    return {urn for rotation in rotations for urn in rotation.property_dependencies.get("secretId", ())}
 
 
-def _audits(stack: Stack, role: Resource, patterns: list[str]) -> bool:
-    """Whether a role is there to look, by its name or by a policy for auditors."""
-    names = [role.name, *(one for one in (role.props.get("name"),) if isinstance(one, str))]
+def _is_audit_role(stack: Stack, role: Resource, patterns: list[str]) -> bool:
+    """Whether a role is for auditing, by its name or by an AWS managed policy."""
+    names = [
+        role.name,
+        *(physical_name for physical_name in (role.props.get("name"),) if isinstance(physical_name, str)),
+    ]
     if any(matches(pattern, name) for pattern in patterns for name in names):
         return True
     attached = [
-        one.value("policyArn") for one in stack.referring(role, "role", resource_types.ROLE_POLICY_ATTACHMENT).certain
+        attachment.value("policyArn")
+        for attachment in stack.referring(role, "role", resource_types.ROLE_POLICY_ATTACHMENT).certain
     ]
     with suppress(Undecided):
         attached += role.items("managedPolicyArns")
-    return any(isinstance(one, str) and one.rpartition("/")[2] in AUDITING_POLICIES for one in attached)
+    return any(isinstance(policy, str) and policy.rpartition("/")[2] in AUDITING_POLICIES for policy in attached)
 
 
-def _of_secrets(stack: Stack) -> list[Grant]:
-    """The statements of all policies of secrets."""
-    found = []
-    for one in stack.of_type(resource_types.SECRET, resource_types.SECRET_POLICY):
+def _grants_of_secrets(stack: Stack) -> list[Grant]:
+    """The statements in the policies of all secrets."""
+    grants = []
+    for holder in stack.of_type(resource_types.SECRET, resource_types.SECRET_POLICY):
         try:
-            found += [Grant(statement, one, one) for statement in statements(one.value("policy"))]
+            grants += [Grant(statement, holder, holder) for statement in statements(holder.value("policy"))]
         except Undecided:
             continue
-    return found
+    return grants
 
 
 def _is_for(statement: Statement, role: Resource) -> bool:
@@ -203,50 +207,57 @@ def _is_for(statement: Statement, role: Resource) -> bool:
         return False
 
 
-def _is_denied(allowing: Statement, found: list[Statement]) -> bool:
-    """Whether what a statement allows to read is denied by others, on each of its resources.
+def _is_denied(allowing: Statement, others: list[Statement]) -> bool:
+    """Whether other statements deny reading on each resource that a statement allows.
 
-    BatchGetSecretValue asks for GetSecretValue of each secret, so that this is enough.
+    Checks GetSecretValue only, which BatchGetSecretValue requires too.
     """
     resources = allowing.resources if not allowing.has("NotResource") else [ANY_RESOURCE]
-    denying = [one for one in found if one.denies and not one.conditions]
+    denying = [statement for statement in others if statement.denies and not statement.conditions]
     return all(
-        any((one.covers(READING[0]) and _denies_all(one)) or covers_whole(one, READING[0], each) for one in denying)
-        for each in resources
+        any(
+            (deny.covers(READ_ACTIONS[0]) and _denies_all(deny)) or covers_whole(deny, READ_ACTIONS[0], resource)
+            for deny in denying
+        )
+        for resource in resources
     )
 
 
 def _denies_all(statement: Statement) -> bool:
-    """Whether a Deny is for every secret."""
+    """Whether a Deny covers every secret."""
     return any(
-        one == ANY_RESOURCE or one.rpartition(":secret:")[2] == "*" or _takes_in_every_secret(one)
-        for one in statement.resources
+        resource == ANY_RESOURCE or resource.rpartition(":secret:")[2] == "*" or _matches_every_secret(resource)
+        for resource in statement.resources
     )
 
 
-def _may_mean_secrets(statement: Statement) -> bool:
-    """Whether one of its resources can be a secret."""
+def _may_include_secrets(statement: Statement) -> bool:
+    """Whether one of its resources may be a secret."""
     if statement.has("NotResource"):
-        return not any(one == ANY_RESOURCE or _takes_in_every_secret(one) for one in statement.not_resources)
+        return not any(
+            resource == ANY_RESOURCE or _matches_every_secret(resource) for resource in statement.not_resources
+        )
     return any(
-        isinstance(one, values.Mark) or any(_may_be(str(one), every) for every in EVERY_SECRET)
-        for one in values.items(values.member(statement.raw, "Resource"))
+        isinstance(resource, values.Mark) or any(_may_overlap(str(resource), secrets) for secrets in EVERY_SECRET)
+        for resource in values.items(values.member(statement.raw, "Resource"))
     )
 
 
-def _may_be(pattern: str, secret: str) -> bool:
-    """Whether a pattern takes in some secret: part by part where it has all parts of an ARN, as no part has a colon."""
+def _may_overlap(pattern: str, secret: str) -> bool:
+    """Whether a pattern matches some secret, compared part by part if it has all parts of an ARN."""
     pattern = conditions.as_pattern(pattern)
-    ours, theirs = pattern.split(":", 5), secret.split(":", 5)
-    if len(ours) < len(theirs):
+    pattern_parts, secret_parts = pattern.split(":", 5), secret.split(":", 5)
+    if len(pattern_parts) < len(secret_parts):
         return wildcards.overlap(pattern, secret)
-    return all(map(wildcards.overlap, ours, theirs))
+    return all(map(wildcards.overlap, pattern_parts, secret_parts))
 
 
-def _takes_in_every_secret(pattern: str) -> bool:
-    """Whether a pattern takes in every secret of an account."""
-    found = arns.parts(pattern)
-    if found is None:
+def _matches_every_secret(pattern: str) -> bool:
+    """Whether a pattern matches every secret of an account."""
+    parts = arns.parts(pattern)
+    if parts is None:
         return wildcards.matches(pattern, EVERY_SECRET[0])
-    partition, service, region, _, resource = found
-    return any(wildcards.covers(f"arn:{partition}:{service}:{region}:*:{resource}", every) for every in EVERY_SECRET)
+    partition, service, region, _, resource = parts
+    return any(
+        wildcards.covers(f"arn:{partition}:{service}:{region}:*:{resource}", secrets) for secrets in EVERY_SECRET
+    )

@@ -1,21 +1,21 @@
-"""Topics: who may publish and subscribe, and whether services can publish."""
+"""SNS topics: who may publish and subscribe, and whether services can publish."""
 
 from ..aws import encryption
 from ..aws.iam import policy_documents, resource_access, trusted_accounts
 from ..aws.iam.policy_documents import Statement
-from ..aws.iam.trusted_accounts import complain_of_outsiders
+from ..aws.iam.trusted_accounts import check_trusted_accounts
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 
 EVENTS = "events.amazonaws.com"
 PUBLISH = "sns:Publish"
 ALARMS, S3 = "cloudwatch.amazonaws.com", "s3.amazonaws.com"
-KEYLESS_PUBLISHERS = (EVENTS, ALARMS, S3)
-"""Services that publish as themselves and not as a role: the key's policy has to name them."""
+SERVICE_PUBLISHERS = (EVENTS, ALARMS, S3)
+"""Services that publish as service principals, not with a role, and so must be in the key's policy."""
 SOURCE_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount"})
-"""Conditions that EventBridge does not meet where it uses the key of a topic."""
+"""Condition keys that EventBridge does not send when it uses the key of a topic."""
 _GUIDE = "https://docs.aws.amazon.com/sns/latest/dg"
 _EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"
 
@@ -35,17 +35,17 @@ def topic_publishers_are_limited(
 
     Set Principal to specific accounts, roles or services, or add a condition on aws:SourceArn or aws:PrincipalOrgID.
     """
-    found = policy_documents.statements(holder.value("policy"))
-    for statement in policy_documents.open_statements(found, PUBLISH):
+    statements = policy_documents.statements(holder.value("policy"))
+    for statement in policy_documents.public_statements(statements, PUBLISH):
         yield Finding(
             f"The policy of {holder.name} lets anyone publish: {statement.name} allows "
-            f"{statement.written_actions} to Principal * with no condition that limits "
+            f"{statement.actions_text} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
             about=statement.identify(holder),
         )
-    yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
-    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
+    yield from check_each(statements, lambda statement_: policy_documents.unmatched_statement(holder, statement_))
+    yield from check_trusted_accounts(holder, statements, trusted_accounts, trusted_organizations)
 
 
 @rule(
@@ -60,21 +60,21 @@ def topic_policy_is_not_open(holder: Resource) -> Complaints:
 
     Set Principal to specific accounts or roles, or add a condition on aws:PrincipalOrgID or sns:Endpoint.
     """
-    found = policy_documents.statements(holder.value("policy"))
-    publishing = {one.index for one in policy_documents.open_statements(found, PUBLISH)}
+    statements = policy_documents.statements(holder.value("policy"))
+    publishing = {statement_.index for statement_ in policy_documents.public_statements(statements, PUBLISH)}
 
-    def judge(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         if statement.index in publishing:
             return None
         return Finding(
             f"The policy of {holder.name} makes the topic public: {statement.name} allows "
-            f"{statement.written_actions} to Principal * with no condition that limits "
+            f"{statement.actions_text} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceAccount, aws:PrincipalOrgID or, to subscribe, sns:Endpoint.",
             about=statement.identify(holder),
         )
 
-    yield from each(policy_documents.open_statements(found), judge)
+    yield from check_each(policy_documents.public_statements(statements), check)
 
 
 @rule(
@@ -89,9 +89,11 @@ def topic_policy_for_events_has_no_condition(holder: Resource) -> Complaints:
 
     Add a statement for events.amazonaws.com without Condition.
     """
-    found = [one for one in policy_documents.statements(holder.value("policy")) if _is_for_events(one)]
-    conditional = [one for one in found if one.conditions]
-    if not conditional or len(conditional) < len(found):
+    for_events = [
+        statement_ for statement_ in policy_documents.statements(holder.value("policy")) if _is_for_events(statement_)
+    ]
+    conditional = [statement_ for statement_ in for_events if statement_.conditions]
+    if not conditional or len(conditional) < len(for_events):
         return None
     statement = conditional[0]
     keys = sorted({condition.name for condition in statement.conditions})
@@ -116,20 +118,20 @@ def topic_key_admits_publishers(topic: Resource, stack: Stack) -> Complaints:
     """
     if not topic.has(encryption.PATH):
         return
-    key = None if encryption.is_by_aws(topic) else encryption.key(stack, topic)
-    if key is None and not encryption.is_by_aws(topic):
+    key = None if encryption.is_aws_managed(topic) else encryption.find_key(stack, topic)
+    if key is None and not encryption.is_aws_managed(topic):
         return
-    found = None if key is None else encryption.policy(stack, key)
-    for service, publisher in encryption.senders(stack, topic, PUBLISH, KEYLESS_PUBLISHERS, _PUBLISHING).items():
+    key_policy = None if key is None else encryption.key_policy(stack, key)
+    for service, publisher in encryption.find_senders(stack, topic, PUBLISH, SERVICE_PUBLISHERS, _PUBLISHING).items():
         if key is None:
             yield Finding(
                 f"The topic {topic.name} cannot receive messages from {service} ({publisher}): kmsMasterKeyId is "
                 f"{topic.value(encryption.PATH)}, whose policy cannot be changed.",
                 f"Set kmsMasterKeyId to a key whose policy allows {service} to use it.",
             )
-        elif missing := _missing(found or [], service):
-            state = "does not allow it" if found else "is the default, which names no service"
-            if any(encryption.may_use(one, service, use) for one in found or [] for use in missing):
+        elif missing := _missing(key_policy or [], service):
+            state = "does not allow it" if key_policy else "is the default, which names no service"
+            if any(encryption.may_use(statement, service, use) for statement in key_policy or [] for use in missing):
                 state = "requires aws:SourceArn or aws:SourceAccount, which EventBridge does not send here"
             yield Finding(
                 f"The topic {topic.name} cannot receive messages from {service} ({publisher}): the policy of its key "
@@ -150,7 +152,7 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
 
     Allow sns:Publish to cloudwatch.amazonaws.com in the topic policy, with a condition on the alarm's ARN.
     """
-    if not stack.once(policy_documents.statements_about, topic):
+    if not stack.memoize(policy_documents.statements_about, topic):
         return
     alarms = {
         alarm.name: alarm
@@ -159,9 +161,9 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
         for alarm in stack.referring(topic, path, type_).certain
     }
     for alarm in alarms.values():
-        asked = resource_access.request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
-        why = resource_access.refusal(stack, topic, asked)
-        if why and not _is_open_to_its_account(stack, topic):
+        asked = resource_access.make_request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
+        why = resource_access.denial_reason(stack, topic, asked)
+        if why and not _allows_own_account(stack, topic):
             yield Finding(
                 f"The alarm {alarm.name} cannot publish to the topic {topic.name}: {why}.",
                 f"Allow sns:Publish to {ALARMS} in the topic policy, with a condition on aws:SourceArn that matches "
@@ -173,11 +175,14 @@ def _is_for_events(statement: Statement) -> bool:
     return statement.allows and EVENTS in statement.services and statement.covers(PUBLISH)
 
 
-def _is_open_to_its_account(stack: Stack, topic: Resource) -> bool:
-    """Whether a statement is like that of the policy that AWS gives a topic, which alarms of its account pass."""
+def _allows_own_account(stack: Stack, topic: Resource) -> bool:
+    """Whether a statement is like that of the default policy, which allows alarms of the same account."""
     return any(
-        one.allows and one.opens_to_anyone() and one.covers(PUBLISH) and "aws:sourceowner" in one.condition_keys()
-        for one in stack.once(policy_documents.statements_about, topic) or ()
+        statement.allows
+        and statement.is_public()
+        and statement.covers(PUBLISH)
+        and "aws:sourceowner" in statement.condition_keys()
+        for statement in stack.memoize(policy_documents.statements_about, topic) or ()
     )
 
 
@@ -190,11 +195,11 @@ _PUBLISHING = (
     ),
     (S3, "topics.topicArn", resource_types.BUCKET_NOTIFICATION),
 )
-"""A service that publishes, and where what makes it publish names the topic."""
+"""Publishing services, each with the property and type of the resource that refers to the topic."""
 
 
-def _missing(found: list[Statement], service: str) -> list[str]:
-    """What the policy of a key does not let a service do for a topic."""
+def _missing(statements: list[Statement], service: str) -> list[str]:
+    """The actions for a topic that the policy of a key does not allow to a service."""
     if service == EVENTS:
-        found = [one for one in found if not one.condition_keys() & SOURCE_KEYS]
-    return encryption.missing(found, service)
+        statements = [statement for statement in statements if not statement.condition_keys() & SOURCE_KEYS]
+    return encryption.missing_key_actions(statements, service)

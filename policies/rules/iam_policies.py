@@ -1,35 +1,35 @@
-"""Policies of roles, users and groups: they allow specific actions on specific resources."""
+"""IAM policies: they allow specific actions on specific resources."""
 
 from collections.abc import Iterable
 
 from ..aws.iam import actions as iam_actions
-from ..aws.iam import identity_policies, resource_conditions, resource_types, trusted_accounts
+from ..aws.iam import identity_policies, reference_types, resource_conditions, trusted_accounts
 from ..aws.iam.access_inputs import NARROWING_POLICIES, RESOURCE_POLICIES, SEARCH_DOMAINS, TRUST_POLICIES
 from ..aws.iam.policy_documents import Statement, matches, statements
-from ..model import resource_types as kinds
+from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided
 
-SHOWN = 5
-"""Actions that a complaint lists at most."""
+_MAX_LISTED = 5
+"""Number of actions in a message."""
 ANY_RESOURCE = "*"
 DOCUMENTS = {**TRUST_POLICIES, **RESOURCE_POLICIES, **SEARCH_DOMAINS}
-"""Policies of other things than identities: their actions have to be named, and to exist, as well."""
-_SERVING_OTHERS = (
-    kinds.ROLE,
-    kinds.TOPIC,
-    kinds.TOPIC_POLICY,
-    kinds.SECRET,
-    kinds.SECRET_POLICY,
-    kinds.REPOSITORY_POLICY,
-    kinds.TABLE_POLICY,
+"""Trust and resource policies: their actions are checked too."""
+_FOR_OTHER_PRINCIPALS = (
+    resource_types.ROLE,
+    resource_types.TOPIC,
+    resource_types.TOPIC_POLICY,
+    resource_types.SECRET,
+    resource_types.SECRET_POLICY,
+    resource_types.REPOSITORY_POLICY,
+    resource_types.TABLE_POLICY,
 )
-DELEGATING = frozenset(DOCUMENTS) - frozenset(_SERVING_OTHERS)
-"""Where AWS itself, and most people, give an account all actions: what its roles may do is then written with them."""
+DELEGATING = frozenset(DOCUMENTS) - frozenset(_FOR_OTHER_PRINCIPALS)
+"""Resources whose policies commonly allow all actions to the account, whose roles then have specific permissions."""
 TYPES = tuple(dict.fromkeys((*identity_policies.TYPES, *DOCUMENTS)))
-_OF_EXECUTION_ROLES = frozenset(
+_EXECUTION_ROLE_ACTIONS = frozenset(
     {
         "logs:createloggroup",
         "logs:createlogstream",
@@ -40,10 +40,10 @@ _OF_EXECUTION_ROLES = frozenset(
         "ec2:unassignprivateipaddresses",
     }
 )
-"""What the execution role of a function needs to log, and to reach a VPC. The Lambda console allows the first on every
-log group of an account (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html),
-AWSLambdaBasicExecutionRole all three, and AWSLambdaVPCAccessExecutionRole those of network interfaces as well
-(https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html): to narrow them is advice."""
+"""Actions of a function's execution role for logs and for a VPC, which are only advice to restrict. The Lambda console
+allows the first on every log group of an account (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html),
+AWSLambdaBasicExecutionRole all three, and AWSLambdaVPCAccessExecutionRole those of network interfaces too
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)."""
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -61,9 +61,9 @@ def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
     Set Action to the actions that are used.
     """
 
-    def judge(statement: Statement) -> Complaints:
-        whole = [one for one in statement.actions if iam_actions.is_whole_service(one)]
-        if not whole or (holder.type in DELEGATING and not _serves_others(stack, statement)):
+    def check(statement: Statement) -> Complaints:
+        whole = [action for action in statement.actions if iam_actions.is_whole_service(action)]
+        if not whole or (holder.type in DELEGATING and not _is_for_other_principals(stack, statement)):
             return None
         return Finding(
             f"The policy {holder.name} allows {_listed(whole)} in {statement.name}, which also grants every future "
@@ -72,7 +72,7 @@ def policy_names_its_actions(holder: Resource, stack: Stack) -> Complaints:
             about=statement.identify(holder),
         )
 
-    yield from each(_allowed(stack, holder), judge)
+    yield from check_each(_allowed(stack, holder), check)
 
 
 @stack_rule(
@@ -110,15 +110,15 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
     Set Resource to specific ARNs, and keep * in a statement of its own for the actions that need it.
     """
 
-    def judge(statement: Statement) -> Complaints:
-        if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
+    def check(statement: Statement) -> Complaints:
+        if ANY_RESOURCE not in statement.resources or resource_conditions.restrict_resources(statement.conditions):
             return None
-        # What allows a whole service is complained about for that.
-        named = [one for one in statement.actions if not iam_actions.is_whole_service(one)]
-        held = [one for one in named if iam_actions.held_to_resources(one)]
+        # policy-names-its-actions reports whole services.
+        named = [action for action in statement.actions if not iam_actions.is_whole_service(action)]
+        held = [action for action in named if iam_actions.held_to_resources(action)]
         if not held:
             return None
-        arns = iam_actions.whole_types_of_run_time(held)
+        arns = iam_actions.run_time_resource_arns(held)
         advice = "specific ARNs, and keep * in a statement of its own for the actions that need it"
         if arns:
             advice = f"{_listed(arns)}: the ids are assigned at run time"
@@ -127,10 +127,10 @@ def policy_names_its_resources(holder: Resource, stack: Stack) -> Complaints:
             f"resource-level permissions: {statement.name} has Resource *.",
             f"Set Resource to {advice}.",
             about=statement.identify(holder),
-            is_advisory=_serves_execution(held),
+            is_advisory=_are_of_execution_roles(held),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), check)
 
 
 @stack_rule(
@@ -145,11 +145,13 @@ def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
     Set Resource to the ARN of the type, with * as the name.
     """
 
-    def judge(statement: Statement) -> Complaints:
-        if ANY_RESOURCE not in statement.resources or resource_conditions.names_resources(statement.conditions):
+    def check(statement: Statement) -> Complaints:
+        if ANY_RESOURCE not in statement.resources or resource_conditions.restrict_resources(statement.conditions):
             return None
-        held = [one for one in statement.actions if one != ANY_RESOURCE and iam_actions.stock_of_resources(one)]
-        held = [one for one in held if not iam_actions.held_to_resources(one)]
+        held = [
+            action for action in statement.actions if action != ANY_RESOURCE and iam_actions.metadata_actions(action)
+        ]
+        held = [action for action in held if not iam_actions.held_to_resources(action)]
         if not held:
             return None
         return Finding(
@@ -159,7 +161,7 @@ def inventory_names_its_type(holder: Resource, stack: Stack) -> Complaints:
             about=statement.identify(holder),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), check)
 
 
 @stack_rule(
@@ -174,21 +176,23 @@ def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Com
     Set Resource to * in a statement of its own, or remove the action.
     """
 
-    def judge(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         resources = statement.resources
-        if not resources or any(one == ANY_RESOURCE or resource_types.whole_type(one) for one in resources):
+        if not resources or any(
+            resource == ANY_RESOURCE or reference_types.whole_type(resource) for resource in resources
+        ):
             return None
-        void = [one for one in statement.actions if _takes_no_resource(one)]
-        if not void:
+        ignored = [action for action in statement.actions if _takes_no_resource(action)]
+        if not ignored:
             return None
         return Finding(
-            f"The policy {holder.name} allows {_listed(void)} on {_listed(resources)} in {statement.name}, which has "
-            "no effect: the action does not support resource-level permissions.",
+            f"The policy {holder.name} allows {_listed(ignored)} on {_listed(resources)} in {statement.name}, which "
+            "has no effect: the action does not support resource-level permissions.",
             "Set Resource to * in a statement of its own, or remove the action.",
             about=statement.identify(holder),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), check)
 
 
 @stack_rule(
@@ -200,7 +204,7 @@ def actions_without_resources_stand_alone(holder: Resource, stack: Stack) -> Com
         "allowedActions": {
             "type": "array",
             "items": {"type": "string"},
-            "default": [*iam_actions.OF_METADATA],
+            "default": [*iam_actions.METADATA_ACTIONS],
             "description": "Actions, or patterns of them, that may be allowed on all resources of a type, besides "
             "those with the access level List; by default reads of metadata.",
         },
@@ -221,34 +225,34 @@ def policy_covers_no_whole_type(
     Set Resource to specific ARNs or a name prefix.
     """
 
-    def judge(statement: Statement) -> Complaints:
-        if resource_conditions.names_resources(statement.conditions):
+    def check(statement: Statement) -> Complaints:
+        if resource_conditions.restrict_resources(statement.conditions):
             return None
         actions = [
-            one
-            for one in statement.actions
-            if not iam_actions.only_lists(one) and not any(matches(pattern, one) for pattern in allowed_actions)
+            action
+            for action in statement.actions
+            if not iam_actions.only_lists(action) and not any(matches(pattern, action) for pattern in allowed_actions)
         ]
         resources: dict[str, None] = {}
         by_type: dict[str, dict[str, None]] = {}
-        for one in statement.resources:
-            if one == ANY_RESOURCE or any(matches(pattern, one) for pattern in allowed_resources):
+        for resource in statement.resources:
+            if resource == ANY_RESOURCE or any(matches(pattern, resource) for pattern in allowed_resources):
                 continue
             for action in actions:
-                if whole := iam_actions.whole_type(action, one):
-                    resources[one] = None
+                if whole := iam_actions.whole_type(action, resource):
+                    resources[resource] = None
                     by_type.setdefault(whole, {})[action] = None
         if not by_type:
             return None
-        whole = " and ".join(f"{_listed([*found])} on every {name}" for name, found in by_type.items())
+        whole = " and ".join(f"{_listed([*names])} on every {name}" for name, names in by_type.items())
         return Finding(
             f"The policy {holder.name} allows {whole}: Resource has {_listed([*resources])} in {statement.name}.",
             "Set Resource to specific ARNs or a name prefix.",
             about=statement.identify(holder),
-            is_advisory=all(_serves_execution(found) for found in by_type.values()),
+            is_advisory=all(_are_of_execution_roles(names) for names in by_type.values()),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), check)
 
 
 @stack_rule(
@@ -263,13 +267,13 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
     Set Resource to the role's ARN, and a condition on iam:PassedToService.
     """
 
-    def judge(statement: Statement) -> Complaints:
-        passing = [one for one in statement.actions if matches(one, "iam:PassRole")]
-        # What allows all of IAM is complained about for that.
-        if not passing or all(iam_actions.is_whole_service(one) for one in passing):
+    def check(statement: Statement) -> Complaints:
+        passing = [action for action in statement.actions if matches(action, "iam:PassRole")]
+        # policy-names-its-actions reports all of IAM.
+        if not passing or all(iam_actions.is_whole_service(action) for action in passing):
             return None
-        loose = [one for one in statement.resources if iam_actions.is_pattern(one.rpartition(":")[2])]
-        is_for_any_service = not resource_conditions.names_service(statement.conditions)
+        loose = [resource for resource in statement.resources if iam_actions.is_pattern(resource.rpartition(":")[2])]
+        is_for_any_service = not resource_conditions.restrict_service(statement.conditions)
         if not loose and not is_for_any_service:
             return None
         passed = f"any role that matches {_listed(loose)}" if loose else "a role"
@@ -282,22 +286,24 @@ def passed_role_is_named(holder: Resource, stack: Stack) -> Complaints:
             + (" without a condition on iam:PassedToService." if is_for_any_service else "."),
             " ".join(fixes),
             about=statement.identify(holder),
-            # EC2's own page has the beginning of a name
+            # EC2's documentation has a name prefix
             # (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html).
-            is_advisory=not is_for_any_service and not any(map(_names_no_role, loose)),
+            is_advisory=not is_for_any_service and not any(map(_matches_every_role, loose)),
         )
 
-    yield from each(identity_policies.allowed(stack, holder), judge)
+    yield from check_each(identity_policies.allow_statements(stack, holder), check)
 
 
 def _allowed(stack: Stack, holder: Resource) -> list[Statement]:
-    """The Allow statements of whatever policies a resource holds, of those that let others in too."""
-    of_identity = identity_policies.allowed(stack, holder) if holder.type in identity_policies.TYPES else []
-    return of_identity + [one for one in read_others(holder) if identity_policies.allows(one)]
+    """The Allow statements of all policies of a resource, its trust or resource policy included."""
+    of_identity = identity_policies.allow_statements(stack, holder) if holder.type in identity_policies.TYPES else []
+    return of_identity + [
+        statement for statement in read_resource_policy(holder) if identity_policies.allows(statement)
+    ]
 
 
-def read_others(holder: Resource) -> list[Statement]:
-    """The statements of a trust policy or a resource's policy, as far as they can be read."""
+def read_resource_policy(holder: Resource) -> list[Statement]:
+    """The known statements of a trust or resource policy."""
     try:
         path = DOCUMENTS.get(holder.type) or NARROWING_POLICIES.get(holder.type)
         return statements(holder.value(path)) if path else []
@@ -305,34 +311,32 @@ def read_others(holder: Resource) -> list[Statement]:
         return []
 
 
-def _serves_others(stack: Stack, statement: Statement) -> bool:
-    """Whether a statement is for a service, for everybody or for another account, and not for the stack's own."""
+def _is_for_other_principals(stack: Stack, statement: Statement) -> bool:
+    """Whether a statement is for a service, the public or another account than the stack's."""
     return (
-        bool(statement.services)
-        or statement.opens_to_anyone()
-        or trusted_accounts.lets_in_another_account(stack, statement)
+        bool(statement.services) or statement.is_public() or trusted_accounts.allows_another_account(stack, statement)
     )
 
 
-def _names_no_role(resource: str) -> bool:
-    """Whether a pattern takes in every role, of one account or of all."""
-    return resource == ANY_RESOURCE or resource_types.whole_type(resource) is not None
+def _matches_every_role(resource: str) -> bool:
+    """Whether a pattern matches every role of an account."""
+    return resource == ANY_RESOURCE or reference_types.whole_type(resource) is not None
 
 
-def _serves_execution(actions: Iterable[str]) -> bool:
-    """Whether AWS's own policies for the execution role of a function allow these actions just so."""
-    return all(one.lower() in _OF_EXECUTION_ROLES for one in actions)
+def _are_of_execution_roles(actions: Iterable[str]) -> bool:
+    """Whether these are all actions of a function's execution role."""
+    return all(action.lower() in _EXECUTION_ROLE_ACTIONS for action in actions)
 
 
 def _takes_no_resource(action: str) -> bool:
     if iam_actions.is_pattern(action):
         return False
-    found = iam_actions.covered(action)
-    return bool(found) and not found[0].takes_resources
+    covered = iam_actions.covered(action)
+    return bool(covered) and not covered[0].supports_resources
 
 
 def _listed(names: list[str]) -> str:
-    """Some names, as a sentence lists them."""
+    """List names for a message."""
     shown = list(dict.fromkeys(names))
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return ", ".join(shown[:SHOWN]) + more
+    more = f" and {len(shown) - _MAX_LISTED} more" if len(shown) > _MAX_LISTED else ""
+    return ", ".join(shown[:_MAX_LISTED]) + more

@@ -1,4 +1,4 @@
-"""Bucket notifications: they are delivered, and a bucket sends the events that a rule matches."""
+"""S3 notifications: they are delivered, and a bucket sends the events that a rule matches."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from ..aws.function_permissions import Caller
 from ..aws.iam import resource_access
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Mark, Undecided
 
@@ -18,9 +18,9 @@ _DESTINATIONS = (
     ("topics.topicArn", (resource_types.TOPIC,)),
     ("lambdaFunctions.lambdaFunctionArn", (resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)),
 )
-"""Where a notification names its destinations, and of which types they are."""
+"""Properties with the destinations of a notification, and their types."""
 NOT_FIFO = Finding("S3 does not notify FIFO queues and topics.", "Use a standard queue or topic.")
-_BY_TRAIL = "AWS API Call via CloudTrail"
+_API_CALL = "AWS API Call via CloudTrail"
 
 _GUIDE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
 
@@ -39,7 +39,7 @@ def bucket_notification_reaches_its_destination(notification: Resource, stack: S
     bucket, arn = _bucket(stack, notification)
     caller = Caller(SERVICE, "s3", "bucket", bucket, arn)
 
-    def judge(destination: tuple[Any, Resource]) -> Complaints:
+    def check(destination: tuple[Any, Resource]) -> Complaints:
         value, to = destination
         if to.type in (resource_types.QUEUE, resource_types.TOPIC) and delivery.is_fifo(to):
             obstacle: Finding | None = NOT_FIFO
@@ -47,7 +47,7 @@ def bucket_notification_reaches_its_destination(notification: Resource, stack: S
             obstacle = delivery.find_obstacle(stack, value, to, caller)
         return obstacle and obstacle.prefix(f"The bucket notification {notification.name} cannot reach {to.name}: ")
 
-    yield from each(_destinations(stack, notification), judge)
+    yield from check_each(_destinations(stack, notification), check)
     for path, _ in _DESTINATIONS:
         for value in _texts(notification, path):
             if value.endswith(".fifo") and stack.find(value, resource_types.QUEUE, resource_types.TOPIC) is None:
@@ -66,14 +66,14 @@ def bucket_sends_the_events_of_its_rule(event_rule: Resource, stack: Stack) -> C
     Set eventbridge to true in the bucket's BucketNotification.
     """
     pattern = event_rule.document("eventPattern") or {}
-    if pattern.get("source") != ["aws.s3"] or _BY_TRAIL in values.items(pattern.get("detail-type")):
+    if pattern.get("source") != ["aws.s3"] or _API_CALL in values.items(pattern.get("detail-type")):
         return
-    for name in values.items(values.at(pattern, "detail.bucket.name")):
+    for name in values.items(values.get_path(pattern, "detail.bucket.name")):
         bucket = stack.find(name, *resource_types.BUCKETS) if isinstance(name, str) else None
-        if bucket is None or bucket.looked_up:
+        if bucket is None or bucket.external:
             continue
-        found = stack.referring(bucket, "bucket", resource_types.BUCKET_NOTIFICATION)
-        if values.any_of(found.all(), lambda one: one.flag("eventbridge", absent=False)):
+        notifications = stack.referring(bucket, "bucket", resource_types.BUCKET_NOTIFICATION)
+        if values.any_of(notifications.all(), lambda notification: notification.flag("eventbridge", absent=False)):
             continue
         yield Finding(
             f"The rule {event_rule.name} matches events that the bucket {bucket.name} does not send: no "
@@ -89,20 +89,20 @@ def _destinations(stack: Stack, notification: Resource) -> Iterator[tuple[str | 
 
 def _texts(notification: Resource, path: str) -> list[str]:
     try:
-        return [one for one in values.every(notification.props, path) if isinstance(one, str)]
+        return [value for value in values.get_all(notification.props, path) if isinstance(value, str)]
     except Undecided:
         return []
 
 
 def _bucket(stack: Stack, notification: Resource) -> tuple[Resource | None, str | None]:
-    """The bucket of a notification, and its ARN, as far as they are known: the name of a bucket says its ARN."""
+    """The known bucket and ARN of a notification; the ARN follows from the bucket's name."""
     try:
         bucket = stack.target(notification, "bucket", *resource_types.BUCKETS)
     except Undecided:
         bucket = None
     name = notification.value("bucket")
     partitions = (
-        found[0] for path, _ in _DESTINATIONS for one in _texts(notification, path) if (found := arns.parts(one))
+        parts[0] for path, _ in _DESTINATIONS for value in _texts(notification, path) if (parts := arns.parts(value))
     )
-    written = f"arn:{next(partitions, 'aws')}:s3:::{name}" if isinstance(name, str) and name else None
-    return bucket, resource_access.known_arn(bucket) or (written if bucket is None else None)
+    derived_arn = f"arn:{next(partitions, 'aws')}:s3:::{name}" if isinstance(name, str) and name else None
+    return bucket, resource_access.known_arn(bucket) or (derived_arn if bucket is None else None)

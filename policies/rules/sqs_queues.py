@@ -1,4 +1,4 @@
-"""Queues: messages are neither lost, nor processed twice, nor open to the public."""
+"""SQS queues: messages are not lost, processed twice, or open to the public."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from ..aws import dead_letters, encryption
 from ..aws.dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
 from ..aws.iam import policy_documents, trusted_accounts
-from ..aws.iam.trusted_accounts import complain_of_outsiders
+from ..aws.iam.trusted_accounts import check_trusted_accounts
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Referring, Resource, Stack
 from ..model.values import any_of
 
@@ -19,8 +19,8 @@ AWS_RECEIVES = 10
 MAXIMUM_RECEIVES = 1000
 VISIBILITY_FACTOR = 6
 DEFAULT_RETENTION_DAYS = 7
-KEYLESS_SENDERS = ("events.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.com")
-"""Services that send as themselves and not as a role: the key's policy has to name them."""
+SERVICE_SENDERS = ("events.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.com")
+"""Services that send as service principals, not with a role, and so must be in the key's policy."""
 
 _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
 
@@ -111,14 +111,14 @@ def queue_keeps_messages(queue: Resource, *, min_retention_days: float) -> Compl
         f"{state}.",
         f"Set messageRetentionSeconds to {round(min_retention_days * DAY)} ({show_days(min_retention_days * DAY)}) or "
         "more.",
-        # Whoever sets it has chosen how long a message is worth reading, unless a minimum is configured.
+        # A retention that is set is a choice, unless a minimum is configured.
         is_advisory=is_set and min_retention_days == DEFAULT_RETENTION_DAYS,
     )
 
 
-@queue_keeps_messages.mends
-def keep_messages(queue: Resource, *, min_retention_days: float) -> Mapping[str, Any]:
-    """The least retention that is enough."""
+@queue_keeps_messages.remediates
+def set_retention(queue: Resource, *, min_retention_days: float) -> Mapping[str, Any]:
+    """Set the minimum retention."""
     return {"messageRetentionSeconds": round(min_retention_days * DAY)}
 
 
@@ -135,7 +135,7 @@ def queue_hides_messages_while_read(queue: Resource, stack: Stack) -> Complaints
     """
     visible_after = queue.number("visibilityTimeoutSeconds", absent=AWS_VISIBILITY_SECONDS)
 
-    def long_enough(mapping: Resource) -> Complaints:
+    def check(mapping: Resource) -> Complaints:
         function = _function(stack, mapping)
         if function is None or mapping.flag("enabled", absent=True) is False:
             return None
@@ -149,11 +149,11 @@ def queue_hides_messages_while_read(queue: Resource, stack: Stack) -> Complaints
             f"{function.name}, with a timeout of {timeout} s and a batching window of {window} s, may still be "
             "processing it or be throttled.",
             f"Set visibilityTimeoutSeconds to {needed} or more.",
-            # Less than the timeout, and Lambda rejects the event source mapping.
+            # Lambda rejects a visibility timeout that is shorter than the function's timeout.
             is_advisory=visible_after >= timeout,
         )
 
-    yield from each(_readers(stack, queue).certain, long_enough)
+    yield from check_each(_readers(stack, queue).certain, check)
 
 
 @rule(
@@ -189,11 +189,11 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
     """
     if not queue.has(encryption.PATH):
         return
-    key = None if encryption.is_by_aws(queue) else encryption.key(stack, queue)
-    if key is None and not encryption.is_by_aws(queue):
+    key = None if encryption.is_aws_managed(queue) else encryption.find_key(stack, queue)
+    if key is None and not encryption.is_aws_managed(queue):
         return
-    found = None if key is None else encryption.policy(stack, key)
-    for service, sender in encryption.senders(stack, queue, "sqs:SendMessage", KEYLESS_SENDERS, _SENDING).items():
+    key_policy = None if key is None else encryption.key_policy(stack, key)
+    for service, sender in encryption.find_senders(stack, queue, "sqs:SendMessage", SERVICE_SENDERS, _SENDING).items():
         if key is None:
             yield Finding(
                 f"The queue {queue.name} cannot receive messages from {service} ({sender}): kmsMasterKeyId is "
@@ -201,8 +201,8 @@ def queue_key_admits_senders(queue: Resource, stack: Stack) -> Complaints:
                 "Set sqsManagedSseEnabled to true instead, or kmsMasterKeyId to a key whose policy allows "
                 f"{service} to use it.",
             )
-        elif missing := encryption.missing(found or (), service):
-            state = "is the default, which names no service" if found is None else "does not allow it"
+        elif missing := encryption.missing_key_actions(key_policy or (), service):
+            state = "is the default, which names no service" if key_policy is None else "does not allow it"
             yield Finding(
                 f"The queue {queue.name} cannot receive messages from {service} ({sender}): the policy of its key "
                 f"{key.name} {state}.",
@@ -225,17 +225,17 @@ def queue_policy_is_not_open(
 
     Set Principal to specific accounts, roles or services, or add a condition on aws:SourceArn or aws:PrincipalOrgID.
     """
-    found = policy_documents.statements(holder.value("policy"))
-    for statement in policy_documents.open_statements(found):
+    statements = policy_documents.statements(holder.value("policy"))
+    for statement in policy_documents.public_statements(statements):
         yield Finding(
             f"The policy of {holder.name} makes the queue public: {statement.name} allows "
-            f"{statement.written_actions} to Principal * with no condition that limits "
+            f"{statement.actions_text} to Principal * with no condition that limits "
             "who may call.",
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
             about=statement.identify(holder),
         )
-    yield from each(found, lambda one: policy_documents.unmatched_statement(holder, one))
-    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
+    yield from check_each(statements, lambda statement_: policy_documents.unmatched_statement(holder, statement_))
+    yield from check_trusted_accounts(holder, statements, trusted_accounts, trusted_organizations)
 
 
 def _readers(stack: Stack, queue: Resource) -> Referring:
@@ -244,17 +244,17 @@ def _readers(stack: Stack, queue: Resource) -> Referring:
 
 
 def _is_read(stack: Stack, queue: Resource) -> bool:
-    """Whether a function reads a queue now."""
-    found = _readers(stack, queue)
-    return found.some() and any_of(found.certain, lambda mapping: mapping.flag("enabled", absent=True))
+    """Whether an enabled event source mapping reads a queue."""
+    readers = _readers(stack, queue)
+    return readers.some() and any_of(readers.certain, lambda mapping: mapping.flag("enabled", absent=True))
 
 
 def _function(stack: Stack, mapping: Resource) -> Resource | None:
-    """The function that a mapping calls, be it by an alias."""
-    found = stack.target(mapping, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
-    if found is not None and found.type == resource_types.FUNCTION_ALIAS:
-        return stack.target(found, "functionName", resource_types.FUNCTION)
-    return found
+    """The function of an event source mapping, also by an alias."""
+    referred = stack.target(mapping, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
+    if referred is not None and referred.type == resource_types.FUNCTION_ALIAS:
+        return stack.target(referred, "functionName", resource_types.FUNCTION)
+    return referred
 
 
 _SENDING = (
@@ -264,4 +264,4 @@ _SENDING = (
     *(("sns.amazonaws.com", path, type_) for path, type_ in dead_letters.OF_TOPICS),
     ("s3.amazonaws.com", "queues.queueArn", resource_types.BUCKET_NOTIFICATION),
 )
-"""A service that sends, and where what makes it send names the queue."""
+"""Sending services, each with the property and type of the resource that refers to the queue."""

@@ -1,4 +1,4 @@
-"""Dead-letter queues: failed messages get there, are kept long enough, and raise an alarm."""
+"""Dead-letter queues: failed messages arrive there, are kept long enough, and raise an alarm."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,20 +8,19 @@ from ..aws.dead_letters import AWS_RETENTION_SECONDS, DAY, show_days
 from ..aws.iam import resource_access
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Undecided, any_of
 
-_VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
-_QUERIED = "metricQueries.metric.dimensions.QueueName"
+_METRIC = "ApproximateNumberOfMessagesVisible"
+_QUERY_PATH = "metricQueries.metric.dimensions.QueueName"
 _NATIVE_ALARM = "aws-native:cloudwatch:Alarm"
-_SILENCING = (
+_UNSUPPORTED_ALARMS = (
     ("metricQueries.expression", resource_types.METRIC_ALARM),
     ("dimensions.value", _NATIVE_ALARM),
     ("metrics.metricStat.metric.dimensions.value", _NATIVE_ALARM),
 )
-"""Where an alarm may name a queue that no rule can judge: in a query whose text is not known yet, or as an alarm of
-Pulumi's other provider."""
+"""Alarms that may refer to a queue and cannot be evaluated: with an unknown expression, or of aws-native."""
 
 _GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
 
@@ -37,18 +36,18 @@ def queue_has_dead_letters(queue: Resource, stack: Stack) -> Complaints:
 
     Set redrivePolicy to the deadLetterTargetArn of another queue and a maxReceiveCount.
     """
-    holder = dead_letters.redrive(stack, queue)
+    holder = dead_letters.find_redrive_holder(stack, queue)
     if holder is not None and (
         not _readable(holder, "redrivePolicy") or holder.has("redrivePolicy.deadLetterTargetArn")
     ):
         return None
-    # One that nothing names is a mistake of another kind.
-    if dead_letters.serves(stack, queue) or dead_letters.is_named_so(queue):
+    # dead-letter-queue-is-used reports an unused one.
+    if dead_letters.is_dead_letter_queue(stack, queue) or dead_letters.is_named_dead_letter_queue(queue):
         return None
-    found = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
+    state = "redrivePolicy is absent" if holder is None else "redrivePolicy has no deadLetterTargetArn"
     return Finding(
         f"The queue {queue.name} has no dead-letter queue, so a message that keeps failing is lost when it expires: "
-        f"{found}.",
+        f"{state}.",
         "Set redrivePolicy to the deadLetterTargetArn of another queue and a maxReceiveCount.",
     )
 
@@ -64,9 +63,9 @@ def dead_letter_queue_is_used(queue: Resource, stack: Stack) -> Complaints:
 
     Set it as the dead-letter queue of its sources, or set redriveAllowPolicy to byQueue if they are in another stack.
     """
-    if not dead_letters.is_named_so(queue) or dead_letters.serves(stack, queue):
+    if not dead_letters.is_named_dead_letter_queue(queue) or dead_letters.is_dead_letter_queue(stack, queue):
         return None
-    if dead_letters.redrive(stack, queue) is not None:
+    if dead_letters.find_redrive_holder(stack, queue) is not None:
         return None
     return Finding(
         f"The queue {queue.name} is named as a dead-letter queue, but nothing in this stack uses it as one: no queue, "
@@ -97,20 +96,20 @@ def queue_dead_letters_are_reachable(holder: Resource, stack: Stack) -> Complain
     if queue is None:
         return
 
-    def judge(check: Callable[[], Finding | None]) -> Complaints:
-        obstacle = check()
+    def check(part: Callable[[], Finding | None]) -> Complaints:
+        obstacle = part()
         where = "" if holder is queue else f" by {holder.name}"
         return obstacle and obstacle.prefix(
             f"Failed messages of the queue {queue.name} cannot be moved to a dead-letter queue{where}: "
         )
 
-    yield from each(
+    yield from check_each(
         (
-            lambda: _of_another_kind(queue, target, arn),
-            lambda: _elsewhere(resource_access.known_arn(queue), arn),
-            lambda: _find_redrive_denial(stack, queue, target) if target else None,
+            lambda: _check_type(queue, target, arn),
+            lambda: _check_location(resource_access.known_arn(queue), arn),
+            lambda: _check_redrive_allow_policy(stack, queue, target) if target else None,
         ),
-        judge,
+        check,
     )
 
 
@@ -127,9 +126,9 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
     """
     kept = queue.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
 
-    def outlived(source: Resource) -> Complaints:
+    def check(source: Resource) -> Complaints:
         before = source.number("messageRetentionSeconds", absent=AWS_RETENTION_SECONDS)
-        # In a FIFO queue the clock starts anew when a message becomes a dead letter.
+        # A FIFO queue resets the age when a message becomes a dead letter.
         if kept > before or source.flag("fifoQueue", absent=False):
             return None
         advice = f"messageRetentionSeconds of {queue.name} to more than that, for example to 1209600"
@@ -142,7 +141,7 @@ def dead_letters_outlive_their_sources(queue: Resource, stack: Stack) -> Complai
             f"Set {advice}.",
         )
 
-    yield from each(dict.fromkeys(dead_letters.sources(stack, queue)), outlived)
+    yield from check_each(dict.fromkeys(dead_letters.source_queues(stack, queue)), check)
 
 
 @stack_rule(
@@ -156,18 +155,25 @@ def dead_letters_have_an_alarm(queue: Resource, stack: Stack) -> Complaints:
 
     Add an alarm on ApproximateNumberOfMessagesVisible of AWS/SQS with the queue's name as QueueName and threshold 1.
     """
-    if not dead_letters.serves(stack, queue) or stack.once(_is_counted_by_query):
+    if not dead_letters.is_dead_letter_queue(stack, queue) or stack.memoize(_has_insights_query):
         return None
-    if any(one.certain or one.undecided for one in (stack.referring(queue, *where) for where in _SILENCING)):
+    if any(
+        referring.certain or referring.undecided
+        for referring in (stack.referring(queue, *where) for where in _UNSUPPORTED_ALARMS)
+    ):
         return None
-    found = [stack.referring(queue, path, resource_types.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERIED)]
-    alarms = dict.fromkeys(alarm for referring in found for alarm in referring.certain)
-    if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(one.undecided for one in found):
+    watchers = [
+        stack.referring(queue, path, resource_types.METRIC_ALARM) for path in ("dimensions.QueueName", _QUERY_PATH)
+    ]
+    alarms = dict.fromkeys(alarm for referring in watchers for alarm in referring.certain)
+    if any_of(alarms, lambda alarm: _watches_messages(alarm, queue)) or any(
+        referring.undecided for referring in watchers
+    ):
         return None
     return Finding(
-        f"No alarm reports messages in the dead-letter queue {queue.name}: none watches {_VISIBLE_MESSAGES} of AWS/SQS "
+        f"No alarm reports messages in the dead-letter queue {queue.name}: none watches {_METRIC} of AWS/SQS "
         "with this queue as QueueName.",
-        f"Add an alarm on {_VISIBLE_MESSAGES} of {queue.name} with the threshold 1.",
+        f"Add an alarm on {_METRIC} of {queue.name} with the threshold 1.",
     )
 
 
@@ -178,13 +184,13 @@ def _text(holder: Resource, path: str) -> str | None:
         return None
 
 
-def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) -> Finding | None:
-    """Why what is named as a dead-letter queue is none, or not FIFO or standard as its source is."""
+def _check_type(queue: Resource, target: Resource | None, arn: str | None) -> Finding | None:
+    """Check that a dead-letter queue is a queue, and FIFO or standard like its source."""
     if target is None and arn is None:
         return None
-    found = arns.parts(arn or "")
-    if found and found[1] != "sqs":
-        return Finding(f"{arn} is no queue.", "Set deadLetterTargetArn to the ARN of a queue.")
+    parts = arns.parts(arn or "")
+    if parts and parts[1] != "sqs":
+        return Finding(f"{arn} is not a queue.", "Set deadLetterTargetArn to the ARN of a queue.")
     fifo = delivery.is_fifo(target) if target is not None else str(arn).endswith(".fifo")
     if fifo == delivery.is_fifo(queue):
         return None
@@ -196,8 +202,8 @@ def _of_another_kind(queue: Resource, target: Resource | None, arn: str | None) 
     )
 
 
-def _elsewhere(source: str | None, target: str | None) -> Finding | None:
-    """Why a dead-letter queue is in another Region or account than its source."""
+def _check_location(source: str | None, target: str | None) -> Finding | None:
+    """Check that a dead-letter queue is in the Region and account of its source."""
     here, there = arns.parts(source or ""), arns.parts(target or "")
     if here is None or there is None or here[2:4] == there[2:4]:
         return None
@@ -207,8 +213,8 @@ def _elsewhere(source: str | None, target: str | None) -> Finding | None:
     )
 
 
-def _find_redrive_denial(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
-    """Why the redrive allow policy of a dead-letter queue does not admit this queue."""
+def _check_redrive_allow_policy(stack: Stack, queue: Resource, target: Resource) -> Finding | None:
+    """Check that the redrive allow policy of a dead-letter queue allows this queue."""
     holder = target
     if not target.has("redriveAllowPolicy"):
         others = stack.referring(target, "queueUrl", resource_types.REDRIVE_ALLOW_POLICY)
@@ -225,7 +231,7 @@ def _find_redrive_denial(stack: Stack, queue: Resource, target: Resource) -> Fin
         return None
     listed = holder.items("redriveAllowPolicy.sourceQueueArns")
     own = resource_access.known_arn(queue)
-    if any(isinstance(one, values.Mark) for one in listed) or own is None or own in listed:
+    if any(isinstance(source, values.Mark) for source in listed) or own is None or own in listed:
         return None
     return Finding(
         f"the redriveAllowPolicy of {target.name} does not name {queue.name}.", "Add its ARN to sourceQueueArns."
@@ -240,27 +246,27 @@ def _readable(resource: Resource, path: str) -> bool:
 
 
 def _watches_messages(alarm: Resource, queue: Resource) -> bool:
-    """Whether the alarm watches the messages of this queue, by its one metric or by one of its queries."""
+    """Whether an alarm watches the visible messages of this queue, by its metric or a query."""
     if alarm.has("metricName"):
-        is_count = alarm.text("metricName") == _VISIBLE_MESSAGES and alarm.text("namespace") == "AWS/SQS"
-        # The ARN and the URL refer to the queue as well, but CloudWatch knows it by its name alone.
+        is_count = alarm.text("metricName") == _METRIC and alarm.text("namespace") == "AWS/SQS"
+        # The ARN and the URL refer to the queue too, but the dimension must be its name.
         return is_count and alarm.text("dimensions.QueueName") == queue.text("name")
-    return any_of(alarm.items("metricQueries"), lambda query: _asks_for_messages(query, queue))
+    return any_of(alarm.items("metricQueries"), lambda query: _queries_messages(query, queue))
 
 
-def _asks_for_messages(query: Any, queue: Resource) -> bool:
-    metric = values.at(query, "metric")
-    if metric is None or values.text(values.at(metric, "metricName")) != _VISIBLE_MESSAGES:
+def _queries_messages(query: Any, queue: Resource) -> bool:
+    metric = values.get_path(query, "metric")
+    if metric is None or values.text(values.get_path(metric, "metricName")) != _METRIC:
         return False
-    is_sqs = values.text(values.at(metric, "namespace")) == "AWS/SQS"
-    return is_sqs and values.text(values.at(metric, "dimensions.QueueName")) == queue.text("name")
+    is_sqs = values.text(values.get_path(metric, "namespace")) == "AWS/SQS"
+    return is_sqs and values.text(values.get_path(metric, "dimensions.QueueName")) == queue.text("name")
 
 
-def _is_counted_by_query(stack: Stack) -> bool:
-    """Whether an alarm selects queues by a query of Metrics Insights: which ones those are only CloudWatch can say."""
+def _has_insights_query(stack: Stack) -> bool:
+    """Whether an alarm selects queues by a Metrics Insights query, which cannot be evaluated here."""
     expressions = (
         text
         for alarm in stack.of_type(resource_types.METRIC_ALARM)
-        for text in values.every(alarm.props, "metricQueries.expression")
+        for text in values.get_all(alarm.props, "metricQueries.expression")
     )
-    return any(isinstance(text, str) and _VISIBLE_MESSAGES in text for text in expressions)
+    return any(isinstance(text, str) and _METRIC in text for text in expressions)

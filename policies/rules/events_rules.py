@@ -1,13 +1,13 @@
-"""EventBridge rules: their patterns and schedules are valid and can match, and their targets fit the quota."""
+"""EventBridge rules: patterns and schedules are valid and can match, and targets fit the quota."""
 
 import json
 import re
 from collections.abc import Collection
 from typing import Any
 
-from ..aws import known_events
+from ..aws import secrets_manager_events
 from ..aws.event_pattern_syntax import find_fault
-from ..aws.schedule_expressions import Refused, shortest_period
+from ..aws.schedule_expressions import InvalidExpression, shortest_period
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
 from ..model.rule import rule, stack_rule
@@ -41,7 +41,7 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
 
     Set eventPattern to fields and values that the events have.
     """
-    given = values.settled(event_rule.value("eventPattern"))
+    given = values.require_known(event_rule.value("eventPattern"))
     if given is None or given == "":
         # An archive without a pattern keeps every event.
         if event_rule.type == resource_types.EVENT_RULE and not event_rule.has("scheduleExpression"):
@@ -51,15 +51,15 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
             )
         return
     noun = "rule" if event_rule.type == resource_types.EVENT_RULE else "archive"
-    pattern, fault = _read(given)
+    pattern, fault = _parse(given)
     if fault:
         yield Finding(
             f"EventBridge rejects the pattern of the {noun} {event_rule.name}: {fault}.",
             "Set eventPattern to a JSON object of fields, each with a list of values.",
         )
         return
-    reads = event_rule.value("state") is values.UNKNOWN or event_rule.value("state") == SEES_READS
-    for part in known_events.dead_parts(pattern, reads=reads, also_known=also_known):
+    sees_reads = event_rule.value("state") is values.UNKNOWN or event_rule.value("state") == SEES_READS
+    for part in secrets_manager_events.find_dead_parts(pattern, sees_reads=sees_reads, also_known=also_known):
         yield part.prefix(f"The pattern of the {noun} {event_rule.name} can never match: ")
 
 
@@ -77,7 +77,7 @@ def event_rule_schedule_is_accepted(event_rule: Resource) -> Complaints:
     expression = event_rule.text("scheduleExpression")
     if expression is None:
         return None
-    reason = _refusal_of_schedule(expression)
+    reason = _find_schedule_error(expression)
     if reason is None:
         return None
     return Finding(
@@ -111,20 +111,20 @@ def event_rule_has_few_targets(event_rule: Resource, stack: Stack, *, max_target
         return None
     return Finding(
         f"The rule {event_rule.name} has {len(targets)} targets, and EventBridge allows {max_targets}: "
-        f"{', '.join(one.name for one in targets)}.",
+        f"{', '.join(target.name for target in targets)}.",
         "Move some of them to a second rule with the same pattern.",
     )
 
 
-def _refusal_of_schedule(expression: str) -> str | None:
-    """Why EventBridge rejects this expression. Unlike Scheduler, it has no at(), and `rate(1 hours)` is not valid
+def _find_schedule_error(expression: str) -> str | None:
+    """Why EventBridge rejects this expression. Unlike Scheduler, it does not support at() or `rate(1 hours)`
     (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rate-expressions.html,
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html)."""
     if expression.startswith("at("):
         return "only EventBridge Scheduler accepts at(...)"
     try:
         shortest_period(expression)
-    except Refused as problem:
+    except InvalidExpression as problem:
         return str(problem)
     rate = _RATE.fullmatch(expression)
     if rate and (int(rate[1]) == 1) == bool(rate[3]):
@@ -132,25 +132,27 @@ def _refusal_of_schedule(expression: str) -> str | None:
     return None
 
 
-def _read(given: Any) -> tuple[dict[str, Any], str | None]:
-    """A pattern, and what is wrong with it."""
+def _parse(given: Any) -> tuple[dict[str, Any], str | None]:
+    """Parse a pattern; returns the pattern and an error."""
     try:
-        pattern = json.loads(given, parse_constant=_refuse_constant) if isinstance(given, str) else _known(given)
+        pattern = (
+            json.loads(given, parse_constant=_refuse_constant) if isinstance(given, str) else _require_known(given)
+        )
     except (ValueError, RecursionError) as error:
-        return {}, f"it is no JSON ({error})"
+        return {}, f"it is not JSON ({error})"
     fault = find_fault(pattern)
     return (pattern if fault is None else {}), fault
 
 
 def _refuse_constant(name: str) -> None:
-    """NaN and Infinity, which Python reads and JSON does not know."""
+    """Reject NaN and Infinity, which Python accepts and JSON does not have."""
     raise ValueError(f"it holds {name}")
 
 
-def _known(tree: Any) -> Any:
-    """The same tree; raises Undecided where some of it is unknown."""
+def _require_known(tree: Any) -> Any:
+    """Copy a tree; raises Undecided where a part is unknown."""
     if isinstance(tree, dict):
-        return {key: _known(inner) for key, inner in tree.items()}
+        return {key: _require_known(inner) for key, inner in tree.items()}
     if isinstance(tree, list):
-        return [_known(inner) for inner in tree]
-    return values.settled(tree)
+        return [_require_known(inner) for inner in tree]
+    return values.require_known(tree)

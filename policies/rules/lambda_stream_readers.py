@@ -1,4 +1,4 @@
-"""Readers of streams: a record that cannot be processed does not block its shard, and is kept."""
+"""Stream readers: a record that cannot be processed is kept and does not block its shard."""
 
 from ..aws import arns
 from ..model import resource_types, values
@@ -12,15 +12,14 @@ PIPE_STREAMS = {
     "kinesis": "sourceParameters.kinesisStreamParameters",
     "dynamodb": "sourceParameters.dynamodbStreamParameters",
 }
-"""Where a pipe says how it reads a stream, by the service of the source."""
+"""Properties with the parameters of a pipe's stream, by the service of the source."""
 _SHARDED = ("kinesis", "dynamodb")
 _STREAMS: dict[str, tuple[str, ...]] = {
     "kinesis": (resource_types.STREAM, "aws:kinesis/streamConsumer:StreamConsumer"),
     "dynamodb": (resource_types.TABLE,),
     "kafka": resource_types.KAFKA_CLUSTERS,
 }
-"""The resources that are read as streams, by the service in their ARNs. Brokers of Amazon MQ and clusters of DocumentDB
-are read too, and Lambda takes no destination for these
+"""Stream resources by the service in their ARNs. For Amazon MQ and DocumentDB, Lambda supports no destination
 (https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html)."""
 _FOREVER = -1
 
@@ -81,8 +80,10 @@ def stream_reader_retries_are_bounded(reader: Resource, stack: Stack) -> Complai
 
 
 def stream_of(stack: Stack, reader: Resource) -> str | None:
-    """The service whose stream an event source mapping or a pipe reads: `kinesis`, `dynamodb` or `kafka`; None for
-    anything else. Raises Undecided where nobody can tell."""
+    """The service of a reader's stream: `kinesis`, `dynamodb` or `kafka`; None for any other source.
+
+    Raises Undecided where it is unknown.
+    """
     if reader.has("selfManagedEventSource"):
         return "kafka"
     path = "source" if reader.type == resource_types.PIPE else "eventSourceArn"
@@ -92,5 +93,5 @@ def stream_of(stack: Stack, reader: Resource) -> str | None:
             if stack.target(reader, path, *types) is not None:
                 return service
         return None
-    found = arns.parts(values.text(given) or "")
-    return found[1] if found and found[1] in _STREAMS else None
+    parts = arns.parts(values.text(given) or "")
+    return parts[1] if parts and parts[1] in _STREAMS else None

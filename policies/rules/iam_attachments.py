@@ -1,11 +1,11 @@
-"""AWS managed policies with full access, and policies of users."""
+"""IAM attachments: no AWS managed policy with full access, and no inline policies of users."""
 
 import re
 
 from ..aws.iam.access_inputs import ATTACHED_POLICIES
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule
+from ..model.rule import check_each, rule
 from ..model.stack import Resource
 
 _FULL = re.compile(
@@ -29,18 +29,18 @@ def no_full_access_policy_is_attached(holder: Resource) -> Complaints:
     Attach a policy that lists specific actions and resources.
     """
 
-    def judge(given: object) -> Complaints:
-        found = _FULL.fullmatch(values.text(given) or "")
-        if not found:
+    def check(given: object) -> Complaints:
+        policy_arn = _FULL.fullmatch(values.text(given) or "")
+        if not policy_arn:
             return None
         path = ATTACHED_POLICIES[holder.type]
         return Finding(
-            f"{holder.name} attaches {found[1]}, which grants full access: {path} has {found[0]}.",
+            f"{holder.name} attaches {policy_arn[1]}, which grants full access: {path} has {policy_arn[0]}.",
             f"Set {path} to a policy that lists specific actions and resources.",
-            about=f"{holder.urn} {found[0]}",
+            about=f"{holder.urn} {policy_arn[0]}",
         )
 
-    yield from each(holder.items(ATTACHED_POLICIES[holder.type]), judge)
+    yield from check_each(holder.items(ATTACHED_POLICIES[holder.type]), check)
 
 
 @rule(

@@ -1,8 +1,6 @@
-"""Functions: their logs expire, their runtimes are supported, and their environments hold no credential."""
+"""Lambda functions: their log groups, roles, environments and runtimes."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from ..aws import environment_variables, runtimes
 from ..model import exemptions, resource_types, values
@@ -19,9 +17,6 @@ _USES_OF_ROLES = (
     (resource_types.EVENT_TARGET, "roleArn"),
     (resource_types.PIPE, "roleArn"),
 )
-RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-"""Days that CloudWatch takes."""
-
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 
 
@@ -38,56 +33,22 @@ def function_declares_its_log_group(function: Resource, stack: Stack) -> Complai
     """
     if function.has("loggingConfig.logGroup"):
         return None
-    # Known, the name is compared as a whole: a group that is called like the function is not the one that Lambda takes.
-    made_of_it = stack.referring(function, "name", resource_types.LOG_GROUP).certain
-    if any(isinstance(one.value("name"), Mark) for one in made_of_it):
+    # A known name is compared completely: a log group with the function's own name is not the default log group.
+    named_after_it = stack.referring(function, "name", resource_types.LOG_GROUP).certain
+    if any(isinstance(group.value("name"), Mark) for group in named_after_it):
         return None
-    declared, undecided = stack.once(_names_of_log_groups)
+    declared, undecided = stack.memoize(_names_of_log_groups)
     name = function.value("name")
     if isinstance(name, str) and f"{DEFAULT_LOG_GROUP}{name}" in declared:
         return None
     if undecided:
-        values.undecided("a log group's name is unknown")
+        values.raise_undecided("a log group's name is unknown")
     where = f"a LogGroup named {DEFAULT_LOG_GROUP}{name if isinstance(name, str) else ' and the name of the function'}"
     return Finding(
         f"The logs of the function {function.name} never expire: loggingConfig.logGroup is absent, and no log group "
         "with the default name is declared.",
         f"Declare {where} with retentionInDays, or set loggingConfig.logGroup to the name of one.",
     )
-
-
-@rule(
-    resource_types.LOG_GROUP,
-    severity="low",
-    enforcement="advisory",
-    link="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html",
-    parameters={
-        "logRetentionDays": {
-            "type": "integer",
-            "enum": list(RETENTIONS),
-            "default": 90,
-            "description": "Retention in days that remediation sets, at the enforcement level remediate.",
-        }
-    },
-)
-def log_group_expires(group: Resource, *, log_retention_days: int) -> Complaints:
-    """A log group has a retention period.
-
-    Set retentionInDays.
-    """
-    if group.number("retentionInDays", absent=0) > 0 or group.text("logGroupClass") == "DELIVERY":
-        return None
-    found = "is 0" if group.has("retentionInDays") else "is absent"
-    return Finding(
-        f"The logs in {group.name} never expire: retentionInDays {found}.",
-        f"Set retentionInDays to {log_retention_days}, or to as long as the logs are needed.",
-    )
-
-
-@log_group_expires.mends
-def let_it_expire(group: Resource, *, log_retention_days: int) -> Mapping[str, Any]:
-    """The retention that is configured."""
-    return {"retentionInDays": log_retention_days}
 
 
 @stack_rule(
@@ -106,10 +67,10 @@ def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complain
         return None
     role = stack.target(function, "role", resource_types.ROLE)
     if role is not None:
-        users = stack.once(_users_of_role, role)
+        users = stack.memoize(_users_of_role, role)
     else:
-        users = stack.once(_users_by_arn).get(values.settled(given), {})
-    other = next((one for urn, one in users.items() if urn != function.urn), None)
+        users = stack.memoize(_users_by_arn).get(values.require_known(given), {})
+    other = next((user for urn, user in users.items() if urn != function.urn), None)
     if other is None:
         return None
     others = len(users) - (function.urn in users)
@@ -134,11 +95,11 @@ def function_environment_holds_no_credential(function: Resource, stack: Stack) -
     """
     variables = values.document(function.value("environment.variables")) or {}
     for name, value in variables.items():
-        found = environment_variables.find_credential(stack, name, value)
-        if found:
+        reason = environment_variables.find_credential(stack, name, value)
+        if reason:
             yield Finding(
                 f"The environment of the function {function.name} contains a plaintext credential, visible to anyone "
-                f"with lambda:GetFunctionConfiguration: {name} {found}.",
+                f"with lambda:GetFunctionConfiguration: {name} {reason}.",
                 "Keep it in Secrets Manager, and set the variable to the secret's ARN.",
             )
 
@@ -155,11 +116,11 @@ def environment_holds_no_credential(holder: Resource, stack: Stack) -> Complaint
     Keep the credential in Secrets Manager, and refer to the secret.
     """
     for name, value in environment_variables.read(holder):
-        found = environment_variables.find_credential(stack, name, value)
-        if found:
+        reason = environment_variables.find_credential(stack, name, value)
+        if reason:
             yield Finding(
                 f"The environment of {holder.name} contains a plaintext credential, visible to anyone who may describe "
-                f"the resource: {name} {found}.",
+                f"the resource: {name} {reason}.",
                 "Keep it in Secrets Manager, and refer to the secret.",
             )
 
@@ -171,11 +132,11 @@ def function_runtime_is_supported(function: Resource) -> Complaints:
     Set runtime to a supported one.
     """
     runtime = function.text("runtime")
-    ends = runtimes.ENDS.get(runtime) if runtime else None
+    ends = runtimes.DEPRECATION_DATES.get(runtime) if runtime else None
     if ends is None or ends >= exemptions.today():
         return None
     family = re.match(r"[a-z]+", str(runtime))
-    supported = [name for name, end in runtimes.ENDS.items() if end >= exemptions.today()]
+    supported = [name for name, end in runtimes.DEPRECATION_DATES.items() if end >= exemptions.today()]
     newer = sorted(
         (name for name in supported if family and re.fullmatch(rf"{family[0]}[\d.].*", name)),
         key=lambda name: [int(part) for part in re.findall(r"\d+", name)],
@@ -189,31 +150,31 @@ def function_runtime_is_supported(function: Resource) -> Complaints:
 
 
 def _names_of_log_groups(stack: Stack) -> tuple[set[str], bool]:
-    """The names that are known, and whether one is unknown of which nobody can tell whose it is."""
-    names = {one: one.value("name") for one in stack.of_type(resource_types.LOG_GROUP)}
-    unknown = [one for one, name in names.items() if isinstance(name, Mark)]
+    """The known names, and whether an unknown one may be that of any function."""
+    names = {group: group.value("name") for group in stack.of_type(resource_types.LOG_GROUP)}
+    unknown = [group for group, name in names.items() if isinstance(name, Mark)]
     return (
         {name for name in names.values() if isinstance(name, str)},
-        any(not _is_of_a_function(stack, one) for one in unknown),
+        any(not _is_named_after_function(stack, group) for group in unknown),
     )
 
 
-def _is_of_a_function(stack: Stack, group: Resource) -> bool:
-    """Whether the unknown name of a log group is made of a function's."""
-    made_of = [stack.by_urn(urn) for urn in group.property_dependencies.get("name", ())]
-    return any(one is not None and one.type == resource_types.FUNCTION for one in made_of)
+def _is_named_after_function(stack: Stack, group: Resource) -> bool:
+    """Whether the unknown name of a log group depends on a function."""
+    derived_from = [stack.by_urn(urn) for urn in group.property_dependencies.get("name", ())]
+    return any(resource is not None and resource.type == resource_types.FUNCTION for resource in derived_from)
 
 
 def _users_of_role(stack: Stack, role: Resource) -> dict[str, Resource]:
-    """All that runs with a role of this stack, by the URN."""
-    return {one.urn: one for type_, path in _USES_OF_ROLES for one in stack.referring(role, path, type_).certain}
+    """The resources that use a role of this stack, by URN."""
+    return {user.urn: user for type_, path in _USES_OF_ROLES for user in stack.referring(role, path, type_).certain}
 
 
 def _users_by_arn(stack: Stack) -> dict[str, dict[str, Resource]]:
-    """The functions by the role that they name, for roles that are not in this stack, and by the URN."""
-    found: dict[str, dict[str, Resource]] = {}
-    for one in stack.of_type(resource_types.FUNCTION):
-        arn = one.value("role")
+    """The functions by role ARN and URN, for roles that are not in this stack."""
+    by_arn: dict[str, dict[str, Resource]] = {}
+    for function in stack.of_type(resource_types.FUNCTION):
+        arn = function.value("role")
         if isinstance(arn, str):
-            found.setdefault(arn, {})[one.urn] = one
-    return found
+            by_arn.setdefault(arn, {})[function.urn] = function
+    return by_arn

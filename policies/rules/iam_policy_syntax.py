@@ -1,4 +1,4 @@
-"""Policy documents of every kind: what is in them exists and has an effect."""
+"""IAM policy syntax: every action exists, and no key is duplicated."""
 
 from ..aws.iam import actions as iam_actions
 from ..aws.iam import identity_policies
@@ -6,9 +6,9 @@ from ..aws.iam.access_inputs import NARROWING_POLICIES
 from ..aws.iam.policy_documents import Statement
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule
+from ..model.rule import check_each, rule
 from ..model.stack import Resource
-from .identity_policies import DOCUMENTS, TYPES, read_others
+from .iam_policies import DOCUMENTS, TYPES, read_resource_policy
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -28,16 +28,16 @@ def actions_exist(holder: Resource) -> Complaints:
     Set Action to one that exists.
     """
     if holder.type == resource_types.FUNCTION_PERMISSION:
-        yield from each(
+        yield from check_each(
             [holder.texts("action")], lambda actions: _find_unknown(f"The permission {holder.name} has", actions)
         )
         return
 
-    def judge(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         actions = [*statement.actions, *statement.not_actions]
         return _find_unknown(f"The policy {holder.name} has in {statement.name}", actions)
 
-    yield from each(identity_policies.read(holder) + read_others(holder), judge)
+    yield from check_each(identity_policies.read(holder) + read_resource_policy(holder), check)
 
 
 @rule(
@@ -64,7 +64,7 @@ def policy_repeats_no_key(holder: Resource) -> Complaints:
 
 
 def _find_unknown(start: str, actions: list[str]) -> Finding | None:
-    """The actions among these that do not exist, each with what is wrong with it."""
+    """Report the actions that do not exist, each with the reason."""
     wrong = {action: why for action in actions if (why := iam_actions.unknown(action))}
     if not wrong:
         return None

@@ -1,4 +1,4 @@
-"""Trust policies and resource policies: no public access, and no AWS service acting for another customer."""
+"""Trust and resource policies: no public access, and no AWS service acting for another customer."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,27 +10,29 @@ from ..aws.iam.policy_documents import (
     Statement,
     is_denied_to_outsiders,
     matches,
-    open_statements,
+    public_statements,
     statements,
     unmatched_statement,
     unmatched_value,
 )
-from ..aws.iam.trusted_accounts import complain_of_outsiders
+from ..aws.iam.trusted_accounts import check_trusted_accounts
 from ..model import resource_types
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule, stack_rule
+from ..model.rule import check_each, rule, stack_rule
 from ..model.stack import Resource, Stack
 
-_OF_OTHER_SUBJECTS = (
+_OF_OTHER_RULES = (
     resource_types.QUEUE,
     resource_types.QUEUE_POLICY,
     resource_types.TOPIC,
     resource_types.TOPIC_POLICY,
 )
-CLOSED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ not in _OF_OTHER_SUBJECTS}
-"""Where policies of resources are written, but for queues and topics: these are another subject's."""
-GUARDED = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != resource_types.LOG_RESOURCE_POLICY}
-"""The same, and queues and topics. Log groups let EventBridge in without a condition
+CHECKED_FOR_PUBLIC_ACCESS = {type_: path for type_, path in RESOURCE_POLICIES.items() if type_ not in _OF_OTHER_RULES}
+"""Resource policies, except for those of queues and topics, which have rules of their own."""
+CHECKED_FOR_SOURCES = {
+    type_: path for type_, path in RESOURCE_POLICIES.items() if type_ != resource_types.LOG_RESOURCE_POLICY
+}
+"""Resource policies, except for log groups, which EventBridge needs without a condition
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html)."""
 
 ASSUMING = frozenset(
@@ -68,21 +70,21 @@ ASSUMING = frozenset(
         "vpc-flow-logs",
     }
 )
-"""Services that say for whom they assume a role: the trust policies on AWS's own pages have a condition on the source.
+"""Services that pass on the source when they assume a role: AWS's documentation has a condition on it.
 
-Those are each service's "Cross-service confused deputy prevention" (such as
+The pages are "Cross-service confused deputy prevention" of each service (such as
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/cross-service-confused-deputy-prevention.html), and the page of
-its role (such as https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html). On the pages of
-Lambda, EC2, API Gateway, Glue, Firehose, Backup, CodeDeploy and S3 replication there is none, CloudTrail's is about
-buckets alone, and EKS takes one for clusters and does without.
+its role (such as https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html). The pages of
+Lambda, EC2, API Gateway, Glue, Firehose, Backup, CodeDeploy and S3 replication have none, CloudTrail's is about buckets
+only, and for EKS it is optional.
 """
 ASSUMING_BY_SOME_PAGES = frozenset({"ecs-tasks", "events"})
-"""Services for which some of AWS's pages have such a condition and others have none: it is advised.
+"""Services for which some of AWS's pages have such a condition and others have none: the finding is advisory.
 
-Of ECS the page of the task role has one, and that of the task execution role has none
+For ECS, the page of the task role has one, and that of the task execution role has none
 (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html,
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html). Of EventBridge the page of
-conditions names the rule's ARN and account, and Batch's page of the role has none
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html). For EventBridge, the page
+about conditions has the rule's ARN and account, and Batch's page about the role has none
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html,
 https://docs.aws.amazon.com/batch/latest/userguide/CWE_IAM_role.html).
 """
@@ -116,15 +118,15 @@ SENDING = frozenset(
         "vpc-lattice",
     }
 )
-"""Services that say for whom they call a resource: AWS's own pages have a condition on the source, such as
+"""Services that pass on the source when they call a resource: AWS's documentation has a condition on it, such as
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html."""
 USING_KEYS = frozenset({"cloudfront", "delivery.logs", "guardduty", "logs", "sns"})
-"""Services that say for whom they use a key. S3 and CloudTrail, by their own pages, are let in without
+"""Services that pass on the source when they use a key. AWS's documentation has no condition for S3 and CloudTrail
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html)."""
 WITHOUT_CONDITION = frozenset(
     {resource_types.TOPIC, resource_types.TOPIC_POLICY, *resource_types.KEYS, resource_types.KEY_POLICY}
 )
-"""Where EventBridge is let in without a condition, or not at all: a topic, and the key of one."""
+"""Resources for which EventBridge supports no condition: topics, and the keys of topics."""
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
 _GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -144,32 +146,32 @@ def role_trust_is_not_open(
 
     Set Principal to specific services, roles or accounts, and conditions on an identity provider's claims.
     """
-    found = statements(role.value("assumeRolePolicy"))
+    listed = statements(role.value("assumeRolePolicy"))
 
-    def judge(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         if not statement.allows:
             return
-        if _is_open_trust(statement, found):
+        if _is_open_trust(statement, listed):
             yield Finding(
                 f"The role {role.name} may be assumed by anyone: {statement.name} of assumeRolePolicy has "
-                f"{_everybody(statement)} with no condition that limits who may call.",
+                f"{_public_principal(statement)} with no condition that limits who may call.",
                 "Set Principal to a specific service, role or account.",
                 about=statement.identify(role),
             )
         providers = statement.principals.get("Federated", [])
-        yield from each(providers, lambda provider: _open_provider(role, found, statement, provider))
+        yield from check_each(providers, lambda provider: _check_provider(role, listed, statement, provider))
         if literal := unmatched_value(statement, *map(web_identities.issuer_of, providers)):
             literal = literal.prefix(
                 f"The role {role.name} cannot be assumed by {statement.name} of assumeRolePolicy: "
             )
             yield replace(literal, about=statement.identify(role))
 
-    yield from each(found, judge)
-    yield from complain_of_outsiders(role, found, trusted_accounts, trusted_organizations)
+    yield from check_each(listed, check)
+    yield from check_trusted_accounts(role, listed, trusted_accounts, trusted_organizations)
 
 
 @stack_rule(
-    *CLOSED,
+    *CHECKED_FOR_PUBLIC_ACCESS,
     *permissions.TYPES,
     resource_types.FUNCTION_URL,
     severity="critical",
@@ -185,11 +187,15 @@ def resource_policy_is_not_open(
     Set Principal to specific accounts, roles or services, or add a condition on a specific account or source.
     """
     if holder.type == resource_types.FUNCTION_URL:
-        yield from public_access.of_function_url(holder)
+        yield from public_access.check_function_url(holder)
         return
     is_permission = holder.type in permissions.TYPES
-    found = [permissions.statement(holder)] if is_permission else statements(holder.value(CLOSED[holder.type]))
-    for statement in open_statements(found):
+    listed = (
+        [permissions.statement(holder)]
+        if is_permission
+        else statements(holder.value(CHECKED_FOR_PUBLIC_ACCESS[holder.type]))
+    )
+    for statement in public_statements(listed):
         if public_access.is_blocked(stack, holder):
             break
         if is_permission:
@@ -202,14 +208,14 @@ def resource_policy_is_not_open(
             is_website = public_access.is_website(stack, holder)
             yield Finding(
                 f"The policy of {holder.name} grants public access: {statement.name} allows "
-                f"{statement.written_actions} to {_everybody(statement)} with no "
+                f"{statement.actions_text} to {_public_principal(statement)} with no "
                 "condition that limits who may call.",
                 public_access.advice(holder, statement, is_website=is_website),
                 about=statement.identify(holder),
                 is_advisory=is_website and public_access.only_reads_objects(statement),
             )
-    yield from each(found, lambda one: unmatched_statement(holder, one))
-    yield from complain_of_outsiders(holder, found, trusted_accounts, trusted_organizations)
+    yield from check_each(listed, lambda statement_: unmatched_statement(holder, statement_))
+    yield from check_trusted_accounts(holder, listed, trusted_accounts, trusted_organizations)
 
 
 @rule(
@@ -224,9 +230,9 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
     Set the conditions aws:SourceAccount and, where the resource is known, aws:SourceArn.
     """
 
-    def judge(statement: Statement) -> Complaints:
-        advised = [one for one in statement.services if _name(one) in ASSUMING_BY_SOME_PAGES]
-        required = [one for one in statement.services if _name(one) in ASSUMING]
+    def check(statement: Statement) -> Complaints:
+        advised = [service for service in statement.services if _short_name(service) in ASSUMING_BY_SOME_PAGES]
+        required = [service for service in statement.services if _short_name(service) in ASSUMING]
         if not (required or advised) or not statement.allows or conditions.names_source(statement.conditions):
             return None
         return Finding(
@@ -237,11 +243,11 @@ def trusted_service_acts_for_a_known_source(role: Resource) -> Complaints:
             is_advisory=not required,
         )
 
-    yield from each(statements(role.value("assumeRolePolicy")), judge)
+    yield from check_each(statements(role.value("assumeRolePolicy")), check)
 
 
 @rule(
-    *GUARDED,
+    *CHECKED_FOR_SOURCES,
     resource_types.FUNCTION_PERMISSION,
     severity="high",
     enforcement="mandatory",
@@ -253,20 +259,21 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
     Set a condition on aws:SourceArn, or on aws:SourceAccount; for a Lambda permission, sourceArn or sourceAccount.
     """
     if holder.type == resource_types.FUNCTION_PERMISSION:
-        yield from _permission(holder)
+        yield from _check_permission(holder)
         return
 
-    def judge(statement: Statement) -> Complaints:
-        honouring = USING_KEYS if holder.type in (*resource_types.KEYS, resource_types.KEY_POLICY) else SENDING
+    def check(statement: Statement) -> Complaints:
+        supporting = USING_KEYS if holder.type in (*resource_types.KEYS, resource_types.KEY_POLICY) else SENDING
         services = [
-            one
-            for one in statement.services
-            if _name(one) in honouring and not (_name(one) == "events" and holder.type in WITHOUT_CONDITION)
+            service
+            for service in statement.services
+            if _short_name(service) in supporting
+            and not (_short_name(service) == "events" and holder.type in WITHOUT_CONDITION)
         ]
         if not services or not statement.allows or conditions.names_source(statement.conditions):
             return None
-        # What everybody may do is complained about for that.
-        if statement.opens_to_anyone():
+        # Public statements are reported by other rules.
+        if statement.is_public():
             return None
         return Finding(
             f"The policy of {holder.name} admits {' and '.join(services)} for any AWS customer: {statement.name} has "
@@ -275,38 +282,38 @@ def admitted_service_acts_for_a_known_source(holder: Resource) -> Complaints:
             about=statement.identify(holder),
         )
 
-    yield from each(statements(holder.value(GUARDED[holder.type])), judge)
+    yield from check_each(statements(holder.value(CHECKED_FOR_SOURCES[holder.type])), check)
 
 
-def _everybody(statement: Statement) -> str:
-    """How a statement says that it is for everybody."""
+def _public_principal(statement: Statement) -> str:
+    """The element that makes a statement public."""
     return "NotPrincipal" if statement.has("NotPrincipal") else "Principal *"
 
 
-def _is_open_trust(statement: Statement, found: list[Statement]) -> bool:
-    """Whether a trust policy lets everybody assume a role.
+def _is_open_trust(statement: Statement, others: list[Statement]) -> bool:
+    """Whether a statement of a trust policy is public.
 
-    Conditions on whom a service acts for do not say which service. Raises Undecided where nobody can tell.
+    A condition on a source does not restrict the service. Raises Undecided where an unknown value decides.
     """
     return (
-        statement.opens_to_anyone()
-        and not conditions.names_somebody(statement.conditions, by_source=False)
-        and not is_denied_to_outsiders(statement, found)
+        statement.is_public()
+        and not conditions.names_known_caller(statement.conditions, by_source=False)
+        and not is_denied_to_outsiders(statement, others)
     )
 
 
-def _open_provider(role: Resource, found: list[Statement], statement: Statement, provider: str) -> Complaints:
-    """What to say where everybody who has a token of a provider may assume a role."""
+def _check_provider(role: Resource, others: list[Statement], statement: Statement, provider: str) -> Complaints:
+    """Report a role that anyone with a token of a provider may assume."""
     if (
         provider == ANYONE
         or ":saml-provider/" in provider
         or not statement.covers(WEB_IDENTITY)
-        or conditions.names_somebody(statement.conditions, by_source=False)
+        or conditions.names_known_caller(statement.conditions, by_source=False)
         or web_identities.names_owner(provider, statement.conditions)
-        or is_denied_to_outsiders(statement, found, WEB_IDENTITY, web_identities.claim_tests(provider))
+        or is_denied_to_outsiders(statement, others, WEB_IDENTITY, web_identities.claim_tests(provider))
     ):
         return None
-    key, example = web_identities.wanted(provider)
+    key, example = web_identities.owner_claim_example(provider)
     return Finding(
         f"The role {role.name} may be assumed by anyone with a token of {provider}: no condition in "
         f"{statement.name} of assumeRolePolicy names the complete owner of the token.",
@@ -315,25 +322,25 @@ def _open_provider(role: Resource, found: list[Statement], statement: Statement,
     )
 
 
-def _permission(permission: Resource) -> Iterator[Finding]:
-    """The same, of what a Lambda permission has in the place of conditions."""
+def _check_permission(permission: Resource) -> Iterator[Finding]:
+    """The same for a Lambda permission."""
     statement = permissions.statement(permission)
-    services = [one for one in statement.services if _name(one) in SENDING]
+    services = [service for service in statement.services if _short_name(service) in SENDING]
     if not services or conditions.names_source(statement.conditions):
         return
     source = permission.text("sourceArn")
     absent = [path for path in ("sourceArn", "sourceAccount") if not permission.has(path)]
-    found = (
+    state = (
         f"sourceArn is {source}" if source else f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} absent"
     )
     yield Finding(
-        f"The permission {permission.name} lets {services[0]} invoke the function for any AWS customer: {found}.",
+        f"The permission {permission.name} lets {services[0]} invoke the function for any AWS customer: {state}.",
         "Set sourceArn to the calling resource, or sourceAccount.",
     )
 
 
-def _name(service: str) -> str:
-    """`logs` of `logs.eu-west-1.amazonaws.com`."""
+def _short_name(service: str) -> str:
+    """The short name of a service principal: `logs` of `logs.eu-west-1.amazonaws.com`."""
     name = service.removesuffix(".cn").removesuffix(".amazonaws.com")
     head, _, tail = name.rpartition(".")
     return head if head and matches("*-*-?", tail) else name

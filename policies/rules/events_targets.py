@@ -1,4 +1,4 @@
-"""Targets of EventBridge rules: events are delivered, and kept in a dead-letter queue if they cannot be."""
+"""EventBridge targets: events are delivered, and kept in a dead-letter queue if they cannot be."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from ..aws import arns, delivery
 from ..aws.function_permissions import Caller
 from ..aws.iam import policy_documents, resource_access, role_permissions, wildcards
 from ..aws.iam.policy_documents import Statement
-from ..aws.iam.resource_access import request
+from ..aws.iam.resource_access import make_request
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
 from ..model.rule import rule, stack_rule
@@ -48,11 +48,13 @@ def event_target_dead_letters_are_reachable(target: Resource, stack: Stack) -> C
     Allow sqs:SendMessage to events.amazonaws.com in the queue's policy, with a condition on the ARN of the rule or bus.
     """
     if target.type == resource_types.EVENT_BUS:
-        obstacle = resource_access.out_of_reach(
+        obstacle = resource_access.find_delivery_obstacle(
             stack, target, "deadLetterConfig.arn", EVENTS, resource_access.known_arn(target)
         )
         return obstacle and obstacle.prefix(f"Failed events of the bus {target.name} are lost: ")
-    obstacle = resource_access.out_of_reach(stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target))
+    obstacle = resource_access.find_delivery_obstacle(
+        stack, target, "deadLetterConfig.arn", EVENTS, _rule_arn(stack, target)
+    )
     return obstacle and obstacle.prefix(f"Failed events of the target {target.name} are lost: ")
 
 
@@ -109,91 +111,94 @@ def event_target_is_permitted(target: Resource, stack: Stack) -> Complaints:
     """
     by_policy = stack.target(target, "arn", *delivery.DESTINATIONS)
     if by_policy is not None:
-        return _unpermitted_by_policy(target, stack, by_policy)
-    return _unpermitted_by_role(target, stack)
+        return _check_policy(target, stack, by_policy)
+    return _check_role(target, stack)
 
 
-# --- Lambda, SQS and SNS: their own policies -------------------------------------------------------------------------
+# --- Lambda, SQS and SNS: resource policies ---------------------------------------------------------------------------
 
 
-def _unpermitted_by_policy(target: Resource, stack: Stack, to: Resource) -> Finding | None:
-    """Why the policy of a function, queue or topic does not admit EventBridge; None where it does."""
+def _check_policy(target: Resource, stack: Stack, to: Resource) -> Finding | None:
+    """Check that the policy of a function, queue or topic allows EventBridge."""
     if to.type == resource_types.TOPIC:
-        obstacle = _kept_out_of_topic(target, stack, to)
+        obstacle = _check_topic_policy(target, stack, to)
     else:
         caller = Caller(EVENTS, "events", "rule", _rule(stack, target), _rule_arn(stack, target))
         obstacle = delivery.find_obstacle(stack, target.value("arn"), to, caller)
-    if obstacle is None or _role_lets(target, stack, to):
+    if obstacle is None or _role_allows(target, stack, to):
         return None
     return obstacle.prefix(f"The target {target.name} cannot reach {to.name}: ")
 
 
-def _kept_out_of_topic(target: Resource, stack: Stack, topic: Resource) -> Finding | None:
-    asked = request(EVENTS, "sns:Publish", topic, _rule_arn(stack, target))
+def _check_topic_policy(target: Resource, stack: Stack, topic: Resource) -> Finding | None:
+    asked = make_request(EVENTS, "sns:Publish", topic, _rule_arn(stack, target))
 
-    def lets(statement: Statement) -> bool:
-        # What conditions do to EventBridge is a rule of its own.
+    def allows(statement: Statement) -> bool:
+        # topic-policy-for-events-has-no-condition reports conditions.
         named = EVENTS in statement.services
-        plain = named or not statement.conditions
+        is_unconditional = named or not statement.conditions
         return (
             statement.allows
-            and (named or statement.opens_to_anyone())
+            and (named or statement.is_public())
             and statement.covers(asked.action)
             and statement.covers_resource(asked.resource)
-            and (plain or all_of(statement.conditions, lambda one: resource_access.holds(one, asked)))
+            and (
+                is_unconditional
+                or all_of(statement.conditions, lambda condition: resource_access.holds(condition, asked))
+            )
         )
 
-    found = stack.once(policy_documents.statements_about, topic)
-    if found is None and topic.looked_up:
-        values.undecided("its policy is not this program's")
-    if found is None:
+    policy = stack.memoize(policy_documents.statements_about, topic)
+    if policy is None and topic.external:
+        values.raise_undecided("the topic's policy is unknown")
+    if policy is None:
         why = f"{topic.name} has no policy, so only its own account may publish, and no service"
-    elif not any_of(found, lets):
+    elif not any_of(policy, allows):
         why = f"the policy of {topic.name} does not allow sns:Publish to {EVENTS}"
     else:
         return None
     return Finding(f"{why}.", f"Allow sns:Publish to {EVENTS} in a TopicPolicy, without a condition.")
 
 
-# --- the others: a role ----------------------------------------------------------------------------------------------
+# --- other targets: roles --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Needed:
-    """What a role has to allow for a target."""
+class RequiredAction:
+    """An action that a target's role needs."""
 
     arns: str
-    """Service and kind of resource in the target's ARN, as a pattern."""
+    """Pattern of the service and the resource type in the target's ARN."""
     actions: tuple[str, ...]
-    """One of them is enough."""
+    """Alternatives, of which one is enough."""
     elsewhere: bool = False
-    """Whether they are done to something else than what the target names, such as a task definition."""
+    """Whether the action is on another resource than the target, such as a task definition."""
 
 
 _BY_DOCUMENT = ("ssm:StartAutomationExecution", "ssm:SendCommand")
-_BY_ROLE: Mapping[str, Needed] = {
-    resource_types.STATE_MACHINE: Needed("states:stateMachine", ("states:StartExecution",)),
-    resource_types.API_DESTINATION: Needed("events:api-destination", ("events:InvokeApiDestination",)),
-    resource_types.EVENT_BUS: Needed("events:event-bus", ("events:PutEvents",)),
-    "aws:kinesis/stream:Stream": Needed("kinesis:stream", ("kinesis:PutRecord", "kinesis:PutRecords")),
-    "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": Needed(
+_BY_ROLE: Mapping[str, RequiredAction] = {
+    resource_types.STATE_MACHINE: RequiredAction("states:stateMachine", ("states:StartExecution",)),
+    resource_types.API_DESTINATION: RequiredAction("events:api-destination", ("events:InvokeApiDestination",)),
+    resource_types.EVENT_BUS: RequiredAction("events:event-bus", ("events:PutEvents",)),
+    "aws:kinesis/stream:Stream": RequiredAction("kinesis:stream", ("kinesis:PutRecord", "kinesis:PutRecords")),
+    "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": RequiredAction(
         "firehose:deliverystream", ("firehose:PutRecord", "firehose:PutRecordBatch")
     ),
-    "aws:ecs/cluster:Cluster": Needed("ecs:cluster", ("ecs:RunTask",), elsewhere=True),
-    "aws:batch/jobQueue:JobQueue": Needed("batch:job-queue", ("batch:SubmitJob",), elsewhere=True),
-    "aws:codebuild/project:Project": Needed("codebuild:project", ("codebuild:StartBuild",)),
-    "aws:codepipeline/pipeline:Pipeline": Needed("codepipeline:*", ("codepipeline:StartPipelineExecution",)),
-    "aws:ssm/document:Document": Needed("ssm:document", _BY_DOCUMENT, elsewhere=True),
+    "aws:ecs/cluster:Cluster": RequiredAction("ecs:cluster", ("ecs:RunTask",), elsewhere=True),
+    "aws:batch/jobQueue:JobQueue": RequiredAction("batch:job-queue", ("batch:SubmitJob",), elsewhere=True),
+    "aws:codebuild/project:Project": RequiredAction("codebuild:project", ("codebuild:StartBuild",)),
+    "aws:codepipeline/pipeline:Pipeline": RequiredAction("codepipeline:*", ("codepipeline:StartPipelineExecution",)),
+    "aws:ssm/document:Document": RequiredAction("ssm:document", _BY_DOCUMENT, elsewhere=True),
 }
-_WITHOUT_A_TYPE = (Needed("ssm:automation-definition", _BY_DOCUMENT, elsewhere=True),)
+_WITHOUT_PULUMI_TYPE = (RequiredAction("ssm:automation-definition", _BY_DOCUMENT, elsewhere=True),)
 
 
-def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
-    """Why EventBridge cannot use the role of a target; None where it can, or where none is needed."""
+def _check_role(target: Resource, stack: Stack) -> Finding | None:
+    """Check that the role of a target allows EventBridge to call it, where it needs one."""
     to = stack.target(target, "arn", *_BY_ROLE)
     on = to or target.text("arn") or ""
     needed = _BY_ROLE[to.type] if to is not None else _needed(str(on))
-    if needed is None or (needed is _BY_ROLE[resource_types.EVENT_BUS] and _needs_none(stack, target, on)):
+    if needed is None or (needed is _BY_ROLE[resource_types.EVENT_BUS] and _needs_no_role(stack, target, on)):
         return None
     action = needed.actions[0]
     short = f"The target {target.name} cannot reach {to.name if to is not None else on}"
@@ -203,41 +208,43 @@ def _unpermitted_by_role(target: Resource, stack: Stack) -> Finding | None:
             f"Set roleArn to a role that {EVENTS} may assume and that allows {action}.",
         )
     role = stack.target(target, "roleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return None
     if not _trusts(role, stack, target):
         return Finding(
             f"{short}: the trust policy of its role {role.name} does not allow {EVENTS} to assume it for this rule.",
             f"Allow sts:AssumeRole to the Service {EVENTS} in the trust policy.",
         )
-    if any_of(needed.actions, lambda one: _role_may(stack, role, one, None if needed.elsewhere else on)):
+    if any_of(
+        needed.actions, lambda action_: _role_may_perform(stack, role, action_, None if needed.elsewhere else on)
+    ):
         return None
     return Finding(
         f"{short}: no policy of its role {role.name} allows {action} on it.", f"Allow {action} in a policy of the role."
     )
 
 
-def _needed(arn: str) -> Needed | None:
-    """What a role has to allow for a target of another stack; None where it takes no role, or nobody knows."""
-    found = arns.parts(arn)
-    if found is None:
+def _needed(arn: str) -> RequiredAction | None:
+    """The action that a role needs for the target with this ARN; None where it needs no role or is unknown."""
+    parts = arns.parts(arn)
+    if parts is None:
         return None
-    kind, _, name = found[4].replace(":", "/").partition("/")
-    for needed in (*_BY_ROLE.values(), *_WITHOUT_A_TYPE):
-        if wildcards.matches(needed.arns, f"{found[1]}:{kind}"):
-            # Of a version or an alias of a state machine a policy may name either it or the state machine.
-            return replace(needed, elsewhere=True) if found[1] == "states" and "/" in name else needed
+    kind, _, name = parts[4].replace(":", "/").partition("/")
+    for needed in (*_BY_ROLE.values(), *_WITHOUT_PULUMI_TYPE):
+        if wildcards.matches(needed.arns, f"{parts[1]}:{kind}"):
+            # A policy may name the state machine or its version or alias.
+            return replace(needed, elsewhere=True) if parts[1] == "states" and "/" in name else needed
     return None
 
 
-def _needs_none(stack: Stack, target: Resource, bus: Resource | str) -> bool:
-    """Whether a target is a bus beside the rule's own, which takes events without a role too."""
+def _needs_no_role(stack: Stack, target: Resource, bus: Resource | str) -> bool:
+    """Whether a target is a bus in the same account and Region, which needs no role."""
     if target.has("roleArn"):
         return False
     places = [
-        (found[2], found[3])
+        (parts[2], parts[3])
         for arn in (_rule_arn(stack, target), bus if isinstance(bus, str) else resource_access.known_arn(bus))
-        if (found := arns.parts(arn or ""))
+        if (parts := arns.parts(arn or ""))
     ]
     return len(places) < 2 or places[0] == places[1]
 
@@ -249,25 +256,25 @@ def _trusts(role: Resource, stack: Stack, target: Resource) -> bool:
         return True
 
 
-def _role_may(stack: Stack, role: Resource, action: str, on: Resource | str | None) -> bool:
-    """Whether a role may do this to that; to anything at all where that is None."""
+def _role_may_perform(stack: Stack, role: Resource, action: str, on: Resource | str | None) -> bool:
+    """Whether a role may perform an action on a resource, or on any resource where it is None."""
     if on is not None:
-        return role_permissions.may(stack, role, action, on)
-    return role_permissions.may_somewhere(stack, role, action)
+        return role_permissions.allows(stack, role, action, on)
+    return role_permissions.allows_somewhere(stack, role, action)
 
 
-def _role_lets(target: Resource, stack: Stack, to: Resource) -> bool:
-    """Whether a role that the target has, though it needs none, may let it in all the same."""
+def _role_allows(target: Resource, stack: Stack, to: Resource) -> bool:
+    """Whether the target has a role, although it needs none, and the role allows the call."""
     if not target.has("roleArn"):
         return False
     role = stack.target(target, "roleArn", resource_types.ROLE)
-    if role is None or role.looked_up:
+    if role is None or role.external:
         return True
-    return _role_may(stack, role, role_permissions.SENDING[to.type], to)
+    return _role_may_perform(stack, role, role_permissions.SEND_ACTIONS[to.type], to)
 
 
 def _rule(stack: Stack, target: Resource) -> Resource | None:
-    """The rule of a target; None where it is not in this stack, or where two buses have one of this name."""
+    """The rule of a target; None where it is not in this stack or ambiguous."""
     try:
         return stack.target(target, "rule", resource_types.EVENT_RULE)
     except Undecided:

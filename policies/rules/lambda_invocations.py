@@ -1,4 +1,4 @@
-"""Invocations of functions: failed asynchronous ones are kept, and queues are read completely."""
+"""Lambda invocations: failed asynchronous ones are kept, and queues are read completely."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from ..aws import arns, outside_targets
 from ..aws.iam import resource_access, role_permissions
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, stack_rule
+from ..model.rule import check_each, stack_rule
 from ..model.stack import Resource, Stack
 from ..model.values import Mark, Undecided
 
@@ -16,8 +16,10 @@ DESTINATION = "destinationConfig.onFailure.destination"
 DEAD_LETTERS = "deadLetterConfig.targetArn"
 LATEST = "$LATEST"
 REPORT = "ReportBatchItemFailures"
-_NOT_WAITING = re.compile(r"(events|sns|s3|ses|iot|config|codecommit|logs|logs\.[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
-"""Services that call a function asynchronously (https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html)."""
+_ASYNCHRONOUS_SERVICES = re.compile(
+    r"(events|sns|s3|ses|iot|config|codecommit|logs|logs\.[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
+)
+"""Services that invoke functions asynchronously (https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html)."""
 _RECEIPT_RULE = "aws:ses/receiptRule:ReceiptRule"
 _CALLERS = (
     (resource_types.EVENT_TARGET, "arn"),
@@ -36,20 +38,20 @@ _CALLERS = (
     ("aws:iot/topicRule:TopicRule", "lambdas.functionArn"),
     (_RECEIPT_RULE, "lambdaActions.functionArn"),
 )
-"""What calls a function, and where it names it."""
-_NOT_WAITING_IF = {
+"""Resources that invoke a function, and the property that refers to it."""
+_ASYNCHRONOUS_IF = {
     resource_types.TOPIC_SUBSCRIPTION: ("protocol", "lambda"),
     resource_types.PIPE: ("targetParameters.lambdaFunctionParameters.invocationType", "FIRE_AND_FORGET"),
     _RECEIPT_RULE: ("lambdaActions.invocationType", "Event|"),
 }
-"""Callers that do not wait only where this property says so: an absent one is an empty text."""
+"""Callers that are asynchronous only if a property matches; an absent property is an empty string."""
 _DESTINATIONS = {
     resource_types.FUNCTION: (DEAD_LETTERS,),
     resource_types.FUNCTION_INVOKE_CONFIG: (DESTINATION, "destinationConfig.onSuccess.destination"),
     resource_types.EVENT_SOURCE_MAPPING: ("destinationConfig.onFailure.destinationArn",),
 }
-"""Where what a function fails or succeeds at goes."""
-_HANDED_OVER = (
+"""Properties with the destinations of a function."""
+_DESTINATION_TYPES = (
     resource_types.QUEUE,
     resource_types.TOPIC,
     resource_types.FUNCTION,
@@ -57,7 +59,7 @@ _HANDED_OVER = (
     resource_types.EVENT_BUS,
     *resource_types.BUCKETS,
 )
-_NO = ("false", "no", "0", "off", "none")
+_FALSE_VALUES = ("false", "no", "0", "off", "none")
 
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg"
 
@@ -80,7 +82,7 @@ def asynchronous_function_keeps_its_failures(function: Resource, stack: Stack) -
     if not lost:
         return None
     if undecided:
-        values.undecided("an invoke config may be of this function")
+        values.raise_undecided("an invoke config may be of this function")
     caller, of = lost[0].caller, f" for {lost[0].qualifier}" if isinstance(lost[0].qualifier, str) else ""
     return Finding(
         f"The function {function.name} is invoked asynchronously (by {caller.name}) and loses an event when all "
@@ -101,21 +103,21 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
     Allow the sending in a policy of the role, and use a standard queue or topic.
     """
 
-    def judge(path: str) -> Complaints:
+    def check(path: str) -> Complaints:
         if not holder.has(path):
             return
         function = holder if holder.type == resource_types.FUNCTION else _function(stack, holder)
-        target = stack.target(holder, path, *_HANDED_OVER)
+        target = stack.target(holder, path, *_DESTINATION_TYPES)
         who = function.name if function is not None else holder.name
-        # Of what reads a stream no page says so.
+        # AWS documents this for asynchronous invocations only, not for stream readers.
         takes_fifo = holder.type == resource_types.EVENT_SOURCE_MAPPING
         name = target.name if target is not None else holder.text(path)
         if name is None:
             return
         if not takes_fifo and (_is_fifo(target) if target is not None else name.endswith(".fifo")):
-            yield _fifo(who, name, path)
+            yield _report_fifo(who, name, path)
         role = stack.target(function, "role", resource_types.ROLE) if function is not None else None
-        missing = _missing_to_hand_over(stack, role, holder, path, target) if role is not None else []
+        missing = _missing_to_send(stack, role, holder, path, target) if role is not None else []
         if role is not None and missing:
             what = "successful" if "onSuccess" in path else "failed"
             yield Finding(
@@ -124,7 +126,7 @@ def failure_destination_is_reachable(holder: Resource, stack: Stack) -> Complain
                 "Add the missing permissions to a policy of the role.",
             )
 
-    yield from each(_DESTINATIONS[holder.type], judge)
+    yield from check_each(_DESTINATIONS[holder.type], check)
 
 
 @stack_rule(
@@ -143,8 +145,8 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
     given = mapping.items("functionResponseTypes")
     if REPORT in given:
         return None
-    if any(isinstance(one, values.Mark) for one in given):
-        values.undecided("a response type is unknown")
+    if any(isinstance(response_type, values.Mark) for response_type in given):
+        values.raise_undecided("a response type is unknown")
     return Finding(
         f"One failed message fails the whole batch of the event source mapping {mapping.name}: functionResponseTypes "
         f"is {', '.join(map(str, given)) or 'absent'}.",
@@ -191,51 +193,54 @@ def audit_queue_is_read_whole(mapping: Resource, stack: Stack, *, audit_words: l
 
 @dataclass(frozen=True)
 class AsynchronousCall:
-    """Something that calls a function and does not wait."""
+    """An asynchronous invocation of a function."""
 
     caller: Resource
     qualifier: str | Mark | None
-    """The version or alias that it calls; None for the function itself, a mark where that is unknown."""
+    """The version or alias; None for the function itself, a mark where that is unknown."""
 
 
 def _asynchronous_calls(stack: Stack, function: Resource) -> Iterator[AsynchronousCall]:
-    """What calls this function and does not wait, as far as that is decided."""
-    for one in _called_as(stack, function):
+    """List the known asynchronous invocations of a function."""
+    for called in _function_and_aliases(stack, function):
         for type_, path in _CALLERS:
-            for caller in stack.referring(one, path, type_).certain:
-                if type_ not in _NOT_WAITING_IF or _is_by(caller, *_NOT_WAITING_IF[type_]):
-                    yield from (AsynchronousCall(caller, each) for each in _qualifiers(stack, caller, path, one))
-        for permission in stack.referring(one, "function", resource_types.FUNCTION_PERMISSION).certain:
-            if _is_by(permission, "principal", _NOT_WAITING):
+            for caller in stack.referring(called, path, type_).certain:
+                if type_ not in _ASYNCHRONOUS_IF or _is_by(caller, *_ASYNCHRONOUS_IF[type_]):
+                    yield from (
+                        AsynchronousCall(caller, qualifier) for qualifier in _qualifiers(stack, caller, path, called)
+                    )
+        for permission in stack.referring(called, "function", resource_types.FUNCTION_PERMISSION).certain:
+            if _is_by(permission, "principal", _ASYNCHRONOUS_SERVICES):
                 yield from (
-                    AsynchronousCall(permission, each) for each in _qualifiers(stack, permission, "function", one)
+                    AsynchronousCall(permission, qualifier)
+                    for qualifier in _qualifiers(stack, permission, "function", called)
                 )
 
 
 def _kept_qualifiers(stack: Stack, function: Resource) -> tuple[set[str | Mark | None], bool]:
-    """The versions and aliases whose failures an invoke config keeps, and whether there may be more such configs.
+    """The versions and aliases with a failure destination, and whether there may be more.
 
-    A config holds for the version or alias that it names, and without one for the function itself
+    An invoke config applies to the version or alias that it names, or else to the function itself
     (https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html).
     """
     kept: set[str | Mark | None] = set()
     undecided = False
-    for one in _called_as(stack, function):
-        found = stack.referring(one, "functionName", resource_types.FUNCTION_INVOKE_CONFIG)
-        undecided = undecided or found.undecided
-        for config in found.certain:
+    for called in _function_and_aliases(stack, function):
+        configs = stack.referring(called, "functionName", resource_types.FUNCTION_INVOKE_CONFIG)
+        undecided = undecided or configs.undecided
+        for config in configs.certain:
             if config.has(DESTINATION):
-                kept.update(_qualifiers(stack, config, "functionName", one))
+                kept.update(_qualifiers(stack, config, "functionName", called))
     return kept, undecided
 
 
 def _is_kept(qualifier: str | Mark | None, kept: set[str | Mark | None]) -> bool:
-    """Whether failures of calls of this version or alias are kept, as far as anybody can tell."""
+    """Whether a version or alias has, or may have, a failure destination."""
     return qualifier in kept or (bool(kept) and (qualifier is Mark.UNKNOWN or Mark.UNKNOWN in kept))
 
 
 def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> list[str | Mark | None]:
-    """The versions and aliases of a function that a property means, None for the function itself."""
+    """The versions and aliases of a function that a property refers to; None for the function itself."""
     if called.type == resource_types.FUNCTION_ALIAS:
         name = called.value("name")
         return [name if isinstance(name, str) else Mark.UNKNOWN]
@@ -243,54 +248,54 @@ def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> 
         given = holder.value("qualifier")
         return [(None if given == LATEST else given) if isinstance(given, str) else Mark.UNKNOWN]
     return [
-        found[1] if isinstance(value, str) and (found := arns.function(value)) else Mark.UNKNOWN
-        for value, one in stack.targets(holder, path, resource_types.FUNCTION)
-        if one is called
+        parts[1] if isinstance(value, str) and (parts := arns.function(value)) else Mark.UNKNOWN
+        for value, target in stack.targets(holder, path, resource_types.FUNCTION)
+        if target is called
     ]
 
 
-def _called_as(stack: Stack, function: Resource) -> Iterator[Resource]:
-    """The function and its aliases."""
+def _function_and_aliases(stack: Stack, function: Resource) -> Iterator[Resource]:
+    """List a function and its aliases."""
     yield function
     yield from stack.referring(function, "functionName", resource_types.FUNCTION_ALIAS).certain
 
 
 def _function(stack: Stack, config: Resource) -> Resource | None:
-    """The function that an invoke config is about, be it by an alias or with a qualifier."""
-    found = stack.target(config, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
-    if found is not None and found.type == resource_types.FUNCTION_ALIAS:
-        return stack.target(found, "functionName", resource_types.FUNCTION)
-    return found
+    """The function of an invoke config, also by an alias."""
+    referred = stack.target(config, "functionName", resource_types.FUNCTION, resource_types.FUNCTION_ALIAS)
+    if referred is not None and referred.type == resource_types.FUNCTION_ALIAS:
+        return stack.target(referred, "functionName", resource_types.FUNCTION)
+    return referred
 
 
-def _missing_to_hand_over(
-    stack: Stack, role: Resource, holder: Resource, path: str, target: Resource | None
-) -> list[str]:
-    """The actions that a role lacks to hand something over, be it to a bucket or outside the stack
+def _missing_to_send(stack: Stack, role: Resource, holder: Resource, path: str, target: Resource | None) -> list[str]:
+    """The actions that a role lacks to send to a destination, which may be a bucket or outside the stack
     (https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html)."""
     if target is None:
         outside = holder.text(path) or ""
-        found = arns.parts(outside)
-        if found and found[1] == "s3":
+        parts = arns.parts(outside)
+        if parts and parts[1] == "s3":
             return _missing_on_bucket(stack, role, outside, outside)
         return outside_targets.missing_to_call(stack, role, outside)
     if target.type in resource_types.BUCKETS:
-        arn = resource_access.known_arn(target) or values.undecided("the bucket's ARN is not known yet")
+        arn = resource_access.known_arn(target) or values.raise_undecided("the bucket's ARN is not known yet")
         return _missing_on_bucket(stack, role, target.name, arn)
     return role_permissions.missing_to_send(stack, role, holder, path, target)
 
 
 def _missing_on_bucket(stack: Stack, role: Resource, name: str, arn: str) -> list[str]:
     needed = {"s3:PutObject": f"{arn}/aws/lambda/failed", "s3:ListBucket": arn}
-    return [f"{action} on {name}" for action, on in needed.items() if not role_permissions.may(stack, role, action, on)]
+    return [
+        f"{action} on {name}" for action, on in needed.items() if not role_permissions.allows(stack, role, action, on)
+    ]
 
 
 def _is_by(resource: Resource, path: str, wanted: str | re.Pattern[str]) -> bool:
     try:
-        found = resource.text(path) or ""
+        value = resource.text(path) or ""
     except Undecided:
         return False
-    return bool(re.fullmatch(wanted, found))
+    return bool(re.fullmatch(wanted, value))
 
 
 def _is_fifo(target: Resource) -> bool:
@@ -302,7 +307,7 @@ def _is_fifo(target: Resource) -> bool:
         return False
 
 
-def _fifo(function: str, target: str, path: str) -> Finding:
+def _report_fifo(function: str, target: str, path: str) -> Finding:
     return Finding(
         f"The function {function} cannot send records of invocations to {target}, which is FIFO.",
         f"Set {path} to a standard queue.",
@@ -313,20 +318,20 @@ def _reads_a_queue(stack: Stack, mapping: Resource) -> bool:
     if stack.target(mapping, "eventSourceArn", resource_types.QUEUE) is not None:
         return True
     value = mapping.value("eventSourceArn")
-    found = arns.parts(value) if isinstance(value, str) else None
-    return found is not None and found[1] == "sqs"
+    parts = arns.parts(value) if isinstance(value, str) else None
+    return parts is not None and parts[1] == "sqs"
 
 
 def _is_marked(queue: Resource, words: set[str]) -> bool:
     for key, value in queue.tags.items():
         if value.lower() in words:
             return True
-        if re.split(r"[:/.]", key.lower())[-1] in words and value.strip().lower() not in _NO:
+        if re.split(r"[:/.]", key.lower())[-1] in words and value.strip().lower() not in _FALSE_VALUES:
             return True
     physical = queue.value("name")
     names = [queue.name, physical if isinstance(physical, str) else ""]
-    return any(words & set(re.split(r"[^a-z0-9]+", _spaced(name))) for name in names)
+    return any(words & set(re.split(r"[^a-z0-9]+", _split_camel_case(name))) for name in names)
 
 
-def _spaced(name: str) -> str:
+def _split_camel_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()

@@ -1,4 +1,4 @@
-"""Tables: they can be restored, are protected from deletion, and their history expires."""
+"""DynamoDB tables: they can be restored, are protected from deletion, and their history expires."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,13 +8,13 @@ from typing import Any
 
 from ..model import resource_types, values
 from ..model.finding import Complaints, Finding
-from ..model.rule import each, rule
+from ..model.rule import check_each, rule
 from ..model.stack import Resource
 from ..model.values import Undecided
 
-_ROWS = frozenset({"entries", "entry", "records", "record", "rows", "row", "items", "events", "lines"})
-"""What history consists of: an audit-events table is one, an events table need not be."""
-_AROUND = frozenset({"table", "tables", "tbl", "db", "dev", "test", "staging", "stage", "prod", "production"})
+_ENTRY_WORDS = frozenset({"entries", "entry", "records", "record", "rows", "row", "items", "events", "lines"})
+"""Last words of a history table's name after a history word: audit-events, but not events alone."""
+_IGNORED_WORDS = frozenset({"table", "tables", "tbl", "db", "dev", "test", "staging", "stage", "prod", "production"})
 
 _GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 
@@ -32,7 +32,7 @@ def table_is_restorable(table: Resource) -> Complaints:
     Set pointInTimeRecovery.enabled to true.
     """
 
-    def judge(part: Part) -> Complaints:
+    def check(part: Part) -> Complaints:
         path = "pointInTimeRecovery.enabled" if part.of_table else "pointInTimeRecovery"
         if part.flag(path):
             return None
@@ -42,7 +42,7 @@ def table_is_restorable(table: Resource) -> Complaints:
             f"Set {path} to true.",
         )
 
-    yield from each(_parts(table), judge)
+    yield from check_each(_parts(table), check)
 
 
 @rule(
@@ -69,7 +69,7 @@ def table_is_protected_from_deletion(table: Resource, *, development_stacks: lis
     if any(fnmatchcase(stack, pattern) for pattern in development_stacks):
         return
 
-    def judge(part: Part) -> Complaints:
+    def check(part: Part) -> Complaints:
         path = "deletionProtectionEnabled"
         if part.flag(path):
             return None
@@ -79,7 +79,7 @@ def table_is_protected_from_deletion(table: Resource, *, development_stacks: lis
             f"Set {path} to true.",
         )
 
-    yield from each(_parts(table), judge)
+    yield from check_each(_parts(table), check)
 
 
 @rule(
@@ -107,29 +107,29 @@ def table_of_history_expires(table: Resource, *, history_words: list[str]) -> Co
         return None
     if table.flag("ttl.enabled", absent=False):
         return None
-    found = "ttl.enabled is not true" if table.has("ttl") else "ttl is absent"
+    state = "ttl.enabled is not true" if table.has("ttl") else "ttl is absent"
     return Finding(
-        f"The table {table.name} is named as a history and grows forever: {found}.",
+        f"The table {table.name} is named as a history and grows forever: {state}.",
         "Set ttl.attributeName to the attribute that holds the expiry time in epoch seconds, and ttl.enabled to true.",
     )
 
 
 @dataclass(frozen=True)
 class Part:
-    """A table, or a replica of one, written by itself or in the table."""
+    """A table or a replica."""
 
     name: str
-    """As a sentence names it."""
+    """The name in messages."""
     values: Any
     of_table: bool
 
     def flag(self, path: str) -> bool:
-        """Whether something is switched on. Raises Undecided where that is unknown."""
-        return bool(values.flag(values.at(self.values, path)))
+        """Whether a setting is on. Raises Undecided where that is unknown."""
+        return bool(values.flag(values.get_path(self.values, path)))
 
     def state(self, path: str) -> str:
-        """What a complaint says of a switch that is not on."""
-        return "is absent" if values.at(self.values, path) is None else "is false"
+        """Describe a setting that is not on."""
+        return "is absent" if values.get_path(self.values, path) is None else "is false"
 
 
 def _parts(table: Resource) -> Iterator[Part]:
@@ -149,16 +149,16 @@ def _parts(table: Resource) -> Iterator[Part]:
 
 
 def _stack_name(resource: Resource) -> str:
-    """The name of the stack, which is in the URN."""
+    """The name of the stack in the URN."""
     return resource.urn.removeprefix("urn:pulumi:").partition("::")[0]
 
 
 def _is_history(name: str, wanted: set[str]) -> bool:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
     words = re.findall(r"[a-z0-9]+", spaced)
-    # The stack's name and what the provider adds come last.
-    while words and (words[-1] in _AROUND or re.search(r"\d", words[-1])):
+    # The stack's name and the provider's random suffix come last.
+    while words and (words[-1] in _IGNORED_WORDS or re.search(r"\d", words[-1])):
         words.pop()
     if not words:
         return False
-    return words[-1] in wanted or (words[-1] in _ROWS and any(word in wanted for word in words[-2:-1]))
+    return words[-1] in wanted or (words[-1] in _ENTRY_WORDS and any(word in wanted for word in words[-2:-1]))
