@@ -78,11 +78,11 @@ def _down(options: argparse.Namespace, screen: Screen) -> int:
         )
     if not ended.was_running:
         screen.line("No stack was running; nothing is left behind.")
-    elif ended.had_died:
+    elif ended.emulator_had_died:
         screen.line("The embedded AWS had died, and its resources with it; nothing is left behind.")
     else:
-        own = _users_own(ended.users_own)
-        screen.line(f"Deleted {ended.deleted} resources{own} and ended the embedded AWS; nothing is left behind.")
+        own = _users_own(ended.user_resources)
+        screen.line(f"Deleted {ended.deleted_count} resources{own} and ended the embedded AWS; nothing is left behind.")
     return 0
 
 
@@ -95,11 +95,11 @@ def _users_own(counts: Mapping[str, int]) -> str:
 
 
 def _status(options: argparse.Namespace, screen: Screen) -> int:
-    stack = deployment.running(options.directory)
+    stack = deployment.load_stack(options.directory)
     if stack is None:
         screen.line("No stack is running: start one with `make up`.")
         return 1
-    if not stack.alive():
+    if not stack.is_alive():
         screen.line(f"The embedded AWS at {stack.endpoint_url} has died: start it anew with `make up`.")
         return 1
     screen.line(f"Stack {stack.stack} runs at {stack.endpoint_url} ({stack.region}, {len(stack.resources)} resources).")
@@ -166,8 +166,8 @@ def _drill(options: argparse.Namespace, screen: Screen) -> int:
 
 def _report(options: argparse.Namespace, screen: Screen) -> int:
     """The audit of a portfolio, as its owners would see it: the stack that runs gets it, or one that is started."""
-    stack = deployment.running(options.directory)
-    if stack is None or not stack.alive():
+    stack = deployment.load_stack(options.directory)
+    if stack is None or not stack.is_alive():
         with screen.working("starting") as live:
             stack = deployment.up(options.directory, progress=live.says)
     screen.story(scenarios.portfolio_audit(stack), "auditing a portfolio")
@@ -180,7 +180,7 @@ def _report(options: argparse.Namespace, screen: Screen) -> int:
 
 
 def _env(options: argparse.Namespace, screen: Screen) -> int:
-    screen.verbatim(deployment.require_running(options.directory).shell())
+    screen.verbatim(deployment.require_running(options.directory).render_exports())
     return 0
 
 

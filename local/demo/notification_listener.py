@@ -53,7 +53,7 @@ def listening(stack: RunningStack) -> Generator[Ears]:
 
     def make(token: str, **inputs: Any) -> dict[str, Any]:
         entry = TABLE[token]
-        created = entry.create(stack.aws, entry.named("drill", inputs))
+        created = entry.create(stack.aws, entry.with_name("drill", inputs))
         made.append(Resource(token, "drill", created.id, created.outputs))
         return created.outputs
 

@@ -36,7 +36,7 @@ def entries(stack: RunningStack, now: datetime) -> Iterator[Entry]:
 def seed(stack: RunningStack, secrets: Iterable[Entry]) -> int:
     """Put these secrets into the embedded AWS; those of the same names are replaced. How many there were."""
     secrets = list(secrets)
-    told = api.ask(stack.aws, SEED, {"Secrets": secrets})
+    told = api.call_action(stack.aws, SEED, {"Secrets": secrets})
     if "Seeded" not in told:
         raise LocalError(f"The embedded AWS did not take the secrets: {told}")
     stack.adopt(Resource(_SECRET, secret["Name"], secret["ARN"], {"recoveryWindowInDays": 0}) for secret in secrets)

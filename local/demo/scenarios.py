@@ -13,7 +13,7 @@ from typing import Any
 from ..deploy.deployment import RunningStack
 from ..errors import LocalError
 from . import portfolio
-from .event_log import Sent
+from .event_log import SentEvent
 from .secret import DemoSecret
 
 SOURCE = "rotation-guard.drill"
@@ -180,12 +180,12 @@ def _message(stack: RunningStack, topic: str, text: str, since: float = 0.0) -> 
     )
 
 
-def _audit_row(stack: RunningStack, sent: Sent) -> bool:
+def _audit_row(stack: RunningStack, sent: SentEvent) -> bool:
     rows = _of_secret(stack, "audit_trail_table_name", sent.secret_arn)
     return any(sent.id in row["recorded"]["S"] for row in rows)
 
 
-def _incident(stack: RunningStack, sent: Sent, state: str = "") -> bool:
+def _incident(stack: RunningStack, sent: SentEvent, state: str = "") -> bool:
     rows = _of_secret(stack, "incidents_table_name", sent.secret_arn)
     return any(_mentions(row, {sent.id}) and state in row["state"]["S"] for row in rows)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from ..deploy.deployment import RunningStack
 from ..errors import LocalError
 from ..waiting import eventually
-from .event_log import Journal, Sent
+from .event_log import EventLog, SentEvent
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 BREAK_TAG = "rotation-guard:demo-break-at"
@@ -59,14 +59,16 @@ class DemoSecret:
         """Ask for a rotation, which goes on by itself."""
         self._manager.rotate_secret(SecretId=self.arn)
 
-    def rotated(self, ending: str) -> Sent:
+    def rotated(self, ending: str) -> SentEvent:
         """Rotate it, and wait for the event that tells of its end, such as `RotationFailed`."""
         emulator = self._stack.emulator
         if emulator is None:
             raise LocalError("The embedded AWS has gone: start it anew with `make up`.")
-        journal = Journal(emulator.journal)
+        event_log = EventLog(emulator.event_log)
         self.rotate()
-        return eventually(lambda: journal.find(ending, self.arn), f"{ending} of {self.name}", _PATIENCE_SECONDS, 0.002)
+        return eventually(
+            lambda: event_log.find(ending, self.arn), f"{ending} of {self.name}", _PATIENCE_SECONDS, 0.002
+        )
 
     def settle(self) -> None:
         """Bring what was begun to its end, so that what follows is new: its incident, and then its rotation."""

@@ -119,7 +119,7 @@ async def _rotate(secret_arn: str, version_id: str) -> None:
         if secret is None:
             return
         rotation_id, step = str(uuid.uuid4()), STEPS[0]
-        cloudtrail.service_event("RotationStarted", secret_arn, rotation_id)
+        cloudtrail.send_service_event("RotationStarted", secret_arn, rotation_id)
         try:
             for step in STEPS:
                 if not secret["RotationEnabled"]:
@@ -129,11 +129,11 @@ async def _rotate(secret_arn: str, version_id: str) -> None:
             if "AWSCURRENT" not in secret["Versions"].get(version_id, {}).get("Stages", []):
                 raise _FunctionError
         except _FunctionError:
-            cloudtrail.service_event("RotationFailed", secret_arn, rotation_id, _complaint(secret, step))
+            cloudtrail.send_service_event("RotationFailed", secret_arn, rotation_id, _complaint(secret, step))
             return
         secret["LastRotatedDate"] = secret["LastChangedDate"] = int(time.time())
         secret["NextRotationDate"] = next_rotation(secret, secret["LastRotatedDate"])
-        cloudtrail.service_event("RotationSucceeded", secret_arn, rotation_id)
+        cloudtrail.send_service_event("RotationSucceeded", secret_arn, rotation_id)
 
 
 async def _test(secret_arn: str, version_id: str) -> None:
@@ -142,14 +142,14 @@ async def _test(secret_arn: str, version_id: str) -> None:
         if secret is None:
             return
         rotation_id = str(uuid.uuid4())
-        cloudtrail.service_event("TestRotationStarted", secret_arn, rotation_id)
+        cloudtrail.send_service_event("TestRotationStarted", secret_arn, rotation_id)
         try:
             await _invoke(secret, "testSecret", version_id)
         except _FunctionError:
             complaint = _complaint(secret, "testSecret")
-            cloudtrail.service_event("TestRotationFailed", secret_arn, rotation_id, complaint)
+            cloudtrail.send_service_event("TestRotationFailed", secret_arn, rotation_id, complaint)
         else:
-            cloudtrail.service_event("TestRotationSucceeded", secret_arn, rotation_id)
+            cloudtrail.send_service_event("TestRotationSucceeded", secret_arn, rotation_id)
         finally:
             with contextlib.suppress(KeyError):
                 del secret["Versions"][version_id]

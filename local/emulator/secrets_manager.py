@@ -67,7 +67,7 @@ async def handle_request(
     if answer[0] == 200:
         answer = _COMPLETED[action](answer) if action in _COMPLETED else answer
         if action in _RECORDED and secret is not None:
-            cloudtrail.api_event(action, request, secret["ARN"], headers)
+            cloudtrail.send_api_event(action, request, secret["ARN"], headers)
     return answer
 
 

@@ -102,7 +102,7 @@ def _whole(part: dict[str, Any]) -> dict[str, Any]:
 def _environment(stack: RunningStack) -> dict[str, str]:
     """The function's own, so that it runs here as it does there."""
     function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["function_name"])
-    return function["Environment"]["Variables"] | stack.environment()
+    return function["Environment"]["Variables"] | stack.build_environment()
 
 
 def _seeded(number: int, now: datetime) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def list_resources(aws) -> set[str]:
         f"{token} {name}"
         for token, entry in TABLE.items()
         if token != "aws:secretsmanager/secret:Secret"
-        for name in entry.lists(aws)
+        for name in entry.list_names(aws)
         if "rotation-guard" in name
     }
 

@@ -135,10 +135,10 @@ def left_over(tmp_path: Path) -> Callable[[], list[str]]:
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 environment = (folder / "environ").read_bytes()
-                alive = processes._fields(int(folder.name))
+                is_alive = processes._read_stat(int(folder.name))
             except OSError:
                 continue
-            if alive and str(tmp_path).encode() in environment and b"MINISTACK_REGION" in environment:
+            if is_alive and str(tmp_path).encode() in environment and b"MINISTACK_REGION" in environment:
                 found.append((folder / "cmdline").read_text().replace("\0", " "))
         return found
 

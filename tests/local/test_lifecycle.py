@@ -48,7 +48,7 @@ def directory(tmp_path):
     yield tmp_path / ".local"
     # Quicker than `down`, which deletes every resource first.
     for folder in (tmp_path / ".local").glob("emulator-*"):
-        if emulator := Emulator.in_folder(folder):
+        if emulator := Emulator.load(folder):
             emulator.stop()
 
 
@@ -144,16 +144,16 @@ def test_a_stack_is_replaced_only_by_one_that_stands(up, left_over):
     first = up()
     with pytest.raises(LocalError, match=r"^no$"):
         up('sns.Topic("a")\nraise pulumi.RunError("no")')
-    assert first.alive()
+    assert first.is_alive()
     assert emulators(left_over) == 1
 
     port = int(first.endpoint_url.rpartition(":")[2])
     second = up(port=port)
-    assert second.alive()
+    assert second.is_alive()
     assert second.outputs != first.outputs
     third = up()
-    assert third.alive()
-    assert not second.alive()
+    assert third.is_alive()
+    assert not second.is_alive()
     assert emulators(left_over) == 1
 
 
@@ -179,15 +179,15 @@ def test_a_second_up_or_down_meanwhile_is_told_to_wait(directory, up):
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for command in (up, lambda: deployment.down(directory)):
-            with pytest.raises(LocalError, match="Another `up` or `down` is at work"):
+            with pytest.raises(LocalError, match="Another `up` or `down` is running"):
                 command()
 
 
 def test_an_emulator_that_died_is_noticed_and_replaced(directory, up, capsys, left_over):
     stack = up()
     os.kill(stack.emulator.process.pid, signal.SIGKILL)
-    eventually(lambda: not stack.alive(), "its death")
-    with pytest.raises(LocalError, match="has died: start it anew with `make up`"):
+    eventually(lambda: not stack.is_alive(), "its death")
+    with pytest.raises(LocalError, match="has died: start it again with `make up`"):
         deployment.require_running(directory)
     assert main(["--directory", str(directory), "status"]) == 1
     assert "has died" in capsys.readouterr().out
@@ -217,9 +217,9 @@ def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(d
         record = {"pid": bystander.pid, "started": started, "port": 1}
         (directory / name / "process.json").write_text(json.dumps(record))
     try:
-        assert up().alive()
+        assert up().is_alive()
         assert bystander.poll() is None
-        assert not stray.process.leader_lives()
+        assert not stray.process.is_leader_alive()
         assert emulators(left_over) == 1
         assert len(list(directory.glob("emulator-*"))) == 1
     finally:
@@ -249,7 +249,7 @@ def test_down_names_some_of_the_stacks_resources_that_stay(directory, up, capsys
     body = "".join(f'pulumi.export("topic{number}", sns.Topic("t{number}").arn)\n' for number in range(15))
     up(body)
     monkeypatch.setattr("local.deploy.deployment.Resource.delete", lambda resource, aws: None)
-    monkeypatch.setattr("local.deploy.deployment._DELETE_SECONDS", 0)
+    monkeypatch.setattr("local.deploy.deployment._DELETE_TIMEOUT_SECONDS", 0)
 
     assert main(["--directory", str(directory), "down"]) == 1
 
@@ -271,11 +271,11 @@ def test_what_is_adopted_is_written_beside_what_another_process_adopted(shared):
 
 
 def test_nothing_is_adopted_while_the_lock_is_anothers(shared, monkeypatch):
-    monkeypatch.setattr(deployment, "_ADOPT_SECONDS", 0.0)
+    monkeypatch.setattr(deployment, "_ADOPT_TIMEOUT_SECONDS", 0.0)
     before = (shared.directory / "stack.json").read_text()
     with (shared.directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(LocalError, match="Another `up` or `down` is at work"):
+        with pytest.raises(LocalError, match="Another `up` or `down` is running"):
             shared.adopt([Resource("aws:sqs/queue:Queue", "c", "c", {})])
     assert (shared.directory / "stack.json").read_text() == before
 
@@ -285,7 +285,7 @@ def test_a_stack_that_was_replaced_does_not_describe_itself_again(shared):
     replaced.access_key_id = "AKIAOFANEARLIERRUN"
     before = (shared.directory / "stack.json").read_text()
 
-    with pytest.raises(LocalError, match="replaced or ended meanwhile"):
+    with pytest.raises(LocalError, match="replaced or removed meanwhile"):
         replaced.adopt([Resource("aws:sqs/queue:Queue", "d", "d", {})])
 
     assert (shared.directory / "stack.json").read_text() == before
@@ -444,7 +444,7 @@ def test_ctrl_c_ends_the_command_without_a_traceback(directory, left_over):
 def test_an_emulator_that_cannot_start_is_told_with_its_last_words(tmp_path, monkeypatch):
     monkeypatch.setattr("local.emulator.process._MODULE", "local.no_such_module")
     emulator = Emulator.start(tmp_path / "emulator", "eu-west-1")
-    with pytest.raises(LocalError, match=r"ended while it started: .*no_such_module"):
+    with pytest.raises(LocalError, match=r"ended during its start: .*no_such_module"):
         emulator.wait_until_ready()
     assert emulator.stop()
 

@@ -141,12 +141,12 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     subscription = {"endpoint": "https://pager.test/", "attributes": {"RedrivePolicy": policy}}
     monkeypatch.setattr(sns, "_topic_by_arn_any_scope", lambda arn: {"subscriptions": [subscription]})
 
-    def post(*answers: Exception | None) -> list[str]:
+    def post(*is_ready: Exception | None) -> list[str]:
         seen: list[str] = []
 
         def answer(endpoint: str, payload: str, kind: str) -> int:
             seen.append(payload)
-            if error := answers[min(len(seen), len(answers)) - 1]:
+            if error := is_ready[min(len(seen), len(is_ready)) - 1]:
                 raise error
             return 200
 
