@@ -33,6 +33,11 @@ _DELETE_TIMEOUT_SECONDS = 3.0
 """How long to retry the deletion of resources that still exist."""
 
 Progress = Callable[[str], None]
+"""Called with what is happening now."""
+
+
+def ignore_progress(text: str) -> None:
+    """Show nothing."""
 
 
 @dataclass
@@ -137,7 +142,7 @@ def up(
     config: Mapping[str, Any] | None = None,
     port: int | None = None,
     root: Path = ROOT,
-    progress: Progress = lambda step: None,
+    progress: Progress = ignore_progress,
     wait_scale: float = WAIT_SCALE,
 ) -> RunningStack:
     """Start the embedded AWS and deploy the stack into it; a running stack is replaced once the new one is deployed.
@@ -191,7 +196,19 @@ def up(
         return result
 
 
-def down(directory: Path = DIRECTORY, progress: Progress = lambda step: None) -> TeardownResult:
+@contextlib.contextmanager
+def deploy_temporarily(directory: Path, **options: Any) -> Generator[RunningStack]:
+    """Deploy a stack, with the options of `up`, during the context; stop its emulator without deleting resources."""
+    stack = up(directory, **options)
+    try:
+        yield stack
+    finally:
+        with _lock(stack.directory, _ADOPT_TIMEOUT_SECONDS):
+            _remove_stack(stack.directory, stack)
+            _stop_orphaned_emulators(stack.directory)
+
+
+def down(directory: Path = DIRECTORY, progress: Progress = ignore_progress) -> TeardownResult:
     """Delete every resource, check that none is left, stop the embedded AWS and remove the files of `up`."""
     directory = Path(directory)
     result = TeardownResult()

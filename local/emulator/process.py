@@ -11,6 +11,7 @@ import string
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -94,14 +95,33 @@ class Emulator:
         # Terminated by its group, perhaps from another process: this object must not wait for it.
         process.returncode = 0
         emulator = cls(folder, port, ProcessGroup.of_leader(process.pid), *keys)
-        record = {
-            "port": port,
-            **asdict(emulator.process),
-            "access_key_id": emulator.access_key_id,
-            "secret_access_key": emulator.secret_access_key,
-        }
-        write_private_file(folder / _RECORD_FILE, json.dumps(record))
+        try:
+            emulator._write_record()
+        except BaseException:
+            emulator.stop()
+            raise
         return emulator
+
+    @classmethod
+    @contextlib.contextmanager
+    def serve(cls, folder: Path, region: str) -> Generator["Emulator"]:
+        """Run an emulator during the context: it is ready, and stopped at the end even when its start fails."""
+        emulator = cls.start(folder, region)
+        try:
+            emulator.wait_until_ready()
+            yield emulator
+        finally:
+            if not emulator.stop():
+                raise LocalError(f"Process {emulator.process.pid} of the embedded AWS does not end: kill it manually.")
+
+    def _write_record(self) -> None:
+        record = {
+            "port": self.port,
+            **asdict(self.process),
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self.secret_access_key,
+        }
+        write_private_file(self.folder / _RECORD_FILE, json.dumps(record))
 
     @classmethod
     def load(cls, folder: Path) -> "Emulator | None":

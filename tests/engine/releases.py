@@ -98,12 +98,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for configuration in CONFIGURATIONS:
             folder = Path(temporary) / configuration
-            emulator = Emulator.start(folder / "aws", REGION)
-            try:
-                emulator.wait_until_ready()
+            with Emulator.serve(folder / "aws", REGION) as emulator:
                 text = json.dumps(record(configuration, emulator.aws(REGION), folder / "stack"), sort_keys=True)
-            finally:
-                emulator.stop()
             path = FOLDER / f"{VERSION}-{configuration}.json.gz"
             path.write_bytes(gzip.compress(text.encode(), mtime=0))
 

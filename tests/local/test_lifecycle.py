@@ -30,17 +30,17 @@ TOPIC = 'pulumi.export("failures_topic_arn", sns.Topic("failures").arn)'
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="left-over processes are sought in /proc")
 
 
-def emulators(left_over) -> int:
-    return sum("local.emulator.main" in line for line in left_over())
+def emulators(leftover_processes) -> int:
+    return sum("local.emulator.main" in line for line in leftover_processes())
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, write_program):
     """A stack for the tests that only look at it."""
     folder = tmp_path_factory.mktemp("shared")
-    stack = deployment.up(folder / ".local", root=write_program(folder / "project", TOPIC), wait_scale=0.001)
-    yield stack
-    deployment.down(stack.directory)
+    root = write_program(folder / "project", TOPIC)
+    with deployment.deploy_temporarily(folder / ".local", root=root, wait_scale=0.001) as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -126,9 +126,9 @@ def test_a_bad_event_is_one_sentence(shared, tmp_path, capsys):
         "cut-short.json": ("{", "cut-short.json is not JSON"),
         "list.json": (
             "[]",
-            "list.json is not an event as EventBridge delivers it: it lacks detail, detail-type, source",
+            "list.json is not an event in EventBridge's format: it lacks detail, detail-type, source",
         ),
-        "text.json": ('{"source": "a", "detail-type": "b", "detail": "c"}', "it has a detail that is no object"),
+        "text.json": ('{"source": "a", "detail-type": "b", "detail": "c"}', "it has a detail that is not an object"),
     }
     for name, (text, sentence) in bad.items():
         if text is not None:
@@ -140,12 +140,12 @@ def test_a_bad_event_is_one_sentence(shared, tmp_path, capsys):
         assert len(said.splitlines()) == 1
 
 
-def test_a_stack_is_replaced_only_by_one_that_stands(up, left_over):
+def test_a_stack_is_replaced_only_by_one_that_stands(up, leftover_processes):
     first = up()
     with pytest.raises(LocalError, match=r"^no$"):
         up('sns.Topic("a")\nraise pulumi.RunError("no")')
     assert first.is_alive()
-    assert emulators(left_over) == 1
+    assert emulators(leftover_processes) == 1
 
     port = int(first.endpoint_url.rpartition(":")[2])
     second = up(port=port)
@@ -154,13 +154,13 @@ def test_a_stack_is_replaced_only_by_one_that_stands(up, left_over):
     third = up()
     assert third.is_alive()
     assert not second.is_alive()
-    assert emulators(left_over) == 1
+    assert emulators(leftover_processes) == 1
 
 
-def test_a_program_that_fails_leaves_nothing(directory, up, left_over):
+def test_a_program_that_fails_leaves_nothing(directory, up, leftover_processes):
     with pytest.raises(LocalError, match=r"^no$"):
         up('raise pulumi.RunError("no")')
-    assert left_over() == []
+    assert leftover_processes() == []
     assert not directory.exists()
 
 
@@ -183,7 +183,7 @@ def test_a_second_up_or_down_meanwhile_is_told_to_wait(directory, up):
                 command()
 
 
-def test_an_emulator_that_died_is_noticed_and_replaced(directory, up, capsys, left_over):
+def test_an_emulator_that_died_is_noticed_and_replaced(directory, up, capsys, leftover_processes):
     stack = up()
     os.kill(stack.emulator.process.pid, signal.SIGKILL)
     eventually(lambda: not stack.is_alive(), "its death")
@@ -196,7 +196,7 @@ def test_an_emulator_that_died_is_noticed_and_replaced(directory, up, capsys, le
     assert main(["--directory", str(directory), "down"]) == 0
     assert "had died" in capsys.readouterr().out
     assert not directory.exists()
-    assert left_over() == []
+    assert leftover_processes() == []
 
 
 def test_down_without_a_stack_says_so(directory, capsys):
@@ -205,7 +205,7 @@ def test_down_without_a_stack_says_so(directory, capsys):
     assert not directory.exists()
 
 
-def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(directory, up, left_over):
+def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(directory, up, leftover_processes):
     directory.mkdir()
     (directory / "stack.json").write_text('{"endpoint_url": "http')
     stray = Emulator.start(directory / "emulator-7", "eu-west-1")
@@ -220,13 +220,15 @@ def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(d
         assert up().is_alive()
         assert bystander.poll() is None
         assert not stray.process.is_leader_alive()
-        assert emulators(left_over) == 1
+        assert emulators(leftover_processes) == 1
         assert len(list(directory.glob("emulator-*"))) == 1
     finally:
         bystander.communicate(b"\n")
 
 
-def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_there(directory, up, capsys, left_over):
+def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_there(
+    directory, up, capsys, leftover_processes
+):
     stack = up()
     sqs, secrets = stack.client("sqs"), stack.client("secretsmanager")
     sqs.create_queue(QueueName="made-by-hand")
@@ -241,7 +243,7 @@ def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_t
     assert told.err == ""
     assert " of the stack, and 121 of your own (Queue 1, Secret 120), and ended the embedded AWS" in told.out
     assert len(told.out) < 500
-    assert left_over() == []
+    assert leftover_processes() == []
     assert [path.name for path in directory.iterdir()] == ["bench.json"]
 
 
@@ -415,18 +417,18 @@ def test_a_profile_and_a_mode_that_are_none_do_not_matter(shared):
 
 
 @pytest.mark.parametrize("step", ["starting the embedded AWS", "deploying the stack"])
-def test_an_interruption_ends_what_was_started(up, directory, left_over, step):
+def test_an_interruption_ends_what_was_started(up, directory, leftover_processes, step):
     def interrupt(now: str) -> None:
         if now == step:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         up(progress=interrupt)
-    assert left_over() == []
+    assert leftover_processes() == []
     assert not directory.exists()
 
 
-def test_ctrl_c_ends_the_command_without_a_traceback(directory, left_over):
+def test_ctrl_c_ends_the_command_without_a_traceback(directory, leftover_processes):
     command = [sys.executable, "-m", "local", "--directory", str(directory), "up", "--no-stories"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with subprocess.Popen(
@@ -436,8 +438,8 @@ def test_ctrl_c_ends_the_command_without_a_traceback(directory, left_over):
         time.sleep(0.3)
         run.send_signal(signal.SIGINT)
         _, said = run.communicate(timeout=20)
-    assert (run.returncode, said) == (130, "Interrupted: what this command had started has ended.\n")
-    assert left_over() == []
+    assert (run.returncode, said) == (130, "Interrupted: everything that this command had started was stopped.\n")
+    assert leftover_processes() == []
     assert not directory.exists()
 
 

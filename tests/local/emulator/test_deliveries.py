@@ -30,7 +30,7 @@ _PATCHED = {
 def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = {(module, name): getattr(module, name) for module, names in _PATCHED.items() for name in names}
     deliveries.install()
-    monkeypatch.setattr(deliveries, "_first_wait", 0.001)
+    monkeypatch.setattr(deliveries, "_first_wait_seconds", 0.001)
     with responses.request_scope(ACCOUNT, REGION):
         for service in (sqs, sns, cloudwatch):
             service.reset()
