@@ -1,6 +1,6 @@
-"""`python -m local`: the stack on this machine, from the command line.
+"""`python -m local`: the command line of the local deployment.
 
-Nothing of weight is imported before an interruption is a sentence: half a second is time enough for a Ctrl-C.
+Heavy modules are imported only once Ctrl-C is handled: their import takes half a second.
 """
 
 import os
@@ -9,10 +9,10 @@ import sys
 
 
 def main() -> int:
-    """Run one command; its exit code, 130 when it was interrupted."""
-    # Whoever ends this process wants what Ctrl-C wants: everything it started to end with it.
+    """Run one command and return its exit code, 130 when it was interrupted."""
+    # SIGTERM, like Ctrl-C, must stop everything that this process started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A stream that is closed, as under some supervisors, is None to Python.
+    # Python sets closed standard streams, as under some supervisors, to None.
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
@@ -21,7 +21,7 @@ def main() -> int:
 
         return commands.main()
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted: what this command had started has ended.\n")
+        sys.stderr.write("Interrupted: everything that this command had started was stopped.\n")
         return 130
 
 

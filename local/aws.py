@@ -1,4 +1,4 @@
-"""The way into the embedded AWS: clients that can reach nothing else, whatever the developer's own AWS setup is."""
+"""Clients of the embedded AWS, which ignore the developer's own AWS configuration."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import create_loader
 
-# Nothing of the developer's AWS setup is looked at: each setting has its default, whatever environment and files say.
+# Every setting has its default, whatever the developer's environment and AWS files say.
 _ISOLATED = {
     **{
         name: (None, None, default, None)
@@ -21,13 +21,13 @@ _ISOLATED = {
     "credentials_file": (None, None, os.devnull, None),
 }
 
-# Reading the services' models is most of what a client costs: they are read once for all accounts.
+# Reading the service models is most of what a client costs, so all accounts share one loader.
 _MODELS = create_loader()
 
 
 @dataclass
 class Aws:
-    """One account and Region of the embedded AWS, with one client per service."""
+    """An account and Region of the embedded AWS, with one client per service."""
 
     endpoint_url: str
     region: str
@@ -54,21 +54,21 @@ class Aws:
             use_dualstack_endpoint=False,
         )
         self._clients: dict[str, Any] = {}
-        self._making = threading.Lock()
+        self._creation_lock = threading.Lock()
 
     def client(self, service: str) -> Any:
-        """The client of a service, made on first use: making one costs 10 to 100 ms, so there is only one."""
+        """Return the client of a service. Creating a client takes 10 to 100 ms, so it is created once."""
         client = self._clients.get(service)
         if client is None:
-            # A boto3 session is not safe to share while it makes clients; the clients are.
-            with self._making:
+            # Clients are thread-safe; creating them from one boto3 session is not.
+            with self._creation_lock:
                 client = self._clients.get(service)
                 if client is None:
                     client = self._session.client(service, endpoint_url=self.endpoint_url, config=self._config)
                     self._clients[service] = client
         return client
 
-    def prepare(self, services: Iterable[str]) -> None:
-        """Make these clients now, while there is something else to wait for."""
+    def create_clients(self, services: Iterable[str]) -> None:
+        """Create these clients now, while the emulator starts."""
         for service in services:
             self.client(service)

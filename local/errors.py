@@ -1,5 +1,5 @@
-"""What this room says when it cannot do what it was asked: one sentence that also says what to do."""
+"""The error of the local deployment: one sentence that says what is wrong and what to do."""
 
 
 class LocalError(Exception):
-    """A sentence for the person at the keyboard; `python -m local` prints it and ends with exit code 1."""
+    """An error for the user; `python -m local` prints its message and exits with code 1."""

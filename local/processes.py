@@ -1,6 +1,6 @@
-"""Ends processes that this room started, and provably no others: a process id alone may have been given away again.
+"""Terminates processes that the local deployment started, and provably no others: process ids are reused.
 
-On Linux a process is held by a pidfd while it is looked at and signalled, so its id cannot be given away in between
+On Linux a pidfd refers to the process from the check to the signal, so that the id cannot be reused in between
 (https://man7.org/linux/man-pages/man2/pidfd_open.2.html).
 """
 
@@ -15,40 +15,40 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _GRACE_SECONDS = {signal.SIGTERM: 1.0, signal.SIGKILL: 3.0}
-"""How long to wait after each signal. The embedded AWS has nothing to save, and functions at work may hold it up."""
+"""How long to wait after each signal. Running functions may delay the end of the embedded AWS, which saves nothing."""
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """A process of ours that leads a group of its own, and everything it started.
+    """A process that leads its own group, and everything it started.
 
-    Where the system has no /proc only the leader can be told from others, and only it is ended; the functions that it
-    runs end by themselves when it is gone, since they read their work from it.
+    Without /proc only the leader can be identified, so only it is terminated. The functions that it runs end by
+    themselves, since they read their work from it.
     """
 
     pid: int
     started: str
-    """When it started, as the kernel tells it: no two processes share both this and the id."""
+    """When the kernel started it: no two processes share both this and the id."""
 
     @classmethod
-    def led_by(cls, pid: int) -> "ProcessGroup":
-        """The group of a process that has just been started."""
-        return cls(pid, _start_of(pid))
+    def of_leader(cls, pid: int) -> "ProcessGroup":
+        """Return the group of a process that has just been started."""
+        return cls(pid, _read_start(pid))
 
-    def leader_lives(self) -> bool:
-        """Whether the very process that was started is still running."""
-        return bool(self.started) and _start_of(self.pid) == self.started
+    def is_leader_alive(self) -> bool:
+        """Whether the process that was started is still running."""
+        return bool(self.started) and _read_start(self.pid) == self.started
 
-    def end(self) -> bool:
-        """End every process of the group, politely and then not; whether none is left."""
-        for number, seconds in _GRACE_SECONDS.items():
+    def terminate(self) -> bool:
+        """Terminate every process of the group, then kill those that remain; return whether none is left."""
+        for signal_number, grace_seconds in _GRACE_SECONDS.items():
             members = self._members()
             for pid in members:
-                self._signal(pid, number)
-            deadline = time.monotonic() + seconds
+                self._signal(pid, signal_number)
+            deadline = time.monotonic() + grace_seconds
             while members and time.monotonic() < deadline:
                 time.sleep(0.005)
-                # The leader may be a child of this very process; whoever else is its parent waits for it there.
+                # The leader may be a child of this process; otherwise its parent reaps it.
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(self.pid, os.WNOHANG)
                 members = self._members()
@@ -56,35 +56,35 @@ class ProcessGroup:
                 return True
         return False
 
-    def _signal(self, pid: int, number: int) -> None:
-        """Signal a member of the group, unless its id is another process's by now."""
+    def _signal(self, pid: int, signal_number: int) -> None:
+        """Signal a member of the group, unless its id belongs to another process now."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if not has_pidfd():
-                os.kill(pid, number)
+                os.kill(pid, signal_number)
                 return
             descriptor = os.pidfd_open(pid)
             try:
-                # Looked at again: between the listing and this line the id may have been given away.
+                # Check again: the id may have been reused since the listing.
                 if pid in self._members():
-                    signal.pidfd_send_signal(descriptor, number)
+                    signal.pidfd_send_signal(descriptor, signal_number)
             finally:
                 os.close(descriptor)
 
     def _members(self) -> list[int]:
         if not _has_proc():
-            return [self.pid] if self.leader_lives() else []
+            return [self.pid] if self.is_leader_alive() else []
         boot, _, ticks = self.started.partition("/")
-        if boot != _boot() or not ticks:
+        if boot != _read_boot_id() or not ticks:
             return []
-        running = list(_running())
-        # An id is not given away while its group has members: whoever leads the group now leads another one.
+        running = list(_list_processes())
+        # An id is not reused while its group has members: a leader with another start time leads another group.
         if any(pid == self.pid and start != int(ticks) for pid, _, start in running):
             return []
         return [pid for pid, group, start in running if group == self.pid and start >= int(ticks)]
 
 
 def has_pidfd() -> bool:
-    """Whether this system has descriptors of processes: Linux from 5.3 on."""
+    """Whether this system has process file descriptors: Linux 5.3 or later."""
     if not hasattr(os, "pidfd_open"):
         return False
     try:
@@ -94,15 +94,15 @@ def has_pidfd() -> bool:
     return True
 
 
-def _running() -> Iterator[tuple[int, int, int]]:
-    """Id, group and start of each process; those that only wait to be reaped are gone."""
+def _list_processes() -> Iterator[tuple[int, int, int]]:
+    """Yield the id, group and start of each process; zombies do not count."""
     for entry in _PROC.iterdir():
-        if entry.name.isdigit() and (fields := _fields(int(entry.name))):
+        if entry.name.isdigit() and (fields := _read_stat(int(entry.name))):
             yield int(entry.name), int(fields[2]), int(fields[19])
 
 
-def _fields(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat from the state on (proc(5)); the name before them may contain anything."""
+def _read_stat(pid: int) -> list[str]:
+    """Read the fields of /proc/<pid>/stat from the state on (proc(5)); the name before them may contain anything."""
     try:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -110,18 +110,20 @@ def _fields(pid: int) -> list[str]:
     return [] if fields[0] in "ZX" else fields
 
 
-def _start_of(pid: int) -> str:
+def _read_start(pid: int) -> str:
     if _has_proc():
-        fields = _fields(pid)
-        return f"{_boot()}/{fields[19]}" if fields else ""
-    told = subprocess.run(["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return told.stdout.strip()
+        fields = _read_stat(pid)
+        return f"{_read_boot_id()}/{fields[19]}" if fields else ""
+    completed = subprocess.run(
+        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return completed.stdout.strip()
 
 
 def _has_proc() -> bool:
     return _PROC.joinpath("self", "stat").exists()
 
 
-def _boot() -> str:
-    """Starts are counted from the boot, so they mean nothing after the next one."""
+def _read_boot_id() -> str:
+    """Read the id of this boot: start times count from it."""
     return _PROC.joinpath("sys/kernel/random/boot_id").read_text().strip()

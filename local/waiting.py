@@ -1,4 +1,4 @@
-"""Waits for what happens by itself, without sleeping longer than needed."""
+"""Polls until a condition holds."""
 
 import time
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from .errors import LocalError
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], what: str, seconds: float = 30.0, every: float = 0.01) -> T:
-    """Look until there is something to see, and return it; raises LocalError, saying what did not happen."""
+def eventually(check: Callable[[], T | None], expectation: str, seconds: float = 30.0, poll_seconds: float = 0.01) -> T:
+    """Call `check` until its result is true, and return that; raises LocalError when the time is up."""
     deadline = time.monotonic() + seconds
     while True:
-        seen = look()
-        if seen:
-            return seen
+        result = check()
+        if result:
+            return result
         if time.monotonic() > deadline:
-            raise LocalError(f"{what} did not happen within {seconds:.0f} s.")
-        time.sleep(every)
+            raise LocalError(f"{expectation} did not happen within {seconds:.0f} s.")
+        time.sleep(poll_seconds)

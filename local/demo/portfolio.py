@@ -1,6 +1,6 @@
-"""Some sixty secrets of every verdict, whose dates lie in the past: something for the audit to find.
+"""A portfolio of some sixty secrets with dates in the past, for every verdict of the audit.
 
-A secret is written as an entry of ListSecrets with `VersionCreatedDates`, as `rotation-guard scan --from` reads it.
+A secret is an entry of ListSecrets with `VersionCreatedDates`, the format that `rotation-guard scan --from` reads.
 """
 
 import itertools
@@ -14,10 +14,10 @@ from ..deploy.resources import Resource
 from ..emulator import api
 from ..errors import LocalError
 
-SEED = "RotationGuardSeed"
-"""Action of the embedded AWS, and of no other: puts secrets there as they are, dates and all."""
+SEED_ACTION = "RotationGuardSeed"
+"""An action of the embedded AWS only: stores secrets as they are described, including their dates."""
 OWNERS = ("payments", "search", "platform", "data", "identity")
-KINDS = ("db/orders", "api-key/mailer", "token/ci", "db/reporting")
+SECRET_NAMES = ("db/orders", "api-key/mailer", "token/ci", "db/reporting")
 _SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type, not a secret
 _MANAGED = {"Key": "Managed", "Value": "true"}
 _DAY = timedelta(days=1)
@@ -25,85 +25,95 @@ _DAY = timedelta(days=1)
 Entry = dict[str, Any]
 
 
-def entries(stack: RunningStack, now: datetime) -> Iterator[Entry]:
-    """The portfolio: four secrets of each verdict, of different owners."""
+def build_secrets(stack: RunningStack, now: datetime) -> Iterator[Entry]:
+    """Yield the portfolio: four secrets for each verdict, with different owners."""
     owners = itertools.cycle(OWNERS)
-    for verdict, like in _LIKE.items():
-        for index, kind in enumerate(KINDS):
-            yield _entry(stack, f"portfolio/{verdict.replace('_', '-')}/{kind}", next(owners), like, index, now)
+    for verdict, template in _TEMPLATES.items():
+        for number, secret_name in enumerate(SECRET_NAMES):
+            yield _build_secret(
+                stack, f"portfolio/{verdict.replace('_', '-')}/{secret_name}", next(owners), template, number, now
+            )
 
 
 def seed(stack: RunningStack, secrets: Iterable[Entry]) -> int:
-    """Put these secrets into the embedded AWS; those of the same names are replaced. How many there were."""
+    """Store these secrets in the embedded AWS, replacing those with the same names; return their number."""
     secrets = list(secrets)
-    told = api.ask(stack.aws, SEED, {"Secrets": secrets})
-    if "Seeded" not in told:
-        raise LocalError(f"The embedded AWS did not take the secrets: {told}")
+    response = api.call_action(stack.aws, SEED_ACTION, {"Secrets": secrets})
+    if "Seeded" not in response:
+        raise LocalError(f"The embedded AWS did not accept the secrets: {response}")
     stack.adopt(Resource(_SECRET, secret["Name"], secret["ARN"], {"recoveryWindowInDays": 0}) for secret in secrets)
-    return int(told["Seeded"])
+    return int(response["Seeded"])
 
 
-def _entry(
-    stack: RunningStack, name: str, owner: str, like: Mapping[str, Any], index: int, now: datetime
+def _build_secret(
+    stack: RunningStack, name: str, owner: str, template: Mapping[str, Any], number: int, now: datetime
 ) -> dict[str, Any]:
-    """One secret: its value is as old as its kind says, and some days more for each further one."""
+    """Build a secret from a template: each further secret of a template is some days older."""
     current, previous, pending = (str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}#{label}")) for label in "cap")
-    made = now - like["age"] - index * like.get("step", _DAY)
-    stages, dates = {current: ["AWSCURRENT"]}, {current: made}
-    if like.get("changed"):
-        stages[previous], dates[previous] = ["AWSPREVIOUS"], made - 30 * _DAY
-    if like.get("pending"):
-        stages[pending], dates[pending] = ["AWSPENDING"], now - like["pending"]
-    if like.get("empty"):
-        stages, dates = {previous: ["AWSPREVIOUS"]}, {previous: made}
-    tags = {"rotation-guard:owner": owner, **{key: value(now) for key, value in like.get("tags", {}).items()}}
+    created_at = now - template["age"] - number * template.get("step", _DAY)
+    stages, dates = {current: ["AWSCURRENT"]}, {current: created_at}
+    if template.get("changed"):
+        stages[previous], dates[previous] = ["AWSPREVIOUS"], created_at - 30 * _DAY
+    if template.get("pending"):
+        stages[pending], dates[pending] = ["AWSPENDING"], now - template["pending"]
+    if template.get("empty"):
+        stages, dates = {previous: ["AWSPREVIOUS"]}, {previous: created_at}
+    tags = {"rotation-guard:owner": owner, **{key: value(now) for key, value in template.get("tags", {}).items()}}
     function = f"arn:aws:lambda:{stack.region}:{stack.account_id}:function:rotate-{owner}"
     return {
         "Name": name,
-        "ARN": f"arn:aws:secretsmanager:{stack.region}:{stack.account_id}:secret:{name}-Pf{index:04d}",
+        "ARN": f"arn:aws:secretsmanager:{stack.region}:{stack.account_id}:secret:{name}-Pf{number:04d}",
         "Tags": [_MANAGED, *({"Key": key, "Value": value} for key, value in tags.items())],
         "SecretVersionsToStages": stages,
-        "VersionCreatedDates": {version: _text(date) for version, date in dates.items()},
-        "CreatedDate": _text(min(dates.values())),
-        "LastChangedDate": _text(now - timedelta(hours=index)),
-        "RotationEnabled": like.get("rotation") == "on",
-        **({"RotationLambdaARN": function} if like.get("rotation") else {}),
-        **({"LastRotatedDate": _text(made)} if like.get("rotation") == "on" and like.get("changed") else {}),
-        **({"NextRotationDate": _text(now + like.get("next", 5 * _DAY))} if like.get("rotation") == "on" else {}),
-        **({"DeletedDate": _text(now + 7 * _DAY)} if like.get("deleted") else {}),
-        **({"PrimaryRegion": "us-east-1"} if like.get("replica") else {}),
-        **({"OwningService": like["owned_by"]} if "owned_by" in like else {}),
+        "VersionCreatedDates": {version: _to_iso(date) for version, date in dates.items()},
+        "CreatedDate": _to_iso(min(dates.values())),
+        "LastChangedDate": _to_iso(now - timedelta(hours=number)),
+        "RotationEnabled": template.get("rotation") == "on",
+        **({"RotationLambdaARN": function} if template.get("rotation") else {}),
+        **(
+            {"LastRotatedDate": _to_iso(created_at)}
+            if template.get("rotation") == "on" and template.get("changed")
+            else {}
+        ),
+        **(
+            {"NextRotationDate": _to_iso(now + template.get("next", 5 * _DAY))}
+            if template.get("rotation") == "on"
+            else {}
+        ),
+        **({"DeletedDate": _to_iso(now + 7 * _DAY)} if template.get("deleted") else {}),
+        **({"PrimaryRegion": "us-east-1"} if template.get("replica") else {}),
+        **({"OwningService": template["owned_by"]} if "owned_by" in template else {}),
     }
 
 
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()
+def _to_iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat()
 
 
 def _days_from_now(days: int) -> Any:
     return lambda now: (now + days * _DAY).date().isoformat()
 
 
-def _said(text: str) -> Any:
+def _constant(text: str) -> Any:
     return lambda now: text
 
 
 _ROTATED: Mapping[str, Any] = {"rotation": "on", "changed": True}
-_LIKE: Mapping[str, Mapping[str, Any]] = {
+_TEMPLATES: Mapping[str, Mapping[str, Any]] = {
     "pending_deletion": {"age": 50 * _DAY, "deleted": True},
     "replica": {"age": 10 * _DAY, "replica": True},
     "unknown": {"age": 20 * _DAY, "empty": True},
     "exempt": {
         "age": 200 * _DAY,
         "tags": {
-            "rotation-guard:exempt-reason": _said("the vendor rotates it by phone"),
+            "rotation-guard:exempt-reason": _constant("the vendor rotates it by phone"),
             "rotation-guard:exempt-until": _days_from_now(90),
         },
     },
     "exemption_invalid": {
         "age": 100 * _DAY,
         "tags": {
-            "rotation-guard:exempt-reason": _said("until the migration is over"),
+            "rotation-guard:exempt-reason": _constant("until the migration is over"),
             "rotation-guard:exempt-until": _days_from_now(-10),
         },
     },
@@ -118,5 +128,5 @@ _LIKE: Mapping[str, Mapping[str, Any]] = {
     "manual_only": {"age": 6 * _DAY, "changed": True},
     "fresh": {"age": 3 * _DAY, **_ROTATED, "next": 20 * _DAY},
 }
-"""What makes a secret one of each verdict, with the dev stack's settings."""
-VERDICTS = tuple(_LIKE)
+"""Verdict -> the properties of a secret that gets it with the dev stack's settings."""
+VERDICTS = tuple(_TEMPLATES)

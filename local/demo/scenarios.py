@@ -1,6 +1,6 @@
-"""The product at work on a running stack: one audit run, one rotation that fails on purpose, one event put by hand.
+"""Demonstrates the product on a running stack: an audit run, a failing rotation, an event that the user puts.
 
-Each story yields what happened, as it happens, and after how many milliseconds; what did not happen is a LocalError.
+Each scenario yields its steps as they complete, with their durations; a step that does not happen is a LocalError.
 """
 
 import json
@@ -10,94 +10,97 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..deploy.deployment import RunningStack
+from ..deploy.deployment import Progress, RunningStack, ignore_progress
 from ..errors import LocalError
 from . import portfolio
-from .event_log import Sent
+from .event_log import SentEvent
 from .secret import DemoSecret
 
 SOURCE = "rotation-guard.drill"
 
-_PATIENCE_SECONDS = 30.0
-_GLANCE_SECONDS = 3.0
-_EVERY_SECONDS = 0.012
-# Long enough for the next look to see other messages, short enough for others to see these.
-_HIDDEN_SECONDS = 1
+_TIMEOUT_SECONDS = 30.0
+_OBSERVATION_SECONDS = 3.0
+_POLL_SECONDS = 0.012
+# Long enough for the next poll to receive other messages, short enough for other readers to receive these.
+_VISIBILITY_SECONDS = 1
 
-Look = Callable[[], Any]
+Check = Callable[[], Any]
 
 
 @dataclass(frozen=True)
-class Happened:
-    """One thing that happened."""
+class StepResult:
+    """A step of a scenario that has completed."""
 
-    what: str
+    text: str
     milliseconds: float | None = None
 
 
-def audit_run(stack: RunningStack) -> Iterator[Happened]:
-    """One run of the audit; of the demo secrets two are audited, and none is overdue."""
-    began = time.perf_counter()
-    answer = stack.client("lambda").invoke(FunctionName=stack.output("function_name"), Payload=b"{}")
-    took = _since(began)
-    told = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise LocalError(f"The audit run failed: {told.get('errorMessage', told)}")
-    found = (told.get("checked"), told.get("flagged"))
-    if found != (2, 0):
-        raise LocalError(
-            f"The audit run should have checked 2 and flagged 0, it checked {found[0]}, flagged {found[1]}."
-        )
-    yield Happened("audit run: checked 2, flagged 0", took)
+def run_audit(stack: RunningStack, progress: Progress = ignore_progress) -> Iterator[StepResult]:
+    """Run the audit once: two of the demo secrets are audited, and neither is overdue."""
+    progress("auditing the secrets")
+    result, milliseconds = _invoke_audit(stack)
+    counts = (result.get("checked"), result.get("flagged"))
+    if counts != (2, 0):
+        raise LocalError(f"The audit run must check 2 secrets and flag 0; it checked {counts[0]}, flagged {counts[1]}.")
+    yield StepResult("audit run: checked 2, flagged 0", milliseconds)
 
 
-def portfolio_audit(stack: RunningStack) -> Iterator[Happened]:
-    """Some sixty secrets whose dates lie in the past, and one run of the audit: it finds every verdict it should."""
-    secrets = list(portfolio.entries(stack, datetime.now(UTC)))
+def audit_portfolio(stack: RunningStack, progress: Progress = ignore_progress) -> Iterator[StepResult]:
+    """Create some sixty secrets with dates in the past and audit them: every verdict must occur."""
+    progress("creating a portfolio of secrets")
+    secrets = list(portfolio.build_secrets(stack, datetime.now(UTC)))
     began = time.perf_counter()
     portfolio.seed(stack, secrets)
-    yield Happened(f"portfolio: {len(secrets)} secrets, {len(portfolio.VERDICTS)} verdicts", _since(began))
-    began = time.perf_counter()
-    answer = stack.client("lambda").invoke(FunctionName=stack.output("function_name"), Payload=b"{}")
-    took, told = _since(began), json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise LocalError(f"The audit run failed: {told.get('errorMessage', told)}")
+    yield StepResult(f"portfolio: {len(secrets)} secrets, {len(portfolio.VERDICTS)} verdicts", _measure_ms(began))
+    progress(f"auditing {len(secrets)} secrets")
+    result, milliseconds = _invoke_audit(stack)
     run = stack.client("dynamodb").get_item(
         TableName=stack.output("runs_table_name"),
-        Key={"audit": {"S": "rotation"}, "run_id": {"S": told["run_id"]}},
+        Key={"audit": {"S": "rotation"}, "run_id": {"S": result["run_id"]}},
         ConsistentRead=True,
     )["Item"]
     missing = set(portfolio.VERDICTS) - set(run["verdicts"]["M"])
     if missing:
-        raise LocalError(
-            f"The audit run should have found every verdict, it did not find {', '.join(sorted(missing))}."
-        )
-    yield Happened(f"audit run: checked {told['checked']}, flagged {told['flagged']}", took)
+        raise LocalError(f"The audit run must find every verdict; it did not find {', '.join(sorted(missing))}.")
+    yield StepResult(f"audit run: checked {result['checked']}, flagged {result['flagged']}", milliseconds)
 
 
-def failed_rotation(stack: RunningStack, step: str = "setSecret") -> Iterator[Happened]:
-    """The demo secret's rotation breaks once, at this step: who hears of it, what is written down, that it heals."""
+def _invoke_audit(stack: RunningStack) -> tuple[dict[str, Any], float]:
+    """Invoke the audit's function; return its result, and how many milliseconds it took."""
+    began = time.perf_counter()
+    response = stack.client("lambda").invoke(FunctionName=stack.output("function_name"), Payload=b"{}")
+    milliseconds, result = _measure_ms(began), json.loads(response["Payload"].read())
+    if "FunctionError" in response:
+        raise LocalError(f"The audit run failed: {result.get('errorMessage', result)}")
+    return result, milliseconds
+
+
+def fail_rotation(
+    stack: RunningStack, step: str = "setSecret", progress: Progress = ignore_progress
+) -> Iterator[StepResult]:
+    """Fail the demo secret's rotation once at this step, and follow it: notifications, records, repair."""
+    progress("waiting for the end of earlier rotations and incidents")
     secret = DemoSecret(stack)
-    secret.settle()
-    with secret.broken_at(step):
-        sent = secret.rotated("RotationFailed")
-    yield Happened(f"{secret.name} broke at {step}, and AWS sent RotationFailed")
-    yield from _watch(
-        sent.put_at,
-        {
-            "notice on the failures topic": lambda: _message(stack, "failures", sent.id),
-            "row in the audit trail": lambda: _audit_row(stack, sent),
-            "incident": lambda: _incident(stack, sent),
-            "readable notice on the remediation topic": lambda: _message(
-                stack, "remediation", secret.name, sent.put_at
-            ),
-            "healed, and its incident closed": lambda: _incident(stack, sent, "closed") and secret.works(),
-        },
-    )
+    secret.finish_pending_work()
+    progress(f"waiting for the rotation to fail at {step}")
+    with secret.break_at(step):
+        sent_event = secret.rotate_and_wait("RotationFailed")
+    yield StepResult(f"{secret.name} failed to rotate at {step}, and AWS sent RotationFailed")
+    arn, put_at = secret.arn, sent_event.put_at
+    checks: dict[str, Check] = {
+        "notification on the failures topic": lambda: _has_message(stack, "failures", sent_event.id),
+        "row in the audit trail": lambda: _has_audit_row(stack, sent_event),
+        "incident opened": lambda: _has_incident(stack, sent_event),
+        "notification on the remediation topic": lambda: _has_message(stack, "remediation", arn, put_at),
+        "secret repaired, incident closed": lambda: _has_incident(stack, sent_event, "closed") and secret.is_working(),
+    }
+    yield from _wait_for_each(put_at, checks, progress)
 
 
-def put_event(stack: RunningStack, event: Mapping[str, Any], copies: int = 1) -> Iterator[Happened]:
-    """Put an event on the bus, from the drill source where it is one of AWS's own, and see what becomes of it."""
+def put_event(
+    stack: RunningStack, event: Mapping[str, Any], copies: int = 1, progress: Progress = ignore_progress
+) -> Iterator[StepResult]:
+    """Put an event on the bus, with the drill source in place of an AWS source, and show its effects."""
     source = str(event["source"])
     entry = {
         "Source": SOURCE if source.startswith("aws.") else source,
@@ -105,59 +108,62 @@ def put_event(stack: RunningStack, event: Mapping[str, Any], copies: int = 1) ->
         "Detail": json.dumps(event["detail"]),
         "Resources": [str(resource) for resource in event.get("resources") or []],
     }
+    progress("putting the event")
     began, put_at, ids = time.perf_counter(), time.time(), []
     for start in range(0, copies, 10):
-        answer = stack.client("events").put_events(Entries=[entry] * min(10, copies - start))
-        for result in answer["Entries"]:
+        response = stack.client("events").put_events(Entries=[entry] * min(10, copies - start))
+        for result in response["Entries"]:
             if "EventId" not in result:
-                raise LocalError(f"EventBridge refused the event: {result.get('ErrorMessage')}")
+                raise LocalError(f"EventBridge rejected the event: {result.get('ErrorMessage')}")
             ids.append(result["EventId"])
-    yield Happened(f"EventBridge took {copies} {'copy' if copies == 1 else 'copies'}", _since(began))
-    # CloudTrail's own id is the same in every copy; without one, each copy is an event of its own.
-    known = {str(event["detail"].get("eventID"))} if event["detail"].get("eventID") else set(ids)
-    yield from _traces(stack, put_at, known)
+    yield StepResult(f"EventBridge accepted {copies} {'copy' if copies == 1 else 'copies'}", _measure_ms(began))
+    progress("looking for notifications and rows of the event")
+    # All copies share CloudTrail's event id; without one, each copy is a separate event.
+    event_id = event["detail"].get("eventID")
+    yield from _observe_event(stack, put_at, {str(event_id)} if event_id else set(ids))
 
 
-def _traces(stack: RunningStack, put_at: float, ids: set[str]) -> Iterator[Happened]:
-    """Whatever shows of these events; looks for as long as something more may come."""
-    table, deadline = stack.output("audit_trail_table_name"), time.time() + _GLANCE_SECONDS
+def _observe_event(stack: RunningStack, put_at: float, ids: set[str]) -> Iterator[StepResult]:
+    """Yield the effects of these events, once no more seem to come."""
+    table, deadline = stack.output("audit_trail_table_name"), time.time() + _OBSERVATION_SECONDS
     rows: dict[str, float] = {}
-    notices: dict[str, float] = {}
-    while (now := time.time()) < deadline and (not rows or now < max(*rows.values(), *notices.values(), 0) + 0.4):
+    notifications: dict[str, float] = {}
+    while (now := time.time()) < deadline and (not rows or now < max(*rows.values(), *notifications.values(), 0) + 0.4):
         for item in _scan(stack, table):
-            if any(id_ in item["recorded"]["S"] for id_ in ids):
+            if any(event_id in item["recorded"]["S"] for event_id in ids):
                 rows.setdefault(item["recorded"]["S"], now)
-        for message in _messages(stack, "failures"):
-            if any(id_ in message["Body"] for id_ in ids):
-                notices.setdefault(message["MessageId"], now)
-        time.sleep(_EVERY_SECONDS)
-    if not rows and not notices:
-        yield Happened(
-            f"nothing heard or recorded it within {_GLANCE_SECONDS:.0f} s: no rule matches it, or see the log"
+        for message in _receive_messages(stack, "failures"):
+            if any(event_id in message["Body"] for event_id in ids):
+                notifications.setdefault(message["MessageId"], now)
+        time.sleep(_POLL_SECONDS)
+    if not rows and not notifications:
+        yield StepResult(
+            f"no notification and no row within {_OBSERVATION_SECONDS:.0f} s: no rule matches the event, or see the log"
         )
         return
-    for what, seen in (("rows in the audit trail", rows), ("notices on the failures topic", notices)):
-        yield Happened(f"{what}: {len(seen)}", (max(seen.values()) - put_at) * 1000 if seen else None)
+    for text, seen in (("rows in the audit trail", rows), ("notifications on the failures topic", notifications)):
+        yield StepResult(f"{text}: {len(seen)}", (max(seen.values()) - put_at) * 1000 if seen else None)
     incidents = [item for item in _scan(stack, stack.output("incidents_table_name")) if _mentions(item, ids)]
-    yield Happened(f"incidents that hold it: {len(incidents)}")
+    yield StepResult(f"incidents with the event: {len(incidents)}")
 
 
-def _watch(put_at: float, looks: dict[str, Look]) -> Iterator[Happened]:
-    """Each thing when it is first seen, counted from the moment its event was put."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while looks:
-        for what, look in list(looks.items()):
-            if look():
-                del looks[what]
-                yield Happened(what, (time.time() - put_at) * 1000)
-        if looks and time.monotonic() > deadline:
-            raise LocalError(f"Missing after {_PATIENCE_SECONDS:.0f} s: {', '.join(looks)}. `make up` starts anew.")
-        if looks:
-            time.sleep(_EVERY_SECONDS)
+def _wait_for_each(put_at: float, checks: dict[str, Check], progress: Progress) -> Iterator[StepResult]:
+    """Yield each check when it first succeeds, with the time since the event was put."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while checks:
+        progress(f"waiting for: {', '.join(checks)}")
+        for text, check in list(checks.items()):
+            if check():
+                del checks[text]
+                yield StepResult(text, (time.time() - put_at) * 1000)
+        if checks and time.monotonic() > deadline:
+            raise LocalError(f"Missing after {_TIMEOUT_SECONDS:.0f} s: {', '.join(checks)}. `make up` starts again.")
+        if checks:
+            time.sleep(_POLL_SECONDS)
 
 
-def _messages(stack: RunningStack, topic: str) -> list[dict[str, Any]]:
-    """Some messages of an inbox, left there."""
+def _receive_messages(stack: RunningStack, topic: str) -> list[dict[str, Any]]:
+    """Receive some messages of an inbox without deleting them."""
     if topic not in stack.inbox:
         raise LocalError(f"This stack has no inbox for {topic}: it exports no {topic}_topic_arn.")
     return (
@@ -165,33 +171,33 @@ def _messages(stack: RunningStack, topic: str) -> list[dict[str, Any]]:
         .receive_message(
             QueueUrl=stack.inbox[topic],
             MaxNumberOfMessages=10,
-            VisibilityTimeout=_HIDDEN_SECONDS,
+            VisibilityTimeout=_VISIBILITY_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp"],
         )
         .get("Messages", [])
     )
 
 
-def _message(stack: RunningStack, topic: str, text: str, since: float = 0.0) -> bool:
-    # A message's time is cut to the millisecond.
+def _has_message(stack: RunningStack, topic: str, text: str, since: float = 0.0) -> bool:
+    # A message's time is truncated to milliseconds.
     return any(
         text in message["Body"] and int(message["Attributes"]["SentTimestamp"]) >= int(since * 1000)
-        for message in _messages(stack, topic)
+        for message in _receive_messages(stack, topic)
     )
 
 
-def _audit_row(stack: RunningStack, sent: Sent) -> bool:
-    rows = _of_secret(stack, "audit_trail_table_name", sent.secret_arn)
-    return any(sent.id in row["recorded"]["S"] for row in rows)
+def _has_audit_row(stack: RunningStack, sent_event: SentEvent) -> bool:
+    rows = _query_rows(stack, "audit_trail_table_name", sent_event.secret_arn)
+    return any(sent_event.id in row["recorded"]["S"] for row in rows)
 
 
-def _incident(stack: RunningStack, sent: Sent, state: str = "") -> bool:
-    rows = _of_secret(stack, "incidents_table_name", sent.secret_arn)
-    return any(_mentions(row, {sent.id}) and state in row["state"]["S"] for row in rows)
+def _has_incident(stack: RunningStack, sent_event: SentEvent, state: str = "") -> bool:
+    rows = _query_rows(stack, "incidents_table_name", sent_event.secret_arn)
+    return any(_mentions(row, {sent_event.id}) and state in row["state"]["S"] for row in rows)
 
 
-def _of_secret(stack: RunningStack, table: str, secret_arn: str) -> list[dict[str, Any]]:
-    """The rows of a secret, all of them: more than a few may bear the same second."""
+def _query_rows(stack: RunningStack, table: str, secret_arn: str) -> list[dict[str, Any]]:
+    """Return all rows of a secret."""
     pages = (
         stack.client("dynamodb")
         .get_paginator("query")
@@ -212,8 +218,8 @@ def _scan(stack: RunningStack, table: str) -> list[dict[str, Any]]:
 
 def _mentions(item: Mapping[str, Any], ids: set[str]) -> bool:
     text = json.dumps(item)
-    return any(id_ in text for id_ in ids)
+    return any(event_id in text for event_id in ids)
 
 
-def _since(began: float) -> float:
+def _measure_ms(began: float) -> float:
     return (time.perf_counter() - began) * 1000

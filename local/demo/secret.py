@@ -1,4 +1,4 @@
-"""The demo's rotating secret on a running stack: broken where somebody wants it, and looked at as nobody else may."""
+"""The demo's rotating secret on a running stack: makes its rotation fail, and reads its state as the root user."""
 
 import contextlib
 import hashlib
@@ -8,18 +8,18 @@ from collections.abc import Callable, Generator
 from ..deploy.deployment import RunningStack
 from ..errors import LocalError
 from ..waiting import eventually
-from .event_log import Journal, Sent
+from .event_log import EventLog, SentEvent
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 BREAK_TAG = "rotation-guard:demo-break-at"
 
 _PROBE_TAG = "rotation-guard:probe"
 _DATABASE_VARIABLE = "DEMO_DATABASE_PARAMETER_NAME"
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 class DemoSecret:
-    """The secret `rotating` of this stack; raises LocalError where the stack has no demo."""
+    """The secret `rotating` of this stack; raises LocalError when the stack has no demo."""
 
     def __init__(self, stack: RunningStack) -> None:
         self._stack = stack
@@ -28,68 +28,69 @@ class DemoSecret:
         self.arn, self.name = str(described["ARN"]), str(described["Name"])
         self._tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
 
-    def versions(self) -> dict[str, list[str]]:
-        """Each version that holds a label, with its labels."""
+    def read_versions(self) -> dict[str, list[str]]:
+        """Return the labels of each version that has any."""
         return self._manager.describe_secret(SecretId=self.arn)["VersionIdsToStages"]
 
-    def value(self, version: str) -> str | None:
-        """The whole value of a version, as the account's root user may read it; None where it has none."""
+    def read_value(self, version: str) -> str | None:
+        """Return the value of a version; None when it has none."""
         try:
             return self._manager.get_secret_value(SecretId=self.arn, VersionId=version)["SecretString"]
         except (self._manager.exceptions.ResourceNotFoundException, self._manager.exceptions.InvalidRequestException):
             return None
 
-    def works(self) -> bool:
-        """Whether the demo's database takes the value that applications read; asked of the database and not a probe."""
+    def is_working(self) -> bool:
+        """Whether the demo's database accepts the value that applications read; checked without the probe."""
         password = json.loads(self._manager.get_secret_value(SecretId=self.arn)["SecretString"])["password"]
-        taken = self._stack.client("ssm").get_parameter(Name=self._database())["Parameter"]["Value"]
-        return hashlib.sha256(password.encode()).hexdigest() == taken
+        accepted_hash = self._stack.client("ssm").get_parameter(Name=self._find_database())["Parameter"]["Value"]
+        return hashlib.sha256(password.encode()).hexdigest() == accepted_hash
 
     @contextlib.contextmanager
-    def broken_at(self, step: str) -> Generator[Callable[[], None]]:
-        """Have its rotation break at this step until the end, or until what it yields is called."""
-
+    def break_at(self, step: str) -> Generator[Callable[[], None]]:
+        """Make its rotation fail at this step, until the context ends or the function that it yields is called."""
         self._manager.tag_resource(SecretId=self.arn, Tags=[{"Key": BREAK_TAG, "Value": step}])
         try:
-            yield self._mend
+            yield self._remove_fault
         finally:
-            self._mend()
+            self._remove_fault()
 
     def rotate(self) -> None:
-        """Ask for a rotation, which goes on by itself."""
+        """Start a rotation, which continues in the background."""
         self._manager.rotate_secret(SecretId=self.arn)
 
-    def rotated(self, ending: str) -> Sent:
-        """Rotate it, and wait for the event that tells of its end, such as `RotationFailed`."""
+    def rotate_and_wait(self, ending: str) -> SentEvent:
+        """Start a rotation, and wait for the event that ends it, such as `RotationFailed`."""
         emulator = self._stack.emulator
         if emulator is None:
-            raise LocalError("The embedded AWS has gone: start it anew with `make up`.")
-        journal = Journal(emulator.journal)
+            raise LocalError("The embedded AWS has been replaced: start it again with `make up`.")
+        event_log = EventLog(emulator.event_log)
         self.rotate()
-        return eventually(lambda: journal.find(ending, self.arn), f"{ending} of {self.name}", _PATIENCE_SECONDS, 0.002)
+        return eventually(lambda: event_log.find(ending, self.arn), f"{ending} of {self.name}", _TIMEOUT_SECONDS, 0.002)
 
-    def settle(self) -> None:
-        """Bring what was begun to its end, so that what follows is new: its incident, and then its rotation."""
-        # Whoever killed a drill has left it broken, and an incident that the workflow ends.
-        self._mend()
-        eventually(lambda: not self._has_incident(), f"The end of the open incident of {self.name}", _PATIENCE_SECONDS)
-        if not self._is_settled():
+    def finish_pending_work(self) -> None:
+        """Wait for the end of an open incident, then finish an incomplete rotation."""
+        # A drill that was killed leaves the fault, and an incident that the workflow ends.
+        self._remove_fault()
+        eventually(
+            lambda: not self._has_open_incident(), f"The end of the open incident of {self.name}", _TIMEOUT_SECONDS
+        )
+        if not self._has_finished_rotation():
             with contextlib.suppress(self._manager.exceptions.InvalidRequestException):
                 self.rotate()
-        eventually(self._is_settled, f"The end of the previous rotation of {self.name}", _PATIENCE_SECONDS)
+        eventually(self._has_finished_rotation, f"The end of the previous rotation of {self.name}", _TIMEOUT_SECONDS)
 
-    def _mend(self) -> None:
+    def _remove_fault(self) -> None:
         self._manager.untag_resource(SecretId=self.arn, TagKeys=[BREAK_TAG])
 
-    def _is_settled(self) -> bool:
-        return all("AWSPENDING" not in labels or "AWSCURRENT" in labels for labels in self.versions().values())
+    def _has_finished_rotation(self) -> bool:
+        return all("AWSPENDING" not in labels or "AWSCURRENT" in labels for labels in self.read_versions().values())
 
-    def _has_incident(self) -> bool:
+    def _has_open_incident(self) -> bool:
         claim = {"secret_arn": {"S": f"open#{self.arn}"}, "opened_at": {"S": "claim"}}
         table = self._stack.output("incidents_table_name")
         return "Item" in self._stack.client("dynamodb").get_item(TableName=table, Key=claim, ConsistentRead=True)
 
-    def _database(self) -> str:
-        """The parameter that the demo takes for a database: its probe's own variable names it."""
+    def _find_database(self) -> str:
+        """Return the parameter that the demo uses as its database, from its probe's environment."""
         configuration = self._stack.client("lambda").get_function_configuration(FunctionName=self._tags[_PROBE_TAG])
         return configuration["Environment"]["Variables"][_DATABASE_VARIABLE]

@@ -1,145 +1,152 @@
-"""What happened to a broken rotation, moment by moment, made of its trace."""
+"""Builds the timeline of a failed rotation from its trace."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .trace import AWS, CRITICAL, REMEDIATION, Execution, Left, Message, Row, Trace
+from .trace import AWS, CRITICAL, REMEDIATION, Execution, Message, Row, StateExit, Trace
 
-_PROVEN = ("current", "pending", "previous")
-_SHORT = 8
-"""Of a version's id: enough to tell two apart."""
+_PROBED_LABELS = ("current", "pending", "previous")
+_ID_LENGTH = 8
+"""How much of a version's id is shown."""
 
 
 @dataclass(frozen=True, order=True)
-class Moment:
-    """One thing that happened."""
+class TimelineEntry:
+    """An entry of the timeline."""
 
     seconds: float
-    """Since the rotation was asked for."""
-    who: str
-    what: str
+    """Since the rotation was started."""
+    label: str
+    text: str
 
 
-def moments(trace: Trace) -> list[Moment]:
-    """Everything of note, in its order."""
-    found = [(trace.began_at, "asked", f"a rotation, told to break at {trace.step}")]
-    if trace.mended_at:
-        found.append((trace.mended_at, "mended", "what broke it is gone: the next try can succeed"))
-    found += [(message.at, *told) for message in trace.messages if (told := _told(message))]
-    found += [moment for execution in trace.executions for moment in _done(execution)]
-    if trace.healed_at:
-        found.append((trace.healed_at, "healed", _labels(trace)))
-    return sorted(Moment(at - trace.began_at, who, what) for at, who, what in found)
+def build_timeline(trace: Trace) -> list[TimelineEntry]:
+    """Return the entries in the order of their times."""
+    entries = [(trace.began_at, "started", f"a rotation that will fail at {trace.step}")]
+    if trace.fault_removed_at:
+        entries.append((trace.fault_removed_at, "fault removed", "the next attempt can succeed"))
+    entries += [(message.at, *description) for message in trace.messages if (description := _describe_message(message))]
+    entries += [entry for execution in trace.executions for entry in _describe_execution(execution)]
+    if trace.recovered_at:
+        entries.append((trace.recovered_at, "recovered", _describe_labels(trace)))
+    return sorted(TimelineEntry(at - trace.began_at, label, text) for at, label, text in entries)
 
 
-def short(version: str | None) -> str:
-    """A version's id, as far as it takes to tell it from others."""
-    return (version or "none")[:_SHORT]
+def shorten_version(version: str | None) -> str:
+    """Return the beginning of a version's id."""
+    return (version or "none")[:_ID_LENGTH]
 
 
-def _told(message: Message) -> tuple[str, str] | None:
+def _describe_message(message: Message) -> tuple[str, str] | None:
     match message.source, message.subject:
         case str(topic), subject if topic in (REMEDIATION, CRITICAL):
             return f"{message.body.get('turn', '?')} notice", f"to {topic}: {subject}"
         case str(source), "RotationFailed" | "RotationSucceeded" as name if source == AWS:
             return "AWS", f"sent {name}"
         case str(source), "UpdateSecretVersionStage" if source == AWS:
-            asked = message.request
-            ends = f"from {short(asked.get('removeFromVersionId'))} to {short(asked.get('moveToVersionId'))}"
-            return "moved", f"{asked.get('versionStage')} {ends}, by {message.caller}"
+            request = message.request
+            versions = (shorten_version(request.get(key)) for key in ("removeFromVersionId", "moveToVersionId"))
+            return "moved", f"{request.get('versionStage')} from {' to '.join(versions)}, by {message.caller}"
         case str(source), "CancelRotateSecret" if source == AWS:
             return "cancelled", f"the rotation, by {message.caller}"
     return None
 
 
-def _done(execution: Execution) -> Iterator[tuple[float, str, str]]:
-    known_error: Row = {}
-    for left in execution.left:
+def _describe_execution(execution: Execution) -> Iterator[tuple[float, str, str]]:
+    last_error: Row = {}
+    for state_exit in execution.exits:
         # The error stays in the execution's data for the states that follow.
-        error, known_error = left.row("error") != known_error and left.word("error", "Error"), left.row("error")
-        if told := ("step failed", f"{left.state}: {error}") if error else _told_of(left):
-            yield (left.at, *told)
-    if ended := execution.ended:
-        yield ended.at, ended.how, f"execution {execution.name}{': ' if ended.error else ''}{ended.error}"
+        is_new = state_exit.get_map("error") != last_error
+        error, last_error = is_new and state_exit.get_text("error", "Error"), state_exit.get_map("error")
+        if description := ("step failed", f"{state_exit.state}: {error}") if error else _describe_exit(state_exit):
+            yield (state_exit.at, *description)
+    if failure := execution.failure:
+        yield failure.at, failure.kind, f"execution {execution.name}{': ' if failure.error else ''}{failure.error}"
 
 
-def _told_of(left: Left) -> tuple[str, str] | None:
-    tells = _STATES.get(left.state)
-    if tells is None or isinstance(left.data, dict):
-        return tells(left) if tells else None
-    return "left", f"{left.state}; the history does not say how"
+def _describe_exit(state_exit: StateExit) -> tuple[str, str] | None:
+    describe = _DESCRIPTIONS.get(state_exit.state)
+    if describe is None or isinstance(state_exit.data, dict):
+        return describe(state_exit) if describe else None
+    return "exited", f"{state_exit.state}; the history does not say how"
 
 
-def _opened(left: Left) -> tuple[str, str] | None:
-    step = left.word("heard", "failed_step")
-    what = f"an incident: {left.word('heard', 'kind')}{' at ' if step else ''}{step}"
-    return ("opened", what) if left.word("claim", "outcome") == "opened" else None
+def _describe_claim(state_exit: StateExit) -> tuple[str, str] | None:
+    step = state_exit.get_text("heard", "failed_step")
+    text = f"incident: {state_exit.get_text('heard', 'kind')}{' at ' if step else ''}{step}"
+    return ("opened", text) if state_exit.get_text("claim", "outcome") == "opened" else None
 
 
-def _settled(left: Left) -> tuple[str, str]:
-    seconds = left.word("claim", "wait_seconds")
-    return "settled", f"AWS had {seconds} s to try again by itself, as the stack counts them"
+def _describe_settle(state_exit: StateExit) -> tuple[str, str]:
+    seconds = state_exit.get_text("claim", "wait_seconds")
+    return "waited", f"{seconds} s, in which AWS could retry by itself (in the stack's compressed time)"
 
 
-def _diagnosed(left: Left) -> tuple[str, str]:
-    proofs, diagnosis = left.row("proofs"), left.row("look", "diagnosis")
-    said = [
-        f"AWS{label.upper()} {short(str(diagnosis[label]))} {proofs.get(label, 'unknown')}"
-        for label in _PROVEN
+def _describe_probe(state_exit: StateExit) -> tuple[str, str]:
+    proofs, diagnosis = state_exit.get_map("proofs"), state_exit.get_map("look", "diagnosis")
+    results = [
+        f"AWS{label.upper()} {shorten_version(str(diagnosis[label]))} {proofs.get(label, 'unknown')}"
+        for label in _PROBED_LABELS
         if diagnosis.get(label)
     ]
-    return "diagnosed", f"the probe says: {', '.join(said) or 'nothing'}"
+    return "diagnosed", f"probe results: {', '.join(results) or 'none'}"
 
 
-def _decided(left: Left) -> tuple[str, str] | None:
-    action, outcome, how, reason = (left.word("decision", name) for name in ("action", "outcome", "how", "reason"))
+def _describe_decision(state_exit: StateExit) -> tuple[str, str] | None:
+    action, outcome, how, reason = (
+        state_exit.get_text("decision", name) for name in ("action", "outcome", "how", "reason")
+    )
     return None if action == "over" else ("decided", f"{outcome or how or action}: {reason}")
 
 
-def _retried(left: Left) -> tuple[str, str]:
-    return f"retry {left.word('decision', 'number')}", left.word("retried", "reason") or "RotateSecret was asked"
+def _describe_retry(state_exit: StateExit) -> tuple[str, str]:
+    reason = state_exit.get_text("retried", "reason")
+    return f"retry {state_exit.get_text('decision', 'number')}", reason or "RotateSecret was called"
 
 
-def _moved(left: Left) -> tuple[str, str] | None:
-    # That it was moved is told by whoever heard of it.
-    outcome = left.word("move", "outcome")
+def _describe_move(state_exit: StateExit) -> tuple[str, str] | None:
+    # A successful move is in the timeline as AWS's own event.
+    outcome = state_exit.get_text("move", "outcome")
     return None if outcome == "moved" else ("not moved", outcome)
 
 
-def _ended(left: Left) -> tuple[str, str] | None:
-    if left.word("end", "state") != "mine":
+def _describe_end(state_exit: StateExit) -> tuple[str, str] | None:
+    if state_exit.get_text("end", "state") != "mine":
         return None
-    return left.word("decision", "outcome"), left.word("decision", "reason")
+    return state_exit.get_text("decision", "outcome"), state_exit.get_text("decision", "reason")
 
 
-def _restarted(left: Left) -> tuple[str, str] | None:
-    state = left.word("restart", "state")
-    return None if state == "waiting" else ("dependents", f"their restart {state}")
+def _describe_restart(state_exit: StateExit) -> tuple[str, str] | None:
+    state = state_exit.get_text("restart", "state")
+    return None if state == "waiting" else ("dependents", f"restart {state}")
 
 
-def _broken(left: Left) -> tuple[str, str]:
-    return "broken", f"a step of the workflow: {left.word('error')}"
+def _describe_broken(state_exit: StateExit) -> tuple[str, str]:
+    return "broken", f"a step of the workflow: {state_exit.get_text('error')}"
 
 
-_STATES: dict[str, Callable[[Left], tuple[str, str] | None]] = {
-    "Claim": _opened,
-    "Settle": _settled,
-    "Probe": _diagnosed,
-    "NoProofs": lambda left: ("diagnosed", "there is no probe: nothing is proven"),
-    "Decide": _decided,
-    "AwaitWindow": lambda left: ("waited", "for the change window"),
-    "Retry": _retried,
-    "BackOff": lambda left: ("waited", f"{left.word('decision', 'wait_seconds')} s, before the next retry"),
-    "Move": _moved,
-    "End": _ended,
-    "Restart": _restarted,
-    "Watch": _restarted,
-    "Broken": _broken,
+_DESCRIPTIONS: dict[str, Callable[[StateExit], tuple[str, str] | None]] = {
+    "Claim": _describe_claim,
+    "Settle": _describe_settle,
+    "Probe": _describe_probe,
+    "NoProofs": lambda state_exit: ("diagnosed", "there is no probe: nothing is verified"),
+    "Decide": _describe_decision,
+    "AwaitWindow": lambda state_exit: ("waited", "for the change window"),
+    "Retry": _describe_retry,
+    "BackOff": lambda state_exit: (
+        "waited",
+        f"{state_exit.get_text('decision', 'wait_seconds')} s, before the next retry",
+    ),
+    "Move": _describe_move,
+    "End": _describe_end,
+    "Restart": _describe_restart,
+    "Watch": _describe_restart,
+    "Broken": _describe_broken,
 }
-"""A state of the workflow -> what there is to tell of it when it was left."""
+"""A state of the workflow -> the label and text of its exit, if any."""
 
 
-def _labels(trace: Trace) -> str:
-    # As it is by now: somebody may have moved a label since.
-    current = ", ".join(map(short, trace.current)) or "no version"
-    return f"AWSCURRENT is on {current} and the database takes it; AWSPENDING is on no other version"
+def _describe_labels(trace: Trace) -> str:
+    # The labels as of now: they may have moved since.
+    current = ", ".join(map(shorten_version, trace.current)) or "no version"
+    return f"AWSCURRENT is on {current} and the database accepts it; AWSPENDING is on no other version"

@@ -1,4 +1,4 @@
-"""What became of one rotation that was broken on purpose: all that was heard, done and written, as plain data."""
+"""The trace of a rotation that was made to fail: all messages, executions and rows, as plain data."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 AWS = "rotation-guard.drill"
-"""Source of the events that AWS sends, in the embedded AWS."""
-OURS = "rotation-guard"
-"""Source of the workflow's own events."""
+"""Source of AWS's own events in the embedded AWS."""
+ROTATION_GUARD = "rotation-guard"
+"""Source of the product's own events."""
 REMEDIATION, CRITICAL = "remediation", "critical"
-"""The topics that it listens to."""
+"""The topics whose messages are traced."""
 _ROLE = re.compile(r"assumed-role/(.+?)(?:-[0-9a-f]{7})?/")
 
 Row = dict[str, Any]
@@ -19,136 +19,136 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Message:
-    """A notice of a topic, or an event of the bus."""
+    """A notification of a topic, or an event on the bus."""
 
     at: float
-    """When it arrived, in seconds of the clock of this machine, to the millisecond."""
+    """When it was sent, in epoch seconds, to the millisecond."""
     source: str
-    """A topic's name, or the event's source."""
+    """The topic's name, or the event's source."""
     subject: str
-    """A notice's, or the event's name."""
+    """The notification's subject, or the event's name."""
     body: Row
-    """The notice's twin for machines, or the event's detail."""
+    """The notification's JSON, or the event's detail."""
     raw: str = field(default="", repr=False)
-    """All of it, envelope and all."""
+    """The whole message, including its envelope."""
 
     @property
     def caller(self) -> str:
-        """Which role called, without the hash behind its name; `somebody` for the account's root user."""
-        found = _ROLE.search((self.body.get("userIdentity") or {}).get("arn") or "")
-        return found[1] if found else "somebody"
+        """The role that made the call, without its name's hash; `somebody` for the account's root user."""
+        match = _ROLE.search((self.body.get("userIdentity") or {}).get("arn") or "")
+        return match[1] if match else "somebody"
 
     @property
     def request(self) -> Row:
-        """What was asked for, of a call."""
+        """The request of a call."""
         return self.body.get("requestParameters") or {}
 
     @property
     def opened_at(self) -> float | None:
-        """When the incident was opened that this is about; None where it names none."""
+        """When the incident in the message was opened; None when there is none."""
         opened_at = self.body.get("opened_at")
         return datetime.fromisoformat(opened_at).timestamp() if opened_at else None
 
 
 @dataclass(frozen=True)
-class Left:
-    """A state that an execution has left, and the execution's data then.
+class StateExit:
+    """The exit of an execution from a state, with the execution's data.
 
-    Nothing is sure to be in it: a state that failed has the error in the place of its answer, and a history may leave
-    out or cut off what is large
-    (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StateExitedEventDetails.html).
+    No field is certain: a failed state has an error in place of its result, and a history may omit or truncate large
+    data (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StateExitedEventDetails.html).
     """
 
     at: float
     state: str
     data: Any = None
-    """None where the history does not say, or not whole."""
+    """None when the history omits or truncates it."""
 
-    def row(self, *path: str) -> Row:
-        """The map at this path; empty where there is none."""
-        found = self._find(path)
-        return found if isinstance(found, dict) else {}
+    def get_map(self, *path: str) -> Row:
+        """Return the map at this path; empty when there is none."""
+        value = self._get_path(path)
+        return value if isinstance(value, dict) else {}
 
-    def word(self, *path: str) -> str:
-        """What is at this path, as text; empty where there is nothing."""
-        found = self._find(path)
-        return "" if found is None else str(found)
+    def get_text(self, *path: str) -> str:
+        """Return the value at this path as text; empty when there is none."""
+        value = self._get_path(path)
+        return "" if value is None else str(value)
 
-    def _find(self, path: Sequence[str]) -> Any:
-        found = self.data
+    def _get_path(self, path: Sequence[str]) -> Any:
+        value = self.data
         for name in path:
-            found = found.get(name) if isinstance(found, dict) else None
-        return found
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How an execution ended that did not succeed."""
+class ExecutionFailure:
+    """The end of an execution that did not succeed."""
 
     at: float
-    how: str
+    kind: str
     """Failed, aborted or timed out."""
     error: str = ""
-    """Its name and cause, as far as the history knows them."""
+    """The error's name and cause, as far as the history has them."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution of the workflow about the secret."""
+    """An execution of the workflow for the secret."""
 
     arn: str
     status: str
-    left: tuple[Left, ...] = ()
+    exits: tuple[StateExit, ...] = ()
     raw: str = field(default="", repr=False)
-    """Its whole history."""
-    ended: Ended | None = None
-    """None while it runs, and where it succeeded."""
+    """Its complete history."""
+    failure: ExecutionFailure | None = None
+    """None while it runs, and when it succeeded."""
 
     @property
     def name(self) -> str:
-        """Its name, by which the console knows it."""
+        """Its name in the console."""
         return self.arn.rpartition(":")[2]
 
     @property
     def failed_step(self) -> str:
-        """The first state that failed for good, with its error; empty where none did.
+        """The first state whose retries all failed, with its error; empty when there is none.
 
-        The execution may have succeeded nevertheless: it does once people were told.
+        The execution may still have succeeded: it does when its last-resort notification was sent.
         """
-        return next((f"{left.state}: {error}" for left in self.left if (error := left.word("error", "Error"))), "")
+        errors = ((state_exit.state, state_exit.get_text("error", "Error")) for state_exit in self.exits)
+        return next((f"{state}: {error}" for state, error in errors if error), "")
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Everything about the secret since a rotation was asked for that was to break."""
+    """Everything about the secret since the start of a rotation that was made to fail."""
 
     step: str
     secret_arn: str
     began_at: float
-    before: str
-    """The version that held AWSCURRENT."""
+    original_version: str
+    """The version that had AWSCURRENT."""
     versions: Mapping[str, list[str]]
-    """The labels now."""
-    works: bool
-    """Whether the database takes what is AWSCURRENT now."""
-    healed_at: float | None = None
-    """When AWSCURRENT was first seen on another version that works, and no rotation unfinished."""
-    mended_at: float | None = None
-    """When what broke the rotation was taken away, if it was before the end."""
+    """The labels of each version, as of now."""
+    is_working: bool
+    """Whether the database accepts the current value."""
+    recovered_at: float | None = None
+    """When AWSCURRENT was first on a new working version, with no incomplete rotation."""
+    fault_removed_at: float | None = None
+    """When the fault was removed, if that was before the end."""
     messages: tuple[Message, ...] = ()
     executions: tuple[Execution, ...] = ()
     rows: tuple[Row, ...] = ()
-    """The incidents that were opened."""
+    """The incidents that were opened, as rows of the table."""
     values: frozenset[str] = field(default=frozenset(), repr=False)
-    """Every value and password that a version of the secret has had."""
+    """Every value and password of the secret's versions."""
     logs: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Log group -> what its function has logged."""
+    """Log group -> what its function logged."""
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Where else a value might turn up -> all that is written there."""
+    """Any other place where a value could leak -> its text."""
 
     @property
     def current(self) -> list[str]:
-        """The versions that hold AWSCURRENT: one, if all is well."""
+        """The versions with AWSCURRENT: exactly one in a healthy secret."""
         return [version for version, labels in self.versions.items() if "AWSCURRENT" in labels]
 
     @property
@@ -157,20 +157,24 @@ class Trace:
         return any("AWSPENDING" in labels and "AWSCURRENT" not in labels for labels in self.versions.values())
 
     @property
-    def is_healed(self) -> bool:
-        """Whether AWSCURRENT is on a new version that works, and no rotation unfinished."""
-        return self.works and not self.is_stuck and len(self.current) == 1 and self.current != [self.before]
+    def is_recovered(self) -> bool:
+        """Whether AWSCURRENT is on a new working version, with no incomplete rotation."""
+        return (
+            self.is_working and not self.is_stuck and len(self.current) == 1 and self.current != [self.original_version]
+        )
 
     @property
     def failure(self) -> Message | None:
-        """AWS's RotationFailed, once it was sent."""
-        return next(iter(self.of(AWS, "RotationFailed")), None)
+        """AWS's RotationFailed; None until it is sent."""
+        return next(iter(self.messages_from(AWS, "RotationFailed")), None)
 
-    def of(self, source: str, subject: str | None = None) -> list[Message]:
-        """What was heard from this source, and by this name if one is given."""
-        heard = [message for message in self.messages if message.source == source]
-        return [message for message in heard if subject in (None, message.subject)]
+    def messages_from(self, source: str, subject: str | None = None) -> list[Message]:
+        """Return the messages from this source, with this subject if one is given."""
+        messages = [message for message in self.messages if message.source == source]
+        return [message for message in messages if subject in (None, message.subject)]
 
-    def about_it(self, source: str) -> list[Message]:
-        """What was heard from this source, but for what is about an incident from before this rotation."""
-        return [message for message in self.of(source) if (message.opened_at or self.began_at) >= self.began_at]
+    def incident_messages(self, source: str) -> list[Message]:
+        """Return the messages from this source, except those about incidents from before this rotation."""
+        return [
+            message for message in self.messages_from(source) if (message.opened_at or self.began_at) >= self.began_at
+        ]

@@ -1,4 +1,4 @@
-"""The deployment on this machine: emulator, program and what is remembered of them in `.local/`."""
+"""Starts, describes and removes the local deployment; `.local/` holds its description."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..aws import Aws
-from ..emulator.process import ACCOUNT_ID, WAIT_SCALE, Emulator, write_privately
+from ..emulator.process import ACCOUNT_ID, WAIT_SCALE, Emulator, write_private_file
 from ..errors import LocalError
 from .resources import SERVICES, TABLE, Resource
 from .stacks import ROOT, read_stack
@@ -26,13 +26,18 @@ from .stacks import ROOT, read_stack
 DIRECTORY = Path(".local")
 TOPICS = ("failures", "remediation", "critical")
 _STATE, _ENV, _LOCK, _RUN = "stack.json", "env", "lock", "emulator-"
-_ADOPT_SECONDS = 60.0
-"""How long to wait for an `up` or `down` that is at work."""
-_LOOK_AGAIN_SECONDS = 0.05
-_DELETE_SECONDS = 3.0
-"""How long to try again to delete what is still there."""
+_ADOPT_TIMEOUT_SECONDS = 60.0
+"""How long to wait for a running `up` or `down`."""
+_LOCK_POLL_SECONDS = 0.05
+_DELETE_TIMEOUT_SECONDS = 3.0
+"""How long to retry the deletion of resources that still exist."""
 
 Progress = Callable[[str], None]
+"""Called with what is happening now."""
+
+
+def ignore_progress(text: str) -> None:
+    """Show nothing."""
 
 
 @dataclass
@@ -47,10 +52,10 @@ class RunningStack:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     folder: str
-    """Folder of the emulator, in the directory: its log and its journal."""
+    """Folder of the emulator, in the directory: its log and its event log."""
     outputs: dict[str, Any]
     inbox: dict[str, str]
-    """URL of a queue that hears everything each topic says, in SNS's envelope."""
+    """Topic -> URL of a queue that receives all of its messages, in SNS's envelope."""
     seconds: dict[str, float]
     resources: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
@@ -59,46 +64,50 @@ class RunningStack:
 
     @property
     def emulator(self) -> Emulator | None:
-        """The process behind it, dead or alive; None when it has been replaced."""
-        emulator = Emulator.in_folder(self.directory / self.folder)
+        """The emulator that runs it, dead or alive; None when it has been replaced."""
+        emulator = Emulator.load(self.directory / self.folder)
         return emulator if emulator and emulator.endpoint_url == self.endpoint_url else None
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the stack's account, as its root user."""
+        """Return a boto3 client of the stack's account, as its root user."""
         return self.aws.client(service)
 
     def output(self, name: str) -> Any:
-        """One of its outputs; raises LocalError where it has none of this name."""
+        """Return an output of the stack; raises LocalError when it has none of this name."""
         if name not in self.outputs:
-            raise LocalError(f"Stack {self.stack} has no output {name}: this needs a stack with `demo` and `drill` on.")
+            raise LocalError(
+                f"Stack {self.stack} has no output {name}: this command needs a stack with `demo` and `drill` on."
+            )
         return self.outputs[name]
 
-    def alive(self) -> bool:
-        """Whether its emulator is up and answers."""
-        return (emulator := self.emulator) is not None and emulator.answers()
+    def is_alive(self) -> bool:
+        """Whether its emulator runs and responds."""
+        return (emulator := self.emulator) is not None and emulator.is_ready()
 
     def down(self) -> list[str]:
-        """Delete and stop everything; the names of what was left over."""
+        """Delete and stop everything; return the names of resources that could not be deleted."""
         return down(self.directory).leftovers
 
     def adopt(self, resources: Iterable[Resource]) -> None:
-        """Let these be deleted with the stack, as its own are.
+        """Record these resources as the stack's own, so that they are deleted with it.
 
-        Raises LocalError where the stack was replaced or ended meanwhile: what describes the other one stays.
+        Raises LocalError when the stack has been replaced or removed meanwhile, and leaves the new description alone.
         """
-        adopted = [dataclasses.asdict(one) for one in resources]
-        with _lock(self.directory, _ADOPT_SECONDS):
-            described = running(self.directory)
-            # By its key, which no two runs share.
+        adopted = [dataclasses.asdict(resource) for resource in resources]
+        with _lock(self.directory, _ADOPT_TIMEOUT_SECONDS):
+            described = load_stack(self.directory)
+            # No two runs share a key.
             if described is None or described.access_key_id != self.access_key_id:
-                raise LocalError("The stack was replaced or ended meanwhile: what was made in it has gone with it.")
-            # From the file, where another process may have adopted something, too.
+                raise LocalError("The stack was replaced or removed meanwhile, together with everything created in it.")
+            # Read from the file: another process may have adopted resources, too.
             known = {(resource["token"], resource["id"]) for resource in described.resources}
-            self.resources = described.resources + [one for one in adopted if (one["token"], one["id"]) not in known]
-            _remember(self)
+            self.resources = described.resources + [
+                resource for resource in adopted if (resource["token"], resource["id"]) not in known
+            ]
+            _write_description(self)
 
-    def environment(self) -> dict[str, str]:
-        """What `aws` and boto3 need to find it."""
+    def build_environment(self) -> dict[str, str]:
+        """Return the environment variables that point `aws` and boto3 to it."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": self.region,
@@ -107,22 +116,22 @@ class RunningStack:
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
         }
 
-    def shell(self) -> str:
-        """Lines for a shell to source, after which `aws` reaches this stack and nothing else."""
-        exports = [f"export {name}={shlex.quote(value)}" for name, value in self.environment().items()]
+    def render_exports(self) -> str:
+        """Return lines for a shell to source, after which `aws` reaches this stack only."""
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in self.build_environment().items()]
         no_proxy = 'export NO_PROXY="127.0.0.1${NO_PROXY:+,$NO_PROXY}"'
         return "\n".join([*exports, no_proxy, "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"]) + "\n"
 
 
 @dataclass
-class Ended:
-    """What `down` did."""
+class TeardownResult:
+    """The result of `down`."""
 
     was_running: bool = False
-    had_died: bool = False
-    deleted: int = 0
-    users_own: Counter[str] = field(default_factory=Counter)
-    """What the user had made in it, by the type of resource: gone with the embedded AWS, which keeps nothing."""
+    emulator_had_died: bool = False
+    deleted_count: int = 0
+    user_resources: Counter[str] = field(default_factory=Counter)
+    """How many resources of each type the user had created; they end with the embedded AWS, which stores nothing."""
     leftovers: list[str] = field(default_factory=list)
     """Resources of the stack that could not be deleted."""
 
@@ -133,30 +142,30 @@ def up(
     config: Mapping[str, Any] | None = None,
     port: int | None = None,
     root: Path = ROOT,
-    progress: Progress = lambda step: None,
+    progress: Progress = ignore_progress,
     wait_scale: float = WAIT_SCALE,
 ) -> RunningStack:
-    """Start the embedded AWS and deploy the stack into it; one that runs already is replaced once the new one stands.
+    """Start the embedded AWS and deploy the stack into it; a running stack is replaced once the new one is deployed.
 
     `config` overrides values of the stack's file; a second of a workflow's waits takes `wait_scale` seconds.
-    Raises LocalError, with everything ended that was started.
+    Raises LocalError, after stopping everything that it started.
     """
     directory = Path(directory)
     with _lock(directory):
-        _sweep(directory)
+        _stop_orphaned_emulators(directory)
         began = time.perf_counter()
-        previous = running(directory)
+        previous = load_stack(directory)
         if previous and port is not None and previous.endpoint_url.endswith(f":{port}"):
-            _forget(directory, previous)
+            _remove_stack(directory, previous)
         progress("starting the embedded AWS")
         described = read_stack(stack, config, root)
-        emulator = Emulator.start(_new_folder(directory), described.region, port, wait_scale)
+        emulator = Emulator.start(_choose_folder(directory), described.region, port, wait_scale)
         try:
-            from . import program  # Pulumi takes half a second to import: as long as the emulator takes to start.
+            from . import program  # Importing Pulumi takes half a second, in which the emulator starts.
 
             program.prepare()
             aws = emulator.aws(described.region)
-            aws.prepare(SERVICES)
+            aws.create_clients(SERVICES)
             emulator.wait_until_ready()
             started = time.perf_counter()
             progress("deploying the stack")
@@ -178,40 +187,52 @@ def up(
                 resources=[dataclasses.asdict(resource) for resource in deployed.resources],
             )
             result.aws = aws
-            _remember(result)
+            _write_description(result)
         except BaseException:
-            # Ctrl-C too: what this run started ends with it, and the stack that ran before runs on.
+            # On Ctrl-C as well: stop what this run started; the previous stack keeps running.
             emulator.stop()
             raise
-        _sweep(directory)
+        _stop_orphaned_emulators(directory)
         return result
 
 
-def down(directory: Path = DIRECTORY, progress: Progress = lambda step: None) -> Ended:
-    """Delete every resource, see that nothing is left, stop the embedded AWS and remove what `up` wrote."""
+@contextlib.contextmanager
+def deploy_temporarily(directory: Path, **options: Any) -> Generator[RunningStack]:
+    """Deploy a stack, with the options of `up`, during the context; stop its emulator without deleting resources."""
+    stack = up(directory, **options)
+    try:
+        yield stack
+    finally:
+        with _lock(stack.directory, _ADOPT_TIMEOUT_SECONDS):
+            _remove_stack(stack.directory, stack)
+            _stop_orphaned_emulators(stack.directory)
+
+
+def down(directory: Path = DIRECTORY, progress: Progress = ignore_progress) -> TeardownResult:
+    """Delete every resource, check that none is left, stop the embedded AWS and remove the files of `up`."""
     directory = Path(directory)
-    ended = Ended()
+    result = TeardownResult()
     if not directory.exists():
-        return ended  # Nothing is made to look for nothing, where that may not even be allowed.
+        return result  # Do not create the directory just to lock it.
     with _lock(directory):
-        if stack := running(directory):
-            ended.was_running = True
-            if stack.alive():
+        if stack := load_stack(directory):
+            result.was_running = True
+            if stack.is_alive():
                 progress("deleting the resources")
-                ended.deleted = len(stack.resources)
-                ended.leftovers, ended.users_own = _delete(stack)
+                result.deleted_count = len(stack.resources)
+                result.leftovers, result.user_resources = _delete_resources(stack)
             else:
-                ended.had_died = True
+                result.emulator_had_died = True
             progress("stopping the embedded AWS")
-            _forget(directory, stack)
-        _sweep(directory)
-    return ended
+            _remove_stack(directory, stack)
+        _stop_orphaned_emulators(directory)
+    return result
 
 
-def running(directory: Path = DIRECTORY) -> RunningStack | None:
-    """The stack that `.local/` describes, whether its emulator still lives or not; None when there is none.
+def load_stack(directory: Path = DIRECTORY) -> RunningStack | None:
+    """Return the stack that `.local/` describes, whether or not its emulator is alive; None when there is none.
 
-    Raises OSError where it may not be read: that does not mean that there is none.
+    Raises OSError when the description cannot be read, which does not mean that there is none.
     """
     directory = Path(directory)
     try:
@@ -220,12 +241,12 @@ def running(directory: Path = DIRECTORY) -> RunningStack | None:
         _check_types(stack)
         return stack
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, RecursionError):
-        # Absent, cut short or of another version: nothing that could be used, and `up` writes it anew.
+        # Absent, truncated or of another version: `up` writes a new one.
         return None
 
 
 def _check_types(stack: RunningStack) -> None:
-    """Raise TypeError where a field is of another type than `up` writes."""
+    """Raise TypeError when a field has another type than `up` writes."""
     texts = (stack.stack, stack.endpoint_url, stack.region, stack.folder)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text is expected")
@@ -234,21 +255,21 @@ def _check_types(stack: RunningStack) -> None:
 
 
 def require_running(directory: Path = DIRECTORY) -> RunningStack:
-    """The running stack; raises LocalError when there is none or its emulator has died."""
-    stack = running(directory)
+    """Return the running stack; raises LocalError when there is none or its emulator has died."""
+    stack = load_stack(directory)
     if stack is None:
         raise LocalError("No stack is running: start one with `make up`.")
-    if not stack.alive():
-        raise LocalError("The embedded AWS has died: start it anew with `make up`.")
+    if not stack.is_alive():
+        raise LocalError("The embedded AWS has died: start it again with `make up`.")
     return stack
 
 
 def _subscribe_inbox(aws: Aws, deployed: Any) -> dict[str, str]:
-    """A queue for each topic, made through the table, so that it is deleted like everything else."""
+    """Subscribe a queue to each topic. The queues are created through the table, and so deleted with the stack."""
 
     def create(token: str, name: str, **inputs: Any) -> dict[str, Any]:
         entry = TABLE[token]
-        created = entry.create(aws, entry.named(name, inputs))
+        created = entry.create(aws, entry.with_name(name, inputs))
         deployed.resources.append(Resource(token, name, created.id, created.outputs))
         return created.outputs
 
@@ -273,51 +294,52 @@ def _subscribe_inbox(aws: Aws, deployed: Any) -> dict[str, str]:
     return inbox
 
 
-def _delete(stack: RunningStack) -> tuple[list[str], Counter[str]]:
-    """Delete in reverse order of creation: which of the resources exist after that, and how many others of each type.
+def _delete_resources(stack: RunningStack) -> tuple[list[str], Counter[str]]:
+    """Delete the stack's resources in reverse order of creation.
 
-    Only the stack's own resources prove something by going away. What the user made ends with the process.
+    Return those that could not be deleted, and how many resources of each type the user had created: they end with
+    the process.
     """
     resources = [Resource(**resource) for resource in reversed(stack.resources)]
-    # What cannot be deleted shows in the listing afterwards, and what is gone already does not.
+    # The listing below shows what could not be deleted.
     for resource in resources:
         with contextlib.suppress(ClientError):
             resource.delete(stack.aws)
-    own = {name: resource for resource in resources for name in _names(resource)}
-    deadline = time.monotonic() + _DELETE_SECONDS
+    resources_by_id = {name: resource for resource in resources for name in _list_identifiers(resource)}
+    deadline = time.monotonic() + _DELETE_TIMEOUT_SECONDS
     while True:
-        listed = [(token, name) for token, entry in TABLE.items() for name in entry.lists(stack.aws)]
-        left = [name for _, name in listed if name in own]
-        if not left or time.monotonic() >= deadline:
-            return left, Counter(token.rpartition(":")[2] for token, name in listed if name not in own)
-        # A function that was still at work when its log group went has made the emulator make it anew.
-        for name in left:
+        listed = [(token, name) for token, entry in TABLE.items() for name in entry.list_names(stack.aws)]
+        remaining = [name for _, name in listed if name in resources_by_id]
+        if not remaining or time.monotonic() >= deadline:
+            return remaining, Counter(token.rpartition(":")[2] for token, name in listed if name not in resources_by_id)
+        # A function that was running when its log group was deleted has made the emulator create it again.
+        for name in remaining:
             with contextlib.suppress(ClientError):
-                own[name].delete(stack.aws)
+                resources_by_id[name].delete(stack.aws)
         time.sleep(0.02)
 
 
-def _names(resource: Resource) -> Iterator[str]:
-    """What a listing may call it: its id or its ARN."""
+def _list_identifiers(resource: Resource) -> Iterator[str]:
+    """Yield the names that a listing may use for it: its id or its ARN."""
     yield resource.id
     if isinstance(arn := resource.outputs.get("arn"), str):
         yield arn
 
 
-def _new_folder(directory: Path) -> Path:
-    """A folder that is not there yet, for an emulator to make."""
+def _choose_folder(directory: Path) -> Path:
+    """Choose a folder that does not exist yet; the emulator creates it."""
     taken = {folder.name for folder in directory.glob(f"{_RUN}*")}
     return directory / next(name for number in itertools.count(1) if (name := f"{_RUN}{number}") not in taken)
 
 
-def _sweep(directory: Path) -> None:
-    """End every emulator that no stack is described for: left by a run that was killed, or replaced by this one."""
-    stack = running(directory)
+def _stop_orphaned_emulators(directory: Path) -> None:
+    """Stop every emulator without a described stack: left by a killed run, or just replaced."""
+    stack = load_stack(directory)
     kept = stack.folder if stack else None
     for folder in directory.glob(f"{_RUN}*"):
         if folder.name != kept:
-            if emulator := Emulator.in_folder(folder):
-                _stop(emulator)
+            if emulator := Emulator.load(folder):
+                _stop_emulator(emulator)
             else:
                 shutil.rmtree(folder, ignore_errors=True)
     if stack is None:
@@ -325,49 +347,49 @@ def _sweep(directory: Path) -> None:
             (directory / name).unlink(missing_ok=True)
 
 
-def _forget(directory: Path, stack: RunningStack) -> None:
+def _remove_stack(directory: Path, stack: RunningStack) -> None:
     emulator = stack.emulator
     (directory / _STATE).unlink(missing_ok=True)
     (directory / _ENV).unlink(missing_ok=True)
     if emulator:
-        _stop(emulator)
+        _stop_emulator(emulator)
 
 
-def _stop(emulator: Emulator) -> None:
+def _stop_emulator(emulator: Emulator) -> None:
     if not emulator.stop():
-        raise LocalError(f"Process {emulator.process.pid} of the embedded AWS does not end: end it by hand.")
+        raise LocalError(f"Process {emulator.process.pid} of the embedded AWS does not end: kill it manually.")
 
 
-def _remember(stack: RunningStack) -> None:
+def _write_description(stack: RunningStack) -> None:
     state = {key.name: getattr(stack, key.name) for key in dataclasses.fields(stack) if key.name != "directory"}
-    write_privately(stack.directory / _ENV, stack.shell())
-    write_privately(stack.directory / _STATE, json.dumps(state, indent=2) + "\n")
+    write_private_file(stack.directory / _ENV, stack.render_exports())
+    write_private_file(stack.directory / _STATE, json.dumps(state, indent=2) + "\n")
 
 
 @contextlib.contextmanager
-def _lock(directory: Path, patience_seconds: float = 0) -> Generator[None]:
-    """Hold the directory's lock; raises LocalError while another `up` or `down` holds it, and goes on doing so.
+def _lock(directory: Path, timeout_seconds: float = 0) -> Generator[None]:
+    """Hold the directory's lock; raises LocalError when another `up` or `down` holds it for longer than the timeout.
 
-    On leaving, the lock and the directory go too, unless there is something in it: what others put there is theirs.
+    Afterwards remove the lock, and the directory unless it holds anything else.
     """
-    path, deadline = directory / _LOCK, time.monotonic() + patience_seconds
+    path, deadline = directory / _LOCK, time.monotonic() + timeout_seconds
     while True:
         directory.mkdir(parents=True, exist_ok=True)
         try:
             lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except FileNotFoundError:
-            continue  # Whoever held the lock has just removed the directory.
+            continue  # The holder of the lock has just removed the directory.
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(lock), path.stat()):
                 break
         except FileNotFoundError:
-            pass  # It was removed by the one who held it: the next one is another file.
+            pass  # The holder has removed it: the next lock is another file.
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 os.close(lock)
-                raise LocalError("Another `up` or `down` is at work here: wait until it is done.") from None
-            time.sleep(_LOOK_AGAIN_SECONDS)
+                raise LocalError("Another `up` or `down` is running here: wait until it has finished.") from None
+            time.sleep(_LOCK_POLL_SECONDS)
         os.close(lock)
     try:
         yield

@@ -1,7 +1,7 @@
-"""Deploys the repository's own `__main__.py` as the Pulumi engine would, with the table of resources in AWS's place.
+"""Deploys the repository's own `__main__.py` into the embedded AWS, without the Pulumi engine.
 
-Pulumi's mocks are the seam: the program registers its resources, and each one is created through boto3, under a
-physical name that is generated as the engine does.
+The program runs on Pulumi's mocks: each resource that it registers is created through boto3 by the resource table,
+under a physical name like the engine's.
 """
 
 import importlib
@@ -19,36 +19,36 @@ from pulumi.runtime import mocks
 from ..aws import Aws
 from ..errors import LocalError
 from ..mocks import engine
-from .resources import TABLE, Resource, entry_for
+from .resources import TABLE, Resource, find_entry
 from .stacks import Stack
 
 _PARALLEL = 2
 
 
 @dataclass
-class Deployed:
-    """What a run of the program left."""
+class DeploymentResult:
+    """The resources and outputs of a run of the program."""
 
     resources: list[Resource] = field(default_factory=list)
-    """In the order of their creation: deleted in reverse."""
+    """In the order of creation; they are deleted in reverse."""
     outputs: dict[str, Any] = field(default_factory=dict)
 
 
 def prepare() -> None:
-    """Import what a program will import, now, while there is something else to wait for."""
+    """Import what the program will import, while the emulator starts."""
     for token in TABLE:
         service, _, kind = token.removeprefix("aws:").partition("/")
         module = importlib.import_module(f"pulumi_aws.{'lambda_' if service == 'lambda' else service}")
-        getattr(module, kind.partition(":")[2])  # The SDK's modules load at the first look into them.
+        getattr(module, kind.partition(":")[2])  # The SDK loads a module when an attribute is first read.
 
 
-def run(stack: Stack, aws: Aws) -> Deployed:
-    """Run the program to its end, with every resource created.
+def run(stack: Stack, aws: Aws) -> DeploymentResult:
+    """Run the program and create its resources.
 
-    Raises LocalError: the program's own complaint, or what AWS refused, by the resource it refused.
+    Raises LocalError with the program's own error, or with AWS's error and the resource it is about.
     """
-    deployed = Deployed()
-    creator = _Creator(aws, deployed)
+    deployed = DeploymentResult()
+    creator = _ResourceCreator(aws, deployed)
     try:
         deployed.outputs = engine.run(
             lambda: execute(stack.root),
@@ -61,7 +61,7 @@ def run(stack: Stack, aws: Aws) -> Deployed:
     except pulumi.RunError as error:
         raise LocalError(str(error)) from error
     except Exception:
-        # What went wrong first is what went wrong; the rest followed from it.
+        # The first error is the cause; later ones follow from it.
         if creator.failure:
             raise creator.failure from None
         raise
@@ -69,16 +69,16 @@ def run(stack: Stack, aws: Aws) -> Deployed:
 
 
 def execute(root: Path) -> None:
-    """Run the program that lies here, as `pulumi` does."""
+    """Run the program in this folder, as `pulumi` does."""
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
 
-class _Creator(mocks.Mocks):
-    """What Pulumi's mocks ask for each resource: called from many threads at once."""
+class _ResourceCreator(mocks.Mocks):
+    """Creates each resource that Pulumi's mocks ask for; called from many threads at once."""
 
-    def __init__(self, aws: Aws, deployed: Deployed) -> None:
+    def __init__(self, aws: Aws, deployed: DeploymentResult) -> None:
         self.failure: LocalError | None = None
         self._aws = aws
         self._deployed = deployed
@@ -90,27 +90,27 @@ class _Creator(mocks.Mocks):
         try:
             return self._create(args.typ, args.name, engine.plain(args.inputs))
         except LocalError as error:
-            self._failed(error)
+            self._record_failure(error)
             raise
         except (ClientError, BotoCoreError) as error:
-            complaint = LocalError(f"{args.typ} {args.name} could not be created: {error}")
-            self._failed(complaint)
-            raise complaint from error
+            translated = LocalError(f"{args.typ} {args.name} could not be created: {error}")
+            self._record_failure(translated)
+            raise translated from error
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict, None]:
-        error = LocalError(f"The program looked up {args.token}: what a component needs, it is given.")
-        self._failed(error)
+        error = LocalError(f"The program looked up {args.token}: pass components what they need as arguments instead.")
+        self._record_failure(error)
         raise error
 
     def _create(self, token: str, name: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        entry = entry_for(token)
-        entry.refuse_unknown(inputs)
-        inputs = entry.named(name, inputs)
+        entry = find_entry(token)
+        entry.reject_unknown_inputs(inputs)
+        inputs = entry.with_name(name, inputs)
         created = entry.create(self._aws, inputs)
         with self._registering:
             self._deployed.resources.append(Resource(token, name, created.id, created.outputs))
         return created.id, {**inputs, **created.outputs}
 
-    def _failed(self, error: LocalError) -> None:
+    def _record_failure(self, error: LocalError) -> None:
         with self._registering:
             self.failure = self.failure or error

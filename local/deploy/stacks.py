@@ -1,4 +1,4 @@
-"""What a stack is configured with, read from the files that the Pulumi CLI reads."""
+"""Reads a stack's configuration from the files that the Pulumi CLI reads."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ import yaml
 from ..errors import LocalError
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The repository: where the program and its stacks lie."""
+"""The repository, which holds the program and its stack files."""
 PROJECT = "rotation-guard"
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of the project: where its program is and what it is configured with."""
+    """A stack of the project: the folder of its program, and its configuration."""
 
     root: Path
     project: str
@@ -26,56 +26,58 @@ class Stack:
 
     @property
     def region(self) -> str:
-        """Where it is deployed to; raises LocalError when its file does not say."""
+        """The Region it is deployed to; raises LocalError when its file does not set one."""
         if region := self.config.get("aws:region"):
             return region
         raise LocalError(f"Pulumi.{self.name}.yaml does not set aws:region: add it under config.")
 
 
 def read_stack(name: str, overrides: Mapping[str, Any] | None = None, root: Path = ROOT) -> Stack:
-    """The stack's config as the CLI hands it to the program: defaults of Pulumi.yaml where the stack's file is silent.
+    """Return the stack's config as the CLI passes it to the program, with the defaults of Pulumi.yaml.
 
-    Overrides take the place of the stack file's values, as plain Python values; None is as if the file did not set the
-    key. Keys that Pulumi.yaml does not declare are passed on: the program refuses them itself. Raises LocalError.
+    Overrides are plain Python values that replace those of the stack file; None removes the key. Keys that Pulumi.yaml
+    does not declare are passed on, since the program rejects them itself. Raises LocalError.
     """
     project_file = _read(root / "Pulumi.yaml")
     project = project_file["name"]
-    values = _declared(project_file)
+    values = _read_defaults(project_file)
     stack_file = root / f"Pulumi.{name}.yaml"
     if not stack_file.exists():
         raise LocalError(f"There is no stack {name!r}: {stack_file.name} is missing.")
-    given = {_qualified(key, project): value for key, value in (_read(stack_file).get("config") or {}).items()}
-    given |= {_qualified(key, project): value for key, value in (overrides or {}).items()}
+    given = {_qualify_key(key, project): value for key, value in (_read(stack_file).get("config") or {}).items()}
+    given |= {_qualify_key(key, project): value for key, value in (overrides or {}).items()}
     values |= {key: value for key, value in given.items() if value is not None}
     for key, value in values.items():
-        if _holds_ciphertext(value):
+        if _is_encrypted(value):
             raise LocalError(f"{key} is encrypted: the local deployment cannot read secure config values.")
     return Stack(root, project, name, {key: _as_text(value) for key, value in values.items() if value is not None})
 
 
-def _holds_ciphertext(value: Any) -> bool:
-    """Whether the CLI encrypted it or a part of it, as `pulumi config set --secret --path` does."""
+def _is_encrypted(value: Any) -> bool:
+    """Whether the CLI encrypted the value or a part of it, as `pulumi config set --secret --path` does."""
     if isinstance(value, dict) and list(value) == ["secure"]:
         return True
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(map(_holds_ciphertext, parts))
+    return any(map(_is_encrypted, parts))
 
 
 def defaults(root: Path = ROOT) -> dict[str, str]:
-    """The config of a stack whose file sets nothing."""
-    return {key: _as_text(value) for key, value in _declared(_read(root / "Pulumi.yaml")).items() if value is not None}
-
-
-def _declared(project_file: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of a stack whose file sets nothing."""
     return {
-        _qualified(key, project_file["name"]): declared.get("value", declared.get("default"))
+        key: _as_text(value) for key, value in _read_defaults(_read(root / "Pulumi.yaml")).items() if value is not None
+    }
+
+
+def _read_defaults(project_file: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        _qualify_key(key, project_file["name"]): declared.get("value", declared.get("default"))
         if isinstance(declared, dict)
         else declared
         for key, declared in (project_file.get("config") or {}).items()
     }
 
 
-def _qualified(key: str, project: str) -> str:
+def _qualify_key(key: str, project: str) -> str:
     return key if ":" in key else f"{project}:{key}"
 
 

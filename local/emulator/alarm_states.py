@@ -1,4 +1,4 @@
-"""Decides which state a metric alarm is in, from its latest data points, as CloudWatch documents it. Pure.
+"""Decides the state of a metric alarm from its latest data points, as CloudWatch documents it. Pure.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
@@ -15,14 +15,14 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
-"""Comparison operators of static thresholds, by the name that the API has for them."""
+"""The API's comparison operators for static thresholds."""
 
 _EXTRA_PERIODS = 2
 
 
 @dataclass(frozen=True)
 class AlarmRule:
-    """The settings of a metric alarm that its state depends on."""
+    """The settings of a metric alarm that decide its state."""
 
     comparison: str
     """One of COMPARISONS."""
@@ -33,9 +33,9 @@ class AlarmRule:
 
     @property
     def evaluation_range(self) -> int:
-        """How many periods are looked at, so that older data stands in for missing data.
+        """How many periods are read, so that older data replaces missing data.
 
-        AWS says "a higher number" than the evaluation periods; its examples have five for three.
+        AWS documents "a higher number" than the evaluation periods; its examples read five periods for three.
         """
         return self.evaluation_periods + _EXTRA_PERIODS
 
@@ -43,8 +43,8 @@ class AlarmRule:
 def choose_state(values: Sequence[float | None], rule: AlarmRule, current: str) -> str:
     """Return the alarm's next state.
 
-    `values` has one value for each period of the evaluation range, the latest first, None where data is missing.
-    `current` is the state that the alarm retains where the data decides nothing.
+    `values` has a value for each period of the evaluation range, latest first, or None where data is missing.
+    `current` is the state that the alarm keeps when the data is inconclusive.
     """
     compare = COMPARISONS[rule.comparison]
     known = [(age, compare(value, rule.threshold)) for age, value in enumerate(values, 1) if value is not None]
@@ -60,7 +60,7 @@ def choose_state(values: Sequence[float | None], rule: AlarmRule, current: str) 
     all_breaching = all(is_breaching for _, is_breaching in known)
     if filled == 0 or rule.treat_missing_data in (BREACHING, NOT_BREACHING) or not all_breaching:
         return OK
-    # Too few data points, all of them breaching ("premature alarm state"): the alarm waits until the oldest is as old
-    # as its data points to alarm.
+    # Too few data points, all breaching ("premature alarm state"): the alarm waits until the oldest is as old as its
+    # data points to alarm.
     oldest, _ = known[-1]
     return ALARM if rule.treat_missing_data == MISSING and oldest >= rule.datapoints_to_alarm else current

@@ -1,21 +1,20 @@
-"""CloudWatch's alarms as AWS evaluates them, where MiniStack differs. Runs inside the emulator.
+"""Evaluates CloudWatch's alarms as AWS does. Runs inside the emulator.
 
 MiniStack evaluates a metric alarm when PutMetricData is called, over all data of that metric name in one window. Here:
 
-- An alarm watches the metric with exactly its dimensions, or one metric of `Metrics` or an expression over some.
-- One value for each period, M out of N, and missing data as documented (`alarm_states.py`). An alarm is evaluated when
-  it is put, whenever one of its metrics gets data, and every minute.
-- The windows end at the time of evaluation, as those of AWS do: an alarm of 5 minutes looks at minutes 1 to 5, and a
-  minute later at 2 to 6 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html).
+- An alarm watches the metric with exactly its dimensions, a metric of `Metrics`, or an expression over several.
+- Each period has one value; M out of N and missing data are evaluated as documented (`alarm_states.py`). An alarm is
+  evaluated when it is put, when one of its metrics gets data, and every minute.
+- Windows end at the time of evaluation, as on AWS: a 5-minute alarm reads minutes 1 to 5, and a minute later 2 to 6 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html).
 - A composite alarm's ActionsSuppressor holds back its actions
   (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-suppression.html).
 
-**Compressed**: for alarms a second lasts `ALARM_TIME_SCALE` seconds. Periods, the minute between evaluations and the
-waits of a suppressor are shorter by it, and messages grow older faster by it (`queue_metrics.py`). Two things take
-their real time: alarms that treat missing data as breaching, since the schedules they wait for run in real time; and
-the timestamps and periods that GetMetricStatistics and GetMetricData answer with.
+**Compressed time**: for alarms a second lasts `ALARM_TIME_SCALE` seconds. Periods, the minute between evaluations and
+the waits of a suppressor are shorter by it, and messages age faster by it (`queue_metrics.py`). Two things are in real
+time: alarms that treat missing data as breaching, since the schedules that they watch run in real time; and the
+timestamps and periods of GetMetricStatistics and GetMetricData.
 
-Anomaly detection, Metrics Insights and PromQL are not evaluated: such an alarm is refused.
+Anomaly detection, Metrics Insights and PromQL are not supported: such an alarm is rejected.
 """
 
 import functools
@@ -34,18 +33,18 @@ from .alarm_states import ALARM, BREACHING, COMPARISONS, IGNORE, MISSING, NOT_BR
 
 Alarm = dict[str, Any]
 Point = dict[str, Any]
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 MetricKey = tuple[str, str, str]
 """Namespace, name and dimensions of a metric, as MiniStack keeps them."""
 
 ALARM_TIME_SCALE = 0.02
-"""Seconds that a second takes for alarms."""
+"""Seconds that a second of alarms takes."""
 EVALUATION_SECONDS = 60 * ALARM_TIME_SCALE
-"""How often all alarms are evaluated: every minute of theirs."""
+"""How often all alarms are evaluated: a compressed minute."""
 
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
-_CHANGES = (
+_LOCKED_FUNCTIONS = (
     "_put_metric_alarm",
     "_put_composite_alarm",
     "_set_alarm_state",
@@ -55,13 +54,13 @@ _CHANGES = (
 )
 _WAIT, _EXTENSION = "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"
 lock = threading.RLock()
-"""Whoever adds data or changes an alarm holds it."""
+"""Held by every change of data and alarms."""
 _watched: Any = AccountRegionScopedDict()
-"""Name of a metric alarm -> keys of the metrics that it watches."""
+"""Metric alarm -> keys of the metrics that it watches."""
 _suppressors: Any = AccountRegionScopedDict()
-"""Name of a composite alarm -> what PutCompositeAlarm said about its suppressor."""
-_held_actions: Any = AccountRegionScopedDict()
-"""Name of a composite alarm -> HeldActions."""
+"""Composite alarm -> its suppressor and the suppressor's periods."""
+_suppressed_actions: Any = AccountRegionScopedDict()
+"""Composite alarm -> its SuppressedActions."""
 _log = logging.getLogger("alarms")
 _put_metric_alarm_by_ministack = cloudwatch._put_metric_alarm
 _put_composite_alarm_by_ministack = cloudwatch._put_composite_alarm
@@ -69,14 +68,14 @@ _dispatch_by_ministack = cloudwatch._dispatch_alarm_actions
 
 
 def install() -> None:
-    """Evaluate alarms from here on."""
+    """Evaluate alarms."""
     cloudwatch._evaluate_alarm = evaluate  # ty: ignore[invalid-assignment]
     cloudwatch._evaluate_all_alarms = evaluate_all  # ty: ignore[invalid-assignment]
     cloudwatch._dispatch_alarm_actions = perform_actions  # ty: ignore[invalid-assignment]
     cloudwatch._put_metric_alarm = put_metric_alarm  # ty: ignore[invalid-assignment]
     cloudwatch._put_composite_alarm = put_composite_alarm  # ty: ignore[invalid-assignment]
-    for name in _CHANGES:
-        setattr(cloudwatch, name, _one_at_a_time(getattr(cloudwatch, name)))
+    for name in _LOCKED_FUNCTIONS:
+        setattr(cloudwatch, name, _hold_lock(getattr(cloudwatch, name)))
 
 
 def evaluate_each_minute(before: Callable[[], None]) -> None:
@@ -90,7 +89,7 @@ def evaluate_each_minute(before: Callable[[], None]) -> None:
                 for account_id, region in {(scope[0], scope[1]) for scope, _ in cloudwatch._alarms.all_items()}:
                     with request_scope(account_id, region):
                         evaluate_all()
-            except Exception:  # noqa: BLE001 - without this thread every alarm would be silent
+            except Exception:  # noqa: BLE001 - without this thread no alarm would fire
                 _log.exception("alarms could not be evaluated")
 
     threading.Thread(target=run, daemon=True, name="alarms").start()
@@ -101,11 +100,11 @@ def evaluate_all() -> None:
     with lock:
         for alarm in cloudwatch._alarms.values():
             evaluate(alarm)
-        _perform_held_actions()
+        _perform_suppressed_actions()
 
 
 def evaluate_watching(key: MetricKey) -> None:
-    """Evaluate the alarms that watch this metric: it has new data."""
+    """Evaluate the alarms that watch this metric, which has new data."""
     with lock:
         for name, keys in _watched.items():
             if key in keys and (alarm := cloudwatch._alarms.get(name)):
@@ -113,10 +112,10 @@ def evaluate_watching(key: MetricKey) -> None:
 
 
 def evaluate(alarm: Alarm) -> None:
-    """Bring a metric alarm into the state that its data says; a change performs its actions."""
+    """Set a metric alarm to the state that follows from its data; a change performs its actions."""
     with lock:
         if "Metrics" not in alarm and not alarm.get("MetricName"):
-            return  # It is being put: its `Metrics` are still to come.
+            return  # It is being put: `Metrics` is set later.
         old = alarm["StateValue"]
         rule = AlarmRule(
             alarm["ComparisonOperator"],
@@ -140,7 +139,7 @@ def evaluate(alarm: Alarm) -> None:
 
 
 def _read_values(alarm: Alarm, rule: AlarmRule) -> list[float | None]:
-    """One value for each period of the evaluation range, the latest first."""
+    """Read a value for each period of the evaluation range, latest first."""
     if queries := alarm.get("Metrics"):
         series = {
             query["Id"]: _read_series(query["MetricStat"], rule)
@@ -196,8 +195,8 @@ _CHECKED_FIELDS = (
 )
 
 
-def put_metric_alarm(params: dict[str, Any], request: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:
-    """Answer PutMetricAlarm: `Metrics` is kept too, and what cannot be evaluated here is refused."""
+def put_metric_alarm(params: dict[str, Any], request: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Response:
+    """Handle PutMetricAlarm: store `Metrics` as well, and reject what cannot be evaluated here."""
     fields = _read_fields(params, request, "AlarmName", *_CHECKED_FIELDS)
     queries = fields.get("Metrics")
     try:
@@ -207,8 +206,8 @@ def put_metric_alarm(params: dict[str, Any], request: dict[str, Any], is_cbor: b
         _require_valid(fields)
     except ValueError as error:
         return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
-    answer = _put_metric_alarm_by_ministack(params, request, is_cbor, is_json)
-    if answer[0] == 200:
+    response = _put_metric_alarm_by_ministack(params, request, is_cbor, is_json)
+    if response[0] == 200:
         alarm = cloudwatch._alarms[fields["AlarmName"]]
         if "ExtendedStatistic" in fields:
             del alarm["Statistic"]
@@ -218,11 +217,11 @@ def put_metric_alarm(params: dict[str, Any], request: dict[str, Any], is_cbor: b
             alarm["Metrics"] = queries
         _watched[alarm["AlarmName"]] = {_build_key(stat) for stat in _list_metric_stats(alarm)}
         evaluate(alarm)
-    return answer
+    return response
 
 
 def _require_evaluable(fields: dict[str, Any]) -> None:
-    """Raise ValueError for an alarm that AWS evaluates and this does not."""
+    """Raise ValueError for an alarm that only AWS can evaluate."""
     comparison = fields.get("ComparisonOperator")
     if comparison not in COMPARISONS:
         raise ValueError(f"ComparisonOperator must be one of {', '.join(COMPARISONS)} here, got {comparison}")
@@ -235,7 +234,7 @@ def _require_evaluable(fields: dict[str, Any]) -> None:
 
 
 def _require_valid(fields: dict[str, Any]) -> None:
-    """Raise ValueError for an alarm that AWS refuses and MiniStack does not.
+    """Raise ValueError for an alarm that AWS rejects and MiniStack accepts.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     """
@@ -246,7 +245,7 @@ def _require_valid(fields: dict[str, Any]) -> None:
     if (datapoints := int(fields.get("DatapointsToAlarm", evaluated))) > evaluated:
         raise ValueError(f"DatapointsToAlarm must be at most EvaluationPeriods, {evaluated}, got {datapoints}")
     stats = [query["MetricStat"] for query in fields.get("Metrics") or [] if query.get("MetricStat")]
-    for period in [int(one["Period"]) for one in [*stats, fields] if "Period" in one]:
+    for period in [int(source["Period"]) for source in [*stats, fields] if "Period" in source]:
         if period not in _SHORT_PERIODS and (period < 60 or period % 60):
             raise ValueError(f"Period must be 10, 20, 30 or a multiple of 60 seconds, got {period}")
         longest = _DAY if period < _HOUR else 7 * _DAY
@@ -256,67 +255,67 @@ def _require_valid(fields: dict[str, Any]) -> None:
 
 def put_composite_alarm(
     params: dict[str, Any], request: dict[str, Any], is_cbor: bool, is_json: bool = False
-) -> Answer:
-    """Answer PutCompositeAlarm: its suppressor is kept too."""
+) -> Response:
+    """Handle PutCompositeAlarm: store the suppressor as well."""
     fields = _read_fields(params, request, "AlarmName", "ActionsSuppressor", _WAIT, _EXTENSION)
     name = fields.pop("AlarmName", "")
     fields |= {period: int(fields[period]) for period in (_WAIT, _EXTENSION) if period in fields}
     before = _suppressors.get(name)
-    # MiniStack performs the first actions before it answers.
+    # MiniStack performs the first actions before it responds.
     _suppressors[name] = fields
-    answer = _put_composite_alarm_by_ministack(params, request, is_cbor, is_json)
-    if answer[0] == 200:
+    response = _put_composite_alarm_by_ministack(params, request, is_cbor, is_json)
+    if response[0] == 200:
         cloudwatch._composite_alarms[name].update(fields)
     else:
         _suppressors[name] = before or {}
-    return answer
+    return response
 
 
 def _read_fields(params: dict[str, Any], request: dict[str, Any], *names: str) -> dict[str, Any]:
-    """These fields of a request in any of CloudWatch's protocols, without those that are absent."""
+    """Read the fields that are present in a request of any of CloudWatch's protocols."""
     observation = {name: request.get(name) if request else cloudwatch._p(params, name) for name in names}
     return {name: value for name, value in observation.items() if value not in (None, "")}
 
 
 @dataclass
-class HeldActions:
-    """Actions of a composite alarm that wait for its suppressor."""
+class SuppressedActions:
+    """Actions of a composite alarm that its suppressor delays."""
 
     alarm: Alarm
     change: tuple[str, str, str]
     """The state before, the state since, and the reason."""
     until: float
-    """When they are performed, in epoch seconds, unless the suppressor is in ALARM then."""
+    """When they are performed, in epoch seconds, unless the suppressor is in ALARM."""
 
 
 def perform_actions(alarm: Alarm, old: str, new: str, reason: str) -> None:
-    """Perform the actions of a change of state, or hold them back where a suppressor may say so."""
+    """Perform the actions of a state change, or delay them when the alarm has a suppressor."""
     suppressor = _suppressors.get(alarm["AlarmName"]) if alarm["AlarmName"] in cloudwatch._composite_alarms else None
     if not suppressor or "ActionsSuppressor" not in suppressor:
         _dispatch_by_ministack(alarm, old, new, reason)
         return
     until = time.time() + suppressor.get(_WAIT, 0) * ALARM_TIME_SCALE
-    # Of two changes that are held back the later one counts.
-    _held_actions[alarm["AlarmName"]] = HeldActions(alarm, (old, new, reason), until)
-    _perform_held_actions()
+    # A later change replaces a delayed one.
+    _suppressed_actions[alarm["AlarmName"]] = SuppressedActions(alarm, (old, new, reason), until)
+    _perform_suppressed_actions()
 
 
-def _perform_held_actions() -> None:
+def _perform_suppressed_actions() -> None:
     now = time.time()
-    for name, held in _held_actions.items():
-        if cloudwatch._composite_alarms.get(name) is not held.alarm:
-            _held_actions.pop(name)
+    for name, suppressed in _suppressed_actions.items():
+        if cloudwatch._composite_alarms.get(name) is not suppressed.alarm:
+            _suppressed_actions.pop(name)
             continue
         suppressor = _suppressors[name]
         if cloudwatch._rule_alarm_state(suppressor["ActionsSuppressor"]) == ALARM:
-            held.until = now + suppressor.get(_EXTENSION, 0) * ALARM_TIME_SCALE
-        elif held.until <= now:
-            _held_actions.pop(name)
-            _dispatch_by_ministack(held.alarm, *held.change)
+            suppressed.until = now + suppressor.get(_EXTENSION, 0) * ALARM_TIME_SCALE
+        elif suppressed.until <= now:
+            _suppressed_actions.pop(name)
+            _dispatch_by_ministack(suppressed.alarm, *suppressed.change)
 
 
-def _one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
-    """This function, during which no alarm changes its state by another thread."""
+def _hold_lock(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function so that no other thread changes alarms meanwhile."""
 
     @functools.wraps(function)
     def locked(*arguments: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Calls of the embedded AWS that no other has, for what AWS does by itself or has done long ago."""
+"""Calls actions that only the embedded AWS has: they simulate what AWS does by itself, or did in the past."""
 
 import json
 import urllib.request
@@ -12,8 +12,8 @@ from botocore.credentials import Credentials
 from ..aws import Aws
 
 
-def ask(aws: Aws, action: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to this action, such as `RotationGuardSeed`: boto3 would not know it."""
+def call_action(aws: Aws, action: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Call an action that boto3 does not know, such as `RotationGuardSeed`, and return its response."""
     body = json.dumps(request)
     headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"secretsmanager.{action}"}
     call = AWSRequest("POST", aws.endpoint_url, data=body, headers=headers)

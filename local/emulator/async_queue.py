@@ -1,8 +1,8 @@
-"""The queue that Lambda keeps of the asynchronous invocations of each function: accepted at once, run in their turn.
+"""Lambda's queue of asynchronous invocations for each function: accepts events at once and runs them in order.
 
-Throttles (429) and failures of the service are tried again until the event is too old, errors of the function as often
-as it is set to; then the event goes to the dead letters
-(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html). Knows nothing of MiniStack.
+Throttles (429) and service failures are retried until the event is too old, function errors as often as configured;
+then the event goes to the dead-letter queue
+(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html). Independent of MiniStack.
 """
 
 import contextvars
@@ -17,30 +17,30 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 RETRIES, AGE_SECONDS = 2, 21_600
-"""What Lambda does of itself: two more tries after an error of the function, six hours altogether."""
+"""Lambda's defaults: two retries after a function error, within six hours."""
 RETRIES_EXHAUSTED, TOO_OLD = "RetriesExhausted", "EventAgeExceeded"
-"""Why an event is given up, in the words of Lambda's invocation record."""
+"""Why an event is given up: conditions of Lambda's invocation record."""
 
 _log = logging.getLogger("lambda.async")
-_numbers = itertools.count()
-_DOUBLINGS = 30
-"""Of the wait, which is at its longest by then: a number of tries that has no end would overflow."""
+_sequence_numbers = itertools.count()
+_MAX_DOUBLINGS = 30
+"""Limit on the doublings of the wait, so that an endless number of retries does not overflow."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one attempt."""
+    """The outcome of an attempt."""
 
     error: bool = False
     throttled: bool = False
-    """By a limit, or because the service failed: not the function's doing."""
+    """Whether a limit or a failure of the service prevented the run."""
     result: Mapping[str, Any] = field(default_factory=dict)
-    """The emulator's own result, for the dead letters."""
+    """The emulator's result, for the dead-letter queue."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a function's event invoke config says."""
+    """A function's event invoke config."""
 
     retries: int = RETRIES
     age_seconds: float = AGE_SECONDS
@@ -48,11 +48,11 @@ class Settings:
 
 @dataclass(order=True)
 class Invocation:
-    """An event on its way to a function."""
+    """An event that waits for its function."""
 
     due: float
-    """When it may run, in epoch seconds."""
-    number: int = field(default_factory=lambda: next(_numbers))
+    """The earliest time to run, in epoch seconds."""
+    number: int = field(default_factory=lambda: next(_sequence_numbers))
     function_arn: str = field(default="", compare=False)
     event: Any = field(default=None, compare=False)
     accepted_at: float = field(default=0.0, compare=False)
@@ -60,35 +60,37 @@ class Invocation:
     """Runs of the function."""
     throttles: int = field(default=0, compare=False)
     context: contextvars.Context = field(default_factory=contextvars.copy_context, compare=False)
-    """The account and Region it was accepted in."""
+    """The context of the caller, with account and Region."""
 
 
 class Service(Protocol):
-    """What the queue needs of Lambda."""
+    """The operations of Lambda that the queue uses."""
 
     def settings(self, function_arn: str) -> Settings:
-        """How this function is to be tried again."""
+        """Return the retry settings of a function."""
 
     def run(self, function_arn: str, event: Any) -> Outcome:
-        """Run it once; waits for a process, and is refused where a limit is reached."""
+        """Run a function once, after waiting for a worker; throttled when a limit is reached."""
 
     def give_up(self, invocation: Invocation, condition: str, outcome: Outcome) -> None:
-        """Send the event where the function sends its failures."""
+        """Send the event to the function's failure destination."""
 
 
 class AsyncQueue:
-    """The queues of all functions, each served by a few threads that live while there is something in it."""
+    """The queues of all functions, each with a few worker threads that end when it is empty."""
 
-    def __init__(self, service: Service, most: int, first_wait: float, longest_wait: float) -> None:
-        """`most` runs of one function at once; waits between tries double from the first to the longest, in seconds."""
-        self._service, self._most = service, most
-        self._first_wait, self._longest_wait = first_wait, longest_wait
+    def __init__(
+        self, service: Service, max_workers: int, first_wait_seconds: float, longest_wait_seconds: float
+    ) -> None:
+        """`most` runs of a function at once; waits between retries double from the first to the longest."""
+        self._service, self._max_workers = service, max_workers
+        self._first_wait_seconds, self._longest_wait_seconds = first_wait_seconds, longest_wait_seconds
         self._changed = threading.Condition()
         self._queues: defaultdict[str, list[Invocation]] = defaultdict(list)
-        self._servers: Counter[str] = Counter()
+        self._worker_counts: Counter[str] = Counter()
 
     def accept(self, function_arn: str, event: Any) -> None:
-        """Take an event in: from here on it runs, or ends in the dead letters."""
+        """Accept an event: it will run, or end in the dead-letter queue."""
         now = time.time()
         self._put(Invocation(now, function_arn=function_arn, event=event, accepted_at=now))
 
@@ -97,35 +99,35 @@ class AsyncQueue:
         with self._changed:
             heapq.heappush(self._queues[arn], invocation)
             self._changed.notify_all()
-            if self._servers[arn] >= self._most:
+            if self._worker_counts[arn] >= self._max_workers:
                 return
-            self._servers[arn] += 1
-        threading.Thread(target=self._serve, args=(arn,), daemon=True, name="lambda-async").start()
+            self._worker_counts[arn] += 1
+        threading.Thread(target=self._run_worker, args=(arn,), daemon=True, name="lambda-async").start()
 
-    def _serve(self, arn: str) -> None:
+    def _run_worker(self, arn: str) -> None:
         while invocation := self._next(arn):
             try:
-                # A copy: it may be on its way again, in another thread, before this attempt is left.
+                # A copy: another thread may run it again before this attempt returns.
                 invocation.context.copy().run(self._attempt, invocation)
-            except Exception:  # noqa: BLE001 - the others in the queue are still to be run
+            except Exception:  # noqa: BLE001 - the other events must still run
                 _log.exception("%s: an event is lost: %s", arn, invocation.event)
 
     def _next(self, arn: str) -> Invocation | None:
-        """The next that is due; None, once there is none left, and then whoever asked has to end."""
+        """Wait for the next event; return None when the queue is empty, after which the worker must end."""
         with self._changed:
             while queue := self._queues[arn]:
                 wait = queue[0].due - time.time()
                 if wait <= 0:
                     return heapq.heappop(queue)
                 self._changed.wait(wait)
-            self._servers[arn] -= 1
+            self._worker_counts[arn] -= 1
             return None
 
     def _attempt(self, invocation: Invocation) -> None:
         settings = self._service.settings(invocation.function_arn)
         try:
             outcome = self._service.run(invocation.function_arn, invocation.event)
-        except Exception:  # noqa: BLE001 - whatever it was, it was not the function
+        except Exception:  # noqa: BLE001 - a failure of the service, not of the function
             _log.exception("%s could not be run", invocation.function_arn)
             outcome = Outcome(error=True, throttled=True)
         if not outcome.error:
@@ -138,7 +140,9 @@ class AsyncQueue:
             self._give_up(invocation, RETRIES_EXHAUSTED, outcome)
             return
         tries = invocation.throttles + invocation.attempts
-        invocation.due = time.time() + min(self._first_wait * 2 ** min(tries - 1, _DOUBLINGS), self._longest_wait)
+        invocation.due = time.time() + min(
+            self._first_wait_seconds * 2 ** min(tries - 1, _MAX_DOUBLINGS), self._longest_wait_seconds
+        )
         if invocation.due - invocation.accepted_at > settings.age_seconds:
             self._give_up(invocation, TOO_OLD, outcome)
         else:

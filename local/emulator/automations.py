@@ -1,9 +1,8 @@
-"""Automations of Systems Manager, which MiniStack does not have.
+"""Adds automations of Systems Manager, which MiniStack lacks.
 
-Runs inside the emulator, and is put in MiniStack's place as `secrets_manager.py` is. There are no documents either,
-so a document's name says how its automations end: one that ends in `-never` stays InProgress for good, `-fails` ends as
-Failed, `-missing` is not known, and all others succeed. Each is seen under way once, whenever that is, and then as it
-ended.
+Runs inside the emulator, and replaces MiniStack's request handler as `secrets_manager.py` does. There are no documents,
+so the end of a document's name decides how its automations end: `-never` stays InProgress, `-fails` ends as Failed,
+`-missing` does not exist, and all others succeed. The first status of an automation is InProgress.
 """
 
 import json
@@ -24,36 +23,36 @@ from ministack.core.responses import (
 from ministack.core.router import extract_access_key_id
 from ministack.services import ssm as store
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 Request = dict[str, Any]
 
 _TOKEN = re.compile(r"[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}")
-_ENDS = {"never": None, "fails": "Failed"}
+_END_STATUSES = {"never": None, "fails": "Failed"}
 
 _executions = AccountRegionScopedDict()
 _by_token = AccountRegionScopedDict()
-_answer_of_ministack = store.handle_request
+_handle_request_by_ministack = store.handle_request
 
 
 def install() -> None:
-    """Answer Systems Manager's calls from here on."""
+    """Handle Systems Manager's calls."""
     store.handle_request = handle_request  # ty: ignore[invalid-assignment]
 
 
 async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
-) -> Answer:
-    """Answer one call that IAM has let through."""
+) -> Response:
+    """Handle a call that IAM has allowed."""
     action = headers.get("x-amz-target", "").rpartition(".")[2]
-    if action not in _PLAYED:
-        return await _answer_of_ministack(method, path, headers, body, query_params)
-    if action == "StartAutomationExecution" and (refusal := _denied_execution(headers, query_params)):
-        return refusal
-    return _PLAYED[action](json.loads(body))
+    if action not in _REPLACED_ACTIONS:
+        return await _handle_request_by_ministack(method, path, headers, body, query_params)
+    if action == "StartAutomationExecution" and (denial := _check_execution_permission(headers, query_params)):
+        return denial
+    return _REPLACED_ACTIONS[action](json.loads(body))
 
 
-def start_automation_execution(request: Request) -> Answer:
-    """StartAutomationExecution: a token that was used with the same request answers the same automation again.
+def start_automation_execution(request: Request) -> Response:
+    """StartAutomationExecution: a token that was used with the same request returns the same automation.
 
     "Error returned when an idempotent operation is retried and the parameters don't match the original call to the API
     with the same idempotency token" (API reference, IdempotentParameterMismatch).
@@ -65,30 +64,30 @@ def start_automation_execution(request: Request) -> Answer:
         return error_response_json(
             "AutomationDefinitionNotFoundException", f"Automation Definition with name {name} is not found."
         )
-    asked = {key: value for key, value in request.items() if key != "ClientToken"}
-    known, before = _by_token.get(token, (None, asked))
-    if before != asked:
+    parameters = {key: value for key, value in request.items() if key != "ClientToken"}
+    existing, original_parameters = _by_token.get(token, (None, parameters))
+    if original_parameters != parameters:
         return error_response_json(
             "IdempotentParameterMismatch", "The request parameters do not match those of the original call."
         )
-    execution = known or str(uuid.uuid4())
-    if known is None:
-        _by_token[token] = (execution, asked)
+    execution = existing or str(uuid.uuid4())
+    if existing is None:
+        _by_token[token] = (execution, parameters)
         _executions[execution] = {"name": name, "started": time.time()}
     return json_response({"AutomationExecutionId": execution})
 
 
-def get_automation_execution(request: Request) -> Answer:
-    """GetAutomationExecution: how far it is by now."""
+def get_automation_execution(request: Request) -> Response:
+    """GetAutomationExecution: return the status, which is InProgress the first time."""
     execution_id = request["AutomationExecutionId"]
     execution = _executions.get(execution_id)
     if execution is None:
         return error_response_json(
             "AutomationExecutionNotFoundException", f"Couldn't find Automation Execution with ID {execution_id}."
         )
-    ends_as = _ENDS.get(execution["name"].rpartition("-")[2], "Success")
-    is_over = ends_as is not None and "seen" in execution
-    ended = {"ExecutionEndTime": execution.get("seen")} if is_over else {}
+    end_status = _END_STATUSES.get(execution["name"].rpartition("-")[2], "Success")
+    is_over = end_status is not None and "seen" in execution
+    end_time = {"ExecutionEndTime": execution.get("seen")} if is_over else {}
     execution.setdefault("seen", time.time())
     return json_response(
         {
@@ -98,17 +97,17 @@ def get_automation_execution(request: Request) -> Answer:
                 "DocumentVersion": "1",
                 "Mode": "Auto",
                 "ExecutionStartTime": execution["started"],
-                "AutomationExecutionStatus": ends_as if is_over else "InProgress",
+                "AutomationExecutionStatus": end_status if is_over else "InProgress",
                 "StepExecutions": [],
                 "StepExecutionsTruncated": False,
-                **ended,
+                **end_time,
             }
         }
     )
 
 
-def _denied_execution(headers: dict[str, str], query_params: dict[str, Any]) -> Answer | None:
-    """The refusal to who may run the document, and make no automation: AWS asks for both.
+def _check_execution_permission(headers: dict[str, str], query_params: dict[str, Any]) -> Response | None:
+    """Return the error for a caller who may run the document but not create automations: AWS checks both.
 
     (https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-identity-based-policies.html)
     """
@@ -120,7 +119,7 @@ def _denied_execution(headers: dict[str, str], query_params: dict[str, Any]) -> 
     return access_denied_response("ssm", action, denied.principal_arn, "", resource_arn=arn)
 
 
-_PLAYED = {
+_REPLACED_ACTIONS = {
     "StartAutomationExecution": start_automation_execution,
     "GetAutomationExecution": get_automation_execution,
 }

@@ -1,4 +1,4 @@
-"""Puts what could not be delivered into a dead-letter queue. Runs inside the emulator."""
+"""Sends messages to dead-letter queues. Runs inside the emulator."""
 
 import hashlib
 import logging
@@ -13,23 +13,25 @@ _log = logging.getLogger("dead-letters")
 
 
 def send(queue_arn: str, body: str, attributes: Mapping[str, str] | None = None) -> bool:
-    """Whether there is such a queue; where there is none the message is lost, and the log says so."""
+    """Send a message to a queue; return False, and log the message, when the queue does not exist."""
     queue = sqs._queue_by_arn(queue_arn)
     if queue is None:
-        _log.error("dead letters: queue %s does not exist; lost: %s", queue_arn, body)
+        _log.error("dead-letter queue %s does not exist; lost message: %s", queue_arn, body)
         return False
     now = time.time()
-    named = {name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()}
+    message_attributes = {
+        name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()
+    }
     message = {
         "id": new_uuid(),
         "body": body,
         "md5_body": hashlib.md5(body.encode(), usedforsecurity=False).hexdigest(),
-        "md5_attrs": sqs._md5_msg_attrs(named),
+        "md5_attrs": sqs._md5_msg_attrs(message_attributes),
         "receipt_handle": None,
         "sent_at": now,
         "visible_at": now + sqs.queue_delay(queue),
         "receive_count": 0,
-        "message_attributes": named,
+        "message_attributes": message_attributes,
     }
     sqs._ensure_msg_fields(message)
     with sqs._queues_lock:

@@ -1,4 +1,4 @@
-"""Reads metrics out of log lines in CloudWatch's embedded metric format, which is how our functions publish theirs.
+"""Parses log lines in CloudWatch's embedded metric format, in which functions publish metrics. Pure.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -8,25 +8,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_MOST_DIMENSIONS = 30
+_MAX_DIMENSIONS = 30
 
 
 @dataclass(frozen=True)
 class Datum:
-    """One value of one metric."""
+    """A value of a metric."""
 
     namespace: str
     name: str
     value: float
     unit: str
     dimensions: tuple[tuple[str, str], ...]
-    """Names and values, in the order of the line."""
+    """Names and values, in the line's order."""
     timestamp: float
     """Epoch seconds."""
 
 
 def read_line(line: str) -> list[Datum]:
-    """Return the metrics of a log line; none where it is no such line, or not a valid one."""
+    """Return the metrics of a log line; none for a line in another format or an invalid one."""
     if '"_aws"' not in line:
         return []
     try:
@@ -39,9 +39,9 @@ def read_line(line: str) -> list[Datum]:
 
 
 def _read(document: dict[str, Any], directive: dict[str, Any], timestamp: float) -> Iterator[Datum]:
-    """Each metric of a directive under each of its sets of dimensions; a metric without a value is left out."""
+    """Yield each metric of a directive for each of its dimension sets; metrics without a value are skipped."""
     for names in directive["Dimensions"]:
-        if len(names) > _MOST_DIMENSIONS:
+        if len(names) > _MAX_DIMENSIONS:
             raise ValueError("too many dimensions")
         dimensions = tuple((name, str(document[name])) for name in names)
         for metric in directive["Metrics"]:

@@ -1,18 +1,16 @@
-"""Lambda as AWS admits its calls, where MiniStack refuses or drops them.
+"""Applies Lambda's concurrency limits as AWS does, and publishes its metrics.
 
-Runs inside the emulator. MiniStack counts a call against the account's and the function's limits from the moment it
-comes, then looks for a process; and whoever delivers events to functions does not look at a refusal, so that events
-were lost in bursts. Here:
+Runs inside the emulator. MiniStack counts a call against the limits before it has a worker process, and its event
+sources ignore throttles, so that bursts lose events. Here:
 
-- A call waits for a process before it counts. There are few processes because this machine is small, which is no limit
-  of AWS's: there, the call would long have run.
-- A synchronous call beyond a limit is refused with TooManyRequestsException (429), as by AWS.
-- An asynchronous one is accepted, and waits in the function's queue (`async_queue.py`).
-- An invocation, its error or its throttle is counted where it happens, once
-  (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html); MiniStack counts none of those that
-  events, queues and workflows make. What a function logs in the embedded metric format becomes a metric.
-- A batch of a queue waits for as long as its messages are invisible: "the extra time allows Lambda to retry if your
-  function is throttled while processing a previous batch"
+- A call counts once it has a worker. The number of workers is a limit of this machine, not of AWS.
+- A synchronous call over a limit is rejected with TooManyRequestsException (429), as by AWS.
+- An asynchronous call is accepted and waits in the function's queue (`async_queue.py`).
+- Each invocation, error and throttle is counted once
+  (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html); MiniStack counts none of those from
+  events, queues and workflows. Log lines in the embedded metric format become metrics.
+- A throttled batch of a queue is retried while its messages are invisible: "the extra time allows Lambda to retry if
+  your function is throttled while processing a previous batch"
   (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
 """
 
@@ -28,15 +26,15 @@ from ministack.services import lambda_svc
 from . import dead_letters, embedded_metrics
 from .async_queue import AGE_SECONDS, RETRIES, AsyncQueue, Invocation, Outcome, Settings
 from .metrics import COUNT, MILLISECONDS, publish
-from .worker_limit import MOST, WorkerLimit
+from .worker_limit import WORKERS_PER_FUNCTION, WorkerLimit
 
 Function = dict[str, Any]
 Result = dict[str, Any]
 
 on_start: contextvars.ContextVar[Callable[[], object] | None] = contextvars.ContextVar("on_start", default=None)
-"""Is called when the call that is made in this context has a process: waiting for one is no part of its time."""
+"""Called once the call in this context has a worker; the wait for it does not count as execution time."""
 
-_LOOK_AGAIN_SECONDS = 0.1
+_RETRY_SECONDS = 0.1
 _execute_by_ministack = lambda_svc._execute_function
 _run_batch_by_ministack = lambda_svc._run_sqs_batch
 _log_by_ministack = lambda_svc._emit_lambda_logs
@@ -44,7 +42,7 @@ _limit = WorkerLimit()
 
 
 def install() -> None:
-    """Admit Lambda's calls from here on."""
+    """Apply Lambda's limits and publish its metrics."""
     lambda_svc._execute_function = execute  # ty: ignore[invalid-assignment]
     lambda_svc.invoke_async_with_retry = invoke_async  # ty: ignore[invalid-assignment]
     lambda_svc._run_sqs_batch = run_sqs_batch  # ty: ignore[invalid-assignment]
@@ -53,14 +51,14 @@ def install() -> None:
 
 
 def execute(function: Function, event: Any) -> Result:
-    """Run a function once a process is free, or refuse the call where a limit of AWS's is reached."""
+    """Run a function once a worker is free, or throttle the call when a limit of AWS is reached."""
     config = _config(function)
     if lambda_svc._function_config_scope_mismatch(config):
         return lambda_svc._run_with_function_config_scope(config, execute, function, event)
-    # A function's own call does not wait: its caller has a process, maybe the one that it would wait for.
-    if lambda_svc._invoke_depth.get() > 1 or _is_refused(function):
+    # A call by a function does not wait: its caller may have the worker that it would wait for.
+    if lambda_svc._invoke_depth.get() > 1 or _is_throttled(function):
         return _start(function, event)
-    with _limit.place(config["FunctionArn"]):
+    with _limit.reserve(config["FunctionArn"]):
         return _start(function, event)
 
 
@@ -72,34 +70,34 @@ def invoke_async(function: Function, event: Any) -> None:
 def run_sqs_batch(
     mapping: dict[str, Any], function: Function, event: Any, batch: list[dict[str, Any]], *queue: str
 ) -> None:
-    """Hand a batch to its function, after a throttle again until its messages are visible again."""
+    """Run a function on a batch; while it is throttled, retry until the messages become visible."""
     until = min(message["visible_at"] for message in batch)
-    while _is_refused(function) and time.time() + _LOOK_AGAIN_SECONDS < until:
-        time.sleep(_LOOK_AGAIN_SECONDS)
+    while _is_throttled(function) and time.time() + _RETRY_SECONDS < until:
+        time.sleep(_RETRY_SECONDS)
     _run_batch_by_ministack(mapping, function, event, batch, *queue)
 
 
 def write_logs(function: Function, request_id: str, text: str, *details: Any, **options: Any) -> None:
-    """Write what a function printed into its log group, and publish the metrics in it."""
+    """Write a function's output to its log group, and publish the metrics in it."""
     _log_by_ministack(function, request_id, text, *details, **options)
     for line in (text or "").splitlines():
         for datum in embedded_metrics.read_line(line):
             publish(datum.namespace, datum.name, datum.value, datum.unit, dict(datum.dimensions), datum.timestamp)
 
 
-class _Lambda:
-    """What the queue of asynchronous invocations needs to know and to do."""
+class _LambdaService:
+    """Lambda for the queue of asynchronous invocations."""
 
     def settings(self, function_arn: str) -> Settings:
-        wanted = self._invoke_config(function_arn)
-        retries, age = wanted.get("MaximumRetryAttempts"), wanted.get("MaximumEventAgeInSeconds")
+        config = self._invoke_config(function_arn)
+        retries, age = config.get("MaximumRetryAttempts"), config.get("MaximumEventAgeInSeconds")
         return Settings(RETRIES if retries is None else retries, AGE_SECONDS if age is None else age)
 
     def run(self, function_arn: str, event: Any) -> Outcome:
         function, _ = self._find(function_arn)
         if function is None:
             return Outcome(error=True, result={"body": {"errorMessage": f"Function not found: {function_arn}"}})
-        with _limit.place(function_arn):
+        with _limit.reserve(function_arn):
             result = lambda_svc._run_with_function_config_scope(function, _start, function, event)
         return Outcome(bool(result.get("error")), bool(result.get("throttle")), result)
 
@@ -114,34 +112,39 @@ class _Lambda:
             if not dead_letters.send(destination, json.dumps(_invocation_record(invocation, condition, result))):
                 _publish(name, "DestinationDeliveryFailures", 1)
         elif queue and ":sqs:" in queue:
-            # A function's own dead-letter queue gets the event alone.
+            # A function's dead-letter queue receives the event only.
             body = result.get("body")
-            why = body.get("errorMessage", "") if isinstance(body, dict) else str(body)
-            attributes = {"ErrorCode": "200", "ErrorMessage": why[:1024]}
+            reason = body.get("errorMessage", "") if isinstance(body, dict) else str(body)
+            attributes = {"ErrorCode": "200", "ErrorMessage": reason[:1024]}
             if not dead_letters.send(queue, json.dumps(invocation.event), attributes):
                 _publish(name, "DeadLetterErrors", 1)
         elif other := destination or queue:
             lambda_svc._route_async_failure(other, name, invocation.event, result)
 
     def _find(self, function_arn: str) -> tuple[Function | None, str]:
-        """The function as it is now: its limits may have changed since the event was accepted."""
+        """Return the current function: its limits may have changed since the event was accepted."""
         function, config, name = lambda_svc._get_func_record_for_ref(function_arn)
-        found = lambda_svc._execution_record_for_config(function, config) if function and config else None
-        return found, name
+        record = lambda_svc._execution_record_for_config(function, config) if function and config else None
+        return record, name
 
     def _invoke_config(self, function_arn: str) -> dict[str, Any]:
-        function, _ = self._find(function_arn)
-        known = function or {}
-        return known.get("event_invoke_config") or (known.get("event_invoke_configs") or {}).get("$LATEST") or {}
+        function = self._find(function_arn)[0] or {}
+        return function.get("event_invoke_config") or (function.get("event_invoke_configs") or {}).get("$LATEST") or {}
 
 
 _queue = AsyncQueue(
-    _Lambda(), MOST, lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS, lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS
+    _LambdaService(),
+    WORKERS_PER_FUNCTION,
+    lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS,
+    lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS,
 )
 
 
 def _invocation_record(invocation: Invocation, condition: str, result: Result) -> dict[str, Any]:
-    """What a destination is told (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html)."""
+    """Build the record for a failure destination.
+
+    (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html)
+    """
     return {
         "version": "1.0",
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
@@ -160,11 +163,11 @@ def _start(function: Function, event: Any) -> Result:
     if started := on_start.get():
         started()
     name, began = _config(function)["FunctionName"], time.time()
-    result = name_error(_execute_by_ministack(function, event))
+    result = set_error_type(_execute_by_ministack(function, event))
     throttled = bool(result.get("throttle"))
     _publish(name, "Throttles", throttled)
     if not throttled:
-        # Both belong to the time at which the invocation began.
+        # Both count at the time when the invocation began.
         _publish(name, "Invocations", 1, timestamp=began)
         _publish(name, "Errors", bool(result.get("error")), timestamp=began)
         _publish(name, "Duration", (time.time() - began) * 1000, MILLISECONDS, began)
@@ -172,15 +175,15 @@ def _start(function: Function, event: Any) -> Result:
 
 
 def _publish(function_name: str, metric: str, value: float, unit: str = COUNT, timestamp: float | None = None) -> None:
-    """Publish a metric of one function, and of all together."""
+    """Publish a metric of a function, and of all functions together."""
     for dimensions in ({"FunctionName": function_name}, {}):
         publish("AWS/Lambda", metric, value, unit, dimensions, timestamp)
 
 
-def name_error(result: Result) -> Result:
-    """The result with the type of an error as AWS names it, by its class, where MiniStack says the same of every one.
+def set_error_type(result: Result) -> Result:
+    """Set the error type of a result to the class of the error, as AWS does; MiniStack has one type for all.
 
-    Step Functions hands that on as the name of the error
+    Step Functions uses it as the error name
     (https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html).
     """
     body = result.get("body")
@@ -188,19 +191,19 @@ def name_error(result: Result) -> Result:
         return result
     message = str(body.get("errorMessage", "")).partition("\n")[0]
     last_line = re.compile(rf"([A-Za-z_][\w.]*){f': {re.escape(message)}' if message else ''}")
-    named = [match[1] for line in str(result.get("log", "")).splitlines() if (match := last_line.fullmatch(line))]
-    return {**result, "body": {**body, "errorType": named[-1].rpartition(".")[2]}} if named else result
+    error_types = [match[1] for line in str(result.get("log", "")).splitlines() if (match := last_line.fullmatch(line))]
+    return {**result, "body": {**body, "errorType": error_types[-1].rpartition(".")[2]}} if error_types else result
 
 
 def _config(function: Function) -> dict[str, Any]:
     return function.get("config") or function
 
 
-def _is_refused(function: Function) -> bool:
-    """Whether AWS would refuse a call now: as many run as are reserved for the function, or allowed to the account."""
+def _is_throttled(function: Function) -> bool:
+    """Whether AWS would throttle a call now, by the function's reserved concurrency or the account's limit."""
     config = _config(function)
     reserved = lambda_svc._reserved_concurrency(function, config)
     running, by_function = lambda_svc.executions_in_flight()
-    allowed = lambda_svc._ACCOUNT_CONCURRENCY_CAP
-    mine = by_function.get(lambda_svc._inflight_key(config), 0)
-    return (reserved is not None and mine >= reserved) or 0 < allowed <= running
+    account_limit = lambda_svc._ACCOUNT_CONCURRENCY_CAP
+    running_here = by_function.get(lambda_svc._inflight_key(config), 0)
+    return (reserved is not None and running_here >= reserved) or 0 < account_limit <= running

@@ -1,7 +1,6 @@
-"""Keeps control characters out of the log of the embedded AWS. Runs inside the emulator.
+"""Escapes control characters in the log of the embedded AWS. Runs inside the emulator.
 
-What functions print, and names, tags and errors, end up there: whoever reads the log in a terminal would have it
-steered by them.
+The log contains the output of functions, names, tags and errors, which could otherwise control the reader's terminal.
 """
 
 import logging
@@ -12,13 +11,13 @@ from rotation_guard.domain.control_characters import escape_control_characters
 
 
 class EscapingStream:
-    """A text stream that escapes what is written to it; line breaks and tabs stay."""
+    """A text stream that escapes control characters, except line breaks and tabs."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write the text escaped; its length, as the caller gave it."""
+        """Write the escaped text; return the length of the original."""
         self._stream.write(escape_control_characters(text, keep="\n\t"))
         return len(text)
 
@@ -27,7 +26,7 @@ class EscapingStream:
 
 
 def install() -> None:
-    """Escape from here on what this process prints and logs."""
+    """Escape what this process prints and logs."""
     sys.stdout, sys.stderr = EscapingStream(sys.stdout), EscapingStream(sys.stderr)
     names = list(logging.Logger.manager.loggerDict)
     for logger in (logging.getLogger(), *map(logging.getLogger, names)):

@@ -1,6 +1,6 @@
-"""The process that is the embedded AWS: MiniStack, plus what AWS plays and MiniStack does not.
+"""The entry point of the embedded AWS: MiniStack with patches where it differs from AWS. Runs inside the emulator.
 
-Started by `emulator.py` as `python -m local.embedded`, configured by environment variables alone.
+`process.py` starts it as `python -m local.emulator.main`; environment variables are its only configuration.
 """
 
 import importlib
@@ -8,40 +8,22 @@ import threading
 
 from ministack import app as server
 
-from . import (
-    alarms,
-    automations,
-    deliveries,
-    forks,
-    lambda_service,
-    log_output,
-    named_resources,
-    queue_lock,
-    queue_metrics,
-    request_signatures,
-    secrets_manager,
-    workflow_tasks,
-)
+from . import alarms, patches, queue_metrics
 
-_NEEDED = ("iam", "cloudwatch_logs", "dynamodb", "cloudwatch", "sts", "ecs")
+_PRELOADED_SERVICES = ("iam", "cloudwatch_logs", "dynamodb", "cloudwatch", "sts", "ecs")
 
 
 def main() -> None:
-    """Serve until a signal ends it."""
-    forks.install()
-    log_output.install()
-    request_signatures.install()
-    for module in (queue_lock, alarms, lambda_service, deliveries, workflow_tasks, secrets_manager, automations):
-        module.install()
-    named_resources.install()
-    alarms.evaluate_each_minute(before=queue_metrics.publish_all)
-    threading.Thread(target=_load_services, daemon=True).start()
+    """Serve until a signal ends the process."""
+    patches.install_all()
+    alarms.evaluate_each_minute(before=queue_metrics.publish_queue_metrics)
+    threading.Thread(target=_preload_services, daemon=True).start()
     server.main()
 
 
-def _load_services() -> None:
-    """MiniStack loads a service at its first call; these are called at once, so they are loaded while others wait."""
-    for name in _NEEDED:
+def _preload_services() -> None:
+    """Load these services now, which MiniStack would load at their first call."""
+    for name in _PRELOADED_SERVICES:
         importlib.import_module(f"ministack.services.{name}")
 
 

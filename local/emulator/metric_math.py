@@ -1,7 +1,7 @@
-"""Evaluates the metric math of alarms: a subset of CloudWatch's expressions, which are read as Python's. Pure.
+"""Evaluates the metric math of alarms: a subset of CloudWatch's expressions, parsed as Python. Pure.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html: arithmetic, comparisons, AND and
-OR, and the functions in FUNCTIONS. Any other expression is refused, so that no alarm is silent because of it.
+OR, and the functions in FUNCTIONS. Any other expression is rejected, so that no alarm is silently ineffective.
 """
 
 import ast
@@ -14,7 +14,7 @@ from typing import Any
 Query = Mapping[str, Any]
 """One `MetricDataQuery` of the API."""
 Series = Sequence[float | None]
-"""One value for each period, None where there is none."""
+"""A value for each period, None where data is missing."""
 Value = Series | float
 
 _OPERATORS: dict[type, Callable[[float, float], float]] = {
@@ -41,7 +41,7 @@ FUNCTIONS = ("IF", "FILL", "METRICS", *_REDUCERS)
 
 
 def check(queries: Sequence[Query]) -> None:
-    """Raise ValueError for queries that no alarm can watch, or that are not evaluated here."""
+    """Raise ValueError for queries that no alarm can watch, or that are not supported here."""
     if not queries:
         return
     periods = 1
@@ -50,9 +50,9 @@ def check(queries: Sequence[Query]) -> None:
 
 
 def evaluate(queries: Sequence[Query], series: Mapping[str, Series], periods: int) -> list[float | None]:
-    """Return what the query that returns data says for each period; `series` are the metrics, by query.
+    """Return the value of the query that returns data for each period; `series` are the metrics, by query.
 
-    Raises ValueError for an expression that is not evaluated here.
+    Raises ValueError for an expression that is not supported here.
     """
     returned = [query for query in queries if query.get("ReturnData", True)]
     if len(returned) != 1:

@@ -1,7 +1,7 @@
-"""Publishes the metrics that AWS's services have of themselves, of what really happens. Runs inside the emulator.
+"""Publishes the metrics of AWS's own services. Runs inside the emulator.
 
-Names, units and dimensions are AWS's; where each comes from is said where it is published. MiniStack has only some of
-Lambda's, and counts those twice or not at all.
+Names, units and dimensions are AWS's, with a reference where each is published. MiniStack publishes only some of
+Lambda's, twice or not at all.
 """
 
 import time
@@ -13,7 +13,7 @@ from . import alarms
 
 COUNT, SECONDS, MILLISECONDS = "Count", "Seconds", "Milliseconds"
 
-_MOST_POINTS = 1_000
+_MAX_POINTS = 1_000
 
 
 def publish(
@@ -24,9 +24,9 @@ def publish(
     dimensions: Mapping[str, str] | None = None,
     timestamp: float | None = None,
 ) -> None:
-    """Add one data point, of now unless another time is given in epoch seconds, and evaluate the alarms that watch it.
+    """Add a data point, by default with the current time, and evaluate the alarms on its metric.
 
-    A thousand points of a metric are kept.
+    The latest thousand points of a metric are kept.
     """
     dimensions = dict(dimensions or {})
     key = cloudwatch._dims_key(dimensions)
@@ -34,6 +34,6 @@ def publish(
     with alarms.lock:
         points = cloudwatch._metric_bucket((namespace, name, key))
         points.append(point)
-        if len(points) > 2 * _MOST_POINTS:
-            del points[:-_MOST_POINTS]
+        if len(points) > 2 * _MAX_POINTS:
+            del points[:-_MAX_POINTS]
         alarms.evaluate_watching((namespace, name, key))

@@ -1,6 +1,6 @@
-"""Which resource a call is about, where MiniStack's IAM looks at another one, or at none.
+"""Finds the resource that IAM must check for a call, where MiniStack checks another one or none.
 
-A policy that names what its holder may use would else let nobody in. Runs inside the emulator.
+Otherwise a policy that names specific resources would allow nothing. Runs inside the emulator.
 """
 
 import json
@@ -13,15 +13,15 @@ from rotation_guard.domain.remediation.restarts import canonical_arn
 
 Request = dict[str, Any]
 
-_resource_of_ministack = iam_actions.extract_resource_arn
+_extract_by_ministack = iam_actions.extract_resource_arn
 
 
 def install() -> None:
-    """Have IAM look at these from here on."""
-    iam_actions.extract_resource_arn = resource_arn  # ty: ignore[invalid-assignment]
+    """Let IAM check these resources."""
+    iam_actions.extract_resource_arn = extract_resource_arn  # ty: ignore[invalid-assignment]
 
 
-def resource_arn(
+def extract_resource_arn(
     service: str,
     method: str,
     path: str,
@@ -31,31 +31,33 @@ def resource_arn(
     region: str,
     account_id: str,
 ) -> str:
-    """The ARN that a call is about, as AWS's service authorization reference has it; `*` where that is not known."""
+    """Return the ARN that a call is about, as in AWS's service authorization reference; `*` when it is unknown."""
     action = headers.get("x-amz-target", "").rpartition(".")[2]
-    name = _NAMED.get(f"{service}:{action}")
+    extract = _EXTRACTORS.get(f"{service}:{action}")
     try:
-        named = name(json.loads(body)) if name else None
+        resource = extract(json.loads(body)) if extract else None
     except (ValueError, LookupError):
-        named = None
-    if named is None:
-        return _resource_of_ministack(service, method, path, headers, body, query_params, region, account_id)
-    return canonical_arn(named if named.startswith("arn:") else f"arn:aws:{service}:{region}:{account_id}:{named}")
+        resource = None
+    if resource is None:
+        return _extract_by_ministack(service, method, path, headers, body, query_params, region, account_id)
+    return canonical_arn(
+        resource if resource.startswith("arn:") else f"arn:aws:{service}:{region}:{account_id}:{resource}"
+    )
 
 
-def _document(request: Request) -> str:
-    name = request["DocumentName"]
-    return name if name.startswith("arn:") else f"document/{name}"
+def _name_document(request: Request) -> str:
+    extract = request["DocumentName"]
+    return extract if extract.startswith("arn:") else f"document/{extract}"
 
 
-def _service(cluster: str, service: str) -> str:
+def _name_service(cluster: str, service: str) -> str:
     return service if service.startswith("arn:") else f"service/{cluster.rpartition('/')[2]}/{service}"
 
 
-_NAMED: dict[str, Callable[[Request], str]] = {
-    "ssm:StartAutomationExecution": _document,
+_EXTRACTORS: dict[str, Callable[[Request], str]] = {
+    "ssm:StartAutomationExecution": _name_document,
     "ssm:GetAutomationExecution": lambda request: f"automation-execution/{request['AutomationExecutionId']}",
-    "ecs:UpdateService": lambda request: _service(request["cluster"], request["service"]),
-    # Of several services IAM is asked for each; here only for the first.
-    "ecs:DescribeServices": lambda request: _service(request["cluster"], request["services"][0]),
+    "ecs:UpdateService": lambda request: _name_service(request["cluster"], request["service"]),
+    # IAM checks each of several services; here only the first is checked.
+    "ecs:DescribeServices": lambda request: _name_service(request["cluster"], request["services"][0]),
 }

@@ -1,4 +1,4 @@
-"""Starts the embedded AWS as a process of its own, and knows when it is ready."""
+"""Starts and stops the embedded AWS, which is a process of its own. Runs outside of it."""
 
 import contextlib
 import http.client
@@ -11,6 +11,7 @@ import string
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,84 +21,113 @@ from ..processes import ProcessGroup
 
 ACCOUNT_ID = "111122223333"
 WAIT_SCALE = 0.02
-"""Seconds that a second takes of a workflow's waits and of the intervals between its retries."""
+"""Seconds that a second of a workflow's waits and retry intervals takes."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MODULE = "local.emulator.main"
 _HOST = "127.0.0.1"
 _READY_SECONDS = 30.0
-# Read by cloudtrail.py, which runs in that process and cannot be imported in this one.
-_JOURNAL_VARIABLE = "ROTATION_GUARD_JOURNAL"
-_RECORD = "process.json"
-# What the emulator, and every function in it, may see of the developer's environment: no profile, proxy or endpoint.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+# Read by cloudtrail.py, which runs inside the emulator and cannot be imported here.
+_EVENT_LOG_VARIABLE = "ROTATION_GUARD_EVENT_LOG"
+_RECORD_FILE = "process.json"
+# All that the emulator and its functions see of the developer's environment: no profile, proxy or endpoint.
+_INHERITED_VARIABLES = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+)
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """One embedded AWS and the folder that holds all it leaves on disk."""
+    """An embedded AWS, and the folder of all its files."""
 
     folder: Path
     port: int
     process: ProcessGroup
     access_key_id: str
-    """The key of the account's root user, new in each run: everyone on this machine can reach the port."""
+    """The root user's key, new in each run: every user of this machine can reach the port."""
     secret_access_key: str = field(repr=False)
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens: on loopback only."""
+        """The address it listens at, on loopback only."""
         return f"http://{_HOST}:{self.port}"
 
     @property
     def log(self) -> Path:
-        """What it and the functions in it say."""
+        """The output of the emulator and of the functions in it."""
         return self.folder / "emulator.log"
 
     @property
-    def journal(self) -> Path:
-        """The events that AWS would have sent, each with the moment it was put: JSON, one a line."""
-        return self.folder / "journal.jsonl"
+    def event_log(self) -> Path:
+        """The events that AWS would have sent, each with its time: one JSON object per line."""
+        return self.folder / "events.jsonl"
 
     @classmethod
     def start(cls, folder: Path, region: str, port: int | None = None, wait_scale: float = WAIT_SCALE) -> "Emulator":
-        """Start one in this folder, on a free port unless one is given; `wait_until_ready` is to follow.
+        """Start an emulator in this folder, on this or any free port; call `wait_until_ready` next, and `stop` at last.
 
         Raises LocalError when the port is taken.
         """
         port = _free_port(port)
-        # For its owner alone: the log has what functions print.
+        # Readable only by its owner: the log holds what functions print.
         folder.mkdir(parents=True, mode=0o700)
-        # Short, and emptied with the folder: the code of every function is unpacked below it.
+        # A short path, removed with the folder: the code of every function is unpacked here.
         (folder / "tmp").mkdir()
         keys = _new_access_key_id(), secrets.token_hex(20)
         with (folder / "emulator.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
                 cwd=_ROOT,
-                env=_environment(folder, region, port, wait_scale, *keys),
+                env=_build_environment(folder, region, port, wait_scale, *keys),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        # Ended by its group, maybe by another process: nobody is to wait for this object.
+        # Terminated by its group, perhaps from another process: this object must not wait for it.
         process.returncode = 0
-        emulator = cls(folder, port, ProcessGroup.led_by(process.pid), *keys)
-        record = {
-            "port": port,
-            **asdict(emulator.process),
-            "access_key_id": emulator.access_key_id,
-            "secret_access_key": emulator.secret_access_key,
-        }
-        write_privately(folder / _RECORD, json.dumps(record))
+        emulator = cls(folder, port, ProcessGroup.of_leader(process.pid), *keys)
+        try:
+            emulator._write_record()
+        except BaseException:
+            emulator.stop()
+            raise
         return emulator
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "Emulator | None":
-        """The one that was started in this folder, dead or alive; None when none was."""
+    @contextlib.contextmanager
+    def serve(cls, folder: Path, region: str) -> Generator["Emulator"]:
+        """Run an emulator during the context: it is ready, and stopped at the end even when its start fails."""
+        emulator = cls.start(folder, region)
         try:
-            record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+            emulator.wait_until_ready()
+            yield emulator
+        finally:
+            if not emulator.stop():
+                raise LocalError(f"Process {emulator.process.pid} of the embedded AWS does not end: kill it manually.")
+
+    def _write_record(self) -> None:
+        record = {
+            "port": self.port,
+            **asdict(self.process),
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self.secret_access_key,
+        }
+        write_private_file(self.folder / _RECORD_FILE, json.dumps(record))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Emulator | None":
+        """Return the emulator that was started in this folder, dead or alive; None when none was."""
+        try:
+            record = json.loads((folder / _RECORD_FILE).read_text(encoding="utf-8"))
             process = ProcessGroup(int(record["pid"]), str(record["started"]))
             keys = str(record["access_key_id"]), str(record["secret_access_key"])
             return cls(folder, int(record["port"]), process, *keys)
@@ -105,23 +135,25 @@ class Emulator:
             return None
 
     def aws(self, region: str) -> Aws:
-        """The way into it, as the account's root user."""
+        """Return clients for it, as the account's root user."""
         return Aws(self.endpoint_url, region, ACCOUNT_ID, self.access_key_id, self.secret_access_key)
 
     def wait_until_ready(self) -> None:
-        """Wait until it answers; raises LocalError, with the last line of its log, when it does not."""
+        """Wait until it responds; raises LocalError with the last line of its log when it does not."""
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline:
-            if self.answers():
+            if self.is_ready():
                 return
-            if not self.process.leader_lives():
-                raise LocalError(f"The embedded AWS ended while it started: {self._last_words()}")
+            if not self.process.is_leader_alive():
+                raise LocalError(f"The embedded AWS ended during its start: {self._read_last_log_line()}")
             time.sleep(0.01)
-        raise LocalError(f"The embedded AWS did not answer within {_READY_SECONDS:.0f} s: {self._last_words()}")
+        raise LocalError(
+            f"The embedded AWS did not respond within {_READY_SECONDS:.0f} s: {self._read_last_log_line()}"
+        )
 
-    def answers(self) -> bool:
-        """Whether this very process is up and answers."""
-        if not self.process.leader_lives():
+    def is_ready(self) -> bool:
+        """Whether this process runs and responds."""
+        if not self.process.is_leader_alive():
             return False
         connection = http.client.HTTPConnection(_HOST, self.port, timeout=2)
         try:
@@ -133,48 +165,48 @@ class Emulator:
             connection.close()
 
     def stop(self) -> bool:
-        """End it with all functions that run in it, and remove its folder; whether no process is left."""
-        ended = self.process.end()
+        """Stop it and all functions that run in it, and remove its folder; return whether no process is left."""
+        ended = self.process.terminate()
         shutil.rmtree(self.folder, ignore_errors=True)
         return ended
 
-    def _last_words(self) -> str:
+    def _read_last_log_line(self) -> str:
         lines: list[str] = []
         with contextlib.suppress(OSError):
             lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else "it said nothing."
+        return lines[-1].strip() if lines else "its log is empty."
 
 
 def _free_port(wanted: int | None) -> int:
     with socket.socket() as probe:
-        # As the server itself does: a port whose last connections are still closing is free.
+        # As the server does: a port whose last connections are still closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, wanted or 0))
         except (OSError, OverflowError):
-            raise LocalError(f"Port {wanted} is taken or not allowed: choose another with --port.") from None
+            raise LocalError(f"Port {wanted} is taken or not allowed: choose another one with --port.") from None
         return probe.getsockname()[1]
 
 
-def write_privately(path: Path, text: str) -> None:
-    """Write a file whole or not at all, and for nobody else to read."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+def write_private_file(path: Path, text: str) -> None:
+    """Write a file atomically, readable only by its owner."""
+    partial = path.with_name(f"{path.name}.part")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
-    part.replace(path)
+    partial.replace(path)
 
 
 def _new_access_key_id() -> str:
-    """As AWS forms them: 20 characters, of which these are what nobody can guess (80 bits)."""
+    """Generate a key id in AWS's format: 20 characters, 16 of them random (80 bits)."""
     return "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
 
 
-def _environment(
+def _build_environment(
     folder: Path, region: str, port: int, wait_scale: float, access_key_id: str, secret_access_key: str
 ) -> dict[str, str]:
     return {
-        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
         "AUTH": "true",
         "BIND_HOST": _HOST,
         "GATEWAY_PORT": str(port),
@@ -183,7 +215,7 @@ def _environment(
         "PERSIST_STATE": "0",
         "MINISTACK_REGION": region,
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
-        # AWS's default quota; MiniStack would take what fits into the memory of this machine.
+        # AWS's default quota; MiniStack's default depends on the memory of this machine.
         "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
         "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",
@@ -196,5 +228,5 @@ def _environment(
         "AWS_EC2_METADATA_DISABLED": "true",
         "TMPDIR": str(folder.resolve() / "tmp"),
         "PYTHONUNBUFFERED": "1",
-        _JOURNAL_VARIABLE: str(folder.resolve() / "journal.jsonl"),
+        _EVENT_LOG_VARIABLE: str(folder.resolve() / "events.jsonl"),
     }

@@ -1,8 +1,7 @@
-"""Keeps messages from getting lost between two threads of MiniStack that change one queue.
+"""Prevents the loss of messages when two threads of MiniStack change a queue at the same time.
 
-Runs inside the emulator. A queue's messages are a list, which is written anew without those that were deleted: whatever
-another thread has put into the old list meanwhile is gone. So whoever changes one has to hold the lock that MiniStack
-has for two of its functions.
+Runs inside the emulator. MiniStack deletes messages by replacing the list of a queue's messages, which loses whatever
+another thread has appended meanwhile. Here every change holds the lock that MiniStack uses in two functions only.
 """
 
 import functools
@@ -15,7 +14,7 @@ from ministack.services import sqs
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CHANGE_MESSAGES = (
+_LOCKED_FUNCTIONS = (
     "_act_send_message",
     "_act_send_message_batch",
     "_act_delete_message",
@@ -30,18 +29,18 @@ _CHANGE_MESSAGES = (
 
 
 def install() -> None:
-    """Hold the lock from here on; one thread may take it again, since these functions call each other."""
+    """Hold the lock in each of these functions; it is reentrant, since they call each other."""
     sqs._queues_lock = threading.RLock()  # ty: ignore[invalid-assignment]
-    for name in _CHANGE_MESSAGES:
-        ours = hold_lock(getattr(sqs, name))
+    for name in _LOCKED_FUNCTIONS:
+        locked = hold_lock(getattr(sqs, name))
         for action, function in sqs._HANDLERS.items():
             if function is getattr(sqs, name):
-                sqs._HANDLERS[action] = ours
-        setattr(sqs, name, ours)
+                sqs._HANDLERS[action] = locked
+        setattr(sqs, name, locked)
 
 
 def hold_lock(function: Callable[P, R]) -> Callable[P, R]:
-    """This function, which nobody else runs beside it that changes a queue."""
+    """Wrap a function that changes a queue, so that it holds the lock."""
 
     @functools.wraps(function)
     def locked(*arguments: P.args, **options: P.kwargs) -> R:

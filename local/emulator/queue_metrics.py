@@ -1,8 +1,8 @@
 """Publishes the metrics of SQS queues once a minute, as SQS does. Runs inside the emulator.
 
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html. An age
-is in the compressed seconds of alarms (`alarms.py`): a message is a quarter of an hour old after 18 seconds. Unlike
-on AWS, one that a redrive policy moved keeps its age in the dead-letter queue.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html. Ages
+are in the compressed seconds of alarms (`alarms.py`): after 18 seconds a message is 15 minutes old. Unlike on AWS, a
+message keeps its age when a redrive policy moves it to a dead-letter queue.
 """
 
 import time
@@ -14,16 +14,16 @@ from ministack.services import sqs
 from .alarms import ALARM_TIME_SCALE
 from .metrics import COUNT, SECONDS, publish
 
-_MOST_RECEIVES = 3
-"""A message that was received more often is a "poison pill": its age is not reported."""
+_MAX_RECEIVES = 3
+"""A message that was received more often is a "poison pill", whose age is not reported."""
 _ACTIVE_SECONDS = 6 * 3600 * ALARM_TIME_SCALE
-"""How long a queue without messages is still active, which is for how long its metrics are reported."""
+"""How long a queue without messages stays active, and so reports metrics."""
 
 _active_until: dict[Any, float] = {}
-"""Until when each queue is active, in epoch seconds: AWS counts calls too, here only messages and its creation."""
+"""Queue -> when it becomes inactive, in epoch seconds. Unlike on AWS, calls without messages do not count."""
 
 
-def publish_all() -> None:
+def publish_queue_metrics() -> None:
     """Publish the metrics of every active queue."""
     now = time.time()
     queues = sqs._queues.all_items()
@@ -47,5 +47,5 @@ def _publish(queue: dict[str, Any], now: float) -> None:
     received = [message for message in messages if message["visible_at"] > now and message["receive_count"]]
     publish("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, COUNT, dimensions)
     publish("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", len(received), COUNT, dimensions)
-    if ages := [now - message["sent_at"] for message in messages if message["receive_count"] <= _MOST_RECEIVES]:
+    if ages := [now - message["sent_at"] for message in messages if message["receive_count"] <= _MAX_RECEIVES]:
         publish("AWS/SQS", "ApproximateAgeOfOldestMessage", max(ages) / ALARM_TIME_SCALE, SECONDS, dimensions)

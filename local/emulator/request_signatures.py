@@ -1,11 +1,10 @@
-"""Lets nobody into the embedded AWS who does not have a key of this run.
+"""Rejects requests to the embedded AWS that are not signed with a key of this run.
 
-Runs inside the emulator, which listens on loopback, where every user of this machine can reach it: who may create a
-function runs code as the developer. MiniStack takes the key `test`, every account number and no key at all for the
-root user, asks the root user for no valid signature, and answers some paths of its own to anybody. Here the root user
-has one key, which is random, and its signature is verified like that of any other key; a request without a key that
-exists is refused wherever it goes, and MiniStack's own paths, which verify no signature, are closed to everybody. Only
-whether the emulator is up, anybody may ask.
+Runs inside the emulator, which listens on loopback, where every user of this machine can reach it: a caller who can
+create a function can run code as the developer. MiniStack treats the key `test`, every account number and a missing key
+as the root user, does not verify the root user's signature, and serves some paths of its own to everybody. Here the
+root user has one random key, whose signature is verified like any other; requests without an existing key are rejected
+on every path, and MiniStack's own paths, which verify no signature, are closed. Only the health check is public.
 """
 
 import hmac
@@ -21,54 +20,54 @@ from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_acces
 from ministack.services import sts
 
 HEALTH_PATH = "/_ministack/health"
-_ADMINISTRATION = ("/_ministack/", "/_localstack/")
-"""Paths of MiniStack's own, which ask for no signature: one of them forgets everything that was deployed."""
-_REFUSAL = "The security token included in the request is invalid."
+_ADMINISTRATIVE_PATHS = ("/_ministack/", "/_localstack/")
+"""MiniStack's own paths, which verify no signature: one of them deletes everything that was deployed."""
+_REJECTION = "The security token included in the request is invalid."
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 
 def install() -> None:
-    """Refuse everybody else from here on."""
+    """Require a key of this run."""
     for module in (iam_evaluator, sts):
         module.is_root_access_key = is_root_key  # ty: ignore[invalid-assignment]
-    # MiniStack asks this where it leaves out the check of a signature.
+    # MiniStack skips the verification of the signature where this is true.
     iam_evaluator._is_root_key = _is_exempt  # ty: ignore[invalid-assignment]
-    server.app = guard(server.app)  # ty: ignore[invalid-assignment]
+    server.app = require_key(server.app)  # ty: ignore[invalid-assignment]
 
 
 def is_root_key(access_key_id: str) -> bool:
-    """Whether this is the key that was made for this run."""
+    """Whether this is the root key of this run."""
     configured = os.environ.get("AWS_ACCESS_KEY_ID", "")
     return bool(configured) and hmac.compare_digest(access_key_id.encode(), configured.encode())
 
 
 def _is_exempt(access_key_id: str) -> bool:
-    """No key may do without a valid signature."""
+    """Whether a key needs no valid signature: none is exempt."""
     return False
 
 
-def guard(answer: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """The ASGI application, which hears of no request without a key that exists."""
+def require_key(app: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Wrap the ASGI application, which then receives only requests with an existing key."""
 
-    async def guarded(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or _is_health_check(scope) or _may_enter(scope):
-            await answer(scope, receive, send)
+    async def checked(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or _is_health_check(scope) or _is_allowed(scope):
+            await app(scope, receive, send)
         elif scope["type"] == "http":
-            await _refuse(scope, send)
+            await _reject(scope, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    return guarded
+    return checked
 
 
 def _is_health_check(scope: Mapping[str, Any]) -> bool:
     return scope["type"] == "http" and (scope["method"], scope["path"]) == ("GET", HEALTH_PATH)
 
 
-def _may_enter(scope: Mapping[str, Any]) -> bool:
-    return not scope["path"].startswith(_ADMINISTRATION) and _has_known_key(scope)
+def _is_allowed(scope: Mapping[str, Any]) -> bool:
+    return not scope["path"].startswith(_ADMINISTRATIVE_PATHS) and _has_known_key(scope)
 
 
 def _has_known_key(scope: Mapping[str, Any]) -> bool:
@@ -87,18 +86,18 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
 
 
-async def _refuse(scope: Mapping[str, Any], send: Send) -> None:
-    """Answer as AWS does, in the language that the request speaks: XML for forms, JSON otherwise."""
+async def _reject(scope: Mapping[str, Any], send: Send) -> None:
+    """Respond as AWS does, in the format of the request: XML for forms, JSON otherwise."""
     if _headers(scope).get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        kind = b"text/xml"
+        content_type = b"text/xml"
         body = (
-            f"<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code><Message>{_REFUSAL}</Message>"
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code><Message>{_REJECTION}</Message>"
             "</Error><RequestId>none</RequestId></ErrorResponse>"
         )
     else:
-        kind = b"application/x-amz-json-1.1"
-        body = json.dumps({"__type": "UnrecognizedClientException", "message": _REFUSAL})
+        content_type = b"application/x-amz-json-1.1"
+        body = json.dumps({"__type": "UnrecognizedClientException", "message": _REJECTION})
     content = body.encode()
-    headers = [(b"content-type", kind), (b"content-length", str(len(content)).encode())]
+    headers = [(b"content-type", content_type), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": content})

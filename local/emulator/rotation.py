@@ -1,12 +1,10 @@
-"""The rotation process of AWS Secrets Manager, which MiniStack has only a stub of.
+"""Rotates secrets as AWS Secrets Manager does, of which MiniStack has only a stub.
 
-Runs inside the emulator, on its event loop: a rotation is a task, so nothing it changes can interleave with a request.
-What it does is told in the user guide, "Rotate AWS Secrets Manager secrets" and "Lambda rotation functions". AWS also
-tries a failed rotation again several times by itself; here a rotation is tried once, and again when RotateSecret asks
-for it or `aws_retries.py` plays AWS.
+Runs inside the emulator, on its event loop: a rotation is a task, so its changes never interleave with a request. It
+follows the user guide, "Rotate AWS Secrets Manager secrets" and "Lambda rotation functions". AWS also retries a failed
+rotation several times by itself; here only RotateSecret and `aws_retries.py` retry it.
 
-Everything this module knows lies on MiniStack's own record of the secret (`LastRotatedDate`, `NextRotationDate`), and
-dates are plain epoch seconds there: what wants a secret to be older than it is sets them back in that one place.
+All state is in MiniStack's record of the secret (`LastRotatedDate`, `NextRotationDate`), with dates in epoch seconds.
 """
 
 import asyncio
@@ -30,17 +28,17 @@ _RATE = re.compile(r"rate\((\d+) (hour|hours|day|days)\)")
 
 _log = logging.getLogger("rotation")
 _tasks: set[asyncio.Task[None]] = set()
-_turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
 
 class _FunctionError(Exception):
-    """The rotation function ended a step with an error."""
+    """The rotation function failed a step."""
 
 
 def may_invoke(function_arn: str) -> bool:
-    """Whether Secrets Manager may call this function: its resource policy has to name the service as a principal."""
-    found = lambda_svc.function_policy_for_arn(function_arn)
-    for statement in found[0].get("Statement", []) if found else []:
+    """Whether the function's resource policy allows Secrets Manager to call it."""
+    policy_and_revision = lambda_svc.function_policy_for_arn(function_arn)
+    for statement in policy_and_revision[0].get("Statement", []) if policy_and_revision else []:
         principal = statement.get("Principal")
         services = principal.get("Service") if isinstance(principal, dict) else principal
         services = services if isinstance(services, list) else [services]
@@ -49,35 +47,35 @@ def may_invoke(function_arn: str) -> bool:
     return False
 
 
-def stuck_version(secret: dict[str, Any]) -> str | None:
-    """The version that holds AWSPENDING although it is not AWSCURRENT: a rotation that is running or has failed."""
+def find_pending_version(secret: dict[str, Any]) -> str | None:
+    """Return the version of a running or failed rotation: it has AWSPENDING but not AWSCURRENT."""
     version_id, version = store._find_stage_version(secret, "AWSPENDING")
     return None if version is None or "AWSCURRENT" in version["Stages"] else version_id
 
 
-def begin(secret: dict[str, Any], version_id: str) -> None:
-    """Put AWSPENDING on a version that has no value yet, and rotate in the background."""
-    _add_pending(secret, version_id, {"SecretString": None, "SecretBinary": None})
-    _in_background(_rotate(secret["ARN"], version_id))
+def begin_rotation(secret: dict[str, Any], version_id: str) -> None:
+    """Put AWSPENDING on a new version without a value, and rotate in the background."""
+    _add_pending_version(secret, version_id, {"SecretString": None, "SecretBinary": None})
+    _run_in_background(_rotate(secret["ARN"], version_id))
 
 
-def attempt_again(secret: dict[str, Any], version_id: str) -> None:
-    """Run the rotation of this pending version once more, in the background."""
-    _in_background(_rotate(secret["ARN"], version_id))
+def retry_rotation(secret: dict[str, Any], version_id: str) -> None:
+    """Retry the rotation of this pending version in the background."""
+    _run_in_background(_rotate(secret["ARN"], version_id))
 
 
 def begin_test(secret: dict[str, Any], version_id: str) -> None:
-    """What `RotateImmediately=false` asks for: the testSecret step alone, on a pending version that goes again.
+    """Run the testSecret step only, on a temporary pending version, as for `RotateImmediately=false`.
 
-    That this version holds the current value is unproven; AWS says only that it is created and then removed.
+    That this version has the current value is unproven; AWS documents only that it is created and then removed.
     """
     _, current = store._find_stage_version(secret, "AWSCURRENT")
-    _add_pending(secret, version_id, current or {"SecretString": None, "SecretBinary": None})
-    _in_background(_test(secret["ARN"], version_id))
+    _add_pending_version(secret, version_id, current or {"SecretString": None, "SecretBinary": None})
+    _run_in_background(_test(secret["ARN"], version_id))
 
 
-def next_rotation(secret: dict[str, Any], since: int) -> int | None:
-    """When the rules ask for the next rotation; None where they do so by a cron expression."""
+def compute_next_rotation(secret: dict[str, Any], since: int) -> int | None:
+    """Return the time of the next rotation by the rules; None for a cron expression."""
     rules = secret.get("RotationRules") or {}
     if days := rules.get("AutomaticallyAfterDays"):
         return since + int(days) * 86_400
@@ -86,7 +84,7 @@ def next_rotation(secret: dict[str, Any], since: int) -> int | None:
     return None
 
 
-def _add_pending(secret: dict[str, Any], version_id: str, value: dict[str, Any]) -> None:
+def _add_pending_version(secret: dict[str, Any], version_id: str, value: dict[str, Any]) -> None:
     store._remove_stage_everywhere(secret, "AWSPENDING")
     version = secret["Versions"].setdefault(
         version_id,
@@ -100,65 +98,65 @@ def _add_pending(secret: dict[str, Any], version_id: str, value: dict[str, Any])
     version["Stages"].append("AWSPENDING")
 
 
-def _in_background(work: Coroutine[Any, Any, None]) -> None:
+def _run_in_background(coroutine: Coroutine[Any, Any, None]) -> None:
     # The task inherits account and Region of the request: MiniStack keeps them in context variables.
-    task = asyncio.get_running_loop().create_task(work)
+    task = asyncio.get_running_loop().create_task(coroutine)
     _tasks.add(task)
-    task.add_done_callback(_done)
+    task.add_done_callback(_log_error)
 
 
-def _done(task: asyncio.Task[None]) -> None:
+def _log_error(task: asyncio.Task[None]) -> None:
     _tasks.discard(task)
     if not task.cancelled() and (error := task.exception()):
-        _log.error("a rotation ended by itself", exc_info=error)
+        _log.error("a rotation crashed", exc_info=error)
 
 
 async def _rotate(secret_arn: str, version_id: str) -> None:
-    async with _turns[secret_arn]:
-        secret = _awaiting(secret_arn, version_id)
+    async with _locks[secret_arn]:
+        secret = _find_waiting_secret(secret_arn, version_id)
         if secret is None:
             return
         rotation_id, step = str(uuid.uuid4()), STEPS[0]
-        cloudtrail.service_event("RotationStarted", secret_arn, rotation_id)
+        cloudtrail.send_service_event("RotationStarted", secret_arn, rotation_id)
         try:
             for step in STEPS:
                 if not secret["RotationEnabled"]:
                     return
                 await _invoke(secret, step, version_id)
-            # A function that never moved AWSCURRENT has finished nothing.
+            # A function that did not move AWSCURRENT has not finished the rotation.
             if "AWSCURRENT" not in secret["Versions"].get(version_id, {}).get("Stages", []):
                 raise _FunctionError
         except _FunctionError:
-            cloudtrail.service_event("RotationFailed", secret_arn, rotation_id, _complaint(secret, step))
+            cloudtrail.send_service_event("RotationFailed", secret_arn, rotation_id, _format_error(secret, step))
             return
         secret["LastRotatedDate"] = secret["LastChangedDate"] = int(time.time())
-        secret["NextRotationDate"] = next_rotation(secret, secret["LastRotatedDate"])
-        cloudtrail.service_event("RotationSucceeded", secret_arn, rotation_id)
+        secret["NextRotationDate"] = compute_next_rotation(secret, secret["LastRotatedDate"])
+        cloudtrail.send_service_event("RotationSucceeded", secret_arn, rotation_id)
 
 
 async def _test(secret_arn: str, version_id: str) -> None:
-    async with _turns[secret_arn]:
-        secret = _awaiting(secret_arn, version_id)
+    async with _locks[secret_arn]:
+        secret = _find_waiting_secret(secret_arn, version_id)
         if secret is None:
             return
         rotation_id = str(uuid.uuid4())
-        cloudtrail.service_event("TestRotationStarted", secret_arn, rotation_id)
+        cloudtrail.send_service_event("TestRotationStarted", secret_arn, rotation_id)
         try:
             await _invoke(secret, "testSecret", version_id)
         except _FunctionError:
-            complaint = _complaint(secret, "testSecret")
-            cloudtrail.service_event("TestRotationFailed", secret_arn, rotation_id, complaint)
+            error_message = _format_error(secret, "testSecret")
+            cloudtrail.send_service_event("TestRotationFailed", secret_arn, rotation_id, error_message)
         else:
-            cloudtrail.service_event("TestRotationSucceeded", secret_arn, rotation_id)
+            cloudtrail.send_service_event("TestRotationSucceeded", secret_arn, rotation_id)
         finally:
             with contextlib.suppress(KeyError):
                 del secret["Versions"][version_id]
 
 
-def _awaiting(secret_arn: str, version_id: str) -> dict[str, Any] | None:
-    """The secret, when this version still waits for its rotation: it may have been deleted, healed or repaired."""
+def _find_waiting_secret(secret_arn: str, version_id: str) -> dict[str, Any] | None:
+    """Return the secret if this version is still pending: the secret may have been deleted or repaired meanwhile."""
     _, secret = store._resolve(secret_arn)
-    if secret is None or secret.get("DeletedDate") or stuck_version(secret) != version_id:
+    if secret is None or secret.get("DeletedDate") or find_pending_version(secret) != version_id:
         return None
     return secret
 
@@ -173,5 +171,5 @@ async def _invoke(secret: dict[str, Any], step: str, version_id: str) -> None:
         raise _FunctionError
 
 
-def _complaint(secret: dict[str, Any], step: str) -> str:
+def _format_error(secret: dict[str, Any], step: str) -> str:
     return f"Error when executing lambda {secret['RotationLambdaARN']} during {step} step"

@@ -1,7 +1,7 @@
-"""How many processes of one function run at once: more calls wait in line, first come first served.
+"""Limits the processes of a function: further calls wait, first come, first served.
 
-Runs inside the emulator, which starts another process for each call that finds none free, with no bound: two hundred
-rotations that fail at once would start two hundred of each step, on a machine that can run a few.
+MiniStack starts another process for each call that finds none idle, without a limit: two hundred rotations that fail at
+once would start two hundred processes of each step.
 """
 
 import os
@@ -10,40 +10,40 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Generator
 from contextlib import contextmanager
 
-MOST = max(2, os.cpu_count() or 1)
-"""Processes of one function."""
+WORKERS_PER_FUNCTION = max(2, os.cpu_count() or 1)
+"""How many processes of a function run at once."""
 
 
 class WorkerLimit:
-    """Places for the calls of each function; a place that is given back goes to whoever has waited longest."""
+    """Slots for the calls of each function; a released slot goes to the call that has waited longest."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._changing = threading.Lock()
-        self._taken: Counter[str] = Counter()
+    def __init__(self, max_workers: int = WORKERS_PER_FUNCTION) -> None:
+        self._max_workers = max_workers
+        self._lock = threading.Lock()
+        self._used: Counter[str] = Counter()
         self._waiting: defaultdict[str, deque[threading.Event]] = defaultdict(deque)
 
     @contextmanager
-    def place(self, function: str) -> Generator[None]:
-        """A place of this function, for as long as the context lasts."""
-        self._take(function)
+    def reserve(self, function: str) -> Generator[None]:
+        """Hold a slot of this function during the context."""
+        self._acquire(function)
         try:
             yield
         finally:
-            self._give_back(function)
+            self._release(function)
 
-    def _take(self, function: str) -> None:
-        with self._changing:
-            if self._taken[function] < self._most:
-                self._taken[function] += 1
+    def _acquire(self, function: str) -> None:
+        with self._lock:
+            if self._used[function] < self._max_workers:
+                self._used[function] += 1
                 return
-            mine = threading.Event()
-            self._waiting[function].append(mine)
-        mine.wait()
+            turn = threading.Event()
+            self._waiting[function].append(turn)
+        turn.wait()
 
-    def _give_back(self, function: str) -> None:
-        with self._changing:
+    def _release(self, function: str) -> None:
+        with self._lock:
             if waiting := self._waiting[function]:
-                waiting.popleft().set()  # The place stays taken: it changes hands.
+                waiting.popleft().set()  # The slot stays used: the waiting call takes it over.
             else:
-                self._taken[function] -= 1
+                self._used[function] -= 1

@@ -1,7 +1,7 @@
-"""Lambda tasks of Step Functions as AWS runs them, where MiniStack differs. Runs inside the emulator.
+"""Runs Lambda tasks of Step Functions as AWS does. Runs inside the emulator.
 
-How executions end is published as AWS/States does
-(https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html). MiniStack never times one out.
+The ends of executions are published as metrics of AWS/States
+(https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html). In MiniStack no execution times out.
 """
 
 import contextvars
@@ -29,21 +29,21 @@ _announce_by_ministack = stepfunctions._emit_execution_status_event
 
 
 def install() -> None:
-    """Run the tasks of workflows from here on."""
+    """Run the tasks of workflows."""
     stepfunctions._call_lambda = call_lambda  # ty: ignore[invalid-assignment]
     stepfunctions._invoke_resource_with_timeout = invoke_with_timeout  # ty: ignore[invalid-assignment]
     stepfunctions._emit_execution_status_event = announce  # ty: ignore[invalid-assignment]
 
 
 def announce(execution: dict[str, Any]) -> None:
-    """Put the event of an execution's new status on the bus, and count it."""
+    """Publish the event and the metric of an execution's new status."""
     _announce_by_ministack(execution)
     dimensions = {"StateMachineArn": execution["stateMachineArn"]}
     publish("AWS/States", _METRICS[execution["status"]], 1, dimensions=dimensions)
 
 
 def call_lambda(function: str, event: Any) -> Any:
-    """Call a function; a throttle has the name by which workflows know it, where MiniStack says `Lambda.Unknown`.
+    """Call a function; a throttle raises the error name that workflows retry, not MiniStack's `Lambda.Unknown`.
 
     (https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception)
     """
@@ -56,7 +56,7 @@ def call_lambda(function: str, event: Any) -> Any:
 
 
 def invoke_with_timeout(resource: str, payload: Any, timeout: float) -> Any:
-    """Run a task, for at most its TimeoutSeconds; the time it waits for a process of this machine is not among them."""
+    """Run a task for at most its TimeoutSeconds, not counting the wait for a worker process."""
     started, context = threading.Event(), contextvars.copy_context()
     context.run(lambda_service.on_start.set, started.set)
     pool = ThreadPoolExecutor(1, "workflow-task")
@@ -69,13 +69,13 @@ def invoke_with_timeout(resource: str, payload: Any, timeout: float) -> Any:
         return ended.result(timeout)
     except FutureTimeoutError:
         if ended.done():
-            raise  # The task's own.
+            raise  # The task's own error.
         raise stepfunctions._ExecutionError("States.Timeout", f"Task timed out after {timeout} seconds") from None
 
 
 def _is_throttle(cause: str) -> bool:
     try:
-        said = json.loads(cause)
+        error = json.loads(cause)
     except ValueError:
         return False
-    return isinstance(said, dict) and said.get("__type") == _THROTTLE
+    return isinstance(error, dict) and error.get("__type") == _THROTTLE

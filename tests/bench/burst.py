@@ -29,13 +29,11 @@ _CONFIG = {"settleMinutes": 0, "remediationMode": "notify"}
 
 def deliveries(count: int = AT_ONCE) -> Iterator[Figure]:
     """Three thousand failures as fast as they can be put, and what arrives of them."""
-    with tempfile.TemporaryDirectory() as directory:
-        stack = deployment.up(Path(directory) / ".local", config=_CONFIG, wait_scale=0.01)
-        try:
-            yield from _figures(stack, count)
-        finally:
-            if emulator := stack.emulator:
-                emulator.stop()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        deployment.deploy_temporarily(Path(directory) / ".local", config=_CONFIG, wait_scale=0.01) as stack,
+    ):
+        yield from _figures(stack, count)
 
 
 def _figures(stack: RunningStack, count: int) -> Iterator[Figure]:

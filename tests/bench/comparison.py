@@ -61,15 +61,12 @@ class Network:
 
 def compared(size: int) -> dict[str, Any]:
     """Our first run, which reads the date of every version, and one of each after that, without delays and with."""
-    with tempfile.TemporaryDirectory() as directory:
-        stack = deployment.up(Path(directory) / ".local", config={"demo": False})
-        try:
-            with patch.dict(os.environ, _environment(stack)):
-                return _compared(stack, size)
-        finally:
-            # At once: to delete every secret by itself takes longer than to measure.
-            if stack.emulator:
-                stack.emulator.stop()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        deployment.deploy_temporarily(Path(directory) / ".local", config={"demo": False}) as stack,
+        patch.dict(os.environ, _environment(stack)),
+    ):
+        return _compared(stack, size)
 
 
 def _compared(stack: RunningStack, size: int) -> dict[str, Any]:
@@ -102,7 +99,7 @@ def _whole(part: dict[str, Any]) -> dict[str, Any]:
 def _environment(stack: RunningStack) -> dict[str, str]:
     """The function's own, so that it runs here as it does there."""
     function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["function_name"])
-    return function["Environment"]["Variables"] | stack.environment()
+    return function["Environment"]["Variables"] | stack.build_environment()
 
 
 def _seeded(number: int, now: datetime) -> dict[str, Any]:

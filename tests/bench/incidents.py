@@ -13,9 +13,9 @@ from typing import Any
 
 from components.remediation.workflow import GATHER_SECONDS
 from local.demo import portfolio, scenarios
-from local.demo.notification_listener import Ears, listening
+from local.demo.notification_listener import NotificationListener, listen
 from local.demo.secret import DemoSecret
-from local.demo.trace import CRITICAL, OURS, REMEDIATION, Message
+from local.demo.trace import CRITICAL, REMEDIATION, ROTATION_GUARD, Message
 from local.deploy import deployment
 from local.deploy.deployment import RunningStack
 from local.waiting import eventually
@@ -44,8 +44,8 @@ def deliveries() -> Iterator[Figure]:
     for what, milliseconds in cold.items():
         yield Figure(f"event to {what}, cold functions", milliseconds / 1000, "s")
     medians = {what: statistics.median(delivery[what] for delivery in warm) / 1000 for what in cold}
-    row, opened = "row in the audit trail", "readable notice on the remediation topic"
-    for what in ("notice on the failures topic", row):
+    row, opened = "row in the audit trail", "notification on the remediation topic"
+    for what in ("notification on the failures topic", row):
         yield Figure(f"event to {what}", medians[what], "s", bound=0.5)
     yield Figure(
         f"event to {opened}, by three functions, beside the row's one",
@@ -60,7 +60,7 @@ def repairs() -> Iterator[Figure]:
     """From a failure to the notice that it is mended, without waits, beside a rotation of the same secret."""
     with _stack(_NOTHING_TO_WAIT_FOR) as stack:
         secret = DemoSecret(stack)
-        with listening(stack) as ears:
+        with listen(stack) as ears:
             for step in ("setSecret", "testSecret"):
                 _repair(secret, ears, step)  # while the functions are cold
             rotations = [_rotation(secret) for _ in range(REPAIRS)]
@@ -83,7 +83,7 @@ def burst() -> Iterator[Figure]:
         "maxActionsPerHour": CAP,
         "rotationFunctions": [FUNCTIONS["rotate"]],
     }
-    with _stack(config, wait_scale=GATHERED_SECONDS / GATHER_SECONDS) as stack, listening(stack) as ears:
+    with _stack(config, wait_scale=GATHERED_SECONDS / GATHER_SECONDS) as stack, listen(stack) as ears:
         world = World(stack)
         alone = [_failures(world, ears, 1)[0] for _ in range(1 + ALONE)][1:]
         seconds, messages, arns = _failures(world, ears, AT_ONCE)
@@ -111,39 +111,36 @@ def burst() -> Iterator[Figure]:
 @contextmanager
 def _stack(config: dict[str, Any], wait_scale: float = 0.01) -> Generator[RunningStack]:
     with tempfile.TemporaryDirectory() as directory:
-        stack = deployment.up(Path(directory) / ".local", config=config, wait_scale=wait_scale)
-        try:
+        path = Path(directory) / ".local"
+        with deployment.deploy_temporarily(path, config=config, wait_scale=wait_scale) as stack:
             yield stack
-        finally:
-            if emulator := stack.emulator:
-                emulator.stop()
 
 
 def _delivery(stack: RunningStack) -> dict[str, float]:
-    happened = list(scenarios.failed_rotation(stack))
-    return {each.what: each.milliseconds for each in happened if each.milliseconds is not None}
+    steps = list(scenarios.fail_rotation(stack))
+    return {step.text: step.milliseconds for step in steps if step.milliseconds is not None}
 
 
 def _rotation(secret: DemoSecret) -> float:
     began = time.time()
-    return secret.rotated("RotationSucceeded").put_at - began
+    return secret.rotate_and_wait("RotationSucceeded").put_at - began
 
 
-def _repair(secret: DemoSecret, ears: Ears, step: str) -> float:
+def _repair(secret: DemoSecret, ears: NotificationListener, step: str) -> float:
     """Seconds from the event of a failure at this step to the notice that closes its incident."""
-    secret.settle()
-    with secret.broken_at(step):
-        sent = secret.rotated("RotationFailed")
+    secret.finish_pending_work()
+    with secret.break_at(step):
+        sent = secret.rotate_and_wait("RotationFailed")
     heard: list[Message] = []
 
     def closed() -> Message | None:
-        heard.extend(ears.heard(secret.arn))
+        heard.extend(ears.receive(secret.arn))
         return next((one for one in heard if (one.source, one.body.get("turn")) == (REMEDIATION, "recovered")), None)
 
     return eventually(closed, f"the end of the failure at {step}", PATIENCE_SECONDS).at - sent.put_at
 
 
-def _failures(world: World, ears: Ears, count: int) -> tuple[float, list[Message], list[str]]:
+def _failures(world: World, ears: NotificationListener, count: int) -> tuple[float, list[Message], list[str]]:
     """Seconds from so many failures at once to the last event of an end; all that was heard; the secrets."""
     now = datetime.now(UTC)
     entries = [_entry(number, now) for number in range(count)]
@@ -155,8 +152,8 @@ def _failures(world: World, ears: Ears, count: int) -> tuple[float, list[Message
     heard: list[Message] = []
 
     def ended() -> list[float]:
-        heard.extend(ears.heard("bench/"))
-        ends = [one.at for one in heard if one.source == OURS and one.subject in _ENDS]
+        heard.extend(ears.receive("bench/"))
+        ends = [one.at for one in heard if one.source == ROTATION_GUARD and one.subject in _ENDS]
         return ends if len(ends) >= count else []
 
     began = time.time()
@@ -182,8 +179,8 @@ def _entry(number: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _bursts(messages: list[Message], ears: Ears) -> list[Message]:
-    messages.extend(ears.heard("bench/"))
+def _bursts(messages: list[Message], ears: NotificationListener) -> list[Message]:
+    messages.extend(ears.receive("bench/"))
     return [one for one in messages if one.source == CRITICAL and one.body.get("turn") == "held_burst"]
 
 

@@ -1,4 +1,4 @@
-"""One local deployment of the dev stack for all stories, and the words that the stories are told in."""
+"""A local deployment of the dev stack, shared by all scenarios, and the steps that scenarios consist of."""
 
 import json
 import time
@@ -15,46 +15,45 @@ from boto3.dynamodb.conditions import Key
 from local.deploy import deployment
 from local.waiting import eventually
 
-UNHURRIED = 1.0
-"""How long a second of the workflow's waits takes where incidents are looked at while they are open."""
+REAL_TIME = 1.0
+"""The workflow waits in real time, so that its incidents are still open when tests read them."""
 QUIET_SECONDS = 0.6
-"""How long to listen before calling something silent: several times what a delivery takes."""
+"""How long to wait for further notifications: several times the duration of a delivery."""
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.RunningStack]:
-    """The dev stack on this machine, deployed once."""
-    running = deployment.up(tmp_path_factory.mktemp("deployment") / ".local", wait_scale=UNHURRIED)
-    yield running
-    # Its end is all that is asked here: other stories hold `down` to leaving nothing behind.
-    if emulator := running.emulator:
-        emulator.stop()
+    """The dev stack on this machine, deployed once per session."""
+    directory = tmp_path_factory.mktemp("deployment") / ".local"
+    with deployment.deploy_temporarily(directory, wait_scale=REAL_TIME) as stack:
+        yield stack
 
 
 @dataclass
-class Story:
-    """What a story does and sees, on secrets of its own."""
+class Scenario:
+    """The steps of a scenario, on secrets of its own."""
 
     stack: deployment.RunningStack
     recorded: Callable[[str], dict[str, Any]]
 
-    def secret(self) -> str:
-        """The ARN of a secret that no other story speaks of."""
-        return f"arn:aws:secretsmanager:{self.stack.region}:{self.stack.account_id}:secret:story/{uuid.uuid4()}-Ab12Cd"
+    def create_arn(self) -> str:
+        """Return the ARN of a secret that no other scenario uses, and that does not exist."""
+        place = f"{self.stack.region}:{self.stack.account_id}"
+        return f"arn:aws:secretsmanager:{place}:secret:scenario/{uuid.uuid4()}-Ab12Cd"
 
-    def event(self, name: str, secret_arn: str) -> dict[str, Any]:
-        """A recorded event, as if it had happened now to this secret."""
+    def build_event(self, name: str, secret_arn: str) -> dict[str, Any]:
+        """Return a recorded event with this secret and the current time."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         text = json.dumps(self.recorded(name))
-        known = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
-        event = json.loads(text.replace(known, secret_arn))
+        recorded_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
+        event = json.loads(text.replace(recorded_arn, secret_arn))
         event["time"] = now
         if "eventTime" in event["detail"]:
             event["detail"] |= {"eventTime": now, "eventID": str(uuid.uuid4())}
         return event
 
-    def put(self, *events: dict[str, Any]) -> None:
-        """Puts events on the default bus, from the drill source where AWS alone may be the source."""
+    def put_events(self, *events: dict[str, Any]) -> None:
+        """Put events on the default bus, with the drill source in place of an AWS source."""
         entries = [
             {
                 "Source": "rotation-guard.drill" if event["source"].startswith("aws.") else event["source"],
@@ -64,61 +63,60 @@ class Story:
             }
             for event in events
         ]
-        answer = self.stack.client("events").put_events(Entries=entries)
-        assert answer["FailedEntryCount"] == 0, answer
+        response = self.stack.client("events").put_events(Entries=entries)
+        assert response["FailedEntryCount"] == 0, response
 
-    def rows(self, output: str, secret_arn: str) -> list[dict[str, Any]]:
-        """The rows of a table for this secret."""
-        table = self._table(output)
+    def read_rows(self, output: str, secret_arn: str) -> list[dict[str, Any]]:
+        """Return a table's rows for this secret."""
         key = Key("secret_arn").eq(secret_arn)
-        return table.query(KeyConditionExpression=key, ConsistentRead=True)["Items"]
+        return self.open_table(output).query(KeyConditionExpression=key, ConsistentRead=True)["Items"]
 
-    def all_rows(self, output: str) -> list[dict[str, Any]]:
-        """Every row of a table."""
-        return self._table(output).scan(ConsistentRead=True)["Items"]
+    def read_all_rows(self, output: str) -> list[dict[str, Any]]:
+        """Return all rows of a table."""
+        return self.open_table(output).scan(ConsistentRead=True)["Items"]
 
-    def eventually_rows(self, output: str, secret_arn: str) -> list[dict[str, Any]]:
-        """The rows of a table for this secret, once there are any."""
-        return eventually(lambda: self.rows(output, secret_arn), f"a row for {secret_arn} in {output}")
+    def wait_for_rows(self, output: str, secret_arn: str) -> list[dict[str, Any]]:
+        """Return a table's rows for this secret, once there are any."""
+        return eventually(lambda: self.read_rows(output, secret_arn), f"a row for {secret_arn} in {output}")
 
-    def heard(self, topic: str, secret_arn: str, seconds: float = 60.0) -> list[dict[str, Any]]:
-        """The notices about this secret on a topic: waits for the first, then listens whether there are more.
+    def receive_notifications(self, topic: str, secret_arn: str, seconds: float = 60.0) -> list[dict[str, Any]]:
+        """Return the notifications about this secret on a topic: wait for the first, and briefly for more.
 
-        Answers an empty list when none came in time.
+        The list is empty when none arrives in time.
         """
         sqs, inbox = self.stack.client("sqs"), {"QueueUrl": self.stack.inbox[topic]}
-        found: list[dict[str, Any]] = []
-        others: list[str] = []
+        notifications: list[dict[str, Any]] = []
+        other_handles: list[str] = []
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            # Hidden until the end: SQS hands out ten at a time, and what comes back at once hides what is behind it.
-            answer = sqs.receive_message(**inbox, MaxNumberOfMessages=10, VisibilityTimeout=int(seconds) + 60)
-            for message in answer.get("Messages", []):
-                notice = json.loads(message["Body"])
-                if secret_arn in notice["Message"]:
-                    found.append(notice)
+            # Invisible until the end: SQS returns ten messages at a time, and visible ones would hide those behind.
+            response = sqs.receive_message(**inbox, MaxNumberOfMessages=10, VisibilityTimeout=int(seconds) + 60)
+            for message in response.get("Messages", []):
+                notification = json.loads(message["Body"])
+                if secret_arn in notification["Message"]:
+                    notifications.append(notification)
                     sqs.delete_message(**inbox, ReceiptHandle=message["ReceiptHandle"])
                     deadline = min(deadline, time.monotonic() + QUIET_SECONDS)
                 else:
-                    others.append(message["ReceiptHandle"])
+                    other_handles.append(message["ReceiptHandle"])
             time.sleep(0.02)
-        for handle in others:
+        for handle in other_handles:
             sqs.change_message_visibility(**inbox, ReceiptHandle=handle, VisibilityTimeout=0)
-        return found
+        return notifications
 
-    def _table(self, output: str) -> Any:
-        environment = self.stack
+    def open_table(self, output: str) -> Any:
+        """Return a boto3 table by the output that names it."""
         resource = boto3.resource(
             "dynamodb",
-            endpoint_url=environment.endpoint_url,
-            region_name=environment.region,
-            aws_access_key_id=environment.access_key_id,
-            aws_secret_access_key=environment.secret_access_key,
+            endpoint_url=self.stack.endpoint_url,
+            region_name=self.stack.region,
+            aws_access_key_id=self.stack.access_key_id,
+            aws_secret_access_key=self.stack.secret_access_key,
         )
-        return resource.Table(environment.outputs[output])
+        return resource.Table(self.stack.outputs[output])
 
 
 @pytest.fixture
-def story(stack: deployment.RunningStack, recorded: Callable[[str], dict[str, Any]]) -> Story:
-    """A story on the deployment."""
-    return Story(stack, recorded)
+def scenario(stack: deployment.RunningStack, recorded: Callable[[str], dict[str, Any]]) -> Scenario:
+    """A scenario on the shared deployment."""
+    return Scenario(stack, recorded)

@@ -1,4 +1,4 @@
-"""Secrets of every verdict, audited by the functions of the stack with the permissions that they really have."""
+"""Secrets with every verdict, audited by the stack's functions with their own permissions."""
 
 import base64
 import json
@@ -9,7 +9,6 @@ import pytest
 from local.demo import portfolio
 from local.deploy import deployment
 from local.waiting import eventually
-from rotation_guard.domain.audit.verdicts import VERDICT_NAMES, VERDICTS
 
 MANAGED_DEMO_SECRETS = ("fresh", "stale")
 """The demo's secrets with the managed tag."""
@@ -17,15 +16,15 @@ MANAGED_DEMO_SECRETS = ("fresh", "stale")
 
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory):
-    """A deployment of its own, with the portfolio in it, after one run."""
-    running = deployment.up(tmp_path_factory.mktemp("portfolio") / ".local", wait_scale=1.0)
-    seeded = portfolio.seed(running, portfolio.entries(running, datetime.now(UTC)))
-    answer = running.client("lambda").invoke(FunctionName=running.outputs["function_name"], Payload=b"{}")
-    told = json.loads(answer["Payload"].read())
-    assert "FunctionError" not in answer, told
-    told["expected"] = seeded + len(MANAGED_DEMO_SECRETS)
-    yield running, told
-    assert running.down() == []
+    """A separate deployment with the portfolio, after one audit run: the stack, and the run's result."""
+    with deployment.deploy_temporarily(tmp_path_factory.mktemp("portfolio") / ".local", wait_scale=1.0) as stack:
+        seeded = portfolio.seed(stack, portfolio.build_secrets(stack, datetime.now(UTC)))
+        response = stack.client("lambda").invoke(FunctionName=stack.outputs["function_name"], Payload=b"{}")
+        result = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, result
+        result["expected"] = seeded + len(MANAGED_DEMO_SECRETS)
+        yield stack, result
+        assert stack.down() == []
 
 
 def rows(stack, output):
@@ -38,55 +37,64 @@ def run_row(stack, run_id):
     return stack.client("dynamodb").get_item(TableName=stack.outputs["runs_table_name"], Key=key)["Item"]
 
 
-def test_every_secret_has_the_verdict_that_it_was_made_for(audited):
-    stack, told = audited
-    found = {row["secret_name"]["S"]: row["verdict"]["S"] for row in rows(stack, "status_table_name")}
-    made_for = {name: name.split("/")[1].replace("-", "_") for name in found if name.startswith("portfolio/")}
+def test_every_secret_gets_its_expected_verdict(audited):
+    stack, result = audited
+    verdicts = {row["secret_name"]["S"]: row["verdict"]["S"] for row in rows(stack, "status_table_name")}
+    expected = {name: name.split("/")[1].replace("-", "_") for name in verdicts if name.startswith("portfolio/")}
 
-    assert told["checked"] == told["expected"]
-    assert set(made_for.values()) == set(portfolio.VERDICTS)
-    assert {name: found[name] for name in made_for} == made_for
+    assert result["checked"] == result["expected"]
+    assert set(expected.values()) == set(portfolio.VERDICTS)
+    assert {name: verdicts[name] for name in expected} == expected
 
 
-def test_only_what_needs_someone_is_in_the_index(audited):
+def test_only_secrets_that_need_attention_are_in_the_index(audited):
     stack, _ = audited
-    answer = stack.client("dynamodb").query(
+    response = stack.client("dynamodb").query(
         TableName=stack.outputs["status_table_name"],
         IndexName="attention",
         KeyConditionExpression="attention = :yes",
         ExpressionAttributeValues={":yes": {"S": "yes"}},
     )
-    # A replica needs attention only if it is over the limit.
-    without_attention = {verdict.name for verdict in VERDICTS if not verdict.attention}
-    assert {row["verdict"]["S"] for row in answer["Items"]} == set(VERDICT_NAMES) - without_attention
+    assert {row["verdict"]["S"] for row in response["Items"]} == {
+        "unknown",
+        "exemption_invalid",
+        "rotation_failing",
+        "rotation_missed",
+        "never_rotated",
+        "overdue",
+        "rotation_disabled",
+    }
 
 
-def test_a_rotation_that_is_stuck_opens_an_incident_and_people_are_told(audited):
+def test_a_stuck_rotation_opens_an_incident_and_notifies(audited):
     stack, _ = audited
     stuck = [row for row in rows(stack, "status_table_name") if row["verdict"]["S"] == "rotation_failing"]
     arn = stuck[0]["secret_arn"]["S"]
 
-    def incident():
-        found = [row for row in rows(stack, "incidents_table_name") if row["secret_arn"]["S"] == arn]
-        return found and found[0]
+    def find_incident():
+        return next((row for row in rows(stack, "incidents_table_name") if row["secret_arn"]["S"] == arn), None)
 
-    opened = eventually(incident, "an incident for a stuck rotation")
+    opened = eventually(find_incident, "an incident for a stuck rotation")
     assert (opened["state"]["S"], opened["event_type"]["S"]) == ("open", "Rotation Stuck")
 
-    def notice():
-        answer = stack.client("sqs").receive_message(QueueUrl=stack.inbox["remediation"], MaxNumberOfMessages=10)
-        envelopes = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
-        notices = [json.loads(one["Message"]) | {"subject": one["Subject"]} for one in envelopes]
-        return next((one for one in notices if one["secret_arn"] == arn), None)
+    def find_notification():
+        response = stack.client("sqs").receive_message(QueueUrl=stack.inbox["remediation"], MaxNumberOfMessages=10)
+        envelopes = [json.loads(message["Body"]) for message in response.get("Messages", [])]
+        payloads = [json.loads(envelope["Message"]) | {"subject": envelope["Subject"]} for envelope in envelopes]
+        return next((payload for payload in payloads if payload["secret_arn"] == arn), None)
 
-    told = eventually(notice, "a notice about a stuck rotation")
-    assert (told["turn"], told["kind"], told["opened_at"]) == ("opened", "Rotation Stuck", opened["opened_at"]["S"])
-    assert told["subject"].startswith("AT RISK portfolio/")
-    assert told["subject"].endswith(f" {stack.account_id} {stack.region}: rotation is stuck")
+    result = eventually(find_notification, "a notification about a stuck rotation")
+    assert (result["turn"], result["kind"], result["opened_at"]) == (
+        "opened",
+        "Rotation Stuck",
+        opened["opened_at"]["S"],
+    )
+    assert result["subject"].startswith("AT RISK portfolio/")
+    assert result["subject"].endswith(f" {stack.account_id} {stack.region}: rotation is stuck")
 
 
-def test_a_part_that_was_handed_over_and_lost_is_taken_up_by_a_retry(audited):
-    stack, told = audited
+def test_a_retry_resumes_a_part_that_was_handed_over_and_lost(audited):
+    stack, result = audited
     run = "2026-03-01T05:00:00Z"
     stack.client("dynamodb").put_item(
         TableName=stack.outputs["runs_table_name"],
@@ -107,30 +115,30 @@ def test_a_part_that_was_handed_over_and_lost_is_taken_up_by_a_retry(audited):
     eventually(lambda: "finished_at" in run_row(stack, run), "the end of the run")
     finished = run_row(stack, run)
     assert finished["complete"]["BOOL"] is True
-    assert finished["checked"]["N"] == str(told["expected"])
+    assert finished["checked"]["N"] == str(result["expected"])
 
 
-def test_a_value_that_moved_is_told_to_the_audit(audited):
+def test_a_new_value_reaches_the_status_table(audited):
     stack, _ = audited
     name = stack.outputs["fresh_secret_name"]
     version = stack.client("secretsmanager").put_secret_value(SecretId=name, SecretString="new")["VersionId"]
 
-    def fed():
+    def find_row():
         [row] = [row for row in rows(stack, "status_table_name") if row["secret_name"]["S"] == name]
         return row.get("fed_version_id", {}).get("S") == version and row
 
-    row = eventually(fed, "the new value in the status table")
+    row = eventually(find_row, "the new value in the status table")
     assert row["heard_version_id"]["S"] == version
 
 
-def test_a_secret_that_vanished_is_found_by_the_next_run(audited):
-    stack, first_run = audited
+def test_the_next_run_notices_a_deleted_secret(audited):
+    stack, before = audited
     name = "portfolio/fresh/db/orders"
     stack.client("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
-    answer = stack.client("lambda").invoke(FunctionName=stack.outputs["function_name"], Payload=b"{}")
-    told = json.loads(answer["Payload"].read())
+    response = stack.client("lambda").invoke(FunctionName=stack.outputs["function_name"], Payload=b"{}")
+    result = json.loads(response["Payload"].read())
 
-    assert told["checked"] == first_run["expected"] - 1
+    assert result["checked"] == before["expected"] - 1
     [row] = [row for row in rows(stack, "status_table_name") if row["secret_name"]["S"] == name]
     assert "gone_since" in row

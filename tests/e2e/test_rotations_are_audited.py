@@ -1,4 +1,4 @@
-"""The scenarios of the audit, on the local deployment."""
+"""The audit on the local deployment: its schedule, runs and rows."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,24 +13,26 @@ README = ROOT / "README.md"
 
 
 @pytest.fixture
-def check(story) -> dict[str, Any]:
-    """What a run answers, and since when it may have been at work."""
+def check(scenario) -> dict[str, Any]:
+    """Runs the audit; its result, and the time before its start as `began`."""
     began = datetime.now(UTC).replace(microsecond=0)
-    answer = story.stack.client("lambda").invoke(FunctionName=story.stack.outputs["function_name"], Payload=b"{}")
-    assert "FunctionError" not in answer, answer["Payload"].read()
-    return {**json.loads(answer["Payload"].read()), "began": began}
+    response = scenario.stack.client("lambda").invoke(
+        FunctionName=scenario.stack.outputs["function_name"], Payload=b"{}"
+    )
+    assert "FunctionError" not in response, response["Payload"].read()
+    return {**json.loads(response["Payload"].read()), "began": began}
 
 
-def test_the_audit_runs_every_hour_on_the_check_function(story):
-    outputs = story.stack.outputs
-    schedule = story.stack.client("scheduler").get_schedule(
+def test_the_audit_runs_every_hour_on_the_check_function(scenario):
+    outputs = scenario.stack.outputs
+    schedule = scenario.stack.client("scheduler").get_schedule(
         GroupName=outputs["schedule_group_name"], Name=outputs["schedule_name"]
     )
 
     assert schedule["State"] == "ENABLED"
     assert schedule["ScheduleExpression"] == outputs["schedule_expression"] == "rate(1 hour)"
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
-    function = story.stack.client("lambda").get_function(FunctionName=outputs["function_name"])
+    function = scenario.stack.client("lambda").get_function(FunctionName=outputs["function_name"])
     assert schedule["Target"]["Arn"] == function["Configuration"]["FunctionArn"]
 
 
@@ -38,16 +40,16 @@ def test_a_run_checks_the_two_managed_secrets_and_flags_none(check):
     assert (check["checked"], check["flagged"]) == (2, 0)
 
 
-def test_every_run_has_an_id_of_its_own(story, check):
-    again = story.stack.client("lambda").invoke(FunctionName=story.stack.outputs["function_name"], Payload=b"{}")
+def test_every_run_has_an_id_of_its_own(scenario, check):
+    again = scenario.stack.client("lambda").invoke(FunctionName=scenario.stack.outputs["function_name"], Payload=b"{}")
 
     assert check["run_id"]
     assert json.loads(again["Payload"].read())["run_id"] != check["run_id"]
 
 
-def test_a_run_writes_one_row_per_managed_secret_and_none_for_the_ignored(story, check):
-    outputs = story.stack.outputs
-    rows = [row for row in story.all_rows("table_name") if row["run_id"] == check["run_id"]]
+def test_a_run_writes_one_row_per_managed_secret_and_none_for_the_ignored(scenario, check):
+    outputs = scenario.stack.outputs
+    rows = [row for row in scenario.read_all_rows("table_name") if row["run_id"] == check["run_id"]]
 
     assert {row["secret_name"] for row in rows} == {outputs["fresh_secret_name"], outputs["stale_secret_name"]}
     assert len(rows) == 2
@@ -58,37 +60,39 @@ def test_a_run_writes_one_row_per_managed_secret_and_none_for_the_ignored(story,
         assert check["began"] <= checked_at <= datetime.now(UTC)
 
 
-def test_a_row_is_found_by_both_its_keys(story, check):
-    name = story.stack.outputs["stale_secret_name"]
-    found = story._table("table_name").query(
+def test_a_row_is_found_by_both_its_keys(scenario, check):
+    name = scenario.stack.outputs["stale_secret_name"]
+    response = scenario.open_table("table_name").query(
         KeyConditionExpression=Key("secret_name").eq(name) & Key("run_id").eq(check["run_id"])
     )
 
-    assert [row["secret_name"] for row in found["Items"]] == [name]
+    assert [row["secret_name"] for row in response["Items"]] == [name]
 
 
-def test_the_schedules_time_is_the_run_and_a_repeated_run_rewrites_its_rows(story):
+def test_the_schedules_time_is_the_run_and_a_repeated_run_rewrites_its_rows(scenario):
     payload = json.dumps({"scheduled_time": "2026-03-01T00:00:00Z"})
     for _ in range(2):
-        answer = story.stack.client("lambda").invoke(FunctionName=story.stack.outputs["function_name"], Payload=payload)
-        assert json.loads(answer["Payload"].read())["run_id"] == "2026-03-01T00:00:00Z"
+        response = scenario.stack.client("lambda").invoke(
+            FunctionName=scenario.stack.outputs["function_name"], Payload=payload
+        )
+        assert json.loads(response["Payload"].read())["run_id"] == "2026-03-01T00:00:00Z"
 
-    rows = [row for row in story.all_rows("table_name") if row["run_id"] == "2026-03-01T00:00:00Z"]
+    rows = [row for row in scenario.read_all_rows("table_name") if row["run_id"] == "2026-03-01T00:00:00Z"]
     assert len(rows) == 2
 
 
-def test_a_run_tells_that_it_is_complete_and_the_status_says_what_is_true_now(story, check):
-    runs = {row["run_id"]: row for row in story.all_rows("runs_table_name")}
-    statuses = {row["secret_name"]: row for row in story.all_rows("status_table_name")}
+def test_a_run_is_recorded_as_complete_and_the_status_table_is_current(scenario, check):
+    runs = {row["run_id"]: row for row in scenario.read_all_rows("runs_table_name")}
+    statuses = {row["secret_name"]: row for row in scenario.read_all_rows("status_table_name")}
 
     assert runs[check["run_id"]]["complete"] is True
     assert runs[check["run_id"]]["checked"] == 2
-    outputs = story.stack.outputs
+    outputs = scenario.stack.outputs
     assert set(statuses) == {outputs["fresh_secret_name"], outputs["stale_secret_name"]}
     assert all("attention" not in row for row in statuses.values())
 
 
-def test_the_readme_shows_as_many_resources_as_there_are(stack):
+def test_the_readme_shows_the_number_of_resources(stack):
     readme = README.read_text(encoding="utf-8")
 
     assert f"stack dev: {len(stack.resources)} resources " in readme

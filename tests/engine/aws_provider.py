@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from local.aws import Aws
-from local.deploy.resources import TABLE, Created, Resource, entry_for
+from local.deploy.resources import TABLE, CreatedResource, Resource, find_entry
 from local.deploy.resources.updates import UPDATES
 from local.errors import LocalError
 from tests.engine import wire
@@ -59,13 +59,13 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         token, inputs, old = _token(request.urn), wire.read(request.news), wire.read(request.olds)
         entry = TABLE.get(token)
         failures = []
-        if entry and entry.autonamed and inputs.get(entry.autonamed) is None and not inputs.get("namePrefix"):
+        if entry and entry.name_input and inputs.get(entry.name_input) is None and not inputs.get("namePrefix"):
             name, longest = request.urn.rpartition("::")[2], MAXIMUM_NAME[token]
             if len(name) + 8 > longest:
                 reason = f"name '{name}' plus 7 random chars is longer than maximum length {longest}"
-                failures.append(provider_pb2.CheckFailure(property=entry.autonamed, reason=reason))
+                failures.append(provider_pb2.CheckFailure(property=entry.name_input, reason=reason))
             suffix = hashlib.sha256(request.randomSeed or request.urn.encode()).hexdigest()[:7]
-            inputs[entry.autonamed] = old.get(entry.autonamed) or f"{name}-{suffix}"
+            inputs[entry.name_input] = old.get(entry.name_input) or f"{name}-{suffix}"
         return provider_pb2.CheckResponse(inputs=wire.write(inputs), failures=failures)
 
     def Diff(self, request, context):  # noqa: N802
@@ -89,13 +89,13 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             unknown = {key: wire.UNKNOWN for key in _list_computed(token, inputs) if key not in inputs}
             return provider_pb2.CreateResponse(properties=wire.write({**inputs, **unknown}))
         with _refused(context, request.urn, self._refuses):
-            entry = entry_for(token)
-            entry.refuse_unknown(inputs)
-            named = entry.named(request.urn.rpartition("::")[2], inputs)
-            created = entry.create(self._aws, named)
+            entry = find_entry(token)
+            entry.reject_unknown_inputs(inputs)
+            named_inputs = entry.with_name(request.urn.rpartition("::")[2], inputs)
+            created = entry.create(self._aws, named_inputs)
             self._note("create", request.urn, created.id)
             return provider_pb2.CreateResponse(
-                id=created.id, properties=wire.write({**named, **created.outputs, "standIn": created.outputs})
+                id=created.id, properties=wire.write({**named_inputs, **created.outputs, "standIn": created.outputs})
             )
 
     def Read(self, request, context):  # noqa: N802
@@ -119,8 +119,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         with _refused(context, request.urn, self._refuses):
             if token not in UPDATES:
                 raise LocalError(f"{token} cannot be updated in place")
-            entry_for(token).refuse_unknown(inputs)
-            UPDATES[token](self._aws, Created(request.id, state.get("standIn") or {}), before, inputs)
+            find_entry(token).reject_unknown_inputs(inputs)
+            UPDATES[token](self._aws, CreatedResource(request.id, state.get("standIn") or {}), before, inputs)
             self._note("update", request.urn, request.id)
             return provider_pb2.UpdateResponse(properties=wire.write({**inputs, **outputs}))
 
@@ -181,7 +181,11 @@ def _token(urn: str) -> str:
 def _list_computed(token: str, inputs: dict[str, Any]) -> list[str]:
     """The outputs that are not known before there is the resource; a name that begins with a prefix is one of them."""
     entry = TABLE.get(token)
-    generated = [entry.autonamed] if entry and entry.autonamed and entry.prefix and inputs.get(entry.prefix) else []
+    generated = (
+        [entry.name_input]
+        if entry and entry.name_input and entry.prefix_input and inputs.get(entry.prefix_input)
+        else []
+    )
     return [*COMPUTED.get(token, ()), *generated]
 
 

@@ -98,4 +98,4 @@ JSON_INPUTS: Mapping[str, tuple[str, ...]] = {
 def replacing_inputs(token: str) -> frozenset[str]:
     """The inputs whose change makes a new resource of this type; the physical name is always one of them."""
     entry = TABLE.get(token)
-    return _REPLACING.get(token, frozenset()) | ({entry.autonamed} if entry and entry.autonamed else set())
+    return _REPLACING.get(token, frozenset()) | ({entry.name_input} if entry and entry.name_input else set())

@@ -31,12 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """The embedded AWS that the provider creates in."""
-    emulator = Emulator.start(tmp_path_factory.mktemp("aws") / "emulator", REGION)
-    try:
-        emulator.wait_until_ready()
+    with Emulator.serve(tmp_path_factory.mktemp("aws") / "emulator", REGION) as emulator:
         yield emulator
-    finally:
-        emulator.stop()
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def list_resources(aws) -> set[str]:
         f"{token} {name}"
         for token, entry in TABLE.items()
         if token != "aws:secretsmanager/secret:Secret"
-        for name in entry.lists(aws)
+        for name in entry.list_names(aws)
         if "rotation-guard" in name
     }
 
@@ -100,10 +100,10 @@ def test_a_broken_rotation_heals_in_what_the_engine_has_deployed(deployed, emula
         seconds={},
     )
 
-    judged = expectations.judged(drill.run(running, "testSecret"))
+    results = expectations.check_all(drill.run(running, "testSecret"))
 
-    assert judged
-    assert [(promise, broken) for promise, broken in judged if broken] == []
+    assert results
+    assert [(expectation, violation) for expectation, violation in results if violation] == []
 
 
 def test_a_destroyed_stack_leaves_the_logs_of_what_has_acted_alone_and_can_be_deployed_again(deployed, aws):

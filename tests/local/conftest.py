@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local import processes
+from local import console, processes
 from local.aws import Aws
 from local.emulator.process import ACCOUNT_ID, Emulator
 
@@ -39,12 +39,16 @@ def handler(event, context):
 """
 
 
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps progress out of standard error, however slow this machine is."""
+    monkeypatch.setattr(console, "_PROGRESS_SECONDS", 3600.0)
+
+
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    emulator = Emulator.start(tmp_path_factory.mktemp("aws") / "emulator", REGION)
-    emulator.wait_until_ready()
-    yield emulator
-    assert emulator.stop()
+    with Emulator.serve(tmp_path_factory.mktemp("aws") / "emulator", REGION) as emulator:
+        yield emulator
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +131,7 @@ def program(tmp_path: Path, write_program: Callable[..., Path]) -> Callable[...,
 
 
 @pytest.fixture
-def left_over(tmp_path: Path) -> Callable[[], list[str]]:
+def leftover_processes(tmp_path: Path) -> Callable[[], list[str]]:
     """Command lines of processes that were started from below this test's folder."""
 
     def look() -> list[str]:
@@ -135,10 +139,10 @@ def left_over(tmp_path: Path) -> Callable[[], list[str]]:
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 environment = (folder / "environ").read_bytes()
-                alive = processes._fields(int(folder.name))
+                is_alive = processes._read_stat(int(folder.name))
             except OSError:
                 continue
-            if alive and str(tmp_path).encode() in environment and b"MINISTACK_REGION" in environment:
+            if is_alive and str(tmp_path).encode() in environment and b"MINISTACK_REGION" in environment:
                 found.append((folder / "cmdline").read_text().replace("\0", " "))
         return found
 

@@ -30,17 +30,17 @@ TOPIC = 'pulumi.export("failures_topic_arn", sns.Topic("failures").arn)'
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="left-over processes are sought in /proc")
 
 
-def emulators(left_over) -> int:
-    return sum("local.emulator.main" in line for line in left_over())
+def emulators(leftover_processes) -> int:
+    return sum("local.emulator.main" in line for line in leftover_processes())
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, write_program):
     """A stack for the tests that only look at it."""
     folder = tmp_path_factory.mktemp("shared")
-    stack = deployment.up(folder / ".local", root=write_program(folder / "project", TOPIC), wait_scale=0.001)
-    yield stack
-    deployment.down(stack.directory)
+    root = write_program(folder / "project", TOPIC)
+    with deployment.deploy_temporarily(folder / ".local", root=root, wait_scale=0.001) as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def directory(tmp_path):
     yield tmp_path / ".local"
     # Quicker than `down`, which deletes every resource first.
     for folder in (tmp_path / ".local").glob("emulator-*"):
-        if emulator := Emulator.in_folder(folder):
+        if emulator := Emulator.load(folder):
             emulator.stop()
 
 
@@ -126,9 +126,9 @@ def test_a_bad_event_is_one_sentence(shared, tmp_path, capsys):
         "cut-short.json": ("{", "cut-short.json is not JSON"),
         "list.json": (
             "[]",
-            "list.json is not an event as EventBridge delivers it: it lacks detail, detail-type, source",
+            "list.json is not an event in EventBridge's format: it lacks detail, detail-type, source",
         ),
-        "text.json": ('{"source": "a", "detail-type": "b", "detail": "c"}', "it has a detail that is no object"),
+        "text.json": ('{"source": "a", "detail-type": "b", "detail": "c"}', "it has a detail that is not an object"),
     }
     for name, (text, sentence) in bad.items():
         if text is not None:
@@ -140,27 +140,27 @@ def test_a_bad_event_is_one_sentence(shared, tmp_path, capsys):
         assert len(said.splitlines()) == 1
 
 
-def test_a_stack_is_replaced_only_by_one_that_stands(up, left_over):
+def test_a_stack_is_replaced_only_by_one_that_stands(up, leftover_processes):
     first = up()
     with pytest.raises(LocalError, match=r"^no$"):
         up('sns.Topic("a")\nraise pulumi.RunError("no")')
-    assert first.alive()
-    assert emulators(left_over) == 1
+    assert first.is_alive()
+    assert emulators(leftover_processes) == 1
 
     port = int(first.endpoint_url.rpartition(":")[2])
     second = up(port=port)
-    assert second.alive()
+    assert second.is_alive()
     assert second.outputs != first.outputs
     third = up()
-    assert third.alive()
-    assert not second.alive()
-    assert emulators(left_over) == 1
+    assert third.is_alive()
+    assert not second.is_alive()
+    assert emulators(leftover_processes) == 1
 
 
-def test_a_program_that_fails_leaves_nothing(directory, up, left_over):
+def test_a_program_that_fails_leaves_nothing(directory, up, leftover_processes):
     with pytest.raises(LocalError, match=r"^no$"):
         up('raise pulumi.RunError("no")')
-    assert left_over() == []
+    assert leftover_processes() == []
     assert not directory.exists()
 
 
@@ -179,15 +179,15 @@ def test_a_second_up_or_down_meanwhile_is_told_to_wait(directory, up):
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for command in (up, lambda: deployment.down(directory)):
-            with pytest.raises(LocalError, match="Another `up` or `down` is at work"):
+            with pytest.raises(LocalError, match="Another `up` or `down` is running"):
                 command()
 
 
-def test_an_emulator_that_died_is_noticed_and_replaced(directory, up, capsys, left_over):
+def test_an_emulator_that_died_is_noticed_and_replaced(directory, up, capsys, leftover_processes):
     stack = up()
     os.kill(stack.emulator.process.pid, signal.SIGKILL)
-    eventually(lambda: not stack.alive(), "its death")
-    with pytest.raises(LocalError, match="has died: start it anew with `make up`"):
+    eventually(lambda: not stack.is_alive(), "its death")
+    with pytest.raises(LocalError, match="has died: start it again with `make up`"):
         deployment.require_running(directory)
     assert main(["--directory", str(directory), "status"]) == 1
     assert "has died" in capsys.readouterr().out
@@ -196,7 +196,7 @@ def test_an_emulator_that_died_is_noticed_and_replaced(directory, up, capsys, le
     assert main(["--directory", str(directory), "down"]) == 0
     assert "had died" in capsys.readouterr().out
     assert not directory.exists()
-    assert left_over() == []
+    assert leftover_processes() == []
 
 
 def test_down_without_a_stack_says_so(directory, capsys):
@@ -205,7 +205,7 @@ def test_down_without_a_stack_says_so(directory, capsys):
     assert not directory.exists()
 
 
-def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(directory, up, left_over):
+def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(directory, up, leftover_processes):
     directory.mkdir()
     (directory / "stack.json").write_text('{"endpoint_url": "http')
     stray = Emulator.start(directory / "emulator-7", "eu-west-1")
@@ -217,16 +217,18 @@ def test_what_killed_runs_left_behind_is_cleared_away_and_nobody_elses_process(d
         record = {"pid": bystander.pid, "started": started, "port": 1}
         (directory / name / "process.json").write_text(json.dumps(record))
     try:
-        assert up().alive()
+        assert up().is_alive()
         assert bystander.poll() is None
-        assert not stray.process.leader_lives()
-        assert emulators(left_over) == 1
+        assert not stray.process.is_leader_alive()
+        assert emulators(leftover_processes) == 1
         assert len(list(directory.glob("emulator-*"))) == 1
     finally:
         bystander.communicate(b"\n")
 
 
-def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_there(directory, up, capsys, left_over):
+def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_there(
+    directory, up, capsys, leftover_processes
+):
     stack = up()
     sqs, secrets = stack.client("sqs"), stack.client("secretsmanager")
     sqs.create_queue(QueueName="made-by-hand")
@@ -241,7 +243,7 @@ def test_down_takes_what_the_user_made_too_counts_it_and_keeps_what_others_put_t
     assert told.err == ""
     assert " of the stack, and 121 of your own (Queue 1, Secret 120), and ended the embedded AWS" in told.out
     assert len(told.out) < 500
-    assert left_over() == []
+    assert leftover_processes() == []
     assert [path.name for path in directory.iterdir()] == ["bench.json"]
 
 
@@ -249,7 +251,7 @@ def test_down_names_some_of_the_stacks_resources_that_stay(directory, up, capsys
     body = "".join(f'pulumi.export("topic{number}", sns.Topic("t{number}").arn)\n' for number in range(15))
     up(body)
     monkeypatch.setattr("local.deploy.deployment.Resource.delete", lambda resource, aws: None)
-    monkeypatch.setattr("local.deploy.deployment._DELETE_SECONDS", 0)
+    monkeypatch.setattr("local.deploy.deployment._DELETE_TIMEOUT_SECONDS", 0)
 
     assert main(["--directory", str(directory), "down"]) == 1
 
@@ -271,11 +273,11 @@ def test_what_is_adopted_is_written_beside_what_another_process_adopted(shared):
 
 
 def test_nothing_is_adopted_while_the_lock_is_anothers(shared, monkeypatch):
-    monkeypatch.setattr(deployment, "_ADOPT_SECONDS", 0.0)
+    monkeypatch.setattr(deployment, "_ADOPT_TIMEOUT_SECONDS", 0.0)
     before = (shared.directory / "stack.json").read_text()
     with (shared.directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(LocalError, match="Another `up` or `down` is at work"):
+        with pytest.raises(LocalError, match="Another `up` or `down` is running"):
             shared.adopt([Resource("aws:sqs/queue:Queue", "c", "c", {})])
     assert (shared.directory / "stack.json").read_text() == before
 
@@ -285,7 +287,7 @@ def test_a_stack_that_was_replaced_does_not_describe_itself_again(shared):
     replaced.access_key_id = "AKIAOFANEARLIERRUN"
     before = (shared.directory / "stack.json").read_text()
 
-    with pytest.raises(LocalError, match="replaced or ended meanwhile"):
+    with pytest.raises(LocalError, match="replaced or removed meanwhile"):
         replaced.adopt([Resource("aws:sqs/queue:Queue", "d", "d", {})])
 
     assert (shared.directory / "stack.json").read_text() == before
@@ -415,18 +417,18 @@ def test_a_profile_and_a_mode_that_are_none_do_not_matter(shared):
 
 
 @pytest.mark.parametrize("step", ["starting the embedded AWS", "deploying the stack"])
-def test_an_interruption_ends_what_was_started(up, directory, left_over, step):
+def test_an_interruption_ends_what_was_started(up, directory, leftover_processes, step):
     def interrupt(now: str) -> None:
         if now == step:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         up(progress=interrupt)
-    assert left_over() == []
+    assert leftover_processes() == []
     assert not directory.exists()
 
 
-def test_ctrl_c_ends_the_command_without_a_traceback(directory, left_over):
+def test_ctrl_c_ends_the_command_without_a_traceback(directory, leftover_processes):
     command = [sys.executable, "-m", "local", "--directory", str(directory), "up", "--no-stories"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with subprocess.Popen(
@@ -436,15 +438,15 @@ def test_ctrl_c_ends_the_command_without_a_traceback(directory, left_over):
         time.sleep(0.3)
         run.send_signal(signal.SIGINT)
         _, said = run.communicate(timeout=20)
-    assert (run.returncode, said) == (130, "Interrupted: what this command had started has ended.\n")
-    assert left_over() == []
+    assert (run.returncode, said) == (130, "Interrupted: everything that this command had started was stopped.\n")
+    assert leftover_processes() == []
     assert not directory.exists()
 
 
 def test_an_emulator_that_cannot_start_is_told_with_its_last_words(tmp_path, monkeypatch):
     monkeypatch.setattr("local.emulator.process._MODULE", "local.no_such_module")
     emulator = Emulator.start(tmp_path / "emulator", "eu-west-1")
-    with pytest.raises(LocalError, match=r"ended while it started: .*no_such_module"):
+    with pytest.raises(LocalError, match=r"ended during its start: .*no_such_module"):
         emulator.wait_until_ready()
     assert emulator.stop()
 

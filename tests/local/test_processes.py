@@ -33,27 +33,27 @@ def start():
 def test_a_group_is_ended(start):
     process = start()
 
-    assert ProcessGroup.led_by(process.pid).end()
+    assert ProcessGroup.of_leader(process.pid).terminate()
 
     assert process.wait(timeout=5) is not None
 
 
 def test_an_id_that_is_given_away_after_the_listing_is_not_signalled(start, monkeypatch):
     ended, bystander = start(), start()
-    group = ProcessGroup.led_by(ended.pid)
+    group = ProcessGroup.of_leader(ended.pid)
     ended.kill()
     ended.wait()
     ticks = int(group.started.partition("/")[2])
-    look, listings = processes._running, []
+    look, listings = processes._list_processes, []
 
     def list_once_too_often():
         listings.append(1)
         # The listing still has a member of the group, by the id that is the bystander's when it is signalled.
         return iter([(bystander.pid, group.pid, ticks)]) if len(listings) == 1 else look()
 
-    monkeypatch.setattr(processes, "_running", list_once_too_often)
+    monkeypatch.setattr(processes, "_list_processes", list_once_too_often)
 
-    assert group.end()
+    assert group.terminate()
 
     assert len(listings) > 1
     with pytest.raises(subprocess.TimeoutExpired):

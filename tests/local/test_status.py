@@ -42,9 +42,10 @@ for name in ("undelivered_events", "unrecorded_events", "failed_audits"):
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, write_program):
     folder = tmp_path_factory.mktemp("status")
-    running = deployment.up(folder / ".local", root=write_program(folder / "project", PROGRAM))
-    yield running
-    assert running.down() == []
+    root = write_program(folder / "project", PROGRAM)
+    with deployment.deploy_temporarily(folder / ".local", root=root) as stack:
+        yield stack
+        assert stack.down() == []
 
 
 @pytest.fixture

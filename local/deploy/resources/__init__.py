@@ -1,6 +1,6 @@
-"""The one table: resource type -> how to create it in the embedded AWS, read back its outputs, and delete it.
+"""The resource table: how to create each resource type in the embedded AWS, read its outputs, and delete it.
 
-A type that is not in it is an error, and so is an input that an entry does not know. Nothing here knows of mocks.
+A type without an entry is an error, and so is an input that its entry does not support. Nothing here depends on mocks.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 from ...aws import Aws
 from ...errors import LocalError
 from . import alarms, compute, events, identity, messaging, parameters, secrets, storage, workflows
-from .entry import Created, Entry, Inputs
+from .entry import CreatedResource, Entry, Inputs
 
 __all__ = ["SERVICES", "TABLE", "Created", "Entry", "Inputs", "Resource", "entry_for"]
 
@@ -23,24 +23,21 @@ SERVICES = (
     "sns", "sqs", "iam", "lambda", "events", "logs", "dynamodb", "secretsmanager", "ssm", "scheduler", "stepfunctions",
     "cloudwatch",
 )  # fmt: skip
-"""The services whose clients a deployment needs in any case."""
+"""The services whose clients every deployment needs."""
 
 
-def entry_for(token: str) -> Entry:
-    """The entry of a resource type, such as `aws:sns/topic:Topic`.
-
-    Raises LocalError, naming the type, when the table lacks it.
-    """
+def find_entry(token: str) -> Entry:
+    """Return the entry of a resource type, such as `aws:sns/topic:Topic`; raises LocalError when there is none."""
     if token not in TABLE:
         raise LocalError(
-            f"local/deploy/resources has no entry for the resource type {token}: add one to deploy it here."
+            f"local/deploy/resources has no entry for the resource type {token}: add one to deploy it locally."
         )
     return TABLE[token]
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource that was created, with what it takes to delete it."""
+    """A resource that was created, with what is needed to delete it."""
 
     token: str
     name: str
@@ -49,4 +46,4 @@ class Resource:
 
     def delete(self, aws: Aws) -> None:
         """Delete it from the embedded AWS."""
-        entry_for(self.token).delete(aws, Created(self.id, self.outputs))
+        find_entry(self.token).delete(aws, CreatedResource(self.id, self.outputs))

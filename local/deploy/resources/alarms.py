@@ -6,20 +6,20 @@ from typing import Any
 
 from ...aws import Aws
 from ...errors import LocalError
-from .entry import Created, Entry, Inputs, given, tag_list, understands
+from .entry import CreatedResource, Entry, Inputs, build_tag_list, select_inputs, supported_inputs
 
 _METRIC = ("namespace", "metricName", "dimensions", "period", "stat", "unit")
 
 
-def _create_metric_alarm(aws: Aws, inputs: Inputs) -> Created:
-    """Create an alarm: it is evaluated over what happens in the embedded AWS, see `local/emulator/alarms.py`."""
+def _create_metric_alarm(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Create an alarm; `local/emulator/alarms.py` evaluates it."""
     queries = [_build_query(query) for query in inputs.get("metricQueries") or []]
     more: dict[str, Any] = {"Metrics": queries} if queries else {"Dimensions": _build_dimensions(inputs)}
     aws.client("cloudwatch").put_metric_alarm(
         AlarmName=inputs["name"],
-        Tags=tag_list(inputs),
+        Tags=build_tag_list(inputs),
         **more,
-        **given(
+        **select_inputs(
             inputs,
             AlarmDescription="alarmDescription",
             Namespace="namespace",
@@ -39,18 +39,18 @@ def _create_metric_alarm(aws: Aws, inputs: Inputs) -> Created:
             InsufficientDataActions="insufficientDataActions",
         ),
     )
-    return Created(inputs["name"], {"arn": _build_alarm_arn(aws, inputs["name"])})
+    return CreatedResource(inputs["name"], {"arn": _build_alarm_arn(aws, inputs["name"])})
 
 
 def _build_query(query: Inputs) -> dict[str, Any]:
-    api_query: dict[str, Any] = given(query, Id="id", Expression="expression", Label="label", Period="period")
+    api_query: dict[str, Any] = select_inputs(query, Id="id", Expression="expression", Label="label", Period="period")
     if metric := query.get("metric"):
         metric_name = {"Namespace": metric["namespace"], "MetricName": metric["metricName"]}
         api_query["MetricStat"] = {
             "Metric": metric_name | {"Dimensions": _build_dimensions(metric)},
-            **given(metric, Period="period", Stat="stat", Unit="unit"),
+            **select_inputs(metric, Period="period", Stat="stat", Unit="unit"),
         }
-    # The API takes what is not said for yes, the provider for no.
+    # The API defaults ReturnData to true, the provider to false.
     return {**api_query, "ReturnData": bool(query.get("returnData"))}
 
 
@@ -58,11 +58,11 @@ def _build_dimensions(metric: Inputs) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in (metric.get("dimensions") or {}).items()]
 
 
-def _create_composite_alarm(aws: Aws, inputs: Inputs) -> Created:
+def _create_composite_alarm(aws: Aws, inputs: Inputs) -> CreatedResource:
     suppressor = inputs.get("actionsSuppressor") or {}
     aws.client("cloudwatch").put_composite_alarm(
-        Tags=tag_list(inputs),
-        **given(
+        Tags=build_tag_list(inputs),
+        **select_inputs(
             inputs,
             AlarmName="alarmName",
             AlarmDescription="alarmDescription",
@@ -72,21 +72,21 @@ def _create_composite_alarm(aws: Aws, inputs: Inputs) -> Created:
             OKActions="okActions",
             InsufficientDataActions="insufficientDataActions",
         ),
-        **given(
+        **select_inputs(
             suppressor,
             ActionsSuppressor="alarm",
             ActionsSuppressorWaitPeriod="waitPeriod",
             ActionsSuppressorExtensionPeriod="extensionPeriod",
         ),
     )
-    return Created(inputs["alarmName"], {"arn": _build_alarm_arn(aws, inputs["alarmName"])})
+    return CreatedResource(inputs["alarmName"], {"arn": _build_alarm_arn(aws, inputs["alarmName"])})
 
 
 def _build_alarm_arn(aws: Aws, name: str) -> str:
     return f"arn:aws:cloudwatch:{aws.region}:{aws.account_id}:alarm:{name}"
 
 
-def _delete_alarm(aws: Aws, alarm: Created) -> None:
+def _delete_alarm(aws: Aws, alarm: CreatedResource) -> None:
     aws.client("cloudwatch").delete_alarms(AlarmNames=[alarm.id])
 
 
@@ -95,18 +95,18 @@ def _list_alarms(aws: Aws, kind: str) -> Iterable[str]:
     return (alarm["AlarmName"] for page in pages for alarm in page[f"{kind}s"])
 
 
-def _create_dashboard(aws: Aws, inputs: Inputs) -> Created:
-    """Create a dashboard; MiniStack takes any body, CloudWatch refuses one that is no JSON."""
+def _create_dashboard(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Create a dashboard. CloudWatch rejects a body that is not JSON; MiniStack accepts any."""
     name, body = inputs["dashboardName"], inputs["dashboardBody"]
     try:
         json.loads(body)
     except ValueError as error:
         raise LocalError(f"dashboard {name}: dashboardBody is not JSON: {error}") from None
     aws.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=body)
-    return Created(name, {"dashboardArn": f"arn:aws:cloudwatch::{aws.account_id}:dashboard/{name}"})
+    return CreatedResource(name, {"dashboardArn": f"arn:aws:cloudwatch::{aws.account_id}:dashboard/{name}"})
 
 
-def _delete_dashboard(aws: Aws, dashboard: Created) -> None:
+def _delete_dashboard(aws: Aws, dashboard: CreatedResource) -> None:
     aws.client("cloudwatch").delete_dashboards(DashboardNames=[dashboard.id])
 
 
@@ -118,7 +118,7 @@ def _list_dashboards(aws: Aws) -> Iterable[str]:
 ENTRIES = (
     Entry(
         "aws:cloudwatch/metricAlarm:MetricAlarm",
-        understands(
+        supported_inputs(
             "name",
             "alarmDescription",
             "namespace",
@@ -147,12 +147,12 @@ ENTRIES = (
         ),
         _create_metric_alarm,
         _delete_alarm,
-        autonamed="name",
-        lists=lambda aws: _list_alarms(aws, "MetricAlarm"),
+        name_input="name",
+        list_names=lambda aws: _list_alarms(aws, "MetricAlarm"),
     ),
     Entry(
         "aws:cloudwatch/compositeAlarm:CompositeAlarm",
-        understands(
+        supported_inputs(
             "alarmName",
             "alarmDescription",
             "alarmRule",
@@ -167,13 +167,13 @@ ENTRIES = (
         ),
         _create_composite_alarm,
         _delete_alarm,
-        lists=lambda aws: _list_alarms(aws, "CompositeAlarm"),
+        list_names=lambda aws: _list_alarms(aws, "CompositeAlarm"),
     ),
     Entry(
         "aws:cloudwatch/dashboard:Dashboard",
-        understands("dashboardName", "dashboardBody"),
+        supported_inputs("dashboardName", "dashboardBody"),
         _create_dashboard,
         _delete_dashboard,
-        lists=_list_dashboards,
+        list_names=_list_dashboards,
     ),
 )

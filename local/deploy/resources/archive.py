@@ -1,4 +1,4 @@
-"""Turns an archive of the program into the zip that Lambda gets: the same bytes for the same contents."""
+"""Zips an archive of the program for Lambda: the same contents give the same bytes."""
 
 import io
 import zipfile
@@ -12,7 +12,7 @@ from ...errors import LocalError
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def zipped(archive: pulumi.Archive) -> bytes:
+def build_zip(archive: pulumi.Archive) -> bytes:
     """Zip an AssetArchive of files and texts, or a FileArchive of a folder; other archives raise LocalError."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:

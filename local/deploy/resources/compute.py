@@ -3,19 +3,21 @@
 from collections.abc import Iterable
 
 from ...aws import Aws
-from .archive import zipped
-from .entry import Created, Entry, Inputs, capitalised, given, understands
+from .archive import build_zip
+from .entry import CreatedResource, Entry, Inputs, select_inputs, supported_inputs, to_api_case
 
 
-def _create_log_group(aws: Aws, inputs: Inputs) -> Created:
+def _create_log_group(aws: Aws, inputs: Inputs) -> CreatedResource:
     name, logs = inputs["name"], aws.client("logs")
-    logs.create_log_group(logGroupName=name, tags=inputs.get("tags") or {}, **given(inputs, kmsKeyId="kmsKeyId"))
+    logs.create_log_group(
+        logGroupName=name, tags=inputs.get("tags") or {}, **select_inputs(inputs, kmsKeyId="kmsKeyId")
+    )
     if inputs.get("retentionInDays"):
         logs.put_retention_policy(logGroupName=name, retentionInDays=inputs["retentionInDays"])
-    return Created(name, {"arn": f"arn:aws:logs:{aws.region}:{aws.account_id}:log-group:{name}"})
+    return CreatedResource(name, {"arn": f"arn:aws:logs:{aws.region}:{aws.account_id}:log-group:{name}"})
 
 
-def _delete_log_group(aws: Aws, group: Created) -> None:
+def _delete_log_group(aws: Aws, group: CreatedResource) -> None:
     aws.client("logs").delete_log_group(logGroupName=group.id)
 
 
@@ -24,18 +26,18 @@ def _list_log_groups(aws: Aws) -> Iterable[str]:
     return (group["logGroupName"] for page in pages for group in page["logGroups"])
 
 
-def _create_function(aws: Aws, inputs: Inputs) -> Created:
-    """The real provider waits until the function is active; MiniStack runs it at once, so nothing is waited for.
+def _create_function(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Create a function. Unlike the provider, do not wait until it is active: in MiniStack it is active at once.
 
-    A layer of another account cannot be had offline: MiniStack takes its ARN and brings nothing. Functions find
-    Powertools all the same, since they run with the Python of this environment, whatever `runtime` says.
+    Layers of other accounts are not available offline: MiniStack accepts their ARNs and adds nothing. Functions run
+    with this environment's Python, whatever `runtime` says, and so find Powertools.
     """
-    name, code, client = inputs["name"], zipped(inputs["code"]), aws.client("lambda")
+    name, code, client = inputs["name"], build_zip(inputs["code"]), aws.client("lambda")
     function = client.create_function(
         FunctionName=name,
         Code={"ZipFile": code},
         Role=inputs["role"],
-        **given(
+        **select_inputs(
             inputs,
             Handler="handler",
             Runtime="runtime",
@@ -48,7 +50,7 @@ def _create_function(aws: Aws, inputs: Inputs) -> Created:
             Tags="tags",
         ),
         **{
-            key: capitalised(inputs[name])
+            key: to_api_case(inputs[name])
             for key, name in (("LoggingConfig", "loggingConfig"), ("TracingConfig", "tracingConfig"))
             if inputs.get(name)
         },
@@ -58,7 +60,7 @@ def _create_function(aws: Aws, inputs: Inputs) -> Created:
         client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
     arn = function["FunctionArn"]
     apigateway = f"arn:aws:apigateway:{aws.region}:lambda:path/2015-03-31/functions"
-    return Created(
+    return CreatedResource(
         name,
         {
             "arn": arn,
@@ -72,7 +74,7 @@ def _create_function(aws: Aws, inputs: Inputs) -> Created:
     )
 
 
-def _delete_function(aws: Aws, function: Created) -> None:
+def _delete_function(aws: Aws, function: CreatedResource) -> None:
     aws.client("lambda").delete_function(FunctionName=function.id)
 
 
@@ -81,55 +83,55 @@ def _list_functions(aws: Aws) -> Iterable[str]:
     return (function["FunctionArn"] for page in pages for function in page["Functions"])
 
 
-def _create_permission(aws: Aws, inputs: Inputs) -> Created:
-    """MiniStack keeps the permission and asks for none; `rotation.py` asks for the one that Secrets Manager needs."""
+def _create_permission(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Add a permission. MiniStack checks none; `rotation.py` checks the one that Secrets Manager needs."""
     statement = inputs["statementId"]
     aws.client("lambda").add_permission(
         FunctionName=inputs["function"],
         StatementId=statement,
         Action=inputs["action"],
         Principal=inputs["principal"],
-        **given(inputs, Qualifier="qualifier", SourceArn="sourceArn", SourceAccount="sourceAccount"),
+        **select_inputs(inputs, Qualifier="qualifier", SourceArn="sourceArn", SourceAccount="sourceAccount"),
     )
-    return Created(statement, {"function": inputs["function"], "qualifier": inputs.get("qualifier")})
+    return CreatedResource(statement, {"function": inputs["function"], "qualifier": inputs.get("qualifier")})
 
 
-def _delete_permission(aws: Aws, permission: Created) -> None:
+def _delete_permission(aws: Aws, permission: CreatedResource) -> None:
     aws.client("lambda").remove_permission(
         FunctionName=permission.outputs["function"],
         StatementId=permission.id,
-        **given(permission.outputs, Qualifier="qualifier"),
+        **select_inputs(permission.outputs, Qualifier="qualifier"),
     )
 
 
-def _create_event_invoke_config(aws: Aws, inputs: Inputs) -> Created:
+def _create_event_invoke_config(aws: Aws, inputs: Inputs) -> CreatedResource:
     name, wanted = inputs["functionName"], inputs.get("destinationConfig") or {}
     aws.client("lambda").put_function_event_invoke_config(
         FunctionName=name,
-        **given(
+        **select_inputs(
             inputs,
             MaximumRetryAttempts="maximumRetryAttempts",
             MaximumEventAgeInSeconds="maximumEventAgeInSeconds",
         ),
-        DestinationConfig=capitalised({key: value for key, value in wanted.items() if value}),
+        DestinationConfig=to_api_case({key: value for key, value in wanted.items() if value}),
     )
-    return Created(name, {})
+    return CreatedResource(name, {})
 
 
-def _delete_event_invoke_config(aws: Aws, config: Created) -> None:
+def _delete_event_invoke_config(aws: Aws, config: CreatedResource) -> None:
     aws.client("lambda").delete_function_event_invoke_config(FunctionName=config.id)
 
 
-def _create_recursion_config(aws: Aws, inputs: Inputs) -> Created:
+def _create_recursion_config(aws: Aws, inputs: Inputs) -> CreatedResource:
     name = inputs["functionName"]
     aws.client("lambda").put_function_recursion_config(FunctionName=name, RecursiveLoop=inputs["recursiveLoop"])
-    return Created(name, {})
+    return CreatedResource(name, {})
 
 
-def _create_event_source_mapping(aws: Aws, inputs: Inputs) -> Created:
+def _create_event_source_mapping(aws: Aws, inputs: Inputs) -> CreatedResource:
     scaling = inputs.get("scalingConfig")
     mapping = aws.client("lambda").create_event_source_mapping(
-        **given(
+        **select_inputs(
             inputs,
             EventSourceArn="eventSourceArn",
             FunctionName="functionName",
@@ -139,14 +141,16 @@ def _create_event_source_mapping(aws: Aws, inputs: Inputs) -> Created:
             Enabled="enabled",
             Tags="tags",
         ),
-        **({"ScalingConfig": capitalised(scaling)} if scaling else {}),
+        **({"ScalingConfig": to_api_case(scaling)} if scaling else {}),
     )
     uuid = mapping["UUID"]
     arn = f"arn:aws:lambda:{aws.region}:{aws.account_id}:event-source-mapping:{uuid}"
-    return Created(uuid, {"arn": arn, "uuid": uuid, "functionArn": mapping["FunctionArn"], "state": mapping["State"]})
+    return CreatedResource(
+        uuid, {"arn": arn, "uuid": uuid, "functionArn": mapping["FunctionArn"], "state": mapping["State"]}
+    )
 
 
-def _delete_event_source_mapping(aws: Aws, mapping: Created) -> None:
+def _delete_event_source_mapping(aws: Aws, mapping: CreatedResource) -> None:
     aws.client("lambda").delete_event_source_mapping(UUID=mapping.id)
 
 
@@ -158,16 +162,16 @@ def _list_event_source_mappings(aws: Aws) -> Iterable[str]:
 ENTRIES = (
     Entry(
         "aws:cloudwatch/logGroup:LogGroup",
-        understands("name", "namePrefix", "retentionInDays", "kmsKeyId", "tags"),
+        supported_inputs("name", "namePrefix", "retentionInDays", "kmsKeyId", "tags"),
         _create_log_group,
         _delete_log_group,
-        autonamed="name",
-        prefix="namePrefix",
-        lists=_list_log_groups,
+        name_input="name",
+        prefix_input="namePrefix",
+        list_names=_list_log_groups,
     ),
     Entry(
         "aws:lambda/function:Function",
-        understands(
+        supported_inputs(
             "name",
             "code",
             "handler",
@@ -190,19 +194,19 @@ ENTRIES = (
         ),
         _create_function,
         _delete_function,
-        autonamed="name",
-        lists=_list_functions,
+        name_input="name",
+        list_names=_list_functions,
     ),
     Entry(
         "aws:lambda/permission:Permission",
-        understands("statementId", "action", "function", "qualifier", "principal", "sourceArn", "sourceAccount"),
+        supported_inputs("statementId", "action", "function", "qualifier", "principal", "sourceArn", "sourceAccount"),
         _create_permission,
         _delete_permission,
-        autonamed="statementId",
+        name_input="statementId",
     ),
     Entry(
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
-        understands(
+        supported_inputs(
             "functionName",
             "maximumRetryAttempts",
             "maximumEventAgeInSeconds",
@@ -214,12 +218,12 @@ ENTRIES = (
     ),
     Entry(
         "aws:lambda/functionRecursionConfig:FunctionRecursionConfig",
-        understands("functionName", "recursiveLoop"),
+        supported_inputs("functionName", "recursiveLoop"),
         _create_recursion_config,
     ),
     Entry(
         "aws:lambda/eventSourceMapping:EventSourceMapping",
-        understands(
+        supported_inputs(
             "eventSourceArn",
             "functionName",
             "batchSize",
@@ -231,6 +235,6 @@ ENTRIES = (
         ),
         _create_event_source_mapping,
         _delete_event_source_mapping,
-        lists=_list_event_source_mappings,
+        list_names=_list_event_source_mappings,
     ),
 )

@@ -1,4 +1,4 @@
-"""What one row of the table is: which inputs a resource type understands, and the calls that make and end it."""
+"""An entry of the resource table: the inputs that a resource type supports, and how to create and delete it."""
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,24 +9,24 @@ from ...aws import Aws
 from ...errors import LocalError
 
 Inputs = Mapping[str, Any]
-"""What the program gave, in the provider's camelCase, the physical name filled in."""
+"""The program's inputs in the provider's camelCase, with the physical name filled in."""
 
 
 @dataclass(frozen=True)
-class Created:
-    """A resource that exists now."""
+class CreatedResource:
+    """A resource that was just created."""
 
     id: str
     """Its id, as the AWS provider forms it."""
     outputs: dict[str, Any]
-    """What AWS added to the inputs, and what is needed to delete it; never a secret value."""
+    """What AWS adds to the inputs, and what is needed to delete the resource; never a secret value."""
 
 
-def _goes_with_its_parent(aws: Aws, resource: Created) -> None:
-    """Nothing to do: the resource this one is part of takes it along."""
+def _delete_nothing(aws: Aws, resource: CreatedResource) -> None:
+    """Do nothing: the resource is deleted with its parent."""
 
 
-def _lists_nothing(aws: Aws) -> Iterable[str]:
+def _list_nothing(aws: Aws) -> Iterable[str]:
     return ()
 
 
@@ -36,69 +36,69 @@ class Entry:
 
     token: str
     """The type as Pulumi writes it, such as `aws:sns/topic:Topic`."""
-    understands: frozenset[str]
-    """Inputs that `create` passes on. `a.b` is one key of an object or of each object in a list; `a` is all of it."""
-    create: Callable[[Aws, Inputs], Created]
-    delete: Callable[[Aws, Created], None] = _goes_with_its_parent
-    autonamed: str | None = None
-    """The input that gets `<logical name>-<7 hex digits>` when the program leaves it out, as the engine does."""
-    prefix: str | None = None
-    """The input that a generated name begins with, before 26 digits, as the provider does."""
-    lists: Callable[[Aws], Iterable[str]] = _lists_nothing
-    """Names of all resources of this type that exist."""
+    supported_inputs: frozenset[str]
+    """Inputs that `create` passes on. `a.b` is a key of an object or of each object in a list; `a` is every key."""
+    create: Callable[[Aws, Inputs], CreatedResource]
+    delete: Callable[[Aws, CreatedResource], None] = _delete_nothing
+    name_input: str | None = None
+    """The input that is set to `<logical name>-<7 hex digits>` when the program omits it, as by the engine."""
+    prefix_input: str | None = None
+    """The input that a generated name starts with, before 26 digits, as by the provider."""
+    list_names: Callable[[Aws], Iterable[str]] = _list_nothing
+    """Lists the names of all resources of this type."""
 
-    def named(self, logical_name: str, inputs: Inputs) -> dict[str, Any]:
-        """The inputs with a physical name, generated unless the program gave one."""
-        if self.autonamed is None or inputs.get(self.autonamed) is not None:
+    def with_name(self, logical_name: str, inputs: Inputs) -> dict[str, Any]:
+        """Return the inputs with a physical name, which is generated unless the program gave one."""
+        if self.name_input is None or inputs.get(self.name_input) is not None:
             return dict(inputs)
-        if self.prefix and inputs.get(self.prefix):
-            return {**inputs, self.autonamed: f"{inputs[self.prefix]}{secrets.token_hex(13)}"}
+        if self.prefix_input and inputs.get(self.prefix_input):
+            return {**inputs, self.name_input: f"{inputs[self.prefix_input]}{secrets.token_hex(13)}"}
         name = f"{logical_name}-{secrets.token_hex(4)[:7]}"
-        return {**inputs, self.autonamed: name}
+        return {**inputs, self.name_input: name}
 
-    def refuse_unknown(self, inputs: Inputs) -> None:
-        """Raise LocalError for an input that `create` would silently pass over."""
-        unknown = sorted(set(_leaves(inputs)) - {leaf for leaf in _leaves(inputs) if self._knows(leaf)})
+    def reject_unknown_inputs(self, inputs: Inputs) -> None:
+        """Raise LocalError for an input that `create` would ignore."""
+        unknown = sorted({path for path in _list_input_paths(inputs) if not self._is_supported(path)})
         if unknown:
             raise LocalError(
-                f"local/deploy/resources knows {self.token}, but not its input {', '.join(unknown)}: add it there."
+                f"The entry of {self.token} in local/deploy/resources has no input {', '.join(unknown)}: add it there."
             )
 
-    def _knows(self, leaf: str) -> bool:
-        parts = leaf.split(".")
-        return any(".".join(parts[:depth]) in self.understands for depth in range(1, len(parts) + 1))
+    def _is_supported(self, input_path: str) -> bool:
+        parts = input_path.split(".")
+        return any(".".join(parts[:depth]) in self.supported_inputs for depth in range(1, len(parts) + 1))
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[str]:
+def _list_input_paths(value: Any, path: str = "") -> Iterator[str]:
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else key)
+            yield from _list_input_paths(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         for item in value:
-            yield from _leaves(item, path)
+            yield from _list_input_paths(item, path)
     elif value is not None and path:
         yield path
 
 
-def understands(*inputs: str) -> frozenset[str]:
-    """The inputs an entry passes on."""
+def supported_inputs(*inputs: str) -> frozenset[str]:
+    """Return the inputs that an entry passes on."""
     return frozenset(inputs)
 
 
-def given(inputs: Inputs, **calls_it: str) -> dict[str, Any]:
-    """Of these inputs the ones that were given, under the names the AWS call has for them."""
+def select_inputs(inputs: Inputs, **calls_it: str) -> dict[str, Any]:
+    """Return the inputs that are set, under the parameter names of the AWS call."""
     return {aws_name: inputs[name] for aws_name, name in calls_it.items() if inputs.get(name) is not None}
 
 
-def tag_list(inputs: Inputs, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
-    """The tags as the list of pairs that most services take."""
+def build_tag_list(inputs: Inputs, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
+    """Return the tags as the list of pairs that most services expect."""
     return [{key: name, value: text} for name, text in (inputs.get("tags") or {}).items()]
 
 
-def capitalised(value: Any) -> Any:
-    """An object of the provider as AWS writes it: `maximumRetryAttempts` becomes `MaximumRetryAttempts`."""
+def to_api_case(value: Any) -> Any:
+    """Convert the provider's keys to those of the API: `maximumRetryAttempts` becomes `MaximumRetryAttempts`."""
     if isinstance(value, Mapping):
-        return {key[:1].upper() + key[1:]: capitalised(inner) for key, inner in value.items() if inner is not None}
+        return {key[:1].upper() + key[1:]: to_api_case(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [capitalised(item) for item in value]
+        return [to_api_case(item) for item in value]
     return value

@@ -5,26 +5,26 @@ from typing import Any
 
 from ...aws import Aws
 from ...errors import LocalError
-from .entry import Created, Entry, Inputs, capitalised, given, tag_list, understands
+from .entry import CreatedResource, Entry, Inputs, build_tag_list, select_inputs, supported_inputs, to_api_case
 
 _DEFAULT_BUS = "default"
 _DEFAULT_GROUP = "default"
 
 
-def _create_rule(aws: Aws, inputs: Inputs) -> Created:
+def _create_rule(aws: Aws, inputs: Inputs) -> CreatedResource:
     name, bus = inputs["name"], inputs.get("eventBusName") or _DEFAULT_BUS
     arn = aws.client("events").put_rule(
         Name=name,
         EventBusName=bus,
         State=inputs.get("state") or "ENABLED",
-        **given(inputs, EventPattern="eventPattern", Description="description"),
-        Tags=tag_list(inputs),
+        **select_inputs(inputs, EventPattern="eventPattern", Description="description"),
+        Tags=build_tag_list(inputs),
     )["RuleArn"]
     id_ = name if bus == _DEFAULT_BUS else f"{bus}/{name}"
-    return Created(id_, {"arn": arn, "name": name, "eventBusName": bus})
+    return CreatedResource(id_, {"arn": arn, "name": name, "eventBusName": bus})
 
 
-def _delete_rule(aws: Aws, rule: Created) -> None:
+def _delete_rule(aws: Aws, rule: CreatedResource) -> None:
     aws.client("events").delete_rule(Name=rule.outputs["name"], EventBusName=rule.outputs["eventBusName"])
 
 
@@ -33,14 +33,14 @@ def _list_rules(aws: Aws) -> Iterable[str]:
     return (rule["Arn"] for page in pages for rule in page["Rules"])
 
 
-def _create_target(aws: Aws, inputs: Inputs) -> Created:
-    """Its dead letters and its retry policy are played by `deliveries.py`; no policy of a queue is asked for them."""
+def _create_target(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Add a target. `deliveries.py` emulates its retry policy and dead-letter queue, but checks no queue policy."""
     rule, bus, target_id = inputs["rule"], inputs.get("eventBusName") or _DEFAULT_BUS, inputs["targetId"]
-    target = given(inputs, Arn="arn", RoleArn="roleArn", Input="input", InputPath="inputPath")
+    target = select_inputs(inputs, Arn="arn", RoleArn="roleArn", Input="input", InputPath="inputPath")
     if inputs.get("deadLetterConfig"):
-        target["DeadLetterConfig"] = capitalised(inputs["deadLetterConfig"])
+        target["DeadLetterConfig"] = to_api_case(inputs["deadLetterConfig"])
     if inputs.get("retryPolicy"):
-        target["RetryPolicy"] = capitalised(inputs["retryPolicy"])
+        target["RetryPolicy"] = to_api_case(inputs["retryPolicy"])
     if transformer := inputs.get("inputTransformer"):
         target["InputTransformer"] = {
             "InputPathsMap": transformer.get("inputPaths") or {},
@@ -49,23 +49,23 @@ def _create_target(aws: Aws, inputs: Inputs) -> Created:
     answer = aws.client("events").put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": target_id, **target}])
     if answer["FailedEntryCount"]:
         raise LocalError(f"EventBridge refused target {target_id}: {answer['FailedEntries'][0]['ErrorMessage']}")
-    return Created(f"{rule}-{target_id}", {"rule": rule, "eventBusName": bus, "targetId": target_id})
+    return CreatedResource(f"{rule}-{target_id}", {"rule": rule, "eventBusName": bus, "targetId": target_id})
 
 
-def _delete_target(aws: Aws, target: Created) -> None:
+def _delete_target(aws: Aws, target: CreatedResource) -> None:
     outputs = target.outputs
     aws.client("events").remove_targets(
         Rule=outputs["rule"], EventBusName=outputs["eventBusName"], Ids=[outputs["targetId"]]
     )
 
 
-def _create_schedule_group(aws: Aws, inputs: Inputs) -> Created:
+def _create_schedule_group(aws: Aws, inputs: Inputs) -> CreatedResource:
     name = inputs["name"]
-    answer = aws.client("scheduler").create_schedule_group(Name=name, Tags=tag_list(inputs))
-    return Created(name, {"arn": answer["ScheduleGroupArn"], "state": "ACTIVE"})
+    answer = aws.client("scheduler").create_schedule_group(Name=name, Tags=build_tag_list(inputs))
+    return CreatedResource(name, {"arn": answer["ScheduleGroupArn"], "state": "ACTIVE"})
 
 
-def _delete_schedule_group(aws: Aws, group: Created) -> None:
+def _delete_schedule_group(aws: Aws, group: CreatedResource) -> None:
     aws.client("scheduler").delete_schedule_group(Name=group.id)
 
 
@@ -75,14 +75,14 @@ def _list_schedule_groups(aws: Aws) -> Iterable[str]:
 
 
 def schedule_request(inputs: Inputs) -> dict[str, Any]:
-    """A schedule, as both CreateSchedule and UpdateSchedule take it."""
+    """Build the request of CreateSchedule and UpdateSchedule."""
     return {
         "Name": inputs["name"],
         "GroupName": inputs.get("groupName") or _DEFAULT_GROUP,
-        "FlexibleTimeWindow": capitalised(inputs["flexibleTimeWindow"]),
-        "Target": capitalised(inputs["target"]),
+        "FlexibleTimeWindow": to_api_case(inputs["flexibleTimeWindow"]),
+        "Target": to_api_case(inputs["target"]),
         "State": inputs.get("state") or "ENABLED",
-        **given(
+        **select_inputs(
             inputs,
             ScheduleExpression="scheduleExpression",
             ScheduleExpressionTimezone="scheduleExpressionTimezone",
@@ -91,15 +91,15 @@ def schedule_request(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _create_schedule(aws: Aws, inputs: Inputs) -> Created:
-    """MiniStack runs schedules, but hands `<aws.scheduler.scheduled-time>` to the target as it stands."""
+def _create_schedule(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Create a schedule. MiniStack runs it, but does not replace `<aws.scheduler.scheduled-time>` in its input."""
     request = schedule_request(inputs)
     arn = aws.client("scheduler").create_schedule(**request)["ScheduleArn"]
     name, group = request["Name"], request["GroupName"]
-    return Created(f"{group}/{name}", {"arn": arn, "name": name, "groupName": group})
+    return CreatedResource(f"{group}/{name}", {"arn": arn, "name": name, "groupName": group})
 
 
-def _delete_schedule(aws: Aws, schedule: Created) -> None:
+def _delete_schedule(aws: Aws, schedule: CreatedResource) -> None:
     aws.client("scheduler").delete_schedule(Name=schedule.outputs["name"], GroupName=schedule.outputs["groupName"])
 
 
@@ -111,15 +111,15 @@ def _list_schedules(aws: Aws) -> Iterable[str]:
 ENTRIES = (
     Entry(
         "aws:cloudwatch/eventRule:EventRule",
-        understands("name", "description", "eventPattern", "state", "eventBusName", "tags"),
+        supported_inputs("name", "description", "eventPattern", "state", "eventBusName", "tags"),
         _create_rule,
         _delete_rule,
-        autonamed="name",
-        lists=_list_rules,
+        name_input="name",
+        list_names=_list_rules,
     ),
     Entry(
         "aws:cloudwatch/eventTarget:EventTarget",
-        understands(
+        supported_inputs(
             "rule",
             "eventBusName",
             "targetId",
@@ -135,19 +135,19 @@ ENTRIES = (
         ),
         _create_target,
         _delete_target,
-        autonamed="targetId",
+        name_input="targetId",
     ),
     Entry(
         "aws:scheduler/scheduleGroup:ScheduleGroup",
-        understands("name", "tags"),
+        supported_inputs("name", "tags"),
         _create_schedule_group,
         _delete_schedule_group,
-        autonamed="name",
-        lists=_list_schedule_groups,
+        name_input="name",
+        list_names=_list_schedule_groups,
     ),
     Entry(
         "aws:scheduler/schedule:Schedule",
-        understands(
+        supported_inputs(
             "name",
             "groupName",
             "description",
@@ -165,7 +165,7 @@ ENTRIES = (
         ),
         _create_schedule,
         _delete_schedule,
-        autonamed="name",
-        lists=_list_schedules,
+        name_input="name",
+        list_names=_list_schedules,
     ),
 )

@@ -1,23 +1,23 @@
-"""IAM. MiniStack enforces these policies on every call that is made with a role's credentials."""
+"""IAM roles and policies, which MiniStack enforces on every call with a role's credentials."""
 
 from collections.abc import Iterable
 
 from ...aws import Aws
-from .entry import Created, Entry, Inputs, given, tag_list, understands
+from .entry import CreatedResource, Entry, Inputs, build_tag_list, select_inputs, supported_inputs
 
 
-def _create_role(aws: Aws, inputs: Inputs) -> Created:
+def _create_role(aws: Aws, inputs: Inputs) -> CreatedResource:
     name = inputs["name"]
     role = aws.client("iam").create_role(
         RoleName=name,
         AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
-        **given(inputs, Description="description", Path="path", MaxSessionDuration="maxSessionDuration"),
-        Tags=tag_list(inputs),
+        **select_inputs(inputs, Description="description", Path="path", MaxSessionDuration="maxSessionDuration"),
+        Tags=build_tag_list(inputs),
     )["Role"]
-    return Created(name, {"arn": role["Arn"], "uniqueId": role["RoleId"]})
+    return CreatedResource(name, {"arn": role["Arn"], "uniqueId": role["RoleId"]})
 
 
-def _delete_role(aws: Aws, role: Created) -> None:
+def _delete_role(aws: Aws, role: CreatedResource) -> None:
     aws.client("iam").delete_role(RoleName=role.id)
 
 
@@ -26,30 +26,30 @@ def _list_roles(aws: Aws) -> Iterable[str]:
     return (role["Arn"] for page in pages for role in page["Roles"])
 
 
-def _create_role_policy(aws: Aws, inputs: Inputs) -> Created:
+def _create_role_policy(aws: Aws, inputs: Inputs) -> CreatedResource:
     role, name = inputs["role"], inputs["name"]
     aws.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=inputs["policy"])
-    return Created(f"{role}:{name}", {"role": role, "name": name})
+    return CreatedResource(f"{role}:{name}", {"role": role, "name": name})
 
 
-def _delete_role_policy(aws: Aws, policy: Created) -> None:
+def _delete_role_policy(aws: Aws, policy: CreatedResource) -> None:
     aws.client("iam").delete_role_policy(RoleName=policy.outputs["role"], PolicyName=policy.outputs["name"])
 
 
 ENTRIES = (
     Entry(
         "aws:iam/role:Role",
-        understands("name", "assumeRolePolicy", "description", "path", "maxSessionDuration", "tags"),
+        supported_inputs("name", "assumeRolePolicy", "description", "path", "maxSessionDuration", "tags"),
         _create_role,
         _delete_role,
-        autonamed="name",
-        lists=_list_roles,
+        name_input="name",
+        list_names=_list_roles,
     ),
     Entry(
         "aws:iam/rolePolicy:RolePolicy",
-        understands("name", "role", "policy"),
+        supported_inputs("name", "role", "policy"),
         _create_role_policy,
         _delete_role_policy,
-        autonamed="name",
+        name_input="name",
     ),
 )

@@ -3,21 +3,23 @@
 from collections.abc import Iterable
 
 from ...aws import Aws
-from .entry import Created, Entry, Inputs, given, tag_list, understands
+from .entry import CreatedResource, Entry, Inputs, build_tag_list, select_inputs, supported_inputs
 
 
 def write_attribute(value: object) -> str:
-    """An attribute of SNS or SQS, which are all texts."""
+    """Convert an attribute value to text, which SNS and SQS expect for all attributes."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _create_topic(aws: Aws, inputs: Inputs) -> Created:
-    attributes = given(inputs, DisplayName="displayName", KmsMasterKeyId="kmsMasterKeyId")
-    arn = aws.client("sns").create_topic(Name=inputs["name"], Attributes=attributes, Tags=tag_list(inputs))["TopicArn"]
-    return Created(arn, {"arn": arn, "owner": aws.account_id})
+def _create_topic(aws: Aws, inputs: Inputs) -> CreatedResource:
+    attributes = select_inputs(inputs, DisplayName="displayName", KmsMasterKeyId="kmsMasterKeyId")
+    arn = aws.client("sns").create_topic(Name=inputs["name"], Attributes=attributes, Tags=build_tag_list(inputs))[
+        "TopicArn"
+    ]
+    return CreatedResource(arn, {"arn": arn, "owner": aws.account_id})
 
 
-def _delete_topic(aws: Aws, topic: Created) -> None:
+def _delete_topic(aws: Aws, topic: CreatedResource) -> None:
     aws.client("sns").delete_topic(TopicArn=topic.id)
 
 
@@ -26,15 +28,15 @@ def _list_topics(aws: Aws) -> Iterable[str]:
     return (topic["TopicArn"] for page in pages for topic in page["Topics"])
 
 
-def _create_topic_policy(aws: Aws, inputs: Inputs) -> Created:
-    """MiniStack keeps the policy and asks nobody's permission by it."""
+def _create_topic_policy(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Store the policy, which MiniStack does not enforce."""
     arn, policy = inputs["arn"], inputs["policy"]
     aws.client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
-    return Created(arn, {"owner": aws.account_id})
+    return CreatedResource(arn, {"owner": aws.account_id})
 
 
-def _create_subscription(aws: Aws, inputs: Inputs) -> Created:
-    attributes = given(
+def _create_subscription(aws: Aws, inputs: Inputs) -> CreatedResource:
+    attributes = select_inputs(
         inputs,
         RawMessageDelivery="rawMessageDelivery",
         FilterPolicy="filterPolicy",
@@ -51,21 +53,21 @@ def _create_subscription(aws: Aws, inputs: Inputs) -> Created:
     )["SubscriptionArn"]
     if not arn.startswith("arn:"):
         arn = _find_subscription(aws, inputs)
-    return Created(arn, {"arn": arn, "ownerId": aws.account_id})
+    return CreatedResource(arn, {"arn": arn, "ownerId": aws.account_id})
 
 
 def _find_subscription(aws: Aws, inputs: Inputs) -> str:
-    """The ARN that AWS answers by itself: MiniStack says `pending confirmation`, whatever it was asked to return."""
+    """Look up the ARN, which AWS returns and MiniStack replaces with `pending confirmation`."""
     pages = aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=inputs["topic"])
     return next(
-        one["SubscriptionArn"]
+        subscription["SubscriptionArn"]
         for page in pages
-        for one in page["Subscriptions"]
-        if (one["Protocol"], one["Endpoint"]) == (inputs["protocol"], inputs["endpoint"])
+        for subscription in page["Subscriptions"]
+        if (subscription["Protocol"], subscription["Endpoint"]) == (inputs["protocol"], inputs["endpoint"])
     )
 
 
-def _delete_subscription(aws: Aws, subscription: Created) -> None:
+def _delete_subscription(aws: Aws, subscription: CreatedResource) -> None:
     aws.client("sns").unsubscribe(SubscriptionArn=subscription.id)
 
 
@@ -75,8 +77,8 @@ def _list_subscriptions(aws: Aws) -> Iterable[str]:
 
 
 def queue_attributes(inputs: Inputs) -> dict[str, str]:
-    """The attributes of a queue, as SQS names them."""
-    attributes = given(
+    """Return the queue's attributes under SQS's names."""
+    attributes = select_inputs(
         inputs,
         MaximumMessageSize="maxMessageSize",
         MessageRetentionPeriod="messageRetentionSeconds",
@@ -88,46 +90,46 @@ def queue_attributes(inputs: Inputs) -> dict[str, str]:
     return {key: write_attribute(value) for key, value in attributes.items()}
 
 
-def _create_queue(aws: Aws, inputs: Inputs) -> Created:
+def _create_queue(aws: Aws, inputs: Inputs) -> CreatedResource:
     name = inputs["name"]
     url = aws.client("sqs").create_queue(
         QueueName=name, Attributes=queue_attributes(inputs), tags=inputs.get("tags") or {}
     )["QueueUrl"]
     arn = f"arn:aws:sqs:{aws.region}:{aws.account_id}:{name}"
-    return Created(url, {"arn": arn, "url": url})
+    return CreatedResource(url, {"arn": arn, "url": url})
 
 
-def _delete_queue(aws: Aws, queue: Created) -> None:
+def _delete_queue(aws: Aws, queue: CreatedResource) -> None:
     aws.client("sqs").delete_queue(QueueUrl=queue.id)
 
 
 def _list_queues(aws: Aws) -> Iterable[str]:
-    # Without a page size SQS answers with at most 1000 queues and no token
+    # Without a page size SQS returns at most 1000 queues and no token
     # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html).
     pages = aws.client("sqs").get_paginator("list_queues").paginate(PaginationConfig={"PageSize": 1000})
     return (url for page in pages for url in page.get("QueueUrls", []))
 
 
-def _create_queue_policy(aws: Aws, inputs: Inputs) -> Created:
-    """MiniStack keeps the policy and asks nobody's permission by it."""
+def _create_queue_policy(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Store the policy, which MiniStack does not enforce."""
     url = inputs["queueUrl"]
     aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": inputs["policy"]})
-    return Created(url, {})
+    return CreatedResource(url, {})
 
 
 ENTRIES = (
     Entry(
         "aws:sns/topic:Topic",
-        understands("name", "displayName", "kmsMasterKeyId", "tags"),
+        supported_inputs("name", "displayName", "kmsMasterKeyId", "tags"),
         _create_topic,
         _delete_topic,
-        autonamed="name",
-        lists=_list_topics,
+        name_input="name",
+        list_names=_list_topics,
     ),
-    Entry("aws:sns/topicPolicy:TopicPolicy", understands("arn", "policy"), _create_topic_policy),
+    Entry("aws:sns/topicPolicy:TopicPolicy", supported_inputs("arn", "policy"), _create_topic_policy),
     Entry(
         "aws:sns/topicSubscription:TopicSubscription",
-        understands(
+        supported_inputs(
             "topic",
             "protocol",
             "endpoint",
@@ -139,11 +141,11 @@ ENTRIES = (
         ),
         _create_subscription,
         _delete_subscription,
-        lists=_list_subscriptions,
+        list_names=_list_subscriptions,
     ),
     Entry(
         "aws:sqs/queue:Queue",
-        understands(
+        supported_inputs(
             "name",
             "maxMessageSize",
             "messageRetentionSeconds",
@@ -155,8 +157,8 @@ ENTRIES = (
         ),
         _create_queue,
         _delete_queue,
-        autonamed="name",
-        lists=_list_queues,
+        name_input="name",
+        list_names=_list_queues,
     ),
-    Entry("aws:sqs/queuePolicy:QueuePolicy", understands("queueUrl", "policy"), _create_queue_policy),
+    Entry("aws:sqs/queuePolicy:QueuePolicy", supported_inputs("queueUrl", "policy"), _create_queue_policy),
 )

@@ -1,26 +1,25 @@
-"""Systems Manager: parameters."""
+"""Systems Manager parameters."""
 
 from collections.abc import Iterable
 
 from ...aws import Aws
-from .entry import Created, Entry, Inputs, given, tag_list, understands
+from .entry import CreatedResource, Entry, Inputs, build_tag_list, select_inputs, supported_inputs
 
 
-def _create_parameter(aws: Aws, inputs: Inputs) -> Created:
+def _create_parameter(aws: Aws, inputs: Inputs) -> CreatedResource:
     name = inputs["name"]
     answer = aws.client("ssm").put_parameter(
         Name=name,
         Type=inputs["type"],
         Value=inputs["value"],
-        **given(inputs, Description="description"),
-        Tags=tag_list(inputs),
+        **select_inputs(inputs, Description="description"),
+        Tags=build_tag_list(inputs),
     )
-    place = f"{aws.region}:{aws.account_id}"
-    arn = f"arn:aws:ssm:{place}:parameter/{name.removeprefix('/')}"
-    return Created(name, {"arn": arn, "version": answer["Version"]})
+    arn = f"arn:aws:ssm:{aws.region}:{aws.account_id}:parameter/{name.removeprefix('/')}"
+    return CreatedResource(name, {"arn": arn, "version": answer["Version"]})
 
 
-def _delete_parameter(aws: Aws, parameter: Created) -> None:
+def _delete_parameter(aws: Aws, parameter: CreatedResource) -> None:
     aws.client("ssm").delete_parameter(Name=parameter.id)
 
 
@@ -32,10 +31,10 @@ def _list_parameters(aws: Aws) -> Iterable[str]:
 ENTRIES = (
     Entry(
         "aws:ssm/parameter:Parameter",
-        understands("name", "type", "value", "description", "tags"),
+        supported_inputs("name", "type", "value", "description", "tags"),
         _create_parameter,
         _delete_parameter,
-        autonamed="name",
-        lists=_list_parameters,
+        name_input="name",
+        list_names=_list_parameters,
     ),
 )

@@ -1,71 +1,75 @@
-"""Secrets Manager: secrets, their values and their rotation."""
+"""Secrets Manager secrets, their values and their rotation."""
 
 from collections.abc import Iterable
 
 from ...aws import Aws
-from .entry import Created, Entry, Inputs, capitalised, given, tag_list, understands
+from .entry import CreatedResource, Entry, Inputs, build_tag_list, select_inputs, supported_inputs, to_api_case
 
 
-def _create_secret(aws: Aws, inputs: Inputs) -> Created:
+def _create_secret(aws: Aws, inputs: Inputs) -> CreatedResource:
     answer = aws.client("secretsmanager").create_secret(
-        Name=inputs["name"], **given(inputs, Description="description", KmsKeyId="kmsKeyId"), Tags=tag_list(inputs)
+        Name=inputs["name"],
+        **select_inputs(inputs, Description="description", KmsKeyId="kmsKeyId"),
+        Tags=build_tag_list(inputs),
     )
-    return Created(answer["ARN"], {"arn": answer["ARN"], "recoveryWindowInDays": inputs.get("recoveryWindowInDays")})
+    return CreatedResource(
+        answer["ARN"], {"arn": answer["ARN"], "recoveryWindowInDays": inputs.get("recoveryWindowInDays")}
+    )
 
 
-def _delete_secret(aws: Aws, secret: Created) -> None:
+def _delete_secret(aws: Aws, secret: CreatedResource) -> None:
     days = secret.outputs["recoveryWindowInDays"]
     window = {"ForceDeleteWithoutRecovery": True} if days == 0 else {"RecoveryWindowInDays": days or 30}
     aws.client("secretsmanager").delete_secret(SecretId=secret.id, **window)
 
 
 def _list_secrets(aws: Aws) -> Iterable[str]:
-    """What exists; a secret that is only waiting for its recovery window to end is as gone as AWS lets it be."""
+    """List the secrets. One in its recovery window counts as deleted: AWS offers no more."""
     pages = aws.client("secretsmanager").get_paginator("list_secrets").paginate()
     return (secret["ARN"] for page in pages for secret in page["SecretList"])
 
 
-def _create_version(aws: Aws, inputs: Inputs) -> Created:
+def _create_version(aws: Aws, inputs: Inputs) -> CreatedResource:
     answer = aws.client("secretsmanager").put_secret_value(
         SecretId=inputs["secretId"],
-        **given(inputs, SecretString="secretString", VersionStages="versionStages"),
+        **select_inputs(inputs, SecretString="secretString", VersionStages="versionStages"),
     )
     outputs = {"arn": answer["ARN"], "versionId": answer["VersionId"]}
-    return Created(f"{answer['ARN']}|{answer['VersionId']}", outputs)
+    return CreatedResource(f"{answer['ARN']}|{answer['VersionId']}", outputs)
 
 
-def _create_rotation(aws: Aws, inputs: Inputs) -> Created:
-    """Where `rotateImmediately` is left out AWS rotates at once, and so does the provider."""
+def _create_rotation(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Turn on rotation. Without `rotateImmediately`, AWS and the provider rotate at once."""
     secret_id = inputs["secretId"]
     aws.client("secretsmanager").rotate_secret(
         SecretId=secret_id,
-        **given(inputs, RotationLambdaARN="rotationLambdaArn", RotateImmediately="rotateImmediately"),
-        RotationRules=capitalised(inputs["rotationRules"]),
+        **select_inputs(inputs, RotationLambdaARN="rotationLambdaArn", RotateImmediately="rotateImmediately"),
+        RotationRules=to_api_case(inputs["rotationRules"]),
     )
-    return Created(secret_id, {"rotationEnabled": True})
+    return CreatedResource(secret_id, {"rotationEnabled": True})
 
 
-def _delete_rotation(aws: Aws, rotation: Created) -> None:
+def _delete_rotation(aws: Aws, rotation: CreatedResource) -> None:
     aws.client("secretsmanager").cancel_rotate_secret(SecretId=rotation.id)
 
 
 ENTRIES = (
     Entry(
         "aws:secretsmanager/secret:Secret",
-        understands("name", "description", "recoveryWindowInDays", "kmsKeyId", "tags"),
+        supported_inputs("name", "description", "recoveryWindowInDays", "kmsKeyId", "tags"),
         _create_secret,
         _delete_secret,
-        autonamed="name",
-        lists=_list_secrets,
+        name_input="name",
+        list_names=_list_secrets,
     ),
     Entry(
         "aws:secretsmanager/secretVersion:SecretVersion",
-        understands("secretId", "secretString", "versionStages"),
+        supported_inputs("secretId", "secretString", "versionStages"),
         _create_version,
     ),
     Entry(
         "aws:secretsmanager/secretRotation:SecretRotation",
-        understands(
+        supported_inputs(
             "secretId",
             "rotationLambdaArn",
             "rotateImmediately",

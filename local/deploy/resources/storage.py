@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...aws import Aws
-from .entry import Created, Entry, Inputs, given, tag_list, understands
+from .entry import CreatedResource, Entry, Inputs, build_tag_list, select_inputs, supported_inputs
 
 
 def _keys(holder: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -17,10 +17,10 @@ def _index(index: Mapping[str, Any]) -> dict[str, Any]:
     return {"IndexName": index["name"], "KeySchema": _keys(index), "Projection": projection}
 
 
-def _create_table(aws: Aws, inputs: Inputs) -> Created:
+def _create_table(aws: Aws, inputs: Inputs) -> CreatedResource:
     name, client = inputs["name"], aws.client("dynamodb")
     indexes = [_index(index) for index in inputs.get("globalSecondaryIndexes") or []]
-    more: dict[str, Any] = given(inputs, DeletionProtectionEnabled="deletionProtectionEnabled")
+    more: dict[str, Any] = select_inputs(inputs, DeletionProtectionEnabled="deletionProtectionEnabled")
     if indexes:
         more["GlobalSecondaryIndexes"] = indexes
     table = client.create_table(
@@ -31,7 +31,7 @@ def _create_table(aws: Aws, inputs: Inputs) -> Created:
         ],
         KeySchema=_keys(inputs),
         BillingMode=inputs.get("billingMode") or "PROVISIONED",
-        Tags=tag_list(inputs),
+        Tags=build_tag_list(inputs),
         **more,
     )["TableDescription"]
     if (recovery := inputs.get("pointInTimeRecovery")) and recovery["enabled"]:
@@ -40,11 +40,11 @@ def _create_table(aws: Aws, inputs: Inputs) -> Created:
     if (ttl := inputs.get("ttl")) and ttl.get("enabled"):
         specification = {"Enabled": True, "AttributeName": ttl["attributeName"]}
         client.update_time_to_live(TableName=name, TimeToLiveSpecification=specification)
-    return Created(name, {"arn": table["TableArn"]})
+    return CreatedResource(name, {"arn": table["TableArn"]})
 
 
-def _delete_table(aws: Aws, table: Created) -> None:
-    """A protected table goes as well: what this room made, this room ends."""
+def _delete_table(aws: Aws, table: CreatedResource) -> None:
+    """Delete a table, even one with deletion protection: the local deployment created it."""
     client = aws.client("dynamodb")
     client.update_table(TableName=table.id, DeletionProtectionEnabled=False)
     client.delete_table(TableName=table.id)
@@ -58,7 +58,7 @@ def _list_tables(aws: Aws) -> Iterable[str]:
 ENTRIES = (
     Entry(
         "aws:dynamodb/table:Table",
-        understands(
+        supported_inputs(
             "name",
             "attributes.name",
             "attributes.type",
@@ -77,7 +77,7 @@ ENTRIES = (
         ),
         _create_table,
         _delete_table,
-        autonamed="name",
-        lists=_list_tables,
+        name_input="name",
+        list_names=_list_tables,
     ),
 )

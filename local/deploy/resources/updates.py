@@ -1,41 +1,41 @@
-"""How a resource of each type is changed in place, as the AWS provider would: by the service's own calls.
+"""Updates resources of each type in place, as the AWS provider does.
 
-A type that is missing here cannot be changed: every input of it makes a new resource.
+A type without an entry cannot be updated: a change of any input replaces the resource.
 """
 
 from collections.abc import Callable, Mapping
 
 from ...aws import Aws
 from . import TABLE, events, messaging
-from .archive import zipped
-from .entry import Created, Inputs, capitalised, given, tag_list
+from .archive import build_zip
+from .entry import CreatedResource, Inputs, build_tag_list, select_inputs, to_api_case
 
-Update = Callable[[Aws, Created, Inputs, Inputs], None]
-"""Changes this resource from its former inputs, the third argument, to the new ones."""
+Update = Callable[[Aws, CreatedResource, Inputs, Inputs], None]
+"""Updates a resource from its former inputs (the third argument) to the new ones."""
 
 
 def _put_again(token: str) -> Update:
-    """The update of what the same call both creates and changes; with that, AWS passes over tags of what is there."""
+    """Return an update by the call that also creates the resource. That call ignores tags of an existing resource."""
 
-    def update(aws: Aws, resource: Created, before: Inputs, inputs: Inputs) -> None:
+    def update(aws: Aws, resource: CreatedResource, before: Inputs, inputs: Inputs) -> None:
         TABLE[token].create(aws, inputs)
-        if "tags" in TABLE[token].understands:
+        if "tags" in TABLE[token].supported_inputs:
             _tag(aws, resource.outputs["arn"], before, inputs)
 
     return update
 
 
 def _tag(aws: Aws, arn: str, before: Inputs, inputs: Inputs) -> None:
-    """Tags of any service, by its ARN."""
+    """Update the tags of a resource of any service."""
     old, new = before.get("tags") or {}, inputs.get("tags") or {}
     client = aws.client("resourcegroupstaggingapi")
-    if gone := [key for key in old if key not in new]:
-        client.untag_resources(ResourceARNList=[arn], TagKeys=gone)
+    if removed := [key for key in old if key not in new]:
+        client.untag_resources(ResourceARNList=[arn], TagKeys=removed)
     if changed := {key: value for key, value in new.items() if old.get(key) != value}:
         client.tag_resources(ResourceARNList=[arn], Tags=changed)
 
 
-def _update_topic(aws: Aws, topic: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_topic(aws: Aws, topic: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     for name, key in (("DisplayName", "displayName"), ("KmsMasterKeyId", "kmsMasterKeyId")):
         if before.get(key) != inputs.get(key):
             aws.client("sns").set_topic_attributes(
@@ -44,7 +44,7 @@ def _update_topic(aws: Aws, topic: Created, before: Inputs, inputs: Inputs) -> N
     _tag(aws, topic.id, before, inputs)
 
 
-def _update_subscription(aws: Aws, subscription: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_subscription(aws: Aws, subscription: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     for name, key in (
         ("RawMessageDelivery", "rawMessageDelivery"),
         ("FilterPolicyScope", "filterPolicyScope"),
@@ -60,15 +60,15 @@ def _update_subscription(aws: Aws, subscription: Created, before: Inputs, inputs
             )
 
 
-def _update_queue(aws: Aws, queue: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_queue(aws: Aws, queue: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     attributes = messaging.queue_attributes(inputs)
     for key in messaging.queue_attributes(before).keys() - attributes.keys():
-        attributes[key] = ""  # as AWS has it: an empty value resets an attribute
+        attributes[key] = ""  # An empty value resets an attribute.
     aws.client("sqs").set_queue_attributes(QueueUrl=queue.id, Attributes=attributes)
     _tag(aws, queue.outputs["arn"], before, inputs)
 
 
-def _update_log_group(aws: Aws, group: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_log_group(aws: Aws, group: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     logs = aws.client("logs")
     if inputs.get("retentionInDays"):
         logs.put_retention_policy(logGroupName=group.id, retentionInDays=inputs["retentionInDays"])
@@ -77,16 +77,16 @@ def _update_log_group(aws: Aws, group: Created, before: Inputs, inputs: Inputs) 
     _tag(aws, group.outputs["arn"], before, inputs)
 
 
-def _update_function(aws: Aws, function: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_function(aws: Aws, function: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     client, name = aws.client("lambda"), function.id
     if before.get("code") != inputs.get("code"):
-        client.update_function_code(FunctionName=name, ZipFile=zipped(inputs["code"]))
+        client.update_function_code(FunctionName=name, ZipFile=build_zip(inputs["code"]))
     client.update_function_configuration(
         FunctionName=name,
         Role=inputs["role"],
         Layers=inputs.get("layers") or [],
         Environment={"Variables": (inputs.get("environment") or {}).get("variables") or {}},
-        **given(
+        **select_inputs(
             inputs,
             Handler="handler",
             Runtime="runtime",
@@ -94,7 +94,7 @@ def _update_function(aws: Aws, function: Created, before: Inputs, inputs: Inputs
             Timeout="timeout",
             MemorySize="memorySize",
         ),
-        **({"LoggingConfig": capitalised(inputs["loggingConfig"])} if inputs.get("loggingConfig") else {}),
+        **({"LoggingConfig": to_api_case(inputs["loggingConfig"])} if inputs.get("loggingConfig") else {}),
     )
     reserved = inputs.get("reservedConcurrentExecutions", -1)
     if reserved >= 0:
@@ -104,10 +104,10 @@ def _update_function(aws: Aws, function: Created, before: Inputs, inputs: Inputs
     _tag(aws, function.outputs["arn"], before, inputs)
 
 
-def _update_mapping(aws: Aws, mapping: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_mapping(aws: Aws, mapping: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     aws.client("lambda").update_event_source_mapping(
         UUID=mapping.id,
-        **given(
+        **select_inputs(
             inputs,
             FunctionName="functionName",
             BatchSize="batchSize",
@@ -115,61 +115,61 @@ def _update_mapping(aws: Aws, mapping: Created, before: Inputs, inputs: Inputs) 
             FunctionResponseTypes="functionResponseTypes",
             Enabled="enabled",
         ),
-        ScalingConfig=capitalised(inputs.get("scalingConfig") or {}),
+        ScalingConfig=to_api_case(inputs.get("scalingConfig") or {}),
     )
     _tag(aws, mapping.outputs["arn"], before, inputs)
 
 
-def _update_schedule_group(aws: Aws, group: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_schedule_group(aws: Aws, group: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     _tag(aws, group.outputs["arn"], before, inputs)
 
 
-def _update_schedule(aws: Aws, _: Created, __: Inputs, inputs: Inputs) -> None:
+def _update_schedule(aws: Aws, _: CreatedResource, __: Inputs, inputs: Inputs) -> None:
     aws.client("scheduler").update_schedule(**events.schedule_request(inputs))
 
 
-def _update_role(aws: Aws, role: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_role(aws: Aws, role: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     iam = aws.client("iam")
     iam.update_assume_role_policy(RoleName=role.id, PolicyDocument=inputs["assumeRolePolicy"])
-    iam.update_role(RoleName=role.id, **given(inputs, Description="description"))
+    iam.update_role(RoleName=role.id, **select_inputs(inputs, Description="description"))
     old, new = before.get("tags") or {}, inputs.get("tags") or {}
-    if gone := [key for key in old if key not in new]:
-        iam.untag_role(RoleName=role.id, TagKeys=gone)
+    if removed := [key for key in old if key not in new]:
+        iam.untag_role(RoleName=role.id, TagKeys=removed)
     if new:
-        iam.tag_role(RoleName=role.id, Tags=tag_list(inputs))
+        iam.tag_role(RoleName=role.id, Tags=build_tag_list(inputs))
 
 
-def _update_table(aws: Aws, table: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_table(aws: Aws, table: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     client, key = aws.client("dynamodb"), "deletionProtectionEnabled"
     if bool(before.get(key)) != bool(inputs.get(key)):
         client.update_table(TableName=table.id, DeletionProtectionEnabled=bool(inputs.get(key)))
     _tag(aws, table.outputs["arn"], before, inputs)
 
 
-def _update_secret(aws: Aws, secret: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_secret(aws: Aws, secret: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     client = aws.client("secretsmanager")
     client.update_secret(SecretId=secret.id, Description=inputs.get("description") or "")
     old, new = before.get("tags") or {}, inputs.get("tags") or {}
-    if gone := [key for key in old if key not in new]:
-        client.untag_resource(SecretId=secret.id, TagKeys=gone)
+    if removed := [key for key in old if key not in new]:
+        client.untag_resource(SecretId=secret.id, TagKeys=removed)
     if new:
-        client.tag_resource(SecretId=secret.id, Tags=tag_list(inputs))
+        client.tag_resource(SecretId=secret.id, Tags=build_tag_list(inputs))
 
 
-def _update_parameter(aws: Aws, parameter: Created, before: Inputs, inputs: Inputs) -> None:
-    """The provider sends the value with every other field but the tags."""
+def _update_parameter(aws: Aws, parameter: CreatedResource, before: Inputs, inputs: Inputs) -> None:
+    """Update a parameter. Like the provider, send the value with a change of any field but the tags."""
     if any(before.get(key) != inputs.get(key) for key in ("value", "description", "type")):
         aws.client("ssm").put_parameter(
             Name=parameter.id,
             Type=inputs["type"],
             Value=inputs["value"],
             Overwrite=True,
-            **given(inputs, Description="description"),
+            **select_inputs(inputs, Description="description"),
         )
     _tag(aws, parameter.outputs["arn"], before, inputs)
 
 
-def _update_state_machine(aws: Aws, machine: Created, before: Inputs, inputs: Inputs) -> None:
+def _update_state_machine(aws: Aws, machine: CreatedResource, before: Inputs, inputs: Inputs) -> None:
     aws.client("stepfunctions").update_state_machine(
         stateMachineArn=machine.id, definition=inputs["definition"], roleArn=inputs["roleArn"]
     )

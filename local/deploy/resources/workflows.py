@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...aws import Aws
-from .entry import Created, Entry, Inputs, tag_list, understands
+from .entry import CreatedResource, Entry, Inputs, build_tag_list, supported_inputs
 
 
-def _create_state_machine(aws: Aws, inputs: Inputs) -> Created:
+def _create_state_machine(aws: Aws, inputs: Inputs) -> CreatedResource:
     more: dict[str, Any] = {}
     if logging := inputs.get("loggingConfiguration"):
         more["loggingConfiguration"] = {
@@ -22,14 +22,14 @@ def _create_state_machine(aws: Aws, inputs: Inputs) -> Created:
         definition=inputs["definition"],
         roleArn=inputs["roleArn"],
         type=inputs.get("type") or "STANDARD",
-        tags=tag_list(inputs, "key", "value"),
+        tags=build_tag_list(inputs, "key", "value"),
         **more,
     )
     arn = answer["stateMachineArn"]
-    return Created(arn, {"arn": arn, "status": "ACTIVE", "creationDate": answer["creationDate"].isoformat()})
+    return CreatedResource(arn, {"arn": arn, "status": "ACTIVE", "creationDate": answer["creationDate"].isoformat()})
 
 
-def _delete_state_machine(aws: Aws, state_machine: Created) -> None:
+def _delete_state_machine(aws: Aws, state_machine: CreatedResource) -> None:
     aws.client("stepfunctions").delete_state_machine(stateMachineArn=state_machine.id)
 
 
@@ -41,7 +41,7 @@ def _list_state_machines(aws: Aws) -> Iterable[str]:
 ENTRIES = (
     Entry(
         "aws:sfn/stateMachine:StateMachine",
-        understands(
+        supported_inputs(
             "name",
             "definition",
             "roleArn",
@@ -54,7 +54,7 @@ ENTRIES = (
         ),
         _create_state_machine,
         _delete_state_machine,
-        autonamed="name",
-        lists=_list_state_machines,
+        name_input="name",
+        list_names=_list_state_machines,
     ),
 )

@@ -166,9 +166,9 @@ def shell(stack: RunningStack, tmp_path: Path) -> Iterator[Shell]:
     described: dict[str, Any] = stack.client("secretsmanager").describe_secret(SecretId=secret.arn)
     function = described["RotationLambdaARN"]
     tags = {tag["Key"]: tag["Value"] for tag in described["Tags"]}
-    with secret.broken_at("testSecret") as mend:
-        secret.rotated("RotationFailed")
-        held = {label: version for version, labels in secret.versions().items() for label in labels}
+    with secret.break_at("testSecret") as mend:
+        secret.rotate_and_wait("RotationFailed")
+        held = {label: version for version, labels in secret.read_versions().items() for label in labels}
         values = {
             **stack.outputs,
             "secret": secret.arn,

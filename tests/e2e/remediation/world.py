@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from local.demo.event_log import Journal
+from local.demo.event_log import EventLog
 from local.deploy.deployment import RunningStack
 from local.waiting import eventually
 from tests.paths import EVENTS
@@ -33,7 +33,7 @@ class World:
         self.stack, self.ears, self.estate = stack, Ears(stack), Estate(stack)
         assert stack.emulator is not None
         self.emulator = stack.emulator
-        self._journal = Journal(self.emulator.journal)
+        self._event_log = EventLog(self.emulator.event_log)
 
     def event(self, name: str, arn: str, *, seconds_ago: int = 0, **detail: Any) -> Event:
         """A recorded event, as if it had happened to this secret."""
@@ -82,7 +82,7 @@ class World:
 
     def aws_says(self, event: str, arn: str) -> None:
         """Waits until AWS has said this of a secret."""
-        eventually(lambda: self._journal.find(event, arn), f"{event} of {arn}", 30, 0.005)
+        eventually(lambda: self._event_log.find(event, arn), f"{event} of {arn}", 30, 0.005)
 
     def at_rest(self, arn: str, executions: int) -> None:
         """Waits until so many executions have begun about a secret, and all are over."""

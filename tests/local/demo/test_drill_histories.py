@@ -1,4 +1,4 @@
-"""A drill tells and judges whatever an execution, a row or a notice has left behind, whole or not."""
+"""A drill shows and checks any history, row or notification, even an incomplete one."""
 
 import json
 from dataclasses import replace
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.demo import drill, expectations, timeline
-from local.demo.timeline import moments
-from local.demo.trace import Execution, Left, Trace
-from tests.local.demo.traces import ARN, EXECUTION, KEPT, NEW
+from local.demo.timeline import build_timeline
+from local.demo.trace import Execution, StateExit, Trace
+from tests.local.demo.traces import ARN, EXECUTION, NEW, RECOVERED
 
 NAMES = ("heard", "claim", "look", "diagnosis", "proofs", "decision", "retried", "move", "end", "restart", "error")
 JSON = st.recursive(
@@ -21,16 +21,16 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=6),
     max_leaves=12,
 )
-"""What may be in an execution's data, by names that our steps use and by any."""
+"""Any data of an execution, under names that the steps use and others."""
 
 
-@settings(max_examples=50)
-@given(state=st.sampled_from(sorted(timeline._STATES)), data=JSON)
-def test_whatever_a_state_has_left_can_be_told(state, data):
-    trace = replace(KEPT, executions=(Execution(EXECUTION, "FAILED", (Left(1.5, state, data),)),))
-    for moment in moments(trace):
-        assert isinstance(moment.who, str)
-        assert isinstance(moment.what, str)
+@settings(max_examples=25)
+@given(state=st.sampled_from(sorted(timeline._DESCRIPTIONS)), data=JSON)
+def test_the_exit_from_any_state_with_any_data_can_be_shown(state, data):
+    trace = replace(RECOVERED, executions=(Execution(EXECUTION, "FAILED", (StateExit(1.5, state, data),)),))
+    for entry in build_timeline(trace):
+        assert isinstance(entry.label, str)
+        assert isinstance(entry.text, str)
 
 
 def event(kind: str, seconds: float = 1.5, **details: Any) -> dict[str, Any]:
@@ -94,23 +94,23 @@ class Histories:
 
 
 def read(histories: Any) -> Trace:
-    return replace(KEPT, executions=tuple(drill._Executions(histories, ARN).since(1.0)))
+    return replace(RECOVERED, executions=tuple(drill._Executions(histories, ARN).list_started_since(1.0)))
 
 
 @pytest.mark.parametrize("ends", [*ENDS, None])
-@pytest.mark.parametrize("found", HISTORIES)
-def test_a_history_of_any_shape_is_told_and_judged(found, ends):
-    events, tells = HISTORIES[found]
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_history_of_any_shape_is_shown_and_checked(name, ends):
+    events, text = HISTORIES[name]
     status, last = "RUNNING", []
     if ends:
         kind, key, details = ENDS[ends]
         status = kind.removeprefix("Execution").replace("TimedOut", "TIMED_OUT").upper()
         last = [event(kind, 2.5, **({key: details} if details else {}))]  # AWS may leave them out.
     trace = read(Histories(status, [*events, *last]))
-    told = [moment for moment in moments(trace) if moment.who in ("left", "step failed", *ENDS)]
-    assert [moment.what for moment in told if moment.who not in ENDS] == ([tells] if tells else [])
-    assert [moment.who for moment in told if moment.who in ENDS] == ([ends] if ends else [])
-    broken = [sentence for _, sentence in expectations.judged(trace) if sentence]
+    entries = [entry for entry in build_timeline(trace) if entry.label in ("exited", "step failed", *ENDS)]
+    assert [entry.text for entry in entries if entry.label not in ENDS] == ([text] if text else [])
+    assert [entry.label for entry in entries if entry.label in ENDS] == ([ends] if ends else [])
+    broken = [sentence for _, sentence in expectations.check_all(trace) if sentence]
     assert any(sentence.startswith(f"Execution RotationFailed-1 is {status}, not SUCCEEDED.") for sentence in broken)
 
 
@@ -118,23 +118,25 @@ def test_an_execution_whose_input_is_left_out_belongs_to_nobody():
     assert read(Histories("SUCCEEDED", [], input=None)).executions == ()
 
 
-@pytest.mark.parametrize("lost", ["state", "outcome", "actions", "execution", "reason"])
-def test_a_row_that_lacks_something_is_judged(lost):
-    kept = {name: value for name, value in KEPT.rows[0].items() if name != lost}
-    expectations.judged(replace(KEPT, rows=(kept,)))
+@pytest.mark.parametrize("missing", ["state", "outcome", "actions", "execution", "reason"])
+def test_an_incomplete_row_is_checked(missing):
+    row = {name: value for name, value in RECOVERED.rows[0].items() if name != missing}
+    expectations.check_all(replace(RECOVERED, rows=(row,)))
 
 
-@pytest.mark.parametrize("lost", ["action", "at", "outcome"])
-def test_an_action_that_lacks_something_is_a_broken_promise(lost):
-    actions = [{name: value for name, value in action.items() if name != lost} for action in KEPT.rows[0]["actions"]]
-    judged = expectations.judged(replace(KEPT, rows=({**KEPT.rows[0], "actions": actions},)))
-    assert any(sentence and f"without {lost}" in sentence for _, sentence in judged)
-
-
-def test_what_was_healed_and_is_not_any_more_can_be_told():
-    [healed] = [
-        moment
-        for moment in moments(replace(KEPT, healed_at=2.0, versions={NEW: ["AWSPREVIOUS"]}))
-        if moment.who == "healed"
+@pytest.mark.parametrize("missing", ["action", "at", "outcome"])
+def test_an_incomplete_action_violates_an_expectation(missing):
+    actions = [
+        {name: value for name, value in action.items() if name != missing} for action in RECOVERED.rows[0]["actions"]
     ]
-    assert healed.what.startswith("AWSCURRENT is on no version")
+    results = expectations.check_all(replace(RECOVERED, rows=({**RECOVERED.rows[0], "actions": actions},)))
+    assert any(sentence and f"without {missing}" in sentence for _, sentence in results)
+
+
+def test_a_recovery_that_was_undone_is_shown():
+    [recovered] = [
+        entry
+        for entry in build_timeline(replace(RECOVERED, recovered_at=2.0, versions={NEW: ["AWSPREVIOUS"]}))
+        if entry.label == "recovered"
+    ]
+    assert recovered.text.startswith("AWSCURRENT is on no version")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from local.demo import expectations
-from local.demo.trace import AWS, OURS, REMEDIATION, Execution, Message, Trace
+from local.demo.trace import AWS, REMEDIATION, ROTATION_GUARD, Execution, Message, Trace
 
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:demo-Ab12Cd"
 EXECUTION = "arn:aws:states:eu-west-1:111122223333:execution:remediation:RotationFailed-1"
@@ -17,7 +17,7 @@ def notice(turn: str, topic: str = REMEDIATION) -> Message:
 
 
 def turn(name: str) -> Message:
-    return Message(3.0, OURS, f"Rotation Incident {name}", {}, "{}")
+    return Message(3.0, ROTATION_GUARD, f"Rotation Incident {name}", {}, "{}")
 
 
 def call(name: str, role: str = "rotates-1234567", **request: str) -> Message:
@@ -42,13 +42,13 @@ def row(*actions: tuple[str, str], outcome: str = expectations.BY_RETRY) -> dict
 
 RETRIED = (("notify", "told"), ("decide", "retry"), ("retry", "asked"), ("retry", "reattempted"))
 MOVED = (("decide", "rolled forward"), ("rolled forward", "asked"), ("rolled forward", "done"))
-KEPT = Trace(
+RECOVERED = Trace(
     step="setSecret",
     secret_arn=ARN,
     began_at=1.0,
-    before=OLD,
+    original_version=OLD,
     versions={NEW: ["AWSCURRENT", "AWSPENDING"], OLD: ["AWSPREVIOUS"]},
-    works=True,
+    is_working=True,
     messages=(notice("opened"), move(), notice("recovered"), turn("Opened"), turn("Retried"), turn("Recovered")),
     executions=(Execution(EXECUTION, "SUCCEEDED", raw="[]"),),
     rows=(row(*RETRIED),),
@@ -57,7 +57,7 @@ KEPT = Trace(
     texts={"the audit trail": "nothing of note"},
 )
 ROLLED_FORWARD = replace(
-    KEPT,
+    RECOVERED,
     step="testSecret",
     messages=(notice("opened"), move(), notice("recovered"), turn("Opened"), turn("Recovered")),
     rows=(row(*MOVED, outcome=expectations.ROLLED_FORWARD),),

@@ -11,8 +11,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from local.aws import Aws
-from local.deploy.resources import TABLE, Resource, entry_for
-from local.deploy.resources.archive import zipped
+from local.deploy.resources import TABLE, Resource, find_entry
+from local.deploy.resources.archive import build_zip
 from local.errors import LocalError
 
 QUEUE = "aws:sqs/queue:Queue"
@@ -21,45 +21,45 @@ TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 
 def test_a_type_that_the_table_lacks_is_an_error_that_names_it():
     with pytest.raises(LocalError, match=r"aws:s3/bucket:Bucket"):
-        entry_for("aws:s3/bucket:Bucket")
+        find_entry("aws:s3/bucket:Bucket")
 
 
 def test_an_input_that_an_entry_does_not_know_is_an_error_that_names_both():
     with pytest.raises(LocalError, match=r"aws:sqs/queue:Queue.*deduplicationScope"):
-        entry_for(QUEUE).refuse_unknown({"name": "orders", "deduplicationScope": "queue"})
+        find_entry(QUEUE).reject_unknown_inputs({"name": "orders", "deduplicationScope": "queue"})
 
 
 def test_an_unknown_key_inside_an_object_is_named_with_its_path():
     inputs = {"rule": "r", "arn": "a", "retryPolicy": {"maximumRetryAttempts": 2, "jitter": True}}
     with pytest.raises(LocalError, match=r"retryPolicy\.jitter"):
-        entry_for(TARGET).refuse_unknown(inputs)
+        find_entry(TARGET).reject_unknown_inputs(inputs)
 
 
 def test_an_unknown_key_inside_a_list_of_objects_is_named():
     with pytest.raises(LocalError, match=r"attributes\.colour"):
-        entry_for("aws:dynamodb/table:Table").refuse_unknown({"attributes": [{"name": "id", "colour": "red"}]})
+        find_entry("aws:dynamodb/table:Table").reject_unknown_inputs({"attributes": [{"name": "id", "colour": "red"}]})
 
 
 def test_what_was_left_out_is_no_unknown_input():
-    entry_for(QUEUE).refuse_unknown({"name": "orders", "deduplicationScope": None, "tags": {"any": "thing"}})
+    find_entry(QUEUE).reject_unknown_inputs({"name": "orders", "deduplicationScope": None, "tags": {"any": "thing"}})
 
 
 def test_a_name_is_generated_as_the_engine_does_unless_the_program_gives_one():
-    entry = entry_for(QUEUE)
-    assert re.fullmatch(r"orders-[0-9a-f]{7}", entry.named("orders", {})["name"])
-    assert entry.named("orders", {"name": "mine"})["name"] == "mine"
+    entry = find_entry(QUEUE)
+    assert re.fullmatch(r"orders-[0-9a-f]{7}", entry.with_name("orders", {})["name"])
+    assert entry.with_name("orders", {"name": "mine"})["name"] == "mine"
 
 
 def test_what_is_created_is_listed_until_it_is_deleted(aws):
-    entry = entry_for(QUEUE)
+    entry = find_entry(QUEUE)
     created = entry.create(aws, {"name": "listed", "messageRetentionSeconds": 60, "sqsManagedSseEnabled": True})
     attributes = aws.client("sqs").get_queue_attributes(QueueUrl=created.id, AttributeNames=["All"])["Attributes"]
     assert attributes["MessageRetentionPeriod"] == "60"
     assert attributes["QueueArn"] == created.outputs["arn"]
-    assert created.id in set(entry.lists(aws))
+    assert created.id in set(entry.list_names(aws))
 
     Resource(QUEUE, "listed", created.id, created.outputs).delete(aws)
-    assert created.id not in set(entry.lists(aws))
+    assert created.id not in set(entry.list_names(aws))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_listing_that_aws_answers_in_pages_is_read_to_its_end(token, service, 
 
     aws.client(service).meta.events.register(f"before-call.*.{operation}", answer)
 
-    assert list(entry_for(token).lists(aws)) == ["a", "b"]
+    assert list(find_entry(token).list_names(aws)) == ["a", "b"]
 
 
 def test_a_permission_of_an_alias_is_given_and_taken_back_with_its_qualifier():
@@ -108,9 +108,9 @@ def test_a_permission_of_an_alias_is_given_and_taken_back_with_its_qualifier():
         def remove_permission(self, **given):
             calls.append(given)
 
-    entry = entry_for("aws:lambda/permission:Permission")
+    entry = find_entry("aws:lambda/permission:Permission")
     given = {"function": "pager", "qualifier": "live", "action": "lambda:InvokeFunction", "principal": "sns"}
-    entry.refuse_unknown(given)
+    entry.reject_unknown_inputs(given)
     aws: Any = Recorder()
     created = entry.create(aws, {**given, "statementId": "told"})
     Resource(entry.token, "told", created.id, created.outputs).delete(aws)
@@ -125,7 +125,7 @@ def test_every_entry_stands_under_its_own_token_and_says_what_it_understands():
     assert TABLE
     for token, entry in TABLE.items():
         assert token == entry.token
-        assert entry.understands
+        assert entry.supported_inputs
 
 
 def test_the_zip_of_an_archive_is_the_same_bytes_for_the_same_contents(tmp_path):
@@ -134,33 +134,33 @@ def test_the_zip_of_an_archive_is_the_same_bytes_for_the_same_contents(tmp_path)
         "pkg/a.py": pulumi.FileAsset(str(tmp_path / "a.py")),
         "b.py": pulumi.StringAsset("B = 2"),
     }
-    first = zipped(pulumi.AssetArchive(assets))
-    assert first == zipped(pulumi.AssetArchive(dict(reversed(assets.items()))))
+    first = build_zip(pulumi.AssetArchive(assets))
+    assert first == build_zip(pulumi.AssetArchive(dict(reversed(assets.items()))))
     assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["b.py", "pkg/a.py"]
 
 
 def test_an_archive_from_elsewhere_is_refused():
     with pytest.raises(LocalError, match="RemoteArchive"):
-        zipped(pulumi.RemoteArchive("https://example.com/code.zip"))
+        build_zip(pulumi.RemoteArchive("https://example.com/code.zip"))
 
 
 def test_a_name_begins_with_the_prefix_that_the_program_gives():
-    entry = entry_for("aws:cloudwatch/logGroup:LogGroup")
+    entry = find_entry("aws:cloudwatch/logGroup:LogGroup")
     prefix = "/aws/vendedlogs/states/rotation-guard-"
-    assert re.fullmatch(re.escape(prefix) + "[0-9a-f]{26}", entry.named("group", {"namePrefix": prefix})["name"])
-    assert entry.named("group", {"name": "/aws/lambda/orders"})["name"] == "/aws/lambda/orders"
+    assert re.fullmatch(re.escape(prefix) + "[0-9a-f]{26}", entry.with_name("group", {"namePrefix": prefix})["name"])
+    assert entry.with_name("group", {"name": "/aws/lambda/orders"})["name"] == "/aws/lambda/orders"
 
 
 def test_alarms_log_groups_and_a_dashboard_are_created_as_given_and_deleted_again(aws):
     created: list[Resource] = []
 
     def create(token: str, logical_name: str, **inputs: object) -> dict:
-        entry = entry_for(token)
-        entry.refuse_unknown(inputs)
-        named = entry.named(logical_name, inputs)
-        resource = entry.create(aws, named)
+        entry = find_entry(token)
+        entry.reject_unknown_inputs(inputs)
+        named_inputs = entry.with_name(logical_name, inputs)
+        resource = entry.create(aws, named_inputs)
         created.append(Resource(token, logical_name, resource.id, resource.outputs))
-        return named | resource.outputs
+        return named_inputs | resource.outputs
 
     metric = {"namespace": "AWS/SQS", "metricName": "NumberOfMessagesSent", "period": 60, "stat": "Sum"}
     queries = [
@@ -221,13 +221,13 @@ def test_alarms_log_groups_and_a_dashboard_are_created_as_given_and_deleted_agai
     assert group["arn"].endswith(":log-group:/aws/lambda/orders")
 
     left = {resource.id for resource in created}
-    assert left <= {name for entry in TABLE.values() for name in entry.lists(aws)}
+    assert left <= {name for entry in TABLE.values() for name in entry.list_names(aws)}
     for resource in reversed(created):
         resource.delete(aws)
-    assert not left & {name for entry in TABLE.values() for name in entry.lists(aws)}
+    assert not left & {name for entry in TABLE.values() for name in entry.list_names(aws)}
 
 
 def test_a_dashboard_whose_body_is_no_json_is_refused(aws):
-    entry = entry_for("aws:cloudwatch/dashboard:Dashboard")
+    entry = find_entry("aws:cloudwatch/dashboard:Dashboard")
     with pytest.raises(LocalError, match=r"dashboard on-call: dashboardBody is not JSON"):
         entry.create(aws, {"dashboardName": "on-call", "dashboardBody": "{"})

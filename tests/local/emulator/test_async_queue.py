@@ -41,7 +41,7 @@ class Lambda:
 
 
 def accepted(service: Lambda, count: int = 1) -> AsyncQueue:
-    queue = AsyncQueue(service, most=2, first_wait=0.001, longest_wait=0.01)
+    queue = AsyncQueue(service, max_workers=2, first_wait_seconds=0.001, longest_wait_seconds=0.01)
     for number in range(count):
         queue.accept(FUNCTION, number)
     return queue
@@ -95,12 +95,12 @@ def test_a_failure_of_the_service_itself_is_tried_again():
 def test_an_event_comes_through_after_its_queue_was_empty():
     service = Lambda(DONE)
     queue = accepted(service)
-    eventually(lambda: service.done == [0] and not queue._servers[FUNCTION], "an empty queue")
+    eventually(lambda: service.done == [0] and not queue._worker_counts[FUNCTION], "an empty queue")
     queue.accept(FUNCTION, 1)
     eventually(lambda: service.done == [0, 1], "the second event")
 
 
 def test_no_number_of_throttles_is_too_many():
     service = Lambda(*[THROTTLED] * 2000, DONE)
-    AsyncQueue(service, most=1, first_wait=1e-9, longest_wait=1e-9).accept(FUNCTION, 0)
+    AsyncQueue(service, max_workers=1, first_wait_seconds=1e-9, longest_wait_seconds=1e-9).accept(FUNCTION, 0)
     eventually(lambda: service.done, "the event", 30)

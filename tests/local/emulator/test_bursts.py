@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from local.aws import Aws
-from local.emulator.worker_limit import MOST
+from local.emulator.worker_limit import WORKERS_PER_FUNCTION
 from local.waiting import eventually
 
 ACCOUNT_LIMIT = 1000
@@ -306,7 +306,7 @@ def test_a_throttled_task_of_a_workflow_fails_by_the_name_that_workflows_retry(a
 
 
 def test_the_wait_for_a_process_of_this_machine_is_no_part_of_a_tasks_time(aws, gated, execution, rule):
-    put(aws, rule({"Arn": gated.arn}), MOST)  # They hold every process until the gate opens.
+    put(aws, rule({"Arn": gated.arn}), WORKERS_PER_FUNCTION)  # They hold every process until the gate opens.
     describe = execution(1)
     time.sleep(1.5)
     assert describe()["status"] == "RUNNING"

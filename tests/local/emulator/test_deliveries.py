@@ -30,7 +30,7 @@ _PATCHED = {
 def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = {(module, name): getattr(module, name) for module, names in _PATCHED.items() for name in names}
     deliveries.install()
-    monkeypatch.setattr(deliveries, "_first_wait", 0.001)
+    monkeypatch.setattr(deliveries, "_first_wait_seconds", 0.001)
     with responses.request_scope(ACCOUNT, REGION):
         for service in (sqs, sns, cloudwatch):
             service.reset()
@@ -141,12 +141,12 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     subscription = {"endpoint": "https://pager.test/", "attributes": {"RedrivePolicy": policy}}
     monkeypatch.setattr(sns, "_topic_by_arn_any_scope", lambda arn: {"subscriptions": [subscription]})
 
-    def post(*answers: Exception | None) -> list[str]:
+    def post(*is_ready: Exception | None) -> list[str]:
         seen: list[str] = []
 
         def answer(endpoint: str, payload: str, kind: str) -> int:
             seen.append(payload)
-            if error := answers[min(len(seen), len(answers)) - 1]:
+            if error := is_ready[min(len(seen), len(is_ready)) - 1]:
                 raise error
             return 200
 

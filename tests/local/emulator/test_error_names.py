@@ -5,7 +5,7 @@ import traceback
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator.lambda_service import name_error
+from local.emulator.lambda_service import set_error_type
 
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
 
@@ -34,7 +34,7 @@ def run(error):
     ],
 )
 def test_an_error_has_the_name_of_its_class(error, name):
-    named = name_error(run(error))
+    named = set_error_type(run(error))
 
     assert named["body"] == {"errorMessage": str(error), "errorType": name}
     assert named["error"]
@@ -50,4 +50,4 @@ def test_an_error_has_the_name_of_its_class(error, name):
     ],
 )
 def test_everything_else_is_left_as_it_is(result):
-    assert name_error(result) == result
+    assert set_error_type(result) == result

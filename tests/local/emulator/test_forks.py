@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.emulator.forks import Forks
+from local.emulator.forks import ForkServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used on Linux only")
 
@@ -29,13 +29,13 @@ print(boto3.Session().get_credentials().access_key, client._get_credentials().ac
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    forks = Forks()
+def forks() -> Iterator[ForkServer]:
+    forks = ForkServer()
     yield forks
     forks.close()
 
 
-def start(forks: Forks, folder: Path, script: str = SCRIPT, **environment: str):
+def start(forks: ForkServer, folder: Path, script: str = SCRIPT, **environment: str):
     folder.mkdir()
     (folder / "worker.py").write_text(script)
     options = {"cwd": str(folder), "env": environment, "text": True}
@@ -79,7 +79,7 @@ def test_what_is_no_script_of_this_python_starts_as_ever(forks):
 
 
 def test_without_the_forked_process_functions_start_as_ever(tmp_path):
-    forks = Forks()
+    forks = ForkServer()
     forks.prepare()
     forks.close()
     options = {"stdin": forks.PIPE, "stdout": forks.PIPE, "cwd": str(tmp_path), "env": {}, "text": True}

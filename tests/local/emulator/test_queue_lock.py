@@ -32,7 +32,7 @@ class Interrupted(list[dict[str, Any]]):
 
 @pytest.fixture(scope="module", autouse=True)
 def _installed():
-    before = {name: getattr(sqs, name) for name in (*queue_lock._CHANGE_MESSAGES, "_queues_lock")}
+    before = {name: getattr(sqs, name) for name in (*queue_lock._LOCKED_FUNCTIONS, "_queues_lock")}
     handlers = dict(sqs._HANDLERS)
     queue_lock.install()
     yield
@@ -55,7 +55,7 @@ def _from_rule(url: str) -> None:
 
 
 def _from_topic(url: str) -> None:
-    deliveries._fill_queue_by_ministack(ARN, "new", True, "new", topic_arn="")
+    deliveries._deliver_to_queue_by_ministack(ARN, "new", True, "new", topic_arn="")
 
 
 @pytest.mark.parametrize("add", [_send, _send_batch, _from_rule, _from_topic])

@@ -134,7 +134,7 @@ def test_a_key_id_alone_opens_no_path_that_verifies_no_signature(emulator, metho
 
 
 def test_anybody_may_ask_whether_it_is_up(emulator):
-    assert emulator.answers()
+    assert emulator.is_ready()
 
 
 def test_the_right_key_gets_in_and_is_the_root_user(aws):

@@ -120,7 +120,7 @@ def test_a_stuck_rotation_is_refused_and_tried_again(manager, secret, story, rot
 
 
 def test_aws_tries_a_failed_rotation_again_when_it_is_told_to(aws, manager, secret, story, rotation_function):
-    with pytest.raises(LocalError, match=r"has no rotation of .* to try again"):
+    with pytest.raises(LocalError, match=r"has no rotation of .* to retry"):
         aws_retries.retry(aws, secret)
     manager.tag_resource(SecretId=secret, Tags=[{"Key": "break-at", "Value": "finishSecret"}])
     version = rotate(manager, secret, rotation_function)

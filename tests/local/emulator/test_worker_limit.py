@@ -8,14 +8,14 @@ from local.waiting import eventually
 
 
 def test_twenty_calls_at_once_have_two_places_and_all_get_their_turn():
-    limit, inside, most, served = WorkerLimit(most=2), Counter(), [0], []
+    limit, inside, max_workers, served = WorkerLimit(max_workers=2), Counter(), [0], []
     counting = threading.Lock()
 
     def call(number):
-        with limit.place("claim"):
+        with limit.reserve("claim"):
             with counting:
                 inside["now"] += 1
-                most[0] = max(most[0], inside["now"])
+                max_workers[0] = max(max_workers[0], inside["now"])
             served.append(number)
             with counting:
                 inside["now"] -= 1
@@ -27,18 +27,18 @@ def test_twenty_calls_at_once_have_two_places_and_all_get_their_turn():
         caller.join(timeout=5)
 
     assert sorted(served) == list(range(20))
-    assert most[0] <= 2
+    assert max_workers[0] <= 2
 
 
 def test_whoever_has_waited_longest_is_next():
-    limit, served = WorkerLimit(most=1), []
+    limit, served = WorkerLimit(max_workers=1), []
 
     def call(number):
-        with limit.place("claim"):
+        with limit.reserve("claim"):
             served.append(number)
 
     callers = [threading.Thread(target=call, args=(number,)) for number in range(5)]
-    with limit.place("claim"):
+    with limit.reserve("claim"):
         for number, caller in enumerate(callers):
             caller.start()
             eventually(lambda so_far=number: len(limit._waiting["claim"]) > so_far, "a call that waits")
@@ -48,12 +48,12 @@ def test_whoever_has_waited_longest_is_next():
 
 
 def test_a_call_that_fails_gives_its_place_back():
-    limit = WorkerLimit(most=1)
+    limit = WorkerLimit(max_workers=1)
     for _ in range(2):
         try:
-            with limit.place("claim"):
+            with limit.reserve("claim"):
                 raise RuntimeError
         except RuntimeError:
             continue
-    with limit.place("claim"), limit.place("decide"):
+    with limit.reserve("claim"), limit.reserve("decide"):
         pass

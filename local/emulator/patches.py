@@ -1,0 +1,48 @@
+"""The patches of MiniStack, in the order in which they are installed. Runs inside the emulator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import (
+    alarms,
+    automations,
+    deliveries,
+    forks,
+    lambda_service,
+    log_output,
+    named_resources,
+    queue_lock,
+    request_signatures,
+    secrets_manager,
+    workflow_tasks,
+)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Functions of MiniStack that are replaced together."""
+
+    install: Callable[[], None]
+    effect: str
+    """What differs from MiniStack once it is installed."""
+
+
+PATCHES = (
+    Patch(forks.install, "Functions start as forks of a process that has imported boto3 and Powertools."),
+    Patch(log_output.install, "The log contains no control characters."),
+    Patch(request_signatures.install, "Every request needs a valid signature by a key of this run."),
+    Patch(queue_lock.install, "No message is lost when two threads change the same queue."),
+    Patch(alarms.install, "Alarms are evaluated as CloudWatch documents it, in compressed time."),
+    Patch(lambda_service.install, "Calls wait for a worker, throttles follow AWS's limits, and metrics are published."),
+    Patch(deliveries.install, "EventBridge, Scheduler and SNS retry deliveries and use dead-letter queues."),
+    Patch(workflow_tasks.install, "Step Functions names throttles and applies timeouts as AWS does."),
+    Patch(secrets_manager.install, "Secrets Manager rotates secrets, and rejects what AWS rejects."),
+    Patch(automations.install, "Systems Manager has automations."),
+    Patch(named_resources.install, "IAM checks the resource that a call is about."),
+)
+
+
+def install_all() -> None:
+    """Install every patch; each module keeps MiniStack's own function under a name that ends in `_by_ministack`."""
+    for patch in PATCHES:
+        patch.install()
