@@ -5,65 +5,65 @@ import io
 
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 
-from .conftest import ARN, CALLER, REASON, refused
+from .conftest import ARN, CALLER, REASON, aws_error
 
 
-def test_orphaned_secrets_are_listed_with_the_time_since_when(remediated, told, ask):
-    old = {"released_at": remediated.ago(days=5), "succeeded_at": remediated.ago(days=9)}
-    remediated.standing("new/db", orphaned_at=remediated.ago(hours=1))
-    remediated.standing("old/db", orphaned_at=remediated.ago(days=3), **old)
-    remediated.standing("released", orphaned_at=remediated.ago(days=3), released_at=remediated.ago(days=2))
-    remediated.standing("fine", succeeded_at=remediated.ago(days=2))
-    remediated.incident("open")
+def test_orphaned_secrets_are_listed_with_the_time_since_when(stack, incidents_json, run_on_stack):
+    old = {"released_at": stack.ago(days=5), "succeeded_at": stack.ago(days=9)}
+    stack.set_state("new/db", orphaned_at=stack.ago(hours=1))
+    stack.set_state("old/db", orphaned_at=stack.ago(days=3), **old)
+    stack.set_state("released", orphaned_at=stack.ago(days=3), released_at=stack.ago(days=2))
+    stack.set_state("fine", succeeded_at=stack.ago(days=2))
+    stack.incident("open")
 
-    answer = told("orphaned")
+    answer = incidents_json("orphaned")
 
     assert answer["secrets"] == [
         {
             "secret_name": "old/db",
-            "orphaned_at": remediated.ago(days=3),
+            "orphaned_at": stack.ago(days=3),
             **old,
             "secret_arn": f"{ARN}:old/db-AbCdEf",
         },
         {
             "secret_name": "new/db",
-            "orphaned_at": remediated.ago(hours=1),
+            "orphaned_at": stack.ago(hours=1),
             "succeeded_at": None,
             "released_at": None,
             "secret_arn": f"{ARN}:new/db-AbCdEf",
         },
     ]
-    table = ask("incidents", "orphaned")
-    assert "2 secrets are told of and not touched" in table.stdout
-    assert f"new/db {remediated.ago(hours=1)[:16].replace('T', ' ')} not known\n" in table.stdout
+    table = run_on_stack("incidents", "orphaned")
+    assert "Repairs of 2 secrets are suspended" in table.stdout
+    assert f"new/db {stack.ago(hours=1)[:16].replace('T', ' ')} unknown\n" in table.stdout
     assert [
         row["secret_name"]
-        for row in csv.DictReader(io.StringIO(ask("incidents", "orphaned", "--format", "csv").stdout))
+        for row in csv.DictReader(io.StringIO(run_on_stack("incidents", "orphaned", "--format", "csv").stdout))
     ] == [
         "old/db",
         "new/db",
     ]
 
 
-def test_the_exit_code_says_on_demand_whether_there_are_any(remediated, ask):
-    assert "No secret is orphaned." in ask("incidents", "orphaned").stdout
-    assert ask("incidents", "orphaned", "--exit-code").exit_code == 0
+def test_the_exit_code_says_on_demand_whether_there_are_any(stack, run_on_stack):
+    assert "No secret's repairs are suspended." in run_on_stack("incidents", "orphaned").stdout
+    assert run_on_stack("incidents", "orphaned", "--exit-code").exit_code == 0
 
-    remediated.standing("a", orphaned_at=remediated.ago(hours=1))
-    assert ask("incidents", "orphaned").exit_code == 0
-    assert ask("incidents", "orphaned", "--exit-code").exit_code == 1
+    stack.set_state("a", orphaned_at=stack.ago(hours=1))
+    assert run_on_stack("incidents", "orphaned").exit_code == 0
+    assert run_on_stack("incidents", "orphaned", "--exit-code").exit_code == 1
 
 
-def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, told):
-    since, before = remediated.ago(hours=3), remediated.ago(days=9)
-    arn = remediated.standing("orders/db", orphaned_at=since, succeeded_at=before)
+def test_a_release_is_written_down_and_everything_else_stays(stack, run_on_stack, incidents_json):
+    since, before = stack.ago(hours=3), stack.ago(days=9)
+    arn = stack.set_state("orders/db", orphaned_at=since, succeeded_at=before)
 
-    result = ask("incidents", "release", arn)
+    result = run_on_stack("incidents", "release", arn)
 
     assert result.exit_code == 0
     assert "\norders/db is released at " in result.stdout
-    row = remediated.row(f"secret#{arn}")
-    assert row["released_at"] >= remediated.ago(seconds=0)
+    row = stack.row(f"secret#{arn}")
+    assert row["released_at"] >= stack.ago(seconds=0)
     assert row == {
         "secret_arn": f"secret#{arn}",
         "opened_at": "standing",
@@ -75,67 +75,69 @@ def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, to
     }
     standing = RemediationState(arn, succeeded_at=before, orphaned_at=since, released_at=row["released_at"])
     assert standing.is_orphaned is False
-    assert told("orphaned")["secrets"] == []
+    assert incidents_json("orphaned")["secrets"] == []
 
 
-def test_a_second_release_changes_nothing(remediated, ask):
-    released = remediated.ago(hours=1)
-    arn = remediated.standing("a", orphaned_at=remediated.ago(hours=3), released_at=released)
+def test_a_second_release_changes_nothing(stack, run_on_stack):
+    released = stack.ago(hours=1)
+    arn = stack.set_state("a", orphaned_at=stack.ago(hours=3), released_at=released)
 
-    result = ask("incidents", "release", arn)
-
-    assert result.exit_code == 0
-    assert "a is not orphaned, so there is nothing to release; it was released at " in result.stdout
-    assert remediated.row(f"secret#{arn}")["released_at"] == released
-    assert remediated.asked("UpdateItem") == []
-
-
-def test_nothing_is_made_for_a_secret_that_was_never_orphaned(remediated, ask):
-    arn = remediated.secret("fine")
-
-    result = ask("incidents", "release", "fine")
+    result = run_on_stack("incidents", "release", arn)
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("fine is not orphaned, so there is nothing to release.\nDeployment: The stack of ")
-    assert remediated.row(f"secret#{arn}") == {}
+    assert "Repairs of a are not suspended, so there is nothing to release; it was released at " in result.stdout
+    assert stack.row(f"secret#{arn}")["released_at"] == released
+    assert stack.calls_of("UpdateItem") == []
 
 
-def test_a_clock_that_is_behind_releases_all_the_same(remediated, ask, told):
-    ahead = remediated.ago(hours=-1)
-    arn = remediated.standing("a", orphaned_at=ahead)
+def test_nothing_is_made_for_a_secret_that_was_never_orphaned(stack, run_on_stack):
+    arn = stack.secret("fine")
 
-    ask("incidents", "release", arn)
+    result = run_on_stack("incidents", "release", "fine")
 
-    assert remediated.row(f"secret#{arn}")["released_at"] == ahead
-    assert told("orphaned")["secrets"] == []
+    assert result.exit_code == 0
+    assert result.stdout.startswith(
+        "Repairs of fine are not suspended, so there is nothing to release.\nDeployment: The stack of "
+    )
+    assert stack.row(f"secret#{arn}") == {}
 
 
-def test_a_release_that_is_refused_is_a_sentence(remediated, ask):
-    arn = remediated.standing("a", orphaned_at=remediated.ago(hours=1))
-    remediated.answers["UpdateItem"] = lambda asked: refused("AccessDeniedException")
+def test_a_clock_that_is_behind_releases_all_the_same(stack, run_on_stack, incidents_json):
+    ahead = stack.ago(hours=-1)
+    arn = stack.set_state("a", orphaned_at=ahead)
 
-    result = ask("incidents", "release", arn)
+    run_on_stack("incidents", "release", arn)
+
+    assert stack.row(f"secret#{arn}")["released_at"] == ahead
+    assert incidents_json("orphaned")["secrets"] == []
+
+
+def test_a_release_that_is_refused_is_a_sentence(stack, run_on_stack):
+    arn = stack.set_state("a", orphaned_at=stack.ago(hours=1))
+    stack.answers["UpdateItem"] = lambda request: aws_error("AccessDeniedException")
+
+    result = run_on_stack("incidents", "release", arn)
 
     assert (result.exit_code, result.stdout.count("\n")) == (3, 1)
     assert "released" not in result.stdout
     assert "UpdateItem was refused: AccessDeniedException" in result.stderr
 
 
-def test_who_released_a_secret_and_why_is_in_the_timeline_of_its_newest_incident(remediated, ask, told):
-    arn = remediated.standing("orders/db", orphaned_at=remediated.ago(hours=1))
-    older = remediated.ended("orders/db", "escalated", hours=9)
-    newest = remediated.ended("orders/db", "escalated", hours=2)
+def test_who_released_a_secret_and_why_is_in_the_timeline_of_its_newest_incident(stack, run_on_stack, incidents_json):
+    arn = stack.set_state("orders/db", orphaned_at=stack.ago(hours=1))
+    older = stack.closed_incident("orders/db", "escalated", hours=9)
+    newest = stack.closed_incident("orders/db", "escalated", hours=2)
 
-    assert ask("incidents", "release", arn, "--reason", "The grant is back.").exit_code == 0
+    assert run_on_stack("incidents", "release", arn, "--reason", "The grant is back.").exit_code == 0
 
-    [action] = remediated.actions(newest)
+    [action] = stack.actions(newest)
     assert action == {
         "action": "release",
-        "at": remediated.row(f"secret#{arn}")["released_at"],
+        "at": stack.row(f"secret#{arn}")["released_at"],
         "outcome": "released",
         "reason": "The grant is back.",
         "by": CALLER,
     }
-    assert remediated.actions(older) == []
-    assert told("show", "orders/db")["timeline"][-1] == action
-    assert f"(by {CALLER})" in " ".join(ask("incidents", "show", "orders/db").stdout.split())
+    assert stack.actions(older) == []
+    assert incidents_json("show", "orders/db")["timeline"][-1] == action
+    assert f"(by {CALLER})" in " ".join(run_on_stack("incidents", "show", "orders/db").stdout.split())
