@@ -48,7 +48,9 @@ class _IncidentsGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Insert the default command if an option, or nothing, is given."""
-        if not args or (args[0].startswith("-") and args[0] not in _HELP_OPTIONS):
+        is_option = bool(args) and args[0].startswith("-") and args[0] not in _HELP_OPTIONS
+        # Completion parses the words before the incomplete one, which may be the name of a command.
+        if is_option or not (args or ctx.resilient_parsing):
             args = [incidents.DEFAULT, *args]
         return super().parse_args(ctx, args)
 
