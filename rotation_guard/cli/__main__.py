@@ -18,13 +18,22 @@ from rotation_guard.domain.control_characters import escape_control_characters
 from .commands import incidents, remediation
 from .commands.report import REPORT
 from .commands.scan import SCAN
-from .errors import INTERRUPTED, UNREACHABLE, USAGE, CommandError
+from .errors import INTERRUPTED, LISTING_DENIED, NEEDS_ATTENTION, UNREACHABLE, USAGE, CommandError
 from .options import Command
 from .terminal import discard_output, echo, print_error, progress
 
 COMMANDS: Mapping[str, Command] = {"report": REPORT, "scan": SCAN}
 _DISTRIBUTION = "rotation-guard"
 _HELP_OPTIONS = ["-h", "--help"]
+_EXIT_CODES = f"""
+
+Exit codes:
+  0  success
+  {NEEDS_ATTENTION}  with --exit-code: something needs attention, or there is a warning
+  {USAGE}  invalid option, file or name
+  {UNREACHABLE}  AWS or the deployment cannot be reached
+  {LISTING_DENIED}  scan: ListSecrets is denied
+  {INTERRUPTED}  interrupted"""
 _TyperUsageError: Any = typer.BadParameter.__base__
 """Typer has its own copy of click, and exports only this subclass of its usage error."""
 
@@ -145,7 +154,7 @@ def build_app() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": _HELP_OPTIONS},
-        epilog=_epilog(("rotation-guard report --attention", "rotation-guard scan --region eu-west-1")),
+        epilog=_epilog(("rotation-guard report --attention", "rotation-guard scan --region eu-west-1")) + _EXIT_CODES,
     )
     app.callback()(_main_options)
     for name, command in COMMANDS.items():

@@ -36,21 +36,21 @@ def configured(tmp_path, monkeypatch):
         (AwsSession(), {**NO_REGION, "AWS_PROFILE": "audit"}, "ap-south-1"),
     ],
 )
-def test_a_region_is_taken_from_the_nearest_place(configured, session, variables, region):
+def test_the_region_follows_the_documented_precedence(configured, session, variables, region):
     # As the SDKs and the AWS CLI have it: docs.aws.amazon.com/sdkref/latest/guide/feature-region.html.
     configured(**variables)
 
     assert session.client("sts").meta.region_name == region
 
 
-def test_the_stacks_region_counts_more_than_the_environments(stack, run_on_stack):
+def test_the_stacks_region_overrides_the_environment(stack, run_on_stack):
     result = run_on_stack("remediation", "status", AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1")
 
     assert result.exit_code == 0
     assert "Region eu-west-1" in result.stdout
 
 
-def test_no_region_at_all_is_a_sentence_that_names_the_variable(configured, run, aws):
+def test_a_missing_region_is_an_error_that_names_the_variable(configured, run, aws):
     configured(**NO_REGION, AWS_CONFIG_FILE="/dev/null")
 
     result = run("scan")
@@ -73,7 +73,7 @@ def test_no_region_at_all_is_a_sentence_that_names_the_variable(configured, run,
         {"AWS_REQUEST_CHECKSUM_CALCULATION": "never"},
     ],
 )
-def test_the_operators_own_setup_does_not_matter_to_a_local_deployment(configured, tmp_path, variables):
+def test_a_local_deployment_ignores_the_operators_aws_configuration(configured, tmp_path, variables):
     (tmp_path / "garbage").write_text("[profile\n=")
     configured(**{name: value.format(folder=tmp_path) for name, value in variables.items()})
 
@@ -91,7 +91,7 @@ def test_the_operators_own_setup_does_not_matter_to_a_local_deployment(configure
         ([], {"AWS_DEFAULT_PROFILE": "nope"}, "AWS_DEFAULT_PROFILE must be a profile of the AWS configuration"),
     ],
 )
-def test_a_profile_that_is_none_is_named_by_what_named_it(stack, run_on_stack, options, variables, message):
+def test_an_unknown_profile_is_reported_with_its_source(stack, run_on_stack, options, variables, message):
     result = run_on_stack("remediation", "status", *options, **variables)
 
     assert (result.exit_code, result.stderr.count("\n")) == (3, 1)

@@ -1,4 +1,4 @@
-"""What cannot be used is named, with what is allowed and what was given; never a traceback."""
+"""Invalid input: the error names the option or field, what is allowed, and what was given; never a traceback."""
 
 import json
 
@@ -46,7 +46,7 @@ GOOD = entry("a")
         (["--profile", "me"], "--from reads a file, so --profile and --region do not apply"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named(run, list_file, options, message):
+def test_an_invalid_option_is_named(run, list_file, options, message):
     result = run("scan", "--from", list_file(GOOD), *options)
 
     assert result.exit_code == 2
@@ -55,7 +55,7 @@ def test_an_option_that_cannot_be_used_is_named(run, list_file, options, message
 
 
 @pytest.mark.parametrize("options", [["--format", "xml"], ["--max-age-days", "many"], ["--nonsense"], ["--from"]])
-def test_what_the_parser_of_options_refuses_ends_with_the_same_code(run, options):
+def test_an_error_of_the_option_parser_has_the_same_exit_code(run, options):
     assert run("scan", *options).exit_code == 2
 
 
@@ -86,7 +86,7 @@ def test_what_the_parser_of_options_refuses_ends_with_the_same_code(run, options
         (b'[{"SecretList": []}, {"SecretList": [3]}]', "--from: page 2, entry 1 must be an object, got a number."),
     ],
 )
-def test_a_file_that_is_no_list_is_named(run, content, message):
+def test_a_file_without_a_list_is_an_error(run, content, message):
     result = run("scan", "--from", "-", stdin=content)
 
     assert result.exit_code == 2
@@ -125,14 +125,14 @@ def test_a_file_that_is_no_list_is_named(run, content, message):
         ({**GOOD, "RotationRules": "rate(30 days)"}, "a whole number of AutomaticallyAfterDays in RotationRules"),
     ],
 )
-def test_an_entry_that_cannot_be_read_is_named(run, list_file, entry, message):
+def test_an_invalid_entry_is_named(run, list_file, entry, message):
     result = run("scan", "--from", list_file(GOOD, entry))
 
     assert result.exit_code == 2
     assert message in result.stderr
 
 
-def test_a_file_that_is_not_there_is_named(run, tmp_path):
+def test_a_missing_file_is_named(run, tmp_path):
     missing, folder = str(tmp_path / "missing"), str(tmp_path)
 
     assert f"--from must be a readable file, got {missing}: No such file" in run("scan", "--from", missing).stderr

@@ -1,4 +1,4 @@
-"""The formats: what a program, a spreadsheet, a ticket and a terminal get of the same answer."""
+"""The formats of a report: JSON, CSV, Markdown and a table."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ LONG = "prod/" + "a-very-long-path/" * 10 + "db"
 
 @pytest.fixture
 def render(run, list_file):
-    """What these entries come to in a format."""
+    """The report on these entries in a format."""
 
     def scan(chosen, *entries, **more):
         result = run("scan", "--from", list_file(*entries), "--now", NOW, "--format", chosen, **more)
@@ -32,7 +32,7 @@ def render(run, list_file):
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@"])
-def test_a_cell_that_a_spreadsheet_would_compute_is_disarmed(render, first):
+def test_a_csv_cell_that_looks_like_a_formula_is_prefixed(render, first):
     owner = f"{first}cmd|' /C calc'!A0"
 
     rows = list(csv.DictReader(io.StringIO(render("csv", entry(f"{first}name", 3, Tags=tags(owner=owner))))))
@@ -41,13 +41,13 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_disarmed(render, first):
 
 
 @pytest.mark.parametrize("first", ["\t", "\r", "\n"])
-def test_so_is_one_that_begins_with_what_it_drops(render, first):
+def test_a_csv_cell_that_begins_with_white_space_is_prefixed(render, first):
     text = render("csv", entry(f"{first}=1", 3))
 
     assert next(csv.DictReader(io.StringIO(text, newline="")))["secret_name"] == f"'{first}=1"
 
 
-def test_csv_is_that_of_rfc_4180(render):
+def test_csv_follows_rfc_4180(render):
     text = render("csv", entry('a "quoted", name', 40), entry("line\nbreak", 3))
 
     assert text.startswith(",".join(COLUMNS) + "\r\n")
@@ -60,16 +60,16 @@ def test_csv_is_that_of_rfc_4180(render):
     ]
 
 
-def test_an_empty_answer_in_csv_is_its_head(render):
+def test_an_empty_report_in_csv_is_its_header(render):
     assert render("csv") == ",".join(COLUMNS) + "\r\n"
 
 
 @pytest.mark.parametrize("chosen", [chosen.value for chosen in Format])
-def test_letters_of_any_script_are_written(render, chosen):
+def test_characters_of_any_script_are_written(render, chosen):
     assert "geheim/schlüssel-日本語-🔑" in render(chosen, entry("geheim/schlüssel-日本語-🔑"))
 
 
-def test_markdown_cells_do_not_break_the_table_nor_become_markup(render):
+def test_markdown_cells_are_escaped(render):
     lines = render("markdown", entry("a|b `c` <d> *e* [f] _g_ h_i\\j\nk", 40)).splitlines()
 
     row = next(line for line in lines if line.startswith("| a"))
@@ -77,7 +77,7 @@ def test_markdown_cells_do_not_break_the_table_nor_become_markup(render):
     assert len(re.findall(r"(?<!\\)\|", row)) == len(re.findall(r"(?<!\\)\|", lines[4])) == 9
 
 
-def test_json_is_versioned_and_holds_what_was_asked(run, list_file):
+def test_json_has_a_version_and_the_filters(run, list_file):
     options = ["--verdict", "in_grace", "--older-than", "12h", "--due-within", "4w", "--owner", "a"]
 
     answer = json.loads(run("scan", "--from", list_file(), "--now", NOW, "--format", "json", *options).stdout)
@@ -129,14 +129,14 @@ def test_no_line_of_the_table_is_wider_than_the_terminal(render, columns):
     assert max(cell_len(line) for line in lines) <= int(columns)
 
 
-def test_a_long_name_is_whole_and_a_short_one_stands_in_its_row(render):
+def test_a_long_name_is_not_broken_and_a_short_one_is_in_its_row(render):
     table = render("table", entry(LONG, 40), entry("short", 3))
 
     assert LONG in table.replace("\n", "")
     assert re.search(r"^short +in_grace +3 +30 2026-03-28$", table, re.MULTILINE)
 
 
-def test_the_table_says_why_of_what_needs_someone(render):
+def test_the_table_gives_the_reason_for_secrets_that_need_attention(render):
     table = render("table", entry("old", 40, Tags=tags(owner="payments")), entry("young", 3))
 
     assert "The value in use is 40 days" in table
@@ -145,14 +145,14 @@ def test_the_table_says_why_of_what_needs_someone(render):
     assert "2 secrets: never_rotated 1, in_grace 1. 1 needs attention." in table
 
 
-def test_there_is_colour_on_a_terminal_alone(render):
+def test_only_a_terminal_gets_colour(render):
     assert "\x1b" not in render("table", entry("old", 40))
     coloured = render("table", entry("old", 40), FORCE_COLOR="1", TERM="xterm-256color")
     assert "\x1b[31mnever_rotated" in coloured
     assert "\x1b" not in render("json", entry("old", 40), FORCE_COLOR="1")
 
 
-def test_what_would_steer_the_terminal_is_shown_and_not_obeyed(render):
+def test_control_sequences_are_shown_and_not_executed(render):
     table = render("table", entry("a\x1b[2J\x9b31m\u202eb", 40, Tags=tags(owner="\x1b]0;title\x07")))
 
     assert "\x1b" not in table
@@ -160,7 +160,7 @@ def test_what_would_steer_the_terminal_is_shown_and_not_obeyed(render):
     assert r"a\x1b[2J\x9b31m\u202eb" in table
 
 
-def test_the_warning_of_a_long_table_is_said_below_it_too(run, list_file):
+def test_the_warnings_of_a_long_table_are_repeated_below_it(run, list_file):
     long, short = ([entry(f"s/{index}", 3) for index in range(count)] for count in (21, 20))
 
     def incidents_json(entries):

@@ -2,12 +2,14 @@
 
 import shlex
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from rotation_guard.cli import __main__ as console
+from rotation_guard.cli import errors
 from rotation_guard.cli.commands import incidents, remediation
 from rotation_guard.cli.formats import Format
 from rotation_guard.domain.audit.verdicts import NAMES
@@ -29,8 +31,8 @@ def help_text(run, *words):
 
 
 def parse(words):
-    """Parse the words of a command line as the program does, and run nothing."""
-    context = get_command(console.app).make_context("rotation-guard", list(words))
+    """Parse the words of a command line as the program does, without running the command."""
+    context: Any = get_command(console.app).make_context("rotation-guard", list(words))
     while hasattr(context.command, "resolve_command"):
         remaining = [*context._protected_args, *context.args]
         name, command, rest = context.command.resolve_command(context, remaining)
@@ -78,6 +80,20 @@ def test_help_lists_the_choices_of_an_option(run, words, choices):
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words != ("scan",)], ids=" ".join)
 def test_every_command_that_needs_a_deployment_names_the_variable(run, words):
     assert "Default: ROTATION_GUARD_STACK_OUTPUTS." in help_text(run, *words)
+
+
+def test_the_help_documents_the_exit_codes(run):
+    text = help_text(run)
+
+    for code in (
+        0,
+        errors.NEEDS_ATTENTION,
+        errors.USAGE,
+        errors.UNREACHABLE,
+        errors.LISTING_DENIED,
+        errors.INTERRUPTED,
+    ):
+        assert f" {code} " in text.partition("Exit codes:")[2]
 
 
 def test_the_version_is_that_of_the_installed_package(run):

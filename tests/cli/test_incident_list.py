@@ -1,4 +1,4 @@
-"""`rotation-guard incidents`: what is open, and what was of late."""
+"""`rotation-guard incidents`: the list of open and recent incidents."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ def secret_names(answer):
     return [incident["secret_name"] for incident in answer["incidents"]]
 
 
-def test_what_is_open_comes_first_and_then_the_newest(stack, incidents_json):
+def test_open_incidents_come_first_and_then_the_newest(stack, incidents_json):
     stack.closed_incident("recovered", "recovered by AWS", 2)
     stack.incident("old", 300)
     stack.closed_incident("escalated", "escalated", 20)
@@ -45,7 +45,7 @@ def test_what_is_open_comes_first_and_then_the_newest(stack, incidents_json):
     assert secret_names(incidents_json()) == ["restarting", "new", "old", "recovered", "escalated"]
 
 
-def test_the_list_is_what_is_said_where_nothing_else_is(stack, run, run_on_stack, incidents_json):
+def test_list_is_the_default_command(stack, run, run_on_stack, incidents_json):
     stack.incident("a")
 
     assert secret_names(incidents_json()) == secret_names(incidents_json("list")) == ["a"]
@@ -55,13 +55,13 @@ def test_the_list_is_what_is_said_where_nothing_else_is(stack, run, run_on_stack
 
 
 @pytest.mark.parametrize("row", HELPERS, ids=[f"{row['secret_arn']}/{row['opened_at']}" for row in HELPERS])
-def test_rows_that_are_no_incidents_are_left_out(stack, incidents_json, row):
+def test_bookkeeping_rows_are_not_listed(stack, incidents_json, row):
     stack.put(row)
 
     assert secret_names(incidents_json()) == []
 
 
-def test_what_was_resolved_of_late_is_shown_however_long_ago_it_ended(stack, incidents_json):
+def test_a_recently_resolved_incident_is_listed_however_long_ago_it_was_closed(stack, incidents_json):
     for name, days in (("lately", 1), ("long ago", 20)):
         ended = {"closed_at": stack.ago(days=29), "resolved_outcome": "held", "resolved_by": "RotationSucceeded"}
         stack.closed_incident(name, "resolved", 24 * 30, resolved_at=stack.ago(days=days), **ended)
@@ -84,7 +84,7 @@ def test_what_was_resolved_of_late_is_shown_however_long_ago_it_ended(stack, inc
         (["--open", "--outcome", "held"], []),
     ],
 )
-def test_incidents_are_chosen_by_time_and_end(stack, incidents_json, options, expected):
+def test_incidents_are_filtered_by_time_and_outcome(stack, incidents_json, options, expected):
     stack.incident("open", 24 * 100)
     stack.closed_incident("late", "recovered by AWS", 200, closed_at=stack.ago(hours=47.5))
     stack.closed_incident("week", "held", 24 * 6)
@@ -93,7 +93,7 @@ def test_incidents_are_chosen_by_time_and_end(stack, incidents_json, options, ex
     assert secret_names(incidents_json(*options)) == expected
 
 
-def test_a_date_is_its_first_moment(stack, incidents_json):
+def test_a_date_means_the_beginning_of_its_day(stack, incidents_json):
     day = stack.ago(days=3)[:10]
     stack.closed_incident("before", "held", opened_at=f"{stack.ago(days=4)[:10]}T23:59:58Z", closed_at=f"{day}")
     stack.closed_incident("after", "held", opened_at=f"{day}T00:00:01.000Z")
@@ -102,7 +102,7 @@ def test_a_date_is_its_first_moment(stack, incidents_json):
     assert incidents_json("--since", day)["filters"] == {"since": f"{day}T00:00:00Z", "open": False, "outcome": []}
 
 
-def test_everything_is_read_page_by_page_and_what_has_expired_is_not_shown(stack, incidents_json):
+def test_all_pages_are_read_and_expired_rows_are_not_listed(stack, incidents_json):
     def page(request):
         number = int(request.get("ExclusiveStartKey", {}).get("opened_at", {}).get("S", "0"))
         row = {"secret_arn": {"S": f"{ARN}:a{number}-AbCdEf"}, "opened_at": {"S": stack.ago(hours=number)}}
@@ -140,7 +140,7 @@ def test_an_escalated_incident_needs_attention_until_the_secret_has_a_new_value(
     assert answer["summary"]["attention"] == needs_attention
 
 
-def test_a_later_incident_speaks_for_its_secret(stack, incidents_json):
+def test_only_the_latest_incident_of_a_secret_needs_attention(stack, incidents_json):
     stack.closed_incident("a", "escalated", 10)
     stack.closed_incident("a", "recovered by retry", 5)
     stack.closed_incident("b", "held", 10)
@@ -153,7 +153,7 @@ def test_a_later_incident_speaks_for_its_secret(stack, incidents_json):
     assert attention == {("a", "recovered by retry"): False, ("a", "escalated"): False, ("b", "held"): True}
 
 
-def test_a_workflow_that_is_not_heard_of_is_told(stack, incidents_json, run_on_stack):
+def test_an_overdue_workflow_is_reported(stack, incidents_json, run_on_stack):
     stack.incident("dead", alive_until=int(stack.now.timestamp()) - 60)
     stack.incident("alive", 2)
 
@@ -164,7 +164,7 @@ def test_a_workflow_that_is_not_heard_of_is_told(stack, incidents_json, run_on_s
     assert run_on_stack("incidents").stdout.count("is overdue and presumed dead") == 1
 
 
-def test_the_table_says_where_it_stands_and_why(stack, run_on_stack):
+def test_the_table_shows_the_status_and_the_reason(stack, run_on_stack):
     stack.closed_incident("orders/db", "escalated", 2, attempts=3, reason="No retry is left.")
     stack.incident("payments/db", failed_step=None)
     stack.closed_incident("web", "restarted", 3, failures=0, failed_step=None)
@@ -190,13 +190,13 @@ def test_no_line_is_wider_than_the_terminal(stack, run_on_stack, columns):
     assert max(cell_len(line) for line in lines) <= int(columns)
 
 
-def test_nothing_open_is_said_in_words(stack, run_on_stack, incidents_json):
+def test_an_empty_list_is_a_sentence(stack, run_on_stack, incidents_json):
     assert "No incidents match since" in run_on_stack("incidents").stdout
     assert "No incidents are open." in run_on_stack("incidents", "--open").stdout
     assert incidents_json()["summary"] == {"total": 0, "attention": 0, "states": {}}
 
 
-def test_the_exit_code_says_on_demand_whether_something_needs_someone(stack, run_on_stack):
+def test_the_exit_code_shows_on_request_whether_an_incident_needs_attention(stack, run_on_stack):
     stack.closed_incident("a", "recovered by AWS")
     assert run_on_stack("incidents", "--exit-code").exit_code == 0
 
@@ -246,7 +246,7 @@ def test_the_document_names_every_field_and_outcome(stack, incidents_json):
         (["release", "nobody"], "got 'nobody', which neither Secrets Manager nor an incident knows."),
     ],
 )
-def test_what_cannot_be_used_is_named(stack, run_on_stack, words, message):
+def test_invalid_input_is_named(stack, run_on_stack, words, message):
     stack.incident("a")
 
     result = run_on_stack("incidents", *words)
@@ -258,14 +258,14 @@ def test_what_cannot_be_used_is_named(stack, run_on_stack, words, message):
 
 
 @pytest.mark.parametrize("words", [[], ["show", "a"], ["release", "a", *REASON], ["orphaned"]])
-def test_a_stack_that_has_no_such_table_is_named(audit_stack, run, words):
+def test_a_stack_without_the_table_is_an_error(audit_stack, run, words):
     result = run("incidents", *words, "--stack-outputs", str(audit_stack.outputs))
 
     assert result.exit_code == 3
     assert "must have incidents_table_name, got function_arn, runs_table_name" in result.stderr
 
 
-def test_a_refusal_is_a_sentence(stack, run_on_stack):
+def test_an_access_error_is_one_sentence(stack, run_on_stack):
     stack.answers["Scan"] = lambda request: aws_error("AccessDeniedException")
 
     result = run_on_stack("incidents")
@@ -274,7 +274,7 @@ def test_a_refusal_is_a_sentence(stack, run_on_stack):
     assert "table incidents: Scan was refused: AccessDeniedException: No." in result.stderr
 
 
-def test_the_local_deployment_is_asked_unless_another_is_named(run, tmp_path, monkeypatch):
+def test_the_local_deployment_is_the_default(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert "No deployment is configured" in run("incidents").stderr

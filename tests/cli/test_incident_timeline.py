@@ -13,7 +13,7 @@ from .conftest import ARN, EXECUTION, aws_error
 
 @pytest.fixture
 def repaired(stack):
-    """An incident that went all the way, of a secret that is there; its row."""
+    """The row of an incident with every kind of action, of an existing secret."""
     arn = stack.secret("orders/db")
     ago = stack.ago
     proofs = {"current": "broken", "pending": "works", "previous": "absent", "notes": ["It took 3 seconds."]}
@@ -54,7 +54,7 @@ def repaired(stack):
     )
 
 
-def test_the_timeline_has_every_action_in_order_with_its_end_before_the_last_notice(repaired, incidents_json):
+def test_the_timeline_is_in_order_and_the_close_precedes_the_last_notification(repaired, incidents_json):
     timeline = incidents_json("show", "orders/db")["timeline"]
 
     assert [entry["action"] for entry in timeline] == [
@@ -82,7 +82,7 @@ def test_the_timeline_has_every_action_in_order_with_its_end_before_the_last_not
 
 @pytest.fixture
 def resolved_incident(stack):
-    """An incident that was escalated, and whose secret was rotated by hand since; its row."""
+    """The row of an escalated incident whose secret was then rotated manually."""
     ago = stack.ago
     return stack.closed_incident(
         "mended",
@@ -102,9 +102,7 @@ def resolved_incident(stack):
     )
 
 
-def test_the_timeline_shows_how_it_ended_and_that_it_was_resolved_each_before_its_notice(
-    resolved_incident, incidents_json
-):
+def test_the_close_and_the_resolution_precede_their_notifications(resolved_incident, incidents_json):
     timeline = incidents_json("show", "mended")["timeline"]
 
     assert [(entry["action"], entry["outcome"], entry.get("turn")) for entry in timeline[2:]] == [
@@ -120,7 +118,7 @@ def test_the_timeline_shows_how_it_ended_and_that_it_was_resolved_each_before_it
     assert timeline[6]["reason"] == "A new value is in use (RotationSucceeded)."
 
 
-def test_what_was_resolved_needs_no_one(resolved_incident, run_on_stack, incidents_json):
+def test_a_resolved_incident_needs_no_attention(resolved_incident, run_on_stack, incidents_json):
     incident = incidents_json("show", "mended")["incident"]
 
     assert (incident["outcome"], incident["attention"]) == ("resolved", False)
@@ -129,7 +127,7 @@ def test_what_was_resolved_needs_no_one(resolved_incident, run_on_stack, inciden
     assert incidents_json("show", "mended")["next"] is None
 
 
-def test_the_incident_is_whole(repaired, incidents_json):
+def test_the_json_has_every_field_of_the_incident(repaired, incidents_json):
     answer = incidents_json("show", "orders/db")
 
     incident = answer["incident"]
@@ -141,7 +139,7 @@ def test_the_incident_is_whole(repaired, incidents_json):
     assert list(answer["labels"].values()) == [["AWSCURRENT"]]
 
 
-def test_the_table_tells_it_to_somebody_who_was_woken(repaired, run_on_stack):
+def test_the_table_has_what_an_on_call_engineer_needs(repaired, run_on_stack):
     output = run_on_stack("incidents", "show", "orders/db", COLUMNS="120").stdout
 
     for line in (
@@ -170,7 +168,7 @@ def test_the_table_tells_it_to_somebody_who_was_woken(repaired, run_on_stack):
 
 
 @pytest.mark.parametrize("columns", ["40", "300"])
-def test_links_are_whole_so_that_they_can_be_followed(repaired, run_on_stack, incidents_json, columns):
+def test_links_are_never_broken_into_lines(repaired, run_on_stack, incidents_json, columns):
     console = "https://eu-west-1.console.aws.amazon.com"
     execution = f"{console}/states/home?region=eu-west-1#/v2/executions/details/{EXECUTION}"
     secret = f"{console}/secretsmanager/secret?name=orders%2Fdb&region=eu-west-1"
@@ -185,7 +183,7 @@ def test_links_are_whole_so_that_they_can_be_followed(repaired, run_on_stack, in
     assert f"  Secret: {repaired['secret_arn']}" in lines
 
 
-def test_a_version_is_not_cut_in_two(stack, run_on_stack):
+def test_a_version_id_is_not_broken_into_lines(stack, run_on_stack):
     versions = [f"{letter}bcdabcd-bcde-cdef-defa-abcdefabcdef" for letter in "abcdef"]
     stack.incident("a", versions={version: [f"LABEL-{version[0]}"] for version in versions})
 
@@ -194,7 +192,7 @@ def test_a_version_is_not_cut_in_two(stack, run_on_stack):
     assert all(version in output for version in versions)
 
 
-def test_another_execution_that_ended_it_is_linked_too(stack, incidents_json):
+def test_another_execution_that_ended_the_incident_is_linked(stack, incidents_json):
     stack.closed_incident("a", "recovered by AWS", ended_by=EXECUTION.replace("e-1", "e-2"))
     stack.closed_incident("b", "recovered by AWS", ended_by=EXECUTION)
 
@@ -202,7 +200,7 @@ def test_another_execution_that_ended_it_is_linked_too(stack, incidents_json):
     assert "ended_by" not in incidents_json("show", "b")["links"]
 
 
-def test_it_says_what_to_do_next_as_the_notice_did(stack, repaired, run_on_stack, incidents_json):
+def test_the_next_steps_are_those_of_the_notification(stack, repaired, run_on_stack, incidents_json):
     stack.closed_incident(
         "a", "escalated", actions=[{"action": "decide", "at": stack.ago(hours=1), "rule": "orphaned"}]
     )
@@ -243,7 +241,7 @@ def test_csv_and_markdown_have_the_timeline(repaired, run_on_stack):
     assert f"details/{EXECUTION}>" in text
 
 
-def test_it_is_the_newest_unless_another_is_named(stack, incidents_json, run_on_stack):
+def test_the_newest_incident_is_the_default(stack, incidents_json, run_on_stack):
     first = stack.closed_incident("a", "escalated", 50)
     second = stack.closed_incident("a", "held", 20)
     third = stack.incident("a", 1)
@@ -260,12 +258,12 @@ def test_it_is_the_newest_unless_another_is_named(stack, incidents_json, run_on_
     assert f"--opened-at must be one of the incidents of a, {known}, got 2020-01-01T00:00:00Z." in result.stderr
 
 
-def test_a_secret_is_named_by_its_arn_too(repaired, incidents_json):
+def test_a_secret_may_be_given_by_its_arn(repaired, incidents_json):
     assert incidents_json("show", repaired["secret_arn"])["incident"]["secret_name"] == "orders/db"
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
-def test_a_secret_that_cannot_be_looked_at_is_found_by_its_incidents(stack, incidents_json, code):
+def test_incidents_identify_a_secret_that_cannot_be_described(stack, incidents_json, code):
     stack.incident("gone/db", versions={"v1": ["AWSCURRENT"]})
     stack.answers["DescribeSecret"] = lambda request: aws_error(code)
 
@@ -276,7 +274,7 @@ def test_a_secret_that_cannot_be_looked_at_is_found_by_its_incidents(stack, inci
     assert answer["incident"]["versions"] == {"v1": ["AWSCURRENT"]}
 
 
-def test_a_name_that_several_secrets_have_had_is_not_guessed_at(stack, run_on_stack, incidents_json):
+def test_an_ambiguous_name_is_an_error(stack, run_on_stack, incidents_json):
     stack.incident("twice")
     other = stack.incident("twice", 2, secret_arn=f"{ARN}:twice-ZyXwVu")
 
@@ -287,7 +285,7 @@ def test_a_name_that_several_secrets_have_had_is_not_guessed_at(stack, run_on_st
     assert incidents_json("show", other["secret_arn"])["incident"]["opened_at"] == other["opened_at"]
 
 
-def test_trouble_on_the_way_to_a_secret_is_no_absence(stack, run_on_stack):
+def test_another_error_of_aws_is_not_mistaken_for_a_missing_secret(stack, run_on_stack):
     stack.incident("a")
     stack.answers["DescribeSecret"] = lambda request: aws_error("ExpiredTokenException")
 
@@ -297,7 +295,7 @@ def test_trouble_on_the_way_to_a_secret_is_no_absence(stack, run_on_stack):
     assert "DescribeSecret was refused: ExpiredTokenException" in result.stderr
 
 
-def test_a_secret_without_an_incident_is_told(stack, run_on_stack):
+def test_a_secret_without_an_incident_is_an_error(stack, run_on_stack):
     stack.secret("fine")
 
     result = run_on_stack("incidents", "show", "fine")
@@ -306,7 +304,7 @@ def test_a_secret_without_an_incident_is_told(stack, run_on_stack):
     assert result.stderr.startswith("fine has no recorded incident (arn:aws:secretsmanager:")
 
 
-def test_the_rotation_function_is_named_since_its_log_is_where_the_cause_is(stack, run_on_stack, incidents_json):
+def test_the_rotation_function_is_named(stack, run_on_stack, incidents_json):
     arn = stack.incident("a")["secret_arn"]
     function = "arn:aws:lambda:eu-west-1:123456789012:function:rotate"
     described = {"ARN": arn, "Name": "a", "RotationLambdaARN": function, "VersionIdsToStages": {"v1": ["AWSCURRENT"]}}
@@ -316,7 +314,7 @@ def test_the_rotation_function_is_named_since_its_log_is_where_the_cause_is(stac
     assert f"  Rotation function: {function}\n" in run_on_stack("incidents", "show", "a").stdout
 
 
-def test_what_is_orphaned_says_so(stack, run_on_stack, incidents_json):
+def test_a_suspended_secret_is_marked(stack, run_on_stack, incidents_json):
     stack.closed_incident("a", "escalated")
     since = stack.ago(hours=3)
     stack.set_state("a", orphaned_at=since)

@@ -23,7 +23,7 @@ class FakeTerminal(io.StringIO):
 def stderr(monkeypatch):
     """A terminal as standard error, where progress is updated a hundred times a second."""
     stream = FakeTerminal()
-    monkeypatch.setattr(terminal, "sys", SimpleNamespace(stderr=stream, stdout=io.StringIO()))
+    monkeypatch.setattr(terminal, "sys", SimpleNamespace(stderr=stream))
     monkeypatch.setattr(terminal, "_PROGRESS_SECONDS", 0.01)
     monkeypatch.setenv("TERM", "xterm-256color")
     return stream
@@ -82,6 +82,9 @@ def test_a_terminal_without_control_sequences_gets_none(stderr, progress, monkey
 
 
 def test_a_sentence_is_printed_on_a_line_of_its_own(stderr, progress, monkeypatch):
+    stdout = io.StringIO()
+    monkeypatch.setattr(terminal, "sys", SimpleNamespace(stderr=stderr, stdout=stdout))
+
     with progress.shown():
         wait_for(stderr, "Working")
         with monkeypatch.context() as context:
@@ -90,7 +93,7 @@ def test_a_sentence_is_printed_on_a_line_of_its_own(stderr, progress, monkeypatc
             echo("Done.")
             assert stderr.getvalue().endswith(ERASE)
 
-    assert terminal.sys.stdout.getvalue() == "Done.\n"
+    assert stdout.getvalue() == "Done.\n"
 
 
 def test_nothing_is_shown_once_the_answer_is_printed(stderr, progress):

@@ -9,12 +9,12 @@ from .conftest import ACCOUNT, CALLER, REASON, aws_error
 
 @pytest.fixture
 def workflow_stops(stack, shared_client, monkeypatch):
-    """What the workflow makes of the switch."""
+    """Whether the workflow is stopped by the switch."""
     monkeypatch.setattr(kill_switch, "client", shared_client)
     return lambda: kill_switch.says_stop(stack.KILL_SWITCH)
 
 
-def test_stop_stops_and_go_lets_go_on(stack, run_on_stack, workflow_stops):
+def test_stop_stops_repairs_and_go_resumes_them(stack, run_on_stack, workflow_stops):
     stopped = run_on_stack("remediation", "stop")
     assert (stopped.exit_code, stack.read_switch(), workflow_stops()) == (0, "stop", True)
     assert "nothing is retried, moved or restarted" in stopped.stdout
@@ -26,7 +26,7 @@ def test_stop_stops_and_go_lets_go_on(stack, run_on_stack, workflow_stops):
 
 
 @pytest.mark.parametrize("word", ["stop", "go"])
-def test_either_may_be_said_twice(stack, run_on_stack, word):
+def test_stop_and_go_are_idempotent(stack, run_on_stack, word):
     assert [run_on_stack("remediation", word).exit_code for _ in range(2)] == [0, 0]
     assert stack.read_switch() == word
 
@@ -42,7 +42,7 @@ def test_either_may_be_said_twice(stack, run_on_stack, word):
         (None, "Remediation is stopped: the parameter /rotation-guard/kill-switch does not exist.\n"),
     ],
 )
-def test_the_status_is_what_the_workflow_makes_of_it(stack, run_on_stack, workflow_stops, value, message):
+def test_the_status_agrees_with_the_workflow(stack, run_on_stack, workflow_stops, value, message):
     stack.set_switch(value)
 
     result = run_on_stack("remediation", "status")
@@ -53,7 +53,7 @@ def test_the_status_is_what_the_workflow_makes_of_it(stack, run_on_stack, workfl
 
 
 @pytest.mark.parametrize("word", ["stop", "go"])
-def test_a_switch_that_is_gone_is_not_made_by_hand(stack, run_on_stack, word):
+def test_a_missing_kill_switch_is_not_created(stack, run_on_stack, word):
     # AWS wants to know the type of what it is to make, and moto does not.
     stack.answers["PutParameter"] = lambda request: aws_error(
         "ParameterAlreadyExists" if "Type" in request else "ValidationException"
@@ -81,7 +81,9 @@ def test_a_switch_that_is_gone_is_not_made_by_hand(stack, run_on_stack, word):
         ),
     ],
 )
-def test_a_switch_that_another_account_lacks_is_not_said_to_be_gone(stack, run_on_stack, options, arn, message):
+def test_a_switch_is_not_reported_missing_with_credentials_of_another_account(
+    stack, run_on_stack, options, arn, message
+):
     stack.answers["GetParameter"] = lambda request: aws_error("ParameterNotFound")
     stack.add_outputs({"failures_topic_arn": arn})
 
@@ -92,7 +94,7 @@ def test_a_switch_that_another_account_lacks_is_not_said_to_be_gone(stack, run_o
 
 
 @pytest.mark.parametrize(("word", "operation"), [("stop", "PutParameter"), ("status", "GetParameter")])
-def test_a_refusal_is_a_sentence(stack, run_on_stack, word, operation):
+def test_an_access_error_is_one_sentence(stack, run_on_stack, word, operation):
     stack.answers[operation] = lambda request: aws_error("AccessDeniedException")
 
     result = run_on_stack("remediation", word)
@@ -104,14 +106,14 @@ def test_a_refusal_is_a_sentence(stack, run_on_stack, word, operation):
     )
 
 
-def test_stopping_needs_no_leave_to_read(stack, run_on_stack):
+def test_stop_needs_no_read_permission(stack, run_on_stack):
     stack.answers["GetParameter"] = lambda request: aws_error("AccessDeniedException")
 
     assert run_on_stack("remediation", "stop").exit_code == 0
 
 
 @pytest.mark.parametrize("word", ["stop", "go", "status"])
-def test_a_stack_without_the_switch_is_named(audit_stack, run, word):
+def test_a_stack_without_a_kill_switch_is_an_error(audit_stack, run, word):
     reason = () if word == "status" else REASON
     result = run("remediation", word, *reason, "--stack-outputs", str(audit_stack.outputs))
 
@@ -119,7 +121,7 @@ def test_a_stack_without_the_switch_is_named(audit_stack, run, word):
     assert "must have kill_switch_parameter_name, got " in result.stderr
 
 
-def test_who_stopped_it_and_why_is_on_record_and_in_the_status(stack, run_on_stack):
+def test_the_caller_and_the_reason_are_recorded_and_in_the_status(stack, run_on_stack):
     run_on_stack("remediation", "stop", "--reason", "Database moves tonight.")
     run_on_stack("remediation", "go", "--reason", "It has moved.")
 
@@ -134,7 +136,7 @@ def test_who_stopped_it_and_why_is_on_record_and_in_the_status(stack, run_on_sta
     assert message[2].endswith(", account 123456789012, Region eu-west-1.")
 
 
-def test_a_change_by_another_tool_has_no_reason_of_ours(stack, run_on_stack):
+def test_a_change_by_another_tool_has_no_recorded_reason(stack, run_on_stack):
     run_on_stack("remediation", "go", "--reason", "Let it work.")
     recorded = stack.switch_records()[-1]
     # The console sends the description again as it is.
@@ -147,7 +149,7 @@ def test_a_change_by_another_tool_has_no_reason_of_ours(stack, run_on_stack):
     assert "no reason was recorded" in message
 
 
-def test_the_status_is_told_though_its_history_may_not_be_read(stack, run_on_stack):
+def test_the_status_is_shown_if_its_history_cannot_be_read(stack, run_on_stack):
     stack.answers["GetParameterHistory"] = lambda request: aws_error("AccessDeniedException")
 
     result = run_on_stack("remediation", "status")

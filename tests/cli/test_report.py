@@ -1,4 +1,4 @@
-"""`rotation-guard report` on what is true now, and on the run that it rests on."""
+"""`rotation-guard report` on the current status, and the run that it is based on."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from .conftest import names
 
 
-def test_every_secret_that_is_there_is_reported_with_the_age_that_its_value_has_now(audit_stack, report_json):
+def test_every_existing_secret_is_reported_with_its_current_age(audit_stack, report_json):
     audit_stack.run()
     audit_stack.status("one", 12, checked_at=audit_stack.ago(days=3), age_days=9, due_at=audit_stack.ago(days=-18))
     audit_stack.status("gone", gone_since=audit_stack.ago(days=1))
@@ -24,7 +24,7 @@ def test_every_secret_that_is_there_is_reported_with_the_age_that_its_value_has_
     assert answer["warnings"] == []
 
 
-def test_it_names_the_run_that_it_rests_on(audit_stack, report_json, run):
+def test_a_report_names_the_run_that_it_is_based_on(audit_stack, report_json, run):
     audit_stack.run(hours=3)
     newest = audit_stack.run(hours=0.5, checked=7, flagged=2, findings=[{"kind": "vanished"}], verdicts={"overdue": 2})
 
@@ -38,7 +38,7 @@ def test_it_names_the_run_that_it_rests_on(audit_stack, report_json, run):
 
 
 @pytest.mark.parametrize("run_id", ["0a1b3f3e", "1fffffff", "2025abcd", "20260000", "2026ffff", "f1d3f3e0"])
-def test_a_run_by_hand_may_be_the_newest_or_not(audit_stack, report_json, run_id):
+def test_a_manual_run_is_ordered_by_its_start(audit_stack, report_json, run_id):
     by_hand = f"{run_id}-3f3e-0f0a-4a53-8f3c-3d1a6f4b9c11"
     scheduled = audit_stack.run(hours=1)
     audit_stack.run(by_hand, hours=2)
@@ -48,7 +48,7 @@ def test_a_run_by_hand_may_be_the_newest_or_not(audit_stack, report_json, run_id
     assert report_json()["run"]["run_id"] == by_hand
 
 
-def test_a_run_that_is_under_way_is_not_yet_rested_on(audit_stack, report_json):
+def test_a_run_in_progress_is_not_used(audit_stack, report_json):
     done = audit_stack.run(hours=1)
     audit_stack.run(hours=0.1, finished_at=None, complete=None, lease_until=audit_stack.ago(hours=-0.2))
 
@@ -72,7 +72,7 @@ def test_a_run_that_is_under_way_is_not_yet_rested_on(audit_stack, report_json):
         ({"hours": 60, "period_seconds": 86_400}, "started 2 days earlier, which is more than two periods of 1 day"),
     ],
 )
-def test_a_run_that_cannot_be_relied_upon_is_told(audit_stack, report_json, more, message):
+def test_an_unreliable_run_causes_a_warning(audit_stack, report_json, more, message):
     audit_stack.run(**more)
 
     warnings = report_json()["warnings"]
@@ -81,13 +81,13 @@ def test_a_run_that_cannot_be_relied_upon_is_told(audit_stack, report_json, more
     assert message in warnings[0]
 
 
-def test_a_run_within_two_periods_is_new_enough(audit_stack, report_json):
+def test_a_run_within_two_periods_causes_no_warning(audit_stack, report_json):
     audit_stack.run(hours=1.9)
 
     assert report_json()["warnings"] == []
 
 
-def test_a_run_that_was_lost_and_a_stack_without_runs_are_told(audit_stack, report_json):
+def test_a_lost_run_and_a_stack_without_runs_cause_a_warning(audit_stack, report_json):
     assert "No run of the audit had finished by" in report_json()["warnings"][0]
 
     audit_stack.run(hours=0.9)
@@ -96,7 +96,7 @@ def test_a_run_that_was_lost_and_a_stack_without_runs_are_told(audit_stack, repo
     assert report_json()["warnings"] == [f"The run {lost} started at {lost} and never finished."]
 
 
-def test_the_warning_is_loud_in_every_format(audit_stack, run):
+def test_every_format_shows_the_warnings(audit_stack, run):
     audit_stack.run(complete=False, incomplete_because=["CloudWatch counts 5."])
     audit_stack.status("one")
     options = ["report", "--stack-outputs", str(audit_stack.outputs), "--format"]
@@ -112,7 +112,7 @@ def test_the_warning_is_loud_in_every_format(audit_stack, run):
     assert run(*options, "json", "--exit-code").exit_code == 1
 
 
-def test_what_needs_someone_is_one_query_of_the_index(audit_stack, report_json):
+def test_attention_is_one_query_of_the_index(audit_stack, report_json):
     audit_stack.run()
     for index in range(30):
         audit_stack.status(f"fine/{index}")
@@ -138,7 +138,7 @@ def test_what_needs_someone_is_one_query_of_the_index(audit_stack, report_json):
         (["--attention", "--older-than", "60d"], []),
     ],
 )
-def test_filters_hold_for_a_report_too(audit_stack, report_json, options, expected):
+def test_filters_apply_to_a_report(audit_stack, report_json, options, expected):
     audit_stack.run()
     audit_stack.status("fine")
     audit_stack.status("soon", 20, owner="search")
@@ -147,14 +147,14 @@ def test_filters_hold_for_a_report_too(audit_stack, report_json, options, expect
     assert sorted(names(report_json(*options))) == expected
 
 
-def test_an_empty_stack_is_an_answer(audit_stack, report_json, run):
+def test_an_empty_stack_is_a_valid_report(audit_stack, report_json, run):
     audit_stack.run(checked=0)
 
     assert report_json("--exit-code")["secrets"] == []
     assert "No secrets match." in run("report", "--stack-outputs", str(audit_stack.outputs)).stdout
 
 
-def test_the_exit_code_says_on_demand_whether_something_needs_attention(audit_stack, run):
+def test_the_exit_code_shows_on_request_whether_a_secret_needs_attention(audit_stack, run):
     audit_stack.run()
     audit_stack.needs_attention("old")
     audit_stack.status("fine", owner="search")
@@ -180,7 +180,7 @@ def test_five_thousand_secrets_are_reported(audit_stack, report_json):
     assert report_json()["summary"]["total"] == 5000
 
 
-def test_the_region_is_that_of_the_stack_unless_another_is_named(audit_stack, report_json, run):
+def test_the_default_region_is_that_of_the_stack(audit_stack, report_json, run):
     audit_stack.run()
     outputs = json.loads(audit_stack.outputs.read_text())
     assert report_json()["source"]["region"] == "eu-west-1"
@@ -194,7 +194,7 @@ def test_the_region_is_that_of_the_stack_unless_another_is_named(audit_stack, re
     assert report_json("--region", "eu-west-1")["source"]["region"] == "eu-west-1"
 
 
-def test_the_local_deployment_is_found_from_below(audit_stack, run_json, tmp_path, monkeypatch):
+def test_the_local_deployment_of_a_parent_directory_is_found(audit_stack, run_json, tmp_path, monkeypatch):
     audit_stack.run()
     audit_stack.status("one")
     below = tmp_path / "some" / "folder"
@@ -243,7 +243,7 @@ def test_the_local_deployment_is_found_from_below(audit_stack, run_json, tmp_pat
         ),
     ],
 )
-def test_a_local_deployment_that_cannot_be_asked_is_told(run, tmp_path, monkeypatch, state, message):
+def test_an_unusable_local_deployment_is_an_error(run, tmp_path, monkeypatch, state, message):
     monkeypatch.chdir(tmp_path)
     if state:
         (tmp_path / ".local").mkdir()
@@ -265,7 +265,7 @@ def test_a_local_deployment_that_cannot_be_asked_is_told(run, tmp_path, monkeypa
         ('{"table_name": "history", "x": 1}', 3, "must have status_table_name, got table_name, x."),
     ],
 )
-def test_outputs_that_are_none_are_told(run, tmp_path, outputs, code, message):
+def test_invalid_outputs_are_an_error(run, tmp_path, outputs, code, message):
     path = tmp_path / "outputs.json"
     path.write_text(outputs)
 
@@ -289,14 +289,14 @@ def test_outputs_that_are_none_are_told(run, tmp_path, outputs, code, message):
         (["--verdict", "Overdue"], "--verdict must be one of"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named(run, options, message):
+def test_an_invalid_option_is_named(run, options, message):
     result = run("report", *options)
 
     assert result.exit_code == 2
     assert message in result.stderr
 
 
-def test_a_directory_above_that_may_not_be_read_is_told(run, tmp_path, monkeypatch):
+def test_an_unreadable_parent_directory_is_an_error(run, tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -309,7 +309,7 @@ def test_a_directory_above_that_may_not_be_read_is_told(run, tmp_path, monkeypat
     assert ".local/stack.json cannot be read: Permission denied." in result.stderr
 
 
-def test_a_current_directory_that_is_gone_is_told(run, tmp_path, monkeypatch):
+def test_a_deleted_current_directory_is_an_error(run, tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

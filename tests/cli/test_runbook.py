@@ -1,4 +1,4 @@
-"""Where the command line finds the runbook."""
+"""The link to the runbook."""
 
 import tomllib
 from email.message import Message
@@ -20,7 +20,7 @@ def describe(**fields):
     return described
 
 
-def test_it_is_the_runbook_that_the_stack_links_to(monkeypatch):
+def test_the_runbook_is_the_one_that_the_stack_links_to(monkeypatch):
     urls = tomllib.loads(PYPROJECT.read_text())["project"]["urls"]
     described = describe(Version=VERSION, Project_URL=f"Repository, {urls['Repository']}")
     monkeypatch.setattr(incident_timeline, "metadata", lambda _: described)

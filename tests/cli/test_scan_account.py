@@ -1,4 +1,4 @@
-"""`rotation-guard scan` of an account: what it asks, and what it makes of a refusal."""
+"""`rotation-guard scan` of an account: its calls, and how it handles refusals."""
 
 import json
 
@@ -13,7 +13,7 @@ DENIED = "AccessDeniedException"
 
 @pytest.fixture
 def secret(aws):
-    """Makes a secret with these tags."""
+    """Creates a secret with these tags."""
 
     def make(name, **tags):
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -24,7 +24,7 @@ def secret(aws):
 
 @pytest.fixture
 def account(monkeypatch):
-    """What the product asks of Secrets Manager, and the errors that it is answered: operation and name -> code."""
+    """The product's calls of Secrets Manager, and the errors that it gets: operation and secret name -> code."""
 
     class Account:
         def __init__(self):
@@ -74,7 +74,7 @@ def test_every_secret_of_the_account_gets_a_verdict(run_json, secret, account):
     assert {name for name, _ in account.calls} == {"ListSecrets", "ListSecretVersionIds"}
 
 
-def test_an_account_without_secrets_is_an_answer(run_json, aws):
+def test_an_account_without_secrets_is_a_valid_report(run_json, aws):
     answer = run_json("scan", "--exit-code")
 
     assert answer["secrets"] == []
@@ -88,7 +88,7 @@ def test_the_region_is_an_option(run_json, aws):
     assert names(run_json("scan")) == []
 
 
-def test_only_secrets_with_the_managed_tag_are_asked_for(run_json, secret, account):
+def test_versions_are_listed_only_for_secrets_with_the_managed_tag(run_json, secret, account):
     secret("ours", Managed="true")
     secret("theirs")
 
@@ -96,7 +96,7 @@ def test_only_secrets_with_the_managed_tag_are_asked_for(run_json, secret, accou
     assert len(account.calls_of("ListSecretVersionIds")) == 1
 
 
-def test_a_secret_that_is_to_be_deleted_is_listed_and_not_asked_for(run_json, secret, account):
+def test_versions_of_a_secret_that_is_scheduled_for_deletion_are_not_listed(run_json, secret, account):
     secret("going")
     boto3.client("secretsmanager").delete_secret(SecretId="going", RecoveryWindowInDays=7)
     account.calls.clear()
@@ -105,7 +105,7 @@ def test_a_secret_that_is_to_be_deleted_is_listed_and_not_asked_for(run_json, se
     assert account.calls_of("ListSecretVersionIds") == []
 
 
-def test_a_replica_is_asked_how_old_its_own_value_is(run_json, aws, account):
+def test_a_replica_has_the_age_of_its_own_value(run_json, aws, account):
     elsewhere = boto3.client("secretsmanager", region_name="us-east-1")
     elsewhere.create_secret(Name="copied", SecretString="x", AddReplicaRegions=[{"Region": "eu-west-1"}])
     account.calls.clear()
@@ -124,9 +124,7 @@ def test_a_replica_is_asked_how_old_its_own_value_is(run_json, aws, account):
         ("InternalServiceError", "InternalServiceError"),
     ],
 )
-def test_a_secret_whose_versions_cannot_be_read_is_unknown_and_the_others_are_judged(
-    run_json, secret, account, code, because
-):
+def test_only_a_secret_whose_versions_cannot_be_listed_is_unknown(run_json, secret, account, code, because):
     secret("mine")
     secret("hidden")
     account.refusals["ListSecretVersionIds", "hidden"] = code
@@ -138,7 +136,7 @@ def test_a_secret_whose_versions_cannot_be_read_is_unknown_and_the_others_are_ju
     assert because in secrets["hidden"]["reason"]
 
 
-def test_a_list_that_is_denied_is_one_sentence_and_an_exit_code_of_its_own(run, aws, account):
+def test_a_denied_list_is_one_sentence_with_its_own_exit_code(run, aws, account):
     account.refusals["ListSecrets", ""] = DENIED
 
     result = run("scan")
@@ -149,7 +147,7 @@ def test_a_list_that_is_denied_is_one_sentence_and_an_exit_code_of_its_own(run, 
 
 
 @pytest.mark.parametrize("operation", ["ListSecrets", "ListSecretVersionIds"])
-def test_credentials_that_have_expired_end_the_scan(run, secret, account, operation):
+def test_expired_credentials_end_the_scan(run, secret, account, operation):
     secret("one")
     account.refusals[operation, ""] = "ExpiredTokenException"
 
@@ -174,7 +172,7 @@ def test_credentials_that_have_expired_end_the_scan(run, secret, account, operat
         ),
     ],
 )
-def test_an_account_that_cannot_be_reached_is_a_sentence(run, monkeypatch, options, environment, message):
+def test_an_unreachable_account_is_one_sentence(run, monkeypatch, options, environment, message):
     monkeypatch.setattr("rotation_guard.cli.aws._CLIENT_CONFIG", {})
 
     result = run("scan", *options, **environment)
@@ -184,7 +182,7 @@ def test_an_account_that_cannot_be_reached_is_a_sentence(run, monkeypatch, optio
     assert result.stderr.count("\n") == 1
 
 
-def test_what_a_scan_finds_can_be_read_again_from_a_file(run_json, secret, tmp_path):
+def test_a_scan_of_an_account_equals_that_of_its_listing(run_json, secret, tmp_path):
     secret("one")
     entries = boto3.client("secretsmanager").list_secrets()["SecretList"]
     path = tmp_path / "list.json"

@@ -1,4 +1,4 @@
-"""The labelled corpus of the audit, through the door that operators use: a file in, the one right verdict out."""
+"""The labelled corpus of the audit, through the command line: each file gets its verdict."""
 
 import json
 

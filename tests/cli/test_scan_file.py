@@ -1,4 +1,4 @@
-"""`rotation-guard scan --from`: the list that the AWS CLI gives, judged."""
+"""`rotation-guard scan --from`: the output of the AWS CLI, evaluated."""
 
 import json
 
@@ -72,7 +72,7 @@ def test_each_secret_has_the_documented_fields(run_json, list_file):
         1767225600.25,
     ],
 )
-def test_dates_are_read_as_the_cli_writes_them(run_json, list_file, date):
+def test_dates_are_accepted_as_the_aws_cli_writes_them(run_json, list_file, date):
     path = list_file(entry("one", VersionCreatedDates={"v1": date}))
 
     answer = run_json("scan", "--from", path, "--now", NOW)
@@ -80,7 +80,7 @@ def test_dates_are_read_as_the_cli_writes_them(run_json, list_file, date):
     assert answer["secrets"][0]["value_created_at"] == "2026-01-01T00:00:00Z"
 
 
-def test_without_dates_of_versions_the_reason_says_what_it_rests_on(run_json, list_file):
+def test_without_version_dates_the_reason_names_the_date_that_was_used(run_json, list_file):
     path = list_file({**entry("old", 40), "VersionCreatedDates": None})
 
     answer = run_json("scan", "--from", path, "--now", NOW)
@@ -88,14 +88,14 @@ def test_without_dates_of_versions_the_reason_says_what_it_rests_on(run_json, li
     assert "It rests on CreatedDate" in answer["secrets"][0]["reason"]
 
 
-def test_dates_of_versions_that_lack_the_one_in_use_are_not_made_up_for(run_json, list_file):
+def test_version_dates_without_the_current_version_are_unknown(run_json, list_file):
     answer = run_json("scan", "--from", list_file(entry("one", VersionCreatedDates={})), "--now", NOW)
 
     assert answer["secrets"][0]["verdict"] == "unknown"
     assert "is not in the list of versions" in answer["secrets"][0]["reason"]
 
 
-def test_a_bare_list_on_standard_input_is_read_too(run_json):
+def test_a_bare_list_on_standard_input_is_accepted(run_json):
     answer = run_json("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("a"), entry("b")]))
 
     assert sorted(names(answer)) == ["a", "b"]
@@ -103,13 +103,13 @@ def test_a_bare_list_on_standard_input_is_read_too(run_json):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_list_may_come_from_a_windows_shell(run_json, encoding):
+def test_the_encodings_of_windows_shells_are_accepted(run_json, encoding):
     answer = run_json("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("café")]).encode(encoding))
 
     assert names(answer) == ["café"]
 
 
-def test_an_empty_account_is_an_answer(run_json, run, list_file):
+def test_an_empty_list_is_a_valid_report(run_json, run, list_file):
     answer = run_json("scan", "--from", list_file(), "--exit-code")
 
     assert answer["secrets"] == []
@@ -121,7 +121,7 @@ def test_a_secret_that_is_listed_twice_counts_once(run_json, list_file):
     assert names(run_json("scan", "--from", list_file(entry("a"), entry("a")), "--now", NOW)) == ["a"]
 
 
-def test_a_list_that_was_cut_short_is_told(run, run_json, list_file):
+def test_a_truncated_list_causes_a_warning(run, run_json, list_file):
     path = list_file(entry("a"), NextToken="more")
 
     assert "NextToken" in run_json("scan", "--from", path, "--now", NOW)["warnings"][0]
@@ -153,7 +153,7 @@ def test_settings_are_options(run_json, list_file, options, verdict):
     assert answer["secrets"][0]["verdict"] == verdict
 
 
-def test_the_settings_are_part_of_the_answer(run_json, list_file):
+def test_the_settings_are_part_of_the_report(run_json, list_file):
     options = ["--max-age-days", "90", "--max-age-class", "tag:tier=gold=7", "--managed-tag", "Managed=true"]
 
     answer = run_json("scan", "--from", list_file(), "--now", NOW, *options)
@@ -169,7 +169,7 @@ def test_the_settings_are_part_of_the_answer(run_json, list_file):
     assert answer["as_of"] == NOW
 
 
-def test_the_hours_that_a_rotation_may_be_late_and_under_way_are_options(run_json, list_file):
+def test_stuck_and_missed_hours_are_options(run_json, list_file):
     late = entry("late", RotationEnabled=True, NextRotationDate="2026-03-01T00:00:00Z")
     stuck = entry("stuck", SecretVersionsToStages={"v1": ["AWSCURRENT"], "v2": ["AWSPENDING"]})
     stuck["VersionCreatedDates"] |= {"v2": "2026-03-01T00:00:00Z"}
@@ -185,7 +185,7 @@ def test_the_hours_that_a_rotation_may_be_late_and_under_way_are_options(run_jso
     }
 
 
-def test_only_the_secrets_with_the_managed_tag_are_judged_where_one_is_given(run_json, list_file):
+def test_the_managed_tag_limits_the_scan(run_json, list_file):
     path = list_file(
         entry("ours", Tags=tags(Managed="true")), entry("near", Tags=tags(ManagedBy="true")), entry("none", Tags=None)
     )
@@ -210,7 +210,7 @@ def test_only_the_secrets_with_the_managed_tag_are_judged_where_one_is_given(run
         (["--owner", "payments", "--older-than", "30d"], ["older"]),
     ],
 )
-def test_filters_hold_together(run_json, list_file, options, expected):
+def test_a_secret_must_meet_all_filters(run_json, list_file, options, expected):
     path = list_file(
         entry("oldest", 40, Tags=tags(owner="search")),
         entry("older", 31, Tags=tags(owner="payments")),
@@ -223,7 +223,7 @@ def test_filters_hold_together(run_json, list_file, options, expected):
     assert sorted(names(answer)) == sorted(expected)
 
 
-def test_what_falls_due_nowhere_or_elsewhere_is_not_among_what_becomes_due(run_json, list_file):
+def test_secrets_without_a_due_date_here_are_not_due(run_json, list_file):
     exempt = tags(owner="me", exempt_reason="a vendor", exempt_until="2026-06-01")
     path = list_file(
         entry("deleted", 26, DeletedDate=NOW),
@@ -237,7 +237,7 @@ def test_what_falls_due_nowhere_or_elsewhere_is_not_among_what_becomes_due(run_j
     assert names(run_json("scan", "--from", path, "--now", NOW, "--due-within", "14d")) == ["at-the-limit"]
 
 
-def test_what_needs_someone_comes_first_and_of_that_the_oldest(run_json, list_file):
+def test_secrets_that_need_attention_come_first_and_then_the_oldest(run_json, list_file):
     rules = {"AutomaticallyAfterDays": 90}
     managed = entry("managed", 90, OwningService="rds", RotationEnabled=True, RotationRules=rules)
     path = list_file(entry("b", 3), entry("c", 40), managed, entry("a", 20), entry("d", 50))
@@ -260,7 +260,7 @@ def test_what_needs_someone_comes_first_and_of_that_the_oldest(run_json, list_fi
         "9999-12-31T23:59:59-08:00",
     ],
 )
-def test_a_date_that_stands_for_none_is_none_wherever_it_is_written(run_json, list_file, none):
+def test_a_placeholder_date_is_ignored_in_every_field(run_json, list_file, none):
     dates = ("DeletedDate", "LastRotatedDate", "NextRotationDate")
     [without] = run_json("scan", "--from", list_file(entry("orders", 40)), "--now", NOW)["secrets"]
 
@@ -272,7 +272,7 @@ def test_a_date_that_stands_for_none_is_none_wherever_it_is_written(run_json, li
     assert secret["status"] == "needs_rotation"
 
 
-def test_a_secret_of_which_every_date_stands_for_none_is_unknown(run_json, list_file):
+def test_a_secret_with_only_placeholder_dates_is_unknown(run_json, list_file):
     dates = ("DeletedDate", "LastRotatedDate", "NextRotationDate", "CreatedDate", "LastChangedDate")
     none = entry("orders", 40, **dict.fromkeys(dates, "0001-01-01T00:00:00+01:00"))
     del none["VersionCreatedDates"]
@@ -285,7 +285,7 @@ def test_a_secret_of_which_every_date_stands_for_none_is_unknown(run_json, list_
 
 
 @pytest.mark.parametrize("owner", ["events", "appflow", "aws-datasync", "directconnect", "databrew", "sqlworkbench"])
-def test_a_service_that_only_stores_its_secrets_here_excuses_none(run_json, list_file, owner):
+def test_a_service_that_does_not_rotate_its_secrets_is_no_excuse(run_json, list_file, owner):
     [secret] = run_json("scan", "--from", list_file(entry("orders", 1417, OwningService=owner)), "--now", NOW)[
         "secrets"
     ]
@@ -294,7 +294,7 @@ def test_a_service_that_only_stores_its_secrets_here_excuses_none(run_json, list
     assert f"It belongs to the service {owner}, which does not rotate it." in secret["reason"]
 
 
-def test_secrets_of_unknown_age_are_not_passed_over_in_silence(run, run_json, list_file):
+def test_secrets_of_unknown_age_cause_a_warning(run, run_json, list_file):
     path = list_file(entry("young"), entry("lost", SecretVersionsToStages={}))
 
     answer = run_json("scan", "--from", path, "--now", NOW, "--older-than", "30d")
@@ -306,7 +306,7 @@ def test_secrets_of_unknown_age_are_not_passed_over_in_silence(run, run_json, li
     assert run("scan", "--from", path, "--now", NOW, "--older-than", "30d", "--exit-code").exit_code == 1
 
 
-def test_the_exit_code_says_on_demand_whether_something_needs_attention(run, list_file):
+def test_the_exit_code_shows_on_request_whether_a_secret_needs_attention(run, list_file):
     path = list_file(entry("old", 40, Tags=tags(owner="search")), entry("young", 2, Tags=tags(owner="payments")))
 
     assert run("scan", "--from", path, "--now", NOW).exit_code == 0
@@ -314,7 +314,7 @@ def test_the_exit_code_says_on_demand_whether_something_needs_attention(run, lis
     assert run("scan", "--from", path, "--now", NOW, "--exit-code", "--owner", "payments").exit_code == 0
 
 
-def test_five_thousand_secrets_are_judged(run_json, list_file):
+def test_five_thousand_secrets_are_evaluated(run_json, list_file):
     answer = run_json("scan", "--from", list_file(*(entry(f"s/{i}", i % 60) for i in range(5000))), "--now", NOW)
 
     assert len(answer["secrets"]) == answer["summary"]["total"] == 5000
@@ -333,7 +333,7 @@ def test_pages_of_a_list_are_one_list(run, run_json):
     assert answer["warnings"] == []
 
 
-def test_pages_of_which_the_last_is_missing_are_told(run_json):
+def test_missing_pages_cause_a_warning(run_json):
     pages = [{"SecretList": [entry("a")], "NextToken": "t"}, {"SecretList": [entry("b")], "NextToken": "u"}]
 
     answer = run_json("scan", "--from", "-", "--now", NOW, stdin=json.dumps(pages))
@@ -341,5 +341,5 @@ def test_pages_of_which_the_last_is_missing_are_told(run_json):
     assert "AWS had more secrets" in answer["warnings"][0]
 
 
-def test_no_pages_are_no_secrets(run_json):
+def test_an_empty_list_of_pages_has_no_secrets(run_json):
     assert names(run_json("scan", "--from", "-", stdin="[]")) == []

@@ -1,4 +1,4 @@
-"""Commands that write: they act on the deployment that was named and on no other, and say which."""
+"""Commands that write: they change only the deployment that was named, and print which it is."""
 
 import errno
 import json
@@ -13,7 +13,7 @@ WRITING_CALLS = ("PutParameter", "UpdateItem", "PutItem", "DeleteItem", "Transac
 
 @pytest.fixture
 def prepare(stack):
-    """The words of a command that would have something to write, and whether it has written it."""
+    """Prepares something to write; returns the words of the command that writes it."""
 
     def prepare(*words):
         if words == ("incidents", "release"):
@@ -26,13 +26,13 @@ def prepare(stack):
 
 @pytest.fixture
 def writes(stack):
-    """The writes that AWS was asked for."""
+    """The operations that wrote to AWS."""
     return lambda: [name for name, _ in stack.calls if name in WRITING_CALLS]
 
 
 @pytest.mark.parametrize("given", [REASON, ()], ids=["with a reason", "without"])
 @pytest.mark.parametrize("words", WRITES)
-def test_a_leftover_local_deployment_is_never_written_to_unasked(
+def test_a_local_deployment_is_never_written_to_by_default(
     stack, run, prepare, writes, tmp_path, monkeypatch, words, given
 ):
     stack.deploy_locally(tmp_path)
@@ -52,7 +52,7 @@ def test_a_leftover_local_deployment_is_never_written_to_unasked(
 
 @pytest.mark.parametrize("words", WRITES)
 @pytest.mark.parametrize("way", ["option", "variable", "local"])
-def test_each_names_deployment_account_and_region_before_and_after(
+def test_deployment_account_and_region_are_printed_before_and_after_a_write(
     stack, run, prepare, writes, tmp_path, monkeypatch, words, way
 ):
     stack.deploy_locally(tmp_path)
@@ -74,7 +74,7 @@ def test_each_names_deployment_account_and_region_before_and_after(
 
 
 @pytest.mark.parametrize("words", WRITES)
-def test_the_option_local_wins_over_the_variable(stack, run, prepare, tmp_path, monkeypatch, words):
+def test_the_option_local_overrides_the_variable(stack, run, prepare, tmp_path, monkeypatch, words):
     stack.deploy_locally(tmp_path)
     monkeypatch.chdir(tmp_path)
 
@@ -117,7 +117,7 @@ def test_credentials_of_another_account_write_nothing(stack, run, prepare, write
     ],
 )
 @pytest.mark.parametrize("words", WRITES)
-def test_outputs_that_do_not_tell_whose_they_are_are_refused(stack, run, prepare, writes, words, outputs, message):
+def test_outputs_that_do_not_identify_one_account_are_refused(stack, run, prepare, writes, words, outputs, message):
     stack.add_outputs(outputs)
 
     result = run(*prepare(*words), *REASON, "--stack-outputs", str(stack.outputs))
@@ -128,7 +128,7 @@ def test_outputs_that_do_not_tell_whose_they_are_are_refused(stack, run, prepare
 
 
 @pytest.mark.parametrize("words", WRITES)
-def test_the_stacks_own_arns_say_whose_it_is_whatever_a_program_exports_beside_them(stack, run, prepare, words):
+def test_only_the_stacks_own_arns_identify_its_account_and_region(stack, run, prepare, words):
     stack.add_outputs(
         {
             "state_machine_arn": f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:remediation",
@@ -151,9 +151,7 @@ def test_the_stacks_own_arns_say_whose_it_is_whatever_a_program_exports_beside_t
     ],
 )
 @pytest.mark.parametrize("word", ["release", "show"])
-def test_a_secret_of_another_account_or_region_is_none_of_this_deployment(
-    stack, run_on_stack, writes, word, region, account, message
-):
+def test_a_secret_of_another_account_or_region_is_refused(stack, run_on_stack, writes, word, region, account, message):
     arn = f"arn:aws:secretsmanager:{region}:{account}:secret:orders/db-AbCdEf"
 
     result = run_on_stack("incidents", word, arn)
@@ -165,7 +163,7 @@ def test_a_secret_of_another_account_or_region_is_none_of_this_deployment(
 
 @pytest.mark.parametrize("words", WRITES)
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
-def test_what_nobody_can_read_is_not_done_and_no_success(stack, run, prepare, writes, monkeypatch, words, number):
+def test_nothing_is_written_if_the_output_cannot_be_printed(stack, run, prepare, writes, monkeypatch, words, number):
     def fail(sentence):
         raise OSError(number, os.strerror(number))
 
@@ -182,7 +180,7 @@ def test_what_nobody_can_read_is_not_done_and_no_success(stack, run, prepare, wr
 
 
 @pytest.mark.parametrize("words", WRITES)
-def test_a_region_that_is_not_the_stacks_is_refused(stack, run_on_stack, prepare, writes, words):
+def test_a_region_other_than_the_stacks_is_refused(stack, run_on_stack, prepare, writes, words):
     result = run_on_stack(*prepare(*words), "--region", "us-east-1")
 
     assert result.exit_code == 2
@@ -213,7 +211,7 @@ def test_a_reason_is_one_printable_line(stack, run, prepare, writes, words, reas
     assert writes() == []
 
 
-def test_the_account_is_asked_before_anything_is_written(stack, run_on_stack):
+def test_the_account_is_checked_before_anything_is_written(stack, run_on_stack):
     stack.calls.clear()
 
     run_on_stack("remediation", "stop")
@@ -222,7 +220,7 @@ def test_the_account_is_asked_before_anything_is_written(stack, run_on_stack):
 
 
 @pytest.mark.parametrize("words", [("report",), ("incidents",), ("incidents", "orphaned"), ("remediation", "status")])
-def test_commands_that_read_say_which_deployment_they_read(stack, run, tmp_path, monkeypatch, words):
+def test_commands_that_read_name_the_deployment(stack, run, tmp_path, monkeypatch, words):
     path = stack.deploy_locally(tmp_path)
     below = tmp_path / "below"
     below.mkdir()
@@ -239,13 +237,13 @@ def test_commands_that_read_say_which_deployment_they_read(stack, run, tmp_path,
     assert "The local deployment at" in local
 
 
-def test_a_variable_that_is_empty_names_nothing(run, tmp_path, monkeypatch):
+def test_an_empty_variable_is_ignored(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert "No deployment is configured" in run("report", ROTATION_GUARD_STACK_OUTPUTS="").stderr
 
 
-def test_a_file_that_the_variable_names_in_vain_is_told_by_the_variables_name(run, tmp_path, monkeypatch):
+def test_an_error_about_the_variables_file_names_the_variable(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     result = run("report", ROTATION_GUARD_STACK_OUTPUTS="missing.json")

@@ -1,4 +1,4 @@
-"""`rotation-guard report --as-of` and `--since`: the last row until a moment, whatever the history keeps."""
+"""`rotation-guard report --as-of` and `--since`: the last row until a time, in both history modes."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ def verdicts(answer):
     return {secret["secret_name"]: secret["verdict"] for secret in answer["secrets"]}
 
 
-def test_the_state_as_of_a_date_is_that_of_the_last_run_until_then(audit_stack, report_json):
+def test_the_state_as_of_a_time_is_that_of_the_last_run_before(audit_stack, report_json):
     for hours, verdict in ((50, "in_grace"), (26, "due_soon"), (2, "overdue")):
         run = audit_stack.run(hours=hours)
         audit_stack.history("one", run, hours, 20, verdict=verdict)
@@ -29,7 +29,7 @@ def test_the_state_as_of_a_date_is_that_of_the_last_run_until_then(audit_stack, 
     assert answer["warnings"] == []
 
 
-def test_the_moment_of_a_run_belongs_to_it(audit_stack, report_json):
+def test_the_start_of_a_run_is_part_of_it(audit_stack, report_json):
     run = audit_stack.run(hours=10)
     audit_stack.history("one", run, 10, verdict="overdue")
     audit_stack.status("one")
@@ -38,7 +38,7 @@ def test_the_moment_of_a_run_belongs_to_it(audit_stack, report_json):
     assert verdicts(report_json("--as-of", audit_stack.ago(hours=10, seconds=1))) == {}
 
 
-def test_a_date_alone_is_the_end_of_that_day(audit_stack, report_json):
+def test_a_date_means_the_end_of_its_day(audit_stack, report_json):
     audit_stack.run(hours=1)
     day = audit_stack.ago(days=2)[:10]
 
@@ -46,7 +46,7 @@ def test_a_date_alone_is_the_end_of_that_day(audit_stack, report_json):
     assert report_json("--as-of", audit_stack.ago()[:10])["as_of"] >= audit_stack.ago()
 
 
-def test_a_history_of_changes_answers_by_the_last_row(audit_stack, report_json):
+def test_a_history_of_changes_is_read_by_its_last_row(audit_stack, report_json):
     # Within one day: on the next one such a history has a new row of every secret.
     audit_stack.now = (audit_stack.now - timedelta(days=1)).replace(hour=12)
     for hours in (5, 4, 3, 2):
@@ -64,7 +64,7 @@ def test_a_history_of_changes_answers_by_the_last_row(audit_stack, report_json):
 
 @pytest.mark.parametrize("mode", ["everyRun", "changes"])
 @pytest.mark.parametrize("run_id", [BY_HAND, LOW_BY_HAND])
-def test_a_run_by_hand_counts_by_its_time_and_not_by_its_id(audit_stack, report_json, mode, run_id):
+def test_the_rows_of_a_manual_run_are_ordered_by_its_start(audit_stack, report_json, mode, run_id):
     early = audit_stack.run(hours=6, history_mode=mode)
     audit_stack.run(run_id, hours=4, history_mode=mode)
     late = audit_stack.run(hours=2, history_mode=mode)
@@ -79,7 +79,7 @@ def test_a_run_by_hand_counts_by_its_time_and_not_by_its_id(audit_stack, report_
 
 
 @pytest.mark.parametrize("mode", ["everyRun", "changes"])
-def test_a_stack_with_runs_by_hand_alone_has_a_past(audit_stack, report_json, mode):
+def test_a_stack_with_only_manual_runs_has_a_past(audit_stack, report_json, mode):
     audit_stack.run(BY_HAND, hours=6, history_mode=mode)
     audit_stack.run(LOW_BY_HAND, hours=4, history_mode=mode)
     audit_stack.history("one", BY_HAND, 6, verdict="in_grace")
@@ -90,7 +90,7 @@ def test_a_stack_with_runs_by_hand_alone_has_a_past(audit_stack, report_json, mo
     assert verdicts(report_json("--as-of", audit_stack.ago(hours=3))) == {"one": "overdue"}
 
 
-def test_a_run_that_began_later_than_it_was_scheduled_counts_by_when_it_began(audit_stack, report_json):
+def test_a_delayed_run_is_ordered_by_its_start(audit_stack, report_json):
     early = audit_stack.run(hours=6)
     late = audit_stack.run(audit_stack.ago(hours=4), hours=2)
     audit_stack.history("one", early, 6, verdict="in_grace")
@@ -100,7 +100,7 @@ def test_a_run_that_began_later_than_it_was_scheduled_counts_by_when_it_began(au
     assert verdicts(report_json("--as-of", audit_stack.ago(hours=3))) == {"one": "in_grace"}
 
 
-def test_a_secret_that_is_gone_is_reported_as_of_when_it_was_there(audit_stack, report_json):
+def test_a_deleted_secret_is_reported_as_of_a_time_when_it_existed(audit_stack, report_json):
     for hours in (50, 26, 2):
         run = audit_stack.run(hours=hours)
         audit_stack.history("stays", run, hours)
@@ -115,7 +115,7 @@ def test_a_secret_that_is_gone_is_reported_as_of_when_it_was_there(audit_stack, 
 
 
 @pytest.mark.parametrize(("mode", "hours"), [("everyRun", 2), ("changes", 30)])
-def test_a_secret_that_came_back_was_not_there_in_between(audit_stack, report_json, mode, hours):
+def test_a_recreated_secret_is_not_reported_as_of_a_time_between(audit_stack, report_json, mode, hours):
     for began in (60, hours, 1):
         audit_stack.run(hours=began, history_mode=mode)
     audit_stack.history("back", audit_stack.ago(hours=60), 60)
@@ -127,7 +127,7 @@ def test_a_secret_that_came_back_was_not_there_in_between(audit_stack, report_js
     assert names(report_json("--as-of", audit_stack.ago(hours=0.5))) == ["back"]
 
 
-def test_an_incomplete_run_makes_no_secret_vanish(audit_stack, report_json):
+def test_an_incomplete_run_removes_no_secret(audit_stack, report_json):
     audit_stack.run(hours=4)
     audit_stack.run(hours=2, complete=False)
     audit_stack.history("one", audit_stack.ago(hours=4), 4)
@@ -139,7 +139,7 @@ def test_an_incomplete_run_makes_no_secret_vanish(audit_stack, report_json):
     assert "is incomplete" in answer["warnings"][0]
 
 
-def test_a_stack_that_was_not_there_yet_says_so(audit_stack, report_json):
+def test_a_time_before_the_first_run_causes_a_warning(audit_stack, report_json):
     audit_stack.run(hours=1)
     audit_stack.history("one", audit_stack.ago(hours=1), 1)
     audit_stack.status("one")
@@ -169,7 +169,7 @@ def changed_secrets(audit_stack):
 
 
 @pytest.mark.parametrize("until", ["now", "as of then"])
-def test_what_changed_since_a_date_is_told_with_how_it_was(audit_stack, report_json, changed_secrets, until):
+def test_changes_since_a_time_include_the_previous_values(audit_stack, report_json, changed_secrets, until):
     options = [] if until == "now" else ["--as-of", audit_stack.ago(hours=0.1)]
 
     answer = report_json("--since", audit_stack.ago(hours=25), *options)
@@ -184,7 +184,7 @@ def test_what_changed_since_a_date_is_told_with_how_it_was(audit_stack, report_j
     assert answer["summary"]["total"] == 4
 
 
-def test_a_change_is_told_in_every_format(audit_stack, run, changed_secrets):
+def test_every_format_shows_the_changes(audit_stack, run, changed_secrets):
     report = ["report", "--stack-outputs", str(audit_stack.outputs), "--since", audit_stack.ago(hours=25), "--format"]
 
     table = run(*report, "table").stdout
@@ -201,14 +201,14 @@ def test_a_change_is_told_in_every_format(audit_stack, run, changed_secrets):
     assert "| worse | was fresh | overdue |" in markdown
 
 
-def test_filters_hold_for_changes(audit_stack, report_json, changed_secrets):
+def test_filters_apply_to_changes(audit_stack, report_json, changed_secrets):
     since = ["--since", audit_stack.ago(hours=25)]
 
     assert names(report_json(*since, "--attention")) == ["worse"]
     assert names(report_json(*since, "--older-than", "30d")) == ["worse"]
 
 
-def test_a_comparison_with_a_run_that_did_not_see_all_is_told(audit_stack, report_json):
+def test_a_comparison_with_an_incomplete_run_causes_a_warning(audit_stack, report_json):
     run = audit_stack.run(hours=26, complete=False, incomplete_because=["2 were listed."])
     audit_stack.run(hours=0.5)
     audit_stack.history("one", run, 26)
@@ -220,7 +220,7 @@ def test_a_comparison_with_a_run_that_did_not_see_all_is_told(audit_stack, repor
     assert "had finished by" in report_json("--since", audit_stack.ago(days=9))["warnings"][0]
 
 
-def test_a_past_run_is_read_by_key_and_not_secret_by_secret(audit_stack, report_json):
+def test_a_past_run_is_read_in_batches_by_key(audit_stack, report_json):
     run = audit_stack.run(hours=1)
     for index in range(101):
         audit_stack.history(f"s/{index}", run, 1)
@@ -232,7 +232,7 @@ def test_a_past_run_is_read_by_key_and_not_secret_by_secret(audit_stack, report_
     assert audit_stack.calls_of("Query", "history") == []
 
 
-def test_reads_that_are_throttled_are_asked_again(audit_stack, report_json, monkeypatch):
+def test_throttled_reads_are_retried(audit_stack, report_json, monkeypatch):
     monkeypatch.setattr("rotation_guard.cli.tables.time.sleep", lambda seconds: None)
     run = audit_stack.run(hours=1)
     audit_stack.status("one")
@@ -250,7 +250,7 @@ def test_reads_that_are_throttled_are_asked_again(audit_stack, report_json, monk
     assert len(batches) == 3
 
 
-def test_reads_that_are_throttled_to_the_end_are_told(audit_stack, run, monkeypatch):
+def test_reads_that_stay_throttled_are_an_error(audit_stack, run, monkeypatch):
     monkeypatch.setattr("rotation_guard.cli.tables.time.sleep", lambda seconds: None)
     audit_stack.run(hours=1)
     audit_stack.status("one")

@@ -1,4 +1,4 @@
-"""Secrets that were given up: which they are, and how they are released."""
+"""Secrets whose repairs are suspended: the list, and releasing them."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from rotation_guard.domain.remediation.remediation_state import RemediationState
 from .conftest import ARN, CALLER, REASON, aws_error
 
 
-def test_orphaned_secrets_are_listed_with_the_time_since_when(stack, incidents_json, run_on_stack):
+def test_suspended_secrets_are_listed_with_the_time_of_suspension(stack, incidents_json, run_on_stack):
     old = {"released_at": stack.ago(days=5), "succeeded_at": stack.ago(days=9)}
     stack.set_state("new/db", orphaned_at=stack.ago(hours=1))
     stack.set_state("old/db", orphaned_at=stack.ago(days=3), **old)
@@ -45,7 +45,7 @@ def test_orphaned_secrets_are_listed_with_the_time_since_when(stack, incidents_j
     ]
 
 
-def test_the_exit_code_says_on_demand_whether_there_are_any(stack, run_on_stack):
+def test_the_exit_code_shows_on_request_whether_a_secret_is_suspended(stack, run_on_stack):
     assert "No secret's repairs are suspended." in run_on_stack("incidents", "orphaned").stdout
     assert run_on_stack("incidents", "orphaned", "--exit-code").exit_code == 0
 
@@ -54,7 +54,7 @@ def test_the_exit_code_says_on_demand_whether_there_are_any(stack, run_on_stack)
     assert run_on_stack("incidents", "orphaned", "--exit-code").exit_code == 1
 
 
-def test_a_release_is_written_down_and_everything_else_stays(stack, run_on_stack, incidents_json):
+def test_a_release_is_recorded_and_other_fields_are_unchanged(stack, run_on_stack, incidents_json):
     since, before = stack.ago(hours=3), stack.ago(days=9)
     arn = stack.set_state("orders/db", orphaned_at=since, succeeded_at=before)
 
@@ -90,7 +90,7 @@ def test_a_second_release_changes_nothing(stack, run_on_stack):
     assert stack.calls_of("UpdateItem") == []
 
 
-def test_nothing_is_made_for_a_secret_that_was_never_orphaned(stack, run_on_stack):
+def test_releasing_a_secret_that_is_not_suspended_writes_nothing(stack, run_on_stack):
     arn = stack.secret("fine")
 
     result = run_on_stack("incidents", "release", "fine")
@@ -102,7 +102,7 @@ def test_nothing_is_made_for_a_secret_that_was_never_orphaned(stack, run_on_stac
     assert stack.row(f"secret#{arn}") == {}
 
 
-def test_a_clock_that_is_behind_releases_all_the_same(stack, run_on_stack, incidents_json):
+def test_a_release_works_although_the_local_clock_is_behind(stack, run_on_stack, incidents_json):
     ahead = stack.ago(hours=-1)
     arn = stack.set_state("a", orphaned_at=ahead)
 
@@ -112,7 +112,7 @@ def test_a_clock_that_is_behind_releases_all_the_same(stack, run_on_stack, incid
     assert incidents_json("orphaned")["secrets"] == []
 
 
-def test_a_release_that_is_refused_is_a_sentence(stack, run_on_stack):
+def test_a_refused_release_is_one_sentence(stack, run_on_stack):
     arn = stack.set_state("a", orphaned_at=stack.ago(hours=1))
     stack.answers["UpdateItem"] = lambda request: aws_error("AccessDeniedException")
 
@@ -123,7 +123,7 @@ def test_a_release_that_is_refused_is_a_sentence(stack, run_on_stack):
     assert "UpdateItem was refused: AccessDeniedException" in result.stderr
 
 
-def test_who_released_a_secret_and_why_is_in_the_timeline_of_its_newest_incident(stack, run_on_stack, incidents_json):
+def test_the_timeline_of_the_newest_incident_shows_who_released_the_secret_and_why(stack, run_on_stack, incidents_json):
     arn = stack.set_state("orders/db", orphaned_at=stack.ago(hours=1))
     older = stack.closed_incident("orders/db", "escalated", hours=9)
     newest = stack.closed_incident("orders/db", "escalated", hours=2)
