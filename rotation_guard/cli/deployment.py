@@ -122,10 +122,10 @@ def begin_write(
     """
     deployment = resolve_deployment(stack_outputs, local, profile, region, for_writing=True)
     checked_reason = _require_reason(reason)
-    return Write(deployment, require_same_account(deployment, "; nothing was written"), checked_reason)
+    return Write(deployment, check_credentials(deployment, "; nothing was written"), checked_reason)
 
 
-def require_same_account(deployment: Deployment, consequence: str = "") -> str:
+def check_credentials(deployment: Deployment, consequence: str = "") -> str:
     """Check that the credentials are for the deployment's account and Region; return the caller's ARN.
 
     Raises CommandError.
@@ -137,10 +137,10 @@ def require_same_account(deployment: Deployment, consequence: str = "") -> str:
     with translate_aws_errors(deployment.session, deployment.description):
         identity = sts.get_caller_identity()
     account, region = identity["Account"], sts.meta.region_name
-    _require_same(
+    _require_match(
         "account", f"the credentials are for {account}", deployment, deployment.accounts, account, consequence
     )
-    _require_same("Region", f"the command is for {region}", deployment, deployment.regions, region, consequence)
+    _require_match("Region", f"the command is for {region}", deployment, deployment.regions, region, consequence)
     return identity["Arn"]
 
 
@@ -229,7 +229,7 @@ def _require_reason(reason: str | None) -> str:
     return text
 
 
-def _require_same(
+def _require_match(
     what: str, difference: str, deployment: Deployment, expected: tuple[str, ...], actual: str, consequence: str
 ) -> None:
     if expected == (actual,):

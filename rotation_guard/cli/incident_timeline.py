@@ -32,8 +32,6 @@ _SUBJECT_FIELDS = ("turn", "number", "target")
 """The fields that say which notification, retry or dependent an action is about."""
 _ENTRY_FIELDS = ("at", "action", "outcome", "reason", "evidence")
 _LABELS = {"current": "AWSCURRENT", "pending": "AWSPENDING", "previous": "AWSPREVIOUS"}
-
-
 _TABLE_COLUMNS = (Column("WHEN, UTC"), Column("WHAT"), Column("OUTCOME"))
 _LINK_LABELS = {
     "execution": "Execution",

@@ -47,6 +47,11 @@ def read_json(option: str, name: str) -> Any:
         raise UsageError(f"{option} must be JSON, got {source}: {_explain(error)}.") from None
 
 
+def utc_now() -> datetime:
+    """The current time, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 def parse_timestamp(value: object) -> datetime:
     """A timestamp of a file or a table: ISO 8601, in UTC unless it has an offset, or epoch seconds.
 

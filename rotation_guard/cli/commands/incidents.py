@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -33,7 +32,7 @@ from ..options import (
     StackOutputs,
     finish,
 )
-from ..parsing import parse_past_time, parse_timestamp
+from ..parsing import parse_past_time, parse_timestamp, utc_now
 from ..secret_listing import Account
 from ..tables import IncidentTable, Record
 from ..terminal import echo
@@ -75,7 +74,7 @@ def list_incidents(
     exit_code: ExitCode = False,
 ) -> None:
     """List incidents: the open ones first, then those of the last 7 days."""
-    now = _now()
+    now = utc_now()
     start = parse_past_time("--since", since, now)
     chosen = [_parse_outcome(text) for text in outcomes]
     deployment, table = _incident_table(stack_outputs, local, profile, region)
@@ -98,7 +97,7 @@ def show(
     exit_code: ExitCode = False,
 ) -> None:
     """Show the newest incident of a secret: what failed, what was done and why, and the current state."""
-    now = _now()
+    now = utc_now()
     deployment, table = _incident_table(stack_outputs, local, profile, region)
     named = _resolve_secret(secret, deployment, table)
     records = table.incidents_of(named.arn)
@@ -121,7 +120,7 @@ def list_suspended(
 ) -> None:
     """List the secrets whose repairs are suspended because incidents kept recurring."""
     deployment, table = _incident_table(stack_outputs, local, profile, region)
-    finish(build_suspended_list(table.suspended_states(), deployment, _now()), output_format, exit_code)
+    finish(build_suspended_list(table.suspended_states(), deployment, utc_now()), output_format, exit_code)
 
 
 def release(
@@ -146,7 +145,7 @@ def release(
         echo(write.target)
         return
     write.announce()
-    released = table.release(state, _now(), write.caller_arn, write.reason)
+    released = table.release(state, utc_now(), write.caller_arn, write.reason)
     echo(
         f"{named.name} is released at {format_second(released.released_at)} UTC. Its repairs were suspended since "
         f"{format_second(state.orphaned_at)} UTC: from its next failed rotation on, it is repaired again as far as its "
@@ -177,10 +176,6 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "orphaned": Command(list_suspended, ("rotation-guard incidents orphaned --exit-code",)),
 }
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _incident_table(
@@ -220,7 +215,7 @@ def _resolve_secret(text: str, deployment: Deployment, table: IncidentTable) -> 
     if not 0 < len(text) <= _LONGEST_ARN or text.isspace() or (is_arn and not _ARN.fullmatch(text)):
         raise UsageError(f"SECRET must be the name or the ARN of a secret, got {text[:_LONGEST_ARN]!r}.")
     if is_arn:
-        _require_same_account(text, deployment)
+        _check_arn(text, deployment)
     description = Account(deployment.session).describe(text)
     if description is not None:
         return NamedSecret(description["ARN"], description["Name"], description)
@@ -237,7 +232,7 @@ def _resolve_secret(text: str, deployment: Deployment, table: IncidentTable) -> 
     return NamedSecret(arns[0], text)
 
 
-def _require_same_account(arn: str, deployment: Deployment) -> None:
+def _check_arn(arn: str, deployment: Deployment) -> None:
     """Raise UsageError if the ARN is in another account or Region than the deployment.
 
     Outputs that name no account or Region are not checked.

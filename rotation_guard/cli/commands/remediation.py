@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from rotation_guard.domain.timestamps import to_iso
 
 from ..aws import translate_aws_errors
-from ..deployment import Deployment, Write, begin_write, require_same_account, resolve_deployment
+from ..deployment import Deployment, Write, begin_write, check_credentials, resolve_deployment
 from ..errors import NEEDS_ATTENTION, Unreachable
 from ..options import Command, ExitCode, Local, Profile, Reason, Region, StackOutputs
-from ..parsing import parse_timestamp
+from ..parsing import parse_timestamp, utc_now
 from ..terminal import echo, progress
 
 _GO, _STOP = "go", "stop"
@@ -115,7 +115,7 @@ class _KillSwitch:
         A missing parameter is not created, because it belongs to the stack.
         """
         write.announce()
-        record = f"{value} by {write.caller_arn} at {to_iso(datetime.now(UTC).replace(microsecond=0))}: {write.reason}"
+        record = f"{value} by {write.caller_arn} at {to_iso(utc_now())}: {write.reason}"
         if self._call("put_parameter", Value=value, Description=record, Overwrite=True) is None:
             raise Unreachable(
                 f"The parameter {self.name} does not exist, so remediation is stopped: run `pulumi refresh` and "
@@ -127,7 +127,7 @@ class _KillSwitch:
         response = self._call("get_parameter")
         if response is None:
             # It does not exist in another account or Region either, which would prove nothing about this deployment.
-            require_same_account(self._deployment)
+            check_credentials(self._deployment)
             return True, [f"Remediation is stopped: the parameter {self.name} does not exist."]
         value, changed = response["Parameter"]["Value"], response["Parameter"].get("LastModifiedDate")
         since = f", since {changed.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if changed else ""

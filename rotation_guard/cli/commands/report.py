@@ -1,7 +1,7 @@
 """`rotation-guard report`: what the audit of a deployment recorded."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +25,7 @@ from ..options import (
     Verdicts,
     finish,
 )
-from ..parsing import parse_past_time
+from ..parsing import parse_past_time, utc_now
 from ..secret_report import Change, SecretAnswer, SecretRow, build_secret_report, from_record, parse_filter
 from ..tables import AuditTables, Record
 
@@ -58,7 +58,7 @@ def report(
     Reads the stack that --stack-outputs or ROTATION_GUARD_STACK_OUTPUTS names, or else the local deployment that
     `make up` started in this directory or one above it.
     """
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = utc_now()
     at = now if as_of is None else parse_past_time("--as-of", as_of, now, end_of_day=True)
     start = None if since is None else parse_past_time("--since", since, now, end_of_day=True)
     if start is not None and start >= at:

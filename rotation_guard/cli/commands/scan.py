@@ -1,6 +1,5 @@
 """`rotation-guard scan`: the audit's verdicts for an account without a deployment, or for a file."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +24,7 @@ from ..options import (
     Verdicts,
     finish,
 )
-from ..parsing import parse_age_class, parse_time
+from ..parsing import parse_age_class, parse_time, utc_now
 from ..secret_listing import Account, read_listing
 from ..secret_report import SecretAnswer, build_secret_report, from_finding, parse_filter
 
@@ -88,7 +87,7 @@ def scan(
     )
     secret_filter = parse_filter(verdicts, owners, older_than, due_within)
     tag = None if managed_tag is None else _parse_tag(managed_tag)
-    fixed_time = None if now is None else parse_time("--now", now, _now())
+    fixed_time = None if now is None else parse_time("--now", now, utc_now())
     if listing is not None and (profile is not None or region is not None):
         raise UsageError("--from reads a file, so --profile and --region do not apply: give one or the other.")
 
@@ -106,7 +105,7 @@ def scan(
         secrets = list(account.with_dates(listed))
         source = {"kind": "account", "description": _describe(listed, account.region), "region": account.region}
     # After reading: a value that was created meanwhile is new, not from the future.
-    read_at = _now()
+    read_at = utc_now()
     at = fixed_time or read_at
     rows = [from_finding(judge(secret, dates, settings, at)) for secret, dates in secrets]
     answer = SecretAnswer(
@@ -129,10 +128,6 @@ SCAN = Command(
         "aws secretsmanager list-secrets | rotation-guard scan --from -",
     ),
 )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _require_range(option: str, value: int, low: int, high: int) -> int:
