@@ -1,1 +1,1 @@
-"""What operators run: it reads what the stack wrote down, and speaks with AWS by the caller's own credentials."""
+"""The operators' command line: it reads what the stack recorded, and calls AWS with the caller's own credentials."""

@@ -1,122 +1,181 @@
-"""`rotation-guard`, the console script: one command, or one group of them, per module."""
+"""`rotation-guard`, the console script."""
 
+import inspect
 import io
 import os
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from rotation_guard.domain.control_characters import escape_control_characters
 
-from . import incidents, remediation
-from .lines import complain, discard_output
-from .problems import UNREACHABLE, Problem
-from .report import report
-from .scan import scan
+from .commands import incidents, remediation
+from .commands.report import REPORT
+from .commands.scan import SCAN
+from .errors import INTERRUPTED, LISTING_DENIED, NEEDS_ATTENTION, UNREACHABLE, USAGE, CommandError
+from .options import Command
+from .terminal import discard_output, echo, print_error, progress
 
-INTERRUPTED = 130
-COMMANDS: tuple[Callable[..., None], ...] = (report, scan)
-_HELP = ["-h", "--help"]
-_UsageError: Any = typer.BadParameter.__base__
-"""Typer has a copy of click inside, and of its errors about arguments exports this subclass alone."""
+COMMANDS: Mapping[str, Command] = {"report": REPORT, "scan": SCAN}
+_DISTRIBUTION = "rotation-guard"
+_HELP_OPTIONS = ["-h", "--help"]
+_EXIT_CODES = f"""
+
+Exit codes:
+  0  success
+  {NEEDS_ATTENTION}  with --exit-code: something needs attention, or there is a warning
+  {USAGE}  invalid option, file or name
+  {UNREACHABLE}  AWS or the deployment cannot be reached
+  {LISTING_DENIED}  scan: ListSecrets is denied
+  {INTERRUPTED}  interrupted"""
+_TyperUsageError: Any = typer.BadParameter.__base__
+"""Typer has its own copy of click, and exports only this subclass of its usage error."""
 
 
-class _EscapesMessages(TyperGroup):
-    """The outermost group: what its parser says of an argument has no control characters of that argument in it."""
+class _MainGroup(TyperGroup):
+    """The outermost group: invalid arguments end the command as all errors do, with one sentence."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
-        """The context of the command line."""
-        with _escaped_messages():
+        """Parse the options of the group."""
+        with _usage_errors():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, whose own options are parsed only then."""
-        with _escaped_messages():
+        """Parse the options of the command, and run it."""
+        with _usage_errors():
             return super().invoke(ctx)
 
 
-@contextmanager
-def _escaped_messages() -> Generator[None]:
-    try:
-        yield
-    except _UsageError as error:
-        message = escape_control_characters(error.format_message(), keep="\n")
-        if message == error.format_message():
-            raise
-        raise _UsageError(message, error.ctx) from None
-
-
-class _ListsUnlessTold(TyperGroup):
-    """A group whose command `list` may be left out."""
+class _IncidentsGroup(TyperGroup):
+    """A group whose command `list` is the default."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """What to run, where an option stands first or nothing at all."""
-        if not args or (args[0].startswith("-") and args[0] not in _HELP):
+        """Insert the default command if an option, or nothing, is given."""
+        is_option = bool(args) and args[0].startswith("-") and args[0] not in _HELP_OPTIONS
+        # Completion parses the words before the incomplete one, which may be the name of a command.
+        if is_option or not (args or ctx.resilient_parsing):
             args = [incidents.DEFAULT, *args]
         return super().parse_args(ctx, args)
 
 
-def _groups() -> tuple[tuple[typer.Typer, Mapping[str, Callable[..., None]]], ...]:
+@contextmanager
+def _usage_errors() -> Generator[None]:
+    try:
+        yield
+    except _TyperUsageError as error:
+        # It has printed the help. Typer recognizes it by its name, too, and exports no class.
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        hint = f" Try `{error.ctx.command_path} --help`." if error.ctx else ""
+        message = escape_control_characters(" ".join(error.format_message().replace("Value error, ", "").split()))
+        print_error(f"{message.rstrip('.')}.{hint}")
+        raise typer.Exit(USAGE) from None
+
+
+def _groups() -> tuple[tuple[typer.Typer, Mapping[str, Command]], ...]:
     return (
         (
-            typer.Typer(name="incidents", help="What is open, and what was done about it.", cls=_ListsUnlessTold),
+            typer.Typer(
+                name="incidents",
+                help="List and explain incidents, and release suspended secrets.",
+                cls=_IncidentsGroup,
+                epilog=_epilog(("rotation-guard incidents --since 30d", "rotation-guard incidents show orders/db")),
+            ),
             incidents.COMMANDS,
         ),
         (
-            typer.Typer(name="remediation", help="Stop all repairs, and let them go on.", no_args_is_help=True),
+            typer.Typer(
+                name="remediation",
+                help="Stop all repairs of a deployment, and resume them.",
+                no_args_is_help=True,
+                epilog=_epilog(("rotation-guard remediation status",)),
+            ),
             remediation.COMMANDS,
         ),
     )
 
 
-def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, which ends with a sentence and an exit code where it cannot answer."""
+def _epilog(examples: tuple[str, ...]) -> str:
+    """The examples below a command's help: each on a line of its own."""
+    return "\n".join(("Examples:", *(f"  $ {example}" for example in examples)))
+
+
+def _add(app: typer.Typer, name: str, command: Command) -> None:
+    """Register a command; its docstring is its help, without the line breaks within a paragraph."""
+    paragraphs = inspect.cleandoc(command.run.__doc__ or "").split("\n\n")
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    app.command(name, help=text, epilog=_epilog(command.examples))(_catch_errors(command.run))
+
+
+def _catch_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, which ends with one sentence and an exit code if it cannot answer, and shows progress."""
 
     @wraps(command)
     def run(*arguments: object, **options: object) -> None:
         try:
-            command(*arguments, **options)
-        except Problem as problem:
-            complain(str(problem))
-            raise typer.Exit(problem.exit_code) from None
+            with progress.shown():
+                command(*arguments, **options)
+        except CommandError as error:
+            print_error(str(error))
+            raise typer.Exit(error.exit_code) from None
 
     return run
 
 
-def _app() -> typer.Typer:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
+        try:
+            echo(f"{_DISTRIBUTION} {version(_DISTRIBUTION)}")
+        except PackageNotFoundError:
+            echo(f"{_DISTRIBUTION}, run from a checkout that is not installed")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+]
+
+
+def _main_options(show_version: Version = False) -> None:
+    """Find secrets that are overdue for rotation, and see what is done about them."""
+
+
+def build_app() -> typer.Typer:
+    """The commands and groups, with their examples."""
     app = typer.Typer(
-        name="rotation-guard",
-        cls=_EscapesMessages,
-        help="Which secrets are overdue for rotation, by the true age of the value in use, and what is done about it.",
+        name=_DISTRIBUTION,
+        cls=_MainGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=False,
-        context_settings={"help_option_names": _HELP},
+        context_settings={"help_option_names": _HELP_OPTIONS},
+        epilog=_epilog(("rotation-guard report --attention", "rotation-guard scan --region eu-west-1")) + _EXIT_CODES,
     )
-    for command in COMMANDS:
-        app.command()(_in_sentences(command))
+    app.callback()(_main_options)
+    for name, command in COMMANDS.items():
+        _add(app, name, command)
     for group, commands in _groups():
         for name, command in commands.items():
-            group.command(name)(_in_sentences(command))
+            _add(group, name, command)
         app.add_typer(group)
     return app
 
 
-app = _app()
+app = build_app()
 
 
 def main() -> None:
     """Run one command."""
-    # A stream that is closed, as under some supervisors, is None to Python.
+    # Python sets a closed stream, as under some supervisors, to None.
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-    # A terminal that cannot show a letter shows its number.
+    # A terminal that cannot encode a character shows its code.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -125,12 +184,12 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read has seen enough.
+        # The reader has closed the pipe, such as `head`.
         discard_output()
         sys.exit(0)
     except OSError as error:  # such as a full disk behind standard output
-        complain(f"The output cannot be written: {error.strerror}.")
-        os._exit(UNREACHABLE)  # Python would fail once more, when it flushes that output.
+        print_error(f"The output cannot be written: {error.strerror}.")
+        os._exit(UNREACHABLE)  # Python would fail again when it flushes that output.
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The way to AWS, with the caller's own credentials, and what stands in it told in a sentence."""
+"""Sessions with AWS or the local deployment, and one sentence for every error that boto3 raises."""
 
 import os
 from collections.abc import Generator
@@ -6,9 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -18,42 +15,32 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from .problems import Unreachable
+from .errors import Unreachable
 
 CONNECTIONS = 16
-"""Calls that one command has under way at once."""
-_PATIENCE = Config(
-    connect_timeout=5,
-    read_timeout=30,
-    max_pool_connections=CONNECTIONS,
-    # Adaptive: it slows down before it is throttled, as the account's quotas are shared with applications.
-    retries={"mode": "adaptive", "total_max_attempts": 10},
-)
-_NEARBY = Config(
-    connect_timeout=2,
-    read_timeout=30,
-    max_pool_connections=CONNECTIONS,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    # The developer's proxy knows no way to this machine.
-    proxies={},
-    use_fips_endpoint=False,
-    use_dualstack_endpoint=False,
-)
-# For the local deployment nothing of the operator's AWS setup counts, nor has to be right: each setting has its
-# default, whatever the environment and the files say that botocore would read.
-_ISOLATED = {
-    **{
-        name: (None, None, default, None)
-        for name, (_, _, default, _) in botocore.session.Session.SESSION_VARIABLES.items()
-    },
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
+"""Concurrent calls of one command."""
+_CLIENT_CONFIG: dict[str, Any] = {
+    "connect_timeout": 5,
+    "read_timeout": 30,
+    "max_pool_connections": CONNECTIONS,
+    # Adaptive: it slows down before it is throttled, because applications share the account's quotas.
+    "retries": {"mode": "adaptive", "total_max_attempts": 10},
+}
+_LOCAL_CLIENT_CONFIG: dict[str, Any] = {
+    "connect_timeout": 2,
+    "read_timeout": 30,
+    "max_pool_connections": CONNECTIONS,
+    "retries": {"mode": "standard", "total_max_attempts": 2},
+    # A proxy cannot reach this machine.
+    "proxies": {},
+    "use_fips_endpoint": False,
+    "use_dualstack_endpoint": False,
 }
 
 
 @dataclass(frozen=True)
-class Way:
-    """How an account is reached."""
+class AwsSession:
+    """The profile, Region and endpoint that a command calls AWS with."""
 
     profile: str | None = None
     region: str | None = None
@@ -64,14 +51,18 @@ class Way:
 
     @property
     def description(self) -> str:
-        """In words for messages."""
+        """The subject of an error message."""
         if self.endpoint_url:
             return f"The local deployment at {self.endpoint_url}"
         return f"AWS in {self.region or 'the Region of the profile'}"
 
     def client(self, service: str) -> Any:
-        """A client of this service."""
-        with said(self):
+        """A boto3 client of this service."""
+        # Imported here because it takes longer than the help of a command.
+        import boto3
+        from botocore.config import Config
+
+        with translate_aws_errors(self):
             session = boto3.Session(
                 aws_access_key_id=self.access_key_id,
                 aws_secret_access_key=self.secret_access_key,
@@ -79,42 +70,57 @@ class Way:
                 # botocore reads AWS_DEFAULT_REGION alone; the AWS CLI and the other SDKs prefer AWS_REGION
                 # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html).
                 region_name=self.region or os.environ.get("AWS_REGION") or None,
-                botocore_session=botocore.session.Session(session_vars=_ISOLATED) if self.endpoint_url else None,
+                botocore_session=_isolated_session() if self.endpoint_url else None,
             )
-            config = _NEARBY if self.endpoint_url else _PATIENCE
+            config = Config(**(_LOCAL_CLIENT_CONFIG if self.endpoint_url else _CLIENT_CONFIG))
             try:
                 return session.client(service, endpoint_url=self.endpoint_url, config=config)
-            except ValueError as error:  # an endpoint that is no address
+            except ValueError as error:  # an invalid endpoint URL
                 raise Unreachable(f"{self.description} cannot be reached: {error}") from None
 
 
 @contextmanager
-def said(way: Way, doing: str = "") -> Generator[None]:
-    """Turns what AWS and boto3 raise meanwhile into a sentence."""
+def translate_aws_errors(session: AwsSession, context: str = "") -> Generator[None]:
+    """Raise Unreachable, with one sentence, in place of what boto3 raises; `context` precedes a refusal."""
     try:
         yield
     except ClientError as error:
-        answer = error.response.get("Error", {})
-        told = " ".join(str(answer.get("Message") or "").split())
-        what = f"{doing}: " if doing else ""
-        raise Unreachable(f"{what}{error.operation_name} was refused: {answer.get('Code')}: {told}") from None
+        response = error.response.get("Error", {})
+        message = " ".join(str(response.get("Message") or "").split())
+        prefix = f"{context}: " if context else ""
+        raise Unreachable(f"{prefix}{error.operation_name} was refused: {response.get('Code')}: {message}") from None
     except EndpointConnectionError:
-        more = " `make up` starts one." if way.endpoint_url else ""
-        raise Unreachable(f"{way.description} does not answer.{more}") from None
+        hint = " `make up` starts one." if session.endpoint_url else ""
+        raise Unreachable(f"{session.description} does not answer.{hint}") from None
     except NoRegionError:
         raise Unreachable(
-            "No Region is known: give --region, or set AWS_REGION, AWS_DEFAULT_REGION or the profile's region."
+            "No Region is configured: give --region, or set AWS_REGION, AWS_DEFAULT_REGION or the profile's region."
         ) from None
     except NoCredentialsError:
-        raise Unreachable("No AWS credentials are known: give --profile, or log in as the AWS CLI does.") from None
+        raise Unreachable(
+            "No AWS credentials are configured: give --profile, or log in as you do for the AWS CLI."
+        ) from None
     except ProfileNotFound:
-        option, name = ("--profile", way.profile) if way.profile else _profile_of_environment()
+        option, name = ("--profile", session.profile) if session.profile else _environment_profile()
         raise Unreachable(f"{option} must be a profile of the AWS configuration, got {name!r}.") from None
     except BotoCoreError as error:
-        raise Unreachable(f"{way.description} cannot be reached: {' '.join(str(error).split())}") from None
+        raise Unreachable(f"{session.description} cannot be reached: {' '.join(str(error).split())}") from None
 
 
-def _profile_of_environment() -> tuple[str, str | None]:
-    """The variable that names a profile, in the order in which botocore reads them."""
+def _isolated_session() -> Any:
+    """A botocore session that ignores the operator's AWS setup, which need not be valid for the local deployment.
+
+    Each setting has its default, whatever the environment and the configuration files say.
+    """
+    import botocore.session
+
+    variables = botocore.session.Session.SESSION_VARIABLES.items()
+    defaults = {name: (None, None, default, None) for name, (_, _, default, _) in variables}
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    return botocore.session.Session(session_vars={**defaults, **files})
+
+
+def _environment_profile() -> tuple[str, str | None]:
+    """The environment variable that names a profile, in the order in which botocore reads them."""
     names = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
     return next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("AWS_PROFILE", None))

@@ -1,136 +1,150 @@
-"""The formats of an answer: one function each. A further one, such as a page in HTML, is one more of them."""
+"""The formats of a report, one function each; cells are safe where they are opened.
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
+To add a format, such as HTML, add it to Format and write one more function.
+"""
 
-from rotation_guard.domain.timestamps import to_iso
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
 
-from . import screen
-from .answers import Answer
-from .secret_rows import Change, SecretRow
-from .writing import VERSION, Format, escaped, in_csv, in_json, in_markdown, put
-
-COLUMNS = (
-    "secret_name",
-    "status",
-    "verdict",
-    "attention",
-    "reason",
-    "age_days",
-    "limit_days",
-    "value_created_at",
-    "due_at",
-    "since",
-    "owner",
-    "secret_arn",
-    "current_version_id",
-    "checked_at",
+from rotation_guard.domain.control_characters import (
+    escape_control_characters,
+    escape_control_characters_in_json,
+    has_control_characters,
 )
-CHANGE_COLUMNS = ("changed", "verdict_before", "value_created_at_before")
+
+from .report import Report
+from .terminal import (
+    BOLD,
+    FAINT,
+    PLAIN,
+    Line,
+    print_lines,
+    render_banner,
+    render_table,
+    render_text,
+    write_stdout,
+)
+
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A spreadsheet takes a cell that begins with one of these for a formula, or drops the character and looks again
+(https://owasp.org/www-community/attacks/CSV_Injection)."""
+_MARKUP = re.compile(r"[\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_MANY_ROWS = 20
+"""More rows than this, and the warnings are repeated below them, where the output ends."""
 
 
-def write(answer: Answer, chosen: Format) -> None:
-    """Put an answer on standard output; in formats that have no place for its warnings they go to standard error."""
+class Format(StrEnum):
+    """The formats of a report."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+def write_report(report: Report, chosen: Format) -> None:
+    """Write a report to standard output; CSV cannot contain warnings, so they go to standard error."""
     if chosen is Format.TABLE:
-        screen.show(answer)
-        return
-    put(_WRITERS[chosen](answer), answer.warnings if chosen is Format.CSV else ())
+        print_lines(lambda width: render_lines(report, width))
+    elif chosen is Format.JSON:
+        write_stdout(render_json(report))
+    elif chosen is Format.CSV:
+        write_stdout(render_csv(report), report.warnings)
+    else:
+        write_stdout(render_markdown(report))
 
 
-def as_json(answer: Answer) -> str:
-    """The documented, versioned shape."""
-    counts = answer.summary
-    secrets = [_plain(row) for row in answer.rows]
-    if answer.changes is not None:
-        for secret in secrets:
-            secret["change"] = _change(answer.changes[secret["secret_name"]])
-    body = {
-        "version": VERSION,
-        "generated_at": to_iso(answer.generated_at),
-        "as_of": to_iso(answer.at),
-        **({"since": to_iso(answer.since)} if answer.since else {}),
-        "source": dict(answer.source),
-        "run": answer.run,
-        "warnings": list(answer.warnings),
-        "settings": dict(answer.settings),
-        "filters": dict(answer.filters),
-        "summary": {
-            "total": counts.total,
-            "attention": counts.attention,
-            "status": dict(counts.status),
-            "verdicts": dict(counts.verdicts),
-        },
-        "secrets": secrets,
-    }
-    return in_json(body)
+def render_lines(report: Report, width: int) -> Iterator[Line]:
+    """The report for a terminal of this width."""
+    yield from render_text(report.headline, width, FAINT)
+    yield from render_banner(report.warnings, width)
+    if report.title:
+        yield []
+        yield from render_text(report.title, width, BOLD)
+    for label, text in report.facts:
+        yield from render_text(f"{label}: {text}", width, PLAIN, "  ")
+    for label, link in report.links:
+        yield from render_text(f"{label}: {link}", len(label) + len(link) + 4, PLAIN, "  ")
+    if report.rows:
+        yield []
+        yield from render_table(report.columns, report.rows, width)
+    yield []
+    yield from render_text(report.summary, width, BOLD)
+    if report.next_steps:
+        yield from render_text(f"Next: {report.next_steps}", width, BOLD)
+    if len(report.rows) > _MANY_ROWS:
+        yield from render_banner(report.warnings, width)
 
 
-def as_csv(answer: Answer) -> str:
-    """A line for each secret."""
-    more = CHANGE_COLUMNS if answer.changes is not None else ()
-    return in_csv((*COLUMNS, *more), _lines(answer))
+def render_json(report: Report) -> str:
+    """The documented, versioned JSON."""
+    return escape_control_characters_in_json(json.dumps(report.body, ensure_ascii=False, indent=2)) + "\n"
 
 
-def as_markdown(answer: Answer) -> str:
-    """A table for a ticket or a wiki."""
-    return "\n".join(_markdown(answer)) + "\n"
+def render_csv(report: Report) -> str:
+    """CSV as RFC 4180 defines it, safe to open in a spreadsheet."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(report.csv.columns)
+    writer.writerows([_to_csv_cell(value) for value in row] for row in report.csv.rows)
+    return text.getvalue()
 
 
-def _lines(answer: Answer) -> Iterator[list[object]]:
-    for row in answer.rows:
-        plain = _plain(row)
-        cells = [plain[name] for name in COLUMNS]
-        if answer.changes is not None:
-            change = answer.changes[row.secret_name]
-            before = {} if change.before is None else _plain(change.before)
-            cells += [" ".join(change.kinds), before.get("verdict"), before.get("value_created_at")]
-        yield cells
+def render_markdown(report: Report) -> str:
+    """Markdown for a ticket or a wiki."""
+    return "\n".join(_markdown_lines(report)) + "\n"
 
 
-def _markdown(answer: Answer) -> Iterator[str]:
-    yield f"**{escaped(screen.headline(answer))}**"
+def _markdown_lines(report: Report) -> Iterator[str]:
+    yield f"**{_escape_markdown(report.headline)}**"
     yield ""
-    for warning in answer.warnings:
-        yield f"> **Warning:** {escaped(warning)}"
+    for warning in report.warnings:
+        yield f"> **Warning:** {_escape_markdown(warning)}"
         yield ""
-    yield f"{escaped(screen.totals(answer))}"
-    yield ""
-    if not answer.rows:
-        return
-    columns = ["secret", "verdict", "attention", "age", "limit", "due", "owner", "reason"]
-    if answer.changes is not None:
-        columns.insert(1, "changed")
-    yield from in_markdown(columns, _markdown_cells(answer))
+    if report.title:
+        yield f"**{_escape_markdown(report.title)}**"
+        yield ""
+    for label, text in report.facts:
+        yield f"- {label}: {_escape_markdown(text)}"
+    for label, link in report.links:
+        yield f"- {label}: {_to_link(link)}"
+    if report.facts or report.links:
+        yield ""
+    yield _escape_markdown(f"{report.summary} Next: {report.next_steps}" if report.next_steps else report.summary)
+    if report.rows:
+        yield ""
+        yield from _markdown_table(report.markdown.columns, report.markdown.rows)
 
 
-def _markdown_cells(answer: Answer) -> Iterator[list[object]]:
-    for row in answer.rows:
-        cells: list[object] = [
-            row.secret_name,
-            row.verdict,
-            "yes" if row.attention else "",
-            row.age_days,
-            row.limit_days,
-            row.due_at and f"{row.due_at:%Y-%m-%d}",
-            row.owner,
-            row.reason,
-        ]
-        if answer.changes is not None:
-            cells.insert(1, screen.changed(answer.changes[row.secret_name]))
-        yield cells
+def _markdown_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    headers = list(columns)
+    yield f"| {' | '.join(headers)} |"
+    yield f"|{' --- |' * len(headers)}"
+    for row in rows:
+        yield f"| {' | '.join(_escape_markdown(cell) for cell in row)} |"
 
 
-def _plain(row: SecretRow) -> dict[str, Any]:
-    return {name: to_iso(value) if isinstance(value := getattr(row, name), datetime) else value for name in COLUMNS}
+def _escape_markdown(value: object) -> str:
+    """A text in one line that becomes no markup; empty for None."""
+    text = "" if value is None else escape_control_characters(" ".join(str(value).split()))
+    return _MARKUP.sub(lambda match: f"\\{match[0]}", text)
 
 
-def _change(change: Change) -> Mapping[str, Any]:
-    return {"kinds": list(change.kinds), "before": None if change.before is None else _plain(change.before)}
+def _to_link(address: str) -> str:
+    """A Markdown link if the address is one and nothing in it ends the link; otherwise the escaped text."""
+    is_address = "://" in address and not re.search(r"[\s<>]", address) and not has_control_characters(address)
+    return f"<{address}>" if is_address else _escape_markdown(address)
 
 
-_WRITERS: Mapping[Format, Callable[[Answer], str]] = {
-    Format.JSON: as_json,
-    Format.CSV: as_csv,
-    Format.MARKDOWN: as_markdown,
-}
+def _to_csv_cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, str):
+        return value
+    # RFC 4180 allows line breaks between quotes.
+    text = escape_control_characters(value, keep="\t\r\n")
+    return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text

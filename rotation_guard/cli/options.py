@@ -1,51 +1,74 @@
-"""The options that commands have in common."""
+"""The options that commands share, and how a command is registered."""
 
-from typing import Annotated, NoReturn
+from collections.abc import Callable
+from typing import Annotated, NamedTuple, NoReturn
 
 import typer
 
-from .answers import Answer
-from .deployment import VARIABLE
-from .formats import write
-from .problems import NEEDS_SOMEONE
-from .writing import Format
+from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
+
+from .deployment import STACK_OUTPUTS_VARIABLE
+from .errors import NEEDS_ATTENTION
+from .formats import Format, write_report
+from .report import Report
+
+TIME_HELP = "A date (2026-03-01), a timestamp (2026-03-01T12:00:00Z) or a time span before now (90d), in UTC."
+
+
+class Command(NamedTuple):
+    """A command and the examples in its help."""
+
+    run: Callable[..., None]
+    examples: tuple[str, ...]
+
 
 StackOutputs = Annotated[
     str | None,
     typer.Option(
-        help=f"Output of `pulumi stack output --json`; - for standard input. {VARIABLE} names it, too.", metavar="FILE"
+        help=f"Output of `pulumi stack output --json`; - reads standard input. Default: {STACK_OUTPUTS_VARIABLE}.",
+        metavar="FILE",
     ),
 ]
 Local = Annotated[
     bool,
-    typer.Option("--local", help=f"The local deployment of this directory or one above it, whatever {VARIABLE} says."),
+    typer.Option(
+        "--local",
+        help=f"Use the local deployment of this directory or one above it, even if {STACK_OUTPUTS_VARIABLE} is set.",
+    ),
 ]
 Reason = Annotated[
     str | None,
-    typer.Option(help="Why: it is recorded together with who. Commands that write need one.", metavar="TEXT"),
+    typer.Option(help="Why; recorded together with the caller's ARN. Required.", metavar="TEXT"),
 ]
 Profile = Annotated[str | None, typer.Option(help="Profile of the AWS configuration.", metavar="NAME")]
 Region = Annotated[str | None, typer.Option(help="AWS Region.", metavar="REGION")]
 Verdicts = Annotated[
-    list[str], typer.Option("--verdict", help="Only secrets of this verdict; may be given again.", metavar="VERDICT")
+    list[str],
+    typer.Option(
+        "--verdict",
+        help=f"Only secrets with this verdict; repeatable. One of: {', '.join(VERDICT_NAMES)}.",
+        metavar="VERDICT",
+        autocompletion=lambda: list(VERDICT_NAMES),
+    ),
 ]
-Owners = Annotated[
-    list[str], typer.Option("--owner", help="Only secrets of this owner; may be given again.", metavar="NAME")
-]
+Owners = Annotated[list[str], typer.Option("--owner", help="Only secrets with this owner; repeatable.", metavar="NAME")]
 OlderThan = Annotated[
-    str | None, typer.Option(help="Only secrets with a value older than this, such as 30d.", metavar="SPAN")
+    str | None, typer.Option(help="Only secrets whose value is older than this, such as 30d.", metavar="SPAN")
 ]
 DueWithin = Annotated[
-    str | None, typer.Option(help="Only secrets that reach their limit within this, such as 14d.", metavar="SPAN")
+    str | None,
+    typer.Option(help="Only secrets that reach their age limit within this time, such as 14d.", metavar="SPAN"),
 ]
-Written = Annotated[Format, typer.Option("--format", help="What to write.")]
+OutputFormat = Annotated[
+    Format, typer.Option("--format", help=f"Output format: {', '.join(Format)}.", metavar="FORMAT")
+]
 ExitCode = Annotated[
     bool,
-    typer.Option("--exit-code", help="Exit with 1 when something that is shown needs attention, or with a warning."),
+    typer.Option("--exit-code", help="Exit with 1 if anything that is shown needs attention, or with a warning."),
 ]
 
 
-def give(answer: Answer, written: Format, exit_code: bool) -> NoReturn:
-    """Write an answer down, and end the command."""
-    write(answer, written)
-    raise typer.Exit(NEEDS_SOMEONE if exit_code and answer.needs_someone else 0)
+def finish(report: Report, output_format: Format, exit_code: bool) -> NoReturn:
+    """Write a report, and end the command."""
+    write_report(report, output_format)
+    raise typer.Exit(NEEDS_ATTENTION if exit_code and report.needs_attention else 0)

@@ -1,8 +1,8 @@
-"""Whose Region and profile count: options before the stack, the stack before the environment, that before a profile."""
+"""The precedence of Region and profile: options, then the stack, then the environment, then the profile."""
 
 import pytest
 
-from rotation_guard.cli.aws import Way
+from rotation_guard.cli.aws import AwsSession
 
 NO_REGION = {"AWS_REGION": None, "AWS_DEFAULT_REGION": None}
 
@@ -22,37 +22,41 @@ def configured(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("way", "variables", "region"),
+    ("session", "variables", "region"),
     [
-        (Way("audit", "eu-north-1"), {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-north-1"),
-        (Way("audit"), {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-1"),
-        (Way("audit"), {"AWS_REGION": None, "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
-        (Way("audit"), {"AWS_REGION": "", "AWS_DEFAULT_REGION": None}, "ap-south-1"),
-        (Way(), {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": None}, "eu-west-1"),
-        (Way(), {**NO_REGION, "AWS_PROFILE": "audit"}, "ap-south-1"),
+        (
+            AwsSession("audit", "eu-north-1"),
+            {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"},
+            "eu-north-1",
+        ),
+        (AwsSession("audit"), {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-1"),
+        (AwsSession("audit"), {"AWS_REGION": None, "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        (AwsSession("audit"), {"AWS_REGION": "", "AWS_DEFAULT_REGION": None}, "ap-south-1"),
+        (AwsSession(), {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": None}, "eu-west-1"),
+        (AwsSession(), {**NO_REGION, "AWS_PROFILE": "audit"}, "ap-south-1"),
     ],
 )
-def test_a_region_is_taken_from_the_nearest_place(configured, way, variables, region):
+def test_the_region_follows_the_documented_precedence(configured, session, variables, region):
     # As the SDKs and the AWS CLI have it: docs.aws.amazon.com/sdkref/latest/guide/feature-region.html.
     configured(**variables)
 
-    assert way.client("sts").meta.region_name == region
+    assert session.client("sts").meta.region_name == region
 
 
-def test_the_stacks_region_counts_more_than_the_environments(remediated, ask):
-    result = ask("remediation", "status", AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1")
+def test_the_stacks_region_overrides_the_environment(stack, run_on_stack):
+    result = run_on_stack("remediation", "status", AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1")
 
     assert result.exit_code == 0
     assert "Region eu-west-1" in result.stdout
 
 
-def test_no_region_at_all_is_a_sentence_that_names_the_variable(configured, run, aws):
+def test_a_missing_region_is_an_error_that_names_the_variable(configured, run, aws):
     configured(**NO_REGION, AWS_CONFIG_FILE="/dev/null")
 
     result = run("scan")
 
     assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
-    assert "No Region is known: give --region, or set AWS_REGION" in result.stderr
+    assert "No Region is configured: give --region, or set AWS_REGION" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -69,26 +73,26 @@ def test_no_region_at_all_is_a_sentence_that_names_the_variable(configured, run,
         {"AWS_REQUEST_CHECKSUM_CALCULATION": "never"},
     ],
 )
-def test_the_operators_own_setup_does_not_matter_to_a_local_deployment(configured, tmp_path, variables):
+def test_a_local_deployment_ignores_the_operators_aws_configuration(configured, tmp_path, variables):
     (tmp_path / "garbage").write_text("[profile\n=")
     configured(**{name: value.format(folder=tmp_path) for name, value in variables.items()})
 
-    client = Way(None, "eu-west-1", "http://127.0.0.1:1", "a", "b").client("ssm")
+    client = AwsSession(None, "eu-west-1", "http://127.0.0.1:1", "a", "b").client("ssm")
 
     assert (client.meta.endpoint_url, client.meta.region_name) == ("http://127.0.0.1:1", "eu-west-1")
     assert client._get_credentials().access_key == "a"
 
 
 @pytest.mark.parametrize(
-    ("options", "variables", "said"),
+    ("options", "variables", "message"),
     [
         (["--profile", "nope"], {}, "--profile must be a profile of the AWS configuration, got 'nope'."),
         ([], {"AWS_PROFILE": "nope"}, "AWS_PROFILE must be a profile of the AWS configuration, got 'nope'."),
         ([], {"AWS_DEFAULT_PROFILE": "nope"}, "AWS_DEFAULT_PROFILE must be a profile of the AWS configuration"),
     ],
 )
-def test_a_profile_that_is_none_is_named_by_what_named_it(remediated, ask, options, variables, said):
-    result = ask("remediation", "status", *options, **variables)
+def test_an_unknown_profile_is_reported_with_its_source(stack, run_on_stack, options, variables, message):
+    result = run_on_stack("remediation", "status", *options, **variables)
 
     assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
-    assert said in result.stderr
+    assert message in result.stderr

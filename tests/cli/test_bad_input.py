@@ -1,4 +1,4 @@
-"""What cannot be used is named, with what is allowed and what was given; never a traceback."""
+"""Invalid input: the error names the option or field, what is allowed, and what was given; never a traceback."""
 
 import json
 
@@ -10,9 +10,12 @@ GOOD = entry("a")
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        (["--now", "yesterday"], "--now must be a date such as 2026-03-01 or 2026-03-01T12:00:00Z, got 'yesterday'."),
+        (
+            ["--now", "yesterday"],
+            "--now must be a date such as 2026-03-01 or 2026-03-01T12:00:00Z, or a time span before now such as",
+        ),
         (["--now", "0001-01-01T00:00:00+14:00"], "--now must be a date"),
         (["--max-age-days", "-1"], "--max-age-days must be between 0 and 3650, got -1."),
         (["--max-age-days", "3651"], "--max-age-days must be between 0 and 3650, got 3651."),
@@ -21,10 +24,10 @@ GOOD = entry("a")
         (["--missed-hours", "0"], "--missed-hours must be between 1 and 87600, got 0."),
         (["--managed-tag", "Managed"], "--managed-tag must be KEY=VALUE, such as Managed=true, got 'Managed'."),
         (["--managed-tag", "=true"], "--managed-tag must be KEY=VALUE"),
-        (["--older-than", "30"], "--older-than must be a span of time such as 30d, 12h or 2w, at most 3650 days"),
+        (["--older-than", "30"], "--older-than must be a time span such as 30d, 12h or 2w, at most 3650 days"),
         (["--older-than", "-3d"], "got '-3d'."),
         (["--older-than", "999999w"], "at most 3650 days, got '999999w'."),
-        (["--due-within", "soon"], "--due-within must be a span of time"),
+        (["--due-within", "soon"], "--due-within must be a time span"),
         (["--verdict", "late"], "--verdict must be one of pending_deletion, replica"),
         (["--max-age-class", "prod/*=30"], "--max-age-class must be name:PATTERN=DAYS, tag:KEY=DAYS or"),
         (["--max-age-class", "name:prod"], "got 'name:prod'."),
@@ -40,24 +43,24 @@ GOOD = entry("a")
         (["--max-age-class", "tag:tier=1e3"], "must end with"),
         (["--max-age-class", "tag:tier=3651"], "must end with"),
         (["--max-age-class", "tag:tier=-1"], "must end with"),
-        (["--profile", "me"], "--profile and --region are for an account, and --from reads a file"),
+        (["--profile", "me"], "--from reads a file, so --profile and --region do not apply"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named(run, listing, options, said):
-    result = run("scan", "--from", listing(GOOD), *options)
+def test_an_invalid_option_is_named(run, list_file, options, message):
+    result = run("scan", "--from", list_file(GOOD), *options)
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stdout == ""
 
 
 @pytest.mark.parametrize("options", [["--format", "xml"], ["--max-age-days", "many"], ["--nonsense"], ["--from"]])
-def test_what_the_parser_of_options_refuses_ends_with_the_same_code(run, options):
+def test_an_error_of_the_option_parser_has_the_same_exit_code(run, options):
     assert run("scan", *options).exit_code == 2
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "--from must be JSON, got standard input: it is empty."),
         (b" \n", "--from must be JSON, got standard input: it is empty."),
@@ -69,35 +72,35 @@ def test_what_the_parser_of_options_refuses_ends_with_the_same_code(run, options
         (b'{"SecretList": [NaN]}', "NaN is not JSON"),
         (
             b"{}",
-            "--from must hold a SecretList, a list of such pages, or a list of entries, got an object without one.",
+            "--from must contain a SecretList, a list of such pages, or a list of entries, got an object without one.",
         ),
         (b'{"SecretList": {}}', "or a list of entries, got an object with an object as its SecretList."),
         (b'{"SecretList": null}', "or a list of entries, got an object with null as its SecretList."),
-        (b'"text"', "--from must hold a SecretList, a list of such pages, or a list of entries, got text."),
+        (b'"text"', "--from must contain a SecretList, a list of such pages, or a list of entries, got a string."),
         (b"3", "got a number."),
         (b"null", "got null."),
-        (b'{"SecretList": {}}', "--from must hold a SecretList"),
-        (b'[{"SecretList": []}, {"SecretList": "text"}]', "got page 2 with text as its SecretList."),
+        (b'{"SecretList": {}}', "--from must contain a SecretList"),
+        (b'[{"SecretList": []}, {"SecretList": "text"}]', "got page 2 with a string as its SecretList."),
         (b'[{"SecretList": []}, {"Name": "a"}]', "got a list of pages of which page 2 is an object without one."),
         (b'[{"SecretList": []}, []]', "got a list of pages of which page 2 is a list without one."),
         (b'[{"SecretList": []}, {"SecretList": [3]}]', "--from: page 2, entry 1 must be an object, got a number."),
     ],
 )
-def test_a_file_that_is_no_list_is_named(run, content, said):
+def test_a_file_without_a_list_is_an_error(run, content, message):
     result = run("scan", "--from", "-", stdin=content)
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "message"),
     [
         (3, "--from: entry 2 must be an object, got a number."),
-        ({"Name": "b"}, "--from: entry 2 must have a text as ARN, got null."),
-        ({"ARN": ARN}, "--from: entry 2 must have a text as Name, got null."),
-        ({**GOOD, "Name": ""}, "must have a text as Name"),
+        ({"Name": "b"}, "--from: entry 2 must have a string as ARN, got null."),
+        ({"ARN": ARN}, "--from: entry 2 must have a string as Name, got null."),
+        ({**GOOD, "Name": ""}, "must have a string as Name"),
         (
             {**GOOD, "CreatedDate": "soon"},
             "--from: entry 2, a, must have a date or epoch seconds as CreatedDate, got 'soon'.",
@@ -113,7 +116,7 @@ def test_a_file_that_is_no_list_is_named(run, content, said):
         ({**GOOD, "Tags": {"Managed": "true"}}, "a list of Key and Value as Tags"),
         ({**GOOD, "Tags": [{"Key": "a", "Value": 3}]}, "a list of Key and Value as Tags"),
         ({**GOOD, "RotationEnabled": "false"}, "true or false as RotationEnabled, got 'false'."),
-        ({**GOOD, "OwningService": 3}, "a text as OwningService, got a number."),
+        ({**GOOD, "OwningService": 3}, "a string as OwningService, got a number."),
         ({**GOOD, "RotationRules": {"AutomaticallyAfterDays": "30"}}, "a whole number of AutomaticallyAfterDays"),
         (
             {**GOOD, "RotationRules": {"AutomaticallyAfterDays": 10**30}},
@@ -122,19 +125,17 @@ def test_a_file_that_is_no_list_is_named(run, content, said):
         ({**GOOD, "RotationRules": "rate(30 days)"}, "a whole number of AutomaticallyAfterDays in RotationRules"),
     ],
 )
-def test_an_entry_that_cannot_be_read_is_named(run, listing, entry, said):
-    result = run("scan", "--from", listing(GOOD, entry))
+def test_an_invalid_entry_is_named(run, list_file, entry, message):
+    result = run("scan", "--from", list_file(GOOD, entry))
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
 
 
-def test_a_file_that_is_not_there_is_named(run, tmp_path):
+def test_a_missing_file_is_named(run, tmp_path):
     missing, folder = str(tmp_path / "missing"), str(tmp_path)
 
-    assert (
-        f"--from must be a file that can be read, got {missing}: No such file" in run("scan", "--from", missing).stderr
-    )
+    assert f"--from must be a readable file, got {missing}: No such file" in run("scan", "--from", missing).stderr
     assert run("scan", "--from", folder).exit_code == 2
 
 
@@ -159,11 +160,11 @@ def test_a_file_that_is_not_there_is_named(run, tmp_path):
         {"SomethingNew": {"deep": [1]}},
     ],
 )
-@pytest.mark.parametrize("written", ["table", "json", "csv", "markdown"])
-def test_an_odd_entry_gets_a_verdict_in_every_format(run, listing, odd, written):
-    result = run("scan", "--from", listing({**GOOD, **odd}), "--format", written, "--now", "2026-03-01")
+@pytest.mark.parametrize("output_format", ["table", "json", "csv", "markdown"])
+def test_an_odd_entry_gets_a_verdict_in_every_format(run, list_file, odd, output_format):
+    result = run("scan", "--from", list_file({**GOOD, **odd}), "--format", output_format, "--now", "2026-03-01")
 
     assert result.exit_code == 0
     assert result.stdout
-    if written == "json":
+    if output_format == "json":
         assert json.loads(result.stdout)["secrets"][0]["verdict"]

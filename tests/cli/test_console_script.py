@@ -1,4 +1,4 @@
-"""The console script as it is started: a process of its own, from anywhere."""
+"""The console script in a process of its own, from any directory."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def test_it_runs_from_any_directory(command, tmp_path):
     assert done.stderr == b""
 
 
-def test_its_help_names_every_command(tmp_path):
+def test_the_help_lists_every_command(tmp_path):
     done = started(MODULE, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
@@ -53,7 +53,7 @@ def test_its_help_names_every_command(tmp_path):
     ("group", "commands"),
     [("incidents", ["list", "show", "release", "orphaned"]), ("remediation", ["stop", "go", "status"])],
 )
-def test_the_help_of_a_group_names_its_commands(tmp_path, group, commands):
+def test_the_help_of_a_group_lists_its_commands(tmp_path, group, commands):
     done = started(MODULE, group, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
@@ -71,7 +71,7 @@ def test_the_help_of_a_group_names_its_commands(tmp_path, group, commands):
         (["remediation", "stop", "--reason", "a"], 2),
     ],
 )
-def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path, command, code):
+def test_an_error_is_one_sentence_without_a_traceback(tmp_path, command, code):
     done = started(MODULE, *command, cwd=tmp_path)
 
     assert done.returncode == code
@@ -80,7 +80,7 @@ def test_a_mistake_is_a_sentence_and_no_traceback(tmp_path, command, code):
     assert b"Traceback" not in done.stderr
 
 
-def test_a_terminal_of_one_language_gets_the_others_by_number(tmp_path):
+def test_a_terminal_that_cannot_encode_a_character_shows_its_code(tmp_path):
     stdin = json.dumps([entry("日", 3)]).encode()
     scan = ["scan", "--from", "-", "--now", NOW]
 
@@ -91,7 +91,7 @@ def test_a_terminal_of_one_language_gets_the_others_by_number(tmp_path):
     assert "日" in comma.stdout.decode()
 
 
-def test_a_date_without_a_zone_is_in_utc_wherever_the_machine_is(tmp_path):
+def test_a_date_without_a_zone_is_in_utc_in_every_time_zone(tmp_path):
     stdin = json.dumps([entry("one", VersionCreatedDates={"v1": "2026-01-01"})]).encode()
     scan = ["scan", "--from", "-", "--now", "2026-03-01", "--format", "json"]
 
@@ -102,7 +102,7 @@ def test_a_date_without_a_zone_is_in_utc_wherever_the_machine_is(tmp_path):
 
 
 @pytest.mark.parametrize("chosen", ["table", "csv"])
-def test_who_stops_reading_hears_no_complaint(tmp_path, chosen):
+def test_a_closed_pipe_is_no_error(tmp_path, chosen):
     path = tmp_path / "list.json"
     path.write_text(json.dumps([entry(f"s/{index}", 40) for index in range(3000)]))
     command = [*MODULE, "scan", "--from", str(path), "--format", chosen]
@@ -117,7 +117,7 @@ def test_who_stops_reading_hears_no_complaint(tmp_path, chosen):
 
 
 @pytest.mark.parametrize(("words", "stream"), [("scan --from list.json --format json", "1>"), ("scan --from -", "0<")])
-def test_a_stream_that_is_closed_causes_no_traceback(tmp_path, words, stream):
+def test_a_closed_stream_causes_no_traceback(tmp_path, words, stream):
     (tmp_path / "list.json").write_text("[]")
 
     done = subprocess.run(
@@ -140,7 +140,7 @@ def test_an_interruption_has_its_own_exit_code(monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is always full")
 @pytest.mark.parametrize("chosen", ["table", "json", "csv", "markdown"])
-def test_an_output_that_cannot_be_written_is_a_sentence(tmp_path, chosen):
+def test_an_output_that_cannot_be_written_is_one_sentence(tmp_path, chosen):
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*MODULE, "scan", "--from", "-", "--format", chosen],

@@ -1,4 +1,4 @@
-"""No output has a control character of a name, a tag, a file or an answer in it, in whatever format."""
+"""Control characters of names, tags, files and responses are escaped in all output."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import pytest
 
 from rotation_guard.domain.control_characters import escape_control_characters
 
-from .conftest import NOW, entry, refused, tags
+from .conftest import NOW, aws_error, entry, tags
 
 # By the Unicode Character Database: categories Cc and Cs, and of Cf and Zl/Zp what changes lines or direction (UAX #9).
 FORBIDDEN = [
@@ -21,30 +21,30 @@ NASTY = "a\x00\x07\x1b[2J\x7f\x85\x9b31m\u200e\u2028\u2029\u202e\u2066\ud800[red
 
 
 def offending(text, layout="\n"):
-    return [one for one in text if one in FORBIDDEN and one not in layout]
+    return [character for character in text if character in FORBIDDEN and character not in layout]
 
 
-@pytest.mark.parametrize("character", FORBIDDEN, ids=lambda one: f"{ord(one):04x}")
-def test_each_becomes_its_escape(character):
+@pytest.mark.parametrize("character", FORBIDDEN, ids=lambda character: f"{ord(character):04x}")
+def test_each_control_character_is_escaped(character):
     escaped = escape_control_characters(f"a{character}b")
 
     assert not offending(escaped)
     assert re.fullmatch(r"a\\(x[0-9a-f]{2}|u[0-9a-f]{4}|[ntr])b", escaped)
 
 
-def test_what_people_write_stays():
+def test_other_characters_are_unchanged():
     text = "geheim/schlüssel-日本語-🔑 עברית عربى e\u0301 \u200d \\x1b [red]"
 
     assert escape_control_characters(text) == text
 
 
 @pytest.mark.parametrize("chosen", ["table", "json", "csv", "markdown"])
-def test_a_file_steers_no_terminal_and_no_reader(run, listing, chosen):
+def test_a_file_cannot_control_a_terminal_or_a_reader(run, list_file, chosen):
     nasty = entry(
         NASTY, 40, Tags=tags(owner=NASTY), ARN=f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{NASTY}"
     )
 
-    result = run("scan", "--from", listing(nasty), "--now", NOW, "--format", chosen)
+    result = run("scan", "--from", list_file(nasty), "--now", NOW, "--format", chosen)
 
     assert result.exit_code == 0
     assert not offending(result.stdout, "\r\n" if chosen == "csv" else "\n")
@@ -52,13 +52,13 @@ def test_a_file_steers_no_terminal_and_no_reader(run, listing, chosen):
     assert "red" in result.stdout
 
 
-def test_json_still_holds_the_name_as_it_is(run, listing):
-    stdout = run("scan", "--from", listing(entry(NASTY, 40)), "--now", NOW, "--format", "json").stdout
+def test_json_decodes_to_the_original_name(run, list_file):
+    stdout = run("scan", "--from", list_file(entry(NASTY, 40)), "--now", NOW, "--format", "json").stdout
 
     assert json.loads(stdout)["secrets"][0]["secret_name"] == NASTY
 
 
-def test_a_warning_beside_csv_is_escaped(run, tmp_path):
+def test_a_warning_for_csv_is_escaped(run, tmp_path):
     path = tmp_path / "\x1b[2J\u202elist.json"
     path.write_text(json.dumps({"SecretList": [], "NextToken": "more"}))
 
@@ -81,7 +81,7 @@ def test_a_warning_beside_csv_is_escaped(run, tmp_path):
         ["remediation", "stop", "more\x1b[31m"],
     ],
 )
-def test_what_is_refused_is_quoted_without_its_control_characters(run, words):
+def test_an_error_message_escapes_what_it_quotes(run, words):
     result = run(*words)
 
     assert result.exit_code == 2
@@ -89,12 +89,12 @@ def test_what_is_refused_is_quoted_without_its_control_characters(run, words):
     assert result.stdout == ""
 
 
-def test_an_answer_of_aws_is_escaped(remediated, ask):
-    refusal = refused("AccessDenied\x1b[31m")
+def test_an_error_of_aws_is_escaped(stack, run_on_stack):
+    refusal = aws_error("AccessDenied\x1b[31m")
     refusal["Error"]["Message"] = NASTY
-    remediated.answers["GetParameter"] = lambda asked: refusal
+    stack.answers["GetParameter"] = lambda request: refusal
 
-    result = ask("remediation", "status")
+    result = run_on_stack("remediation", "status")
 
     assert result.exit_code == 3
     assert not offending(result.stderr)
@@ -103,12 +103,12 @@ def test_an_answer_of_aws_is_escaped(remediated, ask):
 
 @pytest.mark.parametrize("chosen", ["table", "json", "csv", "markdown"])
 @pytest.mark.parametrize("words", [("incidents", "list"), ("incidents", "show", "a"), ("incidents", "orphaned")])
-def test_a_row_of_a_table_is_escaped(remediated, ask, words, chosen):
+def test_a_row_of_dynamodb_is_escaped(stack, run_on_stack, words, chosen):
     nasty = NASTY.replace("\ud800", "")
-    remediated.ended("a", "escalated", reason=nasty, execution=f"arn:aws:states:eu-west-1:1:execution:{nasty}:>")
-    remediated.standing("a", orphaned_at=nasty)
+    stack.closed_incident("a", "escalated", reason=nasty, execution=f"arn:aws:states:eu-west-1:1:execution:{nasty}:>")
+    stack.set_state("a", orphaned_at=nasty)
 
-    result = ask(*words, "--format", chosen)
+    result = run_on_stack(*words, "--format", chosen)
 
     assert result.exit_code == 0, result.stderr
     assert not offending(result.stdout, "\r\n" if chosen == "csv" else "\n")

@@ -1,4 +1,4 @@
-"""`rotation-guard incidents`: what is open, and what was of late."""
+"""`rotation-guard incidents`: the list of open and recent incidents."""
 
 import csv
 import io
@@ -7,13 +7,12 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from rotation_guard.cli.incident_list import ORPHANED_COLUMNS
-from rotation_guard.cli.incident_rows import COLUMNS
-from rotation_guard.cli.timeline import COLUMNS as TIMELINE_COLUMNS
+from rotation_guard.cli.incident_report import COLUMNS, SUSPENDED_COLUMNS
+from rotation_guard.cli.incident_timeline import COLUMNS as TIMELINE_COLUMNS
 from rotation_guard.domain.remediation.incidents import Outcome
 from tests.paths import ROOT
 
-from .conftest import ARN, REASON, refused
+from .conftest import ARN, REASON, aws_error
 
 DOCUMENT = ROOT / "docs" / "reports.md"
 HELPERS = [
@@ -32,47 +31,47 @@ HELPERS = [
 ]
 
 
-def shown(answer):
+def secret_names(answer):
     return [incident["secret_name"] for incident in answer["incidents"]]
 
 
-def test_what_is_open_comes_first_and_then_the_newest(remediated, told):
-    remediated.ended("recovered", "recovered by AWS", 2)
-    remediated.incident("old", 300)
-    remediated.ended("escalated", "escalated", 20)
-    remediated.incident("new", 30)
-    remediated.ended("restarting", "rolled forward", 3, state="restarting", closed_at=None)
+def test_open_incidents_come_first_and_then_the_newest(stack, incidents_json):
+    stack.closed_incident("recovered", "recovered by AWS", 2)
+    stack.incident("old", 300)
+    stack.closed_incident("escalated", "escalated", 20)
+    stack.incident("new", 30)
+    stack.closed_incident("restarting", "rolled forward", 3, state="restarting", closed_at=None)
 
-    assert shown(told()) == ["restarting", "new", "old", "recovered", "escalated"]
+    assert secret_names(incidents_json()) == ["restarting", "new", "old", "recovered", "escalated"]
 
 
-def test_the_list_is_what_is_said_where_nothing_else_is(remediated, run, ask, told):
-    remediated.incident("a")
+def test_list_is_the_default_command(stack, run, run_on_stack, incidents_json):
+    stack.incident("a")
 
-    assert shown(told()) == shown(told("list")) == ["a"]
-    assert ask("incidents", "--open").exit_code == 0
+    assert secret_names(incidents_json()) == secret_names(incidents_json("list")) == ["a"]
+    assert run_on_stack("incidents", "--open").exit_code == 0
     assert " release " in run("incidents", "-h").stdout
-    assert ask("incidents", "shwo").exit_code == 2
+    assert run_on_stack("incidents", "shwo").exit_code == 2
 
 
 @pytest.mark.parametrize("row", HELPERS, ids=[f"{row['secret_arn']}/{row['opened_at']}" for row in HELPERS])
-def test_rows_that_are_no_incidents_are_left_out(remediated, told, row):
-    remediated.put(row)
+def test_bookkeeping_rows_are_not_listed(stack, incidents_json, row):
+    stack.put(row)
 
-    assert shown(told()) == []
+    assert secret_names(incidents_json()) == []
 
 
-def test_what_was_resolved_of_late_is_shown_however_long_ago_it_ended(remediated, told):
+def test_a_recently_resolved_incident_is_listed_however_long_ago_it_was_closed(stack, incidents_json):
     for name, days in (("lately", 1), ("long ago", 20)):
-        ended = {"closed_at": remediated.ago(days=29), "resolved_outcome": "held", "resolved_by": "RotationSucceeded"}
-        remediated.ended(name, "resolved", 24 * 30, resolved_at=remediated.ago(days=days), **ended)
+        ended = {"closed_at": stack.ago(days=29), "resolved_outcome": "held", "resolved_by": "RotationSucceeded"}
+        stack.closed_incident(name, "resolved", 24 * 30, resolved_at=stack.ago(days=days), **ended)
 
-    assert shown(told()) == ["lately"]
-    assert shown(told("--since", "21d", "--outcome", "resolved")) == ["lately", "long ago"]
+    assert secret_names(incidents_json()) == ["lately"]
+    assert secret_names(incidents_json("--since", "21d", "--outcome", "resolved")) == ["lately", "long ago"]
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "expected"),
     [
         ([], ["open", "week", "late"]),
         (["--since", "2d"], ["open", "late"]),
@@ -85,40 +84,40 @@ def test_what_was_resolved_of_late_is_shown_however_long_ago_it_ended(remediated
         (["--open", "--outcome", "held"], []),
     ],
 )
-def test_incidents_are_chosen_by_time_and_end(remediated, told, options, found):
-    remediated.incident("open", 24 * 100)
-    remediated.ended("late", "recovered by AWS", 200, closed_at=remediated.ago(hours=47.5))
-    remediated.ended("week", "held", 24 * 6)
-    remediated.ended("year", "escalated", 24 * 300)
+def test_incidents_are_filtered_by_time_and_outcome(stack, incidents_json, options, expected):
+    stack.incident("open", 24 * 100)
+    stack.closed_incident("late", "recovered by AWS", 200, closed_at=stack.ago(hours=47.5))
+    stack.closed_incident("week", "held", 24 * 6)
+    stack.closed_incident("year", "escalated", 24 * 300)
 
-    assert shown(told(*options)) == found
-
-
-def test_a_date_is_its_first_moment(remediated, told):
-    day = remediated.ago(days=3)[:10]
-    remediated.ended("before", "held", opened_at=f"{remediated.ago(days=4)[:10]}T23:59:58Z", closed_at=f"{day}")
-    remediated.ended("after", "held", opened_at=f"{day}T00:00:01.000Z")
-
-    assert shown(told("--since", day)) == ["after"]
-    assert told("--since", day)["filters"] == {"since": f"{day}T00:00:00Z", "open": False, "outcome": []}
+    assert secret_names(incidents_json(*options)) == expected
 
 
-def test_everything_is_read_page_by_page_and_what_has_expired_is_not_shown(remediated, told):
-    def page(asked):
-        number = int(asked.get("ExclusiveStartKey", {}).get("opened_at", {}).get("S", "0"))
-        row = {"secret_arn": {"S": f"{ARN}:a{number}-AbCdEf"}, "opened_at": {"S": remediated.ago(hours=number)}}
+def test_a_date_means_the_beginning_of_its_day(stack, incidents_json):
+    day = stack.ago(days=3)[:10]
+    stack.closed_incident("before", "held", opened_at=f"{stack.ago(days=4)[:10]}T23:59:58Z", closed_at=f"{day}")
+    stack.closed_incident("after", "held", opened_at=f"{day}T00:00:01.000Z")
+
+    assert secret_names(incidents_json("--since", day)) == ["after"]
+    assert incidents_json("--since", day)["filters"] == {"since": f"{day}T00:00:00Z", "open": False, "outcome": []}
+
+
+def test_all_pages_are_read_and_expired_rows_are_not_listed(stack, incidents_json):
+    def page(request):
+        number = int(request.get("ExclusiveStartKey", {}).get("opened_at", {}).get("S", "0"))
+        row = {"secret_arn": {"S": f"{ARN}:a{number}-AbCdEf"}, "opened_at": {"S": stack.ago(hours=number)}}
         more = {"LastEvaluatedKey": {"opened_at": {"S": str(number + 1)}}} if number < 3 else {}
         # The page in between is one in which the filter has left nothing.
         items = [{**row, "expires_at": {"N": "1" if number == 3 else "9999999999"}}] if number != 1 else []
         return {"Items": items, **more}
 
-    remediated.answers["Scan"] = page
+    stack.answers["Scan"] = page
 
-    assert shown(told()) == ["a0", "a2"]
+    assert secret_names(incidents_json()) == ["a0", "a2"]
 
 
 @pytest.mark.parametrize(
-    ("outcome", "standing", "needs"),
+    ("outcome", "state", "needs_attention"),
     [
         ("escalated", {}, True),
         ("held", {}, True),
@@ -129,141 +128,154 @@ def test_everything_is_read_page_by_page_and_what_has_expired_is_not_shown(remed
         ("restarted", {}, False),
     ],
 )
-def test_what_ended_with_people_needs_someone_until_the_secret_has_a_new_value(
-    remediated, told, outcome, standing, needs
+def test_an_escalated_incident_needs_attention_until_the_secret_has_a_new_value(
+    stack, incidents_json, outcome, state, needs_attention
 ):
-    remediated.ended("a", outcome, 10)
-    remediated.standing("a", **{name: remediated.ago(hours=10 - hours) for name, hours in standing.items()})
+    stack.closed_incident("a", outcome, 10)
+    stack.set_state("a", **{name: stack.ago(hours=10 - hours) for name, hours in state.items()})
 
-    answer = told()
+    answer = incidents_json()
 
-    assert answer["incidents"][0]["attention"] is needs
-    assert answer["summary"]["attention"] == needs
-
-
-def test_a_later_incident_speaks_for_its_secret(remediated, told):
-    remediated.ended("a", "escalated", 10)
-    remediated.ended("a", "recovered by retry", 5)
-    remediated.ended("b", "held", 10)
-
-    needs = {(one["secret_name"], one["outcome"]): one["attention"] for one in told()["incidents"]}
-
-    assert needs == {("a", "recovered by retry"): False, ("a", "escalated"): False, ("b", "held"): True}
+    assert answer["incidents"][0]["attention"] is needs_attention
+    assert answer["summary"]["attention"] == needs_attention
 
 
-def test_a_workflow_that_is_not_heard_of_is_told(remediated, told, ask):
-    remediated.incident("dead", alive_until=int(remediated.now.timestamp()) - 60)
-    remediated.incident("alive", 2)
+def test_only_the_latest_incident_of_a_secret_needs_attention(stack, incidents_json):
+    stack.closed_incident("a", "escalated", 10)
+    stack.closed_incident("a", "recovered by retry", 5)
+    stack.closed_incident("b", "held", 10)
 
-    assert {one["secret_name"]: one["overdue"] for one in told()["incidents"]} == {"dead": True, "alive": False}
-    assert ask("incidents").stdout.count("has not been heard of") == 1
+    attention = {
+        (incident["secret_name"], incident["outcome"]): incident["attention"]
+        for incident in incidents_json()["incidents"]
+    }
+
+    assert attention == {("a", "recovered by retry"): False, ("a", "escalated"): False, ("b", "held"): True}
 
 
-def test_the_table_says_where_it_stands_and_why(remediated, ask):
-    remediated.ended("orders/db", "escalated", 2, attempts=3, reason="No retry is left.")
-    remediated.incident("payments/db", failed_step=None)
-    remediated.ended("web", "restarted", 3, failures=0, failed_step=None)
+def test_an_overdue_workflow_is_reported(stack, incidents_json, run_on_stack):
+    stack.incident("dead", alive_until=int(stack.now.timestamp()) - 60)
+    stack.incident("alive", 2)
 
-    table = ask("incidents").stdout
+    assert {incident["secret_name"]: incident["overdue"] for incident in incidents_json()["incidents"]} == {
+        "dead": True,
+        "alive": False,
+    }
+    assert run_on_stack("incidents").stdout.count("is overdue and presumed dead") == 1
+
+
+def test_the_table_shows_the_status_and_the_reason(stack, run_on_stack):
+    stack.closed_incident("orders/db", "escalated", 2, attempts=3, reason="No retry is left.")
+    stack.incident("payments/db", failed_step=None)
+    stack.closed_incident("web", "restarted", 3, failures=0, failed_step=None)
+
+    table = run_on_stack("incidents").stdout
 
     assert re.search(r"^SECRET +OPENED, UTC +STATE +FAILED STEP ATTEMPTS$", table, re.MULTILINE)
     assert re.search(r"^orders/db +\d{4}-\d\d-\d\d \d\d:\d\d escalated +setSecret +3$", table, re.MULTILINE)
     assert re.search(r"^payments/db +\S+ \S+ open +unknown +0$", table, re.MULTILINE)
     assert re.search(r"^web +\S+ \S+ restarted +0$", table, re.MULTILINE)
     assert "  No retry is left." in table
-    assert "3 incidents: open 1, escalated 1, restarted 1. 2 need someone." in table
+    assert "3 incidents: open 1, escalated 1, restarted 1. 2 need attention." in table
 
 
 @pytest.mark.parametrize("columns", ["80", "120"])
-def test_no_line_is_wider_than_the_terminal(remediated, ask, columns):
-    remediated.incident("prod/" + "a-very-long-path/" * 10 + "db")
-    remediated.ended("日本語" * 40, "recovered by retry", failed_step="finishSecret", reason="word " * 60)
+def test_no_line_is_wider_than_the_terminal(stack, run_on_stack, columns):
+    stack.incident("prod/" + "a-very-long-path/" * 10 + "db")
+    stack.closed_incident("日本語" * 40, "recovered by retry", failed_step="finishSecret", reason="word " * 60)
 
-    lines = ask("incidents", COLUMNS=columns).stdout.splitlines()
+    lines = run_on_stack("incidents", COLUMNS=columns).stdout.splitlines()
 
     assert len(lines) > 8
     assert max(cell_len(line) for line in lines) <= int(columns)
 
 
-def test_nothing_open_is_said_in_words(remediated, ask, told):
-    assert "No incident answers to this since" in ask("incidents").stdout
-    assert "No incident is open." in ask("incidents", "--open").stdout
-    assert told()["summary"] == {"total": 0, "attention": 0, "states": {}}
+def test_an_empty_list_is_a_sentence(stack, run_on_stack, incidents_json):
+    assert "No incidents match since" in run_on_stack("incidents").stdout
+    assert "No incidents are open." in run_on_stack("incidents", "--open").stdout
+    assert incidents_json()["summary"] == {"total": 0, "attention": 0, "states": {}}
 
 
-def test_the_exit_code_says_on_demand_whether_something_needs_someone(remediated, ask):
-    remediated.ended("a", "recovered by AWS")
-    assert ask("incidents", "--exit-code").exit_code == 0
+def test_the_exit_code_shows_on_request_whether_an_incident_needs_attention(stack, run_on_stack):
+    stack.closed_incident("a", "recovered by AWS")
+    assert run_on_stack("incidents", "--exit-code").exit_code == 0
 
-    remediated.incident("b")
-    assert ask("incidents").exit_code == 0
-    assert ask("incidents", "--exit-code").exit_code == 1
+    stack.incident("b")
+    assert run_on_stack("incidents").exit_code == 0
+    assert run_on_stack("incidents", "--exit-code").exit_code == 1
 
 
-def test_csv_and_markdown_are_safe(remediated, ask):
-    remediated.ended("=cmd|x", "escalated", reason="a|b *c*")
+def test_csv_and_markdown_are_safe(stack, run_on_stack):
+    stack.closed_incident("=cmd|x", "escalated", reason="a|b *c*")
 
-    comma = ask("incidents", "--format", "csv").stdout
+    comma = run_on_stack("incidents", "--format", "csv").stdout
     row = next(csv.DictReader(io.StringIO(comma)))
     assert tuple(row) == COLUMNS
     assert (row["secret_name"], row["outcome"], row["attention"]) == ("'=cmd|x", "escalated", "yes")
-    assert r"| =cmd\|x | " in ask("incidents", "--format", "markdown").stdout
-    assert r"| a\|b \*c\* |" in ask("incidents", "--format", "markdown").stdout
+    assert r"| =cmd\|x | " in run_on_stack("incidents", "--format", "markdown").stdout
+    assert r"| a\|b \*c\* |" in run_on_stack("incidents", "--format", "markdown").stdout
 
 
-def test_the_document_names_every_field_and_outcome(remediated, told):
-    remediated.incident("a")
+def test_the_document_names_every_field_and_outcome(stack, incidents_json):
+    stack.incident("a")
     text = DOCUMENT.read_text(encoding="utf-8")
 
-    for name in (*COLUMNS, *ORPHANED_COLUMNS, *TIMELINE_COLUMNS, *told(), *told("show", "a"), *told("orphaned")):
+    for name in (
+        *COLUMNS,
+        *SUSPENDED_COLUMNS,
+        *TIMELINE_COLUMNS,
+        *incidents_json(),
+        *incidents_json("show", "a"),
+        *incidents_json("orphaned"),
+    ):
         assert f"`{name}`" in text
     for outcome in Outcome:
         assert outcome in text
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (["--since", "soon"], "--since must be a span of time such as 7d, or a date such as 2026-03-01, got 'soon'."),
-        (["--since", "9999d"], "--since must be a span of time such as 30d, 12h or 2w, at most 3650 days"),
-        (["--since", "9999-01-01"], "--since must not lie in the future, got 9999-01-01."),
+        (["--since", "soon"], "or a time span before now such as 90d, got 'soon'."),
+        (["--since", "9999d"], "--since must be a time span such as 30d, 12h or 2w, at most 3650 days"),
+        (["--since", "9999-01-01"], "--since must not be in the future, got 9999-01-01."),
         (["--outcome", "healed"], "--outcome must be one of recovered by AWS, recovered by retry, rolled forward"),
         (["show", ""], "SECRET must be the name or the ARN of a secret, got ''."),
         (["show", "arn:aws:iam::123456789012:role/x"], "got 'arn:aws:iam::123456789012:role/x'."),
         (["show", "a", "--opened-at", "then"], "--opened-at must be a date such as 2026-03-01T12:00:00Z, got 'then'."),
-        (["release", "nobody"], "got 'nobody', of which neither Secrets Manager nor an incident tells."),
+        (["release", "nobody"], "got 'nobody', which neither Secrets Manager nor an incident knows."),
     ],
 )
-def test_what_cannot_be_used_is_named(remediated, ask, words, said):
-    remediated.incident("a")
+def test_invalid_input_is_named(stack, run_on_stack, words, message):
+    stack.incident("a")
 
-    result = ask("incidents", *words)
+    result = run_on_stack("incidents", *words)
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", [[], ["show", "a"], ["release", "a", *REASON], ["orphaned"]])
-def test_a_stack_that_has_no_such_table_is_named(audited, run, words):
-    result = run("incidents", *words, "--stack-outputs", str(audited.outputs))
+def test_a_stack_without_the_table_is_an_error(audit_stack, run, words):
+    result = run("incidents", *words, "--stack-outputs", str(audit_stack.outputs))
 
     assert result.exit_code == 3
     assert "must have incidents_table_name, got function_arn, runs_table_name" in result.stderr
 
 
-def test_a_refusal_is_a_sentence(remediated, ask):
-    remediated.answers["Scan"] = lambda asked: refused("AccessDeniedException")
+def test_an_access_error_is_one_sentence(stack, run_on_stack):
+    stack.answers["Scan"] = lambda request: aws_error("AccessDeniedException")
 
-    result = ask("incidents")
+    result = run_on_stack("incidents")
 
     assert result.exit_code == 3
     assert "table incidents: Scan was refused: AccessDeniedException: No." in result.stderr
 
 
-def test_the_local_deployment_is_asked_unless_another_is_named(run, tmp_path, monkeypatch):
+def test_the_local_deployment_is_the_default(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert "No deployment is known" in run("incidents").stderr
-    assert "--profile and --region go with --stack-outputs" in run("incidents", "show", "a", "--profile", "me").stderr
+    assert "No deployment is configured" in run("incidents").stderr
+    assert "--profile and --region require --stack-outputs" in run("incidents", "show", "a", "--profile", "me").stderr

@@ -4,75 +4,75 @@ import pytest
 
 from handlers.adapters import kill_switch
 
-from .conftest import ACCOUNT, CALLER, REASON, refused
+from .conftest import ACCOUNT, CALLER, REASON, aws_error
 
 
 @pytest.fixture
-def stops(remediated, shared_client, monkeypatch):
-    """What the workflow makes of the switch."""
+def workflow_stops(stack, shared_client, monkeypatch):
+    """Whether the workflow is stopped by the switch."""
     monkeypatch.setattr(kill_switch, "client", shared_client)
-    return lambda: kill_switch.says_stop(remediated.KILL_SWITCH)
+    return lambda: kill_switch.says_stop(stack.KILL_SWITCH)
 
 
-def test_stop_stops_and_go_lets_go_on(remediated, ask, stops):
-    stopped = ask("remediation", "stop")
-    assert (stopped.exit_code, remediated.switch(), stops()) == (0, "stop", True)
+def test_stop_stops_repairs_and_go_resumes_them(stack, run_on_stack, workflow_stops):
+    stopped = run_on_stack("remediation", "stop")
+    assert (stopped.exit_code, stack.read_switch(), workflow_stops()) == (0, "stop", True)
     assert "nothing is retried, moved or restarted" in stopped.stdout
-    assert "the notices go on" in stopped.stdout
+    assert "the audit and notifications continue" in stopped.stdout
 
-    going = ask("remediation", "go")
-    assert (going.exit_code, remediated.switch(), stops()) == (0, "go", False)
+    going = run_on_stack("remediation", "go")
+    assert (going.exit_code, stack.read_switch(), workflow_stops()) == (0, "go", False)
     assert "as far as their tags and remediationMode allow" in going.stdout
 
 
 @pytest.mark.parametrize("word", ["stop", "go"])
-def test_either_may_be_said_twice(remediated, ask, word):
-    assert [ask("remediation", word).exit_code for _ in range(2)] == [0, 0]
-    assert remediated.switch() == word
+def test_stop_and_go_are_idempotent(stack, run_on_stack, word):
+    assert [run_on_stack("remediation", word).exit_code for _ in range(2)] == [0, 0]
+    assert stack.read_switch() == word
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
-        ("go", "Remediation may act: the parameter /rotation-guard/kill-switch says go, since 20"),
-        (" GO ", "Remediation may act: "),
-        ("stop", "Remediation is stopped: the parameter /rotation-guard/kill-switch says 'stop', since 20"),
-        ("gone fishing", "Remediation is stopped: the parameter /rotation-guard/kill-switch says 'gone fishing'"),
-        ("\x1b[2J", r"says '\x1b[2J'"),
-        (None, "Remediation is stopped: the parameter /rotation-guard/kill-switch is not there.\n"),
+        ("go", "Remediation is enabled: the parameter /rotation-guard/kill-switch is go, since 20"),
+        (" GO ", "Remediation is enabled: "),
+        ("stop", "Remediation is stopped: the parameter /rotation-guard/kill-switch is 'stop', since 20"),
+        ("gone fishing", "Remediation is stopped: the parameter /rotation-guard/kill-switch is 'gone fishing'"),
+        ("\x1b[2J", r"is '\x1b[2J'"),
+        (None, "Remediation is stopped: the parameter /rotation-guard/kill-switch does not exist.\n"),
     ],
 )
-def test_the_status_is_what_the_workflow_makes_of_it(remediated, ask, stops, value, said):
-    remediated.turn(value)
+def test_the_status_agrees_with_the_workflow(stack, run_on_stack, workflow_stops, value, message):
+    stack.set_switch(value)
 
-    result = ask("remediation", "status")
+    result = run_on_stack("remediation", "status")
 
-    assert said in result.stdout
+    assert message in result.stdout
     assert result.exit_code == 0
-    assert ask("remediation", "status", "--exit-code").exit_code == stops()
+    assert run_on_stack("remediation", "status", "--exit-code").exit_code == workflow_stops()
 
 
 @pytest.mark.parametrize("word", ["stop", "go"])
-def test_a_switch_that_is_gone_is_not_made_by_hand(remediated, ask, word):
+def test_a_missing_kill_switch_is_not_created(stack, run_on_stack, word):
     # AWS wants to know the type of what it is to make, and moto does not.
-    remediated.answers["PutParameter"] = lambda asked: refused(
-        "ParameterAlreadyExists" if "Type" in asked else "ValidationException"
+    stack.answers["PutParameter"] = lambda request: aws_error(
+        "ParameterAlreadyExists" if "Type" in request else "ValidationException"
     )
 
-    result = ask("remediation", word)
+    result = run_on_stack("remediation", word)
 
     assert result.exit_code == 3
-    assert "The parameter /rotation-guard/kill-switch is not there, so remediation is stopped" in result.stderr
+    assert "The parameter /rotation-guard/kill-switch does not exist, so remediation is stopped" in result.stderr
     assert "Remediation" not in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("options", "arn", "said"),
+    ("options", "arn", "message"),
     [
         (
             [],
             "arn:aws:sns:eu-west-1:999988887777:x",
-            f"is in account 999988887777, and the credentials are of {ACCOUNT}.",
+            f"is in account 999988887777, and the credentials are for {ACCOUNT}.",
         ),
         (
             ["--region", "us-east-1"],
@@ -81,21 +81,23 @@ def test_a_switch_that_is_gone_is_not_made_by_hand(remediated, ask, word):
         ),
     ],
 )
-def test_a_switch_that_another_account_lacks_is_not_said_to_be_gone(remediated, ask, options, arn, said):
-    remediated.answers["GetParameter"] = lambda asked: refused("ParameterNotFound")
-    remediated.name({"failures_topic_arn": arn})
+def test_a_switch_is_not_reported_missing_with_credentials_of_another_account(
+    stack, run_on_stack, options, arn, message
+):
+    stack.answers["GetParameter"] = lambda request: aws_error("ParameterNotFound")
+    stack.add_outputs({"failures_topic_arn": arn})
 
-    result = ask("remediation", "status", *options)
+    result = run_on_stack("remediation", "status", *options)
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize(("word", "operation"), [("stop", "PutParameter"), ("status", "GetParameter")])
-def test_a_refusal_is_a_sentence(remediated, ask, word, operation):
-    remediated.answers[operation] = lambda asked: refused("AccessDeniedException")
+def test_an_access_error_is_one_sentence(stack, run_on_stack, word, operation):
+    stack.answers[operation] = lambda request: aws_error("AccessDeniedException")
 
-    result = ask("remediation", word)
+    result = run_on_stack("remediation", word)
 
     assert result.exit_code == 3
     assert "Remediation" not in result.stdout
@@ -104,67 +106,67 @@ def test_a_refusal_is_a_sentence(remediated, ask, word, operation):
     )
 
 
-def test_stopping_needs_no_leave_to_read(remediated, ask):
-    remediated.answers["GetParameter"] = lambda asked: refused("AccessDeniedException")
+def test_stop_needs_no_read_permission(stack, run_on_stack):
+    stack.answers["GetParameter"] = lambda request: aws_error("AccessDeniedException")
 
-    assert ask("remediation", "stop").exit_code == 0
+    assert run_on_stack("remediation", "stop").exit_code == 0
 
 
 @pytest.mark.parametrize("word", ["stop", "go", "status"])
-def test_a_stack_without_the_switch_is_named(audited, run, word):
+def test_a_stack_without_a_kill_switch_is_an_error(audit_stack, run, word):
     reason = () if word == "status" else REASON
-    result = run("remediation", word, *reason, "--stack-outputs", str(audited.outputs))
+    result = run("remediation", word, *reason, "--stack-outputs", str(audit_stack.outputs))
 
     assert result.exit_code == 3
     assert "must have kill_switch_parameter_name, got " in result.stderr
 
 
-def test_who_stopped_it_and_why_is_on_record_and_in_the_status(remediated, ask):
-    ask("remediation", "stop", "--reason", "Database moves tonight.")
-    ask("remediation", "go", "--reason", "It has moved.")
+def test_the_caller_and_the_reason_are_recorded_and_in_the_status(stack, run_on_stack):
+    run_on_stack("remediation", "stop", "--reason", "Database moves tonight.")
+    run_on_stack("remediation", "go", "--reason", "It has moved.")
 
-    made, stopped, going = remediated.records()
+    made, stopped, going = stack.switch_records()
     assert made == ""
     assert stopped.startswith(f"stop by {CALLER} at 20")
     assert stopped.endswith(": Database moves tonight.")
     assert going.endswith(": It has moved.")
-    said = ask("remediation", "status").stdout.splitlines()
-    assert said[0].startswith("Remediation may act: the parameter /rotation-guard/kill-switch says go, since 20")
-    assert said[1] == f"Last change: go by {CALLER}. Reason: It has moved."
-    assert said[2].endswith(", account 123456789012, Region eu-west-1.")
+    message = run_on_stack("remediation", "status").stdout.splitlines()
+    assert message[0].startswith("Remediation is enabled: the parameter /rotation-guard/kill-switch is go, since 20")
+    assert message[1] == f"Last change: go by {CALLER}. Reason: It has moved."
+    assert message[2].endswith(", account 123456789012, Region eu-west-1.")
 
 
-def test_a_change_by_another_tool_has_no_reason_of_ours(remediated, ask):
-    ask("remediation", "go", "--reason", "Let it work.")
-    recorded = remediated.records()[-1]
+def test_a_change_by_another_tool_has_no_recorded_reason(stack, run_on_stack):
+    run_on_stack("remediation", "go", "--reason", "Let it work.")
+    recorded = stack.switch_records()[-1]
     # The console sends the description again as it is.
-    remediated.turn("stop", Description=recorded)
+    stack.set_switch("stop", Description=recorded)
 
-    said = ask("remediation", "status").stdout
+    message = run_on_stack("remediation", "status").stdout
 
-    assert "Remediation is stopped" in said
-    assert "Let it work." not in said
-    assert "no reason was recorded" in said
+    assert "Remediation is stopped" in message
+    assert "Let it work." not in message
+    assert "no reason was recorded" in message
 
 
-def test_the_status_is_told_though_its_history_may_not_be_read(remediated, ask):
-    remediated.answers["GetParameterHistory"] = lambda asked: refused("AccessDeniedException")
+def test_the_status_is_shown_if_its_history_cannot_be_read(stack, run_on_stack):
+    stack.answers["GetParameterHistory"] = lambda request: aws_error("AccessDeniedException")
 
-    result = ask("remediation", "status")
+    result = run_on_stack("remediation", "status")
 
     assert result.exit_code == 0
-    assert "Remediation may act" in result.stdout
-    assert "Who and why cannot be read. " in result.stdout
+    assert "Remediation is enabled" in result.stdout
+    assert "The last change cannot be read. " in result.stdout
     assert "GetParameterHistory was refused: AccessDeniedException" in result.stdout
 
 
-def test_the_longest_record_fits_into_a_parameters_description(remediated, ask, run):
+def test_the_longest_record_fits_into_a_parameters_description(stack, run_on_stack, run):
     # IAM: a path has at most 512 characters, the name of a user 64.
     arn = f"arn:aws-us-gov:iam::123456789012:user{'/' + 'p' * 510 + '/'}{'u' * 64}"
     identity = {"Account": "123456789012", "Arn": arn, "UserId": "x", "ResponseMetadata": {"HTTPStatusCode": 200}}
-    remediated.answers["GetCallerIdentity"] = lambda asked: identity
+    stack.answers["GetCallerIdentity"] = lambda request: identity
 
-    assert ask("remediation", "stop", "--reason", "w" * 256).exit_code == 0
+    assert run_on_stack("remediation", "stop", "--reason", "w" * 256).exit_code == 0
 
-    assert len(remediated.records()[-1]) <= 1024
-    assert f"Last change: stop by {arn}. Reason: {'w' * 256}\n" in ask("remediation", "status").stdout
+    assert len(stack.switch_records()[-1]) <= 1024
+    assert f"Last change: stop by {arn}. Reason: {'w' * 256}\n" in run_on_stack("remediation", "status").stdout

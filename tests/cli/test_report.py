@@ -1,4 +1,4 @@
-"""`rotation-guard report` on what is true now, and on the run that it rests on."""
+"""`rotation-guard report` on the current status, and the run that it is based on."""
 
 import json
 
@@ -7,99 +7,99 @@ import pytest
 from .conftest import names
 
 
-def test_every_secret_that_is_there_is_reported_with_the_age_that_its_value_has_now(audited, reported):
-    audited.run()
-    audited.status("one", 12, checked_at=audited.ago(days=3), age_days=9, due_at=audited.ago(days=-18))
-    audited.status("gone", gone_since=audited.ago(days=1))
-    audited.status("expired", expires_at=1)
+def test_every_existing_secret_is_reported_with_its_current_age(audit_stack, report_json):
+    audit_stack.run()
+    audit_stack.status("one", 12, checked_at=audit_stack.ago(days=3), age_days=9, due_at=audit_stack.ago(days=-18))
+    audit_stack.status("gone", gone_since=audit_stack.ago(days=1))
+    audit_stack.status("expired", expires_at=1)
 
-    answer = reported()
+    answer = report_json()
 
     assert names(answer) == ["one"]
     secret = answer["secrets"][0]
     assert (secret["age_days"], secret["limit_days"], secret["owner"]) == (12, 30, "payments")
-    assert secret["since"] == audited.ago(days=2)
-    assert secret["due_at"] == audited.ago(days=-18)
+    assert secret["since"] == audit_stack.ago(days=2)
+    assert secret["due_at"] == audit_stack.ago(days=-18)
     assert secret["attention"] is False
     assert answer["warnings"] == []
 
 
-def test_it_names_the_run_that_it_rests_on(audited, reported, run):
-    audited.run(hours=3)
-    newest = audited.run(hours=0.5, checked=7, flagged=2, findings=[{"kind": "vanished"}], verdicts={"overdue": 2})
+def test_a_report_names_the_run_that_it_is_based_on(audit_stack, report_json, run):
+    audit_stack.run(hours=3)
+    newest = audit_stack.run(hours=0.5, checked=7, flagged=2, findings=[{"kind": "vanished"}], verdicts={"overdue": 2})
 
-    told = reported()["run"]
+    incidents_json = report_json()["run"]
 
-    assert told["run_id"] == newest
-    assert (told["checked"], told["flagged"], told["complete"]) == (7, 2, True)
-    assert told["findings"] == [{"kind": "vanished"}]
-    assert told["verdicts"] == {"overdue": 2}
-    assert newest in run("report", "--stack-outputs", str(audited.outputs)).stdout.replace("\n", "")
+    assert incidents_json["run_id"] == newest
+    assert (incidents_json["checked"], incidents_json["flagged"], incidents_json["complete"]) == (7, 2, True)
+    assert incidents_json["findings"] == [{"kind": "vanished"}]
+    assert incidents_json["verdicts"] == {"overdue": 2}
+    assert newest in run("report", "--stack-outputs", str(audit_stack.outputs)).stdout.replace("\n", "")
 
 
 @pytest.mark.parametrize("run_id", ["0a1b3f3e", "1fffffff", "2025abcd", "20260000", "2026ffff", "f1d3f3e0"])
-def test_a_run_by_hand_may_be_the_newest_or_not(audited, reported, run_id):
+def test_a_manual_run_is_ordered_by_its_start(audit_stack, report_json, run_id):
     by_hand = f"{run_id}-3f3e-0f0a-4a53-8f3c-3d1a6f4b9c11"
-    scheduled = audited.run(hours=1)
-    audited.run(by_hand, hours=2)
-    assert reported()["run"]["run_id"] == scheduled
+    scheduled = audit_stack.run(hours=1)
+    audit_stack.run(by_hand, hours=2)
+    assert report_json()["run"]["run_id"] == scheduled
 
-    audited.run(by_hand, hours=0.5)
-    assert reported()["run"]["run_id"] == by_hand
+    audit_stack.run(by_hand, hours=0.5)
+    assert report_json()["run"]["run_id"] == by_hand
 
 
-def test_a_run_that_is_under_way_is_not_yet_rested_on(audited, reported):
-    done = audited.run(hours=1)
-    audited.run(hours=0.1, finished_at=None, complete=None, lease_until=audited.ago(hours=-0.2))
+def test_a_run_in_progress_is_not_used(audit_stack, report_json):
+    done = audit_stack.run(hours=1)
+    audit_stack.run(hours=0.1, finished_at=None, complete=None, lease_until=audit_stack.ago(hours=-0.2))
 
-    answer = reported()
+    answer = report_json()
 
     assert answer["run"]["run_id"] == done
     assert answer["warnings"] == []
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         (
             {"complete": False, "incomplete_because": ["3 were listed.", "5 are counted."]},
             "3 were listed. 5 are counted.",
         ),
-        ({"complete": False}, "is incomplete. It does not say why."),
-        ({"hours": 3}, "began 3 hours before, which is more than two periods of 1 hour: the audit may have stopped."),
+        ({"complete": False}, "is incomplete. It records no reason."),
+        ({"hours": 3}, "started 3 hours earlier, which is more than two periods of 1 hour: the audit may"),
         ({"hours": 3, "period_seconds": None}, "more than two periods of 1 hour"),
         ({"hours": 3, "period_seconds": 1800}, "more than two periods of 30 minutes"),
-        ({"hours": 60, "period_seconds": 86_400}, "began 2 days before, which is more than two periods of 1 day"),
+        ({"hours": 60, "period_seconds": 86_400}, "started 2 days earlier, which is more than two periods of 1 day"),
     ],
 )
-def test_a_run_that_cannot_be_relied_upon_is_told(audited, reported, more, said):
-    audited.run(**more)
+def test_an_unreliable_run_causes_a_warning(audit_stack, report_json, more, message):
+    audit_stack.run(**more)
 
-    warnings = reported()["warnings"]
+    warnings = report_json()["warnings"]
 
     assert len(warnings) == 1
-    assert said in warnings[0]
+    assert message in warnings[0]
 
 
-def test_a_run_within_two_periods_is_new_enough(audited, reported):
-    audited.run(hours=1.9)
+def test_a_run_within_two_periods_causes_no_warning(audit_stack, report_json):
+    audit_stack.run(hours=1.9)
 
-    assert reported()["warnings"] == []
-
-
-def test_a_run_that_was_lost_and_a_stack_without_runs_are_told(audited, reported):
-    assert "No run of the audit had ended by" in reported()["warnings"][0]
-
-    audited.run(hours=0.9)
-    lost = audited.run(hours=0.5, finished_at=None, complete=None, lease_until=audited.ago(hours=0.2))
-
-    assert reported()["warnings"] == [f"The run {lost} began at {lost} and was never finished."]
+    assert report_json()["warnings"] == []
 
 
-def test_the_warning_is_loud_in_every_format(audited, run):
-    audited.run(complete=False, incomplete_because=["CloudWatch counts 5."])
-    audited.status("one")
-    options = ["report", "--stack-outputs", str(audited.outputs), "--format"]
+def test_a_lost_run_and_a_stack_without_runs_cause_a_warning(audit_stack, report_json):
+    assert "No run of the audit had finished by" in report_json()["warnings"][0]
+
+    audit_stack.run(hours=0.9)
+    lost = audit_stack.run(hours=0.5, finished_at=None, complete=None, lease_until=audit_stack.ago(hours=0.2))
+
+    assert report_json()["warnings"] == [f"The run {lost} started at {lost} and never finished."]
+
+
+def test_every_format_shows_the_warnings(audit_stack, run):
+    audit_stack.run(complete=False, incomplete_because=["CloudWatch counts 5."])
+    audit_stack.status("one")
+    options = ["report", "--stack-outputs", str(audit_stack.outputs), "--format"]
 
     table = run(*options, "table", FORCE_COLOR="1", TERM="xterm-256color").stdout
     assert "WARNING: The run" in table
@@ -112,22 +112,22 @@ def test_the_warning_is_loud_in_every_format(audited, run):
     assert run(*options, "json", "--exit-code").exit_code == 1
 
 
-def test_what_needs_someone_is_one_query_of_the_index(audited, reported):
-    audited.run()
+def test_attention_is_one_query_of_the_index(audit_stack, report_json):
+    audit_stack.run()
     for index in range(30):
-        audited.status(f"fine/{index}")
-    audited.needy("old")
+        audit_stack.status(f"fine/{index}")
+    audit_stack.needs_attention("old")
 
-    answer = reported("--attention")
+    answer = report_json("--attention")
 
     assert names(answer) == ["old"]
     assert answer["secrets"][0]["attention"] is True
-    assert [asked["IndexName"] for asked in audited.asked("Query", "status")] == ["attention"]
-    assert audited.asked("Scan") == []
+    assert [request["IndexName"] for request in audit_stack.calls_of("Query", "status")] == ["attention"]
+    assert audit_stack.calls_of("Scan") == []
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "expected"),
     [
         (["--older-than", "30d"], ["old"]),
         (["--verdict", "fresh"], ["fine", "soon"]),
@@ -138,65 +138,65 @@ def test_what_needs_someone_is_one_query_of_the_index(audited, reported):
         (["--attention", "--older-than", "60d"], []),
     ],
 )
-def test_filters_hold_for_a_report_too(audited, reported, options, found):
-    audited.run()
-    audited.status("fine")
-    audited.status("soon", 20, owner="search")
-    audited.needy("old")
+def test_filters_apply_to_a_report(audit_stack, report_json, options, expected):
+    audit_stack.run()
+    audit_stack.status("fine")
+    audit_stack.status("soon", 20, owner="search")
+    audit_stack.needs_attention("old")
 
-    assert sorted(names(reported(*options))) == found
-
-
-def test_an_empty_stack_is_an_answer(audited, reported, run):
-    audited.run(checked=0)
-
-    assert reported("--exit-code")["secrets"] == []
-    assert "No secret answers to this." in run("report", "--stack-outputs", str(audited.outputs)).stdout
+    assert sorted(names(report_json(*options))) == expected
 
 
-def test_the_exit_code_says_on_demand_whether_something_needs_attention(audited, run):
-    audited.run()
-    audited.needy("old")
-    audited.status("fine", owner="search")
-    report = ["report", "--stack-outputs", str(audited.outputs)]
+def test_an_empty_stack_is_a_valid_report(audit_stack, report_json, run):
+    audit_stack.run(checked=0)
+
+    assert report_json("--exit-code")["secrets"] == []
+    assert "No secrets match." in run("report", "--stack-outputs", str(audit_stack.outputs)).stdout
+
+
+def test_the_exit_code_shows_on_request_whether_a_secret_needs_attention(audit_stack, run):
+    audit_stack.run()
+    audit_stack.needs_attention("old")
+    audit_stack.status("fine", owner="search")
+    report = ["report", "--stack-outputs", str(audit_stack.outputs)]
 
     assert run(*report).exit_code == 0
     assert run(*report, "--exit-code").exit_code == 1
     assert run(*report, "--exit-code", "--owner", "search").exit_code == 0
 
 
-def test_five_thousand_secrets_are_reported(audited, reported):
-    audited.run()
+def test_five_thousand_secrets_are_reported(audit_stack, report_json):
+    audit_stack.run()
     row = {"verdict": {"S": "fresh"}, "status": {"S": "ok"}, "limit_days": {"N": "30"}}
 
-    def page(asked):
-        start = int(asked.get("ExclusiveStartKey", {}).get("secret_name", {}).get("S", asked["Segment"] * 1250))
+    def page(request):
+        start = int(request.get("ExclusiveStartKey", {}).get("secret_name", {}).get("S", request["Segment"] * 1250))
         items = [{**row, "secret_name": {"S": f"team/{index}/db"}} for index in range(start, start + 625)]
         more = {} if start % 1250 else {"LastEvaluatedKey": {"secret_name": {"S": str(start + 625)}}}
         return {"Items": items, "Count": len(items), **more}
 
-    audited.answers["Scan"] = page
+    audit_stack.answers["Scan"] = page
 
-    assert reported()["summary"]["total"] == 5000
+    assert report_json()["summary"]["total"] == 5000
 
 
-def test_the_region_is_that_of_the_stack_unless_another_is_named(audited, reported, run):
-    audited.run()
-    outputs = json.loads(audited.outputs.read_text())
-    assert reported()["source"]["region"] == "eu-west-1"
+def test_the_default_region_is_that_of_the_stack(audit_stack, report_json, run):
+    audit_stack.run()
+    outputs = json.loads(audit_stack.outputs.read_text())
+    assert report_json()["source"]["region"] == "eu-west-1"
 
-    audited.outputs.write_text(
+    audit_stack.outputs.write_text(
         json.dumps({**outputs, "function_arn": "arn:aws:lambda:us-east-1:123456789012:function:x"})
     )
-    elsewhere = run("report", "--stack-outputs", str(audited.outputs))
+    elsewhere = run("report", "--stack-outputs", str(audit_stack.outputs))
     assert elsewhere.exit_code == 3
     assert "Query was refused: ResourceNotFoundException" in elsewhere.stderr
-    assert reported("--region", "eu-west-1")["source"]["region"] == "eu-west-1"
+    assert report_json("--region", "eu-west-1")["source"]["region"] == "eu-west-1"
 
 
-def test_the_local_deployment_is_found_from_below(audited, answered, tmp_path, monkeypatch):
-    audited.run()
-    audited.status("one")
+def test_the_local_deployment_of_a_parent_directory_is_found(audit_stack, run_json, tmp_path, monkeypatch):
+    audit_stack.run()
+    audit_stack.status("one")
     below = tmp_path / "some" / "folder"
     below.mkdir(parents=True)
     (tmp_path / ".local").mkdir()
@@ -205,12 +205,12 @@ def test_the_local_deployment_is_found_from_below(audited, answered, tmp_path, m
         "region": "eu-west-1",
         "access_key_id": "test",
         "secret_access_key": "hidden",
-        "outputs": json.loads(audited.outputs.read_text()),
+        "outputs": json.loads(audit_stack.outputs.read_text()),
     }
     (tmp_path / ".local" / "stack.json").write_text(json.dumps(state))
     monkeypatch.chdir(below)
 
-    answer = answered("report")
+    answer = run_json("report")
 
     assert names(answer) == ["one"]
     assert answer["source"]["kind"] == "local"
@@ -218,22 +218,22 @@ def test_the_local_deployment_is_found_from_below(audited, answered, tmp_path, m
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "message"),
     [
-        (None, "No deployment is known"),
-        ("{", "is not what `make up` writes"),
-        ("[]", "is not what `make up` writes"),
-        ('{"endpoint_url": "x"}', "is not what `make up` writes"),
-        ("[" * 100_000, "is not what `make up` writes"),
+        (None, "No deployment is configured"),
+        ("{", "is not a description that `make up` writes"),
+        ("[]", "is not a description that `make up` writes"),
+        ('{"endpoint_url": "x"}', "is not a description that `make up` writes"),
+        ("[" * 100_000, "is not a description that `make up` writes"),
         (
             '{"endpoint_url": "http://127.0.0.1:99999", "region": "eu-west-1", "access_key_id": "a", '
             '"secret_access_key": "b", "outputs": {}}',
-            "is not what `make up` writes",
+            "is not a description that `make up` writes",
         ),
         (
             '{"endpoint_url": "http://127.0.0.1:1", "region": null, "access_key_id": "a", "secret_access_key": "b", '
             '"outputs": {}}',
-            "is not what `make up` writes",
+            "is not a description that `make up` writes",
         ),
         (
             '{"endpoint_url": "http://127.0.0.1:9", "region": "eu-west-1", "access_key_id": "a", '
@@ -243,7 +243,7 @@ def test_the_local_deployment_is_found_from_below(audited, answered, tmp_path, m
         ),
     ],
 )
-def test_a_local_deployment_that_cannot_be_asked_is_told(run, tmp_path, monkeypatch, state, said):
+def test_an_unusable_local_deployment_is_an_error(run, tmp_path, monkeypatch, state, message):
     monkeypatch.chdir(tmp_path)
     if state:
         (tmp_path / ".local").mkdir()
@@ -252,36 +252,36 @@ def test_a_local_deployment_that_cannot_be_asked_is_told(run, tmp_path, monkeypa
     result = run("report")
 
     assert result.exit_code == 3
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("outputs", "code", "said"),
+    ("outputs", "code", "message"),
     [
         ("{", 2, "--stack-outputs must be JSON"),
-        ("[]", 2, "--stack-outputs must hold an object of outputs, got list"),
+        ("[]", 2, "--stack-outputs must contain an object of outputs, got list"),
         ("{}", 3, "must have table_name, got none."),
         ('{"table_name": "history", "x": 1}', 3, "must have status_table_name, got table_name, x."),
     ],
 )
-def test_outputs_that_are_none_are_told(run, tmp_path, outputs, code, said):
+def test_invalid_outputs_are_an_error(run, tmp_path, outputs, code, message):
     path = tmp_path / "outputs.json"
     path.write_text(outputs)
 
     result = run("report", "--stack-outputs", str(path))
 
     assert result.exit_code == code
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        (["--profile", "me"], "--profile and --region go with --stack-outputs"),
-        (["--as-of", "9999-01-01"], "--as-of must not lie in the future, got 9999-01-01."),
+        (["--profile", "me"], "--profile and --region require --stack-outputs"),
+        (["--as-of", "9999-01-01"], "--as-of must not be in the future, got 9999-01-01."),
         (["--as-of", "Q3"], "--as-of must be a date such as 2026-03-01"),
-        (["--since", "9999-01-01T00:00:00Z"], "--since must not lie in the future"),
+        (["--since", "9999-01-01T00:00:00Z"], "--since must not be in the future"),
         (
             ["--as-of", "2026-01-01", "--since", "2026-01-01"],
             "--since must be before --as-of 2026-01-01, got 2026-01-01.",
@@ -289,14 +289,14 @@ def test_outputs_that_are_none_are_told(run, tmp_path, outputs, code, said):
         (["--verdict", "Overdue"], "--verdict must be one of"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named(run, options, said):
+def test_an_invalid_option_is_named(run, options, message):
     result = run("report", *options)
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
 
 
-def test_a_directory_above_that_may_not_be_read_is_told(run, tmp_path, monkeypatch):
+def test_an_unreadable_parent_directory_is_an_error(run, tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -309,7 +309,7 @@ def test_a_directory_above_that_may_not_be_read_is_told(run, tmp_path, monkeypat
     assert ".local/stack.json cannot be read: Permission denied." in result.stderr
 
 
-def test_a_current_directory_that_is_gone_is_told(run, tmp_path, monkeypatch):
+def test_a_deleted_current_directory_is_an_error(run, tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -1,4 +1,4 @@
-"""Where the command line finds the runbook."""
+"""The link to the runbook."""
 
 import tomllib
 from email.message import Message
@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from components.release import REPOSITORY, VERSION, resolve_runbook
-from rotation_guard.cli import runbook
+from rotation_guard.cli import incident_timeline
 from tests.paths import ROOT
 
 PYPROJECT = ROOT / "pyproject.toml"
@@ -20,13 +20,13 @@ def describe(**fields):
     return described
 
 
-def test_it_is_the_runbook_that_the_stack_links_to(monkeypatch):
+def test_the_runbook_is_the_one_that_the_stack_links_to(monkeypatch):
     urls = tomllib.loads(PYPROJECT.read_text())["project"]["urls"]
     described = describe(Version=VERSION, Project_URL=f"Repository, {urls['Repository']}")
-    monkeypatch.setattr(runbook, "metadata", lambda _: described)
+    monkeypatch.setattr(incident_timeline, "metadata", lambda _: described)
 
     assert urls["Repository"] == REPOSITORY
-    assert runbook.find_runbook() == resolve_runbook()
+    assert incident_timeline.find_runbook() == resolve_runbook()
 
 
 @pytest.mark.parametrize("described", [PackageNotFoundError("rotation-guard"), describe(Version=VERSION)])
@@ -36,6 +36,6 @@ def test_without_a_repository_there_is_no_link(monkeypatch, described):
             raise described
         return described
 
-    monkeypatch.setattr(runbook, "metadata", metadata)
+    monkeypatch.setattr(incident_timeline, "metadata", metadata)
 
-    assert runbook.find_runbook() == ""
+    assert incident_timeline.find_runbook() == ""

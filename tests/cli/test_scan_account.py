@@ -1,4 +1,4 @@
-"""`rotation-guard scan` of an account: what it asks, and what it makes of a refusal."""
+"""`rotation-guard scan` of an account: its calls, and how it handles refusals."""
 
 import json
 
@@ -13,7 +13,7 @@ DENIED = "AccessDeniedException"
 
 @pytest.fixture
 def secret(aws):
-    """Makes a secret with these tags."""
+    """Creates a secret with these tags."""
 
     def make(name, **tags):
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -24,22 +24,22 @@ def secret(aws):
 
 @pytest.fixture
 def account(monkeypatch):
-    """What the product asks of Secrets Manager, and the errors that it is answered: operation and name -> code."""
+    """The product's calls of Secrets Manager, and the errors that it gets: operation and secret name -> code."""
 
     class Account:
         def __init__(self):
             self.calls, self.refusals = [], {}
 
-        def asked(self, operation):
-            return [asked for name, asked in self.calls if name == operation]
+        def calls_of(self, operation):
+            return [request for name, request in self.calls if name == operation]
 
         def note(self, params, model, context, **_):
-            context["asked"] = params
+            context["request"] = params
             self.calls.append((model.name, params))
 
         def answer(self, model, context, **_):
             for (operation, secret), code in self.refusals.items():
-                if model.name == operation and secret in context["asked"].get("SecretId", ""):
+                if model.name == operation and secret in context["request"].get("SecretId", ""):
                     return AWSResponse("", 400, {}, None), {
                         "Error": {"Code": code, "Message": "no"},
                         "ResponseMetadata": {},
@@ -58,98 +58,96 @@ def account(monkeypatch):
     return watched
 
 
-def test_every_secret_of_the_account_gets_a_verdict(answered, secret, account):
+def test_every_secret_of_the_account_gets_a_verdict(run_json, secret, account):
     for index in range(101):
         secret(f"s/{index}")
     account.calls.clear()
 
-    answer = answered("scan")
+    answer = run_json("scan")
 
     assert len(answer["secrets"]) == 101
     assert answer["summary"]["verdicts"] == {"in_grace": 101}
     assert answer["source"]["description"] == "The account 123456789012 in eu-west-1"
-    assert [asked["MaxResults"] for asked in account.asked("ListSecrets")] == [100, 100]
-    assert all(asked["IncludePlannedDeletion"] for asked in account.asked("ListSecrets"))
-    assert len(account.asked("ListSecretVersionIds")) == 101
+    assert [request["MaxResults"] for request in account.calls_of("ListSecrets")] == [100, 100]
+    assert all(request["IncludePlannedDeletion"] for request in account.calls_of("ListSecrets"))
+    assert len(account.calls_of("ListSecretVersionIds")) == 101
     assert {name for name, _ in account.calls} == {"ListSecrets", "ListSecretVersionIds"}
 
 
-def test_an_account_without_secrets_is_an_answer(answered, aws):
-    answer = answered("scan", "--exit-code")
+def test_an_account_without_secrets_is_a_valid_report(run_json, aws):
+    answer = run_json("scan", "--exit-code")
 
     assert answer["secrets"] == []
     assert answer["source"]["description"] == "The account in eu-west-1"
 
 
-def test_the_region_is_an_option(answered, aws):
+def test_the_region_is_an_option(run_json, aws):
     boto3.client("secretsmanager", region_name="us-east-1").create_secret(Name="there", SecretString="x")
 
-    assert names(answered("scan", "--region", "us-east-1")) == ["there"]
-    assert names(answered("scan")) == []
+    assert names(run_json("scan", "--region", "us-east-1")) == ["there"]
+    assert names(run_json("scan")) == []
 
 
-def test_only_secrets_with_the_managed_tag_are_asked_for(answered, secret, account):
+def test_versions_are_listed_only_for_secrets_with_the_managed_tag(run_json, secret, account):
     secret("ours", Managed="true")
     secret("theirs")
 
-    assert names(answered("scan", "--managed-tag", "Managed=true")) == ["ours"]
-    assert len(account.asked("ListSecretVersionIds")) == 1
+    assert names(run_json("scan", "--managed-tag", "Managed=true")) == ["ours"]
+    assert len(account.calls_of("ListSecretVersionIds")) == 1
 
 
-def test_a_secret_that_is_to_be_deleted_is_listed_and_not_asked_for(answered, secret, account):
+def test_versions_of_a_secret_that_is_scheduled_for_deletion_are_not_listed(run_json, secret, account):
     secret("going")
     boto3.client("secretsmanager").delete_secret(SecretId="going", RecoveryWindowInDays=7)
     account.calls.clear()
 
-    assert answered("scan")["secrets"][0]["verdict"] == "pending_deletion"
-    assert account.asked("ListSecretVersionIds") == []
+    assert run_json("scan")["secrets"][0]["verdict"] == "pending_deletion"
+    assert account.calls_of("ListSecretVersionIds") == []
 
 
-def test_a_replica_is_asked_how_old_its_own_value_is(answered, aws, account):
+def test_a_replica_has_the_age_of_its_own_value(run_json, aws, account):
     elsewhere = boto3.client("secretsmanager", region_name="us-east-1")
     elsewhere.create_secret(Name="copied", SecretString="x", AddReplicaRegions=[{"Region": "eu-west-1"}])
     account.calls.clear()
 
-    [secret] = answered("scan")["secrets"]
+    [secret] = run_json("scan")["secrets"]
 
     assert (secret["verdict"], secret["age_days"], secret["attention"]) == ("replica", 0, False)
-    assert len(account.asked("ListSecretVersionIds")) == 1
+    assert len(account.calls_of("ListSecretVersionIds")) == 1
 
 
 @pytest.mark.parametrize(
     ("code", "because"),
     [
         (DENIED, "access denied"),
-        ("ResourceNotFoundException", "was gone"),
+        ("ResourceNotFoundException", "was deleted before its versions were listed"),
         ("InternalServiceError", "InternalServiceError"),
     ],
 )
-def test_a_secret_whose_versions_cannot_be_read_is_unknown_and_the_others_are_judged(
-    answered, secret, account, code, because
-):
+def test_only_a_secret_whose_versions_cannot_be_listed_is_unknown(run_json, secret, account, code, because):
     secret("mine")
     secret("hidden")
     account.refusals["ListSecretVersionIds", "hidden"] = code
 
-    found = {one["secret_name"]: one for one in answered("scan")["secrets"]}
+    secrets = {entry["secret_name"]: entry for entry in run_json("scan")["secrets"]}
 
-    assert found["mine"]["verdict"] == "in_grace"
-    assert (found["hidden"]["verdict"], found["hidden"]["status"]) == ("unknown", "unknown")
-    assert because in found["hidden"]["reason"]
+    assert secrets["mine"]["verdict"] == "in_grace"
+    assert (secrets["hidden"]["verdict"], secrets["hidden"]["status"]) == ("unknown", "unknown")
+    assert because in secrets["hidden"]["reason"]
 
 
-def test_a_list_that_is_denied_is_one_sentence_and_an_exit_code_of_its_own(run, aws, account):
+def test_a_denied_list_is_one_sentence_with_its_own_exit_code(run, aws, account):
     account.refusals["ListSecrets", ""] = DENIED
 
     result = run("scan")
 
     assert result.exit_code == 4
-    assert result.stderr == "The caller must be allowed secretsmanager:ListSecrets on *, and access was denied.\n"
+    assert result.stderr == "Access denied: the caller needs secretsmanager:ListSecrets on *.\n"
     assert result.stdout == ""
 
 
 @pytest.mark.parametrize("operation", ["ListSecrets", "ListSecretVersionIds"])
-def test_credentials_that_have_expired_end_the_scan(run, secret, account, operation):
+def test_expired_credentials_end_the_scan(run, secret, account, operation):
     secret("one")
     account.refusals[operation, ""] = "ExpiredTokenException"
 
@@ -160,36 +158,36 @@ def test_credentials_that_have_expired_end_the_scan(run, secret, account, operat
 
 
 @pytest.mark.parametrize(
-    ("options", "environment", "said"),
+    ("options", "environment", "message"),
     [
         (["--profile", "nobody"], {}, "--profile must be a profile of the AWS configuration, got 'nobody'."),
         (["--region", "not a region"], {}, "cannot be reached"),
-        ([], {"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "No Region is known"),
+        ([], {"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "No Region is configured"),
         ([], {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}, "does not answer"),
         ([], {"AWS_ENDPOINT_URL": "nonsense"}, "cannot be reached"),
         (
             [],
             {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_EC2_METADATA_DISABLED": "true"},
-            "No AWS credentials are known",
+            "No AWS credentials are configured",
         ),
     ],
 )
-def test_an_account_that_cannot_be_reached_is_a_sentence(run, monkeypatch, options, environment, said):
-    monkeypatch.setattr("rotation_guard.cli.aws._PATIENCE", None)
+def test_an_unreachable_account_is_one_sentence(run, monkeypatch, options, environment, message):
+    monkeypatch.setattr("rotation_guard.cli.aws._CLIENT_CONFIG", {})
 
     result = run("scan", *options, **environment)
 
     assert result.exit_code == 3
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_what_a_scan_finds_can_be_read_again_from_a_file(answered, secret, tmp_path):
+def test_a_scan_of_an_account_equals_that_of_its_listing(run_json, secret, tmp_path):
     secret("one")
     entries = boto3.client("secretsmanager").list_secrets()["SecretList"]
     path = tmp_path / "list.json"
     path.write_text(json.dumps({"SecretList": entries}, default=lambda moment: moment.isoformat()))
 
-    live, file = answered("scan")["secrets"], answered("scan", "--from", str(path))["secrets"]
+    live, file = run_json("scan")["secrets"], run_json("scan", "--from", str(path))["secrets"]
 
-    assert [one["verdict"] for one in live] == [one["verdict"] for one in file] == ["in_grace"]
+    assert [entry["verdict"] for entry in live] == [entry["verdict"] for entry in file] == ["in_grace"]

@@ -1,4 +1,4 @@
-"""The labelled corpus of the audit, through the door that operators use: a file in, the one right verdict out."""
+"""The labelled corpus of the audit, through the command line: each file gets its verdict."""
 
 import json
 
@@ -21,7 +21,7 @@ def options(settings):
     """The settings of a case as options."""
     for name, value in settings.items():
         if name == "classes":
-            yield from (part for one in value for part in ("--max-age-class", age_class(**one)))
+            yield from (part for criteria in value for part in ("--max-age-class", age_class(**criteria)))
         else:
             yield from (OPTIONS[name], str(value))
 
@@ -36,19 +36,19 @@ def test_there_is_a_corpus():
 
 
 @pytest.mark.parametrize("path", READ, ids=[path.stem for path in READ])
-def test_a_file_gets_the_right_verdict(answered, path):
+def test_a_file_gets_the_right_verdict(run_json, path):
     case = json.loads(path.read_text(encoding="utf-8"))
     entry = {**case["entry"], "VersionCreatedDates": case.get("versions")}
 
-    answer = answered(
+    answer = run_json(
         "scan", "--from", "-", "--now", case["now"], *options(case["settings"]), stdin=json.dumps([entry])
     )
 
-    found = answer["secrets"][0]
-    assert (found["verdict"], found["status"], found["attention"]) == (
+    secret = answer["secrets"][0]
+    assert (secret["verdict"], secret["status"], secret["attention"]) == (
         case["verdict"],
         case["status"],
         case["attention"],
     )
     for named in case.get("reason_names", ()):
-        assert named in found["reason"]
+        assert named in secret["reason"]

@@ -1,4 +1,4 @@
-"""`rotation-guard scan --from`: the list that the AWS CLI gives, judged."""
+"""`rotation-guard scan --from`: the output of the AWS CLI, evaluated."""
 
 import json
 
@@ -7,17 +7,20 @@ import pytest
 from .conftest import ARN, NOW, entry, names, tags
 
 
-def test_a_list_gets_the_audits_verdicts(answered, listing):
-    path = listing(
+def test_a_list_gets_the_audits_verdicts(run_json, list_file):
+    path = list_file(
         entry("fresh", 3, RotationEnabled=True, LastRotatedDate="2026-02-26T12:00:00Z"),
         entry("old", 31),
         entry("gone", 31, DeletedDate="2026-03-05T00:00:00Z"),
     )
 
-    answer = answered("scan", "--from", path, "--now", NOW)
+    answer = run_json("scan", "--from", path, "--now", NOW)
 
-    found = {one["secret_name"]: (one["verdict"], one["status"], one["attention"]) for one in answer["secrets"]}
-    assert found == {
+    expected = {
+        secret["secret_name"]: (secret["verdict"], secret["status"], secret["attention"])
+        for secret in answer["secrets"]
+    }
+    assert expected == {
         "fresh": ("fresh", "ok", False),
         "old": ("never_rotated", "needs_rotation", True),
         "gone": ("pending_deletion", "ok", False),
@@ -31,10 +34,10 @@ def test_a_list_gets_the_audits_verdicts(answered, listing):
     }
 
 
-def test_each_secret_has_the_documented_fields(answered, listing):
-    path = listing(entry("old", 31.5, Tags=tags(owner="payments")))
+def test_each_secret_has_the_documented_fields(run_json, list_file):
+    path = list_file(entry("old", 31.5, Tags=tags(owner="payments")))
 
-    answer = answered("scan", "--from", path, "--now", NOW)
+    answer = run_json("scan", "--from", path, "--now", NOW)
 
     assert answer["secrets"] == [
         {
@@ -69,59 +72,59 @@ def test_each_secret_has_the_documented_fields(answered, listing):
         1767225600.25,
     ],
 )
-def test_dates_are_read_as_the_cli_writes_them(answered, listing, date):
-    path = listing(entry("one", VersionCreatedDates={"v1": date}))
+def test_dates_are_accepted_as_the_aws_cli_writes_them(run_json, list_file, date):
+    path = list_file(entry("one", VersionCreatedDates={"v1": date}))
 
-    answer = answered("scan", "--from", path, "--now", NOW)
+    answer = run_json("scan", "--from", path, "--now", NOW)
 
     assert answer["secrets"][0]["value_created_at"] == "2026-01-01T00:00:00Z"
 
 
-def test_without_dates_of_versions_the_reason_says_what_it_rests_on(answered, listing):
-    path = listing({**entry("old", 40), "VersionCreatedDates": None})
+def test_without_version_dates_the_reason_names_the_date_that_was_used(run_json, list_file):
+    path = list_file({**entry("old", 40), "VersionCreatedDates": None})
 
-    answer = answered("scan", "--from", path, "--now", NOW)
+    answer = run_json("scan", "--from", path, "--now", NOW)
 
     assert "Based on CreatedDate" in answer["secrets"][0]["reason"]
 
 
-def test_dates_of_versions_that_lack_the_one_in_use_are_not_made_up_for(answered, listing):
-    answer = answered("scan", "--from", listing(entry("one", VersionCreatedDates={})), "--now", NOW)
+def test_version_dates_without_the_current_version_are_unknown(run_json, list_file):
+    answer = run_json("scan", "--from", list_file(entry("one", VersionCreatedDates={})), "--now", NOW)
 
     assert answer["secrets"][0]["verdict"] == "unknown"
     assert "is not in the list of versions" in answer["secrets"][0]["reason"]
 
 
-def test_a_bare_list_on_standard_input_is_read_too(answered):
-    answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("a"), entry("b")]))
+def test_a_bare_list_on_standard_input_is_accepted(run_json):
+    answer = run_json("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("a"), entry("b")]))
 
     assert sorted(names(answer)) == ["a", "b"]
     assert answer["source"] == {"kind": "file", "description": "The list of secrets in standard input", "name": "-"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_list_may_come_from_a_windows_shell(answered, encoding):
-    answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("café")]).encode(encoding))
+def test_the_encodings_of_windows_shells_are_accepted(run_json, encoding):
+    answer = run_json("scan", "--from", "-", "--now", NOW, stdin=json.dumps([entry("café")]).encode(encoding))
 
     assert names(answer) == ["café"]
 
 
-def test_an_empty_account_is_an_answer(answered, run, listing):
-    answer = answered("scan", "--from", listing(), "--exit-code")
+def test_an_empty_list_is_a_valid_report(run_json, run, list_file):
+    answer = run_json("scan", "--from", list_file(), "--exit-code")
 
     assert answer["secrets"] == []
     assert answer["summary"]["total"] == 0
-    assert "No secret answers to this." in run("scan", "--from", listing()).stdout
+    assert "No secrets match." in run("scan", "--from", list_file()).stdout
 
 
-def test_a_secret_that_is_listed_twice_counts_once(answered, listing):
-    assert names(answered("scan", "--from", listing(entry("a"), entry("a")), "--now", NOW)) == ["a"]
+def test_a_secret_that_is_listed_twice_counts_once(run_json, list_file):
+    assert names(run_json("scan", "--from", list_file(entry("a"), entry("a")), "--now", NOW)) == ["a"]
 
 
-def test_a_list_that_was_cut_short_is_told(run, answered, listing):
-    path = listing(entry("a"), NextToken="more")
+def test_a_truncated_list_causes_a_warning(run, run_json, list_file):
+    path = list_file(entry("a"), NextToken="more")
 
-    assert "NextToken" in answered("scan", "--from", path, "--now", NOW)["warnings"][0]
+    assert "NextToken" in run_json("scan", "--from", path, "--now", NOW)["warnings"][0]
     assert run("scan", "--from", path, "--now", NOW, "--exit-code").exit_code == 1
 
 
@@ -142,18 +145,18 @@ def test_a_list_that_was_cut_short_is_told(run, answered, listing):
         (["--max-age-class", "name:prod/* tag:tier=silver=5"], "in_grace"),
     ],
 )
-def test_settings_are_options(answered, listing, options, verdict):
-    path = listing(entry("prod/db", 10, Tags=tags(tier="gold")))
+def test_settings_are_options(run_json, list_file, options, verdict):
+    path = list_file(entry("prod/db", 10, Tags=tags(tier="gold")))
 
-    answer = answered("scan", "--from", path, "--now", NOW, *options)
+    answer = run_json("scan", "--from", path, "--now", NOW, *options)
 
     assert answer["secrets"][0]["verdict"] == verdict
 
 
-def test_the_settings_are_part_of_the_answer(answered, listing):
+def test_the_settings_are_part_of_the_report(run_json, list_file):
     options = ["--max-age-days", "90", "--max-age-class", "tag:tier=gold=7", "--managed-tag", "Managed=true"]
 
-    answer = answered("scan", "--from", listing(), "--now", NOW, *options)
+    answer = run_json("scan", "--from", list_file(), "--now", NOW, *options)
 
     assert answer["settings"] == {
         "max_age_days": 90,
@@ -166,14 +169,14 @@ def test_the_settings_are_part_of_the_answer(answered, listing):
     assert answer["as_of"] == NOW
 
 
-def test_the_hours_that_a_rotation_may_be_late_and_under_way_are_options(answered, listing):
+def test_stuck_and_missed_hours_are_options(run_json, list_file):
     late = entry("late", RotationEnabled=True, NextRotationDate="2026-03-01T00:00:00Z")
     stuck = entry("stuck", SecretVersionsToStages={"v1": ["AWSCURRENT"], "v2": ["AWSPENDING"]})
     stuck["VersionCreatedDates"] |= {"v2": "2026-03-01T00:00:00Z"}
 
     def verdicts(*options):
-        answer = answered("scan", "--from", listing(late, stuck), "--now", NOW, *options)
-        return {one["secret_name"]: one["verdict"] for one in answer["secrets"]}
+        answer = run_json("scan", "--from", list_file(late, stuck), "--now", NOW, *options)
+        return {secret["secret_name"]: secret["verdict"] for secret in answer["secrets"]}
 
     assert verdicts() == {"late": "in_grace", "stuck": "in_grace"}
     assert verdicts("--missed-hours", "11", "--stuck-hours", "11") == {
@@ -182,16 +185,16 @@ def test_the_hours_that_a_rotation_may_be_late_and_under_way_are_options(answere
     }
 
 
-def test_only_the_secrets_with_the_managed_tag_are_judged_where_one_is_given(answered, listing):
-    path = listing(
+def test_the_managed_tag_limits_the_scan(run_json, list_file):
+    path = list_file(
         entry("ours", Tags=tags(Managed="true")), entry("near", Tags=tags(ManagedBy="true")), entry("none", Tags=None)
     )
 
-    assert names(answered("scan", "--from", path, "--managed-tag", "Managed=true")) == ["ours"]
+    assert names(run_json("scan", "--from", path, "--managed-tag", "Managed=true")) == ["ours"]
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "expected"),
     [
         ([], ["oldest", "older", "young", "soon"]),
         (["--verdict", "never_rotated"], ["oldest", "older"]),
@@ -207,22 +210,22 @@ def test_only_the_secrets_with_the_managed_tag_are_judged_where_one_is_given(ans
         (["--owner", "payments", "--older-than", "30d"], ["older"]),
     ],
 )
-def test_filters_hold_together(answered, listing, options, found):
-    path = listing(
+def test_a_secret_must_meet_all_filters(run_json, list_file, options, expected):
+    path = list_file(
         entry("oldest", 40, Tags=tags(owner="search")),
         entry("older", 31, Tags=tags(owner="payments")),
         entry("soon", 25),
         entry("young", 3, Tags=tags(owner="payments")),
     )
 
-    answer = answered("scan", "--from", path, "--now", NOW, *options)
+    answer = run_json("scan", "--from", path, "--now", NOW, *options)
 
-    assert sorted(names(answer)) == sorted(found)
+    assert sorted(names(answer)) == sorted(expected)
 
 
-def test_what_falls_due_nowhere_or_elsewhere_is_not_among_what_becomes_due(answered, listing):
+def test_secrets_without_a_due_date_here_are_not_due(run_json, list_file):
     exempt = tags(owner="me", exempt_reason="a vendor", exempt_until="2026-06-01")
-    path = listing(
+    path = list_file(
         entry("deleted", 26, DeletedDate=NOW),
         entry("replica", 26, PrimaryRegion="us-east-1"),
         entry("managed", 26, OwningService="rds", RotationEnabled=True, RotationRules={"AutomaticallyAfterDays": 30}),
@@ -231,15 +234,15 @@ def test_what_falls_due_nowhere_or_elsewhere_is_not_among_what_becomes_due(answe
         entry("at-the-limit", 30),
     )
 
-    assert names(answered("scan", "--from", path, "--now", NOW, "--due-within", "14d")) == ["at-the-limit"]
+    assert names(run_json("scan", "--from", path, "--now", NOW, "--due-within", "14d")) == ["at-the-limit"]
 
 
-def test_what_needs_someone_comes_first_and_of_that_the_oldest(answered, listing):
+def test_secrets_that_need_attention_come_first_and_then_the_oldest(run_json, list_file):
     rules = {"AutomaticallyAfterDays": 90}
     managed = entry("managed", 90, OwningService="rds", RotationEnabled=True, RotationRules=rules)
-    path = listing(entry("b", 3), entry("c", 40), managed, entry("a", 20), entry("d", 50))
+    path = list_file(entry("b", 3), entry("c", 40), managed, entry("a", 20), entry("d", 50))
 
-    assert names(answered("scan", "--from", path, "--now", NOW)) == ["d", "c", "managed", "a", "b"]
+    assert names(run_json("scan", "--from", path, "--now", NOW)) == ["d", "c", "managed", "a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -257,11 +260,11 @@ def test_what_needs_someone_comes_first_and_of_that_the_oldest(answered, listing
         "9999-12-31T23:59:59-08:00",
     ],
 )
-def test_a_date_that_stands_for_none_is_none_wherever_it_is_written(answered, listing, none):
+def test_a_placeholder_date_is_ignored_in_every_field(run_json, list_file, none):
     dates = ("DeletedDate", "LastRotatedDate", "NextRotationDate")
-    [without] = answered("scan", "--from", listing(entry("orders", 40)), "--now", NOW)["secrets"]
+    [without] = run_json("scan", "--from", list_file(entry("orders", 40)), "--now", NOW)["secrets"]
 
-    [secret] = answered("scan", "--from", listing(entry("orders", 40, **dict.fromkeys(dates, none))), "--now", NOW)[
+    [secret] = run_json("scan", "--from", list_file(entry("orders", 40, **dict.fromkeys(dates, none))), "--now", NOW)[
         "secrets"
     ]
 
@@ -269,7 +272,7 @@ def test_a_date_that_stands_for_none_is_none_wherever_it_is_written(answered, li
     assert secret["status"] == "needs_rotation"
 
 
-def test_a_secret_of_which_every_date_stands_for_none_is_unknown(answered, listing):
+def test_a_secret_with_only_placeholder_dates_is_unknown(run_json, list_file):
     dates = ("DeletedDate", "LastRotatedDate", "NextRotationDate", "CreatedDate", "LastChangedDate")
     none = entry("orders", 40, **dict.fromkeys(dates, "0001-01-01T00:00:00+01:00"))
     del none["VersionCreatedDates"]
@@ -277,64 +280,66 @@ def test_a_secret_of_which_every_date_stands_for_none_is_unknown(answered, listi
     version["VersionCreatedDates"] = dict.fromkeys(version["SecretVersionsToStages"], 0)
 
     for secret in (none, version):
-        [found] = answered("scan", "--from", listing(secret), "--now", NOW)["secrets"]
-        assert (found["verdict"], found["attention"]) == ("unknown", True), found
+        [expected] = run_json("scan", "--from", list_file(secret), "--now", NOW)["secrets"]
+        assert (expected["verdict"], expected["attention"]) == ("unknown", True), expected
 
 
 @pytest.mark.parametrize("owner", ["events", "appflow", "aws-datasync", "directconnect", "databrew", "sqlworkbench"])
-def test_a_service_that_only_stores_its_secrets_here_excuses_none(answered, listing, owner):
-    [secret] = answered("scan", "--from", listing(entry("orders", 1417, OwningService=owner)), "--now", NOW)["secrets"]
+def test_a_service_that_does_not_rotate_its_secrets_is_no_excuse(run_json, list_file, owner):
+    [secret] = run_json("scan", "--from", list_file(entry("orders", 1417, OwningService=owner)), "--now", NOW)[
+        "secrets"
+    ]
 
     assert (secret["status"], secret["attention"]) == ("needs_rotation", True)
     assert f"It belongs to the service {owner}, which does not rotate it." in secret["reason"]
 
 
-def test_secrets_of_unknown_age_are_not_passed_over_in_silence(run, answered, listing):
-    path = listing(entry("young"), entry("lost", SecretVersionsToStages={}))
+def test_secrets_of_unknown_age_cause_a_warning(run, run_json, list_file):
+    path = list_file(entry("young"), entry("lost", SecretVersionsToStages={}))
 
-    answer = answered("scan", "--from", path, "--now", NOW, "--older-than", "30d")
+    answer = run_json("scan", "--from", path, "--now", NOW, "--older-than", "30d")
 
     assert names(answer) == []
     assert answer["warnings"] == [
-        "The age of 1 secret is not known, so the answer may lack some: --verdict unknown shows them."
+        "The age of 1 secret is unknown, so the report may be incomplete: --verdict unknown lists them."
     ]
     assert run("scan", "--from", path, "--now", NOW, "--older-than", "30d", "--exit-code").exit_code == 1
 
 
-def test_the_exit_code_says_on_demand_whether_something_needs_attention(run, listing):
-    path = listing(entry("old", 40, Tags=tags(owner="search")), entry("young", 2, Tags=tags(owner="payments")))
+def test_the_exit_code_shows_on_request_whether_a_secret_needs_attention(run, list_file):
+    path = list_file(entry("old", 40, Tags=tags(owner="search")), entry("young", 2, Tags=tags(owner="payments")))
 
     assert run("scan", "--from", path, "--now", NOW).exit_code == 0
     assert run("scan", "--from", path, "--now", NOW, "--exit-code").exit_code == 1
     assert run("scan", "--from", path, "--now", NOW, "--exit-code", "--owner", "payments").exit_code == 0
 
 
-def test_five_thousand_secrets_are_judged(answered, listing):
-    answer = answered("scan", "--from", listing(*(entry(f"s/{i}", i % 60) for i in range(5000))), "--now", NOW)
+def test_five_thousand_secrets_are_evaluated(run_json, list_file):
+    answer = run_json("scan", "--from", list_file(*(entry(f"s/{i}", i % 60) for i in range(5000))), "--now", NOW)
 
     assert len(answer["secrets"]) == answer["summary"]["total"] == 5000
 
 
-def test_pages_of_a_list_are_one_list(run, answered):
+def test_pages_of_a_list_are_one_list(run, run_json):
     pages = [
         {"SecretList": [entry("a"), entry("b", 3)], "NextToken": "t"},
         {"SecretList": [], "NextToken": "u"},
         {"SecretList": [entry("c"), entry("b", 5)]},
     ]
 
-    answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps(pages))
+    answer = run_json("scan", "--from", "-", "--now", NOW, stdin=json.dumps(pages))
 
     assert sorted(names(answer)) == ["a", "b", "c"]
     assert answer["warnings"] == []
 
 
-def test_pages_of_which_the_last_is_missing_are_told(answered):
+def test_missing_pages_cause_a_warning(run_json):
     pages = [{"SecretList": [entry("a")], "NextToken": "t"}, {"SecretList": [entry("b")], "NextToken": "u"}]
 
-    answer = answered("scan", "--from", "-", "--now", NOW, stdin=json.dumps(pages))
+    answer = run_json("scan", "--from", "-", "--now", NOW, stdin=json.dumps(pages))
 
     assert "AWS had more secrets" in answer["warnings"][0]
 
 
-def test_no_pages_are_no_secrets(answered):
-    assert names(answered("scan", "--from", "-", stdin="[]")) == []
+def test_an_empty_list_of_pages_has_no_secrets(run_json):
+    assert names(run_json("scan", "--from", "-", stdin="[]")) == []

@@ -1,4 +1,4 @@
-"""Commands that write: they act on the deployment that was named and on no other, and say which."""
+"""Commands that write: they change only the deployment that was named, and print which it is."""
 
 import errno
 import json
@@ -12,12 +12,12 @@ WRITING_CALLS = ("PutParameter", "UpdateItem", "PutItem", "DeleteItem", "Transac
 
 
 @pytest.fixture
-def command(remediated):
-    """The words of a command that would have something to write, and whether it has written it."""
+def prepare(stack):
+    """Prepares something to write; returns the words of the command that writes it."""
 
     def prepare(*words):
         if words == ("incidents", "release"):
-            arn = remediated.standing("orders/db", orphaned_at=remediated.ago(hours=1))
+            arn = stack.set_state("orders/db", orphaned_at=stack.ago(hours=1))
             return (*words, arn)
         return words
 
@@ -25,43 +25,43 @@ def command(remediated):
 
 
 @pytest.fixture
-def written(remediated):
-    """The writes that AWS was asked for."""
-    return lambda: [name for name, _ in remediated.calls if name in WRITING_CALLS]
+def writes(stack):
+    """The operations that wrote to AWS."""
+    return lambda: [name for name, _ in stack.calls if name in WRITING_CALLS]
 
 
 @pytest.mark.parametrize("given", [REASON, ()], ids=["with a reason", "without"])
 @pytest.mark.parametrize("words", WRITES)
-def test_a_leftover_local_deployment_is_never_written_to_unasked(
-    remediated, run, command, written, tmp_path, monkeypatch, words, given
+def test_a_local_deployment_is_never_written_to_by_default(
+    stack, run, prepare, writes, tmp_path, monkeypatch, words, given
 ):
-    remediated.deploy_locally(tmp_path)
+    stack.deploy_locally(tmp_path)
     below = tmp_path / "repository" / "of" / "production"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
 
-    result = run(*command(*words), *given)
+    result = run(*prepare(*words), *given)
 
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     for way in ("--stack-outputs", "ROTATION_GUARD_STACK_OUTPUTS", "--local"):
         assert way in result.stderr
     assert "Nothing was written" in result.stderr
-    assert (result.stdout, written()) == ("", [])
+    assert (result.stdout, writes()) == ("", [])
 
 
 @pytest.mark.parametrize("words", WRITES)
 @pytest.mark.parametrize("way", ["option", "variable", "local"])
-def test_each_names_deployment_account_and_region_before_and_after(
-    remediated, run, command, written, tmp_path, monkeypatch, words, way
+def test_deployment_account_and_region_are_printed_before_and_after_a_write(
+    stack, run, prepare, writes, tmp_path, monkeypatch, words, way
 ):
-    remediated.deploy_locally(tmp_path)
+    stack.deploy_locally(tmp_path)
     monkeypatch.chdir(tmp_path)
-    outputs = str(remediated.outputs)
+    outputs = str(stack.outputs)
     options = {"option": ["--stack-outputs", outputs], "variable": [], "local": ["--local"]}[way]
     environment = {"ROTATION_GUARD_STACK_OUTPUTS": outputs} if way == "variable" else {}
 
-    result = run(*command(*words), *REASON, *options, **environment)
+    result = run(*prepare(*words), *REASON, *options, **environment)
 
     assert result.exit_code == 0, result.stderr
     before, _, after = result.stdout.splitlines()
@@ -70,66 +70,66 @@ def test_each_names_deployment_account_and_region_before_and_after(
         assert name in line
         assert f", account {ACCOUNT}, Region eu-west-1." in line
     assert CALLER in before
-    assert len(written()) == 1
+    assert len(writes()) == 1
 
 
 @pytest.mark.parametrize("words", WRITES)
-def test_the_option_local_wins_over_the_variable(remediated, run, command, tmp_path, monkeypatch, words):
-    remediated.deploy_locally(tmp_path)
+def test_the_option_local_overrides_the_variable(stack, run, prepare, tmp_path, monkeypatch, words):
+    stack.deploy_locally(tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    result = run(*command(*words), *REASON, "--local", ROTATION_GUARD_STACK_OUTPUTS="/no/such/file")
+    result = run(*prepare(*words), *REASON, "--local", ROTATION_GUARD_STACK_OUTPUTS="/no/such/file")
 
     assert result.exit_code == 0
     assert "The stack of" not in result.stdout
 
 
 @pytest.mark.parametrize("words", [*WRITES, ("remediation", "status"), ("incidents", "list"), ("report",)])
-def test_two_deployments_at_once_are_refused(remediated, run, command, written, words):
+def test_two_deployments_at_once_are_refused(stack, run, prepare, writes, words):
     reason = REASON if words in WRITES else ()
 
-    result = run(*command(*words), *reason, "--local", "--stack-outputs", str(remediated.outputs))
+    result = run(*prepare(*words), *reason, "--local", "--stack-outputs", str(stack.outputs))
 
     assert result.exit_code == 2
-    assert "--local and --stack-outputs name two deployments" in result.stderr
-    assert written() == []
+    assert "Give --local or --stack-outputs, not both" in result.stderr
+    assert writes() == []
 
 
 @pytest.mark.parametrize("words", WRITES)
-def test_credentials_of_another_account_write_nothing(remediated, run, command, written, words):
-    outputs = json.loads(remediated.outputs.read_text())
+def test_credentials_of_another_account_write_nothing(stack, run, prepare, writes, words):
+    outputs = json.loads(stack.outputs.read_text())
     outputs["function_arn"] = outputs["function_arn"].replace(ACCOUNT, "999988887777")
-    remediated.outputs.write_text(json.dumps(outputs))
+    stack.outputs.write_text(json.dumps(outputs))
 
-    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+    result = run(*prepare(*words), *REASON, "--stack-outputs", str(stack.outputs))
 
     assert result.exit_code == 2
-    assert f"is in account 999988887777, and the credentials are of {ACCOUNT}; nothing was written" in result.stderr
-    assert (result.stdout, written()) == ("", [])
+    assert f"is in account 999988887777, and the credentials are for {ACCOUNT}; nothing was written" in result.stderr
+    assert (result.stdout, writes()) == ("", [])
 
 
 @pytest.mark.parametrize(
-    ("outputs", "said"),
+    ("outputs", "message"),
     [
-        ({"function_arn": "no arn"}, "must have an output that is an ARN, for its account"),
-        ({"other_arn": "arn:aws:sns:eu-west-1:999988887777:x"}, "must be of one account, got "),
-        ({"other_arn": f"arn:aws:sns:eu-west-3:{ACCOUNT}:x"}, "must be of one Region, got eu-west-1, eu-west-3"),
+        ({"function_arn": "no arn"}, "must have an output that is an ARN, to name its account"),
+        ({"other_arn": "arn:aws:sns:eu-west-1:999988887777:x"}, "must be in one account, got "),
+        ({"other_arn": f"arn:aws:sns:eu-west-3:{ACCOUNT}:x"}, "must be in one Region, got eu-west-1, eu-west-3"),
     ],
 )
 @pytest.mark.parametrize("words", WRITES)
-def test_outputs_that_do_not_tell_whose_they_are_are_refused(remediated, run, command, written, words, outputs, said):
-    remediated.name(outputs)
+def test_outputs_that_do_not_identify_one_account_are_refused(stack, run, prepare, writes, words, outputs, message):
+    stack.add_outputs(outputs)
 
-    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+    result = run(*prepare(*words), *REASON, "--stack-outputs", str(stack.outputs))
 
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert said in result.stderr
-    assert written() == []
+    assert message in result.stderr
+    assert writes() == []
 
 
 @pytest.mark.parametrize("words", WRITES)
-def test_the_stacks_own_arns_say_whose_it_is_whatever_a_program_exports_beside_them(remediated, run, command, words):
-    remediated.name(
+def test_only_the_stacks_own_arns_identify_its_account_and_region(stack, run, prepare, words):
+    stack.add_outputs(
         {
             "state_machine_arn": f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:remediation",
             "certificate_arn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/of-cloudfront",
@@ -137,64 +137,62 @@ def test_the_stacks_own_arns_say_whose_it_is_whatever_a_program_exports_beside_t
         }
     )
 
-    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+    result = run(*prepare(*words), *REASON, "--stack-outputs", str(stack.outputs))
 
     assert result.exit_code == 0, result.stderr
     assert f"account {ACCOUNT}, Region eu-west-1." in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("region", "account", "said"),
+    ("region", "account", "message"),
     [
-        ("eu-west-1", "999988887777", f"SECRET must be of account {ACCOUNT}, as The stack of "),
-        ("us-east-1", ACCOUNT, "SECRET must be of Region eu-west-1, as The stack of "),
+        ("eu-west-1", "999988887777", f"SECRET must be in account {ACCOUNT}, like The stack of "),
+        ("us-east-1", ACCOUNT, "SECRET must be in Region eu-west-1, like The stack of "),
     ],
 )
 @pytest.mark.parametrize("word", ["release", "show"])
-def test_a_secret_of_another_account_or_region_is_none_of_this_deployment(
-    remediated, ask, written, word, region, account, said
-):
+def test_a_secret_of_another_account_or_region_is_refused(stack, run_on_stack, writes, word, region, account, message):
     arn = f"arn:aws:secretsmanager:{region}:{account}:secret:orders/db-AbCdEf"
 
-    result = ask("incidents", word, arn)
+    result = run_on_stack("incidents", word, arn)
 
-    assert (result.exit_code, result.stdout, written()) == (2, "", [])
-    assert said in result.stderr
+    assert (result.exit_code, result.stdout, writes()) == (2, "", [])
+    assert message in result.stderr
     assert result.stderr.endswith(f": {arn}.\n")
 
 
 @pytest.mark.parametrize("words", WRITES)
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
-def test_what_nobody_can_read_is_not_done_and_no_success(remediated, run, command, written, monkeypatch, words, number):
+def test_nothing_is_written_if_the_output_cannot_be_printed(stack, run, prepare, writes, monkeypatch, words, number):
     def fail(sentence):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("rotation_guard.cli.writes.say", fail)
-    monkeypatch.setattr("rotation_guard.cli.writes.discard_output", lambda: None)
+    monkeypatch.setattr("rotation_guard.cli.deployment.echo", fail)
+    monkeypatch.setattr("rotation_guard.cli.deployment.discard_output", lambda: None)
 
-    result = run(*command(*words), *REASON, "--stack-outputs", str(remediated.outputs))
+    result = run(*prepare(*words), *REASON, "--stack-outputs", str(stack.outputs))
 
     assert (result.exit_code, result.stderr) == (
         3,
         f"The output cannot be written: {os.strerror(number)}. Nothing else was written.\n",
     )
-    assert written() == []
+    assert writes() == []
 
 
 @pytest.mark.parametrize("words", WRITES)
-def test_a_region_that_is_not_the_stacks_is_refused(remediated, ask, command, written, words):
-    result = ask(*command(*words), "--region", "us-east-1")
+def test_a_region_other_than_the_stacks_is_refused(stack, run_on_stack, prepare, writes, words):
+    result = run_on_stack(*prepare(*words), "--region", "us-east-1")
 
     assert result.exit_code == 2
     assert "is in Region eu-west-1, and the command is for us-east-1; nothing was written" in result.stderr
-    assert written() == []
+    assert writes() == []
 
 
 @pytest.mark.parametrize("words", WRITES)
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("reason", "message"),
     [
-        (None, "must be told why: give --reason TEXT"),
+        (None, "needs a reason: give --reason TEXT"),
         ("", "--reason must be 1 to 256 characters"),
         ("   ", "--reason must be 1 to 256 characters"),
         ("w" * 257, "got 257: 'wwww"),
@@ -203,52 +201,52 @@ def test_a_region_that_is_not_the_stacks_is_refused(remediated, ask, command, wr
         ("\u202eevil", r"\u202e"),
     ],
 )
-def test_a_reason_is_one_printable_line(remediated, run, command, written, words, reason, said):
+def test_a_reason_is_one_printable_line(stack, run, prepare, writes, words, reason, message):
     given = [] if reason is None else ["--reason", reason]
 
-    result = run(*command(*words), *given, "--stack-outputs", str(remediated.outputs))
+    result = run(*prepare(*words), *given, "--stack-outputs", str(stack.outputs))
 
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert said in result.stderr
-    assert written() == []
+    assert message in result.stderr
+    assert writes() == []
 
 
-def test_the_account_is_asked_before_anything_is_written(remediated, ask):
-    remediated.calls.clear()
+def test_the_account_is_checked_before_anything_is_written(stack, run_on_stack):
+    stack.calls.clear()
 
-    ask("remediation", "stop")
+    run_on_stack("remediation", "stop")
 
-    assert [name for name, _ in remediated.calls] == ["GetCallerIdentity", "PutParameter"]
+    assert [name for name, _ in stack.calls] == ["GetCallerIdentity", "PutParameter"]
 
 
 @pytest.mark.parametrize("words", [("report",), ("incidents",), ("incidents", "orphaned"), ("remediation", "status")])
-def test_commands_that_read_say_which_deployment_they_read(remediated, run, tmp_path, monkeypatch, words):
-    path = remediated.deploy_locally(tmp_path)
+def test_commands_that_read_name_the_deployment(stack, run, tmp_path, monkeypatch, words):
+    path = stack.deploy_locally(tmp_path)
     below = tmp_path / "below"
     below.mkdir()
     monkeypatch.chdir(below)
-    outputs = str(remediated.outputs)
+    outputs = str(stack.outputs)
     place = f", account {ACCOUNT}, Region eu-west-1"
 
-    found = " ".join(run(*words, COLUMNS="500").stdout.split())
+    default = " ".join(run(*words, COLUMNS="500").stdout.split())
     named = " ".join(run(*words, COLUMNS="500", ROTATION_GUARD_STACK_OUTPUTS=outputs).stdout.split())
     local = run(*words, "--local", COLUMNS="500", ROTATION_GUARD_STACK_OUTPUTS=outputs).stdout
 
-    assert f"The local deployment at http://127.0.0.1:1 ({path}){place}" in found
+    assert f"The local deployment at http://127.0.0.1:1 ({path}){place}" in default
     assert f"The stack of {outputs}{place}" in named
     assert "The local deployment at" in local
 
 
-def test_a_variable_that_is_empty_names_nothing(run, tmp_path, monkeypatch):
+def test_an_empty_variable_is_ignored(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert "No deployment is known" in run("report", ROTATION_GUARD_STACK_OUTPUTS="").stderr
+    assert "No deployment is configured" in run("report", ROTATION_GUARD_STACK_OUTPUTS="").stderr
 
 
-def test_a_file_that_the_variable_names_in_vain_is_told_by_the_variables_name(run, tmp_path, monkeypatch):
+def test_an_error_about_the_variables_file_names_the_variable(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     result = run("report", ROTATION_GUARD_STACK_OUTPUTS="missing.json")
 
     assert result.exit_code == 2
-    assert "ROTATION_GUARD_STACK_OUTPUTS must be a file that can be read, got missing.json" in result.stderr
+    assert "ROTATION_GUARD_STACK_OUTPUTS must be a readable file, got missing.json" in result.stderr

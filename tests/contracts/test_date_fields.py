@@ -13,7 +13,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from handlers.adapters import clients, secrets
-from rotation_guard.cli import listing
+from rotation_guard.cli import secret_listing
 from rotation_guard.domain.secret import DATE_FIELDS, parse_secret
 
 MODEL = botocore.session.get_session().get_service_model("secretsmanager")
@@ -68,7 +68,7 @@ def parsed(monkeypatch):
         entries.append(entry)
         return parse_secret(entry)
 
-    for module in (secrets, listing):
+    for module in (secrets, secret_listing):
         monkeypatch.setattr(module, "parse_secret", parse)
     return entries
 
@@ -103,7 +103,7 @@ def test_a_scan_of_a_file_decodes_every_date_of_a_listed_secret(tmp_path, parsed
     path = tmp_path / "secrets.json"
     path.write_text(json.dumps([entry_of("SecretListEntry", date, Name="orders/db", ARN=ARN)]))
 
-    listing.read_listing(str(path))
+    secret_listing.read_listing(str(path))
 
     [entry] = parsed
     assert not not_dates(entry, "SecretListEntry")

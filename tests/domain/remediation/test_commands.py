@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from rotation_guard.cli.__main__ import _app
+from rotation_guard.cli.__main__ import build_app
 from rotation_guard.domain.remediation.decisions import RULES, Action
 from tests.handlers.aws_commands import check_command
 from tests.handlers.remediation.transitions import (
@@ -61,7 +61,7 @@ def check(command):
     words = shlex.split(command)
     assert "\n" not in command
     if words[0] == "rotation-guard":
-        group: Any = get_command(_app())
+        group: Any = get_command(build_app())
         known = group.commands[words[1]].commands[words[2]]
         names = {name for parameter in known.params for name in parameter.opts} | {"--reason"}
         assert {word for word in words if word.startswith("--")} <= names, command

@@ -1,0 +1,260 @@
+"""Reports on incidents: one row for each incident, and the Reports of the list and of suspended secrets."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.style import Style
+
+from rotation_guard.domain.remediation.incidents import CLOSED, OPEN, RECOVERIES, UNRESOLVED
+from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.rotation_event import secret_name_of
+from rotation_guard.domain.timestamps import to_iso
+
+from .deployment import Deployment
+from .parsing import parse_timestamp
+from .report import JSON_VERSION, Records, Report, row_records
+from .tables import Record
+from .terminal import GREEN, PLAIN, RED, YELLOW, Column, Row
+
+SUSPENDED_COLUMNS = ("secret_name", "orphaned_at", "succeeded_at", "released_at", "secret_arn")
+_TABLE_COLUMNS = (
+    Column("SECRET"),
+    Column("OPENED, UTC"),
+    Column("STATE"),
+    Column("FAILED STEP"),
+    Column("ATTEMPTS", is_number=True),
+)
+_SUSPENDED_TABLE_COLUMNS = (Column("SECRET"), Column("SUSPENDED, UTC"), Column("LAST NEW VALUE"))
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """What a list shows of one incident; times are ISO 8601, as in the table."""
+
+    secret_name: str
+    opened_at: str
+    state: str
+    """`open`, `restarting` or `closed`."""
+    outcome: str | None
+    """How it ended; None while it is open."""
+    attention: bool
+    """Whether it needs attention: it is not closed, or it was escalated or rate limited and is not resolved."""
+    overdue: bool
+    """Whether its workflow is later than it announced, and presumed dead."""
+    failed_step: str | None
+    attempts: int
+    """Calls of RotateSecret."""
+    reason: str | None
+    """Why it ended like this, in a sentence."""
+    failures: int
+    event_type: str | None
+    """What opened it."""
+    last_failure_at: str | None
+    closed_at: str | None
+    mode: str | None
+    """The remediation mode of this secret."""
+    secret_arn: str
+    execution: str | None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its workflow has ended."""
+        return self.state == CLOSED
+
+    @property
+    def status(self) -> str:
+        """Its outcome once it is closed, its state before."""
+        return self.outcome or self.state if self.is_closed else self.state
+
+
+COLUMNS = tuple(IncidentRow.__annotations__)
+
+
+def from_record(record: Record, secret: RemediationState | None, now: datetime, is_latest: bool = True) -> IncidentRow:
+    """The row of an incident; `is_latest` says that its secret had none after it."""
+    state, outcome = record.get("state", OPEN), record.get("outcome")
+    failed_at = record.get("last_failure_at")
+    has_new_value = secret is not None and secret.succeeded_at > (failed_at or "")
+    return IncidentRow(
+        secret_name=record.get("secret_name") or secret_name_of(record["secret_arn"]),
+        opened_at=record["opened_at"],
+        state=state,
+        outcome=outcome,
+        attention=state != CLOSED or (is_latest and outcome in UNRESOLVED and not has_new_value),
+        overdue=state == OPEN and 0 < record.get("alive_until", 0) < now.timestamp(),
+        failed_step=record.get("failed_step"),
+        attempts=record.get("attempts", 0),
+        reason=record.get("reason"),
+        failures=record.get("failures", 0),
+        event_type=record.get("event_type"),
+        last_failure_at=failed_at,
+        closed_at=record.get("closed_at"),
+        mode=record.get("mode"),
+        secret_arn=record["secret_arn"],
+        execution=record.get("execution"),
+    )
+
+
+def from_records(records: Sequence[Record], states: Mapping[str, RemediationState], now: datetime) -> list[IncidentRow]:
+    """The rows of these incidents: those that are not closed first, then the newest first."""
+    latest: dict[str, str] = {}
+    for record in records:
+        arn = record["secret_arn"]
+        latest[arn] = max(latest.get(arn, ""), record["opened_at"])
+    rows = [
+        from_record(record, states.get(record["secret_arn"]), now, record["opened_at"] == latest[record["secret_arn"]])
+        for record in records
+    ]
+    rows.sort(key=lambda row: row.opened_at, reverse=True)
+    return sorted(rows, key=lambda row: row.is_closed)
+
+
+def to_json(row: IncidentRow) -> dict[str, Any]:
+    """The row in JSON and CSV."""
+    return {name: getattr(row, name) for name in COLUMNS}
+
+
+def format_minute(timestamp: str | None) -> str:
+    """A timestamp of the table for people, in UTC; unchanged if it is invalid."""
+    return _format_timestamp(timestamp, "%Y-%m-%d %H:%M")
+
+
+def format_second(timestamp: str | None) -> str:
+    """The same with seconds."""
+    return _format_timestamp(timestamp, "%Y-%m-%d %H:%M:%S")
+
+
+def from_epoch(seconds: object) -> str | None:
+    """Epoch seconds as ISO 8601."""
+    if not isinstance(seconds, int | float):
+        return None
+    return to_iso(datetime.fromtimestamp(seconds, UTC))
+
+
+def build_incident_list(
+    rows: Sequence[IncidentRow],
+    deployment: Deployment,
+    now: datetime,
+    since: datetime,
+    outcomes: Sequence[str] = (),
+    only_open: bool = False,
+) -> Report:
+    """The Report of a list of incidents; `since`, `outcomes` and `only_open` are its filters."""
+    attention = sum(row.attention for row in rows)
+    counts = dict(Counter(row.status for row in rows))
+    start = f"{since:%Y-%m-%d %H:%M:%S} UTC"
+    if rows:
+        counted = ", ".join(f"{status} {count}" for status, count in counts.items())
+        incidents = "incident" if len(rows) == 1 else "incidents"
+        need = "needs" if attention == 1 else "need"
+        summary = f"{len(rows)} {incidents}: {counted}. {attention} {need} attention."
+    elif only_open:
+        summary = "No incidents are open."
+    else:
+        summary = f"No incidents match since {start}."
+    table_rows = [_table_row(row) for row in rows]
+    return Report(
+        headline=f"{headline(deployment, now)}, incidents since {start}, and all open ones.",
+        columns=_TABLE_COLUMNS,
+        rows=table_rows,
+        summary=summary,
+        body=report_body(
+            deployment,
+            now,
+            filters={"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "open": only_open, "outcome": list(outcomes)},
+            summary={"total": len(rows), "attention": attention, "states": counts},
+            incidents=[to_json(row) for row in rows],
+        ),
+        csv=Records(COLUMNS, [to_json(row).values() for row in rows]),
+        markdown=row_records(_TABLE_COLUMNS, table_rows),
+        has_attention=attention > 0,
+    )
+
+
+def build_suspended_list(states: Sequence[RemediationState], deployment: Deployment, now: datetime) -> Report:
+    """The Report of the secrets whose repairs are suspended."""
+    secrets = [
+        {
+            "secret_name": secret_name_of(state.secret_arn),
+            "orphaned_at": state.orphaned_at,
+            "succeeded_at": state.succeeded_at or None,
+            "released_at": state.released_at or None,
+            "secret_arn": state.secret_arn,
+        }
+        for state in states
+    ]
+    rows = [
+        Row(
+            secret_name_of(state.secret_arn),
+            [(format_minute(state.orphaned_at), RED), (format_minute(state.succeeded_at) or "unknown", PLAIN)],
+        )
+        for state in states
+    ]
+    if secrets:
+        subject = "Repairs of 1 secret are" if len(secrets) == 1 else f"Repairs of {len(secrets)} secrets are"
+        summary = (
+            f"{subject} suspended after repeated incidents, until `rotation-guard incidents release SECRET --reason "
+            "TEXT`."
+        )
+    else:
+        summary = "No secret's repairs are suspended."
+    return Report(
+        headline=f"{headline(deployment, now)}, suspended secrets.",
+        columns=_SUSPENDED_TABLE_COLUMNS,
+        rows=rows,
+        summary=summary,
+        body=report_body(deployment, now, secrets=secrets),
+        csv=Records(SUSPENDED_COLUMNS, [[secret[name] for name in SUSPENDED_COLUMNS] for secret in secrets]),
+        markdown=row_records(_SUSPENDED_TABLE_COLUMNS, rows),
+        has_attention=bool(secrets),
+    )
+
+
+def headline(deployment: Deployment, now: datetime) -> str:
+    """The beginning of every headline."""
+    return f"{deployment.description}, as of {now:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def report_body(deployment: Deployment, now: datetime, **fields: Any) -> dict[str, Any]:
+    """The JSON of a report on incidents."""
+    return {
+        "version": JSON_VERSION,
+        "generated_at": to_iso(now),
+        "source": dict(deployment.source),
+        "warnings": [],
+        **fields,
+    }
+
+
+def style(row: IncidentRow) -> Style:
+    """The style of an incident's status."""
+    if row.attention:
+        return RED if row.is_closed else YELLOW
+    return GREEN if row.outcome in RECOVERIES else PLAIN
+
+
+def describe_overdue(row: IncidentRow) -> str:
+    """A sentence if the workflow of an open incident is presumed dead; otherwise empty."""
+    return "Its workflow is overdue and presumed dead: look at its execution." if row.overdue else ""
+
+
+def _table_row(row: IncidentRow) -> Row:
+    cells = [
+        (format_minute(row.opened_at), PLAIN),
+        (row.status, style(row)),
+        (row.failed_step or ("unknown" if row.failures else ""), PLAIN),
+        (str(row.attempts), PLAIN),
+    ]
+    return Row(row.secret_name, cells, " ".join(text for text in (describe_overdue(row), row.reason) if text))
+
+
+def _format_timestamp(timestamp: str | None, pattern: str) -> str:
+    if not timestamp:
+        return ""
+    try:
+        return f"{parse_timestamp(timestamp):{pattern}}"
+    except ValueError:
+        return timestamp

@@ -1,0 +1,247 @@
+"""The Report of one incident: the current state of its secret, and everything that was done, in order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, metadata
+from typing import Any
+
+from rotation_guard.domain.remediation import notification_payload
+from rotation_guard.domain.remediation.incidents import OPEN, RECOVERIES
+from rotation_guard.domain.remediation.links import execution_link, runbook_link, secret_link
+from rotation_guard.domain.remediation.next_steps import advice
+from rotation_guard.domain.remediation.remediation_state import RemediationState
+
+from .deployment import Deployment
+from .incident_report import (
+    IncidentRow,
+    describe_overdue,
+    format_second,
+    from_epoch,
+    headline,
+    report_body,
+    style,
+    to_json,
+)
+from .report import Records, Report, row_records
+from .tables import Record
+from .terminal import PLAIN, Column, Row
+
+COLUMNS = ("at", "action", "outcome", "reason", "evidence", "details")
+_SUBJECT_FIELDS = ("turn", "number", "target")
+"""The fields that say which notification, retry or dependent an action is about."""
+_ENTRY_FIELDS = ("at", "action", "outcome", "reason", "evidence")
+_LABELS = {"current": "AWSCURRENT", "pending": "AWSPENDING", "previous": "AWSPREVIOUS"}
+_TABLE_COLUMNS = (Column("WHEN, UTC"), Column("WHAT"), Column("OUTCOME"))
+_LINK_LABELS = {
+    "execution": "Execution",
+    "ended_by": "Execution that ended it",
+    "secret": "Secret in the console",
+    "runbook": "Runbook",
+}
+_DISTRIBUTION = "rotation-guard"
+
+
+@dataclass(frozen=True)
+class NamedSecret:
+    """A secret that an operator named."""
+
+    arn: str
+    name: str
+    description: Mapping[str, Any] | None = None
+    """The response of DescribeSecret; None if it is denied or the secret is gone."""
+
+    @property
+    def labels(self) -> dict[str, list[str]] | None:
+        """The labels of each version now; None if they are unknown."""
+        return None if self.description is None else dict(self.description.get("VersionIdsToStages") or {})
+
+    @property
+    def rotation_function(self) -> str | None:
+        """The ARN of the rotation function; None if there is none, or it is unknown."""
+        return None if self.description is None else self.description.get("RotationLambdaARN")
+
+
+def build_incident_report(
+    row: IncidentRow,
+    record: Record,
+    state: RemediationState,
+    secret: NamedSecret,
+    deployment: Deployment,
+    now: datetime,
+) -> Report:
+    """The Report of the incident that this record describes."""
+    entries = list(_entries(record))
+    links, next_steps = _links(row, record), _next_steps(row, record)
+    function = secret.rotation_function
+    step = f", failed at {row.failed_step}" if row.failed_step else ""
+    reasons = (describe_overdue(row), row.reason)
+    rows = [_table_row(entry, row) for entry in entries]
+    return Report(
+        headline=f"{headline(deployment, now)}, one incident.",
+        title=f"{row.secret_name}: {row.status}{step}. {' '.join(text for text in reasons if text)}".rstrip(),
+        facts=list(_facts(row, record, state, secret)),
+        links=[
+            ("Secret", row.secret_arn),
+            *([("Rotation function", function)] if function else []),
+            *((_LINK_LABELS[name], link) for name, link in links.items()),
+        ],
+        next_steps=next_steps,
+        columns=_TABLE_COLUMNS,
+        rows=rows,
+        summary="Needs attention." if row.attention else "No action required.",
+        body=report_body(
+            deployment,
+            now,
+            incident={**to_json(row), **_other_fields(record, to_json(row))},
+            orphaned_at=state.orphaned_at if state.is_orphaned else None,
+            labels=secret.labels,
+            rotation_function=function,
+            links=links,
+            next=next_steps or None,
+            timeline=entries,
+        ),
+        csv=Records(COLUMNS, [_csv_cells(entry) for entry in entries]),
+        markdown=row_records(_TABLE_COLUMNS, rows),
+        has_attention=row.attention,
+    )
+
+
+def find_runbook() -> str:
+    """The URL of this release's runbook in the public repository; empty if this package is not installed."""
+    try:
+        distribution = metadata(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return ""
+    urls = (entry.partition(", ") for entry in distribution.get_all("Project-URL") or ())
+    repository = next((url for name, _, url in urls if name == "Repository"), "")
+    return f"{repository}/blob/v{distribution['Version']}/docs/runbook.md" if repository else ""
+
+
+def _links(row: IncidentRow, record: Record) -> dict[str, str]:
+    """Links by name, as far as there are any."""
+    ended_by = record.get("ended_by") or ""
+    links = {
+        "secret": secret_link(row.secret_arn),
+        "execution": execution_link(row.execution or ""),
+        "ended_by": execution_link(ended_by) if ended_by != row.execution else "",
+        "runbook": runbook_link(
+            find_runbook(), row.outcome if row.is_closed and row.outcome else notification_payload.OPENED
+        ),
+    }
+    return {name: link for name, link in links.items() if link}
+
+
+def _next_steps(row: IncidentRow, record: Record) -> str:
+    """What the notification advised; empty if the incident is history, or its dependents are being restarted."""
+    if row.state == OPEN:
+        transition = notification_payload.RETRIED if row.attempts else notification_payload.OPENED
+    elif row.is_closed and row.outcome in RECOVERIES:
+        transition = notification_payload.RECOVERED
+    elif row.is_closed and row.attention and row.outcome:
+        transition = row.outcome
+    else:
+        return ""
+    return advice(notification_payload.build_payload(transition, row.execution or "", record))
+
+
+def _facts(row: IncidentRow, record: Record, state: RemediationState, secret: NamedSecret) -> Iterator[tuple[str, str]]:
+    if state.is_orphaned:
+        yield "Suspended", f"since {format_second(state.orphaned_at)} UTC: not repaired until it is released"
+    if row.failures:
+        yield "Failed", f"{_times(row.failures)}, last at {format_second(row.last_failure_at)} UTC"
+    calls = f"RotateSecret was called {_times(row.attempts)}" if row.attempts else "RotateSecret was not called"
+    yield "Mode", f"{row.mode or 'not known yet'}; {calls}"
+    labels, recorded_labels = secret.labels, record.get("versions")
+    if labels is not None:
+        yield "Labels now", _format_labels(labels)
+    if recorded_labels and recorded_labels != labels:
+        yield "Labels at the last check", _format_labels(recorded_labels)
+    if record.get("evidence"):
+        yield "Probe", _format_evidence(record["evidence"])
+    if record.get("moved"):
+        moved = record["moved"]
+        yield "Moved", f"{moved.get('how')} from {moved.get('from')} to {moved.get('to')}, {moved.get('outcome')}"
+    for restart in record.get("restarts") or ():
+        why = f": {restart['why']}" if restart.get("why") else ""
+        yield "Restart", f"{restart.get('target')}, {restart.get('state')}{why}"
+
+
+def _entries(record: Record) -> Iterator[dict[str, Any]]:
+    """What happened, in order; an action is as it was recorded."""
+    failed_at, opened_at, closed_at = record.get("occurred_at"), record["opened_at"], record.get("closed_at")
+    kind = record.get("event_type") or "An event"
+    if failed_at:
+        yield _entry({"at": failed_at, "action": kind, "outcome": record.get("failed_step")})
+    yield _entry({"at": opened_at, "action": "open"})
+    outcome = record.get("resolved_outcome") or record.get("outcome")
+    closing = {"at": closed_at, "action": "close", "outcome": outcome, "reason": record.get("reason")}
+    actions: list[Record] = [*(record.get("actions") or ())]
+    if resolved_at := record.get("resolved_at"):
+        resolving = {"at": resolved_at, "action": "resolve", "outcome": "resolved"}
+        actions.insert(
+            _position(actions, resolved_at),
+            {**resolving, "reason": f"A new value is in use ({record.get('resolved_by')})."},
+        )
+    if closed_at:
+        actions.insert(_position(actions, closed_at), closing)
+    yield from map(_entry, actions)
+
+
+def _entry(action: Mapping[str, Any]) -> dict[str, Any]:
+    return {**dict.fromkeys(_ENTRY_FIELDS[:-1]), **action}
+
+
+def _position(actions: Sequence[Record], ended_at: str) -> int:
+    """Where the end of the incident belongs among its actions."""
+    return next((index for index, action in enumerate(actions) if _comes_after(action, ended_at)), len(actions))
+
+
+def _comes_after(action: Mapping[str, Any], ended_at: str) -> bool:
+    """Whether an action came after the end: within the same second, only a notification does."""
+    at, end = action.get("at", "")[:19], ended_at[:19]
+    return at > end or (at == end and action.get("action") == "notify")
+
+
+def _table_row(entry: Mapping[str, Any], row: IncidentRow) -> Row:
+    subject = " ".join(str(entry[name]) for name in _SUBJECT_FIELDS if entry.get(name) is not None)
+    outcome_style = style(row) if entry["action"] == "close" else PLAIN
+    cells = [(f"{entry['action']} {subject}".rstrip(), PLAIN), (str(entry["outcome"] or ""), outcome_style)]
+    evidence, details = _format_evidence(entry.get("evidence")), _details(entry, (*_ENTRY_FIELDS, *_SUBJECT_FIELDS))
+    notes = [entry["reason"], evidence and f"Evidence: {evidence}", details and f"({details})"]
+    return Row(format_second(entry["at"]), cells, " ".join(text for text in notes if text))
+
+
+def _csv_cells(entry: Mapping[str, Any]) -> Sequence[Any]:
+    fields = (entry["at"], entry["action"], entry["outcome"], entry["reason"])
+    return (*fields, _format_evidence(entry.get("evidence")), _details(entry, _ENTRY_FIELDS))
+
+
+def _format_evidence(evidence: Mapping[str, Any] | None) -> str:
+    """A probe's result for each version, in sentences; empty without a probe."""
+    if not evidence:
+        return ""
+    results = ", ".join(f"{label} {evidence[name]}" for name, label in _LABELS.items() if evidence.get(name))
+    return " ".join([f"{results}.", *(str(note) for note in evidence.get("notes") or ())])
+
+
+def _details(entry: Mapping[str, Any], shown: Sequence[str]) -> str:
+    """The other fields of an entry, in words."""
+    rest = {name: value for name, value in entry.items() if name not in shown and value not in (None, "", [], {})}
+    return ", ".join(f"{name} {value}" for name, value in rest.items())
+
+
+def _format_labels(versions: Mapping[str, Sequence[str]]) -> str:
+    labels = [f"{label} on {version}" for version, names in versions.items() for label in names]
+    return ", ".join(sorted(labels)) or "none"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _other_fields(record: Record, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The other fields of the incident, as they are recorded."""
+    rest = {name: record[name] for name in sorted(record) if name not in shown and name != "actions"}
+    deadline = {"alive_until": from_epoch(record["alive_until"])} if "alive_until" in record else {}
+    return rest | deadline
