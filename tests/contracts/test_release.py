@@ -1,6 +1,7 @@
 """One version everywhere, a release that can be made of it, and workflows that run only what was reviewed."""
 
 import re
+import tomllib
 
 import pytest
 import yaml
@@ -64,3 +65,18 @@ def test_the_suite_runs_with_the_oldest_python_and_with_that_of_the_functions():
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
     assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text()
     assert "python3.13" in function
+
+
+def test_the_package_has_every_folder_of_ours_and_the_command_line_needs_few_others():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = {"rotation_guard": "rotation_guard", "components": "rotation_guard.components"}
+    folders["handlers"] = "rotation_guard.handlers"
+    packages = {
+        ".".join([name, *path.parent.relative_to(ROOT / folder).parts])
+        for folder, name in folders.items()
+        for path in (ROOT / folder).rglob("__init__.py")
+    }
+
+    assert set(project["tool"]["setuptools"]["packages"]) == packages
+    required = {re.match(r"[\w-]+", requirement)[0] for requirement in project["project"]["dependencies"]}
+    assert required == {"boto3", "rich", "typer", "tzdata"}
