@@ -78,5 +78,5 @@ def test_the_package_has_every_folder_of_ours_and_the_command_line_needs_few_oth
     }
 
     assert set(project["tool"]["setuptools"]["packages"]) == packages
-    required = {re.match(r"[\w-]+", requirement)[0] for requirement in project["project"]["dependencies"]}
+    required = {re.split(r"[^\w-]", requirement)[0] for requirement in project["project"]["dependencies"]}
     assert required == {"boto3", "rich", "typer", "tzdata"}
