@@ -1,4 +1,4 @@
-"""Secrets Manager, for those who look at secrets and never at a value."""
+"""Reads secrets' metadata from Secrets Manager, never their values."""
 
 import json
 from collections.abc import Mapping
@@ -51,10 +51,10 @@ class Secrets:
         )
 
     def page(self, token: str | None) -> tuple[list[ListedSecret], str | None]:
-        """A page of all secrets, those that are to be deleted among them, and the token of the next one.
+        """A page of all secrets, including those marked for deletion, and the token of the next page.
 
-        Not only those with the tag: the filter matches prefixes, and what is not listed cannot be held against the
-        account's own count. A page may be empty and not be the last
+        It does not filter by tag: the filter matches prefixes, and the audit compares the total with the account's own
+        count. A page may be empty without being the last
         (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html).
         """
         position = {"NextToken": token} if token else {}
@@ -62,14 +62,14 @@ class Secrets:
         return [parse_secret(entry) for entry in answer["SecretList"]], answer.get("NextToken") or None
 
     def version_dates(self, secret: ListedSecret) -> VersionDates:
-        """When its versions were made. What cannot be read of one secret is told, not raised."""
+        """The dates of a secret's versions. Errors of a single secret are part of the result, not raised."""
         if secret.current_version_id is None:
             return without_current()
         versions, unread = self._readable_versions(secret.arn)
         return unread or date_versions(secret, _created(versions))
 
     def _readable_versions(self, secret_arn: str) -> tuple[list[Mapping[str, Any]], VersionDates | None]:
-        """Its versions, or why they cannot be had."""
+        """A secret's versions, or why they cannot be read."""
         try:
             return self._versions(secret_arn), None
         except ClientError as error:
@@ -81,7 +81,7 @@ class Secrets:
             return [], unanswered_dates(type(error).__name__)
 
     def _versions(self, secret_arn: str) -> list[Mapping[str, Any]]:
-        """Every version that holds a label, page by page: boto3 has no paginator for this call."""
+        """Every version with a label; boto3 has no paginator for this call."""
         versions: list[Mapping[str, Any]] = []
         position: dict[str, str] = {}
         while True:
@@ -91,13 +91,13 @@ class Secrets:
                 return versions
             position = {"NextToken": page["NextToken"]}
 
-    def created(self, secret_arn: str) -> Mapping[str, datetime]:
-        """Version id -> when it was made; empty where that cannot be read."""
+    def read_creation_dates(self, secret_arn: str) -> Mapping[str, datetime]:
+        """Version id -> its creation date; empty if the versions cannot be read."""
         versions, _ = self._readable_versions(secret_arn)
         return _created(versions)
 
-    def described(self, secret_arn: str) -> DescribedSecret | UnreadableSecret:
-        """The secret with its labels and tags. Raises ClientError for passing troubles, which are worth another try."""
+    def describe(self, secret_arn: str) -> DescribedSecret | UnreadableSecret:
+        """The secret with its labels and tags. Raises ClientError for transient errors."""
         try:
             answer = self._secretsmanager.describe_secret(SecretId=secret_arn)
         except ClientError as error:
@@ -116,7 +116,7 @@ class Secrets:
 def read_current_dates(secret_arn: str) -> tuple[str | None, VersionDates]:
     """The version with AWSCURRENT and its dates, for callers that have only the ARN and little time.
 
-    One call reads one page, which has room for more versions than a secret has labels (20:
+    One call reads one page, which is larger than the number of labels that a secret can have (20:
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html). If there are more pages, the
     dates are unknown. Raises what the call raises.
     """
@@ -129,12 +129,12 @@ def read_current_dates(secret_arn: str) -> tuple[str | None, VersionDates]:
 
 
 def _created(versions: list[Mapping[str, Any]]) -> dict[str, datetime]:
-    """Version id -> its date, where AWS gives one."""
+    """Version id -> its creation date, if known."""
     return {version["VersionId"]: version["CreatedDate"] for version in versions if version.get("CreatedDate")}
 
 
 def _take_entries(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """Keeps entries from botocore's parser, which takes most of the time of a page; dates are seconds since 1970."""
+    """Bypass botocore's parser for entries, where a page spends most of its time; dates are epoch seconds."""
     if response_dict["status_code"] != HTTPStatus.OK:
         return
     answer = json.loads(response_dict["body"])

@@ -114,7 +114,7 @@ class PageAudit:
         if progress.note(discrepancies) | progress.record(recorded):
             self._runs.note(self._lease)
         for one in stuck:
-            event_bus.put(ROTATION_STUCK, one.secret_arn, one.detail, one.at)
+            event_bus.publish_event(ROTATION_STUCK, one.secret_arn, one.detail, one.at)
         ages = self._settings.history_mode == EVERY_RUN
         news = [row for row in rows if says_something_new(row, before[row["secret_name"]], ages=ages)]
         self._written.append(self._writers.submit(self._tables.write, history, news))
@@ -197,10 +197,10 @@ class PageAudit:
             return None, []
         days = (datetime.now(UTC) - self._stuck_at(finding)) // timedelta(days=1)
         mark = f"{version}-{days}" if days > 0 else f"{version}"
-        if before.get("told_stuck_version_id") == mark or self._incidents.claimed_for(secret.arn) is not None:
+        if before.get("told_stuck_version_id") == mark or self._incidents.find_open(secret.arn) is not None:
             return mark, []
         # A test that failed since, or a restart, says nothing of this rotation.
-        latest = next((one for one in self._incidents.of_secret(secret.arn) if one.is_about_rotation), None)
+        latest = next((one for one in self._incidents.list_for_secret(secret.arn) if one.is_about_rotation), None)
         is_known = latest is not None and latest.pending_version_id == version
         # A label that somebody moved has resolved an incident, and not its rotation.
         if is_known and latest.outcome not in (*UNRESOLVED, Outcome.RESOLVED):

@@ -1,4 +1,4 @@
-"""Counts what becomes of incidents, for the dashboard: each metric has the same two dimensions."""
+"""Metrics about incidents, for the dashboard; each has the same two dimensions."""
 
 from collections.abc import Mapping
 
@@ -13,18 +13,18 @@ OPENED, SECONDS_TO_RECOVERY = "IncidentsOpened", "SecondsToRecovery"
 metrics = Metrics(namespace=NAMESPACE)
 
 
-def name_of_outcome(outcome: Outcome) -> str:
-    """The metric that counts incidents which end so, such as `IncidentsRolledForward`."""
+def name_outcome_metric(outcome: Outcome) -> str:
+    """The metric that counts incidents with this outcome, such as `IncidentsRolledForward`."""
     return "Incidents" + "".join(word.capitalize() for word in outcome.split())
 
 
 def emit(values: Mapping[str, float], function_name: str) -> None:
-    """Writes these metrics to the log, from where CloudWatch takes them; nothing where there are none."""
+    """Write metrics to the log in CloudWatch's embedded metric format; nothing if there are none."""
     if not values:
         return
     for name, value in values.items():
         unit = MetricUnit.Seconds if name == SECONDS_TO_RECOVERY else MetricUnit.Count
         metrics.add_metric(name, unit, value)
-    # The service is of the same name in every stack of an account; the function is not.
+    # The service has the same name in every stack of an account, the function has not.
     metrics.add_dimension("function_name", function_name)
     metrics.flush_metrics()

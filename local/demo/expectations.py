@@ -19,7 +19,7 @@ _ACTIONS = {
     BY_RETRY: [("decide", "retry"), ("retry", "asked")],
     ROLLED_FORWARD: [("decide", ROLLED_FORWARD), (ROLLED_FORWARD, "asked"), (ROLLED_FORWARD, "done")],
 }
-_LOGGED = ("claimed", "decided", "told")
+_LOGGED = ("claimed", "decided", "published")
 """What the workflow's functions always log: without it, a value was not sought where it could be."""
 _TURNS = {BY_RETRY: ("Opened", "Retried", "Recovered"), ROLLED_FORWARD: ("Opened", "Recovered")}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ministack.core import iam_actions
 
-from rotation_guard.domain.remediation.restarts import canonical_arn
+from rotation_guard.domain.remediation.restarts import to_canonical_arn
 
 Request = dict[str, Any]
 
@@ -40,7 +40,7 @@ def resource_arn(
         named = None
     if named is None:
         return _resource_of_ministack(service, method, path, headers, body, query_params, region, account_id)
-    return canonical_arn(named if named.startswith("arn:") else f"arn:aws:{service}:{region}:{account_id}:{named}")
+    return to_canonical_arn(named if named.startswith("arn:") else f"arn:aws:{service}:{region}:{account_id}:{named}")
 
 
 def _document(request: Request) -> str:

@@ -63,7 +63,7 @@ def orphaned_list(standings: Sequence[RemediationState], deployment: Deployment,
     found = [
         {
             "secret_name": secret_name_of(one.secret_arn),
-            "orphaned_at": one.orphaned_at,
+            "orphaned_at": one.suspended_at,
             "succeeded_at": one.succeeded_at or None,
             "released_at": one.released_at or None,
             "secret_arn": one.secret_arn,
@@ -85,7 +85,7 @@ def orphaned_list(standings: Sequence[RemediationState], deployment: Deployment,
         rows=[
             Row(
                 secret_name_of(one.secret_arn),
-                [(to_the_minute(one.orphaned_at), RED), (to_the_minute(one.succeeded_at) or "not known", PLAIN)],
+                [(to_the_minute(one.suspended_at), RED), (to_the_minute(one.succeeded_at) or "not known", PLAIN)],
             )
             for one in standings
         ],

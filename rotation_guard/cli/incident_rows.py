@@ -14,7 +14,7 @@ from rotation_guard.domain.timestamps import to_iso
 from .dynamodb import Record
 from .moments import read
 
-_FOR_SOMEONE = (Outcome.ESCALATED, Outcome.HELD)
+_FOR_SOMEONE = (Outcome.ESCALATED, Outcome.RATE_LIMITED)
 
 
 @dataclass(frozen=True, slots=True)

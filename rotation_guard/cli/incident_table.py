@@ -18,7 +18,6 @@ from .dynamodb import DynamoDB, Record
 
 _STANDING = "secret#"
 _INCIDENT = "arn:"
-_MOMENTS = ("succeeded_at", "verified_at", "orphaned_at", "released_at")
 _AT_ONCE = 25
 """Incidents of one secret that are read at once: mostly the newest is the one that was asked for."""
 
@@ -82,8 +81,8 @@ class IncidentTable:
         rows = self._scan(
             "begins_with(secret_arn, :standing) AND attribute_exists(orphaned_at)", {":standing": _STANDING}
         )
-        found = [standing for row in rows if (standing := _standing(row)).is_orphaned]
-        return sorted(found, key=lambda one: (one.orphaned_at, one.secret_arn))
+        found = [standing for row in rows if (standing := _standing(row)).is_suspended]
+        return sorted(found, key=lambda one: (one.suspended_at, one.secret_arn))
 
     def release(self, standing: RemediationState, now: datetime, caller_arn: str, reason: str) -> RemediationState:
         """Let repairs of a secret go on, and count its incidents anew from here on; who and why are written down.
@@ -92,7 +91,7 @@ class IncidentTable:
         incident expires.
         """
         # Never before it was orphaned: this machine's clock may be behind the one that says so.
-        at = max(to_iso(now), standing.orphaned_at)
+        at = max(to_iso(now), standing.suspended_at)
         if newest := next(self.of(standing.secret_arn), None):
             action = {"action": "release", "at": at, "outcome": "released", "reason": reason, "by": caller_arn}
             self._update(
@@ -133,8 +132,7 @@ class IncidentTable:
 
 
 def _standing(row: Record) -> RemediationState:
-    moments = {name: row[name] for name in _MOMENTS if name in row}
-    return RemediationState(row["secret_arn"].removeprefix(_STANDING), **moments)
+    return RemediationState.from_row(row["secret_arn"].removeprefix(_STANDING), row)
 
 
 def _standing_key(secret_arn: str) -> dict[str, str]:

@@ -120,7 +120,7 @@ def release(
     table = IncidentTable(write.deployment)
     named = named_secret(secret, write.deployment, table)
     standing = table.standing(named.arn)
-    if not standing.is_orphaned:
+    if not standing.is_suspended:
         before = f"; it was released at {to_the_second(standing.released_at)} UTC" if standing.released_at else ""
         say(f"{named.name} is not orphaned, so there is nothing to release{before}.")
         say(write.place)
@@ -129,7 +129,7 @@ def release(
     released = table.release(standing, _now(), write.caller_arn, write.reason)
     say(
         f"{named.name} is released at {to_the_second(released.released_at)} UTC. It was orphaned since "
-        f"{to_the_second(standing.orphaned_at)} UTC: from its next failed rotation on it is repaired again as far as "
+        f"{to_the_second(standing.suspended_at)} UTC: from its next failed rotation on it is repaired again as far as "
         f"its tags allow, and its incidents count anew from now."
     )
     say(write.place)

@@ -6,8 +6,8 @@ from typing import Any
 
 from rotation_guard.domain.remediation import notification_payload
 from rotation_guard.domain.remediation.incidents import OPEN, RECOVERIES
-from rotation_guard.domain.remediation.links import execution_link, runbook_link, secret_link
-from rotation_guard.domain.remediation.next_steps import advice
+from rotation_guard.domain.remediation.links import build_execution_link, build_runbook_link, build_secret_link
+from rotation_guard.domain.remediation.next_steps import format_next_steps
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 
 from .deployment import Deployment
@@ -58,7 +58,7 @@ def incident_sheet(
             now,
             (),
             incident={**plain(row), **_rest(record, plain(row))},
-            orphaned_at=standing.orphaned_at if standing.is_orphaned else None,
+            orphaned_at=standing.suspended_at if standing.is_suspended else None,
             labels=_labels_now(secret),
             rotation_function=function,
             links=links,
@@ -83,10 +83,10 @@ def _links(row: IncidentRow, record: Record) -> dict[str, str]:
     """Where to read on, as far as there is such a place."""
     ended_by = record.get("ended_by") or ""
     links = {
-        "secret": secret_link(row.secret_arn),
-        "execution": execution_link(row.execution or ""),
-        "ended_by": execution_link(ended_by) if ended_by != row.execution else "",
-        "runbook": runbook_link(
+        "secret": build_secret_link(row.secret_arn),
+        "execution": build_execution_link(row.execution or ""),
+        "ended_by": build_execution_link(ended_by) if ended_by != row.execution else "",
+        "runbook": build_runbook_link(
             find_runbook(), row.outcome if row.is_over and row.outcome else notification_payload.OPENED
         ),
     }
@@ -103,14 +103,17 @@ def _next(row: IncidentRow, record: Record) -> str:
         turn = row.outcome
     else:
         return ""
-    return advice(notification_payload.build_payload(turn, row.execution or "", record))
+    return format_next_steps(notification_payload.build_payload(turn, row.execution or "", record))
 
 
 def _facts(
     row: IncidentRow, record: Record, standing: RemediationState, secret: NamedSecret
 ) -> Iterator[tuple[str, str]]:
-    if standing.is_orphaned:
-        yield "Orphaned", f"since {to_the_second(standing.orphaned_at)} UTC: told and not touched, until it is released"
+    if standing.is_suspended:
+        yield (
+            "Orphaned",
+            f"since {to_the_second(standing.suspended_at)} UTC: told and not touched, until it is released",
+        )
     often = "once" if row.failures == 1 else f"{row.failures} times"
     if row.failures:
         yield "Failed", f"{often}, last at {to_the_second(row.last_failure_at)} UTC"

@@ -212,7 +212,7 @@ def test_it_says_what_to_do_next_as_the_notice_did(remediated, healed, ask, told
     said = {name: told("show", name)["next"] for name in ("a", "b", "c", "d", "orders/db")}
 
     assert "rotation-guard incidents release a" in said["a"]
-    assert "AWS tries again by itself" in said["b"]
+    assert "AWS retries by itself" in said["b"]
     # A dependent was not restarted, so that something is left to do.
     assert "Nothing is lost." in said["orders/db"]
     assert "No action required" not in said["orders/db"]

@@ -73,8 +73,8 @@ def test_a_release_is_written_down_and_everything_else_stays(remediated, ask, to
         "released_by": CALLER,
         "release_reason": REASON[1],
     }
-    standing = RemediationState(arn, succeeded_at=before, orphaned_at=since, released_at=row["released_at"])
-    assert standing.is_orphaned is False
+    standing = RemediationState(arn, succeeded_at=before, suspended_at=since, released_at=row["released_at"])
+    assert standing.is_suspended is False
     assert told("orphaned")["secrets"] == []
 
 

@@ -11,7 +11,7 @@ from .conftest import ACCOUNT, CALLER, REASON, refused
 def stops(remediated, shared_client, monkeypatch):
     """What the workflow makes of the switch."""
     monkeypatch.setattr(kill_switch, "client", shared_client)
-    return lambda: kill_switch.says_stop(remediated.KILL_SWITCH)
+    return lambda: kill_switch.is_stopped(remediated.KILL_SWITCH)
 
 
 def test_stop_stops_and_go_lets_go_on(remediated, ask, stops):

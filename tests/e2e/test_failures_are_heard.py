@@ -32,7 +32,7 @@ def test_a_failed_rotation_reaches_people_the_record_and_an_incident(story, name
     facts = json.loads(told["Message"])
     assert (facts["turn"], facts["severity"]) == ("opened", told["Subject"].partition(" story/")[0])
     # Nobody has made this secret.
-    assert "Secrets Manager does not know it: it is gone." in facts["text"]
+    assert "It does not exist in Secrets Manager any more." in facts["text"]
     assert facts["links"]["runbook"] == f"{resolve_runbook()}#opened"
 
 

@@ -11,7 +11,7 @@ from handlers.remediation import end as remediation_end
 from handlers.remediation import incident_metrics
 from handlers.trail import writer
 from local.mocks.recording import deploy_program, stack_config
-from tests.handlers.scene import EXECUTION, succeeded, told
+from tests.handlers.scene import EXECUTION, build_signal, succeeded
 
 OURS = "rotation-guard"
 ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"
@@ -142,8 +142,8 @@ def values(emitted):
 def test_an_incident_is_counted_once_however_often_its_steps_run(scene, context, emitted):
     arn = scene.secret()
     for _ in range(2):
-        incident = scene.claim(told(arn))["incident"]
-    scene.claim(told(arn, event="event-2"))
+        incident = scene.claim(build_signal(arn))["incident"]
+    scene.claim(build_signal(arn, event="event-2"))
     assert values(emitted) == {"IncidentsOpened": [1]}
 
     for _ in range(2):
@@ -158,7 +158,7 @@ def test_an_incident_is_counted_once_however_often_its_steps_run(scene, context,
 def test_a_recovery_takes_from_the_opening_to_the_end(scene, context, emitted, outcome):
     opened_at = datetime.now(UTC) - timedelta(minutes=30)
     arn = scene.secret()
-    incident = scene.claim(told(arn), started_at=opened_at.isoformat())["incident"]
+    incident = scene.claim(build_signal(arn), started_at=opened_at.isoformat())["incident"]
     emitted()
     ended_at = (opened_at + timedelta(seconds=1234)).isoformat()
     ending = {"outcome": outcome, "reason": "", "restarts": [], "version": None}

@@ -52,12 +52,12 @@ OTHERS = {
 """What makes a secret one that somebody else repairs."""
 REASONS = {
     "of a service": "It belongs to the service rds, which rotates it by itself.",
-    "a replica": "It is a replica: its primary is in us-east-1, and is repaired there.",
+    "a replica": "It is a replica: repair its primary in us-east-1.",
     "of a partner": "It is a managed external secret (Salesforce), which its partner rotates.",
     "deleted": "It is marked for deletion.",
-    "gone": "Secrets Manager does not know it: it is gone.",
+    "gone": "It does not exist in Secrets Manager any more.",
     "untagged": "Nothing may be done about this secret but tell: its mode is notify. It has no tag "
-    "rotation-guard:remediation, so it is told and never touched.",
+    "rotation-guard:remediation, so remediation only notifies.",
     "only tested": "Only the test of the rotation's settings failed: nothing was rotated, and nothing is to be "
     "repaired.",
 }
