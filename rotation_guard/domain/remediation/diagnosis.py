@@ -135,9 +135,9 @@ def resolve_mode(secret: ListedSecret, cap: str) -> tuple[Mode, str]:
     # Case sensitive, as in IAM conditions.
     tag = secret.tags.get(MODE_TAG, "")
     if not tag.strip():
-        return Mode.NOTIFY, f"It has no tag {MODE_TAG}, so remediation only notifies."
+        return Mode.NOTIFY, f"It has no tag {MODE_TAG}."
     if tag not in _MODES:
-        return Mode.NOTIFY, f"Its tag {MODE_TAG} is neither retry nor repair, so remediation only notifies."
+        return Mode.NOTIFY, f"Its tag {MODE_TAG} is neither retry nor repair."
     if _MODES.index(Mode(tag)) > _MODES.index(Mode(cap)):
         return Mode(cap), f"Its tag {MODE_TAG} allows {tag}, but the stack's remediationMode is {cap}."
     return Mode(tag), ""

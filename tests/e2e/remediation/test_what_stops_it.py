@@ -56,10 +56,9 @@ REASONS = {
     "of a partner": "It is a managed external secret (Salesforce), which its partner rotates.",
     "deleted": "It is marked for deletion.",
     "gone": "It does not exist in Secrets Manager any more.",
-    "untagged": "Nothing may be done about this secret but tell: its mode is notify. It has no tag "
-    "rotation-guard:remediation, so remediation only notifies.",
-    "only tested": "Only the test of the rotation's settings failed: nothing was rotated, and nothing is to be "
-    "repaired.",
+    "untagged": "The mode of this secret is notify, so remediation only notifies. It has no tag "
+    "rotation-guard:remediation.",
+    "only tested": "Only the test of the rotation's settings failed: nothing was rotated, so nothing needs a repair.",
 }
 
 
@@ -109,7 +108,7 @@ def test_in_mode_notify_nothing_is_done_but_telling_and_there_is_nothing_that_co
 
     for labels, ended in zip(before, telling.ears.all_ended(arns), strict=True):
         assert untouched(telling, ended, labels)
-        assert ended.row["reason"].startswith("Nothing may be done about this secret but tell: its mode is notify.")
+        assert ended.row["reason"].startswith("The mode of this secret is notify, so remediation only notifies.")
         assert ended.turns == ESCALATED
     assert [telling.has_step(step) for step in ("decide", "retry", "move")] == [True, False, False]
 
