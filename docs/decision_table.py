@@ -56,7 +56,7 @@ def decided(current: str, mode: str, pending: str, previous: str, retries: str) 
         current=Proof(current),
         pending=Proof(pending),
         previous=Proof(previous.partition(" and ")[0]),
-        fallback_allowed=previous.endswith(_ALLOWED),
+        is_rollback_allowed=previous.endswith(_ALLOWED),
         attempts=0 if retries == _LEFT else _MAX_RETRIES,
         max_retries=_MAX_RETRIES,
     )

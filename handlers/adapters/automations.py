@@ -1,4 +1,4 @@
-"""Automations of Systems Manager, for whatever is restarted by a document of the user's."""
+"""Restarts by Systems Manager automations, which run a document of the user."""
 
 from rotation_guard.domain.remediation.restarts import CannotBeRestarted, RestartState, RestartStatus
 
@@ -7,7 +7,7 @@ from .clients import client
 
 STARTING_ACTIONS = frozenset({"ssm:StartAutomationExecution", "iam:PassRole"})
 WATCHING_ACTIONS = frozenset({"ssm:GetAutomationExecution"})
-_FOR_GOOD = frozenset(
+_PERMANENT_ERRORS = frozenset(
     {
         "AutomationDefinitionNotFoundException",
         "AutomationDefinitionVersionNotFoundException",
@@ -17,8 +17,8 @@ _FOR_GOOD = frozenset(
     }
 )
 """https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html"""
-_IN_PROGRESS = frozenset({"AutomationExecutionLimitExceededException"})
-"""As many automations as are allowed at a time are running: one has to end first (the same page)."""
+_BUSY_ERRORS = frozenset({"AutomationExecutionLimitExceededException"})
+"""The limit of concurrent automations is reached (the same page)."""
 _SETTLED = ("Success", "CompletedWithSuccess")
 _FAILED = (
     "Failed",
@@ -29,12 +29,12 @@ _FAILED = (
     "ChangeCalendarOverrideRejected",
     "Exited",
 )
-"""How an automation ends (https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-statuses.html); all
-other statuses are on the way there."""
+"""Final statuses of an automation (https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-statuses.html);
+all others are intermediate."""
 _STATES = {status: RestartStatus(RestartState.SETTLED) for status in _SETTLED} | {
     status: RestartStatus(RestartState.FAILED, f"Its automation ended as {status}.") for status in _FAILED
 }
-_LOST = "It was started, but the answer was lost, so it cannot be watched: look at the document's automations."
+_LOST = "It was started, but its id is unknown because the response was lost: check the document's automations."
 
 
 class Automations:
@@ -43,29 +43,28 @@ class Automations:
     def __init__(self) -> None:
         self._ssm = client("ssm", CALL_SECONDS)
 
-    def look(self, target_arn: str) -> None:
-        """Nothing: the token tells."""
+    def list_previous(self, target_arn: str) -> None:
+        """None: the idempotency key is enough."""
 
-    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
-        """Starts an automation of the document, in its default version and without parameters, and answers its id.
+    def start(self, target_arn: str, idempotency_key: str, before: tuple[str, ...]) -> str:
+        """Start an automation of the document's default version, without parameters, and return its id.
 
-        The token starts one and no more. AWS says that it cannot be reused, and not whether a second call is answered
-        with the first one's automation or refused: both will do. Raises CannotBeRestarted, NotReady
-        and PassingTrouble.
+        The idempotency key starts only one. AWS documents that it cannot be reused, but not whether a second call
+        returns the first automation or fails; both are handled. Raises CannotBeRestarted, NotReady and TransientError.
         """
         name = target_arn.rpartition("/")[2]
-        with translate_client_errors(_FOR_GOOD, _IN_PROGRESS):
+        with translate_client_errors(_PERMANENT_ERRORS, _BUSY_ERRORS):
             try:
-                return self._ssm.start_automation_execution(DocumentName=name, ClientToken=token)[
+                return self._ssm.start_automation_execution(DocumentName=name, ClientToken=idempotency_key)[
                     "AutomationExecutionId"
                 ]
             except self._ssm.exceptions.IdempotentParameterMismatch:
                 raise CannotBeRestarted(_LOST) from None
 
-    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> RestartStatus:
-        """How the automation of this id stands. Raises as `start` does."""
-        with translate_client_errors(_FOR_GOOD):
-            answer = self._ssm.get_automation_execution(AutomationExecutionId=handle)
+    def read_status(self, target_arn: str, restart_id: str, before: tuple[str, ...]) -> RestartStatus:
+        """The status of this automation. Raises as `start` does."""
+        with translate_client_errors(_PERMANENT_ERRORS):
+            response = self._ssm.get_automation_execution(AutomationExecutionId=restart_id)
         return _STATES.get(
-            answer["AutomationExecution"]["AutomationExecutionStatus"], RestartStatus(RestartState.STARTED)
+            response["AutomationExecution"]["AutomationExecutionStatus"], RestartStatus(RestartState.STARTED)
         )

@@ -1,4 +1,4 @@
-"""What AWS refuses when something is to be restarted, told by its code and never in its words."""
+"""Translates errors of AWS calls that restart a target, by error code and without AWS's message."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rotation_guard.domain.remediation.restarts import CannotBeRestarted, NotReady, TransientError
 
 CALL_SECONDS = 10
-"""How long a call may take: one that hangs is given up, so that the other dependents have their turn as well."""
-_COMMON_FOR_GOOD = frozenset(
+"""Read timeout: a call that hangs must not delay the other dependents."""
+_COMMON_PERMANENT_ERRORS = frozenset(
     {
         "AccessDeniedException",
         "MalformedHttpRequestException",
@@ -21,25 +21,23 @@ _COMMON_FOR_GOOD = frozenset(
         "ValidationException",
     }
 )
-"""Errors of any operation that another try does not help
+"""Errors of any operation that a retry does not resolve
 (https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html)."""
 
 
 @contextmanager
-def translate_client_errors(for_good: frozenset[str], in_progress: frozenset[str] = frozenset()) -> Generator[None]:
-    """Turns whatever boto3 raises for a call into the domain's errors, by AWS's error code.
+def translate_client_errors(permanent: frozenset[str], busy: frozenset[str] = frozenset()) -> Generator[None]:
+    """Translate boto3's errors into the domain's: CannotBeRestarted, NotReady while AWS is busy, or TransientError.
 
-    CannotBeRestarted where another try does not help, NotReady where AWS is busy with the target, and PassingTrouble
-    for all others, the network's among them. None holds AWS's message: it may quote what was sent, such as the
-    environment of a function.
+    AWS's message is dropped, because it may quote the request, such as a function's environment.
     """
     try:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in for_good | _COMMON_FOR_GOOD:
+        if code in permanent | _COMMON_PERMANENT_ERRORS:
             raise CannotBeRestarted(f"AWS refused it: {code}.") from None
-        if code in in_progress:
+        if code in busy:
             raise NotReady(f"AWS is busy with it: {code}.") from None
         raise TransientError(code) from None
     except BotoCoreError as error:

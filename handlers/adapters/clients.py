@@ -1,9 +1,8 @@
-"""The AWS clients, one per service and process: made when first used, so that importing a handler touches nothing.
+"""The AWS clients, one per service and process, created on first use so that importing a handler has no effect.
 
-Time bounds a call, not a number of attempts. An entry point says with `bounded_by_timeout` how long its invocation has,
-and then a call is only begun while an attempt that hangs would still end in time, and only repeated within half of what
-was left when it began. So every call ends before Lambda ends the function, and whatever is done instead of a call that
-failed has as much time as that call had.
+Calls are limited by time, not by a number of attempts. An entry point is decorated with `bounded_by_timeout`. A call is
+then started only if an attempt that hangs would still end in time, and retried only within half of the remaining time.
+So every call ends before Lambda stops the function, and a fallback has as much time as the call that failed.
 """
 
 import functools
@@ -16,52 +15,52 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 CALL_ERRORS = (BotoCoreError, ClientError)
-"""What a call raises: AWS could not be reached or did not answer, or it refused."""
+"""What a call raises: AWS did not respond, or it returned an error."""
 CONNECTIONS = 16
-"""Calls that one client may have under way at once, from as many threads."""
+"""Concurrent calls per client, from as many threads."""
 LONGEST_CALL_SECONDS = 60.0
-"""Secrets Manager throttles an account as a whole, so others' calls count: a minute is waited before that is told."""
+"""Maximum duration of a call with its retries. Secrets Manager throttles per account, so calls of others count."""
 SPARE_SECONDS = 1.0
-"""What an invocation keeps for what it does without AWS."""
+"""Reserve of an invocation for work without AWS calls."""
 _LONGEST_BACKOFF_SECONDS = 20
-"""Botocore waits before attempt n + 1 up to 2 ** (n - 1) seconds, and at most so many
+"""Botocore waits before attempt n + 1 up to 2 ** (n - 1) seconds, at most this long
 (https://docs.aws.amazon.com/boto3/latest/guide/retries.html#standard-retry-mode)."""
-_PATIENCE = Config(
+_CLIENT_CONFIG = Config(
     connect_timeout=1,
     read_timeout=4,
     max_pool_connections=CONNECTIONS,
-    # Of the time that a batch of rows takes, a third went into checking what the adapters have written right.
+    # Validation took a third of the time of a batch write, and the adapters' parameters are tested.
     parameter_validation=False,
     retries={"mode": "standard", "total_max_attempts": 8},
 )
-_OWN_PATIENCE = {
-    # A change of a function's configuration is answered once it is made.
-    "lambda": _PATIENCE.merge(Config(read_timeout=10)),
-    # A deployment takes no token: a call whose answer was lost is not repeated before somebody has looked.
-    "ecs": _PATIENCE.merge(Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})),
+_SERVICE_CONFIGS = {
+    # Lambda responds once the change of a configuration is made.
+    "lambda": _CLIENT_CONFIG.merge(Config(read_timeout=10)),
+    # UpdateService has no idempotency key, so a call whose response was lost must not be repeated blindly.
+    "ecs": _CLIENT_CONFIG.merge(Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})),
 }
 
 
 class OutOfTime(BotoCoreError):
-    """A call was not begun, because the invocation might have ended before the call."""
+    """A call was not started, because it might outlast the invocation."""
 
-    fmt = "{operation} was not called: it may take {needed:g} s, and {left:.0f} s are left"
+    fmt = "{operation} was not called: it may take {needed:g} s, but only {left:.0f} s are left"
 
 
 class _Invocation:
-    """The invocation under way, of which a process has one at a time; its threads share it."""
+    """The current invocation: a process has one at a time, and its threads share it."""
 
     ends_at = float("inf")
     """On the monotonic clock."""
 
 
 def bounded_by_timeout(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Decorates an entry point: the AWS calls of an invocation end before Lambda ends it. They may raise OutOfTime."""
+    """Decorate an entry point so that its AWS calls end before Lambda's timeout. They may raise OutOfTime."""
 
     @functools.wraps(handler)
     def bounded(event: Any, context: Any) -> Any:
         before = _Invocation.ends_at
-        # A context that is made by hand, as Powertools' own documentation does, has no clock: then nothing is bounded.
+        # A hand-made context, as in Powertools' documentation, has no clock: then there is no limit.
         remaining = getattr(context, "get_remaining_time_in_millis", lambda: float("inf"))
         _Invocation.ends_at = time.monotonic() + remaining() / 1000 - SPARE_SECONDS
         try:
@@ -74,29 +73,28 @@ def bounded_by_timeout(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any
 
 @functools.cache
 def client(service: str, answers_within: int | None = None, attempts: int = 1) -> Any:
-    """The client of this service, in the Region and with the role that Lambda gives.
+    """The client of this service, with the function's Region and role.
 
-    Where `answers_within` is given, a call that has no answer after so many seconds is given up; it is made up to
-    `attempts` times.
+    `answers_within` is a read timeout in seconds; with it, a call is made up to `attempts` times.
     """
-    config = _OWN_PATIENCE.get(service, _PATIENCE)
+    config = _SERVICE_CONFIGS.get(service, _CLIENT_CONFIG)
     if answers_within is not None:
         config = config.merge(
             Config(read_timeout=answers_within, retries={"mode": "standard", "total_max_attempts": attempts})
         )
-    made = boto3.client(service, config=config)
-    _Deadline(made, config.connect_timeout + config.read_timeout).watch()
-    return made
+    created = boto3.client(service, config=config)
+    _Deadline(created, config.connect_timeout + config.read_timeout).watch()
+    return created
 
 
 class _Deadline:
-    """Holds the calls of one client to the time of the invocation."""
+    """Limits the calls of one client to the time of the invocation."""
 
     def __init__(self, watched: Any, attempt_seconds: float) -> None:
         self._client, self._attempt_seconds = watched, attempt_seconds
 
     def watch(self) -> None:
-        """Is asked by botocore before each call, and after each attempt."""
+        """Register with botocore, which calls back before each call and after each attempt."""
         events = self._client.meta.events
         events.register("before-call", self._begin, unique_id="deadline-begin")
         events.register("needs-retry", self._give_up_in_time, unique_id="deadline-retry")
@@ -117,7 +115,7 @@ class _Deadline:
         request_dict: dict[str, Any],
         **_: object,
     ) -> None:
-        """Raises what the call has failed of, as botocore would, where the next attempt could end too late."""
+        """Raise the call's error, as botocore would, if another attempt could end too late."""
         longest_wait = min(2 ** (attempts - 1), _LONGEST_BACKOFF_SECONDS)
         ends = time.monotonic() + longest_wait + self._attempt_seconds
         if ends <= request_dict["context"].get("retried_until", ends):

@@ -1,4 +1,4 @@
-"""What the demo takes for a database with one user: a parameter that holds the hash of the password it takes now."""
+"""The demo's database with one user: a parameter with the hash of its current password."""
 
 import hashlib
 
@@ -15,15 +15,15 @@ class DemoDatabase:
         self._parameter_name = parameter_name
         self._ssm = client("ssm")
 
-    def takes(self, password: str) -> bool:
+    def accepts(self, password: str) -> bool:
         """Whether a login with this password would succeed."""
         return self._ssm.get_parameter(Name=self._parameter_name)["Parameter"]["Value"] == _hash(password)
 
     def set_password(self, password: str) -> None:
-        """Changes the password of its only user: the one before opens nothing any more."""
+        """Change the password of its only user; the previous one no longer works."""
         self._ssm.put_parameter(Name=self._parameter_name, Value=_hash(password), Type="String", Overwrite=True)
 
 
 def _hash(password: str) -> str:
-    # Plain, for it keeps no passwords of people's: those of the demo are random, and open nothing.
+    # A plain hash is enough: the demo's passwords are random and protect nothing.
     return hashlib.sha256(password.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The default event bus, on which the product tells what it found out by itself, and what it does."""
+"""Publishes events on the default event bus: what the audit detects, and transitions of incidents."""
 
 import json
 import uuid
@@ -10,7 +10,7 @@ from .clients import client
 
 ACTIONS = frozenset({"events:PutEvents"})
 SOURCE = "rotation-guard"
-TURNS = {
+DETAIL_TYPES = {
     "opened": "Rotation Incident Opened",
     "retried": "Rotation Incident Retried",
     "recovered": "Rotation Incident Recovered",
@@ -18,30 +18,31 @@ TURNS = {
     "held": "Rotation Incident Held",
     "resolved": "Rotation Incident Resolved",
 }
-"""A turn of an incident -> the detail-type of its event."""
+"""Transition of an incident -> the detail-type of its event."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "rotation-guard:incident")
 
 
-class NotTaken(RuntimeError):
-    """EventBridge did not take an event."""
+class EventRejected(RuntimeError):
+    """EventBridge rejected an event."""
 
 
-def put_turn(facts: Mapping[str, Any]) -> str:
-    """Put the event of an incident's turn on the bus, and answer its `eventID`. Raises NotTaken.
+def publish_transition(payload: Mapping[str, Any]) -> str:
+    """Publish one incident transition and return its `eventID`. Raises EventRejected.
 
-    The detail is the facts, and that id, which a copy shares: one for each turn of an incident, and for each retry.
+    The detail is the payload and that id: one per transition and per retry, the same when the step runs twice.
     """
-    about = [facts["secret_arn"], facts["opened_at"], facts["turn"]]
-    number = [facts["attempts"]] if facts["turn"] == "retried" else []
-    event_id = str(uuid.uuid5(_NAMESPACE, json.dumps([*about, *number])))
-    put(TURNS[facts["turn"]], facts["secret_arn"], {**facts, "eventID": event_id})
+    transition = payload["turn"]
+    key = [payload["secret_arn"], payload["opened_at"], transition]
+    number = [payload["attempts"]] if transition == "retried" else []
+    event_id = str(uuid.uuid5(_NAMESPACE, json.dumps([*key, *number])))
+    publish_event(DETAIL_TYPES[transition], payload["secret_arn"], {**payload, "eventID": event_id})
     return event_id
 
 
-def put(detail_type: str, secret_arn: str, detail: Mapping[str, Any], at: datetime | None = None) -> None:
-    """Put one event about a secret on the bus, as of this time, or else of now. Raises NotTaken."""
+def publish_event(detail_type: str, secret_arn: str, detail: Mapping[str, Any], at: datetime | None = None) -> None:
+    """Publish one event about a secret, at the given time or now. Raises EventRejected."""
     entry = {"Source": SOURCE, "DetailType": detail_type, "Resources": [secret_arn], "Detail": json.dumps(dict(detail))}
-    answer = client("events").put_events(Entries=[entry if at is None else {**entry, "Time": at}])
-    if answer["FailedEntryCount"]:
-        [refused] = answer["Entries"]
-        raise NotTaken(f"EventBridge did not take {detail_type}: {refused.get('ErrorMessage', refused)}")
+    response = client("events").put_events(Entries=[entry if at is None else {**entry, "Time": at}])
+    if response["FailedEntryCount"]:
+        [rejected] = response["Entries"]
+        raise EventRejected(f"EventBridge rejected {detail_type}: {rejected.get('ErrorMessage', rejected)}")

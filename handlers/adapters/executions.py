@@ -1,4 +1,4 @@
-"""Step Functions, for what starts a workflow."""
+"""Starts executions of the workflow in Step Functions."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,16 @@ from .clients import client
 ACTIONS = frozenset({"states:StartExecution"})
 
 
-def start(state_machine_arn: str, name: str, given: Mapping[str, Any]) -> bool:
-    """Starts an execution of this name; False where there was one already, which is how copies are told apart.
+def start(state_machine_arn: str, name: str, execution_input: Mapping[str, Any]) -> bool:
+    """Start an execution; False if one of this name exists already, so that a duplicate event starts nothing.
 
-    A name is taken for 90 days (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
+    A name is unique for 90 days (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
     """
-    states = client("stepfunctions")
+    step_functions = client("stepfunctions")
     try:
-        states.start_execution(stateMachineArn=state_machine_arn, name=name, input=json.dumps(dict(given)))
-    except states.exceptions.ExecutionAlreadyExists:
+        step_functions.start_execution(
+            stateMachineArn=state_machine_arn, name=name, input=json.dumps(dict(execution_input))
+        )
+    except step_functions.exceptions.ExecutionAlreadyExists:
         return False
     return True

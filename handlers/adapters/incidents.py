@@ -1,9 +1,9 @@
-"""The incidents: at most one open per secret, held by a row of its own that only one writer can put there.
+"""The Incidents table: at most one incident is open per secret, enforced by a claim row.
 
-The table is keyed by secret and opening time, so a condition on the incident's own row could not see another one. The
-row that holds the claim has the key `open#<secret arn>`, and is written and deleted in one transaction with the
-incident's own row: what is open is claimed, and nothing else is. In the same transaction an incident is listed as
-unfinished (`unfinished_incidents`), which it stays until people were told how it ended.
+The table is keyed by secret and opening time, so a condition on an incident's own row cannot see another incident. The
+claim row has the key `open#<secret arn>`. It is written and deleted in one transaction with the incident's own row, so
+a claim exists exactly while an incident is open. The same transaction lists the incident as unfinished
+(`unfinished_incidents`) until the notification of its end is published.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +18,8 @@ from .clients import client
 from .items import from_item, to_item
 from .row_updates import update_row
 
-LOOKING_ACTIONS = frozenset({"dynamodb:GetItem"})
-NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
+READING_ACTIONS = frozenset({"dynamodb:GetItem"})
+WRITING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
 CLAIMING_ACTIONS = frozenset(
     {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"}
 )
@@ -29,42 +29,42 @@ ENDING_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb
 LISTING_ACTIONS = frozenset({"dynamodb:Query"})
 _CLAIM = "claim"
 _PAGE = 10
-"""Incidents of a secret that are read at once."""
-_LOST = {"ConditionalCheckFailed", "TransactionConflict"}
+"""Incidents per page of a query."""
+_LOST_RACE_CODES = {"ConditionalCheckFailed", "TransactionConflict"}
 
 Row = dict[str, Any]
 
 
 class LostRace(RuntimeError):
-    """Another execution wrote the incident in between: look again."""
+    """Another execution updated the incident first: read it again."""
 
 
 class IncidentMissing(RuntimeError):
-    """An incident that is worked on has no row, which says neither that it is open nor that it is over."""
+    """An incident that an execution works on has no row, so it is neither known to be open nor to be closed."""
 
 
 class Incidents:
-    """The table of this name."""
+    """The Incidents table of this name."""
 
     def __init__(self, table_name: str) -> None:
         self._table_name = table_name
         self._dynamodb = client("dynamodb")
 
-    def claimed_for(self, secret_arn: str) -> Incident | None:
-        """The incident that is open for this secret, or was a moment ago, for those who only look."""
-        claimed = self.claimed_at(secret_arn)
-        known = self.row(secret_arn, claimed) if claimed else None
-        return Incident.of(known) if known and known["state"] == OPEN else None
+    def find_open(self, secret_arn: str) -> Incident | None:
+        """Find the open incident of a secret; it may be closed a moment later."""
+        opened_at = self.read_claim_time(secret_arn)
+        row = self.read(secret_arn, opened_at) if opened_at else None
+        return Incident.from_row(row) if row and row["state"] == OPEN else None
 
-    def claimed_at(self, secret_arn: str) -> str | None:
+    def read_claim_time(self, secret_arn: str) -> str | None:
         """The opening time of the incident that has the claim on this secret."""
-        answer = self._dynamodb.get_item(
+        response = self._dynamodb.get_item(
             TableName=self._table_name, Key=to_item(_claim_key(secret_arn)), ConsistentRead=True
         )
-        return from_item(answer["Item"])["incident_opened_at"] if "Item" in answer else None
+        return from_item(response["Item"])["incident_opened_at"] if "Item" in response else None
 
     def release_claim(self, secret_arn: str, opened_at: str) -> bool:
-        """Deletes the claim of an incident that has no row; False where it is not its claim any more."""
+        """Delete the claim of an incident that has no row; False if another incident has the claim."""
         try:
             self._dynamodb.delete_item(**_release(self._table_name, secret_arn, opened_at))
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
@@ -72,38 +72,38 @@ class Incidents:
         return True
 
     def restore_claim(self, secret_arn: str, opened_at: str, execution: str) -> None:
-        """Puts the claim of an open incident that has none. Raises LostRace when there is one after all."""
+        """Restore the missing claim of an open incident. Raises LostRace if the secret has a claim."""
         claim = {**_claim_key(secret_arn), "incident_opened_at": opened_at, "execution": execution}
         try:
-            self._dynamodb.put_item(**self._new(claim)["Put"])
+            self._dynamodb.put_item(**self._put_new(claim)["Put"])
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
             raise LostRace("another execution has claimed this secret") from error
 
-    def existing(self, secret_arn: str, opened_at: str) -> Row:
-        """The row of an incident that has one. Raises IncidentMissing: no answer is no reason to stop in silence."""
-        known = self.row(secret_arn, opened_at)
-        if known is None:
+    def read_existing(self, secret_arn: str, opened_at: str) -> Row:
+        """Read an incident's row. Raises IncidentMissing, so that a lost row does not end a workflow silently."""
+        row = self.read(secret_arn, opened_at)
+        if row is None:
             raise IncidentMissing(f"the incident of {secret_arn} that was opened at {opened_at} has no row")
-        return known
+        return row
 
-    def own(self, secret_arn: str, opened_at: str, execution: str) -> Row | None:
-        """The open incident that this execution works on; None where it is over, or another execution works on it.
+    def read_owned(self, secret_arn: str, opened_at: str, execution: str) -> Row | None:
+        """Read the open incident that this execution works on; None if it is closed or another execution works on it.
 
         Raises IncidentMissing.
         """
-        known = self.existing(secret_arn, opened_at)
-        return known if known["state"] == OPEN and known["execution"] == execution else None
+        row = self.read_existing(secret_arn, opened_at)
+        return row if row["state"] == OPEN and row["execution"] == execution else None
 
-    def row(self, secret_arn: str, opened_at: str) -> Row | None:
-        """An incident with everything that is written in it."""
-        answer = self._dynamodb.get_item(
+    def read(self, secret_arn: str, opened_at: str) -> Row | None:
+        """Read an incident's row."""
+        response = self._dynamodb.get_item(
             TableName=self._table_name, Key=_key(secret_arn, opened_at), ConsistentRead=True
         )
-        return from_item(answer["Item"]) if "Item" in answer else None
+        return from_item(response["Item"]) if "Item" in response else None
 
     def latest(self, secret_arn: str) -> Incident | None:
         """The incident of this secret that was opened last, whatever its state."""
-        answer = self._dynamodb.query(
+        response = self._dynamodb.query(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :arn",
             ExpressionAttributeValues=to_item({":arn": secret_arn}),
@@ -111,10 +111,10 @@ class Incidents:
             Limit=1,
             ConsistentRead=True,
         )
-        return next((Incident.of(from_item(stored)) for stored in answer["Items"]), None)
+        return next((Incident.from_row(from_item(stored)) for stored in response["Items"]), None)
 
-    def of_secret(self, secret_arn: str) -> Iterator[Incident]:
-        """The incidents of this secret, newest first; read as far as they are looked at."""
+    def list_for_secret(self, secret_arn: str) -> Iterator[Incident]:
+        """Iterate over the incidents of this secret, newest first; pages are read on demand."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression="secret_arn = :arn",
@@ -123,19 +123,19 @@ class Incidents:
             ConsistentRead=True,
             PaginationConfig={"PageSize": _PAGE},
         )
-        return (Incident.of(from_item(stored)) for page in pages for stored in page["Items"])
+        return (Incident.from_row(from_item(item)) for page in pages for item in page["Items"])
 
     def open(
         self,
         failure: RotationSignal,
-        seen: DescribedSecret | UnreadableSecret,
+        secret: DescribedSecret | UnreadableSecret,
         execution: str,
         opened_at: str,
         alive_until: int,
     ) -> None:
-        """Opens an incident. Raises LostRace."""
+        """Open an incident. Raises LostRace."""
         arn = failure.secret_arn or ""
-        described = seen if isinstance(seen, DescribedSecret) else None
+        described = secret if isinstance(secret, DescribedSecret) else None
         current = described.secret.current_version_id if described else None
         claim = {**_claim_key(arn), "incident_opened_at": opened_at, "execution": execution}
         incident = {
@@ -150,8 +150,8 @@ class Incidents:
             "last_failure_at": failure.occurred_at,
             "failed_step": failure.failed_step,
             "failed_steps": {failure.failed_step} if failure.failed_step else None,
-            "unreadable": seen.reason if isinstance(seen, UnreadableSecret) else None,
-            **(_describe(described) if described else {}),
+            "unreadable": secret.reason if isinstance(secret, UnreadableSecret) else None,
+            **(_build_secret_attributes(described) if described else {}),
             "untouchable": (find_unsupported_reason(described.secret) or None) if described else None,
             "current_version_id": current,
             "versions": list_labels(described) if described else None,
@@ -163,48 +163,48 @@ class Incidents:
             "rotation_ids": {failure.rotation_id} if failure.rotation_id else None,
             "actions": [],
         }
-        self._transact(self._new(claim), self._new(incident), self._listed(arn, opened_at))
+        self._transact(self._put_new(claim), self._put_new(incident), self._list_as_unfinished(arn, opened_at))
 
-    def add(self, incident: Incident, heard: RotationSignal) -> bool:
-        """Puts another event into the open incident, and counts it if it is a failure. False when it is in it already.
+    def add_event(self, incident: Incident, signal: RotationSignal) -> bool:
+        """Add an event to the open incident, and count it if it is a failure; False if it was added before.
 
-        Raises LostRace when the incident was closed, or another event put into it, since it was looked at.
+        Raises LostRace if the incident was closed, or another event was added, after it was read.
         """
-        if heard.identity in incident.event_ids:
+        if signal.identity in incident.event_ids:
             return False
-        seen, counted = incident.last_failure_at, heard.is_failure
-        latest = max(seen, heard.occurred_at) if counted else seen
-        values: Row = {":event": {heard.identity}, ":one": int(counted), ":open": OPEN, ":id": heard.identity}
-        values |= {":latest": latest, ":seen": seen}
-        sets, adds = "last_failure_at = :latest", "failures :one, event_ids :event"
-        if counted and heard.rotation_id:
-            values[":rotation"] = {heard.rotation_id}
+        previous, is_failure = incident.last_failure_at, signal.is_failure
+        latest = max(previous, signal.occurred_at) if is_failure else previous
+        values: Row = {":event": {signal.identity}, ":failures": int(is_failure), ":open": OPEN, ":id": signal.identity}
+        values |= {":latest": latest, ":previous": previous}
+        sets, adds = "last_failure_at = :latest", "failures :failures, event_ids :event"
+        if is_failure and signal.rotation_id:
+            values[":rotation"] = {signal.rotation_id}
             adds += ", rotation_ids :rotation"
-        if counted and incident.event_type == TEST_ROTATION_FAILED:
-            # A test that failed has rotated nothing; whatever joins it may have.
-            values[":kind"] = heard.kind
+        if is_failure and incident.event_type == TEST_ROTATION_FAILED:
+            # A failed test rotated nothing, but the rotation that joins it may have.
+            values[":kind"] = signal.kind
             sets += ", event_type = :kind"
-        if counted and heard.failed_step:
-            values[":step"], values[":steps"] = heard.failed_step, {heard.failed_step}
+        if is_failure and signal.failed_step:
+            values[":step"], values[":steps"] = signal.failed_step, {signal.failed_step}
             adds += ", failed_steps :steps"
-            newest = latest == heard.occurred_at
-            sets += f", failed_step = {':step' if newest else 'if_not_exists(failed_step, :step)'}"
+            is_newest = latest == signal.occurred_at
+            sets += f", failed_step = {':step' if is_newest else 'if_not_exists(failed_step, :step)'}"
         try:
             self._dynamodb.update_item(
                 TableName=self._table_name,
                 Key=_key(incident.secret_arn, incident.opened_at),
                 UpdateExpression=f"SET {sets} ADD {adds}",
-                ConditionExpression="#state = :open AND last_failure_at = :seen AND NOT contains(event_ids, :id)",
+                ConditionExpression="#state = :open AND last_failure_at = :previous AND NOT contains(event_ids, :id)",
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues=to_item(values),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise LostRace("another execution wrote this incident first") from error
+            raise LostRace("another execution updated this incident first") from error
         return True
 
     def begin_restarts(
         self,
-        heard: RotationSignal,
+        signal: RotationSignal,
         described: DescribedSecret,
         execution: str,
         opened_at: str,
@@ -212,11 +212,11 @@ class Incidents:
         wanted_at: int,
         alive_until: int,
     ) -> None:
-        """Writes the row under which dependents are restarted after a rotation that succeeded; nothing is claimed.
+        """Create the row for restarts after a rotation that succeeded; it does not claim the secret.
 
-        Raises LostRace when another execution opened an incident in the same instant.
+        Raises LostRace if another execution opened an incident in the same instant.
         """
-        new = {
+        row = {
             "secret_arn": described.secret.arn,
             "opened_at": opened_at,
             "state": RESTARTING,
@@ -224,52 +224,52 @@ class Incidents:
             "secret_name": described.secret.name,
             "execution": execution,
             "ended_by": execution,
-            "event_type": heard.kind,
-            "source": heard.source,
-            "occurred_at": heard.occurred_at,
-            **_describe(described),
+            "event_type": signal.kind,
+            "source": signal.source,
+            "occurred_at": signal.occurred_at,
+            **_build_secret_attributes(described),
             "current_version_id": described.secret.current_version_id,
             "versions": list_labels(described),
             "failures": 0,
             "attempts": 0,
-            "event_ids": {heard.identity},
+            "event_ids": {signal.identity},
             "restarts": [dict(entry) for entry in restarts],
             "restarts_wanted_at": wanted_at,
             "alive_until": alive_until,
             "actions": [],
         }
-        self._transact(self._new(new), self._listed(described.secret.arn, opened_at))
+        self._transact(self._put_new(row), self._list_as_unfinished(described.secret.arn, opened_at))
 
-    def resume(self, known: Row, execution: str, now: int, alive_until: int) -> bool:
-        """Takes over an incident whose execution has not been heard of in time; False where it has, or is another's.
+    def resume(self, row: Row, execution: str, now: int, alive_until: int) -> bool:
+        """Takes over an incident whose execution has not been signal of in time; False where it has, or is another's.
 
         Epoch seconds. What runs twice takes it over once.
         """
-        role = "execution" if known["state"] == OPEN else "ended_by"
-        return self.change(
-            known["secret_arn"],
-            known["opened_at"],
+        role = "execution" if row["state"] == OPEN else "ended_by"
+        return self.update(
+            row["secret_arn"],
+            row["opened_at"],
             {role: execution, "resumed_by": execution, "alive_until": alive_until},
             condition="#state = :state AND (attribute_not_exists(#alive_until) OR #alive_until < :now)",
-            values={":state": known["state"], ":now": now},
+            values={":state": row["state"], ":now": now},
             names=["state"],
         )
 
     def resolve(self, incident: Incident, at: str, by: str, described: DescribedSecret | None) -> None:
-        """Marks an incident that was escalated or held as resolved, which is still to be told.
+        """Mark an escalated or rate-limited incident as resolved, and list it until that is published.
 
-        `described` is the secret with its new value, None where it could not be read.
-        Raises LostRace where it was written in between, perhaps by another who resolves it.
+        `described` is the secret with its new value, None if it could not be read. Raises LostRace if the incident was
+        updated in between, for example resolved by another execution.
         """
         changes: Row = {"outcome": Outcome.RESOLVED, "resolved_outcome": incident.outcome, "resolved_at": at}
         changes |= {"resolved_by": by, "alive_until": 0}
         changes["new_value_versions"] = list_labels(described) if described else None
-        resolving = self._change(
+        update = self._build_update(
             incident.secret_arn, incident.opened_at, changes, "#outcome = :before", {":before": incident.outcome}
         )
-        self._transact(resolving, self._listed(incident.secret_arn, incident.opened_at, is_resolved=True))
+        self._transact(update, self._list_as_unfinished(incident.secret_arn, incident.opened_at, is_resolved=True))
 
-    def change(
+    def update(
         self,
         secret_arn: str,
         opened_at: str,
@@ -280,7 +280,7 @@ class Incidents:
         remove: Sequence[str] = (),
         names: Sequence[str] = (),
     ) -> bool:
-        """Changes an incident and writes down these actions in one write, as `updates.update` does it."""
+        """Update an incident and append actions in one write; see `row_updates.update_row`."""
         return update_row(
             self._table_name,
             _key(secret_arn, opened_at),
@@ -293,35 +293,34 @@ class Incidents:
         )
 
     def end(self, incident: Row, changes: Mapping[str, Any]) -> bool:
-        """Ends an open incident and releases the claim, both or neither; False when it is open no more, or has changed.
+        """Close an open incident and release its claim in one transaction; False if it is closed or has a new failure.
 
-        What matters is a failure: one that joined it since it was read may be news. A claim that somebody has deleted
-        is released already.
+        A failure that joined after the incident was read may be new. A claim that somebody deleted counts as released.
         """
-        arn, opened_at, seen = incident["secret_arn"], incident["opened_at"], incident["last_failure_at"]
-        ending = self._change(
+        arn, opened_at, last_failure_at = incident["secret_arn"], incident["opened_at"], incident["last_failure_at"]
+        update = self._build_update(
             arn,
             opened_at,
             changes,
-            "#state = :was_open AND last_failure_at = :seen",
-            {":was_open": OPEN, ":seen": seen},
+            "#state = :was_open AND last_failure_at = :last_failure_at",
+            {":was_open": OPEN, ":last_failure_at": last_failure_at},
         )
         try:
             release = _release(self._table_name, arn, opened_at)
             release["ConditionExpression"] = f"attribute_not_exists(secret_arn) OR {release['ConditionExpression']}"
-            self._transact(ending, {"Delete": release})
+            self._transact(update, {"Delete": release})
         except LostRace:
             return False
         return True
 
-    def note(self, secret_arn: str, opened_at: str, *actions: Mapping[str, Any]) -> None:
-        """Writes actions and their outcomes into an incident."""
-        self.change(secret_arn, opened_at, {}, *actions)
+    def append_actions(self, secret_arn: str, opened_at: str, *actions: Mapping[str, Any]) -> None:
+        """Append actions with their outcomes to an incident."""
+        self.update(secret_arn, opened_at, {}, *actions)
 
-    def take_version(self, secret_arn: str, version: str, execution: str) -> bool:
-        """Whether this execution is the one that restarts the dependents, now that this version is in use.
+    def claim_version(self, secret_arn: str, version: str, execution: str) -> bool:
+        """Whether this execution restarts the dependents for this version.
 
-        One row remembers for which version that was done last: a version that comes back needs it again.
+        One row stores the last version that was claimed: a version that is used again needs another restart.
         """
         return update_row(
             self._table_name,
@@ -331,31 +330,31 @@ class Incidents:
             values={":mine": execution},
         )
 
-    def _new(self, new: Mapping[str, Any]) -> Row:
+    def _put_new(self, row: Mapping[str, Any]) -> Row:
         return {
             "Put": {
                 "TableName": self._table_name,
-                "Item": to_item(new),
+                "Item": to_item(row),
                 "ConditionExpression": "attribute_not_exists(secret_arn)",
             }
         }
 
-    def _listed(self, secret_arn: str, opened_at: str, *, is_resolved: bool = False) -> Row:
-        listing = unfinished_incidents.listing(secret_arn, opened_at, is_resolved=is_resolved)
-        return {"Put": {"TableName": self._table_name, "Item": to_item(listing)}}
+    def _list_as_unfinished(self, secret_arn: str, opened_at: str, *, is_resolved: bool = False) -> Row:
+        row = unfinished_incidents.build_row(secret_arn, opened_at, is_resolved=is_resolved)
+        return {"Put": {"TableName": self._table_name, "Item": to_item(row)}}
 
-    def _change(
+    def _build_update(
         self, secret_arn: str, opened_at: str, changes: Mapping[str, Any], condition: str, values: Mapping[str, Any]
     ) -> Row:
-        given = {name: value for name, value in changes.items() if value is not None}
+        present = {name: value for name, value in changes.items() if value is not None}
         return {
             "Update": {
                 "TableName": self._table_name,
                 "Key": _key(secret_arn, opened_at),
-                "UpdateExpression": f"SET {', '.join(f'#{name} = :{name}' for name in given)}",
+                "UpdateExpression": f"SET {', '.join(f'#{name} = :{name}' for name in present)}",
                 "ConditionExpression": condition,
-                "ExpressionAttributeNames": {f"#{name}": name for name in given},
-                "ExpressionAttributeValues": to_item({**values, **{f":{name}": given[name] for name in given}}),
+                "ExpressionAttributeNames": {f"#{name}": name for name in present},
+                "ExpressionAttributeValues": to_item({**values, **{f":{name}": present[name] for name in present}}),
             }
         }
 
@@ -364,18 +363,18 @@ class Incidents:
             self._dynamodb.transact_write_items(TransactItems=list(writes))
         except self._dynamodb.exceptions.TransactionCanceledException as error:
             codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-            if codes & _LOST:
-                raise LostRace("another execution wrote this incident first") from error
+            if codes & _LOST_RACE_CODES:
+                raise LostRace("another execution updated this incident first") from error
             raise
 
 
 def list_labels(described: DescribedSecret) -> dict[str, list[str]]:
-    """Version id -> its labels, as rows hold them."""
+    """Version id -> its labels, as stored in rows."""
     return {version: list(labels) for version, labels in described.versions.items()}
 
 
-def _describe(described: DescribedSecret) -> Row:
-    """What notices tell of the secret: whose it is, what rotates it, and whether that is switched on."""
+def _build_secret_attributes(described: DescribedSecret) -> Row:
+    """The attributes of the secret that notifications use."""
     return {
         "owner": described.secret.owner,
         "rotation_function": described.rotation_function,

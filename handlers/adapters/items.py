@@ -1,4 +1,4 @@
-"""Rows in DynamoDB's own notation, and back."""
+"""Converts rows to and from DynamoDB's attribute values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,21 +11,20 @@ _from_dynamodb = TypeDeserializer()
 Item = dict[str, Any]
 
 
-def to_item(from_item: Mapping[str, Any]) -> Item:
-    """A row as DynamoDB takes it; attributes that are None are left out, as an absent one costs nothing.
+def to_item(row: Mapping[str, Any]) -> Item:
+    """Convert a row to DynamoDB's form, without attributes that are None.
 
-    boto3's serializer takes as long for a row as everything else that is done for it: texts, which most values are,
-    go past it.
+    boto3's serializer is slow, and most values are strings, so strings bypass it.
     """
     return {
         name: {"S": value} if type(value) is str else _to_dynamodb.serialize(value)
-        for name, value in from_item.items()
+        for name, value in row.items()
         if value is not None
     }
 
 
-def from_item(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored item as a plain row."""
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a stored item to a plain row."""
     return {
-        name: value["S"] if "S" in value else _from_dynamodb.deserialize(dict(value)) for name, value in stored.items()
+        name: value["S"] if "S" in value else _from_dynamodb.deserialize(dict(value)) for name, value in item.items()
     }

@@ -1,4 +1,4 @@
-"""The kill switch: a parameter in SSM's Parameter Store, which lets the product act while it says `go`."""
+"""The kill switch: a parameter in SSM Parameter Store that allows repairs while its value is `go`."""
 
 from .clients import client
 
@@ -6,10 +6,10 @@ ACTIONS = frozenset({"ssm:GetParameter"})
 _GO = "go"
 
 
-def says_stop(parameter_name: str) -> bool:
-    """Whether nothing is to be done: anything but `go`, in any case, and no parameter at all, is a stop.
+def is_stopped(parameter_name: str) -> bool:
+    """Whether repairs are stopped: any value but `go` (case-insensitive) stops them, and so does a missing parameter.
 
-    Raises ClientError when AWS cannot tell, which is no permission either.
+    Raises ClientError if the parameter cannot be read, which does not allow repairs either.
     """
     ssm = client("ssm")
     try:

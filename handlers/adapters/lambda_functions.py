@@ -1,6 +1,6 @@
-"""Lambda functions, which a change of their configuration makes start anew.
+"""Restarts Lambda functions by changing an environment variable.
 
-Their environment may hold anything: it is kept as it is, and never logged, answered or written down.
+The other variables may contain secrets: they are kept unchanged, and never logged, returned or stored.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ WATCHING_ACTIONS = frozenset({"lambda:GetFunctionConfiguration"})
 VARIABLE = "ROTATION_GUARD_RESTARTED_FOR"
 """The variable that is changed."""
 ATTEMPTS = 3
-"""How often to look again when somebody else changed the function in between."""
-_FOR_GOOD = frozenset(
+"""Optimistic-lock retries when somebody else changed the function in between."""
+_PERMANENT_ERRORS = frozenset(
     {
         "CodeSigningConfigNotFoundException",
         "CodeVerificationFailedException",
@@ -33,13 +33,13 @@ _FOR_GOOD = frozenset(
     }
 )
 """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html"""
-_IN_PROGRESS = frozenset({"ResourceConflictException"})
+_BUSY_ERRORS = frozenset({"ResourceConflictException"})
 """Another operation is in progress (the same page): Lambda refuses an update while the function is created, and while
 the update before it is carried out (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)."""
 _UNUSABLE = ("Failed", "Deleting")
-"""States of a function that no update ends: one that could not be created has to be made anew (the same page)."""
+"""States of a function that an update cannot change (the same page)."""
 _UNREADABLE = (
-    "Its environment variables cannot be decrypted by this stack, so they could not be kept: restart it by hand."
+    "This stack cannot decrypt its environment variables, so it cannot keep them: restart the function manually."
 )
 
 
@@ -49,44 +49,44 @@ class LambdaFunctions:
     def __init__(self) -> None:
         self._lambda = client("lambda", CALL_SECONDS)
 
-    def look(self, target_arn: str) -> None:
-        """Nothing: the token tells."""
+    def list_previous(self, target_arn: str) -> None:
+        """None: the idempotency key is enough."""
 
-    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
-        """Sets a variable to the token, which ends all running environments, unless that is done; answers the token.
+    def start(self, target_arn: str, idempotency_key: str, before: tuple[str, ...]) -> str:
+        """Set the variable to the idempotency key, which replaces all execution environments, and return the key.
 
-        All variables are replaced at once, so the revision that they were read with has to be the latest still.
-        Raises CannotBeRestarted, NotReady and PassingTrouble.
+        An update replaces all variables, so it requires the revision that they were read from.
+        Raises CannotBeRestarted, NotReady and TransientError.
         """
         for _ in range(ATTEMPTS):
-            if self._is_set(target_arn, token):
-                return token
+            if self._set(target_arn, idempotency_key):
+                return idempotency_key
         raise TransientError("PreconditionFailedException")
 
-    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> RestartStatus:
-        """How the latest update of the function stands, this or a newer one. Raises as `start` does.
+    def read_status(self, target_arn: str, restart_id: str, before: tuple[str, ...]) -> RestartStatus:
+        """The status of the function's latest update, this one or a newer one. Raises as `start` does.
 
         (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)
         """
-        with translate_client_errors(_FOR_GOOD):
+        with translate_client_errors(_PERMANENT_ERRORS):
             configuration = self._lambda.get_function_configuration(FunctionName=target_arn)
         _check_usable(configuration)
         code = configuration.get("LastUpdateStatusReasonCode", "without a code")
-        standings = {
+        statuses = {
             "Successful": RestartStatus(RestartState.SETTLED),
             "Failed": RestartStatus(RestartState.FAILED, f"Its update failed: {code}."),
         }
-        return standings.get(configuration.get("LastUpdateStatus", ""), RestartStatus(RestartState.STARTED))
+        return statuses.get(configuration.get("LastUpdateStatus", ""), RestartStatus(RestartState.STARTED))
 
-    def _is_set(self, target_arn: str, token: str) -> bool:
-        """Whether the variable is set now; False when another was faster."""
-        with translate_client_errors(_FOR_GOOD, _IN_PROGRESS):
+    def _set(self, target_arn: str, idempotency_key: str) -> bool:
+        """Set the variable; False if somebody else changed the function in between."""
+        with translate_client_errors(_PERMANENT_ERRORS, _BUSY_ERRORS):
             configuration = self._lambda.get_function_configuration(FunctionName=target_arn)
             environment = configuration.get("Environment", {})
             if "Error" in environment:
                 raise CannotBeRestarted(_UNREADABLE)
             variables = environment.get("Variables", {})
-            if variables.get(VARIABLE) == token:
+            if variables.get(VARIABLE) == idempotency_key:
                 return True
             _check_usable(configuration)
             if configuration.get("State") == "Pending" or configuration.get("LastUpdateStatus") == "InProgress":
@@ -95,7 +95,7 @@ class LambdaFunctions:
                 self._lambda.update_function_configuration(
                     FunctionName=target_arn,
                     RevisionId=configuration["RevisionId"],
-                    Environment={"Variables": {**variables, VARIABLE: token}},
+                    Environment={"Variables": {**variables, VARIABLE: idempotency_key}},
                 )
             except self._lambda.exceptions.PreconditionFailedException:
                 return False

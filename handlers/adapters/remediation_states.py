@@ -1,4 +1,4 @@
-"""What is remembered of secrets between their incidents, in the table of the incidents."""
+"""Remediation states of secrets, in the Incidents table."""
 
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 
@@ -8,26 +8,23 @@ from .row_updates import update_row
 
 READING_ACTIONS = frozenset({"dynamodb:GetItem"})
 WRITING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
-_MOMENTS = ("succeeded_at", "verified_at", "orphaned_at", "released_at")
 
 
 class RemediationStates:
-    """The rows of that kind, in the table of the incidents."""
+    """The remediation states in the table of this name."""
 
     def __init__(self, table_name: str) -> None:
         self._table_name = table_name
 
-    def of(self, secret_arn: str) -> RemediationState:
-        """What is remembered of this secret."""
-        answer = client("dynamodb").get_item(
+    def read(self, secret_arn: str) -> RemediationState:
+        """Read the state of this secret."""
+        response = client("dynamodb").get_item(
             TableName=self._table_name, Key=to_item(_key(secret_arn)), ConsistentRead=True
         )
-        known = from_item(answer.get("Item", {}))
-        moments = {name: known[name] for name in _MOMENTS if name in known}
-        return RemediationState(secret_arn, **moments)
+        return RemediationState.from_row(secret_arn, from_item(response.get("Item", {})))
 
-    def succeeded(self, secret_arn: str, at: str, *, is_verified: bool) -> None:
-        """Remembers that it got a new value then, and whether that was verified, unless a later one is known."""
+    def record_success(self, secret_arn: str, at: str, *, is_verified: bool) -> None:
+        """Record when the secret got a new value and whether it was verified, unless a later value is known."""
         for name in ("succeeded_at", *(["verified_at"] if is_verified else [])):
             update_row(
                 self._table_name,
@@ -36,8 +33,8 @@ class RemediationStates:
                 condition=f"attribute_not_exists(#{name}) OR #{name} < :{name}",
             )
 
-    def orphan(self, secret_arn: str, at: str) -> None:
-        """Leaves it alone from then on."""
+    def suspend(self, secret_arn: str, at: str) -> None:
+        """Suspend repairs of this secret."""
         update_row(self._table_name, to_item(_key(secret_arn)), {"orphaned_at": at})
 
 

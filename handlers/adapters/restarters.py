@@ -1,9 +1,9 @@
-"""Who restarts what, by the kind of target."""
+"""Selects the restarter for a kind of target."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from rotation_guard.domain.remediation.restarts import RestartStatus, kind_of
+from rotation_guard.domain.remediation.restarts import RestartStatus, read_target_kind
 
 from . import automations, ecs_services, lambda_functions
 
@@ -12,22 +12,22 @@ WATCHING_ACTIONS = ecs_services.WATCHING_ACTIONS | lambda_functions.WATCHING_ACT
 
 
 class Restarter(Protocol):
-    """One AWS service's way to restart something, and to tell how that went."""
+    """Restarts one kind of target and reports the status of a restart."""
 
-    def look(self, target_arn: str) -> tuple[str, ...] | None:
-        """What is there before a restart, to be written down first; None where a token is enough. Raises as `start`."""
+    def list_previous(self, target_arn: str) -> tuple[str, ...] | None:
+        """Ids of earlier restarts, to be stored first; None if an idempotency key is enough. Raises as `start` does."""
         ...
 
-    def start(self, target_arn: str, token: str, before: tuple[str, ...]) -> str:
-        """Starts a restart, or finds the one that was started before; answers what it is watched by.
+    def start(self, target_arn: str, idempotency_key: str, before: tuple[str, ...]) -> str:
+        """Start a restart, or find the one that was already started, and return its id.
 
-        `before` is what `look` has answered, before the first try. Raises CannotBeRestarted, NotReady while AWS is busy
-        with the target, and PassingTrouble when it is worth another try.
+        `before` is the result of `list_previous` before the first try. Raises CannotBeRestarted, NotReady while AWS is
+        busy with the target, and TransientError if another try may succeed.
         """
         ...
 
-    def state(self, target_arn: str, handle: str, before: tuple[str, ...]) -> RestartStatus:
-        """How a restart stands, with what was there before it. Raises as `start` does, but for NotReady."""
+    def read_status(self, target_arn: str, restart_id: str, before: tuple[str, ...]) -> RestartStatus:
+        """The status of a restart. Raises as `start` does, except NotReady."""
         ...
 
 
@@ -38,6 +38,6 @@ _RESTARTERS: Mapping[str, type[Restarter]] = {
 }
 
 
-def restarter_of(target_arn: str) -> Restarter:
-    """Who restarts this target."""
-    return _RESTARTERS[kind_of(target_arn)]()
+def create_restarter(target_arn: str) -> Restarter:
+    """The restarter for this target."""
+    return _RESTARTERS[read_target_kind(target_arn)]()

@@ -1,4 +1,4 @@
-"""What may be done to a rotation: asked for again, or a label moved. Nothing else, and never with a value."""
+"""The two repairs: start a rotation again, or move AWSCURRENT. Neither reads or writes a value."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ ROTATING_ACTIONS = frozenset({"secretsmanager:RotateSecret", "lambda:InvokeFunct
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)."""
 MOVING_ACTIONS = frozenset({"secretsmanager:UpdateSecretVersionStage"})
 STARTED = ("started", "reattempted")
-"""What `rotate` answers where AWS carries a rotation out."""
+"""Results of `rotate` when AWS runs a rotation."""
 _UNFINISHED = "previous rotation isn't complete"
 _REFUSALS = {
-    "InvalidRequestException": "Secrets Manager cannot do it to this secret as it is now",
-    "InvalidParameterException": "Secrets Manager does not take the request",
-    "ResourceNotFoundException": "the secret or its version is gone",
+    "InvalidRequestException": "Secrets Manager does not allow it in the secret's current state",
+    "InvalidParameterException": "Secrets Manager rejects the request",
+    "ResourceNotFoundException": "the secret or its version does not exist",
     **dict.fromkeys(
         DENIED, "access denied: by its own policy, its tags, or a rotation function not in rotationFunctions"
     ),
@@ -26,18 +26,19 @@ _REFUSALS = {
 
 
 @dataclass(frozen=True)
-class Refused:
-    """AWS says no, and would say so again."""
+class Refusal:
+    """AWS refused the call, and a retry would not help."""
 
     code: str
     reason: str
-    """Why, in words of ours."""
+    """Why, without AWS's message."""
 
 
-def rotate(secret_arn: str) -> str | Refused:
-    """Asks for a rotation: `started`, or `reattempted` where one was unfinished, which AWS then tries again.
+def rotate(secret_arn: str) -> str | Refusal:
+    """Start a rotation: returns `started`, or `reattempted` if AWS retries an unfinished one.
 
-    With the secret's id alone: any rule would change the schedule. Raises ClientError for passing troubles.
+    The request has the secret's id alone, because rules would change the schedule. Raises ClientError for transient
+    errors.
     (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)
     """
     try:
@@ -45,14 +46,14 @@ def rotate(secret_arn: str) -> str | Refused:
     except ClientError as error:
         if _UNFINISHED in error.response["Error"].get("Message", ""):
             return "reattempted"
-        return _refused(error)
+        return _translate_refusal(error)
     return "started"
 
 
-def move_current(secret_arn: str, to: str, away_from: str) -> Refused | None:
-    """Moves AWSCURRENT between two versions, if it is where it is thought to be; AWSPREVIOUS follows by itself.
+def move_current(secret_arn: str, to: str, away_from: str) -> Refusal | None:
+    """Move AWSCURRENT between two versions if it is on the expected one; AWSPREVIOUS follows automatically.
 
-    Raises ClientError for passing troubles.
+    Raises ClientError for transient errors.
     (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html)
     """
     try:
@@ -60,12 +61,12 @@ def move_current(secret_arn: str, to: str, away_from: str) -> Refused | None:
             SecretId=secret_arn, VersionStage="AWSCURRENT", MoveToVersionId=to, RemoveFromVersionId=away_from
         )
     except ClientError as error:
-        return _refused(error)
+        return _translate_refusal(error)
     return None
 
 
-def _refused(error: ClientError) -> Refused:
+def _translate_refusal(error: ClientError) -> Refusal:
     code = error.response["Error"]["Code"]
     if code not in _REFUSALS:
         raise error
-    return Refused(code, f"{_REFUSALS[code]} ({code})")
+    return Refusal(code, f"{_REFUSALS[code]} ({code})")

@@ -1,4 +1,4 @@
-"""Changes of one row in DynamoDB, as its attributes: reserved words and all."""
+"""Updates single rows in DynamoDB."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,25 +19,27 @@ def update_row(
     names: Sequence[str] = (),
     answers_within: int | None = None,
 ) -> bool:
-    """Set, extend and remove attributes of a row, under a condition on these `values`; False where it does not hold.
+    """Set, extend and remove attributes of a row; False if the condition does not hold.
 
-    Changes to None are none. The condition writes the attributes that are changed, and those in `names`, with a `#`.
-    `answers_within` is the client's.
+    Changes to None are ignored. The condition refers to changed attributes, and to those in `names`, with a `#`; its
+    parameters are in `values`. `answers_within` is the client's read timeout.
     """
     dynamodb = client("dynamodb", answers_within)
-    given = {name: value for name, value in changes.items() if value is not None}
-    added = dict(append or {})
-    sets = [f"#{name} = :{name}" for name in given]
-    sets += [f"#{name} = list_append(if_not_exists(#{name}, :nothing), :{name})" for name in added]
+    present = {name: value for name, value in changes.items() if value is not None}
+    appended = dict(append or {})
+    sets = [f"#{name} = :{name}" for name in present]
+    sets += [f"#{name} = list_append(if_not_exists(#{name}, :nothing), :{name})" for name in appended]
     removed = f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
-    written = {f":{name}": value for name, value in {**given, **added}.items()}
+    parameters = {f":{name}": value for name, value in {**present, **appended}.items()}
     try:
         dynamodb.update_item(
             TableName=table,
             Key=key,
             UpdateExpression=f"SET {', '.join(sets)}{removed}",
-            ExpressionAttributeNames={f"#{name}": name for name in (*given, *added, *remove, *names)},
-            ExpressionAttributeValues=to_item({**(values or {}), **written, **({":nothing": []} if added else {})}),
+            ExpressionAttributeNames={f"#{name}": name for name in (*present, *appended, *remove, *names)},
+            ExpressionAttributeValues=to_item(
+                {**(values or {}), **parameters, **({":nothing": []} if appended else {})}
+            ),
             **({"ConditionExpression": condition} if condition else {}),
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:

@@ -91,12 +91,12 @@ class Secrets:
                 return versions
             position = {"NextToken": page["NextToken"]}
 
-    def created(self, secret_arn: str) -> Mapping[str, datetime]:
+    def read_creation_dates(self, secret_arn: str) -> Mapping[str, datetime]:
         """Version id -> creation date; empty if the versions cannot be listed."""
         versions, _ = self._try_list_versions(secret_arn)
         return _creation_dates(versions)
 
-    def described(self, secret_arn: str) -> DescribedSecret | UnreadableSecret:
+    def describe(self, secret_arn: str) -> DescribedSecret | UnreadableSecret:
         """The secret with its labels and tags, or why it cannot be read. Raises ClientError if a retry may help."""
         try:
             answer = self._secretsmanager.describe_secret(SecretId=secret_arn)

@@ -1,4 +1,4 @@
-"""SNS, for those who notify people."""
+"""Publishes notifications to SNS topics."""
 
 import json
 from typing import Any
@@ -10,54 +10,54 @@ from .clients import client
 ACTIONS = frozenset({"sns:Publish"})
 SMS_LENGTH = 160
 """Characters of one text message (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
-MACHINES = ("http", "https", "lambda", "sqs", "firehose")
-"""The protocols that programs read (https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html)."""
-FILTERED = ("severity", "outcome", "owner", "secret")
-"""Fields that are message attributes too, for subscriptions that filter by those: text that is no JSON, as people get
-it, cannot be filtered by its body (https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html)."""
+PROGRAM_PROTOCOLS = ("http", "https", "lambda", "sqs", "firehose")
+"""Protocols that deliver to programs (https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html)."""
+FILTER_FIELDS = ("severity", "outcome", "owner", "secret")
+"""Fields that are also message attributes: plain text, as people receive it, can only be filtered by attributes
+(https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html)."""
 
 
 class Topic:
-    """The topic of this ARN."""
+    """The topic with this ARN."""
 
     def __init__(self, arn: str) -> None:
         self._arn = arn
         self._sns = client("sns")
 
-    def publish(self, notice: Notification) -> str:
-        """Publishes to its subscribers, to each in the form of its protocol, and answers SNS's message id."""
-        answer = self._sns.publish(
+    def publish(self, notification: Notification) -> str:
+        """Publish to all subscribers, in the form of their protocol, and return the message id."""
+        response = self._sns.publish(
             TopicArn=self._arn,
-            Subject=notice.subject,
-            Message=json.dumps(messages(notice)),
+            Subject=notification.subject,
+            Message=json.dumps(build_messages(notification)),
             MessageStructure="json",
-            MessageAttributes=attributes(notice),
+            MessageAttributes=build_attributes(notification),
         )
-        return answer["MessageId"]
+        return response["MessageId"]
 
 
-def messages(notice: Notification) -> dict[str, str]:
-    """What goes to each protocol: to programs the facts, with the text in them; to people the text, or a line.
+def build_messages(notification: Notification) -> dict[str, str]:
+    """The message for each protocol: programs get the payload with the text, people the text, SMS one line.
 
-    SNS takes a text for each, and gives those that are not named here, such as a phone's notices and email-json, the
-    default (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html).
+    SNS sends the default to protocols that are not named here, such as mobile push and email-json
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html).
     """
-    twin = json.dumps({**notice.facts, "text": notice.text})
+    document = json.dumps({**notification.payload, "text": notification.text})
     return {
-        "default": notice.text,
-        "email": notice.text,
-        "sms": _short(notice),
-        **dict.fromkeys(MACHINES, twin),
+        "default": notification.text,
+        "email": notification.text,
+        "sms": build_text_message(notification),
+        **dict.fromkeys(PROGRAM_PROTOCOLS, document),
     }
 
 
-def attributes(notice: Notification) -> dict[str, dict[str, Any]]:
-    """The message attributes, as Publish takes them: those that are known, since SNS refuses an empty value.
+def build_attributes(notification: Notification) -> dict[str, dict[str, Any]]:
+    """The message attributes that are known, since SNS rejects an empty value.
 
-    A list, as in a burst, is a String.Array, of which a filter policy matches any entry
+    A list, as in a digest, is a String.Array; a filter policy matches any of its entries
     (https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html).
     """
-    known = {name: notice.facts[name] for name in FILTERED if notice.facts[name]}
+    known = {name: notification.payload[name] for name in FILTER_FIELDS if notification.payload[name]}
     return {
         name: {"DataType": "String.Array", "StringValue": json.dumps(value)}
         if isinstance(value, list)
@@ -66,7 +66,7 @@ def attributes(notice: Notification) -> dict[str, dict[str, Any]]:
     }
 
 
-def _short(notice: Notification) -> str:
-    """The subject, and the runbook's heading where there is room for it."""
-    line = f"{notice.subject} {notice.facts['links']['runbook']}".rstrip()
-    return line if len(line) <= SMS_LENGTH else notice.subject
+def build_text_message(notification: Notification) -> str:
+    """The subject, and the link to the runbook if it fits."""
+    line = f"{notification.subject} {notification.payload['links']['runbook']}".rstrip()
+    return line if len(line) <= SMS_LENGTH else notification.subject

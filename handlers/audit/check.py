@@ -39,7 +39,7 @@ ACTIONS = (
     | audit_tables.ACTIONS
     | audit_runs.ACTIONS
     | audit_trail.QUERY_ACTIONS
-    | incidents.LOOKING_ACTIONS
+    | incidents.READING_ACTIONS
     | incidents.LISTING_ACTIONS
     | stalled_incidents.ACTIONS
     | event_bus.ACTIONS

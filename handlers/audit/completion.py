@@ -114,7 +114,7 @@ def _report_stalled(settings: RotationCheckSettings, now: datetime) -> tuple[lis
     try:
         stalled_incidents.report(unfinished, int(now.timestamp()))
         return [], unfinished.count()
-    except (*clients.CALL_ERRORS, event_bus.NotTaken) as error:
+    except (*clients.CALL_ERRORS, event_bus.EventRejected) as error:
         logger.exception("stalled incidents were not reported")
         return [f"Stalled incidents could not be reported ({type(error).__name__})."], None
 

@@ -129,7 +129,7 @@ class PageAudit:
         if progress.add_discrepancies(discrepancies) | progress.add_changed(changed):
             self._runs.save_discrepancies(self._lease)
         for stuck in stuck_rotations:
-            event_bus.put(ROTATION_STUCK, stuck.secret_arn, stuck.detail, stuck.at)
+            event_bus.publish_event(ROTATION_STUCK, stuck.secret_arn, stuck.detail, stuck.at)
         ages = self._settings.history_mode == EVERY_RUN
         statuses = [row for row in rows if has_significant_change(row, previous[row["secret_name"]], ages=ages)]
         self._writes.append(self._writers.submit(self._tables.write, history, statuses))
@@ -218,10 +218,10 @@ class PageAudit:
             return None, []
         days = (datetime.now(UTC) - self._stuck_at(finding)) // timedelta(days=1)
         mark = f"{version}-{days}" if days > 0 else f"{version}"
-        if previous.get("told_stuck_version_id") == mark or self._incidents.claimed_for(secret.arn) is not None:
+        if previous.get("told_stuck_version_id") == mark or self._incidents.find_open(secret.arn) is not None:
             return mark, []
         # Not an incident of a later rotation test or a restart: it is not about this rotation.
-        incidents = self._incidents.of_secret(secret.arn)
+        incidents = self._incidents.list_for_secret(secret.arn)
         latest = next((incident for incident in incidents if incident.is_about_rotation), None)
         has_incident = latest is not None and latest.pending_version_id == version
         # A label that was moved manually resolves an incident but not its rotation.

@@ -1,6 +1,6 @@
-"""The probe of the demo secret: tells which version opens what the demo takes for a database.
+"""The probe of the demo secret: tests whether a version's password works in the demo's database.
 
-It is what a user's own probe would be; those in examples/probe/ log in to something real.
+Probes in examples/probe/ log in to real systems.
 """
 
 from typing import Any
@@ -21,12 +21,12 @@ logger = Logger(json_serializer=serialize_log_record)
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, bool]:
-    """Whether the version works that `{"SecretId", "VersionId", "VersionStage"}` name.
+    """Tests the version in `{"SecretId", "VersionId", "VersionStage"}`.
 
-    Raises ClientError where it cannot be read, which says neither yes nor no.
+    Raises ClientError if it cannot be read, which proves nothing.
     """
-    password = rotating_secret.password(event["SecretId"], event["VersionId"], event["VersionStage"])
+    password = rotating_secret.read_password(event["SecretId"], event["VersionId"], event["VersionStage"])
     database = demo_database.DemoDatabase(DemoDatabaseSettings.from_env().demo_database_parameter_name)
-    works = database.takes(password)
-    logger.info("looked", extra={"label": event["VersionStage"], "works": works})
+    works = database.accepts(password)
+    logger.info("tested", extra={"label": event["VersionStage"], "works": works})
     return {"works": works}

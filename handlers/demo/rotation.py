@@ -1,8 +1,8 @@
-"""The rotation function of the demo secret, which breaks where it is told to.
+"""The rotation function of the demo secret, which fails at the step that a tag names.
 
 It follows AWS's template for a rotation function
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html), for a single user:
-once the password is set, the one in AWSCURRENT opens nothing until the rotation has come to its end.
+after setSecret, the password in AWSCURRENT does not work until the rotation is complete.
 """
 
 from typing import Any
@@ -17,34 +17,34 @@ from ..environment import DemoDatabaseSettings
 
 ACTIONS = rotating_secret.ACTIONS | demo_database.READING_ACTIONS | demo_database.WRITING_ACTIONS
 BREAK_TAG = "rotation-guard:demo-break-at"
-"""Tag on the secret that names the step to break at, before anything of it is done."""
+"""Tag on the secret with the step that fails before it does anything."""
 
 logger = Logger(json_serializer=serialize_log_record)
 
 
 class DemoBreak(RuntimeError):
-    """The rotation was told to break here."""
+    """The secret's tag makes this step fail."""
 
 
 class LoginRefused(RuntimeError):
-    """The database does not take the password that was set."""
+    """The database rejects the password that was set."""
 
 
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """One step of a rotation: `{"Step", "SecretId", "ClientRequestToken"}`.
+    """Runs one step of a rotation: `{"Step", "SecretId", "ClientRequestToken"}`.
 
-    Raises DemoBreak where told to, and LoginRefused where the pending password does not work.
+    Raises DemoBreak at the step in the tag, and LoginRefused if the pending password does not work.
     """
     step, token = event["Step"], event["ClientRequestToken"]
     secret = rotating_secret.RotatingSecret(event["SecretId"], token)
     if "AWSCURRENT" in secret.labels():
         return
     if "AWSPENDING" not in secret.labels():
-        raise ValueError(f"version {token} must hold AWSPENDING to be rotated to, it holds {secret.labels()}")
+        raise ValueError(f"version {token} must have AWSPENDING to be rotated to, got {secret.labels()}")
     if secret.tags.get(BREAK_TAG) == step:
-        raise DemoBreak(f"told to break at {step} by the tag {BREAK_TAG}")
+        raise DemoBreak(f"the tag {BREAK_TAG} makes {step} fail")
 
     logger.info("rotation step", extra={"step": step})
     database = demo_database.DemoDatabase(DemoDatabaseSettings.from_env().demo_database_parameter_name)
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         case "setSecret":
             database.set_password(secret.pending_password())
         case "testSecret":
-            if not database.takes(secret.pending_password()):
-                raise LoginRefused("the database does not take the pending password")
+            if not database.accepts(secret.pending_password()):
+                raise LoginRefused("the database rejects the pending password")
         case "finishSecret":
             secret.make_current()

@@ -1,4 +1,4 @@
-"""Looks at the secret of an incident: labels, dates and tags, and never a value."""
+"""Diagnoses the secret of an incident: labels, dates and tags, and never a value."""
 
 import json
 from collections.abc import Mapping
@@ -16,15 +16,21 @@ from rotation_guard.domain.remediation.diagnosis import (
     Diagnosis,
     UnreadableSecret,
     diagnose,
+    diagnose_unreadable,
     has_recovered,
-    unreadable_diagnosis,
 )
 from rotation_guard.domain.remediation.incidents import OPEN
+from rotation_guard.domain.remediation.step_results import (
+    DiagnoseState,
+    DiagnoseStepResult,
+    RetriedRotation,
+    to_payload,
+)
 
 from ..adapters import clients, incidents, secrets
 from ..environment import RemediationDiagnoseSettings
 
-ACTIONS = secrets.DESCRIBING_ACTIONS | secrets.VERSION_ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
+ACTIONS = secrets.DESCRIBING_ACTIONS | secrets.VERSION_ACTIONS | incidents.READING_ACTIONS | incidents.WRITING_ACTIONS
 
 logger = Logger(json_serializer=serialize_log_record)
 
@@ -34,88 +40,86 @@ Row = dict[str, Any]
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers the `diagnosis` of the `incident`, the `probe` to ask, and whether the secret has `recovered`.
+    """Diagnoses the secret of the `incident`, if this `execution` works on it.
 
-    One that is only a look at a rotation that was asked for (`is_look`) reads no dates, of which AWS gives fewer a
-    second than of anything else. `state` is `over` when the incident is open no more, or another execution has taken it
-    over, and then nothing else is said.
-    `rotation` tells what became of the rotation that was asked for last: `succeeded`, `failed`, or `under way` as far
-    as anybody has heard.
+    A step that only polls a retried rotation (`is_look`) reads no dates, because AWS's quota for those is the lowest.
     """
     settings = RemediationDiagnoseSettings.from_env()
     arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]
-    register = incidents.Incidents(settings.incidents_table_name)
-    row = register.own(arn, opened_at, event["execution"])
+    incidents_table = incidents.Incidents(settings.incidents_table_name)
+    row = incidents_table.read_owned(arn, opened_at, event["execution"])
     if row is None:
-        return {"state": "over", "recovered": False, "rotation": "under way", "probe": "", "diagnosis": {}}
-    shelf = secrets.Secrets()
-    found = shelf.described(arn)
-    created = {} if event.get("is_look") or isinstance(found, UnreadableSecret) else shelf.created(arn)
-    diagnosis = _diagnosis(found, row, settings, created)
-    recovered = isinstance(found, DescribedSecret) and has_recovered(
-        found.secret, row.get("current_version_id"), row["last_failure_at"]
+        return to_payload(DiagnoseStepResult(DiagnoseState.NOT_OPEN))
+    secrets_manager = secrets.Secrets()
+    secret = secrets_manager.describe(arn)
+    is_poll = event.get("is_look") or isinstance(secret, UnreadableSecret)
+    created = {} if is_poll else secrets_manager.read_creation_dates(arn)
+    diagnosis = _diagnose(secret, row, settings, created)
+    recovered = isinstance(secret, DescribedSecret) and has_recovered(
+        secret.secret, row.get("current_version_id"), row["last_failure_at"]
     )
-    register.change(
+    incidents_table.update(
         arn,
         opened_at,
         {
             "versions": diagnosis.versions,
             "mode": diagnosis.mode,
-            "users": diagnosis.users,
-            **_facts_of_secret(found),
+            "users": diagnosis.rotation_strategy,
+            **_build_secret_attributes(secret),
             "created": diagnosis.created or None,
             "pending_has_value": diagnosis.pending_has_value if diagnosis.pending else None,
         },
-        remove=[] if isinstance(found, UnreadableSecret) else ["unreadable"],
+        remove=[] if isinstance(secret, UnreadableSecret) else ["unreadable"],
         condition="#state = :open",
         values={":open": OPEN},
         names=["state"],
     )
     logger.info("diagnosed", extra={"secret_arn": arn, "recovered": recovered, "pending": diagnosis.pending})
-    return {
-        "state": "mine",
-        "recovered": recovered,
-        "rotation": _rotation(row, recovered),
-        "probe": diagnosis.probe,
-        "diagnosis": diagnosis.as_dict(),
-    }
+    return to_payload(
+        DiagnoseStepResult(
+            DiagnoseState.OWNED,
+            recovered=recovered,
+            rotation=_assess_retried_rotation(row, recovered),
+            probe=diagnosis.probe,
+            diagnosis=diagnosis.to_payload(),
+        )
+    )
 
 
-def _diagnosis(
-    found: DescribedSecret | UnreadableSecret,
+def _diagnose(
+    secret: DescribedSecret | UnreadableSecret,
     row: Row,
     settings: RemediationDiagnoseSettings,
     created: Mapping[str, datetime],
 ) -> Diagnosis:
-    match found:
-        case UnreadableSecret():
-            return unreadable_diagnosis(row["secret_arn"], found)
-        case DescribedSecret(secret=secret):
-            targets = json.loads(settings.restart_targets)
-            return diagnose(
-                found,
-                kind=row["event_type"],
-                failed_step=row.get("failed_step"),
-                cap=settings.remediation_mode,
-                probes=json.loads(settings.probe_functions),
-                restarts=restarts.plan(secret.tags.get(RESTART_TAG, ""), secret.arn, targets),
-                created=created,
-            )
+    if isinstance(secret, UnreadableSecret):
+        return diagnose_unreadable(row["secret_arn"], secret)
+    tag, targets = secret.secret.tags.get(RESTART_TAG, ""), json.loads(settings.restart_targets)
+    return diagnose(
+        secret,
+        kind=row["event_type"],
+        failed_step=row.get("failed_step"),
+        cap=settings.remediation_mode,
+        probes=json.loads(settings.probe_functions),
+        restarts=restarts.plan_restarts(tag, secret.secret.arn, targets),
+        created=created,
+    )
 
 
-def _facts_of_secret(found: DescribedSecret | UnreadableSecret) -> Row:
-    """What notices tell of the secret, which may have changed since the incident was opened."""
-    if isinstance(found, UnreadableSecret):
-        return {"unreadable": found.reason}
+def _build_secret_attributes(secret: DescribedSecret | UnreadableSecret) -> Row:
+    """The attributes of the secret that notifications use, and that may have changed since the incident was opened."""
+    if isinstance(secret, UnreadableSecret):
+        return {"unreadable": secret.reason}
     return {
-        "owner": found.secret.owner,
-        "rotation_function": found.rotation_function,
-        "rotation_on": found.secret.rotation_enabled,
+        "owner": secret.secret.owner,
+        "rotation_function": secret.rotation_function,
+        "rotation_on": secret.secret.rotation_enabled,
     }
 
 
-def _rotation(row: Row, recovered: bool) -> str:
-    """A failure that was heard since the last request is taken for its own."""
+def _assess_retried_rotation(row: Row, recovered: bool) -> RetriedRotation:
+    """The state of the last retry; a failure since then is taken for its own."""
     if recovered:
-        return "succeeded"
-    return "failed" if row["failures"] > row.get("failures_when_asked", row["failures"]) else "under way"
+        return RetriedRotation.SUCCEEDED
+    has_failed = row["failures"] > row.get("failures_when_asked", row["failures"])
+    return RetriedRotation.FAILED if has_failed else RetriedRotation.RUNNING

@@ -1,4 +1,4 @@
-"""Ends an incident: takes it from everybody else, releases its claim, closes it once its dependents have settled."""
+"""Ends an incident: releases its claim, and closes it once its dependents have settled."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation.incidents import ALIVE_SECONDS, CLOSED, OPEN, RECOVERIES, RESTARTING, Outcome
 from rotation_guard.domain.remediation.restarts import RestartState
+from rotation_guard.domain.remediation.step_results import EndState, EndStepResult, to_payload
 from rotation_guard.domain.timestamps import expires_at, state_entered_at, to_iso
 
 from ..adapters import clients, incidents, remediation_states
@@ -18,7 +19,7 @@ from . import incident_metrics
 
 ACTIONS = incidents.ENDING_ACTIONS | remediation_states.WRITING_ACTIONS
 ATTEMPTS = 5
-"""How often to try again while others write into the incident."""
+"""Optimistic-lock retries while other executions update the incident."""
 
 logger = Logger(json_serializer=serialize_log_record)
 
@@ -28,20 +29,16 @@ Row = dict[str, Any]
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Takes the `ending` of the `incident`: its `outcome`, the `reason`, and which `restarts` are due.
+    """Ends the `incident` with the `outcome`, `reason` and `restarts` of the `ending`.
 
-    Answers `state`: `mine`, so that this execution is the one to tell of it; `over` when another was faster, or when
-    what was `heard` of a new value is older than the latest failure; `stale` when a failure was heard since this
-    execution decided that the secret has recovered, which is to be decided anew. And `restarts`, whether dependents are
-    to be restarted before it is closed. Without any restarts it may be the second call, which closes what the first has
-    left open for them. A step that runs twice gets the same answer twice. Raises IncidentMissing. The incident stays
-    listed as unfinished until it was told how it ended.
+    If dependents are restarted, a second call without restarts closes the incident. A step that runs twice returns the
+    same result. The incident stays listed as unfinished until its end is published. Raises IncidentMissing.
     """
     settings = RemediationEndSettings.from_env()
     ending, execution = event["ending"], event["execution"]
     now = state_entered_at(event, datetime.now(UTC))
-    register = incidents.Incidents(settings.incidents_table_name)
-    row = register.existing(event["incident"]["secret_arn"], event["incident"]["opened_at"])
+    incidents_table = incidents.Incidents(settings.incidents_table_name)
+    row = incidents_table.read_existing(event["incident"]["secret_arn"], event["incident"]["opened_at"])
     closing = {
         "state": CLOSED,
         "outcome": ending["outcome"],
@@ -54,20 +51,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     restarts = [dict(entry) for entry in ending.get("restarts") or []]
     was_open = row["state"] == OPEN
     if was_open:
-        row = _taken(register, row, event, closing, restarts, now, settings)
+        row = _take(incidents_table, row, event, closing, restarts, now, settings)
     if row["state"] == OPEN:
-        return {"state": "stale" if row["execution"] == execution else "over", "restarts": False}
+        return to_payload(EndStepResult(EndState.STALE if row["execution"] == execution else EndState.NOT_OPEN))
     if row.get("ended_by") != execution:
-        return {"state": "over", "restarts": False}
+        return to_payload(EndStepResult(EndState.NOT_OPEN))
     if was_open:
         incident_metrics.emit(_measure(row, now), context.function_name)
-    due = row["state"] == RESTARTING and _restarts(register, row, restarts, ending.get("version"), closing)
-    logger.info("ended", extra={"secret_arn": row["secret_arn"], "outcome": ending["outcome"], "restarts": due})
-    return {"state": "mine", "restarts": due}
+    has_restarts = row["state"] == RESTARTING and _claim_restarts(
+        incidents_table, row, restarts, ending.get("version"), closing
+    )
+    logger.info(
+        "ended", extra={"secret_arn": row["secret_arn"], "outcome": ending["outcome"], "restarts": has_restarts}
+    )
+    return to_payload(EndStepResult(EndState.OWNED, restarts=has_restarts))
 
 
-def _taken(
-    register: incidents.Incidents,
+def _take(
+    incidents_table: incidents.Incidents,
     row: Row,
     event: Row,
     closing: Row,
@@ -75,37 +76,39 @@ def _taken(
     now: datetime,
     settings: RemediationEndSettings,
 ) -> Row:
-    """The row once it is ended, by us or another: from here on nobody else ends it, and a failure opens another.
+    """End the incident, unless another execution has, and return its row; a later failure then opens a new incident.
 
-    It is open still where a failure has come since that what it ends with does not know of.
+    The row is still open if a failure arrived that the ending does not know of.
     """
     arn, opened_at, version = row["secret_arn"], row["opened_at"], event["ending"].get("version")
     if _is_outdated(row, event):
         return row
     if closing["outcome"] in RECOVERIES:
-        # Before the claim goes: what is told of until then belongs to what is over.
+        # Before the claim is released: failures until then belong to this incident.
         at = (row.get("moved") or {}).get("at") or row["last_failure_at"]
         is_verified = bool(row.get("verified"))
-        remediation_states.RemediationStates(settings.incidents_table_name).succeeded(arn, at, is_verified=is_verified)
+        remediation_states.RemediationStates(settings.incidents_table_name).record_success(
+            arn, at, is_verified=is_verified
+        )
     changes = {**closing, "restarts": restarts or None}
     if any(entry["state"] == RestartState.WANTED for entry in restarts):
-        moment = int(now.timestamp() * 1000)
-        changes |= {"state": RESTARTING, "closed_at": None, "expires_at": None, "restarts_wanted_at": moment}
+        requested_at = int(now.timestamp() * 1000)
+        changes |= {"state": RESTARTING, "closed_at": None, "expires_at": None, "restarts_wanted_at": requested_at}
         changes["restart_version"] = version or None
     for _ in range(ATTEMPTS):
-        # A failure that joins at the same moment is in the way, and has not ended it.
-        if register.end(row, changes):
+        # A failure that joins at the same time makes this fail without ending the incident.
+        if incidents_table.end(row, changes):
             return {**row, **changes}
-        row = register.existing(arn, opened_at)
+        row = incidents_table.read_existing(arn, opened_at)
         if row["state"] != OPEN or _is_outdated(row, event):
             return row
     raise incidents.LostRace(f"{ATTEMPTS} attempts to end the incident of {arn} lost to others")
 
 
 def _measure(row: Row, now: datetime) -> dict[str, float]:
-    """How it ended, and if it recovered after how long, by the names of metrics."""
+    """The metrics of an ended incident: its outcome and its time to recovery."""
     outcome = Outcome(row["outcome"])
-    values: dict[str, float] = {incident_metrics.name_of_outcome(outcome): 1}
+    values: dict[str, float] = {incident_metrics.name_outcome_metric(outcome): 1}
     if outcome in RECOVERIES:
         seconds = (now - datetime.fromisoformat(row["opened_at"])).total_seconds()
         values[incident_metrics.SECONDS_TO_RECOVERY] = max(0, seconds)
@@ -113,24 +116,24 @@ def _measure(row: Row, now: datetime) -> dict[str, float]:
 
 
 def _is_outdated(row: Row, event: Row) -> bool:
-    """Whether a failure of this incident is newer than the recovery that it is to end with."""
-    # A definition of before does not know what to do about it.
+    """Whether a failure of this incident is newer than the recovery that ends it."""
+    # An older definition cannot handle the result `stale`.
     if event["ending"]["outcome"] not in RECOVERIES or "entered_at" not in event:
         return False
     if row["execution"] == event["execution"]:
         return row["last_failure_at"] > row.get("decided_failure_at", row["last_failure_at"])
-    heard = event.get("heard") or {}
-    return row["last_failure_at"] > heard.get("occurred_at", row["last_failure_at"])
+    signal = event.get("heard") or {}
+    return row["last_failure_at"] > signal.get("occurred_at", row["last_failure_at"])
 
 
-def _restarts(
-    register: incidents.Incidents, row: Row, restarts: Sequence[Row], version: str | None, closing: Row
+def _claim_restarts(
+    incidents_table: incidents.Incidents, row: Row, restarts: Sequence[Row], version: str | None, closing: Row
 ) -> bool:
-    """Whether dependents are to be restarted, by this execution alone for a version; closes the incident if not."""
+    """Claim the restarts for a version; False, and the incident is closed, if another execution has or none are due."""
     arn, opened_at = row["secret_arn"], row["opened_at"]
-    if restarts and (not version or register.take_version(arn, version, closing["ended_by"])):
+    if restarts and (not version or incidents_table.claim_version(arn, version, closing["ended_by"])):
         return True
-    covered = {"state": str(RestartState.COVERED), "why": "Another event of the same rotation has restarted it."}
-    left = [{**entry, **covered} if entry["state"] == RestartState.WANTED else entry for entry in restarts]
-    register.change(arn, opened_at, {**closing, "restarts": left or None})
+    covered = {"state": str(RestartState.COVERED), "why": "Another event of the same rotation restarted it."}
+    entries = [{**entry, **covered} if entry["state"] == RestartState.WANTED else entry for entry in restarts]
+    incidents_table.update(arn, opened_at, {**closing, "restarts": entries or None})
     return False

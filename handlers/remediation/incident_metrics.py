@@ -13,7 +13,7 @@ OPENED, SECONDS_TO_RECOVERY = MetricName.INCIDENTS_OPENED, MetricName.SECONDS_TO
 metrics = Metrics(namespace=NAMESPACE)
 
 
-def name_of_outcome(outcome: Outcome) -> MetricName:
+def name_outcome_metric(outcome: Outcome) -> MetricName:
     """The metric that counts incidents which end so, such as `IncidentsRolledForward`."""
     return OUTCOME_METRICS[outcome]
 

@@ -1,4 +1,4 @@
-"""Tells of an incident at one of its turns: people by a notice, programs by an event, each once."""
+"""Publishes one incident transition: notifications for people, an event for programs, each once."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,11 +9,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation.notification_payload import (
+    DIGEST,
     ESCALATED,
-    HELD,
-    HELD_BURST,
     MISSING,
     OPENED,
+    RATE_LIMITED,
     RECOVERED,
     REMINDER,
     RESOLVED,
@@ -23,6 +23,7 @@ from rotation_guard.domain.remediation.notification_payload import (
     build_payload,
 )
 from rotation_guard.domain.remediation.notifications import Notification, build_notification
+from rotation_guard.domain.remediation.step_results import NotifyStepResult, to_payload
 from rotation_guard.domain.timestamps import to_iso
 
 from ..adapters import clients, digest_buffer, event_bus, incidents, topics, unfinished_incidents
@@ -32,28 +33,32 @@ ACTIONS = (
     topics.ACTIONS
     | event_bus.ACTIONS
     | digest_buffer.ACTIONS
-    | incidents.LOOKING_ACTIONS
-    | incidents.NOTING_ACTIONS
-    | unfinished_incidents.LOOKING_ACTIONS
+    | incidents.READING_ACTIONS
+    | incidents.WRITING_ACTIONS
+    | unfinished_incidents.READING_ACTIONS
     | unfinished_incidents.REMOVING_ACTIONS
 )
-CRITICAL, REMEDIATION, BUS, BURST = "critical topic", "remediation topic", "event bus", "held burst"
-WAYS = {
-    OPENED: (REMEDIATION, BUS),
-    RETRIED: (BUS,),
-    RECOVERED: (REMEDIATION, BUS),
-    RESTARTED: (REMEDIATION,),
-    ESCALATED: (CRITICAL, REMEDIATION, BUS),
-    HELD: (BURST, BUS),
-    HELD_BURST: (CRITICAL, REMEDIATION),
-    REMINDER: (CRITICAL, REMEDIATION),
-    RESOLVED: (CRITICAL, REMEDIATION, BUS),
-    MISSING: (CRITICAL, REMEDIATION),
-    UNIDENTIFIED: (REMEDIATION,),
+# The names of channels are stored in rows.
+CRITICAL_TOPIC, REMEDIATION_TOPIC, EVENT_BUS = "critical topic", "remediation topic", "event bus"
+DIGEST_BUFFER = "held burst"
+CHANNELS = {
+    OPENED: (REMEDIATION_TOPIC, EVENT_BUS),
+    RETRIED: (EVENT_BUS,),
+    RECOVERED: (REMEDIATION_TOPIC, EVENT_BUS),
+    RESTARTED: (REMEDIATION_TOPIC,),
+    ESCALATED: (CRITICAL_TOPIC, REMEDIATION_TOPIC, EVENT_BUS),
+    RATE_LIMITED: (DIGEST_BUFFER, EVENT_BUS),
+    DIGEST: (CRITICAL_TOPIC, REMEDIATION_TOPIC),
+    REMINDER: (CRITICAL_TOPIC, REMEDIATION_TOPIC),
+    RESOLVED: (CRITICAL_TOPIC, REMEDIATION_TOPIC, EVENT_BUS),
+    MISSING: (CRITICAL_TOPIC, REMEDIATION_TOPIC),
+    UNIDENTIFIED: (REMEDIATION_TOPIC,),
 }
-"""A turn -> who is told, people first."""
+"""Transition -> its channels, those for people first."""
 FINAL = (RECOVERED, RESTARTED, ESCALATED, RESOLVED, MISSING)
-"""Turns after which an incident is finished; one that is held is so when the burst is told."""
+"""Transitions after which an incident is finished. A rate-limited one is finished when its digest is published."""
+_PUBLISHED = "told"
+"""Outcome of an action of this step."""
 
 logger = Logger(json_serializer=serialize_log_record)
 
@@ -63,117 +68,122 @@ Row = dict[str, Any]
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Tells of this `turn` of the `incident`, in the `execution`; `heard` opened it, and an `error` broke a step of it.
+    """Publishes a transition (`turn`) of the `incident`; `heard` is its signal, `error` the error of a failed step.
 
-    Answers the `outcome` `told`, and `teller`: whether this execution is the one to tell of all that are held. Whoever
-    was told of this turn is noted in the incident, and not told again when the step runs again.
+    Each publication is recorded in the incident, and is not repeated when the step runs again. If one channel fails,
+    the others are still used; then the step fails and is retried.
     """
     settings = RemediationNotifySettings.from_env()
-    turn, execution, key = event["turn"], event["execution"], event.get("incident") or {}
-    register, burst = (
-        incidents.Incidents(settings.incidents_table_name),
-        digest_buffer.DigestBuffer(settings.incidents_table_name),
-    )
+    transition, execution, key = event["turn"], event["execution"], event.get("incident") or {}
+    incidents_table = incidents.Incidents(settings.incidents_table_name)
+    buffer = digest_buffer.DigestBuffer(settings.incidents_table_name)
     unfinished = unfinished_incidents.UnfinishedIncidents(settings.incidents_table_name)
-    incident = _read(register, key)
-    gathered = burst.gather(execution) if turn == HELD_BURST else []
-    if turn == HELD_BURST and not gathered:
-        return {"outcome": "told", "teller": False}
-    notice = build_notification(
+    incident = _read_incident(incidents_table, key)
+    digest = buffer.read_and_release(execution) if transition == DIGEST else []
+    if transition == DIGEST and not digest:
+        return to_payload(NotifyStepResult())
+    notification = build_notification(
         build_payload(
-            turn,
+            transition,
             execution,
-            {} if gathered else incident or key,
-            heard=event.get("heard"),
+            {} if digest else incident or key,
+            signal=event.get("heard"),
             error=event.get("error"),
-            held=gathered,
+            digest=digest,
             runbook_url=settings.runbook_url,
         )
     )
-    ways, about = _ways(settings, burst, notice, key), _about(notice, event)
-    # A burst is what is there to be told: whoever has joined since the last attempt was not in it.
-    told = {way for way in WAYS[turn] if not gathered and _is_told(incident, about, way)}
-    if BURST in told and unfinished.lists(key["secret_arn"], key["opened_at"]):
-        told.remove(BURST)  # What has joined is listed until the burst is told; its row may be gone.
-    troubles: list[Exception] = []
-    for way in [way for way in WAYS[turn] if way not in told]:
+    occurrence = _identify_occurrence(notification, event)
+    # A digest has new rows since the last attempt, so it is published again.
+    published = {
+        channel for channel in CHANNELS[transition] if not digest and _is_published(incident, occurrence, channel)
+    }
+    if DIGEST_BUFFER in published and unfinished.contains(key["secret_arn"], key["opened_at"]):
+        published.remove(DIGEST_BUFFER)  # It is unfinished until its digest is published; its row may be missing.
+    publishers = _build_publishers(settings, buffer, notification, key)
+    errors: list[Exception] = []
+    for channel in [channel for channel in CHANNELS[transition] if channel not in published]:
         try:
-            sent = ways[way]()
-        except Exception as trouble:  # noqa: BLE001 - raised below, once everybody else was told
-            logger.warning("not told", extra={"turn": turn, "to": way, "error": type(trouble).__name__})
-            troubles.append(trouble)
+            ids = publishers[channel]()
+        except Exception as error:  # noqa: BLE001 - raised after the other channels
+            logger.warning("not published", extra={"turn": transition, "to": channel, "error": type(error).__name__})
+            errors.append(error)
             continue
-        logger.info("told", extra={"turn": turn, "to": way, **sent, "subject": notice.subject})
+        logger.info("published", extra={"turn": transition, "to": channel, **ids, "subject": notification.subject})
         if incident:
-            action = {"action": "notify", **about, "to": way, "at": to_iso(datetime.now(UTC)), "outcome": "told"}
-            _note(register, key, {**action, **sent})
-    if troubles:
-        raise troubles[0]
-    burst.forget(gathered)
-    if turn in FINAL:
-        _finish(unfinished, key, turn)
-    is_teller = turn == HELD and burst.becomes_teller(execution, int(datetime.now(UTC).timestamp()))
-    return {"outcome": "told", "teller": is_teller}
+            now = to_iso(datetime.now(UTC))
+            action = {"action": "notify", **occurrence, "to": channel, "at": now, "outcome": _PUBLISHED}
+            _record(incidents_table, key, {**action, **ids})
+    if errors:
+        raise errors[0]
+    buffer.delete(digest)
+    if transition in FINAL:
+        _finish(unfinished, key, transition)
+    owns_digest = transition == RATE_LIMITED and buffer.claim_ownership(execution, int(datetime.now(UTC).timestamp()))
+    return to_payload(NotifyStepResult(owns_digest=owns_digest))
 
 
-def _read(register: incidents.Incidents, key: Mapping[str, Any]) -> Row | None:
-    """The incident's row; None where it cannot be read, which keeps nobody from being told what is known without it."""
+def _read_incident(incidents_table: incidents.Incidents, key: Mapping[str, Any]) -> Row | None:
+    """The incident's row; None if it cannot be read, so that the rest is still published."""
     if not key:
         return None
     try:
-        return register.row(key["secret_arn"], key["opened_at"])
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason for silence
+        return incidents_table.read(key["secret_arn"], key["opened_at"])
+    except Exception as error:  # noqa: BLE001 - no error may prevent the notification
         logger.warning("the incident cannot be read", extra={"error": type(error).__name__})
         return None
 
 
-def _note(register: incidents.Incidents, key: Mapping[str, Any], action: Row) -> None:
-    """Notes that somebody was told. Where that cannot be written, to be told once is worth more than the note."""
+def _record(incidents_table: incidents.Incidents, key: Mapping[str, Any], action: Row) -> None:
+    """Record a publication. An error is only logged, because a retry of the step would publish again."""
     try:
-        register.note(key["secret_arn"], key["opened_at"], action)
-    except Exception as error:  # noqa: BLE001 - another try of the step would tell it again
-        logger.warning("what was told cannot be noted", extra={"error": type(error).__name__, "to": action["to"]})
+        incidents_table.append_actions(key["secret_arn"], key["opened_at"], action)
+    except Exception as error:  # noqa: BLE001 - see above
+        logger.warning("publication not recorded", extra={"error": type(error).__name__, "to": action["to"]})
 
 
-def _finish(unfinished: unfinished_incidents.UnfinishedIncidents, key: Mapping[str, Any], turn: str) -> None:
-    """Takes the incident from the list of unfinished ones. Where that fails, the next audit finds it, already told."""
+def _finish(unfinished: unfinished_incidents.UnfinishedIncidents, key: Mapping[str, Any], transition: str) -> None:
+    """Remove the incident from the list of unfinished ones. After an error, the next audit removes it."""
+    is_resolution_published = transition in (RESOLVED, MISSING)
     try:
-        unfinished.remove(key["secret_arn"], key["opened_at"], is_resolution_told=turn in (RESOLVED, MISSING))
-    except Exception as error:  # noqa: BLE001 - another try of the step might tell it again
+        unfinished.remove(key["secret_arn"], key["opened_at"], is_resolution_published=is_resolution_published)
+    except Exception as error:  # noqa: BLE001 - a retry of the step might publish again
         logger.warning("the incident is still listed as unfinished", extra={"error": type(error).__name__})
 
 
-def _ways(
-    settings: RemediationNotifySettings, burst: digest_buffer.DigestBuffer, notice: Notification, key: Mapping[str, Any]
+def _build_publishers(
+    settings: RemediationNotifySettings,
+    buffer: digest_buffer.DigestBuffer,
+    notification: Notification,
+    key: Mapping[str, Any],
 ) -> dict[str, Callable[[], Row]]:
-    """How each is told; the answer is what the message goes by there."""
+    """Channel -> a function that publishes there and returns the message's id."""
+    payload = notification.payload
 
     def publish(topic_arn: str) -> Row:
-        return {"message_id": topics.Topic(topic_arn).publish(notice)}
+        return {"message_id": topics.Topic(topic_arn).publish(notification)}
 
-    def join() -> Row:
-        facts = notice.facts
-        burst.join(
-            key["secret_arn"], key["opened_at"], facts["secret_name"], owner=facts["owner"], severity=facts["severity"]
-        )
+    def add_to_digest() -> Row:
+        name, owner, severity = payload["secret_name"], payload["owner"], payload["severity"]
+        buffer.add(key["secret_arn"], key["opened_at"], name, owner=owner, severity=severity)
         return {}
 
     return {
-        CRITICAL: lambda: publish(settings.critical_topic_arn),
-        REMEDIATION: lambda: publish(settings.remediation_topic_arn),
-        BUS: lambda: {"event_id": event_bus.put_turn(notice.facts)},
-        BURST: join,
+        CRITICAL_TOPIC: lambda: publish(settings.critical_topic_arn),
+        REMEDIATION_TOPIC: lambda: publish(settings.remediation_topic_arn),
+        EVENT_BUS: lambda: {"event_id": event_bus.publish_transition(payload)},
+        DIGEST_BUFFER: add_to_digest,
     }
 
 
-def _about(notice: Notification, event: Mapping[str, Any]) -> Row:
-    """Which turn this is, of the retries which one, and of the reminders whose."""
-    facts = notice.facts
-    if facts["turn"] == REMINDER:
+def _identify_occurrence(notification: Notification, event: Mapping[str, Any]) -> Row:
+    """The transition, with the number of a retry, or the execution of a reminder: both occur more than once."""
+    payload = notification.payload
+    if payload["turn"] == REMINDER:
         return {"turn": REMINDER, "execution": event["execution"]}
-    return {"turn": facts["turn"], **({"number": facts["attempts"]} if facts["turn"] == RETRIED else {})}
+    return {"turn": payload["turn"], **({"number": payload["attempts"]} if payload["turn"] == RETRIED else {})}
 
 
-def _is_told(incident: Row | None, about: Row, way: str) -> bool:
-    wanted = {"action": "notify", **about, "to": way}
-    return any(wanted.items() <= action.items() for action in (incident or {}).get("actions", []))
+def _is_published(incident: Row | None, occurrence: Row, channel: str) -> bool:
+    publication = {"action": "notify", **occurrence, "to": channel}
+    return any(publication.items() <= action.items() for action in (incident or {}).get("actions", []))

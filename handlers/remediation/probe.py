@@ -1,4 +1,4 @@
-"""Asks the probe of a secret which of its versions work, and looks at no value itself."""
+"""Calls the probe of a secret to find out which versions work, without reading a value itself."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation.decisions import Proof
 from rotation_guard.domain.remediation.diagnosis import Diagnosis
+from rotation_guard.domain.remediation.step_results import ProbeStepResult, to_payload
 
 from ..adapters import clients, probes
 from ..environment import RemediationProbeSettings
@@ -20,34 +21,33 @@ logger = Logger(json_serializer=serialize_log_record)
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Takes the `diagnosis` of a secret and the ARN of its `probe`.
+    """Calls the `probe`, an ARN, for the versions in the `diagnosis`.
 
-    Answers for `current`, `pending` and `previous` whether the version that holds this label `works`, is `broken`,
-    `unknown` or `absent`; and as `notes`, sentences, why what was asked is unknown. A version that has no value, or has
-    lost its label since, is unknown: the probe is told both its id and its label, and fails.
+    The probe gets a version's id and label, so it fails for a version without a value or without the label by now.
+    The proof is then unknown.
     """
     settings = RemediationProbeSettings.from_env()
-    diagnosis = Diagnosis.of(event["diagnosis"])
+    diagnosis = Diagnosis.from_payload(event["diagnosis"])
     probe = probes.Probe(event["probe"], settings.probe_timeout_seconds)
     notes: list[str] = []
 
-    def asked(version: str | None, label: str) -> Proof:
+    def test(version: str | None, label: str) -> Proof:
         if version is None:
             return Proof.ABSENT
-        told = probe.ask(diagnosis.secret_arn, version, label)
-        notes.extend([told.note] if told.note else [])
-        return told.proof
+        result = probe.test(diagnosis.secret_arn, version, label)
+        notes.extend([result.note] if result.note else [])
+        return result.proof
 
-    # A try of AWS's own may pass between the two questions, and turn the old password into the new one: asked in this
-    # order that shows as both working, in the other as neither.
-    current = asked(diagnosis.current, "AWSCURRENT")
-    pending = asked(diagnosis.pending, "AWSPENDING")
-    # Each question is a login, and some systems lock out who fails often: nothing is asked that would change nothing.
-    if current is Proof.BROKEN and pending is not Proof.WORKS and diagnosis.fallback:
-        previous = asked(diagnosis.previous, "AWSPREVIOUS")
+    # AWS's own retry may complete between the two calls and move AWSCURRENT. In this order both versions then seem to
+    # work; in the other order neither would.
+    current = test(diagnosis.current, "AWSCURRENT")
+    pending = test(diagnosis.pending, "AWSPENDING")
+    # Each call is a login, and some systems lock users out after failed logins: skip calls that cannot change anything.
+    if current is Proof.BROKEN and pending is not Proof.WORKS and diagnosis.is_rollback_allowed:
+        previous = test(diagnosis.previous, "AWSPREVIOUS")
     else:
         previous = Proof.UNKNOWN if diagnosis.previous else Proof.ABSENT
 
     proofs = {"current": current, "pending": pending, "previous": previous}
     logger.info("probed", extra={"secret_arn": diagnosis.secret_arn, **proofs})
-    return {**proofs, "notes": notes}
+    return to_payload(ProbeStepResult(**proofs, notes=notes))

@@ -1,4 +1,4 @@
-"""Asks Secrets Manager for a rotation again: the one thing that a secret opts in to by `retry`."""
+"""Retries a rotation by calling RotateSecret."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,104 +9,106 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation.diagnosis import UnreadableSecret, has_recovered
 from rotation_guard.domain.remediation.incidents import OPEN
+from rotation_guard.domain.remediation.step_results import RetryOutcome, RetryStepResult, to_payload
 from rotation_guard.domain.secret import ListedSecret
 from rotation_guard.domain.timestamps import to_iso
 
 from ..adapters import clients, incidents, rotations, secrets
 from ..environment import RemediationActSettings
 
-ACTIONS = rotations.ROTATING_ACTIONS | secrets.DESCRIBING_ACTIONS | incidents.LOOKING_ACTIONS | incidents.NOTING_ACTIONS
-_ASKED = "asked"
-_SWITCHED_OFF = "Rotation was switched off while this was decided."
+ACTIONS = (
+    rotations.ROTATING_ACTIONS | secrets.DESCRIBING_ACTIONS | incidents.READING_ACTIONS | incidents.WRITING_ACTIONS
+)
+_REQUESTED = "asked"
+"""Outcome in an action of a retry that has begun."""
+_SWITCHED_OFF = "Rotation was switched off after the decision."
 
 logger = Logger(json_serializer=serialize_log_record)
 
 Row = dict[str, Any]
-Answer = dict[str, Any]
 
 
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
-def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
-    """Makes the retry of this `number` for the `incident`.
-
-    Answers `asked`, `refused` with the `reason`, `recovered` when AWS has completed the rotation since the decision,
-    which knew of none (`recovered` of the event), or `over`: the incident is closed, or another execution's.
-
-    It is written down before it is asked for. An invocation that finds it written down by an earlier one, which died or
-    is still at work, answers what that one has noted; where that has noted nothing it asks again, unless the secret has
-    recovered: while a rotation is unfinished AWS takes the second request for the first. Raises LostRace where another
-    invocation was faster, which is worth another try.
-    """
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Makes the retry with the `number` in the `decision` about the `incident`."""
     settings = RemediationActSettings.from_env()
-    arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]
-    number = event["decision"]["number"]
-    register = incidents.Incidents(settings.incidents_table_name)
-    row = register.own(arn, opened_at, event["execution"])
+    incidents_table = incidents.Incidents(settings.incidents_table_name)
+    return to_payload(_retry(event, incidents_table))
+
+
+def _retry(event: Row, incidents_table: incidents.Incidents) -> RetryStepResult:
+    """Record the retry, then call RotateSecret.
+
+    If an earlier invocation recorded it, which died or is still running, this returns the outcome that it recorded.
+    Without one it calls RotateSecret again, unless the secret has recovered: while a rotation is unfinished, AWS treats
+    a second call as the same request. Raises LostRace, which is worth another try, if another invocation was faster.
+    """
+    arn, number = event["incident"]["secret_arn"], event["decision"]["number"]
+    row = incidents_table.read_owned(arn, event["incident"]["opened_at"], event["execution"])
     if row is None or row["attempts"] not in (number - 1, number):
-        return _answer("over")
+        return RetryStepResult(RetryOutcome.NOT_OPEN)
     is_begun = row["attempts"] == number
-    if is_begun and (noted := _noted(row, number)):
-        return noted
-    described = secrets.Secrets().described(arn)
-    if isinstance(described, UnreadableSecret):
-        # Whether it may be touched is not known, and never taken for a yes.
-        return _refused(register, row, number, f"RotateSecret was not called: {described.reason}")
-    if not described.secret.rotation_enabled:
+    if is_begun and (earlier_result := _read_earlier_result(row, number)):
+        return earlier_result
+    secret = secrets.Secrets().describe(arn)
+    if isinstance(secret, UnreadableSecret):
+        # Its tag cannot be read, so the retry is not allowed.
+        return _refuse(incidents_table, row, number, f"RotateSecret was not called: {secret.reason}")
+    if not secret.secret.rotation_enabled:
         # RotateSecret would switch it on again.
-        return _refused(register, row, number, _SWITCHED_OFF)
-    if _has_recovered(described.secret, row):
+        return _refuse(incidents_table, row, number, _SWITCHED_OFF)
+    if _has_recovered(secret.secret, row):
         if is_begun:
-            return _answer(_ASKED)
-        # What the decision knew, it has weighed: AWSCURRENT may be disproved. An older definition does not say.
+            return RetryStepResult(RetryOutcome.STARTED)
+        # A recovery that the decision knew of does not count: AWSCURRENT may be broken. Older definitions do not say.
         if event.get("recovered") is False:
-            return _answer("recovered")
-    if not is_begun and not _begin(register, row, number):
+            return RetryStepResult(RetryOutcome.RECOVERED)
+    if not is_begun and not _record_request(incidents_table, row, number):
         raise incidents.LostRace("another invocation has begun this retry, or the incident was closed")
-    started = rotations.rotate(arn)
-    if isinstance(started, rotations.Refused):
-        return _refused(register, row, number, f"RotateSecret was refused: {started.reason}.")
-    _note(register, row, number, started)
-    return _answer(_ASKED)
+    rotation = rotations.rotate(arn)
+    if isinstance(rotation, rotations.Refusal):
+        return _refuse(incidents_table, row, number, f"RotateSecret was refused: {rotation.reason}.")
+    _record_outcome(incidents_table, row, number, rotation)
+    return RetryStepResult(RetryOutcome.STARTED)
 
 
-def _begin(register: incidents.Incidents, row: Row, number: int) -> bool:
-    """Writes the retry down; False where the incident is not as it was read."""
-    return register.change(
+def _record_request(incidents_table: incidents.Incidents, row: Row, number: int) -> bool:
+    """Record the retry before it is made; False if the incident has changed."""
+    return incidents_table.update(
         row["secret_arn"],
         row["opened_at"],
         {"attempts": number, "failures_when_asked": row["failures"]},
-        _action(number, _ASKED),
+        _build_action(number, _REQUESTED),
         condition="#state = :open AND #attempts = :before",
         values={":open": OPEN, ":before": number - 1},
         names=["state"],
     )
 
 
-def _noted(row: Row, number: int) -> Answer | None:
-    """The answer of an earlier invocation of this step, where it came so far as to note one."""
-    noted = [one["outcome"] for one in row["actions"] if one["action"] == "retry" and one.get("number") == number]
-    if noted[-1:] in ([], [_ASKED]):
+def _read_earlier_result(row: Row, number: int) -> RetryStepResult | None:
+    """The result of an earlier invocation of this step, if it recorded one."""
+    retries = [entry for entry in row["actions"] if entry["action"] == "retry" and entry.get("number") == number]
+    outcome = retries[-1]["outcome"] if retries else _REQUESTED
+    if outcome == _REQUESTED:
         return None
-    return _answer(_ASKED) if noted[-1] in rotations.STARTED else _answer("refused", noted[-1])
+    if outcome in rotations.STARTED:
+        return RetryStepResult(RetryOutcome.STARTED)
+    return RetryStepResult(RetryOutcome.REFUSED, outcome)
 
 
-def _refused(register: incidents.Incidents, row: Row, number: int, reason: str) -> Answer:
-    _note(register, row, number, reason)
-    return _answer("refused", reason)
+def _refuse(incidents_table: incidents.Incidents, row: Row, number: int, reason: str) -> RetryStepResult:
+    _record_outcome(incidents_table, row, number, reason)
+    return RetryStepResult(RetryOutcome.REFUSED, reason)
 
 
-def _note(register: incidents.Incidents, row: Row, number: int, outcome: str) -> None:
-    register.note(row["secret_arn"], row["opened_at"], _action(number, outcome))
+def _record_outcome(incidents_table: incidents.Incidents, row: Row, number: int, outcome: str) -> None:
+    incidents_table.append_actions(row["secret_arn"], row["opened_at"], _build_action(number, outcome))
     logger.info("retry", extra={"secret_arn": row["secret_arn"], "number": number, "outcome": outcome})
 
 
-def _action(number: int, outcome: str) -> Row:
+def _build_action(number: int, outcome: str) -> Row:
     return {"action": "retry", "at": to_iso(datetime.now(UTC)), "number": number, "outcome": outcome}
-
-
-def _answer(outcome: str, reason: str = "") -> Answer:
-    return {"outcome": outcome, "reason": reason}
 
 
 def _has_recovered(secret: ListedSecret, row: Row) -> bool:

@@ -1,4 +1,4 @@
-"""Starts remediation for what was heard of a rotation: the entry that keeps the event itself out of the history."""
+"""Starts the remediation workflow with the signal of an event, so that the event stays out of the history."""
 
 import hashlib
 from dataclasses import asdict
@@ -22,21 +22,21 @@ logger = Logger(json_serializer=serialize_log_record)
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Takes an event as EventBridge delivers it, and answers the `outcome`: `started`, `known` or `passed`.
+    """Takes an event as EventBridge delivers it; `outcome` is `started`, `known` (a copy) or `passed` (irrelevant).
 
-    The execution's name comes from the event, so that all its copies are one execution. Raises MalformedEvent for what
-    is no event; Lambda then tries again, and sends it to the dead letters.
+    The execution's name is derived from the event, so that all its copies start one execution. Raises MalformedEvent
+    for an invalid event; Lambda then retries, and sends it to the dead-letter queue.
     """
     settings = RemediationStartSettings.from_env()
-    told = parse_signal(event)
-    if told is None:
+    signal = parse_signal(event)
+    if signal is None:
         return {"outcome": "passed"}
-    started = executions.start(settings.state_machine_arn, execution_name(told), {"heard": asdict(told)})
-    logger.info("heard", extra={"kind": told.kind, "secret_arn": told.secret_arn, "started": started})
+    started = executions.start(settings.state_machine_arn, build_execution_name(signal), {"heard": asdict(signal)})
+    logger.info("signal", extra={"kind": signal.kind, "secret_arn": signal.secret_arn, "started": started})
     return {"outcome": "started" if started else "known"}
 
 
-def execution_name(told: RotationSignal) -> str:
-    """What the execution for this event is called: readable, and the same for every copy of it."""
-    what = f"{told.source}|{told.kind}|{told.identity}|{told.secret_arn}"
-    return f"{told.kind.replace(' ', '')}-{hashlib.sha256(what.encode(errors='surrogatepass')).hexdigest()[:32]}"
+def build_execution_name(signal: RotationSignal) -> str:
+    """The name of the execution for a signal: readable, and the same for every copy of the event."""
+    key = f"{signal.source}|{signal.kind}|{signal.identity}|{signal.secret_arn}"
+    return f"{signal.kind.replace(' ', '')}-{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]}"

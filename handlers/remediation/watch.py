@@ -1,4 +1,4 @@
-"""Looks how the restarts of an incident's dependents went."""
+"""Watches the restarts of an incident's dependents until they settle."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,8 +14,9 @@ from rotation_guard.domain.remediation.restarts import (
     Restart,
     RestartState,
     RestartStatus,
-    together,
+    summarize,
 )
+from rotation_guard.domain.remediation.step_results import RestartsState, RestartStepResult, to_payload
 from rotation_guard.domain.timestamps import to_iso
 
 from ..adapters import clients, restart_log, restarters
@@ -29,54 +30,52 @@ logger = Logger(json_serializer=serialize_log_record)
 @logger.inject_lambda_context
 @clients.bounded_by_timeout
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Looks at what was started in the `incident`, or is covered by another's, and writes down what is over.
+    """Reads the status of restarts that the `incident` started, or that are covered by another's, and records results.
 
-    Answers the `state`: `wanted` while one is still to be started, `waiting` while some are under way, `settled`, or
-    `failed` when one has failed; `not_owned` when another `execution` carries them out. Whatever goes wrong with one
-    keeps no other from being looked at; then the step fails, and is to be tried again.
+    An error with one restart does not prevent the others; afterwards the step fails and is retried.
     """
     settings = RemediationWatchSettings.from_env()
     log = restart_log.RestartLog(settings.incidents_table_name)
     incident, now = event["incident"], datetime.now(UTC)
     milliseconds = int(now.timestamp() * 1000)
-    asked = log.asked(incident["secret_arn"], incident["opened_at"], event["execution"], milliseconds)
-    if asked is None:
-        return {"state": "not_owned"}
-    problems: list[Exception] = []
-    for index, restart in enumerate(asked.restarts):
+    requested = log.read_requested(incident["secret_arn"], incident["opened_at"], event["execution"], milliseconds)
+    if requested is None:
+        return to_payload(RestartStepResult(RestartsState.NOT_OWNED))
+    errors: list[Exception] = []
+    for index, restart in enumerate(requested.restarts):
         if restart.state not in UNDER_WAY:
             continue
         try:
-            standing = _look(log, restart, milliseconds // 1000)
-            if standing.state in UNDER_WAY:
+            status = _read_status(log, restart, milliseconds // 1000)
+            if status.state in UNDER_WAY:
                 continue
-            seen = replace(restart, state=standing.state, why=standing.why or restart.why)
-            asked = log.write(asked, index, seen, to_iso(now))
-        except restart_log.TakenOver:
-            return {"state": "not_owned"}
-        except Exception as problem:  # noqa: BLE001 - the others have their turn before it is raised
-            logger.warning("not looked at", extra={"target_arn": restart.arn, "problem": type(problem).__name__})
-            problems.append(problem)
+            finished = replace(restart, state=status.state, why=status.why or restart.why)
+            requested = log.update(requested, index, finished, to_iso(now))
+        except restart_log.OwnershipLost:
+            return to_payload(RestartStepResult(RestartsState.NOT_OWNED))
+        except Exception as error:  # noqa: BLE001 - raised after the other restarts
+            logger.warning("status unknown", extra={"target_arn": restart.arn, "error": type(error).__name__})
+            errors.append(error)
             continue
-        logger.info("restart", extra={"target_arn": seen.arn, "state": seen.state, "why": seen.why})
-    if problems:
-        raise problems[0]
-    return {"state": together(asked.restarts)}
+        logger.info("restart", extra={"target_arn": finished.arn, "state": finished.state, "why": finished.why})
+    if errors:
+        raise errors[0]
+    return to_payload(RestartStepResult(RestartsState(summarize(requested.restarts))))
 
 
-def _look(log: restart_log.RestartLog, restart: Restart, now: int) -> RestartStatus:
-    """How one stands; what covers it may not have been started yet, or not at all."""
-    handle, before = restart.handle, restart.before
-    if not handle:
-        claim = log.claim_on(restart.arn)
+def _read_status(log: restart_log.RestartLog, restart: Restart, now: int) -> RestartStatus:
+    """The status of one restart; the one that covers it may not have been started yet, or never will be."""
+    restart_id, before = restart.restart_id, restart.before
+    if not restart_id:
+        claim = log.read_claim(restart.arn)
         if claim.problem:
             return RestartStatus(RestartState.FAILED, claim.problem)
         if log.is_abandoned(claim, now):
             return RestartStatus(RestartState.WANTED)
-        handle, before = claim.handle, claim.before or ()
-    if not handle:
+        restart_id, before = claim.restart_id, claim.before or ()
+    if not restart_id:
         return RestartStatus(RestartState.COVERED)
     try:
-        return restarters.restarter_of(restart.arn).state(restart.arn, handle, before)
-    except CannotBeRestarted as problem:
-        return RestartStatus(RestartState.FAILED, str(problem))
+        return restarters.create_restarter(restart.arn).read_status(restart.arn, restart_id, before)
+    except CannotBeRestarted as error:
+        return RestartStatus(RestartState.FAILED, str(error))

@@ -19,7 +19,7 @@ _ACTIONS = {
     BY_RETRY: [("decide", "retry"), ("retry", "asked")],
     ROLLED_FORWARD: [("decide", ROLLED_FORWARD), (ROLLED_FORWARD, "asked"), (ROLLED_FORWARD, "done")],
 }
-_EXPECTED_LOG_MESSAGES = ("claimed", "decided", "told")
+_EXPECTED_LOG_MESSAGES = ("claimed", "decided", "published")
 """What the workflow's functions always log: without these messages, the logs were not searched for values."""
 _TRANSITIONS = {BY_RETRY: ("Opened", "Retried", "Recovered"), ROLLED_FORWARD: ("Opened", "Recovered")}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ministack.core import iam_actions
 
-from rotation_guard.domain.remediation.restarts import canonical_arn
+from rotation_guard.domain.remediation.restarts import to_canonical_arn
 
 Request = dict[str, Any]
 
@@ -40,7 +40,7 @@ def extract_resource_arn(
         resource = None
     if resource is None:
         return _extract_by_ministack(service, method, path, headers, body, query_params, region, account_id)
-    return canonical_arn(
+    return to_canonical_arn(
         resource if resource.startswith("arn:") else f"arn:aws:{service}:{region}:{account_id}:{resource}"
     )
 

@@ -179,7 +179,7 @@ def build_suspended_list(states: Sequence[RemediationState], deployment: Deploym
     secrets = [
         {
             "secret_name": secret_name_of(state.secret_arn),
-            "orphaned_at": state.orphaned_at,
+            "orphaned_at": state.suspended_at,
             "succeeded_at": state.succeeded_at or None,
             "released_at": state.released_at or None,
             "secret_arn": state.secret_arn,
@@ -189,7 +189,7 @@ def build_suspended_list(states: Sequence[RemediationState], deployment: Deploym
     rows = [
         Row(
             secret_name_of(state.secret_arn),
-            [(format_minute(state.orphaned_at), RED), (format_minute(state.succeeded_at) or "unknown", PLAIN)],
+            [(format_minute(state.suspended_at), RED), (format_minute(state.succeeded_at) or "unknown", PLAIN)],
         )
         for state in states
     ]

@@ -8,8 +8,8 @@ from typing import Any
 
 from rotation_guard.domain.remediation import notification_payload
 from rotation_guard.domain.remediation.incidents import OPEN, RECOVERIES
-from rotation_guard.domain.remediation.links import execution_link, runbook_link, secret_link
-from rotation_guard.domain.remediation.next_steps import advice
+from rotation_guard.domain.remediation.links import build_execution_link, build_runbook_link, build_secret_link
+from rotation_guard.domain.remediation.next_steps import format_next_steps
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 
 from .deployment import Deployment
@@ -94,7 +94,7 @@ def build_incident_report(
             deployment,
             now,
             incident={**to_json(row), **_other_fields(record, to_json(row))},
-            orphaned_at=state.orphaned_at if state.is_orphaned else None,
+            orphaned_at=state.suspended_at if state.is_suspended else None,
             labels=secret.labels,
             rotation_function=function,
             links=links,
@@ -122,10 +122,10 @@ def _links(row: IncidentRow, record: Record) -> dict[str, str]:
     """Links by name, as far as there are any."""
     ended_by = record.get("ended_by") or ""
     links = {
-        "secret": secret_link(row.secret_arn),
-        "execution": execution_link(row.execution or ""),
-        "ended_by": execution_link(ended_by) if ended_by != row.execution else "",
-        "runbook": runbook_link(
+        "secret": build_secret_link(row.secret_arn),
+        "execution": build_execution_link(row.execution or ""),
+        "ended_by": build_execution_link(ended_by) if ended_by != row.execution else "",
+        "runbook": build_runbook_link(
             find_runbook(), row.outcome if row.is_closed and row.outcome else notification_payload.OPENED
         ),
     }
@@ -142,12 +142,12 @@ def _next_steps(row: IncidentRow, record: Record) -> str:
         transition = row.outcome
     else:
         return ""
-    return advice(notification_payload.build_payload(transition, row.execution or "", record))
+    return format_next_steps(notification_payload.build_payload(transition, row.execution or "", record))
 
 
 def _facts(row: IncidentRow, record: Record, state: RemediationState, secret: NamedSecret) -> Iterator[tuple[str, str]]:
-    if state.is_orphaned:
-        yield "Suspended", f"since {format_second(state.orphaned_at)} UTC: not repaired until it is released"
+    if state.is_suspended:
+        yield "Suspended", f"since {format_second(state.suspended_at)} UTC: not repaired until it is released"
     if row.failures:
         yield "Failed", f"{_times(row.failures)}, last at {format_second(row.last_failure_at)} UTC"
     calls = f"RotateSecret was called {_times(row.attempts)}" if row.attempts else "RotateSecret was not called"

@@ -37,7 +37,6 @@ _BATCH_ATTEMPTS = 8
 _NAMES_ONLY = {"ProjectionExpression": "secret_name, gone_since, expires_at"}
 _INCIDENT_PREFIX, _STATE_PREFIX = "arn:", "secret#"
 """How the key of an incident begins, and that of a secret's remediation state; other rows are bookkeeping."""
-_STATE_TIMES = ("succeeded_at", "verified_at", "orphaned_at", "released_at")
 
 Record = dict[str, Any]
 _Key = TypeVar("_Key")
@@ -259,8 +258,8 @@ class IncidentTable:
         rows = self._scan(
             "begins_with(secret_arn, :secret) AND attribute_exists(orphaned_at)", {":secret": _STATE_PREFIX}
         )
-        states = [state for row in rows if (state := _remediation_state(row)).is_orphaned]
-        return sorted(states, key=lambda state: (state.orphaned_at, state.secret_arn))
+        states = [state for row in rows if (state := _remediation_state(row)).is_suspended]
+        return sorted(states, key=lambda state: (state.suspended_at, state.secret_arn))
 
     def release(self, state: RemediationState, now: datetime, caller_arn: str, reason: str) -> RemediationState:
         """Resume repairs of a secret, restart the count of its incidents, and record who released it and why.
@@ -269,7 +268,7 @@ class IncidentTable:
         incident expires.
         """
         # Not before the suspension: this machine's clock may be behind.
-        at = max(to_iso(now), state.orphaned_at)
+        at = max(to_iso(now), state.suspended_at)
         if newest := next(self.incidents_of(state.secret_arn), None):
             action = {"action": "release", "at": at, "outcome": "released", "reason": reason, "by": caller_arn}
             self._update(
@@ -310,8 +309,7 @@ class IncidentTable:
 
 
 def _remediation_state(row: Record) -> RemediationState:
-    times = {name: row[name] for name in _STATE_TIMES if name in row}
-    return RemediationState(row["secret_arn"].removeprefix(_STATE_PREFIX), **times)
+    return RemediationState.from_row(row["secret_arn"].removeprefix(_STATE_PREFIX), row)
 
 
 def _state_key(secret_arn: str) -> dict[str, str]:

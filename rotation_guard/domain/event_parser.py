@@ -1,9 +1,9 @@
-"""AWS's event shapes in domain words: the only file that knows CloudTrail's field names.
+"""Parses events of AWS: the only module that knows CloudTrail's field names.
 
-Secrets Manager speaks in three shapes, and none keeps the secret in the place the tutorials say
-(https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html): service events carry it in
-`detail.additionalEventData.SecretId`, with `requestParameters` null and `resources` empty; API calls carry it in their
-request or their answer; `Secret Label Updated` in `resources`. Other events are recorded under what they are about.
+Events of Secrets Manager have three shapes, which name the secret in different places
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html): service events have it in
+`detail.additionalEventData.SecretId`, with `requestParameters` null and `resources` empty; API calls have it in their
+request or response; `Secret Label Updated` has it in `resources`.
 
 An API call may name its secret by name or by partial ARN, and the response has the complete ARN
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen). So the response
@@ -37,11 +37,11 @@ _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:\S+")
 _ROTATION_REQUEST = re.compile(r"Rotation-arn:.+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
 _FAILED_STEP = re.compile(rf"during ({'|'.join(STEPS)}) step")
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_PLAIN = re.compile(rf"(?:rotation-stuck-)?{_UUID}", re.IGNORECASE | re.ASCII)
-"""What AWS's ids look like, and the audit's; a looser form would let a password through."""
+_STRICT_ID = re.compile(rf"(?:rotation-stuck-)?{_UUID}", re.IGNORECASE | re.ASCII)
+"""The form of AWS's ids and of the audit's; a looser pattern could accept a password."""
 _OPENING = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
-"""When an execution started, as Step Functions writes it: that is what incidents go by."""
-_PLAIN_ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:[a-z0-9-]{1,40}:\d{12}:secret:[\w/+=.@!-]{1,540}", re.ASCII)
+"""The start time of an execution, as Step Functions writes it; an incident's opening time is one."""
+_STRICT_ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:[a-z0-9-]{1,40}:\d{12}:secret:[\w/+=.@!-]{1,540}", re.ASCII)
 
 _DEEPEST = 100
 """Levels of nesting that are parsed: far more than AWS's events have, and far fewer than Python's parser supports."""
@@ -49,11 +49,11 @@ _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]}]', re.DOTA
 
 
 class MalformedEvent(ValueError):
-    """What arrived is not an event as EventBridge delivers it; the message says what it lacks."""
+    """The input is not an event as EventBridge delivers it; the message says what is missing."""
 
 
 def parse_text(text: str) -> RotationEvent:
-    """The event in this JSON text, however deep its nesting or long its numbers.
+    """Parse the JSON text of an event, with any nesting depth and any length of numbers.
 
     Raises MalformedEvent as `parse` does, and for text that is not JSON.
     """
@@ -90,137 +90,143 @@ def _drop_deep_values(text: str) -> str:
 
 
 def parse(event: Any) -> RotationEvent:
-    """The event in domain words. Raises MalformedEvent for what has no identity or no time, and for nothing else."""
+    """Parse an event. Raises MalformedEvent only if it has no identity or no time."""
     if not isinstance(event, Mapping):
         raise MalformedEvent(f"an event is a JSON object, got {type(event).__name__}")
-    detail = _mapping(event.get("detail"))
-    # CloudTrail's own id is the same in every copy, where each delivery may have an envelope of its own.
-    identity = _text(detail.get("eventID")) or _text(event.get("id"))
+    detail = _read_mapping(event.get("detail"))
+    # CloudTrail's own id is the same in every copy; the envelope's id may differ per delivery.
+    identity = _read_text(detail.get("eventID")) or _read_text(event.get("id"))
     if identity is None:
         raise MalformedEvent("the event has neither detail.eventID nor id")
-    arns = [text for text in _secret_names(event, detail) if _SECRET_ARN.fullmatch(text)]
+    arns = [text for text in _iterate_secret_names(event, detail) if _SECRET_ARN.fullmatch(text)]
     # If there is only a partial ARN, it is used as it is: a call without a response failed and changed nothing.
     secret_arn = next(filter(is_complete_arn, arns), next(iter(arns), None))
-    error_message = _text(detail.get("errorMessage"))
+    error_message = _read_text(detail.get("errorMessage"))
     return RotationEvent(
-        kind=_text(detail.get("eventName")) or _text(event.get("detail-type")) or "unknown",
-        source=_text(event.get("source")) or "unknown",
+        kind=_read_text(detail.get("eventName")) or _read_text(event.get("detail-type")) or "unknown",
+        source=_read_text(event.get("source")) or "unknown",
         identity=identity,
-        occurred_at=_time(detail.get("eventTime")) or _required_time(event.get("time")),
-        region=_text(event.get("region")) or "",
+        occurred_at=_read_time(detail.get("eventTime")) or _require_time(event.get("time")),
+        region=_read_text(event.get("region")) or "",
         secret_arn=secret_arn,
-        subject=secret_arn or _subject(event, detail),
-        rotation_id=_rotation_id(detail.get("requestID")),
-        failed_step=_failed_step(error_message),
+        subject=secret_arn or _find_subject(event, detail),
+        rotation_id=_parse_rotation_id(detail.get("requestID")),
+        failed_step=_parse_failed_step(error_message),
         error_message=error_message,
-        current_version_id=_text(detail.get("versionId")) if detail.get("labelUpdated") == CURRENT else None,
-        pending_version_id=_text(detail.get("versionId")) if event.get("detail-type") == ROTATION_STUCK else None,
-        opened_at=_text(detail.get("opened_at")) if event.get("detail-type") == INCIDENT_STALLED else None,
-        without_effect=_without_effect(detail),
+        current_version_id=_read_text(detail.get("versionId")) if detail.get("labelUpdated") == CURRENT else None,
+        pending_version_id=_read_text(detail.get("versionId")) if event.get("detail-type") == ROTATION_STUCK else None,
+        opened_at=_read_text(detail.get("opened_at")) if event.get("detail-type") == INCIDENT_STALLED else None,
+        without_effect=_explain_no_effect(detail),
     )
 
 
 def parse_signal(event: Any) -> RotationSignal | None:
-    """What remediation is told of an event, in its own words; None where it has nothing to do with it.
+    """Parse the signal that an event has for remediation; None if the event is irrelevant.
 
-    Raises MalformedEvent as `parse` does, and for a stalled incident that does not say which. AWS writes no value of a
-    secret into an event; what others put on the bus may hold anything, so every word is one of ours or has a form of
-    its own.
+    Raises MalformedEvent as `parse` does, and for a stalled incident without its opening time. AWS puts no value of a
+    secret into an event, but events of others may contain anything: every field is a known word or matches a strict
+    pattern.
     """
-    told = parse(event)
-    if told.kind not in (*FAILURES, INCIDENT_STALLED) and not reports_new_value(told):
+    parsed = parse(event)
+    if parsed.kind not in (*FAILURES, INCIDENT_STALLED) and not reports_new_value(parsed):
         return None
-    opened_at = told.opened_at if _OPENING.fullmatch(told.opened_at or "") else None
-    if told.kind == INCIDENT_STALLED and opened_at is None:
+    opened_at = parsed.opened_at if _OPENING.fullmatch(parsed.opened_at or "") else None
+    if parsed.kind == INCIDENT_STALLED and opened_at is None:
         raise MalformedEvent("a stalled incident's event has no detail.opened_at as Step Functions writes times")
     return RotationSignal(
-        kind=told.kind if told.kind in (*FAILURES, INCIDENT_STALLED, "RotationSucceeded") else "Secret Label Updated",
-        source=told.source if told.source in SOURCES else "unknown",
-        identity=_plain(told.identity),
-        occurred_at=_utc(told.occurred_at),
-        secret_arn=told.secret_arn if _PLAIN_ARN.fullmatch(told.secret_arn or "") else None,
-        rotation_id=told.rotation_id,
-        failed_step=told.failed_step,
-        current_version_id=_plain(told.current_version_id) if told.current_version_id else None,
-        pending_version_id=_plain(told.pending_version_id) if told.pending_version_id else None,
+        kind=parsed.kind
+        if parsed.kind in (*FAILURES, INCIDENT_STALLED, "RotationSucceeded")
+        else "Secret Label Updated",
+        source=parsed.source if parsed.source in SOURCES else "unknown",
+        identity=_sanitize_id(parsed.identity),
+        occurred_at=_to_utc(parsed.occurred_at),
+        secret_arn=parsed.secret_arn if _STRICT_ARN.fullmatch(parsed.secret_arn or "") else None,
+        rotation_id=parsed.rotation_id,
+        failed_step=parsed.failed_step,
+        current_version_id=_sanitize_id(parsed.current_version_id) if parsed.current_version_id else None,
+        pending_version_id=_sanitize_id(parsed.pending_version_id) if parsed.pending_version_id else None,
         opened_at=opened_at,
     )
 
 
-def _plain(text: str) -> str:
-    """An identifier as it is, and anything else as its hash: still the same in every copy."""
-    return text if _PLAIN.fullmatch(text) else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+def _sanitize_id(text: str) -> str:
+    """An id of a known form unchanged, anything else as its hash: the same in every copy."""
+    return text if _STRICT_ID.fullmatch(text) else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _utc(time: str) -> str:
-    moment = datetime.fromisoformat(time)
+def _to_utc(time: str) -> str:
+    parsed = datetime.fromisoformat(time)
     try:
-        return to_iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return to_iso(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except OverflowError:
-        raise MalformedEvent("the event's time is beyond the years that there are") from None
+        raise MalformedEvent("the event's time is outside the years 1 to 9999") from None
 
 
-def _secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterator[str]:
-    """Every place where Secrets Manager is known to name the secret, in order of precedence."""
-    answer = _mapping(detail.get("responseElements"))
-    places = [
-        _mapping(detail.get("additionalEventData")).get("SecretId"),
+def _iterate_secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Iterator[str]:
+    """Every field in which Secrets Manager may name the secret, in order of precedence."""
+    response = _read_mapping(detail.get("responseElements"))
+    candidates = [
+        _read_mapping(detail.get("additionalEventData")).get("SecretId"),
         # One public report, for secrets that RDS manages.
-        _mapping(detail.get("serviceEventDetails")).get("secretId"),
-        answer.get("arn"),
-        answer.get("aRN"),  # as it was written before February 2024
-        _mapping(detail.get("requestParameters")).get("secretId"),
-        *_resources(event),
+        _read_mapping(detail.get("serviceEventDetails")).get("secretId"),
+        response.get("arn"),
+        response.get("aRN"),  # the spelling before February 2024
+        _read_mapping(detail.get("requestParameters")).get("secretId"),
+        *_list_resources(event),
     ]
-    yield from (text for text in map(_text, places) if text)
+    yield from (text for text in map(_read_text, candidates) if text)
 
 
-def _subject(event: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
-    """What an event without a secret's ARN is about: the secret's name, the first resource, or else its source."""
-    names = [*_secret_names(event, detail), _text(event.get("source"))]
+def _find_subject(event: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
+    """The subject of an event without a secret's ARN: the secret's name, the first resource, or its source."""
+    names = [*_iterate_secret_names(event, detail), _read_text(event.get("source"))]
     return next((name for name in names if name), "unknown")
 
 
-def _resources(event: Mapping[str, Any]) -> list[Any]:
+def _list_resources(event: Mapping[str, Any]) -> list[Any]:
     resources = event.get("resources")
     return resources if isinstance(resources, list) else []
 
 
-def _rotation_id(request_id: Any) -> str | None:
-    """The uuid that the events of one rotation share: there is no field for it, only `Rotation-<arn>-<uuid>`."""
-    match = _ROTATION_REQUEST.fullmatch(_text(request_id) or "")
+def _parse_rotation_id(request_id: Any) -> str | None:
+    """The UUID that the events of one rotation share; it is only part of the request id, `Rotation-<arn>-<uuid>`."""
+    match = _ROTATION_REQUEST.fullmatch(_read_text(request_id) or "")
     return match[1].lower() if match else None
 
 
-def _failed_step(error_message: str | None) -> str | None:
+def _parse_failed_step(error_message: str | None) -> str | None:
     match = _FAILED_STEP.search(error_message or "")
     return match[1] if match else None
 
 
-def _without_effect(detail: Mapping[str, Any]) -> str | None:
-    """Whether a call failed, which CloudTrail reports as well, or names labels and AWSCURRENT is not among them.
+def _explain_no_effect(detail: Mapping[str, Any]) -> str | None:
+    """Why an event changed no value: the call failed, or it names labels without AWSCURRENT.
 
-    createSecret of every rotation function puts its value under AWSPENDING alone
+    createSecret of every rotation function stores its value under AWSPENDING alone
     (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
     """
-    asked = _mapping(detail.get("requestParameters"))
-    several = asked.get("versionStages")
-    named = [detail.get("labelUpdated"), asked.get("versionStage"), *(several if isinstance(several, list) else ())]
-    labels = [label for label in map(_text, named) if label]
-    if _text(detail.get("errorCode")):
+    parameters = _read_mapping(detail.get("requestParameters"))
+    several = parameters.get("versionStages")
+    named = [
+        detail.get("labelUpdated"),
+        parameters.get("versionStage"),
+        *(several if isinstance(several, list) else ()),
+    ]
+    labels = [label for label in map(_read_text, named) if label]
+    if _read_text(detail.get("errorCode")):
         return FAILED_CALL
     return OTHER_LABELS if labels and CURRENT not in labels else None
 
 
-def _required_time(value: Any) -> str:
-    time = _time(value)
+def _require_time(value: Any) -> str:
+    time = _read_time(value)
     if time is None:
         raise MalformedEvent("the event has neither detail.eventTime nor time in ISO 8601")
     return time
 
 
-def _time(value: Any) -> str | None:
-    text = _text(value)
+def _read_time(value: Any) -> str | None:
+    text = _read_text(value)
     if text is None:
         return None
     try:
@@ -230,9 +236,9 @@ def _time(value: Any) -> str | None:
     return text
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _read_mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: Any) -> str | None:
+def _read_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None

@@ -1,6 +1,6 @@
-"""Values of rows and events, as far as they have the form of their kind: everything else comes out as None.
+"""Reads values of rows and events that have the expected pattern; all others result in None.
 
-All text is printable ASCII on one line, without what JSON escapes.
+Text is printable ASCII on one line, without characters that JSON escapes.
 """
 
 import re
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 NAME_LENGTH, ARN_LENGTH, SENTENCE_LENGTH = 512, 700, 300
-"""A secret's name is at most as long as that
+"""Maximum lengths; that of a secret's name is documented
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html)."""
 TAG_VALUE_LENGTH = 256
 """(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Tag.html)."""
 
-_FOREIGN = re.compile(r"[^ !#-\[\]-~]")
+_UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 _VERSION = re.compile(r"[\w-]{1,64}", re.ASCII)
 _ERROR = re.compile(r"[\w.]{1,80}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -23,17 +23,17 @@ _FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,1
 
 
 def read_text(value: Any, length: int) -> str | None:
-    """A text on one line that every protocol takes; None for what is none."""
-    return _FOREIGN.sub("?", value[:length]) if isinstance(value, str) and value else None
+    """A text on one line that every protocol accepts; None for other types."""
+    return _UNSAFE.sub("?", value[:length]) if isinstance(value, str) and value else None
 
 
 def read_word(words: Iterable[str], value: Any) -> str | None:
-    """The one of these words that the value is."""
+    """The value if it is one of these words."""
     return next((word for word in words if word == value), None)
 
 
 def read_error(value: Any) -> str:
-    """The name of an error, or `unknown`: never its text, which may hold anything."""
+    """The name of an error, or `unknown`; never its message, which may contain anything."""
     return value if isinstance(value, str) and _ERROR.fullmatch(value) else "unknown"
 
 
@@ -48,7 +48,7 @@ def read_time(value: Any) -> str | None:
 
 
 def read_count(value: Any) -> int | None:
-    """A count; DynamoDB's are decimals."""
+    """An integer; DynamoDB returns decimals."""
     try:
         return None if value is None else int(value)
     except (TypeError, ValueError, OverflowError):
@@ -56,22 +56,22 @@ def read_count(value: Any) -> int | None:
 
 
 def read_mapping(value: Any) -> Mapping[str, Any]:
-    """A map, empty for what is none."""
+    """A mapping, empty for other types."""
     return value if isinstance(value, Mapping) else {}
 
 
 def read_list(value: Any) -> Sequence[Any]:
-    """A list, empty for what is none."""
+    """A list, empty for other types."""
     return value if isinstance(value, list | tuple) else []
 
 
 def read_set(value: Any) -> frozenset[str]:
-    """The words in a set or a list, empty for what is neither."""
-    return frozenset(one for one in value if isinstance(one, str)) if isinstance(value, set | list) else frozenset()
+    """The strings in a set or a list, empty for other types."""
+    return frozenset(word for word in value if isinstance(word, str)) if isinstance(value, set | list) else frozenset()
 
 
 def read_function_arn(value: Any) -> str | None:
-    """The ARN of a Lambda function, perhaps of a version or an alias of it."""
+    """The ARN of a Lambda function, with or without a version or an alias."""
     return value if isinstance(value, str) and _FUNCTION.fullmatch(value) else None
 
 
@@ -85,6 +85,6 @@ def read_account(arn: str | None) -> str | None:
     return _match(_ACCOUNT, arn, 4)
 
 
-def _match(form: re.Pattern[str], arn: str | None, position: int) -> str | None:
+def _match(pattern: re.Pattern[str], arn: str | None, position: int) -> str | None:
     parts = (arn or "").split(":")
-    return parts[position] if len(parts) > position and form.fullmatch(parts[position]) else None
+    return parts[position] if len(parts) > position and pattern.fullmatch(parts[position]) else None

@@ -1,4 +1,4 @@
-"""Rotations and what is heard of them."""
+"""Events about rotations, and the signals that remediation takes from them."""
 
 import re
 from dataclasses import dataclass
@@ -6,67 +6,67 @@ from datetime import UTC, datetime, timedelta
 
 SECRETS_MANAGER_SOURCES = ("aws.secretsmanager", "rotation-guard.drill")
 SOURCES = (*SECRETS_MANAGER_SOURCES, "rotation-guard")
-"""Who may be heard of rotations: AWS, what plays it in a drill, and the product itself."""
+"""Accepted sources of events: AWS, a drill that imitates it, and this product."""
 CLOCK_SKEW = timedelta(minutes=5)
-"""How far an event's time may lie in the future. It is the sender's claim, and clocks differ a little."""
+"""How far an event's time may be in the future: the sender sets it, and clocks differ."""
 RECENT_PERIOD = timedelta(minutes=45)
 """Maximum age of an event that is noted for the next audit run. Older events are in the audit trail only."""
 _SUFFIX = re.compile(r"-[0-9A-Za-z]{6}\Z")
-"""What Secrets Manager appends to a secret's name in its ARN."""
+"""The suffix that Secrets Manager appends to a secret's name in its ARN."""
 
 
 @dataclass(frozen=True)
 class RotationEvent:
-    """One event, whichever way it came."""
+    """One event, from any source."""
 
     kind: str
     """CloudTrail's event name, or else EventBridge's detail-type."""
     source: str
-    """Who sent it, such as `aws.secretsmanager`."""
+    """Its sender, such as `aws.secretsmanager`."""
     identity: str
-    """What every copy of it shares."""
+    """The id that every copy of it has."""
     occurred_at: str
     """When it happened, ISO 8601; to the second, so several events may share it."""
     region: str
-    """Where it happened."""
+    """The Region of the event."""
     secret_arn: str | None
-    """The secret, where one is named by its ARN."""
+    """The secret's ARN, if the event has one."""
     subject: str
-    """What it is recorded under: the secret's ARN, or else what comes closest."""
+    """The key of its record: the secret's ARN, or the best available name."""
     rotation_id: str | None
-    """What the events of one rotation share."""
+    """The id that all events of one rotation have."""
     failed_step: str | None
-    """Which of the four steps failed, where AWS says so."""
+    """Which of the four steps failed, if AWS says so."""
     error_message: str | None
-    """AWS's words about the failure: the step, and nothing of the cause."""
+    """AWS's message: it names the step but not the cause."""
     current_version_id: str | None = None
-    """The version that AWSCURRENT moved to, where the event says so."""
+    """The version that AWSCURRENT moved to, if the event says so."""
     pending_version_id: str | None = None
-    """The version that a stuck rotation is making, where the event says so."""
+    """The version that a stuck rotation creates, if the event says so."""
     opened_at: str | None = None
-    """The incident that a stalled incident's event is about, by its opening time."""
+    """The opening time of the incident that an event about a stalled incident names."""
     without_effect: str | None = None
-    """Why it certainly neither moved AWSCURRENT nor deleted a secret: FAILED_CALL or OTHER_LABELS."""
+    """Why it neither moved AWSCURRENT nor deleted a secret: FAILED_CALL or OTHER_LABELS."""
 
 
 FAILED_CALL, OTHER_LABELS = "failed call", "other labels"
-"""Why an event changed no value: CloudTrail reports calls that failed as well, and labels are not only AWSCURRENT."""
+"""Why an event changed no value: CloudTrail also reports failed calls, and moves of other labels than AWSCURRENT."""
 TEST_ROTATION_FAILED = "TestRotationFailed"
 ROTATION_STUCK = "Rotation Stuck"
-"""The audit found a rotation that has been under way for too long."""
+"""The audit detected a rotation that has been unfinished for too long."""
 INCIDENT_STALLED = "Rotation Incident Stalled"
-"""An incident is unfinished, and no execution that works on it has been heard of in time."""
+"""An incident is unfinished and its workflow is overdue."""
 FAILURES = ("RotationFailed", "RotationAbandoned", TEST_ROTATION_FAILED, ROTATION_STUCK)
-"""What opens an incident, or belongs to one."""
+"""Events that open an incident or join one."""
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 """The four steps of a rotation (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html)."""
 
 
 @dataclass(frozen=True)
 class RotationSignal:
-    """What remediation is told of an event: its own words, and none of the texts that others wrote into it.
+    """The part of an event that remediation uses: validated fields, and no free text.
 
-    This is all that enters an execution's history, which anybody with the console may read.
+    Only this enters an execution's history, which everyone with access to the console can read.
     """
 
     kind: str
@@ -82,12 +82,12 @@ class RotationSignal:
 
     @property
     def is_failure(self) -> bool:
-        """Whether it opens an incident, or belongs to one."""
+        """Whether it opens an incident or joins one."""
         return self.kind in FAILURES
 
 
 def reports_new_value(event: RotationEvent | RotationSignal) -> bool:
-    """Whether AWSCURRENT is on another version after this event: moved by anybody, or by a rotation."""
+    """Whether AWSCURRENT is on another version after this event, by a rotation or any other call."""
     return event.kind == "RotationSucceeded" or event.current_version_id is not None
 
 
@@ -111,18 +111,18 @@ def secret_name_of(secret_arn: str) -> str:
 
 def to_utc(time: str) -> datetime:
     """A time in ISO 8601, in UTC. One without an offset is UTC; one beyond the years 1 to 9999 is clamped to them."""
-    moment = datetime.fromisoformat(time)
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+    parsed = datetime.fromisoformat(time)
+    if parsed.tzinfo is None:
+        return parsed.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
+        return parsed.astimezone(UTC)
     except OverflowError:
-        limit = datetime.min if moment.year == datetime.min.year else datetime.max
+        limit = datetime.min if parsed.year == datetime.min.year else datetime.max
         return limit.replace(microsecond=0, tzinfo=UTC)
 
 
 def date_recent_event(event: RotationEvent, now: datetime) -> datetime | None:
-    """When an event happened, never later than now; None if it is too old to be news, or claims a future time.
+    """When an event happened, never later than now; None if it is too old, or its time is in the future.
 
     A future time would make every event until then look outdated.
     """

@@ -212,7 +212,7 @@ def test_the_next_steps_are_those_of_the_notification(stack, repaired, run_on_st
     output = {name: incidents_json("show", name)["next"] for name in ("a", "b", "c", "d", "orders/db")}
 
     assert "rotation-guard incidents release a" in output["a"]
-    assert "AWS tries again by itself" in output["b"]
+    assert "AWS retries by itself" in output["b"]
     # A dependent was not restarted, so that something is left to do.
     assert "Nothing is lost." in output["orders/db"]
     assert "No action required" not in output["orders/db"]

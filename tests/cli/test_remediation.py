@@ -11,7 +11,7 @@ from .conftest import ACCOUNT, CALLER, REASON, aws_error
 def workflow_stops(stack, shared_client, monkeypatch):
     """Whether the workflow is stopped by the switch."""
     monkeypatch.setattr(kill_switch, "client", shared_client)
-    return lambda: kill_switch.says_stop(stack.KILL_SWITCH)
+    return lambda: kill_switch.is_stopped(stack.KILL_SWITCH)
 
 
 def test_stop_stops_repairs_and_go_resumes_them(stack, run_on_stack, workflow_stops):

@@ -73,8 +73,8 @@ def test_a_release_is_recorded_and_other_fields_are_unchanged(stack, run_on_stac
         "released_by": CALLER,
         "release_reason": REASON[1],
     }
-    standing = RemediationState(arn, succeeded_at=before, orphaned_at=since, released_at=row["released_at"])
-    assert standing.is_orphaned is False
+    standing = RemediationState(arn, succeeded_at=before, suspended_at=since, released_at=row["released_at"])
+    assert standing.is_suspended is False
     assert incidents_json("orphaned")["secrets"] == []
 
 

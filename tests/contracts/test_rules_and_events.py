@@ -173,7 +173,7 @@ def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded,
     finding = judge(secret, VersionDates(began, pending_since=began), AuditSettings(), now)
 
     detail = page.build_stuck_detail(secret, event["detail"]["versionId"], finding.reason)
-    event_bus.put("Rotation Stuck", secret.arn, detail)
+    event_bus.publish_event("Rotation Stuck", secret.arn, detail)
 
     assert finding.verdict == "rotation_failing"
     [entry] = entries

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.remediation.start import execution_name
+from handlers.remediation.start import build_execution_name
 from rotation_guard.domain import event_parser
 from rotation_guard.domain.event_parser import MalformedEvent
 from rotation_guard.domain.rotation_event import FAILURES, RotationSignal
@@ -162,7 +162,7 @@ def test_no_text_of_others_gets_through(name, marker):
 
     assert "hunter2" not in json.dumps(told and asdict(told))
     if told:
-        assert "hunter2" not in execution_name(told)
+        assert "hunter2" not in build_execution_name(told)
     # What makes these an event of ours is a text, too.
     by_text = ("Rotation Stuck", "Secret Label Updated", "Rotation Incident Stalled")
     assert (told is None) == (before is None or before.kind in by_text)
@@ -278,5 +278,5 @@ def test_whatever_stands_in_an_event_all_that_is_heard_has_a_form_of_its_own(dat
         assert plain.isascii()
         assert len(plain) <= 100
         assert not set(plain) & set(' "{}\\/\n')
-    assert len(execution_name(told)) <= 80
-    assert execution_name(told) == execution_name(heard(event))
+    assert len(build_execution_name(told)) <= 80
+    assert build_execution_name(told) == build_execution_name(heard(event))

@@ -227,7 +227,7 @@ def shared_clients() -> Callable[[str, str], Any]:
 
     @cache
     def client(service: str, user: str) -> Any:
-        return make(service, config=clients._PATIENCE if user == "product" else None)
+        return make(service, config=clients._CLIENT_CONFIG if user == "product" else None)
 
     return client
 

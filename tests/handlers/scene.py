@@ -21,7 +21,7 @@ TAKEN = (
 """AWS's words where AWSCURRENT is not where it was said to be."""
 
 
-def told(secret_arn, kind="RotationFailed", at=FAILED_AT, event="event-1", rotation="rotation-1", **more):
+def build_signal(secret_arn, kind="RotationFailed", at=FAILED_AT, event="event-1", rotation="rotation-1", **more):
     """What was heard of this secret, as it stands in an execution's input."""
     said = {"failed_step": "setSecret" if kind == "RotationFailed" else None, "current_version_id": None, **more}
     heard = {"kind": kind, "source": "aws.secretsmanager", "identity": event, "occurred_at": at}
@@ -30,17 +30,19 @@ def told(secret_arn, kind="RotationFailed", at=FAILED_AT, event="event-1", rotat
 
 def succeeded(secret_arn, at=SUCCEEDED_AT, event="success-1", rotation="rotation-1"):
     """What was heard of a rotation of this secret that succeeded."""
-    return told(secret_arn, "RotationSucceeded", at, event, rotation)
+    return build_signal(secret_arn, "RotationSucceeded", at, event, rotation)
 
 
 def moved(secret_arn, version, at=SUCCEEDED_AT, event="move-1"):
     """What was heard of AWSCURRENT, which is on this version of the secret since."""
-    return told(secret_arn, "Secret Label Updated", at, event, None, current_version_id=version)
+    return build_signal(secret_arn, "Secret Label Updated", at, event, None, current_version_id=version)
 
 
 def stalled(incident, at="2026-03-01T04:00:00Z", event="stalled-1"):
     """What was heard of an incident that nobody goes on with."""
-    heard = told(incident["secret_arn"], "Rotation Incident Stalled", at, event, None, opened_at=incident["opened_at"])
+    heard = build_signal(
+        incident["secret_arn"], "Rotation Incident Stalled", at, event, None, opened_at=incident["opened_at"]
+    )
     return {**heard, "source": "rotation-guard"}
 
 
@@ -111,7 +113,7 @@ class Scene:
 
     def open(self, arn, heard=None, started_at=OPENED_AT, execution=EXECUTION, **changes):
         """Opens an incident for this secret, with these changes of its row; answers its key."""
-        incident = self.claim(heard or told(arn), execution, started_at)["incident"]
+        incident = self.claim(heard or build_signal(arn), execution, started_at)["incident"]
         self.change(incident, **changes)
         return incident
 
@@ -130,7 +132,7 @@ class Scene:
             "mode": "repair",
         }
         known |= {"failed_step": "setSecret", "rotation_on": True, **found}
-        diagnosis = Diagnosis(incident["secret_arn"], **known).as_dict()
+        diagnosis = Diagnosis.from_payload({"secret_arn": incident["secret_arn"], **known}).to_payload()
         event = {"incident": incident, "diagnosis": diagnosis, "recovered": recovered, "proofs": proofs or {}}
         event["backoff_seconds"] = backoff_seconds
         return remediation_decide.handler({"execution": EXECUTION, **event}, self._context)

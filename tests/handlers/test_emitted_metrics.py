@@ -12,7 +12,7 @@ from handlers.remediation import incident_metrics
 from handlers.trail import writer
 from local.mocks.recording import deploy_program, stack_config
 from rotation_guard.domain.metrics import MetricName
-from tests.handlers.scene import EXECUTION, succeeded, told
+from tests.handlers.scene import EXECUTION, build_signal, succeeded
 
 OURS = "rotation-guard"
 ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"
@@ -144,8 +144,8 @@ def values(emitted):
 def test_an_incident_is_counted_once_however_often_its_steps_run(scene, context, emitted):
     arn = scene.secret()
     for _ in range(2):
-        incident = scene.claim(told(arn))["incident"]
-    scene.claim(told(arn, event="event-2"))
+        incident = scene.claim(build_signal(arn))["incident"]
+    scene.claim(build_signal(arn, event="event-2"))
     assert values(emitted) == {"IncidentsOpened": [1]}
 
     for _ in range(2):
@@ -160,7 +160,7 @@ def test_an_incident_is_counted_once_however_often_its_steps_run(scene, context,
 def test_a_recovery_takes_from_the_opening_to_the_end(scene, context, emitted, outcome):
     opened_at = datetime.now(UTC) - timedelta(minutes=30)
     arn = scene.secret()
-    incident = scene.claim(told(arn), started_at=opened_at.isoformat())["incident"]
+    incident = scene.claim(build_signal(arn), started_at=opened_at.isoformat())["incident"]
     emitted()
     ended_at = (opened_at + timedelta(seconds=1234)).isoformat()
     ending = {"outcome": outcome, "reason": "", "restarts": [], "version": None}

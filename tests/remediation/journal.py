@@ -12,7 +12,7 @@ from tests.remediation.states import Execution
 if TYPE_CHECKING:
     from tests.remediation.world import World
 
-EXPECTED = ("LostRace", "PassingTrouble")
+EXPECTED = ("LostRace", "TransientError")
 """What a step may raise, to be run again."""
 
 Key = tuple[str, str]
@@ -43,7 +43,7 @@ class Knowledge:
     published: list[str] = field(default_factory=list)
     """Topics that this invocation has told, and not written down yet."""
     unanswered: list[str] = field(default_factory=list)
-    """Topics that it has told without knowing: the answer was lost."""
+    """Topics that it has told without knowing: the response was lost."""
 
 
 @dataclass

@@ -59,7 +59,7 @@ def test_an_endpoint_that_is_never_reached_is_told_with_what_was_not_restarted(w
 
     assert turns == ["opened", "escalated"]
     assert states(incident) == dict(zip(TARGETS, ("wanted", "started", "started"), strict=True))
-    assert incident["restarts"][0]["why"] == "AWS could not answer: EndpointConnectionError."
+    assert incident["restarts"][0]["why"] == "AWS did not respond: EndpointConnectionError."
 
 
 def test_a_function_that_is_being_updated_is_restarted_once_that_is_over(world, told, repaired):

@@ -129,7 +129,7 @@ def test_a_probe_that_lied_is_found_out_and_told(world, told):
     assert incident["outcome"] == "escalated"
     assert turns == ["opened", "escalated"]
     assert asked(world) == ["update_secret_version_stage"]
-    assert "does not work on the version that it was moved to" in incident["reason"]
+    assert "The version that AWSCURRENT was moved to does not work" in incident["reason"]
 
 
 @pytest.mark.parametrize("manner", ["hangs", "rambles", "breaks", "gone", "shy"])
@@ -224,7 +224,7 @@ def test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released(w
         fails(world, secret, "createSecret", times=99)
         world.run()
     assert [row["attempts"] for row in world.rows()] == [3, 3, 3, 0]
-    assert "until it is released" in world.rows()[-1]["reason"]
+    assert "until an operator releases it" in world.rows()[-1]["reason"]
 
     world.pass_time(7200)
     world.release(secret)

@@ -139,7 +139,7 @@ def release(
     table = IncidentTable(write.deployment)
     named = _resolve_secret(secret, write.deployment, table)
     state = table.remediation_state(named.arn)
-    if not state.is_orphaned:
+    if not state.is_suspended:
         before = f"; it was released at {format_second(state.released_at)} UTC" if state.released_at else ""
         echo(f"Repairs of {named.name} are not suspended, so there is nothing to release{before}.")
         echo(write.target)
@@ -148,8 +148,8 @@ def release(
     released = table.release(state, utc_now(), write.caller_arn, write.reason)
     echo(
         f"{named.name} is released at {format_second(released.released_at)} UTC. Its repairs were suspended since "
-        f"{format_second(state.orphaned_at)} UTC: from its next failed rotation on, it is repaired again as far as its "
-        "tags allow, and the count of its failed incidents restarts."
+        f"{format_second(state.suspended_at)} UTC: from its next failed rotation on, it is repaired again as far as "
+        "its tags allow, and the count of its failed incidents restarts."
     )
     echo(write.target)
 

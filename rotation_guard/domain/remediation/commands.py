@@ -1,7 +1,7 @@
-"""Commands for whoever reads a notice: complete, on one line, and quoted for a POSIX shell.
+"""Builds the shell commands in notifications: complete, on one line, and quoted for a POSIX shell.
 
-Those of the AWS CLI work in its versions 1 and 2, and name the secret by its ARN: with the credentials of another
-account they fail, instead of acting on a secret of the same name there.
+AWS CLI commands work in versions 1 and 2, and identify the secret by its ARN: with credentials of another account they
+fail instead of acting on a secret of the same name there.
 """
 
 import shlex
@@ -12,175 +12,181 @@ from typing import Any
 from ..rotation_event import to_utc
 
 OUTPUTS = "stack-outputs.json"
-"""What `pulumi stack output --json` prints, as the runbook's first section has the reader save it."""
+"""The file with the output of `pulumi stack output --json`; the runbook's first section explains it."""
 _LONGEST_STEP = timedelta(minutes=15)
-"""A function runs no longer (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), so a rotation
-step that failed began no earlier before its event."""
+"""Maximum duration of a function (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) and so of
+a rotation step before its failure event."""
 
-Facts = dict[str, Any]
-
-
-def show_incident(facts: Facts) -> str:
-    """All that is recorded of the incident."""
-    return _guard("incidents", "show", _secret(facts))
+Payload = dict[str, Any]
 
 
-def list_held() -> str:
-    """The incidents that are held."""
-    return _guard("incidents", "list", "--outcome", "held")
+def show_incident(payload: Payload) -> str:
+    """Show the incident's record."""
+    return _build_guard_command("incidents", "show", _name_secret(payload))
 
 
-def release(facts: Facts) -> str:
-    """Repairs of the secret are allowed again."""
-    return _guard("incidents", "release", _secret(facts), "--reason", "cause repaired")
+def list_rate_limited() -> str:
+    """List the rate-limited incidents, whose outcome is stored as `held`."""
+    return _build_guard_command("incidents", "list", "--outcome", "held")
+
+
+def release(payload: Payload) -> str:
+    """Release the secret, so that repairs are no longer suspended."""
+    return _build_guard_command("incidents", "release", _name_secret(payload), "--reason", "cause repaired")
 
 
 def allow_repairs() -> str:
-    """The kill switch says go."""
-    return _guard("remediation", "go", "--reason", "cause repaired")
+    """Set the kill switch to go."""
+    return _build_guard_command("remediation", "go", "--reason", "cause repaired")
 
 
 def show_switch() -> str:
-    """What the kill switch says."""
-    return _guard("remediation", "status")
+    """Show the kill switch."""
+    return _build_guard_command("remediation", "status")
 
 
-def rotate(facts: Facts, secret_arn: str | None = None) -> str:
-    """Asks for a rotation; AWS tries an unfinished one again (RotateSecret)."""
-    return _manager(facts, "rotate-secret", secret_arn=secret_arn)
+def rotate(payload: Payload, secret_arn: str | None = None) -> str:
+    """Start a rotation; AWS retries an unfinished one (RotateSecret)."""
+    return _build_secret_command(payload, "rotate-secret", secret_arn=secret_arn)
 
 
-def try_rotation(facts: Facts) -> str:
-    """Has AWS run the test of the rotation's settings, and rotates nothing
+def try_rotation(payload: Payload) -> str:
+    """Test the rotation's settings without rotating
     (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, RotateImmediately)."""
-    return _manager(facts, "rotate-secret", "--no-rotate-immediately")
+    return _build_secret_command(payload, "rotate-secret", "--no-rotate-immediately")
 
 
-def describe(facts: Facts, query: str = "") -> str:
-    """Labels, dates, tags and rotation function, without the value."""
-    return _manager(facts, "describe-secret", *_query(query))
+def describe(payload: Payload, query: str = "") -> str:
+    """Show labels, dates, tags and rotation function, without the value."""
+    return _build_secret_command(payload, "describe-secret", *_build_query(query))
 
 
-def list_versions(facts: Facts) -> str:
-    """Each version, those without a label too, and when it was made."""
-    return _manager(facts, "list-secret-version-ids", "--include-deprecated")
+def list_versions(payload: Payload) -> str:
+    """List all versions, with or without labels, and their creation dates."""
+    return _build_secret_command(payload, "list-secret-version-ids", "--include-deprecated")
 
 
-def read_policy(facts: Facts) -> str:
-    """The secret's own resource policy."""
-    return _manager(facts, "get-resource-policy", "--query", "ResourcePolicy", "--output", "text")
+def read_policy(payload: Payload) -> str:
+    """Show the secret's resource policy."""
+    return _build_secret_command(payload, "get-resource-policy", "--query", "ResourcePolicy", "--output", "text")
 
 
-def restore(facts: Facts) -> str:
-    """Cancels a scheduled deletion."""
-    return _manager(facts, "restore-secret")
+def restore(payload: Payload) -> str:
+    """Cancel a scheduled deletion."""
+    return _build_secret_command(payload, "restore-secret")
 
 
-def read_value(facts: Facts, version: str) -> str:
-    """The value of a version, on the screen."""
-    return _manager(facts, "get-secret-value", "--version-id", version, "--query", "SecretString", "--output", "text")
-
-
-def move_current(facts: Facts, to: str) -> str:
-    """AWSCURRENT moves to this version, away from the one that holds it."""
-    held = facts["now"]["current"]
-    moving = ("--version-stage", "AWSCURRENT", "--move-to-version-id", to)
-    removal = ("--remove-from-version-id", held) if held else ()
-    return _manager(facts, "update-secret-version-stage", *moving, *removal)
-
-
-def read_log(facts: Facts, since: str | None) -> str:
-    """What the rotation function has logged since a step that failed then may have begun."""
-    region = (facts["function"] or "").split(":")[3]
-    start = ("--start-time", str(_milliseconds(since))) if since else ()
-    group = ("--log-group-name", facts["log_group"])
-    # `aws logs tail` would be shorter, and does not exist in version 1.
-    return _aws(region, "logs", "filter-log-events", *group, *start, *_query("events[].[message]"), "--output", "text")
-
-
-def read_errors(facts: Facts) -> str:
-    """Which steps of the execution failed, the latest first, and with what."""
-    failed = "events[].[taskFailedEventDetails,lambdaFunctionFailedEventDetails][]"
-    return _aws(
-        facts["region"],
-        "stepfunctions",
-        "get-execution-history",
-        "--execution-arn",
-        facts["execution"],
-        "--reverse-order",
-        *_query(failed),
+def read_value(payload: Payload, version: str) -> str:
+    """Print the value of a version."""
+    return _build_secret_command(
+        payload, "get-secret-value", "--version-id", version, "--query", "SecretString", "--output", "text"
     )
 
 
-def find_deletions(facts: Facts) -> str:
-    """Who deleted secrets, for as long as CloudTrail remembers (90 days)."""
-    return _trail(facts, "DeleteSecret")
+def move_current(payload: Payload, to: str) -> str:
+    """Move AWSCURRENT to this version."""
+    current = payload["now"]["current"]
+    move = ("--version-stage", "AWSCURRENT", "--move-to-version-id", to)
+    removal = ("--remove-from-version-id", current) if current else ()
+    return _build_secret_command(payload, "update-secret-version-stage", *move, *removal)
 
 
-def find_events(facts: Facts, kind: str) -> str:
-    """What CloudTrail has of this kind of event."""
-    return _trail(facts, kind)
+def read_log(payload: Payload, since: str | None) -> str:
+    """Show the rotation function's log from the earliest start of a step that failed at `since`."""
+    region = (payload["function"] or "").split(":")[3]
+    start = ("--start-time", str(_to_earliest_start(since))) if since else ()
+    group = ("--log-group-name", payload["log_group"])
+    # `aws logs tail` would be shorter, but does not exist in version 1.
+    return _build_aws_command(
+        region, "logs", "filter-log-events", *group, *start, *_build_query("events[].[message]"), "--output", "text"
+    )
 
 
-def restart(facts: Facts, target: str) -> tuple[str, ...]:
-    """How to look at a dependent, and to restart it where one command does: `target` as the secret's tag names it."""
+def read_errors(payload: Payload) -> str:
+    """Show the failed steps of the execution and their errors, latest first."""
+    failed = "events[].[taskFailedEventDetails,lambdaFunctionFailedEventDetails][]"
+    return _build_aws_command(
+        payload["region"],
+        "stepfunctions",
+        "get-execution-history",
+        "--execution-arn",
+        payload["execution"],
+        "--reverse-order",
+        *_build_query(failed),
+    )
+
+
+def find_deletions(payload: Payload) -> str:
+    """Find out who deleted secrets in the last 90 days, CloudTrail's retention."""
+    return _build_lookup(payload, "DeleteSecret")
+
+
+def find_events(payload: Payload, kind: str) -> str:
+    """Find events of this kind in CloudTrail."""
+    return _build_lookup(payload, kind)
+
+
+def restart(payload: Payload, target: str) -> tuple[str, ...]:
+    """Show the state of a dependent, and restart it if one command does; `target` is an entry of the secret's tag."""
     kind, _, name = target.partition(":")
-    region = facts["region"]
+    region = payload["region"]
     if kind == "ecs" and name.count("/") == 1:
         cluster, service = name.split("/")
         return (
-            _aws(
+            _build_aws_command(
                 region,
                 *("ecs", "describe-services", "--cluster", cluster, "--services", service),
-                *_query("services[].events[:5].message"),
+                *_build_query("services[].events[:5].message"),
             ),
-            _aws(
+            _build_aws_command(
                 region,
                 *("ecs", "update-service", "--cluster", cluster, "--service", service, "--force-new-deployment"),
-                *_query("service.status"),
+                *_build_query("service.status"),
             ),
         )
     if kind == "lambda" and name:
-        query = _query("[LastUpdateStatus,LastUpdateStatusReason]")
-        return (_aws(region, "lambda", "get-function-configuration", "--function-name", name, *query),)
+        query = _build_query("[LastUpdateStatus,LastUpdateStatusReason]")
+        return (_build_aws_command(region, "lambda", "get-function-configuration", "--function-name", name, *query),)
     if kind == "ssm" and name:
-        listed = ("--filters", f"Key=DocumentNamePrefix,Values={name}", "--max-results", "5")
+        filters = ("--filters", f"Key=DocumentNamePrefix,Values={name}", "--max-results", "5")
         return (
-            _aws(region, "ssm", "describe-automation-executions", *listed),
-            _aws(region, "ssm", "start-automation-execution", "--document-name", name),
+            _build_aws_command(region, "ssm", "describe-automation-executions", *filters),
+            _build_aws_command(region, "ssm", "start-automation-execution", "--document-name", name),
         )
     return ()
 
 
-def _secret(facts: Facts) -> str:
-    name, arn = facts["secret_name"] or "", facts["secret_arn"] or ""
-    # A name may begin with a hyphen, and would be read as an option.
+def _name_secret(payload: Payload) -> str:
+    name, arn = payload["secret_name"] or "", payload["secret_arn"] or ""
+    # A name that begins with a hyphen would be parsed as an option.
     return arn if name.startswith("-") else name or arn
 
 
-def _guard(*words: str) -> str:
+def _build_guard_command(*words: str) -> str:
     return shlex.join(["rotation-guard", *words, "--stack-outputs", OUTPUTS])
 
 
-def _manager(facts: Facts, operation: str, *options: str, secret_arn: str | None = None) -> str:
-    secret = secret_arn or facts["secret_arn"] or _secret(facts)
-    return _aws(facts["region"], "secretsmanager", operation, "--secret-id", secret, *options)
+def _build_secret_command(payload: Payload, operation: str, *options: str, secret_arn: str | None = None) -> str:
+    secret = secret_arn or payload["secret_arn"] or _name_secret(payload)
+    return _build_aws_command(payload["region"], "secretsmanager", operation, "--secret-id", secret, *options)
 
 
-def _trail(facts: Facts, name: str) -> str:
+def _build_lookup(payload: Payload, name: str) -> str:
     attribute = f"AttributeKey=EventName,AttributeValue={name}"
-    return _aws(facts["region"], "cloudtrail", "lookup-events", "--lookup-attributes", attribute, "--max-items", "20")
+    return _build_aws_command(
+        payload["region"], "cloudtrail", "lookup-events", "--lookup-attributes", attribute, "--max-items", "20"
+    )
 
 
-def _aws(region: str | None, *words: str) -> str:
+def _build_aws_command(region: str | None, *words: str) -> str:
     return shlex.join(["aws", *words, *(("--region", region) if region else ())])
 
 
-def _query(expression: str) -> Iterable[str]:
+def _build_query(expression: str) -> Iterable[str]:
     return ("--query", expression) if expression else ()
 
 
-def _milliseconds(time: str) -> int:
-    """When a step that failed then may have begun, in epoch milliseconds."""
-    moment: datetime = to_utc(time) - _LONGEST_STEP
-    return int(moment.timestamp() * 1000)
+def _to_earliest_start(time: str) -> int:
+    """The earliest start of a step that failed at this time, in epoch milliseconds."""
+    start: datetime = to_utc(time) - _LONGEST_STEP
+    return int(start.timestamp() * 1000)

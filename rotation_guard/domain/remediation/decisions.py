@@ -1,6 +1,10 @@
-"""What is to be done about an incident: one decision, the first in a list of rules that fits.
+"""Decides what to do about an incident: the first rule in a list that applies.
 
-The facts behind it are in docs/aws-facts.md, section 2; docs/remediation.md shows all of it as tables.
+docs/aws-facts.md, section 2, has the facts behind the rules; docs/remediation.md shows the rules as tables.
+
+Names of rules and actions are stored in rows, so some strings differ from the names in this module: the rule
+`orphaned` suspends repairs, `held` is the rate limit, `untouchable` is an unsupported secret, `exhausted` is the
+decision limit, and the action `fall back` rolls AWSCURRENT back.
 """
 
 from collections.abc import Callable
@@ -10,173 +14,173 @@ from typing import NamedTuple
 
 
 class Mode(StrEnum):
-    """How far remediation may go, each further than the one before."""
+    """How far remediation may go; each mode includes the ones before it."""
 
     NOTIFY = "notify"
-    """Only tell."""
+    """Only notify."""
     RETRY = "retry"
-    """Ask for the rotation again too."""
+    """Retry the rotation."""
     REPAIR = "repair"
-    """Move AWSCURRENT too."""
+    """Move AWSCURRENT."""
 
 
 class Proof(StrEnum):
-    """What a probe says of the version that holds a label."""
+    """What a probe said about the version with a label."""
 
     WORKS = "works"
     BROKEN = "broken"
     UNKNOWN = "unknown"
-    """Nobody asked, or the answer was no answer: never a proof of anything."""
+    """No probe was called, or its answer was invalid. It proves nothing."""
     ABSENT = "absent"
-    """No version holds the label."""
+    """No version has the label."""
 
 
 class Action(StrEnum):
-    """What is done next."""
+    """The next action."""
 
     RECOVERED = "recovered"
-    """The incident ends by itself."""
+    """End the incident: the secret recovered without a repair."""
     FINISH = "finish"
-    """The incident ends by what it has done."""
+    """End the incident: its repair succeeded."""
     RETRY = "retry"
-    """RotateSecret, with the secret alone."""
+    """Call RotateSecret, with the secret's ARN alone."""
     ROLL_FORWARD = "roll forward"
-    """AWSCURRENT moves to the version that holds AWSPENDING."""
-    FALL_BACK = "fall back"
-    """AWSCURRENT moves to the version that holds AWSPREVIOUS."""
+    """Move AWSCURRENT to the version with AWSPENDING."""
+    ROLL_BACK = "fall back"
+    """Move AWSCURRENT to the version with AWSPREVIOUS."""
     WAIT = "wait"
-    """Until the change window opens; then everything is looked at anew."""
+    """Wait until the change window opens, then diagnose again."""
     BACK_OFF = "back off"
-    """Until the next retry is due; then everything is looked at anew."""
-    HOLD = "hold"
-    """The incident ends without what it needed, as one of too many."""
+    """Wait until the next retry is due, then diagnose again."""
+    RATE_LIMIT = "hold"
+    """End the incident unrepaired: the hourly action limit is reached."""
     ESCALATE = "escalate"
-    """The incident ends with a human."""
+    """End the incident and notify the on-call engineer."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """All that a decision rests on."""
+    """All facts that a decision depends on."""
 
     mode: Mode
     failed_step: str | None
     current: Proof
     pending: Proof
-    """Of a version that holds AWSPENDING and not AWSCURRENT."""
+    """Of a version that has AWSPENDING and not AWSCURRENT."""
     previous: Proof
-    users: str = "unknown"
+    rotation_strategy: str = "unknown"
     """`single`, `alternating` or `unknown`."""
-    recovered: bool = False
-    """Whether a rotation was completed, or AWSCURRENT moved, since the incident's failures."""
-    untouchable: str = ""
-    """Why the secret is not to be touched, in a sentence."""
-    test_only: bool = False
-    rotation_on: bool = True
-    fallback_allowed: bool = False
+    has_recovered: bool = False
+    """Whether a rotation completed, or AWSCURRENT moved, after the incident's failures."""
+    unsupported_reason: str = ""
+    """Why the secret cannot be repaired, as a sentence."""
+    is_test_only: bool = False
+    is_rotation_enabled: bool = True
+    is_rollback_allowed: bool = False
     attempts: int = 0
-    """Calls of RotateSecret that this incident has made."""
+    """RotateSecret calls of this incident."""
     max_retries: int = 3
-    moved: str = ""
-    """`holds` or `gone` once this incident has moved AWSCURRENT: it is still there, or somebody has moved it on."""
-    stopped: bool = False
-    orphaned: bool = False
-    backing_off: bool = False
-    """Whether a retry has just failed, and the next one is not due yet."""
-    window_open: bool = True
-    capped: bool = False
-    """Whether the account's actions of this hour are used up."""
-    exhausted: bool = False
-    """Whether this incident has made more decisions than one that ends could need."""
+    move_state: str = ""
+    """After this incident moved AWSCURRENT: `holds` if it is still there, `gone` if somebody moved it away."""
+    is_stopped: bool = False
+    is_suspended: bool = False
+    is_backing_off: bool = False
+    """Whether a retry has just failed and the next one is not due yet."""
+    is_window_open: bool = True
+    is_rate_limited: bool = False
+    """Whether the account's hourly action limit is reached."""
+    is_decision_limit_reached: bool = False
+    """Whether this incident has had more decisions than any incident that ends needs."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be done, and why."""
+    """An action and the reason for it."""
 
     action: Action
     reason: str
-    """In a sentence."""
+    """A sentence."""
     rule: str
-    """The name of the rule that says so."""
+    """The name of the rule that applied."""
 
 
 def decide(situation: Situation) -> Decision:
-    """The decision for one situation: the first rule that fits, and the last one always does."""
-    rule = next(rule for rule in RULES if rule.fits(situation))
+    """Apply the first rule that matches; the last rule always matches."""
+    rule = next(rule for rule in RULES if rule.matches(situation))
     return Decision(rule.action, rule.reason(situation), rule.name)
 
 
-def wanted(situation: Situation) -> Action:
-    """What the evidence alone asks for: `ROLL_FORWARD`, `FALL_BACK` or `RETRY`.
+def choose_repair(situation: Situation) -> Action:
+    """The repair that the evidence supports: `ROLL_FORWARD`, `ROLL_BACK` or `RETRY`.
 
-    AWSCURRENT moves once per incident, away from a version that is proven broken, to one that is proven to work.
+    AWSCURRENT moves once per incident, from a version that is proven broken to one that is proven to work.
     """
-    if situation.mode is Mode.REPAIR and situation.current is Proof.BROKEN and not situation.moved:
+    if situation.mode is Mode.REPAIR and situation.current is Proof.BROKEN and not situation.move_state:
         if situation.pending is Proof.WORKS:
             return Action.ROLL_FORWARD
-        if situation.previous is Proof.WORKS and situation.fallback_allowed:
-            return Action.FALL_BACK
+        if situation.previous is Proof.WORKS and situation.is_rollback_allowed:
+            return Action.ROLL_BACK
     return Action.RETRY
 
 
-# --- when a rule fits, where that takes more than a word --------------------------------------------------------------
+# --- conditions -------------------------------------------------------------------------------------------------------
 
 
-def _not_disproved(s: Situation) -> bool:
+def _may_work(s: Situation) -> bool:
     return s.current in (Proof.WORKS, Proof.UNKNOWN)
 
 
-def _no_login_proven(s: Situation) -> bool:
-    # Some of AWS's rotation functions would try AWSPREVIOUS as the last login. That is a kind of falling back too, and
-    # not for a retry to choose.
+def _has_no_working_login(s: Situation) -> bool:
+    # Some of AWS's rotation functions try AWSPREVIOUS as the last login. That is a rollback too, and a retry must not
+    # choose it.
     # (https://github.com/aws-samples/aws-secrets-manager-rotation-lambdas, SecretsManagerRDSMySQLRotationSingleUser)
     broken = s.current is Proof.BROKEN and s.pending in (Proof.BROKEN, Proof.ABSENT)
-    return broken and wanted(s) is Action.RETRY
+    return broken and choose_repair(s) is Action.RETRY
 
 
-# --- what a rule says -------------------------------------------------------------------------------------------------
+# --- reasons ----------------------------------------------------------------------------------------------------------
 
-_DOING = {
+_REPAIR_NAMES = {
     Action.RETRY: "The retry",
     Action.ROLL_FORWARD: "Moving AWSCURRENT forward to AWSPENDING",
-    Action.FALL_BACK: "Moving AWSCURRENT back to AWSPREVIOUS",
+    Action.ROLL_BACK: "Moving AWSCURRENT back to AWSPREVIOUS",
 }
 
 
-def _is_good(s: Situation) -> str:
-    return "a probe proved that it works" if s.current is Proof.WORKS else "no probe says that it does not work"
+def _describe_current(s: Situation) -> str:
+    return "a probe proved that it works" if s.current is Proof.WORKS else "no probe says that it is broken"
 
 
-def _nothing_works(s: Situation) -> str:
-    pending = "neither does AWSPENDING" if s.pending is Proof.BROKEN else "no version holds AWSPENDING"
-    rest = _but_previous(s) or ", so a retry has no login to begin with"
+def _explain_no_login(s: Situation) -> str:
+    pending = "neither does AWSPENDING" if s.pending is Proof.BROKEN else "no version has AWSPENDING"
+    rest = _describe_previous(s) or ", so a retry has no working login"
     return f"AWSCURRENT does not work and {pending}{rest}."
 
 
-def _standing(s: Situation) -> str:
-    """What is known when a retry is all that may be done, as a clause."""
+def _describe_evidence(s: Situation) -> str:
+    """The evidence when only a retry is possible, as a clause."""
     if s.current is Proof.WORKS:
         return f"AWSCURRENT works, so nothing is broken yet, but {s.failed_step or 'the rotation'} fails"
     if s.current is Proof.UNKNOWN:
         # The password of a single user is changed in setSecret, and AWSCURRENT follows only at the end.
-        late = s.users == "single" and s.failed_step in ("testSecret", "finishSecret")
-        likely = f", which is likely to have stopped since {s.failed_step} failed" if late else ""
-        return f"no probe tells whether AWSCURRENT works{likely}, and unproven no label is moved"
+        is_late = s.rotation_strategy == "single" and s.failed_step in ("testSecret", "finishSecret")
+        likely = f" (it probably does not, because {s.failed_step} failed)" if is_late else ""
+        return f"no probe has proved whether AWSCURRENT works{likely}, and labels move only on proof"
     if s.pending is Proof.WORKS:
-        return f"AWSCURRENT does not work and AWSPENDING does, but {_hindrance(s)}"
-    return f"AWSCURRENT does not work, and no probe tells whether AWSPENDING does{_but_previous(s)}"
+        return f"AWSCURRENT does not work and AWSPENDING does, but {_explain_no_move(s)}"
+    return f"AWSCURRENT does not work and AWSPENDING is unproven{_describe_previous(s)}"
 
 
-def _but_previous(s: Situation) -> str:
-    return f"; AWSPREVIOUS works, but {_hindrance(s)}" if s.previous is Proof.WORKS else ""
+def _describe_previous(s: Situation) -> str:
+    return f"; AWSPREVIOUS works, but {_explain_no_move(s)}" if s.previous is Proof.WORKS else ""
 
 
-def _hindrance(s: Situation) -> str:
+def _explain_no_move(s: Situation) -> str:
     """Why AWSCURRENT does not move to a version that works."""
-    if s.moved:
-        return "this incident has moved AWSCURRENT once already"
+    if s.move_state:
+        return "this incident has already moved AWSCURRENT once"
     if s.mode is not Mode.REPAIR:
-        return "only repair mode would move AWSCURRENT there"
+        return "only repair mode moves AWSCURRENT there"
     return "the secret has no tag rotation-guard:fallback=allowed"
 
 
@@ -184,152 +188,154 @@ def _hindrance(s: Situation) -> str:
 
 
 class Rule(NamedTuple):
-    """What to do when this is so."""
+    """An action and the situations in which it is taken."""
 
     name: str
     case: str
-    """When it fits, in words."""
-    fits: Callable[[Situation], bool]
+    """When it applies, in words."""
+    matches: Callable[[Situation], bool]
     action: Action
     reason: Callable[[Situation], str]
-    """Why, as a sentence for whoever is woken by it."""
+    """Why, as a sentence for the on-call engineer."""
 
 
 RULES = (
     Rule(
         "moved in vain",
-        "this incident moved AWSCURRENT, it is still there, and does not work",
-        lambda s: s.moved == "holds" and s.current is Proof.BROKEN,
+        "this incident moved AWSCURRENT, it is still there, and it does not work",
+        lambda s: s.move_state == "holds" and s.current is Proof.BROKEN,
         Action.ESCALATE,
-        lambda _: "AWSCURRENT does not work on the version that it was moved to, and moves only once per incident.",
+        lambda _: "The version that AWSCURRENT was moved to does not work; it is moved only once per incident.",
     ),
     Rule(
         "moved",
-        "this incident moved AWSCURRENT, it is still there, and is not disproved",
-        lambda s: s.moved == "holds" and _not_disproved(s),
+        "this incident moved AWSCURRENT, it is still there, and it is not proven broken",
+        lambda s: s.move_state == "holds" and _may_work(s),
         Action.FINISH,
-        lambda s: f"AWSCURRENT is on the version that this incident moved it to, and {_is_good(s)}.",
+        lambda s: f"AWSCURRENT is on the version that this incident moved it to, and {_describe_current(s)}.",
     ),
     Rule(
         "recovered",
-        "a rotation was completed, or AWSCURRENT moved, since the failure, and AWSCURRENT is not disproved",
-        lambda s: s.recovered and _not_disproved(s),
+        "a rotation completed, or AWSCURRENT moved, since the failure, and AWSCURRENT is not proven broken",
+        lambda s: s.has_recovered and _may_work(s),
         Action.RECOVERED,
-        lambda s: f"Since the failure AWSCURRENT has been moved or a rotation completed, and {_is_good(s)}.",
+        lambda s: f"AWSCURRENT moved or a rotation completed since the failure, and {_describe_current(s)}.",
     ),
     Rule(
         "untouchable",
         "the secret belongs to a service or a partner, is a replica, is deleted, or cannot be read",
-        lambda s: bool(s.untouchable),
+        lambda s: bool(s.unsupported_reason),
         Action.ESCALATE,
-        lambda s: s.untouchable,
+        lambda s: s.unsupported_reason,
     ),
     Rule(
         "no AWSCURRENT",
-        "no version holds AWSCURRENT",
+        "no version has AWSCURRENT",
         lambda s: s.current is Proof.ABSENT,
         Action.ESCALATE,
-        lambda _: "No version holds AWSCURRENT, so there is nothing that it could be moved away from.",
+        lambda _: "No version has AWSCURRENT, so remediation cannot move the label.",
     ),
     Rule(
         "test only",
         "only the test of a rotation failed",
-        lambda s: s.test_only,
+        lambda s: s.is_test_only,
         Action.ESCALATE,
-        lambda _: (
-            "Only the test of the rotation's settings failed: nothing was rotated, and nothing is to be repaired."
-        ),
+        lambda _: "Only the test of the rotation's settings failed: nothing was rotated, so nothing needs a repair.",
     ),
     Rule(
         "exhausted",
-        "this incident has been decided more often than one that ends could need",
-        lambda s: s.exhausted,
+        "this incident has had more decisions than any incident that ends needs",
+        lambda s: s.is_decision_limit_reached,
         Action.ESCALATE,
-        lambda _: "This incident has been decided too many times without coming to an end.",
+        lambda _: "The incident reached its limit of decisions without coming to an end.",
     ),
     Rule(
         "stopped",
         "the kill switch does not say `go`",
-        lambda s: s.stopped,
+        lambda s: s.is_stopped,
         Action.ESCALATE,
-        lambda _: "The kill switch says stop, so nothing is touched until its parameter says go again.",
+        lambda _: "The kill switch says stop: nothing is repaired until its parameter says go.",
     ),
     Rule(
         "orphaned",
-        "the breaker has given the secret up, and nobody has released it",
-        lambda s: s.orphaned,
+        "the circuit breaker suspended repairs of the secret, and no operator has released it",
+        lambda s: s.is_suspended,
         Action.ESCALATE,
-        lambda _: "Incident followed incident without a success, so this secret is not touched until it is released.",
+        lambda _: (
+            "Repairs of this secret are suspended until an operator releases it: too many incidents in a row failed."
+        ),
     ),
     Rule(
         "notify",
         "the mode is `notify`",
         lambda s: s.mode is Mode.NOTIFY,
         Action.ESCALATE,
-        lambda _: "Nothing may be done about this secret but tell: its mode is notify.",
+        lambda _: "The mode of this secret is notify, so remediation only notifies.",
     ),
     Rule(
         "nothing works",
-        "AWSCURRENT is broken, AWSPENDING broken or absent, and falling back is not proven or not allowed",
-        _no_login_proven,
+        "AWSCURRENT is broken, AWSPENDING is broken or absent, and a rollback is not proven or not allowed",
+        _has_no_working_login,
         Action.ESCALATE,
-        _nothing_works,
+        _explain_no_login,
     ),
     Rule(
         "rotation off",
-        "a retry is wanted, and rotation is switched off",
-        lambda s: wanted(s) is Action.RETRY and not s.rotation_on,
+        "a retry is due, and rotation is switched off",
+        lambda s: choose_repair(s) is Action.RETRY and not s.is_rotation_enabled,
         Action.ESCALATE,
-        lambda s: f"Rotation is off, and a retry would switch it on: {_standing(s)}.",
+        lambda s: f"Rotation is switched off, and a retry would switch it on: {_describe_evidence(s)}.",
     ),
     Rule(
         "retries used up",
-        "a retry is wanted, and `maxRetries` are made",
-        lambda s: wanted(s) is Action.RETRY and s.attempts >= s.max_retries,
+        "a retry is due, and `maxRetries` retries have been made",
+        lambda s: choose_repair(s) is Action.RETRY and s.attempts >= s.max_retries,
         Action.ESCALATE,
-        lambda s: f"No retry is left ({s.attempts} made of {s.max_retries}): {_standing(s)}.",
+        lambda s: f"No retry is left ({s.attempts} of {s.max_retries} made): {_describe_evidence(s)}.",
     ),
     Rule(
         "backing off",
-        "a retry is wanted, and the one before has just failed",
-        lambda s: wanted(s) is Action.RETRY and s.backing_off,
+        "a retry is due, and the previous one has just failed",
+        lambda s: choose_repair(s) is Action.RETRY and s.is_backing_off,
         Action.BACK_OFF,
-        lambda s: f"Retry {s.attempts + 1} of {s.max_retries} is made after a back-off: {_standing(s)}.",
+        lambda s: f"Retry {s.attempts + 1} of {s.max_retries} waits for its back-off: {_describe_evidence(s)}.",
     ),
     Rule(
         "window closed",
         "the change window is closed",
-        lambda s: not s.window_open,
+        lambda s: not s.is_window_open,
         Action.WAIT,
-        lambda s: f"{_DOING[wanted(s)]} waits until the change window opens.",
+        lambda s: f"{_REPAIR_NAMES[choose_repair(s)]} waits until the change window opens.",
     ),
     Rule(
         "held",
-        "`maxActionsPerHour` are made in this account",
-        lambda s: s.capped,
-        Action.HOLD,
-        lambda s: f"{_DOING[wanted(s)]} was not done: this account's maxActionsPerHour are used up.",
+        "the account has reached `maxActionsPerHour`",
+        lambda s: s.is_rate_limited,
+        Action.RATE_LIMIT,
+        lambda s: f"{_REPAIR_NAMES[choose_repair(s)]} is rate limited: this account has reached maxActionsPerHour.",
     ),
     Rule(
         "roll forward",
         "mode `repair`, AWSCURRENT is broken, AWSPENDING works, and this incident has not moved AWSCURRENT",
-        lambda s: wanted(s) is Action.ROLL_FORWARD,
+        lambda s: choose_repair(s) is Action.ROLL_FORWARD,
         Action.ROLL_FORWARD,
         lambda _: "A probe proved that AWSCURRENT does not work and AWSPENDING does, so AWSCURRENT moves there.",
     ),
     Rule(
         "fall back",
-        "the same, where AWSPENDING is not proven, AWSPREVIOUS works, and the secret's tag allows falling back",
-        lambda s: wanted(s) is Action.FALL_BACK,
-        Action.FALL_BACK,
-        lambda _: "A probe proved that AWSCURRENT does not work and AWSPREVIOUS does, and its tag allows to fall back.",
+        "as above, but AWSPENDING is not proven, AWSPREVIOUS works, and the secret's tag allows a rollback",
+        lambda s: choose_repair(s) is Action.ROLL_BACK,
+        Action.ROLL_BACK,
+        lambda _: (
+            "A probe proved that AWSCURRENT does not work and AWSPREVIOUS does, and the secret's tag allows a rollback."
+        ),
     ),
     Rule(
         "retry",
         "otherwise",
         lambda _: True,
         Action.RETRY,
-        lambda s: f"Retry {s.attempts + 1} of {s.max_retries}: {_standing(s)}.",
+        lambda s: f"Retry {s.attempts + 1} of {s.max_retries}: {_describe_evidence(s)}.",
     ),
 )
-"""In the order in which they are tried: first what ends or forbids, then what the evidence asks for."""
+"""In order: first the rules that end the incident or forbid a repair, then those that follow the evidence."""

@@ -1,4 +1,4 @@
-"""What is true of a secret whose rotation failed: labels, dates and tags, and never a value."""
+"""Diagnoses a secret whose rotation failed, from its labels, dates and tags; never from a value."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,24 +17,29 @@ PROBE_TAG = "rotation-guard:probe"
 FALLBACK_TAG = "rotation-guard:fallback"
 RESTART_TAG = "rotation-guard:restart"
 RESTART_ON_TAG = "rotation-guard:restart-on"
-USERS_TAG = "rotation-guard:users"
+ROTATION_STRATEGY_TAG = "rotation-guard:users"
 _MODES = tuple(Mode)
-_USERS = {"singleuser": "single", "multiuser": "alternating", "alternating": "alternating"}
-"""How the names of AWS's own rotation functions tell the strategy
+_STRATEGIES = {"singleuser": "single", "multiuser": "alternating", "alternating": "alternating"}
+"""Part of the name of one of AWS's rotation functions -> its strategy
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_available-rotation-templates.html)."""
 
-UNKNOWN_SECRET = "Secrets Manager does not know it: it is gone."  # noqa: S105 - a sentence
-"""ResourceNotFoundException of DescribeSecret."""
+UNKNOWN_SECRET = "It does not exist in Secrets Manager any more."  # noqa: S105 - a sentence
+"""DescribeSecret raised ResourceNotFoundException."""
 MARKED_FOR_DELETION = "It is marked for deletion."
 REPLICA = "It is a replica:"
-"""How the sentence about a replica begins."""
-UNREADABLE_SECRET = "It may not be looked at: access denied, perhaps by its own policy."  # noqa: S105 - a sentence
-"""AccessDeniedException of DescribeSecret."""
+"""The beginning of the sentence about a replica."""
+UNREADABLE_SECRET = "It cannot be read: access denied, perhaps by its own resource policy."  # noqa: S105 - a sentence
+"""DescribeSecret raised AccessDeniedException."""
+REWORDED = {
+    "Secrets Manager does not know it: it is gone.": UNKNOWN_SECRET,
+    "It may not be looked at: access denied, perhaps by its own policy.": UNREADABLE_SECRET,
+}
+"""Sentences in rows of earlier releases -> the same sentence now. They select the next steps of a notification."""
 
 
 @dataclass(frozen=True)
 class DescribedSecret:
-    """A secret as DescribeSecret answers, with every labelled version."""
+    """A secret as DescribeSecret returns it, with every labelled version."""
 
     secret: ListedSecret
     versions: Mapping[str, tuple[str, ...]]
@@ -44,110 +49,120 @@ class DescribedSecret:
 
 @dataclass(frozen=True)
 class UnreadableSecret:
-    """A secret that cannot be looked at."""
+    """A secret that DescribeSecret refused to describe."""
 
     reason: str
-    """Why, in a sentence."""
+    """Why, as a sentence."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the decision rests on, but for what a probe says. Versions are ids."""
+    """All facts about a secret that a decision depends on, except the probe's. Versions are version ids."""
 
     secret_arn: str
     name: str
     versions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     current: str | None = None
     pending: str | None = None
-    """The version that holds AWSPENDING and not AWSCURRENT: a rotation that is under way, or stuck."""
+    """The version that has AWSPENDING and not AWSCURRENT: a rotation that is running or stuck."""
     previous: str | None = None
     created: Mapping[str, str] = field(default_factory=dict)
-    """Version -> when it was made, ISO 8601."""
+    """Version -> its creation date, ISO 8601."""
     pending_has_value: str = "unknown"
     """`yes` or `unknown`: no metadata says that a version is empty."""
-    users: str = "unknown"
+    rotation_strategy: str = "unknown"
     """`single`, `alternating` or `unknown`."""
     failed_step: str | None = None
-    rotation_on: bool = False
+    is_rotation_enabled: bool = False
     rotation_function: str | None = None
     last_rotated_at: str | None = None
-    """When AWS last completed a rotation, ISO 8601, where it says."""
-    untouchable: str = ""
-    """Why the secret is not to be touched, whatever it opts in to."""
+    """When AWS last completed a rotation, ISO 8601, if known."""
+    unsupported_reason: str = ""
+    """Why the secret cannot be repaired, whatever its tags allow."""
     mode: str = Mode.NOTIFY
     mode_note: str = ""
-    """Why it is no more than that."""
+    """Why the mode is no higher."""
     probe: str = ""
-    """The function that can tell which version works."""
+    """The ARN of the function that can prove which version works."""
     probe_note: str = ""
-    """Why there is none."""
-    fallback: bool = False
-    test_only: bool = False
+    """Why there is no probe."""
+    is_rollback_allowed: bool = False
+    is_test_only: bool = False
     """Whether only the test of a rotation failed, so that nothing was rotated."""
     restart_on_rotation: bool = False
     restarts: Sequence[Mapping[str, str]] = ()
-    """Which dependents its tag names, as `restarts.plan` writes them."""
+    """The dependents in its tag, as `restarts.plan_restarts` returns them."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """As it goes from step to step."""
-        return asdict(self)
+    def to_payload(self) -> dict[str, Any]:
+        """The JSON that the workflow passes from step to step."""
+        return {_PAYLOAD_KEYS.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
-    def of(cls, written: Mapping[str, Any]) -> Self:
-        """The diagnosis that `as_dict` has written, perhaps by another version of the product."""
-        known = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in written.items() if name in known})
+    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
+        """Parse the result of `to_payload`, which another release may have written."""
+        keys = {each.name: _PAYLOAD_KEYS.get(each.name, each.name) for each in fields(cls)}
+        return cls(**{name: payload[key] for name, key in keys.items() if key in payload})
 
 
-def unreadable_diagnosis(secret_arn: str, why: UnreadableSecret) -> Diagnosis:
-    """What can be said of a secret that cannot be looked at."""
-    return Diagnosis(secret_arn, secret_name_of(secret_arn), untouchable=why.reason)
+_PAYLOAD_KEYS = {
+    "rotation_strategy": "users",
+    "is_rotation_enabled": "rotation_on",
+    "unsupported_reason": "untouchable",
+    "is_rollback_allowed": "fallback",
+    "is_test_only": "test_only",
+}
+"""Fields whose key differs in the workflow's data, which an execution of an earlier release may still carry."""
+
+
+def diagnose_unreadable(secret_arn: str, why: UnreadableSecret) -> Diagnosis:
+    """The diagnosis of a secret that cannot be described."""
+    return Diagnosis(secret_arn, secret_name_of(secret_arn), unsupported_reason=why.reason)
 
 
 def find_unsupported_reason(secret: ListedSecret) -> str:
-    """Why nobody but its owner may repair this secret, in a sentence; empty where we may."""
+    """Why remediation cannot repair this secret, as a sentence; empty if it can."""
     if secret.deleted_at is not None:
         return MARKED_FOR_DELETION
     if owner := describe_owner(secret):
         return owner
     if is_replica(secret):
-        return f"{REPLICA} its primary is in {secret.primary_region}, and is repaired there."
+        return f"{REPLICA} repair its primary in {secret.primary_region}."
     return ""
 
 
-def effective_mode(secret: ListedSecret, cap: str) -> tuple[Mode, str]:
-    """How far the secret's tag and the stack allow to go, and why no further."""
-    # To the letter, as IAM reads it.
+def resolve_mode(secret: ListedSecret, cap: str) -> tuple[Mode, str]:
+    """The mode that the secret's tag and the stack allow, and why it is no higher."""
+    # Case sensitive, as in IAM conditions.
     tag = secret.tags.get(MODE_TAG, "")
     if not tag.strip():
-        return Mode.NOTIFY, f"It has no tag {MODE_TAG}, so it is told and never touched."
+        return Mode.NOTIFY, f"It has no tag {MODE_TAG}."
     if tag not in _MODES:
-        return Mode.NOTIFY, f"Its tag {MODE_TAG} says neither retry nor repair, so it is told and never touched."
+        return Mode.NOTIFY, f"Its tag {MODE_TAG} is neither retry nor repair."
     if _MODES.index(Mode(tag)) > _MODES.index(Mode(cap)):
-        return Mode(cap), f"Its tag {MODE_TAG} allows {tag}; the stack's remediationMode allows no more than {cap}."
+        return Mode(cap), f"Its tag {MODE_TAG} allows {tag}, but the stack's remediationMode is {cap}."
     return Mode(tag), ""
 
 
-def users(secret: ListedSecret, rotation_function: str | None) -> str:
-    """Whether one user's password is changed in place, or two users take turns: by the tag, or the function's name."""
-    tag = secret.tags.get(USERS_TAG, "").strip().lower()
-    if tag in _USERS.values():
+def find_rotation_strategy(secret: ListedSecret, rotation_function: str | None) -> str:
+    """The rotation strategy, from the secret's tag or the function's name: `single`, `alternating` or `unknown`."""
+    tag = secret.tags.get(ROTATION_STRATEGY_TAG, "").strip().lower()
+    if tag in _STRATEGIES.values():
         return tag
     name = re.sub(r"[-_]", "", (rotation_function or "").split(":function:", 1)[-1].lower())
-    return next((strategy for part, strategy in _USERS.items() if part in name), "unknown")
+    return next((strategy for part, strategy in _STRATEGIES.items() if part in name), "unknown")
 
 
-def probe_function(secret: ListedSecret, allowed: Sequence[str]) -> tuple[str, str]:
-    """The ARN of the function that its tag names, by name or ARN, and why there is none."""
+def find_probe(secret: ListedSecret, allowed: Sequence[str]) -> tuple[str, str]:
+    """The ARN of the probe that the secret's tag names (by name or ARN), and if there is none, why."""
     tag = secret.tags.get(PROBE_TAG, "").strip()
     if not tag:
-        return "", f"It has no tag {PROBE_TAG}, so nothing can prove which version works."
-    found = next((arn for arn in allowed if tag == arn or tag == arn.split(":function:", 1)[-1]), "")
-    return found, "" if found else f"The function in its tag {PROBE_TAG} is not in probeFunctions, so it is not called."
+        return "", f"It has no tag {PROBE_TAG}, so no probe can prove which version works."
+    probe = next((arn for arn in allowed if tag == arn or tag == arn.split(":function:", 1)[-1]), "")
+    return probe, "" if probe else f"The function in its tag {PROBE_TAG} is not in probeFunctions, so it is not called."
 
 
-def pending_has_value(secret: ListedSecret, failed_step: str | None) -> str:
-    """Whether AWSPENDING holds a value, as far as the failed step tells: createSecret is what puts it there.
+def assess_pending_value(secret: ListedSecret, failed_step: str | None) -> str:
+    """Whether AWSPENDING has a value, judging by the failed step: createSecret stores it.
 
     (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)
     """
@@ -157,11 +172,11 @@ def pending_has_value(secret: ListedSecret, failed_step: str | None) -> str:
 
 
 def has_recovered(secret: ListedSecret, opened_with: str | None, last_failure_at: str) -> bool:
-    """Whether a rotation was completed, or AWSCURRENT moved, since its failures; never while a rotation is stuck."""
+    """Whether a rotation completed, or AWSCURRENT moved, after the failures; never while a rotation is unfinished."""
     if secret.pending_version_id is not None or secret.current_version_id is None:
         return False
-    moved = opened_with is not None and secret.current_version_id != opened_with
-    return moved or (secret.last_rotated_at is not None and to_iso(secret.last_rotated_at) >= last_failure_at)
+    has_moved = opened_with is not None and secret.current_version_id != opened_with
+    return has_moved or (secret.last_rotated_at is not None and to_iso(secret.last_rotated_at) >= last_failure_at)
 
 
 def diagnose(
@@ -174,10 +189,10 @@ def diagnose(
     restarts: Sequence[Mapping[str, str]],
     created: Mapping[str, datetime],
 ) -> Diagnosis:
-    """The diagnosis of a secret that can be looked at; `kind` is what opened the incident."""
+    """Diagnose a secret; `kind` is the event that opened the incident, `cap` the stack's remediationMode."""
     secret = described.secret
-    mode, mode_note = effective_mode(secret, cap)
-    probe, probe_note = probe_function(secret, probes)
+    mode, mode_note = resolve_mode(secret, cap)
+    probe, probe_note = find_probe(secret, probes)
     return Diagnosis(
         secret_arn=secret.arn,
         name=secret.name,
@@ -185,25 +200,25 @@ def diagnose(
         current=secret.current_version_id,
         pending=secret.pending_version_id,
         previous=secret.previous_version_id,
-        created={version: to_iso(made) for version, made in created.items() if version in described.versions},
-        pending_has_value=pending_has_value(secret, failed_step),
-        users=users(secret, described.rotation_function),
+        created={version: to_iso(date) for version, date in created.items() if version in described.versions},
+        pending_has_value=assess_pending_value(secret, failed_step),
+        rotation_strategy=find_rotation_strategy(secret, described.rotation_function),
         failed_step=failed_step,
-        rotation_on=secret.rotation_enabled,
+        is_rotation_enabled=secret.rotation_enabled,
         rotation_function=described.rotation_function,
         last_rotated_at=None if secret.last_rotated_at is None else to_iso(secret.last_rotated_at),
-        untouchable=find_unsupported_reason(secret),
+        unsupported_reason=find_unsupported_reason(secret),
         mode=mode,
         mode_note=mode_note,
         probe=probe,
         probe_note=probe_note,
-        fallback=secret.tags.get(FALLBACK_TAG, "").strip().lower() == "allowed",
-        test_only=kind == TEST_ROTATION_FAILED,
-        restart_on_rotation=restarts_on_rotation(secret),
+        is_rollback_allowed=secret.tags.get(FALLBACK_TAG, "").strip().lower() == "allowed",
+        is_test_only=kind == TEST_ROTATION_FAILED,
+        restart_on_rotation=has_restart_on_rotation(secret),
         restarts=list(restarts),
     )
 
 
-def restarts_on_rotation(secret: ListedSecret) -> bool:
-    """Whether its dependents are to be restarted after any rotation, not only after a repair."""
+def has_restart_on_rotation(secret: ListedSecret) -> bool:
+    """Whether the secret's dependents are restarted after every rotation, not only after a repair."""
     return secret.tags.get(RESTART_ON_TAG, "").strip().lower() == "rotation"

@@ -1,4 +1,4 @@
-"""Incidents: one open per secret, however many failures belong to it, and however late and often they are told."""
+"""Incidents: at most one is open per secret, whatever the number and order of its failures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,85 +12,86 @@ from ..timestamps import to_iso
 
 OPEN, RESTARTING, CLOSED = "open", "restarting", "closed"
 ALIVE_SECONDS = 7200
-"""Grace period after which an execution that has not been heard of when it should have been is presumed dead: longer
-than the state machine waits for a throttled Lambda between two steps that write into the incident."""
+"""Grace period before an overdue workflow is presumed dead: longer than the state machine retries a throttled Lambda
+between two steps that update the incident."""
 _ROTATION_WINDOW = timedelta(days=1)
-"""No rotation window is longer, as it ends with its day at the latest
+"""Maximum length of a rotation window, which ends with its day at the latest
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html)."""
 _REMINDER_INTERVAL = timedelta(hours=23)
-"""At least so long between two notices about one unresolved incident: once a day, though audits are an hour apart."""
+"""Minimum interval between two notifications about an unresolved incident: about once a day."""
 _STUCK_REMINDER_INTERVAL = timedelta(hours=13)
-"""The same where the audit says that it is stuck, which it says once a day by itself: the first time may be less than a
-day after the escalation, and the next one is a day later."""
+"""The same for a stuck rotation, which the audit reports once a day: its first report may be less than a day after the
+escalation, and the next one is a day later."""
 
 
 class Outcome(StrEnum):
-    """How an incident ended."""
+    """How an incident ended. The strings are stored in rows: `fallen back` is rolled back, `held` is rate limited."""
 
     RECOVERED_BY_AWS = "recovered by AWS"
     RECOVERED_BY_RETRY = "recovered by retry"
     ROLLED_FORWARD = "rolled forward"
-    FALLEN_BACK = "fallen back"
+    ROLLED_BACK = "fallen back"
     ESCALATED = "escalated"
-    HELD = "held"
+    RATE_LIMITED = "held"
     RESOLVED = "resolved"
-    """It was escalated or held, and its secret has a new value since."""
+    """It was escalated or rate limited, and its secret has a new value since."""
     RESTARTED = "restarted"
-    """No rotation had failed: its dependents were restarted after one that succeeded."""
+    """No rotation failed: dependents were restarted after a rotation that succeeded."""
 
 
-UNTRIED = ("notify", "untouchable", "stopped", "held", "test only", "orphaned")
-"""Rules of `decisions` by which an incident ends without a try."""
-UNRESOLVED = (Outcome.ESCALATED, Outcome.HELD)
-"""How an incident ends that needs somebody until the secret has a new value."""
-_BY_A_NEW_VALUE = (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)
-"""A new value that came from wherever: the rotation that had failed may be unfinished still."""
-RECOVERIES = (*_BY_A_NEW_VALUE, Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK)
+RULES_WITHOUT_REPAIR = ("notify", "untouchable", "stopped", "held", "test only", "orphaned")
+"""Rules of `decisions` that end an incident without a repair."""
+UNRESOLVED = (Outcome.ESCALATED, Outcome.RATE_LIMITED)
+"""Outcomes that need attention until the secret has a new value."""
+_RECOVERED_BY_NEW_VALUE = (Outcome.RECOVERED_BY_AWS, Outcome.RECOVERED_BY_RETRY)
+"""The secret has a new value, whatever its source: the failed rotation may still be unfinished."""
+RECOVERIES = (*_RECOVERED_BY_NEW_VALUE, Outcome.ROLLED_FORWARD, Outcome.ROLLED_BACK)
 
 
 @dataclass(frozen=True)
 class Incident:
-    """What of an incident's row the claim rests on."""
+    """The fields of an incident's row that decide what an event does."""
 
     secret_arn: str
     opened_at: str
     state: str = OPEN
     outcome: str = ""
-    """How it ended, once it has."""
+    """How it ended; empty while it has not."""
     rule: str = ""
-    """The rule of `decisions` that was applied last."""
+    """The rule of `decisions` that applied last."""
     closed_at: str = ""
     resolved_at: str = ""
-    """When its secret got a new value after it was escalated or held."""
+    """When its secret got a new value after it was escalated or rate limited."""
     notified_at: str = ""
-    """When people were last told that it needs somebody."""
+    """When the on-call engineer was last notified that it needs attention."""
     event_type: str = ""
-    """What kind of failure opened it."""
+    """The kind of failure that opened it."""
     last_failure_at: str = ""
-    """When the latest of its failures happened, ISO 8601."""
+    """The time of its latest failure, ISO 8601."""
     alive_until: int = 0
-    """Until when its execution has said that it would be heard of again, epoch seconds."""
+    """By when its execution will have updated it again, epoch seconds."""
     attempts: int = 0
-    """RotateSecret calls that it made."""
+    """Its RotateSecret calls."""
     failures: int = 0
-    moved: Mapping[str, Any] | None = None
-    """How it moved AWSCURRENT, or was about to."""
+    move: Mapping[str, Any] | None = None
+    """Its move of AWSCURRENT, begun or done; the attribute `moved`."""
     current_version_id: str | None = None
-    """The version that held AWSCURRENT when it was looked at last."""
+    """The version that had AWSCURRENT when the secret was last described."""
     pending_version_id: str | None = None
-    """The version that held AWSPENDING then."""
-    is_looked_at: bool = field(default=True, compare=False)
-    """Whether its labels are known."""
+    """The version that had AWSPENDING then."""
+    has_known_labels: bool = field(default=True, compare=False)
+    """Whether the secret's labels could be read."""
     is_verified: bool | None = field(default=None, compare=False)
-    """Whether a probe, or a rotation that AWS completed, proved what it ended with; None where nobody has said."""
+    """Whether a probe, or a rotation that AWS completed, verified the value that it ended with; None if unknown."""
     event_ids: frozenset[str] = frozenset()
     rotation_ids: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "Incident":
-        """The incident that this row holds."""
+    def from_row(cls, row: Mapping[str, Any]) -> "Incident":
+        """Parse a row of the Incidents table."""
         versions = row.get("versions") or {}
-        notices = [action for action in row.get("actions", ()) if action.get("turn") in ("escalated", "reminder")]
+        # The attribute `turn` names the transition.
+        notifications = [entry for entry in row.get("actions", ()) if entry.get("turn") in ("escalated", "reminder")]
         return cls(
             secret_arn=row["secret_arn"],
             opened_at=row["opened_at"],
@@ -99,16 +100,16 @@ class Incident:
             rule=row.get("rule", ""),
             closed_at=row.get("closed_at", ""),
             resolved_at=row.get("resolved_at", ""),
-            notified_at=max((action.get("at", "") for action in notices), default=row.get("closed_at", "")),
+            notified_at=max((entry.get("at", "") for entry in notifications), default=row.get("closed_at", "")),
             event_type=row.get("event_type", ""),
             last_failure_at=row.get("last_failure_at", ""),
             alive_until=int(row.get("alive_until", 0)),
             attempts=int(row.get("attempts", 0)),
             failures=int(row.get("failures", 0)),
-            moved=row.get("moved"),
-            current_version_id=_holder(versions, CURRENT) or row.get("current_version_id"),
-            pending_version_id=_holder(versions, PENDING),
-            is_looked_at=bool(versions),
+            move=row.get("moved"),
+            current_version_id=_find_version(versions, CURRENT) or row.get("current_version_id"),
+            pending_version_id=_find_version(versions, PENDING),
+            has_known_labels=bool(versions),
             is_verified=row.get("verified"),
             event_ids=frozenset(row.get("event_ids", ())),
             rotation_ids=frozenset(row.get("rotation_ids", ())),
@@ -116,33 +117,32 @@ class Incident:
 
     @property
     def is_unresolved(self) -> bool:
-        """Whether it ended with people, and its secret had no new value since."""
+        """Whether it still needs attention: its secret has had no new value since it ended."""
         return self.state == CLOSED and self.outcome in UNRESOLVED
 
     @property
     def is_about_rotation(self) -> bool:
-        """Whether a rotation had failed: not only a test of one, or a restart after one that succeeded."""
+        """Whether a rotation failed, and not only its test or a restart."""
         return self.failures > 0 and self.event_type != TEST_ROTATION_FAILED
 
     @property
     def is_failed_repair(self) -> bool:
-        """Whether something was tried in vain, or without a proof: the circuit breaker counts these in a row."""
+        """Whether a repair failed or is unverified: the circuit breaker counts these in a row."""
         was_escalated = self.outcome in (Outcome.ESCALATED, Outcome.RESOLVED)
-        is_unproven = self.outcome in (Outcome.ROLLED_FORWARD, Outcome.FALLEN_BACK) and self.is_verified is False
-        # Without a rule nothing was decided: a step failed before.
-        return (was_escalated or is_unproven) and self.failures > 0 and self.rule not in ("", *UNTRIED)
+        is_unproven = self.outcome in (Outcome.ROLLED_FORWARD, Outcome.ROLLED_BACK) and self.is_verified is False
+        # Without a rule there was no decision: an earlier step failed.
+        return (was_escalated or is_unproven) and self.failures > 0 and self.rule not in ("", *RULES_WITHOUT_REPAIR)
 
     def is_repeat(self, failure: RotationSignal) -> bool:
-        """Whether this failure is in it already, is older than one that is, or repeats its rotation.
+        """Whether this failure is already in the incident, is older than one that is, or repeats its rotation.
 
-        A rotation that is asked for anew may go by its old id, for as long as it is unfinished: what comes after the
-        window in which AWS repeats it by itself is news, unless the incident was escalated and nothing has been
-        resolved since. So is whatever fails after people were told that all is well, by whatever repair, or that it was
-        held. What failed before somebody was paged is what that was for.
+        A rotation that is retried keeps its id while it is unfinished. A failure after the window in which AWS retries
+        by itself is new, unless the incident was escalated and is unresolved. A failure after a notification that the
+        secret recovered or was rate limited is also new. A failure from before an escalation belongs to it.
         """
         if failure.identity in self.event_ids:
             return True
-        # A restart that failed says nothing of a rotation, and neither does a test of one.
+        # A failed restart or a failed test says nothing about the rotation.
         if not self.last_failure_at or (
             self.event_type == TEST_ROTATION_FAILED and failure.kind != TEST_ROTATION_FAILED
         ):
@@ -151,9 +151,13 @@ class Incident:
             return True
         if self.outcome == Outcome.ESCALATED and failure.occurred_at < self.closed_at:
             return True
-        if not self._is_same_rotation(failure) or self.outcome in (*_BY_A_NEW_VALUE, Outcome.HELD, Outcome.RESOLVED):
+        if not self._is_same_rotation(failure) or self.outcome in (
+            *_RECOVERED_BY_NEW_VALUE,
+            Outcome.RATE_LIMITED,
+            Outcome.RESOLVED,
+        ):
             return False
-        # Repairs that were stopped by hand may be allowed again.
+        # An operator who stopped repairs may have allowed them again.
         if self.outcome == Outcome.ESCALATED and self.rule != "stopped":
             return True
         if self.outcome in RECOVERIES and self.state == CLOSED and failure.occurred_at > self.closed_at:
@@ -163,30 +167,30 @@ class Incident:
     def _is_same_rotation(self, failure: RotationSignal) -> bool:
         if failure.kind == ROTATION_STUCK:
             is_same = failure.pending_version_id is not None and failure.pending_version_id == self.pending_version_id
-            # What could not be looked at may be the same: it is not told anew each day.
-            return is_same or not self.is_looked_at
+            # With unknown labels it may be the same rotation: do not open an incident every day.
+            return is_same or not self.has_known_labels
         return failure.rotation_id in self.rotation_ids
 
     def is_released_for(self, failure: RotationSignal, released_at: str) -> bool:
-        """Whether an operator released the secret after the circuit breaker ended this, and before the failure.
+        """Whether an operator released the secret after the circuit breaker ended this incident, before the failure.
 
-        Repairs may go on then, though it is the same rotation.
+        Repairs then continue, even for the same rotation.
         """
         return self.rule == "orphaned" and self.closed_at < released_at < failure.occurred_at
 
     def is_reminder_due(self, failure: RotationSignal, now: datetime) -> bool:
-        """Whether people are to be told again that it needs somebody, now that its rotation has failed once more."""
+        """Whether the on-call engineer is notified again, now that the incident's rotation has failed once more."""
         if self.outcome != Outcome.ESCALATED or not self._is_same_rotation(failure):
             return False
         interval = _STUCK_REMINDER_INTERVAL if failure.kind == ROTATION_STUCK else _REMINDER_INTERVAL
         return failure.occurred_at > self.notified_at <= to_iso(now - interval)
 
     def is_resolved_by(self, success: RotationSignal, current_version_id: str | None) -> bool:
-        """Whether this news of a new value resolves it; `current_version_id` holds AWSCURRENT now, if that is known.
+        """Whether this event of a new value resolves it; `current_version_id` has AWSCURRENT now, if that is known.
 
-        A rotation that AWS completes after its end does, though AWSCURRENT may have moved before that rotation failed.
-        The news of this incident's own move resolves nothing, however late it comes, and neither does what was true
-        when the incident was looked at last.
+        A rotation that AWS completes after the incident ended resolves it, even if AWSCURRENT moved before that
+        rotation failed. An event of this incident's own move does not, and neither does a version that the incident
+        already knew as AWSCURRENT.
         """
         if not self.is_unresolved:
             return False
@@ -196,39 +200,38 @@ class Incident:
         is_late = current_version_id is None and success.occurred_at <= self.last_failure_at
         if version is None or is_late:
             return False
-        return version not in (self.current_version_id, (self.moved or {}).get("to"))
+        return version not in (self.current_version_id, (self.move or {}).get("to"))
 
 
-def _holder(versions: Mapping[str, Any], label: str) -> str | None:
+def _find_version(versions: Mapping[str, Any], label: str) -> str | None:
     return next((str(version) for version, labels in versions.items() if label in labels), None)
 
 
 class ClaimEffect(StrEnum):
-    """What an event does."""
+    """The effect of an event on its secret's incidents."""
 
-    OPENS = "opens"
-    """Nothing is open: a new incident."""
-    JOINS = "joins"
-    """An incident is open, and this belongs to it."""
-    IS_LATE = "is late"
-    """It tells of what is over: nothing is done twice."""
-    REMINDS = "reminds"
-    """It tells of what was escalated a day ago, and is still so."""
-    ENDS = "ends"
-    """The secret has a new value: the open incident is over."""
-    PASSES = "passes"
+    OPEN = "open"
+    """No incident is open: open one."""
+    JOIN = "join"
+    """The event belongs to the open incident."""
+    IGNORE_STALE = "ignore stale"
+    """The event is about a failure that is over."""
+    REMIND = "remind"
+    """The event is about an incident that was escalated a day ago and is still unresolved."""
+    END = "end"
+    """The secret has a new value: the open incident ends."""
+    NO_INCIDENT = "no incident"
     """The secret has a new value, and no incident was open."""
 
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What an event does to the incidents of its secret."""
+    """The effect of an event, and the incident that it concerns."""
 
-    does: ClaimEffect
+    effect: ClaimEffect
     incident: Incident | None = None
-    """The one that it is about."""
     outcome: Outcome | None = None
-    """How that one ends, if it does."""
+    """How the incident ends, if it does."""
 
 
 def claim_failure(
@@ -238,31 +241,33 @@ def claim_failure(
     new_value_at: str,
     now: datetime,
 ) -> ClaimResult:
-    """What a failure does, given the open incident, the latest one of any state, and when the secret got a new value.
+    """The effect of a failure, given the open incident, the latest one, and when the secret got a new value.
 
-    `new_value_at` is ISO 8601, empty where it is not known. All times are AWS's. Event times have whole seconds: a
-    failure of the same second as the new value counts as later, since nothing may be lost.
+    `new_value_at` is ISO 8601, or empty if unknown. All times are AWS's. Event times are whole seconds: a failure in
+    the same second as the new value counts as later, so that no failure is lost.
     """
     if incident is not None:
-        return ClaimResult(ClaimEffect.JOINS, incident)
+        return ClaimResult(ClaimEffect.JOIN, incident)
     if latest is not None and latest.is_repeat(failure):
-        return ClaimResult(ClaimEffect.REMINDS if latest.is_reminder_due(failure, now) else ClaimEffect.IS_LATE, latest)
+        return ClaimResult(
+            ClaimEffect.REMIND if latest.is_reminder_due(failure, now) else ClaimEffect.IGNORE_STALE, latest
+        )
     if failure.occurred_at < new_value_at:
-        return ClaimResult(ClaimEffect.IS_LATE, latest)
-    return ClaimResult(ClaimEffect.OPENS)
+        return ClaimResult(ClaimEffect.IGNORE_STALE, latest)
+    return ClaimResult(ClaimEffect.OPEN)
 
 
 def claim_success(incident: Incident | None, success: RotationSignal, is_stuck: bool) -> ClaimResult:
-    """What a new value does to the open incident; `is_stuck` says that a rotation is unfinished, or may be.
+    """The effect of a new value on the open incident; `is_stuck` says that a rotation is, or may be, unfinished.
 
-    What moves AWSCURRENT once our own move is written down is that move: its incident ends itself, after a proof, and
-    restarts dependents.
+    Once the incident has recorded its own move, a move of AWSCURRENT is taken for that one. The incident then ends by
+    itself, after the probe, and restarts dependents.
     """
     if incident is None:
-        return ClaimResult(ClaimEffect.PASSES)
-    older = success.occurred_at < incident.last_failure_at
-    as_old = success.occurred_at == incident.last_failure_at
-    if older or (as_old and is_stuck) or incident.moved is not None:
-        return ClaimResult(ClaimEffect.JOINS, incident)
+        return ClaimResult(ClaimEffect.NO_INCIDENT)
+    is_older = success.occurred_at < incident.last_failure_at
+    is_simultaneous = success.occurred_at == incident.last_failure_at
+    if is_older or (is_simultaneous and is_stuck) or incident.move is not None:
+        return ClaimResult(ClaimEffect.JOIN, incident)
     outcome = Outcome.RECOVERED_BY_RETRY if incident.attempts else Outcome.RECOVERED_BY_AWS
-    return ClaimResult(ClaimEffect.ENDS, incident, outcome)
+    return ClaimResult(ClaimEffect.END, incident, outcome)

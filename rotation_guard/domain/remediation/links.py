@@ -1,4 +1,4 @@
-"""Where people read on: the AWS console, and the runbook."""
+"""Links to the AWS console and the runbook."""
 
 import re
 from urllib.parse import quote
@@ -16,9 +16,9 @@ _ANCHORS = {
     Outcome.RECOVERED_BY_AWS: "recovered-by-aws",
     Outcome.RECOVERED_BY_RETRY: "recovered-by-retry",
     Outcome.ROLLED_FORWARD: "rolled-forward",
-    Outcome.FALLEN_BACK: "fallen-back",
+    Outcome.ROLLED_BACK: "rolled-back",
     Outcome.ESCALATED: "escalated",
-    Outcome.HELD: "held",
+    Outcome.RATE_LIMITED: "rate-limited",
     Outcome.RESOLVED: "resolved",
     Outcome.RESTARTED: "restarted",
     "opened": "opened",
@@ -26,46 +26,46 @@ _ANCHORS = {
     "retried": "opened",
     "unidentified": "unidentified",
 }
-"""How an incident ended, or else what is told of it -> the runbook's heading."""
+"""Outcome or transition of an incident -> the runbook's heading."""
 
 
-def secret_link(secret_arn: str) -> str:
-    """The secret in the console; empty where this is no ARN that leads there."""
-    host, region = _console(secret_arn)
+def build_secret_link(secret_arn: str) -> str:
+    """The secret in the console; empty if the ARN is not one of a known partition."""
+    host, region = _find_console(secret_arn)
     if not host:
         return ""
     return f"{host}/secretsmanager/secret?name={quote(secret_name_of(secret_arn), safe='')}&region={region}"
 
 
-def log_link(function_arn: str, log_group: str) -> str:
-    """The log group of a function in the console; empty where its ARN leads to none.
+def build_log_link(function_arn: str, log_group: str) -> str:
+    """The log group of a function in the console; empty if the ARN is not one of a known partition.
 
-    In the fragment the console reads names that are percent-encoded twice, with `$` for `%`
-    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/WhatIsCloudWatchLogs.html names no format: this is what
-    the console itself writes into its address).
+    In the fragment the console expects names that are percent-encoded twice, with `$` for `%`
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/WhatIsCloudWatchLogs.html documents no format: this is
+    the form of the console's own addresses).
     """
-    host, region = _console(function_arn)
+    host, region = _find_console(function_arn)
     group = quote(quote(log_group, safe=""), safe="").replace("%", "$")
     return f"{host}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}" if host else ""
 
 
-def execution_link(execution: str) -> str:
-    """The execution in the console; empty where this is no ARN that leads there."""
-    host, region = _console(execution)
+def build_execution_link(execution: str) -> str:
+    """The execution in the console; empty if the ARN is not one of a known partition."""
+    host, region = _find_console(execution)
     return f"{host}/states/home?region={region}#/v2/executions/details/{quote(execution, safe=':')}" if host else ""
 
 
-def runbook_link(runbook_url: str, about: str) -> str:
-    """The runbook's heading about an outcome, or a turn of an incident; its beginning where it has none.
+def build_runbook_link(runbook_url: str, topic: str) -> str:
+    """The runbook's heading for an outcome or a transition, or its beginning if there is none.
 
-    Empty without the runbook's URL, which is the stack's to know. A URL that has a fragment of its own keeps it.
+    Empty if the stack has no runbook URL. A URL with a fragment is not changed.
     """
-    anchor = _ANCHORS.get(about)
+    anchor = _ANCHORS.get(topic)
     return f"{runbook_url}#{anchor}" if runbook_url and anchor and "#" not in runbook_url else runbook_url
 
 
-def _console(arn: str) -> tuple[str, str]:
-    """The console that an ARN lies in, and its Region: no other text that stands there gets into a host's name."""
+def _find_console(arn: str) -> tuple[str, str]:
+    """The console's URL and Region for an ARN; validated, so that no other text becomes part of a host name."""
     _, partition, _, region, *_ = (*arn.split(":"), "", "", "", "")
     host = _CONSOLES.get(partition)
     return (f"https://{region}.{host}", region) if host and _REGION.fullmatch(region) else ("", "")

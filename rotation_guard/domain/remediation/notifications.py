@@ -1,19 +1,19 @@
-"""What people read about an incident: severity first, what is true, what was done, and what to do. Made of the facts.
+"""Writes the text of a notification from its payload: severity, facts, actions, and next steps.
 
-Lines of ours have at most 80 columns. Commands and URLs are on lines of their own, and whole.
+Lines have at most 80 columns, except commands and URLs, which are on lines of their own and never wrapped.
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .commands import OUTPUTS
 from .diagnosis import MARKED_FOR_DELETION
 from .incidents import Outcome
-from .next_steps import Step, has_failed_restart, next_steps
+from .next_steps import list_next_steps
 from .notification_payload import (
+    DIGEST,
     ESCALATED,
-    HELD_BURST,
     MISSING,
     NEW_VALUES,
     OPENED,
@@ -23,281 +23,303 @@ from .notification_payload import (
     RESTARTED,
     RETRIED,
     UNIDENTIFIED,
-    Facts,
+    Payload,
 )
+from .repair_steps import Step, has_failed_restart
 from .restarts import RestartState
 from .severity import Severity
 
 SUBJECT_LENGTH = 99
-"""SNS takes fewer than 100 characters, printable ASCII (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+"""SNS accepts fewer than 100 characters of printable ASCII (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 COLUMNS = 80
 LINES = 30
-"""The most entries about what was done: the latest are kept."""
+"""Maximum number of listed actions: the latest are kept."""
 _NAME_LENGTH = 70
-"""Of a name in a list of many."""
+"""Maximum length of a secret's name in a line of text."""
 
-_HAPPENED = {
+_FAILURES = {
     "RotationFailed": "failed",
     "RotationAbandoned": "was abandoned",
     "TestRotationFailed": "failed its test",
     "Rotation Stuck": "is stuck",
 }
+_OUTCOMES: Mapping[str, str] = {
+    Outcome.RECOVERED_BY_AWS: "was recovered by AWS",
+    Outcome.RECOVERED_BY_RETRY: "was recovered by a retry",
+    Outcome.ROLLED_FORWARD: "was rolled forward",
+    Outcome.ROLLED_BACK: "was rolled back",
+    Outcome.ESCALATED: "was escalated",
+    Outcome.RATE_LIMITED: "was rate limited",
+    RECOVERED: "has recovered",
+    RETRIED: "was retried",
+}
+"""Outcome or transition -> what happened to a rotation."""
+_WORDS: Mapping[str, str] = {Outcome.ROLLED_BACK: "rolled back", Outcome.RATE_LIMITED: "rate limited"}
+"""Stored outcome -> its word in a notification, where that differs."""
 _PROVEN = {"works": "works", "broken": "does not work"}
 _LABELS = {"current": "AWSCURRENT", "pending": "AWSPENDING", "previous": "AWSPREVIOUS"}
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One notice, for people and for machines."""
+    """One notification, for people and for programs."""
 
     subject: str
     """One line, fewer than 100 characters of printable ASCII."""
     text: str
-    facts: Facts
-    """As `facts.facts_of` describes them, with what to do `next` and the `commands` for it."""
+    payload: Payload
+    """See `notification_payload.build_payload`; with the `next` steps and their `commands`."""
 
 
-def build_notification(facts: Facts) -> Notification:
-    """The notice of these facts."""
-    steps = next_steps(facts)
+def build_notification(payload: Payload) -> Notification:
+    """Build the notification for this payload."""
+    steps = list_next_steps(payload)
     commands = [command for step in steps for command in step.commands]
-    known = {**facts, "next": " ".join(step.sentence for step in steps), "commands": commands}
+    complete = {**payload, "next": " ".join(step.sentence for step in steps), "commands": commands}
     paragraphs = [
-        _summary(known),
-        _identity(known),
-        _body(known),
-        _next(steps),
-        _links(known),
+        _write_summary(complete),
+        _write_identity(complete),
+        _write_body(complete),
+        _write_next_steps(steps),
+        _write_links(complete),
     ]
-    return Notification(_subject(known), "\n\n".join("\n".join(lines) for lines in paragraphs if lines), known)
+    return Notification(
+        _write_subject(complete), "\n\n".join("\n".join(lines) for lines in paragraphs if lines), complete
+    )
 
 
 # --- the subject ------------------------------------------------------------------------------------------------------
 
 
-def _subject(facts: Facts) -> str:
-    """`SEVERITY secret account Region: what happened`; what does not fit is cut from the secret's name alone."""
-    severity, what = facts["severity"], _event(facts)
-    where = "".join(f" {facts[name]}" for name in ("account", "region") if facts[name])
-    left = SUBJECT_LENGTH - len(f"{severity} {where}: {what}")
-    return f"{severity} {_cut_names(facts, left)}{where}: {what}"
+def _write_subject(payload: Payload) -> str:
+    """`SEVERITY secret account Region: what happened`; only the secret's name is shortened to fit."""
+    severity, summary = payload["severity"], _summarize(payload)
+    where = "".join(f" {payload[name]}" for name in ("account", "region") if payload[name])
+    remaining = SUBJECT_LENGTH - len(f"{severity} {where}: {summary}")
+    return f"{severity} {_shorten_names(payload, remaining)}{where}: {summary}"
 
 
-def _event(facts: Facts) -> str:
+def _summarize(payload: Payload) -> str:
     """What happened, in 40 characters at most."""
-    step = f" at {facts['failed_step']}" if facts["failed_step"] else ""
-    match facts["turn"]:
+    step = f" at {payload['failed_step']}" if payload["failed_step"] else ""
+    match payload["turn"]:
         case "held_burst":
-            count = facts["held"]["count"]
+            count = payload["held"]["count"]
             return f"{count} failed {'rotation' if count == 1 else 'rotations'} rate limited"
         case "restarted":
-            return f"dependents {_restarted(facts)}"
+            return f"dependents {_describe_restarts(payload)}"
         case "missing":
             return "incident record lost"
-    if has_failed_restart(facts):
+    if has_failed_restart(payload):
         return "restart of dependents failed"
-    if facts["turn"] == REMINDER:
+    if payload["turn"] == REMINDER:
         return f"rotation still fails{step}"
-    ended = _ended(facts)
-    if ended in ("", Outcome.ESCALATED):
-        return f"rotation {ended or _happened(facts)}{step}"
-    return {Outcome.HELD: "rotation rate limited", Outcome.RESOLVED: "new value in use"}.get(ended, ended)
+    outcome = _find_outcome(payload)
+    if outcome in ("", Outcome.ESCALATED):
+        return f"rotation {outcome or _describe_failure(payload)}{step}"
+    if outcome == Outcome.RESOLVED:
+        return "new value in use"
+    return "rotation rate limited" if outcome == Outcome.RATE_LIMITED else _WORDS.get(outcome, outcome)
 
 
-def _cut_names(facts: Facts, length: int) -> str:
-    if not facts["held"]:
-        return _cut(_who(facts), length)
-    more = facts["held"]["count"] - 1
-    rest = f" and {more} more" if more else ""
-    return _cut(facts["held"]["secrets"][0]["secret_name"] or "?", length - len(rest)) + rest
+def _shorten_names(payload: Payload, length: int) -> str:
+    if not payload["held"]:
+        return _shorten(_name_secret(payload), length)
+    more = payload["held"]["count"] - 1
+    others = f" and {more} more" if more else ""
+    return _shorten(payload["held"]["secrets"][0]["secret_name"] or "?", length - len(others)) + others
 
 
 # --- the text ---------------------------------------------------------------------------------------------------------
 
 
-def _summary(facts: Facts) -> list[str]:
-    """What happened, and how bad that is as far as anybody knows."""
-    return [*_wrap(f"{facts['severity']}: {_headline(facts)}"), *_wrap(_assess(facts), "")]
+def _write_summary(payload: Payload) -> list[str]:
+    """What happened, and its impact as far as it is proven."""
+    return [*_wrap(f"{payload['severity']}: {_write_headline(payload)}"), *_wrap(_assess_impact(payload), "")]
 
 
-def _headline(facts: Facts) -> str:
-    if facts["turn"] == HELD_BURST:
-        count = facts["held"]["count"]
+def _write_headline(payload: Payload) -> str:
+    if payload["turn"] == DIGEST:
+        count = payload["held"]["count"]
         return f"{count} {'rotation' if count == 1 else 'rotations'} failed, and repairs are rate limited."
-    who, step = _cut(_who(facts), _NAME_LENGTH), facts["failed_step"]
-    if facts["turn"] == RESTARTED:
-        return f"{who} has a new value; its dependents were {_restarted(facts)}."
-    if facts["turn"] == RESOLVED:
-        return f"the incident of {who} is resolved."
-    if facts["turn"] == REMINDER and not has_failed_restart(facts):
-        return f"the rotation of {who} still fails{f' at {step}' if step else ''}: escalated, and not resolved since."
-    if facts["turn"] == MISSING:
-        return f"the record of the incident of {who} is lost."
-    if has_failed_restart(facts):
-        return f"{who} has a new value, and a restart of what uses it failed."
-    failed = f"the rotation of {who} {_happened(facts)}{f' at {step}' if step else ''}"
-    if facts["kind"] in NEW_VALUES:
-        failed = f"{who} has a new value"
-    ended = _ended(facts)
-    return f"{failed}: {'rate limited' if ended == Outcome.HELD else ended}." if ended else f"{failed}."
+    name = _shorten(_name_secret(payload), _NAME_LENGTH)
+    at = f" at {payload['failed_step']}" if payload["failed_step"] else ""
+    if payload["turn"] == RESTARTED:
+        return f"{name} has a new value; its dependents were {_describe_restarts(payload)}."
+    if payload["turn"] == RESOLVED:
+        return f"{name}: the incident is resolved."
+    if payload["turn"] == REMINDER and not has_failed_restart(payload):
+        return f"{name}: rotation still fails{at}. It was escalated and is not resolved."
+    if payload["turn"] == MISSING:
+        return f"{name}: the record of the incident is lost."
+    if has_failed_restart(payload):
+        return f"{name} has a new value, but a restart of its dependents failed."
+    failure = f"{name}: rotation {_describe_failure(payload)}{at}"
+    if payload["kind"] in NEW_VALUES:
+        failure = f"{name} has a new value"
+    outcome = _find_outcome(payload)
+    return f"{failure} and {_OUTCOMES.get(outcome, outcome)}." if outcome else f"{failure}."
 
 
-def _assess(facts: Facts) -> str:
-    """Whether applications can log in, as far as that is proven."""
-    if facts["severity"] == Severity.OUTAGE:
-        if facts["held"]:
-            others = ", and perhaps with others" if _has_unnamed_outages(facts["held"]) else ""
+def _assess_impact(payload: Payload) -> str:
+    """Whether applications can log in, as far as it is proven."""
+    if payload["severity"] == Severity.OUTAGE:
+        if payload["held"]:
+            others = ", and possibly with others" if _may_have_unlisted_outages(payload["held"]) else ""
             return f"A probe proved that applications cannot log in with those marked OUTAGE{others}."
         return "A probe proved that AWSCURRENT does not work: applications cannot log in."
-    if facts["unreadable"]:
-        return facts["unreadable"].replace("It ", "The secret ", 1)
-    if (reason := _unavailable(facts)) and facts["turn"] in (OPENED, ESCALATED, REMINDER):
+    if payload["unreadable"]:
+        return payload["unreadable"].replace("It ", "The secret ", 1)
+    if (reason := _find_unavailability(payload)) and payload["turn"] in (OPENED, ESCALATED, REMINDER):
         return f"{reason}: applications cannot read it."
-    if facts["severity"] != Severity.AT_RISK or facts["turn"] in (HELD_BURST, RESTARTED, MISSING, UNIDENTIFIED):
+    if payload["severity"] != Severity.AT_RISK or payload["turn"] in (DIGEST, RESTARTED, MISSING, UNIDENTIFIED):
         return ""
-    if has_failed_restart(facts):
-        return "What was not restarted may still use the old value."
-    if (facts["now"]["evidence"] or {}).get("current") == "works":
+    if has_failed_restart(payload):
+        return "Dependents that were not restarted may still use the old value."
+    if (payload["now"]["evidence"] or {}).get("current") == "works":
         return "A probe proved that AWSCURRENT works: applications can log in with it."
-    if {*facts["failed_steps"]} == {"createSecret"}:
-        return "The password was not changed yet: createSecret only prepares the new value."
+    if {*payload["failed_steps"]} == {"createSecret"}:
+        return "The password has not changed yet: createSecret only stores the new value."
     return "No probe has proved that AWSCURRENT works: check that applications can log in."
 
 
-def _has_unnamed_outages(burst: Facts) -> bool:
-    """Whether there may be outages among those that are not named; the most severe are named first."""
-    named = burst["secrets"]
-    return burst["count"] > len(named) and all(one.get("severity") == Severity.OUTAGE for one in named)
+def _may_have_unlisted_outages(digest: Payload) -> bool:
+    """Whether secrets that are not listed may have an outage; the most severe are listed first."""
+    secrets = digest["secrets"]
+    return digest["count"] > len(secrets) and all(secret.get("severity") == Severity.OUTAGE for secret in secrets)
 
 
-def _unavailable(facts: Facts) -> str:
-    """Why nobody can read the secret though rotation-guard can look at it; empty where that is not so."""
-    if facts["reason"] == MARKED_FOR_DELETION:
+def _find_unavailability(payload: Payload) -> str:
+    """Why applications cannot read the secret, though rotation-guard can describe it; empty if they can."""
+    if payload["reason"] == MARKED_FOR_DELETION:
         return "The secret is marked for deletion"
-    decided = next((one for one in reversed(facts["actions"]) if one["action"] == "decide"), {})
-    return "No version of the secret holds AWSCURRENT" if decided.get("rule") == "no AWSCURRENT" else ""
+    decision = next((action for action in reversed(payload["actions"]) if action["action"] == "decide"), {})
+    return "No version of the secret has AWSCURRENT" if decision.get("rule") == "no AWSCURRENT" else ""
 
 
-def _identity(facts: Facts) -> list[str]:
-    """What is concerned, and whose it is."""
-    owner = facts["owner"]
-    function = facts["function"].split(":")[6] if facts["function"] else None
+def _write_identity(payload: Payload) -> list[str]:
+    """The secret, its owner, and where it is."""
+    owner = payload["owner"]
+    function = payload["function"].split(":")[6] if payload["function"] else None
     known = {
-        "Secret": facts["secret_arn"],
+        "Secret": payload["secret_arn"],
         "Owner": ", ".join(owner) if isinstance(owner, list) else owner,
-        "Account": facts["account"],
-        "Region": facts["region"],
+        "Account": payload["account"],
+        "Region": payload["region"],
         "Function": function,
-        "Execution": facts["execution"],
+        "Execution": payload["execution"],
     }
-    return [line for name, value in known.items() if value for line in _field(name, value)]
+    return [line for name, value in known.items() if value for line in _write_field(name, value)]
 
 
-def _who(facts: Facts) -> str:
-    return facts["secret_name"] or "an unidentified secret"
+def _name_secret(payload: Payload) -> str:
+    return payload["secret_name"] or "an unidentified secret"
 
 
-def _ended(facts: Facts) -> str:
-    """How it ended, as far as that is known; empty where it has not."""
-    return facts["outcome"] or {RECOVERED: "recovered", RETRIED: "retried"}.get(facts["turn"], "")
+def _find_outcome(payload: Payload) -> str:
+    """The outcome or transition that tells how the rotation went on; empty while the incident is open."""
+    return payload["outcome"] or (payload["turn"] if payload["turn"] in (RECOVERED, RETRIED) else "")
 
 
-def _happened(facts: Facts) -> str:
-    return _HAPPENED.get(facts["kind"] or "", "failed")
+def _describe_failure(payload: Payload) -> str:
+    return _FAILURES.get(payload["kind"] or "", "failed")
 
 
-def _restarted(facts: Facts) -> str:
-    states = {entry["state"] for entry in facts["restarts"]}
+def _describe_restarts(payload: Payload) -> str:
+    states = {entry["state"] for entry in payload["restarts"]}
     return "not restarted" if states == {RestartState.REFUSED} else "restarted"
 
 
-def _body(facts: Facts) -> list[str]:
-    """What is true and what was done."""
-    if facts["held"]:
-        return _burst(facts)
-    lines = _field("When", _when(facts)) if facts["occurred_at"] else []
-    if facts["error"]:
-        lines += _wrap(f"A step of the workflow failed for good: {facts['error']}.")
-    elif facts["reason"]:
-        lines += _field("Why", facts["reason"])
-    lines += _done(facts)
-    if facts["secret_arn"]:
-        lines += _field("Now", _labels(facts))
-    if facts["now"]["evidence"]:
-        lines += _field("Probe", _said(facts["now"]["evidence"]))
+def _write_body(payload: Payload) -> list[str]:
+    """What is known, and what was done."""
+    if payload["held"]:
+        return _write_digest(payload)
+    lines = _write_field("When", _describe_times(payload)) if payload["occurred_at"] else []
+    if payload["error"]:
+        lines += _wrap(f"A step of the workflow failed for good: {payload['error']}.")
+    elif payload["reason"]:
+        lines += _write_field("Why", payload["reason"])
+    lines += _write_actions(payload)
+    if payload["secret_arn"]:
+        lines += _write_field("Now", _describe_labels(payload))
+    if payload["now"]["evidence"]:
+        lines += _write_field("Probe", _describe_evidence(payload["now"]["evidence"]))
     return lines
 
 
-def _burst(facts: Facts) -> list[str]:
-    """Many of the same kind, in one notice."""
+def _write_digest(payload: Payload) -> list[str]:
+    """The secrets in a digest."""
     names = [
-        f"{_cut(one['secret_name'] or '?', _NAME_LENGTH)}{': OUTAGE' if one.get('severity') == Severity.OUTAGE else ''}"
-        for one in facts["held"]["secrets"]
+        _shorten(secret["secret_name"] or "?", _NAME_LENGTH)
+        + (": OUTAGE" if secret.get("severity") == Severity.OUTAGE else "")
+        for secret in payload["held"]["secrets"]
     ]
-    more = facts["held"]["count"] - len(names)
+    more = payload["held"]["count"] - len(names)
     return [
-        *_field("Why", facts["reason"]),
+        *_write_field("Why", payload["reason"]),
         *(f"- {name}" for name in names),
         *([f"- and {more} more"] if more else []),
     ]
 
 
-def _when(facts: Facts) -> str:
-    first = f"{facts['occurred_at']} ({facts['kind'] or 'an event'})"
-    last, failures = facts["last_failure_at"], facts["failures"] or 1
-    if facts["turn"] == REMINDER:
+def _describe_times(payload: Payload) -> str:
+    first = f"{payload['occurred_at']} ({payload['kind'] or 'an event'})"
+    last, failures = payload["last_failure_at"], payload["failures"] or 1
+    if payload["turn"] == REMINDER:
         return f"{first}; it failed again at {last}" if last else first
     return f"{first}; {failures} failures, the last at {last}" if failures > 1 and last else first
 
 
-def _done(facts: Facts) -> list[str]:
-    """Each action in a few words with its time; what has two entries, before and after, is one line."""
-    done: dict[str, tuple[str, str]] = {}
-    for one in facts["actions"]:
-        if one["action"] in ("decide", "restart"):
+def _write_actions(payload: Payload) -> list[str]:
+    """Each action with its time; the two entries of an action, before and after, are one line."""
+    outcomes: dict[str, tuple[str, str]] = {}
+    for action in payload["actions"]:
+        if action["action"] in ("decide", "restart"):
             continue
-        number, to = one.get("number"), one.get("to")
-        what = f"{one['action']}{f' {number}' if number else ''}{f', AWSCURRENT to version {to}' if to else ''}"
-        begun, _ = done.get(what, (one["at"], ""))
-        done[what] = (begun or "?", one["outcome"] or "?")
-    lines = [f"- {at} {what}: {outcome}" for what, (at, outcome) in done.items()]
-    times = {one.get("target"): one["at"] for one in facts["actions"] if one["action"] == "restart"}
-    lines += [_restart(one, times.get(one["target"])) for one in facts["restarts"]]
-    if facts["turn"] == MISSING:
-        return ["Done: not known."]
+        number, to, word = action.get("number"), action.get("to"), action["action"]
+        name = (
+            f"{_WORDS.get(word, word)}{f' {number}' if number else ''}{f', AWSCURRENT to version {to}' if to else ''}"
+        )
+        started_at, _ = outcomes.get(name, (action["at"], ""))
+        outcomes[name] = (started_at or "?", action["outcome"] or "?")
+    lines = [f"- {at} {name}: {outcome}" for name, (at, outcome) in outcomes.items()]
+    times = {action.get("target"): action["at"] for action in payload["actions"] if action["action"] == "restart"}
+    lines += [_write_restart(entry, times.get(entry["target"])) for entry in payload["restarts"]]
+    if payload["turn"] == MISSING:
+        return ["Actions: unknown."]
     if not lines:
-        return ["Done: nothing yet."] if facts["turn"] == OPENED else ["Done: nothing but notifying."]
-    return ["Done:", *(piece for line in lines[-LINES:] for piece in _wrap(line))]
+        return ["Actions: none yet."] if payload["turn"] == OPENED else ["Actions: none, except notifications."]
+    return ["Actions:", *(piece for line in lines[-LINES:] for piece in _wrap(line))]
 
 
-def _restart(entry: Facts, at: str | None) -> str:
+def _write_restart(entry: Payload, at: str | None) -> str:
     why = f": {entry['why']}" if entry["why"] else ""
     if entry["state"] == RestartState.REFUSED:
         return f"- not restarted: {entry['target']}{why}"
     return f"- {f'{at} ' if at else ''}restart of {entry['target']}: {entry['state']}{why}"
 
 
-def _labels(facts: Facts) -> str:
-    now = facts["now"]
-    if facts["unreadable"] and not now["current"]:
+def _describe_labels(payload: Payload) -> str:
+    now = payload["now"]
+    if payload["unreadable"] and not now["current"]:
         return "the labels could not be read."
     if not any(now[label] for label in _LABELS):
-        return "the labels were not looked at."
+        return "the labels are unknown."
     if not now["current"]:
-        return "no version holds AWSCURRENT."
-    read = "" if _unavailable(facts) else ", which is what applications read"
+        return "no version has AWSCURRENT."
+    read = "" if _find_unavailability(payload) else ", which applications read"
     parts = [f"AWSCURRENT is on version {now['current']}{read}"]
     if now["pending"]:
         parts.append(f"AWSPENDING is on version {now['pending']}: the rotation is unfinished")
     return "; ".join(parts) + "."
 
 
-def _said(evidence: Facts) -> str:
+def _describe_evidence(evidence: Payload) -> str:
     proven = [f"{name} {_PROVEN[evidence[label]]}" for label, name in _LABELS.items() if evidence.get(label) in _PROVEN]
     return " ".join([f"{', '.join(proven) or 'nothing is proven'}.", *evidence["notes"]])
 
 
-def _next(steps: Sequence[Step]) -> list[str]:
+def _write_next_steps(steps: Sequence[Step]) -> list[str]:
     lines = ["Next:"]
     for number, step in enumerate(steps, start=1):
         lines += _wrap(f"{number}. {step.text}", "   ")
@@ -305,23 +327,23 @@ def _next(steps: Sequence[Step]) -> list[str]:
         lines += [""] if step.commands else []
     if any(OUTPUTS in command for step in steps for command in step.commands):
         lines += [] if lines[-1] == "" else [""]
-        lines += _wrap(f"{OUTPUTS} is what `pulumi stack output --json` prints for this deployment.", "")
+        lines += _wrap(f"{OUTPUTS} has the output of `pulumi stack output --json` for this deployment.", "")
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def _links(facts: Facts) -> list[str]:
+def _write_links(payload: Payload) -> list[str]:
     names = {"secret": "Secret", "log": "Log", "execution": "Execution", "runbook": "Runbook"}
-    return [f"{name}: {facts['links'][kind]}" for kind, name in names.items() if facts["links"][kind]]
+    return [f"{name}: {payload['links'][kind]}" for kind, name in names.items() if payload["links"][kind]]
 
 
-def _field(name: str, value: str) -> list[str]:
+def _write_field(name: str, value: str) -> list[str]:
     return _wrap(f"{name}: {value}")
 
 
 def _wrap(text: str, indent: str = "  ") -> list[str]:
-    """These words on lines of 80 columns; a longer word is not broken, so that it can be copied."""
+    """Wrap the text at 80 columns; a longer word is not broken, so that it can be copied."""
     return textwrap.wrap(text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def _cut(text: str, length: int) -> str:
+def _shorten(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -1,23 +1,39 @@
-"""What is remembered of a secret between its incidents: when it last got a new value, and whether it is left alone."""
+"""The state of a secret between its incidents: when it last got a new value, and whether repairs are suspended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
 class RemediationState:
-    """One secret's; every moment is ISO 8601, and empty where there was none."""
+    """One secret's state; times are ISO 8601, or empty."""
 
     secret_arn: str
     succeeded_at: str = ""
-    """When it last got a new value, as far as events and repairs tell: whether that works is another question."""
+    """When it last got a new value, verified or not, according to events and repairs."""
     verified_at: str = ""
-    """When a new value was last verified: AWS completed a rotation, whose own test passed, or a probe proved it."""
-    orphaned_at: str = ""
-    """When the circuit breaker opened: too many incidents in a row without a verified success."""
+    """When a new value was last verified: AWS completed a rotation with its test, or a probe proved the value."""
+    suspended_at: str = ""
+    """When the circuit breaker opened after too many failed incidents in a row; the attribute `orphaned_at`."""
     released_at: str = ""
-    """When somebody has released it."""
+    """When an operator released it."""
+
+    @classmethod
+    def from_row(cls, secret_arn: str, row: Mapping[str, Any]) -> Self:
+        """Parse a row of the Incidents table, which may be empty."""
+        return cls(secret_arn, **{field: row[name] for name, field in _ATTRIBUTES.items() if name in row})
 
     @property
-    def is_orphaned(self) -> bool:
+    def is_suspended(self) -> bool:
         """Whether repairs are suspended until an operator releases the secret."""
-        return bool(self.orphaned_at) and self.released_at < self.orphaned_at
+        return bool(self.suspended_at) and self.released_at < self.suspended_at
+
+
+_ATTRIBUTES = {
+    "succeeded_at": "succeeded_at",
+    "verified_at": "verified_at",
+    "orphaned_at": "suspended_at",
+    "released_at": "released_at",
+}
+"""Attribute -> field."""

@@ -1,4 +1,4 @@
-"""Dependents that hold an old value until they are restarted: which ones a secret names, and how a restart stands."""
+"""Restarts of dependents that keep an old value: parses a secret's tag and tracks each restart."""
 
 import re
 import uuid
@@ -14,71 +14,71 @@ _RESOURCES = {
     "lambda": ("function:", re.compile(r"[A-Za-z0-9_-]{1,140}")),
     "ssm": ("document/", re.compile(r"[A-Za-z0-9_.-]{3,128}")),
 }
-"""Kind, which is also the service's name in an ARN -> what stands in the ARN before the name, and what a name looks
-like. A version or an alias of a function is no target: it keeps the configuration that it was published with."""
+"""Kind (the service's name in an ARN) -> the resource's prefix in the ARN, and the pattern of its name. A version or an
+alias of a function is no target: its configuration is fixed when it is published."""
 _OWNED_BY_AWS = re.compile(r"(arn:[^:]*:ssm:[^:]*):[^:]*:(document/(?:aws|amazon|amzn).*)", re.IGNORECASE)
-"""A document whose name begins so is AWS's own (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html),
+"""A document whose name begins like this is owned by AWS (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html),
 and its ARN names no account (https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-identity-based-policies.html)."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "rotation-guard:restart")
-_MALFORMED = "It names nothing that can be restarted: ecs:cluster/service, lambda:function or ssm:document."
-_ELSEWHERE = "It lies in another account or Region than the secret."
-_NOT_LISTED = "It is not among the restartTargets of the stack, so it is not restarted."
+_MALFORMED = "It is not a valid target: use ecs:cluster/service, lambda:function or ssm:document."
+_ELSEWHERE = "It is in another account or Region than the secret."
+_NOT_LISTED = "It is not in the stack's restartTargets, so it is not restarted."
 
 
 class RestartState(StrEnum):
-    """How a restart stands that an incident has asked for."""
+    """The state of a restart that an incident requested."""
 
     WANTED = "wanted"
     REFUSED = "refused"
-    """It is not tried: not allowed, not understood, or stopped by hand."""
+    """It is not started: not allowed, malformed, or stopped by the kill switch."""
     STARTED = "started"
     COVERED = "covered"
-    """Another incident has begun one since this one's value was in use."""
+    """A restart for another incident, started after the new value was in use, covers it."""
     SETTLED = "settled"
     FAILED = "failed"
 
 
 UNDER_WAY = (RestartState.STARTED, RestartState.COVERED)
-"""What is watched until it is one of the others."""
+"""States of a restart that is running."""
 UNFINISHED = (RestartState.WANTED, *UNDER_WAY)
-"""What the incident waits for."""
+"""States that the incident waits for."""
 
 
 class CannotBeRestarted(RuntimeError):
-    """There is no use in trying again; the message is a sentence that holds no words of others."""
+    """A retry would not help. The message is a sentence without text of others."""
 
 
 class TransientError(RuntimeError):
-    """AWS could not answer this time; the message is its error code or the error's class, and nothing of its text."""
+    """A retry may help. The message is AWS's error code or the error's class, without its text."""
 
 
 class NotReady(RuntimeError):
-    """AWS is busy with the target, which can be restarted later; the message is a sentence without words of others."""
+    """AWS is busy with the target; it can be restarted later. The message is a sentence without text of others."""
 
 
 @dataclass(frozen=True)
 class RestartStatus:
-    """What became of a restart that was started."""
+    """The status of a restart that was started."""
 
     state: RestartState
-    """STARTED or COVERED while it is under way, SETTLED or FAILED; WANTED when it has to be started after all."""
+    """STARTED or COVERED while it is running, SETTLED or FAILED; WANTED if it must be started again."""
     why: str = ""
-    """A sentence, where there is something to say."""
+    """A sentence, or empty."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Something that can be restarted."""
+    """A resource that can be restarted."""
 
     kind: str
     """`ecs`, `lambda` or `ssm`."""
     name: str
-    """Cluster and service with a slash between, a function, or a document."""
+    """`cluster/service`, a function, or a document."""
     arn: str
 
     @property
     def label(self) -> str:
-        """As a tag names it, such as `ecs:cluster/service`."""
+        """Its form in a tag, such as `ecs:cluster/service`."""
         return f"{self.kind}:{self.name}"
 
 
@@ -90,43 +90,47 @@ class Restart:
     arn: str
     state: str
     why: str = ""
-    handle: str = ""
-    """What the restart is watched by, as its service names it."""
+    restart_id: str = ""
+    """The service's id of the restart; `handle` in rows."""
     before: tuple[str, ...] = ()
-    """What was there before it, where its service tells that from what the restart has made."""
+    """Ids of earlier restarts, if the service needs them to recognize the new one."""
 
     @classmethod
-    def of(cls, written: Mapping[str, Any]) -> Self:
-        """The restart that `as_dict` has written, or a plan."""
-        known: dict[str, Any] = {**written, "before": tuple(written.get("before", ()))}
-        return cls(**known)
+    def from_row(cls, entry: Mapping[str, Any]) -> Self:
+        """Parse an entry of an incident's row, as written by `to_row` or `plan_restarts`."""
+        fields: dict[str, Any] = {**entry, "before": tuple(entry.get("before", ()))}
+        return cls(restart_id=fields.pop("handle", ""), **fields)
 
-    def as_dict(self) -> dict[str, Any]:
-        """As it stands in the incident's row."""
-        return {**asdict(self), "before": [*self.before]}
+    def to_row(self) -> dict[str, Any]:
+        """The entry in the incident's row."""
+        entry = {**asdict(self), "handle": self.restart_id, "before": [*self.before]}
+        del entry["restart_id"]
+        return entry
 
 
-def plan(tag_value: str, secret_arn: str, allowed_arns: Iterable[str]) -> list[dict[str, str]]:
-    """The restarts that a secret's tag asks for, in its order and each once, as entries of an incident.
+def plan_restarts(tag_value: str, secret_arn: str, allowed_arns: Iterable[str]) -> list[dict[str, str]]:
+    """The restarts in a secret's tag, in order and without duplicates, as entries of an incident's row.
 
-    Entries are separated by spaces or commas. What is not allowed, or cannot be understood, is told as `refused`.
+    Entries are separated by spaces or commas. A target that is malformed or not allowed is `refused`.
     """
-    allowed = {canonical_arn(arn) for arn in allowed_arns}
+    allowed = {to_canonical_arn(arn) for arn in allowed_arns}
     planned: dict[str, Restart] = {}
     for entry in filter(None, re.split(r"[\s,]+", tag_value)):
         try:
-            target = target_of(entry, secret_arn)
+            target = parse_target(entry, secret_arn)
         except CannotBeRestarted as problem:
             planned.setdefault(entry, Restart(entry, "", RestartState.REFUSED, str(problem)))
             continue
-        refused = target.arn not in allowed
-        state, why = (RestartState.REFUSED, _NOT_LISTED) if refused else (RestartState.WANTED, "")
+        state, why = (RestartState.WANTED, "") if target.arn in allowed else (RestartState.REFUSED, _NOT_LISTED)
         planned.setdefault(target.arn, Restart(target.label, target.arn, state, why))
-    return [{"target": one.target, "arn": one.arn, "state": str(one.state), "why": one.why} for one in planned.values()]
+    return [
+        {"target": restart.target, "arn": restart.arn, "state": str(restart.state), "why": restart.why}
+        for restart in planned.values()
+    ]
 
 
-def target_of(entry: str, secret_arn: str) -> Target:
-    """The target that an entry names, by label or ARN, in the account and Region of the secret.
+def parse_target(entry: str, secret_arn: str) -> Target:
+    """Parse an entry, a label or an ARN, as a target in the account and Region of the secret.
 
     Raises CannotBeRestarted.
     """
@@ -139,30 +143,30 @@ def target_of(entry: str, secret_arn: str) -> Target:
     name = resource.removeprefix(prefix)
     if not resource.startswith(prefix) or not names.fullmatch(name):
         raise CannotBeRestarted(_MALFORMED)
-    arn = canonical_arn(f"arn:{partition}:{kind}:{region}:{account}:{resource}")
-    if entry.startswith("arn:") and canonical_arn(entry) != arn:
+    arn = to_canonical_arn(f"arn:{partition}:{kind}:{region}:{account}:{resource}")
+    if entry.startswith("arn:") and to_canonical_arn(entry) != arn:
         raise CannotBeRestarted(_ELSEWHERE)
     return Target(kind, name, arn)
 
 
-def kind_of(target_arn: str) -> str:
-    """The kind of a target, out of its ARN."""
+def read_target_kind(target_arn: str) -> str:
+    """The kind of a target, from its ARN."""
     return target_arn.split(":")[2]
 
 
-def token(secret_arn: str, opened_at: str, wanted_at: int, target_arn: str) -> str:
-    """What one restart goes by wherever it is asked for: a UUID made of what it is for, so that it is the same again.
+def make_idempotency_key(secret_arn: str, opened_at: str, requested_at: int, target_arn: str) -> str:
+    """A UUID that identifies one restart of one target, the same for every try.
 
-    `wanted_at`, epoch milliseconds, is when the incident asked for its restarts. Which execution asks is no part of it:
-    another may go on where one has died.
+    `requested_at` is when the incident requested its restarts, in epoch milliseconds. The execution is not part of it,
+    because another execution may continue after one has died.
     """
-    return str(uuid.uuid5(_NAMESPACE, " ".join((secret_arn, opened_at, str(wanted_at), target_arn))))
+    return str(uuid.uuid5(_NAMESPACE, " ".join((secret_arn, opened_at, str(requested_at), target_arn))))
 
 
-def together(restarts: Iterable[Restart]) -> str:
-    """How an incident's restarts stand together.
+def summarize(restarts: Iterable[Restart]) -> str:
+    """The combined state of an incident's restarts.
 
-    `wanted` while one is to be started, `waiting` while one is under way, then `failed` if one has, or else `settled`.
+    `wanted` while one must be started, `waiting` while one is running, then `failed` if one failed, else `settled`.
     """
     states = {restart.state for restart in restarts}
     if RestartState.WANTED in states:
@@ -173,14 +177,14 @@ def together(restarts: Iterable[Restart]) -> str:
 
 
 def is_abandoned(incident: Mapping[str, Any], now: int) -> bool:
-    """Whether the restarts of this incident's row are unfinished, and their workflow is overdue.
+    """Whether the restarts in this incident's row are unfinished and their workflow is overdue.
 
-    `now` is in epoch seconds, as is the row's `alive_until`, by which its workflow had said that it would be heard of.
+    `now` is in epoch seconds, as is the row's `alive_until`, the deadline of its workflow.
     """
     return incident.get("state") == RESTARTING and int(incident.get("alive_until") or 0) < now
 
 
-def canonical_arn(arn: str) -> str:
-    """The ARN that a target has in policies: without an account for a document of AWS's own."""
+def to_canonical_arn(arn: str) -> str:
+    """The target's ARN in policies: without an account for a document owned by AWS."""
     owned = _OWNED_BY_AWS.fullmatch(arn)
     return f"{owned[1]}::{owned[2]}" if owned else arn

@@ -1,4 +1,4 @@
-"""When to act: how long to wait before trying again, and in which hours anything may be changed."""
+"""When repairs run: the back-off between retries, and the change window."""
 
 import math
 import re
@@ -11,21 +11,21 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
-def backoff_seconds(number: int, base_minutes: int, cap_minutes: int, chance: float) -> int:
-    """How long to wait after try `number`, counted from 1: anything up to a time that doubles until it reaches a cap.
+def choose_backoff_seconds(number: int, base_minutes: int, cap_minutes: int, jitter: float) -> int:
+    """Seconds to wait after try `number`, counted from 1: exponential back-off with a cap and full jitter.
 
-    `chance` is at least 0 and less than 1. Waiting anything at all down to nothing ("full jitter") is what spreads
-    best those that failed together (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+    `jitter` is at least 0 and less than 1. Full jitter spreads the retries of secrets that failed at the same time best
+    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
     """
     longest = min(cap_minutes, base_minutes << (number - 1))
-    return int(chance * longest * 60)
+    return int(jitter * longest * 60)
 
 
 @dataclass(frozen=True)
 class ChangeWindow:
-    """The hours in which something may be changed, in UTC: from `start` to just before `end`.
+    """The hours in which repairs may run, in UTC: from `start` to just before `end`.
 
-    An end that is not after the start lies in the next day; `days` are those on which it begins.
+    An end that is not after the start is on the next day; `days` are the days on which the window begins.
     """
 
     days: frozenset[str]
@@ -33,23 +33,23 @@ class ChangeWindow:
     end: time
 
     @classmethod
-    def from_mapping(cls, written: Mapping[str, Any]) -> Self | None:
-        """The window that the setting `changeWindow` asks for, or None where it asks for none.
+    def from_mapping(cls, setting: Mapping[str, Any]) -> Self | None:
+        """Parse the setting `changeWindow`; None if it is empty.
 
-        A ValueError names what is wrong with it.
+        Raises ValueError with the reason if it is invalid.
         """
-        if not written:
+        if not setting:
             return None
-        start, end = (_time_of(name, written.get(name)) for name in ("start", "end"))
+        start, end = (_parse_time(name, setting.get(name)) for name in ("start", "end"))
         if start == end:
-            raise ValueError(f"changeWindow: its start and end must differ, got {written['start']} twice")
-        days = frozenset(written.get("days") or DAYS)
+            raise ValueError(f"changeWindow: its start and end must differ, got {setting['start']} twice")
+        days = frozenset(setting.get("days") or DAYS)
         if unknown := sorted(days.difference(DAYS)):
             raise ValueError(f"changeWindow.days: must be of {', '.join(DAYS)}, got {', '.join(unknown)}")
         return cls(days, start, end)
 
     def seconds_until_open(self, now: datetime) -> int:
-        """Whole seconds until it opens, rounded up; 0 while it is open. A date without a time zone is refused."""
+        """Seconds until it opens, rounded up; 0 while it is open. Raises ValueError for a date without a time zone."""
         if now.tzinfo is None:
             raise ValueError("now: must have a time zone")
         now = now.astimezone(UTC)
@@ -62,13 +62,13 @@ class ChangeWindow:
         return length if length > timedelta(0) else length + timedelta(days=1)
 
     def _openings(self, now: datetime) -> list[datetime]:
-        # From yesterday, whose window may last until today, to a week from now.
+        # From yesterday, whose window may last until today, to a week from today.
         first = datetime.combine(now.date(), self.start, UTC) - timedelta(days=1)
         week = (first + timedelta(days=number) for number in range(9))
         return [opening for opening in week if DAYS[opening.weekday()] in self.days]
 
 
-def _time_of(name: str, written: Any) -> time:
-    if not isinstance(written, str) or not _TIME.fullmatch(written):
-        raise ValueError(f"changeWindow.{name}: must be a time in UTC such as 22:00, got {written!r}")
-    return time.fromisoformat(written)
+def _parse_time(name: str, text: Any) -> time:
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
+        raise ValueError(f"changeWindow.{name}: must be a time in UTC such as 22:00, got {text!r}")
+    return time.fromisoformat(text)

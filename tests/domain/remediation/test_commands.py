@@ -1,4 +1,4 @@
-"""Every command in a notice is one that the AWS CLI or our own has, with the options that it takes."""
+"""Every command in a message is one that the AWS CLI or our own has, with the options that it takes."""
 
 import json
 import re
@@ -16,11 +16,11 @@ from tests.handlers.remediation.transitions import (
     FUNCTION,
     NOT_LISTED,
     SETTLED,
-    TURNS,
+    TRANSITIONS,
     decided,
-    held,
     incident,
-    told,
+    notification,
+    rate_limited,
 )
 
 VERSIONS = {"v1": ["AWSCURRENT"], "v2": ["AWSPENDING"], "v3": ["AWSPREVIOUS"]}
@@ -29,7 +29,7 @@ ROWS = {
     **{rule.name: {"actions": [decided(rule.name)]} for rule in RULES if rule.action is Action.ESCALATE},
     "denied": {"actions": [{"action": "retry", "number": 1, "outcome": DENIED}]},
     "refused": {"actions": [{"action": "retry", "number": 1, "outcome": "RotateSecret was refused: no."}]},
-    "gone": {"unreadable": "Secrets Manager does not know it: it is gone.", "actions": [decided("untouchable")]},
+    "gone": {"unreadable": "It does not exist in Secrets Manager any more.", "actions": [decided("untouchable")]},
     "forward": {"evidence": {"current": "broken", "pending": "works"}},
     "back": {"evidence": {"current": "broken", "pending": "broken", "previous": "works"}},
     "restarts": {
@@ -48,7 +48,7 @@ ROWS = {
 for reason in (
     "It is marked for deletion.",
     "It is a replica: its primary is in us-east-1.",
-    "It may not be looked at",
+    "It cannot be read",
 ):
     ROWS[reason] = {"actions": [decided("untouchable")], "reason": reason}
 
@@ -70,17 +70,17 @@ def check(command):
     assert words[words.index("--region") + 1] == "eu-west-1"
 
 
-@pytest.mark.parametrize("turn", [*TURNS, "held_burst"])
+@pytest.mark.parametrize("transition", [*TRANSITIONS, "held_burst"])
 @pytest.mark.parametrize("name", ROWS)
-def test_commands_exist_with_their_options(turn, name):
-    burst = held(25) if turn == "held_burst" else ()
+def test_commands_exist_with_their_options(transition, name):
+    burst = rate_limited(25) if transition == "held_burst" else ()
 
-    notice = told(turn, row(**ROWS[name]), held=burst)
+    message = notification(transition, row(**ROWS[name]), digest=burst)
 
-    assert notice.facts["commands"] == [
-        line.strip() for line in notice.text.splitlines() if re.match(" +aws | +rotation-guard ", line)
+    assert message.payload["commands"] == [
+        line.strip() for line in message.text.splitlines() if re.match(" +aws | +rotation-guard ", line)
     ]
-    for command in notice.facts["commands"]:
+    for command in message.payload["commands"]:
         check(command)
 
 
@@ -100,7 +100,7 @@ def test_a_command_survives_a_name_that_a_shell_would_run(hostile):
     arn = f"{ARN[:-16]}{hostile}-Ab12Cd"
     changes = {"secret_name": hostile, "secret_arn": arn, "actions": [decided("orphaned")]}
 
-    for command in told("escalated", row(**changes)).facts["commands"]:
+    for command in notification("escalated", row(**changes)).payload["commands"]:
         words = shlex.split(command)
         if "--secret-id" in words:
             assert words[words.index("--secret-id") + 1] == arn
@@ -109,7 +109,7 @@ def test_a_command_survives_a_name_that_a_shell_would_run(hostile):
 
 
 def test_ids_are_filled_in_as_far_as_they_are_known():
-    [move, *_] = told("escalated", row(evidence={"current": "broken", "pending": "works"})).facts["commands"]
+    [move, *_] = notification("escalated", row(evidence={"current": "broken", "pending": "works"})).payload["commands"]
 
     assert shlex.split(move) == [
         *("aws", "secretsmanager", "update-secret-version-stage", "--secret-id", ARN),
@@ -120,7 +120,7 @@ def test_ids_are_filled_in_as_far_as_they_are_known():
 
 def test_the_log_is_read_from_before_the_step_that_failed_could_have_begun():
     # 2026-03-01T00:50:20Z is 1772326220 in epoch seconds; a function runs for 15 minutes at most.
-    [log] = [one for one in told("opened", row()).facts["commands"] if " logs " in one]
+    [log] = [one for one in notification("opened", row()).payload["commands"] if " logs " in one]
 
     assert "--log-group-name /aws/lambda/orders-rotation" in log
     assert f"--start-time {(1772326220 - 15 * 60) * 1000}" in log
@@ -128,7 +128,7 @@ def test_the_log_is_read_from_before_the_step_that_failed_could_have_begun():
 
 @pytest.mark.parametrize("qualifier", ["", ":live", ":7"])
 def test_the_log_group_is_that_of_the_function_whatever_its_alias(qualifier):
-    facts = told("opened", row(rotation_function=f"{FUNCTION}{qualifier}")).facts
+    facts = notification("opened", row(rotation_function=f"{FUNCTION}{qualifier}")).payload
 
     assert facts["log_group"] == "/aws/lambda/orders-rotation"
     assert json.dumps(facts["commands"]).count("/aws/lambda/orders-rotation ") == 1

@@ -11,15 +11,15 @@ from rotation_guard.domain.remediation.diagnosis import (
     DescribedSecret,
     Diagnosis,
     UnreadableSecret,
+    assess_pending_value,
     diagnose,
-    effective_mode,
+    diagnose_unreadable,
+    find_probe,
+    find_rotation_strategy,
     find_unsupported_reason,
     has_recovered,
-    pending_has_value,
-    probe_function,
-    restarts_on_rotation,
-    unreadable_diagnosis,
-    users,
+    has_restart_on_rotation,
+    resolve_mode,
 )
 from rotation_guard.domain.secret import ListedSecret
 
@@ -50,16 +50,16 @@ def tagged(**tags):
         (" retry", "repair", Mode.NOTIFY, "neither retry nor repair"),
         ("Retry", "repair", Mode.NOTIFY, "neither retry nor repair"),
         ("repair", "repair", Mode.REPAIR, ""),
-        ("repair", "retry", Mode.RETRY, "allows repair; the stack's remediationMode allows no more than retry"),
-        ("repair", "notify", Mode.NOTIFY, "allows no more than notify"),
-        ("retry", "notify", Mode.NOTIFY, "allows no more than notify"),
+        ("repair", "retry", Mode.RETRY, "allows repair, but the stack's remediationMode is retry"),
+        ("repair", "notify", Mode.NOTIFY, "remediationMode is notify"),
+        ("retry", "notify", Mode.NOTIFY, "remediationMode is notify"),
         ("notify", "notify", Mode.NOTIFY, ""),
     ],
 )
 def test_a_secret_opts_in_and_the_stack_caps_it(tag, cap, mode, note):
     secret = SECRET if tag is None else tagged(remediation=tag)
 
-    found, why = effective_mode(secret, cap)
+    found, why = resolve_mode(secret, cap)
 
     assert found is mode
     assert note in why
@@ -67,8 +67,8 @@ def test_a_secret_opts_in_and_the_stack_caps_it(tag, cap, mode, note):
 
 
 def test_what_a_malformed_tag_says_is_not_repeated():
-    assert "hunter2" not in effective_mode(tagged(remediation="hunter2"), "repair")[1]
-    assert "hunter2" not in probe_function(tagged(probe="hunter2"), [PROBE])[1]
+    assert "hunter2" not in resolve_mode(tagged(remediation="hunter2"), "repair")[1]
+    assert "hunter2" not in find_probe(tagged(probe="hunter2"), [PROBE])[1]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_a_malformed_tag_says_is_not_repeated():
         (replace(SECRET, owning_service="appflow"), "belongs to the service appflow, which does not rotate it."),
         (replace(SECRET, type="SalesforceClientSecret"), "external secret (SalesforceClientSecret), which its partner"),
         (replace(SECRET, type="Partner", rotation_enabled=False), "external secret (Partner); its rotation is off."),
-        (replace(SECRET, primary_region="us-east-1"), "replica: its primary is in us-east-1"),
+        (replace(SECRET, primary_region="us-east-1"), "replica: repair its primary in us-east-1"),
         # Nothing to move away from, and nobody else's: a rule of the decision's own.
         (replace(SECRET, current_version_id=None), ""),
     ],
@@ -111,13 +111,13 @@ def test_what_is_not_ours_is_not_touched(secret, why):
 def test_one_user_or_two_by_the_tag_or_the_functions_name(tag, function, strategy):
     secret = SECRET if tag is None else tagged(users=tag)
 
-    assert users(secret, function) == strategy
+    assert find_rotation_strategy(secret, function) == strategy
 
 
 @pytest.mark.parametrize(
     ("tag", "allowed", "found", "note"),
     [
-        (None, [PROBE], "", "nothing can prove which version works"),
+        (None, [PROBE], "", "no probe can prove which version works"),
         (PROBE, [PROBE], PROBE, ""),
         ("can-login", [PROBE], PROBE, ""),
         (" can-login ", ["arn:aws:lambda:eu-west-1:1:function:other", PROBE], PROBE, ""),
@@ -130,7 +130,7 @@ def test_one_user_or_two_by_the_tag_or_the_functions_name(tag, function, strateg
 def test_only_a_probe_that_is_configured_is_asked(tag, allowed, found, note):
     secret = SECRET if tag is None else tagged(probe=tag)
 
-    probe, why = probe_function(secret, allowed)
+    probe, why = find_probe(secret, allowed)
 
     assert probe == found
     assert note in why
@@ -149,7 +149,7 @@ def test_only_a_probe_that_is_configured_is_asked(tag, allowed, found, note):
     ],
 )
 def test_the_failed_step_tells_whether_the_pending_version_has_a_value(secret, step, answer):
-    assert pending_has_value(secret, step) == answer
+    assert assess_pending_value(secret, step) == answer
 
 
 def rotated(text):
@@ -178,7 +178,7 @@ def test_a_secret_has_recovered_once_it_has_a_new_value_and_nothing_is_stuck(sec
     ("tag", "answer"), [(None, False), ("rotation", True), (" Rotation", True), ("repair", False), ("", False)]
 )
 def test_dependents_restart_after_any_rotation_where_the_tag_says_so(tag, answer):
-    assert restarts_on_rotation(SECRET if tag is None else tagged(restart_on=tag)) is answer
+    assert has_restart_on_rotation(SECRET if tag is None else tagged(restart_on=tag)) is answer
 
 
 def test_a_diagnosis_holds_all_that_a_decision_rests_on_and_goes_through_json():
@@ -210,32 +210,32 @@ def test_a_diagnosis_holds_all_that_a_decision_rests_on_and_goes_through_json():
         previous="v1",
         created={"v3": "2026-03-01T00:50:00Z", "v2": "2026-02-01T00:00:00Z"},
         pending_has_value="yes",
-        users="single",
+        rotation_strategy="single",
         failed_step="setSecret",
-        rotation_on=True,
+        is_rotation_enabled=True,
         rotation_function=f"{FUNCTION}orders-single-user",
-        untouchable="",
+        unsupported_reason="",
         mode="retry",
         mode_note=diagnosis.mode_note,
         probe=PROBE,
         probe_note="",
-        fallback=True,
-        test_only=False,
+        is_rollback_allowed=True,
+        is_test_only=False,
         restart_on_rotation=True,
         restarts=planned,
     )
-    assert "no more than retry" in diagnosis.mode_note
-    assert Diagnosis.of(json.loads(json.dumps(diagnosis.as_dict()))) == diagnosis
+    assert "remediationMode is retry" in diagnosis.mode_note
+    assert Diagnosis.from_payload(json.loads(json.dumps(diagnosis.to_payload()))) == diagnosis
 
 
 def test_a_diagnosis_that_another_version_of_the_product_wrote_is_read_as_far_as_it_is_known():
     """An execution waits for hours with what one version has written, while another is deployed."""
     diagnosis = Diagnosis(ARN, name="orders/db", current="v2", last_rotated_at=FAILED_AT)
-    written = diagnosis.as_dict()
+    written = diagnosis.to_payload()
 
-    assert Diagnosis.of({**written, "a_field_of_tomorrow": True}) == diagnosis
+    assert Diagnosis.from_payload({**written, "a_field_of_tomorrow": True}) == diagnosis
     del written["last_rotated_at"]
-    assert Diagnosis.of(written) == replace(diagnosis, last_rotated_at=None)
+    assert Diagnosis.from_payload(written) == replace(diagnosis, last_rotated_at=None)
 
 
 def test_a_diagnosis_says_when_aws_last_completed_a_rotation():
@@ -258,7 +258,7 @@ def test_falling_back_is_allowed_by_one_word(tag, answer):
         described, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
     )
 
-    assert diagnosis.fallback is answer
+    assert diagnosis.is_rollback_allowed is answer
 
 
 def test_a_test_of_a_rotation_is_told_apart():
@@ -268,11 +268,11 @@ def test_a_test_of_a_rotation_is_told_apart():
         described, kind="TestRotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
     )
 
-    assert diagnosis.test_only is True
+    assert diagnosis.is_test_only is True
 
 
 def test_of_a_secret_that_cannot_be_looked_at_its_name_is_known_and_why():
-    diagnosis = unreadable_diagnosis(ARN, UnreadableSecret("It is gone."))
+    diagnosis = diagnose_unreadable(ARN, UnreadableSecret("It is gone."))
 
-    assert (diagnosis.name, diagnosis.untouchable, diagnosis.mode) == ("orders/db", "It is gone.", "notify")
-    assert (diagnosis.current, diagnosis.probe, diagnosis.rotation_on) == (None, "", False)
+    assert (diagnosis.name, diagnosis.unsupported_reason, diagnosis.mode) == ("orders/db", "It is gone.", "notify")
+    assert (diagnosis.current, diagnosis.probe, diagnosis.is_rotation_enabled) == (None, "", False)

@@ -6,7 +6,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from rotation_guard.domain.remediation.incidents import Outcome
-from rotation_guard.domain.remediation.links import execution_link, log_link, runbook_link, secret_link
+from rotation_guard.domain.remediation.links import (
+    build_execution_link,
+    build_log_link,
+    build_runbook_link,
+    build_secret_link,
+)
 from tests.paths import ROOT
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
@@ -24,8 +29,10 @@ RUNBOOK = ROOT / "docs" / "runbook.md"
 def test_links_lead_to_the_console_of_their_partition(partition, region, host):
     execution = f"arn:{partition}:states:{region}:111122223333:execution:remediation:RotationFailed-0d9f6a1e"
 
-    to_secret = urlsplit(secret_link(f"arn:{partition}:secretsmanager:{region}:111122223333:secret:a b&c/d-Ab12Cd"))
-    to_execution = urlsplit(execution_link(execution))
+    to_secret = urlsplit(
+        build_secret_link(f"arn:{partition}:secretsmanager:{region}:111122223333:secret:a b&c/d-Ab12Cd")
+    )
+    to_execution = urlsplit(build_execution_link(execution))
 
     assert (to_secret.scheme, to_secret.netloc, to_secret.path) == ("https", host, "/secretsmanager/secret")
     assert parse_qs(to_secret.query) == {"name": ["a b&c/d"], "region": [region]}
@@ -37,14 +44,14 @@ def test_links_lead_to_the_console_of_their_partition(partition, region, host):
 def test_the_log_leads_to_the_group_in_the_console_of_its_partition():
     function = "arn:aws-cn:lambda:cn-north-1:111122223333:function:orders-rotation"
 
-    link = log_link(function, "/aws/lambda/orders-rotation")
+    link = build_log_link(function, "/aws/lambda/orders-rotation")
 
     # As the console writes it: percent-encoded twice, with a dollar sign for the percent sign.
     assert link == (
         "https://cn-north-1.console.amazonaws.cn/cloudwatch/home?region=cn-north-1"
         "#logsV2:log-groups/log-group/$252Faws$252Flambda$252Forders-rotation"
     )
-    assert log_link("arn:aws-iso:lambda:us-iso-east-1:1:function:x", "/aws/lambda/x") == ""
+    assert build_log_link("arn:aws-iso:lambda:us-iso-east-1:1:function:x", "/aws/lambda/x") == ""
 
 
 @pytest.mark.parametrize(
@@ -59,30 +66,35 @@ def test_the_log_leads_to_the_group_in_the_console_of_its_partition():
     ],
 )
 def test_what_is_no_arn_of_a_console_leads_nowhere(arn):
-    assert execution_link(arn) == secret_link(arn) == ""
+    assert build_execution_link(arn) == build_secret_link(arn) == ""
 
 
 @pytest.mark.parametrize("about", [*Outcome, "opened", "retried", "missing", "unidentified"])
 def test_every_outcome_has_its_heading_in_the_runbook(about):
     headings = {match.replace(" ", "-") for match in re.findall(r"^## (.+)$", RUNBOOK.read_text(), re.MULTILINE)}
 
-    page, _, anchor = runbook_link("https://example.com/runbook", about).partition("#")
+    page, _, anchor = build_runbook_link("https://example.com/runbook", about).partition("#")
 
     assert page == "https://example.com/runbook"
     assert anchor in headings
 
 
 def test_another_runbook_may_be_configured():
-    assert runbook_link("https://example.com/book", Outcome.HELD) == "https://example.com/book#held"
+    assert (
+        build_runbook_link("https://example.com/book", Outcome.RATE_LIMITED) == "https://example.com/book#rate-limited"
+    )
 
 
 def test_a_turn_without_a_heading_leads_to_the_runbooks_beginning():
-    assert runbook_link("https://example.com/book", "recovered") == "https://example.com/book"
+    assert build_runbook_link("https://example.com/book", "recovered") == "https://example.com/book"
 
 
 def test_a_runbook_of_ones_own_keeps_the_heading_that_it_is_given_with():
-    assert runbook_link("https://example.com/book#rotation", Outcome.HELD) == "https://example.com/book#rotation"
+    assert (
+        build_runbook_link("https://example.com/book#rotation", Outcome.RATE_LIMITED)
+        == "https://example.com/book#rotation"
+    )
 
 
 def test_without_a_runbook_there_is_no_link_rather_than_a_dead_one():
-    assert runbook_link("", Outcome.HELD) == ""
+    assert build_runbook_link("", Outcome.RATE_LIMITED) == ""

@@ -1,9 +1,9 @@
-"""What a notice says is to be done next."""
+"""What a message says is to be done next."""
 
 import pytest
 
 from rotation_guard.domain.remediation.decisions import RULES, Action
-from rotation_guard.domain.remediation.next_steps import advice
+from rotation_guard.domain.remediation.next_steps import format_next_steps
 from rotation_guard.domain.remediation.notification_payload import build_payload
 from tests.handlers.remediation.transitions import (
     ARN,
@@ -12,8 +12,8 @@ from tests.handlers.remediation.transitions import (
     NOT_LISTED,
     SETTLED,
     decided,
-    held,
     incident,
+    rate_limited,
     resolved,
 )
 
@@ -22,9 +22,9 @@ ROTATE = f"aws secretsmanager rotate-secret --secret-id {ARN} --region eu-west-1
 ESCALATING = [rule.name for rule in RULES if rule.action is Action.ESCALATE]
 
 
-def advised(turn, **changes):
+def advised(transition, **changes):
     error = changes.pop("error", None)
-    return advice(build_payload(turn, EXECUTION, incident(**changes), error=error))
+    return format_next_steps(build_payload(transition, EXECUTION, incident(**changes), error=error))
 
 
 def escalated(rule, **changes):
@@ -49,12 +49,12 @@ def test_every_rule_that_calls_a_human_says_something_of_its_own(rule):
         ("stopped", "rotation-guard remediation go --reason 'cause repaired'"),
         ("orphaned", "rotation-guard incidents release orders/db"),
         ("notify", "rotation-guard:remediation=retry"),
-        ("no AWSCURRENT", "put AWSCURRENT on it"),
+        ("no AWSCURRENT", "move AWSCURRENT to it"),
         ("nothing works", "set the user's password to the value of AWSPENDING"),
         ("rotation off", "who switched its rotation off"),
         (
             "retries used up",
-            f"Repair the cause, then rotate. If a rotation is unfinished, AWS tries that one again: {ROTATE}",
+            f"Repair the cause, then rotate. If a rotation is unfinished, AWS retries that one: {ROTATE}",
         ),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_broken_step_is_looked_for_in_the_execution():
         advised("escalated", error="States.Timeout", actions=[decided("stopped")]),
         advised("escalated", reason="A step of the workflow failed for good: States.Timeout."),
     ):
-        assert broken.startswith("See which step failed, and with what.")
+        assert broken.startswith("See which step failed and why.")
         assert f"get-execution-history --execution-arn {EXECUTION}" in broken
         assert "remediation go" not in broken
 
@@ -78,7 +78,7 @@ def test_dependents_that_did_not_settle_are_the_next_thing_to_look_at(state):
 
     said = advised("escalated", actions=[decided("moved")], restarts=restarts)
 
-    assert "may still use the old value. See why, then restart them: lambda:api." in said
+    assert "may still use the old value. Find out why, then restart them: lambda:api." in said
 
 
 @pytest.mark.parametrize("call", ["RotateSecret", "UpdateSecretVersionStage"])
@@ -88,7 +88,7 @@ def test_access_that_was_denied_leads_to_the_secrets_own_policy_first(call):
     said = advised("escalated", actions=actions)
 
     assert said.startswith(
-        "Access was denied. Look at the secret's own policy first: aws secretsmanager get-resource-p"
+        "Access was denied. Check the secret's resource policy first: aws secretsmanager get-resource-p"
     )
     assert said.index("get-resource-policy") < said.index("rotation-guard:remediation")
     # Of a move, no rotation function is invoked.
@@ -104,7 +104,7 @@ def test_a_call_that_was_refused_for_another_reason_is_not_blamed_on_permissions
     assert ROTATE in said
 
 
-GONE = "Secrets Manager does not know it: it is gone."
+GONE = "It does not exist in Secrets Manager any more."
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_a_secret_that_is_gone_is_neither_rotated_nor_described(changes):
 @pytest.mark.parametrize(
     ("reason", "said", "unsaid"),
     [
-        ("It may not be looked at: access denied, perhaps by its own policy.", "get-resource-policy", "owns it"),
+        ("It cannot be read: access denied, perhaps by its own resource policy.", "get-resource-policy", "owns it"),
         ("It is marked for deletion.", "restore-secret", "rotate-secret"),
-        ("It is a replica: its primary is in us-east-1, and is repaired there.", "primary Region", "rotate-secret"),
+        ("It is a replica: repair its primary in us-east-1.", "primary Region", "rotate-secret"),
         ("It belongs to the service rds, which rotates it by itself.", "that owns it", "rotate-secret"),
     ],
 )
@@ -180,14 +180,16 @@ def test_a_reminder_says_what_the_escalation_said(rule):
 def test_what_is_resolved_asks_for_nothing():
     for versions in (None, {"v2": ["AWSCURRENT"]}, {"v2": ["AWSCURRENT", "AWSPENDING"]}):
         row = resolved(actions=[decided("notify")], new_value_versions=versions)
-        assert advice(build_payload("resolved", EXECUTION, row)) == "No action required."
+        assert format_next_steps(build_payload("resolved", EXECUTION, row)) == "No action required."
 
 
-@pytest.mark.parametrize(("turn", "outcome"), [("resolved", "resolved"), ("recovered", "recovered by AWS")])
-def test_a_rotation_that_is_unfinished_after_a_new_value_is_to_be_finished(turn, outcome):
+@pytest.mark.parametrize(("transition", "outcome"), [("resolved", "resolved"), ("recovered", "recovered by AWS")])
+def test_a_rotation_that_is_unfinished_after_a_new_value_is_to_be_finished(transition, outcome):
     labels = {"v2": ["AWSCURRENT"], "v3": ["AWSPENDING"]}
 
-    said = advice(build_payload(turn, EXECUTION, resolved(new_value_versions=labels) | {"outcome": outcome}))
+    said = format_next_steps(
+        build_payload(transition, EXECUTION, resolved(new_value_versions=labels) | {"outcome": outcome})
+    )
 
     assert "No action required" not in said
     assert "AWSPENDING is still on version v3" in said
@@ -195,7 +197,7 @@ def test_a_rotation_that_is_unfinished_after_a_new_value_is_to_be_finished(turn,
 
 
 @pytest.mark.parametrize(
-    ("turn", "outcome"),
+    ("transition", "outcome"),
     [
         *(("recovered", outcome) for outcome in ("recovered by AWS", "recovered by retry", "rolled forward")),
         ("recovered", "fallen back"),
@@ -203,14 +205,14 @@ def test_a_rotation_that_is_unfinished_after_a_new_value_is_to_be_finished(turn,
         ("restarted", None),
     ],
 )
-def test_what_is_over_asks_for_the_restart_of_what_was_not_restarted(turn, outcome):
-    row = resolved() if turn == "resolved" else incident(outcome=outcome)
+def test_what_is_over_asks_for_the_restart_of_what_was_not_restarted(transition, outcome):
+    row = resolved() if transition == "resolved" else incident(outcome=outcome)
     row = {**row, "versions": {"v2": ["AWSCURRENT"]}, "restarts": [SETTLED, NOT_LISTED]}
 
-    said = advice(build_payload(turn, EXECUTION, row))
+    said = format_next_steps(build_payload(transition, EXECUTION, row))
 
     assert "No action required" not in said
-    assert "Restart what was not restarted: lambda:api." in said
+    assert "Restart the dependents that were not restarted: lambda:api." in said
 
 
 def test_a_lost_incident_leads_to_the_secret_and_to_who_deleted_its_row():
@@ -220,7 +222,7 @@ def test_a_lost_incident_leads_to_the_secret_and_to_who_deleted_its_row():
     assert "Somebody deleted the row" in said
 
 
-@pytest.mark.parametrize("turn", ["opened", "escalated", "held", "reminder"])
+@pytest.mark.parametrize("transition", ["opened", "escalated", "held", "reminder"])
 @pytest.mark.parametrize(
     ("step", "pending", "warned"),
     [
@@ -233,10 +235,10 @@ def test_a_lost_incident_leads_to_the_secret_and_to_who_deleted_its_row():
         ("finishSecret", True, True),
     ],
 )
-def test_people_are_warned_of_clearing_what_may_be_the_live_password(turn, step, pending, warned):
+def test_people_are_warned_of_clearing_what_may_be_the_live_password(transition, step, pending, warned):
     versions = {"v1": ["AWSCURRENT"], **({"v2": ["AWSPENDING"]} if pending else {})}
 
-    assert (KEEP in advised(turn, failed_step=step, versions=versions)) is warned
+    assert (KEEP in advised(transition, failed_step=step, versions=versions)) is warned
 
 
 def test_a_later_step_that_failed_once_is_remembered_when_createsecret_fails_after_it():
@@ -249,10 +251,10 @@ def test_a_later_step_that_failed_once_is_remembered_when_createsecret_fails_aft
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        ("recovered by AWS", "No action required. If this comes back"),
-        ("recovered by retry", "No action required. If this comes back"),
+        ("recovered by AWS", "No action required. If this happens again"),
+        ("recovered by retry", "No action required. If this happens again"),
         ("rolled forward", "No action required: nothing is lost."),
-        ("fallen back", "Applications work with the value from before."),
+        ("fallen back", "Applications work with the previous value."),
     ],
 )
 def test_what_is_over_asks_for_little(outcome, said):
@@ -262,12 +264,12 @@ def test_what_is_over_asks_for_little(outcome, said):
     assert KEEP not in advice_given
 
 
-@pytest.mark.parametrize("turn", ["recovered", "restarted"])
-def test_what_was_not_restarted_is_the_readers_to_restart(turn):
-    said = advised(turn, outcome="rolled forward", restarts=[SETTLED, NOT_LISTED])
+@pytest.mark.parametrize("transition", ["recovered", "restarted"])
+def test_what_was_not_restarted_is_the_readers_to_restart(transition):
+    said = advised(transition, outcome="rolled forward", restarts=[SETTLED, NOT_LISTED])
 
-    assert "Restart what was not restarted: lambda:api." in said
-    assert "Restart" not in advised(turn, outcome="rolled forward", restarts=[SETTLED])
+    assert "Restart the dependents that were not restarted: lambda:api." in said
+    assert "Restart" not in advised(transition, outcome="rolled forward", restarts=[SETTLED])
 
 
 def test_a_test_of_a_rotation_is_tested_again():
@@ -275,7 +277,7 @@ def test_a_test_of_a_rotation_is_tested_again():
 
 
 def test_held_incidents_say_how_to_go_on_and_how_to_raise_the_limit():
-    one, many = advised("held"), advice(build_payload("held_burst", EXECUTION, {}, held=held(3)))
+    one, many = advised("held"), format_next_steps(build_payload("held_burst", EXECUTION, {}, digest=rate_limited(3)))
 
     assert ROTATE in one
     assert "rotation-guard incidents list --outcome held" in many
@@ -284,7 +286,7 @@ def test_held_incidents_say_how_to_go_on_and_how_to_raise_the_limit():
 
 
 def test_an_event_without_a_secret_leads_to_the_event():
-    assert "whole event" in advice(build_payload("unidentified", EXECUTION, {}))
+    assert "whole event" in format_next_steps(build_payload("unidentified", EXECUTION, {}))
 
 
 def test_the_log_of_the_function_is_named_or_else_how_to_find_it():
@@ -296,5 +298,5 @@ def test_the_log_of_the_function_is_named_or_else_how_to_find_it():
 
 @pytest.mark.parametrize("kind", ["RotationAbandoned", "Rotation Stuck"])
 def test_aws_is_not_said_to_try_again_what_it_has_given_up(kind):
-    assert "AWS tries again" not in advised("opened", event_type=kind, failed_step=None)
-    assert "AWS tries again" in advised("opened")
+    assert "AWS retries" not in advised("opened", event_type=kind, failed_step=None)
+    assert "AWS retries" in advised("opened")

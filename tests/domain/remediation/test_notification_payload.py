@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotation_guard.domain.remediation.notification_payload import NAMED, build_payload
+from rotation_guard.domain.remediation.notification_payload import LISTED_SECRETS, build_payload
 from rotation_guard.domain.remediation.notifications import build_notification
 from tests.handlers.remediation.transitions import (
     ARN,
     EXECUTION,
     FUNCTION,
     OPENED_AT,
-    TURNS,
+    TRANSITIONS,
     decided,
-    held,
     incident,
+    rate_limited,
     repaired,
     resolved,
 )
@@ -36,9 +36,9 @@ ROWS = st.dictionaries(st.sampled_from(NAMES), ANYTHING)
 def test_the_facts_are_what_the_row_says():
     row = repaired(owner="payments", rotation_function=FUNCTION, rotation_on=True, failed_steps={"setSecret"})
 
-    facts = build_payload("recovered", EXECUTION, row, runbook_url="https://example.com/book")
+    payload = build_payload("recovered", EXECUTION, row, runbook_url="https://example.com/book")
 
-    assert facts == {
+    assert payload == {
         "schema": "rotation-guard/1",
         "turn": "recovered",
         "severity": "RESOLVED",
@@ -72,7 +72,7 @@ def test_the_facts_are_what_the_row_says():
                 "at": "2026-03-01T01:06:00Z",
                 "outcome": None,
                 "rule": "retry",
-                "reason": "Retry 1 of 3: no probe tells.",
+                "reason": "Retry 1 of 3: no probe.",
             },
             {"action": "retry", "at": "2026-03-01T01:06:01Z", "number": 1, "outcome": "asked"},
             {"action": "retry", "at": "2026-03-01T01:06:02Z", "number": 1, "outcome": "reattempted"},
@@ -93,31 +93,31 @@ def test_the_facts_are_what_the_row_says():
         ],
         "held": None,
         "links": {
-            "execution": facts["links"]["execution"],
-            "secret": facts["links"]["secret"],
-            "log": facts["links"]["log"],
+            "execution": payload["links"]["execution"],
+            "secret": payload["links"]["secret"],
+            "log": payload["links"]["log"],
             "runbook": "https://example.com/book#rolled-forward",
         },
         "next": None,
         "commands": [],
     }
-    assert facts["links"]["execution"].endswith(EXECUTION)
-    assert "name=orders%2Fdb" in facts["links"]["secret"]
+    assert payload["links"]["execution"].endswith(EXECUTION)
+    assert "name=orders%2Fdb" in payload["links"]["secret"]
 
 
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("transition", TRANSITIONS)
 @pytest.mark.parametrize("row", [{}, incident(), repaired(), {"secret_arn": ARN, "opened_at": OPENED_AT}])
-def test_every_turn_has_the_same_fields(turn, row):
-    facts = build_payload(turn, EXECUTION, row)
+def test_every_turn_has_the_same_fields(transition, row):
+    payload = build_payload(transition, EXECUTION, row)
 
-    assert facts.keys() == build_payload("recovered", EXECUTION, repaired()).keys()
-    assert facts["now"].keys() == {"current", "pending", "previous", "evidence"}
-    assert facts["links"].keys() == {"execution", "secret", "log", "runbook"}
-    assert json.loads(json.dumps(facts)) == facts
+    assert payload.keys() == build_payload("recovered", EXECUTION, repaired()).keys()
+    assert payload["now"].keys() == {"current", "pending", "previous", "evidence"}
+    assert payload["links"].keys() == {"execution", "secret", "log", "runbook"}
+    assert json.loads(json.dumps(payload)) == payload
 
 
 @pytest.mark.parametrize(
-    ("turn", "outcome", "expected"),
+    ("transition", "outcome", "expected"),
     [
         ("opened", None, None),
         ("retried", None, None),
@@ -137,44 +137,44 @@ def test_every_turn_has_the_same_fields(turn, row):
         ("unidentified", None, None),
     ],
 )
-def test_the_outcome_is_the_turns_own_where_it_has_one(turn, outcome, expected):
-    assert build_payload(turn, EXECUTION, incident(outcome=outcome))["outcome"] == expected
+def test_the_outcome_is_the_turns_own_where_it_has_one(transition, outcome, expected):
+    assert build_payload(transition, EXECUTION, incident(outcome=outcome))["outcome"] == expected
 
 
-@pytest.mark.parametrize("turn", ["resolved", "reminder", "escalated", "recovered"])
-def test_the_execution_is_the_incidents_own_whoever_tells(turn):
+@pytest.mark.parametrize("transition", ["resolved", "reminder", "escalated", "recovered"])
+def test_the_execution_is_the_incidents_own_whoever_tells(transition):
     teller = EXECUTION.replace("RotationFailed-1", "RotationIncidentStalled-2")
 
-    facts = build_payload(turn, teller, resolved())
+    payload = build_payload(transition, teller, resolved())
 
-    assert facts["execution"] == EXECUTION
-    assert facts["links"]["execution"].endswith(EXECUTION)
+    assert payload["execution"] == EXECUTION
+    assert payload["links"]["execution"].endswith(EXECUTION)
     # Of a step that failed for good, it is the one in which it did.
-    assert build_payload(turn, teller, resolved(), error="States.Timeout")["execution"] == teller
-    assert build_payload(turn, teller, {"secret_arn": ARN})["execution"] == teller
+    assert build_payload(transition, teller, resolved(), error="States.Timeout")["execution"] == teller
+    assert build_payload(transition, teller, {"secret_arn": ARN})["execution"] == teller
 
 
 def test_a_reminder_is_about_the_failure_that_it_reminds_of():
     failure = {"reminded_at": "2026-03-02T02:00:00Z", "reminded_step": "testSecret"}
 
-    facts = build_payload("reminder", EXECUTION, repaired() | {"outcome": "escalated"} | failure)
+    payload = build_payload("reminder", EXECUTION, repaired() | {"outcome": "escalated"} | failure)
 
-    assert (facts["last_failure_at"], facts["failed_step"], facts["failures"]) == (
+    assert (payload["last_failure_at"], payload["failed_step"], payload["failures"]) == (
         failure["reminded_at"],
         "testSecret",
         None,
     )
-    assert facts["occurred_at"] == "2026-03-01T00:50:20Z"
-    assert facts["failed_steps"] == ["setSecret", "testSecret"]
+    assert payload["occurred_at"] == "2026-03-01T00:50:20Z"
+    assert payload["failed_steps"] == ["setSecret", "testSecret"]
 
 
 @pytest.mark.parametrize(
-    ("turn", "is_known"), [("opened", True), ("escalated", True), ("recovered", False), ("resolved", False)]
+    ("transition", "is_known"), [("opened", True), ("escalated", True), ("recovered", False), ("resolved", False)]
 )
-def test_what_could_not_be_read_before_a_new_value_is_no_news_after_it(turn, is_known):
-    facts = build_payload(turn, EXECUTION, incident(unreadable="It may not be looked at."))
+def test_what_could_not_be_read_before_a_new_value_is_no_news_after_it(transition, is_known):
+    payload = build_payload(transition, EXECUTION, incident(unreadable="It cannot be read."))
 
-    assert facts["unreadable"] == ("It may not be looked at." if is_known else None)
+    assert payload["unreadable"] == ("It cannot be read." if is_known else None)
 
 
 def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
@@ -197,16 +197,16 @@ def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
     ],
 )
 def test_only_the_arn_of_a_function_is_one(function, expected):
-    facts = build_payload("opened", EXECUTION, incident(rotation_function=function))
+    payload = build_payload("opened", EXECUTION, incident(rotation_function=function))
 
-    assert facts["log_group"] == expected
-    assert facts["function"] == (function if expected else None)
+    assert payload["log_group"] == expected
+    assert payload["function"] == (function if expected else None)
 
 
 def test_account_and_region_are_those_of_the_secret_or_else_of_the_execution():
-    facts = build_payload("unidentified", EXECUTION, {})
+    payload = build_payload("unidentified", EXECUTION, {})
 
-    assert (facts["account"], facts["region"]) == ("123456789012", "eu-west-1")
+    assert (payload["account"], payload["region"]) == ("123456789012", "eu-west-1")
     elsewhere = incident(secret_arn=ARN.replace("eu-west-1:123456789012", "us-gov-west-1:999999999999"))
     assert [build_payload("opened", EXECUTION, elsewhere)[name] for name in ("account", "region")] == [
         "999999999999",
@@ -215,54 +215,54 @@ def test_account_and_region_are_those_of_the_secret_or_else_of_the_execution():
 
 
 def test_a_burst_can_be_filtered_by_every_secret_and_owner_in_it():
-    burst = [{**one, "owner": f"team {number % 2}"} for number, one in enumerate(held(30))]
+    burst = [{**one, "owner": f"team {number % 2}"} for number, one in enumerate(rate_limited(30))]
 
-    facts = build_payload("held_burst", EXECUTION, {}, held=burst)
+    payload = build_payload("held_burst", EXECUTION, {}, digest=burst)
 
-    assert facts["secret"] == [one["secret_name"] for one in burst]
-    assert facts["owner"] == ["team 0", "team 1"]
-    longest = [{**one, "secret_name": f"{number:03}{'n' * 509}"} for number, one in enumerate(held(999))]
-    assert len(json.dumps(build_payload("held_burst", EXECUTION, {}, held=longest)["secret"])) <= 8000
+    assert payload["secret"] == [one["secret_name"] for one in burst]
+    assert payload["owner"] == ["team 0", "team 1"]
+    longest = [{**one, "secret_name": f"{number:03}{'n' * 509}"} for number, one in enumerate(rate_limited(999))]
+    assert len(json.dumps(build_payload("held_burst", EXECUTION, {}, digest=longest)["secret"])) <= 8000
 
 
 def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
-    heard = {"kind": "Rotation Stuck", "occurred_at": "2026-03-01T00:50:20Z", "failed_step": None, "secret_arn": ARN}
+    signal = {"kind": "Rotation Stuck", "occurred_at": "2026-03-01T00:50:20Z", "failed_step": None, "secret_arn": ARN}
 
-    facts = build_payload("opened", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, heard=heard)
+    payload = build_payload("opened", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, signal=signal)
 
-    assert (facts["kind"], facts["occurred_at"], facts["secret_name"]) == (
+    assert (payload["kind"], payload["occurred_at"], payload["secret_name"]) == (
         "Rotation Stuck",
         "2026-03-01T00:50:20Z",
         "orders/db",
     )
-    assert facts["failures"] is facts["mode"] is None
+    assert payload["failures"] is payload["mode"] is None
 
 
 def test_a_secret_that_only_the_event_names_is_named():
-    assert build_payload("unidentified", EXECUTION, {}, heard={"secret_arn": ARN})["secret_name"] == "orders/db"
+    assert build_payload("unidentified", EXECUTION, {}, signal={"secret_arn": ARN})["secret_name"] == "orders/db"
 
 
 def test_what_was_resolved_says_since_when_and_by_what_and_nothing_of_the_labels_of_before():
-    facts = build_payload("resolved", EXECUTION, resolved(evidence={"current": "broken"}))
+    payload = build_payload("resolved", EXECUTION, resolved(evidence={"current": "broken"}))
 
-    assert facts["reason"] == "A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded)."
-    assert facts["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
-    assert facts["closed_at"] == "2026-03-01T01:20:00Z"
+    assert payload["reason"] == "A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded)."
+    assert payload["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
+    assert payload["closed_at"] == "2026-03-01T01:20:00Z"
 
 
 @pytest.mark.parametrize("by", [None, "hunter2"])
 def test_by_what_it_was_resolved_is_one_of_our_words_or_none(by):
-    facts = build_payload("resolved", EXECUTION, resolved() | {"resolved_by": by})
+    payload = build_payload("resolved", EXECUTION, resolved() | {"resolved_by": by})
 
-    assert facts["reason"] == "A new value is in use since 2026-03-01T09:00:00Z."
+    assert payload["reason"] == "A new value is in use since 2026-03-01T09:00:00Z."
 
 
 def test_of_an_incident_whose_row_is_gone_only_its_secret_is_known():
-    facts = build_payload("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, runbook_url="https://x")
+    payload = build_payload("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, runbook_url="https://x")
 
-    assert (facts["secret_name"], facts["opened_at"], facts["kind"]) == ("orders/db", OPENED_AT, None)
-    assert facts["reason"].startswith("Its row is missing from the Incidents table")
-    assert facts["links"]["runbook"] == "https://x#missing"
+    assert (payload["secret_name"], payload["opened_at"], payload["kind"]) == ("orders/db", OPENED_AT, None)
+    assert payload["reason"].startswith("Its row is missing from the Incidents table")
+    assert payload["links"]["runbook"] == "https://x#missing"
 
 
 @pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])
@@ -296,29 +296,29 @@ def test_an_error_is_told_by_its_name_alone(error, expected):
 
 
 def test_counts_are_numbers_whatever_dynamodb_makes_of_them():
-    facts = build_payload("opened", EXECUTION, incident(failures=Decimal("5"), attempts=Decimal("2")))
+    payload = build_payload("opened", EXECUTION, incident(failures=Decimal("5"), attempts=Decimal("2")))
 
-    assert (facts["failures"], facts["attempts"]) == (5, 2)
+    assert (payload["failures"], payload["attempts"]) == (5, 2)
 
 
 @pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])
 def test_what_a_probe_disproved_before_a_new_value_is_not_said_of_it(outcome):
     before = {"versions": {"v1": ["AWSCURRENT"]}, "evidence": {"current": "broken", "notes": []}}
 
-    facts = build_payload("recovered", EXECUTION, incident(outcome=outcome, **before))
+    payload = build_payload("recovered", EXECUTION, incident(outcome=outcome, **before))
 
-    assert facts["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
+    assert payload["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
 
 
 def test_a_burst_is_counted_and_the_first_of_it_are_named():
-    burst = held(200)
+    burst = rate_limited(200)
 
-    facts = build_payload("held_burst", EXECUTION, {}, held=burst)
+    payload = build_payload("held_burst", EXECUTION, {}, digest=burst)
 
-    assert facts["held"] == {"count": 200, "secrets": burst[:NAMED]}
-    assert facts["outcome"] == "held"
-    assert "maxActionsPerHour" in facts["reason"]
-    assert facts["secret_arn"] is facts["opened_at"] is None
+    assert payload["held"] == {"count": 200, "secrets": burst[:LISTED_SECRETS]}
+    assert payload["outcome"] == "held"
+    assert "maxActionsPerHour" in payload["reason"]
+    assert payload["secret_arn"] is payload["opened_at"] is None
 
 
 def test_the_latest_actions_are_kept_where_there_are_too_many():
@@ -350,23 +350,30 @@ def planted():
     row["actions"] = [{**one, "evidence": evidence, "at": MARKER, **more} for one in row["actions"]]
     row["actions"] += [{"action": MARKER, "outcome": MARKER}, {"action": "retry", "number": MARKER, "to": f"{MARKER}!"}]
     row["restarts"] = [{**one, "state": MARKER, "handle": MARKER, **more} for one in row["restarts"]]
-    heard = {"kind": MARKER, "source": MARKER, "identity": MARKER, "occurred_at": MARKER, "failed_step": MARKER, **more}
-    return row, heard
+    signal = {
+        "kind": MARKER,
+        "source": MARKER,
+        "identity": MARKER,
+        "occurred_at": MARKER,
+        "failed_step": MARKER,
+        **more,
+    }
+    return row, signal
 
 
-@pytest.mark.parametrize("turn", TURNS)
-def test_nothing_that_nobody_has_foreseen_is_told(turn):
-    row, heard = planted()
+@pytest.mark.parametrize("transition", TRANSITIONS)
+def test_nothing_that_nobody_has_foreseen_is_told(transition):
+    row, signal = planted()
     assert MARKER in json.dumps(row, default=str)
 
-    notice = build_notification(build_payload(turn, EXECUTION, row, heard=heard, error=f"{MARKER}!"))
+    message = build_notification(build_payload(transition, EXECUTION, row, signal=signal, error=f"{MARKER}!"))
 
-    assert MARKER not in json.dumps([notice.subject, notice.text, notice.facts])
+    assert MARKER not in json.dumps([message.subject, message.text, message.payload])
 
 
-@given(row=ROWS, heard=st.none() | ROWS, error=ANYTHING, turn=st.sampled_from(TURNS))
-def test_whatever_a_row_holds_the_facts_are_plain_words_on_one_line(row, heard, error, turn):
-    facts = build_payload(turn, EXECUTION, row, heard=heard, error=error)
+@given(row=ROWS, signal=st.none() | ROWS, error=ANYTHING, transition=st.sampled_from(TRANSITIONS))
+def test_whatever_a_row_holds_the_facts_are_plain_words_on_one_line(row, signal, error, transition):
+    payload = build_payload(transition, EXECUTION, row, signal=signal, error=error)
 
     def walk(value):
         if isinstance(value, str):
@@ -374,7 +381,7 @@ def test_whatever_a_row_holds_the_facts_are_plain_words_on_one_line(row, heard, 
         for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
             yield from walk(inner)
 
-    for text in walk(facts):
+    for text in walk(payload):
         assert (text.isascii() and text.isprintable()) or not text
         assert not {'"', "\\"} & {*text}
-    assert json.loads(json.dumps(facts)) == facts
+    assert json.loads(json.dumps(payload)) == payload

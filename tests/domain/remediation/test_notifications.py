@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.release import resolve_runbook
-from handlers.adapters.topics import messages
+from handlers.adapters.topics import build_messages
 from rotation_guard.domain.remediation.decisions import RULES
 from rotation_guard.domain.remediation.notifications import SUBJECT_LENGTH
 from tests.handlers.remediation.transitions import (
@@ -18,13 +18,13 @@ from tests.handlers.remediation.transitions import (
     NOT_LISTED,
     RUNBOOK,
     SETTLED,
-    TURNS,
+    TRANSITIONS,
     decided,
-    held,
     incident,
+    notification,
+    rate_limited,
     repaired,
     resolved,
-    told,
     unwrap,
 )
 from tests.paths import ROOT
@@ -42,11 +42,11 @@ LARGEST_MESSAGE = 262_144
 def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
     row = incident(owner="payments", rotation_function=FUNCTION, rotation_on=True)
 
-    notice = told("opened", row, runbook_url=RUNBOOK)
+    message = notification("opened", row, runbook_url=RUNBOOK)
 
-    assert notice.subject == "AT RISK orders/db 123456789012 eu-west-1: rotation failed at setSecret"
-    assert notice.text.split("\n") == [
-        "AT RISK: the rotation of orders/db failed at setSecret.",
+    assert message.subject == "AT RISK orders/db 123456789012 eu-west-1: rotation failed at setSecret"
+    assert message.text.split("\n") == [
+        "AT RISK: orders/db: rotation failed at setSecret.",
         "No probe has proved that AWSCURRENT works: check that applications can log in.",
         "",
         f"Secret: {ARN}",
@@ -58,13 +58,13 @@ def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
         f"  {EXECUTION}",
         "",
         "When: 2026-03-01T00:50:20Z (RotationFailed)",
-        "Done: nothing yet.",
-        "Now: AWSCURRENT is on version v1, which is what applications read; AWSPENDING is",
-        "  on version v2: the rotation is unfinished.",
+        "Actions: none yet.",
+        "Now: AWSCURRENT is on version v1, which applications read; AWSPENDING is on",
+        "  version v2: the rotation is unfinished.",
         "",
         "Next:",
-        "1. AWS tries again by itself, then rotation-guard looks at the secret. Another",
-        "   notice follows when this is over.",
+        "1. AWS retries by itself, then rotation-guard diagnoses the secret. Another",
+        "   notification follows when the incident ends.",
         "2. Read the log of the rotation function orders-rotation at setSecret. It is in",
         "   /aws/lambda/orders-rotation, unless the function's configuration names",
         "   another log group:",
@@ -72,8 +72,8 @@ def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
         "   aws logs filter-log-events --log-group-name /aws/lambda/orders-rotation --start-time 1772325320000 "
         "--query 'events[].[message]' --output text --region eu-west-1",
         "",
-        "3. Do not clear AWSPENDING: it may be the only copy of a password that is live",
-        "   already.",
+        "3. Do not clear AWSPENDING: it may be the only copy of a password that is",
+        "   already in use.",
         "",
         LINKS[0],
         "Log: https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
@@ -84,98 +84,103 @@ def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
 
 
 def test_a_closed_notice_tells_what_was_done_and_when():
-    notice = told("recovered", repaired(), runbook_url=RUNBOOK)
+    message = notification("recovered", repaired(), runbook_url=RUNBOOK)
 
-    assert notice.subject == "RESOLVED orders/db 123456789012 eu-west-1: rolled forward"
-    lines = unwrap(notice.text)
-    assert lines[0] == "RESOLVED: the rotation of orders/db failed at setSecret: rolled forward."
+    assert message.subject == "RESOLVED orders/db 123456789012 eu-west-1: rolled forward"
+    lines = unwrap(message.text)
+    assert lines[0] == "RESOLVED: orders/db: rotation failed at setSecret and was rolled forward."
     start = next(index for index, line in enumerate(lines) if line.startswith("When:"))
     assert lines[start : start + 9] == [
         "When: 2026-03-01T00:50:20Z (RotationFailed); 5 failures, the last at 2026-03-01T01:15:00Z",
         "Why: AWSCURRENT is on the version that this incident moved it to, and a probe proved that it works.",
-        "Done:",
+        "Actions:",
         "- 2026-03-01T01:06:01Z retry 1: reattempted",
         "- 2026-03-01T01:16:01Z rolled forward, AWSCURRENT to version v2: done",
         "- 2026-03-01T01:19:00Z restart of ecs:shop/orders: settled",
         "- not restarted: lambda:api: It is not among them.",
-        "Now: AWSCURRENT is on version v2, which is what applications read.",
+        "Now: AWSCURRENT is on version v2, which applications read.",
         "Probe: AWSCURRENT works.",
     ]
     assert lines[-1] == "Runbook: https://example.com/runbook#rolled-forward"
 
 
 def test_the_facts_say_what_to_do_next_as_the_text_does():
-    notice = told("escalated", incident(actions=[decided("orphaned")]))
+    message = notification("escalated", incident(actions=[decided("orphaned")]))
 
-    assert {f"   {command}" for command in notice.facts["commands"]} <= {*notice.text.splitlines()}
-    assert len(notice.facts["commands"]) == 4
-    assert notice.facts["next"].startswith("Find out why it keeps failing. Read the log of the rotation function")
+    assert {f"   {command}" for command in message.payload["commands"]} <= {*message.text.splitlines()}
+    assert len(message.payload["commands"]) == 4
+    assert message.payload["next"].startswith("Find out why it keeps failing. Read the log of the rotation function")
 
 
 @pytest.mark.parametrize(
-    ("turn", "changes", "event", "headline"),
+    ("transition", "changes", "event", "headline"),
     [
-        ("opened", {}, "rotation failed at setSecret", "the rotation of orders/db failed at setSecret."),
+        ("opened", {}, "rotation failed at setSecret", "orders/db: rotation failed at setSecret."),
         (
             "opened",
             {"event_type": "RotationAbandoned", "failed_step": None},
             "rotation was abandoned",
-            "the rotation of orders/db was abandoned.",
+            "orders/db: rotation was abandoned.",
         ),
         (
             "opened",
             {"event_type": "TestRotationFailed"},
             "rotation failed its test at setSecret",
-            "the rotation of orders/db failed its test at setSecret.",
+            "orders/db: rotation failed its test at setSecret.",
         ),
         (
             "opened",
             {"event_type": "Rotation Stuck", "failed_step": None},
             "rotation is stuck",
-            "the rotation of orders/db is stuck.",
+            "orders/db: rotation is stuck.",
         ),
         (
             "recovered",
             {"outcome": "recovered by AWS"},
             "recovered by AWS",
-            "the rotation of orders/db failed at setSecret: recovered by AWS.",
+            "orders/db: rotation failed at setSecret and was recovered by AWS.",
         ),
         ("recovered", {"outcome": "recovered by retry"}, "recovered by retry", None),
-        ("recovered", {"outcome": "fallen back"}, "fallen back", None),
-        ("recovered", {}, "recovered", "the rotation of orders/db failed at setSecret: recovered."),
+        (
+            "recovered",
+            {"outcome": "fallen back"},
+            "rolled back",
+            "orders/db: rotation failed at setSecret and was rolled back.",
+        ),
+        ("recovered", {}, "recovered", "orders/db: rotation failed at setSecret and has recovered."),
         (
             "escalated",
             {},
             "rotation escalated at setSecret",
-            "the rotation of orders/db failed at setSecret: escalated.",
+            "orders/db: rotation failed at setSecret and was escalated.",
         ),
         (
             "escalated",
             {"event_type": "RotationSucceeded", "failed_step": None},
             "rotation escalated",
-            "orders/db has a new value: escalated.",
+            "orders/db has a new value and was escalated.",
         ),
         (
             "escalated",
             {"restarts": [{**SETTLED, "state": "failed"}]},
             "restart of dependents failed",
-            "orders/db has a new value, and a restart of what uses it failed.",
+            "orders/db has a new value, but a restart of its dependents failed.",
         ),
         ("held", {}, "rotation rate limited", None),
         (
             "reminder",
             {"outcome": "escalated"},
             "rotation still fails at setSecret",
-            "the rotation of orders/db still fails at setSecret: escalated, and not resolved since.",
+            "orders/db: rotation still fails at setSecret. It was escalated and is not resolved.",
         ),
         (
             "reminder",
             {"outcome": "escalated", "failed_step": None},
             "rotation still fails",
-            "the rotation of orders/db still fails: escalated, and not resolved since.",
+            "orders/db: rotation still fails. It was escalated and is not resolved.",
         ),
-        ("resolved", {"outcome": "resolved"}, "new value in use", "the incident of orders/db is resolved."),
-        ("missing", {}, "incident record lost", "the record of the incident of orders/db is lost."),
+        ("resolved", {"outcome": "resolved"}, "new value in use", "orders/db: the incident is resolved."),
+        ("missing", {}, "incident record lost", "orders/db: the record of the incident is lost."),
         (
             "restarted",
             {"restarts": [SETTLED, NOT_LISTED]},
@@ -190,28 +195,28 @@ def test_the_facts_say_what_to_do_next_as_the_text_does():
         ),
     ],
 )
-def test_a_subject_names_severity_secret_account_region_and_what_happened(turn, changes, event, headline):
-    notice = told(turn, incident(**changes))
+def test_a_subject_names_severity_secret_account_region_and_what_happened(transition, changes, event, headline):
+    message = notification(transition, incident(**changes))
 
-    severity = notice.facts["severity"]
-    assert notice.subject == f"{severity} orders/db 123456789012 eu-west-1: {event}"
-    assert headline is None or unwrap(notice.text)[0] == f"{severity}: {headline}"
+    severity = message.payload["severity"]
+    assert message.subject == f"{severity} orders/db 123456789012 eu-west-1: {event}"
+    assert headline is None or unwrap(message.text)[0] == f"{severity}: {headline}"
 
 
 def test_a_step_that_broke_while_dependents_were_restarted_is_no_failed_restart():
-    notice = told("escalated", incident(restarts=[{**SETTLED, "state": "started"}]), error="States.Timeout")
+    message = notification("escalated", incident(restarts=[{**SETTLED, "state": "started"}]), error="States.Timeout")
 
-    assert notice.subject.endswith(": rotation escalated at setSecret")
+    assert message.subject.endswith(": rotation escalated at setSecret")
 
 
 def test_a_notice_of_what_was_resolved_tells_by_what_and_asks_for_nothing():
-    lines = unwrap(told("resolved", resolved()).text)
+    lines = unwrap(notification("resolved", resolved()).text)
 
-    assert lines[0] == "RESOLVED: the incident of orders/db is resolved."
+    assert lines[0] == "RESOLVED: orders/db: the incident is resolved."
     for line in (
         "When: 2026-03-01T00:50:20Z (RotationFailed)",
         "Why: A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded).",
-        "Now: the labels were not looked at.",
+        "Now: the labels are unknown.",
         "1. No action required.",
     ):
         assert line in lines
@@ -220,76 +225,78 @@ def test_a_notice_of_what_was_resolved_tells_by_what_and_asks_for_nothing():
 def test_a_reminder_tells_of_the_failure_that_it_reminds_of_and_of_none_as_new():
     row = repaired() | {"outcome": "escalated", "reminded_at": "2026-03-02T02:00:00Z"}
 
-    text = told("reminder", row).text
+    text = notification("reminder", row).text
 
     assert "it failed again at 2026-03-02T02:00:00Z" in " ".join(unwrap(text))
     # When the incident was closed, that was the last of five.
     assert "2026-03-01T01:15:00Z" not in text
 
 
-@pytest.mark.parametrize("turn", ["opened", "escalated"])
-def test_a_secret_that_is_gone_is_reported_as_that(turn):
-    gone = "Secrets Manager does not know it: it is gone."
+@pytest.mark.parametrize("transition", ["opened", "escalated"])
+def test_a_secret_that_is_gone_is_reported_as_that(transition):
+    gone = "It does not exist in Secrets Manager any more."
     row = incident(unreadable=gone, versions=None, failed_step=None, reason=gone, actions=[decided("untouchable")])
 
-    lines = unwrap(told(turn, row).text)
+    lines = unwrap(notification(transition, row).text)
 
-    assert lines[1] == gone
+    assert lines[1] == gone.replace("It ", "The secret ")
     assert "Now: the labels could not be read." in lines
 
 
 def test_after_createsecret_the_password_is_said_to_be_what_it_was():
-    assert "The password was not changed yet" in told("opened", incident(failed_step="createSecret")).text
+    assert "The password has not changed yet" in notification("opened", incident(failed_step="createSecret")).text
     twice = incident(failed_step="createSecret", failed_steps={"setSecret", "createSecret"})
-    assert "The password was not changed yet" not in told("opened", twice).text
+    assert "The password has not changed yet" not in notification("opened", twice).text
 
 
 def test_a_notice_of_an_incident_whose_row_is_gone_claims_to_know_nothing():
-    lines = unwrap(told("missing", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}).text)
+    lines = unwrap(notification("missing", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}).text)
 
-    assert "Why: Its row is missing from the Incidents table, so what was done about it is not known." in lines
-    assert "Done: not known." in lines
+    assert "Why: Its row is missing from the Incidents table, so it is not known what was done." in lines
+    assert "Actions: unknown." in lines
     assert f"   aws secretsmanager describe-secret --secret-id {ARN} --region eu-west-1" in lines
 
 
 def test_a_failure_without_a_secret_is_told_all_the_same():
     heard = {"kind": "RotationFailed", "occurred_at": "2026-03-01T00:50:20Z"}
 
-    notice = told("unidentified", {}, heard=heard, runbook_url=RUNBOOK)
+    message = notification("unidentified", {}, signal=heard, runbook_url=RUNBOOK)
 
-    assert notice.subject == "AT RISK an unidentified secret 123456789012 eu-west-1: rotation failed"
-    assert notice.text.splitlines()[-1] == "Runbook: https://example.com/runbook#unidentified"
-    assert "Secret:" not in notice.text
-    assert "Now:" not in notice.text
+    assert message.subject == "AT RISK an unidentified secret 123456789012 eu-west-1: rotation failed"
+    assert message.text.splitlines()[-1] == "Runbook: https://example.com/runbook#unidentified"
+    assert "Secret:" not in message.text
+    assert "Now:" not in message.text
 
 
 def test_a_broken_step_is_named_in_place_of_a_reason():
-    notice = told("escalated", incident(reason="So it is."), error="States.Timeout")
+    message = notification("escalated", incident(reason="So it is."), error="States.Timeout")
 
-    assert "A step of the workflow failed for good: States.Timeout." in notice.text.splitlines()
-    assert "Why:" not in notice.text
+    assert "A step of the workflow failed for good: States.Timeout." in message.text.splitlines()
+    assert "Why:" not in message.text
 
 
 def test_an_incident_whose_row_cannot_be_read_is_told_as_far_as_it_is_known():
-    notice = told("escalated", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}, error="States.Timeout")
+    message = notification(
+        "escalated", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}, error="States.Timeout"
+    )
 
-    assert notice.subject == "AT RISK orders/db 123456789012 eu-west-1: rotation escalated"
-    assert "Now: the labels were not looked at." in notice.text.splitlines()
-    assert LINKS[0] in notice.text.splitlines()
+    assert message.subject == "AT RISK orders/db 123456789012 eu-west-1: rotation escalated"
+    assert "Now: the labels are unknown." in message.text.splitlines()
+    assert LINKS[0] in message.text.splitlines()
 
 
 @pytest.mark.parametrize(
     ("versions", "now"),
     [
-        (None, "the labels were not looked at."),
-        ({}, "the labels were not looked at."),
-        ({"v1": ["AWSPENDING"]}, "no version holds AWSCURRENT."),
-        ({"v1": ["AWSCURRENT"]}, "AWSCURRENT is on version v1, which is what applications read."),
-        ({"v1": ["AWSCURRENT", "AWSPENDING"]}, "AWSCURRENT is on version v1, which is what applications read."),
+        (None, "the labels are unknown."),
+        ({}, "the labels are unknown."),
+        ({"v1": ["AWSPENDING"]}, "no version has AWSCURRENT."),
+        ({"v1": ["AWSCURRENT"]}, "AWSCURRENT is on version v1, which applications read."),
+        ({"v1": ["AWSCURRENT", "AWSPENDING"]}, "AWSCURRENT is on version v1, which applications read."),
     ],
 )
 def test_a_notice_says_which_version_is_in_use(versions, now):
-    assert f"Now: {now}" in unwrap(told("opened", incident(versions=versions)).text)
+    assert f"Now: {now}" in unwrap(notification("opened", incident(versions=versions)).text)
 
 
 @pytest.mark.parametrize(
@@ -303,11 +310,11 @@ def test_a_notice_says_which_version_is_in_use(versions, now):
     ],
 )
 def test_a_notice_says_what_the_probe_said(evidence, said):
-    assert said in unwrap(told("escalated", incident(evidence=evidence)).text)
+    assert said in unwrap(notification("escalated", incident(evidence=evidence)).text)
 
 
 def test_nothing_is_said_of_a_probe_that_nobody_asked():
-    assert "Probe" not in told("escalated").text
+    assert "Probe" not in notification("escalated").text
 
 
 @pytest.mark.parametrize(
@@ -321,10 +328,10 @@ def test_nothing_is_said_of_a_probe_that_nobody_asked():
 def test_each_restart_is_told_with_its_state_and_why(state, why, line):
     restart = {**SETTLED, "state": state, "why": why}
 
-    assert line in told("escalated", incident(restarts=[restart])).text.splitlines()
+    assert line in notification("escalated", incident(restarts=[restart])).text.splitlines()
 
 
-@pytest.mark.parametrize("turn", ["escalated", "reminder"])
+@pytest.mark.parametrize("transition", ["escalated", "reminder"])
 @pytest.mark.parametrize(
     ("rule", "reason", "labels", "line"),
     [
@@ -336,77 +343,77 @@ def test_each_restart_is_told_with_its_state_and_why(state, why, line):
         ),
         (
             "no AWSCURRENT",
-            "No version holds AWSCURRENT.",
+            "No version has AWSCURRENT.",
             {"v2": ["AWSPENDING"]},
-            "No version of the secret holds AWSCURRENT: applications cannot read it.",
+            "No version of the secret has AWSCURRENT: applications cannot read it.",
         ),
     ],
 )
-def test_of_a_secret_that_nobody_can_read_no_notice_says_that_applications_do(turn, rule, reason, labels, line):
+def test_of_a_secret_that_nobody_can_read_no_notice_says_that_applications_do(transition, rule, reason, labels, line):
     row = incident(outcome="escalated", reason=reason, versions=labels, actions=[decided(rule)])
 
-    text = told(turn, row).text
+    text = notification(transition, row).text
 
     assert line in text.splitlines()
-    assert "which is what applications read" not in text
+    assert "which applications read" not in text
     assert "check that applications can log in" not in text
 
 
 @pytest.mark.parametrize(
     ("reason", "step"),
     [
-        ("It is marked for deletion.", "1. Applications cannot read it. If any still uses it, keep it:"),
+        ("It is marked for deletion.", "1. Applications cannot read it. If any of them still uses it, restore it:"),
         (
-            "It is a replica: its primary is in us-east-1, and is repaired there.",
-            "1. Repair it in its primary Region, from which its value is replicated.",
+            "It is a replica: repair its primary in us-east-1.",
+            "1. Repair it in its primary Region; its value is replicated from there.",
         ),
     ],
 )
 def test_the_first_notice_of_a_secret_that_is_not_to_be_repaired_waits_for_nothing(reason, step):
-    notice = told("opened", incident(untouchable=reason))
+    message = notification("opened", incident(untouchable=reason))
 
-    lines = unwrap(notice.text)
+    lines = unwrap(message.text)
     assert f"Why: {reason}" in lines
     assert step in lines
-    assert "rotation-guard looks at the secret" not in notice.text
-    assert ("which is what applications read" in notice.text) is ("replica" in reason)
+    assert "rotation-guard diagnoses the secret" not in message.text
+    assert ("which applications read" in message.text) is ("replica" in reason)
 
 
 def test_a_burst_is_one_notice():
-    notice = told("held_burst", {}, held=held(187), runbook_url=RUNBOOK)
+    message = notification("held_burst", {}, digest=rate_limited(187), runbook_url=RUNBOOK)
 
-    assert notice.subject == (
+    assert message.subject == (
         "AT RISK orders/db-1 and 186 more 123456789012 eu-west-1: 187 failed rotations rate limited"
     )
-    lines = notice.text.splitlines()
+    lines = message.text.splitlines()
     assert lines[0] == "AT RISK: 187 rotations failed, and repairs are rate limited."
-    start = lines.index("Why: This account's maxActionsPerHour are used up.")
+    start = lines.index("Why: This account has reached maxActionsPerHour.")
     assert lines[start + 1] == "- orders/db-1"
     assert lines[start + 20 : start + 22] == ["- orders/db-20", "- and 167 more"]
     assert "   rotation-guard incidents list --outcome held --stack-outputs stack-outputs.json" in lines
-    assert "stack-outputs.json is what `pulumi stack output --json` prints for this" in lines
-    assert lines[-1] == "Runbook: https://example.com/runbook#held"
+    assert "stack-outputs.json has the output of `pulumi stack output --json` for this" in lines
+    assert lines[-1] == "Runbook: https://example.com/runbook#rate-limited"
 
 
 def test_a_burst_of_one_is_told_as_one():
-    notice = told("held_burst", {}, held=held(1))
+    message = notification("held_burst", {}, digest=rate_limited(1))
 
-    assert notice.subject == "AT RISK orders/db-1 123456789012 eu-west-1: 1 failed rotation rate limited"
-    assert notice.text.splitlines()[0] == "AT RISK: 1 rotation failed, and repairs are rate limited."
-    assert "more" not in notice.text
+    assert message.subject == "AT RISK orders/db-1 123456789012 eu-west-1: 1 failed rotation rate limited"
+    assert message.text.splitlines()[0] == "AT RISK: 1 rotation failed, and repairs are rate limited."
+    assert "more" not in message.text
 
 
 LONGEST_REGION = "ap-southeast-3"
 
 
-@pytest.mark.parametrize("turn", [*TURNS, "held_burst"])
+@pytest.mark.parametrize("transition", [*TRANSITIONS, "held_burst"])
 @pytest.mark.parametrize("evidence", [None, {"current": "broken"}])
-def test_only_the_name_of_the_secret_is_cut_from_a_subject(turn, evidence):
+def test_only_the_name_of_the_secret_is_cut_from_a_subject(transition, evidence):
     name, arn = "n" * 512, ARN.replace("eu-west-1", LONGEST_REGION)
     row = incident(secret_name=name, secret_arn=arn, event_type="TestRotationFailed", failed_step="finishSecret")
-    burst = [{**held(1)[0], "secret_name": name}] * 99_999 if turn == "held_burst" else ()
+    burst = [{**rate_limited(1)[0], "secret_name": name}] * 99_999 if transition == "held_burst" else ()
 
-    subject = told(turn, {} if burst else row | {"evidence": evidence}, held=burst).subject
+    subject = notification(transition, {} if burst else row | {"evidence": evidence}, digest=burst).subject
 
     assert len(subject) == SUBJECT_LENGTH == 99
     place = "eu-west-1" if burst else LONGEST_REGION
@@ -415,7 +422,7 @@ def test_only_the_name_of_the_secret_is_cut_from_a_subject(turn, evidence):
     )
 
 
-@pytest.mark.parametrize("turn", [*TURNS, "held_burst"])
+@pytest.mark.parametrize("transition", [*TRANSITIONS, "held_burst"])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -423,7 +430,7 @@ def test_only_the_name_of_the_secret_is_cut_from_a_subject(turn, evidence):
         {"failed_step": "createSecret"},
         {"event_type": "TestRotationFailed"},
         {"event_type": "Rotation Stuck", "failed_step": None},
-        {"versions": None, "unreadable": "It may not be looked at: access denied, perhaps by its own policy."},
+        {"versions": None, "unreadable": "It cannot be read: access denied, perhaps by its own resource policy."},
         {"evidence": {"current": "broken", "pending": "works", "notes": ["n" * 30 + " " + "o" * 30] * 3}},
         {"restarts": [{**SETTLED, "state": "failed", "why": "A sentence of some length says why. " * 8}, NOT_LISTED]},
         {"reason": "A sentence of some length. " * 11, "actions": [decided("stopped")]},
@@ -431,10 +438,12 @@ def test_only_the_name_of_the_secret_is_cut_from_a_subject(turn, evidence):
         *({"actions": [decided(rule.name)]} for rule in RULES),
     ],
 )
-def test_lines_of_ours_have_eighty_columns(turn, changes):
+def test_lines_of_ours_have_eighty_columns(transition, changes):
     row = repaired() | {"outcome": None, "rotation_function": FUNCTION, **changes}
 
-    text = told(turn, row, held=held(25) if turn == "held_burst" else (), runbook_url=RUNBOOK).text
+    text = notification(
+        transition, row, digest=rate_limited(25) if transition == "held_burst" else (), runbook_url=RUNBOOK
+    ).text
 
     for line in text.split("\n"):
         is_copied = re.match(
@@ -451,23 +460,23 @@ NAMES = st.text(max_size=600) | st.sampled_from(
 
 
 @given(
-    turn=st.sampled_from(TURNS),
+    transition=st.sampled_from(TRANSITIONS),
     name=NAMES,
     kind=NAMES | st.sampled_from(["RotationFailed", "Rotation Stuck"]),
     step=NAMES | st.sampled_from(["createSecret", "finishSecret"]),
     outcome=NAMES | st.sampled_from(["recovered by AWS", "fallen back"]),
 )
-def test_a_subject_is_one_line_that_sns_takes(turn, name, kind, step, outcome):
+def test_a_subject_is_one_line_that_sns_takes(transition, name, kind, step, outcome):
     row = incident(
         secret_name=name, secret_arn=f"{ARN[:-16]}{name}", event_type=kind, failed_step=step, outcome=outcome
     )
 
-    for notice in (told(turn, row), told("held_burst", {}, held=[row, row])):
-        assert 0 < len(notice.subject) < 100
-        assert all(" " <= character <= "~" for character in notice.subject), notice.subject
+    for message in (notification(transition, row), notification("held_burst", {}, digest=[row, row])):
+        assert 0 < len(message.subject) < 100
+        assert all(" " <= character <= "~" for character in message.subject), message.subject
         # Nothing that was given makes a line of its own.
-        assert "\nX-Header" not in notice.text
-        assert all(line.isascii() and (line.isprintable() or not line) for line in notice.text.split("\n"))
+        assert "\nX-Header" not in message.text
+        assert all(line.isascii() and (line.isprintable() or not line) for line in message.text.split("\n"))
 
 
 HOSTILE = ['"' * 9999, "\\" * 9999, "é" * 9999, "\n" * 9999, "x" * 9999]
@@ -482,18 +491,18 @@ def test_no_message_is_larger_than_sns_takes(word, runbook_url):
     row = repaired() | {"actions": [action] * 999, "restarts": [restart] * 999, "evidence": proofs, "reason": word}
     row |= {"secret_name": word, "secret_arn": ARN + word}
 
-    for notice in (
-        told("recovered", row, runbook_url=runbook_url),
-        told("held_burst", {}, held=[row] * 999, runbook_url=runbook_url),
+    for message in (
+        notification("recovered", row, runbook_url=runbook_url),
+        notification("held_burst", {}, digest=[row] * 999, runbook_url=runbook_url),
     ):
-        assert len(json.dumps(messages(notice)).encode()) < LARGEST_MESSAGE
+        assert len(json.dumps(build_messages(message)).encode()) < LARGEST_MESSAGE
         # An event of EventBridge counts its source, detail-type and resources, too.
-        assert len(json.dumps(notice.facts).encode()) < LARGEST_MESSAGE / 4
+        assert len(json.dumps(message.payload).encode()) < LARGEST_MESSAGE / 4
 
 
 def test_a_text_fits_a_phone():
-    assert len(told("recovered", repaired(), runbook_url=RUNBOOK).text) < 2400
-    assert len(told("opened", runbook_url=RUNBOOK).text) < 2000
+    assert len(notification("recovered", repaired(), runbook_url=RUNBOOK).text) < 2400
+    assert len(notification("opened", runbook_url=RUNBOOK).text) < 2000
 
 
 def test_the_page_about_remediation_shows_a_notice_as_it_is():
@@ -503,7 +512,7 @@ def test_the_page_about_remediation_shows_a_notice_as_it_is():
         rotation_on=True,
         mode="notify",
         failed_step="testSecret",
-        reason="Nothing may be done about this secret but tell: its mode is notify.",
+        reason="The mode of this secret is notify, so remediation only notifies.",
         evidence={"current": "broken", "pending": "works"},
         versions={
             "11111111-aaaa-4bbb-8ccc-111111111111": ["AWSCURRENT"],
@@ -512,7 +521,7 @@ def test_the_page_about_remediation_shows_a_notice_as_it_is():
         actions=[decided("notify")],
     )
 
-    notice = told("escalated", row, runbook_url=resolve_runbook())
+    message = notification("escalated", row, runbook_url=resolve_runbook())
 
     [shown] = re.findall(r"^```text\n(.*?)\n```$", REMEDIATION.read_text(), re.MULTILINE | re.DOTALL)
-    assert shown == f"{notice.subject}\n\n{notice.text}"
+    assert shown == f"{message.subject}\n\n{message.text}"

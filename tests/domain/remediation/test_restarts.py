@@ -11,10 +11,10 @@ from rotation_guard.domain.remediation.restarts import (
     Restart,
     RestartState,
     is_abandoned,
-    plan,
-    target_of,
-    together,
-    token,
+    make_idempotency_key,
+    parse_target,
+    plan_restarts,
+    summarize,
 )
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
@@ -31,7 +31,7 @@ def states(planned):
 
 @pytest.mark.parametrize("separator", [" ", ",", ", ", "\n", " ,\t"])
 def test_a_tag_lists_targets_by_kind_and_name(separator):
-    planned = plan(separator.join(["ecs:shop/orders", "lambda:orders-api", "ssm:restart-orders"]), SECRET, ALL)
+    planned = plan_restarts(separator.join(["ecs:shop/orders", "lambda:orders-api", "ssm:restart-orders"]), SECRET, ALL)
 
     assert planned == [
         {"target": "ecs:shop/orders", "arn": SERVICE, "state": "wanted", "why": ""},
@@ -41,17 +41,17 @@ def test_a_tag_lists_targets_by_kind_and_name(separator):
 
 
 def test_a_tag_may_name_them_by_their_arns_and_each_is_restarted_once():
-    planned = plan(f"{SERVICE} ecs:shop/orders {FUNCTION} {DOCUMENT} ssm:restart-orders", SECRET, ALL)
+    planned = plan_restarts(f"{SERVICE} ecs:shop/orders {FUNCTION} {DOCUMENT} ssm:restart-orders", SECRET, ALL)
 
     assert [entry["target"] for entry in planned] == ["ecs:shop/orders", "lambda:orders-api", "ssm:restart-orders"]
 
 
 def test_no_tag_asks_for_nothing():
-    assert plan("", SECRET, ALL) == plan(" , ", SECRET, ALL) == []
+    assert plan_restarts("", SECRET, ALL) == plan_restarts(" , ", SECRET, ALL) == []
 
 
 def test_a_target_that_is_not_listed_is_told_and_not_tried():
-    planned = plan("ecs:shop/billing lambda:orders-api", SECRET, [FUNCTION])
+    planned = plan_restarts("ecs:shop/billing lambda:orders-api", SECRET, [FUNCTION])
 
     assert states(planned) == {"ecs:shop/billing": "refused", "lambda:orders-api": "wanted"}
     assert "restartTargets" in planned[0]["why"]
@@ -77,10 +77,10 @@ def test_a_target_that_is_not_listed_is_told_and_not_tried():
     ],
 )
 def test_what_is_no_target_is_told(entry):
-    [planned] = plan(entry, SECRET, [*ALL, entry])
+    [planned] = plan_restarts(entry, SECRET, [*ALL, entry])
 
     assert planned == {"target": entry, "arn": "", "state": "refused", "why": planned["why"]}
-    assert planned["why"].startswith("It names nothing that can be restarted")
+    assert planned["why"].startswith("It is not a valid target")
 
 
 @pytest.mark.parametrize(
@@ -92,18 +92,18 @@ def test_what_is_no_target_is_told(entry):
     ],
 )
 def test_a_target_elsewhere_is_told(arn):
-    [planned] = plan(arn, SECRET, [*ALL, arn])
+    [planned] = plan_restarts(arn, SECRET, [*ALL, arn])
 
     assert (planned["state"], planned["why"]) == (
         "refused",
-        "It lies in another account or Region than the secret.",
+        "It is in another account or Region than the secret.",
     )
 
 
 @pytest.mark.parametrize("allowed", [OWNED, OWNED.replace("::", ":123456789012:")])
 @pytest.mark.parametrize("entry", ["ssm:AWS-RestartEC2Instance", OWNED, OWNED.replace("::", ":123456789012:")])
 def test_a_document_of_aws_is_the_same_with_an_account_and_without(entry, allowed):
-    assert plan(entry, SECRET, [allowed]) == [
+    assert plan_restarts(entry, SECRET, [allowed]) == [
         {"target": "ssm:AWS-RestartEC2Instance", "arn": OWNED, "state": "wanted", "why": ""}
     ]
 
@@ -111,12 +111,14 @@ def test_a_document_of_aws_is_the_same_with_an_account_and_without(entry, allowe
 def test_targets_lie_in_the_partition_of_the_secret():
     secret = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:orders/db-Ab12Cd"
 
-    assert target_of("lambda:orders-api", secret).arn == "arn:aws-cn:lambda:cn-north-1:123456789012:function:orders-api"
+    assert (
+        parse_target("lambda:orders-api", secret).arn == "arn:aws-cn:lambda:cn-north-1:123456789012:function:orders-api"
+    )
 
 
 @given(st.text(alphabet="abAB019:/-_. ,\tàarnecsmlbdwv", max_size=256), st.lists(st.text(max_size=80), max_size=3))
 def test_no_tag_breaks_the_plan_and_nothing_unlisted_is_wanted(tag, allowed):
-    planned = plan(tag, SECRET, allowed)
+    planned = plan_restarts(tag, SECRET, allowed)
 
     assert [entry for entry in planned if entry["state"] == "wanted" and entry["arn"] not in allowed] == []
     assert len({entry["arn"] or entry["target"] for entry in planned}) == len(planned)
@@ -124,19 +126,19 @@ def test_no_tag_breaks_the_plan_and_nothing_unlisted_is_wanted(tag, allowed):
 
 def test_malformed_arns_of_a_secret_make_no_target_raise():
     with pytest.raises(CannotBeRestarted):
-        target_of(SERVICE, "orders/db")
+        parse_target(SERVICE, "orders/db")
 
 
 def test_a_token_is_a_uuid_of_what_it_is_for():
-    own = token(SECRET, "2026-03-01T00:00:00.000Z", 1000, SERVICE)
+    own = make_idempotency_key(SECRET, "2026-03-01T00:00:00.000Z", 1000, SERVICE)
 
     assert uuid.UUID(own).version == 5
-    assert own == token(SECRET, "2026-03-01T00:00:00.000Z", 1000, SERVICE)
+    assert own == make_idempotency_key(SECRET, "2026-03-01T00:00:00.000Z", 1000, SERVICE)
     others = {
-        token(SECRET + "x", "2026-03-01T00:00:00.000Z", 1000, SERVICE),
-        token(SECRET, "2026-03-02T00:00:00.000Z", 1000, SERVICE),
-        token(SECRET, "2026-03-01T00:00:00.000Z", 1001, SERVICE),
-        token(SECRET, "2026-03-01T00:00:00.000Z", 1000, FUNCTION),
+        make_idempotency_key(SECRET + "x", "2026-03-01T00:00:00.000Z", 1000, SERVICE),
+        make_idempotency_key(SECRET, "2026-03-02T00:00:00.000Z", 1000, SERVICE),
+        make_idempotency_key(SECRET, "2026-03-01T00:00:00.000Z", 1001, SERVICE),
+        make_idempotency_key(SECRET, "2026-03-01T00:00:00.000Z", 1000, FUNCTION),
     }
     assert len(others | {own}) == 5
 
@@ -156,14 +158,14 @@ def test_a_token_is_a_uuid_of_what_it_is_for():
     ],
 )
 def test_restarts_have_settled_when_none_is_wanted_or_under_way_and_failed_when_one_has(stand, expected):
-    assert together(Restart("lambda:orders-api", FUNCTION, state) for state in stand) == expected
+    assert summarize(Restart("lambda:orders-api", FUNCTION, state) for state in stand) == expected
 
 
 def test_a_restart_is_what_its_row_says():
-    restart = Restart("lambda:orders-api", FUNCTION, RestartState.STARTED, handle="token")
+    restart = Restart("lambda:orders-api", FUNCTION, RestartState.STARTED, restart_id="token")
 
-    assert Restart.of(restart.as_dict()) == restart
-    assert Restart.of(plan("lambda:orders-api", SECRET, ALL)[0]).handle == ""
+    assert Restart.from_row(restart.to_row()) == restart
+    assert Restart.from_row(plan_restarts("lambda:orders-api", SECRET, ALL)[0]).restart_id == ""
 
 
 @pytest.mark.parametrize(

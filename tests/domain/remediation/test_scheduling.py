@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rotation_guard.domain.remediation.scheduling import DAYS, ChangeWindow, backoff_seconds
+from rotation_guard.domain.remediation.scheduling import DAYS, ChangeWindow, choose_backoff_seconds
 
 # Repeatable, and without a database: a suite that finds something else each time is no bar.
 repeatable = settings(max_examples=300, deadline=None, derandomize=True, database=None)
@@ -31,7 +31,7 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 @repeatable
 @given(tries, minutes, minutes, chances)
 def test_a_wait_is_never_negative_and_never_beyond_the_cap(number, base, cap, chance):
-    assert 0 <= backoff_seconds(number, base, cap, chance) <= cap * 60
+    assert 0 <= choose_backoff_seconds(number, base, cap, chance) <= cap * 60
 
 
 @repeatable
@@ -39,7 +39,7 @@ def test_a_wait_is_never_negative_and_never_beyond_the_cap(number, base, cap, ch
 def test_a_wait_doubles_from_try_to_try_until_the_cap(number, base, chance):
     beyond = base * 2**20
 
-    once, twice = (backoff_seconds(one, base, beyond, chance) for one in (number, number + 1))
+    once, twice = (choose_backoff_seconds(one, base, beyond, chance) for one in (number, number + 1))
 
     assert twice in (2 * once, 2 * once + 1)
 
@@ -47,15 +47,22 @@ def test_a_wait_doubles_from_try_to_try_until_the_cap(number, base, chance):
 @repeatable
 @given(tries, minutes, minutes)
 def test_a_wait_is_drawn_from_the_whole_span_down_to_nothing(number, base, cap):
-    longest = backoff_seconds(number, base, cap, 1)
+    longest = choose_backoff_seconds(number, base, cap, 1)
 
     assert longest == min(cap, base * 2 ** (number - 1)) * 60
-    assert backoff_seconds(number, base, cap, 0.0) == 0
-    assert backoff_seconds(number, base, cap, 0.5) == longest // 2
+    assert choose_backoff_seconds(number, base, cap, 0.0) == 0
+    assert choose_backoff_seconds(number, base, cap, 0.5) == longest // 2
 
 
 def test_the_waits_by_default():
-    assert [backoff_seconds(number, 5, 60, 0.999999) // 60 + 1 for number in range(1, 7)] == [5, 10, 20, 40, 60, 60]
+    assert [choose_backoff_seconds(number, 5, 60, 0.999999) // 60 + 1 for number in range(1, 7)] == [
+        5,
+        10,
+        20,
+        40,
+        60,
+        60,
+    ]
 
 
 # --- the change window ------------------------------------------------------------------------------------------------

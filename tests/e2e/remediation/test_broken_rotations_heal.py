@@ -151,7 +151,7 @@ def test_what_may_not_fall_back_is_retried_as_often_as_that_is_allowed_and_then_
     one = healed["no fallback", "createSecret"]
 
     assert one.ended.row["outcome"] == "escalated"
-    assert one.ended.row["reason"].startswith("No retry is left (2 made of 2)")
+    assert one.ended.row["reason"].startswith("No retry is left (2 of 2 made)")
     assert one.now == one.before
     assert told(one) == {
         "notices": ["opened", "escalated", "escalated"],

@@ -48,7 +48,7 @@ def test_a_probe_that_takes_back_what_it_said_ends_with_people_and_moves_nothing
     ended = doubted["lying"]
 
     assert ended.row["outcome"] == "escalated"
-    assert ended.row["reason"].startswith("AWSCURRENT does not work on the version that it was moved to")
+    assert ended.row["reason"].startswith("The version that AWSCURRENT was moved to does not work")
     assert ended.done == ["rolled forward", "rolled forward"]
     assert repairing.estate.labels(ended.row["secret_arn"])["AWSCURRENT"] == ended.row["moved"]["to"]
     assert ended.turns == ["opened", "escalated", "escalated"]
@@ -100,7 +100,7 @@ def test_no_value_is_in_any_notice_row_history_event_or_log(repairing, doubted):
     heard |= repairing.histories()
     heard |= repairing.logs("rotation-guard-")
     # It is looked for where it could be, and what was written into the events has come in.
-    for said in ("probed", "decided", "told", "heard"):
+    for said in ("probed", "decided", "published", "signal"):
         assert any(f'"message":"{said}"' in text for text in heard.values())
     assert WRITTEN in json.dumps(repairing.raw_rows("audit_trail_table_name"))
 

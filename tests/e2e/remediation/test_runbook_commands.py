@@ -255,7 +255,7 @@ def list_notice_commands(stack: RunningStack) -> list[str]:
         build_notification(build_payload("missing", row["execution"], row)),
         build_notification(build_payload("escalated", row["execution"], row, error="States.Timeout")),
     )
-    commands = dict.fromkeys(command for notice in notices for command in notice.facts["commands"])
+    commands = dict.fromkeys(command for notice in notices for command in notice.payload["commands"])
     return [command for command in commands if "rotate-secret" not in command]
 
 

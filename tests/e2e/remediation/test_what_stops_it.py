@@ -52,14 +52,13 @@ OTHERS = {
 """What makes a secret one that somebody else repairs."""
 REASONS = {
     "of a service": "It belongs to the service rds, which rotates it by itself.",
-    "a replica": "It is a replica: its primary is in us-east-1, and is repaired there.",
+    "a replica": "It is a replica: repair its primary in us-east-1.",
     "of a partner": "It is a managed external secret (Salesforce), which its partner rotates.",
     "deleted": "It is marked for deletion.",
-    "gone": "Secrets Manager does not know it: it is gone.",
-    "untagged": "Nothing may be done about this secret but tell: its mode is notify. It has no tag "
-    "rotation-guard:remediation, so it is told and never touched.",
-    "only tested": "Only the test of the rotation's settings failed: nothing was rotated, and nothing is to be "
-    "repaired.",
+    "gone": "It does not exist in Secrets Manager any more.",
+    "untagged": "The mode of this secret is notify, so remediation only notifies. It has no tag "
+    "rotation-guard:remediation.",
+    "only tested": "Only the test of the rotation's settings failed: nothing was rotated, so nothing needs a repair.",
 }
 
 
@@ -109,7 +108,7 @@ def test_in_mode_notify_nothing_is_done_but_telling_and_there_is_nothing_that_co
 
     for labels, ended in zip(before, telling.ears.all_ended(arns), strict=True):
         assert untouched(telling, ended, labels)
-        assert ended.row["reason"].startswith("Nothing may be done about this secret but tell: its mode is notify.")
+        assert ended.row["reason"].startswith("The mode of this secret is notify, so remediation only notifies.")
         assert ended.turns == ESCALATED
     assert [telling.has_step(step) for step in ("decide", "retry", "move")] == [True, False, False]
 

@@ -7,9 +7,9 @@ from itertools import count
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.adapters.digest_buffer import TELLER_SECONDS, DigestBuffer
+from handlers.adapters.digest_buffer import OWNERSHIP_SECONDS, DigestBuffer
 from handlers.remediation import notify
-from tests.handlers.remediation.transitions import held, incident
+from tests.handlers.remediation.transitions import incident, rate_limited
 from tests.handlers.scene import crashes, once
 
 NOW = 1_772_323_200
@@ -21,7 +21,7 @@ def account(aws, monkeypatch):
     aws.create_tables("incidents")
     for topic in (CRITICAL, REMEDIATION):
         aws.client("sns").create_topic(Name=topic)
-    # What is told, and what is taken away, may be the last that a function does, too.
+    # A publication or a deletion may also be the last call of a function.
     conftest = sys.modules[type(aws).__module__]
     monkeypatch.setattr(conftest, "WRITES", conftest.WRITES | {"DeleteItem", "Publish", "PutEvents"})
 
@@ -38,7 +38,7 @@ def opened(aws):
     def write(*numbers):
         keys = []
         for number in numbers:
-            one = held(number)[-1]
+            one = rate_limited(number)[-1]
             aws.put("incidents", incident(**one, outcome="held", state="closed"))
             keys.append({"secret_arn": one["secret_arn"], "opened_at": one["opened_at"]})
         return keys
@@ -59,7 +59,7 @@ def step(context):
 
 
 @pytest.fixture
-def told(aws):
+def published(aws):
     """Which secrets each topic was told of, in each notice."""
 
     def read():
@@ -96,7 +96,7 @@ def names(notices):
     return {name for notice in notices for name in notice}
 
 
-def test_one_of_many_tells_of_all_in_one_notice_on_each_topic(aws, opened, step, told):
+def test_one_of_many_tells_of_all_in_one_notice_on_each_topic(aws, opened, step, published):
     keys = opened(1, 2, 3)
 
     tellers = [key for key in keys if step("held", key)]
@@ -106,7 +106,7 @@ def test_one_of_many_tells_of_all_in_one_notice_on_each_topic(aws, opened, step,
 
     assert step("held_burst", tellers[0]) is False
 
-    assert told() == {topic: [["orders/db-1", "orders/db-2", "orders/db-3"]] for topic in (CRITICAL, REMEDIATION)}
+    assert published() == {topic: [["orders/db-1", "orders/db-2", "orders/db-3"]] for topic in (CRITICAL, REMEDIATION)}
     assert waiting(aws) == []
 
 
@@ -119,7 +119,7 @@ def test_each_that_is_held_is_an_event_of_its_own(aws, opened, step):
     assert len({json.loads(entry["Detail"])["eventID"] for entry in entries}) == 2
 
 
-def test_whoever_comes_after_a_burst_begins_another(opened, step, told):
+def test_whoever_comes_after_a_burst_begins_another(opened, step, published):
     [first, second] = opened(1, 2)
     assert step("held", first)
     step("held_burst", first)
@@ -127,10 +127,10 @@ def test_whoever_comes_after_a_burst_begins_another(opened, step, told):
     assert step("held", second)
     step("held_burst", second)
 
-    assert told()[CRITICAL] == [["orders/db-1"], ["orders/db-2"]]
+    assert published()[CRITICAL] == [["orders/db-1"], ["orders/db-2"]]
 
 
-def test_steps_that_run_twice_tell_nothing_twice(aws, opened, step, told):
+def test_steps_that_run_twice_tell_nothing_twice(aws, opened, step, published):
     [first, second] = opened(1, 2)
     assert [step("held", first), step("held", first), step("held", second)] == [True, True, False]
 
@@ -138,14 +138,14 @@ def test_steps_that_run_twice_tell_nothing_twice(aws, opened, step, told):
     assert (step("held_burst", first), step("held", second)) == (False, True)
     step("held_burst", second)
 
-    assert told()[CRITICAL] == [["orders/db-1", "orders/db-2"]]
+    assert published()[CRITICAL] == [["orders/db-1", "orders/db-2"]]
     assert len(aws.asked("PutEvents")) == 2
 
 
 def test_more_than_one_transaction_takes_are_one_notice_with_their_number(aws, burst, opened, step):
     [first] = opened(1)
-    for one in held(110):
-        burst.join(**one)
+    for one in rate_limited(110):
+        burst.add(**one)
     assert step("held", first)
 
     step("held_burst", first)
@@ -160,8 +160,8 @@ def test_more_than_one_transaction_takes_are_one_notice_with_their_number(aws, b
 
 
 def test_all_pages_are_read(aws, burst):
-    for one in held(5):
-        burst.join(**one)
+    for one in rate_limited(5):
+        burst.add(**one)
     pages = count()
 
     def in_pages(asked):
@@ -173,34 +173,34 @@ def test_all_pages_are_read(aws, burst):
 
     aws.answer("Query", in_pages)
 
-    assert burst.gather("execution-1") == held(5)
+    assert burst.read_and_release("execution-1") == rate_limited(5)
     assert len(aws.asked("Query")) == 3
 
 
 def test_a_teller_that_died_is_followed_by_the_next_after_a_while(burst):
-    assert burst.becomes_teller("execution-1", NOW)
+    assert burst.claim_ownership("execution-1", NOW)
 
-    assert not burst.becomes_teller("execution-2", NOW + TELLER_SECONDS)
-    assert burst.becomes_teller("execution-2", NOW + TELLER_SECONDS + 1)
+    assert not burst.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS)
+    assert burst.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS + 1)
     # The first was only slow: it tells, and leaves the other its turn.
-    burst.gather("execution-1")
-    assert not burst.becomes_teller("execution-3", NOW + TELLER_SECONDS + 2)
-    assert burst.becomes_teller("execution-2", NOW + TELLER_SECONDS + 3)
+    burst.read_and_release("execution-1")
+    assert not burst.claim_ownership("execution-3", NOW + OWNERSHIP_SECONDS + 2)
+    assert burst.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS + 3)
 
 
 def test_what_was_joined_since_the_reading_is_left_for_the_next(aws, burst):
-    [first, second] = held(2)
-    burst.join(**first)
-    told = burst.gather("execution-1")
-    burst.join(**second)
+    [first, second] = rate_limited(2)
+    burst.add(**first)
+    published_rows = burst.read_and_release("execution-1")
+    burst.add(**second)
 
-    burst.forget(told)
+    burst.delete(published_rows)
 
-    assert burst.gather("execution-1") == [second]
+    assert burst.read_and_release("execution-1") == [second]
 
 
 @pytest.mark.parametrize("topic", [CRITICAL, REMEDIATION])
-def test_a_topic_that_cannot_be_told_keeps_the_burst(aws, opened, step, told, topic):
+def test_a_topic_that_cannot_be_told_keeps_the_burst(aws, opened, step, published, topic):
     [key] = opened(1)
     step("held", key)
     refusal = aws.Refusal("InternalError", 500)
@@ -213,7 +213,7 @@ def test_a_topic_that_cannot_be_told_keeps_the_burst(aws, opened, step, told, to
     aws.answer("Publish", lambda _: None)
     aws.forget()
     step("held_burst", key)
-    assert told() == {one: [["orders/db-1"]] for one in (CRITICAL, REMEDIATION)}
+    assert published() == {one: [["orders/db-1"]] for one in (CRITICAL, REMEDIATION)}
 
 
 def finish(step, keys, tellers):
@@ -223,7 +223,7 @@ def finish(step, keys, tellers):
             step("held_burst", key)
 
 
-def test_a_crash_before_or_after_any_write_of_who_joins_loses_nobody(aws, opened, step, told, clear):
+def test_a_crash_before_or_after_any_write_of_who_joins_loses_nobody(aws, opened, step, published, clear):
     def prepare():
         clear()
         keys[:] = opened(1, 2)
@@ -237,13 +237,13 @@ def test_a_crash_before_or_after_any_write_of_who_joins_loses_nobody(aws, opened
         finish(step, keys, tellers)
 
         assert list(tellers.values()) == [True, False], crash
-        assert told() == {topic: [["orders/db-1", "orders/db-2"]] for topic in (CRITICAL, REMEDIATION)}, crash
+        assert published() == {topic: [["orders/db-1", "orders/db-2"]] for topic in (CRITICAL, REMEDIATION)}, crash
         assert waiting(aws) == [], crash
     # Its row, its event, a note of each, and the teller's row.
     assert crashed == 2 * 5
 
 
-def test_a_crash_before_or_after_any_write_of_the_teller_loses_nobody(aws, opened, step, told, clear):
+def test_a_crash_before_or_after_any_write_of_the_teller_loses_nobody(aws, opened, step, published, clear):
     def prepare():
         clear()
         keys[:] = opened(1, 2, 3)
@@ -254,14 +254,14 @@ def test_a_crash_before_or_after_any_write_of_the_teller_loses_nobody(aws, opene
     for crash, _ in crashes(aws, prepare):
         crashed += 1
 
-        assert {"orders/db-1", "orders/db-2"} == names(told()[CRITICAL]) == names(told()[REMEDIATION]), crash
-        assert all(len(notices) <= 2 for notices in told().values()), crash
+        assert {"orders/db-1", "orders/db-2"} == names(published()[CRITICAL]) == names(published()[REMEDIATION]), crash
+        assert all(len(notices) <= 2 for notices in published().values()), crash
         assert waiting(aws) == [], crash
     # The teller's row, a notice and its note for each topic, and what was told.
     assert crashed == 2 * 6
 
 
-def test_a_teller_that_dies_for_good_loses_nobody(aws, opened, step, told, clear):
+def test_a_teller_that_dies_for_good_loses_nobody(aws, opened, step, published, clear):
     """Whatever it has done by then, the next that is held has all that it has not told."""
     for number in range(1, 7):
         for when in ("before", "after"):
@@ -280,7 +280,7 @@ def test_a_teller_that_dies_for_good_loses_nobody(aws, opened, step, told, clear
             step("held_burst", keys[2])
 
             everyone = {"orders/db-1", "orders/db-2", "orders/db-3"}
-            assert names(told()[CRITICAL]) == names(told()[REMEDIATION]) == everyone, (number, when)
+            assert names(published()[CRITICAL]) == names(published()[REMEDIATION]) == everyone, (number, when)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,9 @@ def test_a_teller_that_dies_for_good_loses_nobody(aws, opened, step, told, clear
         ("TransactWriteItems", 1),
     ],
 )
-def test_who_joins_while_the_teller_is_at_it_is_told_by_it_or_by_the_next(aws, opened, step, told, operation, number):
+def test_who_joins_while_the_teller_is_at_it_is_told_by_it_or_by_the_next(
+    aws, opened, step, published, operation, number
+):
     keys, late = opened(1, 2, 3), {}
     assert [step("held", key) for key in keys[:2]] == [True, False]
     once(aws, operation, lambda: late.update(is_teller=step("held", keys[2])), number)
@@ -306,12 +308,14 @@ def test_who_joins_while_the_teller_is_at_it_is_told_by_it_or_by_the_next(aws, o
     if late["is_teller"]:
         step("held_burst", keys[2])
     for topic in (CRITICAL, REMEDIATION):
-        assert names(told()[topic]) == {"orders/db-1", "orders/db-2", "orders/db-3"}
+        assert names(published()[topic]) == {"orders/db-1", "orders/db-2", "orders/db-3"}
     assert waiting(aws) == []
 
 
 @pytest.mark.parametrize(("operation", "number"), [("PutItem", 1), ("PutEvents", 1), ("UpdateItem", 3)])
-def test_who_joins_while_a_burst_is_told_around_it_is_told_by_it_or_tells(aws, opened, step, told, operation, number):
+def test_who_joins_while_a_burst_is_told_around_it_is_told_by_it_or_tells(
+    aws, opened, step, published, operation, number
+):
     """The teller reads before or after the row of who joins, and is gone before or after that one asks to tell."""
     [teller, late] = opened(1, 2)
     assert step("held", teller)
@@ -321,5 +325,5 @@ def test_who_joins_while_a_burst_is_told_around_it_is_told_by_it_or_tells(aws, o
         step("held_burst", late)
 
     for topic in (CRITICAL, REMEDIATION):
-        assert names(told()[topic]) == {"orders/db-1", "orders/db-2"}
+        assert names(published()[topic]) == {"orders/db-1", "orders/db-2"}
     assert waiting(aws) == []

@@ -7,7 +7,7 @@ import pytest
 
 from handlers.adapters import event_bus
 from rotation_guard.domain.event_parser import parse_signal
-from tests.handlers.remediation.transitions import ARN, incident, repaired, told
+from tests.handlers.remediation.transitions import ARN, incident, notification, repaired
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def put(aws):
 
     def tell(turn, row=None):
         aws.forget()
-        event_id = event_bus.put_turn(told(turn, row).facts)
+        event_id = event_bus.publish_transition(notification(turn, row).payload)
         [asked] = aws.asked("PutEvents")
         [entry] = asked["Entries"]
         assert json.loads(entry["Detail"])["eventID"] == event_id
@@ -42,7 +42,7 @@ def test_a_turn_is_an_event_with_the_facts(put, turn, detail_type):
     assert (entry["Source"], entry["DetailType"], entry["Resources"]) == ("rotation-guard", detail_type, [ARN])
     detail = json.loads(entry["Detail"])
     del detail["eventID"]
-    assert detail == told(turn, repaired()).facts
+    assert detail == notification(turn, repaired()).payload
     assert "text" not in detail
 
 
@@ -84,12 +84,12 @@ def test_an_event_that_is_not_taken_is_no_success(aws, put):
     refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "later"}]}
     aws.answer("PutEvents", lambda _: refused)
 
-    with pytest.raises(event_bus.NotTaken, match="Rotation Incident Opened"):
+    with pytest.raises(event_bus.EventRejected, match="Rotation Incident Opened"):
         put("opened")
 
 
 def test_what_the_audit_puts_there_is_put_as_it_is(aws):
-    event_bus.put("Rotation Stuck", ARN, {"eventID": "rotation-stuck-v2"})
+    event_bus.publish_event("Rotation Stuck", ARN, {"eventID": "rotation-stuck-v2"})
 
     [asked] = aws.asked("PutEvents")
     assert asked["Entries"] == [

@@ -5,7 +5,7 @@ import random
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.adapters.rate_limiter import HOUR, RateLimiter
+from handlers.adapters.rate_limiter import HOUR_SECONDS, RateLimiter
 from tests.handlers.scene import once
 
 NOW = 1_772_330_000
@@ -27,29 +27,29 @@ def test_so_many_are_let_in_and_the_same_again(per_hour, holders):
     slots = RateLimiter("incidents", per_hour)
     names = [f"holder-{number}" for number in range(per_hour + 2)]
 
-    assert [slots.take(name, NOW) for name in names] == [True] * per_hour + [False] * 2
-    assert [slots.take(name, NOW + HOUR - 1) for name in names] == [True] * per_hour + [False] * 2
+    assert [slots.acquire(name, NOW) for name in names] == [True] * per_hour + [False] * 2
+    assert [slots.acquire(name, NOW + HOUR_SECONDS - 1) for name in names] == [True] * per_hour + [False] * 2
 
     assert sorted(holders().values()) == sorted(names[:per_hour])
 
 
 def test_a_slot_is_free_an_hour_after_it_was_taken():
     slots = RateLimiter("incidents", 2)
-    assert slots.take("one", NOW)
-    assert slots.take("other", NOW + 1800)
+    assert slots.acquire("one", NOW)
+    assert slots.acquire("other", NOW + 1800)
 
-    assert not slots.take("third", NOW + HOUR - 1)
-    assert slots.take("third", NOW + HOUR)
-    assert not slots.take("fourth", NOW + HOUR)
-    assert slots.take("fourth", NOW + HOUR + 1800)
+    assert not slots.acquire("third", NOW + HOUR_SECONDS - 1)
+    assert slots.acquire("third", NOW + HOUR_SECONDS)
+    assert not slots.acquire("fourth", NOW + HOUR_SECONDS)
+    assert slots.acquire("fourth", NOW + HOUR_SECONDS + 1800)
 
 
 def test_who_comes_again_an_hour_later_takes_another():
     slots = RateLimiter("incidents", 1)
-    assert slots.take("one", NOW)
-    assert slots.take("one", NOW + HOUR)
+    assert slots.acquire("one", NOW)
+    assert slots.acquire("one", NOW + HOUR_SECONDS)
 
-    assert not slots.take("other", NOW + HOUR + 1)
+    assert not slots.acquire("other", NOW + HOUR_SECONDS + 1)
 
 
 def test_in_no_hour_whatever_are_there_more(aws):
@@ -57,19 +57,19 @@ def test_in_no_hour_whatever_are_there_more(aws):
     now = NOW
     for number in range(200):
         now += story.choice((0, 1, 30, 300, 900, 3599))
-        busy = [at for at in taken if now - HOUR < at]
-        assert slots.take(f"holder-{number}", now) == (len(busy) < 4), number
+        busy = [at for at in taken if now - HOUR_SECONDS < at]
+        assert slots.acquire(f"holder-{number}", now) == (len(busy) < 4), number
         if len(busy) < 4:
             taken.append(now)
 
-    assert max(sum(at - HOUR < other <= at for other in taken) for at in taken) == 4
+    assert max(sum(at - HOUR_SECONDS < other <= at for other in taken) for at in taken) == 4
 
 
 def test_of_two_that_want_the_last_one_gets_it(aws, holders):
     slots, answers = RateLimiter("incidents", 1), []
-    once(aws, "UpdateItem", lambda: answers.append(slots.take("winner", NOW)))
+    once(aws, "UpdateItem", lambda: answers.append(slots.acquire("winner", NOW)))
 
-    answers.append(slots.take("loser", NOW))
+    answers.append(slots.acquire("loser", NOW))
 
     assert answers == [True, False]
     assert holders() == {"slot-00": "winner"}
@@ -77,22 +77,22 @@ def test_of_two_that_want_the_last_one_gets_it(aws, holders):
 
 def test_of_two_that_want_the_same_the_other_gets_the_next(aws, holders):
     slots = RateLimiter("incidents", 2)
-    once(aws, "UpdateItem", lambda: slots.take("winner", NOW))
+    once(aws, "UpdateItem", lambda: slots.acquire("winner", NOW))
 
-    assert slots.take("other", NOW)
+    assert slots.acquire("other", NOW)
 
     assert holders() == {"slot-00": "winner", "slot-01": "other"}
 
 
 def test_a_limit_that_was_lowered_counts_those_beyond_it():
     for number in range(5):
-        assert RateLimiter("incidents", 5).take(f"holder-{number}", NOW if number == 0 else NOW + 1800)
+        assert RateLimiter("incidents", 5).acquire(f"holder-{number}", NOW if number == 0 else NOW + 1800)
 
     # The first slot is free by then, and four others are not.
-    now = NOW + HOUR
-    assert not RateLimiter("incidents", 2).take("another", now)
-    assert RateLimiter("incidents", 2).take("holder-4", now)
-    assert RateLimiter("incidents", 5).take("another", now)
+    now = NOW + HOUR_SECONDS
+    assert not RateLimiter("incidents", 2).acquire("another", now)
+    assert RateLimiter("incidents", 2).acquire("holder-4", now)
+    assert RateLimiter("incidents", 5).acquire("another", now)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -100,10 +100,10 @@ def test_who_is_cut_short_takes_one(aws, holders, when):
     slots = RateLimiter("incidents", 3)
     aws.crash(1, when)
     with pytest.raises(aws.Crash):
-        slots.take("one", NOW)
+        slots.acquire("one", NOW)
     aws.crash(0, "")
 
-    assert slots.take("one", NOW + 1)
+    assert slots.acquire("one", NOW + 1)
 
     assert list(holders().values()) == ["one"]
 
@@ -113,10 +113,10 @@ def test_a_trouble_of_dynamodb_lets_nobody_in(aws, operation):
     aws.answer(operation, lambda _: aws.Refusal("ThrottlingException"))
 
     with pytest.raises(ClientError, match="ThrottlingException"):
-        RateLimiter("incidents", 3).take("one", NOW)
+        RateLimiter("incidents", 3).acquire("one", NOW)
 
 
 def test_other_rows_of_the_table_are_no_slots(aws):
     aws.put("incidents", {"secret_arn": "arn", "opened_at": "slot-00", "holder": "x", "taken_at": NOW})
 
-    assert RateLimiter("incidents", 1).take("one", NOW)
+    assert RateLimiter("incidents", 1).acquire("one", NOW)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from handlers.adapters.topics import MACHINES, SMS_LENGTH, Topic, attributes, messages
-from tests.handlers.remediation.transitions import RUNBOOK, TURNS, held, incident, repaired, told
+from handlers.adapters.topics import PROGRAM_PROTOCOLS, SMS_LENGTH, Topic, build_attributes, build_messages
+from tests.handlers.remediation.transitions import RUNBOOK, TRANSITIONS, incident, notification, rate_limited, repaired
 
 PEOPLE = ("default", "email")
 
@@ -26,14 +26,14 @@ def queue(aws, topic_arn):
 
 
 def test_programs_are_told_the_facts_and_people_the_text():
-    notice = told("recovered", repaired(), runbook_url=RUNBOOK)
+    notice = notification("recovered", repaired(), runbook_url=RUNBOOK)
 
-    said = messages(notice)
+    said = build_messages(notice)
 
-    assert said.keys() == {*PEOPLE, "sms", *MACHINES}
+    assert said.keys() == {*PEOPLE, "sms", *PROGRAM_PROTOCOLS}
     assert {said[protocol] for protocol in PEOPLE} == {notice.text}
-    for protocol in MACHINES:
-        assert json.loads(said[protocol]) == {**notice.facts, "text": notice.text}
+    for protocol in PROGRAM_PROTOCOLS:
+        assert json.loads(said[protocol]) == {**notice.payload, "text": notice.text}
     assert said["sms"] == (
         "RESOLVED orders/db 123456789012 eu-west-1: rolled forward https://example.com/runbook#rolled-forward"
     )
@@ -43,46 +43,46 @@ def test_programs_are_told_the_facts_and_people_the_text():
 @pytest.mark.parametrize("name", ["db", "n" * 512])
 def test_a_text_message_is_one(name, runbook_url):
     for notice in (
-        told("opened", incident(secret_name=name), runbook_url=runbook_url),
-        told("held_burst", {}, held=held(200), runbook_url=runbook_url),
+        notification("opened", incident(secret_name=name), runbook_url=runbook_url),
+        notification("held_burst", {}, digest=rate_limited(200), runbook_url=runbook_url),
     ):
-        said = messages(notice)["sms"]
+        said = build_messages(notice)["sms"]
 
         assert len(said) <= SMS_LENGTH == 160
         assert said.startswith(notice.subject)
-        assert said.endswith(("#opened", "#held")) or said == notice.subject
+        assert said.endswith(("#opened", "#rate-limited")) or said == notice.subject
 
 
 def test_sns_takes_it_and_a_queue_gets_the_facts(aws, topic_arn, queue):
-    notice = told("opened")
+    notice = notification("opened")
 
     message_id = Topic(topic_arn).publish(notice)
 
     [published] = aws.asked("Publish")
     assert (published["TopicArn"], published["MessageStructure"]) == (topic_arn, "json")
-    assert json.loads(published["Message"]) == messages(notice)
-    assert published["MessageAttributes"] == attributes(notice)
+    assert json.loads(published["Message"]) == build_messages(notice)
+    assert published["MessageAttributes"] == build_attributes(notice)
     [heard] = queue()
     assert (heard["MessageId"], heard["Subject"]) == (message_id, notice.subject)
-    assert json.loads(heard["Message"]) == {**notice.facts, "text": notice.text}
+    assert json.loads(heard["Message"]) == {**notice.payload, "text": notice.text}
 
 
 LIMIT = 10
 """Attributes that SNS delivers raw to a queue (https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html)."""
 
 
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("turn", TRANSITIONS)
 @pytest.mark.parametrize("owner", [None, "payments", " ", "\u00e9quipe \u2028 paiements"])
 def test_subscriptions_can_filter_by_attributes_and_by_the_same_fields_of_the_body(turn, owner):
-    notice = told(turn, incident(owner=owner, outcome="rolled forward"))
+    notice = notification(turn, incident(owner=owner, outcome="rolled forward"))
 
-    given = attributes(notice)
+    given = build_attributes(notice)
 
     assert given.keys() <= {"severity", "outcome", "owner", "secret"}
     assert {"severity", "secret"} <= given.keys()
     assert ("owner" in given) is bool(owner)
     assert len(given) <= LIMIT
-    body = json.loads(messages(notice)["sqs"])
+    body = json.loads(build_messages(notice)["sqs"])
     for name, attribute in given.items():
         assert attribute["DataType"] == "String"
         # SNS refuses an attribute without a value.
@@ -91,10 +91,10 @@ def test_subscriptions_can_filter_by_attributes_and_by_the_same_fields_of_the_bo
 
 
 def test_a_burst_reaches_whoever_filters_by_one_of_its_secrets_or_owners(aws, topic_arn):
-    burst = [{**one, "owner": "payments"} for one in held(2)]
-    notice = told("held_burst", {}, held=burst)
+    burst = [{**one, "owner": "payments"} for one in rate_limited(2)]
+    notice = notification("held_burst", {}, digest=burst)
 
-    given = attributes(notice)
+    given = build_attributes(notice)
     Topic(topic_arn).publish(notice)
 
     assert given["secret"] == {"DataType": "String.Array", "StringValue": '["orders/db-1", "orders/db-2"]'}
@@ -119,6 +119,6 @@ def test_a_filter_on_attributes_lets_through_what_it_names(aws, topic_arn, queue
         AttributeValue=json.dumps(policy),
     )
 
-    Topic(topic_arn).publish(told("opened", incident(owner="payments")))
+    Topic(topic_arn).publish(notification("opened", incident(owner="payments")))
 
     assert bool(queue()) is is_delivered

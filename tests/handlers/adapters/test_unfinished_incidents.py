@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from handlers.adapters.event_bus import NotTaken
-from handlers.adapters.unfinished_incidents import Stalled, UnfinishedIncidents, listing
+from handlers.adapters.event_bus import EventRejected
+from handlers.adapters.unfinished_incidents import StalledIncident, UnfinishedIncidents, build_row
 from handlers.remediation import stalled_incidents
 from rotation_guard.domain.event_parser import parse_signal
 
@@ -29,7 +29,7 @@ def begun(aws, unfinished):
         unfinished.add(arn, opened_at)
         if alive_until is not None:
             aws.put("incidents", {"secret_arn": arn, "opened_at": opened_at, "alive_until": alive_until})
-        return Stalled(arn, opened_at)
+        return StalledIncident(arn, opened_at)
 
     return write
 
@@ -44,22 +44,22 @@ def test_an_incident_is_stalled_once_its_execution_is_overdue_or_its_row_is_gone
 ):
     incident = begun(alive_until=alive_until)
 
-    assert list(unfinished.stalled(NOW)) == ([incident] if is_stalled else [])
+    assert list(unfinished.find_stalled(NOW)) == ([incident] if is_stalled else [])
 
 
 def test_one_that_an_earlier_version_of_the_product_opened_without_that_time_is_stalled(aws, unfinished):
     unfinished.add(ORDERS, FIRST)
     aws.put("incidents", {"secret_arn": ORDERS, "opened_at": FIRST, "state": "open"})
 
-    assert list(unfinished.stalled(NOW)) == [Stalled(ORDERS, FIRST)]
+    assert list(unfinished.find_stalled(NOW)) == [StalledIncident(ORDERS, FIRST)]
 
 
 def test_those_of_one_secret_are_not_those_of_another_whose_arn_begins_alike(unfinished, begun):
     mine = [begun(), begun(opened_at=SECOND)]
     theirs = [begun(OTHERS), begun(f"{ORDERS}2")]
 
-    assert list(unfinished.stalled(NOW, ORDERS)) == mine
-    assert sorted(unfinished.stalled(NOW)) == sorted(mine + theirs)
+    assert list(unfinished.find_stalled(NOW, ORDERS)) == mine
+    assert sorted(unfinished.find_stalled(NOW)) == sorted(mine + theirs)
 
 
 def test_all_pages_are_read(aws, unfinished, begun):
@@ -67,13 +67,13 @@ def test_all_pages_are_read(aws, unfinished, begun):
 
     aws.answer("Query", lambda asked: {**_without_metadata(aws.client("dynamodb").query(**asked, Limit=2))})
 
-    assert list(unfinished.stalled(NOW)) == incidents
+    assert list(unfinished.find_stalled(NOW)) == incidents
 
 
 def test_absence_is_concluded_from_consistent_reads(aws, unfinished, begun):
     begun()
 
-    list(unfinished.stalled(NOW, ORDERS))
+    list(unfinished.find_stalled(NOW, ORDERS))
 
     assert [asked["ConsistentRead"] for name in ("Query", "GetItem") for asked in aws.asked(name)] == [True, True]
 
@@ -86,19 +86,19 @@ def test_one_that_is_listed_twice_is_removed_at_once(unfinished, begun):
     unfinished.remove(ORDERS, FIRST)
     unfinished.remove(ORDERS, FIRST)
 
-    assert list(unfinished.stalled(NOW)) == [Stalled(ORDERS, SECOND)]
+    assert list(unfinished.find_stalled(NOW)) == [StalledIncident(ORDERS, SECOND)]
 
 
 def test_one_that_ended_and_was_resolved_is_one_until_both_are_told(aws, unfinished, begun):
     incident = begun()
-    aws.put("incidents", listing(*incident, is_resolved=True))
+    aws.put("incidents", build_row(*incident, is_resolved=True))
     begun(opened_at=SECOND)
 
-    assert list(unfinished.stalled(NOW)) == [incident, Stalled(ORDERS, SECOND)]
+    assert list(unfinished.find_stalled(NOW)) == [incident, StalledIncident(ORDERS, SECOND)]
     unfinished.remove(*incident)
-    assert list(unfinished.stalled(NOW, ORDERS)) == [incident, Stalled(ORDERS, SECOND)]
-    unfinished.remove(*incident, is_resolution_told=True)
-    assert list(unfinished.stalled(NOW)) == [Stalled(ORDERS, SECOND)]
+    assert list(unfinished.find_stalled(NOW, ORDERS)) == [incident, StalledIncident(ORDERS, SECOND)]
+    unfinished.remove(*incident, is_resolution_published=True)
+    assert list(unfinished.find_stalled(NOW)) == [StalledIncident(ORDERS, SECOND)]
 
 
 def test_a_report_is_an_event_that_remediation_hears(aws, unfinished, begun, recorded):
@@ -125,7 +125,7 @@ def test_nothing_stalled_is_nothing_reported(aws, unfinished, begun):
 def test_one_that_its_caller_tells_of_is_left_out(aws, unfinished, begun):
     lost, other = begun(alive_until=None), begun(opened_at=SECOND)
 
-    assert stalled_incidents.report(unfinished, NOW, ORDERS, but=lost) == [other]
+    assert stalled_incidents.report(unfinished, NOW, ORDERS, except_for=lost) == [other]
     assert len(entries(aws)) == 1
 
 
@@ -146,7 +146,7 @@ def test_a_report_that_eventbridge_does_not_take_is_no_success(aws, unfinished, 
     refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "No."}]}
     aws.answer("PutEvents", lambda _: refused)
 
-    with pytest.raises(NotTaken, match="Rotation Incident Stalled"):
+    with pytest.raises(EventRejected, match="Rotation Incident Stalled"):
         stalled_incidents.report(unfinished, NOW)
 
 

@@ -140,7 +140,7 @@ def test_a_rotation_breaks_where_it_is_told_to(aws, rotating, step, value, taken
     for name in STEPS[: STEPS.index(broken)]:
         step(name)
 
-    with pytest.raises(rotation.DemoBreak, match=f"^told to break at {broken} by the tag {rotation.BREAK_TAG}$"):
+    with pytest.raises(rotation.DemoBreak, match=f"^the tag {rotation.BREAK_TAG} makes {broken} fail$"):
         step(broken)
 
     assert value("AWSCURRENT")[0] == rotating["VersionId"]
@@ -163,7 +163,7 @@ def test_a_version_that_has_lost_its_label_is_neither_yes_nor_no(rotating, conte
 def test_a_password_that_was_not_set_fails_its_test(step):
     step("createSecret")
 
-    with pytest.raises(rotation.LoginRefused, match=r"^the database does not take the pending password$"):
+    with pytest.raises(rotation.LoginRefused, match=r"^the database rejects the pending password$"):
         step("testSecret")
 
 
@@ -204,7 +204,7 @@ def test_a_broken_rotation_goes_on_once_the_tag_is_gone(aws, rotating, step, val
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_version_that_is_not_pending_is_not_rotated_to(aws, step, value, rotating, name):
-    with pytest.raises(ValueError, match=r"^version other must hold AWSPENDING to be rotated to, it holds \[\]$"):
+    with pytest.raises(ValueError, match=r"^version other must have AWSPENDING to be rotated to, got \[\]$"):
         step(name, token="other")
 
     assert value("AWSCURRENT")[0] == rotating["VersionId"]

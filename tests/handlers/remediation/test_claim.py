@@ -7,7 +7,7 @@ import pytest
 
 from handlers.adapters.remediation_states import RemediationStates
 from handlers.remediation import claim
-from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, moved, succeeded, told
+from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, build_signal, moved, succeeded
 
 EARLIER, LATER, STILL_LATER = "2026-03-01T00:40:00Z", "2026-03-01T01:17:16Z", "2026-03-01T02:00:00Z"
 SECOND, SECOND_AT = f"{EXECUTION}-2", "2026-03-01T01:20:00.000Z"
@@ -17,7 +17,7 @@ def test_a_failure_opens_an_incident(scene):
     arn = scene.secret(pending=True)
     before = int(datetime.now(UTC).timestamp())
 
-    answer = scene.claim(told(arn))
+    answer = scene.claim(build_signal(arn))
     after = int(datetime.now(UTC).timestamp())
 
     assert answer.pop("incident") == {"secret_arn": arn, "opened_at": OPENED_AT}
@@ -56,7 +56,7 @@ def test_a_failure_opens_an_incident(scene):
 def test_other_failures_open_one_too(scene, kind):
     arn = scene.secret()
 
-    assert scene.claim(told(arn, kind, rotation=None))["outcome"] == "opened"
+    assert scene.claim(build_signal(arn, kind, rotation=None))["outcome"] == "opened"
 
     [incident] = scene.incidents(arn)
     assert incident["event_type"] == kind
@@ -67,7 +67,8 @@ def test_five_failures_of_a_rotation_are_one_incident(scene):
     arn = scene.secret()
 
     answers = [
-        scene.claim(told(arn, event=f"event-{n}"), f"execution-{n}", f"2026-03-01T00:5{n + 1}:00Z") for n in range(5)
+        scene.claim(build_signal(arn, event=f"event-{n}"), f"execution-{n}", f"2026-03-01T00:5{n + 1}:00Z")
+        for n in range(5)
     ]
 
     assert [answer["outcome"] for answer in answers] == ["opened", "known", "known", "known", "known"]
@@ -79,7 +80,7 @@ def test_five_failures_of_a_rotation_are_one_incident(scene):
 def test_a_copy_is_counted_once(scene):
     arn = scene.secret()
 
-    answers = [scene.claim(told(arn), f"execution-{n}") for n in range(3)]
+    answers = [scene.claim(build_signal(arn), f"execution-{n}") for n in range(3)]
 
     assert [answer["outcome"] for answer in answers] == ["opened", "known", "known"]
     assert scene.incidents(arn)[0]["failures"] == 1
@@ -87,10 +88,10 @@ def test_a_copy_is_counted_once(scene):
 
 def test_what_joins_tells_the_incident_of_its_rotation_its_step_and_its_time(scene):
     arn = scene.secret()
-    scene.claim(told(arn, "RotationAbandoned"))
-    scene.claim(told(arn, at=LATER, event="event-2", rotation="rotation-2", failed_step="testSecret"), SECOND)
-    scene.claim(told(arn, "RotationAbandoned", at=LATER, event="event-3", rotation=None), SECOND)
-    scene.claim(told(arn, at=EARLIER, event="event-4", failed_step="createSecret"), SECOND)
+    scene.claim(build_signal(arn, "RotationAbandoned"))
+    scene.claim(build_signal(arn, at=LATER, event="event-2", rotation="rotation-2", failed_step="testSecret"), SECOND)
+    scene.claim(build_signal(arn, "RotationAbandoned", at=LATER, event="event-3", rotation=None), SECOND)
+    scene.claim(build_signal(arn, at=EARLIER, event="event-4", failed_step="createSecret"), SECOND)
 
     [incident] = scene.incidents(arn)
     assert (incident["failures"], incident["last_failure_at"], incident["failed_step"]) == (4, LATER, "testSecret")
@@ -101,8 +102,8 @@ def test_what_joins_tells_the_incident_of_its_rotation_its_step_and_its_time(sce
 
 def test_a_step_that_is_told_late_is_better_than_none(scene):
     arn = scene.secret()
-    scene.claim(told(arn, "RotationAbandoned", at=LATER))
-    scene.claim(told(arn, event="event-2", failed_step="createSecret"), SECOND)
+    scene.claim(build_signal(arn, "RotationAbandoned", at=LATER))
+    scene.claim(build_signal(arn, event="event-2", failed_step="createSecret"), SECOND)
 
     assert scene.incidents(arn)[0]["failed_step"] == "createSecret"
 
@@ -110,15 +111,15 @@ def test_a_step_that_is_told_late_is_better_than_none(scene):
 def test_incidents_of_two_secrets_are_no_matter_of_each_other(scene):
     arns = [scene.secret(), scene.secret()]
 
-    assert [scene.claim(told(arn))["outcome"] for arn in arns] == ["opened", "opened"]
+    assert [scene.claim(build_signal(arn))["outcome"] for arn in arns] == ["opened", "opened"]
 
 
 def test_an_execution_that_asks_twice_is_answered_the_same(scene):
     arn = scene.secret()
-    first = scene.claim(told(arn))
+    first = scene.claim(build_signal(arn))
     before = scene.incidents(arn)
 
-    second = scene.claim(told(arn))
+    second = scene.claim(build_signal(arn))
 
     assert first | {"wait_seconds": 0} == second | {"wait_seconds": 0}
     assert scene.incidents(arn) == before
@@ -178,7 +179,7 @@ def test_a_moved_label_ends_it_too(scene):
 
 def test_a_late_success_of_an_older_rotation_does_not_end_a_newer_failure(scene):
     arn = scene.secret(pending=True)
-    incident = scene.open(arn, told(arn, at=LATER))
+    incident = scene.open(arn, build_signal(arn, at=LATER))
 
     older = succeeded(arn, EARLIER, rotation="rotation-0")
 
@@ -221,7 +222,7 @@ def test_what_moves_the_label_once_our_move_is_done_is_our_move_too(scene):
 
 def test_an_event_that_says_it_comes_from_the_future_happened_when_its_execution_started(scene, context):
     arn = scene.secret()
-    heard = told(arn, at="2099-03-01T00:50:20Z")
+    heard = build_signal(arn, at="2099-03-01T00:50:20Z")
 
     claim.handler({"heard": heard, "execution": EXECUTION, "started_at": OPENED_AT}, context)
 
@@ -242,9 +243,9 @@ def test_a_new_value_is_verified_where_aws_has_completed_a_rotation(scene, heard
     arn = scene.secret()
     scene.stated[arn] |= stated
 
-    scene.claim(told(arn, heard, LATER))
+    scene.claim(build_signal(arn, heard, LATER))
 
-    standing = RemediationStates("incidents").of(arn)
+    standing = RemediationStates("incidents").read(arn)
     assert (standing.succeeded_at, standing.verified_at) == (LATER, LATER if is_verified else "")
 
 
@@ -252,7 +253,7 @@ def test_a_success_before_its_failure_leaves_nothing_to_open(scene):
     arn = scene.secret()
 
     assert scene.claim(succeeded(arn), EXECUTION)["outcome"] == "quiet"
-    assert scene.claim(told(arn), SECOND, SECOND_AT)["outcome"] == "late"
+    assert scene.claim(build_signal(arn), SECOND, SECOND_AT)["outcome"] == "late"
 
     assert scene.incidents(arn) == []
 
@@ -261,8 +262,8 @@ def test_a_success_that_nobody_told_of_is_read_from_aws(scene):
     arn = scene.secret()
     scene.stated[arn]["LastRotatedDate"] = datetime.fromisoformat(LATER)
 
-    assert scene.claim(told(arn))["outcome"] == "late"
-    assert scene.claim(told(arn, at=STILL_LATER, event="event-2", rotation="rotation-2"))["outcome"] == "opened"
+    assert scene.claim(build_signal(arn))["outcome"] == "late"
+    assert scene.claim(build_signal(arn, at=STILL_LATER, event="event-2", rotation="rotation-2"))["outcome"] == "opened"
 
 
 @pytest.mark.parametrize("state", ["closed", "restarting"])
@@ -280,7 +281,7 @@ def test_after_an_incident_only_news_opens_another(scene, state, heard, outcome)
     arn = scene.secret()
     scene.close(scene.open(arn), state)
 
-    assert scene.claim(told(arn, **heard), SECOND, SECOND_AT)["outcome"] == outcome
+    assert scene.claim(build_signal(arn, **heard), SECOND, SECOND_AT)["outcome"] == outcome
 
     assert len(scene.incidents(arn)) == (2 if outcome == "opened" else 1)
 
@@ -288,25 +289,27 @@ def test_after_an_incident_only_news_opens_another(scene, state, heard, outcome)
 def test_of_two_incidents_the_one_that_was_opened_last_tells_what_is_late(scene):
     arn = scene.secret()
     scene.close(scene.open(arn))
-    second = told(arn, at=LATER, event="event-2", rotation="rotation-2")
+    second = build_signal(arn, at=LATER, event="event-2", rotation="rotation-2")
     scene.close(scene.open(arn, second, SECOND_AT, SECOND))
 
     assert scene.claim(second, "execution-3", "2026-03-01T03:00:00.000Z")["outcome"] == "late"
-    assert scene.claim(told(arn), "execution-4", "2026-03-01T03:00:00.000Z")["outcome"] == "late"
+    assert scene.claim(build_signal(arn), "execution-4", "2026-03-01T03:00:00.000Z")["outcome"] == "late"
 
 
 def test_a_failure_of_yesterday_after_the_repair_of_today_is_late(scene):
     arn = scene.secret()
-    RemediationStates("incidents").succeeded(arn, "2026-03-02T09:00:00Z", is_verified=False)
+    RemediationStates("incidents").record_success(arn, "2026-03-02T09:00:00Z", is_verified=False)
 
-    assert scene.claim(told(arn), SECOND, "2026-03-02T09:30:00.000Z")["outcome"] == "late"
+    assert scene.claim(build_signal(arn), SECOND, "2026-03-02T09:30:00.000Z")["outcome"] == "late"
     assert scene.incidents(arn) == []
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_in_whatever_order_events_come_one_incident_is_opened_at_most(scene, seed):
     arn, story = scene.secret(), random.Random(seed)  # noqa: S311 - an order, not a secret
-    rotation = [told(arn, at=f"2026-03-01T00:5{n}:00Z", event=f"event-{n}") for n in range(3)] + [succeeded(arn)]
+    rotation = [build_signal(arn, at=f"2026-03-01T00:5{n}:00Z", event=f"event-{n}") for n in range(3)] + [
+        succeeded(arn)
+    ]
     events = story.choices(rotation, k=4) + rotation * 2
     story.shuffle(events)
 
@@ -329,7 +332,7 @@ def test_the_first_wait_is_spread_by_two_minutes_at_most(scene, monkeypatch, min
     monkeypatch.setenv("SETTLE_MINUTES", str(minutes))
     monkeypatch.setattr(random, "random", lambda: chance)
 
-    waited = scene.claim(told(scene.secret()))["wait_seconds"]
+    waited = scene.claim(build_signal(scene.secret()))["wait_seconds"]
 
     assert least <= waited <= most
     assert chance or waited == least

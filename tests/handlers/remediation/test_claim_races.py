@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from handlers.adapters.incidents import LostRace
 from handlers.environment import InvalidEnvironment
 from rotation_guard.domain.event_parser import parse_signal as hear
-from tests.handlers.scene import EXECUTION, OPENED_AT, cancelled, crashes, once, succeeded, told
+from tests.handlers.scene import EXECUTION, OPENED_AT, build_signal, cancelled, crashes, once, succeeded
 
 GONE = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gone-Ab12Cd"
 LATER = "2026-03-01T01:17:16Z"
@@ -15,9 +15,9 @@ SECOND, SECOND_AT = f"{EXECUTION}-2", "2026-03-01T01:20:00.000Z"
 
 def test_of_two_that_claim_at_once_one_opens_and_the_other_joins(aws, scene):
     arn = scene.secret()
-    once(aws, "TransactWriteItems", lambda: scene.claim(told(arn, event="the-winner")))
+    once(aws, "TransactWriteItems", lambda: scene.claim(build_signal(arn, event="the-winner")))
 
-    assert scene.claim(told(arn), SECOND, SECOND_AT)["outcome"] == "known"
+    assert scene.claim(build_signal(arn), SECOND, SECOND_AT)["outcome"] == "known"
 
     [incident] = scene.incidents(arn)
     assert (incident["execution"], incident["failures"]) == (EXECUTION, 2)
@@ -27,7 +27,7 @@ def test_an_execution_that_started_in_the_same_instant_joins(aws, scene):
     arn = scene.secret()
     scene.open(arn)
 
-    assert scene.claim(told(arn, event="event-2"), SECOND)["outcome"] == "known"
+    assert scene.claim(build_signal(arn, event="event-2"), SECOND)["outcome"] == "known"
 
     [incident] = scene.incidents(arn)
     assert (incident["execution"], incident["failures"]) == (EXECUTION, 2)
@@ -36,18 +36,18 @@ def test_an_execution_that_started_in_the_same_instant_joins(aws, scene):
 def test_of_two_copies_at_once_one_is_counted(aws, scene):
     arn = scene.secret()
     scene.open(arn)
-    once(aws, "UpdateItem", lambda: scene.claim(told(arn, event="event-2"), SECOND))
+    once(aws, "UpdateItem", lambda: scene.claim(build_signal(arn, event="event-2"), SECOND))
 
-    assert scene.claim(told(arn, event="event-2"), "execution-3")["outcome"] == "known"
+    assert scene.claim(build_signal(arn, event="event-2"), "execution-3")["outcome"] == "known"
 
     assert scene.incidents(arn)[0]["failures"] == 2
 
 
-@pytest.mark.parametrize(("heard", "write"), [(told, 1), (succeeded, 2)])
+@pytest.mark.parametrize(("heard", "write"), [(build_signal, 1), (succeeded, 2)])
 def test_what_joins_at_once_never_sets_the_clock_back(aws, scene, heard, write):
     arn = scene.secret()
     scene.open(arn)
-    once(aws, "UpdateItem", lambda: scene.claim(told(arn, at=LATER, event="event-3"), SECOND), write)
+    once(aws, "UpdateItem", lambda: scene.claim(build_signal(arn, at=LATER, event="event-3"), SECOND), write)
 
     assert scene.claim(heard(arn, at="2026-03-01T00:05:00Z", event="event-2"), "execution-3")["outcome"] == "known"
 
@@ -62,13 +62,13 @@ def test_an_incident_that_is_closed_between_look_and_count_is_looked_for_again(a
 
     once(aws, "UpdateItem", lambda: scene.close(incident))
 
-    answer = scene.claim(told(arn, event="event-2", rotation="rotation-2", at=LATER), SECOND, SECOND_AT)
+    answer = scene.claim(build_signal(arn, event="event-2", rotation="rotation-2", at=LATER), SECOND, SECOND_AT)
 
     assert answer["outcome"] == "opened"
     assert [row["state"] for row in scene.incidents(arn)] == ["closed", "open"]
 
 
-@pytest.mark.parametrize("heard", [told, succeeded])
+@pytest.mark.parametrize("heard", [build_signal, succeeded])
 def test_an_incident_that_is_closed_between_two_looks_is_looked_for_again(aws, scene, heard):
     arn = scene.secret()
     incident = scene.open(arn)
@@ -77,7 +77,7 @@ def test_an_incident_that_is_closed_between_two_looks_is_looked_for_again(aws, s
 
     answer = scene.claim(heard(arn, event="event-2"), SECOND, SECOND_AT)
 
-    assert answer["outcome"] == ("late" if heard is told else "quiet")
+    assert answer["outcome"] == ("late" if heard is build_signal else "quiet")
     assert len(scene.incidents(arn)) == 1
 
 
@@ -87,7 +87,7 @@ def test_a_race_is_lost_five_times_before_the_step_gives_up(aws, scene, code):
     aws.answer("TransactWriteItems", lambda _: cancelled(aws, "None", code))
 
     with pytest.raises(LostRace, match=f"^5 attempts to claim the incident of {arn} lost to others$"):
-        scene.claim(told(arn))
+        scene.claim(build_signal(arn))
 
     assert len(aws.asked("TransactWriteItems")) == 5
     assert scene.incidents(arn) == []
@@ -98,14 +98,14 @@ def test_a_race_that_is_lost_once_is_run_again(aws, scene):
     answers = iter([cancelled(aws, "TransactionConflict", "None")])
     aws.answer("TransactWriteItems", lambda _: next(answers, None))
 
-    assert scene.claim(told(arn))["outcome"] == "opened"
+    assert scene.claim(build_signal(arn))["outcome"] == "opened"
 
 
 def test_a_transaction_that_failed_for_another_reason_is_no_race(aws, scene):
     aws.answer("TransactWriteItems", lambda _: cancelled(aws, "ThrottlingError", "None"))
 
     with pytest.raises(ClientError, match="TransactionCanceledException"):
-        scene.claim(told(scene.secret()))
+        scene.claim(build_signal(scene.secret()))
 
     assert len(aws.asked("TransactWriteItems")) == 1
 
@@ -118,7 +118,7 @@ def test_a_claim_that_is_cut_short_opens_one_incident(aws, scene):
 
     def prepare():
         arns.append(scene.secret())
-        return lambda: scene.claim(told(arns[-1]))
+        return lambda: scene.claim(build_signal(arns[-1]))
 
     answers = list(crashes(aws, prepare))
 
@@ -129,7 +129,7 @@ def test_a_claim_that_is_cut_short_opens_one_incident(aws, scene):
 
 
 @pytest.mark.parametrize(
-    ("heard", "failures"), [(told, 2), (lambda arn, **more: succeeded(arn, "2026-03-01T00:40:00Z", **more), 1)]
+    ("heard", "failures"), [(build_signal, 2), (lambda arn, **more: succeeded(arn, "2026-03-01T00:40:00Z", **more), 1)]
 )
 def test_what_joins_and_is_cut_short_joins_once(aws, scene, heard, failures):
     arns = []
@@ -164,7 +164,7 @@ def test_a_success_that_is_cut_short_ends_the_incident_all_the_same(aws, scene):
 
 @pytest.mark.parametrize("kind", ["RotationFailed", "RotationSucceeded"])
 def test_an_event_without_a_secret_claims_nothing(aws, scene, kind):
-    answer = scene.claim(told(None, kind))
+    answer = scene.claim(build_signal(None, kind))
 
     assert answer == {"outcome": "unidentified", "incident": None, "wait_seconds": 0, "ending": {}}
     assert aws.rows("incidents") == []
@@ -178,7 +178,7 @@ def test_an_event_is_claimed_as_it_was_heard(scene, failed):
 
 
 def test_the_incident_of_a_deleted_secret_is_opened_without_its_labels(scene):
-    assert scene.claim(told(GONE))["outcome"] == "opened"
+    assert scene.claim(build_signal(GONE))["outcome"] == "opened"
 
     [incident] = scene.incidents(GONE)
     assert incident["secret_name"] == "gone"
@@ -189,8 +189,8 @@ def test_the_incident_of_a_secret_that_may_not_be_described_is_opened_and_ended_
     arn = scene.secret(restart_on="rotation", restart="lambda:orders")
     aws.answer("DescribeSecret", lambda _: aws.Refusal("AccessDeniedException"))
 
-    assert scene.claim(told(arn))["outcome"] == "opened"
-    assert scene.claim(told(arn, event="event-2"), SECOND)["outcome"] == "known"
+    assert scene.claim(build_signal(arn))["outcome"] == "opened"
+    assert scene.claim(build_signal(arn, event="event-2"), SECOND)["outcome"] == "known"
     answer = scene.claim(succeeded(arn), "execution-3")
 
     assert (answer["outcome"], answer["ending"]["restarts"]) == ("recovered", [])
@@ -201,7 +201,7 @@ def test_a_success_of_a_secret_that_is_gone_is_quiet(scene):
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError"])
-@pytest.mark.parametrize("heard", [told, succeeded])
+@pytest.mark.parametrize("heard", [build_signal, succeeded])
 def test_a_passing_trouble_of_secrets_manager_is_for_the_workflow_to_try_again(aws, scene, code, heard):
     aws.answer("DescribeSecret", lambda _: aws.Refusal(code))
 
@@ -216,11 +216,11 @@ def test_a_passing_trouble_of_dynamodb_is_too(aws, scene, operation):
     aws.answer(operation, lambda _: aws.Refusal("ProvisionedThroughputExceededException"))
 
     with pytest.raises(ClientError, match="ProvisionedThroughputExceededException"):
-        scene.claim(told(scene.secret()))
+        scene.claim(build_signal(scene.secret()))
 
 
 def test_an_incomplete_environment_is_told_as_what_it_is(scene, monkeypatch):
     monkeypatch.delenv("SETTLE_MINUTES")
 
     with pytest.raises(InvalidEnvironment, match=r"^SETTLE_MINUTES must be set"):
-        scene.claim(told(GONE))
+        scene.claim(build_signal(GONE))

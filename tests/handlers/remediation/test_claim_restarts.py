@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from handlers.adapters.incidents import Incidents
-from tests.handlers.scene import EXECUTION, crashes, moved, once, succeeded, told
+from tests.handlers.scene import EXECUTION, build_signal, crashes, moved, once, succeeded
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 WANTED = {"target": "lambda:orders", "arn": FUNCTION, "state": "wanted", "why": ""}
@@ -144,7 +144,7 @@ def test_of_two_events_at_once_one_restarts(aws, scene, rotated):
 
 def test_an_incident_that_was_opened_in_the_same_instant_is_not_written_over(aws, scene, rotated):
     arn, instant = rotated(), "2026-03-01T02:00:01.000Z"
-    late = told(arn, at="2026-03-01T02:00:00Z", event="event-2")
+    late = build_signal(arn, at="2026-03-01T02:00:00Z", event="event-2")
     once(aws, "TransactWriteItems", lambda: scene.claim(late, SECOND, instant))
 
     assert scene.claim(succeeded(arn), started_at=instant)["outcome"] == "known"
@@ -157,8 +157,8 @@ def test_a_version_that_comes_back_is_picked_up_by_another_restart(scene):
     register = Incidents("incidents")
     arn = scene.secret()
 
-    taken = [register.take_version(arn, version, by) for version, by in (("v2", "a"), ("v2", "b"), ("v2", "a"))]
-    back = [register.take_version(arn, version, by) for version, by in (("v1", "c"), ("v1", "d"), ("v2", "e"))]
+    taken = [register.claim_version(arn, version, by) for version, by in (("v2", "a"), ("v2", "b"), ("v2", "a"))]
+    back = [register.claim_version(arn, version, by) for version, by in (("v1", "c"), ("v1", "d"), ("v2", "e"))]
 
     assert taken == [True, False, True]
     assert back == [True, False, True]

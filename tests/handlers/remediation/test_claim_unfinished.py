@@ -10,13 +10,13 @@ from tests.handlers.scene import (
     FAILED_AT,
     OPENED_AT,
     SUCCEEDED_AT,
+    build_signal,
     cancelled,
     crashes,
     moved,
     once,
     stalled,
     succeeded,
-    told,
 )
 
 SECOND, THIRD = f"{EXECUTION}-2", f"{EXECUTION}-3"
@@ -116,18 +116,18 @@ def test_the_execution_that_was_taken_for_dead_has_lost_it(scene):
     claim(scene, stalled(incident))
 
     # Its first step runs once more, long after its time: this is another's.
-    assert scene.claim(told(incident["secret_arn"]))["outcome"] == "known"
+    assert scene.claim(build_signal(incident["secret_arn"]))["outcome"] == "known"
     assert scene.row(incident)["execution"] == SECOND
 
 
-@pytest.mark.parametrize("heard", [told, succeeded])
+@pytest.mark.parametrize("heard", [build_signal, succeeded])
 def test_the_next_event_of_its_secret_reports_a_dead_incident_and_joins_or_ends_it(aws, scene, heard):
     arn = scene.secret()
     incident = scene.open(arn, alive_until=DEAD)
 
     answer = claim(scene, heard(arn, at=NEXT_FAILURE, event="event-2"))
 
-    assert answer["outcome"] == ("known" if heard is told else "recovered")
+    assert answer["outcome"] == ("known" if heard is build_signal else "recovered")
     assert answer["incident"] == incident
     assert reports(aws) == [OPENED_AT]
     # It is not replaced: there is one incident, which another execution goes on with.
@@ -139,7 +139,7 @@ def test_an_incident_that_somebody_works_on_is_not_reported(aws, scene, alive_un
     arn = scene.secret()
     scene.open(arn, alive_until=alive_until)
 
-    claim(scene, told(arn, at=NEXT_FAILURE, event="event-2"))
+    claim(scene, build_signal(arn, at=NEXT_FAILURE, event="event-2"))
 
     assert reports(aws) == []
 
@@ -147,7 +147,7 @@ def test_an_incident_that_somebody_works_on_is_not_reported(aws, scene, alive_un
 def test_the_event_of_one_secret_reports_nothing_of_another(aws, scene):
     scene.open(scene.secret(), alive_until=DEAD)
 
-    claim(scene, told(scene.secret(), at=NEXT_FAILURE, event="event-2"))
+    claim(scene, build_signal(scene.secret(), at=NEXT_FAILURE, event="event-2"))
 
     assert reports(aws) == []
 
@@ -158,7 +158,7 @@ def test_what_an_earlier_version_has_opened_and_left_is_listed_by_the_failure_th
     key = {"secret_arn": {"S": "unfinished"}, "opened_at": {"S": f"{arn}#{OPENED_AT}"}}
     aws.client("dynamodb").delete_item(TableName="incidents", Key=key)
 
-    claim(scene, told(arn, at=NEXT_FAILURE, event="event-2"))
+    claim(scene, build_signal(arn, at=NEXT_FAILURE, event="event-2"))
 
     assert scene.unfinished(arn) == [OPENED_AT]
     assert reports(aws) == [OPENED_AT]
@@ -178,7 +178,7 @@ def test_a_claim_whose_incident_has_no_row_is_released_and_the_loss_answered(aws
     lost = scene.open(arn)
     lose(aws, lost)
 
-    answer = claim(scene, told(arn, at=NEXT_FAILURE, event="event-2"))
+    answer = claim(scene, build_signal(arn, at=NEXT_FAILURE, event="event-2"))
 
     assert (answer["outcome"], answer["missing"]) == ("opened", lost)
     assert scene.claimed(arn)["execution"] == SECOND
@@ -204,7 +204,7 @@ def test_a_row_that_is_only_late_is_no_loss(aws, scene):
     lose(aws, incident)
     once(aws, "GetItem", lambda: aws.put("incidents", row), 6)
 
-    answer = claim(scene, told(arn, at=NEXT_FAILURE, event="event-2"))
+    answer = claim(scene, build_signal(arn, at=NEXT_FAILURE, event="event-2"))
 
     assert answer["outcome"] == "known"
     assert "missing" not in answer
@@ -227,7 +227,7 @@ def test_the_claim_of_a_newer_incident_is_not_released_with_an_older_one_that_is
     lost = scene.open(arn)
     scene.close(lost)
     lose(aws, lost)
-    newer = scene.open(arn, told(arn, at=SUCCEEDED_AT, event="event-2"), execution=SECOND)
+    newer = scene.open(arn, build_signal(arn, at=SUCCEEDED_AT, event="event-2"), execution=SECOND)
 
     answer = claim(scene, stalled(lost), THIRD)
 
@@ -240,7 +240,7 @@ def test_an_open_incident_whose_claim_was_deleted_is_claimed_again(aws, scene):
     incident = scene.open(arn)
     lose(aws, {"secret_arn": f"open#{arn}", "opened_at": "claim"})
 
-    assert claim(scene, told(arn, at=NEXT_FAILURE, event="event-2"))["outcome"] == "known"
+    assert claim(scene, build_signal(arn, at=NEXT_FAILURE, event="event-2"))["outcome"] == "known"
 
     assert scene.claimed(arn)["incident_opened_at"] == incident["opened_at"]
     assert [row["failures"] for row in scene.incidents(arn)] == [2]
@@ -271,7 +271,7 @@ def test_what_still_fails_a_day_after_it_was_escalated_is_reminded_of(scene, esc
 
     answer = claim(
         scene,
-        told(arn, at=f"{at - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}", event="event-2"),
+        build_signal(arn, at=f"{at - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}", event="event-2"),
         entered_at=f"{at:%Y-%m-%dT%H:%M:%S.000Z}",
         started_at=f"{at:%Y-%m-%dT%H:%M:%S.000Z}",
     )
@@ -355,7 +355,7 @@ def test_every_incident_that_waits_for_the_new_value_is_resolved_and_older_ones_
     arn = (first := escalated(closed_at="2026-02-01T00:00:00Z"))["secret_arn"]
     second = scene.open(
         arn,
-        told(arn, at=SUCCEEDED_AT, event="event-2", rotation="rotation-2"),
+        build_signal(arn, at=SUCCEEDED_AT, event="event-2", rotation="rotation-2"),
         execution=THIRD,
         outcome="held",
         closed_at="2026-03-01T02:00:00Z",
@@ -374,9 +374,9 @@ def test_every_incident_that_waits_for_the_new_value_is_resolved_and_older_ones_
 def test_an_execution_with_the_definition_of_before_is_claimed_as_ever(scene):
     """It sends no `entered_at`, and what it has heard has neither `pending_version_id` nor `opened_at`."""
     arn = scene.secret()
-    heard = told(arn)
+    heard = build_signal(arn)
     assert not {"pending_version_id", "opened_at"} & set(heard)
 
     assert scene.claim(heard)["outcome"] == "opened"
-    assert scene.claim(told(arn, at=FAILED_AT, event="event-2"), SECOND)["outcome"] == "known"
+    assert scene.claim(build_signal(arn, at=FAILED_AT, event="event-2"), SECOND)["outcome"] == "known"
     assert scene.claim(succeeded(arn), THIRD)["outcome"] == "recovered"

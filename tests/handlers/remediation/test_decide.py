@@ -111,7 +111,7 @@ def test_after_the_last_retry_a_human_is_asked_and_told_why_nothing_was_proven(s
     answer = scene.decide(incident(attempts=3), probe_note="It has no tag rotation-guard:probe.")
 
     assert said(answer) == {"action": "end", "outcome": "escalated"}
-    assert "3 made of 3" in answer["reason"]
+    assert "3 of 3 made" in answer["reason"]
     assert answer["reason"].endswith("It has no tag rotation-guard:probe.")
 
 

@@ -10,7 +10,7 @@ from handlers.adapters.incidents import IncidentMissing
 from handlers.environment import InvalidEnvironment
 from handlers.remediation import diagnose as remediation_diagnose
 from rotation_guard.domain.remediation.diagnosis import Diagnosis
-from tests.handlers.scene import EXECUTION, FAILED_AT, crashes, once, succeeded, told
+from tests.handlers.scene import EXECUTION, FAILED_AT, build_signal, crashes, once, succeeded
 
 PROBE = "arn:aws:lambda:eu-west-1:123456789012:function:can-login"
 ROTATION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-SingleUser"
@@ -48,14 +48,18 @@ def test_a_diagnosis_says_what_holds_which_label_and_what_may_be_done(scene, rep
 
     answer = diagnose(incident)
 
-    diagnosis = Diagnosis.of(answer.pop("diagnosis"))
+    diagnosis = Diagnosis.from_payload(answer.pop("diagnosis"))
     assert answer == {"state": "mine", "recovered": False, "rotation": "under way", "probe": PROBE}
     labels = {name: scene.version(arn, f"AWS{name.upper()}") for name in ("current", "pending", "previous")}
     assert (diagnosis.current, diagnosis.pending, diagnosis.previous) == tuple(labels.values())
     assert set(diagnosis.created) == set(labels.values())
-    assert (diagnosis.mode, diagnosis.users, diagnosis.failed_step) == ("repair", "single", "setSecret")
-    assert (diagnosis.pending_has_value, diagnosis.rotation_on, diagnosis.fallback) == ("yes", True, True)
-    assert (diagnosis.untouchable, diagnosis.test_only, diagnosis.restart_on_rotation) == ("", False, True)
+    assert (diagnosis.mode, diagnosis.rotation_strategy, diagnosis.failed_step) == ("repair", "single", "setSecret")
+    assert (diagnosis.pending_has_value, diagnosis.is_rotation_enabled, diagnosis.is_rollback_allowed) == (
+        "yes",
+        True,
+        True,
+    )
+    assert (diagnosis.unsupported_reason, diagnosis.is_test_only, diagnosis.restart_on_rotation) == ("", False, True)
     assert [(one["target"], one["state"]) for one in diagnosis.restarts] == [("ecs:shop/orders", "wanted")]
     row = scene.row(incident)
     assert (row["versions"], row["mode"]) == (diagnosis.versions, "repair")
@@ -100,7 +104,7 @@ def test_a_secret_opts_in_and_the_stack_caps_it(scene, diagnose, monkeypatch, ta
         ({"DeletedDate": datetime(2026, 3, 1, tzinfo=UTC)}, "marked for deletion"),
         ({"OwningService": "rds"}, "belongs to the service rds"),
         ({"Type": "SalesforceClientSecret"}, "managed external secret"),
-        ({"PrimaryRegion": "us-east-1"}, "replica: its primary is in us-east-1"),
+        ({"PrimaryRegion": "us-east-1"}, "replica: repair its primary in us-east-1"),
     ],
 )
 def test_what_is_not_ours_is_told_and_why(scene, repair, diagnose, stated, why):
@@ -123,14 +127,14 @@ def test_a_secret_that_is_gone_is_told_and_not_touched(scene, diagnose):
     answer = diagnose(incident)
 
     assert (answer["state"], answer["recovered"], answer["probe"]) == ("mine", False, "")
-    assert "it is gone" in answer["diagnosis"]["untouchable"]
+    assert "does not exist" in answer["diagnosis"]["untouchable"]
     assert scene.row(incident)["mode"] == "notify"
-    assert scene.row(incident)["unreadable"] == "Secrets Manager does not know it: it is gone."
+    assert scene.row(incident)["unreadable"] == "It does not exist in Secrets Manager any more."
 
 
 def test_a_secret_that_can_be_read_again_is_not_reported_as_unreadable(scene, diagnose):
     incident = scene.open(scene.secret(owner="payments"))
-    scene.change(incident, unreadable="It may not be looked at.", owner=None)
+    scene.change(incident, unreadable="It cannot be read.", owner=None)
 
     diagnose(incident)
 
@@ -172,7 +176,7 @@ def test_dates_that_are_not_to_be_had_keep_nothing_from_being_diagnosed(aws, sce
 def test_the_test_of_a_rotation_is_told_apart(scene, diagnose):
     arn = scene.secret()
 
-    assert diagnose(scene.open(arn, told(arn, "TestRotationFailed")))["diagnosis"]["test_only"] is True
+    assert diagnose(scene.open(arn, build_signal(arn, "TestRotationFailed")))["diagnosis"]["test_only"] is True
 
 
 # --- what became of it ------------------------------------------------------------------------------------------------
@@ -221,7 +225,7 @@ def test_what_is_heard_after_a_retry_is_counted_for_it(scene, diagnose):
     scene.claim(succeeded(arn, "2026-03-01T00:40:00Z"), "execution-2")
     assert diagnose(incident)["rotation"] == "under way"
 
-    scene.claim(told(arn, event="event-2"), "execution-3")
+    scene.claim(build_signal(arn, event="event-2"), "execution-3")
 
     assert diagnose(incident)["rotation"] == "failed"
 

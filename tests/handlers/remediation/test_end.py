@@ -10,7 +10,7 @@ from handlers.adapters.remediation_states import RemediationStates
 from handlers.environment import InvalidEnvironment
 from handlers.remediation import end as remediation_end
 from rotation_guard.domain.timestamps import to_iso
-from tests.handlers.scene import EXECUTION, FAILED_AT, cancelled, crashes, once, succeeded, told
+from tests.handlers.scene import EXECUTION, FAILED_AT, build_signal, cancelled, crashes, once, succeeded
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 WANTED = {"target": "lambda:orders", "arn": FUNCTION, "state": "wanted", "why": ""}
@@ -131,7 +131,7 @@ def test_the_next_failure_opens_another(scene, incident, end):
 
     # It was paged by the clock: what failed before that is what somebody was paged for.
     later = to_iso(datetime.now(UTC) + timedelta(seconds=2))
-    late = told(opened["secret_arn"], event="event-2", rotation="rotation-2", at=later)
+    late = build_signal(opened["secret_arn"], event="event-2", rotation="rotation-2", at=later)
     assert scene.claim(late, OTHERS, "2026-03-01T02:00:01.000Z")["outcome"] == "opened"
 
 
@@ -145,9 +145,9 @@ def test_a_recovery_makes_what_happened_before_it_late(scene, incident, end, out
 
     end(opened, outcome)
 
-    standing = RemediationStates("incidents").of(arn)
+    standing = RemediationStates("incidents").read(arn)
     assert (standing.succeeded_at, standing.verified_at) == (FAILED_AT, "")
-    before = told(arn, event="event-2", rotation="rotation-0", at="2026-03-01T00:50:19Z")
+    before = build_signal(arn, event="event-2", rotation="rotation-0", at="2026-03-01T00:50:19Z")
     assert scene.claim(before, OTHERS, "2026-03-01T02:00:01.000Z")["outcome"] == "late"
 
 
@@ -157,7 +157,7 @@ def test_a_recovery_that_was_verified_is_remembered_as_such(incident, end, outco
 
     end(opened, outcome)
 
-    assert RemediationStates("incidents").of(opened["secret_arn"]).verified_at == FAILED_AT
+    assert RemediationStates("incidents").read(opened["secret_arn"]).verified_at == FAILED_AT
 
 
 def test_a_repair_counts_from_when_it_was_made(incident, end):
@@ -165,7 +165,7 @@ def test_a_repair_counts_from_when_it_was_made(incident, end):
 
     end(opened, "rolled forward")
 
-    assert RemediationStates("incidents").of(opened["secret_arn"]).succeeded_at == "2026-03-01T03:00:00Z"
+    assert RemediationStates("incidents").read(opened["secret_arn"]).succeeded_at == "2026-03-01T03:00:00Z"
 
 
 @pytest.mark.parametrize("outcome", ["escalated", "held"])
@@ -174,7 +174,7 @@ def test_what_did_not_recover_is_no_success(incident, end, outcome):
 
     end(opened, outcome)
 
-    assert RemediationStates("incidents").of(opened["secret_arn"]).succeeded_at == ""
+    assert RemediationStates("incidents").read(opened["secret_arn"]).succeeded_at == ""
 
 
 # --- dependents -------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_what_another_event_of_the_rotation_restarts_is_covered(scene, end, monk
 
     row = scene.row(opened)
     assert (row["state"], "closed_at" in row) == ("closed", True)
-    why = "Another event of the same rotation has restarted it."
+    why = "Another event of the same rotation restarted it."
     assert row["restarts"] == [{**WANTED, "state": "covered", "why": why}, REFUSED]
     assert end(opened, restarts=[WANTED, REFUSED], version=scene.version(arn)) == ENDED
 
@@ -238,7 +238,9 @@ def test_without_a_version_each_incident_restarts_for_itself(aws, scene, inciden
     opened = incident()
     arn = opened["secret_arn"]
     assert end(opened, "rolled forward", [WANTED], version="") == RESTARTS
-    another = scene.open(arn, told(arn, at="2026-03-05T00:00:00Z", event="event-2"), "2026-03-05T00:01:00Z", OTHERS)
+    another = scene.open(
+        arn, build_signal(arn, at="2026-03-05T00:00:00Z", event="event-2"), "2026-03-05T00:01:00Z", OTHERS
+    )
 
     assert end(another, "rolled forward", [WANTED], version="", execution=OTHERS) == RESTARTS
 
@@ -321,7 +323,7 @@ def test_an_incident_that_cannot_be_ended_is_not_taken_for_ended(aws, scene, inc
 
 def test_a_failure_that_joins_at_the_last_moment_belongs_to_it(aws, scene, incident, end):
     opened = incident()
-    once(aws, "TransactWriteItems", lambda: scene.claim(told(opened["secret_arn"], event="event-2"), OTHERS))
+    once(aws, "TransactWriteItems", lambda: scene.claim(build_signal(opened["secret_arn"], event="event-2"), OTHERS))
 
     assert end(opened, "escalated") == ENDED
 

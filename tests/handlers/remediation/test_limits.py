@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from handlers.adapters.remediation_states import RemediationStates
 from handlers.remediation import decide
-from tests.handlers.scene import once, told
+from tests.handlers.scene import build_signal, once
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday
 FORWARD = {"current": "broken", "pending": "works", "previous": "broken"}
@@ -47,7 +47,9 @@ def had(scene):
 
     def make(arn, hours, outcome="escalated", **changes):
         at = NOON - timedelta(hours=hours)
-        heard = told(arn, at=at.strftime("%Y-%m-%dT%H:%M:%SZ"), event=f"event-{hours}", rotation=f"rotation-{hours}")
+        heard = build_signal(
+            arn, at=at.strftime("%Y-%m-%dT%H:%M:%SZ"), event=f"event-{hours}", rotation=f"rotation-{hours}"
+        )
         tried = {"rule": "retries used up", **changes}
         opened = scene.open(arn, heard, at.strftime("%Y-%m-%dT%H:%M:%S.500Z"), **tried)
         if outcome:
@@ -63,7 +65,7 @@ def had(scene):
 
 def decided(scene, incident, **more):
     answer = scene.decide(incident, FORWARD, **more)
-    return "orphaned" if "until it is released" in answer["reason"] else answer["action"]
+    return "orphaned" if "are suspended" in answer["reason"] else answer["action"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_after_so_many_failed_incidents_in_a_row_repairs_are_suspended_however_f
     assert decided(scene, had(arn, 0, outcome="")) == answer
 
     orphaned_at = "2026-03-04T12:00:00Z" if answer == "orphaned" else ""
-    assert RemediationStates("incidents").of(arn).orphaned_at == orphaned_at
+    assert RemediationStates("incidents").read(arn).suspended_at == orphaned_at
 
 
 def test_it_may_be_given_up_after_the_first(clock, scene, had, monkeypatch):
@@ -149,7 +151,7 @@ def test_a_verified_success_lets_it_begin_anew(clock, scene, had, success, answe
     arn = scene.secret()
     for number in (3, 2, 1):
         had(arn, number)
-    RemediationStates("incidents").succeeded(arn, success, is_verified=True)
+    RemediationStates("incidents").record_success(arn, success, is_verified=True)
 
     assert decided(scene, had(arn, 0, outcome="")) == answer
 
@@ -158,7 +160,7 @@ def test_a_label_that_moved_is_no_verified_success(clock, scene, had):
     arn = scene.secret()
     for number in (3, 2, 1):
         had(arn, number)
-        RemediationStates("incidents").succeeded(arn, f"2026-03-04T{12 - number:02d}:30:00Z", is_verified=False)
+        RemediationStates("incidents").record_success(arn, f"2026-03-04T{12 - number:02d}:30:00Z", is_verified=False)
 
     assert decided(scene, had(arn, 0, outcome="")) == "orphaned"
 
@@ -210,9 +212,9 @@ def test_it_is_left_alone_until_it_is_released_whatever_succeeds(aws, clock, sce
     assert decided(scene, incident) == "orphaned"
 
     clock.moment = NOON + timedelta(days=60)
-    RemediationStates("incidents").succeeded(arn, "2026-05-01T12:00:00Z", is_verified=True)
+    RemediationStates("incidents").record_success(arn, "2026-05-01T12:00:00Z", is_verified=True)
     assert decided(scene, incident) == "orphaned"
-    assert RemediationStates("incidents").of(arn).orphaned_at == "2026-03-04T12:00:00Z"
+    assert RemediationStates("incidents").read(arn).suspended_at == "2026-03-04T12:00:00Z"
 
     standing = {"secret_arn": f"secret#{arn}", "opened_at": "standing"}
     aws.put("incidents", {**standing, "orphaned_at": "2026-03-04T12:00:00Z", "released_at": "2026-05-03T11:00:00Z"})
@@ -227,7 +229,7 @@ def test_what_would_not_be_touched_anyway_opens_no_breaker(clock, scene, had, re
 
     scene.decide(had(arn, 0, outcome=""), {}, recovered, **found)
 
-    assert not RemediationStates("incidents").of(arn).is_orphaned
+    assert not RemediationStates("incidents").read(arn).is_suspended
 
 
 def test_a_breaker_that_is_open_stays_so_where_the_step_is_cut_short(aws, clock, scene, had):
@@ -242,7 +244,7 @@ def test_a_breaker_that_is_open_stays_so_where_the_step_is_cut_short(aws, clock,
     clock.moment += timedelta(minutes=1)
 
     assert decided(scene, incident) == "orphaned"
-    assert RemediationStates("incidents").of(arn).orphaned_at == "2026-03-04T12:00:00Z"
+    assert RemediationStates("incidents").read(arn).suspended_at == "2026-03-04T12:00:00Z"
 
 
 # --- the cap ----------------------------------------------------------------------------------------------------------

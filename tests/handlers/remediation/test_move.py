@@ -179,8 +179,8 @@ def test_after_a_lost_race_another_move_may_be_made(scene, stuck, move):
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        ("InvalidRequestException", "Secrets Manager cannot do it to this secret as it is now"),
-        ("InvalidParameterException", "Secrets Manager does not take the request"),
+        ("InvalidRequestException", "Secrets Manager does not allow it in the secret's current state"),
+        ("InvalidParameterException", "Secrets Manager rejects the request"),
         ("AccessDeniedException", "access denied"),
     ],
 )
@@ -206,7 +206,7 @@ def test_a_secret_that_is_gone_is_a_refusal(aws, scene, stuck, move):
     answer = move(incident, forward)
 
     assert answer["outcome"] == "refused"
-    assert "the secret or its version is gone" in answer["reason"]
+    assert "the secret or its version does not exist" in answer["reason"]
     assert "moved" not in scene.row(incident)
 
 

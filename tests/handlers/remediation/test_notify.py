@@ -11,9 +11,17 @@ from botocore.exceptions import ClientError
 from handlers.adapters.digest_buffer import DigestBuffer
 from handlers.remediation import notify
 from rotation_guard.domain.remediation.notifications import SUBJECT_LENGTH
-from tests.handlers.remediation.transitions import ARN, EXECUTION, OPENED_AT, incident, repaired, resolved, told, unwrap
-from tests.handlers.scene import crashes, succeeded
-from tests.handlers.scene import told as heard_of
+from tests.handlers.remediation.transitions import (
+    ARN,
+    EXECUTION,
+    OPENED_AT,
+    incident,
+    notification,
+    repaired,
+    resolved,
+    unwrap,
+)
+from tests.handlers.scene import build_signal, crashes, succeeded
 
 KEY = {"secret_arn": ARN, "opened_at": OPENED_AT}
 MARKER = "hunter2"
@@ -88,12 +96,12 @@ def logged(caplog):
 @pytest.mark.parametrize("turn", TOLD)
 def test_each_turn_has_its_topics_and_its_event(aws, tell, topics, events, turn):
     aws.put("incidents", repaired())
-    notice = told(turn, repaired())
+    notice = notification(turn, repaired())
 
     answer = tell(turn)
 
     expected_topics, expected_event = TOLD[turn]
-    assert answer == {"outcome": "told", "teller": turn == "held"}
+    assert answer == {"teller": turn == "held"}
     assert topics() == expected_topics
     for asked in aws.asked("Publish"):
         assert asked["Subject"] == notice.subject
@@ -102,7 +110,7 @@ def test_each_turn_has_its_topics_and_its_event(aws, tell, topics, events, turn)
     for entry in events():
         detail = json.loads(entry["Detail"])
         assert detail.pop("eventID")
-        assert detail == notice.facts
+        assert detail == notice.payload
 
 
 @pytest.mark.parametrize("turn", TOLD)
@@ -123,7 +131,7 @@ def test_a_resolution_is_owed_whatever_is_told_of_before_it(aws, scene, context,
     scene.change(key, outcome="escalated" if turn == "escalated" else "held", closed_at="2026-03-01T01:00:00Z")
     scene.close(key)
     if turn == "held_burst":
-        DigestBuffer("incidents").join(**key, secret_name="orders/db")
+        DigestBuffer("incidents").add(**key, secret_name="orders/db")
     scene.finish(arn)
     scene.claim(succeeded(arn), f"{EXECUTION}-2")
 
@@ -238,7 +246,7 @@ def test_a_crash_before_or_after_any_write_leaves_nobody_untold(aws, tell, topic
 
     for crash, answer in crashes(aws, prepare):
         expected_topics, expected_event = TOLD[turn]
-        assert answer["outcome"] == "told", crash
+        assert answer == {"teller": turn == "held"}, crash
         assert set(topics()) == set(expected_topics), crash
         # Only whoever was told right before the crash is told once more.
         assert sum((Counter(topics()) - Counter(expected_topics)).values()) + max(len(events()) - 1, 0) <= 1, crash
@@ -295,7 +303,7 @@ def test_an_incident_that_was_just_claimed_is_told_as_it_is(aws, scene, tell):
     arn = scene.secret(pending=True)
     key = scene.open(arn)
 
-    tell("opened", key, heard=heard_of(arn))
+    tell("opened", key, heard=build_signal(arn))
 
     [asked] = aws.asked("Publish")
     assert asked["Subject"] == "AT RISK orders/db-1 123456789012 eu-west-1: rotation failed at setSecret"
@@ -307,9 +315,9 @@ def test_an_incident_that_was_just_claimed_is_told_as_it_is(aws, scene, tell):
 
 
 def test_an_event_without_a_secret_is_told_and_noted_nowhere(aws, tell, topics):
-    answer = tell("unidentified", None, heard=heard_of(None))
+    answer = tell("unidentified", None, heard=build_signal(None))
 
-    assert answer == {"outcome": "told", "teller": False}
+    assert answer == {"teller": False}
     assert topics() == ["remediation"]
     assert (
         aws.asked("Publish")[0]["Subject"]
@@ -324,7 +332,7 @@ def test_people_are_told_what_is_known_when_the_row_cannot_be_read(aws, tell, to
     aws.put("incidents", incident())
     aws.answer("GetItem", lambda _: aws.Refusal("AccessDeniedException", message=MARKER))
 
-    tell(turn, heard=heard_of(ARN), error="States.Timeout" if turn == "escalated" else None)
+    tell(turn, heard=build_signal(ARN), error="States.Timeout" if turn == "escalated" else None)
 
     assert topics() == TOLD[turn][0]
     assert "orders/db" in aws.asked("Publish")[0]["Subject"]
@@ -377,8 +385,12 @@ def test_what_nobody_has_foreseen_is_told_noted_and_logged_nowhere(aws, tell, to
     actions = [{"action": "decide", "outcome": "retry", "evidence": evidence, **more}]
     aws.put("incidents", incident(evidence=evidence, actions=actions, **more))
 
-    tell(turn, heard={**heard_of(ARN), **more}, error={"Error": "E", "Cause": MARKER} if turn == "escalated" else None)
+    tell(
+        turn,
+        heard={**build_signal(ARN), **more},
+        error={"Error": "E", "Cause": MARKER} if turn == "escalated" else None,
+    )
 
     said = json.dumps([aws.asked("Publish"), aws.asked("PutEvents"), noted()], default=str) + logged(caplog)
-    assert "told" in caplog.messages
+    assert "published" in caplog.messages
     assert MARKER not in said

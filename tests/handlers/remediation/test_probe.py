@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.adapters import clients
-from handlers.adapters.probes import LARGEST_ANSWER, proof
+from handlers.adapters.probes import MAXIMUM_RESPONSE_BYTES, parse_response
 from handlers.remediation import probe as remediation_probe
 from rotation_guard.domain.remediation.diagnosis import Diagnosis
 
@@ -63,7 +63,7 @@ def probe(aws, context):
 
         aws.answer("Invoke", invoked)
         aws.forget()
-        diagnosis = Diagnosis(SECRET, "orders/db", **{**FOUND, **found}).as_dict()
+        diagnosis = Diagnosis.from_payload({"secret_arn": SECRET, "name": "orders/db", **FOUND, **found}).to_payload()
         event = {"incident": {"secret_arn": SECRET, "opened_at": "now"}, "diagnosis": diagnosis, "probe": FUNCTION}
         # What a step answers goes through JSON.
         return json.loads(json.dumps(remediation_probe.handler(event, context)))
@@ -146,8 +146,8 @@ def refused(code):
         (refused("ResourceNotFoundException"), "does not exist"),
         (refused("TooManyRequestsException"), "was throttled"),
         (refused("EC2ThrottledException"), "could not be called (EC2ThrottledException)"),
-        (lambda _: said(b'{"works": true' + b" " * LARGEST_ANSWER + b"}"), "answered more than 65536 bytes"),
-        (lambda _: said({"works": True, "more": PLANTED * LARGEST_ANSWER}), "answered more than 65536 bytes"),
+        (lambda _: said(b'{"works": true' + b" " * MAXIMUM_RESPONSE_BYTES + b"}"), "answered more than 65536 bytes"),
+        (lambda _: said({"works": True, "more": PLANTED * MAXIMUM_RESPONSE_BYTES}), "answered more than 65536 bytes"),
         (lambda _: said(b""), UNANSWERED),
         (lambda _: said(PLANTED.encode()), UNANSWERED),
         (lambda _: said(b"[" * 60_000), UNANSWERED),
@@ -206,7 +206,7 @@ def test_whatever_a_probe_answers_only_plain_words_count_and_none_is_repeated(pr
 
 @given(st.binary(max_size=200) | st.text().map(str.encode))
 def test_no_bytes_are_too_strange_to_be_read(body):
-    assert proof(body) in (None, "works", "broken")
+    assert parse_response(body) in (None, "works", "broken")
 
 
 # --- a probe that hangs -----------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def hanging(monkeypatch):
 
 
 def test_a_probe_that_hangs_is_given_up_in_time_and_asked_once(hanging, context):
-    diagnosis = Diagnosis(SECRET, "orders/db", pending="pending-id").as_dict()
+    diagnosis = Diagnosis(SECRET, "orders/db", pending="pending-id").to_payload()
 
     answer = remediation_probe.handler({"diagnosis": diagnosis, "probe": FUNCTION}, context)
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from handlers.adapters.incidents import IncidentMissing, LostRace
 from handlers.environment import InvalidEnvironment
 from handlers.remediation import retry as remediation_retry
-from tests.handlers.scene import EXECUTION, OPENED_AT, crashes, once, told
+from tests.handlers.scene import EXECUTION, OPENED_AT, build_signal, crashes, once
 
 ASKED, OVER = {"outcome": "asked", "reason": ""}, {"outcome": "over", "reason": ""}
 REFUSED = {"outcome": "refused", "reason": "No."}
@@ -129,7 +129,7 @@ def test_what_aws_has_completed_since_the_decision_is_not_asked_for(aws, scene, 
 def test_the_next_retry_is_another(scene, incident, retry):
     opened = incident()
     retry(opened, 1)
-    scene.claim(told(opened["secret_arn"], event="event-2"), "execution-2")
+    scene.claim(build_signal(opened["secret_arn"], event="event-2"), "execution-2")
 
     assert retry(opened, 2) == ASKED
 
@@ -203,9 +203,9 @@ def test_a_second_invocation_answers_what_the_first_has_noted(aws, incident, ret
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        ("InvalidRequestException", "Secrets Manager cannot do it to this secret as it is now"),
-        ("InvalidParameterException", "Secrets Manager does not take the request"),
-        ("ResourceNotFoundException", "the secret or its version is gone"),
+        ("InvalidRequestException", "Secrets Manager does not allow it in the secret's current state"),
+        ("InvalidParameterException", "Secrets Manager rejects the request"),
+        ("ResourceNotFoundException", "the secret or its version does not exist"),
         ("AccessDeniedException", "access denied"),
         ("AccessDenied", "access denied"),
     ],
@@ -267,7 +267,7 @@ def test_a_rotation_that_was_switched_off_in_the_meantime_is_not_switched_on_aga
     opened = incident()
     scene.stated[opened["secret_arn"]]["RotationEnabled"] = False
 
-    assert retry(opened) == {"outcome": "refused", "reason": "Rotation was switched off while this was decided."}
+    assert retry(opened) == {"outcome": "refused", "reason": "Rotation was switched off after the decision."}
 
     assert aws.asked("RotateSecret") == []
     assert scene.row(opened)["attempts"] == 0

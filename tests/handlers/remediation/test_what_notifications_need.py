@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.handlers.remediation.transitions import FUNCTION
-from tests.handlers.scene import EXECUTION, FAILED_AT, moved, succeeded, told
+from tests.handlers.scene import EXECUTION, FAILED_AT, build_signal, moved, succeeded
 
 UNKNOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gone-Ab12Cd"
 LATER = "2026-03-03T00:50:20Z"
@@ -23,7 +23,7 @@ def test_owner_and_rotation_function_are_known_from_the_first_notice_on(scene):
 def test_a_secret_that_is_gone_is_known_to_be_so_from_the_first_notice_on(scene):
     row = scene.row(scene.open(UNKNOWN))
 
-    assert row["unreadable"] == "Secrets Manager does not know it: it is gone."
+    assert row["unreadable"] == "It does not exist in Secrets Manager any more."
     assert "versions" not in row
 
 
@@ -35,15 +35,17 @@ def test_a_secret_that_is_not_to_be_repaired_is_known_to_be_so_from_the_first_no
     rows = [scene.row(scene.open(arn)) for arn in (marked, replica, ours)]
 
     assert rows[0]["untouchable"] == "It is marked for deletion."
-    assert rows[1]["untouchable"] == "It is a replica: its primary is in us-east-1, and is repaired there."
+    assert rows[1]["untouchable"] == "It is a replica: repair its primary in us-east-1."
     assert "untouchable" not in rows[2]
 
 
 def test_every_step_that_failed_is_remembered(scene):
     arn = scene.secret(pending=True)
-    key = scene.open(arn, told(arn, failed_step="setSecret"))
+    key = scene.open(arn, build_signal(arn, failed_step="setSecret"))
 
-    scene.claim(told(arn, event="event-2", at="2026-03-01T00:55:20Z", failed_step="createSecret"), "execution-2")
+    scene.claim(
+        build_signal(arn, event="event-2", at="2026-03-01T00:55:20Z", failed_step="createSecret"), "execution-2"
+    )
 
     row = scene.row(key)
     assert row["failed_step"] == "createSecret"
@@ -78,7 +80,7 @@ def test_a_reminder_notes_the_failure_that_it_reminds_of_and_counts_it_nowhere(s
     scene.change(key, outcome="escalated", closed_at="2026-03-01T01:00:00Z")
     scene.close(key)
 
-    answer = scene.claim(told(arn, at=LATER, event="event-2", failed_step="testSecret"), f"{EXECUTION}-2")
+    answer = scene.claim(build_signal(arn, at=LATER, event="event-2", failed_step="testSecret"), f"{EXECUTION}-2")
 
     assert answer["outcome"] == "reminder"
     row = scene.row(key)

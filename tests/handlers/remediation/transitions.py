@@ -10,7 +10,7 @@ FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-rotation"
 RUNBOOK = "https://example.com/runbook"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
 OPENED_AT = "2026-03-01T00:51:00.000Z"
-TURNS = (
+TRANSITIONS = (
     *("opened", "retried", "recovered", "restarted", "escalated", "held"),
     *("reminder", "resolved", "missing", "unidentified"),
 )
@@ -19,7 +19,7 @@ NOT_LISTED = {"target": "lambda:api", "arn": "arn:lambda", "state": "refused", "
 
 
 def incident(**changes):
-    """The row of an incident that has just been opened, with these changes; None takes an attribute away."""
+    """The row of an incident that has just been opened, with these changes; None removes an attribute."""
     row = {
         "secret_arn": ARN,
         "opened_at": OPENED_AT,
@@ -55,7 +55,7 @@ def repaired(**changes):
         versions={"v2": ["AWSCURRENT"], "v1": ["AWSPREVIOUS"]},
         evidence={"current": "works", "pending": "absent", "previous": "unknown", "notes": []},
         actions=[
-            decided("retry", reason="Retry 1 of 3: no probe tells.", at="2026-03-01T01:06:00Z"),
+            decided("retry", reason="Retry 1 of 3: no probe.", at="2026-03-01T01:06:00Z"),
             {"action": "retry", "at": "2026-03-01T01:06:01Z", "number": 1, "outcome": "asked"},
             {"action": "retry", "at": "2026-03-01T01:06:02Z", "number": 1, "outcome": "reattempted"},
             {"action": "notify", "at": "2026-03-01T01:06:03Z", "turn": "opened", "outcome": "told"},
@@ -81,13 +81,13 @@ def decided(rule, **more):
     return {"action": "decide", "at": "2026-03-01T01:06:00Z", "rule": rule, "reason": "So it is.", **more}
 
 
-def told(turn, row=None, **more):
-    """The notice of this turn."""
-    return build_notification(build_payload(turn, EXECUTION, incident() if row is None else row, **more))
+def notification(transition, row=None, **more):
+    """The notification about this transition."""
+    return build_notification(build_payload(transition, EXECUTION, incident() if row is None else row, **more))
 
 
 def unwrap(text):
-    """The lines of a notice, each with what was wrapped from it: that begins with two or three spaces."""
+    """The lines of a notification, unwrapped: a continuation begins with two or three spaces."""
     lines = []
     for line in text.split("\n"):
         if re.match(r" {2,3}(?!aws |rotation-guard )\S", line):
@@ -97,8 +97,8 @@ def unwrap(text):
     return lines
 
 
-def held(count):
-    """So many incidents in a burst."""
+def rate_limited(count):
+    """This many rate-limited incidents, as a digest has them."""
     return [
         {
             "secret_arn": f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-{number}-Ab12Cd",

@@ -184,7 +184,7 @@ def product(aws, monkeypatch):
 
     for module in (clients, restarters.automations, restarters.ecs_services, restarters.lambda_functions):
         monkeypatch.setattr(module, "client", client)
-    return restarters.restarter_of
+    return restarters.create_restarter
 
 
 def settles(restarter, target, restart_id, before=()):

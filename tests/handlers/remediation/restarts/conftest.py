@@ -95,7 +95,7 @@ def take_over(aws):
 
     def run(execution, now, secret=SECRET):
         register = Incidents("incidents")
-        return register.resume(register.existing(secret, OPENED_AT), execution, int(now), int(now) + 3600)
+        return register.resume(register.read_existing(secret, OPENED_AT), execution, int(now), int(now) + 3600)
 
     return run
 

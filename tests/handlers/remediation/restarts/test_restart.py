@@ -62,7 +62,7 @@ def test_a_function_whose_variables_cannot_be_read_keeps_them(aws, dependents, w
     assert restart() == "failed"
 
     assert aws.asked("UpdateFunctionConfiguration") == []
-    assert "by hand" in row()["restarts"][0]["why"]
+    assert "manually" in row()["restarts"][0]["why"]
 
 
 def test_a_function_that_somebody_changes_in_between_keeps_that_change(aws, dependents, wanted, restart):

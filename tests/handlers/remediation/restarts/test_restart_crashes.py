@@ -344,7 +344,7 @@ def test_an_automation_whose_answer_was_lost_is_told(aws, dependents, wanted, re
 
     assert restart() == "failed"
 
-    assert "the answer was lost" in row()["restarts"][0]["why"]
+    assert "the response was lost" in row()["restarts"][0]["why"]
     assert dependents.started == {DOCUMENT: 1}
 
 
@@ -356,4 +356,4 @@ def test_a_deployment_is_asked_for_once_however_the_call_ends(aws, dependents, w
         restart()
 
     assert len(aws.asked("UpdateService")) == 1
-    assert clients._OWN_PATIENCE["ecs"].retries["total_max_attempts"] == 1
+    assert clients._SERVICE_CONFIGS["ecs"].retries["total_max_attempts"] == 1

@@ -48,7 +48,7 @@ def test_what_cannot_be_restarted_is_told_by_the_code_alone(
 
     [entry] = row()["restarts"]
     assert entry["state"] == "failed"
-    assert entry["why"] == f"AWS refused it: {code}." or "the answer was lost" in entry["why"]
+    assert entry["why"] == f"AWS refused it: {code}." or "the response was lost" in entry["why"]
     assert row(f"target#{TARGETS[service]}")["problem"] == entry["why"]
     assert row()["actions"][0]["reason"] == entry["why"]
 
@@ -58,7 +58,7 @@ def test_a_service_that_ecs_does_not_find_is_told(aws, dependents, wanted, resta
     wanted(SERVICE)
 
     assert restart() == "failed"
-    assert row()["restarts"][0]["why"] == "ECS does not know the service."
+    assert row()["restarts"][0]["why"] == "The service does not exist in ECS."
 
 
 def test_a_service_whose_deployments_are_made_by_another_controller_is_told(aws, dependents, wanted, restart, row):
@@ -67,7 +67,7 @@ def test_a_service_whose_deployments_are_made_by_another_controller_is_told(aws,
     wanted(SERVICE)
 
     assert restart() == "failed"
-    assert row()["restarts"][0]["why"] == "Its deployments are not made by ECS itself."
+    assert row()["restarts"][0]["why"] == "ECS does not manage its deployments."
 
 
 def _others(service):
@@ -89,7 +89,7 @@ def test_passing_trouble_is_for_another_try_and_keeps_no_other_waiting(
         restart()
 
     assert states() == _states(service, "wanted")
-    assert [entry["why"] for entry in row()["restarts"] if entry["why"]] == [f"AWS could not answer: {code}."]
+    assert [entry["why"] for entry in row()["restarts"] if entry["why"]] == [f"AWS did not respond: {code}."]
     assert PASSWORD not in json.dumps(row(), default=str) + capsys.readouterr().out
     aws.answer(operation, getattr(dependents, ANSWERS[operation]))
     assert restart() == "waiting"
