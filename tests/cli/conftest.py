@@ -11,11 +11,11 @@ import boto3
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.awsrequest import AWSResponse
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from rotation_guard.cli.__main__ import app
 from rotation_guard.domain.timestamps import to_iso
+from tests.moto_aws import empty_account
 
 NOW = "2026-03-01T12:00:00Z"
 ACCOUNT = "123456789012"
@@ -210,7 +210,7 @@ def shared_client() -> Callable[..., Any]:
 @pytest.fixture
 def aws() -> Iterator[None]:
     """An empty account."""
-    with mock_aws():
+    with empty_account():
         yield
 
 

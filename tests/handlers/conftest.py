@@ -14,13 +14,13 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.awsrequest import AWSResponse
 from botocore.validate import validate_parameters
-from moto import mock_aws
 
 from handlers.adapters import clients
 from handlers.audit import check
 from handlers.trail import writer
 from tests import used_permissions
 from tests.handlers.scene import Scene
+from tests.moto_aws import empty_account
 
 TABLES = {
     "audit-trail": ("secret_arn", "recorded"),
@@ -242,7 +242,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, shared_clients: Callable[[str, str], An
         account.watch(used[service])
         return used[service]
 
-    with mock_aws():
+    with empty_account():
         account = Aws(lambda service: shared_clients(service, "test"))
         clients.client.cache_clear()
         monkeypatch.setattr(clients.boto3, "client", for_product)

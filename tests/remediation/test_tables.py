@@ -8,8 +8,8 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.session import Session
 from botocore.validate import ParamValidator
-from moto import mock_aws
 
+from tests.moto_aws import empty_account
 from tests.remediation.account import AFTER, Plan
 from tests.remediation.secrets_manager import Fault
 from tests.remediation.tables import KEY, Tables
@@ -51,7 +51,7 @@ def busy(world):
 def test_the_same_calls_have_the_same_answers_and_leave_the_same_rows(busy):
     calls = [call for call in busy.account.calls if call.service == "dynamodb"]
     ours = Tables()
-    with mock_aws():
+    with empty_account():
         theirs = boto3.client("dynamodb")
         theirs.create_table(
             TableName=TABLE,

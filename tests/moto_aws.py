@@ -1,0 +1,28 @@
+"""moto's AWS for one test, without what costs most of its time.
+
+`mock_aws` also intercepts the library `requests`, which nothing here uses: registering 1,300 addresses takes longer than
+most tests. And moto validates an update expression anew for each of its parts, though the whole contains them.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from moto.core.base_backend import BackendDict
+from moto.core.models import botocore_stubber, reset_model_data
+from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+
+ActionCountValidator.traverse = ActionCountValidator.verify_action_counts
+OverlappingPathsValidator.traverse = OverlappingPathsValidator.check_for_overlapping_paths
+
+
+@contextmanager
+def empty_account() -> Generator[None]:
+    """An empty AWS account that answers every client of boto3 until the end of the block."""
+    BackendDict.reset()
+    botocore_stubber.enabled = True
+    try:
+        yield
+    finally:
+        botocore_stubber.enabled = False
+        BackendDict.reset()
+        reset_model_data()
