@@ -113,9 +113,8 @@ class Account:
             code = error.response["Error"]["Code"]
             if code in _INVALID_CREDENTIALS:
                 raise
-            return VersionDates(
-                None, problem=explain_refusal(code) or f"The secret's versions could not be listed: {code}."
-            )
+            problem = explain_refusal(code) or f"The secret's versions could not be listed: {code}."
+            return VersionDates(None, problem=problem)
 
     def _list_versions(self, secret_arn: str) -> Iterator[tuple[str, datetime]]:
         position: dict[str, str] = {}

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from rotation_guard.cli import __main__ as console
+from tests.paths import ROOT
 
 from .conftest import NOW, entry
 
 SCRIPT = Path(sys.executable).with_name("rotation-guard")
 MODULE = [sys.executable, "-m", "rotation_guard.cli"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+"""The code of this checkout, even if another one is installed."""
 
 
 def started(command, *arguments, cwd, stdin=b"", **environment):
@@ -24,7 +27,7 @@ def started(command, *arguments, cwd, stdin=b"", **environment):
         input=stdin,
         capture_output=True,
         check=False,
-        env={**os.environ, **environment},
+        env={**ENVIRONMENT, **environment},
     )
 
 
@@ -107,7 +110,7 @@ def test_a_closed_pipe_is_no_error(tmp_path, chosen):
     path.write_text(json.dumps([entry(f"s/{index}", 40) for index in range(3000)]))
     command = [*MODULE, "scan", "--from", str(path), "--format", chosen]
 
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.read(10)
@@ -121,7 +124,11 @@ def test_a_closed_stream_causes_no_traceback(tmp_path, words, stream):
     (tmp_path / "list.json").write_text("[]")
 
     done = subprocess.run(
-        ["/bin/sh", "-c", f"{shlex.join(MODULE)} {words} {stream}&-"], cwd=tmp_path, capture_output=True, check=False
+        ["/bin/sh", "-c", f"{shlex.join(MODULE)} {words} {stream}&-"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        env=ENVIRONMENT,
     )
 
     assert b"Traceback" not in done.stderr
@@ -149,6 +156,7 @@ def test_an_output_that_cannot_be_written_is_one_sentence(tmp_path, chosen):
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,
+            env=ENVIRONMENT,
         )
 
     assert done.returncode == 3

@@ -28,7 +28,7 @@ from ..parsing import parse_age_class, parse_time, utc_now
 from ..secret_listing import Account, read_listing
 from ..secret_report import SecretAnswer, build_secret_report, from_finding, parse_filter
 
-_MOST_HOURS = MAX_LIMIT_DAYS * 24
+_MAX_HOURS = MAX_LIMIT_DAYS * 24
 _DEFAULTS = AuditSettings()
 
 From = Annotated[
@@ -81,8 +81,8 @@ def scan(
     settings = AuditSettings(
         _require_range("--max-age-days", max_age_days, 0, MAX_LIMIT_DAYS),
         _require_range("--warn-days", warn_days, 0, MAX_LIMIT_DAYS),
-        _require_range("--stuck-hours", stuck_hours, 1, _MOST_HOURS),
-        _require_range("--missed-hours", missed_hours, 1, _MOST_HOURS),
+        _require_range("--stuck-hours", stuck_hours, 1, _MAX_HOURS),
+        _require_range("--missed-hours", missed_hours, 1, _MAX_HOURS),
         tuple(parse_age_class(text) for text in max_age_classes),
     )
     secret_filter = parse_filter(verdicts, owners, older_than, due_within)
