@@ -161,11 +161,11 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
         for alarm in stack.referring(topic, path, type_).certain
     }
     for alarm in alarms.values():
-        asked = resource_access.make_request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
-        why = resource_access.denial_reason(stack, topic, asked)
-        if why and not _allows_own_account(stack, topic):
+        request = resource_access.make_request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
+        reason = resource_access.denial_reason(stack, topic, request)
+        if reason and not _allows_own_account(stack, topic):
             yield Finding(
-                f"The alarm {alarm.name} cannot publish to the topic {topic.name}: {why}.",
+                f"The alarm {alarm.name} cannot publish to the topic {topic.name}: {reason}.",
                 f"Allow sns:Publish to {ALARMS} in the topic policy, with a condition on aws:SourceArn that matches "
                 "the alarm.",
             )

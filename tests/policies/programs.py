@@ -105,7 +105,7 @@ class Made:
         region = "" if service == "iam" else REGION
         before = _BEFORE_NAMES.get(self.token, _BEFORE_NAMES.get(service, ""))
         if self.token == "aws:lambda/alias:Alias":
-            called = arns.function(_resolved(self.inputs.get("functionName", "function"), False))
+            called = arns.parse_function(_resolved(self.inputs.get("functionName", "function"), False))
             before += f"{(called or ('',))[0].rpartition(':')[2]}:"
         arn = f"arn:aws:{service}:{region}:{ACCOUNT}:{before}{name}"
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"

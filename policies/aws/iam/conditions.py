@@ -165,7 +165,7 @@ def is_fixed_arn(value: str) -> bool:
     pattern = as_pattern(value)
     if not has_wildcard(pattern):
         return bool(pattern)
-    arn = arns.parts(pattern)
+    arn = arns.parse(pattern)
     if arn is None:
         return False
     _, service, _, account, resource = arn
@@ -381,10 +381,10 @@ def _has_fixed_context(condition: Condition) -> bool:
     )
 
 
-def is_narrow_network(given: Iterable[str]) -> bool:
+def is_narrow_network(blocks: Iterable[str]) -> bool:
     """Whether these networks are small enough not to be public, each alone and together."""
     networks = []
-    for value in given:
+    for value in blocks:
         if not is_fixed(value):
             return False
         try:
