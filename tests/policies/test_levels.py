@@ -1,4 +1,4 @@
-"""A complaint is mandatory if what it is about loses messages, opens access or cannot work, and else advice."""
+"""A finding is mandatory if it loses messages, opens access or cannot work; otherwise it is advisory."""
 
 import pytest
 from pulumi.runtime import proto
@@ -178,7 +178,7 @@ def test_a_finding_has_the_level_that_fits_it(what):
 
 
 @pytest.mark.parametrize("what", FINDINGS)
-def test_the_engine_gets_that_level_as_well(what, engine):
+def test_the_engine_gets_the_same_level(what, engine):
     whole, name, level = FINDINGS[what]
     diagnostics = engine(only=name).run(whole, preview=False)
     levels = {proto.ADVISORY: "advisory", proto.MANDATORY: "mandatory"}

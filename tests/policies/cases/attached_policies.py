@@ -1,4 +1,4 @@
-"""What the rules have to say about policies that AWS wrote, and about those of users."""
+"""Cases of the rules about AWS managed policies and policies of users."""
 
 from tests.policies.programs import UNKNOWN, Case, concat, make, policy, program, role
 

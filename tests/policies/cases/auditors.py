@@ -1,4 +1,4 @@
-"""What the rules have to say about roles that audit, and about documents with a key twice."""
+"""Cases of the rules about roles for auditing, and about duplicate keys in policies."""
 
 from tests.policies.cases.fixed_values import (
     AUDITS,

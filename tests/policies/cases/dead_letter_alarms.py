@@ -1,4 +1,4 @@
-"""What the rules have to say about dead letters that nobody hears of."""
+"""Cases of the rules about alarms on dead-letter queues."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about queues that are dead-letter queues by their names."""
+"""Cases of the rules about queues with the name of a dead-letter queue."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -31,9 +31,9 @@ def source(to: object = dead.arn, **more: object) -> Made:
     return queue("orders", redrivePolicy=json_of(deadLetterTargetArn=to, maxReceiveCount=5), **more)
 
 
-def takes(**given: object) -> Made:
-    """What the dead-letter queue takes."""
-    return redrive_allow_policy("takes", queueUrl=dead.url, redriveAllowPolicy=json_of(**given))
+def takes(**allow_policy: object) -> Made:
+    """The redrive allow policy of the dead-letter queue."""
+    return redrive_allow_policy("takes", queueUrl=dead.url, redriveAllowPolicy=json_of(**allow_policy))
 
 
 CASES = [

@@ -1,4 +1,4 @@
-"""What the rules have to say about credentials in the environment of what is no function."""
+"""Cases of the rule about credentials in environments, other than those of functions."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ task = make("aws:ecs/taskDefinition:TaskDefinition")
 
 
 def runs(name: str, value: Any) -> Made:
-    """A task whose second container has this variable."""
+    """A task definition whose second container has this variable."""
     containers = [{"name": "side"}, {"name": "app", "environment": [{"name": name, "value": value}]}]
     return task("it", containerDefinitions=json.dumps(containers))
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about rules of EventBridge: the events they wait for, and how many targets they have."""
+"""Cases of the rules about EventBridge rules: patterns, schedules and number of targets."""
 
 import json
 from typing import Any
@@ -117,7 +117,7 @@ NEVER: dict[str, tuple[Any, str | tuple[str, ...]]] = {
     "a field in other letters": ({"source": SOURCE, "detailType": [SERVICE_EVENT]}, "Use detail-type"),
     "a name at the top": ({"source": SOURCE, "eventName": ["RotateSecret"]}, "no top-level field eventName"),
 }
-"""Patterns that EventBridge takes and that never match."""
+"""Valid patterns that never match."""
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "text": ("{'source': ['aws.ec2']}", "it is not JSON"),
@@ -142,7 +142,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an exists of text": ({"detail": {"n": [{"exists": "true"}]}}, "exists does not take"),
     "an $or of one": ({"$or": [{"source": SOURCE}]}, "two alternatives"),
 }
-"""Patterns that EventBridge does not take."""
+"""Patterns that EventBridge rejects."""
 
 CAN: dict[str, Any] = {
     "both detail-types, and names of both": of([SERVICE_EVENT, API_CALL], eventName=[*FAILED, "PutSecretValue"]),
@@ -203,11 +203,11 @@ CAN: dict[str, Any] = {
     "every prefix but two": {"detail": {"state": [{"anything-but": {"prefix": ["init", "stop"]}}]}},
     "calls that read among calls that write": of(API_CALL, eventName=["GetSecretValue", "PutSecretValue"]),
 }
-"""Patterns that match events which come."""
+"""Patterns that match existing events."""
 
 
 def timed(expression: object):
-    """A rule that runs by the clock."""
+    """A scheduled rule."""
     return event_rule("nightly", scheduleExpression=expression)
 
 
@@ -222,12 +222,12 @@ CASES = [
     ),
     Case(MATCH, "typical", "neither pattern nor schedule", program(event_rule("watch")), {"watch": "never matches"}),
     *(
-        Case(MATCH, "variant", what, program(waits(pattern)), {"watch": said})
-        for what, (pattern, said) in NEVER.items()
+        Case(MATCH, "variant", what, program(waits(pattern)), {"watch": words})
+        for what, (pattern, words) in NEVER.items()
     ),
     *(
-        Case(MATCH, "variant", f"no pattern: {what}", program(waits(pattern)), {"watch": said})
-        for what, (pattern, said) in REFUSED.items()
+        Case(MATCH, "variant", f"no pattern: {what}", program(waits(pattern)), {"watch": words})
+        for what, (pattern, words) in REFUSED.items()
     ),
     Case(
         MATCH,

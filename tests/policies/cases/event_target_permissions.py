@@ -1,4 +1,4 @@
-"""What the rules have to say about targets: whether a rule may do what they ask for."""
+"""Cases of the rules about permissions for event targets."""
 
 from typing import Any
 
@@ -62,10 +62,10 @@ def publishes(*statements: Any) -> Made:
     return topic_policy("news", arn=news.arn, policy=policy(*statements))
 
 
-def invoked(title: str = "may-invoke", **given: Any) -> Made:
+def invoked(title: str = "may-invoke", **changes: Any) -> Made:
     """A permission of the function."""
-    asked = {"action": "lambda:InvokeFunction", "function": reader.name, "principal": "events.amazonaws.com"}
-    return permission(title, **{**asked, "sourceArn": paid.arn, **given})
+    properties = {"action": "lambda:InvokeFunction", "function": reader.name, "principal": "events.amazonaws.com"}
+    return permission(title, **{**properties, "sourceArn": paid.arn, **changes})
 
 
 TRUST = policy({"Effect": "Allow", "Principal": EVENTS, "Action": "sts:AssumeRole"})

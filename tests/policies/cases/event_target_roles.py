@@ -1,4 +1,4 @@
-"""What the rules have to say about targets that take a role, and about the names by which functions go."""
+"""Cases of the rules about event targets with a role, and about references to functions."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def to(arn: Any, **more: Any) -> Made:
 
 
 def may(action: Any, resource: Any) -> Made:
-    """What the role may do."""
+    """A policy of the role."""
     return role_policy(
         "sender", role=sender.id, policy=policy({"Effect": "Allow", "Action": action, "Resource": resource})
     )

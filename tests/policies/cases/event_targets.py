@@ -1,4 +1,4 @@
-"""What the rules have to say about targets: whether events get there, and what becomes of those that do not."""
+"""Cases of the rules about event targets: dead-letter queues and retries."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def to(arn: Any, rule: Made = paid, **more: Any) -> Made:
 
 
 def falls_to(queue_: Made, rule: Made = paid) -> Made:
-    """A target whose dead letters are this queue."""
+    """A target with this dead-letter queue."""
     return to(news.arn, rule, deadLetterConfig={"arn": queue_.arn})
 
 

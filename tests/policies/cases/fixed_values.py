@@ -1,4 +1,4 @@
-"""What the rules have to say about conditions that look as if they named somebody."""
+"""Cases of the rules about conditions that only seem to restrict the caller."""
 
 from tests.policies.programs import (
     ACCOUNT,

@@ -1,4 +1,4 @@
-"""What the rules have to say about functions: their log, their role, their environment and their runtime."""
+"""Cases of the rules about functions: logs, roles, environments and runtimes."""
 
 from tests.policies.programs import (
     ACCOUNT,

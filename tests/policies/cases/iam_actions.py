@@ -1,4 +1,4 @@
-"""What the rules have to say about actions that do not exist, wherever a policy is written."""
+"""Cases of the rule about actions that do not exist, in every kind of policy."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -31,8 +31,8 @@ ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 
 def may(action: object, resource: object, condition: object = None, **more: object) -> dict:
     """One statement of an identity's policy."""
-    given = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-    return {**given, "Condition": condition} if condition else given
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return {**statement, "Condition": condition} if condition else statement
 
 
 def grants(*statements: dict):

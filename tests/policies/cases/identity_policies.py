@@ -1,4 +1,4 @@
-"""What the rules have to say about the actions that roles, users and groups may take."""
+"""Cases of the rules about actions in identity policies."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -37,8 +37,8 @@ PASSED = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
 
 def may(action: object, resource: object, condition: object = None, **more: object) -> dict:
     """One statement of an identity's policy."""
-    given = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-    return {**given, "Condition": condition} if condition else given
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return {**statement, "Condition": condition} if condition else statement
 
 
 def grants(*statements: dict):

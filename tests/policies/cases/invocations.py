@@ -1,4 +1,4 @@
-"""What the rules have to say about how functions are called: asynchronously, and with messages of a queue."""
+"""Cases of the rules about asynchronous invocations and queue readers."""
 
 from tests.policies.programs import (
     ACCOUNT,

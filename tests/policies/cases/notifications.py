@@ -1,4 +1,4 @@
-"""What the rules have to say about who is told: by alarms and by buckets."""
+"""Cases of the rules about alarm actions and bucket notifications."""
 
 from typing import Any
 

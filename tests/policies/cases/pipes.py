@@ -1,4 +1,4 @@
-"""What the rules have to say about pipes: whether their role may do what they are for."""
+"""Cases of the rules about pipes and their roles."""
 
 from typing import Any
 
@@ -46,13 +46,13 @@ def does(**more: Any) -> Made:
 
 
 def may(*granted: tuple[Any, Any]) -> Made:
-    """What the role is allowed."""
+    """A policy of the role."""
     statements = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in granted]
     return role_policy("may", role=own.id, policy=policy(*statements))
 
 
 def keeps(to: Any) -> dict[str, Any]:
-    """The parameters of a stream with dead letters."""
+    """The parameters of a stream with a dead-letter queue."""
     return {"source": TABLE_STREAM, "sourceParameters": {"dynamodbStreamParameters": {"deadLetterConfig": {"arn": to}}}}
 
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about access for everybody that no policy document gives."""
+"""Cases of the rules about public access without a policy document."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def goes(key: str, api: Made = orders, **more: Any) -> Made:
 
 
 def opens(action: Any, condition: Any = None) -> Made:
-    """The topic's policy for everybody."""
+    """A public policy of the topic."""
     return topic_policy("guard", arn=news.arn, policy=policy(allow("*", action, news.arn, condition)))
 
 

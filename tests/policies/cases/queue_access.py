@@ -1,4 +1,4 @@
-"""What the rules have to say about who gets at a queue: its encryption, its key and its policy."""
+"""Cases of the rules about access to queues: encryption, keys and policies."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -29,7 +29,7 @@ rule = event_rule("paid", name="paid")
 
 
 def for_everybody(condition: object = None, principal: object = "*", name: str = "orders"):
-    """A queue's policy that is for everybody, under this condition."""
+    """A public queue policy with this condition."""
     return queue_policy(name, queueUrl=orders.url, policy=policy(allow(principal, "sqs:SendMessage", "*", condition)))
 
 

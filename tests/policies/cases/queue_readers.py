@@ -1,4 +1,4 @@
-"""What the rules have to say about those who read a queue: how often they may try, and for how long."""
+"""Cases of the rules about readers of a queue: receive counts and visibility timeouts."""
 
 from tests.policies.programs import (
     ACCOUNT,

@@ -1,4 +1,4 @@
-"""What the rules have to say about messages in a queue: how long they stay, and where they go."""
+"""Cases of the rules about messages in a queue: retention and dead-letter queues."""
 
 from tests.policies.programs import (
     ACCOUNT,

@@ -1,4 +1,4 @@
-"""What the rules have to say about who is let in by the policy of a resource."""
+"""Cases of the rules about public access by resource policies."""
 
 from tests.policies.programs import (
     ACCOUNT,

@@ -1,4 +1,4 @@
-"""What the rules have to say about when schedules run: their expression, and retries that reach into the next run."""
+"""Cases of the rules about schedule expressions, and about retries that overlap the next run."""
 
 from tests.policies.programs import UNKNOWN, Case, make, program, schedule
 

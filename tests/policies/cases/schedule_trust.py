@@ -1,4 +1,4 @@
-"""What the rules have to say about who may assume the role of a schedule."""
+"""Cases of the rules about trust in the role of a schedule."""
 
 from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, Made, make, policy, program, role, schedule
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about schedules: their dead letters, and what their role may do."""
+"""Cases of the rules about schedules: dead-letter queues and roles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -52,8 +52,8 @@ starter = role("starter")
 
 def at(of: Made | None = None, *, dead_letters: Made | str = dead):
     """A schedule of the job."""
-    kept = dead_letters.arn if isinstance(dead_letters, Made) else dead_letters
-    target = {"arn": job.arn, "roleArn": (of or starter).arn, "deadLetterConfig": {"arn": kept}}
+    queue_arn = dead_letters.arn if isinstance(dead_letters, Made) else dead_letters
+    target = {"arn": job.arn, "roleArn": (of or starter).arn, "deadLetterConfig": {"arn": queue_arn}}
     return schedule("nightly", groupName=group.name, scheduleExpression="rate(1 hour)", target=target)
 
 
@@ -63,7 +63,7 @@ def assumed(by: object) -> dict[str, Any]:
 
 
 def calling(arn: str) -> Made:
-    """A schedule of what has this ARN."""
+    """A schedule with this target ARN."""
     return schedule("nightly", target={"arn": arn, "roleArn": starter.arn})
 
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about secrets: their rotation, their deletion, and who reads them."""
+"""Cases of the rules about secrets: rotation, deletion and reading."""
 
 from tests.policies.programs import UNKNOWN, Case, Made, allow, make, policy, program, role, role_policy, secret
 
@@ -17,12 +17,12 @@ app = role("app")
 
 
 def rotated(rules: object, name: str = "database", **more: object):
-    """A rotation by these rules."""
+    """A rotation with these rules."""
     return rotation(name, secretId=database.id, rotationLambdaArn="f", rotationRules=rules, **more)
 
 
 def reads(holder: Made, action: object = "secretsmanager:GetSecretValue", resource: object = ANYTHING):
-    """A policy of a role that may do this to secrets."""
+    """A role policy that allows this on secrets."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return role_policy("reads", role=holder.id, policy=policy(statement))
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about the role of a state machine that calls services other than the usual ones."""
+"""Cases of the rules about state machine roles, for less common services."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -25,7 +25,7 @@ def arn(service: str, rest: str) -> str:
 
 
 def flow(resource: str, **more: object):
-    """A state machine that calls this."""
+    """A state machine with this call."""
     state = {"Type": "Task", "Resource": resource, "End": True, **more}
     return state_machine("flow", roleArn=own.arn, definition=json_of(StartAt="S", States={"S": state}))
 

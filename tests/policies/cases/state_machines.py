@@ -1,4 +1,4 @@
-"""What the rules have to say about state machines: their log, and a role that fits what they call."""
+"""Cases of the rules about state machines: logs, and a role that allows exactly the calls."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the rules have to say about readers of streams: what becomes of records that they fail at."""
+"""Cases of the rules about stream readers: failed records and retries."""
 
 from typing import Any
 

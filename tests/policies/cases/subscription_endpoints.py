@@ -1,4 +1,4 @@
-"""What the rules have to say about whether a subscription delivers: to queues, functions and delivery streams."""
+"""Cases of the rules about delivery by subscriptions: to queues, functions and delivery streams."""
 
 from typing import Any
 
@@ -51,10 +51,10 @@ def from_topic(source: Any, operator: str = "ArnEquals") -> dict[str, Any]:
     return {operator: {"aws:SourceArn": source}}
 
 
-def may(**given: Any) -> Made:
+def may(**changes: Any) -> Made:
     """A permission of the function."""
     base = {"function": reader.name, "action": "lambda:InvokeFunction", "principal": "sns.amazonaws.com"}
-    return permission("may", **{**base, "sourceArn": news.arn, **given})
+    return permission("may", **{**base, "sourceArn": news.arn, **changes})
 
 
 def puts(action: Any = ("firehose:PutRecord", "firehose:PutRecordBatch"), on: Any = stream.arn) -> Made:

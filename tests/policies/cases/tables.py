@@ -1,4 +1,4 @@
-"""What the rules have to say about tables: how they are restored, protected, and rid of what is old."""
+"""Cases of the rules about tables: recovery, protection and expiry."""
 
 from tests.policies.programs import UNKNOWN, Case, Secret, make, program, table
 

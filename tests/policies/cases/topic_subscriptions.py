@@ -1,4 +1,4 @@
-"""What the rules have to say about subscriptions: where notices go that cannot be delivered."""
+"""Cases of the rules about dead-letter queues of subscriptions."""
 
 from typing import Any
 
@@ -31,13 +31,13 @@ dead = queue("dead")
 
 
 def subscribed(to: Made = news, protocol: Any = "https", **more: Any) -> Made:
-    """A subscription with dead letters."""
+    """A subscription with a dead-letter queue."""
     redrive = json_of(deadLetterTargetArn=dead.arn)
     return subscription("hook", topic=to.arn, protocol=protocol, endpoint=HOOK, **{"redrivePolicy": redrive, **more})
 
 
 def admits(*statements: Any) -> Made:
-    """The policy of the dead letters."""
+    """The policy of the dead-letter queue."""
     return queue_policy("dead", queueUrl=dead.url, policy=policy(*statements))
 
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about topics: who may publish, and with which key."""
+"""Cases of the rules about topics: publishers and keys."""
 
 from typing import Any
 
@@ -40,12 +40,12 @@ def guarded(*statements: Any) -> Made:
 
 
 def for_everybody(condition: Any = None, principal: Any = "*", action: Any = "sns:Publish") -> Made:
-    """The topic's policy for everybody, under this condition."""
+    """A public policy of the topic with this condition."""
     return guarded(allow(principal, action, news.arn, condition))
 
 
 def own_key(*statements: Any) -> Made:
-    """A key of this program, with these statements beside the account's."""
+    """A key with these statements and the account's."""
     account = allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "kms:*", "*")
     return key("own", policy=policy(account, *statements))
 
@@ -56,7 +56,7 @@ def uses(principal: Any = EVENTS, condition: Any = None, action: Any = None) -> 
 
 
 def encrypted(by: Made) -> Made:
-    """The topic under this key."""
+    """The topic, encrypted with this key."""
     return topic("news", kmsMasterKeyId=by.arn)
 
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about who may assume a role."""
+"""Cases of the rules about trust policies."""
 
 from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, allow, policy, program, queue, role, topic
 
@@ -11,13 +11,13 @@ news = topic("news")
 
 
 def trusting(principal: object, condition: object = None, action: str = "sts:AssumeRole"):
-    """A role that these may assume."""
+    """A role with these principals in its trust policy."""
     statement = {"Effect": "Allow", "Principal": principal, "Action": action}
     return role("app", assumeRolePolicy=policy({**statement, "Condition": condition} if condition else statement))
 
 
 def federated(condition: object, issuer: str = GITHUB):
-    """A role that those may assume who have a token."""
+    """A role with a federated principal."""
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
     return trusting({"Federated": provider}, condition, "sts:AssumeRoleWithWebIdentity")
 

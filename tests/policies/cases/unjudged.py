@@ -1,4 +1,4 @@
-"""What the pack says of resources that none of its rules knows."""
+"""Cases of the rule about resources of other providers."""
 
 from tests.policies.programs import UNKNOWN, Case, component, make, program, queue
 

@@ -1,4 +1,4 @@
-"""What the rules have to say about resources of a policy that take in a whole type."""
+"""Cases of the rules about policy resources that match a whole type."""
 
 from tests.policies.cases.identity_resources import COMPLIANT, RESOURCES, TAGGED, WHOLE, app, arn, grants, may
 from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, policy, program, role_policy
