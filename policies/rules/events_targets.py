@@ -216,7 +216,8 @@ def _check_role(target: Resource, stack: Stack) -> Finding | None:
             f"Allow sts:AssumeRole to the Service {EVENTS} in the trust policy.",
         )
     if any_of(
-        needed.actions, lambda action_: _role_may_perform(stack, role, action_, None if needed.elsewhere else on)
+        needed.actions,
+        lambda alternative: _role_may_perform(stack, role, alternative, None if needed.elsewhere else on),
     ):
         return None
     return Finding(

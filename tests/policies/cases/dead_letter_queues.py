@@ -31,7 +31,7 @@ def source(to: object = dead.arn, **more: object) -> Made:
     return queue("orders", redrivePolicy=json_of(deadLetterTargetArn=to, maxReceiveCount=5), **more)
 
 
-def takes(**allow_policy: object) -> Made:
+def redrive_allow(**allow_policy: object) -> Made:
     """The redrive allow policy of the dead-letter queue."""
     return redrive_allow_policy("takes", queueUrl=dead.url, redriveAllowPolicy=json_of(**allow_policy))
 
@@ -104,14 +104,14 @@ CASES = [
         REACHED,
         "variant",
         "it takes nothing",
-        program(dead, source(), takes(redrivePermission="denyAll")),
+        program(dead, source(), redrive_allow(redrivePermission="denyAll")),
         {"orders": "denyAll"},
     ),
     Case(
         REACHED,
         "variant",
         "it takes from another",
-        program(dead, source(), takes(redrivePermission="byQueue", sourceQueueArns=["arn:aws:sqs:::other"])),
+        program(dead, source(), redrive_allow(redrivePermission="byQueue", sourceQueueArns=["arn:aws:sqs:::other"])),
         {"orders": "does not name orders"},
         silent_at_preview=True,
     ),
@@ -136,8 +136,10 @@ CASES = [
         REACHED,
         "near miss",
         "it takes from this queue",
-        program(dead, source(), takes(redrivePermission="byQueue", sourceQueueArns=[queue("orders").arn])),
+        program(dead, source(), redrive_allow(redrivePermission="byQueue", sourceQueueArns=[queue("orders").arn])),
     ),
-    Case(REACHED, "near miss", "it takes from all", program(dead, source(), takes(redrivePermission="allowAll"))),
+    Case(
+        REACHED, "near miss", "it takes from all", program(dead, source(), redrive_allow(redrivePermission="allowAll"))
+    ),
     Case(REACHED, "near miss", "a queue of another stack", program(source(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"))),
 ]

@@ -48,13 +48,13 @@ def config(function_name: object = reader.name, destination: object = failed.arn
     )
 
 
-def sends(action: object = "sqs:SendMessage", resource: object = failed.arn):
+def role_policy_for(action: object = "sqs:SendMessage", resource: object = failed.arn):
     """A policy of the function's role."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return role_policy("reader", role=own.id, policy=policy(statement))
 
 
-def reads(source: object = orders.arn, **more: object):
+def mapping_of(source: object = orders.arn, **more: object):
     """An event source mapping of the function."""
     return mapping("reads", eventSourceArn=source, functionName=reader.arn, **more)
 
@@ -86,7 +86,7 @@ CASES = [
             ("another function keeps its own", [target, config(function("other").name), function("other")], "paid"),
         ]
     ),
-    Case(KEEPS, "compliant", "a destination", program(failed, own, reader, target, config(), sends())),
+    Case(KEEPS, "compliant", "a destination", program(failed, own, reader, target, config(), role_policy_for())),
     Case(KEEPS, "unknown", "whose destination it is", program(reader, target, config(UNKNOWN))),
     Case(KEEPS, "unknown", "who is called", program(reader, event_target("paid", arn=UNKNOWN))),
     Case(KEEPS, "unknown", "the destination", program(reader, target, config(destination=UNKNOWN))),
@@ -95,7 +95,7 @@ CASES = [
         for what, given in {
             "nobody calls it": (),
             "an API calls it": (permission("p", function=reader.name, principal="apigateway.amazonaws.com"),),
-            "a queue calls it": (orders, reads()),
+            "a queue calls it": (orders, mapping_of()),
             "the destination of its alias": (event_target("paid", arn=live.arn), config(live.arn)),
             "by its ARN": (target, config(reader.arn)),
             "a topic tells another": (subscription("s", protocol="sqs", endpoint=failed.arn),),
@@ -172,7 +172,7 @@ CASES = [
         REACHES,
         "typical",
         "the role may not",
-        program(failed, own, reader, config(), sends("sqs:ReceiveMessage")),
+        program(failed, own, reader, config(), role_policy_for("sqs:ReceiveMessage")),
         {"reader": ("failed", "lacks sqs:SendMessage on failed")},
         silent_at_preview=True,
     ),
@@ -187,14 +187,14 @@ CASES = [
         REACHES,
         "variant",
         "a topic, and the role may send to queues",
-        program(topic("alarms"), own, reader, config(destination=topic("alarms").arn), sends("sqs:*", "*")),
+        program(topic("alarms"), own, reader, config(destination=topic("alarms").arn), role_policy_for("sqs:*", "*")),
         {"reader": "sns:Publish on alarms"},
     ),
     Case(
         REACHES,
         "variant",
         "FIFO",
-        program(own, reader, queue("failed", fifoQueue=True), config(), sends()),
+        program(own, reader, queue("failed", fifoQueue=True), config(), role_policy_for()),
         {"reader": "which is FIFO"},
     ),
     Case(
@@ -204,7 +204,7 @@ CASES = [
         program(reader, config(destination=f"{ELSEWHERE}.fifo")),
         {"reader": "FIFO"},
     ),
-    Case(REACHES, "compliant", "the role may", program(failed, own, reader, config(), sends())),
+    Case(REACHES, "compliant", "the role may", program(failed, own, reader, config(), role_policy_for())),
     Case(
         REACHES,
         "unknown",
@@ -221,7 +221,7 @@ CASES = [
             reader,
             function("mends", name="mends"),
             config(destination=MENDS),
-            sends("lambda:InvokeFunction", MENDS),
+            role_policy_for("lambda:InvokeFunction", MENDS),
         ),
     ),
     Case(
@@ -235,7 +235,7 @@ CASES = [
         REACHES,
         "near miss",
         "elsewhere, and it may",
-        program(own, reader, sends("sqs:SendMessage", ELSEWHERE), config(destination=ELSEWHERE)),
+        program(own, reader, role_policy_for("sqs:SendMessage", ELSEWHERE), config(destination=ELSEWHERE)),
     ),
     Case(
         REACHES,
@@ -248,7 +248,12 @@ CASES = [
         "near miss",
         "by the beginning of the name",
         program(
-            failed, own, reader, config(live.arn), live, sends(["sqs:*"], concat(f"arn:aws:sqs:{REGION}:*:", "fail*"))
+            failed,
+            own,
+            reader,
+            config(live.arn),
+            live,
+            role_policy_for(["sqs:*"], concat(f"arn:aws:sqs:{REGION}:*:", "fail*")),
         ),
     ),
     Case(
@@ -259,46 +264,46 @@ CASES = [
         REPORTS,
         "typical",
         "nothing",
-        program(orders, reader, reads()),
+        program(orders, reader, mapping_of()),
         {"reads": ("is absent", "ReportBatchItemFailures")},
     ),
     Case(
         REPORTS,
         "variant",
         "an empty list, of a queue elsewhere",
-        program(reader, reads(ELSEWHERE, functionResponseTypes=[])),
+        program(reader, mapping_of(ELSEWHERE, functionResponseTypes=[])),
         {"reads": "whole batch"},
     ),
     Case(
         REPORTS,
         "variant",
         "ten at a time, said",
-        program(orders, reader, reads(batchSize=10)),
+        program(orders, reader, mapping_of(batchSize=10)),
         {"reads": "functionResponseTypes"},
     ),
     Case(
         REPORTS,
         "compliant",
         "it does",
-        program(orders, reader, reads(functionResponseTypes=["ReportBatchItemFailures"])),
+        program(orders, reader, mapping_of(functionResponseTypes=["ReportBatchItemFailures"])),
     ),
-    Case(REPORTS, "unknown", "the source", program(reader, reads(UNKNOWN))),
-    Case(REPORTS, "unknown", "the types", program(orders, reader, reads(functionResponseTypes=UNKNOWN))),
-    Case(REPORTS, "unknown", "one type", program(orders, reader, reads(functionResponseTypes=[UNKNOWN]))),
-    Case(REPORTS, "near miss", "one at a time", program(orders, reader, reads(batchSize="1"))),
-    Case(REPORTS, "near miss", "a stream", program(reader, reads(f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"))),
+    Case(REPORTS, "unknown", "the source", program(reader, mapping_of(UNKNOWN))),
+    Case(REPORTS, "unknown", "the types", program(orders, reader, mapping_of(functionResponseTypes=UNKNOWN))),
+    Case(REPORTS, "unknown", "one type", program(orders, reader, mapping_of(functionResponseTypes=[UNKNOWN]))),
+    Case(REPORTS, "near miss", "one at a time", program(orders, reader, mapping_of(batchSize="1"))),
+    Case(REPORTS, "near miss", "a stream", program(reader, mapping_of(f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"))),
     Case(
         REPORTS,
         "near miss",
         "as one text",
-        program(orders, reader, reads(functionResponseTypes="ReportBatchItemFailures")),
+        program(orders, reader, mapping_of(functionResponseTypes="ReportBatchItemFailures")),
     ),
     # --- audit-queue-is-read-whole
     Case(
         WHOLE,
         "typical",
         "marked by a tag",
-        program(audit, reader, reads(audit.arn, filterCriteria=PATTERN)),
+        program(audit, reader, mapping_of(audit.arn, filterCriteria=PATTERN)),
         {"reads": ("orders", "filterCriteria")},
     ),
     *(
@@ -306,7 +311,7 @@ CASES = [
             WHOLE,
             "variant",
             what,
-            program(marked, reader, reads(marked.arn, filterCriteria=PATTERN)),
+            program(marked, reader, mapping_of(marked.arn, filterCriteria=PATTERN)),
             {"reads": marked.title},
         )
         for what, marked in {
@@ -321,22 +326,22 @@ CASES = [
         WHOLE,
         "variant",
         "by a word of the configuration",
-        program(queue("ledger"), reader, reads(queue("ledger").arn, filterCriteria=PATTERN)),
+        program(queue("ledger"), reader, mapping_of(queue("ledger").arn, filterCriteria=PATTERN)),
         {"reads": "ledger"},
         config={"auditWords": ["ledger"]},
     ),
-    Case(WHOLE, "compliant", "no filter", program(audit, reader, reads(audit.arn))),
-    Case(WHOLE, "unknown", "the filter", program(audit, reader, reads(audit.arn, filterCriteria=UNKNOWN))),
-    Case(WHOLE, "unknown", "the queue", program(audit, reader, reads(UNKNOWN, filterCriteria=PATTERN))),
-    Case(WHOLE, "near miss", "another queue", program(orders, reader, reads(filterCriteria=PATTERN))),
+    Case(WHOLE, "compliant", "no filter", program(audit, reader, mapping_of(audit.arn))),
+    Case(WHOLE, "unknown", "the filter", program(audit, reader, mapping_of(audit.arn, filterCriteria=UNKNOWN))),
+    Case(WHOLE, "unknown", "the queue", program(audit, reader, mapping_of(UNKNOWN, filterCriteria=PATTERN))),
+    Case(WHOLE, "near miss", "another queue", program(orders, reader, mapping_of(filterCriteria=PATTERN))),
     Case(
         WHOLE,
         "near miss",
         "filters, but none",
-        program(audit, reader, reads(audit.arn, filterCriteria={"filters": []})),
+        program(audit, reader, mapping_of(audit.arn, filterCriteria={"filters": []})),
     ),
     *(
-        Case(WHOLE, "near miss", what, program(other, reader, reads(other.arn, filterCriteria=PATTERN)))
+        Case(WHOLE, "near miss", what, program(other, reader, mapping_of(other.arn, filterCriteria=PATTERN)))
         for what, other in {
             "marked as none": queue("orders", tags={"audit": "false"}),
             "a word that begins likewise": queue("auditorium-tickets"),
@@ -394,7 +399,7 @@ CASES = [
             failed,
             own,
             reader,
-            reads(STREAM, destinationConfig={"onFailure": {"destinationArn": failed.arn}}),
+            mapping_of(STREAM, destinationConfig={"onFailure": {"destinationArn": failed.arn}}),
         ),
         {"reads": "sqs:SendMessage on failed"},
     ),
@@ -407,7 +412,7 @@ CASES = [
             own,
             reader,
             config(destination=bucket("kept").arn),
-            sends("s3:PutObject", concat(bucket("kept").arn, "/*")),
+            role_policy_for("s3:PutObject", concat(bucket("kept").arn, "/*")),
         ),
         {"reader": "s3:ListBucket on kept"},
         silent_at_preview=True,
@@ -420,8 +425,8 @@ CASES = [
             bucket("kept"),
             own,
             reader,
-            reads(STREAM, destinationConfig={"onFailure": {"destinationArn": bucket("kept").arn}}),
-            sends(["s3:PutObject", "s3:ListBucket"], [bucket("kept").arn, concat(bucket("kept").arn, "/*")]),
+            mapping_of(STREAM, destinationConfig={"onFailure": {"destinationArn": bucket("kept").arn}}),
+            role_policy_for(["s3:PutObject", "s3:ListBucket"], [bucket("kept").arn, concat(bucket("kept").arn, "/*")]),
         ),
     ),
     # --- what else filters

@@ -61,7 +61,7 @@ def gets(**more: Any) -> Made:
     return method("get", **{"restApi": shop.id, "httpMethod": "GET", "authorization": "NONE", **more})
 
 
-def goes(key: str, api: Made = orders, **more: Any) -> Made:
+def route_to(key: str, api: Made = orders, **more: Any) -> Made:
     """A route of an API."""
     return route("route", apiId=api.id, routeKey=key, **more)
 
@@ -200,15 +200,15 @@ CASES = [
     Case(BLOCKS, "near miss", "an access point, on by default", program(access_point("p"))),
     # --- api-authorizes-its-callers
     Case(AUTHORIZES, "typical", "a method", program(shop, gets()), {"get": ("authorization is NONE", "exemption")}),
-    Case(AUTHORIZES, "variant", "a route", program(orders, goes("GET /orders")), {"route": "is absent"}),
+    Case(AUTHORIZES, "variant", "a route", program(orders, route_to("GET /orders")), {"route": "is absent"}),
     Case(
         AUTHORIZES,
         "variant",
         "any route",
-        program(orders, goes("$default", authorizationType="NONE")),
+        program(orders, route_to("$default", authorizationType="NONE")),
         {"route": "NON"},
     ),
-    Case(AUTHORIZES, "variant", "a connection", program(chat, goes("$connect", chat)), {"route": "is absent"}),
+    Case(AUTHORIZES, "variant", "a connection", program(chat, route_to("$connect", chat)), {"route": "is absent"}),
     Case(
         AUTHORIZES,
         "variant",
@@ -231,9 +231,11 @@ CASES = [
         AUTHORIZES,
         "compliant",
         "an authorizer",
-        program(shop, orders, gets(authorization="CUSTOM"), goes("GET /orders", authorizationType="JWT")),
+        program(shop, orders, gets(authorization="CUSTOM"), route_to("GET /orders", authorizationType="JWT")),
     ),
-    Case(AUTHORIZES, "unknown", "how a route authorizes", program(orders, goes("GET /", authorizationType=UNKNOWN))),
+    Case(
+        AUTHORIZES, "unknown", "how a route authorizes", program(orders, route_to("GET /", authorizationType=UNKNOWN))
+    ),
     Case(
         AUTHORIZES,
         "unknown",
@@ -244,9 +246,9 @@ CASES = [
         Case(AUTHORIZES, "near miss", what, program(shop, orders, chat, *given))
         for what, given in {
             "preflight requests": [gets(httpMethod="OPTIONS")],
-            "preflight requests of a route": [goes("OPTIONS /{proxy+}")],
+            "preflight requests of a route": [route_to("OPTIONS /{proxy+}")],
             "a key": [gets(apiKeyRequired=True)],
-            "a message on a connection": [goes("$default", chat)],
+            "a message on a connection": [route_to("$default", chat)],
             "a policy for one VPC": [
                 gets(),
                 rest_api_policy(

@@ -22,7 +22,7 @@ def trusted(condition: object, **more: object):
     return program(group, own, schedule("nightly", target={"roleArn": own.arn}, **({"groupName": group.name} | more)))
 
 
-def at(of: Made):
+def schedule_with(of: Made):
     """A schedule in the group, with this role."""
     return schedule("nightly", groupName=group.name, target={"roleArn": of.arn})
 
@@ -33,7 +33,7 @@ CASES = [
         TRUSTS,
         "typical",
         "no condition",
-        program(role("open", assumeRolePolicy=trust()), at(role("open", assumeRolePolicy=trust()))),
+        program(role("open", assumeRolePolicy=trust()), schedule_with(role("open", assumeRolePolicy=trust()))),
         {"open": ("nightly",)},
     ),
     Case(
@@ -90,7 +90,7 @@ CASES = [
         "the account and the group",
         trusted({"StringEquals": {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group.arn}}),
     ),
-    Case(TRUSTS, "unknown", "the trust policy", program(role("r", assumeRolePolicy=UNKNOWN), at(role("r")))),
+    Case(TRUSTS, "unknown", "the trust policy", program(role("r", assumeRolePolicy=UNKNOWN), schedule_with(role("r")))),
     Case(
         TRUSTS,
         "unknown",
@@ -119,7 +119,7 @@ CASES = [
                     },
                 ),
             ),
-            at(role("starter")),
+            schedule_with(role("starter")),
         ),
     ),
     *(

@@ -34,7 +34,7 @@ SCHEDULER = {"Service": "scheduler.amazonaws.com"}
 ELSEWHERE = f"arn:aws:sqs:{REGION}:444455556666:shared-dead"
 
 
-def may(*statements: Mapping[str, Any], of: Made | None = None, name: str = "starts"):
+def role_policy_of(*statements: Mapping[str, Any], of: Made | None = None, name: str = "starts"):
     """An inline policy of the schedule's role."""
     return role_policy(name, role=(of or starter).name, policy=policy(*statements))
 
@@ -50,7 +50,7 @@ job = function("job")
 starter = role("starter")
 
 
-def at(of: Made | None = None, *, dead_letters: Made | str = dead):
+def schedule_with(of: Made | None = None, *, dead_letters: Made | str = dead):
     """A schedule of the job."""
     queue_arn = dead_letters.arn if isinstance(dead_letters, Made) else dead_letters
     target = {"arn": job.arn, "roleArn": (of or starter).arn, "deadLetterConfig": {"arn": queue_arn}}
@@ -68,7 +68,7 @@ def calling(arn: str) -> Made:
 
 
 LIVE_JOB, LIVE = function("live-job", name="live-job"), f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:live-job"
-both = may(allowed("lambda:InvokeFunction", job.arn), allowed("sqs:SendMessage", dead.arn))
+both = role_policy_of(allowed("lambda:InvokeFunction", job.arn), allowed("sqs:SendMessage", dead.arn))
 encrypting = key("own", policy=policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "kms:*", "*")))
 encrypted = queue("dead", kmsMasterKeyId=encrypting.arn)
 sends = own_policy("sends", policy=policy(allowed("sqs:SendMessage", dead.arn)))
@@ -93,18 +93,18 @@ CASES = [
         program(schedule("nightly", target={"deadLetterConfig": {"arn": ""}})),
         {"nightly": "Set"},
     ),
-    Case(LETTERS, "compliant", "a queue", program(group, dead, job, starter, at())),
+    Case(LETTERS, "compliant", "a queue", program(group, dead, job, starter, schedule_with())),
     Case(LETTERS, "unknown", "the target", program(schedule("nightly", target=UNKNOWN))),
     Case(
         LETTERS, "unknown", "a secret one", program(schedule("nightly", target={"deadLetterConfig": Secret(UNKNOWN)}))
     ),
-    Case(LETTERS, "near miss", "a queue elsewhere", program(at(dead_letters=ELSEWHERE))),
+    Case(LETTERS, "near miss", "a queue elsewhere", program(schedule_with(dead_letters=ELSEWHERE))),
     # --- schedule-dead-letters-are-reachable
     Case(
         REACHES,
         "typical",
         "the role may only call",
-        program(group, dead, job, starter, may(allowed("lambda:InvokeFunction", job.arn)), at()),
+        program(group, dead, job, starter, role_policy_of(allowed("lambda:InvokeFunction", job.arn)), schedule_with()),
         {"nightly": ("dead", "starter lacks sqs:SendMessage on dead")},
         silent_at_preview=True,
     ),
@@ -118,7 +118,7 @@ CASES = [
             job,
             starter,
             queue_policy("dead", queueUrl=dead.url, policy=policy(allow(SCHEDULER, "sqs:SendMessage", dead.arn))),
-            at(),
+            schedule_with(),
         ),
         {"nightly": "a queue policy cannot replace this"},
         silent_at_preview=True,
@@ -127,7 +127,7 @@ CASES = [
         REACHES,
         "variant",
         "the role has no policy at all",
-        program(group, dead, job, starter, at()),
+        program(group, dead, job, starter, schedule_with()),
         {"nightly": "missing permissions to a policy of the role"},
     ),
     Case(
@@ -139,13 +139,13 @@ CASES = [
             dead,
             job,
             starter,
-            may(allowed(["sqs:SendMessage"], f"arn:aws:sqs:{REGION}:{ACCOUNT}:other")),
+            role_policy_of(allowed(["sqs:SendMessage"], f"arn:aws:sqs:{REGION}:{ACCOUNT}:other")),
             attachment(
                 "basic",
                 role=starter.name,
                 policyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
             ),
-            at(),
+            schedule_with(),
         ),
         {"nightly": "sqs:SendMessage on dead"},
         silent_at_preview=True,
@@ -159,13 +159,17 @@ CASES = [
             job,
             starter,
             queue("dead", name="dead.fifo", fifoQueue=True),
-            may(allowed("sqs:*", "*")),
-            at(dead_letters=queue("dead", name="dead.fifo", fifoQueue=True)),
+            role_policy_of(allowed("sqs:*", "*")),
+            schedule_with(dead_letters=queue("dead", name="dead.fifo", fifoQueue=True)),
         ),
         {"nightly": "FIFO"},
     ),
     Case(
-        REACHES, "variant", "a topic", program(at(dead_letters="arn:aws:sns:eu-west-1:1:t")), {"nightly": "not a queue"}
+        REACHES,
+        "variant",
+        "a topic",
+        program(schedule_with(dead_letters="arn:aws:sns:eu-west-1:1:t")),
+        {"nightly": "not a queue"},
     ),
     Case(
         REACHES,
@@ -177,8 +181,8 @@ CASES = [
             encrypted,
             job,
             starter,
-            may(allowed("sqs:SendMessage", encrypted.arn)),
-            at(dead_letters=encrypted),
+            role_policy_of(allowed("sqs:SendMessage", encrypted.arn)),
+            schedule_with(dead_letters=encrypted),
         ),
         {"nightly": "kms:Decrypt on the key own and kms:GenerateDataKey"},
         silent_at_preview=True,
@@ -188,11 +192,16 @@ CASES = [
         "variant",
         "denied",
         program(
-            group, dead, job, starter, may(allowed("sqs:*", "*"), {**allowed("sqs:*", "*"), "Effect": "Deny"}), at()
+            group,
+            dead,
+            job,
+            starter,
+            role_policy_of(allowed("sqs:*", "*"), {**allowed("sqs:*", "*"), "Effect": "Deny"}),
+            schedule_with(),
         ),
         {"nightly": "sqs:SendMessage"},
     ),
-    Case(REACHES, "compliant", "the role may", program(group, dead, job, starter, both, at())),
+    Case(REACHES, "compliant", "the role may", program(group, dead, job, starter, both, schedule_with())),
     Case(
         REACHES,
         "compliant",
@@ -203,28 +212,28 @@ CASES = [
             encrypted,
             job,
             starter,
-            may(
+            role_policy_of(
                 allowed("sqs:SendMessage", encrypted.arn),
                 allowed(["kms:Decrypt", "kms:GenerateDataKey*"], encrypting.arn),
             ),
-            at(dead_letters=encrypted),
+            schedule_with(dead_letters=encrypted),
         ),
     ),
     Case(
         REACHES,
         "unknown",
         "a policy of the role",
-        program(group, dead, job, starter, role_policy("starts", role=starter.name, policy=UNKNOWN), at()),
+        program(group, dead, job, starter, role_policy("starts", role=starter.name, policy=UNKNOWN), schedule_with()),
     ),
     Case(REACHES, "unknown", "which role", program(dead, job, schedule("nightly", target={"roleArn": UNKNOWN}))),
     Case(
         REACHES,
         "unknown",
         "whose role a policy is",
-        program(group, dead, job, starter, role_policy("starts", role=UNKNOWN, policy=policy()), at()),
+        program(group, dead, job, starter, role_policy("starts", role=UNKNOWN, policy=policy()), schedule_with()),
     ),
     *(
-        Case(REACHES, "near miss", what, program(group, dead, job, *given, at(of=given[0])))
+        Case(REACHES, "near miss", what, program(group, dead, job, *given, schedule_with(of=given[0])))
         for what, given in {
             "a policy of its own, attached": (
                 starter,
@@ -246,7 +255,7 @@ CASES = [
             ),
             "by a wildcard in an ARN": (
                 starter,
-                may(allowed("SQS:Send*", concat("arn:aws:sqs:*:", ACCOUNT, ":dead-*"))),
+                role_policy_of(allowed("SQS:Send*", concat("arn:aws:sqs:*:", ACCOUNT, ":dead-*"))),
             ),
             "the queue lets the role in": (
                 starter,
@@ -268,14 +277,20 @@ CASES = [
         REACHES,
         "variant",
         "a queue of another stack",
-        program(group, job, starter, at(dead_letters=ELSEWHERE)),
+        program(group, job, starter, schedule_with(dead_letters=ELSEWHERE)),
         {"nightly": ("shared-dead", "lacks sqs:SendMessage")},
     ),
     Case(
         REACHES,
         "near miss",
         "a queue of another stack that it may send to",
-        program(group, job, starter, may(allowed("sqs:SendMessage", ELSEWHERE)), at(dead_letters=ELSEWHERE)),
+        program(
+            group,
+            job,
+            starter,
+            role_policy_of(allowed("sqs:SendMessage", ELSEWHERE)),
+            schedule_with(dead_letters=ELSEWHERE),
+        ),
     ),
     Case(REACHES, "near miss", "no dead letters, which another rule says", program(starter, schedule("nightly"))),
     # --- schedule-role-may-call-its-target
@@ -283,7 +298,7 @@ CASES = [
         CALLS,
         "typical",
         "the role may only send",
-        program(group, dead, job, starter, may(allowed("sqs:SendMessage", dead.arn)), at()),
+        program(group, dead, job, starter, role_policy_of(allowed("sqs:SendMessage", dead.arn)), schedule_with()),
         {"nightly": ("job", "lambda:InvokeFunction")},
         silent_at_preview=True,
     ),
@@ -291,7 +306,7 @@ CASES = [
         CALLS,
         "variant",
         "misspelt",
-        program(group, dead, job, starter, may(allowed(["lambda:Invoke", "sqs:*"], "*")), at()),
+        program(group, dead, job, starter, role_policy_of(allowed(["lambda:Invoke", "sqs:*"], "*")), schedule_with()),
         {"nightly": "lacks lambda:InvokeFunction"},
         silent_at_preview=True,
     ),
@@ -300,7 +315,7 @@ CASES = [
             CALLS,
             "variant",
             f"{what} may assume it",
-            program(dead, job, own := role("starter", assumeRolePolicy=policy(*trust)), both, at(own)),
+            program(dead, job, own := role("starter", assumeRolePolicy=policy(*trust)), both, schedule_with(own)),
             {"nightly": "does not allow scheduler.amazonaws.com to assume it"},
         )
         for what, trust in {
@@ -315,7 +330,13 @@ CASES = [
         CALLS,
         "variant",
         "an alias is called, and the role may call the function",
-        program(dead, LIVE_JOB, starter, may(allowed("lambda:InvokeFunction", LIVE_JOB.arn)), calling(f"{LIVE}:live")),
+        program(
+            dead,
+            LIVE_JOB,
+            starter,
+            role_policy_of(allowed("lambda:InvokeFunction", LIVE_JOB.arn)),
+            calling(f"{LIVE}:live"),
+        ),
         {"nightly": "lacks lambda:InvokeFunction"},
         silent_at_preview=True,
     ),
@@ -324,7 +345,13 @@ CASES = [
             CALLS,
             "near miss",
             f"an alias is called, and the role may call {what}",
-            program(dead, LIVE_JOB, starter, may(allowed("lambda:InvokeFunction", named)), calling(f"{LIVE}:live")),
+            program(
+                dead,
+                LIVE_JOB,
+                starter,
+                role_policy_of(allowed("lambda:InvokeFunction", named)),
+                calling(f"{LIVE}:live"),
+            ),
         )
         for what, named in {"it": f"{LIVE}:live", "all of them": [LIVE, f"{LIVE}:*"]}.items()
     ),
@@ -337,10 +364,10 @@ CASES = [
             job,
             role("starter", assumeRolePolicy=policy(assumed(["lambda.amazonaws.com", "scheduler.amazonaws.com"]))),
             both,
-            at(),
+            schedule_with(),
         ),
     ),
-    Case(CALLS, "compliant", "the role may", program(group, dead, job, starter, both, at())),
+    Case(CALLS, "compliant", "the role may", program(group, dead, job, starter, both, schedule_with())),
     Case(
         CALLS, "unknown", "the target", program(starter, schedule("n", target={"arn": UNKNOWN, "roleArn": starter.arn}))
     ),
@@ -348,7 +375,9 @@ CASES = [
         CALLS,
         "unknown",
         "the policy",
-        program(group, dead, job, starter, role_policy("starts", role=starter.name, policy=Secret(UNKNOWN)), at()),
+        program(
+            group, dead, job, starter, role_policy("starts", role=starter.name, policy=Secret(UNKNOWN)), schedule_with()
+        ),
     ),
     Case(
         CALLS,
@@ -367,7 +396,7 @@ CASES = [
             f"{api} by its name, with {action}",
             program(
                 starter,
-                may(allowed(action, "arn:aws:dynamodb:eu-west-1:1:table/notes")),
+                role_policy_of(allowed(action, "arn:aws:dynamodb:eu-west-1:1:table/notes")),
                 schedule("n", target={"arn": f"arn:aws:scheduler:::aws-sdk:{api}", "roleArn": starter.arn}),
             ),
         )
@@ -395,12 +424,12 @@ CASES = [
         CALLS,
         "near miss",
         "a role that was looked up",
-        program(dead, job, at(), external=[role("starter", assumeRolePolicy=policy())]),
+        program(dead, job, schedule_with(), external=[role("starter", assumeRolePolicy=policy())]),
     ),
     Case(
         REACHES,
         "near miss",
         "a role that was looked up",
-        program(dead, job, at(), external=[role("starter", assumeRolePolicy=policy())]),
+        program(dead, job, schedule_with(), external=[role("starter", assumeRolePolicy=policy())]),
     ),
 ]

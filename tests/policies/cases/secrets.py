@@ -21,7 +21,7 @@ def rotated(rules: object, name: str = "database", **more: object):
     return rotation(name, secretId=database.id, rotationLambdaArn="f", rotationRules=rules, **more)
 
 
-def reads(holder: Made, action: object = "secretsmanager:GetSecretValue", resource: object = ANYTHING):
+def reading_policy(holder: Made, action: object = "secretsmanager:GetSecretValue", resource: object = ANYTHING):
     """A role policy that allows this on secrets."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return role_policy("reads", role=holder.id, policy=policy(statement))
@@ -186,7 +186,7 @@ CASES = [
         AUDITS,
         "typical",
         "the value of any",
-        program(auditor, reads(auditor)),
+        program(auditor, reading_policy(auditor)),
         {"rotation-audit": ("secretsmanager:GetSecretValue", "reads")},
     ),
     Case(
@@ -231,7 +231,7 @@ CASES = [
         program(
             app,
             attachment("looks", role=app.name, policyArn="arn:aws:iam::aws:policy/SecurityAudit"),
-            reads(app, ["secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"], "*"),
+            reading_policy(app, ["secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"], "*"),
         ),
         {"app": "secretsmanager:BatchGetSecretValue"},
     ),
@@ -239,18 +239,25 @@ CASES = [
         AUDITS,
         "compliant",
         "what tells of them",
-        program(auditor, reads(auditor, ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"])),
+        program(
+            auditor, reading_policy(auditor, ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"])
+        ),
     ),
     Case(AUDITS, "unknown", "what it may", program(auditor, role_policy("reads", role=auditor.id, policy=UNKNOWN))),
-    Case(AUDITS, "near miss", "everything, on a bucket", program(auditor, reads(auditor, "*", "arn:aws:s3:::b/*"))),
-    Case(AUDITS, "near miss", "one that uses them", program(app, reads(app))),
+    Case(
+        AUDITS,
+        "near miss",
+        "everything, on a bucket",
+        program(auditor, reading_policy(auditor, "*", "arn:aws:s3:::b/*")),
+    ),
+    Case(AUDITS, "near miss", "one that uses them", program(app, reading_policy(app))),
     Case(
         AUDITS,
         "near miss",
         "denied after all",
         program(
             auditor,
-            reads(auditor, "secretsmanager:Get*"),
+            reading_policy(auditor, "secretsmanager:Get*"),
             role_policy(
                 "not",
                 role=auditor.id,
@@ -262,7 +269,7 @@ CASES = [
         AUDITS,
         "near miss",
         "configured otherwise",
-        program(auditor, reads(auditor)),
+        program(auditor, reading_policy(auditor)),
         config={"auditRoles": ["inspector-*"]},
     ),
 ]

@@ -30,7 +30,7 @@ def flow(resource: str, **more: object):
     return state_machine("flow", roleArn=own.arn, definition=json_of(StartAt="S", States={"S": state}))
 
 
-def may(*pairs: tuple[object, object]):
+def role_policy_of(*pairs: tuple[object, object]):
     """A policy of its role: actions and resources, by statement."""
     statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in pairs]
     return role_policy("steps", role=own.name, policy=policy(*statements))
@@ -41,7 +41,12 @@ CASES = [
         LIMITED,
         "variant",
         "beside a service that goes on to others, what is neither its own nor theirs",
-        program(own, orders, flow(LABELS), may(("rekognition:DetectLabels", "*"), ("dynamodb:GetItem", orders.arn))),
+        program(
+            own,
+            orders,
+            flow(LABELS),
+            role_policy_of(("rekognition:DetectLabels", "*"), ("dynamodb:GetItem", orders.arn)),
+        ),
         {"flow": "dynamodb:GetItem"},
         silent_at_preview=True,
     ),
@@ -49,7 +54,7 @@ CASES = [
         LIMITED,
         "variant",
         "everything, beside a service that goes on to others",
-        program(own, flow(LABELS), may(("*", "*"))),
+        program(own, flow(LABELS), role_policy_of(("*", "*"))),
         {"flow": "allows *"},
     ),
     Case(
@@ -64,12 +69,12 @@ CASES = [
                 ItemProcessor={"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "States": {"P": {"Type": "Pass"}}},
                 ItemReader={"Resource": "arn:aws:states:::s3:getObject"},
             ),
-            may(("s3:GetObject", f"{BUCKET}/*"), ("ec2:TerminateInstances", arn("ec2", "instance/i-1"))),
+            role_policy_of(("s3:GetObject", f"{BUCKET}/*"), ("ec2:TerminateInstances", arn("ec2", "instance/i-1"))),
         ),
         {"flow": "ec2:TerminateInstances"},
     ),
     *(
-        Case(LIMITED, "near miss", what, program(own, orders, flow(resource), may(*pairs)))
+        Case(LIMITED, "near miss", what, program(own, orders, flow(resource), role_policy_of(*pairs)))
         for what, resource, pairs in (
             (
                 "Athena, with the tables and the bucket of its queries",

@@ -40,7 +40,7 @@ flow = state_machine(
 )
 
 
-def grants(action, resource="*", *, to=flow_role):
+def role_policy_for(action, resource="*", *, to=flow_role):
     """The only policy of a role."""
     return role_policy(
         "grants", role=to.name, policy=policy({"Effect": "Allow", "Action": action, "Resource": resource})
@@ -56,22 +56,24 @@ LIMITED = "state-machine-role-is-limited-to-its-calls"
 auditor, starter = role("audit"), role("starter", assumeRolePolicy=trust("scheduler.amazonaws.com"))
 SHARED: dict[str, tuple[Program, tuple[str, ...], str]] = {
     "an action of a state machine's role on everything": (
-        program(claim, flow_role, flow, grants("lambda:InvokeFunction")),
+        program(claim, flow_role, flow, role_policy_for("lambda:InvokeFunction")),
         ("policy-names-its-resources",),
         LIMITED,
     ),
     "every function for a state machine's role": (
-        program(claim, flow_role, flow, grants("lambda:InvokeFunction", f"arn:aws:lambda:*:{ACCOUNT}:function:*")),
+        program(
+            claim, flow_role, flow, role_policy_for("lambda:InvokeFunction", f"arn:aws:lambda:*:{ACCOUNT}:function:*")
+        ),
         ("policy-covers-no-whole-type",),
         LIMITED,
     ),
     "a whole service for a state machine's role": (
-        program(claim, flow_role, flow, grants("s3:*")),
+        program(claim, flow_role, flow, role_policy_for("s3:*")),
         ("policy-names-its-actions",),
         LIMITED,
     ),
     "a misspelled action of a state machine's role": (
-        program(claim, flow_role, flow, grants("lambda:InvokeFuntion", claim.arn)),
+        program(claim, flow_role, flow, role_policy_for("lambda:InvokeFuntion", claim.arn)),
         (),
         "actions-exist",
     ),
@@ -86,22 +88,22 @@ SHARED: dict[str, tuple[Program, tuple[str, ...], str]] = {
         "no-full-access-policy-is-attached",
     ),
     "a whole service for an auditor": (
-        program(auditor, grants("secretsmanager:*", to=auditor)),
+        program(auditor, role_policy_for("secretsmanager:*", to=auditor)),
         ("policy-names-its-actions",),
         "auditor-reads-no-secret",
     ),
     "the values of all secrets for an auditor": (
-        program(auditor, grants("secretsmanager:GetSecretValue", to=auditor)),
+        program(auditor, role_policy_for("secretsmanager:GetSecretValue", to=auditor)),
         ("policy-names-its-resources",),
         "auditor-reads-no-secret",
     ),
     "any role passed to any service": (
-        program(auditor, grants("iam:PassRole", to=auditor)),
+        program(auditor, role_policy_for("iam:PassRole", to=auditor)),
         ("policy-names-its-resources",),
         "passed-role-is-named",
     ),
     "every role of the account passed to any service": (
-        program(auditor, grants("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*", to=auditor)),
+        program(auditor, role_policy_for("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*", to=auditor)),
         ("policy-covers-no-whole-type",),
         "passed-role-is-named",
     ),
