@@ -74,7 +74,7 @@ CASES = [
     Case(
         TWICE,
         "typical",
-        "a condition",
+        "a duplicate Condition key",
         program(
             role(
                 "app",
@@ -104,7 +104,7 @@ CASES = [
     Case(
         TWICE,
         "compliant",
-        "each once",
+        "unique keys",
         program(
             managed_policy(
                 "once", policy=policy(allow_statement("sqs:SendMessage", "*"), allow_statement("sns:Publish", "*"))

@@ -37,12 +37,18 @@ def redrive_allow(**allow_policy: object) -> Made:
 
 
 CASES = [
-    Case(USED, "typical", "nothing names it", program(dead), {"orders-dlq": ("nothing in this stack", "byQueue")}),
+    Case(
+        USED,
+        "typical",
+        "a dead-letter queue without a source",
+        program(dead),
+        {"orders-dlq": ("nothing in this stack", "byQueue")},
+    ),
     *(
         Case(USED, "variant", name, program(queue(name), queue("others")), {name: "named as a dead-letter queue"})
         for name in ("ordersDeadLetterQueue", "orders-dead-letters", "OrdersDLQ", "dead_letter", "DeadQueue", "dlq1")
     ),
-    Case(USED, "compliant", "of a queue", program(dead, orders)),
+    Case(USED, "compliant", "a dead-letter queue of a queue", program(dead, orders)),
     Case(USED, "compliant", "of a target", program(dead, event_target("t", deadLetterConfig={"arn": dead.arn}))),
     Case(USED, "compliant", "of a bus", program(dead, bus("b", deadLetterConfig={"arn": dead.arn}))),
     Case(
@@ -70,7 +76,11 @@ CASES = [
     ),
     # --- queue-dead-letters-are-reachable
     Case(
-        REACHED, "typical", "FIFO of a standard queue", program(fifo, source(fifo.arn)), {"orders": "is a FIFO queue"}
+        REACHED,
+        "typical",
+        "a FIFO dead-letter queue of a standard queue",
+        program(fifo, source(fifo.arn)),
+        {"orders": "is a FIFO queue"},
     ),
     Case(
         REACHED,
@@ -128,7 +138,7 @@ CASES = [
         ),
         {"redrive": "the queue orders"},
     ),
-    Case(REACHED, "compliant", "of its kind", program(dead, source())),
+    Case(REACHED, "compliant", "two standard queues", program(dead, source())),
     Case(REACHED, "compliant", "both FIFO", program(fifo, source(fifo.arn, fifoQueue=True))),
     Case(REACHED, "unknown", "where", program(dead, queue("orders", redrivePolicy=UNKNOWN))),
     Case(REACHED, "unknown", "whether it is FIFO", program(dead, source(fifoQueue=UNKNOWN))),

@@ -59,7 +59,7 @@ CASES = [
             ),
         ]
     ),
-    Case(HOLDS, "compliant", "nothing of the kind", program(task_with("STAGE", "prod"))),
+    Case(HOLDS, "compliant", "no credential", program(task_with("STAGE", "prod"))),
     Case(HOLDS, "unknown", "the value", program(app("it", environmentVariables={"DB_PASSWORD": UNKNOWN}))),
     Case(HOLDS, "unknown", "all of them", program(task("it", containerDefinitions=UNKNOWN))),
     Case(

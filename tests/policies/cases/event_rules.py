@@ -249,7 +249,7 @@ CASES = [
     Case(
         MATCH,
         "typical",
-        "a failed rotation as an API call, as the tutorial has it",
+        "failed rotations as API calls",
         program(rule_with(pattern_of(API_CALL, eventName=["RotationFailed"]))),
         {"watch": SERVICE_EVENT},
     ),
@@ -269,7 +269,12 @@ CASES = [
         program(event_rule("watch", eventPattern=pattern_of(API_CALL, eventName=FAILED))),
         {"watch": "never has the detail-type"},
     ),
-    Case(MATCH, "compliant", "failed rotations", program(rule_with(pattern_of(SERVICE_EVENT, eventName=FAILED)))),
+    Case(
+        MATCH,
+        "compliant",
+        "failed rotations as service events",
+        program(rule_with(pattern_of(SERVICE_EVENT, eventName=FAILED))),
+    ),
     Case(MATCH, "compliant", "moved labels", program(rule_with(pattern_of("Secret Label Updated")))),
     Case(MATCH, "compliant", "a schedule", program(event_rule("watch", scheduleExpression="rate(1 hour)"))),
     Case(MATCH, "unknown", "the pattern", program(event_rule("watch", eventPattern=UNKNOWN))),
@@ -319,7 +324,11 @@ CASES = [
     ),
     # --- event-rule-has-few-targets
     Case(
-        FEW, "typical", "six", program(watch, *targets(6, watch)), {"watch": ("6 targets", "allows 5", "second rule")}
+        FEW,
+        "typical",
+        "six targets",
+        program(watch, *targets(6, watch)),
+        {"watch": ("6 targets", "allows 5", "second rule")},
     ),
     Case(
         FEW,
@@ -336,7 +345,7 @@ CASES = [
         {"watch": "allows 2"},
         config={"maxTargets": 2},
     ),
-    Case(FEW, "compliant", "five", program(watch, *targets(5, watch))),
+    Case(FEW, "compliant", "five targets", program(watch, *targets(5, watch))),
     Case(
         FEW,
         "unknown",
@@ -374,7 +383,7 @@ CASES = [
     Case(
         SCHEDULE,
         "typical",
-        "no ?",
+        "a cron expression without ?",
         program(scheduled_rule("cron(0 3 * * * *)")),
         {"nightly": ("must be ?", "rate(1 hour)")},
     ),

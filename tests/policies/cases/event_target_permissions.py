@@ -236,7 +236,12 @@ CASES = [
         program(paid, destination("chat"), target_for(destination("chat").arn)),
         {"send": "events:InvokeApiDestination"},
     ),
-    Case(PERMITTED, "compliant", "a function", program(paid, reader, target_for(reader.arn), invoke_permission())),
+    Case(
+        PERMITTED,
+        "compliant",
+        "a function with a permission for the rule",
+        program(paid, reader, target_for(reader.arn), invoke_permission()),
+    ),
     Case(
         PERMITTED,
         "compliant",

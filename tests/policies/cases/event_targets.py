@@ -62,7 +62,7 @@ CASES = [
     Case(
         LETTERS,
         "typical",
-        "none",
+        "no dead-letter queue",
         program(news, paid, target_for(news.arn)),
         {"send": "deadLetterConfig.arn is absent"},
     ),
@@ -81,7 +81,7 @@ CASES = [
         program(target_for(news.arn, retryPolicy={"maximumRetryAttempts": 3})),
         {"send": ""},
     ),
-    Case(LETTERS, "compliant", "a queue", program(dead, paid, target_with_dead_letters(dead))),
+    Case(LETTERS, "compliant", "a dead-letter queue", program(dead, paid, target_with_dead_letters(dead))),
     Case(LETTERS, "unknown", "the block", program(target_for(news.arn, deadLetterConfig=UNKNOWN))),
     Case(LETTERS, "unknown", "a secret ARN", program(target_for(news.arn, deadLetterConfig={"arn": Secret(UNKNOWN)}))),
     Case(
@@ -98,7 +98,7 @@ CASES = [
     Case(
         REACHED,
         "typical",
-        "the queue has no policy",
+        "a dead-letter queue without a policy",
         program(paid, dead, news, target_with_dead_letters(dead)),
         {"send": ("dead has no policy", "sqs:SendMessage")},
     ),
@@ -177,7 +177,7 @@ CASES = [
     Case(
         REACHED,
         "compliant",
-        "for this rule",
+        "a queue policy for the rule",
         program(paid, dead, target_with_dead_letters(dead), queue_policy_for(dead, paid.arn)),
     ),
     Case(
@@ -289,7 +289,7 @@ CASES = [
     Case(
         BOUNDED,
         "typical",
-        "left to AWS",
+        "AWS's defaults",
         program(target_for(news.arn)),
         {"send": ("86400 s", "185 times", "is absent")},
     ),
@@ -320,7 +320,7 @@ CASES = [
     Case(
         BOUNDED,
         "compliant",
-        "an hour",
+        "retries for an hour",
         program(target_for(news.arn, retryPolicy={"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 24})),
     ),
     Case(BOUNDED, "unknown", "the block", program(target_for(news.arn, retryPolicy=UNKNOWN))),

@@ -65,7 +65,7 @@ CASES = [
     Case(
         EXIST,
         "typical",
-        "a typo",
+        "a misspelled action",
         program(app, role_policy_of(allow_statement("sqs:SendMesage", arn("sqs", "a")))),
         {"app": ("sqs:SendMesage", "did you mean SendMessage? Set Action")},
     ),
@@ -126,7 +126,7 @@ CASES = [
         ),
         {"r": "ecr:PullImage"},
     ),
-    Case(EXIST, "compliant", "all of them do", COMPLIANT),
+    Case(EXIST, "compliant", "existing actions", COMPLIANT),
     Case(EXIST, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
         EXIST,

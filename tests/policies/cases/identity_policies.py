@@ -72,7 +72,7 @@ CASES = [
     Case(
         ACTIONS,
         "typical",
-        "everything",
+        "every action",
         program(app, role_policy_of(allow_statement("*", "*"))),
         {"app": ("allows *", "statement 1")},
     ),
@@ -154,7 +154,7 @@ CASES = [
         ),
         {"app": "sts:*", "orders": "sqs:*"},
     ),
-    Case(ACTIONS, "compliant", "by name", COMPLIANT),
+    Case(ACTIONS, "compliant", "specific actions", COMPLIANT),
     Case(ACTIONS, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(ACTIONS, "unknown", "a secret one", program(app, role_policy("app", role=app.id, policy=Secret(UNKNOWN)))),
     Case(
@@ -223,7 +223,7 @@ CASES = [
     Case(
         LISTS,
         "typical",
-        "all but IAM",
+        "a NotAction",
         program(app, role_policy_of({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})),
         {"app": ("NotAction", "statement 1")},
     ),
@@ -254,7 +254,7 @@ CASES = [
         program(role("app", assumeRolePolicy=policy({"Effect": "Allow", "Principal": ROOT, "NotAction": "sts:Get*"}))),
         {"app": "NotAction"},
     ),
-    Case(LISTS, "compliant", "by name", COMPLIANT),
+    Case(LISTS, "compliant", "specific actions and resources", COMPLIANT),
     Case(LISTS, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
         LISTS,

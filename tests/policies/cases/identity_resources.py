@@ -64,7 +64,7 @@ CASES = [
     Case(
         RESOURCES,
         "typical",
-        "any queue",
+        "sending to any queue",
         program(app, role_policy_of(allow_statement("sqs:SendMessage", "*"))),
         {"app": ("sqs:SendMessage", "Resource *")},
     ),
@@ -109,7 +109,7 @@ CASES = [
         ),
         {"app": "s3:GetObject"},
     ),
-    Case(RESOURCES, "compliant", "by ARN", COMPLIANT),
+    Case(RESOURCES, "compliant", "sending to one queue", COMPLIANT),
     Case(RESOURCES, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
         RESOURCES,
@@ -189,7 +189,7 @@ CASES = [
     Case(
         ALONE,
         "typical",
-        "listing on one secret",
+        "an action without resource-level permissions on one secret",
         program(
             app,
             role_policy_of(allow_statement("secretsmanager:ListSecrets", arn("secretsmanager", "secret:db-1a2b3c"))),
@@ -220,7 +220,7 @@ CASES = [
         {"app": "xray:PutTraceSegments"},
         silent_at_preview=True,
     ),
-    Case(ALONE, "compliant", "apart", COMPLIANT),
+    Case(ALONE, "compliant", "the action in a statement of its own", COMPLIANT),
     Case(ALONE, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
         ALONE,
@@ -306,7 +306,7 @@ CASES = [
     Case(
         STOCK,
         "typical",
-        "every table",
+        "describing on every resource",
         program(app, role_policy_of(allow_statement("dynamodb:DescribeTable", "*"))),
         {"app": ("dynamodb:DescribeTable", "the ARN of the type")},
     ),
@@ -320,7 +320,7 @@ CASES = [
     Case(
         STOCK,
         "compliant",
-        "their type",
+        "describing on every table",
         program(app, role_policy_of(allow_statement("dynamodb:DescribeTable", arn("dynamodb", "table/*")))),
     ),
     Case(STOCK, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),

@@ -61,7 +61,13 @@ def mapping_of(source: object = orders.arn, **more: object):
 
 CASES = [
     # --- asynchronous-function-keeps-its-failures
-    Case(KEEPS, "typical", "called by a rule", program(reader, target), {"reader": ("paid", "to the ARN of a queue")}),
+    Case(
+        KEEPS,
+        "typical",
+        "a function that a rule invokes",
+        program(reader, target),
+        {"reader": ("paid", "to the ARN of a queue")},
+    ),
     *(
         Case(KEEPS, "variant", what, program(topic("t"), live, reader, *callers), {"reader": words})
         for what, callers, words in [
@@ -86,7 +92,12 @@ CASES = [
             ("another function keeps its own", [target, config(function("other").name), function("other")], "paid"),
         ]
     ),
-    Case(KEEPS, "compliant", "a destination", program(failed, own, reader, target, config(), role_policy_for())),
+    Case(
+        KEEPS,
+        "compliant",
+        "an on-failure destination",
+        program(failed, own, reader, target, config(), role_policy_for()),
+    ),
     Case(KEEPS, "unknown", "whose destination it is", program(reader, target, config(UNKNOWN))),
     Case(KEEPS, "unknown", "who is called", program(reader, event_target("paid", arn=UNKNOWN))),
     Case(KEEPS, "unknown", "the destination", program(reader, target, config(destination=UNKNOWN))),
@@ -171,7 +182,7 @@ CASES = [
     Case(
         REACHES,
         "typical",
-        "the role may not",
+        "a role without permission to send",
         program(failed, own, reader, config(), role_policy_for("sqs:ReceiveMessage")),
         {"reader": ("failed", "lacks sqs:SendMessage on failed")},
         silent_at_preview=True,
@@ -204,7 +215,12 @@ CASES = [
         program(reader, config(destination=f"{ELSEWHERE}.fifo")),
         {"reader": "FIFO"},
     ),
-    Case(REACHES, "compliant", "the role may", program(failed, own, reader, config(), role_policy_for())),
+    Case(
+        REACHES,
+        "compliant",
+        "a role with permission to send",
+        program(failed, own, reader, config(), role_policy_for()),
+    ),
     Case(
         REACHES,
         "unknown",

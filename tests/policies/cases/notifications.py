@@ -80,7 +80,13 @@ named = bucket("uploads", name="uploads")
 
 CASES = [
     # --- alarm-may-call-its-functions
-    Case(CALLS, "typical", "no permission", program(mends, rings), {"rings": ("mends has no Permission", ALARMS)}),
+    Case(
+        CALLS,
+        "typical",
+        "a function without a permission",
+        program(mends, rings),
+        {"rings": ("mends has no Permission", ALARMS)},
+    ),
     *(
         Case(
             CALLS,
@@ -107,7 +113,7 @@ CASES = [
         {"both": "no Permission of mends"},
         silent_at_preview=True,
     ),
-    Case(CALLS, "compliant", "for the alarm", program(mends, rings, invoke_permission())),
+    Case(CALLS, "compliant", "a permission for the alarm", program(mends, rings, invoke_permission())),
     Case(
         CALLS,
         "compliant",
@@ -190,7 +196,7 @@ CASES = [
     Case(
         NOTIFIES,
         "compliant",
-        "all three",
+        "a queue, a topic and a function with permissions",
         program(
             uploads,
             orders,
@@ -241,7 +247,11 @@ CASES = [
     ),
     # --- bucket-sends-the-events-of-its-rule
     Case(
-        SENDS, "typical", "no notification", program(named, rule_for()), {"waits": ("uploads", "eventbridge to true")}
+        SENDS,
+        "typical",
+        "a bucket without a notification",
+        program(named, rule_for()),
+        {"waits": ("uploads", "eventbridge to true")},
     ),
     Case(
         SENDS,
@@ -258,7 +268,10 @@ CASES = [
         {"waits": "uploads"},
     ),
     Case(
-        SENDS, "compliant", "told", program(named, rule_for(), notification("told", bucket=named.id, eventbridge=True))
+        SENDS,
+        "compliant",
+        "a bucket that notifies EventBridge",
+        program(named, rule_for(), notification("told", bucket=named.id, eventbridge=True)),
     ),
     Case(SENDS, "unknown", "the pattern", program(named, event_rule("waits", eventPattern=UNKNOWN))),
     Case(

@@ -63,7 +63,7 @@ CASES = [
     Case(
         WORKS,
         "typical",
-        "it may do nothing",
+        "a role without permissions",
         program(orders, target, own, pipe_with()),
         {"pipe": ("lacks", "missing permissions to a policy of the role")},
     ),
@@ -141,7 +141,7 @@ CASES = [
     Case(
         WORKS,
         "compliant",
-        "all it does",
+        "a role with all permissions",
         program(orders, target, own, pipe_with(), role_policy_of((READS, orders.arn), STARTS)),
     ),
     Case(
@@ -218,7 +218,7 @@ CASES = [
     Case(
         KEEPS,
         "typical",
-        "it may not send",
+        "a role without permission to send",
         program(failed, own, pipe_with(**keeps(failed.arn)), role_policy_of(("sqs:SendMessage", "arn:aws:sqs:::x"))),
         {"pipe": ("failed", "lacks sqs:SendMessage on failed")},
         silent_at_preview=True,
@@ -233,7 +233,7 @@ CASES = [
     Case(
         KEEPS,
         "compliant",
-        "it may",
+        "a role with permission to send",
         program(failed, own, pipe_with(**keeps(failed.arn)), role_policy_of(("sqs:SendMessage", failed.arn))),
     ),
     Case(KEEPS, "unknown", "the queue", program(failed, own, pipe_with(**keeps(UNKNOWN)))),

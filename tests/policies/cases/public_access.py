@@ -140,7 +140,11 @@ CASES = [
     ),
     # --- resource-is-not-public
     Case(
-        PUBLIC, "typical", "a bucket", program(bucket("b", acl="public-read")), {"b": ("acl has public-read", "Cloud")}
+        PUBLIC,
+        "typical",
+        "a bucket with a public ACL",
+        program(bucket("b", acl="public-read")),
+        {"b": ("acl has public-read", "Cloud")},
     ),
     Case(
         PUBLIC,
@@ -183,7 +187,11 @@ CASES = [
     ),
     # --- bucket-blocks-public-access
     Case(
-        BLOCKS, "typical", "none", program(bucket_block("b", **{**on, "blockPublicPolicy": False})), {"b": "Policy is"}
+        BLOCKS,
+        "typical",
+        "one setting off",
+        program(bucket_block("b", **{**on, "blockPublicPolicy": False})),
+        {"b": "Policy is"},
     ),
     Case(
         BLOCKS,
@@ -195,11 +203,17 @@ CASES = [
         ),
         {"b": ("blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets are"), "p": "restrictPublicBuckets is"},
     ),
-    Case(BLOCKS, "compliant", "all four", program(bucket_block("b", **on))),
+    Case(BLOCKS, "compliant", "all four settings on", program(bucket_block("b", **on))),
     Case(BLOCKS, "unknown", "one of four", program(bucket_block("b", **{**on, "ignorePublicAcls": UNKNOWN}))),
     Case(BLOCKS, "near miss", "an access point, on by default", program(access_point("p"))),
     # --- api-authorizes-its-callers
-    Case(AUTHORIZES, "typical", "a method", program(shop, gets()), {"get": ("authorization is NONE", "exemption")}),
+    Case(
+        AUTHORIZES,
+        "typical",
+        "a method without authorization",
+        program(shop, gets()),
+        {"get": ("authorization is NONE", "exemption")},
+    ),
     Case(AUTHORIZES, "variant", "a route", program(orders, route_to("GET /orders")), {"route": "is absent"}),
     Case(
         AUTHORIZES,
@@ -230,7 +244,7 @@ CASES = [
     Case(
         AUTHORIZES,
         "compliant",
-        "an authorizer",
+        "a method with an authorizer",
         program(shop, orders, gets(authorization="CUSTOM"), route_to("GET /orders", authorizationType="JWT")),
     ),
     Case(
@@ -271,7 +285,13 @@ CASES = [
         ),
     ),
     # --- search-domain-is-not-open
-    Case(SEARCH, "typical", "a domain", program(domain("d", accessPolicies=search)), {"d": ("es:*", "fine-grained")}),
+    Case(
+        SEARCH,
+        "typical",
+        "a domain with Principal *",
+        program(domain("d", accessPolicies=search)),
+        {"d": ("es:*", "fine-grained")},
+    ),
     Case(
         SEARCH,
         "variant",
@@ -282,7 +302,7 @@ CASES = [
     Case(
         SEARCH,
         "compliant",
-        "a role",
+        "a domain for one role",
         program(
             old_domain("d", accessPolicies=policy(allow({"AWS": "arn:aws:iam::111122223333:role/a"}, "es:*", VIRGINIA)))
         ),
@@ -302,7 +322,7 @@ CASES = [
     Case(
         SERVICE,
         "typical",
-        "a service",
+        "a service for every principal",
         program(endpoint_service("s", allowedPrincipals=["*"], acceptanceRequired=False)),
         {"s": ("allowedPrincipals", "acceptanceRequired")},
     ),
@@ -319,7 +339,7 @@ CASES = [
     Case(
         SERVICE,
         "compliant",
-        "an account",
+        "a service for one account",
         program(endpoint_service("s", allowedPrincipals=["arn:aws:iam::444455556666:root"], acceptanceRequired=False)),
     ),
     Case(
@@ -338,7 +358,7 @@ CASES = [
     Case(
         TOPIC,
         "typical",
-        "everybody may subscribe",
+        "subscribing with Principal *",
         program(news, opens("sns:Subscribe")),
         {"guard": "sns:Subscribe"},
         silent_at_preview=True,
@@ -382,7 +402,7 @@ CASES = [
     Case(
         TOPIC,
         "compliant",
-        "the account",
+        "subscribing by the account",
         program(news, topic_policy("guard", policy=policy(allow({"AWS": "111122223333"}, "sns:Subscribe", "*")))),
     ),
     Case(TOPIC, "unknown", "the policy", program(topic("news", policy=UNKNOWN))),

@@ -67,7 +67,7 @@ CASES = [
     Case(
         ENCRYPTED,
         "typical",
-        "switched off",
+        "encryption off",
         program(queue("orders", sqsManagedSseEnabled=False)),
         {"orders": "sqsManagedSseEnabled is false"},
     ),
@@ -78,7 +78,7 @@ CASES = [
         program(queue("orders", sqsManagedSseEnabled="false", kmsMasterKeyId="")),
         {"orders": "kmsMasterKeyId is absent"},
     ),
-    Case(ENCRYPTED, "compliant", "by SQS", program(queue("orders", sqsManagedSseEnabled=True))),
+    Case(ENCRYPTED, "compliant", "encryption by SQS", program(queue("orders", sqsManagedSseEnabled=True))),
     Case(ENCRYPTED, "unknown", "whether", program(queue("orders", sqsManagedSseEnabled=UNKNOWN))),
     Case(ENCRYPTED, "near miss", "left to AWS, which encrypts", program(queue("orders"))),
     Case(
@@ -91,7 +91,7 @@ CASES = [
     Case(
         KEYS,
         "typical",
-        "AWS's key and a rule",
+        "the AWS managed key, and a rule",
         program(rule, queue("orders", kmsMasterKeyId="alias/aws/sqs"), to_orders),
         {"orders": ("events.amazonaws.com", "to-orders", "alias/aws/sqs")},
     ),
@@ -139,7 +139,7 @@ CASES = [
     Case(
         KEYS,
         "compliant",
-        "a key that lets EventBridge use it",
+        "a key policy for EventBridge",
         program(rule, open_key, queue("orders", kmsMasterKeyId=open_key.arn), to_orders),
     ),
     Case(KEYS, "unknown", "the key", program(rule, queue("orders", kmsMasterKeyId=UNKNOWN), to_orders)),
@@ -169,7 +169,7 @@ CASES = [
     Case(
         CLOSED,
         "typical",
-        "everybody may send",
+        "sending with Principal *",
         program(orders, for_everybody()),
         {"orders": ("statement 1", "sqs:SendMessage")},
     ),

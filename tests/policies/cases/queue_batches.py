@@ -8,7 +8,7 @@ CASES = [
     Case(
         REPORTS,
         "typical",
-        "nothing",
+        "no response types",
         program(orders, reader, mapping_of()),
         {"reads": ("is absent", "ReportBatchItemFailures")},
     ),
@@ -29,7 +29,7 @@ CASES = [
     Case(
         REPORTS,
         "compliant",
-        "it does",
+        "ReportBatchItemFailures",
         program(orders, reader, mapping_of(functionResponseTypes=["ReportBatchItemFailures"])),
     ),
     Case(REPORTS, "unknown", "the source", program(reader, mapping_of(UNKNOWN))),
@@ -47,7 +47,7 @@ CASES = [
     Case(
         WHOLE,
         "typical",
-        "marked by a tag",
+        "a filter on a queue that is tagged as audit",
         program(audit, reader, mapping_of(audit.arn, filterCriteria=PATTERN)),
         {"reads": ("orders", "filterCriteria")},
     ),

@@ -23,7 +23,7 @@ CASES = [
     Case(
         CALLS,
         "typical",
-        "the role may only send",
+        "a role that may only send to the queue",
         program(group, dead, job, starter, role_policy_of(allowed("sqs:SendMessage", dead.arn)), schedule_with()),
         {"nightly": ("job", "lambda:InvokeFunction")},
         silent_at_preview=True,
@@ -93,7 +93,12 @@ CASES = [
             schedule_with(),
         ),
     ),
-    Case(CALLS, "compliant", "the role may", program(group, dead, job, starter, both, schedule_with())),
+    Case(
+        CALLS,
+        "compliant",
+        "a role that may invoke the target",
+        program(group, dead, job, starter, both, schedule_with()),
+    ),
     Case(
         CALLS, "unknown", "the target", program(starter, schedule("n", target={"arn": UNKNOWN, "roleArn": starter.arn}))
     ),

@@ -17,7 +17,7 @@ CASES = [
     Case(
         RETRIES,
         "typical",
-        "left to AWS",
+        "AWS's default",
         program(schedule_every("rate(1 hour)")),
         {"nightly": ("after 3600 s", "is absent, which means 86400", "less than 3600, such as 1800")},
     ),
@@ -51,7 +51,7 @@ CASES = [
         program(schedule_every("cron(0 9 1,L * ? *)")),
         {"nightly": "after 86400 s"},
     ),
-    Case(RETRIES, "compliant", "half the period", program(schedule_every("rate(1 hour)", 1800, 10))),
+    Case(RETRIES, "compliant", "retries for half the interval", program(schedule_every("rate(1 hour)", 1800, 10))),
     Case(RETRIES, "unknown", "how often", program(schedule_every(UNKNOWN, 3600))),
     Case(RETRIES, "unknown", "how long", program(schedule_every("rate(1 hour)", UNKNOWN))),
     *(
@@ -96,7 +96,7 @@ CASES = [
             ("variant", "at(2030-02-30T03:00:00)", "is not a valid time"),
         ]
     ),
-    Case(ACCEPTED, "compliant", "hourly", program(schedule("nightly", scheduleExpression="rate(1 hour)"))),
+    Case(ACCEPTED, "compliant", "a valid expression", program(schedule("nightly", scheduleExpression="rate(1 hour)"))),
     Case(ACCEPTED, "unknown", "the expression", program(schedule("nightly", scheduleExpression=UNKNOWN))),
     *(
         Case(ACCEPTED, "near miss", expression, program(schedule("nightly", scheduleExpression=expression)))

@@ -87,7 +87,7 @@ CASES = [
     Case(
         TRUSTS,
         "compliant",
-        "the account and the group",
+        "conditions on the account and the group",
         trusted({"StringEquals": {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group.arn}}),
     ),
     Case(TRUSTS, "unknown", "the trust policy", program(role("r", assumeRolePolicy=UNKNOWN), schedule_with(role("r")))),

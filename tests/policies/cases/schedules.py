@@ -78,7 +78,13 @@ CALLS = "schedule-role-may-call-its-target"
 
 CASES = [
     # --- schedule-has-dead-letters
-    Case(LETTERS, "typical", "none", program(schedule("nightly", target={"arn": job.arn})), {"nightly": "is absent"}),
+    Case(
+        LETTERS,
+        "typical",
+        "no dead-letter queue",
+        program(schedule("nightly", target={"arn": job.arn})),
+        {"nightly": "is absent"},
+    ),
     Case(
         LETTERS,
         "variant",
@@ -93,7 +99,7 @@ CASES = [
         program(schedule("nightly", target={"deadLetterConfig": {"arn": ""}})),
         {"nightly": "Set"},
     ),
-    Case(LETTERS, "compliant", "a queue", program(group, dead, job, starter, schedule_with())),
+    Case(LETTERS, "compliant", "a dead-letter queue", program(group, dead, job, starter, schedule_with())),
     Case(LETTERS, "unknown", "the target", program(schedule("nightly", target=UNKNOWN))),
     Case(
         LETTERS, "unknown", "a secret one", program(schedule("nightly", target={"deadLetterConfig": Secret(UNKNOWN)}))
@@ -103,7 +109,7 @@ CASES = [
     Case(
         REACHES,
         "typical",
-        "the role may only call",
+        "a role that may only invoke the target",
         program(group, dead, job, starter, role_policy_of(allowed("lambda:InvokeFunction", job.arn)), schedule_with()),
         {"nightly": ("dead", "starter lacks sqs:SendMessage on dead")},
         silent_at_preview=True,
@@ -201,7 +207,12 @@ CASES = [
         ),
         {"nightly": "sqs:SendMessage"},
     ),
-    Case(REACHES, "compliant", "the role may", program(group, dead, job, starter, both, schedule_with())),
+    Case(
+        REACHES,
+        "compliant",
+        "a role that may send to the queue",
+        program(group, dead, job, starter, both, schedule_with()),
+    ),
     Case(
         REACHES,
         "compliant",

@@ -33,7 +33,7 @@ NOWHERE = {"stacksWithoutRecovery": []}
 
 CASES = [
     # --- secret-has-rotation
-    Case(ROTATES, "typical", "none", program(database), {"database": ("never rotated", "SecretRotation")}),
+    Case(ROTATES, "typical", "no rotation", program(database), {"database": ("never rotated", "SecretRotation")}),
     Case(
         ROTATES,
         "variant",
@@ -43,7 +43,7 @@ CASES = [
         ),
         {"database": "never rotated"},
     ),
-    Case(ROTATES, "compliant", "by its id", program(database, rotated(MONTHLY))),
+    Case(ROTATES, "compliant", "a rotation", program(database, rotated(MONTHLY))),
     Case(
         ROTATES,
         "compliant",
@@ -72,7 +72,7 @@ CASES = [
     Case(
         OFTEN,
         "typical",
-        "once a year",
+        "a rotation every year",
         program(database, rotated({"automaticallyAfterDays": 365})),
         {"database": ("automaticallyAfterDays is 365", "90 days")},
     ),
@@ -132,7 +132,7 @@ CASES = [
         program(database, rotation("database", secretId=database.id, rotationLambdaArn="f")),
         {"database": "rotationRules is absent"},
     ),
-    Case(OFTEN, "compliant", "every month", program(database, rotated(MONTHLY))),
+    Case(OFTEN, "compliant", "a rotation every month", program(database, rotated(MONTHLY))),
     Case(OFTEN, "unknown", "how often", program(database, rotated({"automaticallyAfterDays": UNKNOWN}))),
     *(
         Case(OFTEN, "near miss", expression, program(database, rotated({"scheduleExpression": expression})))
@@ -157,7 +157,7 @@ CASES = [
     Case(
         RECOVERS,
         "typical",
-        "at once",
+        "no recovery window",
         program(secret("database", recoveryWindowInDays=0)),
         {"database": ("is 0 in the stack dev", "7 to 30")},
         config=NOWHERE,
@@ -170,7 +170,13 @@ CASES = [
         {"database": "is 0"},
         config={"stacksWithoutRecovery": ["test-*"]},
     ),
-    Case(RECOVERS, "compliant", "a week", program(secret("database", recoveryWindowInDays=7)), config=NOWHERE),
+    Case(
+        RECOVERS,
+        "compliant",
+        "a recovery window of a week",
+        program(secret("database", recoveryWindowInDays=7)),
+        config=NOWHERE,
+    ),
     Case(RECOVERS, "unknown", "when", program(secret("database", recoveryWindowInDays=UNKNOWN)), config=NOWHERE),
     Case(RECOVERS, "near miss", "left to AWS", program(database), config=NOWHERE),
     Case(RECOVERS, "near miss", "at once, in dev", program(secret("database", recoveryWindowInDays=0))),
@@ -185,7 +191,7 @@ CASES = [
     Case(
         AUDITS,
         "typical",
-        "the value of any",
+        "reading the value of any secret",
         program(auditor, reading_policy(auditor)),
         {"rotation-audit": ("secretsmanager:GetSecretValue", "reads")},
     ),
@@ -238,7 +244,7 @@ CASES = [
     Case(
         AUDITS,
         "compliant",
-        "what tells of them",
+        "reading metadata",
         program(
             auditor, reading_policy(auditor, ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"])
         ),

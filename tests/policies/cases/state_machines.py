@@ -78,7 +78,11 @@ everything = (own, claim, notify, other, critical, jobs, incidents)
 CASES = [
     # --- state-machine-logs-errors
     Case(
-        LOGS, "typical", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set level to ERROR")}
+        LOGS,
+        "typical",
+        "no logging",
+        program(state_machine("flow")),
+        {"flow": ("level is absent", "Set level to ERROR")},
     ),
     Case(LOGS, "typical", "switched off", program(logging(level="OFF")), {"flow": "level is OFF"}),
     Case(
@@ -96,7 +100,12 @@ CASES = [
         program(logging(level="ERROR", logDestination=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flow")),
         {"flow": "Append :*"},
     ),
-    Case(LOGS, "compliant", "errors", program(logs, logging(level="ERROR", logDestination=concat(logs.arn, ":*")))),
+    Case(
+        LOGS,
+        "compliant",
+        "errors are logged",
+        program(logs, logging(level="ERROR", logDestination=concat(logs.arn, ":*"))),
+    ),
     Case(LOGS, "unknown", "the level", program(logging(level=UNKNOWN, logDestination="x:*"))),
     Case(LOGS, "unknown", "the destination", program(logging(level="ERROR", logDestination=UNKNOWN))),
     Case(
@@ -106,7 +115,7 @@ CASES = [
     Case(
         LIMITED,
         "typical",
-        "an action that no step takes",
+        "an action that no step calls",
         program(
             *everything,
             flow(invoke_state(claim.arn)),
@@ -177,7 +186,7 @@ CASES = [
     Case(
         LIMITED,
         "compliant",
-        "what it calls, its log and its traces",
+        "the calls of the definition, logs and traces",
         program(
             *everything,
             flow(
@@ -331,7 +340,7 @@ CASES = [
     Case(
         ABLE,
         "typical",
-        "a step is forgotten",
+        "a missing action",
         program(*everything, flow(invoke_state(claim.arn), invoke_state(notify.arn)), role_policy_of(calls_claim)),
         {"flow": "lacks lambda:InvokeFunction on notify"},
         silent_at_preview=True,
@@ -371,7 +380,12 @@ CASES = [
         {"flow": "dynamodb:PutItem on incidents"},
         silent_at_preview=True,
     ),
-    Case(ABLE, "compliant", "it may", program(*everything, flow(invoke_state(claim.arn)), role_policy_of(calls_claim))),
+    Case(
+        ABLE,
+        "compliant",
+        "all actions of the definition",
+        program(*everything, flow(invoke_state(claim.arn)), role_policy_of(calls_claim)),
+    ),
     Case(
         ABLE,
         "unknown",

@@ -32,7 +32,11 @@ def pipes(source: Any, **parameters: Any) -> Made:
 
 CASES = [
     Case(
-        KEEPS, "typical", "a stream of Kinesis", program(clicks, f, mapping_of()), {"reads": "onFailure.destinationArn"}
+        KEEPS,
+        "typical",
+        "a reader without an on-failure destination",
+        program(clicks, f, mapping_of()),
+        {"reads": "onFailure.destinationArn"},
     ),
     *(
         Case(KEEPS, "variant", what, program(clicks, kafka, f, given), {given.title: words})
@@ -61,7 +65,12 @@ CASES = [
         program(table("t"), f, mapping_of(table("t", streamArn=TABLE_STREAM).streamArn)),
         {"reads": "destinationConfig"},
     ),
-    Case(KEEPS, "compliant", "a queue", program(clicks, f, failed, mapping_of(destinationConfig=kept))),
+    Case(
+        KEEPS,
+        "compliant",
+        "a queue as the on-failure destination",
+        program(clicks, f, failed, mapping_of(destinationConfig=kept)),
+    ),
     Case(
         KEEPS,
         "compliant",
@@ -82,7 +91,7 @@ CASES = [
     Case(
         BOUNDED,
         "typical",
-        "neither",
+        "neither retries nor age limited",
         program(clicks, f, mapping_of(destinationConfig=kept)),
         {"reads": ("7 days", "bisect")},
     ),
@@ -98,7 +107,7 @@ CASES = [
         ),
         {"reads": "a day", "pipe": "kinesisStreamParameters.maximumRetryAttempts"},
     ),
-    Case(BOUNDED, "compliant", "an age", program(clicks, f, mapping_of(maximumRecordAgeInSeconds=3600))),
+    Case(BOUNDED, "compliant", "a maximum age", program(clicks, f, mapping_of(maximumRecordAgeInSeconds=3600))),
     Case(BOUNDED, "compliant", "attempts", program(clicks, f, mapping_of(maximumRetryAttempts=0))),
     Case(BOUNDED, "unknown", "the attempts", program(clicks, f, mapping_of(maximumRetryAttempts=UNKNOWN))),
     Case(BOUNDED, "near miss", "Kafka, which has no such bound", program(kafka, f, mapping_of(kafka.arn))),

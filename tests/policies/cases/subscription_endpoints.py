@@ -186,7 +186,7 @@ CASES = [
     Case(
         REACHES,
         "compliant",
-        "a queue",
+        "a queue policy for the topic",
         program(news, orders, queue_policy_for(from_topic(news.arn)), subscription_to(orders.arn)),
     ),
     Case(

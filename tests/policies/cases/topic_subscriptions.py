@@ -51,7 +51,7 @@ CASES = [
     Case(
         LETTERS,
         "typical",
-        "none",
+        "no dead-letter queue",
         program(news, subscription_to(redrivePolicy=None)),
         {"hook": ("https", "redrivePolicy.deadLetterTargetArn is absent")},
     ),
@@ -66,7 +66,7 @@ CASES = [
         for protocol in ("sqs", "lambda", "firehose", "application", "http")
     ),
     Case(LETTERS, "variant", "an empty policy", program(news, subscription_to(redrivePolicy="{}")), {"hook": "absent"}),
-    Case(LETTERS, "compliant", "a queue", program(news, dead, subscription_to())),
+    Case(LETTERS, "compliant", "a dead-letter queue", program(news, dead, subscription_to())),
     Case(LETTERS, "unknown", "the policy", program(news, subscription_to(redrivePolicy=UNKNOWN))),
     Case(LETTERS, "unknown", "the protocol", program(news, subscription_to(protocol=UNKNOWN, redrivePolicy=None))),
     Case(LETTERS, "unknown", "a secret one", program(news, subscription_to(redrivePolicy=Secret(UNKNOWN)))),
@@ -90,7 +90,7 @@ CASES = [
     Case(
         REACHED,
         "typical",
-        "no policy",
+        "a dead-letter queue without a policy",
         program(news, dead, subscription_to()),
         {"hook": ("dead has no policy", "sns.")},
     ),
@@ -127,7 +127,7 @@ CASES = [
     Case(
         REACHED,
         "compliant",
-        "for this topic",
+        "a queue policy for the topic",
         program(news, dead, subscription_to(), queue_policy_of(send_statement(news.arn))),
     ),
     Case(REACHED, "unknown", "the queue", program(news, dead, subscription_to(redrivePolicy=UNKNOWN))),

@@ -35,7 +35,7 @@ CASES = [
             )
         },
     ),
-    Case(RULE, "compliant", "resources of aws alone", program(letters)),
+    Case(RULE, "compliant", "only resources of the provider aws", program(letters)),
     Case(RULE, "unknown", "what is not known of a resource of aws", program(queue("q", policy=UNKNOWN))),
     Case(
         RULE,

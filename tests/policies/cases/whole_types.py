@@ -17,7 +17,7 @@ CASES = [
     Case(
         WHOLE,
         "typical",
-        "every table",
+        "writing to every table",
         program(app, role_policy_of(allow_statement("dynamodb:PutItem", arn("dynamodb", "table/*")))),
         {"app": ("every dynamodb table", "table/*")},
     ),
@@ -75,7 +75,7 @@ CASES = [
         {"app": "secret:*"},
         config={"allowedActions": []},
     ),
-    Case(WHOLE, "compliant", "by name", COMPLIANT),
+    Case(WHOLE, "compliant", "specific resources", COMPLIANT),
     Case(WHOLE, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     *(
         Case(WHOLE, "near miss", what, program(app, role_policy_of(allow_statement(action, resource))))
