@@ -1,10 +1,11 @@
-"""Writes `docs/policies.md`: every rule, why, an example that fails and one that passes, and its parameters.
+"""Writes `docs/policies.md`: every rule with its parameters, an example that fails and one that passes.
 
-The examples are cases of the tests, so what the page says of them holds.
+The examples are test cases.
 """
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,11 +20,11 @@ from tests.policies.programs import Case, Made, Output, Program, Secret, Text
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "policies.md"
 HEAD = ROOT / "docs" / "policies.head.md"
-"""What people wrote: it stands before the rules."""
+"""The hand-written part, before the rules."""
 
 
 def page() -> str:
-    """The page as it should be."""
+    """Generate the page."""
     cases = _cases()
     subjects: dict[str, list[Rule]] = {}
     for rule in RULES.values():
@@ -36,16 +37,16 @@ def page() -> str:
 
 
 def _heading(subject: str, rule: Rule) -> str:
-    """What the docstring of the rules' module begins with; the subject where the rule is in no such module."""
+    """The start of the docstring of the rules' module; the subject for rules in other modules."""
     module = sys.modules[rule.function.__module__]
     start, colon, _ = (module.__doc__ or "").partition(":")
     return start if colon and module.__name__.startswith("policies.rules.") else subject.capitalize()
 
 
 def _overview(subjects: Mapping[str, list[Rule]]) -> str:
-    lines = ["| rule | what it asks for | by default |", "|---|---|---|"]
+    lines = ["| rule | requirement | default level |", "|---|---|---|"]
     for rules in subjects.values():
-        lines += [f"| [{one.name}](#{one.name}) | {one.description} | {one.enforcement} |" for one in rules]
+        lines += [f"| [{rule.name}](#{rule.name}) | {rule.description} | {rule.enforcement} |" for rule in rules]
     return "\n".join(lines)
 
 
@@ -62,33 +63,45 @@ def _rule(rule: Rule, cases: list[Case]) -> Iterator[str]:
             lines.append(f"| `{name}` | `{json.dumps(schema['default'])}` | {schema.get('description', '')} |")
         yield "\n".join(lines)
     for heading, kind in (("Fails", "typical"), ("Passes", "compliant")):
-        example = next((one for one in cases if (one.rule, one.kind) == (rule.name, kind)), None)
+        example = next((case for case in cases if (case.rule, case.kind) == (rule.name, kind)), None)
         if example:
             yield f"{heading}, {example.what}:"
-            yield f"```yaml\n{_written(example.program).rstrip()}\n```"
+            yield f"```yaml\n{_render(example.program).rstrip()}\n```"
 
 
-def _written(program: Program) -> str:
+def _render(program: Program) -> str:
     """A program as Pulumi YAML."""
-    resources = {one.title: {"type": one.token, "properties": _value(one.inputs)} for one in program.resources}
+    names = _name_resources(program)
+    resources = {
+        names[made.urn]: {"type": made.token, "properties": _convert(made.inputs, names)} for made in program.resources
+    }
     return yaml.safe_dump({"resources": resources}, sort_keys=False, width=110)
 
 
-def _value(value: Any) -> Any:
+def _name_resources(program: Program) -> dict[str, str]:
+    """A unique name for each URN: YAML does not allow two resources of different types with one logical name."""
+    names: dict[str, str] = {}
+    for made in program.resources:
+        type_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", made.token.rpartition(":")[2]).lower()
+        names[made.urn] = f"{made.title}-{type_name}" if made.title in names.values() else made.title
+    return names
+
+
+def _convert(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, Made):
-        return _value(value.name)
+        return _convert(value.name, names)
     if isinstance(value, Output):
-        return f"${{{value.of.title}.{value.key}}}"
+        return f"${{{names.get(value.of.urn, value.of.title)}.{value.key}}}"
     if isinstance(value, Text):
         if value.tree is not None:
-            return {"fn::toJSON": _value(value.tree)}
-        return "".join(str(_value(part)) for part in value.parts)
+            return {"fn::toJSON": _convert(value.tree, names)}
+        return "".join(str(_convert(part, names)) for part in value.parts)
     if isinstance(value, Secret):
-        return {"fn::secret": _value(value.value)}
+        return {"fn::secret": _convert(value.value, names)}
     if isinstance(value, Mapping):
-        return {key: _value(inner) for key, inner in value.items()}
+        return {key: _convert(inner, names) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_value(inner) for inner in value]
+        return [_convert(inner, names) for inner in value]
     return value if isinstance(value, str | int | float | bool | None) else "..."
 
 

@@ -1,6 +1,7 @@
 """Parses ARNs, queue URLs and function names."""
 
 import re
+from typing import NamedTuple
 
 _SERVICES = {
     "cloudwatch/event": "events",
@@ -19,15 +20,24 @@ def service_of(resource_type: str) -> str:
     return next((service for start, service in _SERVICES.items() if name.startswith(start)), name.partition("/")[0])
 
 
-def parts(arn: str) -> tuple[str, str, str, str, str] | None:
-    """Split an ARN into partition, service, Region, account and resource; None for any other text."""
+class Arn(NamedTuple):
+    """The parts of an ARN."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+
+def parse(arn: str) -> Arn | None:
+    """Split an ARN into its parts; None for any other text."""
     if not arn.startswith("arn:") or arn.count(":") < 5:
         return None
-    _, partition, service, region, account, resource = arn.split(":", 5)
-    return partition, service, region, account, resource
+    return Arn(*arn.split(":", 5)[1:])
 
 
-def function(value: str) -> tuple[str, str | None] | None:
+def parse_function(value: str) -> tuple[str, str | None] | None:
     """Split the reference to a function into its ARN or name, and the version or alias.
 
     Lambda accepts `name`, `account:function:name` and the ARN, each with an optional `:qualifier`
@@ -42,15 +52,15 @@ def function(value: str) -> tuple[str, str | None] | None:
 
 def name_in(value: str) -> str | None:
     """The name at the end of an ARN or a queue URL."""
-    if arn := parts(value):
-        resource = arn[4]
+    if arn := parse(value):
+        resource = arn.resource
         return resource.split(":")[1] if resource.startswith("function:") else re.split("[:/]", resource)[-1]
     if re.match(r"https?://", value):
         return value.rstrip("/").rpartition("/")[2]
     return None
 
 
-def may_name(value: str, resource_type: str) -> bool:
+def may_identify(value: str, resource_type: str) -> bool:
     """Whether an ARN or a queue URL can identify a resource of this type."""
-    arn = parts(value)
-    return service_of(resource_type) == (arn[1] if arn else "sqs")
+    arn = parse(value)
+    return service_of(resource_type) == (arn.service if arn else "sqs")

@@ -16,8 +16,8 @@ _AWS_MANAGED_PREFIX = "alias/aws/"
 
 def is_aws_managed(holder: Resource) -> bool:
     """Whether the key is an AWS managed key, whose policy allows no service and cannot be changed."""
-    given = holder.value(PATH)
-    return isinstance(given, str) and given.rpartition(":")[2].startswith(_AWS_MANAGED_PREFIX)
+    key_id = holder.value(PATH)
+    return isinstance(key_id, str) and key_id.rpartition(":")[2].startswith(_AWS_MANAGED_PREFIX)
 
 
 def find_key(stack: Stack, holder: Resource) -> Resource | None:

@@ -85,6 +85,6 @@ def find_credential(stack: Stack, name: str, value: Any) -> str | None:
         return f"looks like {kind}"
     if not credentials.is_credential_name(name) or not credentials.may_be_credential(name, text):
         return None
-    if arns.parts(text) or stack.find(text, *_REFERENCES) is not None:
+    if arns.parse(text) or stack.find(text, *_REFERENCES) is not None:
         return None
     return "is named as a credential, and its value is in plaintext"

@@ -103,41 +103,43 @@ def _matches_value(alternative: Any, value: Any) -> bool:
     return not isinstance(value, Field | Mapping) and alternative == value and type(alternative) is type(value)
 
 
-def _compares(operator: str, given: Any, value: Any) -> bool:
+def _compares(operator: str, operand: Any, value: Any) -> bool:
     if operator == "exists":
         # A field that holds an object does not exist in this sense: only its leaves do.
-        return given is not (value is Field.ABSENT or isinstance(value, Mapping))
+        return operand is not (value is Field.ABSENT or isinstance(value, Mapping))
     if value is None and operator == "anything-but":
         return True
     if not isinstance(value, str):
         return value is Field.TEXT and operator != "numeric"
     if operator == "anything-but":
-        return not any(_is_excluded_by(excluded, value) for excluded in (given if isinstance(given, list) else [given]))
-    return _compares_text(operator, given, value)
+        return not any(
+            _is_excluded_by(excluded, value) for excluded in (operand if isinstance(operand, list) else [operand])
+        )
+    return _compares_text(operator, operand, value)
 
 
-def _is_excluded_by(given: Any, value: str) -> bool:
-    if not isinstance(given, Mapping):
-        return given == value
-    ((operator, listed),) = given.items()
+def _is_excluded_by(excluded: Any, value: str) -> bool:
+    if not isinstance(excluded, Mapping):
+        return excluded == value
+    ((operator, listed),) = excluded.items()
     return any(
         _compares_text(operator, operand, value) for operand in (listed if isinstance(listed, list) else [listed])
     )
 
 
-def _compares_text(operator: str, given: Any, value: str) -> bool:
-    if isinstance(given, Mapping):
-        given, value = str(given["equals-ignore-case"]).lower(), value.lower()
+def _compares_text(operator: str, operand: Any, value: str) -> bool:
+    if isinstance(operand, Mapping):
+        operand, value = str(operand["equals-ignore-case"]).lower(), value.lower()
     if operator == "prefix":
-        return value.startswith(given)
+        return value.startswith(operand)
     if operator == "suffix":
-        return value.endswith(given)
+        return value.endswith(operand)
     if operator == "equals-ignore-case":
-        return value.lower() == given.lower()
+        return value.lower() == operand.lower()
     if operator == "exactly":
-        return value == given
-    if operator == "wildcard" and "\\" not in given:
-        return re.fullmatch(".*".join(map(re.escape, given.split("*"))), value, re.DOTALL) is not None
+        return value == operand
+    if operator == "wildcard" and "\\" not in operand:
+        return re.fullmatch(".*".join(map(re.escape, operand.split("*"))), value, re.DOTALL) is not None
     # Address ranges and backslash escapes are not evaluated.
     return operator == "wildcard" or (operator == "cidr" and _is_address(value))
 

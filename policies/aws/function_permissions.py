@@ -95,9 +95,9 @@ def _permissions_by_source(stack: Stack, function: Resource) -> dict[str, list[R
     """The permissions by the ARN or URN of their source; under an empty string those for no or several sources."""
     by_source: dict[str, list[Resource]] = {}
     for permission in stack.referring(function, "function", resource_types.FUNCTION_PERMISSION).certain:
-        given = permission.value("sourceArn")
-        source = given if isinstance(given, str) and not {"*", "?"} & set(given) else ""
-        if isinstance(given, Mark):
+        source_arn = permission.value("sourceArn")
+        source = source_arn if isinstance(source_arn, str) and not {"*", "?"} & set(source_arn) else ""
+        if isinstance(source_arn, Mark):
             source = getattr(_source(stack, permission), "urn", "")
         by_source.setdefault(source, []).append(permission)
     return by_source
@@ -125,17 +125,17 @@ def _permits(permission: Resource, stack: Stack, caller: Caller, called: str | M
 
 def _is_for_account(permission: Resource, caller: Caller) -> bool:
     """Whether a permission is not for another account than the source's."""
-    source_arn = arns.parts(caller.arn or "")
+    source_arn = arns.parse(caller.arn or "")
     wanted = permission.value("sourceAccount")
-    return not (source_arn and source_arn[3] and isinstance(wanted, str)) or wanted == source_arn[3]
+    return not (source_arn and source_arn.account and isinstance(wanted, str)) or wanted == source_arn.account
 
 
 def _is_for_source(permission: Resource, stack: Stack, caller: Caller) -> bool:
     if not permission.has("sourceArn"):
         return True
-    given = permission.value("sourceArn")
-    if isinstance(given, str):
-        return _may_be_source(given, caller) if caller.arn is None else wildcards.matches(given, caller.arn)
+    source_arn = permission.value("sourceArn")
+    if isinstance(source_arn, str):
+        return _may_be_source(source_arn, caller) if caller.arn is None else wildcards.matches(source_arn, caller.arn)
     source = stack.target(permission, "sourceArn", *SOURCES)
     if source is None or caller.source is None:
         values.raise_undecided("the source of a permission")
@@ -144,8 +144,8 @@ def _is_for_source(permission: Resource, stack: Stack, caller: Caller) -> bool:
 
 def _may_be_source(source_arn: str, caller: Caller) -> bool:
     """False where an ARN is of another service than the source; otherwise raises Undecided."""
-    arn = arns.parts(source_arn)
-    if arn is not None and arn[1] not in (caller.source_service, "*"):
+    arn = arns.parse(source_arn)
+    if arn is not None and arn.service not in (caller.source_service, "*"):
         return False
     return values.raise_undecided(f"the ARN of the {caller.noun} is not known yet")
 
@@ -160,5 +160,5 @@ def _qualifier_of(permission: Resource) -> str | Mark | None:
 def _qualifier_in(value: Any) -> str | Mark | None:
     if not isinstance(value, str):
         return values.UNKNOWN
-    function = arns.function(value)
-    return function[1] if function else None
+    reference = arns.parse_function(value)
+    return reference[1] if reference else None

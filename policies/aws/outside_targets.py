@@ -42,11 +42,11 @@ _KINDS = (
 
 def find_kind(arn: str) -> Kind | None:
     """The kind of target that an ARN identifies; None for any other ARN."""
-    parts = arns.parts(arn)
+    parts = arns.parse(arn)
     if parts is None:
         return None
-    noun = parts[4].replace(":", "/").partition("/")[0]
-    return next((kind for kind in _KINDS if wildcards.matches(kind.arn, f"{parts[1]}:{noun}")), None)
+    noun = parts.resource.replace(":", "/").partition("/")[0]
+    return next((kind for kind in _KINDS if wildcards.matches(kind.arn, f"{parts.service}:{noun}")), None)
 
 
 def missing_to_call(stack: Stack, role: Resource, arn: str | None) -> list[str]:
@@ -75,8 +75,8 @@ def _list_arns(arn: str, kind: Kind) -> list[str]:
 def _universal(arn: str) -> str | None:
     """The action of a universal target of EventBridge Scheduler, where IAM has an action of that name
     (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html)."""
-    parts = arns.parts(arn)
-    words = parts[4].split(":") if parts and parts[1] == "scheduler" else []
+    parts = arns.parse(arn)
+    words = parts.resource.split(":") if parts and parts.service == "scheduler" else []
     if len(words) != 3 or words[0] != "aws-sdk":
         return None
     action = state_language.find_action(words[1], words[2])

@@ -153,13 +153,13 @@ def _states(scope: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _task(state: Mapping[str, Any], called: Calls) -> None:
-    given = values.document(values.member(state, "Credentials"))
-    if given:
-        role = values.member(given, "RoleArn")
+    credentials = values.document(values.member(state, "Credentials"))
+    if credentials:
+        role = values.member(credentials, "RoleArn")
         called.add("sts:AssumeRole", role if isinstance(role, str) and not _is_expression(role) else None)
         return
     resource = values.text(values.member(state, "Resource")) or ""
-    parts = arns.parts(resource)
+    parts = arns.parse(resource)
     if parts is None:
         values.raise_undecided("the call of a task")
     _, service, _, _, rest = parts
@@ -184,9 +184,9 @@ def _map(state: Mapping[str, Any], called: Calls) -> None:
 
 def _parameters(state: Mapping[str, Any]) -> Mapping[str, Any]:
     for key in ("Parameters", "Arguments"):
-        given = values.member(state, key)
-        if isinstance(given, Mapping):
-            return given
+        parameters = values.member(state, key)
+        if isinstance(parameters, Mapping):
+            return parameters
     return {}
 
 
@@ -236,9 +236,9 @@ def _service(sdk_name: str) -> str:
 
 def _target(service: str, parameters: Mapping[str, Any]) -> str | None:
     for key in _TARGETS.get(service, ()):
-        given = values.member(parameters, key)
-        if isinstance(given, str) and given and not _is_expression(given):
-            return given
+        target = values.member(parameters, key)
+        if isinstance(target, str) and target and not _is_expression(target):
+            return target
     return None
 
 

@@ -256,10 +256,10 @@ def _count_unlisted(summary: Any, steps: list[Mapping[str, Any]]) -> int:
     return max(0, same - listed - (0 if root else 1)) if isinstance(same, int) else 0
 
 
-def _listed(given: Any, what: str) -> list[Mapping[str, Any]]:
-    if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
+def _listed(items: Any, what: str) -> list[Mapping[str, Any]]:
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         raise NotAnExport(f"{_FORMATS} Its {what} are not a list of objects.")
-    return given
+    return items
 
 
 def _resource(state: Mapping[str, Any], is_read: bool = False) -> Resource:
@@ -286,12 +286,12 @@ def _resource(state: Mapping[str, Any], is_read: bool = False) -> Resource:
 
 
 def _derived_from(state: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    given = state.get("propertyDependencies")
-    return {key: _urns(urns) for key, urns in given.items()} if isinstance(given, Mapping) else {}
+    dependencies = state.get("propertyDependencies")
+    return {key: _urns(urns) for key, urns in dependencies.items()} if isinstance(dependencies, Mapping) else {}
 
 
-def _urns(given: Any) -> tuple[str, ...]:
-    return tuple(urn for urn in given if isinstance(urn, str) and urn) if isinstance(given, list) else ()
+def _urns(items: Any) -> tuple[str, ...]:
+    return tuple(urn for urn in items if isinstance(urn, str) and urn) if isinstance(items, list) else ()
 
 
 def _properties(state: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -35,22 +35,24 @@ class Configuration:
         return rule.defaults() | dict(self.parameters.get(rule.name, {}))
 
 
-def read(given: Any, rules: Mapping[str, Rule]) -> Configuration:
+def read(config: Any, rules: Mapping[str, Rule]) -> Configuration:
     """Parse a configuration: `{"<rule>" or "all": "<level>" or {"enforcementLevel": ..., ...}}`.
 
     Raises InvalidConfiguration for an unknown rule, level or parameter, for a value that violates its schema, and for
     `remediate` where a rule has no remediation: the engine would silently treat that as mandatory.
     """
-    if not isinstance(given, Mapping):
-        raise InvalidConfiguration(f"The configuration must be a map from rules to settings, got {schema.shown(given)}")
-    given = {name: settings for name, settings in given.items() if name != ENVIRONMENTS}
-    errors = [error for name, settings in given.items() for error in _check_rule(name, settings, rules)]
-    errors += _check_remediations(given, rules)
+    if not isinstance(config, Mapping):
+        raise InvalidConfiguration(
+            f"The configuration must be a map from rules to settings, got {schema.format_value(config)}"
+        )
+    config = {name: settings for name, settings in config.items() if name != ENVIRONMENTS}
+    errors = [error for name, settings in config.items() for error in _check_rule(name, settings, rules)]
+    errors += _check_remediations(config, rules)
     if errors:
         raise InvalidConfiguration("\n".join(errors))
     levels: dict[str, str] = {}
     parameters: dict[str, Mapping[str, Any]] = {}
-    for name, settings in given.items():
+    for name, settings in config.items():
         if isinstance(settings, str):
             levels[name] = settings
             continue
@@ -76,24 +78,24 @@ def _check_rule(name: str, settings: Any, rules: Mapping[str, Rule]) -> Iterator
     if isinstance(settings, str):
         settings = {_LEVEL: settings}
     if not isinstance(settings, Mapping):
-        yield f"{name} must be an enforcement level or a map, got {schema.shown(settings)}"
+        yield f"{name} must be an enforcement level or a map, got {schema.format_value(settings)}"
         return
     parameters = rules[name].parameters if name != ALL else {}
     for key, value in settings.items():
         if key == _LEVEL:
-            yield from schema.complaints(value, {"enum": LEVELS}, f"The enforcement level of {name}")
+            yield from schema.list_errors(value, {"enum": LEVELS}, f"The enforcement level of {name}")
         elif key not in parameters:
             takes = f"; it takes {', '.join(parameters)}" if parameters else "; it takes none"
             yield f"{name} has no parameter {key}{nearest(key, parameters) or takes}"
         else:
-            yield from schema.complaints(value, parameters[key], f"{name}.{key}")
+            yield from schema.list_errors(value, parameters[key], f"{name}.{key}")
 
 
-def _check_remediations(given: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
+def _check_remediations(config: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
     """Reject `remediate` for rules without a remediation, in one sentence."""
     remediated = {
         name
-        for name, settings in given.items()
+        for name, settings in config.items()
         if (settings.get(_LEVEL) if isinstance(settings, Mapping) else settings) == "remediate"
     }
     unsupported = [

@@ -15,35 +15,35 @@ _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
 }
 
 
-def complaints(value: Any, schema: Mapping[str, Any], where: str) -> Iterator[str]:
+def list_errors(value: Any, schema: Mapping[str, Any], where: str) -> Iterator[str]:
     """List the errors of a value, one sentence each."""
     wanted = schema.get("type")
     if wanted is not None and not _is(value, wanted):
-        yield f"{where} must be {_TYPES[wanted][0]}, got {shown(value)}"
+        yield f"{where} must be {_TYPES[wanted][0]}, got {format_value(value)}"
         return
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{where} must be one of {', '.join(map(shown, schema['enum']))}, got {shown(value)}"
+        yield f"{where} must be one of {', '.join(map(format_value, schema['enum']))}, got {format_value(value)}"
     if "minimum" in schema and value < schema["minimum"]:
-        yield f"{where} must be at least {schema['minimum']}, got {shown(value)}"
+        yield f"{where} must be at least {schema['minimum']}, got {format_value(value)}"
     if "maximum" in schema and value > schema["maximum"]:
-        yield f"{where} must be at most {schema['maximum']}, got {shown(value)}"
+        yield f"{where} must be at most {schema['maximum']}, got {format_value(value)}"
     if "pattern" in schema and not re.search(schema["pattern"], value):
-        yield f"{where} must match {schema['pattern']}, got {shown(value)}"
+        yield f"{where} must match {schema['pattern']}, got {format_value(value)}"
     if isinstance(value, list) and "items" in schema:
         for index, inner in enumerate(value):
-            yield from complaints(inner, schema["items"], f"{where}[{index}]")
+            yield from list_errors(inner, schema["items"], f"{where}[{index}]")
     if isinstance(value, dict):
         for key in schema.get("required", ()):
             if key not in value:
                 yield f"{where} must have {key}"
         for key, inner in value.items():
             if key in schema.get("properties", {}):
-                yield from complaints(inner, schema["properties"][key], f"{where}.{key}")
+                yield from list_errors(inner, schema["properties"][key], f"{where}.{key}")
             elif schema.get("additionalProperties") is False:
                 yield f"{where} has no {key}; it has {', '.join(schema.get('properties', {}))}"
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Format a value for a message."""
     return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 

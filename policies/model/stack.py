@@ -157,7 +157,7 @@ class Stack:
 
     def _find_candidates(self, value: str, types: tuple[str, ...]) -> tuple[list[Resource], bool]:
         """The resources that a value may refer to, and whether it certainly refers to them."""
-        function = arns.function(value)
+        function = arns.parse_function(value)
         for identity in (value, function[0] if function else None):
             if identity and (matches := self._find_by_identity(identity, types)):
                 return matches, True
@@ -167,7 +167,7 @@ class Stack:
         return [
             candidate
             for candidate in named
-            if arns.may_name(value, candidate.type) and not isinstance(candidate.props.get("arn"), str)
+            if arns.may_identify(value, candidate.type) and not isinstance(candidate.props.get("arn"), str)
         ], False
 
     def target(self, resource: Resource, path: str, *types: str) -> Resource | None:
@@ -205,12 +205,12 @@ class Stack:
         derived_from, direct = self._find_dependencies(resource, path, types)
         if isinstance(value, Mark):
             return derived_from, direct
-        meant, certain = self._find_candidates(value, types)
-        if len(meant) > 1 or not certain:
+        candidates, certain = self._find_candidates(value, types)
+        if len(candidates) > 1 or not certain:
             # Two resources may have the same name, on two buses or in two Regions.
-            own = [candidate for candidate in meant if candidate in (derived_from or ())]
-            return (own, True) if len(own) == 1 else (meant, certain)
-        return meant, certain
+            own = [candidate for candidate in candidates if candidate in (derived_from or ())]
+            return (own, True) if len(own) == 1 else (candidates, certain)
+        return candidates, certain
 
     def _find_dependencies(
         self, resource: Resource, path: str, types: tuple[str, ...]
@@ -331,12 +331,12 @@ def _get_text(resource: Resource, path: str) -> str | Mark | None:
 def _get_texts(resource: Resource, path: str) -> list[str | Mark]:
     """The strings at a path, through lists, with a mark for each unknown one."""
     try:
-        given = list(values.get_all(resource.props, path))
+        listed = list(values.get_all(resource.props, path))
     except Undecided:
         return [Mark.UNKNOWN]
     return [
         Mark.UNKNOWN if isinstance(value, Mark) else value
-        for value in given
+        for value in listed
         if isinstance(value, str | Mark) and value != ""
     ]
 

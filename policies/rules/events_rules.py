@@ -41,8 +41,8 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
 
     Set eventPattern to fields and values that the events have.
     """
-    given = values.require_known(event_rule.value("eventPattern"))
-    if given is None or given == "":
+    document = values.require_known(event_rule.value("eventPattern"))
+    if document is None or document == "":
         # An archive without a pattern keeps every event.
         if event_rule.type == resource_types.EVENT_RULE and not event_rule.has("scheduleExpression"):
             yield Finding(
@@ -51,7 +51,7 @@ def event_pattern_can_match(event_rule: Resource, *, also_known: Collection[str]
             )
         return
     noun = "rule" if event_rule.type == resource_types.EVENT_RULE else "archive"
-    pattern, fault = _parse(given)
+    pattern, fault = _parse(document)
     if fault:
         yield Finding(
             f"EventBridge rejects the pattern of the {noun} {event_rule.name}: {fault}.",
@@ -132,11 +132,13 @@ def _find_schedule_error(expression: str) -> str | None:
     return None
 
 
-def _parse(given: Any) -> tuple[dict[str, Any], str | None]:
+def _parse(document: Any) -> tuple[dict[str, Any], str | None]:
     """Parse a pattern; returns the pattern and an error."""
     try:
         pattern = (
-            json.loads(given, parse_constant=_refuse_constant) if isinstance(given, str) else _require_known(given)
+            json.loads(document, parse_constant=_refuse_constant)
+            if isinstance(document, str)
+            else _require_known(document)
         )
     except (ValueError, RecursionError) as error:
         return {}, f"it is not JSON ({error})"

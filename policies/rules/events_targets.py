@@ -131,7 +131,7 @@ def _check_policy(target: Resource, stack: Stack, to: Resource) -> Finding | Non
 
 
 def _check_topic_policy(target: Resource, stack: Stack, topic: Resource) -> Finding | None:
-    asked = make_request(EVENTS, "sns:Publish", topic, _rule_arn(stack, target))
+    request = make_request(EVENTS, "sns:Publish", topic, _rule_arn(stack, target))
 
     def allows(statement: Statement) -> bool:
         # topic-policy-for-events-has-no-condition reports conditions.
@@ -140,11 +140,11 @@ def _check_topic_policy(target: Resource, stack: Stack, topic: Resource) -> Find
         return (
             statement.allows
             and (named or statement.is_public())
-            and statement.covers(asked.action)
-            and statement.covers_resource(asked.resource)
+            and statement.covers(request.action)
+            and statement.covers_resource(request.resource)
             and (
                 is_unconditional
-                or all_of(statement.conditions, lambda condition: resource_access.holds(condition, asked))
+                or all_of(statement.conditions, lambda condition: resource_access.holds(condition, request))
             )
         )
 
@@ -152,12 +152,12 @@ def _check_topic_policy(target: Resource, stack: Stack, topic: Resource) -> Find
     if policy is None and topic.external:
         values.raise_undecided("the topic's policy is unknown")
     if policy is None:
-        why = f"{topic.name} has no policy, so only its own account may publish, and no service"
+        reason = f"{topic.name} has no policy, so only its own account may publish, and no service"
     elif not any_of(policy, allows):
-        why = f"the policy of {topic.name} does not allow sns:Publish to {EVENTS}"
+        reason = f"the policy of {topic.name} does not allow sns:Publish to {EVENTS}"
     else:
         return None
-    return Finding(f"{why}.", f"Allow sns:Publish to {EVENTS} in a TopicPolicy, without a condition.")
+    return Finding(f"{reason}.", f"Allow sns:Publish to {EVENTS} in a TopicPolicy, without a condition.")
 
 
 # --- other targets: roles --------------------------------------------------------------------------------------------
@@ -216,7 +216,8 @@ def _check_role(target: Resource, stack: Stack) -> Finding | None:
             f"Allow sts:AssumeRole to the Service {EVENTS} in the trust policy.",
         )
     if any_of(
-        needed.actions, lambda action_: _role_may_perform(stack, role, action_, None if needed.elsewhere else on)
+        needed.actions,
+        lambda alternative: _role_may_perform(stack, role, alternative, None if needed.elsewhere else on),
     ):
         return None
     return Finding(
@@ -226,14 +227,14 @@ def _check_role(target: Resource, stack: Stack) -> Finding | None:
 
 def _needed(arn: str) -> RequiredAction | None:
     """The action that a role needs for the target with this ARN; None where it needs no role or is unknown."""
-    parts = arns.parts(arn)
+    parts = arns.parse(arn)
     if parts is None:
         return None
-    kind, _, name = parts[4].replace(":", "/").partition("/")
+    kind, _, name = parts.resource.replace(":", "/").partition("/")
     for needed in (*_BY_ROLE.values(), *_WITHOUT_PULUMI_TYPE):
-        if wildcards.matches(needed.arns, f"{parts[1]}:{kind}"):
+        if wildcards.matches(needed.arns, f"{parts.service}:{kind}"):
             # A policy may name the state machine or its version or alias.
-            return replace(needed, elsewhere=True) if parts[1] == "states" and "/" in name else needed
+            return replace(needed, elsewhere=True) if parts.service == "states" and "/" in name else needed
     return None
 
 
@@ -242,9 +243,9 @@ def _needs_no_role(stack: Stack, target: Resource, bus: Resource | str) -> bool:
     if target.has("roleArn"):
         return False
     places = [
-        (parts[2], parts[3])
+        (parts.region, parts.account)
         for arn in (_rule_arn(stack, target), bus if isinstance(bus, str) else resource_access.known_arn(bus))
-        if (parts := arns.parts(arn or ""))
+        if (parts := arns.parse(arn or ""))
     ]
     return len(places) < 2 or places[0] == places[1]
 

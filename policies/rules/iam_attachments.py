@@ -29,15 +29,15 @@ def no_full_access_policy_is_attached(holder: Resource) -> Complaints:
     Attach a policy that lists specific actions and resources.
     """
 
-    def check(given: object) -> Complaints:
-        policy_arn = _FULL.fullmatch(values.text(given) or "")
-        if not policy_arn:
+    def check(attached: object) -> Complaints:
+        match = _FULL.fullmatch(values.text(attached) or "")
+        if not match:
             return None
         path = ATTACHED_POLICIES[holder.type]
         return Finding(
-            f"{holder.name} attaches {policy_arn[1]}, which grants full access: {path} has {policy_arn[0]}.",
+            f"{holder.name} attaches {match[1]}, which grants full access: {path} has {match[0]}.",
             f"Set {path} to a policy that lists specific actions and resources.",
-            about=f"{holder.urn} {policy_arn[0]}",
+            about=f"{holder.urn} {match[0]}",
         )
 
     yield from check_each(holder.items(ATTACHED_POLICIES[holder.type]), check)

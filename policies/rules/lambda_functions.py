@@ -62,21 +62,21 @@ def function_has_a_role_of_its_own(function: Resource, stack: Stack) -> Complain
 
     Set role to one that nothing else uses.
     """
-    given = function.value("role")
-    if given is None:
+    role_arn = function.value("role")
+    if role_arn is None:
         return None
     role = stack.target(function, "role", resource_types.ROLE)
     if role is not None:
         users = stack.memoize(_users_of_role, role)
     else:
-        users = stack.memoize(_users_by_arn).get(values.require_known(given), {})
+        users = stack.memoize(_users_by_arn).get(values.require_known(role_arn), {})
     other = next((user for urn, user in users.items() if urn != function.urn), None)
     if other is None:
         return None
     others = len(users) - (function.urn in users)
     more = f" and {others - 1} more" if others > 1 else ""
     return Finding(
-        f"The function {function.name} shares the role {role.name if role else given} with {other.name}{more}, "
+        f"The function {function.name} shares the role {role.name if role else role_arn} with {other.name}{more}, "
         "so each has the permissions of the other.",
         "Set role to one that nothing else uses.",
     )

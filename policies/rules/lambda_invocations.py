@@ -142,14 +142,14 @@ def queue_reader_reports_item_failures(mapping: Resource, stack: Stack) -> Compl
     """
     if not _reads_a_queue(stack, mapping) or mapping.number("batchSize") == 1:
         return None
-    given = mapping.items("functionResponseTypes")
-    if REPORT in given:
+    response_types = mapping.items("functionResponseTypes")
+    if REPORT in response_types:
         return None
-    if any(isinstance(response_type, values.Mark) for response_type in given):
+    if any(isinstance(response_type, values.Mark) for response_type in response_types):
         values.raise_undecided("a response type is unknown")
     return Finding(
         f"One failed message fails the whole batch of the event source mapping {mapping.name}: functionResponseTypes "
-        f"is {', '.join(map(str, given)) or 'absent'}.",
+        f"is {', '.join(map(str, response_types)) or 'absent'}.",
         f"Set functionResponseTypes to [{REPORT}], and return batchItemFailures from the function.",
     )
 
@@ -245,10 +245,10 @@ def _qualifiers(stack: Stack, holder: Resource, path: str, called: Resource) -> 
         name = called.value("name")
         return [name if isinstance(name, str) else Mark.UNKNOWN]
     if holder.has("qualifier"):
-        given = holder.value("qualifier")
-        return [(None if given == LATEST else given) if isinstance(given, str) else Mark.UNKNOWN]
+        qualifier = holder.value("qualifier")
+        return [(None if qualifier == LATEST else qualifier) if isinstance(qualifier, str) else Mark.UNKNOWN]
     return [
-        parts[1] if isinstance(value, str) and (parts := arns.function(value)) else Mark.UNKNOWN
+        reference[1] if isinstance(value, str) and (reference := arns.parse_function(value)) else Mark.UNKNOWN
         for value, target in stack.targets(holder, path, resource_types.FUNCTION)
         if target is called
     ]
@@ -273,8 +273,8 @@ def _missing_to_send(stack: Stack, role: Resource, holder: Resource, path: str, 
     (https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html)."""
     if target is None:
         outside = holder.text(path) or ""
-        parts = arns.parts(outside)
-        if parts and parts[1] == "s3":
+        parts = arns.parse(outside)
+        if parts and parts.service == "s3":
             return _missing_on_bucket(stack, role, outside, outside)
         return outside_targets.missing_to_call(stack, role, outside)
     if target.type in resource_types.BUCKETS:
@@ -318,8 +318,8 @@ def _reads_a_queue(stack: Stack, mapping: Resource) -> bool:
     if stack.target(mapping, "eventSourceArn", resource_types.QUEUE) is not None:
         return True
     value = mapping.value("eventSourceArn")
-    parts = arns.parts(value) if isinstance(value, str) else None
-    return parts is not None and parts[1] == "sqs"
+    parts = arns.parse(value) if isinstance(value, str) else None
+    return parts is not None and parts.service == "sqs"
 
 
 def _is_marked(queue: Resource, words: set[str]) -> bool:

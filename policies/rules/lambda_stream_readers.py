@@ -87,11 +87,11 @@ def stream_of(stack: Stack, reader: Resource) -> str | None:
     if reader.has("selfManagedEventSource"):
         return "kafka"
     path = "source" if reader.type == resource_types.PIPE else "eventSourceArn"
-    given = reader.value(path)
-    if isinstance(given, Mark):
+    source = reader.value(path)
+    if isinstance(source, Mark):
         for service, types in _STREAMS.items():
             if stack.target(reader, path, *types) is not None:
                 return service
         return None
-    parts = arns.parts(values.text(given) or "")
-    return parts[1] if parts and parts[1] in _STREAMS else None
+    parts = arns.parse(values.text(source) or "")
+    return parts.service if parts and parts.service in _STREAMS else None

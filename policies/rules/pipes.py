@@ -140,21 +140,21 @@ def _check_permissions(stack: Stack, pipe: Resource, role: Resource, call: Call)
 def _list_calls(stack: Stack, pipe: Resource) -> Iterator[Call]:
     """List the known calls of a pipe."""
     source = pipe.value("source")
-    parts = arns.parts(source) if isinstance(source, str) else None
-    if parts and parts[1] in _READ_ACTIONS:
-        queue = _target(stack, pipe, "source", resource_types.QUEUE) if parts[1] == "sqs" else None
-        yield Call("read", "source", _READ_ACTIONS[parts[1]], queue or str(source))
+    parts = arns.parse(source) if isinstance(source, str) else None
+    if parts and parts.service in _READ_ACTIONS:
+        queue = _target(stack, pipe, "source", resource_types.QUEUE) if parts.service == "sqs" else None
+        yield Call("read", "source", _READ_ACTIONS[parts.service], queue or str(source))
     for verb, path, actions in (("call", "enrichment", _ENRICHMENT_ACTIONS), ("write to", "target", _TARGET_ACTIONS)):
         to = _target(stack, pipe, path, *actions)
         if to is not None:
-            given = pipe.value(path)
+            arn = pipe.value(path)
             # A policy must name the version or alias of a function that is called.
-            named = given if to.type == resource_types.FUNCTION and isinstance(given, str) and arns.parts(given) else to
-            yield Call(verb, path, actions[to.type], named)
-        elif isinstance(given := pipe.value(path), str):
-            kind = outside_targets.find_kind(given)
+            called = arn if to.type == resource_types.FUNCTION and isinstance(arn, str) and arns.parse(arn) else to
+            yield Call(verb, path, actions[to.type], called)
+        elif isinstance(arn := pipe.value(path), str):
+            kind = outside_targets.find_kind(arn)
             if kind is not None and kind.type in actions:
-                yield Call(verb, path, actions[kind.type], given)
+                yield Call(verb, path, actions[kind.type], arn)
 
 
 def _target(stack: Stack, pipe: Resource, path: str, *types: str) -> Resource | None:

@@ -214,7 +214,7 @@ def resource_policy_is_not_open(
                 about=statement.identify(holder),
                 is_advisory=is_website and public_access.only_reads_objects(statement),
             )
-    yield from check_each(listed, lambda statement_: unmatched_statement(holder, statement_))
+    yield from check_each(listed, lambda statement: unmatched_statement(holder, statement))
     yield from check_trusted_accounts(holder, listed, trusted_accounts, trusted_organizations)
 
 

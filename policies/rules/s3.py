@@ -102,7 +102,10 @@ def _bucket(stack: Stack, notification: Resource) -> tuple[Resource | None, str 
         bucket = None
     name = notification.value("bucket")
     partitions = (
-        parts[0] for path, _ in _DESTINATIONS for value in _texts(notification, path) if (parts := arns.parts(value))
+        parts.partition
+        for path, _ in _DESTINATIONS
+        for value in _texts(notification, path)
+        if (parts := arns.parse(value))
     )
     derived_arn = f"arn:{next(partitions, 'aws')}:s3:::{name}" if isinstance(name, str) and name else None
     return bucket, resource_access.known_arn(bucket) or (derived_arn if bucket is None else None)

@@ -97,8 +97,8 @@ def schedule_retries_end_before_the_next_run(schedule: Resource) -> Complaints:
         return None
     if period is None or retries == 0 or age < period:
         return None
-    given = schedule.has("target.retryPolicy.maximumEventAgeInSeconds")
-    state = f"is {age}" if given else f"is absent, which means {AWS_EVENT_AGE_SECONDS}"
+    is_set = schedule.has("target.retryPolicy.maximumEventAgeInSeconds")
+    state = f"is {age}" if is_set else f"is absent, which means {AWS_EVENT_AGE_SECONDS}"
     advice = "target.retryPolicy.maximumRetryAttempts to 0: the next run is the retry"
     if period > LEAST_EVENT_AGE_SECONDS:
         advice = f"it to less than {period}, such as {max(LEAST_EVENT_AGE_SECONDS, period // 2)}"
@@ -263,5 +263,5 @@ def _check_group(stack: Stack, schedule: Resource, listed: list[str]) -> Complai
 
 def _resource(arn: str) -> str:
     """The resource part of an ARN; empty for any other text."""
-    parts = arns.parts(arn)
-    return parts[4] if parts else ""
+    parts = arns.parse(arn)
+    return parts.resource if parts else ""

@@ -136,9 +136,9 @@ def auditor_reads_no_secret(role: Resource, stack: Stack, *, audit_roles: list[s
     """
     if not _is_audit_role(stack, role, audit_roles):
         return
-    given = list(role_permissions.permissions_of(stack, role).grants)
-    given += [grant for grant in stack.memoize(_grants_of_secrets) if _is_for(grant.statement, role)]
-    statements_of_all = [grant.statement for grant in given]
+    grants = list(role_permissions.permissions_of(stack, role).grants)
+    grants += [grant for grant in stack.memoize(_grants_of_secrets) if _is_for(grant.statement, role)]
+    statements_of_all = [grant.statement for grant in grants]
 
     def check(grant: Grant) -> Complaints:
         statement = grant.statement
@@ -152,7 +152,7 @@ def auditor_reads_no_secret(role: Resource, stack: Stack, *, audit_roles: list[s
             about=grant.about,
         )
 
-    yield from check_each(given, check)
+    yield from check_each(grants, check)
 
 
 def _is_rotated(stack: Stack, secret: Resource) -> bool:
@@ -254,7 +254,7 @@ def _may_overlap(pattern: str, secret: str) -> bool:
 
 def _matches_every_secret(pattern: str) -> bool:
     """Whether a pattern matches every secret of an account."""
-    parts = arns.parts(pattern)
+    parts = arns.parse(pattern)
     if parts is None:
         return wildcards.matches(pattern, EVERY_SECRET[0])
     partition, service, region, _, resource = parts

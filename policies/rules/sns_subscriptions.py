@@ -142,8 +142,8 @@ def _topic(stack: Stack, subscription: Resource) -> tuple[Resource | None, str |
         topic = stack.target(subscription, "topic", resource_types.TOPIC)
     except Undecided:
         topic = None
-    given = subscription.value("topic")
-    return topic, given if isinstance(given, str) else resource_access.known_arn(topic)
+    topic_arn = subscription.value("topic")
+    return topic, topic_arn if isinstance(topic_arn, str) else resource_access.known_arn(topic)
 
 
 def _is_standard(topic: Resource | None, arn: str | None) -> bool:

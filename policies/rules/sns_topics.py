@@ -44,7 +44,7 @@ def topic_publishers_are_limited(
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
             about=statement.identify(holder),
         )
-    yield from check_each(statements, lambda statement_: policy_documents.unmatched_statement(holder, statement_))
+    yield from check_each(statements, lambda statement: policy_documents.unmatched_statement(holder, statement))
     yield from check_trusted_accounts(holder, statements, trusted_accounts, trusted_organizations)
 
 
@@ -61,7 +61,7 @@ def topic_policy_is_not_open(holder: Resource) -> Complaints:
     Set Principal to specific accounts or roles, or add a condition on aws:PrincipalOrgID or sns:Endpoint.
     """
     statements = policy_documents.statements(holder.value("policy"))
-    publishing = {statement_.index for statement_ in policy_documents.public_statements(statements, PUBLISH)}
+    publishing = {statement.index for statement in policy_documents.public_statements(statements, PUBLISH)}
 
     def check(statement: Statement) -> Complaints:
         if statement.index in publishing:
@@ -90,9 +90,9 @@ def topic_policy_for_events_has_no_condition(holder: Resource) -> Complaints:
     Add a statement for events.amazonaws.com without Condition.
     """
     for_events = [
-        statement_ for statement_ in policy_documents.statements(holder.value("policy")) if _is_for_events(statement_)
+        statement for statement in policy_documents.statements(holder.value("policy")) if _is_for_events(statement)
     ]
-    conditional = [statement_ for statement_ in for_events if statement_.conditions]
+    conditional = [statement for statement in for_events if statement.conditions]
     if not conditional or len(conditional) < len(for_events):
         return None
     statement = conditional[0]
@@ -161,11 +161,11 @@ def topic_policy_admits_alarms(topic: Resource, stack: Stack) -> Complaints:
         for alarm in stack.referring(topic, path, type_).certain
     }
     for alarm in alarms.values():
-        asked = resource_access.make_request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
-        why = resource_access.denial_reason(stack, topic, asked)
-        if why and not _allows_own_account(stack, topic):
+        request = resource_access.make_request(ALARMS, PUBLISH, topic, resource_access.known_arn(alarm))
+        reason = resource_access.denial_reason(stack, topic, request)
+        if reason and not _allows_own_account(stack, topic):
             yield Finding(
-                f"The alarm {alarm.name} cannot publish to the topic {topic.name}: {why}.",
+                f"The alarm {alarm.name} cannot publish to the topic {topic.name}: {reason}.",
                 f"Allow sns:Publish to {ALARMS} in the topic policy, with a condition on aws:SourceArn that matches "
                 "the alarm.",
             )

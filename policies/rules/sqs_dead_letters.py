@@ -188,8 +188,8 @@ def _check_type(queue: Resource, target: Resource | None, arn: str | None) -> Fi
     """Check that a dead-letter queue is a queue, and FIFO or standard like its source."""
     if target is None and arn is None:
         return None
-    parts = arns.parts(arn or "")
-    if parts and parts[1] != "sqs":
+    parts = arns.parse(arn or "")
+    if parts and parts.service != "sqs":
         return Finding(f"{arn} is not a queue.", "Set deadLetterTargetArn to the ARN of a queue.")
     fifo = delivery.is_fifo(target) if target is not None else str(arn).endswith(".fifo")
     if fifo == delivery.is_fifo(queue):
@@ -204,11 +204,11 @@ def _check_type(queue: Resource, target: Resource | None, arn: str | None) -> Fi
 
 def _check_location(source: str | None, target: str | None) -> Finding | None:
     """Check that a dead-letter queue is in the Region and account of its source."""
-    here, there = arns.parts(source or ""), arns.parts(target or "")
-    if here is None or there is None or here[2:4] == there[2:4]:
+    here, there = arns.parse(source or ""), arns.parse(target or "")
+    if here is None or there is None or (here.region, here.account) == (there.region, there.account):
         return None
     return Finding(
-        f"{target} is not in the queue's Region and account, which are {here[2]} and {here[3]}.",
+        f"{target} is not in the queue's Region and account, which are {here.region} and {here.account}.",
         "Set deadLetterTargetArn to a queue there.",
     )
 

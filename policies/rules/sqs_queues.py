@@ -234,7 +234,7 @@ def queue_policy_is_not_open(
             "Set a Principal, or a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
             about=statement.identify(holder),
         )
-    yield from check_each(statements, lambda statement_: policy_documents.unmatched_statement(holder, statement_))
+    yield from check_each(statements, lambda statement: policy_documents.unmatched_statement(holder, statement))
     yield from check_trusted_accounts(holder, statements, trusted_accounts, trusted_organizations)
 
 

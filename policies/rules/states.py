@@ -231,7 +231,7 @@ def _may_match(pattern: str, target: str) -> bool:
     if wildcards.matches(pattern, target):
         return True
     pattern_name, target_name = _strip_suffix(pattern), _strip_suffix(target)
-    if arns.parts(pattern) and arns.parts(target):
+    if arns.parse(pattern) and arns.parse(target):
         return wildcards.matches(pattern_name, target_name)
     return wildcards.matches(_name(pattern_name), _name(target_name))
 
@@ -250,9 +250,9 @@ def _name(value: str) -> str:
 
 def _check_missing(stack: Stack, machine: Resource, role: Resource, action: str, called: str) -> Complaints:
     target = stack.find(called, *_CALLED)
-    if target is None and arns.parts(called) is None:
+    if target is None and arns.parse(called) is None:
         return None
-    if role_permissions.allows(stack, role, action, called if arns.parts(called) else target or called):
+    if role_permissions.allows(stack, role, action, called if arns.parse(called) else target or called):
         return None
     if target is not None and target.type == resource_types.FUNCTION and _allows_roles(stack, target):
         return None

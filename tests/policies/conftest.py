@@ -138,7 +138,7 @@ def evaluations() -> Mapping[str, Evaluate]:
 
 
 @pytest.fixture
-def checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
+def run_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
     """Check a file of this content, and return exit code, standard output and standard error."""
 
     def run(content: Any, *arguments: str, config: Any = None) -> SimpleNamespace:

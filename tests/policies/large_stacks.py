@@ -1,4 +1,4 @@
-"""Stacks of any size: of resources that have nothing in common, and of resources that share what can be shared."""
+"""Stacks of any size, of independent resources and of resources that share a function, a queue and a role."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ _TRUST = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.c
 
 
 def build_pipelines(size: int) -> Program:
-    """As many queues with dead letters, readers and targets, six resources each, that have nothing in common."""
+    """Independent queues with dead-letter queues, readers and targets, six resources each."""
     made: list[Any] = []
     for index in range(size):
         letters = queue(f"dead-{index}", messageRetentionSeconds=1_209_600)
@@ -59,7 +59,7 @@ def build_pipelines(size: int) -> Program:
 
 
 def build_sharing(size: int) -> Program:
-    """As many rules, targets, permissions and functions, six resources each, with one function, queue and role."""
+    """Rules, targets, permissions and functions, six resources each, with one function, queue and role."""
     letters = queue("dead", messageRetentionSeconds=1_209_600)
     shared = role("shared", assumeRolePolicy=_TRUST)
     reader = function("reader", timeout=30, role=shared.arn)
@@ -98,7 +98,7 @@ def build_sharing(size: int) -> Program:
 
 
 def build_deliveries(size: int) -> Program:
-    """As many topics, alarms, buckets, pipes and routes, eleven resources each, that reach one function and queue."""
+    """Topics, alarms, buckets, pipes and routes, eleven resources each, that deliver to one function and queue."""
     jobs = queue("jobs", messageRetentionSeconds=604_800, redrivePolicy=json_of(deadLetterTargetArn="x"))
     own = role("own", assumeRolePolicy=_TRUST)
     handler = function("handler", timeout=5, role=own.arn)
@@ -138,5 +138,5 @@ def build_deliveries(size: int) -> Program:
 
 
 def write_shapes(stack: Program) -> dict[str, bytes]:
-    """What `pulumi stack export` and `pulumi preview --json` write of it, by the name of the shape."""
+    """The output of `pulumi stack export` and `pulumi preview --json`."""
     return {"export": json.dumps(stack.exported()).encode(), "preview": json.dumps(stack.previewed()).encode()}

@@ -18,7 +18,7 @@ def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str,
     statements, done = document["Statement"], set()
     for number, statement in enumerate(statements):
         worse = [(what, [loosened_statement]) for what, loosened_statement in _worse(statement, trust)]
-        # A permission fewer is no loosening of what a role may do; a document of no statement at all is refused.
+        # Removing a permission does not weaken a role, and AWS rejects a document without statements.
         if "Principal" in statement and statement["Effect"] == "Allow" and len(statements) > 1:
             worse.append(("is gone", []))
         for what, put in worse:
@@ -31,7 +31,7 @@ def loosened(document: Mapping[str, Any], *, trust: bool) -> Iterator[tuple[str,
 
 def _worse(statement: Statement, trust: bool) -> Iterator[tuple[str, Statement]]:
     if statement["Effect"] == "Deny":
-        # A wider Deny lets nobody in.
+        # A wider Deny grants nothing.
         return
     for what, loosen in _LOOSENINGS.items():
         if (loose := loosen(copy.deepcopy(statement))) and loose != statement and not (trust and what in _NOT_OF_TRUST):
@@ -106,7 +106,7 @@ def _whole_service(statement: Statement) -> Statement:
 
 
 def _misspelt(statement: Statement) -> Statement:
-    # No letter that makes another action of it, as an s does of ssm:GetParameter.
+    # Not an s, which would make another action of ssm:GetParameter.
     first, *others = _list(statement["Action"])
     return {**statement, "Action": [*others, f"{first}x"]}
 
@@ -141,7 +141,7 @@ def _stranger(statement: Statement) -> Statement | None:
     principal = statement.get("Principal")
     if not isinstance(principal, dict):
         return None
-    # What a service brings along a stranger does not: the conditions would keep it out.
+    # Without the conditions, which an outsider would not meet.
     return _unconditional({**statement, "Principal": {**principal, "AWS": STRANGER}})
 
 

@@ -1,19 +1,19 @@
-"""Ways to make the event pattern of a rule wait for what never comes. AWS accepts each of them."""
+"""Mutations of an event pattern after which it never matches, although AWS accepts it."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 KNOWN = "aws.secretsmanager"
-"""The source whose events are on record here; of others nobody can tell what exists."""
+"""The source whose events are known here."""
 
 
 def loosened(pattern: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What was done, and the pattern after it."""
+    """List the changes and the changed patterns."""
     if KNOWN not in pattern.get("source", ()):
         return
     names = pattern.get("detail", {}).get("eventName", ())
-    # Under the detail-types of CloudTrail every service reports, but its own events.
+    # Every service sends events with the detail-types of CloudTrail, but only its own events.
     if "CloudTrail" not in str(pattern["detail-type"]) or "RotationFailed" in names:
         yield "another source", json.dumps({**pattern, "source": ["aws.s3"]})
     for what, change in _SPELLINGS.items():

@@ -1,4 +1,4 @@
-"""Ways to make a stack worse: each takes away or loosens one safety property of one resource."""
+"""Mutations of a stack, each of which removes or weakens one safety property of one resource."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 TRUST = "assumeRolePolicy"
 DOCUMENTS = ("policy", TRUST)
 HANDING_OVER = {"sqs:SendMessage", "sns:Publish", "lambda:InvokeFunction", "states:StartExecution"}
-"""What it takes to bring a message, an event or a failure to where it goes."""
+"""Actions that deliver a message, an event or a failure."""
 
 DROPPED: Mapping[str, tuple[str, ...]] = {
     resource_types.QUEUE: ("redrivePolicy", "messageRetentionSeconds", "visibilityTimeoutSeconds"),
@@ -41,7 +41,7 @@ DROPPED: Mapping[str, tuple[str, ...]] = {
     resource_types.STATE_MACHINE: ("loggingConfiguration",),
     resource_types.SECRET_ROTATION: ("rotationRules",),
 }
-"""Safety properties to take away, where they are there."""
+"""Safety properties to remove."""
 CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
     resource_types.QUEUE: (
         ("messageRetentionSeconds", 3600),
@@ -87,7 +87,7 @@ CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
     resource_types.STATE_MACHINE: (("loggingConfiguration.level", "OFF"),),
     resource_types.SECRET_ROTATION: (("rotationRules.automaticallyAfterDays", 999),),
 }
-"""Safety properties to loosen: path and worse value."""
+"""Safety properties to weaken: path and value."""
 REMOVED = (
     resource_types.QUEUE_POLICY,
     resource_types.TOPIC_POLICY,
@@ -96,22 +96,22 @@ REMOVED = (
     resource_types.FUNCTION_INVOKE_CONFIG,
     resource_types.SECRET_ROTATION,
 )
-"""Resources whose whole purpose is safety."""
+"""Resources to remove."""
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """A stack made worse in one place."""
+    """A stack with one change for the worse."""
 
     what: str
-    """The resource's name and what was done to it."""
+    """The resource's name and the change."""
     resources: tuple[Resource, ...]
 
 
 class MutationTest:
-    """Tells whether a rule complains about a mutation of a stack, of something that it did not complain about before.
+    """Tells whether a rule has a new complaint about a mutation of a stack.
 
-    The first new complaint is enough: the changed resource is judged first, by the rules that found most so far.
+    The first one is enough. The changed resource is evaluated first, with the most successful rules.
     """
 
     def __init__(self, stack: tuple[Resource, ...], config: Mapping[str, Any] | None = None) -> None:
@@ -157,11 +157,11 @@ def _list_complaints(evaluation: Evaluation, names: Iterable[str]) -> Iterator[t
 
 
 Worse = Iterator[tuple[str, Resource | None]]
-"""What was done, and the resource after it; None where it is gone."""
+"""The change and the changed resource; None where it is removed."""
 
 
 def mutations(stack: tuple[Resource, ...]) -> Iterator[Mutation]:
-    """Every way that is known here, once for each resource that it can be done to."""
+    """List all mutations of every resource."""
     for index, resource in enumerate(stack):
         for what, worse in _worse(resource, stack):
             changed = (*stack[:index], *([worse] if worse else []), *stack[index + 1 :])
@@ -221,7 +221,7 @@ def _is_read(queue: Resource, stack: tuple[Resource, ...]) -> bool:
 
 
 def _alarm(alarm: Resource, stack: tuple[Resource, ...]) -> Worse:
-    """Of an alarm on dead letters."""
+    """Mutations of an alarm on a dead-letter queue."""
     if alarm.text("metricName") == "ApproximateNumberOfMessagesVisible":
         yield "removed", None
         yield "of what is sent", _with(alarm, "metricName", "NumberOfMessagesSent")
@@ -252,7 +252,7 @@ def _pattern(event_rule: Resource, stack: tuple[Resource, ...]) -> Worse:
 
 
 def _role_policy(role_policy: Resource, stack: tuple[Resource, ...]) -> Worse:
-    """One permission fewer, where a service or a failure needs it. What its code needs besides, only its code knows."""
+    """Remove permissions that a service needs; what a function's code needs is not known here."""
     document = role_policy.document("policy") or {}
     for number, statement in enumerate(document["Statement"]):
         if _actions(statement) & HANDING_OVER and len(document["Statement"]) > 1:
@@ -273,7 +273,7 @@ def _actions(statement: Mapping[str, Any]) -> set[str]:
 
 
 def _elsewhere(path: str) -> Callable[[Resource, tuple[Resource, ...]], Worse]:
-    """Sends dead letters to another queue of the stack, which nobody let the sender into."""
+    """Use another queue of the stack as the dead-letter queue, to which the sender has no access."""
 
     def worse(resource: Resource, stack: tuple[Resource, ...]) -> Worse:
         now = resource.text(path)
@@ -289,7 +289,7 @@ def _elsewhere(path: str) -> Callable[[Resource, tuple[Resource, ...]], Worse]:
 
 
 def _target(target: Resource, stack: tuple[Resource, ...]) -> Worse:
-    """Sends events to another queue of the stack, which nobody let EventBridge into."""
+    """Send events to another queue of the stack, to which EventBridge has no access."""
     now = target.text("arn") or ""
     for queue in stack:
         if (

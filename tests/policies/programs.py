@@ -1,4 +1,4 @@
-"""Small programs for the rules to judge: resources with references between them, in every shape that a rule may see.
+"""Small programs for the rules: resources with references between them, in every form that a rule may see.
 
     dead = queue("orders-dead", messageRetentionSeconds=1209600)
     orders = queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
@@ -28,7 +28,7 @@ _SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
 
 @dataclass(frozen=True)
 class Output:
-    """What one resource tells another once it exists."""
+    """An output of a resource."""
 
     of: "Made"
     key: str
@@ -105,7 +105,7 @@ class Made:
         region = "" if service == "iam" else REGION
         before = _BEFORE_NAMES.get(self.token, _BEFORE_NAMES.get(service, ""))
         if self.token == "aws:lambda/alias:Alias":
-            called = arns.function(_resolved(self.inputs.get("functionName", "function"), False))
+            called = arns.parse_function(_resolved(self.inputs.get("functionName", "function"), False))
             before += f"{(called or ('',))[0].rpartition(':')[2]}:"
         arn = f"arn:aws:{service}:{region}:{ACCOUNT}:{before}{name}"
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
@@ -225,13 +225,13 @@ class Program:
 
 
 KINDS = ("typical", "variant", "compliant", "unknown", "near miss")
-"""What every rule has to show: what it finds in its plainest form and as people really write it, and four times peace:
-a program that complies, one with unknown values, and one that only looks as if it did not comply."""
+"""Every rule needs cases of each kind: a typical violation, variants of it, and, without complaints, a compliant
+program, one with unknown values, and one that only resembles a violation."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What one rule has to say about one program."""
+    """A program, and the complaints of one rule about it."""
 
     rule: str
     kind: str
@@ -239,11 +239,11 @@ class Case:
     """The case in a few words."""
     program: Program
     complaints: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    """By the logical name of the resource, words of the complaint; several texts where there are several complaints."""
+    """Texts in the complaint, by the logical name of the resource."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """The rule's parameters."""
     silent_at_preview: bool = False
-    """Nothing can be said before the outputs are known; always so in a case of unknown values."""
+    """Whether there is no complaint before the outputs are known, as in every case of unknown values."""
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.kind}: {self.what}"

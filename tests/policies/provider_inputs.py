@@ -10,7 +10,7 @@ _TOKEN = '@pulumi.type_token("'
 _PARAMETER = re.compile(r"^ +(\w+): (.+?),?$", re.MULTILINE)
 _NESTED = re.compile(r"'(\w+Args)'")
 DEPTH = 4
-"""Objects within objects that are looked into: deeper ones are those of a language of its own, such as WAF's."""
+"""The depth of nested objects to read: deeper ones are expression languages, such as WAF's."""
 
 Parameters = Mapping[str, str]
 """The annotation of each parameter by its name."""

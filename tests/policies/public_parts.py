@@ -1,4 +1,4 @@
-"""What the public programs are made of: a queue with dead letters, a function with a role, a state machine."""
+"""Parts of the public programs: a queue with a dead-letter queue, a function with a role, a state machine."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,33 +46,33 @@ Statement = Mapping[str, Any]
 
 
 def grant(actions: Any, *resources: Any) -> Statement:
-    """One statement of what a role may do."""
+    """One statement of a role policy."""
     return {"Effect": "Allow", "Action": actions, "Resource": resources[0] if len(resources) == 1 else list(resources)}
 
 
 def trust_service(service: str, condition: Mapping[str, Any] | None = None) -> Any:
-    """Lets a service assume a role."""
+    """Allow a service to assume a role."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     return policy({**statement, "Condition": condition} if condition else statement)
 
 
 HERE = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
-"""Holds a service to our account."""
+"""Restricts a service to our account."""
 
 
 def require_source(source: Output) -> dict[str, Any]:
-    """Holds a statement to one source."""
+    """Restrict a statement to one source."""
     return {"ArnEquals": {"aws:SourceArn": source}}
 
 
 def make_dead_letters(title: str) -> tuple[Made, ...]:
-    """A queue of dead letters and its alarm."""
+    """A dead-letter queue and its alarm."""
     letters = queue(title, name=title, messageRetentionSeconds=TWO_WEEKS)
     return letters, make_alarm_on(letters)
 
 
 def make_work_queue(title: str, letters: Made) -> Made:
-    """A queue of work, whose dead letters go there."""
+    """A queue with this dead-letter queue."""
     redrive = json_of(deadLetterTargetArn=letters.arn, maxReceiveCount=5)
     return queue(title, name=title, messageRetentionSeconds=WEEK, visibilityTimeoutSeconds=180, redrivePolicy=redrive)
 
@@ -93,7 +93,7 @@ def make_worker(title: str, *statements: Statement, **props: Any) -> tuple[Made,
 
 
 def make_mapping(source: Made, code: Made) -> Made:
-    """Lets a function read a queue."""
+    """Allow a function to read a queue."""
     return mapping(
         f"{code.title}-reads",
         eventSourceArn=source.arn,
@@ -103,7 +103,7 @@ def make_mapping(source: Made, code: Made) -> Made:
 
 
 def grant_receiving(source: Made) -> Statement:
-    """What the reader of a queue may do."""
+    """The permissions of a queue's reader."""
     return grant(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], source.arn)
 
 
@@ -121,13 +121,13 @@ def make_table(title: str) -> Made:
 
 
 def make_key(title: str, *statements: Statement) -> Made:
-    """A key for its account, and for those in the statements."""
+    """A key for its account and the principals in the statements."""
     owner = allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "kms:*", "*")
     return key(title, enableKeyRotation=True, policy=policy(owner, *statements))
 
 
 def allow_senders(title: str, target: Made, *services: tuple[str, Output]) -> Made:
-    """Lets services send to a queue, each for one source."""
+    """Allow services to send to a queue, each for one source."""
     statements = (
         allow({"Service": service}, "sqs:SendMessage", target.arn, require_source(source))
         for service, source in services

@@ -1,4 +1,4 @@
-"""Small stacks for tests of the check: one that is in order, one that loses messages, and one of another provider."""
+"""Small stacks for tests of the check: compliant, losing messages, and of another provider."""
 
 from tests.policies.programs import json_of, make, make_alarm_on, program, queue
 
@@ -16,4 +16,4 @@ BAD = program(
     dead, make_alarm_on(dead), queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
 )
 OTHERS = program(make("aws-native:sqs:QueuePolicy")("open"), make("aws-native:sqs:Queue")("theirs"))
-"""Resources of another provider alone."""
+"""Resources of another provider only."""

@@ -1,4 +1,4 @@
-"""A file is checked without credentials: the exit code for a pipeline, and a sentence on what is wrong with it."""
+"""The check of a file needs no credentials; it returns an exit code and a message about an invalid file."""
 
 import io
 import json
@@ -18,45 +18,45 @@ WHOLE = json.dumps(GOOD.exported()).encode()
 
 
 @pytest.mark.parametrize("form", ["exported", "previewed"])
-def test_the_exit_code_tells_whether_something_mandatory_was_found(checked, form):
-    assert checked(getattr(GOOD, form)()).code == 0
-    assert checked(getattr(BAD, form)()).code == 1
-    assert checked(getattr(BAD, form)(), config={"all": "advisory"}).code == 0
+def test_the_exit_code_is_one_for_mandatory_complaints(run_check, form):
+    assert run_check(getattr(GOOD, form)()).code == 0
+    assert run_check(getattr(BAD, form)()).code == 1
+    assert run_check(getattr(BAD, form)(), config={"all": "advisory"}).code == 0
 
 
-def test_nothing_in_a_file_or_an_argument_steers_the_terminal(checked, capsys):
+def test_control_characters_are_escaped(run_check, capsys):
     exported = json.dumps(BAD.exported()).replace("::orders", r"::or\u001b[2J\u202e\u2028\ud800ders")
-    said = [checked(exported.encode()), checked({"\x1b[31m\u202e": 1})]
+    results = [run_check(exported.encode()), run_check({"\x1b[31m\u202e": 1})]
     with pytest.raises(SystemExit):
         main(["x", "--format", "\x1b[31m"])
-    text = "".join(result.out + result.err for result in said) + capsys.readouterr().err
+    text = "".join(result.out + result.err for result in results) + capsys.readouterr().err
 
-    assert r"or\x1b[2J\u202e\u2028\ud800ders" in said[0].out
-    assert r"\x1b[31m\u202e" in said[1].err
+    assert r"or\x1b[2J\u202e\u2028\ud800ders" in results[0].out
+    assert r"\x1b[31m\u202e" in results[1].err
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
 @pytest.mark.parametrize("config", [None, {unjudged.NAME: "disabled"}, {"all": "disabled"}])
-def test_what_no_rule_judged_can_fail_the_check(checked, config):
-    said = checked(OTHERS.exported(), "--fail-on-unjudged", "--format", "json", config=config)
-    assert said.code == 1
-    assert [complaint["enforcement"] for complaint in json.loads(said.out)["complaints"]] == ["mandatory"]
-    assert json.loads(said.out)["unjudged"] == {"aws-native": 2}
-    assert checked(GOOD.exported(), "--fail-on-unjudged").code == 0
-    assert checked(GOOD.exported(), "--fail-on-unjudged", config="[]").code == 2
+def test_resources_without_rules_can_fail_the_check(run_check, config):
+    result = run_check(OTHERS.exported(), "--fail-on-unjudged", "--format", "json", config=config)
+    assert result.code == 1
+    assert [complaint["enforcement"] for complaint in json.loads(result.out)["complaints"]] == ["mandatory"]
+    assert json.loads(result.out)["unjudged"] == {"aws-native": 2}
+    assert run_check(GOOD.exported(), "--fail-on-unjudged").code == 0
+    assert run_check(GOOD.exported(), "--fail-on-unjudged", config="[]").code == 2
 
 
-def test_what_a_file_leaves_out_is_unjudged_as_well(checked):
+def test_missing_resources_can_fail_the_check(run_check):
     incomplete = GOOD.previewed() | {"changeSummary": {"same": 7}}
-    assert (checked(incomplete).code, checked(incomplete, "--fail-on-unjudged").code) == (0, 1)
+    assert (run_check(incomplete).code, run_check(incomplete, "--fail-on-unjudged").code) == (0, 1)
     interrupted = GOOD.exported()
     made = {"resource": {"urn": queue("new").urn, "type": "aws:sqs/queue:Queue"}, "type": "creating"}
     interrupted["deployment"]["pending_operations"] = [made]
-    assert (checked(interrupted).code, checked(interrupted, "--fail-on-unjudged").code) == (0, 1)
-    assert "of which 1 may exist and cannot be judged" in checked(interrupted).err
+    assert (run_check(interrupted).code, run_check(interrupted, "--fail-on-unjudged").code) == (0, 1)
+    assert "of which 1 may exist and cannot be judged" in run_check(interrupted).err
 
 
-def test_a_file_comes_from_standard_input(monkeypatch, capsys):
+def test_a_file_is_read_from_standard_input(monkeypatch, capsys):
     stdin = SimpleNamespace(buffer=io.BytesIO(json.dumps(BAD.exported()).encode()))
     monkeypatch.setattr("sys.stdin", stdin)
     assert main(["-"]) == 1
@@ -91,11 +91,11 @@ def test_a_file_comes_from_standard_input(monkeypatch, capsys):
         ({"version": 3, "deployment": {"resources": [{"urn": "a::b::c::d", "type": "t", "inputs": "x"}]}}, "not a map"),
     ],
 )
-def test_a_file_that_is_no_export_is_refused_in_a_sentence(checked, content, sentence):
-    said = checked(content)
-    assert said.code == 2
-    assert sentence in said.err
-    assert said.out == ""
+def test_a_file_that_is_no_export_is_rejected_with_a_message(run_check, content, sentence):
+    result = run_check(content)
+    assert result.code == 2
+    assert sentence in result.err
+    assert result.out == ""
 
 
 _BEFORE = "Installing policy pack acme-aws 0.0.7...\n{ is no beginning of JSON here\n\n"
@@ -105,21 +105,21 @@ _AFTER = "\n\nPolicies:\n    acme-aws@v0.0.7\n"
 @pytest.mark.parametrize(("before", "after"), [(_BEFORE, ""), ("", _AFTER), (_BEFORE, _AFTER)])
 @pytest.mark.parametrize("indent", [None, 4])
 @pytest.mark.parametrize("form", ["previewed", "exported"])
-def test_lines_around_the_json_are_passed_over(checked, before, after, indent, form):
+def test_lines_around_the_json_are_ignored(run_check, before, after, indent, form):
     """The CLI prints its policy packs before and after the JSON."""
     text = json.dumps(getattr(BAD, form)(), indent=indent)
 
-    said = checked(f"{before}{text}{after}".encode())
+    result = run_check(f"{before}{text}{after}".encode())
 
-    assert said.code == 1
-    assert said.out.splitlines()[:-1] == checked(text.encode()).out.splitlines()[:-1]
+    assert result.code == 1
+    assert result.out.splitlines()[:-1] == run_check(text.encode()).out.splitlines()[:-1]
 
 
 @pytest.mark.parametrize("length", range(1, len(WHOLE) - 1, 37))
-def test_a_file_that_was_cut_short_anywhere_breaks_off(checked, length):
-    said = checked(WHOLE[:length])
-    assert said.code == 2
-    assert "breaks off at line 1" in said.err
+def test_a_truncated_file_is_rejected(run_check, length):
+    result = run_check(WHOLE[:length])
+    assert result.code == 2
+    assert "breaks off at line 1" in result.err
 
 
 @pytest.mark.parametrize(
@@ -142,37 +142,37 @@ def test_a_file_that_was_cut_short_anywhere_breaks_off(checked, length):
         ({"exemptions-are-in-order": {"entries": [{"owner": None}]}}, "entries[0].owner must be a string, got null"),
     ],
 )
-def test_a_configuration_that_is_wrong_is_refused_in_a_sentence(checked, config, sentence):
-    said = checked(GOOD.exported(), config=config)
-    assert said.code == 2
-    assert sentence in said.err
-    assert "config.json" in said.err
+def test_an_invalid_configuration_is_rejected_with_a_message(run_check, config, sentence):
+    result = run_check(GOOD.exported(), config=config)
+    assert result.code == 2
+    assert sentence in result.err
+    assert "config.json" in result.err
 
 
 @pytest.mark.parametrize(
     "config", ["", " \n", "null", {}, {"all": {"enforcementLevel": "mandatory"}}, {"environments": ["acme/policies"]}]
 )
-def test_a_configuration_as_the_engine_takes_it_is_fine(checked, config):
-    assert checked(BAD.exported(), config=config).code == 1
+def test_a_configuration_that_the_engine_accepts_is_valid(run_check, config):
+    assert run_check(BAD.exported(), config=config).code == 1
 
 
 @pytest.mark.parametrize(("program_", "code"), [(GOOD, 2), (BAD, 1)])
-def test_a_preview_that_failed_is_never_fine(checked, program_, code):
+def test_a_failed_preview_never_passes(run_check, program_, code):
     failed = program_.previewed() | {
         "diagnostics": [
             {"message": "a warning", "severity": "warning"},
             {"urn": "urn:x", "message": "error: Program failed\n  at line 3", "severity": "error"},
         ]
     }
-    said = checked(failed, "--format", "json")
-    assert said.code == code
-    assert "The preview failed before it had seen the whole stack" in said.err
-    assert "error: Program failed\n" in said.err
-    assert checked({"diagnostics": failed["diagnostics"]}).code == 2
-    assert checked(GOOD.previewed() | {"diagnostics": failed["diagnostics"][:1]}).code == 0
+    result = run_check(failed, "--format", "json")
+    assert result.code == code
+    assert "The preview failed before it had seen the whole stack" in result.err
+    assert "error: Program failed\n" in result.err
+    assert run_check({"diagnostics": failed["diagnostics"]}).code == 2
+    assert run_check(GOOD.previewed() | {"diagnostics": failed["diagnostics"][:1]}).code == 0
 
 
-def test_what_no_terminal_can_show_is_written_all_the_same(checked, monkeypatch, tmp_path):
+def test_characters_that_the_terminal_cannot_encode_are_escaped(run_check, monkeypatch, tmp_path):
     shown = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(shown, encoding="ascii"))
     file = tmp_path / "stack.json"
@@ -181,7 +181,7 @@ def test_what_no_terminal_can_show_is_written_all_the_same(checked, monkeypatch,
     assert b"bestellungen-\\ud800-\\xfc" in shown.getvalue()
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+def test_a_closed_pipe_is_no_error(tmp_path):
     file = tmp_path / "stack.json"
     file.write_text(json.dumps(program(*(queue(f"q-{index}") for index in range(2000))).exported()))
     command = f"{sys.executable} -m policies.check {file} | head -1; exit ${{PIPESTATUS[0]}}"
@@ -190,14 +190,14 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert done.stderr == ""
 
 
-def test_a_file_that_is_not_there_is_refused(capsys, tmp_path):
+def test_a_missing_file_is_rejected(capsys, tmp_path):
     assert main([str(tmp_path / "nowhere.json")]) == 2
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_an_encoding_with_a_mark_is_read(checked):
-    assert checked(json.dumps(BAD.exported()).encode("utf-16")).code == 1
-    assert checked(json.dumps(BAD.exported()).encode("utf-8-sig")).code == 1
+def test_a_byte_order_mark_is_accepted(run_check):
+    assert run_check(json.dumps(BAD.exported()).encode("utf-16")).code == 1
+    assert run_check(json.dumps(BAD.exported()).encode("utf-8-sig")).code == 1
 
 
 @pytest.mark.parametrize(
@@ -225,34 +225,34 @@ def test_an_encoding_with_a_mark_is_read(checked):
         "Google",
     ],
 )
-def test_stacks_of_any_kind_and_age_are_fine(checked, content):
-    assert checked(content).code == 0
+def test_stacks_of_any_provider_and_format_version_are_accepted(run_check, content):
+    assert run_check(content).code == 0
 
 
-def test_what_is_deleted_is_not_judged(checked):
+def test_deleted_resources_are_ignored(run_check):
     exported = BAD.exported()
     for state in exported["deployment"]["resources"]:
         state["delete"] = state["urn"].endswith("orders")
-    assert json.loads(checked(exported, "--format", "json").out)["resources"] == 3
+    assert json.loads(run_check(exported, "--format", "json").out)["resources"] == 3
     previewed = BAD.previewed()
     for step in previewed["steps"]:
         step["op"] = "delete" if step["urn"].endswith("orders") else "same"
-    assert json.loads(checked(previewed, "--format", "json").out)["resources"] == 2
+    assert json.loads(run_check(previewed, "--format", "json").out)["resources"] == 2
 
 
-def test_what_a_refresh_shows_and_the_program_deletes_is_not_judged(checked):
+def test_resources_that_are_refreshed_and_deleted_are_ignored(run_check):
     previewed = BAD.previewed()
     refreshed = [step | {"op": "refresh"} for step in previewed["steps"]]
     gone = [{"op": "delete", "urn": step["urn"], "oldState": step["newState"]} for step in refreshed]
-    result = checked(previewed | {"steps": [*refreshed, *gone]}, "--format", "json")
+    result = run_check(previewed | {"steps": [*refreshed, *gone]}, "--format", "json")
     assert json.loads(result.out)["resources"] == 0
-    # What waits for its deletion has a successor of the same URN.
+    # A resource that is pending deletion has a successor with the same URN.
     gone = [{**step, "oldState": {"urn": step["urn"], "delete": True}} for step in gone]
-    result = checked(previewed | {"steps": [*previewed["steps"], *gone]}, "--format", "json")
+    result = run_check(previewed | {"steps": [*previewed["steps"], *gone]}, "--format", "json")
     assert json.loads(result.out)["resources"] == 3
 
 
-def test_a_replacement_is_judged_once_in_whatever_order_it_takes_place(checked):
+def test_a_replacement_is_evaluated_once_in_any_order_of_steps(run_check):
     for ops in (
         ("create-replacement", "replace", "delete-replaced"),
         ("delete-replaced", "replace", "create-replacement"),
@@ -263,22 +263,22 @@ def test_a_replacement_is_judged_once_in_whatever_order_it_takes_place(checked):
             for step in previewed["steps"]
             for op in ops
         ]
-        report = json.loads(checked(previewed, "--format", "json").out)
+        report = json.loads(run_check(previewed, "--format", "json").out)
         assert report["resources"] == 3
         assert len(report["complaints"]) == 1
 
 
-def test_a_preview_that_leaves_out_what_is_unchanged_is_judged_resource_by_resource(checked):
+def test_a_preview_without_unchanged_resources_skips_stack_rules(run_check):
     previewed = program(queue("dead", messageRetentionSeconds=60)).previewed()
     previewed["changeSummary"] = {"update": 1, "same": 12}
-    said = checked(previewed, "--format", "json")
-    assert [complaint["policy"] for complaint in json.loads(said.out)["complaints"]] == ["queue-keeps-messages"]
-    assert "--show-sames" in said.err
-    assert "11 unchanged resources" in said.err
+    result = run_check(previewed, "--format", "json")
+    assert [complaint["policy"] for complaint in json.loads(result.out)["complaints"]] == ["queue-keeps-messages"]
+    assert "--show-sames" in result.err
+    assert "11 unchanged resources" in result.err
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_machine_without_the_requirements_is_told_what_to_install(tmp_path, form):
+def test_a_missing_requirement_is_named_with_the_install_command(tmp_path, form):
     file = tmp_path / "stack.json"
     file.write_text(json.dumps(GOOD.exported()))
     command = [sys.executable, "-S", "-m", "policies.check", str(file), "--format", form]  # -S: nothing is installed

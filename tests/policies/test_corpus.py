@@ -1,10 +1,9 @@
-"""Documents that AWS's pages call wrong, and near misses that they call right, each put to the pack as an export.
+"""Policies and other inputs that AWS's documentation calls wrong, and similar ones that it calls right.
 
-The files in corpus/ are data: what is right, the page that says so, and the resources. In their properties
-`{"json": ...}` stands for the JSON text of what it holds, as Pulumi keeps a policy. A case that is *reported* names the
-rules of which one must complain as mandatory, or "some rule"; `"level": "advisory"` takes advice as well, and `"once"`
-allows no second complaint. One that is *accepted* gets neither a mandatory complaint nor, unless it says
-`"advice": true`, any other.
+Each case in corpus/ has the correct behavior, the page that documents it, and the resources. In properties,
+`{"json": ...}` stands for a JSON string of its value. A *reported* case lists the rules of which one must have a
+mandatory complaint, or "some rule"; `"level": "advisory"` accepts an advisory one too, and `"once"` allows only one
+complaint. An *accepted* case has no mandatory complaint and, without `"advice": true`, no other.
 """
 
 import json
@@ -23,7 +22,7 @@ from policies.rules import RULES
 FILES = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 PENDING: dict[str, str] = {}
-"""Cases that the pack gets wrong today, and what it lacks; a case that it gets right has to leave the list."""
+"""Cases with a wrong result, and the reason; a case with a correct result must leave the list."""
 
 _ARNS = {
     "aws:apigateway/restApi:RestApi": "arn:aws:apigateway:{region}::/restapis/{name}",
@@ -46,39 +45,39 @@ _ARNS = {
     "aws:sns/topic:Topic": "arn:aws:sns:{region}:{account}:{name}",
     "aws:sqs/queue:Queue": "arn:aws:sqs:{region}:{account}:{name}",
 }
-"""What AWS calls the resources, by the service authorization reference."""
+"""ARN formats of the service authorization reference."""
 _IDENTIFIED_BY_ARN = ("aws:sns/topic:Topic", "aws:secretsmanager/secret:Secret", "aws:iam/policy:Policy")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One program, and what is right about it."""
+    """A program, and the correct verdict."""
 
     id: str
     page: str
     by: tuple[str, ...] | None
-    """Rules of which one must complain; empty for any, None where none may."""
+    """Rules of which one must complain; empty for any rule, None for an accepted case."""
     advisory: bool
-    """Whether advice is enough of a complaint, or no complaint at all."""
+    """Whether an advisory complaint is enough, or allowed in an accepted case."""
     only_one: bool
-    """Whether there may be no second complaint."""
+    """Whether only one complaint is allowed."""
     export: bytes
 
     def fault(self) -> str | None:
-        """What the pack does wrong with it."""
+        """Why the pack's result is wrong; None where it is correct."""
         complaints = check(state_files.read(self.export).resources).complaints
         counted = [
             complaint
             for complaint in complaints
             if complaint.enforcement == "mandatory" or self.advisory is (self.by is not None)
         ]
-        heard = [complaint for complaint in counted if not self.by or complaint.policy in self.by]
+        matching = [complaint for complaint in counted if not self.by or complaint.policy in self.by]
         if self.by is None:
-            return "; ".join(f"{complaint.policy} says {complaint.message}" for complaint in heard) or None
+            return "; ".join(f"{complaint.policy} says {complaint.message}" for complaint in matching) or None
         if self.only_one and len(complaints) > 1:
             return f"{len(complaints)} complaints: {', '.join(complaint.policy for complaint in complaints)}"
-        said = sorted({f"{complaint.policy} ({complaint.enforcement})" for complaint in complaints})
-        return None if heard else f"no complaint by {' or '.join(self.by) or 'any rule'}, but by {said}"
+        reported = sorted({f"{complaint.policy} ({complaint.enforcement})" for complaint in complaints})
+        return None if matching else f"no complaint by {' or '.join(self.by) or 'any rule'}, but by {reported}"
 
 
 def _cases() -> Iterator[Case]:
@@ -124,7 +123,7 @@ CASES = list(_cases())
 
 
 @pytest.mark.parametrize("file", [path.stem for path in FILES])
-def test_the_pack_reports_what_aws_calls_wrong_and_accepts_what_it_calls_right(file):
+def test_the_pack_agrees_with_the_documentation_of_aws(file):
     cases = [case for case in CASES if case.id.startswith(f"{file}: ")]
     faults = {case.id: fault for case in cases if (fault := case.fault())}
 
@@ -133,7 +132,7 @@ def test_the_pack_reports_what_aws_calls_wrong_and_accepts_what_it_calls_right(f
     assert [case.id for case in cases if case.id in PENDING and case.id not in faults] == []
 
 
-def test_the_corpus_is_large_and_each_case_names_a_page_and_rules_that_exist():
+def test_the_corpus_is_large_and_each_case_has_a_page_and_existing_rules():
     assert sum(case.by is not None for case in CASES) >= 120
     assert sum(case.by is None for case in CASES) >= 120
     assert [id_ for id_, count in Counter(case.id for case in CASES).items() if count > 1] == []

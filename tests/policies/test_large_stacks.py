@@ -1,6 +1,6 @@
-"""Reading and judging a stack is work in proportion to its size, also where all share a function, a queue and a role.
+"""Reading and evaluating a stack is linear in its size, also where all resources share a function, a queue and a role.
 
-What it takes on a clock is measured by `make bench`.
+`make bench` measures the time.
 """
 
 import pytest
@@ -18,22 +18,22 @@ DELIVERY = (
 )
 
 
-def judged(content):
+def evaluate(content):
     return check(state_files.read(content).resources)
 
 
 @pytest.mark.parametrize("shape", ["export", "preview"])
-def test_a_large_stack_of_pipelines_is_judged_whole(shape):
-    report = judged(write_shapes(build_pipelines(200))[shape])
+def test_a_large_stack_of_pipelines_is_evaluated_completely(shape):
+    report = evaluate(write_shapes(build_pipelines(200))[shape])
 
     assert report.resources >= 1000
-    # Others complain of what these readers and targets lack; there is nothing to say about the queues themselves.
+    # Readers and targets have complaints, the queues have none.
     assert [complaint for complaint in report.complaints if ":sqs/" in str(complaint.urn)] == []
 
 
 @pytest.mark.parametrize("shape", ["export", "preview"])
-def test_a_large_stack_that_shares_a_function_a_queue_and_a_role_is_judged_whole(shape):
-    report = judged(write_shapes(build_sharing(200))[shape])
+def test_a_large_stack_that_shares_a_function_a_queue_and_a_role_is_evaluated_completely(shape):
+    report = evaluate(write_shapes(build_sharing(200))[shape])
 
     assert report.resources > 1200
     assert [
@@ -44,8 +44,8 @@ def test_a_large_stack_that_shares_a_function_a_queue_and_a_role_is_judged_whole
 
 
 @pytest.mark.parametrize("shape", ["export", "preview"])
-def test_a_large_stack_that_delivers_to_one_function_and_one_queue_is_judged_whole(shape):
-    report = judged(write_shapes(build_deliveries(100))[shape])
+def test_a_large_stack_that_delivers_to_one_function_and_one_queue_is_evaluated_completely(shape):
+    report = evaluate(write_shapes(build_deliveries(100))[shape])
 
     assert report.resources > 1100
     assert [complaint for complaint in report.complaints if complaint.policy in DELIVERY] == []
@@ -53,10 +53,10 @@ def test_a_large_stack_that_delivers_to_one_function_and_one_queue_is_judged_who
 
 @pytest.mark.parametrize("shape", ["export", "preview"])
 @pytest.mark.parametrize("stack", [build_pipelines, build_sharing, build_deliveries])
-def test_a_stack_of_four_times_the_size_is_four_times_the_work(stack, shape):
+def test_four_times_the_size_is_four_times_the_work(stack, shape):
     contents = [write_shapes(stack(size))[shape] for size in (SMALL, LARGE)]
 
-    few, many = (count_lines(lambda content=content: judged(content)) for content in contents)
+    few, many = (count_lines(lambda content=content: evaluate(content)) for content in contents)
 
-    # A part that grows with the square soon makes it more, and would make it 16.
+    # Quadratic work would make it 16.
     assert many / few < 4.5

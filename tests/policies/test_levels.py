@@ -1,4 +1,4 @@
-"""A complaint is mandatory if what it is about loses messages, opens access or cannot work, and else advice."""
+"""A finding is mandatory if it loses messages, opens access or cannot work; otherwise it is advisory."""
 
 import pytest
 from pulumi.runtime import proto
@@ -97,11 +97,11 @@ reader = function("reader", timeout=60)
 starter_of = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 
 
-def grants(action, resource):
+def managed_policy_for(action, resource):
     return managed("p", policy=policy({"Effect": "Allow", "Action": action, "Resource": resource}))
 
 
-def trusts(service, condition=None):
+def role_trusting(service, condition=None):
     return role(
         "r", assumeRolePolicy=policy(allow({"Service": f"{service}.amazonaws.com"}, "sts:AssumeRole", None, condition))
     )
@@ -121,7 +121,7 @@ def logs_to(**configuration):
 
 
 def started_by(condition):
-    starter = trusts("scheduler", condition)
+    starter = role_trusting("scheduler", condition)
     return program(starter, schedule("nightly", target={"arn": reader.arn, "roleArn": starter.arn}))
 
 
@@ -132,24 +132,36 @@ HIDES, LOGGED = "queue-hides-messages-while-read", "state-machine-logs-errors"
 BY_GROUP = {"ArnLike": {"aws:SourceArn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/*"}}
 FINDINGS = {
     # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
-    "the Lambda console's log group": (program(grants("logs:CreateLogGroup", f"{LOGS}:*")), WHOLE, "advisory"),
-    "any log stream": (
-        program(grants(["logs:CreateLogStream", "logs:PutLogEvents"], f"{LOGS}:log-group:*")),
+    "the Lambda console's log group": (
+        program(managed_policy_for("logs:CreateLogGroup", f"{LOGS}:*")),
         WHOLE,
         "advisory",
     ),
-    "logs of everything": (program(grants(["logs:CreateLogGroup", "logs:PutLogEvents"], "*")), RESOURCES, "advisory"),
-    "any log group to delete": (program(grants("logs:DeleteLogGroup", f"{LOGS}:log-group:*")), WHOLE, "mandatory"),
+    "any log stream": (
+        program(managed_policy_for(["logs:CreateLogStream", "logs:PutLogEvents"], f"{LOGS}:log-group:*")),
+        WHOLE,
+        "advisory",
+    ),
+    "logs of everything": (
+        program(managed_policy_for(["logs:CreateLogGroup", "logs:PutLogEvents"], "*")),
+        RESOURCES,
+        "advisory",
+    ),
+    "any log group to delete": (
+        program(managed_policy_for("logs:DeleteLogGroup", f"{LOGS}:log-group:*")),
+        WHOLE,
+        "mandatory",
+    ),
     "logs of everything, and messages": (
-        program(grants(["logs:PutLogEvents", "sqs:SendMessage"], "*")),
+        program(managed_policy_for(["logs:PutLogEvents", "sqs:SendMessage"], "*")),
         RESOURCES,
         "mandatory",
     ),
-    "tasks of ECS": (program(trusts("ecs-tasks")), TRUSTED, "advisory"),
+    "tasks of ECS": (program(role_trusting("ecs-tasks")), TRUSTED, "advisory"),
     # https://docs.aws.amazon.com/batch/latest/userguide/CWE_IAM_role.html
-    "rules of EventBridge": (program(trusts("events")), TRUSTED, "advisory"),
+    "rules of EventBridge": (program(role_trusting("events")), TRUSTED, "advisory"),
     # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
-    "state machines": (program(trusts("states")), TRUSTED, "mandatory"),
+    "state machines": (program(role_trusting("states")), TRUSTED, "mandatory"),
     "a retention that is set": (program(queue("q", messageRetentionSeconds=86_400)), KEEPS, "advisory"),
     "a retention that is AWS's": (program(queue("q")), KEEPS, "mandatory"),
     "few receives": (program(dead, retried(1)), RETRIES, "advisory"),
@@ -178,7 +190,7 @@ def test_a_finding_has_the_level_that_fits_it(what):
 
 
 @pytest.mark.parametrize("what", FINDINGS)
-def test_the_engine_gets_that_level_as_well(what, engine):
+def test_the_engine_gets_the_same_level(what, engine):
     whole, name, level = FINDINGS[what]
     diagnostics = engine(only=name).run(whole, preview=False)
     levels = {proto.ADVISORY: "advisory", proto.MANDATORY: "mandatory"}

@@ -1,4 +1,4 @@
-"""Whatever makes our own stack worse makes some rule speak."""
+"""Some rule complains about every mutation of our own stack."""
 
 import json
 
@@ -9,17 +9,17 @@ from local.mocks.recording import deploy_program, stack_config
 from policies.model import resource_types
 from tests.policies.mutations import MutationTest, mutations
 
-NAMED = "an account that is named is no open principal: whom a program trusts, it decides itself"
-ONE_IS_ENOUGH = "the other of the two conditions keeps strangers out as well"
-HELD = "held by its condition to our own topics, rules or account, so that nobody else is let in"
-OWN_ACCOUNT = "without it AWS lets the topic's own account publish, and that is who does"
-STATUS = "what is true now is written over, and is no history that has to expire"
-OWN_BUS = "which of its own events a function may send, its code says as well: the condition is more than is asked for"
-OWN_ROWS = "which rows of a table a role may read and write is more than the pack asks for"
-INVENTORY = "it only describes resources, which is accepted on all of their type"
-OPT_IN = "its condition on the tag by which a secret opts in says which secrets are meant"
-STRICTER = "the tag opts in, and the condition holds what is done to less than that"
-CODE = "what a function's code calls, only its code knows: the contract tests hold it to that"
+NAMED = "a named account is not public: the program decides whom it trusts"
+ONE_IS_ENOUGH = "the other of the two conditions is enough"
+HELD = "its condition restricts it to our own topics, rules or account"
+OWN_ACCOUNT = "by default the topic's own account may publish, and only that does"
+STATUS = "the current status is overwritten, and is no history"
+OWN_BUS = "the condition on the function's own events is stricter than the rules"
+OWN_ROWS = "the condition on rows of the table is stricter than the rules"
+INVENTORY = "it only describes resources, which is accepted on all of a type"
+OPT_IN = "its condition on the opt-in tag restricts the secrets"
+STRICTER = "the tag opts in, and the condition is stricter than the rules"
+CODE = "the calls of a function's code are checked by the contract tests"
 STEPS = ("claim", "diagnose", "probe", "decide", "retry", "move", "end", "restart", "watch", "notify")
 FUNCTIONS = (
     "audit-check",
@@ -72,13 +72,13 @@ SURVIVORS: dict[str, str] = {
     'Permission rotation-guard-demo-rotation: principal = "*"': HELD,
     "RolePolicy rotation-guard-remediation-watch: policy: statement 2 is for arn:aws:ecs:*": INVENTORY,
     "Permission rotation-guard-demo-rotation: removed": (
-        "AWS refuses to set up a rotation whose function Secrets Manager may not call: it cannot be deployed"
+        "it cannot be deployed: AWS rejects a rotation whose function Secrets Manager may not invoke"
     ),
     "EventSourceMapping rotation-guard-trail-events: enabled = false": (
-        "somebody switches a reader off for a while; its queue keeps the messages, for as long as other rules ask for"
+        "a reader may be disabled for a while; its queue keeps the messages"
     ),
 }
-"""Mutations that no rule complains of, and why that is right; a name may end in `*`."""
+"""Mutations without a complaint, with the reason; a name may end in `*`."""
 BAR = 0.95
 
 
@@ -94,7 +94,7 @@ def _survivors(stack, mutated):
 
 @pytest.fixture(scope="module")
 def dev():
-    """Our own stack, with all that can be configured."""
+    """Our own stack with every setting."""
     here = "eu-west-1:111122223333"
     return _stack(
         "dev",
@@ -112,10 +112,10 @@ def _means(listed, what):
     return what.startswith(listed[:-1]) if listed.endswith("*") else what == listed
 
 
-def test_every_mutation_is_killed_but_those_that_are_listed_with_a_reason(dev):
+def test_every_mutation_is_killed_except_those_that_are_listed(dev):
     prod = _stack("prod")
     of_dev = list(mutations(dev))
-    # What is hygiene in dev is a must there.
+    # Optional in dev, required in prod.
     of_prod = [mutation for mutation in mutations(prod) if "deletionProtection" in mutation.what]
     names = [mutation.what for mutation in [*of_dev, *of_prod]]
     survivors = [*_survivors(dev, of_dev), *_survivors(prod, of_prod)]
@@ -128,7 +128,7 @@ def test_every_mutation_is_killed_but_those_that_are_listed_with_a_reason(dev):
     assert len(survivors) <= (1 - BAR) * len(names)
 
 
-def test_the_list_of_survivors_names_none_that_is_not_there(dev):
+def test_every_listed_survivor_exists(dev):
     names = [mutation.what for mutation in mutations(dev)]
 
     assert [listed for listed in SURVIVORS if not any(_means(listed, what) for what in names)] == []
@@ -145,7 +145,7 @@ def test_the_list_of_survivors_names_none_that_is_not_there(dev):
         resource_types.TABLE,
     ],
 )
-def test_each_resource_of_the_stack_is_made_worse(dev, type_):
+def test_each_resource_of_the_stack_has_mutations(dev, type_):
     names = [mutation.what for mutation in mutations(dev)]
     made = [resource.name for resource in dev if resource.type == type_]
 

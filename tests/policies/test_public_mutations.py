@@ -1,4 +1,4 @@
-"""Whatever makes a program in the style of public ones worse, or wider, makes some rule speak."""
+"""Some rule complains about every mutation of programs in the style of public ones."""
 
 import pytest
 
@@ -12,23 +12,23 @@ from tests.policies.widened import widenings
 
 _KNOWN = {"trustedAccounts": [ACCOUNT, PARTNER], "trustedOrganizations": ["o-acme123456"]}
 CONFIG = {name: _KNOWN for name, rule in RULES.items() if "trustedAccounts" in rule.parameters}
-"""An account that is named is no stranger unless the pack is told who is known."""
+"""Named accounts are trusted unless the configuration lists the trusted ones."""
 
-HELD = "its condition holds it to our own resource or account, so that nobody else is let in"
-DENIED = "a Deny keeps out everybody but the accounts that are named"
-ONE_IS_ENOUGH = "the other of the two conditions keeps strangers out as well"
-SUBJECT = "the subject of the token names the environment of one repository"
-CODE = "what a partner or a function's code needs, only they know"
-REFUSED = "AWS refuses to deploy it: a rotation or a mapping whose function may not, a key that locks its owner out"
-KEYS = "AWS's own page lets a service use the key of a topic without a source"
-ROOT = "the account that owns a key may do everything with it, by AWS's default key policy"
-OWN_ACCOUNT = "without a policy AWS lets the topic's own account publish, and that is who does"
-FILTER = "what a reader leaves out or waits for, and whether it is on, is its author's choice"
-SPLIT = "a batch of a stream is split on an error, so that good records are not lost with a bad one"
-INVENTORY = "it only shows what there is, which is accepted on all of a type"
+HELD = "its condition restricts it to our own resource or account"
+DENIED = "a Deny restricts it to the named accounts"
+ONE_IS_ENOUGH = "the other of the two conditions is enough"
+SUBJECT = "the subject of the token has the environment of one repository"
+CODE = "the needs of a partner or a function's code are unknown"
+REFUSED = "it cannot be deployed: AWS rejects it"
+KEYS = "AWS's documentation has no condition for the key of a topic"
+ROOT = "the default key policy allows everything to the owner's account"
+OWN_ACCOUNT = "by default the topic's own account may publish, and only that does"
+FILTER = "filters, batching and whether a reader is enabled are choices"
+SPLIT = "the batch is split on an error, so that only bad records fail"
+INVENTORY = "it only lists resources, which is accepted on all of a type"
 NAMED = "the bucket is named"
-METRIC = "which of its metrics a program watches it decides itself, but for dead letters"
-PAGES = "whoever visits the site sees that CloudFront may not read it"
+METRIC = "alarms are a choice, except for those on dead-letter queues"
+PAGES = "visitors of the site notice that CloudFront may not read it"
 PLAIN = "no rule asks for TLS"
 SURVIVORS: dict[str, str] = {
     "alarms_to_chat: Key alarms: policy: statement 0 allows every action": ROOT,
@@ -95,7 +95,7 @@ SURVIVORS: dict[str, str] = {
 """Mutations that no rule complains of, and why that is right; `...` stands for anything."""
 
 PENDING: dict[str, str] = {}
-"""Mutations that a rule should complain of, and what is missing; one that is killed has to leave the list."""
+"""Mutations that a rule should find but does not; one that is found must leave the list."""
 BAR = 0.95
 
 
@@ -127,11 +127,11 @@ def _listed(listed, names):
 
 
 @pytest.mark.parametrize("title", PROGRAMS)
-def test_no_rule_complains_of_a_program_that_is_in_order(title):
+def test_a_compliant_program_has_no_complaints(title):
     assert _find_complaints(make_resources(PROGRAMS[title]())) == set()
 
 
-def test_every_mutation_is_killed_but_those_that_are_listed_with_a_reason(outcome):
+def test_every_mutation_is_killed_except_those_that_are_listed(outcome):
     survivors = {name for name, is_killed in outcome.items() if not is_killed}
     pending = _listed(PENDING, outcome)
 
@@ -142,7 +142,7 @@ def test_every_mutation_is_killed_but_those_that_are_listed_with_a_reason(outcom
     assert len(survivors - pending) <= (1 - BAR) * len(outcome)
 
 
-def test_a_survivor_that_is_killed_or_gone_has_to_leave_the_list(outcome):
+def test_every_listed_survivor_exists_and_survives(outcome):
     survivors = {name for name, is_killed in outcome.items() if not is_killed}
 
     assert [pattern for pattern in (*SURVIVORS, *PENDING) if not _listed([pattern], survivors)] == []

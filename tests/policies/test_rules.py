@@ -1,4 +1,4 @@
-"""Every rule finds what it is about, and nothing else, whatever way it gets to see a program."""
+"""Every rule reports what its cases expect, from a file and in the engine, at a preview and at an update."""
 
 import json
 from collections.abc import Mapping
@@ -36,13 +36,13 @@ def test_every_case_is_what_its_kind_says(cases):
             assert bool(case.complaints) == (case.kind in ("typical", "variant")), case
 
 
-def test_no_two_cases_are_called_the_same(cases):
+def test_case_names_are_unique(cases):
     called = [str(case) for case in cases]
     assert called
     assert len(called) == len(set(called))
 
 
-def test_every_rule_tells_what_a_reader_needs(rule_name):
+def test_every_rule_has_complete_metadata(rule_name):
     rule = RULES[rule_name]
     assert rule.description.endswith(".")
     assert rule.fix.endswith(".")

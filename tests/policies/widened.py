@@ -1,4 +1,4 @@
-"""Ways to widen a program: more principals, accounts, actions and resources than it means, and deliveries that end."""
+"""Mutations of a program that widen access or stop a delivery."""
 
 import copy
 import json
@@ -14,11 +14,11 @@ from .mutations import Mutation
 Statement = dict[str, Any]
 Document = dict[str, Any]
 Worse = Iterator[tuple[str, Resource | None]]
-"""What was done, and the resource after it; None where it is gone."""
+"""The change and the changed resource; None where it is removed."""
 
 _DOCUMENTS = ("policy", "assumeRolePolicy")
 _EXACT = {"StringEquals": "StringLike", "StringNotEquals": "StringNotLike", "ArnEquals": "ArnLike"}
-"""Operators that take no wildcard, or may as well be written with the other, and those that do."""
+"""Operators without wildcards, and the corresponding ones with wildcards."""
 _DELIVERING = (
     "sqs:SendMessage",
     "sns:Publish",
@@ -27,7 +27,7 @@ _DELIVERING = (
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
 )
-"""What a service needs, so that a message gets on."""
+"""Actions that a service needs to deliver."""
 _DROPPED: Mapping[str, tuple[str, ...]] = {
     resource_types.EVENT_SOURCE_MAPPING: ("destinationConfig", "functionResponseTypes"),
     resource_types.TABLE: ("pointInTimeRecovery", "deletionProtectionEnabled"),
@@ -44,7 +44,7 @@ _CHANGED: Mapping[str, tuple[tuple[str, Any], ...]] = {
 
 
 def widenings(stack: tuple[Resource, ...]) -> Iterator[Mutation]:
-    """Every way that is known here, once for each resource that it can be done to."""
+    """List all mutations of every resource."""
     for index, resource in enumerate(stack):
         for what, worse in _widen(resource):
             changed = (*stack[:index], *([worse] if worse else []), *stack[index + 1 :])
@@ -107,7 +107,7 @@ def _widen_statement(statement: Statement, *, trust: bool) -> Iterator[tuple[str
 
 
 def _widen_conditions(statement: Statement) -> Iterator[tuple[str, Statement]]:
-    """One condition of the statement with a value that others match too."""
+    """Widen one condition of the statement."""
     for operator, keys in statement.get("Condition", {}).items():
         for key, value in keys.items():
             for wide in _wider(_listed(value)[0]):
@@ -119,7 +119,7 @@ def _widen_conditions(statement: Statement) -> Iterator[tuple[str, Statement]]:
 
 
 def _wider(value: str) -> Iterator[str]:
-    """Values that take in strangers besides."""
+    """Wider values of a condition."""
     parts = value.split(":", 5)
     if value.startswith("arn:") and len(parts) == 6 and parts[4]:
         yield ":".join([*parts[:4], "*", parts[5]])

@@ -6,7 +6,6 @@ account, a path after its organization, a session after its role's id. The seman
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 from ...model import values
 from ...model.values import all_of, any_of
 from .. import arns
-from . import wildcards
+from . import networks, wildcards
 
 _OPERATOR = re.compile(
     r"(?:(?P<set>forallvalues|foranyvalue):)?"
@@ -165,7 +164,7 @@ def is_fixed_arn(value: str) -> bool:
     pattern = as_pattern(value)
     if not has_wildcard(pattern):
         return bool(pattern)
-    arn = arns.parts(pattern)
+    arn = arns.parse(pattern)
     if arn is None:
         return False
     _, service, _, account, resource = arn
@@ -285,10 +284,6 @@ _SERVICE: dict[str, Test] = {"aws:principalservicename": is_fixed}
 _ANY_SERVICE_KEYS = frozenset({"aws:principalisawsservice", "aws:viaawsservice"})
 _CONTEXT_KEYS = ("kms:encryptioncontext:", "sts:externalid")
 """Other keys in which a service passes on whom it acts for."""
-_WIDEST_PREFIX = {4: 8, 6: 32}
-"""Shortest prefix by IP version: broader networks count as public (the same page of S3)."""
-_WIDEST_SHARE = 16
-"""The networks of a condition may be at most one part in this many of all addresses."""
 
 
 def names_known_caller(conditions: Iterable[Condition], *, by_source: bool = True) -> bool:
@@ -360,7 +355,7 @@ def has_fixed_values(condition: Condition, tests: Tests) -> bool:
     """Whether all values of a condition are fixed. Raises Undecided where one is unknown."""
     test = tests(condition.key)
     if test is not None and condition.key == _NETWORK:
-        return is_narrow_network(condition.values)
+        return all(map(is_fixed, condition.values)) and networks.are_narrow(condition.values)
     return (
         test is not None
         and bool(condition.values)
@@ -379,25 +374,3 @@ def _has_fixed_context(condition: Condition) -> bool:
     return bool(condition.values) and all(
         _is_fixed_value(condition, _is_fixed_context, value) for value in condition.values
     )
-
-
-def is_narrow_network(given: Iterable[str]) -> bool:
-    """Whether these networks are small enough not to be public, each alone and together."""
-    networks = []
-    for value in given:
-        if not is_fixed(value):
-            return False
-        try:
-            networks.append(ipaddress.ip_network(value, strict=False))
-        except ValueError:
-            # AWS rejects it.
-            continue
-    if any(network.prefixlen < _WIDEST_PREFIX[network.version] for network in networks):
-        return False
-    return all(_share(networks, version, bits) <= 1 / _WIDEST_SHARE for version, bits in ((4, 32), (6, 128)))
-
-
-def _share(networks: Iterable[Any], version: int, bits: int) -> float:
-    """The share of all addresses in these networks."""
-    merged = ipaddress.collapse_addresses([network for network in networks if network.version == version])
-    return sum(network.num_addresses for network in merged) / 2**bits

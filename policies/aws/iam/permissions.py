@@ -42,8 +42,8 @@ def _conditions(permission: Resource) -> dict[str, Any]:
     for path, (operator, key) in _CONDITIONS.items():
         if permission.has(path):
             block.setdefault(operator, {})[key] = permission.value(path)
-    given = values.document(permission.value("condition"))
-    if given is not None:
-        operator, key = (values.text(given.get(name)) or "" for name in ("type", "key"))
-        block.setdefault(operator, {})[key] = given.get("value")
+    condition = values.document(permission.value("condition"))
+    if condition is not None:
+        operator, key = (values.text(condition.get(name)) or "" for name in ("type", "key"))
+        block.setdefault(operator, {})[key] = condition.get("value")
     return block

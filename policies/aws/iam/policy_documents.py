@@ -87,9 +87,9 @@ class Statement:
         """Its conditions, one for each operator and key."""
         block = values.document(values.member(self.raw, "Condition")) or {}
         return tuple(
-            Condition(operator.lower(), key.lower(), given, key)
+            Condition(operator.lower(), key.lower(), value, key)
             for operator, keys in block.items()
-            for key, given in (values.document(keys) or {}).items()
+            for key, value in (values.document(keys) or {}).items()
         )
 
     def condition_keys(self) -> set[str]:
@@ -132,12 +132,12 @@ class Statement:
         )
 
     def _principals(self, key: str) -> dict[str, list[str]]:
-        given = values.require_known(values.member(self.raw, key))
-        if given is None:
+        principal = values.require_known(values.member(self.raw, key))
+        if principal is None:
             return {}
-        if not isinstance(given, Mapping):
-            return {"AWS": values.texts(given)}
-        return {_PRINCIPAL_KINDS.get(kind.lower(), kind): values.texts(names) for kind, names in given.items()}
+        if not isinstance(principal, Mapping):
+            return {"AWS": values.texts(principal)}
+        return {_PRINCIPAL_KINDS.get(kind.lower(), kind): values.texts(names) for kind, names in principal.items()}
 
 
 _PRINCIPAL_KINDS = {"aws": "AWS", "service": "Service", "federated": "Federated", "canonicaluser": "CanonicalUser"}
@@ -151,8 +151,8 @@ def statements(document: Any) -> list[Statement]:
     policy = values.document(document)
     if policy is None:
         return []
-    given = [values.document(raw) for raw in values.items(values.member(policy, "Statement"))]
-    return [Statement(raw, index) for index, raw in enumerate(given) if raw is not None]
+    listed = [values.document(raw) for raw in values.items(values.member(policy, "Statement"))]
+    return [Statement(raw, index) for index, raw in enumerate(listed) if raw is not None]
 
 
 def public_statements(policy: Iterable[Statement], action: str | None = None) -> Iterator[Statement]:

@@ -93,18 +93,18 @@ def find(service: str, name: str) -> ResourceType | None:
     """Find a type of a service; None where the reference has no ARN format."""
     if name not in data().resources.get_resource_types_for_service(service):
         return None
-    parts = arns.parts(data().resources.get_resource_type_details(service, name)["arn"])
+    parts = arns.parse(data().resources.get_resource_type_details(service, name)["arn"])
     if parts is None:
         return None
-    variables = _VARIABLE.findall(parts[4])
+    variables = _VARIABLE.findall(parts.resource)
     has_id = len(variables) == 1 and _ID.fullmatch(variables[0]) is not None
     noun = re.sub(r"[^a-z]", "", name.lower())
     return ResourceType(
         name=f"{service} {name.lower().strip('/')}",
-        service=parts[1],
-        resource=_VARIABLE.sub(_ANY_NAME, parts[4]),
+        service=parts.service,
+        resource=_VARIABLE.sub(_ANY_NAME, parts.resource),
         has_id=has_id,
-        is_created_at_run_time=has_id and _is_created_at_run_time(parts[1], noun),
+        is_created_at_run_time=has_id and _is_created_at_run_time(parts.service, noun),
     )
 
 
@@ -142,5 +142,5 @@ def split_pattern(resource: str) -> tuple[str, str] | None:
     resource = conditions.without_variables(resource)
     if not resource.startswith("arn:") or not {"*", "?"} & set(resource):
         return None
-    parts = arns.parts(resource if not resource.endswith("*") else resource + ":*" * max(0, 5 - resource.count(":")))
-    return None if parts is None else (parts[1], parts[4])
+    parts = arns.parse(resource if not resource.endswith("*") else resource + ":*" * max(0, 5 - resource.count(":")))
+    return None if parts is None else (parts.service, parts.resource)

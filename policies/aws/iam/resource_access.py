@@ -35,7 +35,7 @@ def make_request(service: str, action: str, resource: Resource, source: str | No
     return Request(service, action, known_arn(resource), source)
 
 
-def denial_reason(stack: Stack, resource: Resource, asked: Request) -> str | None:
+def denial_reason(stack: Stack, resource: Resource, request: Request) -> str | None:
     """Why the policy of a queue, topic, key or bus denies a request; None where it allows it.
 
     Raises Undecided where an unknown value decides.
@@ -45,11 +45,11 @@ def denial_reason(stack: Stack, resource: Resource, asked: Request) -> str | Non
         if resource.external:
             values.raise_undecided(f"the policy of {resource.name} is not this program's")
         return f"{resource.name} has no policy"
-    about = _statements_about(stack, resource, asked.source)
-    if any_of(about, partial(allows, asked=asked)) and not _denied(about, asked):
+    about = _statements_about(stack, resource, request.source)
+    if any_of(about, partial(allows, request=request)) and not _denied(about, request):
         return None
-    return f"the policy of {resource.name} does not allow {asked.action} to {asked.service}" + (
-        f" for {asked.source}" if asked.source else ""
+    return f"the policy of {resource.name} does not allow {request.action} to {request.service}" + (
+        f" for {request.source}" if request.source else ""
     )
 
 
@@ -115,28 +115,29 @@ def find_unfit_queue(
     (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
     """
     try:
-        given = values.text(holder.value(path))
+        queue_arn = values.text(holder.value(path))
     except Undecided:
-        given = None
-    arn = arns.parts(given or "")
-    if arn and arn[1] != "sqs":
-        return Finding(f"{given} is not a queue.", f"Set {path} to the ARN of a standard queue.")
+        queue_arn = None
+    arn = arns.parse(queue_arn or "")
+    if arn and arn.service != "sqs":
+        return Finding(f"{queue_arn} is not a queue.", f"Set {path} to the ARN of a standard queue.")
     queue = stack.target(holder, path, resource_types.QUEUE)
-    if standard and ((given or "").endswith(".fifo") or (queue is not None and _is_fifo(queue))):
+    if standard and ((queue_arn or "").endswith(".fifo") or (queue is not None and _is_fifo(queue))):
         return Finding(
-            f"{queue.name if queue else given} is a FIFO queue.", f"Set {path} to the ARN of a standard queue."
+            f"{queue.name if queue else queue_arn} is a FIFO queue.", f"Set {path} to the ARN of a standard queue."
         )
-    here, there = _region(source), _region(known_arn(queue) or given)
+    here, there = _region(source), _region(known_arn(queue) or queue_arn)
     if here and there and here != there:
         return Finding(
-            f"{queue.name if queue else given} is in {there}, but has to be in {here}.", f"Set {path} to a queue there."
+            f"{queue.name if queue else queue_arn} is in {there}, but has to be in {here}.",
+            f"Set {path} to a queue there.",
         )
     return None
 
 
 def _region(arn: str | None) -> str:
-    parts = arns.parts(arn or "")
-    return parts[2] if parts else ""
+    parsed = arns.parse(arn or "")
+    return parsed.region if parsed else ""
 
 
 def _is_fifo(queue: Resource) -> bool:
@@ -146,28 +147,28 @@ def _is_fifo(queue: Resource) -> bool:
         return False
 
 
-def allows(statement: Statement, asked: Request) -> bool:
+def allows(statement: Statement, request: Request) -> bool:
     """Whether a statement allows a request."""
     return (
         statement.allows
-        and (asked.service in statement.services or statement.is_public())
-        and statement.covers(asked.action)
-        and statement.covers_resource(asked.resource)
-        and all_of(statement.conditions, partial(holds, asked=asked))
+        and (request.service in statement.services or statement.is_public())
+        and statement.covers(request.action)
+        and statement.covers_resource(request.resource)
+        and all_of(statement.conditions, partial(holds, request=request))
     )
 
 
-def _denied(statements: Iterable[Statement], asked: Request) -> bool:
+def _denied(statements: Iterable[Statement], request: Request) -> bool:
     """Whether a Deny certainly applies; one that is undecided does not count."""
 
     def denies(statement: Statement) -> bool:
         return (
             statement.denies
             and values.member(statement.raw, "NotPrincipal") is None
-            and (asked.service in statement.services or statement.is_public())
-            and statement.covers(asked.action)
-            and statement.covers_resource(asked.resource)
-            and all_of(statement.conditions, partial(holds, asked=asked))
+            and (request.service in statement.services or statement.is_public())
+            and statement.covers(request.action)
+            and statement.covers_resource(request.resource)
+            and all_of(statement.conditions, partial(holds, request=request))
         )
 
     try:
@@ -182,11 +183,11 @@ _ABSENT_KEYS = frozenset({"aws:principalorgid", "aws:sourceowner"})
 """Keys that are absent from the request of a service principal."""
 
 
-def holds(condition: Condition, asked: Request) -> bool:
+def holds(condition: Condition, request: Request) -> bool:
     """Whether a condition is true for a request."""
     if not condition.kind:
         values.raise_undecided(f"the operator {condition.operator}")
-    present = _context(condition.key, asked)
+    present = _context(condition.key, request)
     if present is None:
         return condition.holds_without_key
     if condition.kind == "null":
@@ -194,17 +195,17 @@ def holds(condition: Condition, asked: Request) -> bool:
     return condition.matches(present)
 
 
-def _context(key: str, asked: Request) -> str | None:
+def _context(key: str, request: Request) -> str | None:
     """The request's value of a key; None where the key is absent."""
     if key in _ABSENT_KEYS:
         return None
     if key == "aws:sourcearn":
-        return _require_arn(asked.source)
+        return _require_arn(request.source)
     if key == "aws:sourceaccount":
-        source = arns.parts(_require_arn(asked.source))
-        return source[3] if source and source[3] else values.raise_undecided("no account in the source")
+        source = arns.parse(_require_arn(request.source))
+        return source.account if source and source.account else values.raise_undecided("no account in the source")
     known = {"aws:securetransport": "true", "aws:principalisawsservice": "true"} | {
-        "aws:principalservicename": asked.service
+        "aws:principalservicename": request.service
     }
     return known[key] if key in known else values.raise_undecided(f"the key {key}")
 
@@ -215,7 +216,7 @@ def _context(key: str, asked: Request) -> str | None:
 def trusts(role: Resource, service: str, source: str | None) -> bool:
     """Whether a role's trust policy allows a service to assume it. Raises Undecided where an unknown value decides."""
     assuming = Request(service, "sts:AssumeRole", None, source)
-    return any_of(policy_documents.statements(role.value("assumeRolePolicy")), partial(allows, asked=assuming))
+    return any_of(policy_documents.statements(role.value("assumeRolePolicy")), partial(allows, request=assuming))
 
 
 # --- ARNs ------------------------------------------------------------------------------------------------------------

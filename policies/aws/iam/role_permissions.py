@@ -82,21 +82,21 @@ def allows(stack: Stack, role: Resource, action: str, target: Resource | str) ->
 
 def allows_somewhere(stack: Stack, role: Resource, action: str) -> bool:
     """Whether a role may perform an action on some resource. Raises Undecided where an unknown value decides."""
-    given = permissions_of(stack, role)
-    if values.any_of(given.grants, lambda grant: grant.statement.allows and grant.statement.covers(action)):
+    permissions = permissions_of(stack, role)
+    if values.any_of(permissions.grants, lambda grant: grant.statement.allows and grant.statement.covers(action)):
         return True
-    return False if given.complete else values.raise_undecided(f"a policy of {role.name} is unknown")
+    return False if permissions.complete else values.raise_undecided(f"a policy of {role.name} is unknown")
 
 
 def _answer(stack: Stack, role: Resource, action: str, target: Resource | str) -> bool | None:
     """The same, memoized per role; None where an unknown value decides."""
-    given = permissions_of(stack, role)
-    if any(_decide(partial(_denies, grant.statement, action, target)) for grant in given.grants):
+    permissions = permissions_of(stack, role)
+    if any(_decide(partial(_denies, grant.statement, action, target)) for grant in permissions.grants):
         return False
-    answers = [_decide(partial(_allows, grant.statement, action, target)) for grant in given.grants]
+    answers = [_decide(partial(_allows, grant.statement, action, target)) for grant in permissions.grants]
     if True in answers:
         return True
-    if None in answers or not given.complete:
+    if None in answers or not permissions.complete:
         return None
     return _decide(partial(_is_allowed_by_resource, stack, role, action, target))
 
@@ -206,11 +206,11 @@ def covers(pattern: str, target: Resource | str) -> bool:
     arn = target if isinstance(target, str) else target.props.get("arn")
     if isinstance(arn, str):
         return conditions.covers_resource(pattern, arn)
-    arn_parts = arns.parts(pattern)
+    parsed = arns.parse(pattern)
     if (
-        arn_parts is not None
+        parsed is not None
         and isinstance(target, Resource)
-        and arn_parts[1] not in ("*", arns.service_of(target.type))
+        and parsed.service not in ("*", arns.service_of(target.type))
     ):
         return False
     return values.raise_undecided("the ARN is not known yet")
@@ -306,5 +306,9 @@ def missing_to_send(stack: Stack, role: Resource, holder: Resource, path: str, t
 
 def _called(holder: Resource, path: str, target: Resource) -> Resource | str:
     """The resource that a policy must name: for a function the version or alias that is called."""
-    given = holder.value(path)
-    return given if target.type == resource_types.FUNCTION and isinstance(given, str) and arns.parts(given) else target
+    reference = holder.value(path)
+    return (
+        reference
+        if target.type == resource_types.FUNCTION and isinstance(reference, str) and arns.parse(reference)
+        else target
+    )

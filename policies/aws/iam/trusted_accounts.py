@@ -58,7 +58,7 @@ def check_trusted_accounts(
         return
     trusted = Trusted(frozenset({*accounts, *_own_accounts(holder)} if accounts else ()), frozenset(organizations))
 
-    def judge(statement: Statement) -> Complaints:
+    def check(statement: Statement) -> Complaints:
         for named in untrusted_owners(statement, trusted) if statement.allows else ():
             what, setting = (
                 ("account", "trustedAccounts")
@@ -72,7 +72,7 @@ def check_trusted_accounts(
                 about=statement.identify(holder),
             )
 
-    yield from check_each(statements, judge)
+    yield from check_each(statements, check)
 
 
 def untrusted_owners(statement: Statement, trusted: Trusted) -> list[str]:
@@ -119,8 +119,8 @@ def _named_in(condition: Condition) -> list[str]:
 
 
 def _account_in(value: str) -> str:
-    arn = arns.parts(value)
-    account = arn[3] if arn else value
+    arn = arns.parse(value)
+    account = arn.account if arn else value
     return account if _ACCOUNT.fullmatch(account) else ""
 
 
@@ -133,4 +133,4 @@ def _own_accounts(holder: Resource) -> set[str]:
     """The account of a resource, where its ARN or URL is known."""
     identifiers = {value for key in _OWN_ARNS if isinstance(value := holder.props.get(key), str)}
     urls = {match[1] for value in identifiers if (match := re.match(r"https://sqs\.[^/]+/(\d{12})/", value))}
-    return urls | {account for value in identifiers if arns.parts(value) and (account := _account_in(value))}
+    return urls | {account for value in identifiers if arns.parse(value) and (account := _account_in(value))}

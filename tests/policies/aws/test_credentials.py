@@ -1,4 +1,4 @@
-"""A credential in the environment of a function is found by its shape or its name, and a reference to one is not."""
+"""Credentials in environments are found by their form or name, and references to them are not reported."""
 
 import base64
 import string
@@ -14,7 +14,7 @@ LETTERS = string.ascii_letters + string.digits
 
 
 def fill(length, alphabet=LETTERS, step=7):
-    """Characters in no order that a reader sees: no credential of anybody's is written down here."""
+    """Pseudorandom characters, so that no real credential is in this file."""
     return "".join(alphabet[(3 + step * number) % len(alphabet)] for number in range(length))
 
 
@@ -72,7 +72,7 @@ BY_SHAPE = {
     "Vault": "hvs" + "." + fill(24),
     "SendGrid": "SG" + "." + fill(22) + "." + fill(43),
 }
-"""Each shape, put together from parts so that no scanner takes this file for a leak."""
+"""Each form, composed of parts so that scanners do not report this file."""
 
 BY_NAME = {
     "CLIENT_SECRET": fill(32),
@@ -130,7 +130,7 @@ def find_complaints(variables):
 
 
 @pytest.mark.parametrize("what", BY_SHAPE)
-def test_a_credential_is_found_by_its_shape_under_any_name(what):
+def test_a_credential_is_found_by_its_form_under_any_name(what):
     [message] = find_complaints({"SETTING": BY_SHAPE[what]})
 
     assert "SETTING looks like" in message
@@ -147,11 +147,11 @@ def test_a_credential_is_found_by_its_name_where_the_value_is_plausible(name):
 
 
 @pytest.mark.parametrize("what", HARMLESS)
-def test_what_only_names_a_credential_is_none(what):
+def test_a_reference_to_a_credential_is_not_reported(what):
     assert find_complaints(HARMLESS[what]) == []
 
 
-def test_a_value_that_is_longer_than_aws_takes_is_read_to_that_length():
+def test_a_value_longer_than_the_limit_of_aws_is_read_up_to_it():
     for text in ("?sv=" * 250_000, "a://" * 250_000, "password=" * 100_000, "A" * 1_000_000, "x-" * 500_000):
         assert credentials.may_be_credential("API_TOKEN", text) in (True, False)
         assert credentials.find_kind(text) in (None, "a connection string with a password")

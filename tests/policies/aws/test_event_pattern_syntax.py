@@ -1,4 +1,4 @@
-"""Which event patterns EventBridge accepts: what Amazon's own matcher says of hundreds."""
+"""The syntax of event patterns, compared with the verdicts of Amazon's matcher."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How far apart the rotations of a secret can lie."""
+"""The longest time between two rotations of a secret."""
 
 import calendar
 import math
@@ -10,7 +10,7 @@ import pytest
 from policies.aws import rotation_periods
 
 FIRST, LAST = date(1984, 1, 1), date(2034, 12, 31)
-"""Fifty years, in which every date has been every day of the week."""
+"""Fifty years, in which every date falls on every day of the week."""
 DAYS = [FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1)]
 SUNDAY, TUESDAY, THURSDAY, FRIDAY, SATURDAY = 6, 1, 3, 4, 5
 
@@ -42,7 +42,7 @@ MEANINGS = {
     "cron(0 2 1/2 * ? *)": lambda day: day.day % 2 == 1,
     "cron(0 2 SUNL * ? *)": lambda day: is_last_weekday(day, SUNDAY),
     "cron(0 2 ? * TUE#3 *)": lambda day: is_nth(day, TUESDAY, 3),
-    # Days that not every month has.
+    # Days that only some months have.
     "cron(0 8 31 * ? *)": lambda day: day.day == 31,
     "cron(0 8 30 * ? *)": lambda day: day.day == 30,
     "cron(0 8 29 * ? *)": lambda day: day.day == 29,
@@ -57,7 +57,7 @@ MEANINGS = {
     "cron(0 8 ? * 3#5 *)": lambda day: is_nth(day, TUESDAY, 5),
     "cron(0 8 ? 2 5#5 *)": lambda day: is_nth(day, THURSDAY, 5) and day.month == 2,
     "cron(0 8 ? * 3#5,1#1 *)": lambda day: is_nth(day, TUESDAY, 5) or is_nth(day, SUNDAY, 1),
-    # Others that are not as regular as they look.
+    # Irregular ones.
     "cron(0 8 */10 * ? *)": lambda day: day.day in (1, 11, 21, 31),
     "cron(0 8 /7 * ? *)": lambda day: day.day in (1, 8, 15, 22, 29),
     "cron(0 8 1,16 * ? *)": lambda day: day.day in (1, 16),
@@ -73,11 +73,11 @@ MEANINGS = {
     "cron(0 9 ? * 2,6 *)": lambda day: day.weekday() in (0, FRIDAY),
     "cron(0 9 ? 1,7 * *)": lambda day: day.month in (1, 7),
 }
-"""Each expression, and the days that it means, written down by hand."""
+"""Each expression with its days, written by hand."""
 
 
 @pytest.mark.parametrize("expression", MEANINGS)
-def test_the_longest_time_between_two_rotations_is_that_of_fifty_years(expression):
+def test_the_longest_time_between_two_rotations_agrees_with_fifty_years(expression):
     days = [day for day in DAYS if MEANINGS[expression](day)]
 
     assert rotation_periods.longest(expression) == max((later - earlier).days for earlier, later in pairwise(days))
@@ -101,7 +101,7 @@ def test_the_longest_time_between_two_rotations_is_known(expression, days):
 
 
 @pytest.mark.parametrize("expression", ["cron(0 8 30 2 ? *)", "cron(0 8 31 4,6,9,11 ? *)"])
-def test_a_day_that_does_not_exist_never_comes(expression):
+def test_a_day_that_does_not_exist_has_an_infinite_period(expression):
     assert rotation_periods.longest(expression) == math.inf
 
 
@@ -120,5 +120,5 @@ def test_a_day_that_does_not_exist_never_comes(expression):
         "cron(0 8 1 0/3 ? *)",
     ],
 )
-def test_an_expression_that_does_not_tell_is_left_alone(expression):
+def test_an_invalid_expression_has_no_period(expression):
     assert rotation_periods.longest(expression) is None

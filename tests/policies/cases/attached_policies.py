@@ -1,4 +1,4 @@
-"""What the rules have to say about policies that AWS wrote, and about those of users."""
+"""Cases of the rules about AWS managed policies and policies of users."""
 
 from tests.policies.programs import UNKNOWN, Case, concat, make, policy, program, role
 
@@ -22,7 +22,7 @@ CASES = [
     Case(
         FULL,
         "typical",
-        "an administrator",
+        "AdministratorAccess",
         program(app, attachment("app", role=app.name, policyArn=f"{AWS}/AdministratorAccess")),
         {"app": ("AdministratorAccess", "Set policyArn")},
     ),
@@ -71,7 +71,12 @@ CASES = [
         ),
         {"a": "AmazonAPIGatewayAdministrator", "b": "AWSCodeBuildAdminAccess"},
     ),
-    Case(FULL, "compliant", "our own", program(app, own, attachment("app", role=app.name, policyArn=own.arn))),
+    Case(
+        FULL,
+        "compliant",
+        "a policy of the stack",
+        program(app, own, attachment("app", role=app.name, policyArn=own.arn)),
+    ),
     Case(FULL, "unknown", "which", program(app, attachment("app", role=app.name, policyArn=UNKNOWN))),
     *(
         Case(FULL, "near miss", what, program(app, attachment("app", role=app.name, policyArn=arn)))
@@ -87,7 +92,7 @@ CASES = [
     Case(
         USERS,
         "typical",
-        "one statement",
+        "an inline policy of a user",
         program(user_policy("ann", user="ann", policy=READS)),
         {"ann": "Use a role"},
     ),
@@ -101,7 +106,7 @@ CASES = [
     Case(
         USERS,
         "compliant",
-        "attached",
+        "an attached policy",
         program(own, of_user("ann", user="ann", policyArn=own.arn)),
     ),
     Case(USERS, "unknown", "a group's policy", program(group_policy("people", group="g", policy=UNKNOWN))),

@@ -1,14 +1,14 @@
-"""What the rules have to say about roles that audit, and about documents with a key twice."""
+"""Cases of the rules about roles for auditing, and about duplicate keys in policies."""
 
 from tests.policies.cases.fixed_values import (
     AUDITS,
     TWICE,
+    allow_statement,
     auditor,
     bucket_policy,
     deny,
     in_bucket,
     managed_policy,
-    may,
     reading,
 )
 from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, policy, program, role
@@ -26,9 +26,9 @@ CASES = [
         for what, statement in (
             (
                 "everything in the account",
-                may("secretsmanager:Get*", f"arn:aws:*:{REGION}:{ACCOUNT}:*"),
+                allow_statement("secretsmanager:Get*", f"arn:aws:*:{REGION}:{ACCOUNT}:*"),
             ),
-            ("whatever begins so", may("secretsmanager:GetSecretValue", "arn:aws:secretsm*")),
+            ("whatever begins so", allow_statement("secretsmanager:GetSecretValue", "arn:aws:secretsm*")),
             (
                 "all but one secret",
                 {
@@ -46,8 +46,10 @@ CASES = [
         program(
             auditor,
             reading(
-                may("secretsmanager:GetSecretValue", "*"),
-                may("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:prod/*", "Deny"),
+                allow_statement("secretsmanager:GetSecretValue", "*"),
+                allow_statement(
+                    "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:prod/*", "Deny"
+                ),
             ),
         ),
         {"rotation-audit": "secretsmanager:GetSecretValue"},
@@ -60,9 +62,11 @@ CASES = [
             auditor,
             reading(
                 {"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:secretsmanager:*"},
-                may("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:dev/*"),
-                may("secretsmanager:Get*", f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:dev/*", "Deny"),
-                may("*", f"arn:aws:*:{REGION}:{ACCOUNT}:table/*"),
+                allow_statement(
+                    "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:dev/*"
+                ),
+                allow_statement("secretsmanager:Get*", f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:dev/*", "Deny"),
+                allow_statement("*", f"arn:aws:*:{REGION}:{ACCOUNT}:table/*"),
             ),
         ),
     ),
@@ -70,7 +74,7 @@ CASES = [
     Case(
         TWICE,
         "typical",
-        "a condition",
+        "a duplicate Condition key",
         program(
             role(
                 "app",
@@ -100,9 +104,11 @@ CASES = [
     Case(
         TWICE,
         "compliant",
-        "each once",
+        "unique keys",
         program(
-            managed_policy("once", policy=policy(may("sqs:SendMessage", "*"), may("sns:Publish", "*"))),
+            managed_policy(
+                "once", policy=policy(allow_statement("sqs:SendMessage", "*"), allow_statement("sns:Publish", "*"))
+            ),
         ),
     ),
     Case(TWICE, "unknown", "the document", program(managed_policy("some", policy=UNKNOWN))),

@@ -1,4 +1,4 @@
-"""What the rules have to say about dead letters that nobody hears of."""
+"""Cases of the rules about alarms on dead-letter queues."""
 
 from typing import Any
 
@@ -125,7 +125,7 @@ CASES = [
         )
         for what, value in {"URL": dead.url, "ARN": dead.arn}.items()
     ),
-    Case(WATCHED, "compliant", "an alarm on its messages", program(dead, orders, rings())),
+    Case(WATCHED, "compliant", "an alarm on the queue's messages", program(dead, orders, rings())),
     Case(
         WATCHED,
         "compliant",

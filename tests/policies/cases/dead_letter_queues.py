@@ -1,4 +1,4 @@
-"""What the rules have to say about queues that are dead-letter queues by their names."""
+"""Cases of the rules about queues with the name of a dead-letter queue."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -31,18 +31,24 @@ def source(to: object = dead.arn, **more: object) -> Made:
     return queue("orders", redrivePolicy=json_of(deadLetterTargetArn=to, maxReceiveCount=5), **more)
 
 
-def takes(**given: object) -> Made:
-    """What the dead-letter queue takes."""
-    return redrive_allow_policy("takes", queueUrl=dead.url, redriveAllowPolicy=json_of(**given))
+def redrive_allow(**allow_policy: object) -> Made:
+    """The redrive allow policy of the dead-letter queue."""
+    return redrive_allow_policy("takes", queueUrl=dead.url, redriveAllowPolicy=json_of(**allow_policy))
 
 
 CASES = [
-    Case(USED, "typical", "nothing names it", program(dead), {"orders-dlq": ("nothing in this stack", "byQueue")}),
+    Case(
+        USED,
+        "typical",
+        "a dead-letter queue without a source",
+        program(dead),
+        {"orders-dlq": ("nothing in this stack", "byQueue")},
+    ),
     *(
         Case(USED, "variant", name, program(queue(name), queue("others")), {name: "named as a dead-letter queue"})
         for name in ("ordersDeadLetterQueue", "orders-dead-letters", "OrdersDLQ", "dead_letter", "DeadQueue", "dlq1")
     ),
-    Case(USED, "compliant", "of a queue", program(dead, orders)),
+    Case(USED, "compliant", "a dead-letter queue of a queue", program(dead, orders)),
     Case(USED, "compliant", "of a target", program(dead, event_target("t", deadLetterConfig={"arn": dead.arn}))),
     Case(USED, "compliant", "of a bus", program(dead, bus("b", deadLetterConfig={"arn": dead.arn}))),
     Case(
@@ -70,7 +76,11 @@ CASES = [
     ),
     # --- queue-dead-letters-are-reachable
     Case(
-        REACHED, "typical", "FIFO of a standard queue", program(fifo, source(fifo.arn)), {"orders": "is a FIFO queue"}
+        REACHED,
+        "typical",
+        "a FIFO dead-letter queue of a standard queue",
+        program(fifo, source(fifo.arn)),
+        {"orders": "is a FIFO queue"},
     ),
     Case(
         REACHED,
@@ -104,14 +114,14 @@ CASES = [
         REACHED,
         "variant",
         "it takes nothing",
-        program(dead, source(), takes(redrivePermission="denyAll")),
+        program(dead, source(), redrive_allow(redrivePermission="denyAll")),
         {"orders": "denyAll"},
     ),
     Case(
         REACHED,
         "variant",
         "it takes from another",
-        program(dead, source(), takes(redrivePermission="byQueue", sourceQueueArns=["arn:aws:sqs:::other"])),
+        program(dead, source(), redrive_allow(redrivePermission="byQueue", sourceQueueArns=["arn:aws:sqs:::other"])),
         {"orders": "does not name orders"},
         silent_at_preview=True,
     ),
@@ -128,7 +138,7 @@ CASES = [
         ),
         {"redrive": "the queue orders"},
     ),
-    Case(REACHED, "compliant", "of its kind", program(dead, source())),
+    Case(REACHED, "compliant", "two standard queues", program(dead, source())),
     Case(REACHED, "compliant", "both FIFO", program(fifo, source(fifo.arn, fifoQueue=True))),
     Case(REACHED, "unknown", "where", program(dead, queue("orders", redrivePolicy=UNKNOWN))),
     Case(REACHED, "unknown", "whether it is FIFO", program(dead, source(fifoQueue=UNKNOWN))),
@@ -136,8 +146,10 @@ CASES = [
         REACHED,
         "near miss",
         "it takes from this queue",
-        program(dead, source(), takes(redrivePermission="byQueue", sourceQueueArns=[queue("orders").arn])),
+        program(dead, source(), redrive_allow(redrivePermission="byQueue", sourceQueueArns=[queue("orders").arn])),
     ),
-    Case(REACHED, "near miss", "it takes from all", program(dead, source(), takes(redrivePermission="allowAll"))),
+    Case(
+        REACHED, "near miss", "it takes from all", program(dead, source(), redrive_allow(redrivePermission="allowAll"))
+    ),
     Case(REACHED, "near miss", "a queue of another stack", program(source(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"))),
 ]

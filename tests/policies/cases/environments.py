@@ -1,4 +1,4 @@
-"""What the rules have to say about credentials in the environment of what is no function."""
+"""Cases of the rule about credentials in environments, other than those of functions."""
 
 import json
 from typing import Any
@@ -15,8 +15,8 @@ service = make("aws:apprunner/service:Service")
 task = make("aws:ecs/taskDefinition:TaskDefinition")
 
 
-def runs(name: str, value: Any) -> Made:
-    """A task whose second container has this variable."""
+def task_with(name: str, value: Any) -> Made:
+    """A task definition whose second container has this variable."""
     containers = [{"name": "side"}, {"name": "app", "environment": [{"name": name, "value": value}]}]
     return task("it", containerDefinitions=json.dumps(containers))
 
@@ -28,7 +28,11 @@ def builds(name: str, value: Any, **more: Any) -> Made:
 
 CASES = [
     Case(
-        HOLDS, "typical", "a password of a task", program(runs("DB_PASSWORD", "hunter2hunter2")), {"it": "DB_PASSWORD"}
+        HOLDS,
+        "typical",
+        "a password of a task",
+        program(task_with("DB_PASSWORD", "hunter2hunter2")),
+        {"it": "DB_PASSWORD"},
     ),
     *(
         Case(HOLDS, "variant", what, program(given), {"it": words})
@@ -55,7 +59,7 @@ CASES = [
             ),
         ]
     ),
-    Case(HOLDS, "compliant", "nothing of the kind", program(runs("STAGE", "prod"))),
+    Case(HOLDS, "compliant", "no credential", program(task_with("STAGE", "prod"))),
     Case(HOLDS, "unknown", "the value", program(app("it", environmentVariables={"DB_PASSWORD": UNKNOWN}))),
     Case(HOLDS, "unknown", "all of them", program(task("it", containerDefinitions=UNKNOWN))),
     Case(

@@ -1,4 +1,4 @@
-"""What the rules have to say about targets: whether a rule may do what they ask for."""
+"""Cases of the rules about permissions for event targets."""
 
 from typing import Any
 
@@ -45,12 +45,12 @@ cluster = make("aws:ecs/cluster:Cluster")
 bus = make("aws:cloudwatch/eventBus:EventBus")
 
 
-def to(arn: Any, rule: Made = paid, **more: Any) -> Made:
+def target_for(arn: Any, rule: Made = paid, **more: Any) -> Made:
     """A target of a rule."""
     return event_target("send", rule=rule.name, arn=arn, **more)
 
 
-def admits(queue_: Made, source: Any, operator: str = "ArnEquals", **more: Any) -> Made:
+def queue_policy_for(queue_: Made, source: Any, operator: str = "ArnEquals", **more: Any) -> Made:
     """The policy of a queue that lets EventBridge send for this source."""
     condition = {operator: {"aws:SourceArn": source}}
     statement = {**allow(EVENTS, "sqs:SendMessage", queue_.arn, condition), **more}
@@ -62,10 +62,10 @@ def publishes(*statements: Any) -> Made:
     return topic_policy("news", arn=news.arn, policy=policy(*statements))
 
 
-def invoked(title: str = "may-invoke", **given: Any) -> Made:
+def invoke_permission(title: str = "may-invoke", **changes: Any) -> Made:
     """A permission of the function."""
-    asked = {"action": "lambda:InvokeFunction", "function": reader.name, "principal": "events.amazonaws.com"}
-    return permission(title, **{**asked, "sourceArn": paid.arn, **given})
+    properties = {"action": "lambda:InvokeFunction", "function": reader.name, "principal": "events.amazonaws.com"}
+    return permission(title, **{**properties, "sourceArn": paid.arn, **changes})
 
 
 TRUST = policy({"Effect": "Allow", "Principal": EVENTS, "Action": "sts:AssumeRole"})
@@ -75,7 +75,7 @@ starts_work = role_policy(
     role=starter.name,
     policy=policy({"Effect": "Allow", "Action": "states:StartExecution", "Resource": work.arn}),
 )
-to_work = to(work.arn, roleArn=starter.arn)
+to_work = target_for(work.arn, roleArn=starter.arn)
 
 
 def with_policy(action: Any, resource: Any) -> Made:
@@ -93,16 +93,18 @@ CASES = [
         PERMITTED,
         "typical",
         "a function without a permission",
-        program(paid, reader, to(reader.arn)),
+        program(paid, reader, target_for(reader.arn)),
         {"send": ("reader has no Permission", "lambda:InvokeFunction", "events.amazonaws.com")},
     ),
-    Case(PERMITTED, "typical", "a queue", program(paid, orders, to(orders.arn)), {"send": "orders has no policy"}),
-    Case(PERMITTED, "typical", "a topic", program(paid, news, to(news.arn)), {"send": "news has no policy"}),
+    Case(
+        PERMITTED, "typical", "a queue", program(paid, orders, target_for(orders.arn)), {"send": "orders has no policy"}
+    ),
+    Case(PERMITTED, "typical", "a topic", program(paid, news, target_for(news.arn)), {"send": "news has no policy"}),
     Case(
         PERMITTED,
         "typical",
         "a workflow without a role",
-        program(paid, work, to(work.arn)),
+        program(paid, work, target_for(work.arn)),
         {"send": ("work", "roleArn is absent", "states:StartExecution")},
     ),
     *(
@@ -110,13 +112,13 @@ CASES = [
             PERMITTED,
             "variant",
             what,
-            program(paid, other, reader, to(reader.arn), given),
+            program(paid, other, reader, target_for(reader.arn), given),
             {"send": "no Permission of"},
         )
         for what, given in {
-            "a permission for another service": invoked(principal="s3.amazonaws.com"),
-            "a permission for another action": invoked(action="lambda:GetFunction"),
-            "a permission for another rule": invoked(sourceArn=other.arn, function=reader.arn),
+            "a permission for another service": invoke_permission(principal="s3.amazonaws.com"),
+            "a permission for another action": invoke_permission(action="lambda:GetFunction"),
+            "a permission for another rule": invoke_permission(sourceArn=other.arn, function=reader.arn),
         }.items()
     ),
     Case(
@@ -127,7 +129,7 @@ CASES = [
             paid,
             reader,
             event_target("send", rule="paid", arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:reader:live"),
-            invoked(),
+            invoke_permission(),
         ),
         {"send": "no Permission of reader"},
         silent_at_preview=True,
@@ -136,7 +138,7 @@ CASES = [
         PERMITTED,
         "variant",
         "a queue's policy for another rule",
-        program(paid, other, orders, to(orders.arn), admits(orders, other.arn)),
+        program(paid, other, orders, target_for(orders.arn), queue_policy_for(orders, other.arn)),
         {"send": "the policy of orders does not allow"},
         silent_at_preview=True,
     ),
@@ -147,7 +149,7 @@ CASES = [
         program(
             paid,
             news,
-            to(news.arn),
+            target_for(news.arn),
             publishes(
                 allow({"AWS": "*"}, ["SNS:Publish"], news.arn, {"StringEquals": {"AWS:SourceOwner": ACCOUNT}}),
             ),
@@ -160,7 +162,10 @@ CASES = [
         "variant",
         "a topic's policy for CloudWatch",
         program(
-            paid, news, to(news.arn), publishes(allow({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish", news.arn))
+            paid,
+            news,
+            target_for(news.arn),
+            publishes(allow({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish", news.arn)),
         ),
         {"send": "sns:Publish to events.amazonaws.com"},
         silent_at_preview=True,
@@ -208,7 +213,7 @@ CASES = [
         PERMITTED,
         "variant",
         "a stream elsewhere without a role",
-        program(paid, to(f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s")),
+        program(paid, target_for(f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s")),
         {"send": "kinesis:PutRecord"},
     ),
     Case(
@@ -220,7 +225,7 @@ CASES = [
             cluster("c"),
             starter,
             with_policy("ecs:DescribeTasks", "*"),
-            to(cluster("c").arn, roleArn=starter.arn),
+            target_for(cluster("c").arn, roleArn=starter.arn),
         ),
         {"send": "ecs:RunTask"},
     ),
@@ -228,27 +233,42 @@ CASES = [
         PERMITTED,
         "variant",
         "an API destination without a role",
-        program(paid, destination("chat"), to(destination("chat").arn)),
+        program(paid, destination("chat"), target_for(destination("chat").arn)),
         {"send": "events:InvokeApiDestination"},
     ),
-    Case(PERMITTED, "compliant", "a function", program(paid, reader, to(reader.arn), invoked())),
-    Case(PERMITTED, "compliant", "a queue", program(paid, orders, to(orders.arn), admits(orders, paid.arn))),
+    Case(
+        PERMITTED,
+        "compliant",
+        "a function with a permission for the rule",
+        program(paid, reader, target_for(reader.arn), invoke_permission()),
+    ),
+    Case(
+        PERMITTED,
+        "compliant",
+        "a queue",
+        program(paid, orders, target_for(orders.arn), queue_policy_for(orders, paid.arn)),
+    ),
     Case(
         PERMITTED,
         "compliant",
         "a topic",
-        program(paid, news, to(news.arn), publishes(allow(EVENTS, "sns:Publish", news.arn))),
+        program(paid, news, target_for(news.arn), publishes(allow(EVENTS, "sns:Publish", news.arn))),
     ),
     Case(PERMITTED, "compliant", "a workflow", program(paid, work, starter, starts_work, to_work)),
-    Case(PERMITTED, "unknown", "the target", program(paid, reader, to(UNKNOWN))),
+    Case(PERMITTED, "unknown", "the target", program(paid, reader, target_for(UNKNOWN))),
     Case(
         PERMITTED,
         "unknown",
         "whose the permission is",
-        program(paid, reader, to(reader.arn), invoked(function=UNKNOWN)),
+        program(paid, reader, target_for(reader.arn), invoke_permission(function=UNKNOWN)),
     ),
-    Case(PERMITTED, "unknown", "for whom it is", program(paid, reader, to(reader.arn), invoked(sourceArn=UNKNOWN))),
-    Case(PERMITTED, "unknown", "the role", program(paid, work, to(work.arn, roleArn=UNKNOWN))),
+    Case(
+        PERMITTED,
+        "unknown",
+        "for whom it is",
+        program(paid, reader, target_for(reader.arn), invoke_permission(sourceArn=UNKNOWN)),
+    ),
+    Case(PERMITTED, "unknown", "the role", program(paid, work, target_for(work.arn, roleArn=UNKNOWN))),
     Case(
         PERMITTED,
         "unknown",
@@ -256,12 +276,12 @@ CASES = [
         program(paid, work, starter, to_work, role_policy("p", role=starter.name, policy=UNKNOWN)),
     ),
     *(
-        Case(PERMITTED, "near miss", what, program(paid, other, reader, to(reader.arn), given))
+        Case(PERMITTED, "near miss", what, program(paid, other, reader, target_for(reader.arn), given))
         for what, given in {
-            "a permission for all rules": invoked(sourceArn=MANY),
-            "a permission for every source": invoked(sourceArn=None),
-            "a permission for everything": invoked(action="lambda:*"),
-            "a permission by the function's ARN": invoked(function=reader.arn),
+            "a permission for all rules": invoke_permission(sourceArn=MANY),
+            "a permission for every source": invoke_permission(sourceArn=None),
+            "a permission for everything": invoke_permission(action="lambda:*"),
+            "a permission by the function's ARN": invoke_permission(function=reader.arn),
         }.items()
     ),
     Case(
@@ -272,10 +292,10 @@ CASES = [
             paid,
             other,
             reader,
-            to(reader.arn),
-            invoked("a", sourceArn=other.arn),
-            invoked("b"),
-            invoked("c", principal="1"),
+            target_for(reader.arn),
+            invoke_permission("a", sourceArn=other.arn),
+            invoke_permission("b"),
+            invoke_permission("c", principal="1"),
         ),
     ),
     Case(
@@ -286,15 +306,15 @@ CASES = [
             paid,
             reader,
             alias("live", name="live", functionName=reader.name, functionVersion="1"),
-            to(alias("live", name="live", functionName=reader.name).arn),
-            invoked(qualifier="live"),
+            target_for(alias("live", name="live", functionName=reader.name).arn),
+            invoke_permission(qualifier="live"),
         ),
     ),
     Case(
         PERMITTED,
         "near miss",
         "a function that was looked up",
-        program(paid, to(reader.arn), external=[reader]),
+        program(paid, target_for(reader.arn), external=[reader]),
     ),
     *(
         Case(PERMITTED, "near miss", what, program(paid, work, starter, given, managed("m", policy=policy()), to_work))
@@ -354,11 +374,11 @@ CASES = [
     *(
         Case(PERMITTED, "near miss", what, program(paid, *given))
         for what, given in {
-            "a role of another stack": (work, to(work.arn, roleArn=f"arn:aws:iam::{ACCOUNT}:role/r")),
-            "a queue of another stack": (to(ELSEWHERE),),
-            "a function of another stack": (to(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"),),
-            "a log group": (to(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/x"),),
-            "a bus": (bus("central"), to(bus("central").arn)),
+            "a role of another stack": (work, target_for(work.arn, roleArn=f"arn:aws:iam::{ACCOUNT}:role/r")),
+            "a queue of another stack": (target_for(ELSEWHERE),),
+            "a function of another stack": (target_for(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"),),
+            "a log group": (target_for(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/x"),),
+            "a bus": (bus("central"), target_for(bus("central").arn)),
         }.items()
     ),
     Case(
@@ -370,7 +390,7 @@ CASES = [
             orders,
             starter,
             with_policy("sqs:SendMessage", orders.arn),
-            to(orders.arn, roleArn=starter.arn),
+            target_for(orders.arn, roleArn=starter.arn),
         ),
     ),
 ]

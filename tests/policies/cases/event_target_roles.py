@@ -1,4 +1,4 @@
-"""What the rules have to say about targets that take a role, and about the names by which functions go."""
+"""Cases of the rules about event targets with a role, and about references to functions."""
 
 from typing import Any
 
@@ -44,19 +44,19 @@ sends = make("aws:iam/policy:Policy")(
 )
 
 
-def to(arn: Any, **more: Any) -> Made:
+def target_for(arn: Any, **more: Any) -> Made:
     """A target of the rule."""
     return event_target("send", rule=paid.name, arn=arn, **more)
 
 
-def may(action: Any, resource: Any) -> Made:
-    """What the role may do."""
+def permit(action: Any, resource: Any) -> Made:
+    """A policy of the role."""
     return role_policy(
         "sender", role=sender.id, policy=policy({"Effect": "Allow", "Action": action, "Resource": resource})
     )
 
 
-def invoked(function_name: Any, **more: Any) -> Made:
+def invoke_permission(function_name: Any, **more: Any) -> Made:
     """A permission of the function for the rule."""
     return permission(
         "may-invoke",
@@ -74,7 +74,7 @@ CASES = [
             PERMITTED,
             "variant",
             f"{what}, without a role",
-            program(paid, to(arn)),
+            program(paid, target_for(arn)),
             {"send": ("roleArn is absent", action)},
             silent_at_preview="bus" in what,
         )
@@ -92,8 +92,8 @@ CASES = [
         program(
             paid,
             sender,
-            may("events:PutEvents", OVERSEAS.replace("central", "other")),
-            to(OVERSEAS, roleArn=sender.arn),
+            permit("events:PutEvents", OVERSEAS.replace("central", "other")),
+            target_for(OVERSEAS, roleArn=sender.arn),
         ),
         {"send": "no policy of its role sender allows events:PutEvents"},
     ),
@@ -101,7 +101,7 @@ CASES = [
         PERMITTED,
         "compliant",
         "a role for a bus of another account",
-        program(paid, sender, may("events:PutEvents", CENTRAL), to(CENTRAL, roleArn=sender.arn)),
+        program(paid, sender, permit("events:PutEvents", CENTRAL), target_for(CENTRAL, roleArn=sender.arn)),
     ),
     Case(
         PERMITTED,
@@ -110,8 +110,8 @@ CASES = [
         program(
             paid,
             sender,
-            may("ssm:StartAutomationExecution", f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/restart"),
-            to(AUTOMATION, roleArn=sender.arn),
+            permit("ssm:StartAutomationExecution", f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/restart"),
+            target_for(AUTOMATION, roleArn=sender.arn),
         ),
     ),
     *(
@@ -119,7 +119,7 @@ CASES = [
             PERMITTED,
             "near miss",
             f"the role has its policy by {what}",
-            program(paid, sender, sends, by, to(OVERSEAS, roleArn=sender.arn)),
+            program(paid, sender, sends, by, target_for(OVERSEAS, roleArn=sender.arn)),
         )
         for what, by in {
             "a list of all that it has": make("aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive")(
@@ -137,23 +137,28 @@ CASES = [
         program(
             paid,
             sender,
-            may("ssm:CreateOpsItem", "*"),
-            to(f"arn:aws:ssm:{REGION}:{ACCOUNT}:opsitem", roleArn=sender.arn),
+            permit("ssm:CreateOpsItem", "*"),
+            target_for(f"arn:aws:ssm:{REGION}:{ACCOUNT}:opsitem", roleArn=sender.arn),
         ),
     ),
     Case(
         PERMITTED,
         "unknown",
         "whose bus it is",
-        program(paid, bus("central"), to(UNKNOWN)),
+        program(paid, bus("central"), target_for(UNKNOWN)),
     ),
     *(
-        Case(PERMITTED, "near miss", f"a permission that says {what}", program(paid, reader, live, to(called), given))
+        Case(
+            PERMITTED,
+            "near miss",
+            f"a permission that says {what}",
+            program(paid, reader, live, target_for(called), given),
+        )
         for what, called, given in (
-            ("name:alias", live.arn, invoked(concat(reader.name, ":live"))),
-            ("the alias's ARN", live.arn, invoked(live.arn)),
-            ("account:function:name", reader.arn, invoked(f"{ACCOUNT}:function:reader")),
-            ("$LATEST", reader.arn, invoked("reader:$LATEST")),
+            ("name:alias", live.arn, invoke_permission(concat(reader.name, ":live"))),
+            ("the alias's ARN", live.arn, invoke_permission(live.arn)),
+            ("account:function:name", reader.arn, invoke_permission(f"{ACCOUNT}:function:reader")),
+            ("$LATEST", reader.arn, invoke_permission("reader:$LATEST")),
         )
     ),
     Case(
@@ -163,8 +168,8 @@ CASES = [
         program(
             paid,
             reader,
-            to(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:reader:blue"),
-            invoked("reader:live"),
+            target_for(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:reader:blue"),
+            invoke_permission("reader:live"),
         ),
         {"send": "no Permission of reader"},
         silent_at_preview=True,
@@ -177,7 +182,7 @@ CASES = [
             event_rule("here", name="paid"),
             event_rule("there", name="paid", eventBusName="shop"),
             queue("orders"),
-            to(f"arn:aws:sqs:{REGION}:444455556666:orders"),
+            target_for(f"arn:aws:sqs:{REGION}:444455556666:orders"),
         ),
     ),
 ]

@@ -1,4 +1,4 @@
-"""What the rules have to say about targets: whether events get there, and what becomes of those that do not."""
+"""Cases of the rules about event targets: dead-letter queues and retries."""
 
 from typing import Any
 
@@ -33,17 +33,17 @@ orders = queue("orders")
 news = topic("news")
 
 
-def to(arn: Any, rule: Made = paid, **more: Any) -> Made:
+def target_for(arn: Any, rule: Made = paid, **more: Any) -> Made:
     """A target of a rule."""
     return event_target("send", rule=rule.name, arn=arn, **more)
 
 
-def falls_to(queue_: Made, rule: Made = paid) -> Made:
-    """A target whose dead letters are this queue."""
-    return to(news.arn, rule, deadLetterConfig={"arn": queue_.arn})
+def target_with_dead_letters(queue_: Made, rule: Made = paid) -> Made:
+    """A target with this dead-letter queue."""
+    return target_for(news.arn, rule, deadLetterConfig={"arn": queue_.arn})
 
 
-def admits(queue_: Made, source: Any, operator: str = "ArnEquals", **more: Any) -> Made:
+def queue_policy_for(queue_: Made, source: Any, operator: str = "ArnEquals", **more: Any) -> Made:
     """The policy of a queue that lets EventBridge send for this source."""
     condition = {operator: {"aws:SourceArn": source}}
     statement = {**allow(EVENTS, "sqs:SendMessage", queue_.arn, condition), **more}
@@ -59,36 +59,54 @@ MANY = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"
 
 CASES = [
     # --- event-target-has-dead-letters
-    Case(LETTERS, "typical", "none", program(news, paid, to(news.arn)), {"send": "deadLetterConfig.arn is absent"}),
-    Case(LETTERS, "variant", "an empty block", program(to(news.arn, deadLetterConfig={})), {"send": "absent"}),
-    Case(LETTERS, "variant", "an empty ARN", program(to(news.arn, deadLetterConfig={"arn": ""})), {"send": "absent"}),
     Case(
-        LETTERS, "variant", "only retries", program(to(news.arn, retryPolicy={"maximumRetryAttempts": 3})), {"send": ""}
+        LETTERS,
+        "typical",
+        "no dead-letter queue",
+        program(news, paid, target_for(news.arn)),
+        {"send": "deadLetterConfig.arn is absent"},
     ),
-    Case(LETTERS, "compliant", "a queue", program(dead, paid, falls_to(dead))),
-    Case(LETTERS, "unknown", "the block", program(to(news.arn, deadLetterConfig=UNKNOWN))),
-    Case(LETTERS, "unknown", "a secret ARN", program(to(news.arn, deadLetterConfig={"arn": Secret(UNKNOWN)}))),
-    Case(LETTERS, "near miss", "in another account", program(to(news.arn, deadLetterConfig={"arn": ELSEWHERE}))),
+    Case(LETTERS, "variant", "an empty block", program(target_for(news.arn, deadLetterConfig={})), {"send": "absent"}),
+    Case(
+        LETTERS,
+        "variant",
+        "an empty ARN",
+        program(target_for(news.arn, deadLetterConfig={"arn": ""})),
+        {"send": "absent"},
+    ),
+    Case(
+        LETTERS,
+        "variant",
+        "only retries",
+        program(target_for(news.arn, retryPolicy={"maximumRetryAttempts": 3})),
+        {"send": ""},
+    ),
+    Case(LETTERS, "compliant", "a dead-letter queue", program(dead, paid, target_with_dead_letters(dead))),
+    Case(LETTERS, "unknown", "the block", program(target_for(news.arn, deadLetterConfig=UNKNOWN))),
+    Case(LETTERS, "unknown", "a secret ARN", program(target_for(news.arn, deadLetterConfig={"arn": Secret(UNKNOWN)}))),
+    Case(
+        LETTERS, "near miss", "in another account", program(target_for(news.arn, deadLetterConfig={"arn": ELSEWHERE}))
+    ),
     Case(
         LETTERS,
         "near miss",
         "a list of one, as older providers have it",
-        program(dead, to(news.arn, deadLetterConfig=[{"arn": dead.arn}])),
+        program(dead, target_for(news.arn, deadLetterConfig=[{"arn": dead.arn}])),
     ),
-    Case(LETTERS, "near miss", "looked up", program(paid, external=[to("arn:aws:sns:x:1:t")])),
+    Case(LETTERS, "near miss", "looked up", program(paid, external=[target_for("arn:aws:sns:x:1:t")])),
     # --- event-target-dead-letters-are-reachable
     Case(
         REACHED,
         "typical",
-        "the queue has no policy",
-        program(paid, dead, news, falls_to(dead)),
+        "a dead-letter queue without a policy",
+        program(paid, dead, news, target_with_dead_letters(dead)),
         {"send": ("dead has no policy", "sqs:SendMessage")},
     ),
     Case(
         REACHED,
         "variant",
         "its policy is for another rule",
-        program(paid, other, dead, falls_to(dead), admits(dead, other.arn)),
+        program(paid, other, dead, target_with_dead_letters(dead), queue_policy_for(dead, other.arn)),
         {"send": ("the policy of dead does not allow sqs:SendMessage to events.amazonaws.com", "rule/paid")},
         silent_at_preview=True,
     ),
@@ -97,7 +115,7 @@ CASES = [
             REACHED,
             "variant",
             what,
-            program(paid, dead, orders, falls_to(dead), given),
+            program(paid, dead, orders, target_with_dead_letters(dead), given),
             {"send": "the policy of dead"},
             silent_at_preview=True,
         )
@@ -110,8 +128,8 @@ CASES = [
             ),
             "its policy is for another queue": written(dead, allow(EVENTS, "sqs:SendMessage", orders.arn)),
             "its policy lets it receive": written(dead, allow(EVENTS, "sqs:ReceiveMessage", dead.arn)),
-            "its policy has a wildcard that is none": admits(dead, MANY, "StringEquals"),
-            "its policy is for rules of another account": admits(
+            "its policy has a wildcard that is none": queue_policy_for(dead, MANY, "StringEquals"),
+            "its policy is for rules of another account": queue_policy_for(
                 dead, f"arn:aws:events:{REGION}:444455556666:rule/*", "ArnLike"
             ),
             "its policy is for another account": written(
@@ -122,7 +140,7 @@ CASES = [
                 dead,
                 allow(EVENTS, "sqs:SendMessage", dead.arn, {"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}),
             ),
-            "its policy denies": admits(dead, paid.arn, Effect="Deny"),
+            "its policy denies": queue_policy_for(dead, paid.arn, Effect="Deny"),
             "a Deny stands beside it": written(
                 dead,
                 allow(EVENTS, "sqs:SendMessage", dead.arn),
@@ -134,42 +152,52 @@ CASES = [
         REACHED,
         "variant",
         "a FIFO queue",
-        program(paid, queue("dead", fifoQueue=True), falls_to(queue("dead")), admits(queue("dead"), paid.arn)),
+        program(
+            paid,
+            queue("dead", fifoQueue=True),
+            target_with_dead_letters(queue("dead")),
+            queue_policy_for(queue("dead"), paid.arn),
+        ),
         {"send": ("FIFO", "standard queue")},
     ),
     Case(
         REACHED,
         "variant",
         "a FIFO queue elsewhere",
-        program(paid, to(news.arn, deadLetterConfig={"arn": f"{ELSEWHERE}.fifo"})),
+        program(paid, target_for(news.arn, deadLetterConfig={"arn": f"{ELSEWHERE}.fifo"})),
         {"send": "FIFO"},
     ),
     Case(
         REACHED,
         "variant",
         "a topic",
-        program(paid, to(news.arn, deadLetterConfig={"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
+        program(paid, target_for(news.arn, deadLetterConfig={"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
         {"send": "is not a queue"},
     ),
-    Case(REACHED, "compliant", "for this rule", program(paid, dead, falls_to(dead), admits(dead, paid.arn))),
+    Case(
+        REACHED,
+        "compliant",
+        "a queue policy for the rule",
+        program(paid, dead, target_with_dead_letters(dead), queue_policy_for(dead, paid.arn)),
+    ),
     Case(
         REACHED,
         "compliant",
         "for several rules, one of which it is",
-        program(paid, other, dead, falls_to(dead), admits(dead, [other.arn, paid.arn])),
+        program(paid, other, dead, target_with_dead_letters(dead), queue_policy_for(dead, [other.arn, paid.arn])),
     ),
-    Case(REACHED, "unknown", "the queue", program(paid, to(news.arn, deadLetterConfig={"arn": UNKNOWN}))),
+    Case(REACHED, "unknown", "the queue", program(paid, target_for(news.arn, deadLetterConfig={"arn": UNKNOWN}))),
     Case(
         REACHED,
         "unknown",
         "the queue's policy",
-        program(paid, dead, falls_to(dead), queue_policy("p", queueUrl=dead.url, policy=UNKNOWN)),
+        program(paid, dead, target_with_dead_letters(dead), queue_policy("p", queueUrl=dead.url, policy=UNKNOWN)),
     ),
     Case(
         REACHED,
         "unknown",
         "whose the policy is",
-        program(paid, dead, falls_to(dead), queue_policy("p", queueUrl=UNKNOWN, policy=policy())),
+        program(paid, dead, target_with_dead_letters(dead), queue_policy("p", queueUrl=UNKNOWN, policy=policy())),
     ),
     Case(
         REACHED,
@@ -178,15 +206,15 @@ CASES = [
         program(
             dead,
             event_target("send", rule=UNKNOWN, arn="a", deadLetterConfig={"arn": dead.arn}),
-            admits(dead, f"arn:aws:events:{REGION}:{ACCOUNT}:rule/paid"),
+            queue_policy_for(dead, f"arn:aws:events:{REGION}:{ACCOUNT}:rule/paid"),
         ),
     ),
     *(
-        Case(REACHED, "near miss", what, program(paid, other, dead, falls_to(dead), given))
+        Case(REACHED, "near miss", what, program(paid, other, dead, target_with_dead_letters(dead), given))
         for what, given in {
-            "for all rules of the account": admits(dead, MANY, "ArnLike"),
-            "for all rules, as a text": admits(dead, MANY, "StringLike"),
-            "for the rule's written ARN": admits(dead, f"arn:aws:events:{REGION}:{ACCOUNT}:rule/paid"),
+            "for all rules of the account": queue_policy_for(dead, MANY, "ArnLike"),
+            "for all rules, as a text": queue_policy_for(dead, MANY, "StringLike"),
+            "for the rule's written ARN": queue_policy_for(dead, f"arn:aws:events:{REGION}:{ACCOUNT}:rule/paid"),
             "for the account": written(
                 dead, allow(EVENTS, "sqs:SendMessage", dead.arn, {"StringEquals": {"aws:SourceAccount": ACCOUNT}})
             ),
@@ -233,40 +261,51 @@ CASES = [
         program(
             paid,
             queue("own", policy=policy(allow(EVENTS, "sqs:SendMessage", "*"))),
-            falls_to(queue("own")),
+            target_with_dead_letters(queue("own")),
         ),
     ),
     Case(
         REACHED,
         "near miss",
         "a queue of another stack",
-        program(paid, to(news.arn, deadLetterConfig={"arn": ELSEWHERE})),
+        program(paid, target_for(news.arn, deadLetterConfig={"arn": ELSEWHERE})),
     ),
-    Case(REACHED, "near miss", "a queue that was looked up", program(paid, falls_to(dead), external=[dead])),
-    Case(REACHED, "near miss", "none at all, which another rule says", program(paid, to(news.arn))),
+    Case(
+        REACHED,
+        "near miss",
+        "a queue that was looked up",
+        program(paid, target_with_dead_letters(dead), external=[dead]),
+    ),
+    Case(REACHED, "near miss", "none at all, which another rule says", program(paid, target_for(news.arn))),
     Case(
         REACHED,
         "variant",
         "a queue of another Region",
-        program(news, paid, to(news.arn, deadLetterConfig={"arn": ELSEWHERE.replace(REGION, "us-east-1")})),
+        program(news, paid, target_for(news.arn, deadLetterConfig={"arn": ELSEWHERE.replace(REGION, "us-east-1")})),
         {"send": ("us-east-1", f"has to be in {REGION}")},
         silent_at_preview=True,
     ),
     # --- event-target-retries-are-bounded
-    Case(BOUNDED, "typical", "left to AWS", program(to(news.arn)), {"send": ("86400 s", "185 times", "is absent")}),
+    Case(
+        BOUNDED,
+        "typical",
+        "AWS's defaults",
+        program(target_for(news.arn)),
+        {"send": ("86400 s", "185 times", "is absent")},
+    ),
     Case(
         BOUNDED,
         "variant",
         "as AWS has it, written out",
-        program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": "86400", "maximumRetryAttempts": 185})),
+        program(target_for(news.arn, retryPolicy={"maximumEventAgeInSeconds": "86400", "maximumRetryAttempts": 185})),
         {"send": "set by retryPolicy"},
     ),
-    Case(BOUNDED, "variant", "an empty block", program(to(news.arn, retryPolicy={})), {"send": "185"}),
+    Case(BOUNDED, "variant", "an empty block", program(target_for(news.arn, retryPolicy={})), {"send": "185"}),
     Case(
         BOUNDED,
         "typical",
         "longer than configured",
-        program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": 7200, "maximumRetryAttempts": 9})),
+        program(target_for(news.arn, retryPolicy={"maximumEventAgeInSeconds": 7200, "maximumRetryAttempts": 9})),
         {"send": "3600 or less"},
         config={"maxEventAgeSeconds": 3600},
     ),
@@ -274,21 +313,28 @@ CASES = [
         BOUNDED,
         "typical",
         "more often than configured",
-        program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": 7200, "maximumRetryAttempts": 9})),
+        program(target_for(news.arn, retryPolicy={"maximumEventAgeInSeconds": 7200, "maximumRetryAttempts": 9})),
         {"send": "maximumRetryAttempts to 5 or less"},
         config={"maxRetryAttempts": 5},
     ),
     Case(
         BOUNDED,
         "compliant",
-        "an hour",
-        program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 24})),
+        "retries for an hour",
+        program(target_for(news.arn, retryPolicy={"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 24})),
     ),
-    Case(BOUNDED, "unknown", "the block", program(to(news.arn, retryPolicy=UNKNOWN))),
-    Case(BOUNDED, "unknown", "the age", program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": UNKNOWN}))),
-    Case(BOUNDED, "near miss", "only attempts", program(to(news.arn, retryPolicy={"maximumRetryAttempts": 4}))),
-    Case(BOUNDED, "near miss", "only an age", program(to(news.arn, retryPolicy={"maximumEventAgeInSeconds": "900"}))),
-    Case(BOUNDED, "near miss", "no retry", program(to(news.arn, retryPolicy=[{"maximumRetryAttempts": 0}]))),
+    Case(BOUNDED, "unknown", "the block", program(target_for(news.arn, retryPolicy=UNKNOWN))),
+    Case(
+        BOUNDED, "unknown", "the age", program(target_for(news.arn, retryPolicy={"maximumEventAgeInSeconds": UNKNOWN}))
+    ),
+    Case(BOUNDED, "near miss", "only attempts", program(target_for(news.arn, retryPolicy={"maximumRetryAttempts": 4}))),
+    Case(
+        BOUNDED,
+        "near miss",
+        "only an age",
+        program(target_for(news.arn, retryPolicy={"maximumEventAgeInSeconds": "900"})),
+    ),
+    Case(BOUNDED, "near miss", "no retry", program(target_for(news.arn, retryPolicy=[{"maximumRetryAttempts": 0}]))),
     # --- the dead letters of a bus
     Case(
         REACHED,

@@ -1,4 +1,4 @@
-"""What the rules have to say about conditions that look as if they named somebody."""
+"""Cases of the rules about conditions that only seem to restrict the caller."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -67,11 +67,11 @@ def reading(*statements):
     return role_policy("reads", role=auditor.id, policy=policy(*statements))
 
 
-def may(action, resource, effect="Allow"):
+def allow_statement(action, resource, effect="Allow"):
     return {"Effect": effect, "Action": action, "Resource": resource}
 
 
-def of(*principals):
+def principals_of(*principals):
     return {"AWS": list(principals)}
 
 
@@ -151,7 +151,7 @@ CASES = [
         TRUST,
         "variant",
         "another account than those that are trusted",
-        program(trusting(of(f"arn:aws:iam::{ACCOUNT}:root", OTHER))),
+        program(trusting(principals_of(f"arn:aws:iam::{ACCOUNT}:root", OTHER))),
         {"app": (OTHER, "trustedAccounts")},
         config={"trustedAccounts": [ACCOUNT, "777788889999"]},
     ),
@@ -159,7 +159,7 @@ CASES = [
         TRUST,
         "near miss",
         "an account that is trusted",
-        program(trusting(of(f"arn:aws:iam::{ACCOUNT}:root", OTHER))),
+        program(trusting(principals_of(f"arn:aws:iam::{ACCOUNT}:root", OTHER))),
         config={"trustedAccounts": [ACCOUNT, OTHER]},
     ),
     Case(
@@ -244,7 +244,9 @@ CASES = [
         "variant",
         "a bucket for another account than those that are trusted",
         program(
-            in_bucket(allow(of(OTHER), "s3:GetObject", "*"), read_by({"StringEquals": {"aws:SourceVpc": "vpc-1"}}))
+            in_bucket(
+                allow(principals_of(OTHER), "s3:GetObject", "*"), read_by({"StringEquals": {"aws:SourceVpc": "vpc-1"}})
+            )
         ),
         {"b": (OTHER, "trustedAccounts")},
         config={"trustedAccounts": [ACCOUNT]},
@@ -270,7 +272,9 @@ CASES = [
         QUEUE,
         "variant",
         "an account that is not trusted",
-        program(queue_policy("orders", queueUrl="u", policy=policy(allow(of(OTHER), "sqs:SendMessage", "*")))),
+        program(
+            queue_policy("orders", queueUrl="u", policy=policy(allow(principals_of(OTHER), "sqs:SendMessage", "*")))
+        ),
         {"orders": OTHER},
         config={"trustedAccounts": [ACCOUNT]},
     ),

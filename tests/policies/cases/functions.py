@@ -1,4 +1,4 @@
-"""What the rules have to say about functions: their log, their role, their environment and their runtime."""
+"""Cases of the rules about functions: logs, roles, environments and runtimes."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -42,7 +42,7 @@ def with_variables(**variables: object):
 
 CASES = [
     # --- function-declares-its-log-group
-    Case(DECLARES, "typical", "none", program(reader), {"reader": ("never expire", "/aws/lambda/reader")}),
+    Case(DECLARES, "typical", "no log group", program(reader), {"reader": ("never expire", "/aws/lambda/reader")}),
     Case(DECLARES, "variant", "a function without a name", program(unnamed), {"reader": "Declare a LogGroup"}),
     Case(
         DECLARES,
@@ -75,7 +75,7 @@ CASES = [
     Case(
         DECLARES,
         "compliant",
-        "by the function's name",
+        "a log group with the default name",
         program(reader, log_group("reader", name="/aws/lambda/reader", retentionInDays=30)),
     ),
     Case(
@@ -100,7 +100,11 @@ CASES = [
     ),
     # --- log-group-expires
     Case(
-        EXPIRES, "typical", "not set", program(log_group("logs")), {"logs": ("is absent", "Set retentionInDays to 90")}
+        EXPIRES,
+        "typical",
+        "no retention",
+        program(log_group("logs")),
+        {"logs": ("is absent", "Set retentionInDays to 90")},
     ),
     Case(
         EXPIRES,
@@ -117,7 +121,7 @@ CASES = [
         {"logs": "Set retentionInDays to 400"},
         config={"logRetentionDays": 400},
     ),
-    Case(EXPIRES, "compliant", "a month", program(log_group("logs", retentionInDays=30))),
+    Case(EXPIRES, "compliant", "a retention of a month", program(log_group("logs", retentionInDays=30))),
     Case(EXPIRES, "unknown", "how long", program(log_group("logs", retentionInDays=UNKNOWN))),
     Case(EXPIRES, "near miss", "a year, as text", program(log_group("logs", retentionInDays="365"))),
     Case(EXPIRES, "near miss", "looked up", program(reader, external=[log_group("theirs")])),
@@ -125,7 +129,7 @@ CASES = [
     Case(
         ROLE,
         "typical",
-        "two functions",
+        "two functions with one role",
         program(shared, function("a", role=shared.arn), function("b", role=shared.arn)),
         {"a": ("shared", "with b"), "b": "with a"},
     ),
@@ -146,7 +150,7 @@ CASES = [
     Case(
         ROLE,
         "compliant",
-        "one each",
+        "a role for each function",
         program(shared, role("b"), function("a", role=shared.arn), function("b", role=role("b").arn)),
     ),
     Case(ROLE, "unknown", "the roles", program(shared, function("a", role=UNKNOWN), function("b", role=UNKNOWN))),
@@ -162,7 +166,7 @@ CASES = [
     Case(
         CREDENTIAL,
         "typical",
-        "a password by its name",
+        "a password by the variable's name",
         program(with_variables(DB_PASSWORD="hunter2")),
         {"reader": ("DB_PASSWORD is named as a credential", "Secrets Manager")},
     ),
@@ -195,7 +199,7 @@ CASES = [
     Case(
         CREDENTIAL,
         "compliant",
-        "where it lies",
+        "a reference to a secret",
         program(database, with_variables(DB_SECRET_ARN=database.arn, TABLE_NAME="orders")),
     ),
     Case(CREDENTIAL, "unknown", "the environment", program(function("reader", environment=UNKNOWN))),
@@ -227,7 +231,7 @@ CASES = [
     Case(
         SUPPORTED,
         "typical",
-        "long past",
+        "a deprecated runtime",
         program(function("reader", runtime="python3.7")),
         {"reader": ("python3.7", "2023-12-04", "python3.")},
     ),
@@ -242,7 +246,7 @@ CASES = [
         program(function("reader", runtime="java8")),
         {"reader": "Set runtime to java25"},
     ),
-    Case(SUPPORTED, "compliant", "of today", program(function("reader", runtime="python3.13"))),
+    Case(SUPPORTED, "compliant", "a supported runtime", program(function("reader", runtime="python3.13"))),
     Case(SUPPORTED, "unknown", "the runtime", program(function("reader", runtime=UNKNOWN))),
     Case(SUPPORTED, "near miss", "an image", program(function("reader", packageType="Image", imageUri="x"))),
     Case(SUPPORTED, "near miss", "newer than our list", program(function("reader", runtime="nodejs98.x"))),

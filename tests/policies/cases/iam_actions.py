@@ -1,4 +1,4 @@
-"""What the rules have to say about actions that do not exist, wherever a policy is written."""
+"""Cases of the rule about actions that do not exist, in every kind of policy."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -29,13 +29,13 @@ notes = table("notes")
 ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 
 
-def may(action: object, resource: object, condition: object = None, **more: object) -> dict:
+def allow_statement(action: object, resource: object, condition: object = None, **more: object) -> dict:
     """One statement of an identity's policy."""
-    given = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-    return {**given, "Condition": condition} if condition else given
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return {**statement, "Condition": condition} if condition else statement
 
 
-def grants(*statements: dict):
+def role_policy_of(*statements: dict):
     """A role's policy of these statements."""
     return role_policy("app", role=app.id, policy=policy(*statements))
 
@@ -44,16 +44,16 @@ def arn(service: str, rest: str, account: str = ACCOUNT) -> str:
     return f"arn:aws:{service}:{REGION}:{account}:{rest}"
 
 
-boundary = managed_policy("boundary", policy=policy(may("*", "*")))
-both = managed_policy("both", policy=policy(may("*", "*")))
+boundary = managed_policy("boundary", policy=policy(allow_statement("*", "*")))
+both = managed_policy("both", policy=policy(allow_statement("*", "*")))
 COMPLIANT = program(
     app,
     orders,
     notes,
-    grants(
-        may(["sqs:SendMessage", "sqs:GetQueueAttributes"], orders.arn),
-        may(["dynamodb:Query", "dynamodb:PutItem"], [notes.arn, concat(notes.arn, "/index/*")]),
-        may("xray:PutTraceSegments", "*"),
+    role_policy_of(
+        allow_statement(["sqs:SendMessage", "sqs:GetQueueAttributes"], orders.arn),
+        allow_statement(["dynamodb:Query", "dynamodb:PutItem"], [notes.arn, concat(notes.arn, "/index/*")]),
+        allow_statement("xray:PutTraceSegments", "*"),
     ),
 )
 
@@ -65,15 +65,15 @@ CASES = [
     Case(
         EXIST,
         "typical",
-        "a typo",
-        program(app, grants(may("sqs:SendMesage", arn("sqs", "a")))),
+        "a misspelled action",
+        program(app, role_policy_of(allow_statement("sqs:SendMesage", arn("sqs", "a")))),
         {"app": ("sqs:SendMesage", "did you mean SendMessage? Set Action")},
     ),
     Case(
         EXIST,
         "variant",
         "what the API has, and IAM has not",
-        program(app, grants(may(["s3:ListObjects", "s3:GetObject"], "arn:aws:s3:::b"))),
+        program(app, role_policy_of(allow_statement(["s3:ListObjects", "s3:GetObject"], "arn:aws:s3:::b"))),
         {"app": "s3:ListObjects, which does not exist"},
     ),
     Case(
@@ -87,14 +87,18 @@ CASES = [
         EXIST,
         "variant",
         "another service, denied",
-        program(app, grants({"Effect": "Deny", "Action": "secretmanager:GetSecretValue", "Resource": "*"})),
+        program(app, role_policy_of({"Effect": "Deny", "Action": "secretmanager:GetSecretValue", "Resource": "*"})),
         {"app": "did you mean secretsmanager?"},
     ),
     Case(
         EXIST,
         "variant",
         "no service, and of a permission",
-        program(app, grants(may("SendMessage", "*")), permission("p", action="lambda:Invoke", principal="x")),
+        program(
+            app,
+            role_policy_of(allow_statement("SendMessage", "*")),
+            permission("p", action="lambda:Invoke", principal="x"),
+        ),
         {"app": "is not of the form service:action", "p": "lambda:Invoke"},
     ),
     Case(
@@ -108,7 +112,7 @@ CASES = [
         EXIST,
         "variant",
         "among those that are left out",
-        program(app, grants({"Effect": "Deny", "NotAction": ["iam:*", "sts:AsumeRole"], "Resource": "*"})),
+        program(app, role_policy_of({"Effect": "Deny", "NotAction": ["iam:*", "sts:AsumeRole"], "Resource": "*"})),
         {"app": "sts:AsumeRole"},
     ),
     Case(
@@ -122,19 +126,21 @@ CASES = [
         ),
         {"r": "ecr:PullImage"},
     ),
-    Case(EXIST, "compliant", "all of them do", COMPLIANT),
+    Case(EXIST, "compliant", "existing actions", COMPLIANT),
     Case(EXIST, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
         EXIST,
         "unknown",
         "one action of several",
-        program(app, role_policy("app", role=app.id, policy={"Statement": [may([UNKNOWN, "sqs:Nothing"], "*")]})),
+        program(
+            app, role_policy("app", role=app.id, policy={"Statement": [allow_statement([UNKNOWN, "sqs:Nothing"], "*")]})
+        ),
     ),
     Case(
         EXIST,
         "near miss",
         "in another case, and patterns",
-        program(app, grants(may(["SQS:sendmessage", "s3:Get*", "dynamodb:*Item", "*"], "*"))),
+        program(app, role_policy_of(allow_statement(["SQS:sendmessage", "s3:Get*", "dynamodb:*Item", "*"], "*"))),
     ),
     Case(
         EXIST,

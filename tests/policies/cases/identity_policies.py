@@ -1,4 +1,4 @@
-"""What the rules have to say about the actions that roles, users and groups may take."""
+"""Cases of the rules about actions in identity policies."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -35,13 +35,13 @@ ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 PASSED = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
 
 
-def may(action: object, resource: object, condition: object = None, **more: object) -> dict:
+def allow_statement(action: object, resource: object, condition: object = None, **more: object) -> dict:
     """One statement of an identity's policy."""
-    given = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-    return {**given, "Condition": condition} if condition else given
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return {**statement, "Condition": condition} if condition else statement
 
 
-def grants(*statements: dict):
+def role_policy_of(*statements: dict):
     """A role's policy of these statements."""
     return role_policy("app", role=app.id, policy=policy(*statements))
 
@@ -50,16 +50,16 @@ def arn(service: str, rest: str, account: str = ACCOUNT) -> str:
     return f"arn:aws:{service}:{REGION}:{account}:{rest}"
 
 
-boundary = managed_policy("boundary", policy=policy(may("*", "*")))
-both = managed_policy("both", policy=policy(may("*", "*")))
+boundary = managed_policy("boundary", policy=policy(allow_statement("*", "*")))
+both = managed_policy("both", policy=policy(allow_statement("*", "*")))
 COMPLIANT = program(
     app,
     orders,
     notes,
-    grants(
-        may(["sqs:SendMessage", "sqs:GetQueueAttributes"], orders.arn),
-        may(["dynamodb:Query", "dynamodb:PutItem"], [notes.arn, concat(notes.arn, "/index/*")]),
-        may("xray:PutTraceSegments", "*"),
+    role_policy_of(
+        allow_statement(["sqs:SendMessage", "sqs:GetQueueAttributes"], orders.arn),
+        allow_statement(["dynamodb:Query", "dynamodb:PutItem"], [notes.arn, concat(notes.arn, "/index/*")]),
+        allow_statement("xray:PutTraceSegments", "*"),
     ),
 )
 
@@ -69,12 +69,18 @@ PASS = "passed-role-is-named"
 
 CASES = [
     # --- policy-names-its-actions
-    Case(ACTIONS, "typical", "everything", program(app, grants(may("*", "*"))), {"app": ("allows *", "statement 1")}),
+    Case(
+        ACTIONS,
+        "typical",
+        "every action",
+        program(app, role_policy_of(allow_statement("*", "*"))),
+        {"app": ("allows *", "statement 1")},
+    ),
     Case(
         ACTIONS,
         "typical",
         "a whole service, on one table",
-        program(app, notes, grants(may(["dynamodb:*"], notes.arn, Sid="Notes"))),
+        program(app, notes, role_policy_of(allow_statement(["dynamodb:*"], notes.arn, Sid="Notes"))),
         {"app": ("dynamodb:*", "statement Notes")},
         silent_at_preview=True,
     ),
@@ -92,7 +98,11 @@ CASES = [
         "variant",
         "inline in the role",
         program(
-            role("app", assumeRolePolicy=LAMBDA, inlinePolicies=[{"name": "all", "policy": policy(may("*:*", "*"))}])
+            role(
+                "app",
+                assumeRolePolicy=LAMBDA,
+                inlinePolicies=[{"name": "all", "policy": policy(allow_statement("*:*", "*"))}],
+            )
         ),
         {"app": "*:*"},
     ),
@@ -105,7 +115,12 @@ CASES = [
             role_policy(
                 "app",
                 role=app.id,
-                policy={"Statement": [may("sqs:SendMessage", UNKNOWN), may(["sqs:SendMessage", "sns:*"], UNKNOWN)]},
+                policy={
+                    "Statement": [
+                        allow_statement("sqs:SendMessage", UNKNOWN),
+                        allow_statement(["sqs:SendMessage", "sns:*"], UNKNOWN),
+                    ]
+                },
             ),
         ),
         {"app": "sns:*"},
@@ -122,8 +137,8 @@ CASES = [
         "variant",
         "of a user and of a group",
         program(
-            user_policy("person", user="u", policy=policy(may("iam:*", "*"))),
-            group_policy("people", group="g", policy=policy(may("ec2:*", "*"))),
+            user_policy("person", user="u", policy=policy(allow_statement("iam:*", "*"))),
+            group_policy("people", group="g", policy=policy(allow_statement("ec2:*", "*"))),
         ),
         {"person": "iam:*", "people": "ec2:*"},
     ),
@@ -139,7 +154,7 @@ CASES = [
         ),
         {"app": "sts:*", "orders": "sqs:*"},
     ),
-    Case(ACTIONS, "compliant", "by name", COMPLIANT),
+    Case(ACTIONS, "compliant", "specific actions", COMPLIANT),
     Case(ACTIONS, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(ACTIONS, "unknown", "a secret one", program(app, role_policy("app", role=app.id, policy=Secret(UNKNOWN)))),
     Case(
@@ -148,8 +163,15 @@ CASES = [
         "one inline policy",
         program(role("app", assumeRolePolicy=LAMBDA, inlinePolicies=[{"name": "all", "policy": UNKNOWN}])),
     ),
-    Case(ACTIONS, "near miss", "all that begin alike", program(app, grants(may("s3:Get*", "arn:aws:s3:::b/*")))),
-    Case(ACTIONS, "near miss", "denied", program(app, grants({"Effect": "Deny", "Action": "*", "Resource": "*"}))),
+    Case(
+        ACTIONS,
+        "near miss",
+        "all that begin alike",
+        program(app, role_policy_of(allow_statement("s3:Get*", "arn:aws:s3:::b/*"))),
+    ),
+    Case(
+        ACTIONS, "near miss", "denied", program(app, role_policy_of({"Effect": "Deny", "Action": "*", "Resource": "*"}))
+    ),
     Case(
         ACTIONS,
         "near miss",
@@ -179,7 +201,7 @@ CASES = [
         ACTIONS,
         "near miss",
         "another provider's",
-        program(make("aws-native:iam:RolePolicy")("app", policyDocument={"Statement": [may("*", "*")]})),
+        program(make("aws-native:iam:RolePolicy")("app", policyDocument={"Statement": [allow_statement("*", "*")]})),
     ),
     Case(
         ACTIONS,
@@ -201,8 +223,8 @@ CASES = [
     Case(
         LISTS,
         "typical",
-        "all but IAM",
-        program(app, grants({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})),
+        "a NotAction",
+        program(app, role_policy_of({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})),
         {"app": ("NotAction", "statement 1")},
     ),
     Case(
@@ -211,7 +233,10 @@ CASES = [
         "all but one queue",
         program(
             app,
-            grants(may("sqs:SendMessage", arn("sqs", "a")), {"Effect": "Allow", "Action": "sqs:*", "NotResource": "x"}),
+            role_policy_of(
+                allow_statement("sqs:SendMessage", arn("sqs", "a")),
+                {"Effect": "Allow", "Action": "sqs:*", "NotResource": "x"},
+            ),
         ),
         {"app": ("NotResource", "statement 2")},
     ),
@@ -229,40 +254,43 @@ CASES = [
         program(role("app", assumeRolePolicy=policy({"Effect": "Allow", "Principal": ROOT, "NotAction": "sts:Get*"}))),
         {"app": "NotAction"},
     ),
-    Case(LISTS, "compliant", "by name", COMPLIANT),
+    Case(LISTS, "compliant", "specific actions and resources", COMPLIANT),
     Case(LISTS, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
         LISTS,
         "near miss",
         "denied: what a guard rail does",
-        program(app, grants({"Effect": "Deny", "NotAction": ["iam:*", "sts:*"], "Resource": "*"})),
+        program(app, role_policy_of({"Effect": "Deny", "NotAction": ["iam:*", "sts:*"], "Resource": "*"})),
     ),
     Case(
         LISTS,
         "near miss",
         "denied elsewhere than in one place",
-        program(app, grants({"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::b/*"})),
+        program(app, role_policy_of({"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::b/*"})),
     ),
     # --- passed-role-is-named
     Case(
         PASS,
         "typical",
         "any role to any service",
-        program(app, grants(may("iam:PassRole", "*"))),
+        program(app, role_policy_of(allow_statement("iam:PassRole", "*"))),
         {"app": ("iam:PassRole",)},
     ),
     Case(
         PASS,
         "typical",
         "one role to any service",
-        program(app, grants(may("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/task"))),
+        program(app, role_policy_of(allow_statement("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/task"))),
         {"app": "iam:PassedToService"},
     ),
     Case(
         PASS,
         "variant",
         "every role to one service, among others",
-        program(app, grants(may(["ecs:RunTask", "iam:passrole"], f"arn:aws:iam::{ACCOUNT}:role/*", PASSED))),
+        program(
+            app,
+            role_policy_of(allow_statement(["ecs:RunTask", "iam:passrole"], f"arn:aws:iam::{ACCOUNT}:role/*", PASSED)),
+        ),
         {"app": ("any role", "role/*")},
     ),
     Case(
@@ -271,8 +299,8 @@ CASES = [
         "under a pattern, with a condition that names nobody",
         program(
             app,
-            grants(
-                may(
+            role_policy_of(
+                allow_statement(
                     "iam:Pass*",
                     f"arn:aws:iam::{ACCOUNT}:role/task",
                     {"StringLike": {"iam:PassedToService": "*"}},
@@ -285,7 +313,11 @@ CASES = [
         PASS,
         "compliant",
         "one role to one service",
-        program(app, role("task", assumeRolePolicy=LAMBDA), grants(may("iam:PassRole", role("task").arn, PASSED))),
+        program(
+            app,
+            role("task", assumeRolePolicy=LAMBDA),
+            role_policy_of(allow_statement("iam:PassRole", role("task").arn, PASSED)),
+        ),
     ),
     Case(PASS, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
@@ -299,7 +331,7 @@ CASES = [
                 role=app.id,
                 policy={
                     "Statement": [
-                        may("iam:PassRole", UNKNOWN, {"StringEquals": {"iam:PassedToService": UNKNOWN}}),
+                        allow_statement("iam:PassRole", UNKNOWN, {"StringEquals": {"iam:PassedToService": UNKNOWN}}),
                     ]
                 },
             ),
@@ -309,14 +341,21 @@ CASES = [
         PASS,
         "near miss",
         "a role in every account, by its name",
-        program(app, grants(may("iam:PassRole", "arn:aws:iam::*:role/shop/task", PASSED))),
+        program(app, role_policy_of(allow_statement("iam:PassRole", "arn:aws:iam::*:role/shop/task", PASSED))),
     ),
     Case(
         PASS,
         "near miss",
         "denied",
-        program(app, grants({"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"})),
+        program(app, role_policy_of({"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"})),
     ),
-    Case(PASS, "near miss", "all of IAM, which another rule is about", program(app, grants(may("iam:*", "*")))),
-    Case(PASS, "near miss", "other actions on roles", program(app, grants(may("iam:GetRole", "*")))),
+    Case(
+        PASS,
+        "near miss",
+        "all of IAM, which another rule is about",
+        program(app, role_policy_of(allow_statement("iam:*", "*"))),
+    ),
+    Case(
+        PASS, "near miss", "other actions on roles", program(app, role_policy_of(allow_statement("iam:GetRole", "*")))
+    ),
 ]

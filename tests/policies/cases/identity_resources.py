@@ -1,4 +1,4 @@
-"""What the rules have to say about the resources that roles, users and groups may take them on."""
+"""Cases of the rules about resources in identity policies."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -28,13 +28,13 @@ ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 TAGGED = {"StringEquals": {"aws:ResourceTag/team": "shop"}}
 
 
-def may(action: object, resource: object, condition: object = None, **more: object) -> dict:
+def allow_statement(action: object, resource: object, condition: object = None, **more: object) -> dict:
     """One statement of an identity's policy."""
-    given = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-    return {**given, "Condition": condition} if condition else given
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return {**statement, "Condition": condition} if condition else statement
 
 
-def grants(*statements: dict):
+def role_policy_of(*statements: dict):
     """A role's policy of these statements."""
     return role_policy("app", role=app.id, policy=policy(*statements))
 
@@ -47,10 +47,10 @@ COMPLIANT = program(
     app,
     orders,
     notes,
-    grants(
-        may(["sqs:SendMessage", "sqs:GetQueueAttributes"], orders.arn),
-        may(["dynamodb:Query", "dynamodb:PutItem"], [notes.arn, concat(notes.arn, "/index/*")]),
-        may("xray:PutTraceSegments", "*"),
+    role_policy_of(
+        allow_statement(["sqs:SendMessage", "sqs:GetQueueAttributes"], orders.arn),
+        allow_statement(["dynamodb:Query", "dynamodb:PutItem"], [notes.arn, concat(notes.arn, "/index/*")]),
+        allow_statement("xray:PutTraceSegments", "*"),
     ),
 )
 
@@ -64,55 +64,68 @@ CASES = [
     Case(
         RESOURCES,
         "typical",
-        "any queue",
-        program(app, grants(may("sqs:SendMessage", "*"))),
+        "sending to any queue",
+        program(app, role_policy_of(allow_statement("sqs:SendMessage", "*"))),
         {"app": ("sqs:SendMessage", "Resource *")},
     ),
     Case(
         RESOURCES,
         "variant",
         "one that can be held among those that cannot",
-        program(app, grants(may(["secretsmanager:ListSecrets", "secretsmanager:GetSecretValue"], ["*"]))),
+        program(
+            app, role_policy_of(allow_statement(["secretsmanager:ListSecrets", "secretsmanager:GetSecretValue"], ["*"]))
+        ),
         {"app": "allows secretsmanager:GetSecretValue on every"},
     ),
     Case(
         RESOURCES,
         "variant",
         "an ARN and * beside it",
-        program(app, grants(may("lambda:InvokeFunction", [arn("lambda", "function:f"), "*"]))),
+        program(app, role_policy_of(allow_statement("lambda:InvokeFunction", [arn("lambda", "function:f"), "*"]))),
         {"app": "lambda:InvokeFunction"},
     ),
     Case(
         RESOURCES,
         "variant",
         "several under a pattern",
-        program(app, grants(may("DynamoDB:Put*", "*"))),
+        program(app, role_policy_of(allow_statement("DynamoDB:Put*", "*"))),
         {"app": "DynamoDB:Put*"},
     ),
     Case(
         RESOURCES,
         "variant",
         "under a condition that says nothing of which",
-        program(app, grants(may("s3:GetObject", "*", {"StringEquals": {"aws:RequestedRegion": REGION}}))),
+        program(
+            app, role_policy_of(allow_statement("s3:GetObject", "*", {"StringEquals": {"aws:RequestedRegion": REGION}}))
+        ),
         {"app": "s3:GetObject"},
     ),
     Case(
         RESOURCES,
         "variant",
         "held by a tag, whatever it says",
-        program(app, grants(may("s3:GetObject", "*", {"StringLike": {"aws:ResourceTag/team": "*"}}))),
+        program(
+            app, role_policy_of(allow_statement("s3:GetObject", "*", {"StringLike": {"aws:ResourceTag/team": "*"}}))
+        ),
         {"app": "s3:GetObject"},
     ),
-    Case(RESOURCES, "compliant", "by ARN", COMPLIANT),
+    Case(RESOURCES, "compliant", "sending to one queue", COMPLIANT),
     Case(RESOURCES, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
         RESOURCES,
         "unknown",
         "the resource, in an object",
-        program(app, role_policy("app", role=app.id, policy={"Statement": [may("sqs:SendMessage", UNKNOWN)]})),
+        program(
+            app, role_policy("app", role=app.id, policy={"Statement": [allow_statement("sqs:SendMessage", UNKNOWN)]})
+        ),
     ),
     *(
-        Case(RESOURCES, "near miss", f"{action}, which has no resources", program(app, grants(may(action, "*"))))
+        Case(
+            RESOURCES,
+            "near miss",
+            f"{action}, which has no resources",
+            program(app, role_policy_of(allow_statement(action, "*"))),
+        )
         for action in (
             "ecr:GetAuthorizationToken",
             "secretsmanager:GetRandomPassword",
@@ -124,14 +137,21 @@ CASES = [
             "autoscaling:Describe*",
         )
     ),
-    Case(RESOURCES, "near miss", "held by a tag", program(app, grants(may("ec2:StopInstances", "*", TAGGED)))),
+    Case(
+        RESOURCES,
+        "near miss",
+        "held by a tag",
+        program(app, role_policy_of(allow_statement("ec2:StopInstances", "*", TAGGED))),
+    ),
     Case(
         RESOURCES,
         "near miss",
         "a key by the service it is used through",
         program(
             app,
-            grants(may("kms:Decrypt", "*", {"StringEquals": {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"}})),
+            role_policy_of(
+                allow_statement("kms:Decrypt", "*", {"StringEquals": {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"}})
+            ),
         ),
     ),
     Case(
@@ -140,10 +160,14 @@ CASES = [
         "a role by its service, an address by its name, a key by what it encrypts",
         program(
             app,
-            grants(
-                may("iam:CreateServiceLinkedRole", "*", {"StringEquals": {"iam:AWSServiceName": "ecs.amazonaws.com"}}),
-                may("ses:SendEmail", "*", {"StringEquals": {"ses:FromAddress": "orders@shop.example"}}),
-                may("kms:Decrypt", "*", {"StringEquals": {"kms:EncryptionContext:SecretARN": arn("x", "secret:a")}}),
+            role_policy_of(
+                allow_statement(
+                    "iam:CreateServiceLinkedRole", "*", {"StringEquals": {"iam:AWSServiceName": "ecs.amazonaws.com"}}
+                ),
+                allow_statement("ses:SendEmail", "*", {"StringEquals": {"ses:FromAddress": "orders@shop.example"}}),
+                allow_statement(
+                    "kms:Decrypt", "*", {"StringEquals": {"kms:EncryptionContext:SecretARN": arn("x", "secret:a")}}
+                ),
             ),
         ),
     ),
@@ -151,7 +175,7 @@ CASES = [
         RESOURCES,
         "near miss",
         "denied everywhere",
-        program(app, grants({"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"})),
+        program(app, role_policy_of({"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"})),
     ),
     Case(
         RESOURCES,
@@ -165,15 +189,23 @@ CASES = [
     Case(
         ALONE,
         "typical",
-        "listing on one secret",
-        program(app, grants(may("secretsmanager:ListSecrets", arn("secretsmanager", "secret:db-1a2b3c")))),
+        "an action without resource-level permissions on one secret",
+        program(
+            app,
+            role_policy_of(allow_statement("secretsmanager:ListSecrets", arn("secretsmanager", "secret:db-1a2b3c"))),
+        ),
         {"app": ("secretsmanager:ListSecrets", "has no effect", "Set Resource to *")},
     ),
     Case(
         ALONE,
         "variant",
         "among those that are about a bucket",
-        program(app, grants(may(["s3:GetObject", "s3:ListAllMyBuckets"], ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]))),
+        program(
+            app,
+            role_policy_of(
+                allow_statement(["s3:GetObject", "s3:ListAllMyBuckets"], ["arn:aws:s3:::b", "arn:aws:s3:::b/*"])
+            ),
+        ),
         {"app": "allows s3:ListAllMyBuckets on"},
     ),
     Case(
@@ -183,48 +215,60 @@ CASES = [
         program(
             app,
             function("f"),
-            grants(may(["lambda:InvokeFunction", "xray:PutTraceSegments"], function("f").arn)),
+            role_policy_of(allow_statement(["lambda:InvokeFunction", "xray:PutTraceSegments"], function("f").arn)),
         ),
         {"app": "xray:PutTraceSegments"},
         silent_at_preview=True,
     ),
-    Case(ALONE, "compliant", "apart", COMPLIANT),
+    Case(ALONE, "compliant", "the action in a statement of its own", COMPLIANT),
     Case(ALONE, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
         ALONE,
         "unknown",
         "the resource, in an object",
         program(
-            app, role_policy("app", role=app.id, policy={"Statement": [may("ecr:GetAuthorizationToken", UNKNOWN)]})
+            app,
+            role_policy(
+                "app", role=app.id, policy={"Statement": [allow_statement("ecr:GetAuthorizationToken", UNKNOWN)]}
+            ),
         ),
     ),
     Case(
         ALONE,
         "near miss",
         "on all of a service here, which some take for *",
-        program(app, grants(may("ssm:DescribeParameters", arn("ssm", "*")))),
+        program(app, role_policy_of(allow_statement("ssm:DescribeParameters", arn("ssm", "*")))),
     ),
     Case(
         ALONE,
         "near miss",
         "a call by HTTP, which Step Functions holds to a state machine",
-        program(app, grants(may("states:InvokeHTTPEndpoint", arn("states", "stateMachine:orders")))),
+        program(
+            app, role_policy_of(allow_statement("states:InvokeHTTPEndpoint", arn("states", "stateMachine:orders")))
+        ),
     ),
     Case(
         ALONE,
         "near miss",
         "one that may have a resource, and has",
-        program(app, grants(may("cloudwatch:PutMetricData", arn("cloudwatch", "dataset/d")))),
+        program(app, role_policy_of(allow_statement("cloudwatch:PutMetricData", arn("cloudwatch", "dataset/d")))),
     ),
     Case(
         ALONE,
         "near miss",
         "a pattern that takes in some without",
-        program(app, grants(may("secretsmanager:List*", arn("secretsmanager", "secret:db-1a2b3c")))),
+        program(
+            app, role_policy_of(allow_statement("secretsmanager:List*", arn("secretsmanager", "secret:db-1a2b3c")))
+        ),
     ),
     # --- optional resources
     *(
-        Case(RESOURCES, "near miss", f"{action}, which may do without", program(app, grants(may(action, "*"))))
+        Case(
+            RESOURCES,
+            "near miss",
+            f"{action}, which may do without",
+            program(app, role_policy_of(allow_statement(action, "*"))),
+        )
         for action in (
             "translate:TranslateText",
             "translate:StartTextTranslationJob",
@@ -239,7 +283,7 @@ CASES = [
             RESOURCES,
             "variant",
             f"{action}, of one type or another",
-            program(app, grants(may(action, "*"))),
+            program(app, role_policy_of(allow_statement(action, "*"))),
             {"app": action},
         )
         for action in (
@@ -255,32 +299,35 @@ CASES = [
         RESOURCES,
         "variant",
         "jobs, which have no names yet",
-        program(app, grants(may("batch:TerminateJob", "*"))),
+        program(app, role_policy_of(allow_statement("batch:TerminateJob", "*"))),
         {"app": "Set Resource to arn:aws:batch:*:*:job/*"},
     ),
     # --- inventory-names-its-type
     Case(
         STOCK,
         "typical",
-        "every table",
-        program(app, grants(may("dynamodb:DescribeTable", "*"))),
+        "describing on every resource",
+        program(app, role_policy_of(allow_statement("dynamodb:DescribeTable", "*"))),
         {"app": ("dynamodb:DescribeTable", "the ARN of the type")},
     ),
     Case(
         STOCK,
         "variant",
         "among actions that have no resources",
-        program(app, grants(may(["s3:ListAllMyBuckets", "s3:ListBucket", "s3:GetObject"], "*"))),
+        program(app, role_policy_of(allow_statement(["s3:ListAllMyBuckets", "s3:ListBucket", "s3:GetObject"], "*"))),
         {"app": "allows s3:ListBucket on"},
     ),
     Case(
         STOCK,
         "compliant",
-        "their type",
-        program(app, grants(may("dynamodb:DescribeTable", arn("dynamodb", "table/*")))),
+        "describing on every table",
+        program(app, role_policy_of(allow_statement("dynamodb:DescribeTable", arn("dynamodb", "table/*")))),
     ),
     Case(STOCK, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     Case(
-        STOCK, "near miss", "what has no resources", program(app, grants(may(["ec2:Describe*", "sqs:ListQueues"], "*")))
+        STOCK,
+        "near miss",
+        "what has no resources",
+        program(app, role_policy_of(allow_statement(["ec2:Describe*", "sqs:ListQueues"], "*"))),
     ),
 ]

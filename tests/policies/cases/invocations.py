@@ -1,4 +1,4 @@
-"""What the rules have to say about how functions are called: asynchronously, and with messages of a queue."""
+"""Cases of the rules about asynchronous invocations and queue readers."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -48,20 +48,26 @@ def config(function_name: object = reader.name, destination: object = failed.arn
     )
 
 
-def sends(action: object = "sqs:SendMessage", resource: object = failed.arn):
+def role_policy_for(action: object = "sqs:SendMessage", resource: object = failed.arn):
     """A policy of the function's role."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return role_policy("reader", role=own.id, policy=policy(statement))
 
 
-def reads(source: object = orders.arn, **more: object):
+def mapping_of(source: object = orders.arn, **more: object):
     """An event source mapping of the function."""
     return mapping("reads", eventSourceArn=source, functionName=reader.arn, **more)
 
 
 CASES = [
     # --- asynchronous-function-keeps-its-failures
-    Case(KEEPS, "typical", "called by a rule", program(reader, target), {"reader": ("paid", "to the ARN of a queue")}),
+    Case(
+        KEEPS,
+        "typical",
+        "a function that a rule invokes",
+        program(reader, target),
+        {"reader": ("paid", "to the ARN of a queue")},
+    ),
     *(
         Case(KEEPS, "variant", what, program(topic("t"), live, reader, *callers), {"reader": words})
         for what, callers, words in [
@@ -86,7 +92,12 @@ CASES = [
             ("another function keeps its own", [target, config(function("other").name), function("other")], "paid"),
         ]
     ),
-    Case(KEEPS, "compliant", "a destination", program(failed, own, reader, target, config(), sends())),
+    Case(
+        KEEPS,
+        "compliant",
+        "an on-failure destination",
+        program(failed, own, reader, target, config(), role_policy_for()),
+    ),
     Case(KEEPS, "unknown", "whose destination it is", program(reader, target, config(UNKNOWN))),
     Case(KEEPS, "unknown", "who is called", program(reader, event_target("paid", arn=UNKNOWN))),
     Case(KEEPS, "unknown", "the destination", program(reader, target, config(destination=UNKNOWN))),
@@ -95,7 +106,7 @@ CASES = [
         for what, given in {
             "nobody calls it": (),
             "an API calls it": (permission("p", function=reader.name, principal="apigateway.amazonaws.com"),),
-            "a queue calls it": (orders, reads()),
+            "a queue calls it": (orders, mapping_of()),
             "the destination of its alias": (event_target("paid", arn=live.arn), config(live.arn)),
             "by its ARN": (target, config(reader.arn)),
             "a topic tells another": (subscription("s", protocol="sqs", endpoint=failed.arn),),
@@ -171,8 +182,8 @@ CASES = [
     Case(
         REACHES,
         "typical",
-        "the role may not",
-        program(failed, own, reader, config(), sends("sqs:ReceiveMessage")),
+        "a role without permission to send",
+        program(failed, own, reader, config(), role_policy_for("sqs:ReceiveMessage")),
         {"reader": ("failed", "lacks sqs:SendMessage on failed")},
         silent_at_preview=True,
     ),
@@ -187,14 +198,14 @@ CASES = [
         REACHES,
         "variant",
         "a topic, and the role may send to queues",
-        program(topic("alarms"), own, reader, config(destination=topic("alarms").arn), sends("sqs:*", "*")),
+        program(topic("alarms"), own, reader, config(destination=topic("alarms").arn), role_policy_for("sqs:*", "*")),
         {"reader": "sns:Publish on alarms"},
     ),
     Case(
         REACHES,
         "variant",
         "FIFO",
-        program(own, reader, queue("failed", fifoQueue=True), config(), sends()),
+        program(own, reader, queue("failed", fifoQueue=True), config(), role_policy_for()),
         {"reader": "which is FIFO"},
     ),
     Case(
@@ -204,7 +215,12 @@ CASES = [
         program(reader, config(destination=f"{ELSEWHERE}.fifo")),
         {"reader": "FIFO"},
     ),
-    Case(REACHES, "compliant", "the role may", program(failed, own, reader, config(), sends())),
+    Case(
+        REACHES,
+        "compliant",
+        "a role with permission to send",
+        program(failed, own, reader, config(), role_policy_for()),
+    ),
     Case(
         REACHES,
         "unknown",
@@ -221,7 +237,7 @@ CASES = [
             reader,
             function("mends", name="mends"),
             config(destination=MENDS),
-            sends("lambda:InvokeFunction", MENDS),
+            role_policy_for("lambda:InvokeFunction", MENDS),
         ),
     ),
     Case(
@@ -235,7 +251,7 @@ CASES = [
         REACHES,
         "near miss",
         "elsewhere, and it may",
-        program(own, reader, sends("sqs:SendMessage", ELSEWHERE), config(destination=ELSEWHERE)),
+        program(own, reader, role_policy_for("sqs:SendMessage", ELSEWHERE), config(destination=ELSEWHERE)),
     ),
     Case(
         REACHES,
@@ -248,99 +264,16 @@ CASES = [
         "near miss",
         "by the beginning of the name",
         program(
-            failed, own, reader, config(live.arn), live, sends(["sqs:*"], concat(f"arn:aws:sqs:{REGION}:*:", "fail*"))
+            failed,
+            own,
+            reader,
+            config(live.arn),
+            live,
+            role_policy_for(["sqs:*"], concat(f"arn:aws:sqs:{REGION}:*:", "fail*")),
         ),
     ),
     Case(
         REACHES, "near miss", "retries alone", program(reader, own, invoke_config("reader", functionName=reader.name))
-    ),
-    # --- queue-reader-reports-item-failures
-    Case(
-        REPORTS,
-        "typical",
-        "nothing",
-        program(orders, reader, reads()),
-        {"reads": ("is absent", "ReportBatchItemFailures")},
-    ),
-    Case(
-        REPORTS,
-        "variant",
-        "an empty list, of a queue elsewhere",
-        program(reader, reads(ELSEWHERE, functionResponseTypes=[])),
-        {"reads": "whole batch"},
-    ),
-    Case(
-        REPORTS,
-        "variant",
-        "ten at a time, said",
-        program(orders, reader, reads(batchSize=10)),
-        {"reads": "functionResponseTypes"},
-    ),
-    Case(
-        REPORTS,
-        "compliant",
-        "it does",
-        program(orders, reader, reads(functionResponseTypes=["ReportBatchItemFailures"])),
-    ),
-    Case(REPORTS, "unknown", "the source", program(reader, reads(UNKNOWN))),
-    Case(REPORTS, "unknown", "the types", program(orders, reader, reads(functionResponseTypes=UNKNOWN))),
-    Case(REPORTS, "unknown", "one type", program(orders, reader, reads(functionResponseTypes=[UNKNOWN]))),
-    Case(REPORTS, "near miss", "one at a time", program(orders, reader, reads(batchSize="1"))),
-    Case(REPORTS, "near miss", "a stream", program(reader, reads(f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"))),
-    Case(
-        REPORTS,
-        "near miss",
-        "as one text",
-        program(orders, reader, reads(functionResponseTypes="ReportBatchItemFailures")),
-    ),
-    # --- audit-queue-is-read-whole
-    Case(
-        WHOLE,
-        "typical",
-        "marked by a tag",
-        program(audit, reader, reads(audit.arn, filterCriteria=PATTERN)),
-        {"reads": ("orders", "filterCriteria")},
-    ),
-    *(
-        Case(
-            WHOLE,
-            "variant",
-            what,
-            program(marked, reader, reads(marked.arn, filterCriteria=PATTERN)),
-            {"reads": marked.title},
-        )
-        for what, marked in {
-            "by a tag's value": queue("orders", tags={"purpose": "Audit"}),
-            "by a tag alone": queue("orders", tags={"audit": ""}),
-            "by its name": queue("audit-events"),
-            "by its name, in camel case": queue("ordersAuditQueue"),
-            "by the name that it has in AWS": queue("q", name="shop_audit"),
-        }.items()
-    ),
-    Case(
-        WHOLE,
-        "variant",
-        "by a word of the configuration",
-        program(queue("ledger"), reader, reads(queue("ledger").arn, filterCriteria=PATTERN)),
-        {"reads": "ledger"},
-        config={"auditWords": ["ledger"]},
-    ),
-    Case(WHOLE, "compliant", "no filter", program(audit, reader, reads(audit.arn))),
-    Case(WHOLE, "unknown", "the filter", program(audit, reader, reads(audit.arn, filterCriteria=UNKNOWN))),
-    Case(WHOLE, "unknown", "the queue", program(audit, reader, reads(UNKNOWN, filterCriteria=PATTERN))),
-    Case(WHOLE, "near miss", "another queue", program(orders, reader, reads(filterCriteria=PATTERN))),
-    Case(
-        WHOLE,
-        "near miss",
-        "filters, but none",
-        program(audit, reader, reads(audit.arn, filterCriteria={"filters": []})),
-    ),
-    *(
-        Case(WHOLE, "near miss", what, program(other, reader, reads(other.arn, filterCriteria=PATTERN)))
-        for what, other in {
-            "marked as none": queue("orders", tags={"audit": "false"}),
-            "a word that begins likewise": queue("auditorium-tickets"),
-        }.items()
     ),
     # --- by what else a function is called
     *(
@@ -394,7 +327,7 @@ CASES = [
             failed,
             own,
             reader,
-            reads(STREAM, destinationConfig={"onFailure": {"destinationArn": failed.arn}}),
+            mapping_of(STREAM, destinationConfig={"onFailure": {"destinationArn": failed.arn}}),
         ),
         {"reads": "sqs:SendMessage on failed"},
     ),
@@ -407,7 +340,7 @@ CASES = [
             own,
             reader,
             config(destination=bucket("kept").arn),
-            sends("s3:PutObject", concat(bucket("kept").arn, "/*")),
+            role_policy_for("s3:PutObject", concat(bucket("kept").arn, "/*")),
         ),
         {"reader": "s3:ListBucket on kept"},
         silent_at_preview=True,
@@ -420,19 +353,8 @@ CASES = [
             bucket("kept"),
             own,
             reader,
-            reads(STREAM, destinationConfig={"onFailure": {"destinationArn": bucket("kept").arn}}),
-            sends(["s3:PutObject", "s3:ListBucket"], [bucket("kept").arn, concat(bucket("kept").arn, "/*")]),
+            mapping_of(STREAM, destinationConfig={"onFailure": {"destinationArn": bucket("kept").arn}}),
+            role_policy_for(["s3:PutObject", "s3:ListBucket"], [bucket("kept").arn, concat(bucket("kept").arn, "/*")]),
         ),
-    ),
-    # --- what else filters
-    Case(
-        WHOLE,
-        "variant",
-        "a pipe",
-        program(
-            audit,
-            make("aws:pipes/pipe:Pipe")("pipe", source=audit.arn, sourceParameters={"filterCriteria": PATTERN}),
-        ),
-        {"pipe": "sourceParameters.filterCriteria is set"},
     ),
 ]

@@ -1,4 +1,4 @@
-"""What the rules have to say about who is told: by alarms and by buckets."""
+"""Cases of the rules about alarm actions and bucket notifications."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ orders = queue("orders")
 news = topic("news")
 
 
-def may(principal: str = ALARMS, source: Any = rings.arn, **more: Any) -> Made:
+def invoke_permission(principal: str = ALARMS, source: Any = rings.arn, **more: Any) -> Made:
     """A permission of the function."""
     return permission(
         "may", function=mends.name, action="lambda:InvokeFunction", principal=principal, sourceArn=source, **more
@@ -56,7 +56,7 @@ def notifies(**destinations: Any) -> Made:
     return notification("told", bucket=uploads.id, **destinations)
 
 
-def admits(source: Any = uploads.arn, principal: Any = S3) -> list[Made]:
+def destination_policies(source: Any = uploads.arn, principal: Any = S3) -> list[Made]:
     """The policies of the queue and the topic."""
     condition = {"ArnLike": {"aws:SourceArn": source}}
     return [
@@ -70,7 +70,7 @@ TOPICS = {"topics": [{"topicArn": news.arn, "events": ["s3:ObjectRemoved:*"]}]}
 FUNCTIONS = {"lambdaFunctions": [{"lambdaFunctionArn": mends.arn, "events": ["s3:ObjectCreated:*"]}]}
 
 
-def waits(name: Any = "uploads", **more: Any) -> Made:
+def rule_for(name: Any = "uploads", **more: Any) -> Made:
     """A rule for new objects of a bucket."""
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [name]}}, **more}
     return event_rule("waits", eventPattern=json_of(**pattern))
@@ -80,7 +80,13 @@ named = bucket("uploads", name="uploads")
 
 CASES = [
     # --- alarm-may-call-its-functions
-    Case(CALLS, "typical", "no permission", program(mends, rings), {"rings": ("mends has no Permission", ALARMS)}),
+    Case(
+        CALLS,
+        "typical",
+        "a function without a permission",
+        program(mends, rings),
+        {"rings": ("mends has no Permission", ALARMS)},
+    ),
     *(
         Case(
             CALLS,
@@ -90,22 +96,32 @@ CASES = [
             {"rings": "no Permission of mends is for"},
         )
         for what, given in {
-            "for another alarm": may(source=metric_alarm("x").arn),
-            "for alarms, as a topic takes them": may("cloudwatch.amazonaws.com"),
+            "for another alarm": invoke_permission(source=metric_alarm("x").arn),
+            "for alarms, as a topic takes them": invoke_permission("cloudwatch.amazonaws.com"),
         }.items()
     ),
     Case(
         CALLS,
         "variant",
         "a composite alarm that calls an alias when all is well",
-        program(mends, live, composite_alarm("both", okActions=[live.arn]), may(source=composite_alarm("both").arn)),
+        program(
+            mends,
+            live,
+            composite_alarm("both", okActions=[live.arn]),
+            invoke_permission(source=composite_alarm("both").arn),
+        ),
         {"both": "no Permission of mends"},
         silent_at_preview=True,
     ),
-    Case(CALLS, "compliant", "for the alarm", program(mends, rings, may())),
-    Case(CALLS, "compliant", "for the account", program(mends, rings, may(source=None, sourceAccount=ACCOUNT))),
+    Case(CALLS, "compliant", "a permission for the alarm", program(mends, rings, invoke_permission())),
+    Case(
+        CALLS,
+        "compliant",
+        "for the account",
+        program(mends, rings, invoke_permission(source=None, sourceAccount=ACCOUNT)),
+    ),
     Case(CALLS, "unknown", "the actions", program(mends, metric_alarm("rings", alarmActions=UNKNOWN))),
-    Case(CALLS, "unknown", "the source", program(mends, rings, may(source=UNKNOWN))),
+    Case(CALLS, "unknown", "the source", program(mends, rings, invoke_permission(source=UNKNOWN))),
     Case(
         CALLS,
         "near miss",
@@ -140,7 +156,7 @@ CASES = [
         NOTIFIES,
         "variant",
         "a queue and a topic for another bucket",
-        program(uploads, other, orders, news, notifies(**QUEUES, **TOPICS), *admits(other.arn)),
+        program(uploads, other, orders, news, notifies(**QUEUES, **TOPICS), *destination_policies(other.arn)),
         {"told": "to s3.amazonaws.com"},
         silent_at_preview=True,
     ),
@@ -148,14 +164,20 @@ CASES = [
         NOTIFIES,
         "variant",
         "a function for another bucket",
-        program(uploads, other, mends, notifies(**FUNCTIONS), may("s3.amazonaws.com", other.arn)),
+        program(uploads, other, mends, notifies(**FUNCTIONS), invoke_permission("s3.amazonaws.com", other.arn)),
         {"told": "no Permission of mends is for s3.amazonaws.com and this bucket"},
     ),
     Case(
         NOTIFIES,
         "variant",
         "the policies are for rules",
-        program(uploads, orders, notifies(**QUEUES), *admits(principal={"Service": "events.amazonaws.com"}), news),
+        program(
+            uploads,
+            orders,
+            notifies(**QUEUES),
+            *destination_policies(principal={"Service": "events.amazonaws.com"}),
+            news,
+        ),
         {"told": "the policy of orders does not allow sqs:SendMessage to s3"},
         silent_at_preview=True,
     ),
@@ -167,22 +189,22 @@ CASES = [
             uploads,
             queue("orders", fifoQueue=True),
             notifies(queues=[{"queueArn": queue("orders", fifoQueue=True).arn}]),
-            *admits(),
+            *destination_policies(),
         ),
         {"told": "FIFO queues"},
     ),
     Case(
         NOTIFIES,
         "compliant",
-        "all three",
+        "a queue, a topic and a function with permissions",
         program(
             uploads,
             orders,
             news,
             mends,
             notifies(**QUEUES, **TOPICS, **FUNCTIONS),
-            *admits(),
-            may("s3.amazonaws.com", uploads.arn, sourceAccount=ACCOUNT),
+            *destination_policies(),
+            invoke_permission("s3.amazonaws.com", uploads.arn, sourceAccount=ACCOUNT),
         ),
     ),
     Case(NOTIFIES, "unknown", "the queue", program(uploads, orders, notifies(queues=[{"queueArn": UNKNOWN}]))),
@@ -200,7 +222,7 @@ CASES = [
             orders,
             news,
             notification("told", bucket="theirs", **QUEUES, **TOPICS),
-            *admits("arn:aws:s3:::theirs"),
+            *destination_policies("arn:aws:s3:::theirs"),
         ),
     ),
     Case(
@@ -224,36 +246,47 @@ CASES = [
         program(uploads, notifies(eventbridge=True, queues=[{"queueArn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:theirs"}])),
     ),
     # --- bucket-sends-the-events-of-its-rule
-    Case(SENDS, "typical", "no notification", program(named, waits()), {"waits": ("uploads", "eventbridge to true")}),
+    Case(
+        SENDS,
+        "typical",
+        "a bucket without a notification",
+        program(named, rule_for()),
+        {"waits": ("uploads", "eventbridge to true")},
+    ),
     Case(
         SENDS,
         "variant",
         "notifications of a queue alone",
-        program(named, orders, waits(), notification("told", bucket=named.id, **QUEUES)),
+        program(named, orders, rule_for(), notification("told", bucket=named.id, **QUEUES)),
         {"waits": "uploads"},
     ),
     Case(
         SENDS,
         "variant",
         "switched off",
-        program(named, waits(), notification("told", bucket=named.id, eventbridge=False)),
+        program(named, rule_for(), notification("told", bucket=named.id, eventbridge=False)),
         {"waits": "uploads"},
     ),
-    Case(SENDS, "compliant", "told", program(named, waits(), notification("told", bucket=named.id, eventbridge=True))),
+    Case(
+        SENDS,
+        "compliant",
+        "a bucket that notifies EventBridge",
+        program(named, rule_for(), notification("told", bucket=named.id, eventbridge=True)),
+    ),
     Case(SENDS, "unknown", "the pattern", program(named, event_rule("waits", eventPattern=UNKNOWN))),
     Case(
         SENDS,
         "unknown",
         "whether it is",
-        program(named, waits(), notification("t", bucket=named.id, eventbridge=UNKNOWN)),
+        program(named, rule_for(), notification("t", bucket=named.id, eventbridge=UNKNOWN)),
     ),
     *(
         Case(SENDS, "near miss", what, program(named, given))
         for what, given in {
-            "a bucket elsewhere": waits("theirs"),
+            "a bucket elsewhere": rule_for("theirs"),
             "all buckets": event_rule("waits", eventPattern=json_of(source=["aws.s3"])),
-            "calls, of which CloudTrail tells": waits(**{"detail-type": ["AWS API Call via CloudTrail"]}),
-            "buckets by the beginning of a name": waits({"prefix": "up"}),
+            "calls, of which CloudTrail tells": rule_for(**{"detail-type": ["AWS API Call via CloudTrail"]}),
+            "buckets by the beginning of a name": rule_for({"prefix": "up"}),
         }.items()
     ),
 ]

@@ -1,4 +1,4 @@
-"""What the rules have to say about pipes: whether their role may do what they are for."""
+"""Cases of the rules about pipes and their roles."""
 
 from typing import Any
 
@@ -40,19 +40,19 @@ own = role(
 READS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
 
 
-def does(**more: Any) -> Made:
+def pipe_with(**more: Any) -> Made:
     """A pipe from the queue to the state machine."""
     return pipe("pipe", **{"source": orders.arn, "target": target.arn, "roleArn": own.arn, **more})
 
 
-def may(*granted: tuple[Any, Any]) -> Made:
-    """What the role is allowed."""
+def role_policy_of(*granted: tuple[Any, Any]) -> Made:
+    """A policy of the role."""
     statements = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in granted]
     return role_policy("may", role=own.id, policy=policy(*statements))
 
 
 def keeps(to: Any) -> dict[str, Any]:
-    """The parameters of a stream with dead letters."""
+    """The parameters of a stream with a dead-letter queue."""
     return {"source": TABLE_STREAM, "sourceParameters": {"dynamodbStreamParameters": {"deadLetterConfig": {"arn": to}}}}
 
 
@@ -63,15 +63,17 @@ CASES = [
     Case(
         WORKS,
         "typical",
-        "it may do nothing",
-        program(orders, target, own, does()),
+        "a role without permissions",
+        program(orders, target, own, pipe_with()),
         {"pipe": ("lacks", "missing permissions to a policy of the role")},
     ),
     Case(
         WORKS,
         "variant",
         "it may not delete what it has read",
-        program(orders, target, own, does(), may((READS[0], orders.arn), (READS[2], orders.arn), STARTS)),
+        program(
+            orders, target, own, pipe_with(), role_policy_of((READS[0], orders.arn), (READS[2], orders.arn), STARTS)
+        ),
         {"pipe": "cannot read orders (source): its role own lacks sqs:DeleteMessage"},
         silent_at_preview=True,
     ),
@@ -79,7 +81,9 @@ CASES = [
         WORKS,
         "variant",
         "it may start another state machine",
-        program(orders, target, own, does(), may((READS, orders.arn), (STARTS[0], "arn:aws:states:::x"))),
+        program(
+            orders, target, own, pipe_with(), role_policy_of((READS, orders.arn), (STARTS[0], "arn:aws:states:::x"))
+        ),
         {"pipe": "cannot write to target (target): its role own lacks states:StartExecution or states:StartSync"},
         silent_at_preview=True,
     ),
@@ -87,7 +91,9 @@ CASES = [
         WORKS,
         "variant",
         "it may not call what enriches",
-        program(orders, target, looks, own, does(enrichment=looks.arn), may((READS, orders.arn), STARTS)),
+        program(
+            orders, target, looks, own, pipe_with(enrichment=looks.arn), role_policy_of((READS, orders.arn), STARTS)
+        ),
         {"pipe": "cannot call"},
         silent_at_preview=True,
     ),
@@ -95,7 +101,7 @@ CASES = [
         WORKS,
         "variant",
         "it may not read the stream of a table elsewhere",
-        program(target, own, does(source=TABLE_STREAM), may(STARTS, ("dynamodb:GetItem", "*"))),
+        program(target, own, pipe_with(source=TABLE_STREAM), role_policy_of(STARTS, ("dynamodb:GetItem", "*"))),
         {"pipe": "dynamodb:GetRecords and dynamodb:GetShardIterator"},
         silent_at_preview=True,
     ),
@@ -108,8 +114,8 @@ CASES = [
             queue("orders", kmsMasterKeyId=key("own-key").arn),
             target,
             own,
-            does(source=queue("orders", kmsMasterKeyId=key("own-key").arn).arn),
-            may((READS, "*"), STARTS),
+            pipe_with(source=queue("orders", kmsMasterKeyId=key("own-key").arn).arn),
+            role_policy_of((READS, "*"), STARTS),
         ),
         {"pipe": "kms:Decrypt on the key own-key"},
         silent_at_preview=True,
@@ -127,12 +133,17 @@ CASES = [
                     {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
                 ),
             ),
-            does(roleArn=role("own").arn),
+            pipe_with(roleArn=role("own").arn),
             role_policy("may", role=role("own").id, policy=policy({"Effect": "Allow", "Action": "*", "Resource": "*"})),
         ),
         {"pipe": "cannot start: the trust policy"},
     ),
-    Case(WORKS, "compliant", "all it does", program(orders, target, own, does(), may((READS, orders.arn), STARTS))),
+    Case(
+        WORKS,
+        "compliant",
+        "a role with all permissions",
+        program(orders, target, own, pipe_with(), role_policy_of((READS, orders.arn), STARTS)),
+    ),
     Case(
         WORKS,
         "compliant",
@@ -142,8 +153,10 @@ CASES = [
             looks,
             bus("bus"),
             own,
-            does(target=bus("bus").arn, enrichment=looks.arn),
-            may((READS, orders.arn), ("lambda:InvokeFunction", looks.arn), ("events:PutEvents", bus("bus").arn)),
+            pipe_with(target=bus("bus").arn, enrichment=looks.arn),
+            role_policy_of(
+                (READS, orders.arn), ("lambda:InvokeFunction", looks.arn), ("events:PutEvents", bus("bus").arn)
+            ),
         ),
     ),
     Case(
@@ -155,8 +168,8 @@ CASES = [
             queue("orders", kmsMasterKeyId=key("own-key").arn),
             target,
             own,
-            does(source=queue("orders", kmsMasterKeyId=key("own-key").arn).arn),
-            may((READS, "*"), STARTS),
+            pipe_with(source=queue("orders", kmsMasterKeyId=key("own-key").arn).arn),
+            role_policy_of((READS, "*"), STARTS),
             make("aws:kms/grant:Grant")(
                 "g", keyId=key("own-key").keyId, granteePrincipal=own.arn, operations=["Decrypt"]
             ),
@@ -170,8 +183,8 @@ CASES = [
             orders,
             looks,
             own,
-            does(target=looks.arn),
-            may((READS, orders.arn)),
+            pipe_with(target=looks.arn),
+            role_policy_of((READS, orders.arn)),
             permission("p", function=looks.name, action="lambda:InvokeFunction", principal=own.arn),
         ),
     ),
@@ -179,21 +192,24 @@ CASES = [
         WORKS,
         "unknown",
         "what it may",
-        program(orders, target, own, does(), role_policy("may", role=own.id, policy=UNKNOWN)),
+        program(orders, target, own, pipe_with(), role_policy("may", role=own.id, policy=UNKNOWN)),
     ),
-    Case(WORKS, "unknown", "the role", program(orders, target, own, does(roleArn=UNKNOWN))),
+    Case(WORKS, "unknown", "the role", program(orders, target, own, pipe_with(roleArn=UNKNOWN))),
     Case(
         WORKS,
         "near miss",
         "a role elsewhere",
-        program(orders, target, does(roleArn=f"arn:aws:iam::{ACCOUNT}:role/theirs")),
+        program(orders, target, pipe_with(roleArn=f"arn:aws:iam::{ACCOUNT}:role/theirs")),
     ),
     Case(
         WORKS,
         "variant",
         "a target elsewhere",
         program(
-            orders, own, does(target=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:theirs"), may((READS, orders.arn))
+            orders,
+            own,
+            pipe_with(target=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:theirs"),
+            role_policy_of((READS, orders.arn)),
         ),
         {"pipe": ("theirs", "lacks states:StartExecution")},
         silent_at_preview=True,
@@ -202,8 +218,8 @@ CASES = [
     Case(
         KEEPS,
         "typical",
-        "it may not send",
-        program(failed, own, does(**keeps(failed.arn)), may(("sqs:SendMessage", "arn:aws:sqs:::x"))),
+        "a role without permission to send",
+        program(failed, own, pipe_with(**keeps(failed.arn)), role_policy_of(("sqs:SendMessage", "arn:aws:sqs:::x"))),
         {"pipe": ("failed", "lacks sqs:SendMessage on failed")},
         silent_at_preview=True,
     ),
@@ -211,21 +227,21 @@ CASES = [
         KEEPS,
         "variant",
         "it may not publish",
-        program(topic("lost"), own, does(**keeps(topic("lost").arn))),
+        program(topic("lost"), own, pipe_with(**keeps(topic("lost").arn))),
         {"pipe": "sns:Publish on lost"},
     ),
     Case(
         KEEPS,
         "compliant",
-        "it may",
-        program(failed, own, does(**keeps(failed.arn)), may(("sqs:SendMessage", failed.arn))),
+        "a role with permission to send",
+        program(failed, own, pipe_with(**keeps(failed.arn)), role_policy_of(("sqs:SendMessage", failed.arn))),
     ),
-    Case(KEEPS, "unknown", "the queue", program(failed, own, does(**keeps(UNKNOWN)))),
+    Case(KEEPS, "unknown", "the queue", program(failed, own, pipe_with(**keeps(UNKNOWN)))),
     Case(
         KEEPS,
         "variant",
         "a queue elsewhere",
-        program(own, does(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"))),
+        program(own, pipe_with(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"))),
         {"pipe": "lacks sqs:SendMessage"},
     ),
     Case(
@@ -234,8 +250,8 @@ CASES = [
         "a queue elsewhere that it may send to",
         program(
             own,
-            does(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")),
-            may(("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")),
+            pipe_with(**keeps(f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")),
+            role_policy_of(("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs")),
         ),
     ),
     # --- pipe-enrichment-answers
@@ -243,23 +259,27 @@ CASES = [
         ANSWERS,
         "typical",
         "a standard workflow",
-        program(orders, target, does(enrichment=target.arn)),
+        program(orders, target, pipe_with(enrichment=target.arn)),
         {"pipe": ("type of the state machine is absent", "EXPRESS")},
     ),
     Case(
         ANSWERS,
         "variant",
         "by name",
-        program(orders, state_machine("m", type="STANDARD"), does(enrichment=state_machine("m", type="STANDARD").arn)),
+        program(
+            orders, state_machine("m", type="STANDARD"), pipe_with(enrichment=state_machine("m", type="STANDARD").arn)
+        ),
         {"pipe": "type of the state machine is STANDARD"},
     ),
     Case(
         ANSWERS,
         "compliant",
         "an Express workflow",
-        program(orders, state_machine("m", type="EXPRESS"), does(enrichment=state_machine("m", type="EXPRESS").arn)),
+        program(
+            orders, state_machine("m", type="EXPRESS"), pipe_with(enrichment=state_machine("m", type="EXPRESS").arn)
+        ),
     ),
-    Case(ANSWERS, "unknown", "what enriches", program(orders, target, does(enrichment=UNKNOWN))),
-    Case(ANSWERS, "near miss", "a function", program(orders, looks, does(enrichment=looks.arn))),
-    Case(ANSWERS, "near miss", "a standard workflow as the target", program(orders, target, does())),
+    Case(ANSWERS, "unknown", "what enriches", program(orders, target, pipe_with(enrichment=UNKNOWN))),
+    Case(ANSWERS, "near miss", "a function", program(orders, looks, pipe_with(enrichment=looks.arn))),
+    Case(ANSWERS, "near miss", "a standard workflow as the target", program(orders, target, pipe_with())),
 ]

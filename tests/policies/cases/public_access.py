@@ -1,4 +1,4 @@
-"""What the rules have to say about access for everybody that no policy document gives."""
+"""Cases of the rules about public access without a policy document."""
 
 from typing import Any
 
@@ -61,13 +61,13 @@ def gets(**more: Any) -> Made:
     return method("get", **{"restApi": shop.id, "httpMethod": "GET", "authorization": "NONE", **more})
 
 
-def goes(key: str, api: Made = orders, **more: Any) -> Made:
+def route_to(key: str, api: Made = orders, **more: Any) -> Made:
     """A route of an API."""
     return route("route", apiId=api.id, routeKey=key, **more)
 
 
 def opens(action: Any, condition: Any = None) -> Made:
-    """The topic's policy for everybody."""
+    """A public policy of the topic."""
     return topic_policy("guard", arn=news.arn, policy=policy(allow("*", action, news.arn, condition)))
 
 
@@ -140,7 +140,11 @@ CASES = [
     ),
     # --- resource-is-not-public
     Case(
-        PUBLIC, "typical", "a bucket", program(bucket("b", acl="public-read")), {"b": ("acl has public-read", "Cloud")}
+        PUBLIC,
+        "typical",
+        "a bucket with a public ACL",
+        program(bucket("b", acl="public-read")),
+        {"b": ("acl has public-read", "Cloud")},
     ),
     Case(
         PUBLIC,
@@ -183,7 +187,11 @@ CASES = [
     ),
     # --- bucket-blocks-public-access
     Case(
-        BLOCKS, "typical", "none", program(bucket_block("b", **{**on, "blockPublicPolicy": False})), {"b": "Policy is"}
+        BLOCKS,
+        "typical",
+        "one setting off",
+        program(bucket_block("b", **{**on, "blockPublicPolicy": False})),
+        {"b": "Policy is"},
     ),
     Case(
         BLOCKS,
@@ -195,20 +203,26 @@ CASES = [
         ),
         {"b": ("blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets are"), "p": "restrictPublicBuckets is"},
     ),
-    Case(BLOCKS, "compliant", "all four", program(bucket_block("b", **on))),
+    Case(BLOCKS, "compliant", "all four settings on", program(bucket_block("b", **on))),
     Case(BLOCKS, "unknown", "one of four", program(bucket_block("b", **{**on, "ignorePublicAcls": UNKNOWN}))),
     Case(BLOCKS, "near miss", "an access point, on by default", program(access_point("p"))),
     # --- api-authorizes-its-callers
-    Case(AUTHORIZES, "typical", "a method", program(shop, gets()), {"get": ("authorization is NONE", "exemption")}),
-    Case(AUTHORIZES, "variant", "a route", program(orders, goes("GET /orders")), {"route": "is absent"}),
+    Case(
+        AUTHORIZES,
+        "typical",
+        "a method without authorization",
+        program(shop, gets()),
+        {"get": ("authorization is NONE", "exemption")},
+    ),
+    Case(AUTHORIZES, "variant", "a route", program(orders, route_to("GET /orders")), {"route": "is absent"}),
     Case(
         AUTHORIZES,
         "variant",
         "any route",
-        program(orders, goes("$default", authorizationType="NONE")),
+        program(orders, route_to("$default", authorizationType="NONE")),
         {"route": "NON"},
     ),
-    Case(AUTHORIZES, "variant", "a connection", program(chat, goes("$connect", chat)), {"route": "is absent"}),
+    Case(AUTHORIZES, "variant", "a connection", program(chat, route_to("$connect", chat)), {"route": "is absent"}),
     Case(
         AUTHORIZES,
         "variant",
@@ -230,10 +244,12 @@ CASES = [
     Case(
         AUTHORIZES,
         "compliant",
-        "an authorizer",
-        program(shop, orders, gets(authorization="CUSTOM"), goes("GET /orders", authorizationType="JWT")),
+        "a method with an authorizer",
+        program(shop, orders, gets(authorization="CUSTOM"), route_to("GET /orders", authorizationType="JWT")),
     ),
-    Case(AUTHORIZES, "unknown", "how a route authorizes", program(orders, goes("GET /", authorizationType=UNKNOWN))),
+    Case(
+        AUTHORIZES, "unknown", "how a route authorizes", program(orders, route_to("GET /", authorizationType=UNKNOWN))
+    ),
     Case(
         AUTHORIZES,
         "unknown",
@@ -244,9 +260,9 @@ CASES = [
         Case(AUTHORIZES, "near miss", what, program(shop, orders, chat, *given))
         for what, given in {
             "preflight requests": [gets(httpMethod="OPTIONS")],
-            "preflight requests of a route": [goes("OPTIONS /{proxy+}")],
+            "preflight requests of a route": [route_to("OPTIONS /{proxy+}")],
             "a key": [gets(apiKeyRequired=True)],
-            "a message on a connection": [goes("$default", chat)],
+            "a message on a connection": [route_to("$default", chat)],
             "a policy for one VPC": [
                 gets(),
                 rest_api_policy(
@@ -269,7 +285,13 @@ CASES = [
         ),
     ),
     # --- search-domain-is-not-open
-    Case(SEARCH, "typical", "a domain", program(domain("d", accessPolicies=search)), {"d": ("es:*", "fine-grained")}),
+    Case(
+        SEARCH,
+        "typical",
+        "a domain with Principal *",
+        program(domain("d", accessPolicies=search)),
+        {"d": ("es:*", "fine-grained")},
+    ),
     Case(
         SEARCH,
         "variant",
@@ -280,7 +302,7 @@ CASES = [
     Case(
         SEARCH,
         "compliant",
-        "a role",
+        "a domain for one role",
         program(
             old_domain("d", accessPolicies=policy(allow({"AWS": "arn:aws:iam::111122223333:role/a"}, "es:*", VIRGINIA)))
         ),
@@ -300,7 +322,7 @@ CASES = [
     Case(
         SERVICE,
         "typical",
-        "a service",
+        "a service for every principal",
         program(endpoint_service("s", allowedPrincipals=["*"], acceptanceRequired=False)),
         {"s": ("allowedPrincipals", "acceptanceRequired")},
     ),
@@ -317,7 +339,7 @@ CASES = [
     Case(
         SERVICE,
         "compliant",
-        "an account",
+        "a service for one account",
         program(endpoint_service("s", allowedPrincipals=["arn:aws:iam::444455556666:root"], acceptanceRequired=False)),
     ),
     Case(
@@ -336,7 +358,7 @@ CASES = [
     Case(
         TOPIC,
         "typical",
-        "everybody may subscribe",
+        "subscribing with Principal *",
         program(news, opens("sns:Subscribe")),
         {"guard": "sns:Subscribe"},
         silent_at_preview=True,
@@ -380,7 +402,7 @@ CASES = [
     Case(
         TOPIC,
         "compliant",
-        "the account",
+        "subscribing by the account",
         program(news, topic_policy("guard", policy=policy(allow({"AWS": "111122223333"}, "sns:Subscribe", "*")))),
     ),
     Case(TOPIC, "unknown", "the policy", program(topic("news", policy=UNKNOWN))),

@@ -1,4 +1,4 @@
-"""What the rules have to say about who gets at a queue: its encryption, its key and its policy."""
+"""Cases of the rules about access to queues: encryption, keys and policies."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -29,7 +29,7 @@ rule = event_rule("paid", name="paid")
 
 
 def for_everybody(condition: object = None, principal: object = "*", name: str = "orders"):
-    """A queue's policy that is for everybody, under this condition."""
+    """A public queue policy with this condition."""
     return queue_policy(name, queueUrl=orders.url, policy=policy(allow(principal, "sqs:SendMessage", "*", condition)))
 
 
@@ -67,7 +67,7 @@ CASES = [
     Case(
         ENCRYPTED,
         "typical",
-        "switched off",
+        "encryption off",
         program(queue("orders", sqsManagedSseEnabled=False)),
         {"orders": "sqsManagedSseEnabled is false"},
     ),
@@ -78,7 +78,7 @@ CASES = [
         program(queue("orders", sqsManagedSseEnabled="false", kmsMasterKeyId="")),
         {"orders": "kmsMasterKeyId is absent"},
     ),
-    Case(ENCRYPTED, "compliant", "by SQS", program(queue("orders", sqsManagedSseEnabled=True))),
+    Case(ENCRYPTED, "compliant", "encryption by SQS", program(queue("orders", sqsManagedSseEnabled=True))),
     Case(ENCRYPTED, "unknown", "whether", program(queue("orders", sqsManagedSseEnabled=UNKNOWN))),
     Case(ENCRYPTED, "near miss", "left to AWS, which encrypts", program(queue("orders"))),
     Case(
@@ -91,7 +91,7 @@ CASES = [
     Case(
         KEYS,
         "typical",
-        "AWS's key and a rule",
+        "the AWS managed key, and a rule",
         program(rule, queue("orders", kmsMasterKeyId="alias/aws/sqs"), to_orders),
         {"orders": ("events.amazonaws.com", "to-orders", "alias/aws/sqs")},
     ),
@@ -139,7 +139,7 @@ CASES = [
     Case(
         KEYS,
         "compliant",
-        "a key that lets EventBridge use it",
+        "a key policy for EventBridge",
         program(rule, open_key, queue("orders", kmsMasterKeyId=open_key.arn), to_orders),
     ),
     Case(KEYS, "unknown", "the key", program(rule, queue("orders", kmsMasterKeyId=UNKNOWN), to_orders)),
@@ -169,7 +169,7 @@ CASES = [
     Case(
         CLOSED,
         "typical",
-        "everybody may send",
+        "sending with Principal *",
         program(orders, for_everybody()),
         {"orders": ("statement 1", "sqs:SendMessage")},
     ),

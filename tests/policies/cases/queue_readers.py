@@ -1,4 +1,4 @@
-"""What the rules have to say about those who read a queue: how often they may try, and for how long."""
+"""Cases of the rules about readers of a queue: receive counts and visibility timeouts."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -43,7 +43,9 @@ RECEIVES, HIDES = "queue-retries-before-dead-letters", "queue-hides-messages-whi
 
 CASES = [
     # --- queue-retries-before-dead-letters
-    Case(RECEIVES, "typical", "once", program(dead, redriven(1)), {"orders": "1 receive"}, silent_at_preview=True),
+    Case(
+        RECEIVES, "typical", "one receive", program(dead, redriven(1)), {"orders": "1 receive"}, silent_at_preview=True
+    ),
     Case(
         RECEIVES,
         "variant",
@@ -87,7 +89,12 @@ CASES = [
         config={"minReceiveCount": 10},
         silent_at_preview=True,
     ),
-    Case(RECEIVES, "compliant", "five times, and a function reads", program(dead, orders, reader, reads)),
+    Case(
+        RECEIVES,
+        "compliant",
+        "five receives, and a function that reads the queue",
+        program(dead, orders, reader, reads),
+    ),
     Case(RECEIVES, "unknown", "the count", program(queue("orders", redrivePolicy={"maxReceiveCount": UNKNOWN}))),
     Case(
         RECEIVES,
@@ -138,7 +145,7 @@ CASES = [
     Case(
         HIDES,
         "typical",
-        "as long as the timeout",
+        "a visibility timeout equal to the function's timeout",
         program(visible_for(30), reader, reads),
         {"orders": ("30 s", "reader", "180 or more")},
     ),
@@ -176,7 +183,7 @@ CASES = [
         ),
         {"orders": "180 or more"},
     ),
-    Case(HIDES, "compliant", "six times", program(visible_for(180), reader, reads)),
+    Case(HIDES, "compliant", "six times the function's timeout", program(visible_for(180), reader, reads)),
     Case(HIDES, "unknown", "the timeout", program(visible_for(30), function("reader", timeout=UNKNOWN), reads)),
     Case(
         HIDES,

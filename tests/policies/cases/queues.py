@@ -1,4 +1,4 @@
-"""What the rules have to say about messages in a queue: how long they stay, and where they go."""
+"""Cases of the rules about messages in a queue: retention and dead-letter queues."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -45,7 +45,7 @@ OUTLIVE = "dead-letters-outlive-their-sources"
 
 CASES = [
     # --- queue-has-dead-letters
-    Case(LETTERS, "typical", "nothing is set", program(queue("orders")), {"orders": "redrivePolicy is absent"}),
+    Case(LETTERS, "typical", "no redrive policy", program(queue("orders")), {"orders": "redrivePolicy is absent"}),
     Case(
         LETTERS,
         "variant",
@@ -61,7 +61,7 @@ CASES = [
         program(reader, queue("jobs"), mapping("reads", eventSourceArn=queue("jobs").arn, functionName=reader.arn)),
         {"jobs": "Set redrivePolicy"},
     ),
-    Case(LETTERS, "compliant", "a queue and its dead letters", program(dead, orders)),
+    Case(LETTERS, "compliant", "a queue with a dead-letter queue", program(dead, orders)),
     Case(
         LETTERS,
         "compliant",
@@ -159,7 +159,7 @@ CASES = [
     Case(
         KEEPS,
         "typical",
-        "a day",
+        "a retention of a day",
         program(queue("orders", messageRetentionSeconds=DAYS)),
         {"orders": ("messageRetentionSeconds is 86400", "to 604800")},
     ),
@@ -173,7 +173,7 @@ CASES = [
         {"orders": "864000 (10 days)"},
         config={"minRetentionDays": 10},
     ),
-    Case(KEEPS, "compliant", "a week", program(queue("orders", messageRetentionSeconds=7 * DAYS))),
+    Case(KEEPS, "compliant", "a retention of a week", program(queue("orders", messageRetentionSeconds=7 * DAYS))),
     Case(KEEPS, "unknown", "how long", program(queue("orders", messageRetentionSeconds=UNKNOWN))),
     Case(KEEPS, "unknown", "a secret", program(queue("orders", messageRetentionSeconds=Secret(UNKNOWN)))),
     Case(KEEPS, "near miss", "a week as text", program(queue("orders", messageRetentionSeconds="604800"))),
@@ -194,7 +194,7 @@ CASES = [
     Case(
         OUTLIVE,
         "typical",
-        "shorter",
+        "a shorter retention than the source's",
         program(
             queue("dead", messageRetentionSeconds=7 * DAYS),
             queue(
@@ -246,7 +246,7 @@ CASES = [
         ),
         {"dead": "second"},
     ),
-    Case(OUTLIVE, "compliant", "longer", program(dead, orders)),
+    Case(OUTLIVE, "compliant", "a longer retention than the source's", program(dead, orders)),
     Case(
         OUTLIVE,
         "unknown",

@@ -1,4 +1,4 @@
-"""What the rules have to say about who is let in by the policy of a resource."""
+"""Cases of the rules about public access by resource policies."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -52,7 +52,7 @@ CASES = [
     Case(
         PUBLIC,
         "typical",
-        "a key",
+        "a key with Principal *",
         program(key("own", policy=policy(allow("*", "kms:Decrypt", "*")))),
         {"own": ("kms:Decrypt", "statement 1")},
     ),
@@ -151,7 +151,7 @@ CASES = [
     Case(
         PUBLIC,
         "compliant",
-        "a key of the account",
+        "a key for its account",
         program(key("own", policy=policy(allow(ROOT, "kms:*", "*")))),
     ),
     Case(
@@ -219,7 +219,7 @@ CASES = [
     Case(
         ADMITTED,
         "typical",
-        "EventBridge to a queue",
+        "a queue policy for EventBridge without a condition",
         program(orders, of_queue(allow(service("events"), "sqs:SendMessage", orders.arn))),
         {"orders": ("events.amazonaws.com", "aws:SourceArn")},
         silent_at_preview=True,
@@ -263,7 +263,7 @@ CASES = [
     Case(
         ADMITTED,
         "compliant",
-        "one rule",
+        "a condition on the rule",
         program(
             rule,
             orders,

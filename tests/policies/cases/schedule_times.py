@@ -1,11 +1,11 @@
-"""What the rules have to say about when schedules run: their expression, and retries that reach into the next run."""
+"""Cases of the rules about schedule expressions, and about retries that overlap the next run."""
 
 from tests.policies.programs import UNKNOWN, Case, make, program, schedule
 
 RETRIES, ACCEPTED = "schedule-retries-end-before-the-next-run", "schedule-expression-is-accepted"
 
 
-def every(expression: object, age: object = None, attempts: object = None):
+def schedule_every(expression: object, age: object = None, attempts: object = None):
     """A schedule with these retries."""
     given = {"maximumEventAgeInSeconds": age, "maximumRetryAttempts": attempts}
     retry = {name: value for name, value in given.items() if value is not None}
@@ -17,39 +17,45 @@ CASES = [
     Case(
         RETRIES,
         "typical",
-        "left to AWS",
-        program(every("rate(1 hour)")),
+        "AWS's default",
+        program(schedule_every("rate(1 hour)")),
         {"nightly": ("after 3600 s", "is absent, which means 86400", "less than 3600, such as 1800")},
     ),
-    Case(RETRIES, "typical", "a day, daily", program(every("cron(0 3 * * ? *)", 86400)), {"nightly": "86400"}),
-    Case(RETRIES, "variant", "as text", program(every("rate(30 minutes)", "1800")), {"nightly": "1800"}),
+    Case(RETRIES, "typical", "a day, daily", program(schedule_every("cron(0 3 * * ? *)", 86400)), {"nightly": "86400"}),
+    Case(RETRIES, "variant", "as text", program(schedule_every("rate(30 minutes)", "1800")), {"nightly": "1800"}),
     Case(
         RETRIES,
         "variant",
         "every minute",
-        program(every("rate(1 minute)", 60)),
+        program(schedule_every("rate(1 minute)", 60)),
         {"nightly": "maximumRetryAttempts to 0"},
     ),
     Case(
         RETRIES,
         "variant",
         "twice in the night",
-        program(every("cron(0 23,1 * * ? *)", 7200)),
+        program(schedule_every("cron(0 23,1 * * ? *)", 7200)),
         {"nightly": "after 7200 s"},
     ),
-    Case(RETRIES, "variant", "on workdays", program(every("cron(0 9 ? * MON-FRI *)")), {"nightly": "after 86400 s"}),
+    Case(
+        RETRIES,
+        "variant",
+        "on workdays",
+        program(schedule_every("cron(0 9 ? * MON-FRI *)")),
+        {"nightly": "after 86400 s"},
+    ),
     Case(
         RETRIES,
         "variant",
         "the last and the first",
-        program(every("cron(0 9 1,L * ? *)")),
+        program(schedule_every("cron(0 9 1,L * ? *)")),
         {"nightly": "after 86400 s"},
     ),
-    Case(RETRIES, "compliant", "half the period", program(every("rate(1 hour)", 1800, 10))),
-    Case(RETRIES, "unknown", "how often", program(every(UNKNOWN, 3600))),
-    Case(RETRIES, "unknown", "how long", program(every("rate(1 hour)", UNKNOWN))),
+    Case(RETRIES, "compliant", "retries for half the interval", program(schedule_every("rate(1 hour)", 1800, 10))),
+    Case(RETRIES, "unknown", "how often", program(schedule_every(UNKNOWN, 3600))),
+    Case(RETRIES, "unknown", "how long", program(schedule_every("rate(1 hour)", UNKNOWN))),
     *(
-        Case(RETRIES, "near miss", what, program(every(*how)))
+        Case(RETRIES, "near miss", what, program(schedule_every(*how)))
         for what, how in {
             "no retries": ("rate(1 minute)", 86400, 0),
             "once": ("at(2030-01-01T03:00:00)",),
@@ -90,7 +96,7 @@ CASES = [
             ("variant", "at(2030-02-30T03:00:00)", "is not a valid time"),
         ]
     ),
-    Case(ACCEPTED, "compliant", "hourly", program(schedule("nightly", scheduleExpression="rate(1 hour)"))),
+    Case(ACCEPTED, "compliant", "a valid expression", program(schedule("nightly", scheduleExpression="rate(1 hour)"))),
     Case(ACCEPTED, "unknown", "the expression", program(schedule("nightly", scheduleExpression=UNKNOWN))),
     *(
         Case(ACCEPTED, "near miss", expression, program(schedule("nightly", scheduleExpression=expression)))

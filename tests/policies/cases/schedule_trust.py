@@ -1,4 +1,4 @@
-"""What the rules have to say about who may assume the role of a schedule."""
+"""Cases of the rules about trust in the role of a schedule."""
 
 from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, Made, make, policy, program, role, schedule
 
@@ -22,7 +22,7 @@ def trusted(condition: object, **more: object):
     return program(group, own, schedule("nightly", target={"roleArn": own.arn}, **({"groupName": group.name} | more)))
 
 
-def at(of: Made):
+def schedule_with(of: Made):
     """A schedule in the group, with this role."""
     return schedule("nightly", groupName=group.name, target={"roleArn": of.arn})
 
@@ -33,7 +33,7 @@ CASES = [
         TRUSTS,
         "typical",
         "no condition",
-        program(role("open", assumeRolePolicy=trust()), at(role("open", assumeRolePolicy=trust()))),
+        program(role("open", assumeRolePolicy=trust()), schedule_with(role("open", assumeRolePolicy=trust()))),
         {"open": ("nightly",)},
     ),
     Case(
@@ -87,10 +87,10 @@ CASES = [
     Case(
         TRUSTS,
         "compliant",
-        "the account and the group",
+        "conditions on the account and the group",
         trusted({"StringEquals": {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group.arn}}),
     ),
-    Case(TRUSTS, "unknown", "the trust policy", program(role("r", assumeRolePolicy=UNKNOWN), at(role("r")))),
+    Case(TRUSTS, "unknown", "the trust policy", program(role("r", assumeRolePolicy=UNKNOWN), schedule_with(role("r")))),
     Case(
         TRUSTS,
         "unknown",
@@ -119,7 +119,7 @@ CASES = [
                     },
                 ),
             ),
-            at(role("starter")),
+            schedule_with(role("starter")),
         ),
     ),
     *(

@@ -1,4 +1,4 @@
-"""What the rules have to say about schedules: their dead letters, and what their role may do."""
+"""Cases of the rules about schedules: dead-letter queues and roles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ SCHEDULER = {"Service": "scheduler.amazonaws.com"}
 ELSEWHERE = f"arn:aws:sqs:{REGION}:444455556666:shared-dead"
 
 
-def may(*statements: Mapping[str, Any], of: Made | None = None, name: str = "starts"):
+def role_policy_of(*statements: Mapping[str, Any], of: Made | None = None, name: str = "starts"):
     """An inline policy of the schedule's role."""
     return role_policy(name, role=(of or starter).name, policy=policy(*statements))
 
@@ -50,10 +50,10 @@ job = function("job")
 starter = role("starter")
 
 
-def at(of: Made | None = None, *, dead_letters: Made | str = dead):
+def schedule_with(of: Made | None = None, *, dead_letters: Made | str = dead):
     """A schedule of the job."""
-    kept = dead_letters.arn if isinstance(dead_letters, Made) else dead_letters
-    target = {"arn": job.arn, "roleArn": (of or starter).arn, "deadLetterConfig": {"arn": kept}}
+    queue_arn = dead_letters.arn if isinstance(dead_letters, Made) else dead_letters
+    target = {"arn": job.arn, "roleArn": (of or starter).arn, "deadLetterConfig": {"arn": queue_arn}}
     return schedule("nightly", groupName=group.name, scheduleExpression="rate(1 hour)", target=target)
 
 
@@ -63,12 +63,12 @@ def assumed(by: object) -> dict[str, Any]:
 
 
 def calling(arn: str) -> Made:
-    """A schedule of what has this ARN."""
+    """A schedule with this target ARN."""
     return schedule("nightly", target={"arn": arn, "roleArn": starter.arn})
 
 
 LIVE_JOB, LIVE = function("live-job", name="live-job"), f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:live-job"
-both = may(allowed("lambda:InvokeFunction", job.arn), allowed("sqs:SendMessage", dead.arn))
+both = role_policy_of(allowed("lambda:InvokeFunction", job.arn), allowed("sqs:SendMessage", dead.arn))
 encrypting = key("own", policy=policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "kms:*", "*")))
 encrypted = queue("dead", kmsMasterKeyId=encrypting.arn)
 sends = own_policy("sends", policy=policy(allowed("sqs:SendMessage", dead.arn)))
@@ -78,7 +78,13 @@ CALLS = "schedule-role-may-call-its-target"
 
 CASES = [
     # --- schedule-has-dead-letters
-    Case(LETTERS, "typical", "none", program(schedule("nightly", target={"arn": job.arn})), {"nightly": "is absent"}),
+    Case(
+        LETTERS,
+        "typical",
+        "no dead-letter queue",
+        program(schedule("nightly", target={"arn": job.arn})),
+        {"nightly": "is absent"},
+    ),
     Case(
         LETTERS,
         "variant",
@@ -93,18 +99,18 @@ CASES = [
         program(schedule("nightly", target={"deadLetterConfig": {"arn": ""}})),
         {"nightly": "Set"},
     ),
-    Case(LETTERS, "compliant", "a queue", program(group, dead, job, starter, at())),
+    Case(LETTERS, "compliant", "a dead-letter queue", program(group, dead, job, starter, schedule_with())),
     Case(LETTERS, "unknown", "the target", program(schedule("nightly", target=UNKNOWN))),
     Case(
         LETTERS, "unknown", "a secret one", program(schedule("nightly", target={"deadLetterConfig": Secret(UNKNOWN)}))
     ),
-    Case(LETTERS, "near miss", "a queue elsewhere", program(at(dead_letters=ELSEWHERE))),
+    Case(LETTERS, "near miss", "a queue elsewhere", program(schedule_with(dead_letters=ELSEWHERE))),
     # --- schedule-dead-letters-are-reachable
     Case(
         REACHES,
         "typical",
-        "the role may only call",
-        program(group, dead, job, starter, may(allowed("lambda:InvokeFunction", job.arn)), at()),
+        "a role that may only invoke the target",
+        program(group, dead, job, starter, role_policy_of(allowed("lambda:InvokeFunction", job.arn)), schedule_with()),
         {"nightly": ("dead", "starter lacks sqs:SendMessage on dead")},
         silent_at_preview=True,
     ),
@@ -118,7 +124,7 @@ CASES = [
             job,
             starter,
             queue_policy("dead", queueUrl=dead.url, policy=policy(allow(SCHEDULER, "sqs:SendMessage", dead.arn))),
-            at(),
+            schedule_with(),
         ),
         {"nightly": "a queue policy cannot replace this"},
         silent_at_preview=True,
@@ -127,7 +133,7 @@ CASES = [
         REACHES,
         "variant",
         "the role has no policy at all",
-        program(group, dead, job, starter, at()),
+        program(group, dead, job, starter, schedule_with()),
         {"nightly": "missing permissions to a policy of the role"},
     ),
     Case(
@@ -139,13 +145,13 @@ CASES = [
             dead,
             job,
             starter,
-            may(allowed(["sqs:SendMessage"], f"arn:aws:sqs:{REGION}:{ACCOUNT}:other")),
+            role_policy_of(allowed(["sqs:SendMessage"], f"arn:aws:sqs:{REGION}:{ACCOUNT}:other")),
             attachment(
                 "basic",
                 role=starter.name,
                 policyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
             ),
-            at(),
+            schedule_with(),
         ),
         {"nightly": "sqs:SendMessage on dead"},
         silent_at_preview=True,
@@ -159,13 +165,17 @@ CASES = [
             job,
             starter,
             queue("dead", name="dead.fifo", fifoQueue=True),
-            may(allowed("sqs:*", "*")),
-            at(dead_letters=queue("dead", name="dead.fifo", fifoQueue=True)),
+            role_policy_of(allowed("sqs:*", "*")),
+            schedule_with(dead_letters=queue("dead", name="dead.fifo", fifoQueue=True)),
         ),
         {"nightly": "FIFO"},
     ),
     Case(
-        REACHES, "variant", "a topic", program(at(dead_letters="arn:aws:sns:eu-west-1:1:t")), {"nightly": "not a queue"}
+        REACHES,
+        "variant",
+        "a topic",
+        program(schedule_with(dead_letters="arn:aws:sns:eu-west-1:1:t")),
+        {"nightly": "not a queue"},
     ),
     Case(
         REACHES,
@@ -177,8 +187,8 @@ CASES = [
             encrypted,
             job,
             starter,
-            may(allowed("sqs:SendMessage", encrypted.arn)),
-            at(dead_letters=encrypted),
+            role_policy_of(allowed("sqs:SendMessage", encrypted.arn)),
+            schedule_with(dead_letters=encrypted),
         ),
         {"nightly": "kms:Decrypt on the key own and kms:GenerateDataKey"},
         silent_at_preview=True,
@@ -188,11 +198,21 @@ CASES = [
         "variant",
         "denied",
         program(
-            group, dead, job, starter, may(allowed("sqs:*", "*"), {**allowed("sqs:*", "*"), "Effect": "Deny"}), at()
+            group,
+            dead,
+            job,
+            starter,
+            role_policy_of(allowed("sqs:*", "*"), {**allowed("sqs:*", "*"), "Effect": "Deny"}),
+            schedule_with(),
         ),
         {"nightly": "sqs:SendMessage"},
     ),
-    Case(REACHES, "compliant", "the role may", program(group, dead, job, starter, both, at())),
+    Case(
+        REACHES,
+        "compliant",
+        "a role that may send to the queue",
+        program(group, dead, job, starter, both, schedule_with()),
+    ),
     Case(
         REACHES,
         "compliant",
@@ -203,28 +223,28 @@ CASES = [
             encrypted,
             job,
             starter,
-            may(
+            role_policy_of(
                 allowed("sqs:SendMessage", encrypted.arn),
                 allowed(["kms:Decrypt", "kms:GenerateDataKey*"], encrypting.arn),
             ),
-            at(dead_letters=encrypted),
+            schedule_with(dead_letters=encrypted),
         ),
     ),
     Case(
         REACHES,
         "unknown",
         "a policy of the role",
-        program(group, dead, job, starter, role_policy("starts", role=starter.name, policy=UNKNOWN), at()),
+        program(group, dead, job, starter, role_policy("starts", role=starter.name, policy=UNKNOWN), schedule_with()),
     ),
     Case(REACHES, "unknown", "which role", program(dead, job, schedule("nightly", target={"roleArn": UNKNOWN}))),
     Case(
         REACHES,
         "unknown",
         "whose role a policy is",
-        program(group, dead, job, starter, role_policy("starts", role=UNKNOWN, policy=policy()), at()),
+        program(group, dead, job, starter, role_policy("starts", role=UNKNOWN, policy=policy()), schedule_with()),
     ),
     *(
-        Case(REACHES, "near miss", what, program(group, dead, job, *given, at(of=given[0])))
+        Case(REACHES, "near miss", what, program(group, dead, job, *given, schedule_with(of=given[0])))
         for what, given in {
             "a policy of its own, attached": (
                 starter,
@@ -246,7 +266,7 @@ CASES = [
             ),
             "by a wildcard in an ARN": (
                 starter,
-                may(allowed("SQS:Send*", concat("arn:aws:sqs:*:", ACCOUNT, ":dead-*"))),
+                role_policy_of(allowed("SQS:Send*", concat("arn:aws:sqs:*:", ACCOUNT, ":dead-*"))),
             ),
             "the queue lets the role in": (
                 starter,
@@ -268,139 +288,20 @@ CASES = [
         REACHES,
         "variant",
         "a queue of another stack",
-        program(group, job, starter, at(dead_letters=ELSEWHERE)),
+        program(group, job, starter, schedule_with(dead_letters=ELSEWHERE)),
         {"nightly": ("shared-dead", "lacks sqs:SendMessage")},
     ),
     Case(
         REACHES,
         "near miss",
         "a queue of another stack that it may send to",
-        program(group, job, starter, may(allowed("sqs:SendMessage", ELSEWHERE)), at(dead_letters=ELSEWHERE)),
+        program(
+            group,
+            job,
+            starter,
+            role_policy_of(allowed("sqs:SendMessage", ELSEWHERE)),
+            schedule_with(dead_letters=ELSEWHERE),
+        ),
     ),
     Case(REACHES, "near miss", "no dead letters, which another rule says", program(starter, schedule("nightly"))),
-    # --- schedule-role-may-call-its-target
-    Case(
-        CALLS,
-        "typical",
-        "the role may only send",
-        program(group, dead, job, starter, may(allowed("sqs:SendMessage", dead.arn)), at()),
-        {"nightly": ("job", "lambda:InvokeFunction")},
-        silent_at_preview=True,
-    ),
-    Case(
-        CALLS,
-        "variant",
-        "misspelt",
-        program(group, dead, job, starter, may(allowed(["lambda:Invoke", "sqs:*"], "*")), at()),
-        {"nightly": "lacks lambda:InvokeFunction"},
-        silent_at_preview=True,
-    ),
-    *(
-        Case(
-            CALLS,
-            "variant",
-            f"{what} may assume it",
-            program(dead, job, own := role("starter", assumeRolePolicy=policy(*trust)), both, at(own)),
-            {"nightly": "does not allow scheduler.amazonaws.com to assume it"},
-        )
-        for what, trust in {
-            "only EventBridge": (assumed("events.amazonaws.com"),),
-            "only functions, and a user": (
-                assumed("lambda.amazonaws.com"),
-                {**assumed(""), "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/ci"}},
-            ),
-        }.items()
-    ),
-    Case(
-        CALLS,
-        "variant",
-        "an alias is called, and the role may call the function",
-        program(dead, LIVE_JOB, starter, may(allowed("lambda:InvokeFunction", LIVE_JOB.arn)), calling(f"{LIVE}:live")),
-        {"nightly": "lacks lambda:InvokeFunction"},
-        silent_at_preview=True,
-    ),
-    *(
-        Case(
-            CALLS,
-            "near miss",
-            f"an alias is called, and the role may call {what}",
-            program(dead, LIVE_JOB, starter, may(allowed("lambda:InvokeFunction", named)), calling(f"{LIVE}:live")),
-        )
-        for what, named in {"it": f"{LIVE}:live", "all of them": [LIVE, f"{LIVE}:*"]}.items()
-    ),
-    Case(
-        CALLS,
-        "near miss",
-        "Scheduler may assume it, among others",
-        program(
-            dead,
-            job,
-            role("starter", assumeRolePolicy=policy(assumed(["lambda.amazonaws.com", "scheduler.amazonaws.com"]))),
-            both,
-            at(),
-        ),
-    ),
-    Case(CALLS, "compliant", "the role may", program(group, dead, job, starter, both, at())),
-    Case(
-        CALLS, "unknown", "the target", program(starter, schedule("n", target={"arn": UNKNOWN, "roleArn": starter.arn}))
-    ),
-    Case(
-        CALLS,
-        "unknown",
-        "the policy",
-        program(group, dead, job, starter, role_policy("starts", role=starter.name, policy=Secret(UNKNOWN)), at()),
-    ),
-    Case(
-        CALLS,
-        "variant",
-        "an API by its name",
-        program(
-            starter,
-            schedule("n", target={"arn": "arn:aws:scheduler:::aws-sdk:ecs:updateService", "roleArn": starter.arn}),
-        ),
-        {"n": "lacks ecs:UpdateService"},
-    ),
-    *(
-        Case(
-            CALLS,
-            "near miss",
-            f"{api} by its name, with {action}",
-            program(
-                starter,
-                may(allowed(action, "arn:aws:dynamodb:eu-west-1:1:table/notes")),
-                schedule("n", target={"arn": f"arn:aws:scheduler:::aws-sdk:{api}", "roleArn": starter.arn}),
-            ),
-        )
-        for api, action in (
-            ("dynamodb:putItem", "dynamodb:PutItem"),
-            ("lambda:invoke", "lambda:InvokeFunction"),
-            ("sfn:startExecution", "states:StartExecution"),
-            ("s3:deleteObjects", "s3:DeleteObject"),
-            ("unheardof:putItem", "dynamodb:PutItem"),
-        )
-    ),
-    Case(
-        CALLS,
-        "variant",
-        "a function elsewhere, a role elsewhere",
-        program(
-            job,
-            starter,
-            schedule("a", target={"arn": "arn:aws:lambda:eu-west-1:1:function:f", "roleArn": starter.arn}),
-            schedule("b", target={"arn": job.arn, "roleArn": "arn:aws:iam::1:role/r"}),
-        ),
-        {"a": "lacks lambda:InvokeFunction on arn:aws:lambda:eu-west-1:1:function:f"},
-    ),
-    Case(
-        CALLS,
-        "near miss",
-        "a role that was looked up",
-        program(dead, job, at(), external=[role("starter", assumeRolePolicy=policy())]),
-    ),
-    Case(
-        REACHES,
-        "near miss",
-        "a role that was looked up",
-        program(dead, job, at(), external=[role("starter", assumeRolePolicy=policy())]),
-    ),
 ]

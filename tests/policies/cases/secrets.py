@@ -1,4 +1,4 @@
-"""What the rules have to say about secrets: their rotation, their deletion, and who reads them."""
+"""Cases of the rules about secrets: rotation, deletion and reading."""
 
 from tests.policies.programs import UNKNOWN, Case, Made, allow, make, policy, program, role, role_policy, secret
 
@@ -17,12 +17,12 @@ app = role("app")
 
 
 def rotated(rules: object, name: str = "database", **more: object):
-    """A rotation by these rules."""
+    """A rotation with these rules."""
     return rotation(name, secretId=database.id, rotationLambdaArn="f", rotationRules=rules, **more)
 
 
-def reads(holder: Made, action: object = "secretsmanager:GetSecretValue", resource: object = ANYTHING):
-    """A policy of a role that may do this to secrets."""
+def reading_policy(holder: Made, action: object = "secretsmanager:GetSecretValue", resource: object = ANYTHING):
+    """A role policy that allows this on secrets."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return role_policy("reads", role=holder.id, policy=policy(statement))
 
@@ -33,7 +33,7 @@ NOWHERE = {"stacksWithoutRecovery": []}
 
 CASES = [
     # --- secret-has-rotation
-    Case(ROTATES, "typical", "none", program(database), {"database": ("never rotated", "SecretRotation")}),
+    Case(ROTATES, "typical", "no rotation", program(database), {"database": ("never rotated", "SecretRotation")}),
     Case(
         ROTATES,
         "variant",
@@ -43,7 +43,7 @@ CASES = [
         ),
         {"database": "never rotated"},
     ),
-    Case(ROTATES, "compliant", "by its id", program(database, rotated(MONTHLY))),
+    Case(ROTATES, "compliant", "a rotation", program(database, rotated(MONTHLY))),
     Case(
         ROTATES,
         "compliant",
@@ -72,7 +72,7 @@ CASES = [
     Case(
         OFTEN,
         "typical",
-        "once a year",
+        "a rotation every year",
         program(database, rotated({"automaticallyAfterDays": 365})),
         {"database": ("automaticallyAfterDays is 365", "90 days")},
     ),
@@ -132,7 +132,7 @@ CASES = [
         program(database, rotation("database", secretId=database.id, rotationLambdaArn="f")),
         {"database": "rotationRules is absent"},
     ),
-    Case(OFTEN, "compliant", "every month", program(database, rotated(MONTHLY))),
+    Case(OFTEN, "compliant", "a rotation every month", program(database, rotated(MONTHLY))),
     Case(OFTEN, "unknown", "how often", program(database, rotated({"automaticallyAfterDays": UNKNOWN}))),
     *(
         Case(OFTEN, "near miss", expression, program(database, rotated({"scheduleExpression": expression})))
@@ -157,7 +157,7 @@ CASES = [
     Case(
         RECOVERS,
         "typical",
-        "at once",
+        "no recovery window",
         program(secret("database", recoveryWindowInDays=0)),
         {"database": ("is 0 in the stack dev", "7 to 30")},
         config=NOWHERE,
@@ -170,7 +170,13 @@ CASES = [
         {"database": "is 0"},
         config={"stacksWithoutRecovery": ["test-*"]},
     ),
-    Case(RECOVERS, "compliant", "a week", program(secret("database", recoveryWindowInDays=7)), config=NOWHERE),
+    Case(
+        RECOVERS,
+        "compliant",
+        "a recovery window of a week",
+        program(secret("database", recoveryWindowInDays=7)),
+        config=NOWHERE,
+    ),
     Case(RECOVERS, "unknown", "when", program(secret("database", recoveryWindowInDays=UNKNOWN)), config=NOWHERE),
     Case(RECOVERS, "near miss", "left to AWS", program(database), config=NOWHERE),
     Case(RECOVERS, "near miss", "at once, in dev", program(secret("database", recoveryWindowInDays=0))),
@@ -185,8 +191,8 @@ CASES = [
     Case(
         AUDITS,
         "typical",
-        "the value of any",
-        program(auditor, reads(auditor)),
+        "reading the value of any secret",
+        program(auditor, reading_policy(auditor)),
         {"rotation-audit": ("secretsmanager:GetSecretValue", "reads")},
     ),
     Case(
@@ -231,26 +237,33 @@ CASES = [
         program(
             app,
             attachment("looks", role=app.name, policyArn="arn:aws:iam::aws:policy/SecurityAudit"),
-            reads(app, ["secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"], "*"),
+            reading_policy(app, ["secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"], "*"),
         ),
         {"app": "secretsmanager:BatchGetSecretValue"},
     ),
     Case(
         AUDITS,
         "compliant",
-        "what tells of them",
-        program(auditor, reads(auditor, ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"])),
+        "reading metadata",
+        program(
+            auditor, reading_policy(auditor, ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"])
+        ),
     ),
     Case(AUDITS, "unknown", "what it may", program(auditor, role_policy("reads", role=auditor.id, policy=UNKNOWN))),
-    Case(AUDITS, "near miss", "everything, on a bucket", program(auditor, reads(auditor, "*", "arn:aws:s3:::b/*"))),
-    Case(AUDITS, "near miss", "one that uses them", program(app, reads(app))),
+    Case(
+        AUDITS,
+        "near miss",
+        "everything, on a bucket",
+        program(auditor, reading_policy(auditor, "*", "arn:aws:s3:::b/*")),
+    ),
+    Case(AUDITS, "near miss", "one that uses them", program(app, reading_policy(app))),
     Case(
         AUDITS,
         "near miss",
         "denied after all",
         program(
             auditor,
-            reads(auditor, "secretsmanager:Get*"),
+            reading_policy(auditor, "secretsmanager:Get*"),
             role_policy(
                 "not",
                 role=auditor.id,
@@ -262,7 +275,7 @@ CASES = [
         AUDITS,
         "near miss",
         "configured otherwise",
-        program(auditor, reads(auditor)),
+        program(auditor, reading_policy(auditor)),
         config={"auditRoles": ["inspector-*"]},
     ),
 ]

@@ -1,4 +1,4 @@
-"""What the rules have to say about the role of a state machine that calls services other than the usual ones."""
+"""Cases of the rules about state machine roles, for less common services."""
 
 from tests.policies.programs import (
     ACCOUNT,
@@ -25,12 +25,12 @@ def arn(service: str, rest: str) -> str:
 
 
 def flow(resource: str, **more: object):
-    """A state machine that calls this."""
+    """A state machine with this call."""
     state = {"Type": "Task", "Resource": resource, "End": True, **more}
     return state_machine("flow", roleArn=own.arn, definition=json_of(StartAt="S", States={"S": state}))
 
 
-def may(*pairs: tuple[object, object]):
+def role_policy_of(*pairs: tuple[object, object]):
     """A policy of its role: actions and resources, by statement."""
     statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in pairs]
     return role_policy("steps", role=own.name, policy=policy(*statements))
@@ -41,7 +41,12 @@ CASES = [
         LIMITED,
         "variant",
         "beside a service that goes on to others, what is neither its own nor theirs",
-        program(own, orders, flow(LABELS), may(("rekognition:DetectLabels", "*"), ("dynamodb:GetItem", orders.arn))),
+        program(
+            own,
+            orders,
+            flow(LABELS),
+            role_policy_of(("rekognition:DetectLabels", "*"), ("dynamodb:GetItem", orders.arn)),
+        ),
         {"flow": "dynamodb:GetItem"},
         silent_at_preview=True,
     ),
@@ -49,7 +54,7 @@ CASES = [
         LIMITED,
         "variant",
         "everything, beside a service that goes on to others",
-        program(own, flow(LABELS), may(("*", "*"))),
+        program(own, flow(LABELS), role_policy_of(("*", "*"))),
         {"flow": "allows *"},
     ),
     Case(
@@ -64,12 +69,12 @@ CASES = [
                 ItemProcessor={"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "States": {"P": {"Type": "Pass"}}},
                 ItemReader={"Resource": "arn:aws:states:::s3:getObject"},
             ),
-            may(("s3:GetObject", f"{BUCKET}/*"), ("ec2:TerminateInstances", arn("ec2", "instance/i-1"))),
+            role_policy_of(("s3:GetObject", f"{BUCKET}/*"), ("ec2:TerminateInstances", arn("ec2", "instance/i-1"))),
         ),
         {"flow": "ec2:TerminateInstances"},
     ),
     *(
-        Case(LIMITED, "near miss", what, program(own, orders, flow(resource), may(*pairs)))
+        Case(LIMITED, "near miss", what, program(own, orders, flow(resource), role_policy_of(*pairs)))
         for what, resource, pairs in (
             (
                 "Athena, with the tables and the bucket of its queries",

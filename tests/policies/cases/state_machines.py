@@ -1,4 +1,4 @@
-"""What the rules have to say about state machines: their log, and a role that fits what they call."""
+"""Cases of the rules about state machines: logs, and a role that allows exactly the calls."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +43,7 @@ def task(resource: object, **parameters: object):
     return {"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True}
 
 
-def invoked(target: object):
+def invoke_state(target: object):
     """A state that calls a function."""
     return task("arn:aws:states:::lambda:invoke", FunctionName=target)
 
@@ -62,7 +62,7 @@ def allowed(action: object, resource: object):
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
-def may(*statements: Mapping[str, Any]):
+def role_policy_of(*statements: Mapping[str, Any]):
     """A policy of the state machine's role."""
     return role_policy("steps", role=own.name, policy=policy(*statements))
 
@@ -78,7 +78,11 @@ everything = (own, claim, notify, other, critical, jobs, incidents)
 CASES = [
     # --- state-machine-logs-errors
     Case(
-        LOGS, "typical", "nothing", program(state_machine("flow")), {"flow": ("level is absent", "Set level to ERROR")}
+        LOGS,
+        "typical",
+        "no logging",
+        program(state_machine("flow")),
+        {"flow": ("level is absent", "Set level to ERROR")},
     ),
     Case(LOGS, "typical", "switched off", program(logging(level="OFF")), {"flow": "level is OFF"}),
     Case(
@@ -96,7 +100,12 @@ CASES = [
         program(logging(level="ERROR", logDestination=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flow")),
         {"flow": "Append :*"},
     ),
-    Case(LOGS, "compliant", "errors", program(logs, logging(level="ERROR", logDestination=concat(logs.arn, ":*")))),
+    Case(
+        LOGS,
+        "compliant",
+        "errors are logged",
+        program(logs, logging(level="ERROR", logDestination=concat(logs.arn, ":*"))),
+    ),
     Case(LOGS, "unknown", "the level", program(logging(level=UNKNOWN, logDestination="x:*"))),
     Case(LOGS, "unknown", "the destination", program(logging(level="ERROR", logDestination=UNKNOWN))),
     Case(
@@ -106,8 +115,12 @@ CASES = [
     Case(
         LIMITED,
         "typical",
-        "an action that no step takes",
-        program(*everything, flow(invoked(claim.arn)), may(calls_claim, allowed("sqs:SendMessage", jobs.arn))),
+        "an action that no step calls",
+        program(
+            *everything,
+            flow(invoke_state(claim.arn)),
+            role_policy_of(calls_claim, allowed("sqs:SendMessage", jobs.arn)),
+        ),
         {"flow": ("statement 2 of steps allows sqs:SendMessage", "Remove ")},
         silent_at_preview=True,
     ),
@@ -115,7 +128,11 @@ CASES = [
         LIMITED,
         "typical",
         "a function that no step calls",
-        program(*everything, flow(invoked(claim.arn)), may(allowed("lambda:InvokeFunction", [claim.arn, other.arn]))),
+        program(
+            *everything,
+            flow(invoke_state(claim.arn)),
+            role_policy_of(allowed("lambda:InvokeFunction", [claim.arn, other.arn])),
+        ),
         {"flow": "function:other"},
         silent_at_preview=True,
     ),
@@ -124,20 +141,24 @@ CASES = [
             LIMITED,
             "variant",
             what,
-            program(*everything, flow(invoked(claim.arn)), *given),
+            program(*everything, flow(invoke_state(claim.arn)), *given),
             {"flow": words},
             silent_at_preview=True,
         )
         for what, given, words in [
-            ("any function", [may(allowed("lambda:InvokeFunction", "*"))], "on *"),
+            ("any function", [role_policy_of(allowed("lambda:InvokeFunction", "*"))], "on *"),
             (
                 "any function of the account",
-                [may(allowed("lambda:InvokeFunction", f"arn:aws:lambda:*:{ACCOUNT}:function:*"))],
+                [role_policy_of(allowed("lambda:InvokeFunction", f"arn:aws:lambda:*:{ACCOUNT}:function:*"))],
                 "function:*",
             ),
-            ("all of Lambda", [may(allowed("lambda:*", claim.arn))], "Set Action to lambda:InvokeFunction"),
-            ("everything", [may(allowed("*", "*"))], "allows *"),
-            ("all but something", [may({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})], "NotAction"),
+            ("all of Lambda", [role_policy_of(allowed("lambda:*", claim.arn))], "Set Action to lambda:InvokeFunction"),
+            ("everything", [role_policy_of(allowed("*", "*"))], "allows *"),
+            (
+                "all but something",
+                [role_policy_of({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})],
+                "NotAction",
+            ),
             (
                 "a policy of AWS's",
                 [attachment("all", role=own.name, policyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaRole")],
@@ -145,7 +166,7 @@ CASES = [
             ),
             (
                 "all of the logs",
-                [may(calls_claim, allowed("logs:*", "*"))],
+                [role_policy_of(calls_claim, allowed("logs:*", "*"))],
                 "logs:*",
             ),
         ]
@@ -157,7 +178,7 @@ CASES = [
         program(
             *everything,
             flow(task("arn:aws:states:::dynamodb:putItem", TableName=incidents.name)),
-            may(allowed(["dynamodb:PutItem", "dynamodb:Scan"], incidents.arn)),
+            role_policy_of(allowed(["dynamodb:PutItem", "dynamodb:Scan"], incidents.arn)),
         ),
         {"flow": "dynamodb:Scan"},
         silent_at_preview=True,
@@ -165,14 +186,14 @@ CASES = [
     Case(
         LIMITED,
         "compliant",
-        "what it calls, its log and its traces",
+        "the calls of the definition, logs and traces",
         program(
             *everything,
             flow(
-                invoked(claim.arn),
+                invoke_state(claim.arn),
                 task("arn:aws:states:::sns:publish", TopicArn=critical.arn),
             ),
-            may(
+            role_policy_of(
                 calls_claim,
                 allowed("sns:Publish", critical.arn),
                 allowed(DELIVERY, "*"),
@@ -185,13 +206,15 @@ CASES = [
         LIMITED,
         "unknown",
         "the definition",
-        program(own, claim, state_machine("flow", roleArn=own.arn, definition=UNKNOWN), may(allowed("s3:*", "*"))),
+        program(
+            own, claim, state_machine("flow", roleArn=own.arn, definition=UNKNOWN), role_policy_of(allowed("s3:*", "*"))
+        ),
     ),
     Case(
         LIMITED,
         "unknown",
         "the policy",
-        program(own, claim, flow(invoked(claim.arn)), role_policy("steps", role=own.name, policy=UNKNOWN)),
+        program(own, claim, flow(invoke_state(claim.arn)), role_policy("steps", role=own.name, policy=UNKNOWN)),
     ),
     Case(
         LIMITED,
@@ -199,26 +222,26 @@ CASES = [
         "another state machine of the same role",
         program(
             *everything,
-            flow(invoked(claim.arn)),
+            flow(invoke_state(claim.arn)),
             state_machine("second", roleArn=own.arn, definition=UNKNOWN),
-            may(allowed("sqs:SendMessage", jobs.arn)),
+            role_policy_of(allowed("sqs:SendMessage", jobs.arn)),
         ),
     ),
     *(
         Case(LIMITED, "near miss", what, program(*everything, *given))
         for what, given in {
             "a function by its version": (
-                flow(invoked(concat(claim.arn, ":$LATEST"))),
-                may(allowed("lambda:InvokeFunction", [claim.arn, concat(claim.arn, ":*")])),
+                flow(invoke_state(concat(claim.arn, ":$LATEST"))),
+                role_policy_of(allowed("lambda:InvokeFunction", [claim.arn, concat(claim.arn, ":*")])),
             ),
-            "the function itself as the resource": (flow(task(claim.arn)), may(calls_claim)),
+            "the function itself as the resource": (flow(task(claim.arn)), role_policy_of(calls_claim)),
             "functions by their beginning": (
-                flow(invoked(claim.arn)),
-                may(allowed("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:cl*")),
+                flow(invoke_state(claim.arn)),
+                role_policy_of(allowed("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:cl*")),
             ),
             "a function that is named as it runs": (
                 flow(task("arn:aws:states:::lambda:invoke", **{"FunctionName.$": "$.function"})),
-                may(allowed("lambda:InvokeFunction", [claim.arn, notify.arn])),
+                role_policy_of(allowed("lambda:InvokeFunction", [claim.arn, notify.arn])),
             ),
             "in JSONata": (
                 flow(
@@ -228,12 +251,12 @@ CASES = [
                         "Arguments": {"FunctionName": "{% $f %}"},
                     }
                 ),
-                may(allowed("lambda:InvokeFunction", notify.arn)),
+                role_policy_of(allowed("lambda:InvokeFunction", notify.arn)),
             ),
             "in branches and in a map": (
                 flow(
-                    {"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": invoked(claim.arn)}}]},
-                    {"Type": "Map", "ItemProcessor": {"StartAt": "B", "States": {"B": invoked(notify.arn)}}},
+                    {"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": invoke_state(claim.arn)}}]},
+                    {"Type": "Map", "ItemProcessor": {"StartAt": "B", "States": {"B": invoke_state(notify.arn)}}},
                     {
                         "Type": "Map",
                         "Iterator": {
@@ -242,7 +265,9 @@ CASES = [
                         },
                     },
                 ),
-                may(allowed("lambda:InvokeFunction", [claim.arn, notify.arn]), allowed("sqs:SendMessage", jobs.arn)),
+                role_policy_of(
+                    allowed("lambda:InvokeFunction", [claim.arn, notify.arn]), allowed("sqs:SendMessage", jobs.arn)
+                ),
             ),
             "a map of many executions": (
                 flow(
@@ -251,11 +276,11 @@ CASES = [
                         "ItemReader": {"Resource": "arn:aws:states:::s3:getObject"},
                         "ItemProcessor": {
                             "ProcessorConfig": {"Mode": "DISTRIBUTED"},
-                            "States": {"B": invoked(claim.arn)},
+                            "States": {"B": invoke_state(claim.arn)},
                         },
                     }
                 ),
-                may(
+                role_policy_of(
                     calls_claim,
                     allowed("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:flow"),
                     allowed(["states:DescribeExecution", "states:StopExecution"], "*"),
@@ -269,7 +294,7 @@ CASES = [
                         StateMachineArn="arn:aws:states:eu-west-1:1:stateMachine:x",
                     )
                 ),
-                may(
+                role_policy_of(
                     allowed("states:StartExecution", "arn:aws:states:eu-west-1:1:stateMachine:x"),
                     allowed(["states:DescribeExecution", "states:StopExecution"], "*"),
                     allowed(["events:PutTargets", "events:PutRule", "events:DescribeRule"], "*"),
@@ -282,28 +307,31 @@ CASES = [
                         StateMachineArn="arn:aws:states:eu-west-1:1:stateMachine:x",
                     )
                 ),
-                may(allowed("states:StartExecution", "arn:aws:states:eu-west-1:1:stateMachine:x")),
+                role_policy_of(allowed("states:StartExecution", "arn:aws:states:eu-west-1:1:stateMachine:x")),
             ),
             "an API whose action is called otherwise": (
                 flow(task("arn:aws:states:::aws-sdk:s3:listObjectsV2", Bucket="lists")),
-                may(allowed("s3:ListBucket", "arn:aws:s3:::lists")),
+                role_policy_of(allowed("s3:ListBucket", "arn:aws:s3:::lists")),
             ),
             "a table and its index": (
                 flow(task("arn:aws:states:::aws-sdk:dynamodb:query", TableName=incidents.name)),
-                may(allowed("dynamodb:Query", [incidents.arn, concat(incidents.arn, "/index/*")])),
+                role_policy_of(allowed("dynamodb:Query", [incidents.arn, concat(incidents.arn, "/index/*")])),
             ),
             "with the role of another account": (
-                flow(invoked(claim.arn) | {"Credentials": {"RoleArn": "arn:aws:iam::444455556666:role/theirs"}}),
-                may(allowed("sts:AssumeRole", "arn:aws:iam::444455556666:role/theirs")),
+                flow(invoke_state(claim.arn) | {"Credentials": {"RoleArn": "arn:aws:iam::444455556666:role/theirs"}}),
+                role_policy_of(allowed("sts:AssumeRole", "arn:aws:iam::444455556666:role/theirs")),
             ),
             "two that share a role": (
-                flow(invoked(claim.arn)),
-                flow(invoked(notify.arn), name="second"),
-                may(allowed("lambda:InvokeFunction", [claim.arn, notify.arn])),
+                flow(invoke_state(claim.arn)),
+                flow(invoke_state(notify.arn), name="second"),
+                role_policy_of(allowed("lambda:InvokeFunction", [claim.arn, notify.arn])),
             ),
-            "denied besides": (flow(invoked(claim.arn)), may(calls_claim, {**allowed("s3:*", "*"), "Effect": "Deny"})),
+            "denied besides": (
+                flow(invoke_state(claim.arn)),
+                role_policy_of(calls_claim, {**allowed("s3:*", "*"), "Effect": "Deny"}),
+            ),
             "a policy that nobody here can read": (
-                flow(invoked(claim.arn)),
+                flow(invoke_state(claim.arn)),
                 attachment("x", role=own.name, policyArn=f"arn:aws:iam::{ACCOUNT}:policy/x"),
             ),
         }.items()
@@ -312,8 +340,8 @@ CASES = [
     Case(
         ABLE,
         "typical",
-        "a step is forgotten",
-        program(*everything, flow(invoked(claim.arn), invoked(notify.arn)), may(calls_claim)),
+        "a missing action",
+        program(*everything, flow(invoke_state(claim.arn), invoke_state(notify.arn)), role_policy_of(calls_claim)),
         {"flow": "lacks lambda:InvokeFunction on notify"},
         silent_at_preview=True,
     ),
@@ -329,7 +357,11 @@ CASES = [
         ABLE,
         "variant",
         "only versions of the function",
-        program(*everything, flow(invoked(claim.arn)), may(allowed("lambda:InvokeFunction", concat(claim.arn, ":*")))),
+        program(
+            *everything,
+            flow(invoke_state(claim.arn)),
+            role_policy_of(allowed("lambda:InvokeFunction", concat(claim.arn, ":*"))),
+        ),
         {"flow": "on claim"},
         silent_at_preview=True,
     ),
@@ -343,17 +375,22 @@ CASES = [
                 task("arn:aws:states:::dynamodb:putItem", TableName=incidents.name),
                 task("arn:aws:states:::sqs:sendMessage", QueueUrl=jobs.url),
             ),
-            may(allowed("dynamodb:GetItem", incidents.arn), allowed("sqs:SendMessage", "*")),
+            role_policy_of(allowed("dynamodb:GetItem", incidents.arn), allowed("sqs:SendMessage", "*")),
         ),
         {"flow": "dynamodb:PutItem on incidents"},
         silent_at_preview=True,
     ),
-    Case(ABLE, "compliant", "it may", program(*everything, flow(invoked(claim.arn)), may(calls_claim))),
+    Case(
+        ABLE,
+        "compliant",
+        "all actions of the definition",
+        program(*everything, flow(invoke_state(claim.arn)), role_policy_of(calls_claim)),
+    ),
     Case(
         ABLE,
         "unknown",
         "the policy",
-        program(own, claim, flow(invoked(claim.arn)), role_policy("steps", role=own.name, policy=UNKNOWN)),
+        program(own, claim, flow(invoke_state(claim.arn)), role_policy("steps", role=own.name, policy=UNKNOWN)),
     ),
     Case(ABLE, "unknown", "the definition", program(own, state_machine("flow", roleArn=own.arn, definition=UNKNOWN))),
     *(
@@ -361,17 +398,17 @@ CASES = [
         for what, given in {
             "an activity, which needs nothing": (flow(task(f"arn:aws:states:{REGION}:{ACCOUNT}:activity:manual")),),
             "with the role of another account": (
-                flow(invoked(claim.arn) | {"Credentials": {"RoleArn": "arn:aws:iam::444455556666:role/theirs"}}),
-                may(allowed("sts:AssumeRole", "arn:aws:iam::444455556666:role/theirs")),
+                flow(invoke_state(claim.arn) | {"Credentials": {"RoleArn": "arn:aws:iam::444455556666:role/theirs"}}),
+                role_policy_of(allowed("sts:AssumeRole", "arn:aws:iam::444455556666:role/theirs")),
             ),
             "by an alias": (
                 alias("live", functionName=claim.name, functionVersion="1"),
-                flow(invoked(alias("live", functionName=claim.name).arn)),
-                may(allowed("lambda:InvokeFunction", "*")),
+                flow(invoke_state(alias("live", functionName=claim.name).arn)),
+                role_policy_of(allowed("lambda:InvokeFunction", "*")),
             ),
             "a table elsewhere, by its name": (flow(task("arn:aws:states:::dynamodb:putItem", TableName="theirs")),),
             "the function lets the role in": (
-                flow(invoked(claim.arn)),
+                flow(invoke_state(claim.arn)),
                 permission("p", function=claim.name, principal=own.arn),
             ),
             "no tasks": (flow({"Type": "Wait", "Seconds": 1, "End": True}),),

@@ -1,4 +1,4 @@
-"""What the rules have to say about readers of streams: what becomes of records that they fail at."""
+"""Cases of the rules about stream readers: failed records and retries."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ orders = queue("orders")
 kept = {"onFailure": {"destinationArn": failed.arn}}
 
 
-def reads(source: Any = clicks.arn, **more: Any) -> Made:
+def mapping_of(source: Any = clicks.arn, **more: Any) -> Made:
     """An event source mapping."""
     return mapping("reads", eventSourceArn=source, functionName=f.arn, **more)
 
@@ -31,12 +31,18 @@ def pipes(source: Any, **parameters: Any) -> Made:
 
 
 CASES = [
-    Case(KEEPS, "typical", "a stream of Kinesis", program(clicks, f, reads()), {"reads": "onFailure.destinationArn"}),
+    Case(
+        KEEPS,
+        "typical",
+        "a reader without an on-failure destination",
+        program(clicks, f, mapping_of()),
+        {"reads": "onFailure.destinationArn"},
+    ),
     *(
         Case(KEEPS, "variant", what, program(clicks, kafka, f, given), {given.title: words})
         for what, given, words in [
-            ("the stream of a table elsewhere", reads(TABLE_STREAM), "destinationConfig"),
-            ("a cluster of MSK", reads(kafka.arn, topics=["orders"]), "destinationConfig"),
+            ("the stream of a table elsewhere", mapping_of(TABLE_STREAM), "destinationConfig"),
+            ("a cluster of MSK", mapping_of(kafka.arn, topics=["orders"]), "destinationConfig"),
             (
                 "a Kafka that somebody runs",
                 mapping("reads", functionName=f.arn, selfManagedEventSource={"endpoints": {"K": "b:9092"}}),
@@ -44,10 +50,10 @@ CASES = [
             ),
             (
                 "a destination for what succeeds",
-                reads(destinationConfig={"onSuccess": {"destinationArn": "x"}}),
+                mapping_of(destinationConfig={"onSuccess": {"destinationArn": "x"}}),
                 "onFailure",
             ),
-            ("bounded retries, and then lost", reads(maximumRetryAttempts=3), "all retries fail"),
+            ("bounded retries, and then lost", mapping_of(maximumRetryAttempts=3), "all retries fail"),
             ("a pipe", pipes(clicks.arn), "kinesisStreamParameters.deadLetterConfig.arn"),
             ("a pipe of a table", pipes(TABLE_STREAM, kinesisStreamParameters={}), "dynamodbStreamParameters.deadLe"),
         ]
@@ -56,23 +62,28 @@ CASES = [
         KEEPS,
         "variant",
         "the stream of a table in this stack",
-        program(table("t"), f, reads(table("t", streamArn=TABLE_STREAM).streamArn)),
+        program(table("t"), f, mapping_of(table("t", streamArn=TABLE_STREAM).streamArn)),
         {"reads": "destinationConfig"},
     ),
-    Case(KEEPS, "compliant", "a queue", program(clicks, f, failed, reads(destinationConfig=kept))),
+    Case(
+        KEEPS,
+        "compliant",
+        "a queue as the on-failure destination",
+        program(clicks, f, failed, mapping_of(destinationConfig=kept)),
+    ),
     Case(
         KEEPS,
         "compliant",
         "the dead letters of a pipe",
         program(clicks, failed, pipes(clicks.arn, kinesisStreamParameters={"deadLetterConfig": {"arn": failed.arn}})),
     ),
-    Case(KEEPS, "unknown", "the destination", program(clicks, f, reads(destinationConfig=UNKNOWN))),
-    Case(KEEPS, "unknown", "the source", program(f, reads(UNKNOWN))),
+    Case(KEEPS, "unknown", "the destination", program(clicks, f, mapping_of(destinationConfig=UNKNOWN))),
+    Case(KEEPS, "unknown", "the source", program(f, mapping_of(UNKNOWN))),
     *(
         Case(KEEPS, "near miss", what, program(orders, f, given))
         for what, given in {
-            "a queue": reads(orders.arn),
-            "a broker, for which Lambda takes none": reads(broker("b").arn),
+            "a queue": mapping_of(orders.arn),
+            "a broker, for which Lambda takes none": mapping_of(broker("b").arn),
             "a pipe of a queue": pipes(orders.arn),
             "a pipe of MSK, which has no dead letters": pipes(f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/k/1"),
         }.items()
@@ -80,8 +91,8 @@ CASES = [
     Case(
         BOUNDED,
         "typical",
-        "neither",
-        program(clicks, f, reads(destinationConfig=kept)),
+        "neither retries nor age limited",
+        program(clicks, f, mapping_of(destinationConfig=kept)),
         {"reads": ("7 days", "bisect")},
     ),
     Case(
@@ -91,14 +102,14 @@ CASES = [
         program(
             clicks,
             f,
-            reads(TABLE_STREAM, maximumRetryAttempts=-1),
+            mapping_of(TABLE_STREAM, maximumRetryAttempts=-1),
             pipes(clicks.arn, kinesisStreamParameters={"maximumRecordAgeInSeconds": -1}),
         ),
         {"reads": "a day", "pipe": "kinesisStreamParameters.maximumRetryAttempts"},
     ),
-    Case(BOUNDED, "compliant", "an age", program(clicks, f, reads(maximumRecordAgeInSeconds=3600))),
-    Case(BOUNDED, "compliant", "attempts", program(clicks, f, reads(maximumRetryAttempts=0))),
-    Case(BOUNDED, "unknown", "the attempts", program(clicks, f, reads(maximumRetryAttempts=UNKNOWN))),
-    Case(BOUNDED, "near miss", "Kafka, which has no such bound", program(kafka, f, reads(kafka.arn))),
-    Case(BOUNDED, "near miss", "a queue", program(orders, f, reads(orders.arn))),
+    Case(BOUNDED, "compliant", "a maximum age", program(clicks, f, mapping_of(maximumRecordAgeInSeconds=3600))),
+    Case(BOUNDED, "compliant", "attempts", program(clicks, f, mapping_of(maximumRetryAttempts=0))),
+    Case(BOUNDED, "unknown", "the attempts", program(clicks, f, mapping_of(maximumRetryAttempts=UNKNOWN))),
+    Case(BOUNDED, "near miss", "Kafka, which has no such bound", program(kafka, f, mapping_of(kafka.arn))),
+    Case(BOUNDED, "near miss", "a queue", program(orders, f, mapping_of(orders.arn))),
 ]

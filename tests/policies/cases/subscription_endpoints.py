@@ -1,4 +1,4 @@
-"""What the rules have to say about whether a subscription delivers: to queues, functions and delivery streams."""
+"""Cases of the rules about delivery by subscriptions: to queues, functions and delivery streams."""
 
 from typing import Any
 
@@ -36,12 +36,14 @@ function_policy = make("aws:lambda/resourcePolicy:ResourcePolicy")
 writes = role("writes", assumeRolePolicy=policy({"Effect": "Allow", "Principal": SNS, "Action": "sts:AssumeRole"}))
 
 
-def subscribed(to: Any, protocol: Any = "sqs", source: Any = news.arn, **more: Any) -> Made:
+def subscription_to(to: Any, protocol: Any = "sqs", source: Any = news.arn, **more: Any) -> Made:
     """A subscription of this endpoint."""
     return subscription("s", topic=source, protocol=protocol, endpoint=to, **more)
 
 
-def admits(condition: Any = None, principal: Any = SNS, action: Any = "sqs:SendMessage", on: Any = orders.arn) -> Made:
+def queue_policy_for(
+    condition: Any = None, principal: Any = SNS, action: Any = "sqs:SendMessage", on: Any = orders.arn
+) -> Made:
     """The policy of the queue."""
     return queue_policy("orders", queueUrl=orders.url, policy=policy(allow(principal, action, on, condition)))
 
@@ -51,10 +53,10 @@ def from_topic(source: Any, operator: str = "ArnEquals") -> dict[str, Any]:
     return {operator: {"aws:SourceArn": source}}
 
 
-def may(**given: Any) -> Made:
+def invoke_permission(**changes: Any) -> Made:
     """A permission of the function."""
     base = {"function": reader.name, "action": "lambda:InvokeFunction", "principal": "sns.amazonaws.com"}
-    return permission("may", **{**base, "sourceArn": news.arn, **given})
+    return permission("may", **{**base, "sourceArn": news.arn, **changes})
 
 
 def puts(action: Any = ("firehose:PutRecord", "firehose:PutRecordBatch"), on: Any = stream.arn) -> Made:
@@ -67,7 +69,7 @@ CASES = [
         REACHES,
         "typical",
         "a queue without a policy",
-        program(news, orders, subscribed(orders.arn)),
+        program(news, orders, subscription_to(orders.arn)),
         {"s": ("orders has no policy", "Allow sqs:SendMessage to sns.amazonaws.com")},
     ),
     *(
@@ -75,37 +77,37 @@ CASES = [
             REACHES,
             "variant",
             f"a queue, {what}",
-            program(news, other, orders, guard, subscribed(orders.arn)),
+            program(news, other, orders, guard, subscription_to(orders.arn)),
             {"s": "the policy of orders does not allow sqs:SendMessage to sns.amazonaws.com"},
             silent_at_preview=True,
         )
         for what, guard in {
-            "for another topic": admits(from_topic(other.arn)),
-            "for rules": admits(principal={"Service": "events.amazonaws.com"}),
-            "for reading": admits(action=["sqs:ReceiveMessage", "sqs:GetQueueUrl"]),
-            "another queue": admits(on=f"arn:aws:sqs:{REGION}:{ACCOUNT}:other"),
-            "for another account": admits({"StringEquals": {"aws:SourceAccount": "444455556666"}}),
+            "for another topic": queue_policy_for(from_topic(other.arn)),
+            "for rules": queue_policy_for(principal={"Service": "events.amazonaws.com"}),
+            "for reading": queue_policy_for(action=["sqs:ReceiveMessage", "sqs:GetQueueUrl"]),
+            "another queue": queue_policy_for(on=f"arn:aws:sqs:{REGION}:{ACCOUNT}:other"),
+            "for another account": queue_policy_for({"StringEquals": {"aws:SourceAccount": "444455556666"}}),
         }.items()
     ),
     Case(
         REACHES,
         "variant",
         "a FIFO queue of a standard topic",
-        program(news, queue("orders", fifoQueue=True), subscribed(queue("orders", fifoQueue=True).arn)),
+        program(news, queue("orders", fifoQueue=True), subscription_to(queue("orders", fifoQueue=True).arn)),
         {"s": "orders is FIFO, and the topic is standard"},
     ),
     Case(
         REACHES,
         "variant",
         "a FIFO queue elsewhere",
-        program(news, subscribed(f"arn:aws:sqs:{REGION}:444455556666:orders.fifo")),
+        program(news, subscription_to(f"arn:aws:sqs:{REGION}:444455556666:orders.fifo")),
         {"s": "orders.fifo is FIFO"},
     ),
     Case(
         REACHES,
         "variant",
         "the URL of a queue",
-        program(news, orders, subscribed(f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/theirs")),
+        program(news, orders, subscription_to(f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/theirs")),
         {"s": "endpoint is the URL"},
     ),
     Case(
@@ -115,8 +117,8 @@ CASES = [
         program(
             topic("news", fifoTopic=True),
             reader,
-            may(),
-            subscribed(reader.arn, "lambda", topic("news", fifoTopic=True).arn),
+            invoke_permission(),
+            subscription_to(reader.arn, "lambda", topic("news", fifoTopic=True).arn),
         ),
         {"s": "news is a FIFO topic"},
     ),
@@ -124,7 +126,7 @@ CASES = [
         REACHES,
         "variant",
         "a function without a permission",
-        program(news, reader, subscribed(reader.arn, "lambda")),
+        program(news, reader, subscription_to(reader.arn, "lambda")),
         {"s": ("reader has no Permission", "principal sns.amazonaws.com")},
     ),
     *(
@@ -132,22 +134,22 @@ CASES = [
             REACHES,
             "variant",
             f"a function, {what}",
-            program(news, other, reader, live, given, subscribed(reader.arn, "lambda")),
+            program(news, other, reader, live, given, subscription_to(reader.arn, "lambda")),
             {"s": "no Permission of reader is for sns.amazonaws.com and this topic (found: may)"},
             silent_at_preview=at_update,
         )
         for what, given, at_update in [
-            ("for another topic", may(sourceArn=other.arn), False),
-            ("for buckets", may(principal="s3.amazonaws.com"), False),
-            ("for its alias", may(qualifier="live"), True),
-            ("for its URL", may(action="lambda:InvokeFunctionUrl"), False),
+            ("for another topic", invoke_permission(sourceArn=other.arn), False),
+            ("for buckets", invoke_permission(principal="s3.amazonaws.com"), False),
+            ("for its alias", invoke_permission(qualifier="live"), True),
+            ("for its URL", invoke_permission(action="lambda:InvokeFunctionUrl"), False),
         ]
     ),
     Case(
         REACHES,
         "variant",
         "a delivery stream without a role",
-        program(news, stream, subscribed(stream.arn, "firehose")),
+        program(news, stream, subscription_to(stream.arn, "firehose")),
         {"s": "subscriptionRoleArn is absent"},
     ),
     Case(
@@ -159,7 +161,7 @@ CASES = [
             stream,
             writes,
             puts("firehose:DescribeDeliveryStream"),
-            subscribed(stream.arn, "firehose", subscriptionRoleArn=writes.arn),
+            subscription_to(stream.arn, "firehose", subscriptionRoleArn=writes.arn),
         ),
         {"s": "writes lacks firehose:PutRecord"},
         silent_at_preview=True,
@@ -177,52 +179,64 @@ CASES = [
                     {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
                 ),
             ),
-            subscribed(stream.arn, "firehose", subscriptionRoleArn=role("writes").arn),
+            subscription_to(stream.arn, "firehose", subscriptionRoleArn=role("writes").arn),
         ),
         {"s": "trust policy"},
     ),
-    Case(REACHES, "compliant", "a queue", program(news, orders, admits(from_topic(news.arn)), subscribed(orders.arn))),
-    Case(REACHES, "compliant", "a function", program(news, reader, may(), subscribed(reader.arn, "lambda"))),
+    Case(
+        REACHES,
+        "compliant",
+        "a queue policy for the topic",
+        program(news, orders, queue_policy_for(from_topic(news.arn)), subscription_to(orders.arn)),
+    ),
+    Case(
+        REACHES,
+        "compliant",
+        "a function",
+        program(news, reader, invoke_permission(), subscription_to(reader.arn, "lambda")),
+    ),
     Case(
         REACHES,
         "compliant",
         "a delivery stream",
-        program(news, stream, writes, puts(), subscribed(stream.arn, "firehose", subscriptionRoleArn=writes.arn)),
+        program(news, stream, writes, puts(), subscription_to(stream.arn, "firehose", subscriptionRoleArn=writes.arn)),
     ),
-    Case(REACHES, "unknown", "the endpoint", program(news, orders, subscribed(UNKNOWN))),
-    Case(REACHES, "unknown", "the protocol", program(news, orders, subscribed(orders.arn, UNKNOWN))),
+    Case(REACHES, "unknown", "the endpoint", program(news, orders, subscription_to(UNKNOWN))),
+    Case(REACHES, "unknown", "the protocol", program(news, orders, subscription_to(orders.arn, UNKNOWN))),
     Case(
         REACHES,
         "unknown",
         "the queue's policy",
-        program(news, orders, queue_policy("p", queueUrl=orders.url, policy=UNKNOWN), subscribed(orders.arn)),
+        program(news, orders, queue_policy("p", queueUrl=orders.url, policy=UNKNOWN), subscription_to(orders.arn)),
     ),
     *(
         Case(REACHES, "near miss", what, program(news, other, reader, live, orders, *given))
         for what, given in {
-            "by mail": [subscribed("a@example.com", "email")],
-            "a queue elsewhere": [subscribed(f"arn:aws:sqs:{REGION}:444455556666:theirs")],
-            "a function elsewhere": [subscribed(f"arn:aws:lambda:{REGION}:444455556666:function:theirs", "lambda")],
+            "by mail": [subscription_to("a@example.com", "email")],
+            "a queue elsewhere": [subscription_to(f"arn:aws:sqs:{REGION}:444455556666:theirs")],
+            "a function elsewhere": [
+                subscription_to(f"arn:aws:lambda:{REGION}:444455556666:function:theirs", "lambda")
+            ],
             "a queue for all topics of the account": [
-                admits(from_topic(f"arn:aws:sns:*:{ACCOUNT}:*", "ArnLike")),
-                subscribed(orders.arn),
+                queue_policy_for(from_topic(f"arn:aws:sns:*:{ACCOUNT}:*", "ArnLike")),
+                subscription_to(orders.arn),
             ],
             "a queue for everybody, held to the topic": [
-                admits(from_topic(news.arn), principal="*"),
-                subscribed(orders.arn),
+                queue_policy_for(from_topic(news.arn), principal="*"),
+                subscription_to(orders.arn),
             ],
-            "an alias": [may(qualifier="live"), subscribed(live.arn, "lambda")],
+            "an alias": [invoke_permission(qualifier="live"), subscription_to(live.arn, "lambda")],
             "a permission for several topics": [
-                may(sourceArn=f"arn:aws:sns:{REGION}:{ACCOUNT}:*"),
-                subscribed(reader.arn, "lambda"),
+                invoke_permission(sourceArn=f"arn:aws:sns:{REGION}:{ACCOUNT}:*"),
+                subscription_to(reader.arn, "lambda"),
             ],
             "a permission for whatever comes for the account": [
-                may(sourceArn=None, sourceAccount=ACCOUNT),
-                subscribed(reader.arn, "lambda"),
+                invoke_permission(sourceArn=None, sourceAccount=ACCOUNT),
+                subscription_to(reader.arn, "lambda"),
             ],
             "a document of the function": [
                 function_policy("p", resourceArn=reader.arn, policy=policy(allow(SNS, "lambda:InvokeFunction", "*"))),
-                subscribed(reader.arn, "lambda"),
+                subscription_to(reader.arn, "lambda"),
             ],
         }.items()
     ),
@@ -233,14 +247,14 @@ CASES = [
         program(
             topic("news", fifoTopic=True),
             orders,
-            admits(from_topic(topic("news").arn)),
-            subscribed(orders.arn, source=topic("news", fifoTopic=True).arn),
+            queue_policy_for(from_topic(topic("news").arn)),
+            subscription_to(orders.arn, source=topic("news", fifoTopic=True).arn),
         ),
     ),
     Case(
         REACHES,
         "near miss",
         "a queue that was looked up",
-        program(news, subscribed(orders.arn), external=[orders]),
+        program(news, subscription_to(orders.arn), external=[orders]),
     ),
 ]

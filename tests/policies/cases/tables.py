@@ -1,4 +1,4 @@
-"""What the rules have to say about tables: how they are restored, protected, and rid of what is old."""
+"""Cases of the rules about tables: recovery, protection and expiry."""
 
 from tests.policies.programs import UNKNOWN, Case, Secret, make, program, table
 
@@ -11,7 +11,13 @@ TTL = {"attributeName": "expires_at", "enabled": True}
 
 CASES = [
     # --- table-is-restorable
-    Case(RESTORED, "typical", "not set", program(table("orders")), {"orders": "pointInTimeRecovery.enabled is absent"}),
+    Case(
+        RESTORED,
+        "typical",
+        "no point-in-time recovery",
+        program(table("orders")),
+        {"orders": "pointInTimeRecovery.enabled is absent"},
+    ),
     Case(
         RESTORED,
         "typical",
@@ -33,7 +39,9 @@ CASES = [
         program(table("orders", pointInTimeRecovery={"recoveryPeriodInDays": 7})),
         {"orders": "is absent"},
     ),
-    Case(RESTORED, "compliant", "on", program(table("orders", pointInTimeRecovery={"enabled": True}))),
+    Case(
+        RESTORED, "compliant", "point-in-time recovery", program(table("orders", pointInTimeRecovery={"enabled": True}))
+    ),
     Case(RESTORED, "unknown", "whether", program(table("orders", pointInTimeRecovery={"enabled": UNKNOWN}))),
     Case(RESTORED, "near miss", "on as text", program(table("orders", pointInTimeRecovery={"enabled": "true"}))),
     Case(RESTORED, "near miss", "looked up", program(external=[table("theirs")])),
@@ -41,7 +49,7 @@ CASES = [
     Case(
         PROTECTED,
         "typical",
-        "not set",
+        "no deletion protection",
         program(table("orders")),
         {"orders": ("deletionProtectionEnabled is absent", "stack dev")},
         config=EVERYWHERE,
@@ -57,7 +65,7 @@ CASES = [
     Case(
         PROTECTED,
         "compliant",
-        "protected",
+        "deletion protection",
         program(table("orders", deletionProtectionEnabled=True)),
         config=EVERYWHERE,
     ),
@@ -77,7 +85,13 @@ CASES = [
         config={"developmentStacks": ["d?v"]},
     ),
     # --- table-of-history-expires
-    Case(EXPIRES, "typical", "not set", program(table("order-history")), {"order-history": "ttl is absent"}),
+    Case(
+        EXPIRES,
+        "typical",
+        "a history table without a time to live",
+        program(table("order-history")),
+        {"order-history": "ttl is absent"},
+    ),
     *(
         Case(EXPIRES, "variant", what, program(kept), {kept.title: words})
         for what, kept, words in [
@@ -96,7 +110,7 @@ CASES = [
         {"ledger": "ttl is absent"},
         config={"historyWords": ["ledger"]},
     ),
-    Case(EXPIRES, "compliant", "it expires", program(table("order-history", ttl=TTL))),
+    Case(EXPIRES, "compliant", "a history table with a time to live", program(table("order-history", ttl=TTL))),
     Case(EXPIRES, "unknown", "whether", program(table("order-history", ttl=UNKNOWN))),
     Case(EXPIRES, "unknown", "a secret", program(table("audit", ttl=Secret(UNKNOWN)))),
     *(

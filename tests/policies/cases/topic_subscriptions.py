@@ -1,4 +1,4 @@
-"""What the rules have to say about subscriptions: where notices go that cannot be delivered."""
+"""Cases of the rules about dead-letter queues of subscriptions."""
 
 from typing import Any
 
@@ -30,18 +30,18 @@ other = topic("other")
 dead = queue("dead")
 
 
-def subscribed(to: Made = news, protocol: Any = "https", **more: Any) -> Made:
-    """A subscription with dead letters."""
+def subscription_to(to: Made = news, protocol: Any = "https", **more: Any) -> Made:
+    """A subscription with a dead-letter queue."""
     redrive = json_of(deadLetterTargetArn=dead.arn)
     return subscription("hook", topic=to.arn, protocol=protocol, endpoint=HOOK, **{"redrivePolicy": redrive, **more})
 
 
-def admits(*statements: Any) -> Made:
-    """The policy of the dead letters."""
+def queue_policy_of(*statements: Any) -> Made:
+    """The policy of the dead-letter queue."""
     return queue_policy("dead", queueUrl=dead.url, policy=policy(*statements))
 
 
-def sends(source: Any, operator: str = "ArnEquals") -> dict[str, Any]:
+def send_statement(source: Any, operator: str = "ArnEquals") -> dict[str, Any]:
     """A statement that lets SNS send for this topic."""
     return allow(SNS, "sqs:SendMessage", dead.arn, {operator: {"aws:SourceArn": source}})
 
@@ -51,8 +51,8 @@ CASES = [
     Case(
         LETTERS,
         "typical",
-        "none",
-        program(news, subscribed(redrivePolicy=None)),
+        "no dead-letter queue",
+        program(news, subscription_to(redrivePolicy=None)),
         {"hook": ("https", "redrivePolicy.deadLetterTargetArn is absent")},
     ),
     *(
@@ -60,25 +60,25 @@ CASES = [
             LETTERS,
             "variant",
             f"none for {protocol}",
-            program(subscribed(protocol=protocol, redrivePolicy="")),
+            program(subscription_to(protocol=protocol, redrivePolicy="")),
             {"hook": protocol},
         )
         for protocol in ("sqs", "lambda", "firehose", "application", "http")
     ),
-    Case(LETTERS, "variant", "an empty policy", program(news, subscribed(redrivePolicy="{}")), {"hook": "absent"}),
-    Case(LETTERS, "compliant", "a queue", program(news, dead, subscribed())),
-    Case(LETTERS, "unknown", "the policy", program(news, subscribed(redrivePolicy=UNKNOWN))),
-    Case(LETTERS, "unknown", "the protocol", program(news, subscribed(protocol=UNKNOWN, redrivePolicy=None))),
-    Case(LETTERS, "unknown", "a secret one", program(news, subscribed(redrivePolicy=Secret(UNKNOWN)))),
+    Case(LETTERS, "variant", "an empty policy", program(news, subscription_to(redrivePolicy="{}")), {"hook": "absent"}),
+    Case(LETTERS, "compliant", "a dead-letter queue", program(news, dead, subscription_to())),
+    Case(LETTERS, "unknown", "the policy", program(news, subscription_to(redrivePolicy=UNKNOWN))),
+    Case(LETTERS, "unknown", "the protocol", program(news, subscription_to(protocol=UNKNOWN, redrivePolicy=None))),
+    Case(LETTERS, "unknown", "a secret one", program(news, subscription_to(redrivePolicy=Secret(UNKNOWN)))),
     *(
-        Case(LETTERS, "near miss", protocol, program(news, subscribed(protocol=protocol, redrivePolicy=None)))
+        Case(LETTERS, "near miss", protocol, program(news, subscription_to(protocol=protocol, redrivePolicy=None)))
         for protocol in ("email", "email-json", "sms")
     ),
     Case(
         LETTERS,
         "near miss",
         "an object in place of JSON",
-        program(news, dead, subscribed(redrivePolicy={"deadLetterTargetArn": dead.arn})),
+        program(news, dead, subscription_to(redrivePolicy={"deadLetterTargetArn": dead.arn})),
     ),
     Case(
         LETTERS,
@@ -87,44 +87,55 @@ CASES = [
         program(make("aws-native:sns:Subscription")("hook", protocol="https")),
     ),
     # --- topic-dead-letters-are-reachable
-    Case(REACHED, "typical", "no policy", program(news, dead, subscribed()), {"hook": ("dead has no policy", "sns.")}),
+    Case(
+        REACHED,
+        "typical",
+        "a dead-letter queue without a policy",
+        program(news, dead, subscription_to()),
+        {"hook": ("dead has no policy", "sns.")},
+    ),
     *(
         Case(
             REACHED,
             "variant",
             what,
-            program(news, other, dead, subscribed(), admits(statement)),
+            program(news, other, dead, subscription_to(), queue_policy_of(statement)),
             {"hook": "the policy of dead does not allow sqs:SendMessage to sns.amazonaws.com"},
             silent_at_preview=True,
         )
         for what, statement in {
-            "for another topic": sends(other.arn),
+            "for another topic": send_statement(other.arn),
             "for rules": allow(EVENTS, "sqs:SendMessage", dead.arn),
             "for another queue": allow(SNS, "sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:other"),
-            "a wildcard that is none": sends("arn:aws:sns:*:*:*", "StringEquals"),
+            "a wildcard that is none": send_statement("arn:aws:sns:*:*:*", "StringEquals"),
         }.items()
     ),
     Case(
         REACHED,
         "variant",
         "a FIFO queue for a standard topic",
-        program(news, queue("dead", fifoQueue=True), subscribed(), admits(sends(news.arn))),
+        program(news, queue("dead", fifoQueue=True), subscription_to(), queue_policy_of(send_statement(news.arn))),
         {"hook": "FIFO"},
     ),
     Case(
         REACHED,
         "variant",
         "another topic",
-        program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
+        program(news, subscription_to(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t"})),
         {"hook": "is not a queue"},
     ),
-    Case(REACHED, "compliant", "for this topic", program(news, dead, subscribed(), admits(sends(news.arn)))),
-    Case(REACHED, "unknown", "the queue", program(news, dead, subscribed(redrivePolicy=UNKNOWN))),
+    Case(
+        REACHED,
+        "compliant",
+        "a queue policy for the topic",
+        program(news, dead, subscription_to(), queue_policy_of(send_statement(news.arn))),
+    ),
+    Case(REACHED, "unknown", "the queue", program(news, dead, subscription_to(redrivePolicy=UNKNOWN))),
     Case(
         REACHED,
         "unknown",
         "the queue's policy",
-        program(news, dead, subscribed(), queue_policy("dead", queueUrl=dead.url, policy=UNKNOWN)),
+        program(news, dead, subscription_to(), queue_policy("dead", queueUrl=dead.url, policy=UNKNOWN)),
     ),
     Case(
         REACHED,
@@ -133,27 +144,31 @@ CASES = [
         program(
             topic("news", fifoTopic=True),
             queue("dead", fifoQueue=True),
-            subscribed(protocol="sqs"),
-            admits(sends(news.arn)),
+            subscription_to(protocol="sqs"),
+            queue_policy_of(send_statement(news.arn)),
         ),
     ),
     Case(
         REACHED,
         "near miss",
         "for several topics",
-        program(news, other, dead, subscribed(), admits(sends([other.arn, news.arn]))),
+        program(news, other, dead, subscription_to(), queue_policy_of(send_statement([other.arn, news.arn]))),
     ),
     Case(
         REACHED,
         "near miss",
         "for all topics of the account",
-        program(news, dead, subscribed(), admits(sends(f"arn:aws:sns:*:{ACCOUNT}:*", "ArnLike"))),
+        program(
+            news, dead, subscription_to(), queue_policy_of(send_statement(f"arn:aws:sns:*:{ACCOUNT}:*", "ArnLike"))
+        ),
     ),
     Case(
         REACHED,
         "variant",
         "a queue of another Region",
-        program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:theirs"})),
+        program(
+            news, subscription_to(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:theirs"})
+        ),
         {"hook": ("us-east-1", f"has to be in {REGION}")},
         silent_at_preview=True,
     ),
@@ -161,7 +176,7 @@ CASES = [
         REACHED,
         "near miss",
         "a queue of another stack",
-        program(news, subscribed(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"})),
+        program(news, subscription_to(redrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:theirs"})),
     ),
     Case(
         REACHED,
@@ -175,7 +190,7 @@ CASES = [
                 protocol="https",
                 redrivePolicy=json_of(deadLetterTargetArn=dead.arn),
             ),
-            admits(sends(f"arn:aws:sns:{REGION}:{ACCOUNT}:theirs")),
+            queue_policy_of(send_statement(f"arn:aws:sns:{REGION}:{ACCOUNT}:theirs")),
         ),
     ),
 ]

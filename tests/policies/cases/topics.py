@@ -1,4 +1,4 @@
-"""What the rules have to say about topics: who may publish, and with which key."""
+"""Cases of the rules about topics: publishers and keys."""
 
 from typing import Any
 
@@ -40,12 +40,12 @@ def guarded(*statements: Any) -> Made:
 
 
 def for_everybody(condition: Any = None, principal: Any = "*", action: Any = "sns:Publish") -> Made:
-    """The topic's policy for everybody, under this condition."""
+    """A public policy of the topic with this condition."""
     return guarded(allow(principal, action, news.arn, condition))
 
 
 def own_key(*statements: Any) -> Made:
-    """A key of this program, with these statements beside the account's."""
+    """A key with these statements and the account's."""
     account = allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "kms:*", "*")
     return key("own", policy=policy(account, *statements))
 
@@ -56,7 +56,7 @@ def uses(principal: Any = EVENTS, condition: Any = None, action: Any = None) -> 
 
 
 def encrypted(by: Made) -> Made:
-    """The topic under this key."""
+    """The topic, encrypted with this key."""
     return topic("news", kmsMasterKeyId=by.arn)
 
 
@@ -81,7 +81,7 @@ CASES = [
     Case(
         LIMITED,
         "typical",
-        "anyone",
+        "publishing with Principal *",
         program(topic("news", policy=policy(allow("*", "sns:Publish", "*")))),
         {"news": ("lets anyone publish", "statement 1")},
     ),
@@ -112,7 +112,12 @@ CASES = [
         ),
         {"news": "all but some actions"},
     ),
-    Case(LIMITED, "compliant", "EventBridge", program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)))),
+    Case(
+        LIMITED,
+        "compliant",
+        "publishing by EventBridge",
+        program(news, guarded(allow(EVENTS, "sns:Publish", news.arn))),
+    ),
     Case(
         LIMITED,
         "compliant",
@@ -154,7 +159,7 @@ CASES = [
     Case(
         PLAIN,
         "typical",
-        "held to a rule",
+        "a condition on the rule",
         program(news, guarded(allow(EVENTS, "sns:Publish", news.arn, SOURCE_ARN))),
         {"guard": ("aws:SourceArn", "without Condition")},
         silent_at_preview=True,
@@ -178,7 +183,7 @@ CASES = [
         ),
         {"news": "aws:SourceAccount"},
     ),
-    Case(PLAIN, "compliant", "none", program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)))),
+    Case(PLAIN, "compliant", "no condition", program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)))),
     Case(PLAIN, "unknown", "the policy", program(topic_policy("guard", arn=news.arn, policy=UNKNOWN))),
     Case(
         PLAIN,
@@ -211,7 +216,7 @@ CASES = [
     Case(
         ALARMED,
         "typical",
-        "a policy for EventBridge alone, and an alarm",
+        "a topic policy for EventBridge only, and an alarm",
         program(news, guarded(allow(EVENTS, "sns:Publish", news.arn)), raised),
         {"news": ("rings", "cloudwatch.amazonaws.com")},
         silent_at_preview=True,
@@ -246,7 +251,7 @@ CASES = [
     Case(
         ALARMED,
         "compliant",
-        "a policy for the alarms of the account",
+        "a topic policy for the account's alarms",
         program(
             news,
             guarded(
@@ -276,7 +281,7 @@ CASES = [
     Case(
         KEYS,
         "typical",
-        "AWS's key, and a rule",
+        "the AWS managed key, and a rule",
         program(paid, topic("news", kmsMasterKeyId="alias/aws/sns"), to_news),
         {"news": ("events.amazonaws.com", "to-news", "alias/aws/sns")},
     ),
@@ -328,7 +333,7 @@ CASES = [
     Case(
         KEYS,
         "compliant",
-        "a key for EventBridge",
+        "a key policy for EventBridge",
         program(paid, own_key(uses()), topic("news", kmsMasterKeyId=own_key(uses()).arn), to_news),
     ),
     Case(KEYS, "unknown", "the key", program(paid, topic("news", kmsMasterKeyId=UNKNOWN), to_news)),

@@ -1,4 +1,4 @@
-"""What the rules have to say about who may assume a role."""
+"""Cases of the rules about trust policies."""
 
 from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, allow, policy, program, queue, role, topic
 
@@ -11,13 +11,13 @@ news = topic("news")
 
 
 def trusting(principal: object, condition: object = None, action: str = "sts:AssumeRole"):
-    """A role that these may assume."""
+    """A role with these principals in its trust policy."""
     statement = {"Effect": "Allow", "Principal": principal, "Action": action}
     return role("app", assumeRolePolicy=policy({**statement, "Condition": condition} if condition else statement))
 
 
 def federated(condition: object, issuer: str = GITHUB):
-    """A role that those may assume who have a token."""
+    """A role with a federated principal."""
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
     return trusting({"Federated": provider}, condition, "sts:AssumeRoleWithWebIdentity")
 
@@ -31,7 +31,7 @@ OPEN, TRUSTED = "role-trust-is-not-open", "trusted-service-acts-for-a-known-sour
 
 CASES = [
     # --- role-trust-is-not-open
-    Case(OPEN, "typical", "everybody", program(trusting({"AWS": "*"})), {"app": ("anyone", "Principal *")}),
+    Case(OPEN, "typical", "Principal *", program(trusting({"AWS": "*"})), {"app": ("anyone", "Principal *")}),
     Case(
         OPEN,
         "variant",
@@ -158,7 +158,7 @@ CASES = [
     Case(
         TRUSTED,
         "typical",
-        "a state machine's",
+        "a state machine's role without a condition",
         program(trusting(service("states"))),
         {"app": ("states.amazonaws.com", "aws:SourceAccount")},
     ),
@@ -187,7 +187,7 @@ CASES = [
         Case(TRUSTED, "variant", what, program(trusting(service(name))), {"app": f"{name}.amazonaws.com"})
         for what, name in (("a database's", "rds"), ("a cluster's", "elasticmapreduce"))
     ),
-    Case(TRUSTED, "compliant", "for this account", program(trusting(service("scheduler"), OURS))),
+    Case(TRUSTED, "compliant", "a condition on the account", program(trusting(service("scheduler"), OURS))),
     Case(TRUSTED, "compliant", "for machines of this account", program(trusting(service("states"), MACHINES))),
     Case(TRUSTED, "unknown", "the document", program(role("app", assumeRolePolicy=UNKNOWN))),
     Case(

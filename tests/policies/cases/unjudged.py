@@ -1,4 +1,4 @@
-"""What the pack says of resources that none of its rules knows."""
+"""Cases of the rule about resources of other providers."""
 
 from tests.policies.programs import UNKNOWN, Case, component, make, program, queue
 
@@ -35,7 +35,7 @@ CASES = [
             )
         },
     ),
-    Case(RULE, "compliant", "resources of aws alone", program(letters)),
+    Case(RULE, "compliant", "only resources of the provider aws", program(letters)),
     Case(RULE, "unknown", "what is not known of a resource of aws", program(queue("q", policy=UNKNOWN))),
     Case(
         RULE,

@@ -1,6 +1,15 @@
-"""What the rules have to say about resources of a policy that take in a whole type."""
+"""Cases of the rules about policy resources that match a whole type."""
 
-from tests.policies.cases.identity_resources import COMPLIANT, RESOURCES, TAGGED, WHOLE, app, arn, grants, may
+from tests.policies.cases.identity_resources import (
+    COMPLIANT,
+    RESOURCES,
+    TAGGED,
+    WHOLE,
+    allow_statement,
+    app,
+    arn,
+    role_policy_of,
+)
 from tests.policies.programs import ACCOUNT, REGION, UNKNOWN, Case, policy, program, role_policy
 
 CASES = [
@@ -8,22 +17,24 @@ CASES = [
     Case(
         WHOLE,
         "typical",
-        "every table",
-        program(app, grants(may("dynamodb:PutItem", arn("dynamodb", "table/*")))),
+        "writing to every table",
+        program(app, role_policy_of(allow_statement("dynamodb:PutItem", arn("dynamodb", "table/*")))),
         {"app": ("every dynamodb table", "table/*")},
     ),
     Case(
         WHOLE,
         "variant",
         "every log group of every account",
-        program(app, grants(may(["logs:CreateLogGroup", "logs:PutLogEvents"], "arn:aws:logs:*:*:*"))),
+        program(
+            app, role_policy_of(allow_statement(["logs:CreateLogGroup", "logs:PutLogEvents"], "arn:aws:logs:*:*:*"))
+        ),
         {"app": "arn:aws:logs:*:*:*"},
     ),
     Case(
         WHOLE,
         "variant",
         "every bucket and all in it",
-        program(app, grants(may("s3:GetObject", ["arn:aws:s3:::mine/*", "arn:aws:s3:::*/*"]))),
+        program(app, role_policy_of(allow_statement("s3:GetObject", ["arn:aws:s3:::mine/*", "arn:aws:s3:::*/*"]))),
         {"app": "arn:aws:s3:::*/*"},
     ),
     Case(
@@ -32,8 +43,8 @@ CASES = [
         "the value of every secret",
         program(
             app,
-            grants(
-                may(
+            role_policy_of(
+                allow_statement(
                     ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
                     arn("secretsmanager", "secret:*"),
                 )
@@ -47,7 +58,10 @@ CASES = [
         "every role, and a service that the reference does not have",
         program(
             app,
-            grants(may("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/*"), may("new:Do", arn("new", "thing/*"))),
+            role_policy_of(
+                allow_statement("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/*"),
+                allow_statement("new:Do", arn("new", "thing/*")),
+            ),
         ),
         {"app": "on every"},
     ),
@@ -55,14 +69,16 @@ CASES = [
         WHOLE,
         "typical",
         "what is allowed no more",
-        program(app, grants(may("secretsmanager:DescribeSecret", arn("secretsmanager", "secret:*")))),
+        program(
+            app, role_policy_of(allow_statement("secretsmanager:DescribeSecret", arn("secretsmanager", "secret:*")))
+        ),
         {"app": "secret:*"},
         config={"allowedActions": []},
     ),
-    Case(WHOLE, "compliant", "by name", COMPLIANT),
+    Case(WHOLE, "compliant", "specific resources", COMPLIANT),
     Case(WHOLE, "unknown", "the document", program(app, role_policy("app", role=app.id, policy=UNKNOWN))),
     *(
-        Case(WHOLE, "near miss", what, program(app, grants(may(action, resource))))
+        Case(WHOLE, "near miss", what, program(app, role_policy_of(allow_statement(action, resource))))
         for what, action, resource in (
             ("the indices of one table", "dynamodb:Query", arn("dynamodb", "table/notes/index/*")),
             ("all in one bucket", "s3:GetObject", "arn:aws:s3:::mine/*"),
@@ -79,7 +95,7 @@ CASES = [
         WHOLE,
         "near miss",
         "held by a tag",
-        program(app, grants(may("ec2:StopInstances", arn("ec2", "instance/*"), TAGGED))),
+        program(app, role_policy_of(allow_statement("ec2:StopInstances", arn("ec2", "instance/*"), TAGGED))),
     ),
     Case(
         WHOLE,
@@ -87,8 +103,8 @@ CASES = [
         "secrets that this function rotates, as AWS's own template has it",
         program(
             app,
-            grants(
-                may(
+            role_policy_of(
+                allow_statement(
                     "secretsmanager:PutSecretValue",
                     arn("secretsmanager", "secret:*"),
                     {"StringEquals": {"secretsmanager:resource/AllowRotationLambdaArn": arn("lambda", "function:f")}},
@@ -100,7 +116,7 @@ CASES = [
         WHOLE,
         "near miss",
         "configured",
-        program(app, grants(may("kms:Decrypt", arn("kms", "key/*")))),
+        program(app, role_policy_of(allow_statement("kms:Decrypt", arn("kms", "key/*")))),
         config={"allowedResources": ["arn:aws:kms:*:key/*"]},
     ),
     Case(
@@ -109,18 +125,26 @@ CASES = [
         "types that the actions are about, in the order of the actions",
         program(
             app,
-            role_policy("logs", role=app.id, policy=policy(may("logs:PutLogEvents", "arn:aws:logs:*:*:*"))),
-            role_policy("calls", role=app.id, policy=policy(may("lambda:InvokeFunction", arn("lambda", "*")))),
-            role_policy("reads", role=app.id, policy=policy(may("ssm:GetParameter", arn("ssm", "*")))),
-            role_policy("sends", role=app.id, policy=policy(may("events:PutEvents", arn("events", "*")))),
-            role_policy("starts", role=app.id, policy=policy(may("states:StartExecution", arn("states", "*")))),
+            role_policy("logs", role=app.id, policy=policy(allow_statement("logs:PutLogEvents", "arn:aws:logs:*:*:*"))),
             role_policy(
-                "secrets", role=app.id, policy=policy(may("secretsmanager:GetSecretValue", "arn:aws:secretsm*"))
+                "calls", role=app.id, policy=policy(allow_statement("lambda:InvokeFunction", arn("lambda", "*")))
+            ),
+            role_policy("reads", role=app.id, policy=policy(allow_statement("ssm:GetParameter", arn("ssm", "*")))),
+            role_policy("sends", role=app.id, policy=policy(allow_statement("events:PutEvents", arn("events", "*")))),
+            role_policy(
+                "starts", role=app.id, policy=policy(allow_statement("states:StartExecution", arn("states", "*")))
+            ),
+            role_policy(
+                "secrets",
+                role=app.id,
+                policy=policy(allow_statement("secretsmanager:GetSecretValue", "arn:aws:secretsm*")),
             ),
             role_policy(
                 "both",
                 role=app.id,
-                policy=policy(may(["sqs:SendMessage", "sns:Publish"], [arn("sqs", "orders"), arn("sns", "*")])),
+                policy=policy(
+                    allow_statement(["sqs:SendMessage", "sns:Publish"], [arn("sqs", "orders"), arn("sns", "*")])
+                ),
             ),
         ),
         {
@@ -134,7 +158,12 @@ CASES = [
         },
     ),
     *(
-        Case(WHOLE, "near miss", f"{action}, whose {what} has no name yet", program(app, grants(may(action, resource))))
+        Case(
+            WHOLE,
+            "near miss",
+            f"{action}, whose {what} has no name yet",
+            program(app, role_policy_of(allow_statement(action, resource))),
+        )
         for action, what, resource in (
             ("route53:GetChange", "change", "arn:aws:route53:::change/*"),
             ("ec2:CreateSnapshot", "snapshot", f"arn:aws:ec2:{REGION}::snapshot/*"),
@@ -148,7 +177,12 @@ CASES = [
         )
     ),
     *(
-        Case(WHOLE, "near miss", f"{action}, which takes stock", program(app, grants(may(action, resource))))
+        Case(
+            WHOLE,
+            "near miss",
+            f"{action}, which takes stock",
+            program(app, role_policy_of(allow_statement(action, resource))),
+        )
         for action, resource in (
             ("s3:ListBucket", "arn:aws:s3:::*"),
             ("dynamodb:DescribeTable", arn("dynamodb", "table/*")),
@@ -159,14 +193,14 @@ CASES = [
         WHOLE,
         "near miss",
         "ARNs of a service whose actions are not allowed",
-        program(app, grants(may("sqs:SendMessage", [arn("sqs", "orders"), arn("sns", "*")]))),
+        program(app, role_policy_of(allow_statement("sqs:SendMessage", [arn("sqs", "orders"), arn("sns", "*")]))),
     ),
     *(
         Case(
             WHOLE,
             "variant",
             f"{action}, whose resource has a name",
-            program(app, grants(may(action, resource))),
+            program(app, role_policy_of(allow_statement(action, resource))),
             {"app": "on every"},
         )
         for action, resource in (
@@ -180,6 +214,6 @@ CASES = [
         RESOURCES,
         "near miss",
         "a whole service, of which another rule speaks",
-        program(app, grants(may("s3:*", "*"))),
+        program(app, role_policy_of(allow_statement("s3:*", "*"))),
     ),
 ]

@@ -27,17 +27,17 @@ from tests.policies.programs import (
 )
 
 KEEPS, LETTERS = "queue-keeps-messages", "queue-has-dead-letters"
-ROOM = ROOT / "policies"
+PACKAGE = ROOT / "policies"
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
 dead = queue("dead", messageRetentionSeconds=1_209_600)
 
 
 class Refused(Exception):
-    """What the engine hears in the place of an answer."""
+    """The error that the engine receives."""
 
 
 class Context:
-    """Of one call."""
+    """The context of a call."""
 
     def abort(self, code, details):
         raise Refused(code, details)
@@ -47,7 +47,7 @@ def by_policy(diagnostics):
     return {(diagnostic.policyName, urn.rpartition(":")[2]): diagnostic for urn, diagnostic in diagnostics}
 
 
-def test_the_pack_tells_the_engine_about_every_rule(engine):
+def test_the_metadata_has_every_rule(engine):
     info = engine().info()
     assert [policy.name for policy in info.policies] == list(RULES)
     about = {policy.name: policy for policy in info.policies}
@@ -61,16 +61,16 @@ def test_the_pack_tells_the_engine_about_every_rule(engine):
     assert schema["properties"]["minRetentionDays"]["default"] == 7
 
 
-def test_a_complaint_comes_before_the_resource_is_made(engine):
+def test_a_resource_rule_reports_before_the_resource_is_created(engine):
     [request] = program(queue("orders")).analyze_requests()
-    [said] = engine().analyze(request).diagnostics
-    assert said.policyName == KEEPS
-    assert said.enforcementLevel == proto.MANDATORY
-    assert "orders" in said.message
-    assert "Set messageRetentionSeconds to 604800" in said.message
+    [diagnostic] = engine().analyze(request).diagnostics
+    assert diagnostic.policyName == KEEPS
+    assert diagnostic.enforcementLevel == proto.MANDATORY
+    assert "orders" in diagnostic.message
+    assert "Set messageRetentionSeconds to 604800" in diagnostic.message
 
 
-def test_a_finding_is_advisory_though_its_policy_is_mandatory(engine):
+def test_a_finding_of_a_mandatory_policy_may_be_advisory(engine):
     asked = program(queue("chosen", messageRetentionSeconds=60), queue("orders")).analyze_requests()
     pack = engine()
     levels = [diagnostic.enforcementLevel for request in asked for diagnostic in pack.analyze(request).diagnostics]
@@ -81,9 +81,9 @@ def test_levels_and_parameters_of_the_engine_apply(engine):
     pack = engine()
     [request] = program(queue("orders", messageRetentionSeconds=3 * 86_400)).analyze_requests()
     pack.configure({KEEPS: {"enforcementLevel": "advisory", "minRetentionDays": 5}})
-    [said] = pack.analyze(request).diagnostics
-    assert said.enforcementLevel == proto.ADVISORY
-    assert "432000" in said.message
+    [diagnostic] = pack.analyze(request).diagnostics
+    assert diagnostic.enforcementLevel == proto.ADVISORY
+    assert "432000" in diagnostic.message
     pack.configure({KEEPS: {"minRetentionDays": 2}})
     assert not pack.analyze(request).diagnostics
     pack.configure({KEEPS: {"enforcementLevel": "disabled"}})
@@ -98,7 +98,7 @@ def test_levels_and_parameters_of_the_engine_apply(engine):
         ({KEEPS: {"minRetentionDays": 99}}, "must be at most 14"),
     ],
 )
-def test_a_configuration_that_is_wrong_is_refused(engine, config, sentence):
+def test_an_invalid_configuration_is_rejected(engine, config, sentence):
     with pytest.raises(Refused) as refused:
         engine().configure(config, Context())
     code, details = refused.value.args
@@ -106,7 +106,7 @@ def test_a_configuration_that_is_wrong_is_refused(engine, config, sentence):
     assert sentence in details
 
 
-def test_an_exemption_of_the_configuration_holds_before_and_after(engine):
+def test_a_configured_exemption_applies_to_resource_and_stack_rules(engine):
     pack = engine()
     entry = {"resource": "*::orders", "owner": "shop", "reason": "none", "until": "2999-01-01"}
     orders = program(queue("orders", messageRetentionSeconds=60))
@@ -119,35 +119,35 @@ def test_an_exemption_of_the_configuration_holds_before_and_after(engine):
 
 
 @pytest.mark.parametrize("preview", [False, True])
-def test_what_the_provider_computes_is_taken_for_absent(engine, preview):
+def test_a_computed_value_counts_as_absent(engine, preview):
     diagnostics = by_policy(engine().run(program(dead, queue("orders")), preview=preview))
     assert (LETTERS, "orders") in diagnostics
     assert (LETTERS, "dead") in diagnostics
     assert not any("can't run policy" in diagnostic.message for diagnostic in diagnostics.values())
 
 
-def test_a_first_preview_follows_what_properties_were_made_of(engine):
+def test_a_first_preview_uses_property_dependencies(engine):
     orders = queue("orders", redrivePolicy=json_of(deadLetterTargetArn=dead.arn, maxReceiveCount=5))
     whole = program(dead, make_alarm_on(dead), orders)
     diagnostics = by_policy(engine().run(whole, preview=True))
     assert set(diagnostics) == {(KEEPS, "orders")}
 
 
-def test_a_stack_shown_without_anything_before_it_is_judged_by_its_outputs(engine):
+def test_a_stack_without_previous_inputs_is_evaluated_by_its_outputs(engine):
     whole = program(dead, queue("orders"))
-    said = engine().analyze_stack(whole.stack_request(preview=True)).diagnostics
-    assert [diagnostic.urn.rpartition(":")[2] for diagnostic in said if diagnostic.policyName == LETTERS] == [
+    diagnostics = engine().analyze_stack(whole.stack_request(preview=True)).diagnostics
+    assert [diagnostic.urn.rpartition(":")[2] for diagnostic in diagnostics if diagnostic.policyName == LETTERS] == [
         "dead",
         "orders",
     ]
 
 
-def test_what_another_resource_set_is_not_complained_about_twice(engine):
+def test_an_output_that_reflects_another_resource_is_not_reported_twice(engine):
     open_policy = json_of(Statement=[{"Effect": "Allow", "Principal": "*", "Action": "sqs:*"}])
     orders = queue("orders")
     whole = program(orders, queue_policy("opened", queueUrl=orders.url, policy=open_policy))
     request = whole.stack_request()
-    # As the provider reads it back.
+    # The provider reads it back like this.
     request.resources[0].properties["policy"] = request.resources[1].properties["policy"]
     pack = engine()
     before = [diagnostic for asked in whole.analyze_requests() for diagnostic in pack.analyze(asked).diagnostics]
@@ -155,14 +155,14 @@ def test_what_another_resource_set_is_not_complained_about_twice(engine):
     assert [diagnostic.policyName for diagnostic in [*before, *after]].count("queue-policy-is-not-open") == 1
 
 
-def test_a_secret_is_neither_judged_nor_shown(engine):
+def test_a_secret_value_is_neither_evaluated_nor_shown(engine):
     whole = program(queue("orders", messageRetentionSeconds=Secret(60), policy=Secret("hunter2")))
     diagnostics = engine().run(whole, preview=False)
     assert {diagnostic.policyName for _, diagnostic in diagnostics} == {LETTERS}
     assert "hunter2" not in str(diagnostics)
 
 
-def test_a_queue_that_keeps_too_little_is_put_right_where_that_is_chosen(engine):
+def test_a_short_retention_is_remediated_if_configured(engine):
     pack = engine()
     [request] = program(queue("orders", messageRetentionSeconds=60, policy=Secret("hidden"))).analyze_requests()
     assert not pack.remediate(request).remediations, "off unless chosen"
@@ -175,7 +175,7 @@ def test_a_queue_that_keeps_too_little_is_put_right_where_that_is_chosen(engine)
     assert not pack.remediate(fine).remediations
 
 
-def test_other_providers_and_odd_values_are_fine(engine):
+def test_other_providers_and_unusual_values_are_accepted(engine):
     whole = program(
         make("gcp:storage/bucket:Bucket")("theirs", location=UNKNOWN, rules=[{"a": [None, UNKNOWN]}]),
         make("random:index/randomId:RandomId")("id", byteLength=8),
@@ -185,11 +185,11 @@ def test_other_providers_and_odd_values_are_fine(engine):
 
 
 @pytest.mark.parametrize("preview", [False, True])
-def test_what_no_rule_judges_is_said_once_in_a_stack(engine, preview):
+def test_resources_without_rules_are_reported_once_per_stack(engine, preview):
     theirs = [make("aws-native:sqs:Queue")(f"q-{number}") for number in range(3)]
-    [(urn, said)] = engine().run(program(*theirs), preview=preview)
-    assert "3 resources of aws-native were not judged" in said.message
-    assert (urn, said.enforcementLevel) == ("", proto.ADVISORY)
+    [(urn, diagnostic)] = engine().run(program(*theirs), preview=preview)
+    assert "3 resources of aws-native were not judged" in diagnostic.message
+    assert (urn, diagnostic.enforcementLevel) == ("", proto.ADVISORY)
 
 
 def test_thousands_of_resources_are_decoded_once(engine):
@@ -198,16 +198,16 @@ def test_thousands_of_resources_are_decoded_once(engine):
     alarms = [make_alarm_on(source) for source in many]
     diagnostics = engine().analyze_stack(program(*many, *targets, *alarms).stack_request()).diagnostics
 
-    # The targets' dead letters admit nobody; as such the queues are in order.
+    # The dead-letter queues do not allow EventBridge, which is reported about the targets.
     assert {diagnostic.policyName for diagnostic in diagnostics if "::q-" in diagnostic.urn} == set()
     assert any("::t-" in diagnostic.urn for diagnostic in diagnostics)
 
 
 @pytest.fixture
 def published(tmp_path):
-    """The room as a published pack lies on a disk: in a folder of another name, and nothing around it."""
+    """The package as a published pack: alone, in a folder with another name."""
     folder = tmp_path / "rotation-guard-0.1.0"
-    shutil.copytree(ROOM, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
@@ -223,15 +223,15 @@ def test_the_pack_starts_from_a_folder_of_any_name(published, tmp_path):
                 nothing = empty_pb2.Empty()  # ty: ignore[missing-attribute] - made at run time
                 info = analyzer_pb2_grpc.AnalyzerStub(channel).GetAnalyzerInfo(nothing, timeout=20)
                 request = proto.AnalyzeRequest(type="aws:sqs/queue:Queue", urn="u", name="orders")
-                said = analyzer_pb2_grpc.AnalyzerStub(channel).Analyze(request, timeout=20).diagnostics
+                diagnostics = analyzer_pb2_grpc.AnalyzerStub(channel).Analyze(request, timeout=20).diagnostics
         finally:
             pack.kill()
     assert [policy.name for policy in info.policies] == list(RULES)
-    assert [diagnostic.policyName for diagnostic in said] == [KEEPS]
+    assert [diagnostic.policyName for diagnostic in diagnostics] == [KEEPS]
 
 
-def test_no_module_of_the_room_hides_one_of_python():
-    modules = {path.stem for path in ROOM.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+def test_no_module_of_the_package_hides_a_standard_library_module():
+    modules = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     modules -= {"__init__", "__main__"}
     assert modules
     assert not modules & sys.stdlib_module_names, "the engine puts this folder first on the path"

@@ -50,8 +50,8 @@ def _as_metadata(operation, state):
 
 
 def _as_event_state(state):
-    kept = ("urn", "type", "custom", "inputs", "provider")
-    return {key: state[key] for key in kept if key in state} | {"id": "", "parent": "", "outputs": {}}
+    keys = ("urn", "type", "custom", "inputs", "provider")
+    return {key: state[key] for key in keys if key in state} | {"id": "", "parent": "", "outputs": {}}
 
 
 def lines(stream, around=("", "")):
@@ -84,7 +84,7 @@ def test_a_stream_with_lines_of_text_in_between_is_read():
     assert names(contents) == NAMES
 
 
-def test_what_an_update_made_is_known_by_its_outputs():
+def test_created_resources_have_their_outputs():
     made = events(planning=False)
     for event in made:
         if "resOutputsEvent" in event and "Queue" in event["resOutputsEvent"]["metadata"]["urn"]:
@@ -98,7 +98,7 @@ def test_what_an_update_made_is_known_by_its_outputs():
     }
 
 
-def test_what_the_events_delete_is_gone():
+def test_resources_that_the_events_delete_are_absent():
     urn = PROGRAM.resources[0].urn
     gone = {"op": "delete", "urn": urn, "type": "aws:sqs/queue:Queue", "old": {"urn": urn}, "new": None}
 
@@ -118,21 +118,21 @@ def test_what_the_events_delete_is_gone():
     ],
     ids=["an error", "failed", "canceled", "cut off between two events"],
 )  # fmt: skip
-def test_events_of_what_failed_say_so(stream, words):
+def test_events_of_a_failed_operation_have_the_failure(stream, words):
     contents = read(lines(stream))
 
     assert words in contents.failure
     assert names(contents) == NAMES
 
 
-def test_an_error_that_the_engine_only_shows_for_a_while_is_no_failure():
+def test_an_ephemeral_error_is_no_failure():
     shown = {"severity": "error", "message": "retrying", "color": "raw", "ephemeral": True}
 
     assert read(lines(events({"diagnosticEvent": shown}))).failure is None
 
 
 @pytest.mark.parametrize("cut", [2, 3, 40, 200])
-def test_events_that_break_off_in_a_line_are_refused(cut):
+def test_truncated_events_are_rejected(cut):
     text = lines(events())
 
     with pytest.raises(NotAnExport, match=r"breaks off at line \d+"):
@@ -151,7 +151,7 @@ def test_events_that_break_off_in_a_line_are_refused(cut):
     ],
 )
 @pytest.mark.parametrize("form", ["previewed", "exported"])
-def test_text_with_braces_around_the_json_is_passed_over(before, form):
+def test_text_with_braces_around_the_json_is_ignored(before, form):
     text = json.dumps(getattr(PROGRAM, form)(), indent=4)
 
     assert names(read(f"{before}{text}\r\nPolicies:\r\n    {{acme}} {{\r\n")) == NAMES
@@ -159,14 +159,14 @@ def test_text_with_braces_around_the_json_is_passed_over(before, form):
 
 @pytest.mark.parametrize("form", ["previewed", "exported"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
-def test_what_breaks_off_behind_text_is_refused_and_not_taken_for_a_smaller_stack(form, share):
+def test_truncated_json_after_text_is_rejected(form, share):
     text = f"Installing {{pack}}...\n{json.dumps(getattr(PROGRAM, form)(), indent=4)}"
 
     with pytest.raises(NotAnExport, match="breaks off at line"):
         read(text[: int(len(text) * share)])
 
 
-def test_two_previews_in_one_file_are_refused_and_not_judged_by_the_first():
+def test_two_previews_in_one_file_are_rejected():
     preview = json.dumps(PROGRAM.previewed())
 
     with pytest.raises(NotAnExport, match="holds 2 exports or previews"):
@@ -174,7 +174,7 @@ def test_two_previews_in_one_file_are_refused_and_not_judged_by_the_first():
 
 
 @pytest.mark.parametrize("stream", ['{"config": {}}', '{"config": {}, "duration": 1}', '{"events": []}'])
-def test_json_that_tells_nothing_of_a_stack_is_no_preview(stream):
+def test_json_without_steps_or_diagnostics_is_no_preview(stream):
     with pytest.raises(NotAnExport):
         read(stream)
     with pytest.raises(NotAnExport):
@@ -233,14 +233,14 @@ def test_a_stack_without_resources_has_none(content):
         {},
     ],
 )
-def test_a_file_of_something_else_is_no_empty_stack(content):
+def test_another_kind_of_file_is_no_empty_stack(content):
     with pytest.raises(NotAnExport):
         read(content)
 
 
 @pytest.mark.parametrize("content", [{"version": 5, "deployment": DEPLOYMENT}, {"version": 9, "checkpoint": {
         "stack": "dev", "latest": DEPLOYMENT}}])  # fmt: skip
-def test_a_state_that_is_newer_than_the_format_known_here_is_refused(content):
+def test_a_newer_state_format_is_rejected(content):
     with pytest.raises(NotAnExport, match=rf"must be at most 4, got {content['version']}"):
         read(content)
 
@@ -257,7 +257,7 @@ def test_the_compressed_file_of_a_backend_is_read():
         read(b"\x28\xb5\x2f\xfd rest")
 
 
-def test_operations_that_are_pending_are_counted_where_their_resource_may_exist():
+def test_pending_creations_are_counted_if_the_resource_may_exist():
     [orders, dead] = [state for state in DEPLOYMENT["resources"] if "Queue" in state["type"]]
     operations = [{"resource": orders, "type": "creating"}, {"resource": dead, "type": "updating"}]
     without = [state for state in DEPLOYMENT["resources"] if state is not orders]
@@ -271,7 +271,7 @@ def test_operations_that_are_pending_are_counted_where_their_resource_may_exist(
     assert read({"version": 3, "deployment": {**DEPLOYMENT, "pending_operations": operations}}).pending == 0
 
 
-def test_what_waits_to_be_deleted_is_not_read():
+def test_resources_pending_deletion_are_ignored():
     resources = [{**state, "delete": state["urn"].endswith("::orders")} for state in DEPLOYMENT["resources"]]
 
     assert names(read({"version": 3, "deployment": {**DEPLOYMENT, "resources": resources}})) == {"dead"}
@@ -279,7 +279,7 @@ def test_what_waits_to_be_deleted_is_not_read():
 
 @pytest.mark.parametrize("before", ["", "Installing...\n"])
 @pytest.mark.parametrize("depth", [600, 200_000])
-def test_what_is_nested_too_deeply_is_refused_behind_text_as_well(before, depth):
+def test_json_nested_too_deeply_after_text_is_rejected(before, depth):
     inputs = '{"a":' * depth + "1" + "}" * depth
     state = (
         f'{{"urn": "urn:pulumi:dev::shop::aws:sqs/queue:Queue::q", "type": "aws:sqs/queue:Queue", "inputs": {inputs}}}'

@@ -1,4 +1,4 @@
-"""The configuration decides levels and parameters, and what is wrong with it is said in a sentence."""
+"""The configuration sets levels and parameters, and an invalid one is rejected with a message."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_a_level_and_a_parameter_apply(config, level):
         ({KEEPS: {"minRetentionDays": 1}}, None),
     ],
 )
-def test_a_finding_may_be_advisory_where_its_rule_is_mandatory(config, level):
+def test_a_finding_of_a_mandatory_rule_may_be_advisory(config, level):
     assert levels(config, CHOSEN).get(KEEPS) == level
 
 
@@ -84,13 +84,13 @@ def test_a_finding_may_be_advisory_where_its_rule_is_mandatory(config, level):
         ({"all": "remediate"}, "all cannot be remediate: only these rules have a remediation: "),
     ],
 )
-def test_a_configuration_that_is_wrong_is_refused(config, sentence):
+def test_an_invalid_configuration_is_rejected(config, sentence):
     with pytest.raises(InvalidConfiguration) as refused:
         read(config, RULES)
     assert sentence in str(refused.value)
 
 
-def test_everything_that_is_wrong_is_said_at_once():
+def test_all_errors_are_reported_together():
     with pytest.raises(InvalidConfiguration) as refused:
         read({"nonsense": "advisory", KEEPS: {"minRetentionDays": -1}}, RULES)
     assert len(str(refused.value).splitlines()) == 2

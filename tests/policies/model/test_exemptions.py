@@ -1,4 +1,4 @@
-"""An exemption that is in order silences one rule for one resource; any other silences nothing and is a complaint."""
+"""A valid exemption disables one rule for one resource; an invalid one has no effect and is reported."""
 
 from datetime import date, timedelta
 
@@ -24,7 +24,7 @@ TAGS = {
 }
 
 
-def judged(*resources, entries=()):
+def evaluate(*resources, entries=()):
     config = {NAME: {"entries": list(entries)}, "queue-has-dead-letters": "disabled"}
     return check(program(*resources).stack().resources, config, day=DAY)
 
@@ -43,16 +43,16 @@ def policies_of(report):
     ],
     ids=["by URN", "its last day", "a year away", "by tag"],
 )
-def test_an_entry_in_order_exempts(entry):
-    report = judged(queue("orders", tags={"team": "shop"}), entries=[entry])
+def test_a_valid_entry_exempts(entry):
+    report = evaluate(queue("orders", tags={"team": "shop"}), entries=[entry])
     assert policies_of(report) == []
     [exemption] = report.exemptions
     assert exemption.urn.endswith("::orders")
     assert exemption.days_left == (date.fromisoformat(entry["until"]) - DAY).days
 
 
-def test_tags_in_order_exempt_their_resource_alone():
-    report = judged(queue("orders", tags=TAGS), queue("other"))
+def test_valid_tags_exempt_their_resource_only():
+    report = evaluate(queue("orders", tags=TAGS), queue("other"))
     assert [(complaint.policy, complaint.urn.rpartition(":")[2]) for complaint in report.complaints] == [
         (KEEPS, "other")
     ]
@@ -78,8 +78,8 @@ def test_tags_in_order_exempt_their_resource_alone():
         ({"resource": "", "tag": "team"}, "tag is 'team'. Set tag to key=value"),
     ],
 )
-def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
-    report = judged(queue("orders"), entries=[ENTRY | changed])
+def test_an_invalid_entry_exempts_nothing(changed, words):
+    report = evaluate(queue("orders"), entries=[ENTRY | changed])
     assert policies_of(report) == [NAME, KEEPS]
     complaint = next(complaint for complaint in report.complaints if complaint.policy == NAME)
     assert words in complaint.message
@@ -94,8 +94,8 @@ def test_an_entry_that_is_not_in_order_exempts_nothing(changed, words):
         *("*aws:*", "*Queue::*", "*aws:sqs/queue:Queue::*", "urn:pulumi:*::*aws:sqs/*"),
     ],
 )
-def test_a_pattern_that_meets_everything_exempts_nothing(pattern):
-    report = judged(queue("orders"), entries=[ENTRY | {"resource": pattern}])
+def test_a_pattern_that_matches_everything_exempts_nothing(pattern):
+    report = evaluate(queue("orders"), entries=[ENTRY | {"resource": pattern}])
     assert policies_of(report) == [NAME, KEEPS]
     assert "matches every resource that this policy checks" in next(iter(report.complaints)).message
 
@@ -111,8 +111,8 @@ def test_a_pattern_that_meets_everything_exempts_nothing(pattern):
         {"resource": "*", "tag": "team=shop"},
     ],
 )
-def test_a_pattern_that_narrows_anything_down_is_in_order(entry):
-    report = judged(queue("orders", tags={"team": "shop"}), entries=[ENTRY | entry])
+def test_a_pattern_that_excludes_something_is_valid(entry):
+    report = evaluate(queue("orders", tags={"team": "shop"}), entries=[ENTRY | entry])
     assert policies_of(report) == []
 
 
@@ -130,8 +130,8 @@ def test_a_pattern_that_narrows_anything_down_is_in_order(entry):
         ("*::JOBS", "jobs", False),
     ],
 )
-def test_brackets_are_meant_literally_as_names_have_them(pattern, name, is_met):
-    report = judged(queue(name), entries=[ENTRY | {"resource": pattern}])
+def test_brackets_in_a_pattern_are_literal(pattern, name, is_met):
+    report = evaluate(queue(name), entries=[ENTRY | {"resource": pattern}])
     assert policies_of(report) == ([] if is_met else [NAME, KEEPS])
 
 
@@ -143,27 +143,27 @@ def test_brackets_are_meant_literally_as_names_have_them(pattern, name, is_met):
         ({f"rotation-guard:exempt-{KEEPS}": ""}, "has no reason"),
     ],
 )
-def test_tags_that_are_not_in_order_exempt_nothing(changed, words):
-    report = judged(queue("orders", tags=TAGS | changed))
+def test_invalid_tags_exempt_nothing(changed, words):
+    report = evaluate(queue("orders", tags=TAGS | changed))
     assert policies_of(report) == [NAME, KEEPS]
     [complaint] = [complaint for complaint in report.complaints if complaint.policy == NAME]
     assert words in complaint.message
     assert str(complaint.urn).endswith("::orders")
 
 
-def test_a_tag_for_a_policy_that_does_not_judge_this_resource_matches_nothing():
+def test_a_tag_for_a_policy_of_another_type_matches_nothing():
     tags = {key.replace(KEEPS, "queue-policy-is-not-opened"): value for key, value in TAGS.items()}
-    report = judged(queue("orders", tags=tags, messageRetentionSeconds=1209600))
+    report = evaluate(queue("orders", tags=tags, messageRetentionSeconds=1209600))
     assert "does not exist" in report.complaints[0].message
 
 
-def test_what_the_audit_of_secrets_reads_is_no_exemption_from_a_rule():
+def test_tags_of_the_audit_are_no_exemptions():
     tags = {"rotation-guard:exempt-until": "2029-01-01", "rotation-guard:exempt-reason": "legacy"}
-    assert policies_of(judged(queue("orders", tags=tags, messageRetentionSeconds=1209600))) == []
+    assert policies_of(evaluate(queue("orders", tags=tags, messageRetentionSeconds=1209600))) == []
 
 
-def test_an_exemption_from_one_rule_leaves_the_others():
-    report = judged(queue("orders", sqsManagedSseEnabled=False), entries=[ENTRY])
+def test_an_exemption_from_one_rule_does_not_affect_others():
+    report = evaluate(queue("orders", sqsManagedSseEnabled=False), entries=[ENTRY])
     assert policies_of(report) == ["queue-is-encrypted"]
 
 
@@ -178,11 +178,11 @@ def test_a_year_is_a_year_with_a_leap_day_or_without(day, last):
         assert policies_of(check(stack.resources, config, day=date.fromisoformat(day))) == complaints
 
 
-def test_an_exemption_that_is_said_twice_is_listed_once():
-    assert len(judged(queue("orders"), entries=[ENTRY, dict(ENTRY)]).exemptions) == 1
+def test_a_duplicate_exemption_is_listed_once():
+    assert len(evaluate(queue("orders"), entries=[ENTRY, dict(ENTRY)]).exemptions) == 1
 
 
-def test_tags_of_a_component_and_of_what_was_looked_up_are_not_judged():
+def test_tags_of_components_and_external_resources_are_ignored():
     whole = program(component("shop", tags=TAGS), external=[queue("theirs", tags=TAGS | {"rotation-guard:owner": ""})])
     assert policies_of(check(whole.stack().resources, day=DAY)) == []
 

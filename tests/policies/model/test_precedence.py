@@ -1,4 +1,4 @@
-"""One statement, one complaint: where several rules find fault with the same statement or input, one of them speaks."""
+"""One statement, one complaint: if several rules find fault with a statement or input, one of them reports it."""
 
 import re
 from collections import defaultdict
@@ -40,8 +40,8 @@ flow = state_machine(
 )
 
 
-def grants(action, resource="*", *, to=flow_role):
-    """The one policy of a role."""
+def role_policy_for(action, resource="*", *, to=flow_role):
+    """The only policy of a role."""
     return role_policy(
         "grants", role=to.name, policy=policy({"Effect": "Allow", "Action": action, "Resource": resource})
     )
@@ -56,22 +56,24 @@ LIMITED = "state-machine-role-is-limited-to-its-calls"
 auditor, starter = role("audit"), role("starter", assumeRolePolicy=trust("scheduler.amazonaws.com"))
 SHARED: dict[str, tuple[Program, tuple[str, ...], str]] = {
     "an action of a state machine's role on everything": (
-        program(claim, flow_role, flow, grants("lambda:InvokeFunction")),
+        program(claim, flow_role, flow, role_policy_for("lambda:InvokeFunction")),
         ("policy-names-its-resources",),
         LIMITED,
     ),
     "every function for a state machine's role": (
-        program(claim, flow_role, flow, grants("lambda:InvokeFunction", f"arn:aws:lambda:*:{ACCOUNT}:function:*")),
+        program(
+            claim, flow_role, flow, role_policy_for("lambda:InvokeFunction", f"arn:aws:lambda:*:{ACCOUNT}:function:*")
+        ),
         ("policy-covers-no-whole-type",),
         LIMITED,
     ),
     "a whole service for a state machine's role": (
-        program(claim, flow_role, flow, grants("s3:*")),
+        program(claim, flow_role, flow, role_policy_for("s3:*")),
         ("policy-names-its-actions",),
         LIMITED,
     ),
     "a misspelled action of a state machine's role": (
-        program(claim, flow_role, flow, grants("lambda:InvokeFuntion", claim.arn)),
+        program(claim, flow_role, flow, role_policy_for("lambda:InvokeFuntion", claim.arn)),
         (),
         "actions-exist",
     ),
@@ -86,22 +88,22 @@ SHARED: dict[str, tuple[Program, tuple[str, ...], str]] = {
         "no-full-access-policy-is-attached",
     ),
     "a whole service for an auditor": (
-        program(auditor, grants("secretsmanager:*", to=auditor)),
+        program(auditor, role_policy_for("secretsmanager:*", to=auditor)),
         ("policy-names-its-actions",),
         "auditor-reads-no-secret",
     ),
     "the values of all secrets for an auditor": (
-        program(auditor, grants("secretsmanager:GetSecretValue", to=auditor)),
+        program(auditor, role_policy_for("secretsmanager:GetSecretValue", to=auditor)),
         ("policy-names-its-resources",),
         "auditor-reads-no-secret",
     ),
     "any role passed to any service": (
-        program(auditor, grants("iam:PassRole", to=auditor)),
+        program(auditor, role_policy_for("iam:PassRole", to=auditor)),
         ("policy-names-its-resources",),
         "passed-role-is-named",
     ),
     "every role of the account passed to any service": (
-        program(auditor, grants("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*", to=auditor)),
+        program(auditor, role_policy_for("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*", to=auditor)),
         ("policy-covers-no-whole-type",),
         "passed-role-is-named",
     ),
@@ -131,11 +133,11 @@ SHARED: dict[str, tuple[Program, tuple[str, ...], str]] = {
         "trusted-service-acts-for-a-known-source",
     ),
 }
-"""A program, the rules that would speak about a statement of it if they were alone, and the one that does."""
+"""A program, the rules that find fault with a statement in it, and the one that reports it."""
 
 
 @pytest.mark.parametrize("what", SHARED)
-def test_the_most_specific_rule_speaks_alone(what):
+def test_only_the_most_specific_rule_reports(what):
     resources = SHARED[what][0].stack().resources
     silent, speaks = SHARED[what][1:]
     for name in (*silent, speaks):
@@ -146,13 +148,13 @@ def test_the_most_specific_rule_speaks_alone(what):
 
 
 @pytest.mark.parametrize("what", SHARED)
-def test_the_most_specific_rule_speaks_alone_under_the_engine(what, engine):
+def test_only_the_most_specific_rule_reports_in_the_engine(what, engine):
     whole, silent, speaks = SHARED[what]
     named = [diagnostic.policyName for _, diagnostic in engine().run(whole, preview=False)]
     assert [name for name in named if name in (*silent, speaks)] == [speaks]
 
 
-def test_where_the_specific_rule_is_off_or_exempt_the_general_one_speaks():
+def test_where_the_specific_rule_is_disabled_or_exempt_the_general_one_reports():
     whole, (general,), specific = SHARED["an action of a state machine's role on everything"]
     resources = whole.stack().resources
     assert general in {complaint.policy for complaint in check(resources, {specific: "disabled"}).complaints}
@@ -163,7 +165,7 @@ def test_where_the_specific_rule_is_off_or_exempt_the_general_one_speaks():
     assert specific not in named
 
 
-def test_advice_hides_nothing_that_is_mandatory():
+def test_an_advisory_finding_does_not_replace_a_mandatory_one():
     whole, (general,), specific = SHARED["an action of a state machine's role on everything"]
     levels = {
         complaint.policy: complaint.enforcement
@@ -172,7 +174,7 @@ def test_advice_hides_nothing_that_is_mandatory():
     assert (levels[general], levels[specific]) == ("mandatory", "advisory")
 
 
-def test_the_order_names_rules_and_those_about_single_resources_do_not_wait_for_the_stack():
+def test_the_order_has_existing_rules_and_no_stack_rule_precedes_a_resource_rule():
     assert set(ORDER) <= set(RULES)
     assert len(ORDER) == len(set(ORDER))
     assert list_names_before("policy-names-its-resources") >= {"policy-names-its-actions", LIMITED}
@@ -194,11 +196,11 @@ LISTED = {
         for name in ("policy-covers-no-whole-type", "policy-names-its-actions", "policy-lists-what-it-allows")
     },
 }
-"""Rules that may speak about the same statement or input, each with the reason."""
+"""Rules that may report the same statement or input, with the reason."""
 
 
 def subjects_of(complaint):
-    """What a complaint is about, by its own words: a statement of a policy, or else the inputs that it names."""
+    """The subject of a complaint by its text: a statement of a policy, or else the inputs in it."""
     resource = str(complaint.urn).rpartition("::")[2]
     if "The pattern of" in complaint.finding:
         return {(resource, "eventPattern")}
@@ -211,7 +213,7 @@ def subjects_of(complaint):
 
 
 def shared_subjects(report):
-    """The rules that speak about one subject, wherever several complaints do."""
+    """The rules of subjects with several complaints."""
     complaints = defaultdict(list)
     for complaint in report.complaints:
         for subject in subjects_of(complaint):
@@ -223,11 +225,11 @@ def shared_subjects(report):
     }
 
 
-def test_no_two_complaints_are_about_one_statement_or_input_but_those_that_are_listed_with_a_reason(cases):
+def test_no_statement_or_input_has_two_complaints_except_those_that_are_listed(cases):
     stacks = [case.program.stack().resources for case in cases]
     stacks += [example.stack().resources for example in (GOOD, BAD, *(whole for whole, *_ in SHARED.values()))]
-    judged = [check(resources) for resources in stacks] + list(reports().values())
-    shared = {pair for report in judged for pair in shared_subjects(report)}
-    assert sum(len(report.complaints) for report in judged) > 2000
+    all_reports = [check(resources) for resources in stacks] + list(reports().values())
+    shared = {pair for report in all_reports for pair in shared_subjects(report)}
+    assert sum(len(report.complaints) for report in all_reports) > 2000
     assert {pair for pair in shared if pair[0] not in LISTED} == set()
     assert set(LISTED) == {names for names, _ in shared}, "a reason for what does not occur"

@@ -1,4 +1,4 @@
-"""A rule is a function: what it cannot tell it does not say, and it is known by a name of its own."""
+"""A rule is a function with a unique name, and reports nothing about unknown values."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.policies.programs import resource
 
 @pytest.fixture
 def registry(monkeypatch):
-    """A registry of the test's own."""
+    """A separate registry."""
     monkeypatch.setattr(rules, "REGISTRY", {})
     return rules.REGISTRY
 
@@ -21,7 +21,7 @@ def declare(function, **parameters):
     return rule("a:b:C", severity="low", enforcement="advisory", link="https://x", parameters=parameters)(function)
 
 
-def test_a_part_that_is_unknown_leaves_the_others_to_be_judged():
+def test_an_unknown_part_does_not_stop_the_check_of_other_parts():
     findings = check_each(
         [1, UNKNOWN, 2, 3],
         lambda part: Finding(f"{require_known(part)} is odd.", "") if require_known(part) % 2 else None,
@@ -30,7 +30,7 @@ def test_a_part_that_is_unknown_leaves_the_others_to_be_judged():
 
 
 @pytest.mark.parametrize("value", [5, UNKNOWN, None])
-def test_a_rule_says_nothing_of_what_it_cannot_tell(registry, value):
+def test_a_rule_reports_nothing_about_an_unknown_value(registry, value):
     def size_is_right(disk):
         """A size is right."""
         return Finding(f"{disk.name} is {disk.number('size')}.", "Set it.") if disk.number("size") else None
@@ -40,7 +40,7 @@ def test_a_rule_says_nothing_of_what_it_cannot_tell(registry, value):
     assert [str(finding) for finding in findings] == (["it is 5. Set it."] if value == 5 else [])
 
 
-def test_what_a_rule_said_before_it_met_the_unknown_is_kept(registry):
+def test_findings_before_an_unknown_value_are_kept(registry):
     def sizes_are_right(disk):
         """Sizes are right."""
         for key in ("first", "second"):
@@ -75,7 +75,7 @@ def test_a_docstring_gives_the_description_and_the_fix(registry):
     assert (declared.description, declared.fix) == ("A size is right.", "Set size to 1.")
 
 
-def test_a_name_is_taken_once(registry):
+def test_a_name_is_unique(registry):
     def size_is_right(_):
         """A size is right."""
 

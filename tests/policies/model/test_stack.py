@@ -1,4 +1,4 @@
-"""Who refers to whom is read from values, else from what a value was made of, and else nothing is claimed."""
+"""References are resolved by values, or else by dependencies; otherwise they are undecided."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_a_reference_is_found(target, preview):
 
 
 @pytest.mark.parametrize("account", [ACCOUNT, "444455556666"])
-def test_an_arn_written_out_is_undecided_while_the_account_is_unknown(account):
+def test_a_literal_arn_is_undecided_while_the_account_is_unknown(account):
     orders = redriven_to(f"arn:aws:sqs:{REGION}:{account}:dead")
     stack, at = stack_and(DEAD, queue("other"), orders, preview=True)
     with pytest.raises(Undecided):
@@ -71,14 +71,14 @@ def test_an_arn_written_out_is_undecided_while_the_account_is_unknown(account):
     ],
     ids=["absent", "empty", "another account", "another service", "another service, at preview"],
 )
-def test_what_is_not_in_the_stack_is_not_found(target, preview):
+def test_a_resource_of_another_stack_is_not_found(target, preview):
     t = event_target("t", deadLetterConfig={"arn": target})
     stack, at = stack_and(DEAD, t, preview=preview)
     assert stack.target(at(t), "deadLetterConfig.arn", resource_types.QUEUE) is None
     assert not stack.referring(at(DEAD), "deadLetterConfig.arn", resource_types.EVENT_TARGET).some()
 
 
-def test_what_was_made_of_two_is_undecided_between_them_alone():
+def test_a_property_that_depends_on_two_resources_is_undecided_between_them():
     t = event_target("t", deadLetterConfig={"arn": [DEAD.arn, queue("other").arn]})
     third = queue("third")
     stack, at = stack_and(DEAD, queue("other"), third, t, preview=True)
@@ -89,7 +89,7 @@ def test_what_was_made_of_two_is_undecided_between_them_alone():
     assert not stack.referring(at(third), "deadLetterConfig.arn", resource_types.EVENT_TARGET).some()
 
 
-def test_what_was_made_of_nothing_may_refer_to_any():
+def test_an_unknown_property_without_dependencies_may_refer_to_any_resource():
     t = event_target("t", deadLetterConfig={"arn": NOBODY_KNOWS})
     stack, at = stack_and(DEAD, t, preview=True)
     with pytest.raises(Undecided):
@@ -98,14 +98,14 @@ def test_what_was_made_of_nothing_may_refer_to_any():
         stack.referring(at(DEAD), "deadLetterConfig.arn", resource_types.EVENT_TARGET).all()
 
 
-def test_what_was_made_of_another_kind_refers_to_none_of_this_one():
+def test_a_property_that_depends_on_another_type_refers_to_none_of_this_type():
     t = event_target("t", arn=topic("t").arn)
     stack, at = stack_and(DEAD, topic("t"), t, preview=True)
     assert stack.target(at(t), "arn", resource_types.QUEUE) is None
     assert not stack.referring(at(DEAD), "arn", resource_types.EVENT_TARGET).some()
 
 
-def test_what_was_made_of_a_component_refers_to_what_lies_in_it():
+def test_a_property_that_depends_on_a_component_may_refer_to_its_children():
     around = component("around")
     inner = queue("inner", parent=around)
     t = event_target("t", deadLetterConfig={"arn": around.deadLetters})
@@ -130,18 +130,18 @@ def test_a_name_that_two_resources_have_is_undecided():
     assert stack.find("jobs", resource_types.TOPIC) is None
 
 
-def test_inputs_count_and_outputs_say_only_what_a_resource_is_called():
+def test_outputs_are_used_for_identities_only():
     outputs = {"arn": "arn:q", "policy": "set by another", "name": "old", "keyId": UNKNOWN}
     assert effective_inputs({"name": "new"}, outputs, {}) == {"arn": "arn:q", "name": "new"}
 
 
-def test_an_unknown_output_that_was_made_of_nothing_is_absent():
+def test_an_unknown_output_without_dependencies_is_absent():
     outputs = {"policy": UNKNOWN, "redrivePolicy": UNKNOWN, "fifoQueue": False}
     effective = effective_inputs({}, outputs, {"redrivePolicy": ["urn:dead"], "fifoQueue": []})
     assert effective == {"redrivePolicy": UNKNOWN, "fifoQueue": False}
 
 
-def test_a_stack_answers_once_for_all():
+def test_a_result_is_computed_once_per_stack():
     asked = []
     stack = Stack([])
 
@@ -158,14 +158,14 @@ def test_a_stack_answers_once_for_all():
     ["reader", "reader:live", "reader:$LATEST", f"{ACCOUNT}:function:reader", f"{ACCOUNT}:function:reader:live"]
     + [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:reader{end}" for end in ("", ":live", ":7")],
 )
-def test_a_function_is_found_by_every_name_that_lambda_takes(called):
+def test_a_function_is_found_by_every_reference_that_lambda_accepts(called):
     reader = function("reader", name="reader")
     reads = mapping("reads", eventSourceArn="x", functionName=called)
     stack, at = stack_and(reader, function("other", name="live"), reads)
     assert stack.target(at(reads), "functionName", resource_types.FUNCTION) is at(reader)
 
 
-def test_of_two_that_are_called_the_same_the_one_is_meant_that_the_value_was_made_of():
+def test_of_two_resources_with_one_name_the_dependency_is_chosen():
     here, there = queue("here", name="dead"), queue("there", name="dead")
     orders = redriven_to(there.arn)
     stack, at = stack_and(here, there, orders)
@@ -175,7 +175,7 @@ def test_of_two_that_are_called_the_same_the_one_is_meant_that_the_value_was_mad
 
 
 @pytest.mark.parametrize("preview", [False, True])
-def test_one_reference_among_others_in_a_list_is_found(preview):
+def test_a_reference_in_a_list_is_found(preview):
     orders, other = queue("orders"), queue("other")
     listed = [{"queueArn": "arn:aws:sqs:eu-west-1:444455556666:theirs"}, {"queueArn": orders.arn}]
     notices = make(resource_types.BUCKET_NOTIFICATION)("photos", queues=listed)
@@ -184,7 +184,7 @@ def test_one_reference_among_others_in_a_list_is_found(preview):
     assert not stack.referring(at(other), "queues.queueArn", resource_types.BUCKET_NOTIFICATION).some()
 
 
-def test_a_reference_by_way_of_a_policy_is_undecided_until_its_value_is_known():
+def test_a_reference_through_an_attachment_is_undecided_until_its_value_is_known():
     orders = queue("orders")
     guarded = make(resource_types.QUEUE_POLICY)("orders", queueUrl=orders.url, policy="{}")
     redrive = make(resource_types.REDRIVE_POLICY)("orders", queueUrl=guarded.queueUrl, redrivePolicy="{}")

@@ -1,4 +1,4 @@
-"""Whatever shape a value comes in, it is read as what it means, or as undecided; never as something else."""
+"""A value in any form is read correctly, or is undecided."""
 
 import pytest
 
@@ -61,12 +61,12 @@ def test_a_value_becomes_plain(written, read):
         ({}, None),
     ],
 )
-def test_a_path_leads_through_objects_json_and_lists_of_one(tree, read):
+def test_a_path_goes_through_objects_json_and_lists_with_one_item(tree, read):
     assert values.get_path(tree, "a.b") == read
 
 
 @pytest.mark.parametrize("tree", [UNKNOWN, SECRET, "no json", "[1, 2]", [{"b": 1}, {"b": 2}], 7])
-def test_a_path_through_what_nobody_can_read_is_undecided(tree):
+def test_a_path_through_an_unreadable_value_is_undecided(tree):
     with pytest.raises(Undecided):
         values.get_path({"a": tree}, "a.b")
 
@@ -99,7 +99,7 @@ def test_a_path_through_what_nobody_can_read_is_undecided(tree):
         (values.document, None, None),
     ],
 )
-def test_a_reader_takes_every_way_to_write_its_kind(reader, written, read):
+def test_a_reader_accepts_every_notation_of_its_type(reader, written, read):
     value = reader(written)
     assert value == read
     assert type(value) is type(read)
@@ -123,6 +123,6 @@ def test_a_reader_takes_every_way_to_write_its_kind(reader, written, read):
         (values.document, "[" * 200_000),
     ],
 )  # fmt: skip
-def test_what_is_not_of_its_kind_is_undecided(reader, written):
+def test_a_value_of_another_type_is_undecided(reader, written):
     with pytest.raises(Undecided):
         reader(written)

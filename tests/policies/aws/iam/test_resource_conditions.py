@@ -1,4 +1,4 @@
-"""A condition stands in for the ARN of a resource only where some resources do not meet it.
+"""A condition replaces the ARN of a resource only if it excludes some resources.
 
 The keys and what their values look like are those of the service authorization reference and of each service's page of
 condition keys (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
@@ -28,7 +28,7 @@ def _conditions(operator, key, value):
         ("StringLike", "ses:FromAddress", "*@example.com"),
     ],
 )
-def test_a_value_that_some_resources_lack_names_the_others(operator, key, value):
+def test_a_value_that_excludes_some_resources_is_a_restriction(operator, key, value):
     assert restrict_resources(_conditions(operator, key, value))
 
 
@@ -54,7 +54,7 @@ def test_a_value_that_some_resources_lack_names_the_others(operator, key, value)
         ("StringEquals", "aws:ResourceTag/team", ["shop", "${aws:ResourceTag/team}"]),
     ],
 )
-def test_a_value_that_every_resource_has_names_none(operator, key, value):
+def test_a_value_that_every_resource_has_is_no_restriction(operator, key, value):
     assert not restrict_resources(_conditions(operator, key, value))
 
 
@@ -67,5 +67,5 @@ def test_a_value_that_every_resource_has_names_none(operator, key, value):
         ("${iam:PassedToService}", False),
     ],
 )
-def test_a_role_is_passed_to_a_service_that_is_named(value, is_named):
+def test_a_condition_restricts_the_service_that_a_role_is_passed_to(value, is_named):
     assert restrict_service(_conditions("StringLike", "iam:PassedToService", value)) is is_named

@@ -1,4 +1,4 @@
-"""Whose tokens a trust policy takes: of each provider the shape of a claim is that of the provider's own page.
+"""The tokens that a trust policy accepts, with the claims of each provider's documentation.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc_secure-by-default.html lists the claims that
 AWS itself asks for of providers that many share.
@@ -78,7 +78,7 @@ def names_the_owner(issuer, *claims):
         ("sts.windows.net/0f1e2d3c", "aud", "api://shop"),
     ],
 )
-def test_a_claim_that_names_its_owner_whole_is_enough(issuer, claim, value):
+def test_a_claim_with_the_complete_owner_is_enough(issuer, claim, value):
     assert names_the_owner(issuer, ("StringLike", claim, value), STS)
 
 
@@ -98,7 +98,7 @@ def test_a_claim_that_names_its_owner_whole_is_enough(issuer, claim, value):
         (GITHUB, "sub", "repo:${aws:PrincipalTag/owner}/*"),
         (GITHUB, "repository", "acme*"),
         (GITHUB, "repository_owner", "acme*"),
-        # Whoever started a run, and where it runs, says nothing of whose repository it is.
+        # Neither the actor nor the runner of a workflow identifies the repository.
         (GITHUB, "actor", "alice"),
         (GITHUB, "environment", "production"),
         (GITHUB, "ref", "refs/heads/main"),
@@ -127,14 +127,14 @@ def test_a_claim_that_names_its_owner_whole_is_enough(issuer, claim, value):
         ("another.example.com", "unheard", "*"),
     ],
 )
-def test_a_claim_that_others_may_have_as_well_is_not(issuer, claim, value):
+def test_a_claim_that_others_may_have_is_not_enough(issuer, claim, value):
     assert not names_the_owner(issuer, ("StringLike", claim, value))
 
 
 @pytest.mark.parametrize(
     "operator", ["StringNotLike", "StringLikeIfExists", "ForAllValues:StringLike", "ForAllValues:StringEqualsIfExists"]
 )
-def test_an_operator_that_holds_without_the_claim_names_nobody(operator):
+def test_an_operator_that_is_true_without_the_claim_is_not_enough(operator):
     assert not names_the_owner(GITHUB, (operator, "sub", "repo:acme/shop"))
 
 
@@ -144,7 +144,7 @@ def test_claims_of_another_provider_do_not_count():
     assert not names_owner(f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}", conditions)
 
 
-def test_the_claim_to_ask_for_is_that_of_the_provider():
+def test_the_suggested_claim_is_that_of_the_provider():
     assert owner_claim_example(COGNITO)[0] == f"{COGNITO}:aud"
     assert owner_claim_example("graph.facebook.com")[0] == "graph.facebook.com:app_id"
     assert owner_claim_example(f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}") == (

@@ -1,4 +1,4 @@
-"""Patterns are IAM's: two signs stand for others, and nothing else does."""
+"""Patterns have IAM's two wildcards and no others."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from policies.aws.iam.wildcards import matches
     ("pattern", "text"),
     [("*", ""), ("a*", "a:b/c"), ("rule/p??d", "rule/paid"), ("[a]*", "[a]b"), ("rule/paid", "rule/paid")],
 )
-def test_a_pattern_takes_in_a_text(pattern, text):
+def test_a_pattern_matches_a_text(pattern, text):
     assert matches(pattern, text)
 
 
@@ -17,5 +17,5 @@ def test_a_pattern_takes_in_a_text(pattern, text):
     ("pattern", "text"),
     [("rule/p?d", "rule/paid"), ("Rule/*", "rule/paid"), ("[ab]", "a"), ("rule.paid", "rule/paid"), ("a*", "b\na")],
 )
-def test_a_pattern_leaves_a_text_out(pattern, text):
+def test_a_pattern_does_not_match_a_text(pattern, text):
     assert not matches(pattern, text)
