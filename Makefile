@@ -19,24 +19,32 @@ drill: .venv/ready ## Break a rotation in it on purpose, and watch it heal; STEP
 report: .venv/ready ## Audit a portfolio of sixty secrets in it, and print the report
 	@$(BIN)/python -m local report
 
+check: .venv/compiled ## An answer in a minute: all but what deploys locally, the command line, and mutations
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ty check --quiet .
+	$(PYTEST) --numprocesses 2 --dist worksteal tests/domain tests/components tests/contracts tests/policies tests/examples \
+	--deselect tests/policies/test_mutations.py --deselect tests/policies/test_public_mutations.py \
+	--deselect tests/contracts/test_permissions.py
+
 test: .venv/compiled ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ty check --quiet .
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 	$(BIN)/python -m local.check_own_stack > /dev/null || $(BIN)/python -m local.check_own_stack
-	$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal --ignore tests/engine --ignore tests/validators
+	$(PYTEST) --numprocesses 2 --dist worksteal --ignore tests/engine --ignore tests/validators
 	@echo "Left out: tests/engine, which needs the real Pulumi engine (make engine-test), and tests/validators (make validate)"
 
 engine: ## Build the Pulumi CLI, once, where Go is installed and no recent pulumi is
 	@tests/engine/build.sh
 
 engine-test: .venv/compiled engine ## Deploy the stack with the real Pulumi engine, into the embedded AWS
-	@$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile tests/engine
+	@$(PYTEST) --numprocesses 2 --dist loadfile tests/engine
 
 validate: .venv/ready ## Hold our output to the validators of others: cfn-lint, parliament, asl-validator, statelint, Event Ruler
 	@tests/validators/install.sh "$(CURDIR)/$(BIN)/python"; installed=$$?; \
-	$(BIN)/pytest --quiet -rs tests/validators && exit $$installed
+	$(PYTEST) -rs tests/validators && exit $$installed
 
 policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
 	@$(BIN)/python -m local.check_own_stack
@@ -57,6 +65,8 @@ release: .venv/ready ## Build what a release consists of into dist/, if versions
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 	@tar -czf dist/rotation-guard-policies-$(VERSION).tar.gz --exclude venv --exclude __pycache__ policies
 
+# With bytecode on disk: each worker and each process of the embedded AWS would compile everything anew.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --quiet
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 IMPORTED = aws_lambda_powertools boto3 botocore click google grpc hypercorn ministack pulumi rich typer yaml
 

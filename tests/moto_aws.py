@@ -1,7 +1,7 @@
 """moto's AWS for one test, without what costs most of its time.
 
-`mock_aws` also intercepts the library `requests`, which nothing here uses: registering 1,300 addresses takes longer than
-most tests. And moto validates an update expression anew for each of its parts, though the whole contains them.
+`mock_aws` also intercepts the library `requests`, which nothing here uses: registering 1,300 addresses takes longer
+than most tests. And moto validates an update expression anew for each of its parts, which the whole includes.
 """
 
 from collections.abc import Generator
@@ -11,8 +11,8 @@ from moto.core.base_backend import BackendDict
 from moto.core.models import botocore_stubber, reset_model_data
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
-ActionCountValidator.traverse = ActionCountValidator.verify_action_counts
-OverlappingPathsValidator.traverse = OverlappingPathsValidator.check_for_overlapping_paths
+ActionCountValidator.traverse = ActionCountValidator.verify_action_counts  # ty: ignore[invalid-assignment]
+OverlappingPathsValidator.traverse = OverlappingPathsValidator.check_for_overlapping_paths  # ty: ignore[invalid-assignment]
 
 
 @contextmanager
