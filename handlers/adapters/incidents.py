@@ -241,9 +241,9 @@ class Incidents:
         self._transact(self._put_new(row), self._list_as_unfinished(described.secret.arn, opened_at))
 
     def resume(self, row: Row, execution: str, now: int, alive_until: int) -> bool:
-        """Takes over an incident whose execution has not been signal of in time; False where it has, or is another's.
+        """Take over an incident whose workflow is overdue; False if it is not overdue or already taken over.
 
-        Epoch seconds. What runs twice takes it over once.
+        Times are in epoch seconds.
         """
         role = "execution" if row["state"] == OPEN else "ended_by"
         return self.update(

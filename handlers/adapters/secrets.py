@@ -58,8 +58,8 @@ class Secrets:
         (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html).
         """
         position = {"NextToken": token} if token else {}
-        answer = self._secretsmanager.list_secrets(MaxResults=PAGE_SIZE, IncludePlannedDeletion=True, **position)
-        return [parse_secret(entry) for entry in answer["SecretList"]], answer.get("NextToken") or None
+        response = self._secretsmanager.list_secrets(MaxResults=PAGE_SIZE, IncludePlannedDeletion=True, **position)
+        return [parse_secret(entry) for entry in response["SecretList"]], response.get("NextToken") or None
 
     def read_version_dates(self, secret: ListedSecret) -> VersionDates:
         """The creation dates of its versions, or why they cannot be read."""
@@ -99,17 +99,17 @@ class Secrets:
     def describe(self, secret_arn: str) -> DescribedSecret | UnreadableSecret:
         """The secret with its labels and tags, or why it cannot be read. Raises ClientError if a retry may help."""
         try:
-            answer = self._secretsmanager.describe_secret(SecretId=secret_arn)
+            response = self._secretsmanager.describe_secret(SecretId=secret_arn)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code not in _UNREADABLE:
                 raise
             return UnreadableSecret(_UNREADABLE[code])
-        labels = answer.get("VersionIdsToStages") or {}
+        labels = response.get("VersionIdsToStages") or {}
         return DescribedSecret(
-            parse_secret(answer | {"SecretVersionsToStages": labels}),
+            parse_secret(response | {"SecretVersionsToStages": labels}),
             {version: tuple(stages) for version, stages in labels.items()},
-            answer.get("RotationLambdaARN"),
+            response.get("RotationLambdaARN"),
         )
 
 
@@ -137,9 +137,9 @@ def _extract_entries(response_dict: dict[str, Any], customized_response_dict: di
     """Bypasses botocore's parser, which takes most of the time of a page; dates arrive as Unix time."""
     if response_dict["status_code"] != HTTPStatus.OK:
         return
-    answer = json.loads(response_dict["body"])
-    entries = answer.pop("SecretList", [])
+    response = json.loads(response_dict["body"])
+    entries = response.pop("SecretList", [])
     for entry in entries:
         entry |= {key: datetime.fromtimestamp(entry[key], UTC) for key in DATE_FIELDS if entry.get(key) is not None}
     customized_response_dict["SecretList"] = entries
-    response_dict["body"] = json.dumps(answer).encode()
+    response_dict["body"] = json.dumps(response).encode()

@@ -35,7 +35,7 @@ def _move(event: Row) -> MoveStepResult:
     """Record the move, then make it.
 
     If an earlier invocation recorded it, which died or is still running, this reads where the label is first: a second
-    call would turn the move around. Raises LostRace, which is worth another try, if another invocation was faster.
+    call would turn the move around. Raises LostRace, which is worth a retry, if another invocation was faster.
     """
     settings = RemediationActSettings.from_env()
     arn, opened_at = event["incident"]["secret_arn"], event["incident"]["opened_at"]

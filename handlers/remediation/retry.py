@@ -42,7 +42,7 @@ def _retry(event: Row, incidents_table: incidents.Incidents) -> RetryStepResult:
 
     If an earlier invocation recorded it, which died or is still running, this returns the outcome that it recorded.
     Without one it calls RotateSecret again, unless the secret has recovered: while a rotation is unfinished, AWS treats
-    a second call as the same request. Raises LostRace, which is worth another try, if another invocation was faster.
+    a second call as the same request. Raises LostRace, which is worth a retry, if another invocation was faster.
     """
     arn, number = event["incident"]["secret_arn"], event["decision"]["number"]
     row = incidents_table.read_owned(arn, event["incident"]["opened_at"], event["execution"])

@@ -46,15 +46,15 @@ def build_trail_row(event: RotationEvent, text: str, now: datetime, expires_at: 
         **({"without_effect": event.without_effect} if event.without_effect else {}),
     }
     original = _encode(text)
-    room = MAXIMUM_ITEM_BYTES - _count_bytes(row) - len("full_event")
-    if len(original) <= room:
+    maximum_text_bytes = MAXIMUM_ITEM_BYTES - _count_bytes(row) - len("full_event")
+    if len(original) <= maximum_text_bytes:
         return {**row, "full_event": original.decode()}
     digest: dict[str, Any] = {
         "truncated": True,
         "original_bytes": len(original),
         "original_sha256": hashlib.sha256(original).hexdigest(),
     }
-    return {**row, **digest, "full_event": _cut(original, room - _count_bytes(digest))}
+    return {**row, **digest, "full_event": _cut(original, maximum_text_bytes - _count_bytes(digest))}
 
 
 def _make_key(text: str, most: int) -> str:

@@ -88,7 +88,7 @@ def burst() -> Iterator[Figure]:
         alone = [_failures(world, ears, 1)[0] for _ in range(1 + ALONE)][1:]
         seconds, messages, arns = _failures(world, ears, AT_ONCE)
         told = eventually(lambda: _bursts(messages, ears), "the notice of all that are held", PATIENCE_SECONDS, 0.5)
-        rows = [row for arn in arns for row in world.ears.rows(arn)]
+        rows = [row for arn in arns for row in world.listener.rows(arn)]
     opened = [one for one in messages if (one.source, one.body.get("turn")) == (REMEDIATION, "opened")]
     yield Figure(
         f"{AT_ONCE} incidents at once, each, beside one alone",

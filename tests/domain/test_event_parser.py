@@ -393,12 +393,12 @@ def test_no_two_oddities_raise_anything_but_malformed(recorded, name):
     event = recorded(name)
     outcomes = Counter()
 
-    for one, other in combinations([path for path in paths(event) if path], 2):
-        if other[: len(one)] == one:
+    for combination, other in combinations([path for path in paths(event) if path], 2):
+        if other[: len(combination)] == combination:
             continue
         for odd in (None, {}):
             try:
-                parse(changed(changed(event, one, set_to(odd)), other, set_to(odd)))
+                parse(changed(changed(event, combination, set_to(odd)), other, set_to(odd)))
                 outcomes["understood"] += 1
             except MalformedEvent:
                 outcomes["malformed"] += 1

@@ -25,6 +25,6 @@ def check_command(words: Sequence[str]) -> None:
     assert operation in known, words
     shape = known[operation].input_shape
     options = {f"--{xform_name(name, '-')}" for name in shape.members} if shape else set()
-    flags = {f"--no-{xform_name(name, '-')}" for name, one in shape.members.items() if one.type_name == "boolean"}
+    flags = {f"--no-{xform_name(name, '-')}" for name, member in shape.members.items() if member.type_name == "boolean"}
     assert given <= options | flags | GLOBAL, words
     assert {f"--{xform_name(name, '-')}" for name in shape.required_members} <= given, words

@@ -177,7 +177,9 @@ class Scene:
         known = self._secretsmanager.describe_secret(SecretId=asked["SecretId"])
         del known["ResponseMetadata"]
         # Moto keeps versions that hold no label in this list; AWS does not.
-        known["VersionIdsToStages"] = {one: held for one, held in known["VersionIdsToStages"].items() if held}
+        known["VersionIdsToStages"] = {
+            VersionIdsToStage: held for VersionIdsToStage, held in known["VersionIdsToStages"].items() if held
+        }
         return {**known, **self.stated.get(known["ARN"], {})}
 
     def _rotate(self, asked):

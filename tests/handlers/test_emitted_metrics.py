@@ -37,7 +37,7 @@ def deployed(prod, context, monkeypatch):
     """Makes this process the function that is deployed with this entry point."""
 
     def become(handler):
-        [function] = [one for one in prod.of_type(FUNCTION) if one.inputs["handler"] == handler]
+        [function] = [each for each in prod.of_type(FUNCTION) if each.inputs["handler"] == handler]
         variables = function.inputs["environment"]["variables"]
         provider = MODULES[handler].metrics.provider
         monkeypatch.setattr(provider, "namespace", variables["POWERTOOLS_METRICS_NAMESPACE"])
@@ -73,11 +73,11 @@ def emitted(capsys):
 def named(prod):
     """The metrics of ours that an alarm watches or the dashboard shows."""
     alarms = [
-        (one.inputs["namespace"], one.inputs["metricName"], frozenset(one.inputs["dimensions"].items()))
-        for one in prod.of_type(ALARM)
+        (each.inputs["namespace"], each.inputs["metricName"], frozenset(each.inputs["dimensions"].items()))
+        for each in prod.of_type(ALARM)
     ]
     widgets = json.loads(prod.of_type(DASHBOARD)[0].inputs["dashboardBody"])["widgets"]
-    shown = [metric for one in widgets if one["type"] == "metric" for metric in one["properties"]["metrics"]]
+    shown = [metric for widget in widgets if widget["type"] == "metric" for metric in widget["properties"]["metrics"]]
     charted = [
         (namespace, name, frozenset(zip(rest[:-1:2], rest[1:-1:2], strict=True))) for namespace, name, *rest in shown
     ]

@@ -43,7 +43,7 @@ def test_a_line_of_the_log_has_none_and_says_all(monkeypatch):
 
     [line] = stream.getvalue().split("\n")[:-1]
     assert not set(line) & FORBIDDEN
-    assert not any("\ud800" <= one <= "\udfff" for one in line)
+    assert not any("\ud800" <= each <= "\udfff" for each in line)
     record = json.loads(line)
     assert (record["message"], record["secret"]) == (NASTY, NASTY)
     assert "ValueError" in record["exception"]

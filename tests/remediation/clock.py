@@ -38,7 +38,7 @@ class Clock:
             def now(cls, tz: real.tzinfo | None = None) -> Self:
                 return cls.fromtimestamp((clock.now + clock.skew).timestamp(), tz)
 
-        modules = [one for one in _modules() if getattr(one, "datetime", None) is real.datetime]
+        modules = [each for each in _modules() if getattr(each, "datetime", None) is real.datetime]
         patches = [patch.object(module, "datetime", Datetime) for module in modules]
         for one in patches:
             one.start()

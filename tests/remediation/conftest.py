@@ -1,4 +1,4 @@
-"""An account for each test of whole histories, and a place for what Hypothesis leaves behind."""
+"""A simulated account for each test of whole scenarios, and Hypothesis's directory."""
 
 import random
 from collections.abc import Callable, Generator
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import configuration
 
 from tests import used_permissions
-from tests.remediation.story import heard
+from tests.remediation.scenario import list_transitions
 from tests.remediation.world import Settings, World
 
 
@@ -22,7 +22,7 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(autouse=True)
 def permitted() -> Generator[None]:
-    """No function makes a call that it does not declare, and so may not make."""
+    """No function makes a call that it does not declare."""
     used_permissions.listen()
     before = used_permissions.undeclared()
     yield
@@ -31,27 +31,27 @@ def permitted() -> Generator[None]:
 
 @pytest.fixture
 def settings() -> Settings:
-    """Those of a stack that may repair; a test that wants others has them as its parameter."""
+    """The settings of a stack in mode repair; a test overrides them by a parameter."""
     return Settings()
 
 
 @pytest.fixture
 def world(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Generator[World]:
-    """A world with a stack of these settings, in which chance is the same in every run."""
+    """A world with a stack of these settings and a fixed random seed."""
     monkeypatch.setattr(random, "random", random.Random(6).random)  # noqa: S311 - jitter, not a secret
     with World(settings).installed() as made:
         yield made
 
 
 @pytest.fixture
-def told(world: World, caplog: pytest.LogCaptureFixture) -> Callable[[], tuple[dict[str, Any], list[str]]]:
-    """Runs everything to its end, holds it to every promise, and answers the one incident and the turns it was told."""
+def finish(world: World, caplog: pytest.LogCaptureFixture) -> Callable[[], tuple[dict[str, Any], list[str]]]:
+    """Run everything to its end, check every invariant, and return the incident and its transitions."""
 
     def run() -> tuple[dict[str, Any], list[str]]:
         world.run()
-        world.promises.at_the_end()
+        world.invariants.at_the_end()
         assert "CANARY" not in caplog.text
         [incident] = world.rows()
-        return incident, heard(world)
+        return incident, list_transitions(world)
 
     return run

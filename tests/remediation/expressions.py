@@ -202,9 +202,9 @@ def plain(stored: Any) -> Any:
         case "SS":
             return frozenset(content)
         case "L":
-            return [plain(one) for one in content]
+            return [plain(each) for each in content]
         case "M":
-            return {name: plain(one) for name, one in content.items()}
+            return {name: plain(each) for name, each in content.items()}
     return content
 
 

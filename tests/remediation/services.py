@@ -244,15 +244,15 @@ class Services:
             shown = [((latest or before)[0], "PRIMARY", self.ends if latest else "COMPLETED")]
         deployments = [
             {
-                "id": f"ecs-svc/{one.number}",
+                "id": f"ecs-svc/{each.number}",
                 "status": status,
-                "createdAt": one.created,
+                "createdAt": each.created,
                 "rolloutState": rollout,
                 "desiredCount": 1,
                 "runningCount": 1,
                 "pendingCount": 0,
             }
-            for one, status, rollout in shown
+            for each, status, rollout in shown
         ]
         configuration = {"strategy": self.strategy, "bakeTimeInMinutes": self.bake_minutes}
         return {

@@ -188,7 +188,7 @@ class StateMachine:
                 else self._made(value, execution)
                 for name, value in template.items()
             }
-        return [self._made(one, execution) for one in template] if isinstance(template, list) else template
+        return [self._made(each, execution) for each in template] if isinstance(template, list) else template
 
     def _evaluated(self, text: str, execution: Execution) -> Any:
         words = list(_words(text))

@@ -49,7 +49,11 @@ class Tables:
                 reasons.append({"Code": "None"})
             except refusal("ConditionalCheckFailedException"):
                 reasons.append({"Code": "ConditionalCheckFailed"})
-        keys = [_key_of(write.get("Key") or write["Item"]) for one in asked["TransactItems"] for write in one.values()]
+        keys = [
+            _key_of(write.get("Key") or write["Item"])
+            for TransactItem in asked["TransactItems"]
+            for write in TransactItem.values()
+        ]
         if len(set(keys)) < len(keys):
             raise refused("ValidationException", "a transaction may write an item only once")
         if len(writes) < len(reasons):

@@ -117,20 +117,20 @@ class AnySequence(RuleBasedStateMachine):
         if is_heard:
             self.all_are_delivered_now()
 
-    @precondition(lambda self: any(one.rotation for one in self._secrets))
+    @precondition(lambda self: any(secret.rotation for secret in self._secrets))
     @rule(which=whiches, is_mended=st.booleans())
     def is_tried_again(self, which: int, is_mended: bool) -> None:
         """AWS tries by itself, or because it was asked to."""
-        secret = next(one for one in (self._secret(which), *self._secrets) if one.rotation)
+        secret = next(each for each in (self._secret(which), *self._secrets) if each.rotation)
         if is_mended:
             secret.fault = None
         self.world.secrets_manager.go_on(secret.arn)
 
-    @precondition(lambda self: any(one.is_stuck for one in self._secrets))
+    @precondition(lambda self: any(secret.is_stuck for secret in self._secrets))
     @rule(which=whiches, how=st.sampled_from(["found", "abandoned", "found", "abandoned", "tested"]))
     def is_given_up(self, which: int, how: str) -> None:
         """The audit finds a rotation stuck, or AWS gives it up, or somebody tests how it would be rotated, in vain."""
-        secret = next(one for one in (self._secret(which), *self._secrets) if one.is_stuck)
+        secret = next(each for each in (self._secret(which), *self._secrets) if each.is_stuck)
         if how == "found":
             self.world.find_stuck(secret.arn)
         elif how == "abandoned":
@@ -245,7 +245,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(which=whiches, what=st.sampled_from(TREATMENTS))
     def is_treated(self, which: int, what: str) -> None:
-        """Somebody sets the old password in the database, deletes a secret, tags it anew, or turns the kill switch."""
+        """Somebody sets the old password, deletes a secret, changes its tags, or sets the kill switch."""
         secret = self._secret(which)
         if what == "reset":
             old = secret.versions[secret.labels[PREVIOUS]]
@@ -287,24 +287,24 @@ class AnySequence(RuleBasedStateMachine):
     def _at_a_task(self) -> list[Execution]:
         """Executions that are to run a function."""
         machine, running = self.world.machine, self.world.running
-        tasks = [one for one in running if machine.states[one.state]["Type"] == "Task"]
-        return [one for one in tasks if ":function:" in machine.states[one.state]["Resource"]]
+        tasks = [each for each in running if machine.states[each.state]["Type"] == "Task"]
+        return [task for task in tasks if ":function:" in machine.states[task.state]["Resource"]]
 
     @rule()
     def is_audited(self) -> None:
         """The hourly audit looks for incidents that nobody goes on with."""
         self.world.audit()
 
-    # --- promises ---
+    # --- invariants ---
 
     @invariant()
     def promises_are_kept(self) -> None:
-        self.world.promises.always()
+        self.world.invariants.always()
 
     def teardown(self) -> None:
         try:
             self.world.run()
-            self.world.promises.at_the_end()
+            self.world.invariants.at_the_end()
             self._replay()
         finally:
             self._stack.close()
@@ -313,8 +313,8 @@ class AnySequence(RuleBasedStateMachine):
         """Whatever was delivered comes once more, in its order: none of it, and so no prefix of it, changes a thing."""
         world = self.world
         world.throttled_until = world.clock.now
-        delivered = [one for one in world.events if one.deliveries]
-        with world.promises.nothing_changes():
+        delivered = [each for each in world.events if each.deliveries]
+        with world.invariants.nothing_changes():
             for event in delivered:
                 world.deliver(event)
             world.run()
@@ -323,8 +323,8 @@ class AnySequence(RuleBasedStateMachine):
         latest = {row["secret_arn"]: row for row in world.rows()}
         closed = [row for row in latest.values() if row["failures"] and row["state"] == "closed"]
         known = {identity for row in closed for identity in row["event_ids"]}
-        with world.promises.nothing_changes():
-            for event in [one for one in delivered if one.is_failure and one.identity in known]:
+        with world.invariants.nothing_changes():
+            for event in [each for each in delivered if each.is_failure and each.identity in known]:
                 world.deliver(event)
             world.run()
 
@@ -342,7 +342,7 @@ class AnySequence(RuleBasedStateMachine):
     def _due(self, which: int) -> Execution:
         """One of those whose time has come, or else the one whose time comes first."""
         running = self.world.running
-        due = [one for one in running if one.due <= self.world.clock.now]
+        due = [each for each in running if each.due <= self.world.clock.now]
         return due[which % len(due)] if due else running[0]
 
 
@@ -353,7 +353,7 @@ class AnyRepair(AnySequence):
         stack=able, secrets=st.lists(st.tuples(opted_in, mostly("single", "alternating")), min_size=1, max_size=2)
     )
     def deploy(self, stack: Settings, secrets: list[Any]) -> None:
-        self.set_up(stack, [(*one, {}) for one in secrets])
+        self.set_up(stack, [(*secret, {}) for secret in secrets])
 
 
 TestAnySequence = AnySequence.TestCase

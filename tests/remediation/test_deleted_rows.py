@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.remediation.story import fails, heard, run_up_to
+from tests.remediation.scenario import fail_rotation, list_transitions, run_up_to
 from tests.remediation.world import CRITICAL, DEPENDENTS, TABLE, Settings
 
 OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+NOTIFY = {"rotation-guard:remediation": "notify"}
 RETRY = {"rotation-guard:remediation": "retry"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 
@@ -14,21 +15,21 @@ RESTART = {"rotation-guard:restart": DEPENDENTS}
 @pytest.mark.parametrize("prefix", ["open#", "unfinished", "secret#", "limit#actions"])
 def test_an_incident_ends_and_is_told_though_a_row_beside_it_was_deleted(world, state, prefix):
     secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=1)
+    fail_rotation(world, secret, "createSecret", times=1)
     run_up_to(world, state)
     items = world.tables.items[TABLE]
     for key in [key for key in items if key[0].startswith(prefix)]:
         del items[key]
     world.run()
     assert [row["outcome"] for row in world.rows()] == ["recovered by retry"]
-    assert heard(world) == ["opened", "recovered"]
-    assert heard(world, CRITICAL) == []
+    assert list_transitions(world) == ["opened", "recovered"]
+    assert list_transitions(world, CRITICAL) == []
 
 
 @pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=0)])
 def test_what_was_held_is_told_though_its_row_was_deleted(world):
     secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=9)
+    fail_rotation(world, secret, "createSecret", times=9)
     run_up_to(world, "TellBurst")
     items = world.tables.items[TABLE]
     for key in [key for key in items if key[0] == "held"]:
@@ -38,14 +39,14 @@ def test_what_was_held_is_told_though_its_row_was_deleted(world):
         world.clock.pass_by(3 * 3600)
         world.audit()
         world.run()
-    assert heard(world, CRITICAL)
+    assert list_transitions(world, CRITICAL)
     assert not [key for key in items if key[0] == "unfinished"]
 
 
 @pytest.mark.parametrize("state", ["Debounce", "Restart", "Watch", "Settled"])
 def test_the_incident_row_is_deleted_while_restarting(world, state):
     secret = world.secret(tags=OPTED_IN | RESTART)
-    fails(world, secret, "setSecret", after=True, times=9)
+    fail_rotation(world, secret, "setSecret", after=True, times=9)
     run_up_to(world, state)
     items = world.tables.items[TABLE]
     for key in [key for key in items if key[0].startswith("arn:")]:
@@ -55,6 +56,54 @@ def test_the_incident_row_is_deleted_while_restarting(world, state):
         world.clock.pass_by(3 * 3600)
         world.audit()
         world.run()
-    assert heard(world, CRITICAL)
-    assert len(heard(world, CRITICAL)) <= 2
+    assert list_transitions(world, CRITICAL)
+    assert len(list_transitions(world, CRITICAL)) <= 2
     assert not [key for key in items if key[0] in ("unfinished", f"open#{secret.arn}")]
+
+
+def test_a_claim_without_its_incident_is_released_and_told_once(world):
+    secret = world.secret(tags=NOTIFY)
+    fail_rotation(world, secret, "createSecret", times=99)
+    execution = run_up_to(world, "Settle")
+    world.machine.abort(execution)
+    items = world.tables.items["incidents"]
+    [lost] = [key for key in items if key[0].startswith("arn:")]
+    del items[lost]
+
+    for _ in range(3):
+        world.secrets_manager.go_on(secret.arn)
+        world.run()
+        world.clock.pass_by(60)
+
+    assert list_transitions(world, CRITICAL).count("missing") == 1
+    assert [row["outcome"] for row in world.rows()] == ["escalated"]
+    world.audit()
+    world.run()
+    assert list_transitions(world, CRITICAL).count("missing") == 1
+    assert not [key for key in items if key[0] in ("unfinished", f"open#{secret.arn}")]
+
+
+def test_an_open_incident_whose_claim_was_deleted_is_claimed_again(world):
+    secret = world.secret(tags=OPTED_IN)
+    fail_rotation(world, secret, "createSecret", times=1)
+    run_up_to(world, "Settle")
+    del world.tables.items["incidents"][f"open#{secret.arn}", "claim"]
+    world.secrets_manager.go_on(secret.arn)
+    world.run()
+
+    world.invariants.at_the_end()
+    assert len(world.rows()) == 1
+    assert list_transitions(world) == ["opened", "recovered"]
+
+
+@pytest.mark.parametrize("state", ["Settle", "Diagnose", "Decide", "End"])
+def test_an_incident_whose_claim_was_deleted_ends_though_nothing_more_is_heard(world, state):
+    secret = world.secret(tags=NOTIFY)
+    fail_rotation(world, secret, "createSecret", times=9)
+    run_up_to(world, state)
+    del world.tables.items["incidents"][f"open#{secret.arn}", "claim"]
+    world.run()
+
+    world.invariants.at_the_end()
+    assert [row["outcome"] for row in world.rows()] == ["escalated"]
+    assert list_transitions(world, CRITICAL) == ["escalated"]

@@ -16,7 +16,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, 
 
 from tests.remediation.account import Crash, Disturbance
 from tests.remediation.refusals import refused
-from tests.remediation.story import fails, heard
+from tests.remediation.scenario import fail_rotation, list_transitions
 from tests.remediation.world import CRITICAL, DEPENDENTS, Settings, World
 
 OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
@@ -28,16 +28,16 @@ FALLBACK = {"rotation-guard:fallback": "allowed"}
 
 
 def retried(world):
-    fails(world, world.secret(tags=OPTED_IN | RESTART), "createSecret", times=1)
+    fail_rotation(world, world.secret(tags=OPTED_IN | RESTART), "createSecret", times=1)
 
 
 def rolled_forward(world):
-    fails(world, world.secret(tags=OPTED_IN | RESTART | FALLBACK), "setSecret", after=True, times=9)
+    fail_rotation(world, world.secret(tags=OPTED_IN | RESTART | FALLBACK), "setSecret", after=True, times=9)
 
 
 def escalated_and_resolved(world):
     secret = world.secret(tags={"rotation-guard:remediation": "retry"})
-    fails(world, secret, "createSecret", times=9)
+    fail_rotation(world, secret, "createSecret", times=9)
     world.run()
     secret.fault = None
     world.secrets_manager.start_rotation(secret.arn)
@@ -46,7 +46,7 @@ def escalated_and_resolved(world):
 
 def rate_limited(world):
     for number in range(2):
-        fails(world, world.secret(f"secret-{number}", tags=OPTED_IN), "createSecret", times=9)
+        fail_rotation(world, world.secret(f"secret-{number}", tags=OPTED_IN), "createSecret", times=9)
 
 
 def restarted(world):
@@ -119,7 +119,7 @@ def calls_of(story: str) -> Iterator[tuple[str, int, str, str]]:
     with World(settings).installed() as world:
 
         def note(number: int, service: str, operation: str) -> None:
-            calls.append((world.journal.actor.step, number, service, operation))
+            calls.append((world.event_log.actor.step, number, service, operation))
 
         world.account.disturb = note
         tell(world)
@@ -133,17 +133,17 @@ def disturb(world: World, site: Site, fault: str) -> None:
 
     def at(number: int, service: str, operation: str) -> Disturbance | None:
         nonlocal is_over
-        here = (world.journal.actor.step, number, operation) == (site.step, site.number, site.operation)
+        here = (world.event_log.actor.step, number, operation) == (site.step, site.number, site.operation)
         if fault in FOR_EVER:
             # What a role lacks, it lacks at every such call of the step.
-            same = (world.journal.actor.step, operation) == (site.step, site.operation) and number >= site.number
+            same = (world.event_log.actor.step, operation) == (site.step, site.operation) and number >= site.number
             return FOR_EVER[fault](service) if same else None
         if is_over or not here:
             return None
         is_over = True
         return ONCE[fault](service)
 
-    world.account.disturb, world.journal.is_disturbed = at, True
+    world.account.disturb, world.event_log.is_disturbed = at, True
 
 
 CASES = [
@@ -173,13 +173,13 @@ def test_whatever_fails_nothing_is_done_twice_and_everybody_is_told(site, fault,
         world.run()
         world.account.disturb = lambda number, service, operation: None
 
-        world.promises.at_the_end()
+        world.invariants.at_the_end()
         for secret in world.secrets_manager.secrets.values():
             assert len(secret.moved_at) <= 1
-        began = [(incident, target) for _, incident, target in world.journal.restarts if target == "orders"]
+        began = [(incident, target) for _, incident, target in world.event_log.restarts if target == "orders"]
         assert len(began) == len(set(began))
         assert all(row["state"] == "closed" for row in world.rows())
-        assert heard(world) or heard(world, CRITICAL)
+        assert list_transitions(world) or list_transitions(world, CRITICAL)
 
 
 def test_the_table_is_as_long_as_it_was():

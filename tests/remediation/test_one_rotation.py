@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from tests.remediation.scenario import fail_rotation, list_calls, list_transitions
 from tests.remediation.secrets_manager import CURRENT, PENDING
-from tests.remediation.story import asked, fails, heard
 from tests.remediation.world import CRITICAL, DEPENDENTS
 
 RETRY = {"rotation-guard:remediation": "retry"}
@@ -26,26 +26,26 @@ def audit_for(world, days, every_hours=1):
 
 def test_a_test_that_failed_since_does_not_make_the_stuck_rotation_news(world):
     secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=999)
+    fail_rotation(world, secret, "createSecret", times=999)
     world.run()
-    calls = len(asked(world))
+    calls = len(list_calls(world))
     world.clock.pass_by(3600)
     world.test_rotation(secret.arn)
     world.run()
 
     audit_for(world, days=3)
 
-    world.promises.at_the_end()
-    assert len(asked(world)) == calls
+    world.invariants.at_the_end()
+    assert len(list_calls(world)) == calls
     assert [row["event_type"] for row in world.rows()] == ["RotationFailed", "TestRotationFailed"]
-    assert heard(world, CRITICAL).count("reminder") in (2, 3)
+    assert list_transitions(world, CRITICAL).count("reminder") in (2, 3)
 
 
 def test_a_restart_since_does_not_make_the_stuck_rotation_news(world):
     secret = world.secret(tags=RETRY)
-    fails(world, secret, "createSecret", times=999)
+    fail_rotation(world, secret, "createSecret", times=999)
     world.run()
-    calls = len(asked(world))
+    calls = len(list_calls(world))
     world.clock.pass_by(3600)
     secret.tags |= ON_ROTATION
     # An event of the value that is in use comes late.
@@ -56,7 +56,7 @@ def test_a_restart_since_does_not_make_the_stuck_rotation_news(world):
 
     audit_for(world, days=3)
 
-    assert len(asked(world)) == calls
+    assert len(list_calls(world)) == calls
     assert len(world.rows()) == 2
 
 
@@ -64,13 +64,13 @@ def test_a_restart_since_does_not_make_the_stuck_rotation_news(world):
 @pytest.mark.parametrize("delay_hours", [0.3, 2, 5, 12])
 def test_what_was_escalated_hours_after_it_began_is_told_again_a_day_later(world, every_hours, delay_hours):
     secret = world.secret(tags=NOTIFY)
-    fails(world, secret, "createSecret", times=999)
+    fail_rotation(world, secret, "createSecret", times=999)
     world.clock.pass_by(delay_hours * 3600)
     world.run()
 
     audit_for(world, days=7, every_hours=every_hours)
 
-    times = [one.at for one in world.journal.notices if one.topic == CRITICAL]
+    times = [notice.at for notice in world.event_log.notices if notice.topic == CRITICAL]
     assert len(times) in (7, 8)
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert all(timedelta(hours=12) < gap < timedelta(hours=38) for gap in gaps)
@@ -79,25 +79,25 @@ def test_what_was_escalated_hours_after_it_began_is_told_again_a_day_later(world
 def test_a_secret_that_cannot_be_read_is_one_incident_while_it_is_stuck(world):
     secret = world.secret(tags=RETRY)
     secret.denies_description = True
-    fails(world, secret, "createSecret", times=999)
+    fail_rotation(world, secret, "createSecret", times=999)
     world.run()
 
     audit_for(world, days=5)
 
     assert len(world.rows()) == 1
-    assert heard(world, CRITICAL).count("escalated") == 1
-    assert heard(world, CRITICAL).count("reminder") in (4, 5)
+    assert list_transitions(world, CRITICAL).count("escalated") == 1
+    assert list_transitions(world, CRITICAL).count("reminder") in (4, 5)
 
 
 def test_a_secret_that_was_released_is_repaired_again_though_its_rotation_is_the_same(world):
     secret = world.secret(tags=RETRY)
     for _ in range(4):
         secret.labels.pop(PENDING, None)
-        fails(world, secret, "createSecret", times=99)
+        fail_rotation(world, secret, "createSecret", times=99)
         world.run()
         world.clock.pass_by(3600)
     assert world.rows()[-1]["rule"] == "orphaned"
-    calls = len(asked(world))
+    calls = len(list_calls(world))
 
     world.release(secret)
     world.clock.pass_by(3600)
@@ -105,6 +105,6 @@ def test_a_secret_that_was_released_is_repaired_again_though_its_rotation_is_the
     world.secrets_manager.go_on(secret.arn)
     world.run()
 
-    world.promises.at_the_end()
-    assert len(asked(world)) == calls + 1
+    world.invariants.at_the_end()
+    assert len(list_calls(world)) == calls + 1
     assert world.rows()[-1]["outcome"] == "recovered by retry"

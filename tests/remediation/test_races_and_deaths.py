@@ -7,8 +7,8 @@ from unittest.mock import ANY
 import pytest
 
 from tests.remediation.account import AFTER, Plan
+from tests.remediation.scenario import fail_rotation, list_transitions, run_up_to, run_without
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
-from tests.remediation.story import fails, heard, run_up_to, run_without
 from tests.remediation.world import CRITICAL, DEPENDENTS, Settings
 
 OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
@@ -17,9 +17,9 @@ RESTART = {"rotation-guard:restart": DEPENDENTS}
 
 
 @pytest.mark.parametrize("call", ["get_item", "update_secret_version_stage"])
-def test_a_lost_race_is_diagnosed_again(world, told, call):
+def test_a_lost_race_is_diagnosed_again(world, finish, call):
     secret = world.secret()
-    fails(world, secret, "setSecret", after=True, times=9)
+    fail_rotation(world, secret, "setSecret", after=True, times=9)
     pending, previous = secret.labels[PENDING], secret.labels[PREVIOUS]
     execution = run_up_to(world, "Move")
 
@@ -32,11 +32,11 @@ def test_a_lost_race_is_diagnosed_again(world, told, call):
     assert execution.data["move"]["outcome"] == "lost"
     for event in world.waiting:
         event.is_dropped = True
-    incident, turns = told()
+    incident, transitions = finish()
 
     assert incident["outcome"] == "rolled forward"
-    assert turns == ["opened", "recovered"]
-    assert [one.refused for one in world.journal.actions] == ["InvalidParameterException", ""]
+    assert transitions == ["opened", "recovered"]
+    assert [action.refused for action in world.event_log.actions] == ["InvalidParameterException", ""]
     assert secret.labels[CURRENT] == pending
 
 
@@ -53,13 +53,13 @@ def test_a_restart_begins_though_the_secret_has_gone_on_when_its_claim_is_tried_
 
     world.run()
 
-    world.promises.at_the_end()
+    world.invariants.at_the_end()
     assert [row["state"] for row in world.rows()] == ["closed", "closed"]
 
 
-def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, told):
+def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, finish):
     secret = world.secret()
-    fails(world, secret, "createSecret", times=2)
+    fail_rotation(world, secret, "createSecret", times=2)
     world.secrets_manager.go_on(secret.arn)
     for event in world.events:
         world.deliver(event)
@@ -68,14 +68,14 @@ def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, t
     world.step(second, Plan(meanwhile={"query": lambda: world.step(first)}))
 
     assert second.data["claim"]["outcome"] == "known"
-    incident, _ = told()
+    incident, _ = finish()
 
     assert incident["failures"] == 2
 
 
-def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world, told):
+def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world, finish):
     secret = world.secret()
-    fails(world, secret, "createSecret")
+    fail_rotation(world, secret, "createSecret")
     world.deliver(world.events[0])
     [execution] = world.running
     world.step(execution, Plan(crash=(0, AFTER)))
@@ -84,15 +84,15 @@ def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world
         world.deliver(event)
     run_without(world, execution)
 
-    incident, turns = told()
+    incident, transitions = finish()
 
     assert incident["outcome"] == "recovered by AWS"
-    assert Counter(turns) == {"opened": 1, "recovered": 1}
+    assert Counter(transitions) == {"opened": 1, "recovered": 1}
 
 
 def test_and_so_it_is_when_the_next_incident_is_open_already(world):
     secret = world.secret()
-    fails(world, secret, "createSecret")
+    fail_rotation(world, secret, "createSecret")
     world.deliver(world.events[0])
     [execution] = world.running
     world.step(execution, Plan(crash=(0, AFTER)))
@@ -100,38 +100,38 @@ def test_and_so_it_is_when_the_next_incident_is_open_already(world):
     for event in world.waiting:
         world.deliver(event)
     run_without(world, execution)
-    fails(world, secret, "createSecret")
+    fail_rotation(world, secret, "createSecret")
     world.deliver(world.events[-1])
     world.step(world.running[-1])
 
     world.run()
 
-    world.promises.at_the_end()
+    world.invariants.at_the_end()
     assert [row["outcome"] for row in world.rows()] == ["recovered by AWS", "recovered by retry"]
-    assert Counter(heard(world)) == {"opened": 2, "recovered": 2}
+    assert Counter(list_transitions(world)) == {"opened": 2, "recovered": 2}
 
 
 @pytest.mark.parametrize("step", [*Settings().steps, "publish"])
 def test_a_step_that_dies_for_good_is_heard_all_the_same(world, step):
     secret = world.secret(tags=OPTED_IN | RESTART | FALLBACK)
-    fails(world, secret, "setSecret", after=True, times=9)
+    fail_rotation(world, secret, "setSecret", after=True, times=9)
     world.deliver(world.events[0])
     [execution] = world.running
     world.doomed.add((execution.name, step))
 
     world.run()
 
-    world.promises.at_the_end()
+    world.invariants.at_the_end()
     dies = step not in ("retry", "publish")  # This incident takes no such step.
     # What the state machine had to tell without the function is told properly once there is a function again.
-    assert heard(world, CRITICAL) == (["", "escalated"] if step == "notify" else [ANY] if dies else [])
+    assert list_transitions(world, CRITICAL) == (["", "escalated"] if step == "notify" else [ANY] if dies else [])
     # It was told, so nobody is to be paged again because the execution failed.
     assert execution.status == "SUCCEEDED"
 
 
-def test_who_ends_an_incident_first_is_the_one_to_tell_of_it(world, told):
+def test_who_ends_an_incident_first_is_the_one_to_tell_of_it(world, finish):
     secret = world.secret(tags={"rotation-guard:remediation": "notify"})
-    fails(world, secret, "createSecret")
+    fail_rotation(world, secret, "createSecret")
     execution = run_up_to(world, "End")
     world.secrets_manager.go_on(secret.arn)
     for event in world.waiting:
@@ -139,23 +139,23 @@ def test_who_ends_an_incident_first_is_the_one_to_tell_of_it(world, told):
     # It has looked whether the incident is open; and then a new value ends it.
     world.step(execution, Plan(meanwhile={"transact_write_items": lambda: run_without(world, execution)}))
 
-    incident, turns = told()
+    incident, transitions = finish()
 
     assert incident["outcome"] == "recovered by AWS"
-    assert turns == ["opened", "recovered"]
+    assert transitions == ["opened", "recovered"]
 
 
 def test_a_rotation_that_fails_again_after_somebody_moved_the_label_is_news(world):
     secret = world.secret(tags={"rotation-guard:remediation": "notify"})
-    fails(world, secret, "createSecret", times=9)
+    fail_rotation(world, secret, "createSecret", times=9)
     world.run(until=world.clock.now + timedelta(minutes=2))
     world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
     world.run(until=world.clock.now + timedelta(minutes=2))
-    assert heard(world) == ["opened", "recovered"]
+    assert list_transitions(world) == ["opened", "recovered"]
 
     # The rotation is unfinished all the while, and goes by the same id.
     world.secrets_manager.go_on(secret.arn)
     world.run()
 
-    world.promises.at_the_end()
-    assert heard(world) == ["opened", "recovered", "opened", "escalated"]
+    world.invariants.at_the_end()
+    assert list_transitions(world) == ["opened", "recovered", "opened", "escalated"]

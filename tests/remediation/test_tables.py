@@ -78,7 +78,7 @@ def test_the_same_calls_have_the_same_answers_and_leave_the_same_rows(busy):
 
 def test_every_call_is_one_that_aws_knows(busy):
     session = Session()
-    models = {service: session.get_service_model(service) for service in {one.service for one in busy.account.calls}}
+    models = {service: session.get_service_model(service) for service in {each.service for each in busy.account.calls}}
     operations = {
         (service, xform_name(name)): model.operation_model(name)
         for service, model in models.items()
@@ -100,10 +100,10 @@ def answered(tables, call):
         method = getattr(tables, call.operation)
         answer = method(asked) if asked is not None else method(**call.asked)
     except ClientError as error:
-        reasons = [one["Code"] for one in error.response.get("CancellationReasons", [])]
+        reasons = [each["Code"] for each in error.response.get("CancellationReasons", [])]
         return error.response["Error"]["Code"], reasons
     return {
-        "Items": [comparable(one) for one in answer.get("Items", [])],
+        "Items": [comparable(each) for each in answer.get("Items", [])],
         "Item": comparable(answer.get("Item", {})),
     }
 

@@ -18,9 +18,9 @@ from handlers.adapters.items import from_item
 from handlers.remediation import stalled_incidents, start
 from tests.remediation.account import Account, Crash, Plan
 from tests.remediation.clock import Clock, stamp
+from tests.remediation.event_log import EventLog, Knowledge
 from tests.remediation.events import Happened, happened
-from tests.remediation.journal import Journal, Knowledge
-from tests.remediation.promises import Promises
+from tests.remediation.invariants import Invariants
 from tests.remediation.secrets_manager import PENDING, Secret, SecretsManager
 from tests.remediation.services import Bus, Executions, Functions, Services, Ssm, Topics
 from tests.remediation.states import NOT_RUN, RUNNING, Execution, StateMachine, TaskFailed
@@ -143,8 +143,8 @@ class World:
         """Executions and their steps that die whenever they run."""
         self.throttled_until = self.clock.now
         """Until then Lambda runs no function of the workflow: others use up what the account may run at once."""
-        self.journal = Journal(self)
-        self.promises = Promises(self)
+        self.event_log = EventLog(self)
+        self.invariants = Invariants(self)
 
     @contextmanager
     def installed(self) -> Generator["World"]:
@@ -205,14 +205,14 @@ class World:
         standing["released_at"] = {"S": stamp(self.clock.now)}
 
     def _is_open(self, secret: Secret) -> bool:
-        return any(one["state"] == "open" for one in self.rows(secret))
+        return any(row["state"] == "open" for row in self.rows(secret))
 
     def deliver(self, event: Happened, plan: Plan | None = None) -> None:
         """EventBridge brings an event, once more perhaps; Lambda runs the function again when it dies."""
         plans = [plan or Plan(), *(Plan() for _ in range(TRIES - 1))]
-        for one in plans:
+        for each in plans:
             try:
-                with self._invocation(one, Knowledge("start", "")):
+                with self._invocation(each, Knowledge("start", "")):
                     start.handler(event.copy(), CONTEXT)
             except Crash:
                 continue
@@ -243,7 +243,11 @@ class World:
     def running(self) -> list[Execution]:
         """Those that are neither over nor in the middle of a step, the one that is due first before the others."""
         return sorted(
-            (one for one in self.executions.values() if one.status == RUNNING and one.name not in self._stepping),
+            (
+                execution
+                for execution in self.executions.values()
+                if execution.status == RUNNING and execution.name not in self._stepping
+            ),
             key=lambda one: (one.due, one.arn),
         )
 
@@ -262,7 +266,7 @@ class World:
     def invoke_again(self, execution: Execution, plan: Plan | None = None) -> None:
         """Runs the task that an execution is at to its end: one more invocation, whose answer is lost."""
         resource, payload = self.machine.payload(execution)
-        self.journal.repeated(execution, payload)
+        self.event_log.repeated(execution, payload)
         before = self._planned
         self._planned = plan or Plan()
         try:
@@ -277,7 +281,7 @@ class World:
         if kind in self._handlers and self.clock.now < self.throttled_until:
             raise TaskFailed(NOT_RUN)
         planned = Plan(is_dead=True) if (execution.name, kind) in self.doomed else self._planned
-        knowledge = self.journal.enter(execution, kind, payload)
+        knowledge = self.event_log.enter(execution, kind, payload)
         try:
             with self._invocation(planned, knowledge):
                 if ":::" in resource:
@@ -285,20 +289,20 @@ class World:
                     return self.account.call(service, xform_name(kind), payload)
                 return json.loads(json.dumps(self._handlers[kind](json.loads(json.dumps(payload)), CONTEXT)))
         except Crash:
-            self.journal.died(knowledge)
+            self.event_log.died(knowledge)
             raise TaskFailed("Lambda.Unknown") from None
         except Exception as error:
-            self.journal.raised(knowledge, error)
+            self.event_log.raised(knowledge, error)
             raise TaskFailed(type(error).__name__) from error
 
     @contextmanager
     def _invocation(self, plan: Plan, knowledge: Knowledge) -> Generator[None]:
-        before = self.account.plan, self.journal.actor
-        self.account.plan, self.journal.actor = plan, knowledge
+        before = self.account.plan, self.event_log.actor
+        self.account.plan, self.event_log.actor = plan, knowledge
         try:
             yield
         finally:
-            self.account.plan, self.journal.actor = before
+            self.account.plan, self.event_log.actor = before
 
     # --- time ---
 
@@ -326,13 +330,13 @@ class World:
             for event in self.waiting:
                 self.deliver(event)
             if not self.running or (until and self.running[0].due > until):
-                if until is None and any(one.is_asked for one in self.secrets_manager.secrets.values()):
+                if until is None and any(secret.is_asked for secret in self.secrets_manager.secrets.values()):
                     self._go_on()
                     continue
                 break
             self.run_next()
         else:
-            raise AssertionError(f"executions do not end: {[one.trail[-9:] for one in self.running]}")
+            raise AssertionError(f"executions do not end: {[each.trail[-9:] for each in self.running]}")
         if until:
             self.clock.until(until)
 
@@ -345,7 +349,7 @@ class World:
 
     def rows(self, secret: Secret | None = None) -> list[dict[str, Any]]:
         """Incidents, of this secret or of all, in the order of their opening; no other rows of the table."""
-        stored = [from_item(one) for one in self.tables.items.get(TABLE, {}).values()]
-        found = [one for one in stored if one["secret_arn"].startswith("arn:")]
-        chosen = [one for one in found if secret is None or one["secret_arn"] == secret.arn]
+        stored = [from_item(item) for item in self.tables.items.get(TABLE, {}).values()]
+        found = [each for each in stored if each["secret_arn"].startswith("arn:")]
+        chosen = [each for each in found if secret is None or each["secret_arn"] == secret.arn]
         return sorted(chosen, key=lambda one: one["opened_at"])

@@ -30,7 +30,7 @@ _ANCHORS = {
 
 
 def build_secret_link(secret_arn: str) -> str:
-    """The secret in the console; empty if the ARN is not one of a known partition."""
+    """The secret in the console; empty if the ARN is not in a known partition."""
     host, region = _find_console(secret_arn)
     if not host:
         return ""
@@ -38,7 +38,7 @@ def build_secret_link(secret_arn: str) -> str:
 
 
 def build_log_link(function_arn: str, log_group: str) -> str:
-    """The log group of a function in the console; empty if the ARN is not one of a known partition.
+    """The log group of a function in the console; empty if the ARN is not in a known partition.
 
     In the fragment the console expects names that are percent-encoded twice, with `$` for `%`
     (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/WhatIsCloudWatchLogs.html documents no format: this is
@@ -50,7 +50,7 @@ def build_log_link(function_arn: str, log_group: str) -> str:
 
 
 def build_execution_link(execution: str) -> str:
-    """The execution in the console; empty if the ARN is not one of a known partition."""
+    """The execution in the console; empty if the ARN is not in a known partition."""
     host, region = _find_console(execution)
     return f"{host}/states/home?region={region}#/v2/executions/details/{quote(execution, safe=':')}" if host else ""
 

@@ -120,7 +120,7 @@ def test_ids_are_filled_in_as_far_as_they_are_known():
 
 def test_the_log_is_read_from_before_the_step_that_failed_could_have_begun():
     # 2026-03-01T00:50:20Z is 1772326220 in epoch seconds; a function runs for 15 minutes at most.
-    [log] = [one for one in notification("opened", row()).payload["commands"] if " logs " in one]
+    [log] = [command for command in notification("opened", row()).payload["commands"] if " logs " in command]
 
     assert "--log-group-name /aws/lambda/orders-rotation" in log
     assert f"--start-time {(1772326220 - 15 * 60) * 1000}" in log

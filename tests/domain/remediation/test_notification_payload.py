@@ -215,13 +215,13 @@ def test_account_and_region_are_those_of_the_secret_or_else_of_the_execution():
 
 
 def test_a_burst_can_be_filtered_by_every_secret_and_owner_in_it():
-    burst = [{**one, "owner": f"team {number % 2}"} for number, one in enumerate(rate_limited(30))]
+    burst = [{**each, "owner": f"team {number % 2}"} for number, each in enumerate(rate_limited(30))]
 
     payload = build_payload("held_burst", EXECUTION, {}, digest=burst)
 
-    assert payload["secret"] == [one["secret_name"] for one in burst]
+    assert payload["secret"] == [each["secret_name"] for each in burst]
     assert payload["owner"] == ["team 0", "team 1"]
-    longest = [{**one, "secret_name": f"{number:03}{'n' * 509}"} for number, one in enumerate(rate_limited(999))]
+    longest = [{**each, "secret_name": f"{number:03}{'n' * 509}"} for number, each in enumerate(rate_limited(999))]
     assert len(json.dumps(build_payload("held_burst", EXECUTION, {}, digest=longest)["secret"])) <= 8000
 
 
@@ -326,7 +326,7 @@ def test_the_latest_actions_are_kept_where_there_are_too_many():
 
     kept = build_payload("escalated", EXECUTION, incident(actions=actions))["actions"]
 
-    assert [one["number"] for one in kept] == list(range(1000 - len(kept), 1000))
+    assert [each["number"] for each in kept] == list(range(1000 - len(kept), 1000))
     assert 10 < len(kept) < 30
 
 
@@ -347,9 +347,9 @@ def planted():
         "evidence": evidence,
         "versions": {f"{MARKER} v": ["AWSCURRENT"], "v1": [MARKER]},
     }
-    row["actions"] = [{**one, "evidence": evidence, "at": MARKER, **more} for one in row["actions"]]
+    row["actions"] = [{**action, "evidence": evidence, "at": MARKER, **more} for action in row["actions"]]
     row["actions"] += [{"action": MARKER, "outcome": MARKER}, {"action": "retry", "number": MARKER, "to": f"{MARKER}!"}]
-    row["restarts"] = [{**one, "state": MARKER, "handle": MARKER, **more} for one in row["restarts"]]
+    row["restarts"] = [{**restart, "state": MARKER, "handle": MARKER, **more} for restart in row["restarts"]]
     signal = {
         "kind": MARKER,
         "source": MARKER,

@@ -1,16 +1,10 @@
 """What people read about an incident."""
 
-import json
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from components.release import resolve_runbook
-from handlers.adapters.topics import build_messages
-from rotation_guard.domain.remediation.decisions import RULES
-from rotation_guard.domain.remediation.notifications import SUBJECT_LENGTH
 from tests.handlers.remediation.transitions import (
     ARN,
     EXECUTION,
@@ -18,7 +12,6 @@ from tests.handlers.remediation.transitions import (
     NOT_LISTED,
     RUNBOOK,
     SETTLED,
-    TRANSITIONS,
     decided,
     incident,
     notification,
@@ -35,8 +28,6 @@ LINKS = [
     f"#/v2/executions/details/{EXECUTION}",
 ]
 REMEDIATION = ROOT / "docs" / "remediation.md"
-LARGEST_MESSAGE = 262_144
-"""Bytes (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 
 
 def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
@@ -401,108 +392,6 @@ def test_a_burst_of_one_is_told_as_one():
     assert message.subject == "AT RISK orders/db-1 123456789012 eu-west-1: 1 failed rotation rate limited"
     assert message.text.splitlines()[0] == "AT RISK: 1 rotation failed, and repairs are rate limited."
     assert "more" not in message.text
-
-
-LONGEST_REGION = "ap-southeast-3"
-
-
-@pytest.mark.parametrize("transition", [*TRANSITIONS, "held_burst"])
-@pytest.mark.parametrize("evidence", [None, {"current": "broken"}])
-def test_only_the_name_of_the_secret_is_cut_from_a_subject(transition, evidence):
-    name, arn = "n" * 512, ARN.replace("eu-west-1", LONGEST_REGION)
-    row = incident(secret_name=name, secret_arn=arn, event_type="TestRotationFailed", failed_step="finishSecret")
-    burst = [{**rate_limited(1)[0], "secret_name": name}] * 99_999 if transition == "held_burst" else ()
-
-    subject = notification(transition, {} if burst else row | {"evidence": evidence}, digest=burst).subject
-
-    assert len(subject) == SUBJECT_LENGTH == 99
-    place = "eu-west-1" if burst else LONGEST_REGION
-    assert re.match(
-        rf"(OUTAGE|AT RISK|RESOLVED|INFO) nnnn+\.\.\.( and 99998 more)? 123456789012 {place}: [\w ]+$", subject
-    )
-
-
-@pytest.mark.parametrize("transition", [*TRANSITIONS, "held_burst"])
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"failed_step": "createSecret"},
-        {"event_type": "TestRotationFailed"},
-        {"event_type": "Rotation Stuck", "failed_step": None},
-        {"versions": None, "unreadable": "It cannot be read: access denied, perhaps by its own resource policy."},
-        {"evidence": {"current": "broken", "pending": "works", "notes": ["n" * 30 + " " + "o" * 30] * 3}},
-        {"restarts": [{**SETTLED, "state": "failed", "why": "A sentence of some length says why. " * 8}, NOT_LISTED]},
-        {"reason": "A sentence of some length. " * 11, "actions": [decided("stopped")]},
-        {"owner": "A team whose name takes more than one line of eighty columns, as a tag may have it. " * 3},
-        *({"actions": [decided(rule.name)]} for rule in RULES),
-    ],
-)
-def test_lines_of_ours_have_eighty_columns(transition, changes):
-    row = repaired() | {"outcome": None, "rotation_function": FUNCTION, **changes}
-
-    text = notification(
-        transition, row, digest=rate_limited(25) if transition == "held_burst" else (), runbook_url=RUNBOOK
-    ).text
-
-    for line in text.split("\n"):
-        is_copied = re.match(
-            r"   (aws|rotation-guard) |(Secret|Log|Execution|Runbook): https://|Secret: arn:|  arn:", line
-        )
-        assert len(line) <= 80 or is_copied, line
-        assert line == line.rstrip()
-    assert "\n\n\n" not in text
-
-
-NAMES = st.text(max_size=600) | st.sampled_from(
-    ["\r\nX-Header: 1", "bell\x07null\x00", "référentiel", "\U0001f4a5" * 99]
-)
-
-
-@given(
-    transition=st.sampled_from(TRANSITIONS),
-    name=NAMES,
-    kind=NAMES | st.sampled_from(["RotationFailed", "Rotation Stuck"]),
-    step=NAMES | st.sampled_from(["createSecret", "finishSecret"]),
-    outcome=NAMES | st.sampled_from(["recovered by AWS", "fallen back"]),
-)
-def test_a_subject_is_one_line_that_sns_takes(transition, name, kind, step, outcome):
-    row = incident(
-        secret_name=name, secret_arn=f"{ARN[:-16]}{name}", event_type=kind, failed_step=step, outcome=outcome
-    )
-
-    for message in (notification(transition, row), notification("held_burst", {}, digest=[row, row])):
-        assert 0 < len(message.subject) < 100
-        assert all(" " <= character <= "~" for character in message.subject), message.subject
-        # Nothing that was given makes a line of its own.
-        assert "\nX-Header" not in message.text
-        assert all(line.isascii() and (line.isprintable() or not line) for line in message.text.split("\n"))
-
-
-HOSTILE = ['"' * 9999, "\\" * 9999, "é" * 9999, "\n" * 9999, "x" * 9999]
-
-
-@pytest.mark.parametrize("word", HOSTILE, ids=ascii)
-@pytest.mark.parametrize("runbook_url", ["", f"https://example.com/{'r' * 2000}"], ids=len)
-def test_no_message_is_larger_than_sns_takes(word, runbook_url):
-    action = {**decided(word), "action": "retry", "outcome": word, "reason": word, "target": word, "at": word}
-    restart = {"target": word, "arn": word, "state": "failed", "why": word}
-    proofs = {"current": "works", "notes": [word] * 99}
-    row = repaired() | {"actions": [action] * 999, "restarts": [restart] * 999, "evidence": proofs, "reason": word}
-    row |= {"secret_name": word, "secret_arn": ARN + word}
-
-    for message in (
-        notification("recovered", row, runbook_url=runbook_url),
-        notification("held_burst", {}, digest=[row] * 999, runbook_url=runbook_url),
-    ):
-        assert len(json.dumps(build_messages(message)).encode()) < LARGEST_MESSAGE
-        # An event of EventBridge counts its source, detail-type and resources, too.
-        assert len(json.dumps(message.payload).encode()) < LARGEST_MESSAGE / 4
-
-
-def test_a_text_fits_a_phone():
-    assert len(notification("recovered", repaired(), runbook_url=RUNBOOK).text) < 2400
-    assert len(notification("opened", runbook_url=RUNBOOK).text) < 2000
 
 
 def test_the_page_about_remediation_shows_a_notice_as_it_is():

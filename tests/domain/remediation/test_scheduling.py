@@ -39,7 +39,7 @@ def test_a_wait_is_never_negative_and_never_beyond_the_cap(number, base, cap, ch
 def test_a_wait_doubles_from_try_to_try_until_the_cap(number, base, chance):
     beyond = base * 2**20
 
-    once, twice = (choose_backoff_seconds(one, base, beyond, chance) for one in (number, number + 1))
+    once, twice = (choose_backoff_seconds(each, base, beyond, chance) for each in (number, number + 1))
 
     assert twice in (2 * once, 2 * once + 1)
 

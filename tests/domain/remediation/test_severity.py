@@ -57,7 +57,7 @@ def test_dependents_that_were_restarted_are_news_and_those_that_were_not_are_a_r
     [([None, None], "AT RISK"), (["AT RISK", "OUTAGE"], "OUTAGE"), (["AT RISK", "AT RISK"], "AT RISK")],
 )
 def test_a_burst_is_as_severe_as_the_worst_in_it(severities, expected):
-    burst = [{**one, "severity": severity} for one, severity in zip(rate_limited(2), severities, strict=True)]
+    burst = [{**each, "severity": severity} for each, severity in zip(rate_limited(2), severities, strict=True)]
 
     message = notification("held_burst", {}, digest=burst)
 
@@ -67,7 +67,8 @@ def test_a_burst_is_as_severe_as_the_worst_in_it(severities, expected):
 
 def test_a_burst_names_the_outages_in_it_first():
     burst = [
-        {**one, "severity": "OUTAGE" if one["secret_name"] == "orders/db-24" else "AT RISK"} for one in rate_limited(25)
+        {**each, "severity": "OUTAGE" if each["secret_name"] == "orders/db-24" else "AT RISK"}
+        for each in rate_limited(25)
     ]
 
     message = notification("held_burst", {}, digest=burst)
@@ -75,12 +76,15 @@ def test_a_burst_names_the_outages_in_it_first():
     assert message.subject.startswith("OUTAGE orders/db-24 and 24 more ")
     assert "- orders/db-24: OUTAGE" in message.text.splitlines()
     assert "cannot log in with those marked OUTAGE." in " ".join(message.text.split())
-    assert "orders/db-24-Ab12Cd" in next(one for one in message.payload["commands"] if "rotate-secret" in one)
+    assert "orders/db-24-Ab12Cd" in next(
+        command for command in message.payload["commands"] if "rotate-secret" in command
+    )
 
 
 def test_a_burst_leads_to_what_was_proven_of_its_outages_before_all_else():
     burst = [
-        {**one, "severity": "OUTAGE" if one["secret_name"] == "orders/db-3" else "AT RISK"} for one in rate_limited(4)
+        {**each, "severity": "OUTAGE" if each["secret_name"] == "orders/db-3" else "AT RISK"}
+        for each in rate_limited(4)
     ]
 
     message = notification("held_burst", {}, digest=burst)
@@ -90,7 +94,7 @@ def test_a_burst_leads_to_what_was_proven_of_its_outages_before_all_else():
 
 
 def test_a_burst_of_more_outages_than_it_names_says_that_there_may_be_others():
-    message = notification("held_burst", {}, digest=[{**one, "severity": "OUTAGE"} for one in rate_limited(25)])
+    message = notification("held_burst", {}, digest=[{**each, "severity": "OUTAGE"} for each in rate_limited(25)])
 
     assert "those marked OUTAGE, and possibly with others." in " ".join(message.text.split())
 

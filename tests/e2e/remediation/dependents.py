@@ -36,7 +36,7 @@ class Dependents:
     def deployment(self, service: str) -> str:
         """The id of the latest deployment of a service."""
         [found] = self._ecs.describe_services(cluster="team", services=[service])["services"]
-        return next(one["id"] for one in found["deployments"] if one["status"] == "PRIMARY")
+        return next(deployment["id"] for deployment in found["deployments"] if deployment["status"] == "PRIMARY")
 
     def configuration(self, worker: str) -> dict[str, Any]:
         """What a restart changes of a function."""

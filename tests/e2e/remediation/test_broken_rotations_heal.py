@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.e2e.remediation.ears import Ended
 from tests.e2e.remediation.estate import FUNCTIONS, STEPS
+from tests.e2e.remediation.notification_listener import EndedIncident
 
 FALLBACK = "rotation-guard:fallback"
 
@@ -19,7 +19,7 @@ class Healed(NamedTuple):
     now: dict[str, str]
     works: bool
     """Whether its database takes AWSCURRENT."""
-    ended: Ended
+    ended: EndedIncident
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,10 @@ def healed(repairing) -> dict[tuple[str, str], Healed]:
         # The database was restored from yesterday's backup.
         team.takes(arn, "AWSPREVIOUS")
         breaks(way, "createSecret", arn)
-    ended = repairing.ears.all_ended([arn for arn, _ in broken.values()])
+    ended = repairing.listener.all_ended([arn for arn, _ in broken.values()])
     return {
-        name: Healed(arn, before, team.labels(arn), team.works(arn), one)
-        for (name, (arn, before)), one in zip(broken.items(), ended, strict=True)
+        name: Healed(arn, before, team.labels(arn), team.works(arn), each)
+        for (name, (arn, before)), each in zip(broken.items(), ended, strict=True)
     }
 
 
@@ -58,13 +58,13 @@ def mended_by_aws(patient) -> dict[str, Healed]:
         broken[step] = (arn, team.labels(arn))
     for arn, _ in broken.values():
         # A success that is heard of first would leave nothing to open.
-        patient.ears.row(arn)
+        patient.listener.row(arn)
         team.aws_tries_again(arn)
     # Who opened them is waiting still.
-    ended = patient.ears.all_ended([arn for arn, _ in broken.values()], by=["ended_by"])
+    ended = patient.listener.all_ended([arn for arn, _ in broken.values()], by=["ended_by"])
     return {
-        step: Healed(arn, before, team.labels(arn), team.works(arn), one)
-        for (step, (arn, before)), one in zip(broken.items(), ended, strict=True)
+        step: Healed(arn, before, team.labels(arn), team.works(arn), each)
+        for (step, (arn, before)), each in zip(broken.items(), ended, strict=True)
     }
 
 
@@ -169,21 +169,21 @@ def test_what_may_not_fall_back_is_retried_as_often_as_that_is_allowed_and_then_
 
 
 def test_every_notice_is_short_and_leads_to_the_execution_the_secret_and_the_runbook(healed):
-    for one in healed.values():
-        for notice in one.ended.notices:
+    for each in healed.values():
+        for notice in each.ended.notices:
             assert len(notice.subject) < 100
-            assert one.ended.row["secret_name"][:20] in notice.subject
+            assert each.ended.row["secret_name"][:20] in notice.subject
             assert notice.subject.startswith(f"{notice.told['severity']} ")
             assert notice.told["function"] == FUNCTIONS["rotate"]
             assert notice.told["commands"]
-            assert notice.told["execution"] in one.ended.executions
+            assert notice.told["execution"] in each.ended.executions
             assert all(notice.told["links"].values())
             assert notice.told["next"]
 
 
 def test_no_label_was_ever_on_two_versions_and_every_action_is_written_down_with_its_time(healed):
-    for one in healed.values():
-        for action in one.ended.row["actions"]:
+    for each in healed.values():
+        for action in each.ended.row["actions"]:
             assert action["at"].endswith("Z")
             assert action["outcome"]
-        assert one.ended.row["closed_at"] >= one.ended.row["opened_at"][:19]
+        assert each.ended.row["closed_at"] >= each.ended.row["opened_at"][:19]

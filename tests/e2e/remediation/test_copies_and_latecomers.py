@@ -41,10 +41,10 @@ def rolled_forward(repairing):
     for seed, arn in secrets.items():
         events = failures(repairing, arn)
         repairing.put(*(events if seed is None else shuffled(events, seed)))
-    ended = repairing.ears.all_ended(list(secrets.values()))
+    ended = repairing.listener.all_ended(list(secrets.values()))
     for arn in secrets.values():
         repairing.at_rest(arn, 4)
-    return {seed: (before[seed], one) for seed, one in zip(secrets, ended, strict=True)}
+    return {seed: (before[seed], each) for seed, each in zip(secrets, ended, strict=True)}
 
 
 def end_of(world, before, ended):
@@ -52,7 +52,7 @@ def end_of(world, before, ended):
     arn = ended.row["secret_arn"]
     versions = {version: label for label, version in before.items()}
     return {
-        "incidents": len(world.ears.rows(arn)),
+        "incidents": len(world.listener.rows(arn)),
         "notices": ended.turns,
         "events": ended.detail_types,
         "done": ended.done,
@@ -64,7 +64,7 @@ def end_of(world, before, ended):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_three_copies_of_each_failure_in_any_order_end_as_each_does_once(repairing, rolled_forward, seed):
-    once, copies = (end_of(repairing, *rolled_forward[one]) for one in (None, seed))
+    once, copies = (end_of(repairing, *rolled_forward[each]) for each in (None, seed))
 
     assert once["notices"] == ["opened", "recovered"]
     assert once["row"]["outcome"] == "rolled forward"
@@ -87,10 +87,10 @@ def test_a_success_before_its_failures_leaves_nothing_open_and_nothing_done(repa
     # Only CloudTrail's own id is the same in each copy that is put: of the moved label there are three.
     repairing.at_rest(arn, 4 + 3)
     assert repairing.estate.labels(arn) == before
-    rows = repairing.ears.rows(arn)
+    rows = repairing.listener.rows(arn)
     assert len(rows) <= 1
     for row in rows:
-        ended = repairing.ears.ended(arn)
+        ended = repairing.listener.ended(arn)
         assert (row["outcome"], ended.done, ended.turns) == ("recovered by AWS", [], ["opened", "recovered"])
 
 
@@ -103,30 +103,30 @@ def test_a_failure_that_comes_after_the_success_that_followed_it_opens_nothing(r
     repairing.put(*late)
 
     repairing.at_rest(arn, 5)
-    assert repairing.ears.rows(arn) == []
+    assert repairing.listener.rows(arn) == []
 
 
 def test_a_rotation_that_people_were_told_of_opens_nothing_when_it_fails_again(repairing):
     arn = repairing.estate.untag(repairing.estate.secret(), "remediation")
     first, second, last = failures(repairing, arn)
     repairing.put(second)
-    assert repairing.ears.ended(arn).row["outcome"] == "escalated"
+    assert repairing.listener.ended(arn).row["outcome"] == "escalated"
 
     repairing.put(last, first, second)
 
     repairing.at_rest(arn, 3)
-    assert len(repairing.ears.rows(arn)) == 1
+    assert len(repairing.listener.rows(arn)) == 1
 
 
 def test_a_failure_of_yesterday_after_the_repair_of_today_changes_nothing(repairing, rolled_forward):
     _, ended = rolled_forward[None]
     arn = ended.row["secret_arn"]
-    rows, labels = repairing.ears.rows(arn), repairing.estate.labels(arn)
+    rows, labels = repairing.listener.rows(arn), repairing.estate.labels(arn)
 
     repairing.put(repairing.event("rotation-failed", arn, seconds_ago=86_400))
 
     repairing.at_rest(arn, 5)
-    repairing.ears.listen()
-    assert repairing.ears.rows(arn) == rows
+    repairing.listener.listen()
+    assert repairing.listener.rows(arn) == rows
     assert repairing.estate.labels(arn) == labels
-    assert len(repairing.ears.of(arn)) == 2
+    assert len(repairing.listener.of(arn)) == 2

@@ -33,11 +33,11 @@ def restarted(repairing, before):
     """Incidents that are rolled forward, all at once, each with its dependents: name -> how it ended."""
     secrets = {name: repairing.mendable({RESTART: tag}) for name, tag in TAGS.items()}
     repairing.put(*(repairing.event("rotation-failed", arn) for arn in secrets.values()))
-    return dict(zip(secrets, repairing.ears.all_ended(list(secrets.values())), strict=True))
+    return dict(zip(secrets, repairing.listener.all_ended(list(secrets.values())), strict=True))
 
 
 def states(ended):
-    return {one["target"]: one["state"] for one in ended.row["restarts"]}
+    return {restart["target"]: restart["state"] for restart in ended.row["restarts"]}
 
 
 def test_services_functions_and_documents_are_restarted_and_settle(restarted, dependents, before):
@@ -103,11 +103,11 @@ def test_an_ordinary_rotation_restarts_once_though_aws_tells_of_it_twice(repairi
 
     repairing.rotates(arn)
 
-    ended = repairing.ears.ended(arn)
+    ended = repairing.listener.ended(arn)
     repairing.at_rest(arn, 2)
     assert (ended.row["outcome"], ended.turns, ended.detail_types) == ("restarted", ["restarted"], [])
     assert states(ended) == {"lambda:team-consumer": "settled"}
-    assert len(repairing.ears.rows(arn)) == 1
+    assert len(repairing.listener.rows(arn)) == 1
     assert dependents.configuration("team-consumer")["variables"] != untouched["variables"]
     assert ended.done == ["restart", "restart"]
 
@@ -119,7 +119,7 @@ def test_without_that_tag_an_ordinary_rotation_restarts_nothing(repairing, depen
     repairing.rotates(arn)
 
     repairing.at_rest(arn, 2)
-    assert repairing.ears.rows(arn) == []
+    assert repairing.listener.rows(arn) == []
     assert dependents.configuration("team-consumer") == before
 
 

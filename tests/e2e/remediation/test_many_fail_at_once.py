@@ -17,45 +17,45 @@ def ended(retrying):
     arns = [retrying.estate.untag(retrying.estate.secret(), "probe") for _ in range(MANY)]
     for arn in arns:
         retrying.estate.breaks(arn, "createSecret", times=1)
-    return retrying.ears.all_ended(arns)
+    return retrying.listener.all_ended(arns)
 
 
 def test_as_many_as_may_be_are_retried_and_the_others_are_held(ended):
-    assert Counter(one.row["outcome"] for one in ended) == {"recovered by retry": ALLOWED, "held": MANY - ALLOWED}
-    assert Counter(one.row["attempts"] for one in ended) == {1: ALLOWED, 0: MANY - ALLOWED}
+    assert Counter(each.row["outcome"] for each in ended) == {"recovered by retry": ALLOWED, "held": MANY - ALLOWED}
+    assert Counter(each.row["attempts"] for each in ended) == {1: ALLOWED, 0: MANY - ALLOWED}
 
 
 def test_nothing_is_lost(retrying, ended):
-    assert len({one.row["secret_arn"] for one in ended}) == MANY
-    assert all(len(retrying.ears.rows(one.row["secret_arn"])) == 1 for one in ended)
-    assert all(one.turns[0] == "opened" for one in ended)
-    assert Counter(tuple(sorted(one.detail_types)) for one in ended) == {
+    assert len({each.row["secret_arn"] for each in ended}) == MANY
+    assert all(len(retrying.listener.rows(each.row["secret_arn"])) == 1 for each in ended)
+    assert all(each.turns[0] == "opened" for each in ended)
+    assert Counter(tuple(sorted(each.detail_types)) for each in ended) == {
         ("Opened", "Recovered", "Retried"): ALLOWED,
         ("Held", "Opened"): MANY - ALLOWED,
     }
-    assert {status for one in ended for status in one.executions.values()} == {"SUCCEEDED"}
+    assert {status for each in ended for status in each.executions.values()} == {"SUCCEEDED"}
 
 
 def test_one_notice_tells_of_all_that_were_held(retrying, ended):
-    bursts = [notice for notice in retrying.ears.notices if notice.told.get("turn") == "held_burst"]
+    bursts = [notice for notice in retrying.listener.notices if notice.told.get("turn") == "held_burst"]
 
     assert sorted(notice.topic for notice in bursts) == ["critical", "remediation"]
     assert {notice.told["held"]["count"] for notice in bursts} == {MANY - ALLOWED}
-    assert all(one.turns == ["opened"] for one in ended if one.row["outcome"] == "held")
+    assert all(each.turns == ["opened"] for each in ended if each.row["outcome"] == "held")
 
 
 def test_what_was_held_is_as_it_was(retrying, ended):
-    for one in ended:
-        if one.row["outcome"] == "held":
-            assert retrying.estate.labels(one.row["secret_arn"])["AWSCURRENT"] == one.row["current_version_id"]
-            assert one.done == []
+    for each in ended:
+        if each.row["outcome"] == "held":
+            assert retrying.estate.labels(each.row["secret_arn"])["AWSCURRENT"] == each.row["current_version_id"]
+            assert each.done == []
 
 
 def test_no_second_sees_more_retries_than_secrets_manager_takes(ended):
     asked = Counter(
         action["at"]
-        for one in ended
-        for action in one.row["actions"]
+        for each in ended
+        for action in each.row["actions"]
         if (action["action"], action["outcome"]) == ("retry", "asked")
     )
     assert sum(asked.values()) == ALLOWED

@@ -19,7 +19,7 @@ def unfinished(world, arn):
 def test_an_incident_whose_execution_was_stopped_is_found_by_the_audit_and_told_to_its_end(patient):
     arn = patient.estate.untag(patient.estate.secret(), "remediation")
     patient.put(patient.event("rotation-failed", arn))
-    row = patient.ears.row(arn, lambda row: "event bus" in [action.get("to") for action in row.get("actions", ())])
+    row = patient.listener.row(arn, lambda row: "event bus" in [action.get("to") for action in row.get("actions", ())])
     executions = patient.stack.client("stepfunctions")
     executions.stop_execution(executionArn=row["execution"])
     assert unfinished(patient, arn)
@@ -33,7 +33,7 @@ def test_an_incident_whose_execution_was_stopped_is_found_by_the_audit_and_told_
     audit = patient.stack.client("lambda").invoke(FunctionName=patient.stack.outputs["function_name"], Payload=b"{}")
 
     assert "FunctionError" not in audit, audit["Payload"].read()
-    ended = patient.ears.ended(arn)
+    ended = patient.listener.ended(arn)
     assert executions.describe_execution(executionArn=row["execution"])["status"] == "ABORTED"
     assert ended.executions == {ended.row["resumed_by"]: "SUCCEEDED"}
     assert (ended.row["outcome"], ended.row["attempts"]) == ("escalated", 0)
@@ -45,18 +45,20 @@ def test_an_incident_whose_execution_was_stopped_is_found_by_the_audit_and_told_
 
 def test_who_was_paged_is_told_that_the_secret_was_rotated_by_hand(repairing):
     arn = repairing.breaks(repairing.estate.untag(repairing.estate.secret(), "remediation"), "setSecret", times=1)
-    assert repairing.ears.ended(arn).row["outcome"] == "escalated"
+    assert repairing.listener.ended(arn).row["outcome"] == "escalated"
 
     # What AWS answers to who asks for a rotation while one is stuck, which it takes up again.
     with pytest.raises(repairing.estate.secretsmanager.exceptions.InvalidRequestException, match="be reattempted"):
         repairing.estate.rotate(arn)
     repairing.aws_says("RotationSucceeded", arn)
 
-    eventually(lambda: repairing.ears.row(arn)["outcome"] == "resolved", f"the new value of {arn} to be heard of", 30)
+    eventually(
+        lambda: repairing.listener.row(arn)["outcome"] == "resolved", f"the new value of {arn} to be heard of", 30
+    )
     eventually(lambda: not unfinished(repairing, arn), f"the end of what is told about {arn}", 30, 0.1)
-    ended = repairing.ears.ended(arn)
+    ended = repairing.listener.ended(arn)
     assert (ended.row["outcome"], ended.row["resolved_outcome"]) == ("resolved", "escalated")
     assert turns_on("critical", ended) == ["escalated", "resolved"]
     assert turns_on("remediation", ended) == ["opened", "escalated", "resolved"]
     assert ended.detail_types[-1] == "Resolved"
-    assert len(repairing.ears.rows(arn)) == 1
+    assert len(repairing.listener.rows(arn)) == 1

@@ -41,7 +41,7 @@ def doubted(repairing):
         repairing.event("rotation-failed", secrets["written about"], errorMessage=spoken, **more),
         repairing.event("rotation-abandoned", secrets["written about"], errorMessage=spoken, awsRegion=WRITTEN),
     )
-    return dict(zip(secrets, repairing.ears.all_ended(list(secrets.values())), strict=True))
+    return dict(zip(secrets, repairing.listener.all_ended(list(secrets.values())), strict=True))
 
 
 def test_a_probe_that_takes_back_what_it_said_ends_with_people_and_moves_nothing_twice(repairing, doubted):
@@ -92,10 +92,10 @@ def test_no_value_is_in_any_notice_row_history_event_or_log(repairing, doubted):
 
     The failures topic and the audit trail hold AWS's own event, as they say they do; a team's own log is its own.
     """
-    ears, words = repairing.ears, (PLANTED, SPOKEN, WRITTEN)
+    listener, words = repairing.listener, (PLANTED, SPOKEN, WRITTEN)
     assert len({ended.row["secret_arn"] for ended in doubted.values()}) == len(DOUBTFUL) + 3
-    heard = {f"notice {notice.subject}": notice.body for notice in ears.notices}
-    heard |= {f"event {index}": json.dumps(event) for index, event in enumerate(ears.events)}
+    heard = {f"notice {notice.subject}": notice.body for notice in listener.notices}
+    heard |= {f"event {index}": json.dumps(event) for index, event in enumerate(listener.events)}
     heard |= {f"row {index}": json.dumps(row) for index, row in enumerate(repairing.raw_rows("incidents_table_name"))}
     heard |= repairing.histories()
     heard |= repairing.logs("rotation-guard-")

@@ -74,7 +74,7 @@ def split_substitution(text: str) -> list[list[str]]:
     """The words of a command, without a redirection, and those of the command that is substituted into it."""
     inner = re.search(r'"\$\((.*)\)"', text)
     texts = [text.replace(inner[0], "substituted"), inner[1]] if inner else [text]
-    return [shlex.split(one.partition(" > ")[0]) for one in texts]
+    return [shlex.split(each.partition(" > ")[0]) for each in texts]
 
 
 class Answer(NamedTuple):
@@ -222,7 +222,7 @@ def find_incident(stack: RunningStack, arn: str) -> dict[str, Any] | None:
 def find_log_group(stack: RunningStack, function: str) -> str:
     groups = stack.client("logs").describe_log_groups()["logGroups"]
     name = function.split(":")[6]
-    return next(one["logGroupName"] for one in groups if name.rpartition("-")[0] in one["logGroupName"])
+    return next(group["logGroupName"] for group in groups if name.rpartition("-")[0] in group["logGroupName"])
 
 
 def test_every_command_of_the_runbook_and_of_notices_works_as_it_is_printed(stack: RunningStack, shell: Shell) -> None:

@@ -39,7 +39,7 @@ def untouched(world, ended, before):
 
 
 def rolled_forward(world, arn, number):
-    ended = world.ears.ended(arn, number)
+    ended = world.listener.ended(arn, number)
     return ended.row["outcome"] == "rolled forward" and world.estate.works(arn)
 
 
@@ -72,8 +72,8 @@ def let_alone(repairing):
     secrets["gone"] = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:team/{uuid.uuid4()}-Ab12Cd"
     failed = (repairing.event("rotation-failed", arn) for name, arn in secrets.items() if name != "only tested")
     repairing.put(repairing.event("test-rotation-failed", secrets["only tested"]), *failed)
-    ended = repairing.ears.all_ended(list(secrets.values()))
-    return {name: (before[name], one) for name, one in zip(secrets, ended, strict=True)}
+    ended = repairing.listener.all_ended(list(secrets.values()))
+    return {name: (before[name], each) for name, each in zip(secrets, ended, strict=True)}
 
 
 @pytest.mark.parametrize("name", REASONS)
@@ -93,7 +93,7 @@ def test_a_probe_in_mode_retry_moves_nothing_and_there_is_nothing_that_could(ret
 
     retrying.put(retrying.event("rotation-failed", arn))
 
-    ended = retrying.ears.ended(arn)
+    ended = retrying.listener.ended(arn)
     assert untouched(retrying, ended, before)
     assert ended.row["evidence"] == {"current": "broken", "pending": "works", "previous": "absent", "notes": []}
     assert "only repair mode would move AWSCURRENT there" in ended.row["reason"]
@@ -106,7 +106,7 @@ def test_in_mode_notify_nothing_is_done_but_telling_and_there_is_nothing_that_co
 
     telling.put(telling.event("rotation-failed", arns[0]))
 
-    for labels, ended in zip(before, telling.ears.all_ended(arns), strict=True):
+    for labels, ended in zip(before, telling.listener.all_ended(arns), strict=True):
         assert untouched(telling, ended, labels)
         assert ended.row["reason"].startswith("The mode of this secret is notify, so remediation only notifies.")
         assert ended.turns == ESCALATED
@@ -120,7 +120,7 @@ def test_while_the_kill_switch_says_stop_nothing_is_touched_and_everything_is_to
         repairing.breaks(arns[1], "setSecret", times=1)
         before = [repairing.estate.labels(arn) for arn in arns]
         repairing.put(repairing.event("rotation-failed", arns[0]))
-        all_ended = repairing.ears.all_ended(arns)
+        all_ended = repairing.listener.all_ended(arns)
     finally:
         run("remediation", "go")
 
@@ -138,17 +138,19 @@ def test_actions_wait_for_the_change_window_and_notices_do_not(repairing):
     with repairing.step_told("decide", CHANGE_WINDOW=window):
         arn = repairing.breaks(repairing.estate.secret(), "finishSecret", times=1)
         before = repairing.estate.labels(arn)
-        row = repairing.ears.row(arn, lambda row: any(one.get("rule") == "window closed" for one in row["actions"]))
-        repairing.ears.listen()
+        row = repairing.listener.row(
+            arn, lambda row: any(action.get("rule") == "window closed" for action in row["actions"])
+        )
+        repairing.listener.listen()
 
         assert row["state"] == "open"
         assert repairing.estate.labels(arn) == before
-        assert [notice.told["turn"] for notice in repairing.ears.of(arn)] == ["opened"]
+        assert [notice.told["turn"] for notice in repairing.listener.of(arn)] == ["opened"]
 
         repairing.estate.aws_tries_again(arn)
 
         # Whoever takes the window away meanwhile may end the step that has just written down its answer.
-        closed = repairing.ears.row(arn, lambda row: row["state"] == "closed")
+        closed = repairing.listener.row(arn, lambda row: row["state"] == "closed")
     assert closed["outcome"] == "recovered by AWS"
     assert "moved" not in closed
 
@@ -159,17 +161,19 @@ def test_the_breaker_gives_a_secret_up_after_two_incidents_until_somebody_releas
     team.takes(arn, None)
     for number in (1, 2):
         repairing.put(repairing.event("rotation-failed", arn))
-        assert repairing.ears.ended(arn, number).row["reason"].startswith("AWSCURRENT does not work and neither does")
+        assert (
+            repairing.listener.ended(arn, number).row["reason"].startswith("AWSCURRENT does not work and neither does")
+        )
 
     team.takes(arn, "AWSPENDING")
     repairing.put(repairing.event("rotation-failed", arn))
 
-    third = repairing.ears.ended(arn, 3)
+    third = repairing.listener.ended(arn, 3)
     assert untouched(repairing, third, before)
     assert third.row["reason"].startswith("Incident followed incident without a success")
     assert third.turns == ESCALATED
     assert "is released" in run("incidents", "release", arn)
-    released = repairing.ears.row(arn, lambda row: row["actions"][-1]["action"] == "release")
+    released = repairing.listener.row(arn, lambda row: row["actions"][-1]["action"] == "release")
     assert released["actions"][-1]["reason"] == "The end-to-end test."
 
     repairing.put(repairing.event("rotation-failed", arn))

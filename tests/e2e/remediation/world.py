@@ -16,8 +16,8 @@ from local.deploy.deployment import RunningStack
 from local.waiting import eventually
 from tests.paths import EVENTS
 
-from .ears import Ears
 from .estate import Estate
+from .notification_listener import NotificationListener
 
 _RECORDED_FOR = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 
@@ -30,7 +30,7 @@ class World:
     """One deployment, what a team has there, and what is heard of it."""
 
     def __init__(self, stack: RunningStack) -> None:
-        self.stack, self.ears, self.estate = stack, Ears(stack), Estate(stack)
+        self.stack, self.listener, self.estate = stack, NotificationListener(stack), Estate(stack)
         assert stack.emulator is not None
         self.emulator = stack.emulator
         self._event_log = EventLog(self.emulator.event_log)
@@ -91,7 +91,9 @@ class World:
 
         def over() -> bool:
             pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
-            known = {one["executionArn"]: one["status"] for page in pages for one in page["executions"]}
+            known = {
+                execution["executionArn"]: execution["status"] for page in pages for execution in page["executions"]
+            }
             for name in known.keys() - begun.keys():
                 begun[name] = arn in states.describe_execution(executionArn=name)["input"]
             own = [status for name, status in known.items() if begun[name]]
@@ -133,7 +135,7 @@ class World:
         """Everything that the executions keep: execution -> its history."""
         states, machine = self.stack.client("stepfunctions"), self.stack.outputs["state_machine_arn"]
         pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
-        names = [one["executionArn"] for page in pages for one in page["executions"]]
+        names = [execution["executionArn"] for page in pages for execution in page["executions"]]
         history = states.get_paginator("get_execution_history").paginate
         return {name: json.dumps([*history(executionArn=name)], default=str) for name in names}
 
@@ -167,5 +169,5 @@ class World:
 
     def _functions_of(self, step: str) -> list[str]:
         pages = self.stack.client("lambda").get_paginator("list_functions").paginate()
-        names = [one["FunctionName"] for page in pages for one in page["Functions"]]
+        names = [function["FunctionName"] for page in pages for function in page["Functions"]]
         return [name for name in names if name.startswith(f"rotation-guard-remediation-{step}-")]

@@ -66,7 +66,9 @@ def published(aws):
         said = {CRITICAL: [], REMEDIATION: []}
         for asked in aws.asked("Publish"):
             facts = json.loads(json.loads(asked["Message"])["sqs"])
-            said[asked["TopicArn"].rpartition(":")[2]].append([one["secret_name"] for one in facts["held"]["secrets"]])
+            said[asked["TopicArn"].rpartition(":")[2]].append(
+                [secret["secret_name"] for secret in facts["held"]["secrets"]]
+            )
         return said
 
     return read
@@ -144,8 +146,8 @@ def test_steps_that_run_twice_tell_nothing_twice(aws, opened, step, published):
 
 def test_more_than_one_transaction_takes_are_one_notice_with_their_number(aws, burst, opened, step):
     [first] = opened(1)
-    for one in rate_limited(110):
-        burst.add(**one)
+    for each in rate_limited(110):
+        burst.add(**each)
     assert step("held", first)
 
     step("held_burst", first)
@@ -160,8 +162,8 @@ def test_more_than_one_transaction_takes_are_one_notice_with_their_number(aws, b
 
 
 def test_all_pages_are_read(aws, burst):
-    for one in rate_limited(5):
-        burst.add(**one)
+    for each in rate_limited(5):
+        burst.add(**each)
     pages = count()
 
     def in_pages(asked):
@@ -213,7 +215,7 @@ def test_a_topic_that_cannot_be_told_keeps_the_burst(aws, opened, step, publishe
     aws.answer("Publish", lambda _: None)
     aws.forget()
     step("held_burst", key)
-    assert published() == {one: [["orders/db-1"]] for one in (CRITICAL, REMEDIATION)}
+    assert published() == {each: [["orders/db-1"]] for each in (CRITICAL, REMEDIATION)}
 
 
 def finish(step, keys, tellers):

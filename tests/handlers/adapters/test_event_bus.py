@@ -63,7 +63,7 @@ def test_copies_of_an_event_share_their_id_and_others_do_not(put):
     assert len(set(ids)) == len(ids)
     assert event_id("opened", attempts=3, versions=None) == ids[0]
     assert event_id("retried", attempts=1, mode="retry") == ids[4]
-    assert all(len(one) == 36 for pair in pairwise(ids) for one in pair)
+    assert all(len(each) == 36 for pair in pairwise(ids) for each in pair)
 
 
 def test_no_event_of_ours_is_taken_for_a_rotation_that_failed(put):

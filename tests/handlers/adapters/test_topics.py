@@ -91,7 +91,7 @@ def test_subscriptions_can_filter_by_attributes_and_by_the_same_fields_of_the_bo
 
 
 def test_a_burst_reaches_whoever_filters_by_one_of_its_secrets_or_owners(aws, topic_arn):
-    burst = [{**one, "owner": "payments"} for one in rate_limited(2)]
+    burst = [{**each, "owner": "payments"} for each in rate_limited(2)]
     notice = notification("held_burst", {}, digest=burst)
 
     given = build_attributes(notice)

@@ -108,8 +108,8 @@ class Dependents:
     def update_service(self, asked):
         assert asked == {"cluster": "shop", "service": "orders", "forceNewDeployment": True}
         self.started[SERVICE] += 1
-        for one in self.service["deployments"]:
-            one["status"] = "ACTIVE"
+        for deployment in self.service["deployments"]:
+            deployment["status"] = "ACTIVE"
         number = len(self.service["deployments"]) + 1
         self.service["deployments"].insert(0, self.deployment(f"ecs-svc/{number}", rollout="IN_PROGRESS"))
         return {"service": self.service}

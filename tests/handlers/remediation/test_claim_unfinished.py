@@ -320,7 +320,7 @@ def test_a_resolution_that_is_cut_short_is_told_once(aws, scene, escalated):
 
     list(crashes(aws, prepare))
 
-    assert {scene.row(one)["outcome"] for one in incidents} == {"resolved"}
+    assert {scene.row(incident)["outcome"] for incident in incidents} == {"resolved"}
     for one in incidents:
         assert scene.unfinished(one["secret_arn"]) == [one["opened_at"]]
 
@@ -365,7 +365,7 @@ def test_every_incident_that_waits_for_the_new_value_is_resolved_and_older_ones_
 
     claim(scene, succeeded(arn, NEXT_FAILURE))
 
-    assert [scene.row(one)["outcome"] for one in (first, second)] == ["resolved", "resolved"]
+    assert [scene.row(each)["outcome"] for each in (first, second)] == ["resolved", "resolved"]
 
 
 # --- a definition of before -------------------------------------------------------------------------------------------

@@ -334,7 +334,7 @@ def test_a_decision_that_is_cut_short_is_the_same_again_and_takes_one_slot(aws, 
     assert all(said(answer)["to"] == "v3" for _, answer in answers)
     slots = [row["holder"] for row in aws.rows("incidents") if row["secret_arn"] == "limit#actions"]
     assert len(slots) == len(set(slots)) == len(opened)
-    assert all(1 <= scene.row(one)["rounds"] <= 2 for one in opened)
+    assert all(1 <= scene.row(each)["rounds"] <= 2 for each in opened)
 
 
 # --- what AWS does not answer -----------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def test_a_diagnosis_says_what_holds_which_label_and_what_may_be_done(scene, rep
         True,
     )
     assert (diagnosis.unsupported_reason, diagnosis.is_test_only, diagnosis.restart_on_rotation) == ("", False, True)
-    assert [(one["target"], one["state"]) for one in diagnosis.restarts] == [("ecs:shop/orders", "wanted")]
+    assert [(restart["target"], restart["state"]) for restart in diagnosis.restarts] == [("ecs:shop/orders", "wanted")]
     row = scene.row(incident)
     assert (row["versions"], row["mode"]) == (diagnosis.versions, "repair")
     # What notices tell of the secret may have changed since it was opened, or could not be read then.

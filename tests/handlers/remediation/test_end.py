@@ -281,11 +281,11 @@ def test_an_end_that_is_cut_short_is_the_same_again(
     answers = list(crashes(aws, prepare))
 
     assert len(answers) == 2 * writes
-    for (where, again), one in zip(answers, opened, strict=False):
+    for (where, again), each in zip(answers, opened, strict=False):
         assert again == answer, where
-        row = scene.row(one)
+        row = scene.row(each)
         assert (row["state"], row["outcome"], row.get("restarts", [])) == (state, outcome, restarts), where
-        assert scene.claimed(one["secret_arn"]) is None, where
+        assert scene.claimed(each["secret_arn"]) is None, where
 
 
 def test_the_second_end_is_the_same_again_too(aws, scene, incident, end):

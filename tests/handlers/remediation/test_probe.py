@@ -74,7 +74,7 @@ def probe(aws, context):
 @pytest.fixture
 def asked(aws):
     """What the probe was asked, in order."""
-    return lambda: [json.loads(one["Payload"]) for one in aws.asked("Invoke")]
+    return lambda: [json.loads(request["Payload"]) for request in aws.asked("Invoke")]
 
 
 def test_the_probe_is_asked_for_current_first_and_then_for_pending(aws, probe, asked):

@@ -79,10 +79,10 @@ def test_a_retry_that_is_cut_short_begins_one_rotation_at_most(aws, scene, incid
     answers = list(crashes(aws, prepare))
 
     assert len(answers) == 6
-    for (where, answer), one in zip(answers, opened, strict=False):
+    for (where, answer), each in zip(answers, opened, strict=False):
         assert answer == ASKED, where
-        assert scene.row(one)["attempts"] == 1, where
-        assert scene.rotations[one["secret_arn"]] == (0 if pending else 1), where
+        assert scene.row(each)["attempts"] == 1, where
+        assert scene.rotations[each["secret_arn"]] == (0 if pending else 1), where
 
 
 def test_a_retry_that_is_cut_short_is_not_made_again_once_it_has_worked(aws, scene, incident, retry):
@@ -190,7 +190,7 @@ def test_of_two_invocations_at_once_one_asks_and_both_answer_the_same(aws, incid
 
 @pytest.mark.parametrize(("outcome", "answer"), [("started", ASKED), ("reattempted", ASKED), ("No.", REFUSED)])
 def test_a_second_invocation_answers_what_the_first_has_noted(aws, incident, retry, outcome, answer):
-    noted = [{"action": "retry", "number": 1, "at": OPENED_AT, "outcome": one} for one in ("asked", outcome)]
+    noted = [{"action": "retry", "number": 1, "at": OPENED_AT, "outcome": each} for each in ("asked", outcome)]
     other = {"action": "retry", "number": 2, "at": OPENED_AT, "outcome": "started"}
     opened = incident(pending=False, attempts=1, actions=[*noted, other])
     aws.forget()

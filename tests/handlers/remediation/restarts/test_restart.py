@@ -32,10 +32,10 @@ def test_each_is_started_once_and_written_down_with_what_it_is_watched_by(depend
     assert {entry["state"] for entry in written["restarts"]} == {"started"}
     handles = {entry["arn"]: entry["handle"] for entry in written["restarts"]}
     assert (handles[SERVICE], handles[DOCUMENT]) == ("ecs-svc/2", f"{AUTOMATION}1")
-    assert [(one["action"], one["target"], one["outcome"]) for one in written["actions"]] == [
+    assert [(action["action"], action["target"], action["outcome"]) for action in written["actions"]] == [
         ("restart", label, "started") for label in LABELS.values()
     ]
-    assert all(one["at"].endswith("Z") for one in written["actions"])
+    assert all(action["at"].endswith("Z") for action in written["actions"])
     assert row(f"target#{SERVICE}")["holder"] == "execution-1"
     assert row(f"target#{SERVICE}")["handle"] == "ecs-svc/2"
 
@@ -111,7 +111,7 @@ def test_the_kill_switch_stops_every_restart(aws, dependents, wanted, restart, r
     assert dependents.started == {}
     assert states() == {"ecs:shop/orders": "refused", "lambda:orders-api": "refused"}
     assert row()["restarts"][0]["why"] == "The kill switch says stop, so nothing was restarted."
-    assert [one["outcome"] for one in row()["actions"]] == ["refused", "refused"]
+    assert [action["outcome"] for action in row()["actions"]] == ["refused", "refused"]
 
 
 def test_a_kill_switch_that_is_gone_stops_too(aws, dependents, wanted, restart, states):

@@ -84,7 +84,7 @@ def test_a_crash_before_or_after_any_write_restarts_nothing_twice(
     if not repeats_automations and states()["ssm:restart-orders"] == "failed":
         expected["ssm:restart-orders"] = "failed"
     assert states() == expected
-    assert sorted(one["target"] for one in row()["actions"]) == sorted(LABELS.values())
+    assert sorted(action["target"] for action in row()["actions"]) == sorted(LABELS.values())
 
 
 @pytest.mark.parametrize(("number", "when"), MOMENTS)
@@ -123,7 +123,7 @@ def test_another_execution_goes_on_where_one_has_died_watching(
 
     assert dependents.started == ONCE
     assert set(states().values()) == {"settled"}
-    settled = [one["target"] for one in row()["actions"] if one["outcome"] == "settled"]
+    settled = [action["target"] for action in row()["actions"] if action["outcome"] == "settled"]
     assert sorted(settled) == sorted(LABELS.values())
 
 

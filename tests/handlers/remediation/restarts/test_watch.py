@@ -59,8 +59,8 @@ def test_restarts_have_settled_when_the_last_one_has(dependents, started, watch,
 
     assert answers == ["waiting", "waiting", "settled"]
     written = row()
-    assert {one["state"] for one in written["restarts"]} == {"settled"}
-    assert [(one["target"], one["outcome"]) for one in written["actions"]] == [
+    assert {restart["state"] for restart in written["restarts"]} == {"settled"}
+    assert [(action["target"], action["outcome"]) for action in written["actions"]] == [
         (label, "settled") for label in LABELS.values()
     ]
 
@@ -70,12 +70,12 @@ def test_one_that_failed_is_told_once_the_others_have_settled(dependents, starte
     dependents.automations[f"{AUTOMATION}1"] = "Failed"
 
     assert watch() == "waiting"
-    assert [one["state"] for one in row()["restarts"]] == ["started", "failed"]
+    assert [restart["state"] for restart in row()["restarts"]] == ["started", "failed"]
     assert row()["actions"][0]["reason"] == "Its automation ended as Failed."
 
     dependents.function["LastUpdateStatus"] = "Successful"
     assert watch() == "failed"
-    assert [one["state"] for one in row()["restarts"]] == ["settled", "failed"]
+    assert [restart["state"] for restart in row()["restarts"]] == ["settled", "failed"]
 
 
 def test_nothing_started_has_settled(dependents, write, watch):
@@ -187,7 +187,7 @@ def test_one_is_covered_by_a_restart_whose_function_crashed_and_came_back(depend
     assert dependents.started == {}
 
     restart("execution-2", OTHER)
-    [automation] = [one for one in dependents.automations if one in dependents._tokens.values()]
+    [automation] = [each for each in dependents.automations if each in dependents._tokens.values()]
     dependents.automations[automation] = "Success"
 
     assert [watch(), watch("execution-2", OTHER)] == ["settled", "settled"]
@@ -266,4 +266,4 @@ def test_a_crash_before_or_after_a_write_tells_each_end_once(dependents, started
 
         assert watch() == "settled"
 
-        assert [one["target"] for one in row()["actions"]] == list(LABELS.values())
+        assert [action["target"] for action in row()["actions"]] == list(LABELS.values())

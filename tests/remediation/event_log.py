@@ -72,7 +72,7 @@ class Death:
 
 
 @dataclass
-class Notice:
+class PublishedNotification:
     """One message on a topic."""
 
     topic: str
@@ -84,7 +84,7 @@ class Notice:
     at: datetime
 
 
-class Journal:
+class EventLog:
     """Filled while the world goes on."""
 
     def __init__(self, world: "World") -> None:
@@ -92,7 +92,7 @@ class Journal:
         self.actor = Knowledge("", "")
         self.known: dict[str, Knowledge] = {}
         self.actions: list[Action] = []
-        self.notices: list[Notice] = []
+        self.notices: list[PublishedNotification] = []
         self.restarts: list[tuple[str, Key, str]] = []
         """Execution, incident and target of each restart that began."""
         self.deaths: list[Death] = []
@@ -150,7 +150,7 @@ class Journal:
                 about = _about(call.asked) or ([known.incident] if known.incident else [])
                 turn = self._turn(known)
                 self.notices.append(
-                    Notice(
+                    PublishedNotification(
                         call.asked["TopicArn"],
                         known.step,
                         turn,
@@ -185,7 +185,7 @@ class Journal:
                 known.payload["decision"]["number"],
             )
         )
-        self._world.promises.acted(self.actions[-1], known)
+        self._world.invariants.acted(self.actions[-1], known)
 
     def _restarted(self, known: Knowledge, target: str) -> None:
         if known.incident is None or known.switch != "go":
@@ -208,7 +208,7 @@ def _about(asked: dict[str, Any]) -> list[Key]:
     if asked.get("MessageStructure") != "json":
         return []
     facts = json.loads(json.loads(asked["Message"])["lambda"])
-    return [(one["secret_arn"], one["opened_at"]) for one in (facts["held"] or {}).get("secrets", [])]
+    return [(each["secret_arn"], each["opened_at"]) for each in (facts["held"] or {}).get("secrets", [])]
 
 
 def _is_touchable(secret: Secret) -> bool:

@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Notice:
+class PublishedNotification:
     """One notice, as it came to a queue."""
 
     topic: str
@@ -35,11 +35,11 @@ class Notice:
 
 
 @dataclass
-class Ended:
+class EndedIncident:
     """An incident that is over, with all that was heard of it."""
 
     row: Row
-    notices: list[Notice]
+    notices: list[PublishedNotification]
     events: list[dict[str, Any]]
     """What was on the bus about it."""
     executions: dict[str, str]
@@ -62,11 +62,11 @@ class Ended:
 
 
 @dataclass
-class Ears:
+class NotificationListener:
     """Hears two topics and the bus of a running stack: made before what it is to hear."""
 
     stack: RunningStack
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[PublishedNotification] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -81,10 +81,12 @@ class Ears:
         for topic in TOPICS:
             for body in self._drain(self.stack.inbox[topic]):
                 envelope = json.loads(body)
-                self.notices.append(Notice(topic, envelope["Subject"], _facts(envelope["Message"]), body))
+                self.notices.append(
+                    PublishedNotification(topic, envelope["Subject"], _parse_payload(envelope["Message"]), body)
+                )
         self.events += [json.loads(body) for body in self._drain(self._bus)]
 
-    def of(self, arn: str) -> list[Notice]:
+    def of(self, arn: str) -> list[PublishedNotification]:
         """The notices about a secret alone."""
         return [notice for notice in self.notices if notice.told.get("secret_arn") == arn]
 
@@ -111,11 +113,11 @@ class Ears:
 
         return eventually(look, f"the incident of {arn} to be as it should", seconds, GLANCE_SECONDS)
 
-    def ended(self, arn: str, number: int = 1) -> Ended:
+    def ended(self, arn: str, number: int = 1) -> EndedIncident:
         """The incident of this number of a secret, once it is over and nobody is at work on it."""
         return self.all_ended([arn], number)[0]
 
-    def all_ended(self, arns: Sequence[str], number: int = 1, *, by: Sequence[str] = EXECUTIONS) -> list[Ended]:
+    def all_ended(self, arns: Sequence[str], number: int = 1, *, by: Sequence[str] = EXECUTIONS) -> list[EndedIncident]:
         """The incidents of this number of these secrets, once all are over and nothing more is heard.
 
         So are the executions that the rows name under `by`: the one that opened it, and the one that ended it.
@@ -132,12 +134,12 @@ class Ears:
 
         return eventually(closed, f"the end of incident {number} of {arn}", PATIENCE_SECONDS, GLANCE_SECONDS)
 
-    def _told(self, row: Row, executions: dict[str, str]) -> Ended:
+    def _told(self, row: Row, executions: dict[str, str]) -> EndedIncident:
         arn, opened_at = row["secret_arn"], row["opened_at"]
         [row] = [again for again in self.rows(arn) if again["opened_at"] == opened_at]
         notices = [notice for notice in self.of(arn) if notice.told["opened_at"] == opened_at]
         events = [event for event in self.on_the_bus(arn) if event["detail"]["opened_at"] == opened_at]
-        return Ended(row, notices, events, executions)
+        return EndedIncident(row, notices, events, executions)
 
     def _listen_until_quiet(self) -> None:
         heard = -1
@@ -158,13 +160,13 @@ class Ears:
         sqs = self.stack.client("sqs")
         bodies: list[str] = []
         while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
-            entries = [{"Id": str(i), "ReceiptHandle": one["ReceiptHandle"]} for i, one in enumerate(messages)]
+            entries = [{"Id": str(i), "ReceiptHandle": each["ReceiptHandle"]} for i, each in enumerate(messages)]
             sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
-            bodies += [one["Body"] for one in messages]
+            bodies += [message["Body"] for message in messages]
         return bodies
 
 
-def _facts(message: str) -> dict[str, Any]:
+def _parse_payload(message: str) -> dict[str, Any]:
     """The twin for machines; nothing for what only people are told."""
     try:
         return json.loads(message)

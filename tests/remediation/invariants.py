@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.remediation.clock import stamp
+from tests.remediation.event_log import Action, Key, Knowledge
 from tests.remediation.events import Happened
-from tests.remediation.journal import Action, Key, Knowledge
 from tests.remediation.secrets_manager import CURRENT
 from tests.remediation.states import Execution
 
@@ -26,7 +26,7 @@ UNTRIED = ("notify", "untouchable", "stopped", "held", "test only", "orphaned")
 ROTATION_WINDOW = timedelta(days=1)
 
 
-class Promises:
+class Invariants:
     """Each method raises AssertionError for a promise that was broken."""
 
     def __init__(self, world: "World") -> None:
@@ -35,7 +35,7 @@ class Promises:
     # --- at each change of a secret that we ask for ---
 
     def acted(self, action: Action, known: Knowledge) -> None:
-        """An action rests on what its execution was told: tags, proofs, the switch."""
+        """An action is based on what its execution has read: tags, proofs, the switch."""
         secret = self._world.secrets_manager.secrets[action.incident[0]]
         asked, tag = action.asked, known.tags.get("rotation-guard:remediation", "")
         assert asked["SecretId"] == secret.arn
@@ -67,7 +67,7 @@ class Promises:
 
     def _is_of_a_test(self, action: Action) -> bool:
         """Whether nothing was heard but that tests of a rotation failed."""
-        [row] = [one for one in self._world.rows() if (one["secret_arn"], one["opened_at"]) == action.incident]
+        [row] = [each for each in self._world.rows() if (each["secret_arn"], each["opened_at"]) == action.incident]
         own = [event for event in self._world.events if event.identity in row["event_ids"] and event.is_failure]
         return all(event.kind == "TestRotationFailed" for event in own)
 
@@ -91,7 +91,7 @@ class Promises:
 
     def always(self) -> None:
         """What holds at any moment."""
-        assert not self._world.journal.strange, self._world.journal.strange
+        assert not self._world.event_log.strange, self._world.event_log.strange
         for secret in self._world.secrets_manager.secrets.values():
             assert secret.labels[CURRENT] in secret.versions
         self._one_open_incident()
@@ -113,24 +113,24 @@ class Promises:
         assert len(set(rows)) == len(rows), rows
 
     def _few_actions(self) -> None:
-        journal, settings = self._world.journal, self._world.settings
-        if not journal.actions:
+        event_log, settings = self._world.event_log, self._world.settings
+        if not event_log.actions:
             return
-        deaths = Counter((death.incident, death.step) for death in journal.deaths)
+        deaths = Counter((death.incident, death.step) for death in event_log.deaths)
         by_incident: dict[Key, list[Action]] = defaultdict(list)
-        for action in journal.actions:
+        for action in event_log.actions:
             by_incident[action.incident].append(action)
         for incident, actions in by_incident.items():
-            moves = [one for one in actions if one.kind != "rotate_secret" and not one.refused]
+            moves = [each for each in actions if each.kind != "rotate_secret" and not each.refused]
             assert len(moves) <= 1, moves
-            rotations = [one for one in actions if one.kind == "rotate_secret"]
-            assert len({one.number for one in rotations}) <= settings.max_retries
+            rotations = [each for each in actions if each.kind == "rotate_secret"]
+            assert len({rotation.number for rotation in rotations}) <= settings.max_retries
             assert len(rotations) <= settings.max_retries + deaths[incident, "retry"]
         # One that is repeated because its function died is the same action.
-        decided = {(one.incident, one.kind, one.number): one.decided_at for one in journal.actions}
+        decided = {(each.incident, each.kind, each.number): each.decided_at for each in event_log.actions}
         moments = sorted(moment.replace(microsecond=0) for moment in decided.values())
         for moment in moments:
-            within = [one for one in moments if moment <= one < moment + HOUR]
+            within = [each for each in moments if moment <= each < moment + HOUR]
             assert len(within) <= settings.max_actions_per_hour, within
 
     # --- when everything is over ---
@@ -157,59 +157,69 @@ class Promises:
         most = self._world.settings.max_retries + DECISIONS_BEYOND_RETRIES
         assert execution.trail.count("Move") + execution.trail.count("Retry") <= 3 * most
         if execution.error == "StepFailed":
-            told = self._critical(execution) or self._shares_notice(execution)
-            assert told or self._is_doomed(execution), "a step failed for good, and nobody heard"
+            published = self._critical(execution) or self._shares_notice(execution)
+            assert published or self._is_doomed(execution), "a step failed for good, and nobody heard"
 
     def _closed(self, row: dict[str, Any]) -> None:
         """An incident has ended, and was told of when it began and when it ended."""
         assert row["state"] == "closed", row
         assert row["outcome"] in OUTCOMES, row
         if row["failures"]:
-            self._told_once(row, "opened", NOTICES)
+            self._check_published_once(row, "opened", NOTICES)
         if row["outcome"] in RECOVERED:
             # A failure after the new value is news, however late the step came that closed the incident.
             values = self._new_values(self._world.secrets_manager.secrets[row["secret_arn"]])
             assert any(stamp(moment) >= row["last_failure_at"] for moment in values), row
         if was_escalated(row):
-            self._told_once(row, "escalated", CRITICAL)
-            self._told_once(row, "escalated", NOTICES)
-        self._told_once(row, TURNS.get(row["outcome"], "recovered"), NOTICES)
+            self._check_published_once(row, "escalated", CRITICAL)
+            self._check_published_once(row, "escalated", NOTICES)
+        self._check_published_once(row, TURNS.get(row["outcome"], "recovered"), NOTICES)
         if row["outcome"] == "resolved":
-            self._told_once(row, "resolved", CRITICAL)
+            self._check_published_once(row, "resolved", CRITICAL)
 
-    def _told_once(self, row: dict[str, Any], turn: str, topic: str) -> None:
-        """Told once of a turn, and once more at most for each time that the function died after it had."""
+    def _check_published_once(self, row: dict[str, Any], turn: str, topic: str) -> None:
+        """A transition is published once, and at most once more for each time that the function died afterwards."""
         incident = (row["secret_arn"], row["opened_at"])
-        journal = self._world.journal
-        told = [one for one in journal.notices if one.topic == topic and one.turn == turn and incident in one.about]
-        deaths = [one for one in journal.deaths if one.turn == turn and topic in one.published]
-        repeats = [one for one in deaths if turn == "held_burst" or one.incident == incident]
-        assert self._least(row, turn) <= len(told) <= 1 + len(repeats), (turn, topic, told, row)
+        event_log = self._world.event_log
+        published = [
+            notice
+            for notice in event_log.notices
+            if notice.topic == topic and notice.turn == turn and incident in notice.about
+        ]
+        deaths = [death for death in event_log.deaths if death.turn == turn and topic in death.published]
+        repeats = [death for death in deaths if turn == "held_burst" or death.incident == incident]
+        assert self._least(row, turn) <= len(published) <= 1 + len(repeats), (turn, topic, published, row)
 
     def _least(self, row: dict[str, Any], turn: str) -> int:
         """How often it has to be told: its end always, and not what was overtaken by it before it could be told."""
         if turn != "opened" and (turn != "escalated" or row["outcome"] != "resolved"):
             return 1
         incident = (row["secret_arn"], row["opened_at"])
-        died = any(one.incident == incident and one.turn == turn for one in self._world.journal.deaths)
-        gave_up = any(one.error in ("Aborted", "StepFailed") or "Unheard" in one.trail for one in self._tellers(row))
+        died = any(death.incident == incident and death.turn == turn for death in self._world.event_log.deaths)
+        gave_up = any(
+            teller.error in ("Aborted", "StepFailed") or "Unheard" in teller.trail for teller in self._tellers(row)
+        )
         return 0 if died or gave_up else 1
 
     def _tellers(self, row: dict[str, Any]) -> list[Execution]:
         """The executions that have something to tell of an incident: its own, and who ended it."""
         arns = {row["execution"], row.get("ended_by")}
-        return [one for one in self._world.executions.values() if one.arn in arns]
+        return [execution for execution in self._world.executions.values() if execution.arn in arns]
 
     def _critical(self, execution: Execution) -> bool:
-        notices = self._world.journal.notices
-        return any(one.execution == execution.name and one.topic == CRITICAL for one in notices)
+        notices = self._world.event_log.notices
+        return any(notice.execution == execution.name and notice.topic == CRITICAL for notice in notices)
 
     def _shares_notice(self, execution: Execution) -> bool:
         """Whether another execution has told, within an hour, that there may be more of its kind."""
-        notices = [one for one in self._world.journal.notices if one.topic == CRITICAL and one.step == "publish"]
+        notices = [
+            notice for notice in self._world.event_log.notices if notice.topic == CRITICAL and notice.step == "publish"
+        ]
         # Whoever fails at the end of the hour looks for the notice of its beginning a little later.
         near = HOUR + timedelta(minutes=5)
-        return any(abs(one.at - execution.due) < near and "list-executions" in one.asked["Message"] for one in notices)
+        return any(
+            abs(notice.at - execution.due) < near and "list-executions" in notice.asked["Message"] for notice in notices
+        )
 
     def _is_doomed(self, execution: Execution) -> bool:
         """Whether not even the topic could be told."""
@@ -225,8 +235,12 @@ class Promises:
                 continue
             rows = self._world.rows(secret)
             is_heard = any(self._told(event, row) for row in rows if row["failures"])
-            executions = [one for one in self._world.executions.values() if event.identity in one.given]
-            is_told = any(one.error in ("StepFailed", "Aborted") or "Unheard" in one.trail for one in executions)
+            executions = [
+                execution for execution in self._world.executions.values() if event.identity in execution.given
+            ]
+            is_told = any(
+                execution.error in ("StepFailed", "Aborted") or "Unheard" in execution.trail for execution in executions
+            )
             assert is_heard or is_told, (event, rows)
 
     def _told(self, event: Happened, row: dict[str, Any]) -> bool:
@@ -257,24 +271,28 @@ class Promises:
 
     def _restarted(self) -> None:
         """Dependents were restarted once for an incident, and only when AWSCURRENT has moved."""
-        began = Counter((incident, target) for _, incident, target in self._world.journal.restarts)
+        began = Counter((incident, target) for _, incident, target in self._world.event_log.restarts)
         for (incident, target), number in began.items():
             if target.startswith("restart-"):
                 continue  # An automation is one by its token, however often it is asked for.
             # ECS takes no token: two invocations in one instant may ask for two deployments, one in place of the other.
-            at_once = sum(one.incident == incident and one.step == "Restart" for one in self._world.journal.deaths)
+            at_once = sum(
+                death.incident == incident and death.step == "Restart" for death in self._world.event_log.deaths
+            )
             assert 1 <= number <= 1 + at_once, (incident, target, number)
         for (arn, _), _ in began:
             assert self._world.secrets_manager.secrets[arn].moved_at
         starts = Counter(target for target in self._world.ssm.started.values())
-        incidents = {incident for _, incident, target in self._world.journal.restarts if target.startswith("restart-")}
+        incidents = {
+            incident for _, incident, target in self._world.event_log.restarts if target.startswith("restart-")
+        }
         assert starts.total() <= len(incidents)
 
     def _kept_to_itself(self) -> None:
         """No value of a secret, and no text of others, is anywhere that we write to."""
         world = self._world
         written = [world.topics.published, world.bus.put, list(world.tables.items.get("incidents", {}).values())]
-        written.append([one.given for one in world.executions.values()])
+        written.append([execution.given for execution in world.executions.values()])
         assert "CANARY" not in json.dumps(written)
 
     def nothing_changes(self) -> "Unchanged":
@@ -304,5 +322,5 @@ class Unchanged:
         world = self._world
         items = world.tables.items.get("incidents", {})
         rows = {" ".join(key): stored for key, stored in sorted(items.items())}
-        done = [world.topics.published, world.bus.put, world.journal.actions, world.journal.restarts]
+        done = [world.topics.published, world.bus.put, world.event_log.actions, world.event_log.restarts]
         return json.dumps([rows, list(map(len, done))], sort_keys=True)

@@ -1,0 +1,66 @@
+"""A step that runs twice, or whose response is lost, has the same effect as one that runs once."""
+
+from collections import Counter
+
+import pytest
+
+from tests.remediation.account import Plan
+from tests.remediation.scenario import fail_rotation, list_transitions, run_up_to
+from tests.remediation.world import DEPENDENTS
+
+OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+RESTART = {"rotation-guard:restart": DEPENDENTS}
+
+
+BREAKS = {
+    "Claim": ("createSecret", False),
+    "TellOpened": ("createSecret", False),
+    "Diagnose": ("createSecret", False),
+    "Probe": ("createSecret", False),
+    "Decide": ("createSecret", False),
+    "Retry": ("createSecret", False),
+    "Move": ("setSecret", True),
+    "End": ("setSecret", True),
+    "Restart": ("setSecret", True),
+    "Watch": ("setSecret", True),
+    "TellRecovered": ("setSecret", True),
+}
+"""A state -> what breaks, so that the incident passes through it."""
+
+
+@pytest.mark.parametrize("call", range(9))
+@pytest.mark.parametrize("state", BREAKS)
+def test_a_step_that_was_invoked_twice_ends_as_if_it_ran_once(world, state, call):
+    step, after = BREAKS[state]
+    secret = world.secret(tags=OPTED_IN | RESTART)
+    fail_rotation(world, secret, step, after, times=9 if after else 1)
+    execution = run_up_to(world, state)
+
+    # Its first invocation is slow: the second runs from beginning to end before this call of it.
+    world.step(execution, Plan(meanwhile={call: lambda: world.invoke_again(execution)}))
+    world.run()
+
+    world.invariants.at_the_end()
+    [incident] = world.rows()
+    assert incident["outcome"] == ("rolled forward" if after else "recovered by retry")
+    # AWS takes a second request for the first while the rotation is unfinished; a label is moved once in any case.
+    assert len(secret.moved_at) == 1
+    assert len(world.event_log.actions) <= 2
+    assert sorted(set(list_transitions(world))) == ["opened", "recovered"]
+
+
+@pytest.mark.parametrize("state", BREAKS)
+def test_a_step_whose_answer_was_lost_ends_as_if_it_ran_once(world, state):
+    step, after = BREAKS[state]
+    secret = world.secret(tags=OPTED_IN | RESTART)
+    fail_rotation(world, secret, step, after, times=9 if after else 1)
+    execution = run_up_to(world, state)
+
+    world.invoke_again(execution)
+    world.run()
+
+    world.invariants.at_the_end()
+    [incident] = world.rows()
+    assert incident["outcome"] == ("rolled forward" if after else "recovered by retry")
+    assert Counter(action.kind for action in world.event_log.actions).most_common(1)[0][1] == 1
+    assert list_transitions(world) == ["opened", "recovered"]
