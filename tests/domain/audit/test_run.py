@@ -1,4 +1,4 @@
-"""What a run is known by, what it counts, and when it cannot have seen everything."""
+"""The id of a run, its counts, and whether it is complete."""
 
 import json
 
@@ -20,7 +20,7 @@ def a_run(**more):
     return {"checked": 10, "complete": True, **more}
 
 
-def test_what_was_counted_survives_being_written_down():
+def test_progress_survives_a_round_trip_through_its_row():
     progress = Progress(checked=3, flagged=1, unknown=1, listed=9, added=2, pages=1, calls=4, seconds=1.25)
     progress.verdicts = {"fresh": 2, "overdue": 1}
     progress.add_discrepancies([Discrepancy("vanished", "orders", "It is gone.")])
@@ -28,17 +28,17 @@ def test_what_was_counted_survives_being_written_down():
     assert restore_progress(progress.to_row()) == progress
 
 
-def test_a_discrepancy_is_noted_once():
+def test_a_discrepancy_is_counted_once():
     progress = Progress()
-    one = Discrepancy("vanished", "orders", "It is gone.")
+    discrepancy = Discrepancy("vanished", "orders", "It is gone.")
 
-    assert progress.add_discrepancies([one, one]) is True
-    assert progress.add_discrepancies([one]) is False
+    assert progress.add_discrepancies([discrepancy, discrepancy]) is True
+    assert progress.add_discrepancies([discrepancy]) is False
     assert progress.discrepancies == {"vanished": 1}
     assert progress.findings == [{"kind": "vanished", "secret_name": "orders", "detail": "It is gone."}]
 
 
-def test_a_run_lists_some_discrepancies_and_counts_them_all():
+def test_a_run_lists_the_first_discrepancies_and_counts_all():
     progress = Progress()
     progress.add_discrepancies(
         Discrepancy("vanished", f"secret-{number}", "It is gone.") for number in range(MAX_LISTED + 5)
@@ -49,7 +49,7 @@ def test_a_run_lists_some_discrepancies_and_counts_them_all():
     assert len(json.dumps(progress.findings)) < 400_000
 
 
-def test_a_new_start_keeps_the_discrepancies_and_counts_anew():
+def test_a_restarted_run_keeps_its_discrepancies_and_resets_its_counts():
     before = Progress(checked=5)
     before.add_discrepancies([Discrepancy("vanished", "orders", "It is gone.")])
 
@@ -62,7 +62,7 @@ def test_a_new_start_keeps_the_discrepancies_and_counts_anew():
 @pytest.mark.parametrize(
     ("listed", "counted", "complete"), [(10, None, True), (10, 10, True), (10, 9, True), (10, 11, False)]
 )
-def test_a_run_that_listed_fewer_than_there_are_is_incomplete(listed, counted, complete):
+def test_a_run_that_listed_fewer_secrets_than_counted_is_incomplete(listed, counted, complete):
     reasons = find_incomplete_reasons(Progress(checked=10, listed=listed), counted, None)
 
     assert (reasons == []) is complete
@@ -71,7 +71,7 @@ def test_a_run_that_listed_fewer_than_there_are_is_incomplete(listed, counted, c
 @pytest.mark.parametrize(
     ("checked", "before", "complete"), [(5, 10, True), (4, 10, False), (0, 1, False), (0, 0, True), (20, 10, True)]
 )
-def test_a_run_that_checked_less_than_half_of_the_one_before_is_incomplete(checked, before, complete):
+def test_a_run_that_checked_less_than_half_of_the_previous_one_is_incomplete(checked, before, complete):
     reasons = find_incomplete_reasons(Progress(checked=checked), None, a_run(checked=before))
 
     assert (reasons == []) is complete
@@ -88,12 +88,12 @@ def test_a_run_that_checked_less_than_half_of_the_one_before_is_incomplete(check
         (10, 0, a_run(complete=False), True),  # cannot be told
     ],
 )
-def test_whether_a_secret_vanished_shows_in_the_counts(checked, added, before, some):
+def test_the_counts_show_whether_a_secret_may_have_vanished(checked, added, before, some):
     assert may_have_vanished(Progress(checked=checked, added=added), before) is some
 
 
 @pytest.mark.parametrize("scheduled_time", ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00.123Z"])
-def test_a_scheduled_run_is_known_by_the_time_it_was_scheduled_for(scheduled_time):
+def test_the_id_of_a_scheduled_run_is_its_scheduled_time(scheduled_time):
     assert choose_run_id(scheduled_time, "request") == scheduled_time
 
 
@@ -110,11 +110,11 @@ def test_a_scheduled_run_is_known_by_the_time_it_was_scheduled_for(scheduled_tim
         ["2026-03-01T12:00:00Z"],
     ],
 )
-def test_a_run_without_a_scheduled_time_is_known_by_its_request(scheduled_time):
+def test_the_id_of_a_manual_run_is_its_request_id(scheduled_time):
     assert choose_run_id(scheduled_time, "request") == "request"
 
 
-def test_a_run_lists_some_secrets_with_a_row_and_counts_them_all():
+def test_a_run_lists_the_first_changed_secrets_and_counts_all():
     progress = Progress()
 
     assert progress.add_changed(["orders", "search"]) is True
@@ -147,7 +147,7 @@ def refused(checked, answered=0, unknown=None, **by_reason):
         (refused(1000, answered=998, throttled=1, no_answer=1), False),
     ],
 )
-def test_a_run_that_was_refused_by_more_than_some_policies_is_incomplete(progress, complete):
+def test_a_run_with_more_refusals_than_single_policies_explain_is_incomplete(progress, complete):
     assert (find_incomplete_reasons(progress, None, None) == []) is complete
 
 
@@ -163,7 +163,7 @@ def test_a_run_that_was_refused_by_more_than_some_policies_is_incomplete(progres
         (100, 0, 40, True),
     ],
 )
-def test_a_run_with_more_unknown_secrets_than_the_last_complete_one_by_a_margin_is_incomplete(
+def test_a_run_with_clearly_more_unknown_secrets_than_the_last_complete_one_is_incomplete(
     checked, unknown, before, complete
 ):
     progress = Progress(checked=checked, listed=checked, unknown=unknown)
@@ -174,13 +174,13 @@ def test_a_run_with_more_unknown_secrets_than_the_last_complete_one_by_a_margin_
 
 
 @pytest.mark.parametrize(("lately", "complete"), [(0, False), (10, False), (11, False), (12, True), (20, True)])
-def test_what_was_listed_lately_explains_a_count_that_is_behind(lately, complete):
+def test_recently_listed_secrets_explain_an_outdated_count(lately, complete):
     reasons = find_incomplete_reasons(Progress(checked=10, listed=10), 12, None, max_listed_recently=lately)
 
     assert (reasons == []) is complete
 
 
-def test_what_was_refused_survives_being_handed_over_and_is_not_there_where_nothing_was():
+def test_refusals_survive_a_handover_and_the_attribute_is_absent_without_any():
     progress = refused(6, answered=4, access_denied=2)
 
     assert restore_progress(progress.to_row() | {"answered": progress.answered}) == progress
@@ -188,7 +188,7 @@ def test_what_was_refused_survives_being_handed_over_and_is_not_there_where_noth
     assert "answered" not in progress.to_row()
 
 
-def test_a_discrepancy_whose_words_tell_an_age_is_noted_once():
+def test_a_discrepancy_whose_detail_contains_an_age_is_counted_once():
     progress = Progress()
 
     assert progress.add_discrepancies([Discrepancy("stuck_without_incident", "orders", "2 days old.")]) is True

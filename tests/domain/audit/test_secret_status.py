@@ -1,4 +1,4 @@
-"""What is written down of a secret, and what may be taken from there again."""
+"""The rows of a secret, and what the next run reads from them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ def without_nothing(row):
     return {name: value for name, value in row.items() if value is not None}
 
 
-def test_a_row_of_history_says_all_that_the_questions_ask_for():
+def test_a_history_row_has_every_attribute_that_reports_need():
     row = build_history_row("run", a_status(), 1_800_000_000)
 
     assert row == {
@@ -50,11 +50,11 @@ def test_a_row_of_history_says_all_that_the_questions_ask_for():
     }
 
 
-def test_a_status_says_when_the_value_is_due():
+def test_a_status_has_the_due_date_of_the_value():
     assert a_status()["due_at"] == "2026-02-28T12:00:00Z"
 
 
-def test_a_verdict_lasts_from_the_run_that_found_it_first():
+def test_a_verdict_lasts_from_its_first_run():
     before = a_status(at=NOW - timedelta(hours=3))
 
     assert a_status(before=before)["since"] == "2026-03-01T09:00:00Z"
@@ -62,11 +62,11 @@ def test_a_verdict_lasts_from_the_run_that_found_it_first():
     assert (healed["since"], healed["attention"], healed["attention_since"]) == ("2026-03-01T12:00:00Z", None, None)
 
 
-def test_the_same_an_hour_later_is_nothing_new():
+def test_an_unchanged_secret_an_hour_later_is_no_change():
     assert not has_significant_change(a_status(at=NOW + timedelta(hours=1)), without_nothing(a_status()), ages=True)
 
 
-def test_another_verdict_version_owner_day_or_limit_is_something_new():
+def test_another_verdict_version_owner_day_or_limit_is_a_change():
     before = without_nothing(a_status())
     others = [
         a_status(dates=VersionDates(NOW)),
@@ -78,7 +78,7 @@ def test_another_verdict_version_owner_day_or_limit_is_something_new():
     assert [has_significant_change(other, before, ages=False) for other in others] == [True] * len(others)
 
 
-def test_a_date_is_taken_from_the_record_for_the_same_versions_alone():
+def test_cached_dates_are_used_only_for_the_same_versions():
     pending = replace(SECRET, pending_version_id="v3")
     before = a_status(pending, replace(DATES, pending_since=NOW - timedelta(hours=5)))
 
@@ -90,11 +90,11 @@ def test_a_date_is_taken_from_the_record_for_the_same_versions_alone():
     assert read_cached_dates({}, SECRET) is None
 
 
-def test_what_could_not_be_read_is_no_date_on_record():
+def test_an_unreadable_date_is_not_cached():
     assert read_cached_dates(a_status(dates=VersionDates(None, problem="denied")), SECRET) is None
 
 
-def test_a_date_that_was_heard_of_is_taken_for_that_version():
+def test_a_prefetched_date_is_used_for_its_version():
     before = {**a_status(), **build_prefetched_fields("v3", VersionDates(NOW - timedelta(days=2)))}
 
     moved = replace(SECRET, current_version_id="v3")
@@ -102,12 +102,12 @@ def test_a_date_that_was_heard_of_is_taken_for_that_version():
     assert read_cached_dates(before, replace(moved, pending_version_id="v4")) is None
 
 
-def test_nothing_is_noted_of_a_value_that_could_not_be_read():
+def test_an_unreadable_value_is_not_prefetched():
     assert build_prefetched_fields("v3", VersionDates(None, problem="denied")) == {}
     assert build_prefetched_fields(None, VersionDates(NOW)) == {}
 
 
-def test_a_value_that_became_a_day_older_is_something_new_to_who_keeps_ages():
+def test_a_higher_age_in_days_is_a_change_only_if_ages_are_kept():
     older, before = a_status(), without_nothing(a_status(at=NOW - timedelta(hours=1)))
 
     assert has_significant_change(older, before, ages=True)

@@ -1,4 +1,4 @@
-"""What holds of every secret that AWS could list, whatever its dates, labels and tags are."""
+"""Properties of verdicts for every secret that AWS could list, with any dates, labels and tags."""
 
 import random
 from copy import deepcopy
@@ -19,21 +19,21 @@ from rotation_guard.domain.secret import (
     parse_secret,
 )
 
-# Repeatable, and without a database: a suite that finds something else each time is no bar.
+# Repeatable and without a database, so that every run of the suite tests the same examples.
 repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE, ELSEWHERE = "eu-west-1", "us-east-1"
 CURRENT, PREVIOUS, PENDING = (f"{digit}0a1f7c2-5f0e-4d3b-9f4e-7a6f2b1c8d90" for digit in "cad")
-ANSWERED_ELSEWHERE = {"pending_deletion", "replica", "exempt", "managed_elsewhere"}
-"""Verdicts in which an old value is somebody else's, or nobody's."""
+WITHOUT_LIMIT = {"pending_deletion", "replica", "exempt", "managed_elsewhere"}
+"""Verdicts to which the age limit does not apply."""
 RANK = {OK: 0, UNKNOWN: 1, NEEDS_ROTATION: 2}
 
 _SECONDS = st.integers(-90_000, 100_000_000) | st.builds(
     lambda days, seconds: days * 86_400 + seconds, st.sampled_from([0, 1, 7, 23, 30, 90]), st.integers(-1, 1)
 )
 ago = st.builds(lambda seconds: NOW - timedelta(seconds=seconds), _SECONDS)
-"""A date from a day ahead to three years back, and often one on which something turns."""
+"""A date from a day ahead to three years ago, often one at which a verdict changes."""
 zones = st.integers(-11 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 # Tags hold every letter, digit and separator; U+2028 is a separator too.
 texts = st.text(st.sampled_from("aZ09 _.:/=+-@é中\u2028\u00a0"), max_size=12)
@@ -97,7 +97,7 @@ audit_settings = st.builds(
 )
 
 
-def found(entry, created, rules, now=NOW):
+def judge_entry(entry, created, rules, now=NOW):
     secret = parse_secret(entry)
     return judge(secret, date_versions(secret, created), rules, now)
 
@@ -125,7 +125,7 @@ def test_every_secret_gets_one_verdict_a_status_and_a_reason_of_one_line(entry, 
 
 @repeatable
 @given(entries, versions, audit_settings)
-def test_what_is_unknown_or_needs_rotation_always_gets_attention(entry, created, rules):
+def test_unknown_and_needs_rotation_always_need_attention(entry, created, rules):
     secret, ways = both_ways(entry, created)
     for dates in ways:
         finding = judge(secret, dates, rules, NOW)
@@ -136,32 +136,32 @@ def test_what_is_unknown_or_needs_rotation_always_gets_attention(entry, created,
 
 @repeatable
 @given(entries, audit_settings, st.integers(1, 100_000_000))
-def test_a_value_over_its_limit_is_ok_only_where_another_answers_for_it(entry, rules, beyond):
+def test_a_value_over_its_limit_is_ok_only_if_the_limit_does_not_apply(entry, rules, beyond):
     entry["SecretVersionsToStages"][CURRENT] = ["AWSCURRENT"]
-    limit = timedelta(days=found(entry, {}, rules).limit_days)
+    limit = timedelta(days=judge_entry(entry, {}, rules).limit_days)
 
-    finding = found(entry, {CURRENT: NOW - limit - timedelta(seconds=beyond)}, rules)
+    finding = judge_entry(entry, {CURRENT: NOW - limit - timedelta(seconds=beyond)}, rules)
 
-    answered = finding.verdict in ANSWERED_ELSEWHERE or "Without it: managed_elsewhere." in finding.reason
-    assert (finding.status == OK) is answered
+    is_exempt = finding.verdict in WITHOUT_LIMIT or "Without it: managed_elsewhere." in finding.reason
+    assert (finding.status == OK) is is_exempt
 
 
-NOBODY_ROTATES = ["appflow", "events", "aws-datasync", "directconnect", "databrew", "sqlworkbench", "of-tomorrow"]
-"""Owning services of which AWS documents no rotation
+NOT_ROTATED_BY_OWNER = ["appflow", "events", "aws-datasync", "directconnect", "databrew", "sqlworkbench", "of-tomorrow"]
+"""Owning services for which AWS documents no rotation
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html)."""
 
 
 @repeatable
-@given(entries, audit_settings, st.integers(1, 100_000_000), st.sampled_from([*NOBODY_ROTATES, "rotation off"]))
-def test_an_owner_that_does_not_rotate_excuses_no_value_over_its_limit(entry, rules, beyond, owner):
+@given(entries, audit_settings, st.integers(1, 100_000_000), st.sampled_from([*NOT_ROTATED_BY_OWNER, "rotation off"]))
+def test_an_owner_that_does_not_rotate_exempts_no_value_over_its_limit(entry, rules, beyond, owner):
     if owner == "rotation off":
         entry |= {"OwningService": "rds", "RotationEnabled": False}
     else:
         entry["OwningService"] = owner
     entry["SecretVersionsToStages"][CURRENT] = ["AWSCURRENT"]
-    limit = timedelta(days=found(entry, {}, rules).limit_days)
+    limit = timedelta(days=judge_entry(entry, {}, rules).limit_days)
 
-    finding = found(entry, {CURRENT: NOW - limit - timedelta(seconds=beyond)}, rules)
+    finding = judge_entry(entry, {CURRENT: NOW - limit - timedelta(seconds=beyond)}, rules)
 
     assert finding.attention or finding.verdict in {"pending_deletion", "exempt"}
     assert "which rotates it" not in finding.reason
@@ -172,20 +172,20 @@ NONE = [datetime(1, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC), datetim
 
 @repeatable
 @given(entries, versions, audit_settings, st.sampled_from(NONE), zones)
-def test_a_date_that_stands_for_none_is_as_good_as_none(entry, created, rules, none, zone):
+def test_a_placeholder_date_counts_as_no_date(entry, created, rules, none, zone):
     without = {name: value for name, value in entry.items() if name not in DATE_FIELDS}
     written = without | dict.fromkeys(DATE_FIELDS, none.replace(tzinfo=zone))
 
-    assert found(written, created, rules) == found(without, created, rules)
+    assert judge_entry(written, created, rules) == judge_entry(without, created, rules)
 
 
 @repeatable
 @given(entries, audit_settings, st.integers(0, 100_000_000))
 def test_a_value_within_its_limit_is_ok(entry, rules, left):
     entry["SecretVersionsToStages"][CURRENT] = ["AWSCURRENT"]
-    limit = timedelta(days=found(entry, {}, rules).limit_days)
+    limit = timedelta(days=judge_entry(entry, {}, rules).limit_days)
 
-    finding = found(entry, {CURRENT: min(NOW, NOW - limit + timedelta(seconds=left))}, rules)
+    finding = judge_entry(entry, {CURRENT: min(NOW, NOW - limit + timedelta(seconds=left))}, rules)
 
     assert finding.status == OK
 
@@ -199,10 +199,10 @@ def test_an_older_value_is_never_better(entry, created, rules, older_by):
             continue
         older = replace(dates, value_created_at=dates.value_created_at - timedelta(seconds=older_by))
 
-        younger_one, older_one = (judge(secret, one, rules, NOW) for one in (dates, older))
+        younger_finding, older_finding = (judge(secret, either, rules, NOW) for either in (dates, older))
 
-        assert RANK[older_one.status] >= RANK[younger_one.status]
-        assert older_one.attention >= younger_one.attention
+        assert RANK[older_finding.status] >= RANK[younger_finding.status]
+        assert older_finding.attention >= younger_finding.attention
 
 
 @repeatable
@@ -213,16 +213,16 @@ def test_a_rotation_that_is_stuck_for_longer_is_never_better(entry, made, since,
     dates = date_versions(secret, {CURRENT: made, PENDING: since})
     longer = replace(dates, pending_since=since - timedelta(seconds=longer_by))
 
-    shorter_one, longer_one = (judge(secret, one, rules, NOW) for one in (dates, longer))
+    shorter_finding, longer_finding = (judge(secret, either, rules, NOW) for either in (dates, longer))
 
-    assert RANK[longer_one.status] >= RANK[shorter_one.status]
-    assert longer_one.attention >= shorter_one.attention
+    assert RANK[longer_finding.status] >= RANK[shorter_finding.status]
+    assert longer_finding.attention >= shorter_finding.attention
 
 
 @repeatable
 @given(entries, versions, audit_settings, st.randoms(use_true_random=False))
-def test_the_order_of_tags_versions_and_labels_says_nothing(entry, created, rules, chance: random.Random):
-    finding = found(entry, created, rules)
+def test_the_order_of_tags_versions_and_labels_does_not_matter(entry, created, rules, chance: random.Random):
+    finding = judge_entry(entry, created, rules)
 
     stages = [(version, chance.sample(of, len(of))) for version, of in entry["SecretVersionsToStages"].items()]
     chance.shuffle(stages)
@@ -230,33 +230,36 @@ def test_the_order_of_tags_versions_and_labels_says_nothing(entry, created, rule
     other["SecretVersionsToStages"] = dict(stages)
     other["Tags"] = chance.sample(entry["Tags"], len(entry["Tags"]))
 
-    assert found(other, dict(reversed(created.items())), rules) == finding
+    assert judge_entry(other, dict(reversed(created.items())), rules) == finding
 
 
 @repeatable
 @given(entries, versions, audit_settings, zones)
-def test_the_zone_in_which_dates_are_written_says_nothing(entry, created, rules, zone):
+def test_the_time_zone_of_dates_does_not_matter(entry, created, rules, zone):
     def there(value):
         return value.astimezone(zone) if isinstance(value, datetime) else value
 
-    finding = found(entry, created, rules)
+    finding = judge_entry(entry, created, rules)
 
     elsewhere = {name: there(value) for name, value in entry.items()}
-    assert found(elsewhere, {version: there(made) for version, made in created.items()}, rules, there(NOW)) == finding
+    assert (
+        judge_entry(elsewhere, {version: there(made) for version, made in created.items()}, rules, there(NOW))
+        == finding
+    )
 
 
 @repeatable
 @given(entries, versions, audit_settings)
-def test_the_same_secret_gets_the_same_finding_and_is_left_as_it_is(entry, created, rules):
+def test_the_same_secret_gets_the_same_finding_and_is_not_changed(entry, created, rules):
     before = deepcopy((entry, created))
 
-    assert found(entry, created, rules) == found(entry, created, rules)
+    assert judge_entry(entry, created, rules) == judge_entry(entry, created, rules)
     assert (entry, created) == before
 
 
 @repeatable
 @given(entries, audit_settings, st.sampled_from([None, "No version may be listed: access denied."]))
-def test_what_cannot_be_read_is_never_ok_unless_it_is_not_judged_here(entry, rules, problem):
+def test_an_unreadable_secret_is_never_ok_unless_it_is_not_judged_here(entry, rules, problem):
     secret = parse_secret(entry)
     dates = date_versions(secret, {}) if problem is None else VersionDates(None, problem=problem)
 
@@ -273,7 +276,7 @@ def consistent(draw):
     stages = entry["SecretVersionsToStages"]
     stages[CURRENT] = ["AWSCURRENT"]
     lasts = draw(st.lists(st.integers(0, 100_000_000), min_size=4, max_size=4).map(sorted))
-    changed, pending, made, created = (NOW - timedelta(seconds=one) for one in lasts)
+    changed, pending, made, created = (NOW - timedelta(seconds=seconds) for seconds in lasts)
     if draw(st.booleans()):  # somebody edited it just now, as tags are edited
         changed = NOW
     if entry.get("LastRotatedDate"):
@@ -284,8 +287,8 @@ def consistent(draw):
 
 @repeatable
 @given(consistent(), audit_settings)
-def test_without_the_dates_of_versions_nothing_is_ok_that_is_not_so_with_any_that_the_entry_allows(one, rules):
-    secret, created = one
+def test_an_estimated_date_makes_nothing_ok_that_a_possible_date_does_not(case, rules):
+    secret, created = case
 
     exact = judge(secret, date_versions(secret, _labelled(secret, created)), rules, NOW)
     rough = judge(secret, estimate_dates(secret), rules, NOW)
@@ -296,10 +299,8 @@ def test_without_the_dates_of_versions_nothing_is_ok_that_is_not_so_with_any_tha
 
 @repeatable
 @given(consistent(), audit_settings)
-def test_without_the_dates_of_versions_a_changed_value_is_flagged_only_if_it_is_with_any_that_the_entry_allows(
-    one, rules
-):
-    secret, created = one
+def test_an_estimated_date_flags_a_changed_value_only_if_every_possible_date_does(case, rules):
+    secret, created = case
     assume(secret.previous_version_id is not None or secret.last_rotated_at is not None)
 
     exact = judge(secret, date_versions(secret, _labelled(secret, created)), rules, NOW)

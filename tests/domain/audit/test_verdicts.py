@@ -1,4 +1,4 @@
-"""Every secret gets the one right verdict: a labelled corpus, and what it says of limits, exemptions and reasons."""
+"""Verdicts for a labelled corpus of secrets, with their limits, exemptions and reasons."""
 
 import json
 from dataclasses import replace
@@ -158,7 +158,7 @@ def test_verdicts_are_evaluated_in_this_order():
 
 
 @pytest.mark.parametrize("hours", [-11, -5, 0, 5.5, 14])
-def test_a_verdict_is_the_same_wherever_the_clock_stands(hours):
+def test_a_verdict_does_not_depend_on_the_time_zone(hours):
     zone = timezone(timedelta(hours=hours))
     made = NOW - timedelta(days=30, seconds=1)
 
@@ -180,7 +180,7 @@ def test_a_value_is_due_when_it_reaches_its_limit():
     assert judge(SECRET, VersionDates(None, problem="denied"), AuditSettings(), NOW).due_at is None
 
 
-def test_no_age_is_told_of_a_value_without_a_date_or_from_the_future():
+def test_a_value_without_a_date_or_from_the_future_has_no_age():
     assert judge(SECRET, VersionDates(None, problem="denied"), AuditSettings(), NOW).age_days is None
     assert aged(-1).age_days is None
     assert aged(12, hours=23).age_days == 12
@@ -190,21 +190,21 @@ def test_no_age_is_told_of_a_value_without_a_date_or_from_the_future():
 
 
 @pytest.mark.parametrize(("tag", "days"), [("1", 1), ("7", 7), ("030", 30), (" 90 ", 90), ("3650", 3650)])
-def test_a_limit_tag_of_one_day_to_ten_years_holds(tag, days):
+def test_a_limit_tag_of_one_day_to_ten_years_applies(tag, days):
     limit = find_limit(tagged(limit=tag), 30, ())
 
     assert (limit.days, limit.source, limit.problem) == (days, "its tag", "")
 
 
 @pytest.mark.parametrize("tag", ["", " ", "0", "-1", "+5", "abc", "1e3", "30.0", "3651", "1_0", "٣٠", "²", "0x1E"])
-def test_a_malformed_limit_tag_is_passed_over_and_told(tag):
+def test_a_malformed_limit_tag_is_ignored_and_reported(tag):
     limit = find_limit(tagged(limit=tag), 45, ())
 
     assert limit.days == 45
     assert limit.problem == f"Its tag {LIMIT} must be an integer from 1 to 3650, got {tag!r}."
 
 
-def test_a_malformed_limit_tag_gets_attention_wherever_a_limit_plays_a_part():
+def test_a_malformed_limit_tag_needs_attention_if_the_verdict_depends_on_a_limit():
     healthy, old = aged(1, tagged(limit="abc")), aged(31, tagged(limit="abc"))
 
     assert (healthy.status, healthy.attention, old.status, old.attention) == (OK, True, NEEDS_ROTATION, True)
@@ -212,7 +212,7 @@ def test_a_malformed_limit_tag_gets_attention_wherever_a_limit_plays_a_part():
     assert LIMIT in old.reason
 
 
-def test_a_class_by_tag_and_name_asks_for_both():
+def test_a_class_by_tag_and_name_requires_both():
     both = AgeClass(7, name="orders/*", tag_key="tier", tag_value="high")
 
     assert both.matches(tagged(tier="high"))
@@ -244,7 +244,7 @@ def test_a_class_by_name_compares_its_pattern_with_the_whole_name(pattern, match
     assert AgeClass(7, name=pattern).matches(SECRET) is matches
 
 
-def test_a_reason_names_where_the_limit_is_from():
+def test_a_reason_names_the_source_of_the_limit():
     classes = (AgeClass(90, tag_key="tier"),)
 
     by_class = aged(60, tagged(tier="low"), AuditSettings(classes=classes))
@@ -270,7 +270,7 @@ def problem_until(until):
 @pytest.mark.parametrize(
     "until", ["2026-03-01", "2026-03-01T12:00:00Z", "2026-03-01 12:00:00", "2026-03-01T07:00:00-05:00", "2027-03-01"]
 )
-def test_an_exemption_holds_to_its_last_moment_and_for_a_year(until):
+def test_an_exemption_is_valid_to_its_last_second_and_for_a_year(until):
     assert problem_until(until) == ""
 
 
@@ -289,22 +289,22 @@ def test_an_exemption_holds_to_its_last_moment_and_for_a_year(until):
         ("9999-12-31T23:59:59-14:00", "must be a date"),
     ],
 )
-def test_an_exemption_that_does_not_hold_says_why(until, problem):
+def test_an_invalid_exemption_says_why(until, problem):
     assert problem in problem_until(until)
 
 
-def test_an_exemption_lacks_what_is_blank_or_not_there():
+def test_an_exemption_lacks_blank_and_missing_tags():
     assert problem_of(until="2026-09-30", why=" ") == f"The exemption lacks {WHY} and {OWNER}."
     assert problem_of(why="by phone") == f"The exemption lacks {OWNER} and {UNTIL}."
     assert problem_of(until="") == f"The exemption lacks {WHY} and {OWNER} and {UNTIL}."
 
 
-def test_an_owner_alone_asks_for_no_exemption():
+def test_an_owner_alone_requests_no_exemption():
     assert read_exemption(tagged(owner="payments"), NOW) is None
     assert read_exemption(SECRET, NOW) is None
 
 
-def test_a_reason_with_lines_of_its_own_stays_one_line():
+def test_an_exemption_reason_with_line_separators_is_printed_on_one_line():
     finding = aged(99, tagged(until="2026-09-30", why="by\u2028phone", owner="pay\u2029ments"))
 
     assert finding.reason == "Exempt until 2026-09-30 by pay ments: by phone"
@@ -317,10 +317,10 @@ def test_an_invalid_exemption_says_what_the_verdict_would_be_without_it():
     )
 
 
-# --- what can be told without the dates of versions ------------------------------------------------------------------
+# --- without the dates of versions -----------------------------------------------------------------------------------
 
 
-def test_what_rests_on_other_dates_than_the_versions_own_says_so():
+def test_a_reason_says_which_dates_an_estimate_is_based_on():
     changed = replace(SECRET, previous_version_id="v1", created_at=NOW - timedelta(days=400), changed_at=NOW)
     rotated = replace(changed, last_rotated_at=NOW - timedelta(days=3), rotation_enabled=True)
 
@@ -358,13 +358,13 @@ def test_a_first_value_has_no_version_before_it_and_no_rotation(versions, more, 
 
 
 @pytest.mark.parametrize(("days", "first"), [(0, True), (7, True), (30, True), (31, False), (3 * 365, False)])
-def test_the_only_listed_version_is_the_first_one_if_it_was_put_soon_after_the_secret(days, first):
+def test_the_only_listed_version_is_the_first_if_it_was_created_soon_after_the_secret(days, first):
     secret = replace(SECRET, created_at=NOW - timedelta(days=days + 5))
 
     assert date_versions(secret, {"v2": NOW - timedelta(days=5)}).is_first is first
 
 
-def test_a_version_whose_date_stands_for_none_is_not_older():
+def test_a_version_with_a_placeholder_date_is_not_older():
     assert date_versions(SECRET, {"v2": NOW, "v1": datetime(1, 1, 1, tzinfo=UTC)}).is_first is True
 
 
@@ -372,7 +372,7 @@ def test_a_version_whose_date_stands_for_none_is_not_older():
 
 
 @pytest.mark.parametrize(
-    ("moment", "date"),
+    ("given", "expected"),
     [
         (None, None),
         (datetime(1, 1, 1, tzinfo=UTC), None),
@@ -386,12 +386,12 @@ def test_a_version_whose_date_stands_for_none_is_not_older():
         (datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))), None),
     ],
 )
-def test_no_date_of_a_secret_is_older_than_secrets_manager(moment, date):
-    assert read_date(moment) == date
+def test_no_date_of_a_secret_is_older_than_secrets_manager(given, expected):
+    assert read_date(given) == expected
 
 
-def test_a_version_of_before_the_service_is_old_and_one_of_before_aws_has_no_date():
-    old, none = (date_versions(SECRET, {"v2": moment}) for moment in (datetime(2016, 1, 1, tzinfo=UTC), datetime.min))
+def test_a_version_from_before_the_service_is_old_and_one_from_before_aws_has_no_date():
+    old, none = (date_versions(SECRET, {"v2": date}) for date in (datetime(2016, 1, 1, tzinfo=UTC), datetime.min))
 
     assert judge(SECRET, old, AuditSettings(), NOW).status == NEEDS_ROTATION
     finding = judge(SECRET, none, AuditSettings(), NOW)
@@ -409,7 +409,7 @@ def refused(hours, **more):
     return judge(secret, dates, AuditSettings(), NOW)
 
 
-def test_a_rotation_that_was_seen_to_be_under_way_for_long_is_stuck_though_no_version_can_be_listed():
+def test_a_rotation_that_has_been_in_progress_for_long_is_stuck_even_if_versions_cannot_be_listed():
     finding = refused(25)
 
     assert (finding.verdict, finding.status, finding.attention) == ("rotation_failing", UNKNOWN, True)
@@ -419,7 +419,7 @@ def test_a_rotation_that_was_seen_to_be_under_way_for_long_is_stuck_though_no_ve
     )
 
 
-def test_a_rotation_that_was_seen_lately_or_lies_elsewhere_leaves_the_secret_unknown():
+def test_a_recent_rotation_or_one_elsewhere_leaves_the_secret_unknown():
     assert refused(24).verdict == "unknown"
     assert refused(25, primary_region="us-east-1").verdict == "unknown"
     assert refused(25, tags={UNTIL: "2026-09-30"}).verdict == "unknown"
@@ -443,15 +443,15 @@ def test_a_rotation_that_was_seen_lately_or_lies_elsewhere_leaves_the_secret_unk
         ({"type": "SalesforceClientSecret", "rotation_enabled": True}, True),
     ],
 )
-def test_only_an_owner_that_aws_documents_rotates_and_only_while_rotation_is_on(more, rotates):
+def test_only_a_documented_owner_rotates_and_only_while_rotation_is_on(more, rotates):
     secret = replace(SECRET, **more)
 
     assert is_rotated_by_owner(secret) is rotates
-    said = describe_owner(secret)
-    assert ("which rotates it by itself" in said or "which its partner rotates" in said) is rotates
+    sentence = describe_owner(secret)
+    assert ("which rotates it by itself" in sentence or "which its partner rotates" in sentence) is rotates
 
 
-def test_a_date_of_the_next_rotation_that_no_schedule_has_excuses_nothing():
+def test_an_impossible_next_rotation_date_is_ignored():
     far = replace(SECRET, owning_service="rds", rotation_enabled=True, next_rotation_at=NOW + timedelta(days=1001))
 
     assert aged(60, far).verdict == "overdue"
@@ -471,7 +471,7 @@ def test_a_date_of_the_next_rotation_that_no_schedule_has_excuses_nothing():
         ({}, 1417, "rotation_missed"),
     ],
 )
-def test_a_date_ahead_excuses_no_value_that_is_older_than_any_schedule_of_its_kind_leaves_it(rules, days, verdict):
+def test_a_future_rotation_date_does_not_excuse_a_value_older_than_any_schedule_allows(rules, days, verdict):
     entry = {"Name": "orders/db", "ARN": SECRET.arn, "SecretVersionsToStages": {"v2": ["AWSCURRENT"]}}
     ahead = {"NextRotationDate": NOW + timedelta(days=3), "RotationEnabled": True, "RotationRules": rules}
     secret = parse_secret({**entry, **ahead, "OwningService": "rds"})
@@ -483,7 +483,7 @@ def test_a_date_ahead_excuses_no_value_that_is_older_than_any_schedule_of_its_ki
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "sentence"),
     [
         ("rate(4 hours)", "every 4 hours."),
         ("rate(36 hours)", "every 36 hours."),
@@ -491,17 +491,17 @@ def test_a_date_ahead_excuses_no_value_that_is_older_than_any_schedule_of_its_ki
         ("rate(1 day)", "every 1 day."),
     ],
 )
-def test_a_missed_schedule_is_told_as_it_is(expression, said):
+def test_the_reason_for_a_missed_rotation_names_the_schedule(expression, sentence):
     secret = replace(SECRET, owning_service="rds", rotation_enabled=True)
     period = parse_secret(
         {"Name": "x", "ARN": "x", "RotationRules": {"ScheduleExpression": expression}}
     ).rotation_period
 
-    assert said in aged(20, replace(secret, rotation_period=period)).reason
+    assert sentence in aged(20, replace(secret, rotation_period=period)).reason
 
 
 @pytest.mark.parametrize("expression", ["rate(0 days)", "rate(0 hours)"])
-def test_a_rate_of_nothing_is_no_rotation(expression):
+def test_a_rate_of_zero_is_no_rotation(expression):
     rules = {"ScheduleExpression": expression}
     secret = parse_secret({"Name": "orders/db", "ARN": SECRET.arn, "RotationEnabled": True, "RotationRules": rules})
 

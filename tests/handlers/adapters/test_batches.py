@@ -1,4 +1,4 @@
-"""Rows that DynamoDB did not take or give at once."""
+"""Rows that DynamoDB leaves unprocessed."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def tables(aws):
     aws.create_tables("history", "status", "runs")
 
 
-def test_rows_that_dynamodb_left_are_written_again(aws, aged, run, history, status, monkeypatch):
+def test_unprocessed_rows_are_written_again(aws, aged, run, history, status, monkeypatch):
     monkeypatch.setattr(batches, "_pause", lambda attempt: None)
     aged("fresh")
     aged("stale", days=31)
@@ -26,7 +26,7 @@ def test_rows_that_dynamodb_left_are_written_again(aws, aged, run, history, stat
     assert len(aws.asked("BatchWriteItem")) == 3
 
 
-def test_only_what_was_left_is_written_again(aws, aged, run, monkeypatch):
+def test_only_unprocessed_rows_are_written_again(aws, aged, run, monkeypatch):
     monkeypatch.setattr(batches, "_pause", lambda attempt: None)
     aged("fresh")
     aged("stale", days=31)
@@ -45,7 +45,7 @@ def test_only_what_was_left_is_written_again(aws, aged, run, monkeypatch):
     assert sizes == [{"history": 2}, {"history": 1}, {"status": 2}, {"status": 1}]
 
 
-def test_rows_that_dynamodb_never_takes_fail_the_run_by_name(aws, aged, run, monkeypatch):
+def test_rows_that_are_never_written_fail_the_run_with_the_name_of_the_table(aws, aged, run, monkeypatch):
     pauses = []
     monkeypatch.setattr(batches, "_pause", pauses.append)
     aged("fresh")
@@ -59,7 +59,7 @@ def test_rows_that_dynamodb_never_takes_fail_the_run_by_name(aws, aged, run, mon
     assert not any("finished_at" in row for row in aws.rows("runs"))
 
 
-def test_rows_that_dynamodb_held_back_are_read_again(aws, aged, run, monkeypatch):
+def test_unprocessed_keys_are_read_again(aws, aged, run, monkeypatch):
     monkeypatch.setattr(batches, "_pause", lambda attempt: None)
     aged("fresh")
     run()
@@ -77,7 +77,7 @@ def test_rows_that_dynamodb_held_back_are_read_again(aws, aged, run, monkeypatch
     assert aws.asked("ListSecretVersionIds") == []
 
 
-def test_rows_that_dynamodb_never_gives_fail_the_run_by_name(aws, aged, run, monkeypatch):
+def test_rows_that_are_never_read_fail_the_run_with_the_name_of_the_table(aws, aged, run, monkeypatch):
     monkeypatch.setattr(batches, "_pause", lambda attempt: None)
     aged("fresh")
     aws.answer("BatchGetItem", lambda asked: {"Responses": {}, "UnprocessedKeys": asked["RequestItems"]})

@@ -1,4 +1,4 @@
-"""What a run of the audit reads, and what it answers."""
+"""What a run of the audit reads and returns."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -16,7 +16,7 @@ def tables(aws):
     aws.create_tables("history", "status", "runs", "incidents")
 
 
-def test_a_run_answers_and_writes_what_it_found(aged, run, history, context):
+def test_a_run_returns_and_writes_its_findings(aged, run, history, context):
     aged("fresh", days=29)
     stale = aged("stale", days=31)
 
@@ -42,15 +42,15 @@ def test_history_is_found_by_both_keys(aws, aged, run):
 
     answer = run()
 
-    found = aws.client("dynamodb").query(
+    history = aws.client("dynamodb").query(
         TableName="history",
         KeyConditionExpression="secret_name = :name AND run_id = :run",
         ExpressionAttributeValues={":name": {"S": "fresh"}, ":run": {"S": answer["run_id"]}},
     )
-    assert found["Count"] == 1
+    assert history["Count"] == 1
 
 
-def test_only_the_exact_tag_puts_a_secret_under_audit(aws, aged, run, history, status):
+def test_only_a_secret_with_the_exact_tag_is_audited(aws, aged, run, history, status):
     aged("managed", tags={"Managed": "true", "team": "orders"})
     for key, value in [
         ("ManagedBy", "true"),
@@ -80,7 +80,7 @@ def test_the_tag_is_the_one_configured(aged, run, history, monkeypatch):
     assert set(history()) == {"ours"}
 
 
-def test_a_secret_behind_the_first_page_is_checked(aws, secret, aged, run, history):
+def test_a_secret_after_the_first_page_is_checked(aws, secret, aged, run, history):
     for number in range(100):
         secret(f"other-{number}", {"ManagedBy": "somebody"})
     aged("last", days=31)
@@ -100,7 +100,7 @@ def test_more_secrets_than_one_write_takes_are_all_written(aws, secret, run, his
     assert run()["checked"] == 20
 
     assert set(history()) == set(status()) == names
-    sizes = [sum(map(len, asked["RequestItems"].values())) for asked in aws.asked("BatchWriteItem")]
+    sizes = [sum(map(len, parameters["RequestItems"].values())) for parameters in aws.asked("BatchWriteItem")]
     assert sum(sizes) == 40
     assert max(sizes) <= 25
 
@@ -111,7 +111,9 @@ def test_an_empty_page_is_not_the_last(aws, aged, run):
     assert [entry["ARN"] for entry in listed] == [made["ARN"]]
     aws.answer(
         "ListSecrets",
-        lambda asked: {"SecretList": listed} if asked.get("NextToken") == "2" else {"SecretList": [], "NextToken": "2"},
+        lambda parameters: (
+            {"SecretList": listed} if parameters.get("NextToken") == "2" else {"SecretList": [], "NextToken": "2"}
+        ),
     )
 
     assert run()["checked"] == 1
@@ -157,18 +159,20 @@ def test_a_version_is_found_on_any_page(aws, aged, run):
     older = {"VersionId": "0" * 32, "CreatedDate": datetime.now(UTC) - timedelta(days=1)}
     aws.answer(
         "ListSecretVersionIds",
-        lambda asked: (
-            {**page, "Versions": [current]} if "NextToken" in asked else {**page, "Versions": [older], "NextToken": "2"}
+        lambda parameters: (
+            {**page, "Versions": [current]}
+            if "NextToken" in parameters
+            else {**page, "Versions": [older], "NextToken": "2"}
         ),
     )
 
     assert run()["flagged"] == 1
 
 
-def test_a_value_made_while_the_run_is_under_way_is_new(aws, aged, run, history):
+def test_a_value_created_during_the_run_is_new(aws, aged, run, history):
     made = aged("orders")
 
-    def rotated_just_now(asked):
+    def rotated_just_now(parameters):
         version = {"VersionId": made["VersionId"], "CreatedDate": datetime.now(UTC)}
         return {"ARN": made["ARN"], "Name": "orders", "Versions": [version]}
 
@@ -180,7 +184,7 @@ def test_a_value_made_while_the_run_is_under_way_is_new(aws, aged, run, history)
 
 
 @pytest.mark.parametrize("hours", [-8, 9])
-def test_dates_are_kept_in_utc_whatever_the_time_zone_of_the_machine(aged, run, status, dates, hours):
+def test_dates_are_stored_in_utc_in_every_time_zone(aged, run, status, dates, hours):
     made = aged("orders")
     made_at = datetime.now(timezone(timedelta(hours=hours))) - timedelta(minutes=5)
     dates[made["VersionId"]] = made_at
@@ -207,8 +211,8 @@ def test_a_secret_that_cannot_be_read_is_unknown_and_the_others_are_checked(
     listed = {entry["ARN"]: datetime.now(UTC) - timedelta(days=40 * (entry is last)) for entry in (first, last)}
     versions = {entry["ARN"]: entry["VersionId"] for entry in (first, last)}
 
-    def answer(asked):
-        arn = asked["SecretId"]
+    def answer(parameters):
+        arn = parameters["SecretId"]
         if arn == secretive["ARN"]:
             return aws.Refusal(refusal)
         return {"ARN": arn, "Versions": [{"VersionId": versions[arn], "CreatedDate": listed[arn]}]}
@@ -252,7 +256,7 @@ def test_a_version_that_is_not_in_the_list_is_unknown(aws, aged, run, history):
 @pytest.mark.parametrize(
     "operation", ["ListSecrets", "ListSecretVersionIds", "BatchGetItem", "BatchWriteItem", "UpdateItem"]
 )
-def test_a_run_that_cannot_go_on_fails_and_is_not_written_down_as_complete(aws, aged, run, operation):
+def test_a_run_that_fails_is_not_recorded_as_complete(aws, aged, run, operation):
     aged("orders")
     code = "InternalServiceError" if operation == "ListSecretVersionIds" else "AccessDeniedException"
     aws.answer(operation, lambda _: aws.Refusal(code))
@@ -263,7 +267,7 @@ def test_a_run_that_cannot_go_on_fails_and_is_not_written_down_as_complete(aws, 
     assert not any("complete" in row or "finished_at" in row for row in aws.rows("runs"))
 
 
-def test_an_incomplete_environment_is_told_as_what_it_is(aws, run, monkeypatch):
+def test_an_incomplete_environment_is_reported(aws, run, monkeypatch):
     monkeypatch.delenv("RUNS_TABLE_NAME")
 
     with pytest.raises(InvalidEnvironment, match=r"^RUNS_TABLE_NAME must be set"):
@@ -286,7 +290,7 @@ def test_an_incomplete_environment_is_told_as_what_it_is(aws, run, monkeypatch):
         "now",
     ],
 )
-def test_audits_by_hand_within_one_second_are_two_runs(aws, aged, run, context, event):
+def test_two_manual_audits_within_a_second_are_two_runs(aws, aged, run, context, event):
     aged("fresh")
     scheduled = run(SCHEDULED)["run_id"]
     ids = []
@@ -298,7 +302,7 @@ def test_audits_by_hand_within_one_second_are_two_runs(aws, aged, run, context, 
     assert sorted(row["run_id"] for row in aws.rows("runs")) == sorted([scheduled, *ids])
 
 
-def test_the_retry_of_a_schedule_is_the_same_run_whatever_its_request(aws, run, context):
+def test_a_retry_by_scheduler_is_the_same_run_with_any_request_id(aws, run, context):
     ids = set()
     for request in ("request-1", "request-2"):
         context.aws_request_id = request

@@ -1,6 +1,6 @@
-"""A run that AWS did not answer is no complete one, and says why; one secret that hides itself is no matter of the run.
+"""A run is incomplete if AWS refuses or does not answer its calls, but not if a single secret denies access.
 
-What was readable is decided here, by the account that refuses, and not by what the run counts.
+The tests decide what is readable; they do not rely on the counts of the run.
 """
 
 import pytest
@@ -23,11 +23,11 @@ def tables(aws):
 
 @pytest.fixture
 def refuse(aws):
-    """Has AWS not list the versions of these secrets, or of all, as of now."""
+    """Makes AWS refuse the versions of these secrets, or of all, from now on."""
 
     def begin(trouble, arns=None):
-        def answer(asked):
-            if arns is not None and asked["SecretId"] not in arns:
+        def answer(request):
+            if arns is not None and request["SecretId"] not in arns:
                 return None
             if isinstance(trouble, Exception):
                 raise trouble
@@ -40,7 +40,7 @@ def refuse(aws):
 
 @pytest.fixture
 def six(secret):
-    """Six secrets under audit."""
+    """Six audited secrets."""
     return [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(6)]
 
 
@@ -53,58 +53,58 @@ def test_a_first_run_that_could_read_nothing_is_incomplete(six, audit, refuse, t
     refuse(trouble)
 
     for _ in range(3):  # it does not get used to it
-        found = audit()
-        assert (found["checked"], found["unknown"], found["complete"]) == (6, 6, False)
-        [reason] = found["incomplete_because"]
+        run = audit()
+        assert (run["checked"], run["unknown"], run["complete"]) == (6, 6, False)
+        [reason] = run["incomplete_because"]
         assert "none of the 6 secrets" in reason
 
 
-def test_the_only_secret_of_an_account_is_all_there_is_to_read(secret, audit, refuse):
+def test_refused_versions_of_the_only_secret_make_a_run_incomplete(secret, audit, refuse):
     secret("orders", MANAGED)
     refuse("AccessDeniedException")
 
     assert audit()["complete"] is False
 
 
-def test_a_secret_whose_own_policy_denies_is_unknown_and_nothing_more(six, audit, refuse):
+def test_a_secret_whose_own_policy_denies_access_is_only_unknown(six, audit, refuse):
     refuse("AccessDeniedException", six[:1])
 
     for _ in range(4):
-        found = audit()
-        assert (found["unknown"], found["complete"]) == (1, True)
-        assert found["refused"] == {"access denied": 1}
+        run = audit()
+        assert (run["unknown"], run["complete"]) == (1, True)
+        assert run["refused"] == {"access denied": 1}
 
 
-def test_one_that_comes_to_deny_where_all_others_are_known_is_nothing_more_either(aws, six, audit, refuse):
+def test_a_secret_that_starts_to_deny_access_is_only_unknown_if_all_others_are_cached(aws, six, audit, refuse):
     audit()
     change(aws, six[0])
     refuse("AccessDeniedException", six[:1])
 
-    found = audit()
+    run = audit()
 
-    assert (found["unknown"], found["complete"]) == (1, True)
+    assert (run["unknown"], run["complete"]) == (1, True)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-def test_a_run_that_could_read_nothing_anew_is_incomplete_though_it_knows_the_others(aws, six, audit, refuse, trouble):
+def test_a_run_that_could_read_no_versions_is_incomplete_even_if_others_are_cached(aws, six, audit, refuse, trouble):
     audit()
     change(aws, six[0])
     refuse(trouble)
 
     for _ in range(3):
-        found = audit()
-        assert (found["checked"], found["unknown"], found["complete"]) == (6, 1, False)
+        run = audit()
+        assert (run["checked"], run["unknown"], run["complete"]) == (6, 1, False)
         # The one that moved, and another that was readable before.
-        assert "none of the 2 secrets" in found["incomplete_because"][0]
+        assert "none of the 2 secrets" in run["incomplete_because"][0]
 
 
-def test_a_good_part_of_all_secrets_refused_is_no_matter_of_their_policies(six, audit, refuse):
+def test_a_large_fraction_of_refusals_makes_a_run_incomplete(six, audit, refuse):
     refuse("AccessDeniedException", six[:2])
 
     assert audit()["incomplete_because"] == ["AWS did not list the versions of 2 of 6 secrets: access denied 2."]
 
 
-def test_two_of_many_that_deny_are_their_own_matter(secret, audit, refuse):
+def test_two_refusals_among_many_secrets_do_not_make_a_run_incomplete(secret, audit, refuse):
     arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(9)]
     refuse("AccessDeniedException", arns[:2])
 
@@ -112,7 +112,7 @@ def test_two_of_many_that_deny_are_their_own_matter(secret, audit, refuse):
 
 
 @pytest.mark.parametrize("trouble", ["ThrottlingException", EndpointConnectionError(endpoint_url=URL)])
-def test_several_that_aws_was_too_busy_for_make_a_run_incomplete(secret, audit, refuse, trouble):
+def test_several_throttled_or_unanswered_calls_make_a_run_incomplete(secret, audit, refuse, trouble):
     arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(9)]
     refuse(trouble, arns[:2])
 
@@ -126,12 +126,12 @@ def test_more_unknown_secrets_than_in_the_last_complete_run_make_a_run_incomplet
     for number in range(2):
         aws.client("secretsmanager").create_secret(Name=f"empty-{number}", Tags=[{"Key": "Managed", "Value": "true"}])
 
-    found = audit()
+    run = audit()
 
-    assert found["incomplete_because"] == ["2 of 11 secrets are unknown; the last complete run had 0 unknown."]
+    assert run["incomplete_because"] == ["2 of 11 secrets are unknown; the last complete run had 0 unknown."]
 
 
-def test_a_few_that_come_to_be_refused_are_never_taken_for_usual(aws, secret, audit, refuse):
+def test_lasting_refusals_do_not_become_the_norm(aws, secret, audit, refuse):
     arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(16)]
     assert audit()["complete"] is True
     for arn in arns[:5]:
@@ -139,45 +139,45 @@ def test_a_few_that_come_to_be_refused_are_never_taken_for_usual(aws, secret, au
     refuse("AccessDeniedException", arns[:5])
 
     # More than the runs that are looked at in any case.
-    found = [audit() for _ in range(13)]
+    runs = [audit() for _ in range(13)]
 
-    assert [run["complete"] for run in found] == [False] * 13
-    assert found[-1]["incomplete_because"] == ["5 of 16 secrets are unknown; the last complete run had 0 unknown."]
+    assert [run["complete"] for run in runs] == [False] * 13
+    assert runs[-1]["incomplete_because"] == ["5 of 16 secrets are unknown; the last complete run had 0 unknown."]
     aws.answer("ListSecretVersionIds", lambda _: None)
     assert "unknown_when_complete" not in audit()
 
 
-def test_a_run_is_complete_again_once_aws_answers(aws, six, audit, refuse):
+def test_a_run_is_complete_again_once_aws_responds(aws, six, audit, refuse):
     refuse("AccessDeniedException")
     assert audit()["complete"] is False
     aws.answer("ListSecretVersionIds", lambda _: None)
 
-    found = audit()
+    run = audit()
 
-    assert (found["complete"], found["unknown"]) == (True, 0)
-    assert "refused" not in found
+    assert (run["complete"], run["unknown"]) == (True, 0)
+    assert "refused" not in run
 
 
-def test_aws_is_not_asked_for_every_secret_while_it_answers_none(aws, secret, audit, refuse):
+def test_no_more_versions_are_requested_after_many_timeouts(aws, secret, audit, refuse):
     for number in range(60):
         secret(f"orders-{number:02}", MANAGED)
-    asked = []
+    request = []
 
     def busy(parameters):
-        asked.append(parameters["SecretId"])
+        request.append(parameters["SecretId"])
         raise ConnectTimeoutError(endpoint_url=URL)
 
     aws.answer("ListSecretVersionIds", busy)
 
-    found = audit()
+    run = audit()
 
-    assert (found["checked"], found["unknown"], found["complete"]) == (60, 60, False)
-    assert len(set(asked)) < 30
+    assert (run["checked"], run["unknown"], run["complete"]) == (60, 60, False)
+    assert len(set(request)) < 30
 
 
-def test_a_stuck_rotation_is_found_though_no_version_can_be_listed(aws, secret, audit, refuse, monkeypatch):
+def test_a_stuck_rotation_is_found_even_if_no_version_can_be_listed(aws, secret, audit, refuse, monkeypatch):
     put = []
-    aws.answer("PutEvents", lambda asked: put.extend(asked["Entries"]) or {"FailedEntryCount": 0, "Entries": []})
+    aws.answer("PutEvents", lambda request: put.extend(request["Entries"]) or {"FailedEntryCount": 0, "Entries": []})
     made = secret("orders", MANAGED)
     monkeypatch.setenv("STUCK_HOURS", "2")
     refuse("AccessDeniedException")
@@ -190,9 +190,9 @@ def test_a_stuck_rotation_is_found_though_no_version_can_be_listed(aws, secret, 
     # The audit lets an hour pass after each run; here it is three since it saw the rotation first.
     aws.put("status", {**row, "pending_since": "2026-01-01T00:00:00Z"})
 
-    found = audit()
+    run = audit()
 
-    assert [one["kind"] for one in found["findings"]] == ["stuck_without_incident"]
+    assert [finding["kind"] for finding in run["findings"]] == ["stuck_without_incident"]
     assert len(put) == 1
     [row] = aws.rows("status")
     assert (row["verdict"], row["status"], row["attention"]) == ("rotation_failing", "unknown", "yes")
@@ -206,7 +206,7 @@ def test_a_stuck_rotation_is_found_though_no_version_can_be_listed(aws, secret, 
         ConnectTimeoutError(endpoint_url="https://monitoring.eu-west-1.amazonaws.com"),
     ],
 )
-def test_a_run_does_not_fail_for_want_of_a_way_to_cloudwatch(aws, secret, audit, trouble):
+def test_a_run_does_not_fail_if_cloudwatch_is_unreachable(aws, secret, audit, trouble):
     secret("orders", MANAGED)
 
     def unreachable(_):
@@ -214,6 +214,6 @@ def test_a_run_does_not_fail_for_want_of_a_way_to_cloudwatch(aws, secret, audit,
 
     aws.answer("GetMetricStatistics", unreachable)
 
-    found = audit()
+    run = audit()
 
-    assert (found["complete"], found["checked"], "counted" in found) == (True, 1, False)
+    assert (run["complete"], run["checked"], "counted" in run) == (True, 1, False)

@@ -1,8 +1,8 @@
-"""Events that moved no value and deleted nothing: they excuse no move and no disappearance that went unheard.
+"""Events without effect explain neither a move nor a missing secret.
 
-CloudTrail reports calls that failed as well, with an errorCode
+CloudTrail also reports failed calls, with an errorCode
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html), and every
-rotation puts its value under AWSPENDING first.
+rotation labels its value AWSPENDING first.
 """
 
 import json
@@ -23,8 +23,8 @@ def tables(aws, monkeypatch):
 
 
 @pytest.fixture
-def hear(context):
-    """Has the writer record an event that happens now, or so long ago."""
+def record_event(context):
+    """Lets the writer record an event of now, or of this long ago."""
 
     def record(body, ago=timedelta()):
         body["time"] = (datetime.now(UTC) - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -37,21 +37,21 @@ def hear(context):
 
 
 @pytest.fixture
-def called(recorded):
+def call_event(recorded):
     """CloudTrail's event of this call with these parameters."""
 
-    def event(name, arn, asked=None, **detail):
+    def event(name, arn, parameters=None, **detail):
         body = recorded("put-secret-value")
         body["detail"] |= {"eventName": name, "responseElements": {"arn": arn}, **detail}
-        body["detail"]["requestParameters"] = {"secretId": arn, **(asked or {})}
+        body["detail"]["requestParameters"] = {"secretId": arn, **(parameters or {})}
         return body
 
     return event
 
 
 @pytest.fixture
-def labelled(recorded):
-    """Secrets Manager's own event of this label."""
+def label_event(recorded):
+    """Secrets Manager's own event about this label."""
 
     def event(arn, label):
         body = recorded("secret-label-updated") | {"resources": [arn]}
@@ -62,7 +62,7 @@ def labelled(recorded):
 
 
 def kinds(run):
-    return [(found["kind"], found["secret_name"]) for found in run["findings"]]
+    return [(finding["kind"], finding["secret_name"]) for finding in run["findings"]]
 
 
 def move(aws, arn):
@@ -70,7 +70,7 @@ def move(aws, arn):
 
 
 @pytest.mark.parametrize(
-    ("name", "asked", "detail"),
+    ("name", "parameters", "detail"),
     [
         ("PutSecretValue", {}, DENIED),
         ("UpdateSecret", {}, {"errorCode": "ResourceExistsException", "responseElements": None}),
@@ -80,17 +80,17 @@ def move(aws, arn):
         ("PutSecretValue", {"versionStages": ["green", "blue"]}, {}),
     ],
 )
-def test_a_call_that_moved_nothing_excuses_no_move(aws, secret, audit, hear, called, name, asked, detail):
+def test_a_call_without_effect_explains_no_move(aws, secret, audit, record_event, call_event, name, parameters, detail):
     made = secret("orders", MANAGED)
     audit()
     move(aws, made["ARN"])
-    hear(called(name, made["ARN"], asked, **detail))
+    record_event(call_event(name, made["ARN"], parameters, **detail))
 
     assert [kinds(audit()) for _ in range(2)] == [[], [("moved_unheard", "orders")]]
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"),
+    ("name", "parameters"),
     [
         ("PutSecretValue", {}),
         ("PutSecretValue", {"versionStages": None}),
@@ -99,28 +99,30 @@ def test_a_call_that_moved_nothing_excuses_no_move(aws, secret, audit, hear, cal
         ("UpdateSecret", {}),
     ],
 )
-def test_one_that_may_have_moved_it_does(aws, secret, audit, hear, called, name, asked):
+def test_a_call_that_may_have_moved_the_label_explains_the_move(
+    aws, secret, audit, record_event, call_event, name, parameters
+):
     made = secret("orders", MANAGED)
     audit()
     move(aws, made["ARN"])
-    hear(called(name, made["ARN"], asked))
+    record_event(call_event(name, made["ARN"], parameters))
 
     assert [kinds(audit()) for _ in range(2)] == [[], []]
 
 
-@pytest.mark.parametrize(("label", "found"), [("green", [("moved_unheard", "orders")]), ("AWSCURRENT", [])])
-def test_only_the_label_of_the_value_in_use_tells_of_a_move(aws, secret, audit, hear, labelled, label, found):
+@pytest.mark.parametrize(("label", "findings"), [("green", [("moved_unheard", "orders")]), ("AWSCURRENT", [])])
+def test_only_an_event_about_awscurrent_reports_a_move(aws, secret, audit, record_event, label_event, label, findings):
     made = secret("orders", MANAGED)
     audit()
     move(aws, made["ARN"])
     audit()
-    hear(labelled(made["ARN"], label))
+    record_event(label_event(made["ARN"], label))
 
-    assert kinds(audit()) == found
+    assert kinds(audit()) == findings
 
 
 @pytest.mark.parametrize(
-    ("names", "found"),
+    ("names", "findings"),
     [
         (("DeleteSecret", "RestoreSecret"), [("vanished", "orders")]),
         (("RestoreSecret", "DeleteSecret"), []),
@@ -129,23 +131,27 @@ def test_only_the_label_of_the_value_in_use_tells_of_a_move(aws, secret, audit, 
         (("DeleteSecret", "CancelSecretVersionDelete"), [("vanished", "orders")]),
     ],
 )
-def test_a_deletion_that_was_taken_back_told_of_no_end(aws, secret, audit, hear, called, names, found):
+def test_a_deletion_that_was_undone_does_not_explain_a_missing_secret(
+    aws, secret, audit, record_event, call_event, names, findings
+):
     made = secret("orders", MANAGED)
     secret("stays", MANAGED)
     audit()
     for minutes, name in zip((9, 4), names, strict=True):
-        hear(called(name, made["ARN"], eventID=name), ago=timedelta(minutes=minutes))
+        record_event(call_event(name, made["ARN"], eventID=name), ago=timedelta(minutes=minutes))
     aws.client("secretsmanager").delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
 
-    assert kinds(audit()) == found
+    assert kinds(audit()) == findings
 
 
-@pytest.mark.parametrize(("detail", "found"), [(DENIED, [("vanished", "orders")]), ({}, [])])
-def test_a_deletion_that_failed_told_of_no_end(aws, secret, audit, hear, called, detail, found):
+@pytest.mark.parametrize(("detail", "findings"), [(DENIED, [("vanished", "orders")]), ({}, [])])
+def test_a_failed_deletion_does_not_explain_a_missing_secret(
+    aws, secret, audit, record_event, call_event, detail, findings
+):
     made = secret("orders", MANAGED)
     secret("stays", MANAGED)
     audit()
-    hear(called("DeleteSecret", made["ARN"], **detail))
+    record_event(call_event("DeleteSecret", made["ARN"], **detail))
     aws.client("secretsmanager").delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
 
-    assert kinds(audit()) == found
+    assert kinds(audit()) == findings

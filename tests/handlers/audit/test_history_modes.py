@@ -1,4 +1,4 @@
-"""A history of changes answers the same questions as one of every run, for a fraction of the writes."""
+"""A history of changes gives the same reports as one of every run, for a fraction of the writes."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -25,11 +25,11 @@ HAPPENS = {
     "goes": [(0, 1, 5), (24, None, 0)],
     **{f"one-of-many/{number}": [(0, 1, 3)] for number in range(16)},
 }
-"""What becomes of each secret: from which hour on it has which version, and how many days old that is then."""
+"""Each secret's versions: from which hour, which number, and how many days old at that hour."""
 
 
 class Account:
-    """An account in which things happen."""
+    """An account whose secrets change."""
 
     def __init__(self):
         self.hour = 0
@@ -38,14 +38,14 @@ class Account:
         return BEGAN + self.hour * HOUR
 
     def held(self, name):
-        """The number and date of the version in use; None where there is no such secret."""
+        """The number and date of the current version; None if the secret does not exist."""
         begun = [event for event in HAPPENS[name] if event[0] <= self.hour]
         if not begun or begun[-1][1] is None:
             return None
         hour, number, days = begun[-1]
         return number, BEGAN + hour * HOUR - timedelta(days=days)
 
-    def page(self, asked):
+    def page(self, request):
         names = [name for name in HAPPENS if self.held(name)]
         return {"SecretList": [self.entry(name) for name in names]}
 
@@ -61,8 +61,8 @@ class Account:
             "SecretVersionsToStages": stages,
         }
 
-    def versions(self, asked):
-        name = asked["SecretId"].partition(":secret:")[2].removesuffix("-Ab12Cd")
+    def versions(self, request):
+        name = request["SecretId"].partition(":secret:")[2].removesuffix("-Ab12Cd")
         number, made = self.held(name)
         return {
             "Versions": [{"VersionId": version(name, number), "VersionStages": ["AWSCURRENT"], "CreatedDate": made}]
@@ -71,7 +71,7 @@ class Account:
 
 @pytest.fixture
 def two_days(aws, context, monkeypatch):
-    """Audits every hour for two days; answers the rows that are there in the end, and how many were written."""
+    """Audits every hour for two days; returns the final rows, and how many were written."""
     account = Account()
 
     class Clock(datetime):
@@ -92,40 +92,40 @@ def two_days(aws, context, monkeypatch):
             scheduled = account.now().strftime("%Y-%m-%dT%H:%M:%SZ")
             context.aws_request_id = scheduled
             check.handler({"scheduled_time": scheduled}, context)
-        written = sum(len(rows) for asked in aws.asked("BatchWriteItem") for rows in asked["RequestItems"].values())
-        found = {table: aws.rows(table) for table in ("history", "status", "runs")}
+        written = sum(len(rows) for request in aws.asked("BatchWriteItem") for rows in request["RequestItems"].values())
+        tables = {table: aws.rows(table) for table in ("history", "status", "runs")}
         for table in ("history", "status", "runs", "audit-trail", "incidents"):
             aws.client("dynamodb").delete_table(TableName=table)
-        return found, written
+        return tables, written
 
     return run
 
 
-def as_of(found, moment):
-    """The state at a moment: of each secret the last row at or before it, but for those that were gone."""
-    gone = {row["secret_name"]: row["gone_since"] for row in found["status"] if "gone_since" in row}
+def as_of(tables, time):
+    """The state at a time: the last row of each secret at or before it, without those that were gone."""
+    gone = {row["secret_name"]: row["gone_since"] for row in tables["status"] if "gone_since" in row}
     state = {}
-    for row in sorted(found["history"], key=lambda row: row["checked_at"]):
-        if row["checked_at"] <= moment and gone.get(row["secret_name"], "9") > moment:
+    for row in sorted(tables["history"], key=lambda row: row["checked_at"]):
+        if row["checked_at"] <= time and gone.get(row["secret_name"], "9") > time:
             answer = ("status", "verdict", "attention", "current_version_id", "value_created_at", "limit_days")
             state[row["secret_name"]] = tuple(row.get(name) for name in answer)
     return state
 
 
-def moment(hour):
+def hour_as_iso(hour):
     return (BEGAN + hour * HOUR).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_both_modes_answer_alike_and_the_one_of_changes_for_under_a_tenth_of_the_writes(two_days):
+def test_both_modes_give_the_same_reports_and_changes_needs_under_a_tenth_of_the_writes(two_days):
     every_run, all_writes = two_days("everyRun")
     changes, few_writes = two_days("changes")
 
     for hour in range(HOURS):
         # That a secret went shows in a history of changes with the first run of the next day: here at once.
-        assert as_of(changes, moment(hour)) == as_of(every_run, moment(hour)), hour
-    assert as_of(every_run, moment(23)).keys() - as_of(every_run, moment(24)).keys() == {"goes"}
-    assert as_of(every_run, moment(29)).keys() ^ as_of(every_run, moment(30)).keys() == {"comes-later"}
-    assert {state[1] for hour in range(HOURS) for state in as_of(every_run, moment(hour)).values()} == {
+        assert as_of(changes, hour_as_iso(hour)) == as_of(every_run, hour_as_iso(hour)), hour
+    assert as_of(every_run, hour_as_iso(23)).keys() - as_of(every_run, hour_as_iso(24)).keys() == {"goes"}
+    assert as_of(every_run, hour_as_iso(29)).keys() ^ as_of(every_run, hour_as_iso(30)).keys() == {"comes-later"}
+    assert {state[1] for hour in range(HOURS) for state in as_of(every_run, hour_as_iso(hour)).values()} == {
         "in_grace",
         "never_rotated",
         "manual_only",
@@ -133,9 +133,9 @@ def test_both_modes_answer_alike_and_the_one_of_changes_for_under_a_tenth_of_the
     }
     assert few_writes * 10 < all_writes, (few_writes, all_writes)
 
-    def now(found):
+    def now(tables):
         answer = ("verdict", "status", "attention", "attention_since", "since", "current_version_id", "due_at")
-        return {row["secret_name"]: tuple(row.get(name) for name in answer) for row in found["status"]}
+        return {row["secret_name"]: tuple(row.get(name) for name in answer) for row in tables["status"]}
 
     assert now(changes) == now(every_run)
     counts = ("run_id", "checked", "flagged", "unknown", "complete", "verdicts")
@@ -144,23 +144,21 @@ def test_both_modes_answer_alike_and_the_one_of_changes_for_under_a_tenth_of_the
     ]
 
 
-def test_a_secret_that_goes_at_noon_shows_in_a_history_of_changes_with_the_first_run_of_the_next_day(
-    two_days, monkeypatch
-):
+def test_a_secret_that_vanishes_at_noon_shows_in_the_first_run_of_the_next_day_with_changes(two_days, monkeypatch):
     monkeypatch.setitem(HAPPENS, "goes", [(0, 1, 5), (12, None, 0)])
 
     changes, _ = two_days("changes", hours=26)
 
     [gone] = [row for row in changes["status"] if "gone_since" in row]
-    assert (gone["secret_name"], gone["gone_since"]) == ("goes", moment(24))
+    assert (gone["secret_name"], gone["gone_since"]) == ("goes", hour_as_iso(24))
 
 
-def test_each_run_of_a_history_of_changes_lists_which_secrets_got_a_row(two_days):
+def test_each_run_with_changes_lists_the_secrets_that_got_a_row(two_days):
     changes, _ = two_days("changes", hours=30)
 
     runs = {row["run_id"]: row for row in changes["runs"]}
     rows = {run: {row["secret_name"] for row in changes["history"] if row["run_id"] == run} for run in runs}
     assert {run: set(row["changed"]) for run, row in runs.items()} == rows
     assert all(row["recorded"] == len(row["changed"]) for row in runs.values())
-    assert rows[moment(10)] == {"rotated-twice"}
-    assert len(rows[moment(24)]) > 15
+    assert rows[hour_as_iso(10)] == {"rotated-twice"}
+    assert len(rows[hour_as_iso(24)]) > 15

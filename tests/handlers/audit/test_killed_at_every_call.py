@@ -1,7 +1,6 @@
-"""The check function, killed at each of its calls and started again, finds and writes what an undisturbed run does.
+"""The check function, killed at each of its calls and restarted, finds and writes the same as an undisturbed run.
 
-What is right is not what the function says of itself: an undisturbed run of the same account is, and the events that
-the bus was given, by identity.
+The reference is an undisturbed run in the same account, with its rows and the events that it sent, by id.
 """
 
 import itertools
@@ -20,7 +19,7 @@ RUN = "2026-03-01T08:00:00Z"
 TABLES = ("history", "status", "runs", "audit-trail", "incidents")
 MANAGED = [{"Key": "Managed", "Value": "true"}]
 BUDGET = 80
-"""Calls at which the function is killed at most, in each history mode; it makes fewer."""
+"""Upper bound of the function's calls in each history mode."""
 
 
 class Killed(BaseException):
@@ -32,7 +31,7 @@ def version(name, number):
 
 
 class Account:
-    """An account in which, before the run that is killed, something of every kind has happened."""
+    """An account with a discrepancy of every kind before the killed run."""
 
     def __init__(self):
         self.hour = 0
@@ -43,27 +42,27 @@ class Account:
     def secrets(self):
         """Name -> the end of its ARN, the number of the version in use, and whether a rotation is stuck."""
         later = self.hour >= 1
-        found = {f"stays/{number}": ("Ab12Cd", 1, False) for number in range(4)}
-        found["moved-unheard"] = ("Ab12Cd", 2 if later else 1, False)
-        found["heard-unmoved"] = ("Ab12Cd", 1, False)
-        found["stuck"] = ("Ab12Cd", 1, True)
-        found["recreated"] = ("Ef34Gh" if self.hour >= 2 else "Ab12Cd", 1, False)
-        found["denied"] = ("Ab12Cd", 1, False)
+        secrets = {f"stays/{number}": ("Ab12Cd", 1, False) for number in range(4)}
+        secrets["moved-unheard"] = ("Ab12Cd", 2 if later else 1, False)
+        secrets["heard-unmoved"] = ("Ab12Cd", 1, False)
+        secrets["stuck"] = ("Ab12Cd", 1, True)
+        secrets["recreated"] = ("Ef34Gh" if self.hour >= 2 else "Ab12Cd", 1, False)
+        secrets["denied"] = ("Ab12Cd", 1, False)
         if self.hour < 2:
-            found["vanishes"] = ("Ab12Cd", 1, False)
+            secrets["vanishes"] = ("Ab12Cd", 1, False)
         else:
-            found["comes"] = ("Ab12Cd", 1, False)
-        return found
+            secrets["comes"] = ("Ab12Cd", 1, False)
+        return secrets
 
-    def page(self, asked):
+    def page(self, request):
         """Four secrets a page."""
-        start = int(asked.get("NextToken", "0"))
+        start = int(request.get("NextToken", "0"))
         listed = [self._entry(name, *what) for name, what in self.secrets().items()]
         more = {"NextToken": str(start + 4)} if start + 4 < len(listed) else {}
         return {"SecretList": listed[start : start + 4], **more}
 
-    def versions(self, asked):
-        name = asked["SecretId"].partition(":secret:")[2][:-7]
+    def versions(self, request):
+        name = request["SecretId"].partition(":secret:")[2][:-7]
         _, number, stuck = self.secrets()[name]
         dates = {version(name, each): BEGAN - timedelta(days=40 - 10 * each) for each in range(1, number + 1)}
         if stuck:
@@ -121,17 +120,17 @@ class World:
         self.calls.clear()
 
     def _run_twice(self):
-        """What the tables hold after two runs, and after an event that told of a move which never was."""
+        """The tables after two runs, and after an event that reported a move which did not happen."""
         self._aws.create_tables(*TABLES)
         dynamodb = self._aws.client("dynamodb")
         for self.account.hour, scheduled in ((0, "2026-03-01T06:00:00Z"), (1, "2026-03-01T07:00:00Z")):
             self.invoke(scheduled)
-        heard = {":at": {"S": "2026-03-01T07:30:00Z"}, ":version": {"S": version("heard-unmoved", 9)}}
+        values = {":at": {"S": "2026-03-01T07:30:00Z"}, ":version": {"S": version("heard-unmoved", 9)}}
         dynamodb.update_item(
             TableName="status",
             Key={"secret_name": {"S": "heard-unmoved"}},
             UpdateExpression="SET heard_at = :at, heard_version_id = :version",
-            ExpressionAttributeValues=heard,
+            ExpressionAttributeValues=values,
         )
         return {table: dynamodb.scan(TableName=table)["Items"] for table in TABLES}
 
@@ -148,27 +147,27 @@ class World:
         self.calls.clear()
 
     def outcome(self):
-        """What is there in the end, but for what may differ: how long it took, and how often it asked."""
+        """The final state, without what may differ: the duration and the number of calls."""
         rows = {table: sorted(self._aws.rows(table), key=_key) for table in ("history", "status", "runs")}
         for row in rows["runs"]:
             for name in ("calls", "seconds"):
                 row.pop(name)
-            row["findings"] = sorted(row["findings"], key=lambda one: (one["kind"], one["secret_name"]))
+            row["findings"] = sorted(row["findings"], key=lambda finding: (finding["kind"], finding["secret_name"]))
         events = {json.loads(entry["Detail"])["eventID"]: entry for entry in self.put}
         return rows, events
 
-    def _versions(self, asked):
-        if asked["SecretId"] == arn("denied"):
+    def _versions(self, request):
+        if request["SecretId"] == arn("denied"):
             return self._aws.Refusal("AccessDeniedException")
-        return self.account.versions(asked)
+        return self.account.versions(request)
 
-    def _take(self, asked):
-        known = {json.loads(entry["Detail"])["eventID"]: entry for entry in self.put}
-        for entry in asked["Entries"]:
-            # Where one identity comes twice, it is the same event: the record of events keeps it once.
-            assert known.get(json.loads(entry["Detail"])["eventID"], entry) == entry
-        self.put.extend(asked["Entries"])
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in asked["Entries"]]}
+    def _take(self, request):
+        sent = {json.loads(entry["Detail"])["eventID"]: entry for entry in self.put}
+        for entry in request["Entries"]:
+            # An event that is sent twice with one id must be the same event: the audit trail stores it once.
+            assert sent.get(json.loads(entry["Detail"])["eventID"], entry) == entry
+        self.put.extend(request["Entries"])
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in request["Entries"]]}
 
     def _intercept(self, monkeypatch):
         answered, done = self._aws._answered, self._aws._done
@@ -203,21 +202,21 @@ def world(aws, context, monkeypatch):
 
 
 @pytest.mark.parametrize("mode", ["everyRun", "changes"])
-def test_a_run_killed_before_or_after_any_call_and_started_again_ends_as_an_undisturbed_one(world, monkeypatch, mode):
+def test_a_run_killed_before_or_after_any_call_and_restarted_ends_like_an_undisturbed_one(world, monkeypatch, mode):
     monkeypatch.setenv("HISTORY_MODE", mode)
     world.begin()
     world.invoke()
     calls = list(world.calls)
     expected, events = world.outcome()
     [run] = [row for row in expected["runs"] if row["run_id"] == RUN]
-    found = {(one["kind"], one["secret_name"]) for one in run["findings"]}
-    assert found >= {
+    findings = {(finding["kind"], finding["secret_name"]) for finding in run["findings"]}
+    assert findings >= {
         ("moved_unheard", "moved-unheard"),
         ("heard_unmoved", "heard-unmoved"),
         ("stuck_without_incident", "stuck"),
         ("vanished", "recreated"),
     }
-    assert (("vanished", "vanishes") in found) is (mode == "everyRun")
+    assert (("vanished", "vanishes") in findings) is (mode == "everyRun")
     assert list(events) == [f"rotation-stuck-{version('stuck', 'pending')}"]
     assert {"ListSecrets", "BatchGetItem", "ListSecretVersionIds", "PutEvents", "UpdateItem", "Query"} <= set(calls)
     assert len(calls) <= BUDGET

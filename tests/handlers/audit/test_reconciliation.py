@@ -1,4 +1,4 @@
-"""What events told, held against what the labels say; and what became of secrets that are not there any more."""
+"""Contradictions between events and labels, and announcements of stuck rotations."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 @pytest.fixture(autouse=True)
 def begin_now(monkeypatch):
-    """Each test begins now, however long those before it have taken."""
+    """Starts each test at the current time, however long the previous ones took."""
     monkeypatch.setitem(globals(), "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
@@ -26,19 +26,19 @@ def tables(aws, monkeypatch):
 
 @pytest.fixture
 def put_events(aws):
-    """What the audit told the bus."""
-    told = []
+    """The events that the audit sent."""
+    entries = []
 
-    def take(asked):
-        told.extend(asked["Entries"])
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": str(len(told))} for _ in asked["Entries"]]}
+    def take(request):
+        entries.extend(request["Entries"])
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": str(len(entries))} for _ in request["Entries"]]}
 
     aws.answer("PutEvents", take)
-    return told
+    return entries
 
 
 @pytest.fixture
-def hear(aws, context):
+def record_events(aws, context):
     """Lets the writer record an event."""
 
     def record(*events):
@@ -52,7 +52,7 @@ def hear(aws, context):
 
 
 @pytest.fixture
-def moved(recorded):
+def label_event(recorded):
     """The event that AWS sends when AWSCURRENT moves."""
 
     def event(arn, version, at=NOW):
@@ -65,7 +65,7 @@ def moved(recorded):
 
 
 @pytest.fixture
-def succeeded(recorded):
+def success_event(recorded):
     """The event that CloudTrail sends when a rotation succeeded."""
 
     def event(arn, at=NOW):
@@ -78,92 +78,92 @@ def succeeded(recorded):
 
 
 def kinds(run):
-    return [(found["kind"], found["secret_name"]) for found in run["findings"]]
+    return [(finding["kind"], finding["secret_name"]) for finding in run["findings"]]
 
 
 def change(aws, arn):
     return aws.client("secretsmanager").put_secret_value(SecretId=arn, SecretString="next")["VersionId"]
 
 
-def test_what_a_secret_holds_when_it_is_first_seen_is_no_finding(secret, audit):
+def test_the_first_version_that_the_audit_sees_is_no_finding(secret, audit):
     secret("orders", {"Managed": "true"})
 
     assert audit()["findings"] == audit()["findings"] == []
 
 
-def test_a_version_that_moved_without_an_event_is_a_finding_of_the_second_run_that_sees_it(aws, secret, audit):
+def test_a_move_without_an_event_is_a_finding_of_the_second_run_that_sees_it(aws, secret, audit):
     made = secret("orders", {"Managed": "true"})
     audit()
     version = change(aws, made["ARN"])
 
     assert kinds(audit()) == []  # its event may be on the way
-    found = audit()
-    assert kinds(found) == [("moved_unheard", "orders")]
-    assert found["findings"][0]["detail"] == f"AWSCURRENT is on version {version}, but no event reported the move."
-    assert found["discrepancies"] == {"moved_unheard": 1}
+    run = audit()
+    assert kinds(run) == [("moved_unheard", "orders")]
+    assert run["findings"][0]["detail"] == f"AWSCURRENT is on version {version}, but no event reported the move."
+    assert run["discrepancies"] == {"moved_unheard": 1}
     assert kinds(audit()) == []
 
 
-def test_a_version_that_moved_with_its_event_is_none(aws, secret, audit, hear, moved):
+def test_a_move_with_its_event_is_no_finding(aws, secret, audit, record_events, label_event):
     made = secret("orders", {"Managed": "true"})
     audit()
-    hear(moved(made["ARN"], change(aws, made["ARN"])))
+    record_events(label_event(made["ARN"], change(aws, made["ARN"])))
 
     assert [kinds(audit()) for _ in range(3)] == [[], [], []]
 
 
-def test_an_event_that_comes_after_the_run_that_saw_the_move_is_in_time(aws, secret, audit, hear, moved):
+def test_an_event_that_comes_after_the_run_that_saw_the_move_is_in_time(aws, secret, audit, record_events, label_event):
     made = secret("orders", {"Managed": "true"})
     audit()
     version = change(aws, made["ARN"])
     audit()
-    hear(moved(made["ARN"], version))
+    record_events(label_event(made["ARN"], version))
 
     assert [kinds(audit()) for _ in range(3)] == [[], [], []]
 
 
-def test_a_rotation_that_succeeded_announces_the_move_as_well(aws, secret, audit, hear, succeeded):
+def test_a_successful_rotation_reports_the_move_too(aws, secret, audit, record_events, success_event):
     made = secret("orders", {"Managed": "true"})
     audit()
     change(aws, made["ARN"])
-    hear(succeeded(made["ARN"]))
+    record_events(success_event(made["ARN"]))
 
     assert [kinds(audit()) for _ in range(3)] == [[], [], []]
 
 
-def test_an_event_that_shows_no_change_is_a_finding_once(aws, secret, audit, hear, moved):
+def test_an_event_without_a_move_is_a_finding_once(aws, secret, audit, record_events, label_event):
     made = secret("orders", {"Managed": "true"})
     audit()
-    hear(moved(made["ARN"], "11111111-2222-4333-8444-555555555555", NOW - timedelta(minutes=20)))
+    record_events(label_event(made["ARN"], "11111111-2222-4333-8444-555555555555", NOW - timedelta(minutes=20)))
 
-    found = audit()
-    assert kinds(found) == [("heard_unmoved", "orders")]
-    assert "moved to version 11111111-2222-4333-8444-555555555555" in found["findings"][0]["detail"]
+    run = audit()
+    assert kinds(run) == [("heard_unmoved", "orders")]
+    assert "moved to version 11111111-2222-4333-8444-555555555555" in run["findings"][0]["detail"]
     assert kinds(audit()) == []
 
 
-def test_a_rotation_that_succeeded_and_changed_nothing_is_a_finding(secret, audit, hear, succeeded):
+def test_a_successful_rotation_without_a_move_is_a_finding(secret, audit, record_events, success_event):
     made = secret("orders", {"Managed": "true"})
     audit()
-    hear(succeeded(made["ARN"], NOW - timedelta(minutes=20)))
+    record_events(success_event(made["ARN"], NOW - timedelta(minutes=20)))
 
     assert kinds(audit()) == [("heard_unmoved", "orders")]
 
 
-def test_what_was_just_heard_is_not_yet_in_vain(secret, audit, hear, succeeded):
+def test_a_recent_event_without_a_move_is_no_finding_yet(secret, audit, record_events, success_event):
     made = secret("orders", {"Managed": "true"})
     audit()
-    hear(succeeded(made["ARN"], NOW))
+    record_events(success_event(made["ARN"], NOW))
 
     assert kinds(audit()) == []
 
 
-def test_a_value_that_was_heard_of_is_not_read_again(aws, secret, audit, hear, moved, dates):
+def test_a_prefetched_value_is_not_read_again(aws, secret, audit, record_events, label_event, dates):
     made = secret("orders", {"Managed": "true"})
     audit()
     version = change(aws, made["ARN"])
     dates[version] = NOW - timedelta(days=12)  # moved by hand to a version that was made long before
-    hear(moved(made["ARN"], version))
+    record_events(label_event(made["ARN"], version))
     aws.forget()
 
     audit()
@@ -174,7 +174,7 @@ def test_a_value_that_was_heard_of_is_not_read_again(aws, secret, audit, hear, m
 
 
 @pytest.mark.parametrize("noted", ["is_first_version", "fed_is_first_version"])
-def test_a_value_that_was_put_years_after_its_secret_is_not_the_first_whoever_noted_it(aws, secret, audit, noted):
+def test_a_prefetched_value_created_years_after_its_secret_is_not_the_first(aws, secret, audit, noted):
     made = secret("orders", {"Managed": "true"})
     audit()
     [row] = aws.rows("status")
@@ -193,9 +193,9 @@ def test_a_value_that_was_put_years_after_its_secret_is_not_the_first_whoever_no
     assert (row["verdict"], row["is_first_version"], row["age_days"]) == ("overdue", False, 99)
 
 
-def test_nothing_is_asked_about_a_secret_that_is_not_under_audit(aws, secret, audit, hear, moved):
+def test_nothing_is_read_about_a_secret_without_the_managed_tag(aws, secret, audit, record_events, label_event):
     made = secret("other")
-    hear(moved(made["ARN"], made["VersionId"]))
+    record_events(label_event(made["ARN"], made["VersionId"]))
 
     assert aws.asked("ListSecretVersionIds") == []
     assert aws.rows("status") == []
@@ -203,7 +203,7 @@ def test_nothing_is_asked_about_a_secret_that_is_not_under_audit(aws, secret, au
 
 @pytest.fixture
 def stuck(aws, secret, dates):
-    """A secret whose rotation is under way for this long."""
+    """A secret whose rotation has been in progress for this long."""
 
     def make(hours):
         made = secret("orders", {"Managed": "true"})
@@ -220,9 +220,9 @@ def stuck(aws, secret, dates):
 def test_a_stuck_rotation_without_an_incident_opens_one_once(aws, stuck, audit, put_events):
     made, pending = stuck(25)
 
-    found = audit()
+    run = audit()
 
-    assert kinds(found) == [("stuck_without_incident", "orders")]
+    assert kinds(run) == [("stuck_without_incident", "orders")]
     [event] = put_events
     assert (event["Source"], event["DetailType"], event["Resources"]) == (
         "rotation-guard",
@@ -238,9 +238,7 @@ def test_a_stuck_rotation_without_an_incident_opens_one_once(aws, stuck, audit, 
     assert (row["verdict"], row["attention"]) == ("rotation_failing", "yes")
 
 
-def test_a_stuck_rotation_is_one_event_however_often_and_late_it_is_put_on_the_bus(
-    aws, stuck, audit, put_events, dates
-):
+def test_a_stuck_rotation_is_one_event_however_often_and_late_it_is_sent(aws, stuck, audit, put_events, dates):
     stuck(30)
     audit()
     for hours in (1, 40):
@@ -262,7 +260,7 @@ OPENED_AT = "2026-03-01T00:00:00.000Z"
 
 
 def open_incident(aws, arn, alive_until):
-    """An incident as remediation writes it, whose workflow will be heard of again until then."""
+    """An incident as remediation writes it, whose workflow reports again by then."""
     aws.put("incidents", {"secret_arn": f"open#{arn}", "opened_at": "claim", "incident_opened_at": OPENED_AT})
     incident = {"secret_arn": arn, "opened_at": OPENED_AT, "state": "open", "alive_until": alive_until}
     aws.put("incidents", incident)
@@ -271,9 +269,7 @@ def open_incident(aws, arn, alive_until):
 
 
 @pytest.mark.parametrize("hours", [0, 25])
-def test_an_incident_whose_execution_has_died_is_reported_whether_its_rotation_is_stuck_or_not(
-    aws, stuck, audit, put_events, hours
-):
+def test_a_stalled_incident_is_reported_whether_its_rotation_is_stuck_or_not(aws, stuck, audit, put_events, hours):
     made, _ = stuck(hours)
     open_incident(aws, made["ARN"], alive_until=1)
 
@@ -283,7 +279,7 @@ def test_an_incident_whose_execution_has_died_is_reported_whether_its_rotation_i
     assert json.loads(event["Detail"])["opened_at"] == OPENED_AT
 
 
-def test_an_execution_that_dies_between_two_runs_is_reported_by_the_second(aws, stuck, audit, put_events):
+def test_an_incident_that_stalls_between_two_runs_is_reported_by_the_second(aws, stuck, audit, put_events):
     made, _ = stuck(25)
     open_incident(aws, made["ARN"], alive_until=4_000_000_000)
     audit()
@@ -307,13 +303,13 @@ def test_a_run_that_could_not_report_stalled_incidents_is_incomplete(aws, stuck,
 
 
 def escalated(aws, arn, version, outcome="escalated"):
-    """An incident about this pending version that ended with people, or otherwise."""
+    """An incident about this pending version that was escalated, or ended otherwise."""
     row = {"secret_arn": arn, "opened_at": OPENED_AT, "state": "closed", "outcome": outcome, "failures": 1}
     aws.put("incidents", row | {"versions": {"v1": ["AWSCURRENT"], version: ["AWSPENDING"]}})
 
 
 @pytest.mark.parametrize(("hours", "day"), [(25, ""), (24 + 25, "-1"), (24 * 5 + 1, "-4")])
-def test_what_was_escalated_and_is_still_stuck_is_announced_once_a_day_and_is_no_discrepancy(
+def test_an_escalated_and_stuck_rotation_is_announced_once_a_day_and_is_no_discrepancy(
     aws, stuck, audit, put_events, hours, day
 ):
     made, pending = stuck(hours)
@@ -328,7 +324,7 @@ def test_what_was_escalated_and_is_still_stuck_is_announced_once_a_day_and_is_no
 
 
 @pytest.mark.parametrize("since", [{"failures": 0, "outcome": "restarted"}, {"event_type": "TestRotationFailed"}])
-def test_a_restart_or_a_failed_test_since_does_not_keep_the_audit_silent(aws, stuck, audit, put_events, since):
+def test_a_later_restart_or_failed_test_does_not_suppress_the_announcement(aws, stuck, audit, put_events, since):
     made, pending = stuck(49)
     escalated(aws, made["ARN"], pending)
     row = {"secret_arn": made["ARN"], "opened_at": LATER, "state": "closed", "outcome": "escalated", "failures": 1}
@@ -338,7 +334,7 @@ def test_a_restart_or_a_failed_test_since_does_not_keep_the_audit_silent(aws, st
     assert [event["DetailType"] for event in put_events] == ["Rotation Stuck"]
 
 
-def test_a_rotation_whose_incident_has_ended_otherwise_is_not_announced(aws, stuck, audit, put_events):
+def test_a_rotation_whose_incident_ended_otherwise_is_not_announced(aws, stuck, audit, put_events):
     made, pending = stuck(49)
     escalated(aws, made["ARN"], pending, outcome="recovered by AWS")
 
@@ -346,7 +342,7 @@ def test_a_rotation_whose_incident_has_ended_otherwise_is_not_announced(aws, stu
     assert put_events == []
 
 
-def test_a_rotation_that_is_stuck_still_is_announced_though_a_label_moved_by_hand_has_resolved_its_incident(
+def test_a_stuck_rotation_is_announced_even_if_a_manually_moved_label_resolved_its_incident(
     aws, stuck, audit, put_events
 ):
     made, pending = stuck(49)
@@ -356,7 +352,7 @@ def test_a_rotation_that_is_stuck_still_is_announced_though_a_label_moved_by_han
     assert [event["DetailType"] for event in put_events] == ["Rotation Stuck"]
 
 
-def test_an_old_incident_about_another_version_does_not_keep_the_audit_silent(aws, stuck, audit, put_events):
+def test_an_incident_about_another_version_does_not_suppress_the_announcement(aws, stuck, audit, put_events):
     made, _ = stuck(49)
     escalated(aws, made["ARN"], "another-version")
 
@@ -372,8 +368,8 @@ def test_a_stuck_rotation_with_an_open_incident_opens_none(aws, stuck, audit, pu
     assert put_events == []
 
 
-@pytest.mark.parametrize(("days", "found"), [(-1, ["stuck_without_incident"]), (1, [])])
-def test_only_an_exemption_that_holds_covers_a_stuck_rotation(aws, stuck, audit, put_events, days, found):
+@pytest.mark.parametrize(("days", "findings"), [(-1, ["stuck_without_incident"]), (1, [])])
+def test_only_a_valid_exemption_covers_a_stuck_rotation(aws, stuck, audit, put_events, days, findings):
     made, pending = stuck(25)
     until = (NOW + timedelta(days=days)).strftime("%Y-%m-%d")
     tags = {"exempt-until": until, "exempt-reason": "It is being moved.", "owner": "payments"}
@@ -381,19 +377,21 @@ def test_only_an_exemption_that_holds_covers_a_stuck_rotation(aws, stuck, audit,
         SecretId=made["ARN"], Tags=[{"Key": f"rotation-guard:{key}", "Value": value} for key, value in tags.items()]
     )
 
-    assert [kind for kind, _ in kinds(audit())] == found
-    assert [json.loads(event["Detail"])["versionId"] for event in put_events] == [pending] * len(found)
+    assert [kind for kind, _ in kinds(audit())] == findings
+    assert [json.loads(event["Detail"])["versionId"] for event in put_events] == [pending] * len(findings)
     assert kinds(audit()) == []
 
 
-def test_a_rotation_that_is_under_way_is_left_alone(stuck, audit, put_events):
+def test_a_rotation_in_progress_is_not_announced(stuck, audit, put_events):
     stuck(23)
 
     assert kinds(audit()) == []
     assert put_events == []
 
 
-def test_a_pending_version_is_dated_though_the_value_has_not_changed(aws, secret, audit, put_events, dates, stuck):
+def test_a_new_pending_version_is_dated_although_the_value_has_not_changed(
+    aws, secret, audit, put_events, dates, stuck
+):
     made = secret("orders", {"Managed": "true"})
     audit()
     pending = "99999999-2222-4333-8444-555555555555"
@@ -405,7 +403,7 @@ def test_a_pending_version_is_dated_though_the_value_has_not_changed(aws, secret
     assert kinds(audit()) == [("stuck_without_incident", "orders")]
 
 
-def test_what_a_run_found_survives_its_death(aws, stuck, audit, put_events, context):
+def test_findings_survive_a_failed_run(aws, stuck, audit, put_events, context):
     stuck(25)
     aws.answer("BatchWriteItem", lambda _: aws.Refusal("InternalServerError", 400))
     context.aws_request_id = scheduled = "2026-03-01T00:00:00Z"

@@ -1,4 +1,4 @@
-"""What a run of the audit writes down, and what the next one takes from there."""
+"""The rows that a run writes, and what the next run reads from them."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def test_another_run_adds_its_rows(aws, aged, run):
     assert [len(aws.rows(table)) for table in ("history", "status", "runs")] == [2, 1, 2]
 
 
-def test_a_date_once_read_is_not_read_again(aws, aged, run, history):
+def test_a_date_is_read_once(aws, aged, run, history):
     aged("fresh", days=3)
     aged("stale", days=31)
     run(SCHEDULED)
@@ -61,11 +61,11 @@ def test_a_date_is_read_again_for_the_secret_whose_version_moved(aws, aged, run,
 
     assert run()["flagged"] == 0
 
-    assert [asked["SecretId"] for asked in aws.asked("ListSecretVersionIds")] == [stale["ARN"]]
+    assert [call["SecretId"] for call in aws.asked("ListSecretVersionIds")] == [stale["ARN"]]
     assert status()["stale"]["current_version_id"] != stale["VersionId"]
 
 
-def test_what_could_not_be_read_is_tried_again_by_the_next_run(aws, aged, run, status):
+def test_unreadable_versions_are_read_again_by_the_next_run(aws, aged, run, status):
     made = aged("orders", days=31)
     answers = [
         aws.Refusal("AccessDeniedException"),
@@ -103,7 +103,7 @@ def test_a_status_lasts_from_its_first_run_until_it_changes(aws, aged, run, stat
     assert needs_someone() == set()
 
 
-def test_attention_lasts_where_one_trouble_follows_another(aws, aged, run, status):
+def test_attention_lasts_if_one_problem_follows_another(aws, aged, run, status):
     stale = aged("stale", days=31)
     run()
     backdate(aws, "stale")
@@ -117,7 +117,7 @@ def test_attention_lasts_where_one_trouble_follows_another(aws, aged, run, statu
     assert (row["status"], row["since"], row["attention_since"]) == ("unknown", row["checked_at"], LONG_AGO)
 
 
-def test_a_run_is_written_down_with_its_counts(aws, aged, run):
+def test_the_row_of_a_run_has_its_counts(aws, aged, run):
     aged("fresh")
     aged("stale", days=31)
     aws.client("secretsmanager").create_secret(Name="empty", Tags=[{"Key": "Managed", "Value": "true"}])
@@ -151,7 +151,7 @@ def test_a_run_is_written_down_with_its_counts(aws, aged, run):
     }
 
 
-def test_a_run_counts_for_the_dashboard(aws, aged, run, capsys):
+def test_a_run_emits_metrics(aws, aged, run, capsys):
     aged("fresh")
     aged("stale", days=31)
 
@@ -174,7 +174,7 @@ def test_a_history_of_no_days_never_expires(aws, aged, run, monkeypatch):
 
 
 def backdate(aws, name):
-    """Has what is true of a secret be true for long."""
+    """Backdates the status of a secret."""
     row = next(row for row in aws.rows("status") if row["secret_name"] == name)
     times = {attribute: LONG_AGO for attribute in ("since", "attention_since") if attribute in row}
     write = TypeSerializer().serialize

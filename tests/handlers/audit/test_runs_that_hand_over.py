@@ -1,4 +1,4 @@
-"""A run that is too long for one invocation, that is started twice, or that is lost on the way."""
+"""A run that is too long for one invocation, is started twice, or is lost."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ def version_of(name):
 
 
 def entries_of(page):
-    """Three secrets, but for the third page, which is empty and not the last."""
+    """Three secrets; none on the third page, which is not the last."""
     return [
         {
             "Name": name,
@@ -45,13 +45,13 @@ def pages(aws):
     """Four pages of the list."""
     made = datetime.now(UTC) - timedelta(days=40)
 
-    def page(asked):
-        number = int(asked.get("NextToken", "0"))
+    def page(parameters):
+        number = int(parameters.get("NextToken", "0"))
         more = {"NextToken": str(number + 1)} if number < PAGES - 1 else {}
         return {"SecretList": entries_of(number), **more}
 
-    def versions(asked):
-        name = asked["SecretId"].partition(":secret:")[2].removesuffix("-Ab12Cd")
+    def versions(parameters):
+        name = parameters["SecretId"].partition(":secret:")[2].removesuffix("-Ab12Cd")
         return {"Versions": [{"VersionId": version_of(name), "VersionStages": ["AWSCURRENT"], "CreatedDate": made}]}
 
     aws.answer("ListSecrets", page)
@@ -60,13 +60,13 @@ def pages(aws):
 
 @pytest.fixture
 def handed_over(aws):
-    """The events that the function sent to itself, none of which arrives before the test lets it."""
+    """The events that the function sent to itself; the test delivers them."""
     sent = []
 
-    def take(asked):
-        assert asked["InvocationType"] == "Event"
-        assert asked["FunctionName"] == "arn:aws:lambda:eu-west-1:123456789012:function:function"
-        sent.append(json.loads(asked["Payload"]))
+    def take(parameters):
+        assert parameters["InvocationType"] == "Event"
+        assert parameters["FunctionName"] == "arn:aws:lambda:eu-west-1:123456789012:function:function"
+        sent.append(json.loads(parameters["Payload"]))
         return {"StatusCode": 202}
 
     aws.answer("Invoke", take)
@@ -75,7 +75,7 @@ def handed_over(aws):
 
 @pytest.fixture
 def invoke(context):
-    """Invokes the function with so many milliseconds to live, as a request of this id."""
+    """Invokes the function with this request id and remaining time in milliseconds."""
 
     def run(event, request="request-1", remaining=900_000):
         context.aws_request_id, context.remaining = request, remaining
@@ -117,14 +117,14 @@ def test_a_run_hands_over_until_every_secret_is_in_one_row(aws, everything, invo
     assert not {"holder", "lease_until", "next_token"} & set(row)
 
 
-def test_with_time_enough_nothing_is_handed_over(aws, everything, invoke, handed_over):
+def test_nothing_is_handed_over_with_enough_time(aws, everything, invoke, handed_over):
     assert invoke(SCHEDULED)["checked"] == 9
 
     assert handed_over == []
-    assert [asked.get("NextToken") for asked in aws.asked("ListSecrets")] == [None, "1", "2", "3"]
+    assert [parameters.get("NextToken") for parameters in aws.asked("ListSecrets")] == [None, "1", "2", "3"]
 
 
-def test_a_hand_over_that_arrives_twice_is_taken_up_once(aws, everything, invoke, handed_over):
+def test_a_repeated_handover_is_continued_once(aws, everything, invoke, handed_over):
     invoke(SCHEDULED, remaining=20_000)
     [part] = handed_over
     invoke(part, request="request-2")
@@ -141,7 +141,7 @@ def test_a_hand_over_that_arrives_twice_is_taken_up_once(aws, everything, invoke
 def test_a_run_that_is_started_twice_is_worked_on_once(aws, everything, invoke, handed_over):
     meanwhile = []
 
-    def start_again(asked):
+    def start_again(parameters):
         # Another invocation of the same scheduled run, while the first is in the middle of it.
         if not meanwhile:
             meanwhile.append(True)
@@ -153,11 +153,11 @@ def test_a_run_that_is_started_twice_is_worked_on_once(aws, everything, invoke, 
     assert invoke(SCHEDULED)["checked"] == 9
 
     assert meanwhile
-    assert [asked.get("NextToken") for asked in aws.asked("ListSecrets")] == [None, "1", "2", "3"]
+    assert [parameters.get("NextToken") for parameters in aws.asked("ListSecrets")] == [None, "1", "2", "3"]
     assert run_row(aws)["checked"] == 9
 
 
-def test_a_part_that_failed_is_started_again_by_its_own_retry(aws, everything, invoke, handed_over):
+def test_a_failed_part_is_restarted_by_its_own_retry(aws, everything, invoke, handed_over):
     invoke(SCHEDULED, remaining=20_000)
     [part] = handed_over
     aws.answer("BatchWriteItem", lambda _: aws.Refusal("InternalServerError", 500))
@@ -171,7 +171,7 @@ def test_a_part_that_failed_is_started_again_by_its_own_retry(aws, everything, i
     assert run_row(aws)["complete"] is True
 
 
-def test_a_hand_over_that_could_not_be_sent_is_sent_by_the_retry(aws, everything, invoke, handed_over):
+def test_a_handover_that_could_not_be_sent_is_sent_by_the_retry(aws, everything, invoke, handed_over):
     take = aws.answers["Invoke"]
     aws.answer("Invoke", lambda _: aws.Refusal("ServiceException", 500))
     with pytest.raises(ClientError):
@@ -185,7 +185,7 @@ def test_a_hand_over_that_could_not_be_sent_is_sent_by_the_retry(aws, everything
     assert names(aws.rows("history")) == everything
 
 
-def test_a_hand_over_that_is_lost_is_noticed_and_mended_by_the_next_run(aws, everything, invoke, handed_over):
+def test_a_lost_handover_is_recorded_by_the_next_run_which_checks_everything(aws, everything, invoke, handed_over):
     invoke(SCHEDULED, remaining=20_000)
     aws.client("dynamodb").update_item(  # an hour later
         TableName="runs",
@@ -196,14 +196,16 @@ def test_a_hand_over_that_is_lost_is_noticed_and_mended_by_the_next_run(aws, eve
 
     assert invoke({"scheduled_time": "2026-03-01T13:00:00Z"}, request="request-2")["checked"] == 9
 
-    lost = run_row(aws)
-    assert lost["complete"] is False
-    assert lost["incomplete_because"] == ["The run never finished: it failed, or the next invocation did not start."]
-    mended = run_row(aws, "2026-03-01T13:00:00Z")
-    assert (mended["complete"], mended["checked"]) == (True, 9)
+    lost_run = run_row(aws)
+    assert lost_run["complete"] is False
+    assert lost_run["incomplete_because"] == [
+        "The run never finished: it failed, or the next invocation did not start."
+    ]
+    next_run = run_row(aws, "2026-03-01T13:00:00Z")
+    assert (next_run["complete"], next_run["checked"]) == (True, 9)
 
 
-def test_a_run_whose_invocation_died_can_be_taken_over_once_its_time_is_up(aws, everything, invoke, handed_over):
+def test_a_run_whose_invocation_failed_can_be_taken_over_once_its_lease_expires(aws, everything, invoke, handed_over):
     aws.answer("BatchWriteItem", lambda _: aws.Refusal("InternalServerError", 500))
     with pytest.raises(ClientError):
         invoke(SCHEDULED)
@@ -221,7 +223,7 @@ def test_a_run_whose_invocation_died_can_be_taken_over_once_its_time_is_up(aws, 
     assert names(aws.rows("history")) == everything
 
 
-def test_a_run_killed_at_any_write_and_started_again_leaves_the_rows_of_an_undisturbed_one(
+def test_a_run_killed_at_any_write_and_restarted_leaves_the_rows_of_an_undisturbed_one(
     aws, everything, invoke, handed_over
 ):
     invoke(SCHEDULED)
@@ -266,7 +268,7 @@ def _timeless(rows):
     return sorted(bare, key=lambda row: row["secret_name"])
 
 
-def test_a_part_that_arrives_after_the_next_one_was_handed_over_is_not_taken_up(aws, everything, invoke, handed_over):
+def test_a_part_that_arrives_after_the_next_handover_is_not_continued(aws, everything, invoke, handed_over):
     invoke(SCHEDULED, remaining=20_000)
     invoke(handed_over[0], request="request-2", remaining=20_000)
     aws.forget()
@@ -277,7 +279,7 @@ def test_a_part_that_arrives_after_the_next_one_was_handed_over_is_not_taken_up(
     assert handed_over[-1] == {"run_id": RUN, "part": 2}
 
 
-def test_whoever_lost_a_run_to_another_does_not_end_it(aws, everything, invoke, handed_over):
+def test_an_invocation_that_lost_its_lease_does_not_complete_the_run(aws, everything, invoke, handed_over):
     def another_takes_it(_):
         aws.client("dynamodb").update_item(
             TableName="runs",
@@ -294,12 +296,12 @@ def test_whoever_lost_a_run_to_another_does_not_end_it(aws, everything, invoke, 
     assert handed_over == []
 
 
-def test_a_secret_that_the_list_shows_on_two_pages_counts_once(aws, everything, invoke):
+def test_a_secret_listed_on_two_pages_counts_once(aws, everything, invoke):
     page = aws.answers["ListSecrets"]
 
-    def overlapping(asked):
-        answer = page(asked)
-        if asked.get("NextToken") == "1":
+    def overlapping(parameters):
+        answer = page(parameters)
+        if parameters.get("NextToken") == "1":
             answer["SecretList"] = page({})["SecretList"][-1:] + answer["SecretList"]
         return answer
 
@@ -318,9 +320,7 @@ def test_a_secret_that_the_list_shows_on_two_pages_counts_once(aws, everything, 
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_neither_the_order_nor_the_pages_of_the_list_change_what_a_run_finds(
-    aws, pages, invoke, handed_over, cuts, again, order
-):
+def test_neither_order_nor_pages_of_the_list_change_the_findings(aws, pages, invoke, handed_over, cuts, again, order):
     listed = [*entries_of(0), *entries_of(1), *entries_of(3)][:7]
     expected = names([{"secret_name": entry["Name"]} for entry in listed])
     order.shuffle(listed)
@@ -329,8 +329,8 @@ def test_neither_the_order_nor_the_pages_of_the_list_change_what_a_run_finds(
     edges = [0, *sorted(cuts), len(listed)]
     split = [listed[start:end] for start, end in itertools.pairwise(edges)]
 
-    def page(asked):
-        number = int(asked.get("NextToken", "0"))
+    def page(parameters):
+        number = int(parameters.get("NextToken", "0"))
         more = {"NextToken": str(number + 1)} if number + 1 < len(split) else {}
         return {"SecretList": split[number], **more}
 
@@ -342,7 +342,7 @@ def test_neither_the_order_nor_the_pages_of_the_list_change_what_a_run_finds(
     assert names(aws.rows("history")) == names(aws.rows("status")) == expected
 
 
-def test_runs_by_hand_do_not_hide_the_scheduled_ones(aws, everything, invoke):
+def test_manual_runs_do_not_hide_scheduled_ones(aws, everything, invoke):
     every_page = aws.answers["ListSecrets"]
     aws.answer("ListSecrets", lambda _: {"SecretList": entries_of(0)})
     for number in range(12):
@@ -364,7 +364,7 @@ def test_runs_by_hand_do_not_hide_the_scheduled_ones(aws, everything, invoke):
 
 
 @pytest.mark.parametrize("request_id", ["0a0c328f-d024-4808-b43a-2eba13cc04cd", "f0a0c328-d024-4808-b43a-2eba13cc04cd"])
-def test_a_run_by_hand_counts_as_one_before(aws, everything, invoke, request_id):
+def test_a_manual_run_counts_as_an_earlier_run(aws, everything, invoke, request_id):
     invoke({}, request=request_id)
     aws.answer("ListSecrets", lambda _: {"SecretList": entries_of(0)})
 
@@ -373,7 +373,7 @@ def test_a_run_by_hand_counts_as_one_before(aws, everything, invoke, request_id)
     assert run_row(aws)["complete"] is False
 
 
-def test_a_run_of_many_secrets_leaves_its_end_to_an_invocation_that_has_the_time(
+def test_a_run_of_many_secrets_is_completed_by_an_invocation_with_enough_time(
     aws, everything, invoke, handed_over, monkeypatch
 ):
     monkeypatch.setattr(check, "MANY_SECRETS", 5)

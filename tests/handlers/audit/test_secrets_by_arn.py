@@ -1,4 +1,4 @@
-"""A secret is its ARN: one that is deleted and made again under its name is another, and inherits nothing."""
+"""A secret is identified by its ARN: one that is recreated under its name inherits nothing."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ INHERITED = ("heard_at", "heard_version_id", "fed_version_id", "told_stuck_versi
 
 @pytest.fixture(autouse=True)
 def begin_now(monkeypatch):
-    """Each test begins now, however long those before it have taken."""
+    """Starts each test at the current time, however long the previous ones took."""
     monkeypatch.setitem(globals(), "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
@@ -26,7 +26,7 @@ def tables(aws, monkeypatch):
 
 @pytest.fixture
 def recreated(aws, secret, audit, dates):
-    """Makes a secret of some history, and one of its name after it; answers both."""
+    """Creates a secret with a history, and recreates it under its name; returns both."""
 
     def make(deleted=lambda _: None):
         old = secret("orders", MANAGED)
@@ -35,8 +35,8 @@ def recreated(aws, secret, audit, dates):
         audit()
         [row] = [row for row in aws.rows("status") if row["secret_name"] == "orders"]
         ancient = dict.fromkeys(("since", "attention_since", "first_seen", "accounted_at"), "2026-01-01T00:00:00Z")
-        heard = {"heard_at": "2026-01-01T00:00:00Z", "heard_version_id": "11111111-2222-4333-8444-555555555555"}
-        aws.put("status", row | ancient | heard | {"told_stuck_version_id": "v9", "fed_version_id": "v8"})
+        note = {"heard_at": "2026-01-01T00:00:00Z", "heard_version_id": "11111111-2222-4333-8444-555555555555"}
+        aws.put("status", row | ancient | note | {"told_stuck_version_id": "v9", "fed_version_id": "v8"})
         aws.client("secretsmanager").delete_secret(SecretId=old["ARN"], ForceDeleteWithoutRecovery=True)
         deleted(old)
         return old, secret("orders", MANAGED)
@@ -45,8 +45,8 @@ def recreated(aws, secret, audit, dates):
 
 
 @pytest.fixture
-def hear_of_deletion(recorded, context):
-    """Has the writer record that a secret was deleted for good."""
+def record_deletion(recorded, context):
+    """Lets the writer record the final deletion of a secret."""
 
     def record(made):
         body = recorded("rotation-succeeded")
@@ -60,14 +60,14 @@ def hear_of_deletion(recorded, context):
 
 
 def kinds(run):
-    return [(found["kind"], found["secret_name"]) for found in run["findings"]]
+    return [(finding["kind"], finding["secret_name"]) for finding in run["findings"]]
 
 
-def test_a_secret_that_was_made_again_under_its_name_inherits_nothing(aws, audit, recreated):
+def test_a_recreated_secret_inherits_nothing(aws, audit, recreated):
     old, new = recreated()
     assert old["ARN"] != new["ARN"]
 
-    found = audit()
+    run = audit()
 
     [row] = [row for row in aws.rows("status") if row["secret_name"] == "orders"]
     assert (row["secret_arn"], row["verdict"], row["current_version_id"]) == (new["ARN"], "in_grace", new["VersionId"])
@@ -75,30 +75,30 @@ def test_a_secret_that_was_made_again_under_its_name_inherits_nothing(aws, audit
     assert min(row["since"], row["accounted_at"]) > "2026-01-01T00:00:00Z"
     assert row["accounted_version_id"] == new["VersionId"]
     assert not set(INHERITED) & set(row)
-    assert found["added"] == 1
+    assert run["added"] == 1
     assert kinds(audit()) == []
 
 
-def test_the_one_that_had_the_name_before_has_vanished_where_no_event_told_of_its_end(audit, recreated):
+def test_the_secret_that_had_the_name_before_has_vanished_if_no_event_reported_its_deletion(audit, recreated):
     recreated()
 
     assert kinds(audit()) == [("vanished", "orders")]
 
 
-def test_it_has_not_where_one_did_by_its_own_arn(audit, recreated, hear_of_deletion):
-    recreated(hear_of_deletion)
+def test_it_has_not_vanished_if_an_event_with_its_own_arn_did(audit, recreated, record_deletion):
+    recreated(record_deletion)
 
     assert kinds(audit()) == []
 
 
-def test_the_end_of_the_one_is_not_that_of_the_other(audit, recreated, hear_of_deletion):
+def test_the_deletion_of_one_is_not_that_of_the_other(audit, recreated, record_deletion):
     _, new = recreated()
-    hear_of_deletion(new)
+    record_deletion(new)
 
     assert kinds(audit()) == [("vanished", "orders")]
 
 
-def test_what_is_read_to_conclude_an_absence_is_read_consistently(aws, secret, audit, recreated):
+def test_reads_that_look_for_missing_rows_are_consistent(aws, secret, audit, recreated):
     recreated()
     secret("goes", MANAGED)
     audit()
@@ -108,25 +108,25 @@ def test_what_is_read_to_conclude_an_absence_is_read_consistently(aws, secret, a
     aws.forget()
     audit()
 
-    queries = [asked for asked in aws.asked("Query") if "IndexName" not in asked]
-    assert {"audit-trail", "runs"} <= {asked["TableName"] for asked in queries}
+    queries = [request for request in aws.asked("Query") if "IndexName" not in request]
+    assert {"audit-trail", "runs"} <= {request["TableName"] for request in queries}
     assert len(aws.asked("Query")) == len(queries)
     read = [*queries, *aws.asked("Scan"), *aws.asked("GetItem")]
-    assert all(asked.get("ConsistentRead") is True for asked in read), read
+    assert all(request.get("ConsistentRead") is True for request in read), read
 
 
-def test_a_table_that_shows_what_was_written_only_to_consistent_reads_loses_no_secret(aws, secret, audit):
-    """As DynamoDB may do for a moment, and here does for ever."""
+def test_no_secret_is_lost_if_only_consistent_reads_see_recent_writes(aws, secret, audit):
+    """As DynamoDB may behave briefly, and here always does."""
     made = [secret(f"orders-{number}", MANAGED) for number in range(3)]
     secret("stays", MANAGED)
 
-    def forgetful(asked):
-        if any(table.get("ConsistentRead") for table in asked["RequestItems"].values()):
+    def forgetful(request):
+        if any(table.get("ConsistentRead") for table in request["RequestItems"].values()):
             return None
-        return {"Responses": {table: [] for table in asked["RequestItems"]}, "UnprocessedKeys": {}}
+        return {"Responses": {table: [] for table in request["RequestItems"]}, "UnprocessedKeys": {}}
 
     aws.answer("BatchGetItem", forgetful)
-    aws.answer("Scan", lambda asked: None if asked.get("ConsistentRead") else {"Items": [], "Count": 0})
+    aws.answer("Scan", lambda request: None if request.get("ConsistentRead") else {"Items": [], "Count": 0})
     runs = [audit(), audit()]
     aws.client("secretsmanager").delete_secret(SecretId=made[0]["ARN"], ForceDeleteWithoutRecovery=True)
     runs.append(audit())

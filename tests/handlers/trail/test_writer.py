@@ -1,4 +1,4 @@
-"""What the audit trail holds after a batch of messages."""
+"""The audit trail after a batch of messages."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def queue_url(aws, monkeypatch):
 
 @pytest.fixture
 def batch(aws, queue_url):
-    """Sends these through the queue and takes them out of it as Lambda does; texts are sent as they are."""
+    """Sends these through the queue and receives them as Lambda does; texts are sent unchanged."""
 
     def deliver(*bodies):
         sqs = aws.client("sqs")
@@ -59,7 +59,7 @@ def batch(aws, queue_url):
 
 @pytest.fixture
 def failures(context):
-    """Has a batch written down; answers the places in it of the messages that failed."""
+    """Lets the writer record a batch; returns the positions of the messages that failed."""
 
     def write(event):
         ids = [record["messageId"] for record in event["Records"]]
@@ -82,7 +82,7 @@ def padded(recorded):
 
 
 def metrics(capsys):
-    """How often each metric was counted."""
+    """The sum of each metric."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"CloudWatchMetrics"' in line]
     return {name: sum(values) for line in lines for name, values in line.items() if isinstance(values, list)}
 
@@ -136,13 +136,13 @@ def test_a_malformed_message_fails_alone(aws, recorded, batch, failures, malform
     assert {row["event_type"] for row in aws.rows("audit-trail")} == {"RotationFailed", "Secret Label Updated"}
 
 
-def test_a_batch_of_nothing_but_malformed_messages_fails_one_by_one(aws, batch, failures):
+def test_a_batch_of_malformed_messages_fails_message_by_message(aws, batch, failures):
     assert failures(batch("{", "[]", "{}")) == [0, 1, 2]
 
     assert aws.rows("audit-trail") == []
 
 
-def test_a_malformed_message_comes_again_at_once(aws, recorded, queue_url, batch, failures):
+def test_a_malformed_message_is_retried_at_once(aws, recorded, queue_url, batch, failures):
     event = batch(recorded("rotation-failed"), "{", "[]")
 
     assert failures(event) == [1, 2]
@@ -151,7 +151,7 @@ def test_a_malformed_message_comes_again_at_once(aws, recorded, queue_url, batch
     assert sorted(message["Body"] for message in again) == ["[]", "{"]
 
 
-def test_a_malformed_message_fails_also_where_its_return_cannot_be_hastened(aws, recorded, batch, failures):
+def test_a_malformed_message_fails_even_if_its_retry_cannot_be_hastened(aws, recorded, batch, failures):
     aws.answer("ChangeMessageVisibility", lambda _: aws.Refusal("AccessDenied", 403))
 
     assert failures(batch("{", recorded("rotation-failed"))) == [0]
@@ -184,7 +184,7 @@ def test_different_events_of_the_same_second_are_different_rows(aws, recorded, b
     assert len(aws.rows("audit-trail")) == 2
 
 
-def test_a_row_says_when_it_was_recorded_and_when_it_may_go(aws, recorded, batch, failures):
+def test_a_row_has_its_time_of_recording_and_its_expiry(aws, recorded, batch, failures):
     before = datetime.now(UTC)
     failures(batch(recorded("rotation-failed")))
     after = datetime.now(UTC)
@@ -282,14 +282,16 @@ EXTREMES = {
 
 @pytest.mark.parametrize("name", ["rotation-failed", "rotation-succeeded"])
 @pytest.mark.parametrize("extreme", EXTREMES)
-def test_whatever_is_extreme_in_an_event_it_is_recorded_at_once(aws, recorded, batch, failures, extreme, name):
+def test_an_event_with_extreme_values_is_recorded_at_once(aws, recorded, batch, failures, extreme, name):
     text = EXTREMES[extreme](recorded(name))
     assert text != json.dumps(recorded(name)) or name == "rotation-succeeded"
 
     assert failures(batch(text, recorded("secret-label-updated"))) == []
 
     assert len(aws.rows("audit-trail")) == 2
-    [item] = [one["Item"] for one in aws.asked("PutItem") if one["Item"]["event_type"] != {"S": "Secret Label Updated"}]
+    [item] = [
+        call["Item"] for call in aws.asked("PutItem") if call["Item"]["event_type"] != {"S": "Secret Label Updated"}
+    ]
     assert len(item["secret_arn"]["S"].encode()) <= 2048
     assert len(item["recorded"]["S"].encode()) <= 1024
     assert all(value["S"].encode() for value in item.values() if "S" in value)  # no lone surrogate, and not empty
@@ -307,7 +309,7 @@ def test_a_lone_surrogate_in_the_message_itself_is_recorded_as_its_escape(aws, r
     assert json.loads(row["full_event"]) == json.loads(text)
 
 
-def test_the_text_of_an_event_is_recorded_as_it_came(aws, recorded, batch, failures):
+def test_the_text_of_an_event_is_recorded_unchanged(aws, recorded, batch, failures):
     text = json.dumps(recorded("rotation-failed"), indent=2).replace('"eventName"', '"eventName": "first", "eventName"')
 
     assert failures(batch(text)) == []
@@ -316,14 +318,14 @@ def test_the_text_of_an_event_is_recorded_as_it_came(aws, recorded, batch, failu
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])
-def test_an_item_that_dynamodb_will_never_take_goes_to_the_dead_letters_in_seconds(
+def test_an_item_that_dynamodb_rejects_reaches_the_dead_letter_queue_in_seconds(
     aws, recorded, queue_url, batch, failures, code
 ):
     aws.answer("PutItem", lambda _: aws.Refusal(code))
 
     assert failures(batch(recorded("rotation-failed"))) == [0]
 
-    assert [asked["VisibilityTimeout"] for asked in aws.asked("ChangeMessageVisibility")] == [0]
+    assert [parameters["VisibilityTimeout"] for parameters in aws.asked("ChangeMessageVisibility")] == [0]
 
 
 @pytest.mark.parametrize(
@@ -334,11 +336,11 @@ def test_an_item_that_dynamodb_will_never_take_goes_to_the_dead_letters_in_secon
         ("put-secret-value", {"eventName": "UpdateSecretVersionStage"}),
     ],
 )
-@pytest.mark.parametrize("asked", ["orders/db", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db"])
-def test_a_call_is_recorded_under_the_complete_arn(aws, recorded, batch, failures, name, change, asked):
+@pytest.mark.parametrize("secret_id", ["orders/db", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db"])
+def test_a_call_is_recorded_under_the_complete_arn(aws, recorded, batch, failures, name, change, secret_id):
     event = recorded(name)
     event["detail"] |= change
-    event["detail"]["requestParameters"]["secretId"] = asked
+    event["detail"]["requestParameters"]["secretId"] = secret_id
 
     assert failures(batch(event)) == []
 
@@ -346,15 +348,17 @@ def test_a_call_is_recorded_under_the_complete_arn(aws, recorded, batch, failure
     assert row["secret_arn"] == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 
 
-def test_what_dynamodb_does_not_take_comes_again(aws, recorded, batch, failures):
-    aws.answer("PutItem", lambda asked: aws.Refusal("InternalServerError", 500) if "Failed" in str(asked) else None)
+def test_a_message_is_retried_if_dynamodb_fails(aws, recorded, batch, failures):
+    aws.answer(
+        "PutItem", lambda parameters: aws.Refusal("InternalServerError", 500) if "Failed" in str(parameters) else None
+    )
 
     assert failures(batch(recorded("rotation-succeeded"), recorded("rotation-failed"))) == [1]
 
     assert [row["event_type"] for row in aws.rows("audit-trail")] == ["RotationSucceeded"]
 
 
-def test_nothing_is_swallowed_while_dynamodb_is_down(aws, recorded, batch, failures, capsys):
+def test_every_message_is_retried_while_dynamodb_is_down(aws, recorded, batch, failures, capsys):
     aws.answer("PutItem", lambda _: aws.Refusal("InternalServerError", 500))
 
     assert failures(batch(recorded("rotation-succeeded"), recorded("rotation-failed"))) == [0, 1]
@@ -363,7 +367,7 @@ def test_nothing_is_swallowed_while_dynamodb_is_down(aws, recorded, batch, failu
     assert aws.asked("ChangeMessageVisibility") == []
 
 
-def test_an_incomplete_environment_is_told_as_what_it_is(aws, recorded, batch, context, monkeypatch):
+def test_an_incomplete_environment_is_reported(aws, recorded, batch, context, monkeypatch):
     event = batch(recorded("rotation-failed"))
     monkeypatch.delenv("AUDIT_TRAIL_TABLE_NAME")
 

@@ -1,8 +1,8 @@
-"""Whatever fails while events are recorded, each is either recorded or comes again: a table of calls and faults.
+"""Each event is either recorded or retried, whichever call fails and how: a table of calls and faults.
 
-How long a call may take is computed here, from what botocore was configured with and by what it documents of its retry
-mode `standard` (https://docs.aws.amazon.com/boto3/latest/guide/retries.html). Lambda's clock is the test's: it runs by
-as much as a call takes, and where nothing is left of it the function is ended.
+The tests compute the maximum duration of a call from botocore's configuration and the documentation of its retry mode
+`standard` (https://docs.aws.amazon.com/boto3/latest/guide/retries.html). Each call advances Lambda's clock by its
+duration; when the time is up, the function is killed.
 """
 
 import json
@@ -25,14 +25,14 @@ def tables(aws, monkeypatch):
 
 
 class Limits:
-    """The configurations that clients were made with, by service, and the one of the client in use."""
+    """The configurations of the clients by service, and that of the client in use."""
 
     def __init__(self):
         self.made, self.current = {}, None
 
 
 class Client:
-    """A client that says what it was made with when it is used."""
+    """A client that records its configuration when it is used."""
 
     def __init__(self, client, config, limits):
         self._client, self._config, self._limits = client, config, limits
@@ -59,12 +59,12 @@ def attempts(config):
 
 
 def pauses(config):
-    """Between attempts: up to 1, 2, 4 ... 20 s, or up to 5 s more where the service asks for it."""
+    """Backoff: up to 1, 2, 4 ... 20 s, or up to 5 s more if the service requests it."""
     return sum(min(2**number, 20) + 5 for number in range(attempts(config) - 1))
 
 
 def longest(config):
-    """Seconds until a call is given up that is never answered."""
+    """Seconds until a call without a response times out."""
     return attempts(config) * (config.connect_timeout + config.read_timeout) + pauses(config)
 
 
@@ -72,7 +72,7 @@ OPERATIONS = ("PutItem", "UpdateItem", "ListSecretVersionIds", "ChangeMessageVis
 
 
 class World:
-    """A batch of messages, and a Lambda that counts down."""
+    """A batch of messages, and an invocation with a countdown."""
 
     def __init__(self, aws, context, limits, bodies):
         self.aws, self.context, self.limits, self.calls = aws, context, limits, 0
@@ -92,28 +92,32 @@ class World:
             raise self.aws.Crash
 
     def answers(self, operation, fault, affected):
-        """Each call of this operation that is affected meets the fault."""
-        self.aws.answer(operation, lambda asked: fault(self) if affected(asked) else self.stub(operation))
+        """Lets each affected call of this operation meet the fault."""
+        self.aws.answer(operation, lambda parameters: fault(self) if affected(parameters) else self.stub(operation))
 
     def stub(self, operation):
-        # No queue of this name: what is asked of it is looked at, and nothing else.
+        # No such queue exists: only the parameters of the calls matter.
         return {} if operation == "ChangeMessageVisibility" else None
 
     def deliver(self, message_ids=None, seconds=WRITER_TIMEOUT_SECONDS):
-        """The ids of the messages that failed; all of them where the function was ended."""
+        """The ids of the messages that failed; all if the function was killed."""
         self.context.remaining = seconds * 1000
         ids = list(self.records) if message_ids is None else message_ids
         try:
-            answer = writer.handler({"Records": [self.records[one] for one in ids]}, self.context)
+            answer = writer.handler({"Records": [self.records[message_id] for message_id in ids]}, self.context)
         except self.aws.Crash:
             return ids
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def recorded(self):
-        """The ids of the messages whose events are in the audit trail, which holds each once."""
+        """The ids of the messages whose events are in the audit trail, each once."""
         ids = [row["recorded"].partition("#")[2] for row in self.aws.rows("audit-trail")]
         assert len(ids) == len(set(ids))
-        return {one for one, record in self.records.items() if any(f'"{id_}"' in record["body"] for id_ in ids)}
+        return {
+            message_id
+            for message_id, record in self.records.items()
+            if any(f'"{id_}"' in record["body"] for id_ in ids)
+        }
 
 
 def throttle(world):
@@ -144,13 +148,13 @@ def kill(world):
 
 FAULTS = [throttle, deny, fail, hang, lose, kill]
 CALLS = {
-    "PutItem": lambda asked: True,
-    "UpdateItem": lambda asked: True,
-    "ListSecretVersionIds": lambda asked: True,
-    "ChangeMessageVisibility": lambda asked: True,
-    "PutItem of one event": lambda asked: "event-2" in str(asked),
-    "UpdateItem of the dates": lambda asked: "fed_version_id" in str(asked),
-    "UpdateItem of one secret": lambda asked: "orders-2" in str(asked),
+    "PutItem": lambda parameters: True,
+    "UpdateItem": lambda parameters: True,
+    "ListSecretVersionIds": lambda parameters: True,
+    "ChangeMessageVisibility": lambda parameters: True,
+    "PutItem of one event": lambda parameters: "event-2" in str(parameters),
+    "UpdateItem of the dates": lambda parameters: "fed_version_id" in str(parameters),
+    "UpdateItem of one secret": lambda parameters: "orders-2" in str(parameters),
 }
 MALFORMED = "9"
 
@@ -173,25 +177,25 @@ def world(aws, context, limits, recorded, secret):
     return World(aws, context, limits, [*bodies, "{"])
 
 
-def test_undisturbed_all_is_recorded_and_noted(aws, world):
+def test_without_faults_every_event_is_recorded_and_noted(aws, world):
     assert world.deliver() == [MALFORMED]
 
     assert world.recorded() == set(world.records) - {MALFORMED}
     assert [row["fed_version_id"] for row in aws.rows("status")] == [
         row["heard_version_id"] for row in aws.rows("status")
     ]
-    assert [asked["VisibilityTimeout"] for asked in aws.asked("ChangeMessageVisibility")] == [0]
+    assert [parameters["VisibilityTimeout"] for parameters in aws.asked("ChangeMessageVisibility")] == [0]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("call", CALLS)
-def test_each_event_is_recorded_or_comes_again(aws, world, call, fault):
+def test_each_event_is_recorded_or_retried(aws, world, call, fault):
     operation = call.partition(" ")[0]
     world.answers(operation, fault, CALLS[call])
 
     failed = world.deliver()
 
-    assert world.recorded() | set(failed) == set(world.records)  # nothing is lost
+    assert world.recorded() | set(failed) == set(world.records)  # no event is lost
     if fault is not kill:
         assert world.context.remaining > 0
         assert not world.recorded() & set(failed)  # nothing comes again that is recorded
@@ -207,7 +211,7 @@ def test_each_event_is_recorded_or_comes_again(aws, world, call, fault):
     assert world.recorded() == set(world.records) - {MALFORMED}
 
 
-def test_the_function_may_be_ended_at_any_call(aws, world):
+def test_the_function_may_be_killed_at_any_call(aws, world):
     """The kill table: 9 events, one message, and 3 calls for each of 6 secrets."""
     total = 9 + 1 + 3 * 6
     for number in range(total):
@@ -217,7 +221,7 @@ def test_the_function_may_be_ended_at_any_call(aws, world):
         made = 0
 
         def count(operation, last=number):
-            def answer(asked):
+            def answer(parameters):
                 nonlocal made
                 if made == last:
                     raise aws.Crash
@@ -238,7 +242,7 @@ def test_the_function_may_be_ended_at_any_call(aws, world):
 
 
 @pytest.mark.parametrize("seconds", [0, 3, 4, 5, 9, 13, 14, 15, 18, 22, 29])
-def test_nothing_is_begun_that_might_not_be_over_in_time(aws, world, seconds):
+def test_no_call_is_started_that_might_not_end_in_time(aws, world, seconds):
     for operation in OPERATIONS:
         world.answers(operation, hang, lambda _: True)
 
@@ -250,7 +254,7 @@ def test_nothing_is_begun_that_might_not_be_over_in_time(aws, world, seconds):
 
 @pytest.mark.parametrize("fault", [throttle, deny, fail, hang, lose])
 @pytest.mark.parametrize(("operation", "events"), [("UpdateItem", 9), ("ListSecretVersionIds", 6)])
-def test_a_note_that_could_not_be_made_is_counted(world, operation, events, fault, capsys):
+def test_a_failed_note_is_counted(world, operation, events, fault, capsys):
     world.answers(operation, fault, lambda _: True)
 
     world.deliver()
@@ -259,15 +263,15 @@ def test_a_note_that_could_not_be_made_is_counted(world, operation, events, faul
     assert sum(sum(line["EventsNotNoted"]) for line in lines) == events
 
 
-def test_what_could_not_be_tried_comes_again_and_is_no_dead_letter(aws, world):
+def test_an_event_without_remaining_time_is_retried_and_not_a_dead_letter(aws, world):
     failed = world.deliver(seconds=audit_trail.APPEND_SECONDS)
 
     assert failed == list(world.records)
     assert aws.asked("PutItem") == []
-    assert 0 not in [asked["VisibilityTimeout"] for asked in aws.asked("ChangeMessageVisibility")]
+    assert 0 not in [parameters["VisibilityTimeout"] for parameters in aws.asked("ChangeMessageVisibility")]
 
 
-def test_no_call_takes_longer_than_is_kept_for_it(world):
+def test_no_call_takes_longer_than_its_reserved_time(world):
     world.deliver()
 
     most = {
@@ -282,8 +286,8 @@ def test_no_call_takes_longer_than_is_kept_for_it(world):
 
 
 @pytest.mark.parametrize("fault", [throttle, deny, fail, hang, lose])
-def test_an_event_outlasts_hours_of_trouble(aws, world, fault):
-    """The queue as SQS runs it: a message that failed comes again after its time-out, and at last is a dead letter."""
+def test_an_event_survives_an_outage_of_hours(aws, world, fault):
+    """The queue as SQS runs it: a failed message is retried after its timeout, and finally becomes a dead letter."""
     world.answers("PutItem", fault, lambda _: True)
     elapsed, record = 0, world.records["0"]
 
@@ -291,9 +295,9 @@ def test_an_event_outlasts_hours_of_trouble(aws, world, fault):
         aws.forget()
         record["attributes"]["ApproximateReceiveCount"] = str(receive)
         assert world.deliver(["0"]) == ["0"]
-        asked = aws.asked("ChangeMessageVisibility")
-        elapsed += asked[-1]["VisibilityTimeout"] if asked else VISIBILITY_SECONDS
-        assert all(0 < one["VisibilityTimeout"] <= HOUR for one in asked)
+        calls = aws.asked("ChangeMessageVisibility")
+        elapsed += calls[-1]["VisibilityTimeout"] if calls else VISIBILITY_SECONDS
+        assert all(0 < call["VisibilityTimeout"] <= HOUR for call in calls)
 
     assert elapsed > 6 * HOUR
     aws.answers.clear()
@@ -301,14 +305,16 @@ def test_an_event_outlasts_hours_of_trouble(aws, world, fault):
     assert world.recorded() == {"0"}
 
 
-def test_an_event_outlasts_most_of_an_hour_without_a_function_that_runs():
+def test_an_event_survives_most_of_an_hour_without_a_running_function():
     # Throttled by Lambda, or broken by a deployment: then nobody says when a message comes again.
     assert (MAXIMUM_RECEIVES - 1) * VISIBILITY_SECONDS > 50 * 60
 
 
-def test_a_malformed_message_needs_no_more_than_its_receives_to_be_a_dead_letter(aws, world):
+def test_a_malformed_message_becomes_a_dead_letter_after_its_receives(aws, world):
     for receive in range(1, MAXIMUM_RECEIVES + 1):
         world.records[MALFORMED]["attributes"]["ApproximateReceiveCount"] = str(receive)
         assert world.deliver([MALFORMED]) == [MALFORMED]
 
-    assert [asked["VisibilityTimeout"] for asked in aws.asked("ChangeMessageVisibility")] == [0] * MAXIMUM_RECEIVES
+    assert [parameters["VisibilityTimeout"] for parameters in aws.asked("ChangeMessageVisibility")] == [
+        0
+    ] * MAXIMUM_RECEIVES
