@@ -52,7 +52,7 @@ def describe_failure(execution: Execution) -> str | None:
 
 
 def _check_notifications(trace: Trace) -> str | None:
-    transitions = sorted(str(notice.body.get("turn")) for notice in trace.incident_messages(REMEDIATION))
+    transitions = sorted(str(message.body.get("turn")) for message in trace.incident_messages(REMEDIATION))
     if transitions != ["opened", "recovered"]:
         return f"The notifications were {_join(transitions)}, not one opened and one recovered."
     if critical := trace.incident_messages(CRITICAL):

@@ -44,9 +44,9 @@ def read_stack(name: str, overrides: Mapping[str, Any] | None = None, root: Path
     stack_file = root / f"Pulumi.{name}.yaml"
     if not stack_file.exists():
         raise LocalError(f"There is no stack {name!r}: {stack_file.name} is missing.")
-    given = {_qualify_key(key, project): value for key, value in (_read(stack_file).get("config") or {}).items()}
-    given |= {_qualify_key(key, project): value for key, value in (overrides or {}).items()}
-    values |= {key: value for key, value in given.items() if value is not None}
+    configured = {_qualify_key(key, project): value for key, value in (_read(stack_file).get("config") or {}).items()}
+    configured |= {_qualify_key(key, project): value for key, value in (overrides or {}).items()}
+    values |= {key: value for key, value in configured.items() if value is not None}
     for key, value in values.items():
         if _is_encrypted(value):
             raise LocalError(f"{key} is encrypted: the local deployment cannot read secure config values.")
