@@ -41,7 +41,7 @@ class ProcessGroup:
     def kill(self) -> bool:
         """Kill every process of the group and wait for their end; return whether none is left."""
         deadline = time.monotonic() + _KILL_TIMEOUT_SECONDS
-        while members := self._members():
+        while members := self._list_members():
             if time.monotonic() > deadline:
                 return False
             self._kill(members)
@@ -65,11 +65,11 @@ class ProcessGroup:
                     descriptors[pid] = os.pidfd_open(pid)
                     stack.callback(os.close, descriptors[pid])
             # List again: an id may have been reused before its descriptor was opened.
-            for pid in descriptors.keys() & set(self._members()):
+            for pid in descriptors.keys() & set(self._list_members()):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     signal.pidfd_send_signal(descriptors[pid], signal.SIGKILL)
 
-    def _members(self) -> list[int]:
+    def _list_members(self) -> list[int]:
         if not _has_proc():
             return [self.pid] if self.is_leader_alive() else []
         boot, _, ticks = self.started.partition("/")

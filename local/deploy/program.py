@@ -90,7 +90,7 @@ class _ResourceCreator(mocks.Mocks):
         if not args.custom:
             return "", args.inputs
         try:
-            return self._create(args.typ, args.name, engine.plain(args.inputs))
+            return self._create(args.typ, args.name, engine.to_plain(args.inputs))
         except LocalError as error:
             self._record_failure(error)
             raise

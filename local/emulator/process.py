@@ -87,12 +87,12 @@ class Emulator:
 
         Raises LocalError when the port is taken.
         """
-        port = _free_port(port)
+        port = _find_free_port(port)
         # Readable only by its owner: the log holds what functions print.
         folder.mkdir(parents=True, mode=0o700)
         # A short path, removed with the folder: the code of every function is unpacked here.
         (folder / "tmp").mkdir()
-        keys = _new_access_key_id(), secrets.token_hex(20)
+        keys = _generate_access_key_id(), secrets.token_hex(20)
         with (folder / "emulator.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
@@ -191,7 +191,7 @@ class Emulator:
         return lines[-1].strip() if lines else "its log is empty."
 
 
-def _free_port(wanted: int | None) -> int:
+def _find_free_port(wanted: int | None) -> int:
     with socket.socket() as probe:
         # As the server does: a port whose last connections are still closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -211,7 +211,7 @@ def write_private_file(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _new_access_key_id() -> str:
+def _generate_access_key_id() -> str:
     """Generate a key id in AWS's format: 20 characters, 16 of them random (80 bits)."""
     return "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
 

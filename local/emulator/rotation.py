@@ -71,7 +71,7 @@ def begin_test(secret: dict[str, Any], version_id: str) -> None:
     """
     _, current = store._find_stage_version(secret, "AWSCURRENT")
     _add_pending_version(secret, version_id, current or {"SecretString": None, "SecretBinary": None})
-    _run_in_background(_test(secret["ARN"], version_id))
+    _run_in_background(_test_rotation(secret["ARN"], version_id))
 
 
 def compute_next_rotation(secret: dict[str, Any], since: int) -> int | None:
@@ -131,7 +131,7 @@ async def _rotate(secret_arn: str, version_id: str) -> None:
             cloudtrail.send_service_event(instruction.event, secret_arn, rotation_id, error)
 
 
-async def _test(secret_arn: str, version_id: str) -> None:
+async def _test_rotation(secret_arn: str, version_id: str) -> None:
     async with _locks[secret_arn]:
         secret = _find_waiting_secret(secret_arn, version_id)
         if secret is None:

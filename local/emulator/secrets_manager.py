@@ -76,7 +76,7 @@ async def handle_request(
 def seed(request: Request) -> Response:
     """Store secrets as they are described: no call of AWS can set their dates."""
     for entry in request["Secrets"]:
-        dates = {version: _epoch(date) for version, date in entry["VersionCreatedDates"].items()}
+        dates = {version: _to_epoch(date) for version, date in entry["VersionCreatedDates"].items()}
         store._secrets[entry["Name"]] = {
             "ARN": entry["ARN"],
             "Name": entry["Name"],
@@ -96,7 +96,7 @@ def seed(request: Request) -> Response:
             "LastAccessedDate": None,
             "_PrimaryRegion": entry.get("PrimaryRegion"),
             **{name: entry[name] for name in ("RotationLambdaARN", "OwningService", "Type") if name in entry},
-            **{name: _epoch(entry[name]) for name in DATE_FIELDS if name in entry},
+            **{name: _to_epoch(entry[name]) for name in DATE_FIELDS if name in entry},
         }
     return json_response({"Seeded": len(request["Secrets"])})
 
@@ -302,7 +302,7 @@ def _read_rotation_fields(secret_id: str) -> dict[str, Any]:
     return {key: secret[key] for key in known if secret.get(key)}
 
 
-def _epoch(date: str) -> int:
+def _to_epoch(date: str) -> int:
     return int(datetime.fromisoformat(date).timestamp())
 
 

@@ -58,13 +58,13 @@ def run(
             raise
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return an input without secret markers, and whole numbers as int: on the wire every number is a double."""
     value = rpc.unwrap_rpc_secret(value)
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: to_plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [plain(inner) for inner in value]
+        return [to_plain(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

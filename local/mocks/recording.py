@@ -13,7 +13,7 @@ import pulumi
 from pulumi.runtime import mocks, rpc
 
 from ..deploy import program
-from ..deploy.stacks import PROJECT, ROOT, defaults, read_stack
+from ..deploy.stacks import PROJECT, ROOT, read_default_config, read_stack
 from . import engine
 
 REGION, ACCOUNT = "eu-west-1", "111122223333"
@@ -153,7 +153,7 @@ def deploy_program(config: Mapping[str, str] | None = None, **how: Any) -> Recor
 
 def stack_config(stack: str | None) -> Mapping[str, str]:
     """Return the config of a stack, or the project's defaults only, in the engine's text format."""
-    return read_stack(stack).config if stack else defaults()
+    return read_stack(stack).config if stack else read_default_config()
 
 
 class _ProviderMocks(mocks.Mocks):
@@ -237,4 +237,4 @@ def _to_plain(value: Any) -> Any:
         return {name: Path(asset.path) for name, asset in value.assets.items()}
     if isinstance(value, dict) and not rpc.is_rpc_secret(value):
         return {key: _to_plain(inner) for key, inner in value.items()}
-    return engine.plain(value)
+    return engine.to_plain(value)

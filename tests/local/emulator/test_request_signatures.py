@@ -166,9 +166,9 @@ def test_files_are_readable_by_their_owner_only(emulator):
 
 
 def test_each_run_has_a_key_of_its_own(emulator, tmp_path_factory):
-    from local.emulator.process import _new_access_key_id
+    from local.emulator.process import _generate_access_key_id
 
-    ids = {_new_access_key_id() for _ in range(50)}
+    ids = {_generate_access_key_id() for _ in range(50)}
     assert len(ids) == 50
     assert emulator.access_key_id not in ids
     assert len(emulator.secret_access_key) == 40
