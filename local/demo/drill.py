@@ -32,7 +32,7 @@ _QUIET_SECONDS = 0.5
 """A drill is over when nothing has arrived for this long: several times the duration of a delivery."""
 _ABANDONED_SECONDS = 2.0
 """The same when no execution is running: an incident that is still open will stay open."""
-_POLL_SECONDS = 0.03
+_POLL_SECONDS = 0.1
 _deserialize = TypeDeserializer().deserialize
 _FAILURE_KINDS = {"ExecutionFailed": "failed", "ExecutionAborted": "aborted", "ExecutionTimedOut": "timed out"}
 """An event of an execution's history -> how the execution ended."""
