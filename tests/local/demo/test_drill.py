@@ -128,7 +128,7 @@ BROKEN = {
         "A value of the secret is in the audit trail.",
     ),
     "no log to seek in": (
-        {"logs": {"probe": '{"message":"told"}'}},
+        {"logs": {"probe": '{"message":"published"}'}},
         "No function has logged claimed, decided, so",
     ),
     "no value to seek": ({"values": frozenset()}, "No value of the secret could be read"),
