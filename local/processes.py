@@ -1,4 +1,4 @@
-"""Terminates processes that the local deployment started, and provably no others: process ids are reused.
+"""Kills processes that the local deployment started, and provably no others: process ids are reused.
 
 On Linux a pidfd refers to the process from the check to the signal, so that the id cannot be reused in between
 (https://man7.org/linux/man-pages/man2/pidfd_open.2.html).
@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
-_GRACE_SECONDS = {signal.SIGTERM: 1.0, signal.SIGKILL: 3.0}
-"""How long to wait after each signal. Running functions may delay the end of the embedded AWS, which saves nothing."""
+_KILL_TIMEOUT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
     """A process that leads its own group, and everything it started.
 
-    Without /proc only the leader can be identified, so only it is terminated. The functions that it runs end by
+    Without /proc only the leader can be identified, so only it is killed. The functions that it runs end by
     themselves, since they read their work from it.
     """
 
@@ -39,38 +38,38 @@ class ProcessGroup:
         """Whether the process that was started is still running."""
         return bool(self.started) and _read_start(self.pid) == self.started
 
-    def terminate(self) -> bool:
-        """Terminate every process of the group, then kill those that remain; return whether none is left."""
-        for signal_number, grace_seconds in _GRACE_SECONDS.items():
-            members = self._members()
-            for pid in members:
-                self._signal(pid, signal_number)
-            deadline = time.monotonic() + grace_seconds
-            while members and time.monotonic() < deadline:
-                time.sleep(0.005)
-                # The leader may be a child of this process; otherwise its parent reaps it.
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(self.pid, os.WNOHANG)
-                members = self._members()
-            if not members:
-                return True
-        return False
+    def kill(self) -> bool:
+        """Kill every process of the group and wait for their end; return whether none is left."""
+        deadline = time.monotonic() + _KILL_TIMEOUT_SECONDS
+        while members := self._list_members():
+            if time.monotonic() > deadline:
+                return False
+            self._kill(members)
+            time.sleep(0.005)
+            # The leader may be a child of this process; otherwise its parent reaps it.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, os.WNOHANG)
+        return True
 
-    def _signal(self, pid: int, signal_number: int) -> None:
-        """Signal a member of the group, unless its id belongs to another process now."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if not has_pidfd():
-                os.kill(pid, signal_number)
-                return
-            descriptor = os.pidfd_open(pid)
-            try:
-                # Check again: the id may have been reused since the listing.
-                if pid in self._members():
-                    signal.pidfd_send_signal(descriptor, signal_number)
-            finally:
-                os.close(descriptor)
+    def _kill(self, pids: list[int]) -> None:
+        """Kill these members of the group, except ids that belong to other processes now."""
+        if not has_pidfd():
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            return
+        with contextlib.ExitStack() as stack:
+            descriptors: dict[int, int] = {}
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    descriptors[pid] = os.pidfd_open(pid)
+                    stack.callback(os.close, descriptors[pid])
+            # List again: an id may have been reused before its descriptor was opened.
+            for pid in descriptors.keys() & set(self._list_members()):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    signal.pidfd_send_signal(descriptors[pid], signal.SIGKILL)
 
-    def _members(self) -> list[int]:
+    def _list_members(self) -> list[int]:
         if not _has_proc():
             return [self.pid] if self.is_leader_alive() else []
         boot, _, ticks = self.started.partition("/")

@@ -9,7 +9,7 @@ from .errors import LocalError
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T | None], expectation: str, seconds: float = 30.0, poll_seconds: float = 0.01) -> T:
+def eventually(check: Callable[[], T | None], expectation: str, seconds: float = 30.0, poll_seconds: float = 0.03) -> T:
     """Call `check` until its result is true, and return that; raises LocalError when the time is up."""
     deadline = time.monotonic() + seconds
     while True:

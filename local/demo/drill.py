@@ -32,7 +32,7 @@ _QUIET_SECONDS = 0.5
 """A drill is over when nothing has arrived for this long: several times the duration of a delivery."""
 _ABANDONED_SECONDS = 2.0
 """The same when no execution is running: an incident that is still open will stay open."""
-_POLL_SECONDS = 0.03
+_POLL_SECONDS = 0.1
 _deserialize = TypeDeserializer().deserialize
 _FAILURE_KINDS = {"ExecutionFailed": "failed", "ExecutionAborted": "aborted", "ExecutionTimedOut": "timed out"}
 """An event of an execution's history -> how the execution ended."""
@@ -102,7 +102,7 @@ class _Observer:
             is_working=self._secret.is_working(),
             messages=(*before.messages, *self._listener.receive(before.secret_arn)),
             executions=tuple(self._executions.list_started_since(before.began_at)),
-            rows=tuple(self._rows("incidents_table_name", "opened_at", before.began_at)),
+            rows=tuple(self._read_rows("incidents_table_name", "opened_at", before.began_at)),
         )
         if trace.is_recovered and trace.failure and not trace.recovered_at:
             trace = replace(trace, recovered_at=time.time())
@@ -142,15 +142,15 @@ class _Observer:
 
     def complete_trace(self) -> Trace:
         """Return the trace with all places where a value could leak."""
-        trail = self._rows("audit_trail_table_name", "recorded", self.trace.began_at)
+        trail = self._read_rows("audit_trail_table_name", "recorded", self.trace.began_at)
         texts = {"the audit trail": json.dumps(list(trail), default=str)}
         if emulator := self._stack.emulator:
             # It contains the beginnings of notifications.
             texts["the log of the embedded AWS"] = emulator.log.read_text(encoding="utf-8", errors="replace")
-        values = frozenset(self._values_and_passwords())
-        return replace(self.trace, values=values, logs=dict(self._logs()), texts=texts)
+        values = frozenset(self._list_values_and_passwords())
+        return replace(self.trace, values=values, logs=dict(self._read_logs()), texts=texts)
 
-    def _logs(self) -> Iterator[tuple[str, str]]:
+    def _read_logs(self) -> Iterator[tuple[str, str]]:
         """Yield each log group with what its function has logged since the start."""
         logs, list_started_since = self._stack.client("logs"), int(self.trace.began_at * 1000)
         for page in logs.get_paginator("describe_log_groups").paginate():
@@ -165,13 +165,13 @@ class _Observer:
             if version not in self._values and (value := self._secret.read_value(version)):
                 self._values[version] = value
 
-    def _values_and_passwords(self) -> Iterator[str]:
+    def _list_values_and_passwords(self) -> Iterator[str]:
         for value in self._values.values():
             yield value
             with contextlib.suppress(ValueError, LookupError, TypeError):  # Not as the demo writes it: no password.
                 yield json.loads(value)["password"]
 
-    def _rows(self, table: str, key: str, list_started_since: float) -> Iterator[Row]:
+    def _read_rows(self, table: str, key: str, list_started_since: float) -> Iterator[Row]:
         """Yield the secret's rows from this time on."""
         pages = (
             self._stack.client("dynamodb")
@@ -204,7 +204,7 @@ class _Executions:
         pages = self._states.get_paginator("list_executions").paginate(stateMachineArn=self._machine)
         listed = (entry for page in pages for entry in page["executions"])
         # AWS lists the latest first: by their end, or by their start while they run.
-        recent = itertools.takewhile(lambda entry: _last_activity(entry) >= began_at, listed)
+        recent = itertools.takewhile(lambda entry: _read_last_activity(entry) >= began_at, listed)
         started = ((entry["startDate"].timestamp(), entry["executionArn"], entry["status"]) for entry in recent)
         for at, arn, status in sorted(started):
             if at >= began_at and self._concerns_secret(arn):
@@ -233,7 +233,7 @@ class _Executions:
         return self._known[arn]
 
 
-def _last_activity(entry: Mapping[str, Any]) -> float:
+def _read_last_activity(entry: Mapping[str, Any]) -> float:
     return (entry.get("stopDate") or entry["startDate"]).timestamp()
 
 

@@ -52,10 +52,10 @@ def describe_failure(execution: Execution) -> str | None:
 
 
 def _check_notifications(trace: Trace) -> str | None:
-    transitions = sorted(str(notice.body.get("turn")) for notice in trace.incident_messages(REMEDIATION))
+    transitions = sorted(str(message.body.get("turn")) for message in trace.select_incident_messages(REMEDIATION))
     if transitions != ["opened", "recovered"]:
         return f"The notifications were {_join(transitions)}, not one opened and one recovered."
-    if critical := trace.incident_messages(CRITICAL):
+    if critical := trace.select_incident_messages(CRITICAL):
         return f"The critical topic received: {critical[0].subject}."
     return None
 
@@ -100,7 +100,7 @@ def _check_pending(trace: Trace) -> str | None:
 
 
 def _check_cancelled(trace: Trace) -> str | None:
-    calls = trace.messages_from(AWS, "CancelRotateSecret")
+    calls = trace.select_messages(AWS, "CancelRotateSecret")
     return f"CancelRotateSecret was called by {calls[0].caller}." if calls else None
 
 
@@ -135,7 +135,7 @@ _REQUIRED_FIELDS = {None: ("action", "at", "outcome"), "decide": ("at", "outcome
 
 def _check_events(trace: Trace) -> str | None:
     events = sorted(
-        message.subject.removeprefix("Rotation Incident ") for message in trace.incident_messages(ROTATION_GUARD)
+        message.subject.removeprefix("Rotation Incident ") for message in trace.select_incident_messages(ROTATION_GUARD)
     )
     expected = sorted(_TRANSITIONS[EXPECTED[trace.step]])
     return None if events == expected else f"The events on the bus were {_join(events)}, not {_join(expected)}."
@@ -182,7 +182,7 @@ EXPECTATIONS = (
 
 
 def _list_moves(trace: Trace, label: str) -> list[Message]:
-    calls = trace.messages_from(AWS, "UpdateSecretVersionStage")
+    calls = trace.select_messages(AWS, "UpdateSecretVersionStage")
     return [call for call in calls if call.request.get("versionStage") == label]
 
 

@@ -90,7 +90,7 @@ def _to_iso(time: datetime) -> str:
     return time.astimezone(UTC).isoformat()
 
 
-def _days_from_now(days: int) -> Any:
+def _shift_days(days: int) -> Any:
     return lambda now: (now + days * _DAY).date().isoformat()
 
 
@@ -107,14 +107,14 @@ _TEMPLATES: Mapping[str, Mapping[str, Any]] = {
         "age": 200 * _DAY,
         "tags": {
             "rotation-guard:exempt-reason": _constant("the vendor rotates it by phone"),
-            "rotation-guard:exempt-until": _days_from_now(90),
+            "rotation-guard:exempt-until": _shift_days(90),
         },
     },
     "exemption_invalid": {
         "age": 100 * _DAY,
         "tags": {
             "rotation-guard:exempt-reason": _constant("until the migration is over"),
-            "rotation-guard:exempt-until": _days_from_now(-10),
+            "rotation-guard:exempt-until": _shift_days(-10),
         },
     },
     "rotation_failing": {"age": 28 * _DAY, **_ROTATED, "pending": timedelta(hours=50)},

@@ -141,8 +141,8 @@ def _observe_event(stack: RunningStack, put_at: float, ids: set[str]) -> Iterato
             f"no notification and no row within {_OBSERVATION_SECONDS:.0f} s: no rule matches the event, or see the log"
         )
         return
-    for text, seen in (("rows in the audit trail", rows), ("notifications on the failures topic", notifications)):
-        yield StepResult(f"{text}: {len(seen)}", (max(seen.values()) - put_at) * 1000 if seen else None)
+    for text, times in (("rows in the audit trail", rows), ("notifications on the failures topic", notifications)):
+        yield StepResult(f"{text}: {len(times)}", (max(times.values()) - put_at) * 1000 if times else None)
     incidents = [item for item in _scan(stack, stack.output("incidents_table_name")) if _mentions(item, ids)]
     yield StepResult(f"incidents with the event: {len(incidents)}")
 

@@ -5,12 +5,15 @@ import hashlib
 import json
 from collections.abc import Callable, Generator
 
+from rotation_guard.domain.rotation_event import STEPS
+
 from ..deploy.deployment import RunningStack
 from ..errors import LocalError
 from ..waiting import eventually
 from .event_log import EventLog, SentEvent
 
-STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+__all__ = ["BREAK_TAG", "STEPS", "DemoSecret"]
+
 BREAK_TAG = "rotation-guard:demo-break-at"
 
 _PROBE_TAG = "rotation-guard:probe"

@@ -3,6 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from rotation_guard.domain.remediation.step_results import (
+    ClaimOutcome,
+    EndState,
+    MoveOutcome,
+    NextAction,
+    RestartsState,
+)
+
 from .trace import AWS, CRITICAL, REMEDIATION, Execution, Message, Row, StateExit, Trace
 
 _PROBED_LABELS = ("current", "pending", "previous")
@@ -74,7 +82,7 @@ def _describe_exit(state_exit: StateExit) -> tuple[str, str] | None:
 def _describe_claim(state_exit: StateExit) -> tuple[str, str] | None:
     step = state_exit.get_text("heard", "failed_step")
     text = f"incident: {state_exit.get_text('heard', 'kind')}{' at ' if step else ''}{step}"
-    return ("opened", text) if state_exit.get_text("claim", "outcome") == "opened" else None
+    return ("opened", text) if state_exit.get_text("claim", "outcome") == ClaimOutcome.OPENED else None
 
 
 def _describe_settle(state_exit: StateExit) -> tuple[str, str]:
@@ -96,7 +104,7 @@ def _describe_decision(state_exit: StateExit) -> tuple[str, str] | None:
     action, outcome, how, reason = (
         state_exit.get_text("decision", name) for name in ("action", "outcome", "how", "reason")
     )
-    return None if action == "over" else ("decided", f"{outcome or how or action}: {reason}")
+    return None if action == NextAction.NOT_OPEN else ("decided", f"{outcome or how or action}: {reason}")
 
 
 def _describe_retry(state_exit: StateExit) -> tuple[str, str]:
@@ -107,18 +115,18 @@ def _describe_retry(state_exit: StateExit) -> tuple[str, str]:
 def _describe_move(state_exit: StateExit) -> tuple[str, str] | None:
     # A successful move is in the timeline as AWS's own event.
     outcome = state_exit.get_text("move", "outcome")
-    return None if outcome == "moved" else ("not moved", outcome)
+    return None if outcome == MoveOutcome.MOVED else ("not moved", outcome)
 
 
 def _describe_end(state_exit: StateExit) -> tuple[str, str] | None:
-    if state_exit.get_text("end", "state") != "mine":
+    if state_exit.get_text("end", "state") != EndState.OWNED:
         return None
     return state_exit.get_text("decision", "outcome"), state_exit.get_text("decision", "reason")
 
 
 def _describe_restart(state_exit: StateExit) -> tuple[str, str] | None:
     state = state_exit.get_text("restart", "state")
-    return None if state == "waiting" else ("dependents", f"restart {state}")
+    return None if state == RestartsState.WAITING else ("dependents", f"restart {state}")
 
 
 def _describe_broken(state_exit: StateExit) -> tuple[str, str]:

@@ -166,15 +166,15 @@ class Trace:
     @property
     def failure(self) -> Message | None:
         """AWS's RotationFailed; None until it is sent."""
-        return next(iter(self.messages_from(AWS, "RotationFailed")), None)
+        return next(iter(self.select_messages(AWS, "RotationFailed")), None)
 
-    def messages_from(self, source: str, subject: str | None = None) -> list[Message]:
+    def select_messages(self, source: str, subject: str | None = None) -> list[Message]:
         """Return the messages from this source, with this subject if one is given."""
         messages = [message for message in self.messages if message.source == source]
         return [message for message in messages if subject in (None, message.subject)]
 
-    def incident_messages(self, source: str) -> list[Message]:
+    def select_incident_messages(self, source: str) -> list[Message]:
         """Return the messages from this source, except those about incidents from before this rotation."""
         return [
-            message for message in self.messages_from(source) if (message.opened_at or self.began_at) >= self.began_at
+            message for message in self.select_messages(source) if (message.opened_at or self.began_at) >= self.began_at
         ]

@@ -2,10 +2,8 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import itertools
 import json
-import os
 import shlex
 import shutil
 import time
@@ -20,15 +18,15 @@ from botocore.exceptions import ClientError
 from ..aws import Aws
 from ..emulator.process import ACCOUNT_ID, WAIT_SCALE, Emulator, write_private_file
 from ..errors import LocalError
+from .directory_lock import lock_directory
 from .resources import SERVICES, TABLE, Resource
 from .stacks import ROOT, read_stack
 
 DIRECTORY = Path(".local")
 TOPICS = ("failures", "remediation", "critical")
-_STATE, _ENV, _LOCK, _RUN = "stack.json", "env", "lock", "emulator-"
+_STATE, _ENV, _RUN = "stack.json", "env", "emulator-"
 _ADOPT_TIMEOUT_SECONDS = 60.0
 """How long to wait for a running `up` or `down`."""
-_LOCK_POLL_SECONDS = 0.05
 _DELETE_TIMEOUT_SECONDS = 3.0
 """How long to retry the deletion of resources that still exist."""
 
@@ -94,7 +92,7 @@ class RunningStack:
         Raises LocalError when the stack has been replaced or removed meanwhile, and leaves the new description alone.
         """
         adopted = [dataclasses.asdict(resource) for resource in resources]
-        with _lock(self.directory, _ADOPT_TIMEOUT_SECONDS):
+        with lock_directory(self.directory, _STATE, _ADOPT_TIMEOUT_SECONDS):
             described = load_stack(self.directory)
             # No two runs share a key.
             if described is None or described.access_key_id != self.access_key_id:
@@ -151,7 +149,7 @@ def up(
     Raises LocalError, after stopping everything that it started.
     """
     directory = Path(directory)
-    with _lock(directory):
+    with lock_directory(directory, _STATE):
         _stop_orphaned_emulators(directory)
         began = time.perf_counter()
         previous = load_stack(directory)
@@ -169,7 +167,7 @@ def up(
             emulator.wait_until_ready()
             started = time.perf_counter()
             progress("deploying the stack")
-            deployed = program.run(described, aws)
+            deployed = program.run(described, aws, lambda count: progress(f"deploying the stack: {count} resources"))
             inbox = _subscribe_inbox(aws, deployed)
             finished = time.perf_counter()
             result = RunningStack(
@@ -203,7 +201,7 @@ def deploy_temporarily(directory: Path, **options: Any) -> Generator[RunningStac
     try:
         yield stack
     finally:
-        with _lock(stack.directory, _ADOPT_TIMEOUT_SECONDS):
+        with lock_directory(stack.directory, _STATE, _ADOPT_TIMEOUT_SECONDS):
             _remove_stack(stack.directory, stack)
             _stop_orphaned_emulators(stack.directory)
 
@@ -214,13 +212,12 @@ def down(directory: Path = DIRECTORY, progress: Progress = ignore_progress) -> T
     result = TeardownResult()
     if not directory.exists():
         return result  # Do not create the directory just to lock it.
-    with _lock(directory):
+    with lock_directory(directory, _STATE):
         if stack := load_stack(directory):
             result.was_running = True
             if stack.is_alive():
-                progress("deleting the resources")
                 result.deleted_count = len(stack.resources)
-                result.leftovers, result.user_resources = _delete_resources(stack)
+                result.leftovers, result.user_resources = _delete_resources(stack, progress)
             else:
                 result.emulator_had_died = True
             progress("stopping the embedded AWS")
@@ -294,7 +291,7 @@ def _subscribe_inbox(aws: Aws, deployed: Any) -> dict[str, str]:
     return inbox
 
 
-def _delete_resources(stack: RunningStack) -> tuple[list[str], Counter[str]]:
+def _delete_resources(stack: RunningStack, progress: Progress) -> tuple[list[str], Counter[str]]:
     """Delete the stack's resources in reverse order of creation.
 
     Return those that could not be deleted, and how many resources of each type the user had created: they end with
@@ -302,9 +299,11 @@ def _delete_resources(stack: RunningStack) -> tuple[list[str], Counter[str]]:
     """
     resources = [Resource(**resource) for resource in reversed(stack.resources)]
     # The listing below shows what could not be deleted.
-    for resource in resources:
+    for number, resource in enumerate(resources, 1):
+        progress(f"deleting resource {number} of {len(resources)}")
         with contextlib.suppress(ClientError):
             resource.delete(stack.aws)
+    progress("checking that no resource is left")
     resources_by_id = {name: resource for resource in resources for name in _list_identifiers(resource)}
     deadline = time.monotonic() + _DELETE_TIMEOUT_SECONDS
     while True:
@@ -335,9 +334,9 @@ def _choose_folder(directory: Path) -> Path:
 def _stop_orphaned_emulators(directory: Path) -> None:
     """Stop every emulator without a described stack: left by a killed run, or just replaced."""
     stack = load_stack(directory)
-    kept = stack.folder if stack else None
+    current_folder = stack.folder if stack else None
     for folder in directory.glob(f"{_RUN}*"):
-        if folder.name != kept:
+        if folder.name != current_folder:
             if emulator := Emulator.load(folder):
                 _stop_emulator(emulator)
             else:
@@ -364,38 +363,3 @@ def _write_description(stack: RunningStack) -> None:
     state = {key.name: getattr(stack, key.name) for key in dataclasses.fields(stack) if key.name != "directory"}
     write_private_file(stack.directory / _ENV, stack.render_exports())
     write_private_file(stack.directory / _STATE, json.dumps(state, indent=2) + "\n")
-
-
-@contextlib.contextmanager
-def _lock(directory: Path, timeout_seconds: float = 0) -> Generator[None]:
-    """Hold the directory's lock; raises LocalError when another `up` or `down` holds it for longer than the timeout.
-
-    Afterwards remove the lock, and the directory unless it holds anything else.
-    """
-    path, deadline = directory / _LOCK, time.monotonic() + timeout_seconds
-    while True:
-        directory.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except FileNotFoundError:
-            continue  # The holder of the lock has just removed the directory.
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(lock), path.stat()):
-                break
-        except FileNotFoundError:
-            pass  # The holder has removed it: the next lock is another file.
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(lock)
-                raise LocalError("Another `up` or `down` is running here: wait until it has finished.") from None
-            time.sleep(_LOCK_POLL_SECONDS)
-        os.close(lock)
-    try:
-        yield
-    finally:
-        if not (directory / _STATE).exists():
-            path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                directory.rmdir()
-        os.close(lock)

@@ -8,6 +8,7 @@ import importlib
 import runpy
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,13 @@ def prepare() -> None:
         getattr(module, kind.partition(":")[2])  # The SDK loads a module when an attribute is first read.
 
 
-def run(stack: Stack, aws: Aws) -> DeploymentResult:
-    """Run the program and create its resources.
+def run(stack: Stack, aws: Aws, on_created: Callable[[int], None] = lambda count: None) -> DeploymentResult:
+    """Run the program and create its resources; call `on_created` with their number after each.
 
     Raises LocalError with the program's own error, or with AWS's error and the resource it is about.
     """
     deployed = DeploymentResult()
-    creator = _ResourceCreator(aws, deployed)
+    creator = _ResourceCreator(aws, deployed, on_created)
     try:
         deployed.outputs = engine.run(
             lambda: execute(stack.root),
@@ -78,17 +79,18 @@ def execute(root: Path) -> None:
 class _ResourceCreator(mocks.Mocks):
     """Creates each resource that Pulumi's mocks ask for; called from many threads at once."""
 
-    def __init__(self, aws: Aws, deployed: DeploymentResult) -> None:
+    def __init__(self, aws: Aws, deployed: DeploymentResult, on_created: Callable[[int], None]) -> None:
         self.failure: LocalError | None = None
         self._aws = aws
         self._deployed = deployed
+        self._on_created = on_created
         self._registering = threading.Lock()
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if not args.custom:
             return "", args.inputs
         try:
-            return self._create(args.typ, args.name, engine.plain(args.inputs))
+            return self._create(args.typ, args.name, engine.to_plain(args.inputs))
         except LocalError as error:
             self._record_failure(error)
             raise
@@ -109,6 +111,7 @@ class _ResourceCreator(mocks.Mocks):
         created = entry.create(self._aws, inputs)
         with self._registering:
             self._deployed.resources.append(Resource(token, name, created.id, created.outputs))
+            self._on_created(len(self._deployed.resources))
         return created.id, {**inputs, **created.outputs}
 
     def _record_failure(self, error: LocalError) -> None:

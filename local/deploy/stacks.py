@@ -44,13 +44,13 @@ def read_stack(name: str, overrides: Mapping[str, Any] | None = None, root: Path
     stack_file = root / f"Pulumi.{name}.yaml"
     if not stack_file.exists():
         raise LocalError(f"There is no stack {name!r}: {stack_file.name} is missing.")
-    given = {_qualify_key(key, project): value for key, value in (_read(stack_file).get("config") or {}).items()}
-    given |= {_qualify_key(key, project): value for key, value in (overrides or {}).items()}
-    values |= {key: value for key, value in given.items() if value is not None}
+    configured = {_qualify_key(key, project): value for key, value in (_read(stack_file).get("config") or {}).items()}
+    configured |= {_qualify_key(key, project): value for key, value in (overrides or {}).items()}
+    values |= {key: value for key, value in configured.items() if value is not None}
     for key, value in values.items():
         if _is_encrypted(value):
             raise LocalError(f"{key} is encrypted: the local deployment cannot read secure config values.")
-    return Stack(root, project, name, {key: _as_text(value) for key, value in values.items() if value is not None})
+    return Stack(root, project, name, {key: _to_text(value) for key, value in values.items() if value is not None})
 
 
 def _is_encrypted(value: Any) -> bool:
@@ -61,10 +61,10 @@ def _is_encrypted(value: Any) -> bool:
     return any(map(_is_encrypted, parts))
 
 
-def defaults(root: Path = ROOT) -> dict[str, str]:
+def read_default_config(root: Path = ROOT) -> dict[str, str]:
     """Return the config of a stack whose file sets nothing."""
     return {
-        key: _as_text(value) for key, value in _read_defaults(_read(root / "Pulumi.yaml")).items() if value is not None
+        key: _to_text(value) for key, value in _read_defaults(_read(root / "Pulumi.yaml")).items() if value is not None
     }
 
 
@@ -81,7 +81,7 @@ def _qualify_key(key: str, project: str) -> str:
     return key if ":" in key else f"{project}:{key}"
 
 
-def _as_text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -30,5 +30,6 @@ Inside of it, without MiniStack:
     embedded_metrics    parses the embedded metric format
     forks               starts functions as forks of one process
     metric_math         evaluates metric math
+    rotation_model      models rotations; shared with the tests of remediation
     worker_limit        limits the processes of a function
 """

@@ -105,14 +105,14 @@ class AsyncQueue:
         threading.Thread(target=self._run_worker, args=(arn,), daemon=True, name="lambda-async").start()
 
     def _run_worker(self, arn: str) -> None:
-        while invocation := self._next(arn):
+        while invocation := self._take_next(arn):
             try:
                 # A copy: another thread may run it again before this attempt returns.
                 invocation.context.copy().run(self._attempt, invocation)
             except Exception:  # noqa: BLE001 - the other events must still run
                 _log.exception("%s: an event is lost: %s", arn, invocation.event)
 
-    def _next(self, arn: str) -> Invocation | None:
+    def _take_next(self, arn: str) -> Invocation | None:
         """Wait for the next event; return None when the queue is empty, after which the worker must end."""
         with self._changed:
             while queue := self._queues[arn]:

@@ -86,9 +86,9 @@ def get_automation_execution(request: Request) -> Response:
             "AutomationExecutionNotFoundException", f"Couldn't find Automation Execution with ID {execution_id}."
         )
     end_status = _END_STATUSES.get(execution["name"].rpartition("-")[2], "Success")
-    is_over = end_status is not None and "seen" in execution
-    end_time = {"ExecutionEndTime": execution.get("seen")} if is_over else {}
-    execution.setdefault("seen", time.time())
+    is_over = end_status is not None and "first_read_at" in execution
+    end_time = {"ExecutionEndTime": execution.get("first_read_at")} if is_over else {}
+    execution.setdefault("first_read_at", time.time())
     return json_response(
         {
             "AutomationExecution": {

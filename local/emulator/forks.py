@@ -212,7 +212,7 @@ def _run_script(request: dict[str, Any], descriptors: list[int]) -> None:
         exec(program, {"__name__": "__main__", "__builtins__": __builtins__})  # noqa: S102
         code = 0
     except SystemExit as end:
-        code = _exit_code(end)
+        code = _compute_exit_code(end)
     except BaseException as error:  # noqa: BLE001 - the process ends here
         # Print the traceback as Python does, without the frames of this file.
         print_exception(type(error), error, _strip_own_frames(error.__traceback__))
@@ -223,7 +223,7 @@ def _run_script(request: dict[str, Any], descriptors: list[int]) -> None:
         os._exit(code)
 
 
-def _exit_code(end: SystemExit) -> int:
+def _compute_exit_code(end: SystemExit) -> int:
     """Return the exit code as Python does: anything but a number is an error message."""
     if end.code is None or isinstance(end.code, int):
         return end.code or 0

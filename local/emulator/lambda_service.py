@@ -52,7 +52,7 @@ def install() -> None:
 
 def execute(function: Function, event: Any) -> Result:
     """Run a function once a worker is free, or throttle the call when a limit of AWS is reached."""
-    config = _config(function)
+    config = _get_config(function)
     if lambda_svc._function_config_scope_mismatch(config):
         return lambda_svc._run_with_function_config_scope(config, execute, function, event)
     # A call by a function does not wait: its caller may have the worker that it would wait for.
@@ -64,7 +64,7 @@ def execute(function: Function, event: Any) -> Result:
 
 def invoke_async(function: Function, event: Any) -> None:
     """Accept an asynchronous invocation."""
-    _queue.accept(_config(function)["FunctionArn"], event)
+    _queue.accept(_get_config(function)["FunctionArn"], event)
 
 
 def run_sqs_batch(
@@ -89,7 +89,7 @@ class _LambdaService:
     """Lambda for the queue of asynchronous invocations."""
 
     def settings(self, function_arn: str) -> Settings:
-        config = self._invoke_config(function_arn)
+        config = self._get_invoke_config(function_arn)
         retries, age = config.get("MaximumRetryAttempts"), config.get("MaximumEventAgeInSeconds")
         return Settings(RETRIES if retries is None else retries, AGE_SECONDS if age is None else age)
 
@@ -104,12 +104,14 @@ class _LambdaService:
     def give_up(self, invocation: Invocation, condition: str, outcome: Outcome) -> None:
         arn = invocation.function_arn
         function, name = self._find(arn)
-        destination = (self._invoke_config(arn).get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
-        queue = (_config(function).get("DeadLetterConfig") or {}).get("TargetArn") if function else None
+        destination = (
+            (self._get_invoke_config(arn).get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
+        )
+        queue = (_get_config(function).get("DeadLetterConfig") or {}).get("TargetArn") if function else None
         result = {**outcome.result}
         _publish(name, "AsyncEventsDropped", 1)
         if destination and ":sqs:" in destination:
-            if not dead_letters.send(destination, json.dumps(_invocation_record(invocation, condition, result))):
+            if not dead_letters.send(destination, json.dumps(_build_invocation_record(invocation, condition, result))):
                 _publish(name, "DestinationDeliveryFailures", 1)
         elif queue and ":sqs:" in queue:
             # A function's dead-letter queue receives the event only.
@@ -127,7 +129,7 @@ class _LambdaService:
         record = lambda_svc._execution_record_for_config(function, config) if function and config else None
         return record, name
 
-    def _invoke_config(self, function_arn: str) -> dict[str, Any]:
+    def _get_invoke_config(self, function_arn: str) -> dict[str, Any]:
         function = self._find(function_arn)[0] or {}
         return function.get("event_invoke_config") or (function.get("event_invoke_configs") or {}).get("$LATEST") or {}
 
@@ -140,7 +142,7 @@ _queue = AsyncQueue(
 )
 
 
-def _invocation_record(invocation: Invocation, condition: str, result: Result) -> dict[str, Any]:
+def _build_invocation_record(invocation: Invocation, condition: str, result: Result) -> dict[str, Any]:
     """Build the record for a failure destination.
 
     (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html)
@@ -162,7 +164,7 @@ def _invocation_record(invocation: Invocation, condition: str, result: Result) -
 def _start(function: Function, event: Any) -> Result:
     if started := on_start.get():
         started()
-    name, began = _config(function)["FunctionName"], time.time()
+    name, began = _get_config(function)["FunctionName"], time.time()
     result = set_error_type(_execute_by_ministack(function, event))
     throttled = bool(result.get("throttle"))
     _publish(name, "Throttles", throttled)
@@ -195,13 +197,13 @@ def set_error_type(result: Result) -> Result:
     return {**result, "body": {**body, "errorType": error_types[-1].rpartition(".")[2]}} if error_types else result
 
 
-def _config(function: Function) -> dict[str, Any]:
+def _get_config(function: Function) -> dict[str, Any]:
     return function.get("config") or function
 
 
 def _is_throttled(function: Function) -> bool:
     """Whether AWS would throttle a call now, by the function's reserved concurrency or the account's limit."""
-    config = _config(function)
+    config = _get_config(function)
     reserved = lambda_svc._reserved_concurrency(function, config)
     running, by_function = lambda_svc.executions_in_flight()
     account_limit = lambda_svc._ACCOUNT_CONCURRENCY_CAP

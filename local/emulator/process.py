@@ -14,6 +14,7 @@ import time
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..aws import Aws
 from ..errors import LocalError
@@ -22,6 +23,9 @@ from ..processes import ProcessGroup
 ACCOUNT_ID = "111122223333"
 WAIT_SCALE = 0.02
 """Seconds that a second of a workflow's waits and retry intervals takes."""
+ACCOUNT_CONCURRENCY = 1000
+"""Lambda's default quota of concurrent executions
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MODULE = "local.emulator.main"
@@ -71,28 +75,35 @@ class Emulator:
         return self.folder / "events.jsonl"
 
     @classmethod
-    def start(cls, folder: Path, region: str, port: int | None = None, wait_scale: float = WAIT_SCALE) -> "Emulator":
+    def start(
+        cls,
+        folder: Path,
+        region: str,
+        port: int | None = None,
+        wait_scale: float = WAIT_SCALE,
+        account_concurrency: int = ACCOUNT_CONCURRENCY,
+    ) -> "Emulator":
         """Start an emulator in this folder, on this or any free port; call `wait_until_ready` next, and `stop` at last.
 
         Raises LocalError when the port is taken.
         """
-        port = _free_port(port)
+        port = _find_free_port(port)
         # Readable only by its owner: the log holds what functions print.
         folder.mkdir(parents=True, mode=0o700)
         # A short path, removed with the folder: the code of every function is unpacked here.
         (folder / "tmp").mkdir()
-        keys = _new_access_key_id(), secrets.token_hex(20)
+        keys = _generate_access_key_id(), secrets.token_hex(20)
         with (folder / "emulator.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
                 cwd=_ROOT,
-                env=_build_environment(folder, region, port, wait_scale, *keys),
+                env=_build_environment(folder, region, port, wait_scale, account_concurrency, *keys),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        # Terminated by its group, perhaps from another process: this object must not wait for it.
+        # Killed by its group, perhaps from another process: this object must not wait for it.
         process.returncode = 0
         emulator = cls(folder, port, ProcessGroup.of_leader(process.pid), *keys)
         try:
@@ -104,9 +115,9 @@ class Emulator:
 
     @classmethod
     @contextlib.contextmanager
-    def serve(cls, folder: Path, region: str) -> Generator["Emulator"]:
-        """Run an emulator during the context: it is ready, and stopped at the end even when its start fails."""
-        emulator = cls.start(folder, region)
+    def serve(cls, folder: Path, region: str, **options: Any) -> Generator["Emulator"]:
+        """Run an emulator, with the options of `start`, during the context; stop it even when its start fails."""
+        emulator = cls.start(folder, region, **options)
         try:
             emulator.wait_until_ready()
             yield emulator
@@ -165,8 +176,11 @@ class Emulator:
             connection.close()
 
     def stop(self) -> bool:
-        """Stop it and all functions that run in it, and remove its folder; return whether no process is left."""
-        ended = self.process.terminate()
+        """Kill it and all functions that run in it, and remove its folder; return whether no process is left.
+
+        It stores nothing, so there is nothing to shut down.
+        """
+        ended = self.process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
         return ended
 
@@ -177,7 +191,7 @@ class Emulator:
         return lines[-1].strip() if lines else "its log is empty."
 
 
-def _free_port(wanted: int | None) -> int:
+def _find_free_port(wanted: int | None) -> int:
     with socket.socket() as probe:
         # As the server does: a port whose last connections are still closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -197,13 +211,19 @@ def write_private_file(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _new_access_key_id() -> str:
+def _generate_access_key_id() -> str:
     """Generate a key id in AWS's format: 20 characters, 16 of them random (80 bits)."""
     return "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
 
 
 def _build_environment(
-    folder: Path, region: str, port: int, wait_scale: float, access_key_id: str, secret_access_key: str
+    folder: Path,
+    region: str,
+    port: int,
+    wait_scale: float,
+    account_concurrency: int,
+    access_key_id: str,
+    secret_access_key: str,
 ) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
@@ -215,8 +235,7 @@ def _build_environment(
         "PERSIST_STATE": "0",
         "MINISTACK_REGION": region,
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
-        # AWS's default quota; MiniStack's default depends on the memory of this machine.
-        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(account_concurrency),
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
         "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",
         "SFN_WAIT_SCALE": str(wait_scale),

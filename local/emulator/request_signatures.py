@@ -71,7 +71,7 @@ def _is_allowed(scope: Mapping[str, Any]) -> bool:
 
 
 def _has_known_key(scope: Mapping[str, Any]) -> bool:
-    headers = _headers(scope)
+    headers = _read_headers(scope)
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     access_key_id = router.extract_access_key_id(headers, query)
     if is_root_key(access_key_id) or access_key_id in sts._sessions:
@@ -82,13 +82,13 @@ def _has_known_key(scope: Mapping[str, Any]) -> bool:
         return False
 
 
-def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
+def _read_headers(scope: Mapping[str, Any]) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
 
 
 async def _reject(scope: Mapping[str, Any], send: Send) -> None:
     """Respond as AWS does, in the format of the request: XML for forms, JSON otherwise."""
-    if _headers(scope).get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if _read_headers(scope).get("content-type", "").startswith("application/x-www-form-urlencoded"):
         content_type = b"text/xml"
         body = (
             f"<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code><Message>{_REJECTION}</Message>"

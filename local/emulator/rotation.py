@@ -1,7 +1,7 @@
 """Rotates secrets as AWS Secrets Manager does, of which MiniStack has only a stub.
 
 Runs inside the emulator, on its event loop: a rotation is a task, so its changes never interleave with a request. It
-follows the user guide, "Rotate AWS Secrets Manager secrets" and "Lambda rotation functions". AWS also retries a failed
+carries out the instructions of `rotation_model.py`. AWS also retries a failed
 rotation several times by itself; here only RotateSecret and `aws_retries.py` retry it.
 
 All state is in MiniStack's record of the secret (`LastRotatedDate`, `NextRotationDate`), with dates in epoch seconds.
@@ -21,18 +21,14 @@ from typing import Any
 from ministack.services import lambda_svc
 from ministack.services import secretsmanager as store
 
-from . import cloudtrail
+from . import cloudtrail, rotation_model
+from .rotation_model import SUCCEEDED, Invoke
 
-STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 _RATE = re.compile(r"rate\((\d+) (hour|hours|day|days)\)")
 
 _log = logging.getLogger("rotation")
 _tasks: set[asyncio.Task[None]] = set()
 _locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-
-class _FunctionError(Exception):
-    """The rotation function failed a step."""
 
 
 def may_invoke(function_arn: str) -> bool:
@@ -48,9 +44,13 @@ def may_invoke(function_arn: str) -> bool:
 
 
 def find_pending_version(secret: dict[str, Any]) -> str | None:
-    """Return the version of a running or failed rotation: it has AWSPENDING but not AWSCURRENT."""
-    version_id, version = store._find_stage_version(secret, "AWSPENDING")
-    return None if version is None or "AWSCURRENT" in version["Stages"] else version_id
+    """Return the version of a running or failed rotation."""
+    return rotation_model.find_incomplete_version(read_labels(secret))
+
+
+def read_labels(secret: dict[str, Any]) -> dict[str, str]:
+    """Return the secret's staging labels, each with its version."""
+    return {label: version_id for version_id, version in secret["Versions"].items() for label in version["Stages"]}
 
 
 def begin_rotation(secret: dict[str, Any], version_id: str) -> None:
@@ -71,7 +71,7 @@ def begin_test(secret: dict[str, Any], version_id: str) -> None:
     """
     _, current = store._find_stage_version(secret, "AWSCURRENT")
     _add_pending_version(secret, version_id, current or {"SecretString": None, "SecretBinary": None})
-    _run_in_background(_test(secret["ARN"], version_id))
+    _run_in_background(_test_rotation(secret["ARN"], version_id))
 
 
 def compute_next_rotation(secret: dict[str, Any], since: int) -> int | None:
@@ -116,25 +116,22 @@ async def _rotate(secret_arn: str, version_id: str) -> None:
         secret = _find_waiting_secret(secret_arn, version_id)
         if secret is None:
             return
-        rotation_id, step = str(uuid.uuid4()), STEPS[0]
-        cloudtrail.send_service_event("RotationStarted", secret_arn, rotation_id)
-        try:
-            for step in STEPS:
-                if not secret["RotationEnabled"]:
-                    return
-                await _invoke(secret, step, version_id)
-            # A function that did not move AWSCURRENT has not finished the rotation.
-            if "AWSCURRENT" not in secret["Versions"].get(version_id, {}).get("Stages", []):
-                raise _FunctionError
-        except _FunctionError:
-            cloudtrail.send_service_event("RotationFailed", secret_arn, rotation_id, _format_error(secret, step))
-            return
-        secret["LastRotatedDate"] = secret["LastChangedDate"] = int(time.time())
-        secret["NextRotationDate"] = compute_next_rotation(secret, secret["LastRotatedDate"])
-        cloudtrail.send_service_event("RotationSucceeded", secret_arn, rotation_id)
+        rotation_id = str(uuid.uuid4())
+        rotation = rotation_model.rotate(version_id, lambda: read_labels(secret), lambda: secret["RotationEnabled"])
+        succeeded = None
+        while instruction := rotation_model.advance(rotation, succeeded):
+            succeeded = None
+            if isinstance(instruction, Invoke):
+                succeeded = await _invoke(secret, instruction.step, version_id)
+                continue
+            if instruction.event == SUCCEEDED:
+                secret["LastRotatedDate"] = secret["LastChangedDate"] = int(time.time())
+                secret["NextRotationDate"] = compute_next_rotation(secret, secret["LastRotatedDate"])
+            error = _format_error(secret, instruction.failed_step) if instruction.failed_step else None
+            cloudtrail.send_service_event(instruction.event, secret_arn, rotation_id, error)
 
 
-async def _test(secret_arn: str, version_id: str) -> None:
+async def _test_rotation(secret_arn: str, version_id: str) -> None:
     async with _locks[secret_arn]:
         secret = _find_waiting_secret(secret_arn, version_id)
         if secret is None:
@@ -142,12 +139,11 @@ async def _test(secret_arn: str, version_id: str) -> None:
         rotation_id = str(uuid.uuid4())
         cloudtrail.send_service_event("TestRotationStarted", secret_arn, rotation_id)
         try:
-            await _invoke(secret, "testSecret", version_id)
-        except _FunctionError:
-            error_message = _format_error(secret, "testSecret")
-            cloudtrail.send_service_event("TestRotationFailed", secret_arn, rotation_id, error_message)
-        else:
-            cloudtrail.send_service_event("TestRotationSucceeded", secret_arn, rotation_id)
+            if await _invoke(secret, "testSecret", version_id):
+                cloudtrail.send_service_event("TestRotationSucceeded", secret_arn, rotation_id)
+            else:
+                error = _format_error(secret, "testSecret")
+                cloudtrail.send_service_event("TestRotationFailed", secret_arn, rotation_id, error)
         finally:
             with contextlib.suppress(KeyError):
                 del secret["Versions"][version_id]
@@ -161,14 +157,14 @@ def _find_waiting_secret(secret_arn: str, version_id: str) -> dict[str, Any] | N
     return secret
 
 
-async def _invoke(secret: dict[str, Any], step: str, version_id: str) -> None:
+async def _invoke(secret: dict[str, Any], step: str, version_id: str) -> bool:
+    """Invoke the rotation function for a step; return whether it succeeded."""
     arn = secret["RotationLambdaARN"]
     event = {"Step": step, "SecretId": secret["ARN"], "ClientRequestToken": version_id}
     status, headers, _ = await lambda_svc.handle_request(
         "POST", f"/2015-03-31/functions/{arn}/invocations", {}, json.dumps(event).encode(), {}
     )
-    if status >= 300 or "X-Amz-Function-Error" in headers:
-        raise _FunctionError
+    return status < 300 and "X-Amz-Function-Error" not in headers
 
 
 def _format_error(secret: dict[str, Any], step: str) -> str:

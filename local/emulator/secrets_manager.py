@@ -15,7 +15,8 @@ from ministack.services import secretsmanager as store
 
 from rotation_guard.domain.secret import DATE_FIELDS
 
-from . import cloudtrail, rotation
+from . import cloudtrail, rotation, rotation_model
+from .rotation_model import IncompleteRotation, Rejection
 
 Response = tuple[int, dict[str, str], bytes]
 Request = dict[str, Any]
@@ -75,7 +76,7 @@ async def handle_request(
 def seed(request: Request) -> Response:
     """Store secrets as they are described: no call of AWS can set their dates."""
     for entry in request["Secrets"]:
-        dates = {version: _epoch(date) for version, date in entry["VersionCreatedDates"].items()}
+        dates = {version: _to_epoch(date) for version, date in entry["VersionCreatedDates"].items()}
         store._secrets[entry["Name"]] = {
             "ARN": entry["ARN"],
             "Name": entry["Name"],
@@ -95,7 +96,7 @@ def seed(request: Request) -> Response:
             "LastAccessedDate": None,
             "_PrimaryRegion": entry.get("PrimaryRegion"),
             **{name: entry[name] for name in ("RotationLambdaARN", "OwningService", "Type") if name in entry},
-            **{name: _epoch(entry[name]) for name in DATE_FIELDS if name in entry},
+            **{name: _to_epoch(entry[name]) for name in DATE_FIELDS if name in entry},
         }
     return json_response({"Seeded": len(request["Secrets"])})
 
@@ -128,21 +129,22 @@ def rotate_secret(secret: Secret, request: Request) -> Response:
     While AWSPENDING is on a version that is not AWSCURRENT, the call is rejected and also triggers a retry:
     "A previous rotation isn't complete. That rotation will be reattempted." (API reference, RotateSecret).
     """
-    if error := _check_changeable(secret):
-        return error
+    if store._is_replica(secret):
+        return store._replica_mutation_error()
     function_arn = request.get("RotationLambdaARN") or secret.get("RotationLambdaARN")
-    if not function_arn:
-        return _invalid_request("No Lambda rotation function ARN is associated with this secret.")
-    if not rotation.may_invoke(function_arn):
-        return error_response_json(
-            "AccessDeniedException",
-            "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants "
-            "access to the principal secretsmanager.amazonaws.com.",
+    try:
+        rotation_model.check_rotation(
+            rotation.read_labels(secret),
+            is_deleted=bool(secret.get("DeletedDate")),
+            has_function=bool(function_arn),
+            may_invoke=bool(function_arn) and rotation.may_invoke(function_arn),
         )
-    if pending := rotation.find_pending_version(secret):
+    except IncompleteRotation as incomplete:
         secret["RotationEnabled"] = True
-        rotation.retry_rotation(secret, pending)
-        return _invalid_request("A previous rotation isn't complete. That rotation will be reattempted.")
+        rotation.retry_rotation(secret, incomplete.version)
+        return _reject(incomplete)
+    except Rejection as rejection:
+        return _reject(rejection)
 
     now = int(time.time())
     secret["RotationLambdaARN"] = function_arn
@@ -212,30 +214,14 @@ def _find_error(action: str, secret: Secret | None, request: Request) -> Respons
 
 
 def _check_move(secret: Secret, request: Request) -> Response | None:
-    """A label moves only from the version that holds it, and that has to be named: compare and swap.
-
-    (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html; the words are
-    those that people quote who were refused.)
-    """
     label, to, away_from = (request.get(key) for key in ("VersionStage", "MoveToVersionId", "RemoveFromVersionId"))
-    holder, _ = store._find_stage_version(secret, label)
-    if label == "AWSCURRENT" and not to:
-        error = (
-            f"You can only move staging label {label} to a different secret version. It can't be completely removed."
-        )
-    elif not to or holder in (None, to, away_from) or {to, away_from} - {None, *secret["Versions"]}:
-        return None
-    elif not away_from:
-        error = (
-            f"The parameter RemoveFromVersionId can't be empty. Staging label {label} is currently attached to version "
-            f"{holder}, so you must explicitly reference that version in RemoveFromVersionId."
-        )
-    else:
-        error = (
-            f"When you move staging label {label}, if you specify RemoveFromVersionId, it must be set to the version "
-            f"that currently has the staging label {label}."
-        )
-    return error_response_json("InvalidParameterException", error)
+    if not label or not (to or away_from):
+        return None  # MiniStack rejects it.
+    try:
+        rotation_model.check_move(rotation.read_labels(secret), secret["Versions"], label, to, away_from)
+    except Rejection as rejection:
+        return _reject(rejection)
+    return None
 
 
 def _check_read(secret: Secret, request: Request) -> Response | None:
@@ -246,7 +232,9 @@ def _check_read(secret: Secret, request: Request) -> Response | None:
         _, version = store._find_stage_version(secret, stage or "AWSCURRENT")
         requested = f"staging label: {stage or 'AWSCURRENT'}"
     if version and version_id and stage and stage not in version["Stages"]:
-        return _invalid_request("You provided a VersionStage that is not associated to the provided VersionId.")
+        return error_response_json(
+            "InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId."
+        )
     if version is None or not _has_value(version):
         return error_response_json(
             "ResourceNotFoundException", f"Secrets Manager can't find the specified secret value for {requested}"
@@ -314,7 +302,7 @@ def _read_rotation_fields(secret_id: str) -> dict[str, Any]:
     return {key: secret[key] for key in known if secret.get(key)}
 
 
-def _epoch(date: str) -> int:
+def _to_epoch(date: str) -> int:
     return int(datetime.fromisoformat(date).timestamp())
 
 
@@ -323,15 +311,15 @@ def _has_value(version: dict[str, Any]) -> bool:
 
 
 def _check_changeable(secret: Secret) -> Response | None:
-    if secret.get("DeletedDate"):
-        return _invalid_request(
-            "You can't perform this operation on the secret because it was marked for deletion.",
-        )
+    try:
+        rotation_model.check_deletion(bool(secret.get("DeletedDate")))
+    except Rejection as rejection:
+        return _reject(rejection)
     return store._replica_mutation_error() if store._is_replica(secret) else None
 
 
-def _invalid_request(message: str) -> Response:
-    return error_response_json("InvalidRequestException", message)
+def _reject(rejection: Rejection) -> Response:
+    return error_response_json(rejection.code, rejection.message)
 
 
 _OWN_ACTIONS = {"RotationGuardSeed": seed, "RotationGuardRetry": retry}

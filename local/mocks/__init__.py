@@ -1,1 +1,1 @@
-"""Recording what components ask for, with nothing created: shared by tests, documents and policies."""
+"""Records the resources that components register, without creating any; for tests, documentation and policies."""

@@ -1,6 +1,6 @@
-"""Runs a Pulumi program to its end without the engine: Pulumi's mocks answer for every resource.
+"""Runs a Pulumi program without the engine: Pulumi's mocks respond for every resource.
 
-Each run has a context, an event loop and a monitor of its own, so nothing of it is left for the next.
+Each run has its own context, event loop and monitor, so that no state remains for the next.
 """
 
 import asyncio
@@ -28,54 +28,54 @@ def run(
     preview: bool = False,
     threads: int = 1,
 ) -> dict[str, Any]:
-    """Run the program, its Outputs included, and answer what it exported.
+    """Run the program until its Outputs are resolved, and return its exports.
 
-    The config is as the engine hands it over: texts, the structured ones as JSON. The monitor's mocks are called from
-    this many threads at once. Whatever the program raises is raised here.
+    The config has the engine's format: text, with structured values as JSON. The mocks are called from this many
+    threads at once. Exceptions of the program are raised here.
     """
     loop, context = asyncio.new_event_loop(), contextvars.copy_context()
 
-    def alone() -> dict[str, Any]:
+    def run_isolated() -> dict[str, Any]:
         # Pulumi keeps its settings in context variables.
         settings.SETTINGS.outputs = set()
         settings.SETTINGS.lock = threading.Lock()
         settings.set_root_resource(None)  # ty: ignore[invalid-argument-type]
-        with _current(loop, threads):
+        with _use_loop(loop, threads):
             mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=preview, monitor=monitor)
             set_all_config(dict(config), list(secret_keys))
             loop.run_until_complete(run_pulumi_func(program))
-            return loop.run_until_complete(_exports())
+            return loop.run_until_complete(_resolve_exports())
 
-    # In a thread of its own, for two reasons: a Ctrl-C that strikes inside Pulumi's code is swallowed there, and then
-    # the loop waits for ever; and Pulumi notes the whole stack of calls at every registration, which here is short.
+    # In a separate thread, for two reasons: Pulumi's code swallows a Ctrl-C inside it, and then the loop waits forever;
+    # and Pulumi records the call stack at every registration, which is short here.
     with concurrent.futures.ThreadPoolExecutor(1, "program") as thread:
-        running = thread.submit(lambda: context.run(alone))
+        running = thread.submit(lambda: context.run(run_isolated))
         try:
             return running.result()
         except KeyboardInterrupt:
-            with contextlib.suppress(RuntimeError):  # It has struck when the loop was closed already.
+            with contextlib.suppress(RuntimeError):  # The loop is already closed.
                 loop.call_soon_threadsafe(loop.stop)
             raise
 
 
-def plain(value: Any) -> Any:
-    """An input without the marks of a secret, and whole numbers as such: on the wire every number is a double."""
+def to_plain(value: Any) -> Any:
+    """Return an input without secret markers, and whole numbers as int: on the wire every number is a double."""
     value = rpc.unwrap_rpc_secret(value)
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: to_plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [plain(inner) for inner in value]
+        return [to_plain(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-async def _exports() -> dict[str, Any]:
+async def _resolve_exports() -> dict[str, Any]:
     outputs = getattr(settings.get_root_resource(), "outputs", {})
     return {name: await pulumi.Output.from_input(value).future() for name, value in outputs.items()}
 
 
 @contextlib.contextmanager
-def _current(loop: asyncio.AbstractEventLoop, threads: int) -> Generator[None]:
-    """The loop with threads for its calls to the mocks, each with a loop of its own, as the mocks want; all close."""
+def _use_loop(loop: asyncio.AbstractEventLoop, threads: int) -> Generator[None]:
+    """Use this loop, with threads for calls to the mocks; each thread has its own loop, as the mocks require."""
     loops = [loop]
 
     def new_thread() -> None:
@@ -89,7 +89,7 @@ def _current(loop: asyncio.AbstractEventLoop, threads: int) -> Generator[None]:
     try:
         yield
     finally:
-        # After a failure the tasks of all that depended on it are left: they are told, and what they say is not heard.
+        # After a failure, tasks that depended on it are pending: cancel them and ignore their errors.
         loop.set_exception_handler(lambda *_: None)
         pool.shutdown(wait=True, cancel_futures=True)
         try:
@@ -99,7 +99,7 @@ def _current(loop: asyncio.AbstractEventLoop, threads: int) -> Generator[None]:
             if pending:
                 loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         finally:
-            # A Ctrl-C that strikes here stops the loop, which is to be closed all the same.
+            # Close the loops even when a Ctrl-C stops this one.
             asyncio.set_event_loop(None)
-            for each in loops:
-                each.close()
+            for open_loop in loops:
+                open_loop.close()

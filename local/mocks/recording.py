@@ -1,6 +1,6 @@
-"""Records what components or the whole program ask for, with nothing created: for tests, documents and policies.
+"""Records the resources that components or the whole program register, without creating any.
 
-A run has ended, its Outputs included, before anybody looks at its record.
+A recording is complete, with all Outputs resolved, when `run` returns it.
 """
 
 import json
@@ -13,15 +13,15 @@ import pulumi
 from pulumi.runtime import mocks, rpc
 
 from ..deploy import program
-from ..deploy.stacks import PROJECT, ROOT, defaults, read_stack
+from ..deploy.stacks import PROJECT, ROOT, read_default_config, read_stack
 from . import engine
 
 REGION, ACCOUNT = "eu-west-1", "111122223333"
-ONLY_IN_ACCOUNT = ("iam",)
+GLOBAL_SERVICES = ("iam",)
 """Services whose ARNs have no Region."""
-SERVICES = {"sfn": "states", "cloudwatch/eventRule": "events", "cloudwatch/logGroup": "logs"}
-"""Where the service in an ARN is not the one in a resource's type."""
-NAMED = {
+ARN_SERVICES = {"sfn": "states", "cloudwatch/eventRule": "events", "cloudwatch/logGroup": "logs"}
+"""Service or type -> the service in its ARN, where it differs from the type's."""
+ARN_PREFIXES = {
     "cloudwatch/eventRule": "rule/",
     "cloudwatch/logGroup": "log-group:",
     "cloudwatch/metricAlarm": "alarm:",
@@ -37,12 +37,12 @@ NAMED = {
     "sqs/queue": "",
     "ssm/parameter": "parameter/",
 }
-"""What stands before the name in an ARN; of any other type, the type."""
+"""Type -> what precedes the name in its ARN; for other types, the type."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """One resource as the program asked for it, and what the mock answered."""
+    """A resource as the program registered it, with the outputs of the mock."""
 
     type: str
     name: str
@@ -52,16 +52,16 @@ class Recorded:
     """URN of the parent."""
     id: str
     outputs: Mapping[str, Any]
-    """What other resources can refer to; empty of computed values in a preview."""
+    """What other resources can refer to; without computed values in a preview."""
     custom: bool
     protect: bool
     aliases: tuple[str, ...]
     ignore_changes: tuple[str, ...]
     delete_before_replace: bool
     retain_on_delete: bool
-    """Whether it stays in AWS when it goes from the stack."""
+    """Whether it stays in AWS when it is removed from the stack."""
     has_update_check: bool
-    """Whether something runs before an update, which may refuse it."""
+    """Whether a hook runs before an update and may reject it."""
     depends_on: frozenset[str]
     """URNs."""
     property_dependencies: Mapping[str, frozenset[str]]
@@ -74,35 +74,36 @@ class Recorded:
         return self.outputs["arn"]
 
     def policy(self, key: str = "policy") -> list[dict[str, Any]]:
-        """The statements of a policy document among the inputs."""
+        """Return the statements of the policy document in this input."""
         return json.loads(self.inputs[key])["Statement"]
 
 
 @dataclass
 class Recording:
-    """All resources of one run, in the order of their registration, and the stack's outputs."""
+    """All resources of a run, in order of registration, and the stack's outputs."""
 
     resources: list[Recorded] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
 
     def named(self, type_: str, name: str) -> Recorded:
-        """The one resource of this type and name."""
-        found = [one for one in self.of_type(type_) if one.name == name]
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} of {type_} {name}; there are {[one.name for one in self.of_type(type_)]}")
-        return found[0]
+        """Return the resource of this type and name; raises LookupError unless there is exactly one."""
+        matches = [resource for resource in self.of_type(type_) if resource.name == name]
+        if len(matches) != 1:
+            names = [resource.name for resource in self.of_type(type_)]
+            raise LookupError(f"{len(matches)} of {type_} {name}; there are {names}")
+        return matches[0]
 
     def of_type(self, type_: str) -> list[Recorded]:
-        """All resources of this type."""
-        return [one for one in self.resources if one.type == type_]
+        """Return all resources of this type."""
+        return [resource for resource in self.resources if resource.type == type_]
 
     def custom(self) -> list[Recorded]:
-        """All but the components."""
-        return [one for one in self.resources if one.custom]
+        """Return all resources except components."""
+        return [resource for resource in self.resources if resource.custom]
 
     def shape(self) -> dict[str, Mapping[str, Any]]:
-        """What was asked for, by URN: two runs that ask for the same have the same shape."""
-        return {one.urn: one.inputs for one in self.custom()}
+        """Return all inputs by URN: runs that register the same resources have the same shape."""
+        return {resource.urn: resource.inputs for resource in self.custom()}
 
 
 def run(
@@ -113,10 +114,10 @@ def run(
     preview: bool = False,
     stack: str = "test",
 ) -> Recording:
-    """Run a program to its end. `preview` leaves what AWS computes unknown; `secret_keys` are secret in the config."""
+    """Run a program. In a `preview` computed outputs are unknown; `secret_keys` are secret in the config."""
     recording = Recording()
     program.prepare()
-    monitor = _Monitor(_Aws(preview), recording)
+    monitor = _Monitor(_ProviderMocks(preview), recording)
 
     recording.outputs = engine.run(
         code,
@@ -131,38 +132,38 @@ def run(
 
 
 def deploy(component: type, name: str, *args: Any, **how: Any) -> Recording:
-    """Deploy one component with these args; its declared Outputs become the record's outputs.
+    """Run a component with these args; its declared Outputs become the recording's outputs.
 
-    Args that hold Outputs, which live in one program only, are made by a function.
+    Args with Outputs, which exist in one program only, are given as a function that creates them.
     """
 
     def code() -> None:
-        made = component(name, *(one() if callable(one) else one for one in args))
+        created = component(name, *(arg() if callable(arg) else arg for arg in args))
         for output in component.__annotations__:
-            if isinstance(getattr(made, output), pulumi.Output):
-                pulumi.export(output, getattr(made, output))
+            if isinstance(getattr(created, output), pulumi.Output):
+                pulumi.export(output, getattr(created, output))
 
     return run(code, **how)
 
 
 def deploy_program(config: Mapping[str, str] | None = None, **how: Any) -> Recording:
-    """Run the repository's `__main__.py` with this config, texts as the engine hands them over."""
+    """Run the repository's `__main__.py` with this config, in the engine's text format."""
     return run(lambda: program.execute(ROOT), config=config, **how)
 
 
 def stack_config(stack: str | None) -> Mapping[str, str]:
-    """The config of a stack, or of the project's defaults alone, as the engine hands it over."""
-    return read_stack(stack).config if stack else defaults()
+    """Return the config of a stack, or the project's defaults only, in the engine's text format."""
+    return read_stack(stack).config if stack else read_default_config()
 
 
-class _Aws(mocks.Mocks):
-    """Answers as the provider does: physical names are generated, so that no test takes one for the logical name."""
+class _ProviderMocks(mocks.Mocks):
+    """Responds as the provider does, with generated physical names that differ from the logical names."""
 
     def __init__(self, preview: bool) -> None:
         self._preview = preview
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict, None]:
-        raise AssertionError(f"the program looked up {args.token}: what a component needs, it is given")
+        raise AssertionError(f"the program looked up {args.token}: pass components what they need as arguments")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if not args.custom or self._preview:
@@ -170,17 +171,18 @@ class _Aws(mocks.Mocks):
         kind = args.typ.removeprefix("aws:").partition(":")[0]
         service = kind.partition("/")[0]
         physical = args.inputs.get("name") or f"{args.name}-0a1b2c3"
-        region = "" if service in ONLY_IN_ACCOUNT else REGION
-        named = NAMED.get(kind, f"{args.typ.rpartition(':')[2]}/")
-        arn = f"arn:aws:{SERVICES.get(kind, SERVICES.get(service, service))}:{region}:{ACCOUNT}:{named}{physical}"
+        region = "" if service in GLOBAL_SERVICES else REGION
+        prefix = ARN_PREFIXES.get(kind, f"{args.typ.rpartition(':')[2]}/")
+        arn_service = ARN_SERVICES.get(kind, ARN_SERVICES.get(service, service))
+        arn = f"arn:aws:{arn_service}:{region}:{ACCOUNT}:{prefix}{physical}"
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}"
         return physical, {"arn": arn, "name": physical, "url": url, **args.inputs}
 
 
 class _Monitor(mocks.MockMonitor):
-    """Pulumi's monitor for mocks, keeping besides the inputs what a resource's options became."""
+    """Pulumi's monitor for mocks, which also records the resource options."""
 
-    def __init__(self, aws: _Aws, recording: Recording) -> None:
+    def __init__(self, aws: _ProviderMocks, recording: Recording) -> None:
         super().__init__(aws)
         self._recording = recording
 
@@ -193,11 +195,11 @@ class _Monitor(mocks.MockMonitor):
                 Recorded(
                     type=request.type,
                     name=request.name,
-                    inputs=_written(inputs),
+                    inputs=_to_plain(inputs),
                     urn=response.urn,
                     parent=request.parent,
                     id=id_,
-                    outputs=_written(state),
+                    outputs=_to_plain(state),
                     custom=request.custom,
                     protect=request.protect,
                     aliases=tuple(alias.urn or alias.spec.name for alias in request.aliases),
@@ -209,8 +211,10 @@ class _Monitor(mocks.MockMonitor):
                     property_dependencies={
                         key: frozenset(from_.urns) for key, from_ in request.propertyDependencies.items()
                     },
-                    secret_inputs=frozenset(key for key, value in inputs.items() if _holds(value, rpc.is_rpc_secret)),
-                    unknown_inputs=frozenset(key for key, value in inputs.items() if _holds(value, _is_unknown)),
+                    secret_inputs=frozenset(
+                        key for key, value in inputs.items() if _contains(value, rpc.is_rpc_secret)
+                    ),
+                    unknown_inputs=frozenset(key for key, value in inputs.items() if _contains(value, _is_unknown)),
                 )
             )
         return response
@@ -220,17 +224,17 @@ def _is_unknown(value: Any) -> bool:
     return isinstance(value, pulumi.output.Unknown) or value == rpc.UNKNOWN
 
 
-def _holds(value: Any, what: Callable[[Any], bool]) -> bool:
-    if what(value):
+def _contains(value: Any, matches: Callable[[Any], bool]) -> bool:
+    if matches(value):
         return True
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_holds(one, what) for one in inner)
+    return any(_contains(item, matches) for item in inner)
 
 
-def _written(value: Any) -> Any:
-    """A value as it would be written down: archives as their files."""
+def _to_plain(value: Any) -> Any:
+    """Return a plain value, with archives as their files."""
     if isinstance(value, pulumi.AssetArchive):
         return {name: Path(asset.path) for name, asset in value.assets.items()}
     if isinstance(value, dict) and not rpc.is_rpc_secret(value):
-        return {key: _written(inner) for key, inner in value.items()}
-    return engine.plain(value)
+        return {key: _to_plain(inner) for key, inner in value.items()}
+    return engine.to_plain(value)

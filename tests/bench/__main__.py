@@ -1,7 +1,7 @@
-"""`make bench`: the figures that the product promises, each beside its bound or its baseline of the same run.
+"""`make bench`: measures the product, each figure with its bound or with a baseline from the same run.
 
-Nothing here is asserted: a machine that is busy shows it in the table. A measurement that fails is reported at the end,
-with status 1, and leaves the others to be made. It writes `.local/bench.json`.
+Nothing is asserted: on a busy machine the figures are worse. A failed measurement is reported at the end, with exit
+code 1, after all others. Writes `.local/bench.json`.
 """
 
 import json
@@ -21,19 +21,19 @@ from local.deploy.deployment import RunningStack
 from tests.paths import ROOT
 
 from . import audit, burst, incidents, policies, preview
-from .figures import Figure, table
+from .figures import Figure, build_table
 
 RESULT = ROOT / ".local" / "bench.json"
 IMPORTS = 7
 DEPLOYMENTS = 3
 HANDLERS = {
-    "audit_writer": ("dynamodb", "sqs"),
-    "rotation_check": ("secretsmanager", "dynamodb"),
-    "remediation_claim": ("dynamodb", "secretsmanager"),
-    "remediation_notify": ("sns", "dynamodb"),
-    "demo_rotation": ("secretsmanager",),
+    "trail.writer": ("dynamodb", "sqs"),
+    "audit.check": ("secretsmanager", "dynamodb"),
+    "remediation.claim": ("dynamodb", "secretsmanager"),
+    "remediation.notify": ("sns", "dynamodb"),
+    "demo.rotation": ("secretsmanager",),
 }
-"""Each handler with the clients that it makes at its first event."""
+"""Handler -> the services whose clients it creates at its first event."""
 
 
 def main() -> None:
@@ -60,13 +60,13 @@ def main() -> None:
         with console.status(f"measuring: {what}"):
             try:
                 figures += measure()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported below
+            except Exception as error:  # noqa: BLE001 - reported below
                 failures[what] = f"{type(error).__name__}: {error}"
-    console.print(table(figures))
-    kept = [{**asdict(figure), "ratio": figure.ratio, "kept": figure.kept} for figure in figures]
+    console.print(build_table(figures))
+    results = [{**asdict(figure), "ratio": figure.ratio, "kept": figure.passed} for figure in figures]
     try:
         RESULT.parent.mkdir(exist_ok=True)
-        RESULT.write_text(json.dumps({"figures": kept, "failures": failures}, indent=2) + "\n")
+        RESULT.write_text(json.dumps({"figures": results, "failures": failures}, indent=2) + "\n")
     except OSError as error:
         sys.exit(f"{RESULT.relative_to(ROOT)} cannot be written: {error.strerror}.")
     console.print(f"Written to {RESULT.relative_to(ROOT)}")
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def imports() -> Iterator[Figure]:
-    """A cold start: importing a handler and making its clients, against boto3 and the same clients alone."""
+    """A cold start: importing a handler and creating its clients, compared with boto3 and the same clients only."""
     for handler, services in HANDLERS.items():
         bare = f"import boto3; [boto3.client(service) for service in {services!r}]"
         whole = (
@@ -90,11 +90,11 @@ def imports() -> Iterator[Figure]:
 
 
 def whole_path() -> Iterator[Figure]:
-    """Start, deploy, the three scenarios of the audit, teardown; and what the deployment costs over bare calls."""
+    """Start, deployment, three scenarios of the audit and teardown; and the cost of a deployment over bare calls."""
     runs: list[dict[str, float]] = []
     for _ in range(DEPLOYMENTS):
         with tempfile.TemporaryDirectory() as directory:
-            runs.append(_one_path(Path(directory) / ".local"))
+            runs.append(_measure_path(Path(directory) / ".local"))
     medians = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     yield Figure("start + deploy + scenarios A, B, C + teardown", medians["whole"], "s", bound=5)
     yield Figure("deploy", medians["deploy"], "s", bound=2)
@@ -106,7 +106,7 @@ def whole_path() -> Iterator[Figure]:
     )
 
 
-def _one_path(directory: Path) -> dict[str, float]:
+def _measure_path(directory: Path) -> dict[str, float]:
     began = time.perf_counter()
     stack = deployment.up(directory)
     try:
@@ -125,19 +125,19 @@ def _one_path(directory: Path) -> dict[str, float]:
 
 
 def _scenarios(stack: RunningStack) -> None:
-    """A the schedule, B a run, C its two rows."""
+    """Read the schedule (A), run the audit (B), and read its two rows (C)."""
     outputs = stack.outputs
     stack.client("scheduler").get_schedule(GroupName=outputs["schedule_group_name"], Name=outputs["schedule_name"])
     answer = stack.client("lambda").invoke(FunctionName=outputs["function_name"], Payload=b"{}")
     run = json.loads(answer["Payload"].read())
     rows = stack.client("dynamodb").scan(TableName=outputs["table_name"])["Items"]
-    found = [row for row in rows if row["run_id"]["S"] == run["run_id"]]
-    if (run["checked"], len(found)) != (2, 2):
-        raise RuntimeError(f"the audit should check and write 2 secrets, it answered {run} and wrote {len(found)}")
+    run_rows = [row for row in rows if row["run_id"]["S"] == run["run_id"]]
+    if (run["checked"], len(run_rows)) != (2, 2):
+        raise RuntimeError(f"the audit must check and write 2 secrets, it returned {run} and wrote {len(run_rows)}")
 
 
 def _bare_calls(stack: RunningStack, calls: int = 20) -> float:
-    """Milliseconds of one CreateQueue, with nothing around it."""
+    """Return the milliseconds of a bare CreateQueue call."""
     sqs = stack.client("sqs")
     began = time.perf_counter()
     urls = [sqs.create_queue(QueueName=f"bench-{number}")["QueueUrl"] for number in range(calls)]
@@ -148,7 +148,7 @@ def _bare_calls(stack: RunningStack, calls: int = 20) -> float:
 
 
 def _python(code: str) -> float:
-    """Seconds that this code takes in an interpreter of its own, measured inside."""
+    """Return the seconds that this code takes in a separate interpreter, measured inside."""
     timed = f"import time; began = time.perf_counter()\n{code}\nprint(time.perf_counter() - began)"
     environment = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     done = subprocess.run([sys.executable, "-c", timed], cwd=ROOT, env=environment, capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""The audit's figures: beside the tutorial's, at half a million secrets, and by processor time."""
+"""Measures the audit: compared with the tutorial's, with half a million secrets, and its CPU time."""
 
 import json
 import math
@@ -28,49 +28,49 @@ _ENVIRONMENT = {
 
 
 def beside_the_tutorial() -> Iterator[Figure]:
-    """The same secrets in the same embedded AWS, as it is and as on a network."""
-    told = _process("comparison", str(COMPARED))
-    ours, theirs = told["ours"], told["tutorial"]
-    yield Figure(f"first audit of {COMPARED} secrets: dates every version", told["first"]["seconds"], "s")
+    """The same secrets in the same embedded AWS, without and with network delays."""
+    results = _process("comparison", str(COMPARED))
+    ours, tutorial = results["ours"], results["tutorial"]
+    yield Figure(f"first audit of {COMPARED} secrets: dates every version", results["first"]["seconds"], "s")
     yield Figure(
-        f"audit of {COMPARED} secrets, beside the tutorial's",
+        f"audit of {COMPARED} secrets, compared with the tutorial's",
         ours["seconds"],
         "s",
-        baseline=theirs["seconds"],
+        baseline=tutorial["seconds"],
         ratio_bound=1 / 4,
     )
     yield Figure(
-        "with 10 ms more for every call, beside the tutorial's",
-        told["ours, delayed"]["seconds"],
+        "with a delay of 10 ms per call, compared with the tutorial's",
+        results["ours, delayed"]["seconds"],
         "s",
-        baseline=told["tutorial, delayed"]["seconds"],
+        baseline=results["tutorial, delayed"]["seconds"],
         ratio_bound=1 / 20,
     )
-    yield Figure("its calls, beside the tutorial's", _calls(ours), "calls", baseline=_calls(theirs))
+    yield Figure("its calls, compared with the tutorial's", _calls(ours), "calls", baseline=_calls(tutorial))
     pages = math.ceil(COMPARED / 100)
     yield Figure("of them to Secrets Manager", _calls(ours, _SECRETS_MANAGER), "calls", exactly=pages)
 
 
 def half_a_million() -> Iterator[Figure]:
-    """Through a generated client, each size in a process of its own."""
+    """Through a generated client, each size in a separate process."""
     few, many = (_process("generated", str(size)) for size in (FEW, MANY))
-    beside = f"audit of {MANY} secrets, beside {FEW}"
+    beside = f"audit of {MANY} secrets, compared with {FEW}"
     yield Figure(f"{beside}: memory", many["megabytes"], "MB", baseline=few["megabytes"], ratio_bound=1.2)
     cpu, baseline = many["cpu_microseconds"], few["cpu_microseconds"]
-    yield Figure(f"{beside}: processor time a secret", cpu, "µs", baseline=baseline, ratio_bound=1.2)
-    yield Figure("its hand-overs, as many as its time forces", many["hand_overs"], "", exactly=many["forced"])
-    astray = sum(abs(MANY - rows) + 2 * again for rows, again in many["rows"].values())
-    yield Figure("its secrets without exactly one row in a table", astray, "", exactly=0)
+    yield Figure(f"{beside}: CPU time per secret", cpu, "µs", baseline=baseline, ratio_bound=1.2)
+    yield Figure("its hand-overs, as many as the time limit requires", many["hand_overs"], "", exactly=many["forced"])
+    deviations = sum(abs(MANY - rows) + 2 * again for rows, again in many["rows"].values())
+    yield Figure("its secrets without exactly one row in a table", deviations, "", exactly=0)
 
 
 def classification() -> Iterator[Figure]:
-    """Reading an entry of the list, and judging it."""
-    took = _process("generated", "classify")["microseconds"]
-    yield Figure("reading and judging a secret", took, "µs", bound=CLASSIFICATION_MICROSECONDS)
+    """Parsing an entry of ListSecrets and deciding its verdict."""
+    microseconds = _process("generated", "classify")["microseconds"]
+    yield Figure("parsing and judging a secret", microseconds, "µs", bound=CLASSIFICATION_MICROSECONDS)
 
 
 def month() -> Iterator[Figure]:
-    """What hourly audits cost, by list prices."""
+    """The monthly cost of hourly audits, at list prices."""
     for secrets in costs.SIZES:
         every_run, changes = (costs.monthly(secrets, costs.written(mode)) for mode in (costs.EVERY_RUN, costs.CHANGES))
         yield Figure(f"a month of {secrets} secrets, everyRun", every_run.total, "$")
@@ -82,7 +82,7 @@ def _calls(run: dict[str, Any], service: str = "") -> int:
 
 
 def _process(module: str, *arguments: str) -> dict[str, Any]:
-    """What a module of this room answers in an interpreter of its own: on its last line, below what it logs."""
+    """Run a module of this package in a separate interpreter, and return the result in its last line."""
     done = subprocess.run(
         [sys.executable, "-m", f"tests.bench.{module}", *arguments],
         cwd=ROOT,

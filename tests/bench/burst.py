@@ -1,6 +1,6 @@
-"""Three thousand rotations that fail at once: whether the embedded AWS brings each of them to everybody, once.
+"""Three thousand rotations that fail at once: whether each failure is delivered to every subscriber once.
 
-Each failure is of a secret of its own; executions, rows and notices are counted by the secret that they are about.
+Each failure is about another secret; executions, rows and notifications are counted by secret.
 """
 
 import json
@@ -21,14 +21,14 @@ from tests.paths import EVENTS
 from .figures import Figure
 
 AT_ONCE = 3000
-PATIENCE_SECONDS = 1800.0
+TIMEOUT_SECONDS = 1800.0
 _EVENT = EVENTS / "rotation-failed.json"
 _RECORDED_FOR = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 _CONFIG = {"settleMinutes": 0, "remediationMode": "notify"}
 
 
 def deliveries(count: int = AT_ONCE) -> Iterator[Figure]:
-    """Three thousand failures as fast as they can be put, and what arrives of them."""
+    """Three thousand failures, put as fast as possible, and their deliveries."""
     with (
         tempfile.TemporaryDirectory() as directory,
         deployment.deploy_temporarily(Path(directory) / ".local", config=_CONFIG, wait_scale=0.01) as stack,
@@ -41,23 +41,29 @@ def _figures(stack: RunningStack, count: int) -> Iterator[Figure]:
     began = time.time()
     _put(stack, [_failure(arn) for arn in arns])
     put = time.time() - began
-    notices: Counter[str] = Counter()
+    notifications: Counter[str] = Counter()
 
-    def at_rest() -> bool:
-        notices.update(_notices(stack))
+    def is_over() -> bool:
+        notifications.update(_receive_notifications(stack))
         executions = _executions(stack)
-        return len(executions) >= count and "RUNNING" not in executions.values() and sum(notices.values()) >= count
+        return (
+            len(executions) >= count and "RUNNING" not in executions.values() and sum(notifications.values()) >= count
+        )
 
-    eventually(at_rest, f"the end of {count} executions", PATIENCE_SECONDS, 1)
+    eventually(is_over, f"the end of {count} executions", TIMEOUT_SECONDS, 1)
     seconds = time.time() - began
     executions = _executions(stack)
-    about = Counter(_secret(stack, execution) for execution in executions)
+    executions_per_secret = Counter(_read_secret(stack, execution) for execution in executions)
     rows = Counter(row["secret_arn"]["S"] for row in _rows(stack))
     yield Figure(f"{count} failures at once: put", put, "s")
     yield Figure("until all executions had ended", seconds, "s")
-    for what, seen in (("execution", about), ("row in the audit trail", rows), ("notice", notices)):
-        yield Figure(f"failures with exactly one {what}", _once(seen, arns), "", exactly=count)
-    yield Figure("executions that did not succeed", _others(executions.values()), "", exactly=0)
+    for what, counts in (
+        ("execution", executions_per_secret),
+        ("row in the audit trail", rows),
+        ("notification", notifications),
+    ):
+        yield Figure(f"failures with exactly one {what}", _count_exactly_once(counts, arns), "", exactly=count)
+    yield Figure("executions that did not succeed", _count_failures(executions.values()), "", exactly=0)
     yield Figure("messages in dead-letter queues", _dead_letters(stack), "", exactly=0)
 
 
@@ -85,16 +91,16 @@ def _put(stack: RunningStack, events: list[dict[str, Any]]) -> None:
 
 
 def _executions(stack: RunningStack) -> dict[str, str]:
-    """Execution -> status."""
+    """Return the status of each execution."""
     pages = stack.client("stepfunctions").get_paginator("list_executions")
     machine = stack.output("state_machine_arn")
-    found = (one for page in pages.paginate(stateMachineArn=machine) for one in page["executions"])
-    return {one["executionArn"]: one["status"] for one in found}
+    executions = (execution for page in pages.paginate(stateMachineArn=machine) for execution in page["executions"])
+    return {execution["executionArn"]: execution["status"] for execution in executions}
 
 
-def _secret(stack: RunningStack, execution: str) -> str:
-    heard = json.loads(stack.client("stepfunctions").describe_execution(executionArn=execution)["input"])["heard"]
-    return heard["secret_arn"]
+def _read_secret(stack: RunningStack, execution: str) -> str:
+    signal = json.loads(stack.client("stepfunctions").describe_execution(executionArn=execution)["input"])["heard"]
+    return signal["secret_arn"]
 
 
 def _rows(stack: RunningStack) -> Iterator[dict[str, Any]]:
@@ -103,11 +109,11 @@ def _rows(stack: RunningStack) -> Iterator[dict[str, Any]]:
         yield from page["Items"]
 
 
-def _notices(stack: RunningStack) -> Iterator[str]:
-    """The secrets of the notices that have come to the failures topic since it was last asked."""
+def _receive_notifications(stack: RunningStack) -> Iterator[str]:
+    """Yield the secrets of new notifications on the failures topic."""
     sqs, url = stack.client("sqs"), stack.inbox["failures"]
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        entries = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)]
+        entries = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(messages)]
         sqs.delete_message_batch(QueueUrl=url, Entries=entries)
         for message in messages:
             event = json.loads(json.loads(message["Body"])["Message"])
@@ -121,9 +127,9 @@ def _dead_letters(stack: RunningStack) -> int:
     return sum(int(answer["Attributes"][kind]) for answer in answers for kind in kinds)
 
 
-def _once(seen: Counter[str], arns: Iterable[str]) -> int:
-    return sum(seen[arn] == 1 for arn in arns)
+def _count_exactly_once(counts: Counter[str], arns: Iterable[str]) -> int:
+    return sum(counts[arn] == 1 for arn in arns)
 
 
-def _others(statuses: Iterable[str]) -> int:
+def _count_failures(statuses: Iterable[str]) -> int:
     return sum(status != "SUCCEEDED" for status in statuses)

@@ -1,6 +1,6 @@
-"""Our audit and the tutorial's, of the same secrets in the same embedded AWS: in a process of its own.
+"""Runs the product's and the tutorial's audit on the same secrets in the same embedded AWS, in a separate process.
 
-`python -m tests.bench.comparison SIZE` answers in JSON, in the environment that `audit` gives it.
+`python -m tests.bench.comparison SIZE` prints JSON; `audit` sets its environment.
 """
 
 import json
@@ -26,12 +26,12 @@ from . import population, tutorial
 
 DELAY_SECONDS = 0.01
 PARTS = 5
-"""One of them is measured where the tutorial would take minutes."""
+"""Only one part of the tutorial's audit is measured where all of it would take minutes."""
 SERVICES = ("secretsmanager", "dynamodb", "cloudwatch", "events", "lambda")
 
 
 class Network:
-    """Between the clients and AWS: counts the calls, and takes its time."""
+    """Counts and delays the calls between the clients and AWS."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -46,7 +46,7 @@ class Network:
             time.sleep(self.delay_seconds)
 
     def time(self, audit: Callable[[], Any], delay_seconds: float = 0.0) -> dict[str, Any]:
-        """What an audit took, with this much more for every call."""
+        """Measure an audit, with this delay for every call."""
         self.calls.clear()
         self.delay_seconds = delay_seconds
         began, busy = time.perf_counter(), time.process_time()
@@ -59,53 +59,53 @@ class Network:
         }
 
 
-def compared(size: int) -> dict[str, Any]:
-    """Our first run, which reads the date of every version, and one of each after that, without delays and with."""
+def compare(size: int) -> dict[str, Any]:
+    """Measure the product's first run, which reads the date of every version, and then a run of each."""
     with (
         tempfile.TemporaryDirectory() as directory,
         deployment.deploy_temporarily(Path(directory) / ".local", config={"demo": False}) as stack,
         patch.dict(os.environ, _environment(stack)),
     ):
-        return _compared(stack, size)
+        return _compare(stack, size)
 
 
-def _compared(stack: RunningStack, size: int) -> dict[str, Any]:
+def _compare(stack: RunningStack, size: int) -> dict[str, Any]:
     now = datetime.now(UTC).replace(microsecond=0)
-    portfolio.seed(stack, (_seeded(number, now) for number in range(size)))
+    portfolio.seed(stack, (_build_secret(number, now) for number in range(size)))
     tutorial.create_table(client("dynamodb"))
     network, runs = Network(), iter(range(100))
 
-    def ours() -> Any:
+    def run_product() -> Any:
         context: Any = Context(f"bench-{next(runs)}", remaining=900_000)
         return check.handler({}, context)
 
-    def theirs(pages: int | None = None) -> Any:
+    def run_tutorial(pages: int | None = None) -> Any:
         return tutorial.audit(client("secretsmanager"), client("dynamodb"), pages)
 
     return {
-        "first": network.time(ours),
-        "ours": network.time(ours),
-        "tutorial": network.time(theirs),
-        "ours, delayed": network.time(ours, DELAY_SECONDS),
-        "tutorial, delayed": _whole(network.time(lambda: theirs(size // 100 // PARTS), DELAY_SECONDS)),
+        "first": network.time(run_product),
+        "ours": network.time(run_product),
+        "tutorial": network.time(run_tutorial),
+        "ours, delayed": network.time(run_product, DELAY_SECONDS),
+        "tutorial, delayed": _scale_up(network.time(lambda: run_tutorial(size // 100 // PARTS), DELAY_SECONDS)),
     }
 
 
-def _whole(part: dict[str, Any]) -> dict[str, Any]:
-    """What all of the secrets would have taken: the tutorial's calls follow one another, minutes of them."""
+def _scale_up(part: dict[str, Any]) -> dict[str, Any]:
+    """Extrapolate to all secrets: the tutorial's calls are sequential, and would take minutes."""
     return part | {"seconds": part["seconds"] * PARTS}
 
 
 def _environment(stack: RunningStack) -> dict[str, str]:
-    """The function's own, so that it runs here as it does there."""
+    """Return the environment of the deployed function, so that the handler runs here as it does there."""
     function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["function_name"])
     return function["Environment"]["Variables"] | stack.build_environment()
 
 
-def _seeded(number: int, now: datetime) -> dict[str, Any]:
+def _build_secret(number: int, now: datetime) -> dict[str, Any]:
     listed = population.entry(number, now) | {"VersionCreatedDates": population.version_dates(number, now)}
     return json.loads(json.dumps(listed, default=datetime.isoformat))
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(compared(int(sys.argv[1]))) + "\n")
+    sys.stdout.write(json.dumps(compare(int(sys.argv[1]))) + "\n")

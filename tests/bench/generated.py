@@ -1,7 +1,7 @@
-"""The audit of any number of secrets through generated clients, which keep none of them: in a process of its own.
+"""Audits any number of secrets through generated clients, which store none of them, in a separate process.
 
-`python -m tests.bench.generated SIZE` answers in JSON, in the environment that `audit` gives it. What the generated
-clients take themselves is not counted.
+`python -m tests.bench.generated SIZE` prints JSON; `audit` sets its environment. The time of
+the generated clients is not counted.
 """
 
 import functools
@@ -35,65 +35,65 @@ from . import population
 PAGE = 100
 LIMIT_MILLISECONDS = 900_000
 PAGE_MILLISECONDS = 4_000
-"""What a page is said to take, so that the time limit forces some hand-overs."""
+"""The simulated duration of a page, so that the time limit forces some hand-overs."""
 CLASSIFIED = 20_000
 _KINDS = 10
-"""Secrets whose numbers end alike are alike."""
+"""Secrets with the same last digit have the same properties."""
 
 
 class Generator:
-    """What the clients have in common: how many secrets there are, and what making them up has cost."""
+    """The state that the clients share: the number of secrets, and the cost of generating them."""
 
     def __init__(self, size: int, now: datetime) -> None:
         self.size, self.now = size, now
         self.cpu_seconds = 0.0
         self.calls: dict[str, int] = {}
-        self.most_megabytes = 0.0
+        self.peak_megabytes = 0.0
         self.handed_over: list[dict[str, Any]] = []
         self.written = {ENVIRONMENT[name]: Rows(size) for name in ("TABLE_NAME", "STATUS_TABLE_NAME")}
         self.lock = threading.Lock()
 
     def client(self, service: str, **_: Any) -> Any:
-        """In place of boto3's."""
+        """Return a generated client, in place of boto3's."""
         return {"secretsmanager": Secrets, "dynamodb": Tables, "lambda": Functions, "cloudwatch": Metrics}[service](
             self
         )
 
 
 class Rows:
-    """Which secrets have a row in a table, a bit each."""
+    """The secrets with a row in a table, as a bit each."""
 
     def __init__(self, size: int) -> None:
         self._bits = bytearray(size // 8 + 1)
-        self.written = self.again = 0
+        self.written = self.repeated = 0
 
     def add(self, number: int) -> None:
-        """Another row of this secret."""
+        """Count a row of this secret."""
         bit = 1 << number % 8
-        self.again += bool(self._bits[number // 8] & bit)
+        self.repeated += bool(self._bits[number // 8] & bit)
         self._bits[number // 8] |= bit
         self.written += 1
 
 
 def _generated(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Counts a call, and what it took."""
+    """Wrap a call, counting it and its CPU time."""
     call = getattr(answer, "__name__", "")
 
     @functools.wraps(answer)
-    def counted(self: Any, **asked: Any) -> Any:
+    def counted(self: Any, **request: Any) -> Any:
         began = time.thread_time()
-        answered = answer(self, **asked)
+        response = answer(self, **request)
         with self.generator.lock:
             self.generator.calls[call] = self.generator.calls.get(call, 0) + 1
             self.generator.cpu_seconds += time.thread_time() - began
-        return answered
+        return response
 
     return counted
 
 
 @dataclass
 class Secrets:
-    """Secrets Manager: pages of entries, made when they are asked for."""
+    """Secrets Manager: pages of entries, generated on request."""
 
     generator: Generator
 
@@ -101,30 +101,30 @@ class Secrets:
         return getattr(_moto("secretsmanager"), name)
 
     @_generated
-    def list_secrets(self, **asked: Any) -> dict[str, Any]:
-        """A page."""
+    def list_secrets(self, **request: Any) -> dict[str, Any]:
+        """Return a page."""
         size, now = self.generator.size, self.generator.now
-        start = int(asked.get("NextToken", 0))
-        end = min(size, start + asked["MaxResults"])
+        start = int(request.get("NextToken", 0))
+        end = min(size, start + request["MaxResults"])
         entries = [population.entry(number, now) for number in range(start, end)]
-        self.generator.most_megabytes = max(self.generator.most_megabytes, _megabytes())
+        self.generator.peak_megabytes = max(self.generator.peak_megabytes, _megabytes())
         return {"SecretList": entries, **({"NextToken": str(end)} if end < size else {})}
 
 
 class Tables:
-    """DynamoDB: moto's for the runs; statuses as the run before left them, and of what is written only that it was."""
+    """DynamoDB: moto for the runs; statuses as of the previous run; writes are only counted."""
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
-        self._like = [_status_before(kind, generator.now) for kind in range(_KINDS)]
+        self._statuses = [_status_before(kind, generator.now) for kind in range(_KINDS)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_moto("dynamodb"), name)
 
     @_generated
-    def batch_get_item(self, **asked: Any) -> dict[str, Any]:
-        """The statuses that the run before wrote."""
-        [(table, wanted)] = asked["RequestItems"].items()
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """Return the statuses of the previous run."""
+        [(table, wanted)] = request["RequestItems"].items()
         return {"Responses": {table: [self._status(key["secret_name"]["S"]) for key in wanted["Keys"]]}}
 
     def _status(self, name: str) -> dict[str, Any]:
@@ -132,16 +132,16 @@ class Tables:
         current = {"S": population.version_id(number, "AWSCURRENT")}
         own = {"current_version_id": current, "accounted_version_id": current}
         return (
-            self._like[number % _KINDS]
+            self._statuses[number % _KINDS]
             | own
             | {"secret_name": {"S": name}, "secret_arn": {"S": population.arn(number)}}
         )
 
     @_generated
-    def batch_write_item(self, **asked: Any) -> dict[str, Any]:
-        """Whose rows they are is remembered."""
+    def batch_write_item(self, **request: Any) -> dict[str, Any]:
+        """Record which secrets the rows are about."""
         with self.generator.lock:
-            for table, requests in asked["RequestItems"].items():
+            for table, requests in request["RequestItems"].items():
                 for request in requests:
                     number = population.number_of(request["PutRequest"]["Item"]["secret_name"]["S"])
                     self.generator.written[table].add(number)
@@ -165,52 +165,52 @@ def _status_before(number: int, now: datetime) -> dict[str, Any]:
 
 @dataclass
 class Functions:
-    """Lambda: whoever is invoked comes next."""
+    """Lambda: invocations are queued."""
 
     generator: Generator
 
     @property
     def meta(self) -> Any:
-        """Where the deadline is kept, as moto's client has it."""
+        """The metadata of moto's client, which holds the deadline."""
         return _moto("lambda").meta
 
-    def invoke(self, **asked: Any) -> dict[str, Any]:
-        """Wait for the turn."""
-        self.generator.handed_over.append(json.loads(asked["Payload"]))
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        """Queue the invocation."""
+        self.generator.handed_over.append(json.loads(request["Payload"]))
         return {}
 
 
 @dataclass
 class Metrics:
-    """CloudWatch: counts them all."""
+    """CloudWatch: returns the number of secrets."""
 
     generator: Generator
 
     @property
     def meta(self) -> Any:
-        """Where the deadline is kept, as moto's client has it."""
+        """The metadata of moto's client, which holds the deadline."""
         return _moto("cloudwatch").meta
 
     def get_metric_statistics(self, **_: Any) -> dict[str, Any]:
-        """As many as there are."""
+        """Return the number of secrets."""
         return {"Datapoints": [{"Minimum": float(self.generator.size)}]}
 
 
 @dataclass
-class Hurried(Context):
-    """An invocation whose time falls by that of a page whenever it is asked for, first of all for the deadline."""
+class ShortInvocation(Context):
+    """An invocation whose remaining time decreases by a page's duration at every read."""
 
     remaining: int = LIMIT_MILLISECONDS + PAGE_MILLISECONDS
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left."""
+        """Return the remaining time."""
         left = self.remaining
         self.remaining -= PAGE_MILLISECONDS
         return left
 
 
-def audited(size: int) -> dict[str, Any]:
-    """A whole run: its counts, its processor time a secret in microseconds, and its memory in megabytes."""
+def run_audit(size: int) -> dict[str, Any]:
+    """Run a whole audit; return its counts, CPU microseconds per secret, and memory in megabytes."""
     generator = Generator(size, datetime.now(UTC).replace(microsecond=0))
     with mock_aws(), patch.dict(os.environ, ENVIRONMENT), patch.object(clients.boto3, "client", generator.client):
         _create_runs_table()
@@ -225,14 +225,14 @@ def audited(size: int) -> dict[str, Any]:
         "hand_overs": int(run["part"]["N"]),
         "forced": forced_hand_overs(size),
         "calls": generator.calls,
-        "rows": {table: [rows.written, rows.again] for table, rows in generator.written.items()},
+        "rows": {table: [rows.written, rows.repeated] for table, rows in generator.written.items()},
         "cpu_microseconds": cpu * 1e6 / size,
-        "megabytes": generator.most_megabytes,
+        "megabytes": generator.peak_megabytes,
     }
 
 
 def forced_hand_overs(size: int) -> int:
-    """How many more invocations than one it takes at so many milliseconds a page, one to end a run that is late."""
+    """Return the number of further invocations that the duration of pages and of the run's end requires."""
     pages = -(-size // PAGE)
     pages_in_time = -(-(LIMIT_MILLISECONDS - check.SPARE_MILLISECONDS) // PAGE_MILLISECONDS)
     hand_overs = -(-pages // pages_in_time) - 1
@@ -245,25 +245,25 @@ def _invocations(generator: Generator) -> Iterator[dict[str, Any]]:
     number = 0
     while generator.handed_over:
         number += 1
-        context: Any = Hurried(f"invocation-{number}")
+        context: Any = ShortInvocation(f"invocation-{number}")
         yield check.handler(generator.handed_over.pop(0), context)
 
 
 def classification_microseconds() -> float:
-    """Processor time that it takes to read an entry and to judge it, the best of three."""
+    """Return the CPU microseconds to parse and judge an entry, as the best of three runs."""
     now = datetime.now(UTC)
     entries = [population.entry(number, now) for number in range(CLASSIFIED)]
     dates = [
         date_versions(parse_secret(entry), population.version_dates(number, now))
         for number, entry in enumerate(entries)
     ]
-    settings, took = AuditSettings(), []
+    settings, durations = AuditSettings(), []
     for _ in range(3):
         began = time.process_time()
         for entry, known in zip(entries, dates, strict=True):
             judge(parse_secret(entry), known, settings, now)
-        took.append(time.process_time() - began)
-    return min(took) * 1e6 / CLASSIFIED
+        durations.append(time.process_time() - began)
+    return min(durations) * 1e6 / CLASSIFIED
 
 
 def _create_runs_table() -> None:
@@ -277,13 +277,15 @@ def _create_runs_table() -> None:
 
 
 def _megabytes() -> float:
-    """What this process has in memory now; where the system does not say, the most that it has had."""
-    told = Path("/proc/self/statm")
-    if told.exists():
-        return int(told.read_text().split()[1]) * resource.getpagesize() / 1e6
+    """Return this process's current memory, or its peak memory where /proc is missing."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize() / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 if __name__ == "__main__":
-    told = {"microseconds": classification_microseconds()} if sys.argv[1] == "classify" else audited(int(sys.argv[1]))
-    sys.stdout.write(json.dumps(told) + "\n")
+    result = (
+        {"microseconds": classification_microseconds()} if sys.argv[1] == "classify" else run_audit(int(sys.argv[1]))
+    )
+    sys.stdout.write(json.dumps(result) + "\n")

@@ -1,4 +1,4 @@
-"""Remediation's figures: how soon people hear, how long a repair takes, and what two hundred incidents at once do."""
+"""Measures remediation: the delay of notifications, the duration of a repair, and two hundred incidents at once."""
 
 import statistics
 import tempfile
@@ -26,19 +26,19 @@ from .figures import Figure
 
 DELIVERIES = REPAIRS = ALONE = 5
 AT_ONCE, CAP = 200, 50
-"""Secrets whose rotations fail in the same second, and the most actions that an hour can be given."""
+"""Secrets whose rotations fail in the same second, and the maximum of actions per hour."""
 CALLS_A_SECOND = 50
-"""What Secrets Manager takes of RotateSecret
+"""The quota of RotateSecret
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)."""
 GATHERED_SECONDS = 45
-"""How long held incidents are gathered here, for one notice: until the last of them is there."""
-PATIENCE_SECONDS = 120.0
+"""How long rate-limited incidents are collected for a digest: until the last of them arrives."""
+TIMEOUT_SECONDS = 120.0
 _NOTHING_TO_WAIT_FOR = {"settleMinutes": 0}
 _ENDS = ("Rotation Incident Recovered", "Rotation Incident Held", "Rotation Incident Escalated")
 
 
 def deliveries() -> Iterator[Figure]:
-    """From a failed rotation's event to everything that it is to lead to: at the first, cold, and after that."""
+    """From the event of a failed rotation to each of its effects: with cold functions, and then with warm ones."""
     with _stack(_NOTHING_TO_WAIT_FOR) as stack:
         cold, *warm = [_delivery(stack) for _ in range(1 + DELIVERIES)]
     for what, milliseconds in cold.items():
@@ -57,39 +57,49 @@ def deliveries() -> Iterator[Figure]:
 
 
 def repairs() -> Iterator[Figure]:
-    """From a failure to the notice that it is mended, without waits, beside a rotation of the same secret."""
+    """From a failure to the notification of its repair, without waits, compared with a rotation of the same secret."""
     with _stack(_NOTHING_TO_WAIT_FOR) as stack:
         secret = DemoSecret(stack)
-        with listen(stack) as ears:
+        with listen(stack) as listener:
             for step in ("setSecret", "testSecret"):
-                _repair(secret, ears, step)  # while the functions are cold
+                _repair(secret, listener, step)  # while the functions are cold
             rotations = [_rotation(secret) for _ in range(REPAIRS)]
             retried, moved = (
-                statistics.median(_repair(secret, ears, step) for _ in range(REPAIRS))
+                statistics.median(_repair(secret, listener, step) for _ in range(REPAIRS))
                 for step in ("setSecret", "testSecret")
             )
     beside = {"baseline": statistics.median(rotations)}
-    # Seventeen calls of functions, another rotation's among them, and fifteen, beside the four of a rotation; and the
-    # emulator lets each execution wait for 0.15 s before it begins, which is longer than a rotation takes.
-    yield Figure("failure to retried, proven and told, beside a rotation", retried, "s", **beside, ratio_bound=8)
-    yield Figure("failure to rolled forward, proven and told, beside a rotation", moved, "s", **beside, ratio_bound=6)
+    # Seventeen and fifteen function calls, compared with the four of a rotation; and the emulator delays each execution
+    # by 0.15 s, which is longer than a rotation.
+    yield Figure(
+        "failure to retried, verified and notified, compared with a rotation", retried, "s", **beside, ratio_bound=8
+    )
+    yield Figure(
+        "failure to rolled forward, verified and notified, compared with a rotation",
+        moved,
+        "s",
+        **beside,
+        ratio_bound=6,
+    )
 
 
 def burst() -> Iterator[Figure]:
-    """Two hundred incidents at once, beside one alone."""
+    """Two hundred incidents at once, compared with a single one."""
     config = {
         **_NOTHING_TO_WAIT_FOR,
         "remediationMode": "retry",
         "maxActionsPerHour": CAP,
         "rotationFunctions": [FUNCTIONS["rotate"]],
     }
-    with _stack(config, wait_scale=GATHERED_SECONDS / GATHER_SECONDS) as stack, listen(stack) as ears:
+    with _stack(config, wait_scale=GATHERED_SECONDS / GATHER_SECONDS) as stack, listen(stack) as listener:
         world = World(stack)
-        alone = [_failures(world, ears, 1)[0] for _ in range(1 + ALONE)][1:]
-        seconds, messages, arns = _failures(world, ears, AT_ONCE)
-        told = eventually(lambda: _bursts(messages, ears), "the notice of all that are held", PATIENCE_SECONDS, 0.5)
+        alone = [_failures(world, listener, 1)[0] for _ in range(1 + ALONE)][1:]
+        seconds, messages, arns = _failures(world, listener, AT_ONCE)
+        digests = eventually(
+            lambda: _receive_digests(messages, listener), "the digest of rate-limited incidents", TIMEOUT_SECONDS, 0.5
+        )
         rows = [row for arn in arns for row in world.listener.rows(arn)]
-    opened = [one for one in messages if (one.source, one.body.get("turn")) == (REMEDIATION, "opened")]
+    opened = [message for message in messages if (message.source, message.body.get("turn")) == (REMEDIATION, "opened")]
     yield Figure(
         f"{AT_ONCE} incidents at once, each, beside one alone",
         seconds / AT_ONCE,
@@ -99,12 +109,12 @@ def burst() -> Iterator[Figure]:
     )
     yield Figure("all of them", seconds, "s")
     yield Figure("incidents that are not closed, or twice there", abs(AT_ONCE - len(rows)) + _open(rows), "", exactly=0)
-    yield Figure("opened notices", len(opened), "", exactly=AT_ONCE)
+    yield Figure("opened notifications", len(opened), "", exactly=AT_ONCE)
     outcomes = Counter(row.get("outcome") for row in rows)
     acted = CAP - 1 - ALONE
     yield Figure("recovered by retry, up to the cap", outcomes["recovered by retry"], "", exactly=acted)
-    yield Figure("held beyond it", outcomes["held"], "", exactly=AT_ONCE - acted)
-    yield Figure("notices of those that are held", len(told), "", exactly=1)
+    yield Figure("rate limited beyond it", outcomes["held"], "", exactly=AT_ONCE - acted)
+    yield Figure("digests of rate-limited incidents", len(digests), "", exactly=1)
     yield Figure("RotateSecret calls in the busiest second", _busiest(rows), "", bound=CALLS_A_SECOND)
 
 
@@ -126,21 +136,21 @@ def _rotation(secret: DemoSecret) -> float:
     return secret.rotate_and_wait("RotationSucceeded").put_at - began
 
 
-def _repair(secret: DemoSecret, ears: NotificationListener, step: str) -> float:
-    """Seconds from the event of a failure at this step to the notice that closes its incident."""
+def _repair(secret: DemoSecret, listener: NotificationListener, step: str) -> float:
+    """Return the seconds from the event of a failure at this step to the notification that closes its incident."""
     secret.finish_pending_work()
     with secret.break_at(step):
         sent = secret.rotate_and_wait("RotationFailed")
-    heard: list[Message] = []
+    messages: list[Message] = []
 
     def closed() -> Message | None:
-        heard.extend(ears.receive(secret.arn))
-        return next((one for one in heard if (one.source, one.body.get("turn")) == (REMEDIATION, "recovered")), None)
+        messages.extend(listener.receive(secret.arn))
+        return next((one for one in messages if (one.source, one.body.get("turn")) == (REMEDIATION, "recovered")), None)
 
-    return eventually(closed, f"the end of the failure at {step}", PATIENCE_SECONDS).at - sent.put_at
+    return eventually(closed, f"the end of the failure at {step}", TIMEOUT_SECONDS).at - sent.put_at
 
 
-def _failures(world: World, ears: NotificationListener, count: int) -> tuple[float, list[Message], list[str]]:
+def _failures(world: World, listener: NotificationListener, count: int) -> tuple[float, list[Message], list[str]]:
     """Seconds from so many failures at once to the last event of an end; all that was heard; the secrets."""
     now = datetime.now(UTC)
     entries = [_entry(number, now) for number in range(count)]
@@ -149,38 +159,38 @@ def _failures(world: World, ears: NotificationListener, count: int) -> tuple[flo
     for arn in arns:
         world.estate.set(arn, takes="")
     failures = [world.event("rotation-failed", arn) for arn in arns]
-    heard: list[Message] = []
+    messages: list[Message] = []
 
     def ended() -> list[float]:
-        heard.extend(ears.receive("bench/"))
-        ends = [one.at for one in heard if one.source == ROTATION_GUARD and one.subject in _ENDS]
+        messages.extend(listener.receive("bench/"))
+        ends = [one.at for one in messages if one.source == ROTATION_GUARD and one.subject in _ENDS]
         return ends if len(ends) >= count else []
 
     began = time.time()
     world.put(*failures)
-    ends = eventually(ended, f"the end of {count} incidents", PATIENCE_SECONDS, 0.05)
-    return max(ends) - began, heard, arns
+    ends = eventually(ended, f"the end of {count} incidents", TIMEOUT_SECONDS, 0.05)
+    return max(ends) - began, messages, arns
 
 
 def _entry(number: int, now: datetime) -> dict[str, Any]:
-    """A secret that may be retried, in the middle of a rotation."""
+    """Build a secret with an incomplete rotation, for which retries are allowed."""
     current, pending = str(uuid.uuid4()), str(uuid.uuid4())
-    name, made = f"bench/{uuid.uuid4()}", now.isoformat()
+    name, created_at = f"bench/{uuid.uuid4()}", now.isoformat()
     return {
         "Name": name,
         "ARN": f"arn:aws:secretsmanager:eu-west-1:111122223333:secret:{name}-Bn{number:04}",
         "Tags": [{"Key": "rotation-guard:remediation", "Value": "retry"}],
         "SecretVersionsToStages": {current: ["AWSCURRENT"], pending: ["AWSPENDING"]},
-        "VersionCreatedDates": {current: made, pending: made},
-        "CreatedDate": made,
-        "LastChangedDate": made,
+        "VersionCreatedDates": {current: created_at, pending: created_at},
+        "CreatedDate": created_at,
+        "LastChangedDate": created_at,
         "RotationEnabled": True,
         "RotationLambdaARN": FUNCTIONS["rotate"],
     }
 
 
-def _bursts(messages: list[Message], ears: NotificationListener) -> list[Message]:
-    messages.extend(ears.receive("bench/"))
+def _receive_digests(messages: list[Message], listener: NotificationListener) -> list[Message]:
+    messages.extend(listener.receive("bench/"))
     return [one for one in messages if one.source == CRITICAL and one.body.get("turn") == "held_burst"]
 
 
@@ -189,7 +199,7 @@ def _open(rows: list[dict[str, Any]]) -> int:
 
 
 def _busiest(rows: list[dict[str, Any]]) -> int:
-    """The most requests for a rotation that were made in one second."""
+    """Return the maximum number of RotateSecret calls in a second."""
     actions = [action for row in rows for action in row["actions"]]
-    asked = Counter(one["at"] for one in actions if (one["action"], one["outcome"]) == ("retry", "asked"))
-    return max(asked.values(), default=0)
+    requests = Counter(one["at"] for one in actions if (one["action"], one["outcome"]) == ("retry", "asked"))
+    return max(requests.values(), default=0)

@@ -1,4 +1,4 @@
-"""The policy pack's figures: what judging a large stack takes, beside a small one of the same kind."""
+"""Measures the policy pack: checks of large stacks, compared with small ones of the same kind."""
 
 import statistics
 import subprocess
@@ -23,7 +23,7 @@ STACKS: tuple[Callable[[int], Program], ...] = (build_pipelines, build_sharing)
 
 
 def large_stacks() -> Iterator[Figure]:
-    """Reading and judging stacks of thousands, by the resource."""
+    """Time per resource to read and check stacks of thousands of resources."""
     for stack in STACKS:
         contents = [write_shapes(stack(size)) for size in (FEW, MANY)]
         for shape in contents[0]:
@@ -34,7 +34,7 @@ def large_stacks() -> Iterator[Figure]:
 
 
 def whole_processes() -> Iterator[Figure]:
-    """What `python -m policies.check` takes from its start to its end."""
+    """The duration of the process `python -m policies.check`."""
     for stack in STACKS:
         content = write_shapes(stack(LARGE_STACK // PER_PART))
         for shape in content:
@@ -50,14 +50,14 @@ def _describe(stack: Callable[[int], Program]) -> str:
 
 
 def _microseconds(content: bytes) -> float:
-    """Processor time for one resource."""
+    """Return the CPU microseconds per resource."""
     began = time.process_time()
     report = check(state_files.read(content).resources)
     return (time.process_time() - began) * 1e6 / report.resources
 
 
 def _seconds(content: bytes) -> float:
-    """The median of some runs of the whole process, on the clock; the report is of no interest."""
+    """Return the median duration of the whole process."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "stack.json"
         file.write_bytes(content)
@@ -68,7 +68,5 @@ def _seconds(content: bytes) -> float:
             done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
             taken.append(time.perf_counter() - began)
             if done.returncode not in (0, 1):
-                raise RuntimeError(
-                    f"the check should judge the stack, it ended with {done.returncode}: {done.stderr!r}"
-                )
+                raise RuntimeError(f"the check must judge the stack, it ended with {done.returncode}: {done.stderr!r}")
     return statistics.median(taken)

@@ -1,4 +1,4 @@
-"""Any number of secrets, each made from its number alone: none is kept."""
+"""Any number of secrets, each generated from its number, so that none is stored."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 _DAY = timedelta(days=1)
 _AGES = (1, 3, 5, 8, 12, 16, 20, 26, 45, 200)
-"""Days since the value was made, by the number's last digit: one is due soon, two are over the limit of 30."""
+"""Age of the value in days, by the number's last digit: one is due soon, two are over the limit of 30."""
 _BY_HAND = frozenset({5, 9})
 _OWNERS = ("payments", "search", "platform", "data", "identity")
 
@@ -14,7 +14,7 @@ Entry = dict[str, Any]
 
 
 def name(number: int) -> str:
-    """The name, of which `number_of` is the way back."""
+    """Return its name; `number_of` is the inverse."""
     return f"{_OWNERS[number % 5]}/production/orders-database-{number:07}"
 
 
@@ -29,32 +29,32 @@ def arn(number: int) -> str:
 
 
 def version_id(number: int, label: str) -> str:
-    """The version that holds a label."""
+    """Return the version with a label."""
     return f"{number:08x}-{len(label):04x}-4000-8000-4f1c2a9b7d3e"
 
 
 def version_dates(number: int, now: datetime) -> Mapping[str, datetime]:
-    """When its versions were made."""
-    made = now - _AGES[number % 10] * _DAY
-    return {version_id(number, "AWSCURRENT"): made, version_id(number, "AWSPREVIOUS"): made - 30 * _DAY}
+    """Return the creation dates of its versions."""
+    created_at = now - _AGES[number % 10] * _DAY
+    return {version_id(number, "AWSCURRENT"): created_at, version_id(number, "AWSPREVIOUS"): created_at - 30 * _DAY}
 
 
 def entry(number: int, now: datetime) -> Entry:
-    """What ListSecrets says of it."""
-    made = now - _AGES[number % 10] * _DAY
+    """Return its entry in ListSecrets."""
+    created_at = now - _AGES[number % 10] * _DAY
     rotated = {
         "RotationEnabled": True,
         "RotationLambdaARN": "arn:aws:lambda:eu-west-1:123456789012:function:rotate-orders-database",
         "RotationRules": {"AutomaticallyAfterDays": 30},
-        "LastRotatedDate": made,
+        "LastRotatedDate": created_at,
         "NextRotationDate": now + 5 * _DAY,
     }
     return {
         "ARN": arn(number),
         "Name": name(number),
         "Description": "The database of orders",
-        "CreatedDate": made - 300 * _DAY,
-        "LastChangedDate": made,
+        "CreatedDate": created_at - 300 * _DAY,
+        "LastChangedDate": created_at,
         "LastAccessedDate": now - _DAY,
         "Tags": [
             {"Key": "Managed", "Value": "true"},

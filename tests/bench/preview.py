@@ -1,7 +1,7 @@
-"""Our own share of a preview: what the program takes to be imported and to ask for its resources.
+"""Measures the program's share of a preview: its imports and the registration of its resources.
 
-The rest is the engine's and the provider's. In a process of its own: `python -m tests.bench.preview prod`, or
-`... queues 150` for the baseline, a program that asks for as many bare queues.
+The rest is the time of the engine and the provider. Runs in a separate process: `python -m tests.bench.preview prod`,
+or `... queues 150` for the baseline, a program with as many bare queues.
 """
 
 import runpy
@@ -19,7 +19,7 @@ RUNS = 5
 
 
 def shares() -> Iterator[Figure]:
-    """The program of the prod stack, beside as many bare queues."""
+    """The program of the prod stack, compared with as many bare queues."""
     count, _ = _measure("prod")
     pairs = [(_measure("queues", str(count))[1], _measure("prod")[1]) for _ in range(RUNS)]
     baseline, value = (statistics.median(column) for column in zip(*pairs, strict=True))
@@ -27,7 +27,7 @@ def shares() -> Iterator[Figure]:
 
 
 def _measure(*arguments: str) -> tuple[int, float]:
-    """How many resources a program asks for, and how many seconds of wall clock it takes."""
+    """Return the number of resources that a program registers, and the seconds that it takes."""
     command = [sys.executable, "-m", "tests.bench.preview", *arguments]
     count, seconds = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return int(count), float(seconds)
@@ -48,15 +48,15 @@ def _declare_product() -> None:
 
 
 def main(program: str, count: int = 0) -> None:
-    """Prints the number of resources and the seconds."""
+    """Print the number of resources and the seconds."""
     began = time.perf_counter()
-    # Now, as imports are what is measured.
+    # Imported here, since imports are measured.
     from pulumi.runtime import mocks
 
     from local.mocks import engine
 
     class Provider(mocks.Mocks):
-        """Answers at once."""
+        """Responds at once."""
 
         resources = 0
 

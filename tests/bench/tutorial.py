@@ -1,4 +1,4 @@
-"""The audit as a tutorial has it, written anew: the baseline of ours."""
+"""A reimplementation of a tutorial's audit, as the baseline of the product's."""
 
 import itertools
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ TABLE = "tutorial"
 
 
 def create_table(dynamodb: Any) -> None:
-    """Its table: a row per secret and run."""
+    """Create the tutorial's table: a row per secret and run."""
     keys = {"secret_name": "HASH", "run_id": "RANGE"}
     dynamodb.create_table(
         TableName=TABLE,
@@ -20,9 +20,9 @@ def create_table(dynamodb: Any) -> None:
 
 
 def audit(secretsmanager: Any, dynamodb: Any, pages: int | None = None) -> dict[str, int]:
-    """Page by page and secret by secret: the last change is its age, and its row is written at once.
+    """Audit page by page and secret by secret: the last change is its age, and each row is written at once.
 
-    Of so many pages, or of all: it does one thing after the other, so a part of it takes that part of its time.
+    Audits this many pages, or all. It is sequential, so a part of the pages takes that part of the time.
     """
     now = datetime.now(UTC)
     checked = flagged = 0

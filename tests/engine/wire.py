@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from local.mocks.engine import plain
+from local.mocks.engine import to_plain
 
 struct_pb2: Any = importlib.import_module("google.protobuf.struct_pb2")
 """Its classes come about when it is imported: no type checker sees them."""
@@ -31,7 +31,7 @@ def digest(archive: Any) -> str | None:
 
 def read(struct: struct_pb2.Struct) -> Properties:
     """The properties of a message, whole numbers as such."""
-    return {key: plain(_read_value(value)) for key, value in struct.fields.items()}
+    return {key: to_plain(_read_value(value)) for key, value in struct.fields.items()}
 
 
 def _read_value(value: struct_pb2.Value) -> Any:

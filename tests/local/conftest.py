@@ -1,4 +1,4 @@
-"""What the tests of this room share: one embedded AWS, and a program of a few lines."""
+"""Shared by the tests of the local deployment: an embedded AWS, and small Pulumi programs."""
 
 import io
 import json
@@ -10,9 +10,12 @@ import pytest
 
 from local import console, processes
 from local.aws import Aws
+from local.deploy import deployment
 from local.emulator.process import ACCOUNT_ID, Emulator
 
 REGION = "eu-west-1"
+ACCOUNT_CONCURRENCY = 200
+"""A lower limit than AWS's default, so that tests can exceed it quickly."""
 
 ROTATION_FUNCTION = """
 import boto3
@@ -21,11 +24,11 @@ manager = boto3.client("secretsmanager")
 
 
 def handler(event, context):
-    print(event["Step"])  # MiniStack waits 50 ms for a function that says nothing.
+    print(event["Step"])  # MiniStack waits 50 ms for a function that prints nothing.
     secret, version = event["SecretId"], event["ClientRequestToken"]
     described = manager.describe_secret(SecretId=secret)
     if {"Key": "break-at", "Value": event["Step"]} in described["Tags"]:
-        raise RuntimeError("told to")
+        raise RuntimeError("failed on request")
     if event["Step"] == "createSecret":
         manager.put_secret_value(
             SecretId=secret, ClientRequestToken=version, SecretString="rotated", VersionStages=["AWSPENDING"]
@@ -38,6 +41,9 @@ def handler(event, context):
         )
 """
 
+TOPIC = 'pulumi.export("failures_topic_arn", sns.Topic("failures").arn)'
+"""A program with a topic."""
+
 
 @pytest.fixture(autouse=True)
 def no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +53,9 @@ def no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator.serve(tmp_path_factory.mktemp("aws") / "emulator", REGION) as emulator:
+    with Emulator.serve(
+        tmp_path_factory.mktemp("aws") / "emulator", REGION, account_concurrency=ACCOUNT_CONCURRENCY
+    ) as emulator:
         yield emulator
 
 
@@ -58,7 +66,7 @@ def aws(emulator: Emulator) -> Aws:
 
 @pytest.fixture(scope="session")
 def events(aws: Aws) -> Callable[[], list[dict]]:
-    """Everything that was put on the default bus about secrets since it was last asked."""
+    """Receives all events about secrets that were put on the default bus since the last call."""
     queue = aws.client("sqs").create_queue(QueueName="all-events")["QueueUrl"]
     pattern = json.dumps({"source": ["rotation-guard.drill", "aws.secretsmanager"]})
     aws.client("events").put_rule(Name="all-events", EventPattern=pattern)
@@ -78,7 +86,7 @@ def events(aws: Aws) -> Callable[[], list[dict]]:
 
 @pytest.fixture(scope="session")
 def rotation_function(aws: Aws) -> str:
-    """A rotation function that breaks at the step named by the secret's tag `break-at`."""
+    """A rotation function that fails at the step in the secret's tag `break-at`."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     may = {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}
     iam = aws.client("iam")
@@ -110,7 +118,7 @@ def _document(statement: dict) -> str:
 
 @pytest.fixture(scope="session")
 def write_program() -> Callable[..., Path]:
-    """Writes a project into a folder, with this program and these config files; the folder."""
+    """Writes a project with this program and config into a folder, and returns the folder."""
 
     def write(root: Path, body: str = "", declared: str = "", given: str = "") -> Path:
         root.mkdir(exist_ok=True)
@@ -126,16 +134,16 @@ def write_program() -> Callable[..., Path]:
 
 @pytest.fixture
 def program(tmp_path: Path, write_program: Callable[..., Path]) -> Callable[..., Path]:
-    """Writes a project of this test's own."""
+    """Writes a project for this test."""
     return lambda *texts: write_program(tmp_path / "project", *texts)
 
 
 @pytest.fixture
 def leftover_processes(tmp_path: Path) -> Callable[[], list[str]]:
-    """Command lines of processes that were started from below this test's folder."""
+    """Lists command lines of processes that were started below this test's folder."""
 
-    def look() -> list[str]:
-        found = []
+    def list_command_lines() -> list[str]:
+        command_lines = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 environment = (folder / "environ").read_bytes()
@@ -143,7 +151,28 @@ def leftover_processes(tmp_path: Path) -> Callable[[], list[str]]:
             except OSError:
                 continue
             if is_alive and str(tmp_path).encode() in environment and b"MINISTACK_REGION" in environment:
-                found.append((folder / "cmdline").read_text().replace("\0", " "))
-        return found
+                command_lines.append((folder / "cmdline").read_text().replace("\0", " "))
+        return command_lines
 
-    return look
+    return list_command_lines
+
+
+@pytest.fixture(scope="session")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, write_program: Callable[..., Path]
+) -> Iterator[deployment.RunningStack]:
+    """A stack for the tests that do not change it."""
+    folder = tmp_path_factory.mktemp("shared")
+    root = write_program(folder / "project", TOPIC)
+    with deployment.deploy_temporarily(folder / ".local", root=root, wait_scale=0.001) as stack:
+        yield stack
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """The directory of a test's own deployment, whose emulators are stopped at the end."""
+    yield tmp_path / ".local"
+    # Faster than `down`, which deletes every resource first.
+    for folder in (tmp_path / ".local").glob("emulator-*"):
+        if emulator := Emulator.load(folder):
+            emulator.stop()

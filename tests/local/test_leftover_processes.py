@@ -1,6 +1,7 @@
 """Fixtures that fail before their `yield`, and deployments that fail, leave no process of the embedded AWS."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from local.emulator.process import Emulator
 from tests.paths import ROOT
 
 STARTS = {"Emulator.start", "deployment.up"}
+CALLS = re.compile(r"Emulator\.(start|serve)|deployment\.(up|deploy_temporarily)")
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed from /proc")
 
@@ -45,22 +47,25 @@ def test_a_deployment_that_fails_in_a_fixture_leaves_no_process(tmp_path, progra
 
 @pytest.mark.parametrize("function", ["wait_until_ready", "_write_record"])
 def test_an_emulator_that_fails_during_its_start_leaves_no_process(tmp_path, monkeypatch, leftover_processes, function):
-    seen: list[list[str]] = []
+    started: list[Emulator] = []
 
     def fail(emulator: Emulator) -> None:
-        seen.append(leftover_processes())
+        assert emulator.process.is_leader_alive()
+        started.append(emulator)
         raise FixtureError
 
     monkeypatch.setattr(process.Emulator, function, fail)
     with pytest.raises(FixtureError), Emulator.serve(tmp_path / "emulator", "eu-west-1"):
         pass
-    assert seen[0]
+    [emulator] = started
+    assert not emulator.process.is_leader_alive()
     assert leftover_processes() == []
 
 
 def list_fixtures() -> list[tuple[str, ast.FunctionDef]]:
-    paths = (ROOT / "tests").rglob("*.py")
-    nodes = ((path, node) for path in paths for node in ast.walk(ast.parse(path.read_text())))
+    texts = {path: path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+    trees = ((path, ast.parse(text)) for path, text in texts.items() if CALLS.search(text))
+    nodes = ((path, node) for path, tree in trees for node in ast.walk(tree))
     return [
         (f"{path.relative_to(ROOT)}::{node.name}", node)
         for path, node in nodes

@@ -1,4 +1,4 @@
-"""Processes are ended by what they are, never by an id that somebody else has by now."""
+"""Only processes that were started here are killed, never others that reuse their ids."""
 
 import subprocess
 import sys
@@ -30,30 +30,30 @@ def start():
         process.communicate()
 
 
-def test_a_group_is_ended(start):
+def test_a_group_is_killed(start):
     process = start()
 
-    assert ProcessGroup.of_leader(process.pid).terminate()
+    assert ProcessGroup.of_leader(process.pid).kill()
 
     assert process.wait(timeout=5) is not None
 
 
-def test_an_id_that_is_given_away_after_the_listing_is_not_signalled(start, monkeypatch):
+def test_an_id_that_is_reused_after_the_listing_is_not_signalled(start, monkeypatch):
     ended, bystander = start(), start()
     group = ProcessGroup.of_leader(ended.pid)
     ended.kill()
     ended.wait()
     ticks = int(group.started.partition("/")[2])
-    look, listings = processes._list_processes, []
+    list_processes, listings = processes._list_processes, []
 
     def list_once_too_often():
         listings.append(1)
-        # The listing still has a member of the group, by the id that is the bystander's when it is signalled.
-        return iter([(bystander.pid, group.pid, ticks)]) if len(listings) == 1 else look()
+        # The listing has a member of the group whose id the bystander has when it is signalled.
+        return iter([(bystander.pid, group.pid, ticks)]) if len(listings) == 1 else list_processes()
 
     monkeypatch.setattr(processes, "_list_processes", list_once_too_often)
 
-    assert group.terminate()
+    assert group.kill()
 
     assert len(listings) > 1
     with pytest.raises(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""`status` says what waits: messages in every dead-letter queue, and alarms that ring."""
+"""`status` shows the messages in every dead-letter queue, and alarms in ALARM."""
 
 import pytest
 
@@ -50,20 +50,20 @@ def stack(tmp_path_factory, write_program):
 
 @pytest.fixture
 def status(stack, capsys):
-    def say() -> dict[str, str]:
+    def read_status() -> dict[str, str]:
         assert main(["--directory", str(stack.directory), "status"]) == 0
         lines = [line.strip().partition("  ") for line in capsys.readouterr().out.splitlines()]
         return {name: value.strip() for name, _, value in lines}
 
-    return say
+    return read_status
 
 
-def test_every_dead_letter_queue_is_counted_under_one_name_and_ringing_alarms_are_named(stack, status):
-    quiet = status()
+def test_every_dead_letter_queue_is_counted_under_one_name_and_firing_alarms_are_named(stack, status):
+    shown_before = status()
     counted = ("undelivered events", "unrecorded events", "failed audits")
-    assert [quiet[f"{name} dead letters"] for name in counted] == ["0", "0", "0"]
-    assert "audit dead letters" not in quiet
-    assert "None of 2 alarms is in ALARM." in quiet
+    assert [shown_before[f"{name} dead letters"] for name in counted] == ["0", "0", "0"]
+    assert "audit dead letters" not in shown_before
+    assert "None of 2 alarms is in ALARM." in shown_before
 
     sqs = stack.client("sqs")
     for number, name in enumerate(counted, 1):
@@ -73,14 +73,14 @@ def test_every_dead_letter_queue_is_counted_under_one_name_and_ringing_alarms_ar
     deployment_alarms = stack.client("cloudwatch").get_waiter("composite_alarm_exists")
     deployment_alarms.wait(AlarmTypes=["CompositeAlarm"], StateValue="ALARM", WaiterConfig={"Delay": 1})
 
-    said = status()
-    assert [said[f"{name} dead letters"] for name in counted] == ["1", "2", "3"]
-    assert "Alarms: 2 of 2 in ALARM" in said
-    assert said["page"] == "The audit does not run."
-    assert next(name for name in said if name == "page" or name.startswith("failed-audits-")) == "page"
+    shown = status()
+    assert [shown[f"{name} dead letters"] for name in counted] == ["1", "2", "3"]
+    assert "Alarms: 2 of 2 in ALARM" in shown
+    assert shown["page"] == "The audit does not run."
+    assert next(name for name in shown if name == "page" or name.startswith("failed-audits-")) == "page"
 
-    # A queue that somebody deleted does not hide the others.
+    # A deleted queue does not hide the others.
     sqs.delete_queue(QueueUrl=stack.outputs["undelivered_events_dead_letters_url"])
-    said = status()
-    assert said["undelivered events dead letters"] == "the queue does not exist"
-    assert said["failed audits dead letters"] == "3"
+    shown = status()
+    assert shown["undelivered events dead letters"] == "the queue does not exist"
+    assert shown["failed audits dead letters"] == "3"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from local.check_own_stack import resources
+from local.check_own_stack import read_resources
 from local.mocks.recording import deploy_program, stack_config
 from policies.model import resource_types
 from tests.policies.mutations import MutationTest, mutations
@@ -84,7 +84,7 @@ BAR = 0.95
 
 def _stack(name, **settings):
     config = {**stack_config(name), **{f"rotation-guard:{key}": json.dumps(value) for key, value in settings.items()}}
-    return tuple(resources(deploy_program(config, stack=name)))
+    return tuple(read_resources(deploy_program(config, stack=name)))
 
 
 def _survivors(stack, mutated):

@@ -9,13 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from local.emulator import rotation_model
+from local.emulator.rotation_model import (
+    CURRENT,
+    PENDING,
+    PREVIOUS,
+    STARTED,
+    SUCCEEDED,
+    IncompleteRotation,
+    Invoke,
+    Rejection,
+)
 from rotation_guard.domain.rotation_event import STEPS
 from tests.remediation.clock import Clock
 from tests.remediation.refusals import refused
 
-CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
-UNFINISHED = "A previous rotation isn't complete. That rotation will be reattempted."
-NO_FUNCTION = "No Lambda rotation function ARN is associated with this secret."
 CREATE, SET, TEST, FINISH = STEPS
 
 Tell = Callable[..., None]
@@ -87,7 +95,7 @@ class Secret:
     @property
     def is_stuck(self) -> bool:
         """Whether AWSPENDING is on a version that is not the current one."""
-        return self.labels.get(PENDING, self.labels[CURRENT]) != self.labels[CURRENT]
+        return rotation_model.find_incomplete_version(self.labels) is not None
 
     def works(self, version: str) -> bool:
         """Whether the database lets the version's user in."""
@@ -149,13 +157,14 @@ class SecretsManager:
 
     def rotate_secret(self, asked: dict[str, Any]) -> dict[str, Any]:
         secret = self._found(asked)
-        if secret.deleted_at:
-            raise refused("InvalidRequestException", "the secret was marked for deletion")
-        if not secret.has_function:
-            raise refused("InvalidRequestException", NO_FUNCTION)
+        try:
+            rotation_model.check_rotation(
+                secret.labels, is_deleted=secret.deleted_at is not None, has_function=secret.has_function
+            )
+        except Rejection as rejection:
+            secret.is_asked |= isinstance(rejection, IncompleteRotation)
+            raise refused(rejection.code, rejection.message) from None
         secret.is_asked = True
-        if secret.is_stuck:
-            raise refused("InvalidRequestException", UNFINISHED)
         secret.rotation_on = True
         self._begin(secret)
         return {"ARN": secret.arn, "Name": secret.name, "VersionId": secret.rotation}
@@ -163,12 +172,12 @@ class SecretsManager:
     def update_secret_version_stage(self, asked: dict[str, Any]) -> dict[str, Any]:
         secret, label = self._found(asked), asked["VersionStage"]
         to, away_from = asked.get("MoveToVersionId"), asked.get("RemoveFromVersionId")
-        if secret.deleted_at:
-            raise refused("InvalidRequestException", "the secret was marked for deletion")
-        if to is None or away_from != secret.labels.get(label):
-            raise refused("InvalidParameterException", "the label is not on that version")
-        if to not in secret.versions:
-            raise refused("ResourceNotFoundException", "no such version")
+        try:
+            rotation_model.check_deletion(secret.deleted_at is not None)
+            rotation_model.check_move(secret.labels, secret.versions, label, to, away_from)
+        except Rejection as rejection:
+            raise refused(rejection.code, rejection.message) from None
+        assert to is not None
         self._move(secret, label, to)
         return {"ARN": secret.arn, "Name": secret.name}
 
@@ -191,16 +200,21 @@ class SecretsManager:
             secret.rotation = ""  # Its label has gone, and another hand has moved on what it had finished.
         if not secret.rotation or secret.deleted_at or secret.is_gone:
             return
-        failed = self._failed_step(secret)
-        rotation = secret.known_as
-        if failed is None:
-            secret.rotation = ""
-            secret.last_rotated_at = self._clock.now
-            secret.verified_at.append(self._clock.now)
-            self._tell(arn, "RotationSucceeded", rotation=rotation)
-        else:
-            named = secret.fault is None or secret.fault.is_named
-            self._tell(arn, "RotationFailed", rotation=rotation, step=failed if named else None)
+        rotation = rotation_model.rotate(secret.rotation, lambda: secret.labels, lambda: True)
+        succeeded = None
+        while instruction := rotation_model.advance(rotation, succeeded):
+            succeeded = None
+            if isinstance(instruction, Invoke):
+                succeeded = self._runs(secret, instruction.step)
+            elif instruction.event == SUCCEEDED:
+                secret.rotation = ""
+                secret.last_rotated_at = self._clock.now
+                secret.verified_at.append(self._clock.now)
+                self._tell(arn, SUCCEEDED, rotation=secret.known_as)
+            elif instruction.event != STARTED:
+                named = secret.fault is None or secret.fault.is_named
+                step = instruction.failed_step if named else None
+                self._tell(arn, instruction.event, rotation=secret.known_as, step=step)
 
     def abandon(self, arn: str) -> None:
         """AWS gives a rotation up, and leaves everything as it is."""
@@ -216,17 +230,15 @@ class SecretsManager:
         if to != secret.labels[CURRENT] and not secret.deleted_at and not secret.is_gone:
             self._move(secret, CURRENT, to)
 
-    def _failed_step(self, secret: Secret) -> str | None:
-        """Runs the steps as AWS's own rotation functions do; answers the one that failed, if one did."""
-        for step, run in zip(STEPS, (self._create, self._set, self._test, self._finish), strict=True):
-            fault = secret.fault if secret.fault and secret.fault.step == step and secret.fault.times > 0 else None
-            if fault:
-                fault.times -= 1
-            if fault and not fault.after:
-                return step
-            if not run(secret) or fault:
-                return step
-        return None
+    def _runs(self, secret: Secret, step: str) -> bool:
+        """Run a step as AWS's own rotation functions do; return whether it succeeded."""
+        run = dict(zip(STEPS, (self._create, self._set, self._test, self._finish), strict=True))[step]
+        fault = secret.fault if secret.fault and secret.fault.step == step and secret.fault.times > 0 else None
+        if fault:
+            fault.times -= 1
+        if fault and not fault.after:
+            return False
+        return run(secret) and fault is None
 
     def _create(self, secret: Secret) -> bool:
         pending, current = secret.versions[secret.rotation], secret.versions[secret.labels[CURRENT]]
@@ -262,10 +274,9 @@ class SecretsManager:
         secret.labels[PENDING] = secret.rotation
 
     def _move(self, secret: Secret, label: str, to: str) -> None:
-        before = secret.labels.get(label)
-        secret.labels[label] = to
-        if label == CURRENT and before is not None:
-            secret.labels[PREVIOUS] = before
+        is_first = label not in secret.labels
+        secret.labels = rotation_model.move_label(secret.labels, label, to)
+        if label == CURRENT and not is_first:
             secret.moved_at.append(self._clock.now)
             if secret.works(to):
                 secret.verified_at.append(self._clock.now)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.mocks.engine import plain
+from local.mocks.engine import to_plain
 from local.mocks.recording import Recorded, Recording
 from tests.validators.property_changes import NoCounterpart, Properties, join_keys, rename
 from tests.validators.resource_types import LISTED_PARTS, NAMES, PARTS, TYPES
@@ -58,4 +58,4 @@ def _add_part(resource: Recorded, by_name: dict[tuple[str, str], Properties]) ->
 
 
 def _plain_inputs(resource: Recorded) -> dict[str, Any]:
-    return {key: plain(value) for key, value in resource.inputs.items() if value is not None}
+    return {key: to_plain(value) for key, value in resource.inputs.items() if value is not None}

@@ -16,7 +16,7 @@ def build_zip(archive: pulumi.Archive) -> bytes:
     """Zip an AssetArchive of files and texts, or a FileArchive of a folder; other archives raise LocalError."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
-        for name, content in sorted(_files("", archive)):
+        for name, content in sorted(_list_files("", archive)):
             info = zipfile.ZipInfo(name, _EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
@@ -24,10 +24,10 @@ def build_zip(archive: pulumi.Archive) -> bytes:
     return buffer.getvalue()
 
 
-def _files(name: str, asset: pulumi.Asset | pulumi.Archive) -> Iterator[tuple[str, bytes]]:
+def _list_files(name: str, asset: pulumi.Asset | pulumi.Archive) -> Iterator[tuple[str, bytes]]:
     if isinstance(asset, pulumi.AssetArchive):
         for inner_name, inner in asset.assets.items():
-            yield from _files(f"{name}/{inner_name}" if name else inner_name, inner)
+            yield from _list_files(f"{name}/{inner_name}" if name else inner_name, inner)
     elif isinstance(asset, pulumi.StringAsset):
         yield name, asset.text.encode()
     elif isinstance(asset, pulumi.FileAsset):

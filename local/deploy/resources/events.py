@@ -74,7 +74,7 @@ def _list_schedule_groups(aws: Aws) -> Iterable[str]:
     return (group["Arn"] for page in pages for group in page["ScheduleGroups"] if group["Name"] != _DEFAULT_GROUP)
 
 
-def schedule_request(inputs: Inputs) -> dict[str, Any]:
+def build_schedule_request(inputs: Inputs) -> dict[str, Any]:
     """Build the request of CreateSchedule and UpdateSchedule."""
     return {
         "Name": inputs["name"],
@@ -93,7 +93,7 @@ def schedule_request(inputs: Inputs) -> dict[str, Any]:
 
 def _create_schedule(aws: Aws, inputs: Inputs) -> CreatedResource:
     """Create a schedule. MiniStack runs it, but does not replace `<aws.scheduler.scheduled-time>` in its input."""
-    request = schedule_request(inputs)
+    request = build_schedule_request(inputs)
     arn = aws.client("scheduler").create_schedule(**request)["ScheduleArn"]
     name, group = request["Name"], request["GroupName"]
     return CreatedResource(f"{group}/{name}", {"arn": arn, "name": name, "groupName": group})

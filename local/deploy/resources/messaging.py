@@ -76,7 +76,7 @@ def _list_subscriptions(aws: Aws) -> Iterable[str]:
     return (subscription["SubscriptionArn"] for page in pages for subscription in page["Subscriptions"])
 
 
-def queue_attributes(inputs: Inputs) -> dict[str, str]:
+def build_queue_attributes(inputs: Inputs) -> dict[str, str]:
     """Return the queue's attributes under SQS's names."""
     attributes = select_inputs(
         inputs,
@@ -93,7 +93,7 @@ def queue_attributes(inputs: Inputs) -> dict[str, str]:
 def _create_queue(aws: Aws, inputs: Inputs) -> CreatedResource:
     name = inputs["name"]
     url = aws.client("sqs").create_queue(
-        QueueName=name, Attributes=queue_attributes(inputs), tags=inputs.get("tags") or {}
+        QueueName=name, Attributes=build_queue_attributes(inputs), tags=inputs.get("tags") or {}
     )["QueueUrl"]
     arn = f"arn:aws:sqs:{aws.region}:{aws.account_id}:{name}"
     return CreatedResource(url, {"arn": arn, "url": url})

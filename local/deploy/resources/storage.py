@@ -7,19 +7,19 @@ from ...aws import Aws
 from .entry import CreatedResource, Entry, Inputs, build_tag_list, select_inputs, supported_inputs
 
 
-def _keys(holder: Mapping[str, Any]) -> list[dict[str, str]]:
+def _build_key_schema(holder: Mapping[str, Any]) -> list[dict[str, str]]:
     kinds = (("hashKey", "HASH"), ("rangeKey", "RANGE"))
     return [{"AttributeName": holder[key], "KeyType": kind} for key, kind in kinds if holder.get(key)]
 
 
-def _index(index: Mapping[str, Any]) -> dict[str, Any]:
+def _build_index(index: Mapping[str, Any]) -> dict[str, Any]:
     projection = {"ProjectionType": index["projectionType"]}
-    return {"IndexName": index["name"], "KeySchema": _keys(index), "Projection": projection}
+    return {"IndexName": index["name"], "KeySchema": _build_key_schema(index), "Projection": projection}
 
 
 def _create_table(aws: Aws, inputs: Inputs) -> CreatedResource:
     name, client = inputs["name"], aws.client("dynamodb")
-    indexes = [_index(index) for index in inputs.get("globalSecondaryIndexes") or []]
+    indexes = [_build_index(index) for index in inputs.get("globalSecondaryIndexes") or []]
     more: dict[str, Any] = select_inputs(inputs, DeletionProtectionEnabled="deletionProtectionEnabled")
     if indexes:
         more["GlobalSecondaryIndexes"] = indexes
@@ -29,7 +29,7 @@ def _create_table(aws: Aws, inputs: Inputs) -> CreatedResource:
             {"AttributeName": attribute["name"], "AttributeType": attribute["type"]}
             for attribute in inputs["attributes"]
         ],
-        KeySchema=_keys(inputs),
+        KeySchema=_build_key_schema(inputs),
         BillingMode=inputs.get("billingMode") or "PROVISIONED",
         Tags=build_tag_list(inputs),
         **more,

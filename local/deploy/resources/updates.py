@@ -61,8 +61,8 @@ def _update_subscription(aws: Aws, subscription: CreatedResource, before: Inputs
 
 
 def _update_queue(aws: Aws, queue: CreatedResource, before: Inputs, inputs: Inputs) -> None:
-    attributes = messaging.queue_attributes(inputs)
-    for key in messaging.queue_attributes(before).keys() - attributes.keys():
+    attributes = messaging.build_queue_attributes(inputs)
+    for key in messaging.build_queue_attributes(before).keys() - attributes.keys():
         attributes[key] = ""  # An empty value resets an attribute.
     aws.client("sqs").set_queue_attributes(QueueUrl=queue.id, Attributes=attributes)
     _tag(aws, queue.outputs["arn"], before, inputs)
@@ -125,7 +125,7 @@ def _update_schedule_group(aws: Aws, group: CreatedResource, before: Inputs, inp
 
 
 def _update_schedule(aws: Aws, _: CreatedResource, __: Inputs, inputs: Inputs) -> None:
-    aws.client("scheduler").update_schedule(**events.schedule_request(inputs))
+    aws.client("scheduler").update_schedule(**events.build_schedule_request(inputs))
 
 
 def _update_role(aws: Aws, role: CreatedResource, before: Inputs, inputs: Inputs) -> None:

@@ -128,7 +128,7 @@ BROKEN = {
         "A value of the secret is in the audit trail.",
     ),
     "no log to seek in": (
-        {"logs": {"probe": '{"message":"told"}'}},
+        {"logs": {"probe": '{"message":"published"}'}},
         "No function has logged claimed, decided, so",
     ),
     "no value to seek": ({"values": frozenset()}, "No value of the secret could be read"),
@@ -318,6 +318,12 @@ def test_a_drill_notices_forbidden_calls_and_leaked_values(stack):
     assert "The notifications were None, opened, recovered, not one opened and one recovered." in broken
 
 
+@pytest.fixture
+def give_up_soon(monkeypatch):
+    """Ends a drill soon after its executions, when its incident stays open."""
+    monkeypatch.setattr(drill, "_ABANDONED_SECONDS", 0.8)
+
+
 def forget_open_incidents(stack: deployment.RunningStack) -> None:
     """Delete the secret's claim and incidents, which no workflow can close any more."""
     table, client = stack.outputs["incidents_table_name"], stack.client("dynamodb")
@@ -333,6 +339,7 @@ def forget_open_incidents(stack: deployment.RunningStack) -> None:
 
 
 @pytest.mark.parametrize("broken", ["claim", "decide", "end"])
+@pytest.mark.usefixtures("give_up_soon")
 def test_a_step_that_fails_for_good_is_reported_without_a_traceback(stack, broken, capsys):
     functions = stack.client("lambda")
     pages = functions.get_paginator("list_functions").paginate()
@@ -357,6 +364,7 @@ def test_a_step_that_fails_for_good_is_reported_without_a_traceback(stack, broke
     assert f"{'step failed':20}{broken.capitalize()}: " in output.out
 
 
+@pytest.mark.usefixtures("give_up_soon")
 def test_a_stopped_execution_is_reported(stack):
     stopped = []
 

@@ -53,7 +53,7 @@ RECOVERED = Trace(
     executions=(Execution(EXECUTION, "SUCCEEDED", raw="[]"),),
     rows=(row(*RETRIED),),
     values=frozenset({f'{{"password": "{PASSWORD}"}}', PASSWORD}),
-    logs={"remediation": '{"message":"claimed"} {"message":"decided"} {"message":"told"}'},
+    logs={"remediation": '{"message":"claimed"} {"message":"decided"} {"message":"published"}'},
     texts={"the audit trail": "nothing of note"},
 )
 ROLLED_FORWARD = replace(

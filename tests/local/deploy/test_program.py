@@ -1,4 +1,4 @@
-"""Running a Pulumi program against the emulator: its config, its outputs, and its errors as one sentence."""
+"""A Pulumi program in the emulator: its config, its outputs, and its errors in a sentence."""
 
 import threading
 
@@ -46,7 +46,7 @@ def test_a_stack_without_a_file_or_a_region_is_refused(program):
         _ = read_stack("dev", root=root).region
 
 
-def test_a_config_file_that_is_no_yaml_is_refused_in_one_line(program):
+def test_a_config_file_that_is_not_yaml_is_rejected_in_one_line(program):
     root = program()
     (root / "Pulumi.dev.yaml").write_text("config: [\n")
     with pytest.raises(LocalError, match=r"^Pulumi\.dev\.yaml is not YAML: [^\n]+$"):
@@ -95,24 +95,24 @@ pulumi.export("name", topic.display_name)
     assert deploy(aws, program(body)).outputs["name"] == "hidden"
 
 
-def test_a_complaint_of_the_program_is_its_own_sentence(aws, program):
+def test_an_error_of_the_program_is_its_own_sentence(aws, program):
     with pytest.raises(LocalError, match=r"^days must be 1$"):
         deploy(aws, program('raise pulumi.RunError("days must be 1")'))
 
 
-def test_a_type_that_the_table_lacks_ends_the_run_by_its_name(aws, program):
+def test_a_type_without_an_entry_is_named(aws, program):
     body = 'from pulumi_aws import s3\ns3.Bucket("files")\nsns.Topic("orders")'
     with pytest.raises(LocalError, match=r"aws:s3/bucket:Bucket"):
         deploy(aws, program(body))
 
 
-def test_what_aws_refuses_is_told_with_the_resource_it_refused(aws, program):
+def test_an_error_of_aws_names_the_resource(aws, program):
     body = 'bad = sqs.Queue("orders", message_retention_seconds=1)\nsqs.Queue("later", name=bad.name)'
     with pytest.raises(LocalError, match=r"aws:sqs/queue:Queue orders could not be created: .*MessageRetentionPeriod"):
         deploy(aws, program(body))
 
 
-def test_a_lookup_is_refused_by_its_name(aws, program):
+def test_a_lookup_is_rejected_by_name(aws, program):
     body = "import pulumi_aws as aws\naws.get_caller_identity()"
     with pytest.raises(LocalError, match=r"looked up aws:index/getCallerIdentity"):
         deploy(aws, program(body))

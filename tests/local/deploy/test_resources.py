@@ -1,4 +1,4 @@
-"""The table: what it creates, and what it refuses to pass over."""
+"""The resource table: what it creates, and the inputs that it rejects."""
 
 import io
 import json
@@ -40,7 +40,7 @@ def test_an_unknown_key_inside_a_list_of_objects_is_named():
         find_entry("aws:dynamodb/table:Table").reject_unknown_inputs({"attributes": [{"name": "id", "colour": "red"}]})
 
 
-def test_what_was_left_out_is_no_unknown_input():
+def test_an_omitted_input_is_not_unknown():
     find_entry(QUEUE).reject_unknown_inputs({"name": "orders", "deduplicationScope": None, "tags": {"any": "thing"}})
 
 
@@ -78,15 +78,15 @@ def test_what_is_created_is_listed_until_it_is_deleted(aws):
     ],
 )
 def test_a_listing_that_aws_answers_in_pages_is_read_to_its_end(token, service, operation, key, items):
-    aws, asked = Aws("http://127.0.0.1:1", "eu-west-1", "111122223333", "a", "b"), []
+    aws, requests = Aws("http://127.0.0.1:1", "eu-west-1", "111122223333", "a", "b"), []
 
     def answer(params, **more):
-        asked.append(f"{params['url']} {params['body']}")
-        # SQS gives no token to who names no page size
+        requests.append(f"{params['url']} {params['body']}")
+        # SQS returns no token without a page size
         # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html).
-        has_more = len(asked) == 1 and (operation != "ListQueues" or "MaxResults" in asked[0])
+        has_more = len(requests) == 1 and (operation != "ListQueues" or "MaxResults" in requests[0])
         return AWSResponse("", 200, {}, None), {
-            key: items[len(asked) - 1 :][:1],
+            key: items[len(requests) - 1 :][:1],
             **({"NextToken": "t"} if has_more else {}),
         }
 
@@ -95,33 +95,33 @@ def test_a_listing_that_aws_answers_in_pages_is_read_to_its_end(token, service, 
     assert list(find_entry(token).list_names(aws)) == ["a", "b"]
 
 
-def test_a_permission_of_an_alias_is_given_and_taken_back_with_its_qualifier():
+def test_a_permission_of_an_alias_is_added_and_removed_with_its_qualifier():
     calls = []
 
     class Recorder:
         def client(self, _):
             return self
 
-        def add_permission(self, **given):
-            calls.append(given)
+        def add_permission(self, **inputs):
+            calls.append(inputs)
 
-        def remove_permission(self, **given):
-            calls.append(given)
+        def remove_permission(self, **inputs):
+            calls.append(inputs)
 
     entry = find_entry("aws:lambda/permission:Permission")
-    given = {"function": "pager", "qualifier": "live", "action": "lambda:InvokeFunction", "principal": "sns"}
-    entry.reject_unknown_inputs(given)
+    inputs = {"function": "pager", "qualifier": "live", "action": "lambda:InvokeFunction", "principal": "sns"}
+    entry.reject_unknown_inputs(inputs)
     aws: Any = Recorder()
-    created = entry.create(aws, {**given, "statementId": "told"})
-    Resource(entry.token, "told", created.id, created.outputs).delete(aws)
+    created = entry.create(aws, {**inputs, "statementId": "pager"})
+    Resource(entry.token, "pager", created.id, created.outputs).delete(aws)
 
     assert [(call["FunctionName"], call["Qualifier"], call["StatementId"]) for call in calls] == [
-        ("pager", "live", "told"),
-        ("pager", "live", "told"),
+        ("pager", "live", "pager"),
+        ("pager", "live", "pager"),
     ]
 
 
-def test_every_entry_stands_under_its_own_token_and_says_what_it_understands():
+def test_every_entry_has_its_own_token_and_supports_inputs():
     assert TABLE
     for token, entry in TABLE.items():
         assert token == entry.token

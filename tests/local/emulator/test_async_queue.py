@@ -1,4 +1,4 @@
-"""What becomes of an asynchronous invocation, on a Lambda that fails as it is told to."""
+"""Asynchronous invocations, on a Lambda that fails on request."""
 
 import threading
 
@@ -14,7 +14,7 @@ FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:start"
 
 
 class Lambda:
-    """Answers each run of an event as its script says, the last answer for ever."""
+    """Returns the scripted outcome of each run, the last repeated."""
 
     def __init__(self, *script: Outcome | Exception, settings: Settings | None = None) -> None:
         self.script, self.wanted = script, settings or Settings()

@@ -1,4 +1,4 @@
-"""Dependents as the embedded AWS restarts them: automations, and who may restart what."""
+"""Restarts in the embedded AWS: automations, and permissions to restart."""
 
 import json
 import uuid
@@ -35,7 +35,7 @@ def status(ssm, execution):
 @pytest.mark.parametrize(
     ("document", "end"), [("restart-orders", "Success"), ("restart-fails", "Failed"), ("AWS-RestartX", "Success")]
 )
-def test_an_automation_is_under_way_and_then_over(ssm, document, end):
+def test_an_automation_is_in_progress_and_then_ends(ssm, document, end):
     execution = start(ssm, document)
 
     assert [status(ssm, execution) for _ in range(3)] == ["InProgress", end, end]
@@ -44,7 +44,7 @@ def test_an_automation_is_under_way_and_then_over(ssm, document, end):
     assert answer["ExecutionEndTime"] > answer["ExecutionStartTime"]
 
 
-def test_an_automation_that_never_ends_stays_under_way(ssm):
+def test_an_automation_that_never_ends_stays_in_progress(ssm):
     execution = start(ssm, "restart-never")
 
     assert {status(ssm, execution) for _ in range(5)} == {"InProgress"}
@@ -65,7 +65,7 @@ def test_a_token_is_a_uuid(ssm):
     assert refused(start, ssm, "restart-orders", ClientToken="x" * 36) == "ValidationException"
 
 
-def test_what_is_not_known_is_refused(ssm):
+def test_unknown_documents_and_executions_are_rejected(ssm):
     assert refused(start, ssm, "restart-missing") == "AutomationDefinitionNotFoundException"
     assert refused(status, ssm, str(uuid.uuid4())) == "AutomationExecutionNotFoundException"
 
@@ -79,19 +79,19 @@ def test_an_automation_belongs_to_its_region(aws, ssm):
     assert start(elsewhere, "restart-orders", ClientToken=token) != execution
 
 
-def test_parameters_are_still_ministacks(ssm):
+def test_parameters_still_work(ssm):
     name = f"/kill-switch/{uuid.uuid4()}"
     ssm.put_parameter(Name=name, Value="go", Type="String")
 
     assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == "go"
 
 
-# --- who may restart what --------------------------------------------------------------------------------------------
+# --- permissions to restart -----------
 
 
 @pytest.fixture
 def holder(aws):
-    """Somebody who may do what these statements allow: actions -> resources."""
+    """Creates a user with these permissions: actions -> resources."""
 
     def make(allowed):
         iam, name = aws.client("iam"), f"holder-{uuid.uuid4().hex[:8]}"
@@ -128,14 +128,14 @@ def test_who_may_run_a_document_and_make_automations_may_run_that_document_alone
 
 
 @pytest.mark.parametrize("resource", ["document/restart-orders", "automation-execution/*"])
-def test_either_alone_does_not_do(arn, holder, resource):
+def test_either_permission_alone_is_insufficient(arn, holder, resource):
     ssm = holder({"ssm:StartAutomationExecution": arn("ssm", resource)}).client("ssm")
 
     assert refused(start, ssm, "restart-orders") == "AccessDeniedException"
     assert refused(status, ssm, str(uuid.uuid4())) == "AccessDeniedException"
 
 
-def test_a_document_of_awss_own_is_named_without_an_account(aws, arn, holder):
+def test_a_document_of_aws_has_an_arn_without_an_account(aws, arn, holder):
     own, executions = f"arn:aws:ssm:{aws.region}::document/AWS-RestartX", arn("ssm", "automation-execution/*")
 
     assert start(holder({"ssm:StartAutomationExecution": [own, executions]}).client("ssm"), "AWS-RestartX")
@@ -146,7 +146,7 @@ def test_a_document_of_awss_own_is_named_without_an_account(aws, arn, holder):
 
 @pytest.fixture
 def service(aws):
-    """Makes an ECS service, whose deployments complete where its task definition exists; its ARN."""
+    """Creates an ECS service, whose deployments complete when its task definition exists; returns its ARN."""
 
     def make(name="orders", definition=None):
         ecs, cluster = aws.client("ecs"), f"shop-{uuid.uuid4().hex[:8]}"
@@ -155,8 +155,8 @@ def service(aws):
             definition = f"orders-{uuid.uuid4().hex[:8]}"
             containers = [{"name": "app", "image": "app", "memory": 128}]
             ecs.register_task_definition(family=definition, containerDefinitions=containers)
-        made = ecs.create_service(cluster=cluster, serviceName=name, taskDefinition=definition, desiredCount=1)
-        return made["service"]["serviceArn"]
+        created = ecs.create_service(cluster=cluster, serviceName=name, taskDefinition=definition, desiredCount=1)
+        return created["service"]["serviceArn"]
 
     return make
 
@@ -174,7 +174,7 @@ def test_who_may_restart_a_service_may_restart_that_service_alone(service, holde
                 getattr(ecs, call)(cluster=cluster, **which)
 
 
-# --- what restarts dependents, here ----------------------------------------------------------------------------------
+# --- the product's restarters -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_a_function_is_restarted_once_and_settles(aws, product, rotation_functio
 
     revisions = [aws.client("lambda").get_function_configuration(FunctionName=rotation_function)["RevisionId"]]
     for _ in range(2):
-        # Where it was deployed a moment ago, that is still under way.
+        # Its deployment may still be in progress.
         assert eventually(start, "a function that is ready to be restarted", seconds=5) == token
         configuration = aws.client("lambda").get_function_configuration(FunctionName=rotation_function)
         revisions.append(configuration["RevisionId"])
@@ -252,7 +252,7 @@ def test_an_automation_is_started_once_and_settles(product, arn):
     ]
 
 
-def test_what_is_not_there_cannot_be_restarted(product, arn):
+def test_missing_targets_cannot_be_restarted(product, arn):
     for target in (
         arn("ecs", "service/nowhere/orders"),
         arn("lambda", "function:nobody"),

@@ -1,6 +1,6 @@
-"""More events at once than run at once: each arrives once, or ends in the dead letters. Nothing is lost without a word.
+"""Bursts above the concurrency limits: each event arrives once or goes to a dead-letter queue; none is lost.
 
-What a function was given is known from files that it writes itself, so nothing of the embedded AWS has to be believed.
+The functions write their events to files, so the tests do not rely on the embedded AWS.
 """
 
 import io
@@ -19,11 +19,9 @@ import pytest
 from local.aws import Aws
 from local.emulator.worker_limit import WORKERS_PER_FUNCTION
 from local.waiting import eventually
+from tests.local.conftest import ACCOUNT_CONCURRENCY
 
-ACCOUNT_LIMIT = 1000
-"""Concurrent executions that an account may have
-(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
-AT_ONCE = ACCOUNT_LIMIT + 100
+AT_ONCE = ACCOUNT_CONCURRENCY + 100
 CODE = """
 import json, os, time
 
@@ -37,14 +35,14 @@ def handler(event, context):
         seen.write(json.dumps(event) + "\\n")
     print("seen")  # MiniStack waits 50 ms for a function that says nothing.
     if os.path.exists(os.path.join(FOLDER, "broken")):
-        raise RuntimeError("told to")
+        raise RuntimeError("failed on request")
     return event
 """
 
 
 @dataclass
 class Gated:
-    """A function that runs into a closed gate, and writes down what it was given once it is through."""
+    """A function that waits until its gate opens, and then writes its event to a file."""
 
     name: str
     arn: str
@@ -53,15 +51,15 @@ class Gated:
     def open(self) -> None:
         (self.folder / "open").touch()
 
-    def seen(self) -> list[Any]:
-        """What it was given, in the order of its writing."""
+    def read_events(self) -> list[Any]:
+        """Return its events, in the order of writing."""
         file = self.folder / "seen"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 @pytest.fixture(scope="module")
 def role(aws: Aws) -> str:
-    """What functions and workflows are here: nothing that needs a permission."""
+    """A role for functions and workflows, without any permission."""
     trust = {"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}}
     document = json.dumps({"Version": "2012-10-17", "Statement": [{**trust, "Action": "sts:AssumeRole"}]})
     return aws.client("iam").create_role(RoleName=f"gated-{uuid.uuid4().hex[:8]}", AssumeRolePolicyDocument=document)[
@@ -84,13 +82,13 @@ def gated(aws: Aws, role: str, tmp_path: Path) -> Iterator[Gated]:
         Timeout=60,
     )
     yield Gated(name, function["FunctionArn"], tmp_path)
-    (tmp_path / "open").touch()  # Nothing waits on when a test has failed.
+    (tmp_path / "open").touch()  # Let the function end when a test has failed.
     aws.client("lambda").delete_function(FunctionName=name)
 
 
 @pytest.fixture
 def queue(aws: Aws) -> Callable[[], tuple[str, str]]:
-    """Makes a queue that SNS may fill: its URL and ARN."""
+    """Creates a queue that SNS may send to; returns its URL and ARN."""
     sqs = aws.client("sqs")
 
     def make() -> tuple[str, str]:
@@ -105,33 +103,33 @@ def queue(aws: Aws) -> Callable[[], tuple[str, str]]:
 
 @pytest.fixture
 def rule(aws: Aws) -> Iterator[Callable[..., str]]:
-    """Makes a rule with these targets for a source of its own: the source."""
-    made: list[tuple[str, list[str]]] = []
+    """Creates a rule with these targets for a unique source; returns the source."""
+    rules: list[tuple[str, list[str]]] = []
     client = aws.client("events")
 
     def make(*targets: dict[str, Any]) -> str:
         name = f"rule-{uuid.uuid4().hex[:8]}"
         client.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
         client.put_targets(Rule=name, Targets=[{"Id": str(n), **target} for n, target in enumerate(targets)])
-        made.append((name, [str(n) for n in range(len(targets))]))
+        rules.append((name, [str(n) for n in range(len(targets))]))
         return name
 
     yield make
-    for name, ids in made:
+    for name, ids in rules:
         client.remove_targets(Rule=name, Ids=ids)
         client.delete_rule(Name=name)
 
 
 def put(aws: Aws, source: str, count: int) -> None:
-    """Put so many events, numbered from 0, ten a call."""
+    """Put this many events, numbered from 0, ten per call."""
     entries = [{"Source": source, "DetailType": "t", "Detail": json.dumps({"number": n})} for n in range(count)]
     for start in range(0, count, 10):
         answer = aws.client("events").put_events(Entries=entries[start : start + 10])
         assert answer["FailedEntryCount"] == 0
 
 
-def messages(aws: Aws, url: str, count: int) -> list[dict[str, Any]]:
-    """The messages of a queue, once there are so many."""
+def receive_messages(aws: Aws, url: str, count: int) -> list[dict[str, Any]]:
+    """Receive messages of a queue until there are this many."""
     sqs, received = aws.client("sqs"), []
 
     def all_there() -> bool:
@@ -158,9 +156,11 @@ def test_more_events_at_once_than_an_account_may_run_each_reach_every_target_onc
     source = rule({"Arn": gated.arn}, {"Arn": arn})
     put(aws, source, AT_ONCE)
     gated.open()
-    eventually(lambda: len(gated.seen()) >= AT_ONCE, f"{AT_ONCE} events", 60, 0.1)
-    assert numbers(gated.seen()) == Counter(range(AT_ONCE))
-    assert numbers([json.loads(message["Body"]) for message in messages(aws, url, AT_ONCE)]) == Counter(range(AT_ONCE))
+    eventually(lambda: len(gated.read_events()) >= AT_ONCE, f"{AT_ONCE} events", 60, 0.1)
+    assert numbers(gated.read_events()) == Counter(range(AT_ONCE))
+    assert numbers([json.loads(message["Body"]) for message in receive_messages(aws, url, AT_ONCE)]) == Counter(
+        range(AT_ONCE)
+    )
 
 
 def test_an_asynchronous_invocation_beyond_a_functions_limit_is_accepted_and_runs_later(aws, gated):
@@ -170,8 +170,8 @@ def test_an_asynchronous_invocation_beyond_a_functions_limit_is_accepted_and_run
         answer = client.invoke(FunctionName=gated.name, InvocationType="Event", Payload=json.dumps(number))
         assert answer["StatusCode"] == 202
     gated.open()
-    eventually(lambda: len(gated.seen()) >= 10, "ten invocations", 60, 0.1)
-    assert sorted(gated.seen()) == list(range(10))
+    eventually(lambda: len(gated.read_events()) >= 10, "ten invocations", 60, 0.1)
+    assert sorted(gated.read_events()) == list(range(10))
 
 
 def test_a_synchronous_invocation_beyond_a_functions_limit_is_refused(aws, gated):
@@ -190,8 +190,8 @@ def test_what_waits_for_a_function_that_may_not_run_runs_once_it_may(aws, gated,
     aws.client("lambda").put_function_concurrency(FunctionName=gated.name, ReservedConcurrentExecutions=0)
     put(aws, rule({"Arn": gated.arn}), 5)
     aws.client("lambda").delete_function_concurrency(FunctionName=gated.name)
-    eventually(lambda: len(gated.seen()) >= 5, "five events", 30)
-    assert numbers(gated.seen()) == Counter(range(5))
+    eventually(lambda: len(gated.read_events()) >= 5, "five events", 30)
+    assert numbers(gated.read_events()) == Counter(range(5))
 
 
 def test_an_event_that_its_function_fails_three_times_goes_to_its_failure_destination(aws, gated, rule, queue):
@@ -202,51 +202,51 @@ def test_an_event_that_its_function_fails_three_times_goes_to_its_failure_destin
         FunctionName=gated.name, DestinationConfig={"OnFailure": {"Destination": arn}}
     )
     put(aws, rule({"Arn": gated.arn}), 1)
-    [message] = messages(aws, url, 1)
+    [message] = receive_messages(aws, url, 1)
     record = json.loads(message["Body"])
     assert record["requestPayload"]["detail"] == {"number": 0}
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestContext"]["approximateInvokeCount"] == 3
-    assert record["responsePayload"]["errorMessage"] == "told to"
-    assert numbers(gated.seen()) == {0: 3}
+    assert record["responsePayload"]["errorMessage"] == "failed on request"
+    assert numbers(gated.read_events()) == {0: 3}
 
 
-def test_a_notice_to_a_function_is_tried_again_as_any_asynchronous_invocation(aws, gated):
+def test_a_notification_to_a_function_is_retried_as_any_asynchronous_invocation(aws, gated):
     aws.client("lambda").put_function_concurrency(FunctionName=gated.name, ReservedConcurrentExecutions=0)
     topic = aws.client("sns").create_topic(Name=f"topic-{uuid.uuid4().hex[:8]}")["TopicArn"]
     aws.client("sns").subscribe(TopicArn=topic, Protocol="lambda", Endpoint=gated.arn)
     gated.open()
     aws.client("sns").publish(TopicArn=topic, Message="heard")
     aws.client("lambda").delete_function_concurrency(FunctionName=gated.name)
-    eventually(gated.seen, "the notice", 30)
-    assert [record["Sns"]["Message"] for event in gated.seen() for record in event["Records"]] == ["heard"]
+    eventually(gated.read_events, "the notice", 30)
+    assert [record["Sns"]["Message"] for event in gated.read_events() for record in event["Records"]] == ["heard"]
 
 
 @pytest.mark.parametrize("service", ["lambda", "sqs", "sns", "states"])
-def test_what_a_rule_sends_to_a_target_that_is_gone_goes_to_its_dead_letters(aws, rule, queue, service):
+def test_events_for_a_missing_target_go_to_its_dead_letter_queue(aws, rule, queue, service):
     gone = {"lambda": "function:gone", "sqs": "gone", "sns": "gone", "states": "stateMachine:gone"}[service]
     arn = f"arn:aws:{service}:{aws.region}:{aws.account_id}:{gone}"
     url, dead_letters = queue()
     source = rule({"Arn": arn, "DeadLetterConfig": {"Arn": dead_letters}})
     put(aws, source, 2)
-    received = messages(aws, url, 2)
+    received = receive_messages(aws, url, 2)
     assert numbers([json.loads(message["Body"]) for message in received]) == Counter(range(2))
     for message in received:
-        said = attributes(message)
-        assert said["TARGET_ARN"] == arn
-        assert said["RULE_ARN"].endswith(f":rule/{source}")
-        assert (said["ERROR_CODE"], said["RETRY_ATTEMPTS"]) == ("NO_RESOURCE", "0")
+        sent_attributes = attributes(message)
+        assert sent_attributes["TARGET_ARN"] == arn
+        assert sent_attributes["RULE_ARN"].endswith(f":rule/{source}")
+        assert (sent_attributes["ERROR_CODE"], sent_attributes["RETRY_ATTEMPTS"]) == ("NO_RESOURCE", "0")
 
 
-def test_one_target_that_is_gone_keeps_no_event_from_the_others(aws, rule, queue):
+def test_a_missing_target_keeps_no_event_from_the_others(aws, rule, queue):
     gone = f"arn:aws:sqs:{aws.region}:{aws.account_id}:gone"
     url, arn = queue()
     put(aws, rule({"Arn": gone}, {"Arn": arn}), 3)
-    assert numbers([json.loads(message["Body"]) for message in messages(aws, url, 3)]) == Counter(range(3))
+    assert numbers([json.loads(message["Body"]) for message in receive_messages(aws, url, 3)]) == Counter(range(3))
 
 
 @pytest.mark.parametrize("protocol", ["sqs", "lambda"])
-def test_a_notice_to_an_endpoint_that_is_gone_goes_to_the_subscriptions_dead_letters(aws, queue, protocol):
+def test_a_notification_to_a_missing_endpoint_goes_to_the_dead_letter_queue(aws, queue, protocol):
     kind = {"sqs": "gone", "lambda": "function:gone"}[protocol]
     endpoint = f"arn:aws:{protocol}:{aws.region}:{aws.account_id}:{kind}"
     url, dead_letters = queue()
@@ -258,11 +258,11 @@ def test_a_notice_to_an_endpoint_that_is_gone_goes_to_the_subscriptions_dead_let
         Attributes={"RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_letters})},
     )
     aws.client("sns").publish(TopicArn=topic, Message="heard")
-    [message] = messages(aws, url, 1)
+    [message] = receive_messages(aws, url, 1)
     assert json.loads(message["Body"])["Message"] == "heard"
 
 
-def test_a_queue_that_lets_no_topic_in_leaves_the_notice_in_the_dead_letters(aws, queue):
+def test_a_notification_to_a_closed_queue_goes_to_the_dead_letter_queue(aws, queue):
     url, dead_letters = queue()
     closed = aws.client("sqs").create_queue(QueueName=f"closed-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     topic = aws.client("sns").create_topic(Name=f"topic-{uuid.uuid4().hex[:8]}")["TopicArn"]
@@ -273,13 +273,13 @@ def test_a_queue_that_lets_no_topic_in_leaves_the_notice_in_the_dead_letters(aws
         Attributes={"RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_letters})},
     )
     aws.client("sns").publish(TopicArn=topic, Message="heard")
-    [message] = messages(aws, url, 1)
+    [message] = receive_messages(aws, url, 1)
     assert json.loads(message["Body"])["Message"] == "heard"
 
 
 @pytest.fixture
 def execution(aws: Aws, role: str, gated: Gated) -> Callable[[int], Callable[[], dict[str, Any]]]:
-    """Starts a workflow of one task, the function, with this many seconds: what describes its execution."""
+    """Starts a workflow that calls the function, with this timeout; returns a function that describes its execution."""
     client = aws.client("stepfunctions")
 
     def start(seconds: int) -> Callable[[], dict[str, Any]]:
@@ -294,7 +294,7 @@ def execution(aws: Aws, role: str, gated: Gated) -> Callable[[int], Callable[[],
 
 
 def ended(describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The execution, once it has ended."""
+    """Return the execution once it has ended."""
     eventually(lambda: describe()["status"] != "RUNNING", "the end of the execution", 30)
     return describe()
 
@@ -305,8 +305,8 @@ def test_a_throttled_task_of_a_workflow_fails_by_the_name_that_workflows_retry(a
     assert ended(execution(30))["error"] == "Lambda.TooManyRequestsException"
 
 
-def test_the_wait_for_a_process_of_this_machine_is_no_part_of_a_tasks_time(aws, gated, execution, rule):
-    put(aws, rule({"Arn": gated.arn}), WORKERS_PER_FUNCTION)  # They hold every process until the gate opens.
+def test_the_wait_for_a_worker_does_not_count_as_a_tasks_time(aws, gated, execution, rule):
+    put(aws, rule({"Arn": gated.arn}), WORKERS_PER_FUNCTION)  # They use every worker until the gate opens.
     describe = execution(1)
     time.sleep(1.5)
     assert describe()["status"] == "RUNNING"

@@ -1,4 +1,4 @@
-"""What becomes of a delivery that fails: MiniStack's services in this process, and a target that fails as told."""
+"""Failed deliveries, with MiniStack's services in this process and a target that fails on request."""
 
 import asyncio
 import io
@@ -51,27 +51,27 @@ def bodies(arn: str) -> list[Any]:
     return [json.loads(message["body"]) for message in messages(arn)]
 
 
-def said() -> dict[str, str]:
-    """The attributes of the one dead letter."""
+def read_attributes() -> dict[str, str]:
+    """Return the attributes of the only dead letter."""
     [message] = messages(DEAD_LETTERS)
     return {name: value["StringValue"] for name, value in message["message_attributes"].items()}
 
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
-    """Has the target's service fail so many times; a list that grows by each attempt."""
+    """Makes the target's service fail this many times; returns a list that each attempt extends."""
 
     def fail(times: int) -> list[int]:
         attempts: list[int] = []
         send = deliveries._send_to_queue_by_ministack
 
-        def sometimes(*given: Any) -> None:
+        def fail_at_first(*arguments: Any) -> None:
             attempts.append(len(attempts) + 1)
             if len(attempts) <= times:
                 raise ConnectionError("no answer")
-            send(*given)
+            send(*arguments)
 
-        monkeypatch.setattr(deliveries, "_send_to_queue_by_ministack", sometimes)
+        monkeypatch.setattr(deliveries, "_send_to_queue_by_ministack", fail_at_first)
         return attempts
 
     return fail
@@ -81,7 +81,7 @@ def target(**policy: int) -> dict[str, Any]:
     return {"Id": "1", "Arn": QUEUE, "DeadLetterConfig": {"Arn": DEAD_LETTERS}, "RetryPolicy": policy}
 
 
-def test_a_delivery_that_fails_is_made_again_until_it_succeeds(failing):
+def test_a_failed_delivery_is_retried_until_it_succeeds(failing):
     attempts = failing(5)
     eventbridge._invoke_target(target(), EVENT, RULE)
     eventually(lambda: bodies(QUEUE), "the delivery")
@@ -91,17 +91,17 @@ def test_a_delivery_that_fails_is_made_again_until_it_succeeds(failing):
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_after_as_many_retries_as_its_target_allows_an_event_is_a_dead_letter(failing, retries):
+def test_an_event_is_a_dead_letter_after_its_targets_retries(failing, retries):
     attempts = failing(99)
     eventbridge._invoke_target(target(MaximumRetryAttempts=retries), EVENT, RULE)
     eventually(lambda: bodies(DEAD_LETTERS), "the dead letter")
     assert len(attempts) == 1 + retries
     assert bodies(DEAD_LETTERS)[0]["detail"] == {"number": 7}
-    assert (said()["RETRY_ATTEMPTS"], said()["ERROR_MESSAGE"]) == (str(retries), "no answer")
-    assert (said()["RULE_ARN"], said()["TARGET_ARN"]) == (RULE["Arn"], QUEUE)
+    assert (read_attributes()["RETRY_ATTEMPTS"], read_attributes()["ERROR_MESSAGE"]) == (str(retries), "no answer")
+    assert (read_attributes()["RULE_ARN"], read_attributes()["TARGET_ARN"]) == (RULE["Arn"], QUEUE)
 
 
-def test_an_event_that_is_too_old_for_another_try_is_a_dead_letter(failing):
+def test_an_event_that_is_too_old_for_a_retry_is_a_dead_letter(failing):
     attempts = failing(99)
     eventbridge._invoke_target(target(MaximumEventAgeInSeconds=0), EVENT, RULE)
     eventually(lambda: bodies(DEAD_LETTERS), "the dead letter")
@@ -116,7 +116,7 @@ def test_two_deliveries_at_once_keep_their_own_counts(failing):
     assert bodies(DEAD_LETTERS) == []
 
 
-def test_a_schedule_whose_target_is_gone_leaves_a_dead_letter():
+def test_a_schedule_whose_target_is_missing_sends_a_dead_letter():
     gone = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:gone"
     scheduler._schedules["default/audit"] = {
         "Arn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/audit",
@@ -129,31 +129,31 @@ def test_a_schedule_whose_target_is_gone_leaves_a_dead_letter():
     finally:
         scheduler.reset()
     assert bodies(DEAD_LETTERS) == [{"run": 1}]
-    assert (said()["TARGET_ARN"], said()["ERROR_CODE"]) == (gone, "NO_RESOURCE")
+    assert (read_attributes()["TARGET_ARN"], read_attributes()["ERROR_CODE"]) == (gone, "NO_RESOURCE")
 
 
 @pytest.fixture
 def posted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Posts a notice to an address that answers so, the last for ever; what was posted."""
+    """Posts a notification to a URL with these responses, the last repeated; returns what was posted."""
     monkeypatch.setattr(sqs, "queue_policy_allows", lambda *_: True)
     topic = "arn:aws:sns:eu-west-1:111122223333:failures"
     policy = json.dumps({"deadLetterTargetArn": DEAD_LETTERS})
     subscription = {"endpoint": "https://pager.test/", "attributes": {"RedrivePolicy": policy}}
     monkeypatch.setattr(sns, "_topic_by_arn_any_scope", lambda arn: {"subscriptions": [subscription]})
 
-    def post(*is_ready: Exception | None) -> list[str]:
-        seen: list[str] = []
+    def post(*answers: Exception | None) -> list[str]:
+        payloads: list[str] = []
 
         def answer(endpoint: str, payload: str, kind: str) -> int:
-            seen.append(payload)
-            if error := is_ready[min(len(seen), len(is_ready)) - 1]:
+            payloads.append(payload)
+            if error := answers[min(len(payloads), len(answers)) - 1]:
                 raise error
             return 200
 
         monkeypatch.setattr(sns, "_http_post_sync", answer)
         payload = json.dumps({"TopicArn": topic, "Message": "heard"})
         asyncio.run(sns._deliver_to_http("https://pager.test/", payload))
-        return seen
+        return payloads
 
     return post
 
@@ -163,7 +163,7 @@ def status(code: int) -> urllib.error.HTTPError:
 
 
 @pytest.mark.parametrize("answer", [status(503), status(429), urllib.error.URLError("no route"), TimeoutError()])
-def test_a_post_that_an_address_cannot_take_now_is_made_again(posted, answer):
+def test_a_post_that_a_url_cannot_accept_now_is_retried(posted, answer):
     assert len(posted(answer, answer, None)) == 3
     assert bodies(DEAD_LETTERS) == []
 
@@ -183,7 +183,7 @@ def sum_metrics(namespace: str, **dimensions: str) -> dict[str, float]:
     return {name: sum(point["Value"] for point in points) for name, points in points_by_name.items()}
 
 
-def test_what_a_retry_has_delivered_is_no_failed_invocation(failing):
+def test_a_delivery_by_a_retry_is_not_a_failed_invocation(failing):
     """(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html)"""
     failing(2)
     eventbridge._invoke_target(target(), EVENT, RULE)
@@ -191,7 +191,7 @@ def test_what_a_retry_has_delivered_is_no_failed_invocation(failing):
     assert sum_metrics("AWS/Events", RuleName="failures") == {"Invocations": 1}
 
 
-def test_a_rule_of_a_bus_of_its_own_is_counted_under_both_names(failing):
+def test_a_rule_of_a_custom_bus_is_counted_under_both_names(failing):
     failing(99)
     rule = {"Name": "orders", "Arn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/shop/orders"}
     eventbridge._invoke_target(target(MaximumRetryAttempts=0), EVENT, rule)
@@ -218,7 +218,7 @@ def test_a_schedule_is_counted_by_its_group(failing):
         (f"{DEAD_LETTERS}-gone", "NumberOfNotificationsFailedToRedriveToDlq"),
     ],
 )
-def test_a_notice_that_cannot_be_delivered_is_counted_by_its_topic(letters, redriven):
+def test_an_undeliverable_notification_is_counted_by_its_topic(letters, redriven):
     """(https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html)"""
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:critical"
     policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": letters})}

@@ -1,4 +1,4 @@
-"""A function that fails is reported by the class of its error, as AWS does."""
+"""The error type of a failed function is the class of its error, as on AWS."""
 
 import traceback
 
@@ -11,11 +11,11 @@ DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"
 
 
 class LostRace(RuntimeError):
-    """One of a module's own."""
+    """An error class of a module."""
 
 
 def run(error):
-    """What MiniStack answers of a handler that raises this: its text, and Python's own traceback in the log."""
+    """Return MiniStack's result for a handler that raises this error, with Python's traceback in the log."""
     try:
         raise error
     except type(error) as raised:
@@ -49,5 +49,5 @@ def test_an_error_has_the_name_of_its_class(error, name):
         {"body": {"errorMessage": "gone", "errorType": "Runtime.HandlerError"}, "error": True, "log": ""},
     ],
 )
-def test_everything_else_is_left_as_it_is(result):
+def test_other_results_are_unchanged(result):
     assert set_error_type(result) == result

@@ -1,4 +1,4 @@
-"""Functions that start as forks: as alone as processes of their own."""
+"""Functions that start as forks are as isolated as separate processes."""
 
 import json
 import subprocess
@@ -73,12 +73,12 @@ def test_a_fork_has_its_own_credentials_and_region_though_the_session_is_made(fo
         end(fork)
 
 
-def test_what_is_no_script_of_this_python_starts_as_ever(forks):
+def test_other_commands_start_as_by_subprocess(forks):
     with forks.Popen(["/bin/echo", "hello"], stdout=forks.PIPE, text=True) as process:
         assert process.stdout.read() == "hello\n"
 
 
-def test_without_the_forked_process_functions_start_as_ever(tmp_path):
+def test_functions_start_as_by_subprocess_when_the_server_has_ended(tmp_path):
     forks = ForkServer()
     forks.prepare()
     forks.close()
@@ -89,7 +89,7 @@ def test_without_the_forked_process_functions_start_as_ever(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "expected"),
     [
         ("def fails():\n    raise ValueError('no such table')\nfails()", "ValueError: no such table"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
@@ -97,21 +97,21 @@ def test_without_the_forked_process_functions_start_as_ever(tmp_path):
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
     ],
 )
-def test_a_fork_that_fails_prints_its_traceback_and_nothing_of_how_it_was_started(forks, tmp_path, script, said):
+def test_a_fork_that_fails_prints_its_own_traceback_only(forks, tmp_path, script, expected):
     fork = start(forks, tmp_path / "function", script)
     printed = fork.stderr.read()
     end(fork)
 
-    assert said in printed.splitlines()[-1]
+    assert expected in printed.splitlines()[-1]
     assert "worker.py" in printed
     assert "forks.py" not in printed
 
 
-@pytest.mark.parametrize(("script", "said"), [("import sys; sys.exit('enough')", "enough\n"), ("exit(0)", "")])
-def test_a_fork_that_exits_says_what_any_script_says(forks, tmp_path, script, said):
+@pytest.mark.parametrize(("script", "expected"), [("import sys; sys.exit('enough')", "enough\n"), ("exit(0)", "")])
+def test_a_fork_that_exits_prints_what_any_script_prints(forks, tmp_path, script, expected):
     fork = start(forks, tmp_path / "function", script)
 
-    assert fork.stderr.read() == said
+    assert fork.stderr.read() == expected
     end(fork)
 
 
@@ -119,7 +119,7 @@ def test_a_fork_that_has_ended_is_over_though_its_id_is_another_process_now(fork
     fork = start(forks, tmp_path / "function", "pass")
     fork.stdout.read()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
-        fork.pid = bystander.pid  # As if the system had given it away.
+        fork.pid = bystander.pid  # As if the system had reused it.
         assert fork.wait(timeout=5) is not None
         fork.kill()
         fork.terminate()

@@ -1,4 +1,4 @@
-"""An alarm's expression says for each period what CloudWatch's metric math documents.
+"""Metric math expressions of alarms have the values that CloudWatch documents.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
@@ -46,7 +46,7 @@ def test_an_expression_has_one_value_for_each_period(expression, values):
 @pytest.mark.parametrize(
     "expression", ["ANOMALY_DETECTION_BAND(m1)", "SELECT MAX(m) FROM n", "m3 + 1", "m1.real", "MAX(m1, m2)", "e1"]
 )
-def test_an_expression_that_is_not_evaluated_is_refused(expression):
+def test_an_unsupported_expression_is_rejected(expression):
     with pytest.raises(ValueError, match=r"is not evaluated|is no metric"):
         result(expression)
 

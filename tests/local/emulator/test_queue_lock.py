@@ -1,4 +1,4 @@
-"""A message that comes while another thread deletes some is not lost."""
+"""A message that arrives while another thread deletes messages is not lost."""
 
 import threading
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from ministack.services import sqs
 from local.emulator import deliveries, queue_lock
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:busy"
-_LEAVES_THEM_TIME_SECONDS = 0.1
+_WAIT_SECONDS = 0.1
 
 
 class Interrupted(list[dict[str, Any]]):
-    """Messages that somebody adds to just when somebody else has read them, and has not written them yet."""
+    """Messages to which one thread adds just after another has read them, and before it writes them."""
 
     def __init__(self, messages: list[dict[str, Any]], add: Any) -> None:
         super().__init__(messages)
@@ -24,7 +24,7 @@ class Interrupted(list[dict[str, Any]]):
         yield from list(super().__iter__())
         if not self._adding.ident:
             self._adding.start()
-            self._adding.join(_LEAVES_THEM_TIME_SECONDS)
+            self._adding.join(_WAIT_SECONDS)
 
     def added(self) -> None:
         self._adding.join(5)

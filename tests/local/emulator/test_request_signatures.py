@@ -1,4 +1,4 @@
-"""Who gets into the embedded AWS: the holder of this run's key, and nobody else on this machine."""
+"""The embedded AWS accepts requests with a key of this run only."""
 
 import contextlib
 import http.client
@@ -7,6 +7,7 @@ import json
 import zipfile
 
 import pytest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from local.aws import Aws
@@ -22,7 +23,7 @@ ANYBODY = (
     (None, "test"),
     (None, "0" * 40),
 )
-"""Keys that another user of this machine may try; None stands for the right one of the pair."""
+"""Keys that another user of this machine may try; None stands for the correct value."""
 CALLS = (
     ("lambda", "list_functions", {}),
     ("secretsmanager", "list_secrets", {}),
@@ -57,20 +58,26 @@ REFUSALS = {
 
 @pytest.fixture(scope="module")
 def stranger(emulator):
-    """Clients of somebody with these keys."""
+    """Clients of a user with these keys: each service has one client, which signs with the latest keys."""
+    aws = Aws(emulator.endpoint_url, REGION, ACCOUNT_ID, "", "")
+    credentials = Credentials("none", "none")
+    aws._session._session._credentials = credentials
 
     def enter(access_key_id, secret_access_key):
-        keys = access_key_id or emulator.access_key_id, secret_access_key or emulator.secret_access_key
-        return Aws(emulator.endpoint_url, REGION, ACCOUNT_ID, *keys)
+        credentials.access_key = access_key_id or emulator.access_key_id
+        credentials.secret_key = secret_access_key or emulator.secret_access_key
+        return aws
 
     return enter
 
 
-@pytest.mark.parametrize(("service", "operation", "asked"), CALLS, ids=lambda one: one if isinstance(one, str) else "")
-def test_no_service_answers_to_a_key_that_is_not_this_runs(stranger, service, operation, asked):
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"), CALLS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_no_service_accepts_a_key_of_another_run(stranger, service, operation, parameters):
     for keys in ANYBODY:
         with pytest.raises(ClientError) as refused:
-            getattr(stranger(*keys).client(service), operation)(**asked)
+            getattr(stranger(*keys).client(service), operation)(**parameters)
         assert refused.value.response["Error"]["Code"] in REFUSALS, keys
 
 
@@ -88,7 +95,7 @@ def test_nobody_else_can_run_code(stranger, aws):
     for keys in ANYBODY:
         with pytest.raises(ClientError):
             stranger(*keys).client("lambda").create_function(**function)
-    assert "evil" not in [one["FunctionName"] for one in aws.client("lambda").list_functions()["Functions"]]
+    assert "evil" not in [function["FunctionName"] for function in aws.client("lambda").list_functions()["Functions"]]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +119,7 @@ def test_nobody_else_can_run_code(stranger, aws):
         ("POST", "/_ministack/rds/iam-auth"),
     ],
 )
-def test_no_path_answers_to_a_request_without_a_key(emulator, method, path):
+def test_no_path_accepts_a_request_without_a_key(emulator, method, path):
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)) as connection:
         connection.request(method, path, body=b"{}" if method == "POST" else None)
         answer = connection.getresponse()
@@ -133,15 +140,15 @@ def test_a_key_id_alone_opens_no_path_that_verifies_no_signature(emulator, metho
         assert connection.getresponse().status == 403
 
 
-def test_anybody_may_ask_whether_it_is_up(emulator):
+def test_the_health_check_is_public(emulator):
     assert emulator.is_ready()
 
 
-def test_the_right_key_gets_in_and_is_the_root_user(aws):
+def test_the_correct_key_is_the_root_user(aws):
     assert aws.client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 
-def test_the_key_of_a_role_gets_in_with_its_own_signature_only(aws, emulator):
+def test_the_key_of_a_role_needs_its_own_signature(aws, emulator):
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = aws.client("iam").create_role(RoleName="operator", AssumeRolePolicyDocument=document)["Role"]["Arn"]
@@ -152,16 +159,16 @@ def test_the_key_of_a_role_gets_in_with_its_own_signature_only(aws, emulator):
         guessed.client("sts").get_caller_identity()
 
 
-def test_what_is_on_disk_is_for_its_owner_alone(emulator):
+def test_files_are_readable_by_their_owner_only(emulator):
     assert emulator.folder.stat().st_mode & 0o777 == 0o700
     assert (emulator.folder / "process.json").stat().st_mode & 0o777 == 0o600
     assert emulator.secret_access_key not in repr(emulator)
 
 
 def test_each_run_has_a_key_of_its_own(emulator, tmp_path_factory):
-    from local.emulator.process import _new_access_key_id
+    from local.emulator.process import _generate_access_key_id
 
-    ids = {_new_access_key_id() for _ in range(50)}
+    ids = {_generate_access_key_id() for _ in range(50)}
     assert len(ids) == 50
     assert emulator.access_key_id not in ids
     assert len(emulator.secret_access_key) == 40

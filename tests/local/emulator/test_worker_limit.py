@@ -1,4 +1,4 @@
-"""No more calls of a function at once than there is room for, and each in its turn."""
+"""The calls of a function never exceed its workers, and run in order."""
 
 import threading
 from collections import Counter
@@ -7,7 +7,7 @@ from local.emulator.worker_limit import WorkerLimit
 from local.waiting import eventually
 
 
-def test_twenty_calls_at_once_have_two_places_and_all_get_their_turn():
+def test_twenty_calls_at_once_share_two_slots():
     limit, inside, max_workers, served = WorkerLimit(max_workers=2), Counter(), [0], []
     counting = threading.Lock()
 
@@ -30,7 +30,7 @@ def test_twenty_calls_at_once_have_two_places_and_all_get_their_turn():
     assert max_workers[0] <= 2
 
 
-def test_whoever_has_waited_longest_is_next():
+def test_the_call_that_has_waited_longest_is_next():
     limit, served = WorkerLimit(max_workers=1), []
 
     def call(number):
@@ -47,7 +47,7 @@ def test_whoever_has_waited_longest_is_next():
     assert served == [0, 1, 2, 3, 4]
 
 
-def test_a_call_that_fails_gives_its_place_back():
+def test_a_call_that_fails_releases_its_slot():
     limit = WorkerLimit(max_workers=1)
     for _ in range(2):
         try:

@@ -1,4 +1,4 @@
-"""The stand-in for Pulumi's engine."""
+"""Programs run without Pulumi's engine."""
 
 import concurrent.futures
 import os
@@ -13,7 +13,7 @@ from local.mocks import engine
 
 
 class Nothing(mocks.Mocks):
-    """Answers every resource with its inputs."""
+    """Returns the inputs of every resource."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict]:
         return args.name, args.inputs
@@ -47,7 +47,7 @@ def test_a_run_leaves_nothing_for_the_next():
     assert run(lambda: pulumi.export("second", 2)) == {"second": 2}
 
 
-def test_ctrl_c_ends_a_run_wherever_it_strikes():
+def test_ctrl_c_ends_a_run_at_any_time():
     def program() -> None:
         # In the middle of Pulumi's own code, which would swallow it.
         pulumi.Output.from_input(None).apply(lambda _: os.kill(os.getpid(), signal.SIGINT))
@@ -58,7 +58,7 @@ def test_ctrl_c_ends_a_run_wherever_it_strikes():
 
 
 def test_ctrl_c_after_the_end_of_a_run_is_a_ctrl_c(monkeypatch):
-    """It may strike when the loop is closed already, and nobody has been told of the end."""
+    """It may arrive after the loop was closed."""
     ends = concurrent.futures.Future.result
 
     def interrupted(future, timeout=None):

@@ -32,7 +32,7 @@ def test_a_failed_rotation_notifies_people_is_recorded_and_opens_an_incident(sce
     payload = json.loads(opened["Message"])
     assert (payload["turn"], payload["severity"]) == ("opened", opened["Subject"].partition(" scenario/")[0])
     # This secret does not exist.
-    assert "It does not exist in Secrets Manager any more." in payload["text"]
+    assert "The secret does not exist in Secrets Manager any more." in payload["text"]
     assert payload["links"]["runbook"] == f"{resolve_runbook()}#opened"
 
 
