@@ -5,6 +5,7 @@ from collections import defaultdict
 
 import pytest
 
+from local.check_own_stack import check_stacks
 from policies.model.evaluation import check
 from policies.model.precedence import ORDER, list_preceding
 from policies.rules import RULES
