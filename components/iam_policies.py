@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .remediation.workflow import NOTICES
+from .remediation.last_resort import NOTICES
 
 Statement = dict[str, Any]
 

@@ -137,7 +137,7 @@ _DESCRIPTIONS: dict[str, Callable[[StateExit], tuple[str, str] | None]] = {
     "Claim": _describe_claim,
     "Settle": _describe_settle,
     "Probe": _describe_probe,
-    "NoProofs": lambda state_exit: ("diagnosed", "there is no probe: nothing is verified"),
+    "NoProbe": lambda state_exit: ("diagnosed", "there is no probe: nothing is verified"),
     "Decide": _describe_decision,
     "AwaitWindow": lambda state_exit: ("waited", "for the change window"),
     "Retry": _describe_retry,
@@ -149,7 +149,7 @@ _DESCRIPTIONS: dict[str, Callable[[StateExit], tuple[str, str] | None]] = {
     "End": _describe_end,
     "Restart": _describe_restart,
     "Watch": _describe_restart,
-    "Broken": _describe_broken,
+    "StepFailed": _describe_broken,
 }
 """A state of the workflow -> the label and text of its exit, if any."""
 

@@ -22,11 +22,11 @@ STORIES = (
     "tests/remediation/test_scenarios.py::test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released",
     "tests/remediation/test_restarts.py::test_each_is_restarted_once_and_told_when_all_have_settled",
     "tests/remediation/test_deleted_rows.py::test_a_claim_without_its_incident_is_released_and_told_once",
-    "tests/handlers/trail/test_writer_faults.py::test_an_event_outlasts_hours_of_trouble",
-    "tests/handlers/audit/test_completion.py::test_a_secret_that_vanished_is_told_though_the_run_dies_of_it",
-    "tests/handlers/audit/test_runs_that_hand_over.py::test_a_hand_over_that_arrives_twice_is_taken_up_once",
+    "tests/handlers/trail/test_writer_faults.py::test_an_event_survives_an_outage_of_hours",
+    "tests/handlers/audit/test_completion.py::test_a_vanished_secret_is_recorded_even_if_the_run_fails_afterwards",
+    "tests/handlers/audit/test_runs_that_hand_over.py::test_a_repeated_handover_is_continued_once",
     "tests/handlers/audit/test_reconciliation.py::"
-    "test_an_incident_whose_execution_has_died_is_reported_whether_its_rotation_is_stuck_or_not",
+    "test_a_stalled_incident_is_reported_whether_its_rotation_is_stuck_or_not",
     "tests/handlers/demo/test_rotation.py::test_the_label_moves_away_from_the_version_that_holds_it",
     "tests/handlers/demo/test_rotation.py::test_no_password_is_ever_said",
 )

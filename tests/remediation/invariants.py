@@ -197,7 +197,8 @@ class Invariants:
         incident = (row["secret_arn"], row["opened_at"])
         died = any(death.incident == incident and death.turn == turn for death in self._world.event_log.deaths)
         gave_up = any(
-            teller.error in ("Aborted", "StepFailed") or "Unheard" in teller.trail for teller in self._tellers(row)
+            teller.error in ("Aborted", "StepFailed") or "PublishLastResort" in teller.trail
+            for teller in self._tellers(row)
         )
         return 0 if died or gave_up else 1
 
@@ -239,7 +240,8 @@ class Invariants:
                 execution for execution in self._world.executions.values() if event.identity in execution.given
             ]
             is_told = any(
-                execution.error in ("StepFailed", "Aborted") or "Unheard" in execution.trail for execution in executions
+                execution.error in ("StepFailed", "Aborted") or "PublishLastResort" in execution.trail
+                for execution in executions
             )
             assert is_heard or is_told, (event, rows)
 

@@ -12,8 +12,8 @@ RESTART = {"rotation-guard:restart": DEPENDENTS}
 
 
 STATES = [
-    *("TellOpened", "Settle", "Diagnose", "Probe", "Decide", "Move", "End"),
-    *("Debounce", "Restart", "WatchRestarts", "Watch", "Settled", "TellRecovered"),
+    *("NotifyOpened", "Settle", "Diagnose", "Probe", "Decide", "Move", "End"),
+    *("Debounce", "Restart", "WatchRestarts", "Watch", "Settled", "NotifyRecovered"),
 ]
 
 
@@ -55,7 +55,7 @@ def test_an_execution_that_was_aborted_is_found_by_the_next_failure_of_its_secre
         ]
 
 
-@pytest.mark.parametrize("state", ["End", "TellEscalated"])
+@pytest.mark.parametrize("state", ["End", "NotifyEscalated"])
 def test_a_page_that_was_cut_off_is_sent_all_the_same(world, state):
     secret = world.secret(tags=NOTIFY)
     fail_rotation(world, secret, "createSecret", times=9)
@@ -68,7 +68,7 @@ def test_a_page_that_was_cut_off_is_sent_all_the_same(world, state):
     assert list_transitions(world, CRITICAL) == ["escalated"]
 
 
-@pytest.mark.parametrize("state", ["TellHeld", "Gather", "TellBurst"])
+@pytest.mark.parametrize("state", ["AddToDigest", "CollectDigest", "PublishDigest"])
 @pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=0)])
 def test_incidents_that_are_rate_limited_are_told_though_their_executions_were_stopped(world, state):
     for number in range(3):

@@ -11,7 +11,7 @@ RETRY = {"rotation-guard:remediation": "retry"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 
 
-@pytest.mark.parametrize("state", ["Settle", "Diagnose", "Decide", "Retry", "Look", "End"])
+@pytest.mark.parametrize("state", ["Settle", "Diagnose", "Decide", "Retry", "CheckRotation", "End"])
 @pytest.mark.parametrize("prefix", ["open#", "unfinished", "secret#", "limit#actions"])
 def test_an_incident_ends_and_is_told_though_a_row_beside_it_was_deleted(world, state, prefix):
     secret = world.secret(tags=RETRY)
@@ -30,7 +30,7 @@ def test_an_incident_ends_and_is_told_though_a_row_beside_it_was_deleted(world, 
 def test_what_was_held_is_told_though_its_row_was_deleted(world):
     secret = world.secret(tags=RETRY)
     fail_rotation(world, secret, "createSecret", times=9)
-    run_up_to(world, "TellBurst")
+    run_up_to(world, "PublishDigest")
     items = world.tables.items[TABLE]
     for key in [key for key in items if key[0] == "held"]:
         del items[key]

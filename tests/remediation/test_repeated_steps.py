@@ -14,7 +14,7 @@ RESTART = {"rotation-guard:restart": DEPENDENTS}
 
 BREAKS = {
     "Claim": ("createSecret", False),
-    "TellOpened": ("createSecret", False),
+    "NotifyOpened": ("createSecret", False),
     "Diagnose": ("createSecret", False),
     "Probe": ("createSecret", False),
     "Decide": ("createSecret", False),
@@ -23,7 +23,7 @@ BREAKS = {
     "End": ("setSecret", True),
     "Restart": ("setSecret", True),
     "Watch": ("setSecret", True),
-    "TellRecovered": ("setSecret", True),
+    "NotifyRecovered": ("setSecret", True),
 }
 """A state -> what breaks, so that the incident passes through it."""
 

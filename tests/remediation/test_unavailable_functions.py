@@ -88,7 +88,7 @@ def test_what_fails_an_hour_later_is_told_again(world, burst):
 def up_to_the_notice(world):
     """Runs until the first execution has taken the notice on itself, and answers it."""
     while True:
-        found = [each for each in world.running if each.state == "Unheard"]
+        found = [each for each in world.running if each.state == "PublishLastResort"]
         if found:
             return found[0]
         world.run_next()
@@ -134,11 +134,11 @@ def test_a_take_whose_answer_is_lost_is_taken_once_more_by_the_same_one(world):
     for event in world.waiting:
         world.deliver(event)
     [execution] = world.executions.values()
-    while execution.state != "TakeNotice":
+    while execution.state != "ClaimLastResort":
         world.run_next()
     for when in (BEFORE, "after"):
         world.step(execution, Plan(crash=(0, when)))
-        assert execution.state == "TakeNotice"
+        assert execution.state == "ClaimLastResort"
     world.run()
     world.invariants.at_the_end()
 

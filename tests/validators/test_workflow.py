@@ -43,13 +43,13 @@ States = dict[str, dict[str, Any]]
 ERRORS: dict[str, tuple[Callable[[States], Any], set[str]]] = {
     "a state that nothing leads to": (lambda states: states.update(Nowhere={"Type": "Succeed"}), BOTH),
     "a misspelt type of a state": (lambda states: states["Done"].update(Type="Suceed"), BOTH),
-    "no state of this name, in Next": (lambda states: states["Begin"].update(Next="Nowhere"), BOTH),
+    "no state of this name, in Next": (lambda states: states["StartIncident"].update(Next="Nowhere"), BOTH),
     "no state of this name, in Default": (lambda states: states["Claimed"].update(Default="Nowhere"), BOTH),
     "no state of this name, in a choice": (lambda states: states["Claimed"]["Choices"][0].update(Next="Nowhere"), BOTH),
     "no state of this name, in Catch": (lambda states: states["Claim"]["Catch"][0].update(Next="Nowhere"), BOTH),
     "neither Next nor End": (lambda states: states["Settle"].pop("Next"), BOTH),
     "both Next and End": (lambda states: states["Settle"].update(End=True), BOTH),
-    "Next on a state that ends": (lambda states: states["Done"].update(Next="Begin"), BOTH),
+    "Next on a state that ends": (lambda states: states["Done"].update(Next="StartIncident"), BOTH),
     "Catch without Next": (lambda states: states["Claim"]["Catch"][0].pop("Next"), BOTH),
     "Catch without ErrorEquals": (lambda states: states["Claim"]["Catch"][0].pop("ErrorEquals"), BOTH),
     "Retry without ErrorEquals": (lambda states: states["Claim"]["Retry"][0].pop("ErrorEquals"), BOTH),
@@ -71,11 +71,14 @@ ERRORS: dict[str, tuple[Callable[[States], Any], set[str]]] = {
     "a timeout of no seconds": (lambda states: states["Claim"].update(TimeoutSeconds=0), BOTH),
     "two durations of a wait": (lambda states: states["Settle"].update(Seconds=3), BOTH),
     "a wait without duration": (lambda states: states["Settle"].pop("SecondsPath"), BOTH),
-    "a wrong path in Parameters": (lambda states: states["Begin"].update(Parameters={"heard.$": "$.heard["}), BOTH),
-    "a wrong path in ResultPath": (lambda states: states["Begin"].update(ResultPath="heard"), BOTH),
+    "a wrong path in Parameters": (
+        lambda states: states["StartIncident"].update(Parameters={"heard.$": "$.heard["}),
+        BOTH,
+    ),
+    "a wrong path in ResultPath": (lambda states: states["StartIncident"].update(ResultPath="heard"), BOTH),
     "a wrong path in SecondsPath": (lambda states: states["Settle"].update(SecondsPath="claim.seconds"), BOTH),
     "a misspelt intrinsic function": (
-        lambda states: states["CountLook"].update(Parameters={"count.$": "States.MathAd($.looks.count, 1)"}),
+        lambda states: states["CountCheck"].update(Parameters={"count.$": "States.MathAd($.looks.count, 1)"}),
         BOTH,
     ),
     "a wrong path in a choice": (
@@ -95,17 +98,20 @@ ERRORS: dict[str, tuple[Callable[[States], Any], set[str]]] = {
         {"statelint"},
     ),
     "a backoff that shrinks": (lambda states: states["Claim"]["Retry"][0].update(BackoffRate=0.5), {"statelint"}),
-    "a path without .$ in its key": (lambda states: states["Begin"].update(Parameters={"heard": "$.heard"}), set()),
+    "a path without .$ in its key": (
+        lambda states: states["StartIncident"].update(Parameters={"heard": "$.heard"}),
+        set(),
+    ),
     "a misspelt name of the context object": (
-        lambda states: states["Begin"].update(Parameters={"execution.$": "$$.Execution.Idd"}),
+        lambda states: states["StartIncident"].update(Parameters={"execution.$": "$$.Execution.Idd"}),
         set(),
     ),
     "a field that no earlier state has written": (
-        lambda states: states["Begin"].update(Parameters={"heard.$": "$.nobody"}),
+        lambda states: states["StartIncident"].update(Parameters={"heard.$": "$.nobody"}),
         set(),
     ),
     "an action that the service has not": (
-        lambda states: states["TakeNotice"].update(Resource="arn:aws:states:::dynamodb:updateItems"),
+        lambda states: states["ClaimLastResort"].update(Resource="arn:aws:states:::dynamodb:updateItems"),
         set(),
     ),
     "an unknown error of Step Functions": (

@@ -288,7 +288,7 @@ def test_no_runbook_url_breaks_the_notice_of_last_resort(deploy, url):
     recording = deploy(Remediation, "mend", {**TOPICS, "runbook_url": url})
 
     [machine] = recording.of_type(MACHINE)
-    said = json.loads(machine.inputs["definition"])["States"]["Unheard"]["Parameters"]["Message.$"]
+    said = json.loads(machine.inputs["definition"])["States"]["PublishLastResort"]["Parameters"]["Message.$"]
     # Quotes, braces and backslashes have a meaning in a template
     # (https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html, "Reserved characters").
     _, template, arguments = said.split("'")

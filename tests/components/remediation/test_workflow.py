@@ -108,7 +108,7 @@ def test_each_task_is_tried_again_and_what_it_fails_at_for_good_is_caught(states
         assert {"States.TaskFailed", "States.Timeout"} <= set(retry["ErrorEquals"]) or name in LAST_RESORT
         assert (retry["MaxAttempts"], retry["BackoffRate"], retry["JitterStrategy"]) == (5, 2, "FULL")
         assert catch["ErrorEquals"] == ["States.ALL"]
-        assert catch["Next"] in ("Broken", "TakeNotice") or name in LAST_RESORT
+        assert catch["Next"] in ("StepFailed", "ClaimLastResort") or name in LAST_RESORT
 
 
 def test_a_busy_lambda_is_waited_for_longer_than_a_function_that_fails_and_not_for_hours(states):
@@ -122,7 +122,7 @@ def test_a_busy_lambda_is_waited_for_longer_than_a_function_that_fails_and_not_f
         )
         # Until somebody is told at last: this step may wait, the end of the incident, and the notice of that.
         assert 600 <= longest_wait(busy) <= 1900, name
-        if name in ("End", "Look", "Watch") or name.startswith("Tell"):
+        if name in ("End", "CheckRotation", "Watch") or name.startswith(("Notify", "AddToDigest", "PublishDigest")):
             assert longest_wait(busy) <= 1000, name
     assert len(steps) >= 8
 
@@ -131,7 +131,9 @@ def test_as_many_tries_as_there_may_be_leave_room_in_an_executions_history():
     """A try of a function is three events, and its state two more; an execution may have 25,000
     (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
     states = define(restart_minutes=720)["States"]
-    looks = [rule["NumericGreaterThanEquals"] for rule in states["Looked"]["Choices"] if "Numeric" in str(rule)]
+    looks = [
+        rule["NumericGreaterThanEquals"] for rule in states["RotationChecked"]["Choices"] if "Numeric" in str(rule)
+    ]
     watches = [rule["NumericGreaterThanEquals"] for rule in states["Watched"]["Choices"] if "Numeric" in str(rule)]
 
     tries = 1 + sum(rule["MaxAttempts"] for rule in states["Watch"]["Retry"])
@@ -145,30 +147,32 @@ def longest_wait(rule):
     return sum(min(wait, rule["MaxDelaySeconds"]) for wait in waits)
 
 
-LAST_RESORT = {"TakeNotice", "ReadNotice", "Unheard", "NoteNotice"}
-BEFORE_THE_END = {"TellOpened", "TellRetried"}
+LAST_RESORT = {"ClaimLastResort", "ReadLastResort", "PublishLastResort", "RecordLastResort"}
+BEFORE_THE_END = {"NotifyOpened", "NotifyRetried"}
 
 
 def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_is_told_without_a_function(states):
     caught = {name: state["Catch"][0]["Next"] for name, state in states.items() if state["Type"] == "Task"}
 
-    nobodys = {"Claim", "End"} | {name for name in caught if name.startswith("Tell")} - BEFORE_THE_END
+    nobodys = {"Claim", "End"} | {
+        name for name in caught if name.startswith(("Notify", "AddToDigest", "PublishDigest"))
+    } - BEFORE_THE_END
     # Where nothing can be written or read, it is told all the same.
     last = {name: caught.pop(name) for name in LAST_RESORT}
     assert last == {
-        "TakeNotice": "Unheard",
-        "ReadNotice": "Unheard",
-        "Unheard": "Unhandled",
-        "NoteNotice": "Done",
+        "ClaimLastResort": "PublishLastResort",
+        "ReadLastResort": "PublishLastResort",
+        "PublishLastResort": "Unhandled",
+        "RecordLastResort": "Done",
     }
-    assert {name for name, next_ in caught.items() if next_ == "TakeNotice"} == nobodys
-    assert {name for name, next_ in caught.items() if next_ == "Broken"} == set(caught) - nobodys
-    assert states["Unheard"]["Parameters"]["TopicArn"] == CRITICAL
-    assert states["Unheard"]["Resource"] == "arn:aws:states:::sns:publish"
-    assert states["Unheard"]["Parameters"]["Subject"] == (
+    assert {name for name, next_ in caught.items() if next_ == "ClaimLastResort"} == nobodys
+    assert {name for name, next_ in caught.items() if next_ == "StepFailed"} == set(caught) - nobodys
+    assert states["PublishLastResort"]["Parameters"]["TopicArn"] == CRITICAL
+    assert states["PublishLastResort"]["Resource"] == "arn:aws:states:::sns:publish"
+    assert states["PublishLastResort"]["Parameters"]["Subject"] == (
         "AT RISK rotation-guard 111122223333 eu-west-1: a rotation event was not handled"
     )
-    assert states["Unheard"]["Parameters"]["MessageAttributes"] == {
+    assert states["PublishLastResort"]["Parameters"]["MessageAttributes"] == {
         "severity": {"DataType": "String", "StringValue": "AT RISK"}
     }
 
@@ -189,9 +193,9 @@ def test_an_execution_ends_badly_only_where_no_function_could_tell_of_it(states)
 def test_only_wait_states_wait(states):
     waits = {name for name, state in states.items() if state["Type"] == "Wait"}
 
-    assert {"Settle", "AwaitWindow", "Gather"} <= waits
+    assert {"Settle", "AwaitWindow", "CollectDigest"} <= waits
     in_some = {"WatchRotation", "BackOff", "Debounce", "WatchRestarts"}
-    assert waits <= {"Settle", "AwaitWindow", "Gather", "AwaitNotice"} | in_some
+    assert waits <= {"Settle", "AwaitWindow", "CollectDigest", "AwaitLastResort"} | in_some
     assert all(state["TimeoutSeconds"] <= 60 for name, state in states.items() if "TimeoutSeconds" in state) or (
         "Probe" in states
     )
@@ -255,7 +259,7 @@ def test_each_state_reads_only_what_every_way_to_it_has_written(definition, stat
 def test_what_a_mode_has_no_step_for_stands_nowhere_in_it():
     notify, retry = define(VARIANTS["notify"]), define(VARIANTS["retry"])
 
-    assert not {"Retry", "Move", "Probe", "Debounce", "BackOff", "TellRetried"} & set(notify["States"])
+    assert not {"Retry", "Move", "Probe", "Debounce", "BackOff", "NotifyRetried"} & set(notify["States"])
     assert "function:retry" in json.dumps(retry)
     assert not {"Move", "Moved", "MoveRefused"} & set(retry["States"])
     assert "move" not in json.dumps(retry).replace("moved", "")

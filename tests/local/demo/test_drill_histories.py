@@ -56,7 +56,7 @@ HISTORIES = {
     "an output that is no map": ([exited("Decide", output="[1]")], "Decide; the history does not say how"),
     "a step that failed for good": ([exited("Decide", output=CAUGHT)], "Decide: States.Timeout"),
     "the states after it": (
-        [exited("Claim", output=CAUGHT), exited("Unheard", output=CAUGHT)],
+        [exited("Claim", output=CAUGHT), exited("PublishLastResort", output=CAUGHT)],
         "Claim: States.Timeout",
     ),
     "a state that was cut short": ([event("TaskStateAborted")], None),
