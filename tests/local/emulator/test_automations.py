@@ -190,7 +190,7 @@ def product(aws, monkeypatch):
 def settles(restarter, target, restart_id, before=()):
     """Waits until a restart has settled."""
     eventually(
-        lambda: restarter.state(target, restart_id, before).state == RestartState.SETTLED,
+        lambda: restarter.read_status(target, restart_id, before).state == RestartState.SETTLED,
         f"{target} to settle",
         seconds=5,
     )
@@ -199,7 +199,7 @@ def settles(restarter, target, restart_id, before=()):
 def test_a_service_is_restarted_once_and_settles(product, service):
     arn = service()
     restarter = product(arn)
-    before = restarter.look(arn)
+    before = restarter.list_previous(arn)
 
     first = restarter.start(arn, "token", before)
 
@@ -211,11 +211,11 @@ def test_a_service_is_restarted_once_and_settles(product, service):
 def test_a_service_without_its_task_definition_never_settles(product, service):
     arn = service(definition="nobody-made-it:1")
     restarter = product(arn)
-    before = restarter.look(arn)
+    before = restarter.list_previous(arn)
 
     restart_id = restarter.start(arn, "token", before)
 
-    assert restarter.state(arn, restart_id, before).state == RestartState.STARTED
+    assert restarter.read_status(arn, restart_id, before).state == RestartState.STARTED
 
 
 def test_a_function_is_restarted_once_and_settles(aws, product, rotation_function):
@@ -246,7 +246,7 @@ def test_an_automation_is_started_once_and_settles(product, arn):
     first, again = (restarter.start(document, token, ()) for _ in range(2))
 
     assert first == again
-    assert [restarter.state(document, first, ()).state for _ in range(2)] == [
+    assert [restarter.read_status(document, first, ()).state for _ in range(2)] == [
         RestartState.STARTED,
         RestartState.SETTLED,
     ]
