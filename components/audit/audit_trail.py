@@ -8,12 +8,13 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import lambda_
 
+from rotation_guard.domain.tags import AUDIT_TAG
+
 from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms
 from ..queue import queue
 from ..settings.declarations import value_of
 from ..settings.environment import to_environment
-from ..settings.stack import AUDIT_TAG
 from ..table import table
 
 WRITER_TIMEOUT_SECONDS = 30

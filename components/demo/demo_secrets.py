@@ -9,6 +9,9 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import iam, lambda_, secretsmanager, ssm
 
+from rotation_guard.domain.remediation.decisions import Mode
+from rotation_guard.domain.tags import MODE_TAG, PROBE_TAG
+
 from .. import arns, iam_policies
 from ..audit.rotation_audit import ManagedTagArgs
 from ..function import Function, RuntimeArgs, statements
@@ -81,7 +84,7 @@ class DemoSecrets(pulumi.ComponentResource):
             runtime,
             statements(permissions.probe, database.arn),
         )
-        repaired = {"rotation-guard:remediation": "repair", "rotation-guard:probe": probe.name}
+        repaired = {MODE_TAG: str(Mode.REPAIR), PROBE_TAG: probe.name}
         rotating, value = self._secret(name, "rotating", {**unmanaged, **repaired})
         # A policy of its own: the secret has the probe's name in its tag, and so is made after it.
         iam.RolePolicy(

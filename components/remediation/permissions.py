@@ -6,9 +6,12 @@ limited to those whose tag opts in.
 
 from collections.abc import Mapping, Sequence
 
+from rotation_guard.domain.remediation.decisions import Mode
+from rotation_guard.domain.tags import MODE_TAG
+
 from ..iam_policies import Statement, all_secrets, allow, own_events
 
-OPT_IN_TAG = "aws:ResourceTag/rotation-guard:remediation"
+OPT_IN_TAG = f"aws:ResourceTag/{MODE_TAG}"
 """The tag by which a secret opts in, as a condition reads it."""
 _AWS_DOCUMENTS = ("aws", "amazon", "amzn")
 """How the names of documents begin that belong to AWS and to no account
@@ -72,7 +75,7 @@ def retry(place: ArnScope, incidents_arn: str, rotation_function_arns: Sequence[
         "secretsmanager:RotateSecret",
         all_secrets(*place),
         {
-            "StringEquals": {OPT_IN_TAG: ["retry", "repair"]},
+            "StringEquals": {OPT_IN_TAG: [Mode.RETRY, Mode.REPAIR]},
             "BoolIfExists": {"secretsmanager:ModifyRotationRules": "false"},
         },
     )
@@ -86,7 +89,7 @@ def move(place: ArnScope, incidents_arn: str) -> list[Statement]:
         "secretsmanager:UpdateSecretVersionStage",
         all_secrets(*place),
         {
-            "StringEquals": {OPT_IN_TAG: "repair"},
+            "StringEquals": {OPT_IN_TAG: Mode.REPAIR},
             # AWS always says which label; emulators do not know the key.
             "StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"},
         },

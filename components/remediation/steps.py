@@ -8,6 +8,8 @@ import pulumi
 from pulumi import Output
 from pulumi_aws import dynamodb, ssm
 
+from rotation_guard.domain.remediation.decisions import Mode
+
 from .. import arns
 from ..function import statements
 from ..iam_policies import Statement
@@ -102,13 +104,13 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
             },
         ),
     }
-    if mode in ("retry", "repair"):
+    if mode in (Mode.RETRY, Mode.REPAIR):
         all_steps["retry"] = Step(
             "Asks for the rotation of a secret again",
             statements(permissions.retry, place, incidents.arn, rotations),
             table,
         )
-    if mode == "repair":
+    if mode == Mode.REPAIR:
         all_steps["move"] = Step(
             "Moves AWSCURRENT to a version that was proven to work",
             statements(permissions.move, place, incidents.arn),

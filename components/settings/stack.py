@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rotation_guard.domain.tags import AUDIT_TAG
+
 from .checks import Check, KeyFormatter, check_tag, format_name, is_arn, is_integer, must_be
 
 LOG_RETENTION_DAYS = (
@@ -10,7 +12,6 @@ LOG_RETENTION_DAYS = (
 )  # fmt: skip
 """What CloudWatch Logs offers
 (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
-AUDIT_TAG = "rotation-guard:audit"
 OWN_TAG_KEYS = (AUDIT_TAG,)
 """Keys of tags that the components set themselves."""
 

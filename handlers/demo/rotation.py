@@ -11,13 +11,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.control_characters import serialize_log_record
+from rotation_guard.domain.tags import BREAK_TAG
 
 from ..adapters import clients, demo_database, rotating_secret
 from ..environment import DemoDatabaseSettings
 
 ACTIONS = rotating_secret.ACTIONS | demo_database.READING_ACTIONS | demo_database.WRITING_ACTIONS
-BREAK_TAG = "rotation-guard:demo-break-at"
-"""Tag on the secret with the step that fails before it does anything."""
 
 logger = Logger(json_serializer=serialize_log_record)
 

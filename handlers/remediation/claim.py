@@ -13,7 +13,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation import restarts
 from rotation_guard.domain.remediation.diagnosis import (
-    RESTART_TAG,
     DescribedSecret,
     UnreadableSecret,
     has_restart_on_rotation,
@@ -39,6 +38,7 @@ from rotation_guard.domain.remediation.step_results import (
     to_payload,
 )
 from rotation_guard.domain.rotation_event import INCIDENT_STALLED, TEST_ROTATION_FAILED, RotationSignal
+from rotation_guard.domain.tags import RESTART_TAG
 from rotation_guard.domain.timestamps import state_entered_at, to_iso
 
 from ..adapters import clients, incidents, remediation_states, secrets, unfinished_incidents

@@ -11,7 +11,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.remediation import restarts
 from rotation_guard.domain.remediation.diagnosis import (
-    RESTART_TAG,
     DescribedSecret,
     Diagnosis,
     UnreadableSecret,
@@ -26,6 +25,7 @@ from rotation_guard.domain.remediation.step_results import (
     RetriedRotation,
     to_payload,
 )
+from rotation_guard.domain.tags import RESTART_TAG
 
 from ..adapters import clients, incidents, secrets
 from ..environment import RemediationDiagnoseSettings

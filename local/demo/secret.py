@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Generator
 
 from rotation_guard.domain.rotation_event import STEPS
+from rotation_guard.domain.tags import BREAK_TAG, PROBE_TAG
 
 from ..deploy.deployment import RunningStack
 from ..errors import LocalError
@@ -14,9 +15,7 @@ from .event_log import EventLog, SentEvent
 
 __all__ = ["BREAK_TAG", "STEPS", "DemoSecret"]
 
-BREAK_TAG = "rotation-guard:demo-break-at"
 
-_PROBE_TAG = "rotation-guard:probe"
 _DATABASE_VARIABLE = "DEMO_DATABASE_PARAMETER_NAME"
 _TIMEOUT_SECONDS = 60.0
 
@@ -95,5 +94,5 @@ class DemoSecret:
 
     def _find_database(self) -> str:
         """Return the parameter that the demo uses as its database, from its probe's environment."""
-        configuration = self._stack.client("lambda").get_function_configuration(FunctionName=self._tags[_PROBE_TAG])
+        configuration = self._stack.client("lambda").get_function_configuration(FunctionName=self._tags[PROBE_TAG])
         return configuration["Environment"]["Variables"][_DATABASE_VARIABLE]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from .tags import OWNER_TAG
+
 DATE_FIELDS = (
     "CreatedDate",
     "DeletedDate",
@@ -20,7 +22,6 @@ CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 """Error codes of AWS for missing permissions, and for throttling."""
-OWNER_TAG = "rotation-guard:owner"
 LAUNCHED_AT = datetime(2018, 4, 4, tzinfo=UTC)
 """Launch of Secrets Manager (https://aws.amazon.com/about-aws/whats-new/2018/04/introducing-aws-secrets-manager/). An
 earlier date of a secret is a placeholder for none, such as year 1 of .NET or Unix time 0."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ..secret import ListedSecret
+from ..tags import LIMIT_TAG
 
-LIMIT_TAG = "rotation-guard:max-age-days"
 MAX_LIMIT_DAYS = 3650
 _DAYS = re.compile(r"[0-9]{1,4}", re.ASCII)
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
-from ..secret import OWNER_TAG, ListedSecret
-
-UNTIL_TAG = "rotation-guard:exempt-until"
-REASON_TAG = "rotation-guard:exempt-reason"
+from ..secret import ListedSecret
+from ..tags import OWNER_TAG, REASON_TAG, UNTIL_TAG
 
 
 @dataclass(frozen=True, slots=True)

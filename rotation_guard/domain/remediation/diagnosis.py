@@ -9,15 +9,10 @@ from typing import Any, Self
 from ..ownership import describe_owner, is_replica
 from ..rotation_event import TEST_ROTATION_FAILED, secret_name_of
 from ..secret import ListedSecret
+from ..tags import FALLBACK_TAG, MODE_TAG, PROBE_TAG, RESTART_ON_TAG, ROTATION_STRATEGY_TAG
 from ..timestamps import to_iso
 from .decisions import Mode
 
-MODE_TAG = "rotation-guard:remediation"
-PROBE_TAG = "rotation-guard:probe"
-FALLBACK_TAG = "rotation-guard:fallback"
-RESTART_TAG = "rotation-guard:restart"
-RESTART_ON_TAG = "rotation-guard:restart-on"
-ROTATION_STRATEGY_TAG = "rotation-guard:users"
 _MODES = tuple(Mode)
 _STRATEGIES = {"singleuser": "single", "multiuser": "alternating", "alternating": "alternating"}
 """Part of the name of one of AWS's rotation functions -> its strategy

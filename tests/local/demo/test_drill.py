@@ -9,11 +9,12 @@ from rich.console import Console
 from local import commands
 from local.console import ProgressLine, Timeline
 from local.demo import drill, expectations
-from local.demo.secret import BREAK_TAG, STEPS, DemoSecret
+from local.demo.secret import STEPS, DemoSecret
 from local.demo.timeline import TimelineEntry, build_timeline
 from local.demo.trace import AWS, CRITICAL, REMEDIATION, Execution, Message, StateExit, Trace
 from local.deploy import deployment
 from local.errors import LocalError
+from rotation_guard.domain.tags import BREAK_TAG
 from tests.local.demo.traces import (
     EVIDENCE,
     EXECUTION,
