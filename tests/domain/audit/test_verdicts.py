@@ -129,7 +129,9 @@ def test_a_secret_of_the_corpus_gets_its_verdict(name):
     finding = judge_case(case)
 
     outcome = (finding.verdict, finding.status, finding.attention)
-    assert outcome == (case["verdict"], case["status"], case["attention"]), f"{case['what']} {finding.reason}"
+    assert outcome == (case["verdict"], case["status"], case["attention"]), (
+        f"tests/events/secrets/{name}.json: {case['what']} {finding.reason}"
+    )
     assert [word for word in case["reason_names"] if word not in finding.reason] == [], finding.reason
 
 
