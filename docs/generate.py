@@ -66,10 +66,15 @@ def permissions() -> str:
 
 
 def _permissions(recording: Recording) -> Iterator[tuple[str, ...]]:
-    policies = sorted(recording.of_type("aws:iam/rolePolicy:RolePolicy"), key=lambda one: one.name)
-    for role in sorted(recording.of_type("aws:iam/role:Role"), key=lambda one: one.name):
+    policies = sorted(recording.of_type("aws:iam/rolePolicy:RolePolicy"), key=lambda resource: resource.name)
+    for role in sorted(recording.of_type("aws:iam/role:Role"), key=lambda resource: resource.name):
         purpose = role.inputs["description"].removesuffix(" (rotation-guard)")
-        given = [one for policy in policies if policy.inputs["role"] == role.outputs["name"] for one in policy.policy()]
+        given = [
+            statement
+            for policy in policies
+            if policy.inputs["role"] == role.outputs["name"]
+            for statement in policy.policy()
+        ]
         for number, statement in enumerate(given):
             yield (
                 f"`{role.name}`" if number == 0 else "",

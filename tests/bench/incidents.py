@@ -145,7 +145,14 @@ def _repair(secret: DemoSecret, listener: NotificationListener, step: str) -> fl
 
     def closed() -> Message | None:
         messages.extend(listener.receive(secret.arn))
-        return next((one for one in messages if (one.source, one.body.get("turn")) == (REMEDIATION, "recovered")), None)
+        return next(
+            (
+                message
+                for message in messages
+                if (message.source, message.body.get("turn")) == (REMEDIATION, "recovered")
+            ),
+            None,
+        )
 
     return eventually(closed, f"the end of the failure at {step}", TIMEOUT_SECONDS).at - sent.put_at
 
@@ -163,7 +170,7 @@ def _failures(world: World, listener: NotificationListener, count: int) -> tuple
 
     def ended() -> list[float]:
         messages.extend(listener.receive("bench/"))
-        ends = [one.at for one in messages if one.source == ROTATION_GUARD and one.subject in _ENDS]
+        ends = [message.at for message in messages if message.source == ROTATION_GUARD and message.subject in _ENDS]
         return ends if len(ends) >= count else []
 
     began = time.time()
@@ -191,7 +198,7 @@ def _entry(number: int, now: datetime) -> dict[str, Any]:
 
 def _receive_digests(messages: list[Message], listener: NotificationListener) -> list[Message]:
     messages.extend(listener.receive("bench/"))
-    return [one for one in messages if one.source == CRITICAL and one.body.get("turn") == "held_burst"]
+    return [message for message in messages if message.source == CRITICAL and message.body.get("turn") == "held_burst"]
 
 
 def _open(rows: list[dict[str, Any]]) -> int:

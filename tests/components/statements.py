@@ -11,4 +11,4 @@ def listed(value: str | list[str]) -> list[str]:
 
 def actions(statements: Iterable[Mapping[str, Any]]) -> set[str]:
     """Everything that is allowed."""
-    return {action for one in statements for action in listed(one["Action"])}
+    return {action for statement in statements for action in listed(statement["Action"])}

@@ -57,7 +57,7 @@ def program(deploy_program):
         keys = tuple(f"rotation-guard:{to_camel_case(name)}" for name in secret)
         once = (json.dumps(config, sort_keys=True), keys)
         if once not in made:
-            made[once] = {one.urn for one in deploy_program(config, secret_keys=keys).resources}
+            made[once] = {resource.urn for resource in deploy_program(config, secret_keys=keys).resources}
         return made[once]
 
     return urns

@@ -39,4 +39,4 @@ def prod():
 @pytest.fixture(scope="session")
 def functions(whole):
     """Every Lambda function by its entry point: one that is deployed twice is looked at twice."""
-    return [(one.inputs["handler"], one) for one in whole.of_type("aws:lambda/function:Function")]
+    return [(resource.inputs["handler"], resource) for resource in whole.of_type("aws:lambda/function:Function")]

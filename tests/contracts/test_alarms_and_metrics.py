@@ -72,17 +72,17 @@ def emitted(monkeypatch, capsys):
 
 def checks(stack):
     functions = stack.of_type("aws:lambda/function:Function")
-    return [one for one in functions if one.inputs["handler"] == "handlers.audit.check.handler"]
+    return [function for function in functions if function.inputs["handler"] == "handlers.audit.check.handler"]
 
 
 def metrics_of(stack):
     """Namespace, name and names of dimensions of all that alarms watch, and that the dashboard shows."""
-    alarms = [one.inputs for one in stack.of_type(ALARM)]
+    alarms = [resource.inputs for resource in stack.of_type(ALARM)]
     [dashboard] = stack.of_type("aws:cloudwatch/dashboard:Dashboard")
     widgets = json.loads(dashboard.inputs["dashboardBody"])["widgets"]
-    shown = [metric for one in widgets if one["type"] == "metric" for metric in one["properties"]["metrics"]]
+    shown = [metric for widget in widgets if widget["type"] == "metric" for metric in widget["properties"]["metrics"]]
     return {
-        *((one["namespace"], one["metricName"], frozenset(one["dimensions"])) for one in alarms),
+        *((alarm["namespace"], alarm["metricName"], frozenset(alarm["dimensions"])) for alarm in alarms),
         *((namespace, name, frozenset(rest[:-1:2])) for namespace, name, *rest in shown),
     }
 
@@ -124,7 +124,7 @@ def test_handlers_take_every_name_of_a_metric_from_the_table():
 
 def test_every_alarm_leads_to_a_heading_of_the_runbook(whole):
     alarms = [*whole.of_type(ALARM), *whole.of_type("aws:cloudwatch/compositeAlarm:CompositeAlarm")]
-    links = [one.inputs["alarmDescription"].rpartition(" ")[2] for one in alarms]
+    links = [alarm.inputs["alarmDescription"].rpartition(" ")[2] for alarm in alarms]
 
     assert len(links) > 50
     assert {link.partition("#")[0] for link in links} == {resolve_runbook()}

@@ -123,8 +123,8 @@ def test_the_dev_stack_is_for_trying_and_production_is_not(dev, prod):
 def test_a_stack_can_be_previewed_before_its_first_deployment(request, stack):
     preview = deploy_program(stack_config(stack), stack=stack, preview=True)
 
-    foreseen = {one.urn for one in preview.resources}
-    assert foreseen == {one.urn for one in request.getfixturevalue(stack).resources}
+    foreseen = {resource.urn for resource in preview.resources}
+    assert foreseen == {resource.urn for resource in request.getfixturevalue(stack).resources}
     assert set(preview.outputs) >= OUTPUTS
     assert preview.outputs["schedule_expression"] == "rate(1 hour)"
     assert preview.outputs["function_name"] is None

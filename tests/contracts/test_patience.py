@@ -234,12 +234,14 @@ def test_a_caller_waits_for_the_function_and_for_its_start(whole, functions):
     assert max(timeouts.values()) <= LONGEST_FUNCTION_SECONDS
 
     tasks = [
-        one for one in json.loads(machine.inputs["definition"])["States"].values() if one.get("Resource") in timeouts
+        state
+        for state in json.loads(machine.inputs["definition"])["States"].values()
+        if state.get("Resource") in timeouts
     ]
     assert len(tasks) > 10
     for task in tasks:
         assert timeouts[task["Resource"]] + INITIALIZATION_SECONDS <= task["TimeoutSeconds"], task
-    queues = {one.arn: one.inputs for one in whole.of_type("aws:sqs/queue:Queue")}
+    queues = {resource.arn: resource.inputs for resource in whole.of_type("aws:sqs/queue:Queue")}
     mappings = whole.of_type("aws:lambda/eventSourceMapping:EventSourceMapping")
     assert mappings
     for mapping in mappings:

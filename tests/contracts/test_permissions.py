@@ -83,12 +83,14 @@ def encrypted():
 
 def granted(recording, role_arn):
     """The actions of a role, which are all allowed."""
-    [role] = [one for one in recording.of_type(ROLE) if one.arn == role_arn]
-    policies = [one for one in recording.of_type(ROLE_POLICY) if one.inputs["role"] == role.outputs["name"]]
+    [role] = [resource for resource in recording.of_type(ROLE) if resource.arn == role_arn]
+    policies = [
+        resource for resource in recording.of_type(ROLE_POLICY) if resource.inputs["role"] == role.outputs["name"]
+    ]
     assert policies
     statements = [statement for policy in policies for statement in policy.policy()]
     assert {statement["Effect"] for statement in statements} == {"Allow"}
-    return {action for one in statements for action in listed(one["Action"])}
+    return {action for statement in statements for action in listed(statement["Action"])}
 
 
 def listed(value):
@@ -112,7 +114,7 @@ def served(recording, function):
 
 def deployed(recording):
     """Every function by its entry point."""
-    return {one.inputs["handler"]: one for one in recording.of_type("aws:lambda/function:Function")}
+    return {resource.inputs["handler"]: resource for resource in recording.of_type("aws:lambda/function:Function")}
 
 
 def test_every_function_uses_what_its_role_grants_and_declares_it(whole, used):

@@ -40,7 +40,7 @@ def guard():
     [(component, setting.name) for setting in SETTINGS.values() for component in setting.used_by],
 )
 def test_a_setting_arrives_at_every_component_that_uses_it(guard, component, setting):
-    [inputs] = [one.inputs for one in guard.of_type(f"rotation-guard:index:{COMPONENTS[component]}")]
+    [inputs] = [resource.inputs for resource in guard.of_type(f"rotation-guard:index:{COMPONENTS[component]}")]
     value = (inputs["runtime"] if component == "runtime" else inputs)[setting]
 
     # Remediation gets the functions of the demo, too.

@@ -220,9 +220,9 @@ class EngineStack:
         """The logical names of what stays in AWS when it goes from the stack, with its type: `LogGroup name`."""
         resources = self.export()["deployment"]["resources"]
         return {
-            f"{one['type'].rpartition(':')[2]} {one['urn'].rpartition('::')[2]}"
-            for one in resources
-            if one.get("retainOnDelete")
+            f"{resource['type'].rpartition(':')[2]} {resource['urn'].rpartition('::')[2]}"
+            for resource in resources
+            if resource.get("retainOnDelete")
         }
 
     def adopt(self, state: Mapping[str, Any]) -> None:

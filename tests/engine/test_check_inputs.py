@@ -34,7 +34,7 @@ def events(monkeypatch):
 
 
 def list_queues(contents):
-    return {one.name for one in contents.resources if one.type.startswith("aws:")}
+    return {resource.name for resource in contents.resources if resource.type.startswith("aws:")}
 
 
 def read_lines(lines):
@@ -62,10 +62,12 @@ def test_events_state_and_file_of_one_stack_are_read_alike(aws, tmp_path, events
     for contents in (preview, up, unchanged, exported, stored):
         assert list_queues(contents) == ALL
         assert (contents.failure, contents.missing, contents.pending) == (None, 0, 0)
-        assert {one.name for one in contents.resources if one.custom and one.type.startswith("aws:")} == ALL
+        assert {
+            resource.name for resource in contents.resources if resource.custom and resource.type.startswith("aws:")
+        } == ALL
     assert (preview.operation, up.operation, unchanged.operation) == ("preview", "update", "preview")
-    [jobs] = [one for one in up.resources if one.name == "jobs"]
-    [dead] = [one for one in up.resources if one.name == "dead"]
+    [jobs] = [resource for resource in up.resources if resource.name == "jobs"]
+    [dead] = [resource for resource in up.resources if resource.name == "dead"]
     assert jobs.document("redrivePolicy")["deadLetterTargetArn"] == dead.text("arn")
     assert (list_queues(destroyed), destroyed.failure) == (set(), None)
 

@@ -108,10 +108,10 @@ def test_a_broken_rotation_heals_in_what_the_engine_has_deployed(deployed, emula
 
 def test_a_destroyed_stack_leaves_the_logs_of_what_has_acted_alone_and_can_be_deployed_again(deployed, aws):
     kept = {
-        f"{one['type']} {one['id']}"
-        for one in deployed.stack.export()["deployment"]["resources"]
-        if one["urn"].rpartition("::")[2].removeprefix("rotation-guard-remediation-") in ACTING
-        and one["type"] == "aws:cloudwatch/logGroup:LogGroup"
+        f"{resource['type']} {resource['id']}"
+        for resource in deployed.stack.export()["deployment"]["resources"]
+        if resource["urn"].rpartition("::")[2].removeprefix("rotation-guard-remediation-") in ACTING
+        and resource["type"] == "aws:cloudwatch/logGroup:LogGroup"
     }
 
     destroyed = deployed.stack.destroy()

@@ -248,7 +248,7 @@ class World:
                 for execution in self.executions.values()
                 if execution.status == RUNNING and execution.name not in self._stepping
             ),
-            key=lambda one: (one.due, one.arn),
+            key=lambda arn: (arn.due, arn.arn),
         )
 
     def step(self, execution: Execution, plan: Plan | None = None) -> None:

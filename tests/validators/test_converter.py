@@ -137,7 +137,9 @@ def test_the_limits_that_are_validated_are_those_of_the_settings(name):
 
 
 def test_the_handler_of_every_function_is_in_its_archive(recordings):
-    functions = [one for recording in recordings.values() for one in recording.of_type("aws:lambda/function:Function")]
+    functions = [
+        resource for recording in recordings.values() for resource in recording.of_type("aws:lambda/function:Function")
+    ]
     assert functions
     for function in functions:
         module, _, name = function.inputs["handler"].rpartition(".")

@@ -222,10 +222,10 @@ def test_only_the_label_of_the_value_in_use_reaches_the_repair(recordings, run_v
 def test_every_pattern_of_every_configuration_is_accepted(recordings, run_validator):
     patterns = [pattern for recording in recordings.values() for pattern, _ in list_patterns(recording).values()]
     filters = [
-        json.loads(one.inputs["filterPolicy"])
+        json.loads(resource.inputs["filterPolicy"])
         for recording in recordings.values()
-        for one in recording.of_type(SUBSCRIPTION)
-        if one.inputs.get("filterPolicy")
+        for resource in recording.of_type(SUBSCRIPTION)
+        if resource.inputs.get("filterPolicy")
     ]
     assert len(patterns) > 80
     assert len(filters) >= 3

@@ -110,7 +110,7 @@ def test_the_writer_notes_in_the_status_whose_value_moved_and_reads_labels_and_n
     assert variables["STATUS_TABLE_NAME"] == status.outputs["name"]
     statements = recording.named(ROLE_POLICY, "trail-writer").policy()
     assert {"Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": status.arn} in statements
-    assert [one for one in statements if "secretsmanager" in json.dumps(one["Action"])] == [
+    assert [statement for statement in statements if "secretsmanager" in json.dumps(statement["Action"])] == [
         {
             "Effect": "Allow",
             "Action": "secretsmanager:ListSecretVersionIds",

@@ -245,7 +245,9 @@ def test_a_status_that_is_given_takes_the_place_of_its_own(deploy, make_status):
     assert [table.name for table in recording.of_type(TABLE)] == ["shared", "audit-history", "audit-runs"]
     assert told_tables(recording)["STATUS_TABLE_NAME"] == status.outputs["name"]
     assert recording.outputs["status_table_name"] == status.outputs["name"]
-    writing = [one for one in recording.named(ROLE_POLICY, "audit-check").policy() if status.arn in one["Resource"]]
+    writing = [
+        policy for policy in recording.named(ROLE_POLICY, "audit-check").policy() if status.arn in policy["Resource"]
+    ]
     assert len(writing) == 2
 
 
@@ -262,10 +264,10 @@ def test_on_its_own_its_status_is_kept_as_its_other_tables_are(deploy):
 def test_the_check_reads_no_values_and_does_on_star_alone_what_has_no_resource(audit):
     statements = audit.named(ROLE_POLICY, "audit-check").policy()
 
-    on_star = [one["Action"] for one in statements if one["Resource"] == "*"]
+    on_star = [statement["Action"] for statement in statements if statement["Resource"] == "*"]
     assert on_star == ["secretsmanager:ListSecrets", "cloudwatch:GetMetricStatistics"]
     assert "GetSecretValue" not in json.dumps(statements)
-    [listing] = [one for one in statements if one["Action"] == "secretsmanager:ListSecretVersionIds"]
+    [listing] = [statement for statement in statements if statement["Action"] == "secretsmanager:ListSecretVersionIds"]
     assert listing["Resource"] == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:*"
 
 
@@ -273,7 +275,7 @@ def test_the_check_deletes_nothing_from_its_tables(audit):
     history, status, runs = (audit.named(TABLE, f"audit-{table}").arn for table in ("history", "status", "runs"))
 
     statements = audit.named(ROLE_POLICY, "audit-check").policy()
-    assert [one for one in statements if "dynamodb:" in json.dumps(one["Action"])] == [
+    assert [statement for statement in statements if "dynamodb:" in json.dumps(statement["Action"])] == [
         {
             "Effect": "Allow",
             "Action": ["dynamodb:BatchWriteItem", "dynamodb:BatchGetItem"],
@@ -300,7 +302,7 @@ def test_as_part_of_a_whole_the_check_reads_the_record_and_the_incidents_and_no_
 def test_the_check_puts_events_of_its_own_source_on_the_default_bus_alone(audit):
     statements = audit.named(ROLE_POLICY, "audit-check").policy()
 
-    assert [one for one in statements if "events:" in json.dumps(one["Action"])] == [
+    assert [statement for statement in statements if "events:" in json.dumps(statement["Action"])] == [
         {
             "Effect": "Allow",
             "Action": "events:PutEvents",
@@ -311,14 +313,19 @@ def test_the_check_puts_events_of_its_own_source_on_the_default_bus_alone(audit)
 
 
 def test_the_check_may_invoke_itself_and_nothing_else(audit):
-    policies = [one for one in audit.of_type(ROLE_POLICY) if one.name.startswith("audit-check")]
+    policies = [resource for resource in audit.of_type(ROLE_POLICY) if resource.name.startswith("audit-check")]
 
     role = audit.named(ROLE, "audit-check").outputs["name"]
-    assert [(one.name, one.inputs["role"]) for one in policies] == [
+    assert [(policy.name, policy.inputs["role"]) for policy in policies] == [
         ("audit-check", role),
         ("audit-check-continue", role),
     ]
-    invoking = [one for policy in policies for one in policy.policy() if "lambda:" in json.dumps(one["Action"])]
+    invoking = [
+        statement
+        for policy in policies
+        for statement in policy.policy()
+        if "lambda:" in json.dumps(statement["Action"])
+    ]
     assert invoking == [
         {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": audit.named(FUNCTION, "audit-check").arn}
     ]

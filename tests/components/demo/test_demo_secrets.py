@@ -70,7 +70,7 @@ def test_tags_for_everything_bring_no_secret_more_under_audit(deploy):
 def test_each_has_a_value_and_a_rotated_value_is_not_drift(demo):
     versions = demo.of_type(VERSION)
 
-    assert {one.inputs["secretId"] for one in versions} == {one.id for one in demo.of_type(SECRET)}
+    assert {one.inputs["secretId"] for one in versions} == {resource.id for resource in demo.of_type(SECRET)}
     for one in versions:
         assert set(json.loads(one.inputs["secretString"])) == {"username", "password"}
         assert one.ignore_changes == ("secretString",)
@@ -112,7 +112,7 @@ def test_a_secret_names_its_probe_by_the_name_that_the_function_really_has(demo)
 
 def test_what_the_secret_opens_takes_its_first_password_and_one_that_was_rotated_is_not_drift(demo):
     [database] = demo.of_type(PARAMETER)
-    [value] = [one for one in demo.of_type(VERSION) if one.name == "demo-rotating"]
+    [value] = [resource for resource in demo.of_type(VERSION) if resource.name == "demo-rotating"]
 
     password = json.loads(value.inputs["secretString"])["password"]
     assert database.inputs["value"] == hashlib.sha256(password.encode()).hexdigest()
@@ -133,8 +133,8 @@ def test_the_rotation_function_handles_that_one_secret_and_what_it_opens(demo):
 
 
 def test_the_probe_reads_that_one_secret_and_what_it_opens_and_changes_nothing(demo):
-    [role] = [one for one in demo.of_type(ROLE) if one.name == "demo-probe"]
-    policies = [one for one in demo.of_type(ROLE_POLICY) if one.inputs["role"] == role.outputs["name"]]
+    [role] = [resource for resource in demo.of_type(ROLE) if resource.name == "demo-probe"]
+    policies = [resource for resource in demo.of_type(ROLE_POLICY) if resource.inputs["role"] == role.outputs["name"]]
 
     assert {
         statement["Action"]: statement["Resource"]

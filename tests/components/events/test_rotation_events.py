@@ -178,22 +178,27 @@ def test_the_audit_queue_admits_exactly_the_rules_that_feed_it(deploy, given):
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", WHERE["audit_queue_arn"])
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rules_to(recording, "audit")}}
-    feeding = [one for one in recording.of_type(TARGET) if one.inputs["arn"] == WHERE["audit_queue_arn"]]
+    feeding = [resource for resource in recording.of_type(TARGET) if resource.inputs["arn"] == WHERE["audit_queue_arn"]]
     assert len(feeding) == len(rules_to(recording, "audit")) >= 5
     assert all(policy.urn in target.depends_on for target in feeding)
 
 
 def test_remediation_is_started_by_exactly_the_rules_that_lead_to_it(extended):
-    feeding = [one for one in extended.of_type(TARGET) if one.inputs["arn"] == WHERE["start_function_arn"]]
+    feeding = [
+        resource for resource in extended.of_type(TARGET) if resource.inputs["arn"] == WHERE["start_function_arn"]
+    ]
 
-    permissions = {one.inputs["sourceArn"]: one for one in extended.of_type(PERMISSION)}
+    permissions = {resource.inputs["sourceArn"]: resource for resource in extended.of_type(PERMISSION)}
     assert sorted(permissions) == sorted(rules_to(extended, "remediation"))
     assert len(feeding) == len(permissions) == 5
-    for one in permissions.values():
-        assert (one.inputs["action"], one.inputs["principal"]) == ("lambda:InvokeFunction", "events.amazonaws.com")
-        assert one.inputs["function"] == WHERE["start_function_name"]
+    for permission in permissions.values():
+        assert (permission.inputs["action"], permission.inputs["principal"]) == (
+            "lambda:InvokeFunction",
+            "events.amazonaws.com",
+        )
+        assert permission.inputs["function"] == WHERE["start_function_name"]
     for target in feeding:
-        [rule] = [one for one in extended.of_type(RULE) if one.outputs["name"] == target.inputs["rule"]]
+        [rule] = [resource for resource in extended.of_type(RULE) if resource.outputs["name"] == target.inputs["rule"]]
         assert permissions[rule.arn].urn in target.depends_on
 
 
@@ -211,8 +216,8 @@ def test_reordering_extra_rules_renames_none_of_them(deploy):
     before = deploy(RotationEvents, "heard", {**WHERE, "extra_rules": EXTRA})
     after = deploy(RotationEvents, "heard", {**WHERE, "extra_rules": EXTRA[::-1]})
 
-    names = {one.urn for one in before.resources}
-    assert names == {one.urn for one in after.resources}
+    names = {resource.urn for resource in before.resources}
+    assert names == {resource.urn for resource in after.resources}
     assert any("extra-instances" in name for name in names)
 
 

@@ -118,7 +118,7 @@ def test_a_subscriber_of_each_protocol_hears_its_topic(deploy, protocol):
 
 @pytest.mark.parametrize("protocol", HEARD_BY_A_MACHINE)
 def test_what_a_machine_cannot_take_goes_to_dead_letters(everyone, protocol):
-    [one] = [one for one in everyone.of_type(SUBSCRIPTION) if one.inputs["protocol"] == protocol]
+    [one] = [resource for resource in everyone.of_type(SUBSCRIPTION) if resource.inputs["protocol"] == protocol]
 
     dead_letters = everyone.named(QUEUE, "told-dead-letters")
     assert json.loads(one.inputs["redrivePolicy"]) == {"deadLetterTargetArn": dead_letters.arn}
@@ -127,7 +127,7 @@ def test_what_a_machine_cannot_take_goes_to_dead_letters(everyone, protocol):
 
 @pytest.mark.parametrize("protocol", ["email", "email-json", "sms"])
 def test_what_a_person_does_not_get_has_no_dead_letters(everyone, protocol):
-    [one] = [one for one in everyone.of_type(SUBSCRIPTION) if one.inputs["protocol"] == protocol]
+    [one] = [resource for resource in everyone.of_type(SUBSCRIPTION) if resource.inputs["protocol"] == protocol]
 
     assert "redrivePolicy" not in one.inputs
 
@@ -241,7 +241,7 @@ def test_a_name_stands_where_the_hash_of_the_endpoint_would(deploy):
     def named():
         return {"subscriptions": [hook(pulumi.Output.secret(HOOK), name="pager"), hook("https://example.com/x")]}
 
-    names = [one.name for one in deploy(Notifications, "told", named).of_type(SUBSCRIPTION)]
+    names = [resource.name for resource in deploy(Notifications, "told", named).of_type(SUBSCRIPTION)]
 
     assert "told-critical-https-pager" in names
     assert (
@@ -257,7 +257,11 @@ def test_a_subscription_that_was_named_by_its_position_is_recognized(deploy, pro
 
     recording = deploy(Notifications, "told", {"subscriptions": listed})
 
-    found = [one for one in recording.of_type(SUBSCRIPTION) + recording.of_type(PERMISSION) if "critical" in one.name]
+    found = [
+        resource
+        for resource in recording.of_type(SUBSCRIPTION) + recording.of_type(PERMISSION)
+        if "critical" in resource.name
+    ]
     assert len(found) == (2 if protocol == "lambda" else 1)
     assert all(f"told-critical-{protocol}-{position}" in one.aliases for one in found)
 
@@ -277,8 +281,8 @@ def test_no_alias_is_a_subscription_of_its_own(deploy):
     recording = deploy(Notifications, "told", {"subscriptions": [subscription(protocol) for protocol in ENDPOINTS]})
 
     subscriptions = recording.of_type(SUBSCRIPTION)
-    names = {one.name for one in subscriptions}
-    claimed = [alias for one in subscriptions for alias in one.aliases]
+    names = {subscription.name for subscription in subscriptions}
+    claimed = [alias for subscription in subscriptions for alias in subscription.aliases]
     assert len(claimed) == len(ENDPOINTS)
     assert names.isdisjoint(claimed)
     assert len(set(claimed)) == len(claimed)
@@ -286,7 +290,7 @@ def test_no_alias_is_a_subscription_of_its_own(deploy):
 
 def test_a_replaced_subscription_is_ended_before_its_successor_is_asked_for(everyone):
     """SNS would answer with the one that is about to be ended."""
-    assert all(one.delete_before_replace for one in everyone.of_type(SUBSCRIPTION))
+    assert all(resource.delete_before_replace for resource in everyone.of_type(SUBSCRIPTION))
 
 
 def test_an_update_that_would_rename_a_subscription_is_looked_at_before_it_runs(everyone, deploy):
@@ -342,10 +346,10 @@ def test_with_a_key_alarms_alone_publish_to_a_topic_that_needs_none(with_key):
 
 def test_with_a_key_whoever_hears_what_is_critical_hears_alarms_too(with_key):
     subscribed = {topic: {} for topic in ("critical", "alarms")}
-    for one in with_key.of_type(SUBSCRIPTION):
-        topic, _, rest = one.name.removeprefix("told-").partition("-")
+    for resource in with_key.of_type(SUBSCRIPTION):
+        topic, _, rest = resource.name.removeprefix("told-").partition("-")
         if topic in subscribed:
-            subscribed[topic][rest] = one
+            subscribed[topic][rest] = resource
 
     assert subscribed["critical"].keys() == subscribed["alarms"].keys()
     assert len(subscribed["alarms"]) == 3
@@ -354,7 +358,7 @@ def test_with_a_key_whoever_hears_what_is_critical_hears_alarms_too(with_key):
         # No alarm would pass a filter that is about notices.
         assert alarm.inputs == {**same, "topic": with_key.named(TOPIC, "told-alarms").arn}
         assert alarm.delete_before_replace
-    sources = {one.inputs["sourceArn"] for one in with_key.of_type(PERMISSION)}
+    sources = {resource.inputs["sourceArn"] for resource in with_key.of_type(PERMISSION)}
     assert sources == {with_key.named(TOPIC, f"told-{topic}").arn for topic in subscribed}
     admitted = with_key.named(QUEUE_POLICY, "told-dead-letters").policy()[0]["Condition"]["ArnEquals"]
     assert with_key.named(TOPIC, "told-alarms").arn in admitted["aws:SourceArn"]

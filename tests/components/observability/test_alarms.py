@@ -52,10 +52,13 @@ class Owner(pulumi.ComponentResource):
 )
 def test_every_cause_pages_within_what_cloudwatch_takes_as_a_rule(run, causes):
     recording = run(lambda: Owner(causes))
-    metrics = {one.outputs["name"]: one for one in recording.of_type(METRIC)}
-    composites = {one.inputs["alarmName"]: one.inputs for one in recording.of_type(COMPOSITE)}
+    metrics = {resource.outputs["name"]: resource for resource in recording.of_type(METRIC)}
+    composites = {resource.inputs["alarmName"]: resource.inputs for resource in recording.of_type(COMPOSITE)}
 
-    reached, waiting = set(), [one.inputs["alarmName"] for one in recording.of_type(COMPOSITE) if one.name == "o-page"]
+    reached, waiting = (
+        set(),
+        [resource.inputs["alarmName"] for resource in recording.of_type(COMPOSITE) if resource.name == "o-page"],
+    )
     [top] = waiting
     while waiting:
         name = waiting.pop()

@@ -207,7 +207,7 @@ def test_a_retry_that_works_is_seen_at_the_next_look(walk):
 
     assert run["waits"] == [900, 30, 30]
     assert steps.turns == ["opened", "retried", "recovered"]
-    assert [one["recovered"] for one in steps.payloads("decide")] == [False, True]
+    assert [step["recovered"] for step in steps.payloads("decide")] == [False, True]
     assert steps.payloads("retry")[0]["decision"]["number"] == 1
 
 
@@ -227,7 +227,7 @@ def test_a_retry_that_fails_or_shows_nothing_backs_off_only_if_another_is_wanted
     run = walk(steps)
 
     assert run["waits"] == [900, *[30] * looked, 77]
-    assert [one["backoff_seconds"] for one in steps.payloads("decide")] == [0, 77, 0]
+    assert [step["backoff_seconds"] for step in steps.payloads("decide")] == [0, 77, 0]
     assert run["ended"] == "Done"
 
 
@@ -329,7 +329,7 @@ def test_restarts_are_resumed_without_a_wait_and_then_the_incident_is_closed(wal
 
     assert (run["ended"], run["waits"], steps.turns) == ("Done", [], ["recovered"])
     assert steps.payloads("restart") == [{**EXECUTION, "incident": INCIDENT, "version": "v2"}]
-    assert [one["ending"]["restarts"] for one in steps.payloads("end")] == [[]]
+    assert [step["ending"]["restarts"] for step in steps.payloads("end")] == [[]]
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,8 @@ def test_dependents_are_restarted_before_the_incident_is_closed(walk):
 
     assert run["waits"] == [900, 60, 15, 15, 15]
     assert steps.turns == ["opened", "recovered"]
-    assert [one["ending"]["restarts"] for one in steps.payloads("end")] == [[{"state": "wanted"}], []]
-    assert [one["ending"]["outcome"] for one in steps.payloads("end")] == ["rolled forward"] * 2
+    assert [step["ending"]["restarts"] for step in steps.payloads("end")] == [[{"state": "wanted"}], []]
+    assert [step["ending"]["outcome"] for step in steps.payloads("end")] == ["rolled forward"] * 2
     assert steps.payloads("restart")[0]["version"] == "v2"
 
 
@@ -501,7 +501,7 @@ def test_an_end_that_nobody_can_be_told_of_is_told_by_the_workflow(walk, outcome
     assert run["ended"] == "Done"
     assert len(run["published"]) == 1
     # It has ended as it has: that the notice failed does not change what became of the secret.
-    assert [one["ending"]["outcome"] for one in steps.payloads("end")] == [outcome]
+    assert [step["ending"]["outcome"] for step in steps.payloads("end")] == [outcome]
 
 
 @pytest.mark.parametrize(

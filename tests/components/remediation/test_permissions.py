@@ -46,7 +46,7 @@ CHANGING = {
 
 
 def statement_of(step, action):
-    [found] = [one for one in STEPS[step] if action in listed(one["Action"])]
+    [found] = [statement for statement in STEPS[step] if action in listed(statement["Action"])]
     return found
 
 
@@ -74,7 +74,7 @@ def test_no_step_may_read_a_value_or_do_anything_on_everything(step):
     text = json.dumps(STEPS[step])
 
     assert "GetSecretValue" not in text
-    assert all("*" not in listed(one["Resource"]) for one in STEPS[step])
+    assert all("*" not in listed(statement["Resource"]) for statement in STEPS[step])
     assert not [action for action in actions(STEPS[step]) if "*" in action]
 
 

@@ -8,6 +8,7 @@ from pulumi_aws import ssm
 
 from components.release import resolve_runbook
 from components.remediation.remediation import Remediation
+from components.remediation.steps import STEPS_OF_EVERY_MODE
 from components.settings.setting import to_camel_case
 
 MACHINE, TABLE = "aws:sfn/stateMachine:StateMachine", "aws:dynamodb/table:Table"
@@ -55,7 +56,7 @@ def full(deploy):
 
 
 def functions_of(recording):
-    return {one.name.removeprefix("mend-"): one.inputs for one in recording.of_type(FUNCTION)}
+    return {resource.name.removeprefix("mend-"): resource.inputs for resource in recording.of_type(FUNCTION)}
 
 
 def told(recording, step):
@@ -81,12 +82,12 @@ def test_a_mode_has_the_functions_that_it_needs_and_no_other(deploy, given, more
     functions = functions_of(recording)
     assert set(functions) == ALWAYS | more
     assert all(one["handler"] == f"handlers.remediation.{step}.handler" for step, one in functions.items())
-    roles = {one.name for one in recording.of_type(ROLE)}
+    roles = {resource.name for resource in recording.of_type(ROLE)}
     assert roles == {f"mend-{step}" for step in functions} | {"mend-workflow"}
 
 
 def test_a_function_that_a_setting_takes_away_leaves_its_log(full):
-    kept = {one.name.removeprefix("mend-") for one in full.of_type(LOG_GROUP) if one.retain_on_delete}
+    kept = {resource.name.removeprefix("mend-") for resource in full.of_type(LOG_GROUP) if resource.retain_on_delete}
 
     assert kept == {"retry", "move", "probe", "restart", "watch"}
 
@@ -109,7 +110,7 @@ def test_the_workflow_calls_all_its_steps_and_the_critical_topic(deploy, given):
 
     states = json.loads(recording.named(MACHINE, "mend").inputs["definition"])["States"].values()
     called = {state["Resource"] for state in states if state["Type"] == "Task"}
-    steps = {one.arn for one in recording.of_type(FUNCTION) if one.name != "mend-start"}
+    steps = {resource.arn for resource in recording.of_type(FUNCTION) if resource.name != "mend-start"}
     own = {f"arn:aws:states:::{one}" for one in ("sns:publish", "dynamodb:getItem", "dynamodb:updateItem")}
     assert called == steps | own
     assert TOPICS["critical_topic_arn"] in recording.named(MACHINE, "mend").inputs["definition"]
@@ -118,8 +119,8 @@ def test_the_workflow_calls_all_its_steps_and_the_critical_topic(deploy, given):
 def test_each_function_of_remediation_has_the_concurrency_that_is_reserved(full):
     functions = full.of_type(FUNCTION)
 
-    assert {one.inputs["reservedConcurrentExecutions"] for one in functions} == {4}
-    assert len(functions) == 11
+    assert {function.inputs["reservedConcurrentExecutions"] for function in functions} == {4}
+    assert len(functions) > len(STEPS_OF_EVERY_MODE)
 
 
 @pytest.mark.parametrize("given", [{}, {"reserved_concurrency": 0}])
@@ -127,7 +128,7 @@ def test_unless_it_is_asked_for_no_concurrency_is_reserved(deploy, given):
     """A function with 0 of it would never run, and an account with a low limit could deploy nothing."""
     functions = deploy(Remediation, "mend", {**TOPICS, **given}).of_type(FUNCTION)
 
-    assert [one.name for one in functions if "reservedConcurrentExecutions" in one.inputs] == []
+    assert [function.name for function in functions if "reservedConcurrentExecutions" in function.inputs] == []
 
 
 def test_what_is_waited_for_is_what_was_set(full):

@@ -78,7 +78,7 @@ def test_whatever_goes_round_in_circles_waits_or_asks_for_a_decision(states):
     def circles(name, seen):
         if name in seen:
             return [name]
-        return [one for way in ways(states[name]) if way not in paused for one in circles(way, {*seen, name})]
+        return [circle for way in ways(states[name]) if way not in paused for circle in circles(way, {*seen, name})]
 
     assert [name for name in states if name not in paused and circles(name, set())] == []
 

@@ -7,6 +7,22 @@ def age_class(**changes):
     return {"days": 30, "name": "prod/*", **changes}
 
 
+OTHER = {
+    "schedule_expression": "cron(0 6 ? * * *)",
+    "schedule_timezone": "Europe/Berlin",
+    "schedule_flexible_minutes": 5,
+    "max_age_days": 90,
+    "max_age_classes": [
+        {"days": 7, "name": "prod/*", "tag": {"key": "tier", "value": "gold"}},
+        {"days": 365, "tag": {"key": "slow"}},
+    ],
+    "warn_days": 14,
+    "stuck_hours": 2,
+    "max_overdue": 0,
+    "history": "changes",
+    "managed_tag": {"key": "audit", "value": "yes"},
+}
+"""Another value than the default for each; all of them can be deployed together."""
 GOOD = [
     (
         "schedule_expression",

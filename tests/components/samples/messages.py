@@ -17,6 +17,17 @@ def sqs(name="inbox"):
     return f"arn:aws:sqs:{ACCOUNT}:{name}"
 
 
+INSTANCES = {"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"]}
+OTHER = {
+    "subscriptions": [
+        {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"},
+        {"topic": "failures", "protocol": "sqs", "endpoint": "arn:aws:sqs:eu-west-1:111122223333:inbox"},
+    ],
+    "queue_retention_days": 2,
+    "dead_letter_retention_days": 3,
+    "extra_rules": [{"name": "instances", "event_pattern": INSTANCES, "to": "both"}],
+}
+"""Another value than the default for each; all of them can be deployed together."""
 GOOD = [
     (
         "subscriptions",

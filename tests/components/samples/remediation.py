@@ -27,6 +27,23 @@ NO_FUNCTIONS = [
     SERVICE,
 ]
 
+PROBE, ROTATION = (f"arn:aws:lambda:{ACCOUNT}:function:{name}" for name in ("probe", "rotation"))
+OTHER = {
+    "remediation_mode": "repair",
+    "settle_minutes": 1,
+    "max_retries": 4,
+    "breaker_threshold": 5,
+    "max_actions_per_hour": 7,
+    "reserved_concurrency": 2,
+    "change_window": {"start": "22:00", "end": "04:00", "days": ["sat", "sun"]},
+    "probe_functions": [PROBE],
+    "rotation_functions": [ROTATION],
+    "restart_targets": [SERVICE],
+    "restart_role_arns": ["arn:aws:iam::111122223333:role/automation"],
+    "restart_timeout_minutes": 9,
+    "runbook_url": "https://example.com/runbook",
+}
+"""Another value than the default for each; all of them can be deployed together."""
 GOOD = [
     ("remediation_mode", ["notify", "retry", "repair"]),
     ("settle_minutes", [0, 15, 1440]),

@@ -3,6 +3,19 @@
 from .remediation import FUNCTION
 from .wrong import ACCOUNT, ARABIC_12, NUMBERS
 
+KEY = f"arn:aws:kms:{ACCOUNT}:key/7d0e"
+LAYER = f"arn:aws:lambda:{ACCOUNT}:layer:powertools:7"
+OTHER = {
+    "history_days": 10,
+    "deletion_protection": False,
+    "log_retention_days": 5,
+    "powertools_layer_arn": LAYER,
+    "kms_key_arn": KEY,
+    "tags": {"team": "platform"},
+    "demo": True,
+    "drill": True,
+}
+"""Another value than the default for each; all of them can be deployed together."""
 GOOD = [
     ("history_days", [0, 400, 3650]),
     ("deletion_protection", [True, False]),

@@ -188,7 +188,7 @@ def test_an_entry_that_is_none_is_refused_by_its_place(refused, key, entries):
     complaints = refused(**{key: entries})
 
     assert complaints
-    assert all(one.startswith(f"{key}[0]") for one in complaints)
+    assert all(complaint.startswith(f"{key}[0]") for complaint in complaints)
 
 
 @pytest.mark.parametrize(

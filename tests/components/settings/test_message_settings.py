@@ -13,7 +13,7 @@ from tests.components.samples.messages import subscription
 def test_an_endpoint_fits_its_protocol(protocol, endpoint):
     complaints = complaints_about({"subscriptions": [subscription(protocol=protocol, endpoint=endpoint)]})
 
-    assert any(one.startswith("subscriptions[0].endpoint must be ") for one in complaints)
+    assert any(complaint.startswith("subscriptions[0].endpoint must be ") for complaint in complaints)
 
 
 def test_an_optional_field_of_null_is_as_absent():

@@ -47,7 +47,7 @@ def everything(deploy):
 
 
 def test_the_longest_name_is_the_one_with_which_all_resources_have_names_that_aws_takes(everything):
-    fixed = [one for one in everything.custom() if "-events-extra-" not in one.name]
+    fixed = [resource for resource in everything.custom() if "-events-extra-" not in resource.name]
     limited = {
         (one.type, one.name): LIMITS[one.type] - ACTUALLY_ADDED - (len(one.name) - len("g"))
         for one in fixed

@@ -86,7 +86,10 @@ def test_extra_rules_may_be_as_many_as_the_policy_of_their_queue_holds(deploy):
     """8,192 bytes (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html)."""
     most = find_most("extra_rules", rules)
     recording = deploy(RotationGuard, "rotation-guard", {"extra_rules": rules(most)})
-    policies = {one.name: len(one.inputs["policy"]) for one in recording.of_type("aws:sqs/queuePolicy:QueuePolicy")}
+    policies = {
+        resource.name: len(resource.inputs["policy"])
+        for resource in recording.of_type("aws:sqs/queuePolicy:QueuePolicy")
+    }
     of_a_rule = len(', "arn:aws:events:eu-west-1:111122223333:rule/rotation-guard-events-extra-r0001-0a1b2c3"')
 
     assert 8192 - of_a_rule - 30 < max(policies.values()) <= 8192

@@ -13,7 +13,9 @@ def test_arns_in_a_list_may_be_known_only_later(setting):
     later = [pulumi.Output.from_input("anything"), pulumi.Output.from_input("anything")]
 
     assert complaints_about({setting: later}) == []
-    assert [one[: len(setting) + 3] for one in complaints_about({setting: [*later, "x"]})] == [f"{setting}[2]"]
+    assert [complaint[: len(setting) + 3] for complaint in complaints_about({setting: [*later, "x"]})] == [
+        f"{setting}[2]"
+    ]
 
 
 def test_two_lists_that_fit_each_but_not_together_are_refused_by_the_longer_one():
@@ -31,7 +33,7 @@ def test_two_lists_that_fit_each_but_not_together_are_refused_by_the_longer_one(
 def test_a_window_is_checked_field_by_field():
     complaints = complaints_about({"change_window": {"start": 1320, "end": "4:00", "days": ["Sunday"]}})
 
-    assert [one.partition(" must ")[0] for one in complaints] == [
+    assert [complaint.partition(" must ")[0] for complaint in complaints] == [
         "change_window.start",
         "change_window.end",
         "change_window.days",

@@ -113,7 +113,7 @@ def test_all_that_can_be_is_secret_where_the_file_does_not_say_the_same(secrets,
 def test_a_secret_endpoint_has_the_name_that_it_has_when_it_is_plain(run):
     def names(**how):
         recording = run(program, config={KEY: json.dumps(GIVEN)}, **how)
-        return {one.urn for one in recording.resources}
+        return {resource.urn for resource in recording.resources}
 
     def program():
         from components.notifications.notifications import Notifications
@@ -139,7 +139,11 @@ def test_what_is_null_is_left_out_of_a_secret_subscription_as_of_a_plain_one(run
 
     def subscriptions(entries, **how):
         recording = run(program, config={KEY: json.dumps(entries)}, stack="prod", **how)
-        found = [one for one in recording.resources if one.type == "aws:sns/topicSubscription:TopicSubscription"]
+        found = [
+            resource
+            for resource in recording.resources
+            if resource.type == "aws:sns/topicSubscription:TopicSubscription"
+        ]
         assert not any("filterPolicy" in one.inputs for one in found)
         return sorted(one.name for one in found)
 

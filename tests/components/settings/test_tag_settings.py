@@ -31,7 +31,7 @@ def test_a_key_that_the_component_sets_itself_is_refused(key):
 
 @pytest.mark.parametrize("key", ["aws:x", "AWS:x", "Aws:x"])
 def test_what_belongs_to_aws_is_refused_in_any_case(key):
-    assert any("does not begin with aws:" in one for one in complaints_about({"tags": {key: "x"}}))
+    assert any("does not begin with aws:" in complaint for complaint in complaints_about({"tags": {key: "x"}}))
 
 
 def test_keys_that_differ_in_more_than_case_are_two():

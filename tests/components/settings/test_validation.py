@@ -38,7 +38,7 @@ def test_every_setting_has_good_and_bad_values_here(setting):
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_setting_has_another_value_than_its_default(setting):
-    assert setting in EVERYTHING, f"{setting} has no other value: add one to tests/components/samples/everything.py"
+    assert setting in EVERYTHING, f"add {setting} to OTHER in a file of tests/components/samples"
     assert EVERYTHING[setting] != SETTINGS[setting].default
 
 
@@ -65,12 +65,12 @@ def test_a_good_value_is_taken(setting, value):
 def test_a_bad_value_is_refused_in_one_sentence_naming_setting_limit_and_value(setting, allowed, value):
     complaints = complaints_about({setting: value})
 
-    assert [one for one in complaints if allowed in one], complaints
-    for one in complaints:
-        assert re.match(rf"{setting}(\[\d+\])?(\.\S+)? must ", one)
-        assert ", got " in one
-        assert one.isprintable()
-        assert len(one) < 400
+    assert [complaint for complaint in complaints if allowed in complaint], complaints
+    for complaint in complaints:
+        assert re.match(rf"{setting}(\[\d+\])?(\.\S+)? must ", complaint)
+        assert ", got " in complaint
+        assert complaint.isprintable()
+        assert len(complaint) < 400
 
 
 @pytest.mark.parametrize("setting", RotationGuardArgs.__annotations__)
@@ -78,7 +78,7 @@ def test_a_bad_value_is_refused_in_one_sentence_naming_setting_limit_and_value(s
 def test_whatever_is_given_is_refused_or_taken_but_never_a_traceback(setting, number):
     complaints = complaints_about({setting: JUNK[number]})
 
-    assert all(one.startswith(setting) and one.isprintable() for one in complaints)
+    assert all(complaint.startswith(setting) and complaint.isprintable() for complaint in complaints)
     assert complaints or JUNK[number] in ([], (), {}, True, {"": None})
 
 
