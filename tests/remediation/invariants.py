@@ -223,8 +223,8 @@ class Invariants:
         )
 
     def _is_doomed(self, execution: Execution) -> bool:
-        """Whether not even the topic could be told."""
-        return (execution.name, "publish") in self._world.doomed
+        """Whether not even the last resort could publish."""
+        return (execution.name, "publish") in self._world.died_for_good
 
     def _heard(self) -> None:
         """A failure that was delivered is in an incident, or in what an incident or a new value is about."""

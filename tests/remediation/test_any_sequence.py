@@ -17,7 +17,7 @@ from tests.remediation.states import Execution
 from tests.remediation.world import DEPENDENTS, Settings, World
 
 repeatable = settings(
-    max_examples=250,
+    max_examples=80,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

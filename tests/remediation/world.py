@@ -140,6 +140,8 @@ class World:
         self._told_stuck: set[tuple[str, int]] = set()
         self.released: dict[str, datetime] = {}
         self.doomed: set[tuple[str, str]] = set()
+        self.died_for_good: set[tuple[str, str]] = set()
+        """Executions and kinds of steps that ran while they were doomed."""
         """Executions and their steps that die whenever they run."""
         self.throttled_until = self.clock.now
         """Until then Lambda runs no function of the workflow: others use up what the account may run at once."""
@@ -280,7 +282,10 @@ class World:
         kind = resource.rpartition(":")[2]
         if kind in self._handlers and self.clock.now < self.throttled_until:
             raise TaskFailed(NOT_RUN)
-        planned = Plan(is_dead=True) if (execution.name, kind) in self.doomed else self._planned
+        is_doomed = (execution.name, kind) in self.doomed
+        if is_doomed:
+            self.died_for_good.add((execution.name, kind))
+        planned = Plan(is_dead=True) if is_doomed else self._planned
         knowledge = self.event_log.enter(execution, kind, payload)
         try:
             with self._invocation(planned, knowledge):

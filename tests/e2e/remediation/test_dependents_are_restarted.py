@@ -58,7 +58,7 @@ def test_what_is_not_listed_is_told_and_not_tried(restarted, dependents, before)
     assert dependents.configuration("team-unlisted") == before["team-unlisted"]
     assert ended.row["outcome"] == "rolled forward"
     [closed] = [notice for notice in ended.notices if notice.told["turn"] == "recovered"]
-    assert "Restart what was not restarted: lambda:team-unlisted." in closed.told["next"]
+    assert "Restart the dependents that were not restarted: lambda:team-unlisted." in closed.told["next"]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_probe_in_mode_retry_moves_nothing_and_there_is_nothing_that_could(ret
     ended = retrying.listener.ended(arn)
     assert untouched(retrying, ended, before)
     assert ended.row["evidence"] == {"current": "broken", "pending": "works", "previous": "absent", "notes": []}
-    assert "only repair mode would move AWSCURRENT there" in ended.row["reason"]
+    assert "only repair mode moves AWSCURRENT there" in ended.row["reason"]
     assert not retrying.has_step("move")
 
 
@@ -170,7 +170,7 @@ def test_the_breaker_gives_a_secret_up_after_two_incidents_until_somebody_releas
 
     third = repairing.listener.ended(arn, 3)
     assert untouched(repairing, third, before)
-    assert third.row["reason"].startswith("Incident followed incident without a success")
+    assert third.row["reason"].startswith("Repairs of this secret are suspended until an operator releases it")
     assert third.turns == ESCALATED
     assert "is released" in run("incidents", "release", arn)
     released = repairing.listener.row(arn, lambda row: row["actions"][-1]["action"] == "release")

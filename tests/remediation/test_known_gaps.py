@@ -1,0 +1,33 @@
+"""Sequences that break a promise today. Each test fails as expected, and must be moved when it no longer does."""
+
+import pytest
+
+from tests.remediation.secrets_manager import SET, Fault
+from tests.remediation.test_any_sequence import AnySequence
+from tests.remediation.world import Settings
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A failure claimed before the older event of a new value counts as a repeat of the escalated incident, "
+    "which that event then resolves: only the audit reports the rotation again, once it counts as stuck.",
+)
+def test_a_failure_that_overtakes_the_event_of_a_new_value_is_notified():
+    state = AnySequence()
+    tags = {
+        "rotation-guard:remediation": "repair",
+        "rotation-guard:probe": "probe",
+        "rotation-guard:fallback": "allowed",
+    }
+    state.deploy(stack=Settings(mode="repair"), secrets=[(tags, "single", {})])
+    state.is_moved_by_hand(to=2, which=0)
+    state.is_treated(what="stop", which=0)
+    state.breaks(fault=Fault(SET, True, 2, True), is_heard=True, which=1)
+    state.time_passes(seconds=9000)
+    state.is_moved_by_hand(to=2, which=3)
+    state.time_passes(seconds=30)
+    state.lambda_is_busy(minutes=12)
+    state.is_tried_again(is_mended=False, which=1)
+
+    state.teardown()
