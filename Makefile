@@ -33,7 +33,8 @@ test: .venv/compiled ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/ty check --quiet .
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 	$(BIN)/python -m local.check_own_stack > /dev/null || $(BIN)/python -m local.check_own_stack
-	$(PYTEST) --numprocesses 2 --dist worksteal --ignore tests/engine --ignore tests/validators
+	@# Three processes for two cores: tests of deployments wait for most of their time.
+	$(PYTEST) --numprocesses 3 --dist worksteal --ignore tests/engine --ignore tests/validators
 	@echo "Left out: tests/engine, which needs the real Pulumi engine (make engine-test), and tests/validators (make validate)"
 
 engine: ## Build the Pulumi CLI, once, where Go is installed and no recent pulumi is
