@@ -228,7 +228,7 @@ def _build_parser() -> argparse.ArgumentParser:
     drill_ = add_command("drill", _run_drill, "Break the demo secret's rotation, and show how it is repaired.")
     drill_.add_argument("--step", default="", help="createSecret, setSecret, ... (default: all four in turn)")
     report = add_command(
-        "report", _run_report, "Audit a portfolio of some sixty secrets with every verdict, and report."
+        "report", _run_report, "Audit a portfolio of secrets with every verdict, and report."
     )
     report.add_argument("arguments", nargs="*", help="options of `rotation-guard report`, after --")
     add_command("env", _run_env, "Print lines for a shell to source, so that aws and boto3 use the stack.")

@@ -1,4 +1,4 @@
-"""A portfolio of some sixty secrets with dates in the past, for every verdict of the audit.
+"""A portfolio of secrets with dates in the past, for every verdict of the audit.
 
 A secret is an entry of ListSecrets with `VersionCreatedDates`, the format that `rotation-guard scan --from` reads.
 """

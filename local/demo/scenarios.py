@@ -46,7 +46,7 @@ def run_audit(stack: RunningStack, progress: Progress = ignore_progress) -> Iter
 
 
 def audit_portfolio(stack: RunningStack, progress: Progress = ignore_progress) -> Iterator[StepResult]:
-    """Create some sixty secrets with dates in the past and audit them: every verdict must occur."""
+    """Create secrets with dates in the past and audit them: every verdict must occur."""
     progress("creating a portfolio of secrets")
     secrets = list(portfolio.build_secrets(stack, datetime.now(UTC)))
     began = time.perf_counter()
