@@ -59,7 +59,7 @@ def test_secrets_are_given_to_single_steps(workflow):
 
 
 def test_the_suite_runs_with_the_oldest_python_and_with_that_of_the_functions():
-    [job] = read(ROOT / ".github" / "workflows" / "tests.yml")["jobs"].values()
+    job = read(ROOT / ".github" / "workflows" / "tests.yml")["jobs"]["tests"]
     function = (ROOT / "components" / "function.py").read_text()
 
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
