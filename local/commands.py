@@ -227,9 +227,7 @@ def _build_parser() -> argparse.ArgumentParser:
     event.add_argument("--copies", type=_parse_copies, default=1, help="how often to put it (default: 1)")
     drill_ = add_command("drill", _run_drill, "Break the demo secret's rotation, and show how it is repaired.")
     drill_.add_argument("--step", default="", help="createSecret, setSecret, ... (default: all four in turn)")
-    report = add_command(
-        "report", _run_report, "Audit a portfolio of secrets with every verdict, and report."
-    )
+    report = add_command("report", _run_report, "Audit a portfolio of secrets with every verdict, and report.")
     report.add_argument("arguments", nargs="*", help="options of `rotation-guard report`, after --")
     add_command("env", _run_env, "Print lines for a shell to source, so that aws and boto3 use the stack.")
     return parser
