@@ -21,12 +21,13 @@ from local.mocks.recording import Recording, deploy_program, stack_config  # noq
 def pages() -> dict[Path, str]:
     """Every file with generated parts, as it should be."""
     docs = ROOT / "docs"
+    prod = deploy_program(stack_config("prod"), stack="prod")
     guards, evidence = decision_table.guards(), decision_table.evidence()
     return {
         ROOT / "README.md": _fill(ROOT / "README.md", {"settings": settings.write_overview()}),
         docs / "settings.md": _fill(docs / "settings.md", {"settings": settings.write_tables()}),
-        docs / "costs.md": _fill(docs / "costs.md", {"costs": month(), "other costs": write_other_costs()}),
-        docs / "permissions.md": _fill(docs / "permissions.md", {"permissions": permissions()}),
+        docs / "costs.md": _fill(docs / "costs.md", {"costs": month(), "other costs": write_other_costs(prod)}),
+        docs / "permissions.md": _fill(docs / "permissions.md", {"permissions": permissions(prod)}),
         docs / "audit.md": _fill(docs / "audit.md", {"verdicts": audit_page.verdicts()}),
         docs / "remediation.md": _fill(docs / "remediation.md", {"guards": guards, "evidence": evidence}),
         decision_index.PAGE: _fill(decision_index.PAGE, {"decisions": decision_index.write_index()}),
@@ -47,22 +48,20 @@ def month() -> str:
     return table(costs.HEADS, list(costs.rows()))
 
 
-def write_other_costs() -> str:
+def write_other_costs(prod: Recording) -> str:
     """The table of what else costs, by what the prod stack has."""
-    recording = deploy_program(stack_config("prod"), stack="prod")
     types = {
         "alarms": "aws:cloudwatch/metricAlarm:MetricAlarm",
         "composite_alarms": "aws:cloudwatch/compositeAlarm:CompositeAlarm",
         "dashboards": "aws:cloudwatch/dashboard:Dashboard",
     }
-    counts = {name: len(recording.of_type(type_)) for name, type_ in types.items()}
+    counts = {name: len(prod.of_type(type_)) for name, type_ in types.items()}
     return table(costs.OTHER_HEADS, list(costs.list_other_costs(counts)))
 
 
-def permissions() -> str:
+def permissions(prod: Recording) -> str:
     """The table of permissions: every role of the prod stack, as the program asks for it."""
-    recording = deploy_program(stack_config("prod"), stack="prod")
-    return table(("role", "for", "may", "on"), list(_permissions(recording)))
+    return table(("role", "for", "may", "on"), list(_permissions(prod)))
 
 
 def _permissions(recording: Recording) -> Iterator[tuple[str, ...]]:

@@ -25,7 +25,7 @@ class Setting:
     help: str
     """What it sets, with its unit: one sentence, without a full stop. Limits and the default are added to it."""
     used_by: tuple[str, ...]
-    """The components that take it as an argument, by their names in `COMPONENTS`."""
+    """The components that take it as an argument, by their names in `SOURCES` of docs/settings.py."""
     default_text: str = ""
     """What the default is called where its value says too little, such as `any time`."""
     may_be_output: bool = False
