@@ -235,7 +235,7 @@ class Invariants:
             if any(event.occurred_at < stamp(moment) for moment in self._new_values(secret)):
                 continue
             rows = self._world.rows(secret)
-            is_heard = any(self._told(event, row) for row in rows if row["failures"])
+            is_heard = any(self._is_reported_in(event, row) for row in rows if row["failures"])
             executions = [
                 execution for execution in self._world.executions.values() if event.identity in execution.given
             ]
@@ -245,7 +245,7 @@ class Invariants:
             )
             assert is_heard or is_told, (event, rows)
 
-    def _told(self, event: Happened, row: dict[str, Any]) -> bool:
+    def _is_reported_in(self, event: Happened, row: dict[str, Any]) -> bool:
         """Whether people know of this failure from what they were told of an incident."""
         if event.identity in row["event_ids"]:
             return True

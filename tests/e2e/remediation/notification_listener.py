@@ -125,7 +125,7 @@ class NotificationListener:
         rows = [self._closed(arn, number) for arn in arns]
         executions = [{name: self._end_of(name) for name in {row[key] for key in by}} for row in rows]
         self._listen_until_quiet()
-        return [self._told(row, ends) for row, ends in zip(rows, executions, strict=True)]
+        return [self._read_ended_incident(row, ends) for row, ends in zip(rows, executions, strict=True)]
 
     def _closed(self, arn: str, number: int) -> Row:
         def closed() -> Row | None:
@@ -134,7 +134,7 @@ class NotificationListener:
 
         return eventually(closed, f"the end of incident {number} of {arn}", PATIENCE_SECONDS, GLANCE_SECONDS)
 
-    def _told(self, row: Row, executions: dict[str, str]) -> EndedIncident:
+    def _read_ended_incident(self, row: Row, executions: dict[str, str]) -> EndedIncident:
         arn, opened_at = row["secret_arn"], row["opened_at"]
         [row] = [again for again in self.rows(arn) if again["opened_at"] == opened_at]
         notices = [notice for notice in self.of(arn) if notice.told["opened_at"] == opened_at]
