@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
+import botocore.useragent
 import pytest
 
 from tests.paths import EVENTS
@@ -17,6 +18,11 @@ for _name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
 
 # Every session of boto3 would read the models of its services anew, which is most of what a client costs.
 botocore.session.create_loader = cache(botocore.session.create_loader)  # ty: ignore[invalid-assignment]
+
+# Every call would clean the same ninety words of the user agent anew.
+botocore.useragent.sanitize_user_agent_string_component = cache(  # ty: ignore[invalid-assignment]
+    botocore.useragent.sanitize_user_agent_string_component
+)
 
 
 @pytest.fixture

@@ -1,0 +1,32 @@
+"""What moto answers does not depend on what it no longer computes anew at every call."""
+
+from typing import Any
+
+from moto.core.serialize import ResponseSerializer
+
+from tests import moto_aws
+
+
+def test_responses_are_those_of_moto_as_it_comes(aws, secret, monkeypatch):
+    secret("orders/db", {"Managed": "true"})
+    aws.create_tables("status", "incidents")
+    aws.put(
+        "status", {"secret_name": "orders/db", "attention": "yes", "attention_since": "2026-01-01", "ages": {"d": 3}}
+    )
+
+    def read() -> list[dict[str, Any]]:
+        secrets, tables = aws.client("secretsmanager"), aws.client("dynamodb")
+        responses = [
+            secrets.list_secrets(),
+            secrets.describe_secret(SecretId="orders/db"),
+            secrets.list_secret_version_ids(SecretId="orders/db"),
+            tables.scan(TableName="status"),
+            tables.describe_table(TableName="status"),
+        ]
+        return [{name: value for name, value in answer.items() if name != "ResponseMetadata"} for answer in responses]
+
+    with_names_remembered = read()
+    monkeypatch.setattr(ResponseSerializer, "get_value", moto_aws._pick_slowly)
+
+    assert with_names_remembered == read()
+    assert with_names_remembered[3]["Items"]
