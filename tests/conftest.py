@@ -1,5 +1,6 @@
 """What every test may rely on: recorded events, and no way out to a real account."""
 
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -23,6 +24,13 @@ botocore.session.create_loader = cache(botocore.session.create_loader)  # ty: ig
 botocore.useragent.sanitize_user_agent_string_component = cache(  # ty: ignore[invalid-assignment]
     botocore.useragent.sanitize_user_agent_string_component
 )
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives until the end: it would go through all modules and tests every time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture

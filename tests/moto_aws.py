@@ -2,8 +2,8 @@
 
 `mock_aws` also intercepts the library `requests`, which nothing here uses, and registers 1,300 addresses for it. moto
 validates an update expression anew for each of its parts, which the whole includes. And it works out anew at every
-call what never changes: under which names a backend might have a member of a response, what an update expression
-consists of, and which operations a service has. Together they are two thirds of moto's processor time.
+call what an update expression consists of and which operations a service has, and looks in every part of a response for
+every member that it might have, under every name. Together they are more than half of moto's processor time.
 """
 
 from collections.abc import Generator
@@ -13,10 +13,9 @@ from typing import Any
 
 from moto.core import responses
 from moto.core.base_backend import BackendDict
-from moto.core.model import Shape
+from moto.core.model import StructureShape
 from moto.core.models import botocore_stubber, reset_model_data
-from moto.core.serialize import AttributePicker, AttributePickerContext, ResponseSerializer
-from moto.core.utils import get_value
+from moto.core.serialize import ResponseSerializer
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
@@ -26,27 +25,24 @@ OverlappingPathsValidator.traverse = OverlappingPathsValidator.check_for_overlap
 UpdateExpressionParser.make = cache(UpdateExpressionParser.make)  # ty: ignore[invalid-assignment]
 responses.method_names_from_class = cache(responses.method_names_from_class)  # ty: ignore[invalid-assignment]
 
-_MISSING = object()
 _node_types: dict[type, tuple[type, ...]] = {}
-_pick_slowly = ResponseSerializer.get_value
+_serialize_slowly = ResponseSerializer._serialize_type_structure
 
 
-def _pick(self: ResponseSerializer, value: Any, key: str, shape: Shape) -> Any:
-    """Return what moto's own method returns, with the possible names of a member remembered on its shape."""
-    picker, kind = self._value_picker, type(value)
-    if not isinstance(picker, AttributePicker) or picker.response_transformers or hasattr(kind, "Meta"):
-        return _pick_slowly(self, value, key, shape)
-    names_by_type = shape.__dict__.setdefault("names_by_type", {})
-    if kind not in names_by_type:
-        names_by_type[kind] = tuple(dict.fromkeys(picker.get_possible_keys(AttributePickerContext(value, key, shape))))
-    if kind is dict:
-        # Nothing in a response has a dot in its name, which moto would take for a path.
-        return next((value[name] for name in names_by_type[kind] if name in value), None)
-    for name in names_by_type[kind]:
-        member = get_value(value, name, _MISSING)
-        if member is not _MISSING:
-            return member
-    return None
+def _serialize_structure(
+    self: ResponseSerializer, serialized: Any, value: Any, shape: StructureShape, key: str
+) -> None:
+    """Do what moto's own method does; of a dict with the names of members only, look at those that it has."""
+    if type(value) is not dict or not value.keys() <= shape.members.keys():
+        _serialize_slowly(self, serialized, value, shape, key)
+        return
+    wrapper = self.MAP_TYPE() if key else serialized
+    for name in value:
+        member = shape.members[name]
+        member.parent = shape
+        self._serialize_structure_member(wrapper, value, member, name)
+    if key:
+        self._default_serialize(serialized, wrapper, shape, key)
 
 
 def _get_node_types(self: DepthFirstTraverser) -> tuple[type, ...]:
@@ -56,7 +52,7 @@ def _get_node_types(self: DepthFirstTraverser) -> tuple[type, ...]:
     return _node_types[type(self)]
 
 
-ResponseSerializer.get_value = _pick
+ResponseSerializer._serialize_type_structure = _serialize_structure
 DepthFirstTraverser.nodes_to_be_processed = _get_node_types
 
 
