@@ -15,6 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.awsrequest import AWSResponse
 from botocore.validate import validate_parameters
 
+from components.settings.declarations import SETTINGS
 from handlers.adapters import clients
 from handlers.audit import check
 from handlers.trail import writer
@@ -38,38 +39,29 @@ INDEX = {
     "Projection": {"ProjectionType": "ALL"},
 }
 ENVIRONMENT = {
+    **{
+        name.upper(): setting.default if isinstance(setting.default, str) else json.dumps(setting.default)
+        for name, setting in SETTINGS.items()
+    },
     "AUDIT_TRAIL_TABLE_NAME": "audit-trail",
     "TABLE_NAME": "history",
     "STATUS_TABLE_NAME": "status",
     "RUNS_TABLE_NAME": "runs",
     "INCIDENTS_TABLE_NAME": "incidents",
-    "REMEDIATION_MODE": "notify",
-    "MAX_AGE_DAYS": "30",
     "MANAGED_TAG_KEY": "Managed",
     "MANAGED_TAG_VALUE": "true",
-    "HISTORY_DAYS": "400",
     "HISTORY_MODE": "everyRun",
-    "MAX_AGE_CLASSES": "[]",
-    "WARN_DAYS": "7",
-    "STUCK_HOURS": "24",
     "MISSED_HOURS": "24",
     "PERIOD_SECONDS": "3600",
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:remediation",
     "REMEDIATION_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:remediation",
     "CRITICAL_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:critical",
-    "RUNBOOK_URL": "",
     "KILL_SWITCH_PARAMETER_NAME": "/rotation-guard/kill-switch",
-    "SETTLE_MINUTES": "15",
-    "MAX_RETRIES": "3",
     "RETRY_BASE_MINUTES": "5",
     "RETRY_CAP_MINUTES": "60",
-    "BREAKER_THRESHOLD": "3",
-    "MAX_ACTIONS_PER_HOUR": "10",
-    "CHANGE_WINDOW": "{}",
-    "PROBE_FUNCTIONS": "[]",
     "PROBE_TIMEOUT_SECONDS": "10",
-    "RESTART_TARGETS": "[]",
 }
+"""What a function may read: every setting as it is by default, and what the components make of their resources."""
 WRITES = frozenset(
     {
         "PutItem",

@@ -19,7 +19,8 @@ LATER = 4 * 3600
 WRITES = 1 + 4 * len(ALL) + 1
 """Until when it will be heard of; for each target its claim, the restart itself, its handle, and the incident's row;
 and for the service, which deployments there were before."""
-MOMENTS = list(itertools.product(range(1, WRITES + 1), ("before", "after")))
+MOMENTS = [*itertools.product(range(1, WRITES + 1), ["before"]), (WRITES, "after")]
+"""What ends after a write has left the same behind as what ends before the next: between the two it only reads."""
 
 
 @pytest.fixture
