@@ -122,7 +122,7 @@ class AuditTrail(pulumi.ComponentResource):
                     "AUDIT_QUEUE_URL": events.url,
                     "AUDIT_TRAIL_TABLE_NAME": record.name,
                     "STATUS_TABLE_NAME": args.get("status_table_name", ""),
-                    **to_environment(args, "history_days"),
+                    **to_environment(args, "writer"),
                 },
                 "timeout_seconds": WRITER_TIMEOUT_SECONDS,
                 "runtime": args.get("runtime", {}),

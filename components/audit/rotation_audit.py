@@ -175,7 +175,7 @@ class RotationAudit(pulumi.ComponentResource):
                     "RUNS_TABLE_NAME": runs.name,
                     "AUDIT_TRAIL_TABLE_NAME": args.get("audit_trail_table_name", ""),
                     "INCIDENTS_TABLE_NAME": args.get("incidents_table_name", ""),
-                    **to_environment(args, "max_age_days", "warn_days", "stuck_hours", "history_days"),
+                    **to_environment(args, "check"),
                     "MAX_AGE_CLASSES": age_classes.to_environment(value_of(args, "max_age_classes")),
                     "MISSED_HOURS": str(value_of(args, "stuck_hours")),
                     "MANAGED_TAG_KEY": managed_tag["key"],

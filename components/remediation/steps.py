@@ -59,23 +59,21 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
     mode = value_of(args, "remediation_mode")
     place = [arns.part(incidents.arn, index) for index in arns.SCOPE]
     table: Environment = {"INCIDENTS_TABLE_NAME": incidents.name}
-    kept = to_environment(args, "history_days")
     switch: Environment = {"KILL_SWITCH_PARAMETER_NAME": kill_switch.name}
     probes, rotations = value_of(args, "probe_functions"), value_of(args, "rotation_functions")
     targets, roles = value_of(args, "restart_targets"), value_of(args, "restart_role_arns")
-    restarts = to_environment(args, "restart_targets")
     topics = [args["remediation_topic_arn"], args["critical_topic_arn"]]
 
     all_steps = {
         "claim": Step(
             "Claims the incident of a failed rotation",
             statements(permissions.claim, place, incidents.arn),
-            {**table, **restarts, **to_environment(args, "settle_minutes")},
+            {**table, **to_environment(args, "claim")},
         ),
         "diagnose": Step(
             "Diagnoses a secret whose rotation failed, by its labels",
             statements(permissions.diagnose, place, incidents.arn),
-            {**table, **restarts, **to_environment(args, "remediation_mode", "probe_functions")},
+            {**table, **to_environment(args, "diagnose")},
         ),
         "decide": Step(
             "Decides what to do about a failed rotation",
@@ -83,7 +81,7 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
             {
                 **table,
                 **switch,
-                **to_environment(args, "max_retries", "breaker_threshold", "max_actions_per_hour", "change_window"),
+                **to_environment(args, "decide"),
                 "RETRY_BASE_MINUTES": str(RETRY_BASE_MINUTES),
                 "RETRY_CAP_MINUTES": str(RETRY_CAP_MINUTES),
             },
@@ -91,7 +89,7 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
         "end": Step(
             "Ends the incident of a failed rotation",
             statements(permissions.end, incidents.arn),
-            {**table, **kept},
+            {**table, **to_environment(args, "end")},
         ),
         "notify": Step(
             "Tells people about an incident",

@@ -1,7 +1,7 @@
 """Every setting, declared once. `make docs` generates Pulumi.yaml, the README's tables and the components' arguments.
 
-To add one: add an entry here, use it in the components that it names, give it good and bad values in
-tests/components/samples, and say in tests/engine/test_settings.py what a change of it changes.
+To add one: add an entry here, use it in the components or the function that it names, and give it good and bad values in
+tests/components/samples. For one that no function reads, say in tests/engine/test_settings.py what a change of it changes.
 """
 
 from collections.abc import Mapping
@@ -60,6 +60,7 @@ _DECLARED = (
         IntegerBetween(0, MAX_LIMIT_DAYS),
         "Maximum age of a secret's value in days; an older one is over its limit",
         ("audit",),
+        read_by=("check",),
     ),
     Setting(
         "max_age_classes",
@@ -79,6 +80,7 @@ _DECLARED = (
         IntegerBetween(0, MAX_LIMIT_DAYS),
         "Days before its limit from which a value counts as due soon",
         ("audit",),
+        read_by=("check",),
     ),
     Setting(
         "stuck_hours",
@@ -88,6 +90,7 @@ _DECLARED = (
         IntegerBetween(1, MOST_HOURS),
         "Hours after which a rotation that is in progress counts as stuck, and one that is late counts as missed",
         ("audit",),
+        read_by=("check",),
     ),
     Setting(
         "managed_tag",
@@ -154,6 +157,7 @@ _DECLARED = (
         IntegerBetween(0, MAX_LIMIT_DAYS),
         "Days until rows of the audit, the audit trail and closed incidents expire; 0 keeps them forever",
         ("audit", "remediation", "trail"),
+        read_by=("check", "end", "writer"),
     ),
     Setting(
         "deletion_protection",
@@ -181,6 +185,7 @@ _DECLARED = (
         one_of(*Mode),
         "The most that remediation may do for a secret that opts in: notify, retry or repair",
         ("remediation",),
+        read_by=("diagnose",),
     ),
     Setting(
         "settle_minutes",
@@ -190,6 +195,7 @@ _DECLARED = (
         IntegerBetween(0, remediation.MOST_MINUTES),
         "Grace period in minutes in which AWS may recover by itself before a failed rotation is diagnosed",
         ("remediation",),
+        read_by=("claim",),
     ),
     Setting(
         "max_retries",
@@ -199,6 +205,7 @@ _DECLARED = (
         IntegerBetween(0, 10),
         "How often the rotation of one incident is retried",
         ("remediation",),
+        read_by=("decide",),
     ),
     Setting(
         "breaker_threshold",
@@ -208,6 +215,7 @@ _DECLARED = (
         IntegerBetween(1, 100),
         "Failed incidents in a row, without a verified success, after which remediation only notifies about the secret",
         ("remediation",),
+        read_by=("decide",),
     ),
     Setting(
         "max_actions_per_hour",
@@ -221,6 +229,7 @@ _DECLARED = (
         ),
         "Maximum number of retries and label moves per hour, over all secrets; incidents beyond it are rate limited",
         ("remediation",),
+        read_by=("decide",),
     ),
     Setting(
         "reserved_concurrency",
@@ -240,6 +249,7 @@ _DECLARED = (
         remediation.check_change_window,
         'When remediation may act: start and end (in UTC, such as "22:00") and optionally days (mon to sun)',
         ("remediation",),
+        read_by=("decide",),
         default_text="any time",
     ),
     Setting(
@@ -250,6 +260,7 @@ _DECLARED = (
         remediation.check_functions,
         "ARNs of the Lambda functions that may be asked whether a version of a secret works",
         ("remediation",),
+        read_by=("diagnose",),
     ),
     Setting(
         "rotation_functions",
@@ -268,6 +279,7 @@ _DECLARED = (
         remediation.check_restart_targets,
         "ARNs of the ECS services, Lambda functions and SSM documents that may be restarted after a new value",
         ("remediation",),
+        read_by=("claim", "diagnose"),
     ),
     Setting(
         "restart_role_arns",

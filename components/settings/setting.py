@@ -26,6 +26,8 @@ class Setting:
     """What it sets, with its unit: one sentence, without a full stop. Limits and the default are added to it."""
     used_by: tuple[str, ...]
     """The components that take it as an argument, by their names in `SOURCES` of docs/settings.py."""
+    read_by: tuple[str, ...] = ()
+    """The functions whose environment has it as it is, by the last word of their name, such as `decide`."""
     default_text: str = ""
     """What the default is called where its value says too little, such as `any time`."""
     may_be_output: bool = False

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.settings.declarations import SETTINGS as DECLARED
 from components.settings.setting import to_camel_case
 from tests.components.samples.everything import EVERYTHING
 from tests.engine.configurations import LAYER
@@ -16,14 +17,11 @@ NEW_STEP = (
     f"{FUNCTION_WITH_PARTS}create MetricAlarm, update CompositeAlarm, update Function, update RolePolicy, "
     "update StateMachine"
 )
-CHANGES = {
+CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.items() if setting.read_by} | {
     "scheduleExpression": "update Schedule, update Function, update MetricAlarm",
     "scheduleTimezone": "update Schedule",
     "scheduleFlexibleMinutes": "update Schedule",
-    "maxAgeDays": "update Function",
     "maxAgeClasses": "update Function",
-    "warnDays": "update Function",
-    "stuckHours": "update Function",
     "managedTag": "update Function",
     "subscriptions": "create TopicSubscription, delete TopicSubscription, create Queue, create QueuePolicy, "
     "create MetricAlarm, update CompositeAlarm, update Dashboard",
@@ -31,16 +29,10 @@ CHANGES = {
     "deadLetterRetentionDays": "update Queue",
     "maxOverdue": "create MetricAlarm, create CompositeAlarm, update Dashboard",
     "history": "update Function",
-    "historyDays": "update Function",
     "deletionProtection": "update Table",
     "logRetentionDays": "update LogGroup",
     "remediationMode": NEW_STEP,
-    "settleMinutes": "update Function",
-    "maxRetries": "update Function",
-    "breakerThreshold": "update Function",
-    "maxActionsPerHour": "update Function",
     "reservedConcurrency": "update Function",
-    "changeWindow": "update Function",
     "probeFunctions": NEW_STEP,
     # Without a probe, a restart or a retry there is nothing to tell these to.
     "rotationFunctions": "",
@@ -59,7 +51,8 @@ CHANGES = {
     "create SecretVersion",
     "drill": "update EventRule",
 }
-"""What is to change of the prod stack, by setting: from their descriptions in Pulumi.yaml."""
+"""What is to change of the prod stack, by setting: a function for those that it reads, the others from their
+descriptions in Pulumi.yaml."""
 FITTING: dict[str, Any] = {
     "powertoolsLayerArn": LAYER,
     # Beside the other settings of the prod stack.
