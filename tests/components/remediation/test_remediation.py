@@ -9,6 +9,7 @@ from pulumi_aws import ssm
 from components.release import resolve_runbook
 from components.remediation.remediation import Remediation
 from components.remediation.steps import STEPS_OF_EVERY_MODE
+from components.settings.declarations import SETTINGS
 from components.settings.setting import to_camel_case
 
 MACHINE, TABLE = "aws:sfn/stateMachine:StateMachine", "aws:dynamodb/table:Table"
@@ -59,7 +60,7 @@ def functions_of(recording):
     return {resource.name.removeprefix("mend-"): resource.inputs for resource in recording.of_type(FUNCTION)}
 
 
-def told(recording, step):
+def environment_of(recording, step):
     variables = functions_of(recording)[step]["environment"]["variables"]
     return {name: value for name, value in variables.items() if not name.startswith("POWERTOOLS")}
 
@@ -186,7 +187,7 @@ def test_the_workflow_waits_until_its_role_may_do_its_work(plain):
 def test_what_starts_the_workflow_may_do_that_alone_and_keeps_what_it_fails_at(plain):
     machine, dead_letters = plain.named(MACHINE, "mend"), plain.named(QUEUE, "mend-dead-letters")
 
-    assert told(plain, "start") == {"STATE_MACHINE_ARN": machine.arn}
+    assert environment_of(plain, "start") == {"STATE_MACHINE_ARN": machine.arn}
     _, starting, sending = plain.named(ROLE_POLICY, "mend-start").policy()
     assert starting == {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine.arn}
     assert sending == {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": dead_letters.arn}
@@ -211,7 +212,7 @@ def test_the_kill_switch_says_go_until_somebody_stops_it_and_no_deployment_sets_
     properties = {to_camel_case(name) for name in _properties_of(ssm.Parameter)}
     assert {"value", "valueWo", "insecureValue", "description", "tags", "name", "region"} < properties
     assert properties - set(switch.ignore_changes) == set()
-    assert told(plain, "decide")["KILL_SWITCH_PARAMETER_NAME"] == switch.outputs["name"]
+    assert environment_of(plain, "decide")["KILL_SWITCH_PARAMETER_NAME"] == switch.outputs["name"]
 
 
 def _properties_of(resource):
@@ -225,61 +226,40 @@ def test_incidents_are_keyed_by_secret_and_opening_time(plain):
     assert (table["hashKey"], table["rangeKey"]) == ("secret_arn", "opened_at")
 
 
-def test_each_step_is_told_what_was_set(full):
-    table = {"INCIDENTS_TABLE_NAME": full.named(TABLE, "mend-incidents").outputs["name"]}
-    targets = {"RESTART_TARGETS": json.dumps([SERVICE, API, DOCUMENT])}
-    switch = {"KILL_SWITCH_PARAMETER_NAME": full.named(PARAMETER, "mend-kill-switch").outputs["name"]}
+def read_by(step, args):
+    """The variables for the settings that this step reads, as these arguments set them."""
+    values = {name: args.get(name, setting.default) for name, setting in SETTINGS.items() if step in setting.read_by}
+    return {name.upper(): value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
 
-    assert told(full, "claim") == {
-        **table,
-        **targets,
-        "SETTLE_MINUTES": "1",
-    }
-    assert told(full, "diagnose") == {
-        **table,
-        **targets,
-        "REMEDIATION_MODE": "repair",
-        "PROBE_FUNCTIONS": json.dumps([PROBE]),
-    }
-    assert told(full, "probe") == {"PROBE_TIMEOUT_SECONDS": "10"}
-    assert told(full, "decide") == {
-        **table,
-        **switch,
-        "MAX_RETRIES": "4",
-        "RETRY_BASE_MINUTES": "5",
-        "RETRY_CAP_MINUTES": "60",
-        "BREAKER_THRESHOLD": "5",
-        "MAX_ACTIONS_PER_HOUR": "7",
-        "CHANGE_WINDOW": json.dumps({"start": "22:00", "end": "04:00"}),
-    }
-    assert told(full, "retry") == told(full, "move") == told(full, "watch") == table
-    assert told(full, "end") == {**table, "HISTORY_DAYS": "12"}
-    assert told(full, "restart") == {**table, **switch}
-    assert told(full, "notify") == {
+
+@pytest.mark.parametrize(("deployed", "args"), [("plain", {}), ("full", EVERYTHING)])
+def test_each_step_gets_what_was_set_or_its_default(request, deployed, args):
+    recording = request.getfixturevalue(deployed)
+    table = {"INCIDENTS_TABLE_NAME": recording.named(TABLE, "mend-incidents").outputs["name"]}
+    switch = {"KILL_SWITCH_PARAMETER_NAME": recording.named(PARAMETER, "mend-kill-switch").outputs["name"]}
+    back_off = {"RETRY_BASE_MINUTES": "5", "RETRY_CAP_MINUTES": "60"}
+
+    assert read_by("decide", {"max_retries": 4})["MAX_RETRIES"] == "4"
+    assert environment_of(recording, "claim") == table | read_by("claim", args)
+    assert environment_of(recording, "diagnose") == table | read_by("diagnose", args)
+    assert environment_of(recording, "decide") == table | switch | back_off | read_by("decide", args)
+    assert environment_of(recording, "end") == table | read_by("end", args)
+    assert environment_of(recording, "notify") == {
         **table,
         "REMEDIATION_TOPIC_ARN": TOPICS["remediation_topic_arn"],
         "CRITICAL_TOPIC_ARN": TOPICS["critical_topic_arn"],
-        "RUNBOOK_URL": "https://example.com/runbook",
+        "RUNBOOK_URL": args.get("runbook_url", resolve_runbook()),
     }
 
 
-def test_what_was_not_set_has_its_default(plain):
-    assert told(plain, "claim") | told(plain, "diagnose") | told(plain, "decide") | told(plain, "end") == {
-        "INCIDENTS_TABLE_NAME": plain.named(TABLE, "mend-incidents").outputs["name"],
-        "KILL_SWITCH_PARAMETER_NAME": plain.named(PARAMETER, "mend-kill-switch").outputs["name"],
-        "HISTORY_DAYS": "400",
-        "SETTLE_MINUTES": "15",
-        "REMEDIATION_MODE": "notify",
-        "RESTART_TARGETS": "[]",
-        "PROBE_FUNCTIONS": "[]",
-        "MAX_RETRIES": "3",
-        "RETRY_BASE_MINUTES": "5",
-        "RETRY_CAP_MINUTES": "60",
-        "BREAKER_THRESHOLD": "3",
-        "MAX_ACTIONS_PER_HOUR": "10",
-        "CHANGE_WINDOW": "{}",
-    }
-    assert told(plain, "notify")["RUNBOOK_URL"] == resolve_runbook()
+def test_the_steps_that_act_get_no_settings(full):
+    table = {"INCIDENTS_TABLE_NAME": full.named(TABLE, "mend-incidents").outputs["name"]}
+    switch = {"KILL_SWITCH_PARAMETER_NAME": full.named(PARAMETER, "mend-kill-switch").outputs["name"]}
+
+    for step in ("retry", "move", "watch"):
+        assert environment_of(full, step) == table
+    assert environment_of(full, "restart") == table | switch
+    assert environment_of(full, "probe") == {"PROBE_TIMEOUT_SECONDS": "10"}
 
 
 @pytest.mark.parametrize(
@@ -305,8 +285,8 @@ def test_arns_that_are_known_only_later_reach_steps_and_permissions(deploy):
 
     recording = deploy(Remediation, "mend", args)
 
-    assert told(recording, "diagnose")["PROBE_FUNCTIONS"] == json.dumps([PROBE])
-    assert told(recording, "claim")["RESTART_TARGETS"] == json.dumps([SERVICE])
+    assert environment_of(recording, "diagnose")["PROBE_FUNCTIONS"] == json.dumps([PROBE])
+    assert environment_of(recording, "claim")["RESTART_TARGETS"] == json.dumps([SERVICE])
     assert recording.named(ROLE_POLICY, "mend-probe").policy()[1]["Resource"] == [PROBE, f"{PROBE}:*"]
     assert recording.named(ROLE_POLICY, "mend-watch").policy()[2]["Resource"] == [SERVICE]
 
