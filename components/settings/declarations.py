@@ -1,7 +1,7 @@
 """Every setting, declared once. `make docs` generates Pulumi.yaml, the README's tables and the components' arguments.
 
-To add one: add an entry here, use it in the components or the function that it names, and give it good and bad values in
-tests/components/samples. For one that no function reads, say in tests/engine/test_settings.py what a change of it changes.
+To add one: add an entry here, use it in the components or the function that it names, and give it good and bad values
+in tests/components/samples. If no function reads it, say in tests/engine/test_settings.py what a change of it changes.
 """
 
 from collections.abc import Mapping

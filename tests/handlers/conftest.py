@@ -15,11 +15,11 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.awsrequest import AWSResponse
 from botocore.validate import validate_parameters
 
-from components.settings.declarations import SETTINGS
 from handlers.adapters import clients
 from handlers.audit import check
 from handlers.trail import writer
 from tests import used_permissions
+from tests.function_environment import DEFAULTS
 from tests.handlers.scene import Scene
 from tests.moto_aws import empty_account
 
@@ -39,10 +39,7 @@ INDEX = {
     "Projection": {"ProjectionType": "ALL"},
 }
 ENVIRONMENT = {
-    **{
-        name.upper(): setting.default if isinstance(setting.default, str) else json.dumps(setting.default)
-        for name, setting in SETTINGS.items()
-    },
+    **DEFAULTS,
     "AUDIT_TRAIL_TABLE_NAME": "audit-trail",
     "TABLE_NAME": "history",
     "STATUS_TABLE_NAME": "status",
@@ -57,9 +54,6 @@ ENVIRONMENT = {
     "REMEDIATION_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:remediation",
     "CRITICAL_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:critical",
     "KILL_SWITCH_PARAMETER_NAME": "/rotation-guard/kill-switch",
-    "RETRY_BASE_MINUTES": "5",
-    "RETRY_CAP_MINUTES": "60",
-    "PROBE_TIMEOUT_SECONDS": "10",
 }
 """What a function may read: every setting as it is by default, and what the components make of their resources."""
 WRITES = frozenset(

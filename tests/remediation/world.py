@@ -16,6 +16,7 @@ from components.remediation.workflow import Workflow
 from handlers.adapters import unfinished_incidents
 from handlers.adapters.items import from_item
 from handlers.remediation import stalled_incidents, start
+from tests.function_environment import DEFAULTS
 from tests.remediation.account import Account, Crash, Plan
 from tests.remediation.clock import Clock, stamp
 from tests.remediation.event_log import EventLog, Knowledge
@@ -74,20 +75,17 @@ class Settings:
         return found + (["restart", "watch"] if self.has_targets else [])
 
     def environment(self) -> dict[str, str]:
-        """What all functions are told together."""
+        """The environment of all functions together."""
         return {
+            **DEFAULTS,
             "STATE_MACHINE_ARN": MACHINE,
             "INCIDENTS_TABLE_NAME": TABLE,
-            "HISTORY_DAYS": "400",
             "SETTLE_MINUTES": str(self.settle_minutes),
             "RESTART_TARGETS": json.dumps([SERVICE, DOCUMENT, FUNCTION] if self.has_targets else []),
             "REMEDIATION_MODE": self.mode,
             "PROBE_FUNCTIONS": json.dumps([PROBE] if self.has_probe else []),
-            "PROBE_TIMEOUT_SECONDS": "10",
             "KILL_SWITCH_PARAMETER_NAME": "/rotation-guard/kill-switch",
             "MAX_RETRIES": str(self.max_retries),
-            "RETRY_BASE_MINUTES": "5",
-            "RETRY_CAP_MINUTES": "60",
             "BREAKER_THRESHOLD": str(self.breaker_threshold),
             "MAX_ACTIONS_PER_HOUR": str(self.max_actions_per_hour),
             "CHANGE_WINDOW": json.dumps(dict(self.change_window)),
