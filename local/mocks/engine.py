@@ -12,9 +12,13 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from typing import Any
 
 import pulumi
-from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime import mocks, resource, rpc, settings
 from pulumi.runtime.config import set_all_config
+from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.stack import run_pulumi_func
+
+# Pulumi sends the call stack with every registration. Mocks ignore it, and it is a tenth of the cost of a run.
+resource._get_stack_trace = StackTrace  # ty: ignore[invalid-assignment]
 
 
 def run(
@@ -46,8 +50,7 @@ def run(
             loop.run_until_complete(run_pulumi_func(program))
             return loop.run_until_complete(_resolve_exports())
 
-    # In a separate thread, for two reasons: Pulumi's code swallows a Ctrl-C inside it, and then the loop waits forever;
-    # and Pulumi records the call stack at every registration, which is short here.
+    # In a separate thread: Pulumi's code swallows a Ctrl-C inside it, and then the loop waits forever.
     with concurrent.futures.ThreadPoolExecutor(1, "program") as thread:
         running = thread.submit(lambda: context.run(run_isolated))
         try:
