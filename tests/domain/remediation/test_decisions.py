@@ -44,7 +44,10 @@ A_SENTENCE = re.compile(r"[A-Z][^.]{20,200}[^. ]\.")
 
 
 def situations(mode, forbids):
-    """Every combination but for the failed step and the strategy, which only change the wording."""
+    """Every combination but for the failed step and the strategy, which only change the wording.
+
+    Attempts are the last with a retry left and the first without.
+    """
     for (
         current,
         pending,
@@ -56,7 +59,7 @@ def situations(mode, forbids):
         move_state,
         window,
         is_rate_limited,
-    ) in product(Proof, Proof, Proof, BOTH, BOTH, BOTH, (0, 2, 3), ("", "holds", "gone"), BOTH, BOTH):
+    ) in product(Proof, Proof, Proof, BOTH, BOTH, BOTH, (2, 3), ("", "holds", "gone"), BOTH, BOTH):
         for is_backing_off, forbid in product(BOTH, forbids):
             yield Situation(
                 mode,
@@ -99,8 +102,9 @@ def it_rolls_back_only_where_allowed_and_no_way_leads_forward(case, decision):
 
 
 def where_no_repair_is_allowed_it_notifies_or_ends(case, decision):
-    may = case.mode is not NOTIFY and not any(getattr(case, name) for name in FORBIDS) and case.current is not ABSENT
-    return may or decision.action in NOTIFIES_OR_ENDS
+    if decision.action in NOTIFIES_OR_ENDS:
+        return True
+    return case.mode is not NOTIFY and not any(getattr(case, name) for name in FORBIDS) and case.current is not ABSENT
 
 
 def a_retry_has_a_rotation_and_a_try_left(case, decision):
@@ -131,8 +135,10 @@ def it_waits_or_is_rate_limited_only_with_something_to_do(case, decision):
 def it_backs_off_before_a_retry_and_before_nothing_else(case, decision):
     if decision.action is Action.RETRY:
         return not case.is_backing_off
+    if decision.action is not Action.BACK_OFF:
+        return True
     later = decide(replace(case, is_backing_off=False, is_window_open=True, is_rate_limited=False))
-    return decision.action is not Action.BACK_OFF or (case.is_backing_off and later.action is Action.RETRY)
+    return case.is_backing_off and later.action is Action.RETRY
 
 
 def it_ends_well_only_for_a_cause_and_never_on_what_is_disproved(case, decision):
