@@ -13,6 +13,9 @@ import pytest
 
 from tests.paths import EVENTS
 
+# Until the tests are collected, which leaves next to no garbage.
+gc.disable()
+
 # At once: what a session shares is made before the first test has its own environment.
 for _name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
     os.environ.pop(_name, None)
@@ -32,6 +35,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     # What tests leave behind in reference cycles is freed less often, in larger portions.
     gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture
