@@ -139,12 +139,12 @@ def test_a_class_is_taken_as_it_is_written_with_its_tag_nested(read):
 
 
 @pytest.mark.parametrize("key", NUMBERS)
-@pytest.mark.parametrize("text", ["x", "1.0", "1e1", "+1", " 1", "1\n", "0x1", "\u0661", "true", "[]", "9" * 5000, "-"])
-def test_a_number_is_written_with_digits_alone(refused, key, text):
-    [complaint] = refused(**{key: text})
+def test_a_number_is_written_with_digits_alone(refused, key):
+    for text in ("x", "1.0", "1e1", "+1", " 1", "1\n", "0x1", "\u0661", "true", "[]", "9" * 5000, "-"):
+        [complaint] = refused(**{key: text})
 
-    assert complaint.startswith(f"{key} must be an integer, got ")
-    assert complaint.isprintable()
+        assert complaint.startswith(f"{key} must be an integer, got ")
+        assert complaint.isprintable()
 
 
 @pytest.mark.parametrize("key", NUMBERS)
