@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -29,8 +30,10 @@ LARGEST_MESSAGE = 262_144
 LONGEST_REGION = "ap-southeast-3"
 
 
-@pytest.mark.parametrize("transition", [*TRANSITIONS, "held_burst"])
-@pytest.mark.parametrize("evidence", [None, {"current": "broken"}])
+@pytest.mark.parametrize(
+    ("transition", "evidence"),
+    [*product(TRANSITIONS, [None, {"current": "broken"}]), ("held_burst", None)],
+)
 def test_only_the_name_of_the_secret_is_cut_from_a_subject(transition, evidence):
     name, arn = "n" * 512, ARN.replace("eu-west-1", LONGEST_REGION)
     row = incident(secret_name=name, secret_arn=arn, event_type="TestRotationFailed", failed_step="finishSecret")
@@ -45,7 +48,6 @@ def test_only_the_name_of_the_secret_is_cut_from_a_subject(transition, evidence)
     )
 
 
-@pytest.mark.parametrize("transition", [*TRANSITIONS, "held_burst"])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -61,33 +63,33 @@ def test_only_the_name_of_the_secret_is_cut_from_a_subject(transition, evidence)
         *({"actions": [decided(rule.name)]} for rule in RULES),
     ],
 )
-def test_lines_of_ours_have_eighty_columns(transition, changes):
+def test_lines_of_ours_have_eighty_columns(changes):
     row = repaired() | {"outcome": None, "rotation_function": FUNCTION, **changes}
 
-    text = notification(
-        transition, row, digest=rate_limited(25) if transition == "held_burst" else (), runbook_url=RUNBOOK
-    ).text
+    for transition in (*TRANSITIONS, "held_burst"):
+        digest = rate_limited(25) if transition == "held_burst" else ()
+        text = notification(transition, row, digest=digest, runbook_url=RUNBOOK).text
 
-    for line in text.split("\n"):
-        is_copied = re.match(
-            r"   (aws|rotation-guard) |(Secret|Log|Execution|Runbook): https://|Secret: arn:|  arn:", line
-        )
-        assert len(line) <= 80 or is_copied, line
-        assert line == line.rstrip()
-    assert "\n\n\n" not in text
+        for line in text.split("\n"):
+            is_copied = re.match(
+                r"   (aws|rotation-guard) |(Secret|Log|Execution|Runbook): https://|Secret: arn:|  arn:", line
+            )
+            assert len(line) <= 80 or is_copied, (transition, line)
+            assert line == line.rstrip()
+        assert "\n\n\n" not in text, transition
 
 
-NAMES = st.text(max_size=600) | st.sampled_from(
-    ["\r\nX-Header: 1", "bell\x07null\x00", "référentiel", "\U0001f4a5" * 99]
-)
+HOSTILE_NAMES = st.sampled_from(["\r\nX-Header: 1", "bell\x07null\x00", "référentiel", "\U0001f4a5" * 99])
+NAMES = st.text(max_size=600) | HOSTILE_NAMES
+WORDS = st.text(max_size=20) | HOSTILE_NAMES
 
 
 @given(
     transition=st.sampled_from(TRANSITIONS),
     name=NAMES,
-    kind=NAMES | st.sampled_from(["RotationFailed", "Rotation Stuck"]),
-    step=NAMES | st.sampled_from(["createSecret", "finishSecret"]),
-    outcome=NAMES | st.sampled_from(["recovered by AWS", "fallen back"]),
+    kind=WORDS | st.sampled_from(["RotationFailed", "Rotation Stuck"]),
+    step=WORDS | st.sampled_from(["createSecret", "finishSecret"]),
+    outcome=WORDS | st.sampled_from(["recovered by AWS", "fallen back"]),
 )
 def test_a_subject_is_one_line_that_sns_takes(transition, name, kind, step, outcome):
     row = incident(
@@ -111,12 +113,12 @@ def test_no_message_is_larger_than_sns_takes(word, runbook_url):
     action = {**decided(word), "action": "retry", "outcome": word, "reason": word, "target": word, "at": word}
     restart = {"target": word, "arn": word, "state": "failed", "why": word}
     proofs = {"current": "works", "notes": [word] * 99}
-    row = repaired() | {"actions": [action] * 999, "restarts": [restart] * 999, "evidence": proofs, "reason": word}
+    row = repaired() | {"actions": [action] * 99, "restarts": [restart] * 99, "evidence": proofs, "reason": word}
     row |= {"secret_name": word, "secret_arn": ARN + word}
 
     for message in (
         notification("recovered", row, runbook_url=runbook_url),
-        notification("held_burst", {}, digest=[row] * 999, runbook_url=runbook_url),
+        notification("held_burst", {}, digest=[row] * 99, runbook_url=runbook_url),
     ):
         assert len(json.dumps(build_messages(message)).encode()) < LARGEST_MESSAGE
         # An event of EventBridge counts its source, detail-type and resources, too.
