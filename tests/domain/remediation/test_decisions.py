@@ -23,6 +23,11 @@ FORBIDS = {
     "is_stopped": True,
     "is_suspended": True,
 }
+DELAYS = {
+    False: tuple(product(BOTH, BOTH, BOTH)),
+    True: ((False, True, False), (True, False, True)),
+}
+"""Whether something forbids a repair -> whether the retry backs off, the window is open, and the limit is reached."""
 MODE_RULES = {
     NOTIFY: {
         "moved in vain",
@@ -46,7 +51,8 @@ A_SENTENCE = re.compile(r"[A-Z][^.]{20,200}[^. ]\.")
 def situations(mode, forbids):
     """Every combination but for the failed step and the strategy, which only change the wording.
 
-    Attempts are the last with a retry left and the first without.
+    Attempts are the last with a retry left and the first without. Where something forbids a repair, either nothing or
+    everything else delays it as well.
     """
     for (
         current,
@@ -57,10 +63,9 @@ def situations(mode, forbids):
         is_allowed,
         attempts,
         move_state,
-        window,
-        is_rate_limited,
-    ) in product(Proof, Proof, Proof, BOTH, BOTH, BOTH, (2, 3), ("", "holds", "gone"), BOTH, BOTH):
-        for is_backing_off, forbid in product(BOTH, forbids):
+        forbid,
+    ) in product(Proof, Proof, Proof, BOTH, BOTH, BOTH, (2, 3), ("", "holds", "gone"), forbids):
+        for is_backing_off, window, is_rate_limited in DELAYS[bool(forbid)]:
             yield Situation(
                 mode,
                 "setSecret",
