@@ -46,13 +46,13 @@ def _says(cell, value):
     return listed is not cell.startswith("any but ")
 
 
-def test_every_setting_and_every_role_is_on_its_page(generate):
+def test_every_setting_and_every_role_is_on_its_page(generate, prod):
     settings, permissions = ((ROOT / "docs" / f"{page}.md").read_text() for page in ("settings", "permissions"))
 
     for setting in generate.settings.SETTINGS.values():
         assert settings.count(f"| `{setting.key}` |") == 1
         assert f"`{setting.key}`" in (ROOT / "README.md").read_text()
-    roles = [role.name for role in generate.deploy_program(generate.stack_config("prod")).of_type("aws:iam/role:Role")]
+    roles = [role.name for role in prod.of_type("aws:iam/role:Role")]
     assert roles
     for role in roles:
         assert permissions.count(f"| `{role}` |") == 1
