@@ -41,15 +41,11 @@ LIMITS = {
 }
 
 
-@pytest.fixture(scope="module")
-def everything(deploy):
-    return deploy(RotationGuard, "g", EVERYTHING)
-
-
-def test_the_longest_name_is_the_one_with_which_all_resources_have_names_that_aws_takes(everything):
+def test_the_longest_name_is_the_one_with_which_all_resources_have_names_that_aws_takes(guard):
+    everything = guard(**EVERYTHING)
     fixed = [resource for resource in everything.custom() if "-events-extra-" not in resource.name]
     limited = {
-        (one.type, one.name): LIMITS[one.type] - ACTUALLY_ADDED - (len(one.name) - len("g"))
+        (one.type, one.name): LIMITS[one.type] - ACTUALLY_ADDED - (len(one.name) - len("guard"))
         for one in fixed
         if one.type in LIMITS
     }

@@ -6,8 +6,8 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.events.rotation_events import RotationEvents
 from components.remediation.remediation import Remediation
-from components.rotation_guard import RotationGuard
 from components.settings.validation import complaints_about
 from tests.components.samples.messages import rule
 
@@ -16,6 +16,7 @@ QUOTA = 10_240
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:told"
+TOPICS = {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC, "remediation_mode": "repair"}
 
 
 def functions(count):
@@ -48,9 +49,8 @@ def test_a_list_may_be_as_long_as_the_policy_that_it_ends_in(deploy, setting, ma
     most = find_most(setting, make, **given)
     assert most > 50
 
-    topics = {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC, "remediation_mode": "repair"}
     fewer, fits = (
-        written(deploy(Remediation, "rotation-guard-remediation", {**topics, **given, setting: make(count)}), step)
+        written(deploy(Remediation, "rotation-guard-remediation", {**TOPICS, **given, setting: make(count)}), step)
         for count in (most - 1, most)
     )
 
@@ -78,6 +78,16 @@ def test_a_list_that_does_not_fit_is_refused(setting, make, limit):
     assert hidden == f"{setting}{limit}a secret value"
 
 
+WHERE = {
+    "failures_topic_arn": "arn:aws:sns:eu-west-1:111122223333:rotation-guard-failures-0a1b2c3",
+    "audit_queue_arn": "arn:aws:sqs:eu-west-1:111122223333:rotation-guard-trail-events-0a1b2c3",
+    "audit_queue_url": "https://sqs.eu-west-1.amazonaws.com/111122223333/rotation-guard-trail-events-0a1b2c3",
+    "start_function_arn": "arn:aws:lambda:eu-west-1:111122223333:function:rotation-guard-remediation-start-0a1b2c3",
+    "start_function_name": "rotation-guard-remediation-start-0a1b2c3",
+}
+"""What the rules of the whole product send events to."""
+
+
 def rules(count):
     return [rule(name=f"r{number:04}") for number in range(count)]
 
@@ -85,7 +95,7 @@ def rules(count):
 def test_extra_rules_may_be_as_many_as_the_policy_of_their_queue_holds(deploy):
     """8,192 bytes (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html)."""
     most = find_most("extra_rules", rules)
-    recording = deploy(RotationGuard, "rotation-guard", {"extra_rules": rules(most)})
+    recording = deploy(RotationEvents, "rotation-guard-events", {**WHERE, "extra_rules": rules(most)})
     policies = {
         resource.name: len(resource.inputs["policy"])
         for resource in recording.of_type("aws:sqs/queuePolicy:QueuePolicy")
@@ -114,8 +124,8 @@ def test_what_is_known_only_later_is_left_to_the_deployment():
 
 def test_a_policy_that_is_known_only_later_fails_the_deployment_in_one_sentence(run):
     def program():
-        arns: list[Any] = [pulumi.Output.from_input(arn) for arn in functions(300)]
-        RotationGuard("guard", {"rotation_functions": arns, "remediation_mode": "retry"})
+        args: Any = {**TOPICS, "rotation_functions": [pulumi.Output.from_input(arn) for arn in functions(300)]}
+        Remediation("guard-remediation", args)
 
     with pytest.raises(
         pulumi.RunError, match=r"^the policy of guard-remediation-retry must be at most 10240 characters"
