@@ -205,9 +205,9 @@ def test_thousands_of_resources_are_decoded_once(engine):
 
 @pytest.fixture
 def published(tmp_path):
-    """The package as a published pack: alone, in a folder with another name."""
+    """The package as a published pack: alone, without its environment, in a folder with another name."""
     folder = tmp_path / "rotation-guard-0.1.0"
-    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__", "venv"))
     return folder
 
 
