@@ -24,7 +24,18 @@ def to_item(row: Mapping[str, Any]) -> Item:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a stored item to a plain row."""
-    return {
-        name: value["S"] if "S" in value else _from_dynamodb.deserialize(dict(value)) for name, value in item.items()
-    }
+    """Convert a stored item to a plain row.
+
+    boto3's deserializer is as slow, so strings bypass it here too, also those in lists and maps.
+    """
+    return {name: _to_plain(value) for name, value in item.items()}
+
+
+def _to_plain(value: Mapping[str, Any]) -> Any:
+    if "S" in value:
+        return value["S"]
+    if "M" in value:
+        return from_item(value["M"])
+    if "L" in value:
+        return [_to_plain(inner) for inner in value["L"]]
+    return _from_dynamodb.deserialize(dict(value))

@@ -220,12 +220,16 @@ class StateMachine:
         return found
 
     def _found(self, path: str, execution: Execution) -> Any:
+        match path:
+            case "$$.Execution.Id":
+                return execution.arn
+            case "$$.Execution.StartTime":
+                return stamp_of_execution(execution.started_at)
+            case "$$.State.EnteredTime":
+                return stamp_of_execution(execution.entered_at)
+        if path.startswith("$$"):
+            return _NOT_FOUND
         root = execution.data
-        if path.startswith("$$."):
-            root = {
-                "Execution": {"Id": execution.arn, "StartTime": stamp_of_execution(execution.started_at)},
-                "State": {"EnteredTime": stamp_of_execution(execution.entered_at)},
-            }
         for name in path.lstrip("$").split(".")[1:]:
             if not isinstance(root, Mapping) or name not in root:
                 return _NOT_FOUND

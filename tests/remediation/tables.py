@@ -96,8 +96,11 @@ class Tables:
             case "Put":
                 new = _sent(dict(asked["Item"]))
             case "Update":
-                base = stored or dict(asked["Key"])
-                new = _sent(self._expression(asked, base, "UpdateExpression").updated())
+                base = stored or _sent(asked["Key"])
+                values = _sent(asked.get("ExpressionAttributeValues", {}))
+                new = self._expression(
+                    {**asked, "ExpressionAttributeValues": values}, base, "UpdateExpression"
+                ).updated()
             case "Delete":
                 return lambda: table.pop(key, None)
             case _:
