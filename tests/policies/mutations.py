@@ -128,12 +128,18 @@ class MutationTest:
         kept = self._original & frozenset(map(id, stack.resources))
         types = {resource.type for resource in (*changed, *self._stack) if id(resource) not in kept}
         names = sorted(RULES, key=lambda name: (types.isdisjoint(RULES[name].types), -self._kills[name]))
-        for evaluation in (_OfChanged(stack, self._configuration, changed), Evaluation(stack, self._configuration)):
-            for name, message in _list_complaints(evaluation, names):
-                if (name, message) not in self._before:
-                    self._kills[name] += 1
-                    return True
+        for name, message in self._complaints(stack, changed, names):
+            if (name, message) not in self._before:
+                self._kills[name] += 1
+                return True
         return False
+
+    def _complaints(self, stack: Stack, changed: list[Resource], names: list[str]) -> Iterator[tuple[str, str]]:
+        """The complaints that may be new, those about the changed resources first."""
+        yield from _list_complaints(_OfChanged(stack, self._configuration, changed), names)
+        # What a rule says about one resource alone is new only for the changed ones.
+        of_stack = [name for name in names if RULES[name].needs_stack]
+        yield from _list_complaints(Evaluation(stack, self._configuration), of_stack)
 
 
 class _OfChanged(Evaluation):
