@@ -10,7 +10,7 @@ from policies.model.evaluation import check
 from tests.policies.large_stacks import build_deliveries, build_pipelines, build_sharing, write_shapes
 from tests.work import count_lines
 
-SMALL, LARGE = 40, 160
+SMALL, LARGE = 40, 80
 DELIVERY = (
     "subscription-reaches-its-endpoint",
     "alarm-may-call-its-functions",
@@ -53,10 +53,12 @@ def test_a_large_stack_that_delivers_to_one_function_and_one_queue_is_evaluated_
 
 @pytest.mark.parametrize("shape", ["export", "preview"])
 @pytest.mark.parametrize("stack", [build_pipelines, build_sharing, build_deliveries])
-def test_four_times_the_size_is_four_times_the_work(stack, shape):
+def test_twice_the_size_is_twice_the_work(stack, shape):
     contents = [write_shapes(stack(size))[shape] for size in (SMALL, LARGE)]
+    # What is computed once per process is no part of the work.
+    evaluate(contents[0])
 
     few, many = (count_lines(lambda content=content: evaluate(content)) for content in contents)
 
-    # Quadratic work would make it 16.
-    assert many / few < 4.5
+    # Quadratic work would make it 4; a count of lines is exact, so that a small part of it shows.
+    assert many / few < 2.05
