@@ -95,7 +95,7 @@ class Resource:
         """A JSON object, also parsed from a string; None where it is absent or empty."""
         return values.document(self.value(path))
 
-    @property
+    @cached_property
     def tags(self) -> dict[str, str]:
         """The known tags."""
         tags = self.props.get("tags")

@@ -111,7 +111,10 @@ def member(mapping: Mapping[str, Any], key: str) -> Any:
     if key in mapping:
         return mapping[key]
     lower = key.lower()
-    return next((value for name, value in mapping.items() if str(name).lower() == lower), None)
+    for name in mapping:
+        if str(name).lower() == lower:
+            return mapping[name]
+    return None
 
 
 def get_path(tree: Any, path: str) -> Any:

@@ -5,6 +5,7 @@ moves once, a rotation begins once, a dependent is restarted once; and once the 
 closed and told, if need be by what the next audit finds.
 """
 
+import itertools
 import logging
 import random
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from functools import cache
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from tests.remediation.account import Crash, Disturbance
+from tests.remediation.account import WRITES, Crash, Disturbance
 from tests.remediation.refusals import refused
 from tests.remediation.scenario import fail_rotation, list_transitions
 from tests.remediation.world import CRITICAL, DEPENDENTS, Settings, World
@@ -74,11 +75,14 @@ _THROTTLED = {
     "lambda": "TooManyRequestsException",
     "sns": "Throttled",
 }
-ONCE: dict[str, Callable[[str], Disturbance]] = {
-    "the function dies before it": lambda _: Disturbance(Crash()),
+CARRIED_OUT: dict[str, Callable[[str], Disturbance]] = {
     "the function dies after it": lambda _: Disturbance(Crash(), is_carried_out=True),
     "its answer is lost": lambda _: Disturbance(ConnectionClosedError(**_URL), is_carried_out=True),
+}
+ONCE: dict[str, Callable[[str], Disturbance]] = {
+    "the function dies before it": lambda _: Disturbance(Crash()),
     "it cannot be reached": lambda _: Disturbance(EndpointConnectionError(**_URL)),
+    **CARRIED_OUT,
     EMPTY: lambda _: Disturbance(None),
 }
 FOR_EVER: dict[str, Callable[[str], Disturbance]] = {
@@ -87,6 +91,9 @@ FOR_EVER: dict[str, Callable[[str], Disturbance]] = {
     "it fails for ever": lambda _: Disturbance(refused("InternalServerError")),
     "it hangs for ever": lambda _: Disturbance(ReadTimeoutError(**_URL)),
 }
+IN_TURN = "it fails for ever in each of these ways in turn"
+ALIKE = ("dynamodb", "sns", "events")
+"""Services whose errors remediation does not tell apart, save for conditions that do not hold."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +137,17 @@ def calls_of(story: str) -> Iterator[tuple[str, int, str, str]]:
 def disturb(world: World, site: Site, fault: str) -> None:
     """Has this fault happen at this call: the first time, or each time until it is lifted."""
     is_over = False
+    ways = list(FOR_EVER.values()) if fault == IN_TURN else [FOR_EVER[fault]] if fault in FOR_EVER else []
+    # Not always the same way first.
+    in_turn = itertools.cycle(ways[site.number % 4 :] + ways[: site.number % 4])
 
     def at(number: int, service: str, operation: str) -> Disturbance | None:
         nonlocal is_over
         here = (world.event_log.actor.step, number, operation) == (site.step, site.number, site.operation)
-        if fault in FOR_EVER:
+        if ways:
             # What a role lacks, it lacks at every such call of the step.
             same = (world.event_log.actor.step, operation) == (site.step, site.operation) and number >= site.number
-            return FOR_EVER[fault](service) if same else None
+            return next(in_turn)(service) if same else None
         if is_over or not here:
             return None
         is_over = True
@@ -146,12 +156,18 @@ def disturb(world: World, site: Site, fault: str) -> None:
     world.account.disturb, world.event_log.is_disturbed = at, True
 
 
-CASES = [
-    pytest.param(site, fault, id=f"{site}-{fault}")
-    for site in sites()
-    for fault in (*ONCE, *FOR_EVER)
-    if fault != EMPTY or site.operation == "get_item"
-]
+def faults_of(site: Site) -> Iterator[str]:
+    """The faults that make a difference at this call."""
+    for fault in ONCE:
+        # Whether a call is carried out makes no difference if it changes nothing.
+        if fault in CARRIED_OUT and site.operation not in (*WRITES, "invoke"):
+            continue
+        if fault != EMPTY or site.operation == "get_item":
+            yield fault
+    yield from [IN_TURN] if site.service in ALIKE else FOR_EVER
+
+
+CASES = [pytest.param(site, fault, id=f"{site}-{fault}") for site in sites() for fault in faults_of(site)]
 
 
 @pytest.fixture
