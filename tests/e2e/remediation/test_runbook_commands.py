@@ -8,9 +8,7 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +25,7 @@ from rotation_guard.domain.remediation.notification_payload import build_payload
 from rotation_guard.domain.remediation.notifications import build_notification
 from tests.handlers.aws_commands import check_command
 from tests.paths import ROOT
+from tests.preloaded_commands import preload
 
 PAGE = (ROOT / "docs" / "runbook.md").read_text()
 PLACEHOLDER = re.compile(r"<([A-Za-z_]+)>")
@@ -34,10 +33,11 @@ UNKNOWN_HERE = ("ssm describe-automation-executions", "sqs start-message-move-ta
 """What the AWS CLI sends and the local AWS does not know: that it is sent proves the command."""
 SHIMS = {
     # Version 1 sends `aws sqs` to AWS in some Regions, whatever the environment says.
-    "aws": 'exec "$AWS_CLI" --endpoint-url "$AWS_ENDPOINT_URL" "$@"',
-    "rotation-guard": 'exec "$PYTHON" -m rotation_guard.cli "$@"',
-    "pulumi": '[ "$*" = "stack output --json" ] || { echo "unknown: pulumi $*" >&2; exit 1; }; cat "$OUTPUTS"',
+    "aws": 'exec {aws} --endpoint-url "$AWS_ENDPOINT_URL" "$@"',
+    "rotation-guard": 'exec {rotation_guard} "$@"',
+    "pulumi": '[ "$*" = "stack output --json" ] || {{ echo "unknown: pulumi $*" >&2; exit 1; }}; cat "$OUTPUTS"',
 }
+"""The scripts that bash finds under these names."""
 
 
 class Command(NamedTuple):
@@ -88,23 +88,20 @@ class Answer(NamedTuple):
 class Shell:
     """Runs commands in a folder, with these values for the placeholders and credentials in the environment."""
 
-    def __init__(self, folder: Path, values: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, programs: Mapping[str, str], values: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> None:
         self._folder, self._values = folder, values
         shims = folder / "bin"
         shims.mkdir()
         for name, script in SHIMS.items():
             path = shims / name
-            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.write_text(f"#!/bin/sh\n{script.format(**programs)}\n")
             path.chmod(0o755)
         outputs = folder / "outputs.json"
         outputs.write_text(json.dumps(values))
-        cli = shutil.which("aws", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-        assert cli, "the AWS CLI is missing: it is among the requirements for development (requirements-dev.txt)"
         self._environment = {
             "PATH": os.pathsep.join([str(shims), os.environ["PATH"]]),
-            "PYTHONPATH": str(ROOT),
-            "PYTHON": sys.executable,
-            "AWS_CLI": cli,
             "OUTPUTS": str(outputs),
             "HOME": str(folder),
             **environment,
@@ -157,8 +154,15 @@ def set_up_deleted_secret(stack: RunningStack) -> str:
     return arn
 
 
+@pytest.fixture(scope="module")
+def programs() -> Iterator[dict[str, str]]:
+    """The beginnings of the command lines that run the programs: each is the real one, imported once."""
+    with preload("aws") as aws, preload("rotation-guard") as rotation_guard:
+        yield {"aws": shlex.join(aws), "rotation_guard": shlex.join(rotation_guard)}
+
+
 @pytest.fixture
-def shell(stack: RunningStack, tmp_path: Path) -> Iterator[Shell]:
+def shell(stack: RunningStack, tmp_path: Path, programs: Mapping[str, str]) -> Iterator[Shell]:
     """A shell, and a secret whose rotation has failed at testSecret, so that AWSPENDING has the live password."""
     secret = DemoSecret(stack)
     set_up_service(stack)
@@ -191,7 +195,7 @@ def shell(stack: RunningStack, tmp_path: Path) -> Iterator[Shell]:
             "AWS_ACCESS_KEY_ID": stack.access_key_id,
             "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
         }
-        yield Shell(tmp_path, values, environment)
+        yield Shell(tmp_path, programs, values, environment)
         mend()
         # A new value ends the incident at once, so that other stories find the secret at rest. AWS refuses the call
         # while a rotation is unfinished, and tries that one again.
@@ -271,19 +275,21 @@ def list_notice_commands(stack: RunningStack) -> list[str]:
         "pulumi stack outputs --json",
     ],
 )
-def test_a_command_that_does_not_exist_or_is_misspelt_is_found(tmp_path: Path, wrong: str) -> None:
+def test_a_command_that_does_not_exist_or_is_misspelt_is_found(
+    tmp_path: Path, programs: Mapping[str, str], wrong: str
+) -> None:
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "eu-west-1"}
     nowhere |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
 
-    answer = Shell(tmp_path, {}, nowhere).run(wrong)
+    answer = Shell(tmp_path, programs, {}, nowhere).run(wrong)
 
     assert answer.exit_code != 0
     assert "Could not connect" not in answer.stderr
 
 
-def test_a_placeholder_that_nobody_explains_is_found(tmp_path: Path) -> None:
+def test_a_placeholder_that_nobody_explains_is_found(tmp_path: Path, programs: Mapping[str, str]) -> None:
     with pytest.raises(KeyError, match="nothing_of_the_kind"):
-        Shell(tmp_path, {}, {}).fill("aws sqs purge-queue --queue-url <nothing_of_the_kind>")
+        Shell(tmp_path, programs, {}, {}).fill("aws sqs purge-queue --queue-url <nothing_of_the_kind>")
 
 
 def test_commands_are_found_in_fenced_and_indented_blocks_and_over_several_lines() -> None:
