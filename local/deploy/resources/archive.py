@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pulumi
@@ -14,9 +15,14 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def build_zip(archive: pulumi.Archive) -> bytes:
     """Zip an AssetArchive of files and texts, or a FileArchive of a folder; other archives raise LocalError."""
+    return _zip(tuple(sorted(_list_files("", archive))))
+
+
+@lru_cache(maxsize=8)  # Most functions of a program have the same code.
+def _zip(files: tuple[tuple[str, bytes], ...]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
-        for name, content in sorted(_list_files("", archive)):
+        for name, content in files:
             info = zipfile.ZipInfo(name, _EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
