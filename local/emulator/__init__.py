@@ -22,6 +22,7 @@ Inside of it, over MiniStack:
     request_signatures  keys and signatures of requests
     rotation            rotations of Secrets Manager
     secrets_manager     calls of Secrets Manager
+    unpacked_code       shared folders of functions' code
     workflow_tasks      Lambda tasks of Step Functions
 
 Inside of it, without MiniStack:

@@ -14,6 +14,7 @@ from . import (
     queue_lock,
     request_signatures,
     secrets_manager,
+    unpacked_code,
     workflow_tasks,
 )
 
@@ -29,6 +30,7 @@ class Patch:
 
 PATCHES = (
     Patch(forks.install, "Functions start as forks of a process that has imported boto3 and Powertools."),
+    Patch(unpacked_code.install, "Processes of functions with the same code share its folder, and its bytecode."),
     Patch(log_output.install, "The log contains no control characters."),
     Patch(request_signatures.install, "Every request needs a valid signature by a key of this run."),
     Patch(queue_lock.install, "No message is lost when two threads change the same queue."),
