@@ -1,11 +1,13 @@
 """A local deployment of the dev stack, shared by all scenarios, and the steps that scenarios consist of."""
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,6 +21,29 @@ REAL_TIME = 1.0
 """The workflow waits in real time, so that its incidents are still open when tests read them."""
 QUIET_SECONDS = 0.6
 """How long to wait for further notifications: several times the duration of a delivery."""
+
+
+SHARES = ({"stack", "audited"}, {"repairing"}, {"retrying", "telling"})
+"""Fixtures whose tests run in the same worker, as far as possible, so that each deployment is made once."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of a deployment first in the share of one worker: others steal from the end of a share."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    firsts: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    others: list[pytest.Item] = []
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ())) if Path(__file__).parent in item.path.parents else set()
+        share = next((number for number, shared in enumerate(SHARES) if shared & fixtures), None)
+        (others if share is None else firsts[share % workers]).append(item)
+    count = len(items)
+    items.clear()
+    for number, first in enumerate(firsts):
+        # As `--dist worksteal` divides them.
+        size = (count - len(items)) // (workers - number)
+        items += [*first, *others[: max(0, size - len(first))]]
+        del others[: max(0, size - len(first))]
+    items += others
 
 
 @pytest.fixture(scope="session")
