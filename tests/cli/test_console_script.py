@@ -11,7 +11,6 @@ import pytest
 
 from rotation_guard.cli import __main__ as console
 from tests.paths import ROOT
-from tests.preloaded_commands import preload
 
 from .conftest import NOW, entry
 
@@ -45,15 +44,8 @@ def test_it_runs_from_any_directory(command, tmp_path):
     assert done.stderr == b""
 
 
-@pytest.fixture(scope="module")
-def forked():
-    """What runs the console script in a process of its own that need not import anything."""
-    with preload("rotation-guard") as command:
-        yield command
-
-
-def test_the_help_lists_every_command(tmp_path, forked):
-    done = started(forked, "--help", cwd=tmp_path)
+def test_the_help_lists_every_command(tmp_path):
+    done = started(MODULE, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
     assert len(console.COMMANDS) == 2
@@ -64,8 +56,8 @@ def test_the_help_lists_every_command(tmp_path, forked):
     ("group", "commands"),
     [("incidents", ["list", "show", "release", "orphaned"]), ("remediation", ["stop", "go", "status"])],
 )
-def test_the_help_of_a_group_lists_its_commands(tmp_path, forked, group, commands):
-    done = started(forked, group, "--help", cwd=tmp_path)
+def test_the_help_of_a_group_lists_its_commands(tmp_path, group, commands):
+    done = started(MODULE, group, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
     assert all(f" {command} " in done.stdout.decode() for command in commands)
@@ -82,8 +74,8 @@ def test_the_help_of_a_group_lists_its_commands(tmp_path, forked, group, command
         (["remediation", "stop", "--reason", "a"], 2),
     ],
 )
-def test_an_error_is_one_sentence_without_a_traceback(tmp_path, forked, command, code):
-    done = started(forked, *command, cwd=tmp_path)
+def test_an_error_is_one_sentence_without_a_traceback(tmp_path, command, code):
+    done = started(MODULE, *command, cwd=tmp_path)
 
     assert done.returncode == code
     assert "deployment" in done.stderr.decode()
