@@ -64,7 +64,7 @@ age_classes = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(age_classes, min_size=1, max_size=5))
 def test_no_class_that_a_secret_is_in_is_called_unreachable(given_classes):
     classes = [AgeClass(age_class["days"], age_class.get("name"), *tag_of(age_class)) for age_class in given_classes]
