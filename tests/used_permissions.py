@@ -11,11 +11,10 @@ import os
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from botocore import xform_name
@@ -123,22 +122,17 @@ def _note(signing_name: str, operation: str, asked: Mapping[str, Any]) -> None:
 
 def _caller() -> str:
     """The entry point that makes the call; empty where a test makes it."""
-    for frame in _frames():
+    frame = inspect.currentframe()
+    while frame:
         module = frame.f_globals.get("__name__", "")
-        if module.startswith("handlers.") and frame.f_code.co_name == "handler":
+        if frame.f_code.co_name == "handler" and module.startswith("handlers."):
             return f"{module}.handler"
         if _is_test(module):
             return ""
+        frame = frame.f_back
     return getattr(_threads, "caller", "")
 
 
 def _is_test(module: str) -> bool:
     """Whether it tells the story; the account in memory and this file only pass calls on."""
     return module.startswith("test") and module not in (__name__, Account.__module__)
-
-
-def _frames() -> Iterator[FrameType]:
-    frame = inspect.currentframe()
-    while frame:
-        yield frame
-        frame = frame.f_back

@@ -68,7 +68,7 @@ class StateMachine:
     """A definition; `task` runs what a Task names, given its resource, its payload and the execution."""
 
     def __init__(self, definition: str, clock: Clock, task: Callable[[str, Any, Execution], Any]) -> None:
-        machine = json.loads(definition)
+        machine = _parsed(definition)
         self.start_at: str = machine["StartAt"]
         self.states: Mapping[str, State] = machine["States"]
         self._clock, self._task = clock, task
@@ -262,6 +262,11 @@ def _written(data: Any, path: str | None, answer: Any) -> Any:
     first, *rest = names
     held = data if isinstance(data, Mapping) else {}
     return {**held, first: _written(held.get(first, {}), ".".join(["$", *rest]), answer)}
+
+
+@cache
+def _parsed(definition: str) -> Mapping[str, Any]:
+    return json.loads(definition)
 
 
 @cache
