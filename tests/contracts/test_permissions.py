@@ -25,10 +25,10 @@ STORIES = (
     "tests/handlers/trail/test_writer_faults.py::test_each_event_is_recorded_or_retried[ListSecretVersionIds-kill]",
     "tests/handlers/audit/test_completion.py::test_a_vanished_secret_is_recorded_even_if_the_run_fails_afterwards",
     "tests/handlers/audit/test_runs_that_hand_over.py::test_a_repeated_handover_is_continued_once",
-    "tests/handlers/audit/test_reconciliation.py::"
+    "tests/handlers/audit/test_stuck_rotations.py::"
     "test_a_stalled_incident_is_reported_whether_its_rotation_is_stuck_or_not",
     "tests/handlers/demo/test_rotation.py::test_the_label_moves_away_from_the_version_that_holds_it",
-    "tests/handlers/demo/test_rotation.py::test_no_password_is_ever_said",
+    "tests/handlers/demo/test_rotation.py::test_no_password_is_ever_logged",
 )
 """The fewest tests in which every function makes every kind of call that it can make. In all other tests of functions,
 a call that is not declared fails the test that it is made in."""

@@ -1,4 +1,4 @@
-"""An AWS of its own for each test of a function: moto's, which also says what was asked of it."""
+"""A simulated AWS account (moto) for each test of a function, which also records the product's requests."""
 
 import json
 import logging
@@ -55,7 +55,7 @@ ENVIRONMENT = {
     "CRITICAL_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:critical",
     "KILL_SWITCH_PARAMETER_NAME": "/rotation-guard/kill-switch",
 }
-"""What a function may read: every setting as it is by default, and what the components make of their resources."""
+"""Environment of every function: the default settings, and the resource names that the components pass."""
 WRITES = frozenset(
     {
         "PutItem",
@@ -66,19 +66,19 @@ WRITES = frozenset(
         "StartExecution",
     }
 )
-"""What changes something, and may be the last that a function does."""
+"""Operations that change state; a test can crash a function before or after each of them."""
 
 
 class Crash(BaseException):
-    """The function is gone, between two calls."""
+    """Ends the function between two calls."""
 
 
 class Refusal(Exception):
-    """An error as AWS answers it."""
+    """An error response of AWS."""
 
-    def __init__(self, code: str, status: int = 400, message: str | None = None, **more: Any) -> None:
+    def __init__(self, code: str, status: int = 400, message: str | None = None, **fields: Any) -> None:
         super().__init__(code)
-        self.status, self.body = status, {"Error": {"Code": code, "Message": message or code}, **more}
+        self.status, self.body = status, {"Error": {"Code": code, "Message": message or code}, **fields}
 
 
 Answer = Mapping[str, Any] | Refusal | None
@@ -86,43 +86,43 @@ Answer = Mapping[str, Any] | Refusal | None
 
 
 class Aws:
-    """What the product asked, and what it is answered where moto would not answer as AWS does."""
+    """Records the product's requests, and answers them where moto would not answer as AWS does."""
 
     Refusal, Crash = Refusal, Crash
 
-    def __init__(self, own: Callable[[str], Any]) -> None:
-        self._own = own
+    def __init__(self, own_client: Callable[[str], Any]) -> None:
+        self._own_client = own_client
         self._crash, self._writes = (0, ""), 0
         self._calls: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Callable[[dict[str, Any]], Answer]] = {}
 
     def client(self, service: str) -> Any:
-        """A client for the test itself, whose calls are not counted."""
-        return self._own(service)
+        """A client for the test itself, whose requests are not recorded."""
+        return self._own_client(service)
 
-    def asked(self, operation: str) -> list[dict[str, Any]]:
-        """The parameters of each call that the product made of this operation."""
+    def requests(self, operation: str) -> list[dict[str, Any]]:
+        """The parameters of each request that the product made of this operation."""
         return [parameters for name, parameters in self._calls if name == operation]
 
     def forget(self) -> None:
-        """Counts from here."""
+        """Forgets the requests that were recorded so far."""
         self._calls.clear()
 
-    def answer(self, operation: str, with_: Callable[[dict[str, Any]], Answer]) -> None:
-        """Gives the product's calls of this operation the answer that this returns, checked against AWS's model."""
-        self.answers[operation] = with_
+    def answer(self, operation: str, build: Callable[[dict[str, Any]], Answer]) -> None:
+        """Answers the product's calls of this operation with what `build` returns, checked against AWS's model."""
+        self.answers[operation] = build
 
     def crash(self, number: int, when: str) -> None:
-        """Ends the function `before` or `after` its write of this number, counted from here; 0 is never."""
+        """Ends the function `before` or `after` its write with this number, counted from now on; 0 is never."""
         self._crash, self._writes = (number, when), 0
 
     def put(self, table: str, row: Mapping[str, Any]) -> None:
-        """Writes a row as it is, as somebody else might have."""
+        """Writes a row directly, without the product."""
         stored = {name: TypeSerializer().serialize(value) for name, value in row.items()}
         self.client("dynamodb").put_item(TableName=table, Item=stored)
 
     def create_tables(self, *names: str) -> None:
-        """Creates these tables, as far as a function sees them."""
+        """Creates these tables with the keys and the index that the functions use."""
         for name in names:
             hash_key, range_key = TABLES[name]
             _create_table(self.client("dynamodb"), name, hash_key, range_key)
@@ -133,26 +133,26 @@ class Aws:
         return [{name: _plain(value) for name, value in row.items()} for row in stored]
 
     def watch(self, client: Any) -> None:
-        client.meta.events.register("provide-client-params", self._asked, unique_id="asked")
-        client.meta.events.register("before-call", self._answered, unique_id="answered")
-        client.meta.events.register("after-call", self._done, unique_id="done")
+        client.meta.events.register("provide-client-params", self._record, unique_id="record")
+        client.meta.events.register("before-call", self._respond, unique_id="respond")
+        client.meta.events.register("after-call", self._crash_after_write, unique_id="crash-after-write")
 
     def unwatch(self, client: Any) -> None:
-        client.meta.events.unregister("provide-client-params", unique_id="asked")
-        client.meta.events.unregister("before-call", unique_id="answered")
-        client.meta.events.unregister("after-call", unique_id="done")
+        client.meta.events.unregister("provide-client-params", unique_id="record")
+        client.meta.events.unregister("before-call", unique_id="respond")
+        client.meta.events.unregister("after-call", unique_id="crash-after-write")
 
-    def _asked(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        context["asked"] = params
+    def _record(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        context["request"] = params
         self._calls.append((model.name, params))
 
-    def _answered(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, Any] | None:
+    def _respond(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, Any] | None:
         if model.name in WRITES:
             self._writes += 1
             context["write"] = self._writes
             if self._crash == (self._writes, "before"):
                 raise Crash
-        answer = self.answers[model.name](context["asked"]) if model.name in self.answers else None
+        answer = self.answers[model.name](context["request"]) if model.name in self.answers else None
         if answer is None:
             return None
         if isinstance(answer, Refusal):
@@ -160,14 +160,14 @@ class Aws:
         validate_parameters(answer, model.output_shape)
         return AWSResponse("", 200, {}, None), dict(answer)
 
-    def _done(self, context: dict[str, Any], **_: Any) -> None:
+    def _crash_after_write(self, context: dict[str, Any], **_: Any) -> None:
         if self._crash == (context.get("write"), "after"):
             raise Crash
 
 
 @dataclass
 class Context:
-    """What Lambda tells a function about its invocation."""
+    """Lambda's context of an invocation."""
 
     aws_request_id: str = "5f1d3f3e-0f0a-4a53-8f3c-3d1a6f4b9c11"
     function_name: str = "function"
@@ -185,7 +185,7 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(autouse=True)
 def permitted() -> Generator[None]:
-    """No function makes a call that it does not declare, and so may not make."""
+    """Fails a test in which a function makes a call that it does not declare, so that no role grants it."""
     used_permissions.listen()
     before = used_permissions.undeclared()
     yield
@@ -198,8 +198,8 @@ def context() -> Any:
 
 
 @pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
-    """Everything that was logged, extras and exceptions too.
+def log_text(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """Returns everything that was logged, with extras and exceptions.
 
     `capsys` does not see it: a Powertools logger writes to what standard output was when its module was imported.
     """
@@ -208,7 +208,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def shared_clients() -> Callable[[str, str], Any]:
-    """Clients by service and user: making one takes longer than most tests, and moto serves all that were ever made."""
+    """Clients by service and user: creating one takes longer than most tests, and moto serves clients of any age."""
     make = boto3.client
 
     @cache
@@ -220,7 +220,7 @@ def shared_clients() -> Callable[[str, str], Any]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch, shared_clients: Callable[[str, str], Any]) -> Iterator[Aws]:
-    """An empty account, and an environment that names the tables which a test may create in it."""
+    """An empty account, and an environment with the names of the tables that a test may create in it."""
     used = {}
 
     def for_product(service: str, **_: Any) -> Any:
@@ -246,7 +246,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, shared_clients: Callable[[str, str], An
 
 @pytest.fixture
 def secret(aws: Aws) -> Callable[..., dict[str, Any]]:
-    """Makes a secret with a value and these tags; answers its ARN, Name and VersionId."""
+    """Creates a secret with a value and these tags; returns its ARN, Name and VersionId."""
 
     def make(name: str = "orders/db", tags: Mapping[str, str] | None = None) -> dict[str, Any]:
         return aws.client("secretsmanager").create_secret(
@@ -259,8 +259,8 @@ def secret(aws: Aws) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def failed(recorded: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """The recorded failure, as it would have been for another secret, another rotation or as another event."""
+def failure_event(recorded: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Builds the recorded failure event for another secret, rotation or event id."""
 
     def event(secret_arn: str, rotation: str | None = None, event_id: str | None = None) -> dict[str, Any]:
         body = recorded("rotation-failed")
@@ -282,59 +282,59 @@ def scene(aws, context):
 
 @pytest.fixture
 def run(context):
-    """Runs the audit; by hand unless told what the schedule sends."""
+    """Runs the audit: manually, or with the event that the schedule sends."""
     return lambda event=None: check.handler(event or {}, context)
 
 
 @pytest.fixture
 def dates(aws):
-    """When versions were made: version id -> date. Moto says of every version that it was made now."""
-    made = {}
+    """Creation dates by version id; moto dates every version as of now."""
+    creation_dates = {}
 
-    def versions(asked):
-        answer = aws.client("secretsmanager").list_secret_version_ids(SecretId=asked["SecretId"])
+    def list_versions(request):
+        answer = aws.client("secretsmanager").list_secret_version_ids(SecretId=request["SecretId"])
         for version in answer["Versions"]:
-            version["CreatedDate"] = made.get(version["VersionId"], version["CreatedDate"])
+            version["CreatedDate"] = creation_dates.get(version["VersionId"], version["CreatedDate"])
         return {"Name": answer["Name"], "Versions": answer["Versions"]}
 
-    aws.answer("ListSecretVersionIds", versions)
-    return made
+    aws.answer("ListSecretVersionIds", list_versions)
+    return creation_dates
 
 
 @pytest.fixture
-def aged(secret, dates):
-    """Makes a secret under audit, with a value of this many days."""
+def aged_secret(secret, dates):
+    """Creates an audited secret whose value is this many days old."""
 
     def make(name, days=0, tags=None):
-        made = secret(name, {"Managed": "true"} if tags is None else tags)
-        dates[made["VersionId"]] = datetime.now(UTC) - timedelta(days=days)
-        return made
+        created = secret(name, {"Managed": "true"} if tags is None else tags)
+        dates[created["VersionId"]] = datetime.now(UTC) - timedelta(days=days)
+        return created
 
     return make
 
 
 @pytest.fixture
 def history(aws):
-    """The rows of history, by secret."""
+    """Reads the rows of the history by secret name."""
 
     def read():
         rows = aws.rows("history")
-        found = {row["secret_name"]: row for row in rows}
-        assert len(found) == len(rows)
-        return found
+        rows_by_secret = {row["secret_name"]: row for row in rows}
+        assert len(rows_by_secret) == len(rows)
+        return rows_by_secret
 
     return read
 
 
 @pytest.fixture
 def status(aws):
-    """What is true now, by secret."""
+    """Reads the status rows by secret name."""
     return lambda: {row["secret_name"]: row for row in aws.rows("status")}
 
 
 @pytest.fixture
-def needs_someone(aws):
-    """The secrets in the index of what needs someone."""
+def needs_attention(aws):
+    """Reads the names of the secrets in the index of those that need attention."""
 
     def query():
         answer = aws.client("dynamodb").query(
@@ -350,7 +350,7 @@ def needs_someone(aws):
 
 @pytest.fixture
 def audit(aws, context):
-    """Runs the audit as the schedule does, an hour later each time; answers the row of the run."""
+    """Runs the audit as the schedule does, an hour later each time; returns the row of the run."""
     runs = iter(range(1000))
 
     def run():
@@ -365,15 +365,15 @@ def audit(aws, context):
     return run
 
 
-def _set_back(aws, by):
-    """Lets time pass: sets back what the last run wrote of itself."""
+def _set_back(aws, duration):
+    """Simulates passing time: moves the dates that the last run wrote into the past."""
     dynamodb = aws.client("dynamodb")
-    for table, moments in (("status", ("checked_at", "accounted_at", "first_seen")), ("runs", ("started_at",))):
+    for table, attributes in (("status", ("checked_at", "accounted_at", "first_seen")), ("runs", ("started_at",))):
         for row in dynamodb.scan(TableName=table)["Items"]:
-            for name in moments:
+            for name in attributes:
                 if name in row:
-                    then = datetime.fromisoformat(row[name]["S"]) - by
-                    row[name] = {"S": then.strftime("%Y-%m-%dT%H:%M:%SZ")}
+                    time = datetime.fromisoformat(row[name]["S"]) - duration
+                    row[name] = {"S": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
             dynamodb.put_item(TableName=table, Item=row)
 
 

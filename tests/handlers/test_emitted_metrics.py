@@ -1,4 +1,4 @@
-"""What alarms and the dashboard show of ours is what a function of the same stack emits, dimension for dimension."""
+"""Each of our metrics in alarms and on the dashboard is emitted by a function with the same dimensions."""
 
 import json
 from collections import defaultdict
@@ -12,7 +12,7 @@ from handlers.remediation import incident_metrics
 from handlers.trail import writer
 from local.mocks.recording import deploy_program, stack_config
 from rotation_guard.domain.metrics import MetricName
-from tests.handlers.scene import EXECUTION, build_signal, succeeded
+from tests.handlers.scene import EXECUTION, build_signal, build_success_signal
 
 OURS = "rotation-guard"
 ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"
@@ -33,11 +33,11 @@ def prod():
 
 
 @pytest.fixture
-def deployed(prod, context, monkeypatch):
-    """Makes this process the function that is deployed with this entry point."""
+def deploy_as(prod, context, monkeypatch):
+    """Configures this process as the deployed function with this entry point."""
 
-    def become(handler):
-        [function] = [each for each in prod.of_type(FUNCTION) if each.inputs["handler"] == handler]
+    def select(handler):
+        [function] = [function for function in prod.of_type(FUNCTION) if function.inputs["handler"] == handler]
         variables = function.inputs["environment"]["variables"]
         provider = MODULES[handler].metrics.provider
         monkeypatch.setattr(provider, "namespace", variables["POWERTOOLS_METRICS_NAMESPACE"])
@@ -45,15 +45,15 @@ def deployed(prod, context, monkeypatch):
         MODULES[handler].metrics.clear_metrics()
         monkeypatch.setattr(context, "function_name", function.outputs["name"], raising=False)
 
-    return become
+    return select
 
 
 @pytest.fixture
-def emitted(capsys):
-    """Every metric that was written so far: namespace, name and dimensions, and its values."""
+def read_metrics(capsys):
+    """Reads every metric written so far: (namespace, name, dimensions) -> values."""
 
     def read():
-        found = defaultdict(list)
+        values_by_metric = defaultdict(list)
         for line in capsys.readouterr().out.splitlines():
             if '"CloudWatchMetrics"' not in line:
                 continue
@@ -64,28 +64,29 @@ def emitted(capsys):
                     for metric in directive["Metrics"]:
                         values = record[metric["Name"]]
                         key = (directive["Namespace"], metric["Name"], dimensions)
-                        found[key] += values if isinstance(values, list) else [values]
-        return found
+                        values_by_metric[key] += values if isinstance(values, list) else [values]
+        return values_by_metric
 
     return read
 
 
-def named(prod):
-    """The metrics of ours that an alarm watches or the dashboard shows."""
+def read_displayed_metrics(prod):
+    """Our metrics that an alarm watches or the dashboard shows."""
     alarms = [
-        (each.inputs["namespace"], each.inputs["metricName"], frozenset(each.inputs["dimensions"].items()))
-        for each in prod.of_type(ALARM)
+        (alarm.inputs["namespace"], alarm.inputs["metricName"], frozenset(alarm.inputs["dimensions"].items()))
+        for alarm in prod.of_type(ALARM)
     ]
     widgets = json.loads(prod.of_type(DASHBOARD)[0].inputs["dashboardBody"])["widgets"]
     shown = [metric for widget in widgets if widget["type"] == "metric" for metric in widget["properties"]["metrics"]]
     charted = [
-        (namespace, name, frozenset(zip(rest[:-1:2], rest[1:-1:2], strict=True))) for namespace, name, *rest in shown
+        (namespace, name, frozenset(zip(dimensions[:-1:2], dimensions[1:-1:2], strict=True)))
+        for namespace, name, *dimensions in shown
     ]
     return {metric for metric in [*alarms, *charted] if metric[0] == OURS}
 
 
 def record(aws, context, monkeypatch, *bodies):
-    """Has the writer record these events, texts as they are."""
+    """Lets the writer record these events; texts are sent unchanged."""
     url = aws.client("sqs").create_queue(QueueName="audit")["QueueUrl"]
     monkeypatch.setenv("AUDIT_QUEUE_URL", url)
     records = [
@@ -107,61 +108,71 @@ def end(context, incident, outcome):
 
 
 def test_every_metric_of_ours_is_emitted_by_the_function_that_its_dimensions_name(
-    aws, scene, context, deployed, recorded, emitted, prod, monkeypatch
+    aws, scene, context, deploy_as, recorded, read_metrics, prod, monkeypatch
 ):
     aws.create_tables("audit-trail", "history", "status", "runs")
-    nameless = recorded("rotation-abandoned")
-    nameless["detail"]["additionalEventData"] = None
+    event_without_secret = recorded("rotation-abandoned")
+    event_without_secret["detail"]["additionalEventData"] = None
 
-    deployed("handlers.trail.writer.handler")
-    record(aws, context, monkeypatch, recorded("rotation-failed"), recorded("rotation-succeeded"), nameless, "{")
-    deployed("handlers.remediation.claim.handler")
+    deploy_as("handlers.trail.writer.handler")
+    record(
+        aws,
+        context,
+        monkeypatch,
+        recorded("rotation-failed"),
+        recorded("rotation-succeeded"),
+        event_without_secret,
+        "{",
+    )
+    deploy_as("handlers.remediation.claim.handler")
     incidents = [scene.open(scene.secret()) for _ in range(6)]
     outcomes = ("recovered by AWS", "recovered by retry", "rolled forward", "fallen back", "escalated", "held")
-    deployed("handlers.remediation.end.handler")
+    deploy_as("handlers.remediation.end.handler")
     for incident, outcome in zip(incidents, outcomes, strict=True):
         end(context, incident, outcome)
-    deployed("handlers.remediation.claim.handler")
-    scene.claim(succeeded(incidents[4]["secret_arn"], at="2999-01-01T00:00:00Z"), f"{EXECUTION}-2", iso_now())
-    deployed("handlers.audit.check.handler")
+    deploy_as("handlers.remediation.claim.handler")
+    scene.claim(
+        build_success_signal(incidents[4]["secret_arn"], at="2999-01-01T00:00:00Z"), f"{EXECUTION}-2", iso_now()
+    )
+    deploy_as("handlers.audit.check.handler")
     check.handler({}, context)
 
-    wanted, found = named(prod), emitted()
-    assert len(wanted) > 15
-    assert {metric[1] for metric in wanted - found.keys()} == set()
-    assert {name for _, name, _ in found} <= set(MetricName)
+    displayed, emitted_metrics = read_displayed_metrics(prod), read_metrics()
+    assert len(displayed) > 15
+    assert {metric[1] for metric in displayed - emitted_metrics.keys()} == set()
+    assert {name for _, name, _ in emitted_metrics} <= set(MetricName)
 
 
 def iso_now():
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def values(emitted):
-    """The values of each metric by its name alone."""
-    return {name: counted for (_, name, _), counted in emitted().items()}
+def values(read_metrics):
+    """Reads the values of each metric by its name alone."""
+    return {name: counts for (_, name, _), counts in read_metrics().items()}
 
 
-def test_an_incident_is_counted_once_however_often_its_steps_run(scene, context, emitted):
+def test_an_incident_is_counted_once_however_often_its_steps_run(scene, context, read_metrics):
     arn = scene.secret()
     for _ in range(2):
         incident = scene.claim(build_signal(arn))["incident"]
     scene.claim(build_signal(arn, event="event-2"))
-    assert values(emitted) == {"IncidentsOpened": [1]}
+    assert values(read_metrics) == {"IncidentsOpened": [1]}
 
     for _ in range(2):
         assert end(context, incident, "escalated")["state"] == "mine"
     assert end(context, incident, "held")["state"] == "mine"
 
-    # That it was escalated is no recovery.
-    assert values(emitted) == {"IncidentsEscalated": [1]}
+    # An escalation is not a recovery.
+    assert values(read_metrics) == {"IncidentsEscalated": [1]}
 
 
 @pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry", "rolled forward", "fallen back"])
-def test_a_recovery_takes_from_the_opening_to_the_end(scene, context, emitted, outcome):
+def test_a_recovery_takes_from_the_opening_to_the_end(scene, context, read_metrics, outcome):
     opened_at = datetime.now(UTC) - timedelta(minutes=30)
     arn = scene.secret()
     incident = scene.claim(build_signal(arn), started_at=opened_at.isoformat())["incident"]
-    emitted()
+    read_metrics()
     ended_at = (opened_at + timedelta(seconds=1234)).isoformat()
     ending = {"outcome": outcome, "reason": "", "restarts": [], "version": None}
 
@@ -169,58 +180,58 @@ def test_a_recovery_takes_from_the_opening_to_the_end(scene, context, emitted, o
         {"execution": EXECUTION, "incident": incident, "ending": ending, "entered_at": ended_at}, context
     )
 
-    counted = values(emitted)
-    assert counted.pop("SecondsToRecovery") == [pytest.approx(1234)]
-    assert list(counted.values()) == [[1]]
+    counts = values(read_metrics)
+    assert counts.pop("SecondsToRecovery") == [pytest.approx(1234)]
+    assert list(counts.values()) == [[1]]
 
 
-def test_an_end_that_another_execution_reached_first_is_not_counted(scene, context, emitted):
+def test_an_end_that_another_execution_reached_first_is_not_counted(scene, context, read_metrics):
     incident = scene.open(scene.secret())
     end(context, incident, "escalated")
-    emitted()
+    read_metrics()
     ending = {"outcome": "recovered by AWS", "reason": "", "restarts": [], "version": None}
 
     remediation_end.handler({"execution": f"{EXECUTION}-2", "incident": incident, "ending": ending}, context)
 
-    assert values(emitted) == {}
+    assert values(read_metrics) == {}
 
 
 def test_a_rotation_is_counted_when_it_is_recorded_for_the_first_time(
-    aws, context, deployed, recorded, emitted, monkeypatch
+    aws, context, deploy_as, recorded, read_metrics, monkeypatch
 ):
     aws.create_tables("audit-trail", "status")
-    deployed("handlers.trail.writer.handler")
+    deploy_as("handlers.trail.writer.handler")
     copy = recorded("rotation-failed")
     copy["id"] = "another-delivery"
     started = recorded("rotation-started")
 
     record(aws, context, monkeypatch, recorded("rotation-failed"), copy, recorded("rotation-abandoned"), started)
 
-    counted = values(emitted)
-    assert counted["RotationsFailed"] == [1, 1]
-    assert "RotationsSucceeded" not in counted
+    counts = values(read_metrics)
+    assert counts["RotationsFailed"] == [1, 1]
+    assert "RotationsSucceeded" not in counts
 
 
 @pytest.mark.parametrize("opened", [0, 3])
-def test_an_audit_counts_the_incidents_that_are_open(aws, scene, context, deployed, emitted, opened):
+def test_an_audit_counts_the_open_incidents(aws, scene, context, deploy_as, read_metrics, opened):
     aws.create_tables("audit-trail", "history", "status", "runs")
     for _ in range(opened):
         scene.open(scene.secret())
-    emitted()
-    deployed("handlers.audit.check.handler")
+    read_metrics()
+    deploy_as("handlers.audit.check.handler")
 
     check.handler({}, context)
 
-    assert values(emitted)["IncidentsOpen"] == [opened]
+    assert values(read_metrics)["IncidentsOpen"] == [opened]
 
 
-def test_open_incidents_that_cannot_be_counted_are_not_said_to_be_none(
-    aws, scene, context, deployed, emitted, monkeypatch
+def test_open_incidents_that_cannot_be_counted_are_not_reported_as_zero(
+    aws, scene, context, deploy_as, read_metrics, monkeypatch
 ):
     aws.create_tables("audit-trail", "history", "status", "runs")
     monkeypatch.setenv("INCIDENTS_TABLE_NAME", "")
-    deployed("handlers.audit.check.handler")
+    deploy_as("handlers.audit.check.handler")
 
     check.handler({}, context)
 
-    assert "IncidentsOpen" not in values(emitted)
+    assert "IncidentsOpen" not in values(read_metrics)

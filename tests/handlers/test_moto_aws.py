@@ -1,4 +1,4 @@
-"""What moto answers does not depend on what it no longer computes anew at every call."""
+"""moto's responses are the same with our caches."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from moto.core.serialize import ResponseSerializer
 from tests import moto_aws
 
 
-def test_responses_are_those_of_moto_as_it_comes(aws, secret, monkeypatch):
+def test_responses_equal_those_of_unmodified_moto(aws, secret, monkeypatch):
     secret("orders/db", {"Managed": "true"})
     aws.create_tables("status", "incidents")
     aws.put(
@@ -25,8 +25,8 @@ def test_responses_are_those_of_moto_as_it_comes(aws, secret, monkeypatch):
         ]
         return [{name: value for name, value in answer.items() if name != "ResponseMetadata"} for answer in responses]
 
-    shortened = read()
+    optimized = read()
     monkeypatch.setattr(ResponseSerializer, "_serialize_type_structure", moto_aws._serialize_slowly)
 
-    assert shortened == read()
-    assert shortened[3]["Items"]
+    assert optimized == read()
+    assert optimized[3]["Items"]

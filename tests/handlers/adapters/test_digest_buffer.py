@@ -1,4 +1,4 @@
-"""Many incidents that are held make one notice, and none is lost, wherever anything dies."""
+"""Many rate-limited incidents make one digest, and none is lost, whichever step crashes."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from handlers.adapters.digest_buffer import OWNERSHIP_SECONDS, DigestBuffer
 from handlers.remediation import notify
 from tests.handlers.remediation.transitions import incident, rate_limited
-from tests.handlers.scene import crashes, once
+from tests.handlers.scene import crash_at_each_write, run_before
 
 NOW = 1_772_323_200
 CRITICAL, REMEDIATION = "critical", "remediation"
@@ -27,32 +27,32 @@ def account(aws, monkeypatch):
 
 
 @pytest.fixture
-def burst(aws):
+def digest_buffer(aws):
     return DigestBuffer("incidents")
 
 
 @pytest.fixture
-def opened(aws):
-    """Writes the rows of incidents that are held; answers their keys."""
+def write_incidents(aws):
+    """Writes the rows of rate-limited incidents; returns their keys."""
 
     def write(*numbers):
         keys = []
         for number in numbers:
-            one = rate_limited(number)[-1]
-            aws.put("incidents", incident(**one, outcome="held", state="closed"))
-            keys.append({"secret_arn": one["secret_arn"], "opened_at": one["opened_at"]})
+            row = rate_limited(number)[-1]
+            aws.put("incidents", incident(**row, outcome="held", state="closed"))
+            keys.append({"secret_arn": row["secret_arn"], "opened_at": row["opened_at"]})
         return keys
 
     return write
 
 
 @pytest.fixture
-def step(context):
-    """A step of the execution that holds this incident; answers whether it is the teller."""
+def run_step(context):
+    """Runs a step of the execution with this incident; returns whether it owns the digest."""
 
-    def run(turn, key):
+    def run(transition, key):
         execution = f"execution of {key['secret_arn']}"
-        event = {"execution": execution, "turn": turn, "incident": key}
+        event = {"execution": execution, "turn": transition, "incident": key}
         return notify.handler(event, context)["teller"]
 
     return run
@@ -60,229 +60,240 @@ def step(context):
 
 @pytest.fixture
 def published(aws):
-    """Which secrets each topic was told of, in each notice."""
+    """Reads the secrets in each notification, by topic."""
 
     def read():
-        said = {CRITICAL: [], REMEDIATION: []}
-        for asked in aws.asked("Publish"):
-            facts = json.loads(json.loads(asked["Message"])["sqs"])
-            said[asked["TopicArn"].rpartition(":")[2]].append(
-                [secret["secret_name"] for secret in facts["held"]["secrets"]]
+        secrets_by_topic = {CRITICAL: [], REMEDIATION: []}
+        for request in aws.requests("Publish"):
+            payload = json.loads(json.loads(request["Message"])["sqs"])
+            secrets_by_topic[request["TopicArn"].rpartition(":")[2]].append(
+                [secret["secret_name"] for secret in payload["held"]["secrets"]]
             )
-        return said
+        return secrets_by_topic
 
     return read
 
 
 @pytest.fixture
-def clear(aws):
-    """Makes the table empty, and what was asked forgotten."""
+def clear_table(aws):
+    """Empties the table and forgets the requests."""
 
-    def do():
+    def delete_rows():
         dynamodb = aws.client("dynamodb")
         for row in dynamodb.scan(TableName="incidents")["Items"]:
             key = {name: row[name] for name in ("secret_arn", "opened_at")}
             dynamodb.delete_item(TableName="incidents", Key=key)
         aws.forget()
 
-    return do
+    return delete_rows
 
 
-def waiting(aws):
-    """Rows of the burst that are there."""
+def buffered_rows(aws):
+    """The rows in the buffer."""
     return [row for row in aws.rows("incidents") if row["secret_arn"] == "held"]
 
 
-def names(notices):
-    """All secrets in these notices."""
+def secret_names(notices):
+    """All secrets in these notifications."""
     return {name for notice in notices for name in notice}
 
 
-def test_one_of_many_tells_of_all_in_one_notice_on_each_topic(aws, opened, step, published):
-    keys = opened(1, 2, 3)
+def test_the_owner_publishes_all_incidents_in_one_digest_on_each_topic(aws, write_incidents, run_step, published):
+    keys = write_incidents(1, 2, 3)
 
-    tellers = [key for key in keys if step("held", key)]
+    owners = [key for key in keys if run_step("held", key)]
 
-    assert tellers == keys[:1]
-    assert aws.asked("Publish") == []
+    assert owners == keys[:1]
+    assert aws.requests("Publish") == []
 
-    assert step("held_burst", tellers[0]) is False
+    assert run_step("held_burst", owners[0]) is False
 
     assert published() == {topic: [["orders/db-1", "orders/db-2", "orders/db-3"]] for topic in (CRITICAL, REMEDIATION)}
-    assert waiting(aws) == []
+    assert buffered_rows(aws) == []
 
 
-def test_each_that_is_held_is_an_event_of_its_own(aws, opened, step):
-    for key in opened(1, 2):
-        step("held", key)
+def test_each_rate_limited_incident_puts_its_own_event(aws, write_incidents, run_step):
+    for key in write_incidents(1, 2):
+        run_step("held", key)
 
-    entries = [entry for asked in aws.asked("PutEvents") for entry in asked["Entries"]]
+    entries = [entry for request in aws.requests("PutEvents") for entry in request["Entries"]]
     assert [entry["DetailType"] for entry in entries] == ["Rotation Incident Held"] * 2
     assert len({json.loads(entry["Detail"])["eventID"] for entry in entries}) == 2
 
 
-def test_whoever_comes_after_a_burst_begins_another(opened, step, published):
-    [first, second] = opened(1, 2)
-    assert step("held", first)
-    step("held_burst", first)
+def test_an_incident_after_a_published_digest_starts_another(write_incidents, run_step, published):
+    [first, second] = write_incidents(1, 2)
+    assert run_step("held", first)
+    run_step("held_burst", first)
 
-    assert step("held", second)
-    step("held_burst", second)
+    assert run_step("held", second)
+    run_step("held_burst", second)
 
     assert published()[CRITICAL] == [["orders/db-1"], ["orders/db-2"]]
 
 
-def test_steps_that_run_twice_tell_nothing_twice(aws, opened, step, published):
-    [first, second] = opened(1, 2)
-    assert [step("held", first), step("held", first), step("held", second)] == [True, True, False]
+def test_repeated_steps_publish_nothing_twice(aws, write_incidents, run_step, published):
+    [first, second] = write_incidents(1, 2)
+    assert [run_step("held", first), run_step("held", first), run_step("held", second)] == [True, True, False]
 
-    step("held_burst", first)
-    assert (step("held_burst", first), step("held", second)) == (False, True)
-    step("held_burst", second)
+    run_step("held_burst", first)
+    assert (run_step("held_burst", first), run_step("held", second)) == (False, True)
+    run_step("held_burst", second)
 
     assert published()[CRITICAL] == [["orders/db-1", "orders/db-2"]]
-    assert len(aws.asked("PutEvents")) == 2
+    assert len(aws.requests("PutEvents")) == 2
 
 
-def test_more_than_one_transaction_takes_are_one_notice_with_their_number(aws, burst, opened, step):
-    [first] = opened(1)
-    for each in rate_limited(110):
-        burst.add(**each)
-    assert step("held", first)
+def test_more_incidents_than_a_transaction_deletes_make_one_digest_with_their_count(
+    aws, digest_buffer, write_incidents, run_step
+):
+    [first] = write_incidents(1)
+    for row in rate_limited(110):
+        digest_buffer.add(**row)
+    assert run_step("held", first)
 
-    step("held_burst", first)
+    run_step("held_burst", first)
 
-    subjects = [asked["Subject"] for asked in aws.asked("Publish")]
+    subjects = [request["Subject"] for request in aws.requests("Publish")]
     assert (
         subjects == ["AT RISK orders/db-1 and 109 more 123456789012 eu-west-1: 110 failed rotations rate limited"] * 2
     )
-    assert waiting(aws) == []
-    # Of each, the row in the burst and the one in the list of what is unfinished: 100 writes to a transaction.
-    assert [len(asked["TransactItems"]) for asked in aws.asked("TransactWriteItems")] == [100, 100, 20]
+    assert buffered_rows(aws) == []
+    # For each incident, its row in the buffer and in the list of unfinished incidents: 100 writes per transaction.
+    assert [len(request["TransactItems"]) for request in aws.requests("TransactWriteItems")] == [100, 100, 20]
 
 
-def test_all_pages_are_read(aws, burst):
-    for each in rate_limited(5):
-        burst.add(**each)
+def test_all_pages_are_read(aws, digest_buffer):
+    for row in rate_limited(5):
+        digest_buffer.add(**row)
     pages = count()
 
-    def in_pages(asked):
+    def in_pages(request):
         if next(pages) >= 3:
             return None
-        answer = aws.client("dynamodb").query(**asked, Limit=2)
+        answer = aws.client("dynamodb").query(**request, Limit=2)
         del answer["ResponseMetadata"]
         return answer
 
     aws.answer("Query", in_pages)
 
-    assert burst.read_and_release("execution-1") == rate_limited(5)
-    assert len(aws.asked("Query")) == 3
+    assert digest_buffer.read_and_release("execution-1") == rate_limited(5)
+    assert len(aws.requests("Query")) == 3
 
 
-def test_a_teller_that_died_is_followed_by_the_next_after_a_while(burst):
-    assert burst.claim_ownership("execution-1", NOW)
+def test_ownership_passes_on_after_its_timeout_if_the_owner_died(digest_buffer):
+    assert digest_buffer.claim_ownership("execution-1", NOW)
 
-    assert not burst.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS)
-    assert burst.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS + 1)
-    # The first was only slow: it tells, and leaves the other its turn.
-    burst.read_and_release("execution-1")
-    assert not burst.claim_ownership("execution-3", NOW + OWNERSHIP_SECONDS + 2)
-    assert burst.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS + 3)
+    assert not digest_buffer.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS)
+    assert digest_buffer.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS + 1)
+    # The first was only slow: it publishes, and does not release the ownership of the second.
+    digest_buffer.read_and_release("execution-1")
+    assert not digest_buffer.claim_ownership("execution-3", NOW + OWNERSHIP_SECONDS + 2)
+    assert digest_buffer.claim_ownership("execution-2", NOW + OWNERSHIP_SECONDS + 3)
 
 
-def test_what_was_joined_since_the_reading_is_left_for_the_next(aws, burst):
+def test_an_incident_added_after_the_read_is_left_for_the_next_digest(aws, digest_buffer):
     [first, second] = rate_limited(2)
-    burst.add(**first)
-    published_rows = burst.read_and_release("execution-1")
-    burst.add(**second)
+    digest_buffer.add(**first)
+    published_rows = digest_buffer.read_and_release("execution-1")
+    digest_buffer.add(**second)
 
-    burst.delete(published_rows)
+    digest_buffer.delete(published_rows)
 
-    assert burst.read_and_release("execution-1") == [second]
+    assert digest_buffer.read_and_release("execution-1") == [second]
 
 
 @pytest.mark.parametrize("topic", [CRITICAL, REMEDIATION])
-def test_a_topic_that_cannot_be_told_keeps_the_burst(aws, opened, step, published, topic):
-    [key] = opened(1)
-    step("held", key)
-    refusal = aws.Refusal("InternalError", 500)
-    aws.answer("Publish", lambda asked: refusal if asked["TopicArn"].endswith(topic) else None)
+def test_a_digest_that_one_topic_rejects_stays_in_the_buffer(aws, write_incidents, run_step, published, topic):
+    [key] = write_incidents(1)
+    run_step("held", key)
+    error = aws.Refusal("InternalError", 500)
+    aws.answer("Publish", lambda request: error if request["TopicArn"].endswith(topic) else None)
 
     with pytest.raises(ClientError, match="InternalError"):
-        step("held_burst", key)
+        run_step("held_burst", key)
 
-    assert len([row for row in waiting(aws) if row["opened_at"] != "teller"]) == 1
+    assert len([row for row in buffered_rows(aws) if row["opened_at"] != "teller"]) == 1
     aws.answer("Publish", lambda _: None)
     aws.forget()
-    step("held_burst", key)
-    assert published() == {each: [["orders/db-1"]] for each in (CRITICAL, REMEDIATION)}
+    run_step("held_burst", key)
+    assert published() == {name: [["orders/db-1"]] for name in (CRITICAL, REMEDIATION)}
 
 
-def finish(step, keys, tellers):
-    """What the state machine goes on to do: every teller gathers and tells."""
+def publish_digests(run_step, keys, owns_digest):
+    """Does what the state machine does next: every owner reads and publishes its digest."""
     for key in keys:
-        if tellers[key["secret_arn"]]:
-            step("held_burst", key)
+        if owns_digest[key["secret_arn"]]:
+            run_step("held_burst", key)
 
 
-def test_a_crash_before_or_after_any_write_of_who_joins_loses_nobody(aws, opened, step, published, clear):
+def test_a_crash_at_any_write_of_an_added_incident_loses_none(aws, write_incidents, run_step, published, clear_table):
     def prepare():
-        clear()
-        keys[:] = opened(1, 2)
-        return lambda: step("held", keys[0])
+        clear_table()
+        keys[:] = write_incidents(1, 2)
+        return lambda: run_step("held", keys[0])
 
-    keys, crashed = [], 0
-    for crash, is_teller in crashes(aws, prepare):
-        crashed += 1
-        tellers = {keys[0]["secret_arn"]: is_teller, keys[1]["secret_arn"]: step("held", keys[1])}
+    keys, crash_count = [], 0
+    for crash_point, is_digest_owner in crash_at_each_write(aws, prepare):
+        crash_count += 1
+        owns_digest = {keys[0]["secret_arn"]: is_digest_owner, keys[1]["secret_arn"]: run_step("held", keys[1])}
 
-        finish(step, keys, tellers)
+        publish_digests(run_step, keys, owns_digest)
 
-        assert list(tellers.values()) == [True, False], crash
-        assert published() == {topic: [["orders/db-1", "orders/db-2"]] for topic in (CRITICAL, REMEDIATION)}, crash
-        assert waiting(aws) == [], crash
-    # Its row, its event, a note of each, and the teller's row.
-    assert crashed == 2 * 5
+        assert list(owns_digest.values()) == [True, False], crash_point
+        assert published() == {topic: [["orders/db-1", "orders/db-2"]] for topic in (CRITICAL, REMEDIATION)}, (
+            crash_point
+        )
+        assert buffered_rows(aws) == [], crash_point
+    # Its row, its event, a note of each, and the owner's row.
+    assert crash_count == 2 * 5
 
 
-def test_a_crash_before_or_after_any_write_of_the_teller_loses_nobody(aws, opened, step, published, clear):
+def test_a_crash_at_any_write_of_the_owner_loses_no_incident(aws, write_incidents, run_step, published, clear_table):
     def prepare():
-        clear()
-        keys[:] = opened(1, 2, 3)
-        assert [step("held", key) for key in keys[:2]] == [True, False]
-        return lambda: step("held_burst", keys[0])
+        clear_table()
+        keys[:] = write_incidents(1, 2, 3)
+        assert [run_step("held", key) for key in keys[:2]] == [True, False]
+        return lambda: run_step("held_burst", keys[0])
 
-    keys, crashed = [], 0
-    for crash, _ in crashes(aws, prepare):
-        crashed += 1
+    keys, crash_count = [], 0
+    for crash_point, _ in crash_at_each_write(aws, prepare):
+        crash_count += 1
 
-        assert {"orders/db-1", "orders/db-2"} == names(published()[CRITICAL]) == names(published()[REMEDIATION]), crash
-        assert all(len(notices) <= 2 for notices in published().values()), crash
-        assert waiting(aws) == [], crash
-    # The teller's row, a notice and its note for each topic, and what was told.
-    assert crashed == 2 * 6
+        assert (
+            {"orders/db-1", "orders/db-2"}
+            == secret_names(published()[CRITICAL])
+            == secret_names(published()[REMEDIATION])
+        ), crash_point
+        assert all(len(notices) <= 2 for notices in published().values()), crash_point
+        assert buffered_rows(aws) == [], crash_point
+    # The owner's row, a notification and its note for each topic, and the deletion of the published rows.
+    assert crash_count == 2 * 6
 
 
-def test_a_teller_that_dies_for_good_loses_nobody(aws, opened, step, published, clear):
-    """Whatever it has done by then, the next that is held has all that it has not told."""
+def test_an_owner_that_never_comes_back_loses_no_incident(aws, write_incidents, run_step, published, clear_table):
+    """Wherever it stopped, the next digest has every incident that it did not publish."""
     for number in range(1, 7):
         for when in ("before", "after"):
-            clear()
-            keys = opened(1, 2, 3)
-            assert [step("held", key) for key in keys[:2]] == [True, False]
+            clear_table()
+            keys = write_incidents(1, 2, 3)
+            assert [run_step("held", key) for key in keys[:2]] == [True, False]
             aws.crash(number, when)
             with pytest.raises(aws.Crash):
-                step("held_burst", keys[0])
+                run_step("held_burst", keys[0])
             aws.crash(0, "")
-            for row in waiting(aws):
+            for row in buffered_rows(aws):
                 if row["opened_at"] == "teller":
                     aws.put("incidents", {**row, "until": 0})
 
-            assert step("held", keys[2])
-            step("held_burst", keys[2])
+            assert run_step("held", keys[2])
+            run_step("held_burst", keys[2])
 
-            everyone = {"orders/db-1", "orders/db-2", "orders/db-3"}
-            assert names(published()[CRITICAL]) == names(published()[REMEDIATION]) == everyone, (number, when)
+            all_secrets = {"orders/db-1", "orders/db-2", "orders/db-3"}
+            assert secret_names(published()[CRITICAL]) == secret_names(published()[REMEDIATION]) == all_secrets, (
+                number,
+                when,
+            )
 
 
 @pytest.mark.parametrize(
@@ -297,35 +308,35 @@ def test_a_teller_that_dies_for_good_loses_nobody(aws, opened, step, published, 
         ("TransactWriteItems", 1),
     ],
 )
-def test_who_joins_while_the_teller_is_at_it_is_told_by_it_or_by_the_next(
-    aws, opened, step, published, operation, number
+def test_an_incident_added_while_the_owner_works_is_in_its_digest_or_the_next(
+    aws, write_incidents, run_step, published, operation, number
 ):
-    keys, late = opened(1, 2, 3), {}
-    assert [step("held", key) for key in keys[:2]] == [True, False]
-    once(aws, operation, lambda: late.update(is_teller=step("held", keys[2])), number)
+    keys, result = write_incidents(1, 2, 3), {}
+    assert [run_step("held", key) for key in keys[:2]] == [True, False]
+    run_before(aws, operation, lambda: result.update(is_digest_owner=run_step("held", keys[2])), number)
 
-    step("held_burst", keys[0])
+    run_step("held_burst", keys[0])
 
-    assert "is_teller" in late
-    if late["is_teller"]:
-        step("held_burst", keys[2])
+    assert "is_digest_owner" in result
+    if result["is_digest_owner"]:
+        run_step("held_burst", keys[2])
     for topic in (CRITICAL, REMEDIATION):
-        assert names(published()[topic]) == {"orders/db-1", "orders/db-2", "orders/db-3"}
-    assert waiting(aws) == []
+        assert secret_names(published()[topic]) == {"orders/db-1", "orders/db-2", "orders/db-3"}
+    assert buffered_rows(aws) == []
 
 
 @pytest.mark.parametrize(("operation", "number"), [("PutItem", 1), ("PutEvents", 1), ("UpdateItem", 3)])
-def test_who_joins_while_a_burst_is_told_around_it_is_told_by_it_or_tells(
-    aws, opened, step, published, operation, number
+def test_an_incident_added_around_a_whole_digest_is_in_it_or_owns_the_next(
+    aws, write_incidents, run_step, published, operation, number
 ):
-    """The teller reads before or after the row of who joins, and is gone before or after that one asks to tell."""
-    [teller, late] = opened(1, 2)
-    assert step("held", teller)
-    once(aws, operation, lambda: step("held_burst", teller), number)
+    """The first reads, and releases the ownership, before or after the second adds its row and claims the ownership."""
+    [first, second] = write_incidents(1, 2)
+    assert run_step("held", first)
+    run_before(aws, operation, lambda: run_step("held_burst", first), number)
 
-    if step("held", late):
-        step("held_burst", late)
+    if run_step("held", second):
+        run_step("held_burst", second)
 
     for topic in (CRITICAL, REMEDIATION):
-        assert names(published()[topic]) == {"orders/db-1", "orders/db-2"}
-    assert waiting(aws) == []
+        assert secret_names(published()[topic]) == {"orders/db-1", "orders/db-2"}
+    assert buffered_rows(aws) == []

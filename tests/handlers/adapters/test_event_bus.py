@@ -1,4 +1,4 @@
-"""What the product tells on the default bus."""
+"""The events that the product puts on the default event bus."""
 
 import json
 from itertools import pairwise
@@ -11,22 +11,22 @@ from tests.handlers.remediation.transitions import ARN, incident, notification, 
 
 
 @pytest.fixture
-def put(aws):
-    """Puts the event of this turn; answers the entry that EventBridge was given."""
+def put_entry(aws):
+    """Publishes a transition; returns the entry that was sent to EventBridge."""
 
-    def tell(turn, row=None):
+    def publish(transition, row=None):
         aws.forget()
-        event_id = event_bus.publish_transition(notification(turn, row).payload)
-        [asked] = aws.asked("PutEvents")
-        [entry] = asked["Entries"]
+        event_id = event_bus.publish_transition(notification(transition, row).payload)
+        [request] = aws.requests("PutEvents")
+        [entry] = request["Entries"]
         assert json.loads(entry["Detail"])["eventID"] == event_id
         return entry
 
-    return tell
+    return publish
 
 
 @pytest.mark.parametrize(
-    ("turn", "detail_type"),
+    ("transition", "detail_type"),
     [
         ("opened", "Rotation Incident Opened"),
         ("retried", "Rotation Incident Retried"),
@@ -36,19 +36,19 @@ def put(aws):
         ("resolved", "Rotation Incident Resolved"),
     ],
 )
-def test_a_turn_is_an_event_with_the_facts(put, turn, detail_type):
-    entry = put(turn, repaired())
+def test_a_transition_is_published_with_its_payload(put_entry, transition, detail_type):
+    entry = put_entry(transition, repaired())
 
     assert (entry["Source"], entry["DetailType"], entry["Resources"]) == ("rotation-guard", detail_type, [ARN])
     detail = json.loads(entry["Detail"])
     del detail["eventID"]
-    assert detail == notification(turn, repaired()).payload
+    assert detail == notification(transition, repaired()).payload
     assert "text" not in detail
 
 
-def test_copies_of_an_event_share_their_id_and_others_do_not(put):
-    def event_id(turn, **changes):
-        return json.loads(put(turn, incident(**changes))["Detail"])["eventID"]
+def test_copies_of_an_event_share_their_id_and_others_do_not(put_entry):
+    def event_id(transition, **changes):
+        return json.loads(put_entry(transition, incident(**changes))["Detail"])["eventID"]
 
     ids = [
         event_id("opened"),
@@ -63,12 +63,12 @@ def test_copies_of_an_event_share_their_id_and_others_do_not(put):
     assert len(set(ids)) == len(ids)
     assert event_id("opened", attempts=3, versions=None) == ids[0]
     assert event_id("retried", attempts=1, mode="retry") == ids[4]
-    assert all(len(each) == 36 for pair in pairwise(ids) for each in pair)
+    assert all(len(identifier) == 36 for pair in pairwise(ids) for identifier in pair)
 
 
-def test_no_event_of_ours_is_taken_for_a_rotation_that_failed(put):
-    entry = put("opened")
-    delivered = {
+def test_our_own_event_is_not_parsed_as_a_failed_rotation(put_entry):
+    entry = put_entry("opened")
+    event = {
         "id": "1",
         "source": entry["Source"],
         "detail-type": entry["DetailType"],
@@ -77,22 +77,22 @@ def test_no_event_of_ours_is_taken_for_a_rotation_that_failed(put):
         "detail": json.loads(entry["Detail"]),
     }
 
-    assert parse_signal(delivered) is None
+    assert parse_signal(event) is None
 
 
-def test_an_event_that_is_not_taken_is_no_success(aws, put):
-    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "later"}]}
-    aws.answer("PutEvents", lambda _: refused)
+def test_an_event_that_eventbridge_rejects_raises(aws, put_entry):
+    rejection = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "later"}]}
+    aws.answer("PutEvents", lambda _: rejection)
 
     with pytest.raises(event_bus.EventRejected, match="Rotation Incident Opened"):
-        put("opened")
+        put_entry("opened")
 
 
-def test_what_the_audit_puts_there_is_put_as_it_is(aws):
+def test_an_event_of_the_audit_is_put_unchanged(aws):
     event_bus.publish_event("Rotation Stuck", ARN, {"eventID": "rotation-stuck-v2"})
 
-    [asked] = aws.asked("PutEvents")
-    assert asked["Entries"] == [
+    [request] = aws.requests("PutEvents")
+    assert request["Entries"] == [
         {
             "Source": "rotation-guard",
             "DetailType": "Rotation Stuck",

@@ -1,89 +1,89 @@
-"""What is remembered of a secret between its incidents."""
+"""What is stored about a secret between its incidents."""
 
 import pytest
 
 from handlers.adapters.remediation_states import RemediationStates
 from rotation_guard.domain.remediation.remediation_state import RemediationState
-from tests.handlers.scene import once
+from tests.handlers.scene import run_before
 
 ARN, OTHER = (f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-Ab12Cd" for name in ("orders", "others"))
 EARLY, AT, LATE = (f"2026-03-01T0{hour}:00:00Z" for hour in (1, 2, 3))
 
 
 @pytest.fixture
-def standings(aws):
+def states(aws):
     aws.create_tables("incidents")
     return RemediationStates("incidents")
 
 
 @pytest.fixture
 def release(aws):
-    """Somebody releases the secret."""
+    """Releases the secret, as an operator does."""
 
-    def write(at, **rest):
-        aws.put("incidents", {"secret_arn": f"secret#{ARN}", "opened_at": "standing", "released_at": at, **rest})
+    def write(at, **attributes):
+        aws.put("incidents", {"secret_arn": f"secret#{ARN}", "opened_at": "standing", "released_at": at, **attributes})
 
     return write
 
 
-def test_of_a_secret_that_nothing_has_happened_to_nothing_is_known(standings):
-    standing = standings.read(ARN)
+def test_a_secret_without_a_row_has_the_default_state(states):
+    state = states.read(ARN)
 
-    assert standing == RemediationState(ARN)
-    assert standing.is_suspended is False
-
-
-@pytest.mark.parametrize("told", [(EARLY, AT, LATE), (LATE, AT, EARLY), (AT, LATE, AT), (LATE, LATE)])
-def test_the_latest_success_is_known_whatever_order_they_are_told_in(standings, told):
-    for at in told:
-        standings.record_success(ARN, at, is_verified=False)
-
-    assert standings.read(ARN) == RemediationState(ARN, succeeded_at=LATE)
-    assert standings.read(OTHER) == RemediationState(OTHER)
+    assert state == RemediationState(ARN)
+    assert state.is_suspended is False
 
 
-def test_an_older_success_that_is_told_at_once_is_not_remembered(aws, standings):
-    once(aws, "UpdateItem", lambda: standings.record_success(ARN, LATE, is_verified=True))
+@pytest.mark.parametrize("success_times", [(EARLY, AT, LATE), (LATE, AT, EARLY), (AT, LATE, AT), (LATE, LATE)])
+def test_the_latest_success_is_kept_in_any_order_of_arrival(states, success_times):
+    for at in success_times:
+        states.record_success(ARN, at, is_verified=False)
 
-    standings.record_success(ARN, AT, is_verified=True)
-
-    assert standings.read(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE)
-
-
-@pytest.mark.parametrize("told", [(EARLY, LATE), (LATE, EARLY)])
-def test_a_success_that_nobody_verified_leaves_the_latest_one_that_was(standings, told):
-    for at in told:
-        standings.record_success(ARN, at, is_verified=at == EARLY)
-
-    assert standings.read(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=EARLY)
+    assert states.read(ARN) == RemediationState(ARN, succeeded_at=LATE)
+    assert states.read(OTHER) == RemediationState(OTHER)
 
 
-@pytest.mark.parametrize("told", [(EARLY, AT, LATE), (LATE, AT, EARLY), (AT, LATE, AT)])
-def test_the_latest_verified_success_is_known_whatever_order_they_are_told_in(standings, told):
-    for at in told:
-        standings.record_success(ARN, at, is_verified=True)
+def test_an_older_success_that_arrives_concurrently_is_not_stored(aws, states):
+    run_before(aws, "UpdateItem", lambda: states.record_success(ARN, LATE, is_verified=True))
 
-    assert standings.read(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE)
+    states.record_success(ARN, AT, is_verified=True)
 
-
-def test_a_secret_that_is_left_alone_is_so_whatever_succeeds(standings):
-    standings.record_success(ARN, EARLY, is_verified=True)
-    standings.suspend(ARN, AT)
-    standings.record_success(ARN, LATE, is_verified=True)
-
-    assert standings.read(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE, suspended_at=AT)
-    assert standings.read(ARN).is_suspended
+    assert states.read(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE)
 
 
-@pytest.mark.parametrize(("released_at", "is_orphaned"), [(EARLY, True), (AT, False), (LATE, False)])
-def test_it_is_so_until_it_is_released(standings, release, released_at, is_orphaned):
+@pytest.mark.parametrize("success_times", [(EARLY, LATE), (LATE, EARLY)])
+def test_an_unverified_success_keeps_the_latest_verified_one(states, success_times):
+    for at in success_times:
+        states.record_success(ARN, at, is_verified=at == EARLY)
+
+    assert states.read(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=EARLY)
+
+
+@pytest.mark.parametrize("success_times", [(EARLY, AT, LATE), (LATE, AT, EARLY), (AT, LATE, AT)])
+def test_the_latest_verified_success_is_kept_in_any_order_of_arrival(states, success_times):
+    for at in success_times:
+        states.record_success(ARN, at, is_verified=True)
+
+    assert states.read(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE)
+
+
+def test_a_suspended_secret_stays_suspended_after_a_success(states):
+    states.record_success(ARN, EARLY, is_verified=True)
+    states.suspend(ARN, AT)
+    states.record_success(ARN, LATE, is_verified=True)
+
+    assert states.read(ARN) == RemediationState(ARN, succeeded_at=LATE, verified_at=LATE, suspended_at=AT)
+    assert states.read(ARN).is_suspended
+
+
+@pytest.mark.parametrize(("released_at", "is_suspended"), [(EARLY, True), (AT, False), (LATE, False)])
+def test_a_secret_is_suspended_until_it_is_released(states, release, released_at, is_suspended):
     release(released_at, orphaned_at=AT)
 
-    assert standings.read(ARN).is_suspended is is_orphaned
+    assert states.read(ARN).is_suspended is is_suspended
 
 
-def test_what_was_released_may_be_left_alone_again(standings, release):
+def test_a_released_secret_can_be_suspended_again(states, release):
     release(AT, orphaned_at=EARLY)
-    standings.suspend(ARN, LATE)
+    states.suspend(ARN, LATE)
 
-    assert standings.read(ARN).is_suspended
+    assert states.read(ARN).is_suspended

@@ -1,4 +1,4 @@
-"""Incidents that are unfinished, and the events by which those are reported that nobody goes on with."""
+"""Unfinished incidents, and the events that report stalled ones."""
 
 import json
 
@@ -22,8 +22,8 @@ def unfinished(aws):
 
 
 @pytest.fixture
-def begun(aws, unfinished):
-    """Lists an incident whose execution said that it would be heard of by then; None: its row is gone."""
+def add_incident(aws, unfinished):
+    """Lists an incident whose execution is alive until then; None: its row is missing."""
 
     def write(arn=ORDERS, opened_at=FIRST, alive_until=NOW - 1):
         unfinished.add(arn, opened_at)
@@ -35,53 +35,56 @@ def begun(aws, unfinished):
 
 
 def entries(aws):
-    return [entry for asked in aws.asked("PutEvents") for entry in asked["Entries"]]
+    return [entry for request in aws.requests("PutEvents") for entry in request["Entries"]]
 
 
 @pytest.mark.parametrize(("alive_until", "is_stalled"), [(NOW - 1, True), (0, True), (None, True), (NOW, False)])
 def test_an_incident_is_stalled_once_its_execution_is_overdue_or_its_row_is_gone(
-    unfinished, begun, alive_until, is_stalled
+    unfinished, add_incident, alive_until, is_stalled
 ):
-    incident = begun(alive_until=alive_until)
+    incident = add_incident(alive_until=alive_until)
 
     assert list(unfinished.find_stalled(NOW)) == ([incident] if is_stalled else [])
 
 
-def test_one_that_an_earlier_version_of_the_product_opened_without_that_time_is_stalled(aws, unfinished):
+def test_an_incident_of_an_earlier_version_without_alive_until_is_stalled(aws, unfinished):
     unfinished.add(ORDERS, FIRST)
     aws.put("incidents", {"secret_arn": ORDERS, "opened_at": FIRST, "state": "open"})
 
     assert list(unfinished.find_stalled(NOW)) == [StalledIncident(ORDERS, FIRST)]
 
 
-def test_those_of_one_secret_are_not_those_of_another_whose_arn_begins_alike(unfinished, begun):
-    mine = [begun(), begun(opened_at=SECOND)]
-    theirs = [begun(OTHERS), begun(f"{ORDERS}2")]
+def test_incidents_of_secrets_whose_arns_begin_alike_are_kept_apart(unfinished, add_incident):
+    incidents_of_orders = [add_incident(), add_incident(opened_at=SECOND)]
+    others = [add_incident(OTHERS), add_incident(f"{ORDERS}2")]
 
-    assert list(unfinished.find_stalled(NOW, ORDERS)) == mine
-    assert sorted(unfinished.find_stalled(NOW)) == sorted(mine + theirs)
+    assert list(unfinished.find_stalled(NOW, ORDERS)) == incidents_of_orders
+    assert sorted(unfinished.find_stalled(NOW)) == sorted(incidents_of_orders + others)
 
 
-def test_all_pages_are_read(aws, unfinished, begun):
-    incidents = [begun(opened_at=f"2026-03-01T00:5{minute}:00.000Z") for minute in range(5)]
+def test_all_pages_are_read(aws, unfinished, add_incident):
+    incidents = [add_incident(opened_at=f"2026-03-01T00:5{minute}:00.000Z") for minute in range(5)]
 
-    aws.answer("Query", lambda asked: {**_without_metadata(aws.client("dynamodb").query(**asked, Limit=2))})
+    aws.answer("Query", lambda request: {**_without_metadata(aws.client("dynamodb").query(**request, Limit=2))})
 
     assert list(unfinished.find_stalled(NOW)) == incidents
 
 
-def test_absence_is_concluded_from_consistent_reads(aws, unfinished, begun):
-    begun()
+def test_absence_is_concluded_from_consistent_reads(aws, unfinished, add_incident):
+    add_incident()
 
     list(unfinished.find_stalled(NOW, ORDERS))
 
-    assert [asked["ConsistentRead"] for name in ("Query", "GetItem") for asked in aws.asked(name)] == [True, True]
+    assert [request["ConsistentRead"] for name in ("Query", "GetItem") for request in aws.requests(name)] == [
+        True,
+        True,
+    ]
 
 
-def test_one_that_is_listed_twice_is_removed_at_once(unfinished, begun):
-    begun()
-    begun()
-    begun(opened_at=SECOND)
+def test_an_incident_that_is_listed_twice_is_removed_at_once(unfinished, add_incident):
+    add_incident()
+    add_incident()
+    add_incident(opened_at=SECOND)
 
     unfinished.remove(ORDERS, FIRST)
     unfinished.remove(ORDERS, FIRST)
@@ -89,10 +92,10 @@ def test_one_that_is_listed_twice_is_removed_at_once(unfinished, begun):
     assert list(unfinished.find_stalled(NOW)) == [StalledIncident(ORDERS, SECOND)]
 
 
-def test_one_that_ended_and_was_resolved_is_one_until_both_are_told(aws, unfinished, begun):
-    incident = begun()
+def test_an_ended_and_resolved_incident_is_listed_until_both_are_published(aws, unfinished, add_incident):
+    incident = add_incident()
     aws.put("incidents", build_row(*incident, is_resolved=True))
-    begun(opened_at=SECOND)
+    add_incident(opened_at=SECOND)
 
     assert list(unfinished.find_stalled(NOW)) == [incident, StalledIncident(ORDERS, SECOND)]
     unfinished.remove(*incident)
@@ -101,8 +104,8 @@ def test_one_that_ended_and_was_resolved_is_one_until_both_are_told(aws, unfinis
     assert list(unfinished.find_stalled(NOW)) == [StalledIncident(ORDERS, SECOND)]
 
 
-def test_a_report_is_an_event_that_remediation_hears(aws, unfinished, begun, recorded):
-    incident = begun()
+def test_a_report_is_an_event_that_remediation_parses(aws, unfinished, add_incident, recorded):
+    incident = add_incident()
 
     assert stalled_incidents.report(unfinished, NOW) == [incident]
 
@@ -115,25 +118,25 @@ def test_a_report_is_an_event_that_remediation_hears(aws, unfinished, begun, rec
     assert (signal.secret_arn, signal.opened_at) == incident
 
 
-def test_nothing_stalled_is_nothing_reported(aws, unfinished, begun):
-    begun(alive_until=NOW)
+def test_without_stalled_incidents_nothing_is_reported(aws, unfinished, add_incident):
+    add_incident(alive_until=NOW)
 
     assert stalled_incidents.report(unfinished, NOW) == []
     assert entries(aws) == []
 
 
-def test_one_that_its_caller_tells_of_is_left_out(aws, unfinished, begun):
-    lost, other = begun(alive_until=None), begun(opened_at=SECOND)
+def test_an_incident_that_the_caller_reports_itself_is_left_out(aws, unfinished, add_incident):
+    missing, other = add_incident(alive_until=None), add_incident(opened_at=SECOND)
 
-    assert stalled_incidents.report(unfinished, NOW, ORDERS, except_for=lost) == [other]
+    assert stalled_incidents.report(unfinished, NOW, ORDERS, except_for=missing) == [other]
     assert len(entries(aws)) == 1
 
 
-def test_many_reports_within_an_hour_start_one_execution_and_the_next_hour_another(aws, unfinished, begun):
-    begun()
-    begun(opened_at=SECOND)
-    for moment in (NOW, NOW + 1, NOW + 3599, NOW + 3600):
-        stalled_incidents.report(unfinished, moment)
+def test_many_reports_within_an_hour_start_one_execution_and_the_next_hour_another(aws, unfinished, add_incident):
+    add_incident()
+    add_incident(opened_at=SECOND)
+    for time in (NOW, NOW + 1, NOW + 3599, NOW + 3600):
+        stalled_incidents.report(unfinished, time)
 
     ids = [json.loads(entry["Detail"])["eventID"] for entry in entries(aws)]
     first, second = ids[::2], ids[1::2]
@@ -141,10 +144,10 @@ def test_many_reports_within_an_hour_start_one_execution_and_the_next_hour_anoth
     assert len({*ids}) == 4
 
 
-def test_a_report_that_eventbridge_does_not_take_is_no_success(aws, unfinished, begun):
-    begun()
-    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "No."}]}
-    aws.answer("PutEvents", lambda _: refused)
+def test_a_report_that_eventbridge_rejects_raises(aws, unfinished, add_incident):
+    add_incident()
+    rejection = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "No."}]}
+    aws.answer("PutEvents", lambda _: rejection)
 
     with pytest.raises(EventRejected, match="Rotation Incident Stalled"):
         stalled_incidents.report(unfinished, NOW)

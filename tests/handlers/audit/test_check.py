@@ -16,9 +16,9 @@ def tables(aws):
     aws.create_tables("history", "status", "runs", "incidents")
 
 
-def test_a_run_returns_and_writes_its_findings(aged, run, history, context):
-    aged("fresh", days=29)
-    stale = aged("stale", days=31)
+def test_a_run_returns_and_writes_its_findings(aged_secret, run, history, context):
+    aged_secret("fresh", days=29)
+    stale = aged_secret("stale", days=31)
 
     before = datetime.now(UTC).replace(microsecond=0)
     answer = run()
@@ -37,8 +37,8 @@ def test_a_run_returns_and_writes_its_findings(aged, run, history, context):
     assert 0 <= rows["stale"]["expires_at"] - (checked_at + timedelta(days=400)).timestamp() < 2
 
 
-def test_history_is_found_by_both_keys(aws, aged, run):
-    aged("fresh")
+def test_history_is_found_by_both_keys(aws, aged_secret, run):
+    aged_secret("fresh")
 
     answer = run()
 
@@ -50,8 +50,8 @@ def test_history_is_found_by_both_keys(aws, aged, run):
     assert history["Count"] == 1
 
 
-def test_only_a_secret_with_the_exact_tag_is_audited(aws, aged, run, history, status):
-    aged("managed", tags={"Managed": "true", "team": "orders"})
+def test_only_a_secret_with_the_exact_tag_is_audited(aws, aged_secret, run, history, status):
+    aged_secret("managed", tags={"Managed": "true", "team": "orders"})
     for key, value in [
         ("ManagedBy", "true"),
         ("Managed:owner", "true"),
@@ -60,36 +60,36 @@ def test_only_a_secret_with_the_exact_tag_is_audited(aws, aged, run, history, st
         ("Managed", "false"),
         ("Managed", ""),
     ]:
-        aged(f"{key.replace(':', '.')}-{value}", tags={key: value})
-    aged("untagged", tags={})
+        aged_secret(f"{key.replace(':', '.')}-{value}", tags={key: value})
+    aged_secret("untagged", tags={})
 
     assert run()["checked"] == 1
 
     assert set(history()) == set(status()) == {"managed"}
-    assert len(aws.asked("ListSecretVersionIds")) == 1
+    assert len(aws.requests("ListSecretVersionIds")) == 1
 
 
-def test_the_tag_is_the_one_configured(aged, run, history, monkeypatch):
+def test_the_tag_is_the_one_configured(aged_secret, run, history, monkeypatch):
     monkeypatch.setenv("MANAGED_TAG_KEY", "audit")
     monkeypatch.setenv("MANAGED_TAG_VALUE", "yes please")
-    aged("ours", tags={"audit": "yes please"})
-    aged("not-ours")
+    aged_secret("ours", tags={"audit": "yes please"})
+    aged_secret("not-ours")
 
     assert run()["checked"] == 1
 
     assert set(history()) == {"ours"}
 
 
-def test_a_secret_after_the_first_page_is_checked(aws, secret, aged, run, history):
+def test_a_secret_after_the_first_page_is_checked(aws, secret, aged_secret, run, history):
     for number in range(100):
         secret(f"other-{number}", {"ManagedBy": "somebody"})
-    aged("last", days=31)
+    aged_secret("last", days=31)
 
     answer = run()
 
     assert (answer["checked"], answer["flagged"]) == (1, 1)
     assert set(history()) == {"last"}
-    assert len(aws.asked("ListSecrets")) == 2
+    assert len(aws.requests("ListSecrets")) == 2
 
 
 def test_more_secrets_than_one_write_takes_are_all_written(aws, secret, run, history, status):
@@ -100,13 +100,13 @@ def test_more_secrets_than_one_write_takes_are_all_written(aws, secret, run, his
     assert run()["checked"] == 20
 
     assert set(history()) == set(status()) == names
-    sizes = [sum(map(len, parameters["RequestItems"].values())) for parameters in aws.asked("BatchWriteItem")]
+    sizes = [sum(map(len, parameters["RequestItems"].values())) for parameters in aws.requests("BatchWriteItem")]
     assert sum(sizes) == 40
     assert max(sizes) <= 25
 
 
-def test_an_empty_page_is_not_the_last(aws, aged, run):
-    made = aged("late")
+def test_an_empty_page_is_not_the_last(aws, aged_secret, run):
+    made = aged_secret("late")
     listed = aws.client("secretsmanager").list_secrets()["SecretList"]
     assert [entry["ARN"] for entry in listed] == [made["ARN"]]
     aws.answer(
@@ -118,7 +118,7 @@ def test_an_empty_page_is_not_the_last(aws, aged, run):
 
     assert run()["checked"] == 1
 
-    assert len(aws.asked("ListSecrets")) == 2
+    assert len(aws.requests("ListSecrets")) == 2
 
 
 def test_an_empty_account_is_a_complete_run(aws, run):
@@ -130,8 +130,8 @@ def test_an_empty_account_is_a_complete_run(aws, run):
     assert (finished["checked"], finished["complete"]) == (0, True)
 
 
-def test_editing_a_secret_does_not_make_its_value_younger(aws, aged, run):
-    made = aged("edited", days=31)
+def test_editing_a_secret_does_not_make_its_value_younger(aws, aged_secret, run):
+    made = aged_secret("edited", days=31)
     secretsmanager = aws.client("secretsmanager")
     secretsmanager.update_secret(SecretId=made["ARN"], Description="edited today")
     secretsmanager.tag_resource(SecretId=made["ARN"], Tags=[{"Key": "edited", "Value": "today"}])
@@ -141,8 +141,8 @@ def test_editing_a_secret_does_not_make_its_value_younger(aws, aged, run):
     assert run()["flagged"] == 1
 
 
-def test_age_is_that_of_the_version_in_use(aws, aged, run, history, dates):
-    made = aged("orders", days=31)
+def test_age_is_that_of_the_version_in_use(aws, aged_secret, run, history, dates):
+    made = aged_secret("orders", days=31)
     secretsmanager = aws.client("secretsmanager")
     pending = secretsmanager.put_secret_value(SecretId=made["ARN"], SecretString="new", VersionStages=["AWSPENDING"])
     dates[pending["VersionId"]] = datetime.now(UTC)
@@ -152,8 +152,8 @@ def test_age_is_that_of_the_version_in_use(aws, aged, run, history, dates):
     assert history()["orders"]["age_days"] == 31
 
 
-def test_a_version_is_found_on_any_page(aws, aged, run):
-    made = aged("orders", days=31)
+def test_a_version_is_found_on_any_page(aws, aged_secret, run):
+    made = aged_secret("orders", days=31)
     page = {"ARN": made["ARN"], "Name": "orders"}
     current = {"VersionId": made["VersionId"], "CreatedDate": datetime.now(UTC) - timedelta(days=31)}
     older = {"VersionId": "0" * 32, "CreatedDate": datetime.now(UTC) - timedelta(days=1)}
@@ -169,8 +169,8 @@ def test_a_version_is_found_on_any_page(aws, aged, run):
     assert run()["flagged"] == 1
 
 
-def test_a_value_created_during_the_run_is_new(aws, aged, run, history):
-    made = aged("orders")
+def test_a_value_created_during_the_run_is_new(aws, aged_secret, run, history):
+    made = aged_secret("orders")
 
     def rotated_just_now(parameters):
         version = {"VersionId": made["VersionId"], "CreatedDate": datetime.now(UTC)}
@@ -184,8 +184,8 @@ def test_a_value_created_during_the_run_is_new(aws, aged, run, history):
 
 
 @pytest.mark.parametrize("hours", [-8, 9])
-def test_dates_are_stored_in_utc_in_every_time_zone(aged, run, status, dates, hours):
-    made = aged("orders")
+def test_dates_are_stored_in_utc_in_every_time_zone(aged_secret, run, status, dates, hours):
+    made = aged_secret("orders")
     made_at = datetime.now(timezone(timedelta(hours=hours))) - timedelta(minutes=5)
     dates[made["VersionId"]] = made_at
 
@@ -205,9 +205,9 @@ def test_dates_are_stored_in_utc_in_every_time_zone(aged, run, status, dates, ho
     ],
 )
 def test_a_secret_that_cannot_be_read_is_unknown_and_the_others_are_checked(
-    aws, aged, run, history, needs_someone, refusal, reason
+    aws, aged_secret, run, history, needs_attention, refusal, reason
 ):
-    first, secretive, last = aged("first"), aged("secretive"), aged("last", days=31)
+    first, secretive, last = aged_secret("first"), aged_secret("secretive"), aged_secret("last", days=31)
     listed = {entry["ARN"]: datetime.now(UTC) - timedelta(days=40 * (entry is last)) for entry in (first, last)}
     versions = {entry["ARN"]: entry["VersionId"] for entry in (first, last)}
 
@@ -230,7 +230,7 @@ def test_a_secret_that_cannot_be_read_is_unknown_and_the_others_are_checked(
     }
     assert rows["secretive"]["reason"] == reason
     assert "age_days" not in rows["secretive"]
-    assert needs_someone() == {"secretive", "last"}
+    assert needs_attention() == {"secretive", "last"}
     assert aws.rows("runs")[0]["unknown"] == 1
 
 
@@ -240,11 +240,11 @@ def test_a_secret_without_a_current_version_is_unknown(aws, run, history):
     assert run()["flagged"] == 0
 
     assert (history()["empty"]["status"], history()["empty"]["reason"]) == ("unknown", "No version holds AWSCURRENT.")
-    assert aws.asked("ListSecretVersionIds") == []
+    assert aws.requests("ListSecretVersionIds") == []
 
 
-def test_a_version_that_is_not_in_the_list_is_unknown(aws, aged, run, history):
-    made = aged("orders")
+def test_a_version_that_is_not_in_the_list_is_unknown(aws, aged_secret, run, history):
+    made = aged_secret("orders")
     aws.answer("ListSecretVersionIds", lambda _: {"ARN": made["ARN"], "Name": "orders", "Versions": []})
 
     run()
@@ -256,8 +256,8 @@ def test_a_version_that_is_not_in_the_list_is_unknown(aws, aged, run, history):
 @pytest.mark.parametrize(
     "operation", ["ListSecrets", "ListSecretVersionIds", "BatchGetItem", "BatchWriteItem", "UpdateItem"]
 )
-def test_a_run_that_fails_is_not_recorded_as_complete(aws, aged, run, operation):
-    aged("orders")
+def test_a_run_that_fails_is_not_recorded_as_complete(aws, aged_secret, run, operation):
+    aged_secret("orders")
     code = "InternalServiceError" if operation == "ListSecretVersionIds" else "AccessDeniedException"
     aws.answer(operation, lambda _: aws.Refusal(code))
 
@@ -273,7 +273,7 @@ def test_an_incomplete_environment_is_reported(aws, run, monkeypatch):
     with pytest.raises(InvalidEnvironment, match=r"^RUNS_TABLE_NAME must be set"):
         run()
 
-    assert aws.asked("ListSecrets") == []
+    assert aws.requests("ListSecrets") == []
 
 
 @pytest.mark.parametrize(
@@ -290,8 +290,8 @@ def test_an_incomplete_environment_is_reported(aws, run, monkeypatch):
         "now",
     ],
 )
-def test_two_manual_audits_within_a_second_are_two_runs(aws, aged, run, context, event):
-    aged("fresh")
+def test_two_manual_audits_within_a_second_are_two_runs(aws, aged_secret, run, context, event):
+    aged_secret("fresh")
     scheduled = run(SCHEDULED)["run_id"]
     ids = []
     for request in ("request-1", "request-2"):

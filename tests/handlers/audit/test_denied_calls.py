@@ -25,7 +25,7 @@ def tables(aws):
 def refuse(aws):
     """Makes AWS refuse the versions of these secrets, or of all, from now on."""
 
-    def begin(trouble, arns=None):
+    def refuse_versions(trouble, arns=None):
         def answer(request):
             if arns is not None and request["SecretId"] not in arns:
                 return None
@@ -35,11 +35,11 @@ def refuse(aws):
 
         aws.answer("ListSecretVersionIds", answer)
 
-    return begin
+    return refuse_versions
 
 
 @pytest.fixture
-def six(secret):
+def six_secrets(secret):
     """Six audited secrets."""
     return [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(6)]
 
@@ -49,7 +49,7 @@ def change(aws, arn):
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-def test_a_first_run_that_could_read_nothing_is_incomplete(six, audit, refuse, trouble):
+def test_a_first_run_that_could_read_nothing_is_incomplete(six_secrets, audit, refuse, trouble):
     refuse(trouble)
 
     for _ in range(3):  # it does not get used to it
@@ -66,8 +66,8 @@ def test_refused_versions_of_the_only_secret_make_a_run_incomplete(secret, audit
     assert audit()["complete"] is False
 
 
-def test_a_secret_whose_own_policy_denies_access_is_only_unknown(six, audit, refuse):
-    refuse("AccessDeniedException", six[:1])
+def test_a_secret_whose_own_policy_denies_access_is_only_unknown(six_secrets, audit, refuse):
+    refuse("AccessDeniedException", six_secrets[:1])
 
     for _ in range(4):
         run = audit()
@@ -75,10 +75,10 @@ def test_a_secret_whose_own_policy_denies_access_is_only_unknown(six, audit, ref
         assert run["refused"] == {"access denied": 1}
 
 
-def test_a_secret_that_starts_to_deny_access_is_only_unknown_if_all_others_are_cached(aws, six, audit, refuse):
+def test_a_secret_that_starts_to_deny_access_is_only_unknown_if_all_others_are_cached(aws, six_secrets, audit, refuse):
     audit()
-    change(aws, six[0])
-    refuse("AccessDeniedException", six[:1])
+    change(aws, six_secrets[0])
+    refuse("AccessDeniedException", six_secrets[:1])
 
     run = audit()
 
@@ -86,9 +86,11 @@ def test_a_secret_that_starts_to_deny_access_is_only_unknown_if_all_others_are_c
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-def test_a_run_that_could_read_no_versions_is_incomplete_even_if_others_are_cached(aws, six, audit, refuse, trouble):
+def test_a_run_that_could_read_no_versions_is_incomplete_even_if_others_are_cached(
+    aws, six_secrets, audit, refuse, trouble
+):
     audit()
-    change(aws, six[0])
+    change(aws, six_secrets[0])
     refuse(trouble)
 
     for _ in range(3):
@@ -98,8 +100,8 @@ def test_a_run_that_could_read_no_versions_is_incomplete_even_if_others_are_cach
         assert "none of the 2 secrets" in run["incomplete_because"][0]
 
 
-def test_a_large_fraction_of_refusals_makes_a_run_incomplete(six, audit, refuse):
-    refuse("AccessDeniedException", six[:2])
+def test_a_large_fraction_of_refusals_makes_a_run_incomplete(six_secrets, audit, refuse):
+    refuse("AccessDeniedException", six_secrets[:2])
 
     assert audit()["incomplete_because"] == ["AWS did not list the versions of 2 of 6 secrets: access denied 2."]
 
@@ -147,7 +149,7 @@ def test_lasting_refusals_do_not_become_the_norm(aws, secret, audit, refuse):
     assert "unknown_when_complete" not in audit()
 
 
-def test_a_run_is_complete_again_once_aws_responds(aws, six, audit, refuse):
+def test_a_run_is_complete_again_once_aws_responds(aws, six_secrets, audit, refuse):
     refuse("AccessDeniedException")
     assert audit()["complete"] is False
     aws.answer("ListSecretVersionIds", lambda _: None)
@@ -161,23 +163,25 @@ def test_a_run_is_complete_again_once_aws_responds(aws, six, audit, refuse):
 def test_no_more_versions_are_requested_after_many_timeouts(aws, secret, audit, refuse):
     for number in range(60):
         secret(f"orders-{number:02}", MANAGED)
-    request = []
+    requested_arns = []
 
-    def busy(parameters):
-        request.append(parameters["SecretId"])
+    def time_out(parameters):
+        requested_arns.append(parameters["SecretId"])
         raise ConnectTimeoutError(endpoint_url=URL)
 
-    aws.answer("ListSecretVersionIds", busy)
+    aws.answer("ListSecretVersionIds", time_out)
 
     run = audit()
 
     assert (run["checked"], run["unknown"], run["complete"]) == (60, 60, False)
-    assert len(set(request)) < 30
+    assert len(set(requested_arns)) < 30
 
 
 def test_a_stuck_rotation_is_found_even_if_no_version_can_be_listed(aws, secret, audit, refuse, monkeypatch):
-    put = []
-    aws.answer("PutEvents", lambda request: put.extend(request["Entries"]) or {"FailedEntryCount": 0, "Entries": []})
+    sent_events = []
+    aws.answer(
+        "PutEvents", lambda request: sent_events.extend(request["Entries"]) or {"FailedEntryCount": 0, "Entries": []}
+    )
     made = secret("orders", MANAGED)
     monkeypatch.setenv("STUCK_HOURS", "2")
     refuse("AccessDeniedException")
@@ -193,7 +197,7 @@ def test_a_stuck_rotation_is_found_even_if_no_version_can_be_listed(aws, secret,
     run = audit()
 
     assert [finding["kind"] for finding in run["findings"]] == ["stuck_without_incident"]
-    assert len(put) == 1
+    assert len(sent_events) == 1
     [row] = aws.rows("status")
     assert (row["verdict"], row["status"], row["attention"]) == ("rotation_failing", "unknown", "yes")
 

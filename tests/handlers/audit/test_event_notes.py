@@ -14,7 +14,7 @@ SAME_NAME = [
     "arn:aws:secretsmanager:us-east-1:111122223333:secret:orders-Ab12Cd",
     "arn:aws:secretsmanager:eu-west-1:999988887777:secret:orders-Ab12Cd",
     "arn:aws-cn:secretsmanager:eu-west-1:111122223333:secret:orders-Ab12Cd",
-    "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-Xy98Zw",  # deleted, and made anew under its name
+    "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-Xy98Zw",  # deleted, and recreated under its name
     "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders",  # partial
 ]
 
@@ -103,7 +103,7 @@ def test_a_move_of_this_secret_is_noted(aws, store_status, record_events, label_
     record_events(label_event(SECRET_ARN, V2, now))
 
     assert read_note() == (iso(now), V2)
-    assert [call["SecretId"] for call in aws.asked("ListSecretVersionIds")] == [SECRET_ARN]
+    assert [call["SecretId"] for call in aws.requests("ListSecretVersionIds")] == [SECRET_ARN]
 
 
 @pytest.mark.parametrize("arn", SAME_NAME)
@@ -113,7 +113,7 @@ def test_a_move_of_another_secret_of_the_same_name_is_not_noted(
     record_events(label_event(arn, V2, now), success_event(arn, iso(now)))
 
     assert read_note() == (None, None)
-    assert aws.asked("ListSecretVersionIds") == []
+    assert aws.requests("ListSecretVersionIds") == []
     assert [row["secret_arn"] for row in aws.rows("audit-trail")] == [arn, arn]
 
 
@@ -240,5 +240,5 @@ def test_the_audit_trail_is_read_consistently(aws, secret, audit):
     aws.forget()
     audit()
 
-    [query] = [call for call in aws.asked("Query") if call["TableName"] == "audit-trail"]
+    [query] = [call for call in aws.requests("Query") if call["TableName"] == "audit-trail"]
     assert query["ConsistentRead"] is True

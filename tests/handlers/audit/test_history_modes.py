@@ -17,7 +17,7 @@ def version(name, number):
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}#{number}"))
 
 
-HAPPENS = {
+VERSION_CHANGES = {
     "turns-old": [(0, 1, 28)],
     "changed-by-hand": [(0, 1, 29), (40, 2, 0)],
     "rotated-twice": [(0, 1, 31), (10, 2, 0), (11, 3, 0)],
@@ -38,20 +38,20 @@ class Account:
     def now(self):
         return BEGAN + self.hour * HOUR
 
-    def held(self, name):
+    def current_version(self, name):
         """The number and date of the current version; None if the secret does not exist."""
-        begun = [event for event in HAPPENS[name] if event[0] <= self.hour]
-        if not begun or begun[-1][1] is None:
+        events = [event for event in VERSION_CHANGES[name] if event[0] <= self.hour]
+        if not events or events[-1][1] is None:
             return None
-        hour, number, days = begun[-1]
+        hour, number, days = events[-1]
         return number, BEGAN + hour * HOUR - timedelta(days=days)
 
     def page(self, request):
-        names = [name for name in HAPPENS if self.held(name)]
+        names = [name for name in VERSION_CHANGES if self.current_version(name)]
         return {"SecretList": [self.entry(name) for name in names]}
 
     def entry(self, name):
-        number, _ = self.held(name)
+        number, _ = self.current_version(name)
         stages = {version(name, number): ["AWSCURRENT"]}
         if number > 1:
             stages[version(name, number - 1)] = ["AWSPREVIOUS"]
@@ -64,7 +64,7 @@ class Account:
 
     def versions(self, request):
         name = request["SecretId"].partition(":secret:")[2].removesuffix("-Ab12Cd")
-        number, made = self.held(name)
+        number, made = self.current_version(name)
         return {
             "Versions": [{"VersionId": version(name, number), "VersionStages": ["AWSCURRENT"], "CreatedDate": made}]
         }
@@ -72,7 +72,7 @@ class Account:
 
 @pytest.fixture(scope="session")
 def results():
-    """What the two days of each mode came to: they are the same for every test."""
+    """The results of the two days in each mode, which are the same for every test."""
     return {}
 
 
@@ -106,7 +106,9 @@ def two_days(aws, context, monkeypatch, results):
             scheduled = account.now().strftime("%Y-%m-%dT%H:%M:%SZ")
             context.aws_request_id = scheduled
             check.handler({"scheduled_time": scheduled}, context)
-        written = sum(len(rows) for request in aws.asked("BatchWriteItem") for rows in request["RequestItems"].values())
+        written = sum(
+            len(rows) for request in aws.requests("BatchWriteItem") for rows in request["RequestItems"].values()
+        )
         return {table: aws.rows(table) for table in ("history", "status", "runs")}, written
 
     return run
@@ -115,7 +117,7 @@ def two_days(aws, context, monkeypatch, results):
 def as_of(tables, time):
     """The state at a time: the last row of each secret at or before it, without those that were gone.
 
-    Without the one that goes at noon, too: a history of changes shows that with the first run of the next day.
+    Also without the secret that goes at noon: a history of changes shows that with the first run of the next day.
     """
     gone = {row["secret_name"]: row["gone_since"] for row in tables["status"] if "gone_since" in row}
     state = {}

@@ -23,7 +23,7 @@ BUDGET = 80
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """Ends the process."""
 
 
 def version(name, number):
@@ -57,17 +57,19 @@ class Account:
     def page(self, request):
         """Four secrets a page."""
         start = int(request.get("NextToken", "0"))
-        listed = [self._entry(name, *what) for name, what in self.secrets().items()]
-        more = {"NextToken": str(start + 4)} if start + 4 < len(listed) else {}
-        return {"SecretList": listed[start : start + 4], **more}
+        listed = [self._entry(name, *secret_state) for name, secret_state in self.secrets().items()]
+        fields = {"NextToken": str(start + 4)} if start + 4 < len(listed) else {}
+        return {"SecretList": listed[start : start + 4], **fields}
 
     def versions(self, request):
         name = request["SecretId"].partition(":secret:")[2][:-7]
         _, number, stuck = self.secrets()[name]
-        dates = {version(name, each): BEGAN - timedelta(days=40 - 10 * each) for each in range(1, number + 1)}
+        dates = {version(name, older): BEGAN - timedelta(days=40 - 10 * older) for older in range(1, number + 1)}
         if stuck:
             dates[version(name, "pending")] = BEGAN - timedelta(hours=22, minutes=30)
-        return {"Versions": [{"VersionId": each, "CreatedDate": made} for each, made in dates.items()]}
+        return {
+            "Versions": [{"VersionId": version_id, "CreatedDate": created} for version_id, created in dates.items()]
+        }
 
     def _entry(self, name, suffix, number, stuck):
         stages = {version(name, number): ["AWSCURRENT"]}
@@ -170,26 +172,26 @@ class World:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in request["Entries"]]}
 
     def _intercept(self, monkeypatch):
-        answered, done = self._aws._answered, self._aws._done
+        respond, crash_after_write = self._aws._respond, self._aws._crash_after_write
 
-        def before(model, context, **more):
+        def before(model, context, **fields):
             with self._lock:
                 self.calls.append(model.name)
                 context["number"] = len(self.calls)
                 self._dead |= self._kill == (len(self.calls), "before")
                 if self._dead:
                     raise Killed
-            return answered(model=model, context=context, **more)
+            return respond(model=model, context=context, **fields)
 
-        def after(context, **more):
-            done(context=context, **more)
+        def after(context, **fields):
+            crash_after_write(context=context, **fields)
             with self._lock:
                 self._dead |= self._kill == (context.get("number"), "after")
                 if self._dead:
                     raise Killed
 
-        monkeypatch.setattr(self._aws, "_answered", before)
-        monkeypatch.setattr(self._aws, "_done", after)
+        monkeypatch.setattr(self._aws, "_respond", before)
+        monkeypatch.setattr(self._aws, "_crash_after_write", after)
 
 
 def _key(row):
@@ -221,13 +223,13 @@ def test_a_run_killed_before_or_after_any_call_and_restarted_ends_like_an_undist
     assert {"ListSecrets", "BatchGetItem", "ListSecretVersionIds", "PutEvents", "UpdateItem", "Query"} <= set(calls)
     assert len(calls) <= BUDGET
 
-    # What is killed after one call is killed before the next, but for the last and for those under way with others.
-    moments = [
+    # A kill after a call is a kill before the next one, except for the last call and for concurrent ones.
+    kill_points = [
         *itertools.product(range(1, len(calls) + 1), ["before"]),
         (len(calls) - 1, "after"),
         (len(calls), "after"),
     ]
-    for number, when in moments:
+    for number, when in kill_points:
         world.begin()
         world.kill(number, when)
         world.invoke()

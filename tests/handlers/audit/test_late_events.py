@@ -49,13 +49,13 @@ class World:
         self._aws.create_tables(*TABLES)
         self._moves = sorted(moves)
         runs = [(60 * hour + 2, 1, None) for hour in range(HOURS)]
-        received = [(minute, 0, (move, kind)) for minute, move, kind in deliveries]
-        for minute, _, what in sorted([*runs, *received], key=lambda entry: entry[:2]):
+        scheduled_deliveries = [(minute, 0, (move, kind)) for minute, move, kind in deliveries]
+        for minute, _, delivery in sorted([*runs, *scheduled_deliveries], key=lambda entry: entry[:2]):
             self._now = BEGAN + timedelta(minutes=minute)
-            if what is None:
+            if delivery is None:
                 self._audit()
             else:
-                self._hear(*what)
+                self._deliver(*delivery)
         return [
             (finding["kind"], finding["detail"])
             for run in sorted(self._aws.rows("runs"), key=lambda row: row["run_id"])
@@ -67,8 +67,8 @@ class World:
         self._context.aws_request_id, self._context.remaining = scheduled, 900_000
         check.handler({"scheduled_time": scheduled}, self._context)
 
-    def _hear(self, move, kind):
-        """An event about a move: the label's, or two seconds later CloudTrail's, which names no version."""
+    def _deliver(self, move, kind):
+        """Delivers an event about a move: the label's, or two seconds later CloudTrail's, which names no version."""
         at = BEGAN + timedelta(minutes=self._moves[move], seconds=0 if kind == "label" else 2)
         if kind == "label":
             body = self._recorded("secret-label-updated")
@@ -125,13 +125,13 @@ def deliver_in_time(moves, lost=()):
     ]
 
 
-def seen_by_two_runs(moves):
+def find_moves_seen_by_two_runs(moves):
     """The moves that two runs see before the next move; the audit cannot find that the others have no event."""
     seconds = [60 * ((minute - 2) // 60 + 2) + 2 for minute in moves]
     return [move for move, second in enumerate(seconds) if move == len(moves) - 1 or second < moves[move + 1]]
 
 
-def moved_without_event(*moves):
+def build_findings(*moves):
     return [
         ("moved_unheard", f"AWSCURRENT is on version {version(move + 1)}, but no event reported the move.")
         for move in moves
@@ -147,7 +147,7 @@ def test_moves_reported_in_time_are_no_finding(world):
 def test_a_move_whose_events_are_all_lost_is_found_once(world):
     moves = [30, 95, 200, 330]
 
-    assert world.live(moves, deliver_in_time(moves, lost=[2])) == moved_without_event(2)
+    assert world.live(moves, deliver_in_time(moves, lost=[2])) == build_findings(2)
 
 
 @pytest.mark.parametrize("kind", ["label", "rotation"])
@@ -162,9 +162,7 @@ def test_an_event_redelivered_after_two_rotations_is_no_finding(world, kind, del
 def test_a_redelivered_event_does_not_replace_a_lost_one(world, kind):
     moves = [55, 200]  # the first is accounted for minutes after it
 
-    assert world.live(
-        moves, [*deliver_in_time(moves, lost=[1]), (201, 0, kind), (245, 0, kind)]
-    ) == moved_without_event(1)
+    assert world.live(moves, [*deliver_in_time(moves, lost=[1]), (201, 0, kind), (245, 0, kind)]) == build_findings(1)
 
 
 def test_an_event_from_the_future_neither_hides_a_move_nor_stays(world, aws):
@@ -175,7 +173,7 @@ def test_an_event_from_the_future_neither_hides_a_move_nor_stays(world, aws):
     aws.put("status", row | {"heard_at": aws_time})
     world._audit()
     assert "heard_at" not in aws.rows("status")[0]
-    assert world.live(moves, []) == moved_without_event(0)
+    assert world.live(moves, []) == build_findings(0)
 
 
 moves_of_a_day = st.lists(st.integers(1, 6), min_size=1, max_size=4, unique=True).flatmap(
@@ -192,12 +190,12 @@ moves_of_a_day = st.lists(st.integers(1, 6), min_size=1, max_size=4, unique=True
 )
 @given(st.data(), moves_of_a_day)
 def test_redelivered_events_do_not_change_the_findings(world, data, moves):
-    lost = data.draw(st.sets(st.sampled_from(seen_by_two_runs(moves)), max_size=1))
+    lost = data.draw(st.sets(st.sampled_from(find_moves_seen_by_two_runs(moves)), max_size=1))
     deliveries = deliver_in_time(moves, lost)
-    again = data.draw(
+    redeliveries = data.draw(
         st.lists(st.tuples(st.integers(1, 60 * HOURS), st.sampled_from(deliveries or [(0, 0, "label")])), max_size=5)
     )
-    late = [(minute + delay, move, kind) for delay, (minute, move, kind) in again if deliveries]
+    late_deliveries = [(minute + delay, move, kind) for delay, (minute, move, kind) in redeliveries if deliveries]
 
-    assert world.live(moves, deliveries) == moved_without_event(*sorted(lost))
-    assert world.live(moves, [*deliveries, *late]) == moved_without_event(*sorted(lost))
+    assert world.live(moves, deliveries) == build_findings(*sorted(lost))
+    assert world.live(moves, [*deliveries, *late_deliveries]) == build_findings(*sorted(lost))

@@ -79,14 +79,14 @@ def test_a_gap_that_no_deletion_explains_makes_a_run_incomplete_at_once(secret, 
     assert run["incomplete_because"] == ["CloudWatch counts 7 secrets in the account, but only 4 were listed."]
 
 
-def test_consecutive_deletions_are_each_given_their_time(secret, audit, count, purge):
+def test_consecutive_deletions_each_have_their_grace_period(secret, audit, count, purge):
     made = [secret(f"orders-{number}", MANAGED) for number in range(9)]
-    there_were = [9]
+    counts = [9]
     for deleted in made[:6]:
-        count(there_were[max(0, len(there_were) - 3)])  # as of two hours ago
-        assert audit()["complete"] is True, there_were
+        count(counts[max(0, len(counts) - 3)])  # as of two hours ago
+        assert audit()["complete"] is True, counts
         purge(deleted)
-        there_were.append(there_were[-1] - 1)
+        counts.append(counts[-1] - 1)
 
 
 def test_a_new_secret_does_not_replace_another_in_the_count(secret, audit, count):

@@ -59,7 +59,7 @@ def pages(aws):
 
 
 @pytest.fixture
-def handed_over(aws):
+def handovers(aws):
     """The events that the function sent to itself; the test delivers them."""
     sent = []
 
@@ -98,53 +98,53 @@ def everything(pages):
     return sorted(f"page-{number}/secret-{index}" for number in (0, 1, 3) for index in range(3))
 
 
-def test_a_run_hands_over_until_every_secret_is_in_one_row(aws, everything, invoke, handed_over):
+def test_a_run_hands_over_until_every_secret_is_in_one_row(aws, everything, invoke, handovers):
     answer = invoke(SCHEDULED, remaining=20_000)
     assert answer == {"run_id": RUN, "checked": 3, "flagged": 3}
     assert "complete" not in run_row(aws)
     for number in range(1, PAGES):
-        assert handed_over[-1] == {"run_id": RUN, "part": number}
-        answer = invoke(handed_over[-1], request=f"request-{number + 1}", remaining=20_000)
+        assert handovers[-1] == {"run_id": RUN, "part": number}
+        answer = invoke(handovers[-1], request=f"request-{number + 1}", remaining=20_000)
 
-    assert len(handed_over) == PAGES - 1
+    assert len(handovers) == PAGES - 1
     assert answer == {"run_id": RUN, "checked": 9, "flagged": 9}
     row = run_row(aws)
     assert (row["complete"], row["checked"], row["pages"], row["listed"]) == (True, 9, PAGES, 9)
     assert row["verdicts"] == {"never_rotated": 9}
     assert names(aws.rows("history")) == names(aws.rows("status")) == everything
-    assert {each["run_id"] for each in aws.rows("history")} == {RUN}
-    assert len({each["checked_at"] for each in aws.rows("status")}) == 1
+    assert {row["run_id"] for row in aws.rows("history")} == {RUN}
+    assert len({row["checked_at"] for row in aws.rows("status")}) == 1
     assert not {"holder", "lease_until", "next_token"} & set(row)
 
 
-def test_nothing_is_handed_over_with_enough_time(aws, everything, invoke, handed_over):
+def test_nothing_is_handed_over_with_enough_time(aws, everything, invoke, handovers):
     assert invoke(SCHEDULED)["checked"] == 9
 
-    assert handed_over == []
-    assert [parameters.get("NextToken") for parameters in aws.asked("ListSecrets")] == [None, "1", "2", "3"]
+    assert handovers == []
+    assert [parameters.get("NextToken") for parameters in aws.requests("ListSecrets")] == [None, "1", "2", "3"]
 
 
-def test_a_repeated_handover_is_continued_once(aws, everything, invoke, handed_over):
+def test_a_repeated_handover_is_continued_once(aws, everything, invoke, handovers):
     invoke(SCHEDULED, remaining=20_000)
-    [part] = handed_over
+    [part] = handovers
     invoke(part, request="request-2")
     aws.forget()
 
     answer = invoke(part, request="request-3")
 
     assert answer["checked"] == 9
-    assert aws.asked("ListSecrets") == []
-    assert aws.asked("BatchWriteItem") == []
+    assert aws.requests("ListSecrets") == []
+    assert aws.requests("BatchWriteItem") == []
     assert run_row(aws)["checked"] == 9
 
 
-def test_a_run_that_is_started_twice_is_worked_on_once(aws, everything, invoke, handed_over):
-    meanwhile = []
+def test_a_run_that_is_started_twice_is_executed_once(aws, everything, invoke, handovers):
+    interruptions = []
 
     def start_again(parameters):
-        # Another invocation of the same scheduled run, while the first is in the middle of it.
-        if not meanwhile:
-            meanwhile.append(True)
+        # Another invocation of the same scheduled run, while the first is in progress.
+        if not interruptions:
+            interruptions.append(True)
             invoke(SCHEDULED, request="request-2")
         return
 
@@ -152,14 +152,14 @@ def test_a_run_that_is_started_twice_is_worked_on_once(aws, everything, invoke, 
 
     assert invoke(SCHEDULED)["checked"] == 9
 
-    assert meanwhile
-    assert [parameters.get("NextToken") for parameters in aws.asked("ListSecrets")] == [None, "1", "2", "3"]
+    assert interruptions
+    assert [parameters.get("NextToken") for parameters in aws.requests("ListSecrets")] == [None, "1", "2", "3"]
     assert run_row(aws)["checked"] == 9
 
 
-def test_a_failed_part_is_restarted_by_its_own_retry(aws, everything, invoke, handed_over):
+def test_a_failed_part_is_restarted_by_its_own_retry(aws, everything, invoke, handovers):
     invoke(SCHEDULED, remaining=20_000)
-    [part] = handed_over
+    [part] = handovers
     aws.answer("BatchWriteItem", lambda _: aws.Refusal("InternalServerError", 500))
     with pytest.raises(ClientError):
         invoke(part, request="request-2")
@@ -171,7 +171,7 @@ def test_a_failed_part_is_restarted_by_its_own_retry(aws, everything, invoke, ha
     assert run_row(aws)["complete"] is True
 
 
-def test_a_handover_that_could_not_be_sent_is_sent_by_the_retry(aws, everything, invoke, handed_over):
+def test_a_handover_that_could_not_be_sent_is_sent_by_the_retry(aws, everything, invoke, handovers):
     take = aws.answers["Invoke"]
     aws.answer("Invoke", lambda _: aws.Refusal("ServiceException", 500))
     with pytest.raises(ClientError):
@@ -179,13 +179,13 @@ def test_a_handover_that_could_not_be_sent_is_sent_by_the_retry(aws, everything,
     aws.answer("Invoke", take)
 
     invoke(SCHEDULED, remaining=20_000)
-    assert handed_over == [{"run_id": RUN, "part": 1}]
-    assert invoke(handed_over[0], request="request-2")["checked"] == 9
+    assert handovers == [{"run_id": RUN, "part": 1}]
+    assert invoke(handovers[0], request="request-2")["checked"] == 9
 
     assert names(aws.rows("history")) == everything
 
 
-def test_a_lost_handover_is_recorded_by_the_next_run_which_checks_everything(aws, everything, invoke, handed_over):
+def test_a_lost_handover_is_recorded_by_the_next_run_which_checks_everything(aws, everything, invoke, handovers):
     invoke(SCHEDULED, remaining=20_000)
     aws.client("dynamodb").update_item(  # an hour later
         TableName="runs",
@@ -205,7 +205,7 @@ def test_a_lost_handover_is_recorded_by_the_next_run_which_checks_everything(aws
     assert (next_run["complete"], next_run["checked"]) == (True, 9)
 
 
-def test_a_run_whose_invocation_failed_can_be_taken_over_once_its_lease_expires(aws, everything, invoke, handed_over):
+def test_a_run_whose_invocation_failed_can_be_taken_over_once_its_lease_expires(aws, everything, invoke, handovers):
     aws.answer("BatchWriteItem", lambda _: aws.Refusal("InternalServerError", 500))
     with pytest.raises(ClientError):
         invoke(SCHEDULED)
@@ -224,11 +224,11 @@ def test_a_run_whose_invocation_failed_can_be_taken_over_once_its_lease_expires(
 
 
 def test_a_run_killed_at_any_write_and_restarted_leaves_the_rows_of_an_undisturbed_one(
-    aws, everything, invoke, handed_over
+    aws, everything, invoke, handovers
 ):
     invoke(SCHEDULED)
     undisturbed = {table: aws.rows(table) for table in ("history", "status")}
-    writes = len(aws.asked("BatchWriteItem")) + len(aws.asked("UpdateItem"))
+    writes = len(aws.requests("BatchWriteItem")) + len(aws.requests("UpdateItem"))
     assert writes > 6
     for killed_at in range(1, writes + 1):
         _empty(aws, "history", "status", "runs")
@@ -248,7 +248,7 @@ def test_a_run_killed_at_any_write_and_restarted_leaves_the_rows_of_an_undisturb
 
 def _kill_at(aws, number):
     def die(_):
-        written = len(aws.asked("BatchWriteItem")) + len(aws.asked("UpdateItem"))
+        written = len(aws.requests("BatchWriteItem")) + len(aws.requests("UpdateItem"))
         return aws.Refusal("InternalServerError", 400) if written == number else None
 
     aws.answer("BatchWriteItem", die)
@@ -268,19 +268,19 @@ def _timeless(rows):
     return sorted(bare, key=lambda row: row["secret_name"])
 
 
-def test_a_part_that_arrives_after_the_next_handover_is_not_continued(aws, everything, invoke, handed_over):
+def test_a_part_that_arrives_after_the_next_handover_is_not_continued(aws, everything, invoke, handovers):
     invoke(SCHEDULED, remaining=20_000)
-    invoke(handed_over[0], request="request-2", remaining=20_000)
+    invoke(handovers[0], request="request-2", remaining=20_000)
     aws.forget()
 
-    invoke(handed_over[0], request="request-3")
+    invoke(handovers[0], request="request-3")
 
-    assert aws.asked("BatchWriteItem") == []
-    assert handed_over[-1] == {"run_id": RUN, "part": 2}
+    assert aws.requests("BatchWriteItem") == []
+    assert handovers[-1] == {"run_id": RUN, "part": 2}
 
 
-def test_an_invocation_that_lost_its_lease_does_not_complete_the_run(aws, everything, invoke, handed_over):
-    def another_takes_it(_):
+def test_an_invocation_that_lost_its_lease_does_not_complete_the_run(aws, everything, invoke, handovers):
+    def lose_lease(_):
         aws.client("dynamodb").update_item(
             TableName="runs",
             Key={"audit": {"S": "rotation"}, "run_id": {"S": RUN}},
@@ -288,12 +288,12 @@ def test_an_invocation_that_lost_its_lease_does_not_complete_the_run(aws, everyt
             ExpressionAttributeValues={":other": {"S": "request-2"}},
         )
 
-    aws.answer("BatchGetItem", another_takes_it)
+    aws.answer("BatchGetItem", lose_lease)
     invoke(SCHEDULED)
     assert "finished_at" not in run_row(aws)
 
     invoke(SCHEDULED, remaining=20_000)
-    assert handed_over == []
+    assert handovers == []
 
 
 def test_a_secret_listed_on_two_pages_counts_once(aws, everything, invoke):
@@ -312,7 +312,11 @@ def test_a_secret_listed_on_two_pages_counts_once(aws, everything, invoke):
     assert names(aws.rows("history")) == everything
 
 
-@given(cuts=st.lists(st.integers(0, 7), max_size=6), again=st.lists(st.integers(0, 6), max_size=3), order=st.randoms())
+@given(
+    cuts=st.lists(st.integers(0, 7), max_size=6),
+    repetitions=st.lists(st.integers(0, 6), max_size=3),
+    order=st.randoms(),
+)
 @settings(
     max_examples=25,
     deadline=None,
@@ -320,12 +324,14 @@ def test_a_secret_listed_on_two_pages_counts_once(aws, everything, invoke):
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_neither_order_nor_pages_of_the_list_change_the_findings(aws, pages, invoke, handed_over, cuts, again, order):
+def test_neither_order_nor_pages_of_the_list_change_the_findings(
+    aws, pages, invoke, handovers, cuts, repetitions, order
+):
     listed = [*entries_of(0), *entries_of(1), *entries_of(3)][:7]
     expected = names([{"secret_name": entry["Name"]} for entry in listed])
     order.shuffle(listed)
     # Some are shown twice, as when the list changes between two pages; equal cuts make empty pages with a token.
-    listed += [listed[index] for index in again]
+    listed += [listed[index] for index in repetitions]
     edges = [0, *sorted(cuts), len(listed)]
     split = [listed[start:end] for start, end in itertools.pairwise(edges)]
 
@@ -374,17 +380,17 @@ def test_a_manual_run_counts_as_an_earlier_run(aws, everything, invoke, request_
 
 
 def test_a_run_of_many_secrets_is_completed_by_an_invocation_with_enough_time(
-    aws, everything, invoke, handed_over, monkeypatch
+    aws, everything, invoke, handovers, monkeypatch
 ):
     monkeypatch.setattr(check, "MANY_SECRETS", 5)
 
     invoke(SCHEDULED, remaining=100_000)
     assert "finished_at" not in run_row(aws)
-    assert handed_over == [{"run_id": RUN, "part": 1}]
+    assert handovers == [{"run_id": RUN, "part": 1}]
     aws.forget()
-    answer = invoke(handed_over[0], request="request-2", remaining=100_000)
+    answer = invoke(handovers[0], request="request-2", remaining=100_000)
 
     assert answer == {"run_id": RUN, "checked": 9, "flagged": 9}
-    assert aws.asked("ListSecrets") == []
-    assert len(handed_over) == 1
+    assert aws.requests("ListSecrets") == []
+    assert len(handovers) == 1
     assert run_row(aws)["complete"] is True

@@ -25,20 +25,20 @@ def tables(aws, monkeypatch):
 
 
 @pytest.fixture
-def recreated(aws, secret, audit, dates):
+def recreate(aws, secret, audit, dates):
     """Creates a secret with a history, and recreates it under its name; returns both."""
 
-    def make(deleted=lambda _: None):
+    def make(after_deletion=lambda _: None):
         old = secret("orders", MANAGED)
         secret("stays", MANAGED)
         dates[old["VersionId"]] = NOW - timedelta(days=99)
         audit()
         [row] = [row for row in aws.rows("status") if row["secret_name"] == "orders"]
-        ancient = dict.fromkeys(("since", "attention_since", "first_seen", "accounted_at"), "2026-01-01T00:00:00Z")
+        old_dates = dict.fromkeys(("since", "attention_since", "first_seen", "accounted_at"), "2026-01-01T00:00:00Z")
         note = {"heard_at": "2026-01-01T00:00:00Z", "heard_version_id": "11111111-2222-4333-8444-555555555555"}
-        aws.put("status", row | ancient | note | {"told_stuck_version_id": "v9", "fed_version_id": "v8"})
+        aws.put("status", row | old_dates | note | {"told_stuck_version_id": "v9", "fed_version_id": "v8"})
         aws.client("secretsmanager").delete_secret(SecretId=old["ARN"], ForceDeleteWithoutRecovery=True)
-        deleted(old)
+        after_deletion(old)
         return old, secret("orders", MANAGED)
 
     return make
@@ -48,10 +48,10 @@ def recreated(aws, secret, audit, dates):
 def record_deletion(recorded, context):
     """Lets the writer record the final deletion of a secret."""
 
-    def record(made):
+    def record(secret):
         body = recorded("rotation-succeeded")
         body["detail"] |= {"eventName": "EndSecretVersionDelete", "eventID": "b1e2c3d4-0000-4000-8000-000000000001"}
-        body["detail"]["additionalEventData"]["SecretId"] = made["ARN"]
+        body["detail"]["additionalEventData"]["SecretId"] = secret["ARN"]
         body["detail"]["eventTime"] = body["time"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         message = {"messageId": "1", "receiptHandle": "x", "body": json.dumps(body), "eventSource": "aws:sqs"}
         assert writer.handler({"Records": [message]}, context) == {"batchItemFailures": []}
@@ -63,8 +63,8 @@ def kinds(run):
     return [(finding["kind"], finding["secret_name"]) for finding in run["findings"]]
 
 
-def test_a_recreated_secret_inherits_nothing(aws, audit, recreated):
-    old, new = recreated()
+def test_a_recreated_secret_inherits_nothing(aws, audit, recreate):
+    old, new = recreate()
     assert old["ARN"] != new["ARN"]
 
     run = audit()
@@ -79,27 +79,27 @@ def test_a_recreated_secret_inherits_nothing(aws, audit, recreated):
     assert kinds(audit()) == []
 
 
-def test_the_secret_that_had_the_name_before_has_vanished_if_no_event_reported_its_deletion(audit, recreated):
-    recreated()
+def test_the_old_secret_has_vanished_if_no_event_reported_its_deletion(audit, recreate):
+    recreate()
 
     assert kinds(audit()) == [("vanished", "orders")]
 
 
-def test_it_has_not_vanished_if_an_event_with_its_own_arn_did(audit, recreated, record_deletion):
-    recreated(record_deletion)
+def test_the_old_secret_has_not_vanished_if_an_event_reported_its_deletion(audit, recreate, record_deletion):
+    recreate(record_deletion)
 
     assert kinds(audit()) == []
 
 
-def test_the_deletion_of_one_is_not_that_of_the_other(audit, recreated, record_deletion):
-    _, new = recreated()
+def test_a_deletion_of_the_new_secret_does_not_explain_the_missing_old_one(audit, recreate, record_deletion):
+    _, new = recreate()
     record_deletion(new)
 
     assert kinds(audit()) == [("vanished", "orders")]
 
 
-def test_reads_that_look_for_missing_rows_are_consistent(aws, secret, audit, recreated):
-    recreated()
+def test_reads_that_look_for_missing_rows_are_consistent(aws, secret, audit, recreate):
+    recreate()
     secret("goes", MANAGED)
     audit()
     aws.client("secretsmanager").delete_secret(SecretId="goes", ForceDeleteWithoutRecovery=True)
@@ -108,27 +108,27 @@ def test_reads_that_look_for_missing_rows_are_consistent(aws, secret, audit, rec
     aws.forget()
     audit()
 
-    queries = [request for request in aws.asked("Query") if "IndexName" not in request]
+    queries = [request for request in aws.requests("Query") if "IndexName" not in request]
     assert {"audit-trail", "runs"} <= {request["TableName"] for request in queries}
-    assert len(aws.asked("Query")) == len(queries)
-    read = [*queries, *aws.asked("Scan"), *aws.asked("GetItem")]
+    assert len(aws.requests("Query")) == len(queries)
+    read = [*queries, *aws.requests("Scan"), *aws.requests("GetItem")]
     assert all(request.get("ConsistentRead") is True for request in read), read
 
 
 def test_no_secret_is_lost_if_only_consistent_reads_see_recent_writes(aws, secret, audit):
     """As DynamoDB may behave briefly, and here always does."""
-    made = [secret(f"orders-{number}", MANAGED) for number in range(3)]
+    secrets = [secret(f"orders-{number}", MANAGED) for number in range(3)]
     secret("stays", MANAGED)
 
-    def forgetful(request):
+    def hide_inconsistent_reads(request):
         if any(table.get("ConsistentRead") for table in request["RequestItems"].values()):
             return None
         return {"Responses": {table: [] for table in request["RequestItems"]}, "UnprocessedKeys": {}}
 
-    aws.answer("BatchGetItem", forgetful)
+    aws.answer("BatchGetItem", hide_inconsistent_reads)
     aws.answer("Scan", lambda request: None if request.get("ConsistentRead") else {"Items": [], "Count": 0})
     runs = [audit(), audit()]
-    aws.client("secretsmanager").delete_secret(SecretId=made[0]["ARN"], ForceDeleteWithoutRecovery=True)
+    aws.client("secretsmanager").delete_secret(SecretId=secrets[0]["ARN"], ForceDeleteWithoutRecovery=True)
     runs.append(audit())
 
     assert [run["added"] for run in runs] == [4, 0, 0]

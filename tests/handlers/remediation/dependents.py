@@ -1,4 +1,4 @@
-"""Dependents of a secret as AWS plays them: what was restarted, how often, and how that goes on."""
+"""A simulation of a secret's dependents in AWS: what was restarted, how often, and with what result."""
 
 import json
 from collections import Counter
@@ -28,12 +28,12 @@ NETWORK_ERRORS = {
     "SSLError": {"endpoint_url": f"https://x?{PASSWORD}", "error": PASSWORD},
     "HTTPClientError": {"error": PASSWORD},
 }
-"""What boto3 raises where AWS is not reached (https://docs.aws.amazon.com/boto3/latest/guide/error-handling.html), and
-what each of them takes."""
+"""boto3's errors when AWS cannot be reached (https://docs.aws.amazon.com/boto3/latest/guide/error-handling.html), and
+their arguments."""
 
 
 class Crash(BaseException):
-    """The function is gone, between two calls: nothing in it can catch this."""
+    """Ends the function between two calls: nothing in it can catch this."""
 
 
 class Dependents:
@@ -42,21 +42,21 @@ class Dependents:
     def __init__(self, aws):
         self.aws = aws
         self.started = Counter()
-        """Restarts that really began, by target."""
-        self.is_ahead = timedelta(0)
-        """By how much the clock of ECS is ahead of the function's."""
+        """Restarts that really started, by target."""
+        self.clock_offset = timedelta(0)
+        """How far the clock of ECS is ahead of the function's."""
         self.repeats_automations = True
-        """Whether a client token that is used again answers the first automation, or is refused."""
+        """Whether a reused client token returns the first automation, or is refused."""
         self.service: dict[str, Any] = {}
         self.function: dict[str, Any] = {}
         self.automations = {}
         self.most_automations = 100
-        """How many may run at once
+        """Maximum of concurrent automations
         (https://docs.aws.amazon.com/systems-manager/latest/userguide/adaptive-concurrency.html)."""
         self._tokens = {}
         self._crash = (0, "")
         self._writes = 0
-        self.start_anew()
+        self.reset()
         answers = {
             "DescribeServices": self.describe_services,
             "UpdateService": self.update_service,
@@ -69,8 +69,8 @@ class Dependents:
         for operation, answer in answers.items():
             aws.answer(operation, self._crashing(answer) if operation in WRITES else answer)
 
-    def start_anew(self):
-        """Nothing was restarted yet."""
+    def reset(self):
+        """Returns to the state in which nothing has been restarted."""
         self.started.clear()
         self._tokens.clear()
         self.automations.clear()
@@ -83,7 +83,7 @@ class Dependents:
         }
 
     def settle(self):
-        """Everything that was restarted has settled."""
+        """Lets every restart complete."""
         for deployment in self.service["deployments"]:
             deployment["rolloutState"] = "COMPLETED"
         del self.service["deployments"][1:]
@@ -91,22 +91,22 @@ class Dependents:
         self.automations = dict.fromkeys(self.automations, "Success")
 
     def crash(self, number, when):
-        """The function is to end `before` or `after` its write of this number."""
+        """Ends the function `before` or `after` its write with this number."""
         self._crash, self._writes = (number, when), 0
 
     def deployment(self, deployment_id, seconds_ago=0.0, status="PRIMARY", rollout="COMPLETED", **more):
-        """A deployment as DescribeServices tells it."""
-        created = datetime.now(UTC) - timedelta(seconds=seconds_ago) + self.is_ahead
+        """A deployment in DescribeServices' response."""
+        created = datetime.now(UTC) - timedelta(seconds=seconds_ago) + self.clock_offset
         state = {"rolloutState": rollout} if rollout else {}
         counts = {"desiredCount": 2, "runningCount": 2}
         return {"id": deployment_id, "status": status, "createdAt": created, **counts, **state, **more}
 
-    def describe_services(self, asked):
-        assert (asked["cluster"], asked["services"]) == ("shop", ["orders"])
+    def describe_services(self, request):
+        assert (request["cluster"], request["services"]) == ("shop", ["orders"])
         return {"services": [self.service], "failures": []}
 
-    def update_service(self, asked):
-        assert asked == {"cluster": "shop", "service": "orders", "forceNewDeployment": True}
+    def update_service(self, request):
+        assert request == {"cluster": "shop", "service": "orders", "forceNewDeployment": True}
         self.started[SERVICE] += 1
         for deployment in self.service["deployments"]:
             deployment["status"] = "ACTIVE"
@@ -114,26 +114,26 @@ class Dependents:
         self.service["deployments"].insert(0, self.deployment(f"ecs-svc/{number}", rollout="IN_PROGRESS"))
         return {"service": self.service}
 
-    def get_function(self, asked):
+    def get_function(self, request):
         return json.loads(json.dumps(self.function))
 
-    def update_function(self, asked):
+    def update_function(self, request):
         """Refused while the function is created or updated (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)."""
         if self.function["State"] == "Pending" or self.function["LastUpdateStatus"] == "InProgress":
             return refusal(self.aws, "ResourceConflictException", 409)
-        if asked["RevisionId"] != self.function["RevisionId"]:
+        if request["RevisionId"] != self.function["RevisionId"]:
             return self.aws.Refusal("PreconditionFailedException", 412)
         self.started[FUNCTION] += 1
         self.function |= {
             "RevisionId": f"revision-{self.started[FUNCTION]}",
             "LastUpdateStatus": "InProgress",
-            "Environment": asked["Environment"],
+            "Environment": request["Environment"],
         }
         return dict(self.function)
 
-    def start_automation(self, asked):
-        token = asked["ClientToken"]
-        assert asked == {"DocumentName": "restart-orders", "ClientToken": token}
+    def start_automation(self, request):
+        token = request["ClientToken"]
+        assert request == {"DocumentName": "restart-orders", "ClientToken": token}
         if token in self._tokens and not self.repeats_automations:
             return self.aws.Refusal("IdempotentParameterMismatch")
         if token not in self._tokens and list(self.automations.values()).count("InProgress") >= self.most_automations:
@@ -144,49 +144,49 @@ class Dependents:
             self.automations[self._tokens[token]] = "InProgress"
         return {"AutomationExecutionId": self._tokens[token]}
 
-    def get_automation(self, asked):
-        status = self.automations.get(asked["AutomationExecutionId"])
+    def get_automation(self, request):
+        status = self.automations.get(request["AutomationExecutionId"])
         if status is None:
             return self.aws.Refusal("AutomationExecutionNotFoundException")
         return {"AutomationExecution": {"AutomationExecutionStatus": status}}
 
-    def update_item(self, asked):
+    def update_item(self, request):
         try:
-            answer = self.aws.client("dynamodb").update_item(**asked)
+            answer = self.aws.client("dynamodb").update_item(**request)
         except ClientError as error:
             return self.aws.Refusal(error.response["Error"]["Code"])
         return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
     def _crashing(self, answer):
-        def answered(asked):
+        def answer_or_crash(request):
             self._writes += 1
             crash, when = self._crash
             if self._writes == crash and when == "before":
                 raise Crash
-            given = answer(asked)
+            response = answer(request)
             if self._writes == crash:
                 raise Crash
-            return given
+            return response
 
-        return answered
+        return answer_or_crash
 
 
 def refusal(aws, code, status=400):
-    """AWS's refusal, in words that nobody is to read."""
+    """AWS's refusal, with a message that must not be stored or logged."""
     answer = aws.Refusal(code, status)
     answer.body["Error"]["Message"] = f"Value {PASSWORD} is not allowed"
     return answer
 
 
 def unreachable(name):
-    """An answer to a call that does not reach AWS: boto3 raises this error of its own."""
+    """An answer to a call that does not reach AWS: boto3 raises this error."""
 
-    def answered(asked):
+    def raise_error(request):
         raise getattr(exceptions, name)(**NETWORK_ERRORS[name])
 
-    return answered
+    return raise_error
 
 
 def entry(arn, state, handle="", why=""):
-    """A restart as an incident's row holds it."""
+    """A restart in an incident's row."""
     return {"target": LABELS[arn], "arn": arn, "state": state, "why": why, "handle": handle}

@@ -1,4 +1,4 @@
-"""Whose incident an event is: one is open per secret, and what comes twice, late or out of order changes nothing."""
+"""The claim of an incident: one is open per secret; repeated, late or reordered events change nothing."""
 
 import random
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ import pytest
 
 from handlers.adapters.remediation_states import RemediationStates
 from handlers.remediation import claim
-from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, build_signal, moved, succeeded
+from tests.handlers.scene import EXECUTION, FAILED_AT, OPENED_AT, build_move_signal, build_signal, build_success_signal
 
 EARLIER, LATER, STILL_LATER = "2026-03-01T00:40:00Z", "2026-03-01T01:17:16Z", "2026-03-01T02:00:00Z"
 SECOND, SECOND_AT = f"{EXECUTION}-2", "2026-03-01T01:20:00.000Z"
@@ -47,13 +47,13 @@ def test_a_failure_opens_an_incident(scene):
         "rotation_ids": {"rotation-1"},
         "actions": [],
     }
-    held = scene.claimed(arn)
-    assert (held["incident_opened_at"], held["execution"]) == (OPENED_AT, EXECUTION)
+    claim_row = scene.claim_row(arn)
+    assert (claim_row["incident_opened_at"], claim_row["execution"]) == (OPENED_AT, EXECUTION)
     assert scene.unfinished(arn) == [OPENED_AT]
 
 
 @pytest.mark.parametrize("kind", ["RotationAbandoned", "TestRotationFailed", "Rotation Stuck"])
-def test_other_failures_open_one_too(scene, kind):
+def test_other_kinds_of_failures_open_an_incident_too(scene, kind):
     arn = scene.secret()
 
     assert scene.claim(build_signal(arn, kind, rotation=None))["outcome"] == "opened"
@@ -77,7 +77,7 @@ def test_five_failures_of_a_rotation_are_one_incident(scene):
     assert incident["failures"] == 5
 
 
-def test_a_copy_is_counted_once(scene):
+def test_a_repeated_event_is_counted_once(scene):
     arn = scene.secret()
 
     answers = [scene.claim(build_signal(arn), f"execution-{n}") for n in range(3)]
@@ -86,7 +86,7 @@ def test_a_copy_is_counted_once(scene):
     assert scene.incidents(arn)[0]["failures"] == 1
 
 
-def test_what_joins_tells_the_incident_of_its_rotation_its_step_and_its_time(scene):
+def test_a_joining_failure_adds_its_rotation_step_and_time_to_the_incident(scene):
     arn = scene.secret()
     scene.claim(build_signal(arn, "RotationAbandoned"))
     scene.claim(build_signal(arn, at=LATER, event="event-2", rotation="rotation-2", failed_step="testSecret"), SECOND)
@@ -100,7 +100,7 @@ def test_what_joins_tells_the_incident_of_its_rotation_its_step_and_its_time(sce
     assert incident["occurred_at"] == FAILED_AT
 
 
-def test_a_step_that_is_told_late_is_better_than_none(scene):
+def test_a_late_event_adds_a_missing_step(scene):
     arn = scene.secret()
     scene.claim(build_signal(arn, "RotationAbandoned", at=LATER))
     scene.claim(build_signal(arn, event="event-2", failed_step="createSecret"), SECOND)
@@ -108,13 +108,13 @@ def test_a_step_that_is_told_late_is_better_than_none(scene):
     assert scene.incidents(arn)[0]["failed_step"] == "createSecret"
 
 
-def test_incidents_of_two_secrets_are_no_matter_of_each_other(scene):
+def test_incidents_of_two_secrets_are_independent(scene):
     arns = [scene.secret(), scene.secret()]
 
     assert [scene.claim(build_signal(arn))["outcome"] for arn in arns] == ["opened", "opened"]
 
 
-def test_an_execution_that_asks_twice_is_answered_the_same(scene):
+def test_a_repeated_claim_of_an_execution_gets_the_same_answer(scene):
     arn = scene.secret()
     first = scene.claim(build_signal(arn))
     before = scene.incidents(arn)
@@ -136,7 +136,7 @@ def test_a_success_ends_the_open_incident(scene, attempts, outcome):
     incident = scene.open(arn, attempts=attempts)
     scene.finish(arn)
 
-    answer = scene.claim(succeeded(arn), SECOND, SECOND_AT)
+    answer = scene.claim(build_success_signal(arn), SECOND, SECOND_AT)
 
     assert answer == {
         "outcome": "recovered",
@@ -149,30 +149,30 @@ def test_a_success_ends_the_open_incident(scene, attempts, outcome):
             "version": scene.version(arn),
         },
     }
-    # The next step takes its end: this one may be asked again.
+    # The next step ends it; this one may be repeated.
     assert scene.row(incident)["state"] == "open"
-    assert scene.claim(succeeded(arn), SECOND, SECOND_AT) == answer
+    assert scene.claim(build_success_signal(arn), SECOND, SECOND_AT) == answer
 
 
-def test_what_ends_an_incident_shows_the_labels_as_they_are_then(scene):
+def test_a_success_updates_the_labels_in_the_incident(scene):
     arn = scene.secret(pending=True)
     incident = scene.open(arn, evidence={"current": "broken"})
     scene.finish(arn)
 
-    scene.claim(succeeded(arn), SECOND, SECOND_AT)
+    scene.claim(build_success_signal(arn), SECOND, SECOND_AT)
 
     row = scene.row(incident)
     assert "AWSCURRENT" in row["versions"][scene.version(arn)]
-    # What a probe said was of other labels.
+    # The evidence was about other labels.
     assert "evidence" not in row
 
 
-def test_a_moved_label_ends_it_too(scene):
+def test_a_moved_label_ends_the_open_incident_too(scene):
     arn = scene.secret(pending=True)
     incident = scene.open(arn)
     scene.finish(arn)
 
-    answer = scene.claim(moved(arn, scene.version(arn)), SECOND, SECOND_AT)
+    answer = scene.claim(build_move_signal(arn, scene.version(arn)), SECOND, SECOND_AT)
 
     assert (answer["outcome"], answer["incident"]) == ("recovered", incident)
 
@@ -181,7 +181,7 @@ def test_a_late_success_of_an_older_rotation_does_not_end_a_newer_failure(scene)
     arn = scene.secret(pending=True)
     incident = scene.open(arn, build_signal(arn, at=LATER))
 
-    older = succeeded(arn, EARLIER, rotation="rotation-0")
+    older = build_success_signal(arn, EARLIER, rotation="rotation-0")
 
     answer = scene.claim(older, SECOND, SECOND_AT)
 
@@ -189,7 +189,7 @@ def test_a_late_success_of_an_older_rotation_does_not_end_a_newer_failure(scene)
     row = scene.row(incident)
     assert (row["failures"], row["last_failure_at"]) == (1, LATER)
     assert (row["event_ids"], row["rotation_ids"]) == ({"event-1", "success-1"}, {"rotation-1"})
-    # Nor does it once more, when it is told twice.
+    # A repeated event does not end it either.
     assert scene.claim(older, SECOND, SECOND_AT) == answer
     assert scene.row(incident) == row
 
@@ -199,39 +199,39 @@ def test_a_success_in_the_second_of_the_failure_ends_it_unless_a_rotation_is_stu
     arn = scene.secret(pending)
     scene.open(arn)
 
-    assert scene.claim(succeeded(arn, FAILED_AT), SECOND, SECOND_AT)["outcome"] == outcome
+    assert scene.claim(build_success_signal(arn, FAILED_AT), SECOND, SECOND_AT)["outcome"] == outcome
 
 
-def test_our_own_move_is_not_taken_for_somebody_elses(scene):
+def test_our_own_move_in_progress_does_not_end_the_incident(scene):
     arn = scene.secret(pending=True)
     incident = scene.open(arn, moved={"to": "v2", "outcome": "asked"})
     scene.finish(arn)
 
-    assert scene.claim(moved(arn, scene.version(arn)), SECOND, SECOND_AT)["outcome"] == "known"
+    assert scene.claim(build_move_signal(arn, scene.version(arn)), SECOND, SECOND_AT)["outcome"] == "known"
     assert scene.row(incident)["state"] == "open"
 
 
-def test_what_moves_the_label_once_our_move_is_done_is_our_move_too(scene):
+def test_the_event_of_our_own_completed_move_does_not_end_the_incident(scene):
     arn = scene.secret(pending=True)
     incident = scene.open(arn, moved={"to": "v2", "outcome": "done"}, alive_until=0)
     scene.finish(arn)
 
-    assert scene.claim(moved(arn, scene.version(arn)), SECOND, SECOND_AT)["outcome"] == "known"
+    assert scene.claim(build_move_signal(arn, scene.version(arn)), SECOND, SECOND_AT)["outcome"] == "known"
     assert scene.row(incident)["state"] == "open"
 
 
-def test_an_event_that_says_it_comes_from_the_future_happened_when_its_execution_started(scene, context):
+def test_an_event_from_the_future_is_dated_as_of_its_execution(scene, context):
     arn = scene.secret()
-    heard = build_signal(arn, at="2099-03-01T00:50:20Z")
+    signal = build_signal(arn, at="2099-03-01T00:50:20Z")
 
-    claim.handler({"heard": heard, "execution": EXECUTION, "started_at": OPENED_AT}, context)
+    claim.handler({"heard": signal, "execution": EXECUTION, "started_at": OPENED_AT}, context)
 
     [incident] = scene.incidents(arn)
     assert (incident["occurred_at"], incident["last_failure_at"]) == ("2026-03-01T00:51:00Z",) * 2
 
 
 @pytest.mark.parametrize(
-    ("heard", "stated", "is_verified"),
+    ("kind", "description", "is_verified"),
     [
         ("RotationSucceeded", {}, True),
         ("Secret Label Updated", {}, False),
@@ -239,28 +239,28 @@ def test_an_event_that_says_it_comes_from_the_future_happened_when_its_execution
         ("Secret Label Updated", {"LastRotatedDate": datetime.fromisoformat(EARLIER)}, False),
     ],
 )
-def test_a_new_value_is_verified_where_aws_has_completed_a_rotation(scene, heard, stated, is_verified):
+def test_a_new_value_is_verified_if_aws_has_completed_a_rotation(scene, kind, description, is_verified):
     arn = scene.secret()
-    scene.stated[arn] |= stated
+    scene.describe_overrides[arn] |= description
 
-    scene.claim(build_signal(arn, heard, LATER))
+    scene.claim(build_signal(arn, kind, LATER))
 
-    standing = RemediationStates("incidents").read(arn)
-    assert (standing.succeeded_at, standing.verified_at) == (LATER, LATER if is_verified else "")
+    state = RemediationStates("incidents").read(arn)
+    assert (state.succeeded_at, state.verified_at) == (LATER, LATER if is_verified else "")
 
 
-def test_a_success_before_its_failure_leaves_nothing_to_open(scene):
+def test_a_failure_that_arrives_after_its_success_opens_no_incident(scene):
     arn = scene.secret()
 
-    assert scene.claim(succeeded(arn), EXECUTION)["outcome"] == "quiet"
+    assert scene.claim(build_success_signal(arn), EXECUTION)["outcome"] == "quiet"
     assert scene.claim(build_signal(arn), SECOND, SECOND_AT)["outcome"] == "late"
 
     assert scene.incidents(arn) == []
 
 
-def test_a_success_that_nobody_told_of_is_read_from_aws(scene):
+def test_a_success_without_an_event_is_read_from_aws(scene):
     arn = scene.secret()
-    scene.stated[arn]["LastRotatedDate"] = datetime.fromisoformat(LATER)
+    scene.describe_overrides[arn]["LastRotatedDate"] = datetime.fromisoformat(LATER)
 
     assert scene.claim(build_signal(arn))["outcome"] == "late"
     assert scene.claim(build_signal(arn, at=STILL_LATER, event="event-2", rotation="rotation-2"))["outcome"] == "opened"
@@ -268,7 +268,7 @@ def test_a_success_that_nobody_told_of_is_read_from_aws(scene):
 
 @pytest.mark.parametrize("state", ["closed", "restarting"])
 @pytest.mark.parametrize(
-    ("heard", "outcome"),
+    ("changes", "outcome"),
     [
         ({}, "late"),
         ({"event": "event-2"}, "late"),
@@ -277,16 +277,16 @@ def test_a_success_that_nobody_told_of_is_read_from_aws(scene):
         ({"event": "event-2", "at": "2026-03-02T00:50:21Z"}, "opened"),
     ],
 )
-def test_after_an_incident_only_news_opens_another(scene, state, heard, outcome):
+def test_after_an_incident_only_a_new_failure_opens_another(scene, state, changes, outcome):
     arn = scene.secret()
     scene.close(scene.open(arn), state)
 
-    assert scene.claim(build_signal(arn, **heard), SECOND, SECOND_AT)["outcome"] == outcome
+    assert scene.claim(build_signal(arn, **changes), SECOND, SECOND_AT)["outcome"] == outcome
 
     assert len(scene.incidents(arn)) == (2 if outcome == "opened" else 1)
 
 
-def test_of_two_incidents_the_one_that_was_opened_last_tells_what_is_late(scene):
+def test_a_failure_of_either_of_two_closed_incidents_is_stale(scene):
     arn = scene.secret()
     scene.close(scene.open(arn))
     second = build_signal(arn, at=LATER, event="event-2", rotation="rotation-2")
@@ -296,7 +296,7 @@ def test_of_two_incidents_the_one_that_was_opened_last_tells_what_is_late(scene)
     assert scene.claim(build_signal(arn), "execution-4", "2026-03-01T03:00:00.000Z")["outcome"] == "late"
 
 
-def test_a_failure_of_yesterday_after_the_repair_of_today_is_late(scene):
+def test_a_failure_from_before_a_later_success_is_stale(scene):
     arn = scene.secret()
     RemediationStates("incidents").record_success(arn, "2026-03-02T09:00:00Z", is_verified=False)
 
@@ -305,16 +305,17 @@ def test_a_failure_of_yesterday_after_the_repair_of_today_is_late(scene):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_in_whatever_order_events_come_one_incident_is_opened_at_most(scene, seed):
-    arn, story = scene.secret(), random.Random(seed)  # noqa: S311 - an order, not a secret
+def test_at_most_one_incident_is_opened_in_any_order_of_events(scene, seed):
+    arn, generator = scene.secret(), random.Random(seed)  # noqa: S311 - an order, not a secret
     rotation = [build_signal(arn, at=f"2026-03-01T00:5{n}:00Z", event=f"event-{n}") for n in range(3)] + [
-        succeeded(arn)
+        build_success_signal(arn)
     ]
-    events = story.choices(rotation, k=4) + rotation * 2
-    story.shuffle(events)
+    events = generator.choices(rotation, k=4) + rotation * 2
+    generator.shuffle(events)
 
     outcomes = [
-        scene.claim(heard, f"execution-{n}", f"2026-03-01T02:{n:02d}:00Z")["outcome"] for n, heard in enumerate(events)
+        scene.claim(signal, f"execution-{n}", f"2026-03-01T02:{n:02d}:00Z")["outcome"]
+        for n, signal in enumerate(events)
     ]
 
     assert len(scene.incidents(arn)) <= 1
@@ -325,14 +326,16 @@ def test_in_whatever_order_events_come_one_incident_is_opened_at_most(scene, see
 
 
 @pytest.mark.parametrize(
-    ("minutes", "least", "most"), [(0, 0, 0), (1, 60, 72), (15, 900, 1020), (1440, 86_400, 86_520)]
+    ("minutes", "minimum", "maximum"), [(0, 0, 0), (1, 60, 72), (15, 900, 1020), (1440, 86_400, 86_520)]
 )
-@pytest.mark.parametrize("chance", [0.0, 0.999])
-def test_the_first_wait_is_spread_by_two_minutes_at_most(scene, monkeypatch, minutes, least, most, chance):
+@pytest.mark.parametrize("random_value", [0.0, 0.999])
+def test_the_jitter_of_the_first_wait_is_at_most_two_minutes(
+    scene, monkeypatch, minutes, minimum, maximum, random_value
+):
     monkeypatch.setenv("SETTLE_MINUTES", str(minutes))
-    monkeypatch.setattr(random, "random", lambda: chance)
+    monkeypatch.setattr(random, "random", lambda: random_value)
 
-    waited = scene.claim(build_signal(scene.secret()))["wait_seconds"]
+    wait = scene.claim(build_signal(scene.secret()))["wait_seconds"]
 
-    assert least <= waited <= most
-    assert chance or waited == least
+    assert minimum <= wait <= maximum
+    assert random_value or wait == minimum

@@ -1,4 +1,4 @@
-"""What waits for a new value is restarted after it, once for each version, whichever event tells of it."""
+"""Dependents are restarted once for each new version, whichever event reports it."""
 
 import json
 from datetime import UTC, datetime
@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from handlers.adapters.incidents import Incidents
-from tests.handlers.scene import EXECUTION, build_signal, crashes, moved, once, succeeded
+from tests.handlers.scene import (
+    EXECUTION,
+    build_move_signal,
+    build_signal,
+    build_success_signal,
+    crash_at_each_write,
+    run_before,
+)
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 WANTED = {"target": "lambda:orders", "arn": FUNCTION, "state": "wanted", "why": ""}
@@ -20,8 +27,8 @@ def targets(aws, monkeypatch):
 
 
 @pytest.fixture
-def rotated(scene):
-    """Makes a secret whose dependent is restarted after any rotation, and that has just been rotated."""
+def make_rotated_secret(scene):
+    """Creates a secret that has just been rotated, and whose dependent is restarted after any rotation."""
 
     def make(**tags):
         arn = scene.secret(pending=True, **{"restart": "lambda:orders", "restart_on": "rotation", **tags})
@@ -31,16 +38,16 @@ def rotated(scene):
     return make
 
 
-def heard(scene, arn, kind):
-    return succeeded(arn) if kind == "RotationSucceeded" else moved(arn, scene.version(arn))
+def build_event_signal(scene, arn, kind):
+    return build_success_signal(arn) if kind == "RotationSucceeded" else build_move_signal(arn, scene.version(arn))
 
 
 @pytest.mark.parametrize("kind", ["RotationSucceeded", "Secret Label Updated"])
-def test_a_rotation_that_succeeded_has_dependents_to_restart(scene, rotated, kind):
-    arn = rotated()
+def test_a_successful_rotation_has_its_dependents_restarted(scene, make_rotated_secret, kind):
+    arn = make_rotated_secret()
     before = int(datetime.now(UTC).timestamp() * 1000)
 
-    answer = scene.claim(heard(scene, arn, kind))
+    answer = scene.claim(build_event_signal(scene, arn, kind))
 
     assert answer == {
         "outcome": "moved",
@@ -58,46 +65,50 @@ def test_a_rotation_that_succeeded_has_dependents_to_restart(scene, rotated, kin
     assert (row["execution"], row["ended_by"], row["event_type"]) == (EXECUTION, EXECUTION, kind)
     assert row["restarts"] == [WANTED]
     assert before <= row["restarts_wanted_at"] <= datetime.now(UTC).timestamp() * 1000
-    assert scene.claimed(arn) is None
+    assert scene.claim_row(arn) is None
     assert scene.unfinished(arn) == [STARTED_AT]
 
 
 @pytest.mark.parametrize("first", ["RotationSucceeded", "Secret Label Updated"])
-def test_two_events_of_one_rotation_restart_once(scene, rotated, first):
-    arn = rotated()
+def test_two_events_of_one_rotation_restart_once(scene, make_rotated_secret, first):
+    arn = make_rotated_secret()
     kinds = sorted(["RotationSucceeded", "Secret Label Updated"], key=lambda kind: kind != first)
 
-    outcomes = [scene.claim(heard(scene, arn, kind), kind)["outcome"] for kind in kinds]
-    again = [scene.claim(heard(scene, arn, kind), f"{kind}-copy", SECOND_AT)["outcome"] for kind in kinds]
+    outcomes = [scene.claim(build_event_signal(scene, arn, kind), kind)["outcome"] for kind in kinds]
+    repeated_outcomes = [
+        scene.claim(build_event_signal(scene, arn, kind), f"{kind}-copy", SECOND_AT)["outcome"] for kind in kinds
+    ]
 
-    assert (outcomes, again) == (["moved", "quiet"], ["quiet", "quiet"])
+    assert (outcomes, repeated_outcomes) == (["moved", "quiet"], ["quiet", "quiet"])
     assert len(scene.incidents(arn)) == 1
 
 
-def test_the_next_rotation_restarts_again(scene, rotated):
-    arn = rotated()
-    scene.claim(succeeded(arn))
+def test_the_next_rotation_restarts_again(scene, make_rotated_secret):
+    arn = make_rotated_secret()
+    scene.claim(build_success_signal(arn))
     scene.begin(arn)
     scene.finish(arn)
 
-    answer = scene.claim(succeeded(arn, "2026-04-01T00:00:00Z", "success-2"), SECOND, "2026-04-01T00:01:00.000Z")
+    answer = scene.claim(
+        build_success_signal(arn, "2026-04-01T00:00:00Z", "success-2"), SECOND, "2026-04-01T00:01:00.000Z"
+    )
 
     assert answer["outcome"] == "moved"
     assert len(scene.incidents(arn)) == 2
 
 
 @pytest.mark.parametrize("tags", [{"restart_on": ""}, {"restart": ""}, {"restart_on": "repair"}])
-def test_who_does_not_ask_for_it_is_left_alone(scene, rotated, tags):
-    arn = rotated(**tags)
+def test_a_secret_that_does_not_opt_in_has_no_dependents_restarted(scene, make_rotated_secret, tags):
+    arn = make_rotated_secret(**tags)
 
-    assert scene.claim(succeeded(arn))["outcome"] == "quiet"
+    assert scene.claim(build_success_signal(arn))["outcome"] == "quiet"
     assert scene.incidents(arn) == []
 
 
-def test_what_may_not_be_restarted_is_told_as_refused(scene, rotated):
-    arn = rotated(restart="lambda:others")
+def test_a_target_that_may_not_be_restarted_is_refused(scene, make_rotated_secret):
+    arn = make_rotated_secret(restart="lambda:others")
 
-    [entry] = scene.claim(succeeded(arn))["ending"]["restarts"]
+    [entry] = scene.claim(build_success_signal(arn))["ending"]["restarts"]
 
     assert (entry["target"], entry["state"]) == ("lambda:others", "refused")
 
@@ -106,59 +117,66 @@ def test_what_may_not_be_restarted_is_told_as_refused(scene, rotated):
     ("restart_on", "attempts", "restarts"),
     [("rotation", 0, [WANTED]), ("", 0, []), ("", 1, [WANTED]), ("rotation", 2, [WANTED])],
 )
-def test_the_end_of_an_incident_restarts_after_our_retry_and_where_any_rotation_does(
-    scene, rotated, restart_on, attempts, restarts
+def test_a_recovery_restarts_after_our_retry_or_if_any_rotation_does(
+    scene, make_rotated_secret, restart_on, attempts, restarts
 ):
-    arn = rotated(restart_on=restart_on)
+    arn = make_rotated_secret(restart_on=restart_on)
     scene.open(arn, attempts=attempts)
 
-    answer = scene.claim(succeeded(arn), SECOND, SECOND_AT)
+    answer = scene.claim(build_success_signal(arn), SECOND, SECOND_AT)
 
     assert answer["outcome"] == "recovered"
     assert answer["ending"]["restarts"] == restarts
 
 
-def test_a_restart_that_is_cut_short_is_wanted_once(aws, scene, rotated):
+def test_a_claim_that_crashes_wants_one_restart(aws, scene, make_rotated_secret):
     arns = []
 
     def prepare():
-        arns.append(rotated())
-        return lambda: scene.claim(succeeded(arns[-1]))
+        arns.append(make_rotated_secret())
+        return lambda: scene.claim(build_success_signal(arns[-1]))
 
-    answers = list(crashes(aws, prepare))
+    answers = list(crash_at_each_write(aws, prepare))
 
     assert len(answers) == 8
     assert {answer["outcome"] for _, answer in answers} == {"moved"}
     assert [len(scene.incidents(arn)) for arn in arns] == [1] * len(arns)
 
 
-def test_of_two_events_at_once_one_restarts(aws, scene, rotated):
-    arn = rotated()
-    once(aws, "UpdateItem", lambda: scene.claim(heard(scene, arn, "Secret Label Updated"), SECOND, SECOND_AT), 2)
+def test_only_one_of_two_concurrent_events_restarts(aws, scene, make_rotated_secret):
+    arn = make_rotated_secret()
+    run_before(
+        aws,
+        "UpdateItem",
+        lambda: scene.claim(build_event_signal(scene, arn, "Secret Label Updated"), SECOND, SECOND_AT),
+        2,
+    )
 
-    assert scene.claim(succeeded(arn))["outcome"] == "quiet"
+    assert scene.claim(build_success_signal(arn))["outcome"] == "quiet"
 
     [row] = scene.incidents(arn)
     assert row["execution"] == SECOND
 
 
-def test_an_incident_that_was_opened_in_the_same_instant_is_not_written_over(aws, scene, rotated):
-    arn, instant = rotated(), "2026-03-01T02:00:01.000Z"
-    late = build_signal(arn, at="2026-03-01T02:00:00Z", event="event-2")
-    once(aws, "TransactWriteItems", lambda: scene.claim(late, SECOND, instant))
+def test_an_incident_that_was_opened_at_the_same_time_is_not_overwritten(aws, scene, make_rotated_secret):
+    arn, same_time = make_rotated_secret(), "2026-03-01T02:00:01.000Z"
+    failure = build_signal(arn, at="2026-03-01T02:00:00Z", event="event-2")
+    run_before(aws, "TransactWriteItems", lambda: scene.claim(failure, SECOND, same_time))
 
-    assert scene.claim(succeeded(arn), started_at=instant)["outcome"] == "known"
+    assert scene.claim(build_success_signal(arn), started_at=same_time)["outcome"] == "known"
 
     [row] = scene.incidents(arn)
     assert (row["state"], row["execution"]) == ("open", SECOND)
 
 
-def test_a_version_that_comes_back_is_picked_up_by_another_restart(scene):
-    register = Incidents("incidents")
+def test_a_version_that_becomes_current_again_is_restarted_for_again(scene):
+    incidents = Incidents("incidents")
     arn = scene.secret()
 
-    taken = [register.claim_version(arn, version, by) for version, by in (("v2", "a"), ("v2", "b"), ("v2", "a"))]
-    back = [register.claim_version(arn, version, by) for version, by in (("v1", "c"), ("v1", "d"), ("v2", "e"))]
+    claims = [incidents.claim_version(arn, version, by) for version, by in (("v2", "a"), ("v2", "b"), ("v2", "a"))]
+    repeated_claims = [
+        incidents.claim_version(arn, version, by) for version, by in (("v1", "c"), ("v1", "d"), ("v2", "e"))
+    ]
 
-    assert taken == [True, False, True]
-    assert back == [True, False, True]
+    assert claims == [True, False, True]
+    assert repeated_claims == [True, False, True]

@@ -1,4 +1,4 @@
-"""What is true of a secret whose rotation failed, as AWS says it now, and never its value."""
+"""The current state of a secret whose rotation failed, which never includes its value."""
 
 import json
 from datetime import UTC, datetime
@@ -10,7 +10,14 @@ from handlers.adapters.incidents import IncidentMissing
 from handlers.environment import InvalidEnvironment
 from handlers.remediation import diagnose as remediation_diagnose
 from rotation_guard.domain.remediation.diagnosis import Diagnosis
-from tests.handlers.scene import EXECUTION, FAILED_AT, build_signal, crashes, once, succeeded
+from tests.handlers.scene import (
+    EXECUTION,
+    FAILED_AT,
+    build_signal,
+    build_success_signal,
+    crash_at_each_write,
+    run_before,
+)
 
 PROBE = "arn:aws:lambda:eu-west-1:123456789012:function:can-login"
 ROTATION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-SingleUser"
@@ -21,7 +28,7 @@ OVER = {"state": "over", "recovered": False, "rotation": "under way", "probe": "
 
 @pytest.fixture
 def diagnose(context):
-    """Looks at the secret of an incident."""
+    """Diagnoses the secret of an incident."""
 
     def run(incident, execution=EXECUTION):
         return remediation_diagnose.handler({"execution": execution, "incident": incident}, context)
@@ -31,19 +38,19 @@ def diagnose(context):
 
 @pytest.fixture
 def repair(aws, monkeypatch):
-    """The stack allows everything that a secret may opt in to."""
+    """Lets the stack allow everything that a secret may opt in to."""
     monkeypatch.setenv("REMEDIATION_MODE", "repair")
     monkeypatch.setenv("PROBE_FUNCTIONS", json.dumps([PROBE]))
     monkeypatch.setenv("RESTART_TARGETS", json.dumps([SERVICE]))
 
 
-def test_a_diagnosis_says_what_holds_which_label_and_what_may_be_done(scene, repair, diagnose):
+def test_a_diagnosis_has_the_labels_and_the_permitted_actions(scene, repair, diagnose):
     arn = scene.secret(
         remediation="repair", probe="can-login", fallback="allowed", restart="ecs:shop/orders", restart_on="rotation"
     )
     scene.begin(arn, labels=["AWSCURRENT"])
     scene.begin(arn)
-    scene.stated[arn] |= {"RotationLambdaARN": ROTATION}
+    scene.describe_overrides[arn] |= {"RotationLambdaARN": ROTATION}
     incident = scene.open(arn)
 
     answer = diagnose(incident)
@@ -63,24 +70,24 @@ def test_a_diagnosis_says_what_holds_which_label_and_what_may_be_done(scene, rep
     assert [(restart["target"], restart["state"]) for restart in diagnosis.restarts] == [("ecs:shop/orders", "wanted")]
     row = scene.row(incident)
     assert (row["versions"], row["mode"]) == (diagnosis.versions, "repair")
-    # What notices tell of the secret may have changed since it was opened, or could not be read then.
+    # These fields of the notifications may have changed since the incident was opened, or could not be read then.
     assert (row["rotation_function"], row["rotation_on"]) == (ROTATION, True)
 
 
-def test_it_can_be_sent_from_step_to_step(scene, repair, diagnose):
+def test_a_diagnosis_is_json(scene, repair, diagnose):
     answer = diagnose(scene.open(scene.secret(True, remediation="repair", restart="ecs:shop/orders")))
 
     assert json.loads(json.dumps(answer)) == answer
 
 
-def test_a_value_is_never_asked_for(aws, scene, repair, diagnose):
+def test_a_secret_value_is_never_read(aws, scene, repair, diagnose):
     diagnose(scene.open(scene.secret(True, remediation="repair")))
 
-    assert aws.asked("GetSecretValue") == aws.asked("BatchGetSecretValue") == []
+    assert aws.requests("GetSecretValue") == aws.requests("BatchGetSecretValue") == []
 
 
 @pytest.mark.parametrize(
-    ("tags", "cap", "mode"),
+    ("tags", "stack_mode", "mode"),
     [
         ({}, "repair", "notify"),
         ({"remediation": "repair"}, "notify", "notify"),
@@ -89,8 +96,8 @@ def test_a_value_is_never_asked_for(aws, scene, repair, diagnose):
         ({"remediation": "mend"}, "repair", "notify"),
     ],
 )
-def test_a_secret_opts_in_and_the_stack_caps_it(scene, diagnose, monkeypatch, tags, cap, mode):
-    monkeypatch.setenv("REMEDIATION_MODE", cap)
+def test_the_mode_is_the_secrets_opt_in_capped_by_the_stack(scene, diagnose, monkeypatch, tags, stack_mode, mode):
+    monkeypatch.setenv("REMEDIATION_MODE", stack_mode)
     incident = scene.open(scene.secret(**tags))
 
     diagnosis = diagnose(incident)["diagnosis"]
@@ -99,7 +106,7 @@ def test_a_secret_opts_in_and_the_stack_caps_it(scene, diagnose, monkeypatch, ta
 
 
 @pytest.mark.parametrize(
-    ("stated", "why"),
+    ("description", "reason"),
     [
         ({"DeletedDate": datetime(2026, 3, 1, tzinfo=UTC)}, "marked for deletion"),
         ({"OwningService": "rds"}, "belongs to the service rds"),
@@ -107,21 +114,21 @@ def test_a_secret_opts_in_and_the_stack_caps_it(scene, diagnose, monkeypatch, ta
         ({"PrimaryRegion": "us-east-1"}, "replica: repair its primary in us-east-1"),
     ],
 )
-def test_what_is_not_ours_is_told_and_why(scene, repair, diagnose, stated, why):
+def test_an_unsupported_secret_is_diagnosed_with_the_reason(scene, repair, diagnose, description, reason):
     arn = scene.secret(remediation="repair")
-    scene.stated[arn] |= stated
+    scene.describe_overrides[arn] |= description
 
-    assert why in diagnose(scene.open(arn))["diagnosis"]["untouchable"]
+    assert reason in diagnose(scene.open(arn))["diagnosis"]["untouchable"]
 
 
-def test_a_primary_of_this_region_may_be_touched(scene, repair, diagnose):
+def test_a_primary_in_this_region_is_supported(scene, repair, diagnose):
     arn = scene.secret(remediation="repair")
-    scene.stated[arn] |= {"PrimaryRegion": "eu-west-1"}
+    scene.describe_overrides[arn] |= {"PrimaryRegion": "eu-west-1"}
 
     assert diagnose(scene.open(arn))["diagnosis"]["untouchable"] == ""
 
 
-def test_a_secret_that_is_gone_is_told_and_not_touched(scene, diagnose):
+def test_a_deleted_secret_is_unsupported(scene, diagnose):
     incident = scene.open(GONE)
 
     answer = diagnose(incident)
@@ -144,7 +151,7 @@ def test_a_secret_that_can_be_read_again_is_not_reported_as_unreadable(scene, di
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied"])
-def test_a_secret_that_may_not_be_looked_at_is_told_and_not_touched(aws, scene, diagnose, code):
+def test_a_secret_that_may_not_be_described_is_unsupported(aws, scene, diagnose, code):
     incident = scene.open(scene.secret(remediation="repair"))
     aws.answer("DescribeSecret", lambda _: aws.Refusal(code, message="hunter2"))
 
@@ -155,7 +162,7 @@ def test_a_secret_that_may_not_be_looked_at_is_told_and_not_touched(aws, scene, 
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError"])
-def test_a_passing_trouble_is_for_the_workflow_to_try_again(aws, scene, diagnose, code):
+def test_a_transient_error_is_left_to_the_workflows_retry(aws, scene, diagnose, code):
     incident = scene.open(scene.secret())
     aws.answer("DescribeSecret", lambda _: aws.Refusal(code))
 
@@ -164,7 +171,7 @@ def test_a_passing_trouble_is_for_the_workflow_to_try_again(aws, scene, diagnose
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException", "ResourceNotFoundException"])
-def test_dates_that_are_not_to_be_had_keep_nothing_from_being_diagnosed(aws, scene, repair, diagnose, code):
+def test_a_secret_is_diagnosed_without_dates_if_they_cannot_be_read(aws, scene, repair, diagnose, code):
     incident = scene.open(scene.secret(True, remediation="repair"))
     aws.answer("ListSecretVersionIds", lambda _: aws.Refusal(code))
 
@@ -173,16 +180,16 @@ def test_dates_that_are_not_to_be_had_keep_nothing_from_being_diagnosed(aws, sce
     assert (diagnosis["created"], diagnosis["mode"], diagnosis["untouchable"]) == ({}, "repair", "")
 
 
-def test_the_test_of_a_rotation_is_told_apart(scene, diagnose):
+def test_a_failed_test_of_a_rotation_is_marked(scene, diagnose):
     arn = scene.secret()
 
     assert diagnose(scene.open(arn, build_signal(arn, "TestRotationFailed")))["diagnosis"]["test_only"] is True
 
 
-# --- what became of it ------------------------------------------------------------------------------------------------
+# --- the result of the rotation ---------------------------------------------------------------------------------------
 
 
-def test_a_rotation_that_was_completed_since_is_a_recovery(scene, diagnose):
+def test_a_rotation_that_was_completed_since_the_failure_is_a_recovery(scene, diagnose):
     arn = scene.secret(pending=True)
     incident = scene.open(arn)
     scene.finish(arn)
@@ -192,15 +199,15 @@ def test_a_rotation_that_was_completed_since_is_a_recovery(scene, diagnose):
     assert (answer["recovered"], answer["rotation"]) == (True, "succeeded")
 
 
-def test_a_date_tells_of_it_where_no_version_is_known(aws, scene, diagnose):
+def test_a_rotation_date_shows_a_recovery_if_no_version_is_stored(aws, scene, diagnose):
     arn = scene.secret()
     incident = scene.open(arn, current_version_id=None)
-    scene.stated[arn]["LastRotatedDate"] = datetime.fromisoformat(FAILED_AT)
+    scene.describe_overrides[arn]["LastRotatedDate"] = datetime.fromisoformat(FAILED_AT)
 
     assert diagnose(incident)["recovered"] is True
 
 
-def test_a_rotation_that_is_stuck_is_no_recovery(scene, diagnose):
+def test_a_stuck_rotation_is_not_a_recovery(scene, diagnose):
     arn = scene.secret(pending=True)
     incident = scene.open(arn)
     scene.finish(arn)
@@ -210,19 +217,21 @@ def test_a_rotation_that_is_stuck_is_no_recovery(scene, diagnose):
 
 
 @pytest.mark.parametrize(
-    ("failures", "when_asked", "rotation"), [(1, None, "under way"), (1, 1, "under way"), (2, 1, "failed")]
+    ("failures", "failures_at_retry", "rotation"), [(1, None, "under way"), (1, 1, "under way"), (2, 1, "failed")]
 )
-def test_a_failure_since_the_last_retry_is_its_own(scene, diagnose, failures, when_asked, rotation):
-    incident = scene.open(scene.secret(pending=True), failures=failures, failures_when_asked=when_asked)
+def test_a_failure_since_the_last_retry_is_a_failure_of_that_retry(
+    scene, diagnose, failures, failures_at_retry, rotation
+):
+    incident = scene.open(scene.secret(pending=True), failures=failures, failures_when_asked=failures_at_retry)
 
     assert diagnose(incident)["rotation"] == rotation
 
 
-def test_what_is_heard_after_a_retry_is_counted_for_it(scene, diagnose):
+def test_a_failure_event_after_a_retry_is_a_failure_of_that_retry(scene, diagnose):
     arn = scene.secret(pending=True)
     incident = scene.open(arn, attempts=1, failures_when_asked=1)
-    # A success of before is no failure.
-    scene.claim(succeeded(arn, "2026-03-01T00:40:00Z"), "execution-2")
+    # An earlier success is not a failure.
+    scene.claim(build_success_signal(arn, "2026-03-01T00:40:00Z"), "execution-2")
     assert diagnose(incident)["rotation"] == "under way"
 
     scene.claim(build_signal(arn, event="event-2"), "execution-3")
@@ -230,52 +239,52 @@ def test_what_is_heard_after_a_retry_is_counted_for_it(scene, diagnose):
     assert diagnose(incident)["rotation"] == "failed"
 
 
-# --- over, and cut short ----------------------------------------------------------------------------------------------
+# --- incidents that have ended, and crashes ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["closed", "restarting"])
-def test_an_incident_that_is_over_is_not_looked_at(aws, scene, diagnose, state):
+def test_the_secret_of_an_incident_that_has_ended_is_not_read(aws, scene, diagnose, state):
     incident = scene.open(scene.secret(), state=state)
     aws.forget()
 
     assert diagnose(incident) == OVER
-    assert aws.asked("DescribeSecret") == []
+    assert aws.requests("DescribeSecret") == []
 
 
-def test_an_incident_of_another_execution_is_not_looked_at(aws, scene, diagnose):
+def test_the_secret_of_another_executions_incident_is_not_read(aws, scene, diagnose):
     incident = scene.open(scene.secret())
     aws.forget()
 
     assert diagnose(incident, f"{EXECUTION}-2") == OVER
-    assert aws.asked("DescribeSecret") == []
+    assert aws.requests("DescribeSecret") == []
 
 
-def test_an_incident_without_a_row_is_an_error(scene, diagnose):
+def test_an_incident_without_a_row_raises(scene, diagnose):
     with pytest.raises(IncidentMissing, match=r"that was opened at never has no row$"):
         diagnose({"secret_arn": scene.secret(), "opened_at": "never"})
 
 
-def test_what_was_ended_in_between_is_not_written_into(aws, scene, diagnose):
+def test_an_incident_that_ends_meanwhile_is_not_updated(aws, scene, diagnose):
     incident = scene.open(scene.secret(True, remediation="repair"))
-    once(aws, "UpdateItem", lambda: scene.close(incident))
+    run_before(aws, "UpdateItem", lambda: scene.close(incident))
 
     diagnose(incident)
 
     assert "mode" not in scene.row(incident)
 
 
-def test_a_diagnosis_that_is_cut_short_is_the_same_again(aws, scene, repair, diagnose):
+def test_a_diagnosis_that_crashes_is_repeated_with_the_same_result(aws, scene, repair, diagnose):
     def prepare():
         incident = scene.open(scene.secret(True, remediation="repair"))
         return lambda: diagnose(incident)
 
-    answers = list(crashes(aws, prepare))
+    answers = list(crash_at_each_write(aws, prepare))
 
     assert len(answers) == 2
     assert all(answer["diagnosis"]["mode"] == "repair" for _, answer in answers)
 
 
-def test_an_incomplete_environment_is_told_as_what_it_is(scene, diagnose, monkeypatch):
+def test_an_incomplete_environment_raises(scene, diagnose, monkeypatch):
     incident = scene.open(scene.secret())
     monkeypatch.delenv("PROBE_FUNCTIONS")
 

@@ -1,4 +1,4 @@
-"""What a probe says is believed only where it is plain, and nothing else of it is kept."""
+"""Only an unambiguous answer of a probe counts, and nothing else of its response is kept."""
 
 import io
 import json
@@ -21,7 +21,7 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-probe"
 PLANTED = "hunter2"
 UNANSWERED = "answered neither works: true nor works: false"
-FOUND: dict[str, Any] = {"current": "current-id", "pending": "pending-id", "previous": "previous-id"}
+VERSIONS: dict[str, Any] = {"current": "current-id", "pending": "pending-id", "previous": "previous-id"}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(PLANTED),
     lambda inner: (
@@ -32,156 +32,166 @@ JSON = st.recursive(
 )
 
 
-def said(payload, **more):
-    """A response of Lambda's whose payload is this, written as JSON unless it is bytes already."""
+def build_response(payload, **more):
+    """A response of Lambda with this payload, which is serialized as JSON unless it is bytes."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(body), len(body)), **more}
 
 
-def works():
-    return said({"works": True})
+def build_working():
+    return build_response({"works": True})
 
 
-def broken():
-    return said({"works": False})
+def build_broken():
+    return build_response({"works": False})
 
 
-def failed():
-    return said({"errorMessage": PLANTED, "errorType": PLANTED, "works": True}, FunctionError="Unhandled")
+def build_failed():
+    return build_response({"errorMessage": PLANTED, "errorType": PLANTED, "works": True}, FunctionError="Unhandled")
 
 
 @pytest.fixture
 def probe(aws, context):
-    """Runs the step, with what Lambda answers for each label: a response, a refusal, or an exception of its client."""
+    """Runs the step with Lambda's answers by label: a response, a refusal, or an exception of its client."""
 
-    def run(answers, **found):
-        def invoked(asked):
-            answer = answers[json.loads(asked["Payload"])["VersionStage"]]
+    def run(answers, **overrides):
+        def respond(request):
+            answer = answers[json.loads(request["Payload"])["VersionStage"]]
             if isinstance(answer, Exception) and not isinstance(answer, aws.Refusal):
                 raise answer
             return answer
 
-        aws.answer("Invoke", invoked)
+        aws.answer("Invoke", respond)
         aws.forget()
-        diagnosis = Diagnosis.from_payload({"secret_arn": SECRET, "name": "orders/db", **FOUND, **found}).to_payload()
+        diagnosis = Diagnosis.from_payload(
+            {"secret_arn": SECRET, "name": "orders/db", **VERSIONS, **overrides}
+        ).to_payload()
         event = {"incident": {"secret_arn": SECRET, "opened_at": "now"}, "diagnosis": diagnosis, "probe": FUNCTION}
-        # What a step answers goes through JSON.
+        # Step Functions passes answers as JSON.
         return json.loads(json.dumps(remediation_probe.handler(event, context)))
 
     return run
 
 
 @pytest.fixture
-def asked(aws):
-    """What the probe was asked, in order."""
-    return lambda: [json.loads(request["Payload"]) for request in aws.asked("Invoke")]
+def probe_requests(aws):
+    """Lists the payloads of the probe's invocations, in order."""
+    return lambda: [json.loads(request["Payload"]) for request in aws.requests("Invoke")]
 
 
-def test_the_probe_is_asked_for_current_first_and_then_for_pending(aws, probe, asked):
-    answer = probe({"AWSPENDING": works(), "AWSCURRENT": broken()})
+def test_current_is_probed_first_and_then_pending(aws, probe, probe_requests):
+    answer = probe({"AWSPENDING": build_working(), "AWSCURRENT": build_broken()})
 
     assert answer == {"current": "broken", "pending": "works", "previous": "unknown", "notes": []}
-    assert asked() == [
+    assert probe_requests() == [
         {"SecretId": SECRET, "VersionId": "current-id", "VersionStage": "AWSCURRENT"},
         {"SecretId": SECRET, "VersionId": "pending-id", "VersionStage": "AWSPENDING"},
     ]
-    # Anything else that Lambda is asked for, such as the end of the function's log, would bring its text here.
-    assert [set(call) for call in aws.asked("Invoke")] == [{"FunctionName", "Payload"}] * 2
-    assert {call["FunctionName"] for call in aws.asked("Invoke")} == {FUNCTION}
+    # Any other parameter, such as LogType for the tail of the function's log, would return text of the probe.
+    assert [set(call) for call in aws.requests("Invoke")] == [{"FunctionName", "Payload"}] * 2
+    assert {call["FunctionName"] for call in aws.requests("Invoke")} == {FUNCTION}
 
 
 @pytest.mark.parametrize(
-    ("pending", "current", "fallback", "is_asked"),
+    ("pending", "current", "fallback", "is_probed"),
     [
-        (broken, broken, True, True),
-        (failed, broken, True, True),
-        (broken, broken, False, False),
-        (works, broken, True, False),
-        (broken, works, True, False),
-        (broken, failed, True, False),
+        (build_broken, build_broken, True, True),
+        (build_failed, build_broken, True, True),
+        (build_broken, build_broken, False, False),
+        (build_working, build_broken, True, False),
+        (build_broken, build_working, True, False),
+        (build_broken, build_failed, True, False),
     ],
 )
-def test_previous_is_asked_for_only_where_it_may_be_fallen_back_to(probe, asked, pending, current, fallback, is_asked):
-    answers = {"AWSPENDING": pending(), "AWSCURRENT": current(), "AWSPREVIOUS": works()}
+def test_previous_is_probed_only_if_a_rollback_is_possible(
+    probe, probe_requests, pending, current, fallback, is_probed
+):
+    answers = {"AWSPENDING": pending(), "AWSCURRENT": current(), "AWSPREVIOUS": build_working()}
 
     answer = probe(answers, fallback=fallback)
 
-    assert answer["previous"] == ("works" if is_asked else "unknown")
-    assert ("AWSPREVIOUS" in [question["VersionStage"] for question in asked()]) is is_asked
+    assert answer["previous"] == ("works" if is_probed else "unknown")
+    assert ("AWSPREVIOUS" in [request["VersionStage"] for request in probe_requests()]) is is_probed
 
 
-def test_where_no_version_is_pending_the_previous_one_is_asked_for(probe, asked):
-    answer = probe({"AWSCURRENT": broken(), "AWSPREVIOUS": works()}, pending=None, fallback=True)
+def test_previous_is_probed_if_no_version_is_pending(probe, probe_requests):
+    answer = probe({"AWSCURRENT": build_broken(), "AWSPREVIOUS": build_working()}, pending=None, fallback=True)
 
     assert answer == {"current": "broken", "pending": "absent", "previous": "works", "notes": []}
 
 
-def test_what_is_not_there_is_absent_and_not_asked_for(probe, asked):
+def test_missing_versions_are_absent_and_not_probed(probe, probe_requests):
     answer = probe({}, pending=None, current=None, previous=None, fallback=True)
 
     assert answer == {"current": "absent", "pending": "absent", "previous": "absent", "notes": []}
-    assert asked() == []
+    assert probe_requests() == []
 
 
-def test_more_than_the_answer_is_passed_over(probe, logged):
-    answer = probe({"AWSPENDING": said({"works": True, "password": PLANTED}), "AWSCURRENT": broken()})
+def test_other_fields_of_a_response_are_ignored_and_not_logged(probe, log_text):
+    answer = probe({"AWSPENDING": build_response({"works": True, "password": PLANTED}), "AWSCURRENT": build_broken()})
 
     assert answer == {"current": "broken", "pending": "works", "previous": "unknown", "notes": []}
-    assert "probed" in logged()
-    assert PLANTED not in logged()
+    assert "probed" in log_text()
+    assert PLANTED not in log_text()
 
 
-def refused(code):
+def build_refusal(code):
     return lambda aws: aws.Refusal(code, message=PLANTED)
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    ("answer", "note"),
     [
-        (lambda _: failed(), "ended with an error"),
-        (lambda _: said({"works": True}, FunctionError="Handled"), "ended with an error"),
+        (lambda _: build_failed(), "ended with an error"),
+        (lambda _: build_response({"works": True}, FunctionError="Handled"), "ended with an error"),
         (lambda _: ReadTimeoutError(endpoint_url=PLANTED), "timed out after 10 s"),
         (lambda _: ConnectTimeoutError(endpoint_url=PLANTED), "could not be reached"),
-        (refused("AccessDeniedException"), "may not be called: access denied"),
-        (refused("ResourceNotFoundException"), "does not exist"),
-        (refused("TooManyRequestsException"), "was throttled"),
-        (refused("EC2ThrottledException"), "could not be called (EC2ThrottledException)"),
-        (lambda _: said(b'{"works": true' + b" " * MAXIMUM_RESPONSE_BYTES + b"}"), "answered more than 65536 bytes"),
-        (lambda _: said({"works": True, "more": PLANTED * MAXIMUM_RESPONSE_BYTES}), "answered more than 65536 bytes"),
-        (lambda _: said(b""), UNANSWERED),
-        (lambda _: said(PLANTED.encode()), UNANSWERED),
-        (lambda _: said(b"[" * 60_000), UNANSWERED),
-        (lambda _: said(b'{"works": true, "works": false}'), UNANSWERED),
-        (lambda _: said(b'{"works": true} {"works": true}'), UNANSWERED),
-        (lambda _: said(b'{"works": true, "' + PLANTED.encode() + b'": \xff}'), UNANSWERED),
-        (lambda _: said({"works": "true"}), UNANSWERED),
-        (lambda _: said({"works": 1}), UNANSWERED),
-        (lambda _: said({"works": 0.0}), UNANSWERED),
-        (lambda _: said({"works": None}), UNANSWERED),
-        (lambda _: said({"works": {"works": True}}), UNANSWERED),
-        (lambda _: said([["works", True]]), UNANSWERED),
-        (lambda _: said([{"works": True}]), UNANSWERED),
-        (lambda _: said(True), UNANSWERED),
-        (lambda _: said('{"works": true}'), UNANSWERED),
-        (lambda _: said({"Works": True}), UNANSWERED),
-        (lambda _: said({"statusCode": 200, "body": '{"works": true}'}), UNANSWERED),
+        (build_refusal("AccessDeniedException"), "may not be called: access denied"),
+        (build_refusal("ResourceNotFoundException"), "does not exist"),
+        (build_refusal("TooManyRequestsException"), "was throttled"),
+        (build_refusal("EC2ThrottledException"), "could not be called (EC2ThrottledException)"),
+        (
+            lambda _: build_response(b'{"works": true' + b" " * MAXIMUM_RESPONSE_BYTES + b"}"),
+            "answered more than 65536 bytes",
+        ),
+        (
+            lambda _: build_response({"works": True, "more": PLANTED * MAXIMUM_RESPONSE_BYTES}),
+            "answered more than 65536 bytes",
+        ),
+        (lambda _: build_response(b""), UNANSWERED),
+        (lambda _: build_response(PLANTED.encode()), UNANSWERED),
+        (lambda _: build_response(b"[" * 60_000), UNANSWERED),
+        (lambda _: build_response(b'{"works": true, "works": false}'), UNANSWERED),
+        (lambda _: build_response(b'{"works": true} {"works": true}'), UNANSWERED),
+        (lambda _: build_response(b'{"works": true, "' + PLANTED.encode() + b'": \xff}'), UNANSWERED),
+        (lambda _: build_response({"works": "true"}), UNANSWERED),
+        (lambda _: build_response({"works": 1}), UNANSWERED),
+        (lambda _: build_response({"works": 0.0}), UNANSWERED),
+        (lambda _: build_response({"works": None}), UNANSWERED),
+        (lambda _: build_response({"works": {"works": True}}), UNANSWERED),
+        (lambda _: build_response([["works", True]]), UNANSWERED),
+        (lambda _: build_response([{"works": True}]), UNANSWERED),
+        (lambda _: build_response(True), UNANSWERED),
+        (lambda _: build_response('{"works": true}'), UNANSWERED),
+        (lambda _: build_response({"Works": True}), UNANSWERED),
+        (lambda _: build_response({"statusCode": 200, "body": '{"works": true}'}), UNANSWERED),
     ],
 )
-def test_whatever_is_no_answer_is_unknown_and_said_in_our_words_alone(aws, probe, logged, answer, why):
-    found = probe({"AWSPENDING": answer(aws), "AWSCURRENT": works()})
+def test_any_other_response_is_unknown_and_noted_without_its_text(aws, probe, log_text, answer, note):
+    result = probe({"AWSPENDING": answer(aws), "AWSCURRENT": build_working()})
 
-    assert found == {
+    assert result == {
         "current": "works",
         "pending": "unknown",
         "previous": "unknown",
-        "notes": [f"The probe of AWSPENDING {why}."],
+        "notes": [f"The probe of AWSPENDING {note}."],
     }
-    assert PLANTED not in logged()
-    assert len(aws.asked("Invoke")) == 2
+    assert PLANTED not in log_text()
+    assert len(aws.requests("Invoke")) == 2
 
 
-def test_every_question_that_is_not_answered_has_a_note(probe):
-    answer = probe({"AWSPENDING": failed(), "AWSCURRENT": said({})})
+def test_every_probe_without_an_answer_has_a_note(probe):
+    answer = probe({"AWSPENDING": build_failed(), "AWSCURRENT": build_response({})})
 
     assert answer["notes"] == [
         f"The probe of AWSCURRENT {UNANSWERED}.",
@@ -191,21 +201,22 @@ def test_every_question_that_is_not_answered_has_a_note(probe):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(JSON)
-def test_whatever_a_probe_answers_only_plain_words_count_and_none_is_repeated(probe, logged, answer):
-    plain = isinstance(answer, dict) and answer.get("works") in (True, False) and isinstance(answer["works"], bool)
-    expected = {True: "works", False: "broken"}[answer["works"]] if plain else "unknown"
+def test_only_boolean_answers_count_and_no_text_of_a_response_is_repeated(probe, log_text, answer):
+    is_plain = isinstance(answer, dict) and answer.get("works") in (True, False) and isinstance(answer["works"], bool)
+    expected = {True: "works", False: "broken"}[answer["works"]] if is_plain else "unknown"
 
-    found = probe({"AWSPENDING": said(answer), "AWSCURRENT": said({PLANTED: answer})})
+    result = probe({"AWSPENDING": build_response(answer), "AWSCURRENT": build_response({PLANTED: answer})})
 
-    assert (found["pending"], found["current"]) == (expected, "unknown")
-    assert found["notes"] == [
-        f"The probe of {label} {UNANSWERED}." for label in (["AWSCURRENT"] if plain else ["AWSCURRENT", "AWSPENDING"])
+    assert (result["pending"], result["current"]) == (expected, "unknown")
+    assert result["notes"] == [
+        f"The probe of {label} {UNANSWERED}."
+        for label in (["AWSCURRENT"] if is_plain else ["AWSCURRENT", "AWSPENDING"])
     ]
-    assert PLANTED not in logged()
+    assert PLANTED not in log_text()
 
 
 @given(st.binary(max_size=200) | st.text().map(str.encode))
-def test_no_bytes_are_too_strange_to_be_read(body):
+def test_any_bytes_can_be_parsed(body):
     assert parse_response(body) in (None, "works", "broken")
 
 
@@ -213,8 +224,8 @@ def test_no_bytes_are_too_strange_to_be_read(body):
 
 
 @pytest.fixture
-def hanging(monkeypatch):
-    """A Lambda that takes every call and never answers; gives the connections that were made."""
+def unresponsive_lambda(monkeypatch):
+    """A Lambda endpoint that accepts every call and never responds; yields the connections."""
     connections = []
 
     def serve():
@@ -237,13 +248,13 @@ def hanging(monkeypatch):
     clients.client.cache_clear()
 
 
-def test_a_probe_that_hangs_is_given_up_in_time_and_asked_once(hanging, context):
+def test_a_probe_that_hangs_times_out_and_is_invoked_once(unresponsive_lambda, context):
     diagnosis = Diagnosis(SECRET, "orders/db", pending="pending-id").to_payload()
 
     answer = remediation_probe.handler({"diagnosis": diagnosis, "probe": FUNCTION}, context)
 
     assert answer["pending"] == "unknown"
     assert answer["notes"] == ["The probe of AWSPENDING timed out after 1 s."]
-    assert len(hanging) == 1
+    assert len(unresponsive_lambda) == 1
     assert clients.client("lambda", 1).meta.config.read_timeout == 1
     assert clients.client.cache_info().currsize == 1

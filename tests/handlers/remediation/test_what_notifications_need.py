@@ -1,45 +1,45 @@
-"""What an incident's row holds for its notices: whose the secret is, what rotates it, and what was seen of it."""
+"""What an incident's row stores for its notifications: the secret's owner, rotation function and state."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.handlers.remediation.transitions import FUNCTION
-from tests.handlers.scene import EXECUTION, FAILED_AT, build_signal, moved, succeeded
+from tests.handlers.scene import EXECUTION, FAILED_AT, build_move_signal, build_signal, build_success_signal
 
 UNKNOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gone-Ab12Cd"
 LATER = "2026-03-03T00:50:20Z"
 
 
-def test_owner_and_rotation_function_are_known_from_the_first_notice_on(scene):
+def test_the_first_notification_has_owner_and_rotation_function(scene):
     arn = scene.secret(pending=True, owner="  payments\nteam ")
-    scene.stated[arn] |= {"RotationLambdaARN": FUNCTION, "RotationEnabled": False}
+    scene.describe_overrides[arn] |= {"RotationLambdaARN": FUNCTION, "RotationEnabled": False}
 
     row = scene.row(scene.open(arn))
 
     assert (row["owner"], row["rotation_function"], row["rotation_on"]) == ("payments team", FUNCTION, False)
 
 
-def test_a_secret_that_is_gone_is_known_to_be_so_from_the_first_notice_on(scene):
+def test_the_first_notification_says_that_a_secret_was_deleted(scene):
     row = scene.row(scene.open(UNKNOWN))
 
     assert row["unreadable"] == "It does not exist in Secrets Manager any more."
     assert "versions" not in row
 
 
-def test_a_secret_that_is_not_to_be_repaired_is_known_to_be_so_from_the_first_notice_on(scene):
-    marked, replica, ours = scene.secret(), scene.secret(), scene.secret()
-    scene.stated[marked] |= {"DeletedDate": datetime(2026, 3, 1, tzinfo=UTC)}
-    scene.stated[replica] |= {"PrimaryRegion": "us-east-1"}
+def test_the_first_notification_says_why_a_secret_is_not_repaired(scene):
+    deleted, replica, managed = scene.secret(), scene.secret(), scene.secret()
+    scene.describe_overrides[deleted] |= {"DeletedDate": datetime(2026, 3, 1, tzinfo=UTC)}
+    scene.describe_overrides[replica] |= {"PrimaryRegion": "us-east-1"}
 
-    rows = [scene.row(scene.open(arn)) for arn in (marked, replica, ours)]
+    rows = [scene.row(scene.open(arn)) for arn in (deleted, replica, managed)]
 
     assert rows[0]["untouchable"] == "It is marked for deletion."
     assert rows[1]["untouchable"] == "It is a replica: repair its primary in us-east-1."
     assert "untouchable" not in rows[2]
 
 
-def test_every_step_that_failed_is_remembered(scene):
+def test_every_failed_step_is_stored(scene):
     arn = scene.secret(pending=True)
     key = scene.open(arn, build_signal(arn, failed_step="setSecret"))
 
@@ -53,28 +53,30 @@ def test_every_step_that_failed_is_remembered(scene):
 
 
 @pytest.mark.parametrize("is_finished", [True, False])
-def test_the_labels_are_noted_that_a_resolved_secret_has(scene, is_finished):
+def test_the_labels_of_a_resolved_secret_are_stored(scene, is_finished):
     arn = scene.secret(pending=True)
     key = scene.open(arn)
     scene.change(key, outcome="escalated", closed_at="2026-03-01T01:00:00Z")
     scene.close(key)
     if is_finished:
         scene.finish(arn)
-        heard = succeeded(arn)
+        signal = build_success_signal(arn)
     else:
-        # Somebody moves AWSCURRENT by hand to a version of their own.
-        by_hand = scene.begin(arn, labels=["MINE"])
-        scene.shift(arn, by_hand)
-        heard = moved(arn, by_hand)
+        # An operator moves AWSCURRENT manually to a new version.
+        own_version = scene.begin(arn, labels=["MINE"])
+        scene.move_awscurrent(arn, own_version)
+        signal = build_move_signal(arn, own_version)
 
-    scene.claim(heard, f"{EXECUTION}-2")
+    scene.claim(signal, f"{EXECUTION}-2")
 
-    held = {label: version for version, labels in scene.row(key)["new_value_versions"].items() for label in labels}
-    assert held["AWSCURRENT"] == scene.version(arn)
-    assert ("AWSPENDING" in held) is not is_finished
+    labels_by_name = {
+        label: version for version, labels in scene.row(key)["new_value_versions"].items() for label in labels
+    }
+    assert labels_by_name["AWSCURRENT"] == scene.version(arn)
+    assert ("AWSPENDING" in labels_by_name) is not is_finished
 
 
-def test_a_reminder_notes_the_failure_that_it_reminds_of_and_counts_it_nowhere(scene):
+def test_a_reminder_stores_its_failure_without_counting_it(scene):
     arn = scene.secret(pending=True)
     key = scene.open(arn)
     scene.change(key, outcome="escalated", closed_at="2026-03-01T01:00:00Z")

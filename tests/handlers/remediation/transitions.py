@@ -1,4 +1,4 @@
-"""An incident's row, as the steps have written it, and what becomes of it at its turns."""
+"""The row of an incident as the steps write it, and the notifications about its transitions."""
 
 import re
 
@@ -70,7 +70,7 @@ def repaired(**changes):
 
 
 def resolved(**changes):
-    """The row of an incident that was escalated, and whose secret was rotated by hand since."""
+    """The row of an incident that was escalated, and whose secret was then rotated by hand."""
     closed = {"state": "closed", "reason": "AWSCURRENT is broken.", "closed_at": "2026-03-01T01:20:00Z"}
     since = {"resolved_at": "2026-03-01T09:00:00Z", "resolved_by": "RotationSucceeded"}
     return incident(outcome="resolved", resolved_outcome="escalated", **closed, **since, **changes)

@@ -28,7 +28,7 @@ def queue_url(aws, monkeypatch):
 
 @pytest.fixture
 def batch(aws, queue_url):
-    """Sends these through the queue and receives them as Lambda does; texts are sent unchanged."""
+    """Sends messages through the queue and receives them as Lambda does; texts are sent unchanged."""
 
     def deliver(*bodies):
         sqs = aws.client("sqs")
@@ -70,7 +70,7 @@ def failures(context):
 
 
 @pytest.fixture
-def padded(recorded):
+def padded_event(recorded):
     """The recorded success with this in its detail."""
 
     def event(padding):
@@ -100,13 +100,17 @@ def test_an_event_is_recorded_whole(aws, recorded, batch, failures):
     assert json.loads(row["full_event"]) == event
 
 
-def test_a_mixed_batch_fails_where_it_is_malformed_and_nowhere_else(aws, recorded, padded, batch, failures, capsys):
+def test_a_mixed_batch_fails_where_it_is_malformed_and_nowhere_else(
+    aws, recorded, padded_event, batch, failures, capsys
+):
     copies = [recorded("rotation-failed") | {"id": f"delivery-{number}"} for number in range(5)]
     without_secret = recorded("rotation-abandoned")
     without_secret["detail"]["additionalEventData"] = None
     renamed = recorded("rotation-succeeded")
     renamed["detail"] |= {"eventName": "RotationRenamed", "eventID": "another"}
-    event = batch(*copies, '{"id": ', [recorded("rotation-failed")], without_secret, renamed, padded("x" * 200_000))
+    event = batch(
+        *copies, '{"id": ', [recorded("rotation-failed")], without_secret, renamed, padded_event("x" * 200_000)
+    )
 
     assert failures(event) == [5, 6]
 
@@ -114,7 +118,7 @@ def test_a_mixed_batch_fails_where_it_is_malformed_and_nowhere_else(aws, recorde
     assert len(aws.rows("audit-trail")) == len(rows) == 4
     assert set(rows) == {"RotationFailed", "RotationAbandoned", "RotationRenamed", "RotationSucceeded"}
     assert rows["RotationAbandoned"]["secret_arn"] == "aws.secretsmanager"
-    assert json.loads(rows["RotationSucceeded"]["full_event"]) == padded("x" * 200_000)
+    assert json.loads(rows["RotationSucceeded"]["full_event"]) == padded_event("x" * 200_000)
     assert metrics(capsys) == {
         "EventsRecorded": 4,
         "EventsRepeated": 4,
@@ -203,8 +207,8 @@ def test_a_history_of_no_days_never_expires(aws, recorded, batch, failures, monk
     assert "expires_at" not in row
 
 
-def test_a_long_event_is_recorded_in_any_script(aws, padded, batch, failures):
-    event = padded("é" * LONG)
+def test_a_long_event_is_recorded_in_any_script(aws, padded_event, batch, failures):
+    event = padded_event("é" * LONG)
 
     assert failures(batch(event)) == []
 
@@ -215,9 +219,9 @@ def test_a_long_event_is_recorded_in_any_script(aws, padded, batch, failures):
 @pytest.mark.parametrize("size", [262_144, 450_000, 1_000_000])
 @pytest.mark.parametrize("character", ["x", "é", "漢", "😀"])
 def test_an_event_of_up_to_a_megabyte_is_recorded_with_its_key_type_and_time(
-    aws, padded, batch, failures, character, size
+    aws, padded_event, batch, failures, character, size
 ):
-    event = padded(character * (size // len(character.encode())))
+    event = padded_event(character * (size // len(character.encode())))
 
     assert failures(batch(event)) == []
 
@@ -233,8 +237,8 @@ def test_an_event_of_up_to_a_megabyte_is_recorded_with_its_key_type_and_time(
         assert row["full_event"] == text
 
 
-def test_copies_of_a_large_event_are_one_row(aws, padded, batch, failures):
-    event = padded("x" * 500_000)
+def test_copies_of_a_large_event_are_one_row(aws, padded_event, batch, failures):
+    event = padded_event("x" * 500_000)
 
     assert failures(batch(event, event | {"id": "another-delivery"})) == []
 
@@ -290,7 +294,7 @@ def test_an_event_with_extreme_values_is_recorded_at_once(aws, recorded, batch, 
 
     assert len(aws.rows("audit-trail")) == 2
     [item] = [
-        call["Item"] for call in aws.asked("PutItem") if call["Item"]["event_type"] != {"S": "Secret Label Updated"}
+        call["Item"] for call in aws.requests("PutItem") if call["Item"]["event_type"] != {"S": "Secret Label Updated"}
     ]
     assert len(item["secret_arn"]["S"].encode()) <= 2048
     assert len(item["recorded"]["S"].encode()) <= 1024
@@ -300,7 +304,7 @@ def test_an_event_with_extreme_values_is_recorded_at_once(aws, recorded, batch, 
 
 
 def test_a_lone_surrogate_in_the_message_itself_is_recorded_as_its_escape(aws, recorded, queue_url, failures):
-    # No queue delivers one, for SQS takes no such character.
+    # No queue delivers such a message: SQS rejects the character.
     text = json.dumps(recorded("rotation-failed")).replace('"awsRegion"', '"x": "\ud800", "awsRegion"')
 
     assert failures({"Records": [{"messageId": "1", "receiptHandle": "1", "body": text}]}) == []
@@ -325,7 +329,7 @@ def test_an_item_that_dynamodb_rejects_reaches_the_dead_letter_queue_in_seconds(
 
     assert failures(batch(recorded("rotation-failed"))) == [0]
 
-    assert [parameters["VisibilityTimeout"] for parameters in aws.asked("ChangeMessageVisibility")] == [0]
+    assert [parameters["VisibilityTimeout"] for parameters in aws.requests("ChangeMessageVisibility")] == [0]
 
 
 @pytest.mark.parametrize(
@@ -364,7 +368,7 @@ def test_every_message_is_retried_while_dynamodb_is_down(aws, recorded, batch, f
     assert failures(batch(recorded("rotation-succeeded"), recorded("rotation-failed"))) == [0, 1]
 
     assert metrics(capsys) == {"EventsUnrecorded": 2}
-    assert aws.asked("ChangeMessageVisibility") == []
+    assert aws.requests("ChangeMessageVisibility") == []
 
 
 def test_an_incomplete_environment_is_reported(aws, recorded, batch, context, monkeypatch):

@@ -63,7 +63,7 @@ def pauses(config):
     return sum(min(2**number, 20) + 5 for number in range(attempts(config) - 1))
 
 
-def longest(config):
+def maximum_duration(config):
     """Seconds until a call without a response times out."""
     return attempts(config) * (config.connect_timeout + config.read_timeout) + pauses(config)
 
@@ -133,12 +133,12 @@ def fail(world):
     return world.aws.Refusal("InternalServerError", 500)
 
 
-def hang(world):
-    world.spend(longest(world.limits.current))
+def time_out(world):
+    world.spend(maximum_duration(world.limits.current))
     raise ReadTimeoutError(endpoint_url="https://aws")
 
 
-def lose(_):
+def disconnect(_):
     raise EndpointConnectionError(endpoint_url="https://aws")
 
 
@@ -146,7 +146,7 @@ def kill(world):
     raise world.aws.Crash
 
 
-FAULTS = [throttle, deny, fail, hang, lose, kill]
+FAULTS = [throttle, deny, fail, time_out, disconnect, kill]
 CALLS = {
     "PutItem": lambda parameters: True,
     "UpdateItem": lambda parameters: True,
@@ -184,7 +184,7 @@ def test_without_faults_every_event_is_recorded_and_noted(aws, world):
     assert [row["fed_version_id"] for row in aws.rows("status")] == [
         row["heard_version_id"] for row in aws.rows("status")
     ]
-    assert [parameters["VisibilityTimeout"] for parameters in aws.asked("ChangeMessageVisibility")] == [0]
+    assert [parameters["VisibilityTimeout"] for parameters in aws.requests("ChangeMessageVisibility")] == [0]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -198,12 +198,12 @@ def test_each_event_is_recorded_or_retried(aws, world, call, fault):
     assert world.recorded() | set(failed) == set(world.records)  # no event is lost
     if fault is not kill:
         assert world.context.remaining > 0
-        assert not world.recorded() & set(failed)  # nothing comes again that is recorded
+        assert not world.recorded() & set(failed)  # no recorded event is retried
         assert MALFORMED in failed
     if operation != "PutItem" and fault is not kill:
-        assert failed == [MALFORMED]  # what is optional fails no event
+        assert failed == [MALFORMED]  # optional calls fail no event
     if call == "PutItem of one event" and fault is not kill:
-        assert failed == ["2", MALFORMED]  # one event's trouble is not another's
+        assert failed == ["2", MALFORMED]  # an error of one event does not affect another
 
     aws.answers.clear()
     aws.answer("ChangeMessageVisibility", lambda _: {})
@@ -218,14 +218,14 @@ def test_the_function_may_be_killed_at_any_call(aws, world):
         for row in aws.rows("audit-trail"):
             key = {name: {"S": row[name]} for name in ("secret_arn", "recorded")}
             aws.client("dynamodb").delete_item(TableName="audit-trail", Key=key)
-        made = 0
+        completed_calls = 0
 
         def count(operation, last=number):
             def answer(parameters):
-                nonlocal made
-                if made == last:
+                nonlocal completed_calls
+                if completed_calls == last:
                     raise aws.Crash
-                made += 1
+                completed_calls += 1
                 return {} if operation == "ChangeMessageVisibility" else None
 
             return answer
@@ -233,7 +233,7 @@ def test_the_function_may_be_killed_at_any_call(aws, world):
         for operation in OPERATIONS:
             aws.answer(operation, count(operation))
         assert world.deliver() == list(world.records), number
-        assert made == number
+        assert completed_calls == number
 
         aws.answers.clear()
         aws.answer("ChangeMessageVisibility", lambda _: {})
@@ -244,7 +244,7 @@ def test_the_function_may_be_killed_at_any_call(aws, world):
 @pytest.mark.parametrize("seconds", [0, 3, 4, 5, 9, 13, 14, 15, 18, 22, 29])
 def test_no_call_is_started_that_might_not_end_in_time(aws, world, seconds):
     for operation in OPERATIONS:
-        world.answers(operation, hang, lambda _: True)
+        world.answers(operation, time_out, lambda _: True)
 
     failed = world.deliver(seconds=seconds + 1)
 
@@ -252,7 +252,7 @@ def test_no_call_is_started_that_might_not_end_in_time(aws, world, seconds):
     assert failed == list(world.records)
 
 
-@pytest.mark.parametrize("fault", [throttle, deny, fail, hang, lose])
+@pytest.mark.parametrize("fault", [throttle, deny, fail, time_out, disconnect])
 @pytest.mark.parametrize(("operation", "events"), [("UpdateItem", 9), ("ListSecretVersionIds", 6)])
 def test_a_failed_note_is_counted(world, operation, events, fault, capsys):
     world.answers(operation, fault, lambda _: True)
@@ -267,25 +267,25 @@ def test_an_event_without_remaining_time_is_retried_and_not_a_dead_letter(aws, w
     failed = world.deliver(seconds=audit_trail.APPEND_SECONDS)
 
     assert failed == list(world.records)
-    assert aws.asked("PutItem") == []
-    assert 0 not in [parameters["VisibilityTimeout"] for parameters in aws.asked("ChangeMessageVisibility")]
+    assert aws.requests("PutItem") == []
+    assert 0 not in [parameters["VisibilityTimeout"] for parameters in aws.requests("ChangeMessageVisibility")]
 
 
 def test_no_call_takes_longer_than_its_reserved_time(world):
     world.deliver()
 
-    most = {
+    reserved_seconds = {
         "dynamodb": {audit_trail.APPEND_SECONDS, audit_tables.NOTE_SECONDS},
         "secretsmanager": {secrets.VERSION_SECONDS},
         "sqs": {audit_queue.CALL_SECONDS},
     }
-    assert set(world.limits.made) == set(most)
+    assert set(world.limits.made) == set(reserved_seconds)
     for service, configurations in world.limits.made.items():
-        assert {longest(config) for config in configurations} == most[service]
-        assert all(seconds + writer.RESPONSE_SECONDS < WRITER_TIMEOUT_SECONDS for seconds in most[service])
+        assert {maximum_duration(config) for config in configurations} == reserved_seconds[service]
+        assert all(seconds + writer.RESPONSE_SECONDS < WRITER_TIMEOUT_SECONDS for seconds in reserved_seconds[service])
 
 
-@pytest.mark.parametrize("fault", [throttle, deny, fail, hang, lose])
+@pytest.mark.parametrize("fault", [throttle, deny, fail, time_out, disconnect])
 def test_an_event_survives_an_outage_of_hours(aws, world, fault):
     """The queue as SQS runs it: a failed message is retried after its timeout, and finally becomes a dead letter."""
     world.answers("PutItem", fault, lambda _: True)
@@ -295,7 +295,7 @@ def test_an_event_survives_an_outage_of_hours(aws, world, fault):
         aws.forget()
         record["attributes"]["ApproximateReceiveCount"] = str(receive)
         assert world.deliver(["0"]) == ["0"]
-        calls = aws.asked("ChangeMessageVisibility")
+        calls = aws.requests("ChangeMessageVisibility")
         elapsed += calls[-1]["VisibilityTimeout"] if calls else VISIBILITY_SECONDS
         assert all(0 < call["VisibilityTimeout"] <= HOUR for call in calls)
 
@@ -306,7 +306,7 @@ def test_an_event_survives_an_outage_of_hours(aws, world, fault):
 
 
 def test_an_event_survives_most_of_an_hour_without_a_running_function():
-    # Throttled by Lambda, or broken by a deployment: then nobody says when a message comes again.
+    # Throttled by Lambda, or broken by a deployment: then no function sets the visibility timeout.
     assert (MAXIMUM_RECEIVES - 1) * VISIBILITY_SECONDS > 50 * 60
 
 
@@ -315,6 +315,6 @@ def test_a_malformed_message_becomes_a_dead_letter_after_its_receives(aws, world
         world.records[MALFORMED]["attributes"]["ApproximateReceiveCount"] = str(receive)
         assert world.deliver([MALFORMED]) == [MALFORMED]
 
-    assert [parameters["VisibilityTimeout"] for parameters in aws.asked("ChangeMessageVisibility")] == [
+    assert [parameters["VisibilityTimeout"] for parameters in aws.requests("ChangeMessageVisibility")] == [
         0
     ] * MAXIMUM_RECEIVES

@@ -40,8 +40,8 @@ def dependents(aws, monkeypatch):
 
 
 @pytest.fixture
-def wanted(aws, ms):
-    """Writes the row of an incident that wants these restarted, as `end` does for the execution that ends it."""
+def write_wanted(aws, ms):
+    """Writes the row of an incident with these restarts to start, as `end` does for the execution that ends it."""
 
     def write(*arns, secret=SECRET, since=None, execution="execution-1", **more):
         entries = [{"target": LABELS[arn], "arn": arn, "state": "wanted", "why": ""} for arn in arns]
@@ -67,7 +67,7 @@ def row(aws):
 
 @pytest.fixture
 def states(row):
-    """How the restarts of an incident stand, by target."""
+    """Reads the states of an incident's restarts, by target."""
     return lambda arn=SECRET: {entry["target"]: entry["state"] for entry in row(arn)["restarts"]}
 
 
@@ -91,18 +91,18 @@ def watch(context):
 
 @pytest.fixture
 def take_over(aws):
-    """Has another execution take over an incident's restarts, at this moment in epoch seconds."""
+    """Lets another execution take over an incident's restarts, at this time in epoch seconds."""
 
     def run(execution, now, secret=SECRET):
-        register = Incidents("incidents")
-        return register.resume(register.read_existing(secret, OPENED_AT), execution, int(now), int(now) + 3600)
+        incidents = Incidents("incidents")
+        return incidents.resume(incidents.read_existing(secret, OPENED_AT), execution, int(now), int(now) + 3600)
 
     return run
 
 
 @pytest.fixture
-def under_way(dependents):
-    """What was restarted is under way, one of each kind."""
+def restarts_in_progress(dependents):
+    """A restart of each kind is in progress."""
     dependents.service["deployments"] = [
         dependents.deployment("ecs-svc/2", rollout="IN_PROGRESS"),
         dependents.deployment("ecs-svc/1", 3600, "ACTIVE"),
@@ -114,7 +114,7 @@ def under_way(dependents):
 
 @pytest.fixture
 def write(aws):
-    """Writes the row of an incident with these restarts, whose workflow was heard of just now."""
+    """Writes the row of an incident with these restarts, whose workflow is alive."""
 
     def write(*entries, secret=SECRET, execution="execution-1", **more):
         row = {
@@ -131,8 +131,8 @@ def write(aws):
 
 
 @pytest.fixture
-def started(write):
-    """Writes the row of an incident that has started these."""
+def write_started(write):
+    """Writes the row of an incident that has started these restarts."""
 
     def run(*arns):
         write(*({**entry(arn, "started", HANDLES[arn]), "before": BEFORE[arn]} for arn in arns))
@@ -142,7 +142,7 @@ def started(write):
 
 @pytest.fixture
 def outcome(row):
-    """State and reason of the only restart."""
+    """Reads state and reason of the only restart."""
 
     def read():
         [restart] = row()["restarts"]

@@ -1,8 +1,7 @@
-"""AWS's errors of each operation that restarts or watches something, by what AWS says of them.
+"""AWS's errors of each operation that restarts or watches a dependent, by what they mean.
 
-`final`: another try does not help. `busy`: it can be done later, when something else has ended. `passing`: it may be
-tried again at once. Written from AWS's pages, one operation after the other, and held to the list of errors in the API
-model that ships in botocore.
+`final`: a retry does not help. `busy`: retry later, when another operation has ended. `passing`: retry at once. Taken
+from AWS's documentation of each operation, and checked against the list of errors in botocore's API models.
 """
 
 FINAL, BUSY, PASSING = "final", "busy", "passing"
@@ -59,7 +58,7 @@ OPERATIONS = {
         "TooManyRequestsException": PASSING,
     },
     # https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html: ResourceConflictException is
-    # "another operation is in progress"; PreconditionFailedException, that somebody else changed the function.
+    # "another operation is in progress"; PreconditionFailedException: it was changed concurrently.
     ("lambda", "UpdateFunctionConfiguration"): {
         "CodeSigningConfigNotFoundException": FINAL,
         "CodeVerificationFailedException": FINAL,

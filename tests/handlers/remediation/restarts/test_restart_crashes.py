@@ -1,4 +1,4 @@
-"""A restart that is cut short is begun once all the same, whatever is lost on the way, and whoever goes on with it."""
+"""A restart happens once even if a step crashes, a response is lost, or another execution continues."""
 
 import itertools
 import time
@@ -15,24 +15,24 @@ OTHER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing/db-Ab12Cd"
 ALL = (SERVICE, FUNCTION, DOCUMENT)
 ONCE = dict.fromkeys(ALL, 1)
 LATER = 4 * 3600
-"""Seconds after which a workflow that has said nothing is overdue."""
+"""Seconds after which a workflow without a sign of life is overdue."""
 WRITES = 1 + 4 * len(ALL) + 1
-"""Until when it will be heard of; for each target its claim, the restart itself, its handle, and the incident's row;
-and for the service, which deployments there were before."""
-MOMENTS = [*itertools.product(range(1, WRITES + 1), ["before"]), (WRITES, "after")]
-"""What ends after a write has left the same behind as what ends before the next: between the two it only reads."""
+"""The workflow's deadline; for each target its claim, the restart itself, its id, and the incident's row; and for the
+service, the deployments from before."""
+CRASH_POINTS = [*itertools.product(range(1, WRITES + 1), ["before"]), (WRITES, "after")]
+"""A crash after a write equals one before the next write: between the two the step only reads."""
 
 
 @pytest.fixture
-def cut_short(aws, dependents, wanted, restart):
-    """Starts the restarts of a fresh incident, and ends the function before or after its write of this number."""
+def crash_restart(aws, dependents, write_wanted, restart):
+    """Restarts for a new incident, and ends the function before or after its write with this number."""
 
     def run(number, when, **more):
-        dependents.start_anew()
+        dependents.reset()
         for stored in aws.client("dynamodb").scan(TableName="incidents")["Items"]:
             key = {name: stored[name] for name in ("secret_arn", "opened_at")}
             aws.client("dynamodb").delete_item(TableName="incidents", Key=key)
-        wanted(*ALL, **more)
+        write_wanted(*ALL, **more)
         dependents.crash(number, when)
         with pytest.raises(Crash):
             restart()
@@ -43,7 +43,7 @@ def cut_short(aws, dependents, wanted, restart):
 
 @pytest.fixture
 def expire(aws):
-    """Lets so much time pass that the workflow of an incident is overdue."""
+    """Makes the workflow of an incident overdue."""
 
     def run(secret=SECRET):
         [key] = [
@@ -62,21 +62,21 @@ def expire(aws):
 
 
 @pytest.mark.parametrize("number", [0, WRITES + 1])
-def test_the_moments_at_which_it_may_be_cut_short_are_all_there_are(dependents, wanted, restart, number):
-    wanted(*ALL)
+def test_the_crash_points_are_all_writes_of_a_restart(dependents, write_wanted, restart, number):
+    write_wanted(*ALL)
     dependents.crash(number, "before")
 
     assert restart() == "waiting"
 
 
-@pytest.mark.parametrize(("number", "when"), MOMENTS)
+@pytest.mark.parametrize(("number", "when"), CRASH_POINTS)
 @pytest.mark.parametrize(("repeats_automations", "minutes_ahead"), [(True, 3), (False, -3)])
 def test_a_crash_before_or_after_any_write_restarts_nothing_twice(
-    dependents, cut_short, restart, row, states, repeats_automations, minutes_ahead, number, when
+    dependents, crash_restart, restart, row, states, repeats_automations, minutes_ahead, number, when
 ):
     dependents.repeats_automations = repeats_automations
-    dependents.is_ahead = timedelta(minutes=minutes_ahead)
-    cut_short(number, when)
+    dependents.clock_offset = timedelta(minutes=minutes_ahead)
+    crash_restart(number, when)
 
     assert restart() == "waiting"
 
@@ -88,11 +88,11 @@ def test_a_crash_before_or_after_any_write_restarts_nothing_twice(
     assert sorted(action["target"] for action in row()["actions"]) == sorted(LABELS.values())
 
 
-@pytest.mark.parametrize(("number", "when"), MOMENTS)
-def test_another_execution_goes_on_where_one_has_died(
-    dependents, cut_short, restart, watch, take_over, states, row, number, when
+@pytest.mark.parametrize(("number", "when"), CRASH_POINTS)
+def test_another_execution_continues_after_a_crash(
+    dependents, crash_restart, restart, watch, take_over, states, row, number, when
 ):
-    cut_short(number, when)
+    crash_restart(number, when)
 
     assert take_over("execution-2", time.time() + LATER)
     assert restart("execution-2") == "waiting"
@@ -107,10 +107,10 @@ def test_another_execution_goes_on_where_one_has_died(
 
 
 @pytest.mark.parametrize(("number", "when"), [*itertools.product((1, 2, 3, 4), ("before", "after"))])
-def test_another_execution_goes_on_where_one_has_died_watching(
-    dependents, wanted, restart, watch, take_over, states, row, expire, number, when
+def test_another_execution_continues_after_a_crash_while_watching(
+    dependents, write_wanted, restart, watch, take_over, states, row, expire, number, when
 ):
-    wanted(*ALL)
+    write_wanted(*ALL)
     restart()
     dependents.settle()
     expire()
@@ -128,12 +128,12 @@ def test_another_execution_goes_on_where_one_has_died_watching(
     assert sorted(settled) == sorted(LABELS.values())
 
 
-@pytest.mark.parametrize(("number", "when"), MOMENTS)
-def test_whoever_waits_for_the_restart_of_one_that_died_begins_it(
-    dependents, wanted, cut_short, restart, watch, states, expire, take_over, number, when
+@pytest.mark.parametrize(("number", "when"), CRASH_POINTS)
+def test_an_execution_that_waits_for_the_restart_of_a_dead_one_starts_it(
+    dependents, write_wanted, crash_restart, restart, watch, states, expire, take_over, number, when
 ):
-    cut_short(number, when)
-    wanted(*ALL, secret=OTHER, execution="execution-2")
+    crash_restart(number, when)
+    write_wanted(*ALL, secret=OTHER, execution="execution-2")
     restart("execution-2", OTHER)
     expire()
 
@@ -144,7 +144,7 @@ def test_whoever_waits_for_the_restart_of_one_that_died_begins_it(
     assert dependents.started == ONCE
     dependents.settle()
     assert watch("execution-2", OTHER) == "settled"
-    # And nothing is restarted once more when somebody goes on with the first incident at last.
+    # Nothing is restarted again when another execution finally continues the first incident.
     assert take_over("execution-3", time.time() + LATER)
     assert restart("execution-3") in ("waiting", "settled")
     assert watch("execution-3") == "settled"
@@ -152,8 +152,8 @@ def test_whoever_waits_for_the_restart_of_one_that_died_begins_it(
     assert set(states().values()) | set(states(OTHER).values()) == {"settled"}
 
 
-def test_an_execution_that_was_replaced_does_nothing_more(dependents, wanted, restart, watch, take_over, row):
-    wanted(*ALL, alive_until=100)
+def test_an_execution_that_was_replaced_does_nothing(dependents, write_wanted, restart, watch, take_over, row):
+    write_wanted(*ALL, alive_until=100)
     assert take_over("execution-2", 200)
     before = row()
 
@@ -164,28 +164,28 @@ def test_an_execution_that_was_replaced_does_nothing_more(dependents, wanted, re
 
 
 @pytest.fixture
-def replaced_in_the_middle(aws, dependents):
-    """Another execution takes the restarts over just before this one first writes what became of one of them."""
+def replace_execution(aws, dependents):
+    """Another execution takes over the restarts right before this one first writes a result."""
 
-    def taken_over(asked):
-        if asked["Key"]["secret_arn"]["S"] == SECRET and ":read" in asked["ExpressionAttributeValues"]:
+    def answer_after_takeover(request):
+        if request["Key"]["secret_arn"]["S"] == SECRET and ":read" in request["ExpressionAttributeValues"]:
             aws.answer("UpdateItem", dependents.update_item)
             aws.client("dynamodb").update_item(
                 TableName="incidents",
-                Key=asked["Key"],
+                Key=request["Key"],
                 UpdateExpression="SET ended_by = :other",
                 ExpressionAttributeValues=to_item({":other": "execution-2"}),
             )
-        return dependents.update_item(asked)
+        return dependents.update_item(request)
 
-    return lambda: aws.answer("UpdateItem", taken_over)
+    return lambda: aws.answer("UpdateItem", answer_after_takeover)
 
 
-def test_an_execution_that_is_replaced_while_it_restarts_does_nothing_more(
-    dependents, wanted, restart, replaced_in_the_middle, row
+def test_an_execution_that_is_replaced_while_it_restarts_stops(
+    dependents, write_wanted, restart, replace_execution, row
 ):
-    wanted(*ALL)
-    replaced_in_the_middle()
+    write_wanted(*ALL)
+    replace_execution()
 
     assert restart() == "not_owned"
 
@@ -195,13 +195,13 @@ def test_an_execution_that_is_replaced_while_it_restarts_does_nothing_more(
     assert dependents.started == ONCE
 
 
-def test_an_execution_that_is_replaced_while_it_watches_writes_nothing_more(
-    dependents, wanted, restart, watch, replaced_in_the_middle, states
+def test_an_execution_that_is_replaced_while_it_watches_writes_nothing(
+    dependents, write_wanted, restart, watch, replace_execution, states
 ):
-    wanted(*ALL)
+    write_wanted(*ALL)
     restart()
     dependents.settle()
-    replaced_in_the_middle()
+    replace_execution()
 
     assert watch() == "not_owned"
 
@@ -210,8 +210,8 @@ def test_an_execution_that_is_replaced_while_it_watches_writes_nothing_more(
 
 
 @pytest.mark.parametrize("state", ["open", "closed"])
-def test_an_incident_that_is_not_being_restarted_is_left_alone(dependents, wanted, restart, watch, row, state):
-    wanted(*ALL, state=state)
+def test_an_incident_that_is_not_being_restarted_is_left_alone(dependents, write_wanted, restart, watch, row, state):
+    write_wanted(*ALL, state=state)
     before = row()
 
     assert [restart(), watch()] == ["not_owned", "not_owned"]
@@ -227,7 +227,7 @@ def test_an_incident_whose_row_is_missing_is_an_error(request, dependents, step)
 
 
 @pytest.mark.parametrize(
-    ("row_of", "now", "expected"),
+    ("changes", "now", "expected"),
     [
         ({"alive_until": 1000}, 1000, False),
         ({"alive_until": 1000}, 1001, True),
@@ -236,9 +236,9 @@ def test_an_incident_whose_row_is_missing_is_an_error(request, dependents, step)
     ],
 )
 def test_restarts_are_taken_over_when_their_workflow_is_overdue(
-    dependents, wanted, take_over, row, row_of, now, expected
+    dependents, write_wanted, take_over, row, changes, now, expected
 ):
-    wanted(SERVICE, **row_of)
+    write_wanted(SERVICE, **changes)
 
     assert take_over("execution-2", now) is expected
     assert take_over("execution-2", now) is False
@@ -247,24 +247,24 @@ def test_restarts_are_taken_over_when_their_workflow_is_overdue(
         assert (row()["ended_by"], row()["alive_until"]) == ("execution-2", now + 3600)
 
 
-def test_of_two_executions_one_takes_over(aws, dependents, wanted, take_over):
-    wanted(SERVICE, alive_until=1000)
+def test_only_one_of_two_executions_takes_over(aws, dependents, write_wanted, take_over):
+    write_wanted(SERVICE, alive_until=1000)
     answers = []
 
-    def overtaken(asked):
+    def take_over_concurrently(request):
         aws.answer("UpdateItem", dependents.update_item)
         answers.append(take_over("execution-3", 2000))
-        return dependents.update_item(asked)
+        return dependents.update_item(request)
 
-    aws.answer("UpdateItem", overtaken)
+    aws.answer("UpdateItem", take_over_concurrently)
 
     assert take_over("execution-2", 2000) is False
     assert answers == [True]
 
 
 @pytest.mark.parametrize("step", ["restart", "watch"])
-def test_a_step_says_until_when_the_workflow_will_be_heard_of(request, dependents, wanted, row, step):
-    wanted(SERVICE, alive_until=1000)
+def test_a_step_extends_the_deadline_of_the_workflow(request, dependents, write_wanted, row, step):
+    write_wanted(SERVICE, alive_until=1000)
     run = request.getfixturevalue(step)
     before = time.time()
 
@@ -277,8 +277,8 @@ def test_a_step_says_until_when_the_workflow_will_be_heard_of(request, dependent
 
 
 @pytest.mark.parametrize("number", [4, 5])
-def test_a_deployment_is_found_again_however_late_the_function_comes_back(dependents, wanted, restart, row, number):
-    wanted(SERVICE)
+def test_a_deployment_is_recognized_however_late_the_step_is_retried(dependents, write_wanted, restart, row, number):
+    write_wanted(SERVICE)
     dependents.crash(number, "after")
     with pytest.raises(Crash):
         restart()
@@ -292,29 +292,29 @@ def test_a_deployment_is_found_again_however_late_the_function_comes_back(depend
 
 
 @pytest.mark.parametrize("minutes_ahead", [-3, 0, 3])
-def test_a_deployment_of_before_is_not_taken_for_the_restart_whatever_the_clocks_say(
-    dependents, wanted, restart, minutes_ahead
+def test_an_earlier_deployment_is_not_mistaken_for_the_restart_despite_clock_skew(
+    dependents, write_wanted, restart, minutes_ahead
 ):
-    dependents.is_ahead = timedelta(minutes=minutes_ahead)
+    dependents.clock_offset = timedelta(minutes=minutes_ahead)
     dependents.service["deployments"] = [dependents.deployment("ecs-svc/1", 5)]
-    wanted(SERVICE)
+    write_wanted(SERVICE)
 
     assert restart() == "waiting"
 
     assert dependents.started == {SERVICE: 1}
 
 
-def test_two_invocations_at_once_begin_one_deployment(aws, dependents, wanted, restart, states):
-    wanted(SERVICE)
+def test_two_concurrent_invocations_start_one_deployment(aws, dependents, write_wanted, restart, states):
+    write_wanted(SERVICE)
     answers = []
 
-    def overtaken(asked):
+    def restart_concurrently(request):
         if not answers:
             answers.append(None)
             answers[0] = restart()
-        return dependents.describe_services(asked)
+        return dependents.describe_services(request)
 
-    aws.answer("DescribeServices", overtaken)
+    aws.answer("DescribeServices", restart_concurrently)
     answers.append(restart())
 
     assert answers == ["waiting", "waiting"]
@@ -322,9 +322,9 @@ def test_two_invocations_at_once_begin_one_deployment(aws, dependents, wanted, r
     assert states() == {"ecs:shop/orders": "started"}
 
 
-def test_an_automation_that_is_written_down_is_not_asked_for_again(aws, dependents, wanted, restart, row):
+def test_a_recorded_automation_is_not_started_again(aws, dependents, write_wanted, restart, row):
     dependents.repeats_automations = False
-    wanted(DOCUMENT)
+    write_wanted(DOCUMENT)
     dependents.crash(4, "after")
     with pytest.raises(Crash):
         restart()
@@ -335,9 +335,9 @@ def test_an_automation_that_is_written_down_is_not_asked_for_again(aws, dependen
     assert row()["restarts"][0]["handle"] == f"{AUTOMATION}1"
 
 
-def test_an_automation_whose_answer_was_lost_is_told(aws, dependents, wanted, restart, row):
+def test_an_automation_whose_response_was_lost_has_failed(aws, dependents, write_wanted, restart, row):
     dependents.repeats_automations = False
-    wanted(DOCUMENT)
+    write_wanted(DOCUMENT)
     dependents.crash(3, "after")
     with pytest.raises(Crash):
         restart()
@@ -349,12 +349,12 @@ def test_an_automation_whose_answer_was_lost_is_told(aws, dependents, wanted, re
     assert dependents.started == {DOCUMENT: 1}
 
 
-def test_a_deployment_is_asked_for_once_however_the_call_ends(aws, dependents, wanted, restart):
-    aws.answer("UpdateService", lambda asked: aws.Refusal("ServerException", 500))
-    wanted(SERVICE)
+def test_a_deployment_is_requested_once_however_the_call_ends(aws, dependents, write_wanted, restart):
+    aws.answer("UpdateService", lambda request: aws.Refusal("ServerException", 500))
+    write_wanted(SERVICE)
 
     with pytest.raises(TransientError):
         restart()
 
-    assert len(aws.asked("UpdateService")) == 1
+    assert len(aws.requests("UpdateService")) == 1
     assert clients._SERVICE_CONFIGS["ecs"].retries["total_max_attempts"] == 1

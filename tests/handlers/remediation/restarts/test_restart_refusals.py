@@ -1,4 +1,4 @@
-"""What AWS refuses, is too busy for or does not answer at all, when something is to be restarted."""
+"""Restarts that AWS refuses, is too busy for, or does not respond to."""
 
 import json
 
@@ -30,18 +30,18 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("service", "operation"), OPERATIONS)
-def test_every_error_of_an_operation_is_final_passing_or_a_reason_to_wait(service, operation):
+def test_every_error_of_an_operation_is_classified(service, operation):
     model = session.get_session().get_service_model(service).operation_model(operation)
 
     assert set(OPERATIONS[service, operation]) == {shape.name for shape in model.error_shapes}
 
 
 @pytest.mark.parametrize(("service", "operation", "code"), cases(STARTING, FINAL))
-def test_what_cannot_be_restarted_is_told_by_the_code_alone(
-    aws, dependents, wanted, restart, row, capsys, service, operation, code
+def test_a_final_error_fails_the_restart_and_only_its_code_is_stored(
+    aws, dependents, write_wanted, restart, row, capsys, service, operation, code
 ):
-    aws.answer(operation, lambda asked: refusal(aws, code))
-    wanted(TARGETS[service])
+    aws.answer(operation, lambda request: refusal(aws, code))
+    write_wanted(TARGETS[service])
 
     assert restart() == "failed"
     assert PASSWORD not in json.dumps(aws.rows("incidents"), default=str) + capsys.readouterr().out
@@ -53,18 +53,18 @@ def test_what_cannot_be_restarted_is_told_by_the_code_alone(
     assert row()["actions"][0]["reason"] == entry["why"]
 
 
-def test_a_service_that_ecs_does_not_find_is_told(aws, dependents, wanted, restart, row):
-    aws.answer("DescribeServices", lambda asked: {"services": [], "failures": [{"reason": "MISSING"}]})
-    wanted(SERVICE)
+def test_the_restart_of_a_service_that_ecs_does_not_find_fails(aws, dependents, write_wanted, restart, row):
+    aws.answer("DescribeServices", lambda request: {"services": [], "failures": [{"reason": "MISSING"}]})
+    write_wanted(SERVICE)
 
     assert restart() == "failed"
     assert row()["restarts"][0]["why"] == "The service does not exist in ECS."
 
 
-def test_a_service_whose_deployments_are_made_by_another_controller_is_told(aws, dependents, wanted, restart, row):
+def test_the_restart_of_a_service_with_another_deployment_controller_fails(aws, dependents, write_wanted, restart, row):
     dependents.service["deployments"] = []
-    aws.answer("UpdateService", lambda asked: {"service": dependents.service})
-    wanted(SERVICE)
+    aws.answer("UpdateService", lambda request: {"service": dependents.service})
+    write_wanted(SERVICE)
 
     assert restart() == "failed"
     assert row()["restarts"][0]["why"] == "ECS does not manage its deployments."
@@ -79,11 +79,11 @@ def _states(service, state):
 
 
 @pytest.mark.parametrize(("service", "operation", "code"), cases(STARTING, PASSING))
-def test_passing_trouble_is_for_another_try_and_keeps_no_other_waiting(
-    aws, dependents, wanted, restart, row, states, capsys, service, operation, code
+def test_a_transient_error_is_retried_and_delays_no_other_target(
+    aws, dependents, write_wanted, restart, row, states, capsys, service, operation, code
 ):
-    aws.answer(operation, lambda asked: refusal(aws, code))
-    wanted(*TARGETS.values())
+    aws.answer(operation, lambda request: refusal(aws, code))
+    write_wanted(*TARGETS.values())
 
     with pytest.raises(TransientError, match=f"^{code}$"):
         restart()
@@ -99,28 +99,28 @@ def test_passing_trouble_is_for_another_try_and_keeps_no_other_waiting(
 
 @pytest.mark.parametrize("error", NETWORK_ERRORS)
 @pytest.mark.parametrize(("service", "operation"), STARTING)
-def test_a_target_that_cannot_be_reached_keeps_no_other_from_its_turn(
-    aws, dependents, wanted, restart, row, states, logged, service, operation, error
+def test_a_network_error_is_retried_and_delays_no_other_target(
+    aws, dependents, write_wanted, restart, row, states, log_text, service, operation, error
 ):
     aws.answer(operation, unreachable(error))
-    wanted(*TARGETS.values())
+    write_wanted(*TARGETS.values())
 
     with pytest.raises(TransientError, match=f"^{error}$"):
         restart()
 
     assert states() == _states(service, "wanted")
-    assert PASSWORD not in json.dumps(row(), default=str) + logged()
+    assert PASSWORD not in json.dumps(row(), default=str) + log_text()
     aws.answer(operation, getattr(dependents, ANSWERS[operation]))
     assert restart() == "waiting"
     assert dependents.started == dict.fromkeys(TARGETS.values(), 1)
 
 
-def test_an_error_that_nobody_expected_keeps_no_other_from_its_turn(aws, dependents, wanted, restart, states):
-    def broken(asked):
+def test_an_unexpected_error_delays_no_other_target(aws, dependents, write_wanted, restart, states):
+    def raise_error(request):
         raise LookupError("what the client does with an answer that it cannot read")
 
-    aws.answer("DescribeServices", broken)
-    wanted(*TARGETS.values())
+    aws.answer("DescribeServices", raise_error)
+    write_wanted(*TARGETS.values())
 
     with pytest.raises(LookupError):
         restart()
@@ -128,14 +128,14 @@ def test_an_error_that_nobody_expected_keeps_no_other_from_its_turn(aws, depende
     assert states() == _states("ecs", "wanted")
 
 
-def test_a_table_that_fails_for_one_keeps_no_other_from_its_turn(aws, dependents, wanted, restart, states):
-    def unanswered(asked):
-        if asked["Key"]["secret_arn"]["S"] == f"target#{SERVICE}":
-            return unreachable("ReadTimeoutError")(asked)
-        return dependents.update_item(asked)
+def test_a_table_error_for_one_target_delays_no_other(aws, dependents, write_wanted, restart, states):
+    def fail_for_service(request):
+        if request["Key"]["secret_arn"]["S"] == f"target#{SERVICE}":
+            return unreachable("ReadTimeoutError")(request)
+        return dependents.update_item(request)
 
-    aws.answer("UpdateItem", unanswered)
-    wanted(*TARGETS.values())
+    aws.answer("UpdateItem", fail_for_service)
+    write_wanted(*TARGETS.values())
 
     with pytest.raises(Exception, match="Read timeout"):
         restart()
@@ -143,14 +143,14 @@ def test_a_table_that_fails_for_one_keeps_no_other_from_its_turn(aws, dependents
     assert states() == _states("ecs", "wanted")
 
 
-def test_what_made_trouble_has_its_turn_after_the_others(aws, dependents, wanted, restart):
+def test_targets_that_failed_are_retried_after_the_others(aws, dependents, write_wanted, restart):
     aws.answer("UpdateService", unreachable("ReadTimeoutError"))
-    wanted(SERVICE, FUNCTION)
+    write_wanted(SERVICE, FUNCTION)
     aws.answer("GetFunctionConfiguration", unreachable("ReadTimeoutError"))
     with pytest.raises(TransientError):
         restart()
-    wanted_again = aws.rows("incidents")
-    [incident] = [row for row in wanted_again if "restarts" in row]
+    rows = aws.rows("incidents")
+    [incident] = [row for row in rows if "restarts" in row]
     incident["restarts"][1]["why"] = ""
     aws.put("incidents", incident)
     aws.forget()
@@ -162,15 +162,15 @@ def test_what_made_trouble_has_its_turn_after_the_others(aws, dependents, wanted
     assert order == ["GetFunctionConfiguration", "DescribeServices"]
 
 
-# --- what AWS is busy with -------------------------------------------------------------------------------------------
+# --- busy targets ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("service", "operation", "code"), cases(STARTING, BUSY))
-def test_what_aws_is_busy_with_is_wanted_still_and_no_error(
-    aws, dependents, wanted, restart, row, states, service, operation, code
+def test_a_target_that_aws_is_busy_with_stays_wanted_without_an_error(
+    aws, dependents, write_wanted, restart, row, states, service, operation, code
 ):
-    aws.answer(operation, lambda asked: refusal(aws, code))
-    wanted(*TARGETS.values())
+    aws.answer(operation, lambda request: refusal(aws, code))
+    write_wanted(*TARGETS.values())
 
     assert [restart(), restart()] == ["wanted", "wanted"]
 
@@ -182,11 +182,13 @@ def test_what_aws_is_busy_with_is_wanted_still_and_no_error(
     assert dependents.started == dict.fromkeys(TARGETS.values(), 1)
 
 
-@pytest.mark.parametrize("busy", [{"LastUpdateStatus": "InProgress"}, {"State": "Pending"}])
-def test_a_function_that_is_being_updated_is_restarted_afterwards(aws, dependents, wanted, restart, watch, busy):
+@pytest.mark.parametrize("status", [{"LastUpdateStatus": "InProgress"}, {"State": "Pending"}])
+def test_a_function_that_is_being_updated_is_restarted_afterwards(
+    aws, dependents, write_wanted, restart, watch, status
+):
     before = dict(dependents.function)
-    dependents.function |= busy
-    wanted(FUNCTION)
+    dependents.function |= status
+    write_wanted(FUNCTION)
 
     assert [restart(), watch(), restart()] == ["wanted", "wanted", "wanted"]
     assert dependents.started == {}
@@ -198,8 +200,8 @@ def test_a_function_that_is_being_updated_is_restarted_afterwards(aws, dependent
     assert dependents.started == {FUNCTION: 1}
 
 
-def test_a_function_whose_update_is_this_restart_is_not_waited_for_before_it(dependents, wanted, restart):
-    wanted(FUNCTION)
+def test_a_function_whose_update_is_this_restart_is_not_restarted_again(dependents, write_wanted, restart):
+    write_wanted(FUNCTION)
     dependents.crash(3, "after")
     with pytest.raises(Crash):
         restart()
@@ -211,18 +213,18 @@ def test_a_function_whose_update_is_this_restart_is_not_waited_for_before_it(dep
 
 
 @pytest.mark.parametrize("state", ["Failed", "Deleting"])
-def test_a_function_that_no_update_helps_is_told(dependents, wanted, restart, row, state):
+def test_the_restart_of_a_function_that_cannot_be_updated_fails(dependents, write_wanted, restart, row, state):
     dependents.function["State"] = state
-    wanted(FUNCTION)
+    write_wanted(FUNCTION)
 
     assert restart() == "failed"
     assert row()["restarts"][0]["why"] == f"The function is in state {state}."
 
 
-def test_an_automation_is_started_once_another_has_ended(dependents, wanted, restart, watch):
+def test_an_automation_is_started_once_another_has_ended(dependents, write_wanted, restart, watch):
     dependents.most_automations = 1
     dependents.automations["another"] = "InProgress"
-    wanted(DOCUMENT)
+    write_wanted(DOCUMENT)
 
     assert [restart(), watch(), restart()] == ["wanted", "wanted", "wanted"]
 
@@ -231,11 +233,11 @@ def test_an_automation_is_started_once_another_has_ended(dependents, wanted, res
     assert dependents.started == {DOCUMENT: 1}
 
 
-def test_what_aws_is_busy_with_is_not_started_once_the_kill_switch_says_stop(aws, dependents, wanted, restart, states):
+def test_a_busy_target_is_not_restarted_once_the_kill_switch_says_stop(aws, dependents, write_wanted, restart, states):
     dependents.function["State"] = "Pending"
-    wanted(FUNCTION)
+    write_wanted(FUNCTION)
     restart()
-    aws.answer("GetParameter", lambda asked: {"Parameter": {"Value": "stop"}})
+    aws.answer("GetParameter", lambda request: {"Parameter": {"Value": "stop"}})
 
     assert restart() == "settled"
     assert states() == {"lambda:orders-api": "refused"}

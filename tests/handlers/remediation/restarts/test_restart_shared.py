@@ -1,4 +1,4 @@
-"""A target that several secrets share is restarted once for all that wait for it."""
+"""A target that several secrets share is restarted once for all incidents that wait for it."""
 
 import pytest
 
@@ -18,9 +18,9 @@ from tests.handlers.remediation.dependents import (
 OTHER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing/db-Ab12Cd"
 
 
-def test_a_restart_that_another_began_since_the_value_was_in_use_covers_this_one(ms, dependents, wanted, restart, row):
-    wanted(SERVICE, secret=OTHER, execution="execution-2", since=ms(120))
-    wanted(SERVICE, since=ms(60))
+def test_a_restart_by_another_execution_since_the_new_value_is_shared(ms, dependents, write_wanted, restart, row):
+    write_wanted(SERVICE, secret=OTHER, execution="execution-2", since=ms(120))
+    write_wanted(SERVICE, since=ms(60))
 
     assert [restart("execution-2", OTHER), restart("execution-1")] == ["waiting", "waiting"]
 
@@ -31,10 +31,12 @@ def test_a_restart_that_another_began_since_the_value_was_in_use_covers_this_one
     assert row()["actions"][0]["outcome"] == "covered"
 
 
-def test_a_restart_that_another_began_before_the_value_was_in_use_does_not(ms, dependents, wanted, restart, states):
-    wanted(DOCUMENT, secret=OTHER, execution="execution-2", since=ms(60))
+def test_a_restart_by_another_execution_before_the_new_value_is_not_shared(
+    ms, dependents, write_wanted, restart, states
+):
+    write_wanted(DOCUMENT, secret=OTHER, execution="execution-2", since=ms(60))
     restart("execution-2", OTHER)
-    wanted(DOCUMENT, since=ms(-1))
+    write_wanted(DOCUMENT, since=ms(-1))
 
     restart("execution-1")
 
@@ -42,12 +44,12 @@ def test_a_restart_that_another_began_before_the_value_was_in_use_does_not(ms, d
     assert states() == {"ssm:restart-orders": "started"}
 
 
-def test_a_restart_that_another_could_not_begin_covers_nothing(aws, dependents, wanted, restart, row, states):
-    aws.answer("StartAutomationExecution", lambda asked: aws.Refusal("AccessDeniedException"))
-    wanted(DOCUMENT, secret=OTHER, execution="execution-2")
+def test_a_failed_restart_by_another_execution_is_not_shared(aws, dependents, write_wanted, restart, row, states):
+    aws.answer("StartAutomationExecution", lambda request: aws.Refusal("AccessDeniedException"))
+    write_wanted(DOCUMENT, secret=OTHER, execution="execution-2")
     assert restart("execution-2", OTHER) == "failed"
     aws.answer("StartAutomationExecution", dependents.start_automation)
-    wanted(DOCUMENT)
+    write_wanted(DOCUMENT)
 
     assert restart("execution-1") == "waiting"
 
@@ -55,9 +57,9 @@ def test_a_restart_that_another_could_not_begin_covers_nothing(aws, dependents, 
     assert "problem" not in row(f"target#{DOCUMENT}")
 
 
-def test_what_could_not_be_started_and_then_could_covers_others_after_all(aws, dependents, wanted, restart, row):
-    aws.answer("StartAutomationExecution", lambda asked: aws.Refusal("AccessDeniedException"))
-    wanted(DOCUMENT)
+def test_a_restart_that_starts_after_a_refusal_can_be_shared(aws, dependents, write_wanted, restart, row):
+    aws.answer("StartAutomationExecution", lambda request: aws.Refusal("AccessDeniedException"))
+    write_wanted(DOCUMENT)
     dependents.crash(3, "before")
     with pytest.raises(Crash):
         restart()
@@ -70,29 +72,29 @@ def test_what_could_not_be_started_and_then_could_covers_others_after_all(aws, d
     assert row(f"target#{DOCUMENT}")["handle"] == f"{AUTOMATION}1"
 
 
-def test_two_executions_at_once_start_one_restart(aws, dependents, wanted, restart, states):
-    wanted(SERVICE, secret=OTHER, execution="execution-2")
-    wanted(SERVICE)
-    other = []
+def test_two_concurrent_executions_start_one_restart(aws, dependents, write_wanted, restart, states):
+    write_wanted(SERVICE, secret=OTHER, execution="execution-2")
+    write_wanted(SERVICE)
+    other_answers = []
 
-    def overtaken(asked):
-        if not other:
-            other.append(None)
-            other[0] = restart("execution-2", OTHER)
-        return dependents.update_item(asked)
+    def restart_concurrently(request):
+        if not other_answers:
+            other_answers.append(None)
+            other_answers[0] = restart("execution-2", OTHER)
+        return dependents.update_item(request)
 
-    aws.answer("UpdateItem", overtaken)
+    aws.answer("UpdateItem", restart_concurrently)
 
     assert restart("execution-1") == "waiting"
 
-    assert other == ["waiting"]
+    assert other_answers == ["waiting"]
     assert dependents.started == {SERVICE: 1}
     assert states() == {"ecs:shop/orders": "covered"}
 
 
-def test_who_is_overtaken_time_and_again_is_told(aws, dependents, wanted, restart):
-    aws.answer("UpdateItem", lambda asked: aws.Refusal("ConditionalCheckFailedException"))
-    wanted(SERVICE)
+def test_an_execution_that_loses_every_race_raises(aws, dependents, write_wanted, restart):
+    aws.answer("UpdateItem", lambda request: aws.Refusal("ConditionalCheckFailedException"))
+    write_wanted(SERVICE)
 
     with pytest.raises(LostRace):
         restart()
@@ -100,17 +102,17 @@ def test_who_is_overtaken_time_and_again_is_told(aws, dependents, wanted, restar
     assert dependents.started == {}
 
 
-def test_what_another_invocation_has_written_is_not_written_over(aws, dependents, wanted, restart, row, states):
-    wanted(DOCUMENT, FUNCTION)
+def test_the_result_of_a_concurrent_invocation_is_not_overwritten(aws, dependents, write_wanted, restart, row, states):
+    write_wanted(DOCUMENT, FUNCTION)
     answers = []
 
-    def overtaken(asked):
-        if asked["Key"]["secret_arn"]["S"] == SECRET and not answers:
+    def restart_concurrently(request):
+        if request["Key"]["secret_arn"]["S"] == SECRET and not answers:
             answers.append(None)
             answers[0] = restart()
-        return dependents.update_item(asked)
+        return dependents.update_item(request)
 
-    aws.answer("UpdateItem", overtaken)
+    aws.answer("UpdateItem", restart_concurrently)
     answers.append(restart())
 
     assert answers == ["waiting", "waiting"]
@@ -119,14 +121,14 @@ def test_what_another_invocation_has_written_is_not_written_over(aws, dependents
     assert dependents.started == {DOCUMENT: 1, FUNCTION: 1}
 
 
-def test_a_lost_race_for_one_keeps_no_other_from_its_turn(aws, dependents, wanted, restart, states):
-    def always_overtaken(asked):
-        if asked["Key"]["secret_arn"]["S"] == f"target#{SERVICE}":
+def test_a_lost_race_for_one_target_delays_no_other(aws, dependents, write_wanted, restart, states):
+    def lose_race(request):
+        if request["Key"]["secret_arn"]["S"] == f"target#{SERVICE}":
             return aws.Refusal("ConditionalCheckFailedException")
-        return dependents.update_item(asked)
+        return dependents.update_item(request)
 
-    aws.answer("UpdateItem", always_overtaken)
-    wanted(SERVICE, FUNCTION, DOCUMENT)
+    aws.answer("UpdateItem", lose_race)
+    write_wanted(SERVICE, FUNCTION, DOCUMENT)
 
     with pytest.raises(LostRace):
         restart()
@@ -135,8 +137,8 @@ def test_a_lost_race_for_one_keeps_no_other_from_its_turn(aws, dependents, wante
     assert states() == {"ecs:shop/orders": "wanted", "lambda:orders-api": "started", "ssm:restart-orders": "started"}
 
 
-def test_an_incident_that_does_not_say_since_when_is_covered_by_nothing_older(aws, dependents, wanted, restart):
-    wanted(DOCUMENT, secret=OTHER, execution="execution-2")
+def test_an_incident_without_restarts_wanted_at_shares_no_earlier_restart(aws, dependents, write_wanted, restart):
+    write_wanted(DOCUMENT, secret=OTHER, execution="execution-2")
     restart("execution-2", OTHER)
     entry = {"target": LABELS[DOCUMENT], "arn": DOCUMENT, "state": "wanted", "why": ""}
     aws.client("dynamodb").put_item(

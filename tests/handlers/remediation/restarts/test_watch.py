@@ -1,4 +1,4 @@
-"""Each restart is watched until it has settled or failed, and what is lost on the way is looked at again."""
+"""Each restart is watched until it has settled or failed, despite errors and crashes."""
 
 import itertools
 import json
@@ -32,22 +32,22 @@ TARGETS = {"ecs": SERVICE, "lambda": FUNCTION, "ssm": DOCUMENT}
 
 
 @pytest.fixture(autouse=True)
-def _under_way(under_way):
-    """Everything is under way unless a test says otherwise."""
+def _restarts_in_progress(restarts_in_progress):
+    """All restarts are in progress unless a test changes that."""
 
 
-def test_what_is_under_way_is_waited_for_and_nothing_is_written(aws, dependents, started, watch, row):
-    started(SERVICE, FUNCTION, DOCUMENT)
+def test_restarts_in_progress_are_waited_for_and_nothing_is_written(aws, dependents, write_started, watch, row):
+    write_started(SERVICE, FUNCTION, DOCUMENT)
     before = row()
 
     assert watch() == "waiting"
 
     assert row() == before
-    assert aws.asked("UpdateItem") == []
+    assert aws.requests("UpdateItem") == []
 
 
-def test_restarts_have_settled_when_the_last_one_has(dependents, started, watch, row):
-    started(SERVICE, FUNCTION, DOCUMENT)
+def test_restarts_have_settled_when_the_last_one_has(dependents, write_started, watch, row):
+    write_started(SERVICE, FUNCTION, DOCUMENT)
 
     answers = []
     dependents.service["deployments"] = [dependents.deployment("ecs-svc/2")]
@@ -58,15 +58,15 @@ def test_restarts_have_settled_when_the_last_one_has(dependents, started, watch,
     answers.append(watch())
 
     assert answers == ["waiting", "waiting", "settled"]
-    written = row()
-    assert {restart["state"] for restart in written["restarts"]} == {"settled"}
-    assert [(action["target"], action["outcome"]) for action in written["actions"]] == [
+    stored_row = row()
+    assert {restart["state"] for restart in stored_row["restarts"]} == {"settled"}
+    assert [(action["target"], action["outcome"]) for action in stored_row["actions"]] == [
         (label, "settled") for label in LABELS.values()
     ]
 
 
-def test_one_that_failed_is_told_once_the_others_have_settled(dependents, started, watch, row):
-    started(FUNCTION, DOCUMENT)
+def test_a_failed_restart_is_reported_once_the_others_have_settled(dependents, write_started, watch, row):
+    write_started(FUNCTION, DOCUMENT)
     dependents.automations[f"{AUTOMATION}1"] = "Failed"
 
     assert watch() == "waiting"
@@ -78,7 +78,7 @@ def test_one_that_failed_is_told_once_the_others_have_settled(dependents, starte
     assert [restart["state"] for restart in row()["restarts"]] == ["settled", "failed"]
 
 
-def test_nothing_started_has_settled(dependents, write, watch):
+def test_an_incident_without_started_restarts_has_settled(dependents, write, watch):
     write(entry(SERVICE, "refused"), entry(FUNCTION, "settled"))
 
     assert watch() == "settled"
@@ -87,15 +87,15 @@ def test_nothing_started_has_settled(dependents, write, watch):
 # --- Lambda ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_update_that_failed_is_told_by_its_code_and_not_in_lambdas_words(
-    dependents, started, watch, row, capsys, outcome
+def test_a_failed_update_is_stored_with_its_code_and_without_its_message(
+    dependents, write_started, watch, row, capsys, outcome
 ):
     dependents.function |= {
         "LastUpdateStatus": "Failed",
         "LastUpdateStatusReason": PASSWORD,
         "LastUpdateStatusReasonCode": "SubnetOutOfIPAddresses",
     }
-    started(FUNCTION)
+    write_started(FUNCTION)
 
     assert watch() == "failed"
 
@@ -119,18 +119,18 @@ BAD = {
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_every_status_of_an_automation_is_good_bad_or_on_the_way(dependents, started, watch, status):
+def test_every_status_of_an_automation_is_success_failure_or_in_progress(dependents, write_started, watch, status):
     dependents.automations[f"{AUTOMATION}1"] = status
-    started(DOCUMENT)
+    write_started(DOCUMENT)
 
     assert watch() == ("settled" if status in GOOD else "failed" if status in BAD else "waiting")
 
 
-def test_every_status_that_is_known_is_one_of_awss():
+def test_every_status_in_the_code_exists_in_aws():
     assert set(_SETTLED) | set(_FAILED) <= set(STATUSES)
 
 
-# --- covered by another's restart ------------------------------------------------------------------------------------
+# --- shared restarts -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def target_row(aws):
     return write
 
 
-def test_one_that_is_covered_settles_with_the_other(dependents, write, watch, outcome, target_row):
+def test_a_shared_restart_settles_with_the_original(dependents, write, watch, outcome, target_row):
     write(entry(DOCUMENT, "covered", why="Another covers it."))
     answers = []
 
@@ -157,7 +157,7 @@ def test_one_that_is_covered_settles_with_the_other(dependents, write, watch, ou
     assert outcome() == ("settled", "Another covers it.")
 
 
-def test_one_that_is_covered_fails_with_the_other(dependents, write, watch, outcome, target_row):
+def test_a_shared_restart_fails_with_the_original(dependents, write, watch, outcome, target_row):
     target_row(problem="AWS refused it: AccessDeniedException.")
     write(entry(DOCUMENT, "covered", why="Another covers it."))
 
@@ -165,7 +165,7 @@ def test_one_that_is_covered_fails_with_the_other(dependents, write, watch, outc
     assert outcome() == ("failed", "AWS refused it: AccessDeniedException.")
 
 
-def test_one_that_is_covered_is_watched_by_the_restart_of_before_a_newer_one(dependents, write, watch, target_row):
+def test_a_shared_restart_is_watched_by_its_own_id_despite_a_newer_restart(dependents, write, watch, target_row):
     dependents.automations[f"{AUTOMATION}1"] = "Success"
     target_row(handle=f"{AUTOMATION}2")
     write(entry(DOCUMENT, "covered", f"{AUTOMATION}1"))
@@ -173,10 +173,10 @@ def test_one_that_is_covered_is_watched_by_the_restart_of_before_a_newer_one(dep
     assert watch() == "settled"
 
 
-def test_one_is_covered_by_a_restart_whose_function_crashed_and_came_back(dependents, wanted, restart, watch):
+def test_a_restart_is_shared_even_if_its_step_crashed_and_was_retried(dependents, write_wanted, restart, watch):
     alive = {"alive_until": int(time.time()) + 7200}
-    wanted(DOCUMENT, secret=OTHER, execution="execution-2", **alive)
-    wanted(DOCUMENT, **alive)
+    write_wanted(DOCUMENT, secret=OTHER, execution="execution-2", **alive)
+    write_wanted(DOCUMENT, **alive)
     # After the claim, and before the automation is started.
     dependents.crash(2, "before")
     with pytest.raises(Crash):
@@ -187,22 +187,24 @@ def test_one_is_covered_by_a_restart_whose_function_crashed_and_came_back(depend
     assert dependents.started == {}
 
     restart("execution-2", OTHER)
-    [automation] = [each for each in dependents.automations if each in dependents._tokens.values()]
+    [automation] = [
+        automation_id for automation_id in dependents.automations if automation_id in dependents._tokens.values()
+    ]
     dependents.automations[automation] = "Success"
 
     assert [watch(), watch("execution-2", OTHER)] == ["settled", "settled"]
     assert dependents.started == {DOCUMENT: 1}
 
 
-# --- trouble ---------------------------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("service", "operation", "code"), cases(WATCHING, FINAL))
-def test_what_cannot_be_looked_at_has_failed(
-    aws, dependents, started, watch, row, capsys, service, operation, code, outcome
+def test_a_restart_that_cannot_be_read_has_failed(
+    aws, dependents, write_started, watch, row, capsys, service, operation, code, outcome
 ):
-    aws.answer(operation, lambda asked: refusal(aws, code))
-    started(TARGETS[service])
+    aws.answer(operation, lambda request: refusal(aws, code))
+    write_started(TARGETS[service])
 
     assert watch() == "failed"
 
@@ -211,54 +213,58 @@ def test_what_cannot_be_looked_at_has_failed(
 
 
 @pytest.fixture
-def settled_but(dependents, started, states):
-    """All have settled; afterwards, that was seen of all but that of this service."""
+def all_settled_except(dependents, write_started, states):
+    """All restarts have settled; the block must detect this for all but the one of this service."""
 
     @contextmanager
-    def expect(service):
+    def run(service):
         dependents.settle()
-        started(*TARGETS.values())
+        write_started(*TARGETS.values())
         yield
         assert states() == {LABELS[arn]: "started" if kind == service else "settled" for kind, arn in TARGETS.items()}
 
-    return expect
+    return run
 
 
 @pytest.mark.parametrize(("service", "operation", "code"), cases(WATCHING, PASSING))
-def test_passing_trouble_is_for_another_look_and_hides_no_other(aws, settled_but, watch, service, operation, code):
-    aws.answer(operation, lambda asked: refusal(aws, code))
+def test_a_transient_error_is_retried_and_hides_no_other_result(
+    aws, all_settled_except, watch, service, operation, code
+):
+    aws.answer(operation, lambda request: refusal(aws, code))
 
-    with settled_but(service), pytest.raises(TransientError, match=f"^{code}$"):
+    with all_settled_except(service), pytest.raises(TransientError, match=f"^{code}$"):
         watch()
 
 
 @pytest.mark.parametrize("error", NETWORK_ERRORS)
 @pytest.mark.parametrize(("service", "operation"), WATCHING)
-def test_one_that_cannot_be_reached_hides_no_other(aws, settled_but, watch, logged, service, operation, error):
+def test_a_network_error_is_retried_and_hides_no_other_result(
+    aws, all_settled_except, watch, log_text, service, operation, error
+):
     aws.answer(operation, unreachable(error))
 
-    with settled_but(service), pytest.raises(TransientError, match=f"^{error}$"):
+    with all_settled_except(service), pytest.raises(TransientError, match=f"^{error}$"):
         watch()
 
-    assert PASSWORD not in logged()
+    assert PASSWORD not in log_text()
 
 
-def test_an_error_that_nobody_expected_hides_no_other(aws, settled_but, watch):
-    def broken(asked):
+def test_an_unexpected_error_hides_no_other_result(aws, all_settled_except, watch):
+    def raise_error(request):
         raise LookupError("what the client does with an answer that it cannot read")
 
-    aws.answer("DescribeServices", broken)
+    aws.answer("DescribeServices", raise_error)
 
-    with settled_but("ecs"), pytest.raises(LookupError):
+    with all_settled_except("ecs"), pytest.raises(LookupError):
         watch()
 
 
-def test_a_crash_before_or_after_a_write_tells_each_end_once(dependents, started, watch, row):
+def test_a_crash_before_or_after_a_write_records_each_result_once(dependents, write_started, watch, row):
     dependents.service["deployments"] = [dependents.deployment("ecs-svc/2")]
     dependents.function["LastUpdateStatus"] = "Successful"
     dependents.automations[f"{AUTOMATION}1"] = "Success"
     for number, when in itertools.product((1, 2, 3), ("before", "after")):
-        started(SERVICE, FUNCTION, DOCUMENT)
+        write_started(SERVICE, FUNCTION, DOCUMENT)
         dependents.crash(number, when)
         with pytest.raises(Crash):
             watch()
