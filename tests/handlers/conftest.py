@@ -184,7 +184,7 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def permitted() -> Generator[None]:
+def check_permissions() -> Generator[None]:
     """Fails a test in which a function makes a call that it does not declare, so that no role grants it."""
     used_permissions.listen()
     before = used_permissions.undeclared()
@@ -245,7 +245,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, shared_clients: Callable[[str, str], An
 
 
 @pytest.fixture
-def secret(aws: Aws) -> Callable[..., dict[str, Any]]:
+def create_secret(aws: Aws) -> Callable[..., dict[str, Any]]:
     """Creates a secret with a value and these tags; returns its ARN, Name and VersionId."""
 
     def make(name: str = "orders/db", tags: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -302,11 +302,11 @@ def dates(aws):
 
 
 @pytest.fixture
-def aged_secret(secret, dates):
+def create_aged_secret(create_secret, dates):
     """Creates an audited secret whose value is this many days old."""
 
     def make(name, days=0, tags=None):
-        created = secret(name, {"Managed": "true"} if tags is None else tags)
+        created = create_secret(name, {"Managed": "true"} if tags is None else tags)
         dates[created["VersionId"]] = datetime.now(UTC) - timedelta(days=days)
         return created
 

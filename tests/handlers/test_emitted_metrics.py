@@ -77,10 +77,12 @@ def read_displayed_metrics(prod):
         for alarm in prod.of_type(ALARM)
     ]
     widgets = json.loads(prod.of_type(DASHBOARD)[0].inputs["dashboardBody"])["widgets"]
-    shown = [metric for widget in widgets if widget["type"] == "metric" for metric in widget["properties"]["metrics"]]
+    displayed_metrics = [
+        metric for widget in widgets if widget["type"] == "metric" for metric in widget["properties"]["metrics"]
+    ]
     charted = [
         (namespace, name, frozenset(zip(dimensions[:-1:2], dimensions[1:-1:2], strict=True)))
-        for namespace, name, *dimensions in shown
+        for namespace, name, *dimensions in displayed_metrics
     ]
     return {metric for metric in [*alarms, *charted] if metric[0] == OURS}
 
@@ -212,17 +214,17 @@ def test_a_rotation_is_counted_when_it_is_recorded_for_the_first_time(
     assert "RotationsSucceeded" not in counts
 
 
-@pytest.mark.parametrize("opened", [0, 3])
-def test_an_audit_counts_the_open_incidents(aws, scene, context, deploy_as, read_metrics, opened):
+@pytest.mark.parametrize("count", [0, 3])
+def test_an_audit_counts_the_open_incidents(aws, scene, context, deploy_as, read_metrics, count):
     aws.create_tables("audit-trail", "history", "status", "runs")
-    for _ in range(opened):
+    for _ in range(count):
         scene.open(scene.secret())
     read_metrics()
     deploy_as("handlers.audit.check.handler")
 
     check.handler({}, context)
 
-    assert values(read_metrics)["IncidentsOpen"] == [opened]
+    assert values(read_metrics)["IncidentsOpen"] == [count]
 
 
 def test_open_incidents_that_cannot_be_counted_are_not_reported_as_zero(

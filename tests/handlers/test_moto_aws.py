@@ -7,8 +7,8 @@ from moto.core.serialize import ResponseSerializer
 from tests import moto_aws
 
 
-def test_responses_equal_those_of_unmodified_moto(aws, secret, monkeypatch):
-    secret("orders/db", {"Managed": "true"})
+def test_responses_equal_those_of_unmodified_moto(aws, create_secret, monkeypatch):
+    create_secret("orders/db", {"Managed": "true"})
     aws.create_tables("status", "incidents")
     aws.put(
         "status", {"secret_name": "orders/db", "attention": "yes", "attention_since": "2026-01-01", "ages": {"d": 3}}

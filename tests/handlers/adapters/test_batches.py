@@ -10,10 +10,10 @@ def tables(aws):
     aws.create_tables("history", "status", "runs")
 
 
-def test_unprocessed_rows_are_written_again(aws, aged_secret, run, history, status, monkeypatch):
+def test_unprocessed_rows_are_written_again(aws, create_aged_secret, run, history, status, monkeypatch):
     monkeypatch.setattr(batches, "_pause", lambda attempt: None)
-    aged_secret("fresh")
-    aged_secret("stale", days=31)
+    create_aged_secret("fresh")
+    create_aged_secret("stale", days=31)
 
     def reject_first_batch(request):
         return None if len(aws.requests("BatchWriteItem")) > 1 else {"UnprocessedItems": request["RequestItems"]}
@@ -26,10 +26,10 @@ def test_unprocessed_rows_are_written_again(aws, aged_secret, run, history, stat
     assert len(aws.requests("BatchWriteItem")) == 3
 
 
-def test_only_unprocessed_rows_are_written_again(aws, aged_secret, run, monkeypatch):
+def test_only_unprocessed_rows_are_written_again(aws, create_aged_secret, run, monkeypatch):
     monkeypatch.setattr(batches, "_pause", lambda attempt: None)
-    aged_secret("fresh")
-    aged_secret("stale", days=31)
+    create_aged_secret("fresh")
+    create_aged_secret("stale", days=31)
 
     def leave_first_row(request):
         rows = next(iter(request["RequestItems"].items()))
@@ -46,10 +46,10 @@ def test_only_unprocessed_rows_are_written_again(aws, aged_secret, run, monkeypa
     assert sizes == [{"history": 2}, {"history": 1}, {"status": 2}, {"status": 1}]
 
 
-def test_rows_that_are_never_written_fail_the_run_with_the_name_of_the_table(aws, aged_secret, run, monkeypatch):
+def test_rows_that_are_never_written_fail_the_run_with_the_name_of_the_table(aws, create_aged_secret, run, monkeypatch):
     pauses = []
     monkeypatch.setattr(batches, "_pause", pauses.append)
-    aged_secret("fresh")
+    create_aged_secret("fresh")
     aws.answer("BatchWriteItem", lambda request: {"UnprocessedItems": request["RequestItems"]})
 
     with pytest.raises(batches.Throttled, match=r"^DynamoDB left rows of history unwritten after 8 attempts$"):
@@ -60,9 +60,9 @@ def test_rows_that_are_never_written_fail_the_run_with_the_name_of_the_table(aws
     assert not any("finished_at" in row for row in aws.rows("runs"))
 
 
-def test_unprocessed_keys_are_read_again(aws, aged_secret, run, monkeypatch):
+def test_unprocessed_keys_are_read_again(aws, create_aged_secret, run, monkeypatch):
     monkeypatch.setattr(batches, "_pause", lambda attempt: None)
-    aged_secret("fresh")
+    create_aged_secret("fresh")
     run()
     aws.forget()
     aws.answer(
@@ -80,9 +80,9 @@ def test_unprocessed_keys_are_read_again(aws, aged_secret, run, monkeypatch):
     assert aws.requests("ListSecretVersionIds") == []
 
 
-def test_rows_that_are_never_read_fail_the_run_with_the_name_of_the_table(aws, aged_secret, run, monkeypatch):
+def test_rows_that_are_never_read_fail_the_run_with_the_name_of_the_table(aws, create_aged_secret, run, monkeypatch):
     monkeypatch.setattr(batches, "_pause", lambda attempt: None)
-    aged_secret("fresh")
+    create_aged_secret("fresh")
     aws.answer("BatchGetItem", lambda request: {"Responses": {}, "UnprocessedKeys": request["RequestItems"]})
 
     with pytest.raises(batches.Throttled, match=r"^DynamoDB left rows of status unread after 8 attempts$"):

@@ -39,7 +39,7 @@ def entries(aws):
 
 
 @pytest.mark.parametrize(("alive_until", "is_stalled"), [(NOW - 1, True), (0, True), (None, True), (NOW, False)])
-def test_an_incident_is_stalled_once_its_execution_is_overdue_or_its_row_is_gone(
+def test_an_incident_is_stalled_once_its_execution_is_overdue_or_its_row_missing(
     unfinished, add_incident, alive_until, is_stalled
 ):
     incident = add_incident(alive_until=alive_until)

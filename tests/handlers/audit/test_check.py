@@ -16,9 +16,9 @@ def tables(aws):
     aws.create_tables("history", "status", "runs", "incidents")
 
 
-def test_a_run_returns_and_writes_its_findings(aged_secret, run, history, context):
-    aged_secret("fresh", days=29)
-    stale = aged_secret("stale", days=31)
+def test_a_run_returns_and_writes_its_findings(create_aged_secret, run, history, context):
+    create_aged_secret("fresh", days=29)
+    stale = create_aged_secret("stale", days=31)
 
     before = datetime.now(UTC).replace(microsecond=0)
     answer = run()
@@ -37,8 +37,8 @@ def test_a_run_returns_and_writes_its_findings(aged_secret, run, history, contex
     assert 0 <= rows["stale"]["expires_at"] - (checked_at + timedelta(days=400)).timestamp() < 2
 
 
-def test_history_is_found_by_both_keys(aws, aged_secret, run):
-    aged_secret("fresh")
+def test_history_is_found_by_both_keys(aws, create_aged_secret, run):
+    create_aged_secret("fresh")
 
     answer = run()
 
@@ -50,8 +50,8 @@ def test_history_is_found_by_both_keys(aws, aged_secret, run):
     assert history["Count"] == 1
 
 
-def test_only_a_secret_with_the_exact_tag_is_audited(aws, aged_secret, run, history, status):
-    aged_secret("managed", tags={"Managed": "true", "team": "orders"})
+def test_only_a_secret_with_the_exact_tag_is_audited(aws, create_aged_secret, run, history, status):
+    create_aged_secret("managed", tags={"Managed": "true", "team": "orders"})
     for key, value in [
         ("ManagedBy", "true"),
         ("Managed:owner", "true"),
@@ -60,8 +60,8 @@ def test_only_a_secret_with_the_exact_tag_is_audited(aws, aged_secret, run, hist
         ("Managed", "false"),
         ("Managed", ""),
     ]:
-        aged_secret(f"{key.replace(':', '.')}-{value}", tags={key: value})
-    aged_secret("untagged", tags={})
+        create_aged_secret(f"{key.replace(':', '.')}-{value}", tags={key: value})
+    create_aged_secret("untagged", tags={})
 
     assert run()["checked"] == 1
 
@@ -69,21 +69,21 @@ def test_only_a_secret_with_the_exact_tag_is_audited(aws, aged_secret, run, hist
     assert len(aws.requests("ListSecretVersionIds")) == 1
 
 
-def test_the_tag_is_the_one_configured(aged_secret, run, history, monkeypatch):
+def test_the_tag_is_the_one_configured(create_aged_secret, run, history, monkeypatch):
     monkeypatch.setenv("MANAGED_TAG_KEY", "audit")
     monkeypatch.setenv("MANAGED_TAG_VALUE", "yes please")
-    aged_secret("ours", tags={"audit": "yes please"})
-    aged_secret("not-ours")
+    create_aged_secret("ours", tags={"audit": "yes please"})
+    create_aged_secret("not-ours")
 
     assert run()["checked"] == 1
 
     assert set(history()) == {"ours"}
 
 
-def test_a_secret_after_the_first_page_is_checked(aws, secret, aged_secret, run, history):
+def test_a_secret_after_the_first_page_is_checked(aws, create_secret, create_aged_secret, run, history):
     for number in range(100):
-        secret(f"other-{number}", {"ManagedBy": "somebody"})
-    aged_secret("last", days=31)
+        create_secret(f"other-{number}", {"ManagedBy": "somebody"})
+    create_aged_secret("last", days=31)
 
     answer = run()
 
@@ -92,10 +92,10 @@ def test_a_secret_after_the_first_page_is_checked(aws, secret, aged_secret, run,
     assert len(aws.requests("ListSecrets")) == 2
 
 
-def test_more_secrets_than_one_write_takes_are_all_written(aws, secret, run, history, status):
+def test_more_secrets_than_one_write_takes_are_all_written(aws, create_secret, run, history, status):
     names = {f"secret-{number}" for number in range(20)}
     for name in names:
-        secret(name, MANAGED)
+        create_secret(name, MANAGED)
 
     assert run()["checked"] == 20
 
@@ -105,10 +105,10 @@ def test_more_secrets_than_one_write_takes_are_all_written(aws, secret, run, his
     assert max(sizes) <= 25
 
 
-def test_an_empty_page_is_not_the_last(aws, aged_secret, run):
-    made = aged_secret("late")
+def test_an_empty_page_is_not_the_last(aws, create_aged_secret, run):
+    secret = create_aged_secret("late")
     listed = aws.client("secretsmanager").list_secrets()["SecretList"]
-    assert [entry["ARN"] for entry in listed] == [made["ARN"]]
+    assert [entry["ARN"] for entry in listed] == [secret["ARN"]]
     aws.answer(
         "ListSecrets",
         lambda parameters: (
@@ -130,21 +130,21 @@ def test_an_empty_account_is_a_complete_run(aws, run):
     assert (finished["checked"], finished["complete"]) == (0, True)
 
 
-def test_editing_a_secret_does_not_make_its_value_younger(aws, aged_secret, run):
-    made = aged_secret("edited", days=31)
+def test_editing_a_secret_does_not_make_its_value_younger(aws, create_aged_secret, run):
+    secret = create_aged_secret("edited", days=31)
     secretsmanager = aws.client("secretsmanager")
-    secretsmanager.update_secret(SecretId=made["ARN"], Description="edited today")
-    secretsmanager.tag_resource(SecretId=made["ARN"], Tags=[{"Key": "edited", "Value": "today"}])
+    secretsmanager.update_secret(SecretId=secret["ARN"], Description="edited today")
+    secretsmanager.tag_resource(SecretId=secret["ARN"], Tags=[{"Key": "edited", "Value": "today"}])
     [entry] = secretsmanager.list_secrets()["SecretList"]
     assert datetime.now(UTC) - entry["LastChangedDate"] < timedelta(minutes=1)
 
     assert run()["flagged"] == 1
 
 
-def test_age_is_that_of_the_version_in_use(aws, aged_secret, run, history, dates):
-    made = aged_secret("orders", days=31)
+def test_age_is_that_of_the_version_in_use(aws, create_aged_secret, run, history, dates):
+    secret = create_aged_secret("orders", days=31)
     secretsmanager = aws.client("secretsmanager")
-    pending = secretsmanager.put_secret_value(SecretId=made["ARN"], SecretString="new", VersionStages=["AWSPENDING"])
+    pending = secretsmanager.put_secret_value(SecretId=secret["ARN"], SecretString="new", VersionStages=["AWSPENDING"])
     dates[pending["VersionId"]] = datetime.now(UTC)
 
     assert run()["flagged"] == 1
@@ -152,10 +152,10 @@ def test_age_is_that_of_the_version_in_use(aws, aged_secret, run, history, dates
     assert history()["orders"]["age_days"] == 31
 
 
-def test_a_version_is_found_on_any_page(aws, aged_secret, run):
-    made = aged_secret("orders", days=31)
-    page = {"ARN": made["ARN"], "Name": "orders"}
-    current = {"VersionId": made["VersionId"], "CreatedDate": datetime.now(UTC) - timedelta(days=31)}
+def test_a_version_is_found_on_any_page(aws, create_aged_secret, run):
+    secret = create_aged_secret("orders", days=31)
+    page = {"ARN": secret["ARN"], "Name": "orders"}
+    current = {"VersionId": secret["VersionId"], "CreatedDate": datetime.now(UTC) - timedelta(days=31)}
     older = {"VersionId": "0" * 32, "CreatedDate": datetime.now(UTC) - timedelta(days=1)}
     aws.answer(
         "ListSecretVersionIds",
@@ -169,12 +169,12 @@ def test_a_version_is_found_on_any_page(aws, aged_secret, run):
     assert run()["flagged"] == 1
 
 
-def test_a_value_created_during_the_run_is_new(aws, aged_secret, run, history):
-    made = aged_secret("orders")
+def test_a_value_created_during_the_run_is_new(aws, create_aged_secret, run, history):
+    secret = create_aged_secret("orders")
 
     def rotated_just_now(parameters):
-        version = {"VersionId": made["VersionId"], "CreatedDate": datetime.now(UTC)}
-        return {"ARN": made["ARN"], "Name": "orders", "Versions": [version]}
+        version = {"VersionId": secret["VersionId"], "CreatedDate": datetime.now(UTC)}
+        return {"ARN": secret["ARN"], "Name": "orders", "Versions": [version]}
 
     aws.answer("ListSecretVersionIds", rotated_just_now)
 
@@ -184,16 +184,16 @@ def test_a_value_created_during_the_run_is_new(aws, aged_secret, run, history):
 
 
 @pytest.mark.parametrize("hours", [-8, 9])
-def test_dates_are_stored_in_utc_in_every_time_zone(aged_secret, run, status, dates, hours):
-    made = aged_secret("orders")
-    made_at = datetime.now(timezone(timedelta(hours=hours))) - timedelta(minutes=5)
-    dates[made["VersionId"]] = made_at
+def test_dates_are_stored_in_utc_in_every_time_zone(create_aged_secret, run, status, dates, hours):
+    secret = create_aged_secret("orders")
+    created_at = datetime.now(timezone(timedelta(hours=hours))) - timedelta(minutes=5)
+    dates[secret["VersionId"]] = created_at
 
     run()
     run()
 
     row = status()["orders"]
-    assert datetime.fromisoformat(row["value_created_at"]) == made_at.replace(microsecond=0)
+    assert datetime.fromisoformat(row["value_created_at"]) == created_at.replace(microsecond=0)
     assert row["status"] == "ok"
 
 
@@ -205,15 +205,19 @@ def test_dates_are_stored_in_utc_in_every_time_zone(aged_secret, run, status, da
     ],
 )
 def test_a_secret_that_cannot_be_read_is_unknown_and_the_others_are_checked(
-    aws, aged_secret, run, history, needs_attention, refusal, reason
+    aws, create_aged_secret, run, history, needs_attention, refusal, reason
 ):
-    first, secretive, last = aged_secret("first"), aged_secret("secretive"), aged_secret("last", days=31)
+    first, denied, last = (
+        create_aged_secret("first"),
+        create_aged_secret("secretive"),
+        create_aged_secret("last", days=31),
+    )
     listed = {entry["ARN"]: datetime.now(UTC) - timedelta(days=40 * (entry is last)) for entry in (first, last)}
     versions = {entry["ARN"]: entry["VersionId"] for entry in (first, last)}
 
     def answer(parameters):
         arn = parameters["SecretId"]
-        if arn == secretive["ARN"]:
+        if arn == denied["ARN"]:
             return aws.Refusal(refusal)
         return {"ARN": arn, "Versions": [{"VersionId": versions[arn], "CreatedDate": listed[arn]}]}
 
@@ -243,21 +247,21 @@ def test_a_secret_without_a_current_version_is_unknown(aws, run, history):
     assert aws.requests("ListSecretVersionIds") == []
 
 
-def test_a_version_that_is_not_in_the_list_is_unknown(aws, aged_secret, run, history):
-    made = aged_secret("orders")
-    aws.answer("ListSecretVersionIds", lambda _: {"ARN": made["ARN"], "Name": "orders", "Versions": []})
+def test_a_version_that_is_not_in_the_list_is_unknown(aws, create_aged_secret, run, history):
+    secret = create_aged_secret("orders")
+    aws.answer("ListSecretVersionIds", lambda _: {"ARN": secret["ARN"], "Name": "orders", "Versions": []})
 
     run()
 
     assert history()["orders"]["status"] == "unknown"
-    assert made["VersionId"] in history()["orders"]["reason"]
+    assert secret["VersionId"] in history()["orders"]["reason"]
 
 
 @pytest.mark.parametrize(
     "operation", ["ListSecrets", "ListSecretVersionIds", "BatchGetItem", "BatchWriteItem", "UpdateItem"]
 )
-def test_a_run_that_fails_is_not_recorded_as_complete(aws, aged_secret, run, operation):
-    aged_secret("orders")
+def test_a_run_that_fails_is_not_recorded_as_complete(aws, create_aged_secret, run, operation):
+    create_aged_secret("orders")
     code = "InternalServiceError" if operation == "ListSecretVersionIds" else "AccessDeniedException"
     aws.answer(operation, lambda _: aws.Refusal(code))
 
@@ -290,8 +294,8 @@ def test_an_incomplete_environment_is_reported(aws, run, monkeypatch):
         "now",
     ],
 )
-def test_two_manual_audits_within_a_second_are_two_runs(aws, aged_secret, run, context, event):
-    aged_secret("fresh")
+def test_two_manual_audits_within_a_second_are_two_runs(aws, create_aged_secret, run, context, event):
+    create_aged_secret("fresh")
     scheduled = run(SCHEDULED)["run_id"]
     ids = []
     for request in ("request-1", "request-2"):

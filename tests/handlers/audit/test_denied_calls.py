@@ -8,7 +8,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 
 MANAGED = {"Managed": "true"}
 URL = "https://secretsmanager.eu-west-1.amazonaws.com"
-TROUBLES = {
+ERRORS = {
     "denied": "AccessDeniedException",
     "throttled": "ThrottlingException",
     "unreachable": EndpointConnectionError(endpoint_url=URL),
@@ -25,13 +25,13 @@ def tables(aws):
 def refuse(aws):
     """Makes AWS refuse the versions of these secrets, or of all, from now on."""
 
-    def refuse_versions(trouble, arns=None):
+    def refuse_versions(error, arns=None):
         def answer(request):
             if arns is not None and request["SecretId"] not in arns:
                 return None
-            if isinstance(trouble, Exception):
-                raise trouble
-            return aws.Refusal(trouble)
+            if isinstance(error, Exception):
+                raise error
+            return aws.Refusal(error)
 
         aws.answer("ListSecretVersionIds", answer)
 
@@ -39,18 +39,18 @@ def refuse(aws):
 
 
 @pytest.fixture
-def six_secrets(secret):
+def six_secrets(create_secret):
     """Six audited secrets."""
-    return [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(6)]
+    return [create_secret(f"orders-{number}", MANAGED)["ARN"] for number in range(6)]
 
 
 def change(aws, arn):
     aws.client("secretsmanager").put_secret_value(SecretId=arn, SecretString="next")
 
 
-@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-def test_a_first_run_that_could_read_nothing_is_incomplete(six_secrets, audit, refuse, trouble):
-    refuse(trouble)
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_a_first_run_that_could_read_nothing_is_incomplete(six_secrets, audit, refuse, error):
+    refuse(error)
 
     for _ in range(3):  # it does not get used to it
         run = audit()
@@ -59,8 +59,8 @@ def test_a_first_run_that_could_read_nothing_is_incomplete(six_secrets, audit, r
         assert "none of the 6 secrets" in reason
 
 
-def test_refused_versions_of_the_only_secret_make_a_run_incomplete(secret, audit, refuse):
-    secret("orders", MANAGED)
+def test_refused_versions_of_the_only_secret_make_a_run_incomplete(create_secret, audit, refuse):
+    create_secret("orders", MANAGED)
     refuse("AccessDeniedException")
 
     assert audit()["complete"] is False
@@ -85,13 +85,13 @@ def test_a_secret_that_starts_to_deny_access_is_only_unknown_if_all_others_are_c
     assert (run["unknown"], run["complete"]) == (1, True)
 
 
-@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 def test_a_run_that_could_read_no_versions_is_incomplete_even_if_others_are_cached(
-    aws, six_secrets, audit, refuse, trouble
+    aws, six_secrets, audit, refuse, error
 ):
     audit()
     change(aws, six_secrets[0])
-    refuse(trouble)
+    refuse(error)
 
     for _ in range(3):
         run = audit()
@@ -106,24 +106,24 @@ def test_a_large_fraction_of_refusals_makes_a_run_incomplete(six_secrets, audit,
     assert audit()["incomplete_because"] == ["AWS did not list the versions of 2 of 6 secrets: access denied 2."]
 
 
-def test_two_refusals_among_many_secrets_do_not_make_a_run_incomplete(secret, audit, refuse):
-    arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(9)]
+def test_two_refusals_among_many_secrets_do_not_make_a_run_incomplete(create_secret, audit, refuse):
+    arns = [create_secret(f"orders-{number}", MANAGED)["ARN"] for number in range(9)]
     refuse("AccessDeniedException", arns[:2])
 
     assert audit()["complete"] is True
 
 
-@pytest.mark.parametrize("trouble", ["ThrottlingException", EndpointConnectionError(endpoint_url=URL)])
-def test_several_throttled_or_unanswered_calls_make_a_run_incomplete(secret, audit, refuse, trouble):
-    arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(9)]
-    refuse(trouble, arns[:2])
+@pytest.mark.parametrize("error", ["ThrottlingException", EndpointConnectionError(endpoint_url=URL)])
+def test_several_throttled_or_unanswered_calls_make_a_run_incomplete(create_secret, audit, refuse, error):
+    arns = [create_secret(f"orders-{number}", MANAGED)["ARN"] for number in range(9)]
+    refuse(error, arns[:2])
 
     assert audit()["complete"] is False
 
 
-def test_more_unknown_secrets_than_in_the_last_complete_run_make_a_run_incomplete(aws, secret, audit):
+def test_more_unknown_secrets_than_in_the_last_complete_run_make_a_run_incomplete(aws, create_secret, audit):
     for number in range(9):
-        secret(f"orders-{number}", MANAGED)
+        create_secret(f"orders-{number}", MANAGED)
     assert audit()["complete"] is True
     for number in range(2):
         aws.client("secretsmanager").create_secret(Name=f"empty-{number}", Tags=[{"Key": "Managed", "Value": "true"}])
@@ -133,8 +133,8 @@ def test_more_unknown_secrets_than_in_the_last_complete_run_make_a_run_incomplet
     assert run["incomplete_because"] == ["2 of 11 secrets are unknown; the last complete run had 0 unknown."]
 
 
-def test_lasting_refusals_do_not_become_the_norm(aws, secret, audit, refuse):
-    arns = [secret(f"orders-{number}", MANAGED)["ARN"] for number in range(16)]
+def test_lasting_refusals_do_not_become_the_norm(aws, create_secret, audit, refuse):
+    arns = [create_secret(f"orders-{number}", MANAGED)["ARN"] for number in range(16)]
     assert audit()["complete"] is True
     for arn in arns[:5]:
         change(aws, arn)
@@ -160,9 +160,9 @@ def test_a_run_is_complete_again_once_aws_responds(aws, six_secrets, audit, refu
     assert "refused" not in run
 
 
-def test_no_more_versions_are_requested_after_many_timeouts(aws, secret, audit, refuse):
+def test_no_more_versions_are_requested_after_many_timeouts(aws, create_secret, audit, refuse):
     for number in range(60):
-        secret(f"orders-{number:02}", MANAGED)
+        create_secret(f"orders-{number:02}", MANAGED)
     requested_arns = []
 
     def time_out(parameters):
@@ -177,16 +177,16 @@ def test_no_more_versions_are_requested_after_many_timeouts(aws, secret, audit, 
     assert len(set(requested_arns)) < 30
 
 
-def test_a_stuck_rotation_is_found_even_if_no_version_can_be_listed(aws, secret, audit, refuse, monkeypatch):
+def test_a_stuck_rotation_is_found_even_if_no_version_can_be_listed(aws, create_secret, audit, refuse, monkeypatch):
     sent_events = []
     aws.answer(
         "PutEvents", lambda request: sent_events.extend(request["Entries"]) or {"FailedEntryCount": 0, "Entries": []}
     )
-    made = secret("orders", MANAGED)
+    secret = create_secret("orders", MANAGED)
     monkeypatch.setenv("STUCK_HOURS", "2")
     refuse("AccessDeniedException")
     aws.client("secretsmanager").put_secret_value(
-        SecretId=made["ARN"], SecretString="next", VersionStages=["AWSPENDING"]
+        SecretId=secret["ARN"], SecretString="next", VersionStages=["AWSPENDING"]
     )
     audit()
     [row] = aws.rows("status")
@@ -203,18 +203,18 @@ def test_a_stuck_rotation_is_found_even_if_no_version_can_be_listed(aws, secret,
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "error",
     [
         EndpointConnectionError(endpoint_url="https://monitoring.eu-west-1.amazonaws.com"),
         ReadTimeoutError(endpoint_url="https://monitoring.eu-west-1.amazonaws.com"),
         ConnectTimeoutError(endpoint_url="https://monitoring.eu-west-1.amazonaws.com"),
     ],
 )
-def test_a_run_does_not_fail_if_cloudwatch_is_unreachable(aws, secret, audit, trouble):
-    secret("orders", MANAGED)
+def test_a_run_does_not_fail_if_cloudwatch_is_unreachable(aws, create_secret, audit, error):
+    create_secret("orders", MANAGED)
 
     def unreachable(_):
-        raise trouble
+        raise error
 
     aws.answer("GetMetricStatistics", unreachable)
 

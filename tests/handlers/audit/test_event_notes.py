@@ -118,11 +118,11 @@ def test_a_move_of_another_secret_of_the_same_name_is_not_noted(
 
 
 def test_a_move_of_another_secret_of_the_same_name_hides_no_unreported_move(
-    aws, secret, audit, record_events, label_event, now
+    aws, create_secret, audit, record_events, label_event, now
 ):
-    made = secret("orders", {"Managed": "true"})
+    secret = create_secret("orders", {"Managed": "true"})
     audit()
-    version = aws.client("secretsmanager").put_secret_value(SecretId=made["ARN"], SecretString="next")["VersionId"]
+    version = aws.client("secretsmanager").put_secret_value(SecretId=secret["ARN"], SecretString="next")["VersionId"]
     record_events(*(label_event(arn, version, now) for arn in SAME_NAME))
     audit()
 
@@ -146,11 +146,11 @@ def test_an_event_from_the_future_is_recorded_but_not_noted(
 
 
 @pytest.mark.parametrize("time", FUTURE)
-def test_an_event_from_the_future_reports_no_move(aws, secret, audit, record_events, label_event, time):
-    made = secret("orders", {"Managed": "true"})
-    record_events(label_event(made["ARN"], V3, time))
+def test_an_event_from_the_future_reports_no_move(aws, create_secret, audit, record_events, label_event, time):
+    secret = create_secret("orders", {"Managed": "true"})
+    record_events(label_event(secret["ARN"], V3, time))
     audit()
-    aws.client("secretsmanager").put_secret_value(SecretId=made["ARN"], SecretString="next")
+    aws.client("secretsmanager").put_secret_value(SecretId=secret["ARN"], SecretString="next")
     audit()
 
     assert [finding["kind"] for finding in audit()["findings"]] == ["moved_unheard"]
@@ -213,29 +213,29 @@ def test_an_event_from_before_the_last_reconciliation_is_not_noted(
 
 @pytest.mark.parametrize("runs", [1, 2, 5])
 def test_late_and_repeated_events_after_two_rotations_are_no_finding(
-    aws, secret, audit, record_events, label_event, now, runs
+    aws, create_secret, audit, record_events, label_event, now, runs
 ):
-    made = secret("orders", {"Managed": "true"})
+    secret = create_secret("orders", {"Managed": "true"})
     audit()
     client = aws.client("secretsmanager")
-    versions = [client.put_secret_value(SecretId=made["ARN"], SecretString=text)["VersionId"] for text in "ab"]
-    record_events(label_event(made["ARN"], versions[1], now))
+    versions = [client.put_secret_value(SecretId=secret["ARN"], SecretString=text)["VersionId"] for text in "ab"]
+    record_events(label_event(secret["ARN"], versions[1], now))
     findings = []
     for _ in range(runs):
         findings += audit()["findings"]
 
     # Time stands still here, and the past moves: an hour for each run.
-    record_events(*(label_event(made["ARN"], version, now - timedelta(hours=runs)) for version in reversed(versions)))
+    record_events(*(label_event(secret["ARN"], version, now - timedelta(hours=runs)) for version in reversed(versions)))
 
     for _ in range(3):
         findings += audit()["findings"]
     assert findings == []
 
 
-def test_the_audit_trail_is_read_consistently(aws, secret, audit):
-    made = secret("orders", {"Managed": "true"})
+def test_the_audit_trail_is_read_consistently(aws, create_secret, audit):
+    secret = create_secret("orders", {"Managed": "true"})
     audit()
-    aws.client("secretsmanager").put_secret_value(SecretId=made["ARN"], SecretString="next")
+    aws.client("secretsmanager").put_secret_value(SecretId=secret["ARN"], SecretString="next")
     audit()
     aws.forget()
     audit()

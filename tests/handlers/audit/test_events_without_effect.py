@@ -80,11 +80,13 @@ def move(aws, arn):
         ("PutSecretValue", {"versionStages": ["green", "blue"]}, {}),
     ],
 )
-def test_a_call_without_effect_explains_no_move(aws, secret, audit, record_event, call_event, name, parameters, detail):
-    made = secret("orders", MANAGED)
+def test_a_call_without_effect_explains_no_move(
+    aws, create_secret, audit, record_event, call_event, name, parameters, detail
+):
+    secret = create_secret("orders", MANAGED)
     audit()
-    move(aws, made["ARN"])
-    record_event(call_event(name, made["ARN"], parameters, **detail))
+    move(aws, secret["ARN"])
+    record_event(call_event(name, secret["ARN"], parameters, **detail))
 
     assert [kinds(audit()) for _ in range(2)] == [[], [("moved_unheard", "orders")]]
 
@@ -100,23 +102,25 @@ def test_a_call_without_effect_explains_no_move(aws, secret, audit, record_event
     ],
 )
 def test_a_call_that_may_have_moved_the_label_explains_the_move(
-    aws, secret, audit, record_event, call_event, name, parameters
+    aws, create_secret, audit, record_event, call_event, name, parameters
 ):
-    made = secret("orders", MANAGED)
+    secret = create_secret("orders", MANAGED)
     audit()
-    move(aws, made["ARN"])
-    record_event(call_event(name, made["ARN"], parameters))
+    move(aws, secret["ARN"])
+    record_event(call_event(name, secret["ARN"], parameters))
 
     assert [kinds(audit()) for _ in range(2)] == [[], []]
 
 
 @pytest.mark.parametrize(("label", "findings"), [("green", [("moved_unheard", "orders")]), ("AWSCURRENT", [])])
-def test_only_an_event_about_awscurrent_reports_a_move(aws, secret, audit, record_event, label_event, label, findings):
-    made = secret("orders", MANAGED)
+def test_only_an_event_about_awscurrent_reports_a_move(
+    aws, create_secret, audit, record_event, label_event, label, findings
+):
+    secret = create_secret("orders", MANAGED)
     audit()
-    move(aws, made["ARN"])
+    move(aws, secret["ARN"])
     audit()
-    record_event(label_event(made["ARN"], label))
+    record_event(label_event(secret["ARN"], label))
 
     assert kinds(audit()) == findings
 
@@ -132,26 +136,26 @@ def test_only_an_event_about_awscurrent_reports_a_move(aws, secret, audit, recor
     ],
 )
 def test_a_deletion_that_was_undone_does_not_explain_a_missing_secret(
-    aws, secret, audit, record_event, call_event, names, findings
+    aws, create_secret, audit, record_event, call_event, names, findings
 ):
-    made = secret("orders", MANAGED)
-    secret("stays", MANAGED)
+    secret = create_secret("orders", MANAGED)
+    create_secret("stays", MANAGED)
     audit()
     for minutes, name in zip((9, 4), names, strict=True):
-        record_event(call_event(name, made["ARN"], eventID=name), ago=timedelta(minutes=minutes))
-    aws.client("secretsmanager").delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
+        record_event(call_event(name, secret["ARN"], eventID=name), ago=timedelta(minutes=minutes))
+    aws.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
 
     assert kinds(audit()) == findings
 
 
 @pytest.mark.parametrize(("detail", "findings"), [(DENIED, [("vanished", "orders")]), ({}, [])])
 def test_a_failed_deletion_does_not_explain_a_missing_secret(
-    aws, secret, audit, record_event, call_event, detail, findings
+    aws, create_secret, audit, record_event, call_event, detail, findings
 ):
-    made = secret("orders", MANAGED)
-    secret("stays", MANAGED)
+    secret = create_secret("orders", MANAGED)
+    create_secret("stays", MANAGED)
     audit()
-    record_event(call_event("DeleteSecret", made["ARN"], **detail))
-    aws.client("secretsmanager").delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
+    record_event(call_event("DeleteSecret", secret["ARN"], **detail))
+    aws.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
 
     assert kinds(audit()) == findings

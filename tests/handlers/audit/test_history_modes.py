@@ -64,9 +64,11 @@ class Account:
 
     def versions(self, request):
         name = request["SecretId"].partition(":secret:")[2].removesuffix("-Ab12Cd")
-        number, made = self.current_version(name)
+        number, created_at = self.current_version(name)
         return {
-            "Versions": [{"VersionId": version(name, number), "VersionStages": ["AWSCURRENT"], "CreatedDate": made}]
+            "Versions": [
+                {"VersionId": version(name, number), "VersionStages": ["AWSCURRENT"], "CreatedDate": created_at}
+            ]
         }
 
 

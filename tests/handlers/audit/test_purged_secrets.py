@@ -25,8 +25,8 @@ def count(aws):
 
 @pytest.fixture
 def purge(aws):
-    def secrets(*made):
-        for secret in made:
+    def secrets(*targets):
+        for secret in targets:
             aws.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
 
     return secrets
@@ -36,11 +36,11 @@ def kinds(run):
     return sorted((finding["kind"], finding["secret_name"]) for finding in run["findings"])
 
 
-def test_a_count_that_includes_deleted_secrets_does_not_make_a_run_incomplete(secret, audit, count, purge):
-    made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
+def test_a_count_that_includes_deleted_secrets_does_not_make_a_run_incomplete(create_secret, audit, count, purge):
+    secrets = [create_secret(f"orders-{number}", MANAGED) for number in range(5)]
     count(5)
     audit()
-    purge(*made[:2])
+    purge(*secrets[:2])
 
     runs = [audit() for _ in range(3)]
 
@@ -53,11 +53,11 @@ def test_a_count_that_includes_deleted_secrets_does_not_make_a_run_incomplete(se
     assert kinds(audit()) == []
 
 
-def test_a_count_that_never_decreases_makes_a_run_incomplete(secret, audit, count, purge):
-    made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
+def test_a_count_that_never_decreases_makes_a_run_incomplete(create_secret, audit, count, purge):
+    secrets = [create_secret(f"orders-{number}", MANAGED) for number in range(5)]
     count(5)
     audit()
-    purge(*made[:2])
+    purge(*secrets[:2])
 
     runs = [audit() for _ in range(5)]
 
@@ -66,33 +66,33 @@ def test_a_count_that_never_decreases_makes_a_run_incomplete(secret, audit, coun
     assert [kinds(run) for run in runs] == [[]] * 5
 
 
-def test_a_gap_that_no_deletion_explains_makes_a_run_incomplete_at_once(secret, audit, count, purge):
-    made = [secret(f"orders-{number}", MANAGED) for number in range(5)]
+def test_a_gap_that_no_deletion_explains_makes_a_run_incomplete_at_once(create_secret, audit, count, purge):
+    secrets = [create_secret(f"orders-{number}", MANAGED) for number in range(5)]
     count(5)
     audit()
     count(7)
     assert audit()["complete"] is False
 
-    purge(made[0])
+    purge(secrets[0])
     run = audit()
 
     assert run["incomplete_because"] == ["CloudWatch counts 7 secrets in the account, but only 4 were listed."]
 
 
-def test_consecutive_deletions_each_have_their_grace_period(secret, audit, count, purge):
-    made = [secret(f"orders-{number}", MANAGED) for number in range(9)]
+def test_consecutive_deletions_each_have_their_grace_period(create_secret, audit, count, purge):
+    secrets = [create_secret(f"orders-{number}", MANAGED) for number in range(9)]
     counts = [9]
-    for deleted in made[:6]:
+    for deleted in secrets[:6]:
         count(counts[max(0, len(counts) - 3)])  # as of two hours ago
         assert audit()["complete"] is True, counts
         purge(deleted)
         counts.append(counts[-1] - 1)
 
 
-def test_a_new_secret_does_not_replace_another_in_the_count(secret, audit, count):
-    secret("orders-0", MANAGED)
+def test_a_new_secret_does_not_replace_another_in_the_count(create_secret, audit, count):
+    create_secret("orders-0", MANAGED)
     count(1)
     audit()
-    secret("orders-1", MANAGED)
+    create_secret("orders-1", MANAGED)
 
     assert audit()["complete"] is True

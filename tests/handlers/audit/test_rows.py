@@ -15,9 +15,9 @@ def tables(aws):
     aws.create_tables("history", "status", "runs", "incidents")
 
 
-def test_a_repeated_run_rewrites_its_rows(aws, aged_secret, run):
-    aged_secret("fresh")
-    aged_secret("stale", days=31)
+def test_a_repeated_run_rewrites_its_rows(aws, create_aged_secret, run):
+    create_aged_secret("fresh")
+    create_aged_secret("stale", days=31)
 
     answers = [run(SCHEDULED) for _ in range(3)]
 
@@ -29,8 +29,8 @@ def test_a_repeated_run_rewrites_its_rows(aws, aged_secret, run):
     assert [len(aws.rows(table)) for table in ("history", "status", "runs")] == [2, 2, 1]
 
 
-def test_another_run_adds_its_rows(aws, aged_secret, run):
-    aged_secret("fresh")
+def test_another_run_adds_its_rows(aws, create_aged_secret, run):
+    create_aged_secret("fresh")
 
     run({"scheduled_time": "2026-03-01T12:00:00Z"})
     run({"scheduled_time": "2026-03-01T13:00:00Z"})
@@ -38,9 +38,9 @@ def test_another_run_adds_its_rows(aws, aged_secret, run):
     assert [len(aws.rows(table)) for table in ("history", "status", "runs")] == [2, 1, 2]
 
 
-def test_a_date_is_read_once(aws, aged_secret, run, history):
-    aged_secret("fresh", days=3)
-    aged_secret("stale", days=31)
+def test_a_date_is_read_once(aws, create_aged_secret, run, history):
+    create_aged_secret("fresh", days=3)
+    create_aged_secret("stale", days=31)
     run(SCHEDULED)
     assert len(aws.requests("ListSecretVersionIds")) == 2
     aws.forget()
@@ -52,9 +52,9 @@ def test_a_date_is_read_once(aws, aged_secret, run, history):
     assert sorted(by_run) == [("fresh", "12", 3), ("fresh", "13", 3), ("stale", "12", 31), ("stale", "13", 31)]
 
 
-def test_a_date_is_read_again_for_the_secret_whose_version_moved(aws, aged_secret, run, status):
-    aged_secret("fresh", days=3)
-    stale = aged_secret("stale", days=31)
+def test_a_date_is_read_again_for_the_secret_whose_version_moved(aws, create_aged_secret, run, status):
+    create_aged_secret("fresh", days=3)
+    stale = create_aged_secret("stale", days=31)
     run()
     aws.client("secretsmanager").put_secret_value(SecretId=stale["ARN"], SecretString="new")
     aws.forget()
@@ -65,11 +65,11 @@ def test_a_date_is_read_again_for_the_secret_whose_version_moved(aws, aged_secre
     assert status()["stale"]["current_version_id"] != stale["VersionId"]
 
 
-def test_unreadable_versions_are_read_again_by_the_next_run(aws, aged_secret, run, status):
-    made = aged_secret("orders", days=31)
+def test_unreadable_versions_are_read_again_by_the_next_run(aws, create_aged_secret, run, status):
+    secret = create_aged_secret("orders", days=31)
     answers = [
         aws.Refusal("AccessDeniedException"),
-        {"ARN": made["ARN"], "Versions": [{"VersionId": made["VersionId"], "CreatedDate": datetime.now(UTC)}]},
+        {"ARN": secret["ARN"], "Versions": [{"VersionId": secret["VersionId"], "CreatedDate": datetime.now(UTC)}]},
     ]
     aws.answer("ListSecretVersionIds", lambda _: answers.pop(0))
 
@@ -80,9 +80,9 @@ def test_unreadable_versions_are_read_again_by_the_next_run(aws, aged_secret, ru
     assert status()["orders"]["status"] == "ok"
 
 
-def test_a_status_lasts_from_its_first_run_until_it_changes(aws, aged_secret, run, status, needs_attention):
-    stale = aged_secret("stale", days=31)
-    aged_secret("fresh")
+def test_a_status_lasts_from_its_first_run_until_it_changes(aws, create_aged_secret, run, status, needs_attention):
+    stale = create_aged_secret("stale", days=31)
+    create_aged_secret("fresh")
     run()
     assert needs_attention() == {"stale"}
     for name in ("stale", "fresh"):
@@ -103,8 +103,8 @@ def test_a_status_lasts_from_its_first_run_until_it_changes(aws, aged_secret, ru
     assert needs_attention() == set()
 
 
-def test_attention_lasts_if_one_problem_follows_another(aws, aged_secret, run, status):
-    stale = aged_secret("stale", days=31)
+def test_attention_lasts_if_one_problem_follows_another(aws, create_aged_secret, run, status):
+    stale = create_aged_secret("stale", days=31)
     run()
     backdate(aws, "stale")
     secretsmanager = aws.client("secretsmanager")
@@ -117,9 +117,9 @@ def test_attention_lasts_if_one_problem_follows_another(aws, aged_secret, run, s
     assert (row["status"], row["since"], row["attention_since"]) == ("unknown", row["checked_at"], LONG_AGO)
 
 
-def test_the_row_of_a_run_has_its_counts(aws, aged_secret, run):
-    aged_secret("fresh")
-    aged_secret("stale", days=31)
+def test_the_row_of_a_run_has_its_counts(aws, create_aged_secret, run):
+    create_aged_secret("fresh")
+    create_aged_secret("stale", days=31)
     aws.client("secretsmanager").create_secret(Name="empty", Tags=[{"Key": "Managed", "Value": "true"}])
 
     run(SCHEDULED)
@@ -151,9 +151,9 @@ def test_the_row_of_a_run_has_its_counts(aws, aged_secret, run):
     }
 
 
-def test_a_run_emits_metrics(aws, aged_secret, run, capsys):
-    aged_secret("fresh")
-    aged_secret("stale", days=31)
+def test_a_run_emits_metrics(aws, create_aged_secret, run, capsys):
+    create_aged_secret("fresh")
+    create_aged_secret("stale", days=31)
 
     run()
 
@@ -162,9 +162,9 @@ def test_a_run_emits_metrics(aws, aged_secret, run, capsys):
     assert counted == {"SecretsChecked": [2], "SecretsFlagged": [1], "SecretsUnknown": [0]}
 
 
-def test_a_history_of_no_days_never_expires(aws, aged_secret, run, monkeypatch):
+def test_a_history_of_no_days_never_expires(aws, create_aged_secret, run, monkeypatch):
     monkeypatch.setenv("HISTORY_DAYS", "0")
-    aged_secret("fresh")
+    create_aged_secret("fresh")
 
     run()
 

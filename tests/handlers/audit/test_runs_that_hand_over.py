@@ -43,7 +43,7 @@ def tables(aws):
 @pytest.fixture
 def pages(aws):
     """Four pages of the list."""
-    made = datetime.now(UTC) - timedelta(days=40)
+    created_at = datetime.now(UTC) - timedelta(days=40)
 
     def page(parameters):
         number = int(parameters.get("NextToken", "0"))
@@ -52,7 +52,9 @@ def pages(aws):
 
     def versions(parameters):
         name = parameters["SecretId"].partition(":secret:")[2].removesuffix("-Ab12Cd")
-        return {"Versions": [{"VersionId": version_of(name), "VersionStages": ["AWSCURRENT"], "CreatedDate": made}]}
+        return {
+            "Versions": [{"VersionId": version_of(name), "VersionStages": ["AWSCURRENT"], "CreatedDate": created_at}]
+        }
 
     aws.answer("ListSecrets", page)
     aws.answer("ListSecretVersionIds", versions)

@@ -25,12 +25,12 @@ def tables(aws, monkeypatch):
 
 
 @pytest.fixture
-def recreate(aws, secret, audit, dates):
+def recreate(aws, create_secret, audit, dates):
     """Creates a secret with a history, and recreates it under its name; returns both."""
 
     def make(after_deletion=lambda _: None):
-        old = secret("orders", MANAGED)
-        secret("stays", MANAGED)
+        old = create_secret("orders", MANAGED)
+        create_secret("stays", MANAGED)
         dates[old["VersionId"]] = NOW - timedelta(days=99)
         audit()
         [row] = [row for row in aws.rows("status") if row["secret_name"] == "orders"]
@@ -39,7 +39,7 @@ def recreate(aws, secret, audit, dates):
         aws.put("status", row | old_dates | note | {"told_stuck_version_id": "v9", "fed_version_id": "v8"})
         aws.client("secretsmanager").delete_secret(SecretId=old["ARN"], ForceDeleteWithoutRecovery=True)
         after_deletion(old)
-        return old, secret("orders", MANAGED)
+        return old, create_secret("orders", MANAGED)
 
     return make
 
@@ -98,9 +98,9 @@ def test_a_deletion_of_the_new_secret_does_not_explain_the_missing_old_one(audit
     assert kinds(audit()) == [("vanished", "orders")]
 
 
-def test_reads_that_look_for_missing_rows_are_consistent(aws, secret, audit, recreate):
+def test_reads_that_look_for_missing_rows_are_consistent(aws, create_secret, audit, recreate):
     recreate()
-    secret("goes", MANAGED)
+    create_secret("goes", MANAGED)
     audit()
     aws.client("secretsmanager").delete_secret(SecretId="goes", ForceDeleteWithoutRecovery=True)
     aws.client("secretsmanager").put_secret_value(SecretId="orders", SecretString="moved")
@@ -115,10 +115,10 @@ def test_reads_that_look_for_missing_rows_are_consistent(aws, secret, audit, rec
     assert all(request.get("ConsistentRead") is True for request in read), read
 
 
-def test_no_secret_is_lost_if_only_consistent_reads_see_recent_writes(aws, secret, audit):
+def test_no_secret_is_lost_if_only_consistent_reads_see_recent_writes(aws, create_secret, audit):
     """As DynamoDB may behave briefly, and here always does."""
-    secrets = [secret(f"orders-{number}", MANAGED) for number in range(3)]
-    secret("stays", MANAGED)
+    secrets = [create_secret(f"orders-{number}", MANAGED) for number in range(3)]
+    create_secret("stays", MANAGED)
 
     def hide_inconsistent_reads(request):
         if any(table.get("ConsistentRead") for table in request["RequestItems"].values()):

@@ -42,23 +42,23 @@ def kinds(run):
 
 
 @pytest.fixture
-def make_stuck_secret(aws, secret, dates):
+def make_stuck_secret(aws, create_secret, dates):
     """A secret whose rotation has been in progress for this long."""
 
     def make(hours):
-        made = secret("orders", {"Managed": "true"})
+        secret = create_secret("orders", {"Managed": "true"})
         pending = "99999999-2222-4333-8444-555555555555"
         aws.client("secretsmanager").put_secret_value(
-            SecretId=made["ARN"], SecretString="next", VersionStages=["AWSPENDING"], ClientRequestToken=pending
+            SecretId=secret["ARN"], SecretString="next", VersionStages=["AWSPENDING"], ClientRequestToken=pending
         )
         dates[pending] = NOW - timedelta(hours=hours)
-        return made, pending
+        return secret, pending
 
     return make
 
 
 def test_a_stuck_rotation_without_an_incident_opens_one_once(aws, make_stuck_secret, audit, sent_events):
-    made, pending = make_stuck_secret(25)
+    secret, pending = make_stuck_secret(25)
 
     run = audit()
 
@@ -67,7 +67,7 @@ def test_a_stuck_rotation_without_an_incident_opens_one_once(aws, make_stuck_sec
     assert (event["Source"], event["DetailType"], event["Resources"]) == (
         "rotation-guard",
         "Rotation Stuck",
-        [made["ARN"]],
+        [secret["ARN"]],
     )
     detail = json.loads(event["Detail"])
     assert (detail["eventID"], detail["versionId"]) == (f"rotation-stuck-{pending}", pending)
@@ -87,8 +87,8 @@ def test_a_stuck_rotation_is_one_event_however_often_and_late_it_is_sent(
         [row] = aws.rows("status")
         del row["told_stuck_version_id"]  # as if the run died before it was written, or could not read it
         aws.put("status", row)
-        for version, made in dates.items():
-            assert made < NOW - timedelta(hours=29), (version, hours)
+        for version, created_at in dates.items():
+            assert created_at < NOW - timedelta(hours=29), (version, hours)
         audit()
 
     first, *others = sent_events
@@ -110,30 +110,30 @@ def write_open_incident(aws, arn, alive_until):
 def test_a_stalled_incident_is_reported_whether_its_rotation_is_stuck_or_not(
     aws, make_stuck_secret, audit, sent_events, hours
 ):
-    made, _ = make_stuck_secret(hours)
-    write_open_incident(aws, made["ARN"], alive_until=1)
+    secret, _ = make_stuck_secret(hours)
+    write_open_incident(aws, secret["ARN"], alive_until=1)
 
     assert kinds(audit()) == []
     [event] = sent_events
-    assert (event["DetailType"], event["Resources"]) == ("Rotation Incident Stalled", [made["ARN"]])
+    assert (event["DetailType"], event["Resources"]) == ("Rotation Incident Stalled", [secret["ARN"]])
     assert json.loads(event["Detail"])["opened_at"] == OPENED_AT
 
 
 def test_an_incident_that_stalls_between_two_runs_is_reported_by_the_second(aws, make_stuck_secret, audit, sent_events):
-    made, _ = make_stuck_secret(25)
-    write_open_incident(aws, made["ARN"], alive_until=4_000_000_000)
+    secret, _ = make_stuck_secret(25)
+    write_open_incident(aws, secret["ARN"], alive_until=4_000_000_000)
     audit()
     assert sent_events == []
 
-    write_open_incident(aws, made["ARN"], alive_until=1)
+    write_open_incident(aws, secret["ARN"], alive_until=1)
     audit()
 
     assert [event["DetailType"] for event in sent_events] == ["Rotation Incident Stalled"]
 
 
 def test_a_run_that_could_not_report_stalled_incidents_is_incomplete(aws, make_stuck_secret, audit, sent_events):
-    made, _ = make_stuck_secret(1)
-    write_open_incident(aws, made["ARN"], alive_until=1)
+    secret, _ = make_stuck_secret(1)
+    write_open_incident(aws, secret["ARN"], alive_until=1)
     aws.answer("PutEvents", lambda _: aws.Refusal("InternalFailure", 500))
 
     run = audit()
@@ -152,8 +152,8 @@ def write_escalated_incident(aws, arn, version, outcome="escalated"):
 def test_an_escalated_and_stuck_rotation_is_announced_once_a_day_and_is_no_discrepancy(
     aws, make_stuck_secret, audit, sent_events, hours, day
 ):
-    made, pending = make_stuck_secret(hours)
-    write_escalated_incident(aws, made["ARN"], pending)
+    secret, pending = make_stuck_secret(hours)
+    write_escalated_incident(aws, secret["ARN"], pending)
 
     assert kinds(audit()) == []
     assert kinds(audit()) == []
@@ -169,9 +169,9 @@ def test_an_escalated_and_stuck_rotation_is_announced_once_a_day_and_is_no_discr
 def test_a_later_restart_or_failed_test_does_not_suppress_the_announcement(
     aws, make_stuck_secret, audit, sent_events, later_changes
 ):
-    made, pending = make_stuck_secret(49)
-    write_escalated_incident(aws, made["ARN"], pending)
-    row = {"secret_arn": made["ARN"], "opened_at": LATER, "state": "closed", "outcome": "escalated", "failures": 1}
+    secret, pending = make_stuck_secret(49)
+    write_escalated_incident(aws, secret["ARN"], pending)
+    row = {"secret_arn": secret["ARN"], "opened_at": LATER, "state": "closed", "outcome": "escalated", "failures": 1}
     aws.put("incidents", row | {"versions": {"v1": ["AWSCURRENT"], pending: ["AWSPENDING"]}} | later_changes)
 
     assert kinds(audit()) == []
@@ -179,8 +179,8 @@ def test_a_later_restart_or_failed_test_does_not_suppress_the_announcement(
 
 
 def test_a_rotation_whose_incident_ended_otherwise_is_not_announced(aws, make_stuck_secret, audit, sent_events):
-    made, pending = make_stuck_secret(49)
-    write_escalated_incident(aws, made["ARN"], pending, outcome="recovered by AWS")
+    secret, pending = make_stuck_secret(49)
+    write_escalated_incident(aws, secret["ARN"], pending, outcome="recovered by AWS")
 
     assert kinds(audit()) == []
     assert sent_events == []
@@ -189,8 +189,8 @@ def test_a_rotation_whose_incident_ended_otherwise_is_not_announced(aws, make_st
 def test_a_stuck_rotation_is_announced_even_if_a_manually_moved_label_resolved_its_incident(
     aws, make_stuck_secret, audit, sent_events
 ):
-    made, pending = make_stuck_secret(49)
-    write_escalated_incident(aws, made["ARN"], pending, outcome="resolved")
+    secret, pending = make_stuck_secret(49)
+    write_escalated_incident(aws, secret["ARN"], pending, outcome="resolved")
 
     assert kinds(audit()) == []
     assert [event["DetailType"] for event in sent_events] == ["Rotation Stuck"]
@@ -199,16 +199,16 @@ def test_a_stuck_rotation_is_announced_even_if_a_manually_moved_label_resolved_i
 def test_an_incident_about_another_version_does_not_suppress_the_announcement(
     aws, make_stuck_secret, audit, sent_events
 ):
-    made, _ = make_stuck_secret(49)
-    write_escalated_incident(aws, made["ARN"], "another-version")
+    secret, _ = make_stuck_secret(49)
+    write_escalated_incident(aws, secret["ARN"], "another-version")
 
     assert kinds(audit()) == [("stuck_without_incident", "orders")]
     assert len(sent_events) == 1
 
 
 def test_a_stuck_rotation_with_an_open_incident_opens_none(aws, make_stuck_secret, audit, sent_events):
-    made, _ = make_stuck_secret(25)
-    write_open_incident(aws, made["ARN"], alive_until=4_000_000_000)
+    secret, _ = make_stuck_secret(25)
+    write_open_incident(aws, secret["ARN"], alive_until=4_000_000_000)
 
     assert kinds(audit()) == []
     assert sent_events == []
@@ -216,11 +216,11 @@ def test_a_stuck_rotation_with_an_open_incident_opens_none(aws, make_stuck_secre
 
 @pytest.mark.parametrize(("days", "findings"), [(-1, ["stuck_without_incident"]), (1, [])])
 def test_only_a_valid_exemption_silences_a_stuck_rotation(aws, make_stuck_secret, audit, sent_events, days, findings):
-    made, pending = make_stuck_secret(25)
+    secret, pending = make_stuck_secret(25)
     until = (NOW + timedelta(days=days)).strftime("%Y-%m-%d")
     tags = {"exempt-until": until, "exempt-reason": "It is being moved.", "owner": "payments"}
     aws.client("secretsmanager").tag_resource(
-        SecretId=made["ARN"], Tags=[{"Key": f"rotation-guard:{key}", "Value": value} for key, value in tags.items()]
+        SecretId=secret["ARN"], Tags=[{"Key": f"rotation-guard:{key}", "Value": value} for key, value in tags.items()]
     )
 
     assert [kind for kind, _ in kinds(audit())] == findings
@@ -236,14 +236,14 @@ def test_a_rotation_in_progress_is_not_announced(make_stuck_secret, audit, sent_
 
 
 def test_a_new_pending_version_is_dated_although_the_value_has_not_changed(
-    aws, secret, audit, sent_events, dates, make_stuck_secret
+    aws, create_secret, audit, sent_events, dates, make_stuck_secret
 ):
-    made = secret("orders", {"Managed": "true"})
+    secret = create_secret("orders", {"Managed": "true"})
     audit()
     pending = "99999999-2222-4333-8444-555555555555"
     dates[pending] = NOW - timedelta(hours=30)
     aws.client("secretsmanager").put_secret_value(
-        SecretId=made["ARN"], SecretString="next", VersionStages=["AWSPENDING"], ClientRequestToken=pending
+        SecretId=secret["ARN"], SecretString="next", VersionStages=["AWSPENDING"], ClientRequestToken=pending
     )
 
     assert kinds(audit()) == [("stuck_without_incident", "orders")]

@@ -16,11 +16,11 @@ DATABASE = "demo-database"
 
 
 @pytest.fixture
-def rotating_secret(aws, secret, monkeypatch):
+def rotating_secret(aws, create_secret, monkeypatch):
     """A secret whose rotation has started: its pending version has a label, but no value yet."""
     monkeypatch.setenv("DEMO_DATABASE_PARAMETER_NAME", DATABASE)
     aws.client("ssm").put_parameter(Name=DATABASE, Value=hashed("first"), Type="String")
-    created = secret("demo/rotating", {"rotation-guard:remediation": "repair"})
+    created = create_secret("demo/rotating", {"rotation-guard:remediation": "repair"})
     # RotateSecret would do this, but moto runs the four steps itself.
     versions = get_backend("secretsmanager")["123456789012"]["eu-west-1"].secrets[created["ARN"]].versions
     versions[TOKEN] = {"createdate": 1_772_326_220, "version_id": TOKEN, "version_stages": ["AWSPENDING"]}

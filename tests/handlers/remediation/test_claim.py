@@ -195,7 +195,7 @@ def test_a_late_success_of_an_older_rotation_does_not_end_a_newer_failure(scene)
 
 
 @pytest.mark.parametrize(("pending", "outcome"), [(True, "known"), (False, "recovered")])
-def test_a_success_in_the_second_of_the_failure_ends_it_unless_a_rotation_is_stuck(scene, pending, outcome):
+def test_a_success_in_the_second_of_the_failure_ends_the_incident_unless_a_rotation_is_stuck(scene, pending, outcome):
     arn = scene.secret(pending)
     scene.open(arn)
 

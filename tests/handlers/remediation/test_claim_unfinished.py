@@ -101,11 +101,11 @@ def test_an_incident_that_is_closed_while_it_is_resumed_stays_closed(aws, scene)
 
 
 def test_a_resumption_that_crashes_is_done_once(aws, scene):
-    opened = []
+    incidents = []
 
     def prepare():
-        opened.append(scene.open(scene.secret(), alive_until=DEAD))
-        return lambda: claim(scene, build_stalled_signal(opened[-1]))
+        incidents.append(scene.open(scene.secret(), alive_until=DEAD))
+        return lambda: claim(scene, build_stalled_signal(incidents[-1]))
 
     answers = list(crash_at_each_write(aws, prepare))
 

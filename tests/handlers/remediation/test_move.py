@@ -150,12 +150,12 @@ def test_a_lost_race_is_recorded_and_left_to_the_next_diagnosis(aws, scene, open
 
 
 def test_a_lost_race_whose_step_crashes_stays_lost(aws, scene, open_stuck_incident, move):
-    opened = []
+    incidents = []
 
     def prepare():
         incident, forward, backward = open_stuck_incident()
         scene.move_awscurrent(incident["secret_arn"], backward["to"])
-        opened.append(incident)
+        incidents.append(incident)
         return lambda: move(incident, forward)
 
     answers = list(crash_at_each_write(aws, prepare))
@@ -164,7 +164,7 @@ def test_a_lost_race_whose_step_crashes_stays_lost(aws, scene, open_stuck_incide
     assert all(answer == LOST for _, answer in answers)
     assert scene.moves == []
     # The second run cannot know whether its own move was made and then undone: it makes no other.
-    assert {scene.row(incident).get("moved", {}).get("outcome") for incident in opened} == {None, "asked"}
+    assert {scene.row(incident).get("moved", {}).get("outcome") for incident in incidents} == {None, "asked"}
 
 
 def test_after_a_lost_race_another_move_may_be_made(scene, open_stuck_incident, move):

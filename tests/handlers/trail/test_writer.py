@@ -155,7 +155,7 @@ def test_a_malformed_message_is_retried_at_once(aws, recorded, queue_url, batch,
     assert sorted(message["Body"] for message in again) == ["[]", "{"]
 
 
-def test_a_malformed_message_fails_even_if_its_retry_cannot_be_hastened(aws, recorded, batch, failures):
+def test_a_malformed_message_fails_even_if_its_visibility_timeout_cannot_be_set(aws, recorded, batch, failures):
     aws.answer("ChangeMessageVisibility", lambda _: aws.Refusal("AccessDenied", 403))
 
     assert failures(batch("{", recorded("rotation-failed"))) == [0]

@@ -160,18 +160,18 @@ MALFORMED = "9"
 
 
 @pytest.fixture
-def world(aws, context, limits, recorded, secret):
+def world(aws, context, limits, recorded, create_secret):
     """Nine events, six of them about secrets that the audit knows, and a malformed message."""
     now = datetime.now(UTC).replace(microsecond=0)
     bodies = []
     for number in range(BATCH_SIZE - 1):
-        made = secret(f"orders-{number}")
+        secret = create_secret(f"orders-{number}")
         if number < 6:
             accounted = {"accounted_at": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"}
-            aws.put("status", {"secret_name": f"orders-{number}", "secret_arn": made["ARN"], **accounted})
+            aws.put("status", {"secret_name": f"orders-{number}", "secret_arn": secret["ARN"], **accounted})
         body = recorded("secret-label-updated")
-        body |= {"id": f"event-{number}", "resources": [made["ARN"]], "time": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
-        body["detail"]["versionId"] = made["VersionId"]
+        body |= {"id": f"event-{number}", "resources": [secret["ARN"]], "time": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+        body["detail"]["versionId"] = secret["VersionId"]
         bodies.append(body)
     aws.answer("ChangeMessageVisibility", lambda _: {})
     return World(aws, context, limits, [*bodies, "{"])
@@ -211,7 +211,7 @@ def test_each_event_is_recorded_or_retried(aws, world, call, fault):
     assert world.recorded() == set(world.records) - {MALFORMED}
 
 
-def test_the_function_may_be_killed_at_any_call(aws, world):
+def test_no_event_is_lost_if_the_function_is_killed_at_any_call(aws, world):
     """The kill table: 9 events, one message, and 3 calls for each of 6 secrets."""
     total = 9 + 1 + 3 * 6
     for number in range(total):

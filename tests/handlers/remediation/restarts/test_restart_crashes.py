@@ -210,7 +210,7 @@ def test_an_execution_that_is_replaced_while_it_watches_writes_nothing(
 
 
 @pytest.mark.parametrize("state", ["open", "closed"])
-def test_an_incident_that_is_not_being_restarted_is_left_alone(dependents, write_wanted, restart, watch, row, state):
+def test_an_incident_that_is_not_being_restarted_is_not_changed(dependents, write_wanted, restart, watch, row, state):
     write_wanted(*ALL, state=state)
     before = row()
 
@@ -221,7 +221,7 @@ def test_an_incident_that_is_not_being_restarted_is_left_alone(dependents, write
 
 
 @pytest.mark.parametrize("step", ["restart", "watch"])
-def test_an_incident_whose_row_is_missing_is_an_error(request, dependents, step):
+def test_an_incident_whose_row_is_missing_raises(request, dependents, step):
     with pytest.raises(RuntimeError, match="has no row"):
         request.getfixturevalue(step)()
 
