@@ -19,7 +19,7 @@ drill: .venv/ready ## Break a rotation in it on purpose, and watch it heal; STEP
 report: .venv/ready ## Audit a portfolio of secrets in it, and print the report
 	@$(BIN)/python -m local report
 
-check: .venv/compiled ## An answer in two minutes: all but the functions, what deploys locally, the command line, and mutations
+check: .venv/compiled ## An answer in a minute: all but the functions, what deploys locally, the command line, and mutations
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ty check --quiet .

@@ -1,7 +1,9 @@
-"""moto's responses are the same with our caches."""
+"""moto's responses are the same with our shortcuts."""
 
 from typing import Any
 
+from botocore.endpoint import Endpoint
+from botocore.exceptions import ClientError
 from moto.core.serialize import ResponseSerializer
 
 from tests import moto_aws
@@ -23,10 +25,20 @@ def test_responses_equal_those_of_unmodified_moto(aws, create_secret, monkeypatc
             tables.scan(TableName="status"),
             tables.describe_table(TableName="status"),
         ]
+        try:
+            tables.put_item(
+                TableName="status",
+                Item={"secret_name": {"S": "orders/db"}},
+                ConditionExpression="attribute_not_exists(secret_name)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            responses.append(error.response)
         return [{name: value for name, value in answer.items() if name != "ResponseMetadata"} for answer in responses]
 
     optimized = read()
     monkeypatch.setattr(ResponseSerializer, "_serialize_type_structure", moto_aws._serialize_slowly)
+    monkeypatch.setattr(Endpoint, "_send_request", moto_aws._send_over_http)
 
     assert optimized == read()
-    assert optimized[3]["Items"]
+    assert optimized[3]["Items"] == [optimized[5]["Item"]]
