@@ -12,12 +12,6 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture(autouse=True)
-def begin_now(monkeypatch):
-    """Starts each test at the current time, however long the previous ones took."""
-    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC).replace(microsecond=0))
-
-
-@pytest.fixture(autouse=True)
 def tables(aws):
     aws.create_tables("history", "status", "runs", "audit-trail", "incidents")
 

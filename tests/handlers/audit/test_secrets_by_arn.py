@@ -13,12 +13,6 @@ INHERITED = ("heard_at", "heard_version_id", "fed_version_id", "told_stuck_versi
 
 
 @pytest.fixture(autouse=True)
-def begin_now(monkeypatch):
-    """Starts each test at the current time, however long the previous ones took."""
-    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC).replace(microsecond=0))
-
-
-@pytest.fixture(autouse=True)
 def tables(aws, monkeypatch):
     aws.create_tables("history", "status", "runs", "audit-trail", "incidents")
     monkeypatch.setenv("AUDIT_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/123456789012/audit")
