@@ -18,10 +18,10 @@ ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
 STORIES = (
     "tests/remediation/test_races_and_deaths.py::test_a_lost_race_is_diagnosed_again",
-    "tests/remediation/test_scenarios.py::test_beyond_the_cap_they_are_held_and_told_in_one_notice",
-    "tests/remediation/test_scenarios.py::test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released",
-    "tests/remediation/test_restarts.py::test_each_is_restarted_once_and_told_when_all_have_settled",
-    "tests/remediation/test_deleted_rows.py::test_a_claim_without_its_incident_is_released_and_told_once",
+    "tests/remediation/test_scenarios.py::test_incidents_beyond_the_hourly_limit_are_published_in_one_digest",
+    "tests/remediation/test_scenarios.py::test_repairs_of_a_secret_that_keeps_failing_are_suspended_until_it_is_released",
+    "tests/remediation/test_restarts.py::test_each_dependent_is_restarted_once_before_recovery_is_published",
+    "tests/remediation/test_deleted_rows.py::test_a_claim_without_its_incident_is_released_and_escalated_once",
     "tests/handlers/trail/test_writer_faults.py::test_each_event_is_recorded_or_retried[ListSecretVersionIds-kill]",
     "tests/handlers/audit/test_completion.py::test_a_vanished_secret_is_recorded_even_if_the_run_fails_afterwards",
     "tests/handlers/audit/test_runs_that_hand_over.py::test_a_repeated_handover_is_continued_once",

@@ -1,4 +1,4 @@
-"""An account in memory: every call that the product makes passes here, is written down, and may be where it dies."""
+"""An account in memory, which records every call of the product, and can crash the product at each."""
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -11,8 +11,8 @@ from unittest.mock import patch
 from botocore.exceptions import ClientError
 
 from handlers.adapters import clients
+from tests.remediation.client_errors import ClientExceptions
 from tests.remediation.clock import Clock
-from tests.remediation.refusals import Refusals
 
 WRITES = frozenset(
     {
@@ -35,21 +35,21 @@ CALL_SECONDS = 0.03
 
 
 class Crash(BaseException):
-    """The function is gone between two calls: nothing in it can catch this."""
+    """Ends the function between two calls; nothing in it can catch this."""
 
 
 @dataclass
 class Plan:
-    """What happens to one invocation of a function on its way."""
+    """What happens during one invocation of a function."""
 
     crash: tuple[int, str] | None = None
-    """It dies before or after its write of this number, counted from 0."""
+    """The invocation crashes before or after the write with this number, counted from 0."""
     is_dead: bool = False
-    """It dies of its first call."""
+    """The invocation crashes at its first call."""
     meanwhile: Mapping[int | str, Callable[[], None]] = field(default_factory=dict)
-    """Something else happens before its call of this number, or before its first call of this operation."""
-    done: set[str] = field(default_factory=set)
-    """The operations that it has called."""
+    """Callbacks before the call with this number, or before the first call of this operation."""
+    called: set[str] = field(default_factory=set)
+    """The operations that were called."""
     calls: int = 0
     writes: int = 0
 
@@ -59,42 +59,42 @@ class Disturbance:
     """What goes wrong with one call."""
 
     error: BaseException | None
-    """None for an answer that is empty."""
+    """None for an empty response."""
     is_carried_out: bool = False
-    """Whether AWS has done what it was asked for, and only the answer is lost."""
+    """Whether AWS carried out the request, and only the response is lost."""
 
 
 @dataclass
 class Call:
-    """One call that was answered, whatever the answer."""
+    """One call that got a response or an error."""
 
     service: str
     operation: str
-    asked: dict[str, Any]
-    refused: str = ""
-    """The code of the refusal."""
+    request: dict[str, Any]
+    error_code: str = ""
+    """The code of the error response; empty for a success."""
 
 
 class Account:
-    """The services by their names. `plan` is that of the invocation under way; `seen` is told of each call."""
+    """The services by name. `plan` applies to the current invocation; `on_call` is called after each call."""
 
     def __init__(self, clock: Clock, services: Mapping[str, Any]) -> None:
         self.clock = clock
         self.services = services
         self.plan = Plan()
         self.calls: list[Call] = []
-        self.seen: Callable[[Call], None] = lambda call: None
+        self.on_call: Callable[[Call], None] = lambda call: None
         self.disturb: Callable[[int, str, str], Disturbance | None] = lambda number, service, operation: None
-        """Is asked before each call of an invocation, counted from 0, what is to go wrong with it."""
+        """Called before each call of an invocation, counted from 0: returns the fault to inject."""
 
-    def call(self, service: str, operation: str, asked: dict[str, Any]) -> Any:
-        """Answers one call as AWS would, unless the invocation dies of it."""
+    def call(self, service: str, operation: str, request: dict[str, Any]) -> Any:
+        """Answers one call as AWS would, unless the plan crashes the invocation."""
         plan = self.plan
-        self.clock.pass_by(CALL_SECONDS)
-        key = plan.calls if operation in plan.done or operation not in plan.meanwhile else operation
+        self.clock.advance(CALL_SECONDS)
+        key = plan.calls if operation in plan.called or operation not in plan.meanwhile else operation
         meanwhile = plan.meanwhile.get(key)
         plan.calls += 1
-        plan.done.add(operation)
+        plan.called.add(operation)
         if meanwhile:
             meanwhile()
             self.plan = plan
@@ -110,29 +110,29 @@ class Account:
         plan.writes += is_write
         if is_write and plan.crash == (number, BEFORE):
             raise Crash
-        call = Call(service, operation, asked)
+        call = Call(service, operation, request)
         try:
-            answer = getattr(self.services[service], operation)(asked)
+            answer = getattr(self.services[service], operation)(request)
             if disturbance and disturbance.error:
                 raise disturbance.error
             return answer
         except Exception as error:
-            call.refused = _code_of(error)
+            call.error_code = _code_of(error)
             raise
         finally:
             self.calls.append(call)
-            self.seen(call)
+            self.on_call(call)
             if is_write and plan.crash == (number, AFTER):
                 raise Crash
 
     @contextmanager
     def installed(self, environment: Mapping[str, str]) -> Generator[None]:
-        """Has the product call this account, at this account's time, in this environment."""
+        """Makes the product use this account, its clock and this environment."""
         with ExitStack() as stack:
             own = SimpleNamespace(client=lambda service, **_: Client(self, service))
             stack.enter_context(patch.object(clients, "boto3", own))
             stack.enter_context(patch.dict(os.environ, environment))
-            stack.enter_context(self.clock.rules())
+            stack.enter_context(self.clock.installed())
             clients.client.cache_clear()
             stack.callback(clients.client.cache_clear)
             yield
@@ -143,27 +143,27 @@ def _code_of(error: Exception) -> str:
 
 
 class Client:
-    """What boto3 would give: a method for each operation, and refusals by their codes."""
+    """A boto3 client: a method for each operation, and exceptions by error code."""
 
     def __init__(self, account: Account, service: str) -> None:
         self._account, self._service = account, service
-        self.exceptions = Refusals()
+        self.exceptions = ClientExceptions()
         self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
 
     def get_paginator(self, operation: str) -> Any:
-        """Asks for one page after another, as they are read, as boto3 does where DynamoDB says that there is more."""
+        """Requests the next page when the caller reads on, as boto3 does."""
 
-        def paginate(PaginationConfig: Mapping[str, int] | None = None, **asked: Any) -> Iterator[Any]:  # noqa: N803
+        def paginate(PaginationConfig: Mapping[str, int] | None = None, **request: Any) -> Iterator[Any]:  # noqa: N803
             page_size = (PaginationConfig or {}).get("PageSize")
-            asked |= {"Limit": page_size} if page_size else {}
+            request |= {"Limit": page_size} if page_size else {}
             while True:
-                page = getattr(self, operation)(**asked)
+                page = getattr(self, operation)(**request)
                 yield page
                 if "LastEvaluatedKey" not in page:
                     return
-                asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+                request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
         return SimpleNamespace(paginate=paginate)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        return lambda **asked: self._account.call(self._service, operation, asked)
+        return lambda **request: self._account.call(self._service, operation, request)

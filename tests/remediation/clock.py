@@ -1,4 +1,4 @@
-"""Time that passes when the test says so, in every module of the product at once."""
+"""Virtual time, for every module of the product at once."""
 
 import datetime as real
 import sys
@@ -13,24 +13,24 @@ MIDNIGHT = real.datetime(2026, 3, 2, tzinfo=real.UTC)
 
 
 class Clock:
-    """What time it is."""
+    """The current virtual time."""
 
     def __init__(self, now: real.datetime = MIDNIGHT) -> None:
         self.now = now
         self.skew = real.timedelta()
         """By how much the clock of the functions is ahead of AWS's."""
 
-    def pass_by(self, seconds: float) -> None:
-        """Lets this much time pass."""
+    def advance(self, seconds: float) -> None:
+        """Advances the time by this much."""
         self.now += real.timedelta(seconds=seconds)
 
-    def until(self, moment: real.datetime) -> None:
-        """Lets time pass until this moment, unless it is over."""
-        self.now = max(self.now, moment)
+    def advance_to(self, time: real.datetime) -> None:
+        """Advances to this time, unless it has passed."""
+        self.now = max(self.now, time)
 
     @contextmanager
-    def rules(self) -> Generator[None]:
-        """Makes it the clock of all modules of `handlers` that were loaded."""
+    def installed(self) -> Generator[None]:
+        """Makes it the clock of all loaded modules of `handlers`."""
         clock = self
 
         class Datetime(real.datetime):
@@ -38,26 +38,26 @@ class Clock:
             def now(cls, tz: real.tzinfo | None = None) -> Self:
                 return cls.fromtimestamp((clock.now + clock.skew).timestamp(), tz)
 
-        modules = [each for each in _modules() if getattr(each, "datetime", None) is real.datetime]
+        modules = [module for module in _modules() if getattr(module, "datetime", None) is real.datetime]
         patches = [patch.object(module, "datetime", Datetime) for module in modules]
-        for one in patches:
-            one.start()
+        for patcher in patches:
+            patcher.start()
         try:
             yield
         finally:
-            for one in patches:
-                one.stop()
+            for patcher in patches:
+                patcher.stop()
 
 
 def _modules() -> list[ModuleType]:
     return [module for name, module in sys.modules.items() if name.startswith("handlers.")]
 
 
-def stamp(moment: real.datetime) -> str:
-    """As AWS writes a moment in an event: to the second."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def stamp(time: real.datetime) -> str:
+    """The format of a time in AWS's events: to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def stamp_of_execution(moment: real.datetime) -> str:
-    """As Step Functions writes when an execution started: to the millisecond."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+def stamp_of_execution(time: real.datetime) -> str:
+    """The format of a start time in Step Functions: to the millisecond."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03}Z"

@@ -21,8 +21,8 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def permitted() -> Generator[None]:
-    """No function makes a call that it does not declare."""
+def check_permissions() -> Generator[None]:
+    """Fails a test in which a function makes a call that it does not declare, so that no role grants it."""
     used_permissions.listen()
     before = used_permissions.undeclared()
     yield
@@ -39,8 +39,8 @@ def settings() -> Settings:
 def world(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Generator[World]:
     """A world with a stack of these settings and a fixed random seed."""
     monkeypatch.setattr(random, "random", random.Random(6).random)  # noqa: S311 - jitter, not a secret
-    with World(settings).installed() as made:
-        yield made
+    with World(settings).installed() as installed:
+        yield installed
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def finish(world: World, caplog: pytest.LogCaptureFixture) -> Callable[[], tuple
 
     def run() -> tuple[dict[str, Any], list[str]]:
         world.run()
-        world.invariants.at_the_end()
+        world.invariants.check_at_end()
         assert "CANARY" not in caplog.text
         [incident] = world.rows()
         return incident, list_transitions(world)

@@ -1,4 +1,4 @@
-"""What we did, as seen from outside: which execution called what, and what it had been told before."""
+"""What the product did, seen from outside: which execution made which call, and what it knew then."""
 
 import json
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.remediation.world import World
 
 EXPECTED = ("LostRace", "TransientError")
-"""What a step may raise, to be run again."""
+"""Exceptions that a step may raise to be retried."""
 
 Key = tuple[str, str]
 """Secret and opening time of an incident."""
@@ -21,53 +21,53 @@ Key = tuple[str, str]
 
 @dataclass
 class Knowledge:
-    """What one execution has been told so far, and what it is doing."""
+    """What one execution has read so far, and what it is doing."""
 
     step: str
     execution: str
     payload: Any = None
     incident: Key | None = None
     tags: dict[str, str] = field(default_factory=dict)
-    """Of the secret, when it was looked at last."""
+    """The secret's tags when it was last described."""
     pending: str | None = None
-    """The version that held AWSPENDING then."""
-    is_touchable: bool = False
+    """The version that had AWSPENDING then."""
+    may_be_repaired: bool = False
     proofs: dict[str, bool | None] = field(default_factory=dict)
-    """Version -> what the probe said, since it was looked at last."""
+    """Version -> the result of its probe, since the secret was last described."""
     switch: str = ""
-    """What the kill switch said when it was read last."""
+    """The last value read of the kill switch."""
     decided_at: datetime | None = None
-    """When the decision under way was first asked for."""
-    asked_at: datetime | None = None
-    """When it was asked for last: a step that dies is tried again."""
+    """When the current decision was first requested."""
+    last_decision_at: datetime | None = None
+    """When the current decision was last requested: a step that crashes is retried."""
     published: list[str] = field(default_factory=list)
-    """Topics that this invocation has told, and not written down yet."""
+    """Topics to which this invocation has published without recording it yet."""
     unanswered: list[str] = field(default_factory=list)
-    """Topics that it has told without knowing: the response was lost."""
+    """Topics to which it has published, but the response was lost."""
 
 
 @dataclass
 class Action:
-    """One change of a secret that we asked for."""
+    """One change of a secret that the product requested."""
 
     kind: str
     execution: str
     incident: Key
     at: datetime
     decided_at: datetime
-    refused: str
-    asked: dict[str, Any]
+    error_code: str
+    request: dict[str, Any]
     number: int
 
 
 @dataclass
 class Death:
-    """One invocation that died, or failed by itself."""
+    """One invocation that crashed or raised an error."""
 
     execution: str
     step: str
     incident: Key | None
-    turn: str
+    transition: str
     published: list[str]
 
 
@@ -77,139 +77,145 @@ class PublishedNotification:
 
     topic: str
     step: str
-    turn: str
+    transition: str
     execution: str
-    about: list[Key]
-    asked: dict[str, Any]
+    incidents: list[Key]
+    request: dict[str, Any]
     at: datetime
 
 
 class EventLog:
-    """Filled while the world goes on."""
+    """Records what happens in a world."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
         self.actor = Knowledge("", "")
-        self.known: dict[str, Knowledge] = {}
+        self.knowledge_by_execution: dict[str, Knowledge] = {}
         self.actions: list[Action] = []
-        self.notices: list[PublishedNotification] = []
+        self.notifications: list[PublishedNotification] = []
         self.restarts: list[tuple[str, Key, str]] = []
-        """Execution, incident and target of each restart that began."""
+        """Execution, incident and target of each restart that was started."""
         self.deaths: list[Death] = []
         self.is_disturbed = False
-        """Whether calls fail on purpose, so that steps may fail of anything."""
-        self.strange: list[str] = []
-        """What should never happen, as it happened."""
-        world.account.seen = self._seen
-        world.functions.answered = self._answered
-        world.ssm.read = self._read
+        """Whether faults are injected, so that steps may raise any error."""
+        self.violations: list[str] = []
+        """Descriptions of what should never happen and did."""
+        world.account.on_call = self._record_call
+        world.functions.on_probe = self._record_probe
+        world.ssm.on_read = self._record_switch
 
     def enter(self, execution: Execution, step: str, payload: Any) -> Knowledge:
-        """An execution runs a step, for the first time or again."""
-        known = self.known.setdefault(execution.name, Knowledge(step, execution.name))
-        known.step, known.payload, known.published, known.unanswered = step, payload, [], []
+        """An execution starts a step, for the first time or again."""
+        knowledge = self.knowledge_by_execution.setdefault(execution.name, Knowledge(step, execution.name))
+        knowledge.step, knowledge.payload, knowledge.published, knowledge.unanswered = step, payload, [], []
         incident = payload.get("incident")
         if incident and incident.get("opened_at"):
-            known.incident = (incident["secret_arn"], incident["opened_at"])
+            knowledge.incident = (incident["secret_arn"], incident["opened_at"])
         if step == "decide":
-            known.asked_at = self._world.clock.now
-            known.decided_at = known.decided_at if execution.tries else known.asked_at
-        return known
+            knowledge.last_decision_at = self._world.clock.now
+            knowledge.decided_at = knowledge.decided_at if execution.tries else knowledge.last_decision_at
+        return knowledge
 
-    def repeated(self, execution: Execution, payload: Any) -> None:
-        """A step is invoked once more than its execution knows: what it does to each topic may be there twice."""
+    def record_repeat(self, execution: Execution, payload: Any) -> None:
+        """A step is invoked once more than its execution knows, so it may publish twice to each topic."""
         incident = payload.get("incident") or {}
         key = (incident["secret_arn"], incident["opened_at"]) if incident.get("opened_at") else None
         topics = [f"arn:aws:sns:eu-west-1:123456789012:{name}" for name in ("remediation", "critical")]
         self.deaths.append(Death(execution.name, execution.state, key, payload.get("turn", ""), topics))
 
-    def died(self, known: Knowledge) -> None:
-        """The invocation under way has died."""
-        published = [*known.published, *known.unanswered]
-        self.deaths.append(Death(known.execution, known.step, known.incident, self._turn(known), published))
+    def record_death(self, knowledge: Knowledge) -> None:
+        """The current invocation has crashed."""
+        published = [*knowledge.published, *knowledge.unanswered]
+        self.deaths.append(
+            Death(knowledge.execution, knowledge.step, knowledge.incident, self._transition(knowledge), published)
+        )
 
-    def raised(self, known: Knowledge, error: Exception) -> None:
-        """The invocation under way has failed by itself."""
+    def record_error(self, knowledge: Knowledge, error: Exception) -> None:
+        """The current invocation has raised an error."""
         if type(error).__name__ not in EXPECTED and not self.is_disturbed:
-            self.strange.append(f"{known.step} raised {error!r}")
-        self.died(known)
+            self.violations.append(f"{knowledge.step} raised {error!r}")
+        self.record_death(knowledge)
 
-    def _seen(self, call: Call) -> None:
-        known = self.actor
+    def _record_call(self, call: Call) -> None:
+        knowledge = self.actor
         match call.operation:
-            case "describe_secret" if known.step == "diagnose":
-                self._looked(known, call.asked["SecretId"])
+            case "describe_secret" if knowledge.step == "diagnose":
+                self._record_description(knowledge, call.request["SecretId"])
             case "rotate_secret" | "update_secret_version_stage":
-                self._acted(known, call)
-            case "update_item" | "transact_write_items" if known.step == "notify":
-                # Those in a burst are forgotten together, after all topics have heard of them.
-                if (self._turn(known) == "held_burst") == (call.operation == "transact_write_items"):
-                    known.published = []
+                self._record_action(knowledge, call)
+            case "update_item" | "transact_write_items" if knowledge.step == "notify":
+                # The rows of a digest are deleted together, after it was published to all topics.
+                if (self._transition(knowledge) == "held_burst") == (call.operation == "transact_write_items"):
+                    knowledge.published = []
             case "publish":
-                (known.unanswered if call.refused else known.published).append(call.asked["TopicArn"])
-                about = _about(call.asked) or ([known.incident] if known.incident else [])
-                turn = self._turn(known)
-                self.notices.append(
+                (knowledge.unanswered if call.error_code else knowledge.published).append(call.request["TopicArn"])
+                incidents = _incidents_in(call.request) or ([knowledge.incident] if knowledge.incident else [])
+                transition = self._transition(knowledge)
+                self.notifications.append(
                     PublishedNotification(
-                        call.asked["TopicArn"],
-                        known.step,
-                        turn,
-                        known.execution,
-                        about,
-                        call.asked,
+                        call.request["TopicArn"],
+                        knowledge.step,
+                        transition,
+                        knowledge.execution,
+                        incidents,
+                        call.request,
                         self._world.clock.now,
                     )
                 )
-            case "start_automation_execution" | "update_service" | "update_function_configuration" if not call.refused:
+            case "start_automation_execution" | "update_service" | "update_function_configuration" if (
+                not call.error_code
+            ):
                 names = ("DocumentName", "service", "FunctionName")
-                self._restarted(known, next(call.asked[name] for name in names if name in call.asked))
+                self._record_restart(knowledge, next(call.request[name] for name in names if name in call.request))
 
-    def _looked(self, known: Knowledge, arn: str) -> None:
+    def _record_description(self, knowledge: Knowledge, arn: str) -> None:
         secret = self._world.secrets_manager.secrets[arn]
-        known.tags, known.is_touchable, known.proofs = dict(secret.tags), _is_touchable(secret), {}
-        known.pending = secret.labels.get(PENDING)
+        knowledge.tags, knowledge.may_be_repaired, knowledge.proofs = dict(secret.tags), _may_be_repaired(secret), {}
+        knowledge.pending = secret.labels.get(PENDING)
 
-    def _acted(self, known: Knowledge, call: Call) -> None:
-        if known.incident is None or known.decided_at is None:
-            self.strange.append(f"{call.operation} without a decision: {call.asked}")
+    def _record_action(self, knowledge: Knowledge, call: Call) -> None:
+        if knowledge.incident is None or knowledge.decided_at is None:
+            self.violations.append(f"{call.operation} without a decision: {call.request}")
             return
         self.actions.append(
             Action(
                 call.operation,
-                known.execution,
-                known.incident,
+                knowledge.execution,
+                knowledge.incident,
                 self._world.clock.now,
-                known.decided_at,
-                call.refused,
-                call.asked,
-                known.payload["decision"]["number"],
+                knowledge.decided_at,
+                call.error_code,
+                call.request,
+                knowledge.payload["decision"]["number"],
             )
         )
-        self._world.invariants.acted(self.actions[-1], known)
+        self._world.invariants.check_action(self.actions[-1], knowledge)
 
-    def _restarted(self, known: Knowledge, target: str) -> None:
-        if known.incident is None or known.switch != "go":
-            self.strange.append(f"{target} is restarted for {known.incident}, and the switch said {known.switch}")
+    def _record_restart(self, knowledge: Knowledge, target: str) -> None:
+        if knowledge.incident is None or knowledge.switch != "go":
+            self.violations.append(
+                f"{target} is restarted for {knowledge.incident}, and the switch said {knowledge.switch}"
+            )
             return
-        self.restarts.append((known.execution, known.incident, target))
+        self.restarts.append((knowledge.execution, knowledge.incident, target))
 
-    def _answered(self, version: str, works: bool | None) -> None:
+    def _record_probe(self, version: str, works: bool | None) -> None:
         self.actor.proofs[version] = works
 
-    def _read(self, value: str) -> None:
+    def _record_switch(self, value: str) -> None:
         self.actor.switch = value
 
-    def _turn(self, known: Knowledge) -> str:
-        return known.payload.get("turn", "") if isinstance(known.payload, dict) else ""
+    def _transition(self, knowledge: Knowledge) -> str:
+        return knowledge.payload.get("turn", "") if isinstance(knowledge.payload, dict) else ""
 
 
-def _about(asked: dict[str, Any]) -> list[Key]:
-    """The incidents that a burst is about."""
-    if asked.get("MessageStructure") != "json":
+def _incidents_in(request: dict[str, Any]) -> list[Key]:
+    """The incidents that a digest is about."""
+    if request.get("MessageStructure") != "json":
         return []
-    facts = json.loads(json.loads(asked["Message"])["lambda"])
-    return [(each["secret_arn"], each["opened_at"]) for each in (facts["held"] or {}).get("secrets", [])]
+    payload = json.loads(json.loads(request["Message"])["lambda"])
+    return [(row["secret_arn"], row["opened_at"]) for row in (payload["held"] or {}).get("secrets", [])]
 
 
-def _is_touchable(secret: Secret) -> bool:
+def _may_be_repaired(secret: Secret) -> bool:
     return not (secret.more or secret.deleted_at or secret.is_gone)

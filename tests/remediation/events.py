@@ -1,4 +1,4 @@
-"""Events as EventBridge delivers them, made of the recorded ones; others' texts in them hold a canary."""
+"""Events as EventBridge delivers them, built from recorded ones; foreign text in them contains a canary."""
 
 import copy
 import json
@@ -20,7 +20,7 @@ _FILES = {
 
 
 @dataclass
-class Happened:
+class Event:
     """One event, before and after it is delivered."""
 
     number: int
@@ -38,18 +38,18 @@ class Happened:
 
     @property
     def identity(self) -> str:
-        """What every copy of it shares."""
+        """The id that all copies of the event share."""
         return self.body["detail"].get("eventID") or self.body["id"]
 
     def copy(self) -> dict[str, Any]:
-        """As it is delivered this time: CloudTrail's copies have envelopes of their own."""
+        """The next copy to deliver: each copy of a CloudTrail event has its own envelope id."""
         body = copy.deepcopy(self.body)
         if "eventID" in body["detail"]:
             body["id"] = f"00000000-0000-4000-8000-{self.number:06x}{self.deliveries:06x}"
         return body
 
 
-def happened(
+def build_event(
     number: int,
     kind: str,
     secret_arn: str,
@@ -59,8 +59,8 @@ def happened(
     version: str | None = None,
     days: int = 0,
     detail: dict[str, Any] | None = None,
-) -> Happened:
-    """An event of this kind; `days` that a rotation has been stuck for, and the `detail` of one of our own."""
+) -> Event:
+    """Builds an event of this kind: `days` is how long a rotation has been stuck, `detail` is for the product's own."""
     body = copy.deepcopy(_recorded(_FILES[kind]))
     body["detail"] |= detail or {}
     body["time"], body["id"] = occurred_at, f"00000000-0000-4000-8000-{number:06x}ffffff"
@@ -80,7 +80,7 @@ def happened(
         detail["requestID"] = f"Rotation-{secret_arn}-{rotation}"
         during = f" during {step} step" if step else " CANARY"
         detail["errorMessage"] = f"Error when executing lambda CANARY{during}"
-    return Happened(number, kind, secret_arn, occurred_at, rotation, body)
+    return Event(number, kind, secret_arn, occurred_at, rotation, body)
 
 
 @cache

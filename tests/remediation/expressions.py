@@ -1,4 +1,4 @@
-"""DynamoDB's conditions and updates, as far as the product writes them, on items in DynamoDB's own notation.
+"""DynamoDB's condition and update expressions, as far as the product uses them, on items in DynamoDB's notation.
 
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html)
 """
@@ -24,7 +24,7 @@ _CLAUSES = ("SET", "REMOVE", "ADD", "DELETE")
 
 
 class Malformed(Exception):
-    """DynamoDB would refuse this with a ValidationException."""
+    """DynamoDB would reject this with a ValidationException."""
 
 
 class Expression:
@@ -153,8 +153,8 @@ class Expression:
             changed[name] = {kind: sorted({*(before or {kind: []})[kind], *content})}
 
     def _delete(self, changed: Item) -> None:
-        name, taken = self._name(self._take()), self._operand()
-        [(kind, content)] = taken.items()
+        name, removed = self._name(self._take()), self._operand()
+        [(kind, content)] = removed.items()
         left = sorted(set(self._stored.get(name, {kind: []})[kind]).difference(content))
         changed.pop(name, None)
         if left:
@@ -167,14 +167,14 @@ class Expression:
         if not word.startswith(":"):
             return self._stored.get(self._name(word))
         if word not in self._values:
-            raise Malformed(f"no value is given for {word}")
+            raise Malformed(f"no value for {word}")
         return self._values[word]
 
     def _name(self, word: str) -> str:
         if not word.startswith("#"):
             return word
         if word not in self._names:
-            raise Malformed(f"no name is given for {word}")
+            raise Malformed(f"no name for {word}")
         return self._names[word]
 
     def _take(self, expected: str | None = None) -> str:
@@ -184,13 +184,13 @@ class Expression:
         return word
 
 
-def check_words(asked: Mapping[str, Any]) -> None:
-    """Holds a request to DynamoDB's rule that what is given is used, and what is used is given."""
-    text = " ".join(value for name, value in asked.items() if name.endswith("Expression"))
+def check_placeholders(request: Mapping[str, Any]) -> None:
+    """Checks DynamoDB's rule that a request uses exactly the placeholders that it defines."""
+    text = " ".join(value for name, value in request.items() if name.endswith("Expression"))
     used = set(re.findall(r"[#:]\w+", text))
-    given = {*asked.get("ExpressionAttributeNames", {}), *asked.get("ExpressionAttributeValues", {})}
-    if used != given:
-        raise Malformed(f"given and not used, or used and not given: {sorted(used ^ given)}")
+    defined = {*request.get("ExpressionAttributeNames", {}), *request.get("ExpressionAttributeValues", {})}
+    if used != defined:
+        raise Malformed(f"defined and not used, or used and not defined: {sorted(used ^ defined)}")
 
 
 def plain(stored: Any) -> Any:
@@ -202,9 +202,9 @@ def plain(stored: Any) -> Any:
         case "SS":
             return frozenset(content)
         case "L":
-            return [plain(each) for each in content]
+            return [plain(item) for item in content]
         case "M":
-            return {name: plain(each) for name, each in content.items()}
+            return {name: plain(value) for name, value in content.items()}
     return content
 
 
@@ -212,9 +212,9 @@ def plain(stored: Any) -> Any:
 def _tokens(text: str) -> tuple[str, ...]:
     tokens, position = [], 0
     while text[position:].strip():
-        found = _TOKEN.match(text, position)
-        if found is None:
+        match = _TOKEN.match(text, position)
+        if match is None:
             raise Malformed(f"cannot be read: {text[position:]}")
-        tokens.append(found[1])
-        position = found.end()
+        tokens.append(match[1])
+        position = match.end()
     return tuple(tokens)

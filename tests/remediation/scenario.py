@@ -1,19 +1,19 @@
 """Actions and queries that scenarios share."""
 
 from tests.remediation.secrets_manager import PREVIOUS, Fault
-from tests.remediation.world import NOTICES
+from tests.remediation.world import NOTIFICATIONS
 
 
-def list_transitions(world, topic=NOTICES):
+def list_transitions(world, topic=NOTIFICATIONS):
     """The transitions that were published to a topic, in order."""
-    return [notice.turn for notice in world.event_log.notices if notice.topic == topic]
+    return [notification.transition for notification in world.event_log.notifications if notification.topic == topic]
 
 
 def fail_rotation(world, secret, step, after=False, times=1):
     """Start a rotation that fails at this step, this many times."""
     secret.fault = Fault(step, after, times)
     world.secrets_manager.start_rotation(secret.arn)
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
 
 
 def list_calls(world):
@@ -22,8 +22,8 @@ def list_calls(world):
 
 
 def run_up_to(world, state):
-    """Deliver waiting events, and run until an execution is at this state."""
-    for event in world.waiting:
+    """Deliver pending events, and run until an execution is at this state."""
+    for event in world.undelivered:
         world.deliver(event)
     while world.running[0].state != state:
         world.run_next()
@@ -31,8 +31,8 @@ def run_up_to(world, state):
 
 
 def run_without(world, execution):
-    """Run all other executions to their end, before the next try of this one is due."""
-    for other in [each for each in world.running if each is not execution]:
+    """Run all other executions to their end, before the next attempt of this one is due."""
+    for other in [running for running in world.running if running is not execution]:
         while other in world.running:
             world.step(other)
 
@@ -46,7 +46,7 @@ def abort_at(world, state):
 
 def run_audit_later(world, hours=3):
     """Advance the clock, then run the audit and what it starts."""
-    world.clock.pass_by(hours * 3600)
+    world.clock.advance(hours * 3600)
     world.audit()
     world.run()
 
@@ -54,7 +54,7 @@ def run_audit_later(world, hours=3):
 def rotate_by_hand(world, secret):
     secret.fault = None
     world.secrets_manager.start_rotation(secret.arn)
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
 
 
 def move_by_hand(world, secret):

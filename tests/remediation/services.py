@@ -1,4 +1,4 @@
-"""The other services that the product calls, as little of each as it calls: what is not here is not called."""
+"""The other AWS services, with only the operations that the product calls."""
 
 import io
 import json
@@ -9,68 +9,68 @@ from typing import Any
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
+from tests.remediation.client_errors import client_error
 from tests.remediation.clock import Clock
-from tests.remediation.refusals import refused
 from tests.remediation.secrets_manager import SecretsManager
 
-Asked = dict[str, Any]
+Request = dict[str, Any]
 HONEST, LIAR, SHY, HANGS, RAMBLES, BREAKS, GONE = "honest", "liar", "shy", "hangs", "rambles", "breaks", "gone"
 PROBES = (HONEST, LIAR, SHY, HANGS, RAMBLES, BREAKS, GONE)
-"""How a probe may be; a shy one cannot tell of AWSCURRENT, and is honest otherwise."""
+"""How a probe may behave; a shy one times out for AWSCURRENT, and is honest otherwise."""
 
 
 class Topics:
     """SNS."""
 
     def __init__(self) -> None:
-        self.published: list[Asked] = []
+        self.published: list[Request] = []
 
-    def publish(self, asked: Asked) -> Asked:
-        assert 0 < len(asked["Subject"]) < 100
-        assert asked["Subject"].isascii()
-        assert asked["Subject"].isprintable()
-        assert len(asked["Message"].encode()) <= 256 * 1024
-        assert asked.get("MessageStructure") != "json" or "default" in json.loads(asked["Message"])
-        self.published.append(asked)
+    def publish(self, request: Request) -> Request:
+        assert 0 < len(request["Subject"]) < 100
+        assert request["Subject"].isascii()
+        assert request["Subject"].isprintable()
+        assert len(request["Message"].encode()) <= 256 * 1024
+        assert request.get("MessageStructure") != "json" or "default" in json.loads(request["Message"])
+        self.published.append(request)
         return {"MessageId": f"message-{len(self.published)}"}
 
 
 class Bus:
-    """EventBridge's default bus, for what we put on it."""
+    """EventBridge's default bus, for the product's own events."""
 
     def __init__(self) -> None:
-        self.put: list[Asked] = []
-        self.delivers: Callable[[Asked], None] = lambda entry: None
-        """Is told what was put, to bring it to whom the rules lead."""
+        self.put: list[Request] = []
+        self.on_put: Callable[[Request], None] = lambda entry: None
+        """Called with each entry, to deliver it as the rules say."""
 
-    def put_events(self, asked: Asked) -> Asked:
-        self.put += asked["Entries"]
-        for entry in asked["Entries"]:
-            self.delivers(entry)
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "event"} for _ in asked["Entries"]]}
+    def put_events(self, request: Request) -> Request:
+        self.put += request["Entries"]
+        for entry in request["Entries"]:
+            self.on_put(entry)
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "event"} for _ in request["Entries"]]}
 
 
 class Executions:
-    """Step Functions, for who starts executions: a name is taken, and the same again only while it runs."""
+    """Step Functions' StartExecution: idempotent for the same name and input while the execution runs."""
 
-    def __init__(self, begin: Callable[[str, str], None], known: Callable[[str], tuple[str, bool] | None]) -> None:
-        self._begin, self._known = begin, known
+    def __init__(self, start: Callable[[str, str], None], find: Callable[[str], tuple[str, bool] | None]) -> None:
+        self._start, self._find = start, find
 
-    def start_execution(self, asked: Asked) -> Asked:
+    def start_execution(self, request: Request) -> Request:
         """(https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html)"""
-        name = asked["name"]
+        name = request["name"]
         assert len(name) <= 80
-        known = self._known(name)
-        if known is not None and known != (asked["input"], True):
-            raise refused("ExecutionAlreadyExists", "the name is taken")
-        if known is None:
-            self._begin(name, asked["input"])
+        existing = self._find(name)
+        if existing is not None and existing != (request["input"], True):
+            raise client_error("ExecutionAlreadyExists", "the name is taken")
+        if existing is None:
+            self._start(name, request["input"])
         return {"executionArn": name}
 
 
 @dataclass
 class Function:
-    """A function that uses a secret: an update of its configuration takes a while, and until then refuses the next.
+    """A function that uses a secret: an update of its configuration takes a while, and blocks the next until then.
 
     (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)
     """
@@ -81,7 +81,7 @@ class Function:
     variables: dict[str, str] = field(default_factory=lambda: {"LOG_LEVEL": "INFO"})
     busy_until: datetime | None = None
     updates: list[datetime] = field(default_factory=list)
-    """When it was restarted."""
+    """When the function was restarted."""
 
     @property
     def is_busy(self) -> bool:
@@ -89,11 +89,11 @@ class Function:
         return self.busy_until is not None and self.clock.now < self.busy_until
 
     def be_busy(self, minutes: float) -> None:
-        """Somebody else updates it, which takes so long."""
+        """Starts an update by somebody else that takes this long."""
         self.busy_until = self.clock.now + timedelta(minutes=minutes)
         self.revision += 1
 
-    def get(self) -> Asked:
+    def get(self) -> Request:
         """GetFunctionConfiguration."""
         return {
             "State": "Active",
@@ -102,52 +102,52 @@ class Function:
             "Environment": {"Variables": dict(self.variables)},
         }
 
-    def update(self, asked: Asked) -> Asked:
+    def update(self, request: Request) -> Request:
         """UpdateFunctionConfiguration (https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html)."""
         if self.is_busy:
-            raise refused("ResourceConflictException", "CANARY: an update is in progress for resource")
-        if asked["RevisionId"] != f"revision-{self.revision}":
-            raise refused("PreconditionFailedException", "CANARY: another revision")
+            raise client_error("ResourceConflictException", "CANARY: an update is in progress for resource")
+        if request["RevisionId"] != f"revision-{self.revision}":
+            raise client_error("PreconditionFailedException", "CANARY: another revision")
         self.be_busy(self.update_seconds / 60)
-        self.variables = dict(asked["Environment"]["Variables"])
+        self.variables = dict(request["Environment"]["Variables"])
         self.updates.append(self.clock.now)
         return self.get()
 
 
 class Functions:
-    """Lambda, for a function that uses a secret, and a probe, which may be honest or not, and may not answer."""
+    """Lambda, with a function that uses a secret, and a probe, which may lie or not respond."""
 
     def __init__(self, secrets_manager: SecretsManager, clock: Clock) -> None:
         self._secrets_manager = secrets_manager
         self.dependent = Function(clock)
         self.manner = HONEST
-        self.lies: list[str] = []
-        """Secrets of which it has said that a version works that does not."""
-        self.answered: Callable[[str, bool | None], None] = lambda version, works: None
-        """Is told what was answered about a version."""
+        self.wrong_answers: list[str] = []
+        """Secrets for which the probe reported a broken version as working."""
+        self.on_probe: Callable[[str, bool | None], None] = lambda version, works: None
+        """Called with each version that was probed, and the result."""
 
-    def get_function_configuration(self, asked: Asked) -> Asked:
+    def get_function_configuration(self, request: Request) -> Request:
         return self.dependent.get()
 
-    def update_function_configuration(self, asked: Asked) -> Asked:
-        return self.dependent.update(asked)
+    def update_function_configuration(self, request: Request) -> Request:
+        return self.dependent.update(request)
 
-    def invoke(self, asked: Asked) -> Asked:
-        given = json.loads(asked["Payload"])
-        secret = self._secrets_manager.secrets[given["SecretId"]]
-        version = given["VersionId"]
-        assert set(given) == {"SecretId", "VersionId", "VersionStage"}
+    def invoke(self, request: Request) -> Request:
+        payload = json.loads(request["Payload"])
+        secret = self._secrets_manager.secrets[payload["SecretId"]]
+        version = payload["VersionId"]
+        assert set(payload) == {"SecretId", "VersionId", "VersionStage"}
         is_readable = version in secret.versions and secret.versions[version].has_value and not secret.is_gone
         works = is_readable and secret.works(version)
         manner = self.manner
         if manner == SHY:
-            manner = HANGS if given["VersionStage"] == "AWSCURRENT" else HONEST
-        self.answered(version, {HONEST: works, LIAR: not works}.get(manner) if is_readable else None)
+            manner = HANGS if payload["VersionStage"] == "AWSCURRENT" else HONEST
+        self.on_probe(version, {HONEST: works, LIAR: not works}.get(manner) if is_readable else None)
         match manner:
             case "hangs":
                 raise ReadTimeoutError(endpoint_url="https://lambda")
             case "gone":
-                raise refused("ResourceNotFoundException", "Function not found")
+                raise client_error("ResourceNotFoundException", "Function not found")
             case "rambles":
                 return _answer('{"works": "CANARY of a probe"}')
             case "breaks":
@@ -155,40 +155,40 @@ class Functions:
         if not is_readable:
             return _answer('{"errorMessage": "CANARY of a probe"}', FunctionError="Unhandled")
         if manner == LIAR and not works:
-            self.lies.append(given["SecretId"])
+            self.wrong_answers.append(payload["SecretId"])
         return _answer(json.dumps({"works": works if manner == HONEST else not works}))
 
 
-def _answer(body: str, **more: Any) -> Asked:
+def _answer(body: str, **more: Any) -> Request:
     return {"StatusCode": 200, "Payload": io.BytesIO(body.encode()), **more}
 
 
 class Ssm:
-    """Parameter Store with the kill switch, and automations that end as they are told to."""
+    """Parameter Store with the kill switch, and automations that end as configured."""
 
     def __init__(self) -> None:
         self.switch = "go"
         self.ends = "Success"
         """How automations end: `Success`, `Failed`, or `InProgress` for never."""
-        self.read: Callable[[str], None] = lambda value: None
-        """Is told what was read of the switch."""
+        self.on_read: Callable[[str], None] = lambda value: None
+        """Called with each value of the kill switch that was read."""
         self.started: dict[str, str] = {}
         """Client token -> document."""
-        self.running, self.most_running = 0, 100
-        """How many automations of others run, and how many may at once
+        self.running, self.max_running = 0, 100
+        """How many other automations run, and how many may run at once
         (https://docs.aws.amazon.com/systems-manager/latest/userguide/adaptive-concurrency.html)."""
 
-    def get_parameter(self, asked: Asked) -> Asked:
-        self.read(self.switch)
-        return {"Parameter": {"Name": asked["Name"], "Value": self.switch}}
+    def get_parameter(self, request: Request) -> Request:
+        self.on_read(self.switch)
+        return {"Parameter": {"Name": request["Name"], "Value": self.switch}}
 
-    def start_automation_execution(self, asked: Asked) -> Asked:
-        if self.running >= self.most_running and asked["ClientToken"] not in self.started:
-            raise refused("AutomationExecutionLimitExceededException", "CANARY: too many automations")
-        self.started.setdefault(asked["ClientToken"], asked["DocumentName"])
-        return {"AutomationExecutionId": f"automation-{asked['ClientToken']}"}
+    def start_automation_execution(self, request: Request) -> Request:
+        if self.running >= self.max_running and request["ClientToken"] not in self.started:
+            raise client_error("AutomationExecutionLimitExceededException", "CANARY: too many automations")
+        self.started.setdefault(request["ClientToken"], request["DocumentName"])
+        return {"AutomationExecutionId": f"automation-{request['ClientToken']}"}
 
-    def get_automation_execution(self, asked: Asked) -> Asked:
+    def get_automation_execution(self, request: Request) -> Request:
         return {"AutomationExecution": {"AutomationExecutionStatus": self.ends}}
 
 
@@ -200,10 +200,10 @@ class Deployment:
 
 @dataclass
 class Services:
-    """ECS, with one service whose deployments end as they are told to.
+    """ECS, with one service whose deployments end as configured.
 
-    A deployment that is no rolling update leaves the tasks of before running until it has baked. One that is rolled
-    back then leaves those alone, in the deployment that they always were
+    A deployment that is no rolling update keeps the old tasks running until it has baked. If it is rolled back,
+    they stay in the deployment that they were in before
     (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html,
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-revision.html).
     """
@@ -214,16 +214,16 @@ class Services:
     strategy: str = "ROLLING"
     bake_minutes: int = 0
     unreachable_until: datetime | None = None
-    """Until when its endpoint is not reached."""
+    """Until when the endpoint is unreachable."""
     deployments: list[Deployment] = field(default_factory=list)
-    """Those that were asked for."""
+    """The deployments that the product started."""
 
-    def update_service(self, asked: Asked) -> Asked:
+    def update_service(self, request: Request) -> Request:
         self._reach()
         self.deployments.append(Deployment(len(self.deployments) + 1, self.clock.now))
         return {"service": self._described()}
 
-    def describe_services(self, asked: Asked) -> Asked:
+    def describe_services(self, request: Request) -> Request:
         self._reach()
         return {"services": [self._described()], "failures": []}
 
@@ -231,7 +231,7 @@ class Services:
         if self.unreachable_until is not None and self.clock.now < self.unreachable_until:
             raise EndpointConnectionError(endpoint_url="https://ecs.CANARY")
 
-    def _described(self) -> Asked:
+    def _described(self) -> Request:
         latest = self.deployments[-1:]
         before = self.deployments[-2:-1] or [Deployment(0, datetime(2026, 1, 1, tzinfo=UTC))]
         bakes = bool(latest) and self.clock.now < latest[0].created + timedelta(minutes=self.bake_minutes)
@@ -244,15 +244,15 @@ class Services:
             shown = [((latest or before)[0], "PRIMARY", self.ends if latest else "COMPLETED")]
         deployments = [
             {
-                "id": f"ecs-svc/{each.number}",
+                "id": f"ecs-svc/{deployment.number}",
                 "status": status,
-                "createdAt": each.created,
+                "createdAt": deployment.created,
                 "rolloutState": rollout,
                 "desiredCount": 1,
                 "runningCount": 1,
                 "pendingCount": 0,
             }
-            for each, status, rollout in shown
+            for deployment, status, rollout in shown
         ]
         configuration = {"strategy": self.strategy, "bakeTimeInMinutes": self.bake_minutes}
         return {

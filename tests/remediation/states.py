@@ -1,7 +1,7 @@
-"""Amazon States Language, as much of it as the workflow is written in, one state at a time and in virtual time.
+"""An interpreter for the part of Amazon States Language that the workflow uses, in virtual time.
 
 (https://states-language.net/spec.html, https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html)
-What AWS would end an execution for, such as a path that leads nowhere, ends it here too, with the error States.Runtime.
+Where AWS would fail an execution with States.Runtime, such as for a path that does not exist, so does this.
 """
 
 import json
@@ -17,18 +17,18 @@ from tests.remediation.clock import Clock, stamp_of_execution
 RUNNING, SUCCEEDED, FAILED, ABORTED = "RUNNING", "SUCCEEDED", "FAILED", "ABORTED"
 _WORD = re.compile(r"\s*('(?:[^'\\]|\\.)*'|\$[\w.$]*|States\.\w+|-?\d+|[(),])")
 NOT_RUN = "Lambda.TooManyRequestsException"
-"""The error of a task that Lambda has not run."""
+"""The error of a task whose function Lambda did not run."""
 _NOT_FOUND = object()
 
 State = Mapping[str, Any]
 
 
 class RuntimeFailure(Exception):
-    """The definition cannot go on with the data that it has."""
+    """The definition cannot continue with the current data."""
 
 
 class TaskFailed(Exception):
-    """A task has failed; `error` is its name as Catch and Retry know it."""
+    """A task has failed; `error` is the name that Catch and Retry match."""
 
     def __init__(self, error: str) -> None:
         super().__init__(error)
@@ -40,32 +40,32 @@ class Execution:
     """One execution, between two of its states."""
 
     arn: str
-    given: str
-    """Its input, as it was sent."""
+    input: str
+    """The JSON input."""
     started_at: datetime
     data: Any
     state: str
     due: datetime
-    """When its next state is to be entered, or its task to be tried again."""
+    """When the next state is to be entered, or the task to be retried."""
     entered_at: datetime
-    """When it entered the state that it is in; a task that is tried again has entered it once."""
+    """When the current state was entered; a retry does not enter it again."""
     tries: int = 0
-    """How often the task of the state has run and failed."""
+    """How often the task of the current state has run and failed."""
     retries: dict[int, int] = field(default_factory=dict)
-    """How often each rule of the state has had its task tried again."""
+    """Retries so far, by the number of the state's Retry rule."""
     status: str = RUNNING
     error: str = ""
     trail: list[str] = field(default_factory=list)
-    """The states that it has been in."""
+    """The states that were entered, in order."""
 
     @property
     def name(self) -> str:
-        """Its name, without the state machine's."""
+        """The execution's name, without that of the state machine."""
         return self.arn.rpartition(":")[2]
 
 
 class StateMachine:
-    """A definition; `task` runs what a Task names, given its resource, its payload and the execution."""
+    """A definition; `task` runs a Task, given its resource, its payload and the execution."""
 
     def __init__(self, definition: str, clock: Clock, task: Callable[[str, Any, Execution], Any]) -> None:
         machine = _parsed(definition)
@@ -73,13 +73,13 @@ class StateMachine:
         self.states: Mapping[str, State] = machine["States"]
         self._clock, self._task = clock, task
 
-    def begin(self, arn: str, given: str) -> Execution:
-        """A new execution with this input."""
+    def start(self, arn: str, input_text: str) -> Execution:
+        """Creates an execution with this input."""
         now = self._clock.now
-        return Execution(arn, given, now, json.loads(given), self.start_at, now, now)
+        return Execution(arn, input_text, now, json.loads(input_text), self.start_at, now, now)
 
     def step(self, execution: Execution) -> None:
-        """Enters the state that the execution is at, and leaves it unless its task is to be tried again."""
+        """Runs the current state, and moves on unless its task is to be retried."""
         state = self.states[execution.state]
         execution.trail.append(execution.state)
         if not execution.tries and not execution.retries:
@@ -90,16 +90,16 @@ class StateMachine:
             execution.status, execution.error = FAILED, f"States.Runtime: {failure} in {execution.state}"
 
     def payload(self, execution: Execution) -> tuple[str, Any]:
-        """What the task that the execution is at calls, and with what."""
+        """The resource and the payload of the current task."""
         state = self.states[execution.state]
-        return state["Resource"], self._made(state["Parameters"], execution)
+        return state["Resource"], self._build_payload(state["Parameters"], execution)
 
     def abort(self, execution: Execution) -> None:
-        """Somebody stops the execution, between two states or in the middle of a task."""
+        """Stops the execution, between two states or in the middle of a task."""
         execution.status, execution.error = ABORTED, "Aborted"
 
     def _run_task(self, state: State, execution: Execution) -> None:
-        payload = self._made(state["Parameters"], execution)
+        payload = self._build_payload(state["Parameters"], execution)
         try:
             answer = self._task(state["Resource"], payload, execution)
         except TaskFailed as failure:
@@ -111,7 +111,7 @@ class StateMachine:
 
     def _try_again(self, state: State, execution: Execution, error: str) -> None:
         execution.tries += error != NOT_RUN
-        # The first rule for the error decides, and counts for itself
+        # The first matching rule decides, and has its own count
         # (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-examples).
         number, rule = next(
             ((number, rule) for number, rule in enumerate(state.get("Retry", [])) if _matches(rule, error)), (0, None)
@@ -124,23 +124,24 @@ class StateMachine:
             return
         for rule in state.get("Catch", []):
             if _matches(rule, error):
-                # The cause may hold anything, so whoever lets it out is to be seen.
-                told = {"Error": error, "Cause": "CANARY of a cause"}
-                self._leave(rule, execution, told)
+                # The cause may contain anything, so a canary shows where it leaks.
+                output = {"Error": error, "Cause": "CANARY of a cause"}
+                self._leave(rule, execution, output)
                 return
         execution.status, execution.error = FAILED, error
 
     def _pass(self, state: State, execution: Execution) -> None:
         answer = state.get("Result", execution.data)
         if "Parameters" in state:
-            answer = self._made(state["Parameters"], execution)
+            answer = self._build_payload(state["Parameters"], execution)
         self._leave(state, execution, answer)
 
     def _choose(self, state: State, execution: Execution) -> None:
-        found = next((rule["Next"] for rule in state["Choices"] if self._holds(rule, execution)), state.get("Default"))
-        if found is None:
+        chosen = (rule["Next"] for rule in state["Choices"] if self._holds(rule, execution))
+        next_state = next(chosen, state.get("Default"))
+        if next_state is None:
             raise RuntimeFailure("no choice")
-        self._go(found, execution)
+        self._go(next_state, execution)
 
     def _wait(self, state: State, execution: Execution) -> None:
         seconds = self._read(state["SecondsPath"], execution) if "SecondsPath" in state else state["Seconds"]
@@ -156,7 +157,7 @@ class StateMachine:
         execution.status, execution.error = FAILED, state["Error"]
 
     def _leave(self, state: State, execution: Execution, answer: Any) -> None:
-        execution.data = _written(execution.data, state.get("ResultPath", "$"), answer)
+        execution.data = _set_path(execution.data, state.get("ResultPath", "$"), answer)
         self._go(state["Next"], execution)
 
     def _go(self, to: str, execution: Execution) -> None:
@@ -164,33 +165,33 @@ class StateMachine:
         execution.tries, execution.retries = 0, {}
 
     def _holds(self, rule: State, execution: Execution) -> bool:
-        found = self._found(rule["Variable"], execution)
+        value = self._look_up(rule["Variable"], execution)
         if "IsPresent" in rule:
-            return (found is not _NOT_FOUND) == rule["IsPresent"]
-        if found is _NOT_FOUND:
+            return (value is not _NOT_FOUND) == rule["IsPresent"]
+        if value is _NOT_FOUND:
             raise RuntimeFailure(f"nothing at {rule['Variable']}")
         if "StringEqualsPath" in rule:
-            return found == self._read(rule["StringEqualsPath"], execution)
-        [(kind, wanted)] = ((name, value) for name, value in rule.items() if name not in ("Variable", "Next"))
-        is_number = isinstance(found, int | float) and not isinstance(found, bool)
+            return value == self._read(rule["StringEqualsPath"], execution)
+        [(comparison, operand)] = ((name, field) for name, field in rule.items() if name not in ("Variable", "Next"))
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return {
-            "StringEquals": lambda: isinstance(found, str) and found == wanted,
-            "BooleanEquals": lambda: isinstance(found, bool) and found is wanted,
-            "NumericGreaterThanEquals": lambda: is_number and found >= wanted,
-        }[kind]()
+            "StringEquals": lambda: isinstance(value, str) and value == operand,
+            "BooleanEquals": lambda: isinstance(value, bool) and value is operand,
+            "NumericGreaterThanEquals": lambda: is_number and value >= operand,
+        }[comparison]()
 
-    def _made(self, template: Any, execution: Execution) -> Any:
-        """A payload, with what stands elsewhere in its fields that end in `.$`."""
+    def _build_payload(self, template: Any, execution: Execution) -> Any:
+        """The payload for a template, whose fields that end in `.$` are evaluated."""
         if isinstance(template, Mapping):
             return {
-                name.removesuffix(".$"): self._evaluated(value, execution)
+                name.removesuffix(".$"): self._evaluate(value, execution)
                 if name.endswith(".$")
-                else self._made(value, execution)
+                else self._build_payload(value, execution)
                 for name, value in template.items()
             }
-        return [self._made(each, execution) for each in template] if isinstance(template, list) else template
+        return [self._build_payload(item, execution) for item in template] if isinstance(template, list) else template
 
-    def _evaluated(self, text: str, execution: Execution) -> Any:
+    def _evaluate(self, text: str, execution: Execution) -> Any:
         words = list(_words(text))
         answer = self._value(words, execution)
         if words:
@@ -210,16 +211,16 @@ class StateMachine:
             arguments.append(self._value(words, execution))
         try:
             return _FUNCTIONS[word](*arguments)
-        except (KeyError, TypeError, IndexError) as problem:
-            raise RuntimeFailure(f"{word}: {problem}") from None
+        except (KeyError, TypeError, IndexError) as error:
+            raise RuntimeFailure(f"{word}: {error}") from None
 
     def _read(self, path: str, execution: Execution) -> Any:
-        found = self._found(path, execution)
-        if found is _NOT_FOUND:
+        value = self._look_up(path, execution)
+        if value is _NOT_FOUND:
             raise RuntimeFailure(f"nothing at {path}")
-        return found
+        return value
 
-    def _found(self, path: str, execution: Execution) -> Any:
+    def _look_up(self, path: str, execution: Execution) -> Any:
         match path:
             case "$$.Execution.Id":
                 return execution.arn
@@ -248,20 +249,20 @@ _STATES: Mapping[str, Callable[[StateMachine, State, Execution], None]] = {
 
 
 def _matches(rule: State, error: str) -> bool:
-    """Whether the rule is for this error: States.TaskFailed takes in all but time-outs."""
-    wanted = rule["ErrorEquals"]
-    return error in wanted or "States.ALL" in wanted or ("States.TaskFailed" in wanted and error != "States.Timeout")
+    """Whether the rule matches this error: States.TaskFailed matches all but time-outs."""
+    names = rule["ErrorEquals"]
+    return error in names or "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")
 
 
-def _written(data: Any, path: str | None, answer: Any) -> Any:
+def _set_path(data: Any, path: str | None, answer: Any) -> Any:
     if path is None:
         return data
     names = path.lstrip("$").split(".")[1:]
     if not names:
         return answer
     first, *rest = names
-    held = data if isinstance(data, Mapping) else {}
-    return {**held, first: _written(held.get(first, {}), ".".join(["$", *rest]), answer)}
+    base = data if isinstance(data, Mapping) else {}
+    return {**base, first: _set_path(base.get(first, {}), ".".join(["$", *rest]), answer)}
 
 
 @cache
@@ -273,26 +274,26 @@ def _parsed(definition: str) -> Mapping[str, Any]:
 def _words(text: str) -> tuple[str, ...]:
     words, position = [], 0
     while position < len(text):
-        found = _WORD.match(text, position)
-        if found is None:
+        word = _WORD.match(text, position)
+        if word is None:
             raise RuntimeFailure(f"cannot be read: {text}")
-        words.append(found[1])
-        position = found.end()
+        words.append(word[1])
+        position = word.end()
     return tuple(words)
 
 
 def _format(template: str, *values: Any) -> str:
     parts = template.split("{}")
     if len(parts) != len(values) + 1 or not all(isinstance(value, str | int | float | None) for value in values):
-        raise TypeError("States.Format takes as many texts or numbers as it has places for")
+        raise TypeError("States.Format needs as many texts or numbers as it has placeholders")
     texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
     return "".join(text for pair in zip(parts, [*texts, ""], strict=True) for text in pair)
 
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "States.Format": _format,
-    "States.MathAdd": lambda one, other: one + other,
-    # An empty part between two of the characters is none
+    "States.MathAdd": lambda left, right: left + right,
+    # Empty parts are dropped
     # (https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html#intrinsic-function-stringsplit).
     "States.StringSplit": lambda text, characters: [part for part in re.split(f"[{characters}]", text) if part],
     "States.ArrayGetItem": lambda values, index: values[index],

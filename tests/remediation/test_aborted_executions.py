@@ -1,4 +1,4 @@
-"""An execution that somebody aborts is resumed by the next audit or the next failure."""
+"""The incident of an aborted execution is resumed by the next audit or the next failure."""
 
 import pytest
 
@@ -18,14 +18,14 @@ STATES = [
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_an_execution_that_was_aborted_is_found_by_the_next_audit(world, state):
+def test_the_next_audit_resumes_the_incident_of_an_aborted_execution(world, state):
     secret = world.secret(tags=OPTED_IN | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     abort_at(world, state)
 
     run_audit_later(world)
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     [incident] = world.rows()
     assert (incident["state"], incident["outcome"]) == ("closed", "rolled forward")
     assert list_transitions(world) == ["opened", "recovered"]
@@ -34,19 +34,19 @@ def test_an_execution_that_was_aborted_is_found_by_the_next_audit(world, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_an_execution_that_was_aborted_is_found_by_the_next_failure_of_its_secret(world, state):
+def test_the_next_failure_of_the_secret_resumes_the_incident_of_an_aborted_execution(world, state):
     secret = world.secret(tags=OPTED_IN | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=1)
     abort_at(world, state)
     first = world.rows()[0]["opened_at"]
 
-    world.clock.pass_by(3 * 3600)
+    world.clock.advance(3 * 3600)
     secret.labels.pop(PENDING, None)
     secret.rotation = ""
     fail_rotation(world, secret, "createSecret", times=1)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert all(row["state"] == "closed" for row in world.rows())
     if STATES.index(state) > STATES.index("Move"):
         assert sorted(target for _, incident, target in world.event_log.restarts if incident[1] == first) == [
@@ -56,7 +56,7 @@ def test_an_execution_that_was_aborted_is_found_by_the_next_failure_of_its_secre
 
 
 @pytest.mark.parametrize("state", ["End", "NotifyEscalated"])
-def test_a_page_that_was_cut_off_is_sent_all_the_same(world, state):
+def test_an_escalation_is_published_although_its_execution_was_aborted(world, state):
     secret = world.secret(tags=NOTIFY)
     fail_rotation(world, secret, "createSecret", times=9)
     abort_at(world, state)
@@ -64,16 +64,16 @@ def test_a_page_that_was_cut_off_is_sent_all_the_same(world, state):
 
     run_audit_later(world)
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert list_transitions(world, CRITICAL) == ["escalated"]
 
 
 @pytest.mark.parametrize("state", ["AddToDigest", "CollectDigest", "PublishDigest"])
 @pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=0)])
-def test_incidents_that_are_rate_limited_are_told_though_their_executions_were_stopped(world, state):
+def test_rate_limited_incidents_are_published_although_their_executions_were_aborted(world, state):
     for number in range(3):
         fail_rotation(world, world.secret(f"secret-{number}"), "createSecret", times=9)
-    for event in world.waiting:
+    for event in world.undelivered:
         world.deliver(event)
     while world.running:
         execution = world.running[0]
@@ -84,20 +84,23 @@ def test_incidents_that_are_rate_limited_are_told_though_their_executions_were_s
 
     run_audit_later(world)
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     incidents = [
-        incident for notice in world.event_log.notices if notice.topic == CRITICAL for incident in notice.about
+        incident
+        for notification in world.event_log.notifications
+        if notification.topic == CRITICAL
+        for incident in notification.incidents
     ]
     assert {arn for arn, _ in incidents} == set(world.secrets_manager.secrets)
 
 
-def test_an_audit_leaves_incidents_alone_that_somebody_works_on(world):
+def test_an_audit_does_not_resume_an_incident_whose_execution_is_running(world):
     secret = world.secret(tags=OPTED_IN)
     fail_rotation(world, secret, "createSecret", times=1)
     run_up_to(world, "Settle")
 
     for _ in range(3):
-        world.clock.pass_by(60)
+        world.clock.advance(60)
         world.audit()
 
     assert [event.kind for event in world.events] == ["RotationFailed"]

@@ -1,4 +1,4 @@
-"""Whatever fails, arrives, is done by hand or dies, in whatever order: no promise is broken, and everything ends."""
+"""Failures, events, operators' actions and crashes in any order: the invariants hold, and every incident ends."""
 
 import logging
 from contextlib import ExitStack
@@ -53,20 +53,20 @@ tags = st.fixed_dictionaries(
         "rotation-guard:restart-on": st.sampled_from(["rotation", ""]),
     }
 )
-foreign = mostly({}, {"OwningService": "rds"}, {"PrimaryRegion": "us-east-1"}, {"Type": "Partner"})
-kinds = st.tuples(tags, mostly("single", "alternating"), foreign)
+foreign_owners = mostly({}, {"OwningService": "rds"}, {"PrimaryRegion": "us-east-1"}, {"Type": "Partner"})
+secret_settings = st.tuples(tags, mostly("single", "alternating"), foreign_owners)
 faults = st.builds(
-    lambda place, times, is_named: Fault(*place, times, is_named),
+    lambda step_and_after, times, is_named: Fault(*step_and_after, times, is_named),
     st.sampled_from([(SET, True), (TEST, False), (FINISH, False), (CREATE, False), (SET, False), (FINISH, True)]),
     st.sampled_from([9, 2, 1]),
     mostly(True, False),
 )
 TREATMENTS = (*["reset"] * 8, "stop", "go", "", "retry", "repair", "deleted", "restored", "gone")
-whiches = st.integers(0, 3)
+indexes = st.integers(0, 3)
 writes = st.tuples(st.integers(0, 3), st.sampled_from([AFTER, BEFORE]))
 
 
-able = st.builds(
+repairing_stacks = st.builds(
     Settings,
     settle_minutes=st.just(0),
     max_retries=st.sampled_from([3, 1, 0]),
@@ -92,12 +92,12 @@ class AnySequence(RuleBasedStateMachine):
         self._stack = ExitStack()
         self.world = World()
 
-    @initialize(stack=stacks, secrets=st.lists(kinds, min_size=1, max_size=2))
+    @initialize(stack=stacks, secrets=st.lists(secret_settings, min_size=1, max_size=2))
     def deploy(self, stack: Settings, secrets: list[Any]) -> None:
         self.set_up(stack, secrets)
 
     def set_up(self, stack: Settings, secrets: list[Any]) -> None:
-        # What they would say takes as long as what they do; the stories look at it.
+        # Logging takes as long as all else; the scenario tests check the logs.
         logging.disable(logging.INFO)
         self._stack.callback(logging.disable, logging.NOTSET)
         self.world = World(stack)
@@ -107,31 +107,31 @@ class AnySequence(RuleBasedStateMachine):
 
     # --- AWS ---
 
-    @rule(which=whiches, fault=faults, is_heard=st.booleans())
-    def breaks(self, which: int, fault: Fault, is_heard: bool) -> None:
-        """A rotation begins, or is tried again, and fails."""
+    @rule(which=indexes, fault=faults, is_delivered=st.booleans())
+    def breaks(self, which: int, fault: Fault, is_delivered: bool) -> None:
+        """A rotation is started or retried, and fails."""
         secret = self._secret(which)
         secret.fault = Fault(fault.step, fault.after, fault.times, fault.is_named)
         self.world.secrets_manager.start_rotation(secret.arn)
-        self.world.secrets_manager.go_on(secret.arn)
-        if is_heard:
+        self.world.secrets_manager.continue_rotation(secret.arn)
+        if is_delivered:
             self.all_are_delivered_now()
 
     @precondition(lambda self: any(secret.rotation for secret in self._secrets))
-    @rule(which=whiches, is_mended=st.booleans())
-    def is_tried_again(self, which: int, is_mended: bool) -> None:
-        """AWS tries by itself, or because it was asked to."""
-        secret = next(each for each in (self._secret(which), *self._secrets) if each.rotation)
-        if is_mended:
+    @rule(which=indexes, is_fixed=st.booleans())
+    def is_tried_again(self, which: int, is_fixed: bool) -> None:
+        """AWS retries by itself or on request."""
+        secret = next(secret for secret in (self._secret(which), *self._secrets) if secret.rotation)
+        if is_fixed:
             secret.fault = None
-        self.world.secrets_manager.go_on(secret.arn)
+        self.world.secrets_manager.continue_rotation(secret.arn)
 
     @precondition(lambda self: any(secret.is_stuck for secret in self._secrets))
-    @rule(which=whiches, how=st.sampled_from(["found", "abandoned", "found", "abandoned", "tested"]))
+    @rule(which=indexes, how=st.sampled_from(["reported", "abandoned", "reported", "abandoned", "tested"]))
     def is_given_up(self, which: int, how: str) -> None:
-        """The audit finds a rotation stuck, or AWS gives it up, or somebody tests how it would be rotated, in vain."""
-        secret = next(each for each in (self._secret(which), *self._secrets) if each.is_stuck)
-        if how == "found":
+        """The audit finds a stuck rotation, or AWS abandons it, or a test of its settings fails."""
+        secret = next(secret for secret in (self._secret(which), *self._secrets) if secret.is_stuck)
+        if how == "reported":
             self.world.find_stuck(secret.arn)
         elif how == "abandoned":
             self.world.secrets_manager.abandon(secret.arn)
@@ -146,24 +146,24 @@ class AnySequence(RuleBasedStateMachine):
         """The latest, an older one, or one that was delivered before."""
         self.world.deliver(self.world.events[-1 - which % len(self.world.events)])
 
-    @precondition(lambda self: self.world.waiting)
+    @precondition(lambda self: self.world.undelivered)
     @rule(crash=st.none() | writes)
     def all_are_delivered(self, crash: Any) -> None:
         self.all_are_delivered_now(crash)
 
     def all_are_delivered_now(self, crash: Any = None) -> None:
-        for event in self.world.waiting:
+        for event in self.world.undelivered:
             self.world.deliver(event, Plan(crash=crash))
 
-    @precondition(lambda self: self.world.waiting)
-    @rule(which=whiches)
+    @precondition(lambda self: self.world.undelivered)
+    @rule(which=indexes)
     def is_lost(self, which: int) -> None:
-        self.world.waiting[which % len(self.world.waiting)].is_dropped = True
+        self.world.undelivered[which % len(self.world.undelivered)].is_dropped = True
 
     # --- executions ---
 
     @precondition(lambda self: self.world.running)
-    @rule(which=whiches)
+    @rule(which=indexes)
     def takes_a_step(self, which: int) -> None:
         self.world.step(self._due(which))
 
@@ -174,20 +174,20 @@ class AnySequence(RuleBasedStateMachine):
             if self.world.running:
                 self.world.run_next()
 
-    @precondition(lambda self: self.world.running or self.world.waiting)
+    @precondition(lambda self: self.world.running or self.world.undelivered)
     @rule()
     def all_comes_to_its_end(self) -> None:
         self.world.run()
 
     @precondition(lambda self: self.world.running)
-    @rule(which=whiches, crash=writes)
+    @rule(which=indexes, crash=writes)
     def dies(self, which: int, crash: Any) -> None:
         self.world.step(self._due(which), Plan(crash=crash))
 
     @precondition(lambda self: self.world.running)
     @rule(number=st.integers(1, 30), crash=writes)
     def die_on_and_on(self, number: int, crash: Any) -> None:
-        """Every step dies once on its way."""
+        """Every step crashes once."""
         for _ in range(number):
             if self.world.running:
                 is_first = not self.world.running[0].tries
@@ -195,13 +195,13 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([3, 12, 45, 180]))
     def lambda_is_busy(self, minutes: int) -> None:
-        """Others use up what the account may run at once."""
+        """Others use up the account's concurrency."""
         self.world.throttled_until = self.world.clock.now + timedelta(minutes=minutes)
 
     @precondition(lambda self: self.world.running)
-    @rule(which=whiches, call=st.integers(0, 5), other=whiches, number=st.integers(1, 12))
+    @rule(which=indexes, call=st.integers(0, 5), other=indexes, number=st.integers(1, 12))
     def is_overtaken(self, which: int, call: int, other: int, number: int) -> None:
-        """In the middle of a step others take some of theirs."""
+        """Other executions run some steps in the middle of a step."""
 
         def overtake() -> None:
             for _ in range(number):
@@ -211,9 +211,9 @@ class AnySequence(RuleBasedStateMachine):
         self.world.step(self._due(which), Plan(meanwhile={call: overtake}))
 
     @precondition(lambda self: self.world.running)
-    @rule(number=st.integers(1, 12), call=st.integers(0, 5), to=whiches)
+    @rule(number=st.integers(1, 12), call=st.integers(0, 5), to=indexes)
     def is_moved_meanwhile(self, number: int, call: int, to: int) -> None:
-        """Some steps are taken, and in the middle of each somebody moves the label of its secret, or AWS does."""
+        """In the middle of each step, an operator or AWS moves a label of the secret."""
         for _ in range(number):
             if self.world.running:
                 secret = self._secret_of(self.world.running[0])
@@ -224,7 +224,7 @@ class AnySequence(RuleBasedStateMachine):
             versions = list(secret.labels.values())
             self.world.secrets_manager.move_by_hand(secret.arn, versions[to % len(versions)])
         else:
-            self.world.secrets_manager.go_on(secret.arn)
+            self.world.secrets_manager.continue_rotation(secret.arn)
 
     @rule(seconds=st.sampled_from([1, 30, 300, 1200, 3600, 9000, 40_000]))
     def time_passes(self, seconds: int) -> None:
@@ -232,99 +232,99 @@ class AnySequence(RuleBasedStateMachine):
 
     # --- people ---
 
-    @rule(which=whiches, to=st.integers(1, 3))
+    @rule(which=indexes, to=st.integers(1, 3))
     def is_moved_by_hand(self, which: int, to: int) -> None:
         self._move(self._secret(which), to)
 
-    @rule(manner=mostly("honest", *PROBES), is_well=mostly(True, False, None))
-    def others_become(self, manner: str, is_well: bool | None) -> None:
-        """How the probe answers from here on, and how restarts end."""
+    @rule(manner=mostly("honest", *PROBES), succeeds=mostly(True, False, None))
+    def others_become(self, manner: str, succeeds: bool | None) -> None:
+        """Changes how the probe responds, and how restarts end."""
         self.world.functions.manner = manner
-        self.world.ssm.ends = {True: "Success", False: "Failed", None: "InProgress"}[is_well]
-        self.world.services.ends = {True: "COMPLETED", False: "FAILED", None: "IN_PROGRESS"}[is_well]
+        self.world.ssm.ends = {True: "Success", False: "Failed", None: "InProgress"}[succeeds]
+        self.world.services.ends = {True: "COMPLETED", False: "FAILED", None: "IN_PROGRESS"}[succeeds]
 
-    @rule(which=whiches, what=st.sampled_from(TREATMENTS))
-    def is_treated(self, which: int, what: str) -> None:
-        """Somebody sets the old password, deletes a secret, changes its tags, or sets the kill switch."""
+    @rule(which=indexes, treatment=st.sampled_from(TREATMENTS))
+    def is_treated(self, which: int, treatment: str) -> None:
+        """An operator restores the old password, deletes a secret, changes its tags, or sets the kill switch."""
         secret = self._secret(which)
-        if what == "reset":
+        if treatment == "reset":
             old = secret.versions[secret.labels[PREVIOUS]]
             secret.live[old.user] = old.password
-        elif what in ("stop", "go"):
-            self.world.ssm.switch = what
-        elif what in ("", "retry", "repair"):
-            secret.tags["rotation-guard:remediation"] = what
+        elif treatment in ("stop", "go"):
+            self.world.ssm.switch = treatment
+        elif treatment in ("", "retry", "repair"):
+            secret.tags["rotation-guard:remediation"] = treatment
         else:
-            secret.deleted_at = None if what == "restored" else self.world.clock.now
-            secret.is_gone = secret.is_gone or what == "gone"
+            secret.deleted_at = None if treatment == "restored" else self.world.clock.now
+            secret.is_gone = secret.is_gone or treatment == "gone"
 
     @precondition(lambda self: self.world.running)
-    @rule(which=whiches, step=st.sampled_from([*Settings().steps, "publish"]))
+    @rule(which=indexes, step=st.sampled_from([*Settings().steps, "publish"]))
     def dies_for_good(self, which: int, step: str) -> None:
-        """A step of an execution dies whenever it runs."""
+        """A step of an execution crashes whenever it runs."""
         self.world.doomed.add((self._due(which).name, step))
 
     @precondition(lambda self: self.world.running)
-    @rule(which=whiches)
+    @rule(which=indexes)
     def is_aborted(self, which: int) -> None:
-        """Somebody stops an execution in the console."""
+        """An operator aborts an execution in the console."""
         self.world.machine.abort(self._due(which))
 
     @precondition(lambda self: self._at_a_task)
-    @rule(which=whiches, call=st.integers(0, 8), number=st.integers(1, 3))
+    @rule(which=indexes, call=st.integers(0, 8), number=st.integers(1, 3))
     def is_invoked_twice(self, which: int, call: int, number: int) -> None:
-        """An invocation is slow or its answer is lost, so that Step Functions invokes the step once more."""
+        """An invocation is slow or its response is lost, so Step Functions invokes the step again."""
         at_task = self._at_a_task
         execution = at_task[which % len(at_task)]
 
-        def again() -> None:
+        def invoke_again() -> None:
             for _ in range(number):
                 self.world.invoke_again(execution)
 
-        self.world.step(execution, Plan(meanwhile={call: again}))
+        self.world.step(execution, Plan(meanwhile={call: invoke_again}))
 
     @property
     def _at_a_task(self) -> list[Execution]:
-        """Executions that are to run a function."""
+        """Executions whose current state runs a function."""
         machine, running = self.world.machine, self.world.running
-        tasks = [each for each in running if machine.states[each.state]["Type"] == "Task"]
+        tasks = [execution for execution in running if machine.states[execution.state]["Type"] == "Task"]
         return [task for task in tasks if ":function:" in machine.states[task.state]["Resource"]]
 
     @rule()
     def is_audited(self) -> None:
-        """The hourly audit looks for incidents that nobody goes on with."""
+        """The hourly audit looks for stalled incidents."""
         self.world.audit()
 
     # --- invariants ---
 
     @invariant()
-    def promises_are_kept(self) -> None:
-        self.world.invariants.always()
+    def invariants_hold(self) -> None:
+        self.world.invariants.check()
 
     def teardown(self) -> None:
         try:
             self.world.run()
-            self.world.invariants.at_the_end()
+            self.world.invariants.check_at_end()
             self._replay()
         finally:
             self._stack.close()
 
     def _replay(self) -> None:
-        """Whatever was delivered comes once more, in its order: none of it, and so no prefix of it, changes a thing."""
+        """Delivers all events again, in their order: none of them changes anything."""
         world = self.world
         world.throttled_until = world.clock.now
-        delivered = [each for each in world.events if each.deliveries]
-        with world.invariants.nothing_changes():
+        delivered = [event for event in world.events if event.deliveries]
+        with world.invariants.expect_no_change():
             for event in delivered:
                 world.deliver(event)
             world.run()
-        # And so do failures of the latest incidents when even the executions' names are forgotten.
-        world.forget_names()
+        # Nor do failures of the latest incidents when even the names of the executions are forgotten.
+        world.forget_execution_names()
         latest = {row["secret_arn"]: row for row in world.rows()}
         closed = [row for row in latest.values() if row["failures"] and row["state"] == "closed"]
-        known = {identity for row in closed for identity in row["event_ids"]}
-        with world.invariants.nothing_changes():
-            for event in [each for each in delivered if each.is_failure and each.identity in known]:
+        event_ids = {identity for row in closed for identity in row["event_ids"]}
+        with world.invariants.expect_no_change():
+            for event in [event for event in delivered if event.is_failure and event.identity in event_ids]:
                 world.deliver(event)
             world.run()
 
@@ -340,17 +340,18 @@ class AnySequence(RuleBasedStateMachine):
         return self.world.secrets_manager.secrets[arn]
 
     def _due(self, which: int) -> Execution:
-        """One of those whose time has come, or else the one whose time comes first."""
+        """One of the executions that are due, or else the one that is due first."""
         running = self.world.running
-        due = [each for each in running if each.due <= self.world.clock.now]
+        due = [execution for execution in running if execution.due <= self.world.clock.now]
         return due[which % len(due)] if due else running[0]
 
 
 class AnyRepair(AnySequence):
-    """The same where nearly everything may be done."""
+    """The same with settings that allow nearly every repair."""
 
     @initialize(
-        stack=able, secrets=st.lists(st.tuples(opted_in, mostly("single", "alternating")), min_size=1, max_size=2)
+        stack=repairing_stacks,
+        secrets=st.lists(st.tuples(opted_in, mostly("single", "alternating")), min_size=1, max_size=2),
     )
     def deploy(self, stack: Settings, secrets: list[Any]) -> None:
         self.set_up(stack, [(*secret, {}) for secret in secrets])

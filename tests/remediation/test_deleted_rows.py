@@ -1,4 +1,4 @@
-"""An incident ends and is told, though somebody has deleted rows of it by hand."""
+"""An incident ends and is published although rows of it were deleted by hand."""
 
 import pytest
 
@@ -13,7 +13,7 @@ RESTART = {"rotation-guard:restart": DEPENDENTS}
 
 @pytest.mark.parametrize("state", ["Settle", "Diagnose", "Decide", "Retry", "CheckRotation", "End"])
 @pytest.mark.parametrize("prefix", ["open#", "unfinished", "secret#", "limit#actions"])
-def test_an_incident_ends_and_is_told_though_a_row_beside_it_was_deleted(world, state, prefix):
+def test_an_incident_recovers_and_is_published_although_a_related_row_was_deleted(world, state, prefix):
     secret = world.secret(tags=RETRY)
     fail_rotation(world, secret, "createSecret", times=1)
     run_up_to(world, state)
@@ -27,7 +27,7 @@ def test_an_incident_ends_and_is_told_though_a_row_beside_it_was_deleted(world, 
 
 
 @pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=0)])
-def test_what_was_held_is_told_though_its_row_was_deleted(world):
+def test_a_rate_limited_incident_is_published_although_its_digest_row_was_deleted(world):
     secret = world.secret(tags=RETRY)
     fail_rotation(world, secret, "createSecret", times=9)
     run_up_to(world, "PublishDigest")
@@ -36,7 +36,7 @@ def test_what_was_held_is_told_though_its_row_was_deleted(world):
         del items[key]
     world.run()
     for _ in range(4):
-        world.clock.pass_by(3 * 3600)
+        world.clock.advance(3 * 3600)
         world.audit()
         world.run()
     assert list_transitions(world, CRITICAL)
@@ -44,7 +44,7 @@ def test_what_was_held_is_told_though_its_row_was_deleted(world):
 
 
 @pytest.mark.parametrize("state", ["Debounce", "Restart", "Watch", "Settled"])
-def test_the_incident_row_is_deleted_while_restarting(world, state):
+def test_an_incident_whose_row_is_deleted_during_restarts_is_escalated(world, state):
     secret = world.secret(tags=OPTED_IN | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     run_up_to(world, state)
@@ -53,7 +53,7 @@ def test_the_incident_row_is_deleted_while_restarting(world, state):
         del items[key]
     world.run()
     for _ in range(4):
-        world.clock.pass_by(3 * 3600)
+        world.clock.advance(3 * 3600)
         world.audit()
         world.run()
     assert list_transitions(world, CRITICAL)
@@ -61,7 +61,7 @@ def test_the_incident_row_is_deleted_while_restarting(world, state):
     assert not [key for key in items if key[0] in ("unfinished", f"open#{secret.arn}")]
 
 
-def test_a_claim_without_its_incident_is_released_and_told_once(world):
+def test_a_claim_without_its_incident_is_released_and_escalated_once(world):
     secret = world.secret(tags=NOTIFY)
     fail_rotation(world, secret, "createSecret", times=99)
     execution = run_up_to(world, "Settle")
@@ -71,9 +71,9 @@ def test_a_claim_without_its_incident_is_released_and_told_once(world):
     del items[lost]
 
     for _ in range(3):
-        world.secrets_manager.go_on(secret.arn)
+        world.secrets_manager.continue_rotation(secret.arn)
         world.run()
-        world.clock.pass_by(60)
+        world.clock.advance(60)
 
     assert list_transitions(world, CRITICAL).count("missing") == 1
     assert [row["outcome"] for row in world.rows()] == ["escalated"]
@@ -88,22 +88,22 @@ def test_an_open_incident_whose_claim_was_deleted_is_claimed_again(world):
     fail_rotation(world, secret, "createSecret", times=1)
     run_up_to(world, "Settle")
     del world.tables.items["incidents"][f"open#{secret.arn}", "claim"]
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert len(world.rows()) == 1
     assert list_transitions(world) == ["opened", "recovered"]
 
 
 @pytest.mark.parametrize("state", ["Settle", "Diagnose", "Decide", "End"])
-def test_an_incident_whose_claim_was_deleted_ends_though_nothing_more_is_heard(world, state):
+def test_an_incident_whose_claim_was_deleted_is_escalated_without_further_events(world, state):
     secret = world.secret(tags=NOTIFY)
     fail_rotation(world, secret, "createSecret", times=9)
     run_up_to(world, state)
     del world.tables.items["incidents"][f"open#{secret.arn}", "claim"]
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert [row["outcome"] for row in world.rows()] == ["escalated"]
     assert list_transitions(world, CRITICAL) == ["escalated"]

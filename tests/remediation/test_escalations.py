@@ -24,41 +24,43 @@ NOTIFY = {"rotation-guard:remediation": "notify"}
 
 
 @pytest.mark.parametrize("repair", [rotate_by_hand, move_by_hand])
-def test_what_was_escalated_is_told_to_be_resolved_once(world, repair):
+def test_an_escalated_incident_is_resolved_once(world, repair):
     secret = world.secret(tags=NOTIFY)
     fail_rotation(world, secret, "createSecret", times=9)
     world.run()
     assert list_transitions(world, CRITICAL) == ["escalated"]
 
-    world.clock.pass_by(4 * 3600)
+    world.clock.advance(4 * 3600)
     repair(world, secret)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     [incident] = world.rows()
     assert (incident["outcome"], incident["resolved_outcome"]) == ("resolved", "escalated")
     assert list_transitions(world, CRITICAL) == ["escalated", "resolved"]
     assert list_transitions(world) == ["opened", "escalated", "resolved"]
-    assert [each["DetailType"].rpartition(" ")[2] for each in world.bus.put if "Stalled" not in each["DetailType"]] == [
+    assert [
+        entry["DetailType"].rpartition(" ")[2] for entry in world.bus.put if "Stalled" not in entry["DetailType"]
+    ] == [
         "Opened",
         "Escalated",
         "Resolved",
     ]
 
 
-def test_the_news_of_our_own_move_resolves_nothing(world):
+def test_the_event_of_the_products_own_move_resolves_nothing(world):
     secret = world.secret(tags=OPTED_IN)
     fail_rotation(world, secret, "createSecret", after=True, times=9)
     world.functions.manner = LIAR
     world.step(run_up_to(world, "Move"))
     world.functions.manner = "honest"
-    late = world.waiting
-    for event in late:
+    late_events = world.undelivered
+    for event in late_events:
         event.is_dropped = True
     world.run()
     assert list_transitions(world, CRITICAL) == ["escalated"]
 
-    for event in late:
+    for event in late_events:
         world.deliver(event)
     world.run()
 
@@ -66,58 +68,58 @@ def test_the_news_of_our_own_move_resolves_nothing(world):
     assert list_transitions(world, CRITICAL) == ["escalated"]
 
 
-def test_every_page_that_was_sent_is_closed_when_the_secret_recovers(world):
+def test_every_escalated_incident_is_resolved_when_the_secret_recovers(world):
     secret = world.secret(tags=NOTIFY)
     for _ in range(2):
         secret.labels.pop(PENDING, None)
         fail_rotation(world, secret, "createSecret", times=9)
         world.run()
-        world.clock.pass_by(30 * 3600)
+        world.clock.advance(30 * 3600)
     rotate_by_hand(world, secret)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert [row["outcome"] for row in world.rows()] == ["resolved", "resolved"]
     assert Counter(list_transitions(world, CRITICAL)) == {"escalated": 2, "resolved": 2}
 
 
-def test_what_was_escalated_and_is_stuck_is_told_again_each_day_and_not_retried(world):
+def test_an_escalated_stuck_rotation_gets_a_daily_reminder_and_no_retry(world):
     secret = world.secret(tags=OPTED_IN)
     fail_rotation(world, secret, "createSecret", times=99)
     world.run()
     calls = len(list_calls(world))
 
     for _ in range(5 * 24):
-        world.clock.pass_by(3600)
+        world.clock.advance(3600)
         world.find_stuck(secret.arn)
         world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert len(world.rows()) == 1
     assert len(list_calls(world)) == calls
     assert list_transitions(world, CRITICAL).count("reminder") in (4, 5)
 
 
-def test_what_breaks_again_after_people_were_told_that_all_is_well_is_news(world):
+def test_a_failure_after_a_published_recovery_opens_another_incident(world):
     secret = world.secret(tags=OPTED_IN | {"rotation-guard:fallback": "allowed"})
     fail_rotation(world, secret, "createSecret", times=9)
     secret.live["app"] = secret.versions[secret.labels[PREVIOUS]].password
     world.run()
     assert [row["outcome"] for row in world.rows()] == ["fallen back"]
 
-    # AWS goes on with the same rotation, which sets a password that is never put into use.
-    world.clock.pass_by(2 * 3600)
+    # AWS continues the same rotation, which sets a password that AWSCURRENT never gets.
+    world.clock.advance(2 * 3600)
     fail_rotation(world, secret, "setSecret", after=True, times=99)
     assert not secret.works(secret.labels[CURRENT])
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert [row["outcome"] for row in world.rows()] == ["fallen back", "rolled forward"]
     assert secret.works(secret.labels[CURRENT])
 
 
 @pytest.mark.parametrize("settings", [Settings(max_retries=1), Settings(max_retries=3)])
-def test_nobody_waits_for_a_back_off_after_the_last_retry(world, settings):
+def test_there_is_no_back_off_after_the_last_retry(world, settings):
     secret = world.secret(tags=OPTED_IN)
     fail_rotation(world, secret, "createSecret", times=99)
     execution = run_up_to(world, "Settle")
@@ -126,7 +128,7 @@ def test_nobody_waits_for_a_back_off_after_the_last_retry(world, settings):
     assert execution.trail.count("BackOff") == settings.max_retries - 1
     escalated_at = max(action["at"] for action in world.rows()[0]["actions"] if action.get("turn") == "escalated")
     failed_at = world.events[-1].occurred_at
-    # One look at the rotation, and no more.
+    # The rotation is watched once, and there is no back-off.
     waited = datetime.fromisoformat(escalated_at) - datetime.fromisoformat(failed_at)
     assert waited < timedelta(seconds=3 * LOOK_SECONDS)
 
@@ -140,15 +142,15 @@ RULED_OUT = {
 
 
 @pytest.mark.parametrize("change", RULED_OUT.values(), ids=RULED_OUT)
-def test_nobody_waits_for_a_back_off_where_no_other_retry_is_allowed(world, change):
+def test_there_is_no_back_off_if_no_further_retry_is_allowed(world, change):
     secret = world.secret(tags={"rotation-guard:remediation": "retry"})
     fail_rotation(world, secret, "createSecret", times=99)
     execution = run_up_to(world, "WatchRotation")
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
     change(secret, world.clock.now)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert list_transitions(world, CRITICAL) == ["escalated"]
     assert "BackOff" not in execution.trail
 
@@ -158,21 +160,21 @@ def test_nobody_waits_for_a_back_off_where_no_other_retry_is_allowed(world, chan
     ("change", "ends"),
     [
         (lambda world, _: setattr(world.ssm, "switch", "stop"), "escalated"),
-        (lambda _, secret: secret.live.update(app="of nobody"), "escalated"),
+        (lambda _, secret: secret.live.update(app="of no version"), "escalated"),
         (lambda _, secret: secret.live.update(app=secret.versions[secret.labels[PENDING]].password), "rolled forward"),
     ],
     ids=["the kill switch is set", "no password works any more", "AWSPENDING alone works"],
 )
-def test_nobody_waits_for_a_back_off_when_something_else_is_decided(world, monkeypatch, change, ends):
+def test_there_is_no_back_off_if_the_decision_is_not_a_retry(world, monkeypatch, change, ends):
     monkeypatch.setattr(random, "random", lambda: 0.99)
     secret = world.secret(tags=OPTED_IN)
     fail_rotation(world, secret, "setSecret", times=99)
     execution = run_up_to(world, "WatchRotation")
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
     change(world, secret)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert [row["outcome"] for row in world.rows()] == [ends]
     assert "BackOff" not in execution.trail
 
@@ -186,7 +188,7 @@ def test_an_escalation_does_not_fail_its_execution(world):
     assert {execution.status for execution in world.executions.values()} == {"SUCCEEDED"}
 
 
-def test_a_secret_that_cannot_be_read_is_not_rotated(world):
+def test_a_secret_that_cannot_be_described_is_not_rotated(world):
     secret = world.secret(tags=OPTED_IN)
     fail_rotation(world, secret, "createSecret", times=9)
     execution = run_up_to(world, "Retry")

@@ -1,8 +1,8 @@
-"""Every call that remediation makes, times every way in which it may fail: nothing is done twice, or forgotten.
+"""Every call that remediation makes, with every fault: nothing is done twice, and nothing is lost.
 
-What is right is told by the model of Secrets Manager, by the notices and by the rows, and not by the code: a label
-moves once, a rotation begins once, a dependent is restarted once; and once the trouble is over, every incident is
-closed and told, if need be by what the next audit finds.
+The model of Secrets Manager, the notifications and the rows decide what is right, and not the code: a label moves
+once, a rotation starts once, a dependent is restarted once; and once the fault is over, every incident is closed and
+published, if need be after the next audit.
 """
 
 import itertools
@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from tests.remediation.account import WRITES, Crash, Disturbance
-from tests.remediation.refusals import refused
+from tests.remediation.client_errors import client_error
 from tests.remediation.scenario import fail_rotation, list_transitions
 from tests.remediation.world import CRITICAL, DEPENDENTS, Settings, World
 
@@ -25,7 +25,7 @@ RESTART = {"rotation-guard:restart": DEPENDENTS}
 FALLBACK = {"rotation-guard:fallback": "allowed"}
 
 
-# --- histories that between them pass every step ---------------------------------------------------------------------
+# --- scenarios that together reach every step ------------------------------------------------------------------------
 
 
 def retried(world):
@@ -42,7 +42,7 @@ def escalated_and_resolved(world):
     world.run()
     secret.fault = None
     world.secrets_manager.start_rotation(secret.arn)
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
 
 
 def rate_limited(world):
@@ -53,10 +53,10 @@ def rate_limited(world):
 def restarted(world):
     secret = world.secret(tags=RESTART | {"rotation-guard:restart-on": "rotation"})
     world.secrets_manager.start_rotation(secret.arn)
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
 
 
-STORIES: dict[str, tuple[Callable[[World], None], Settings]] = {
+SCENARIOS: dict[str, tuple[Callable[[World], None], Settings]] = {
     "retried": (retried, Settings()),
     "rolled forward": (rolled_forward, Settings()),
     "escalated and resolved": (escalated_and_resolved, Settings(max_retries=1)),
@@ -68,7 +68,7 @@ STORIES: dict[str, tuple[Callable[[World], None], Settings]] = {
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 EMPTY = "it answers nothing"
-"""As DynamoDB does where there is no such row."""
+"""As DynamoDB does if there is no such row."""
 _URL = {"endpoint_url": "https://aws"}
 _THROTTLED = {
     "dynamodb": "ProvisionedThroughputExceededException",
@@ -79,28 +79,30 @@ CARRIED_OUT: dict[str, Callable[[str], Disturbance]] = {
     "the function dies after it": lambda _: Disturbance(Crash(), is_carried_out=True),
     "its answer is lost": lambda _: Disturbance(ConnectionClosedError(**_URL), is_carried_out=True),
 }
-ONCE: dict[str, Callable[[str], Disturbance]] = {
+ONE_TIME: dict[str, Callable[[str], Disturbance]] = {
     "the function dies before it": lambda _: Disturbance(Crash()),
     "it cannot be reached": lambda _: Disturbance(EndpointConnectionError(**_URL)),
     **CARRIED_OUT,
     EMPTY: lambda _: Disturbance(None),
 }
-FOR_EVER: dict[str, Callable[[str], Disturbance]] = {
-    "it is throttled for ever": lambda service: Disturbance(refused(_THROTTLED.get(service, "ThrottlingException"))),
-    "it is denied for ever": lambda _: Disturbance(refused("AccessDeniedException")),
-    "it fails for ever": lambda _: Disturbance(refused("InternalServerError")),
+PERMANENT: dict[str, Callable[[str], Disturbance]] = {
+    "it is throttled for ever": lambda service: Disturbance(
+        client_error(_THROTTLED.get(service, "ThrottlingException"))
+    ),
+    "it is denied for ever": lambda _: Disturbance(client_error("AccessDeniedException")),
+    "it fails for ever": lambda _: Disturbance(client_error("InternalServerError")),
     "it hangs for ever": lambda _: Disturbance(ReadTimeoutError(**_URL)),
 }
-IN_TURN = "it fails for ever in each of these ways in turn"
-ALIKE = ("dynamodb", "sns", "events")
-"""Services whose errors remediation does not tell apart, save for conditions that do not hold."""
+ALTERNATING = "it fails for ever in each of these ways in turn"
+UNDISTINGUISHED = ("dynamodb", "sns", "events")
+"""Services whose errors remediation does not distinguish, except for failed conditions."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """One call: of which step, how many came before it in its invocation, and what is called."""
+    """One call: the scenario, the step, the number of calls before it in its invocation, and the operation."""
 
-    story: str
+    scenario: str
     step: str
     number: int
     service: str
@@ -112,59 +114,59 @@ class Site:
 
 @cache
 def sites() -> list[Site]:
-    """Every call of every step, each in the first history that makes it."""
-    known: dict[tuple[str, int, str], Site] = {}
-    for story in STORIES:
-        for step, number, service, operation in calls_of(story):
-            known.setdefault((step, number, operation), Site(story, step, number, service, operation))
-    return list(known.values())
+    """Every call of every step, in the first scenario that makes it."""
+    sites_by_call: dict[tuple[str, int, str], Site] = {}
+    for scenario in SCENARIOS:
+        for step, number, service, operation in calls_of(scenario):
+            sites_by_call.setdefault((step, number, operation), Site(scenario, step, number, service, operation))
+    return list(sites_by_call.values())
 
 
-def calls_of(story: str) -> Iterator[tuple[str, int, str, str]]:
-    tell, settings = STORIES[story]
+def calls_of(scenario: str) -> Iterator[tuple[str, int, str, str]]:
+    run_scenario, settings = SCENARIOS[scenario]
     calls: list[tuple[str, int, str, str]] = []
     with World(settings).installed() as world:
 
-        def note(number: int, service: str, operation: str) -> None:
+        def record(number: int, service: str, operation: str) -> None:
             calls.append((world.event_log.actor.step, number, service, operation))
 
-        world.account.disturb = note
-        tell(world)
+        world.account.disturb = record
+        run_scenario(world)
         world.run()
     return (call for call in calls if call[0] != "start")
 
 
 def disturb(world: World, site: Site, fault: str) -> None:
-    """Has this fault happen at this call: the first time, or each time until it is lifted."""
-    is_over = False
-    ways = list(FOR_EVER.values()) if fault == IN_TURN else [FOR_EVER[fault]] if fault in FOR_EVER else []
-    # Not always the same way first.
-    in_turn = itertools.cycle(ways[site.number % 4 :] + ways[: site.number % 4])
+    """Injects this fault at this call: the first time, or every time."""
+    has_happened = False
+    faults = list(PERMANENT.values()) if fault == ALTERNATING else [PERMANENT[fault]] if fault in PERMANENT else []
+    # The first fault varies by call.
+    next_fault = itertools.cycle(faults[site.number % 4 :] + faults[: site.number % 4])
 
-    def at(number: int, service: str, operation: str) -> Disturbance | None:
-        nonlocal is_over
+    def choose_disturbance(number: int, service: str, operation: str) -> Disturbance | None:
+        nonlocal has_happened
         here = (world.event_log.actor.step, number, operation) == (site.step, site.number, site.operation)
-        if ways:
-            # What a role lacks, it lacks at every such call of the step.
+        if faults:
+            # A permission that is missing is missing for every such call of the step.
             same = (world.event_log.actor.step, operation) == (site.step, site.operation) and number >= site.number
-            return next(in_turn)(service) if same else None
-        if is_over or not here:
+            return next(next_fault)(service) if same else None
+        if has_happened or not here:
             return None
-        is_over = True
-        return ONCE[fault](service)
+        has_happened = True
+        return ONE_TIME[fault](service)
 
-    world.account.disturb, world.event_log.is_disturbed = at, True
+    world.account.disturb, world.event_log.is_disturbed = choose_disturbance, True
 
 
 def faults_of(site: Site) -> Iterator[str]:
-    """The faults that make a difference at this call."""
-    for fault in ONCE:
-        # Whether a call is carried out makes no difference if it changes nothing.
+    """The faults that have different effects at this call."""
+    for fault in ONE_TIME:
+        # For a call that changes nothing, it makes no difference whether it was carried out.
         if fault in CARRIED_OUT and site.operation not in (*WRITES, "invoke"):
             continue
         if fault != EMPTY or site.operation == "get_item":
             yield fault
-    yield from [IN_TURN] if site.service in ALIKE else FOR_EVER
+    yield from [ALTERNATING] if site.service in UNDISTINGUISHED else PERMANENT
 
 
 CASES = [pytest.param(site, fault, id=f"{site}-{fault}") for site in sites() for fault in faults_of(site)]
@@ -172,7 +174,7 @@ CASES = [pytest.param(site, fault, id=f"{site}-{fault}") for site in sites() for
 
 @pytest.fixture
 def without_log() -> Iterator[None]:
-    """What the functions would log takes as long as what they do; the stories look at it."""
+    """Disables logging, which takes as long as all else; the scenario tests check the logs."""
     logging.disable(logging.INFO)
     yield
     logging.disable(logging.NOTSET)
@@ -180,24 +182,24 @@ def without_log() -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_log")
 @pytest.mark.parametrize(("site", "fault"), CASES)
-def test_whatever_fails_nothing_is_done_twice_and_everybody_is_told(site, fault, monkeypatch):
+def test_no_fault_repeats_an_action_or_loses_a_notification(site, fault, monkeypatch):
     monkeypatch.setattr(random, "random", random.Random(6).random)  # noqa: S311 - jitter, not a secret
-    tell, settings = STORIES[site.story]
+    run_scenario, settings = SCENARIOS[site.scenario]
     with World(settings).installed() as world:
         disturb(world, site, fault)
-        tell(world)
+        run_scenario(world)
         world.run()
         world.account.disturb = lambda number, service, operation: None
 
-        world.invariants.at_the_end()
+        world.invariants.check_at_end()
         for secret in world.secrets_manager.secrets.values():
             assert len(secret.moved_at) <= 1
-        began = [(incident, target) for _, incident, target in world.event_log.restarts if target == "orders"]
-        assert len(began) == len(set(began))
+        restarts = [(incident, target) for _, incident, target in world.event_log.restarts if target == "orders"]
+        assert len(restarts) == len(set(restarts))
         assert all(row["state"] == "closed" for row in world.rows())
         assert list_transitions(world) or list_transitions(world, CRITICAL)
 
 
-def test_the_table_is_as_long_as_it_was():
+def test_the_scenarios_reach_every_step_and_at_least_65_calls():
     assert len(sites()) >= 65
     assert {site.step for site in sites()} == {*Settings().steps}

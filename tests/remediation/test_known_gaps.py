@@ -1,4 +1,4 @@
-"""Sequences that break a promise today. Each test fails as expected, and must be moved when it no longer does."""
+"""Sequences that violate an invariant today. Each test fails as expected, and must be moved when it passes."""
 
 import pytest
 
@@ -22,12 +22,12 @@ def test_a_failure_that_overtakes_the_event_of_a_new_value_is_notified():
     }
     state.deploy(stack=Settings(mode="repair"), secrets=[(tags, "single", {})])
     state.is_moved_by_hand(to=2, which=0)
-    state.is_treated(what="stop", which=0)
-    state.breaks(fault=Fault(SET, True, 2, True), is_heard=True, which=1)
+    state.is_treated(treatment="stop", which=0)
+    state.breaks(fault=Fault(SET, True, 2, True), is_delivered=True, which=1)
     state.time_passes(seconds=9000)
     state.is_moved_by_hand(to=2, which=3)
     state.time_passes(seconds=30)
     state.lambda_is_busy(minutes=12)
-    state.is_tried_again(is_mended=False, which=1)
+    state.is_tried_again(is_fixed=False, which=1)
 
     state.teardown()

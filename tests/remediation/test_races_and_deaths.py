@@ -1,4 +1,4 @@
-"""Histories in which steps overtake each other or die at the one moment that matters; what was found is kept here."""
+"""Regressions: steps that overtake each other, or crash at the worst possible time."""
 
 from collections import Counter
 from datetime import timedelta
@@ -24,28 +24,28 @@ def test_a_lost_race_is_diagnosed_again(world, finish, call):
     execution = run_up_to(world, "Move")
 
     def move():
-        """Somebody has just made another."""
+        """A move by hand at the same time."""
         world.secrets_manager.move_by_hand(secret.arn, previous)
 
     world.step(execution, Plan(meanwhile={call: move}))
 
     assert execution.data["move"]["outcome"] == "lost"
-    for event in world.waiting:
+    for event in world.undelivered:
         event.is_dropped = True
     incident, transitions = finish()
 
     assert incident["outcome"] == "rolled forward"
     assert transitions == ["opened", "recovered"]
-    assert [action.refused for action in world.event_log.actions] == ["InvalidParameterException", ""]
+    assert [action.error_code for action in world.event_log.actions] == ["InvalidParameterException", ""]
     assert secret.labels[CURRENT] == pending
 
 
-def test_a_restart_begins_though_the_secret_has_gone_on_when_its_claim_is_tried_again(world):
+def test_a_restart_starts_although_the_secret_has_changed_when_its_claim_is_retried(world):
     secret = world.secret(tags=RESTART | {"rotation-guard:restart-on": "rotation"})
     world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
     world.deliver(world.events[0])
     [execution] = world.running
-    # It dies after it has written the row; and then the next event is faster.
+    # It crashes after it has written the row; then the next event is claimed first.
     world.step(execution, Plan(crash=(2, AFTER)))
     world.secrets_manager.move_by_hand(secret.arn, secret.labels[PREVIOUS])
     world.deliver(world.events[1])
@@ -53,18 +53,18 @@ def test_a_restart_begins_though_the_secret_has_gone_on_when_its_claim_is_tried_
 
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert [row["state"] for row in world.rows()] == ["closed", "closed"]
 
 
-def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, finish):
+def test_a_failure_that_is_claimed_while_another_opens_the_incident_joins_it(world, finish):
     secret = world.secret()
     fail_rotation(world, secret, "createSecret", times=2)
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
     for event in world.events:
         world.deliver(event)
     first, second = world.running
-    # Between its look for an open incident and that for the latest one.
+    # Between its query for an open incident and that for the latest one.
     world.step(second, Plan(meanwhile={"query": lambda: world.step(first)}))
 
     assert second.data["claim"]["outcome"] == "known"
@@ -73,14 +73,14 @@ def test_a_failure_that_looks_while_another_opens_the_incident_joins_it(world, f
     assert incident["failures"] == 2
 
 
-def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world, finish):
+def test_an_incident_that_recovers_before_its_opening_was_published_is_published(world, finish):
     secret = world.secret()
     fail_rotation(world, secret, "createSecret")
     world.deliver(world.events[0])
     [execution] = world.running
     world.step(execution, Plan(crash=(0, AFTER)))
-    world.secrets_manager.go_on(secret.arn)
-    for event in world.waiting:
+    world.secrets_manager.continue_rotation(secret.arn)
+    for event in world.undelivered:
         world.deliver(event)
     run_without(world, execution)
 
@@ -90,14 +90,14 @@ def test_an_incident_that_was_over_before_its_telling_is_told_all_the_same(world
     assert Counter(transitions) == {"opened": 1, "recovered": 1}
 
 
-def test_and_so_it_is_when_the_next_incident_is_open_already(world):
+def test_an_unpublished_incident_is_published_although_the_next_one_is_open(world):
     secret = world.secret()
     fail_rotation(world, secret, "createSecret")
     world.deliver(world.events[0])
     [execution] = world.running
     world.step(execution, Plan(crash=(0, AFTER)))
-    world.secrets_manager.go_on(secret.arn)
-    for event in world.waiting:
+    world.secrets_manager.continue_rotation(secret.arn)
+    for event in world.undelivered:
         world.deliver(event)
     run_without(world, execution)
     fail_rotation(world, secret, "createSecret")
@@ -106,13 +106,13 @@ def test_and_so_it_is_when_the_next_incident_is_open_already(world):
 
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert [row["outcome"] for row in world.rows()] == ["recovered by AWS", "recovered by retry"]
     assert Counter(list_transitions(world)) == {"opened": 2, "recovered": 2}
 
 
 @pytest.mark.parametrize("step", [*Settings().steps, "publish"])
-def test_a_step_that_dies_for_good_is_heard_all_the_same(world, step):
+def test_a_step_that_always_crashes_is_escalated(world, step):
     secret = world.secret(tags=OPTED_IN | RESTART | FALLBACK)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     world.deliver(world.events[0])
@@ -121,22 +121,22 @@ def test_a_step_that_dies_for_good_is_heard_all_the_same(world, step):
 
     world.run()
 
-    world.invariants.at_the_end()
-    dies = step not in ("retry", "publish")  # This incident takes no such step.
-    # What the state machine had to tell without the function is told properly once there is a function again.
-    assert list_transitions(world, CRITICAL) == (["", "escalated"] if step == "notify" else [ANY] if dies else [])
-    # It was told, so nobody is to be paged again because the execution failed.
+    world.invariants.check_at_end()
+    crashes = step not in ("retry", "publish")  # This incident takes no such step.
+    # What the state machine published without the function is published properly once the function works again.
+    assert list_transitions(world, CRITICAL) == (["", "escalated"] if step == "notify" else [ANY] if crashes else [])
+    # It was published, so the execution must not fail and page again.
     assert execution.status == "SUCCEEDED"
 
 
-def test_who_ends_an_incident_first_is_the_one_to_tell_of_it(world, finish):
+def test_only_the_execution_that_closes_an_incident_first_publishes_its_end(world, finish):
     secret = world.secret(tags={"rotation-guard:remediation": "notify"})
     fail_rotation(world, secret, "createSecret")
     execution = run_up_to(world, "End")
-    world.secrets_manager.go_on(secret.arn)
-    for event in world.waiting:
+    world.secrets_manager.continue_rotation(secret.arn)
+    for event in world.undelivered:
         world.deliver(event)
-    # It has looked whether the incident is open; and then a new value ends it.
+    # It has read that the incident is open; then a new value ends the incident.
     world.step(execution, Plan(meanwhile={"transact_write_items": lambda: run_without(world, execution)}))
 
     incident, transitions = finish()
@@ -145,7 +145,7 @@ def test_who_ends_an_incident_first_is_the_one_to_tell_of_it(world, finish):
     assert transitions == ["opened", "recovered"]
 
 
-def test_a_rotation_that_fails_again_after_somebody_moved_the_label_is_news(world):
+def test_a_rotation_that_fails_again_after_a_move_by_hand_opens_an_incident(world):
     secret = world.secret(tags={"rotation-guard:remediation": "notify"})
     fail_rotation(world, secret, "createSecret", times=9)
     world.run(until=world.clock.now + timedelta(minutes=2))
@@ -153,9 +153,9 @@ def test_a_rotation_that_fails_again_after_somebody_moved_the_label_is_news(worl
     world.run(until=world.clock.now + timedelta(minutes=2))
     assert list_transitions(world) == ["opened", "recovered"]
 
-    # The rotation is unfinished all the while, and goes by the same id.
-    world.secrets_manager.go_on(secret.arn)
+    # The rotation is still unfinished, and keeps its id.
+    world.secrets_manager.continue_rotation(secret.arn)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert list_transitions(world) == ["opened", "recovered", "opened", "escalated"]

@@ -12,7 +12,7 @@ OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "pro
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 
 
-BREAKS = {
+FAILED_STEPS = {
     "Claim": ("createSecret", False),
     "NotifyOpened": ("createSecret", False),
     "Diagnose": ("createSecret", False),
@@ -25,7 +25,7 @@ BREAKS = {
     "Watch": ("setSecret", True),
     "NotifyRecovered": ("setSecret", True),
 }
-"""A state -> what breaks, so that the incident passes through it."""
+"""State -> the step of the rotation that fails, so that the incident passes through the state."""
 CALLS = {
     "Claim": 9,
     "NotifyOpened": 5,
@@ -39,32 +39,32 @@ CALLS = {
     "Watch": 5,
     "NotifyRecovered": 6,
 }
-"""A state -> how many calls its step makes then."""
+"""State -> how many calls its step makes then."""
 
 
-@pytest.mark.parametrize(("state", "call"), [(state, call) for state in BREAKS for call in range(CALLS[state])])
+@pytest.mark.parametrize(("state", "call"), [(state, call) for state in FAILED_STEPS for call in range(CALLS[state])])
 def test_a_step_that_was_invoked_twice_ends_as_if_it_ran_once(world, state, call):
-    step, after = BREAKS[state]
+    step, after = FAILED_STEPS[state]
     secret = world.secret(tags=OPTED_IN | RESTART)
     fail_rotation(world, secret, step, after, times=9 if after else 1)
     execution = run_up_to(world, state)
 
-    # Its first invocation is slow: the second runs from beginning to end before this call of it.
+    # The first invocation is slow: the second runs completely before this call of the first.
     world.step(execution, Plan(meanwhile={call: lambda: world.invoke_again(execution)}))
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     [incident] = world.rows()
     assert incident["outcome"] == ("rolled forward" if after else "recovered by retry")
-    # AWS takes a second request for the first while the rotation is unfinished; a label is moved once in any case.
+    # AWS treats a second request as the first while the rotation is unfinished; a label moves once in any case.
     assert len(secret.moved_at) == 1
     assert len(world.event_log.actions) <= 2
     assert sorted(set(list_transitions(world))) == ["opened", "recovered"]
 
 
-@pytest.mark.parametrize("state", BREAKS)
-def test_a_step_whose_answer_was_lost_ends_as_if_it_ran_once(world, state):
-    step, after = BREAKS[state]
+@pytest.mark.parametrize("state", FAILED_STEPS)
+def test_a_step_whose_response_was_lost_ends_as_if_it_ran_once(world, state):
+    step, after = FAILED_STEPS[state]
     secret = world.secret(tags=OPTED_IN | RESTART)
     fail_rotation(world, secret, step, after, times=9 if after else 1)
     execution = run_up_to(world, state)
@@ -74,7 +74,7 @@ def test_a_step_whose_answer_was_lost_ends_as_if_it_ran_once(world, state):
     world.run()
 
     assert plan.calls == CALLS[state]
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     [incident] = world.rows()
     assert incident["outcome"] == ("rolled forward" if after else "recovered by retry")
     assert Counter(action.kind for action in world.event_log.actions).most_common(1)[0][1] == 1

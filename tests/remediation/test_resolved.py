@@ -1,4 +1,4 @@
-"""Whoever was paged is told once their incident is over, whatever order the news comes in."""
+"""An escalated incident is resolved by a new value, in whatever order the events arrive."""
 
 import pytest
 
@@ -15,118 +15,118 @@ NOTIFY = {"rotation-guard:remediation": "notify"}
 def rotate_by_hand(world, secret):
     secret.fault = None
     world.secrets_manager.start_rotation(secret.arn)
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
 
 
-def test_a_rotation_that_aws_finishes_after_its_label_had_moved_resolves_what_was_escalated(world):
+def test_a_rotation_that_aws_completes_after_its_label_moved_resolves_the_incident(world):
     secret = world.secret(tags=NOTIFY)
-    # finishSecret moves AWSCURRENT, and is ended before it has answered.
+    # finishSecret moves AWSCURRENT, and ends before it has responded.
     fail_rotation(world, secret, "finishSecret", after=True, times=1)
     world.run()
     assert list_transitions(world, CRITICAL) == ["escalated"]
 
-    world.clock.pass_by(3600)
-    world.secrets_manager.go_on(secret.arn)
+    world.clock.advance(3600)
+    world.secrets_manager.continue_rotation(secret.arn)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert list_transitions(world, CRITICAL) == ["escalated", "resolved"]
 
 
 @pytest.mark.parametrize("write", range(8))
 @pytest.mark.parametrize("when", [BEFORE, AFTER])
-def test_all_that_was_escalated_is_resolved_though_the_claim_dies_in_between(world, write, when):
+def test_all_escalated_incidents_are_resolved_although_the_claim_crashes(world, write, when):
     secret = world.secret(tags=NOTIFY)
     for _ in range(2):
         secret.labels.pop(PENDING, None)
         fail_rotation(world, secret, "createSecret", times=9)
         world.run()
-        world.clock.pass_by(30 * 3600)
+        world.clock.advance(30 * 3600)
     rotate_by_hand(world, secret)
-    for event in world.waiting:
+    for event in world.undelivered:
         world.deliver(event)
 
     world.step(world.running[0], Plan(crash=(write, when)))
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert [row["outcome"] for row in world.rows()] == ["resolved", "resolved"]
 
 
-def test_what_was_escalated_is_resolved_though_the_next_incident_recovered_before_any_news_of_it(world):
+def test_an_escalated_incident_is_resolved_by_events_that_come_after_the_next_recovery(world):
     secret = world.secret(tags=RETRY)
     fail_rotation(world, secret, "createSecret", times=99)
     world.run()
-    world.clock.pass_by(30 * 3600)
+    world.clock.advance(30 * 3600)
     secret.labels.pop(PENDING, None)
     fail_rotation(world, secret, "createSecret", times=1)
-    # CloudTrail's events take minutes, and a look at the secret seconds.
-    late = run_without_news(world)
+    # CloudTrail's events take minutes; the workflow sees the new value within seconds.
+    late_events = run_with_failures_only(world)
     assert [row["outcome"] for row in world.rows()] == ["escalated", "recovered by retry"]
 
-    for event in late:
+    for event in late_events:
         event.is_dropped = False
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert [row["outcome"] for row in world.rows()] == ["resolved", "recovered by retry"]
 
 
-def run_without_news(world):
-    """Runs everything to its end while only failures are heard of; answers the other events."""
-    late = []
+def run_with_failures_only(world):
+    """Runs everything to its end, delivering failures only; returns the other events."""
+    late_events = []
     while True:
-        for event in world.waiting:
+        for event in world.undelivered:
             if event.is_failure:
                 world.deliver(event)
             else:
                 event.is_dropped = True
-                late.append(event)
+                late_events.append(event)
         if not world.running:
-            return late
+            return late_events
         world.run_next()
 
 
-def test_late_news_of_the_value_of_before_resolves_nothing_of_a_secret_that_cannot_be_read(world):
+def test_late_events_of_an_earlier_value_resolve_nothing_if_the_secret_cannot_be_described(world):
     secret = world.secret(tags=NOTIFY)
     rotate_by_hand(world, secret)
-    late = world.waiting
-    for event in late:
+    late_events = world.undelivered
+    for event in late_events:
         event.is_dropped = True
-    world.clock.pass_by(60)
+    world.clock.advance(60)
     secret.denies_description = True
     fail_rotation(world, secret, "createSecret", times=9)
     world.run()
     assert list_transitions(world, CRITICAL) == ["escalated"]
 
-    for event in late:
+    for event in late_events:
         event.is_dropped = False
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert world.rows()[0]["outcome"] == "escalated"
 
 
 @pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=0)])
-def test_what_was_held_is_resolved_on_the_topics_that_were_told(world):
+def test_a_rate_limited_incident_is_resolved_on_every_topic_of_its_digest(world):
     secret = world.secret(tags=RETRY)
     fail_rotation(world, secret, "createSecret", times=9)
     world.run()
     assert list_transitions(world, CRITICAL) == ["held_burst"]
-    world.clock.pass_by(3600)
+    world.clock.advance(3600)
     rotate_by_hand(world, secret)
     world.run()
     assert list_transitions(world) == ["opened", "held_burst", "resolved"]
     assert list_transitions(world, CRITICAL) == ["held_burst", "resolved"]
 
 
-def test_a_restart_that_was_escalated_is_resolved_by_the_next_one_that_settles(world):
+def test_an_escalated_restart_is_resolved_by_the_next_one_that_settles(world):
     secret = world.secret(tags=ON_ROTATION)
     world.ssm.ends = "Failed"
     rotate_by_hand(world, secret)
     world.run()
     assert list_transitions(world, CRITICAL) == ["escalated"]
-    world.clock.pass_by(3600)
+    world.clock.advance(3600)
     world.ssm.ends = "Success"
     rotate_by_hand(world, secret)
     world.run()

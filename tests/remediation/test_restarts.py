@@ -1,4 +1,4 @@
-"""Dependents that AWS is busy with, cannot be reached, or take a day: whole histories, in virtual time."""
+"""Dependents that are busy, unreachable, or take a day to settle: whole scenarios in virtual time."""
 
 from datetime import timedelta
 
@@ -27,11 +27,11 @@ def states(incident):
 
 
 def counts(world):
-    """How often each was restarted, by what became of it at AWS."""
+    """How often each dependent was restarted, by AWS's records."""
     return [len(world.services.deployments), len(world.ssm.started), len(world.functions.dependent.updates)]
 
 
-def test_each_is_restarted_once_and_told_when_all_have_settled(world, finish, repaired):
+def test_each_dependent_is_restarted_once_before_recovery_is_published(world, finish, repaired):
     incident, transitions = finish()
 
     assert transitions == ["opened", "recovered"]
@@ -39,7 +39,7 @@ def test_each_is_restarted_once_and_told_when_all_have_settled(world, finish, re
     assert counts(world) == [1, 1, 1]
 
 
-def test_an_endpoint_that_is_not_reached_for_half_a_minute_keeps_no_other_dependent_waiting(world, finish, repaired):
+def test_an_endpoint_that_is_briefly_unreachable_delays_no_other_restart(world, finish, repaired):
     world.services.unreachable_until = world.clock.now + timedelta(seconds=30)
     world.run_next()
     [incident] = world.rows()
@@ -52,7 +52,7 @@ def test_an_endpoint_that_is_not_reached_for_half_a_minute_keeps_no_other_depend
     assert counts(world) == [1, 1, 1]
 
 
-def test_an_endpoint_that_is_never_reached_is_told_with_what_was_not_restarted(world, finish, repaired):
+def test_an_endpoint_that_stays_unreachable_is_escalated_with_its_pending_restart(world, finish, repaired):
     world.services.unreachable_until = world.clock.now + timedelta(days=1)
 
     incident, transitions = finish()
@@ -62,7 +62,7 @@ def test_an_endpoint_that_is_never_reached_is_told_with_what_was_not_restarted(w
     assert incident["restarts"][0]["why"] == "AWS did not respond: EndpointConnectionError."
 
 
-def test_a_function_that_is_being_updated_is_restarted_once_that_is_over(world, finish, repaired):
+def test_a_function_that_is_being_updated_is_restarted_after_the_update(world, finish, repaired):
     world.functions.dependent.be_busy(20)
 
     incident, transitions = finish()
@@ -72,7 +72,7 @@ def test_a_function_that_is_being_updated_is_restarted_once_that_is_over(world, 
     assert counts(world) == [1, 1, 1]
 
 
-def test_a_function_that_is_updated_for_longer_than_anybody_waits_is_told(world, finish, repaired):
+def test_a_function_whose_update_outlasts_the_time_limit_is_escalated(world, finish, repaired):
     world.functions.dependent.be_busy(60)
 
     incident, transitions = finish()
@@ -84,8 +84,8 @@ def test_a_function_that_is_updated_for_longer_than_anybody_waits_is_told(world,
     assert counts(world) == [1, 1, 0]
 
 
-def test_an_automation_waits_for_others_to_end(world, finish, repaired):
-    world.ssm.running = world.ssm.most_running
+def test_an_automation_is_started_once_the_concurrency_limit_allows(world, finish, repaired):
+    world.ssm.running = world.ssm.max_running
     world.run(until=world.clock.now + timedelta(minutes=5))
     assert list_transitions(world) == ["opened"]
     world.ssm.running = 0
@@ -99,13 +99,13 @@ def test_an_automation_waits_for_others_to_end(world, finish, repaired):
 
 @pytest.mark.parametrize("settings", [Settings(restart_minutes=1500)])
 @pytest.mark.parametrize("strategy", ["BLUE_GREEN", "LINEAR", "CANARY"])
-def test_a_deployment_that_bakes_for_a_day_is_waited_for(world, finish, repaired, strategy):
+def test_remediation_waits_for_a_deployment_that_bakes_for_a_day(world, finish, repaired, strategy):
     world.services.strategy, world.services.bake_minutes = strategy, 1440
     before = world.clock.now
     world.run(until=before + timedelta(hours=23))
     [incident] = world.rows()
     assert (states(incident)["ecs:shop/orders"], list_transitions(world)) == ("started", ["opened"])
-    # A workflow that waits for a day is not taken for dead.
+    # A workflow that waits for a day is not presumed dead.
     assert incident["alive_until"] > world.clock.now.timestamp()
 
     incident, transitions = finish()
@@ -116,7 +116,7 @@ def test_a_deployment_that_bakes_for_a_day_is_waited_for(world, finish, repaired
 
 
 @pytest.mark.parametrize("settings", [Settings(restart_minutes=1500)])
-def test_a_deployment_that_is_rolled_back_while_it_bakes_is_told(world, finish, repaired):
+def test_a_deployment_that_is_rolled_back_while_it_bakes_is_escalated(world, finish, repaired):
     world.services.strategy, world.services.bake_minutes, world.services.ends = "BLUE_GREEN", 1440, "FAILED"
 
     incident, transitions = finish()
@@ -128,7 +128,7 @@ def test_a_deployment_that_is_rolled_back_while_it_bakes_is_told(world, finish, 
 
 @pytest.mark.parametrize("when", [BEFORE, AFTER])
 @pytest.mark.parametrize("number", range(13))
-def test_a_restart_step_that_dies_at_any_write_restarts_each_once(world, finish, repaired, number, when):
+def test_a_restart_step_that_crashes_at_any_write_restarts_each_dependent_once(world, finish, repaired, number, when):
     world.run_next(Plan(crash=(number, when)))
 
     incident, transitions = finish()
@@ -139,14 +139,14 @@ def test_a_restart_step_that_dies_at_any_write_restarts_each_once(world, finish,
 
 
 def take_over(world):
-    """An audit looks, and another execution goes on with what nobody has been heard of."""
+    """Runs an audit, whose events have another execution take over stalled incidents."""
     world.audit()
-    for event in world.waiting:
+    for event in world.undelivered:
         world.deliver(event)
 
 
 @pytest.mark.parametrize("state", ["Debounce", "Restart", "WatchRestarts", "Watch"])
-def test_another_execution_goes_on_with_what_an_aborted_one_has_left(world, finish, state):
+def test_another_execution_continues_the_restarts_of_an_aborted_one(world, finish, state):
     secret = world.secret(tags=OPTED_IN | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     first = run_up_to(world, state)
@@ -164,7 +164,7 @@ def test_another_execution_goes_on_with_what_an_aborted_one_has_left(world, fini
     assert counts(world) == [1, 1, 1]
 
 
-def test_an_execution_that_was_only_late_leaves_the_restarts_to_the_one_that_took_them_over(world, finish, repaired):
+def test_a_delayed_execution_leaves_the_restarts_to_the_execution_that_took_over(world, finish, repaired):
     [first] = world.running
     first.due += timedelta(hours=5)
     world.pass_time(4 * 3600)

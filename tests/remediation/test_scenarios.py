@@ -1,4 +1,4 @@
-"""Histories that are likely, each told to its end on the real workflow: who mended it, what was done, who was told."""
+"""Likely scenarios, each run to its end on the real workflow: how it recovers, what is called, who is notified."""
 
 import itertools
 from collections import Counter
@@ -9,7 +9,7 @@ import pytest
 from rotation_guard.domain.rotation_event import STEPS
 from tests.remediation.scenario import fail_rotation, list_calls, list_transitions, run_up_to
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
-from tests.remediation.world import CRITICAL, DEPENDENTS, NOTICES, Settings
+from tests.remediation.world import CRITICAL, DEPENDENTS, NOTIFICATIONS, Settings
 
 FALLBACK = {"rotation-guard:fallback": "allowed"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
@@ -17,11 +17,11 @@ OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "pro
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_aws_mends_it_while_it_settles(world, finish, step):
+def test_aws_completes_the_rotation_during_the_grace_period(world, finish, step):
     secret = world.secret()
     fail_rotation(world, secret, step)
     world.run(until=world.clock.now + timedelta(minutes=5))
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
 
     incident, transitions = finish()
 
@@ -34,9 +34,9 @@ def test_aws_mends_it_while_it_settles(world, finish, step):
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("users", ["single", "alternating"])
-def test_a_retry_mends_what_left_the_value_in_use_alone(world, finish, step, users):
+def test_a_retry_repairs_a_failure_that_left_the_current_password_valid(world, finish, step, users):
     secret = world.secret(users=users)
-    # Of a single user's password setSecret changes the live one: from there on another remedy is better.
+    # With a single user, setSecret changes the current password: after it, a retry is not the best repair.
     fail_rotation(world, secret, step if users == "alternating" else "createSecret", after=True)
 
     incident, transitions = finish()
@@ -48,7 +48,7 @@ def test_a_retry_mends_what_left_the_value_in_use_alone(world, finish, step, use
 
 
 @pytest.mark.parametrize(("step", "after"), [("setSecret", True), ("testSecret", False), ("finishSecret", False)])
-def test_rolling_forward_mends_what_has_changed_the_password(world, finish, step, after):
+def test_rolling_forward_repairs_a_failure_after_the_password_was_changed(world, finish, step, after):
     secret = world.secret()
     fail_rotation(world, secret, step, after, times=9)
     before, pending = secret.labels[CURRENT], secret.labels[PENDING]
@@ -66,13 +66,13 @@ def test_rolling_forward_mends_what_has_changed_the_password(world, finish, step
 @pytest.mark.parametrize(
     ("tags", "outcome"), [(OPTED_IN | FALLBACK, "fallen back"), (OPTED_IN, "escalated")], ids=["allowed", "not allowed"]
 )
-def test_falling_back_mends_a_new_value_that_does_not_work(world, finish, tags, outcome):
+def test_rolling_back_repairs_a_new_value_that_does_not_work(world, finish, tags, outcome):
     secret = world.secret(tags=tags)
     before = secret.labels[CURRENT]
     world.secrets_manager.start_rotation(secret.arn)
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
     world.run()
-    # Somebody has set the password of before again, so that the new one fails, and so does the next rotation.
+    # Somebody restores the previous password in the database: the new one fails, and so does the next rotation.
     secret.live["app"] = secret.versions[before].password
     fail_rotation(world, secret, "createSecret", times=9)
 
@@ -85,12 +85,12 @@ def test_falling_back_mends_a_new_value_that_does_not_work(world, finish, tags, 
     assert (secret.labels[CURRENT] == before) is is_allowed
 
 
-def test_five_failures_are_one_incident_that_is_told_twice(world, finish):
+def test_five_failures_are_one_incident_with_two_notifications(world, finish):
     secret = world.secret()
     fail_rotation(world, secret, "createSecret", times=9)
     for _ in range(4):
         world.run(until=world.clock.now + timedelta(minutes=2))
-        world.secrets_manager.go_on(secret.arn)
+        world.secrets_manager.continue_rotation(secret.arn)
     secret.fault = None
 
     incident, transitions = finish()
@@ -99,7 +99,7 @@ def test_five_failures_are_one_incident_that_is_told_twice(world, finish):
     assert transitions == ["opened", "recovered"]
 
 
-def test_retries_come_to_an_end(world, finish):
+def test_an_incident_is_escalated_after_the_last_retry(world, finish):
     secret = world.secret()
     fail_rotation(world, secret, "createSecret", times=99)
 
@@ -111,12 +111,12 @@ def test_retries_come_to_an_end(world, finish):
     assert list_calls(world) == ["rotate_secret"] * 3
     times = [action.at for action in world.event_log.actions]
     waits = [later - earlier for earlier, later in itertools.pairwise(times)]
-    # Some time to look how each went, and at most 5 and 10 minutes of waiting.
+    # The time to watch each rotation, and a back-off of at most 5 and 10 minutes.
     assert waits[0] < timedelta(minutes=12)
     assert waits[1] < timedelta(minutes=17)
 
 
-def test_a_probe_that_lied_is_found_out_and_told(world, finish):
+def test_a_wrong_probe_result_is_detected_and_escalated(world, finish):
     secret = world.secret()
     fail_rotation(world, secret, "createSecret", after=True, times=9)
     world.functions.manner = "liar"
@@ -133,7 +133,7 @@ def test_a_probe_that_lied_is_found_out_and_told(world, finish):
 
 
 @pytest.mark.parametrize("manner", ["hangs", "rambles", "breaks", "gone", "shy"])
-def test_a_probe_that_cannot_tell_moves_nothing(world, finish, manner):
+def test_a_probe_without_a_valid_result_moves_no_label(world, finish, manner):
     secret = world.secret()
     fail_rotation(world, secret, "setSecret", after=True, times=99)
     world.functions.manner = manner
@@ -145,21 +145,21 @@ def test_a_probe_that_cannot_tell_moves_nothing(world, finish, manner):
 
 
 @pytest.mark.parametrize(
-    ("settings", "did"),
+    ("settings", "expected_calls"),
     [(Settings(mode="retry"), {"rotate_secret"}), (Settings(mode="notify"), set())],
     ids=["retry", "notify"],
 )
-def test_a_secret_that_opts_in_to_more_than_the_stack_allows_gets_no_more(world, finish, did):
+def test_a_secret_cannot_opt_in_to_more_than_the_stack_allows(world, finish, expected_calls):
     secret = world.secret()
     fail_rotation(world, secret, "setSecret", after=True, times=99)
 
     incident, _ = finish()
 
     assert incident["outcome"] == "escalated"
-    assert set(list_calls(world)) == did
+    assert set(list_calls(world)) == expected_calls
 
 
-def test_a_test_that_failed_is_told_and_nothing_is_done(world, finish):
+def test_a_failed_test_of_the_rotation_is_escalated_without_a_repair(world, finish):
     secret = world.secret()
     world.test_rotation(secret.arn)
 
@@ -170,7 +170,7 @@ def test_a_test_that_failed_is_told_and_nothing_is_done(world, finish):
     assert list_calls(world) == []
 
 
-def test_what_did_not_opt_in_is_told_and_not_touched(world, finish):
+def test_a_secret_that_did_not_opt_in_is_escalated_without_a_repair(world, finish):
     secret = world.secret(tags={"rotation-guard:probe": "probe"})
     fail_rotation(world, secret, "setSecret", after=True, times=9)
 
@@ -190,7 +190,7 @@ def test_what_did_not_opt_in_is_told_and_not_touched(world, finish):
         ({"Type": "Partner"}, "managed external secret"),
     ],
 )
-def test_what_belongs_to_others_is_told_and_not_touched(world, finish, more, why):
+def test_a_secret_that_others_rotate_is_escalated_without_a_repair(world, finish, more, why):
     secret = world.secret(more=more)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
 
@@ -201,7 +201,7 @@ def test_what_belongs_to_others_is_told_and_not_touched(world, finish, more, why
     assert list_calls(world) == []
 
 
-def test_the_kill_switch_stops_everything_but_telling(world, finish):
+def test_the_kill_switch_stops_everything_but_notifications(world, finish):
     secret = world.secret()
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     world.run(until=world.clock.now + timedelta(minutes=5))
@@ -215,11 +215,11 @@ def test_the_kill_switch_stops_everything_but_telling(world, finish):
     assert "kill switch" in incident["reason"]
 
 
-def test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released(world):
+def test_repairs_of_a_secret_that_keeps_failing_are_suspended_until_it_is_released(world):
     secret = world.secret()
     for _ in range(4):
         world.pass_time(7200)
-        # Its rotation is begun anew each time, as after a change by hand.
+        # A new rotation is started each time, as after a change by hand.
         secret.labels.pop(PENDING, None)
         fail_rotation(world, secret, "createSecret", times=99)
         world.run()
@@ -232,22 +232,26 @@ def test_a_secret_that_fails_time_and_again_is_left_alone_until_it_is_released(w
     fail_rotation(world, secret, "createSecret", times=1)
     world.run()
 
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
     assert world.rows()[-1]["outcome"] == "recovered by retry"
 
 
 @pytest.mark.parametrize("settings", [Settings(max_actions_per_hour=2)])
-def test_beyond_the_cap_they_are_held_and_told_in_one_notice(world):
+def test_incidents_beyond_the_hourly_limit_are_published_in_one_digest(world):
     for number in range(6):
         fail_rotation(world, world.secret(f"secret-{number}"), "createSecret", times=1)
     world.run()
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
 
     outcomes = Counter(row["outcome"] for row in world.rows())
     assert outcomes == {"held": 4, "recovered by retry": 2}
     assert list_calls(world) == ["rotate_secret"] * 2
-    [burst] = [notice for notice in world.event_log.notices if notice.turn == "held_burst" and notice.topic == NOTICES]
-    assert len(burst.about) == 4
+    [digest] = [
+        notification
+        for notification in world.event_log.notifications
+        if notification.transition == "held_burst" and notification.topic == NOTIFICATIONS
+    ]
+    assert len(digest.incidents) == 4
     assert Counter(list_transitions(world)) == {"opened": 6, "recovered": 2, "held_burst": 1}
     assert list_transitions(world, CRITICAL) == ["held_burst"]
 
@@ -255,16 +259,18 @@ def test_beyond_the_cap_they_are_held_and_told_in_one_notice(world):
     for number in range(3):
         fail_rotation(world, world.secret(f"another-{number}"), "createSecret", times=1)
     world.run()
-    world.invariants.at_the_end()
+    world.invariants.check_at_end()
 
-    *_, burst = [
-        notice for notice in world.event_log.notices if notice.turn == "held_burst" and notice.topic == NOTICES
+    *_, digest = [
+        notification
+        for notification in world.event_log.notifications
+        if notification.transition == "held_burst" and notification.topic == NOTIFICATIONS
     ]
-    assert len(burst.about) == 3
+    assert len(digest.incidents) == 3
 
 
 @pytest.mark.parametrize("settings", [Settings(change_window={"days": ["wed"], "start": "22:00", "end": "04:00"})])
-def test_an_action_waits_for_the_change_window_and_a_notice_does_not(world, finish):
+def test_an_action_waits_for_the_change_window_and_a_notification_does_not(world, finish):
     secret = world.secret()
     fail_rotation(world, secret, "setSecret", after=True, times=9)
 
@@ -322,10 +328,10 @@ def test_the_kill_switch_stops_a_restart_too(world, finish):
 
 
 @pytest.mark.parametrize("kind", ["RotationSucceeded", "Secret Label Updated"])
-def test_after_any_rotation_dependents_are_restarted_by_whichever_event_comes(world, finish, kind):
+def test_either_event_of_a_completed_rotation_restarts_the_dependents(world, finish, kind):
     secret = world.secret(tags=RESTART | {"rotation-guard:restart-on": "rotation"})
     world.secrets_manager.start_rotation(secret.arn)
-    world.secrets_manager.go_on(secret.arn)
+    world.secrets_manager.continue_rotation(secret.arn)
     for event in world.events:
         event.is_dropped = event.kind != kind
 

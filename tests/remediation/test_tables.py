@@ -1,4 +1,4 @@
-"""The tables in memory do with the product's own writes what DynamoDB does, as far as moto knows."""
+"""The tables in memory behave like moto's DynamoDB for the product's own calls."""
 
 from datetime import timedelta
 
@@ -29,15 +29,15 @@ def settings():
 
 
 @pytest.fixture
-def busy(world):
-    """A world in which nearly everything has happened that makes a call: repairs, races, deaths, a burst."""
+def busy_world(world):
+    """A world in which nearly every kind of call was made: by repairs, races, crashes and a digest."""
     for number, step in enumerate(("createSecret", "setSecret", "finishSecret", "testSecret", "createSecret")):
         secret = world.secret(f"secret-{number}", TAGS)
         secret.fault = Fault(step, number == 1, 2)
         world.secrets_manager.start_rotation(secret.arn)
-        world.secrets_manager.go_on(secret.arn)
-        world.secrets_manager.go_on(secret.arn)
-    for event in world.waiting:
+        world.secrets_manager.continue_rotation(secret.arn)
+        world.secrets_manager.continue_rotation(secret.arn)
+    for event in world.undelivered:
         world.deliver(event)
     for number in range(400):
         if world.running:
@@ -48,21 +48,21 @@ def busy(world):
     return world
 
 
-def test_the_same_calls_have_the_same_answers_and_leave_the_same_rows(busy):
-    calls = [call for call in busy.account.calls if call.service == "dynamodb"]
-    ours = Tables()
+def test_the_tables_in_memory_respond_and_end_as_those_of_moto(busy_world):
+    calls = [call for call in busy_world.account.calls if call.service == "dynamodb"]
+    in_memory = Tables()
     with empty_account():
-        theirs = boto3.client("dynamodb")
-        theirs.create_table(
+        moto = boto3.client("dynamodb")
+        moto.create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": KEY[0], "KeyType": "HASH"}, {"AttributeName": KEY[1], "KeyType": "RANGE"}],
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in KEY],
             BillingMode="PAY_PER_REQUEST",
         )
         for call in calls:
-            own, other = (answered(tables, call) for tables in (ours, theirs))
-            assert own == other, call
-        stored = theirs.scan(TableName=TABLE)["Items"]
+            response, moto_response = (call_table(tables, call) for tables in (in_memory, moto))
+            assert response == moto_response, call
+        stored = moto.scan(TableName=TABLE)["Items"]
 
     assert {call.operation for call in calls} == {
         "get_item",
@@ -72,38 +72,40 @@ def test_the_same_calls_have_the_same_answers_and_leave_the_same_rows(busy):
         "query",
         "transact_write_items",
     }
-    assert sum(bool(call.refused) for call in calls) > 5
-    assert sorted(map(comparable, stored), key=str) == sorted(map(comparable, ours.items[TABLE].values()), key=str)
+    assert sum(bool(call.error_code) for call in calls) > 5
+    assert sorted(map(comparable, stored), key=str) == sorted(map(comparable, in_memory.items[TABLE].values()), key=str)
 
 
-def test_every_call_is_one_that_aws_knows(busy):
+def test_every_call_is_valid_by_the_service_models(busy_world):
     session = Session()
-    models = {service: session.get_service_model(service) for service in {each.service for each in busy.account.calls}}
+    models = {
+        service: session.get_service_model(service) for service in {call.service for call in busy_world.account.calls}
+    }
     operations = {
         (service, xform_name(name)): model.operation_model(name)
         for service, model in models.items()
         for name in model.operation_names
     }
 
-    for call in busy.account.calls:
+    for call in busy_world.account.calls:
         shape = operations[call.service, call.operation].input_shape
-        report = ParamValidator().validate(call.asked, shape)
+        report = ParamValidator().validate(call.request, shape)
         assert not report.has_errors(), (call, report.generate_report())
 
     assert len(models) == 8
 
 
-def answered(tables, call):
-    """The answer to a call, or why it was refused, without what differs from call to call."""
+def call_table(tables, call):
+    """The response or error of a call, without what differs from call to call."""
     try:
-        asked = call.asked if isinstance(tables, Tables) else None
+        request = call.request if isinstance(tables, Tables) else None
         method = getattr(tables, call.operation)
-        answer = method(asked) if asked is not None else method(**call.asked)
+        answer = method(request) if request is not None else method(**call.request)
     except ClientError as error:
-        reasons = [each["Code"] for each in error.response.get("CancellationReasons", [])]
+        reasons = [reason["Code"] for reason in error.response.get("CancellationReasons", [])]
         return error.response["Error"]["Code"], reasons
     return {
-        "Items": [comparable(each) for each in answer.get("Items", [])],
+        "Items": [comparable(item) for item in answer.get("Items", [])],
         "Item": comparable(answer.get("Item", {})),
     }
 

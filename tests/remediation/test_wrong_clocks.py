@@ -1,4 +1,4 @@
-"""What is older and what is newer is told apart, though the clock of one function is minutes off."""
+"""Events are ordered correctly although the clock of one function is minutes off."""
 
 from datetime import timedelta
 
@@ -13,27 +13,27 @@ RESTART = {"rotation-guard:restart": DEPENDENTS}
 RETRY = {"rotation-guard:remediation": "retry"}
 
 
-def skewed(world, step, minutes):
-    """The clock of one function alone is off."""
+def skew_clock(world, step, minutes):
+    """Makes the clock of one function wrong."""
     original = world.event_log.enter
 
-    def enter(execution, kind, payload):
-        world.clock.skew = timedelta(minutes=minutes if kind == step else 0)
-        return original(execution, kind, payload)
+    def enter(execution, started_step, payload):
+        world.clock.skew = timedelta(minutes=minutes if started_step == step else 0)
+        return original(execution, started_step, payload)
 
     world.event_log.enter = enter
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
 @pytest.mark.parametrize("step", ["claim", "diagnose", "decide", "end", "notify", "retry"])
-def test_failure_success_failure_within_minutes_though_a_clock_is_off(world, step, minutes):
-    skewed(world, step, minutes)
+def test_failure_success_failure_within_minutes_although_a_clock_is_wrong(world, step, minutes):
+    skew_clock(world, step, minutes)
     secret = world.secret(tags=RETRY)
     for _ in range(2):
         fail_rotation(world, secret, "createSecret", times=1)
         world.run()
-        world.clock.pass_by(60)
-    world.invariants.at_the_end()
+        world.clock.advance(60)
+    world.invariants.check_at_end()
     assert [row["outcome"] for row in world.rows()] == ["recovered by retry"] * 2
     fail_rotation(world, secret, "createSecret", times=99)
     world.run()
@@ -45,14 +45,14 @@ def test_a_function_whose_clock_is_minutes_off_misses_no_failure(world, minutes)
     secret = world.secret(tags=NOTIFY)
     rotate_by_hand(world, secret)
     world.run()
-    world.clock.pass_by(5)
+    world.clock.advance(5)
     world.clock.skew = timedelta(minutes=minutes)
     fail_rotation(world, secret, "createSecret", times=9)
     world.run()
     assert list_transitions(world, CRITICAL) == ["escalated"]
 
-    # A minute after it was escalated the next rotation fails: that is news, whatever the functions think it is.
-    world.clock.pass_by(60)
+    # A minute later the next rotation fails: that is another incident, whatever the clock of the functions says.
+    world.clock.advance(60)
     secret.labels.pop(PENDING)
     fail_rotation(world, secret, "createSecret", times=9)
     world.run()
@@ -62,13 +62,13 @@ def test_a_function_whose_clock_is_minutes_off_misses_no_failure(world, minutes)
 
 @pytest.mark.parametrize("minutes", [-10, 10])
 @pytest.mark.parametrize("step", Settings().steps)
-def test_secrets_that_share_a_dependent_each_have_it_restarted_though_a_clock_is_off(world, step, minutes):
-    skewed(world, step, minutes)
+def test_a_shared_dependent_is_restarted_for_each_secret_although_a_clock_is_wrong(world, step, minutes):
+    skew_clock(world, step, minutes)
     for name in ("one", "other"):
         secret = world.secret(name, tags=RESTART | {"rotation-guard:restart-on": "rotation"})
         rotate_by_hand(world, secret)
         world.run()
         # The first restart is over before the second value is there.
-        world.clock.pass_by(120)
+        world.clock.advance(120)
 
     assert len(world.services.deployments) == 2

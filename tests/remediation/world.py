@@ -1,4 +1,4 @@
-"""Everything together: the real definition with the real functions, in an account of their own and in virtual time."""
+"""The real state machine definition and functions, in an account in memory and in virtual time."""
 
 import importlib
 import json
@@ -20,40 +20,44 @@ from tests.function_environment import DEFAULTS
 from tests.remediation.account import Account, Crash, Plan
 from tests.remediation.clock import Clock, stamp
 from tests.remediation.event_log import EventLog, Knowledge
-from tests.remediation.events import Happened, happened
+from tests.remediation.events import Event, build_event
 from tests.remediation.invariants import Invariants
 from tests.remediation.secrets_manager import PENDING, Secret, SecretsManager
 from tests.remediation.services import Bus, Executions, Functions, Services, Ssm, Topics
 from tests.remediation.states import NOT_RUN, RUNNING, Execution, StateMachine, TaskFailed
 from tests.remediation.tables import Tables
 
-PLACE = "eu-west-1:123456789012"
-MACHINE = f"arn:aws:states:{PLACE}:stateMachine:remediation"
-TABLE, NOTICES, CRITICAL = "incidents", f"arn:aws:sns:{PLACE}:remediation", f"arn:aws:sns:{PLACE}:critical"
-PROBE = f"arn:aws:lambda:{PLACE}:function:probe"
-SERVICE, DOCUMENT = f"arn:aws:ecs:{PLACE}:service/shop/orders", f"arn:aws:ssm:{PLACE}:document/restart-orders"
-FUNCTION = f"arn:aws:lambda:{PLACE}:function:orders-api"
+ARN_SCOPE = "eu-west-1:123456789012"
+MACHINE = f"arn:aws:states:{ARN_SCOPE}:stateMachine:remediation"
+TABLE, NOTIFICATIONS, CRITICAL = (
+    "incidents",
+    f"arn:aws:sns:{ARN_SCOPE}:remediation",
+    f"arn:aws:sns:{ARN_SCOPE}:critical",
+)
+PROBE = f"arn:aws:lambda:{ARN_SCOPE}:function:probe"
+SERVICE, DOCUMENT = f"arn:aws:ecs:{ARN_SCOPE}:service/shop/orders", f"arn:aws:ssm:{ARN_SCOPE}:document/restart-orders"
+FUNCTION = f"arn:aws:lambda:{ARN_SCOPE}:function:orders-api"
 DEPENDENTS = "ecs:shop/orders ssm:restart-orders"
-ASKED_SECONDS = 20
-"""How long AWS takes, when time is let pass, until it goes on with a rotation that was asked for."""
-LATE_SECONDS = 30
-"""How late the state machine enters a state at most."""
-MOST_STEPS = 20_000
-TRIES = 3
-"""How often Lambda runs a function for an event that fails (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html)."""
+ROTATION_DELAY_SECONDS = 20
+"""How long AWS takes to start or continue a requested rotation."""
+MAX_DELAY_SECONDS = 30
+"""How late the state machine may enter a state."""
+MAX_STEPS = 20_000
+ATTEMPTS = 3
+"""How often Lambda runs a function for an event whose processing fails (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html)."""
 
 CONTEXT: Any = SimpleNamespace(
     aws_request_id="request",
     function_name="function",
     memory_limit_in_mb=256,
-    invoked_function_arn=f"arn:aws:lambda:{PLACE}:function:function",
+    invoked_function_arn=f"arn:aws:lambda:{ARN_SCOPE}:function:function",
     get_remaining_time_in_millis=lambda: 30_000,
 )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a stack that matter here."""
+    """The settings of a stack that matter to remediation."""
 
     mode: str = "repair"
     settle_minutes: int = 15
@@ -68,14 +72,14 @@ class Settings:
     @property
     def steps(self) -> list[str]:
         """The steps that have a function with these settings."""
-        found = ["claim", "diagnose", "decide", "end", "notify"]
-        found += ["retry"] if self.mode in ("retry", "repair") else []
-        found += ["move"] if self.mode == "repair" else []
-        found += ["probe"] if self.has_probe else []
-        return found + (["restart", "watch"] if self.has_targets else [])
+        steps = ["claim", "diagnose", "decide", "end", "notify"]
+        steps += ["retry"] if self.mode in ("retry", "repair") else []
+        steps += ["move"] if self.mode == "repair" else []
+        steps += ["probe"] if self.has_probe else []
+        return steps + (["restart", "watch"] if self.has_targets else [])
 
     def environment(self) -> dict[str, str]:
-        """The environment of all functions together."""
+        """The environment variables of all functions."""
         return {
             **DEFAULTS,
             "STATE_MACHINE_ARN": MACHINE,
@@ -89,7 +93,7 @@ class Settings:
             "BREAKER_THRESHOLD": str(self.breaker_threshold),
             "MAX_ACTIONS_PER_HOUR": str(self.max_actions_per_hour),
             "CHANGE_WINDOW": json.dumps(dict(self.change_window)),
-            "REMEDIATION_TOPIC_ARN": NOTICES,
+            "REMEDIATION_TOPIC_ARN": NOTIFICATIONS,
             "CRITICAL_TOPIC_ARN": CRITICAL,
             "RUNBOOK_URL": "https://example.com/runbook",
         }
@@ -101,17 +105,17 @@ class Settings:
 
 @cache
 def _definition(steps: tuple[str, ...], restart_minutes: int) -> str:
-    functions = {step: f"arn:aws:lambda:{PLACE}:function:{step}" for step in steps}
+    functions = {step: f"arn:aws:lambda:{ARN_SCOPE}:function:{step}" for step in steps}
     return Workflow("aws", functions, CRITICAL, TABLE, 45, 60, restart_minutes).definition()
 
 
 class World:
-    """Secrets, events, executions, and all that was done."""
+    """Secrets, events, executions, and the log of what the product did."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.clock = Clock()
-        self.secrets_manager = SecretsManager(self.clock, self._happens)
+        self.secrets_manager = SecretsManager(self.clock, self.emit)
         self.tables, self.topics, self.bus, self.ssm = Tables(), Topics(), Bus(), Ssm()
         self.functions, self.services = Functions(self.secrets_manager, self.clock), Services(self.clock)
         services = {
@@ -122,97 +126,97 @@ class World:
             "ssm": self.ssm,
             "lambda": self.functions,
             "ecs": self.services,
-            "stepfunctions": Executions(self._begin, self._known),
+            "stepfunctions": Executions(self._start_execution, self._find_execution),
         }
         self.account = Account(self.clock, services)
         self.machine = StateMachine(self.settings.definition(), self.clock, self._task)
         self._handlers = {
             step: importlib.import_module(f"handlers.remediation.{step}").handler for step in self.settings.steps
         }
-        self.bus.delivers = self._is_put
+        self.bus.on_put = self._deliver_own_event
         self.executions: dict[str, Execution] = {}
-        self._known_names: dict[str, Execution] = {}
+        self._executions_by_name: dict[str, Execution] = {}
         self._stepping: set[str] = set()
         self._planned = Plan()
-        self.events: list[Happened] = []
-        self._told_stuck: set[tuple[str, int]] = set()
+        self.events: list[Event] = []
+        self._reported_stuck: set[tuple[str, int]] = set()
         self.released: dict[str, datetime] = {}
         self.doomed: set[tuple[str, str]] = set()
-        self.died_for_good: set[tuple[str, str]] = set()
-        """Executions and kinds of steps that ran while they were doomed."""
-        """Executions and their steps that die whenever they run."""
+        """Steps of executions that crash whenever they run."""
+        self.ran_while_doomed: set[tuple[str, str]] = set()
+        """Steps of executions that ran while they were doomed."""
         self.throttled_until = self.clock.now
-        """Until then Lambda runs no function of the workflow: others use up what the account may run at once."""
+        """Until then Lambda throttles all functions of the workflow: others use up the account's concurrency."""
         self.event_log = EventLog(self)
         self.invariants = Invariants(self)
 
     @contextmanager
     def installed(self) -> Generator["World"]:
-        """Has the product run in it."""
+        """Makes the product run in this world."""
         with self.account.installed(self.settings.environment()):
             yield self
 
     def secret(self, name: str = "orders/db", tags: Mapping[str, str] | None = None, **more: Any) -> Secret:
-        """A secret that may be repaired and has a probe, unless said otherwise."""
-        arn = f"arn:aws:secretsmanager:{PLACE}:secret:{name}-Ab12Cd"
+        """Adds a secret; without `tags` it opts in to repairs and has a probe."""
+        arn = f"arn:aws:secretsmanager:{ARN_SCOPE}:secret:{name}-Ab12Cd"
         opted_in = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
         return self.secrets_manager.add(Secret(arn, dict(opted_in if tags is None else tags), **more))
 
     # --- events ---
 
-    def _happens(self, arn: str, kind: str, **more: Any) -> None:
-        self.events.append(happened(len(self.events), kind, arn, stamp(self.clock.now), **more))
+    def emit(self, arn: str, kind: str, **more: Any) -> None:
+        self.events.append(build_event(len(self.events), kind, arn, stamp(self.clock.now), **more))
 
     def find_stuck(self, arn: str) -> None:
-        """The hourly audit finds a rotation that is stuck, and says so once a day, unless an incident is open."""
+        """The hourly audit finds a stuck rotation, and reports it once a day, unless an incident is open."""
         secret = self.secrets_manager.secrets[arn]
         version = secret.labels.get(PENDING, "")
         if not secret.is_stuck:
             return
         days = (self.clock.now - secret.versions[version].created).days
-        if (version, days) not in self._told_stuck and not self._is_open(secret):
-            self._happens(arn, "Rotation Stuck", version=version, days=days)
-        self._told_stuck.add((version, days))
+        if (version, days) not in self._reported_stuck and not self._is_open(secret):
+            self.emit(arn, "Rotation Stuck", version=version, days=days)
+        self._reported_stuck.add((version, days))
 
     def audit(self) -> None:
-        """The hourly audit looks for incidents that nobody goes on with."""
+        """The hourly audit looks for stalled incidents."""
         unfinished = unfinished_incidents.UnfinishedIncidents(TABLE)
         with self._invocation(Plan(), Knowledge("audit", "")):
             stalled_incidents.report(unfinished, int(self.clock.now.timestamp()))
 
     def audit_until_finished(self) -> None:
-        """Whatever hindered the steps is over; hours pass, and audits find what was left behind."""
+        """Ends all faults; hours pass, and audits find the incidents that were left unfinished."""
         self.doomed.clear()
         for _ in range(5):
             if not any(arn == "unfinished" for arn, _ in self.tables.items.get(TABLE, {})):
                 return
-            self.clock.pass_by(3 * 3600)
+            self.clock.advance(3 * 3600)
             self.audit()
             self.run()
 
-    def _is_put(self, entry: dict[str, Any]) -> None:
+    def _deliver_own_event(self, entry: dict[str, Any]) -> None:
         if entry["DetailType"] == "Rotation Incident Stalled":
-            self._happens(entry["Resources"][0], entry["DetailType"], detail=json.loads(entry["Detail"]))
+            self.emit(entry["Resources"][0], entry["DetailType"], detail=json.loads(entry["Detail"]))
 
     def test_rotation(self, arn: str) -> None:
-        """Somebody changes how a secret is rotated, and AWS's test of that fails: nothing is rotated."""
-        self._happens(arn, "TestRotationFailed", rotation=f"test-{len(self.events)}", step="testSecret")
+        """An operator changes the rotation settings, and AWS's test of them fails: nothing is rotated."""
+        self.emit(arn, "TestRotationFailed", rotation=f"test-{len(self.events)}", step="testSecret")
 
     def release(self, secret: Secret) -> None:
-        """Somebody releases a secret that was given up, as the command line does."""
+        """An operator releases a suspended secret, as the command line does."""
         self.released[secret.arn] = self.clock.now
-        standing = self.tables.items[TABLE][f"secret#{secret.arn}", "standing"]
-        standing["released_at"] = {"S": stamp(self.clock.now)}
+        remediation_state = self.tables.items[TABLE][f"secret#{secret.arn}", "standing"]
+        remediation_state["released_at"] = {"S": stamp(self.clock.now)}
 
     def _is_open(self, secret: Secret) -> bool:
         return any(row["state"] == "open" for row in self.rows(secret))
 
-    def deliver(self, event: Happened, plan: Plan | None = None) -> None:
-        """EventBridge brings an event, once more perhaps; Lambda runs the function again when it dies."""
-        plans = [plan or Plan(), *(Plan() for _ in range(TRIES - 1))]
-        for each in plans:
+    def deliver(self, event: Event, plan: Plan | None = None) -> None:
+        """EventBridge delivers an event, perhaps again; Lambda retries the function when it crashes."""
+        plans = [plan or Plan(), *(Plan() for _ in range(ATTEMPTS - 1))]
+        for attempt in plans:
             try:
-                with self._invocation(each, Knowledge("start", "")):
+                with self._invocation(attempt, Knowledge("start", "")):
                     start.handler(event.copy(), CONTEXT)
             except Crash:
                 continue
@@ -220,40 +224,40 @@ class World:
             return
 
     @property
-    def waiting(self) -> list[Happened]:
-        """Events that were not delivered yet, and are not lost."""
+    def undelivered(self) -> list[Event]:
+        """Events that were neither delivered nor lost."""
         return [event for event in self.events if not event.deliveries and not event.is_dropped]
 
-    def forget_names(self) -> None:
+    def forget_execution_names(self) -> None:
         """Step Functions forgets the names of executions, as it does after 90 days."""
-        self._known_names.clear()
+        self._executions_by_name.clear()
 
-    def _known(self, name: str) -> tuple[str, bool] | None:
-        found = self._known_names.get(name)
-        return (found.given, found.status == RUNNING) if found else None
+    def _find_execution(self, name: str) -> tuple[str, bool] | None:
+        execution = self._executions_by_name.get(name)
+        return (execution.input, execution.status == RUNNING) if execution else None
 
-    def _begin(self, name: str, given: str) -> None:
-        arn = f"arn:aws:states:{PLACE}:execution:remediation:{name}"
-        again = f"-{len(self.executions)}" if name in self.executions else ""
-        self._known_names[name] = self.executions[name + again] = self.machine.begin(arn + again, given)
+    def _start_execution(self, name: str, input_text: str) -> None:
+        arn = f"arn:aws:states:{ARN_SCOPE}:execution:remediation:{name}"
+        suffix = f"-{len(self.executions)}" if name in self.executions else ""
+        self._executions_by_name[name] = self.executions[name + suffix] = self.machine.start(arn + suffix, input_text)
 
     # --- executions ---
 
     @property
     def running(self) -> list[Execution]:
-        """Those that are neither over nor in the middle of a step, the one that is due first before the others."""
+        """Executions that have not ended and are not in the middle of a step, by due time."""
         return sorted(
             (
                 execution
                 for execution in self.executions.values()
                 if execution.status == RUNNING and execution.name not in self._stepping
             ),
-            key=lambda arn: (arn.due, arn.arn),
+            key=lambda execution: (execution.due, execution.arn),
         )
 
     def step(self, execution: Execution, plan: Plan | None = None) -> None:
-        """Enters the next state of an execution, when its time has come."""
-        self.clock.until(execution.due)
+        """Advances to the due time of an execution, and runs its current state."""
+        self.clock.advance_to(execution.due)
         before = self._planned
         self._planned = plan or Plan()
         self._stepping.add(execution.name)
@@ -264,9 +268,9 @@ class World:
             self._stepping.remove(execution.name)
 
     def invoke_again(self, execution: Execution, plan: Plan | None = None) -> None:
-        """Runs the task that an execution is at to its end: one more invocation, whose answer is lost."""
+        """Invokes the current task once more; the response is lost."""
         resource, payload = self.machine.payload(execution)
-        self.event_log.repeated(execution, payload)
+        self.event_log.record_repeat(execution, payload)
         before = self._planned
         self._planned = plan or Plan()
         try:
@@ -282,7 +286,7 @@ class World:
             raise TaskFailed(NOT_RUN)
         is_doomed = (execution.name, kind) in self.doomed
         if is_doomed:
-            self.died_for_good.add((execution.name, kind))
+            self.ran_while_doomed.add((execution.name, kind))
         planned = Plan(is_dead=True) if is_doomed else self._planned
         knowledge = self.event_log.enter(execution, kind, payload)
         try:
@@ -292,10 +296,10 @@ class World:
                     return self.account.call(service, xform_name(kind), payload)
                 return json.loads(json.dumps(self._handlers[kind](json.loads(json.dumps(payload)), CONTEXT)))
         except Crash:
-            self.event_log.died(knowledge)
+            self.event_log.record_death(knowledge)
             raise TaskFailed("Lambda.Unknown") from None
         except Exception as error:
-            self.event_log.raised(knowledge, error)
+            self.event_log.record_error(knowledge, error)
             raise TaskFailed(type(error).__name__) from error
 
     @contextmanager
@@ -310,49 +314,49 @@ class World:
     # --- time ---
 
     def pass_time(self, seconds: float) -> None:
-        """Lets time pass: what falls due is done, and AWS goes on with what it was asked for."""
+        """Advances the time: runs what falls due, and AWS continues requested rotations."""
         end = self.clock.now + timedelta(seconds=seconds)
-        while self.running and self.running[0].due + timedelta(seconds=LATE_SECONDS) < end:
+        while self.running and self.running[0].due + timedelta(seconds=MAX_DELAY_SECONDS) < end:
             self.run_next()
-        if seconds >= ASKED_SECONDS:
-            self._go_on()
-        self.clock.until(end)
+        if seconds >= ROTATION_DELAY_SECONDS:
+            self._continue_rotations()
+        self.clock.advance_to(end)
 
     def run_next(self, plan: Plan | None = None) -> Execution:
-        """Enters the state that is due first; AWS has gone on with rotations when that takes a while."""
+        """Runs the state that is due first; if that is later, AWS continues requested rotations before it."""
         execution = self.running[0]
-        if execution.due - self.clock.now >= timedelta(seconds=ASKED_SECONDS):
-            self._go_on()
+        if execution.due - self.clock.now >= timedelta(seconds=ROTATION_DELAY_SECONDS):
+            self._continue_rotations()
             execution = self.running[0]
         self.step(execution, plan)
         return execution
 
     def run(self, until: datetime | None = None) -> None:
-        """Delivers every event as it happens, and runs every execution to its end, or until then."""
-        for _ in range(MOST_STEPS):
-            for event in self.waiting:
+        """Delivers every event at once, and runs every execution to its end, or until this time."""
+        for _ in range(MAX_STEPS):
+            for event in self.undelivered:
                 self.deliver(event)
             if not self.running or (until and self.running[0].due > until):
-                if until is None and any(secret.is_asked for secret in self.secrets_manager.secrets.values()):
-                    self._go_on()
+                if until is None and any(secret.is_requested for secret in self.secrets_manager.secrets.values()):
+                    self._continue_rotations()
                     continue
                 break
             self.run_next()
         else:
-            raise AssertionError(f"executions do not end: {[each.trail[-9:] for each in self.running]}")
+            raise AssertionError(f"executions do not end: {[execution.trail[-9:] for execution in self.running]}")
         if until:
-            self.clock.until(until)
+            self.clock.advance_to(until)
 
-    def _go_on(self) -> None:
+    def _continue_rotations(self) -> None:
         for arn, secret in self.secrets_manager.secrets.items():
-            if secret.is_asked:
-                self.secrets_manager.go_on(arn)
+            if secret.is_requested:
+                self.secrets_manager.continue_rotation(arn)
 
-    # --- what is written down ---
+    # --- stored rows ---
 
     def rows(self, secret: Secret | None = None) -> list[dict[str, Any]]:
-        """Incidents, of this secret or of all, in the order of their opening; no other rows of the table."""
+        """The incidents of this secret or of all, in the order of their opening."""
         stored = [from_item(item) for item in self.tables.items.get(TABLE, {}).values()]
-        found = [each for each in stored if each["secret_arn"].startswith("arn:")]
-        chosen = [each for each in found if secret is None or each["secret_arn"] == secret.arn]
-        return sorted(chosen, key=lambda one: one["opened_at"])
+        incidents = [row for row in stored if row["secret_arn"].startswith("arn:")]
+        chosen = [row for row in incidents if secret is None or row["secret_arn"] == secret.arn]
+        return sorted(chosen, key=lambda row: row["opened_at"])
