@@ -164,7 +164,7 @@ def _failures(world: World, listener: NotificationListener, count: int) -> tuple
     arns = [entry["ARN"] for entry in entries]
     portfolio.seed(world.stack, entries)
     for arn in arns:
-        world.estate.set(arn, takes="")
+        world.estate.set(arn, accepted_hash="")
     failures = [world.event("rotation-failed", arn) for arn in arns]
     messages: list[Message] = []
 

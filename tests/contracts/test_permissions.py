@@ -17,7 +17,7 @@ from tests.contracts.conftest import EVERYTHING
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
 STORIES = (
-    "tests/remediation/test_races_and_deaths.py::test_a_lost_race_is_diagnosed_again",
+    "tests/remediation/test_races_and_crashes.py::test_a_lost_race_is_diagnosed_again",
     "tests/remediation/test_scenarios.py::test_incidents_beyond_the_hourly_limit_are_published_in_one_digest",
     "tests/remediation/test_scenarios.py::test_repairs_of_a_secret_that_keeps_failing_are_suspended_until_it_is_released",
     "tests/remediation/test_restarts.py::test_each_dependent_is_restarted_once_before_recovery_is_published",

@@ -23,7 +23,7 @@ QUIET_SECONDS = 0.6
 """How long to wait for further notifications: several times the duration of a delivery."""
 
 
-SHARES = ({"stack", "audited"}, {"repairing"}, {"retrying", "telling"})
+SHARES = ({"stack", "audited"}, {"repair_world"}, {"retry_world", "notify_world"})
 """Fixtures whose tests run in the same worker, as far as possible, so that each deployment is made once."""
 
 
@@ -63,8 +63,8 @@ class Scenario:
 
     def create_arn(self) -> str:
         """Return the ARN of a secret that no other scenario uses, and that does not exist."""
-        place = f"{self.stack.region}:{self.stack.account_id}"
-        return f"arn:aws:secretsmanager:{place}:secret:scenario/{uuid.uuid4()}-Ab12Cd"
+        scope = f"{self.stack.region}:{self.stack.account_id}"
+        return f"arn:aws:secretsmanager:{scope}:secret:scenario/{uuid.uuid4()}-Ab12Cd"
 
     def build_event(self, name: str, secret_arn: str) -> dict[str, Any]:
         """Return a recorded event with this secret and the current time."""

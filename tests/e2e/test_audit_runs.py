@@ -14,13 +14,13 @@ README = ROOT / "README.md"
 
 @pytest.fixture
 def check(scenario) -> dict[str, Any]:
-    """Runs the audit; its result, and the time before its start as `began`."""
-    began = datetime.now(UTC).replace(microsecond=0)
+    """Runs the audit; its result, and the time before its start as `started_at`."""
+    started_at = datetime.now(UTC).replace(microsecond=0)
     response = scenario.stack.client("lambda").invoke(
         FunctionName=scenario.stack.outputs["function_name"], Payload=b"{}"
     )
     assert "FunctionError" not in response, response["Payload"].read()
-    return {**json.loads(response["Payload"].read()), "began": began}
+    return {**json.loads(response["Payload"].read()), "started_at": started_at}
 
 
 def test_the_audit_runs_every_hour_on_the_check_function(scenario):
@@ -57,7 +57,7 @@ def test_a_run_writes_one_row_per_managed_secret_and_none_for_the_ignored(scenar
         assert row["status"] == "ok"
         checked_at = datetime.fromisoformat(row["checked_at"])
         assert checked_at.utcoffset() == timedelta(0)
-        assert check["began"] <= checked_at <= datetime.now(UTC)
+        assert check["started_at"] <= checked_at <= datetime.now(UTC)
 
 
 def test_a_row_is_found_by_both_its_keys(scenario, check):

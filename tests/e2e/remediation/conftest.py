@@ -1,4 +1,4 @@
-"""The deployments that remediation is told on, each made once: one repairs, one only retries, one only tells."""
+"""The deployments for tests of remediation, one for each mode, each made once per session."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,8 +22,8 @@ FAST = {
 
 
 @pytest.fixture(scope="session")
-def repairing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """As far as it goes, for secrets that are broken a few at a time; the breaker opens after two incidents."""
+def repair_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Mode repair, with a circuit breaker that opens after two incidents."""
     yield from _deployed(
         tmp_path_factory,
         {
@@ -38,22 +38,22 @@ def repairing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def patient(stack: deployment.RunningStack) -> World:
-    """It gives AWS a minute before it looks, which is enough however busy this machine is."""
+def default_world(stack: deployment.RunningStack) -> World:
+    """The dev stack, whose grace period of a minute is enough however busy the machine is."""
     return World(stack)
 
 
 @pytest.fixture(scope="session")
-def retrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Retries alone, and six of them in an hour."""
+def retry_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Mode retry, with at most six retries in an hour."""
     config = {**FAST, "remediationMode": "retry", "maxActionsPerHour": 6, "settleMinutes": 0}
-    # Many are held before they are told together: within some seconds, where they are gathered for eleven.
+    # The digest collects rate-limited incidents for eleven seconds; they all arrive within a few.
     yield from _deployed(tmp_path_factory, config, wait_scale=0.06)
 
 
 @pytest.fixture(scope="session")
-def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """As it is deployed unless somebody says more."""
+def notify_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Mode notify, the default."""
     yield from _deployed(tmp_path_factory, {**FAST, "remediationMode": "notify"})
 
 
@@ -63,14 +63,14 @@ def _deployed(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "RETRY_BASE_MINUTES", 1)
         patch.setattr(steps, "RETRY_CAP_MINUTES", 1)
-        # A function's first call takes a second where others are at work.
+        # A function's first call takes a second on a busy machine.
         patch.setattr(steps, "PROBE_SECONDS", 4)
-        # Long enough for two incidents to want the same, however busy this machine is.
+        # Long enough for two incidents to request the same restart, however busy the machine is.
         patch.setattr(remediation, "RESTART_DEBOUNCE_SECONDS", 300)
         stack = deployment.up(tmp_path_factory.mktemp("remediation") / ".local", config=config, wait_scale=wait_scale)
     try:
         yield World(stack)
     finally:
-        # Its end is all that is asked here: other stories hold `down` to leaving nothing behind.
+        # Ending the emulator is enough: other tests check that `down` leaves nothing behind.
         if emulator := stack.emulator:
             emulator.stop()

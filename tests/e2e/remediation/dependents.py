@@ -1,4 +1,4 @@
-"""What uses a team's secrets: services, functions and documents, among them some whose restart never settles."""
+"""Dependents of a team's secrets: services, functions and documents, some of which never settle."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ TARGETS = [
         for document in ("reload", "reload-never", "reload-fails")
     ),
 ]
-"""What the stack may restart, by ARN."""
+"""ARNs of what the stack may restart."""
 
 
 class Dependents:
-    """They, in the account of a running stack; documents are not made there, their names say how they end."""
+    """The dependents in a running stack's account; no documents are created, as their names determine how they end."""
 
     def __init__(self, stack: RunningStack, estate: Estate) -> None:
         self._ecs, self._lambda = stack.client("ecs"), stack.client("lambda")
@@ -29,16 +29,19 @@ class Dependents:
         self._ecs.register_task_definition(
             family="api", containerDefinitions=[{"name": "api", "image": "none", "memory": 64}]
         )
-        # A task definition that does not exist never comes to run: its deployment goes on for ever.
+        # Tasks of a task definition that does not exist never run: the deployment never ends.
         for service, runs in (("api", "api"), ("stuck", "none:1")):
             self._ecs.create_service(cluster="team", serviceName=service, taskDefinition=runs, desiredCount=1)
 
     def deployment(self, service: str) -> str:
         """The id of the latest deployment of a service."""
-        [found] = self._ecs.describe_services(cluster="team", services=[service])["services"]
-        return next(deployment["id"] for deployment in found["deployments"] if deployment["status"] == "PRIMARY")
+        [description] = self._ecs.describe_services(cluster="team", services=[service])["services"]
+        return next(deployment["id"] for deployment in description["deployments"] if deployment["status"] == "PRIMARY")
 
     def configuration(self, worker: str) -> dict[str, Any]:
-        """What a restart changes of a function."""
-        known = self._lambda.get_function_configuration(FunctionName=worker)
-        return {"revision": known["RevisionId"], "variables": known.get("Environment", {}).get("Variables", {})}
+        """What a restart changes in a function."""
+        configuration = self._lambda.get_function_configuration(FunctionName=worker)
+        return {
+            "revision": configuration["RevisionId"],
+            "variables": configuration.get("Environment", {}).get("Variables", {}),
+        }

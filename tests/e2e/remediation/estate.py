@@ -1,4 +1,4 @@
-"""What a team has: secrets with a database behind each, the functions that rotate and probe them, what uses them."""
+"""A team's resources: secrets, each with a database, and the functions that rotate and probe them."""
 
 import hashlib
 import io
@@ -18,15 +18,15 @@ from .functions import PLANTED, parameter_of
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 NAMES = ("rotate", "probe", "hang")
 FUNCTIONS = {name: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:team-{name}" for name in (*NAMES, "gone")}
-"""Their ARNs are known before they are: a stack that may call them is deployed first. One is never made."""
+"""ARNs of the team's functions, which a stack needs before they are created; `gone` never is."""
 PROBED = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "team-probe"}
-"""The tags of a secret that may be repaired on evidence."""
+"""Tags of a secret that opts in to repairs and has a probe."""
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
 
 @dataclass
 class Estate:
-    """The team's, in the account of a running stack."""
+    """The team's resources in the account of a running stack."""
 
     stack: RunningStack
     role_arn: str = field(init=False)
@@ -43,54 +43,50 @@ class Estate:
             Principal="secretsmanager.amazonaws.com",
         )
 
-    def function(self, name: str, does: str) -> str:
-        """One more function of the team's, that does what one in `functions.py` does; its ARN."""
+    def function(self, name: str, behavior: str) -> str:
+        """Creates a function that runs this one of `functions.py`; returns its ARN."""
         return self.stack.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.13",
-            Handler=f"functions.{does}",
+            Handler=f"functions.{behavior}",
             Role=self.role_arn,
             Code={"ZipFile": _zipped(Path(__file__).with_name("functions.py"))},
             Timeout=10,
         )["FunctionArn"]
 
     def secret(self, tags: Mapping[str, str] | None = None, **database: Any) -> str:
-        """A secret whose value its database takes; its ARN. It has no rotation yet."""
+        """Creates a secret without rotation, whose value its database accepts; returns its ARN."""
         value = f"{PLANTED}-{uuid.uuid4()}"
         arn = self.secretsmanager.create_secret(
             Name=f"team/{uuid.uuid4()}",
             SecretString=value,
             Tags=[{"Key": key, "Value": text} for key, text in {**PROBED, **(tags or {})}.items()],
         )["ARN"]
-        self.set(arn, takes=_hash(value), **database)
+        self.set(arn, accepted_hash=_hash(value), **database)
         return arn
 
     def untag(self, arn: str, *names: str) -> str:
-        """Takes these tags from a secret."""
+        """Removes these tags from a secret; returns its ARN."""
         self.secretsmanager.untag_resource(SecretId=arn, TagKeys=[f"rotation-guard:{name}" for name in names])
         return arn
 
     def set(self, arn: str, **database: Any) -> None:
-        """What the database of a secret takes, and what it does to a rotation."""
+        """Changes what the database of a secret accepts, and how it makes a rotation fail."""
         try:
-            known = json.loads(self.ssm.get_parameter(Name=parameter_of(arn))["Parameter"]["Value"])
+            database_state = json.loads(self.ssm.get_parameter(Name=parameter_of(arn))["Parameter"]["Value"])
         except self.ssm.exceptions.ParameterNotFound:
-            known = {}
-        text = json.dumps({**known, **database})
+            database_state = {}
+        text = json.dumps({**database_state, **database})
         self.ssm.put_parameter(Name=parameter_of(arn), Value=text, Type="String", Overwrite=True)
 
-    def breaks(self, arn: str, step: str, times: int = 99) -> str:
-        """Rotates a secret, and lets so many tries of it break at this step."""
+    def fail_rotation(self, arn: str, step: str, times: int = 99) -> str:
+        """Rotates a secret, and makes this many attempts fail at this step."""
         self.set(arn, breaks_at=step, times=times)
         self.rotate(arn)
         return arn
 
-    def mend(self, arn: str) -> None:
-        """Whatever broke the rotation has passed."""
-        self.set(arn, times=0)
-
     def rotate(self, arn: str) -> None:
-        """Asks for a rotation, and sets one up where there is none."""
+        """Requests a rotation, and configures it if necessary."""
         self.secretsmanager.rotate_secret(
             SecretId=arn,
             RotationLambdaARN=FUNCTIONS["rotate"],
@@ -98,32 +94,32 @@ class Estate:
         )
 
     def aws_tries_again(self, arn: str) -> None:
-        """AWS tries a failed rotation again by itself."""
+        """AWS retries a failed rotation by itself."""
         aws_retries.retry(self.stack.aws, arn)
 
-    def pending(self, arn: str) -> str:
-        """Puts a value under AWSPENDING that nobody has set in the database; its version."""
+    def put_pending_value(self, arn: str) -> str:
+        """Puts a value under AWSPENDING that the database does not accept; returns its version."""
         return self.secretsmanager.put_secret_value(
             SecretId=arn, SecretString=f"{PLANTED}-{uuid.uuid4()}", VersionStages=["AWSPENDING"]
         )["VersionId"]
 
-    def takes(self, arn: str, label: str | None) -> None:
-        """The database takes the version that holds this label, and no other; none for None."""
+    def accept_label(self, arn: str, label: str | None) -> None:
+        """Makes the database accept only the version with this label; no version for None."""
         value = self.secretsmanager.get_secret_value(SecretId=arn, VersionStage=label)["SecretString"] if label else ""
-        self.set(arn, takes=_hash(value))
+        self.set(arn, accepted_hash=_hash(value))
 
     def labels(self, arn: str) -> dict[str, str]:
-        """Label -> the version that holds it."""
+        """Label -> version id."""
         versions = self.secretsmanager.describe_secret(SecretId=arn)["VersionIdsToStages"]
-        held = [(label, version) for version, labels in versions.items() for label in labels]
-        assert len(dict(held)) == len(held), f"a label is on two versions: {versions}"
-        return dict(held)
+        pairs = [(label, version) for version, labels in versions.items() for label in labels]
+        assert len(dict(pairs)) == len(pairs), f"a label is on two versions: {versions}"
+        return dict(pairs)
 
     def works(self, arn: str) -> bool:
-        """Whether the database takes what is AWSCURRENT."""
+        """Whether the database accepts AWSCURRENT."""
         value = self.secretsmanager.get_secret_value(SecretId=arn)["SecretString"]
-        known = json.loads(self.ssm.get_parameter(Name=parameter_of(arn))["Parameter"]["Value"])
-        return known["takes"] == _hash(value)
+        database_state = json.loads(self.ssm.get_parameter(Name=parameter_of(arn))["Parameter"]["Value"])
+        return database_state["accepted_hash"] == _hash(value)
 
     def _role(self, name: str, service: str) -> str:
         iam = self.stack.client("iam")

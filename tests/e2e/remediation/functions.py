@@ -1,6 +1,6 @@
-"""What a team's own functions do: each is deployed from this one file, and imports nothing of the project's.
+"""The code of a team's own functions: all are deployed from this file, which imports nothing of the project.
 
-A secret's database is a parameter: the hash of the password that it takes, and what the story wants of it.
+A secret's database is a parameter with the hash of the password that it accepts, and how a rotation shall fail.
 """
 
 import functools
@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 
 PLANTED = "hunter2"
-"""How every password begins: where it turns up besides the secret itself, a value has leaked."""
-SPOKEN = "correct-horse"
-"""The same, of a text that a function of the team's writes into its own log."""
+"""How every password begins: anywhere but in the secret itself, it shows that a value has leaked."""
+LOGGED_TEXT = "correct-horse"
+"""A text that a function of the team writes into its own log."""
 
 
 @functools.cache
@@ -25,11 +25,11 @@ def client(service: str) -> Any:
 
 
 class DatabaseIsDown(RuntimeError):
-    """The story wants the rotation to fail here."""
+    """The test makes the rotation fail here."""
 
 
 def rotate(event: dict[str, Any], context: Any) -> None:
-    """One step of a rotation of a single user, after AWS's template; breaks where its database says, so many times."""
+    """One step of a rotation of a single user, after AWS's template; fails where its database says, this many times."""
     step, arn, token = event["Step"], event["SecretId"], event["ClientRequestToken"]
     database = _database(arn)
     if database.get("breaks_at") == step and database["times"] > 0:
@@ -39,28 +39,28 @@ def rotate(event: dict[str, Any], context: Any) -> None:
 
 
 def probe(event: dict[str, Any], context: Any) -> Any:
-    """Whether a version works, by what the database takes; or something else, where the database says so."""
+    """Whether the database accepts a version; or another result, if the database is configured so."""
     arn = event["SecretId"]
     value = _value(arn, event["VersionId"], event["VersionStage"])
     match _database(arn).get("probe"):
         case "lies":
-            # As a cache would make it: what was good under AWSPENDING is refused under AWSCURRENT.
+            # As with a stale cache: what was accepted as AWSPENDING is rejected as AWSCURRENT.
             return {"works": event["VersionStage"] != "AWSCURRENT"}
         case "talks":
             return {"works": "yes", "password": value, "note": f"it is {value}"}
         case "raises":
-            raise DatabaseIsDown(f"{SPOKEN} is refused")
-    return {"works": _hash(value) == _database(arn)["takes"]}
+            raise DatabaseIsDown(f"{LOGGED_TEXT} is refused")
+    return {"works": _hash(value) == _database(arn)["accepted_hash"]}
 
 
 def hang(event: dict[str, Any], context: Any) -> Any:
-    """The probe of a database that does not answer, for longer than anybody asks."""
+    """The probe of a database that does not respond before the probe times out."""
     time.sleep(8)
     return {"works": True}
 
 
 def idle(event: dict[str, Any], context: Any) -> None:
-    """Uses a secret, as far as anybody can tell."""
+    """A function that uses a secret."""
 
 
 def _create(arn: str, token: str) -> None:
@@ -76,11 +76,11 @@ def _create(arn: str, token: str) -> None:
 
 
 def _set(arn: str, token: str) -> None:
-    _change(arn, {"takes": _hash(_value(arn, token, "AWSPENDING"))})
+    _change(arn, {"accepted_hash": _hash(_value(arn, token, "AWSPENDING"))})
 
 
 def _test(arn: str, token: str) -> None:
-    if _database(arn)["takes"] != _hash(_value(arn, token, "AWSPENDING")):
+    if _database(arn)["accepted_hash"] != _hash(_value(arn, token, "AWSPENDING")):
         raise DatabaseIsDown("it does not take the pending password")
 
 
@@ -109,7 +109,7 @@ def _change(arn: str, changes: dict[str, Any]) -> None:
 
 
 def parameter_of(arn: str) -> str:
-    """The database of a secret."""
+    """The parameter that represents the database of a secret."""
     return f"/database/{arn.split(':secret:')[1]}"
 
 

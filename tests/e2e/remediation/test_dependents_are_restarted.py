@@ -1,4 +1,4 @@
-"""What uses a secret whose AWSCURRENT has moved: restarted once, watched until it settles, told where it does not."""
+"""Dependents are restarted once after AWSCURRENT has moved, and escalated if they do not settle."""
 
 import pytest
 
@@ -17,48 +17,52 @@ TAGS = {
 
 
 @pytest.fixture(scope="module")
-def dependents(repairing):
-    return Dependents(repairing.stack, repairing.estate)
+def dependents(repair_world):
+    return Dependents(repair_world.stack, repair_world.estate)
 
 
 @pytest.fixture(scope="module")
 def before(dependents):
-    """How they were."""
+    """Their state before any restart."""
     workers = ("team-worker", "team-unlisted")
     return {worker: dependents.configuration(worker) for worker in workers} | {"api": dependents.deployment("api")}
 
 
 @pytest.fixture(scope="module")
-def restarted(repairing, before):
-    """Incidents that are rolled forward, all at once, each with its dependents: name -> how it ended."""
-    secrets = {name: repairing.mendable({RESTART: tag}) for name, tag in TAGS.items()}
-    repairing.put(*(repairing.event("rotation-failed", arn) for arn in secrets.values()))
-    return dict(zip(secrets, repairing.listener.all_ended(list(secrets.values())), strict=True))
+def restarted(repair_world, before):
+    """Incidents that are rolled forward at the same time, by the name of their dependents."""
+    secrets = {name: repair_world.create_secret_to_roll_forward({RESTART: tag}) for name, tag in TAGS.items()}
+    repair_world.put(*(repair_world.event("rotation-failed", arn) for arn in secrets.values()))
+    return dict(zip(secrets, repair_world.listener.wait_for_incidents(list(secrets.values())), strict=True))
 
 
-def states(ended):
-    return {restart["target"]: restart["state"] for restart in ended.row["restarts"]}
+def states(incident):
+    return {restart["target"]: restart["state"] for restart in incident.row["restarts"]}
 
 
 def test_services_functions_and_documents_are_restarted_and_settle(restarted, dependents, before):
-    ended = restarted["mixed"]
+    incident = restarted["mixed"]
 
-    assert ended.row["outcome"] == "rolled forward"
-    assert states(ended) == {"ecs:team/api": "settled", "lambda:team-worker": "settled", "ssm:team-reload": "settled"}
+    assert incident.row["outcome"] == "rolled forward"
+    assert states(incident) == {
+        "ecs:team/api": "settled",
+        "lambda:team-worker": "settled",
+        "ssm:team-reload": "settled",
+    }
     assert dependents.deployment("api") != before["api"]
     assert "ROTATION_GUARD_RESTARTED_FOR" in dependents.configuration("team-worker")["variables"]
-    assert ended.turns == ["opened", "recovered"]
-    assert ended.row["closed_at"] > ended.row["moved"]["at"]
+    assert incident.transitions == ["opened", "recovered"]
+    assert incident.row["closed_at"] > incident.row["moved"]["at"]
 
 
-def test_what_is_not_listed_is_told_and_not_tried(restarted, dependents, before):
-    ended = restarted["unlisted"]
+def test_a_dependent_that_is_not_listed_is_not_restarted_and_the_notification_names_it(restarted, dependents, before):
+    incident = restarted["unlisted"]
 
-    assert states(ended)["lambda:team-unlisted"] == "refused"
+    assert states(incident)["lambda:team-unlisted"] == "refused"
     assert dependents.configuration("team-unlisted") == before["team-unlisted"]
-    assert ended.row["outcome"] == "rolled forward"
-    [closed] = [notice for notice in ended.notices if notice.told["turn"] == "recovered"]
-    assert "Restart the dependents that were not restarted: lambda:team-unlisted." in closed.told["next"]
+    assert incident.row["outcome"] == "rolled forward"
+    [closed] = [notification for notification in incident.notifications if notification.payload["turn"] == "recovered"]
+    assert "Restart the dependents that were not restarted: lambda:team-unlisted." in closed.payload["next"]
 
 
 @pytest.mark.parametrize(
@@ -74,63 +78,63 @@ def test_what_is_not_listed_is_told_and_not_tried(restarted, dependents, before)
         ("fails", "ssm:team-reload-fails", "failed", "A restart of what uses the secret failed."),
     ],
 )
-def test_a_restart_that_does_not_settle_is_escalated(repairing, restarted, name, target, state, reason):
-    ended = restarted[name]
+def test_a_restart_that_does_not_settle_is_escalated(repair_world, restarted, name, target, state, reason):
+    incident = restarted[name]
 
-    assert (ended.row["outcome"], ended.row["reason"]) == ("escalated", reason)
-    assert states(ended) == {target: state}
-    assert repairing.estate.works(ended.row["secret_arn"])
-    assert ended.turns == ["opened", "escalated", "escalated"]
-    assert set(ended.executions.values()) == {"SUCCEEDED"}
+    assert (incident.row["outcome"], incident.row["reason"]) == ("escalated", reason)
+    assert states(incident) == {target: state}
+    assert repair_world.estate.works(incident.row["secret_arn"])
+    assert incident.transitions == ["opened", "escalated", "escalated"]
+    assert set(incident.executions.values()) == {"SUCCEEDED"}
 
 
-def test_two_secrets_of_one_service_restart_it_once(restarted):
+def test_two_secrets_of_one_function_restart_it_once(restarted):
     both = [restarted["shared 1"], restarted["shared 2"]]
 
-    assert [states(ended) for ended in both] == [{"lambda:team-shared": "settled"}] * 2
+    assert [states(incident) for incident in both] == [{"lambda:team-shared": "settled"}] * 2
     begun = sorted(
         action["outcome"]
-        for ended in both
-        for action in ended.row["actions"]
+        for incident in both
+        for action in incident.row["actions"]
         if action["action"] == "restart" and action["outcome"] != "settled"
     )
     assert begun == ["covered", "started"]
 
 
-def test_an_ordinary_rotation_restarts_once_though_aws_tells_of_it_twice(repairing, dependents):
-    arn = repairing.estate.secret({RESTART: "lambda:team-consumer", RESTART_ON: "rotation"})
-    untouched = dependents.configuration("team-consumer")
-
-    repairing.rotates(arn)
-
-    ended = repairing.listener.ended(arn)
-    repairing.at_rest(arn, 2)
-    assert (ended.row["outcome"], ended.turns, ended.detail_types) == ("restarted", ["restarted"], [])
-    assert states(ended) == {"lambda:team-consumer": "settled"}
-    assert len(repairing.listener.rows(arn)) == 1
-    assert dependents.configuration("team-consumer")["variables"] != untouched["variables"]
-    assert ended.done == ["restart", "restart"]
-
-
-def test_without_that_tag_an_ordinary_rotation_restarts_nothing(repairing, dependents):
-    arn = repairing.estate.secret({RESTART: "lambda:team-consumer"})
+def test_an_ordinary_rotation_restarts_once_although_aws_sends_two_events(repair_world, dependents):
+    arn = repair_world.estate.secret({RESTART: "lambda:team-consumer", RESTART_ON: "rotation"})
     before = dependents.configuration("team-consumer")
 
-    repairing.rotates(arn)
+    repair_world.complete_rotation(arn)
 
-    repairing.at_rest(arn, 2)
-    assert repairing.listener.rows(arn) == []
+    incident = repair_world.listener.wait_for_incident(arn)
+    repair_world.wait_for_executions(arn, 2)
+    assert (incident.row["outcome"], incident.transitions, incident.detail_types) == ("restarted", ["restarted"], [])
+    assert states(incident) == {"lambda:team-consumer": "settled"}
+    assert len(repair_world.listener.rows(arn)) == 1
+    assert dependents.configuration("team-consumer")["variables"] != before["variables"]
+    assert incident.done == ["restart", "restart"]
+
+
+def test_without_the_tag_an_ordinary_rotation_restarts_nothing(repair_world, dependents):
+    arn = repair_world.estate.secret({RESTART: "lambda:team-consumer"})
+    before = dependents.configuration("team-consumer")
+
+    repair_world.complete_rotation(arn)
+
+    repair_world.wait_for_executions(arn, 2)
+    assert repair_world.listener.rows(arn) == []
     assert dependents.configuration("team-consumer") == before
 
 
-def test_only_what_is_listed_may_be_restarted_and_who_watches_restarts_nothing(repairing, dependents):
-    starts, watches = (repairing.acting_as(step, "lambda") for step in ("restart", "watch"))
+def test_only_the_restart_step_may_restart_and_only_listed_dependents(repair_world, dependents):
+    starts, watches = (repair_world.client_as(step, "lambda") for step in ("restart", "watch"))
 
     def may(client, worker):
-        return repairing.is_allowed(client.update_function_configuration, FunctionName=worker, Description="x")
+        return repair_world.is_allowed(client.update_function_configuration, FunctionName=worker, Description="x")
 
     assert may(starts, "team-worker")
     assert not may(starts, "team-unlisted")
     assert not may(watches, "team-worker")
     for step in ("diagnose", "decide", "retry", "move", "end", "notify"):
-        assert not may(repairing.acting_as(step, "lambda"), "team-worker")
+        assert not may(repair_world.client_as(step, "lambda"), "team-worker")

@@ -1,21 +1,21 @@
-"""Probes that lie, hang, are missing or talk: what they say is never more than a word, and no word is never a no."""
+"""Probes that are wrong, hang, are missing or return secrets: no text of theirs leaks, and no result proves nothing."""
 
 import json
 
 import pytest
 
-from tests.e2e.remediation.functions import PLANTED, SPOKEN
+from tests.e2e.remediation.functions import LOGGED_TEXT, PLANTED
 
 PROBE = "rotation-guard:probe"
-WRITTEN = "swordfish and nothing else"
-"""What somebody wrote into an event."""
-DOUBTFUL = {
+FOREIGN_TEXT = "swordfish and nothing else"
+"""A text that somebody wrote into an event."""
+PROBES = {
     "missing": ("team-unlisted", None),
     "gone": ("team-gone", None),
     "talking": ("team-probe", "talks"),
     "failing": ("team-probe", "raises"),
 }
-"""Name -> the probe that the secret names, and what it does."""
+"""Name -> the probe that the secret names, and its behavior."""
 NOTES = {
     "gone": "does not exist",
     "talking": "answered neither works: true nor works: false",
@@ -24,89 +24,98 @@ NOTES = {
 
 
 @pytest.fixture(scope="module")
-def doubted(repairing):
-    """Rotations that broke where an honest probe would have had AWSCURRENT moved: name -> how they ended."""
-    team, secrets = repairing.estate, {}
-    secrets["lying"] = repairing.breaks(team.secret(probe="lies"), "finishSecret")
-    for name, (function, does) in DOUBTFUL.items():
-        arn = team.secret({PROBE: function}, probe=does)
-        secrets[name] = repairing.breaks(arn, "finishSecret", times=99 if name == "missing" else 1)
-    # Without a pending version there is but one question, and without a rotation but one decision.
-    secrets["hanging"] = team.secret({PROBE: "team-hang"})
-    secrets["written about"] = team.untag(team.secret(), "remediation")
-    spoken = f"Error when executing lambda {WRITTEN} during setSecret step: {WRITTEN}"
-    more = {"eventID": WRITTEN, "userAgent": WRITTEN, "password": WRITTEN, "responseElements": {"value": WRITTEN}}
-    repairing.put(
-        repairing.event("rotation-failed", secrets["hanging"], errorMessage=spoken),
-        repairing.event("rotation-failed", secrets["written about"], errorMessage=spoken, **more),
-        repairing.event("rotation-abandoned", secrets["written about"], errorMessage=spoken, awsRegion=WRITTEN),
+def incidents(repair_world):
+    """Name -> the incident of a failure after which a correct probe would have had AWSCURRENT moved."""
+    estate, secrets = repair_world.estate, {}
+    secrets["lying"] = repair_world.fail_rotation(estate.secret(probe="lies"), "finishSecret")
+    for name, (function, behavior) in PROBES.items():
+        arn = estate.secret({PROBE: function}, probe=behavior)
+        secrets[name] = repair_world.fail_rotation(arn, "finishSecret", times=99 if name == "missing" else 1)
+    # Without a pending version there is only one probe, and without a rotation only one decision.
+    secrets["hanging"] = estate.secret({PROBE: "team-hang"})
+    secrets["written about"] = estate.untag(estate.secret(), "remediation")
+    error_message = f"Error when executing lambda {FOREIGN_TEXT} during setSecret step: {FOREIGN_TEXT}"
+    more = {
+        "eventID": FOREIGN_TEXT,
+        "userAgent": FOREIGN_TEXT,
+        "password": FOREIGN_TEXT,
+        "responseElements": {"value": FOREIGN_TEXT},
+    }
+    repair_world.put(
+        repair_world.event("rotation-failed", secrets["hanging"], errorMessage=error_message),
+        repair_world.event("rotation-failed", secrets["written about"], errorMessage=error_message, **more),
+        repair_world.event(
+            "rotation-abandoned", secrets["written about"], errorMessage=error_message, awsRegion=FOREIGN_TEXT
+        ),
     )
-    return dict(zip(secrets, repairing.listener.all_ended(list(secrets.values())), strict=True))
+    return dict(zip(secrets, repair_world.listener.wait_for_incidents(list(secrets.values())), strict=True))
 
 
-def test_a_probe_that_takes_back_what_it_said_ends_with_people_and_moves_nothing_twice(repairing, doubted):
-    ended = doubted["lying"]
+def test_a_probe_that_contradicts_itself_is_escalated_and_no_label_moves_twice(repair_world, incidents):
+    incident = incidents["lying"]
 
-    assert ended.row["outcome"] == "escalated"
-    assert ended.row["reason"].startswith("The version that AWSCURRENT was moved to does not work")
-    assert ended.done == ["rolled forward", "rolled forward"]
-    assert repairing.estate.labels(ended.row["secret_arn"])["AWSCURRENT"] == ended.row["moved"]["to"]
-    assert ended.turns == ["opened", "escalated", "escalated"]
+    assert incident.row["outcome"] == "escalated"
+    assert incident.row["reason"].startswith("The version that AWSCURRENT was moved to does not work")
+    assert incident.done == ["rolled forward", "rolled forward"]
+    assert repair_world.estate.labels(incident.row["secret_arn"])["AWSCURRENT"] == incident.row["moved"]["to"]
+    assert incident.transitions == ["opened", "escalated", "escalated"]
 
 
-def test_a_probe_that_hangs_proves_nothing(doubted):
-    ended = doubted["hanging"]
+def test_a_probe_that_hangs_proves_nothing(incidents):
+    incident = incidents["hanging"]
 
-    assert ended.row["evidence"]["current"] == "unknown"
-    assert ended.row["evidence"]["notes"] == ["The probe of AWSCURRENT timed out after 4 s."]
-    assert ended.row["outcome"] == "escalated"
-    assert ended.done == []
+    assert incident.row["evidence"]["current"] == "unknown"
+    assert incident.row["evidence"]["notes"] == ["The probe of AWSCURRENT timed out after 4 s."]
+    assert incident.row["outcome"] == "escalated"
+    assert incident.done == []
 
 
 @pytest.mark.parametrize("name", NOTES)
-def test_a_probe_that_gives_no_answer_proves_nothing_and_the_rotation_is_retried(doubted, name):
-    ended = doubted[name]
+def test_a_probe_without_a_valid_result_proves_nothing_and_the_rotation_is_retried(incidents, name):
+    incident = incidents[name]
 
-    [decided] = [action for action in ended.row["actions"] if action.get("rule") == "retry"]
+    [decided] = [action for action in incident.row["actions"] if action.get("rule") == "retry"]
     assert decided["evidence"] == {
         "current": "unknown",
         "pending": "unknown",
         "previous": "absent",
         "notes": [f"The probe of {label} {NOTES[name]}." for label in ("AWSCURRENT", "AWSPENDING")],
     }
-    assert ended.row["outcome"] == "recovered by retry"
-    assert "moved" not in ended.row
+    assert incident.row["outcome"] == "recovered by retry"
+    assert "moved" not in incident.row
 
 
-def test_a_probe_that_is_not_listed_is_not_called_and_people_are_told_why(repairing, doubted):
-    ended = doubted["missing"]
+def test_a_probe_that_is_not_listed_is_not_called_and_the_reason_says_so(repair_world, incidents):
+    incident = incidents["missing"]
 
-    assert ended.row["outcome"] == "escalated"
-    assert ended.row["reason"].endswith("is not in probeFunctions, so it is not called.")
-    assert ended.done == ["retry"] * 4
-    assert repairing.estate.labels(ended.row["secret_arn"])["AWSCURRENT"] == ended.row["current_version_id"]
+    assert incident.row["outcome"] == "escalated"
+    assert incident.row["reason"].endswith("is not in probeFunctions, so it is not called.")
+    assert incident.done == ["retry"] * 4
+    assert repair_world.estate.labels(incident.row["secret_arn"])["AWSCURRENT"] == incident.row["current_version_id"]
 
 
-def test_no_value_is_in_any_notice_row_history_event_or_log(repairing, doubted):
-    """Of this stack, whatever has been told on it so far.
+def test_no_secret_value_is_in_any_notification_row_history_event_or_log(repair_world, incidents):
+    """Checks everything on this stack so far.
 
-    The failures topic and the audit trail hold AWS's own event, as they say they do; a team's own log is its own.
+    The failures topic and the audit trail contain AWS's own event, as documented; a team's log is its own.
     """
-    listener, words = repairing.listener, (PLANTED, SPOKEN, WRITTEN)
-    assert len({ended.row["secret_arn"] for ended in doubted.values()}) == len(DOUBTFUL) + 3
-    heard = {f"notice {notice.subject}": notice.body for notice in listener.notices}
-    heard |= {f"event {index}": json.dumps(event) for index, event in enumerate(listener.events)}
-    heard |= {f"row {index}": json.dumps(row) for index, row in enumerate(repairing.raw_rows("incidents_table_name"))}
-    heard |= repairing.histories()
-    heard |= repairing.logs("rotation-guard-")
-    # It is looked for where it could be, and what was written into the events has come in.
-    for said in ("probed", "decided", "published", "signal"):
-        assert any(f'"message":"{said}"' in text for text in heard.values())
-    assert WRITTEN in json.dumps(repairing.raw_rows("audit_trail_table_name"))
+    listener, words = repair_world.listener, (PLANTED, LOGGED_TEXT, FOREIGN_TEXT)
+    assert len({incident.row["secret_arn"] for incident in incidents.values()}) == len(PROBES) + 3
+    texts = {f"notification {notification.subject}": notification.body for notification in listener.notifications}
+    texts |= {f"event {index}": json.dumps(event) for index, event in enumerate(listener.events)}
+    texts |= {
+        f"row {index}": json.dumps(row) for index, row in enumerate(repair_world.raw_rows("incidents_table_name"))
+    }
+    texts |= repair_world.execution_histories()
+    texts |= repair_world.logs("rotation-guard-")
+    # The logs were read, and the foreign text in the events has arrived.
+    for message in ("probed", "decided", "published", "signal"):
+        assert any(f'"message":"{message}"' in text for text in texts.values())
+    assert FOREIGN_TEXT in json.dumps(repair_world.raw_rows("audit_trail_table_name"))
 
-    assert [(where, word) for where, text in heard.items() for word in words if word in text] == []
+    assert [(where, word) for where, text in texts.items() for word in words if word in text] == []
 
 
-def test_no_value_that_a_probe_answers_is_in_the_emulators_log(repairing, doubted):
-    assert doubted["talking"].row["outcome"]
-    assert PLANTED not in repairing.emulator.log.read_text(errors="replace")
+def test_no_value_that_a_probe_returns_is_in_the_emulators_log(repair_world, incidents):
+    assert incidents["talking"].row["outcome"]
+    assert PLANTED not in repair_world.emulator.log.read_text(errors="replace")

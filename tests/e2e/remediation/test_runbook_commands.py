@@ -30,7 +30,7 @@ from tests.preloaded_commands import preload
 PAGE = (ROOT / "docs" / "runbook.md").read_text()
 PLACEHOLDER = re.compile(r"<([A-Za-z_]+)>")
 UNKNOWN_HERE = ("ssm describe-automation-executions", "sqs start-message-move-task")
-"""What the AWS CLI sends and the local AWS does not know: that it is sent proves the command."""
+"""Operations that the local AWS does not implement: that the AWS CLI sends them proves the command."""
 SHIMS = {
     # Version 1 sends `aws sqs` to AWS in some Regions, whatever the environment says.
     "aws": 'exec {aws} --endpoint-url "$AWS_ENDPOINT_URL" "$@"',
@@ -74,11 +74,11 @@ def split_substitution(text: str) -> list[list[str]]:
     """The words of a command, without a redirection, and those of the command that is substituted into it."""
     inner = re.search(r'"\$\((.*)\)"', text)
     texts = [text.replace(inner[0], "substituted"), inner[1]] if inner else [text]
-    return [shlex.split(each.partition(" > ")[0]) for each in texts]
+    return [shlex.split(command.partition(" > ")[0]) for command in texts]
 
 
-class Answer(NamedTuple):
-    """What became of a command."""
+class Result(NamedTuple):
+    """The result of a command."""
 
     exit_code: int
     stdout: str
@@ -108,15 +108,15 @@ class Shell:
         }
 
     def fill(self, text: str) -> str:
-        """The command with a value for each placeholder. Raises KeyError for one that nobody explains."""
-        # What is to be restored is deleted, and no other command could use that.
+        """The command with a value for each placeholder. Raises KeyError for one without a value."""
+        # Only restore-secret needs a deleted secret.
         deleted = {"secret": self._values["deleted_secret"]} if "restore-secret" in text else {}
         values = {**self._values, **deleted}
         return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
 
-    def run(self, text: str) -> Answer:
+    def run(self, text: str) -> Result:
         """Runs a command; a part of a pipe that fails is a failure."""
-        ended = subprocess.run(
+        process = subprocess.run(
             ["/bin/bash", "-o", "pipefail", "-euc", self.fill(text)],
             cwd=self._folder,
             env=self._environment,
@@ -124,7 +124,7 @@ class Shell:
             text=True,
             check=False,
         )
-        return Answer(ended.returncode, ended.stdout, ended.stderr)
+        return Result(process.returncode, process.stdout, process.stderr)
 
 
 def set_up_service(stack: RunningStack) -> None:
@@ -137,7 +137,7 @@ def set_up_service(stack: RunningStack) -> None:
 
 
 def set_up_dead_letters(stack: RunningStack) -> None:
-    """An event in every dead-letter queue, about a secret that no other story speaks of."""
+    """An event in every dead-letter queue, about a secret that no other test uses."""
     name = f"runbook/{uuid.uuid4()}"
     event = json.loads((ROOT / "tests" / "events" / "rotation-failed.json").read_text().replace("orders/db", name))
     event["detail"] |= {"eventID": str(uuid.uuid4())}
@@ -170,16 +170,16 @@ def shell(stack: RunningStack, tmp_path: Path, programs: Mapping[str, str]) -> I
     described: dict[str, Any] = stack.client("secretsmanager").describe_secret(SecretId=secret.arn)
     function = described["RotationLambdaARN"]
     tags = {tag["Key"]: tag["Value"] for tag in described["Tags"]}
-    with secret.break_at("testSecret") as mend:
+    with secret.break_at("testSecret") as restore:
         secret.rotate_and_wait("RotationFailed")
-        held = {label: version for version, labels in secret.read_versions().items() for label in labels}
+        version_by_label = {label: version for version, labels in secret.read_versions().items() for label in labels}
         values = {
             **stack.outputs,
             "secret": secret.arn,
             "deleted_secret": set_up_deleted_secret(stack),
-            "version": held["AWSPENDING"],
-            "pending": held["AWSPENDING"],
-            "current": held["AWSCURRENT"],
+            "version": version_by_label["AWSPENDING"],
+            "pending": version_by_label["AWSPENDING"],
+            "current": version_by_label["AWSCURRENT"],
             "execution": eventually(lambda: find_incident(stack, secret.arn), "the incident")["execution"],
             "rotation_function": function,
             "log_group": find_log_group(stack, function),
@@ -196,9 +196,9 @@ def shell(stack: RunningStack, tmp_path: Path, programs: Mapping[str, str]) -> I
             "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
         }
         yield Shell(tmp_path, programs, values, environment)
-        mend()
-        # A new value ends the incident at once, so that other stories find the secret at rest. AWS refuses the call
-        # while a rotation is unfinished, and tries that one again.
+        restore()
+        # A new value closes the incident at once, so that other tests find none open. AWS refuses the call while a
+        # rotation is unfinished, and retries that one.
         with contextlib.suppress(stack.client("secretsmanager").exceptions.InvalidRequestException):
             secret.rotate()
         eventually(lambda: not has_incident(stack, secret.arn), "the end of the incident", 120.0)
@@ -212,7 +212,7 @@ def has_incident(stack: RunningStack, arn: str) -> bool:
 
 def find_incident(stack: RunningStack, arn: str) -> dict[str, Any] | None:
     """The row of the newest incident of a secret."""
-    answer = stack.client("dynamodb").query(
+    result = stack.client("dynamodb").query(
         TableName=stack.outputs["incidents_table_name"],
         KeyConditionExpression="secret_arn = :arn",
         ExpressionAttributeValues={":arn": {"S": arn}},
@@ -220,7 +220,7 @@ def find_incident(stack: RunningStack, arn: str) -> dict[str, Any] | None:
         Limit=1,
     )
     read = TypeDeserializer().deserialize
-    return next(({name: read(value) for name, value in row.items()} for row in answer["Items"]), None)
+    return next(({name: read(value) for name, value in row.items()} for row in result["Items"]), None)
 
 
 def find_log_group(stack: RunningStack, function: str) -> str:
@@ -229,37 +229,37 @@ def find_log_group(stack: RunningStack, function: str) -> str:
     return next(group["logGroupName"] for group in groups if name.rpartition("-")[0] in group["logGroupName"])
 
 
-def test_every_command_of_the_runbook_and_of_notices_works_as_it_is_printed(stack: RunningStack, shell: Shell) -> None:
+def test_every_command_of_the_runbook_and_of_notifications_works_as_printed(stack: RunningStack, shell: Shell) -> None:
     # One test, since a command may read the file that the one before it has written.
     failed = {}
     for command in COMMANDS:
         if command.text.startswith("aws "):
             for words in split_substitution(command.text):
                 check_command(words)
-        answer = shell.run(command.text)
-        is_unknown = any(known in command.text for known in UNKNOWN_HERE) and "InvalidAction" in answer.stderr
-        if answer.exit_code and not is_unknown:
-            failed[command] = answer
+        result = shell.run(command.text)
+        is_unknown = any(operation in command.text for operation in UNKNOWN_HERE) and "InvalidAction" in result.stderr
+        if result.exit_code and not is_unknown:
+            failed[command] = result
 
-    for command in list_notice_commands(stack):
-        answer = shell.run(command)
-        if answer.exit_code:
-            failed[Command("a notice", command)] = answer
+    for command in list_notification_commands(stack):
+        result = shell.run(command)
+        if result.exit_code:
+            failed[Command("a notification", command)] = result
 
     assert failed == {}
     assert len(COMMANDS) > 25
 
 
-def list_notice_commands(stack: RunningStack) -> list[str]:
-    """The commands in notices of the incident that is in the table, but for those that change the secret."""
+def list_notification_commands(stack: RunningStack) -> list[str]:
+    """The commands in notifications of the incident in the table, except those that change the secret."""
     row = find_incident(stack, DemoSecret(stack).arn)
     assert row is not None
-    notices = (
+    notifications = (
         build_notification(build_payload("opened", row["execution"], row)),
         build_notification(build_payload("missing", row["execution"], row)),
         build_notification(build_payload("escalated", row["execution"], row, error="States.Timeout")),
     )
-    commands = dict.fromkeys(command for notice in notices for command in notice.payload["commands"])
+    commands = dict.fromkeys(command for notification in notifications for command in notification.payload["commands"])
     return [command for command in commands if "rotate-secret" not in command]
 
 
@@ -275,30 +275,30 @@ def list_notice_commands(stack: RunningStack) -> list[str]:
         "pulumi stack outputs --json",
     ],
 )
-def test_a_command_that_does_not_exist_or_is_misspelt_is_found(
+def test_a_command_that_does_not_exist_or_is_misspelt_fails(
     tmp_path: Path, programs: Mapping[str, str], wrong: str
 ) -> None:
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "eu-west-1"}
     nowhere |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
 
-    answer = Shell(tmp_path, programs, {}, nowhere).run(wrong)
+    result = Shell(tmp_path, programs, {}, nowhere).run(wrong)
 
-    assert answer.exit_code != 0
-    assert "Could not connect" not in answer.stderr
+    assert result.exit_code != 0
+    assert "Could not connect" not in result.stderr
 
 
-def test_a_placeholder_that_nobody_explains_is_found(tmp_path: Path, programs: Mapping[str, str]) -> None:
+def test_a_placeholder_without_a_value_is_an_error(tmp_path: Path, programs: Mapping[str, str]) -> None:
     with pytest.raises(KeyError, match="nothing_of_the_kind"):
         Shell(tmp_path, programs, {}, {}).fill("aws sqs purge-queue --queue-url <nothing_of_the_kind>")
 
 
-def test_commands_are_found_in_fenced_and_indented_blocks_and_over_several_lines() -> None:
+def test_commands_are_read_from_fenced_and_indented_blocks_and_over_several_lines() -> None:
     page = "# a\n\n```console\n$ aws one \\\n      --two\n$ three\n```\n1. x\n\n       aws four\n\nText `aws five`.\n"
 
     assert [command.text for command in read_commands(page)] == ["aws one --two", "three", "aws four"]
 
 
-def test_every_heading_that_a_notice_leads_to_is_there() -> None:
+def test_every_heading_that_a_notification_links_to_exists() -> None:
     headings = {line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")}
 
     assert {*_ANCHORS.values(), "the-workflow-itself-failed"} <= headings

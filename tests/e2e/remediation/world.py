@@ -1,4 +1,4 @@
-"""A running stack with a team in its account: what a story of remediation is told in."""
+"""A running stack with a team's resources in its account, for scenarios of remediation."""
 
 import json
 import time
@@ -27,7 +27,7 @@ Event = dict[str, Any]
 
 
 class World:
-    """One deployment, what a team has there, and what is heard of it."""
+    """A deployment, a team's resources there, and a listener for notifications."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.stack, self.listener, self.estate = stack, NotificationListener(stack), Estate(stack)
@@ -61,78 +61,78 @@ class World:
             answer = self.stack.client("events").put_events(Entries=entries)
             assert answer["FailedEntryCount"] == 0, answer
 
-    def mendable(self, tags: Mapping[str, str] | None = None) -> str:
-        """A secret that is rolled forward when its rotation fails, since its database takes AWSPENDING alone."""
+    def create_secret_to_roll_forward(self, tags: Mapping[str, str] | None = None) -> str:
+        """Creates a secret that is rolled forward when its rotation fails: its database accepts AWSPENDING only."""
         arn = self.estate.secret(tags)
-        self.estate.pending(arn)
-        self.estate.takes(arn, "AWSPENDING")
+        self.estate.put_pending_value(arn)
+        self.estate.accept_label(arn, "AWSPENDING")
         return arn
 
-    def breaks(self, arn: str, step: str, times: int = 99) -> str:
-        """Lets a rotation break at this step, so many times, and waits for the first."""
-        self.estate.breaks(arn, step, times)
-        self.aws_says("RotationFailed", arn)
+    def fail_rotation(self, arn: str, step: str, times: int = 99) -> str:
+        """Makes a rotation fail at this step, this many times, and waits for the first failure."""
+        self.estate.fail_rotation(arn, step, times)
+        self.wait_for_event("RotationFailed", arn)
         return arn
 
-    def rotates(self, arn: str) -> str:
-        """Lets a rotation succeed, and waits for it."""
+    def complete_rotation(self, arn: str) -> str:
+        """Rotates a secret, and waits for the success."""
         self.estate.rotate(arn)
-        self.aws_says("RotationSucceeded", arn)
+        self.wait_for_event("RotationSucceeded", arn)
         return arn
 
-    def aws_says(self, event: str, arn: str) -> None:
-        """Waits until AWS has said this of a secret."""
+    def wait_for_event(self, event: str, arn: str) -> None:
+        """Waits for this event of AWS about a secret."""
         eventually(lambda: self._event_log.find(event, arn), f"{event} of {arn}", 30, 0.005)
 
-    def at_rest(self, arn: str, executions: int) -> None:
-        """Waits until so many executions have begun about a secret, and all are over."""
+    def wait_for_executions(self, arn: str, executions: int) -> None:
+        """Waits until this many executions were started for a secret, and all have ended."""
         states, machine = self.stack.client("stepfunctions"), self.stack.outputs["state_machine_arn"]
-        begun: dict[str, bool] = {}
+        is_own: dict[str, bool] = {}
 
-        def over() -> bool:
+        def have_ended() -> bool:
             pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
-            known = {
+            statuses = {
                 execution["executionArn"]: execution["status"] for page in pages for execution in page["executions"]
             }
-            for name in known.keys() - begun.keys():
-                begun[name] = arn in states.describe_execution(executionArn=name)["input"]
-            own = [status for name, status in known.items() if begun[name]]
+            for name in statuses.keys() - is_own.keys():
+                is_own[name] = arn in states.describe_execution(executionArn=name)["input"]
+            own = [status for name, status in statuses.items() if is_own[name]]
             return len(own) == executions and "RUNNING" not in own
 
-        eventually(over, f"the end of {executions} executions about {arn}", 30, 0.1)
+        eventually(have_ended, f"the end of {executions} executions about {arn}", 30, 0.1)
 
-    def acting_as(self, step: str, service: str) -> Any:
+    def client_as(self, step: str, service: str) -> Any:
         """A client with the credentials of a step's role."""
         pages = self.stack.client("iam").get_paginator("list_roles").paginate()
         roles = {role["RoleName"]: role["Arn"] for page in pages for role in page["Roles"]}
         [arn] = [arn for name, arn in roles.items() if name.startswith(f"rotation-guard-remediation-{step}-")]
-        given = self.stack.client("sts").assume_role(RoleArn=arn, RoleSessionName=step)["Credentials"]
+        credentials = self.stack.client("sts").assume_role(RoleArn=arn, RoleSessionName=step)["Credentials"]
         return boto3.client(
             service,
             endpoint_url=self.stack.endpoint_url,
             region_name=self.stack.region,
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given["SessionToken"],
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
         )
 
     @staticmethod
-    def is_allowed(call: Callable[..., Any], **given: Any) -> bool:
-        """Whether IAM lets this call through, whatever becomes of it."""
+    def is_allowed(call: Callable[..., Any], **parameters: Any) -> bool:
+        """Whether IAM allows this call, even if it fails otherwise."""
         try:
-            call(**given)
+            call(**parameters)
         except ClientError as error:
             return error.response["Error"]["Code"] not in DENIED
         return True
 
     def raw_rows(self, output: str) -> list[dict[str, Any]]:
-        """A whole table, as it is kept."""
+        """All items of a table, in DynamoDB's notation."""
         table = self.stack.outputs[output]
         pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=table)
         return [row for page in pages for row in page["Items"]]
 
-    def histories(self) -> dict[str, str]:
-        """Everything that the executions keep: execution -> its history."""
+    def execution_histories(self) -> dict[str, str]:
+        """Execution -> its whole history."""
         states, machine = self.stack.client("stepfunctions"), self.stack.outputs["state_machine_arn"]
         pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
         names = [execution["executionArn"] for page in pages for execution in page["executions"]]
@@ -140,7 +140,7 @@ class World:
         return {name: json.dumps([*history(executionArn=name)], default=str) for name in names}
 
     def logs(self, part: str) -> dict[str, str]:
-        """What has been logged in the log groups with this in their name, wherever they are: log group -> all of it."""
+        """Log group -> its whole log, for all log groups with this in their name."""
         logs = self.stack.client("logs")
         groups = logs.get_paginator("describe_log_groups").paginate()
         names = [
@@ -152,8 +152,8 @@ class World:
         }
 
     @contextmanager
-    def step_told(self, step: str, **environment: str) -> Generator[None]:
-        """Deploys the function of a step with other settings, for as long as this lasts."""
+    def configure_step(self, step: str, **environment: str) -> Generator[None]:
+        """Deploys the function of a step with other settings, and restores them at the end."""
         functions = self.stack.client("lambda")
         [name] = self._functions_of(step)
         before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
