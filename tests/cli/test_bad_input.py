@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from .conftest import ARN, entry
+from .conftest import entry
+from .stacks import ARN
 
 GOOD = entry("a")
 

@@ -12,7 +12,8 @@ from rotation_guard.cli.incident_timeline import COLUMNS as TIMELINE_COLUMNS
 from rotation_guard.domain.remediation.incidents import Outcome
 from tests.paths import ROOT
 
-from .conftest import ARN, REASON, aws_error
+from .conftest import REASON, aws_error
+from .stacks import ARN
 
 DOCUMENT = ROOT / "docs" / "reports.md"
 HELPERS = [

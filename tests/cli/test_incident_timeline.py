@@ -8,7 +8,8 @@ import pytest
 
 from components.release import resolve_runbook
 
-from .conftest import ARN, EXECUTION, aws_error
+from .conftest import aws_error
+from .stacks import ARN, EXECUTION
 
 
 @pytest.fixture
@@ -157,14 +158,14 @@ def test_the_table_has_what_an_on_call_engineer_needs(repaired, run_on_stack):
         "No action required.",
     ):
         assert f"\n{line}" in output, line
-    for what in (
+    for entry in (
         "notify opened +told",
         "retry 1 +asked",
         "notify retried 1 +told",
         "restart ecs:shop/web +settled",
         "close +rolled forward",
     ):
-        assert re.search(rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d {what}$", output, re.MULTILINE), what
+        assert re.search(rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d {entry}$", output, re.MULTILINE), entry
 
 
 @pytest.mark.parametrize("columns", ["40", "300"])
@@ -254,8 +255,8 @@ def test_the_newest_incident_is_the_default(stack, incidents_json, run_on_stack)
 
     result = run_on_stack("incidents", "show", "a", "--opened-at", "2020-01-01T00:00:00Z")
     assert result.exit_code == 2
-    known = ", ".join(entry["opened_at"] for entry in (third, second, first))
-    assert f"--opened-at must be one of the incidents of a, {known}, got 2020-01-01T00:00:00Z." in result.stderr
+    opening_times = ", ".join(entry["opened_at"] for entry in (third, second, first))
+    assert f"--opened-at must be one of the incidents of a, {opening_times}, got 2020-01-01T00:00:00Z." in result.stderr
 
 
 def test_a_secret_may_be_given_by_its_arn(repaired, incidents_json):

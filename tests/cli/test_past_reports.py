@@ -6,8 +6,8 @@ import pytest
 
 from .conftest import names
 
-BY_HAND = "f1d3f3e0-0f0a-4a53-8f3c-3d1a6f4b9c11"
-LOW_BY_HAND = "0a1b3f3e-0f0a-4a53-8f3c-3d1a6f4b9c11"
+MANUAL_RUN = "f1d3f3e0-0f0a-4a53-8f3c-3d1a6f4b9c11"
+LOW_MANUAL_RUN = "0a1b3f3e-0f0a-4a53-8f3c-3d1a6f4b9c11"
 
 
 def verdicts(answer):
@@ -63,12 +63,12 @@ def test_a_history_of_changes_is_read_by_its_last_row(audit_stack, report_json):
 
 
 @pytest.mark.parametrize("mode", ["everyRun", "changes"])
-@pytest.mark.parametrize("run_id", [BY_HAND, LOW_BY_HAND])
+@pytest.mark.parametrize("run_id", [MANUAL_RUN, LOW_MANUAL_RUN])
 def test_the_rows_of_a_manual_run_are_ordered_by_its_start(audit_stack, report_json, mode, run_id):
-    early = audit_stack.run(hours=6, history_mode=mode)
+    earlier_run = audit_stack.run(hours=6, history_mode=mode)
     audit_stack.run(run_id, hours=4, history_mode=mode)
-    late = audit_stack.run(hours=2, history_mode=mode)
-    for name, hours, verdict in ((early, 6, "in_grace"), (run_id, 4, "due_soon"), (late, 2, "overdue")):
+    later_run = audit_stack.run(hours=2, history_mode=mode)
+    for name, hours, verdict in ((earlier_run, 6, "in_grace"), (run_id, 4, "due_soon"), (later_run, 2, "overdue")):
         audit_stack.history("one", name, hours, verdict=verdict)
     audit_stack.status("one")
 
@@ -80,10 +80,10 @@ def test_the_rows_of_a_manual_run_are_ordered_by_its_start(audit_stack, report_j
 
 @pytest.mark.parametrize("mode", ["everyRun", "changes"])
 def test_a_stack_with_only_manual_runs_has_a_past(audit_stack, report_json, mode):
-    audit_stack.run(BY_HAND, hours=6, history_mode=mode)
-    audit_stack.run(LOW_BY_HAND, hours=4, history_mode=mode)
-    audit_stack.history("one", BY_HAND, 6, verdict="in_grace")
-    audit_stack.history("one", LOW_BY_HAND, 4, verdict="overdue")
+    audit_stack.run(MANUAL_RUN, hours=6, history_mode=mode)
+    audit_stack.run(LOW_MANUAL_RUN, hours=4, history_mode=mode)
+    audit_stack.history("one", MANUAL_RUN, 6, verdict="in_grace")
+    audit_stack.history("one", LOW_MANUAL_RUN, 4, verdict="overdue")
     audit_stack.status("one")
 
     assert verdicts(report_json("--as-of", audit_stack.ago(hours=5))) == {"one": "in_grace"}
@@ -91,10 +91,10 @@ def test_a_stack_with_only_manual_runs_has_a_past(audit_stack, report_json, mode
 
 
 def test_a_delayed_run_is_ordered_by_its_start(audit_stack, report_json):
-    early = audit_stack.run(hours=6)
-    late = audit_stack.run(audit_stack.ago(hours=4), hours=2)
-    audit_stack.history("one", early, 6, verdict="in_grace")
-    audit_stack.history("one", late, 2, verdict="overdue")
+    earlier_run = audit_stack.run(hours=6)
+    later_run = audit_stack.run(audit_stack.ago(hours=4), hours=2)
+    audit_stack.history("one", earlier_run, 6, verdict="in_grace")
+    audit_stack.history("one", later_run, 2, verdict="overdue")
     audit_stack.status("one")
 
     assert verdicts(report_json("--as-of", audit_stack.ago(hours=3))) == {"one": "in_grace"}
@@ -116,8 +116,8 @@ def test_a_deleted_secret_is_reported_as_of_a_time_when_it_existed(audit_stack, 
 
 @pytest.mark.parametrize(("mode", "hours"), [("everyRun", 2), ("changes", 30)])
 def test_a_recreated_secret_is_not_reported_as_of_a_time_between(audit_stack, report_json, mode, hours):
-    for began in (60, hours, 1):
-        audit_stack.run(hours=began, history_mode=mode)
+    for started_hours_ago in (60, hours, 1):
+        audit_stack.run(hours=started_hours_ago, history_mode=mode)
     audit_stack.history("back", audit_stack.ago(hours=60), 60)
     audit_stack.history("back", audit_stack.ago(hours=1), 1)
     audit_stack.status("back")

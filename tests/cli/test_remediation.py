@@ -4,7 +4,8 @@ import pytest
 
 from handlers.adapters import kill_switch
 
-from .conftest import ACCOUNT, CALLER, REASON, aws_error
+from .conftest import CALLER, REASON, aws_error
+from .stacks import ACCOUNT
 
 
 @pytest.fixture
@@ -125,8 +126,8 @@ def test_the_caller_and_the_reason_are_recorded_and_in_the_status(stack, run_on_
     run_on_stack("remediation", "stop", "--reason", "Database moves tonight.")
     run_on_stack("remediation", "go", "--reason", "It has moved.")
 
-    made, stopped, going = stack.switch_records()
-    assert made == ""
+    created, stopped, going = stack.switch_records()
+    assert created == ""
     assert stopped.startswith(f"stop by {CALLER} at 20")
     assert stopped.endswith(": Database moves tonight.")
     assert going.endswith(": It has moved.")

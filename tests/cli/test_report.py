@@ -39,13 +39,13 @@ def test_a_report_names_the_run_that_it_is_based_on(audit_stack, report_json, ru
 
 @pytest.mark.parametrize("run_id", ["0a1b3f3e", "1fffffff", "2025abcd", "20260000", "2026ffff", "f1d3f3e0"])
 def test_a_manual_run_is_ordered_by_its_start(audit_stack, report_json, run_id):
-    by_hand = f"{run_id}-3f3e-0f0a-4a53-8f3c-3d1a6f4b9c11"
+    manual_run = f"{run_id}-3f3e-0f0a-4a53-8f3c-3d1a6f4b9c11"
     scheduled = audit_stack.run(hours=1)
-    audit_stack.run(by_hand, hours=2)
+    audit_stack.run(manual_run, hours=2)
     assert report_json()["run"]["run_id"] == scheduled
 
-    audit_stack.run(by_hand, hours=0.5)
-    assert report_json()["run"]["run_id"] == by_hand
+    audit_stack.run(manual_run, hours=0.5)
+    assert report_json()["run"]["run_id"] == manual_run
 
 
 def test_a_run_in_progress_is_not_used(audit_stack, report_json):

@@ -49,10 +49,10 @@ def account(monkeypatch):
     watched, make = Account(), boto3.Session.client
 
     def client(session, *arguments, **more):
-        made = make(session, *arguments, **more)
-        made.meta.events.register("provide-client-params", watched.note)
-        made.meta.events.register("before-call", watched.answer)
-        return made
+        created = make(session, *arguments, **more)
+        created.meta.events.register("provide-client-params", watched.note)
+        created.meta.events.register("before-call", watched.answer)
+        return created
 
     monkeypatch.setattr(boto3.Session, "client", client)
     return watched
@@ -186,7 +186,7 @@ def test_a_scan_of_an_account_equals_that_of_its_listing(run_json, secret, tmp_p
     secret("one")
     entries = boto3.client("secretsmanager").list_secrets()["SecretList"]
     path = tmp_path / "list.json"
-    path.write_text(json.dumps({"SecretList": entries}, default=lambda moment: moment.isoformat()))
+    path.write_text(json.dumps({"SecretList": entries}, default=lambda time: time.isoformat()))
 
     live, file = run_json("scan")["secrets"], run_json("scan", "--from", str(path))["secrets"]
 

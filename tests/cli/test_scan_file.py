@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from .conftest import ARN, NOW, entry, names, tags
+from .conftest import NOW, entry, names, tags
+from .stacks import ARN
 
 
 def test_a_list_gets_the_audits_verdicts(run_json, list_file):
@@ -170,12 +171,12 @@ def test_the_settings_are_part_of_the_report(run_json, list_file):
 
 
 def test_stuck_and_missed_hours_are_options(run_json, list_file):
-    late = entry("late", RotationEnabled=True, NextRotationDate="2026-03-01T00:00:00Z")
+    missed = entry("late", RotationEnabled=True, NextRotationDate="2026-03-01T00:00:00Z")
     stuck = entry("stuck", SecretVersionsToStages={"v1": ["AWSCURRENT"], "v2": ["AWSPENDING"]})
     stuck["VersionCreatedDates"] |= {"v2": "2026-03-01T00:00:00Z"}
 
     def verdicts(*options):
-        answer = run_json("scan", "--from", list_file(late, stuck), "--now", NOW, *options)
+        answer = run_json("scan", "--from", list_file(missed, stuck), "--now", NOW, *options)
         return {secret["secret_name"]: secret["verdict"] for secret in answer["secrets"]}
 
     assert verdicts() == {"late": "in_grace", "stuck": "in_grace"}

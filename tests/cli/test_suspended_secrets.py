@@ -5,7 +5,8 @@ import io
 
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 
-from .conftest import ARN, CALLER, REASON, aws_error
+from .conftest import CALLER, REASON, aws_error
+from .stacks import ARN
 
 
 def test_suspended_secrets_are_listed_with_the_time_of_suspension(stack, incidents_json, run_on_stack):
@@ -73,8 +74,8 @@ def test_a_release_is_recorded_and_other_fields_are_unchanged(stack, run_on_stac
         "released_by": CALLER,
         "release_reason": REASON[1],
     }
-    standing = RemediationState(arn, succeeded_at=before, suspended_at=since, released_at=row["released_at"])
-    assert standing.is_suspended is False
+    state = RemediationState(arn, succeeded_at=before, suspended_at=since, released_at=row["released_at"])
+    assert state.is_suspended is False
     assert incidents_json("orphaned")["secrets"] == []
 
 

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from .conftest import ACCOUNT, CALLER, REASON, WRITES
+from .conftest import CALLER, REASON, WRITES
+from .stacks import ACCOUNT
 
 WRITING_CALLS = ("PutParameter", "UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems", "DeleteParameter")
 
@@ -30,42 +31,42 @@ def writes(stack):
     return lambda: [name for name, _ in stack.calls if name in WRITING_CALLS]
 
 
-@pytest.mark.parametrize("given", [REASON, ()], ids=["with a reason", "without"])
+@pytest.mark.parametrize("options", [REASON, ()], ids=["with a reason", "without"])
 @pytest.mark.parametrize("words", WRITES)
 def test_a_local_deployment_is_never_written_to_by_default(
-    stack, run, prepare, writes, tmp_path, monkeypatch, words, given
+    stack, run, prepare, writes, tmp_path, monkeypatch, words, options
 ):
     stack.deploy_locally(tmp_path)
     below = tmp_path / "repository" / "of" / "production"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
 
-    result = run(*prepare(*words), *given)
+    result = run(*prepare(*words), *options)
 
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
-    for way in ("--stack-outputs", "ROTATION_GUARD_STACK_OUTPUTS", "--local"):
-        assert way in result.stderr
+    for target in ("--stack-outputs", "ROTATION_GUARD_STACK_OUTPUTS", "--local"):
+        assert target in result.stderr
     assert "Nothing was written" in result.stderr
     assert (result.stdout, writes()) == ("", [])
 
 
 @pytest.mark.parametrize("words", WRITES)
-@pytest.mark.parametrize("way", ["option", "variable", "local"])
+@pytest.mark.parametrize("target", ["option", "variable", "local"])
 def test_deployment_account_and_region_are_printed_before_and_after_a_write(
-    stack, run, prepare, writes, tmp_path, monkeypatch, words, way
+    stack, run, prepare, writes, tmp_path, monkeypatch, words, target
 ):
     stack.deploy_locally(tmp_path)
     monkeypatch.chdir(tmp_path)
     outputs = str(stack.outputs)
-    options = {"option": ["--stack-outputs", outputs], "variable": [], "local": ["--local"]}[way]
-    environment = {"ROTATION_GUARD_STACK_OUTPUTS": outputs} if way == "variable" else {}
+    options = {"option": ["--stack-outputs", outputs], "variable": [], "local": ["--local"]}[target]
+    environment = {"ROTATION_GUARD_STACK_OUTPUTS": outputs} if target == "variable" else {}
 
     result = run(*prepare(*words), *REASON, *options, **environment)
 
     assert result.exit_code == 0, result.stderr
     before, _, after = result.stdout.splitlines()
-    name = "The local deployment at http://127.0.0.1:1" if way == "local" else f"The stack of {outputs}"
+    name = "The local deployment at http://127.0.0.1:1" if target == "local" else f"The stack of {outputs}"
     for line in (before, after):
         assert name in line
         assert f", account {ACCOUNT}, Region eu-west-1." in line
@@ -202,9 +203,9 @@ def test_a_region_other_than_the_stacks_is_refused(stack, run_on_stack, prepare,
     ],
 )
 def test_a_reason_is_one_printable_line(stack, run, prepare, writes, words, reason, message):
-    given = [] if reason is None else ["--reason", reason]
+    options = [] if reason is None else ["--reason", reason]
 
-    result = run(*prepare(*words), *given, "--stack-outputs", str(stack.outputs))
+    result = run(*prepare(*words), *options, "--stack-outputs", str(stack.outputs))
 
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert message in result.stderr
@@ -226,14 +227,14 @@ def test_commands_that_read_name_the_deployment(stack, run, tmp_path, monkeypatc
     below.mkdir()
     monkeypatch.chdir(below)
     outputs = str(stack.outputs)
-    place = f", account {ACCOUNT}, Region eu-west-1"
+    account_and_region = f", account {ACCOUNT}, Region eu-west-1"
 
     default = " ".join(run(*words, COLUMNS="500").stdout.split())
     named = " ".join(run(*words, COLUMNS="500", ROTATION_GUARD_STACK_OUTPUTS=outputs).stdout.split())
     local = run(*words, "--local", COLUMNS="500", ROTATION_GUARD_STACK_OUTPUTS=outputs).stdout
 
-    assert f"The local deployment at http://127.0.0.1:1 ({path}){place}" in default
-    assert f"The stack of {outputs}{place}" in named
+    assert f"The local deployment at http://127.0.0.1:1 ({path}){account_and_region}" in default
+    assert f"The stack of {outputs}{account_and_region}" in named
     assert "The local deployment at" in local
 
 
