@@ -39,8 +39,8 @@ def locate_engine() -> Path | None:
     installed = shutil.which("pulumi")
     if installed is None:
         return None
-    said = subprocess.run([installed, "version"], capture_output=True, text=True, check=False).stdout
-    version = re.match(r"v?(\d+)\.(\d+)\.(\d+)", said)
+    output = subprocess.run([installed, "version"], capture_output=True, text=True, check=False).stdout
+    version = re.match(r"v?(\d+)\.(\d+)\.(\d+)", output)
     return Path(installed).resolve().parent if version and tuple(map(int, version.groups())) >= _OLDEST else None
 
 
@@ -93,7 +93,7 @@ class Outcome:
         return [step for step in self.steps if (step.op in ops if ops else step.op not in ("same", "read", "refresh"))]
 
 
-_SAVE_ONCE = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+_SAVE_AT_THE_END = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
 """Has the engine write the state at the end alone."""
 
 
@@ -150,7 +150,7 @@ class EngineStack:
         self.folder, self.name = folder, stack
         self.log = folder / "provider.jsonl"
         self._file = folder / "project" / f"Pulumi.{stack}.yaml"
-        self._environment = make_environment(folder, aws) | _SAVE_ONCE
+        self._environment = make_environment(folder, aws) | _SAVE_AT_THE_END
         (folder / "project").mkdir(exist_ok=True)
         shutil.copy(ROOT / "Pulumi.yaml", folder / "project")
         self.configure(config or {})
@@ -187,7 +187,7 @@ class EngineStack:
 
     def save_every_step(self) -> None:
         """Have the engine write the state after every step, as it does for users, which takes most of its time."""
-        self._environment = {name: value for name, value in self._environment.items() if name not in _SAVE_ONCE}
+        self._environment = {name: value for name, value in self._environment.items() if name not in _SAVE_AT_THE_END}
         self._stack.workspace.env_vars = self._environment
 
     def set_path(self, path: str, value: str, *, secret: bool = False) -> None:

@@ -22,7 +22,7 @@ from tests.engine import wire
 from tests.engine.serving import serve
 
 _RUN_PROGRAM = Path(__file__).with_name("run_program.py")
-_SAID_WHY = 32
+_EXPLAINED_ERROR = 32
 """The exit code of a program that has told the user what is wrong."""
 
 
@@ -71,8 +71,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         """Runs a program, as `run_program.py` does it."""
         try:
             python = _find_python(request.info)
-        except NoEnvironment as problem:
-            return language_pb2.RunResponse(error=str(problem))
+        except NoEnvironment as error:
+            return language_pb2.RunResponse(error=str(error))
         settings = {
             "monitor": request.monitor_address,
             "engine": self._engine,
@@ -91,18 +91,18 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         ended = subprocess.run(
             command, cwd=request.info.program_directory, env=_own(environment), stdout=sys.stderr, check=False
         ).returncode
-        error = f"the program ended with exit code {ended}" if ended not in (0, _SAID_WHY) else ""
-        return language_pb2.RunResponse(error=error, bail=ended == _SAID_WHY)
+        error = f"the program ended with exit code {ended}" if ended not in (0, _EXPLAINED_ERROR) else ""
+        return language_pb2.RunResponse(error=error, bail=ended == _EXPLAINED_ERROR)
 
     def RunPlugin(self, request, context):  # noqa: N802
         """Serves a policy pack until the engine ends it."""
         try:
             python = _find_python(request.info)
-        except NoEnvironment as problem:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(problem))
+        except NoEnvironment as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         folder = request.info.program_directory
         pack = [python, "-u", "-m", "pulumi.policy", *request.args, folder]
-        environment = dict(one.partition("=")[::2] for one in request.env)
+        environment = dict(variable.partition("=")[::2] for variable in request.env)
         for kind, value in _run(pack, folder, environment, context):
             yield language_pb2.RunPluginResponse(**{kind: value})
 

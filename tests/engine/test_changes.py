@@ -1,4 +1,4 @@
-"""A change of settings is deployed as its preview has announced, and leaves nothing to do."""
+"""A change of settings is deployed as previewed, and a further preview has no changes."""
 
 import pytest
 
@@ -38,16 +38,16 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_is_deployed_as_announced(change, stack):
+def test_a_change_is_deployed_as_previewed(change, stack):
     stack.configure(change)
 
-    announced, changed, again = stack.preview(), stack.up(), stack.preview()
+    preview, up, again = stack.preview(), stack.up(), stack.preview()
 
-    assert (changed.failed, changed.messages) == (False, [])
-    assert describe(announced.changes()) == describe(changed.changes())
-    # An alarm that were made anew would be silent for its first periods.
-    anew = [step for step in changed.changes("replace", "create-replacement") if step.type.endswith(ALARMS)]
-    assert anew == []
+    assert (up.failed, up.messages) == (False, [])
+    assert describe(preview.changes()) == describe(up.changes())
+    # A replaced alarm would be silent for its first periods.
+    replaced = [step for step in up.changes("replace", "create-replacement") if step.type.endswith(ALARMS)]
+    assert replaced == []
     assert again.changes() == []
 
 
@@ -60,8 +60,8 @@ def test_settings_that_cannot_be_deployed_change_nothing(stack):
     stack.configure({"tags": {"team": "security"}, "subscriptions": []})
 
     assert refused.failed
-    said = "\n".join(refused.messages)
-    assert "tags.owner must differ from Owner in more than case" in said
-    assert "subscriptions[0].endpoint must be in the stack's Region, eu-west-1" in said
-    assert "Traceback" not in said
+    messages = "\n".join(refused.messages)
+    assert "tags.owner must differ from Owner in more than case" in messages
+    assert "subscriptions[0].endpoint must be in the stack's Region, eu-west-1" in messages
+    assert "Traceback" not in messages
     assert len(stack.calls()) == before

@@ -1,4 +1,4 @@
-"""What the real engine writes is what `python -m policies.check` reads: its events, its state, its file backend."""
+"""`python -m policies.check` reads what the real engine writes: events, exported state and state files."""
 
 import json
 
@@ -21,7 +21,7 @@ def declare_queues() -> None:
 
 @pytest.fixture
 def events(monkeypatch):
-    """Each event of the engine as it is written, line by line."""
+    """The engine's events as it writes them, one line each."""
     lines: list[str] = []
     read = EngineEvent.from_json
 
@@ -43,7 +43,7 @@ def read_lines(lines):
     return contents
 
 
-def test_events_state_and_file_of_one_stack_are_read_alike(aws, tmp_path, events):
+def test_events_exported_state_and_state_file_of_a_stack_have_the_same_resources(aws, tmp_path, events):
     stack = EngineStack(tmp_path, aws, "dev", run_program=declare_queues)
     file = tmp_path / "state" / ".pulumi" / "stacks" / "rotation-guard" / "dev.json"
 
@@ -72,7 +72,7 @@ def test_events_state_and_file_of_one_stack_are_read_alike(aws, tmp_path, events
     assert (list_queues(destroyed), destroyed.failure) == (set(), None)
 
 
-def test_events_of_an_update_that_failed_say_so(aws, tmp_path, events):
+def test_events_of_a_failed_update_report_the_failure(aws, tmp_path, events):
     stack = EngineStack(tmp_path, aws, "dev", run_program=declare_queues)
 
     assert stack.up(refuses="::jobs").failed

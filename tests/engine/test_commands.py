@@ -1,4 +1,4 @@
-"""The commands of the README and of the pack's page, as they are printed, in a checkout that nothing was done in."""
+"""The commands of the README and of the policy pack's page, as printed, in a fresh checkout."""
 
 import os
 import re
@@ -20,7 +20,7 @@ SECTIONS = {"README.md": ("Deploy it to an account", "Hold programs to its polic
 
 
 def list_commands() -> list[str]:
-    """What these pages have their reader type, one after another, each once."""
+    """The commands of these pages, in order and without repetitions."""
     commands: dict[str, None] = {}
     for page, titles in SECTIONS.items():
         parts = (ROOT / page).read_text(encoding="utf-8").split("\n## ")
@@ -32,7 +32,7 @@ def list_commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def type_command(aws, tmp_path_factory) -> Callable[[str], str]:
-    """Types a command in a fresh clone; what `pulumi install` takes minutes to install for the program is there."""
+    """Runs a command in a fresh clone, in which the program's dependencies are already installed."""
     folder = tmp_path_factory.mktemp("commands")
     clone = folder / "clone"
     shutil.copytree(ROOT, clone, ignore=NOT_CLONED)
@@ -45,22 +45,22 @@ def type_command(aws, tmp_path_factory) -> Callable[[str], str]:
         done = subprocess.run(
             [bash, "-c", command], cwd=clone, env=environment, capture_output=True, text=True, check=False
         )
-        said = done.stdout + done.stderr
-        assert done.returncode == 0, f"{command}: {said}"
-        return said
+        output = done.stdout + done.stderr
+        assert done.returncode == 0, f"{command}: {output}"
+        return output
 
     return type_command
 
 
-def test_every_command_of_the_pages_works_as_it_is_printed(type_command):
+def test_every_command_of_the_pages_works_as_printed(type_command):
     commands = [command for command in list_commands() if command != "pulumi install"]
 
-    said = {command: type_command(command) for command in commands}
+    outputs = {command: type_command(command) for command in commands}
 
     assert {"pulumi install --cwd policies", "pulumi up --stack prod"} < set(commands)
     judged = [command for command in commands if "--policy-pack policies" in command]
     assert len(judged) == 2
     assert any(command.startswith(".venv/bin/python -m policies.check") for command in commands)
     for command in judged:
-        assert "rotation-guard@v0.1.0 (local: policies)" in said[command]
-        assert "[mandatory]" not in said[command]
+        assert "rotation-guard@v0.1.0 (local: policies)" in outputs[command]
+        assert "[mandatory]" not in outputs[command]

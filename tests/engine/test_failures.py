@@ -1,4 +1,4 @@
-"""An update that AWS refuses halfway is gone on with by the next one."""
+"""An update that AWS rejects halfway is resumed by the next one."""
 
 from tests.engine.harness import describe
 
@@ -8,13 +8,13 @@ REFUSED = (
     "Function::rotation-guard-audit-check",
     "StateMachine::",
 )
-"""What AWS refuses: all of it in the first update, and in each further one the first of them no more."""
+"""What AWS rejects: everything in the first update, and one fewer in each further update."""
 
 
-def test_an_update_goes_on_where_the_one_before_it_has_failed(new_stack):
+def test_an_update_resumes_where_the_previous_one_failed(new_stack):
     stack = new_stack("everything")
     stack.save_every_step()
-    announced = stack.preview()
+    preview = stack.preview()
 
     for allowed in range(len(REFUSED)):
         failed = stack.up(refuses=REFUSED[allowed:])
@@ -26,6 +26,6 @@ def test_an_update_goes_on_where_the_one_before_it_has_failed(new_stack):
 
     assert (resumed.failed, resumed.messages) == (False, [])
     assert {step.op for step in resumed.changes()} <= {"create", "update"}
-    assert describe(resumed.steps) == describe(announced.steps)
+    assert describe(resumed.steps) == describe(preview.steps)
     assert stack.preview().changes() == []
     assert not stack.destroy().failed

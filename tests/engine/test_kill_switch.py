@@ -1,7 +1,7 @@
-"""Whoever stops remediation is overruled by no deployment."""
+"""No deployment overrides the kill switch."""
 
 
-def test_no_deployment_sets_the_kill_switch_back(new_stack, aws):
+def test_no_deployment_resets_the_kill_switch(new_stack, aws):
     stack = new_stack("prod", tags={"team": "platform"})
     name = stack.up().outputs["kill_switch_parameter_name"]
     ssm = aws.client("ssm")

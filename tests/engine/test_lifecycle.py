@@ -12,7 +12,7 @@ from tests.engine.configurations import CONFIGURATIONS
 from tests.engine.harness import EngineStack, Outcome, describe
 
 ACTING = {"retry", "move", "probe", "restart", "watch"}
-"""The steps of remediation whose log groups stay when they go."""
+"""The steps of remediation whose log groups are retained."""
 
 
 @dataclass
@@ -21,13 +21,13 @@ class Deployed:
 
     stack: EngineStack
     before: set[str]
-    """What AWS had before."""
+    """The resources in AWS before the deployment."""
     preview: Outcome
     up: Outcome
 
 
 def list_resources(aws) -> set[str]:
-    """Everything of ours that AWS has, but for secrets, which wait until their recovery window is over."""
+    """All of the product's resources in AWS, except secrets, which remain until their recovery window ends."""
     return {
         f"{token} {name}"
         for token, entry in TABLE.items()
@@ -44,13 +44,13 @@ def deployed(request, new_stack, aws):
     return Deployed(stack, before, stack.preview(), stack.up())
 
 
-def test_a_first_update_creates_what_its_preview_has_announced(deployed):
+def test_a_first_update_creates_what_its_preview_lists(deployed):
     assert deployed.preview.messages == deployed.up.messages == []
     assert {step.op for step in deployed.up.changes()} == {"create"}
     assert describe(deployed.preview.steps) == describe(deployed.up.steps)
 
 
-def test_what_was_deployed_is_what_the_program_asks_for(deployed):
+def test_a_preview_after_the_deployment_has_no_changes(deployed):
     preview = deployed.stack.preview()
 
     assert (preview.failed, preview.messages, preview.changes()) == (False, [], [])
@@ -64,7 +64,7 @@ def test_a_refresh_finds_no_drift(deployed):
     assert (preview.failed, preview.messages, preview.changes()) == (False, [], [])
 
 
-def test_the_audit_is_scheduled_and_writes_down_what_it_checks(deployed, aws):
+def test_the_audit_is_scheduled_and_records_every_check(deployed, aws):
     outputs = deployed.up.outputs
 
     schedule = aws.client("scheduler").get_schedule(
@@ -83,7 +83,7 @@ def test_the_audit_is_scheduled_and_writes_down_what_it_checks(deployed, aws):
     assert (run["checked"] > 0) == demo
 
 
-def test_a_broken_rotation_heals_in_what_the_engine_has_deployed(deployed, emulator, aws):
+def test_a_failed_rotation_is_repaired_on_the_deployed_stack(deployed, emulator, aws):
     if deployed.stack.name != "dev":
         pytest.skip("a drill needs the settings of the dev stack: the demo, and waits of a minute")
     running = RunningStack(
@@ -106,8 +106,8 @@ def test_a_broken_rotation_heals_in_what_the_engine_has_deployed(deployed, emula
     assert [(expectation, violation) for expectation, violation in results if violation] == []
 
 
-def test_a_destroyed_stack_leaves_the_logs_of_what_has_acted_alone_and_can_be_deployed_again(deployed, aws):
-    kept = {
+def test_a_destroyed_stack_retains_only_the_logs_of_repairs_and_can_be_deployed_again(deployed, aws):
+    retained = {
         f"{resource['type']} {resource['id']}"
         for resource in deployed.stack.export()["deployment"]["resources"]
         if resource["urn"].rpartition("::")[2].removeprefix("rotation-guard-remediation-") in ACTING
@@ -117,8 +117,8 @@ def test_a_destroyed_stack_leaves_the_logs_of_what_has_acted_alone_and_can_be_de
     destroyed = deployed.stack.destroy()
 
     assert (destroyed.failed, destroyed.messages) == (False, [])
-    assert list_resources(aws) - deployed.before == kept
-    assert (kept != set()) == (deployed.stack.read_config()["rotation-guard:remediationMode"] != "notify")
+    assert list_resources(aws) - deployed.before == retained
+    assert (retained != set()) == (deployed.stack.read_config()["rotation-guard:remediationMode"] != "notify")
     again = deployed.stack.up()
     assert (again.failed, again.messages) == (False, [])
     assert describe(again.steps) == describe(deployed.up.steps)

@@ -1,4 +1,4 @@
-"""A program of one's own: what it subscribes is known only once it is there."""
+"""A user's own program, whose subscribers are Outputs and known only after their creation."""
 
 import sys
 
@@ -11,7 +11,7 @@ from tests.engine.harness import EngineStack, describe
 
 
 def declare() -> None:
-    """A queue and an alias that hear of what is critical; the ARNs of both are Outputs."""
+    """A queue and an alias that subscribe to the critical topic; the ARNs of both are Outputs."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "components"]:
         del sys.modules[name]
     from components.rotation_guard import RotationGuard
@@ -46,10 +46,12 @@ def test_outputs_are_subscribed_once_they_are_known(stack, aws):
     assert describe(preview.steps) == describe(up.steps)
     assert again.changes() == []
     listed = aws.client("sns").list_subscriptions_by_topic(TopicArn=up.outputs["critical_topic_arn"])
-    assert ("lambda", ON_CALL) in [(one["Protocol"], one["Endpoint"]) for one in listed["Subscriptions"]]
+    assert ("lambda", ON_CALL) in [
+        (subscription["Protocol"], subscription["Endpoint"]) for subscription in listed["Subscriptions"]
+    ]
 
 
-def test_an_endpoint_that_turns_out_to_be_elsewhere_is_refused_before_it_is_subscribed(stack):
+def test_an_output_with_an_endpoint_in_another_region_is_rejected_before_it_is_subscribed(stack):
     stack.configure({"elsewhere": "arn:aws:sqs:us-east-1:111122223333:inbox"})
     before = len(stack.calls())
 

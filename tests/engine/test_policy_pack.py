@@ -1,4 +1,4 @@
-"""The policy pack, started and asked by the real engine: at previews, when ARNs are unknown, and at updates."""
+"""The policy pack, run by the real engine: at previews, when ARNs are unknown, and at updates."""
 
 import json
 import sys
@@ -35,7 +35,7 @@ def declare_short() -> None:
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An executable file that starts the pack: what the engine starts as it stands, without an installation."""
+    """An executable that starts the pack, which the engine runs without an installation."""
     path = tmp_path_factory.mktemp("pack") / "pack"
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m pulumi.policy "$1" "{ROOT / "policies"}"\n')
     path.chmod(0o755)
@@ -57,13 +57,13 @@ def configure(folder: Path, configuration: object) -> list[str]:
 
 
 def list_mandatory(outcome: Outcome) -> set[tuple[str, str]]:
-    return {(one.policy, one.name) for one in outcome.violations if one.level == "mandatory"}
+    return {(violation.policy, violation.name) for violation in outcome.violations if violation.level == "mandatory"}
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_our_own_stacks_pass_the_pack_at_a_first_preview(configuration, new_stack, pack):
-    kept = {"deletionProtection": True, "queueRetentionDays": 7, "deadLetterRetentionDays": 14}
-    stack = new_stack(configuration, **(kept if configuration != "dev" else {}), demo=configuration == "dev")
+def test_the_products_own_stacks_pass_the_policy_pack_at_a_first_preview(configuration, new_stack, pack):
+    settings = {"deletionProtection": True, "queueRetentionDays": 7, "deadLetterRetentionDays": 14}
+    stack = new_stack(configuration, **(settings if configuration != "dev" else {}), demo=configuration == "dev")
 
     preview = stack.preview(policy_packs=[pack])
 
@@ -109,7 +109,7 @@ def test_the_configuration_sets_levels_and_parameters(declare, pack, tmp_path):
     assert list_mandatory(stopped) >= {("queue-keeps-messages", "orders"), ("queue-keeps-messages", "lost")}
 
 
-def test_an_exemption_of_the_configuration_is_kept_to(declare, pack, tmp_path):
+def test_an_exemption_of_the_configuration_is_applied(declare, pack, tmp_path):
     exemption = {"policy": "queue-has-dead-letters", "resource": "*::lost", "owner": "team", "reason": "it may be lost"}
     entries = [{**exemption, "until": "2027-03-31"}]
     stack = declare(declare_lost)
@@ -121,7 +121,7 @@ def test_an_exemption_of_the_configuration_is_kept_to(declare, pack, tmp_path):
     assert (preview.failed, list_mandatory(preview)) == (False, set())
 
 
-def test_a_remedy_changes_what_is_created(declare, pack, tmp_path, aws):
+def test_a_policy_in_mode_remediate_changes_what_is_created(declare, pack, tmp_path, aws):
     stack = declare(declare_short)
     remedy = configure(tmp_path, {"queue-keeps-messages": "remediate", "queue-has-dead-letters": "disabled"})
 
@@ -129,6 +129,6 @@ def test_a_remedy_changes_what_is_created(declare, pack, tmp_path, aws):
 
     assert (up.failed, list_mandatory(up)) == (False, set())
     [url] = aws.client("sqs").list_queues(QueueNamePrefix="dead-too")["QueueUrls"]
-    kept = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
-    assert int(kept["Attributes"]["MessageRetentionPeriod"]) > 60
+    queue = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
+    assert int(queue["Attributes"]["MessageRetentionPeriod"]) > 60
     assert not stack.destroy().failed

@@ -1,4 +1,4 @@
-"""What is set as a secret stands nowhere in plain text: not in the state, nor in what the engine prints."""
+"""Secret settings are never in plain text: neither in the state nor in the output of the engine."""
 
 import json
 
@@ -6,7 +6,7 @@ ENDPOINT = "https://hooks.example.com/T0K3N-f6d1"
 ADDRESS = "whistleblower-91c2@example.com"
 
 
-def test_secret_settings_are_in_plain_text_nowhere(new_stack):
+def test_secret_settings_are_never_in_plain_text(new_stack):
     stack = new_stack("prod")
     stack.save_every_step()
     stack.set_path("subscriptions[0].topic", "critical")
@@ -19,10 +19,10 @@ def test_secret_settings_are_in_plain_text_nowhere(new_stack):
     preview, up = stack.preview(), stack.up()
 
     assert (preview.failed, up.failed) == (False, False)
-    said = json.dumps([preview.messages, up.messages])
+    output = json.dumps([preview.messages, up.messages])
     files = [path.read_bytes() for path in stack.folder.rglob("*") if path.is_file() and path != stack.log]
     assert files
     for value in (ENDPOINT, ADDRESS):
-        assert value not in said
+        assert value not in output
         assert [True for content in files if value.encode() in content] == []
     assert not stack.destroy().failed

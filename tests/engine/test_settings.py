@@ -1,4 +1,4 @@
-"""Every setting changed in turn: what it is for changes, and nothing that holds data is made anew or deleted."""
+"""Every setting changed in turn: its own resources change, and nothing that holds data is replaced or deleted."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.engine.configurations import LAYER
 from tests.engine.harness import ROOT, Outcome
 
 FUNCTION_WITH_PARTS = "create Function, create LogGroup, create Role, create RolePolicy, "
-"""A new step of remediation; what runs it, and what watches it, is told."""
+"""Changes for a new step of remediation: its function, and what runs and monitors it."""
 NEW_STEP = (
     f"{FUNCTION_WITH_PARTS}create MetricAlarm, update CompositeAlarm, update Function, update RolePolicy, "
     "update StateMachine"
@@ -34,7 +34,7 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "remediationMode": NEW_STEP,
     "reservedConcurrency": "update Function",
     "probeFunctions": NEW_STEP,
-    # Without a probe, a restart or a retry there is nothing to tell these to.
+    # Without a probe, a restart or a retry, no function reads these.
     "rotationFunctions": "",
     "restartRoleArns": "",
     "restartTimeoutMinutes": "",
@@ -51,7 +51,7 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "create SecretVersion",
     "drill": "update EventRule",
 }
-"""What is to change of the prod stack, by setting: a function for those that it reads, the others from their
+"""The expected changes of the prod stack, by setting: a function for settings that it reads, the others from their
 descriptions in Pulumi.yaml."""
 FITTING: dict[str, Any] = {
     "powertoolsLayerArn": LAYER,
@@ -93,7 +93,7 @@ def test_every_setting_is_changed_here():
 
 
 @pytest.mark.parametrize("setting", CHANGES)
-def test_a_setting_changes_what_it_is_for(setting, stack):
+def test_a_setting_changes_exactly_its_own_resources(setting, stack):
     before = stack.read_config()
 
     stack.configure({setting: VALUES[setting]})
@@ -118,7 +118,7 @@ def test_the_engine_names_the_first_setting_of_another_type(stack):
     assert quoted in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_settings_that_are_taken_back_delete_nothing_but_their_own(stack):
+def test_removing_settings_deletes_only_their_own_resources(stack):
     before = stack.read_config()
     stack.configure(VALUES | {"deletionProtection": False})
     assert not stack.up().failed
@@ -130,7 +130,7 @@ def test_settings_that_are_taken_back_delete_nothing_but_their_own(stack):
     assert (preview.failed, preview.messages) == (False, [])
     steps = [step for step in preview.changes() if step.op not in ("create", "update")]
     gone = {f"{step.type.rpartition(':')[2]} {step.name}" for step in steps if step.type.startswith("aws:")}
-    kept_in_aws = {one for one in gone if one in retained}
-    assert {one.partition(" ")[0] for one in kept_in_aws} == {"LogGroup"}
-    deleted = {one for one in gone - kept_in_aws if one.partition(" ")[0] in HOLDS_DATA}
-    assert {one for one in deleted if " rotation-guard-demo-" not in one} == GO_WITH_THEIR_SETTING
+    retained_in_aws = {resource for resource in gone if resource in retained}
+    assert {resource.partition(" ")[0] for resource in retained_in_aws} == {"LogGroup"}
+    deleted = {resource for resource in gone - retained_in_aws if resource.partition(" ")[0] in HOLDS_DATA}
+    assert {resource for resource in deleted if " rotation-guard-demo-" not in resource} == GO_WITH_THEIR_SETTING

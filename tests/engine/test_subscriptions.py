@@ -1,4 +1,4 @@
-"""SNS answers Subscribe for what is subscribed already: no edit of the list may end a subscription that stays in it."""
+"""SNS accepts Subscribe for an existing subscription: no edit of the list may end a subscription that stays in it."""
 
 import itertools
 
@@ -21,12 +21,14 @@ def stack(new_stack):
 
 
 def list_subscribers(aws, topic_arn: str) -> set[tuple[str, str]]:
-    """Who is subscribed to a topic, as SNS lists them."""
+    """The subscribers of a topic, as SNS lists them."""
     pages = aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
-    return {(one["Protocol"], one["Endpoint"]) for page in pages for one in page["Subscriptions"]}
+    return {
+        (subscription["Protocol"], subscription["Endpoint"]) for page in pages for subscription in page["Subscriptions"]
+    }
 
 
-def test_every_edit_of_the_list_subscribes_whom_it_names(stack, aws):
+def test_after_every_edit_the_topic_has_exactly_the_listed_subscribers(stack, aws):
     for before, after in itertools.pairwise([*EDITS, *reversed(EDITS)]):
         stack.configure({"subscriptions": after})
 
@@ -34,7 +36,10 @@ def test_every_edit_of_the_list_subscribes_whom_it_names(stack, aws):
 
         assert (outcome.failed, outcome.messages) == (False, []), (before, after)
         subscribers = list_subscribers(aws, outcome.outputs["critical_topic_arn"])
-        assert subscribers == {(one["protocol"], one["endpoint"]) for one in after}, (before, after)
+        assert subscribers == {(subscription["protocol"], subscription["endpoint"]) for subscription in after}, (
+            before,
+            after,
+        )
 
 
 def test_a_rename_that_would_end_a_subscription_is_refused_at_preview(stack):

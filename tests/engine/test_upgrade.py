@@ -1,4 +1,4 @@
-"""What releases have left is updated in place: nothing that holds data, evidence or a subscription is made anew."""
+"""Stacks of earlier releases are updated in place: nothing that holds data, evidence or subscriptions is replaced."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.engine import releases
 from tests.engine.configurations import CONFIGURATIONS
 from tests.engine.harness import EngineStack
 
-KEPT = {
+HOLDS_DATA = {
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:dynamodb/table:Table",
     "aws:secretsmanager/secret:Secret",
@@ -15,7 +15,7 @@ KEPT = {
     "aws:sqs/queue:Queue",
     "aws:ssm/parameter:Parameter",
 }
-"""Types whose resources hold something that a new one would not have."""
+"""Types whose resources hold something that a replacement would lose."""
 FILES_OF_RELEASES = {
     "0.1.0-prod": {
         "subscriptions": [
@@ -24,7 +24,7 @@ FILES_OF_RELEASES = {
         ]
     }
 }
-"""What the stack file of a release said where this checkout's says something else: an upgrade keeps one's own file."""
+"""Values in the stack file of a release that differ from this checkout's: an upgrade keeps the user's own file."""
 
 
 def test_every_configuration_has_a_recorded_state():
@@ -32,7 +32,7 @@ def test_every_configuration_has_a_recorded_state():
 
 
 @pytest.mark.parametrize("path", releases.recorded(), ids=lambda path: path.name.removesuffix(".json.gz"))
-def test_an_upgrade_makes_nothing_anew_that_holds_data(path, aws, tmp_path):
+def test_an_upgrade_replaces_no_resource_that_holds_data(path, aws, tmp_path):
     release = path.name.removesuffix(".json.gz")
     stack_name, config = CONFIGURATIONS[release.split("-", 1)[1]]
     stack = EngineStack(tmp_path, aws, stack_name, {**config, **FILES_OF_RELEASES.get(release, {})})
@@ -41,7 +41,7 @@ def test_an_upgrade_makes_nothing_anew_that_holds_data(path, aws, tmp_path):
     upgraded = stack.up()
 
     assert (upgraded.failed, upgraded.messages) == (False, [])
-    lost = [step for step in upgraded.changes() if step.type in KEPT and step.op not in ("create", "update")]
+    lost = [step for step in upgraded.changes() if step.type in HOLDS_DATA and step.op not in ("create", "update")]
     assert lost == []
     assert stack.preview().changes() == []
     assert not stack.destroy().failed
