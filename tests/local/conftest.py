@@ -120,13 +120,13 @@ def _document(statement: dict) -> str:
 def write_program() -> Callable[..., Path]:
     """Writes a project with this program and config into a folder, and returns the folder."""
 
-    def write(root: Path, body: str = "", declared: str = "", given: str = "") -> Path:
+    def write(root: Path, body: str = "", declared: str = "", values: str = "") -> Path:
         root.mkdir(exist_ok=True)
         (root / "__main__.py").write_text(f"import pulumi\nfrom pulumi_aws import sns, sqs\n{body}\n")
         (root / "Pulumi.yaml").write_text(
             f"name: example\nruntime: python\nconfig:\n  first: {{default: 1}}\n{declared}"
         )
-        (root / "Pulumi.dev.yaml").write_text(f"config:\n  aws:region: {REGION}\n{given}")
+        (root / "Pulumi.dev.yaml").write_text(f"config:\n  aws:region: {REGION}\n{values}")
         return root
 
     return write

@@ -17,7 +17,7 @@ from local.waiting import eventually
 from tests.paths import ROOT
 
 
-def test_a_bad_event_is_one_sentence(shared, tmp_path, capsys):
+def test_an_invalid_event_is_reported_in_one_line(shared, tmp_path, capsys):
     bad = {
         "no-such-event": (None, "There is no file or recorded event 'no-such-event'"),
         "cut-short.json": ("{", "cut-short.json is not JSON"),
@@ -37,7 +37,7 @@ def test_a_bad_event_is_one_sentence(shared, tmp_path, capsys):
         assert len(output.splitlines()) == 1
 
 
-def test_down_without_a_stack_says_so(directory, capsys):
+def test_down_without_a_stack_reports_that_none_was_running(directory, capsys):
     assert main(["--directory", str(directory), "down"]) == 0
     assert capsys.readouterr().out == "No stack was running; nothing is left behind.\n"
     assert not directory.exists()
@@ -47,10 +47,10 @@ COMMANDS = [["up", "--no-stories"], ["down"], ["status"], ["env"], ["drill"], ["
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-@pytest.mark.parametrize("place", ["file", "below a file"])
-def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path, capsys, command, place):
+@pytest.mark.parametrize("obstacle", ["file", "below a file"])
+def test_a_directory_that_cannot_be_written_is_reported_in_one_line(tmp_path, capsys, command, obstacle):
     (tmp_path / "taken").write_text("")
-    directory = tmp_path / "taken" if place == "file" else tmp_path / "taken" / ".local"
+    directory = tmp_path / "taken" if obstacle == "file" else tmp_path / "taken" / ".local"
 
     code = main(["--directory", str(directory), *command])
 
@@ -58,13 +58,13 @@ def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path, capsys, comm
     output = captured.out + captured.err
     assert len(output.splitlines()) == 1
     assert "Traceback" not in output
-    nothing_runs = command[0] in ("status", "env", "drill", "event") or (command[0] == "down" and place != "file")
+    nothing_runs = command[0] in ("status", "env", "drill", "event") or (command[0] == "down" and obstacle != "file")
     assert ("No stack" in output) if nothing_runs else (str(tmp_path / "taken") in output)
     assert code == (0 if "nothing is left behind" in output else 1)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_a_read_only_file_system_is_a_sentence(directory, capsys, monkeypatch, command):
+def test_a_read_only_file_system_is_reported_in_one_line(directory, capsys, monkeypatch, command):
     def refuse(*arguments, **options):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(directory))
 

@@ -46,12 +46,12 @@ def test_an_id_that_is_reused_after_the_listing_is_not_signalled(start, monkeypa
     ticks = int(group.started.partition("/")[2])
     list_processes, listings = processes._list_processes, []
 
-    def list_once_too_often():
+    def list_reused_id():
         listings.append(1)
         # The listing has a member of the group whose id the bystander has when it is signalled.
         return iter([(bystander.pid, group.pid, ticks)]) if len(listings) == 1 else list_processes()
 
-    monkeypatch.setattr(processes, "_list_processes", list_once_too_often)
+    monkeypatch.setattr(processes, "_list_processes", list_reused_id)
 
     assert group.kill()
 

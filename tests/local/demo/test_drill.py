@@ -25,10 +25,10 @@ from tests.local.demo.traces import (
     RETRIED,
     ROLLED_FORWARD,
     call,
+    incident_event,
     move,
-    notice,
+    notification,
     row,
-    turn,
 )
 
 
@@ -47,16 +47,16 @@ def drop_evidence() -> dict:
 
 
 BROKEN = {
-    "no closed notice": (
-        {"messages": without(notice("recovered"))},
+    "no closing notification": (
+        {"messages": without(notification("recovered"))},
         "The notifications were opened, not one opened and",
     ),
-    "a second opened notice": (
-        {"messages": (*RECOVERED.messages, notice("opened"))},
+    "a second opening notification": (
+        {"messages": (*RECOVERED.messages, notification("opened"))},
         "were opened, opened, recovered, not",
     ),
-    "a critical notice": (
-        {"messages": (*RECOVERED.messages, notice("escalated", CRITICAL))},
+    "a critical notification": (
+        {"messages": (*RECOVERED.messages, notification("escalated", CRITICAL))},
         "The critical topic received: Rotation escalated: demo.",
     ),
     "another end": (
@@ -101,15 +101,15 @@ BROKEN = {
     "a decision without evidence": ({"rows": (drop_evidence(),)}, "The row has an action decide without evidence."),
     "an action that is not written": ({"rows": (row(*RETRIED[:2]),)}, "The row lacks: retry asked."),
     "an event that is lost": (
-        {"messages": without(turn("Recovered"))},
+        {"messages": without(incident_event("Recovered"))},
         "The events on the bus were Opened, Retried, not Opened, Recovered, Retried.",
     ),
     "an event too many": (
-        {"messages": (*RECOVERED.messages, turn("Opened"))},
+        {"messages": (*RECOVERED.messages, incident_event("Opened"))},
         "were Opened, Opened, Recovered, Retried",
     ),
-    "a value in a notice": (
-        {"messages": (*without(notice("opened")), replace(notice("opened"), raw=f"it is {PASSWORD}"))},
+    "a value in a notification": (
+        {"messages": (*without(notification("opened")), replace(notification("opened"), raw=f"it is {PASSWORD}"))},
         "A value of the secret is in a message of remediation: Rotation opened: demo.",
     ),
     "a value in an execution": (
@@ -148,7 +148,7 @@ def run_drill(monkeypatch, tmp_path):
     return run
 
 
-def test_a_drill_that_meets_every_expectation_ticks_each(run_drill, capsys):
+def test_a_drill_that_meets_every_expectation_ticks_all_of_them(run_drill, capsys):
     assert run_drill(RECOVERED, "--step", "setSecret") == 0
     assert run_drill(ROLLED_FORWARD, "--step", "finishSecret") == 0
     output = capsys.readouterr()
@@ -170,9 +170,10 @@ def test_messages_about_an_earlier_incident_violate_no_expectation(run_drill, ca
     """A successful drill resolves an incident that an earlier one left escalated, and notifies those who were paged."""
     before = {"opened_at": "1970-01-01T00:00:00.500Z"}
     resolved = [
-        replace(notice("resolved", topic), body={"turn": "resolved", **before}) for topic in (REMEDIATION, CRITICAL)
+        replace(notification("resolved", topic), body={"turn": "resolved", **before})
+        for topic in (REMEDIATION, CRITICAL)
     ]
-    events = [replace(turn(name), body=before) for name in ("Stalled", "Resolved")]
+    events = [replace(incident_event(name), body=before) for name in ("Stalled", "Resolved")]
     assert run_drill(replace(RECOVERED, messages=(*RECOVERED.messages, *resolved, *events)), "--step", "setSecret") == 0
     assert "✗" not in capsys.readouterr().out
 
@@ -195,7 +196,7 @@ def test_all_four_steps_are_drilled_in_turn_until_one_fails(run_drill, capsys):
     assert "The drill failed at testSecret" in output.err
 
 
-def test_an_unknown_step_is_a_sentence(run_drill, capsys):
+def test_an_unknown_step_is_reported_in_one_line(run_drill, capsys):
     assert run_drill(RECOVERED, "--step", "resetSecret") == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line == f"There is no step 'resetSecret': STEP is one of {', '.join(STEPS)}."
@@ -219,7 +220,7 @@ def test_a_timeline_is_in_the_order_of_what_happened():
     entries = build_timeline(
         replace(
             RECOVERED,
-            messages=(replace(notice("opened"), at=1.5), Message(1.3, AWS, "RotationFailed", {}), move()),
+            messages=(replace(notification("opened"), at=1.5), Message(1.3, AWS, "RotationFailed", {}), move()),
             executions=(Execution(EXECUTION, "SUCCEEDED", left),),
             fault_removed_at=1.35,
             recovered_at=3.2,
@@ -320,7 +321,7 @@ def test_a_drill_notices_forbidden_calls_and_leaked_values(stack):
 
 
 @pytest.fixture
-def give_up_soon(monkeypatch):
+def short_timeout(monkeypatch):
     """Ends a drill soon after its executions, when its incident stays open."""
     monkeypatch.setattr(drill, "_ABANDONED_SECONDS", 0.8)
 
@@ -384,7 +385,7 @@ def test_a_stopped_execution_is_reported(stack):
     assert "aborted" in [entry.label for entry in build_timeline(trace)]
 
 
-def test_what_takes_too_long_is_named(stack, monkeypatch):
+def test_a_missing_event_is_named_after_the_timeout(stack, monkeypatch):
     monkeypatch.setattr(drill, "TIMEOUT_SECONDS", 0.0)
     with pytest.raises(
         LocalError, match=r"^The drill failed at createSecret: AWS's RotationFailed is missing after 0 s\.$"

@@ -83,10 +83,10 @@ class Histories:
 
     def _listed(self) -> list[dict[str, Any]]:
         """The latest first, as AWS lists them: those that have ended by when that was."""
-        began, ended = ({"startDate": datetime.fromtimestamp(second, UTC)} for second in (1.2, 0.1))
+        started, ended = ({"startDate": datetime.fromtimestamp(second, UTC)} for second in (1.2, 0.1))
         long_ago = {"executionArn": "long ago", "status": "SUCCEEDED", **ended}
         begun_before = {**long_ago, "executionArn": "begun before", "stopDate": datetime.fromtimestamp(1.4, UTC)}
-        return [begun_before, {"executionArn": EXECUTION, "status": self.status, **began}, long_ago]
+        return [begun_before, {"executionArn": EXECUTION, "status": self.status, **started}, long_ago]
 
     def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
         described = {"input": json.dumps({"heard": {"secret_arn": ARN}}), **self.described}
@@ -114,7 +114,7 @@ def test_a_history_of_any_shape_is_shown_and_checked(name, ends):
     assert any(sentence.startswith(f"Execution RotationFailed-1 is {status}, not SUCCEEDED.") for sentence in broken)
 
 
-def test_an_execution_whose_input_is_left_out_belongs_to_nobody():
+def test_an_execution_without_an_input_belongs_to_no_secret():
     assert read(Histories("SUCCEEDED", [], input=None)).executions == ()
 
 

@@ -1,4 +1,4 @@
-"""Traces of drills that went as they should, and what they are made of."""
+"""Traces of drills that met every expectation, and their parts."""
 
 from dataclasses import replace
 
@@ -12,11 +12,11 @@ PASSWORD = "hunter2-0815"
 EVIDENCE = {"current": "works", "pending": "unknown", "previous": "absent", "notes": []}
 
 
-def notice(turn: str, topic: str = REMEDIATION) -> Message:
-    return Message(3.0, topic, f"Rotation {turn}: demo", {"turn": turn}, f'{{"turn": "{turn}"}}')
+def notification(transition: str, topic: str = REMEDIATION) -> Message:
+    return Message(3.0, topic, f"Rotation {transition}: demo", {"turn": transition}, f'{{"turn": "{transition}"}}')
 
 
-def turn(name: str) -> Message:
+def incident_event(name: str) -> Message:
     return Message(3.0, ROTATION_GUARD, f"Rotation Incident {name}", {}, "{}")
 
 
@@ -49,7 +49,14 @@ RECOVERED = Trace(
     original_version=OLD,
     versions={NEW: ["AWSCURRENT", "AWSPENDING"], OLD: ["AWSPREVIOUS"]},
     is_working=True,
-    messages=(notice("opened"), move(), notice("recovered"), turn("Opened"), turn("Retried"), turn("Recovered")),
+    messages=(
+        notification("opened"),
+        move(),
+        notification("recovered"),
+        incident_event("Opened"),
+        incident_event("Retried"),
+        incident_event("Recovered"),
+    ),
     executions=(Execution(EXECUTION, "SUCCEEDED", raw="[]"),),
     rows=(row(*RETRIED),),
     values=frozenset({f'{{"password": "{PASSWORD}"}}', PASSWORD}),
@@ -59,6 +66,12 @@ RECOVERED = Trace(
 ROLLED_FORWARD = replace(
     RECOVERED,
     step="testSecret",
-    messages=(notice("opened"), move(), notice("recovered"), turn("Opened"), turn("Recovered")),
+    messages=(
+        notification("opened"),
+        move(),
+        notification("recovered"),
+        incident_event("Opened"),
+        incident_event("Recovered"),
+    ),
     rows=(row(*MOVED, outcome=expectations.ROLLED_FORWARD),),
 )

@@ -30,7 +30,7 @@ def test_config_is_text_with_the_defaults_of_the_project(program):
     }
 
 
-def test_overrides_take_the_place_of_the_stack_file_and_none_that_of_nothing(program):
+def test_overrides_replace_the_stack_file_and_none_restores_the_default(program):
     root = program("", DECLARED, "  example:days: 7\n  example:schedule: rate(2 hours)\n")
     config = read_stack("dev", {"days": None, "schedule": "rate(3 hours)", "undeclared": [1]}, root).config
     assert (config["example:days"], config["example:schedule"]) == ("30", "rate(3 hours)")
@@ -95,7 +95,7 @@ pulumi.export("name", topic.display_name)
     assert deploy(aws, program(body)).outputs["name"] == "hidden"
 
 
-def test_an_error_of_the_program_is_its_own_sentence(aws, program):
+def test_an_error_of_the_program_is_reported_as_is(aws, program):
     with pytest.raises(LocalError, match=r"^days must be 1$"):
         deploy(aws, program('raise pulumi.RunError("days must be 1")'))
 

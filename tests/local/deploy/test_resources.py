@@ -50,7 +50,7 @@ def test_a_name_is_generated_as_the_engine_does_unless_the_program_gives_one():
     assert entry.with_name("orders", {"name": "mine"})["name"] == "mine"
 
 
-def test_what_is_created_is_listed_until_it_is_deleted(aws):
+def test_a_created_resource_is_listed_until_it_is_deleted(aws):
     entry = find_entry(QUEUE)
     created = entry.create(aws, {"name": "listed", "messageRetentionSeconds": 60, "sqsManagedSseEnabled": True})
     attributes = aws.client("sqs").get_queue_attributes(QueueUrl=created.id, AttributeNames=["All"])["Attributes"]
@@ -77,7 +77,7 @@ def test_what_is_created_is_listed_until_it_is_deleted(aws):
         ),
     ],
 )
-def test_a_listing_that_aws_answers_in_pages_is_read_to_its_end(token, service, operation, key, items):
+def test_all_pages_of_a_listing_are_read(token, service, operation, key, items):
     aws, requests = Aws("http://127.0.0.1:1", "eu-west-1", "111122223333", "a", "b"), []
 
     def answer(params, **more):
@@ -207,13 +207,13 @@ def test_alarms_log_groups_and_a_dashboard_are_created_as_given_and_deleted_agai
     answer = cloudwatch.describe_alarms(
         AlarmNames=[child["name"], slow["name"], "either"], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
-    sent, late = answer["MetricAlarms"]
+    sent, percentile_alarm = answer["MetricAlarms"]
     assert (sent["Metrics"][0]["MetricStat"]["Metric"]["MetricName"], sent["DatapointsToAlarm"]) == (
         "NumberOfMessagesSent",
         2,
     )
     assert (sent["Metrics"][1]["Expression"], sent["ActionsEnabled"]) == ("FILL(m1, 0)", False)
-    assert late["ExtendedStatistic"] == "p99"
+    assert percentile_alarm["ExtendedStatistic"] == "p99"
     [either] = answer["CompositeAlarms"]
     assert either["AlarmArn"] == parent["arn"]
     assert (either["ActionsSuppressor"], either["ActionsSuppressorWaitPeriod"]) == (slow["name"], 60)

@@ -57,14 +57,14 @@ def test_each_row_of_the_documented_tables_has_its_state(datapoints_to_alarm, po
 
 
 @pytest.mark.parametrize("points", ["- - - - X", "- - - X -"])
-def test_one_young_breaching_data_point_of_three_does_not_ring_prematurely(points):
+def test_one_recent_breaching_data_point_of_three_does_not_fire_early(points):
     rule = AlarmRule("GreaterThanThreshold", 5, 3, 3)
 
     assert state_of(points, rule, OK) == OK
     assert state_of(points, rule, INSUFFICIENT_DATA) == INSUFFICIENT_DATA
 
 
-def test_an_alarm_of_one_period_rings_until_the_data_point_has_left_the_evaluation_range():
+def test_an_alarm_of_one_period_fires_until_the_data_point_has_left_the_evaluation_range():
     rule = AlarmRule("GreaterThanThreshold", 5, treat_missing_data=NOT_BREACHING)
 
     assert [state_of(points, rule) for points in ("- - X", "- X -", "X - -", "- - -")] == [ALARM, ALARM, ALARM, OK]
@@ -79,7 +79,9 @@ def test_an_alarm_of_one_period_rings_until_the_data_point_has_left_the_evaluati
         ("LessThanOrEqualToThreshold", ALARM, ALARM, OK),
     ],
 )
-def test_the_comparison_says_on_which_side_of_the_threshold_the_alarm_rings(comparison, below, equal, above):
+def test_the_comparison_operator_determines_on_which_side_of_the_threshold_an_alarm_fires(
+    comparison, below, equal, above
+):
     rule = AlarmRule(comparison, 5)
 
     assert [choose_state([value, None, None], rule, OK) for value in (4, 5, 6)] == [below, equal, above]

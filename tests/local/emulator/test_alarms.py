@@ -46,7 +46,7 @@ def test_an_alarm_on_a_metric_without_data_starts_as_it_treats_missing_data(scen
     assert scene.state(scene.alarm(TreatMissingData=treatment)) == state
 
 
-def test_an_alarm_that_ignores_missing_data_stays_in_alarm_once_it_has_seen_a_value(scene):
+def test_an_alarm_that_ignores_missing_data_keeps_its_state_after_a_value(scene):
     ignoring = scene.alarm("-kept", TreatMissingData="ignore")
     passing = scene.alarm("-passing", Period=10)
 
@@ -186,12 +186,12 @@ def test_a_message_in_a_queue_fires_an_alarm_which_recovers_without_it(scene):
     watched = {"Namespace": "AWS/SQS", "Dimensions": dimensions, "Statistic": "Maximum", "Period": 60}
     letters = scene.alarm("-letters", MetricName="ApproximateNumberOfMessagesVisible", **watched)
     # A quarter of an hour, which is compressed.
-    late = scene.alarm("-late", MetricName="ApproximateAgeOfOldestMessage", **(watched | {"Threshold": 100}))
+    age_alarm = scene.alarm("-late", MetricName="ApproximateAgeOfOldestMessage", **(watched | {"Threshold": 100}))
 
     sqs.send_message(QueueUrl=queue, MessageBody="{}")
-    for alarm in (letters, late):
+    for alarm in (letters, age_alarm):
         scene.wait_for_state(alarm, "ALARM")
-    assert {(letters, "ALARM"), (late, "ALARM")} <= set(scene.messages())
+    assert {(letters, "ALARM"), (age_alarm, "ALARM")} <= set(scene.messages())
     _, unit = scene.metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName=f"{scene.name}-letters")
     assert unit == "Seconds"
 
@@ -217,7 +217,7 @@ def test_a_message_that_was_received_too_often_has_no_age(scene):
     for _ in range(4):
         assert sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]
     after_minutes(1)
-    known = samples("ApproximateAgeOfOldestMessage")
+    count = samples("ApproximateAgeOfOldestMessage")
     after_minutes(2)
 
-    assert samples("ApproximateAgeOfOldestMessage") == known
+    assert samples("ApproximateAgeOfOldestMessage") == count

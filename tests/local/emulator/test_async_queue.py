@@ -20,7 +20,7 @@ class Lambda:
         self.script, self.wanted = script, settings or Settings()
         self.runs: dict[int, int] = {}
         self.done: list[int] = []
-        self.given_up: list[tuple[int, str]] = []
+        self.discarded: list[tuple[int, str]] = []
         self._one_at_a_time = threading.Lock()
 
     def settings(self, function_arn):
@@ -37,7 +37,7 @@ class Lambda:
             return answer
 
     def give_up(self, invocation, condition, outcome):
-        self.given_up.append((invocation.event, condition))
+        self.discarded.append((invocation.event, condition))
 
 
 def accepted(service: Lambda, count: int = 1) -> AsyncQueue:
@@ -54,45 +54,45 @@ def test_each_of_many_events_runs_once():
     assert set(service.runs.values()) == {1}
 
 
-def test_a_throttle_is_tried_again_more_often_than_an_error_would_be():
+def test_a_throttle_is_retried_more_often_than_an_error():
     service = Lambda(*[THROTTLED] * 40, DONE)
     accepted(service)
     eventually(lambda: service.done, "the event")
     assert service.runs == {0: 41}
-    assert service.given_up == []
+    assert service.discarded == []
 
 
 @pytest.mark.parametrize(("retries", "runs"), [(0, 1), (1, 2), (2, 3)])
-def test_an_error_is_tried_again_as_often_as_the_function_is_set_to(retries, runs):
+def test_an_error_is_retried_as_often_as_the_function_is_configured(retries, runs):
     service = Lambda(BROKEN, settings=Settings(retries=retries))
     accepted(service)
-    eventually(lambda: service.given_up, "its end")
+    eventually(lambda: service.discarded, "its end")
     assert service.runs == {0: runs}
-    assert service.given_up == [(0, "RetriesExhausted")]
+    assert service.discarded == [(0, "RetriesExhausted")]
 
 
-def test_throttles_are_no_errors_of_the_function():
+def test_throttles_do_not_count_as_errors_of_the_function():
     service = Lambda(THROTTLED, BROKEN, THROTTLED, BROKEN, THROTTLED, DONE)
     accepted(service)
     eventually(lambda: service.done, "the event")
-    assert service.given_up == []
+    assert service.discarded == []
 
 
-def test_an_event_that_is_throttled_until_it_is_too_old_is_given_up():
+def test_an_event_that_is_throttled_until_it_is_too_old_is_discarded():
     service = Lambda(THROTTLED, settings=Settings(age_seconds=0.05))
     accepted(service)
-    eventually(lambda: service.given_up, "its end")
-    assert service.given_up == [(0, "EventAgeExceeded")]
+    eventually(lambda: service.discarded, "its end")
+    assert service.discarded == [(0, "EventAgeExceeded")]
 
 
-def test_a_failure_of_the_service_itself_is_tried_again():
+def test_a_failure_of_the_service_itself_is_retried():
     service = Lambda(RuntimeError("cannot start a process"), RuntimeError("cannot start a process"), DONE)
     accepted(service)
     eventually(lambda: service.done, "the event")
     assert service.runs == {0: 3}
 
 
-def test_an_event_comes_through_after_its_queue_was_empty():
+def test_an_event_is_processed_after_its_queue_was_empty():
     service = Lambda(DONE)
     queue = accepted(service)
     eventually(lambda: service.done == [0] and not queue._worker_counts[FUNCTION], "an empty queue")
@@ -100,7 +100,7 @@ def test_an_event_comes_through_after_its_queue_was_empty():
     eventually(lambda: service.done == [0, 1], "the second event")
 
 
-def test_no_number_of_throttles_is_too_many():
+def test_an_event_succeeds_after_thousands_of_throttles():
     service = Lambda(*[THROTTLED] * 2000, DONE)
     AsyncQueue(service, max_workers=1, first_wait_seconds=1e-9, longest_wait_seconds=1e-9).accept(FUNCTION, 0)
     eventually(lambda: service.done, "the event", 30)

@@ -110,7 +110,7 @@ def arn(aws):
     return lambda service, resource: f"arn:aws:{service}:{aws.region}:{aws.account_id}:{resource}"
 
 
-def test_who_may_run_a_document_and_make_automations_may_run_that_document_alone(arn, holder):
+def test_a_role_for_one_document_may_run_that_document_alone(arn, holder):
     ssm = holder(
         {
             "ssm:StartAutomationExecution": [
@@ -161,7 +161,7 @@ def service(aws):
     return make
 
 
-def test_who_may_restart_a_service_may_restart_that_service_alone(service, holder):
+def test_a_role_for_one_service_may_restart_that_service_alone(service, holder):
     own, other = service(), service("billing")
     ecs = holder({"ecs:UpdateService": own, "ecs:DescribeServices": own}).client("ecs")
     for arn, expected in ((own, ""), (other, "AccessDeniedException")):

@@ -151,7 +151,7 @@ def numbers(events: list[dict[str, Any]]) -> Counter[int]:
     return Counter(event["detail"]["number"] for event in events)
 
 
-def test_more_events_at_once_than_an_account_may_run_each_reach_every_target_once(aws, gated, rule, queue):
+def test_events_beyond_the_accounts_concurrency_reach_every_target_once(aws, gated, rule, queue):
     url, arn = queue()
     source = rule({"Arn": gated.arn}, {"Arn": arn})
     put(aws, source, AT_ONCE)
@@ -185,7 +185,7 @@ def test_a_synchronous_invocation_beyond_a_functions_limit_is_refused(aws, gated
     assert json.load(client.invoke(FunctionName=gated.name, Payload=b"2")["Payload"]) == 2
 
 
-def test_what_waits_for_a_function_that_may_not_run_runs_once_it_may(aws, gated, rule):
+def test_queued_events_run_once_the_function_may_run_again(aws, gated, rule):
     gated.open()
     aws.client("lambda").put_function_concurrency(FunctionName=gated.name, ReservedConcurrentExecutions=0)
     put(aws, rule({"Arn": gated.arn}), 5)
@@ -194,7 +194,7 @@ def test_what_waits_for_a_function_that_may_not_run_runs_once_it_may(aws, gated,
     assert numbers(gated.read_events()) == Counter(range(5))
 
 
-def test_an_event_that_its_function_fails_three_times_goes_to_its_failure_destination(aws, gated, rule, queue):
+def test_an_event_whose_function_fails_three_times_goes_to_the_failure_destination(aws, gated, rule, queue):
     (gated.folder / "broken").touch()
     gated.open()
     url, arn = queue()
@@ -238,7 +238,7 @@ def test_events_for_a_missing_target_go_to_its_dead_letter_queue(aws, rule, queu
         assert (sent_attributes["ERROR_CODE"], sent_attributes["RETRY_ATTEMPTS"]) == ("NO_RESOURCE", "0")
 
 
-def test_a_missing_target_keeps_no_event_from_the_others(aws, rule, queue):
+def test_a_missing_target_does_not_affect_the_other_targets(aws, rule, queue):
     gone = f"arn:aws:sqs:{aws.region}:{aws.account_id}:gone"
     url, arn = queue()
     put(aws, rule({"Arn": gone}, {"Arn": arn}), 3)
@@ -314,5 +314,5 @@ def test_the_wait_for_a_worker_does_not_count_as_a_tasks_time(aws, gated, execut
     assert ended(describe)["status"] == "SUCCEEDED"
 
 
-def test_a_task_that_takes_longer_than_it_may_fails_with_a_timeout(gated, execution):
+def test_a_task_that_exceeds_its_time_limit_fails_with_a_timeout(gated, execution):
     assert ended(execution(1))["error"] == "States.Timeout"

@@ -171,7 +171,7 @@ def test_a_post_that_a_url_cannot_accept_now_is_retried(posted, answer):
 @pytest.mark.parametrize(("answer", "posts"), [(status(503), 4), (ConnectionResetError(), 4), (status(403), 1)])
 def test_a_post_that_never_arrives_is_a_dead_letter(posted, answer, posts):
     assert len(posted(answer)) == posts
-    assert [notice["Message"] for notice in bodies(DEAD_LETTERS)] == ["heard"]
+    assert [letter["Message"] for letter in bodies(DEAD_LETTERS)] == ["heard"]
 
 
 def sum_metrics(namespace: str, **dimensions: str) -> dict[str, float]:

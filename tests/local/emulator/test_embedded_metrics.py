@@ -37,7 +37,7 @@ def test_each_metric_is_published_under_each_set_of_dimensions():
     ]
 
 
-def test_what_powertools_prints_is_read(capsys):
+def test_metrics_that_powertools_prints_are_read(capsys):
     metrics = Metrics(namespace="Test", service="check")
     metrics.add_metric("CompleteRuns", "Count", 1)
     metrics.flush_metrics()

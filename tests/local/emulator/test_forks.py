@@ -14,14 +14,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used 
 
 SCRIPT = """
 import json, os, sys
-given = json.loads(sys.stdin.readline())
-print(json.dumps([given, os.getcwd(), os.environ.get("MINE"), os.environ.get("HOME"), sys.argv, sys.path[0], __name__]))
+line = json.loads(sys.stdin.readline())
+print(json.dumps([line, os.getcwd(), os.environ.get("MINE"), os.environ.get("HOME"), sys.argv, sys.path[0], __name__]))
 print("boto3" in sys.modules, file=sys.stderr)
 sys.stdout.flush()
 sys.stdin.readline()
 """
 
-ASKING = """
+PRINT_CREDENTIALS = """
 import boto3
 client = boto3.client("sns")
 print(boto3.Session().get_credentials().access_key, client._get_credentials().access_key, client.meta.region_name)
@@ -68,7 +68,7 @@ def test_a_fork_has_its_own_script_folder_and_environment_and_boto3_at_once(fork
 def test_a_fork_has_its_own_credentials_and_region_though_the_session_is_made(forks, tmp_path):
     for name in ("first", "second"):
         keys = {"AWS_ACCESS_KEY_ID": name, "AWS_SECRET_ACCESS_KEY": name, "AWS_DEFAULT_REGION": f"eu-{name}-1"}
-        fork = start(forks, tmp_path / name, ASKING, **keys)
+        fork = start(forks, tmp_path / name, PRINT_CREDENTIALS, **keys)
         assert fork.stdout.readline() == f"{name} {name} eu-{name}-1\n"
         end(fork)
 

@@ -60,7 +60,7 @@ def _from_topic(url: str) -> None:
 
 @pytest.mark.parametrize("add", [_send, _send_batch, _from_rule, _from_topic])
 @pytest.mark.parametrize("take", ["DeleteMessage", "DeleteMessageBatch", "of an event source mapping"])
-def test_a_message_that_comes_while_another_is_deleted_is_still_there(add, take):
+def test_a_message_that_arrives_while_another_is_deleted_is_kept(add, take):
     sqs.reset()
     url = sqs._act_create_queue({"QueueName": "busy"}, "")["QueueUrl"]
     sqs._act_send_message({"QueueUrl": url, "MessageBody": "old"}, url)

@@ -14,7 +14,7 @@ from local.aws import Aws
 from local.emulator.process import ACCOUNT_ID
 from tests.local.conftest import REGION
 
-ANYBODY = (
+INVALID_KEYS = (
     ("test", "test"),
     ("test", None),
     (ACCOUNT_ID, "test"),
@@ -57,7 +57,7 @@ REFUSALS = {
 
 
 @pytest.fixture(scope="module")
-def stranger(emulator):
+def aws_with_keys(emulator):
     """Clients of a user with these keys: each service has one client, which signs with the latest keys."""
     aws = Aws(emulator.endpoint_url, REGION, ACCOUNT_ID, "", "")
     credentials = Credentials("none", "none")
@@ -74,14 +74,14 @@ def stranger(emulator):
 @pytest.mark.parametrize(
     ("service", "operation", "parameters"), CALLS, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_no_service_accepts_a_key_of_another_run(stranger, service, operation, parameters):
-    for keys in ANYBODY:
+def test_no_service_accepts_a_key_of_another_run(aws_with_keys, service, operation, parameters):
+    for keys in INVALID_KEYS:
         with pytest.raises(ClientError) as refused:
-            getattr(stranger(*keys).client(service), operation)(**parameters)
+            getattr(aws_with_keys(*keys).client(service), operation)(**parameters)
         assert refused.value.response["Error"]["Code"] in REFUSALS, keys
 
 
-def test_nobody_else_can_run_code(stranger, aws):
+def test_a_key_of_another_run_cannot_run_code(aws_with_keys, aws):
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("evil.py", "def handler(event, context): return 'run'")
@@ -92,9 +92,9 @@ def test_nobody_else_can_run_code(stranger, aws):
         "Role": f"arn:aws:iam::{ACCOUNT_ID}:role/any",
         "Code": {"ZipFile": code.getvalue()},
     }
-    for keys in ANYBODY:
+    for keys in INVALID_KEYS:
         with pytest.raises(ClientError):
-            stranger(*keys).client("lambda").create_function(**function)
+            aws_with_keys(*keys).client("lambda").create_function(**function)
     assert "evil" not in [function["FunctionName"] for function in aws.client("lambda").list_functions()["Functions"]]
 
 

@@ -207,13 +207,13 @@ def test_cancelling_switches_rotation_off(manager, secret, wait_for_events, rota
     wait_for_events("CancelRotateSecret")
 
 
-def test_a_listed_secret_carries_what_is_known_of_its_rotation(manager, secret, wait_for_events, rotation_function):
+def test_a_listed_secret_includes_its_rotation_settings_and_dates(manager, secret, wait_for_events, rotation_function):
     rotate(manager, secret, rotation_function)
     wait_for_events("RotationSucceeded")
     name = manager.describe_secret(SecretId=secret)["Name"]
     [entry] = manager.list_secrets(Filters=[{"Key": "name", "Values": [name]}])["SecretList"]
-    known = {"RotationEnabled", "RotationLambdaARN", "RotationRules", "LastRotatedDate", "NextRotationDate"}
-    assert known <= set(entry)
+    fields = {"RotationEnabled", "RotationLambdaARN", "RotationRules", "LastRotatedDate", "NextRotationDate"}
+    assert fields <= set(entry)
     assert entry["SecretVersionsToStages"] == manager.describe_secret(SecretId=secret)["VersionIdsToStages"]
 
 
@@ -313,6 +313,6 @@ def test_a_role_without_permission_may_neither_rotate_nor_cancel(aws, manager, s
     iam, name = aws.client("iam"), f"nobody-{uuid.uuid4().hex[:8]}"
     iam.create_user(UserName=name)
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    nobody = type(aws)(aws.endpoint_url, aws.region, aws.account_id, key["AccessKeyId"], key["SecretAccessKey"])
+    powerless = type(aws)(aws.endpoint_url, aws.region, aws.account_id, key["AccessKeyId"], key["SecretAccessKey"])
     for call in ("rotate_secret", "cancel_rotate_secret"):
-        assert get_error(getattr(nobody.client("secretsmanager"), call), SecretId=secret).startswith("AccessDenied")
+        assert get_error(getattr(powerless.client("secretsmanager"), call), SecretId=secret).startswith("AccessDenied")

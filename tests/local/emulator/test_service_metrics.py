@@ -73,7 +73,7 @@ def broken_rule(scene) -> Callable[[str], str]:
     return send
 
 
-def test_a_rule_that_cannot_invoke_its_target_publishes_that_and_the_dead_letter(scene, broken_rule):
+def test_a_failed_invocation_of_a_rule_and_its_dead_letter_are_published(scene, broken_rule):
     queue = scene.aws.client("sqs").create_queue(QueueName=f"{scene.name}-letters")["QueueUrl"]
     watched = {"Namespace": "AWS/Events", "Dimensions": [{"Name": "RuleName", "Value": scene.name}]}
     alarm = scene.alarm(MetricName="FailedInvocations", **watched)
@@ -97,7 +97,7 @@ def test_a_dead_letter_that_cannot_be_sent_is_published(scene, broken_rule):
     assert scene.metric("AWS/Events", "InvocationsSentToDlq", RuleName=rule) is None
 
 
-def test_how_an_execution_ends_is_published(scene, function):
+def test_the_final_status_of_an_execution_is_published(scene, function):
     client = scene.aws.client("stepfunctions")
     waits = {"Type": "Wait", "Seconds": 3600, "Next": "Done"}
     states = {

@@ -26,14 +26,14 @@ def run(program) -> dict:
     return engine.run(program, mocks.MockMonitor(Nothing()), project="rotation-guard", stack="test", config={})
 
 
-def test_a_program_is_run_to_its_end_and_answers_what_it_exported():
+def test_a_program_runs_to_its_end_and_returns_its_exports():
     def program() -> None:
         pulumi.export("doubled", pulumi.Output.from_input(21).apply(lambda value: value * 2))
 
     assert run(program) == {"doubled": 42}
 
 
-def test_what_a_program_raises_is_raised():
+def test_an_exception_of_a_program_is_raised():
     def program() -> None:
         raise pulumi.RunError("this cannot be deployed")
 
@@ -57,7 +57,7 @@ def test_ctrl_c_ends_a_run_at_any_time():
         run(program)
 
 
-def test_ctrl_c_after_the_end_of_a_run_is_a_ctrl_c(monkeypatch):
+def test_ctrl_c_after_the_end_of_a_run_raises_keyboard_interrupt(monkeypatch):
     """It may arrive after the loop was closed."""
     ends = concurrent.futures.Future.result
 
