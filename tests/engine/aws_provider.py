@@ -160,7 +160,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
 
 class _refused:  # noqa: N801 - used as a statement
-    """Turns what AWS or the table refuses into the provider's error, and refuses what the test asked to refuse."""
+    """Turns rejections of AWS or the table into the provider's errors, and rejects what the test wants rejected."""
 
     def __init__(self, context: grpc.ServicerContext, urn: str, refuses: Sequence[str]) -> None:
         self._context, self._urn, self._refuses = context, urn, refuses

@@ -18,7 +18,7 @@ NO_ENGINE = "no recent Pulumi engine: `make engine` builds one where Go is insta
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips, with the reason, what asks for an engine on a machine that has none."""
+    """Skips tests that need an engine on a machine that has none, with the reason."""
     for item in items:
         if "tests/engine" not in item.path.as_posix():
             continue

@@ -258,7 +258,7 @@ class EngineStack:
 
 
 def run_product() -> None:
-    """The project's own program, imported anew: each run registers its own resources."""
+    """The project's own program, imported again: each run registers its own resources."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "components"]:
         del sys.modules[name]
     program.execute(ROOT)

@@ -23,7 +23,7 @@ from tests.engine.serving import serve
 
 _RUN_PROGRAM = Path(__file__).with_name("run_program.py")
 _EXPLAINED_ERROR = 32
-"""The exit code of a program that has told the user what is wrong."""
+"""The exit code of a program that has explained its error to the user."""
 
 
 class NoEnvironment(Exception):
@@ -53,7 +53,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return wire.empty()
 
     def InstallDependencies(self, request, context):  # noqa: N802
-        """Makes the virtual environment, and installs what `requirements.txt` asks for."""
+        """Makes the virtual environment, and installs the requirements of `requirements.txt`."""
         environment = Path(request.info.root_directory, dict(request.info.options)["virtualenv"])
         yield from _stream([sys.executable, "-m", "venv", str(environment)], request.directory, {})
         install = [

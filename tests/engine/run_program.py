@@ -19,7 +19,7 @@ def _run() -> None:
 
 
 def main() -> int:
-    """The exit code: 0, or 32 where the user was told what is wrong."""
+    """The exit code: 0, or 32 if the error was explained to the user."""
     # The program's own folder is where it looks for its modules, as if it had been started itself.
     sys.path[0] = os.getcwd()  # noqa: PTH109 - a text, as `sys.path` has them
     pulumi.runtime.set_all_config(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env())
@@ -31,7 +31,7 @@ def main() -> int:
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return 32
-    except Exception:  # noqa: BLE001 - whatever the program raises, its user is to see
+    except Exception:  # noqa: BLE001 - the user must see every error of the program
         pulumi.log.error(traceback.format_exc())
         return 32
     return 0

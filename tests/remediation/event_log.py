@@ -61,7 +61,7 @@ class Action:
 
 
 @dataclass
-class Death:
+class FailedInvocation:
     """One invocation that crashed or raised an error."""
 
     execution: str
@@ -95,7 +95,7 @@ class EventLog:
         self.notifications: list[PublishedNotification] = []
         self.restarts: list[tuple[str, Key, str]] = []
         """Execution, incident and target of each restart that was started."""
-        self.deaths: list[Death] = []
+        self.failed_invocations: list[FailedInvocation] = []
         self.is_disturbed = False
         """Whether faults are injected, so that steps may raise any error."""
         self.violations: list[str] = []
@@ -121,20 +121,24 @@ class EventLog:
         incident = payload.get("incident") or {}
         key = (incident["secret_arn"], incident["opened_at"]) if incident.get("opened_at") else None
         topics = [f"arn:aws:sns:eu-west-1:123456789012:{name}" for name in ("remediation", "critical")]
-        self.deaths.append(Death(execution.name, execution.state, key, payload.get("turn", ""), topics))
+        self.failed_invocations.append(
+            FailedInvocation(execution.name, execution.state, key, payload.get("turn", ""), topics)
+        )
 
-    def record_death(self, knowledge: Knowledge) -> None:
+    def record_failure(self, knowledge: Knowledge) -> None:
         """The current invocation has crashed."""
         published = [*knowledge.published, *knowledge.unanswered]
-        self.deaths.append(
-            Death(knowledge.execution, knowledge.step, knowledge.incident, self._transition(knowledge), published)
+        self.failed_invocations.append(
+            FailedInvocation(
+                knowledge.execution, knowledge.step, knowledge.incident, self._transition(knowledge), published
+            )
         )
 
     def record_error(self, knowledge: Knowledge, error: Exception) -> None:
         """The current invocation has raised an error."""
         if type(error).__name__ not in EXPECTED and not self.is_disturbed:
             self.violations.append(f"{knowledge.step} raised {error!r}")
-        self.record_death(knowledge)
+        self.record_failure(knowledge)
 
     def _record_call(self, call: Call) -> None:
         knowledge = self.actor

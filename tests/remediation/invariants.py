@@ -120,7 +120,9 @@ class Invariants:
         event_log, settings = self._world.event_log, self._world.settings
         if not event_log.actions:
             return
-        deaths = Counter((death.incident, death.step) for death in event_log.deaths)
+        failed_invocations = Counter(
+            (invocation.incident, invocation.step) for invocation in event_log.failed_invocations
+        )
         by_incident: dict[Key, list[Action]] = defaultdict(list)
         for action in event_log.actions:
             by_incident[action.incident].append(action)
@@ -129,7 +131,7 @@ class Invariants:
             assert len(moves) <= 1, moves
             rotations = [action for action in actions if action.kind == "rotate_secret"]
             assert len({rotation.number for rotation in rotations}) <= settings.max_retries
-            assert len(rotations) <= settings.max_retries + deaths[incident, "retry"]
+            assert len(rotations) <= settings.max_retries + failed_invocations[incident, "retry"]
         # An action that is repeated because its function crashed is the same action.
         decided = {(action.incident, action.kind, action.number): action.decided_at for action in event_log.actions}
         times = sorted(time.replace(microsecond=0) for time in decided.values())
@@ -192,8 +194,16 @@ class Invariants:
             and notification.transition == transition
             and incident in notification.incidents
         ]
-        deaths = [death for death in event_log.deaths if death.transition == transition and topic in death.published]
-        repeats = [death for death in deaths if transition == "held_burst" or death.incident == incident]
+        failed_invocations = [
+            invocation
+            for invocation in event_log.failed_invocations
+            if invocation.transition == transition and topic in invocation.published
+        ]
+        repeats = [
+            invocation
+            for invocation in failed_invocations
+            if transition == "held_burst" or invocation.incident == incident
+        ]
         assert self._min_published(row, transition) <= len(published) <= 1 + len(repeats), (
             transition,
             topic,
@@ -207,7 +217,8 @@ class Invariants:
             return 1
         incident = (row["secret_arn"], row["opened_at"])
         died = any(
-            death.incident == incident and death.transition == transition for death in self._world.event_log.deaths
+            invocation.incident == incident and invocation.transition == transition
+            for invocation in self._world.event_log.failed_invocations
         )
         gave_up = any(
             execution.error in ("Aborted", "StepFailed") or "PublishLastResort" in execution.trail
@@ -298,7 +309,8 @@ class Invariants:
                 continue  # An automation has an idempotency token, however often it is requested.
             # ECS has no such token: two invocations at once may start two deployments, the second replacing the first.
             concurrent_tries = sum(
-                death.incident == incident and death.step == "Restart" for death in self._world.event_log.deaths
+                invocation.incident == incident and invocation.step == "Restart"
+                for invocation in self._world.event_log.failed_invocations
             )
             assert 1 <= number <= 1 + concurrent_tries, (incident, target, number)
         for (arn, _), _ in started:

@@ -60,7 +60,8 @@ class Secret:
 
     arn: str
     tags: dict[str, str]
-    users: str = "single"
+    rotation_strategy: str = "single"
+    """`single` or `alternating` users."""
     more: dict[str, Any] = field(default_factory=dict)
     """Further fields of DescribeSecret, such as OwningService."""
     rotation_on: bool = True
@@ -116,7 +117,7 @@ class SecretsManager:
 
     def add(self, secret: Secret) -> Secret:
         """Adds a secret that has an AWSPREVIOUS, whose password no longer works, as after a rotation."""
-        users = ["app", "app"] if secret.users == "single" else ["app", "app_clone"]
+        users = ["app", "app"] if secret.rotation_strategy == "single" else ["app", "app_clone"]
         for label, user in zip((PREVIOUS, CURRENT), users, strict=True):
             version = self._new_version(secret)
             secret.versions[version] = Version(self._clock.now, user, self._new_password())
@@ -243,7 +244,7 @@ class SecretsManager:
     def _create(self, secret: Secret) -> bool:
         pending, current = secret.versions[secret.rotation], secret.versions[secret.labels[CURRENT]]
         if not pending.has_value:
-            is_alternating = secret.users == "alternating"
+            is_alternating = secret.rotation_strategy == "alternating"
             pending.user = ("app_clone" if current.user == "app" else "app") if is_alternating else current.user
             pending.password = self._new_password()
         return True
@@ -253,7 +254,9 @@ class SecretsManager:
         pending = secret.versions[secret.rotation]
         if secret.labels[CURRENT] == secret.rotation or secret.works(secret.rotation):
             return True
-        if secret.users == "single" and not any(secret.works(secret.labels[label]) for label in (CURRENT, PREVIOUS)):
+        if secret.rotation_strategy == "single" and not any(
+            secret.works(secret.labels[label]) for label in (CURRENT, PREVIOUS)
+        ):
             return False
         secret.live[pending.user] = pending.password
         return True
@@ -303,5 +306,5 @@ def hash_of(text: str) -> int:
 
 
 def _function_of(secret: Secret) -> str:
-    kind = "SingleUser" if secret.users == "single" else "MultiUser"
+    kind = "SingleUser" if secret.rotation_strategy == "single" else "MultiUser"
     return f"arn:aws:lambda:eu-west-1:123456789012:function:SecretsManagerRotation{kind}"

@@ -14,9 +14,17 @@ from tests.remediation.clock import Clock
 from tests.remediation.secrets_manager import SecretsManager
 
 Request = dict[str, Any]
-HONEST, LIAR, SHY, HANGS, RAMBLES, BREAKS, GONE = "honest", "liar", "shy", "hangs", "rambles", "breaks", "gone"
-PROBES = (HONEST, LIAR, SHY, HANGS, RAMBLES, BREAKS, GONE)
-"""How a probe may behave; a shy one times out for AWSCURRENT, and is honest otherwise."""
+CORRECT, WRONG, PARTIAL, TIMES_OUT, MALFORMED, RAISES, MISSING = (
+    "correct",
+    "wrong",
+    "partial",
+    "times out",
+    "malformed",
+    "raises",
+    "missing",
+)
+PROBE_BEHAVIORS = (CORRECT, WRONG, PARTIAL, TIMES_OUT, MALFORMED, RAISES, MISSING)
+"""How a probe may behave; a partial one times out for AWSCURRENT, and is correct otherwise."""
 
 
 class Topics:
@@ -120,7 +128,7 @@ class Functions:
     def __init__(self, secrets_manager: SecretsManager, clock: Clock) -> None:
         self._secrets_manager = secrets_manager
         self.dependent = Function(clock)
-        self.manner = HONEST
+        self.probe_behavior = CORRECT
         self.wrong_answers: list[str] = []
         """Secrets for which the probe reported a broken version as working."""
         self.on_probe: Callable[[str, bool | None], None] = lambda version, works: None
@@ -139,24 +147,24 @@ class Functions:
         assert set(payload) == {"SecretId", "VersionId", "VersionStage"}
         is_readable = version in secret.versions and secret.versions[version].has_value and not secret.is_gone
         works = is_readable and secret.works(version)
-        manner = self.manner
-        if manner == SHY:
-            manner = HANGS if payload["VersionStage"] == "AWSCURRENT" else HONEST
-        self.on_probe(version, {HONEST: works, LIAR: not works}.get(manner) if is_readable else None)
-        match manner:
-            case "hangs":
+        probe_behavior = self.probe_behavior
+        if probe_behavior == PARTIAL:
+            probe_behavior = TIMES_OUT if payload["VersionStage"] == "AWSCURRENT" else CORRECT
+        self.on_probe(version, {CORRECT: works, WRONG: not works}.get(probe_behavior) if is_readable else None)
+        match probe_behavior:
+            case "times out":
                 raise ReadTimeoutError(endpoint_url="https://lambda")
-            case "gone":
+            case "missing":
                 raise client_error("ResourceNotFoundException", "Function not found")
-            case "rambles":
+            case "malformed":
                 return _answer('{"works": "CANARY of a probe"}')
-            case "breaks":
+            case "raises":
                 return _answer('{"errorMessage": "CANARY of a probe"}', FunctionError="Unhandled")
         if not is_readable:
             return _answer('{"errorMessage": "CANARY of a probe"}', FunctionError="Unhandled")
-        if manner == LIAR and not works:
+        if probe_behavior == WRONG and not works:
             self.wrong_answers.append(payload["SecretId"])
-        return _answer(json.dumps({"works": works if manner == HONEST else not works}))
+        return _answer(json.dumps({"works": works if probe_behavior == CORRECT else not works}))
 
 
 def _answer(body: str, **more: Any) -> Request:

@@ -6,7 +6,7 @@ from tests.remediation.scenario import abort_at, fail_rotation, list_calls, list
 from tests.remediation.secrets_manager import PENDING
 from tests.remediation.world import CRITICAL, DEPENDENTS, Settings
 
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 NOTIFY = {"rotation-guard:remediation": "notify"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 
@@ -19,7 +19,7 @@ STATES = [
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_next_audit_resumes_the_incident_of_an_aborted_execution(world, state):
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     abort_at(world, state)
 
@@ -35,7 +35,7 @@ def test_the_next_audit_resumes_the_incident_of_an_aborted_execution(world, stat
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_next_failure_of_the_secret_resumes_the_incident_of_an_aborted_execution(world, state):
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=1)
     abort_at(world, state)
     first = world.rows()[0]["opened_at"]
@@ -95,7 +95,7 @@ def test_rate_limited_incidents_are_published_although_their_executions_were_abo
 
 
 def test_an_audit_does_not_resume_an_incident_whose_execution_is_running(world):
-    secret = world.secret(tags=OPTED_IN)
+    secret = world.secret(tags=REPAIR)
     fail_rotation(world, secret, "createSecret", times=1)
     run_up_to(world, "Settle")
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.remediation.account import AFTER, BEFORE, Plan
 from tests.remediation.secrets_manager import CREATE, FINISH, PREVIOUS, SET, TEST, Fault, Secret
-from tests.remediation.services import PROBES
+from tests.remediation.services import PROBE_BEHAVIORS
 from tests.remediation.states import Execution
 from tests.remediation.world import DEPENDENTS, Settings, World
 
@@ -25,11 +25,11 @@ repeatable = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-NIGHT, NAP = {"start": "22:00", "end": "04:00"}, {"start": "03:00", "end": "03:30"}
+NIGHTLY_WINDOW, SHORT_WINDOW = {"start": "22:00", "end": "04:00"}, {"start": "03:00", "end": "03:30"}
 
 
 def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
-    """The usual value, and now and then another."""
+    """The usual value, and sometimes another."""
     return st.sampled_from([usual] * 6 * len(others) + list(others))
 
 
@@ -40,7 +40,7 @@ stacks = st.builds(
     max_retries=st.sampled_from([3, 1, 0]),
     max_actions_per_hour=st.sampled_from([10, 10, 10, 1, 0]),
     breaker_threshold=st.sampled_from([3, 1]),
-    change_window=mostly({}, NIGHT, NAP),
+    change_window=mostly({}, NIGHTLY_WINDOW, SHORT_WINDOW),
     has_probe=mostly(True, False),
     has_targets=mostly(True, False),
 )
@@ -61,7 +61,7 @@ faults = st.builds(
     st.sampled_from([9, 2, 1]),
     mostly(True, False),
 )
-TREATMENTS = (*["reset"] * 8, "stop", "go", "", "retry", "repair", "deleted", "restored", "gone")
+INTERVENTIONS = (*["reset"] * 8, "stop", "go", "", "retry", "repair", "deleted", "restored", "gone")
 indexes = st.integers(0, 3)
 writes = st.tuples(st.integers(0, 3), st.sampled_from([AFTER, BEFORE]))
 
@@ -72,7 +72,7 @@ repairing_stacks = st.builds(
     max_retries=st.sampled_from([3, 1, 0]),
     max_actions_per_hour=st.sampled_from([10, 10, 1]),
     breaker_threshold=st.sampled_from([1, 3]),
-    change_window=mostly({}, NIGHT),
+    change_window=mostly({}, NIGHTLY_WINDOW),
 )
 opted_in = st.fixed_dictionaries(
     {
@@ -102,24 +102,24 @@ class AnySequence(RuleBasedStateMachine):
         self._stack.callback(logging.disable, logging.NOTSET)
         self.world = World(stack)
         self._stack.enter_context(self.world.installed())
-        for number, (marks, users, more) in enumerate(secrets):
-            self.world.secret(f"secret-{number}", marks, users=users, more=more)
+        for number, (tags_of_secret, rotation_strategy, more) in enumerate(secrets):
+            self.world.secret(f"secret-{number}", tags_of_secret, rotation_strategy=rotation_strategy, more=more)
 
     # --- AWS ---
 
     @rule(which=indexes, fault=faults, is_delivered=st.booleans())
-    def breaks(self, which: int, fault: Fault, is_delivered: bool) -> None:
+    def fail_rotation(self, which: int, fault: Fault, is_delivered: bool) -> None:
         """A rotation is started or retried, and fails."""
         secret = self._secret(which)
         secret.fault = Fault(fault.step, fault.after, fault.times, fault.is_named)
         self.world.secrets_manager.start_rotation(secret.arn)
         self.world.secrets_manager.continue_rotation(secret.arn)
         if is_delivered:
-            self.all_are_delivered_now()
+            self._deliver_all()
 
     @precondition(lambda self: any(secret.rotation for secret in self._secrets))
     @rule(which=indexes, is_fixed=st.booleans())
-    def is_tried_again(self, which: int, is_fixed: bool) -> None:
+    def retry_rotation(self, which: int, is_fixed: bool) -> None:
         """AWS retries by itself or on request."""
         secret = next(secret for secret in (self._secret(which), *self._secrets) if secret.rotation)
         if is_fixed:
@@ -128,7 +128,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @precondition(lambda self: any(secret.is_stuck for secret in self._secrets))
     @rule(which=indexes, how=st.sampled_from(["reported", "abandoned", "reported", "abandoned", "tested"]))
-    def is_given_up(self, which: int, how: str) -> None:
+    def end_stuck_rotation(self, which: int, how: str) -> None:
         """The audit finds a stuck rotation, or AWS abandons it, or a test of its settings fails."""
         secret = next(secret for secret in (self._secret(which), *self._secrets) if secret.is_stuck)
         if how == "reported":
@@ -142,51 +142,51 @@ class AnySequence(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.events)
     @rule(which=st.integers(0, 9))
-    def is_delivered(self, which: int) -> None:
+    def deliver_event(self, which: int) -> None:
         """The latest, an older one, or one that was delivered before."""
         self.world.deliver(self.world.events[-1 - which % len(self.world.events)])
 
     @precondition(lambda self: self.world.undelivered)
     @rule(crash=st.none() | writes)
-    def all_are_delivered(self, crash: Any) -> None:
-        self.all_are_delivered_now(crash)
+    def deliver_all_events(self, crash: Any) -> None:
+        self._deliver_all(crash)
 
-    def all_are_delivered_now(self, crash: Any = None) -> None:
+    def _deliver_all(self, crash: Any = None) -> None:
         for event in self.world.undelivered:
             self.world.deliver(event, Plan(crash=crash))
 
     @precondition(lambda self: self.world.undelivered)
     @rule(which=indexes)
-    def is_lost(self, which: int) -> None:
+    def lose_event(self, which: int) -> None:
         self.world.undelivered[which % len(self.world.undelivered)].is_dropped = True
 
     # --- executions ---
 
     @precondition(lambda self: self.world.running)
     @rule(which=indexes)
-    def takes_a_step(self, which: int) -> None:
-        self.world.step(self._due(which))
+    def run_one_state(self, which: int) -> None:
+        self.world.step(self._pick_due(which))
 
     @precondition(lambda self: self.world.running)
     @rule(number=st.integers(1, 30))
-    def take_steps(self, number: int) -> None:
+    def run_states(self, number: int) -> None:
         for _ in range(number):
             if self.world.running:
                 self.world.run_next()
 
     @precondition(lambda self: self.world.running or self.world.undelivered)
     @rule()
-    def all_comes_to_its_end(self) -> None:
+    def run_to_the_end(self) -> None:
         self.world.run()
 
     @precondition(lambda self: self.world.running)
     @rule(which=indexes, crash=writes)
-    def dies(self, which: int, crash: Any) -> None:
-        self.world.step(self._due(which), Plan(crash=crash))
+    def crash_in_one_state(self, which: int, crash: Any) -> None:
+        self.world.step(self._pick_due(which), Plan(crash=crash))
 
     @precondition(lambda self: self.world.running)
     @rule(number=st.integers(1, 30), crash=writes)
-    def die_on_and_on(self, number: int, crash: Any) -> None:
+    def crash_in_every_state(self, number: int, crash: Any) -> None:
         """Every step crashes once."""
         for _ in range(number):
             if self.world.running:
@@ -194,25 +194,25 @@ class AnySequence(RuleBasedStateMachine):
                 self.world.run_next(Plan(crash=crash) if is_first else None)
 
     @rule(minutes=st.sampled_from([3, 12, 45, 180]))
-    def lambda_is_busy(self, minutes: int) -> None:
+    def throttle_lambda(self, minutes: int) -> None:
         """Others use up the account's concurrency."""
         self.world.throttled_until = self.world.clock.now + timedelta(minutes=minutes)
 
     @precondition(lambda self: self.world.running)
     @rule(which=indexes, call=st.integers(0, 5), other=indexes, number=st.integers(1, 12))
-    def is_overtaken(self, which: int, call: int, other: int, number: int) -> None:
+    def interleave_executions(self, which: int, call: int, other: int, number: int) -> None:
         """Other executions run some steps in the middle of a step."""
 
-        def overtake() -> None:
+        def run_others() -> None:
             for _ in range(number):
                 if self.world.running:
-                    self.world.step(self._due(other))
+                    self.world.step(self._pick_due(other))
 
-        self.world.step(self._due(which), Plan(meanwhile={call: overtake}))
+        self.world.step(self._pick_due(which), Plan(meanwhile={call: run_others}))
 
     @precondition(lambda self: self.world.running)
     @rule(number=st.integers(1, 12), call=st.integers(0, 5), to=indexes)
-    def is_moved_meanwhile(self, number: int, call: int, to: int) -> None:
+    def move_label_during_states(self, number: int, call: int, to: int) -> None:
         """In the middle of each step, an operator or AWS moves a label of the secret."""
         for _ in range(number):
             if self.world.running:
@@ -227,54 +227,54 @@ class AnySequence(RuleBasedStateMachine):
             self.world.secrets_manager.continue_rotation(secret.arn)
 
     @rule(seconds=st.sampled_from([1, 30, 300, 1200, 3600, 9000, 40_000]))
-    def time_passes(self, seconds: int) -> None:
+    def pass_time(self, seconds: int) -> None:
         self.world.pass_time(seconds)
 
-    # --- people ---
+    # --- operators ---
 
     @rule(which=indexes, to=st.integers(1, 3))
-    def is_moved_by_hand(self, which: int, to: int) -> None:
+    def move_label_by_hand(self, which: int, to: int) -> None:
         self._move(self._secret(which), to)
 
-    @rule(manner=mostly("honest", *PROBES), succeeds=mostly(True, False, None))
-    def others_become(self, manner: str, succeeds: bool | None) -> None:
+    @rule(probe_behavior=mostly("correct", *PROBE_BEHAVIORS), succeeds=mostly(True, False, None))
+    def change_probe_and_restarts(self, probe_behavior: str, succeeds: bool | None) -> None:
         """Changes how the probe responds, and how restarts end."""
-        self.world.functions.manner = manner
+        self.world.functions.probe_behavior = probe_behavior
         self.world.ssm.ends = {True: "Success", False: "Failed", None: "InProgress"}[succeeds]
         self.world.services.ends = {True: "COMPLETED", False: "FAILED", None: "IN_PROGRESS"}[succeeds]
 
-    @rule(which=indexes, treatment=st.sampled_from(TREATMENTS))
-    def is_treated(self, which: int, treatment: str) -> None:
+    @rule(which=indexes, intervention=st.sampled_from(INTERVENTIONS))
+    def intervene(self, which: int, intervention: str) -> None:
         """An operator restores the old password, deletes a secret, changes its tags, or sets the kill switch."""
         secret = self._secret(which)
-        if treatment == "reset":
+        if intervention == "reset":
             old = secret.versions[secret.labels[PREVIOUS]]
             secret.live[old.user] = old.password
-        elif treatment in ("stop", "go"):
-            self.world.ssm.switch = treatment
-        elif treatment in ("", "retry", "repair"):
-            secret.tags["rotation-guard:remediation"] = treatment
+        elif intervention in ("stop", "go"):
+            self.world.ssm.switch = intervention
+        elif intervention in ("", "retry", "repair"):
+            secret.tags["rotation-guard:remediation"] = intervention
         else:
-            secret.deleted_at = None if treatment == "restored" else self.world.clock.now
-            secret.is_gone = secret.is_gone or treatment == "gone"
+            secret.deleted_at = None if intervention == "restored" else self.world.clock.now
+            secret.is_gone = secret.is_gone or intervention == "gone"
 
     @precondition(lambda self: self.world.running)
     @rule(which=indexes, step=st.sampled_from([*Settings().steps, "publish"]))
-    def dies_for_good(self, which: int, step: str) -> None:
+    def doom_step(self, which: int, step: str) -> None:
         """A step of an execution crashes whenever it runs."""
-        self.world.doomed.add((self._due(which).name, step))
+        self.world.doomed.add((self._pick_due(which).name, step))
 
     @precondition(lambda self: self.world.running)
     @rule(which=indexes)
-    def is_aborted(self, which: int) -> None:
+    def abort_execution(self, which: int) -> None:
         """An operator aborts an execution in the console."""
-        self.world.machine.abort(self._due(which))
+        self.world.machine.abort(self._pick_due(which))
 
-    @precondition(lambda self: self._at_a_task)
+    @precondition(lambda self: self._executions_at_a_function)
     @rule(which=indexes, call=st.integers(0, 8), number=st.integers(1, 3))
-    def is_invoked_twice(self, which: int, call: int, number: int) -> None:
+    def invoke_twice(self, which: int, call: int, number: int) -> None:
         """An invocation is slow or its response is lost, so Step Functions invokes the step again."""
-        at_task = self._at_a_task
+        at_task = self._executions_at_a_function
         execution = at_task[which % len(at_task)]
 
         def invoke_again() -> None:
@@ -284,14 +284,14 @@ class AnySequence(RuleBasedStateMachine):
         self.world.step(execution, Plan(meanwhile={call: invoke_again}))
 
     @property
-    def _at_a_task(self) -> list[Execution]:
+    def _executions_at_a_function(self) -> list[Execution]:
         """Executions whose current state runs a function."""
         machine, running = self.world.machine, self.world.running
         tasks = [execution for execution in running if machine.states[execution.state]["Type"] == "Task"]
         return [task for task in tasks if ":function:" in machine.states[task.state]["Resource"]]
 
     @rule()
-    def is_audited(self) -> None:
+    def audit(self) -> None:
         """The hourly audit looks for stalled incidents."""
         self.world.audit()
 
@@ -339,7 +339,7 @@ class AnySequence(RuleBasedStateMachine):
         arn = execution.data["heard"]["secret_arn"]
         return self.world.secrets_manager.secrets[arn]
 
-    def _due(self, which: int) -> Execution:
+    def _pick_due(self, which: int) -> Execution:
         """One of the executions that are due, or else the one that is due first."""
         running = self.world.running
         due = [execution for execution in running if execution.due <= self.world.clock.now]

@@ -4,10 +4,10 @@ import pytest
 
 from tests.remediation.scenario import fail_rotation, list_calls, list_transitions
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
-from tests.remediation.services import HANGS, LIAR
+from tests.remediation.services import TIMES_OUT, WRONG
 from tests.remediation.world import CRITICAL
 
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 
 
 def repair_by_wrong_probe(world, secret, action_count):
@@ -19,7 +19,7 @@ def repair_by_wrong_probe(world, secret, action_count):
     secret.labels.pop(PENDING, None)
     secret.live["app"] = secret.versions[secret.labels[CURRENT]].password
     fail_rotation(world, secret, "createSecret", after=True, times=9)
-    world.functions.manner = LIAR
+    world.functions.probe_behavior = WRONG
     while not any(action.kind == "update_secret_version_stage" for action in world.event_log.actions[action_count:]):
         if not world.running and not world.undelivered:
             break
@@ -27,7 +27,7 @@ def repair_by_wrong_probe(world, secret, action_count):
             world.deliver(event)
         if world.running:
             world.run_next()
-    world.functions.manner = "honest"
+    world.functions.probe_behavior = "correct"
     world.run()
     return len(world.event_log.actions)
 
@@ -102,7 +102,7 @@ def test_a_label_that_was_moved_by_hand_is_no_verified_success(world):
 
 
 def test_moves_without_a_verified_success_open_the_circuit_breaker(world):
-    secret = world.secret(tags=OPTED_IN)
+    secret = world.secret(tags=REPAIR)
     for _ in range(6):
         secret.labels.pop(PENDING, None)
         secret.live["app"] = secret.versions[secret.labels[CURRENT]].password
@@ -112,9 +112,9 @@ def test_moves_without_a_verified_success_open_the_circuit_breaker(world):
         while world.running and world.running[0].state != "Move":
             world.run_next()
         # The probe does not respond for the version that AWSCURRENT was moved to.
-        world.functions.manner = HANGS
+        world.functions.probe_behavior = TIMES_OUT
         world.run()
-        world.functions.manner = "honest"
+        world.functions.probe_behavior = "correct"
         world.clock.advance(3600)
 
     world.invariants.check_at_end()

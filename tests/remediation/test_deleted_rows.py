@@ -5,7 +5,7 @@ import pytest
 from tests.remediation.scenario import fail_rotation, list_transitions, run_up_to
 from tests.remediation.world import CRITICAL, DEPENDENTS, TABLE, Settings
 
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 NOTIFY = {"rotation-guard:remediation": "notify"}
 RETRY = {"rotation-guard:remediation": "retry"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
@@ -45,7 +45,7 @@ def test_a_rate_limited_incident_is_published_although_its_digest_row_was_delete
 
 @pytest.mark.parametrize("state", ["Debounce", "Restart", "Watch", "Settled"])
 def test_an_incident_whose_row_is_deleted_during_restarts_is_escalated(world, state):
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     run_up_to(world, state)
     items = world.tables.items[TABLE]
@@ -84,7 +84,7 @@ def test_a_claim_without_its_incident_is_released_and_escalated_once(world):
 
 
 def test_an_open_incident_whose_claim_was_deleted_is_claimed_again(world):
-    secret = world.secret(tags=OPTED_IN)
+    secret = world.secret(tags=REPAIR)
     fail_rotation(world, secret, "createSecret", times=1)
     run_up_to(world, "Settle")
     del world.tables.items["incidents"][f"open#{secret.arn}", "claim"]

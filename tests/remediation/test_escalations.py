@@ -16,10 +16,10 @@ from tests.remediation.scenario import (
     run_up_to,
 )
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
-from tests.remediation.services import LIAR
+from tests.remediation.services import WRONG
 from tests.remediation.world import CRITICAL, Settings
 
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 NOTIFY = {"rotation-guard:remediation": "notify"}
 
 
@@ -49,11 +49,11 @@ def test_an_escalated_incident_is_resolved_once(world, repair):
 
 
 def test_the_event_of_the_products_own_move_resolves_nothing(world):
-    secret = world.secret(tags=OPTED_IN)
+    secret = world.secret(tags=REPAIR)
     fail_rotation(world, secret, "createSecret", after=True, times=9)
-    world.functions.manner = LIAR
+    world.functions.probe_behavior = WRONG
     world.step(run_up_to(world, "Move"))
-    world.functions.manner = "honest"
+    world.functions.probe_behavior = "correct"
     late_events = world.undelivered
     for event in late_events:
         event.is_dropped = True
@@ -84,7 +84,7 @@ def test_every_escalated_incident_is_resolved_when_the_secret_recovers(world):
 
 
 def test_an_escalated_stuck_rotation_gets_a_daily_reminder_and_no_retry(world):
-    secret = world.secret(tags=OPTED_IN)
+    secret = world.secret(tags=REPAIR)
     fail_rotation(world, secret, "createSecret", times=99)
     world.run()
     calls = len(list_calls(world))
@@ -101,7 +101,7 @@ def test_an_escalated_stuck_rotation_gets_a_daily_reminder_and_no_retry(world):
 
 
 def test_a_failure_after_a_published_recovery_opens_another_incident(world):
-    secret = world.secret(tags=OPTED_IN | {"rotation-guard:fallback": "allowed"})
+    secret = world.secret(tags=REPAIR | {"rotation-guard:fallback": "allowed"})
     fail_rotation(world, secret, "createSecret", times=9)
     secret.live["app"] = secret.versions[secret.labels[PREVIOUS]].password
     world.run()
@@ -120,7 +120,7 @@ def test_a_failure_after_a_published_recovery_opens_another_incident(world):
 
 @pytest.mark.parametrize("settings", [Settings(max_retries=1), Settings(max_retries=3)])
 def test_there_is_no_back_off_after_the_last_retry(world, settings):
-    secret = world.secret(tags=OPTED_IN)
+    secret = world.secret(tags=REPAIR)
     fail_rotation(world, secret, "createSecret", times=99)
     execution = run_up_to(world, "Settle")
     world.run()
@@ -167,7 +167,7 @@ def test_there_is_no_back_off_if_no_further_retry_is_allowed(world, change):
 )
 def test_there_is_no_back_off_if_the_decision_is_not_a_retry(world, monkeypatch, change, ends):
     monkeypatch.setattr(random, "random", lambda: 0.99)
-    secret = world.secret(tags=OPTED_IN)
+    secret = world.secret(tags=REPAIR)
     fail_rotation(world, secret, "setSecret", times=99)
     execution = run_up_to(world, "WatchRotation")
     world.secrets_manager.continue_rotation(secret.arn)
@@ -189,7 +189,7 @@ def test_an_escalation_does_not_fail_its_execution(world):
 
 
 def test_a_secret_that_cannot_be_described_is_not_rotated(world):
-    secret = world.secret(tags=OPTED_IN)
+    secret = world.secret(tags=REPAIR)
     fail_rotation(world, secret, "createSecret", times=9)
     execution = run_up_to(world, "Retry")
     secret.denies_description = True

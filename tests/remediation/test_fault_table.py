@@ -20,7 +20,7 @@ from tests.remediation.client_errors import client_error
 from tests.remediation.scenario import fail_rotation, list_transitions
 from tests.remediation.world import CRITICAL, DEPENDENTS, Settings, World
 
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 FALLBACK = {"rotation-guard:fallback": "allowed"}
 
@@ -29,11 +29,11 @@ FALLBACK = {"rotation-guard:fallback": "allowed"}
 
 
 def retried(world):
-    fail_rotation(world, world.secret(tags=OPTED_IN | RESTART), "createSecret", times=1)
+    fail_rotation(world, world.secret(tags=REPAIR | RESTART), "createSecret", times=1)
 
 
 def rolled_forward(world):
-    fail_rotation(world, world.secret(tags=OPTED_IN | RESTART | FALLBACK), "setSecret", after=True, times=9)
+    fail_rotation(world, world.secret(tags=REPAIR | RESTART | FALLBACK), "setSecret", after=True, times=9)
 
 
 def escalated_and_resolved(world):
@@ -47,7 +47,7 @@ def escalated_and_resolved(world):
 
 def rate_limited(world):
     for number in range(2):
-        fail_rotation(world, world.secret(f"secret-{number}", tags=OPTED_IN), "createSecret", times=9)
+        fail_rotation(world, world.secret(f"secret-{number}", tags=REPAIR), "createSecret", times=9)
 
 
 def restarted(world):
@@ -67,7 +67,7 @@ SCENARIOS: dict[str, tuple[Callable[[World], None], Settings]] = {
 
 # --- faults ----------------------------------------------------------------------------------------------------------
 
-EMPTY = "it answers nothing"
+EMPTY = "its response is empty"
 """As DynamoDB does if there is no such row."""
 _URL = {"endpoint_url": "https://aws"}
 _THROTTLED = {
@@ -76,24 +76,22 @@ _THROTTLED = {
     "sns": "Throttled",
 }
 CARRIED_OUT: dict[str, Callable[[str], Disturbance]] = {
-    "the function dies after it": lambda _: Disturbance(Crash(), is_carried_out=True),
-    "its answer is lost": lambda _: Disturbance(ConnectionClosedError(**_URL), is_carried_out=True),
+    "the function crashes after it": lambda _: Disturbance(Crash(), is_carried_out=True),
+    "its response is lost": lambda _: Disturbance(ConnectionClosedError(**_URL), is_carried_out=True),
 }
 ONE_TIME: dict[str, Callable[[str], Disturbance]] = {
-    "the function dies before it": lambda _: Disturbance(Crash()),
-    "it cannot be reached": lambda _: Disturbance(EndpointConnectionError(**_URL)),
+    "the function crashes before it": lambda _: Disturbance(Crash()),
+    "it is unreachable": lambda _: Disturbance(EndpointConnectionError(**_URL)),
     **CARRIED_OUT,
     EMPTY: lambda _: Disturbance(None),
 }
 PERMANENT: dict[str, Callable[[str], Disturbance]] = {
-    "it is throttled for ever": lambda service: Disturbance(
-        client_error(_THROTTLED.get(service, "ThrottlingException"))
-    ),
-    "it is denied for ever": lambda _: Disturbance(client_error("AccessDeniedException")),
-    "it fails for ever": lambda _: Disturbance(client_error("InternalServerError")),
-    "it hangs for ever": lambda _: Disturbance(ReadTimeoutError(**_URL)),
+    "it is always throttled": lambda service: Disturbance(client_error(_THROTTLED.get(service, "ThrottlingException"))),
+    "it is always denied": lambda _: Disturbance(client_error("AccessDeniedException")),
+    "it always fails": lambda _: Disturbance(client_error("InternalServerError")),
+    "it always times out": lambda _: Disturbance(ReadTimeoutError(**_URL)),
 }
-ALTERNATING = "it fails for ever in each of these ways in turn"
+ALTERNATING = "it fails always, with each of these errors in turn"
 UNDISTINGUISHED = ("dynamodb", "sns", "events")
 """Services whose errors remediation does not distinguish, except for failed conditions."""
 

@@ -21,13 +21,13 @@ def test_a_failure_that_overtakes_the_event_of_a_new_value_is_notified():
         "rotation-guard:fallback": "allowed",
     }
     state.deploy(stack=Settings(mode="repair"), secrets=[(tags, "single", {})])
-    state.is_moved_by_hand(to=2, which=0)
-    state.is_treated(treatment="stop", which=0)
-    state.breaks(fault=Fault(SET, True, 2, True), is_delivered=True, which=1)
-    state.time_passes(seconds=9000)
-    state.is_moved_by_hand(to=2, which=3)
-    state.time_passes(seconds=30)
-    state.lambda_is_busy(minutes=12)
-    state.is_tried_again(is_fixed=False, which=1)
+    state.move_label_by_hand(to=2, which=0)
+    state.intervene(intervention="stop", which=0)
+    state.fail_rotation(fault=Fault(SET, True, 2, True), is_delivered=True, which=1)
+    state.pass_time(seconds=9000)
+    state.move_label_by_hand(to=2, which=3)
+    state.pass_time(seconds=30)
+    state.throttle_lambda(minutes=12)
+    state.retry_rotation(is_fixed=False, which=1)
 
     state.teardown()

@@ -11,7 +11,7 @@ from tests.remediation.scenario import fail_rotation, list_transitions, run_up_t
 from tests.remediation.secrets_manager import CURRENT, PENDING, PREVIOUS
 from tests.remediation.world import CRITICAL, DEPENDENTS, Settings
 
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 FALLBACK = {"rotation-guard:fallback": "allowed"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 
@@ -113,7 +113,7 @@ def test_an_unpublished_incident_is_published_although_the_next_one_is_open(worl
 
 @pytest.mark.parametrize("step", [*Settings().steps, "publish"])
 def test_a_step_that_always_crashes_is_escalated(world, step):
-    secret = world.secret(tags=OPTED_IN | RESTART | FALLBACK)
+    secret = world.secret(tags=REPAIR | RESTART | FALLBACK)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     world.deliver(world.events[0])
     [execution] = world.running

@@ -8,7 +8,7 @@ from tests.remediation.account import Plan
 from tests.remediation.scenario import fail_rotation, list_transitions, run_up_to
 from tests.remediation.world import DEPENDENTS
 
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
 
 
@@ -45,7 +45,7 @@ CALLS = {
 @pytest.mark.parametrize(("state", "call"), [(state, call) for state in FAILED_STEPS for call in range(CALLS[state])])
 def test_a_step_that_was_invoked_twice_ends_as_if_it_ran_once(world, state, call):
     step, after = FAILED_STEPS[state]
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     fail_rotation(world, secret, step, after, times=9 if after else 1)
     execution = run_up_to(world, state)
 
@@ -65,7 +65,7 @@ def test_a_step_that_was_invoked_twice_ends_as_if_it_ran_once(world, state, call
 @pytest.mark.parametrize("state", FAILED_STEPS)
 def test_a_step_whose_response_was_lost_ends_as_if_it_ran_once(world, state):
     step, after = FAILED_STEPS[state]
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     fail_rotation(world, secret, step, after, times=9 if after else 1)
     execution = run_up_to(world, state)
 

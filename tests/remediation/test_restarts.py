@@ -8,7 +8,7 @@ from tests.remediation.account import AFTER, BEFORE, Plan
 from tests.remediation.scenario import fail_rotation, list_transitions, run_up_to
 from tests.remediation.world import DEPENDENTS, Settings
 
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 RESTART = {"rotation-guard:restart": f"{DEPENDENTS} lambda:orders-api"}
 TARGETS = ("ecs:shop/orders", "ssm:restart-orders", "lambda:orders-api")
 
@@ -16,7 +16,7 @@ TARGETS = ("ecs:shop/orders", "ssm:restart-orders", "lambda:orders-api")
 @pytest.fixture
 def repaired(world):
     """A secret whose rotation failed, and whose incident is at the state in which its dependents are restarted."""
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     run_up_to(world, "Restart")
     return secret
@@ -147,7 +147,7 @@ def take_over(world):
 
 @pytest.mark.parametrize("state", ["Debounce", "Restart", "WatchRestarts", "Watch"])
 def test_another_execution_continues_the_restarts_of_an_aborted_one(world, finish, state):
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     first = run_up_to(world, state)
     first.status = "ABORTED"

@@ -13,7 +13,7 @@ from tests.remediation.world import CRITICAL, DEPENDENTS, NOTIFICATIONS, Setting
 
 FALLBACK = {"rotation-guard:fallback": "allowed"}
 RESTART = {"rotation-guard:restart": DEPENDENTS}
-OPTED_IN = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
+REPAIR = {"rotation-guard:remediation": "repair", "rotation-guard:probe": "probe"}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -33,11 +33,11 @@ def test_aws_completes_the_rotation_during_the_grace_period(world, finish, step)
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("users", ["single", "alternating"])
-def test_a_retry_repairs_a_failure_that_left_the_current_password_valid(world, finish, step, users):
-    secret = world.secret(users=users)
+@pytest.mark.parametrize("rotation_strategy", ["single", "alternating"])
+def test_a_retry_repairs_a_failure_that_left_the_current_password_valid(world, finish, step, rotation_strategy):
+    secret = world.secret(rotation_strategy=rotation_strategy)
     # With a single user, setSecret changes the current password: after it, a retry is not the best repair.
-    fail_rotation(world, secret, step if users == "alternating" else "createSecret", after=True)
+    fail_rotation(world, secret, step if rotation_strategy == "alternating" else "createSecret", after=True)
 
     incident, transitions = finish()
 
@@ -64,7 +64,7 @@ def test_rolling_forward_repairs_a_failure_after_the_password_was_changed(world,
 
 
 @pytest.mark.parametrize(
-    ("tags", "outcome"), [(OPTED_IN | FALLBACK, "fallen back"), (OPTED_IN, "escalated")], ids=["allowed", "not allowed"]
+    ("tags", "outcome"), [(REPAIR | FALLBACK, "fallen back"), (REPAIR, "escalated")], ids=["allowed", "not allowed"]
 )
 def test_rolling_back_repairs_a_new_value_that_does_not_work(world, finish, tags, outcome):
     secret = world.secret(tags=tags)
@@ -119,10 +119,10 @@ def test_an_incident_is_escalated_after_the_last_retry(world, finish):
 def test_a_wrong_probe_result_is_detected_and_escalated(world, finish):
     secret = world.secret()
     fail_rotation(world, secret, "createSecret", after=True, times=9)
-    world.functions.manner = "liar"
+    world.functions.probe_behavior = "wrong"
     execution = run_up_to(world, "Move")
     world.step(execution)
-    world.functions.manner = "honest"
+    world.functions.probe_behavior = "correct"
 
     incident, transitions = finish()
 
@@ -132,11 +132,11 @@ def test_a_wrong_probe_result_is_detected_and_escalated(world, finish):
     assert "The version that AWSCURRENT was moved to does not work" in incident["reason"]
 
 
-@pytest.mark.parametrize("manner", ["hangs", "rambles", "breaks", "gone", "shy"])
-def test_a_probe_without_a_valid_result_moves_no_label(world, finish, manner):
+@pytest.mark.parametrize("probe_behavior", ["times out", "malformed", "raises", "missing", "partial"])
+def test_a_probe_without_a_valid_result_moves_no_label(world, finish, probe_behavior):
     secret = world.secret()
     fail_rotation(world, secret, "setSecret", after=True, times=99)
-    world.functions.manner = manner
+    world.functions.probe_behavior = probe_behavior
 
     incident, _ = finish()
 
@@ -284,7 +284,7 @@ def test_an_action_waits_for_the_change_window_and_a_notification_does_not(world
 
 
 def test_dependents_are_restarted_once_after_a_repair_and_watched(world, finish):
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     world.services.ends = world.ssm.ends = "IN_PROGRESS"
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     world.run(until=world.clock.now + timedelta(minutes=25))
@@ -301,7 +301,7 @@ def test_dependents_are_restarted_once_after_a_repair_and_watched(world, finish)
 
 
 def test_a_restart_that_never_settles_is_escalated(world, finish):
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     world.services.ends = "IN_PROGRESS"
     fail_rotation(world, secret, "setSecret", after=True, times=9)
 
@@ -314,7 +314,7 @@ def test_a_restart_that_never_settles_is_escalated(world, finish):
 
 
 def test_the_kill_switch_stops_a_restart_too(world, finish):
-    secret = world.secret(tags=OPTED_IN | RESTART)
+    secret = world.secret(tags=REPAIR | RESTART)
     fail_rotation(world, secret, "setSecret", after=True, times=9)
     run_up_to(world, "Restart")
     world.ssm.switch = "stop"

@@ -296,7 +296,7 @@ class World:
                     return self.account.call(service, xform_name(kind), payload)
                 return json.loads(json.dumps(self._handlers[kind](json.loads(json.dumps(payload)), CONTEXT)))
         except Crash:
-            self.event_log.record_death(knowledge)
+            self.event_log.record_failure(knowledge)
             raise TaskFailed("Lambda.Unknown") from None
         except Exception as error:
             self.event_log.record_error(knowledge, error)

@@ -341,7 +341,7 @@ def forget_open_incidents(stack: deployment.RunningStack) -> None:
 
 
 @pytest.mark.parametrize("broken", ["claim", "decide", "end"])
-@pytest.mark.usefixtures("give_up_soon")
+@pytest.mark.usefixtures("short_timeout")
 def test_a_step_that_fails_for_good_is_reported_without_a_traceback(stack, broken, capsys):
     functions = stack.client("lambda")
     pages = functions.get_paginator("list_functions").paginate()
@@ -366,7 +366,7 @@ def test_a_step_that_fails_for_good_is_reported_without_a_traceback(stack, broke
     assert f"{'step failed':20}{broken.capitalize()}: " in output.out
 
 
-@pytest.mark.usefixtures("give_up_soon")
+@pytest.mark.usefixtures("short_timeout")
 def test_a_stopped_execution_is_reported(stack):
     stopped = []
 
